@@ -1,0 +1,1 @@
+//! The component: the library behind the WIT world.

@@ -1,0 +1,1 @@
+//! The contract of wit/ as plain Rust: the types that cross it and the two traits on its sides.

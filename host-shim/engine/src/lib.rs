@@ -1,0 +1,1 @@
+//! Runs an extension: places an event, opens its account'.

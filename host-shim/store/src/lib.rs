@@ -1,0 +1,1 @@
+//! State, inbox, outbox and claims: one trait, in memory and in SQLite.
