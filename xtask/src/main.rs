@@ -1,3 +1,3 @@
-//! .
+//! The chores behind the two commands of the README.
 
 fn main() {}

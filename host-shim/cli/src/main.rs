@@ -1,3 +1,3 @@
-//! .
+//! The command line: options in, report out, exit code.
 
 fn main() {}

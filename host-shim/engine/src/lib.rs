@@ -1,1 +1,1 @@
-//! Runs an extension: places an event, opens its account'.
+//! Runs an extension: places an event, opens a transaction for its account, calls the component.

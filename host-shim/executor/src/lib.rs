@@ -1,1 +1,1 @@
-//! .
+//! From the outbox to providers and back as events.

@@ -1,1 +1,1 @@
-//! .
+//! From bytes to an authentic, bounded envelope.

@@ -1,1 +1,1 @@
-//! .
+//! What carries an effect out: the provider trait and the scripted provider.

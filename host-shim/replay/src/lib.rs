@@ -1,1 +1,1 @@
-//! .
+//! Scenarios and raw streams replayed, compared and reported.

@@ -1,1 +1,1 @@
-//! .
+//! A local Stripe that real clients take for Stripe.
