@@ -1,1 +1,36 @@
-//! The contract of wit/ as plain Rust: the types that cross it and the two traits on its sides.
+//! The contract of `wit/products.wit` as plain Rust: the types that cross it and the two traits on its sides.
+//!
+//! The decisions in `extension/` are written against [`Imports`]; the host implements it over a transaction and calls
+//! [`Extension`], natively or through the component. Nothing here names a binding generator, so both sides of the
+//! boundary and every test share these types. The WIT is the reference manual; the names are the same in Rust's case.
+
+pub mod effects;
+pub mod events;
+pub mod manifest;
+pub mod products;
+pub mod purchases;
+pub mod queries;
+pub mod records;
+pub mod subscriptions;
+mod traits;
+pub mod types;
+
+pub use effects::*;
+pub use events::*;
+pub use manifest::*;
+pub use products::*;
+pub use purchases::*;
+pub use queries::*;
+pub use records::*;
+pub use subscriptions::*;
+pub use traits::*;
+pub use types::*;
+
+/// Longest id or key in bytes.
+pub const ID_BYTES_MAX: usize = 255;
+/// Longest JSON value in bytes.
+pub const JSON_BYTES_MAX: usize = 256 * 1024;
+/// Most entries of one bulk call.
+pub const BULK_MAX: usize = 256;
+/// Most rows of one page.
+pub const PAGE_ROWS_MAX: u32 = 500;

@@ -1,0 +1,71 @@
+//! The outbox: what the extension asks the world to do.
+
+use crate::types::{Account, Json, StoreError, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// How often a passing failure is tried again; delays double from the first to the longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryPolicy {
+    /// Attempts in all, at least 1.
+    pub max_attempts: u32,
+    /// Delay after the first failed attempt, in milliseconds.
+    pub first_delay_ms: u32,
+    /// Longest delay, in milliseconds.
+    pub max_delay_ms: u32,
+}
+
+/// An effect to enqueue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    /// Resource and verb: `database.ensure`, `mail.send`, `timer.at`, `account.send`.
+    pub kind: String,
+    /// Receiver of an `account.send`.
+    pub to: Option<Account>,
+    /// Idempotency key: the same key and generation again does nothing.
+    pub key: String,
+    /// Rises when the wish changes; replaces an older one that has not started.
+    pub generation: u32,
+    /// Arguments; secrets by reference only.
+    pub payload: Json,
+    /// Caller who waits for the end of it.
+    pub reply_to: Option<String>,
+    /// Effects of the account with the same one run one by one, in order.
+    pub ordering_key: Option<String>,
+    /// Earliest start; none is at once. A timer needs one.
+    pub not_before: Option<Timestamp>,
+    /// When the host gives up with `timed-out`; none is never.
+    pub deadline: Option<Timestamp>,
+    /// Retries; none is as declared for the kind.
+    pub retry: Option<RetryPolicy>,
+}
+
+/// What became of a request to cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancellation {
+    /// It will not run.
+    Cancelled,
+    /// It has begun: its result will come.
+    Started,
+    /// There is none with this key that is not finished.
+    Unknown,
+}
+
+/// Why nothing was enqueued.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EffectError {
+    /// The kind is not declared, or no adapter takes it.
+    #[error("unknown effect kind `{0}`")]
+    UnknownKind(String),
+    /// The payload does not fit its schema, or a time is missing.
+    #[error("invalid effect: {0}")]
+    Invalid(String),
+    /// The key and generation were used with other contents.
+    #[error("effect key `{0}` was used with other contents")]
+    KeyReused(String),
+    /// A newer generation of the key exists.
+    #[error("effect key `{0}` has a newer generation")]
+    Superseded(String),
+    /// The store did nothing.
+    #[error(transparent)]
+    Store(StoreError),
+}

@@ -1,0 +1,76 @@
+//! What one transaction changed, applied whole or not at all.
+
+use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Provenance};
+use crate::scope::Scope;
+use products_contract::{Account, Outcome, Price, Product, Purchase, StoredRecord, Subscription};
+use std::collections::BTreeMap;
+
+/// The new place of an inbox row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InboxChange {
+    /// Which row.
+    pub seq: u64,
+    /// Account, once placed.
+    pub account: Option<Account>,
+    /// New state.
+    pub state: InboxState,
+    /// Attempts that ended in an error.
+    pub failures: u32,
+    /// The last error.
+    pub error: Option<String>,
+    /// Outcome, if there is one.
+    pub outcome: Option<Outcome>,
+    /// How it came about.
+    pub provenance: Option<Provenance>,
+    /// Full keys that wake it (see `Store::woken_by`); replaces what it waited for before.
+    pub waits_for: Vec<String>,
+}
+
+/// A change to the outbox.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EffectChange {
+    /// A new effect; its `seq` is given by the store.
+    Insert(EffectRow),
+    /// Another state, number of attempts or due time of a known one.
+    Update {
+        /// Key.
+        key: String,
+        /// Generation.
+        generation: u32,
+        /// New state.
+        state: EffectState,
+        /// Attempts begun.
+        attempts: u32,
+        /// Earliest next attempt.
+        due_at: i64,
+    },
+}
+
+/// Everything that one event changed in its scope.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Changes {
+    /// Scope of all rows below; none if only the inbox row changes.
+    pub scope: Option<Scope>,
+    /// Id of the event, written beside each fact.
+    pub event_id: String,
+    /// Products by id, as they are now.
+    pub products: BTreeMap<String, Product>,
+    /// Prices by id; only in the scope of `platform`.
+    pub prices: BTreeMap<String, Price>,
+    /// Purchases by id.
+    pub purchases: BTreeMap<String, Purchase>,
+    /// Subscriptions by id.
+    pub subscriptions: BTreeMap<String, Subscription>,
+    /// Records by collection and id; none is removed.
+    pub records: BTreeMap<(String, String), Option<StoredRecord>>,
+    /// New facts.
+    pub facts: Vec<String>,
+    /// Claims by full key; none is removed.
+    pub claims: BTreeMap<String, Option<ClaimRow>>,
+    /// Outbox, in the order of the requests.
+    pub effects: Vec<EffectChange>,
+    /// Data version that the account was written with.
+    pub data_version: Option<u32>,
+    /// The event's own inbox row.
+    pub inbox: Option<InboxChange>,
+}

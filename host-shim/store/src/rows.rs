@@ -1,0 +1,125 @@
+//! The host's own rows: inbox, outbox and claims. What the extension sees is in `products-contract`.
+
+use crate::scope::Scope;
+use products_contract::{Account, Effect, Event, Outcome, Timestamp};
+
+/// An event that the inbox has not seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewInboxRow {
+    /// The envelope; its account is set only if it is known without placing.
+    pub event: Event,
+    /// Mode of the scope that it belongs to.
+    pub livemode: bool,
+    /// The bytes as they came; empty where the payload says all.
+    pub raw: Vec<u8>,
+}
+
+/// Where an event stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum InboxState {
+    /// Stored, without an outcome; tried again at `not_before` (milliseconds since the epoch).
+    Pending {
+        /// Earliest next attempt.
+        not_before: Timestamp,
+    },
+    /// No account is known; it waits for one of its claim keys.
+    Parked,
+    /// It ran and waits for a claim, a fact or an effect.
+    Deferred,
+    /// It has a final outcome.
+    Done,
+    /// It failed too often; an operator must look.
+    Dead,
+}
+
+/// How an outcome came about: enough to compare a later run with.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Provenance {
+    /// SHA-256 of catalog and configuration, hex.
+    pub catalog_hash: String,
+    /// SHA-256 of the component, hex; `native` for the library.
+    pub component_hash: String,
+    /// Answers of `claims.take` in order, as text.
+    pub claim_answers: String,
+    /// Fuel used.
+    pub fuel: u64,
+    /// SHA-256 over the effects that were asked for, hex.
+    pub effects_hash: String,
+}
+
+/// A stored event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InboxRow {
+    /// Order of acceptance, from 1.
+    pub seq: u64,
+    /// The envelope, with its account once it is placed.
+    pub event: Event,
+    /// Mode of the scope that it belongs to.
+    pub livemode: bool,
+    /// The bytes as they came.
+    pub raw: Vec<u8>,
+    /// Where it stands.
+    pub state: InboxState,
+    /// Attempts that ended in an error.
+    pub failures: u32,
+    /// The last error, for operators.
+    pub error: Option<String>,
+    /// The last outcome.
+    pub outcome: Option<Outcome>,
+    /// How the outcome came about.
+    pub provenance: Option<Provenance>,
+}
+
+/// Where an effect stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EffectState {
+    /// Not begun, or waiting for its next attempt.
+    Queued,
+    /// An attempt was begun; after a crash it is begun again under the same key.
+    Running,
+    /// Its result is in the inbox.
+    Finished,
+    /// Cancelled, or replaced by a newer generation before it began.
+    Cancelled,
+}
+
+/// A stored effect; identified by scope, key and generation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EffectRow {
+    /// Order of the request within the store, from 1.
+    pub seq: u64,
+    /// Who asked.
+    pub scope: Scope,
+    /// What was asked.
+    pub effect: Effect,
+    /// Where it stands.
+    pub state: EffectState,
+    /// Attempts that were begun.
+    pub attempts: u32,
+    /// Earliest next attempt: the effect's own not-before, later the backoff.
+    pub due_at: Timestamp,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// Id of the event that asked for it.
+    pub caused_by: String,
+}
+
+/// A claim on a name. A row without holder is a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimRow {
+    /// Who holds it.
+    pub holder: Option<Account>,
+    /// Until when; none for good. Judged by event time.
+    pub until: Option<Timestamp>,
+    /// Nobody may take it before.
+    pub blocked_until: Option<Timestamp>,
+}
+
+/// An open timer as it stands in the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimerRow {
+    /// Its key.
+    pub key: String,
+    /// When it is due.
+    pub due_at: Timestamp,
+}
