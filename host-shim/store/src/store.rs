@@ -79,7 +79,8 @@ pub trait Store: Send {
     fn data_version(&self, scope: &Scope) -> Result<Option<u32>, StoreError>;
 
     /// Effects that may begin at `now`: queued, due, and first of their ordering key; in order of due time, then `seq`.
-    fn effects_due(&self, now: Timestamp, limit: usize) -> Result<Vec<EffectRow>, StoreError>;
+    /// Without `timers`, those of kind `timer.at` are left out (a replay whose timers do not fire may hold many).
+    fn effects_due(&self, now: Timestamp, timers: bool, limit: usize) -> Result<Vec<EffectRow>, StoreError>;
     /// Effects that were running when the host stopped.
     fn effects_running(&self) -> Result<Vec<EffectRow>, StoreError>;
     /// All effects of the scope that are not finished, in order of `seq`; of every scope if none is given.
