@@ -1,0 +1,75 @@
+//! What every provider of a resource must keep, as one check that its tests call.
+
+use crate::call::{Answer, Call};
+use crate::provider::Provider;
+use serde_json::{Value, json};
+
+/// A promise that a provider broke.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{promise}: {found:?}")]
+pub struct Violation {
+    /// What it should have done.
+    pub promise: &'static str,
+    /// What it answered, in the order of the calls.
+    pub found: Vec<Answer>,
+}
+
+/// Make a resource, look at it, suspend it and destroy it, each twice.
+///
+/// `ensure` is the payload of the resource's `ensure`; the provider must not hold the resource yet.
+pub fn check(provider: &mut dyn Provider, resource: &str, ensure: &Value) -> Result<(), Violation> {
+    let call = |verb: &str, generation: u32, payload: Value| Call {
+        kind: format!("{resource}.{verb}"),
+        scope: "conformance/test/user:u".to_owned(),
+        key: format!("conformance/{resource}"),
+        generation,
+        attempt: 1,
+        payload,
+    };
+    let looks = |provider: &mut dyn Provider, generation| provider.observe(&call("observe", generation, ensure.clone()));
+
+    let nothing = looks(provider, 1);
+    hold(is(&nothing, "exists", &json!(false)), "observe tells that nothing is there yet", [&nothing])?;
+
+    let make = call("ensure", 1, ensure.clone());
+    let (first, again) = (provider.ensure(&make), provider.ensure(&make));
+    hold(outputs(&first).is_some() && first == again, "ensure twice gives the same outputs", [&first, &again])?;
+    let there = looks(provider, 1);
+    hold(is(&there, "exists", &json!(true)), "observe tells that it is there", [&there])?;
+    let seen = outputs(&there).and_then(|value| value.get("outputs"));
+    hold(seen == outputs(&first), "observe tells the outputs of ensure", [&first, &there])?;
+
+    for (generation, state) in [(2, "suspended"), (3, "running")] {
+        let change = call("change", generation, json!({"state": state}));
+        let (first, again) = (provider.change(&change), provider.change(&change));
+        hold(outputs(&first).is_some() && first == again, "change twice is change once", [&first, &again])?;
+        let seen = looks(provider, generation);
+        hold(is(&seen, "state", &json!(state)), "observe tells the state that change asked for", [&seen])?;
+    }
+
+    let old = provider.change(&call("change", 2, json!({"state": "suspended"})));
+    let refused = matches!(&old, Answer::Final { code, .. } if code == "superseded");
+    hold(refused, "a generation older than the newest is refused as superseded", [&old])?;
+
+    let remove = call("destroy", 4, json!({}));
+    let (first, again) = (provider.destroy(&remove), provider.destroy(&remove));
+    let gone = outputs(&first).is_some() && outputs(&again).is_some();
+    hold(gone, "destroy succeeds, also when nothing is left", [&first, &again])?;
+    let nothing = looks(provider, 4);
+    hold(is(&nothing, "exists", &json!(false)), "observe tells that it is gone", [&nothing])
+}
+
+fn outputs(answer: &Answer) -> Option<&Value> {
+    match answer {
+        Answer::Ok(value) => Some(value),
+        _ => None,
+    }
+}
+
+fn is(answer: &Answer, member: &str, expected: &Value) -> bool {
+    outputs(answer).and_then(|value| value.get(member)) == Some(expected)
+}
+
+fn hold<const N: usize>(held: bool, promise: &'static str, found: [&Answer; N]) -> Result<(), Violation> {
+    if held { Ok(()) } else { Err(Violation { promise, found: found.into_iter().cloned().collect() }) }
+}

@@ -1,0 +1,123 @@
+//! What the scripted provider has made.
+
+use crate::call::Call;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Which resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceId {
+    /// `business/mode/account` that asked for it.
+    pub scope: String,
+    /// `database`, `bucket`, …
+    pub resource: String,
+    /// The effect's key without the parts that name a verb, joined by `/`: `inst_1/database` for the key
+    /// `inst_1/database/ensure` and for `inst_1:database`.
+    pub id: String,
+}
+
+/// Something that exists.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    /// Which.
+    pub id: ResourceId,
+    /// `running` after `ensure`, then as `change` said.
+    pub state: String,
+    /// Generation of the last call that changed it.
+    pub generation: u32,
+    /// What `ensure` answered.
+    pub outputs: Value,
+    /// Other settings that `ensure` and `change` asked for, the last one of each name.
+    pub settings: Map<String, Value>,
+}
+
+#[derive(Default)]
+pub(super) struct Inventory {
+    resources: BTreeMap<ResourceId, Resource>,
+    /// Newest generation seen, by scope and key.
+    generations: BTreeMap<(String, String), u32>,
+}
+
+impl Inventory {
+    /// False if a newer generation of the key was here before.
+    pub(super) fn admit(&mut self, call: &Call) -> bool {
+        let newest = self.generations.entry((call.scope.clone(), call.key.clone())).or_insert(call.generation);
+        *newest = (*newest).max(call.generation);
+        *newest == call.generation
+    }
+
+    pub(super) fn all(&self) -> Vec<Resource> {
+        self.resources.values().cloned().collect()
+    }
+
+    pub(super) fn ensure(&mut self, call: &Call, outputs: Value) -> Value {
+        let id = self.find(call).unwrap_or_else(|| own_id(call));
+        let resource = self.resources.entry(id.clone()).or_insert_with(|| Resource {
+            id,
+            state: "running".to_owned(),
+            generation: call.generation,
+            outputs,
+            settings: Map::new(),
+        });
+        resource.generation = call.generation;
+        resource.settings.extend(settings(call));
+        resource.outputs.clone()
+    }
+
+    /// The outputs with the new `state`; none if it does not exist.
+    pub(super) fn change(&mut self, call: &Call) -> Option<Value> {
+        let id = self.find(call)?;
+        let resource = self.resources.get_mut(&id)?;
+        if let Some(state) = call.text("state") {
+            resource.state = state.to_owned();
+        }
+        resource.generation = call.generation;
+        resource.settings.extend(settings(call));
+        let mut outputs = resource.outputs.clone();
+        if let Value::Object(members) = &mut outputs {
+            members.insert("state".to_owned(), json!(resource.state));
+        }
+        Some(outputs)
+    }
+
+    pub(super) fn destroy(&mut self, call: &Call) {
+        if let Some(id) = self.find(call) {
+            self.resources.remove(&id);
+        }
+    }
+
+    pub(super) fn observe(&self, call: &Call) -> Value {
+        match self.find(call).and_then(|id| self.resources.get(&id)) {
+            Some(resource) => json!({"exists": true, "state": resource.state, "outputs": resource.outputs}),
+            None => json!({"exists": false}),
+        }
+    }
+
+    /// By the key's own id, else by an output (`id`, `arn`, `bucket`, `name`) that the payload gives back.
+    fn find(&self, call: &Call) -> Option<ResourceId> {
+        let own = own_id(call);
+        if self.resources.contains_key(&own) {
+            return Some(own);
+        }
+        let named = |resource: &Resource| {
+            ["id", "arn", "bucket", "name"].iter().any(|name| {
+                let output = resource.outputs.get(name).and_then(Value::as_str);
+                output.is_some() && output == call.text(name)
+            })
+        };
+        let same_kind = |id: &ResourceId| id.scope == call.scope && id.resource == call.resource();
+        self.resources.iter().find(|(id, resource)| same_kind(id) && named(resource)).map(|(id, _)| id.clone())
+    }
+}
+
+fn own_id(call: &Call) -> ResourceId {
+    let is_verb = |part: &&str| matches!(*part, "observe" | "ensure" | "change" | "destroy");
+    let parts: Vec<&str> = call.key.split(['/', ':']).filter(|part| !is_verb(part)).collect();
+    ResourceId { scope: call.scope.clone(), resource: call.resource().to_owned(), id: parts.join("/") }
+}
+
+fn settings(call: &Call) -> Map<String, Value> {
+    let mut settings = call.payload.as_object().cloned().unwrap_or_default();
+    settings.remove("state");
+    settings
+}

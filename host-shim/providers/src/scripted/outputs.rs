@@ -1,0 +1,94 @@
+//! What a success answers when the script does not say: values that derive from the key alone.
+
+use crate::call::Call;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+/// The first 12 hex digits of the SHA-256 of an effect's key; every derived id ends with it.
+pub fn short_hash(key: &str) -> String {
+    hex::encode(&Sha256::digest(key.as_bytes())[..6])
+}
+
+/// Outputs of a call that succeeds. Where the payload has a text of the same name (`name`, `bucket`, `domain`), the
+/// payload's stands. A kind that is not known answers `{}`, an unknown resource's `ensure` an `id`.
+pub fn derived_outputs(call: &Call) -> Value {
+    let hash = short_hash(&call.key);
+    let outputs = match call.kind.as_str() {
+        "database.ensure" => {
+            let name = call.text("name").map_or_else(|| format!("db_{hash}"), str::to_owned);
+            json!({
+                "id": format!("db-{hash}"),
+                "endpoint": format!("{hash}.db.invalid:5432"),
+                "name": name,
+                "user": format!("u_{hash}"),
+                "secret_ref": format!("secret:database/{hash}"),
+            })
+        }
+        "database.backup" => json!({"backup_id": format!("backup-{hash}"), "verified": true}),
+        "bucket.ensure" => {
+            let bucket = call.text("bucket").or(call.text("name")).map_or_else(|| format!("bucket-{hash}"), str::to_owned);
+            json!({"id": format!("bkt-{hash}"), "bucket": bucket})
+        }
+        "function.ensure" => json!({
+            "arn": format!("arn:aws:lambda:eu-central-1:000000000000:function:fn-{hash}"),
+            "url": format!("https://{hash}.fn.invalid"),
+        }),
+        "cdn.ensure" => json!({"id": format!("cdn-{hash}"), "domain": format!("{hash}.cdn.invalid")}),
+        "domain.ensure" => json!({"id": format!("dom-{hash}"), "domain": format!("{hash}.invalid")}),
+        "secret.ensure" => json!({
+            "ref": format!("secret:scripted/{hash}"),
+            "sha256": hex::encode(Sha256::digest(call.key.as_bytes())),
+        }),
+        "mail.send" => json!({"message_id": format!("<{hash}@mail.invalid>")}),
+        "stripe.checkout.create" | "stripe.checkout.session.create" => json!({
+            "session_id": format!("cs_{hash}"),
+            "url": format!("https://checkout.invalid/c/cs_{hash}"),
+        }),
+        "stripe.portal.create" => json!({"id": format!("bps_{hash}"), "url": format!("https://billing.invalid/p/{hash}")}),
+        "stripe.customer.create" => json!({"id": format!("cus_{hash}")}),
+        "stripe.product.create" => json!({"id": format!("prod_{hash}")}),
+        "stripe.price.create" => json!({"id": format!("price_{hash}")}),
+        "stripe.refund.create" => json!({"id": format!("re_{hash}")}),
+        _ if call.is_resource_call() && call.verb() == "ensure" => json!({"id": format!("{}-{hash}", call.resource())}),
+        _ => json!({}),
+    };
+    with_payload_names(outputs, &call.payload)
+}
+
+fn with_payload_names(outputs: Value, payload: &Value) -> Value {
+    let Value::Object(mut members) = outputs else { return outputs };
+    let none = Map::new();
+    let said = payload.as_object().unwrap_or(&none);
+    for (name, value) in &mut members {
+        if let Some(text @ Value::String(_)) = said.get(name) {
+            *value = text.clone();
+        }
+    }
+    Value::Object(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outputs(kind: &str, key: &str, payload: Value) -> Value {
+        let (scope, key) = ("b/test/user:u".to_owned(), key.to_owned());
+        derived_outputs(&Call { kind: kind.into(), scope, key, generation: 1, attempt: 1, payload })
+    }
+
+    #[test]
+    fn outputs_derive_from_the_key_and_the_payloads_names_win() {
+        let a = outputs("database.ensure", "inst/1/database", json!({}));
+        assert_eq!(a, outputs("database.ensure", "inst/1/database", json!({"size": "small"})));
+        assert_ne!(a, outputs("database.ensure", "inst/2/database", json!({})));
+        let named = outputs("database.ensure", "inst/1/database", json!({"name": "acme"}));
+        assert_eq!((&named["name"], &named["endpoint"]), (&json!("acme"), &a["endpoint"]));
+        assert_eq!(outputs("bucket.ensure", "k", json!({"name": "acme-files"}))["bucket"], "acme-files");
+    }
+
+    #[test]
+    fn an_unknown_kind_answers_nothing_and_an_unknown_resource_an_id() {
+        assert_eq!(outputs("probe.watch", "k", json!({})), json!({}));
+        assert_eq!(outputs("queue.ensure", "k", json!({}))["id"], format!("queue-{}", short_hash("k")));
+    }
+}
