@@ -2,8 +2,8 @@
 
 use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Provenance};
 use crate::scope::Scope;
-use products_contract::{Account, Outcome, Price, Product, Purchase, StoredRecord, Subscription};
-use std::collections::BTreeMap;
+use products_contract::{Account, Outcome, Price, Product, Purchase, RecordKey, StoredRecord, Subscription};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The new place of an inbox row.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,9 +62,9 @@ pub struct Changes {
     /// Subscriptions by id.
     pub subscriptions: BTreeMap<String, Subscription>,
     /// Records by collection and id; none is removed.
-    pub records: BTreeMap<(String, String), Option<StoredRecord>>,
+    pub records: BTreeMap<RecordKey, Option<StoredRecord>>,
     /// New facts.
-    pub facts: Vec<String>,
+    pub facts: BTreeSet<String>,
     /// Claims by full key; none is removed.
     pub claims: BTreeMap<String, Option<ClaimRow>>,
     /// Outbox, in the order of the requests.

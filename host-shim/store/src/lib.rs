@@ -4,11 +4,17 @@
 //! writes to the store, and what it wrote leaves as [`Changes`] that the store applies whole or not at all.
 
 mod changes;
+mod memory;
 mod rows;
 mod scope;
 mod store;
+mod transaction;
 
 pub use changes::{Changes, EffectChange, InboxChange};
-pub use rows::{ClaimRow, EffectRow, EffectState, InboxRow, InboxState, NewInboxRow, Provenance, TimerRow};
+pub use memory::MemoryStore;
+pub use rows::{
+    ClaimRow, EffectRow, EffectState, InboxRow, InboxState, MESSAGE, NewInboxRow, Provenance, TIMER, TimerRow,
+};
 pub use scope::Scope;
 pub use store::{Inserted, Store};
+pub use transaction::{Access, AskedEffect, ConfigError, Context, Declared, LogEntry, Trace, Transaction};

@@ -14,6 +14,11 @@ pub struct NewInboxRow {
     pub raw: Vec<u8>,
 }
 
+/// Effect kind of a timer: it comes back as an event at its not-before time.
+pub const TIMER: &str = "timer.at";
+/// Effect kind of a message: it arrives once at the account in `to`.
+pub const MESSAGE: &str = "account.send";
+
 /// Where an event stands.
 #[derive(Clone, Debug, PartialEq)]
 pub enum InboxState {
