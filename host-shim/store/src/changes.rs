@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct InboxChange {
     /// Which row.
     pub seq: u64,
-    /// Account, once placed.
+    /// Account, once placed; none leaves the row's account as it is.
     pub account: Option<Account>,
     /// New state.
     pub state: InboxState,
@@ -23,6 +23,7 @@ pub struct InboxChange {
     /// How it came about.
     pub provenance: Option<Provenance>,
     /// Full keys that wake it (see `Store::woken_by`); replaces what it waited for before.
+    /// Only a parked or deferred row waits.
     pub waits_for: Vec<String>,
 }
 
@@ -30,7 +31,7 @@ pub struct InboxChange {
 #[derive(Clone, Debug, PartialEq)]
 pub enum EffectChange {
     /// A new effect; its `seq` is given by the store.
-    Insert(EffectRow),
+    Insert(Box<EffectRow>),
     /// Another state, number of attempts or due time of a known one.
     Update {
         /// Key.

@@ -77,7 +77,7 @@ impl Outbox {
                     None => self.by_scope.entry(scope.clone()).or_default(),
                 };
                 scoped.by_key.entry(row.effect.key.clone()).or_default().push(seq);
-                self.rows.push(EffectRow { seq, scope: scope.clone(), ..row.clone() });
+                self.rows.push(EffectRow { seq, scope: scope.clone(), ..(**row).clone() });
                 self.enter(seq);
                 OutboxUndo::Inserted
             }

@@ -60,7 +60,7 @@ impl Transaction {
                 created_at: now,
                 caused_by: self.context.event_id.clone(),
             };
-            self.push_effect(effect.key.clone(), EffectChange::Insert(row));
+            self.push_effect(effect.key.clone(), EffectChange::Insert(Box::new(row)));
         }
         Ok(Ok(()))
     }
@@ -137,7 +137,7 @@ impl Transaction {
         let mut rows = self.store.effect(&self.context.scope, key)?;
         for place in self.effect_places.get(key).into_iter().flatten() {
             match &self.changes.effects[*place] {
-                EffectChange::Insert(row) => rows.push(row.clone()),
+                EffectChange::Insert(row) => rows.push((**row).clone()),
                 EffectChange::Update { generation, state, .. } => {
                     if let Some(row) = rows.iter_mut().find(|row| row.effect.generation == *generation) {
                         row.state = *state;
