@@ -54,6 +54,16 @@ pub enum RunError {
         /// Bytes allowed.
         limit_bytes: u64,
     },
+    /// The account was written by a newer component.
+    #[error("data too new: account `{account}` has data version {data}, the component writes {component}")]
+    DataTooNew {
+        /// The account.
+        account: String,
+        /// Version that its rows were written with.
+        data: u32,
+        /// Version that the component writes.
+        component: u32,
+    },
     /// Any other trap.
     #[error("trap: {0}")]
     Trap(String),

@@ -1,0 +1,310 @@
+//! What happens to an event: stored, placed, decided in one transaction of its account, and what it wakes.
+//!
+//! The processor is the only one that writes the inbox. It calls the extension through a [`Runner`] and never looks
+//! into a decision; what it decides itself is where an event belongs, what is a repetition, and what waits for what.
+
+mod ask;
+mod expire;
+mod log_replay;
+mod place;
+mod product;
+mod report;
+mod run;
+mod wake;
+
+pub use ask::AskError;
+pub use log_replay::{Difference, replay_log};
+pub use report::{Disposition, EffectRef, Report};
+
+use crate::runner::Runner;
+use host_store::{
+    ConfigError, Context, Declared, InboxRow, InboxState, Inserted, NewInboxRow, Scope, Store, Transaction,
+};
+use products_contract::{Account, Event, Outcome, Refusal, StoreError, Timestamp};
+use run::Work;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+/// Attempts of an event that ends in an error, before it is a dead letter.
+pub const ATTEMPTS_MAX: u32 = 5;
+/// Delay after the first, second, … failed attempt, in milliseconds: 1 s, 10 s, 1 min, 10 min.
+pub const RETRY_DELAYS_MS: [i64; ATTEMPTS_MAX as usize - 1] = [1_000, 10_000, 60_000, 600_000];
+/// Most parked events; beyond it the oldest without a mark of ours go first.
+pub const PARKED_MAX: u64 = 100_000;
+/// How long an event may wait for a claim, a fact or an effect, in milliseconds: 30 days.
+pub const WAIT_MAX_MS: i64 = 30 * 24 * 3_600_000;
+/// Most events that run because one event committed; the others follow with [`Processor::retry_due`].
+pub const WOKEN_MAX: usize = 10_000;
+/// Most host calls of one call of the extension.
+pub const HOST_CALLS_MAX: u64 = 10_000;
+
+/// Whose events a processor takes.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Business {
+    /// Name, for example `solobase`.
+    pub name: String,
+    /// True for real money. An event of the other mode is recorded and ignored.
+    pub livemode: bool,
+    /// Configuration as text, by declared key; what is absent has its default.
+    pub config: BTreeMap<String, String>,
+    /// SHA-256 of catalog and configuration, hex; recorded beside every outcome.
+    pub catalog_hash: String,
+}
+
+/// What went by without an outcome of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Parked events that were given up because there were more than [`PARKED_MAX`].
+    pub parked_evicted: u64,
+    /// Woken events that were left for [`Processor::retry_due`] because there were more than [`WOKEN_MAX`].
+    pub woken_postponed: u64,
+}
+
+/// Runs the events of one business in one mode over one store.
+///
+/// An `Err` of any method is a store that failed: nothing of that call is stored, except what an open group holds,
+/// which the caller then rolls back with [`Processor::rollback_group`].
+pub struct Processor {
+    /// None only while a call of the extension has it.
+    store: Option<Box<dyn Store>>,
+    runner: Box<dyn Runner>,
+    business: Business,
+    declared: Arc<Declared>,
+    provider_kinds: HashSet<String>,
+    in_group: bool,
+    parked_max: u64,
+    counters: Counters,
+}
+
+impl Processor {
+    /// A processor; fails if the configuration is not the one that the extension declares.
+    pub fn new(store: Box<dyn Store>, runner: Box<dyn Runner>, business: Business) -> Result<Self, ConfigError> {
+        let declarations = runner.declarations();
+        let declared = Arc::new(Declared::new(declarations, &business.config)?);
+        let provider_kinds = declarations.provider_kinds.iter().cloned().collect();
+        Ok(Processor {
+            store: Some(store),
+            runner,
+            business,
+            declared,
+            provider_kinds,
+            in_group: false,
+            parked_max: PARKED_MAX,
+            counters: Counters::default(),
+        })
+    }
+
+    /// Another bound than [`PARKED_MAX`].
+    pub fn set_parked_max(&mut self, parked_max: u64) {
+        self.parked_max = parked_max;
+    }
+
+    /// The store.
+    pub fn store(&self) -> &dyn Store {
+        self.store.as_deref().expect("a call of the extension gives the store back before it returns")
+    }
+
+    /// The store, to be changed by the executor and by tests.
+    pub fn store_mut(&mut self) -> &mut dyn Store {
+        self.store.as_deref_mut().expect("a call of the extension gives the store back before it returns")
+    }
+
+    /// The extension.
+    pub fn runner(&self) -> &dyn Runner {
+        &*self.runner
+    }
+
+    /// The business.
+    pub fn business(&self) -> &Business {
+        &self.business
+    }
+
+    /// Declarations and configuration, ready to be looked up.
+    pub fn declared(&self) -> &Declared {
+        &self.declared
+    }
+
+    /// What went by without an outcome of its own, since the start.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The scope of an account of this business.
+    pub fn scope(&self, account: Account) -> Scope {
+        Scope { business: self.business.name.clone(), livemode: self.business.livemode, account }
+    }
+
+    /// End, with the parts.
+    pub fn into_parts(mut self) -> (Box<dyn Store>, Box<dyn Runner>) {
+        (self.take_store(), self.runner)
+    }
+
+    /// Begin a group: what follows is durable with [`Processor::commit_group`], all at once.
+    pub fn begin_group(&mut self) -> Result<(), StoreError> {
+        self.store_mut().begin()?;
+        self.in_group = true;
+        Ok(())
+    }
+
+    /// Make the group durable. On an error it is thrown away.
+    pub fn commit_group(&mut self) -> Result<(), StoreError> {
+        self.in_group = false;
+        let committed = self.store_mut().commit();
+        if committed.is_err() {
+            // The error to report is the commit's; what cannot be rolled back is gone with the store.
+            let _ = self.store_mut().rollback();
+        }
+        committed
+    }
+
+    /// Throw the group away.
+    pub fn rollback_group(&mut self) -> Result<(), StoreError> {
+        self.in_group = false;
+        self.store_mut().rollback()
+    }
+
+    /// True between `begin_group` and its end.
+    pub fn in_group(&self) -> bool {
+        self.in_group
+    }
+
+    /// Run `body` in the open group, or in one of its own.
+    pub fn grouped<T>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.in_group {
+            return body(self);
+        }
+        self.begin_group()?;
+        match body(self) {
+            Ok(value) => self.commit_group().map(|()| value),
+            Err(error) => {
+                // The first error says what is wrong.
+                let _ = self.rollback_group();
+                Err(error)
+            }
+        }
+    }
+
+    /// Take an event in: store it, place it, decide it, and run what it wakes.
+    ///
+    /// `raw` are the bytes as they came, empty where the payload says all. The first report is the event's own, those
+    /// of woken events follow in the order in which they ran. An id that the inbox has already is `duplicate`, and the
+    /// extension is not called.
+    pub fn accept(&mut self, event: Event, raw: Vec<u8>) -> Result<Vec<Report>, StoreError> {
+        self.grouped(|processor| {
+            let row = NewInboxRow { event, livemode: processor.business.livemode, raw };
+            match processor.store_mut().accept(&row)? {
+                Inserted::Known(known) => Ok(vec![Report::duplicate(&known)]),
+                Inserted::New(seq) => {
+                    let now = row.event.received_at;
+                    processor.run_and_wake(Work::first(seq, row.event), now)
+                }
+            }
+        })
+    }
+
+    /// Run every pending event whose time has come, oldest first, and what it wakes. `now` in milliseconds.
+    pub fn retry_due(&mut self, now: Timestamp) -> Result<Vec<Report>, StoreError> {
+        let mut reports = Vec::new();
+        let mut seen = BTreeSet::new();
+        loop {
+            let due: Vec<u64> = self.store().inbox_due(now, 100)?;
+            let due: Vec<u64> = due.into_iter().filter(|seq| seen.insert(*seq)).collect();
+            if due.is_empty() {
+                return Ok(reports);
+            }
+            for seq in due {
+                let ran = self.grouped(|processor| match processor.store().inbox(seq)? {
+                    Some(row) if matches!(row.state, InboxState::Pending { .. }) => {
+                        processor.run_and_wake(Work::again(row), now)
+                    }
+                    _ => Ok(Vec::new()),
+                })?;
+                reports.extend(ran.into_iter().map(Report::later));
+            }
+        }
+    }
+
+    /// Time of the next pending event after `now`, in milliseconds.
+    pub fn next_retry(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.store().inbox_next_due(now)
+    }
+
+    /// Run an event again because an operator says so: a dead letter, a rejected one, one that waits.
+    ///
+    /// One that was applied, ignored or found to be a repetition is `duplicate`. No report: there is no such row.
+    pub fn redrive(&mut self, seq: u64, now: Timestamp) -> Result<Vec<Report>, StoreError> {
+        self.grouped(|processor| {
+            let Some(row) = processor.store().inbox(seq)? else { return Ok(Vec::new()) };
+            match (&row.state, &row.outcome) {
+                (InboxState::Done, Some(Outcome::Rejected(_)) | None) => {}
+                (InboxState::Done, _) => return Ok(vec![Report::duplicate(&row)]),
+                _ => {}
+            }
+            processor.run_and_wake(Work::redriven(row), now)
+        })
+    }
+
+    /// Rows that wait for another attempt and rows that nobody tries any more, in order of acceptance.
+    pub fn failed(&self) -> Result<Vec<InboxRow>, StoreError> {
+        self.rows(|row| matches!(row.state, InboxState::Pending { .. } | InboxState::Dead))
+    }
+
+    /// Dead letters, in order of acceptance.
+    pub fn dead(&self) -> Result<Vec<InboxRow>, StoreError> {
+        self.rows(|row| row.state == InboxState::Dead)
+    }
+
+    /// Rows of the inbox in order of acceptance, after `after`: a page of the log.
+    pub fn inbox_after(&self, after: u64, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
+        self.store().inbox_after(after, limit)
+    }
+
+    fn rows(&self, wanted: impl Fn(&InboxRow) -> bool) -> Result<Vec<InboxRow>, StoreError> {
+        let (mut found, mut after) = (Vec::new(), 0);
+        loop {
+            let page = self.store().inbox_after(after, 500)?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = last.seq;
+            found.extend(page.into_iter().filter(|row| wanted(row)));
+        }
+    }
+
+    fn take_store(&mut self) -> Box<dyn Store> {
+        self.store.take().expect("a call of the extension gives the store back before it returns")
+    }
+
+    /// Call the extension, which has the store meanwhile.
+    fn call<T>(
+        &mut self,
+        context: Context,
+        body: impl FnOnce(&mut dyn Runner, Transaction) -> (Transaction, T),
+    ) -> (host_store::Changes, host_store::Trace, T) {
+        let tx = Transaction::begin(self.take_store(), context);
+        let (tx, value) = body(&mut *self.runner, tx);
+        let (store, changes, trace) = tx.finish();
+        self.store = Some(store);
+        (changes, trace, value)
+    }
+}
+
+/// The rule for an event of another mode, before anybody is asked (S09, S76).
+///
+/// A secret is named `test/…` or `live/…`. The endpoint of a live Connect account also gets the test events of its
+/// connected accounts, so that a live secret on a test event of a connected account says nothing.
+fn wrong_mode(event: &Event, livemode: bool) -> Option<Outcome> {
+    let of_event = event.livemode?;
+    let facts = event.provider.as_ref()?;
+    let of_secret = facts.matched_secret.as_deref().and_then(|secret| match secret.split_once('/') {
+        Some(("test", _)) => Some(false),
+        Some(("live", _)) => Some(true),
+        _ => None,
+    });
+    let connect_test_event = of_secret == Some(true) && !of_event && facts.connected_account.is_some();
+    if of_secret.is_some_and(|of_secret| of_secret != of_event) && !connect_test_event {
+        return Some(Outcome::Rejected(Refusal::ModeMismatch));
+    }
+    (of_event != livemode).then_some(Outcome::Ignored(products_contract::IgnoreReason::WrongMode))
+}

@@ -1,0 +1,100 @@
+//! A log replay: every event of a recording, in its order, through another processor, and what came out otherwise.
+
+use super::Processor;
+use host_store::{InboxRow, InboxState, Store};
+use products_contract::{IgnoreReason, Outcome, Payload, Refusal, Stored};
+
+/// One event that came out otherwise than recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Number in the recording.
+    pub seq: u64,
+    /// The event's id.
+    pub event_id: String,
+    /// What differs: `account`, `outcome`, `claims` or `effects`.
+    pub field: &'static str,
+    /// As recorded.
+    pub recorded: String,
+    /// As it is now.
+    pub replayed: String,
+}
+
+/// Feed all events of `recording`, effect results and timers too, in recorded order into a fresh `processor`, carry no
+/// effect out, and compare outcomes, accounts, claim answers and effects with the record.
+///
+/// The processor stands for the version under trial; its store must hold what the recording's held before its first
+/// event. An `Err` is a store that failed.
+pub fn replay_log(recording: &dyn Store, processor: &mut Processor) -> Stored<Vec<Difference>> {
+    let mut differences = Vec::new();
+    let mut pairs: Vec<(u64, u64)> = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = recording.inbox_after(after, 500)?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        for row in page {
+            let recorded = row.seq;
+            let mut event = row.event;
+            if matches!(event.payload, Payload::Provider(_)) {
+                event.account = None;
+            }
+            let reports = processor.accept(event, row.raw)?;
+            pairs.extend(reports.first().map(|report| (recorded, report.seq)));
+        }
+    }
+    for (recorded, replayed) in pairs {
+        let recorded = recording.inbox(recorded)?;
+        let replayed = processor.store().inbox(replayed)?;
+        if let (Some(recorded), Some(replayed)) = (recorded, replayed) {
+            compare(&recorded, &replayed, &mut differences);
+        }
+    }
+    Ok(differences)
+}
+
+fn compare(recorded: &InboxRow, replayed: &InboxRow, differences: &mut Vec<Difference>) {
+    if gave_up(recorded) && matches!(replayed.state, InboxState::Parked | InboxState::Deferred) {
+        return;
+    }
+    let mut differ = |field, recorded_text: String, replayed_text: String| {
+        if recorded_text != replayed_text {
+            differences.push(Difference {
+                seq: recorded.seq,
+                event_id: recorded.event.id.clone(),
+                field,
+                recorded: recorded_text,
+                replayed: replayed_text,
+            });
+        }
+    };
+    let account = |row: &InboxRow| row.event.account.as_ref().map_or("none".to_owned(), ToString::to_string);
+    let answers = |row: &InboxRow| row.provenance.as_ref().map(|it| it.claim_answers.clone()).unwrap_or_default();
+    let effects = |row: &InboxRow| row.provenance.as_ref().map(|it| it.effects_hash.clone()).unwrap_or_default();
+    differ("account", account(recorded), account(replayed));
+    differ("outcome", result_text(recorded), result_text(replayed));
+    differ("claims", answers(recorded), answers(replayed));
+    differ("effects", effects(recorded), effects(replayed));
+}
+
+/// True if the host ended the wait by the clock, which a log replay does not do.
+fn gave_up(row: &InboxRow) -> bool {
+    row.state == InboxState::Done
+        && match &row.outcome {
+            Some(Outcome::Rejected(Refusal::Unclaimed)) | Some(Outcome::Ignored(IgnoreReason::NotOurs)) => true,
+            Some(Outcome::Rejected(Refusal::NotFound(waited))) => {
+                ["claim(", "fact(", "effect("].iter().any(|kind| waited.starts_with(kind))
+            }
+            _ => false,
+        }
+}
+
+fn result_text(row: &InboxRow) -> String {
+    match (&row.outcome, &row.error) {
+        (Some(outcome), _) => match outcome.reason() {
+            Some(reason) => format!("{}({reason})", outcome.name()),
+            None => outcome.name().to_owned(),
+        },
+        (None, Some(error)) => format!("failed({error})"),
+        (None, None) => "none".to_owned(),
+    }
+}

@@ -1,0 +1,78 @@
+//! What a commit wakes: events that wait for a claim, a fact or the end of an effect.
+
+use super::place::{claim_wake_key, effect_wake_key, fact_wake_key};
+use super::report::Report;
+use super::run::{Decided, Work};
+use super::{Processor, WOKEN_MAX};
+use host_store::{Changes, EffectChange, EffectState, InboxChange, InboxRow, InboxState};
+use products_contract::{Payload, Stored, Timestamp};
+use std::collections::BTreeSet;
+
+impl Processor {
+    /// Run an event, then what it wakes, in order of acceptance, each in a transaction of its own, until nothing is
+    /// left or [`WOKEN_MAX`] ran; the others become pending.
+    pub(super) fn run_and_wake(&mut self, work: Work, now: Timestamp) -> Stored<Vec<Report>> {
+        let mut awake = BTreeSet::new();
+        let mut reports = vec![self.run_one(work, now, &mut awake)?];
+        self.bound_parking(&mut reports, now)?;
+        while let Some(seq) = awake.pop_first() {
+            let Some(row) = self.store().inbox(seq)? else { continue };
+            if !matches!(row.state, InboxState::Parked | InboxState::Deferred) {
+                continue;
+            }
+            if reports.len() > WOKEN_MAX {
+                self.postpone(row, now)?;
+                continue;
+            }
+            let report = self.run_one(Work::again(row), now, &mut awake)?;
+            reports.push(report);
+        }
+        Ok(reports)
+    }
+
+    fn run_one(&mut self, work: Work, now: Timestamp, awake: &mut BTreeSet<u64>) -> Stored<Report> {
+        let (seq, mut keys) = (work.seq, Vec::new());
+        let report = self.run(work, now, &mut keys)?;
+        if !keys.is_empty() {
+            // An event that waits for what it brought itself would go on for ever.
+            awake.extend(self.store().woken_by(&keys)?.into_iter().filter(|woken| *woken != seq));
+        }
+        Ok(report)
+    }
+
+    fn postpone(&mut self, row: InboxRow, now: Timestamp) -> Stored<()> {
+        self.counters.woken_postponed += 1;
+        let inbox = InboxChange {
+            seq: row.seq,
+            account: row.event.account,
+            state: InboxState::Pending { not_before: now },
+            failures: row.failures,
+            error: row.error,
+            outcome: row.outcome,
+            provenance: row.provenance,
+            waits_for: Vec::new(),
+        };
+        self.store_mut().apply(&Changes { event_id: row.event.id, inbox: Some(inbox), ..Changes::default() })
+    }
+}
+
+/// Keys of `Store::woken_by` that a commit brings: claims it took, facts it noted, effects it ended.
+///
+/// An effect has ended for those who wait when its result is decided, not when the outbox says so: only then do they
+/// find what it brought.
+pub(super) fn keys_of(work: &Work, decided: &Decided) -> Vec<String> {
+    let mut keys: Vec<String> = decided.trace.claims_taken.iter().map(|full| claim_wake_key(full)).collect();
+    let Some(scope) = &decided.changes.scope else { return keys };
+    keys.extend(decided.changes.facts.iter().map(|fact| fact_wake_key(scope, fact)));
+    for change in &decided.changes.effects {
+        if let EffectChange::Update { key, state: EffectState::Finished | EffectState::Cancelled, .. } = change {
+            keys.push(effect_wake_key(scope, key));
+        }
+    }
+    match &work.event.payload {
+        Payload::EffectResult(report) => keys.push(effect_wake_key(scope, &report.key)),
+        Payload::Timer(delivery) => keys.push(effect_wake_key(scope, &delivery.key)),
+        _ => {}
+    }
+    keys
+}
