@@ -1,0 +1,357 @@
+//! What a scenario expects of a value, and where the value differs.
+//!
+//! A mapping says what must be in it and leaves the rest open; a list is exact; `any`, `{regex: …}`, `{absent: true}`,
+//! `{exact: …}`, `{subset: …}`, `{contains: […]}` and `{size: n}` say otherwise.
+
+use crate::error::BadInput;
+use crate::tree::{Node, Reader, Tree};
+use regex::Regex;
+use serde_json::Value;
+
+/// An expectation, with the line it stands on.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    /// Line, from 1.
+    pub line: usize,
+    rule: Rule,
+}
+
+#[derive(Clone, Debug)]
+enum Rule {
+    Any,
+    Absent,
+    Literal(Value),
+    Pattern(Regex),
+    Size(usize),
+    Subset(Vec<(String, Matcher)>),
+    Exact(Vec<(String, Matcher)>),
+    List(Vec<Matcher>),
+    Contains(Vec<Matcher>),
+}
+
+/// One difference between a value and what was expected.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mismatch {
+    /// Line of the expectation, from 1.
+    pub line: usize,
+    /// Path of the value, such as `products.inst_acme.metadata.status`.
+    pub path: String,
+    /// What was expected, as JSON or in words.
+    pub expected: String,
+    /// What was there; none where nothing was.
+    pub actual: Option<Value>,
+}
+
+impl Matcher {
+    /// Reads an expectation.
+    pub fn read(reader: Reader<'_>, node: &Node) -> Result<Matcher, BadInput> {
+        let rule = match &node.value {
+            Tree::Text(text) if text == "any" => Rule::Any,
+            Tree::List(list) => Rule::List(Self::read_list(reader, list)?),
+            Tree::Map(_) => match node.single() {
+                Some((key, inner)) => match Self::special(reader, key, inner)? {
+                    Some(rule) => rule,
+                    None => Rule::Subset(Self::read_map(reader, node)?),
+                },
+                None => Rule::Subset(Self::read_map(reader, node)?),
+            },
+            _ => Rule::Literal(node.json()),
+        };
+        Ok(Matcher { line: node.line, rule })
+    }
+
+    fn special(reader: Reader<'_>, key: &str, inner: &Node) -> Result<Option<Rule>, BadInput> {
+        Ok(Some(match key {
+            "regex" => {
+                let pattern = reader.text("regex", inner)?;
+                let compiled = Regex::new(&pattern).map_err(|error| {
+                    let last = error.to_string().lines().last().unwrap_or_default().to_owned();
+                    reader.bad(
+                        inner.line,
+                        format!("`{pattern}` is no regular expression: {last}"),
+                        "a regular expression",
+                    )
+                })?;
+                Rule::Pattern(compiled)
+            }
+            "absent" => match reader.truth("absent", inner)? {
+                true => Rule::Absent,
+                false => Rule::Any,
+            },
+            "size" => match inner.value {
+                Tree::Int(size) if size >= 0 => Rule::Size(usize::try_from(size).unwrap_or(usize::MAX)),
+                _ => return Err(reader.bad(inner.line, "`size` is no count", "a whole number from 0")),
+            },
+            "literal" => Rule::Literal(inner.json()),
+            "contains" => Rule::Contains(Self::read_list(reader, reader.list("contains", inner)?)?),
+            "subset" => Rule::Subset(Self::read_map(reader, inner)?),
+            "exact" => match &inner.value {
+                Tree::Map(_) => Rule::Exact(Self::read_map(reader, inner)?),
+                Tree::List(list) => Rule::List(Self::read_list(reader, list)?),
+                _ => Rule::Literal(inner.json()),
+            },
+            _ => return Ok(None),
+        }))
+    }
+
+    fn read_map(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, Matcher)>, BadInput> {
+        let entries = reader.map("expectation", node)?;
+        entries.iter().map(|entry| Ok((entry.key.clone(), Self::read(reader, &entry.value)?))).collect()
+    }
+
+    fn read_list(reader: Reader<'_>, list: &[Node]) -> Result<Vec<Matcher>, BadInput> {
+        list.iter().map(|entry| Self::read(reader, entry)).collect()
+    }
+
+    /// A literal at a line, for what a scenario writes in short.
+    pub fn literal(line: usize, value: Value) -> Matcher {
+        Matcher { line, rule: Rule::Literal(value) }
+    }
+
+    /// An expectation of one member of a mapping.
+    pub fn member(key: &str, inner: Matcher) -> Matcher {
+        Matcher { line: inner.line, rule: Rule::Subset(vec![(key.to_owned(), inner)]) }
+    }
+
+    /// True for a plain value: text, number, truth value or null.
+    pub fn is_literal(&self) -> bool {
+        matches!(&self.rule, Rule::Literal(_))
+    }
+
+    /// Rewrites the members of a mapping, for sections with short forms.
+    pub fn map_members(self, change: &dyn Fn(Matcher) -> Matcher) -> Matcher {
+        let members = |map: Vec<(String, Matcher)>| map.into_iter().map(|(k, m)| (k, change(m))).collect();
+        let rule = match self.rule {
+            Rule::Subset(map) => Rule::Subset(members(map)),
+            Rule::Exact(map) => Rule::Exact(members(map)),
+            other => other,
+        };
+        Matcher { line: self.line, rule }
+    }
+
+    /// How many facts it asserts: its leaves other than `any`.
+    pub fn assertions(&self) -> usize {
+        match &self.rule {
+            Rule::Any => 0,
+            Rule::Absent | Rule::Literal(_) | Rule::Pattern(_) | Rule::Size(_) => 1,
+            Rule::Subset(map) => map.iter().map(|(_, m)| m.presence()).sum(),
+            Rule::Exact(map) => 1 + map.iter().map(|(_, m)| m.assertions()).sum::<usize>(),
+            Rule::List(list) => 1 + list.iter().map(Matcher::assertions).sum::<usize>(),
+            Rule::Contains(list) => list.iter().map(Matcher::presence).sum(),
+        }
+    }
+
+    /// A member that must only exist is a fact, too.
+    fn presence(&self) -> usize {
+        self.assertions().max(1)
+    }
+
+    /// Compares; every difference goes into `found`.
+    pub fn check(&self, path: &str, actual: Option<&Value>, found: &mut Vec<Mismatch>) {
+        let miss =
+            |expected: String| Mismatch { line: self.line, path: path.to_owned(), expected, actual: actual.cloned() };
+        let Some(value) = actual else {
+            if !matches!(self.rule, Rule::Absent) {
+                found.push(miss(self.describe()));
+            }
+            return;
+        };
+        match &self.rule {
+            Rule::Any => {}
+            Rule::Absent => found.push(miss("nothing".to_owned())),
+            Rule::Literal(expected) => {
+                if expected != value {
+                    found.push(miss(expected.to_string()));
+                }
+            }
+            Rule::Pattern(pattern) => {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                if !pattern.is_match(&text) {
+                    found.push(miss(self.describe()));
+                }
+            }
+            Rule::Size(size) => {
+                if size_of(value) != Some(*size) {
+                    found.push(miss(self.describe()));
+                }
+            }
+            Rule::Subset(members) => self.check_members(path, members, value, found),
+            Rule::Exact(members) => {
+                self.check_members(path, members, value, found);
+                let Value::Object(map) = value else { return };
+                for (key, extra) in map.iter().filter(|(key, _)| !members.iter().any(|(k, _)| k == *key)) {
+                    found.push(Mismatch {
+                        line: self.line,
+                        path: format!("{path}.{key}"),
+                        expected: "nothing".to_owned(),
+                        actual: Some(extra.clone()),
+                    });
+                }
+            }
+            Rule::List(expected) => {
+                let Value::Array(list) = value else { return found.push(miss(self.describe())) };
+                for (index, matcher) in expected.iter().enumerate() {
+                    matcher.check(&format!("{path}[{index}]"), list.get(index), found);
+                }
+                for (index, extra) in list.iter().enumerate().skip(expected.len()) {
+                    found.push(Mismatch {
+                        line: self.line,
+                        path: format!("{path}[{index}]"),
+                        expected: "nothing".to_owned(),
+                        actual: Some(extra.clone()),
+                    });
+                }
+            }
+            Rule::Contains(expected) => {
+                let Value::Array(list) = value else { return found.push(miss(self.describe())) };
+                let mut free: Vec<&Value> = list.iter().collect();
+                for matcher in expected {
+                    match free.iter().position(|entry| matcher.holds(entry)) {
+                        Some(at) => {
+                            free.remove(at);
+                        }
+                        None => found.push(Mismatch {
+                            line: matcher.line,
+                            path: path.to_owned(),
+                            expected: format!("an entry like {}", matcher.describe()),
+                            actual: Some(value.clone()),
+                        }),
+                    }
+                }
+            }
+        }
+    }
+
+    fn check_members(&self, path: &str, members: &[(String, Matcher)], value: &Value, found: &mut Vec<Mismatch>) {
+        let Value::Object(map) = value else {
+            return found.push(Mismatch {
+                line: self.line,
+                path: path.to_owned(),
+                expected: self.describe(),
+                actual: Some(value.clone()),
+            });
+        };
+        for (key, matcher) in members {
+            matcher.check(&format!("{path}.{key}"), map.get(key), found);
+        }
+    }
+
+    /// True if there is no difference.
+    pub fn holds(&self, value: &Value) -> bool {
+        let mut found = Vec::new();
+        self.check("", Some(value), &mut found);
+        found.is_empty()
+    }
+
+    /// The expectation in one line.
+    pub fn describe(&self) -> String {
+        let map = |members: &[(String, Matcher)]| {
+            let inner: Vec<String> = members.iter().map(|(k, m)| format!("{k}: {}", m.describe())).collect();
+            format!("{{{}}}", inner.join(", "))
+        };
+        let list = |entries: &[Matcher]| {
+            let inner: Vec<String> = entries.iter().map(Matcher::describe).collect();
+            format!("[{}]", inner.join(", "))
+        };
+        match &self.rule {
+            Rule::Any => "any".to_owned(),
+            Rule::Absent => "nothing".to_owned(),
+            Rule::Literal(value) => value.to_string(),
+            Rule::Pattern(pattern) => format!("/{}/", pattern.as_str()),
+            Rule::Size(size) => format!("{size} entries"),
+            Rule::Subset(members) => map(members),
+            Rule::Exact(members) => format!("exactly {}", map(members)),
+            Rule::List(entries) => list(entries),
+            Rule::Contains(entries) => format!("a list with {}", list(entries)),
+        }
+    }
+}
+
+fn size_of(value: &Value) -> Option<usize> {
+    match value {
+        Value::Array(list) => Some(list.len()),
+        Value::Object(map) => Some(map.len()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::path::Path;
+
+    fn matcher(text: &str) -> Matcher {
+        let file = Path::new("x.yml");
+        let node = Node::parse(file, text).expect("valid YAML");
+        Matcher::read(Reader { file }, &node).expect("a matcher")
+    }
+
+    fn mismatches(text: &str, value: Value) -> Vec<String> {
+        let mut found = Vec::new();
+        matcher(text).check("v", Some(&value), &mut found);
+        found.iter().map(|m| format!("{}: {} expected {}", m.line, m.path, m.expected)).collect()
+    }
+
+    #[test]
+    fn a_mapping_leaves_the_rest_open_and_exact_does_not() {
+        assert!(matcher("{a: 1}").holds(&json!({"a": 1, "b": 2})));
+        assert_eq!(mismatches("{exact: {a: 1}}", json!({"a": 1, "b": 2})), ["1: v.b expected nothing"]);
+        assert_eq!(mismatches("{a: {b: 1}}", json!({"a": {"b": 2}})), ["1: v.a.b expected 1"]);
+        assert_eq!(mismatches("{a: 1}", json!([1])), ["1: v expected {a: 1}"]);
+    }
+
+    #[test]
+    fn each_form_says_no_where_it_should() {
+        for (expectation, good, bad) in [
+            ("any", json!(null), None),
+            ("1", json!(1), Some(json!("1"))),
+            ("text", json!("text"), Some(json!("other"))),
+            ("null", json!(null), Some(json!(0))),
+            ("{regex: '^sub_'}", json!("sub_1"), Some(json!("cus_1"))),
+            ("{size: 2}", json!([1, 2]), Some(json!([1]))),
+            ("{size: 1}", json!({"a": 1}), Some(json!({}))),
+            ("[1, any]", json!([1, 5]), Some(json!([1]))),
+            ("[1]", json!([1]), Some(json!([1, 2]))),
+            ("{contains: [2]}", json!([1, 2]), Some(json!([1]))),
+            ("{contains: [2, 2]}", json!([2, 2]), Some(json!([1, 2]))),
+            ("{a: {absent: true}}", json!({}), Some(json!({"a": null}))),
+            ("{a: any}", json!({"a": null}), Some(json!({}))),
+            ("{subset: {a: 1}}", json!({"a": 1, "b": 1}), Some(json!({"b": 1}))),
+            ("{literal: {regex: x}}", json!({"regex": "x"}), Some(json!({"regex": "x", "y": 1}))),
+            ("{exact: []}", json!([]), Some(json!([1]))),
+        ] {
+            assert!(matcher(expectation).holds(&good), "{expectation} {good}");
+            if let Some(bad) = bad {
+                assert!(!matcher(expectation).holds(&bad), "{expectation} {bad}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_difference_names_the_line_of_the_expectation() {
+        let found = mismatches(
+            "status: active\nitems:\n  - quantity: 1\n  - quantity: 3\n",
+            json!({
+                "status": "active", "items": [{"quantity": 1}, {"quantity": 2}]
+            }),
+        );
+        assert_eq!(found, ["4: v.items[1].quantity expected 3"]);
+    }
+
+    #[test]
+    fn a_broken_regular_expression_is_bad_input() {
+        let file = Path::new("x.yml");
+        let node = Node::parse(file, "a:\n  regex: '('\n").expect("valid YAML");
+        let error = Matcher::read(Reader { file }, &node).expect_err("no regex");
+        assert_eq!(error.place.line, 2);
+    }
+
+    #[test]
+    fn assertions_are_counted_by_leaf_and_any_alone_counts_nothing() {
+        assert_eq!(matcher("any").assertions(), 0);
+        assert_eq!(matcher("{a: 1, b: {c: 2, d: any}}").assertions(), 3);
+        assert_eq!(matcher("[]").assertions(), 1);
+        assert_eq!(matcher("{exact: {}}").assertions(), 1);
+    }
+}

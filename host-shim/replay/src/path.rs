@@ -1,0 +1,200 @@
+//! Dotted paths into JSON: `items.data[0].price.id`, with `[*]` for every entry of a list.
+
+use serde_json::Value;
+use std::fmt;
+
+/// One step of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Key(String),
+    Index(usize),
+    All,
+}
+
+/// A parsed path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonPath {
+    steps: Vec<Step>,
+    text: String,
+}
+
+/// Why a path leads nowhere: the part of it that does not exist.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// The text is no path.
+    #[error("`{0}` is no path")]
+    Syntax(String),
+    /// A part of it does not exist.
+    #[error("there is no `{0}`")]
+    Missing(String),
+}
+
+impl fmt::Display for JsonPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::str::FromStr for JsonPath {
+    type Err = PathError;
+
+    fn from_str(text: &str) -> Result<Self, PathError> {
+        let syntax = || PathError::Syntax(text.to_owned());
+        let mut steps = Vec::new();
+        for part in text.split('.') {
+            let (name, mut rest) = match part.find('[') {
+                Some(at) => part.split_at(at),
+                None => (part, ""),
+            };
+            if name.is_empty() {
+                return Err(syntax());
+            }
+            steps.push(Step::Key(name.to_owned()));
+            while !rest.is_empty() {
+                let inner = rest.strip_prefix('[').ok_or_else(syntax)?;
+                let (index, after) = inner.split_once(']').ok_or_else(syntax)?;
+                steps.push(match index {
+                    "*" => Step::All,
+                    _ => Step::Index(index.parse().map_err(|_| syntax())?),
+                });
+                rest = after;
+            }
+        }
+        Ok(JsonPath { steps, text: text.to_owned() })
+    }
+}
+
+/// What `set` may do where the last key does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewKey {
+    /// Only objects that are open by nature (`metadata`) or empty take a new key.
+    Known,
+    /// Any object takes it.
+    Any,
+}
+
+impl JsonPath {
+    /// Sets the value at every place that the path names.
+    pub fn set(&self, root: &mut Value, value: &Value, new_key: NewKey) -> Result<(), PathError> {
+        self.visit(root, &mut |parent, last, open| match (parent, last) {
+            (Value::Object(map), Step::Key(key)) => {
+                let may = new_key == NewKey::Any || open || map.is_empty() || map.contains_key(key);
+                if may {
+                    map.insert(key.clone(), value.clone());
+                }
+                may
+            }
+            (Value::Array(list), Step::Index(index)) => match list.get_mut(*index) {
+                Some(slot) => {
+                    *slot = value.clone();
+                    true
+                }
+                None => false,
+            },
+            (Value::Array(list), Step::All) => {
+                list.iter_mut().for_each(|slot| *slot = value.clone());
+                !list.is_empty()
+            }
+            _ => false,
+        })
+    }
+
+    /// Removes the value at every place that the path names.
+    pub fn unset(&self, root: &mut Value) -> Result<(), PathError> {
+        self.visit(root, &mut |parent, last, _| match (parent, last) {
+            (Value::Object(map), Step::Key(key)) => map.remove(key).is_some(),
+            (Value::Array(list), Step::Index(index)) if *index < list.len() => {
+                list.remove(*index);
+                true
+            }
+            _ => false,
+        })
+    }
+
+    /// The first value that the path names.
+    pub fn get<'v>(&self, root: &'v Value) -> Option<&'v Value> {
+        self.steps.iter().try_fold(root, |value, step| match step {
+            Step::Key(key) => value.get(key),
+            Step::Index(index) => value.get(index),
+            Step::All => value.get(0),
+        })
+    }
+
+    fn visit(
+        &self,
+        root: &mut Value,
+        change: &mut dyn FnMut(&mut Value, &Step, bool) -> bool,
+    ) -> Result<(), PathError> {
+        let missing = || PathError::Missing(self.text.clone());
+        let Some((last, before)) = self.steps.split_last() else { return Err(missing()) };
+        let mut parents = vec![root];
+        for step in before {
+            let mut next = Vec::new();
+            for parent in parents {
+                match (parent, step) {
+                    (Value::Object(map), Step::Key(key)) => next.extend(map.get_mut(key)),
+                    (Value::Array(list), Step::Index(index)) => next.extend(list.get_mut(*index)),
+                    (Value::Array(list), Step::All) => next.extend(list.iter_mut()),
+                    _ => {}
+                }
+            }
+            parents = next;
+        }
+        let open = matches!(before.last(), Some(Step::Key(key)) if key == "metadata");
+        if parents.is_empty() {
+            return Err(missing());
+        }
+        for parent in parents {
+            if !change(parent, last, open) {
+                return Err(missing());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn path(text: &str) -> JsonPath {
+        text.parse().expect("a path")
+    }
+
+    #[test]
+    fn a_path_sets_what_exists() {
+        let mut body = json!({"status": "active", "items": {"data": [{"quantity": 1}, {"quantity": 2}]}});
+        path("status").set(&mut body, &json!("past_due"), NewKey::Known).expect("exists");
+        path("items.data[1].quantity").set(&mut body, &json!(5), NewKey::Known).expect("exists");
+        assert_eq!(body, json!({"status": "past_due", "items": {"data": [{"quantity": 1}, {"quantity": 5}]}}));
+        path("items.data[*].quantity").set(&mut body, &json!(7), NewKey::Known).expect("exists");
+        assert_eq!(path("items.data[1].quantity").get(&body), Some(&json!(7)));
+    }
+
+    #[test]
+    fn a_new_key_needs_an_open_object_or_leave() {
+        let mut body = json!({"metadata": {"a": "1"}, "plan": {"id": "x"}});
+        path("metadata.user_id").set(&mut body, &json!("A"), NewKey::Known).expect("metadata is open");
+        let error = path("plan.idd").set(&mut body, &json!("y"), NewKey::Known).expect_err("a typo");
+        assert_eq!(error, PathError::Missing("plan.idd".into()));
+        path("plan.idd").set(&mut body, &json!("y"), NewKey::Any).expect("wanted");
+        assert_eq!(body, json!({"metadata": {"a": "1", "user_id": "A"}, "plan": {"id": "x", "idd": "y"}}));
+    }
+
+    #[test]
+    fn unset_removes_and_complains_about_what_is_not_there() {
+        let mut body = json!({"a": {"b": 1}, "l": [1, 2]});
+        path("a.b").unset(&mut body).expect("exists");
+        path("l[0]").unset(&mut body).expect("exists");
+        assert_eq!(body, json!({"a": {}, "l": [2]}));
+        assert!(path("a.b").unset(&mut body).is_err());
+    }
+
+    #[test]
+    fn what_is_no_path_is_refused() {
+        for text in ["", "a..b", "a[", "a[x]", "a[0", "[0]", "a[0]b"] {
+            assert!(text.parse::<JsonPath>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! A scenario as it is written: what is given, what happens, what is expected.
+
+mod answers;
+mod read;
+
+pub use read::{config_values, read_text};
+
+use crate::matcher::Matcher;
+use crate::tree::Node;
+use host_providers::Answer;
+use products_contract::{Account, Actor};
+use std::path::PathBuf;
+
+/// Most ids that one scenario may claim to cover.
+pub const COVERS_MAX: usize = 3;
+
+/// One scenario file.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The file.
+    pub file: PathBuf,
+    /// Name, for people.
+    pub name: String,
+    /// Ids of requirements, decisions and scenarios that it shows, with the line of each.
+    pub covers: Vec<(String, usize)>,
+    /// The API versions that it is restricted to, and why.
+    pub versions: Option<Versions>,
+    /// Where it starts.
+    pub given: Given,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+    /// What is expected at the end.
+    pub expect: Expectations,
+}
+
+/// A restriction to some API versions.
+#[derive(Clone, Debug)]
+pub struct Versions {
+    /// Versions it runs in.
+    pub only: Vec<String>,
+    /// The reason.
+    pub because: String,
+}
+
+/// Where a scenario starts.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// Business; none is that of the folder of the file.
+    pub business: Option<String>,
+    /// The clock, milliseconds since the epoch.
+    pub clock: i64,
+    /// Mode of the host.
+    pub livemode: bool,
+    /// Configuration over that of the business, as text.
+    pub config: Vec<(String, String)>,
+    /// Account that commands and expectations mean if they name none.
+    pub account: Option<Account>,
+    /// Claims that are held at the start, by short key.
+    pub claims: Vec<(String, Account)>,
+    /// What the provider answers, by pattern of effect keys.
+    pub answers: Vec<(String, Vec<Answer>)>,
+}
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Line, from 1.
+    pub line: usize,
+    /// What.
+    pub action: Action,
+    /// API versions in which it happens; empty is all.
+    pub only: Vec<String>,
+    /// The outcome that is expected.
+    pub outcome: Option<OutcomeExpectation>,
+    /// The effects that it asks for, exactly and in order, as a list of kind, key and payload.
+    pub effects: Option<Matcher>,
+    /// The answer to the caller of a command.
+    pub reply: Option<Matcher>,
+    /// The state is the same before and after.
+    pub unchanged: bool,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// A Stripe event.
+    Stripe(Box<StripeStep>),
+    /// A command.
+    Command(CommandStep),
+    /// A product event.
+    Product(ProductStep),
+    /// The event of this id once more, byte for byte.
+    Same(String),
+    /// An operator runs the event of this id again.
+    Redrive(String),
+    /// The clock goes forward by this many milliseconds.
+    Advance(i64),
+    /// The clock goes forward to this time.
+    Until(i64),
+    /// The provider answers otherwise from here on.
+    Answers(Vec<(String, Vec<Answer>)>),
+    /// Host and component lose everything but the store.
+    Restart,
+    /// What is expected here.
+    Check(Expectations),
+}
+
+/// When a provider event was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// At the provider time of the event before it, or the clock.
+    Same,
+    /// So many milliseconds after the provider time of the event before it; negative is before.
+    Later(i64),
+    /// At this time.
+    Time(i64),
+}
+
+/// A change to a base body.
+#[derive(Clone, Debug, Default)]
+pub struct Patch {
+    /// Names of `places.yml` or paths, and their values.
+    pub set: Vec<Change>,
+    /// Paths that need not exist, and their values.
+    pub add: Vec<Change>,
+    /// Paths to be removed, with their lines.
+    pub unset: Vec<(String, usize)>,
+}
+
+/// One value of a patch.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Name or path.
+    pub key: String,
+    /// Line of the key.
+    pub line: usize,
+    /// Value.
+    pub value: Node,
+}
+
+/// A Stripe event to be built.
+#[derive(Clone, Debug)]
+pub struct StripeStep {
+    /// Type of the event.
+    pub kind: String,
+    /// Id.
+    pub id: String,
+    /// Provider time.
+    pub at: At,
+    /// Base body; none is the one that the type names.
+    pub base: Option<String>,
+    /// API version, if it differs from the one that is played.
+    pub version: Option<String>,
+    /// Changes in every version.
+    pub patch: Patch,
+    /// Changes in one version.
+    pub version_patches: Vec<(String, Patch)>,
+    /// Values before the event: `data.previous_attributes` is made from them.
+    pub previous: Vec<Change>,
+    /// Connected account that it came from.
+    pub connected: Option<String>,
+    /// Mode, if it differs from the host's.
+    pub livemode: Option<bool>,
+    /// Idempotency key of the request that caused it.
+    pub request_key: Option<String>,
+    /// Changes to the event around the object.
+    pub envelope: Patch,
+}
+
+/// A command of the API.
+#[derive(Clone, Debug)]
+pub struct CommandStep {
+    /// Kind, such as `instance.create`.
+    pub kind: String,
+    /// Id.
+    pub id: String,
+    /// Account; none is the scenario's.
+    pub account: Option<Account>,
+    /// Who gives it.
+    pub by: Actor,
+    /// Payload.
+    pub payload: serde_json::Value,
+}
+
+/// A product event as the platform sends it.
+#[derive(Clone, Debug)]
+pub struct ProductStep {
+    /// `created`, `updated` or `deleted`.
+    pub verb: String,
+    /// Id.
+    pub id: String,
+    /// Who changed it.
+    pub by: Actor,
+    /// The product.
+    pub data: serde_json::Value,
+}
+
+/// The outcome that a step expects.
+#[derive(Clone, Debug)]
+pub struct OutcomeExpectation {
+    /// Line, from 1.
+    pub line: usize,
+    /// One of the six, or `failed`.
+    pub outcome: String,
+    /// Its reason.
+    pub reason: Option<Matcher>,
+    /// The account that it was placed in.
+    pub account: Option<Matcher>,
+    /// The outcome at the end of the story, for what is deferred first.
+    pub then: Option<String>,
+}
+
+/// What is expected of the state.
+#[derive(Clone, Debug, Default)]
+pub struct Expectations {
+    /// Sections by account; none is the scenario's account or, for claims, outcomes and inventory, the host as a whole.
+    pub sections: Vec<SectionExpectation>,
+    /// Line at which the whole state is held against the snapshot beside the file.
+    pub snapshot: Option<usize>,
+}
+
+/// What is expected of one section.
+#[derive(Clone, Debug)]
+pub struct SectionExpectation {
+    /// Account, if it is named.
+    pub account: Option<Account>,
+    /// Section: one of [`SECTIONS`].
+    pub section: &'static str,
+    /// What is expected.
+    pub matcher: Matcher,
+}
+
+/// The sections of the state that a scenario may speak of.
+pub const SECTIONS: [&str; 13] = [
+    "products",
+    "prices",
+    "purchases",
+    "subscriptions",
+    "records",
+    "entitlements",
+    "balances",
+    "timers",
+    "effects",
+    "notices",
+    "claims",
+    "inventory",
+    "outcomes",
+];
+
+/// The sections that don't belong to one account.
+pub const COMMON_SECTIONS: [&str; 3] = ["claims", "inventory", "outcomes"];
+
+impl Expectations {
+    /// How many facts it asserts.
+    pub fn assertions(&self) -> usize {
+        self.sections.iter().map(|s| s.matcher.assertions()).sum::<usize>() + usize::from(self.snapshot.is_some())
+    }
+
+    /// How many of them are facts of state, effects or ledger.
+    pub fn facts(&self) -> usize {
+        let of_state = self.sections.iter().filter(|s| s.section != "outcomes");
+        of_state.map(|s| s.matcher.assertions()).sum::<usize>() + usize::from(self.snapshot.is_some())
+    }
+}
+
+impl Action {
+    /// The id of the event, if the step is one that enters the host.
+    pub fn event_id(&self) -> Option<&str> {
+        match self {
+            Action::Stripe(step) => Some(&step.id),
+            Action::Command(step) => Some(&step.id),
+            Action::Product(step) => Some(&step.id),
+            Action::Same(id) | Action::Redrive(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// True for an event of a provider, which may come in any order and any number of times.
+    pub fn is_provider_event(&self) -> bool {
+        matches!(self, Action::Stripe(_) | Action::Same(_))
+    }
+}
+
+impl Scenario {
+    /// Facts of state, effects or ledger that it asserts anywhere.
+    pub fn facts(&self) -> usize {
+        let of_steps: usize = self
+            .steps
+            .iter()
+            .map(|step| {
+                let check = match &step.action {
+                    Action::Check(expectations) => expectations.facts(),
+                    _ => 0,
+                };
+                check + step.effects.as_ref().map_or(0, Matcher::assertions) + usize::from(step.unchanged)
+            })
+            .sum();
+        of_steps + self.expect.facts()
+    }
+
+    /// All assertions.
+    pub fn assertions(&self) -> usize {
+        let of_steps: usize = self
+            .steps
+            .iter()
+            .map(|step| {
+                let outcome = step.outcome.as_ref().map_or(0, |o| {
+                    1 + o.reason.as_ref().map_or(0, Matcher::assertions)
+                        + o.account.as_ref().map_or(0, Matcher::assertions)
+                        + usize::from(o.then.is_some())
+                });
+                let check = match &step.action {
+                    Action::Check(expectations) => expectations.assertions(),
+                    _ => 0,
+                };
+                outcome
+                    + check
+                    + step.effects.as_ref().map_or(0, Matcher::assertions)
+                    + step.reply.as_ref().map_or(0, Matcher::assertions)
+                    + usize::from(step.unchanged)
+            })
+            .sum();
+        of_steps + self.expect.assertions()
+    }
+
+    /// The first event whose outcome it does not assert, by line.
+    pub fn unasserted_event(&self) -> Option<usize> {
+        let unasserted = |step: &&Step| step.action.event_id().is_some() && step.outcome.is_none();
+        self.steps.iter().find(unasserted).map(|step| step.line)
+    }
+}

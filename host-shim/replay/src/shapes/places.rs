@@ -1,0 +1,150 @@
+//! Where an API version keeps what a scenario sets by name.
+
+use crate::error::BadInput;
+use crate::path::{JsonPath, NewKey, PathError};
+use crate::tree::{Node, Reader, Tree};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The text in a template that stands for the value.
+const VALUE: &str = "$value";
+
+/// How a named value gets into a body.
+#[derive(Clone, Debug)]
+pub(super) enum Rule {
+    /// To all of these places; none where the version has no place for it.
+    All(Vec<Rule>),
+    /// To this path.
+    Path(JsonPath),
+    /// A mapping: each part to its own place.
+    Parts(Vec<(String, Rule)>),
+    /// Something new, made from the value.
+    Template { add: JsonPath, value: Value },
+    /// Other values, by the value as text.
+    When(Vec<(String, Vec<(JsonPath, Value)>)>),
+    /// A list of objects, each built from a base body.
+    Items { list: JsonPath, base: String },
+}
+
+/// Reads `places.yml`: rules by body and name.
+pub(super) fn read(file: &Path, text: &str) -> Result<BTreeMap<String, BTreeMap<String, Rule>>, BadInput> {
+    let node = Node::parse(file, text)?;
+    let reader = Reader { file };
+    let mut bodies = BTreeMap::new();
+    for body in reader.map("places", &node)? {
+        let mut names = BTreeMap::new();
+        for place in reader.map("a body's places", &body.value)? {
+            names.insert(place.key.clone(), rule(reader, &place.value)?);
+        }
+        bodies.insert(body.key.clone(), names);
+    }
+    Ok(bodies)
+}
+
+fn rule(reader: Reader<'_>, node: &Node) -> Result<Rule, BadInput> {
+    match &node.value {
+        Tree::Text(_) => Ok(Rule::Path(path(reader, node)?)),
+        Tree::List(list) => Ok(Rule::All(list.iter().map(|n| rule(reader, n)).collect::<Result<_, _>>()?)),
+        _ => {
+            let mut fields = reader.fields("a place", node)?;
+            let found = if let Some(parts) = fields.take("parts") {
+                let parts = reader.map("parts", parts)?;
+                Rule::Parts(
+                    parts.iter().map(|p| Ok((p.key.clone(), rule(reader, &p.value)?))).collect::<Result<_, _>>()?,
+                )
+            } else if let Some(add) = fields.take("add") {
+                Rule::Template { add: path(reader, add)?, value: fields.need("value")?.json() }
+            } else if let Some(cases) = fields.take("when") {
+                let mut found = Vec::new();
+                for case in reader.map("when", cases)? {
+                    let mut sets = Vec::new();
+                    for set in reader.map("when", &case.value)? {
+                        let path =
+                            set.key.parse().map_err(|e: PathError| reader.bad(set.line, e.to_string(), "a path"))?;
+                        sets.push((path, set.value.json()));
+                    }
+                    found.push((case.key.clone(), sets));
+                }
+                Rule::When(found)
+            } else if let Some(list) = fields.take("list") {
+                Rule::Items { list: path(reader, list)?, base: reader.text("base", fields.need("base")?)? }
+            } else {
+                return Err(reader.bad(
+                    node.line,
+                    "a place that says nothing",
+                    "a path, a list, or parts, add, when or list",
+                ));
+            };
+            fields.finish()?;
+            Ok(found)
+        }
+    }
+}
+
+fn path(reader: Reader<'_>, node: &Node) -> Result<JsonPath, BadInput> {
+    let text = reader.text("a path", node)?;
+    text.parse()
+        .map_err(|error: PathError| reader.bad(node.line, error.to_string(), "a path such as `items.data[0].id`"))
+}
+
+/// Why a named value could not be set.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PlaceError {
+    #[error(transparent)]
+    Path(#[from] PathError),
+    #[error("no part `{0}`")]
+    NoPart(String),
+    #[error("`{0}` is none of the values {1}")]
+    NoCase(String, String),
+    #[error("not a mapping of {0}")]
+    NotParts(String),
+}
+
+impl Rule {
+    /// Puts a value where it belongs. Lists of objects are the caller's, who has the base bodies.
+    pub(super) fn apply(&self, body: &mut Value, value: &Value) -> Result<(), PlaceError> {
+        match self {
+            Rule::All(rules) => rules.iter().try_for_each(|rule| rule.apply(body, value)),
+            Rule::Path(path) => Ok(path.set(body, value, NewKey::Known)?),
+            Rule::Parts(parts) => apply_parts(parts, body, value),
+            Rule::Template { add, value: template } => Ok(add.set(body, &fill(template, value), NewKey::Any)?),
+            Rule::When(cases) => {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let names = || cases.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+                let (_, sets) = cases
+                    .iter()
+                    .find(|(name, _)| *name == text)
+                    .ok_or_else(|| PlaceError::NoCase(text.clone(), names()))?;
+                sets.iter().try_for_each(|(path, value)| Ok(path.set(body, value, NewKey::Known)?))
+            }
+            Rule::Items { list, .. } => Ok(list.set(body, value, NewKey::Known)?),
+        }
+    }
+}
+
+/// `{start: …, end: …}`, or `[start, end]` in the order of the parts.
+fn apply_parts(parts: &[(String, Rule)], body: &mut Value, value: &Value) -> Result<(), PlaceError> {
+    let names = || parts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    match value {
+        Value::Object(map) => map.iter().try_for_each(|(name, value)| {
+            let (_, rule) =
+                parts.iter().find(|(part, _)| part == name).ok_or_else(|| PlaceError::NoPart(name.clone()))?;
+            rule.apply(body, value)
+        }),
+        Value::Array(list) if list.len() == parts.len() => {
+            parts.iter().zip(list).try_for_each(|((_, rule), value)| rule.apply(body, value))
+        }
+        Value::Null => parts.iter().try_for_each(|(_, rule)| rule.apply(body, value)),
+        _ => Err(PlaceError::NotParts(names())),
+    }
+}
+
+fn fill(template: &Value, value: &Value) -> Value {
+    match template {
+        Value::String(text) if text == VALUE => value.clone(),
+        Value::Array(list) => list.iter().map(|entry| fill(entry, value)).collect(),
+        Value::Object(map) => Value::Object(map.iter().map(|(key, entry)| (key.clone(), fill(entry, value))).collect()),
+        other => other.clone(),
+    }
+}

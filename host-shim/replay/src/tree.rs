@@ -1,0 +1,365 @@
+//! A YAML document as a tree that remembers its lines, and readers that refuse what they don't know.
+//!
+//! Scenarios are read from this tree, not into derived structs: each expectation needs its line when it fails.
+
+use crate::error::{BadInput, Place};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::Spanned;
+use std::fmt;
+use std::path::Path;
+
+/// Deepest nesting of a scenario or catalog that is read.
+const DEPTH_MAX: usize = 64;
+
+/// A value and the line it stands on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Line, from 1.
+    pub line: usize,
+    /// The value.
+    pub value: Tree,
+}
+
+/// A YAML value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tree {
+    /// Nothing.
+    Null,
+    /// Truth value.
+    Bool(bool),
+    /// Whole number.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// Text.
+    Text(String),
+    /// List.
+    List(Vec<Node>),
+    /// Mapping, in the order of the file.
+    Map(Vec<Entry>),
+}
+
+/// One entry of a mapping.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Key.
+    pub key: String,
+    /// Line of the key, from 1.
+    pub line: usize,
+    /// Value.
+    pub value: Node,
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<Tree>::deserialize(deserializer)?;
+        Ok(Node { line: line_of(&spanned.referenced), value: spanned.value })
+    }
+}
+
+fn line_of(location: &serde_saphyr::Location) -> usize {
+    usize::try_from(location.line()).unwrap_or(usize::MAX)
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TreeVisitor)
+    }
+}
+
+struct TreeVisitor;
+
+impl<'de> Visitor<'de> for TreeVisitor {
+    type Value = Tree;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+        Ok(Tree::Bool(value))
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
+        Ok(Tree::Int(value))
+    }
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Tree, E> {
+        i64::try_from(value).map(Tree::Int).map_err(|_| E::custom(format!("{value} is larger than {}", i64::MAX)))
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
+        Ok(Tree::Float(value))
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
+        Ok(Tree::Text(value.to_owned()))
+    }
+    fn visit_string<E>(self, value: String) -> Result<Tree, E> {
+        Ok(Tree::Text(value))
+    }
+    fn visit_unit<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Null)
+    }
+    fn visit_none<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Null)
+    }
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
+        Tree::deserialize(deserializer)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {
+        let mut list = Vec::new();
+        while let Some(node) = entries.next_element::<Node>()? {
+            list.push(node);
+        }
+        Ok(Tree::List(list))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {
+        let mut map = Vec::new();
+        while let Some(key) = entries.next_key::<Spanned<String>>()? {
+            let value = entries.next_value::<Node>()?;
+            map.push(Entry { line: line_of(&key.referenced), key: key.value, value });
+        }
+        Ok(Tree::Map(map))
+    }
+}
+
+impl Node {
+    /// Reads one YAML document; JSON is YAML, too.
+    pub fn parse(file: &Path, text: &str) -> Result<Node, BadInput> {
+        let options = serde_saphyr::options! {
+            strict_booleans: true,
+            with_snippet: false,
+            budget: serde_saphyr::budget! { max_depth: DEPTH_MAX },
+        };
+        serde_saphyr::from_str_with_options::<Node>(text, options).map_err(|error| {
+            let line = error.location().map_or(0, |l| line_of(&l));
+            BadInput::new(Place::line(file, line), first_line(&error.to_string()), "a YAML document")
+        })
+    }
+
+    /// The value as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        match &self.value {
+            Tree::Null => serde_json::Value::Null,
+            Tree::Bool(value) => (*value).into(),
+            Tree::Int(value) => (*value).into(),
+            Tree::Float(value) => (*value).into(),
+            Tree::Text(value) => value.as_str().into(),
+            Tree::List(list) => list.iter().map(Node::json).collect(),
+            Tree::Map(map) => serde_json::Value::Object(map.iter().map(|e| (e.key.clone(), e.value.json())).collect()),
+        }
+    }
+
+    /// The kind of value, for messages.
+    pub fn kind(&self) -> &'static str {
+        match &self.value {
+            Tree::Null => "nothing",
+            Tree::Bool(_) => "a truth value",
+            Tree::Int(_) => "a whole number",
+            Tree::Float(_) => "a number",
+            Tree::Text(_) => "a text",
+            Tree::List(_) => "a list",
+            Tree::Map(_) => "a mapping",
+        }
+    }
+
+    /// A mapping with one entry, `{key: …}`.
+    pub fn single(&self) -> Option<(&str, &Node)> {
+        match &self.value {
+            Tree::Map(map) => match map.as_slice() {
+                [entry] => Some((&entry.key, &entry.value)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// A reader of one file's nodes, so that errors name the file.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    /// The file.
+    pub file: &'a Path,
+}
+
+impl<'a> Reader<'a> {
+    /// An error at a node.
+    pub fn bad(&self, line: usize, problem: impl Into<String>, expected: impl Into<String>) -> BadInput {
+        BadInput::new(Place::line(self.file, line), problem, expected)
+    }
+
+    fn wrong(&self, node: &Node, what: &str, expected: &str) -> BadInput {
+        self.bad(node.line, format!("`{what}` is {}", node.kind()), expected)
+    }
+
+    /// A text. Whole numbers count as texts, since ids may look like numbers.
+    pub fn text(&self, what: &str, node: &Node) -> Result<String, BadInput> {
+        match &node.value {
+            Tree::Text(text) => Ok(text.clone()),
+            Tree::Int(number) => Ok(number.to_string()),
+            _ => Err(self.wrong(node, what, "a text")),
+        }
+    }
+
+    /// A truth value.
+    pub fn truth(&self, what: &str, node: &Node) -> Result<bool, BadInput> {
+        match node.value {
+            Tree::Bool(value) => Ok(value),
+            _ => Err(self.wrong(node, what, "true or false")),
+        }
+    }
+
+    /// A list.
+    pub fn list<'n>(&self, what: &str, node: &'n Node) -> Result<&'n [Node], BadInput> {
+        match &node.value {
+            Tree::List(list) => Ok(list),
+            _ => Err(self.wrong(node, what, "a list")),
+        }
+    }
+
+    /// A list of texts.
+    pub fn texts(&self, what: &str, node: &Node) -> Result<Vec<String>, BadInput> {
+        self.list(what, node)?.iter().map(|entry| self.text(what, entry)).collect()
+    }
+
+    /// A mapping.
+    pub fn map<'n>(&self, what: &str, node: &'n Node) -> Result<&'n [Entry], BadInput> {
+        match &node.value {
+            Tree::Map(map) => Ok(map),
+            _ => Err(self.wrong(node, what, "a mapping")),
+        }
+    }
+
+    /// The fields of a mapping, to be taken one by one.
+    pub fn fields<'n>(&self, what: &'static str, node: &'n Node) -> Result<Fields<'a, 'n>, BadInput> {
+        let map = self.map(what, node)?;
+        Ok(Fields { reader: *self, what, line: node.line, entries: map.iter().map(Some).collect(), known: Vec::new() })
+    }
+
+    /// A time, RFC 3339, in milliseconds since the epoch.
+    pub fn time(&self, what: &str, node: &Node) -> Result<i64, BadInput> {
+        let text = self.text(what, node)?;
+        crate::time::parse(&text).ok_or_else(|| {
+            self.bad(node.line, format!("`{what}: {text}` is no time"), "RFC 3339 such as 2026-01-01T00:00:00Z")
+        })
+    }
+
+    /// A span of time such as `90s` or `7d`, in milliseconds.
+    pub fn span(&self, what: &str, node: &Node) -> Result<i64, BadInput> {
+        let text = self.text(what, node)?;
+        crate::time::parse_span(&text).ok_or_else(|| {
+            self.bad(node.line, format!("`{what}: {text}` is no span of time"), "a number and s, m, h or d, such as 7d")
+        })
+    }
+}
+
+/// The fields of one mapping. What has not been taken at the end is an error that names the fields that exist.
+#[derive(Debug)]
+pub struct Fields<'a, 'n> {
+    reader: Reader<'a>,
+    what: &'static str,
+    /// Line of the mapping.
+    pub line: usize,
+    entries: Vec<Option<&'n Entry>>,
+    known: Vec<&'static str>,
+}
+
+impl<'n> Fields<'_, 'n> {
+    /// The value of a field, if it is there.
+    pub fn take(&mut self, name: &'static str) -> Option<&'n Node> {
+        self.take_entry(name).map(|entry| &entry.value)
+    }
+
+    /// A field with its key, if it is there.
+    pub fn take_entry(&mut self, name: &'static str) -> Option<&'n Entry> {
+        self.known.push(name);
+        self.entries.iter_mut().find(|e| e.is_some_and(|entry| entry.key == name)).and_then(Option::take)
+    }
+
+    /// The fields `name@SUFFIX`, with their suffixes.
+    pub fn take_suffixed(&mut self, name: &'static str) -> Vec<(&'n str, &'n Node)> {
+        let mut found = Vec::new();
+        for slot in &mut self.entries {
+            let suffix = slot.and_then(|e| e.key.strip_prefix(name)).and_then(|rest| rest.strip_prefix('@'));
+            if let (Some(suffix), Some(entry)) = (suffix, *slot) {
+                found.push((suffix, &entry.value));
+                *slot = None;
+            }
+        }
+        found
+    }
+
+    /// A field that must be there.
+    pub fn need(&mut self, name: &'static str) -> Result<&'n Node, BadInput> {
+        let (line, what) = (self.line, self.what);
+        let reader = self.reader;
+        self.take(name)
+            .ok_or_else(|| reader.bad(line, format!("{what} has no `{name}`"), format!("the field `{name}`")))
+    }
+
+    /// Ends the reading: whatever is left is unknown.
+    pub fn finish(self) -> Result<(), BadInput> {
+        match self.entries.iter().flatten().next() {
+            None => Ok(()),
+            Some(entry) => Err(self.reader.bad(
+                entry.line,
+                format!("unknown field `{}` in {}", entry.key, self.what),
+                format!("one of {}", self.known.join(", ")),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Node {
+        Node::parse(Path::new("x.yml"), text).expect("valid YAML")
+    }
+
+    #[test]
+    fn lines_of_nested_values_and_keys_are_kept() {
+        let node = parse("a: 1\nb:\n  - x\n  - {c: 2,\n     d: true}\n");
+        let Tree::Map(map) = &node.value else { panic!("a mapping") };
+        assert_eq!((map[0].line, map[0].value.line), (1, 1));
+        assert_eq!(map[1].line, 2);
+        let Tree::List(list) = &map[1].value.value else { panic!("a list") };
+        assert_eq!((list[0].line, list[1].line), (3, 4));
+        let Tree::Map(inner) = &list[1].value else { panic!("a mapping") };
+        assert_eq!((inner[0].line, inner[1].line), (4, 5));
+    }
+
+    #[test]
+    fn scalars_keep_their_json_types() {
+        let node = parse("{a: 1, b: -2.5, c: yes, d: '1', e: null, f: ~, g: true, 7: seven, 2020-08-27: day}");
+        assert_eq!(
+            node.json(),
+            serde_json::json!({"a": 1, "b": -2.5, "c": "yes", "d": "1", "e": null, "f": null, "g": true,
+                "7": "seven", "2020-08-27": "day"})
+        );
+    }
+
+    #[test]
+    fn an_unknown_field_names_its_line_and_the_known_ones() {
+        let node = parse("name: x\nnmae: y\n");
+        let reader = Reader { file: Path::new("x.yml") };
+        let mut fields = reader.fields("the scenario", &node).expect("a mapping");
+        fields.take("name");
+        let error = fields.finish().expect_err("`nmae` is unknown");
+        assert_eq!(error.to_string(), "x.yml:2: unknown field `nmae` in the scenario; expected one of name");
+    }
+
+    #[test]
+    fn a_syntax_error_names_its_line() {
+        let error = Node::parse(Path::new("x.yml"), "a: 1\nb: [1, 2\nc: 3\n").expect_err("no closing bracket");
+        assert_eq!(error.place.file, Path::new("x.yml"));
+        assert!(error.place.line >= 2, "{error}");
+    }
+
+    #[test]
+    fn a_key_given_twice_is_an_error() {
+        let error = Node::parse(Path::new("x.yml"), "a: 1\na: 2\n").expect_err("twice");
+        assert_eq!(error.place.line, 2, "{error}");
+    }
+}
