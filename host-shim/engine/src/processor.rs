@@ -169,10 +169,7 @@ impl Processor {
     }
 
     /// Run `body` in the open group, or in one of its own.
-    pub fn grouped<T>(
-        &mut self,
-        body: impl FnOnce(&mut Self) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    pub fn grouped<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
         if self.in_group {
             return body(self);
         }

@@ -26,7 +26,8 @@ pub fn check(provider: &mut dyn Provider, resource: &str, ensure: &Value) -> Res
         attempt: 1,
         payload,
     };
-    let looks = |provider: &mut dyn Provider, generation| provider.observe(&call("observe", generation, ensure.clone()));
+    let looks =
+        |provider: &mut dyn Provider, generation| provider.observe(&call("observe", generation, ensure.clone()));
 
     let nothing = looks(provider, 1);
     hold(is(&nothing, "exists", &json!(false)), "observe tells that nothing is there yet", [&nothing])?;

@@ -30,6 +30,7 @@ pub struct Entry {
 ///
 /// An `Answer::Ok` of the script is laid over the derived outputs, member by member, so that a scenario writes only
 /// what matters to it; `Ok(null)` is plain success. What succeeds, is lost or comes late with success was done.
+/// `observe` tells what exists and uses no answer up, so that a look after a crash changes no story.
 #[derive(Clone, Default)]
 pub struct Scripted(Arc<Mutex<State>>);
 
@@ -83,6 +84,9 @@ impl Scripted {
 
 impl State {
     fn answer(&mut self, call: &Call) -> Answer {
+        if call.is_resource_call() && call.verb() == "observe" {
+            return Answer::Ok(self.inventory.observe(call));
+        }
         if call.is_resource_call() && !self.inventory.admit(call) {
             return Answer::failed("superseded", format!("`{}` has a newer generation", call.key));
         }
@@ -100,9 +104,7 @@ impl State {
                 Answer::Ok(_) => Answer::Lost,
                 failed => failed,
             },
-            Answer::Late { after_ms, then } => {
-                Answer::Late { after_ms, then: Box::new(self.carry_out(call, *then)) }
-            }
+            Answer::Late { after_ms, then } => Answer::Late { after_ms, then: Box::new(self.carry_out(call, *then)) },
             Answer::Retryable { .. } | Answer::Final { .. } | Answer::Never => answer,
         }
     }
@@ -117,11 +119,10 @@ impl State {
                 Some(outputs) => Answer::Ok(overlay(outputs, said)),
                 None => Answer::failed("not-found", format!("`{}` names nothing that exists", call.key)),
             },
-            "destroy" => {
+            _ => {
                 self.inventory.destroy(call);
                 Answer::Ok(overlay(json!({}), said))
             }
-            _ => Answer::Ok(overlay(self.inventory.observe(call), said)),
         }
     }
 }

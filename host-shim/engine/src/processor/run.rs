@@ -30,8 +30,7 @@ impl Work {
 
     /// Woken or tried again. A provider's event is placed anew unless it waits for something of its account.
     pub fn again(row: InboxRow) -> Self {
-        let of_account =
-            matches!(row.outcome, Some(Outcome::Deferred(DeferReason::Fact(_) | DeferReason::Effect(_))));
+        let of_account = matches!(row.outcome, Some(Outcome::Deferred(DeferReason::Fact(_) | DeferReason::Effect(_))));
         let mut event = row.event;
         if matches!(event.payload, Payload::Provider(_)) && !of_account {
             event.account = None;
@@ -221,8 +220,7 @@ impl Processor {
             provenance: None,
             waits_for: Vec::new(),
         };
-        let changes =
-            Changes { event_id: work.event.id.clone(), inbox: Some(inbox), ..Changes::default() };
+        let changes = Changes { event_id: work.event.id.clone(), inbox: Some(inbox), ..Changes::default() };
         self.store_mut().apply(&changes)?;
         let mut report = self.report(work, failed.account, Disposition::Failed(failed.error), failed.fuel);
         report.alert = dead;
@@ -260,8 +258,7 @@ struct Called {
 /// Migrate if need be, bring the host's own row up to date, handle.
 fn handle_in(runner: &mut dyn Runner, tx: Transaction, event: &mut Event, first_run: bool) -> (Transaction, Called) {
     let component = runner.declarations().data_version;
-    let mut called =
-        Called { result: Err(RunError::Trap(String::new())), fuel: 0, data_version: 0, migrated: false };
+    let mut called = Called { result: Err(RunError::Trap(String::new())), fuel: 0, data_version: 0, migrated: false };
     let mut tx = tx;
     match tx.store().data_version(&tx.context().scope) {
         Err(error) => {

@@ -26,7 +26,8 @@ pub fn derived_outputs(call: &Call) -> Value {
         }
         "database.backup" => json!({"backup_id": format!("backup-{hash}"), "verified": true}),
         "bucket.ensure" => {
-            let bucket = call.text("bucket").or(call.text("name")).map_or_else(|| format!("bucket-{hash}"), str::to_owned);
+            let bucket =
+                call.text("bucket").or(call.text("name")).map_or_else(|| format!("bucket-{hash}"), str::to_owned);
             json!({"id": format!("bkt-{hash}"), "bucket": bucket})
         }
         "function.ensure" => json!({
@@ -44,7 +45,9 @@ pub fn derived_outputs(call: &Call) -> Value {
             "session_id": format!("cs_{hash}"),
             "url": format!("https://checkout.invalid/c/cs_{hash}"),
         }),
-        "stripe.portal.create" => json!({"id": format!("bps_{hash}"), "url": format!("https://billing.invalid/p/{hash}")}),
+        "stripe.portal.create" => {
+            json!({"id": format!("bps_{hash}"), "url": format!("https://billing.invalid/p/{hash}")})
+        }
         "stripe.customer.create" => json!({"id": format!("cus_{hash}")}),
         "stripe.product.create" => json!({"id": format!("prod_{hash}")}),
         "stripe.price.create" => json!({"id": format!("price_{hash}")}),

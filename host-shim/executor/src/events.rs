@@ -1,0 +1,89 @@
+//! Events that effects end in.
+
+use host_store::EffectRow;
+use products_contract::{
+    Account, Actor, Delivery, EffectFailure, EffectFailureClass, EffectReport, Event, JSON_BYTES_MAX, Payload,
+    ProviderFacts, Timestamp,
+};
+use serde_json::Value;
+
+/// Kind of the effects that come back at their not-before time.
+pub(crate) const TIMER: &str = "timer.at";
+/// Kind of the effects that arrive at another account.
+pub(crate) const SEND: &str = "account.send";
+
+/// True for kinds that no provider carries out.
+pub(crate) fn is_hosts_own(kind: &str) -> bool {
+    matches!(kind, TIMER | SEND)
+}
+
+/// The end of an effect, as an event. `late` is true if the effect had ended before (by its deadline).
+pub(crate) fn result(row: &EffectRow, answer: Result<Value, EffectFailure>, late: bool, now: Timestamp) -> Event {
+    let provider = row.effect.kind.starts_with("stripe.").then(|| stripe_facts(row, answer.as_ref().ok()));
+    let answer = answer.and_then(|value| {
+        let text = value.to_string();
+        if text.len() <= JSON_BYTES_MAX {
+            return Ok(text);
+        }
+        let message = format!("the answer has {} bytes, at most {JSON_BYTES_MAX} are taken", text.len());
+        Err(failure(EffectFailureClass::Final, "answer-too-large", message))
+    });
+    let report =
+        EffectReport { key: row.effect.key.clone(), generation: row.effect.generation, attempts: row.attempts, answer };
+    let mut event = event(row, "effects", row.scope.account.clone(), Payload::EffectResult(report), now);
+    if late {
+        event.id.push_str("/late");
+    }
+    event.provider = provider;
+    event
+}
+
+/// A timer whose time has come, or a message at its receiver.
+pub(crate) fn delivery(row: &EffectRow, now: Timestamp) -> Event {
+    let delivery = Delivery {
+        sender: row.scope.account.clone(),
+        key: row.effect.key.clone(),
+        generation: row.effect.generation,
+        payload: row.effect.payload.clone(),
+    };
+    match &row.effect.to {
+        Some(to) if row.effect.kind == SEND => event(row, "message", to.clone(), Payload::Message(delivery), now),
+        _ => event(row, "timer", row.scope.account.clone(), Payload::Timer(delivery), now),
+    }
+}
+
+/// A failure for the extension.
+pub(crate) fn failure(class: EffectFailureClass, code: &str, message: impl Into<String>) -> EffectFailure {
+    EffectFailure { class, code: code.to_owned(), message: message.into() }
+}
+
+fn event(row: &EffectRow, source: &str, account: Account, payload: Payload, now: Timestamp) -> Event {
+    Event {
+        id: format!("{}/{}@{}", row.scope.partition(), row.effect.key, row.effect.generation),
+        source: source.to_owned(),
+        kind: row.effect.kind.clone(),
+        business: row.scope.business.clone(),
+        account: Some(account),
+        livemode: Some(row.scope.livemode),
+        received_at: now,
+        attempt: 1,
+        actor: Actor::system(),
+        reply_to: row.effect.reply_to.clone(),
+        provider: None,
+        payload,
+    }
+}
+
+/// What Stripe told with its answer: `{"date_ms", "api_version", "object"}` of a `stripe.retrieve`.
+fn stripe_facts(row: &EffectRow, answer: Option<&Value>) -> ProviderFacts {
+    let member = |name: &str| answer.and_then(|answer| answer.get(name));
+    let payload: Value = serde_json::from_str(&row.effect.payload).unwrap_or_default();
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    ProviderFacts {
+        provider: "stripe".to_owned(),
+        time: member("date_ms").and_then(Value::as_i64),
+        api_version: text(member("api_version")),
+        connected_account: text(payload.get("connected_account")),
+        ..ProviderFacts::default()
+    }
+}
