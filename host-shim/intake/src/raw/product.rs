@@ -1,0 +1,294 @@
+//! A product event: `{"id", "event": "product.created|updated|deleted", "timestamp", "actor", "data": {product}}`.
+//!
+//! For an update, `previous` may hold the product as it was; without it the host, which has the row, fills that in.
+
+use super::{Envelope, read_actor, read_id, read_timestamp};
+use crate::json::{Document, Kind, Name, Value};
+use crate::reader::{Place, Reader};
+use products_contract::{
+    Account, Actor, ActorKind, BillingInterval, IntervalUnit, JSON_BYTES_MAX, Money, Payload, Product, ProductChange,
+    ProductValues, Refusal,
+};
+use std::collections::BTreeMap;
+
+const CREATED: &str = "product.created";
+const UPDATED: &str = "product.updated";
+const DELETED: &str = "product.deleted";
+
+/// Currency of a price that is a number alone.
+const CURRENCY_DEFAULT: &str = "usd";
+
+/// Members of a product that have a place of their own. A row's own bookkeeping has none, and is left out.
+const PLACED: [&str; 24] = [
+    "active",
+    "billing_interval",
+    "created",
+    "created_at",
+    "currency",
+    "deleted",
+    "deleted_at",
+    "description",
+    "features",
+    "id",
+    "interval",
+    "livemode",
+    "metadata",
+    "name",
+    "object",
+    "organization_id",
+    "owner",
+    "price",
+    "product_type",
+    "type",
+    "updated",
+    "updated_at",
+    "user_id",
+    "version",
+];
+/// Prefix of the platform's filter columns.
+const FILTER: &str = "filter_";
+
+pub(super) fn read(document: &Document<'_>) -> Envelope {
+    let mut reader = Reader::new(document);
+    let root = Place::root(document);
+    let id = read_id(&mut reader, document);
+    let kind = reader.required_id(root, "event").unwrap_or_default();
+    if ![CREATED, UPDATED, DELETED].contains(&kind.as_str()) {
+        reader.malformed(root, "event");
+    }
+    let time = read_timestamp(&mut reader, root);
+    let actor = read_actor(&mut reader, root);
+    let livemode = reader.flag(root, "livemode");
+    let data = reader.object(root, "data");
+    if data.is_none() {
+        reader.malformed(root, "data");
+    }
+    let data = data.and_then(|object| read_product(&mut reader, Place { pointer: "/data", object }, &actor));
+    let previous = reader.object(root, "previous");
+    let previous =
+        previous.and_then(|object| read_product(&mut reader, Place { pointer: "/previous", object }, &actor));
+    if let (Some(data), Some(previous)) = (&data, &previous)
+        && (&data.id, &data.owner) != (&previous.id, &previous.owner)
+    {
+        reader.refuse(Refusal::Inconsistent(format!("{} of {}: previous {}", data.id, data.owner, previous.id)));
+    }
+    let change = match kind.as_str() {
+        DELETED => ProductChange { before: data, after: None },
+        UPDATED => ProductChange { before: previous, after: data },
+        _ => ProductChange { before: None, after: data },
+    };
+    envelope(id, kind, change, actor, livemode, time, reader)
+}
+
+/// A record alone: it has been created. The record's id is the product's; the event's derives from the bytes.
+pub(super) fn read_record(document: &Document<'_>) -> Envelope {
+    let mut reader = Reader::new(document);
+    let actor = Actor::system();
+    let product = read_product(&mut reader, Place::root(document), &actor);
+    let change = ProductChange { before: None, after: product };
+    envelope(None, CREATED.to_owned(), change, actor, None, None, reader)
+}
+
+fn envelope(
+    id: Option<String>,
+    kind: String,
+    change: ProductChange,
+    actor: Actor,
+    livemode: Option<bool>,
+    time: Option<i64>,
+    reader: Reader,
+) -> Envelope {
+    let account = change.after.as_ref().or(change.before.as_ref()).map(|product| product.owner.clone());
+    Envelope {
+        id,
+        source: "products",
+        kind,
+        account,
+        livemode,
+        actor,
+        reply_to: None,
+        payload: Payload::Product(Box::new(change)),
+        time,
+        refusal: reader.refusal(),
+    }
+}
+
+/// None if even id or type is missing; the refusal says so.
+fn read_product(reader: &mut Reader, product: Place<'_, '_>, actor: &Actor) -> Option<Product> {
+    let id = reader.required_id(product, "id");
+    let product_type = read_type(reader, product);
+    let (metadata, filters) = read_fields(reader, product);
+    let values = ProductValues {
+        product_type: product_type?,
+        name: reader.prose(product, "name").unwrap_or_default(),
+        description: reader.prose(product, "description").unwrap_or_default(),
+        active: reader.flag(product, "active").unwrap_or(true),
+        price: read_price(reader, product),
+        interval: read_interval(reader, product),
+        filters,
+        metadata,
+    };
+    Some(Product { id: id?, owner: read_owner(reader, product, actor), values, version: 0, deleted: false })
+}
+
+/// `product_type`, or `type` as the platform calls it; both only if they agree.
+fn read_type(reader: &mut Reader, product: Place<'_, '_>) -> Option<String> {
+    let alias = reader.id(product, "type");
+    let own = reader.id(product, "product_type");
+    if own.is_none() && alias.is_none() || own.is_some() && alias.is_some() && own != alias {
+        reader.malformed(product, "product_type");
+        return None;
+    }
+    own.or(alias)
+}
+
+/// Whose row it is: `owner`, `user_id` or `organization_id`, else those of its metadata, else the user who made it, else the
+/// platform. Two that differ contradict each other.
+fn read_owner(reader: &mut Reader, product: Place<'_, '_>, actor: &Actor) -> Account {
+    if let Some(owner) = read_owner_fields(reader, product) {
+        return owner;
+    }
+    let pointer = product.pointer_to("metadata");
+    let metadata = product.get("metadata").filter(|value| value.kind() == Kind::Object);
+    let metadata = metadata.map(|object| Place { pointer: &pointer, object });
+    if let Some(owner) = metadata.and_then(|metadata| read_owner_fields(reader, metadata)) {
+        return owner;
+    }
+    match actor.kind {
+        ActorKind::User if !actor.subject.is_empty() => Account::User(actor.subject.clone()),
+        _ => Account::Platform,
+    }
+}
+
+fn read_owner_fields(reader: &mut Reader, place: Place<'_, '_>) -> Option<Account> {
+    let owner = match reader.id(place, "owner").map(|text| text.parse::<Account>()) {
+        Some(Err(_)) => {
+            reader.malformed(place, "owner");
+            None
+        }
+        Some(Ok(owner)) => Some(owner),
+        None => None,
+    };
+    let user = reader.id(place, "user_id").map(Account::User);
+    let organization = reader.id(place, "organization_id").map(Account::Organization);
+    let mut named = [owner, user, organization].into_iter().flatten();
+    let first = named.next()?;
+    if let Some(other) = named.find(|other| *other != first) {
+        reader.refuse(Refusal::Inconsistent(format!("{first} and {other}")));
+    }
+    Some(first)
+}
+
+/// `price`: minor units, or `{"amount", "currency"}`. A fraction is refused, not rounded.
+fn read_price(reader: &mut Reader, product: Place<'_, '_>) -> Option<Money> {
+    let price = product.get("price").filter(|price| price.raw() != "\"\"")?;
+    let pointer = product.pointer_to("price");
+    let (amount, holder) = match price.kind() {
+        Kind::Object => {
+            let holder = Place { pointer: &pointer, object: price };
+            (holder.get("amount").or_else(|| holder.get("amount_minor")).and_then(|amount| amount.as_i64()), holder)
+        }
+        _ => (price.as_i64(), product),
+    };
+    let currency = match reader.id(holder, "currency") {
+        Some(text) => text.to_ascii_lowercase(),
+        None if price.kind() == Kind::Object => {
+            reader.malformed(holder, "currency");
+            return None;
+        }
+        None => CURRENCY_DEFAULT.to_owned(),
+    };
+    if currency.len() != 3 || !currency.bytes().all(|c| c.is_ascii_lowercase()) {
+        reader.malformed(holder, "currency");
+        return None;
+    }
+    match amount {
+        Some(amount_minor) if amount_minor >= 0 => Some(Money { amount_minor, currency }),
+        _ => {
+            reader.malformed(product, "price");
+            None
+        }
+    }
+}
+
+/// `billing_interval` or `interval`: `day`, `week`, `month`, `year`, or `{"unit", "count"}`; none or `once` is sold once.
+fn read_interval(reader: &mut Reader, product: Place<'_, '_>) -> Option<BillingInterval> {
+    let name = if product.get("billing_interval").is_some() { "billing_interval" } else { "interval" };
+    let value = product.get(name)?;
+    let interval = match value.kind() {
+        Kind::String if matches!(value.as_str().as_deref(), Some("" | "once")) => return None,
+        Kind::String => unit(value).map(|unit| BillingInterval { unit, count: 1 }),
+        Kind::Object => {
+            let count = match value.get("count").filter(|count| !count.is_null()) {
+                None => Some(1),
+                Some(count) => count.as_i64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count >= 1),
+            };
+            value.get("unit").and_then(unit).zip(count).map(|(unit, count)| BillingInterval { unit, count })
+        }
+        _ => None,
+    };
+    if interval.is_none() {
+        reader.malformed(product, name);
+    }
+    interval
+}
+
+fn unit(value: Value<'_>) -> Option<IntervalUnit> {
+    match value.as_str()?.as_ref() {
+        "day" => Some(IntervalUnit::Day),
+        "week" => Some(IntervalUnit::Week),
+        "month" => Some(IntervalUnit::Month),
+        "year" => Some(IntervalUnit::Year),
+        _ => None,
+    }
+}
+
+/// The type's own fields as one JSON object, and the filter slots.
+///
+/// Fields stand in `metadata`; those in `features` and at the product's top level are taken into it, so that all three shapes
+/// give one record. One that stands in two places must be the same in both.
+fn read_fields(reader: &mut Reader, product: Place<'_, '_>) -> (String, Vec<(String, String)>) {
+    let metadata = reader.object(product, "metadata");
+    let features = reader.object(product, "features");
+    let own = metadata.into_iter().flat_map(|metadata| metadata.members());
+    let mut fields: BTreeMap<&str, (Name<'_>, Value<'_>)> = own.map(|field| (field.0.name, field)).collect();
+    let mut filters = Vec::new();
+    let in_features = features.into_iter().flat_map(|features| features.members());
+    let on_top = product.object.members().filter(|(name, _)| !PLACED.contains(&name.name));
+    let mut taken_in = false;
+    for (name, value) in in_features.chain(on_top) {
+        if name.name.starts_with(FILTER) {
+            filters.extend(filter_text(value).map(|text| (name.name.to_owned(), text)));
+            continue;
+        }
+        let (_, present) = fields.entry(name.name).or_insert_with(|| {
+            taken_in = true;
+            (name, value)
+        });
+        if present.raw() != value.raw() {
+            reader.malformed(product, name.name);
+        }
+    }
+    filters.sort();
+    let text = if taken_in {
+        let members: Vec<String> =
+            fields.into_values().map(|(name, value)| format!("{}:{}", name.raw, value.raw())).collect();
+        format!("{{{}}}", members.join(","))
+    } else {
+        metadata.map_or("{}", |metadata| metadata.raw()).to_owned()
+    };
+    if text.len() > JSON_BYTES_MAX {
+        reader.malformed(product, "metadata");
+        return ("{}".to_owned(), filters);
+    }
+    (text, filters)
+}
+
+/// A filter's value as text; null is none.
+fn filter_text(value: Value<'_>) -> Option<String> {
+    match value.kind() {
+        Kind::Null => None,
+        Kind::String => value.as_str().map(|text| text.into_owned()),
+        _ => Some(value.raw().to_owned()),
+    }
+}

@@ -1,0 +1,78 @@
+//! The header's grammar.
+
+use super::{HEADER_BYTES_MAX, SIGNATURES_MAX, SignatureError};
+
+/// Bytes of an HMAC-SHA256.
+const SIGNATURE_BYTES: usize = 32;
+
+/// A header that can be compared.
+pub(super) struct Header<'h> {
+    /// The time as it is signed.
+    pub(super) time: &'h [u8],
+    /// The same as a number of seconds since the Unix epoch.
+    pub(super) time_s: i64,
+    signatures: [[u8; SIGNATURE_BYTES]; SIGNATURES_MAX],
+    count: usize,
+}
+
+impl<'h> Header<'h> {
+    pub(super) fn parse(header: &'h [u8]) -> Result<Self, SignatureError> {
+        if header.is_empty() {
+            return Err(SignatureError::Missing);
+        }
+        if header.len() > HEADER_BYTES_MAX {
+            return Err(SignatureError::HeaderTooLong);
+        }
+        let mut time = None;
+        let mut signatures = [[0; SIGNATURE_BYTES]; SIGNATURES_MAX];
+        let mut count = 0;
+        let mut seen = 0;
+        for element in header.split(|byte| *byte == b',') {
+            let mut parts = element.split(|byte| *byte == b'=');
+            let (Some(scheme), Some(value), None) = (parts.next(), parts.next(), parts.next()) else {
+                return Err(SignatureError::BadElement);
+            };
+            match scheme {
+                b"t" if time.is_some() => return Err(SignatureError::SeveralTimes),
+                b"t" => time = Some((value, seconds(value).ok_or(SignatureError::BadTime)?)),
+                b"v1" if seen < SIGNATURES_MAX => {
+                    seen += 1;
+                    // One that can't be read is skipped: another beside it may be good.
+                    if let Some(signature) = signature(value) {
+                        signatures[count] = signature;
+                        count += 1;
+                    }
+                }
+                // Other schemes are no reason to refuse, and never one to accept.
+                _ => {}
+            }
+        }
+        let (time, time_s) = time.ok_or(SignatureError::NoTime)?;
+        if count == 0 {
+            return Err(SignatureError::NoSignature);
+        }
+        Ok(Header { time, time_s, signatures, count })
+    }
+
+    pub(super) fn signatures(&self) -> impl Iterator<Item = &[u8; SIGNATURE_BYTES]> {
+        self.signatures[..self.count].iter()
+    }
+}
+
+/// Decimal digits only: no sign, no exponent.
+fn seconds(value: &[u8]) -> Option<i64> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+/// Lower-case hex only, as Stripe writes it: so no other text stands for the same signature.
+fn signature(value: &[u8]) -> Option<[u8; SIGNATURE_BYTES]> {
+    if value.iter().any(u8::is_ascii_uppercase) {
+        return None;
+    }
+    let mut signature = [0; SIGNATURE_BYTES];
+    hex::decode_to_slice(value, &mut signature).ok()?;
+    Some(signature)
+}

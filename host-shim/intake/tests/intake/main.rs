@@ -1,0 +1,9 @@
+//! The intake's tests, one function a scenario.
+
+mod body;
+mod common;
+mod envelope;
+mod json;
+mod properties;
+mod raw;
+mod signature;
