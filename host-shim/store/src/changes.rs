@@ -75,3 +75,32 @@ pub struct Changes {
     /// The event's own inbox row.
     pub inbox: Option<InboxChange>,
 }
+
+impl Changes {
+    /// True if more than the inbox row changes.
+    pub fn has_rows(&self) -> bool {
+        let Changes {
+            scope: _,
+            event_id: _,
+            products,
+            prices,
+            purchases,
+            subscriptions,
+            records,
+            facts,
+            claims,
+            effects,
+            data_version,
+            inbox: _,
+        } = self;
+        !(products.is_empty()
+            && prices.is_empty()
+            && purchases.is_empty()
+            && subscriptions.is_empty()
+            && records.is_empty()
+            && facts.is_empty()
+            && claims.is_empty()
+            && effects.is_empty()
+            && data_version.is_none())
+    }
+}

@@ -5,8 +5,11 @@
 
 mod changes;
 mod memory;
+mod prefix;
 mod rows;
 mod scope;
+mod sqlite;
+mod state;
 mod store;
 mod transaction;
 
@@ -16,5 +19,7 @@ pub use rows::{
     ClaimRow, EffectRow, EffectState, InboxRow, InboxState, MESSAGE, NewInboxRow, Provenance, TIMER, TimerRow,
 };
 pub use scope::Scope;
+pub use sqlite::{OpenError, SqliteStore, Synchronous};
+pub use state::{state_document, state_hash};
 pub use store::{Inserted, Store};
 pub use transaction::{Access, AskedEffect, ConfigError, Context, Declared, LogEntry, Trace, Transaction};

@@ -32,6 +32,7 @@ pub struct MemoryStore {
 
 #[derive(Debug)]
 enum Undo {
+    NewAccount(Scope),
     Account(Scope, Box<AccountUndo>),
     Claim(String, Option<ClaimRow>),
     Outbox(OutboxUndo),
@@ -56,37 +57,11 @@ impl MemoryStore {
                 account::check(self.accounts.get(scope), changes)?;
                 self.outbox.check(scope, &changes.effects)?;
             }
-            None if has_rows(changes) => return Err(StoreError::Unavailable("changes without a scope".into())),
+            None if changes.has_rows() => return Err(StoreError::Unavailable("changes without a scope".into())),
             None => {}
         }
         changes.inbox.as_ref().map_or(Ok(()), |change| self.inbox.check(change.seq))
     }
-}
-
-fn has_rows(changes: &Changes) -> bool {
-    let Changes {
-        scope: _,
-        event_id: _,
-        products,
-        prices,
-        purchases,
-        subscriptions,
-        records,
-        facts,
-        claims,
-        effects,
-        data_version,
-        inbox: _,
-    } = changes;
-    !(products.is_empty()
-        && prices.is_empty()
-        && purchases.is_empty()
-        && subscriptions.is_empty()
-        && records.is_empty()
-        && facts.is_empty()
-        && claims.is_empty()
-        && effects.is_empty()
-        && data_version.is_none())
 }
 
 impl Store for MemoryStore {
@@ -106,6 +81,7 @@ impl Store for MemoryStore {
         let journal = self.journal.take().ok_or_else(|| StoreError::Unavailable("no group is open".into()))?;
         for undo in journal.into_iter().rev() {
             match undo {
+                Undo::NewAccount(scope) => drop(self.accounts.remove(&scope)),
                 Undo::Account(scope, undo) => self.accounts.entry(scope).or_default().undo(*undo),
                 Undo::Claim(key, row) => drop(self.claims.set(&key, row)),
                 Undo::Outbox(undo) => self.outbox.undo(undo),
@@ -126,7 +102,7 @@ impl Store for MemoryStore {
     fn apply(&mut self, changes: &Changes) -> Stored<()> {
         self.check(changes)?;
         let mut journal = self.journal.as_mut();
-        if let Some(scope) = changes.scope.as_ref().filter(|_| has_rows(changes)) {
+        if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {
             for (key, row) in &changes.claims {
                 let old = self.claims.set(key, row.clone());
                 if let Some(journal) = &mut journal {
@@ -141,6 +117,9 @@ impl Store for MemoryStore {
             }
             if !self.accounts.contains_key(scope) {
                 self.accounts.insert(scope.clone(), AccountRows::default());
+                if let Some(journal) = &mut journal {
+                    journal.push(Undo::NewAccount(scope.clone()));
+                }
             }
             if let Some(account) = self.accounts.get_mut(scope) {
                 match &mut journal {
@@ -176,6 +155,11 @@ impl Store for MemoryStore {
         let fits = |row: &&Product| !row.deleted && product_type.is_none_or(|wanted| row.values.product_type == wanted);
         let Some(account) = self.accounts.get(scope) else { return Ok(Vec::new()) };
         Ok(account::beyond(&account.products, after).filter(fits).take(limit).cloned().collect())
+    }
+
+    fn products_all(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Product>> {
+        let Some(account) = self.accounts.get(scope) else { return Ok(Vec::new()) };
+        Ok(account::beyond(&account.products, after).take(limit).cloned().collect())
     }
 
     fn price(&self, scope: &Scope, id: &str) -> Stored<Option<Price>> {
@@ -223,6 +207,10 @@ impl Store for MemoryStore {
         Ok(rows.map_or_else(Vec::new, |rows| account::scan_records(rows, prefix, descending, after, limit)))
     }
 
+    fn collections(&self, scope: &Scope) -> Stored<Vec<String>> {
+        Ok(self.accounts.get(scope).map_or_else(Vec::new, AccountRows::collections))
+    }
+
     fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>> {
         Ok(self.accounts.get(scope).and_then(|account| account.facts.get(fact)).cloned())
     }
@@ -233,6 +221,11 @@ impl Store for MemoryStore {
 
     fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
         Ok(self.claims.held(scope, prefix))
+    }
+
+    fn claims_each(&self, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
+        self.claims.each(visit);
+        Ok(())
     }
 
     fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>> {
@@ -288,8 +281,7 @@ impl Store for MemoryStore {
     }
 
     fn scopes(&self) -> Stored<Vec<Scope>> {
-        let mut scopes: Vec<Scope> =
-            self.accounts.iter().filter(|(_, rows)| !rows.is_empty()).map(|(scope, _)| scope.clone()).collect();
+        let mut scopes: Vec<Scope> = self.accounts.keys().cloned().collect();
         scopes.sort_by_cached_key(|scope| (scope.business.clone(), scope.livemode, scope.account.to_string()));
         Ok(scopes)
     }

@@ -43,6 +43,8 @@ pub trait Store: Send {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Product>, StoreError>;
+    /// Products of the scope in byte order of their ids, after `after`, deleted ones too.
+    fn products_all(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Result<Vec<Product>, StoreError>;
     /// A price of the catalog that the scope reads.
     fn price(&self, scope: &Scope, id: &str) -> Result<Option<Price>, StoreError>;
     /// Prices of the catalog that the scope reads, in order of their ids.
@@ -67,12 +69,16 @@ pub trait Store: Send {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<StoredRecord>, StoreError>;
+    /// Collections of the scope that have records, in byte order.
+    fn collections(&self, scope: &Scope) -> Result<Vec<String>, StoreError>;
     /// Id of the event that noted a fact of the scope.
     fn fact(&self, scope: &Scope, fact: &str) -> Result<Option<String>, StoreError>;
     /// A claim by its full key.
     fn claim(&self, full_key: &str) -> Result<Option<ClaimRow>, StoreError>;
     /// Full keys that begin with `prefix` and are held by the scope's account, in order.
     fn claims_held(&self, scope: &Scope, prefix: &str) -> Result<Vec<String>, StoreError>;
+    /// Every claim and block in order of the full keys, of all businesses and modes.
+    fn claims_each(&self, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Result<(), StoreError>;
     /// The generations of an effect of the scope, oldest first, finished ones included.
     fn effect(&self, scope: &Scope, key: &str) -> Result<Vec<EffectRow>, StoreError>;
     /// Data version that the scope's rows were written with; none for a new account.
@@ -104,6 +110,6 @@ pub trait Store: Send {
     /// Number of parked rows.
     fn parked_count(&self) -> Result<u64, StoreError>;
 
-    /// Every scope that has rows, in order of business, mode and account text.
+    /// Every scope that rows were written in, in order of business, mode (test first) and account text.
     fn scopes(&self) -> Result<Vec<Scope>, StoreError>;
 }

@@ -1,6 +1,7 @@
 //! The rows of one scope.
 
 use crate::changes::Changes;
+use crate::prefix::scan_bounds;
 use products_contract::{
     Price, Product, Purchase, PurchaseKey, RecordKey, StoreError, Stored, StoredRecord, Subscription,
 };
@@ -62,14 +63,8 @@ pub(super) fn check(account: Option<&AccountRows>, changes: &Changes) -> Stored<
 }
 
 impl AccountRows {
-    pub(super) fn is_empty(&self) -> bool {
-        self.products.is_empty()
-            && self.prices.is_empty()
-            && self.purchases.is_empty()
-            && self.subscriptions.is_empty()
-            && self.records.values().all(BTreeMap::is_empty)
-            && self.facts.is_empty()
-            && self.data_version.is_none()
+    pub(super) fn collections(&self) -> Vec<String> {
+        self.records.iter().filter(|(_, rows)| !rows.is_empty()).map(|(collection, _)| collection.clone()).collect()
     }
 
     pub(super) fn purchase(&self, key: &PurchaseKey) -> Option<&Purchase> {
@@ -201,41 +196,13 @@ pub(super) fn scan_records(
     after: Option<&str>,
     limit: usize,
 ) -> Vec<StoredRecord> {
-    if !descending {
-        let from = match after {
-            Some(after) if after >= prefix => Bound::Excluded(after),
-            _ => Bound::Included(prefix),
-        };
-        let rows = rows.range::<str, _>((from, Bound::Unbounded)).map(|(_, row)| row);
-        return rows.take_while(|row| row.id.starts_with(prefix)).take(limit).cloned().collect();
-    }
-    let end = prefix_end(prefix);
-    let to = match (after, &end) {
-        (Some(after), Some(end)) if after < end.as_str() => Bound::Excluded(after),
-        (Some(after), None) => Bound::Excluded(after),
-        (_, Some(end)) => Bound::Excluded(end.as_str()),
-        (None, None) => Bound::Unbounded,
-    };
-    if let Bound::Excluded(to) = to
-        && to <= prefix
-    {
+    let (from, to) = scan_bounds(prefix, descending, after);
+    if to.as_ref().is_some_and(|to| *to <= from) {
         return Vec::new();
     }
-    let rows = rows.range::<str, _>((Bound::Included(prefix), to)).rev().map(|(_, row)| row);
-    rows.take(limit).cloned().collect()
-}
-
-/// The smallest text after all texts that begin with a prefix; none if there is no such text.
-fn prefix_end(prefix: &str) -> Option<String> {
-    let mut end = prefix.to_owned();
-    while let Some(last) = end.pop() {
-        // The range of `char` steps over the surrogates, as the byte order of UTF-8 does.
-        if let Some(next) = (last..=char::MAX).nth(1) {
-            end.push(next);
-            return Some(end);
-        }
-    }
-    None
+    let to = to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+    let rows = rows.range::<str, _>((Bound::Included(from.as_str()), to)).map(|(_, row)| row);
+    if descending { rows.rev().take(limit).cloned().collect() } else { rows.take(limit).cloned().collect() }
 }
 
 fn restore<T>(rows: &mut BTreeMap<String, T>, id: String, row: Option<T>) {

@@ -28,6 +28,12 @@ impl Claims {
             .collect()
     }
 
+    pub(super) fn each(&self, visit: &mut dyn FnMut(&str, &ClaimRow)) {
+        let mut rows: Vec<(&String, &ClaimRow)> = self.rows.iter().collect();
+        rows.sort_unstable_by_key(|(key, _)| *key);
+        rows.into_iter().for_each(|(key, row)| visit(key, row));
+    }
+
     /// Set or remove a row; returns what was there.
     pub(super) fn set(&mut self, key: &str, row: Option<ClaimRow>) -> Option<ClaimRow> {
         let holder = row.as_ref().and_then(|row| row.holder.clone());

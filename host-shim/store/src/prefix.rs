@@ -1,0 +1,53 @@
+//! Ranges of ids that begin with a prefix, in byte order.
+
+/// The smallest text after all texts that begin with a prefix; none if there is no such text.
+pub(crate) fn prefix_end(prefix: &str) -> Option<String> {
+    let mut end = prefix.to_owned();
+    while let Some(last) = end.pop() {
+        // The range of `char` steps over the surrogates, as the byte order of UTF-8 does.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            end.push(next);
+            return Some(end);
+        }
+    }
+    None
+}
+
+/// Bounds of a scan: from the first, inclusive, to before the second; none is open.
+pub(crate) fn scan_bounds(prefix: &str, descending: bool, after: Option<&str>) -> (String, Option<String>) {
+    let end = prefix_end(prefix);
+    match after {
+        None => (prefix.to_owned(), end),
+        Some(after) if descending => {
+            let before = end.filter(|end| end.as_str() < after).unwrap_or_else(|| after.to_owned());
+            (prefix.to_owned(), Some(before))
+        }
+        Some(after) if after < prefix => (prefix.to_owned(), end),
+        // Nothing lies between a text and the same with a zero byte behind it.
+        Some(after) => (format!("{after}\0"), end),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_end_of_a_prefix_is_after_all_that_begin_with_it(prefix in "[a\u{d7ff}\u{10ffff}]{0,3}", rest in "\\PC{0,3}") {
+            let text = format!("{prefix}{rest}");
+            prop_assert!(prefix_end(&prefix).is_none_or(|end| text < end && prefix < end));
+        }
+
+        #[test]
+        fn bounds_hold_what_begins_with_the_prefix_beyond_after(
+            prefix in "[ab]{0,2}", id in "[ab\u{10ffff}]{0,4}", after in "[ab]{0,4}", descending: bool
+        ) {
+            let (from, to) = scan_bounds(&prefix, descending, Some(&after));
+            let beyond = if descending { id < after } else { id > after };
+            let inside = id >= from && to.is_none_or(|to| id < to);
+            prop_assert_eq!(inside, id.starts_with(&prefix) && beyond);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Enumerations as the text or number of a column, and hashes as bytes.
+
+use products_contract::{
+    Account, BillingInterval, IntervalUnit, Money, PurchaseStatus, SnapshotRank, SubscriptionStatus,
+};
+use rusqlite::types::{Type, Value, ValueRef};
+use rusqlite::{Error, Row};
+use serde::de::DeserializeOwned;
+
+/// What stands in the database for each value of an enumeration.
+pub(super) type Names<T, const N: usize> = [(T, &'static str); N];
+
+pub(super) const PURCHASE: Names<PurchaseStatus, 6> = [
+    (PurchaseStatus::Pending, "pending"),
+    (PurchaseStatus::RequiresApproval, "requires_approval"),
+    (PurchaseStatus::PaidPendingApproval, "paid_pending_approval"),
+    (PurchaseStatus::Paid, "paid"),
+    (PurchaseStatus::Cancelled, "cancelled"),
+    (PurchaseStatus::Refunded, "refunded"),
+];
+
+pub(super) const SUBSCRIPTION: Names<SubscriptionStatus, 8> = [
+    (SubscriptionStatus::Incomplete, "incomplete"),
+    (SubscriptionStatus::IncompleteExpired, "incomplete_expired"),
+    (SubscriptionStatus::Trialing, "trialing"),
+    (SubscriptionStatus::Active, "active"),
+    (SubscriptionStatus::PastDue, "past_due"),
+    (SubscriptionStatus::Canceled, "canceled"),
+    (SubscriptionStatus::Unpaid, "unpaid"),
+    (SubscriptionStatus::Paused, "paused"),
+];
+
+pub(super) const RANK: Names<SnapshotRank, 4> = [
+    (SnapshotRank::Created, "created"),
+    (SnapshotRank::Updated, "updated"),
+    (SnapshotRank::Retrieved, "retrieved"),
+    (SnapshotRank::Deleted, "deleted"),
+];
+
+pub(super) const UNIT: Names<IntervalUnit, 4> = [
+    (IntervalUnit::Day, "day"),
+    (IntervalUnit::Week, "week"),
+    (IntervalUnit::Month, "month"),
+    (IntervalUnit::Year, "year"),
+];
+
+pub(super) fn name<T: PartialEq, const N: usize>(names: &Names<T, N>, value: &T) -> &'static str {
+    names.iter().find(|(known, _)| known == value).expect("every variant is in the table").1
+}
+
+/// A row that this program did not write like that.
+pub(super) fn damaged(column: usize, found: impl std::fmt::Display) -> Error {
+    Error::FromSqlConversionFailure(column, Type::Text, format!("damaged row: `{found}`").into())
+}
+
+pub(super) fn named<T: Copy, const N: usize>(row: &Row<'_>, column: usize, names: &Names<T, N>) -> Result<T, Error> {
+    let text = row.get_ref(column)?.as_str().map_err(|error| damaged(column, error))?;
+    names.iter().find(|(_, name)| *name == text).map(|(value, _)| *value).ok_or_else(|| damaged(column, text))
+}
+
+pub(super) fn account(row: &Row<'_>, column: usize) -> Result<Option<Account>, Error> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        value => {
+            let text = value.as_str().map_err(|error| damaged(column, error))?;
+            text.parse().map(Some).map_err(|_| damaged(column, text))
+        }
+    }
+}
+
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, Error> {
+    let text = row.get_ref(column)?.as_str().map_err(|error| damaged(column, error))?;
+    serde_json::from_str(text).map_err(|error| damaged(column, error))
+}
+
+/// An amount and its currency in the next column; none where they are null.
+pub(super) fn money(row: &Row<'_>, column: usize) -> Result<Option<Money>, Error> {
+    let Some(amount_minor) = row.get(column)? else { return Ok(None) };
+    Ok(Some(Money { amount_minor, currency: row.get(column + 1)? }))
+}
+
+pub(super) fn some_money(row: &Row<'_>, column: usize) -> Result<Money, Error> {
+    Ok(Money { amount_minor: row.get(column)?, currency: row.get(column + 1)? })
+}
+
+/// A unit and a count in the next column; none where they are null.
+pub(super) fn interval(row: &Row<'_>, column: usize) -> Result<Option<BillingInterval>, Error> {
+    if row.get_ref(column)? == ValueRef::Null {
+        return Ok(None);
+    }
+    Ok(Some(BillingInterval { unit: named(row, column, &UNIT)?, count: row.get(column + 1)? }))
+}
+
+/// A hash in hex takes half the room as bytes; any other text stays as it is.
+pub(super) fn hash_value(hash: &str) -> Value {
+    let lower = hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    match hex::decode(hash) {
+        Ok(bytes) if lower && !bytes.is_empty() => Value::Blob(bytes),
+        _ => Value::Text(hash.to_owned()),
+    }
+}
+
+pub(super) fn hash(row: &Row<'_>, column: usize) -> Result<String, Error> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Blob(bytes) => hex::encode(bytes),
+        value => value.as_str().map_err(|error| damaged(column, error))?.to_owned(),
+    })
+}
+
+pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::ToSqlConversionFailure(error.into()))
+}

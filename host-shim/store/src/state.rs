@@ -1,0 +1,215 @@
+//! What two correct runs of the same events must agree on, as JSON and as a hash.
+//!
+//! In it: products, prices, purchases, subscriptions, ledger entries, other records, claims and blocks, open timers. Not
+//! in it: what the host counts or times itself (inbox, outcomes, row versions, attempts, finished effects) and what
+//! depends on which of several equal events came first (`snapshot.event_id`, members `generation` of record values).
+
+use crate::rows::{ClaimRow, TIMER, TimerRow};
+use crate::scope::Scope;
+use crate::store::Store;
+use products_contract::{Price, Product, Purchase, StoreError, Stored, StoredRecord, Subscription};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+/// Rows read at a time.
+const PAGE_ROWS: usize = 500;
+/// The collection whose records are ledger entries.
+const LEDGER: &str = "ledger";
+/// Member of record values that counts how often a wish changed.
+const GENERATION: &str = "generation";
+
+/// SHA-256, hex, of the RFC 8785 form of [`state_document`], without making the document: one account is in memory at
+/// a time. `stores` are those of one host; no two of them hold the same account.
+pub fn state_hash(stores: &[&dyn Store]) -> Stored<String> {
+    let mut hash = Sha256::new();
+    let mut separator = "";
+    hash.update(b"{\"accounts\":[");
+    visit_accounts(stores, |account| {
+        hash.update(separator);
+        hash.update(canonical(account)?);
+        separator = ",";
+        Ok(())
+    })?;
+    hash.update(b"],\"claims\":[");
+    let mut separator = "";
+    for claim in claims(stores)? {
+        hash.update(separator);
+        hash.update(canonical(&claim)?);
+        separator = ",";
+    }
+    hash.update(b"]}");
+    Ok(hex::encode(hash.finalize()))
+}
+
+/// `{"accounts": […], "claims": […]}`: accounts in order of business, mode (test first) and account text, each with its
+/// rows in order of their ids; claims in order of their full keys. JSON that is stored as text is embedded as JSON.
+pub fn state_document(stores: &[&dyn Store]) -> Stored<Value> {
+    let mut accounts = Vec::new();
+    visit_accounts(stores, |account| {
+        accounts.push(account.clone());
+        Ok(())
+    })?;
+    Ok(json!({"accounts": accounts, "claims": claims(stores)?}))
+}
+
+fn canonical(value: &Value) -> Stored<Vec<u8>> {
+    serde_json_canonicalizer::to_vec(value).map_err(|error| StoreError::Unavailable(format!("state: {error}")))
+}
+
+/// Visit every account that has something in the state.
+fn visit_accounts(stores: &[&dyn Store], mut visit: impl FnMut(&Value) -> Stored<()>) -> Stored<()> {
+    let mut scopes: Vec<(Scope, &dyn Store)> = Vec::new();
+    for store in stores {
+        scopes.extend(store.scopes()?.into_iter().map(|scope| (scope, *store)));
+    }
+    scopes.sort_by_cached_key(|(scope, _)| (scope.business.clone(), scope.livemode, scope.account.to_string()));
+    for (scope, store) in &scopes {
+        let sections = sections(*store, scope)?;
+        if sections.is_empty() {
+            continue;
+        }
+        let mut account = sections;
+        account.insert("business".into(), json!(scope.business));
+        account.insert("mode".into(), json!(if scope.livemode { "live" } else { "test" }));
+        account.insert("account".into(), json!(scope.account));
+        visit(&Value::Object(account))?;
+    }
+    Ok(())
+}
+
+/// The sections of one account that are not empty.
+fn sections(store: &dyn Store, scope: &Scope) -> Stored<Map<String, Value>> {
+    let mut sections = Map::new();
+    let mut put = |name: &str, rows: Vec<Value>| {
+        if !rows.is_empty() {
+            sections.insert(name.to_owned(), Value::Array(rows));
+        }
+    };
+    put("products", rows(|after| store.products_all(scope, after, PAGE_ROWS), |row| &row.id, product)?);
+    if scope.account == products_contract::Account::Platform {
+        put("prices", rows(|after| store.prices(scope, after, PAGE_ROWS), |row| &row.id, price)?);
+    }
+    put("purchases", rows(|after| store.purchases(scope, after, PAGE_ROWS), |row| &row.id, purchase)?);
+    put("subscriptions", rows(|after| store.subscriptions(scope, after, PAGE_ROWS), |row| &row.id, subscription)?);
+    let mut records = Map::new();
+    for collection in store.collections(scope)? {
+        let page = |after: Option<&str>| store.records(scope, &collection, "", false, after, PAGE_ROWS);
+        let rows = rows(page, |row| &row.id, record)?;
+        if collection == LEDGER {
+            put("ledger", rows);
+        } else {
+            records.insert(collection, Value::Array(rows));
+        }
+    }
+    put("timers", open_timers(store, scope)?.into_iter().map(timer).collect());
+    if !records.is_empty() {
+        sections.insert("records".into(), Value::Object(records));
+    }
+    Ok(sections)
+}
+
+/// Read all pages of a section.
+fn rows<T>(
+    read: impl Fn(Option<&str>) -> Stored<Vec<T>>,
+    id: fn(&T) -> &String,
+    value: fn(&T) -> Stored<Value>,
+) -> Stored<Vec<Value>> {
+    let mut values = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = read(after.as_deref())?;
+        for row in &page {
+            values.push(value(row)?);
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE_ROWS => after = Some(id(last).clone()),
+            _ => return Ok(values),
+        }
+    }
+}
+
+fn open_timers(store: &dyn Store, scope: &Scope) -> Stored<Vec<TimerRow>> {
+    let open = store.effects_open(Some(scope))?;
+    let mut timers: Vec<TimerRow> = open
+        .into_iter()
+        .filter(|row| row.effect.kind == TIMER)
+        // The time that was asked for: a delivery that failed is tried later, which is the host's affair.
+        .map(|row| TimerRow { due_at: row.effect.not_before.unwrap_or(row.due_at), key: row.effect.key })
+        .collect();
+    timers.sort_by(|a, b| (&a.key, a.due_at).cmp(&(&b.key, b.due_at)));
+    Ok(timers)
+}
+
+fn timer(row: TimerRow) -> Value {
+    json!({"key": row.key, "due": row.due_at})
+}
+
+fn claims(stores: &[&dyn Store]) -> Stored<Vec<Value>> {
+    let mut claims = Vec::new();
+    for store in stores {
+        store.claims_each(&mut |key, row| claims.push((key.to_owned(), claim(key, row))))?;
+    }
+    claims.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(claims.into_iter().map(|(_, value)| value).collect())
+}
+
+fn claim(key: &str, row: &ClaimRow) -> Value {
+    json!({"key": key, "holder": row.holder, "until": row.until, "blocked_until": row.blocked_until})
+}
+
+fn product(row: &Product) -> Stored<Value> {
+    let mut value = to_value(&row.values)?;
+    value["id"] = json!(row.id);
+    value["deleted"] = json!(row.deleted);
+    value["metadata"] = embedded(&row.values.metadata);
+    Ok(value)
+}
+
+fn price(row: &Price) -> Stored<Value> {
+    let mut value = to_value(row)?;
+    value["terms"] = embedded(&row.terms);
+    Ok(value)
+}
+
+fn purchase(row: &Purchase) -> Stored<Value> {
+    let mut value = to_value(&row.values)?;
+    value["id"] = json!(row.id);
+    value["metadata"] = embedded(&row.values.metadata);
+    Ok(value)
+}
+
+fn subscription(row: &Subscription) -> Stored<Value> {
+    let mut value = to_value(&row.values)?;
+    value["id"] = json!(row.id);
+    value["metadata"] = embedded(&row.values.metadata);
+    if let Some(snapshot) = value["snapshot"].as_object_mut() {
+        snapshot.remove("event_id");
+    }
+    Ok(value)
+}
+
+fn record(row: &StoredRecord) -> Stored<Value> {
+    let mut value = embedded(&row.value);
+    remove_generations(&mut value);
+    Ok(json!({"id": row.id, "value": value}))
+}
+
+fn to_value(row: &impl serde::Serialize) -> Stored<Value> {
+    serde_json::to_value(row).map_err(|error| StoreError::Unavailable(format!("state: {error}")))
+}
+
+/// JSON that is stored as text. What is no JSON stays a text: a transaction would not have stored it.
+fn embedded(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
+}
+
+fn remove_generations(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.remove(GENERATION);
+            members.values_mut().for_each(remove_generations);
+        }
+        Value::Array(items) => items.iter_mut().for_each(remove_generations),
+        _ => {}
+    }
+}
