@@ -1,1 +1,69 @@
 //! The component: the library behind the WIT world.
+//!
+//! Owns nothing but the crossing: what the host passes becomes a type of `products-contract`, [`Provisioner`] decides,
+//! and its answer goes back. It imports this package's interfaces and nothing else; a test of the engine reads the
+//! built component.
+
+// What the generator makes talks to raw memory, in `wire` and in the exports below; nothing written here does.
+#![allow(unsafe_code)]
+
+use instance_provisioner::Provisioner;
+use products_contract::Extension;
+
+mod convert;
+mod host;
+mod wire;
+
+use convert::Cross;
+use host::Host;
+
+/// What the world exports: each call is one call of the library.
+struct Component;
+
+const EXTENSION: Provisioner = Provisioner;
+
+impl wire::manifest::Guest for Component {
+    fn declare() -> wire::Declarations {
+        EXTENSION.declare().cross()
+    }
+}
+
+impl wire::schemas::Guest for Component {
+    fn validate(candidate: wire::Candidate) -> Result<wire::ProductValues, wire::Problem> {
+        EXTENSION.validate(&mut Host, &candidate.cross()).cross()
+    }
+}
+
+impl wire::events::Guest for Component {
+    fn correlate(event: wire::Event) -> Result<wire::Placement, wire::Failure> {
+        EXTENSION.correlate(&mut Host, &event.cross()).cross()
+    }
+
+    fn handle(event: wire::Event) -> Result<wire::Handled, wire::Failure> {
+        EXTENSION.handle(&mut Host, &event.cross()).cross()
+    }
+
+    fn migrate(from: u32, at: i64) -> Result<(), wire::Failure> {
+        EXTENSION.migrate(&mut Host, from, at).cross()
+    }
+}
+
+impl wire::queries::Guest for Component {
+    fn catalog(question: wire::Question) -> Result<Vec<wire::Offer>, wire::Problem> {
+        EXTENSION.catalog(&mut Host, &question.cross()).cross()
+    }
+
+    fn entitlements(question: wire::Question) -> Result<Vec<wire::Entitlement>, wire::Problem> {
+        EXTENSION.entitlements(&mut Host, &question.cross()).cross()
+    }
+
+    fn usage(question: wire::Question, start: i64, end: i64) -> Result<Vec<wire::UsageTotal>, wire::Problem> {
+        EXTENSION.usage(&mut Host, &question.cross(), start, end).cross()
+    }
+
+    fn balances(question: wire::Question) -> Result<Vec<wire::Balance>, wire::Problem> {
+        EXTENSION.balances(&mut Host, &question.cross()).cross()
+    }
+}
+
+wire::export_world!(Component with_types_in wire);

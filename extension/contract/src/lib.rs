@@ -4,6 +4,7 @@
 //! [`Extension`], natively or through the component. Nothing here names a binding generator, so both sides of the
 //! boundary and every test share these types. The WIT is the reference manual; the names are the same in Rust's case.
 
+mod crossing;
 pub mod effects;
 pub mod events;
 pub mod manifest;

@@ -64,6 +64,14 @@ pub enum RunError {
         /// Version that the component writes.
         component: u32,
     },
+    /// A returned value that breaks the contract otherwise: an empty key, a text that is no JSON.
+    #[error("bad value: {what}: {problem}")]
+    BadValue {
+        /// Which value.
+        what: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Any other trap.
     #[error("trap: {0}")]
     Trap(String),

@@ -1,0 +1,253 @@
+//! Conversions between the contract's types and the ones that a binding generator makes of the WIT.
+//!
+//! The generators of both sides give types of the same shape under the same names, so the list of them stands here,
+//! once. A crate that calls [`crossing!`] has a module `wire` in scope with the generated types, flat. Everything is
+//! moved: a conversion allocates nothing, and a list of records is converted in place.
+
+/// Defines the trait `Cross` and implements it between `products_contract::T` and `wire::T`, in both directions, for
+/// every type that both sides of the boundary own.
+#[macro_export]
+macro_rules! crossing {
+    () => {
+        /// A value that becomes its twin on the other side of the boundary.
+        pub(crate) trait Cross<T> {
+            /// The twin.
+            fn cross(self) -> T;
+        }
+
+        $crate::cross_same!(String, bool, u32, u64, i64);
+
+        impl<A: Cross<B>, B> Cross<Vec<B>> for Vec<A> {
+            fn cross(self) -> Vec<B> {
+                self.into_iter().map(Cross::cross).collect()
+            }
+        }
+
+        impl<A: Cross<B>, B> Cross<Option<B>> for Option<A> {
+            fn cross(self) -> Option<B> {
+                self.map(Cross::cross)
+            }
+        }
+
+        impl<A: Cross<B>, B, E: Cross<F>, F> Cross<Result<B, F>> for Result<A, E> {
+            fn cross(self) -> Result<B, F> {
+                match self {
+                    Ok(value) => Ok(value.cross()),
+                    Err(error) => Err(error.cross()),
+                }
+            }
+        }
+
+        impl Cross<()> for () {
+            fn cross(self) {}
+        }
+
+        impl Cross<(String, String)> for (String, String) {
+            fn cross(self) -> (String, String) {
+                self
+            }
+        }
+
+        // types
+        $crate::cross_variant!(Account [Platform] [User Organization]);
+        $crate::cross_variant!(ActorKind [User Admin Service Extension System] []);
+        $crate::cross_record!(Actor { kind, subject, roles });
+        $crate::cross_record!(Money { amount_minor, currency });
+        $crate::cross_variant!(IntervalUnit [Day Week Month Year] []);
+        $crate::cross_record!(BillingInterval { unit, count });
+        $crate::cross_variant!(
+            FieldErrorCode [Missing WrongType OutOfRange BadFormat NotAllowed Taken ReadOnly UnknownField] []
+        );
+        $crate::cross_record!(FieldError { path, code, message });
+        $crate::cross_variant!(StoreError [] [Conflict Taken Invalid Denied LimitExceeded Unavailable]);
+        $crate::cross_record!(QuotaRefusal { quota, allowed, used, upgrade });
+        $crate::cross_record!(AmountMismatch { expected, actual });
+        $crate::cross_variant!(
+            Refusal
+            [Unclaimed ModeMismatch]
+            [
+                Malformed WrongShape Invalid UnknownStatus UnknownPrice AmountMismatch Inconsistent AlreadyOwned
+                RequirementUnmet QuotaExceeded InsufficientBalance NoEntitlement NameTaken BadTransition Forbidden
+                NotFound
+            ]
+        );
+        $crate::cross_variant!(Failure [] [Store Internal]);
+        $crate::cross_variant!(Problem [] [Refused Failed]);
+
+        // products
+        $crate::cross_record!(
+            ProductValues { product_type, name, description, active, price, interval, filters, metadata }
+        );
+        $crate::cross_record!(Product { id, owner, values, version, deleted });
+        $crate::cross_record!(Grant { key, amount });
+        $crate::cross_record!(
+            Price { id, product_id, product_type, family, amount, interval, active, grants, terms }
+        );
+
+        // purchases
+        $crate::cross_variant!(
+            PurchaseStatus [Pending RequiresApproval PaidPendingApproval Paid Cancelled Refunded] []
+        );
+        $crate::cross_record!(LineItem { product_id, price_id, name, quantity, unit_price });
+        $crate::cross_record!(
+            PurchaseValues {
+                provider, session_id, payment_intent_id, subscription_id, status, items, amount, tax, total, refunded,
+                metadata
+            }
+        );
+        $crate::cross_record!(Purchase { id, values, version });
+
+        // subscriptions
+        $crate::cross_variant!(
+            SubscriptionStatus [Incomplete IncompleteExpired Trialing Active PastDue Canceled Unpaid Paused] []
+        );
+        $crate::cross_variant!(SnapshotRank [Created Updated Retrieved Deleted] []);
+        $crate::cross_record!(Snapshot { at, rank, event_id });
+        $crate::cross_record!(SubscriptionItem { id, price_id, quantity, period_start, period_end });
+        $crate::cross_record!(
+            SubscriptionValues {
+                customer_id, status, items, cancel_at_period_end, cancel_at, trial_end, grace_end, snapshot, metadata
+            }
+        );
+        $crate::cross_record!(Subscription { id, values, version });
+
+        // records, claims, effects, config
+        $crate::cross_record!(StoredRecord { id, value, version });
+        $crate::cross_variant!(ClaimState [Mine Taken Blocked] []);
+        $crate::cross_record!(RetryPolicy { max_attempts, first_delay_ms, max_delay_ms });
+        $crate::cross_variant!(Cancellation [Cancelled Started Unknown] []);
+        $crate::cross_variant!(EffectError [] [UnknownKind Invalid KeyReused Superseded Store]);
+        $crate::cross_variant!(ConfigValue [] [Text Integer Boolean Secret]);
+
+        // manifest
+        $crate::cross_record!(TypeDecl { name, schema, behaviour });
+        $crate::cross_record!(EffectDecl { kind, payload_schema, result_schema, retry });
+        $crate::cross_record!(CommandDecl { kind, schema });
+        $crate::cross_variant!(ConfigType [Text Integer Boolean Secret] []);
+        $crate::cross_record!(ConfigDecl { key, value_type, required, default_value, env, description });
+        $crate::cross_record!(
+            Declarations {
+                name, version, data_version, product_types, collections, provider_kinds, commands, effects, config
+            }
+        );
+
+        // schemas and events
+        $crate::cross_record!(Candidate { by, current, proposed });
+        $crate::cross_record!(
+            ProviderFacts {
+                provider, time, api_version, matched_secret, connected_account, request_key, snapshot_event
+            }
+        );
+        $crate::cross_record!(ProductChange { before, after });
+        $crate::cross_record!(Usage { id, meter, quantity, at, attributes });
+        $crate::cross_record!(Delivery { sender, key, generation, payload });
+        $crate::cross_variant!(EffectFailureClass [Transient Final TimedOut] []);
+        $crate::cross_record!(EffectFailure { class, code, message });
+        $crate::cross_record!(EffectReport { key, generation, attempts, answer });
+        $crate::cross_record!(
+            Event {
+                id, source, kind, business, account, livemode, received_at, attempt, actor, reply_to, provider, payload
+            }
+        );
+        $crate::cross_variant!(Mark [Ours Foreign Unknown] []);
+        $crate::cross_record!(Placement { keys, account, mark });
+        $crate::cross_variant!(IgnoreReason [UnhandledKind NotOurs WrongMode NoChange] []);
+        $crate::cross_variant!(DeferReason [] [Claim Fact Effect]);
+        $crate::cross_variant!(Outcome [Applied] [Duplicate Stale Ignored Deferred Rejected]);
+        $crate::cross_variant!(Reply [] [Answer Refused]);
+        $crate::cross_record!(Handled { outcome, reply });
+
+        // A provider's body is moved as it is, not byte by byte.
+        impl Cross<$crate::Payload> for wire::Payload {
+            fn cross(self) -> $crate::Payload {
+                match self {
+                    wire::Payload::Provider(body) => $crate::Payload::Provider(body),
+                    wire::Payload::Product(change) => $crate::Payload::Product(Box::new(change.cross())),
+                    wire::Payload::Command(body) => $crate::Payload::Command(body),
+                    wire::Payload::Usage(usage) => $crate::Payload::Usage(usage.cross()),
+                    wire::Payload::Timer(delivery) => $crate::Payload::Timer(delivery.cross()),
+                    wire::Payload::Message(delivery) => $crate::Payload::Message(delivery.cross()),
+                    wire::Payload::EffectResult(report) => $crate::Payload::EffectResult(report.cross()),
+                }
+            }
+        }
+
+        impl Cross<wire::Payload> for $crate::Payload {
+            fn cross(self) -> wire::Payload {
+                match self {
+                    $crate::Payload::Provider(body) => wire::Payload::Provider(body),
+                    $crate::Payload::Product(change) => wire::Payload::Product((*change).cross()),
+                    $crate::Payload::Command(body) => wire::Payload::Command(body),
+                    $crate::Payload::Usage(usage) => wire::Payload::Usage(usage.cross()),
+                    $crate::Payload::Timer(delivery) => wire::Payload::Timer(delivery.cross()),
+                    $crate::Payload::Message(delivery) => wire::Payload::Message(delivery.cross()),
+                    $crate::Payload::EffectResult(report) => wire::Payload::EffectResult(report.cross()),
+                }
+            }
+        }
+
+        // queries
+        $crate::cross_record!(Question { account, actor, at });
+        $crate::cross_record!(Offer { product, prices, available });
+        $crate::cross_record!(Entitlement { key, allowed, used, resets_at, ends_at, sources });
+        $crate::cross_record!(UsageTotal { meter, attributes, quantity, cost_micros, currency });
+        $crate::cross_record!(Balance { ledger, unit, available, pending });
+    };
+}
+
+/// `Cross` for types that are the same on both sides.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! cross_same {
+    ($($name:ty),*) => {
+        $(impl Cross<$name> for $name {
+            fn cross(self) -> $name {
+                self
+            }
+        })*
+    };
+}
+
+/// `Cross` for a record, field by field.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! cross_record {
+    ($name:ident { $($field:ident),* }) => {
+        impl Cross<$crate::$name> for wire::$name {
+            fn cross(self) -> $crate::$name {
+                $crate::$name { $($field: self.$field.cross()),* }
+            }
+        }
+
+        impl Cross<wire::$name> for $crate::$name {
+            fn cross(self) -> wire::$name {
+                wire::$name { $($field: self.$field.cross()),* }
+            }
+        }
+    };
+}
+
+/// `Cross` for a variant or an enum: first the cases without a value, then those with one.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! cross_variant {
+    ($name:ident [$($unit:ident)*] [$($case:ident)*]) => {
+        impl Cross<$crate::$name> for wire::$name {
+            fn cross(self) -> $crate::$name {
+                match self {
+                    $(wire::$name::$unit => $crate::$name::$unit,)*
+                    $(wire::$name::$case(value) => $crate::$name::$case(value.cross()),)*
+                }
+            }
+        }
+
+        impl Cross<wire::$name> for $crate::$name {
+            fn cross(self) -> wire::$name {
+                match self {
+                    $($crate::$name::$unit => wire::$name::$unit,)*
+                    $($crate::$name::$case(value) => wire::$name::$case(value.cross()),)*
+                }
+            }
+        }
+    };
+}

@@ -1,0 +1,242 @@
+//! Compiled components on disk. Loading one runs its machine code, so only files that nobody else can have written
+//! are loaded.
+
+use sha2::{Digest, Sha256};
+use std::hash::{Hash, Hasher};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Most files that a cache keeps; the ones that were written longest ago go first.
+const ENTRIES_MAX: usize = 16;
+
+/// Length of the checksum that stands before the machine code.
+const CHECKSUM_BYTES: usize = 32;
+
+/// Why a folder is not used as a cache. Nothing is loaded from it.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// It cannot be made or looked at.
+    #[error("cannot use {} as the cache of compiled components: {source}", folder.display())]
+    Unusable {
+        /// Folder.
+        folder: PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// It is a file, a link or something else.
+    #[error("the cache of compiled components {} is not a folder", folder.display())]
+    NotAFolder {
+        /// Folder.
+        folder: PathBuf,
+    },
+    /// It belongs to somebody else, who could replace what is in it.
+    #[error(
+        "the cache of compiled components {} belongs to user {owner}, expected {expected}: \
+         its files are run as machine code", folder.display()
+    )]
+    ForeignOwner {
+        /// Folder.
+        folder: PathBuf,
+        /// Owner's user id.
+        owner: u32,
+        /// Our effective user id.
+        expected: u32,
+    },
+    /// Others may write to it.
+    #[error(
+        "the cache of compiled components {} has mode {mode:03o}, expected 700: \
+         its files are run as machine code, so nobody else may write there", folder.display()
+    )]
+    WritableByOthers {
+        /// Folder.
+        folder: PathBuf,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// This system has no owners and modes that could be checked.
+    #[error("this system has no file modes, so compiled components are not kept")]
+    Unsupported,
+}
+
+/// A folder of compiled components that only this user can write.
+#[derive(Clone, Debug)]
+pub struct ComponentCache {
+    folder: PathBuf,
+}
+
+/// Where a compiled component came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Compiled now, no cache was given.
+    Compiled,
+    /// Compiled now and put into the cache.
+    Stored,
+    /// Compiled now; the cache could not take it, for this reason.
+    NotStored(String),
+    /// Loaded from the cache.
+    Cached,
+}
+
+impl ComponentCache {
+    /// Use a folder, making it with mode 0700 if it is not there.
+    pub fn open(folder: &Path) -> Result<Self, CacheError> {
+        let cache = ComponentCache { folder: folder.to_owned() };
+        system::make_folder(folder).map_err(|source| CacheError::Unusable { folder: folder.to_owned(), source })?;
+        system::check_folder(folder)?;
+        Ok(cache)
+    }
+
+    /// The user's folder for it: `host-shim/components` below `XDG_CACHE_HOME` or `~/.cache`; none without a home.
+    pub fn default_folder() -> Option<PathBuf> {
+        let base = std::env::var_os("XDG_CACHE_HOME").filter(|path| Path::new(path).is_absolute()).map(PathBuf::from);
+        let base = base.or_else(|| std::env::home_dir().map(|home| home.join(".cache")))?;
+        Some(base.join("host-shim").join("components"))
+    }
+
+    /// The compiled form of `bytes`: from the cache, or compiled and stored there. A damaged file is compiled anew.
+    pub(crate) fn load_or_compile(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<(Component, Origin)> {
+        let path = self.folder.join(key(engine, bytes));
+        if let Some(component) = read(engine, &path) {
+            return Ok((component, Origin::Cached));
+        }
+        let component = Component::new(engine, bytes)?;
+        let origin = match component.serialize() {
+            Ok(code) => match self.write(&path, &code) {
+                Ok(()) => Origin::Stored,
+                Err(error) => Origin::NotStored(error.to_string()),
+            },
+            Err(error) => Origin::NotStored(error.to_string()),
+        };
+        Ok((component, origin))
+    }
+
+    /// Write a file whole or not at all.
+    fn write(&self, path: &Path, code: &[u8]) -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(&Sha256::digest(code))?;
+        file.write_all(code)?;
+        file.persist(path)?;
+        self.prune()
+    }
+
+    /// Remove the oldest files beyond the limit.
+    fn prune(&self) -> std::io::Result<()> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            files.push((entry.metadata()?.modified()?, entry.path()));
+        }
+        files.sort();
+        let surplus = files.len().saturating_sub(ENTRIES_MAX);
+        for (_, path) in &files[..surplus] {
+            std::fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+}
+
+/// Name of a compiled component: a hash of its bytes, wasmtime's version and every setting that changes the code.
+fn key(engine: &Engine, bytes: &[u8]) -> String {
+    let mut digest = DigestHasher(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut digest);
+    digest.0.update(Sha256::digest(bytes));
+    format!("{}.cwasm", hex::encode(digest.0.finalize()))
+}
+
+/// Feeds what is hashed to SHA-256.
+struct DigestHasher(Sha256);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        // The digest is read from the field; nothing asks for a short hash.
+        0
+    }
+}
+
+/// A compiled component from a file that only we can have written; none if there is none or it is damaged.
+fn read(engine: &Engine, path: &Path) -> Option<Component> {
+    let mut content = Vec::new();
+    system::open_own_file(path)?.read_to_end(&mut content).ok()?;
+    let (checksum, code) = content.split_at_checked(CHECKSUM_BYTES)?;
+    if Sha256::digest(code)[..] != *checksum {
+        return None;
+    }
+    // SAFETY: `code` must be what `Component::serialize` gave, unchanged. Only `write` puts files there: the file
+    // belongs to us and nobody else may write it (checked on the open file), and the checksum rules out damage. A
+    // file of another wasmtime or other settings has another name, and wasmtime checks both again.
+    #[allow(unsafe_code)]
+    let component = unsafe { Component::deserialize(engine, code) };
+    component.ok()
+}
+
+#[cfg(unix)]
+mod system {
+    use super::CacheError;
+    use std::fs::{DirBuilder, File, OpenOptions};
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+    use std::path::Path;
+
+    /// Permission bits that let the group or others write.
+    const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+    pub fn make_folder(folder: &Path) -> std::io::Result<()> {
+        if let Some(parent) = folder.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        match DirBuilder::new().mode(0o700).create(folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            made => made,
+        }
+    }
+
+    pub fn check_folder(folder: &Path) -> Result<(), CacheError> {
+        let found = std::fs::symlink_metadata(folder)
+            .map_err(|source| CacheError::Unusable { folder: folder.to_owned(), source })?;
+        if !found.is_dir() {
+            return Err(CacheError::NotAFolder { folder: folder.to_owned() });
+        }
+        let expected = rustix::process::geteuid().as_raw();
+        if found.uid() != expected {
+            return Err(CacheError::ForeignOwner { folder: folder.to_owned(), owner: found.uid(), expected });
+        }
+        if found.mode() & WRITABLE_BY_OTHERS != 0 {
+            return Err(CacheError::WritableByOthers { folder: folder.to_owned(), mode: found.mode() & 0o777 });
+        }
+        Ok(())
+    }
+
+    /// The file, if it is a regular one of ours that others may not write. What is checked is the open file, so
+    /// nothing can be put in its place in between.
+    pub fn open_own_file(path: &Path) -> Option<File> {
+        let no_links = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(no_links).open(path).ok()?;
+        let found = file.metadata().ok()?;
+        let own = found.is_file() && found.uid() == rustix::process::geteuid().as_raw();
+        (own && found.mode() & WRITABLE_BY_OTHERS == 0).then_some(file)
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use super::CacheError;
+    use std::fs::File;
+    use std::path::Path;
+
+    pub fn make_folder(_folder: &Path) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    pub fn check_folder(_folder: &Path) -> Result<(), CacheError> {
+        Err(CacheError::Unsupported)
+    }
+
+    pub fn open_own_file(_path: &Path) -> Option<File> {
+        None
+    }
+}

@@ -1,0 +1,180 @@
+//! What crosses, held against the contract's limits: how much an import brought, and whether an answer is sound.
+//!
+//! The transaction checks what imports write. What an export answers goes to the processor as it is, so it is checked
+//! here: ids and keys have 1 to 255 bytes, texts and JSON at most 256 KiB, and JSON is JSON.
+
+use crate::bindings as wire;
+use crate::runner::RunError;
+use products_contract::{
+    Account, BULK_MAX, DeferReason, Failure, Handled, ID_BYTES_MAX, JSON_BYTES_MAX, Outcome, Placement, Problem,
+    ProductValues, Refusal, Reply, StoreError,
+};
+use serde::de::IgnoredAny;
+
+/// Bytes that a value keeps on the host's heap, about.
+pub(super) trait Weight {
+    /// The number of bytes.
+    fn weight(&self) -> usize;
+}
+
+impl Weight for String {
+    fn weight(&self) -> usize {
+        self.len()
+    }
+}
+
+impl<T: Weight> Weight for Option<T> {
+    fn weight(&self) -> usize {
+        self.as_ref().map_or(0, Weight::weight)
+    }
+}
+
+impl<T: Weight> Weight for Vec<T> {
+    fn weight(&self) -> usize {
+        self.iter().map(|entry| size_of::<T>() + entry.weight()).sum()
+    }
+}
+
+impl<A: Weight, B: Weight> Weight for (A, B) {
+    fn weight(&self) -> usize {
+        self.0.weight() + self.1.weight()
+    }
+}
+
+/// `Weight` of a record: the sum of its texts and lists.
+macro_rules! weigh {
+    ($($name:ident { $($field:ident),* })*) => {
+        $(impl Weight for wire::$name {
+            fn weight(&self) -> usize {
+                0 $(+ self.$field.weight())*
+            }
+        })*
+    };
+}
+
+weigh! {
+    Money { currency }
+    ProductValues { product_type, name, description, price, filters, metadata }
+    Grant { key }
+    Price { id, product_id, product_type, family, amount, grants, terms }
+    LineItem { product_id, price_id, name, unit_price }
+    PurchaseValues {
+        provider, session_id, payment_intent_id, subscription_id, items, amount, tax, total, refunded, metadata
+    }
+    Snapshot { event_id }
+    SubscriptionItem { id, price_id }
+    SubscriptionValues { customer_id, items, snapshot, metadata }
+    RecordKey { collection, id }
+    RecordWrite { key, value }
+    Effect { kind, to, key, payload, reply_to, ordering_key }
+}
+
+impl Weight for wire::Account {
+    fn weight(&self) -> usize {
+        match self {
+            wire::Account::Platform => 0,
+            wire::Account::User(id) | wire::Account::Organization(id) => id.len(),
+        }
+    }
+}
+
+impl Weight for wire::PurchaseKey {
+    fn weight(&self) -> usize {
+        let (wire::PurchaseKey::Id(id) | wire::PurchaseKey::Session(id) | wire::PurchaseKey::PaymentIntent(id)) = self;
+        id.len()
+    }
+}
+
+/// Whether an answer may go to the processor.
+type Checked = Result<(), RunError>;
+
+fn id(what: &str, id: &str) -> Checked {
+    if id.is_empty() {
+        return Err(RunError::BadValue { what: what.to_owned(), problem: "it is empty".to_owned() });
+    }
+    text(what, id, ID_BYTES_MAX)
+}
+
+fn text(what: &str, text: &str, limit: usize) -> Checked {
+    if text.len() > limit {
+        return Err(RunError::ValueTooLarge { what: what.to_owned(), limit_bytes: limit as u64 });
+    }
+    Ok(())
+}
+
+fn json(what: &str, value: &str) -> Checked {
+    text(what, value, JSON_BYTES_MAX)?;
+    match serde_json::from_str::<IgnoredAny>(value) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(RunError::BadValue { what: what.to_owned(), problem: format!("not JSON: {error}") }),
+    }
+}
+
+/// Check an answer of `correlate`.
+pub(super) fn placement(placement: &Placement) -> Checked {
+    if placement.keys.len() > BULK_MAX {
+        let problem = format!("{} entries, at most {BULK_MAX}", placement.keys.len());
+        return Err(RunError::BadValue { what: "placement keys".to_owned(), problem });
+    }
+    for key in &placement.keys {
+        id("placement key", key)?;
+    }
+    match &placement.account {
+        None | Some(Account::Platform) => Ok(()),
+        Some(Account::User(name) | Account::Organization(name)) => id("placement account", name),
+    }
+}
+
+/// Check an answer of `handle`.
+pub(super) fn handled(handled: &Handled) -> Checked {
+    match &handled.outcome {
+        Outcome::Applied | Outcome::Ignored(_) => {}
+        Outcome::Duplicate(fact) => id("outcome duplicate", fact)?,
+        Outcome::Stale(snapshot) => text("outcome stale", &snapshot.event_id, ID_BYTES_MAX)?,
+        Outcome::Deferred(DeferReason::Claim(keys)) => {
+            if !(1..=BULK_MAX).contains(&keys.len()) {
+                let problem = format!("{} entries, expected 1 to {BULK_MAX}", keys.len());
+                return Err(RunError::BadValue { what: "outcome deferred".to_owned(), problem });
+            }
+            for key in keys {
+                id("outcome deferred", key)?;
+            }
+        }
+        Outcome::Deferred(DeferReason::Fact(key) | DeferReason::Effect(key)) => id("outcome deferred", key)?,
+        Outcome::Rejected(reason) => refusal(reason)?,
+    }
+    match &handled.reply {
+        None => Ok(()),
+        Some(Reply::Answer(value)) => json("reply", value),
+        Some(Reply::Refused(reason)) => refusal(reason),
+    }
+}
+
+fn refusal(refusal: &Refusal) -> Checked {
+    text("refusal", &refusal.detail(), JSON_BYTES_MAX)
+}
+
+/// Check an answer of `validate`.
+pub(super) fn product_values(values: &ProductValues) -> Checked {
+    id("product type", &values.product_type)?;
+    text("product name", &values.name, JSON_BYTES_MAX)?;
+    text("product description", &values.description, JSON_BYTES_MAX)?;
+    json("product metadata", &values.metadata)
+}
+
+/// Check why a question has no answer.
+pub(super) fn problem(problem: &Problem) -> Checked {
+    match problem {
+        Problem::Refused(reason) => refusal(reason),
+        Problem::Failed(reason) => failure(reason),
+    }
+}
+
+/// Check a failure.
+pub(super) fn failure(failure: &Failure) -> Checked {
+    match failure {
+        Failure::Internal(reason) => text("failure", reason, JSON_BYTES_MAX),
+        Failure::Store(StoreError::Conflict(_)) => Ok(()),
+        Failure::Store(error) => text("failure", &error.to_string(), JSON_BYTES_MAX),
+    }
+}

@@ -1,0 +1,49 @@
+//! Why a component was stopped, told apart.
+
+use super::Limits;
+use crate::runner::RunError;
+use wasmtime::Trap;
+
+/// Why the host stopped a component in the middle of an import or a growth. It travels as the cause of the trap.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Stop {
+    #[error("an import was called where there is no transaction: in `manifest.declare` or at the start")]
+    NoTransaction,
+    #[error("more than {limit} host calls")]
+    TooManyHostCalls { limit: u64 },
+    #[error("the host calls of one call brought more than {limit} bytes")]
+    TooManyBytes { limit: usize },
+    #[error("memory beyond {limit} bytes")]
+    OutOfMemory { limit: usize },
+    #[error("table beyond {limit} elements")]
+    TableTooLarge { limit: usize },
+}
+
+/// What wasmtime says when a value that a component passes is beyond `Store::set_hostcall_fuel`. The error has no
+/// public type; a test passes such a value, so a new wording would not go unnoticed.
+const CROSSING_LIMIT_TEXT: &str = "fuel allocated for hostcalls has been exhausted";
+
+/// What a failed call ran into.
+pub(super) fn run_error(error: &wasmtime::Error, limits: &Limits) -> RunError {
+    if let Some(stop) = error.downcast_ref::<Stop>() {
+        return match stop {
+            Stop::TooManyHostCalls { limit } => RunError::TooManyHostCalls { limit: *limit },
+            Stop::TooManyBytes { limit } => {
+                RunError::ValueTooLarge { what: "all that was passed".to_owned(), limit_bytes: *limit as u64 }
+            }
+            Stop::OutOfMemory { limit } => RunError::OutOfMemory { limit_bytes: *limit as u64 },
+            Stop::NoTransaction | Stop::TableTooLarge { .. } => RunError::Trap(stop.to_string()),
+        };
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => RunError::OutOfFuel { limit: limits.fuel.unwrap_or_default() },
+        Some(Trap::Interrupt) => RunError::Deadline { limit_ms: limits.deadline_ms },
+        Some(Trap::StackOverflow) => RunError::StackOverflow,
+        Some(trap) => RunError::Trap(trap.to_string()),
+        None if error.chain().any(|cause| cause.to_string().contains(CROSSING_LIMIT_TEXT)) => {
+            let limit_bytes = limits.crossing_bytes as u64;
+            RunError::ValueTooLarge { what: "a value that was passed or returned".to_owned(), limit_bytes }
+        }
+        None => RunError::Trap(format!("{error:#}")),
+    }
+}

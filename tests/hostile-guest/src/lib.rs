@@ -1,0 +1,1 @@
+//! A component that misbehaves on request: the event's kind says how.
