@@ -88,16 +88,16 @@ impl Reader {
     }
 
     pub(crate) fn flag(&mut self, place: Place<'_, '_>, name: &str) -> Option<bool> {
-        let value = place.get(name)?;
+        let value = place.get(name).filter(|value| !is_empty(value))?;
         let flag = value.as_bool();
-        if flag.is_none() && value.raw() != "\"\"" {
+        if flag.is_none() {
             self.malformed(place, name);
         }
         flag
     }
 
     pub(crate) fn object<'d>(&mut self, place: Place<'_, 'd>, name: &str) -> Option<Value<'d>> {
-        let value = place.get(name)?;
+        let value = place.get(name).filter(|value| !is_empty(value))?;
         if value.kind() == Kind::Object {
             return Some(value);
         }
@@ -123,4 +123,9 @@ impl Reader {
         }
         time
     }
+}
+
+/// Whether a value is the empty text, which stands for none.
+pub(crate) fn is_empty(value: &Value<'_>) -> bool {
+    value.raw() == "\"\""
 }

@@ -4,7 +4,7 @@
 
 use super::{Envelope, read_actor, read_id, read_timestamp};
 use crate::json::{Document, Kind, Name, Value};
-use crate::reader::{Place, Reader};
+use crate::reader::{Place, Reader, is_empty};
 use products_contract::{
     Account, Actor, ActorKind, BillingInterval, IntervalUnit, JSON_BYTES_MAX, Money, Payload, Product, ProductChange,
     ProductValues, Refusal,
@@ -19,7 +19,7 @@ const DELETED: &str = "product.deleted";
 const CURRENCY_DEFAULT: &str = "usd";
 
 /// Members of a product that have a place of their own. A row's own bookkeeping has none, and is left out.
-const PLACED: [&str; 24] = [
+const PLACED: [&str; 23] = [
     "active",
     "billing_interval",
     "created",
@@ -28,7 +28,6 @@ const PLACED: [&str; 24] = [
     "deleted",
     "deleted_at",
     "description",
-    "features",
     "id",
     "interval",
     "livemode",
@@ -181,7 +180,7 @@ fn read_owner_fields(reader: &mut Reader, place: Place<'_, '_>) -> Option<Accoun
 
 /// `price`: minor units, or `{"amount", "currency"}`. A fraction is refused, not rounded.
 fn read_price(reader: &mut Reader, product: Place<'_, '_>) -> Option<Money> {
-    let price = product.get("price").filter(|price| price.raw() != "\"\"")?;
+    let price = product.get("price").filter(|price| !is_empty(price))?;
     let pointer = product.pointer_to("price");
     let (amount, holder) = match price.kind() {
         Kind::Object => {
@@ -249,16 +248,23 @@ fn unit(value: Value<'_>) -> Option<IntervalUnit> {
 /// give one record. One that stands in two places must be the same in both.
 fn read_fields(reader: &mut Reader, product: Place<'_, '_>) -> (String, Vec<(String, String)>) {
     let metadata = reader.object(product, "metadata");
-    let features = reader.object(product, "features");
+    // A list of features is a field like any other.
+    let features = product.get("features").filter(|features| features.kind() == Kind::Object);
     let own = metadata.into_iter().flat_map(|metadata| metadata.members());
     let mut fields: BTreeMap<&str, (Name<'_>, Value<'_>)> = own.map(|field| (field.0.name, field)).collect();
-    let mut filters = Vec::new();
+    let mut filters: BTreeMap<&str, String> = BTreeMap::new();
     let in_features = features.into_iter().flat_map(|features| features.members());
-    let on_top = product.object.members().filter(|(name, _)| !PLACED.contains(&name.name));
+    let on_top = product.object.members();
+    let on_top =
+        on_top.filter(|(name, _)| !PLACED.contains(&name.name) && (name.name != "features" || features.is_none()));
     let mut taken_in = false;
     for (name, value) in in_features.chain(on_top) {
         if name.name.starts_with(FILTER) {
-            filters.extend(filter_text(value).map(|text| (name.name.to_owned(), text)));
+            if let Some(text) = filter_text(value)
+                && filters.insert(name.name, text.clone()).is_some_and(|earlier| earlier != text)
+            {
+                reader.malformed(product, name.name);
+            }
             continue;
         }
         let (_, present) = fields.entry(name.name).or_insert_with(|| {
@@ -269,7 +275,7 @@ fn read_fields(reader: &mut Reader, product: Place<'_, '_>) -> (String, Vec<(Str
             reader.malformed(product, name.name);
         }
     }
-    filters.sort();
+    let filters = filters.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
     let text = if taken_in {
         let members: Vec<String> =
             fields.into_values().map(|(name, value)| format!("{}:{}", name.raw, value.raw())).collect();

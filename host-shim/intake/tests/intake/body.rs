@@ -129,6 +129,11 @@ fn s13_keys_twice() {
         assert_eq!(twice(key, &format!("/{key}")), "evt_1");
     }
     assert!(twice("id", "/id").starts_with("sha256:"), "of two ids neither is used");
+    let text = invoice_paid().to_string();
+    let second = format!("{},\"id\":\"evt_2\"}}", &text[..text.len() - 1]);
+    let decoded = deliver_signed(second.as_bytes()).expect("authentic");
+    assert_eq!(decoded.refusal, malformed("/id"));
+    assert!(decoded.event.id.starts_with("sha256:"), "nor the first of two");
     // An escape is the same name.
     assert!(twice("\\u0069d", "/id").starts_with("sha256:"));
     assert_eq!(

@@ -217,6 +217,8 @@ fn three_shapes_give_one_record() {
     for other in [in_features, on_top, spread] {
         assert_eq!(other, in_metadata);
     }
+    let listed = plan(json!({"features": ["fast"], "metadata": ""}));
+    assert_eq!(listed.values.metadata, r#"{"features":["fast"]}"#);
     assert_eq!(with("subdomain", json!("other")).refusal, malformed("/data/subdomain"), "two values for one field");
 }
 
@@ -227,12 +229,14 @@ fn a_rows_bookkeeping_and_its_filters() {
     {
         event["data"][name] = value;
     }
-    event["data"]["filter_text_1"] = json!("a\"b");
+    event["data"]["features"] = json!({"filter_text_1": "a\"b"});
     event["data"]["filter_text_2"] = json!(null);
     let product = product(decoded(&event));
     let filters = [("filter_numeric_1", "12.5"), ("filter_text_1", "a\"b")];
     assert_eq!(product.values.filters, filters.map(|(name, value)| (name.to_owned(), value.to_owned())));
     assert!(!product.values.metadata.contains("created_at"));
+    event["data"]["filter_text_1"] = json!("c");
+    assert_eq!(decoded(&event).refusal, malformed("/data/filter_text_1"), "two values for one slot");
 }
 
 #[test]
@@ -305,6 +309,7 @@ fn commands() {
         ("account", json!("u1"), "/account"),
         ("id", json!(null), "/id"),
         ("payload", json!([]), "/payload"),
+        ("payload", json!({"big": "x".repeat(300_000)}), "/payload"),
         ("command", json!(""), "/command"),
     ] {
         let mut broken = command.clone();
@@ -320,6 +325,7 @@ fn what_claims_to_be_an_event_is_refused_not_an_error() {
     for (value, pointer) in [
         (json!({"type": "invoice.paid"}), "/object"),
         (json!({"object": "subscription"}), "/object"),
+        (json!({"object": "product", "type": "service", "metadata": {}}), "/object"),
         (json!({"object": "event"}), "/id"),
         (json!({"type": "", "data": {}}), "/object"),
         (json!({"event": "user.registered"}), "/id"),

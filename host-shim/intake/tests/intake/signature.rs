@@ -280,6 +280,25 @@ fn s09_wrong_endpoint_or_modes_secret() {
 }
 
 #[test]
+fn s09_one_secret_for_our_own_and_connected_accounts() {
+    let secrets = endpoint(vec![config(Mode::Live, "all", None, "whsec_all")]);
+    let cases = [
+        (true, None, None),
+        (true, Some("acct_1"), None),
+        (false, Some("acct_1"), None),
+        (false, None, Some(Refusal::ModeMismatch)),
+    ];
+    for (livemode, account, refusal) in cases {
+        let mut event = invoice_paid();
+        event["livemode"] = json!(livemode);
+        event["account"] = json!(account);
+        let body = bytes(&event);
+        let decoded = deliver(&secrets, &sign("whsec_all", NOW_S, &body), &body).expect("authentic");
+        assert_eq!(decoded.refusal, refusal, "livemode {livemode}, account {account:?}");
+    }
+}
+
+#[test]
 fn s09_the_secret_tells_the_mode_where_the_event_does_not() {
     let cases = [
         ("whsec_tp", None, Some(false)),
