@@ -8,6 +8,7 @@ mod expire;
 mod log_replay;
 mod place;
 mod product;
+mod refuse;
 mod report;
 mod run;
 mod wake;

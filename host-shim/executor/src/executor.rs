@@ -46,6 +46,7 @@ pub struct Executor {
     waiting: Waiting,
     clock: Timestamp,
     fire_timers: bool,
+    effects_max: usize,
 }
 
 /// What becomes of an effect after an attempt.
@@ -63,12 +64,24 @@ enum Next {
 impl Executor {
     /// An executor whose clock has not begun. After a restart call [`Executor::recover`] first.
     pub fn new(processor: Processor, registry: Registry) -> Self {
-        Executor { processor, registry, waiting: Waiting::default(), clock: Timestamp::MIN, fire_timers: true }
+        Executor {
+            processor,
+            registry,
+            waiting: Waiting::default(),
+            clock: Timestamp::MIN,
+            fire_timers: true,
+            effects_max: EFFECTS_MAX,
+        }
     }
 
     /// Whether `timer.at` effects come back; if not they stay in the outbox. They do by default.
     pub fn set_fire_timers(&mut self, fire_timers: bool) {
         self.fire_timers = fire_timers;
+    }
+
+    /// Another bound than [`EFFECTS_MAX`].
+    pub fn set_effects_max(&mut self, effects_max: usize) {
+        self.effects_max = effects_max;
     }
 
     /// The processor.
@@ -123,7 +136,7 @@ impl Executor {
                 continue;
             };
             executed += due.len() + arrived;
-            if executed > EFFECTS_MAX {
+            if executed > self.effects_max {
                 let (kind, key, scope) = (last.effect.kind, last.effect.key, last.scope.partition());
                 return Err(ExecutorError::Loop { executed, now, kind, key, scope });
             }

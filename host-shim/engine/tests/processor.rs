@@ -1,0 +1,40 @@
+//! The processor over a store in memory and an extension that does what its events say.
+
+mod processor {
+    pub mod events;
+    mod failing;
+    mod log_replay;
+    mod modes;
+    mod placing;
+    mod products;
+    pub mod toy;
+    mod versions;
+    mod waiting;
+
+    use host_engine::processor::{Business, Processor, Report};
+    use host_store::{MemoryStore, Store};
+    use products_contract::{Event, Timestamp};
+
+    pub fn business() -> Business {
+        Business { name: "toys".into(), catalog_hash: "catalog".into(), ..Business::default() }
+    }
+
+    pub fn over(store: Box<dyn Store>) -> Processor {
+        Processor::new(store, Box::new(toy::Toy::new(1)), business()).unwrap()
+    }
+
+    pub fn processor() -> Processor {
+        over(Box::new(MemoryStore::new()))
+    }
+
+    /// Take events in one after the other; the lines of all reports.
+    pub fn accept(processor: &mut Processor, events: Vec<Event>) -> Vec<String> {
+        let all: Vec<Report> =
+            events.into_iter().flat_map(|event| processor.accept(event, Vec::new()).unwrap()).collect();
+        events::lines(&all)
+    }
+
+    pub fn retry(processor: &mut Processor, now: Timestamp) -> Vec<String> {
+        events::lines(&processor.retry_due(now).unwrap())
+    }
+}

@@ -1,0 +1,100 @@
+//! Short ways to write down events, and to read what came of them.
+#![allow(dead_code)]
+
+use super::toy::{COLLECTION, Story};
+use host_engine::processor::Report;
+use host_store::Store;
+use products_contract::*;
+use serde_json::Value;
+
+pub const T0: Timestamp = 1_700_000_000_000;
+pub const DAY: Timestamp = 24 * 3_600_000;
+
+pub fn user(id: &str) -> Account {
+    Account::User(id.to_owned())
+}
+
+/// A story from its JSON.
+pub fn story(value: Value) -> Story {
+    serde_json::from_value(value).unwrap()
+}
+
+fn event(id: &str, source: &str, kind: &str, at: Timestamp, account: Option<Account>, payload: Payload) -> Event {
+    Event {
+        id: id.into(),
+        source: source.into(),
+        kind: kind.into(),
+        business: "toys".into(),
+        account,
+        livemode: Some(false),
+        received_at: at,
+        attempt: 1,
+        actor: Actor::system(),
+        reply_to: None,
+        provider: None,
+        payload,
+    }
+}
+
+/// A command of an account.
+pub fn command(id: &str, account: &str, at: Timestamp, value: Value) -> Event {
+    let text = serde_json::to_string(&story(value)).unwrap();
+    event(id, "api", "toy.play", at, Some(user(account)), Payload::Command(text))
+}
+
+/// An event of the provider, without an account.
+pub fn webhook(id: &str, at: Timestamp, value: Value) -> Event {
+    let body = serde_json::to_vec(&story(value)).unwrap();
+    let mut event = event(id, "stripe", "thing.happened", at, None, Payload::Provider(body));
+    event.provider = Some(ProviderFacts { provider: "stripe".into(), time: Some(at), ..ProviderFacts::default() });
+    event
+}
+
+pub fn product(id: &str, metadata: Value) -> Product {
+    Product {
+        id: id.into(),
+        owner: user("a"),
+        values: ProductValues {
+            product_type: "instance".into(),
+            name: id.into(),
+            description: String::new(),
+            active: true,
+            price: None,
+            interval: None,
+            filters: Vec::new(),
+            metadata: metadata.to_string(),
+        },
+        version: 0,
+        deleted: false,
+    }
+}
+
+/// An event of the platform's products table.
+pub fn product_event(
+    id: &str,
+    kind: &str,
+    account: &str,
+    at: Timestamp,
+    before: Option<Product>,
+    after: Option<Product>,
+) -> Event {
+    let payload = Payload::Product(Box::new(ProductChange { before, after }));
+    event(id, "products", kind, at, Some(user(account)), payload)
+}
+
+/// `id: outcome(reason)` of each report, with `later` before those that are.
+pub fn lines(reports: &[Report]) -> Vec<String> {
+    let line = |report: &Report| {
+        let later = if report.later { "later " } else { "" };
+        let reason = report.result.reason().map(|reason| format!("({reason})")).unwrap_or_default();
+        format!("{later}{}: {}{reason}", report.event_id, report.result.name())
+    };
+    reports.iter().map(line).collect()
+}
+
+/// Ids of the toy's records of an account that begin with `prefix`, without it.
+pub fn things(store: &dyn Store, account: &str, prefix: &str) -> Vec<String> {
+    let scope = host_store::Scope { business: "toys".into(), livemode: false, account: user(account) };
+    let rows = store.records(&scope, COLLECTION, prefix, false, None, 1_000).unwrap();
+    rows.into_iter().map(|row| row.id[prefix.len()..].to_owned()).collect()
+}

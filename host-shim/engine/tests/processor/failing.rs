@@ -1,0 +1,111 @@
+use super::events::{T0, command, lines, things, webhook};
+use super::{accept, processor, retry};
+use host_engine::processor::{ATTEMPTS_MAX, Disposition, RETRY_DELAYS_MS};
+use host_engine::runner::RunError;
+use host_store::InboxState;
+use serde_json::json;
+
+#[test]
+fn a_failure_rolls_back_to_the_inbox_row_and_is_tried_again_with_backoff() {
+    let mut processor = processor();
+    let doing = json!({"fail": 2, "note": ["f"], "take": ["customer:1"],
+        "ask": [{"kind": "mail.send", "key": "m"}]});
+    let reports = processor.accept(command("c1", "a", T0, doing), Vec::new()).unwrap();
+    assert_eq!(lines(&reports), ["c1: failed(internal: told to fail)"]);
+    assert_eq!((reports[0].effects.len(), reports[0].alert), (0, false));
+    assert_eq!(things(processor.store(), "a", ""), [""; 0]);
+    assert!(processor.store().effects_open(None).unwrap().is_empty());
+    assert_eq!(processor.next_retry(T0).unwrap(), Some(T0 + RETRY_DELAYS_MS[0]));
+
+    assert_eq!(retry(&mut processor, T0 + RETRY_DELAYS_MS[0] - 1), [""; 0], "not before its time");
+    let second = T0 + RETRY_DELAYS_MS[0];
+    assert_eq!(retry(&mut processor, second), ["later c1: failed(internal: told to fail)"]);
+    let third = processor.retry_due(second + RETRY_DELAYS_MS[1]).unwrap();
+    assert_eq!(lines(&third), ["later c1: applied"]);
+    assert_eq!(third[0].effects[0].key, "m");
+    assert_eq!(things(processor.store(), "a", "fact/"), ["f"]);
+}
+
+#[test]
+fn an_event_that_always_fails_is_a_dead_letter_until_an_operator_drives_it_again() {
+    let mut processor = processor();
+    let fails = |times| command("c1", "a", T0, json!({"fail": times}));
+    let mut now = T0;
+    let mut last = processor.accept(fails(ATTEMPTS_MAX), Vec::new()).unwrap();
+    for delay in RETRY_DELAYS_MS {
+        assert!(!last[0].alert);
+        now += delay;
+        last = processor.retry_due(now).unwrap();
+    }
+    assert!(last[0].alert && matches!(last[0].result, Disposition::Failed(_)));
+    assert_eq!(processor.next_retry(now).unwrap(), None);
+    let dead = processor.dead().unwrap();
+    assert_eq!((dead.len(), dead[0].failures, &dead[0].state), (1, ATTEMPTS_MAX, &InboxState::Dead));
+    assert_eq!(dead[0].error.as_deref(), Some("internal: told to fail"));
+    assert_eq!(accept(&mut processor, vec![fails(0)]), ["c1: duplicate(c1)"], "the id is known");
+
+    // Driven again it has all its attempts again.
+    assert_eq!(lines(&processor.redrive(1, now).unwrap()), ["later c1: failed(internal: told to fail)"]);
+    assert_eq!(processor.failed().unwrap()[0].state, InboxState::Pending { not_before: now + RETRY_DELAYS_MS[0] });
+}
+
+/// S23
+#[test]
+fn driving_again_runs_what_was_rejected_and_leaves_alone_what_was_applied() {
+    let mut processor = processor();
+    let events = vec![
+        command("c1", "a", T0, json!({"take": ["name:x"]})),
+        command("c2", "b", T0, json!({"take": ["name:x"]})),
+        command("c3", "a", T0, json!({"release": ["name:x"]})),
+    ];
+    assert_eq!(accept(&mut processor, events)[1], "c2: rejected(name-taken(name:x))");
+    assert_eq!(lines(&processor.redrive(1, T0).unwrap()), ["c1: duplicate(c1)"]);
+    assert_eq!(lines(&processor.redrive(2, T0).unwrap()), ["later c2: applied"]);
+    assert_eq!(processor.redrive(99, T0).unwrap(), []);
+}
+
+#[test]
+fn a_trap_leaves_no_trace_and_the_next_event_of_the_account_works() {
+    let mut processor = processor();
+    let trap = json!({"trap": true, "note": ["f"], "take": ["name:x"]});
+    let reports = processor.accept(command("c1", "a", T0, trap), Vec::new()).unwrap();
+    assert_eq!(reports[0].result, Disposition::Failed(RunError::Trap("unreachable".into())));
+    let next = command("c2", "a", T0, json!({"note": ["f"], "take": ["name:x"]}));
+    assert_eq!(accept(&mut processor, vec![next]), ["c2: applied"]);
+    assert_eq!(things(processor.store(), "a", "ran/"), ["c2"]);
+}
+
+#[test]
+fn a_pending_event_keeps_nothing_of_its_account_waiting() {
+    let mut processor = processor();
+    let lines = accept(
+        &mut processor,
+        vec![
+            command("c1", "a", T0, json!({"fail": 1, "note": ["f"]})),
+            command("c2", "a", T0, json!({"note": ["g"]})),
+            webhook("e1", T0, json!({"account": "user:a"})),
+        ],
+    );
+    assert_eq!(lines[1..], ["c2: applied", "e1: applied"]);
+    assert_eq!(retry(&mut processor, T0 + 1_000), ["later c1: applied"]);
+}
+
+#[test]
+fn a_group_is_durable_with_its_commit_and_gone_without() {
+    let mut processor = processor();
+    processor.begin_group().unwrap();
+    let events = (0..3).map(|n| command(&format!("c{n}"), "a", T0, json!({}))).collect();
+    assert_eq!(accept(&mut processor, events).len(), 3);
+    assert_eq!(things(processor.store(), "a", "ran/").len(), 3, "the group sees its own writes");
+    processor.rollback_group().unwrap();
+    assert_eq!(things(processor.store(), "a", "ran/").len(), 0);
+    assert_eq!(processor.inbox_after(0, 10).unwrap(), []);
+
+    processor.begin_group().unwrap();
+    let failing = command("c0", "a", T0, json!({"trap": true}));
+    let lines = accept(&mut processor, vec![failing, command("c1", "a", T0, json!({}))]);
+    processor.commit_group().unwrap();
+    assert_eq!(lines, ["c0: failed(trap: unreachable)", "c1: applied"]);
+    assert_eq!(things(processor.store(), "a", "ran/"), ["c1"]);
+    assert_eq!(processor.inbox_after(0, 10).unwrap().len(), 2);
+}

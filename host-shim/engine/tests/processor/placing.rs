@@ -1,0 +1,145 @@
+use super::events::{T0, command, lines, things, user, webhook};
+use super::{accept, processor};
+use host_engine::processor::Disposition;
+use host_store::InboxState;
+use products_contract::{Account, ProviderFacts};
+use serde_json::json;
+
+#[test]
+fn a_command_runs_in_the_account_that_it_names() {
+    let mut processor = processor();
+    assert_eq!(accept(&mut processor, vec![command("c1", "a", T0, json!({}))]), ["c1: applied"]);
+    assert_eq!(things(processor.store(), "a", "ran/"), ["c1"]);
+    assert_eq!(things(processor.store(), "b", "ran/"), [""; 0]);
+}
+
+#[test]
+fn a_provider_event_goes_to_the_holder_of_its_claim() {
+    let mut processor = processor();
+    accept(&mut processor, vec![command("c1", "a", T0, json!({"take": ["customer:1"]}))]);
+    let reports = processor
+        .accept(webhook("e1", T0, json!({"keys": ["subscription:1", "customer:1"]})), b"raw".to_vec())
+        .unwrap();
+    assert_eq!(lines(&reports), ["e1: applied"]);
+    assert_eq!((&reports[0].account, reports[0].fuel), (&Some(user("a")), 20));
+    let row = processor.store().inbox(reports[0].seq).unwrap().unwrap();
+    assert_eq!((row.event.account, row.raw, row.state), (Some(user("a")), b"raw".to_vec(), InboxState::Done));
+    let provenance = row.provenance.unwrap();
+    assert_eq!((&*provenance.catalog_hash, &*provenance.component_hash, provenance.fuel), ("catalog", "toy", 20));
+}
+
+#[test]
+fn the_claim_wins_over_metadata_and_the_extension_gets_the_claims_account() {
+    let mut processor = processor();
+    let lines = accept(
+        &mut processor,
+        vec![
+            command("c1", "a", T0, json!({"take": ["customer:1"]})),
+            webhook("e1", T0, json!({"keys": ["customer:1"], "account": "user:b"})),
+        ],
+    );
+    assert_eq!(lines, ["c1: applied", "e1: applied"]);
+    assert_eq!(things(processor.store(), "a", "ran/"), ["c1", "e1"]);
+}
+
+#[test]
+fn keys_that_two_accounts_hold_are_inconsistent_and_nothing_changes() {
+    let mut processor = processor();
+    let lines = accept(
+        &mut processor,
+        vec![
+            command("c1", "a", T0, json!({"take": ["customer:1"]})),
+            command("c2", "b", T0, json!({"take": ["intent:2"]})),
+            webhook("e1", T0, json!({"keys": ["customer:1", "session:3", "intent:2"]})),
+        ],
+    );
+    assert_eq!(lines[2], "e1: rejected(inconsistent(customer:1 and intent:2 belong to two accounts))");
+    assert_eq!(things(processor.store(), "a", "ran/"), ["c1"]);
+    assert_eq!(things(processor.store(), "b", "ran/"), ["c2"]);
+}
+
+#[test]
+fn metadata_places_an_event_of_our_own_provider_account_only() {
+    let mut processor = processor();
+    let of_ours = webhook("e1", T0, json!({"keys": ["customer:1"], "account": "user:a", "take": ["customer:1"]}));
+    let mut of_connected = webhook("e2", T0, json!({"keys": ["customer:2"], "account": "user:a"}));
+    of_connected.provider = Some(ProviderFacts { connected_account: Some("acct_9".into()), ..Default::default() });
+    let reports = accept(&mut processor, vec![of_ours, of_connected]);
+    assert_eq!(reports, ["e1: applied", "e2: deferred(claim(customer:2))"]);
+    let placed = processor.accept(webhook("e3", T0, json!({"keys": ["customer:1"]})), Vec::new()).unwrap();
+    assert_eq!(placed[0].account, Some(user("a")), "the first event claimed the customer");
+}
+
+#[test]
+fn a_connected_account_has_claims_of_its_own() {
+    let mut processor = processor();
+    let mut connected = webhook("e1", T0, json!({"keys": ["customer:1"]}));
+    connected.provider = Some(ProviderFacts { connected_account: Some("acct_9".into()), ..Default::default() });
+    let lines = accept(&mut processor, vec![command("c1", "a", T0, json!({"take": ["customer:1"]})), connected]);
+    assert_eq!(lines[1], "e1: deferred(claim(customer:1))");
+}
+
+#[test]
+fn what_names_only_foreign_prices_is_not_ours_unless_a_key_is_claimed() {
+    let mut processor = processor();
+    let foreign = |id| webhook(id, T0, json!({"keys": ["customer:1"], "mark": "foreign"}));
+    let take = command("c1", "a", T0, json!({"take": ["customer:1"]}));
+    let lines = accept(&mut processor, vec![foreign("e1"), take, foreign("e2")]);
+    assert_eq!(lines, ["e1: ignored(not-ours)", "c1: applied", "e2: applied"]);
+}
+
+#[test]
+fn an_event_without_keys_and_account_belongs_to_the_platform() {
+    let mut processor = processor();
+    let reports = processor.accept(webhook("e1", T0, json!({})), Vec::new()).unwrap();
+    assert_eq!((lines(&reports), &reports[0].account), (vec!["e1: applied".into()], &Some(Account::Platform)));
+}
+
+#[test]
+fn a_body_that_cannot_be_read_is_for_the_extension_to_refuse() {
+    let mut processor = processor();
+    let mut broken = webhook("e1", T0, json!({}));
+    broken.payload = products_contract::Payload::Provider(vec![0xff, b'{']);
+    let reports = processor.accept(broken, Vec::new()).unwrap();
+    assert_eq!(lines(&reports), ["e1: rejected(malformed)"]);
+    assert!(reports[0].alert, "no caller gets it");
+}
+
+#[test]
+fn the_same_id_again_is_a_duplicate_without_a_call() {
+    let mut processor = processor();
+    let events = || vec![command("c1", "a", T0, json!({"note": ["f"]}))];
+    assert_eq!(accept(&mut processor, events()), ["c1: applied"]);
+    let again = processor.accept(events().remove(0), Vec::new()).unwrap();
+    assert_eq!(lines(&again), ["c1: duplicate(c1)"]);
+    assert_eq!((again[0].seq, again[0].fuel, again[0].effects.len()), (1, 0, 0));
+    assert_eq!(processor.inbox_after(0, 10).unwrap().len(), 1);
+}
+
+#[test]
+fn one_more_id_of_another_source_is_another_event() {
+    let mut processor = processor();
+    let mut other = command("c1", "a", T0, json!({}));
+    other.source = "elsewhere".into();
+    let lines = accept(&mut processor, vec![command("c1", "a", T0, json!({})), other]);
+    assert_eq!(lines, ["c1: applied", "c1: applied"]);
+}
+
+#[test]
+fn a_correlate_that_fails_leaves_the_event_unplaced_and_is_tried_again() {
+    let mut processor = processor();
+    let reports = processor.accept(webhook("e1", T0, json!({"fail": 1})), Vec::new()).unwrap();
+    assert!(matches!(reports[0].result, Disposition::Failed(_)), "{reports:?}");
+    assert_eq!(reports[0].account, None);
+    assert_eq!(super::retry(&mut processor, T0 + 1_000), ["later e1: applied"]);
+}
+
+#[test]
+fn the_callers_refusal_is_a_reply_and_no_alert() {
+    let mut processor = processor();
+    let refused = command("c1", "a", T0, json!({"outcome": {"rejected": {"already-owned": "plan"}}}));
+    let reports = processor.accept(refused, Vec::new()).unwrap();
+    let refusal = products_contract::Refusal::AlreadyOwned("plan".into());
+    assert_eq!(reports[0].reply, Some(products_contract::Reply::Refused(refusal)));
+    assert!(!reports[0].alert);
+}

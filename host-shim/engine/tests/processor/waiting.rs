@@ -1,0 +1,169 @@
+use super::events::{DAY, T0, command, lines, things, webhook};
+use super::{accept, processor};
+use host_engine::processor::{Disposition, WAIT_MAX_MS};
+use products_contract::{Outcome, Refusal};
+use serde_json::json;
+
+#[test]
+fn parked_events_run_in_order_of_arrival_when_their_claim_is_taken() {
+    let mut processor = processor();
+    let parked = |id, at, keys: &[&str]| webhook(id, at, json!({"keys": keys}));
+    let lines = accept(
+        &mut processor,
+        vec![
+            parked("e2", T0 + 5, &["customer:1"]),
+            parked("e1", T0 + 1, &["session:1", "customer:1"]),
+            parked("e3", T0 + 2, &["customer:2"]),
+            command("c1", "a", T0 + 9, json!({"take": ["customer:1", "session:1"]})),
+            parked("e4", T0 + 9, &["customer:1"]),
+        ],
+    );
+    let expected = [
+        "e2: deferred(claim(customer:1))",
+        "e1: deferred(claim(session:1,customer:1))",
+        "e3: deferred(claim(customer:2))",
+        "c1: applied",
+        "later e2: applied",
+        "later e1: applied",
+        "e4: applied",
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(things(processor.store(), "a", "ran/"), ["c1", "e1", "e2", "e4"]);
+    assert_eq!(processor.store().parked_count().unwrap(), 1);
+}
+
+#[test]
+fn a_woken_event_wakes_others_in_turn() {
+    let mut processor = processor();
+    let lines = accept(
+        &mut processor,
+        vec![
+            webhook("e2", T0, json!({"keys": ["intent:1"]})),
+            webhook("e1", T0, json!({"keys": ["customer:1"], "take": ["intent:1"]})),
+            command("c1", "a", T0, json!({"take": ["customer:1"]})),
+        ],
+    );
+    assert_eq!(lines[2..], ["c1: applied", "later e1: applied", "later e2: applied"]);
+}
+
+#[test]
+fn a_woken_event_is_placed_anew_at_each_attempt() {
+    let mut processor = processor();
+    let lines = accept(
+        &mut processor,
+        vec![
+            webhook("e1", T0, json!({"keys": ["customer:1", "intent:1"], "fail": 1})),
+            command("c1", "a", T0, json!({"take": ["customer:1"]})),
+            command("c2", "b", T0, json!({"take": ["intent:1"]})),
+        ],
+    );
+    assert_eq!(lines[2..], ["later e1: failed(internal: told to fail)", "c2: applied"]);
+    let retried = super::retry(&mut processor, T0 + 1_000);
+    assert_eq!(retried, ["later e1: rejected(inconsistent(customer:1 and intent:1 belong to two accounts))"]);
+}
+
+#[test]
+fn an_event_that_waits_for_a_fact_runs_again_when_it_is_noted_in_its_account() {
+    let mut processor = processor();
+    let lines = accept(
+        &mut processor,
+        vec![
+            command("c1", "a", T0, json!({"needs_fact": "paid:1", "note": ["refund:1"]})),
+            command("c2", "b", T0, json!({"note": ["paid:1"]})),
+            command("c3", "a", T0, json!({"note": ["paid:1"]})),
+        ],
+    );
+    assert_eq!(lines, ["c1: deferred(fact(paid:1))", "c2: applied", "c3: applied", "later c1: applied"]);
+    assert_eq!(things(processor.store(), "a", "fact/"), ["paid:1", "refund:1"]);
+}
+
+#[test]
+fn an_event_that_defers_for_what_it_brings_itself_does_not_run_for_ever() {
+    let mut processor = processor();
+    let doing = json!({"take": ["name:x"], "outcome": {"deferred": {"claim": ["name:x"]}}});
+    let lines = accept(&mut processor, vec![command("c1", "a", T0, doing)]);
+    assert_eq!(lines, ["c1: deferred(claim(name:x))"]);
+}
+
+#[test]
+fn two_events_that_wait_for_each_other_stay_where_they_are() {
+    let mut processor = processor();
+    let lines = accept(
+        &mut processor,
+        vec![
+            command("c1", "a", T0, json!({"needs_fact": "g", "note": ["f"]})),
+            command("c2", "a", T0, json!({"needs_fact": "f", "note": ["g"]})),
+            command("c3", "a", T0, json!({"note": ["h"]})),
+        ],
+    );
+    assert_eq!(lines, ["c1: deferred(fact(g))", "c2: deferred(fact(f))", "c3: applied"]);
+}
+
+#[test]
+fn a_woken_event_that_fails_is_tried_again_and_keeps_the_others_going() {
+    let mut processor = processor();
+    let lines = accept(
+        &mut processor,
+        vec![
+            webhook("e1", T0, json!({"keys": ["customer:1"], "fail": 1, "mark": "ours"})),
+            webhook("e2", T0, json!({"keys": ["customer:1"]})),
+            command("c1", "a", T0, json!({"take": ["customer:1"]})),
+        ],
+    );
+    assert_eq!(lines[2..], ["c1: applied", "later e1: failed(internal: told to fail)", "later e2: applied"]);
+    assert_eq!(super::retry(&mut processor, T0 + 1_000), ["later e1: applied"]);
+}
+
+#[test]
+fn after_thirty_days_a_parked_event_is_given_up_and_one_with_our_mark_is_reported() {
+    let mut processor = processor();
+    let park = |id, at, mark| webhook(id, at, json!({"keys": [id], "mark": mark}));
+    accept(&mut processor, vec![park("e1", T0, "ours"), park("e2", T0, "unknown"), park("e3", T0 + DAY, "ours")]);
+    assert_eq!(processor.expire(T0 + WAIT_MAX_MS).unwrap(), [], "not yet");
+    let reports = processor.expire(T0 + WAIT_MAX_MS + 1).unwrap();
+    assert_eq!(lines(&reports), ["later e1: rejected(unclaimed)", "later e2: ignored(not-ours)"]);
+    assert_eq!((reports[0].alert, reports[1].alert), (true, false));
+    let late = accept(&mut processor, vec![command("c1", "a", T0, json!({"take": ["e1", "e3"]}))]);
+    assert_eq!(late, ["c1: applied", "later e3: applied"], "what was given up is not woken");
+}
+
+#[test]
+fn after_thirty_days_a_deferred_event_is_reported() {
+    let mut processor = processor();
+    accept(&mut processor, vec![command("c1", "a", T0, json!({"needs_fact": "f"}))]);
+    assert_eq!(processor.expire(T0 + WAIT_MAX_MS).unwrap(), []);
+    let reports = processor.expire(T0 + WAIT_MAX_MS + 1).unwrap();
+    let refusal = Refusal::NotFound("fact(f)".into());
+    assert_eq!(reports[0].result, Disposition::Outcome(Outcome::Rejected(refusal)));
+    assert_eq!(accept(&mut processor, vec![command("c2", "a", T0, json!({"note": ["f"]}))]), ["c2: applied"]);
+}
+
+#[test]
+fn parking_is_bounded_and_events_without_our_mark_go_first() {
+    let mut processor = processor();
+    processor.set_parked_max(2);
+    let park = |id, mark| webhook(id, T0, json!({"keys": [id], "mark": mark}));
+    let lines = accept(
+        &mut processor,
+        vec![
+            park("e1", "ours"),
+            park("e2", "unknown"),
+            park("e3", "ours"),
+            park("e4", "ours"),
+            command("c1", "a", T0, json!({"take": ["e1", "e2", "e3", "e4"]})),
+        ],
+    );
+    let expected = [
+        "e1: deferred(claim(e1))",
+        "e2: deferred(claim(e2))",
+        "e3: deferred(claim(e3))",
+        "later e2: ignored(not-ours)",
+        "e4: deferred(claim(e4))",
+        "later e1: rejected(unclaimed)",
+        "c1: applied",
+        "later e3: applied",
+        "later e4: applied",
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(processor.counters().parked_evicted, 2);
+}
