@@ -1,0 +1,501 @@
+//! The catalog: policies, product types, plans and prices, and their match at the payment provider.
+//!
+//! It belongs to the account `platform`. A price is a small typed row with what it grants already resolved, so that a
+//! webhook event never reads a plan. A published price is never changed: another amount is another price.
+
+use crate::context::{self, Context, Step, Stop, decode, encode};
+use crate::product::{self, Proposed};
+use crate::schema::{self, TypeDecl};
+use products_contract::*;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// Policies of a business, with the defaults of requirements 7.2 and 8.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Payment provider.
+    pub provider: String,
+    /// Currency of all prices.
+    pub currency: String,
+    /// Days of full service after a failed payment.
+    pub grace_days: u32,
+    /// Days after the first failed payment on which a mail goes out.
+    pub dunning_days: Vec<u32>,
+    /// Days to choose what to keep when a plan allows less than is in use.
+    pub over_limit_days: u32,
+    /// Days from suspension to archive.
+    pub archive_after_days: u32,
+    /// Days that an archive is kept.
+    pub retention_days: u32,
+    /// Days before a step that loses something, on which a mail goes out.
+    pub notice_days: Vec<u32>,
+    /// Days for which a name stays blocked after its product is gone.
+    pub name_block_days: u32,
+    /// Hours in `error` after which lost days are credited.
+    pub error_credit_hours: u32,
+    /// Where checkout returns to.
+    pub success_url: Option<String>,
+    /// Where checkout returns to when it is left.
+    pub cancel_url: Option<String>,
+    /// Origins that a return URL may have.
+    pub origins: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            provider: "stripe".to_owned(),
+            currency: "usd".to_owned(),
+            grace_days: 7,
+            dunning_days: vec![0, 3, 6],
+            over_limit_days: 14,
+            archive_after_days: 30,
+            retention_days: 90,
+            notice_days: vec![7, 1],
+            name_block_days: 30,
+            error_credit_hours: 24,
+            success_url: None,
+            cancel_url: None,
+            origins: Vec::new(),
+        }
+    }
+}
+
+/// The payment providers that effects exist for.
+const PROVIDERS: [&str; 1] = ["stripe"];
+
+/// Terms of a price that its row has no column for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Terms {
+    /// Rank within the family; the highest plan counts.
+    pub rank: i64,
+    /// It entitles only beside a plan.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub requires_plan: bool,
+}
+
+impl Terms {
+    /// The terms of a price.
+    pub fn read(price: &Price) -> Fallible<Terms> {
+        decode("prices", &price.id, &price.terms)
+    }
+}
+
+/// Id of the product row that holds the policies; also its product type.
+const BUSINESS: &str = "business";
+/// Product type of the rows that hold product types.
+const PRODUCT_TYPE: &str = "product_type";
+
+/// The policies of the business; the defaults before a catalog is loaded.
+pub(crate) fn load_settings(host: &mut dyn Imports) -> Fallible<Settings> {
+    match host.products_load(&[BUSINESS.to_owned()])?.into_iter().next().flatten() {
+        Some(row) if row.values.product_type == BUSINESS => decode("products", BUSINESS, &row.values.metadata),
+        _ => Ok(Settings::default()),
+    }
+}
+
+/// All product types: the catalog's, and the built-in ones that it doesn't replace.
+pub(crate) fn types(host: &mut dyn Imports) -> Fallible<Vec<TypeDecl>> {
+    let rows = context::all(|page| host.products_scan(true, Some(PRODUCT_TYPE), page), |row: &Product| &row.id)?;
+    let mut out = Vec::with_capacity(rows.len());
+    for row in &rows {
+        out.push(decode("products", &row.id, &row.values.metadata)?);
+    }
+    if out.is_empty() {
+        out = schema::built_in();
+    }
+    Ok(out)
+}
+
+/// One product type by its name.
+pub(crate) fn type_named(host: &mut dyn Imports, name: &str) -> Fallible<Option<TypeDecl>> {
+    match host.products_load(&[name.to_owned()])?.into_iter().next().flatten() {
+        Some(row) if row.values.product_type == PRODUCT_TYPE => {
+            decode("products", name, &row.values.metadata).map(Some)
+        }
+        _ => Ok(types(host)?.into_iter().find(|decl| decl.name == name)),
+    }
+}
+
+/// The product id of a plan, by that id or by its slug (the field that its type is inferred by).
+pub(crate) fn plan_by_name(host: &mut dyn Imports, family: &str, name: &str) -> Fallible<Option<String>> {
+    for decl in types(host)?.into_iter().filter(|decl| decl.family.as_deref() == Some(family)) {
+        let rows = context::all(|page| host.products_scan(true, Some(&decl.name), page), |row: &Product| &row.id)?;
+        for row in rows {
+            if row.id == name {
+                return Ok(Some(row.id));
+            }
+            let Some(slug) = &decl.infer_by else { continue };
+            let metadata: Map<String, Value> = decode("products", &row.id, &row.values.metadata)?;
+            if metadata.get(slug).and_then(Value::as_str) == Some(name) {
+                return Ok(Some(row.id));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// A catalog as a business writes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    business: Settings,
+    #[serde(default)]
+    product_types: Vec<TypeEntry>,
+    #[serde(default)]
+    products: Vec<Map<String, Value>>,
+}
+
+/// A type: the name of a built-in one, or all of it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TypeEntry {
+    Name(String),
+    Decl(Box<Value>),
+}
+
+/// `catalog.load`: bring the catalog to what the document says. What it doesn't name stays.
+pub(crate) fn load(context: &mut Context<'_>, payload: &str) -> Step<Handled> {
+    admin_of_platform(context)?;
+    let document: Document = serde_json::from_str(payload)
+        .map_err(|error| product::refuse("", FieldErrorCode::BadFormat, error.to_string()))?;
+    if !PROVIDERS.contains(&document.business.provider.as_str()) {
+        let message = format!("expected one of {}", PROVIDERS.join(", "));
+        return Err(product::refuse("/business/provider", FieldErrorCode::NotAllowed, message));
+    }
+    let settings = ProductValues {
+        product_type: BUSINESS.to_owned(),
+        name: context.event.business.clone(),
+        description: String::new(),
+        active: true,
+        price: None,
+        interval: None,
+        filters: Vec::new(),
+        metadata: encode(&document.business)?,
+    };
+    let mut decls = Vec::new();
+    for (index, entry) in document.product_types.into_iter().enumerate() {
+        decls.push(read_type(entry, index)?);
+    }
+    save(context, BUSINESS, &settings)?;
+    for decl in &decls {
+        let values = ProductValues {
+            product_type: PRODUCT_TYPE.to_owned(),
+            name: decl.name.clone(),
+            metadata: encode(decl)?,
+            ..settings.clone()
+        };
+        save(context, &decl.name, &values)?;
+    }
+    let mut ids = Vec::new();
+    for (index, body) in document.products.iter().enumerate() {
+        let proposed = product::normalise(context, body, None).map_err(|stop| at(stop, index))?;
+        let id = proposed.id.clone();
+        let id = id.ok_or_else(|| at(product::refuse("/id", FieldErrorCode::Missing, "required"), index))?;
+        put(context, &id, proposed).map_err(|stop| at(stop, index))?;
+        ids.push(id);
+    }
+    let reply = json!({"product_types": decls.iter().map(|d| &d.name).collect::<Vec<_>>(), "products": ids});
+    Ok(Handled { outcome: Outcome::Applied, reply: Some(Reply::Answer(encode(&reply)?)) })
+}
+
+/// Put the place in the document before the path of a field error.
+fn at(stop: Stop, index: usize) -> Stop {
+    match stop {
+        Stop::Refused(Refusal::Invalid(errors)) => Stop::Refused(Refusal::Invalid(
+            errors.into_iter().map(|e| FieldError { path: format!("/products/{index}{}", e.path), ..e }).collect(),
+        )),
+        other => other,
+    }
+}
+
+fn read_type(entry: TypeEntry, index: usize) -> Step<TypeDecl> {
+    let path = format!("/product_types/{index}");
+    let value = match entry {
+        TypeEntry::Name(name) => {
+            let found = schema::built_in().into_iter().find(|decl| decl.name == name || decl.aliases.contains(&name));
+            return found.ok_or_else(|| {
+                product::refuse(&path, FieldErrorCode::NotAllowed, format!("`{name}` is no built-in type"))
+            });
+        }
+        TypeEntry::Decl(value) => value,
+    };
+    let decl: TypeDecl = serde_json::from_value(*value)
+        .map_err(|error| product::refuse(&path, FieldErrorCode::BadFormat, error.to_string()))?;
+    check_type(&decl, &path)?;
+    Ok(decl)
+}
+
+/// A type must hold together: what it refers to exists, and resources don't wait for each other in a circle.
+fn check_type(decl: &TypeDecl, path: &str) -> Step<()> {
+    let unknown = |what: &str, name: &str| {
+        Err(product::refuse(&format!("{path}/{what}"), FieldErrorCode::NotAllowed, format!("`{name}` is not declared")))
+    };
+    for field in decl.grants.values().chain(decl.rank_by.iter()).chain(decl.id_by.iter()) {
+        if decl.field(field).is_none() {
+            return unknown("grants", field);
+        }
+    }
+    if let Some(link) = &decl.plan
+        && decl.field(&link.field).is_none()
+    {
+        return unknown("plan/field", &link.field);
+    }
+    if !decl.provisions.is_empty() {
+        for field in ["status", "resources"] {
+            if decl.field(field).is_none() {
+                return unknown("fields", field);
+            }
+        }
+    }
+    // Each resource may need only those before it, so there is no circle.
+    for (index, resource) in decl.provisions.iter().enumerate() {
+        for need in &resource.needs {
+            if !decl.provisions[..index].iter().any(|earlier| earlier.name == *need) {
+                return unknown(&format!("provisions/{index}/needs"), need);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Only operators and services write the catalog, and only as the account that owns it.
+pub(crate) fn admin_of_platform(context: &Context<'_>) -> Step<()> {
+    if *context.account()? != Account::Platform {
+        return Err(Stop::Refused(Refusal::Forbidden("the catalog belongs to the platform".to_owned())));
+    }
+    match context.event.actor.kind {
+        ActorKind::Admin | ActorKind::Service | ActorKind::System => Ok(()),
+        ActorKind::User | ActorKind::Extension => Err(Stop::Refused(Refusal::Forbidden("admin".to_owned()))),
+    }
+}
+
+fn save(context: &mut Context<'_>, id: &str, values: &ProductValues) -> Step<bool> {
+    let current = context.product(id)?;
+    if current.as_ref().is_some_and(|row| row.values == *values && !row.deleted) {
+        return Ok(false);
+    }
+    context.host.product_save(id, current.map_or(0, |row| row.version), values)?;
+    Ok(true)
+}
+
+/// Put a product of the catalog; its price becomes a row, or is made at the provider.
+pub(crate) fn put(context: &mut Context<'_>, id: &str, mut proposed: Proposed) -> Step<()> {
+    if !proposed.decl.catalog {
+        let message = format!("products of type {} belong to accounts", proposed.decl.name);
+        return Err(product::refuse("/product_type", FieldErrorCode::NotAllowed, message));
+    }
+    let current = context.product(id)?;
+    if let Some(current) = &current {
+        keep_synced(current, &mut proposed)?;
+    }
+    let given = proposed.metadata.get("stripe_price_id").and_then(Value::as_str).map(str::to_owned);
+    if let (Some(price_id), Some(amount)) = (&given, &proposed.values.price) {
+        let price = price_row(&proposed, id, price_id, amount.clone())?;
+        put_price(context, price)?;
+    }
+    let wants_sync = given.is_none() && proposed.values.price.is_some() && proposed.values.active;
+    if wants_sync {
+        proposed.metadata.insert("sync".to_owned(), json!("syncing"));
+        proposed.values.metadata = encode(&proposed.metadata)?;
+    }
+    save(context, id, &proposed.values)?;
+    if wants_sync {
+        sync(context, id, &proposed.values, &proposed.metadata)?;
+    }
+    Ok(())
+}
+
+/// What the provider gave stays when the catalog is loaded again without it.
+fn keep_synced(current: &Product, proposed: &mut Proposed) -> Step<()> {
+    let stored: Map<String, Value> = decode("products", &current.id, &current.values.metadata)?;
+    let same_price =
+        current.values.price == proposed.values.price && current.values.interval == proposed.values.interval;
+    for key in ["stripe_product_id", "stripe_price_id", "sync"] {
+        let kept = same_price || key == "stripe_product_id";
+        if let (true, None, Some(value)) = (kept, proposed.metadata.get(key), stored.get(key)) {
+            proposed.metadata.insert(key.to_owned(), value.clone());
+        }
+    }
+    proposed.values.metadata = encode(&proposed.metadata)?;
+    Ok(())
+}
+
+fn price_row(proposed: &Proposed, product_id: &str, price_id: &str, amount: Money) -> Step<Price> {
+    let number = |field: &String| proposed.metadata.get(field).and_then(Value::as_i64);
+    let grants = proposed.decl.grants.iter();
+    let rank = proposed.decl.rank_by.as_ref().and_then(number).unwrap_or(amount.amount_minor);
+    Ok(Price {
+        id: price_id.to_owned(),
+        product_id: product_id.to_owned(),
+        product_type: proposed.decl.name.clone(),
+        family: proposed.decl.family.clone(),
+        interval: proposed.values.interval,
+        active: proposed.values.active,
+        grants: grants.filter_map(|(key, field)| Some(Grant { key: key.clone(), amount: number(field)? })).collect(),
+        terms: encode(&Terms { rank, requires_plan: proposed.decl.requires_plan })?,
+        amount,
+    })
+}
+
+/// Insert a price, or refresh what it grants; its amount and interval are published and stay.
+fn put_price(context: &mut Context<'_>, price: Price) -> Step<()> {
+    let current = context.host.prices_load(std::slice::from_ref(&price.id))?.into_iter().next().flatten();
+    if let Some(current) = current {
+        if current == price {
+            return Ok(());
+        }
+        if current.amount != price.amount || current.interval != price.interval {
+            let message =
+                format!("{} is published at {} {}", price.id, current.amount.amount_minor, current.amount.currency);
+            return Err(product::refuse("/price", FieldErrorCode::ReadOnly, message));
+        }
+        if current.product_id != price.product_id {
+            let message = format!("{} belongs to {}", price.id, current.product_id);
+            return Err(product::refuse("/stripe_price_id", FieldErrorCode::Taken, message));
+        }
+    }
+    context.host.price_save(&price)?;
+    Ok(())
+}
+
+/// Make product and price at the provider, one after the other, each once.
+fn sync(context: &mut Context<'_>, id: &str, values: &ProductValues, metadata: &Map<String, Value>) -> Step<()> {
+    let Some(price) = &values.price else { return Ok(()) };
+    let effect = match metadata.get("stripe_product_id").and_then(Value::as_str) {
+        None => sync_effect(
+            "stripe.product.create",
+            format!("sync:product:{id}"),
+            &json!({"product": id, "name": values.name, "description": values.description}),
+            id,
+        )?,
+        Some(product) => {
+            let interval = values.interval.map(|i| (i.unit, i.count));
+            let (unit, count) = interval.map_or((None, None), |(unit, count)| (Some(unit), Some(count)));
+            let payload = json!({
+                "product": id, "stripe_product_id": product, "unit_amount": price.amount_minor,
+                "currency": price.currency, "interval": unit, "interval_count": count,
+            });
+            let terms = format!("{}{}:{}", price.amount_minor, price.currency, unit.map_or("once", unit_name));
+            sync_effect("stripe.price.create", format!("sync:price:{id}:{terms}"), &payload, id)?
+        }
+    };
+    context.host.effects_enqueue(&[effect])?;
+    Ok(())
+}
+
+fn unit_name(unit: IntervalUnit) -> &'static str {
+    match unit {
+        IntervalUnit::Day => "day",
+        IntervalUnit::Week => "week",
+        IntervalUnit::Month => "month",
+        IntervalUnit::Year => "year",
+    }
+}
+
+fn sync_effect(kind: &str, key: String, payload: &Value, id: &str) -> Step<Effect> {
+    Ok(Effect {
+        kind: kind.to_owned(),
+        to: None,
+        key,
+        generation: 1,
+        payload: encode(payload)?,
+        reply_to: None,
+        ordering_key: Some(format!("sync:{id}")),
+        not_before: None,
+        deadline: None,
+        retry: None,
+    })
+}
+
+/// The end of a sync effect: store the id, and go on.
+pub(crate) fn synced(context: &mut Context<'_>, report: &EffectReport) -> Step<Outcome> {
+    let mut parts = report.key.splitn(4, ':');
+    let (what, id) = (parts.nth(1).unwrap_or_default(), parts.next().unwrap_or_default());
+    let Some(row) = context.product(id)? else { return Ok(Outcome::Ignored(IgnoreReason::NoChange)) };
+    let mut metadata: Map<String, Value> = decode("products", id, &row.values.metadata)?;
+    match &report.answer {
+        Err(failure) => {
+            metadata.insert("sync".to_owned(), json!("failed"));
+            let values = json!({"product": id, "code": failure.code});
+            crate::notice::now(context, "sync_failed", crate::notice::To::Admin, &report.key, &values)?;
+        }
+        Ok(answer) => {
+            let answer: Map<String, Value> = decode("effects", &report.key, answer)?;
+            let Some(made) = answer.get("id").and_then(Value::as_str) else {
+                return Err(Stop::Failed(Failure::Internal(format!("{} answered without an id", report.key))));
+            };
+            let field = if what == "product" { "stripe_product_id" } else { "stripe_price_id" };
+            metadata.insert(field.to_owned(), json!(made));
+            if what == "price" {
+                metadata.insert("sync".to_owned(), json!("synced"));
+            }
+        }
+    }
+    let values = ProductValues { metadata: encode(&metadata)?, ..row.values };
+    context.host.product_save(id, row.version, &values)?;
+    if report.answer.is_err() {
+        return Ok(Outcome::Applied);
+    }
+    if what == "product" {
+        sync(context, id, &values, &metadata)?;
+    } else if let (Some(price_id), Some(amount)) =
+        (metadata.get("stripe_price_id").and_then(Value::as_str).map(str::to_owned), values.price.clone())
+        && let Some(decl) = type_named(context.host, &values.product_type)?
+    {
+        let proposed = Proposed { id: None, decl, values, metadata };
+        put_price(context, price_row(&proposed, id, &price_id, amount)?)?;
+    }
+    Ok(Outcome::Applied)
+}
+
+#[derive(Deserialize)]
+struct PriceShape<'a> {
+    #[serde(borrow)]
+    id: crate::stripe::Text<'a>,
+    #[serde(default)]
+    unit_amount: Option<i64>,
+    #[serde(borrow, default)]
+    currency: Option<crate::stripe::Text<'a>>,
+    #[serde(default)]
+    active: Option<bool>,
+}
+
+/// `price.*` and `product.*` of the provider: a known price is checked, and is no longer sold when it is withdrawn.
+/// Nothing is removed: who has a price keeps what it grants.
+pub(crate) fn provider_event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
+    if context.event.kind.starts_with("product.") || *context.account()? != Account::Platform {
+        return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+    }
+    let body = crate::stripe::read::<PriceShape<'_>>(body)?;
+    let object = &body.data.object;
+    let Some(mut price) = context.host.prices_load(&[object.id.to_string()])?.into_iter().next().flatten() else {
+        return Ok(Outcome::Ignored(IgnoreReason::NotOurs));
+    };
+    if let (Some(amount_minor), Some(currency)) = (object.unit_amount, object.currency.as_deref())
+        && (amount_minor != price.amount.amount_minor || currency != price.amount.currency)
+    {
+        let actual = Money { amount_minor, currency: currency.to_owned() };
+        let values =
+            json!({"price": price.id, "catalog_minor": price.amount.amount_minor, "stripe_minor": amount_minor});
+        crate::notice::now(context, "price_mismatch", crate::notice::To::Admin, &price.id.clone(), &values)?;
+        return Err(Stop::Refused(Refusal::AmountMismatch(AmountMismatch { expected: price.amount, actual })));
+    }
+    let active = context.event.kind != "price.deleted" && object.active.unwrap_or(price.active);
+    if active == price.active {
+        return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+    }
+    // A withdrawn price stays withdrawn: an update that was sent before may arrive after.
+    if active {
+        return Ok(Outcome::Stale(Snapshot {
+            at: context.provider_time(),
+            rank: SnapshotRank::Updated,
+            event_id: String::new(),
+        }));
+    }
+    price.active = false;
+    context.host.price_save(&price)?;
+    Ok(Outcome::Applied)
+}

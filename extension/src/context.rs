@@ -1,0 +1,203 @@
+//! One event being decided: typed access to the rows of its account, and the ways in which a decision may end early.
+
+use products_contract::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Why a decision ended before its last line.
+pub(crate) enum Stop {
+    /// It may not be done.
+    Refused(Refusal),
+    /// There is an outcome already.
+    Ended(Outcome),
+    /// It could not be completed and must roll back.
+    Failed(Failure),
+}
+
+/// A step of a decision.
+pub(crate) type Step<T> = Result<T, Stop>;
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Stop::Failed(Failure::Store(error))
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Stop::Failed(failure)
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Stop::Refused(refusal)
+    }
+}
+
+impl From<EffectError> for Stop {
+    fn from(error: EffectError) -> Self {
+        match error {
+            EffectError::Store(error) => Stop::Failed(Failure::Store(error)),
+            other => Stop::Failed(Failure::Internal(other.to_string())),
+        }
+    }
+}
+
+/// A row of the extension's own collections, decoded, with the version that a save must name.
+pub(crate) struct Loaded<T> {
+    /// The value.
+    pub value: T,
+    /// 0 where there is no row yet.
+    pub version: RowVersion,
+}
+
+/// The event being decided and what may be asked of the host.
+pub(crate) struct Context<'a> {
+    /// The host.
+    pub host: &'a mut dyn Imports,
+    /// The event.
+    pub event: &'a Event,
+    /// The time of all that the event causes, in milliseconds since the epoch.
+    pub now: Timestamp,
+    settings: Option<crate::catalog::Settings>,
+}
+
+impl<'a> Context<'a> {
+    /// Begin to decide an event.
+    pub fn new(host: &'a mut dyn Imports, event: &'a Event) -> Self {
+        Context { host, now: event.received_at, event, settings: None }
+    }
+
+    /// The provider's time of the event; the time of arrival where the provider names none.
+    pub fn provider_time(&self) -> Timestamp {
+        self.event.provider.as_ref().and_then(|facts| facts.time).unwrap_or(self.now)
+    }
+
+    /// The account of the transaction.
+    pub fn account(&self) -> Step<&'a Account> {
+        self.event
+            .account
+            .as_ref()
+            .ok_or_else(|| Stop::Failed(Failure::Internal("handle was called without an account".to_owned())))
+    }
+
+    /// The policies of the business, with defaults where no catalog is loaded.
+    pub fn settings(&mut self) -> Step<crate::catalog::Settings> {
+        if let Some(settings) = &self.settings {
+            return Ok(settings.clone());
+        }
+        let settings = crate::catalog::load_settings(self.host)?;
+        self.settings = Some(settings.clone());
+        Ok(settings)
+    }
+
+    /// Load one record; its default where there is none.
+    pub fn record<T: DeserializeOwned + Default>(&mut self, collection: &str, id: &str) -> Step<Loaded<T>> {
+        load_record(self.host, collection, id).map_err(Stop::from)
+    }
+
+    /// Save one record.
+    pub fn save_record<T: Serialize>(&mut self, collection: &str, id: &str, loaded: &Loaded<T>) -> Step<()> {
+        let write = RecordWrite {
+            key: RecordKey { collection: collection.to_owned(), id: id.to_owned() },
+            expected: loaded.version,
+            value: Some(encode(&loaded.value)?),
+        };
+        self.host.records_save(&[write])?;
+        Ok(())
+    }
+
+    /// Note a fact; true if it is new.
+    pub fn note(&mut self, fact: &str) -> Step<bool> {
+        let answers = self.host.facts_note(&[fact.to_owned()])?;
+        answers.first().copied().ok_or_else(|| Stop::Failed(short_answer("records.note")))
+    }
+
+    /// Take claims that only this account may hold; a taken one contradicts the event's placing.
+    pub fn claim(&mut self, keys: &[String]) -> Step<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let states = self.host.claims_take(keys, None)?;
+        for (key, state) in keys.iter().zip(states) {
+            if state != ClaimState::Mine {
+                return Err(Stop::Refused(Refusal::Inconsistent(key.clone())));
+            }
+        }
+        Ok(())
+    }
+
+    /// One product of the account or the catalog.
+    pub fn product(&mut self, id: &str) -> Step<Option<Product>> {
+        Ok(self.host.products_load(&[id.to_owned()])?.into_iter().next().flatten())
+    }
+
+    /// One value of the configuration as text; none where it is not set.
+    pub fn config(&mut self, key: &str) -> Step<Option<ConfigValue>> {
+        match self.host.config_load(&[key.to_owned()]) {
+            Ok(values) => Ok(values.into_iter().next().flatten()),
+            Err(key) => Err(Stop::Failed(Failure::Internal(format!("configuration key `{key}` is not declared")))),
+        }
+    }
+}
+
+/// Load one record; its default where there is none.
+pub(crate) fn load_record<T: DeserializeOwned + Default>(
+    host: &mut dyn Imports,
+    collection: &str,
+    id: &str,
+) -> Fallible<Loaded<T>> {
+    let key = RecordKey { collection: collection.to_owned(), id: id.to_owned() };
+    match host.records_load(&[key])?.into_iter().next().flatten() {
+        None => Ok(Loaded { value: T::default(), version: 0 }),
+        Some(row) => Ok(Loaded { value: decode(collection, &row.id, &row.value)?, version: row.version }),
+    }
+}
+
+/// Decode a stored JSON text; what was stored by us and can't be read is damaged data.
+pub(crate) fn decode<T: DeserializeOwned>(collection: &str, id: &str, text: &str) -> Fallible<T> {
+    serde_json::from_str(text).map_err(|error| Failure::Internal(format!("{collection}/{id} can't be read: {error}")))
+}
+
+/// Encode a value as JSON text.
+pub(crate) fn encode<T: Serialize>(value: &T) -> Fallible<String> {
+    serde_json::to_string(value).map_err(|error| Failure::Internal(format!("can't encode: {error}")))
+}
+
+/// A host that answers a list with fewer entries than asked breaks the contract.
+pub(crate) fn short_answer(call: &str) -> Failure {
+    Failure::Internal(format!("{call} answered with fewer entries than asked"))
+}
+
+/// Sixteen hexadecimal digits that derive from a text: ids without a counter.
+pub(crate) fn short_hash(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    use std::fmt::Write;
+    let digest = Sha256::digest(text.as_bytes());
+    let mut out = String::with_capacity(16);
+    for byte in digest.iter().take(8) {
+        // Writing to a String can't fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
+}
+
+/// The first page of a scan of everything; accounts with more rows than a page are read page by page by [`all`].
+pub(crate) const WHOLE_PAGE: u32 = PAGE_ROWS_MAX;
+
+/// Read all pages of a scan.
+pub(crate) fn all<T>(
+    mut next: impl FnMut(&Page) -> Result<Vec<T>, StoreError>,
+    id: impl Fn(&T) -> &str,
+) -> Result<Vec<T>, StoreError> {
+    let mut rows = next(&Page { after: None, limit: WHOLE_PAGE })?;
+    let mut full = rows.len() == WHOLE_PAGE as usize;
+    while full {
+        let after = rows.last().map(|row| id(row).to_owned());
+        let more = next(&Page { after, limit: WHOLE_PAGE })?;
+        full = more.len() == WHOLE_PAGE as usize;
+        rows.extend(more);
+    }
+    Ok(rows)
+}

@@ -1,0 +1,104 @@
+//! Whose event is it: keys, metadata and mark of a provider's event, read without judging it.
+//!
+//! Pure over the event and the catalog. The host looks the keys up; what metadata says counts only where no key does.
+
+use crate::context::short_answer;
+use crate::stripe::{Body, Ids, id_of};
+use products_contract::*;
+
+/// Claim key of a provider's object: `stripe-customer:cus_1`.
+pub(crate) fn key(kind: &str, id: &str) -> String {
+    let mut out = String::with_capacity(kind.len() + id.len() + 1);
+    out.push_str(kind);
+    out.push(':');
+    out.push_str(id);
+    out
+}
+
+/// `events.correlate`. A body that can't be read has no keys; `handle` then says what is wrong with it.
+pub(crate) fn correlate(host: &mut dyn Imports, event: &Event) -> Fallible<Placement> {
+    let Payload::Provider(body) = &event.payload else {
+        return Err(Failure::Internal(format!("correlate was called for `{}`, which names its account", event.kind)));
+    };
+    let Ok(body) = serde_json::from_slice::<Body<'_, Ids<'_>>>(body) else {
+        return Ok(Placement { keys: Vec::new(), account: None, mark: Mark::Unknown });
+    };
+    let object = &body.data.object;
+    let metadata = object.owner_metadata();
+    let account = if event.provider.as_ref().is_some_and(|facts| facts.connected_account.is_some()) {
+        None
+    } else {
+        metadata.and_then(|m| named_account(m.user_id.as_deref(), m.organization_id.as_deref()))
+    };
+    let mark = mark(host, object, metadata.is_some())?;
+    Ok(Placement { keys: keys(object), account, mark })
+}
+
+/// The account that metadata names.
+pub(crate) fn named_account(user: Option<&str>, organization: Option<&str>) -> Option<Account> {
+    match (organization, user) {
+        (Some(id), _) if !id.is_empty() => Some(Account::Organization(id.to_owned())),
+        (_, Some(id)) if !id.is_empty() => Some(Account::User(id.to_owned())),
+        _ => None,
+    }
+}
+
+/// Claim keys, strongest first: ids that we made, then the provider's.
+fn keys(object: &Ids<'_>) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut add = |kind: &str, id: Option<&str>| {
+        if let Some(id) = id.filter(|id| !id.is_empty()) {
+            let key = key(kind, id);
+            if !out.contains(&key) {
+                out.push(key);
+            }
+        }
+    };
+    add("purchase", object.owner_metadata().and_then(|m| m.purchase_id.as_deref()));
+    let own = object.id.as_deref();
+    match object.object.as_deref() {
+        Some("checkout.session") => add("stripe-session", own),
+        Some("subscription") => add("stripe-subscription", own),
+        Some("customer") => add("stripe-customer", own),
+        Some("payment_intent") => add("stripe-payment-intent", own),
+        Some("charge") => add("stripe-charge", own),
+        Some("invoice") => add("stripe-invoice", own),
+        _ => {}
+    }
+    add("stripe-subscription", object.subscription_id());
+    add("stripe-customer", id_of(&object.customer));
+    add("stripe-payment-intent", id_of(&object.payment_intent));
+    add("stripe-charge", id_of(&object.charge));
+    add("stripe-charge", id_of(&object.latest_charge));
+    add("stripe-invoice", id_of(&object.invoice));
+    for (kind, id) in object.invoice_payments() {
+        add(kind, Some(id));
+    }
+    out
+}
+
+/// Whether the object bears a price or a metadata key of ours.
+fn mark(host: &mut dyn Imports, object: &Ids<'_>, metadata_is_ours: bool) -> Fallible<Mark> {
+    if metadata_is_ours {
+        return Ok(Mark::Ours);
+    }
+    let lines = [&object.items, &object.lines, &object.line_items];
+    let mut prices: Vec<String> = lines
+        .into_iter()
+        .flatten()
+        .flat_map(|list| &list.data)
+        .filter_map(|line| line.price_id().map(str::to_owned))
+        .chain(id_of(&object.plan).map(str::to_owned))
+        .take(BULK_MAX)
+        .collect();
+    prices.sort_unstable();
+    prices.dedup();
+    if prices.is_empty() {
+        return Ok(Mark::Unknown);
+    }
+    let found = host.prices_load(&prices)?;
+    if found.len() != prices.len() {
+        return Err(short_answer("products.load-prices"));
+    }
+    Ok(if found.iter().any(Option::is_some) { Mark::Ours } else { Mark::Foreign })
+}

@@ -1,0 +1,214 @@
+//! What an account may use: computed from its subscriptions, never stored.
+
+use crate::catalog::{Settings, Terms};
+use crate::context::{decode, short_answer};
+use crate::subscription::{self, Billing};
+use crate::time::plus_days;
+use products_contract::*;
+use std::collections::BTreeMap;
+
+/// Of an amount without bound.
+pub(crate) const UNLIMITED: i64 = -1;
+
+/// One subscription with all that is known of it.
+pub(crate) struct View {
+    /// The row.
+    pub row: Subscription,
+    /// What is remembered beside it.
+    pub billing: Billing,
+    /// The prices of its items, in their order; none is unknown to the catalog.
+    pub prices: Vec<Option<Price>>,
+    /// Until when service goes on although a payment failed.
+    pub grace_end: Option<Timestamp>,
+    /// Since when it entitles to nothing.
+    pub lost_at: Option<Timestamp>,
+    /// The plan that is paid for and so in force, if it has one.
+    pub plan: Option<Price>,
+}
+
+/// The plan of the account and where it comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// The price in force.
+    pub price: Price,
+    /// Subscription that gives it.
+    pub subscription: String,
+    /// Since when this price holds.
+    pub since: Timestamp,
+}
+
+/// Where an account stands.
+pub(crate) struct Standing {
+    /// Its subscriptions.
+    pub views: Vec<View>,
+    /// Its plan, the highest of those that are paid for.
+    pub plan: Option<Plan>,
+    /// Allowed amounts by entitlement, with the ids of what gives them.
+    pub allowed: BTreeMap<String, (i64, Vec<String>)>,
+    /// When the last plan was lost; none while there is one, or where there never was.
+    pub lost_at: Option<Timestamp>,
+    /// The subscription that gave the last plan.
+    pub lost_subscription: Option<String>,
+    /// True if every subscription that ever gave a plan has ended for good.
+    pub all_final: bool,
+}
+
+impl Standing {
+    /// The allowed amount of one thing.
+    pub fn allowed(&self, key: &str) -> i64 {
+        self.allowed.get(key).map_or(0, |(amount, _)| *amount)
+    }
+}
+
+/// Whether a subscription entitles at a time; if not, since when.
+fn standing_of(
+    row: &SubscriptionValues,
+    billing: &Billing,
+    grace_end: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let since = |status| billing.run_start(|seen| seen.2 == status).unwrap_or(row.snapshot.at);
+    match row.status {
+        SubscriptionStatus::Active | SubscriptionStatus::Trialing => None,
+        SubscriptionStatus::PastDue => grace_end.filter(|end| *end <= now),
+        SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired => {
+            Some(billing.ended_at.unwrap_or(row.snapshot.at))
+        }
+        status => Some(since(status)),
+    }
+}
+
+/// Grace begins at the first failure known, whichever event told of it, and no later attempt moves it.
+fn grace_end(row: &SubscriptionValues, billing: &Billing, days: u32) -> Option<Timestamp> {
+    if row.status != SubscriptionStatus::PastDue {
+        return None;
+    }
+    let run = billing.run_start(|seen| seen.2 == SubscriptionStatus::PastDue).unwrap_or(row.snapshot.at);
+    let failed = billing.open.values().filter_map(|invoice| invoice.failed_at).min();
+    Some(plus_days(failed.map_or(run, |failed| failed.min(run)), days))
+}
+
+/// The plan price that is paid for: the one on the subscription unless the invoice that began it is open; then the
+/// highest that was ever paid.
+fn paid_plan(prices: &[Option<Price>], billing: &Billing, known: &BTreeMap<String, Price>) -> Fallible<Option<Price>> {
+    let Some(current) = prices.iter().flatten().find(|price| price.family.is_some()) else { return Ok(None) };
+    let unsettled = billing.open.values().any(|invoice| {
+        matches!(invoice.reason.as_str(), "subscription_create" | "subscription_update")
+            && (invoice.prices.is_empty() || invoice.prices.contains(&current.id))
+    });
+    if !unsettled {
+        return Ok(Some(current.clone()));
+    }
+    let mut best: Option<(i64, &Price)> = None;
+    for price in billing.paid.keys().filter_map(|id| known.get(id)).filter(|price| price.family == current.family) {
+        let rank = Terms::read(price)?.rank;
+        if best.is_none_or(|(highest, held)| (rank, &price.id) > (highest, &held.id)) {
+            best = Some((rank, price));
+        }
+    }
+    Ok(best.map(|(_, price)| price.clone()))
+}
+
+/// Work out where the account stands at a time.
+pub(crate) fn standing(host: &mut dyn Imports, settings: &Settings, now: Timestamp) -> Fallible<Standing> {
+    let rows = subscription::all(host)?;
+    let billings = subscription::billings(host, &rows)?;
+    let known = known_prices(host, &rows, &billings)?;
+    let mut views = Vec::with_capacity(rows.len());
+    for (row, billing) in rows.into_iter().zip(billings) {
+        let prices: Vec<Option<Price>> =
+            row.values.items.iter().map(|item| known.get(&item.price_id).cloned()).collect();
+        let grace_end = grace_end(&row.values, &billing, settings.grace_days);
+        let lost_at = standing_of(&row.values, &billing, grace_end, now);
+        let plan = if lost_at.is_none() { paid_plan(&prices, &billing, &known)? } else { None };
+        views.push(View { row, billing, prices, grace_end, lost_at, plan });
+    }
+    let plan = best_plan(&views)?;
+    let mut allowed = BTreeMap::new();
+    if let Some(plan) = &plan {
+        add_grants(&mut allowed, &plan.price, 1, &plan.subscription);
+    }
+    for view in views.iter().filter(|view| view.lost_at.is_none()) {
+        for (item, price) in view.row.values.items.iter().zip(&view.prices) {
+            if let Some(price) = price.as_ref().filter(|price| price.family.is_none()) {
+                let terms = Terms::read(price)?;
+                // An add-on without a base plan grants nothing.
+                if !terms.requires_plan || plan.is_some() {
+                    add_grants(&mut allowed, price, i64::from(item.quantity), &view.row.id);
+                }
+            }
+        }
+    }
+    let gave_a_plan =
+        |view: &&View| view.prices.iter().flatten().any(|price| price.family.is_some()) && view.billing.was_ever_live();
+    let (lost_at, lost_subscription) = match plan {
+        Some(_) => (None, None),
+        None => views
+            .iter()
+            .filter(gave_a_plan)
+            .filter_map(|view| Some((view.lost_at?, view.row.id.clone())))
+            .max()
+            .map_or((None, None), |(at, id)| (Some(at), Some(id))),
+    };
+    let all_final = views.iter().filter(gave_a_plan).all(|view| subscription::is_final(view.row.values.status));
+    Ok(Standing { views, plan, allowed, lost_at, lost_subscription, all_final })
+}
+
+/// The highest plan that is in force; among equal ones the subscription that is older by its first view, then by id.
+fn best_plan(views: &[View]) -> Fallible<Option<Plan>> {
+    let mut best: Option<(i64, std::cmp::Reverse<(Timestamp, String)>, Plan)> = None;
+    for view in views {
+        let Some(price) = &view.plan else { continue };
+        let rank = Terms::read(price)?.rank;
+        let first = view.billing.history.first().map_or(view.row.values.snapshot.at, |seen| seen.0);
+        let since = view.billing.run_start(|seen| seen.3.as_ref() == Some(&price.id)).unwrap_or(first);
+        let order = std::cmp::Reverse((first, view.row.id.clone()));
+        if best.as_ref().is_none_or(|(highest, held, _)| (rank, &order) > (*highest, held)) {
+            let plan = Plan { price: price.clone(), subscription: view.row.id.clone(), since };
+            best = Some((rank, order, plan));
+        }
+    }
+    Ok(best.map(|(_, _, plan)| plan))
+}
+
+fn add_grants(allowed: &mut BTreeMap<String, (i64, Vec<String>)>, price: &Price, quantity: i64, source: &str) {
+    for grant in &price.grants {
+        let (amount, sources) = allowed.entry(grant.key.clone()).or_insert((0, Vec::new()));
+        // Unlimited absorbs addition.
+        *amount = if *amount == UNLIMITED || grant.amount == UNLIMITED {
+            UNLIMITED
+        } else {
+            amount.saturating_add(grant.amount.saturating_mul(quantity))
+        };
+        sources.push(source.to_owned());
+    }
+}
+
+/// Every catalog price that a subscription names or once paid for.
+fn known_prices(
+    host: &mut dyn Imports,
+    rows: &[Subscription],
+    billings: &[Billing],
+) -> Fallible<BTreeMap<String, Price>> {
+    let items = rows.iter().flat_map(|row| row.values.items.iter().map(|item| item.price_id.clone()));
+    // What was paid matters only where something is open.
+    let paid =
+        billings.iter().filter(|billing| !billing.open.is_empty()).flat_map(|billing| billing.paid.keys().cloned());
+    let mut ids: Vec<String> = items.chain(paid).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut out = BTreeMap::new();
+    for part in ids.chunks(BULK_MAX) {
+        let prices = host.prices_load(part)?;
+        if prices.len() != part.len() {
+            return Err(short_answer("products.load-prices"));
+        }
+        out.extend(prices.into_iter().flatten().map(|price| (price.id.clone(), price)));
+    }
+    Ok(out)
+}
+
+/// A product's metadata as an object.
+pub(crate) fn metadata(product: &Product) -> Fallible<serde_json::Map<String, serde_json::Value>> {
+    decode("products", &product.id, &product.values.metadata)
+}

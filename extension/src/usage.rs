@@ -1,0 +1,77 @@
+//! Measurements of a product, kept in its metadata: counters of the billing period and newest gauges.
+
+use crate::context::{Context, Step, encode};
+use crate::instance::{self, Instance};
+use crate::schema::Meter;
+use crate::settle;
+use crate::time::rfc3339;
+use products_contract::*;
+use serde_json::{Map, Value, json};
+
+/// Take in a batch of measurements. Each counts once, by its meter and id.
+pub(crate) fn record(context: &mut Context<'_>, batch: &[Usage]) -> Step<Outcome> {
+    let mut instances = instance::all(context)?;
+    let period_start = period_start(context)?;
+    let mut news = false;
+    for usage in batch {
+        let named = usage.attributes.iter().find(|(name, _)| name == "instance").map(|(_, value)| value.as_str());
+        let Some(instance) = instances.iter_mut().find(|instance| named == Some(instance.row.id.as_str())) else {
+            return Err(Refusal::NotFound(format!("instance {}", named.unwrap_or("of the measurement"))).into());
+        };
+        let Some(meter) = instance.decl.meters.iter().find(|meter| meter.meter == usage.meter).cloned() else {
+            return Err(Refusal::NotFound(format!("meter {}", usage.meter)).into());
+        };
+        if usage.quantity < 0 {
+            return Err(Refusal::Malformed(format!("quantity of {}", usage.id)).into());
+        }
+        if context.note(&format!("usage:{}:{}", usage.meter, usage.id))? {
+            news = true;
+            add(instance, &meter, usage, period_start);
+        }
+    }
+    if !news {
+        return Ok(Outcome::Duplicate(batch.first().map_or_else(String::new, |usage| format!("usage:{}", usage.id))));
+    }
+    for instance in &mut instances {
+        let metadata = encode(&instance.metadata)?;
+        if metadata != instance.row.values.metadata {
+            instance.row.values.metadata = metadata;
+            context.host.product_save(&instance.row.id, instance.row.version, &instance.row.values)?;
+        }
+    }
+    settle::settle(context)?;
+    Ok(Outcome::Applied)
+}
+
+/// Start of the billing period of the subscription that gives the plan.
+fn period_start(context: &mut Context<'_>) -> Step<Timestamp> {
+    let standing = settle::standing(context)?;
+    let Some(plan) = &standing.plan else { return Ok(0) };
+    let view = standing.views.iter().find(|view| view.row.id == plan.subscription);
+    let item = view.and_then(|view| view.row.values.items.iter().find(|item| item.price_id == plan.price.id));
+    Ok(item.map_or(0, |item| item.period_start))
+}
+
+fn add(instance: &mut Instance, meter: &Meter, usage: &Usage, period_start: Timestamp) {
+    let mut object = |key: &str| match instance.metadata.remove(key) {
+        Some(Value::Object(map)) => map,
+        _ => Map::new(),
+    };
+    let (mut amounts, mut times) = (object("usage"), object("usage_at"));
+    let mark = if meter.counter { rfc3339(period_start) } else { rfc3339(usage.at) };
+    let known = times.get(&meter.meter).and_then(Value::as_str).map(str::to_owned);
+    let held = amounts.get(&meter.meter).and_then(Value::as_i64).unwrap_or(0);
+    if meter.counter {
+        // A new period counts from nothing; a measurement of an older one no longer counts.
+        if usage.at >= period_start {
+            let base = if known.as_deref() == Some(&mark) { held } else { 0 };
+            amounts.insert(meter.meter.clone(), json!(base.saturating_add(usage.quantity)));
+            times.insert(meter.meter.clone(), json!(mark));
+        }
+    } else if known.is_none_or(|known| known <= mark) {
+        amounts.insert(meter.meter.clone(), json!(usage.quantity));
+        times.insert(meter.meter.clone(), json!(mark));
+    }
+    instance.metadata.insert("usage".to_owned(), Value::Object(amounts));
+    instance.metadata.insert("usage_at".to_owned(), Value::Object(times));
+}
