@@ -1,9 +1,19 @@
 //! Scenarios and raw streams replayed, compared and reported.
 
+pub mod business;
+pub mod diff;
 pub mod error;
+pub mod host;
+pub mod line;
 pub mod matcher;
 pub mod path;
+pub mod play;
+pub mod prepare;
+pub mod runners;
 pub mod scenario;
 pub mod shapes;
+pub mod shuffle;
+pub mod state;
 pub mod time;
 pub mod tree;
+pub mod view;

@@ -231,7 +231,7 @@ pub struct SectionExpectation {
 }
 
 /// The sections of the state that a scenario may speak of.
-pub const SECTIONS: [&str; 13] = [
+pub const SECTIONS: [&str; 14] = [
     "products",
     "prices",
     "purchases",
@@ -239,6 +239,7 @@ pub const SECTIONS: [&str; 13] = [
     "records",
     "entitlements",
     "balances",
+    "ledger",
     "timers",
     "effects",
     "notices",

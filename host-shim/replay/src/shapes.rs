@@ -126,7 +126,7 @@ impl Shape {
     }
 
     /// The base body that an event type names: `invoice` for `invoice.paid`, `dispute` for `charge.dispute.created`.
-    fn base_of_type(&self, kind: &str) -> Option<&str> {
+    fn base_of_type<'k>(&self, kind: &'k str) -> Option<&'k str> {
         let object = kind.rsplit_once('.').map_or(kind, |(object, _)| object);
         let last = object.rsplit_once('.').map_or(object, |(_, last)| last);
         [object, last].into_iter().find(|name| self.bodies.contains_key(*name))

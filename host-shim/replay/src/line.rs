@@ -1,0 +1,229 @@
+//! The lines of `--format json`: a contract, so the fields and their order are fixed.
+
+use host_engine::processor::Report;
+use serde::Serialize;
+
+/// One line about one run of one event.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Line {
+    /// An input event at its first outcome.
+    Input(InputLine),
+    /// An input event that had been deferred or had failed, and ran again.
+    Later {
+        /// What came of it.
+        later: LaterLine,
+    },
+    /// A result, a timer or a message.
+    Derived {
+        /// What came of it.
+        derived: InputLine,
+    },
+}
+
+/// What came of an event at its first run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InputLine {
+    /// Id.
+    pub event: String,
+    /// Type or kind.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Account, once placed.
+    pub account: Option<String>,
+    /// One of the six outcomes, or `failed`.
+    pub outcome: &'static str,
+    /// Why.
+    pub reason: Option<String>,
+    /// Effects that it asked for.
+    pub effects: Vec<EffectLine>,
+    /// Which input it is from, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+/// An effect that was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EffectLine {
+    /// Kind.
+    pub kind: String,
+    /// Key.
+    pub key: String,
+}
+
+/// What came of an event at a later run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LaterLine {
+    /// Id.
+    pub event: String,
+    /// One of the six outcomes, or `failed`.
+    pub outcome: &'static str,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// The end of one of several inputs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StreamLine {
+    /// The input.
+    pub source: String,
+    /// Hash of its state.
+    pub state: String,
+}
+
+/// The end of a replay, with the final outcomes of the input events.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
+pub struct Summary {
+    /// Input events.
+    pub events: u64,
+    /// State changed.
+    pub applied: u64,
+    /// Was in already.
+    pub duplicate: u64,
+    /// An older view.
+    pub stale: u64,
+    /// Left alone.
+    pub ignored: u64,
+    /// Still waiting.
+    pub deferred: u64,
+    /// Not to be applied.
+    pub rejected: u64,
+    /// No outcome.
+    pub failed: u64,
+    /// Hash of the state; over the streams' states where there are several.
+    pub state: String,
+}
+
+impl Summary {
+    /// Counts one final outcome.
+    pub fn count(&mut self, outcome: &str) {
+        self.events += 1;
+        *self.counter(outcome) += 1;
+    }
+
+    /// An event that was counted with one outcome ends with another.
+    pub fn recount(&mut self, before: &str, after: &str) {
+        let counter = self.counter(before);
+        *counter = counter.saturating_sub(1);
+        *self.counter(after) += 1;
+    }
+
+    /// Adds the counts of another replay.
+    pub fn add(&mut self, other: &Summary) {
+        self.events += other.events;
+        self.applied += other.applied;
+        self.duplicate += other.duplicate;
+        self.stale += other.stale;
+        self.ignored += other.ignored;
+        self.deferred += other.deferred;
+        self.rejected += other.rejected;
+        self.failed += other.failed;
+    }
+
+    fn counter(&mut self, outcome: &str) -> &mut u64 {
+        match outcome {
+            "applied" => &mut self.applied,
+            "duplicate" => &mut self.duplicate,
+            "stale" => &mut self.stale,
+            "ignored" => &mut self.ignored,
+            "deferred" => &mut self.deferred,
+            "rejected" => &mut self.rejected,
+            _ => &mut self.failed,
+        }
+    }
+}
+
+impl Line {
+    /// The line of an input event's arrival.
+    pub fn input(report: &Report) -> Line {
+        Line::Input(InputLine::of(report))
+    }
+
+    /// The line of something that happened because of it.
+    pub fn following(report: &Report) -> Line {
+        if !crate::host::is_input(report) {
+            return Line::Derived { derived: InputLine::of(report) };
+        }
+        Line::Later {
+            later: LaterLine {
+                event: report.event_id.clone(),
+                outcome: report.result.name(),
+                reason: report.result.reason(),
+            },
+        }
+    }
+
+    /// Names the input that the line is from.
+    pub fn with_source(mut self, source: Option<&str>) -> Line {
+        if let Line::Input(line) = &mut self {
+            line.source = source.map(str::to_owned);
+        }
+        self
+    }
+}
+
+impl InputLine {
+    fn of(report: &Report) -> InputLine {
+        let effects = report.effects.iter();
+        InputLine {
+            event: report.event_id.clone(),
+            kind: report.kind.clone(),
+            account: report.account.as_ref().map(ToString::to_string),
+            outcome: report.result.name(),
+            reason: report.result.reason(),
+            effects: effects.map(|e| EffectLine { kind: e.kind.clone(), key: e.key.clone() }).collect(),
+            source: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input() -> InputLine {
+        InputLine {
+            event: "evt_1".into(),
+            kind: "invoice.paid".into(),
+            account: None,
+            outcome: "deferred",
+            reason: Some("claim(stripe-customer:cus_A)".into()),
+            effects: vec![EffectLine { kind: "timer.at".into(), key: "t".into() }],
+            source: None,
+        }
+    }
+
+    #[test]
+    fn the_fields_stand_in_the_contracts_order() {
+        assert_eq!(
+            serde_json::to_string(&Line::Input(input())).expect("JSON"),
+            r#"{"event":"evt_1","type":"invoice.paid","account":null,"outcome":"deferred","reason":"claim(stripe-customer:cus_A)","effects":[{"kind":"timer.at","key":"t"}]}"#
+        );
+        let later = Line::Later { later: LaterLine { event: "evt_1".into(), outcome: "applied", reason: None } };
+        assert_eq!(
+            serde_json::to_string(&later).expect("JSON"),
+            r#"{"later":{"event":"evt_1","outcome":"applied","reason":null}}"#
+        );
+        let derived = Line::Derived { derived: input() };
+        assert!(serde_json::to_string(&derived).expect("JSON").starts_with(r#"{"derived":{"event":"evt_1","#));
+        assert_eq!(
+            serde_json::to_string(&Summary::default()).expect("JSON"),
+            r#"{"events":0,"applied":0,"duplicate":0,"stale":0,"ignored":0,"deferred":0,"rejected":0,"failed":0,"state":""}"#
+        );
+    }
+
+    #[test]
+    fn the_source_is_named_on_input_lines_only() {
+        let line = Line::Input(input()).with_source(Some("a.jsonl"));
+        assert!(serde_json::to_string(&line).expect("JSON").ends_with(r#","source":"a.jsonl"}"#));
+    }
+
+    #[test]
+    fn a_later_outcome_replaces_the_first_in_the_counts() {
+        let mut summary = Summary::default();
+        summary.count("deferred");
+        summary.count("applied");
+        summary.recount("deferred", "stale");
+        assert_eq!((summary.events, summary.deferred, summary.applied, summary.stale), (2, 0, 1, 1));
+    }
+}

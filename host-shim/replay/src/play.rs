@@ -1,0 +1,346 @@
+//! Plays a scenario in one API version and holds it against what it expects.
+
+mod check;
+mod snapshot;
+
+use crate::business::BusinessFolder;
+use crate::error::{BadInput, Place, ReplayError};
+use crate::host::{Delivered, Host, HostSetup, StoreKind};
+use crate::line::{Line, Summary};
+use crate::prepare::{Case, Prepared};
+use crate::runners::Runners;
+use crate::scenario::{Action, Scenario, Step};
+use crate::shuffle;
+use check::{Failures, Happened};
+use host_engine::processor::Report;
+use host_intake::Decoded;
+use products_contract::Timestamp;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+pub use check::Failure;
+
+/// How cases are played.
+#[derive(Clone, Debug)]
+pub struct PlayOptions {
+    /// The extension.
+    pub runners: Runners,
+    /// The store of each case.
+    pub store: StoreKind,
+    /// Seed that permutes the provider events between two other steps; their outcomes are then not asserted.
+    pub shuffle: Option<u64>,
+    /// How often each provider event is delivered, at least 1.
+    pub repeat: u32,
+    /// Rewrite snapshots instead of comparing with them.
+    pub bless: bool,
+}
+
+/// What came of one case: a scenario in one API version.
+#[derive(Clone, Debug)]
+pub struct CaseReport {
+    /// Name of the scenario.
+    pub name: String,
+    /// Its file.
+    pub file: PathBuf,
+    /// The API version.
+    pub version: String,
+    /// What did not hold.
+    pub failures: Vec<Failure>,
+    /// What happened, in order.
+    pub lines: Vec<Line>,
+    /// Final outcomes of the input events, and the hash of the state.
+    pub summary: Summary,
+    /// The state for people and snapshots.
+    pub snapshot: Value,
+    /// Effects that were asked for, as `account key`, sorted.
+    pub effects: Vec<String>,
+    /// Number of assertions.
+    pub assertions: usize,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl CaseReport {
+    /// True if every expectation held and no event ended without outcome.
+    pub fn held(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
+/// Plays one case.
+pub fn play(
+    scenario: &Scenario,
+    case: &Case,
+    business: &BusinessFolder,
+    options: &PlayOptions,
+) -> Result<CaseReport, ReplayError> {
+    let began = Instant::now();
+    let mut player = Player::start(scenario, case, business, options)?;
+    match options.shuffle {
+        None => player.in_order()?,
+        Some(seed) => player.shuffled(seed)?,
+    }
+    player.finish(began)
+}
+
+/// Plays a scenario in all its versions; the states must be the same.
+pub fn play_all(
+    scenario: &Scenario,
+    cases: &[Case],
+    business: &BusinessFolder,
+    options: &PlayOptions,
+) -> Result<Vec<CaseReport>, ReplayError> {
+    let mut reports: Vec<CaseReport> = Vec::new();
+    for case in cases {
+        let first_version = reports.is_empty();
+        let of_case = PlayOptions { bless: options.bless && first_version, ..options.clone() };
+        let mut report = play(scenario, case, business, &of_case)?;
+        if let Some(first) = reports.first() {
+            check::same_in_both(first, &mut report);
+        }
+        reports.push(report);
+    }
+    Ok(reports)
+}
+
+struct Player<'a> {
+    scenario: &'a Scenario,
+    case: &'a Case,
+    options: &'a PlayOptions,
+    host: Host,
+    failures: Failures<'a>,
+    lines: Vec<Line>,
+    summary: Summary,
+    /// Last outcome of each input event that ran, by its number in the inbox.
+    last: HashMap<u64, &'static str>,
+    /// Number in the inbox of each event, by id.
+    seqs: HashMap<String, u64>,
+}
+
+impl<'a> Player<'a> {
+    fn start(
+        scenario: &'a Scenario,
+        case: &'a Case,
+        business: &BusinessFolder,
+        options: &'a PlayOptions,
+    ) -> Result<Self, ReplayError> {
+        let given = &scenario.given;
+        let mut host = Host::start(HostSetup {
+            business: business.clone(),
+            livemode: given.livemode,
+            config: given.config.clone(),
+            runners: options.runners.clone(),
+            store: options.store.clone(),
+            clock: given.clock,
+        })?;
+        host.forget_asked();
+        host.script(&given.answers);
+        host.hold_claims(&given.claims)?;
+        Ok(Player {
+            scenario,
+            case,
+            options,
+            host,
+            failures: Failures::new(&scenario.file),
+            lines: Vec::new(),
+            summary: Summary::default(),
+            last: HashMap::new(),
+            seqs: HashMap::new(),
+        })
+    }
+
+    fn in_order(&mut self) -> Result<(), ReplayError> {
+        for (at, step) in self.scenario.steps.iter().enumerate() {
+            if self.case.happens[at] {
+                self.step(step, self.case.deliveries[at].as_ref(), self.case.clocks[at])?;
+            }
+        }
+        self.ended()
+    }
+
+    /// Provider events between two other steps come in an order that the seed makes, all of them at the newest time
+    /// among them; outcomes are not asserted, and the state must be that of the written order under the same clock.
+    fn shuffled(&mut self, seed: u64) -> Result<(), ReplayError> {
+        let steps = &self.scenario.steps;
+        let mut random = shuffle::Random::new(seed);
+        let mut at = 0;
+        while at < steps.len() {
+            let segment: Vec<usize> = (at..steps.len()).take_while(|i| steps[*i].action.is_provider_event()).collect();
+            if segment.is_empty() {
+                if self.case.happens[at] && !matches!(steps[at].action, Action::Check(_)) {
+                    let step =
+                        Step { outcome: None, effects: None, reply: None, unchanged: false, ..steps[at].clone() };
+                    self.step(&step, self.case.deliveries[at].as_ref(), self.case.clocks[at])?;
+                }
+                at += 1;
+                continue;
+            }
+            at += segment.len();
+            let mut happening: Vec<usize> = segment.into_iter().filter(|i| self.case.happens[*i]).collect();
+            let clock = happening.iter().map(|i| self.case.clocks[*i]).max().unwrap_or(self.host.clock());
+            random.shuffle(&mut happening);
+            for index in happening {
+                let step = Step { outcome: None, effects: None, reply: None, unchanged: false, ..steps[index].clone() };
+                self.step(&step, self.case.deliveries[index].as_ref(), clock)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step, delivery: Option<&Prepared>, clock: Timestamp) -> Result<(), ReplayError> {
+        let before = match step.unchanged {
+            true => Some(self.host.state()?),
+            false => None,
+        };
+        if self.host.clock() < clock {
+            let reports = self.host.advance_to(clock)?;
+            self.following(&reports);
+        }
+        match &step.action {
+            Action::Advance(_) | Action::Until(_) => {}
+            Action::Answers(answers) => self.host.script(answers),
+            Action::Restart => {
+                let reports = self.host.restart()?;
+                self.following(&reports);
+            }
+            Action::Check(expectations) => self.failures.state(&mut self.host, self.scenario, expectations)?,
+            Action::Redrive(id) => self.redrive(step, id)?,
+            Action::Stripe(_) | Action::Command(_) | Action::Product(_) | Action::Same(_) => {
+                let Some(delivery) = delivery else { return Ok(()) };
+                self.deliver(step, delivery)?;
+            }
+        }
+        if let Some(before) = before {
+            self.failures.unchanged(step.line, &before, &self.host.state()?);
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, step: &Step, delivery: &Prepared) -> Result<(), ReplayError> {
+        let repeats = if step.action.is_provider_event() { self.options.repeat.max(1) } else { 1 };
+        for time in 0..repeats {
+            let decoded = self.decode(step, delivery)?;
+            let clock = self.host.clock();
+            let delivered = self.host.deliver(decoded, clock)?;
+            self.first(&delivered.first);
+            self.following(&delivered.following);
+            if time == 0 {
+                self.seqs.entry(delivered.first.event_id.clone()).or_insert(delivered.first.seq);
+                let happened = self.happened(&delivered)?;
+                self.failures.step(step, &happened);
+            } else {
+                self.failures.repeated(step.line, &delivered.first);
+            }
+        }
+        Ok(())
+    }
+
+    fn decode(&self, step: &Step, delivery: &Prepared) -> Result<Decoded, ReplayError> {
+        let name = &self.host.setup().business.name;
+        host_intake::raw::read(delivery.bytes.clone(), name, self.host.clock()).map_err(|error| {
+            BadInput::new(Place::line(&self.scenario.file, step.line), error.to_string(), "an event that can be read")
+                .into()
+        })
+    }
+
+    fn redrive(&mut self, step: &Step, id: &str) -> Result<(), ReplayError> {
+        let Some(seq) = self.seqs.get(id).copied() else { return Ok(()) };
+        let mut reports = self.host.redrive(seq)?;
+        if reports.is_empty() {
+            return Ok(());
+        }
+        let first = reports.remove(0);
+        let delivered = Delivered { first, following: reports };
+        let mut all = vec![delivered.first.clone()];
+        all.extend(delivered.following.iter().cloned());
+        self.following(&all);
+        let happened = self.happened(&delivered)?;
+        self.failures.step(step, &happened);
+        Ok(())
+    }
+
+    /// What a step is held against: its first report, its effects with their payloads, and the reply.
+    fn happened(&self, delivered: &Delivered) -> Result<Happened, ReplayError> {
+        let first = &delivered.first;
+        let mut effects = Vec::new();
+        if let Some(account) = &first.account {
+            let scope = self.host.processor().scope(account.clone());
+            for effect in &first.effects {
+                let row = self.host.store().effect(&scope, &effect.key)?.pop();
+                let payload = row.map_or(Value::Null, |row| crate::state::parsed(&row.effect.payload));
+                effects.push(serde_json::json!({"kind": effect.kind, "key": effect.key, "payload": payload}));
+            }
+        }
+        let waits = first.reply_to.as_ref();
+        let answered = |report: &&Report| report.reply.is_some() && report.reply_to.as_ref() == waits;
+        let reply = delivered.following.iter().rev().chain([first]).find(answered).and_then(|r| r.reply.clone());
+        Ok(Happened { first: first.clone(), effects: Value::Array(effects), reply })
+    }
+
+    fn first(&mut self, report: &Report) {
+        self.lines.push(Line::input(report));
+        let name = report.result.name();
+        self.summary.count(name);
+        // A repeated id is an input event of its own and changes nothing about the first arrival.
+        self.last.entry(report.seq).or_insert(name);
+        if name == "failed" {
+            self.failures.failed(report);
+        }
+    }
+
+    fn following(&mut self, reports: &[Report]) {
+        for report in reports {
+            self.lines.push(Line::following(report));
+            if !crate::host::is_input(report) {
+                if report.result.name() == "failed" {
+                    self.failures.failed(report);
+                }
+                continue;
+            }
+            let name = report.result.name();
+            if let Some(before) = self.last.insert(report.seq, name) {
+                self.summary.recount(before, name);
+            }
+        }
+    }
+
+    /// What must hold at the end of a story in its written order.
+    fn ended(&mut self) -> Result<(), ReplayError> {
+        self.failures.state(&mut self.host, self.scenario, &self.scenario.expect)?;
+        self.failures.then(&mut self.host, self.scenario, &self.case.happens)?;
+        self.failures.unused_answers(&self.host, self.scenario);
+        let asserts_snapshot = self.scenario.expect.snapshot;
+        if let Some(line) = asserts_snapshot {
+            let actual = crate::state::snapshot(self.host.store())?;
+            snapshot::compare(&self.scenario.file, line, &actual, self.options.bless, &mut self.failures)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, began: Instant) -> Result<CaseReport, ReplayError> {
+        self.failures.ledgers(&self.host)?;
+        self.summary.state = self.host.state()?;
+        let mut effects: Vec<String> =
+            self.host.asked().iter().map(|(account, key)| format!("{account} {key}")).collect();
+        effects.sort();
+        Ok(CaseReport {
+            name: self.scenario.name.clone(),
+            file: self.scenario.file.clone(),
+            version: self.case.version.clone(),
+            failures: self.failures.into_list(),
+            lines: self.lines,
+            snapshot: crate::state::snapshot(self.host.store())?,
+            effects,
+            assertions: self.scenario.assertions(),
+            took: began.elapsed(),
+            summary: self.summary,
+        })
+    }
+}
+
+/// The snapshot beside a scenario.
+pub fn snapshot_file(scenario: &Path) -> PathBuf {
+    scenario.with_extension("snap.json")
+}

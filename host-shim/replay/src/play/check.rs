@@ -1,0 +1,209 @@
+//! Holds what happened against what a scenario expects.
+
+use super::CaseReport;
+use crate::diff;
+use crate::error::ReplayError;
+use crate::host::Host;
+use crate::matcher::{Matcher, Mismatch};
+use crate::scenario::{Expectations, Scenario, Step};
+use crate::view;
+use host_engine::processor::Report;
+use products_contract::{Account, Reply};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// An expectation that did not hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// The scenario's file.
+    pub file: PathBuf,
+    /// Line of the expectation, from 1; 0 where the case as a whole is meant.
+    pub line: usize,
+    /// What differs, in one line.
+    pub title: String,
+    /// Expected and actual as a unified diff; empty where the title says all.
+    pub diff: String,
+}
+
+/// What a step led to.
+pub(super) struct Happened {
+    pub first: Report,
+    pub effects: Value,
+    pub reply: Option<Reply>,
+}
+
+/// The failures of one case.
+pub(super) struct Failures<'a> {
+    file: &'a Path,
+    list: Vec<Failure>,
+    /// Whether a step said that its event fails.
+    expected_failure: bool,
+}
+
+impl<'a> Failures<'a> {
+    pub fn new(file: &'a Path) -> Self {
+        Failures { file, list: Vec::new(), expected_failure: false }
+    }
+
+    pub fn into_list(self) -> Vec<Failure> {
+        match self.expected_failure {
+            true => {
+                self.list.into_iter().filter(|failure| failure.line > 0 || !failure.title.contains("failed:")).collect()
+            }
+            false => self.list,
+        }
+    }
+
+    pub fn add(&mut self, line: usize, title: impl Into<String>, diff: String) {
+        self.list.push(Failure { file: self.file.to_owned(), line, title: title.into(), diff });
+    }
+
+    fn mismatches(&mut self, found: Vec<Mismatch>) {
+        for miss in found {
+            let actual = miss.actual.as_ref().map(diff::pretty);
+            let title = match &miss.actual {
+                Some(actual) => format!("{}: expected {}, got {}", miss.path, miss.expected, diff::short(actual)),
+                None => format!("{}: expected {}, got nothing", miss.path, miss.expected),
+            };
+            let text = diff::unified(self.file, miss.line, &miss.expected, actual.as_deref().unwrap_or_default());
+            self.add(miss.line, title, text);
+        }
+    }
+
+    fn check(&mut self, matcher: &Matcher, path: &str, actual: Option<&Value>) {
+        let mut found = Vec::new();
+        matcher.check(path, actual, &mut found);
+        self.mismatches(found);
+    }
+
+    /// An event without outcome.
+    pub fn failed(&mut self, report: &Report) {
+        let reason = report.result.reason().unwrap_or_default();
+        self.add(0, format!("{} ({}) failed: {reason}", report.event_id, report.kind), String::new());
+    }
+
+    /// A provider event that was delivered again must be a repetition.
+    pub fn repeated(&mut self, line: usize, report: &Report) {
+        if report.result.name() != "duplicate" {
+            let title = format!("{} once more: expected duplicate, got {}", report.event_id, report.result.name());
+            self.add(line, title, String::new());
+        }
+    }
+
+    pub fn step(&mut self, step: &Step, happened: &Happened) {
+        let report = &happened.first;
+        let reason = report.result.reason();
+        if let Some(expected) = &step.outcome {
+            let actual = report.result.name();
+            self.expected_failure |= expected.outcome == "failed";
+            if expected.outcome != actual {
+                let of = reason.as_ref().map_or_else(|| actual.to_owned(), |reason| format!("{actual}: {reason}"));
+                let title = format!("{}: expected {}, got {of}", report.event_id, expected.outcome);
+                let diff = diff::unified(self.file, expected.line, &expected.outcome, &of);
+                self.add(expected.line, title, diff);
+            } else if let Some(matcher) = &expected.reason {
+                let actual = reason.map(Value::from);
+                self.check(matcher, &format!("{}.reason", report.event_id), actual.as_ref());
+            }
+            if let Some(matcher) = &expected.account {
+                let account = report.account.as_ref().map(|account| json!(account.to_string()));
+                self.check(matcher, &format!("{}.account", report.event_id), account.as_ref());
+            }
+        }
+        if let Some(matcher) = &step.effects {
+            self.check(matcher, &format!("{}.effects", report.event_id), Some(&happened.effects));
+        }
+        if let Some(matcher) = &step.reply {
+            let reply = happened.reply.as_ref().map(reply_value);
+            self.check(matcher, &format!("{}.reply", report.event_id), reply.as_ref());
+        }
+    }
+
+    pub fn unchanged(&mut self, line: usize, before: &str, after: &str) {
+        if before != after {
+            self.add(line, format!("the state changed from {before} to {after}"), String::new());
+        }
+    }
+
+    /// Sections of the state.
+    pub fn state(&mut self, host: &mut Host, scenario: &Scenario, expect: &Expectations) -> Result<(), ReplayError> {
+        for expectation in &expect.sections {
+            let account = scenario.given.account.as_ref();
+            let actual = view::section(host, expectation, account)?;
+            let of: Option<&Account> = expectation.account.as_ref();
+            let path = match of {
+                Some(account) => format!("{account}.{}", expectation.section),
+                None => expectation.section.to_owned(),
+            };
+            self.check(&expectation.matcher, &path, Some(&actual));
+        }
+        Ok(())
+    }
+
+    /// Outcomes that deferred events must have at the end.
+    pub fn then(&mut self, host: &mut Host, scenario: &Scenario, happens: &[bool]) -> Result<(), ReplayError> {
+        let steps = scenario.steps.iter().zip(happens).filter(|(_, happens)| **happens).map(|(step, _)| step);
+        let waiting: Vec<(&str, usize, &str)> = steps
+            .filter_map(|step| {
+                let outcome = step.outcome.as_ref()?;
+                Some((step.action.event_id()?, outcome.line, outcome.then.as_deref()?))
+            })
+            .collect();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let outcomes = view::outcomes(host)?;
+        for (id, line, then) in waiting {
+            let actual = outcomes[id]["outcome"].as_str().unwrap_or("nothing");
+            if actual != then {
+                let reason = outcomes[id]["reason"].as_str().unwrap_or_default();
+                self.add(line, format!("{id} at the end: expected {then}, got {actual} {reason}"), String::new());
+            }
+        }
+        Ok(())
+    }
+
+    /// An answer that no call asked for says something that never happens.
+    pub fn unused_answers(&mut self, host: &Host, scenario: &Scenario) {
+        for pattern in host.scripted().unused_patterns() {
+            self.add(0, format!("no effect key fits the answers for `{pattern}` in {}", scenario.name), String::new());
+        }
+    }
+
+    /// Every ledger sums to zero in each currency.
+    pub fn ledgers(&mut self, host: &Host) -> Result<(), ReplayError> {
+        for scope in host.store().scopes()? {
+            for (currency, sum) in view::unbalanced(host, &scope.account)? {
+                self.add(
+                    0,
+                    format!("the ledger of {} does not balance: {sum} {currency}", scope.account),
+                    String::new(),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A reply as expectations see it: the answer's object, or `{"refused": {"code", "detail"}}`.
+fn reply_value(reply: &Reply) -> Value {
+    match reply {
+        Reply::Answer(text) => crate::state::parsed(text),
+        Reply::Refused(refusal) => json!({"refused": {"code": refusal.code(), "detail": refusal.detail()}}),
+    }
+}
+
+/// A story comes out the same in every shape: same state, same effects.
+pub(super) fn same_in_both(first: &CaseReport, other: &mut CaseReport) {
+    let mut differ = |what: &str, expected: String, actual: String| {
+        let title = format!("{what} in {} is not that of {}", other.version, first.version);
+        let diff = diff::unified(&first.file, 0, &expected, &actual);
+        other.failures.push(Failure { file: first.file.clone(), line: 0, title, diff });
+    };
+    if first.summary.state != other.summary.state {
+        differ("the state", diff::pretty(&first.snapshot), diff::pretty(&other.snapshot));
+    }
+    if first.effects != other.effects {
+        differ("the list of effects", first.effects.join("\n"), other.effects.join("\n"));
+    }
+}

@@ -1,0 +1,48 @@
+//! Where runners come from: the library natively, or a component.
+
+use crate::error::ReplayError;
+use host_engine::runner::Runner;
+use std::fmt;
+use std::sync::Arc;
+
+type Make = dyn Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync;
+
+/// Makes a runner whenever a host starts: at the beginning of a case, after a restart.
+#[derive(Clone)]
+pub struct Runners {
+    name: String,
+    make: Arc<Make>,
+}
+
+impl Runners {
+    /// Runners made by a function; `name` is for reports.
+    pub fn new(
+        name: impl Into<String>,
+        make: impl Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync + 'static,
+    ) -> Self {
+        Runners { name: name.into(), make: Arc::new(make) }
+    }
+
+    /// The extension's library, without a component.
+    pub fn native() -> Self {
+        Runners::new("native", || {
+            Ok(Box::new(host_engine::native::NativeRunner::new(Box::new(instance_provisioner::Provisioner))))
+        })
+    }
+
+    /// What runs.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A runner without any state.
+    pub fn make(&self) -> Result<Box<dyn Runner>, ReplayError> {
+        (self.make)()
+    }
+}
+
+impl fmt::Debug for Runners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Runners").field(&self.name).finish()
+    }
+}

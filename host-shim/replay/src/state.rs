@@ -1,0 +1,52 @@
+//! The state as one hash, and as the JSON that scenarios and snapshots look at.
+
+mod rows;
+
+use crate::error::ReplayError;
+use host_store::Store;
+use products_contract::Account;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+pub(crate) use rows::parsed;
+pub use rows::{Rows, account_rows};
+
+/// The hash of several streams: SHA-256, hex, of the RFC 8785 form of the list of their states, in order.
+pub fn hash_of_streams(states: &[String]) -> String {
+    // A list of hex texts is its own canonical form.
+    hex::encode(Sha256::digest(Value::from(states).to_string()))
+}
+
+/// The rows of every account, for a snapshot: `{account: {section: {id: row}}}`. The catalog is left out, since it is
+/// the business's own file.
+pub fn snapshot(store: &dyn Store) -> Result<Value, ReplayError> {
+    let mut accounts = Map::new();
+    for scope in store.scopes()? {
+        if scope.account == Account::Platform {
+            continue;
+        }
+        let mut of_account = Map::new();
+        for (section, rows) in account_rows(store, &scope)?.sections {
+            if !rows.is_empty() {
+                of_account.insert(section, Value::Object(rows.into_iter().collect()));
+            }
+        }
+        if !of_account.is_empty() {
+            accounts.insert(scope.account.to_string(), Value::Object(of_account));
+        }
+    }
+    Ok(Value::Object(accounts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_of_streams_depends_on_their_states_and_order() {
+        let (a, b) = ("aa".to_owned(), "bb".to_owned());
+        let both = hash_of_streams(&[a.clone(), b.clone()]);
+        assert_eq!(both, hex::encode(Sha256::digest(br#"["aa","bb"]"#)));
+        assert_ne!(both, hash_of_streams(&[b, a]));
+    }
+}

@@ -1,0 +1,140 @@
+//! The rows of one account as JSON.
+
+use crate::error::ReplayError;
+use crate::time;
+use host_store::{EffectState, Scope, Store, TIMER};
+use products_contract::{Product, Purchase, Subscription};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Rows read at a time.
+const PAGE_ROWS: usize = 500;
+/// A member of record values that counts renewals of a wish; two correct runs may count differently.
+const GENERATION: &str = "generation";
+
+/// The rows of one account: by section, then by id.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    /// Sections in order of their names. Records stand under `records/COLLECTION`.
+    pub sections: BTreeMap<String, BTreeMap<String, Value>>,
+}
+
+/// Everything of an account that belongs to the state.
+pub fn account_rows(store: &dyn Store, scope: &Scope) -> Result<Rows, ReplayError> {
+    let mut sections = BTreeMap::new();
+    let products = pages(|after| store.products(scope, None, after, PAGE_ROWS), |row: &Product| &row.id)?;
+    sections.insert("products".to_owned(), products.iter().map(|row| (row.id.clone(), product(row))).collect());
+    let purchases = pages(|after| store.purchases(scope, after, PAGE_ROWS), |row: &Purchase| &row.id)?;
+    sections.insert("purchases".to_owned(), purchases.iter().map(|row| (row.id.clone(), purchase(row))).collect());
+    let subscriptions = pages(|after| store.subscriptions(scope, after, PAGE_ROWS), |row: &Subscription| &row.id)?;
+    let by_id = subscriptions.iter().map(|row| (row.id.clone(), subscription(row)));
+    sections.insert("subscriptions".to_owned(), by_id.collect());
+    for collection in store.collections(scope)? {
+        let records = pages(
+            |after| store.records(scope, &collection, "", false, after, PAGE_ROWS),
+            |row: &products_contract::StoredRecord| &row.id,
+        )?;
+        let by_id = records.iter().map(|row| (row.id.clone(), without_generations(parsed(&row.value))));
+        sections.insert(format!("records/{collection}"), by_id.collect());
+    }
+    let space = format!("{}/", scope.claim_space());
+    let mut claims = BTreeMap::new();
+    for full_key in store.claims_held(scope, &space)? {
+        let until = store.claim(&full_key)?.and_then(|row| row.until);
+        claims.insert(short_key(&space, &full_key), json!({"until": until.map(time::text)}));
+    }
+    sections.insert("claims".to_owned(), claims);
+    let open = store.effects_open(Some(scope))?;
+    let timers = open.iter().filter(|row| row.effect.kind == TIMER && row.state == EffectState::Queued);
+    sections.insert(
+        "timers".to_owned(),
+        timers.map(|row| (row.effect.key.clone(), json!(time::text(row.due_at)))).collect(),
+    );
+    Ok(Rows { sections })
+}
+
+/// The key as an extension writes it; one of a connected account has that in front.
+fn short_key(space: &str, full_key: &str) -> String {
+    let rest = full_key.strip_prefix(space).unwrap_or(full_key);
+    rest.strip_prefix('/').unwrap_or(rest).to_owned()
+}
+
+fn pages<T>(
+    mut read: impl FnMut(Option<&str>) -> Result<Vec<T>, products_contract::StoreError>,
+    id: impl Fn(&T) -> &String,
+) -> Result<Vec<T>, ReplayError> {
+    let mut rows: Vec<T> = Vec::new();
+    loop {
+        let page = read(rows.last().map(|row| id(row).as_str()))?;
+        let full = page.len() == PAGE_ROWS;
+        rows.extend(page);
+        if !full {
+            return Ok(rows);
+        }
+    }
+}
+
+fn product(row: &Product) -> Value {
+    let values = &row.values;
+    json!({
+        "owner": row.owner.to_string(),
+        "product_type": values.product_type,
+        "name": values.name,
+        "description": values.description,
+        "active": values.active,
+        "price": values.price,
+        "interval": values.interval,
+        "filters": values.filters.iter().cloned().collect::<BTreeMap<String, String>>(),
+        "metadata": without_generations(parsed(&values.metadata)),
+    })
+}
+
+fn purchase(row: &Purchase) -> Value {
+    let mut value = json!(row.values);
+    value["metadata"] = without_generations(parsed(&row.values.metadata));
+    value
+}
+
+fn subscription(row: &Subscription) -> Value {
+    let values = &row.values;
+    let items: Vec<Value> = values
+        .items
+        .iter()
+        .map(|item| {
+            json!({
+                "id": item.id,
+                "price_id": item.price_id,
+                "quantity": item.quantity,
+                "period_start": time::text(item.period_start),
+                "period_end": time::text(item.period_end),
+            })
+        })
+        .collect();
+    json!({
+        "customer_id": values.customer_id,
+        "status": values.status,
+        "items": items,
+        "cancel_at_period_end": values.cancel_at_period_end,
+        "cancel_at": values.cancel_at.map(time::text),
+        "trial_end": values.trial_end.map(time::text),
+        "grace_end": values.grace_end.map(time::text),
+        "snapshot": {"at": time::text(values.snapshot.at), "rank": values.snapshot.rank},
+        "metadata": without_generations(parsed(&values.metadata)),
+    })
+}
+
+/// A stored JSON text; one that is not JSON stays a text, so that nothing of the state is lost.
+pub(crate) fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+fn without_generations(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let kept = map.into_iter().filter(|(key, _)| key != GENERATION);
+            Value::Object(kept.map(|(key, value)| (key, without_generations(value))).collect::<Map<_, _>>())
+        }
+        Value::Array(list) => list.into_iter().map(without_generations).collect(),
+        other => other,
+    }
+}
