@@ -1,1 +1,34 @@
 //! A local Stripe that real clients take for Stripe.
+//!
+//! [`sandbox::Sandbox`] is the whole account: requests in, responses and events out, pure and deterministic. Around
+//! it, [`server`] speaks HTTP and delivers webhooks, [`journal`] remembers, [`cli`] is the command, [`story`] plays
+//! named stories, and [`reference`](mod@reference) writes the tables of the documentation.
+
+#![recursion_limit = "256"] // The complete objects are long `json!` literals.
+
+pub mod api;
+pub mod billing;
+pub mod calendar;
+pub mod cards;
+pub mod checkout;
+pub mod cli;
+pub mod clock;
+pub mod error;
+pub mod event;
+pub mod form;
+pub mod ids;
+pub mod journal;
+pub mod model;
+pub mod money;
+pub mod object;
+pub mod params;
+pub mod payments;
+pub mod reference;
+pub mod sandbox;
+pub mod server;
+pub mod settings;
+pub mod shapes;
+pub mod state;
+pub mod story;
+pub mod version;
+pub mod webhook;

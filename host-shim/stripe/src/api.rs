@@ -1,0 +1,115 @@
+//! The API: one table of endpoints, each with its declared parameters, and the dispatch through it.
+//!
+//! The tables are the single source: routing, checking of parameters and the reference page derive from them.
+
+pub mod billing;
+pub mod catalog;
+pub mod checkout;
+pub mod customers;
+pub mod expand;
+pub mod invoices;
+pub mod listing;
+pub mod payments;
+pub mod platform;
+pub mod sandbox;
+
+use serde_json::Value;
+
+use crate::error::ApiError;
+use crate::form::Form;
+use crate::params::{Args, Field};
+use crate::state::State;
+
+/// An endpoint's work: the ids of its path and its typed parameters in, an object of the model out.
+pub type Handler = fn(&mut State, &[&str], &Args) -> Result<Value, ApiError>;
+
+/// An endpoint.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// `GET`, `POST` or `DELETE`.
+    pub method: &'static str,
+    /// The path; `{}` is an id.
+    pub path: &'static str,
+    /// Its parameters.
+    pub fields: &'static [Field],
+    /// What it does.
+    pub run: Handler,
+}
+
+pub(crate) const fn route(method: &'static str, path: &'static str, fields: &'static [Field], run: Handler) -> Route {
+    Route { method, path, fields, run }
+}
+
+/// All endpoints, grouped by what they are about.
+pub fn routes() -> impl Iterator<Item = &'static Route> {
+    let tables = [
+        customers::ROUTES,
+        catalog::ROUTES,
+        checkout::ROUTES,
+        billing::ROUTES,
+        invoices::ROUTES,
+        payments::ROUTES,
+        platform::ROUTES,
+        sandbox::ROUTES,
+    ];
+    tables.into_iter().flatten()
+}
+
+/// The endpoint of a request and the ids in its path.
+pub fn find<'p>(method: &str, path: &'p str) -> Result<(&'static Route, Vec<&'p str>), ApiError> {
+    let matching = routes().filter(|r| r.method == method).find_map(|r| matches(r.path, path).map(|ids| (r, ids)));
+    matching.ok_or_else(|| {
+        let shown: String = path.chars().take(200).collect();
+        let message = format!("Unrecognized request URL ({method}: {shown}). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.");
+        ApiError { status: 404, ..ApiError::invalid(message) }
+    })
+}
+
+fn matches<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
+    let mut ids = Vec::new();
+    let (mut wanted, mut given) = (pattern.split('/'), path.trim_end_matches('/').split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(ids),
+            (Some("{}"), Some(id)) if !id.is_empty() => ids.push(id),
+            (Some(word), Some(segment)) if word == segment => {}
+            _ => return None,
+        }
+    }
+}
+
+/// The paths a request wants expanded, taken out of its form.
+pub fn take_expand(form: &mut Form) -> Result<Vec<String>, ApiError> {
+    const EXPANDS: Field = crate::params::opt("expand", crate::params::Kind::List(&crate::params::Kind::Text));
+    let Some(node) = form.remove("expand") else {
+        return Ok(Vec::new());
+    };
+    let args = Args::read(&[("expand".to_owned(), node)].into(), &[EXPANDS])?;
+    Ok(args.list("expand").into_iter().filter_map(|v| v.as_str().map(str::to_owned)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_match_segment_by_segment() {
+        assert_eq!(matches("/v1/customers/{}", "/v1/customers/cus_1"), Some(vec!["cus_1"]));
+        assert_eq!(matches("/v1/customers/{}", "/v1/customers/"), None);
+        assert_eq!(matches("/v1/customers", "/v1/customers/"), Some(vec![]));
+        assert_eq!(find("PUT", "/v1/customers").err().map(|e| e.status), Some(404));
+    }
+
+    #[test]
+    fn no_two_endpoints_share_a_path_and_parameters_are_declared_once() {
+        let mut seen = std::collections::BTreeSet::new();
+        for route in routes() {
+            assert!(seen.insert((route.method, route.path)), "{} {}", route.method, route.path);
+            let mut names: Vec<_> = route.fields.iter().map(|f| f.name).collect();
+            names.sort_unstable();
+            let count = names.len();
+            names.dedup();
+            assert_eq!(names.len(), count, "{} {}", route.method, route.path);
+        }
+    }
+}

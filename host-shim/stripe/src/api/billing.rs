@@ -1,0 +1,207 @@
+//! Subscriptions and their items.
+
+use serde_json::{Value, json};
+
+use crate::api::catalog::PRICE_DATA;
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::{Route, route};
+use crate::billing::{change, create, end};
+use crate::error::ApiError;
+use crate::object::Object;
+use crate::params::{Args, Field, Kind, QUANTITY, inert, opt, req};
+use crate::payments::attempt::Presence;
+use crate::state::State;
+
+/// What happens at the end of a trial without a payment method.
+pub const TRIAL_SETTINGS: Kind = Kind::Map(&[req(
+    "end_behavior",
+    Kind::Map(&[req("missing_payment_method", Kind::OneOf(&["cancel", "create_invoice", "pause"]))]),
+)]);
+const PAYMENT_BEHAVIOR: Kind = Kind::OneOf(&["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"]);
+const PRORATION_BEHAVIOR: Kind = Kind::OneOf(&["always_invoice", "create_prorations", "none"]);
+const DETAILS: Kind = Kind::Map(&[
+    opt("comment", Kind::Text),
+    opt("feedback", Kind::OneOf(&["customer_service", "low_quality", "missing_features", "other", "switched_service", "too_complex", "too_expensive", "unused"])),
+]);
+const PAYMENT_SETTINGS: Kind = Kind::Map(&[
+    opt("save_default_payment_method", Kind::OneOf(&["off", "on_subscription"])),
+    inert("payment_method_options"),
+    inert("payment_method_types"),
+]);
+const NEW_ITEM: Kind = Kind::Map(&[
+    opt("metadata", Kind::Metadata),
+    opt("plan", Kind::Text),
+    opt("price", Kind::Text),
+    opt("price_data", PRICE_DATA),
+    opt("quantity", QUANTITY),
+    inert("billing_thresholds"),
+    inert("discounts"),
+    inert("tax_rates"),
+]);
+const CHANGED_ITEM: Kind = Kind::Map(&[
+    opt("clear_usage", Kind::Bool),
+    opt("deleted", Kind::Bool),
+    opt("id", Kind::Text),
+    opt("metadata", Kind::Metadata),
+    opt("plan", Kind::Text),
+    opt("price", Kind::Text),
+    opt("price_data", PRICE_DATA),
+    opt("quantity", QUANTITY),
+    inert("billing_thresholds"),
+    inert("discounts"),
+    inert("tax_rates"),
+]);
+
+macro_rules! subscription_fields {
+    ($($more:expr),* $(,)?) => {
+        &[
+            opt("cancel_at", Kind::Time),
+            opt("cancel_at_period_end", Kind::Bool),
+            opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
+            opt("days_until_due", Kind::Int(0, 730)),
+            opt("default_payment_method", Kind::Text),
+            opt("description", Kind::Text),
+            opt("metadata", Kind::Metadata),
+            opt("off_session", Kind::Bool),
+            opt("payment_behavior", PAYMENT_BEHAVIOR),
+            opt("payment_settings", PAYMENT_SETTINGS),
+            opt("proration_behavior", PRORATION_BEHAVIOR),
+            opt("trial_end", Kind::TimeOrNow),
+            opt("trial_settings", TRIAL_SETTINGS),
+            inert("automatic_tax"),
+            inert("billing_thresholds"),
+            inert("default_source"),
+            inert("default_tax_rates"),
+            inert("discounts"),
+            inert("invoice_settings"),
+            $($more),*
+        ]
+    };
+}
+
+const CREATE: &[Field] = subscription_fields![
+    req("customer", Kind::Text),
+    opt("add_invoice_items", Kind::List(&NEW_ITEM)),
+    opt("billing_cycle_anchor", Kind::Time),
+    opt("currency", Kind::Currency),
+    opt("items", Kind::List(&NEW_ITEM)),
+    opt("trial_from_plan", Kind::Bool),
+    opt("trial_period_days", Kind::Int(0, 730)),
+    inert("backdate_start_date"),
+    inert("billing_cycle_anchor_config"),
+    inert("billing_mode"),
+];
+const UPDATE: &[Field] = subscription_fields![
+    opt("billing_cycle_anchor", Kind::OneOf(&["now", "unchanged"])),
+    opt("cancellation_details", DETAILS),
+    opt("items", Kind::List(&CHANGED_ITEM)),
+    opt("pause_collection", Kind::Map(&[
+        req("behavior", Kind::OneOf(&["keep_as_draft", "mark_uncollectible", "void"])),
+        opt("resumes_at", Kind::Time),
+    ])),
+    opt("proration_date", Kind::Time),
+    inert("add_invoice_items"),
+    inert("trial_from_plan"),
+];
+const STATUS: Kind = Kind::OneOf(&[
+    "active", "all", "canceled", "ended", "incomplete", "incomplete_expired", "past_due", "paused", "trialing", "unpaid",
+]);
+const CANCEL: &[Field] = &[opt("cancellation_details", DETAILS), opt("invoice_now", Kind::Bool), opt("prorate", Kind::Bool)];
+
+/// The endpoints.
+pub const ROUTES: &[Route] = &[
+    route("POST", "/v1/subscriptions", CREATE, |st, _, args| create::create(st, args, Presence::OnSession).map(|s| s.value())),
+    route("GET", "/v1/subscriptions", &[
+        LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("price", Kind::Text), opt("status", STATUS), opt("test_clock", Kind::Text),
+        opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])), inert("current_period_end"), inert("current_period_start"), inert("automatic_tax"),
+    ], list),
+    route("GET", "/v1/subscriptions/{}", &[], |st, ids, _| Ok(st.load("subscription", ids[0], "id")?.value())),
+    route("POST", "/v1/subscriptions/{}", UPDATE, |st, ids, args| change::update(st, ids[0], args)),
+    route("DELETE", "/v1/subscriptions/{}", CANCEL, |st, ids, args| end::cancel_now(st, ids[0], args)),
+    route("POST", "/v1/subscriptions/{}/resume", &[inert("billing_cycle_anchor"), inert("proration_behavior"), inert("proration_date")], |st, ids, _| end::resume(st, ids[0])),
+    route("GET", "/v1/subscription_items", &[LIMIT, AFTER, BEFORE, req("subscription", Kind::Text)], |st, _, args| {
+        let subscription = args.text("subscription").unwrap_or_default();
+        let sub = st.load("subscription", subscription, "subscription")?;
+        let items: Vec<Object> = sub.list_at("items").iter().cloned().map(Object::of).collect();
+        listing::page_of(args, "/v1/subscription_items", &items, |i| i.id(), Object::value)
+    }),
+    route("POST", "/v1/subscription_items", &[
+        req("subscription", Kind::Text), opt("metadata", Kind::Metadata), opt("payment_behavior", PAYMENT_BEHAVIOR), opt("price", Kind::Text),
+        opt("price_data", PRICE_DATA), opt("proration_behavior", PRORATION_BEHAVIOR), opt("proration_date", Kind::Time), opt("quantity", QUANTITY),
+    ], |st, _, args| {
+        let subscription = args.text("subscription").unwrap_or_default().to_owned();
+        st.load("subscription", &subscription, "subscription")?;
+        let known: Vec<Value> = item_ids(&st.copy(&subscription));
+        change::update(st, &subscription, &as_update(args, None))?;
+        let sub = st.copy(&subscription);
+        let new = sub.list_at("items").iter().find(|i| !known.contains(&i["id"])).cloned();
+        Ok(new.unwrap_or_default())
+    }),
+    route("GET", "/v1/subscription_items/{}", &[], |st, ids, _| item(st, ids[0]).map(|(_, i)| i)),
+    route("POST", "/v1/subscription_items/{}", &[
+        opt("metadata", Kind::Metadata), opt("off_session", Kind::Bool), opt("payment_behavior", PAYMENT_BEHAVIOR), opt("price", Kind::Text),
+        opt("price_data", PRICE_DATA), opt("proration_behavior", PRORATION_BEHAVIOR), opt("proration_date", Kind::Time), opt("quantity", QUANTITY),
+    ], |st, ids, args| {
+        let (subscription, _) = item(st, ids[0])?;
+        change::update(st, &subscription, &as_update(args, Some((ids[0], false))))?;
+        item(st, ids[0]).map(|(_, i)| i)
+    }),
+    route("DELETE", "/v1/subscription_items/{}", &[opt("proration_behavior", PRORATION_BEHAVIOR), opt("proration_date", Kind::Time), inert("clear_usage")], |st, ids, args| {
+        let (subscription, _) = item(st, ids[0])?;
+        change::update(st, &subscription, &as_update(args, Some((ids[0], true))))?;
+        st.remove(ids[0]);
+        Ok(json!({ "id": ids[0], "object": "subscription_item", "deleted": true }))
+    }),
+];
+
+fn item_ids(sub: &Object) -> Vec<Value> {
+    sub.list_at("items").iter().map(|i| i["id"].clone()).collect()
+}
+
+/// The subscription an item is of, and the item.
+fn item(st: &State, id: &str) -> Result<(String, Value), ApiError> {
+    let missing = || ApiError::no_such("subscription_item", id, "id");
+    let pointer = st.find(id).filter(|o| o.kind() == "_subscription_item").ok_or_else(missing)?;
+    let subscription = pointer.text("subscription").to_owned();
+    let sub = st.load("subscription", &subscription, "id")?;
+    let found = sub.list_at("items").iter().find(|i| i["id"] == id).cloned().ok_or_else(missing)?;
+    Ok((subscription, found))
+}
+
+/// An item's request as the subscription's.
+fn as_update(args: &Args, item: Option<(&str, bool)>) -> Args {
+    let mut entry = Args::default();
+    for member in ["metadata", "price", "price_data", "quantity"] {
+        if args.has(member) {
+            entry.put(member, args.value(member));
+        }
+    }
+    if let Some((id, deleted)) = item {
+        entry.put("id", json!(id));
+        entry.put("deleted", json!(deleted));
+    }
+    let mut update = Args::default();
+    update.put("items", json!([entry.into_value()]));
+    for member in ["payment_behavior", "proration_behavior", "proration_date"] {
+        if args.has(member) {
+            update.put(member, args.value(member));
+        }
+    }
+    update
+}
+
+fn list(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let has_price = |s: &Object| args.given("price").is_none_or(|p| s.list_at("items").iter().any(|i| &i["price"]["id"] == p));
+    let has_status = |s: &Object| match args.text("status") {
+        None => !matches!(s.text("status"), "canceled" | "incomplete_expired"),
+        Some("all") => true,
+        Some("ended") => matches!(s.text("status"), "canceled" | "incomplete_expired"),
+        Some(status) => s.text("status") == status,
+    };
+    let same = |s: &Object, member: &str| args.given(member).is_none_or(|v| s.get(member) == v);
+    let fits = |s: &&std::sync::Arc<Object>| {
+        has_price(s) && has_status(s) && listing::in_created(args, s.int("created")) && same(s, "collection_method") && same(s, "test_clock")
+    };
+    let all: Vec<_> = st.newest("subscription", args.text("customer")).filter(fits).cloned().collect();
+    listing::page(args, "/v1/subscriptions", &all)
+}

@@ -1,0 +1,281 @@
+//! Products and prices.
+
+use serde_json::{Value, json};
+
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::{Route, route};
+use crate::billing::items;
+use crate::error::ApiError;
+use crate::model;
+use crate::model::price::NewPrice;
+use crate::object::Object;
+use crate::params::{AMOUNT, Args, Field, Kind, inert, merge_metadata, opt, req};
+use crate::state::State;
+
+/// How a recurring price recurs.
+pub const RECURRING: Kind = Kind::Map(&[
+    req("interval", Kind::OneOf(&["day", "week", "month", "year"])),
+    opt("interval_count", Kind::Int(1, 1_095)),
+    opt("trial_period_days", Kind::Int(0, 730)),
+    opt("usage_type", Kind::OneOf(&["licensed"])),
+]);
+/// A product made on the way.
+pub const PRODUCT_DATA: Kind = Kind::Map(&[
+    req("name", Kind::Text),
+    opt("description", Kind::Text),
+    opt("metadata", Kind::Metadata),
+    inert("images"),
+    inert("statement_descriptor"),
+    inert("tax_code"),
+    inert("unit_label"),
+]);
+/// A price made on the way.
+pub const PRICE_DATA: Kind = Kind::Map(&[
+    req("currency", Kind::Currency),
+    opt("product", Kind::Text),
+    opt("product_data", PRODUCT_DATA),
+    opt("recurring", RECURRING),
+    opt("unit_amount", AMOUNT),
+    opt("unit_amount_decimal", Kind::Decimal),
+    inert("tax_behavior"),
+]);
+const DEFAULT_PRICE_DATA: Kind = Kind::Map(&[
+    req("currency", Kind::Currency),
+    opt("recurring", RECURRING),
+    opt("unit_amount", AMOUNT),
+    opt("unit_amount_decimal", Kind::Decimal),
+    inert("tax_behavior"),
+]);
+
+macro_rules! product_fields {
+    ($($more:expr),*) => {
+        &[
+            opt("active", Kind::Bool),
+            opt("description", Kind::Text),
+            opt("images", Kind::List(&Kind::Text)),
+            opt("marketing_features", Kind::List(&Kind::Map(&[req("name", Kind::Text)]))),
+            opt("metadata", Kind::Metadata),
+            opt("shippable", Kind::Bool),
+            opt("statement_descriptor", Kind::Text),
+            opt("tax_code", Kind::Text),
+            opt("unit_label", Kind::Text),
+            opt("url", Kind::Text),
+            inert("package_dimensions"),
+            $($more),*
+        ]
+    };
+}
+
+const CREATE_PRODUCT: &[Field] = product_fields![
+    req("name", Kind::Text), opt("id", Kind::Text), opt("type", Kind::OneOf(&["good", "service"])), opt("default_price_data", DEFAULT_PRICE_DATA)
+];
+const UPDATE_PRODUCT: &[Field] = product_fields![opt("name", Kind::Text), opt("default_price", Kind::Text)];
+const CREATE_PRICE: &[Field] = &[
+    req("currency", Kind::Currency),
+    opt("active", Kind::Bool),
+    opt("billing_scheme", Kind::OneOf(&["per_unit"])),
+    opt("lookup_key", Kind::Text),
+    opt("metadata", Kind::Metadata),
+    opt("nickname", Kind::Text),
+    opt("product", Kind::Text),
+    opt("product_data", PRODUCT_DATA),
+    opt("recurring", RECURRING),
+    opt("tax_behavior", Kind::OneOf(&["exclusive", "inclusive", "unspecified"])),
+    opt("transfer_lookup_key", Kind::Bool),
+    opt("unit_amount", AMOUNT),
+    opt("unit_amount_decimal", Kind::Decimal),
+];
+const UPDATE_PRICE: &[Field] = &[
+    opt("active", Kind::Bool),
+    opt("lookup_key", Kind::Text),
+    opt("metadata", Kind::Metadata),
+    opt("nickname", Kind::Text),
+    opt("tax_behavior", Kind::OneOf(&["exclusive", "inclusive", "unspecified"])),
+    opt("transfer_lookup_key", Kind::Bool),
+];
+
+/// The endpoints.
+pub const ROUTES: &[Route] = &[
+    route("POST", "/v1/products", CREATE_PRODUCT, create_product),
+    route("GET", "/v1/products", &[LIMIT, AFTER, BEFORE, CREATED, opt("active", Kind::Bool), opt("ids", Kind::List(&Kind::Text)), inert("shippable"), inert("url")], |st, _, args| {
+        let ids = args.list("ids");
+        let fits = |p: &&std::sync::Arc<Object>| {
+            listing::in_created(args, p.int("created")) && args.given("active").is_none_or(|a| p.get("active") == a) && (ids.is_empty() || ids.contains(p.get("id")))
+        };
+        let all: Vec<_> = st.newest("product", None).filter(fits).cloned().collect();
+        listing::page(args, "/v1/products", &all)
+    }),
+    route("GET", "/v1/products/{}", &[], |st, ids, _| Ok(st.load("product", ids[0], "id")?.value())),
+    route("POST", "/v1/products/{}", UPDATE_PRODUCT, update_product),
+    route("DELETE", "/v1/products/{}", &[], delete_product),
+    route("POST", "/v1/prices", CREATE_PRICE, create_price),
+    route("GET", "/v1/prices", &[
+        LIMIT, AFTER, BEFORE, CREATED, opt("active", Kind::Bool), opt("currency", Kind::Currency), opt("lookup_keys", Kind::List(&Kind::Text)),
+        opt("product", Kind::Text), opt("type", Kind::OneOf(&["one_time", "recurring"])), inert("recurring"),
+    ], |st, _, args| {
+        let keys = args.list("lookup_keys");
+        let same = |p: &Object, member: &str| args.given(member).is_none_or(|v| p.get(member) == v);
+        let fits = |p: &&std::sync::Arc<Object>| {
+            listing::in_created(args, p.int("created"))
+                && ["active", "currency", "product", "type"].iter().all(|m| same(p, m))
+                && (keys.is_empty() || keys.contains(p.get("lookup_key")))
+        };
+        let all: Vec<_> = st.newest("price", None).filter(fits).cloned().collect();
+        listing::page(args, "/v1/prices", &all)
+    }),
+    route("GET", "/v1/prices/{}", &[], |st, ids, _| Ok(st.load("price", ids[0], "id")?.value())),
+    route("POST", "/v1/prices/{}", UPDATE_PRICE, update_price),
+];
+
+/// Characters of an id that a caller chooses.
+const OWN_ID_CHARS_MAX: usize = 64;
+
+fn create_product(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let id = match args.text("id") {
+        Some(own) => {
+            let fits = own.len() <= OWN_ID_CHARS_MAX && own.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+            if !fits {
+                return Err(ApiError::invalid("Invalid id: letters, digits, - and _ only, at most 64.").about("id"));
+            }
+            if st.find(own).is_some() {
+                return Err(ApiError::coded("resource_already_exists", "Product already exists.").about("id"));
+            }
+            own.to_owned()
+        }
+        None => st.new_id("prod"),
+    };
+    let mut product = model::catalog::product(id.clone(), st.clock_s(), args.text("name").unwrap_or_default());
+    apply_product(&mut product, args)?;
+    if let Some(kind) = args.text("type") {
+        product.set("type", kind);
+    }
+    let product = st.put(product);
+    st.emit("product.created", &product);
+    if args.given("default_price_data").is_some() {
+        let mut data = args.map("default_price_data");
+        data.put("product", json!(id));
+        let price = items::from_data(st, &data, "default_price_data")?;
+        st.change(&id, |p| p.set("default_price", price.id()));
+    }
+    Ok(st.copy(&id).value())
+}
+
+fn apply_product(product: &mut Object, args: &Args) -> Result<(), ApiError> {
+    for member in ["active", "name"] {
+        if let Some(given) = args.given(member) {
+            product.set(member, given.clone());
+        }
+    }
+    for member in ["description", "shippable", "statement_descriptor", "tax_code", "unit_label", "url"] {
+        if args.has(member) {
+            product.set(member, args.value(member));
+        }
+    }
+    for member in ["images", "marketing_features"] {
+        if args.has(member) {
+            product.set(member, args.list(member));
+        }
+    }
+    product.set("metadata", merge_metadata(product.get("metadata"), args)?);
+    Ok(())
+}
+
+fn update_product(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let mut next = Object::clone(&*st.load("product", ids[0], "id")?);
+    apply_product(&mut next, args)?;
+    if args.has("default_price") {
+        if let Some(price) = args.text("default_price") {
+            st.load("price", price, "default_price")?;
+        }
+        next.set("default_price", args.value("default_price"));
+    }
+    next.set("updated", st.clock_s());
+    Ok(st.change_and_emit(ids[0], "product.updated", |p| *p = next).value())
+}
+
+fn delete_product(st: &mut State, ids: &[&str], _: &Args) -> Result<Value, ApiError> {
+    let product = st.load("product", ids[0], "id")?;
+    if st.newest("price", None).any(|p| p.text("product") == ids[0]) {
+        let message = "This product cannot be deleted because it has one or more user-created prices.";
+        return Err(ApiError::invalid(message));
+    }
+    st.emit("product.deleted", &product);
+    st.remove(ids[0]);
+    Ok(json!({ "id": ids[0], "object": "product", "deleted": true }))
+}
+
+fn create_price(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    if args.given("product").is_none() && args.given("product_data").is_none() {
+        return Err(ApiError::missing("product"));
+    }
+    let lookup = take_lookup_key(st, args)?;
+    let product = match args.text("product") {
+        Some(id) => st.load("product", id, "product")?.id().to_owned(),
+        None => {
+            let data = args.map("product_data");
+            let id = st.new_id("prod");
+            let mut product = model::catalog::product(id.clone(), st.clock_s(), data.text("name").unwrap_or_default());
+            apply_product(&mut product, &data)?;
+            let product = st.put(product);
+            st.emit("product.created", &product);
+            id
+        }
+    };
+    let recurring = args.map("recurring");
+    let unit_amount_decimal = items::unit_amount(args, "")?;
+    let id = st.new_id("price");
+    let mut price = model::price::price(NewPrice {
+        id,
+        created_s: st.clock_s(),
+        currency: args.text("currency").unwrap_or_default(),
+        product: &product,
+        unit_amount_decimal,
+        recurring: recurring.text("interval").map(|i| (i, recurring.int("interval_count").unwrap_or(1))),
+        trial_period_days: recurring.value("trial_period_days"),
+    });
+    price.set("lookup_key", lookup);
+    apply_price(&mut price, args)?;
+    let price = st.put(price);
+    st.emit("price.created", &price);
+    Ok(price.value())
+}
+
+fn take_lookup_key(st: &mut State, args: &Args) -> Result<Value, ApiError> {
+    let Some(key) = args.given("lookup_key").cloned() else {
+        return Ok(Value::Null);
+    };
+    let holder = st.newest("price", None).find(|p| p.get("lookup_key") == &key).map(|p| p.id().to_owned());
+    match holder {
+        None => Ok(key),
+        Some(holder) if args.flag("transfer_lookup_key") == Some(true) => {
+            st.change_and_emit(&holder, "price.updated", |p| p.set("lookup_key", Value::Null));
+            Ok(key)
+        }
+        Some(_) => {
+            let message = format!("A price (`{}`) already uses that lookup key.", key.as_str().unwrap_or_default());
+            Err(ApiError::invalid(message).about("lookup_key"))
+        }
+    }
+}
+
+fn apply_price(price: &mut Object, args: &Args) -> Result<(), ApiError> {
+    for member in ["active", "tax_behavior"] {
+        if let Some(given) = args.given(member) {
+            price.set(member, given.clone());
+        }
+    }
+    if args.has("nickname") {
+        price.set("nickname", args.value("nickname"));
+    }
+    price.set("metadata", merge_metadata(price.get("metadata"), args)?);
+    Ok(())
+}
+
+fn update_price(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let mut next = Object::clone(&*st.load("price", ids[0], "id")?);
+    if args.has("lookup_key") {
+        next.set("lookup_key", take_lookup_key(st, args)?);
+    }
+    apply_price(&mut next, args)?;
+    Ok(st.change_and_emit(ids[0], "price.updated", |p| *p = next).value())
+}

@@ -1,0 +1,174 @@
+//! Checkout sessions and payment pages.
+
+use serde_json::{Value, json};
+
+use crate::api::catalog::PRICE_DATA;
+use crate::api::customers::BILLING_DETAILS;
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::{Route, route};
+use crate::checkout::{self, Buyer, Confirmed};
+use crate::error::ApiError;
+use crate::object::Object;
+use crate::params::{AMOUNT, Args, Field, Kind, QUANTITY, inert, merge_metadata, opt, req};
+use crate::payments::attempt::Presence;
+use crate::payments::method;
+use crate::state::State;
+
+const LINE: Kind = Kind::Map(&[
+    opt("price", Kind::Text),
+    opt("price_data", PRICE_DATA),
+    opt("quantity", QUANTITY),
+    inert("adjustable_quantity"),
+    inert("metadata"),
+    inert("tax_rates"),
+]);
+const SUBSCRIPTION_DATA: Kind = Kind::Map(&[
+    opt("billing_cycle_anchor", Kind::Time),
+    opt("description", Kind::Text),
+    opt("metadata", Kind::Metadata),
+    opt("trial_end", Kind::Time),
+    opt("trial_period_days", Kind::Int(0, 730)),
+    opt("trial_settings", super::billing::TRIAL_SETTINGS),
+    inert("billing_mode"),
+    inert("default_tax_rates"),
+    inert("invoice_settings"),
+    inert("proration_behavior"),
+]);
+const PAYMENT_INTENT_DATA: Kind = Kind::Map(&[
+    opt("capture_method", Kind::OneOf(&["automatic", "automatic_async", "manual"])),
+    opt("description", Kind::Text),
+    opt("metadata", Kind::Metadata),
+    opt("setup_future_usage", Kind::OneOf(&["off_session", "on_session"])),
+    inert("receipt_email"),
+    inert("shipping"),
+    inert("statement_descriptor"),
+    inert("statement_descriptor_suffix"),
+]);
+
+const CREATE: &[Field] = &[
+    opt("mode", Kind::OneOf(&["payment", "subscription"])),
+    opt("line_items", Kind::List(&LINE)),
+    opt("allow_promotion_codes", Kind::Bool),
+    opt("billing_address_collection", Kind::OneOf(&["auto", "required"])),
+    opt("cancel_url", Kind::Text),
+    opt("client_reference_id", Kind::Text),
+    opt("customer", Kind::Text),
+    opt("customer_creation", Kind::OneOf(&["always", "if_required"])),
+    opt("customer_email", Kind::Text),
+    opt("expires_at", Kind::Time),
+    opt("locale", Kind::Text),
+    opt("metadata", Kind::Metadata),
+    opt("payment_intent_data", PAYMENT_INTENT_DATA),
+    opt("payment_method_collection", Kind::OneOf(&["always", "if_required"])),
+    opt("payment_method_types", Kind::List(&Kind::OneOf(&["card"]))),
+    opt("submit_type", Kind::OneOf(&["auto", "book", "donate", "pay", "subscribe"])),
+    opt("subscription_data", SUBSCRIPTION_DATA),
+    opt("success_url", Kind::Text),
+    opt("ui_mode", Kind::OneOf(&["hosted", "hosted_page"])),
+    inert("adaptive_pricing"),
+    inert("after_expiration"),
+    inert("automatic_tax"),
+    inert("consent_collection"),
+    inert("currency"),
+    inert("custom_fields"),
+    inert("custom_text"),
+    inert("customer_update"),
+    inert("discounts"),
+    inert("invoice_creation"),
+    inert("payment_method_options"),
+    inert("phone_number_collection"),
+    inert("saved_payment_method_options"),
+    inert("shipping_address_collection"),
+    inert("shipping_options"),
+    inert("tax_id_collection"),
+];
+
+const CONFIRM: &[Field] = &[
+    req("payment_method", Kind::Text),
+    opt("expected_amount", AMOUNT),
+    opt("billing_details", BILLING_DETAILS),
+    inert("key"),
+    inert("eid"),
+    inert("client_attribution_metadata"),
+    inert("expected_payment_method_type"),
+    inert("return_url"),
+];
+
+/// The endpoints.
+pub const ROUTES: &[Route] = &[
+    route("POST", "/v1/checkout/sessions", CREATE, |st, _, args| checkout::open(st, args)),
+    route("GET", "/v1/checkout/sessions", &[
+        LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("payment_intent", Kind::Text), opt("subscription", Kind::Text),
+        opt("status", Kind::OneOf(&["open", "complete", "expired"])), inert("customer_details"),
+    ], |st, _, args| listing::list(st, "checkout.session", "/v1/checkout/sessions", args, &["payment_intent", "subscription", "status"])),
+    route("GET", "/v1/checkout/sessions/{}", &[], |st, ids, _| Ok(st.load("checkout.session", ids[0], "id")?.value())),
+    route("POST", "/v1/checkout/sessions/{}", &[opt("metadata", Kind::Metadata)], |st, ids, args| {
+        let session = st.load("checkout.session", ids[0], "id")?;
+        let metadata = merge_metadata(session.get("metadata"), args)?;
+        Ok(st.change(ids[0], |s| s.set("metadata", metadata)).value())
+    }),
+    route("POST", "/v1/checkout/sessions/{}/expire", &[], |st, ids, _| {
+        let session = st.load("checkout.session", ids[0], "id")?;
+        if session.text("status") != "open" {
+            let message = format!("Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of {}.", session.text("status"));
+            return Err(ApiError::invalid(message));
+        }
+        checkout::expire(st, ids[0]);
+        Ok(st.copy(ids[0]).value())
+    }),
+    route("GET", "/v1/checkout/sessions/{}/line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
+        let session = st.load("checkout.session", ids[0], "id")?;
+        let url = format!("/v1/checkout/sessions/{}/line_items", ids[0]);
+        let id = |line: &Value| line["id"].as_str().map(str::to_owned).unwrap_or_default();
+        let lines: Vec<(String, Value)> = session.list_at("_lines").iter().map(|l| (id(l), l.clone())).collect();
+        listing::page_of(args, &url, &lines, |l| &l.0, |l| l.1.clone())
+    }),
+    route("GET", "/v1/payment_pages/{}", &[inert("key"), inert("eid")], |st, ids, _| checkout::find(st, ids[0]).map(|s| page(st, &s))),
+    route("POST", "/v1/payment_pages/{}/confirm", CONFIRM, confirm),
+];
+
+/// The payment page of a session: what the hosted page works with.
+fn page(st: &State, session: &Object) -> Value {
+    let intent = session.text("_intent");
+    let intent = st.find(intent).map_or(Value::Null, |pi| pi.value());
+    json!({
+        "id": session.get("_page"),
+        "object": "checkout.session",
+        "session_id": session.id(),
+        "amount_total": session.get("amount_total"),
+        "cancel_url": session.get("cancel_url"),
+        "currency": session.get("currency"),
+        "customer": session.get("customer"),
+        "customer_email": session.get("customer_email"),
+        "line_items": session.get("_lines"),
+        "livemode": false,
+        "mode": session.get("mode"),
+        "payment_intent": intent,
+        "payment_method_types": session.get("payment_method_types"),
+        "payment_status": session.get("payment_status"),
+        "status": session.get("status"),
+        "state": if session.text("status") == "complete" { "succeeded" } else { "active" },
+        "success_url": session.get("success_url"),
+        "total_summary": { "due": session.get("amount_total"), "subtotal": session.get("amount_subtotal"), "total": session.get("amount_total") },
+        "url": session.get("url"),
+        "_page": true,
+    })
+}
+
+fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let session = checkout::find(st, ids[0])?;
+    if let Some(expected) = args.int("expected_amount").filter(|e| *e != session.int("amount_total")) {
+        let message = format!("The expected amount ({expected}) doesn't match the session's ({}).", session.int("amount_total"));
+        return Err(ApiError::coded("checkout_amount_mismatch", message).about("expected_amount"));
+    }
+    let paid_with = method::resolve(st, args.text("payment_method").unwrap_or_default(), "payment_method")?;
+    let details = args.map("billing_details");
+    let buyer = Buyer { email: details.text("email").map(str::to_owned), name: details.text("name").map(str::to_owned) };
+    let confirmed = checkout::confirm(st, session.id(), paid_with.id(), &buyer, Presence::OnSession)?;
+    let mut shown = page(st, &st.copy(session.id()));
+    if let Confirmed::NeedsAction(url) = confirmed {
+        shown["state"] = json!("requires_action");
+        shown["next_action"] = json!({ "type": "redirect_to_url", "redirect_to_url": { "url": url, "return_url": null } });
+    }
+    Ok(shown)
+}

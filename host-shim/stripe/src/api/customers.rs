@@ -1,0 +1,300 @@
+//! Customers, payment methods and the customer balance.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::{Route, route};
+use crate::billing::{end, invoice};
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::params::{ADDRESS, Args, Field, Kind, SHIPPING, SIGNED_AMOUNT, inert, merge_metadata, opt, req};
+use crate::payments::method;
+use crate::state::State;
+
+const INVOICE_SETTINGS: Kind = Kind::Map(&[
+    opt("default_payment_method", Kind::Text),
+    opt("footer", Kind::Text),
+    inert("custom_fields"),
+    inert("rendering_options"),
+]);
+
+macro_rules! customer_fields {
+    ($($more:expr),*) => {
+        &[
+            opt("address", ADDRESS),
+            opt("balance", SIGNED_AMOUNT),
+            opt("description", Kind::Text),
+            opt("email", Kind::Text),
+            opt("invoice_prefix", Kind::Text),
+            opt("invoice_settings", INVOICE_SETTINGS),
+            opt("metadata", Kind::Metadata),
+            opt("name", Kind::Text),
+            opt("next_invoice_sequence", Kind::Int(1, 1_000_000_000)),
+            opt("phone", Kind::Text),
+            opt("preferred_locales", Kind::List(&Kind::Text)),
+            opt("shipping", SHIPPING),
+            opt("tax_exempt", Kind::OneOf(&["none", "exempt", "reverse"])),
+            inert("business_name"),
+            inert("cash_balance"),
+            inert("individual_name"),
+            inert("source"),
+            inert("tax"),
+            $($more),*
+        ]
+    };
+}
+
+const CREATE: &[Field] = customer_fields![opt("payment_method", Kind::Text), opt("test_clock", Kind::Text), inert("tax_id_data")];
+const UPDATE: &[Field] = customer_fields![inert("default_source")];
+
+/// A card as given to make a payment method.
+pub const CARD: Kind = Kind::Map(&[
+    opt("cvc", Kind::Text),
+    opt("exp_month", Kind::Int(0, 99)),
+    opt("exp_year", Kind::Int(0, 9_999)),
+    opt("networks", Kind::Inert),
+    opt("number", Kind::Text),
+    opt("token", Kind::Text),
+]);
+/// Who holds a card.
+pub const BILLING_DETAILS: Kind = Kind::Map(&[
+    opt("address", ADDRESS),
+    opt("email", Kind::Text),
+    opt("name", Kind::Text),
+    opt("phone", Kind::Text),
+    inert("tax_id"),
+]);
+
+/// The endpoints.
+pub const ROUTES: &[Route] = &[
+    route("POST", "/v1/customers", CREATE, create),
+    route("GET", "/v1/customers", &[LIMIT, AFTER, BEFORE, CREATED, opt("email", Kind::Text), opt("test_clock", Kind::Text)], |st, _, args| {
+        if args.has("test_clock") { return list_of_clock(st, args) }
+        let live: Vec<Arc<Object>> = st.newest("customer", None).filter(|c| listing::in_created(args, c.int("created")) && args.given("email").is_none_or(|e| c.get("email") == e)).cloned().collect();
+        listing::page(args, "/v1/customers", &live)
+    }),
+    route("GET", "/v1/customers/{}", &[], |st, ids, _| retrieve(st, ids[0])),
+    route("POST", "/v1/customers/{}", UPDATE, |st, ids, args| update(st, ids[0], args)),
+    route("DELETE", "/v1/customers/{}", &[], |st, ids, _| delete(st, ids[0])),
+    route("GET", "/v1/customers/{}/payment_methods", &[LIMIT, AFTER, BEFORE, opt("type", Kind::Text)], |st, ids, args| methods_of(st, ids[0], args)),
+    route("GET", "/v1/customers/{}/payment_methods/{}", &[], |st, ids, _| {
+        let found = st.load("payment_method", ids[1], "id")?;
+        if found.text("customer") == ids[0] { Ok(found.value()) } else { Err(ApiError::no_such("PaymentMethod", ids[1], "id")) }
+    }),
+    route("POST", "/v1/customers/{}/balance_transactions", &[req("amount", SIGNED_AMOUNT), req("currency", Kind::Currency), opt("description", Kind::Text), opt("metadata", Kind::Metadata)], move_balance),
+    route("GET", "/v1/customers/{}/balance_transactions", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
+        st.load("customer", ids[0], "id")?;
+        let all: Vec<Arc<Object>> = st.newest("customer_balance_transaction", Some(ids[0])).cloned().collect();
+        listing::page(args, &format!("/v1/customers/{}/balance_transactions", ids[0]), &all)
+    }),
+    route("POST", "/v1/payment_methods", &[
+        req("type", Kind::OneOf(&["card"])), opt("billing_details", BILLING_DETAILS), opt("card", CARD), opt("metadata", Kind::Metadata),
+        opt("allow_redisplay", Kind::OneOf(&["always", "limited", "unspecified"])), inert("payment_user_agent"), inert("key"),
+    ], create_method),
+    route("GET", "/v1/payment_methods", &[LIMIT, AFTER, BEFORE, opt("customer", Kind::Text), opt("type", Kind::Text)], |st, _, args| {
+        listing::list(st, "payment_method", "/v1/payment_methods", args, &["type"])
+    }),
+    route("GET", "/v1/payment_methods/{}", &[], |st, ids, _| Ok(st.load("payment_method", ids[0], "id")?.value())),
+    route("POST", "/v1/payment_methods/{}", &[opt("billing_details", BILLING_DETAILS), opt("metadata", Kind::Metadata), opt("card", CARD)], update_method),
+    route("POST", "/v1/payment_methods/{}/attach", &[req("customer", Kind::Text)], |st, ids, args| {
+        let customer = st.load("customer", args.text("customer").unwrap_or_default(), "customer")?;
+        let found = method::resolve(st, ids[0], "id")?;
+        Ok(method::attach(st, &found, &customer)?.value())
+    }),
+    route("POST", "/v1/payment_methods/{}/detach", &[], |st, ids, _| method::detach(st, ids[0])),
+];
+
+fn list_of_clock(st: &State, args: &Args) -> Result<Value, ApiError> {
+    listing::list(st, "customer", "/v1/customers", args, &["test_clock", "email"])
+}
+
+fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let clock = args.text("test_clock").map(|c| st.load("test_helpers.test_clock", c, "test_clock")).transpose()?;
+    let id = st.new_id("cus");
+    let prefix = st.new_characters(8).to_uppercase();
+    let created = clock.as_ref().map_or(st.clock_s(), |c| c.int("frozen_time"));
+    let mut customer = model::customer::customer(id.clone(), created, prefix);
+    customer.set("test_clock", clock.map_or(Value::Null, |c| json!(c.id())));
+    apply(&mut customer, args)?;
+    customer.set("balance", args.int("balance").unwrap_or(0));
+    let wanted_default = args.map("invoice_settings").text("default_payment_method").map(str::to_owned);
+    let mut attached = None;
+    st.put(customer.clone());
+    let named = args.text("payment_method").map(str::to_owned);
+    if let Some(name) = &named {
+        let found = method::resolve(st, name, "payment_method")?;
+        let customer = st.copy(&id);
+        // Announced after the customer, though Stripe makes both at once.
+        attached = Some((found, customer));
+    }
+    let made = st.copy(&id);
+    st.emit("customer.created", &made);
+    let mut default = None;
+    if let Some((found, customer)) = attached {
+        let found = method::attach(st, &found, &customer)?;
+        if wanted_default == named {
+            default = Some(found.id().to_owned());
+        }
+    }
+    if let Some(name) = wanted_default.filter(|_| default.is_none()) {
+        default = Some(owned_method(st, &id, &name)?);
+    }
+    if let Some(default) = default {
+        st.change_and_emit(&id, "customer.updated", |c| c.set_at("invoice_settings.default_payment_method", default));
+    }
+    Ok(st.copy(&id).value())
+}
+
+fn owned_method(st: &mut State, customer: &str, name: &str) -> Result<String, ApiError> {
+    let param = "invoice_settings[default_payment_method]";
+    let found = st.load("payment_method", name, param)?;
+    if found.text("customer") != customer {
+        let message = format!("No such PaymentMethod: '{name}'; it's not attached to this customer.");
+        return Err(ApiError::coded("resource_missing", message).about(param));
+    }
+    Ok(name.to_owned())
+}
+
+fn apply(customer: &mut Object, args: &Args) -> Result<(), ApiError> {
+    for member in ["address", "description", "email", "name", "phone", "shipping", "invoice_prefix", "next_invoice_sequence", "tax_exempt"] {
+        if args.has(member) {
+            let value = args.value(member);
+            customer.set(member, if member == "address" { full_address(value) } else { value });
+        }
+    }
+    if args.has("preferred_locales") {
+        customer.set("preferred_locales", args.list("preferred_locales"));
+    }
+    if customer.get("tax_exempt").is_null() {
+        customer.set("tax_exempt", "none");
+    }
+    let settings = args.map("invoice_settings");
+    if settings.has("footer") {
+        customer.set_at("invoice_settings.footer", settings.value("footer"));
+    }
+    customer.set("metadata", merge_metadata(customer.get("metadata"), args)?);
+    Ok(())
+}
+
+fn full_address(value: Value) -> Value {
+    let Value::Object(given) = value else { return Value::Null };
+    let mut full = json!({ "city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null });
+    for (name, value) in given {
+        full[name.as_str()] = value;
+    }
+    full
+}
+
+fn retrieve(st: &State, id: &str) -> Result<Value, ApiError> {
+    match st.find(id).filter(|o| o.kind() == "_deleted_customer") {
+        Some(_) => Ok(json!({ "id": id, "object": "customer", "deleted": true })),
+        None => Ok(st.load("customer", id, "id")?.value()),
+    }
+}
+
+fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
+    let mut next = Object::clone(&*st.load("customer", id, "id")?);
+    apply(&mut next, args)?;
+    let settings = args.map("invoice_settings");
+    if settings.has("default_payment_method") {
+        let default = match settings.text("default_payment_method") {
+            Some(name) => json!(owned_method(st, id, name)?),
+            None => Value::Null,
+        };
+        next.set_at("invoice_settings.default_payment_method", default);
+    }
+    if let Some(balance) = args.int("balance") {
+        next.set("balance", balance);
+    }
+    Ok(st.change_and_emit(id, "customer.updated", |c| *c = next).value())
+}
+
+fn delete(st: &mut State, id: &str) -> Result<Value, ApiError> {
+    let customer = st.load("customer", id, "id")?;
+    let live: Vec<String> = st
+        .newest("subscription", Some(id))
+        .filter(|s| !matches!(s.text("status"), "canceled" | "incomplete_expired"))
+        .map(|s| s.id().to_owned())
+        .collect();
+    for subscription in live {
+        end::cancel(st, &subscription, end::Reason::Requested);
+    }
+    st.emit("customer.deleted", &customer);
+    st.remove(id);
+    st.put(Object::of(json!({ "id": id, "object": "_deleted_customer" })));
+    Ok(json!({ "id": id, "object": "customer", "deleted": true }))
+}
+
+fn methods_of(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
+    st.load("customer", id, "id")?;
+    let fits = |m: &&Arc<Object>| args.given("type").is_none_or(|t| m.get("type") == t);
+    let all: Vec<Arc<Object>> = st.newest("payment_method", Some(id)).filter(fits).cloned().collect();
+    listing::page(args, &format!("/v1/customers/{id}/payment_methods"), &all)
+}
+
+fn move_balance(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let customer = st.load("customer", ids[0], "id")?;
+    let currency = args.text("currency").unwrap_or_default();
+    if !customer.text("currency").is_empty() && customer.text("currency") != currency {
+        let message = format!("The customer's balance is in {}.", customer.text("currency"));
+        return Err(ApiError::invalid(message).about("currency"));
+    }
+    if customer.get("currency").is_null() {
+        st.change(ids[0], |c| c.set("currency", currency));
+    }
+    let movement = invoice::move_balance(st, ids[0], args.int("amount").unwrap_or_default(), "adjustment", None);
+    let metadata = merge_metadata(&json!({}), args)?;
+    let movement = st.change(movement.id(), |m| {
+        m.set("description", args.value("description"));
+        m.set("metadata", metadata);
+    });
+    Ok(movement.value())
+}
+
+fn create_method(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    if !args.has("card") {
+        return Err(ApiError::missing("card"));
+    }
+    let made = method::from_card(st, &args.map("card"))?;
+    let metadata = merge_metadata(&json!({}), args)?;
+    let details = args.map("billing_details");
+    let made = st.change(made.id(), |m| {
+        fill_details(m, &details);
+        m.set("metadata", metadata);
+        if let Some(redisplay) = args.text("allow_redisplay") {
+            m.set("allow_redisplay", redisplay);
+        }
+    });
+    Ok(made.value())
+}
+
+fn fill_details(method: &mut Object, details: &Args) {
+    for member in ["email", "name", "phone"] {
+        if details.has(member) {
+            method.set_at(&format!("billing_details.{member}"), details.value(member));
+        }
+    }
+    if details.has("address") {
+        method.set_at("billing_details.address", full_address(details.value("address")));
+    }
+}
+
+fn update_method(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let mut next = Object::clone(&*st.load("payment_method", ids[0], "id")?);
+    if next.get("customer").is_null() {
+        let message = "You must save this PaymentMethod to a customer before you can update it.";
+        return Err(ApiError::invalid(message));
+    }
+    fill_details(&mut next, &args.map("billing_details"));
+    let card = args.map("card");
+    for member in ["exp_month", "exp_year"] {
+        if card.has(member) {
+            next.set_at(&format!("card.{member}"), card.value(member));
+        }
+    }
+    next.set("metadata", merge_metadata(next.get("metadata"), args)?);
+    Ok(st.change_and_emit(ids[0], "payment_method.updated", |m| *m = next).value())
+}

@@ -1,0 +1,85 @@
+//! `expand[]`: ids become objects, and lists that are left out by default come in.
+
+use serde_json::{Value, json};
+
+use crate::error::ApiError;
+use crate::object::{Object, list};
+use crate::shapes;
+use crate::state::State;
+use crate::version::Version;
+
+/// Levels of expansion, Stripe's limit.
+const LEVELS_MAX: usize = 4;
+
+/// A rendered value with the wanted paths expanded.
+pub fn expand(st: &State, mut value: Value, paths: &[String], version: &Version) -> Result<Value, ApiError> {
+    for path in paths {
+        let names: Vec<&str> = path.split('.').collect();
+        if names.len() > LEVELS_MAX {
+            let message = format!("You cannot expand more than {LEVELS_MAX} levels of a property, which is what {path} asks for.");
+            return Err(ApiError::invalid(message).about("expand"));
+        }
+        descend(st, &mut value, &names, version, path)?;
+    }
+    Ok(value)
+}
+
+fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, path: &str) -> Result<(), ApiError> {
+    let Some((name, rest)) = names.split_first() else {
+        return Ok(());
+    };
+    if let Value::Array(list) = value {
+        return list.iter_mut().try_for_each(|v| descend(st, v, names, version, path));
+    }
+    if let Some(included) = included(st, value, name, version) {
+        value[*name] = included;
+    }
+    let Some(member) = value.get_mut(*name) else {
+        let message = format!("This property cannot be expanded ({path}). You may want to try expanding a different property.");
+        return Err(ApiError::invalid(message).about("expand"));
+    };
+    let found = member.as_str().and_then(|id| st.find(id)).filter(|o| !o.kind().starts_with('_'));
+    if let Some(object) = found {
+        *member = shapes::render(&st.freeze(object).value(), version);
+    } else if member.is_string() || member.is_number() || member.is_boolean() {
+        let message = format!("This property cannot be expanded ({path}).");
+        return Err(ApiError::invalid(message).about("expand"));
+    } else if let Value::Array(list) = member {
+        for one in list {
+            if let Some(object) = one.as_str().and_then(|id| st.find(id)) {
+                *one = shapes::render(&st.freeze(object).value(), version);
+            }
+        }
+    }
+    match value.get_mut(*name) {
+        Some(Value::Null) | None => Ok(()),
+        Some(member) => descend(st, member, rest, version, path),
+    }
+}
+
+/// The members that are only there when asked for.
+fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<Value> {
+    let id = value.get("id")?.as_str()?;
+    let owner = st.find(id)?;
+    let kind = value.get("object")?.as_str()?;
+    let of = |kind: &str, member: &str, customer: Option<&str>| -> Vec<Value> {
+        st.newest(kind, customer).filter(|o| o.text(member) == id).map(|o| o.value()).collect()
+    };
+    let made = match (kind, name) {
+        ("checkout.session", "line_items") => list(&format!("/v1/checkout/sessions/{id}/line_items"), owner.list_at("_lines").to_vec()),
+        ("charge", "refunds") => list(&format!("/v1/charges/{id}/refunds"), of("refund", "charge", None)),
+        ("customer", "subscriptions") => {
+            let live = of("subscription", "customer", Some(id)).into_iter().filter(|s| s["status"] != "canceled");
+            list(&format!("/v1/customers/{id}/subscriptions"), live.collect())
+        }
+        ("customer", "sources") => list(&format!("/v1/customers/{id}/sources"), Vec::new()),
+        ("customer", "tax_ids") => list(&format!("/v1/customers/{id}/tax_ids"), Vec::new()),
+        ("invoice", "payments") => list("/v1/invoice_payments", of("invoice_payment", "invoice", None)),
+        ("invoice", "confirmation_secret") => {
+            let intent = Object::clone(st.find(owner.text("_payment_intent"))?);
+            json!({ "client_secret": intent.get("client_secret"), "type": "payment_intent" })
+        }
+        _ => return None,
+    };
+    Some(shapes::render(&made, version))
+}

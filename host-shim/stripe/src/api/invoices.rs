@@ -1,0 +1,409 @@
+//! Invoices, invoice items and invoice payments.
+
+use serde_json::{Value, json};
+
+use crate::api::catalog::PRICE_DATA;
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::{Route, route};
+use crate::billing::invoice::{self, Draft};
+use crate::billing::settle::{self, By, Outcome};
+use crate::billing::{cycle, due, items};
+use crate::error::ApiError;
+use crate::model;
+use crate::model::billing::NewLine;
+use crate::object::Object;
+use crate::params::{Args, Field, Kind, QUANTITY, SIGNED_AMOUNT, inert, merge_metadata, opt, req};
+use crate::payments::attempt::Presence;
+use crate::payments::method;
+use crate::state::State;
+
+const PERIOD: Kind = Kind::Map(&[req("end", Kind::Time), req("start", Kind::Time)]);
+const PRICING: Kind = Kind::Map(&[req("price", Kind::Text)]);
+
+macro_rules! item_fields {
+    ($($more:expr),* $(,)?) => {
+        &[
+            opt("amount", SIGNED_AMOUNT),
+            opt("description", Kind::Text),
+            opt("metadata", Kind::Metadata),
+            opt("period", PERIOD),
+            opt("price", Kind::Text),
+            opt("price_data", PRICE_DATA),
+            opt("pricing", PRICING),
+            opt("quantity", QUANTITY),
+            opt("unit_amount_decimal", Kind::Decimal),
+            inert("discountable"),
+            inert("discounts"),
+            inert("tax_behavior"),
+            inert("tax_code"),
+            inert("tax_rates"),
+            $($more),*
+        ]
+    };
+}
+
+const CREATE_ITEM: &[Field] = item_fields![
+    req("customer", Kind::Text), opt("currency", Kind::Currency), opt("invoice", Kind::Text), opt("subscription", Kind::Text), opt("unit_amount", SIGNED_AMOUNT),
+];
+const UPDATE_ITEM: &[Field] = item_fields![];
+
+macro_rules! invoice_fields {
+    ($($more:expr),* $(,)?) => {
+        &[
+            opt("auto_advance", Kind::Bool),
+            opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
+            opt("days_until_due", Kind::Int(0, 730)),
+            opt("default_payment_method", Kind::Text),
+            opt("description", Kind::Text),
+            opt("footer", Kind::Text),
+            opt("metadata", Kind::Metadata),
+            inert("account_tax_ids"),
+            inert("automatic_tax"),
+            inert("custom_fields"),
+            inert("default_tax_rates"),
+            inert("discounts"),
+            inert("due_date"),
+            inert("payment_settings"),
+            inert("rendering"),
+            inert("statement_descriptor"),
+            $($more),*
+        ]
+    };
+}
+
+const CREATE: &[Field] = invoice_fields![
+    opt("currency", Kind::Currency), opt("customer", Kind::Text), opt("pending_invoice_items_behavior", Kind::OneOf(&["exclude", "include"])), opt("subscription", Kind::Text),
+];
+const UPDATE: &[Field] = invoice_fields![];
+const PAY: &[Field] = &[
+    opt("forgive", Kind::Bool), opt("off_session", Kind::Bool), opt("paid_out_of_band", Kind::Bool), opt("payment_method", Kind::Text), inert("mandate"), inert("source"),
+];
+const PREVIEW: &[Field] = &[opt("customer", Kind::Text), req("subscription", Kind::Text)];
+
+/// The endpoints.
+pub const ROUTES: &[Route] = &[
+    route("POST", "/v1/invoiceitems", CREATE_ITEM, create_item),
+    route("GET", "/v1/invoiceitems", &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("invoice", Kind::Text), opt("pending", Kind::Bool)], |st, _, args| {
+        let fits = |i: &&std::sync::Arc<Object>| {
+            args.given("invoice").is_none_or(|v| i.get("invoice") == v)
+                && args.flag("pending").is_none_or(|p| i.get("invoice").is_null() == p)
+                && listing::in_created(args, i.int("date"))
+        };
+        let all: Vec<_> = st.newest("invoiceitem", args.text("customer")).filter(fits).cloned().collect();
+        listing::page(args, "/v1/invoiceitems", &all)
+    }),
+    route("GET", "/v1/invoiceitems/{}", &[], |st, ids, _| Ok(st.load("invoiceitem", ids[0], "id")?.value())),
+    route("POST", "/v1/invoiceitems/{}", UPDATE_ITEM, update_item),
+    route("DELETE", "/v1/invoiceitems/{}", &[], |st, ids, _| {
+        let item = pending_item(st, ids[0])?;
+        st.emit("invoiceitem.deleted", &item);
+        st.remove(ids[0]);
+        Ok(json!({ "id": ids[0], "object": "invoiceitem", "deleted": true }))
+    }),
+    route("POST", "/v1/invoices", CREATE, create),
+    route("GET", "/v1/invoices", &[
+        LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("subscription", Kind::Text),
+        opt("status", Kind::OneOf(&["draft", "open", "paid", "uncollectible", "void"])),
+        opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])), inert("due_date"),
+    ], |st, _, args| {
+        let fits = |i: &&std::sync::Arc<Object>| {
+            args.text("subscription").is_none_or(|s| settle::subscription_of(i) == s)
+                && ["status", "collection_method"].iter().all(|m| args.given(m).is_none_or(|v| i.get(m) == v))
+                && listing::in_created(args, i.int("created"))
+        };
+        let all: Vec<_> = st.newest("invoice", args.text("customer")).filter(fits).cloned().collect();
+        listing::page(args, "/v1/invoices", &all)
+    }),
+    route("POST", "/v1/invoices/create_preview", PREVIEW, |st, _, args| preview(st, args)),
+    route("GET", "/v1/invoices/upcoming", PREVIEW, |st, _, args| preview(st, args)),
+    route("GET", "/v1/invoices/{}", &[], |st, ids, _| Ok(st.load("invoice", ids[0], "id")?.value())),
+    route("POST", "/v1/invoices/{}", UPDATE, update),
+    route("DELETE", "/v1/invoices/{}", &[], delete),
+    route("GET", "/v1/invoices/{}/lines", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
+        let invoice = st.load("invoice", ids[0], "id")?;
+        let lines: Vec<Object> = invoice.list_at("lines").iter().cloned().map(Object::of).collect();
+        listing::page_of(args, &format!("/v1/invoices/{}/lines", ids[0]), &lines, |l| l.id(), Object::value)
+    }),
+    route("POST", "/v1/invoices/{}/finalize", &[opt("auto_advance", Kind::Bool)], |st, ids, args| {
+        if let Some(advance) = args.flag("auto_advance") {
+            st.load("invoice", ids[0], "id")?;
+            st.change(ids[0], |i| i.set("auto_advance", advance));
+        }
+        invoice::finalize(st, ids[0])?;
+        Ok(st.copy(ids[0]).value())
+    }),
+    route("POST", "/v1/invoices/{}/pay", PAY, pay),
+    route("POST", "/v1/invoices/{}/send", &[], |st, ids, _| {
+        if st.load("invoice", ids[0], "id")?.text("status") == "draft" {
+            invoice::finalize(st, ids[0])?;
+        }
+        let sent = st.copy(ids[0]);
+        st.emit("invoice.sent", &sent);
+        Ok(sent.value())
+    }),
+    route("POST", "/v1/invoices/{}/void", &[], |st, ids, _| settle::void(st, ids[0])),
+    route("POST", "/v1/invoices/{}/mark_uncollectible", &[], |st, ids, _| settle::mark_uncollectible(st, ids[0])),
+    route("GET", "/v1/invoice_payments", &[
+        LIMIT, AFTER, BEFORE, opt("invoice", Kind::Text), opt("status", Kind::OneOf(&["canceled", "open", "paid"])),
+        opt("payment", Kind::Map(&[req("type", Kind::OneOf(&["payment_intent", "charge"])), opt("payment_intent", Kind::Text), opt("charge", Kind::Text)])),
+    ], |st, _, args| {
+        let intent = args.map("payment");
+        let fits = |p: &&std::sync::Arc<Object>| {
+            ["invoice", "status"].iter().all(|m| args.given(m).is_none_or(|v| p.get(m) == v))
+                && intent.given("payment_intent").is_none_or(|i| p.at("payment.payment_intent") == i)
+        };
+        let all: Vec<_> = st.newest("invoice_payment", None).filter(fits).cloned().collect();
+        listing::page(args, "/v1/invoice_payments", &all)
+    }),
+    route("GET", "/v1/invoice_payments/{}", &[], |st, ids, _| Ok(st.load("invoice_payment", ids[0], "id")?.value())),
+];
+
+/// Amount, currency, price and words of an invoice item's parameters.
+fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<NewLine, ApiError> {
+    let price_id = args.text("price").map(str::to_owned).or(args.map("pricing").text("price").map(str::to_owned));
+    let quantity = args.int("quantity").unwrap_or(1);
+    let (amount, currency, price, words) = if price_id.is_some() || args.given("price_data").is_some() {
+        let mut entry = args.clone();
+        if let Some(id) = price_id {
+            entry.put("price", json!(id));
+        }
+        let priced = items::read(st, &entry, "")?;
+        let price = priced.price.value();
+        let words = items::product_name(st, &price);
+        (items::amount(&price, quantity)?, priced.price.text("currency").to_owned(), price, words)
+    } else {
+        let each = args.int("unit_amount").map(|u| u.to_string()).or(args.text("unit_amount_decimal").map(str::to_owned));
+        let amount = match (args.int("amount"), each) {
+            (Some(amount), _) => amount,
+            (None, Some(each)) => items::amount(&json!({ "unit_amount_decimal": each }), quantity)?,
+            (None, None) => return Err(ApiError::missing("amount")),
+        };
+        (amount, args.text("currency").unwrap_or(default_currency).to_owned(), Value::Null, String::new())
+    };
+    let period = args.map("period");
+    Ok(NewLine {
+        amount,
+        currency,
+        description: args.text("description").map_or(words, str::to_owned),
+        period: (period.int("start").unwrap_or_default(), period.int("end").unwrap_or_default()),
+        price,
+        quantity,
+        parent: Value::Null,
+        metadata: merge_metadata(&json!({}), args)?,
+    })
+}
+
+fn create_item(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let customer = st.load("customer", args.text("customer").unwrap_or_default(), "customer")?;
+    let default_currency = if customer.text("currency").is_empty() { "usd" } else { customer.text("currency") }.to_owned();
+    let mut new = read_item(st, args, &default_currency)?;
+    let now = st.now(&customer);
+    if !args.has("period") {
+        new.period = (now, now);
+    }
+    let id = st.new_id("ii");
+    let has_words = !new.description.is_empty();
+    let mut item = model::billing::invoice_item(id.clone(), now, &customer, new);
+    if !has_words {
+        item.set("description", Value::Null);
+    }
+    if let Some(subscription) = args.text("subscription") {
+        st.load("subscription", subscription, "subscription")?;
+        item.set("parent", json!({ "subscription_details": { "subscription": subscription, "subscription_item": null }, "type": "subscription_details" }));
+    }
+    let target = args.text("invoice").map(|i| st.load("invoice", i, "invoice")).transpose()?;
+    if let Some(target) = &target {
+        if target.text("status") != "draft" || target.text("customer") != customer.id() || target.text("currency") != item.text("currency") {
+            let message = "The invoice must be a draft of the same customer and currency.";
+            return Err(ApiError::coded("invoice_not_editable", message).about("invoice"));
+        }
+        item.set("invoice", target.id());
+    }
+    let item = st.put(item);
+    st.emit("invoiceitem.created", &item);
+    if let Some(target) = target {
+        let line = invoice::item_line(st, target.id(), &item);
+        let mut next = Object::clone(&target);
+        let mut lines = next.list_at("lines").to_vec();
+        lines.push(line);
+        invoice::set_lines(&mut next, lines, &customer)?;
+        st.change_and_emit(target.id(), "invoice.updated", |i| *i = next);
+    }
+    Ok(item.value())
+}
+
+fn pending_item(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError> {
+    let item = st.load("invoiceitem", id, "id")?;
+    if !item.get("invoice").is_null() {
+        let message = "This invoice item is already on an invoice, so it can't be changed here.";
+        return Err(ApiError::coded("invoice_not_editable", message));
+    }
+    Ok(item)
+}
+
+fn update_item(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let item = pending_item(st, ids[0])?;
+    let metadata = merge_metadata(item.get("metadata"), args)?;
+    let priced = ["amount", "price", "price_data", "pricing", "unit_amount_decimal"].iter().any(|m| args.has(m));
+    let new = if priced { Some(read_item(st, args, item.text("currency"))?) } else { None };
+    let changed = st.change(ids[0], |i| {
+        if let Some(new) = new {
+            i.set("pricing", model::billing::pricing(&new.price, &json!(new.amount.to_string())));
+            i.set("amount", new.amount);
+            i.set("net_amount", new.amount);
+            i.set("quantity", new.quantity);
+            i.set("_price", new.price);
+        }
+        if args.has("description") {
+            i.set("description", args.value("description"));
+        }
+        i.set("metadata", metadata);
+    });
+    Ok(changed.value())
+}
+
+fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let sub = args.text("subscription").map(|s| st.load("subscription", s, "subscription")).transpose()?;
+    let customer_id = match (args.text("customer"), &sub) {
+        (Some(id), _) => id.to_owned(),
+        (None, Some(sub)) => sub.text("customer").to_owned(),
+        (None, None) => return Err(ApiError::missing("customer")),
+    };
+    let customer = st.load("customer", &customer_id, "customer")?;
+    let pending_currency = st.newest("invoiceitem", Some(&customer_id)).find(|i| i.get("invoice").is_null()).map(|i| i.text("currency").to_owned());
+    let currency = args.text("currency").map(str::to_owned).or(pending_currency).unwrap_or_else(|| {
+        if customer.text("currency").is_empty() { "usd".to_owned() } else { customer.text("currency").to_owned() }
+    });
+    let behavior = args.text("pending_invoice_items_behavior").unwrap_or("exclude");
+    let takes_pending = behavior == "include" || sub.is_some();
+    let settings = read_settings(st, args, &customer_id)?;
+    let now = st.now(&customer);
+    let draft = Draft {
+        customer: &customer_id,
+        currency: &currency,
+        reason: "manual",
+        subscription: sub.as_deref(),
+        lines: Vec::new(),
+        takes_pending,
+        period: None,
+    };
+    let id = invoice::draft(st, draft, |i| {
+        let advance = args.flag("auto_advance").unwrap_or(false);
+        i.set("auto_advance", advance);
+        i.set("automatically_finalizes_at", if advance { json!(now + crate::calendar::HOUR_S) } else { Value::Null });
+        settings.into_iter().for_each(|(name, value)| i.set(name, value));
+    })?;
+    Ok(st.copy(&id).value())
+}
+
+fn read_settings(st: &mut State, args: &Args, customer: &str) -> Result<Vec<(&'static str, Value)>, ApiError> {
+    let mut out = Vec::new();
+    for member in ["collection_method", "description", "footer"] {
+        if args.has(member) {
+            out.push((member, args.value(member)));
+        }
+    }
+    if let Some(days) = args.int("days_until_due") {
+        out.push(("_days_until_due", json!(days)));
+    }
+    if args.text("collection_method") == Some("send_invoice") && !args.has("days_until_due") && !args.has("due_date") {
+        return Err(ApiError::missing("days_until_due"));
+    }
+    if let Some(name) = args.text("default_payment_method") {
+        let found = method::resolve(st, name, "default_payment_method")?;
+        if found.text("customer") != customer {
+            return Err(ApiError::no_such("PaymentMethod", name, "default_payment_method"));
+        }
+        out.push(("default_payment_method", json!(found.id())));
+    }
+    out.push(("metadata", merge_metadata(&json!({}), args)?));
+    Ok(out)
+}
+
+fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let invoice = st.load("invoice", ids[0], "id")?;
+    let draft = invoice.text("status") == "draft";
+    if !draft && ["collection_method", "days_until_due", "default_payment_method"].iter().any(|m| args.has(m)) {
+        let message = "Finalized invoices can't be updated in this way.";
+        return Err(ApiError::coded("invoice_not_editable", message));
+    }
+    let mut settings = read_settings(st, args, invoice.text("customer"))?;
+    settings.retain(|(name, _)| *name != "metadata");
+    let metadata = merge_metadata(invoice.get("metadata"), args)?;
+    let now = st.now(&invoice);
+    let advance = args.flag("auto_advance");
+    let changed = st.change_and_emit(ids[0], "invoice.updated", |i| {
+        settings.into_iter().for_each(|(name, value)| i.set(name, value));
+        i.set("metadata", metadata);
+        if let Some(advance) = advance {
+            i.set("auto_advance", advance);
+            i.set("automatically_finalizes_at", if advance && draft { json!(now + crate::calendar::HOUR_S) } else { Value::Null });
+        }
+    });
+    Ok(changed.value())
+}
+
+fn delete(st: &mut State, ids: &[&str], _: &Args) -> Result<Value, ApiError> {
+    let invoice = st.load("invoice", ids[0], "id")?;
+    if invoice.text("status") != "draft" || !settle::subscription_of(&invoice).is_empty() {
+        let message = "You can only delete draft invoices that don't belong to a subscription.";
+        return Err(ApiError::coded("invoice_not_editable", message));
+    }
+    let held: Vec<String> = st.newest("invoiceitem", Some(invoice.text("customer"))).filter(|i| i.text("invoice") == ids[0]).map(|i| i.id().to_owned()).collect();
+    for item in held {
+        st.remove(&item);
+    }
+    st.emit("invoice.deleted", &invoice);
+    st.remove(ids[0]);
+    Ok(json!({ "id": ids[0], "object": "invoice", "deleted": true }))
+}
+
+fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let id = ids[0];
+    let invoice = st.load("invoice", id, "id")?;
+    match invoice.text("status") {
+        "draft" => invoice::finalize(st, id)?,
+        "open" | "uncollectible" => {}
+        "paid" => return Err(ApiError::coded("invoice_already_paid", "Invoice is already paid")),
+        status => return Err(ApiError::coded("invoice_not_editable", format!("An invoice with status {status} can't be paid."))),
+    }
+    let open = st.copy(id);
+    if open.text("status") == "paid" {
+        return Ok(open.value());
+    }
+    if open.text("status") == "uncollectible" {
+        st.change(id, |i| i.set("status", "open"));
+    }
+    if args.flag("paid_out_of_band") == Some(true) {
+        st.change(id, |i| i.set("_paid_out_of_band", true));
+        crate::payments::intent::cancel_if_open(st, open.text("_payment_intent"));
+        settle::paid(st, id);
+        return Ok(st.copy(id).value());
+    }
+    let paid_with = match args.text("payment_method") {
+        Some(name) => method::resolve(st, name, "payment_method")?.id().to_owned(),
+        None => settle::method_of(st, &open).ok_or_else(settle::no_method)?,
+    };
+    let presence = if args.flag("off_session") == Some(true) { Presence::OffSession } else { Presence::OnSession };
+    match settle::attempt_with(st, id, &paid_with, By::Hand, presence) {
+        Outcome::Paid => Ok(st.copy(id).value()),
+        Outcome::NeedsAction => {
+            let message = "This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with the invoice.";
+            Err(ApiError { status: 402, keeps_changes: true, ..ApiError::coded("invoice_payment_intent_requires_action", message) })
+        }
+        Outcome::Failed(error) => Err(error),
+    }
+}
+
+fn preview(st: &mut State, args: &Args) -> Result<Value, ApiError> {
+    let id = args.text("subscription").unwrap_or_default();
+    let sub = st.load("subscription", id, "subscription")?;
+    let current = due::period(&sub).unwrap_or_default();
+    if matches!(sub.text("status"), "canceled" | "incomplete_expired") || sub.is("cancel_at_period_end") {
+        let message = format!("No upcoming invoices for customer: {}", sub.text("customer"));
+        return Err(ApiError { status: 404, ..ApiError::coded("invoice_upcoming_none", message) });
+    }
+    let mut preview = cycle::preview(st, &sub, current)?;
+    preview.set("id", format!("upcoming_in_{}", sub.id()));
+    Ok(preview.value())
+}

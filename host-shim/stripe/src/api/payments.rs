@@ -1,0 +1,327 @@
+//! Payment intents, charges, refunds, disputes and balance transactions.
+
+use serde_json::{Value, json};
+
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::customers::{BILLING_DETAILS, CARD};
+use crate::api::{Route, route};
+use crate::error::ApiError;
+use crate::model::payment::EVIDENCE;
+use crate::money;
+use crate::object::Object;
+use crate::params::{AMOUNT, Args, Field, Kind, SHIPPING, inert, merge_metadata, opt, req};
+use crate::payments::attempt::{Presence, capture};
+use crate::payments::{dispute, intent, method, refund};
+use crate::state::State;
+
+const AUTOMATIC: Kind = Kind::Map(&[req("enabled", Kind::Bool), opt("allow_redirects", Kind::OneOf(&["always", "never"]))]);
+const METHOD_DATA: Kind = Kind::Map(&[
+    req("type", Kind::OneOf(&["card"])),
+    opt("card", CARD),
+    opt("billing_details", BILLING_DETAILS),
+    opt("metadata", Kind::Metadata),
+    inert("allow_redisplay"),
+]);
+const USAGE: Kind = Kind::OneOf(&["off_session", "on_session"]);
+
+macro_rules! intent_fields {
+    ($($more:expr),* $(,)?) => {
+        &[
+            opt("capture_method", Kind::OneOf(&["automatic", "automatic_async", "manual"])),
+            opt("customer", Kind::Text),
+            opt("description", Kind::Text),
+            opt("metadata", Kind::Metadata),
+            opt("payment_method", Kind::Text),
+            opt("payment_method_data", METHOD_DATA),
+            opt("payment_method_types", Kind::List(&Kind::OneOf(&["card"]))),
+            opt("receipt_email", Kind::Text),
+            opt("setup_future_usage", USAGE),
+            opt("shipping", SHIPPING),
+            opt("statement_descriptor", Kind::Text),
+            opt("statement_descriptor_suffix", Kind::Text),
+            inert("payment_method_options"),
+            inert("transfer_group"),
+            $($more),*
+        ]
+    };
+}
+
+const CREATE: &[Field] = intent_fields![
+    req("amount", AMOUNT),
+    req("currency", Kind::Currency),
+    opt("automatic_payment_methods", AUTOMATIC),
+    opt("confirm", Kind::Bool),
+    opt("confirmation_method", Kind::OneOf(&["automatic", "manual"])),
+    opt("error_on_requires_action", Kind::Bool),
+    opt("off_session", Kind::Bool),
+    opt("return_url", Kind::Text),
+    inert("mandate"),
+    inert("use_stripe_sdk"),
+];
+const UPDATE: &[Field] = intent_fields![opt("amount", AMOUNT), opt("currency", Kind::Currency)];
+const CONFIRM: &[Field] = &[
+    opt("capture_method", Kind::OneOf(&["automatic", "automatic_async", "manual"])),
+    opt("error_on_requires_action", Kind::Bool),
+    opt("off_session", Kind::Bool),
+    opt("payment_method", Kind::Text),
+    opt("payment_method_data", METHOD_DATA),
+    opt("receipt_email", Kind::Text),
+    opt("return_url", Kind::Text),
+    opt("setup_future_usage", USAGE),
+    opt("shipping", SHIPPING),
+    inert("client_secret"),
+    inert("key"),
+    inert("mandate"),
+    inert("payment_method_options"),
+    inert("use_stripe_sdk"),
+];
+const CANCEL_REASON: Kind = Kind::OneOf(&["abandoned", "duplicate", "fraudulent", "requested_by_customer"]);
+const REFUND_REASON: Kind = Kind::OneOf(&["duplicate", "fraudulent", "requested_by_customer"]);
+const EVIDENCE_FIELDS: &[Field] = &{
+    let mut fields = [opt("enhanced_evidence", Kind::Inert); EVIDENCE.len() + 1];
+    let mut n = 0;
+    while n < EVIDENCE.len() {
+        fields[n] = opt(EVIDENCE[n], Kind::Text);
+        n += 1;
+    }
+    fields
+};
+const PAGE_OF: &[Field] = &[LIMIT, AFTER, BEFORE, CREATED, opt("charge", Kind::Text), opt("payment_intent", Kind::Text)];
+
+/// The endpoints.
+pub const ROUTES: &[Route] = &[
+    route("POST", "/v1/payment_intents", CREATE, create),
+    route("GET", "/v1/payment_intents", &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text)], |st, _, args| {
+        listing::list(st, "payment_intent", "/v1/payment_intents", args, &[])
+    }),
+    route("GET", "/v1/payment_intents/{}", &[inert("client_secret"), inert("key")], |st, ids, _| Ok(st.load("payment_intent", ids[0], "id")?.value())),
+    route("POST", "/v1/payment_intents/{}", UPDATE, update),
+    route("POST", "/v1/payment_intents/{}/confirm", CONFIRM, confirm),
+    route("POST", "/v1/payment_intents/{}/cancel", &[opt("cancellation_reason", CANCEL_REASON)], |st, ids, args| {
+        intent::cancel(st, ids[0], args.value("cancellation_reason"))
+    }),
+    route("POST", "/v1/payment_intents/{}/capture", &[opt("amount_to_capture", AMOUNT), inert("final_capture"), inert("metadata")], capture_intent),
+    route("GET", "/v1/charges", &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("payment_intent", Kind::Text)], |st, _, args| {
+        listing::list(st, "charge", "/v1/charges", args, &["payment_intent"])
+    }),
+    route("GET", "/v1/charges/{}", &[], |st, ids, _| Ok(st.load("charge", ids[0], "id")?.value())),
+    route("POST", "/v1/charges/{}", &[opt("description", Kind::Text), opt("metadata", Kind::Metadata), opt("receipt_email", Kind::Text), opt("shipping", SHIPPING)], update_charge),
+    route("GET", "/v1/charges/{}/refunds", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
+        st.load("charge", ids[0], "id")?;
+        let all: Vec<_> = st.newest("refund", None).filter(|r| r.text("charge") == ids[0]).cloned().collect();
+        listing::page(args, &format!("/v1/charges/{}/refunds", ids[0]), &all)
+    }),
+    route("POST", "/v1/refunds", &[
+        opt("amount", AMOUNT), opt("charge", Kind::Text), opt("metadata", Kind::Metadata), opt("payment_intent", Kind::Text), opt("reason", REFUND_REASON),
+        inert("instructions_email"), inert("refund_application_fee"), inert("reverse_transfer"),
+    ], create_refund),
+    route("GET", "/v1/refunds", PAGE_OF, |st, _, args| listing::list(st, "refund", "/v1/refunds", args, &["charge", "payment_intent"])),
+    route("GET", "/v1/refunds/{}", &[], |st, ids, _| Ok(st.load("refund", ids[0], "id")?.value())),
+    route("POST", "/v1/refunds/{}", &[opt("metadata", Kind::Metadata)], |st, ids, args| {
+        let found = st.load("refund", ids[0], "id")?;
+        let metadata = merge_metadata(found.get("metadata"), args)?;
+        let frozen = st.freeze(&found);
+        let after = st.change(ids[0], |r| r.set("metadata", metadata));
+        st.emit_with("refund.updated", &after, Some(frozen.clone()));
+        st.emit_with("charge.refund.updated", &after, Some(frozen));
+        Ok(after.value())
+    }),
+    route("GET", "/v1/disputes", PAGE_OF, |st, _, args| listing::list(st, "dispute", "/v1/disputes", args, &["charge", "payment_intent"])),
+    route("GET", "/v1/disputes/{}", &[], |st, ids, _| Ok(st.load("dispute", ids[0], "id")?.value())),
+    route("POST", "/v1/disputes/{}", &[opt("evidence", Kind::Map(EVIDENCE_FIELDS)), opt("metadata", Kind::Metadata), opt("submit", Kind::Bool)], |st, ids, args| {
+        let found = st.load("dispute", ids[0], "id")?;
+        let metadata = merge_metadata(found.get("metadata"), args)?;
+        let evidence = args.value("evidence");
+        let submit = args.flag("submit").unwrap_or(!evidence.is_null());
+        dispute::answer(st, ids[0], &evidence, submit, metadata)
+    }),
+    route("POST", "/v1/disputes/{}/close", &[], |st, ids, _| dispute::close(st, ids[0])),
+    route("GET", "/v1/balance_transactions", &[LIMIT, AFTER, BEFORE, CREATED, opt("source", Kind::Text), opt("type", Kind::Text), opt("currency", Kind::Currency)], |st, _, args| {
+        listing::list(st, "balance_transaction", "/v1/balance_transactions", args, &["source", "type", "currency"])
+    }),
+    route("GET", "/v1/balance_transactions/{}", &[], |st, ids, _| Ok(st.load("balance_transaction", ids[0], "id")?.value())),
+];
+
+fn check_amount(amount: i64, currency: &str) -> Result<(), ApiError> {
+    let minimum = money::minimum_charge(currency);
+    if amount < minimum {
+        let message = format!("Amount must be at least {}", money::display(minimum, currency));
+        return Err(ApiError::coded("amount_too_small", message).about("amount"));
+    }
+    if !money::is_chargeable(amount, currency) {
+        let message = format!("Invalid amount: {amount} isn't a chargeable amount of {currency}.");
+        return Err(ApiError::coded("parameter_invalid_integer", message).about("amount"));
+    }
+    Ok(())
+}
+
+fn given_method(st: &mut State, args: &Args) -> Result<Option<String>, ApiError> {
+    if let Some(name) = args.text("payment_method") {
+        return Ok(Some(method::resolve(st, name, "payment_method")?.id().to_owned()));
+    }
+    if args.given("payment_method_data").is_some() {
+        let data = args.map("payment_method_data");
+        return Ok(Some(method::from_card(st, &data.map("card"))?.id().to_owned()));
+    }
+    Ok(None)
+}
+
+fn apply(pi: &mut Object, args: &Args) -> Result<(), ApiError> {
+    for member in ["customer", "description", "receipt_email", "setup_future_usage", "shipping", "statement_descriptor", "statement_descriptor_suffix"] {
+        if args.has(member) {
+            pi.set(member, args.value(member));
+        }
+    }
+    if let Some(capture) = args.text("capture_method") {
+        pi.set("capture_method", capture);
+    }
+    if args.has("return_url") {
+        pi.set("_return_url", args.value("return_url"));
+    }
+    pi.set("metadata", merge_metadata(pi.get("metadata"), args)?);
+    Ok(())
+}
+
+fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let (amount, currency) = (args.int("amount").unwrap_or_default(), args.text("currency").unwrap_or_default());
+    check_amount(amount, currency)?;
+    let customer = args.text("customer").map(|c| st.load("customer", c, "customer")).transpose()?;
+    let confirms = args.flag("confirm") == Some(true);
+    if args.flag("off_session") == Some(true) && !confirms {
+        let message = "You can only set off_session when confirm is true.";
+        return Err(ApiError::invalid(message).about("off_session"));
+    }
+    let paid_with = given_method(st, args)?;
+    let mut settings = Object::of(json!({ "metadata": {} }));
+    apply(&mut settings, args)?;
+    let clock = customer.map_or(Value::Null, |c| c.get("test_clock").clone());
+    let automatic = args.given("automatic_payment_methods").cloned();
+    let id = intent::create(st, amount, currency, &clock, |pi| {
+        settings.0.into_iter().for_each(|(name, value)| pi.set(&name, value));
+        if let Some(automatic) = automatic {
+            pi.set("automatic_payment_methods", automatic);
+        }
+        if let Some(paid_with) = &paid_with {
+            pi.set("payment_method", paid_with.clone());
+            pi.set("status", "requires_confirmation");
+        }
+        if let Some(confirmation) = args.text("confirmation_method") {
+            pi.set("confirmation_method", confirmation);
+        }
+    });
+    if confirms {
+        return confirm(st, &[&id], args);
+    }
+    Ok(st.copy(&id).value())
+}
+
+fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let found = st.load("payment_intent", ids[0], "id")?;
+    let priced = args.has("amount") || args.has("currency") || args.has("payment_method");
+    if priced && !matches!(found.text("status"), "requires_payment_method" | "requires_confirmation" | "requires_action") {
+        return Err(intent::unexpected_state(&found, "update", "requires_payment_method, requires_confirmation, requires_action"));
+    }
+    if let Some(customer) = args.text("customer") {
+        st.load("customer", customer, "customer")?;
+    }
+    let (amount, currency) = (args.int("amount").unwrap_or(found.int("amount")), args.text("currency").unwrap_or(found.text("currency")));
+    if args.has("amount") || args.has("currency") {
+        check_amount(amount, currency)?;
+    }
+    let paid_with = given_method(st, args)?;
+    let mut next = Object::clone(&found);
+    apply(&mut next, args)?;
+    next.set("amount", amount);
+    next.set("currency", currency);
+    if let Some(paid_with) = paid_with {
+        next.set("payment_method", paid_with);
+        next.set("status", "requires_confirmation");
+    }
+    Ok(st.put(next).value())
+}
+
+fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let id = ids[0];
+    let found = st.load("payment_intent", id, "id")?;
+    if !matches!(found.text("status"), "requires_payment_method" | "requires_confirmation" | "requires_action") {
+        return Err(intent::unexpected_state(&found, "confirm", "requires_payment_method, requires_confirmation, requires_action"));
+    }
+    let named = if args.text("payment_method") == found.text_at("payment_method") { None } else { args.text("payment_method") };
+    let paid_with = match named {
+        Some(name) if st.find(name).is_some() || found.get("payment_method").is_null() => Some(method::resolve(st, name, "payment_method")?.id().to_owned()),
+        _ if args.given("payment_method_data").is_some() && found.get("payment_method").is_null() => given_method(st, args)?,
+        _ => None,
+    };
+    let paid_with = paid_with.or_else(|| found.text_at("payment_method").map(str::to_owned));
+    let Some(paid_with) = paid_with else {
+        let message = "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.";
+        return Err(ApiError::coded("payment_intent_unexpected_state", message));
+    };
+    let owner = st.copy(&paid_with).text("customer").to_owned();
+    if !owner.is_empty() && owner != found.text("customer") {
+        let message = format!("The provided PaymentMethod ({paid_with}) is attached to another customer. Set `customer` to {owner} to use it.");
+        return Err(ApiError::invalid(message).about("payment_method"));
+    }
+    let mut next = Object::clone(&found);
+    apply(&mut next, args)?;
+    st.put(next);
+    let off_session = args.flag("off_session") == Some(true);
+    let strict = args.flag("error_on_requires_action") == Some(true);
+    let presence = if off_session || strict { Presence::OffSession } else { Presence::OnSession };
+    intent::confirm(st, id, &paid_with, presence)?;
+    let after = st.copy(id);
+    if after.text("status") == "succeeded" && !after.get("setup_future_usage").is_null() && !after.text("customer").is_empty() {
+        let (card, customer) = (st.copy(&paid_with), st.copy(after.text("customer")));
+        // A card that was just charged can be attached; where it belongs to the customer already, nothing happens.
+        let _ = method::attach(st, &card, &customer);
+    }
+    Ok(st.copy(id).value())
+}
+
+fn capture_intent(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let found = st.load("payment_intent", ids[0], "id")?;
+    if found.text("status") != "requires_capture" {
+        return Err(intent::unexpected_state(&found, "captur", "requires_capture"));
+    }
+    let amount = args.int("amount_to_capture").unwrap_or(found.int("amount_capturable"));
+    if amount < 1 || amount > found.int("amount_capturable") {
+        let message = format!("The amount to capture must be between 1 and {}.", found.int("amount_capturable"));
+        return Err(ApiError::coded("amount_too_large", message).about("amount_to_capture"));
+    }
+    capture(st, ids[0], amount);
+    Ok(st.copy(ids[0]).value())
+}
+
+fn update_charge(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let found = st.load("charge", ids[0], "id")?;
+    let metadata = merge_metadata(found.get("metadata"), args)?;
+    let after = st.change_and_emit(ids[0], "charge.updated", |c| {
+        for member in ["description", "receipt_email", "shipping"] {
+            if args.has(member) {
+                c.set(member, args.value(member));
+            }
+        }
+        c.set("metadata", metadata);
+    });
+    Ok(after.value())
+}
+
+fn create_refund(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let charge = match (args.text("charge"), args.text("payment_intent")) {
+        (Some(id), _) => st.load("charge", id, "charge")?,
+        (None, Some(id)) => {
+            let pi = st.load("payment_intent", id, "payment_intent")?;
+            if pi.text("status") != "succeeded" {
+                let message = format!("This PaymentIntent ({id}) does not have a successful charge to refund.");
+                return Err(ApiError::coded("payment_intent_unexpected_state", message).about("payment_intent"));
+            }
+            st.load("charge", pi.text("latest_charge"), "payment_intent")?
+        }
+        (None, None) => {
+            let message = "One of the following params should be provided for this request: payment_intent or charge.";
+            return Err(ApiError::coded("parameter_missing", message).about("payment_intent"));
+        }
+    };
+    let metadata = merge_metadata(&json!({}), args)?;
+    refund::create(st, &charge, args.int("amount"), args.value("reason"), metadata).map(|r| r.value())
+}

@@ -1,0 +1,174 @@
+//! Events, webhook endpoints and test clocks.
+
+use serde_json::{Value, json};
+
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::{Route, route};
+use crate::clock;
+use crate::error::ApiError;
+use crate::model;
+use crate::params::{Args, Field, Kind, inert, merge_metadata, opt, req};
+use crate::state::State;
+use crate::version::Version;
+
+const ENDPOINT_CREATE: &[Field] = &[
+    req("enabled_events", Kind::List(&Kind::Text)),
+    req("url", Kind::Text),
+    opt("api_version", Kind::Text),
+    opt("description", Kind::Text),
+    opt("metadata", Kind::Metadata),
+    inert("connect"),
+];
+const ENDPOINT_UPDATE: &[Field] = &[
+    opt("description", Kind::Text),
+    opt("disabled", Kind::Bool),
+    opt("enabled_events", Kind::List(&Kind::Text)),
+    opt("metadata", Kind::Metadata),
+    opt("url", Kind::Text),
+];
+/// Endpoints of an account, Stripe's limit.
+const ENDPOINTS_MAX: usize = 16;
+
+/// The endpoints.
+pub const ROUTES: &[Route] = &[
+    route("GET", "/v1/events", &[
+        LIMIT, AFTER, BEFORE, CREATED, opt("type", Kind::Text), opt("types", Kind::List(&Kind::Text)), inert("delivery_success"),
+    ], list_events),
+    route("GET", "/v1/events/{}", &[], |st, ids, _| {
+        let position = st.event_position(ids[0]).ok_or_else(|| ApiError::no_such("event", ids[0], "id"))?;
+        Ok(shown_event(st, position))
+    }),
+    route("POST", "/v1/events/{}/retry", &[opt("webhook_endpoint", Kind::Text)], |st, ids, args| {
+        let position = st.event_position(ids[0]).ok_or_else(|| ApiError::no_such("event", ids[0], "id"))?;
+        if let Some(endpoint) = args.text("webhook_endpoint") {
+            st.load("webhook_endpoint", endpoint, "webhook_endpoint")?;
+        }
+        st.resends.push((ids[0].to_owned(), args.text("webhook_endpoint").map(str::to_owned)));
+        Ok(shown_event(st, position))
+    }),
+    route("POST", "/v1/webhook_endpoints", ENDPOINT_CREATE, create_endpoint),
+    route("GET", "/v1/webhook_endpoints", &[LIMIT, AFTER, BEFORE], |st, _, args| listing::list(st, "webhook_endpoint", "/v1/webhook_endpoints", args, &[])),
+    route("GET", "/v1/webhook_endpoints/{}", &[], |st, ids, _| Ok(st.load("webhook_endpoint", ids[0], "id")?.value())),
+    route("POST", "/v1/webhook_endpoints/{}", ENDPOINT_UPDATE, update_endpoint),
+    route("DELETE", "/v1/webhook_endpoints/{}", &[], |st, ids, _| {
+        st.load("webhook_endpoint", ids[0], "id")?;
+        st.remove(ids[0]);
+        Ok(json!({ "id": ids[0], "object": "webhook_endpoint", "deleted": true }))
+    }),
+    route("POST", "/v1/test_helpers/test_clocks", &[req("frozen_time", Kind::Time), opt("name", Kind::Text)], |st, _, args| {
+        let id = st.new_id("clock");
+        let frozen = args.int("frozen_time").unwrap_or_default();
+        let made = model::catalog::test_clock(id, st.clock_s(), frozen, args.value("name"));
+        let made = st.put(made);
+        st.emit("test_helpers.test_clock.created", &made);
+        Ok(made.value())
+    }),
+    route("GET", "/v1/test_helpers/test_clocks", &[LIMIT, AFTER, BEFORE], |st, _, args| {
+        listing::list(st, "test_helpers.test_clock", "/v1/test_helpers/test_clocks", args, &[])
+    }),
+    route("GET", "/v1/test_helpers/test_clocks/{}", &[], |st, ids, _| Ok(st.load("test_helpers.test_clock", ids[0], "id")?.value())),
+    route("POST", "/v1/test_helpers/test_clocks/{}/advance", &[req("frozen_time", Kind::Time)], |st, ids, args| {
+        clock::advance_test_clock(st, ids[0], args.int("frozen_time").unwrap_or_default())
+    }),
+    route("DELETE", "/v1/test_helpers/test_clocks/{}", &[], delete_clock),
+];
+
+fn shown_event(st: &State, position: usize) -> Value {
+    // Events are shown in the account's version, whatever the request's.
+    let mut shown = st.events()[position].render(&st.settings.version);
+    shown["_rendered"] = json!(true);
+    shown
+}
+
+fn list_events(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let types = args.list("types");
+    let wanted = |kind: &str| {
+        let one = args.text("type").is_none_or(|t| t == "*" || t == kind || t.strip_suffix(".*").is_some_and(|p| kind.starts_with(&format!("{p}."))));
+        one && (types.is_empty() || types.iter().any(|t| t == kind))
+    };
+    let fits = |e: &&std::sync::Arc<crate::event::Event>| wanted(&e.kind) && listing::in_created(args, e.created_s);
+    let all: Vec<_> = st.events().iter().rev().filter(fits).cloned().collect();
+    let version = st.settings.version.clone();
+    let mut page = listing::page_of(args, "/v1/events", &all, |e| &e.id, |e| e.render(&version))?;
+    page["_rendered"] = json!(true);
+    Ok(page)
+}
+
+fn check_url(url: &str) -> Result<(), ApiError> {
+    let rest = url.strip_prefix("http://").ok_or_else(|| {
+        let message = "Invalid URL: the sandbox delivers to http:// URLs only.";
+        ApiError::coded("url_invalid", message).about("url")
+    })?;
+    match url.parse::<axum::http::Uri>() {
+        Ok(uri) if uri.host().is_some() && !rest.is_empty() => Ok(()),
+        _ => Err(ApiError::coded("url_invalid", "Invalid URL: An explicit scheme (such as https) must be provided.").about("url")),
+    }
+}
+
+fn check_events(events: &[Value]) -> Result<(), ApiError> {
+    let valid = |e: &Value| e == "*" || e.as_str().is_some_and(|t| t.contains('.') && t.bytes().all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'_'));
+    match events.iter().position(|e| !valid(e)) {
+        Some(n) => Err(ApiError::invalid(format!("Invalid enabled_events[{n}]: not an event type")).about(&format!("enabled_events[{n}]"))),
+        None => Ok(()),
+    }
+}
+
+fn create_endpoint(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let url = args.text("url").unwrap_or_default();
+    check_url(url)?;
+    let events = args.list("enabled_events");
+    check_events(&events)?;
+    if st.count("webhook_endpoint") >= ENDPOINTS_MAX {
+        return Err(ApiError::invalid(format!("You have reached the maximum of {ENDPOINTS_MAX} test webhook endpoints.")));
+    }
+    let version = args.text("api_version").map(str::parse::<Version>).transpose();
+    let version = version.map_err(|e| ApiError::invalid(e.to_string()).about("api_version"))?;
+    let id = st.new_id("we");
+    let secret = st.new_id("whsec");
+    let mut endpoint = model::catalog::webhook_endpoint(id, st.clock_s(), url, events, secret.clone());
+    endpoint.set("api_version", version.map_or(Value::Null, |v| json!(v.as_str())));
+    endpoint.set("description", args.value("description"));
+    endpoint.set("metadata", merge_metadata(&json!({}), args)?);
+    let mut shown = st.put(endpoint).value();
+    // The only time the secret is shown.
+    shown["secret"] = json!(secret);
+    Ok(shown)
+}
+
+fn update_endpoint(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let endpoint = st.load("webhook_endpoint", ids[0], "id")?;
+    if let Some(url) = args.text("url") {
+        check_url(url)?;
+    }
+    check_events(&args.list("enabled_events"))?;
+    let metadata = merge_metadata(endpoint.get("metadata"), args)?;
+    let changed = st.change(ids[0], |e| {
+        for member in ["url", "enabled_events"] {
+            if let Some(given) = args.given(member) {
+                e.set(member, given.clone());
+            }
+        }
+        if args.has("description") {
+            e.set("description", args.value("description"));
+        }
+        if let Some(disabled) = args.flag("disabled") {
+            e.set("status", if disabled { "disabled" } else { "enabled" });
+        }
+        e.set("metadata", metadata);
+    });
+    Ok(changed.value())
+}
+
+fn delete_clock(st: &mut State, ids: &[&str], _: &Args) -> Result<Value, ApiError> {
+    let found = st.load("test_helpers.test_clock", ids[0], "id")?;
+    let on_clock: Vec<String> = ["customer", "subscription", "invoice", "invoiceitem"]
+        .iter()
+        .flat_map(|kind| st.newest(kind, None).filter(|o| o.text("test_clock") == ids[0]).map(|o| o.id().to_owned()).collect::<Vec<_>>())
+        .collect();
+    for id in on_clock {
+        st.remove(&id);
+    }
+    st.emit("test_helpers.test_clock.deleted", &found);
+    st.remove(ids[0]);
+    Ok(json!({ "id": ids[0], "object": "test_helpers.test_clock", "deleted": true }))
+}

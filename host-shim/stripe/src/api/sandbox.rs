@@ -1,0 +1,89 @@
+//! What only the sandbox has, below `/_sandbox`: its clock, its settings, 3-D Secure without a browser, secrets rolled.
+
+use serde_json::{Value, json};
+
+use crate::api::{Route, route};
+use crate::checkout::{self, Confirmed};
+use crate::clock;
+use crate::error::ApiError;
+use crate::params::{Args, Field, Kind, opt, req};
+use crate::payments::intent;
+use crate::state::State;
+
+const CLOCK: &[Field] = &[opt("advance_by", Kind::Int(1, 400 * crate::calendar::DAY_S)), opt("advance_to", Kind::Time)];
+const SETTINGS: &[Field] = &[opt("dunning", Kind::Text), opt("faults", Kind::Text)];
+/// Seconds that an old secret stays valid, Stripe's limit.
+const ROLL_S_MAX: i64 = crate::calendar::DAY_S;
+
+/// The endpoints.
+pub const ROUTES: &[Route] = &[
+    route("GET", "/_sandbox/clock", &[], |st, _, _| Ok(show_clock(st))),
+    route("POST", "/_sandbox/clock", CLOCK, |st, _, args| {
+        let to_s = match (args.int("advance_to"), args.int("advance_by")) {
+            (Some(to_s), None) => to_s,
+            (None, Some(by)) => st.clock_s() + by,
+            _ => return Err(ApiError::missing("advance_to")),
+        };
+        if to_s < st.clock_s() {
+            return Err(ApiError::invalid("The clock can only be moved forward.").about("advance_to"));
+        }
+        clock::advance(st, "", to_s)?;
+        Ok(show_clock(st))
+    }),
+    route("GET", "/_sandbox/settings", &[], |st, _, _| Ok(show_settings(st))),
+    route("POST", "/_sandbox/settings", SETTINGS, |st, _, args| {
+        if let Some(text) = args.text("dunning") {
+            st.settings.dunning = text.parse().map_err(|e: crate::settings::SettingsError| ApiError::invalid(e.to_string()).about("dunning"))?;
+        }
+        if args.has("faults") {
+            let text = args.text("faults").unwrap_or_default();
+            st.settings.faults = text.parse().map_err(|e: crate::settings::SettingsError| ApiError::invalid(e.to_string()).about("faults"))?;
+        }
+        Ok(show_settings(st))
+    }),
+    route("POST", "/_sandbox/authenticate/{}", &[req("outcome", Kind::OneOf(&["success", "failure"]))], authenticate),
+    route("POST", "/_sandbox/webhook_endpoints/{}/roll_secret", &[opt("expires_in", Kind::Int(0, ROLL_S_MAX))], |st, ids, args| {
+        st.load("webhook_endpoint", ids[0], "id")?;
+        let until = st.clock_s() + args.int("expires_in").unwrap_or(ROLL_S_MAX);
+        let secret = st.new_id("whsec");
+        let new = secret.clone();
+        let changed = st.change(ids[0], |e| {
+            let old = e.get("_secret").clone();
+            e.set("_old_secret", old);
+            e.set("_old_secret_until", until);
+            e.set("_secret", new);
+        });
+        let mut shown = changed.value();
+        shown["secret"] = json!(secret);
+        Ok(shown)
+    }),
+];
+
+fn show_clock(st: &State) -> Value {
+    json!({ "object": "sandbox.clock", "now": st.clock_s() })
+}
+
+fn show_settings(st: &State) -> Value {
+    json!({
+        "object": "sandbox.settings",
+        "api_version": st.settings.version.as_str(),
+        "dunning": st.settings.dunning,
+        "faults": st.settings.faults,
+        "seed": st.settings.seed,
+    })
+}
+
+/// Passes or fails 3-D Secure for a payment intent or for a checkout session that waits for it.
+fn authenticate(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let passed = args.text("outcome") == Some("success");
+    if ids[0].starts_with("cs_") {
+        let outcome = checkout::authenticate(st, ids[0], passed)?;
+        let mut shown = st.copy(ids[0]).value();
+        if let Confirmed::NeedsAction(url) = outcome {
+            shown["next_action"] = json!(url);
+        }
+        return Ok(shown);
+    }
+    intent::authenticate(st, ids[0], passed)?;
+    Ok(st.copy(ids[0]).value())
+}

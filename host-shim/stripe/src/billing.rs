@@ -1,0 +1,11 @@
+//! Billing: subscriptions, their invoices, and what time does to them.
+
+pub mod change;
+pub mod create;
+pub mod cycle;
+pub mod due;
+pub mod end;
+pub mod invoice;
+pub mod items;
+pub mod proration;
+pub mod settle;

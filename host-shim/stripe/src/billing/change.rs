@@ -1,0 +1,250 @@
+//! Changing a subscription: items with proration, trial, cancellation, and what happens when the payment fails.
+
+use serde_json::{Value, json};
+
+use crate::billing::due::period;
+use crate::billing::invoice::{self, Draft};
+use crate::billing::proration::{self, Half};
+use crate::billing::settle::{self, By, Outcome};
+use crate::billing::{create, cycle, items};
+use crate::calendar::HOUR_S;
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::params::Args;
+use crate::state::State;
+
+/// Hours a change waits for its payment under `pending_if_incomplete`.
+const PENDING_HOURS: i64 = 23;
+
+/// Changes a subscription as a request asks.
+pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
+    let before = st.load("subscription", id, "id")?;
+    let status = before.text("status").to_owned();
+    if matches!(status.as_str(), "canceled" | "incomplete_expired") {
+        let only_words = !args.has("items") && !args.has("cancel_at_period_end") && !args.has("trial_end");
+        if !only_words {
+            let message = "A canceled subscription can only update its cancellation_details and metadata.";
+            return Err(ApiError::invalid(message));
+        }
+    }
+    let now = st.now(&before);
+    let mut next = Object::clone(&before);
+    create::apply_settings(st, &mut next, args, now)?;
+    if args.has("pause_collection") {
+        let pause = args.map("pause_collection");
+        let value = match pause.text("behavior") {
+            Some(behavior) => json!({ "behavior": behavior, "resumes_at": pause.value("resumes_at") }),
+            None if args.given("pause_collection").is_some() => return Err(ApiError::missing("pause_collection[behavior]")),
+            None => Value::Null,
+        };
+        next.set("pause_collection", value);
+    }
+    apply_trial(&mut next, args, now)?;
+    let changed = if args.has("items") { Some(read_change(st, &next, args, now)?) } else { None };
+    let resets = args.text("billing_cycle_anchor") == Some("now") || ends_trial(args, &status);
+    if changed.is_none() && !resets {
+        return Ok(store(st, &before, next).value());
+    }
+    let change = changed.unwrap_or_else(|| Change { list: next.list_at("items").to_vec(), prorated: Vec::new() });
+    apply_items(st, &before, next, change, args, resets, now)
+}
+
+fn ends_trial(args: &Args, status: &str) -> bool {
+    args.text("trial_end") == Some("now") && status == "trialing"
+}
+
+fn apply_trial(sub: &mut Object, args: &Args, now: i64) -> Result<(), ApiError> {
+    match args.given("trial_end") {
+        Some(Value::String(_)) if sub.text("status") == "trialing" => {
+            sub.set("trial_end", now);
+            sub.set("status", "active");
+            sub.set("billing_cycle_anchor", now);
+        }
+        Some(Value::Number(end)) => {
+            let end = end.as_i64().filter(|e| *e > now);
+            let end = end.ok_or_else(|| ApiError::invalid("Timestamp must be in the future.").about("trial_end"))?;
+            sub.set("trial_end", end);
+            sub.set("trial_start", sub.int_at("trial_start").unwrap_or(now));
+            sub.set("status", "trialing");
+            sub.set("billing_cycle_anchor", end);
+            let start = period(sub).map_or(now, |p| p.0);
+            cycle::set_period(sub, start, end);
+            sub.set("_trial_notice_sent", false);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Items after a change, and the halves to prorate.
+struct Change {
+    list: Vec<Value>,
+    prorated: Vec<(Value, Half)>,
+}
+
+fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Change, ApiError> {
+    let mut list = sub.list_at("items").to_vec();
+    let mut prorated = Vec::new();
+    let (start, end) = period(sub).unwrap_or((now, now));
+    for (n, given) in args.list("items").into_iter().enumerate() {
+        let given = Args::of(given);
+        let param = format!("items[{n}]");
+        let Some(item_id) = given.text("id").map(str::to_owned) else {
+            let priced = items::read(st, &given, &param)?;
+            let item_id = st.new_id("si");
+            create::point_to(st, &item_id, sub.id());
+            let mut item = model::billing::subscription_item(&item_id, now, sub.id(), &priced.price, priced.quantity, (start, end));
+            item["metadata"] = priced.metadata;
+            prorated.push((item.clone(), Half::Remaining));
+            list.push(item);
+            continue;
+        };
+        let position = list.iter().position(|i| i["id"] == json!(item_id));
+        let position = position.ok_or_else(|| ApiError::no_such("subscription item", &item_id, &format!("{param}[id]")))?;
+        let old = list[position].clone();
+        if given.flag("deleted") == Some(true) {
+            prorated.push((old, Half::Unused));
+            list.remove(position);
+            continue;
+        }
+        let mut new = old.clone();
+        if given.text("price").is_some() || given.given("price_data").is_some() {
+            let priced = items::read(st, &given, &param)?;
+            new["price"] = priced.price.value();
+            new["plan"] = model::price::plan_of(&new["price"]);
+            new["quantity"] = json!(1);
+        }
+        if let Some(quantity) = given.int("quantity") {
+            new["quantity"] = json!(quantity);
+        }
+        new["metadata"] = crate::params::merge_metadata(&old["metadata"], &given)?;
+        if new["price"]["id"] != old["price"]["id"] || new["quantity"] != old["quantity"] {
+            prorated.push((old, Half::Unused));
+            prorated.push((new.clone(), Half::Remaining));
+        }
+        list[position] = new;
+    }
+    if list.is_empty() {
+        let message = "A subscription must have at least one active plan. To cancel a subscription, please use the cancel API endpoint on /v1/subscriptions.";
+        return Err(ApiError::invalid(message).about("items"));
+    }
+    if list.len() > items::ITEMS_MAX {
+        return Err(ApiError::invalid(format!("A subscription can have at most {} items.", items::ITEMS_MAX)).about("items"));
+    }
+    let prices: Vec<Object> = list.iter().map(|i| Object::of(i["price"].clone())).collect();
+    create::check_alike(prices.iter())?;
+    if prices.iter().any(|p| p.text("currency") != sub.text("currency")) {
+        return Err(ApiError::invalid("The price's currency doesn't match the subscription's.").about("items"));
+    }
+    Ok(Change { list, prorated })
+}
+
+fn interval_of(list: &[Value]) -> (Value, Value) {
+    let recurring = list.first().map(|i| i["price"]["recurring"].clone()).unwrap_or_default();
+    (recurring["interval"].clone(), recurring["interval_count"].clone())
+}
+
+fn apply_items(st: &mut State, before: &Object, mut next: Object, change: Change, args: &Args, resets: bool, now: i64) -> Result<Value, ApiError> {
+    let id = before.id().to_owned();
+    let behavior = args.text("proration_behavior").unwrap_or("create_prorations");
+    let payment = args.text("payment_behavior").unwrap_or("allow_incomplete");
+    let in_trial = matches!(before.text("status"), "trialing" | "incomplete" | "paused");
+    let new_interval = interval_of(before.list_at("items")) != interval_of(&change.list);
+    let restarts = resets || (new_interval && !in_trial);
+    next.set_at("items.data", change.list);
+    let mut full_lines = Vec::new();
+    let prorates = behavior != "none" && !in_trial;
+    if restarts {
+        let price = next.list_at("items").first().map(|i| i["price"].clone()).unwrap_or_default();
+        let end = cycle::period_end(&price, now, now);
+        next.set("billing_cycle_anchor", now);
+        cycle::set_period(&mut next, now, end);
+        full_lines = cycle::lines(st, &next, (now, end), false)?;
+    }
+    let from = args.int("proration_date").unwrap_or(now);
+    if prorates {
+        for item in before.list_at("items").iter().filter(|_| restarts) {
+            proration::add(st, before, item, Half::Unused, from)?;
+        }
+        for (item, half) in change.prorated.iter().filter(|_| !restarts) {
+            proration::add(st, before, item, *half, from)?;
+        }
+    }
+    let invoices_now = restarts || (behavior == "always_invoice" && prorates);
+    if !invoices_now {
+        return Ok(store(st, before, next).value());
+    }
+    let waits = payment == "pending_if_incomplete";
+    let stored = if waits { before.clone() } else { Object::clone(&store(st, before, next.clone())) };
+    let draft = Draft {
+        customer: before.text("customer"),
+        currency: before.text("currency"),
+        reason: "subscription_update",
+        subscription: Some(&stored),
+        lines: full_lines,
+        takes_pending: true,
+        period: None,
+    };
+    let invoice = invoice::draft(st, draft, |_| {})?;
+    if waits {
+        let change = next.value();
+        let marked = invoice.clone();
+        st.change(&id, |s| {
+            s.set("_pending_change", change);
+            s.set("_pending_invoice", marked);
+        });
+    }
+    invoice::finalize(st, &invoice)?;
+    if st.copy(&invoice).text("collection_method") == "send_invoice" {
+        return Ok(st.copy(&id).value());
+    }
+    let outcome = if payment == "default_incomplete" { Outcome::NeedsAction } else { settle::attempt(st, &invoice, By::Hand) };
+    match outcome {
+        Outcome::Paid => {}
+        Outcome::Failed(error) if payment == "error_if_incomplete" => return Err(ApiError { keeps_changes: false, status: 402, ..error }),
+        Outcome::NeedsAction if payment == "error_if_incomplete" => {
+            let message = "Payment for this subscription requires additional user action before it can be completed successfully.";
+            return Err(ApiError { status: 402, ..ApiError::coded("subscription_payment_intent_requires_action", message) });
+        }
+        Outcome::NeedsAction | Outcome::Failed(_) if waits => {
+            let pending = json!({
+                "billing_cycle_anchor": if restarts { json!(now) } else { Value::Null },
+                "discount": null,
+                "discounts": null,
+                "expires_at": now + PENDING_HOURS * HOUR_S,
+                "metadata": null,
+                "subscription_items": next.at("items.data"),
+                "trial_end": null,
+                "trial_from_plan": null,
+            });
+            st.change_and_emit(&id, "customer.subscription.updated", |s| s.set("pending_update", pending));
+        }
+        Outcome::NeedsAction | Outcome::Failed(_) => {}
+    }
+    Ok(st.copy(&id).value())
+}
+
+/// The payment that a change waited for came.
+pub fn apply_pending(st: &mut State, id: &str) {
+    let before = st.copy(id);
+    let change = Object::of(before.get("_pending_change").clone());
+    let had_to_wait = !before.get("pending_update").is_null();
+    let after = st.change_and_emit(id, "customer.subscription.updated", |s| {
+        for member in ["items", "billing_cycle_anchor"] {
+            s.set(member, change.get(member).clone());
+        }
+        s.set("pending_update", Value::Null);
+        s.set("_pending_change", Value::Null);
+        s.set("_pending_invoice", Value::Null);
+    });
+    if had_to_wait {
+        st.emit("customer.subscription.pending_update_applied", &after);
+    }
+}
+
+fn store(st: &mut State, before: &Object, mut next: Object) -> std::sync::Arc<Object> {
+    // Only one event per change, however many members it touches.
+    next.set("latest_invoice", st.copy(before.id()).get("latest_invoice").clone());
+    st.change_and_emit(before.id(), "customer.subscription.updated", |s| *s = next)
+}

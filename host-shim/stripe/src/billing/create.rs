@@ -1,0 +1,289 @@
+//! A new subscription: trial or first payment, and the events of both.
+
+use serde_json::{Value, json};
+
+use crate::billing::invoice::{self, Draft};
+use crate::billing::items::{self, Priced};
+use crate::billing::settle::{self, Outcome};
+use crate::billing::cycle;
+use crate::calendar::{self, DAY_S, HOUR_S};
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::params::Args;
+use crate::payments::attempt::Presence;
+use crate::state::State;
+
+/// Hours to complete a first payment.
+const FIRST_PAYMENT_HOURS: i64 = 23;
+/// Days of a trial, Stripe's limit.
+const TRIAL_DAYS_MAX: i64 = 730;
+
+/// Reads and checks items: same currency, same interval, recurring.
+pub fn read_items(st: &mut State, args: &Args) -> Result<Vec<Priced>, ApiError> {
+    let given = args.list("items");
+    if given.is_empty() {
+        return Err(ApiError::missing("items"));
+    }
+    if given.len() > items::ITEMS_MAX {
+        return Err(ApiError::invalid(format!("A subscription can have at most {} items.", items::ITEMS_MAX)).about("items"));
+    }
+    let mut priced = Vec::new();
+    for (n, item) in given.into_iter().enumerate() {
+        let param = format!("items[{n}]");
+        let item = items::read(st, &Args::of(item), &param)?;
+        if item.price.text("type") != "recurring" {
+            let message = "The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.";
+            return Err(ApiError::invalid(message).about(&format!("{param}[price]")));
+        }
+        priced.push(item);
+    }
+    check_alike(priced.iter().map(|p| &p.price))?;
+    Ok(priced)
+}
+
+/// Prices of one subscription share currency and interval.
+pub fn check_alike<'a>(prices: impl Iterator<Item = &'a Object>) -> Result<(), ApiError> {
+    let mut first: Option<&Object> = None;
+    for price in prices {
+        let Some(first) = first else {
+            first = Some(price);
+            continue;
+        };
+        if first.text("currency") != price.text("currency") {
+            let message = format!("The price specified supports currencies of `{}`. This doesn't match the expected currency: `{}`.", price.text("currency"), first.text("currency"));
+            return Err(ApiError::invalid(message).about("items"));
+        }
+        for member in ["recurring.interval", "recurring.interval_count"] {
+            if first.at(member) != price.at(member) {
+                return Err(ApiError::invalid("Currently, all items of a subscription in this sandbox must have the same billing interval.").about("items"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes a subscription. With `Presence::Authenticated`, the customer passed 3-D Secure for it already.
+pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object, ApiError> {
+    let customer_id = args.text("customer").unwrap_or_default().to_owned();
+    let customer = st.load("customer", &customer_id, "customer")?;
+    let priced = read_items(st, args)?;
+    let currency = priced.first().map(|p| p.price.text("currency").to_owned()).unwrap_or_default();
+    if !customer.text("currency").is_empty() && customer.text("currency") != currency {
+        let message = format!("You cannot combine currencies on a single customer. This customer has an active subscription, discount or balance in {}.", customer.text("currency"));
+        return Err(ApiError::invalid(message).about("currency"));
+    }
+    let now = st.now(&customer);
+    let trial_end = trial_end(args, &priced, now)?;
+    let id = st.new_id("sub");
+    let mut sub = model::billing::subscription(id.clone(), now, &customer, &currency);
+    apply_settings(st, &mut sub, args, now)?;
+    let anchor = trial_end.or(args.int("billing_cycle_anchor")).unwrap_or(now);
+    sub.set("billing_cycle_anchor", anchor);
+    let end = match (trial_end, priced.first()) {
+        (Some(end), _) => end,
+        (None, Some(item)) => cycle::period_end(&item.price.value(), anchor, now),
+        (None, None) => now,
+    };
+    let list: Vec<Value> = priced
+        .iter()
+        .map(|p| {
+            let item_id = st.new_id("si");
+            let mut item = model::billing::subscription_item(&item_id, now, &id, &p.price, p.quantity, (now, end));
+            item["metadata"] = p.metadata.clone();
+            item
+        })
+        .collect();
+    for item in &list {
+        point_to(st, item["id"].as_str().unwrap_or_default(), &id);
+    }
+    sub.set_at("items.data", list);
+    if let Some(end) = trial_end {
+        sub.set("status", "trialing");
+        sub.set("trial_start", now);
+        sub.set("trial_end", end);
+    } else {
+        sub.set("status", "incomplete");
+        sub.set("_expires_at", now + FIRST_PAYMENT_HOURS * HOUR_S);
+    }
+    sub.set("_being_made", true);
+    st.put(sub);
+    if customer.get("currency").is_null() {
+        st.change(&customer_id, |c| c.set("currency", currency));
+    }
+    first_invoice(st, &id, args, presence)?;
+    let made = st.copy(&id);
+    if made.is("_being_made") {
+        let made = st.change(&id, |s| s.set("_being_made", false));
+        st.emit("customer.subscription.created", &made);
+    }
+    if trial_end.is_some_and(|end| end - now <= DAY_S * crate::billing::due::TRIAL_NOTICE_DAYS) {
+        let told = st.change(&id, |s| s.set("_trial_notice_sent", true));
+        st.emit("customer.subscription.trial_will_end", &told);
+    }
+    Ok(st.copy(&id))
+}
+
+/// Lets a subscription item be found by its own id.
+pub fn point_to(st: &mut State, item: &str, subscription: &str) {
+    st.put(Object::of(json!({ "id": item, "object": "_subscription_item", "subscription": subscription })));
+}
+
+fn trial_end(args: &Args, priced: &[Priced], now: i64) -> Result<Option<i64>, ApiError> {
+    let from_price = || priced.first().and_then(|p| p.price.int_at("recurring.trial_period_days"));
+    let from_plan = args.flag("trial_from_plan") == Some(true);
+    let days = args.int("trial_period_days").or(if from_plan { from_price() } else { None });
+    let end = match (args.given("trial_end"), days) {
+        (Some(_), Some(_)) => {
+            let message = "You may only specify one of these parameters: trial_end, trial_period_days.";
+            return Err(ApiError::invalid(message).about("trial_end"));
+        }
+        (Some(Value::Number(end)), None) => end.as_i64(),
+        (Some(_), None) => None,
+        (None, days) => days.filter(|d| *d > 0).map(|d| now + d * DAY_S),
+    };
+    if end.is_some_and(|e| e <= now) {
+        return Err(ApiError::invalid("Timestamp must be in the future.").about("trial_end"));
+    }
+    if end.is_some_and(|e| e > now + TRIAL_DAYS_MAX * DAY_S) {
+        return Err(ApiError::invalid(format!("Trials can be at most {TRIAL_DAYS_MAX} days long.")).about("trial_end"));
+    }
+    Ok(end)
+}
+
+/// Sets what create and update have in common.
+pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -> Result<(), ApiError> {
+    sub.set("metadata", crate::params::merge_metadata(sub.get("metadata"), args)?);
+    if args.has("default_payment_method") {
+        let method = match args.text("default_payment_method") {
+            None => Value::Null,
+            Some(name) => {
+                let method = crate::payments::method::resolve(st, name, "default_payment_method")?;
+                if method.text("customer") != sub.text("customer") {
+                    let message = format!("The customer does not have a payment method with the ID {name}. The payment method must be attached to the customer.");
+                    return Err(ApiError::coded("resource_missing", message).about("default_payment_method"));
+                }
+                json!(method.id())
+            }
+        };
+        sub.set("default_payment_method", method);
+    }
+    if let Some(method) = args.text("collection_method") {
+        sub.set("collection_method", method);
+    }
+    if let Some(days) = args.int("days_until_due") {
+        sub.set("days_until_due", days);
+    }
+    if sub.text("collection_method") == "send_invoice" && sub.get("days_until_due").is_null() {
+        return Err(ApiError::missing("days_until_due"));
+    }
+    if args.has("description") {
+        sub.set("description", args.value("description"));
+    }
+    if let Some(behavior) = args.map("trial_settings").map("end_behavior").text("missing_payment_method") {
+        sub.set_at("trial_settings.end_behavior.missing_payment_method", behavior);
+    }
+    if let Some(save) = args.map("payment_settings").text("save_default_payment_method") {
+        sub.set_at("payment_settings.save_default_payment_method", save);
+    }
+    let details = args.map("cancellation_details");
+    for member in ["comment", "feedback"] {
+        if details.has(member) {
+            sub.set_at(&format!("cancellation_details.{member}"), details.value(member));
+        }
+    }
+    apply_cancellation(sub, args, now)
+}
+
+fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), ApiError> {
+    if let Some(at_end) = args.flag("cancel_at_period_end") {
+        let end = crate::billing::due::period(sub).map(|p| p.1);
+        sub.set("cancel_at_period_end", at_end);
+        sub.set("cancel_at", if at_end { crate::state::time_or_null(end) } else { Value::Null });
+        sub.set("canceled_at", if at_end { json!(now) } else { Value::Null });
+        let reason = if at_end { json!("cancellation_requested") } else { Value::Null };
+        sub.set_at("cancellation_details.reason", reason);
+    }
+    if args.has("cancel_at") {
+        let at = args.int("cancel_at");
+        if at.is_some_and(|t| t <= now) {
+            return Err(ApiError::invalid("`cancel_at` must be in the future.").about("cancel_at"));
+        }
+        sub.set("cancel_at", crate::state::time_or_null(at));
+        sub.set("canceled_at", crate::state::time_or_null(at.map(|_| now)));
+        let reason = if at.is_some() { json!("cancellation_requested") } else { Value::Null };
+        sub.set_at("cancellation_details.reason", reason);
+    }
+    Ok(())
+}
+
+fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> Result<(), ApiError> {
+    let sub = st.copy(id);
+    let trial = sub.text("status") == "trialing";
+    let (start, end) = crate::billing::due::period(&sub).unwrap_or_default();
+    let mut lines = cycle::lines(st, &sub, (start, end), trial)?;
+    if !trial {
+        cycle::shorten_first(&sub, &mut lines, (start, end))?;
+    }
+    for (n, extra) in args.list("add_invoice_items").into_iter().enumerate() {
+        let priced = items::read(st, &Args::of(extra), &format!("add_invoice_items[{n}]"))?;
+        lines.push(cycle::extra_line(st, &sub, &priced, start)?);
+    }
+    let draft = Draft {
+        customer: sub.text("customer"),
+        currency: sub.text("currency"),
+        reason: "subscription_create",
+        subscription: Some(&sub),
+        lines,
+        takes_pending: true,
+        period: None,
+    };
+    let invoice = invoice::draft(st, draft, |_| {})?;
+    let due = st.copy(&invoice).int("amount_due");
+    if sub.text("collection_method") == "send_invoice" {
+        if !trial {
+            st.change(id, |s| s.set("status", "active"));
+        }
+        return if due == 0 { invoice::finalize(st, &invoice) } else { Ok(()) };
+    }
+    invoice::finalize(st, &invoice)?;
+    let open = st.copy(&invoice);
+    if open.text("status") == "paid" {
+        return Ok(());
+    }
+    st.change(&invoice, |i| i.set("next_payment_attempt", Value::Null));
+    let behavior = args.text("payment_behavior").unwrap_or("allow_incomplete");
+    let method = settle::method_of(st, &open);
+    if behavior == "default_incomplete" {
+        if let Some(method) = method {
+            st.change(open.text("_payment_intent"), |pi| {
+                pi.set("payment_method", method);
+                pi.set("status", "requires_confirmation");
+            });
+        }
+        return Ok(());
+    }
+    let Some(method) = method else {
+        return Err(settle::no_method());
+    };
+    let presence = match args.flag("off_session") {
+        Some(true) => Presence::OffSession,
+        _ => presence,
+    };
+    match settle::attempt_with(st, &invoice, &method, settle::By::Hand, presence) {
+        Outcome::Paid => Ok(()),
+        Outcome::NeedsAction if behavior == "error_if_incomplete" => {
+            let message = "Payment for this subscription requires additional user action before it can be completed successfully.";
+            Err(ApiError { status: 402, ..ApiError::coded("subscription_payment_intent_requires_action", message) })
+        }
+        Outcome::Failed(error) if behavior == "error_if_incomplete" => Err(ApiError { keeps_changes: false, ..error }),
+        Outcome::NeedsAction | Outcome::Failed(_) => Ok(()),
+    }
+}
+
+/// The date a subscription's period ends, counted from the anchor.
+pub fn end_of(price: &Value, anchor: i64, after: i64) -> i64 {
+    let interval = price["recurring"]["interval"].as_str().unwrap_or("month");
+    let count = price["recurring"]["interval_count"].as_i64().unwrap_or(1);
+    calendar::next_after(anchor, interval, count, after)
+}

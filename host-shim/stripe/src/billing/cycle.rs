@@ -1,0 +1,181 @@
+//! Renewals: the next period, its invoice, the end of a trial, the notice before.
+
+use serde_json::{Value, json};
+
+use crate::billing::due::period;
+use crate::billing::invoice::{self, Draft};
+use crate::billing::items::{self, Priced};
+use crate::billing::{create, end, settle};
+use crate::error::ApiError;
+use crate::model::billing::{NewLine, item_parent, subscription_parent};
+use crate::model;
+use crate::money;
+use crate::object::Object;
+use crate::state::State;
+
+/// See [`create::end_of`].
+pub fn period_end(price: &Value, anchor: i64, after: i64) -> i64 {
+    create::end_of(price, anchor, after)
+}
+
+/// The lines of a subscription's items for a period; free in a trial.
+pub fn lines(st: &State, sub: &Object, period: (i64, i64), trial: bool) -> Result<Vec<NewLine>, ApiError> {
+    let mut out = Vec::new();
+    for item in sub.list_at("items") {
+        let quantity = item["quantity"].as_i64().unwrap_or(1);
+        let price = &item["price"];
+        let amount = if trial { 0 } else { items::amount(price, quantity)? };
+        let name = items::product_name(st, price);
+        let description = if trial { format!("Trial period for {name}") } else { items::words(st, price, quantity) };
+        out.push(NewLine {
+            amount,
+            currency: sub.text("currency").to_owned(),
+            description,
+            period,
+            price: price.clone(),
+            quantity,
+            parent: subscription_parent(sub.id(), item["id"].as_str().unwrap_or_default(), false),
+            metadata: sub.get("metadata").clone(),
+        });
+    }
+    Ok(out)
+}
+
+/// A first period up to a later anchor costs its share of a whole one.
+pub fn shorten_first(sub: &Object, lines: &mut [NewLine], period: (i64, i64)) -> Result<(), ApiError> {
+    let Some(first) = sub.list_at("items").first() else { return Ok(()) };
+    let interval = first["price"]["recurring"]["interval"].as_str().unwrap_or("month");
+    let count = first["price"]["recurring"]["interval_count"].as_i64().unwrap_or(1);
+    let whole = crate::calendar::add(period.1, interval, -count);
+    let (part_s, whole_s) = (period.1 - period.0, period.1 - whole);
+    if part_s >= whole_s {
+        return Ok(());
+    }
+    for line in lines {
+        let share = money::prorate(line.amount, part_s, whole_s);
+        line.amount = share.ok_or_else(|| ApiError::coded("amount_too_large", "The amount is too large."))?;
+    }
+    Ok(())
+}
+
+/// A one-time price on a subscription's invoice.
+pub fn extra_line(st: &State, sub: &Object, priced: &Priced, now: i64) -> Result<NewLine, ApiError> {
+    let price = priced.price.value();
+    Ok(NewLine {
+        amount: items::amount(&price, priced.quantity)?,
+        currency: sub.text("currency").to_owned(),
+        description: items::words(st, &price, priced.quantity),
+        period: (now, now),
+        price,
+        quantity: priced.quantity,
+        parent: item_parent("", false, &json!(sub.id())),
+        metadata: json!({}),
+    })
+}
+
+/// Moves every item to a period.
+pub fn set_period(sub: &mut Object, start: i64, end: i64) {
+    let mut list = sub.list_at("items").to_vec();
+    for item in &mut list {
+        item["current_period_start"] = json!(start);
+        item["current_period_end"] = json!(end);
+    }
+    sub.set_at("items.data", list);
+}
+
+/// The current period is over.
+pub fn renew(st: &mut State, id: &str) {
+    let sub = st.copy(id);
+    let Some((start, end)) = period(&sub) else { return };
+    if sub.is("cancel_at_period_end") {
+        end::cancel(st, id, end::Reason::AtItsTime);
+        return;
+    }
+    let trial_ends = sub.text("status") == "trialing";
+    if trial_ends && sub.text("collection_method") == "charge_automatically" && !has_method(st, &sub) {
+        match sub.text_at("trial_settings.end_behavior.missing_payment_method") {
+            Some("cancel") => return end::cancel(st, id, end::Reason::AtItsTime),
+            Some("pause") => return end::pause(st, id),
+            _ => {}
+        }
+    }
+    let Some(price) = sub.list_at("items").first().map(|i| i["price"].clone()) else { return };
+    let next_end = period_end(&price, sub.int("billing_cycle_anchor"), end);
+    let renewed = st.change_and_emit(id, "customer.subscription.updated", |s| {
+        set_period(s, end, next_end);
+        if trial_ends {
+            s.set("status", "active");
+        }
+    });
+    if let Some(Err(error)) = Some(cycle_invoice(st, &renewed, (start, end), (end, next_end))) {
+        // The amount doesn't fit: real Stripe reports the same as a failed finalization.
+        st.change(id, |s| s.set("_cycle_error", error.message.clone()));
+    }
+}
+
+fn has_method(st: &State, sub: &Object) -> bool {
+    let customer = st.copy(sub.text("customer"));
+    !sub.get("default_payment_method").is_null() || !customer.at("invoice_settings.default_payment_method").is_null()
+}
+
+fn cycle_invoice(st: &mut State, sub: &Object, over: (i64, i64), next: (i64, i64)) -> Result<(), ApiError> {
+    let lines = lines(st, sub, next, false)?;
+    let pause = sub.text_at("pause_collection.behavior").unwrap_or_default().to_owned();
+    let held = sub.text("status") == "unpaid" || !pause.is_empty();
+    let draft = Draft {
+        customer: sub.text("customer"),
+        currency: sub.text("currency"),
+        reason: "subscription_cycle",
+        subscription: Some(sub),
+        lines,
+        takes_pending: true,
+        period: Some(over),
+    };
+    let id = invoice::draft(st, draft, |i| {
+        if held {
+            i.set("auto_advance", false);
+            i.set("automatically_finalizes_at", Value::Null);
+        }
+    })?;
+    if matches!(pause.as_str(), "void" | "mark_uncollectible") {
+        invoice::finalize(st, &id)?;
+        if st.copy(&id).text("status") == "open" {
+            if pause == "void" { settle::void(st, &id)? } else { settle::mark_uncollectible(st, &id)? };
+        }
+    }
+    Ok(())
+}
+
+/// Sends `invoice.upcoming`, whose invoice has no id.
+pub fn announce(st: &mut State, id: &str) {
+    let sub = st.copy(id);
+    let Some((start, end)) = period(&sub) else { return };
+    st.change(id, |s| s.set("_upcoming_sent_for", end));
+    if let Ok(preview) = preview(st, &sub, (start, end)) {
+        st.emit("invoice.upcoming", &preview);
+    }
+}
+
+/// What the next invoice would be.
+pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Object, ApiError> {
+    let customer = st.copy(sub.text("customer"));
+    let price = sub.list_at("items").first().map(|i| i["price"].clone()).unwrap_or_default();
+    let next = (current.1, period_end(&price, sub.int("billing_cycle_anchor"), current.1));
+    let mut invoice = model::billing::invoice("upcoming".into(), st.now(sub), &customer, sub.text("currency"), "upcoming");
+    invoice.set("period_start", current.0);
+    invoice.set("period_end", current.1);
+    let details = json!({ "subscription": sub.id(), "metadata": sub.get("metadata") });
+    invoice.set("parent", json!({ "quote_details": null, "subscription_details": details, "type": "subscription_details" }));
+    let mut all = Vec::new();
+    for item in invoice::pending_items(st, customer.id(), sub.text("currency"), Some(sub)) {
+        all.push(invoice::item_line(st, "upcoming", &item));
+    }
+    for line in lines(st, sub, next, false)? {
+        let id = st.new_id("il_tmp");
+        all.push(model::billing::line(id, "upcoming", line));
+    }
+    invoice::set_lines(&mut invoice, all, &customer)?;
+    invoice.set("next_payment_attempt", current.1 + crate::calendar::HOUR_S);
+    invoice.0.remove("id");
+    Ok(invoice)
+}

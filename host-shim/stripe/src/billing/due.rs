@@ -1,0 +1,95 @@
+//! When an object next does something by itself, and doing it.
+
+use crate::billing::{cycle, end, invoice, settle};
+use crate::calendar::DAY_S;
+use crate::checkout;
+use crate::object::Object;
+use crate::state::State;
+
+/// Days before a trial's end that `customer.subscription.trial_will_end` is sent.
+pub const TRIAL_NOTICE_DAYS: i64 = 3;
+/// Days before a renewal that `invoice.upcoming` is sent.
+pub const UPCOMING_DAYS: i64 = 7;
+
+/// The time an object next comes due, as its members say.
+pub fn next(object: &Object) -> Option<i64> {
+    match object.kind() {
+        "subscription" => next_of_subscription(object),
+        "invoice" if object.text("status") == "draft" && object.is("auto_advance") => object.int_at("automatically_finalizes_at"),
+        "invoice" if object.text("status") == "open" => object.int_at("next_payment_attempt"),
+        "checkout.session" if object.text("status") == "open" => object.int_at("expires_at"),
+        _ => None,
+    }
+}
+
+fn next_of_subscription(sub: &Object) -> Option<i64> {
+    let status = sub.text("status");
+    if matches!(status, "canceled" | "incomplete_expired") {
+        return None;
+    }
+    if status == "incomplete" {
+        return sub.int_at("_expires_at");
+    }
+    let period_end = if status == "paused" { None } else { period(sub).map(|p| p.1) };
+    let times = [
+        period_end,
+        sub.int_at("cancel_at"),
+        trial_notice(sub),
+        upcoming_notice(sub),
+        sub.int_at("pending_update.expires_at"),
+    ];
+    times.into_iter().flatten().min()
+}
+
+fn trial_notice(sub: &Object) -> Option<i64> {
+    let trial_end = sub.int_at("trial_end").filter(|_| sub.text("status") == "trialing" && !sub.is("_trial_notice_sent"))?;
+    Some(trial_end - TRIAL_NOTICE_DAYS * DAY_S)
+}
+
+fn upcoming_notice(sub: &Object) -> Option<i64> {
+    let (start, end) = period(sub)?;
+    let notice = end - UPCOMING_DAYS * DAY_S;
+    let wanted = matches!(sub.text("status"), "active" | "trialing")
+        && !sub.is("cancel_at_period_end")
+        && sub.int_at("cancel_at").is_none_or(|at| at > end)
+        && sub.int_at("_upcoming_sent_for") != Some(end)
+        && notice > start;
+    wanted.then_some(notice)
+}
+
+/// The current period of a subscription, the first item's.
+pub fn period(sub: &Object) -> Option<(i64, i64)> {
+    let first = sub.list_at("items").first()?;
+    Some((first["current_period_start"].as_i64()?, first["current_period_end"].as_i64()?))
+}
+
+/// Does what is due for an object at a time. The clock stands at that time.
+pub fn run(st: &mut State, id: &str, now_s: i64) {
+    let object = st.copy(id);
+    match object.kind() {
+        "invoice" if object.text("status") == "draft" => invoice::auto_finalize(st, id),
+        "invoice" => settle::retry(st, id),
+        "checkout.session" => checkout::expire(st, id),
+        "subscription" => run_subscription(st, &object, now_s),
+        _ => {}
+    }
+}
+
+fn run_subscription(st: &mut State, sub: &Object, now_s: i64) {
+    let id = sub.id();
+    let is_due = |time: Option<i64>| time.is_some_and(|t| t <= now_s);
+    if sub.text("status") == "incomplete" {
+        end::expire_incomplete(st, id);
+    } else if is_due(sub.int_at("cancel_at")) {
+        end::cancel(st, id, end::Reason::AtItsTime);
+    } else if is_due(sub.int_at("pending_update.expires_at")) {
+        settle::expire_pending_update(st, id);
+    } else if is_due(trial_notice(sub)) {
+        let told = st.change(id, |s| s.set("_trial_notice_sent", true));
+        st.emit("customer.subscription.trial_will_end", &told);
+    } else if is_due(upcoming_notice(sub)) {
+        cycle::announce(st, id);
+    } else {
+        cycle::renew(st, id);
+    }
+}

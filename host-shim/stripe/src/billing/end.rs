@@ -1,0 +1,165 @@
+//! How subscriptions end, pause and come back.
+
+use serde_json::{Value, json};
+
+use crate::billing::cycle;
+use crate::billing::invoice::{self, Draft};
+use crate::billing::proration::{self, Half};
+use crate::billing::settle;
+use crate::error::ApiError;
+use crate::object::Object;
+use crate::params::Args;
+use crate::state::State;
+
+/// Why a subscription ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Somebody asked for it now.
+    Requested,
+    /// Its planned end came.
+    AtItsTime,
+    /// Its payments failed.
+    PaymentFailed,
+}
+
+/// Ends a subscription and says so. Its open drafts aren't finalized any more.
+pub fn cancel(st: &mut State, id: &str, reason: Reason) {
+    let sub = st.copy(id);
+    let now = st.now(&sub);
+    let ended = st.change(id, |s| {
+        s.set("status", "canceled");
+        s.set("ended_at", now);
+        if s.get("canceled_at").is_null() || reason == Reason::Requested {
+            s.set("canceled_at", now);
+        }
+        let words = if reason == Reason::PaymentFailed { "payment_failed" } else { "cancellation_requested" };
+        s.set_at("cancellation_details.reason", words);
+        s.set("pending_update", Value::Null);
+    });
+    let open: Vec<String> = st
+        .newest("invoice", Some(sub.text("customer")))
+        .filter(|i| settle::subscription_of(i) == id && matches!(i.text("status"), "draft" | "open"))
+        .map(|i| i.id().to_owned())
+        .collect();
+    for invoice in open {
+        st.change_and_emit(&invoice, "invoice.updated", |i| {
+            i.set("auto_advance", false);
+            i.set("automatically_finalizes_at", Value::Null);
+            i.set("next_payment_attempt", Value::Null);
+        });
+    }
+    st.emit("customer.subscription.deleted", &ended);
+}
+
+/// The request to end a subscription now.
+pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
+    let sub = st.load("subscription", id, "id")?;
+    if matches!(sub.text("status"), "canceled" | "incomplete_expired") {
+        return Err(ApiError::no_such("subscription", id, "id"));
+    }
+    let details = args.map("cancellation_details");
+    st.change(id, |s| {
+        for member in ["comment", "feedback"] {
+            if details.has(member) {
+                s.set_at(&format!("cancellation_details.{member}"), details.value(member));
+            }
+        }
+    });
+    let now = st.now(&sub);
+    if args.flag("prorate") == Some(true) && sub.text("status") != "trialing" {
+        for item in sub.list_at("items") {
+            proration::add(st, &sub, item, Half::Unused, now)?;
+        }
+    }
+    if sub.text("status") == "incomplete" && let Some(latest) = sub.text_at("latest_invoice") {
+        // A first invoice that is paid or void already stays as it is.
+        let _ = settle::void(st, latest);
+    }
+    cancel(st, id, Reason::Requested);
+    if args.flag("invoice_now") == Some(true) {
+        let draft = Draft {
+            customer: sub.text("customer"),
+            currency: sub.text("currency"),
+            reason: "subscription_update",
+            subscription: Some(&sub),
+            lines: Vec::new(),
+            takes_pending: true,
+            period: None,
+        };
+        let closing = invoice::draft(st, draft, |_| {})?;
+        invoice::finalize(st, &closing)?;
+        settle::attempt(st, &closing, settle::By::Hand);
+    }
+    Ok(st.copy(id).value())
+}
+
+/// The first payment wasn't completed in time.
+pub fn expire_incomplete(st: &mut State, id: &str) {
+    let sub = st.copy(id);
+    let now = st.now(&sub);
+    if let Some(latest) = sub.text_at("latest_invoice") {
+        // Paid or void already: then nothing is left to void.
+        let _ = settle::void(st, latest);
+    }
+    st.change_and_emit(id, "customer.subscription.updated", |s| {
+        s.set("status", "incomplete_expired");
+        s.set("ended_at", now);
+    });
+}
+
+/// A trial ended without a payment method.
+pub fn pause(st: &mut State, id: &str) {
+    let frozen = st.freeze(&st.copy(id));
+    let paused = st.change(id, |s| s.set("status", "paused"));
+    st.emit_with("customer.subscription.updated", &paused, Some(frozen));
+    st.emit("customer.subscription.paused", &paused);
+}
+
+/// The request to go on after a pause: a new period begins, and its invoice decides.
+pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
+    let sub = st.load("subscription", id, "id")?;
+    if sub.text("status") != "paused" {
+        let message = "You can only resume a subscription with a status of paused.";
+        return Err(ApiError::invalid(message));
+    }
+    let now = st.now(&sub);
+    let Some(price) = sub.list_at("items").first().map(|i| i["price"].clone()) else {
+        return Ok(sub.value());
+    };
+    let end = cycle::period_end(&price, now, now);
+    let lines = cycle::lines(st, &sub, (now, end), false)?;
+    st.change(id, |s| {
+        s.set("_resuming", true);
+        s.set("_resume_at", json!([now, end]));
+    });
+    let draft = Draft {
+        customer: sub.text("customer"),
+        currency: sub.text("currency"),
+        reason: "subscription_update",
+        subscription: Some(&sub),
+        lines,
+        takes_pending: true,
+        period: None,
+    };
+    let invoice = invoice::draft(st, draft, |_| {})?;
+    invoice::finalize(st, &invoice)?;
+    settle::attempt(st, &invoice, settle::By::Hand);
+    Ok(st.copy(id).value())
+}
+
+/// The invoice of a resumption is paid.
+pub fn resumed(st: &mut State, id: &str) {
+    let before = st.copy(id);
+    let frozen = st.freeze(&before);
+    let times: Vec<i64> = before.list_at("_resume_at").iter().filter_map(Value::as_i64).collect();
+    let active = st.change(id, |s: &mut Object| {
+        if let [start, end] = times[..] {
+            cycle::set_period(s, start, end);
+            s.set("billing_cycle_anchor", start);
+        }
+        s.set("status", "active");
+        s.set("_resuming", false);
+    });
+    st.emit_with("customer.subscription.updated", &active, Some(frozen));
+    st.emit("customer.subscription.resumed", &active);
+}

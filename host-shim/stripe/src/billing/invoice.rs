@@ -1,0 +1,220 @@
+//! Invoices from draft to open: lines, totals, balance, numbers, the payment intent.
+
+use serde_json::{Value, json};
+
+use crate::billing::settle;
+use crate::calendar::HOUR_S;
+use crate::error::ApiError;
+use crate::model;
+use crate::model::billing::{NewLine, item_parent};
+use crate::money;
+use crate::object::{Object, list};
+use crate::payments::intent;
+use crate::state::State;
+
+/// Lines of an invoice, Stripe's limit.
+pub const LINES_MAX: usize = 250;
+
+/// What a new draft is made of.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    /// Who pays.
+    pub customer: &'a str,
+    /// Lower-case code.
+    pub currency: &'a str,
+    /// `billing_reason`.
+    pub reason: &'a str,
+    /// The subscription it is for, if any.
+    pub subscription: Option<&'a Object>,
+    /// Lines beside those of pending items.
+    pub lines: Vec<NewLine>,
+    /// Whether pending invoice items are taken.
+    pub takes_pending: bool,
+    /// The period that invoice items accrued in.
+    pub period: Option<(i64, i64)>,
+}
+
+/// Makes a draft and announces it.
+pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -> Result<String, ApiError> {
+    let customer = st.copy(draft.customer);
+    let id = st.new_id("in");
+    let now = st.now(&customer);
+    let mut invoice = model::billing::invoice(id.clone(), now, &customer, draft.currency, draft.reason);
+    if let Some(sub) = draft.subscription {
+        let details = json!({ "subscription": sub.id(), "metadata": sub.get("metadata") });
+        invoice.set("parent", json!({ "quote_details": null, "subscription_details": details, "type": "subscription_details" }));
+        invoice.set("collection_method", sub.get("collection_method").clone());
+        invoice.set("_days_until_due", sub.get("days_until_due").clone());
+        invoice.set("default_payment_method", Value::Null);
+        invoice.set("automatically_finalizes_at", now + HOUR_S);
+    }
+    if let Some((start, end)) = draft.period {
+        invoice.set("period_start", start);
+        invoice.set("period_end", end);
+    }
+    edit(&mut invoice);
+    let mut lines = Vec::new();
+    if draft.takes_pending {
+        for item in pending_items(st, draft.customer, draft.currency, draft.subscription) {
+            lines.push(item_line(st, &id, &item));
+            let invoice_id = id.clone();
+            st.change(item.id(), |i| i.set("invoice", invoice_id));
+        }
+    }
+    for line in draft.lines {
+        let line_id = st.new_id("il");
+        lines.push(model::billing::line(line_id, &id, line));
+    }
+    set_lines(&mut invoice, lines, &customer)?;
+    let invoice = st.put(invoice);
+    if let Some(sub) = draft.subscription {
+        let latest = id.clone();
+        st.change(sub.id(), |s| s.set("latest_invoice", latest));
+    }
+    st.emit("invoice.created", &invoice);
+    Ok(id)
+}
+
+/// The customer's items that wait for an invoice, oldest first: those of the subscription, else those of none.
+pub fn pending_items(st: &State, customer: &str, currency: &str, subscription: Option<&Object>) -> Vec<Object> {
+    let fits = |item: &&std::sync::Arc<Object>| {
+        let of = item.text_at("parent.subscription_details.subscription");
+        let right_owner = match (of, subscription) {
+            (None, _) => true,
+            (Some(of), Some(sub)) => of == sub.id(),
+            (Some(_), None) => false,
+        };
+        item.get("invoice").is_null() && item.text("currency") == currency && right_owner
+    };
+    let mut found: Vec<Object> = st.newest("invoiceitem", Some(customer)).filter(fits).take(LINES_MAX).map(|i| Object::clone(i)).collect();
+    found.reverse();
+    found
+}
+
+/// The line that an invoice item becomes.
+pub fn item_line(st: &mut State, invoice: &str, item: &Object) -> Value {
+    let id = st.new_id("il");
+    let subscription = item.at("parent.subscription_details.subscription");
+    let period = (item.at("period.start").as_i64().unwrap_or_default(), item.at("period.end").as_i64().unwrap_or_default());
+    let new = NewLine {
+        amount: item.int("amount"),
+        currency: item.text("currency").to_owned(),
+        description: item.text("description").to_owned(),
+        period,
+        price: item.get("_price").clone(),
+        quantity: item.int("quantity"),
+        parent: item_parent(item.id(), item.is("proration"), subscription),
+        metadata: item.get("metadata").clone(),
+    };
+    model::billing::line(id, invoice, new)
+}
+
+/// Puts lines on a draft and adds them up.
+pub fn set_lines(invoice: &mut Object, lines: Vec<Value>, customer: &Object) -> Result<(), ApiError> {
+    if lines.len() > LINES_MAX {
+        return Err(ApiError::invalid(format!("An invoice can have at most {LINES_MAX} lines.")));
+    }
+    let too_large = || ApiError::coded("amount_too_large", "The invoice's total is too large.");
+    let add = |sum: i64, line: &Value| sum.checked_add(line["amount"].as_i64().unwrap_or_default());
+    let subtotal = lines.iter().try_fold(0, add).ok_or_else(too_large)?;
+    let url = format!("/v1/invoices/{}/lines", invoice.id());
+    invoice.set("lines", list(&url, lines));
+    for member in ["subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax"] {
+        invoice.set(member, subtotal);
+    }
+    let balance = if customer.text("currency") == invoice.text("currency") { customer.int("balance") } else { 0 };
+    let due = subtotal.checked_add(balance).ok_or_else(too_large)?.max(0);
+    invoice.set("starting_balance", balance);
+    invoice.set("amount_due", due);
+    invoice.set("amount_remaining", due);
+    Ok(())
+}
+
+/// The hour after a draft was made is over: it is finalized and tried.
+pub fn auto_finalize(st: &mut State, id: &str) {
+    if finalize(st, id).is_ok() && st.copy(id).text("collection_method") == "charge_automatically" {
+        settle::attempt(st, id, settle::By::Schedule);
+    }
+}
+
+/// Finalizes a draft: balance applied, number given, status `open`, or `paid` where nothing is due.
+pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
+    let invoice = st.load("invoice", id, "id")?;
+    if invoice.text("status") != "draft" {
+        let message = "This invoice is already finalized, you can't re-finalize a non-draft invoice.";
+        return Err(ApiError::coded("invoice_not_editable", message));
+    }
+    let customer = st.copy(invoice.text("customer"));
+    let (total, currency) = (invoice.int("total"), invoice.text("currency").to_owned());
+    let shares_currency = customer.text("currency").is_empty() || customer.text("currency") == currency;
+    let starting = if shares_currency { customer.int("balance") } else { 0 };
+    let owed = total.checked_add(starting).ok_or_else(|| ApiError::coded("amount_too_large", "The invoice's total is too large."))?;
+    // Below the smallest charge nothing is charged; the customer owes it on the next invoice.
+    let due = if owed < money::minimum_charge(&currency) { 0 } else { owed };
+    let ending = owed - due;
+    let now = st.now(&invoice);
+    let sequence = customer.int("next_invoice_sequence");
+    let number = format!("{}-{sequence:04}", customer.text("invoice_prefix"));
+    st.change(customer.id(), |c| {
+        c.set("next_invoice_sequence", sequence + 1);
+        if c.get("currency").is_null() {
+            c.set("currency", currency.clone());
+        }
+    });
+    if shares_currency && ending != starting {
+        move_balance(st, customer.id(), ending - starting, "applied_to_invoice", Some(id));
+    }
+    let base = st.settings.base_url.clone();
+    let days = invoice.int_at("_days_until_due");
+    let opened = st.change(id, |i| {
+        i.set("status", "open");
+        i.set("number", number);
+        i.set("effective_at", now);
+        i.set_at("status_transitions.finalized_at", now);
+        i.set("automatically_finalizes_at", Value::Null);
+        i.set("starting_balance", starting);
+        i.set("ending_balance", ending);
+        i.set("amount_due", due);
+        i.set("amount_remaining", due);
+        i.set("hosted_invoice_url", format!("{base}/_sandbox/invoices/{id}"));
+        i.set("invoice_pdf", format!("{base}/_sandbox/invoices/{id}/pdf"));
+        if let Some(days) = days {
+            i.set("due_date", now + days * crate::calendar::DAY_S);
+        }
+        if i.is("auto_advance") && i.text("collection_method") == "charge_automatically" {
+            i.set("next_payment_attempt", now);
+        }
+    });
+    st.emit("invoice.finalized", &opened);
+    if due == 0 {
+        settle::paid(st, id);
+        return Ok(());
+    }
+    let clock = opened.get("test_clock").clone();
+    let parent = opened.get("parent").clone();
+    let pi = intent::create(st, due, &currency, &clock, |pi| {
+        pi.set("customer", opened.get("customer").clone());
+        pi.set("_invoice", id);
+        pi.set("description", if parent.is_null() { "Payment for Invoice" } else { "Subscription update" });
+        if opened.text("billing_reason") == "subscription_create" {
+            pi.set("description", "Subscription creation");
+            pi.set("setup_future_usage", "off_session");
+        }
+    });
+    let payment_id = st.new_id("inpay");
+    let payment = model::billing::invoice_payment(payment_id, now, &opened, &pi);
+    st.put(payment);
+    st.change(id, |i| i.set("_payment_intent", pi));
+    Ok(())
+}
+
+/// Changes a customer's balance and records the movement.
+pub fn move_balance(st: &mut State, customer: &str, amount: i64, kind: &str, invoice: Option<&str>) -> Object {
+    let id = st.new_id("cbtxn");
+    let changed = st.change_and_emit(customer, "customer.updated", |c| c.set("balance", c.int("balance") + amount));
+    let mut movement = model::customer::balance_movement(id, st.now(&changed), &changed, amount, changed.int("balance"), kind);
+    movement.set("invoice", invoice.map_or(Value::Null, |i| json!(i)));
+    let movement = st.put(movement);
+    st.emit("customer_balance_transaction.created", &movement);
+    Object::clone(&movement)
+}

@@ -1,0 +1,117 @@
+//! Reading the prices of requests: an existing price or `price_data`, a quantity, an amount.
+
+use serde_json::{Value, json};
+
+use crate::error::ApiError;
+use crate::model;
+use crate::model::price::NewPrice;
+use crate::money;
+use crate::object::Object;
+use crate::params::Args;
+use crate::state::State;
+
+/// Items of a subscription, Stripe's limit.
+pub const ITEMS_MAX: usize = 20;
+
+/// A price and how many of it.
+#[derive(Debug, Clone)]
+pub struct Priced {
+    /// The price.
+    pub price: Object,
+    /// Units.
+    pub quantity: i64,
+    /// The item's own metadata.
+    pub metadata: Value,
+}
+
+/// What so many units of a price cost.
+pub fn amount(price: &Value, quantity: i64) -> Result<i64, ApiError> {
+    let unit = price["unit_amount_decimal"].as_str().unwrap_or("0");
+    let total = money::multiply_decimal(unit, quantity).filter(|n| *n <= 999_999_999_999);
+    total.ok_or_else(|| ApiError::coded("amount_too_large", "Amount must be no more than 999999999999 minor units"))
+}
+
+/// The price that an item's parameters name.
+pub fn read(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError> {
+    let price = match (args.text("price").or(args.text("plan")), args.given("price_data")) {
+        (Some(id), None) => Object::clone(&*st.load("price", id, &format!("{param}[price]"))?),
+        (None, Some(data)) => from_data(st, &Args::of(data.clone()), param)?,
+        (Some(_), Some(_)) => {
+            let message = "You may only specify one of these parameters: price, price_data.";
+            return Err(ApiError::invalid(message).about(param));
+        }
+        (None, None) => return Err(ApiError::missing(&format!("{param}[price]"))),
+    };
+    if !price.is("active") {
+        let message = "The price specified is inactive. This field only accepts active prices.";
+        return Err(ApiError::coded("price_inactive", message).about(&format!("{param}[price]")));
+    }
+    Ok(Priced { price, quantity: args.int("quantity").unwrap_or(1), metadata: args.given("metadata").cloned().unwrap_or(json!({})) })
+}
+
+/// A price made on the way, of `price_data`.
+pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, ApiError> {
+    let currency = data.text("currency").ok_or_else(|| ApiError::missing(&format!("{param}[price_data][currency]")))?;
+    let unit = unit_amount(data, &format!("{param}[price_data]"))?;
+    let product = match (data.text("product"), data.given("product_data")) {
+        (Some(id), _) => st.load("product", id, &format!("{param}[price_data][product]"))?.id().to_owned(),
+        (None, Some(product)) => {
+            let product = Args::of(product.clone());
+            let name = product.text("name").ok_or_else(|| ApiError::missing(&format!("{param}[price_data][product_data][name]")))?;
+            let id = st.new_id("prod");
+            let mut made = model::catalog::product(id.clone(), st.clock_s(), name);
+            made.set("metadata", product.given("metadata").cloned().unwrap_or(json!({})));
+            made.set("description", product.value("description"));
+            let made = st.put(made);
+            st.emit("product.created", &made);
+            id
+        }
+        (None, None) => return Err(ApiError::missing(&format!("{param}[price_data][product]"))),
+    };
+    let recurring = data.map("recurring");
+    let interval = recurring.text("interval").map(|i| (i, recurring.int("interval_count").unwrap_or(1)));
+    let id = st.new_id("price");
+    let price = model::price::price(NewPrice {
+        id,
+        created_s: st.clock_s(),
+        currency,
+        product: &product,
+        unit_amount_decimal: unit,
+        recurring: interval,
+        trial_period_days: Value::Null,
+    });
+    let price = st.put(price);
+    st.emit("price.created", &price);
+    Ok(Object::clone(&price))
+}
+
+/// `unit_amount` or `unit_amount_decimal`, as a decimal.
+pub fn unit_amount(args: &Args, prefix: &str) -> Result<String, ApiError> {
+    let name = if prefix.is_empty() { "unit_amount".to_owned() } else { format!("{prefix}[unit_amount]") };
+    match (args.int("unit_amount"), args.text("unit_amount_decimal")) {
+        (Some(whole), None) => Ok(whole.to_string()),
+        (None, Some(decimal)) => Ok(decimal.to_owned()),
+        (Some(_), Some(_)) => {
+            Err(ApiError::invalid("You may only specify one of these parameters: unit_amount, unit_amount_decimal.").about(&name))
+        }
+        (None, None) => Err(ApiError::missing(&name)),
+    }
+}
+
+/// A product's name, for the words of a line.
+pub fn product_name(st: &State, price: &Value) -> String {
+    let product = price["product"].as_str().unwrap_or_default();
+    st.copy(product).text("name").to_owned()
+}
+
+/// `2 × Pro (at $20.00 / month)`.
+pub fn words(st: &State, price: &Value, quantity: i64) -> String {
+    let name = product_name(st, price);
+    let currency = price["currency"].as_str().unwrap_or_default();
+    let each = money::display(price["unit_amount"].as_i64().unwrap_or_default(), currency);
+    match (price["recurring"]["interval"].as_str(), price["recurring"]["interval_count"].as_i64()) {
+        (Some(interval), Some(count)) if count > 1 => format!("{quantity} × {name} (at {each} every {count} {interval}s)"),
+        (Some(interval), _) => format!("{quantity} × {name} (at {each} / {interval})"),
+        (None, _) => name,
+    }
+}

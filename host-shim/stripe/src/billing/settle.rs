@@ -1,0 +1,308 @@
+//! Paying invoices: attempts, retries by the dunning schedule, and what a payment does to the subscription.
+
+use serde_json::{Value, json};
+
+use crate::billing::{change, end, invoice};
+use crate::calendar::DAY_S;
+use crate::error::ApiError;
+use crate::object::Object;
+use crate::payments::attempt::{self, Attempt, Presence};
+use crate::payments::intent;
+use crate::settings::DunningEnd;
+use crate::state::State;
+
+/// Who asked for an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// A person or a request; doesn't count in the schedule after the first time.
+    Hand,
+    /// The clock.
+    Schedule,
+}
+
+/// How an attempt on an invoice ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is paid.
+    Paid,
+    /// 3-D Secure is asked for.
+    NeedsAction,
+    /// Refused, or there is no payment method.
+    Failed(ApiError),
+}
+
+/// The payment method an invoice is paid with: its own, its subscription's, its customer's.
+pub fn method_of(st: &State, invoice: &Object) -> Option<String> {
+    let sub = st.copy(subscription_of(invoice));
+    let customer = st.copy(invoice.text("customer"));
+    let found = [
+        invoice.text_at("default_payment_method"),
+        sub.text_at("default_payment_method"),
+        customer.text_at("invoice_settings.default_payment_method"),
+    ];
+    found.into_iter().flatten().next().map(str::to_owned)
+}
+
+/// The id of the invoice's subscription, empty if there is none.
+pub fn subscription_of(invoice: &Object) -> &str {
+    invoice.text_at("parent.subscription_details.subscription").unwrap_or_default()
+}
+
+/// What Stripe says where nothing can be charged.
+pub fn no_method() -> ApiError {
+    let message = "This customer has no attached payment source or default payment method. Please consider adding a default payment method.";
+    ApiError::coded("resource_missing", message)
+}
+
+/// Tries to pay an open invoice with its default method.
+pub fn attempt(st: &mut State, id: &str, by: By) -> Outcome {
+    let open = st.copy(id);
+    if open.text("status") != "open" {
+        return Outcome::Paid;
+    }
+    match method_of(st, &open) {
+        Some(method) => attempt_with(st, id, &method, by, Presence::OnSession),
+        None => {
+            failed(st, id, by);
+            Outcome::Failed(no_method())
+        }
+    }
+}
+
+/// Tries to pay an open invoice with a method.
+pub fn attempt_with(st: &mut State, id: &str, method: &str, by: By, presence: Presence) -> Outcome {
+    let pi = st.copy(id).text("_payment_intent").to_owned();
+    match attempt::attempt(st, &pi, method, presence) {
+        Attempt::Succeeded => {
+            paid(st, id);
+            Outcome::Paid
+        }
+        Attempt::NeedsAction => {
+            record_failure(st, id, by);
+            action_events(st, id);
+            Outcome::NeedsAction
+        }
+        Attempt::Declined(error) => {
+            failed(st, id, by);
+            Outcome::Failed(error)
+        }
+    }
+}
+
+/// The invoice was paid: says so, and brings the subscription back.
+pub fn paid(st: &mut State, id: &str) {
+    let before = st.copy(id);
+    if before.text("status") == "paid" {
+        return;
+    }
+    let now = st.now(&before);
+    let charge = st.copy(before.text("_payment_intent")).get("latest_charge").clone();
+    let due = before.int("amount_due");
+    let out_of_band = before.is("_paid_out_of_band");
+    let after = st.change_and_emit(id, "invoice.updated", |i| {
+        i.set("status", "paid");
+        i.set("attempted", true);
+        if due > 0 && !out_of_band {
+            i.set("attempt_count", i.int("attempt_count").max(1));
+        }
+        i.set("amount_paid", due);
+        i.set("amount_remaining", 0);
+        i.set("next_payment_attempt", Value::Null);
+        i.set_at("status_transitions.paid_at", now);
+        i.set("_charge", charge);
+    });
+    finish_subscription(st, &after, true);
+    st.emit("invoice.paid", &after);
+    if !out_of_band {
+        st.emit("invoice.payment_succeeded", &after);
+    }
+    if let Some(payment) = payment_of(st, id) {
+        let payment = st.change(&payment, |p| {
+            p.set("status", "paid");
+            p.set("amount_paid", due);
+            p.set_at("status_transitions.paid_at", now);
+        });
+        st.emit("invoice_payment.paid", &payment);
+    }
+    finish_subscription(st, &after, false);
+    let customer = st.copy(after.text("customer"));
+    let still_late = st.newest("invoice", Some(customer.id())).any(|i| i.text("status") == "open" && i.is("attempted"));
+    if customer.is("delinquent") && !still_late {
+        st.change_and_emit(customer.id(), "customer.updated", |c| c.set("delinquent", false));
+    }
+}
+
+/// The payment object of an invoice.
+pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
+    let intent = st.copy(invoice).text("_payment_intent").to_owned();
+    let ours = |p: &&std::sync::Arc<Object>| p.text("invoice") == invoice && p.text_at("payment.payment_intent") == Some(&intent);
+    st.newest("invoice_payment", None).find(ours).map(|p| p.id().to_owned())
+}
+
+/// A subscription that is being made becomes active without an event, before the invoice's; any other after them.
+fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
+    let sub = st.copy(subscription_of(invoice));
+    if sub.0.is_empty() || sub.is("_being_made") != being_made {
+        return;
+    }
+    let is_latest = sub.text("latest_invoice") == invoice.id();
+    match sub.text("status") {
+        "incomplete" if being_made => {
+            let made = st.change(sub.id(), |s| {
+                s.set("status", "active");
+                s.set("_being_made", false);
+            });
+            st.emit("customer.subscription.created", &made);
+        }
+        "incomplete" => {
+            st.change_and_emit(sub.id(), "customer.subscription.updated", |s| s.set("status", "active"));
+        }
+        "past_due" | "unpaid" if is_latest => {
+            st.change_and_emit(sub.id(), "customer.subscription.updated", |s| s.set("status", "active"));
+        }
+        "paused" if is_latest && sub.is("_resuming") => end::resumed(st, sub.id()),
+        _ => {}
+    }
+    if sub.text("_pending_invoice") == invoice.id() {
+        change::apply_pending(st, sub.id());
+    }
+}
+
+/// An attempt failed: the next is planned, the subscription falls behind.
+pub fn failed(st: &mut State, id: &str, by: By) {
+    let after = record_failure(st, id, by);
+    st.emit("invoice.payment_failed", &after);
+    fall_behind(st, &after, by);
+}
+
+/// The customer must act on an invoice's payment.
+pub fn needs_action(st: &mut State, id: &str) {
+    record_failure(st, id, By::Hand);
+    action_events(st, id);
+}
+
+fn action_events(st: &mut State, id: &str) {
+    let after = st.copy(id);
+    st.emit("invoice.payment_failed", &after);
+    st.emit("invoice.payment_action_required", &after);
+    fall_behind(st, &after, By::Hand);
+}
+
+fn record_failure(st: &mut State, id: &str, by: By) -> Object {
+    let before = st.copy(id);
+    let now = st.now(&before);
+    let first = before.int("attempt_count") == 0;
+    let counts = first || by == By::Schedule;
+    let count = before.int("attempt_count") + i64::from(counts);
+    let sub = st.copy(subscription_of(&before));
+    let in_dunning = before.is("auto_advance") && before.text("collection_method") == "charge_automatically" && sub.text("status") != "incomplete";
+    let wait = usize::try_from(count - 1).ok().and_then(|n| st.settings.dunning.retry_days.get(n)).copied();
+    let after = st.change_and_emit(id, "invoice.updated", |i| {
+        i.set("attempted", true);
+        i.set("attempt_count", count);
+        if counts {
+            let next = wait.filter(|_| in_dunning).map(|days| now + days * DAY_S);
+            i.set("next_payment_attempt", crate::state::time_or_null(next));
+        }
+    });
+    let customer = st.copy(after.text("customer"));
+    if !customer.is("delinquent") && sub.text("status") != "incomplete" {
+        st.change_and_emit(customer.id(), "customer.updated", |c| c.set("delinquent", true));
+    }
+    Object::clone(&after)
+}
+
+fn fall_behind(st: &mut State, invoice: &Object, by: By) {
+    let sub = st.copy(subscription_of(invoice));
+    if sub.0.is_empty() || sub.text("_pending_invoice") == invoice.id() {
+        return;
+    }
+    let retries_used_up = invoice.get("next_payment_attempt").is_null() && (by == By::Schedule || invoice.int("attempt_count") > 1);
+    match sub.text("status") {
+        "active" | "trialing" if retries_used_up => dunning_ends(st, sub.id(), true),
+        "active" | "trialing" => {
+            st.change_and_emit(sub.id(), "customer.subscription.updated", |s| s.set("status", "past_due"));
+        }
+        "past_due" if retries_used_up && by == By::Schedule => dunning_ends(st, sub.id(), false),
+        _ => {}
+    }
+}
+
+fn dunning_ends(st: &mut State, sub: &str, from_active: bool) {
+    match st.settings.dunning.end {
+        DunningEnd::Cancel => end::cancel(st, sub, end::Reason::PaymentFailed),
+        DunningEnd::Unpaid => {
+            st.change_and_emit(sub, "customer.subscription.updated", |s| s.set("status", "unpaid"));
+        }
+        DunningEnd::PastDue if from_active => {
+            st.change_and_emit(sub, "customer.subscription.updated", |s| s.set("status", "past_due"));
+        }
+        DunningEnd::PastDue => {}
+    }
+}
+
+/// A planned retry comes due.
+pub fn retry(st: &mut State, id: &str) {
+    st.change(id, |i| i.set("next_payment_attempt", Value::Null));
+    attempt(st, id, By::Schedule);
+}
+
+/// Voids an open invoice; its payment intent is cancelled.
+pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
+    let before = st.load("invoice", id, "id")?;
+    if !matches!(before.text("status"), "open" | "uncollectible") {
+        let message = format!("You can only pass in open or uncollectible invoices. This invoice is {}.", before.text("status"));
+        return Err(ApiError::coded("invoice_not_editable", message));
+    }
+    let now = st.now(&before);
+    let frozen = st.freeze(&before);
+    let after = st.change(id, |i| {
+        i.set("status", "void");
+        i.set("next_payment_attempt", Value::Null);
+        i.set_at("status_transitions.voided_at", now);
+    });
+    intent::cancel_if_open(st, before.text("_payment_intent"));
+    if let Some(payment) = payment_of(st, id) {
+        st.change(&payment, |p| {
+            p.set("status", "canceled");
+            p.set_at("status_transitions.canceled_at", now);
+        });
+    }
+    st.emit_with("invoice.voided", &after, Some(frozen));
+    let applied = before.int("ending_balance") - before.int("starting_balance");
+    if applied != 0 {
+        invoice::move_balance(st, before.text("customer"), -applied, "unapplied_from_invoice", Some(id));
+    }
+    Ok(after.value())
+}
+
+/// Marks an open invoice uncollectible.
+pub fn mark_uncollectible(st: &mut State, id: &str) -> Result<Value, ApiError> {
+    let before = st.load("invoice", id, "id")?;
+    if before.text("status") != "open" {
+        let message = format!("You can only pass in open invoices. This invoice is {}.", before.text("status"));
+        return Err(ApiError::coded("invoice_not_editable", message));
+    }
+    let now = st.now(&before);
+    let frozen = st.freeze(&before);
+    let after = st.change(id, |i| {
+        i.set("status", "uncollectible");
+        i.set("next_payment_attempt", Value::Null);
+        i.set_at("status_transitions.marked_uncollectible_at", now);
+    });
+    st.emit_with("invoice.marked_uncollectible", &after, Some(frozen));
+    Ok(after.value())
+}
+
+/// A change that waited for a payment is given up.
+pub fn expire_pending_update(st: &mut State, sub: &str) {
+    let before = st.copy(sub);
+    let waiting = before.text("_pending_invoice").to_owned();
+    let after = st.change(sub, |s| {
+        s.set("pending_update", json!(null));
+        s.set("_pending_invoice", json!(null));
+    });
+    st.emit("customer.subscription.pending_update_expired", &after);
+    // Paid or void already: then there is nothing left to void.
+    let _ = void(st, &waiting);
+}

@@ -1,0 +1,82 @@
+//! Billing dates: months are counted from the anchor, so that the 31st comes back after February.
+
+use jiff::{Span, Timestamp, tz::TimeZone};
+
+/// Seconds of a day.
+pub const DAY_S: i64 = 86_400;
+/// Seconds of an hour.
+pub const HOUR_S: i64 = 3_600;
+
+/// `anchor + count` intervals of `day`, `week`, `month` or `year`; clamped to the month's last day.
+pub fn add(anchor_s: i64, interval: &str, count: i64) -> i64 {
+    let days = match interval {
+        "day" => Some(1),
+        "week" => Some(7),
+        _ => None,
+    };
+    if let Some(days) = days {
+        return anchor_s.saturating_add(days * DAY_S * count);
+    }
+    let months = if interval == "year" { 12 } else { 1 } * count;
+    let moved = Timestamp::from_second(anchor_s).ok().and_then(|t| {
+        let zoned = t.to_zoned(TimeZone::UTC);
+        let span = Span::new().try_months(months).ok()?;
+        Some(zoned.checked_add(span).ok()?.timestamp().as_second())
+    });
+    // Beyond jiff's year 9999 there is no billing; a saturated time never comes due.
+    moved.unwrap_or(i64::MAX)
+}
+
+/// The first billing date after `after_s`, counted from the anchor.
+pub fn next_after(anchor_s: i64, interval: &str, interval_count: i64, after_s: i64) -> i64 {
+    let step = interval_count.max(1);
+    let unit_s = match interval {
+        "day" => DAY_S,
+        "week" => 7 * DAY_S,
+        "year" => 366 * DAY_S,
+        _ => 31 * DAY_S,
+    };
+    // A lower bound on the number of steps; the loop then runs a few times at most.
+    let mut steps = ((after_s - anchor_s) / (unit_s * step) - 1).max(-1_000);
+    loop {
+        let date = add(anchor_s, interval, steps * step);
+        if date > after_s {
+            return date;
+        }
+        steps += 1;
+    }
+}
+
+/// `15 Nov 2026`, as Stripe writes it in invoice lines.
+pub fn date_text(time_s: i64) -> String {
+    Timestamp::from_second(time_s).map(|t| t.strftime("%-d %b %Y").to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> i64 {
+        format!("{text}T00:00:00Z").parse::<Timestamp>().unwrap().as_second()
+    }
+
+    #[test]
+    fn the_last_of_a_month_comes_back() {
+        let anchor = at("2026-01-31");
+        let feb = next_after(anchor, "month", 1, anchor);
+        assert_eq!(feb, at("2026-02-28"));
+        assert_eq!(next_after(anchor, "month", 1, feb), at("2026-03-31"));
+        assert_eq!(add(at("2024-02-29"), "year", 1), at("2025-02-28"));
+        assert_eq!(next_after(anchor, "month", 3, at("2026-05-01")), at("2026-07-31"));
+    }
+
+    #[test]
+    fn a_far_anchor_is_reached() {
+        let anchor = at("2000-01-15");
+        assert_eq!(next_after(anchor, "day", 1, at("2026-11-01")), at("2026-11-02"));
+        assert_eq!(next_after(anchor, "month", 1, at("2026-11-15")), at("2026-12-15"));
+        // An anchor in the future: the next date may lie before it.
+        assert_eq!(next_after(at("2026-12-15"), "month", 1, at("2026-11-01")), at("2026-11-15"));
+        assert_eq!(date_text(anchor), "15 Jan 2000");
+    }
+}

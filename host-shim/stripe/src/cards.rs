@@ -1,0 +1,132 @@
+//! Stripe's documented test cards, by number and by the name in `tok_…` and `pm_card_…`.
+
+use crate::error::ApiError;
+
+/// What a charge to a card does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// The charge succeeds.
+    Succeeds,
+    /// Refused with this `code` and `decline_code`, also when attached to a customer.
+    Declines(&'static str, &'static str),
+    /// Attaches, then every charge is refused with this `decline_code`.
+    ChargeFails(&'static str),
+    /// Asks for 3-D Secure: always, or only until it was passed once.
+    Authenticates {
+        /// Whether a passed authentication doesn't count for later payments.
+        always: bool,
+    },
+    /// The charge succeeds and is disputed with this reason; an inquiry takes no money.
+    Disputes {
+        /// The dispute's `reason`.
+        reason: &'static str,
+        /// Whether it is an early inquiry.
+        inquiry: bool,
+    },
+    /// The charge succeeds; a refund fails after it succeeded.
+    RefundFails,
+}
+
+/// A test card.
+#[derive(Debug, Clone, Copy)]
+pub struct TestCard {
+    /// The number.
+    pub number: &'static str,
+    /// What follows `tok_` and `pm_card_`.
+    pub name: &'static str,
+    /// The brand.
+    pub brand: &'static str,
+    /// What it does.
+    pub behaviour: Behaviour,
+}
+
+const fn card(number: &'static str, name: &'static str, brand: &'static str, behaviour: Behaviour) -> TestCard {
+    TestCard { number, name, brand, behaviour }
+}
+
+/// The test cards the sandbox knows.
+pub const TEST_CARDS: &[TestCard] = &[
+    card("4242424242424242", "visa", "visa", Behaviour::Succeeds),
+    card("4000056655665556", "visa_debit", "visa", Behaviour::Succeeds),
+    card("5555555555554444", "mastercard", "mastercard", Behaviour::Succeeds),
+    card("378282246310005", "amex", "amex", Behaviour::Succeeds),
+    card("6011111111111117", "discover", "discover", Behaviour::Succeeds),
+    card("4000000000000077", "bypassPending", "visa", Behaviour::Succeeds),
+    card("4000000000000002", "chargeDeclined", "visa", Behaviour::Declines("card_declined", "generic_decline")),
+    card("4000000000009995", "chargeDeclinedInsufficientFunds", "visa", Behaviour::Declines("card_declined", "insufficient_funds")),
+    card("4000000000009987", "chargeDeclinedLostCard", "visa", Behaviour::Declines("card_declined", "lost_card")),
+    card("4000000000009979", "chargeDeclinedStolenCard", "visa", Behaviour::Declines("card_declined", "stolen_card")),
+    card("4000000000000069", "chargeDeclinedExpiredCard", "visa", Behaviour::Declines("expired_card", "expired_card")),
+    card("4000000000000127", "chargeDeclinedIncorrectCvc", "visa", Behaviour::Declines("incorrect_cvc", "incorrect_cvc")),
+    card("4000000000000119", "chargeDeclinedProcessingError", "visa", Behaviour::Declines("processing_error", "processing_error")),
+    card("4000000000000341", "chargeCustomerFail", "visa", Behaviour::ChargeFails("generic_decline")),
+    card("4000002500003155", "authenticationRequiredOnSetup", "visa", Behaviour::Authenticates { always: false }),
+    card("4000002760003184", "authenticationRequired", "visa", Behaviour::Authenticates { always: true }),
+    card("4000000000003220", "threeDSecure2Required", "visa", Behaviour::Authenticates { always: true }),
+    card("4000000000000259", "createDispute", "visa", Behaviour::Disputes { reason: "fraudulent", inquiry: false }),
+    card("4000000000002685", "createDisputeProductNotReceived", "visa", Behaviour::Disputes { reason: "product_not_received", inquiry: false }),
+    card("4000000000001976", "createDisputeInquiry", "visa", Behaviour::Disputes { reason: "fraudulent", inquiry: true }),
+    card("4000000000007726", "refundFail", "visa", Behaviour::RefundFails),
+];
+
+/// The card with that number; spaces don't matter.
+pub fn by_number(number: &str) -> Option<&'static TestCard> {
+    let digits: String = number.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+    TEST_CARDS.iter().find(|c| c.number == digits)
+}
+
+/// The card of a token such as `tok_visa` or `pm_card_visa`.
+pub fn by_token(token: &str) -> Option<&'static TestCard> {
+    let name = token.strip_prefix("pm_card_").or_else(|| token.strip_prefix("tok_"))?;
+    let name = match name {
+        "chargeDeclinedFraudulent" => "chargeDeclined",
+        "threeDSecureRequired" | "threeDSecure2" => "threeDSecure2Required",
+        "us" => "visa",
+        "visa_chargeDeclined" | "visa_chargeDeclinedInsufficientFunds" => name.strip_prefix("visa_").unwrap_or(name),
+        other => other,
+    };
+    TEST_CARDS.iter().find(|c| c.name == name)
+}
+
+/// The card error of a refused charge.
+pub fn decline(code: &str, decline_code: &str) -> ApiError {
+    let message = match decline_code {
+        "insufficient_funds" => "Your card has insufficient funds.",
+        "expired_card" => "Your card has expired.",
+        "incorrect_cvc" => "Your card's security code is incorrect.",
+        "processing_error" => "An error occurred while processing your card. Try again in a little bit.",
+        _ => "Your card was declined.",
+    };
+    let error = ApiError::card(code, (code == "card_declined").then_some(decline_code), message);
+    match code {
+        "incorrect_cvc" => error.about("cvc"),
+        "expired_card" => error.about("exp_month"),
+        _ => error,
+    }
+}
+
+/// Whether a card number satisfies its check digit.
+pub fn passes_luhn(number: &str) -> bool {
+    let digits: Vec<u32> = number.chars().filter(|c| !c.is_whitespace()).map_while(|c| c.to_digit(10)).collect();
+    if !(12..=19).contains(&digits.len()) || digits.len() != number.chars().filter(|c| !c.is_whitespace()).count() {
+        return false;
+    }
+    let doubled = |d: u32| if d > 4 { d * 2 - 9 } else { d * 2 };
+    let sum: u32 = digits.iter().rev().enumerate().map(|(i, d)| if i % 2 == 1 { doubled(*d) } else { *d }).sum();
+    sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_test_card_is_a_valid_number_and_found_by_its_names() {
+        for card in TEST_CARDS {
+            assert!(passes_luhn(card.number), "{}", card.number);
+            assert_eq!(by_number(card.number).map(|c| c.name), Some(card.name));
+            assert_eq!(by_token(&format!("pm_card_{}", card.name)).map(|c| c.number), Some(card.number));
+        }
+        assert!(!passes_luhn("4242424242424241") && !passes_luhn("") && !passes_luhn("4242 4242 4242 424x"));
+    }
+}

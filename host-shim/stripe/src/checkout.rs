@@ -1,0 +1,318 @@
+//! Checkout sessions: opening, paying, expiring. A subscription is made only once its first payment succeeded.
+
+use serde_json::{Value, json};
+
+use crate::billing::create;
+use crate::billing::items::{self, Priced};
+use crate::calendar::{DAY_S, HOUR_S};
+use crate::cards::Behaviour;
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::params::Args;
+use crate::payments::attempt::{Attempt, Presence, attempt};
+use crate::payments::{intent, method};
+use crate::state::State;
+
+/// Lines of a session, Stripe's limit.
+const LINES_MAX: usize = 100;
+
+/// Opens a session.
+pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
+    let mode = args.text("mode").ok_or_else(|| ApiError::missing("mode"))?.to_owned();
+    let customer = args.text("customer").map(|id| st.load("customer", id, "customer")).transpose()?;
+    if customer.is_some() && args.text("customer_email").is_some() {
+        let message = "You may only specify one of these parameters: customer, customer_email.";
+        return Err(ApiError::invalid(message).about("customer"));
+    }
+    if args.text("success_url").is_none() && args.text("ui_mode").is_none_or(|u| u == "hosted") {
+        return Err(ApiError::missing("success_url"));
+    }
+    let (lines, total, currency) = read_lines(st, args, &mode)?;
+    let id = st.new_id("cs_test");
+    let url = format!("{}/c/pay/{id}", st.settings.base_url);
+    let clock = customer.as_ref().map_or(Value::Null, |c| c.get("test_clock").clone());
+    let now = st.time_on(clock.as_str().unwrap_or_default());
+    let mut session = model::checkout::session(id, now, &mode, url);
+    session.set("metadata", crate::params::merge_metadata(&json!({}), args)?);
+    for member in ["success_url", "cancel_url", "client_reference_id", "customer_email", "locale", "submit_type", "billing_address_collection", "allow_promotion_codes"] {
+        if args.has(member) {
+            session.set(member, args.value(member));
+        }
+    }
+    for member in ["customer_creation", "payment_method_collection"] {
+        if let Some(given) = args.text(member) {
+            session.set(member, given);
+        }
+    }
+    if let Some(expires) = args.int("expires_at") {
+        if expires < now + HOUR_S / 2 || expires > now + DAY_S {
+            let message = "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation.";
+            return Err(ApiError::invalid(message).about("expires_at"));
+        }
+        session.set("expires_at", expires);
+    }
+    if let Some(customer) = &customer {
+        session.set("customer", customer.id());
+        session.set("customer_creation", Value::Null);
+        session.set("customer_details", details_of(customer));
+    }
+    for (member, total) in [("amount_subtotal", total), ("amount_total", total)] {
+        session.set(member, total);
+    }
+    session.set("currency", currency);
+    session.set("_lines", lines);
+    session.set("_clock", clock);
+    session.set("_subscription_data", args.get("subscription_data").clone());
+    session.set("_payment_intent_data", args.get("payment_intent_data").clone());
+    let page = st.new_id("ppage");
+    session.set("_page", page.clone());
+    let session = st.put(session);
+    st.put(Object::of(json!({ "id": page, "object": "_payment_page", "session": session.id() })));
+    Ok(session.value())
+}
+
+fn details_of(customer: &Object) -> Value {
+    json!({
+        "address": customer.get("address"), "business_name": null, "email": customer.get("email"), "individual_name": null,
+        "name": customer.get("name"), "phone": customer.get("phone"), "tax_exempt": customer.get("tax_exempt"), "tax_ids": [],
+    })
+}
+
+fn read_lines(st: &mut State, args: &Args, mode: &str) -> Result<(Vec<Value>, i64, String), ApiError> {
+    let given = args.list("line_items");
+    if given.is_empty() {
+        return Err(ApiError::missing("line_items"));
+    }
+    if given.len() > LINES_MAX {
+        return Err(ApiError::invalid(format!("A session can have at most {LINES_MAX} line items.")).about("line_items"));
+    }
+    let mut lines = Vec::new();
+    let (mut total, mut recurring, mut currency) = (0_i64, 0, String::new());
+    for (n, line) in given.into_iter().enumerate() {
+        let param = format!("line_items[{n}]");
+        let line = Args::of(line);
+        if line.int("quantity").is_none() {
+            return Err(ApiError::missing(&format!("{param}[quantity]")));
+        }
+        let Priced { price, quantity, .. } = items::read(st, &line, &param)?;
+        let is_recurring = price.text("type") == "recurring";
+        recurring += usize::from(is_recurring);
+        if is_recurring && mode == "payment" {
+            let message = "You must provide at least one recurring price in `subscription` mode when using prices, and only one-time prices in `payment` mode.";
+            return Err(ApiError::invalid(message).about("line_items"));
+        }
+        if !currency.is_empty() && currency != price.text("currency") {
+            return Err(ApiError::invalid("All line items must have the same currency.").about("line_items"));
+        }
+        currency = price.text("currency").to_owned();
+        let amount = items::amount(&price.value(), quantity)?;
+        total = total.checked_add(amount).ok_or_else(|| ApiError::coded("amount_too_large", "The total is too large."))?;
+        let name = items::product_name(st, &price.value());
+        let id = st.new_id("li");
+        lines.push(model::checkout::item(id, amount, quantity, &price, &name));
+    }
+    if mode == "subscription" && recurring == 0 {
+        let message = "You must provide at least one recurring price in `subscription` mode.";
+        return Err(ApiError::invalid(message).about("mode"));
+    }
+    Ok((lines, total, currency))
+}
+
+/// How a confirmation ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Confirmed {
+    /// The session is complete.
+    Complete,
+    /// The buyer must pass 3-D Secure at this URL.
+    NeedsAction(String),
+}
+
+/// Who pays.
+#[derive(Debug, Clone, Default)]
+pub struct Buyer {
+    /// Their address for mail.
+    pub email: Option<String>,
+    /// Their name.
+    pub name: Option<String>,
+}
+
+/// The session a page or session id means.
+pub fn find(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError> {
+    let session = match st.find(id).filter(|o| o.kind() == "_payment_page") {
+        Some(page) => page.text("session").to_owned(),
+        None => id.to_owned(),
+    };
+    st.load("checkout.session", &session, "id")
+}
+
+/// Pays a session with a payment method.
+pub fn confirm(st: &mut State, id: &str, method_id: &str, buyer: &Buyer, presence: Presence) -> Result<Confirmed, ApiError> {
+    let session = find(st, id)?;
+    let id = session.id().to_owned();
+    if session.text("status") != "open" {
+        let message = format!("This Checkout Session is no longer active: its status is {}.", session.text("status"));
+        return Err(ApiError::coded("checkout_session_not_open", message));
+    }
+    let method = st.copy(method_id);
+    note_buyer(st, &session, &method, buyer);
+    if session.text("mode") == "subscription" {
+        confirm_subscription(st, &id, &method, presence)
+    } else {
+        confirm_payment(st, &id, &method, presence)
+    }
+}
+
+fn note_buyer(st: &mut State, session: &Object, method: &Object, buyer: &Buyer) {
+    let email = buyer.email.clone().map(Value::from).or_else(|| Some(method.at("billing_details.email").clone()).filter(|e| !e.is_null()));
+    let email = email.unwrap_or_else(|| session.get("customer_email").clone());
+    let name = buyer.name.clone().map_or_else(|| method.at("billing_details.name").clone(), Value::from);
+    if session.get("customer").is_null() {
+        let details = json!({
+            "address": method.at("billing_details.address"), "business_name": null, "email": email, "individual_name": null,
+            "name": name, "phone": null, "tax_exempt": "none", "tax_ids": [],
+        });
+        st.change(session.id(), |s| s.set("customer_details", details));
+    }
+}
+
+/// The session's customer, made if the session makes one.
+fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
+    let session = st.copy(id);
+    if let Some(customer) = session.text_at("customer") {
+        return Some(customer.to_owned());
+    }
+    if !always && session.text("customer_creation") != "always" {
+        return None;
+    }
+    let customer_id = st.new_id("cus");
+    let prefix = st.new_characters(8).to_uppercase();
+    let mut customer = model::customer::customer(customer_id.clone(), st.clock_s(), prefix);
+    customer.set("email", session.at("customer_details.email").clone());
+    customer.set("name", session.at("customer_details.name").clone());
+    let customer = st.put(customer);
+    st.emit("customer.created", &customer);
+    st.change(id, |s| s.set("customer", customer_id.clone()));
+    Some(customer_id)
+}
+
+fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmed, ApiError> {
+    let session = st.copy(id);
+    if session.int("amount_total") == 0 {
+        complete(st, id, "no_payment_required");
+        return Ok(Confirmed::Complete);
+    }
+    let pending = session.text("_intent").to_owned();
+    let intent_id = if pending.is_empty() {
+        let customer = customer_of(st, id, false);
+        let data = Args::of(session.get("_payment_intent_data").clone());
+        let clock = session.get("_clock").clone();
+        let intent_id = intent::create(st, session.int("amount_total"), session.text("currency"), &clock, |pi| {
+            pi.set("customer", customer.map_or(Value::Null, Value::from));
+            pi.set("metadata", data.given("metadata").cloned().unwrap_or(json!({})));
+            pi.set("description", data.value("description"));
+            pi.set("setup_future_usage", data.value("setup_future_usage"));
+            pi.set("capture_method", data.text("capture_method").unwrap_or("automatic"));
+            pi.set("_session", id);
+        });
+        st.change(id, |s| s.set("_intent", intent_id.clone()));
+        intent_id
+    } else {
+        pending
+    };
+    match attempt(st, &intent_id, method.id(), presence) {
+        Attempt::Succeeded => {
+            paid(st, id);
+            Ok(Confirmed::Complete)
+        }
+        Attempt::NeedsAction => Ok(Confirmed::NeedsAction(action_url(st, &intent_id))),
+        Attempt::Declined(error) => Err(error),
+    }
+}
+
+fn action_url(st: &State, intent: &str) -> String {
+    format!("{}/_sandbox/3ds/{intent}", st.settings.base_url)
+}
+
+/// The payment of a session succeeded.
+pub fn paid(st: &mut State, id: &str) {
+    let session = st.copy(id);
+    let pi = st.copy(session.text("_intent"));
+    if !session.text("customer").is_empty() && !pi.get("setup_future_usage").is_null() {
+        let (method, customer) = (st.copy(pi.text("payment_method")), st.copy(session.text("customer")));
+        // A card that was charged just now can be attached; one that can't stays with the payment alone.
+        let _ = method::attach(st, &method, &customer);
+    }
+    st.change(id, |s| s.set("payment_intent", pi.id()));
+    complete(st, id, "paid");
+}
+
+fn complete(st: &mut State, id: &str, payment_status: &str) {
+    let done = st.change(id, |s| {
+        s.set("status", "complete");
+        s.set("payment_status", payment_status);
+        s.set("url", Value::Null);
+    });
+    st.emit("checkout.session.completed", &done);
+}
+
+fn confirm_subscription(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmed, ApiError> {
+    let asks = matches!(method::behaviour(method), Behaviour::Authenticates { always } if always || !method.is("_authenticated"));
+    if asks && presence != Presence::Authenticated {
+        st.change(id, |s| s.set("_waiting_method", method.id()));
+        return Ok(Confirmed::NeedsAction(action_url(st, id)));
+    }
+    let session = st.copy(id);
+    let customer = customer_of(st, id, true).unwrap_or_default();
+    let owner = st.copy(&customer);
+    let mut data = Args::of(session.get("_subscription_data").clone());
+    let attached = method::attach(st, method, &owner).map_err(|e| ApiError { keeps_changes: false, ..e })?;
+    if owner.at("invoice_settings.default_payment_method").is_null() && session.get("customer_creation") == "always" {
+        let default = json!(attached.id());
+        st.change_and_emit(&customer, "customer.updated", |c| c.set_at("invoice_settings.default_payment_method", default));
+    }
+    let line = |l: &Value| json!({ "price": l["price"]["id"], "quantity": l["quantity"] });
+    let (recurring, once): (Vec<&Value>, Vec<&Value>) = session.list_at("_lines").iter().partition(|l| l["price"]["type"] == "recurring");
+    let mut request = std::mem::take(&mut data);
+    request.put("customer", json!(customer));
+    request.put("items", recurring.into_iter().map(line).collect());
+    request.put("add_invoice_items", once.into_iter().map(line).collect());
+    request.put("default_payment_method", json!(attached.id()));
+    request.put("payment_behavior", json!("error_if_incomplete"));
+    let subscription = create::create(st, &request, presence)?;
+    let invoice = st.copy(subscription.text("latest_invoice"));
+    st.change(id, |s| {
+        s.set("subscription", subscription.id());
+        s.set("invoice", invoice.id());
+    });
+    // A trial's first invoice is paid with nothing, which Stripe reports as a session that is paid.
+    let status = if session.text("payment_method_collection") == "if_required" && invoice.int("amount_due") == 0 { "no_payment_required" } else { "paid" };
+    complete(st, id, status);
+    Ok(Confirmed::Complete)
+}
+
+/// The buyer passed or failed the 3-D Secure step of a session in subscription mode.
+pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<Confirmed, ApiError> {
+    let session = find(st, id)?;
+    let waiting = session.text("_waiting_method").to_owned();
+    if waiting.is_empty() || session.text("status") != "open" {
+        return Err(ApiError::invalid("Nothing waits for authentication here."));
+    }
+    st.change(session.id(), |s| s.set("_waiting_method", Value::Null));
+    if !passed {
+        let message = "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
+        return Err(ApiError { status: 402, keeps_changes: true, ..ApiError::coded("payment_intent_authentication_failure", message) });
+    }
+    confirm(st, session.id(), &waiting, &Buyer::default(), Presence::Authenticated)
+}
+
+/// The session's time is over, or somebody ended it.
+pub fn expire(st: &mut State, id: &str) {
+    let session = st.copy(id);
+    let expired = st.change(id, |s| {
+        s.set("status", "expired");
+        s.set("url", Value::Null);
+    });
+    intent::cancel_if_open(st, session.text("_intent"));
+    st.emit("checkout.session.expired", &expired);
+}

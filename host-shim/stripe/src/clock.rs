@@ -1,0 +1,66 @@
+//! Moving time: whatever is due between now and then happens, in order of its time.
+
+use serde_json::Value;
+
+use crate::billing::due;
+use crate::error::ApiError;
+use crate::payments::{dispute, refund};
+use crate::state::{Later, State};
+
+/// Steps of one advance. A year of daily renewals of hundreds of subscriptions fits.
+pub const STEPS_MAX: usize = 1_000_000;
+
+/// Advances a test clock, or the sandbox's own for an empty id.
+pub fn advance(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
+    for _ in 0..STEPS_MAX {
+        let Some((time_s, id)) = st.next_due(clock, to_s) else {
+            set(st, clock, to_s);
+            return Ok(());
+        };
+        // What was overdue happens now: clocks never go back.
+        let time_s = time_s.max(st.time_on(clock));
+        set(st, clock, time_s);
+        due::run(st, &id, time_s);
+        finish(st);
+    }
+    Err(ApiError::invalid(format!("Advancing that far takes more than {STEPS_MAX} steps; advance in smaller ones.")).about("frozen_time"))
+}
+
+fn set(st: &mut State, clock: &str, to_s: i64) {
+    if clock.is_empty() {
+        st.set_clock(to_s);
+    } else {
+        st.change(clock, |c| c.set("frozen_time", to_s));
+    }
+}
+
+/// Does what a call left for its end.
+pub fn finish(st: &mut State) {
+    for later in std::mem::take(&mut st.later) {
+        match later {
+            Later::Dispute(charge) => dispute::open(st, &charge),
+            Later::RefundFails(id) => refund::fail(st, &id),
+        }
+    }
+}
+
+/// Advances a test clock as the API does: it says `advancing` first, and is `ready` afterwards.
+pub fn advance_test_clock(st: &mut State, id: &str, to_s: i64) -> Result<Value, ApiError> {
+    let clock = st.load("test_helpers.test_clock", id, "id")?;
+    if to_s <= clock.int("frozen_time") {
+        let message = "The frozen time of a test clock can only be moved forward.";
+        return Err(ApiError::coded("test_clock_invalid", message).about("frozen_time"));
+    }
+    let advancing = st.change(id, |c| {
+        c.set("status", "advancing");
+        c.set_at("status_details.advancing.target_frozen_time", to_s);
+    });
+    st.emit("test_helpers.test_clock.advancing", &advancing);
+    advance(st, id, to_s)?;
+    let ready = st.change(id, |c| {
+        c.set("status", "ready");
+        c.set("status_details", serde_json::json!({}));
+    });
+    st.emit("test_helpers.test_clock.ready", &ready);
+    Ok(advancing.value())
+}

@@ -1,0 +1,135 @@
+//! Stripe's error object: what every refusal of the API is made of.
+
+use serde_json::{Map, Value, json};
+use thiserror::Error;
+
+/// The `type` of Stripe's error object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorType {
+    /// The request itself is wrong.
+    InvalidRequest,
+    /// The card was refused.
+    Card,
+    /// An idempotency key was used for another request.
+    Idempotency,
+    /// A fault of the sandbox.
+    Api,
+}
+
+impl ErrorType {
+    fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request_error",
+            Self::Card => "card_error",
+            Self::Idempotency => "idempotency_error",
+            Self::Api => "api_error",
+        }
+    }
+}
+
+/// A refused request, as Stripe words it.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error("{status}: {message}")]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: u16,
+    /// The error object's `type`.
+    pub kind: ErrorType,
+    /// The error object's `code`, such as `resource_missing`.
+    pub code: Option<String>,
+    /// The parameter the error is about.
+    pub param: Option<String>,
+    /// Words for a person.
+    pub message: String,
+    /// More members of the error object: `decline_code`, `charge`, `payment_intent`.
+    pub more: Map<String, Value>,
+    /// Whether what the request did so far stays, as after a declined charge.
+    pub keeps_changes: bool,
+}
+
+impl ApiError {
+    /// An `invalid_request_error` with status 400.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self {
+            status: 400,
+            kind: ErrorType::InvalidRequest,
+            code: None,
+            param: None,
+            message: message.into(),
+            more: Map::new(),
+            keeps_changes: false,
+        }
+    }
+
+    /// An `invalid_request_error` with a `code`.
+    pub fn coded(code: &str, message: impl Into<String>) -> Self {
+        Self { code: Some(code.into()), ..Self::invalid(message) }
+    }
+
+    /// A required parameter isn't there.
+    pub fn missing(param: &str) -> Self {
+        Self::coded("parameter_missing", format!("Missing required param: {param}.")).about(param)
+    }
+
+    /// The endpoint doesn't know a parameter.
+    pub fn unknown_param(param: &str) -> Self {
+        Self::coded("parameter_unknown", format!("Received unknown parameter: {param}")).about(param)
+    }
+
+    /// No object of that kind has that id: 404 in a path, 400 in a parameter.
+    pub fn no_such(kind: &str, id: &str, param: &str) -> Self {
+        let status = if param == "id" { 404 } else { 400 };
+        Self {
+            status,
+            ..Self::coded("resource_missing", format!("No such {kind}: '{id}'")).about(param)
+        }
+    }
+
+    /// The card was refused; what was recorded of the attempt stays.
+    pub fn card(code: &str, decline_code: Option<&str>, message: &str) -> Self {
+        let mut more = Map::new();
+        if let Some(decline_code) = decline_code {
+            more.insert("decline_code".into(), json!(decline_code));
+        }
+        Self {
+            status: 402,
+            kind: ErrorType::Card,
+            code: Some(code.into()),
+            more,
+            keeps_changes: true,
+            ..Self::invalid(message)
+        }
+    }
+
+    /// A key that is missing or of the wrong kind.
+    pub fn unauthorized(message: impl Into<String>) -> Self {
+        Self { status: 401, ..Self::invalid(message) }
+    }
+
+    /// Names the parameter.
+    pub fn about(mut self, param: &str) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// Adds a member to the error object.
+    pub fn with(mut self, key: &str, value: Value) -> Self {
+        self.more.insert(key.into(), value);
+        self
+    }
+
+    /// The response body.
+    pub fn body(&self) -> Value {
+        let mut error = self.more.clone();
+        error.insert("type".into(), json!(self.kind.name()));
+        error.insert("message".into(), json!(self.message));
+        if let Some(code) = &self.code {
+            error.insert("code".into(), json!(code));
+            error.insert("doc_url".into(), json!(format!("https://docs.stripe.com/error-codes/{}", code.replace('_', "-"))));
+        }
+        if let Some(param) = &self.param {
+            error.insert("param".into(), json!(param));
+        }
+        json!({ "error": error })
+    }
+}

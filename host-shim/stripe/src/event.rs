@@ -1,0 +1,87 @@
+//! Events: a fact, the object at that moment, and how both look in an API version.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::object::Object;
+use crate::shapes;
+use crate::state::RequestMeta;
+use crate::version::Version;
+
+/// An event. Its object never changes after it was made.
+#[derive(Debug)]
+pub struct Event {
+    /// `evt_…`.
+    pub id: String,
+    /// The type, such as `invoice.paid`.
+    pub kind: String,
+    /// Unix seconds on the object's clock.
+    pub created_s: i64,
+    /// The request that caused it; empty if the sandbox acted by itself.
+    pub request: RequestMeta,
+    /// The object, frozen.
+    pub object: Arc<Object>,
+    /// The object before, frozen, on `*.updated`.
+    pub before: Option<Arc<Object>>,
+    /// Endpoints that the event was to be delivered to when it was made.
+    pub pending_webhooks: u64,
+}
+
+impl Event {
+    /// The event's JSON in an API version.
+    pub fn render(&self, version: &Version) -> Value {
+        let object = shapes::render(&self.object.value(), version);
+        let mut data = Map::new();
+        if let Some(before) = &self.before {
+            let before = shapes::render(&before.value(), version);
+            data.insert("previous_attributes".into(), previous(&before, &object));
+        }
+        data.insert("object".into(), object);
+        json!({
+            "id": self.id,
+            "object": "event",
+            "api_version": version.as_str(),
+            "created": self.created_s,
+            "data": data,
+            "livemode": false,
+            "pending_webhooks": self.pending_webhooks,
+            "request": { "id": self.request.id, "idempotency_key": self.request.idempotency_key },
+            "type": self.kind,
+        })
+    }
+}
+
+/// What members were, of those that changed: arrays and lists whole, other maps by member.
+fn previous(before: &Value, after: &Value) -> Value {
+    let (Some(old), Some(new)) = (before.as_object(), after.as_object()) else {
+        return before.clone();
+    };
+    let mut out = Map::new();
+    for (name, value) in old {
+        let now = new.get(name).unwrap_or(&Value::Null);
+        if value == now {
+            continue;
+        }
+        let is_list = value.get("object").is_some_and(|o| o == "list");
+        let nested = value.is_object() && now.is_object() && !is_list;
+        out.insert(name.clone(), if nested { previous(value, now) } else { value.clone() });
+    }
+    for name in new.keys().filter(|name| !old.contains_key(*name)) {
+        out.insert(name.clone(), Value::Null);
+    }
+    Value::Object(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_changed_and_lists_whole() {
+        let before = json!({"a": 1, "b": 2, "m": {"x": 1, "y": 2}, "items": {"object": "list", "data": [1], "url": "u"}});
+        let after = json!({"a": 1, "b": 3, "m": {"x": 1, "y": 3}, "items": {"object": "list", "data": [2], "url": "u"}, "n": 1});
+        let expected = json!({"b": 2, "m": {"y": 2}, "items": {"object": "list", "data": [1], "url": "u"}, "n": null});
+        assert_eq!(previous(&before, &after), expected);
+    }
+}

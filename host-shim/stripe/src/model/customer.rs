@@ -1,0 +1,98 @@
+//! Customers, their payment methods and their balance.
+
+use serde_json::{Value, json};
+
+use crate::cards::TestCard;
+use crate::object::Object;
+
+/// A new customer without anything.
+pub fn customer(id: String, created_s: i64, invoice_prefix: String) -> Object {
+    Object::of(json!({
+        "id": id,
+        "object": "customer",
+        "address": null,
+        "balance": 0,
+        "created": created_s,
+        "currency": null,
+        "default_source": null,
+        "delinquent": false,
+        "description": null,
+        "discount": null,
+        "email": null,
+        "invoice_prefix": invoice_prefix,
+        "invoice_settings": {
+            "custom_fields": null, "default_payment_method": null, "footer": null, "rendering_options": null,
+        },
+        "livemode": false,
+        "metadata": {},
+        "name": null,
+        "next_invoice_sequence": 1,
+        "phone": null,
+        "preferred_locales": [],
+        "shipping": null,
+        "tax_exempt": "none",
+        "test_clock": null,
+    }))
+}
+
+/// Billing details without anything.
+pub fn no_billing_details() -> Value {
+    let address = json!({ "city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null });
+    json!({ "address": address, "email": null, "name": null, "phone": null, "tax_id": null })
+}
+
+/// A new card payment method.
+pub fn payment_method(id: String, created_s: i64, card: &TestCard, expiry: (i64, i64), fingerprint: String) -> Object {
+    let last4 = card.number.get(card.number.len() - 4..).unwrap_or_default();
+    Object::of(json!({
+        "id": id,
+        "object": "payment_method",
+        "allow_redisplay": "unspecified",
+        "billing_details": no_billing_details(),
+        "card": {
+            "brand": card.brand,
+            "checks": { "address_line1_check": null, "address_postal_code_check": null, "cvc_check": "pass" },
+            "country": "US",
+            "display_brand": card.brand,
+            "exp_month": expiry.0,
+            "exp_year": expiry.1,
+            "fingerprint": fingerprint,
+            "funding": if card.name.contains("debit") { "debit" } else { "credit" },
+            "generated_from": null,
+            "last4": last4,
+            "networks": { "available": [card.brand], "preferred": null },
+            "regulated_status": "unregulated",
+            "three_d_secure_usage": { "supported": true },
+            "wallet": null,
+        },
+        "created": created_s,
+        "customer": null,
+        "customer_account": null,
+        "livemode": false,
+        "metadata": {},
+        "type": "card",
+        "_number": card.number,
+        "_authenticated": false,
+    }))
+}
+
+/// A movement of a customer's balance.
+pub fn balance_movement(id: String, created_s: i64, customer: &Object, amount: i64, ending: i64, kind: &str) -> Object {
+    Object::of(json!({
+        "id": id,
+        "object": "customer_balance_transaction",
+        "amount": amount,
+        "checkout_session": null,
+        "created": created_s,
+        "credit_note": null,
+        "currency": customer.get("currency"),
+        "customer": customer.id(),
+        "customer_account": null,
+        "description": null,
+        "ending_balance": ending,
+        "invoice": null,
+        "livemode": false,
+        "metadata": {},
+        "type": kind,
+    }))
+}

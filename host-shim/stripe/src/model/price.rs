@@ -1,0 +1,85 @@
+//! Prices and the legacy plan that Stripe shows beside a recurring one.
+
+use serde_json::{Value, json};
+
+use crate::object::Object;
+
+/// The `plan` object of a recurring price; null for any other.
+pub fn plan_of(price: &Value) -> Value {
+    let recurring = &price["recurring"];
+    if !recurring.is_object() {
+        return Value::Null;
+    }
+    json!({
+        "id": price["id"],
+        "object": "plan",
+        "active": price["active"],
+        "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"],
+        "billing_scheme": price["billing_scheme"],
+        "created": price["created"],
+        "currency": price["currency"],
+        "interval": recurring["interval"],
+        "interval_count": recurring["interval_count"],
+        "livemode": false,
+        "metadata": price["metadata"],
+        "meter": null,
+        "nickname": price["nickname"],
+        "product": price["product"],
+        "tiers_mode": null,
+        "transform_usage": null,
+        "trial_period_days": recurring["trial_period_days"],
+        "usage_type": "licensed",
+    })
+}
+
+/// What a new price is made of.
+#[derive(Debug)]
+pub struct NewPrice<'a> {
+    /// Its id.
+    pub id: String,
+    /// Unix seconds.
+    pub created_s: i64,
+    /// Lower-case code.
+    pub currency: &'a str,
+    /// The product's id.
+    pub product: &'a str,
+    /// Minor units as a decimal.
+    pub unit_amount_decimal: String,
+    /// Interval and count, for a recurring price.
+    pub recurring: Option<(&'a str, i64)>,
+    /// `recurring.trial_period_days`.
+    pub trial_period_days: Value,
+}
+
+/// A new active price per unit.
+pub fn price(new: NewPrice<'_>) -> Object {
+    let recurring = new.recurring.map_or(Value::Null, |(interval, interval_count)| {
+        json!({
+            "interval": interval, "interval_count": interval_count, "meter": null,
+            "trial_period_days": new.trial_period_days, "usage_type": "licensed",
+        })
+    });
+    let whole = new.unit_amount_decimal.parse::<i64>().map_or(Value::Null, |n| json!(n));
+    Object::of(json!({
+        "id": new.id,
+        "object": "price",
+        "active": true,
+        "billing_scheme": "per_unit",
+        "created": new.created_s,
+        "currency": new.currency,
+        "custom_unit_amount": null,
+        "livemode": false,
+        "lookup_key": null,
+        "metadata": {},
+        "nickname": null,
+        "product": new.product,
+        "type": if recurring.is_null() { "one_time" } else { "recurring" },
+        "recurring": recurring,
+        "tax_behavior": "unspecified",
+        "tiers_mode": null,
+        "transform_quantity": null,
+        "unit_amount": whole,
+        "unit_amount_decimal": new.unit_amount_decimal,
+    }))
+}

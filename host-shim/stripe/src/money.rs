@@ -1,0 +1,151 @@
+//! Amounts: integers of minor units, currencies and their exponents, and the one rounding rule.
+
+/// Two-decimal currencies the sandbox takes.
+const TWO: &[&str] = &[
+    "aed", "ars", "aud", "bgn", "brl", "cad", "chf", "cny", "cop", "czk", "dkk", "egp", "eur", "gbp", "gel", "hkd", "huf",
+    "idr", "ils", "inr", "isk", "kes", "mad", "mxn", "myr", "ngn", "nok", "nzd", "pen", "php", "pkr", "pln", "qar", "ron",
+    "rsd", "sar", "sek", "sgd", "thb", "try", "twd", "uah", "ugx", "usd", "uyu", "zar",
+];
+/// Currencies without decimals.
+const ZERO: &[&str] = &[
+    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf",
+];
+/// Three-decimal currencies; an amount's last digit must be 0.
+const THREE: &[&str] = &["bhd", "jod", "kwd", "omr", "tnd"];
+
+/// Digits of a `unit_amount_decimal` behind the point, Stripe's limit.
+const DECIMAL_DIGITS: u32 = 12;
+
+/// Decimal places of a currency, by its lower-case code.
+pub fn exponent(currency: &str) -> Option<u32> {
+    if TWO.contains(&currency) {
+        Some(2)
+    } else if ZERO.contains(&currency) {
+        Some(0)
+    } else if THREE.contains(&currency) {
+        Some(3)
+    } else {
+        None
+    }
+}
+
+/// Whether an amount can be charged in that currency: KWD in steps of 10, UGX and ISK in steps of 100.
+pub fn is_chargeable(amount: i64, currency: &str) -> bool {
+    match currency {
+        "isk" | "ugx" => amount % 100 == 0,
+        other if THREE.contains(&other) => amount % 10 == 0,
+        _ => true,
+    }
+}
+
+/// The smallest amount Stripe charges, in minor units.
+pub fn minimum_charge(currency: &str) -> i64 {
+    match currency {
+        "gbp" => 30,
+        "jpy" => 50,
+        "mxn" => 1_000,
+        "sek" | "nok" => 300,
+        "dkk" => 250,
+        "czk" => 1_500,
+        "huf" => 17_500,
+        "hkd" => 400,
+        "pln" => 200,
+        "thb" => 1_000,
+        "aed" | "myr" | "ron" => 200,
+        other => match exponent(other) {
+            Some(0) => 1,
+            Some(3) => 100,
+            _ => 50,
+        },
+    }
+}
+
+/// `numerator / denominator` rounded to the nearest integer, halves away from zero.
+///
+/// `None` if the denominator is zero or the result doesn't fit.
+pub fn divide_half_away(numerator: i128, denominator: i128) -> Option<i64> {
+    if denominator == 0 {
+        return None;
+    }
+    let (n, d) = (numerator.unsigned_abs(), denominator.unsigned_abs());
+    let rounded = n.checked_add(d / 2)? / d;
+    let signed = i128::try_from(rounded).ok()?;
+    let signed = if (numerator < 0) != (denominator < 0) { -signed } else { signed };
+    i64::try_from(signed).ok()
+}
+
+/// The share of an amount that `part` of `whole` seconds is.
+pub fn prorate(amount: i64, part_s: i64, whole_s: i64) -> Option<i64> {
+    divide_half_away(i128::from(amount) * i128::from(part_s), i128::from(whole_s))
+}
+
+/// A decimal of minor units as an integer of 10⁻¹² units.
+pub fn parse_decimal(text: &str) -> Option<i128> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 12 || !all_digits(whole) || !all_digits(part) || part.len() > DECIMAL_DIGITS as usize {
+        return None;
+    }
+    if text.ends_with('.') {
+        return None;
+    }
+    let scale = 10_i128.pow(DECIMAL_DIGITS);
+    let whole: i128 = whole.parse().ok()?;
+    let behind: i128 = format!("{part:0<12}").parse().ok()?;
+    Some(whole * scale + behind)
+}
+
+/// `unit_amount_decimal` times a quantity, rounded once.
+pub fn multiply_decimal(unit: &str, quantity: i64) -> Option<i64> {
+    let unit = parse_decimal(unit)?;
+    divide_half_away(unit.checked_mul(i128::from(quantity))?, 10_i128.pow(DECIMAL_DIGITS))
+}
+
+/// An amount as people write it, such as `$20.00` or `¥500`.
+pub fn display(amount: i64, currency: &str) -> String {
+    let digits = exponent(currency).unwrap_or(2);
+    let sign = if amount < 0 { "-" } else { "" };
+    let base = 10_u64.pow(digits);
+    let (major, minor) = (amount.unsigned_abs() / base, amount.unsigned_abs() % base);
+    let number = if digits == 0 { major.to_string() } else { format!("{major}.{minor:0width$}", width = digits as usize) };
+    match currency {
+        "usd" => format!("{sign}${number}"),
+        "eur" => format!("{sign}€{number}"),
+        "gbp" => format!("{sign}£{number}"),
+        "jpy" => format!("{sign}¥{number}"),
+        other => format!("{sign}{number} {}", other.to_uppercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn exponents() {
+        assert_eq!((exponent("jpy"), exponent("usd"), exponent("kwd"), exponent("zzz")), (Some(0), Some(2), Some(3), None));
+        assert!(!is_chargeable(1_005, "kwd") && is_chargeable(1_010, "kwd") && !is_chargeable(150, "isk"));
+        assert_eq!((display(-2_000, "usd"), display(500, "jpy"), display(1_010, "kwd")), ("-$20.00".into(), "¥500".into(), "1.010 KWD".into()));
+    }
+
+    #[test]
+    fn halves_go_away_from_zero() {
+        assert_eq!(divide_half_away(5, 2), Some(3));
+        assert_eq!(divide_half_away(-5, 2), Some(-3));
+        assert_eq!(divide_half_away(1, 0), None);
+        assert_eq!(multiply_decimal("0.5", 3), Some(2));
+        assert_eq!(multiply_decimal("1.", 3), None);
+        assert_eq!(parse_decimal(".5"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_credit_undoes_its_debit(amount in 0_i64..1_000_000_000, part in 0_i64..3_000_000, whole in 1_i64..3_000_000) {
+            let part = part.min(whole);
+            let debit = prorate(amount, part, whole).unwrap();
+            prop_assert_eq!(prorate(-amount, part, whole).unwrap(), -debit);
+            prop_assert!(debit <= amount);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! An API object in the internal model: the newest version's shape, plus members whose name begins with `_`,
+//! which no client ever sees.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// What a member that isn't there looks like.
+static NULL: Value = Value::Null;
+
+/// An API object.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Object(pub Map<String, Value>);
+
+impl Object {
+    /// The object of a JSON map; anything else gives an empty object.
+    pub fn of(value: Value) -> Self {
+        match value {
+            Value::Object(map) => Self(map),
+            _ => Self::default(),
+        }
+    }
+
+    /// The object's id.
+    pub fn id(&self) -> &str {
+        self.text("id")
+    }
+
+    /// The object's `object` member, such as `customer`.
+    pub fn kind(&self) -> &str {
+        self.text("object")
+    }
+
+    /// A member, null if absent.
+    pub fn get(&self, name: &str) -> &Value {
+        self.0.get(name).unwrap_or(&NULL)
+    }
+
+    /// A member behind dots, null if absent.
+    pub fn at(&self, path: &str) -> &Value {
+        let mut names = path.split('.');
+        let first = names.next().and_then(|n| self.0.get(n)).unwrap_or(&NULL);
+        names.fold(first, |value, name| value.get(name).unwrap_or(&NULL))
+    }
+
+    /// A text member, empty if absent or null.
+    pub fn text(&self, name: &str) -> &str {
+        self.get(name).as_str().unwrap_or_default()
+    }
+
+    /// A text member behind dots, if it is text.
+    pub fn text_at(&self, path: &str) -> Option<&str> {
+        self.at(path).as_str()
+    }
+
+    /// An integer member, zero if absent or null.
+    pub fn int(&self, name: &str) -> i64 {
+        self.get(name).as_i64().unwrap_or_default()
+    }
+
+    /// An integer member, if it is one.
+    pub fn int_at(&self, path: &str) -> Option<i64> {
+        self.at(path).as_i64()
+    }
+
+    /// Whether a boolean member is true.
+    pub fn is(&self, name: &str) -> bool {
+        self.get(name).as_bool().unwrap_or_default()
+    }
+
+    /// The members of a list object or array behind dots.
+    pub fn list_at(&self, path: &str) -> &[Value] {
+        let value = self.at(path);
+        let array = if value.is_object() { value.get("data").unwrap_or(&NULL) } else { value };
+        array.as_array().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Sets a member.
+    pub fn set(&mut self, name: &str, value: impl Into<Value>) {
+        self.0.insert(name.into(), value.into());
+    }
+
+    /// Sets a member behind dots, making maps on the way.
+    pub fn set_at(&mut self, path: &str, value: impl Into<Value>) {
+        let mut names: Vec<&str> = path.split('.').collect();
+        let last = names.pop().unwrap_or_default();
+        let mut map = &mut self.0;
+        for name in names {
+            let inner = map.entry(name).or_insert_with(|| json!({}));
+            if !inner.is_object() {
+                *inner = json!({});
+            }
+            let Value::Object(next) = inner else { return };
+            map = next;
+        }
+        map.insert(last.into(), value.into());
+    }
+
+    /// The object as a JSON value.
+    pub fn value(&self) -> Value {
+        Value::Object(self.0.clone())
+    }
+}
+
+/// An API list with everything on one page.
+pub fn list(url: &str, data: Vec<Value>) -> Value {
+    json!({ "object": "list", "data": data, "has_more": false, "url": url })
+}

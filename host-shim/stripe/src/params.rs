@@ -1,0 +1,326 @@
+//! What an endpoint accepts: a declared list of parameters, and the typed values a request gave for them.
+//!
+//! Stripe's own rules hold: an undeclared name is `parameter_unknown`, an empty string unsets.
+
+use serde_json::{Map, Value, json};
+
+use crate::error::ApiError;
+use crate::form::{Form, Node};
+use crate::money;
+
+/// Keys of `metadata`, Stripe's limit.
+pub const METADATA_KEYS_MAX: usize = 50;
+/// Characters of a metadata key, Stripe's limit.
+pub const METADATA_KEY_CHARS_MAX: usize = 40;
+/// Characters of a metadata value, Stripe's limit.
+pub const METADATA_VALUE_CHARS_MAX: usize = 500;
+/// Characters of any other text, Stripe's usual limit.
+pub const TEXT_CHARS_MAX: usize = 5_000;
+
+/// How a parameter's value is read.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Text of up to [`TEXT_CHARS_MAX`] characters.
+    Text,
+    /// An integer within bounds.
+    Int(i64, i64),
+    /// `true` or `false`.
+    Bool,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A supported ISO 4217 code, either case.
+    Currency,
+    /// Unix seconds.
+    Time,
+    /// Unix seconds or the word `now`.
+    TimeOrNow,
+    /// A decimal string of minor units.
+    Decimal,
+    /// Text to text, an empty value removes a key.
+    Metadata,
+    /// Named members.
+    Map(&'static [Field]),
+    /// Named members, or unset as a whole.
+    List(&'static Kind),
+    /// Anything: shown nowhere, has no effect here.
+    Inert,
+}
+
+/// One declared parameter.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// How it is read.
+    pub kind: Kind,
+    /// Whether it must be given.
+    pub required: bool,
+}
+
+/// A required parameter.
+pub const fn req(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, required: true }
+}
+
+/// An optional parameter.
+pub const fn opt(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, required: false }
+}
+
+/// A parameter that real Stripe acts on and the sandbox accepts without effect.
+pub const fn inert(name: &'static str) -> Field {
+    Field { name, kind: Kind::Inert, required: false }
+}
+
+/// Any non-negative amount, up to Stripe's twelve digits.
+pub const AMOUNT: Kind = Kind::Int(0, 999_999_999_999);
+/// An amount that may be a credit.
+pub const SIGNED_AMOUNT: Kind = Kind::Int(-999_999_999_999, 999_999_999_999);
+/// A quantity.
+pub const QUANTITY: Kind = Kind::Int(0, 999_999);
+/// A postal address.
+pub const ADDRESS: Kind = Kind::Map(&[
+    opt("city", Kind::Text),
+    opt("country", Kind::Text),
+    opt("line1", Kind::Text),
+    opt("line2", Kind::Text),
+    opt("postal_code", Kind::Text),
+    opt("state", Kind::Text),
+]);
+/// Where goods go.
+pub const SHIPPING: Kind = Kind::Map(&[
+    opt("address", ADDRESS),
+    opt("carrier", Kind::Text),
+    opt("name", Kind::Text),
+    opt("phone", Kind::Text),
+    opt("tracking_number", Kind::Text),
+]);
+
+/// The typed parameters of one request. An emptied parameter is present as null.
+#[derive(Debug, Clone, Default)]
+pub struct Args(Map<String, Value>);
+
+impl Args {
+    /// Reads a form by an endpoint's declaration.
+    pub fn read(form: &Form, fields: &[Field]) -> Result<Self, ApiError> {
+        read_map(form, fields, "").map(Self)
+    }
+
+    /// Arguments made by the sandbox itself.
+    pub fn of(value: Value) -> Self {
+        match value {
+            Value::Object(map) => Self(map),
+            _ => Self::default(),
+        }
+    }
+
+    /// The values as JSON.
+    pub fn into_value(self) -> Value {
+        Value::Object(self.0)
+    }
+
+    /// Sets a value.
+    pub fn put(&mut self, name: &str, value: Value) {
+        self.0.insert(name.into(), value);
+    }
+
+    /// Whether the parameter was given, be it empty.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The raw value, null if absent or emptied.
+    pub fn get(&self, name: &str) -> &Value {
+        self.0.get(name).unwrap_or(&Value::Null)
+    }
+
+    /// The value if it was given and isn't empty.
+    pub fn given(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|v| !v.is_null())
+    }
+
+    /// Text, if given and not empty.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).as_str()
+    }
+
+    /// An integer, if given.
+    pub fn int(&self, name: &str) -> Option<i64> {
+        self.get(name).as_i64()
+    }
+
+    /// A boolean, if given.
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        self.get(name).as_bool()
+    }
+
+    /// A nested map; empty if absent.
+    pub fn map(&self, name: &str) -> Args {
+        Args::of(self.get(name).clone())
+    }
+
+    /// A list's members; empty if absent.
+    pub fn list(&self, name: &str) -> Vec<Value> {
+        self.get(name).as_array().cloned().unwrap_or_default()
+    }
+
+    /// The value to show for an object's member.
+    pub fn value(&self, name: &str) -> Value {
+        self.get(name).clone()
+    }
+}
+
+fn path(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() { name.into() } else { format!("{prefix}[{name}]") }
+}
+
+fn read_map(form: &Form, fields: &[Field], prefix: &str) -> Result<Map<String, Value>, ApiError> {
+    let mut out = Map::new();
+    for (name, node) in form {
+        let here = path(prefix, name);
+        let Some(field) = fields.iter().find(|f| f.name == name) else {
+            return Err(ApiError::unknown_param(&here));
+        };
+        out.insert(name.clone(), read(node, &field.kind, &here)?);
+    }
+    for field in fields.iter().filter(|f| f.required) {
+        match out.get(field.name) {
+            None => return Err(ApiError::missing(&path(prefix, field.name))),
+            Some(Value::Null) => {
+                let here = path(prefix, field.name);
+                let message = format!("You passed an empty string for '{here}'. We assume empty values are an attempt to unset a parameter; however '{here}' cannot be unset.");
+                return Err(ApiError::coded("parameter_invalid_empty", message).about(&here));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(out)
+}
+
+fn read(node: &Node, kind: &Kind, here: &str) -> Result<Value, ApiError> {
+    match (kind, node) {
+        (Kind::Inert, _) => Ok(Value::Null),
+        (Kind::Metadata, node) => metadata(node, here),
+        (_, Node::Text(text)) if text.is_empty() => Ok(Value::Null),
+        (Kind::Map(fields), Node::Map(inner)) => read_map(inner, fields, here).map(Value::Object),
+        (Kind::List(kind), Node::List(list)) => {
+            let read_one = |(i, node)| read(node, kind, &format!("{here}[{i}]"));
+            list.iter().enumerate().map(read_one).collect::<Result<_, _>>().map(Value::Array)
+        }
+        (Kind::List(kind), Node::Map(inner)) => numbered(inner, kind, here),
+        (Kind::Map(_), _) => Err(ApiError::invalid("Invalid object").about(here)),
+        (Kind::List(_), _) => Err(ApiError::invalid("Invalid array").about(here)),
+        (kind, Node::Text(text)) => scalar(text, kind, here),
+        (_, _) => Err(ApiError::invalid(format!("Invalid string: {here} must not be a hash or an array")).about(here)),
+    }
+}
+
+/// `items[0]…&items[1]…`: any distinct numbers, in their order.
+fn numbered(inner: &Form, kind: &Kind, here: &str) -> Result<Value, ApiError> {
+    let mut members = Vec::new();
+    for (index, node) in inner {
+        let number: u32 = index.parse().map_err(|_| ApiError::invalid("Invalid array").about(here))?;
+        members.push((number, node));
+    }
+    members.sort_by_key(|(number, _)| *number);
+    let read_one = |(number, node): (u32, &Node)| read(node, kind, &format!("{here}[{number}]"));
+    members.into_iter().map(read_one).collect::<Result<_, _>>().map(Value::Array)
+}
+
+fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
+    let invalid_integer = || ApiError::coded("parameter_invalid_integer", format!("Invalid integer: {text}")).about(here);
+    match kind {
+        Kind::Int(min, max) => {
+            let number: i64 = text.parse().map_err(|_| invalid_integer())?;
+            if number < *min {
+                return Err(ApiError::coded("parameter_invalid_integer", format!("This value must be greater than or equal to {min}.")).about(here));
+            }
+            if number > *max {
+                return Err(ApiError::coded("parameter_invalid_integer", format!("This value must be less than or equal to {max}.")).about(here));
+            }
+            Ok(json!(number))
+        }
+        Kind::TimeOrNow if text == "now" => Ok(json!("now")),
+        Kind::Time | Kind::TimeOrNow => {
+            let number: i64 = text.parse().map_err(|_| invalid_integer())?;
+            // Year 2100: further than any story, near enough that a month's sum can't overflow.
+            if !(0..=4_102_444_800).contains(&number) {
+                return Err(ApiError::coded("timestamp_invalid", "Invalid timestamp: must be an integer Unix timestamp in seconds").about(here));
+            }
+            Ok(json!(number))
+        }
+        Kind::Bool => match text {
+            "true" => Ok(json!(true)),
+            "false" => Ok(json!(false)),
+            _ => Err(ApiError::invalid(format!("Invalid boolean: {text}")).about(here)),
+        },
+        Kind::OneOf(words) if words.contains(&text) => Ok(json!(text)),
+        Kind::OneOf(words) => {
+            let message = format!("Invalid {here}: must be one of {}", words.join(", "));
+            Err(ApiError::invalid(message).about(here))
+        }
+        Kind::Currency => {
+            let code = text.to_ascii_lowercase();
+            money::exponent(&code)
+                .map(|_| json!(code))
+                .ok_or_else(|| ApiError::invalid(format!("Invalid currency: {code}")).about(here))
+        }
+        Kind::Decimal => money::parse_decimal(text)
+            .map(|_| json!(text))
+            .ok_or_else(|| ApiError::coded("parameter_invalid_decimal", format!("Invalid decimal: {text}")).about(here)),
+        Kind::Text | Kind::Metadata | Kind::Map(_) | Kind::List(_) | Kind::Inert => {
+            if text.chars().count() > TEXT_CHARS_MAX {
+                let message = format!("Invalid string: must be at most {TEXT_CHARS_MAX} characters");
+                return Err(ApiError::coded("parameter_invalid_string", message).about(here));
+            }
+            Ok(json!(text))
+        }
+    }
+}
+
+fn metadata(node: &Node, here: &str) -> Result<Value, ApiError> {
+    let map = match node {
+        Node::Text(text) if text.is_empty() => return Ok(Value::Null),
+        Node::Map(map) => map,
+        _ => return Err(ApiError::invalid("Invalid object").about(here)),
+    };
+    let mut out = Map::new();
+    for (key, value) in map {
+        let Node::Text(value) = value else {
+            return Err(ApiError::invalid("Metadata values must be strings").about(&format!("{here}[{key}]")));
+        };
+        if key.chars().count() > METADATA_KEY_CHARS_MAX {
+            let message = format!("Metadata keys can be at most {METADATA_KEY_CHARS_MAX} characters long.");
+            return Err(ApiError::invalid(message).about(here));
+        }
+        if value.chars().count() > METADATA_VALUE_CHARS_MAX {
+            let message = format!("Metadata values can have up to {METADATA_VALUE_CHARS_MAX} characters, but you passed in a value that is {} characters.", value.chars().count());
+            return Err(ApiError::invalid(message).about(&format!("{here}[{key}]")));
+        }
+        out.insert(key.clone(), json!(value));
+    }
+    Ok(Value::Object(out))
+}
+
+/// Merges given metadata into what an object has; refuses more than [`METADATA_KEYS_MAX`] keys.
+pub fn merge_metadata(current: &Value, args: &Args) -> Result<Value, ApiError> {
+    let mut merged = current.as_object().cloned().unwrap_or_default();
+    if !args.has("metadata") {
+        return Ok(Value::Object(merged));
+    }
+    let Some(given) = args.given("metadata").and_then(Value::as_object) else {
+        return Ok(json!({}));
+    };
+    for (key, value) in given {
+        if value == "" {
+            merged.remove(key);
+        } else {
+            merged.insert(key.clone(), value.clone());
+        }
+    }
+    if merged.len() > METADATA_KEYS_MAX {
+        let message = format!("Metadata can have up to {METADATA_KEYS_MAX} keys.");
+        return Err(ApiError::invalid(message).about("metadata"));
+    }
+    Ok(Value::Object(merged))
+}

@@ -1,0 +1,7 @@
+//! Payments: methods, attempts, 3-D Secure, refunds and disputes.
+
+pub mod attempt;
+pub mod dispute;
+pub mod intent;
+pub mod method;
+pub mod refund;

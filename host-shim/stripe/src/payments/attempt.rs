@@ -1,0 +1,193 @@
+//! One attempt to pay a payment intent with a payment method.
+
+use serde_json::{Value, json};
+
+use crate::cards::{self, Behaviour};
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::payments::method;
+use crate::state::{Later, State};
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub enum Attempt {
+    /// Paid, or authorized where capture is manual.
+    Succeeded,
+    /// The customer must pass 3-D Secure.
+    NeedsAction,
+    /// Refused.
+    Declined(ApiError),
+}
+
+/// Who is there, and what they proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// The customer can be asked to authenticate.
+    OnSession,
+    /// The customer isn't there: a card that asks for authentication is refused.
+    OffSession,
+    /// 3-D Secure was passed just now.
+    Authenticated,
+}
+
+/// Tries to pay. Emits the events of charge and payment intent, none of invoice or session.
+pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence) -> Attempt {
+    let method = st.copy(paid_with);
+    let with = json!(paid_with);
+    match method::behaviour(&method) {
+        Behaviour::Declines(code, decline_code) => declined(st, intent, &method, cards::decline(code, decline_code)),
+        Behaviour::ChargeFails(decline_code) => declined(st, intent, &method, cards::decline("card_declined", decline_code)),
+        Behaviour::Authenticates { always } if presence != Presence::Authenticated && (always || !method.is("_authenticated")) => {
+            if presence == Presence::OffSession {
+                let message = "Your card was declined. This transaction requires authentication.";
+                let error = ApiError::card("authentication_required", Some("authentication_required"), message);
+                return declined(st, intent, &method, error);
+            }
+            let url = format!("{}/_sandbox/3ds/{intent}", st.settings.base_url);
+            let after = st.change(intent, |pi| {
+                pi.set("payment_method", with);
+                pi.set("status", "requires_action");
+                let return_url = pi.get("_return_url").clone();
+                pi.set("next_action", json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" }));
+            });
+            st.emit("payment_intent.requires_action", &after);
+            Attempt::NeedsAction
+        }
+        behaviour => {
+            succeeded(st, intent, &method, presence, behaviour);
+            Attempt::Succeeded
+        }
+    }
+}
+
+fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, behaviour: Behaviour) {
+    let pi = st.copy(intent);
+    let manual = pi.text("capture_method") == "manual";
+    let mut charge = new_charge(st, &pi, method);
+    if presence == Presence::Authenticated {
+        let proof = json!({
+            "authentication_flow": "challenge", "electronic_commerce_indicator": "05", "exemption_indicator": null,
+            "exemption_indicator_applied": null, "result": "authenticated", "result_reason": null,
+            "transaction_id": format!("3ds-{}", charge.id()), "version": "2.2.0",
+        });
+        charge.set_at("payment_method_details.card.three_d_secure", proof);
+        st.change(method.id(), |m| m.set("_authenticated", true));
+    }
+    if manual {
+        charge.set("captured", false);
+        charge.set("amount_captured", 0);
+    } else {
+        let movement = book(st, &charge, charge.int("amount"), "charge", charge.id().to_owned());
+        charge.set("balance_transaction", movement);
+    }
+    let charge = st.put(charge);
+    st.emit("charge.succeeded", &charge);
+    let id = json!(charge.id());
+    let after = st.change(intent, |pi| {
+        remember_charge(pi, id);
+        pi.set("payment_method", method.id());
+        pi.set("next_action", Value::Null);
+        pi.set("last_payment_error", Value::Null);
+        if manual {
+            pi.set("status", "requires_capture");
+            pi.set("amount_capturable", pi.get("amount").clone());
+        } else {
+            pi.set("status", "succeeded");
+            pi.set("amount_received", pi.get("amount").clone());
+        }
+    });
+    st.emit(if manual { "payment_intent.amount_capturable_updated" } else { "payment_intent.succeeded" }, &after);
+    if let Behaviour::Disputes { .. } = behaviour {
+        st.later.push(Later::Dispute(charge.id().to_owned()));
+    }
+}
+
+fn declined(st: &mut State, intent: &str, method: &Object, error: ApiError) -> Attempt {
+    let pi = st.copy(intent);
+    let mut charge = new_charge(st, &pi, method);
+    let code = json!(error.code);
+    let decline_code = error.more.get("decline_code").cloned().unwrap_or(code.clone());
+    for (name, value) in [
+        ("status", json!("failed")),
+        ("paid", json!(false)),
+        ("captured", json!(false)),
+        ("amount_captured", json!(0)),
+        ("failure_code", code),
+        ("failure_message", json!(error.message)),
+        ("receipt_url", Value::Null),
+    ] {
+        charge.set(name, value);
+    }
+    charge.set_at("outcome.network_status", "declined_by_network");
+    charge.set_at("outcome.reason", decline_code);
+    charge.set_at("outcome.seller_message", "The bank did not return any further details with this decline.");
+    charge.set_at("outcome.type", "issuer_declined");
+    let charge = st.put(charge);
+    st.emit("charge.failed", &charge);
+    let error = fail_intent(st, intent, method, error, Some(charge.id()));
+    Attempt::Declined(error)
+}
+
+/// Sets the intent back to `requires_payment_method` with the error, and gives the error its context.
+pub fn fail_intent(st: &mut State, intent: &str, method: &Object, error: ApiError, charge: Option<&str>) -> ApiError {
+    let shown = crate::shapes::render(&method.value(), &st.settings.version.clone());
+    let mut error = error.with("payment_method", shown);
+    if let Some(charge) = charge {
+        error = error.with("charge", json!(charge));
+    }
+    let last_error = error.body()["error"].clone();
+    let after = st.change(intent, |pi| {
+        if let Some(charge) = charge {
+            remember_charge(pi, json!(charge));
+        }
+        pi.set("last_payment_error", last_error);
+        pi.set("payment_method", Value::Null);
+        pi.set("next_action", Value::Null);
+        pi.set("status", "requires_payment_method");
+    });
+    st.emit("payment_intent.payment_failed", &after);
+    error.with("payment_intent", after.value())
+}
+
+fn new_charge(st: &mut State, intent: &Object, method: &Object) -> Object {
+    let id = st.new_id("ch");
+    let receipt = format!("{}/_sandbox/receipts/{id}", st.settings.base_url);
+    model::payment::charge(id, st.now(intent), intent, method, receipt)
+}
+
+fn remember_charge(intent: &mut Object, charge: Value) {
+    let mut ids = intent.list_at("_charge_ids").to_vec();
+    ids.push(charge.clone());
+    intent.set("_charge_ids", ids);
+    intent.set("latest_charge", charge);
+}
+
+/// Books a movement of the account's balance; gives its id.
+pub fn book(st: &mut State, owner: &Object, amount: i64, kind: &str, source: String) -> String {
+    let id = st.new_id("txn");
+    let movement = model::payment::balance_transaction(id.clone(), st.now(owner), amount, owner.text("currency"), kind, &source);
+    st.put(movement);
+    id
+}
+
+/// Captures an authorized intent, whole or in part.
+pub fn capture(st: &mut State, intent: &str, amount: i64) {
+    let pi = st.copy(intent);
+    let charge = st.copy(pi.text("latest_charge"));
+    let movement = book(st, &charge, amount, "charge", charge.id().to_owned());
+    let rest = charge.int("amount") - amount;
+    let captured = st.change(charge.id(), |c| {
+        c.set("captured", true);
+        c.set("amount_captured", amount);
+        c.set("amount_refunded", rest);
+        c.set("balance_transaction", movement);
+    });
+    st.emit("charge.captured", &captured);
+    let after = st.change(intent, |pi| {
+        pi.set("status", "succeeded");
+        pi.set("amount_capturable", 0);
+        pi.set("amount_received", amount);
+    });
+    st.emit("payment_intent.succeeded", &after);
+}

@@ -1,0 +1,107 @@
+//! Disputes: opened by test cards, answered with evidence, won or lost.
+
+use serde_json::{Value, json};
+
+use crate::cards::{self, Behaviour};
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::payments::attempt::book;
+use crate::state::State;
+
+/// The evidence that wins, and the one that loses, in `uncategorized_text`.
+pub const WINNING: &str = "winning_evidence";
+/// See [`WINNING`].
+pub const LOSING: &str = "losing_evidence";
+
+/// The cardholder's bank disputes a charge.
+pub fn open(st: &mut State, charge: &str) {
+    let charge = st.copy(charge);
+    let number = st.copy(charge.text("payment_method")).text("_number").to_owned();
+    let Some(Behaviour::Disputes { reason, inquiry }) = cards::by_number(&number).map(|c| c.behaviour) else {
+        return;
+    };
+    let id = st.new_id("dp");
+    let mut dispute = model::payment::dispute(id.clone(), st.now(&charge), &charge, reason, inquiry);
+    if !inquiry {
+        let movement = book(st, &charge, -charge.int("amount"), "adjustment", id.clone());
+        dispute.set("balance_transactions", vec![st.copy(&movement).value()]);
+    }
+    let dispute = st.put(dispute);
+    st.change(charge.id(), |c| {
+        c.set("disputed", true);
+        c.set("_refundable_dispute", inquiry);
+    });
+    st.emit("charge.dispute.created", &dispute);
+    if !inquiry {
+        st.emit("charge.dispute.funds_withdrawn", &dispute);
+    }
+}
+
+fn is_open(dispute: &Object) -> bool {
+    matches!(dispute.text("status"), "needs_response" | "warning_needs_response")
+}
+
+/// Adds evidence; submitting it decides the dispute where the text says how.
+pub fn answer(st: &mut State, id: &str, evidence: &Value, submit: bool, metadata: Value) -> Result<Value, ApiError> {
+    let dispute = st.load("dispute", id, "id")?;
+    let given = evidence.as_object().cloned().unwrap_or_default();
+    if !given.is_empty() && !is_open(&dispute) {
+        return Err(ApiError::invalid("This dispute is already closed or under review."));
+    }
+    let text = given.get("uncategorized_text").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let submits = submit && is_open(&dispute);
+    st.change_and_emit(id, "charge.dispute.updated", |d| {
+        d.set("metadata", metadata);
+        for (name, value) in given {
+            d.set_at(&format!("evidence.{name}"), value);
+            d.set_at("evidence_details.has_evidence", true);
+        }
+        if submits {
+            let warning = d.text("status").starts_with("warning");
+            d.set("status", if warning { "warning_under_review" } else { "under_review" });
+            d.set_at("evidence_details.submission_count", 1);
+        }
+    });
+    match text.as_str() {
+        WINNING if submits => decide(st, id, true),
+        LOSING if submits => decide(st, id, false),
+        _ => {}
+    }
+    Ok(st.copy(id).value())
+}
+
+/// Gives a dispute up.
+pub fn close(st: &mut State, id: &str) -> Result<Value, ApiError> {
+    let dispute = st.load("dispute", id, "id")?;
+    if !is_open(&dispute) {
+        return Err(ApiError::invalid("This dispute is already closed."));
+    }
+    decide(st, id, false);
+    Ok(st.copy(id).value())
+}
+
+fn decide(st: &mut State, id: &str, won: bool) {
+    let dispute = st.copy(id);
+    let inquiry = dispute.text("status").starts_with("warning");
+    let charge = st.copy(dispute.text("charge"));
+    let mut movements = dispute.list_at("balance_transactions").to_vec();
+    if won && !inquiry {
+        let back = book(st, &charge, dispute.int("amount"), "adjustment", id.to_owned());
+        movements.push(st.copy(&back).value());
+    }
+    let status = match (inquiry, won) {
+        (true, _) => "warning_closed",
+        (false, true) => "won",
+        (false, false) => "lost",
+    };
+    let before = st.freeze(&dispute);
+    let after = st.change(id, |d| {
+        d.set("status", status);
+        d.set("balance_transactions", json!(movements));
+    });
+    st.emit_with("charge.dispute.closed", &after, Some(before));
+    if won && !inquiry {
+        st.emit("charge.dispute.funds_reinstated", &after);
+    }
+}

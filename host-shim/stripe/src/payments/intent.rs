@@ -1,0 +1,111 @@
+//! Payment intents: confirming, authenticating, cancelling, and what follows for an invoice or a session.
+
+use serde_json::{Value, json};
+
+use crate::billing::settle;
+use crate::checkout;
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::payments::attempt::{Attempt, Presence, attempt, fail_intent};
+use crate::state::State;
+
+/// Makes and announces a payment intent.
+pub fn create(st: &mut State, amount: i64, currency: &str, clock: &Value, edit: impl FnOnce(&mut Object)) -> String {
+    let id = st.new_id("pi");
+    let secret = st.new_characters(25);
+    let created = st.time_on(clock.as_str().unwrap_or_default());
+    let mut intent = model::payment::payment_intent(id.clone(), created, amount, currency, &secret);
+    intent.set("_clock", clock.clone());
+    edit(&mut intent);
+    let intent = st.put(intent);
+    st.emit("payment_intent.created", &intent);
+    id
+}
+
+/// The refusal of an operation that the intent's status doesn't allow.
+pub fn unexpected_state(intent: &Object, verb: &str, allowed: &str) -> ApiError {
+    let status = intent.text("status");
+    let message = format!("You cannot {verb} this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the following statuses may be {verb}ed: {allowed}.");
+    ApiError::coded("payment_intent_unexpected_state", message).with("payment_intent", intent.value())
+}
+
+/// Confirms an intent with a payment method and carries on with its invoice.
+pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Result<(), ApiError> {
+    let outcome = attempt(st, id, method, presence);
+    settle_owner(st, id, &outcome);
+    match outcome {
+        Attempt::Succeeded | Attempt::NeedsAction => Ok(()),
+        Attempt::Declined(error) => Err(error),
+    }
+}
+
+/// The customer passed or failed 3-D Secure.
+pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiError> {
+    let intent = st.load("payment_intent", id, "id")?;
+    if intent.text("status") != "requires_action" {
+        return Err(unexpected_state(&intent, "authenticat", "requires_action"));
+    }
+    let method = intent.text("payment_method").to_owned();
+    let outcome = if passed {
+        attempt(st, id, &method, Presence::Authenticated)
+    } else {
+        let message = "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
+        let error = ApiError::coded("payment_intent_authentication_failure", message);
+        let error = ApiError { status: 402, keeps_changes: true, ..error };
+        let method = st.copy(&method);
+        Attempt::Declined(fail_intent(st, id, &method, error, None))
+    };
+    settle_owner(st, id, &outcome);
+    match outcome {
+        Attempt::Declined(error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn settle_owner(st: &mut State, id: &str, outcome: &Attempt) {
+    let intent = st.copy(id);
+    let invoice = intent.text("_invoice").to_owned();
+    let session = intent.text("_session").to_owned();
+    match outcome {
+        Attempt::Succeeded if !invoice.is_empty() => settle::paid(st, &invoice),
+        Attempt::Succeeded if !session.is_empty() => checkout::paid(st, &session),
+        Attempt::NeedsAction if !invoice.is_empty() => settle::needs_action(st, &invoice),
+        Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::By::Hand),
+        _ => {}
+    }
+}
+
+/// Cancels an intent that isn't finished.
+pub fn cancel(st: &mut State, id: &str, reason: Value) -> Result<Value, ApiError> {
+    let intent = st.load("payment_intent", id, "id")?;
+    let open = ["requires_payment_method", "requires_capture", "requires_confirmation", "requires_action"];
+    if !open.contains(&intent.text("status")) {
+        return Err(unexpected_state(&intent, "cancel", &open.join(", ")));
+    }
+    let now = st.now(&intent);
+    let after = st.change(id, |pi| {
+        pi.set("status", "canceled");
+        pi.set("canceled_at", now);
+        pi.set("cancellation_reason", reason);
+        pi.set("next_action", Value::Null);
+        pi.set("amount_capturable", 0);
+    });
+    if intent.text("status") == "requires_capture" {
+        let released = st.change(intent.text("latest_charge"), |c| {
+            c.set("refunded", true);
+            c.set("amount_refunded", c.get("amount").clone());
+        });
+        st.emit("charge.refunded", &released);
+    }
+    st.emit("payment_intent.canceled", &after);
+    Ok(after.value())
+}
+
+/// Cancels an intent whose invoice is void, without refusing a finished one.
+pub fn cancel_if_open(st: &mut State, id: &str) {
+    if st.find(id).is_some() {
+        // A finished intent refuses, and then there is nothing to cancel.
+        let _ = cancel(st, id, json!("void_invoice"));
+    }
+}

@@ -1,0 +1,115 @@
+//! Payment methods: made from test tokens and test cards, attached to customers.
+
+use serde_json::{Value, json};
+
+use crate::cards::{self, Behaviour, TestCard};
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::state::State;
+
+/// Expiry of a card made from a token.
+const TOKEN_EXPIRY: (i64, i64) = (12, 2034);
+
+/// Makes a payment method of a test card.
+pub fn make(st: &mut State, card: &TestCard, expiry: (i64, i64), clock: &str) -> Object {
+    let id = st.new_id("pm");
+    // The same card has the same fingerprint, as at Stripe.
+    let fingerprint = crate::ids::characters(st.settings.seed, card.number.parse().unwrap_or_default(), 16);
+    let created = st.time_on(clock);
+    let method = model::customer::payment_method(id, created, card, expiry, fingerprint);
+    Object::clone(&st.put(method))
+}
+
+/// The payment method a parameter names: an id, or a `pm_card_…` or `tok_…` that makes a new one.
+pub fn resolve(st: &mut State, name: &str, param: &str) -> Result<Object, ApiError> {
+    if st.find(name).is_some() {
+        return st.load("payment_method", name, param).map(|m| Object::clone(&m));
+    }
+    let card = cards::by_token(name).ok_or_else(|| ApiError::no_such("PaymentMethod", name, param))?;
+    Ok(make(st, card, TOKEN_EXPIRY, ""))
+}
+
+/// Makes a payment method of the parameters of `card`.
+pub fn from_card(st: &mut State, card: &crate::params::Args) -> Result<Object, ApiError> {
+    if let Some(token) = card.text("token") {
+        let found = cards::by_token(token).ok_or_else(|| ApiError::no_such("token", token, "card[token]"))?;
+        return Ok(make(st, found, TOKEN_EXPIRY, ""));
+    }
+    let number = card.text("number").ok_or_else(|| ApiError::missing("card[number]"))?;
+    if !cards::passes_luhn(number) {
+        return Err(number_error("incorrect_number", "Your card number is incorrect."));
+    }
+    let Some(found) = cards::by_number(number) else {
+        let message = "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test cards, visit: https://stripe.com/docs/testing.";
+        return Err(ApiError { keeps_changes: false, ..ApiError::card("card_declined", Some("test_mode_live_card"), message) });
+    };
+    let month = card.int("exp_month").ok_or_else(|| ApiError::missing("card[exp_month]"))?;
+    let year = card.int("exp_year").ok_or_else(|| ApiError::missing("card[exp_year]"))?;
+    if !(1..=12).contains(&month) {
+        let error = ApiError::card("invalid_expiry_month", None, "Your card's expiration month is invalid.");
+        return Err(error.about("card[exp_month]"));
+    }
+    let year = if year < 100 { 2_000 + year } else { year };
+    let now = jiff::Timestamp::from_second(st.clock_s()).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC);
+    if (year, month) < (i64::from(now.year()), i64::from(now.month())) {
+        let error = ApiError::card("invalid_expiry_year", None, "Your card's expiration year is invalid.");
+        return Err(error.about("card[exp_year]"));
+    }
+    Ok(make(st, found, (month, year), ""))
+}
+
+fn number_error(code: &str, message: &str) -> ApiError {
+    ApiError { keeps_changes: false, ..ApiError::card(code, None, message).about("number") }
+}
+
+/// What the method's card does.
+pub fn behaviour(method: &Object) -> Behaviour {
+    cards::by_number(method.text("_number")).map_or(Behaviour::Succeeds, |c| c.behaviour)
+}
+
+/// Attaches a method to a customer and says so; a card that declines is refused.
+pub fn attach(st: &mut State, method: &Object, customer: &Object) -> Result<Object, ApiError> {
+    let owner = method.text("customer");
+    if owner == customer.id() {
+        return Ok(method.clone());
+    }
+    if !owner.is_empty() {
+        let message = "The payment method you provided has already been attached to a customer.";
+        return Err(ApiError::invalid(message));
+    }
+    if method.is("_detached") {
+        let message = "This PaymentMethod was previously used without being attached to a Customer or was detached from a Customer, and may not be used again.";
+        return Err(ApiError::invalid(message).about("payment_method"));
+    }
+    if let Behaviour::Declines(code, decline_code) = behaviour(method) {
+        return Err(ApiError { keeps_changes: false, ..cards::decline(code, decline_code) });
+    }
+    let (id, clock) = (customer.id().to_owned(), customer.get("test_clock").clone());
+    let attached = st.change(method.id(), |m| {
+        m.set("customer", id);
+        m.set("_clock", clock);
+    });
+    st.emit("payment_method.attached", &attached);
+    Ok(Object::clone(&attached))
+}
+
+/// Takes a method off its customer, who forgets it as a default.
+pub fn detach(st: &mut State, id: &str) -> Result<Value, ApiError> {
+    let method = st.load("payment_method", id, "id")?;
+    let customer = method.text("customer").to_owned();
+    if customer.is_empty() {
+        let message = "The payment method you provided is not attached to a customer so detachment is impossible.";
+        return Err(ApiError::invalid(message).about("payment_method"));
+    }
+    let before = st.freeze(&method);
+    let detached = st.change(id, |m| {
+        m.set("customer", Value::Null);
+        m.set("_detached", true);
+    });
+    st.emit_with("payment_method.detached", &detached, Some(before));
+    if st.copy(&customer).text_at("invoice_settings.default_payment_method") == Some(id) {
+        st.change_and_emit(&customer, "customer.updated", |c| c.set_at("invoice_settings.default_payment_method", json!(null)));
+    }
+    Ok(detached.value())
+}

@@ -1,0 +1,82 @@
+//! Refunds, whole and in part.
+
+use serde_json::{Value, json};
+
+use crate::cards::{self, Behaviour};
+use crate::error::ApiError;
+use crate::model;
+use crate::money;
+use crate::object::Object;
+use crate::payments::attempt::book;
+use crate::state::{Later, State};
+
+/// Refunds a charge. `None` refunds what is left.
+pub fn create(st: &mut State, charge: &Object, amount: Option<i64>, reason: Value, metadata: Value) -> Result<Object, ApiError> {
+    let id = charge.id().to_owned();
+    if charge.text("status") != "succeeded" {
+        let message = format!("Charge {id} has not been paid, so it can't be refunded.");
+        return Err(ApiError::coded("charge_not_refundable", message));
+    }
+    if !charge.is("captured") {
+        let message = format!("Charge {id} is not captured. Cancel its PaymentIntent instead.");
+        return Err(ApiError::coded("charge_not_refundable", message));
+    }
+    if charge.is("refunded") {
+        return Err(ApiError::coded("charge_already_refunded", format!("Charge {id} has already been refunded.")));
+    }
+    if charge.is("disputed") && !charge.is("_refundable_dispute") {
+        let message = format!("Charge {id} has been charged back; cannot issue a refund.");
+        return Err(ApiError::coded("charge_disputed", message));
+    }
+    let left = charge.int("amount") - charge.int("amount_refunded");
+    let amount = amount.unwrap_or(left);
+    let currency = charge.text("currency");
+    if amount < 1 {
+        return Err(ApiError::coded("parameter_invalid_integer", "Invalid positive integer").about("amount"));
+    }
+    if amount > left {
+        let message = format!("Refund amount ({}) is greater than unrefunded amount on charge ({})", money::display(amount, currency), money::display(left, currency));
+        return Err(ApiError::coded("amount_too_large", message).about("amount"));
+    }
+    let refund_id = st.new_id("re");
+    let mut refund = model::payment::refund(refund_id.clone(), st.now(charge), charge, amount, reason);
+    let movement = book(st, charge, -amount, "refund", refund_id.clone());
+    refund.set("balance_transaction", movement);
+    refund.set("metadata", metadata);
+    let refund = st.put(refund);
+    st.emit("refund.created", &refund);
+    let before = st.freeze(charge);
+    let after = st.change(&id, |c| {
+        let total = c.int("amount_refunded") + amount;
+        c.set("amount_refunded", total);
+        c.set("refunded", total == c.int("amount"));
+        let mut ids = c.list_at("_refund_ids").to_vec();
+        ids.push(json!(refund_id));
+        c.set("_refund_ids", ids);
+    });
+    st.emit_with("charge.refunded", &after, Some(before));
+    let number = st.copy(charge.text("payment_method")).text("_number").to_owned();
+    if cards::by_number(&number).is_some_and(|c| c.behaviour == Behaviour::RefundFails) {
+        st.later.push(Later::RefundFails(refund_id));
+    }
+    Ok(Object::clone(&refund))
+}
+
+/// A refund that had succeeded fails: the money is back on the charge.
+pub fn fail(st: &mut State, id: &str) {
+    let refund = st.copy(id);
+    let charge = st.copy(refund.text("charge"));
+    let amount = refund.int("amount");
+    let movement = book(st, &charge, amount, "refund_failure", id.to_owned());
+    let after = st.change(id, |r| {
+        r.set("status", "failed");
+        r.set("failure_reason", "expired_or_canceled_card");
+        r.set("failure_balance_transaction", movement);
+    });
+    st.change(charge.id(), |c| {
+        c.set("amount_refunded", c.int("amount_refunded") - amount);
+        c.set("refunded", false);
+    });
+    st.emit("refund.failed", &after);
+    st.emit("charge.refund.updated", &after);
+}

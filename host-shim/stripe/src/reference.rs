@@ -1,0 +1,110 @@
+//! The tables of `docs/local-stripe.md`, made from the code's own tables.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::api;
+use crate::cards::{Behaviour, TEST_CARDS};
+use crate::params::{Field, Kind};
+use crate::shapes::changes::{CHANGES, Edit};
+use crate::story::STORIES;
+use crate::version::{CHECKED, NEWEST, OLDEST};
+
+/// The Stripe CLI triggers that the client tests run.
+pub const TRIGGERS: &[&str] = &[
+    "checkout.session.completed",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "invoice.payment_succeeded",
+    "invoice.payment_failed",
+    "payment_intent.succeeded",
+];
+
+/// How the sandbox differs from real Stripe, beside the endpoints it doesn't have.
+pub const DIFFERENCES: &[&str] = &[
+    "The clock stands still unless `--clock wall` or a call moves it, so that the same calls give the same bytes. Only a signature's `t` is the machine's time.",
+    "The order of events is causal and always the same; real Stripe promises none.",
+    "Failed deliveries are tried again after 1, 5 and 25 seconds (`--retry`), not over hours or days; unanswered `invoice.created` doesn't hold up finalization, and Checkout redirects without waiting for the webhook.",
+    "Test clocks advance at once: the answer says `advancing`, and the clock is `ready` already.",
+    "Cards only: no bank debits, wallets, sources, delayed methods (`checkout.session.async_payment_*`), and no setup intents or `mode=setup`.",
+    "No tax, coupons, promotion codes, discounts, credit notes, quotes, schedules, meters, tiers, portal, payment links, Connect: parameters for them are accepted without effect where the table says so, else refused.",
+    "All items of a subscription share one billing interval; prorations are pending invoice items, as under `billing_mode[type]=classic`, though `flexible` is shown.",
+    "Checkout in subscription mode makes the subscription after the payment in every version, as Stripe does since 2025-03-31.basil; versions decide shapes, not behaviour.",
+    "Pending invoice items come onto a manual invoice only with `pending_invoice_items_behavior=include`, in every version.",
+    "Balance transactions have no fee and are available at once; exchange rates and payouts don't exist.",
+    "A dispute opens at the end of the call that charged the card, and evidence decides it at once: `winning_evidence` or `losing_evidence` in `uncategorized_text`.",
+    "`GET /v1/events` shows events in the account's version (`--api-version`); one sandbox is one account.",
+    "Rate limits don't exist. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
+    "Webhooks go to `http://` URLs only.",
+];
+
+/// The generated part of the page.
+pub fn markdown() -> String {
+    let mut out = String::new();
+    endpoints(&mut out);
+    let triggers: Vec<String> = TRIGGERS.iter().map(|t| format!("`{t}`")).collect();
+    section(&mut out, "Stripe CLI triggers that are tested", &format!("{}.", triggers.join(", ")));
+    cards(&mut out);
+    versions(&mut out);
+    let stories: Vec<String> = STORIES.iter().map(|s| format!("| `{}` | {} |", s.name, s.about)).collect();
+    section(&mut out, "Stories", &format!("| name | what happens |\n|---|---|\n{}", stories.join("\n")));
+    let differences: Vec<String> = DIFFERENCES.iter().map(|d| format!("- {d}")).collect();
+    section(&mut out, "Differences from real Stripe", &differences.join("\n"));
+    out
+}
+
+fn section(out: &mut String, title: &str, body: &str) {
+    // Writing to a string can't fail.
+    let _ = write!(out, "\n### {title}\n\n{body}\n");
+}
+
+fn endpoints(out: &mut String) {
+    let mut rows = String::from("| endpoint | parameters | accepted without effect |\n|---|---|---|");
+    for route in api::routes() {
+        let named = |wanted: bool| -> String {
+            let fields = route.fields.iter().filter(|f| matches!(f.kind, Kind::Inert) != wanted);
+            fields.map(name).collect::<Vec<_>>().join(", ")
+        };
+        let _ = write!(rows, "\n| `{} {}` | {} | {} |", route.method, route.path.replace("{}", "{id}"), named(true), named(false));
+    }
+    section(out, "Endpoints", &rows);
+}
+
+/// A parameter's name, with a star if it must be given.
+fn name(field: &Field) -> String {
+    format!("{}{}", field.name, if field.required { "\\*" } else { "" })
+}
+
+fn cards(out: &mut String) {
+    let words = |behaviour: Behaviour| match behaviour {
+        Behaviour::Succeeds => "succeeds".to_owned(),
+        Behaviour::Declines(code, decline) if code == decline => format!("declined: `{code}`"),
+        Behaviour::Declines(code, decline) => format!("declined: `{code}`, `{decline}`"),
+        Behaviour::ChargeFails(decline) => format!("can be attached, every charge fails: `{decline}`"),
+        Behaviour::Authenticates { always: true } => "asks for 3-D Secure each time".to_owned(),
+        Behaviour::Authenticates { always: false } => "asks for 3-D Secure until it was passed once".to_owned(),
+        Behaviour::Disputes { reason, inquiry: false } => format!("succeeds, then disputed: `{reason}`"),
+        Behaviour::Disputes { inquiry: true, .. } => "succeeds, then an inquiry".to_owned(),
+        Behaviour::RefundFails => "succeeds; its refund fails after succeeding".to_owned(),
+    };
+    let rows: Vec<String> = TEST_CARDS.iter().map(|c| format!("| {} | `pm_card_{}` | {} |", c.number, c.name, words(c.behaviour))).collect();
+    section(out, "Test cards", &format!("| number | payment method | what happens |\n|---|---|---|\n{}", rows.join("\n")));
+}
+
+fn versions(out: &mut String) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for change in CHANGES {
+        let members = match change.edit {
+            Edit::Added(paths) => paths.len(),
+            Edit::Removed(members) => members.len(),
+        };
+        *counts.entry(change.version).or_default() += members;
+    }
+    let rows: Vec<String> = counts.iter().rev().map(|(version, count)| format!("| {version} | {count} |")).collect();
+    let intro = format!(
+        "Any version from {OLDEST} on is taken; a later one than {NEWEST} gets the newest shape. Key by key checked: {}. Members that came or went:",
+        CHECKED.join(", ")
+    );
+    section(out, "API versions", &format!("{intro}\n\n| version | changes of shape |\n|---|---|\n{}", rows.join("\n")));
+}

@@ -1,0 +1,293 @@
+//! The server: HTTP on loopback, the pages, webhook delivery, and the journal.
+
+mod dispatch;
+pub mod listen;
+pub mod pages;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Response as HttpResponse, StatusCode, header};
+use axum::routing::{any, get, post};
+use axum::serve::ListenerExt;
+use thiserror::Error;
+use tokio::net::TcpListener;
+
+use crate::error::ApiError;
+use crate::journal::{Journal, JournalError};
+use crate::sandbox::{BODY_BYTES_MAX, Request, Response, Sandbox};
+use crate::settings::Settings;
+use dispatch::Dispatch;
+
+/// How the clock of the sandbox runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockMode {
+    /// It stands still until told to move: the same calls give the same bytes.
+    Still,
+    /// It follows the machine's.
+    Wall,
+}
+
+/// How to start a server.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The port; 0 takes a free one.
+    pub port: u16,
+    /// Where to remember, if anywhere.
+    pub state: Option<PathBuf>,
+    /// A folder to write events to.
+    pub events: Option<PathBuf>,
+    /// Seconds from a failed delivery to the next try.
+    pub retry_s: Vec<u64>,
+    /// How the clock runs.
+    pub clock: ClockMode,
+    /// The account's settings; the base URL is set to the port's.
+    pub settings: Settings,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { port: 0, state: None, events: None, retry_s: vec![1, 5, 25], clock: ClockMode::Still, settings: Settings::default() }
+    }
+}
+
+/// Why a server can't start.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// The port or the events folder can't be had.
+    #[error("can't listen on 127.0.0.1:{port}: {error}")]
+    Bind {
+        /// The port asked for.
+        port: u16,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The events folder can't be made.
+    #[error("can't make the folder for events: {0}")]
+    Events(std::io::Error),
+    /// The journal can't be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+struct Account {
+    sandbox: Sandbox,
+    journal: Option<Journal>,
+    dispatch: Dispatch,
+}
+
+/// What the handlers share.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Mutex<Account>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Account> {
+        // A handler that panicked has changed nothing that wasn't rolled back or committed as a whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers a request: handled, remembered, its events on their way, in that order.
+    pub(crate) fn handle(&self, request: &Request) -> Response {
+        let mut account = self.lock();
+        let response = account.sandbox.handle(request);
+        let number = account.sandbox.requests();
+        if response.changed
+            && let Some(journal) = &mut account.journal
+            && let Err(error) = journal.request(number, request)
+        {
+            // What can't be remembered isn't acknowledged.
+            let refusal = ApiError { status: 500, kind: crate::error::ErrorType::Api, ..ApiError::invalid(error.to_string()) };
+            return Response { status: 500, body: refusal.body().to_string(), ..response };
+        }
+        let Account { sandbox, dispatch, .. } = &mut *account;
+        dispatch.send_new(sandbox);
+        response
+    }
+
+    fn tick(&self, now_s: i64) {
+        let mut account = self.lock();
+        let before = account.sandbox.state().clock_s();
+        if now_s <= before {
+            return;
+        }
+        account.sandbox.tick(now_s);
+        if let Some(journal) = &mut account.journal
+            && let Err(error) = journal.clock(now_s)
+        {
+            eprintln!("{error}");
+        }
+        let Account { sandbox, dispatch, .. } = &mut *account;
+        dispatch.send_new(sandbox);
+    }
+
+    /// Reads something of the account.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Sandbox) -> T) -> T {
+        read(&self.lock().sandbox)
+    }
+
+    /// Adds a listener that gets every event from now on.
+    pub(crate) fn listen(&self) -> tokio::sync::mpsc::UnboundedReceiver<Arc<crate::event::Event>> {
+        self.lock().dispatch.listen()
+    }
+}
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    shared: Shared,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    /// Binds 127.0.0.1 and serves until dropped.
+    pub async fn start(options: Options) -> Result<Self, ServerError> {
+        let bound = |error| ServerError::Bind { port: options.port, error };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(bound)?;
+        let address = listener.local_addr().map_err(bound)?;
+        let mut settings = options.settings.clone();
+        settings.base_url = format!("http://{address}");
+        let (sandbox, journal, delivered) = match &options.state {
+            Some(path) => {
+                let opened = Journal::open(path, settings)?;
+                (opened.sandbox, Some(opened.journal), opened.delivered)
+            }
+            None => (Sandbox::new(settings), None, 0),
+        };
+        if let Some(folder) = &options.events {
+            std::fs::create_dir_all(folder).map_err(ServerError::Events)?;
+        }
+        let shared = Shared(Arc::new_cyclic(|account| {
+            let dispatch = Dispatch::new(account.clone(), &options, delivered);
+            Mutex::new(Account { sandbox, journal, dispatch })
+        }));
+        {
+            let mut account = shared.lock();
+            let Account { sandbox, dispatch, .. } = &mut *account;
+            dispatch.send_new(sandbox);
+        }
+        let listener = listener.tap_io(|connection| {
+            // Only latency is lost where a connection doesn't take it.
+            let _ = connection.set_nodelay(true);
+        });
+        let app = router(shared.clone());
+        let clock = (options.clock == ClockMode::Wall).then(|| shared.clone());
+        let task = tokio::spawn(async move {
+            if let Some(shared) = clock {
+                tokio::spawn(run_clock(shared));
+            }
+            if let Err(error) = axum::serve(listener, app).await {
+                eprintln!("the server stopped: {error}");
+            }
+        });
+        Ok(Self { address, shared, task })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Answers a request without HTTP.
+    pub fn handle(&self, request: &Request) -> Response {
+        self.shared.handle(request)
+    }
+
+    /// Waits for the server to stop, which it doesn't by itself.
+    pub async fn wait(mut self) {
+        // The task ends only with the process or by a panic, which is a stop as well.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn run_clock(shared: Shared) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        every.tick().await;
+        shared.tick(wall_s());
+    }
+}
+
+/// The machine's time: only for signatures and the wall clock mode.
+pub(crate) fn wall_s() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or_default()
+}
+
+fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/c/pay/{id}", get(pages::checkout).post(pages::pay))
+        .route("/_sandbox/3ds/{id}", get(pages::challenge).post(pages::answer))
+        .route("/_sandbox/receipts/{id}", get(pages::document))
+        .route("/_sandbox/invoices/{id}", get(pages::document))
+        .route("/_sandbox/invoices/{id}/pdf", get(pages::document))
+        .route("/v1/stripecli/sessions", post(listen::session))
+        .route("/_sandbox/listen/{id}", get(listen::socket))
+        .fallback(any(api))
+        .with_state(shared)
+}
+
+/// A form body, or the refusal of one that is too large.
+pub(crate) async fn read_body(body: Body) -> Result<String, ApiError> {
+    let too_large = |_| ApiError { status: 413, ..ApiError::invalid(format!("The request body is larger than {BODY_BYTES_MAX} bytes.")) };
+    let bytes = axum::body::to_bytes(body, BODY_BYTES_MAX).await.map_err(too_large)?;
+    // The decoder refuses this stand-in, as it does every wrong encoding.
+    Ok(String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| "%FF".into()))
+}
+
+async fn api(State(shared): State<Shared>, request: axum::extract::Request) -> HttpResponse<Body> {
+    let (parts, body) = request.into_parts();
+    let body = match read_body(body).await {
+        Ok(body) => body,
+        Err(error) => return reply(error.status, error.body().to_string(), HeaderMap::new()),
+    };
+    let text = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let request = Request {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        body,
+        authorization: text("authorization"),
+        version: text("stripe-version"),
+        idempotency_key: text("idempotency-key"),
+        account: text("stripe-account"),
+    };
+    let response = shared.handle(&request);
+    let mut headers = HeaderMap::new();
+    let mut add = |name: &'static str, value: &str| {
+        if let Ok(value) = value.parse() {
+            headers.insert(name, value);
+        }
+    };
+    add("request-id", &response.request_id);
+    add("stripe-version", &response.version);
+    if let Some(key) = &response.idempotency_key {
+        add("idempotency-key", key);
+    }
+    if let Some(original) = &response.original_request {
+        add("original-request", original);
+        add("idempotent-replayed", "true");
+    }
+    if response.status == 401 {
+        add("www-authenticate", "Basic realm=\"Stripe\"");
+    }
+    reply(response.status, response.body, headers)
+}
+
+fn reply(status: u16, body: String, headers: HeaderMap) -> HttpResponse<Body> {
+    let mut response = HttpResponse::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = headers;
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response
+}

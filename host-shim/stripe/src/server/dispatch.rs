@@ -1,0 +1,251 @@
+//! Sending events on: to endpoints, to the folder, to listeners.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{Account, Options, wall_s};
+use crate::event::Event;
+use crate::sandbox::Sandbox;
+use crate::settings::Faults;
+use crate::version::Version;
+use crate::webhook::deliver::{self, Http};
+use crate::webhook::plan::Plan;
+use crate::webhook::signature;
+
+/// How long events are held back for a group that doesn't fill.
+const HOLD_MAX: Duration = Duration::from_secs(2);
+
+/// Reports an event done when the last delivery of it is made or given up.
+#[derive(Debug)]
+struct Ticket {
+    position: usize,
+    done: UnboundedSender<usize>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        // Nobody listens any more only when the server is going down.
+        let _ = self.done.send(self.position);
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Job {
+    event: Arc<Event>,
+    attempt: usize,
+    /// None for a resend: its event is done already or has a ticket elsewhere.
+    ticket: Option<Arc<Ticket>>,
+}
+
+/// Where events go.
+pub(super) struct Dispatch {
+    account: Weak<Mutex<Account>>,
+    http: Http,
+    retry_s: Vec<u64>,
+    sent: usize,
+    folder: Option<PathBuf>,
+    endpoints: HashMap<String, UnboundedSender<Job>>,
+    listeners: Vec<UnboundedSender<Arc<Event>>>,
+    done: UnboundedSender<usize>,
+}
+
+impl Dispatch {
+    pub(super) fn new(account: Weak<Mutex<Account>>, options: &Options, sent: usize) -> Self {
+        let (done, finished) = unbounded_channel();
+        tokio::spawn(keep_books(account.clone(), finished, sent));
+        Self {
+            done,
+            account,
+            http: deliver::client(),
+            retry_s: options.retry_s.clone(),
+            sent,
+            folder: options.events.clone(),
+            endpoints: HashMap::new(),
+            listeners: Vec::new(),
+        }
+    }
+
+    pub(super) fn listen(&mut self) -> UnboundedReceiver<Arc<Event>> {
+        let (sender, receiver) = unbounded_channel();
+        self.listeners.push(sender);
+        receiver
+    }
+
+    /// Sends what is new, and what somebody asked to resend.
+    pub(super) fn send_new(&mut self, sandbox: &mut Sandbox) {
+        let first = self.sent;
+        let new: Vec<Arc<Event>> = sandbox.state().events().get(first..).unwrap_or_default().to_vec();
+        self.sent += new.len();
+        for (n, event) in new.iter().enumerate() {
+            self.write(sandbox, first + n + 1, event);
+            self.listeners.retain(|l| l.send(Arc::clone(event)).is_ok());
+            let ticket = Arc::new(Ticket { position: first + n, done: self.done.clone() });
+            for endpoint in sandbox.state().endpoints_for(&event.kind) {
+                self.queue(endpoint.id(), Job { event: Arc::clone(event), attempt: 0, ticket: Some(Arc::clone(&ticket)) });
+            }
+        }
+        for (id, only) in sandbox.take_resends() {
+            let position = sandbox.state().event_position(&id);
+            let Some(event) = position.and_then(|p| sandbox.state().events().get(p)) else { continue };
+            // A listener stands for the endpoint that the CLI made for itself.
+            self.listeners.retain(|l| l.send(Arc::clone(event)).is_ok());
+            for endpoint in sandbox.state().endpoints_for(&event.kind) {
+                if only.as_deref().is_none_or(|only| only == endpoint.id()) {
+                    // Beyond the first attempt: no fault applies, so that a lost event can come after all.
+                    self.queue(endpoint.id(), Job { event: Arc::clone(event), attempt: 1, ticket: None });
+                }
+            }
+        }
+    }
+
+    fn write(&self, sandbox: &Sandbox, number: usize, event: &Event) {
+        let Some(folder) = &self.folder else { return };
+        let body = event.render(&sandbox.state().settings.version);
+        let text = serde_json::to_string_pretty(&body).unwrap_or_default();
+        if let Err(error) = std::fs::write(folder.join(file_name(number, event)), text + "\n") {
+            eprintln!("an event can't be written: {error}");
+        }
+    }
+
+    fn queue(&mut self, endpoint: &str, job: Job) {
+        let running = self.endpoints.get(endpoint).filter(|s| !s.is_closed());
+        let sender = match running {
+            Some(sender) => sender.clone(),
+            None => {
+                let (sender, receiver) = unbounded_channel();
+                let worker = Worker {
+                    id: endpoint.to_owned(),
+                    account: self.account.clone(),
+                    http: self.http.clone(),
+                    retry_s: self.retry_s.clone(),
+                    again: sender.clone(),
+                };
+                tokio::spawn(worker.run(receiver));
+                self.endpoints.insert(endpoint.to_owned(), sender.clone());
+                sender
+            }
+        };
+        // A worker ends only with the server.
+        let _ = sender.send(job);
+    }
+}
+
+/// Writes down, with a journal, up to which event everything is delivered or given up.
+async fn keep_books(account: Weak<Mutex<Account>>, mut finished: UnboundedReceiver<usize>, mut low: usize) {
+    let mut ahead = BTreeSet::new();
+    while let Some(position) = finished.recv().await {
+        ahead.insert(position);
+        let before = low;
+        while ahead.remove(&low) {
+            low += 1;
+        }
+        if low == before {
+            continue;
+        }
+        let Some(account) = account.upgrade() else { return };
+        let mut account = account.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(journal) = &mut account.journal
+            && let Err(error) = journal.delivered(low)
+        {
+            eprintln!("{error}");
+        }
+    }
+}
+
+/// `000012-invoice.paid-evt_….json`.
+fn file_name(number: usize, event: &Event) -> String {
+    format!("{number:06}-{}-{}.json", event.kind, event.id)
+}
+
+struct Worker {
+    id: String,
+    account: Weak<Mutex<Account>>,
+    http: Http,
+    retry_s: Vec<u64>,
+    again: UnboundedSender<Job>,
+}
+
+/// Where and how to post an event, as things stand now.
+struct Target {
+    url: String,
+    secrets: Vec<String>,
+    version: Version,
+}
+
+impl Worker {
+    async fn run(self, mut jobs: UnboundedReceiver<Job>) {
+        let seed = self.id.bytes().fold(0_u64, |sum, b| sum.wrapping_mul(31).wrapping_add(u64::from(b)));
+        let mut plan: Plan<Job> = Plan::new(seed);
+        loop {
+            let job = if plan.holds() {
+                match tokio::time::timeout(HOLD_MAX, jobs.recv()).await {
+                    Ok(job) => job,
+                    Err(_) => {
+                        let Some(faults) = self.faults() else { return };
+                        self.deliver_all(plan.release(&faults), &faults).await;
+                        continue;
+                    }
+                }
+            } else {
+                jobs.recv().await
+            };
+            let Some(job) = job else { return };
+            let Some(faults) = self.faults() else { return };
+            let now = if job.attempt > 0 { vec![job] } else { plan.push(job, &faults) };
+            self.deliver_all(now, &faults).await;
+        }
+    }
+
+    fn faults(&self) -> Option<Faults> {
+        let account = self.account.upgrade()?;
+        let account = account.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(account.sandbox.state().settings.faults.clone())
+    }
+
+    /// `None` if the endpoint is gone or disabled, which ends its retries.
+    fn target(&self) -> Option<Target> {
+        let account = self.account.upgrade()?;
+        let account = account.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = account.sandbox.state();
+        let endpoint = state.find(&self.id).filter(|e| e.text("status") == "enabled")?;
+        let mut secrets = vec![endpoint.text("_secret").to_owned()];
+        if endpoint.int_at("_old_secret_until").is_some_and(|until| until > state.clock_s()) {
+            secrets.push(endpoint.text("_old_secret").to_owned());
+        }
+        let version = endpoint.text_at("api_version").and_then(|v| v.parse().ok());
+        Some(Target {
+            url: endpoint.text("url").to_owned(),
+            secrets,
+            version: version.unwrap_or_else(|| state.settings.version.clone()),
+        })
+    }
+
+    async fn deliver_all(&self, jobs: Vec<Job>, faults: &Faults) {
+        for job in jobs {
+            if faults.delay_ms > 0 {
+                tokio::time::sleep(Duration::from_millis(faults.delay_ms)).await;
+            }
+            self.deliver(job).await;
+        }
+    }
+
+    async fn deliver(&self, job: Job) {
+        let Some(target) = self.target() else { return };
+        let body = serde_json::to_string_pretty(&job.event.render(&target.version)).unwrap_or_default();
+        let signature = signature::header(&target.secrets, wall_s(), body.as_bytes());
+        if deliver::post(&self.http, &target.url, &signature, body).await {
+            return;
+        }
+        let Some(wait) = self.retry_s.get(job.attempt).copied() else { return };
+        let again = self.again.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+            // The worker is gone only with the server.
+            let _ = again.send(Job { attempt: job.attempt + 1, ..job });
+        });
+    }
+}

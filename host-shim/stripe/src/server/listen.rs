@@ -1,0 +1,90 @@
+//! `stripe listen`: the session it asks for and the socket it gets events on.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Response as HttpResponse};
+use serde_json::json;
+
+use super::{Shared, reply, wall_s};
+use crate::event::Event;
+use crate::ids;
+use crate::version::NEWEST;
+use crate::webhook::signature;
+
+/// Seconds after which the CLI asks for a new session.
+const RECONNECT_S: u64 = 86_400;
+/// Bytes of a message from the CLI: it reports what the forwarded endpoint answered.
+const MESSAGE_BYTES_MAX: usize = 1_000_000;
+
+fn secret(shared: &Shared) -> String {
+    shared.read(|s| ids::id("whsec", s.state().settings.seed ^ 0x6c69_7374_656e, 0))
+}
+
+/// `POST /v1/stripecli/sessions`.
+pub(super) async fn session(State(shared): State<Shared>) -> HttpResponse<Body> {
+    let (base, version) = shared.read(|s| (s.state().settings.base_url.clone(), s.state().settings.version.to_string()));
+    let socket = base.replacen("http://", "ws://", 1);
+    let body = json!({
+        "websocket_id": "cliws_local",
+        "websocket_url": format!("{socket}/_sandbox/listen/cliws_local"),
+        "websocket_authorized_feature": "webhooks",
+        "reconnect_delay": RECONNECT_S,
+        "secret": secret(&shared),
+        "default_version": version,
+        "latest_version": NEWEST,
+        "display_connect_filter_warning": false,
+    });
+    reply(200, body.to_string(), HeaderMap::new())
+}
+
+/// The socket of a session.
+pub(super) async fn socket(Path(_): Path<String>, State(shared): State<Shared>, upgrade: WebSocketUpgrade) -> HttpResponse<Body> {
+    let protocols: Vec<&str> = vec!["stripecli-devproxy-v1"];
+    upgrade.max_message_size(MESSAGE_BYTES_MAX).protocols(protocols).on_upgrade(move |socket| forward(socket, shared))
+}
+
+async fn forward(mut socket: WebSocket, shared: Shared) {
+    let mut events = shared.listen();
+    let secret = secret(&shared);
+    loop {
+        tokio::select! {
+            event = events.recv() => {
+                let Some(event) = event else { return };
+                let message = message(&shared, &secret, &event);
+                if socket.send(Message::Text(message.into())).await.is_err() {
+                    return;
+                }
+            }
+            received = socket.recv() => match received {
+                // Reports and pings need no answer of ours; the library answers pings.
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            }
+        }
+    }
+}
+
+fn message(shared: &Shared, secret: &str, event: &Arc<Event>) -> String {
+    let version = shared.read(|s| s.state().settings.version.clone());
+    let payload = serde_json::to_string_pretty(&event.render(&version)).unwrap_or_default();
+    let signature = signature::header(&[secret.to_owned()], wall_s(), payload.as_bytes());
+    let headers = json!({
+        "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+        "Accept": "*/*; q=0.5, application/xml",
+        "Cache-Control": "no-cache",
+        "Content-Type": "application/json; charset=utf-8",
+        "Stripe-Signature": signature,
+    });
+    let message = json!({
+        "type": "webhook_event",
+        "endpoint": { "api_version": null },
+        "event_payload": payload,
+        "http_headers": headers,
+        "webhook_conversation_id": format!("wc_{}", event.id),
+        "webhook_id": format!("wh_{}", event.id),
+    });
+    message.to_string()
+}

@@ -1,0 +1,163 @@
+//! What a user chooses: seed, clock, dunning, versions, and how webhooks misbehave.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::version::{NEWEST, Version};
+
+/// 2026-11-01T00:00:00Z: where the sandbox's clock stands unless told otherwise.
+pub const START_S: i64 = 1_793_491_200;
+
+/// What happens to a subscription when the last retry failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DunningEnd {
+    /// It is cancelled.
+    Cancel,
+    /// It becomes `unpaid`; its later invoices stay drafts.
+    Unpaid,
+    /// It stays `past_due`.
+    PastDue,
+}
+
+/// When a failed renewal is tried again, and what comes after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dunning {
+    /// Days from each failed attempt to the next.
+    pub retry_days: Vec<i64>,
+    /// What happens after the last.
+    pub end: DunningEnd,
+}
+
+/// Attempts after the first one, Stripe's limit.
+const RETRIES_MAX: usize = 8;
+
+impl Default for Dunning {
+    fn default() -> Self {
+        Self { retry_days: vec![3, 5, 7], end: DunningEnd::Cancel }
+    }
+}
+
+/// Why a setting can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SettingsError {
+    /// Not `DAYS,DAYS:cancel|unpaid|past_due`.
+    #[error("dunning is written DAYS,DAYS,…:cancel|unpaid|past_due with at most {RETRIES_MAX} retries of 1 to 60 days, not {0:?}")]
+    Dunning(String),
+    /// An unknown fault or a number that isn't one.
+    #[error("faults are duplicates, twins, shuffle=N, delay=MS, burst=N, lose=N, separated by commas, not {0:?}")]
+    Faults(String),
+}
+
+impl std::str::FromStr for Dunning {
+    type Err = SettingsError;
+
+    fn from_str(text: &str) -> Result<Self, SettingsError> {
+        let wrong = || SettingsError::Dunning(text.into());
+        let (days, end) = text.split_once(':').ok_or_else(wrong)?;
+        let end = match end {
+            "cancel" => DunningEnd::Cancel,
+            "unpaid" => DunningEnd::Unpaid,
+            "past_due" => DunningEnd::PastDue,
+            _ => return Err(wrong()),
+        };
+        let days: Vec<&str> = days.split(',').filter(|d| !d.is_empty()).collect();
+        let retry_days: Vec<i64> = days.iter().map(|d| d.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
+        if retry_days.len() > RETRIES_MAX || retry_days.iter().any(|d| !(1..=60).contains(d)) {
+            return Err(wrong());
+        }
+        Ok(Self { retry_days, end })
+    }
+}
+
+/// How webhooks misbehave, as Stripe may. Every number has an upper bound of 1 000 (60 000 for the delay).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Faults {
+    /// Each delivery is made twice.
+    pub duplicates: bool,
+    /// Each fact makes two events with different ids.
+    pub twins: bool,
+    /// Deliveries are put in a seeded random order within groups of this size.
+    pub shuffle: usize,
+    /// Milliseconds each delivery waits.
+    pub delay_ms: u64,
+    /// Deliveries are held back until this many can go out at once.
+    pub burst: usize,
+    /// Every n-th delivery is lost, and comes when its event is resent.
+    pub lose: u64,
+}
+
+impl std::str::FromStr for Faults {
+    type Err = SettingsError;
+
+    fn from_str(text: &str) -> Result<Self, SettingsError> {
+        let mut faults = Self::default();
+        for word in text.split(',').map(str::trim).filter(|w| !w.is_empty()) {
+            let wrong = || SettingsError::Faults(text.into());
+            let (name, number) = match word.split_once('=') {
+                Some((name, number)) => (name, number.parse::<u64>().map_err(|_| wrong())?),
+                None => (word, 0),
+            };
+            let small = usize::try_from(number).map_err(|_| wrong())?;
+            match name {
+                "duplicates" => faults.duplicates = true,
+                "twins" => faults.twins = true,
+                "shuffle" if (2..=1_000).contains(&number) => faults.shuffle = small,
+                "delay" if number <= 60_000 => faults.delay_ms = number,
+                "burst" if (2..=1_000).contains(&number) => faults.burst = small,
+                "lose" if (2..=1_000).contains(&number) => faults.lose = number,
+                _ => return Err(wrong()),
+            }
+        }
+        Ok(faults)
+    }
+}
+
+/// What was chosen for this sandbox.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Decides every id.
+    pub seed: u64,
+    /// Where the sandbox's clock begins, in Unix seconds.
+    pub start_s: i64,
+    /// `http://127.0.0.1:PORT`, for the URLs in objects.
+    pub base_url: String,
+    /// The account's default API version: events without an endpoint version have its shape.
+    pub version: Version,
+    /// Retries of failed renewals.
+    pub dunning: Dunning,
+    /// How webhooks misbehave.
+    pub faults: Faults,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            start_s: START_S,
+            base_url: "http://127.0.0.1:12111".into(),
+            version: NEWEST.into(),
+            dunning: Dunning::default(),
+            faults: Faults::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dunning_and_faults_are_read_or_refused() {
+        let dunning: Dunning = "1,2:unpaid".parse().unwrap();
+        assert_eq!((dunning.retry_days, dunning.end), (vec![1, 2], DunningEnd::Unpaid));
+        for wrong in ["", "1,2", "x:cancel", "0:cancel", "1:never", "1,1,1,1,1,1,1,1,1:cancel"] {
+            assert!(wrong.parse::<Dunning>().is_err(), "{wrong}");
+        }
+        let faults: Faults = "duplicates,shuffle=4, lose=3".parse().unwrap();
+        assert!(faults.duplicates && !faults.twins && faults.shuffle == 4 && faults.lose == 3);
+        for wrong in ["chaos", "shuffle=1", "delay=x", "delay=60001", "lose=0"] {
+            assert!(wrong.parse::<Faults>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Shapes: how an object of the internal model looks in an API version.
+//!
+//! The model has the newest shape. [`changes::CHANGES`] lists what each version changed; rendering undoes, newest
+//! first, what came after the version asked for. Another version is a few lines there.
+
+pub mod changes;
+
+use serde_json::{Map, Value, json};
+
+use crate::object::Object;
+use crate::version::Version;
+use changes::{CHANGES, Edit, Old};
+
+/// Members of an embedded list that are shown; the rest is behind `has_more`.
+pub const EMBEDDED_MAX: usize = 10;
+
+/// A value of the internal model as an API version shows it: objects at any depth reshaped, hidden members gone.
+pub fn render(value: &Value, version: &Version) -> Value {
+    match value {
+        Value::Object(map) => render_map(map, version),
+        Value::Array(list) => Value::Array(list.iter().map(|v| render(v, version)).collect()),
+        other => other.clone(),
+    }
+}
+
+fn render_map(map: &Map<String, Value>, version: &Version) -> Value {
+    let kind = map.get("object").and_then(Value::as_str).unwrap_or_default();
+    if kind == "list" {
+        return render_list(map, version);
+    }
+    let reshaped = CHANGES.iter().any(|c| c.kind == kind && version.is_before(c.version)).then(|| reshape(map, kind, version));
+    let source = reshaped.as_ref().map_or(map, |o| &o.0);
+    let shown = source.iter().filter(|(name, _)| !name.starts_with('_'));
+    Value::Object(shown.map(|(name, value)| (name.clone(), render(value, version))).collect())
+}
+
+fn render_list(map: &Map<String, Value>, version: &Version) -> Value {
+    let data = map.get("data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let more = data.len() > EMBEDDED_MAX || map.get("has_more") == Some(&json!(true));
+    let shown: Vec<Value> = data.iter().take(EMBEDDED_MAX).map(|v| render(v, version)).collect();
+    let mut out = map.clone();
+    out.insert("data".into(), Value::Array(shown));
+    out.insert("has_more".into(), json!(more));
+    Value::Object(out)
+}
+
+fn reshape(map: &Map<String, Value>, kind: &str, version: &Version) -> Object {
+    let mut object = Object(map.clone());
+    for change in CHANGES.iter().filter(|c| c.kind == kind && version.is_before(c.version)) {
+        match change.edit {
+            Edit::Added(paths) => paths.iter().for_each(|path| remove_at(&mut object.0, path)),
+            Edit::Removed(members) => {
+                for (path, old) in members {
+                    let value = old_value(&object, old);
+                    restore(&mut object, path, value);
+                }
+            }
+        }
+    }
+    object
+}
+
+fn old_value(object: &Object, old: &Old) -> Value {
+    match old {
+        Old::Null => Value::Null,
+        Old::EmptyList => json!([]),
+        Old::Hidden(name) => object.get(name).clone(),
+        Old::Of(make) => make(object),
+    }
+}
+
+/// Puts a member back, below a map only where that map is there.
+fn restore(object: &mut Object, path: &str, value: Value) {
+    match path.rsplit_once('.') {
+        Some((parent, _)) if !object.at(parent).is_object() => {}
+        _ => object.set_at(path, value),
+    }
+}
+
+fn remove_at(map: &mut Map<String, Value>, path: &str) {
+    match path.split_once('.') {
+        None => {
+            map.remove(path);
+        }
+        Some((first, rest)) => {
+            if let Some(Value::Object(inner)) = map.get_mut(first) {
+                remove_at(inner, rest);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::version::NEWEST;
+
+    #[test]
+    fn hidden_members_never_show_and_long_lists_are_cut() {
+        let items: Vec<Value> = (0..12).map(|n| json!({"object": "subscription_item", "n": n, "_x": 1})).collect();
+        let object = json!({"object": "subscription", "_secret": 1, "items": {"object": "list", "data": items, "has_more": false}});
+        let shown = render(&object, &NEWEST.into());
+        assert!(shown.get("_secret").is_none() && shown["items"]["data"][0].get("_x").is_none());
+        assert_eq!((shown["items"]["data"].as_array().unwrap().len(), &shown["items"]["has_more"]), (10, &json!(true)));
+    }
+
+    #[test]
+    fn a_period_moves_between_subscription_and_item() {
+        let item = json!({"object": "subscription_item", "current_period_start": 1, "current_period_end": 2});
+        let object = json!({"object": "subscription", "items": {"object": "list", "data": [item]}, "billing_mode": {}});
+        let old = render(&object, &"2020-08-27".into());
+        assert_eq!((&old["current_period_end"], old["items"]["data"][0].get("current_period_end")), (&json!(2), None));
+        let basil = render(&object, &"2025-03-31.basil".into());
+        assert_eq!((basil.get("current_period_end"), basil.get("billing_mode")), (None, None));
+        assert_eq!(render(&object, &NEWEST.into()), object_with_has_more(object));
+    }
+
+    fn object_with_has_more(mut object: Value) -> Value {
+        object["items"]["has_more"] = json!(false);
+        object
+    }
+}

@@ -1,0 +1,246 @@
+//! What each API version changed, newest first. A row names the version that changed the shape, the kind of object,
+//! and either the members that came or the members that went, with the value an older version shows for them.
+//!
+//! Additive members carry the version from which the sandbox shows them.
+
+use serde_json::{Value, json};
+
+use crate::model::price::plan_of;
+use crate::object::{Object, list};
+
+/// One change of one kind of object.
+#[derive(Debug)]
+pub struct Change {
+    /// The version that brought it.
+    pub version: &'static str,
+    /// The `object` member of what it changed.
+    pub kind: &'static str,
+    /// What it did.
+    pub edit: Edit,
+}
+
+/// What a version did to a kind of object.
+#[derive(Debug)]
+pub enum Edit {
+    /// Members, behind dots, that weren't there before.
+    Added(&'static [&'static str]),
+    /// Members that aren't there any more.
+    Removed(&'static [(&'static str, Old)]),
+}
+
+/// What an older version shows for a removed member.
+#[derive(Debug)]
+pub enum Old {
+    /// Null.
+    Null,
+    /// An empty array.
+    EmptyList,
+    /// A hidden member of the model.
+    Hidden(&'static str),
+    /// Something derived.
+    Of(fn(&Object) -> Value),
+}
+
+const fn added(version: &'static str, kind: &'static str, paths: &'static [&'static str]) -> Change {
+    Change { version, kind, edit: Edit::Added(paths) }
+}
+
+const fn removed(version: &'static str, kind: &'static str, members: &'static [(&'static str, Old)]) -> Change {
+    Change { version, kind, edit: Edit::Removed(members) }
+}
+
+const Y2026: &str = "2026-07-29";
+const CLOVER: &str = "2025-09-30.clover";
+const BASIL: &str = "2025-03-31.basil";
+const ACACIA: &str = "2024-09-30.acacia";
+const Y2022: &str = "2022-11-15";
+
+/// All changes the sandbox knows.
+pub const CHANGES: &[Change] = &[
+    added(Y2026, "checkout.session", &["integration_identifier", "managed_payments"]),
+    added(Y2026, "subscription", &["billing_schedules", "billing_thresholds", "managed_payments", "invoice_settings.custom_fields", "invoice_settings.description", "invoice_settings.footer"]),
+    added(Y2026, "subscription_item", &["billing_thresholds"]),
+    added(Y2026, "invoiceitem", &["quantity_decimal"]),
+    added(Y2026, "line_item", &["quantity_decimal", "subtotal"]),
+    added(Y2026, "payment_intent", &["managed_payments"]),
+    added(Y2026, "charge", &["payment_method_details.card.transaction_link_id"]),
+    added(Y2026, "refund", &["customer", "customer_account", "payment_method"]),
+    added(Y2026, "dispute", &["payment_method_details.card.network"]),
+    added(Y2026, "item", &["adjustable_quantity"]),
+    added(CLOVER, "payment_method", &["customer_account"]),
+    added(CLOVER, "checkout.session", &["customer_account", "origin_context", "collected_information.business_name", "collected_information.individual_name", "customer_details.business_name", "customer_details.individual_name"]),
+    added(CLOVER, "subscription", &["billing_mode", "customer_account"]),
+    added(CLOVER, "invoice", &["customer_account"]),
+    added(CLOVER, "invoiceitem", &["customer_account", "net_amount"]),
+    added(CLOVER, "payment_intent", &["customer_account", "excluded_payment_method_types"]),
+    added(CLOVER, "item", &["metadata"]),
+    added(CLOVER, "customer_balance_transaction", &["customer_account"]),
+    added(BASIL, "payment_method", &["billing_details.tax_id", "card.regulated_status"]),
+    added(BASIL, "checkout.session", &["collected_information", "discounts", "permissions", "wallet_options", "automatic_tax.provider"]),
+    removed(BASIL, "checkout.session", &[("shipping_details", Old::Null)]),
+    added(BASIL, "subscription_item", &["current_period_end", "current_period_start"]),
+    removed(BASIL, "subscription_item", &[("billing_thresholds", Old::Null)]),
+    removed(
+        BASIL,
+        "subscription",
+        &[
+            ("billing_thresholds", Old::Null),
+            ("current_period_end", Old::Of(period_end)),
+            ("current_period_start", Old::Of(period_start)),
+            ("discount", Old::Null),
+        ],
+    ),
+    removed(
+        BASIL,
+        "invoice",
+        &[
+            ("application_fee_amount", Old::Null),
+            ("charge", Old::Hidden("_charge")),
+            ("discount", Old::Null),
+            ("paid", Old::Of(paid)),
+            ("paid_out_of_band", Old::Hidden("_paid_out_of_band")),
+            ("payment_intent", Old::Hidden("_payment_intent")),
+            ("quote", Old::Null),
+            ("subscription", Old::Of(invoice_subscription)),
+            ("subscription_details", Old::Of(subscription_details)),
+            ("tax", Old::Null),
+            ("total_tax_amounts", Old::EmptyList),
+            ("transfer_data", Old::Null),
+        ],
+    ),
+    added(BASIL, "invoice", &["amount_overpaid", "parent", "total_pretax_credit_amounts", "total_taxes", "automatic_tax.provider"]),
+    removed(
+        BASIL,
+        "invoiceitem",
+        &[
+            ("plan", Old::Of(plan)),
+            ("price", Old::Hidden("_price")),
+            ("subscription", Old::Of(item_subscription)),
+            ("unit_amount", Old::Of(unit_amount)),
+            ("unit_amount_decimal", Old::Of(unit_amount_decimal)),
+        ],
+    ),
+    added(BASIL, "invoiceitem", &["parent", "pricing"]),
+    removed(
+        BASIL,
+        "line_item",
+        &[
+            ("amount_excluding_tax", Old::Of(|line| line.get("amount").clone())),
+            ("invoice_item", Old::Of(line_invoice_item)),
+            ("plan", Old::Of(plan)),
+            ("price", Old::Hidden("_price")),
+            ("proration", Old::Of(line_proration)),
+            ("proration_details", Old::Of(|_| json!({ "credited_items": null }))),
+            ("subscription", Old::Of(line_subscription)),
+            ("tax_amounts", Old::EmptyList),
+            ("tax_rates", Old::EmptyList),
+            ("type", Old::Of(line_type)),
+            ("unit_amount_excluding_tax", Old::Of(|line| line.at("pricing.unit_amount_decimal").clone())),
+        ],
+    ),
+    added(BASIL, "line_item", &["parent", "pretax_credit_amounts", "pricing", "taxes"]),
+    removed(BASIL, "payment_intent", &[("invoice", Old::Hidden("_invoice"))]),
+    added(BASIL, "charge", &["billing_details.tax_id", "payment_method_details.card.network_transaction_id", "payment_method_details.card.regulated_status"]),
+    removed(BASIL, "charge", &[("invoice", Old::Hidden("_invoice"))]),
+    removed(BASIL, "price", &[("recurring.aggregate_usage", Old::Null)]),
+    removed(BASIL, "plan", &[("aggregate_usage", Old::Null)]),
+    added(BASIL, "balance_transaction", &["balance_type"]),
+    added(BASIL, "customer_balance_transaction", &["checkout_session"]),
+    added(ACACIA, "payment_method", &["allow_redisplay", "card.display_brand"]),
+    added(ACACIA, "product", &["marketing_features", "type"]),
+    added(ACACIA, "price", &["recurring.meter", "recurring.trial_period_days"]),
+    added(ACACIA, "plan", &["meter"]),
+    added(ACACIA, "checkout.session", &["adaptive_pricing", "client_secret", "payment_method_configuration_details", "saved_payment_method_options", "ui_mode", "automatic_tax.liability", "custom_text.after_submit", "custom_text.terms_of_service_acceptance"]),
+    added(ACACIA, "subscription", &["billing_cycle_anchor_config", "discounts", "invoice_settings", "automatic_tax.disabled_reason", "automatic_tax.liability"]),
+    added(ACACIA, "subscription_item", &["discounts", "plan"]),
+    added(ACACIA, "invoice", &["automatically_finalizes_at", "effective_at", "issuer", "rendering", "subscription_details", "automatic_tax.disabled_reason", "automatic_tax.liability"]),
+    removed(ACACIA, "invoice", &[("rendering_options", Old::Null)]),
+    added(ACACIA, "invoiceitem", &["plan"]),
+    added(ACACIA, "line_item", &["invoice", "plan"]),
+    added(ACACIA, "payment_intent", &["payment_method_configuration_details"]),
+    added(ACACIA, "charge", &["payment_method_details.card.amount_authorized", "payment_method_details.card.authorization_code", "payment_method_details.card.extended_authorization", "payment_method_details.card.incremental_authorization", "payment_method_details.card.multicapture", "payment_method_details.card.overcapture"]),
+    added(ACACIA, "refund", &["destination_details"]),
+    added(ACACIA, "dispute", &["enhanced_eligibility_types", "payment_method_details", "evidence.enhanced_evidence", "evidence_details.enhanced_eligibility"]),
+    added(ACACIA, "test_helpers.test_clock", &["status_details"]),
+    added(Y2022, "customer", &["test_clock", "invoice_settings.rendering_options"]),
+    added(Y2022, "product", &["default_price", "tax_code"]),
+    added(Y2022, "price", &["custom_unit_amount", "tax_behavior"]),
+    added(Y2022, "checkout.session", &["after_expiration", "automatic_tax", "consent", "consent_collection", "created", "currency_conversion", "custom_fields", "custom_text", "customer_creation", "expires_at", "invoice", "invoice_creation", "payment_link", "payment_method_collection", "phone_number_collection", "recovered_from", "shipping_cost", "shipping_details", "shipping_options", "status", "url"]),
+    removed(Y2022, "checkout.session", &[("shipping", Old::Null)]),
+    added(Y2022, "subscription", &["application", "automatic_tax", "cancellation_details", "currency", "description", "on_behalf_of", "payment_settings", "test_clock", "trial_settings"]),
+    added(Y2022, "invoice", &["amount_shipping", "application", "automatic_tax", "from_invoice", "latest_revision", "paid_out_of_band", "quote", "rendering_options", "shipping_cost", "shipping_details", "subtotal_excluding_tax", "test_clock", "total_excluding_tax", "payment_settings.default_mandate"]),
+    added(Y2022, "invoiceitem", &["test_clock"]),
+    added(Y2022, "line_item", &["amount_excluding_tax", "proration_details", "unit_amount_excluding_tax"]),
+    added(Y2022, "payment_intent", &["amount_details", "automatic_payment_methods", "latest_charge", "processing"]),
+    removed(Y2022, "payment_intent", &[("charges", Old::Of(charges))]),
+    added(Y2022, "charge", &["failure_balance_transaction", "payment_method_details.card.mandate", "payment_method_details.card.network_token"]),
+    removed(Y2022, "charge", &[("order", Old::Null), ("refunds", Old::Of(refunds))]),
+    added(Y2022, "item", &["amount_discount", "amount_tax"]),
+];
+
+fn period_start(subscription: &Object) -> Value {
+    subscription.list_at("items").first().map_or(Value::Null, |i| i["current_period_start"].clone())
+}
+
+fn period_end(subscription: &Object) -> Value {
+    subscription.list_at("items").first().map_or(Value::Null, |i| i["current_period_end"].clone())
+}
+
+fn paid(invoice: &Object) -> Value {
+    json!(invoice.text("status") == "paid")
+}
+
+fn invoice_subscription(invoice: &Object) -> Value {
+    invoice.at("parent.subscription_details.subscription").clone()
+}
+
+fn subscription_details(invoice: &Object) -> Value {
+    json!({ "metadata": invoice.at("parent.subscription_details.metadata") })
+}
+
+fn item_subscription(item: &Object) -> Value {
+    item.at("parent.subscription_details.subscription").clone()
+}
+
+fn unit_amount_decimal(item: &Object) -> Value {
+    item.at("pricing.unit_amount_decimal").clone()
+}
+
+fn unit_amount(item: &Object) -> Value {
+    let whole = item.text_at("pricing.unit_amount_decimal").and_then(|d| d.parse::<i64>().ok());
+    whole.map_or(Value::Null, |n| json!(n))
+}
+
+fn plan(owner: &Object) -> Value {
+    plan_of(owner.get("_price"))
+}
+
+fn line_invoice_item(line: &Object) -> Value {
+    line.at("parent.invoice_item_details.invoice_item").clone()
+}
+
+fn line_proration(line: &Object) -> Value {
+    let item = line.at("parent.invoice_item_details.proration");
+    let subscription = line.at("parent.subscription_item_details.proration");
+    json!(item == &json!(true) || subscription == &json!(true))
+}
+
+fn line_subscription(line: &Object) -> Value {
+    let of_item = line.at("parent.subscription_item_details.subscription");
+    if of_item.is_null() { line.at("parent.invoice_item_details.subscription").clone() } else { of_item.clone() }
+}
+
+fn line_type(line: &Object) -> Value {
+    let is_item = line.at("parent.type") == "invoice_item_details";
+    json!(if is_item { "invoiceitem" } else { "subscription" })
+}
+
+fn charges(intent: &Object) -> Value {
+    let url = format!("/v1/charges?payment_intent={}", intent.id());
+    list(&url, intent.get("_charges").as_array().cloned().unwrap_or_default())
+}
+
+fn refunds(charge: &Object) -> Value {
+    let url = format!("/v1/charges/{}/refunds", charge.id());
+    list(&url, charge.get("_refunds").as_array().cloned().unwrap_or_default())
+}

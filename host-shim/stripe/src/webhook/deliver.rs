@@ -1,0 +1,45 @@
+//! Making deliveries: one task per endpoint keeps its events in order; failures are tried again later, beside it.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, header};
+use http_body_util::{BodyExt, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+/// How long an endpoint may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of an answer that are read, so that its connection can be used again.
+const ANSWER_BYTES_MAX: usize = 64 * 1_024;
+
+/// The client that all deliveries share.
+pub type Http = Client<HttpConnector, Body>;
+
+/// A client that keeps connections open.
+pub fn client() -> Http {
+    let mut connector = HttpConnector::new();
+    // Without it each small body waits for the endpoint's delayed acknowledgement.
+    connector.set_nodelay(true);
+    Client::builder(TokioExecutor::new()).build(connector)
+}
+
+/// Posts one signed body; true if the endpoint answered 2xx. A redirect is a failure, as at Stripe.
+pub async fn post(http: &Http, url: &str, signature: &str, body: String) -> bool {
+    let request = Request::post(url)
+        .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
+        .header(header::USER_AGENT, "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
+        .header(header::ACCEPT, "*/*; q=0.5, application/xml")
+        .header("stripe-signature", signature)
+        .body(Body::from(body));
+    let Ok(request) = request else { return false };
+    let exchange = async {
+        let response = http.request(request).await.ok()?;
+        let success = response.status().is_success();
+        // What the endpoint says doesn't matter, only that it is read.
+        let _ = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        Some(success)
+    };
+    tokio::time::timeout(ANSWER_TIMEOUT, exchange).await.ok().flatten().unwrap_or(false)
+}
