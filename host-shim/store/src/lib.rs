@@ -11,6 +11,8 @@ mod scope;
 mod sqlite;
 mod state;
 mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod transaction;
 
 pub use changes::{Changes, EffectChange, InboxChange};
@@ -23,3 +25,6 @@ pub use sqlite::{OpenError, SqliteStore, Synchronous};
 pub use state::{state_document, state_hash};
 pub use store::{Inserted, Store};
 pub use transaction::{Access, AskedEffect, ConfigError, Context, Declared, LogEntry, Trace, Transaction};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,295 @@
+//! A store that fails at a chosen write.
+
+use crate::changes::Changes;
+use crate::rows::{ClaimRow, EffectRow, InboxRow, NewInboxRow};
+use crate::scope::Scope;
+use crate::store::{Inserted, Store};
+use products_contract::{
+    Price, Product, Purchase, PurchaseKey, RecordKey, StoreError, Stored, StoredRecord, Subscription, Timestamp,
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// On which side of a write it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Nothing was done.
+    Before,
+    /// It was done, and the caller is told that it failed.
+    After,
+}
+
+/// What follows a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The store is dead until it is opened again: a crash.
+    Dead,
+    /// The next call works.
+    Alive,
+}
+
+/// A store with a fault in it. Clones share it; [`Faults::open`] gives what a host uses.
+///
+/// Writes are `begin`, `accept`, `apply` and `commit`, counted from 1 since the last [`Faults::fail_at`].
+#[derive(Clone)]
+pub struct Faults(Arc<Mutex<State>>);
+
+struct State {
+    store: Box<dyn Store>,
+    in_group: bool,
+    writes: u64,
+    fault: Option<(u64, Moment, Then)>,
+    dead: bool,
+}
+
+impl Faults {
+    /// Wrap a store; without a fault at first.
+    pub fn new(store: Box<dyn Store>) -> Self {
+        Faults(Arc::new(Mutex::new(State { store, in_group: false, writes: 0, fault: None, dead: false })))
+    }
+
+    /// Fail at the `write`-th write from now.
+    pub fn fail_at(&self, write: u64, moment: Moment, then: Then) {
+        let mut state = self.state();
+        state.writes = 0;
+        state.fault = Some((write, moment, then));
+    }
+
+    /// Let all further writes work.
+    pub fn clear(&self) {
+        self.state().fault = None;
+    }
+
+    /// Writes since the last [`Faults::fail_at`]: a run without a fault tells how many there are to fail at.
+    pub fn writes(&self) -> u64 {
+        self.state().writes
+    }
+
+    /// True once the fault struck.
+    pub fn struck(&self) -> bool {
+        let state = self.state();
+        state.fault.is_some_and(|(at, ..)| state.writes >= at)
+    }
+
+    /// Open the store, after a crash too: what was not committed is gone.
+    pub fn open(&self) -> Box<dyn Store> {
+        let mut state = self.state();
+        state.dead = false;
+        if state.in_group {
+            state.in_group = false;
+            state.store.rollback().expect("an open group can be rolled back");
+        }
+        drop(state);
+        Box::new(FaultStore(self.clone()))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A test that panicked in between has failed already.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write<T>(&self, name: &str, body: impl FnOnce(&mut State) -> Stored<T>) -> Stored<T> {
+        let mut state = self.state();
+        state.check_alive()?;
+        state.writes += 1;
+        let failed = || StoreError::Unavailable(format!("fault at `{name}`"));
+        match state.fault {
+            Some((at, moment, then)) if at == state.writes => {
+                if moment == Moment::After {
+                    body(&mut state)?;
+                }
+                state.dead = then == Then::Dead;
+                Err(failed())
+            }
+            _ => body(&mut state),
+        }
+    }
+}
+
+impl State {
+    fn check_alive(&self) -> Stored<()> {
+        if self.dead { Err(StoreError::Unavailable("the store is dead since its fault".into())) } else { Ok(()) }
+    }
+}
+
+struct FaultStore(Faults);
+
+impl FaultStore {
+    fn read<T>(&self, body: impl FnOnce(&dyn Store) -> Stored<T>) -> Stored<T> {
+        let state = self.0.state();
+        state.check_alive()?;
+        body(&*state.store)
+    }
+}
+
+impl Store for FaultStore {
+    fn begin(&mut self) -> Stored<()> {
+        self.0.write("begin", |state| {
+            state.store.begin()?;
+            state.in_group = true;
+            Ok(())
+        })
+    }
+    fn commit(&mut self) -> Stored<()> {
+        self.0.write("commit", |state| {
+            state.store.commit()?;
+            state.in_group = false;
+            Ok(())
+        })
+    }
+    fn rollback(&mut self) -> Stored<()> {
+        let mut state = self.0.state();
+        state.check_alive()?;
+        state.store.rollback()?;
+        state.in_group = false;
+        Ok(())
+    }
+    fn accept(&mut self, row: &NewInboxRow) -> Stored<Inserted> {
+        self.0.write("accept", |state| state.store.accept(row))
+    }
+    fn apply(&mut self, changes: &Changes) -> Stored<()> {
+        self.0.write("apply", |state| state.store.apply(changes))
+    }
+    fn product(&self, scope: &Scope, id: &str) -> Stored<Option<Product>> {
+        self.read(|store| store.product(scope, id))
+    }
+    fn products(
+        &self,
+        scope: &Scope,
+        product_type: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Stored<Vec<Product>> {
+        self.read(|store| store.products(scope, product_type, after, limit))
+    }
+    fn products_all(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Product>> {
+        self.read(|store| store.products_all(scope, after, limit))
+    }
+    fn price(&self, scope: &Scope, id: &str) -> Stored<Option<Price>> {
+        self.read(|store| store.price(scope, id))
+    }
+    fn prices(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Price>> {
+        self.read(|store| store.prices(scope, after, limit))
+    }
+    fn purchase(&self, scope: &Scope, key: &PurchaseKey) -> Stored<Option<Purchase>> {
+        self.read(|store| store.purchase(scope, key))
+    }
+    fn purchases(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Purchase>> {
+        self.read(|store| store.purchases(scope, after, limit))
+    }
+    fn subscription(&self, scope: &Scope, id: &str) -> Stored<Option<Subscription>> {
+        self.read(|store| store.subscription(scope, id))
+    }
+    fn subscriptions(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Subscription>> {
+        self.read(|store| store.subscriptions(scope, after, limit))
+    }
+    fn record(&self, scope: &Scope, key: &RecordKey) -> Stored<Option<StoredRecord>> {
+        self.read(|store| store.record(scope, key))
+    }
+    fn records(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        prefix: &str,
+        descending: bool,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Stored<Vec<StoredRecord>> {
+        self.read(|store| store.records(scope, collection, prefix, descending, after, limit))
+    }
+    fn collections(&self, scope: &Scope) -> Stored<Vec<String>> {
+        self.read(|store| store.collections(scope))
+    }
+    fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>> {
+        self.read(|store| store.fact(scope, fact))
+    }
+    fn claim(&self, full_key: &str) -> Stored<Option<ClaimRow>> {
+        self.read(|store| store.claim(full_key))
+    }
+    fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
+        self.read(|store| store.claims_held(scope, prefix))
+    }
+    fn claims_each(&self, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
+        self.read(|store| store.claims_each(visit))
+    }
+    fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>> {
+        self.read(|store| store.effect(scope, key))
+    }
+    fn data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
+        self.read(|store| store.data_version(scope))
+    }
+    fn effects_due(&self, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
+        self.read(|store| store.effects_due(now, timers, limit))
+    }
+    fn effects_running(&self) -> Stored<Vec<EffectRow>> {
+        self.read(|store| store.effects_running())
+    }
+    fn effects_open(&self, scope: Option<&Scope>) -> Stored<Vec<EffectRow>> {
+        self.read(|store| store.effects_open(scope))
+    }
+    fn next_due(&self, now: Timestamp) -> Stored<Option<Timestamp>> {
+        self.read(|store| store.next_due(now))
+    }
+    fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>> {
+        self.read(|store| store.inbox(seq))
+    }
+    fn inbox_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        self.read(|store| store.inbox_after(after, limit))
+    }
+    fn inbox_due(&self, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        self.read(|store| store.inbox_due(now, limit))
+    }
+    fn inbox_next_due(&self, now: Timestamp) -> Stored<Option<Timestamp>> {
+        self.read(|store| store.inbox_next_due(now))
+    }
+    fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>> {
+        self.read(|store| store.woken_by(keys))
+    }
+    fn parked_before(&self, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        self.read(|store| store.parked_before(before, limit))
+    }
+    fn parked_count(&self) -> Stored<u64> {
+        self.read(|store| store.parked_count())
+    }
+    fn scopes(&self) -> Stored<Vec<Scope>> {
+        self.read(|store| store.scopes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryStore;
+    use crate::testing::samples;
+
+    fn run(store: &mut dyn Store) -> Stored<()> {
+        store.begin()?;
+        store.accept(&samples::inbox_row("evt_1"))?;
+        let mut changes = samples::changes(&samples::scope("user:A"), "evt_1");
+        changes.facts.insert("paid:in_1".into());
+        store.apply(&changes)?;
+        store.commit()
+    }
+
+    #[test]
+    fn every_write_can_be_failed_at_and_a_crash_keeps_only_what_was_committed() {
+        for write in 1..=4 {
+            for moment in [Moment::Before, Moment::After] {
+                let faults = Faults::new(Box::new(MemoryStore::new()));
+                faults.fail_at(write, moment, Then::Dead);
+                let mut store = faults.open();
+                assert!(matches!(run(&mut *store), Err(StoreError::Unavailable(_))));
+                assert!(faults.struck());
+                assert!(store.rollback().is_err() && store.parked_count().is_err(), "dead until opened again");
+                let committed = write == 4 && moment == Moment::After;
+                assert_eq!(faults.open().inbox(1).expect("alive").is_some(), committed, "write {write} {moment:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_without_a_fault_counts_its_writes() {
+        let faults = Faults::new(Box::new(MemoryStore::new()));
+        run(&mut *faults.open()).expect("no fault");
+        assert_eq!((faults.writes(), faults.struck()), (4, false));
+    }
+}
