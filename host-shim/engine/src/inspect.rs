@@ -5,8 +5,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use wasmparser::{Encoding, Parser, Payload};
 
-/// The contract's package. Only its interfaces may be imported.
-const PACKAGE: &str = "solobase:products";
+/// The contract's package.
+pub(crate) const PACKAGE: &str = "solobase:products";
+
+/// Version of the contract that this host speaks.
+pub(crate) const WIT_VERSION: &str = "0.1.0";
+
+/// The interfaces that a component may import. `types` counts as one although it has no functions.
+const IMPORTS: [&str; 9] =
+    ["types", "products", "purchases", "subscriptions", "records", "claims", "effects", "config", "log"];
 
 /// What is known of a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,9 +71,11 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
     Ok(Inspection { imports, exports, wit_version, size: bytes.len(), loadable })
 }
 
-/// Whether an import is an interface of the contract.
+/// Whether an import is one that the world has, in the version that this host speaks.
 pub(crate) fn is_of_the_world(import: &str) -> bool {
-    import.strip_prefix(PACKAGE).is_some_and(|rest| rest.starts_with('/'))
+    let interface = import.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/'));
+    let interface = interface.and_then(|rest| rest.strip_suffix(WIT_VERSION)).and_then(|rest| rest.strip_suffix('@'));
+    interface.is_some_and(|interface| IMPORTS.contains(&interface))
 }
 
 /// Names that a component imports and exports.

@@ -97,8 +97,8 @@ pub enum LoadError {
     /// It cannot be read as a component at all.
     #[error("not a component: {0}")]
     Malformed(String),
-    /// It wants something from outside the world.
-    #[error("the component imports what no extension may have: {}", imports.join(", "))]
+    /// It wants something from outside the world, or from another version of it.
+    #[error("the component imports what this host gives no extension: {}", imports.join(", "))]
     ForeignImports {
         /// What it wants.
         imports: Vec<String>,
@@ -157,9 +157,7 @@ impl LoadedComponent {
         tick(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
         let hash = hex::encode(Sha256::digest(bytes));
         let declarations = runner::declare(&engine, &pre, &exports, &limits)?;
-        Ok(LoadedComponent {
-            shared: Arc::new(Shared { engine, pre, exports, limits, hash, declarations, origin }),
-        })
+        Ok(LoadedComponent { shared: Arc::new(Shared { engine, pre, exports, limits, hash, declarations, origin }) })
     }
 
     /// A runner of its own instance or instances. At most 32 instances of a loaded component live at a time.

@@ -142,9 +142,7 @@ fn build_module(package: &str) -> Result<PathBuf, BuildError> {
 
 /// Wrap a core module with the world that its custom section describes.
 fn encode(module: &[u8]) -> Result<Vec<u8>, String> {
-    let mut encoder = wit_component::ComponentEncoder::default()
-        .validate(true)
-        .module(module)
-        .map_err(|error| format!("{error:#}"))?;
-    encoder.encode().map_err(|error| format!("{error:#}"))
+    let mut encoder = wit_component::ComponentEncoder::default();
+    let encoded = encoder.validate(true).module(module).and_then(|encoder| encoder.encode());
+    encoded.map_err(|error| format!("{error:#}"))
 }

@@ -1,13 +1,9 @@
 //! The world's exports: found by name once, looked up in an instance when first called.
 
 use crate::bindings as wire;
+use crate::inspect::{PACKAGE, WIT_VERSION};
 use wasmtime::AsContextMut;
 use wasmtime::component::{Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
-
-/// The package and version that this host speaks.
-pub(crate) const PACKAGE: &str = "solobase:products";
-/// Version of the WIT that this host speaks.
-pub(crate) const WIT_VERSION: &str = "0.1.0";
 
 /// One exported function of a component, and of an instance once it was called there.
 pub(super) struct Export<P, R> {

@@ -1,0 +1,140 @@
+//! The component that this repository ships: it is small, imports nothing but its world, and this host loads it.
+
+#![allow(clippy::unwrap_used)]
+
+use host_engine::cache::{CacheError, ComponentCache, Origin};
+use host_engine::inspect::{self, InspectError};
+use host_engine::wasm::{Limits, LoadedComponent, Mode};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::LazyLock;
+
+/// The size that a component may have (design, "Numbers to reach").
+const SIZE_MAX: usize = 1 << 20;
+
+static COMPONENT: LazyLock<Vec<u8>> =
+    LazyLock::new(|| component_builder::build(component_builder::PROVISIONER).unwrap());
+
+fn load(cache: &ComponentCache) -> LoadedComponent {
+    LoadedComponent::load(&COMPONENT, Limits::default(), Some(cache)).unwrap()
+}
+
+#[test]
+fn it_imports_nothing_but_its_world() {
+    let inspection = inspect::inspect(&COMPONENT).unwrap();
+    let foreign: Vec<_> =
+        inspection.imports.iter().filter(|import| !import.starts_with("solobase:products/")).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+    assert!(!inspection.imports.is_empty());
+    let exports = ["manifest", "schemas", "events", "queries"].map(|name| format!("solobase:products/{name}@0.1.0"));
+    assert_eq!(inspection.exports, exports);
+    assert_eq!(inspection.wit_version, ["0.1.0"]);
+    assert_eq!(inspection.loadable, Ok(()));
+}
+
+#[test]
+fn it_is_small() {
+    assert!(COMPONENT.len() <= SIZE_MAX, "{} bytes", COMPONENT.len());
+}
+
+#[test]
+fn a_compiled_component_is_kept_and_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = ComponentCache::open(&folder.path().join("cache")).unwrap();
+    let compiled = load(&cache);
+    assert_eq!(*compiled.origin(), Origin::Stored);
+    let found = load(&cache);
+    assert_eq!(*found.origin(), Origin::Cached);
+    assert_eq!(found.hash(), compiled.hash());
+    assert_eq!(found.declarations(), compiled.declarations());
+    assert_eq!(found.runner(Mode::Fresh).mode(), Mode::Fresh);
+}
+
+#[test]
+fn other_settings_are_another_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = ComponentCache::open(&folder.path().join("cache")).unwrap();
+    load(&cache);
+    let limits = Limits { fuel: None, ..Limits::default() };
+    let other = LoadedComponent::load(&COMPONENT, limits, Some(&cache)).unwrap();
+    assert_eq!(*other.origin(), Origin::Stored);
+}
+
+/// The only file in a cache.
+fn entry(folder: &Path) -> std::path::PathBuf {
+    let mut entries = fs::read_dir(folder).unwrap();
+    let path = entries.next().unwrap().unwrap().path();
+    assert!(entries.next().is_none());
+    path
+}
+
+#[test]
+fn a_damaged_entry_is_compiled_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cache");
+    let cache = ComponentCache::open(&path).unwrap();
+    load(&cache);
+    let file = entry(&path);
+    let mut content = fs::read(&file).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 1;
+    fs::write(&file, &content).unwrap();
+    assert_eq!(*load(&cache).origin(), Origin::Stored);
+    assert_eq!(*load(&cache).origin(), Origin::Cached);
+    fs::write(&file, b"short").unwrap();
+    assert_eq!(*load(&cache).origin(), Origin::Stored);
+}
+
+#[test]
+fn an_entry_that_others_may_write_or_a_link_is_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cache");
+    let cache = ComponentCache::open(&path).unwrap();
+    load(&cache);
+    let file = entry(&path);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    assert_eq!(*load(&cache).origin(), Origin::Stored);
+    let elsewhere = folder.path().join("elsewhere");
+    fs::rename(&file, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+    assert_eq!(*load(&cache).origin(), Origin::Stored);
+}
+
+#[test]
+fn a_folder_that_others_may_write_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cache");
+    ComponentCache::open(&path).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o770)).unwrap();
+    let error = ComponentCache::open(&path).unwrap_err();
+    assert!(matches!(error, CacheError::WritableByOthers { mode: 0o770, .. }), "{error}");
+}
+
+#[test]
+fn a_file_or_a_link_is_no_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, b"").unwrap();
+    assert!(matches!(ComponentCache::open(&file), Err(CacheError::NotAFolder { .. })));
+    let target = folder.path().join("target");
+    fs::create_dir(&target).unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    assert!(matches!(ComponentCache::open(&link), Err(CacheError::NotAFolder { .. })));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_from_one_that_cannot_be_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = inspect::inspect_file(&folder.path().join("missing.wasm")).unwrap_err();
+    assert!(matches!(missing, InspectError::Unreadable { .. }), "{missing}");
+    let text = folder.path().join("text.wasm");
+    fs::write(&text, b"not wasm").unwrap();
+    let malformed = inspect::inspect_file(&text).unwrap_err();
+    assert!(matches!(malformed, InspectError::Malformed(_)), "{malformed}");
+    let empty = folder.path().join("empty.wasm");
+    fs::write(&empty, wat::parse_str("(component)").unwrap()).unwrap();
+    assert!(inspect::inspect_file(&empty).unwrap().loadable.is_err());
+}
