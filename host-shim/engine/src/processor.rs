@@ -142,7 +142,11 @@ impl Processor {
 
     /// Begin a group: what follows is durable with [`Processor::commit_group`], all at once.
     pub fn begin_group(&mut self) -> Result<(), StoreError> {
-        self.store_mut().begin()?;
+        if let Err(error) = self.store_mut().begin() {
+            // A store that began and could not say so must not stay in a group that nobody ends.
+            let _ = self.store_mut().rollback();
+            return Err(error);
+        }
         self.in_group = true;
         Ok(())
     }

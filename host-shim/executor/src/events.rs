@@ -1,20 +1,15 @@
 //! Events that effects end in.
 
-use host_store::EffectRow;
+use host_store::{EffectRow, MESSAGE, TIMER};
 use products_contract::{
     Account, Actor, Delivery, EffectFailure, EffectFailureClass, EffectReport, Event, JSON_BYTES_MAX, Payload,
     ProviderFacts, Timestamp,
 };
 use serde_json::Value;
 
-/// Kind of the effects that come back at their not-before time.
-pub(crate) const TIMER: &str = "timer.at";
-/// Kind of the effects that arrive at another account.
-pub(crate) const SEND: &str = "account.send";
-
 /// True for kinds that no provider carries out.
 pub(crate) fn is_hosts_own(kind: &str) -> bool {
-    matches!(kind, TIMER | SEND)
+    matches!(kind, TIMER | MESSAGE)
 }
 
 /// The end of an effect, as an event. `late` is true if the effect had ended before (by its deadline).
@@ -47,7 +42,7 @@ pub(crate) fn delivery(row: &EffectRow, now: Timestamp) -> Event {
         payload: row.effect.payload.clone(),
     };
     match &row.effect.to {
-        Some(to) if row.effect.kind == SEND => event(row, "message", to.clone(), Payload::Message(delivery), now),
+        Some(to) if row.effect.kind == MESSAGE => event(row, "message", to.clone(), Payload::Message(delivery), now),
         _ => event(row, "timer", row.scope.account.clone(), Payload::Timer(delivery), now),
     }
 }

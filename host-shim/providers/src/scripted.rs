@@ -1,7 +1,8 @@
 //! A provider whose answers a scenario writes down, and that remembers what it made.
 //!
-//! Without a script everything succeeds, with outputs that derive from the effect's key; only `stripe.retrieve` gets no
-//! answer, since nothing can be made up for it. A clone is a second handle on the same provider, for a test to look at.
+//! Without a script everything succeeds, with outputs that derive from the effect's key. Two kinds get no answer:
+//! `stripe.retrieve`, since nothing can be made up for it, and `probe.watch`, since no health changes by itself. A clone
+//! is a second handle on the same provider, for a test to look at.
 
 mod inventory;
 mod outputs;
@@ -92,7 +93,7 @@ impl State {
         }
         match self.script.next(&call.key) {
             Some(answer) => self.carry_out(call, answer),
-            None if call.kind == "stripe.retrieve" => Answer::Never,
+            None if matches!(call.kind.as_str(), "stripe.retrieve" | "probe.watch") => Answer::Never,
             None => self.carry_out(call, Answer::Ok(Value::Null)),
         }
     }

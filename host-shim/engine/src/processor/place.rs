@@ -3,7 +3,7 @@
 use super::Processor;
 use super::run::{Decided, Failed, Work, connected_account, inconsistent};
 use crate::runner::RunError;
-use host_store::{Access, InboxState, Scope};
+use host_store::{Access, InboxState, LogEntry, Scope};
 use products_contract::{
     Account, DeferReason, Event, Failure, ID_BYTES_MAX, IgnoreReason, Mark, Outcome, Payload, Placement, StoreError,
     Stored,
@@ -11,8 +11,8 @@ use products_contract::{
 
 /// Where an event goes.
 pub(super) enum Placed {
-    /// To this account; with the fuel that placing took.
-    At(Account, u64),
+    /// To this account.
+    At(Account),
     /// Nowhere, and this is its outcome.
     Decided(Box<Decided>),
     /// It could not be worked out.
@@ -21,17 +21,17 @@ pub(super) enum Placed {
 
 impl Processor {
     /// Place an event: it says so itself, or by claims, then metadata, then its mark (see `placement` in the WIT).
-    pub(super) fn place(&mut self, work: &Work) -> Stored<Placed> {
-        let event = &work.event;
+    pub(super) fn place(&mut self, work: &mut Work) -> Stored<Placed> {
+        let Work { event, fuel, logs, .. } = work;
         if let Some(account) = &event.account {
-            return Ok(Placed::At(account.clone(), 0));
+            return Ok(Placed::At(account.clone()));
         }
         if !matches!(event.payload, Payload::Provider(_)) {
-            return Ok(Placed::At(Account::Platform, 0));
+            return Ok(Placed::At(Account::Platform));
         }
-        let (placement, fuel) = match self.correlate(event) {
-            Ok(placed) => placed,
-            Err(error) => return Ok(Placed::Failed(Failed { error, account: None, fuel: 0 })),
+        let placement = match self.correlate(event, fuel, logs) {
+            Ok(placement) => placement,
+            Err(error) => return Ok(Placed::Failed(Failed { error, account: None })),
         };
         let full_keys = self.full_claim_keys(event, &placement.keys);
         let mut holder: Option<(&str, Account)> = None;
@@ -44,41 +44,43 @@ impl Processor {
                 Some((_, first)) if *first == account => {}
                 Some((first_key, _)) => {
                     let outcome = inconsistent(first_key, key);
-                    return Ok(Placed::Decided(Box::new(Decided { fuel, ..Decided::by_host(outcome) })));
+                    return Ok(Placed::Decided(Box::new(Decided::by_host(outcome))));
                 }
             }
         }
         if let Some((_, account)) = holder {
-            return Ok(Placed::At(account, fuel));
+            return Ok(Placed::At(account));
         }
         if let Some(account) = placement.account.filter(|_| connected_account(event).is_none()) {
-            return Ok(Placed::At(account, fuel));
+            return Ok(Placed::At(account));
         }
         if placement.mark == Mark::Foreign {
             let outcome = Outcome::Ignored(IgnoreReason::NotOurs);
-            return Ok(Placed::Decided(Box::new(Decided { fuel, ..Decided::by_host(outcome) })));
+            return Ok(Placed::Decided(Box::new(Decided::by_host(outcome))));
         }
         if full_keys.is_empty() {
-            return Ok(Placed::At(Account::Platform, fuel));
+            return Ok(Placed::At(Account::Platform));
         }
         let mut waits_for: Vec<String> = full_keys.into_iter().map(|(_, full)| claim_wake_key(&full)).collect();
         waits_for.push(self.mark_key(placement.mark));
         Ok(Placed::Decided(Box::new(Decided {
             state: InboxState::Parked,
             waits_for,
-            fuel,
             ..Decided::by_host(Outcome::Deferred(DeferReason::Claim(placement.keys)))
         })))
     }
 
-    /// Ask the extension how to place an event; with the fuel it took.
-    pub(super) fn correlate(&mut self, event: &Event) -> Result<(Placement, u64), RunError> {
+    /// Ask the extension how to place an event; add up what that took and logged.
+    fn correlate(&mut self, event: &Event, fuel: &mut u64, logs: &mut Vec<LogEntry>) -> Result<Placement, RunError> {
         let context = self.context(event, Account::Platform, Access::CatalogOnly);
-        let (_, trace, placed) = self.call(context, |runner, tx| runner.correlate(tx, event));
+        let (_, mut trace, placed) = self.call(context, |runner, tx| runner.correlate(tx, event));
+        logs.append(&mut trace.logs);
         if let Some(text) = trace.unavailable {
             return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text))));
         }
-        placed.map(|(placement, used)| (placement, used.fuel))
+        let (placement, used) = placed?;
+        *fuel += used.fuel;
+        Ok(placement)
     }
 
     /// Short keys with their full forms; without those that nobody can claim.

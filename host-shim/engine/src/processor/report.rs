@@ -1,7 +1,7 @@
 //! What the processor tells about one run of one event.
 
 use crate::runner::RunError;
-use host_store::InboxRow;
+use host_store::{InboxRow, LogEntry};
 use products_contract::{Account, Outcome, Reply};
 
 /// How a run ended.
@@ -73,6 +73,8 @@ pub struct Report {
     pub reply: Option<Reply>,
     /// Fuel of all calls of this run; 0 natively.
     pub fuel: u64,
+    /// What the extension logged in this run, also in one that failed.
+    pub logs: Vec<LogEntry>,
     /// True if it is not this event's arrival: it was woken, tried again, driven again or given up.
     pub later: bool,
     /// Mode of the business.
@@ -95,6 +97,7 @@ impl Report {
             reply_to: known.event.reply_to.clone(),
             reply: None,
             fuel: 0,
+            logs: Vec::new(),
             later: false,
             livemode: known.livemode,
             alert: false,

@@ -5,7 +5,7 @@ use super::report::{Disposition, EffectRef, Report};
 use super::{ATTEMPTS_MAX, HOST_CALLS_MAX, Processor, RETRY_DELAYS_MS, product, wrong_mode};
 use crate::runner::{RunError, Runner};
 use host_store::{
-    Access, Changes, Context, EffectChange, InboxChange, InboxRow, InboxState, Provenance, Trace, Transaction,
+    Access, Changes, Context, EffectChange, InboxChange, InboxRow, InboxState, LogEntry, Provenance, Trace, Transaction,
 };
 use products_contract::{
     Account, DeferReason, Event, Failure, Handled, IgnoreReason, Outcome, Payload, Refusal, Reply, StoreError, Stored,
@@ -21,11 +21,15 @@ pub(super) struct Work {
     /// Outcome of the last run that committed.
     pub last: Option<Outcome>,
     pub later: bool,
+    /// Fuel of all calls of this run.
+    pub fuel: u64,
+    /// What the extension logged in this run, kept whatever comes of it.
+    pub logs: Vec<LogEntry>,
 }
 
 impl Work {
     pub fn first(seq: u64, event: Event) -> Self {
-        Work { seq, event, failures: 0, last: None, later: false }
+        Work { seq, event, failures: 0, last: None, later: false, fuel: 0, logs: Vec::new() }
     }
 
     /// Woken or tried again. A provider's event is placed anew unless it waits for something of its account.
@@ -35,7 +39,8 @@ impl Work {
         if matches!(event.payload, Payload::Provider(_)) && !of_account {
             event.account = None;
         }
-        Work { seq: row.seq, event, failures: row.failures, last: row.outcome, later: true }
+        let (seq, failures, last) = (row.seq, row.failures, row.outcome);
+        Work { seq, event, failures, last, later: true, fuel: 0, logs: Vec::new() }
     }
 
     /// Driven again by an operator: it has all its attempts again.
@@ -54,7 +59,6 @@ pub(super) struct Decided {
     pub account: Option<Account>,
     pub changes: Changes,
     pub trace: Trace,
-    pub fuel: u64,
 }
 
 impl Decided {
@@ -68,7 +72,6 @@ impl Decided {
             account: None,
             changes: Changes::default(),
             trace: Trace::default(),
-            fuel: 0,
         }
     }
 }
@@ -77,13 +80,6 @@ impl Decided {
 pub(super) struct Failed {
     pub error: RunError,
     pub account: Option<Account>,
-    pub fuel: u64,
-}
-
-impl Failed {
-    fn new(error: RunError, account: Option<Account>, fuel: u64) -> Self {
-        Failed { error, account, fuel }
-    }
 }
 
 impl Processor {
@@ -106,20 +102,21 @@ impl Processor {
                 return Ok(Ok(Decided::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind))));
             }
         }
-        let (account, fuel) = match self.place(work)? {
-            Placed::At(account, fuel) => (account, fuel),
+        let account = match self.place(work)? {
+            Placed::At(account) => account,
             Placed::Decided(decided) => return Ok(Ok(*decided)),
             Placed::Failed(failed) => return Ok(Err(failed)),
         };
         work.event.account = Some(account.clone());
-        Ok(self.handle(work, account, fuel))
+        Ok(self.handle(work, account))
     }
 
-    fn handle(&mut self, work: &mut Work, account: Account, placing: u64) -> Result<Decided, Failed> {
+    fn handle(&mut self, work: &mut Work, account: Account) -> Result<Decided, Failed> {
         let context = self.context(&work.event, account.clone(), Access::Full);
         let (event, first_run) = (&mut work.event, work.last.is_none());
-        let (mut changes, trace, called) = self.call(context, |runner, tx| handle_in(runner, tx, event, first_run));
-        let fuel = placing + called.fuel;
+        let (mut changes, mut trace, called) = self.call(context, |runner, tx| handle_in(runner, tx, event, first_run));
+        work.fuel += called.fuel;
+        work.logs.append(&mut trace.logs);
         let handled = match (&trace, called.result) {
             (trace, _) if trace.over_call_limit => Err(RunError::TooManyHostCalls { limit: HOST_CALLS_MAX }),
             (Trace { unavailable: Some(text), .. }, _) => {
@@ -127,7 +124,7 @@ impl Processor {
             }
             (_, result) => result,
         };
-        let handled = handled.map_err(|error| Failed::new(error, Some(account.clone()), fuel))?;
+        let handled = handled.map_err(|error| Failed { error, account: Some(account.clone()) })?;
         if called.data_version != self.runner.declarations().data_version && writes(&changes) || called.migrated {
             changes.data_version = Some(self.runner.declarations().data_version);
         }
@@ -136,7 +133,7 @@ impl Processor {
             _ => (InboxState::Done, Vec::new()),
         };
         let (outcome, reply) = (handled.outcome, handled.reply);
-        Ok(Decided { outcome, reply, state, waits_for, account: Some(account), changes, trace, fuel })
+        Ok(Decided { outcome, reply, state, waits_for, account: Some(account), changes, trace })
     }
 
     pub(super) fn context(&self, event: &Event, account: Account, access: Access) -> Context {
@@ -172,7 +169,7 @@ impl Processor {
                 catalog_hash: self.business.catalog_hash.clone(),
                 component_hash: self.runner.hash().to_owned(),
                 claim_answers: decided.trace.claim_answers,
-                fuel: decided.fuel,
+                fuel: work.fuel,
                 effects_hash: effects_hash(&decided.changes),
             }),
             waits_for: decided.waits_for,
@@ -182,7 +179,7 @@ impl Processor {
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
             Err(error) => {
                 let error = RunError::Failure(Failure::Store(error));
-                return self.fail(work, Failed::new(error, decided.account, decided.fuel), now);
+                return self.fail(work, Failed { error, account: decided.account }, now);
             }
         }
         let asked = decided.trace.effects.into_iter().filter(|effect| effect.new);
@@ -194,7 +191,7 @@ impl Processor {
             _ => None,
         };
         let has_caller = work.event.reply_to.is_some() || matches!(work.event.payload, Payload::Command(_));
-        let mut report = self.report(work, decided.account, Disposition::Outcome(decided.outcome), decided.fuel);
+        let mut report = self.report(work, decided.account, Disposition::Outcome(decided.outcome));
         report.effects = effects;
         report.alert = refusal.is_some() && !has_caller;
         report.reply = decided.reply.or(refusal.filter(|_| has_caller).map(Reply::Refused));
@@ -222,12 +219,12 @@ impl Processor {
         };
         let changes = Changes { event_id: work.event.id.clone(), inbox: Some(inbox), ..Changes::default() };
         self.store_mut().apply(&changes)?;
-        let mut report = self.report(work, failed.account, Disposition::Failed(failed.error), failed.fuel);
+        let mut report = self.report(work, failed.account, Disposition::Failed(failed.error));
         report.alert = dead;
         Ok(report)
     }
 
-    fn report(&self, work: Work, account: Option<Account>, result: Disposition, fuel: u64) -> Report {
+    fn report(&self, work: Work, account: Option<Account>, result: Disposition) -> Report {
         Report {
             seq: work.seq,
             event_id: work.event.id,
@@ -238,7 +235,8 @@ impl Processor {
             effects: Vec::new(),
             reply_to: work.event.reply_to,
             reply: None,
-            fuel,
+            fuel: work.fuel,
+            logs: work.logs,
             later: work.later,
             livemode: self.business.livemode,
             alert: false,

@@ -1,6 +1,6 @@
 use super::events::{T0, command, lines, things, webhook};
 use super::{accept, processor, retry};
-use host_engine::processor::{ATTEMPTS_MAX, Disposition, RETRY_DELAYS_MS};
+use host_engine::processor::{ATTEMPTS_MAX, Disposition, HOST_CALLS_MAX, RETRY_DELAYS_MS};
 use host_engine::runner::RunError;
 use host_store::InboxState;
 use serde_json::json;
@@ -73,6 +73,26 @@ fn a_trap_leaves_no_trace_and_the_next_event_of_the_account_works() {
     let next = command("c2", "a", T0, json!({"note": ["f"], "take": ["name:x"]}));
     assert_eq!(accept(&mut processor, vec![next]), ["c2: applied"]);
     assert_eq!(things(processor.store(), "a", "ran/"), ["c2"]);
+}
+
+#[test]
+fn an_extension_that_swallows_errors_of_its_host_is_rolled_back_all_the_same() {
+    let mut processor = processor();
+    // The calls before reach the limit, the last ones that the story makes are refused.
+    let doing = json!({"note": ["f"], "calls": HOST_CALLS_MAX - 3, "outcome": "applied"});
+    let reports = processor.accept(command("c1", "a", T0, doing), Vec::new()).unwrap();
+    assert_eq!(reports[0].result, Disposition::Failed(RunError::TooManyHostCalls { limit: HOST_CALLS_MAX }));
+    assert_eq!(things(processor.store(), "a", ""), [""; 0]);
+}
+
+#[test]
+fn what_is_logged_is_told_whatever_comes_of_the_event() {
+    let mut processor = processor();
+    for (id, fail) in [("c1", 0), ("c2", 1)] {
+        let logging = command(id, "a", T0, json!({"log": "here", "fail": fail}));
+        let reports = processor.accept(logging, Vec::new()).unwrap();
+        assert_eq!(reports[0].logs[0].message, "here", "{:?}", reports[0].result);
+    }
 }
 
 #[test]

@@ -31,6 +31,10 @@ pub struct Story {
     pub cancel: Vec<String>,
     /// Effects to ask for.
     pub ask: Vec<Ask>,
+    /// Host calls to make beside, whatever they answer.
+    pub calls: u32,
+    /// A line for the log.
+    pub log: Option<String>,
     /// Attempts that end in a failure.
     pub fail: u32,
     /// The failure is a trap, after everything was done.
@@ -117,6 +121,13 @@ fn play(tx: &mut Transaction, event: &Event, story: &Story) -> Fallible<Handled>
         && get(tx, format!("effect/{key}"))?.is_none()
     {
         return applied(Outcome::Deferred(DeferReason::Effect(key.clone())));
+    }
+    if let Some(line) = &story.log {
+        tx.log_write(LogLevel::Info, line, &[]);
+    }
+    for _ in 0..story.calls {
+        // An extension that swallows errors.
+        let _ = tx.claims_mine("");
     }
     tx.claims_release(&story.release, None)?;
     if let Some(at) = tx.claims_take(&story.take, None)?.iter().position(|state| *state != ClaimState::Mine) {

@@ -11,8 +11,7 @@ pub struct ResourceId {
     pub scope: String,
     /// `database`, `bucket`, …
     pub resource: String,
-    /// The effect's key without the parts that name a verb, joined by `/`: `inst_1/database` for the key
-    /// `inst_1/database/ensure` and for `inst_1:database`.
+    /// The effect's key without a last part that names the verb: `inst_1/database` for `inst_1/database/ensure`.
     pub id: String,
 }
 
@@ -111,9 +110,11 @@ impl Inventory {
 }
 
 fn own_id(call: &Call) -> ResourceId {
-    let is_verb = |part: &&str| matches!(*part, "observe" | "ensure" | "change" | "destroy");
-    let parts: Vec<&str> = call.key.split(['/', ':']).filter(|part| !is_verb(part)).collect();
-    ResourceId { scope: call.scope.clone(), resource: call.resource().to_owned(), id: parts.join("/") }
+    let id = match call.key.rsplit_once(['/', ':']) {
+        Some((id, "observe" | "ensure" | "change" | "destroy")) => id,
+        _ => call.key.as_str(),
+    };
+    ResourceId { scope: call.scope.clone(), resource: call.resource().to_owned(), id: id.to_owned() }
 }
 
 fn settings(call: &Call) -> Map<String, Value> {

@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_answers_nothing_and_an_unknown_resource_an_id() {
-        assert_eq!(outputs("probe.watch", "k", json!({})), json!({}));
+        assert_eq!(outputs("stripe.credit.create", "k", json!({})), json!({}));
         assert_eq!(outputs("queue.ensure", "k", json!({}))["id"], format!("queue-{}", short_hash("k")));
     }
 }
