@@ -1,3 +1,44 @@
-//! The chores behind the two commands of the README.
+//! The chores behind the two commands of the README. Each says with `--help` what it does, and does its own set-up:
+//! a bare machine needs rustup's cargo and a C compiler.
 
-fn main() {}
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+mod build;
+mod cargo_component;
+mod groups;
+mod process;
+mod replay;
+mod test;
+
+/// The chores of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Options {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    Build(build::Options),
+    Replay(replay::Options),
+    Test(test::Options),
+    CargoComponent(cargo_component::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Options::parse().chore {
+        Chore::Build(options) => build::run(&options),
+        Chore::Replay(options) => return replay::run(&options),
+        Chore::Test(options) => test::run(&options),
+        Chore::CargoComponent(options) => cargo_component::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `cargo xtask build`: the component and the host, ready to run, in `dist/`.
+
+use crate::groups::Groups;
+use crate::process;
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Build `dist/instance-provisioner.wasm` and `dist/host-shim` (release).
+///
+/// Installs the WebAssembly target through rustup if the toolchain does not have it.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Build the component only.
+    #[arg(long)]
+    component: bool,
+}
+
+/// Run the chore.
+pub fn run(options: &Options) -> Result<()> {
+    let mut groups = Groups::default();
+    let component = groups.run("component", component)?;
+    println!("{}", component.display());
+    if !options.component {
+        let host = groups.run("host", host)?;
+        println!("{}", host.display());
+    }
+    eprint!("{}", groups.summary());
+    Ok(())
+}
+
+/// The folder of what is built.
+pub fn dist() -> PathBuf {
+    component_builder::workspace_root().join("dist")
+}
+
+/// Build the component and return its path.
+pub fn component() -> Result<PathBuf> {
+    let bytes = component_builder::build(component_builder::PROVISIONER)?;
+    let path = dist().join("instance-provisioner.wasm");
+    install(&path, |to| fs::write(to, &bytes))?;
+    Ok(path)
+}
+
+/// Build the host for release and return its path.
+pub fn host() -> Result<PathBuf> {
+    process::run(&mut process::cargo(["build", "--release", "--package", "host-shim"]))?;
+    let built = target_folder().join("release").join(program("host-shim"));
+    let path = dist().join(program("host-shim"));
+    install(&path, |to| fs::copy(&built, to).map(|_| ()))?;
+    Ok(path)
+}
+
+/// Build the host for development and return its path. All is built with it, since cargo chooses the features of
+/// shared dependencies by what it builds: so nothing is compiled that the tests do not use as well.
+pub fn debug_host() -> Result<PathBuf> {
+    process::run(&mut process::cargo(["build", "--workspace", "--all-targets"]))?;
+    Ok(target_folder().join("debug").join(program("host-shim")))
+}
+
+/// Name of a program's file on this system.
+fn program(name: &str) -> String {
+    format!("{name}{}", std::env::consts::EXE_SUFFIX)
+}
+
+/// The folder that cargo builds into.
+pub fn target_folder() -> PathBuf {
+    let root = component_builder::workspace_root();
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
+}
+
+/// Make a file beside its place and move it there, so that a running host keeps the file that it has open.
+fn install(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
+    let folder = dist();
+    let part = path.with_extension("part");
+    fs::create_dir_all(&folder)
+        .and_then(|()| make(&part))
+        .and_then(|()| fs::rename(&part, path))
+        .with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,39 @@
+//! `cargo xtask cargo-component`: the other way to build the component gives one that the host loads, too.
+
+use crate::{build, process};
+use anyhow::{Result, bail};
+use std::process::Command;
+
+/// Line that installs the tool.
+const INSTALL: &str = "cargo install cargo-component --locked";
+
+/// Build the component with `cargo component build` and let the host inspect it.
+///
+/// Where the tool is not installed, say so and how to install it; that is no failure.
+#[derive(clap::Args)]
+pub struct Options {}
+
+/// Run the chore.
+pub fn run(_: &Options) -> Result<()> {
+    component_builder::ensure_target()?;
+    if !process::succeeds(&mut process::cargo(["component", "--version"])) {
+        println!("not checked: cargo-component is not installed; to install it: {INSTALL}");
+        return Ok(());
+    }
+    // A folder of its own: the tool writes the component where plain cargo leaves the module.
+    let folder = build::target_folder().join("cargo-component");
+    let target = component_builder::TARGET;
+    let package = component_builder::PROVISIONER;
+    process::run(
+        process::cargo(["component", "build", "--release", "--target", target, "--package", package])
+            .env("CARGO_TARGET_DIR", &folder)
+            .env_remove("RUSTFLAGS"),
+    )?;
+    let component = folder.join(target).join("release").join(package.replace('-', "_")).with_extension("wasm");
+    let host = build::debug_host()?;
+    let status = Command::new(&host).arg("inspect").arg(&component).status()?;
+    if !status.success() {
+        bail!("the host does not load {}, built by cargo-component", component.display());
+    }
+    Ok(())
+}
