@@ -122,6 +122,11 @@ impl SqliteStore {
         Ok(SqliteStore { connection, scopes: Scopes::default(), seen_changes: -1, in_group: false })
     }
 
+    #[cfg(test)]
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     fn run(&self, sql: &str) -> Result<(), rusqlite::Error> {
         self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())

@@ -1,7 +1,12 @@
 //! Both stores against the suite, against each other, and each against what only it promises.
 
+mod equal;
+mod sqlite;
+mod state;
+mod transaction;
+
 use crate::memory::MemoryStore;
 use crate::sqlite::SqliteStore;
 
-crate::store_conformance!(memory, Box::new(MemoryStore::new()));
-crate::store_conformance!(sqlite, Box::new(SqliteStore::open_in_memory().expect("opened")));
+crate::store_conformance!(in_memory, Box::new(MemoryStore::new()));
+crate::store_conformance!(in_sqlite, Box::new(SqliteStore::open_in_memory().expect("opened")));

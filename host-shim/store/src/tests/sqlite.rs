@@ -1,0 +1,176 @@
+//! What only the store on disk promises.
+
+use crate::rows::InboxState;
+use crate::scope::Scope;
+use crate::sqlite::{OpenError, SqliteStore, Synchronous};
+use crate::state::state_hash;
+use crate::store::{Inserted, Store};
+use crate::testing::samples;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Tells the child of the crash test which file to write.
+const CRASH_FILE: &str = "HOST_STORE_CRASH_FILE";
+
+fn sold(scope: &Scope, n: u64) -> crate::Changes {
+    let mut changes = samples::changes(scope, &format!("evt_{n}"));
+    let id = format!("pur_{n:06}");
+    changes.purchases.insert(id.clone(), samples::purchase(&id, Some(&format!("cs_{n}"))));
+    changes.facts.insert(format!("paid:{n}"));
+    let key = format!("mail:{n}");
+    changes.effects.push(samples::insert(samples::queued(scope, samples::effect("mail.send", &key), 1000)));
+    changes.inbox = Some(samples::inbox_change(n, InboxState::Done));
+    changes
+}
+
+/// Accept and apply the events `from..to` in one group.
+fn write_group(store: &mut dyn Store, scope: &Scope, from: u64, to: u64) {
+    store.begin().expect("begun");
+    for n in from..to {
+        assert_eq!(store.accept(&samples::inbox_row(&format!("evt_{n}"))), Ok(Inserted::New(n)));
+        store.apply(&sold(scope, n)).expect("applied");
+    }
+    store.commit().expect("committed");
+}
+
+#[test]
+fn a_reopened_file_has_everything_that_was_committed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state.db");
+    let scope = samples::scope("user:A");
+    let mut store = SqliteStore::open(&path).expect("opened");
+    write_group(&mut store, &scope, 1, 20);
+    let mut parked = samples::inbox_change(1, InboxState::Parked);
+    parked.waits_for = vec!["claim:k".into()];
+    store.apply(&crate::Changes { inbox: Some(parked), ..crate::Changes::default() }).expect("applied");
+    let before = (state_hash(&[&store]), store.inbox_after(0, 100), store.effects_open(None));
+    store.begin().expect("begun");
+    store.apply(&sold(&scope, 2)).expect_err("noted already");
+    store.accept(&samples::inbox_row("evt_lost")).expect("accepted");
+    drop(store);
+
+    let store = SqliteStore::open(&path).expect("opened again");
+    assert_eq!((state_hash(&[&store]), store.inbox_after(0, 100), store.effects_open(None)), before);
+    assert_eq!(store.woken_by(&["claim:k".into()]), Ok(vec![1]));
+}
+
+#[test]
+fn a_second_process_sees_what_the_first_committed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state.db");
+    let (a, b) = (samples::scope("user:A"), samples::scope("user:B"));
+    let mut first = SqliteStore::open(&path).expect("opened");
+    let mut second = SqliteStore::open(&path).expect("opened");
+    // Each looks for an account that only the other makes: what it remembers of that must not outlive its group.
+    for (store, scope) in [(&mut first, &b), (&mut second, &a)] {
+        store.begin().expect("begun");
+        assert_eq!(store.data_version(scope), Ok(None));
+        store.commit().expect("committed");
+    }
+    for (store, scope, version) in [(&mut first, &a, 1), (&mut second, &b, 2)] {
+        let mut changes = samples::changes(scope, "evt_1");
+        changes.data_version = Some(version);
+        store.begin().expect("begun");
+        store.apply(&changes).expect("applied");
+        store.commit().expect("committed");
+    }
+    for store in [&mut first, &mut second] {
+        store.begin().expect("begun");
+        assert_eq!((store.data_version(&a), store.data_version(&b)), (Ok(Some(1)), Ok(Some(2))));
+        store.commit().expect("committed");
+    }
+    assert_eq!(state_hash(&[&first]), state_hash(&[&second]));
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_may_read_a_new_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state.db");
+    let mut store = SqliteStore::open(&path).expect("opened");
+    write_group(&mut store, &samples::scope("user:A"), 1, 2);
+    for file in ["state.db", "state.db-wal", "state.db-shm"] {
+        let mode = folder.path().join(file).metadata().expect("there while open").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[test]
+fn a_commit_waits_for_the_disk_unless_told_otherwise() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let setting = |store: &SqliteStore| -> i64 {
+        store.connection().pragma_query_value(None, "synchronous", |row| row.get(0)).expect("read")
+    };
+    assert_eq!(setting(&SqliteStore::open(folder.path().join("a.db")).expect("opened")), 2);
+    let normal = SqliteStore::open_with(folder.path().join("b.db"), Synchronous::Normal).expect("opened");
+    assert_eq!(setting(&normal), 1);
+}
+
+#[test]
+fn a_file_of_a_newer_version_or_of_somebody_else_is_refused_untouched() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("newer.db");
+    drop(SqliteStore::open(&path).expect("opened"));
+    let connection = rusqlite::Connection::open(&path).expect("opened");
+    connection.pragma_update(None, "user_version", 99).expect("set");
+    drop(connection);
+    assert!(matches!(SqliteStore::open(&path), Err(OpenError::TooNew { found: 99, known: 1 })));
+
+    let foreign = folder.path().join("foreign.db");
+    rusqlite::Connection::open(&foreign).expect("opened").execute_batch("CREATE TABLE notes (text)").expect("made");
+    let bytes = std::fs::read(&foreign).expect("read");
+    assert!(matches!(SqliteStore::open(&foreign), Err(OpenError::Foreign { tables: 1 })));
+    assert_eq!(std::fs::read(&foreign).expect("read"), bytes);
+
+    let text = folder.path().join("text.db");
+    std::fs::write(&text, "not a database, but long enough to be taken for one".repeat(100)).expect("written");
+    assert!(matches!(SqliteStore::open(&text), Err(OpenError::Sqlite(_))));
+    assert!(matches!(SqliteStore::open(folder.path().join("no/such/folder.db")), Err(OpenError::Io { .. })));
+}
+
+/// Not a test of its own: the child of the next one, which writes groups of events until it is killed.
+#[test]
+fn write_until_killed() {
+    let Some(path) = std::env::var_os(CRASH_FILE) else { return };
+    let scope = samples::scope("user:A");
+    let mut store = SqliteStore::open(Path::new(&path)).expect("opened");
+    for group in 0.. {
+        write_group(&mut store, &scope, group * 7 + 1, group * 7 + 8);
+        println!("acknowledged {}", group * 7 + 7);
+    }
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_killed_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scope = samples::scope("user:A");
+    for round in 0..4_usize {
+        let path = folder.path().join(format!("crash-{round}.db"));
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "tests::sqlite::write_until_killed", "--nocapture"])
+            .env(CRASH_FILE, &path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("started");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok);
+        let mut acknowledged = lines.filter_map(|line| line.split_once("acknowledged ")?.1.parse::<u64>().ok());
+        let mut last = acknowledged.nth(3 + round * 5).expect("the child writes");
+        child.kill().expect("killed");
+        // What it said between the last look and its end counts as well.
+        last = acknowledged.last().unwrap_or(last);
+        child.wait().expect("ended");
+
+        let mut store = SqliteStore::open(&path).expect("opened after the crash");
+        let purchases = store.purchases(&scope, None, usize::MAX).expect("read").len() as u64;
+        assert!(purchases >= last, "{purchases} of {last} acknowledged events are there");
+        assert_eq!(purchases % 7, 0, "a group is there whole or not at all");
+        let inbox = store.inbox_after(0, usize::MAX).expect("read");
+        assert_eq!(inbox.len() as u64, purchases);
+        assert!(inbox.iter().all(|row| row.state == InboxState::Done));
+        assert_eq!(store.effects_open(None).expect("read").len() as u64, purchases);
+        write_group(&mut store, &scope, purchases + 1, purchases + 3);
+    }
+}

@@ -1,0 +1,137 @@
+//! What the state hash sees and what it doesn't.
+
+use crate::changes::Changes;
+use crate::memory::MemoryStore;
+use crate::rows::{ClaimRow, EffectState, TIMER};
+use crate::state::{state_document, state_hash};
+use crate::store::Store;
+use crate::testing::samples;
+use products_contract::RecordKey;
+use serde_json::json;
+
+/// A store that was given one change, which a test alters.
+fn store_with(alter: impl FnOnce(&mut Changes)) -> MemoryStore {
+    let scope = samples::scope("user:A");
+    let mut changes = samples::changes(&scope, "evt_1");
+    changes.products.insert("prod_1".into(), samples::product(&scope.account, "prod_1", "instance"));
+    changes.purchases.insert("pur_1".into(), samples::purchase("pur_1", Some("cs_1")));
+    changes.subscriptions.insert("sub_1".into(), samples::subscription("sub_1"));
+    for collection in ["ledger", "things"] {
+        let value = "{\"amount\": 5, \"wish\": {\"generation\": 1, \"b\": 1, \"a\": 2}}";
+        let key = RecordKey { collection: collection.into(), id: "r".into() };
+        changes.records.insert(key, Some(samples::record("r", value)));
+    }
+    changes.claims.insert("shop/test//subdomain:a".into(), Some(samples::claim(&scope.account)));
+    let mut timer = samples::queued(&scope, samples::effect(TIMER, "grace"), 5000);
+    timer.effect.not_before = Some(5000);
+    changes.effects.push(samples::insert(timer));
+    changes.effects.push(samples::insert(samples::queued(&scope, samples::effect("mail.send", "mail"), 1000)));
+    alter(&mut changes);
+    let mut store = MemoryStore::new();
+    store.apply(&changes).expect("applied");
+    store
+}
+
+fn hash(alter: impl FnOnce(&mut Changes)) -> String {
+    state_hash(&[&store_with(alter)]).expect("hashed")
+}
+
+#[test]
+fn the_document_shows_each_account_by_collection_and_id() {
+    let document = state_document(&[&store_with(|_| {})]).expect("read");
+    let account = &document["accounts"][0];
+    assert_eq!(
+        (&account["business"], &account["mode"], &account["account"]),
+        (&json!("shop"), &json!("test"), &json!("user:A"))
+    );
+    assert_eq!(account["products"][0]["id"], "prod_1");
+    assert_eq!(account["products"][0]["metadata"], json!({}));
+    assert_eq!(account["purchases"][0]["session_id"], "cs_1");
+    assert_eq!(account["subscriptions"][0]["snapshot"], json!({"at": 1000, "rank": "created"}));
+    let entry = json!({"id": "r", "value": {"amount": 5, "wish": {"a": 2, "b": 1}}});
+    assert_eq!(account["ledger"], json!([entry]));
+    assert_eq!(account["records"], json!({"things": [entry]}));
+    assert_eq!(account["timers"], json!([{"key": "grace", "due": 5000}]));
+    let claim = json!({"key": "shop/test//subdomain:a", "holder": "user:A", "until": null, "blocked_until": null});
+    assert_eq!(document["claims"], json!([claim]));
+}
+
+#[test]
+fn the_host_s_own_counters_and_the_order_of_equal_events_are_not_in_the_hash() {
+    let plain = hash(|_| {});
+    let altered = hash(|changes| {
+        changes.event_id = "evt_9".into();
+        changes.data_version = Some(3);
+        changes.facts.insert("paid:in_1".into());
+        changes.products.values_mut().for_each(|row| row.version = 9);
+        changes.purchases.values_mut().for_each(|row| row.version = 9);
+        for row in changes.subscriptions.values_mut() {
+            row.version = 9;
+            row.values.snapshot.event_id = "evt_9".into();
+            row.values.metadata = " { } ".into();
+        }
+        for row in changes.records.values_mut().flatten() {
+            row.version = 9;
+            row.value = "{\"wish\":{\"a\":2,\"b\":1.0,\"generation\":7},\"amount\":5}".into();
+        }
+        for change in &mut changes.effects {
+            let crate::EffectChange::Insert(row) = change else { continue };
+            row.attempts = 3;
+            row.due_at += 1;
+            row.effect.generation = 4;
+            if row.effect.kind != TIMER {
+                row.state = EffectState::Finished;
+            }
+        }
+    });
+    assert_eq!(plain, altered);
+}
+
+#[test]
+fn every_row_of_the_state_is_in_the_hash() {
+    let alterations: [fn(&mut Changes); 11] = [
+        |_| {},
+        |changes| changes.scope = Some(samples::scope("user:B")),
+        |changes| changes.products.values_mut().for_each(|row| row.values.name = "Other".into()),
+        |changes| changes.products.values_mut().for_each(|row| row.deleted = true),
+        |changes| changes.purchases.values_mut().for_each(|row| row.values.metadata = "{\"a\":1}".into()),
+        |changes| changes.subscriptions.values_mut().for_each(|row| row.values.snapshot.at += 1),
+        |changes| changes.records.values_mut().for_each(|row| *row = None),
+        |changes| {
+            let key = RecordKey { collection: "ledger".into(), id: "s".into() };
+            changes.records.insert(key, Some(samples::record("s", "{}")));
+        },
+        |changes| {
+            let block = ClaimRow { holder: None, until: None, blocked_until: Some(1) };
+            changes.claims.insert("shop/test//subdomain:b".into(), Some(block));
+        },
+        |changes| {
+            let crate::EffectChange::Insert(row) = &mut changes.effects[0] else { return };
+            row.effect.not_before = Some(6000);
+        },
+        |changes| {
+            let crate::EffectChange::Insert(row) = &mut changes.effects[0] else { return };
+            row.state = EffectState::Cancelled;
+        },
+    ];
+    let hashes: std::collections::BTreeSet<String> = alterations.into_iter().map(hash).collect();
+    assert_eq!(hashes.len(), alterations.len());
+}
+
+#[test]
+fn several_stores_of_one_host_hash_as_one() {
+    let (a, b) = (samples::scope("user:A"), samples::scope("user:B"));
+    let change = |scope: &crate::Scope| {
+        let mut changes = samples::changes(scope, "evt_1");
+        changes.subscriptions.insert("sub".into(), samples::subscription("sub"));
+        changes.claims.insert(format!("shop/test//for:{}", scope.account), Some(samples::claim(&scope.account)));
+        changes
+    };
+    let (mut first, mut second, mut both) = (MemoryStore::new(), MemoryStore::new(), MemoryStore::new());
+    first.apply(&change(&b)).expect("applied");
+    second.apply(&change(&a)).expect("applied");
+    both.apply(&change(&a)).expect("applied");
+    both.apply(&change(&b)).expect("applied");
+    assert_eq!(state_hash(&[&first, &second]), state_hash(&[&both]));
+    assert_eq!(state_document(&[&second, &first]), state_document(&[&both]));
+}
