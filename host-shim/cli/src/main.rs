@@ -1,3 +1,51 @@
-//! The command line: options in, report out, exit code.
+//! The command line: options in, report out, exit code. Every command is a library call.
 
-fn main() {}
+mod inspect;
+mod replay;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Bad usage or bad input.
+pub(crate) const EXIT_BAD_INPUT: u8 = 2;
+/// An expectation failed, or the host could not go on.
+pub(crate) const EXIT_FAILED: u8 = 1;
+
+/// Runs SaaS businesses: events in, decisions by a WASM component, effects out.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true, after_help = AFTER_HELP, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "Examples:
+  host-shim replay fixtures                 play every scenario and print a table
+  host-shim replay --format json log.jsonl  replay recorded events, one JSON line an event
+  host-shim inspect my-extension.wasm       say whether this host can load a component
+
+Exit codes: 0 all held, 1 an expectation failed or an event ended without outcome, 2 bad usage or input.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Replay scenarios and recorded events
+    Replay(Box<replay::Args>),
+    /// Say what a component imports and exports, and whether this host can load it
+    Inspect(inspect::Args),
+    /// Run a local Stripe
+    #[cfg(feature = "stripe")]
+    Stripe(local_stripe::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Replay(args) => replay::run(*args),
+        Command::Inspect(args) => inspect::run(&args),
+        #[cfg(feature = "stripe")]
+        Command::Stripe(args) => local_stripe::run(args).map(|()| ExitCode::SUCCESS),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(EXIT_FAILED)
+    })
+}

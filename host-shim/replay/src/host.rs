@@ -200,6 +200,16 @@ impl Host {
         Ok(Delivered { first, following: reports })
     }
 
+    /// Begins a group: what is accepted from here on is durable with [`Host::commit_group`].
+    pub fn begin_group(&mut self) -> Result<(), ReplayError> {
+        Ok(self.executor_mut().processor_mut().begin_group()?)
+    }
+
+    /// Makes the group durable.
+    pub fn commit_group(&mut self) -> Result<(), ReplayError> {
+        Ok(self.executor_mut().processor_mut().commit_group()?)
+    }
+
     /// Runs everything that is due at the clock's time.
     pub fn settle(&mut self) -> Result<Vec<Report>, ReplayError> {
         let now = self.clock;

@@ -1,19 +1,25 @@
 //! Scenarios and raw streams replayed, compared and reported.
 
 pub mod business;
+pub mod coverage;
 pub mod diff;
 pub mod error;
 pub mod host;
+pub mod inputs;
 pub mod line;
 pub mod matcher;
 pub mod path;
 pub mod play;
 pub mod prepare;
+pub mod report;
+pub mod run;
 pub mod runners;
 pub mod scenario;
 pub mod shapes;
 pub mod shuffle;
 pub mod state;
+pub mod stream;
+pub mod tally;
 pub mod time;
 pub mod tree;
 pub mod view;

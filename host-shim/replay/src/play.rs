@@ -11,6 +11,7 @@ use crate::prepare::{Case, Prepared};
 use crate::runners::Runners;
 use crate::scenario::{Action, Scenario, Step};
 use crate::shuffle;
+use crate::tally::Tally;
 use check::{Failures, Happened};
 use host_engine::processor::Report;
 use host_intake::Decoded;
@@ -29,12 +30,21 @@ pub struct PlayOptions {
     pub runners: Runners,
     /// The store of each case.
     pub store: StoreKind,
-    /// Seed that permutes the provider events between two other steps; their outcomes are then not asserted.
-    pub shuffle: Option<u64>,
+    /// The order of the provider events between two other steps.
+    pub order: Order,
     /// How often each provider event is delivered, at least 1.
     pub repeat: u32,
     /// Rewrite snapshots instead of comparing with them.
     pub bless: bool,
+}
+
+/// The order in which the provider events between two other steps are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As written, each at its own time; all expectations are asserted.
+    Written,
+    /// As written or as a seed says, all of them at the newest time among them; only the state counts.
+    Together(Option<u64>),
 }
 
 /// What came of one case: a scenario in one API version.
@@ -78,14 +88,14 @@ pub fn play(
 ) -> Result<CaseReport, ReplayError> {
     let began = Instant::now();
     let mut player = Player::start(scenario, case, business, options)?;
-    match options.shuffle {
-        None => player.in_order()?,
-        Some(seed) => player.shuffled(seed)?,
+    match options.order {
+        Order::Written => player.in_order()?,
+        Order::Together(seed) => player.together(seed)?,
     }
     player.finish(began)
 }
 
-/// Plays a scenario in all its versions; the states must be the same.
+/// Plays a scenario in all its versions; the states must be the same, in each version and in each order.
 pub fn play_all(
     scenario: &Scenario,
     cases: &[Case],
@@ -97,8 +107,13 @@ pub fn play_all(
         let first_version = reports.is_empty();
         let of_case = PlayOptions { bless: options.bless && first_version, ..options.clone() };
         let mut report = play(scenario, case, business, &of_case)?;
+        if let Order::Together(Some(seed)) = options.order {
+            let written = PlayOptions { order: Order::Together(None), ..of_case };
+            let written = play(scenario, case, business, &written)?;
+            check::same_in_both(&written, &format!("the written order (seed {seed})"), &mut report);
+        }
         if let Some(first) = reports.first() {
-            check::same_in_both(first, &mut report);
+            check::same_in_both(first, &first.version, &mut report);
         }
         reports.push(report);
     }
@@ -112,9 +127,7 @@ struct Player<'a> {
     host: Host,
     failures: Failures<'a>,
     lines: Vec<Line>,
-    summary: Summary,
-    /// Last outcome of each input event that ran, by its number in the inbox.
-    last: HashMap<u64, &'static str>,
+    tally: Tally,
     /// Number in the inbox of each event, by id.
     seqs: HashMap<String, u64>,
 }
@@ -145,8 +158,7 @@ impl<'a> Player<'a> {
             host,
             failures: Failures::new(&scenario.file),
             lines: Vec::new(),
-            summary: Summary::default(),
-            last: HashMap::new(),
+            tally: Tally::default(),
             seqs: HashMap::new(),
         })
     }
@@ -160,11 +172,10 @@ impl<'a> Player<'a> {
         self.ended()
     }
 
-    /// Provider events between two other steps come in an order that the seed makes, all of them at the newest time
-    /// among them; outcomes are not asserted, and the state must be that of the written order under the same clock.
-    fn shuffled(&mut self, seed: u64) -> Result<(), ReplayError> {
+    /// Provider events between two other steps come at the newest time among them, in the order that a seed makes.
+    fn together(&mut self, seed: Option<u64>) -> Result<(), ReplayError> {
         let steps = &self.scenario.steps;
-        let mut random = shuffle::Random::new(seed);
+        let mut random = seed.map(shuffle::Random::new);
         let mut at = 0;
         while at < steps.len() {
             let segment: Vec<usize> = (at..steps.len()).take_while(|i| steps[*i].action.is_provider_event()).collect();
@@ -180,7 +191,9 @@ impl<'a> Player<'a> {
             at += segment.len();
             let mut happening: Vec<usize> = segment.into_iter().filter(|i| self.case.happens[*i]).collect();
             let clock = happening.iter().map(|i| self.case.clocks[*i]).max().unwrap_or(self.host.clock());
-            random.shuffle(&mut happening);
+            if let Some(random) = &mut random {
+                random.shuffle(&mut happening);
+            }
             for index in happening {
                 let step = Step { outcome: None, effects: None, reply: None, unchanged: false, ..steps[index].clone() };
                 self.step(&step, self.case.deliveries[index].as_ref(), clock)?;
@@ -247,6 +260,8 @@ impl<'a> Player<'a> {
 
     fn redrive(&mut self, step: &Step, id: &str) -> Result<(), ReplayError> {
         let Some(seq) = self.seqs.get(id).copied() else { return Ok(()) };
+        let before = self.host.store().inbox(seq)?.and_then(|row| row.outcome.map(|outcome| outcome.name()));
+        self.tally.reopen(seq, before.unwrap_or("failed"));
         let mut reports = self.host.redrive(seq)?;
         if reports.is_empty() {
             return Ok(());
@@ -281,11 +296,8 @@ impl<'a> Player<'a> {
 
     fn first(&mut self, report: &Report) {
         self.lines.push(Line::input(report));
-        let name = report.result.name();
-        self.summary.count(name);
-        // A repeated id is an input event of its own and changes nothing about the first arrival.
-        self.last.entry(report.seq).or_insert(name);
-        if name == "failed" {
+        self.tally.arrived(report);
+        if report.result.outcome().is_none() {
             self.failures.failed(report);
         }
     }
@@ -293,15 +305,10 @@ impl<'a> Player<'a> {
     fn following(&mut self, reports: &[Report]) {
         for report in reports {
             self.lines.push(Line::following(report));
-            if !crate::host::is_input(report) {
-                if report.result.name() == "failed" {
-                    self.failures.failed(report);
-                }
-                continue;
-            }
-            let name = report.result.name();
-            if let Some(before) = self.last.insert(report.seq, name) {
-                self.summary.recount(before, name);
+            if crate::host::is_input(report) {
+                self.tally.again(report);
+            } else if report.result.outcome().is_none() {
+                self.failures.failed(report);
             }
         }
     }
@@ -321,7 +328,8 @@ impl<'a> Player<'a> {
 
     fn finish(mut self, began: Instant) -> Result<CaseReport, ReplayError> {
         self.failures.ledgers(&self.host)?;
-        self.summary.state = self.host.state()?;
+        let mut summary = self.tally.summary().clone();
+        summary.state = self.host.state()?;
         let mut effects: Vec<String> =
             self.host.asked().iter().map(|(account, key)| format!("{account} {key}")).collect();
         effects.sort();
@@ -335,7 +343,7 @@ impl<'a> Player<'a> {
             effects,
             assertions: self.scenario.assertions(),
             took: began.elapsed(),
-            summary: self.summary,
+            summary,
         })
     }
 }

@@ -1,8 +1,11 @@
 //! Where runners come from: the library natively, or a component.
 
 use crate::error::ReplayError;
+use host_engine::cache::ComponentCache;
 use host_engine::runner::Runner;
+use host_engine::wasm::{Limits, LoadedComponent, Mode};
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 type Make = dyn Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync;
@@ -28,6 +31,17 @@ impl Runners {
         Runners::new("native", || {
             Ok(Box::new(host_engine::native::NativeRunner::new(Box::new(instance_provisioner::Provisioner))))
         })
+    }
+
+    /// A component, compiled once; with `fresh` each event has a new instance.
+    pub fn component(file: &Path, fresh: bool) -> Result<Self, ReplayError> {
+        let bytes = std::fs::read(file).map_err(|cause| ReplayError::File { path: file.to_owned(), cause })?;
+        // Without a place for compiled code it is compiled anew, which only takes longer.
+        let cache = ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok());
+        let loaded = LoadedComponent::load(&bytes, Limits::default(), cache.as_ref())
+            .map_err(|error| ReplayError::Usage(format!("{}: {error}", file.display())))?;
+        let mode = if fresh { Mode::Fresh } else { Mode::Reused };
+        Ok(Runners::new(file.display().to_string(), move || Ok(Box::new(loaded.runner(mode)))))
     }
 
     /// What runs.

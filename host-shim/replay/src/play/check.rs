@@ -193,10 +193,10 @@ fn reply_value(reply: &Reply) -> Value {
     }
 }
 
-/// A story comes out the same in every shape: same state, same effects.
-pub(super) fn same_in_both(first: &CaseReport, other: &mut CaseReport) {
+/// A story comes out the same in every shape and order: same state, same effects.
+pub(super) fn same_in_both(first: &CaseReport, name: &str, other: &mut CaseReport) {
     let mut differ = |what: &str, expected: String, actual: String| {
-        let title = format!("{what} in {} is not that of {}", other.version, first.version);
+        let title = format!("{what} in {} is not that of {name}", other.version);
         let diff = diff::unified(&first.file, 0, &expected, &actual);
         other.failures.push(Failure { file: first.file.clone(), line: 0, title, diff });
     };

@@ -1,0 +1,54 @@
+//! `host-shim inspect FILE.wasm`.
+
+use crate::EXIT_BAD_INPUT;
+use clap::Parser;
+use host_engine::inspect::{InspectError, inspect_file};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Says what a component imports and exports, its version of the contract and its size, and whether this host can load
+/// it. Exit code: 0 it can, 1 it can't, 2 the file can't be read.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:\n  host-shim inspect dist/instance-provisioner.wasm")]
+pub(crate) struct Args {
+    /// The component
+    #[arg(value_name = "FILE.wasm")]
+    file: PathBuf,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let file = args.file.display();
+    let inspection = match inspect_file(&args.file) {
+        Ok(inspection) => inspection,
+        Err(error @ InspectError::CoreModule) => {
+            println!("{file}: can't be loaded: {error}");
+            return Ok(ExitCode::from(1));
+        }
+        Err(error) => {
+            eprintln!("error: {file}: {error}");
+            return Ok(ExitCode::from(EXIT_BAD_INPUT));
+        }
+    };
+    println!("{file}: {} bytes", inspection.size);
+    println!(
+        "contract: {}",
+        match inspection.wit_version.is_empty() {
+            true => "none".to_owned(),
+            false => inspection.wit_version.join(", "),
+        }
+    );
+    for (name, list) in [("imports", &inspection.imports), ("exports", &inspection.exports)] {
+        println!("{name}:");
+        list.iter().for_each(|entry| println!("  {entry}"));
+    }
+    match inspection.loadable {
+        Ok(()) => {
+            println!("this host can load it");
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            println!("this host can't load it: {error}");
+            Ok(ExitCode::from(1))
+        }
+    }
+}

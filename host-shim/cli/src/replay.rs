@@ -1,0 +1,247 @@
+//! `host-shim replay [OPTIONS] PATH…`.
+
+use crate::{EXIT_BAD_INPUT, EXIT_FAILED};
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use host_replay::coverage;
+use host_replay::error::ReplayError;
+use host_replay::report::{Human, Json, junit, render_coverage};
+use host_replay::run::{Finished, ReplayOptions, Sink, find_fixtures, replay};
+use host_replay::runners::Runners;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Replays scenarios (.yml), raw Stripe events, product events and commands (JSON, one a line or one a file), folders of
+/// them, or `-` for standard input. Files are checked whole before the first event is applied.
+#[derive(Debug, Parser)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// Scenario files, raw events, folders, or - for standard input
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+
+    /// The business: its name in the fixtures, or a folder with catalog.yml [default: that of the input's folder]
+    #[arg(long, value_name = "NAME|DIR")]
+    business: Option<String>,
+
+    /// The folder of fixtures [default: found above the inputs, the working folder or the program]
+    #[arg(long, value_name = "DIR")]
+    fixtures: Option<PathBuf>,
+
+    /// The component to run [default: instance-provisioner.wasm beside the program]
+    #[arg(long, value_name = "FILE", conflicts_with = "native")]
+    component: Option<PathBuf>,
+
+    /// Run the extension's library instead of a component
+    #[arg(long)]
+    native: bool,
+
+    /// Make a new instance of the component for every event
+    #[arg(long, conflicts_with = "native")]
+    fresh: bool,
+
+    /// Keep the rows of raw events in a SQLite file instead of in memory
+    #[arg(long, value_name = "PATH")]
+    store: Option<PathBuf>,
+
+    /// Permute the provider events between other events; scenarios must end in the same state
+    #[arg(long, value_name = "SEED")]
+    shuffle: Option<u64>,
+
+    /// Deliver provider events of scenarios, and streams of raw events, N times
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+
+    /// After raw events, let timers fire, retries run and late answers come until TIME (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    until: Option<i64>,
+
+    /// How to report; json is one line an event and nothing else
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+
+    /// Report results of effects, timers and messages, too
+    #[arg(long)]
+    trace: bool,
+
+    /// Rewrite the snapshots beside the scenarios
+    #[arg(long)]
+    bless: bool,
+
+    /// List which requirement is shown by which case; fails if one is not
+    #[arg(long)]
+    coverage: bool,
+}
+
+const AFTER_HELP: &str = "Examples:
+  host-shim replay fixtures/solobase                    every scenario of a business
+  host-shim replay --bless my.yml                       accept the state as the new snapshot
+  host-shim replay --shuffle 7 fixtures                 the same stories in another order
+  host-shim replay --format json --business solobase - < log.jsonl
+  host-shim replay --until 2026-02-01T00:00:00Z log.jsonl
+  host-shim replay --coverage fixtures                  which requirement is shown by which case
+
+Exit codes: 0 all held, 1 an expectation failed or an event ended without outcome, 2 bad usage or input.";
+
+/// How to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A table
+    Human,
+    /// JSON lines
+    Json,
+    /// JUnit XML
+    Junit,
+}
+
+fn parse_time(text: &str) -> Result<i64, String> {
+    host_replay::time::parse(text).ok_or_else(|| "expected RFC 3339 such as 2026-02-01T00:00:00Z".to_owned())
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match try_run(&args) {
+        Ok(code) => Ok(code),
+        Err(error) => match error.downcast_ref::<ReplayError>() {
+            Some(known) => {
+                eprintln!("error: {known}");
+                Ok(ExitCode::from(if known.is_bad_input() { EXIT_BAD_INPUT } else { EXIT_FAILED }))
+            }
+            None => Err(error),
+        },
+    }
+}
+
+fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
+    let options = ReplayOptions {
+        business: args.business.clone(),
+        fixtures: args.fixtures.clone(),
+        runners: runners(args)?,
+        store: args.store.clone(),
+        shuffle: args.shuffle,
+        repeat: args.repeat,
+        bless: args.bless,
+        trace: args.trace,
+        until: args.until,
+    };
+    let stdout = io::stdout();
+    let mut out = BufWriter::with_capacity(1 << 16, stdout.lock());
+    let mut stdin = io::stdin();
+    let finished = match (args.coverage, args.format) {
+        (true, _) => {
+            let finished = replay(&args.paths, &mut stdin, &options, &mut Silent)?;
+            return show_coverage(args, &finished, &mut out);
+        }
+        (false, Format::Json) => replay(&args.paths, &mut stdin, &options, &mut Json::new(&mut out))?,
+        (false, Format::Junit) => {
+            let finished = replay(&args.paths, &mut stdin, &options, &mut Silent)?;
+            let text = junit(&finished).map_err(anyhow::Error::msg)?;
+            out.write_all(text.as_bytes()).context("the report can't be written")?;
+            finished
+        }
+        (false, Format::Human) => {
+            let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+            let width = if io::stdout().is_terminal() { None } else { Some(140) };
+            let bar = progress_bar();
+            let step = |inputs: usize| match inputs {
+                0 => bar.inc(1),
+                _ => bar.set_length(inputs as u64),
+            };
+            let finished = replay(&args.paths, &mut stdin, &options, &mut Human::new(&mut out, colour, width, step));
+            bar.finish_and_clear();
+            finished?
+        }
+    };
+    out.flush().context("the report can't be written")?;
+    tell(args.format, &finished);
+    Ok(ExitCode::from(finished.exit_code()))
+}
+
+/// What the report on stdout has no place for.
+fn tell(format: Format, finished: &Finished) {
+    if format == Format::Json {
+        for case in &finished.cases {
+            for failure in &case.failures {
+                eprintln!(
+                    "{}:{}: {} ({}): {}",
+                    failure.file.display(),
+                    failure.line,
+                    case.name,
+                    case.version,
+                    failure.title
+                );
+            }
+        }
+    }
+    if let Some(bad) = &finished.bad {
+        eprintln!("error: {bad}");
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    // On anything but a terminal the bar draws nothing.
+    let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn runners(args: &Args) -> Result<Runners, ReplayError> {
+    if args.native {
+        return Ok(Runners::native());
+    }
+    let file = match &args.component {
+        Some(file) => file.clone(),
+        None => default_component().ok_or_else(|| {
+            ReplayError::Usage(
+                "no instance-provisioner.wasm beside the program: run `cargo xtask build`, or give --component FILE or --native"
+                    .to_owned(),
+            )
+        })?,
+    };
+    Runners::component(&file, args.fresh)
+}
+
+/// Beside the program, or where `cargo xtask build` puts it when the program is run from the target folder.
+fn default_component() -> Option<PathBuf> {
+    const NAME: &str = "instance-provisioner.wasm";
+    let program = std::env::current_exe().ok()?;
+    let beside = program.parent().map(|folder| folder.join(NAME));
+    let in_dist = program.ancestors().map(|folder: &Path| folder.join("dist").join(NAME));
+    beside.into_iter().chain(in_dist).find(|file| file.is_file())
+}
+
+fn show_coverage(args: &Args, finished: &Finished, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let fixtures = find_fixtures(args.fixtures.as_deref(), &args.paths)?;
+    let ids = coverage::Ids::read(&fixtures.join(coverage::IDS_FILE)).map_err(ReplayError::from)?;
+    let mut showings: Vec<coverage::Showing> = Vec::new();
+    for scenario in &finished.scenarios {
+        let reports: Vec<_> = finished.cases.iter().filter(|case| case.file == scenario.file).cloned().collect();
+        showings.push(coverage::of_scenario(scenario, &reports));
+    }
+    if let Some(root) = fixtures.parent() {
+        showings.extend(coverage::of_tests(root).map_err(ReplayError::from)?);
+    }
+    let found = coverage::coverage(&ids, &showings);
+    out.write_all(render_coverage(&found, Some(160)).as_bytes()).context("the report can't be written")?;
+    out.flush().context("the report can't be written")?;
+    let held = found.problems.is_empty() && finished.held();
+    Ok(ExitCode::from(if held { 0 } else { EXIT_FAILED }))
+}
+
+/// Says nothing.
+struct Silent;
+
+impl Sink for Silent {
+    fn line(&mut self, _: &host_replay::line::Line) -> io::Result<()> {
+        Ok(())
+    }
+    fn stream(&mut self, _: &host_replay::line::StreamLine, _: &host_replay::line::Summary) -> io::Result<()> {
+        Ok(())
+    }
+    fn end(&mut self, _: &host_replay::line::Summary) -> io::Result<()> {
+        Ok(())
+    }
+}

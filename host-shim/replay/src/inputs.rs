@@ -1,0 +1,142 @@
+//! What is to be replayed: files, folders and standard input, told apart and checked whole.
+
+mod raw;
+
+use crate::business::{CATALOG_FILE, CONFIG_FILE};
+use crate::error::{BadInput, Place};
+use crate::shapes::sorted_entries;
+use std::path::{Path, PathBuf};
+
+pub use raw::{LINE_BYTES_MAX, RawInput, read_raw};
+
+/// The argument that means standard input.
+pub const STDIN: &str = "-";
+/// Deepest nesting of folders that is walked.
+const DEPTH_MAX: usize = 32;
+/// The file that marks a folder of base bodies, which holds no cases.
+const PLACES_FILE: &str = "places.yml";
+
+/// One input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A scenario file.
+    Scenario(PathBuf),
+    /// A file with raw events.
+    Raw(PathBuf),
+    /// Raw events from standard input.
+    Stdin,
+}
+
+impl Input {
+    /// The input's name in reports.
+    pub fn source(&self) -> String {
+        match self {
+            Input::Scenario(file) | Input::Raw(file) => file.display().to_string(),
+            Input::Stdin => STDIN.to_owned(),
+        }
+    }
+}
+
+/// Finds the inputs that the arguments name; folders are walked in order of names.
+pub fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, BadInput> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.as_os_str() == STDIN {
+            found.push(Input::Stdin);
+        } else if path.is_dir() {
+            let before = found.len();
+            walk(path, 0, &mut found)?;
+            if found.len() == before {
+                let expected = "scenarios (.yml) or raw events (.json, .jsonl, .ndjson) in it";
+                return Err(BadInput::new(Place::file(path), "a folder without cases", expected));
+            }
+        } else if !path.exists() {
+            return Err(BadInput::new(
+                Place::file(path),
+                "no such file or folder",
+                "a scenario, raw events, a folder or -",
+            ));
+        } else {
+            found.push(classify(path).unwrap_or_else(|| Input::Raw(path.clone())));
+        }
+    }
+    Ok(found)
+}
+
+fn walk(folder: &Path, depth: usize, found: &mut Vec<Input>) -> Result<(), BadInput> {
+    if depth > DEPTH_MAX {
+        return Err(BadInput::new(
+            Place::file(folder),
+            "folders nested too deeply",
+            format!("at most {DEPTH_MAX} levels"),
+        ));
+    }
+    if folder.join(PLACES_FILE).is_file() {
+        return Ok(());
+    }
+    for entry in sorted_entries(folder)? {
+        let name = entry.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        if name.starts_with('.') {
+            continue;
+        }
+        if entry.is_dir() {
+            walk(&entry, depth + 1, found)?;
+        } else if ![CATALOG_FILE, CONFIG_FILE].contains(&name) && !name.ends_with(".snap.json") {
+            found.extend(classify(&entry));
+        }
+    }
+    Ok(())
+}
+
+fn classify(file: &Path) -> Option<Input> {
+    match file.extension().and_then(|e| e.to_str()) {
+        Some("yml" | "yaml") => Some(Input::Scenario(file.to_owned())),
+        Some("json" | "jsonl" | "ndjson") => Some(Input::Raw(file.to_owned())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_folder_is_walked_in_order_and_what_is_no_case_left_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        for name in [
+            "b/two.yml",
+            "a/one.yaml",
+            "a/raw.jsonl",
+            "a/one.snap.json",
+            "catalog.yml",
+            "config.yml",
+            "notes.md",
+            "stripe/v/places.yml",
+            "stripe/v/event.json",
+            ".hidden/x.yml",
+            "z.json",
+        ] {
+            fs::create_dir_all(at(name).parent().expect("a parent")).expect("made");
+            fs::write(at(name), "").expect("written");
+        }
+        let found = collect(&[folder.path().to_owned()]).expect("cases");
+        let expected = [
+            Input::Scenario(at("a/one.yaml")),
+            Input::Raw(at("a/raw.jsonl")),
+            Input::Scenario(at("b/two.yml")),
+            Input::Raw(at("z.json")),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn an_empty_folder_and_a_missing_file_are_bad_input() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = collect(&[folder.path().to_owned()]).expect_err("nothing in it");
+        assert!(error.to_string().contains("a folder without cases"), "{error}");
+        let error = collect(&[folder.path().join("no.yml")]).expect_err("missing");
+        assert!(error.to_string().contains("no such file"), "{error}");
+    }
+}

@@ -1,0 +1,217 @@
+//! A table for people, and what did not hold below it.
+
+use crate::coverage::Coverage;
+use crate::line::{Line, StreamLine, Summary};
+use crate::play::{CaseReport, Failure};
+use crate::run::Sink;
+use comfy_table::{ContentArrangement, Table, presets};
+use std::io::{self, Write};
+
+/// Colours, where they are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Paint(bool);
+
+impl Paint {
+    fn with(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+    fn good(self, text: &str) -> String {
+        self.with("32", text)
+    }
+    fn bad(self, text: &str) -> String {
+        self.with("31", text)
+    }
+}
+
+/// Collects cases and streams into a table, which is written at the end.
+pub struct Human<W, P> {
+    out: W,
+    paint: Paint,
+    width: Option<u16>,
+    cases: Vec<Vec<String>>,
+    streams: Vec<Vec<String>>,
+    events: Vec<Vec<String>>,
+    failures: Vec<(String, Failure)>,
+    held: usize,
+    played: usize,
+    scenarios: bool,
+    /// Called with the number of inputs at the beginning, then with 0 after each.
+    progress: P,
+}
+
+/// Raw events whose lines are shown one by one; beyond it the counts must do.
+const EVENTS_SHOWN_MAX: usize = 200;
+
+impl<W: Write, P: FnMut(usize)> Human<W, P> {
+    /// To a writer; `progress` is called with the number of inputs, then with 0 after each of them.
+    pub fn new(out: W, colour: bool, width: Option<u16>, progress: P) -> Self {
+        Human {
+            out,
+            paint: Paint(colour),
+            width,
+            cases: Vec::new(),
+            streams: Vec::new(),
+            events: Vec::new(),
+            failures: Vec::new(),
+            held: 0,
+            played: 0,
+            scenarios: false,
+            progress,
+        }
+    }
+
+    fn table(&self, head: &[&str], rows: &[Vec<String>]) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        if let Some(width) = self.width {
+            table.set_width(width);
+        }
+        table.set_header(head);
+        for row in rows {
+            table.add_row(row);
+        }
+        table
+    }
+}
+
+impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
+    fn begin(&mut self, inputs: usize) {
+        (self.progress)(inputs);
+    }
+
+    fn line(&mut self, line: &Line) -> io::Result<()> {
+        if self.events.len() > EVENTS_SHOWN_MAX {
+            return Ok(());
+        }
+        let row = match line {
+            Line::Input(line) => {
+                (String::new(), &line.event, line.kind.as_str(), line.outcome, &line.reason, &line.effects)
+            }
+            Line::Derived { derived } => (
+                "derived".to_owned(),
+                &derived.event,
+                derived.kind.as_str(),
+                derived.outcome,
+                &derived.reason,
+                &derived.effects,
+            ),
+            Line::Later { later } => {
+                let none: Vec<crate::line::EffectLine> = Vec::new();
+                self.events.push(event_row("later", &later.event, "", later.outcome, &later.reason, none.len()));
+                return Ok(());
+            }
+        };
+        let (mark, event, kind, outcome, reason, effects) = row;
+        self.events.push(event_row(&mark, event, kind, outcome, reason, effects.len()));
+        Ok(())
+    }
+
+    fn cases(&mut self, reports: &[CaseReport]) {
+        self.scenarios = true;
+        self.events.clear();
+        for report in reports {
+            self.played += 1;
+            self.held += usize::from(report.held());
+            self.cases.push(vec![
+                report.name.clone(),
+                report.version.clone(),
+                report.summary.events.to_string(),
+                report.assertions.to_string(),
+                if report.held() { "held".to_owned() } else { "FAILED".to_owned() },
+                format!("{:.1} ms", report.took.as_secs_f64() * 1000.0),
+            ]);
+            let name = format!("{} ({})", report.name, report.version);
+            self.failures.extend(report.failures.iter().map(|failure| (name.clone(), failure.clone())));
+        }
+        (self.progress)(0);
+    }
+
+    fn stream(&mut self, stream: &StreamLine, summary: &Summary) -> io::Result<()> {
+        self.streams.push(vec![
+            stream.source.clone(),
+            counts(summary),
+            stream.state.get(..12).unwrap_or_default().to_owned(),
+        ]);
+        (self.progress)(0);
+        Ok(())
+    }
+
+    fn end(&mut self, summary: &Summary) -> io::Result<()> {
+        if self.scenarios {
+            let table = self.table(&["scenario", "API version", "events", "assertions", "result", "time"], &self.cases);
+            writeln!(self.out, "{table}")?;
+        } else if self.events.len() <= EVENTS_SHOWN_MAX {
+            let table = self.table(&["", "event", "type", "outcome", "reason", "effects"], &self.events);
+            writeln!(self.out, "{table}")?;
+        }
+        if !self.scenarios && !self.streams.is_empty() {
+            writeln!(self.out, "{}", self.table(&["source", "events", "state"], &self.streams))?;
+        }
+        for (name, failure) in &self.failures {
+            let place = crate::error::Place::line(&failure.file, failure.line);
+            writeln!(self.out, "\n{} {name}\n  {place}: {}", self.paint.bad("FAILED"), failure.title)?;
+            for line in failure.diff.lines() {
+                let painted = match line.as_bytes().first() {
+                    Some(b'+') => self.paint.good(line),
+                    Some(b'-') => self.paint.bad(line),
+                    _ => line.to_owned(),
+                };
+                writeln!(self.out, "  {painted}")?;
+            }
+        }
+        if self.scenarios {
+            let text = format!("{} of {} cases held", self.held, self.played);
+            let painted = if self.held == self.played { self.paint.good(&text) } else { self.paint.bad(&text) };
+            writeln!(self.out, "{painted}")?;
+        }
+        writeln!(self.out, "{}; state {}", counts(summary), summary.state)?;
+        self.out.flush()
+    }
+}
+
+fn event_row(
+    mark: &str,
+    event: &str,
+    kind: &str,
+    outcome: &str,
+    reason: &Option<String>,
+    effects: usize,
+) -> Vec<String> {
+    let effects = if effects == 0 { String::new() } else { effects.to_string() };
+    let reason = reason.clone().unwrap_or_default();
+    vec![mark.to_owned(), event.to_owned(), kind.to_owned(), outcome.to_owned(), reason, effects]
+}
+
+fn counts(summary: &Summary) -> String {
+    let parts = [
+        ("applied", summary.applied),
+        ("duplicate", summary.duplicate),
+        ("stale", summary.stale),
+        ("ignored", summary.ignored),
+        ("deferred", summary.deferred),
+        ("rejected", summary.rejected),
+        ("failed", summary.failed),
+    ];
+    let found: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{n} {name}")).collect();
+    format!("{} events: {}", summary.events, if found.is_empty() { "none".to_owned() } else { found.join(", ") })
+}
+
+/// The table of ids with their cases, and below it what is wrong.
+pub fn render_coverage(coverage: &Coverage, width: Option<u16>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(width) = width {
+        table.set_width(width);
+    }
+    table.set_header(["id", "assertions", "cases"]);
+    for row in &coverage.rows {
+        table.add_row([row.id.clone(), row.assertions.to_string(), row.cases.join(", ")]);
+    }
+    let mut text = format!("{table}\n");
+    for problem in &coverage.problems {
+        text.push_str(&format!("{problem}\n"));
+    }
+    let shown = coverage.rows.len();
+    text.push_str(&format!("{shown} ids shown, {} problems\n", coverage.problems.len()));
+    text
+}

@@ -1,0 +1,270 @@
+//! A whole replay: inputs found and checked, played one by one, reported as they go.
+
+use crate::business::{BusinessFolder, Fixtures, business_above};
+use crate::error::{BadInput, ReplayError};
+use crate::host::StoreKind;
+use crate::inputs::{Input, RawInput, collect, read_raw};
+use crate::line::{Line, StreamLine, Summary};
+use crate::play::{CaseReport, Order, PlayOptions, play_all};
+use crate::prepare::{Case, prepare};
+use crate::runners::Runners;
+use crate::scenario::Scenario;
+use crate::state::hash_of_streams;
+use crate::stream::{StreamOptions, replay_stream};
+use products_contract::Timestamp;
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What is replayed and how.
+#[derive(Clone, Debug)]
+pub struct ReplayOptions {
+    /// Name or folder of the business; none is that of the input's folder.
+    pub business: Option<String>,
+    /// Folder of the fixtures; none looks above the inputs, the working folder and the program.
+    pub fixtures: Option<PathBuf>,
+    /// The extension.
+    pub runners: Runners,
+    /// SQLite file; none keeps everything in memory.
+    pub store: Option<PathBuf>,
+    /// Seed that permutes provider events.
+    pub shuffle: Option<u64>,
+    /// How often provider events (of scenarios) or the whole stream (of raw events) are delivered.
+    pub repeat: u32,
+    /// Rewrite snapshots.
+    pub bless: bool,
+    /// Report results, timers and messages as well.
+    pub trace: bool,
+    /// Time until which timers fire after the last raw event, milliseconds since the epoch.
+    pub until: Option<Timestamp>,
+}
+
+/// Who is told what happens.
+pub trait Sink {
+    /// The inputs are read and right; so many will be played.
+    fn begin(&mut self, inputs: usize) {
+        let _ = inputs;
+    }
+    /// One event's line.
+    fn line(&mut self, line: &Line) -> std::io::Result<()>;
+    /// The cases of a scenario were played.
+    fn cases(&mut self, reports: &[CaseReport]) {
+        let _ = reports;
+    }
+    /// One of several streams ended.
+    fn stream(&mut self, stream: &StreamLine, summary: &Summary) -> std::io::Result<()>;
+    /// Everything ended.
+    fn end(&mut self, summary: &Summary) -> std::io::Result<()>;
+}
+
+/// How a replay ended.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Counts over all inputs; of a scenario, those of its first version.
+    pub summary: Summary,
+    /// All scenarios.
+    pub scenarios: Vec<Scenario>,
+    /// All their cases.
+    pub cases: Vec<CaseReport>,
+    /// True if some event ended without an outcome although nothing expected that.
+    pub any_failed: bool,
+    /// What ended standard input early.
+    pub bad: Option<BadInput>,
+}
+
+impl Finished {
+    /// True if every expectation held and every event had an outcome.
+    pub fn held(&self) -> bool {
+        !self.any_failed && self.cases.iter().all(CaseReport::held)
+    }
+
+    /// The program's exit code: 0 all held, 1 something did not, 2 bad input.
+    pub fn exit_code(&self) -> u8 {
+        match (&self.bad, self.held()) {
+            (Some(_), _) => 2,
+            (None, false) => 1,
+            (None, true) => 0,
+        }
+    }
+}
+
+/// An input that has been checked.
+enum Ready {
+    Scenario { scenario: Box<Scenario>, cases: Vec<Case>, business: Arc<BusinessFolder> },
+    Raw { raw: RawInput, business: Arc<BusinessFolder> },
+}
+
+/// Finds and reads fixtures and businesses, each once.
+struct Library<'a> {
+    options: &'a ReplayOptions,
+    fixtures: Fixtures,
+    businesses: HashMap<PathBuf, Arc<BusinessFolder>>,
+}
+
+impl Library<'_> {
+    fn business(&mut self, named: Option<&str>, file: Option<&Path>) -> Result<Arc<BusinessFolder>, ReplayError> {
+        let named = self.options.business.as_deref().or(named);
+        let folder = match (named, file.and_then(business_above)) {
+            (Some(name), _) => self.fixtures.business(name)?,
+            (None, Some(folder)) => folder,
+            (None, None) => self.fixtures.business_default()?,
+        };
+        if let Some(known) = self.businesses.get(&folder) {
+            return Ok(known.clone());
+        }
+        let business = Arc::new(BusinessFolder::load(&folder)?);
+        self.businesses.insert(folder, business.clone());
+        Ok(business)
+    }
+}
+
+/// Finds the folder of fixtures for these inputs.
+pub fn find_fixtures(given: Option<&Path>, paths: &[PathBuf]) -> Result<PathBuf, ReplayError> {
+    if let Some(folder) = given {
+        return Ok(folder.to_owned());
+    }
+    let mut starts: Vec<PathBuf> = paths.iter().filter(|path| path.exists()).cloned().collect();
+    starts.extend(std::env::current_dir());
+    starts.extend(std::env::current_exe());
+    Fixtures::find(&starts).ok_or_else(|| {
+        ReplayError::Usage("no folder `fixtures` with Stripe's shapes above the inputs, the working folder or the program: expected --fixtures".to_owned())
+    })
+}
+
+/// Replays everything that `paths` name. Files are checked whole before the first event is applied.
+pub fn replay(
+    paths: &[PathBuf],
+    stdin: &mut dyn Read,
+    options: &ReplayOptions,
+    sink: &mut dyn Sink,
+) -> Result<Finished, ReplayError> {
+    let inputs = collect(paths)?;
+    if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
+        return Err(ReplayError::Usage("standard input is named twice".to_owned()));
+    }
+    let ready = check(&inputs, paths, stdin, options)?;
+    sink.begin(ready.len());
+    let several = inputs.len() > 1 || paths.len() > 1;
+    let mut finished = Finished {
+        scenarios: Vec::new(),
+        summary: Summary::default(),
+        cases: Vec::new(),
+        any_failed: false,
+        bad: None,
+    };
+    let mut states = Vec::new();
+    for (input, ready) in inputs.iter().zip(ready) {
+        let source = input.source();
+        let summary = play_one(ready, several.then_some(source.as_str()), options, sink, &mut finished)?;
+        finished.summary.add(&summary);
+        if several {
+            let line = StreamLine { source, state: summary.state.clone() };
+            sink.stream(&line, &summary).map_err(unwritable)?;
+        }
+        states.push(summary.state);
+    }
+    finished.summary.state = match states.as_slice() {
+        [only] if !several => only.clone(),
+        all => hash_of_streams(all),
+    };
+    sink.end(&finished.summary).map_err(unwritable)?;
+    Ok(finished)
+}
+
+fn check(
+    inputs: &[Input],
+    paths: &[PathBuf],
+    stdin: &mut dyn Read,
+    options: &ReplayOptions,
+) -> Result<Vec<Ready>, ReplayError> {
+    let folder = find_fixtures(options.fixtures.as_deref(), paths)?;
+    let mut library = Library { options, fixtures: Fixtures::load(&folder)?, businesses: HashMap::new() };
+    let scenarios = inputs.iter().filter(|input| matches!(input, Input::Scenario(_))).count();
+    if options.store.is_some() && scenarios > 0 {
+        return Err(ReplayError::Usage(
+            "--store keeps raw events; a scenario starts from nothing, in memory".to_owned(),
+        ));
+    }
+    inputs
+        .iter()
+        .map(|input| match input {
+            Input::Scenario(file) => {
+                let scenario = Scenario::read(file)?;
+                let cases = prepare(&scenario, &library.fixtures.shapes)?;
+                let business = library.business(scenario.given.business.as_deref(), Some(file))?;
+                Ok(Ready::Scenario { scenario: Box::new(scenario), cases, business })
+            }
+            Input::Raw(_) | Input::Stdin => {
+                let file = match input {
+                    Input::Raw(file) => Some(file.as_path()),
+                    _ => None,
+                };
+                let business = library.business(None, file)?;
+                let raw = read_raw(input, stdin, &business.name)?;
+                if let (Some(until), Some(newest)) = (options.until, raw.newest)
+                    && until < newest
+                {
+                    let (until, newest) = (crate::time::text(until), crate::time::text(newest));
+                    return Err(ReplayError::Usage(format!("--until {until} is before the newest event, {newest}")));
+                }
+                Ok(Ready::Raw { raw, business })
+            }
+        })
+        .collect()
+}
+
+fn play_one(
+    ready: Ready,
+    source: Option<&str>,
+    options: &ReplayOptions,
+    sink: &mut dyn Sink,
+    finished: &mut Finished,
+) -> Result<Summary, ReplayError> {
+    match ready {
+        Ready::Scenario { scenario, cases, business } => {
+            let order = match options.shuffle {
+                Some(seed) => Order::Together(Some(seed)),
+                None => Order::Written,
+            };
+            let play = PlayOptions {
+                runners: options.runners.clone(),
+                store: StoreKind::Memory,
+                order,
+                repeat: options.repeat,
+                bless: options.bless,
+            };
+            let reports = play_all(&scenario, &cases, &business, &play)?;
+            let Some(first) = reports.first() else { return Ok(Summary::default()) };
+            for line in &first.lines {
+                if options.trace || !matches!(line, Line::Derived { .. }) {
+                    sink.line(&line.clone().with_source(source)).map_err(unwritable)?;
+                }
+            }
+            let summary = first.summary.clone();
+            sink.cases(&reports);
+            finished.cases.extend(reports);
+            finished.scenarios.push(*scenario);
+            Ok(summary)
+        }
+        Ready::Raw { mut raw, business } => {
+            finished.bad = raw.bad.take().or(finished.bad.take());
+            let stream = StreamOptions {
+                runners: options.runners.clone(),
+                store: options.store.clone().map_or(StoreKind::Memory, StoreKind::Sqlite),
+                shuffle: options.shuffle,
+                repeat: options.repeat,
+                until: options.until,
+                trace: options.trace,
+            };
+            let mut emit = |line: Line| sink.line(&line.with_source(source)).map_err(unwritable);
+            let end = replay_stream(raw, &business, &stream, &mut emit)?;
+            finished.any_failed |= end.any_failed;
+            Ok(end.summary)
+        }
+    }
+}
+
+fn unwritable(cause: std::io::Error) -> ReplayError {
+    ReplayError::Host(format!("the report can't be written: {cause}"))
+}

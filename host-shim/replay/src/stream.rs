@@ -1,0 +1,181 @@
+//! Raw events replayed: one stream, one clock, no timers.
+
+use crate::business::BusinessFolder;
+use crate::error::ReplayError;
+use crate::host::{Host, HostSetup, StoreKind, is_input};
+use crate::inputs::RawInput;
+use crate::line::{Line, Summary};
+use crate::runners::Runners;
+use crate::shuffle::Random;
+use crate::tally::Tally;
+use host_engine::processor::Report;
+use products_contract::{Payload, Timestamp};
+
+/// Events that are committed together, unless one asks for effects before.
+const GROUP_EVENTS_MAX: usize = 64;
+
+/// How a stream is replayed.
+#[derive(Clone, Debug)]
+pub struct StreamOptions {
+    /// The extension.
+    pub runners: Runners,
+    /// The store.
+    pub store: StoreKind,
+    /// Seed that permutes the provider events between other events.
+    pub shuffle: Option<u64>,
+    /// How often the whole stream is delivered, at least 1.
+    pub repeat: u32,
+    /// Time until which timers, retries and late answers happen after the last event, milliseconds since the epoch.
+    pub until: Option<Timestamp>,
+    /// Whether results, timers and messages are reported.
+    pub trace: bool,
+}
+
+/// How a stream ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamEnd {
+    /// Final outcomes of its events, and the hash of the state.
+    pub summary: Summary,
+    /// True if some event, of whatever kind, ended without an outcome.
+    pub any_failed: bool,
+}
+
+/// A replay of one stream. A host for each mode starts with its first event.
+struct Stream<'a> {
+    business: &'a BusinessFolder,
+    options: &'a StreamOptions,
+    clock: Timestamp,
+    /// Test mode, live mode.
+    hosts: [Option<Host>; 2],
+    /// Events in the open group, and of which mode.
+    open: Option<(usize, usize)>,
+    tally: Tally,
+}
+
+/// Replays a stream; each line goes to `emit` as it comes.
+pub fn replay_stream(
+    raw: RawInput,
+    business: &BusinessFolder,
+    options: &StreamOptions,
+    emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>,
+) -> Result<StreamEnd, ReplayError> {
+    let clock = raw.newest.unwrap_or(0);
+    let mut stream = Stream { business, options, clock, hosts: [None, None], open: None, tally: Tally::default() };
+    let mut order: Vec<usize> = (0..raw.events.len()).collect();
+    if let Some(seed) = options.shuffle {
+        let is_provider = |at: &usize| matches!(raw.events[*at].event.payload, Payload::Provider(_));
+        let mut random = Random::new(seed);
+        for segment in order.chunk_by_mut(|a, b| is_provider(a) && is_provider(b)) {
+            random.shuffle(segment);
+        }
+    }
+    let mut events: Vec<Option<host_intake::Decoded>> = raw.events.into_iter().map(Some).collect();
+    for round in (0..options.repeat.max(1)).rev() {
+        for at in &order {
+            let event = if round == 0 { events[*at].take() } else { events[*at].clone() };
+            if let Some(event) = event {
+                stream.event(event, emit)?;
+            }
+        }
+    }
+    stream.end(emit)
+}
+
+impl Stream<'_> {
+    fn event(
+        &mut self,
+        decoded: host_intake::Decoded,
+        emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>,
+    ) -> Result<(), ReplayError> {
+        let mode = usize::from(decoded.event.livemode == Some(true));
+        if self.open.is_some_and(|(_, open)| open != mode) {
+            self.close(emit)?;
+        }
+        let clock = self.clock;
+        if self.hosts[mode].is_none() {
+            self.hosts[mode] = Some(self.start(mode == 1)?);
+        }
+        let Some(host) = self.hosts[mode].as_mut() else { return Ok(()) };
+        if self.open.is_none() {
+            host.begin_group()?;
+            self.open = Some((0, mode));
+        }
+        let delivered = host.accept(decoded, clock)?;
+        let asks = !delivered.first.effects.is_empty()
+            || delivered.first.result.outcome().is_none()
+            || delivered.following.iter().any(|report| !report.effects.is_empty());
+        self.tally.arrived(&delivered.first);
+        emit(Line::input(&delivered.first))?;
+        self.following(&delivered.following, emit)?;
+        let size = self.open.map_or(1, |(size, _)| size + 1);
+        self.open = Some((size, mode));
+        if asks || size >= GROUP_EVENTS_MAX {
+            self.close(emit)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the open group durable and runs what it asked for.
+    fn close(&mut self, emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>) -> Result<(), ReplayError> {
+        let Some((_, mode)) = self.open.take() else { return Ok(()) };
+        let Some(host) = self.hosts[mode].as_mut() else { return Ok(()) };
+        host.commit_group()?;
+        let reports = host.settle()?;
+        self.following(&reports, emit)
+    }
+
+    fn following(
+        &mut self,
+        reports: &[Report],
+        emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>,
+    ) -> Result<(), ReplayError> {
+        for report in reports {
+            if is_input(report) {
+                self.tally.again(report);
+            } else if report.result.outcome().is_none() {
+                self.tally.derived_failed();
+            }
+            if is_input(report) || self.options.trace {
+                emit(Line::following(report))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end(mut self, emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>) -> Result<StreamEnd, ReplayError> {
+        self.close(emit)?;
+        if let Some(until) = self.options.until {
+            if until < self.clock {
+                let (until, clock) = (crate::time::text(until), crate::time::text(self.clock));
+                return Err(ReplayError::Usage(format!("--until {until} is before the newest event, {clock}")));
+            }
+            for mode in 0..self.hosts.len() {
+                let Some(host) = self.hosts[mode].as_mut() else { continue };
+                host.set_fire_timers(true);
+                let reports = host.advance_to(until)?;
+                self.following(&reports, emit)?;
+            }
+        }
+        let mut summary = self.tally.summary().clone();
+        let mut stores: Vec<&dyn host_store::Store> = self.hosts.iter().flatten().map(Host::store).collect();
+        if matches!(self.options.store, StoreKind::Sqlite(_)) {
+            // Both modes are in one file, which each of its connections sees whole.
+            stores.truncate(1);
+        }
+        summary.state = host_store::state_hash(&stores)?;
+        Ok(StreamEnd { summary, any_failed: self.tally.any_failed() })
+    }
+
+    fn start(&self, livemode: bool) -> Result<Host, ReplayError> {
+        let mut host = Host::start(HostSetup {
+            business: self.business.clone(),
+            livemode,
+            config: Vec::new(),
+            runners: self.options.runners.clone(),
+            store: self.options.store.clone(),
+            clock: self.clock,
+        })?;
+        host.set_fire_timers(false);
+        Ok(host)
+    }
+}
