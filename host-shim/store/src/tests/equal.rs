@@ -7,7 +7,7 @@ use crate::sqlite::SqliteStore;
 use crate::state::{state_document, state_hash};
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{Account, PurchaseKey, RecordKey};
+use products_contract::{Account, PurchaseKey, RecordKey, StoreError};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -130,9 +130,10 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Do a step; what came of it, as text.
 fn run(store: &mut dyn Store, step: &Step) -> String {
-    let done = |result: Result<(), products_contract::StoreError>| match result {
-        // The words of a failed store are its own; that it failed, and which index refused, is not.
-        Err(products_contract::StoreError::Unavailable(_)) => "unavailable".to_owned(),
+    let done = |result: Result<(), StoreError>| match result {
+        // The words of a failed store are its own, and so is which of several indexes refuses first.
+        Err(StoreError::Unavailable(_)) => "unavailable".to_owned(),
+        Err(StoreError::Taken(_)) => "taken".to_owned(),
         other => format!("{other:?}"),
     };
     match step {
