@@ -1,4 +1,5 @@
 //! The processor over a store in memory and an extension that does what its events say.
+#![allow(clippy::unwrap_used)]
 
 mod processor {
     pub mod events;

@@ -1,4 +1,5 @@
 //! The executor over a store in memory, the scripted provider and an extension that does what its events say.
+#![allow(clippy::unwrap_used)]
 
 mod executor {
     #[path = "../../../engine/tests/processor/events.rs"]

@@ -84,11 +84,13 @@ fn scripted() -> Scripted {
     scripted
 }
 
+type Step = Box<dyn Fn(&mut Executor) -> Result<(), ExecutorError>>;
+
 /// Play the story; after a failure of the store start again, if it is dead, recover, and deliver the event again.
 fn play(faults: &Faults, then: Then) -> (Value, Vec<Resource>, BTreeSet<String>) {
     let scripted = scripted();
     let mut executor = over(faults.open(), &scripted);
-    let mut steps: Vec<Box<dyn Fn(&mut Executor) -> Result<(), ExecutorError>>> = Vec::new();
+    let mut steps: Vec<Step> = Vec::new();
     for event in story() {
         steps.push(Box::new(move |executor| {
             executor.accept(event.clone(), Vec::new())?;
