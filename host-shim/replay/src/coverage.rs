@@ -147,7 +147,9 @@ fn of_source(file: &Path, text: &str) -> Vec<Showing> {
             let rest = &line[line.find("fn ")? + 3..];
             Some(rest.split(['(', '<']).next().unwrap_or_default().to_owned())
         });
-        let assertions = body.iter().filter(|line| line.contains("assert")).count();
+        // A property test that returns an error fails, so passing one on asserts as well.
+        let asserts = |line: &&&str| line.contains("assert") || line.trim_end().ends_with("?;");
+        let assertions = body.iter().filter(asserts).count();
         let skipped = body.iter().any(|line| line.trim_start().starts_with("#[ignore"));
         let problem = match (assertions, skipped) {
             (_, true) => Some("it is skipped".to_owned()),

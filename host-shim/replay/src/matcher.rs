@@ -40,6 +40,8 @@ pub struct Mismatch {
     pub expected: String,
     /// What was there; none where nothing was.
     pub actual: Option<Value>,
+    /// Members that are there where the expected one is not.
+    pub others: Vec<String>,
 }
 
 impl Matcher {
@@ -148,8 +150,13 @@ impl Matcher {
 
     /// Compares; every difference goes into `found`.
     pub fn check(&self, path: &str, actual: Option<&Value>, found: &mut Vec<Mismatch>) {
-        let miss =
-            |expected: String| Mismatch { line: self.line, path: path.to_owned(), expected, actual: actual.cloned() };
+        let miss = |expected: String| Mismatch {
+            line: self.line,
+            path: path.to_owned(),
+            expected,
+            actual: actual.cloned(),
+            others: Vec::new(),
+        };
         let Some(value) = actual else {
             if !matches!(self.rule, Rule::Absent) {
                 found.push(miss(self.describe()));
@@ -185,6 +192,7 @@ impl Matcher {
                         path: format!("{path}.{key}"),
                         expected: "nothing".to_owned(),
                         actual: Some(extra.clone()),
+                        others: Vec::new(),
                     });
                 }
             }
@@ -199,6 +207,7 @@ impl Matcher {
                         path: format!("{path}[{index}]"),
                         expected: "nothing".to_owned(),
                         actual: Some(extra.clone()),
+                        others: Vec::new(),
                     });
                 }
             }
@@ -215,6 +224,7 @@ impl Matcher {
                             path: path.to_owned(),
                             expected: format!("an entry like {}", matcher.describe()),
                             actual: Some(value.clone()),
+                            others: Vec::new(),
                         }),
                     }
                 }
@@ -229,10 +239,17 @@ impl Matcher {
                 path: path.to_owned(),
                 expected: self.describe(),
                 actual: Some(value.clone()),
+                others: Vec::new(),
             });
         };
         for (key, matcher) in members {
+            let before = found.len();
             matcher.check(&format!("{path}.{key}"), map.get(key), found);
+            if !map.contains_key(key) {
+                for miss in &mut found[before..] {
+                    miss.others = map.keys().cloned().collect();
+                }
+            }
         }
     }
 

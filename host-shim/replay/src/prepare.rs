@@ -62,6 +62,7 @@ fn case(scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Result<Case, Bad
                 }
                 Action::Command(command) => Some(command_bytes(command, given.account.as_ref(), clock)),
                 Action::Product(product) => Some(product_bytes(product, given.livemode, clock)),
+                Action::Raw(raw) => Some(raw.bytes.clone()),
                 Action::Same(id) => match by_id.get(id.as_str()) {
                     Some(bytes) => Some(bytes.clone()),
                     None => {

@@ -89,6 +89,8 @@ pub enum Action {
     Command(CommandStep),
     /// A product event.
     Product(ProductStep),
+    /// An event as it came, of whatever kind.
+    Raw(RawStep),
     /// The event of this id once more, byte for byte.
     Same(String),
     /// An operator runs the event of this id again.
@@ -165,6 +167,15 @@ pub struct StripeStep {
     pub request_key: Option<String>,
     /// Changes to the event around the object.
     pub envelope: Patch,
+}
+
+/// An event as it came.
+#[derive(Clone, Debug)]
+pub struct RawStep {
+    /// Id: that of the body, or `raw_<n>` where it has none.
+    pub id: String,
+    /// The body.
+    pub bytes: Vec<u8>,
 }
 
 /// A command of the API.
@@ -271,6 +282,7 @@ impl Action {
             Action::Stripe(step) => Some(&step.id),
             Action::Command(step) => Some(&step.id),
             Action::Product(step) => Some(&step.id),
+            Action::Raw(step) => Some(&step.id),
             Action::Same(id) | Action::Redrive(id) => Some(id),
             _ => None,
         }

@@ -63,7 +63,10 @@ impl<'a> Failures<'a> {
             let actual = miss.actual.as_ref().map(diff::pretty);
             let title = match &miss.actual {
                 Some(actual) => format!("{}: expected {}, got {}", miss.path, miss.expected, diff::short(actual)),
-                None => format!("{}: expected {}, got nothing", miss.path, miss.expected),
+                None if miss.others.is_empty() => format!("{}: expected {}, got nothing", miss.path, miss.expected),
+                None => {
+                    format!("{}: expected {}, got nothing beside {}", miss.path, miss.expected, miss.others.join(", "))
+                }
             };
             let text = diff::unified(self.file, miss.line, &miss.expected, actual.as_deref().unwrap_or_default());
             self.add(miss.line, title, text);

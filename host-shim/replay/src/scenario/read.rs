@@ -1,8 +1,8 @@
 //! From a YAML file to a [`Scenario`].
 
 use super::{
-    Action, At, Change, CommandStep, Expectations, Given, OutcomeExpectation, Patch, ProductStep, SECTIONS, Scenario,
-    SectionExpectation, Step, StripeStep, Versions, answers,
+    Action, At, Change, CommandStep, Expectations, Given, OutcomeExpectation, Patch, ProductStep, RawStep, SECTIONS,
+    Scenario, SectionExpectation, Step, StripeStep, Versions, answers,
 };
 use crate::error::{BadInput, Place};
 use crate::matcher::Matcher;
@@ -17,7 +17,7 @@ const CLOCK_DEFAULT_MS: i64 = 1_767_225_600_000;
 const OUTCOMES: [&str; 7] = ["applied", "duplicate", "stale", "ignored", "deferred", "rejected", "failed"];
 const OUTCOME_NAMES: &str = "applied, duplicate, stale, ignored, deferred, rejected or failed";
 const STEP_NAMES: &str =
-    "a step with stripe, command, product, same, redrive, advance, until, answers, restart or check";
+    "a step with stripe, command, product, raw, same, redrive, advance, until, answers, restart or check";
 
 impl Scenario {
     /// Reads a scenario; every error names file, line and what was expected.
@@ -165,6 +165,7 @@ struct Counter {
     stripe: usize,
     command: usize,
     product: usize,
+    raw: usize,
 }
 
 fn step(reader: Reader<'_>, node: &Node, given: &Given, counter: &mut Counter) -> Result<Step, BadInput> {
@@ -205,6 +206,10 @@ fn action(
     if let Some(verb) = fields.take("product") {
         counter.product += 1;
         return Ok(Action::Product(product(reader, verb, fields, given, counter.product)?));
+    }
+    if let Some(node) = fields.take("raw") {
+        counter.raw += 1;
+        return Ok(Action::Raw(raw(node, counter.raw)));
     }
     if let Some(id) = fields.take("same") {
         return Ok(Action::Same(reader.text("same", id)?));

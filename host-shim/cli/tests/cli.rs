@@ -1,0 +1,12 @@
+//! The program from outside: what goes in, what comes out, with which exit code.
+
+#[path = "cli/bad_inputs.rs"]
+mod bad_inputs;
+#[path = "cli/contract.rs"]
+mod contract;
+#[path = "cli/help.rs"]
+mod help;
+#[path = "cli/run.rs"]
+mod run;
+#[path = "cli/scenarios.rs"]
+mod scenarios;

@@ -1,0 +1,110 @@
+//! Every bad input is refused with exit code 2, its place and what was expected, before anything is applied.
+
+use crate::run::{invoice, lines, replay, run};
+use std::fs;
+
+const SCENARIO: &str =
+    "name: x\ngiven: {business: solobase, account: \"user:u1\"}\nevents:\n  - stripe: invoice.paid\n";
+
+#[test]
+fn files_that_cannot_be_replayed_are_refused_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = String::from_utf8(lines(&[invoice("evt_1")])).expect("UTF-8");
+    let mut no_utf8 = good.clone().into_bytes();
+    no_utf8.extend(b"{\"object\":\"event\",\"id\":\"\xff\"}\n");
+    let long = format!("{good}{}\n", "x".repeat(20_000_000));
+    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
+        ("not-json.jsonl", format!("{good}not json\n").into(), ":2:", "expected a Stripe event"),
+        ("cut.json", b"{\n  \"object\": \"event\",\n".to_vec(), "cut.json:", "expected a Stripe event"),
+        ("array.json", b"[]".to_vec(), ":1:", "expected an object"),
+        ("number.jsonl", format!("{good}7\n").into(), ":2:", "expected an object"),
+        ("no-event.jsonl", b"{\"a\":1}\n".to_vec(), ":1:", "`object`, `event`, `type`"),
+        ("empty.jsonl", b"\n".to_vec(), "empty.jsonl", "no events"),
+        ("no-utf8.jsonl", no_utf8, ":2:", "invalid UTF-8"),
+        ("long.jsonl", long.into(), ":2:", "at most 16777216 bytes"),
+        ("field.yml", format!("{SCENARIO}    sett: {{}}\n").into(), ":5:", "unknown field `sett`"),
+        ("top.yml", format!("{SCENARIO}exepct: {{}}\n").into(), ":5:", "unknown field `exepct`"),
+        ("section.yml", format!("{SCENARIO}expect:\n  product: {{}}\n").into(), ":6:", "unknown field `product`"),
+        ("type.yml", b"name: x\nevents: 7\n".to_vec(), ":2:", "expected a list"),
+        ("none.yml", b"name: x\nevents: []\n".to_vec(), ":2:", "no event"),
+        ("syntax.yml", b"name: x\nevents: [\n".to_vec(), "syntax.yml:", "expected a YAML document"),
+        ("twice.yml", b"name: x\nname: y\nevents: []\n".to_vec(), ":2:", "name"),
+        ("utf8.yml", b"name: x\nevents: \xff\n".to_vec(), ":2:", "invalid UTF-8"),
+        ("path.yml", format!("{SCENARIO}    set: {{no_such_key: 1}}\n").into(), ":5:", "no_such_key"),
+        ("base.yml", b"name: x\nevents:\n  - stripe: no.such\n".to_vec(), ":3:", "no base body"),
+        ("outcome.yml", format!("{SCENARIO}    expect: aplied\n").into(), ":5:", "applied, duplicate"),
+        ("regex.yml", format!("{SCENARIO}    effects: {{regex: '('}}\n").into(), ":5:", "regular expression"),
+        ("version.yml", format!("{SCENARIO}    version: 1999-01-01\n").into(), ":4:", "2020-08-27"),
+        ("same.yml", b"name: x\nevents:\n  - same: evt_9\n".to_vec(), ":3:", "no event `evt_9`"),
+        ("covers.yml", format!("{SCENARIO}covers: [A, B, C, D]\n").into(), ":5:", "at most three"),
+        ("account.yml", b"name: x\nevents:\n  - command: x\n".to_vec(), ":3:", "`account`"),
+        ("actor.yml", b"name: x\nevents:\n  - {command: x, account: nobody}\n".to_vec(), ":3:", "`user:ID`"),
+        ("time.yml", b"name: x\ngiven:\n  clock: today\nevents: []\n".to_vec(), ":3:", "RFC 3339"),
+        ("answer.yml", b"name: x\ngiven:\n  answers: {k: perhaps}\nevents: []\n".to_vec(), ":3:", "retryable CODE"),
+    ];
+    for (name, content, place, expected) in cases {
+        let file = folder.path().join(name);
+        fs::write(&file, content).expect("written");
+        let path = file.display().to_string();
+        let ran = replay(&["--format", "json", "--business", "solobase", &path], b"");
+        assert_eq!(ran.code, 2, "{name}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "", "{name}: nothing may be applied");
+        assert!(ran.stderr.contains(place) && ran.stderr.contains(expected), "{name}: {}", ran.stderr);
+        assert!(ran.stderr.contains(name) && ran.stderr.starts_with("error: "), "{name}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_bad_file_keeps_a_good_one_from_being_applied() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (good, bad) = (folder.path().join("a.jsonl"), folder.path().join("b.jsonl"));
+    fs::write(&good, lines(&[invoice("evt_1")])).expect("written");
+    fs::write(&bad, "{").expect("written");
+    let ran = replay(&["--format", "json", &good.display().to_string(), &bad.display().to_string()], b"");
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+}
+
+#[test]
+fn bad_usage_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.jsonl");
+    fs::write(&file, lines(&[invoice("evt_1")])).expect("written");
+    let scenario = folder.path().join("s.yml");
+    fs::write(&scenario, SCENARIO).expect("written");
+    let (file, scenario) = (file.display().to_string(), scenario.display().to_string());
+    let empty = tempfile::tempdir().expect("a folder");
+    let empty = empty.path().display().to_string();
+    let cases: Vec<(Vec<&str>, &str)> = vec![
+        (vec!["replay", "--native"], "PATH"),
+        (vec!["replay", "--native", "no/such/file.yml"], "no such file"),
+        (vec!["replay", "--native", &empty], "a folder without cases"),
+        (vec!["replay", "--native", "--business", "nobody", &file], "no business `nobody`"),
+        (vec!["replay", "--native", "--no-such-option", &file], "--no-such-option"),
+        (vec!["replay", "--native", "--shuffle", "x", &file], "--shuffle"),
+        (vec!["replay", "--native", "--repeat", "0", &file], "--repeat"),
+        (vec!["replay", "--native", "--until", "tomorrow", &file], "RFC 3339"),
+        (vec!["replay", "--native", "--until", "2020-01-01T00:00:00Z", &file], "before the newest event"),
+        (vec!["replay", "--native", "--store", "x.db", &scenario], "--store"),
+        (vec!["replay", "--native", "-", "-"], "named twice"),
+        (vec!["replay", "--component", "no.wasm", &file], "no.wasm"),
+        (vec!["replay", "--component", &file, &file], "a.jsonl"),
+        (vec!["inspect", "no.wasm"], "no.wasm"),
+        (vec!["no-such-command"], "no-such-command"),
+    ];
+    for (args, expected) in cases {
+        let ran = run(&args, b"");
+        assert_eq!(ran.code, 2, "{args:?}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "", "{args:?}");
+        assert!(ran.stderr.contains(expected), "{args:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn inspect_tells_a_module_from_a_component() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("core.wasm");
+    fs::write(&file, b"\0asm\x01\0\0\0").expect("written");
+    let ran = run(&["inspect", &file.display().to_string()], b"");
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stdout.contains("core WebAssembly module"), "{}", ran.stdout);
+}

@@ -1,0 +1,134 @@
+//! `--format json` is a contract: what is on stdout, in which order, with which fields.
+
+use crate::run::{invoice, lines, replay, subscription};
+use serde_json::{Value, json};
+use std::fs;
+
+fn from_stdin(args: &[&str], events: &[Value]) -> crate::run::Ran {
+    let mut all = vec!["--format", "json", "--business", "solobase"];
+    all.extend(args);
+    all.push("-");
+    replay(&all, &lines(events))
+}
+
+#[test]
+fn each_input_event_has_its_line_and_a_deferred_one_a_later_line() {
+    let ran = from_stdin(&[], &[invoice("evt_1"), subscription("evt_2"), subscription("evt_2")]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let lines = ran.lines();
+    assert_eq!(lines[0]["event"], "evt_1");
+    assert_eq!((&lines[0]["outcome"], &lines[0]["account"]), (&json!("deferred"), &Value::Null));
+    assert_eq!((&lines[1]["outcome"], &lines[1]["account"]), (&json!("applied"), &json!("user:u1")));
+    assert_eq!(lines[2], json!({"later": {"event": "evt_1", "outcome": "applied", "reason": null}}));
+    assert_eq!((&lines[3]["event"], &lines[3]["outcome"]), (&json!("evt_2"), &json!("duplicate")));
+    assert_eq!(lines.len(), 5);
+    let first = ran.stdout.lines().next().expect("a line");
+    let order: Vec<usize> = ["\"event\":", "\"type\":", "\"account\":", "\"outcome\":", "\"reason\":", "\"effects\":"]
+        .iter()
+        .map(|field| first.find(field).expect("the field"))
+        .collect();
+    assert!(order.is_sorted(), "{first}");
+    let summary = ran.summary();
+    assert_eq!((&summary["events"], &summary["applied"], &summary["duplicate"]), (&json!(3), &json!(2), &json!(1)));
+    assert_eq!(summary["deferred"], 0, "the final outcomes count");
+    assert_eq!(summary["state"].as_str().map(str::len), Some(64));
+}
+
+#[test]
+fn results_and_timers_are_shown_with_trace_only() {
+    let events = [subscription("evt_1"), invoice("evt_2")];
+    let plain = from_stdin(&[], &events);
+    let traced = from_stdin(&["--trace"], &events);
+    let derived = |ran: &crate::run::Ran| ran.lines().iter().filter(|line| line.get("derived").is_some()).count();
+    assert_eq!(derived(&plain), 0);
+    assert!(derived(&traced) > 0, "{}", traced.stdout);
+    assert_eq!(plain.summary(), traced.summary());
+}
+
+#[test]
+fn a_bad_line_on_standard_input_ends_it_and_what_came_before_is_reported() {
+    let mut input = lines(&[subscription("evt_1")]);
+    input.extend(b"{\"object\":\n");
+    input.extend(lines(&[invoice("evt_2")]));
+    let ran = replay(&["--format", "json", "--business", "solobase", "-"], &input);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("-:2:"), "{}", ran.stderr);
+    assert_eq!((ran.lines()[0]["event"].clone(), ran.summary()["events"].clone()), (json!("evt_1"), json!(1)));
+}
+
+#[test]
+fn an_object_with_missing_parts_is_rejected_and_not_bad_input() {
+    for object in [
+        json!({"type": "invoice.paid"}),
+        json!({"object": "event", "id": "evt_1"}),
+        json!({"event": "product.created"}),
+    ] {
+        let ran = from_stdin(&[], std::slice::from_ref(&object));
+        assert_eq!(ran.code, 0, "{object}: {}", ran.stderr);
+        let line = &ran.lines()[0];
+        assert_eq!(line["outcome"], "rejected", "{object}: {line}");
+        assert!(line["reason"].as_str().is_some_and(|reason| reason.starts_with("malformed(/")), "{object}: {line}");
+    }
+}
+
+#[test]
+fn several_inputs_are_streams_of_their_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (a, b) = (folder.path().join("a.jsonl"), folder.path().join("b.json"));
+    fs::write(&a, lines(&[subscription("evt_1"), invoice("evt_2")])).expect("written");
+    fs::write(&b, serde_json::to_string_pretty(&subscription("evt_1")).expect("JSON")).expect("written");
+    let (a, b) = (a.display().to_string(), b.display().to_string());
+    let both = replay(&["--format", "json", "--business", "solobase", &a, &b], b"");
+    assert_eq!(both.code, 0, "{}", both.stderr);
+    let lines = both.lines();
+    assert_eq!((&lines[0]["source"], &lines[1]["source"]), (&json!(a), &json!(a)));
+    assert_eq!(lines[2]["stream"]["source"], json!(a));
+    assert_eq!((&lines[3]["source"], &lines[3]["outcome"]), (&json!(b), &json!("applied")));
+    assert_eq!(lines[4]["stream"]["source"], json!(b));
+    assert_eq!(both.summary()["events"], 3);
+    let alone = replay(&["--format", "json", "--business", "solobase", &a], b"");
+    assert!(alone.lines()[0].get("source").is_none());
+    assert_eq!(alone.summary()["state"], lines[2]["stream"]["state"]);
+    assert_ne!(both.summary()["state"], alone.summary()["state"]);
+}
+
+#[test]
+fn order_repetition_and_where_it_comes_from_do_not_change_the_state() {
+    let events = [subscription("evt_1"), invoice("evt_2")];
+    let state = from_stdin(&[], &events).summary()["state"].clone();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.jsonl");
+    fs::write(&file, lines(&events)).expect("written");
+    let from_file = replay(&["--format", "json", "--business", "solobase", &file.display().to_string()], b"");
+    assert_eq!(from_file.summary()["state"], state);
+    for seed in ["1", "2", "3"] {
+        assert_eq!(from_stdin(&["--shuffle", seed], &events).summary()["state"], state, "seed {seed}");
+    }
+    let repeated = from_stdin(&["--repeat", "3"], &events).summary();
+    assert_eq!((&repeated["state"], &repeated["events"], &repeated["duplicate"]), (&state, &json!(6), &json!(4)));
+}
+
+#[test]
+fn a_store_keeps_the_rows_for_the_next_replay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = folder.path().join("rows.db").display().to_string();
+    let first = from_stdin(&["--store", &store], &[subscription("evt_1")]);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let second = from_stdin(&["--store", &store], &[subscription("evt_1"), invoice("evt_2")]);
+    assert_eq!(
+        (&second.lines()[0]["outcome"], &second.lines()[1]["outcome"]),
+        (&json!("duplicate"), &json!("applied"))
+    );
+    let at_once = from_stdin(&[], &[subscription("evt_1"), invoice("evt_2")]);
+    assert_eq!(second.summary()["state"], at_once.summary()["state"]);
+}
+
+#[test]
+fn the_mode_is_that_of_the_event() {
+    let mut live = subscription("evt_1");
+    live["livemode"] = json!(true);
+    live["data"]["object"]["livemode"] = json!(true);
+    let ran = from_stdin(&[], &[live, subscription("evt_1")]);
+    let outcomes: Vec<Value> = ran.lines()[..2].iter().map(|line| line["outcome"].clone()).collect();
+    assert_eq!(outcomes, [json!("applied"), json!("applied")], "the same id in the other mode is another event");
+}

@@ -1,0 +1,26 @@
+//! The help texts, word by word. `UPDATE_GOLDEN=1` rewrites the files; read the difference before keeping it.
+
+use crate::run::run;
+use std::fs;
+use std::path::Path;
+
+fn golden(name: &str, args: &[&str]) {
+    let ran = run(args, b"");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&file, &ran.stdout).expect("written");
+    }
+    let known = fs::read_to_string(&file).unwrap_or_default();
+    assert_eq!(ran.stdout, known, "{name} differs; UPDATE_GOLDEN=1 rewrites it");
+}
+
+#[test]
+fn help_of_replay() {
+    golden("replay-help.txt", &["replay", "--help"]);
+}
+
+#[test]
+fn help_of_inspect() {
+    golden("inspect-help.txt", &["inspect", "--help"]);
+}

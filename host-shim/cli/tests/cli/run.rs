@@ -1,0 +1,99 @@
+//! Running the program, and the inputs that the tests share.
+
+use serde_json::{Value, json};
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a run gave.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// The lines of stdout, each of which must be a JSON object.
+    pub fn lines(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+    }
+
+    /// The last line's summary.
+    pub fn summary(&self) -> Value {
+        self.lines().last().expect("a summary")["summary"].clone()
+    }
+}
+
+/// Runs the program with standard input.
+pub fn run(args: &[impl AsRef<OsStr>], stdin: &[u8]) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
+        .args(args)
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    let bytes = stdin.to_owned();
+    // A program that refuses early closes the pipe.
+    let writer = std::thread::spawn(move || drop(pipe.write_all(&bytes)));
+    let output = child.wait_with_output().expect("the program ends");
+    writer.join().expect("written");
+    Ran {
+        code: output.status.code().expect("an exit code"),
+        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+/// `host-shim replay --native` with further arguments.
+pub fn replay(args: &[&str], stdin: &[u8]) -> Ran {
+    let mut all = vec!["replay", "--native"];
+    all.extend(args);
+    run(&all, stdin)
+}
+
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+}
+
+fn body(name: &str) -> Value {
+    let file = fixtures().join("stripe/2025-03-31.basil").join(format!("{name}.json"));
+    serde_json::from_str(&std::fs::read_to_string(file).expect("a base body")).expect("JSON")
+}
+
+fn event(id: &str, kind: &str, object: Value) -> Value {
+    let mut event = body("event");
+    event["id"] = json!(id);
+    event["type"] = json!(kind);
+    event["data"]["object"] = object;
+    event
+}
+
+/// The subscription of user `u1` to the plan Hobby.
+pub fn subscription(id: &str) -> Value {
+    let mut object = body("subscription");
+    object["metadata"]["user_id"] = json!("u1");
+    object["items"]["data"][0]["price"]["id"] = json!("price_xyz789");
+    object["items"]["data"][0]["plan"]["id"] = json!("price_xyz789");
+    event(id, "customer.subscription.created", object)
+}
+
+/// The paid invoice of that subscription, which alone does not say whose it is.
+pub fn invoice(id: &str) -> Value {
+    let mut object = body("invoice");
+    object["lines"]["data"][0]["pricing"]["price_details"]["price"] = json!("price_xyz789");
+    for amount in ["amount_due", "amount_paid", "subtotal", "total"] {
+        object[amount] = json!(500);
+    }
+    object["lines"]["data"][0]["amount"] = json!(500);
+    event(id, "invoice.paid", object)
+}
+
+/// Events as JSON lines.
+pub fn lines(events: &[Value]) -> Vec<u8> {
+    events.iter().flat_map(|event| format!("{event}\n").into_bytes()).collect()
+}

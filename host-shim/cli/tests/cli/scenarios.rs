@@ -1,0 +1,120 @@
+//! Scenarios from outside: exit codes, diffs, snapshots, reports, coverage.
+
+use crate::run::replay;
+use std::fs;
+
+const STORY: &str = r#"name: Hobby is active
+covers: [S40]
+given: {business: solobase, account: "user:u1"}
+events:
+  - stripe: customer.subscription.created
+    set: {metadata: {user_id: u1}, price: price_xyz789}
+    expect: applied
+  - same: evt_1
+    expect: duplicate
+    unchanged: true
+  - restart: true
+  - stripe: customer.subscription.updated
+    at: +1s
+    set: {metadata: {user_id: u1}, price: price_xyz789, cancel_at_period_end: true}
+    previous: {cancel_at_period_end: false}
+    expect: applied
+expect:
+  subscriptions: {sub_1: {status: active, cancel_at_period_end: true}}
+  claims: {"stripe-customer:cus_A": "user:u1"}
+  outcomes: {evt_1: applied}
+"#;
+
+struct Case {
+    folder: tempfile::TempDir,
+}
+
+impl Case {
+    fn new(story: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("story.yml"), story).expect("written");
+        Case { folder }
+    }
+
+    fn replay(&self, args: &[&str]) -> crate::run::Ran {
+        let file = self.folder.path().join("story.yml").display().to_string();
+        let mut all = args.to_vec();
+        all.push(&file);
+        replay(&all, b"")
+    }
+}
+
+#[test]
+fn a_story_that_holds_is_played_in_every_version() {
+    let ran = Case::new(STORY).replay(&[]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    for text in ["2020-08-27", "2025-03-31.basil", "2 of 2 cases held", "2 applied, 1 duplicate"] {
+        assert!(ran.stdout.contains(text), "{text}: {}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains('\x1b'), "no colour but on a terminal");
+}
+
+#[test]
+fn a_failed_expectation_shows_file_line_and_difference() {
+    let ran = Case::new(&STORY.replace("status: active", "status: past_due")).replay(&[]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    for text in ["story.yml:18", "-\"past_due\"", "+\"active\"", "0 of 2 cases held"] {
+        assert!(ran.stdout.contains(text), "{text}: {}", ran.stdout);
+    }
+    let ran = Case::new(&STORY.replace("    expect: duplicate", "    expect: applied")).replay(&["--format", "json"]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr.contains("story.yml:9") && ran.stderr.contains("expected applied, got duplicate"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.summary()["events"], 3);
+}
+
+#[test]
+fn order_and_repetition_keep_the_state() {
+    for args in [["--shuffle", "1"], ["--shuffle", "2"], ["--repeat", "3"]] {
+        let ran = Case::new(STORY).replay(&args);
+        assert_eq!(ran.code, 0, "{args:?}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_snapshot_is_written_by_bless_and_compared_without() {
+    let case = Case::new(&format!("{STORY}  snapshot: full\n"));
+    let missing = case.replay(&[]);
+    assert_eq!(missing.code, 1);
+    assert!(missing.stdout.contains("--bless"), "{}", missing.stdout);
+    assert_eq!(case.replay(&["--bless"]).code, 0);
+    let file = case.folder.path().join("story.snap.json");
+    let text = fs::read_to_string(&file).expect("the snapshot");
+    assert!(text.contains("\"cancel_at_period_end\": true"), "{text}");
+    assert_eq!(case.replay(&[]).code, 0);
+    fs::write(&file, text.replace("\"cancel_at_period_end\": true", "\"cancel_at_period_end\": false"))
+        .expect("written");
+    let changed = case.replay(&[]);
+    assert_eq!(changed.code, 1);
+    assert!(changed.stdout.contains("story.snap.json") && changed.stdout.contains("@@"), "{}", changed.stdout);
+}
+
+#[test]
+fn junit_counts_cases_and_failures() {
+    let good = Case::new(STORY).replay(&["--format", "junit"]);
+    assert_eq!(good.code, 0, "{}", good.stderr);
+    assert!(good.stdout.starts_with("<?xml") && good.stdout.contains("tests=\"2\" failures=\"0\""), "{}", good.stdout);
+    let bad = Case::new(&STORY.replace("status: active", "status: past_due")).replay(&["--format", "junit"]);
+    assert_eq!(bad.code, 1);
+    assert!(bad.stdout.contains("failures=\"2\"") && bad.stdout.contains("story.yml:18"), "{}", bad.stdout);
+}
+
+#[test]
+fn coverage_names_cases_and_what_is_wrong() {
+    let ran = Case::new(STORY).replay(&["--coverage"]);
+    assert!(ran.stdout.contains("S40") && ran.stdout.contains("Hobby is active"), "{}", ran.stdout);
+    let unknown = Case::new(&STORY.replace("[S40]", "[S999]")).replay(&["--coverage"]);
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.stdout.contains("story.yml:2: unknown id `S999`"), "{}", unknown.stdout);
+    let silent = Case::new(&STORY.replace("    expect: duplicate\n", "")).replay(&["--coverage"]);
+    assert_eq!(silent.code, 1);
+    assert!(silent.stdout.contains("line 8 asserts no outcome"), "{}", silent.stdout);
+}
