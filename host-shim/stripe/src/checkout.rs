@@ -35,7 +35,16 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let now = st.time_on(clock.as_str().unwrap_or_default());
     let mut session = model::checkout::session(id, now, &mode, url);
     session.set("metadata", crate::params::merge_metadata(&json!({}), args)?);
-    for member in ["success_url", "cancel_url", "client_reference_id", "customer_email", "locale", "submit_type", "billing_address_collection", "allow_promotion_codes"] {
+    for member in [
+        "success_url",
+        "cancel_url",
+        "client_reference_id",
+        "customer_email",
+        "locale",
+        "submit_type",
+        "billing_address_collection",
+        "allow_promotion_codes",
+    ] {
         if args.has(member) {
             session.set(member, args.value(member));
         }
@@ -47,7 +56,8 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }
     if let Some(expires) = args.int("expires_at") {
         if expires < now + HOUR_S / 2 || expires > now + DAY_S {
-            let message = "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation.";
+            let message =
+                "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation.";
             return Err(ApiError::invalid(message).about("expires_at"));
         }
         session.set("expires_at", expires);
@@ -85,7 +95,9 @@ fn read_lines(st: &mut State, args: &Args, mode: &str) -> Result<(Vec<Value>, i6
         return Err(ApiError::missing("line_items"));
     }
     if given.len() > LINES_MAX {
-        return Err(ApiError::invalid(format!("A session can have at most {LINES_MAX} line items.")).about("line_items"));
+        return Err(
+            ApiError::invalid(format!("A session can have at most {LINES_MAX} line items.")).about("line_items")
+        );
     }
     let mut lines = Vec::new();
     let (mut total, mut recurring, mut currency) = (0_i64, 0, String::new());
@@ -107,7 +119,8 @@ fn read_lines(st: &mut State, args: &Args, mode: &str) -> Result<(Vec<Value>, i6
         }
         currency = price.text("currency").to_owned();
         let amount = items::amount(&price.value(), quantity)?;
-        total = total.checked_add(amount).ok_or_else(|| ApiError::coded("amount_too_large", "The total is too large."))?;
+        total =
+            total.checked_add(amount).ok_or_else(|| ApiError::coded("amount_too_large", "The total is too large."))?;
         let name = items::product_name(st, &price.value());
         let id = st.new_id("li");
         lines.push(model::checkout::item(id, amount, quantity, &price, &name));
@@ -147,7 +160,13 @@ pub fn find(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError> {
 }
 
 /// Pays a session with a payment method.
-pub fn confirm(st: &mut State, id: &str, method_id: &str, buyer: &Buyer, presence: Presence) -> Result<Confirmed, ApiError> {
+pub fn confirm(
+    st: &mut State,
+    id: &str,
+    method_id: &str,
+    buyer: &Buyer,
+    presence: Presence,
+) -> Result<Confirmed, ApiError> {
     let session = find(st, id)?;
     let id = session.id().to_owned();
     if session.text("status") != "open" {
@@ -164,7 +183,11 @@ pub fn confirm(st: &mut State, id: &str, method_id: &str, buyer: &Buyer, presenc
 }
 
 fn note_buyer(st: &mut State, session: &Object, method: &Object, buyer: &Buyer) {
-    let email = buyer.email.clone().map(Value::from).or_else(|| Some(method.at("billing_details.email").clone()).filter(|e| !e.is_null()));
+    let email = buyer
+        .email
+        .clone()
+        .map(Value::from)
+        .or_else(|| Some(method.at("billing_details.email").clone()).filter(|e| !e.is_null()));
     let email = email.unwrap_or_else(|| session.get("customer_email").clone());
     let name = buyer.name.clone().map_or_else(|| method.at("billing_details.name").clone(), Value::from);
     if session.get("customer").is_null() {
@@ -269,10 +292,13 @@ fn confirm_subscription(st: &mut State, id: &str, method: &Object, presence: Pre
     let attached = method::attach(st, method, &owner).map_err(|e| ApiError { keeps_changes: false, ..e })?;
     if owner.at("invoice_settings.default_payment_method").is_null() && session.get("customer_creation") == "always" {
         let default = json!(attached.id());
-        st.change_and_emit(&customer, "customer.updated", |c| c.set_at("invoice_settings.default_payment_method", default));
+        st.change_and_emit(&customer, "customer.updated", |c| {
+            c.set_at("invoice_settings.default_payment_method", default)
+        });
     }
     let line = |l: &Value| json!({ "price": l["price"]["id"], "quantity": l["quantity"] });
-    let (recurring, once): (Vec<&Value>, Vec<&Value>) = session.list_at("_lines").iter().partition(|l| l["price"]["type"] == "recurring");
+    let (recurring, once): (Vec<&Value>, Vec<&Value>) =
+        session.list_at("_lines").iter().partition(|l| l["price"]["type"] == "recurring");
     let mut request = std::mem::take(&mut data);
     request.put("customer", json!(customer));
     request.put("items", recurring.into_iter().map(line).collect());
@@ -286,7 +312,11 @@ fn confirm_subscription(st: &mut State, id: &str, method: &Object, presence: Pre
         s.set("invoice", invoice.id());
     });
     // A trial's first invoice is paid with nothing, which Stripe reports as a session that is paid.
-    let status = if session.text("payment_method_collection") == "if_required" && invoice.int("amount_due") == 0 { "no_payment_required" } else { "paid" };
+    let status = if session.text("payment_method_collection") == "if_required" && invoice.int("amount_due") == 0 {
+        "no_payment_required"
+    } else {
+        "paid"
+    };
     complete(st, id, status);
     Ok(Confirmed::Complete)
 }
@@ -301,7 +331,11 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<Confirmed,
     st.change(session.id(), |s| s.set("_waiting_method", Value::Null));
     if !passed {
         let message = "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
-        return Err(ApiError { status: 402, keeps_changes: true, ..ApiError::coded("payment_intent_authentication_failure", message) });
+        return Err(ApiError {
+            status: 402,
+            keeps_changes: true,
+            ..ApiError::coded("payment_intent_authentication_failure", message)
+        });
     }
     confirm(st, session.id(), &waiting, &Buyer::default(), Presence::Authenticated)
 }

@@ -108,7 +108,8 @@ pub fn run(args: &StripeArgs) -> anyhow::Result<ExitCode> {
         println!("{written} events in {}", out.display());
         return Ok(ExitCode::SUCCESS);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime can't start")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime can't start")?;
     runtime.block_on(serve(args))
 }
 

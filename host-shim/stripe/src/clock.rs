@@ -23,7 +23,8 @@ pub fn advance(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
         due::run(st, &id, time_s);
         finish(st);
     }
-    Err(ApiError::invalid(format!("Advancing that far takes more than {STEPS_MAX} steps; advance in smaller ones.")).about("frozen_time"))
+    Err(ApiError::invalid(format!("Advancing that far takes more than {STEPS_MAX} steps; advance in smaller ones."))
+        .about("frozen_time"))
 }
 
 fn set(st: &mut State, clock: &str, to_s: i64) {

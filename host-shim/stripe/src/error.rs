@@ -79,10 +79,7 @@ impl ApiError {
     /// No object of that kind has that id: 404 in a path, 400 in a parameter.
     pub fn no_such(kind: &str, id: &str, param: &str) -> Self {
         let status = if param == "id" { 404 } else { 400 };
-        Self {
-            status,
-            ..Self::coded("resource_missing", format!("No such {kind}: '{id}'")).about(param)
-        }
+        Self { status, ..Self::coded("resource_missing", format!("No such {kind}: '{id}'")).about(param) }
     }
 
     /// The card was refused; what was recorded of the attempt stays.
@@ -125,7 +122,10 @@ impl ApiError {
         error.insert("message".into(), json!(self.message));
         if let Some(code) = &self.code {
             error.insert("code".into(), json!(code));
-            error.insert("doc_url".into(), json!(format!("https://docs.stripe.com/error-codes/{}", code.replace('_', "-"))));
+            error.insert(
+                "doc_url".into(),
+                json!(format!("https://docs.stripe.com/error-codes/{}", code.replace('_', "-"))),
+            );
         }
         if let Some(param) = &self.param {
             error.insert("param".into(), json!(param));

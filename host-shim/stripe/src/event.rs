@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn only_what_changed_and_lists_whole() {
-        let before = json!({"a": 1, "b": 2, "m": {"x": 1, "y": 2}, "items": {"object": "list", "data": [1], "url": "u"}});
+        let before =
+            json!({"a": 1, "b": 2, "m": {"x": 1, "y": 2}, "items": {"object": "list", "data": [1], "url": "u"}});
         let after = json!({"a": 1, "b": 3, "m": {"x": 1, "y": 3}, "items": {"object": "list", "data": [2], "url": "u"}, "n": 1});
         let expected = json!({"b": 2, "m": {"y": 2}, "items": {"object": "list", "data": [1], "url": "u"}, "n": null});
         assert_eq!(previous(&before, &after), expected);

@@ -12,11 +12,13 @@ pub fn mix(mut word: u64) -> u64 {
 
 /// `length` characters that only seed and number decide.
 pub fn characters(seed: u64, number: u64, length: usize) -> String {
-    let mut word = mix(seed ^ mix(number));
+    let base = mix(seed ^ mix(number));
     let mut out = String::with_capacity(length);
+    let mut word = base;
     for index in 0..length {
+        // Ten characters use up a word; the next is as well mixed as the first.
         if index % 10 == 0 {
-            word = mix(word.wrapping_add(index as u64));
+            word = mix(base.wrapping_add(index as u64));
         }
         out.push(ALPHABET[(word % 62) as usize] as char);
         word /= 62;

@@ -2,14 +2,13 @@
 
 /// Two-decimal currencies the sandbox takes.
 const TWO: &[&str] = &[
-    "aed", "ars", "aud", "bgn", "brl", "cad", "chf", "cny", "cop", "czk", "dkk", "egp", "eur", "gbp", "gel", "hkd", "huf",
-    "idr", "ils", "inr", "isk", "kes", "mad", "mxn", "myr", "ngn", "nok", "nzd", "pen", "php", "pkr", "pln", "qar", "ron",
-    "rsd", "sar", "sek", "sgd", "thb", "try", "twd", "uah", "ugx", "usd", "uyu", "zar",
+    "aed", "ars", "aud", "bgn", "brl", "cad", "chf", "cny", "cop", "czk", "dkk", "egp", "eur", "gbp", "gel", "hkd",
+    "huf", "idr", "ils", "inr", "isk", "kes", "mad", "mxn", "myr", "ngn", "nok", "nzd", "pen", "php", "pkr", "pln",
+    "qar", "ron", "rsd", "sar", "sek", "sgd", "thb", "try", "twd", "uah", "ugx", "usd", "uyu", "zar",
 ];
 /// Currencies without decimals.
-const ZERO: &[&str] = &[
-    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf",
-];
+const ZERO: &[&str] =
+    &["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
 /// Three-decimal currencies; an amount's last digit must be 0.
 const THREE: &[&str] = &["bhd", "jod", "kwd", "omr", "tnd"];
 
@@ -83,7 +82,12 @@ pub fn prorate(amount: i64, part_s: i64, whole_s: i64) -> Option<i64> {
 pub fn parse_decimal(text: &str) -> Option<i128> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || whole.len() > 12 || !all_digits(whole) || !all_digits(part) || part.len() > DECIMAL_DIGITS as usize {
+    if whole.is_empty()
+        || whole.len() > 12
+        || !all_digits(whole)
+        || !all_digits(part)
+        || part.len() > DECIMAL_DIGITS as usize
+    {
         return None;
     }
     if text.ends_with('.') {
@@ -107,7 +111,8 @@ pub fn display(amount: i64, currency: &str) -> String {
     let sign = if amount < 0 { "-" } else { "" };
     let base = 10_u64.pow(digits);
     let (major, minor) = (amount.unsigned_abs() / base, amount.unsigned_abs() % base);
-    let number = if digits == 0 { major.to_string() } else { format!("{major}.{minor:0width$}", width = digits as usize) };
+    let number =
+        if digits == 0 { major.to_string() } else { format!("{major}.{minor:0width$}", width = digits as usize) };
     match currency {
         "usd" => format!("{sign}${number}"),
         "eur" => format!("{sign}€{number}"),
@@ -124,9 +129,15 @@ mod tests {
 
     #[test]
     fn exponents() {
-        assert_eq!((exponent("jpy"), exponent("usd"), exponent("kwd"), exponent("zzz")), (Some(0), Some(2), Some(3), None));
+        assert_eq!(
+            (exponent("jpy"), exponent("usd"), exponent("kwd"), exponent("zzz")),
+            (Some(0), Some(2), Some(3), None)
+        );
         assert!(!is_chargeable(1_005, "kwd") && is_chargeable(1_010, "kwd") && !is_chargeable(150, "isk"));
-        assert_eq!((display(-2_000, "usd"), display(500, "jpy"), display(1_010, "kwd")), ("-$20.00".into(), "¥500".into(), "1.010 KWD".into()));
+        assert_eq!(
+            (display(-2_000, "usd"), display(500, "jpy"), display(1_010, "kwd")),
+            ("-$20.00".into(), "¥500".into(), "1.010 KWD".into())
+        );
     }
 
     #[test]

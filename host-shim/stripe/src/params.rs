@@ -188,7 +188,9 @@ fn read_map(form: &Form, fields: &[Field], prefix: &str) -> Result<Map<String, V
             None => return Err(ApiError::missing(&path(prefix, field.name))),
             Some(Value::Null) => {
                 let here = path(prefix, field.name);
-                let message = format!("You passed an empty string for '{here}'. We assume empty values are an attempt to unset a parameter; however '{here}' cannot be unset.");
+                let message = format!(
+                    "You passed an empty string for '{here}'. We assume empty values are an attempt to unset a parameter; however '{here}' cannot be unset."
+                );
                 return Err(ApiError::coded("parameter_invalid_empty", message).about(&here));
             }
             Some(_) => {}
@@ -228,15 +230,24 @@ fn numbered(inner: &Form, kind: &Kind, here: &str) -> Result<Value, ApiError> {
 }
 
 fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
-    let invalid_integer = || ApiError::coded("parameter_invalid_integer", format!("Invalid integer: {text}")).about(here);
+    let invalid_integer =
+        || ApiError::coded("parameter_invalid_integer", format!("Invalid integer: {text}")).about(here);
     match kind {
         Kind::Int(min, max) => {
             let number: i64 = text.parse().map_err(|_| invalid_integer())?;
             if number < *min {
-                return Err(ApiError::coded("parameter_invalid_integer", format!("This value must be greater than or equal to {min}.")).about(here));
+                return Err(ApiError::coded(
+                    "parameter_invalid_integer",
+                    format!("This value must be greater than or equal to {min}."),
+                )
+                .about(here));
             }
             if number > *max {
-                return Err(ApiError::coded("parameter_invalid_integer", format!("This value must be less than or equal to {max}.")).about(here));
+                return Err(ApiError::coded(
+                    "parameter_invalid_integer",
+                    format!("This value must be less than or equal to {max}."),
+                )
+                .about(here));
             }
             Ok(json!(number))
         }
@@ -245,7 +256,11 @@ fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
             let number: i64 = text.parse().map_err(|_| invalid_integer())?;
             // Year 2100: further than any story, near enough that a month's sum can't overflow.
             if !(0..=4_102_444_800).contains(&number) {
-                return Err(ApiError::coded("timestamp_invalid", "Invalid timestamp: must be an integer Unix timestamp in seconds").about(here));
+                return Err(ApiError::coded(
+                    "timestamp_invalid",
+                    "Invalid timestamp: must be an integer Unix timestamp in seconds",
+                )
+                .about(here));
             }
             Ok(json!(number))
         }
@@ -265,9 +280,9 @@ fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
                 .map(|_| json!(code))
                 .ok_or_else(|| ApiError::invalid(format!("Invalid currency: {code}")).about(here))
         }
-        Kind::Decimal => money::parse_decimal(text)
-            .map(|_| json!(text))
-            .ok_or_else(|| ApiError::coded("parameter_invalid_decimal", format!("Invalid decimal: {text}")).about(here)),
+        Kind::Decimal => money::parse_decimal(text).map(|_| json!(text)).ok_or_else(|| {
+            ApiError::coded("parameter_invalid_decimal", format!("Invalid decimal: {text}")).about(here)
+        }),
         Kind::Text | Kind::Metadata | Kind::Map(_) | Kind::List(_) | Kind::Inert => {
             if text.chars().count() > TEXT_CHARS_MAX {
                 let message = format!("Invalid string: must be at most {TEXT_CHARS_MAX} characters");
@@ -294,7 +309,10 @@ fn metadata(node: &Node, here: &str) -> Result<Value, ApiError> {
             return Err(ApiError::invalid(message).about(here));
         }
         if value.chars().count() > METADATA_VALUE_CHARS_MAX {
-            let message = format!("Metadata values can have up to {METADATA_VALUE_CHARS_MAX} characters, but you passed in a value that is {} characters.", value.chars().count());
+            let message = format!(
+                "Metadata values can have up to {METADATA_VALUE_CHARS_MAX} characters, but you passed in a value that is {} characters.",
+                value.chars().count()
+            );
             return Err(ApiError::invalid(message).about(&format!("{here}[{key}]")));
         }
         out.insert(key.clone(), json!(value));

@@ -66,7 +66,14 @@ fn endpoints(out: &mut String) {
             let fields = route.fields.iter().filter(|f| matches!(f.kind, Kind::Inert) != wanted);
             fields.map(name).collect::<Vec<_>>().join(", ")
         };
-        let _ = write!(rows, "\n| `{} {}` | {} | {} |", route.method, route.path.replace("{}", "{id}"), named(true), named(false));
+        let _ = write!(
+            rows,
+            "\n| `{} {}` | {} | {} |",
+            route.method,
+            route.path.replace("{}", "{id}"),
+            named(true),
+            named(false)
+        );
     }
     section(out, "Endpoints", &rows);
 }
@@ -88,8 +95,15 @@ fn cards(out: &mut String) {
         Behaviour::Disputes { inquiry: true, .. } => "succeeds, then an inquiry".to_owned(),
         Behaviour::RefundFails => "succeeds; its refund fails after succeeding".to_owned(),
     };
-    let rows: Vec<String> = TEST_CARDS.iter().map(|c| format!("| {} | `pm_card_{}` | {} |", c.number, c.name, words(c.behaviour))).collect();
-    section(out, "Test cards", &format!("| number | payment method | what happens |\n|---|---|---|\n{}", rows.join("\n")));
+    let rows: Vec<String> = TEST_CARDS
+        .iter()
+        .map(|c| format!("| {} | `pm_card_{}` | {} |", c.number, c.name, words(c.behaviour)))
+        .collect();
+    section(
+        out,
+        "Test cards",
+        &format!("| number | payment method | what happens |\n|---|---|---|\n{}", rows.join("\n")),
+    );
 }
 
 fn versions(out: &mut String) {

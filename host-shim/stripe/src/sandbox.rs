@@ -177,10 +177,7 @@ impl Sandbox {
                 return Ok(());
             }
         }
-        self.state.request = RequestMeta {
-            id: Some(request_id.to_owned()),
-            idempotency_key: key.map(str::to_owned),
-        };
+        self.state.request = RequestMeta { id: Some(request_id.to_owned()), idempotency_key: key.map(str::to_owned) };
         response.changed = changes;
         let outcome = (route.run)(&mut self.state, &ids, &args).and_then(|value| self.show(value, &expands, &version));
         match outcome {
@@ -230,9 +227,11 @@ impl Sandbox {
             let object = crate::object::Object::of(v);
             shapes::render(&self.state.freeze(&object).value(), version)
         };
-        let members = map.into_iter().filter(|(name, _)| !name.starts_with('_')).map(|(name, value)| match (name.as_str(), value) {
-            ("data", Value::Array(list)) => (name, Value::Array(list.into_iter().map(one).collect())),
-            (_, value) => (name, shapes::render(&value, version)),
+        let members = map.into_iter().filter(|(name, _)| !name.starts_with('_')).map(|(name, value)| {
+            match (name.as_str(), value) {
+                ("data", Value::Array(list)) => (name, Value::Array(list.into_iter().map(one).collect())),
+                (_, value) => (name, shapes::render(&value, version)),
+            }
         });
         Value::Object(members.collect())
     }
@@ -244,7 +243,9 @@ impl Sandbox {
         if answer.fingerprint == fingerprint(request) {
             return Ok(Some(answer));
         }
-        let message = format!("Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{key}' if you meant to execute a different request.");
+        let message = format!(
+            "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{key}' if you meant to execute a different request."
+        );
         Err(ApiError { kind: ErrorType::Idempotency, ..ApiError::invalid(message) })
     }
 
@@ -290,7 +291,8 @@ fn read_form(request: &Request, route: &Route) -> Result<(Args, Vec<String>), Ap
     if request.body.len() > BODY_BYTES_MAX || request.query.len() > BODY_BYTES_MAX {
         return Err(ApiError { status: 413, ..ApiError::invalid("The request is too large.") });
     }
-    let decode = |text: &str| form::decode(text.as_bytes()).map_err(|e| ApiError::invalid(format!("Invalid request: {e}.")));
+    let decode =
+        |text: &str| form::decode(text.as_bytes()).map_err(|e| ApiError::invalid(format!("Invalid request: {e}.")));
     let mut form: Form = decode(&request.query)?;
     for (name, node) in decode(&request.body)? {
         form.insert(name, node);
@@ -351,10 +353,12 @@ fn basic_user(encoded: &str) -> Option<String> {
 /// A request of the sandbox's own pages, which need no key.
 pub fn own_request(method: &str, path: &str, form: &[(&str, &str)]) -> Request {
     let body: Vec<String> = form.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
+    let (query, body) = if method == "GET" { (body.join("&"), String::new()) } else { (String::new(), body.join("&")) };
     Request {
         method: method.into(),
         path: path.into(),
-        body: body.join("&"),
+        query,
+        body,
         authorization: Some("Bearer sk_test_page".into()),
         ..Request::default()
     }
@@ -387,7 +391,15 @@ mod tests {
         let status = |header: Option<&str>| check_key(header).err().map(|e| e.status);
         assert_eq!(status(Some("Bearer sk_test_123")), None);
         assert_eq!(status(Some("Basic c2tfdGVzdF8xMjM6")), None);
-        for wrong in [None, Some(""), Some("Bearer"), Some("Bearer pk_test_1"), Some("Bearer sk_live_1"), Some("Basic ***"), Some("Digest x")] {
+        for wrong in [
+            None,
+            Some(""),
+            Some("Bearer"),
+            Some("Bearer pk_test_1"),
+            Some("Bearer sk_live_1"),
+            Some("Basic ***"),
+            Some("Digest x"),
+        ] {
             assert_eq!(status(wrong), Some(401), "{wrong:?}");
         }
     }

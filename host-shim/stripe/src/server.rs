@@ -52,7 +52,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { port: 0, state: None, events: None, retry_s: vec![1, 5, 25], clock: ClockMode::Still, settings: Settings::default() }
+        Self {
+            port: 0,
+            state: None,
+            events: None,
+            retry_s: vec![1, 5, 25],
+            clock: ClockMode::Still,
+            settings: Settings::default(),
+        }
     }
 }
 
@@ -101,7 +108,8 @@ impl Shared {
             && let Err(error) = journal.request(number, request)
         {
             // What can't be remembered isn't acknowledged.
-            let refusal = ApiError { status: 500, kind: crate::error::ErrorType::Api, ..ApiError::invalid(error.to_string()) };
+            let refusal =
+                ApiError { status: 500, kind: crate::error::ErrorType::Api, ..ApiError::invalid(error.to_string()) };
             return Response { status: 500, body: refusal.body().to_string(), ..response };
         }
         let Account { sandbox, dispatch, .. } = &mut *account;
@@ -239,7 +247,10 @@ fn router(shared: Shared) -> Router {
 
 /// A form body, or the refusal of one that is too large.
 pub(crate) async fn read_body(body: Body) -> Result<String, ApiError> {
-    let too_large = |_| ApiError { status: 413, ..ApiError::invalid(format!("The request body is larger than {BODY_BYTES_MAX} bytes.")) };
+    let too_large = |_| ApiError {
+        status: 413,
+        ..ApiError::invalid(format!("The request body is larger than {BODY_BYTES_MAX} bytes."))
+    };
     let bytes = axum::body::to_bytes(body, BODY_BYTES_MAX).await.map_err(too_large)?;
     // The decoder refuses this stand-in, as it does every wrong encoding.
     Ok(String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| "%FF".into()))

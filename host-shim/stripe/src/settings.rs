@@ -42,7 +42,9 @@ impl Default for Dunning {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SettingsError {
     /// Not `DAYS,DAYS:cancel|unpaid|past_due`.
-    #[error("dunning is written DAYS,DAYS,…:cancel|unpaid|past_due with at most {RETRIES_MAX} retries of 1 to 60 days, not {0:?}")]
+    #[error(
+        "dunning is written DAYS,DAYS,…:cancel|unpaid|past_due with at most {RETRIES_MAX} retries of 1 to 60 days, not {0:?}"
+    )]
     Dunning(String),
     /// An unknown fault or a number that isn't one.
     #[error("faults are duplicates, twins, shuffle=N, delay=MS, burst=N, lose=N, separated by commas, not {0:?}")]

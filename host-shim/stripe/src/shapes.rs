@@ -28,7 +28,8 @@ fn render_map(map: &Map<String, Value>, version: &Version) -> Value {
     if kind == "list" {
         return render_list(map, version);
     }
-    let reshaped = CHANGES.iter().any(|c| c.kind == kind && version.is_before(c.version)).then(|| reshape(map, kind, version));
+    let reshaped =
+        CHANGES.iter().any(|c| c.kind == kind && version.is_before(c.version)).then(|| reshape(map, kind, version));
     let source = reshaped.as_ref().map_or(map, |o| &o.0);
     let shown = source.iter().filter(|(name, _)| !name.starts_with('_'));
     Value::Object(shown.map(|(name, value)| (name.clone(), render(value, version))).collect())

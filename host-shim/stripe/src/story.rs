@@ -51,10 +51,22 @@ pub struct Story {
 
 /// All stories.
 pub const STORIES: &[Story] = &[
-    Story { name: "subscribe", about: "a checkout is paid, the subscription renews once, then is cancelled at the period's end", play: subscribe },
+    Story {
+        name: "subscribe",
+        about: "a checkout is paid, the subscription renews once, then is cancelled at the period's end",
+        play: subscribe,
+    },
     Story { name: "trial", about: "14 days of trial with its $0 invoice, then the first payment", play: trial },
-    Story { name: "upgrade-failed-payment", about: "an upgrade is invoiced at once, the card fails, a new card pays", play: upgrade },
-    Story { name: "dunning-unpaid", about: "a renewal fails, every retry fails, the subscription becomes unpaid", play: dunning },
+    Story {
+        name: "upgrade-failed-payment",
+        about: "an upgrade is invoiced at once, the card fails, a new card pays",
+        play: upgrade,
+    },
+    Story {
+        name: "dunning-unpaid",
+        about: "a renewal fails, every retry fails, the subscription becomes unpaid",
+        play: dunning,
+    },
     Story { name: "refund", about: "a payment is refunded in part, then whole", play: refund },
     Story { name: "dispute", about: "one dispute is won, another lost", play: dispute },
 ];
@@ -105,7 +117,12 @@ impl Player {
         // A declined card is part of a story, and its answer too.
         if response.status != 200 && response.status != 402 {
             let message = answer["error"]["message"].as_str().unwrap_or_default().to_owned();
-            return Err(StoryError::Refused { method: method.into(), path: path.into(), status: response.status, message });
+            return Err(StoryError::Refused {
+                method: method.into(),
+                path: path.into(),
+                status: response.status,
+                message,
+            });
         }
         Ok(answer)
     }
@@ -125,7 +142,12 @@ impl Player {
     }
 
     fn customer(&mut self, card: &str) -> Result<String, StoryError> {
-        let form = [("email", "buyer@example.com"), ("name", "Example Buyer"), ("payment_method", card), ("invoice_settings[default_payment_method]", card)];
+        let form = [
+            ("email", "buyer@example.com"),
+            ("name", "Example Buyer"),
+            ("payment_method", card),
+            ("invoice_settings[default_payment_method]", card),
+        ];
         self.post("/v1/customers", &form)
     }
 
@@ -136,7 +158,8 @@ impl Player {
     }
 
     fn subscribe(&mut self, customer: &str, price: &str, more: &[(&str, &str)]) -> Result<Value, StoryError> {
-        let form: Vec<(&str, &str)> = [("customer", customer), ("items[0][price]", price)].into_iter().chain(more.iter().copied()).collect();
+        let form: Vec<(&str, &str)> =
+            [("customer", customer), ("items[0][price]", price)].into_iter().chain(more.iter().copied()).collect();
         self.call("POST", "/v1/subscriptions", &form)
     }
 
@@ -158,7 +181,12 @@ fn subscribe(player: &mut Player) -> Result<(), StoryError> {
         ("subscription_data[metadata][account]", "account_1"),
     ];
     let session = player.post("/v1/checkout/sessions", &form)?;
-    let card = [("type", "card"), ("card[token]", "tok_visa"), ("billing_details[email]", "buyer@example.com"), ("billing_details[name]", "Example Buyer")];
+    let card = [
+        ("type", "card"),
+        ("card[token]", "tok_visa"),
+        ("billing_details[email]", "buyer@example.com"),
+        ("billing_details[name]", "Example Buyer"),
+    ];
     let method = player.post("/v1/payment_methods", &card)?;
     player.post(&format!("/v1/payment_pages/{session}/confirm"), &[("payment_method", &method)])?;
     let paid = player.call("GET", &format!("/v1/checkout/sessions/{session}"), &[])?;
@@ -183,7 +211,8 @@ fn upgrade(player: &mut Player) -> Result<(), StoryError> {
     let id = subscription["id"].as_str().unwrap_or_default().to_owned();
     player.new_card(&customer, "pm_card_chargeCustomerFail")?;
     player.to_day(10)?;
-    let form = [("items[0][id]", item.as_str()), ("items[0][price]", team.as_str()), ("proration_behavior", "always_invoice")];
+    let form =
+        [("items[0][id]", item.as_str()), ("items[0][price]", team.as_str()), ("proration_behavior", "always_invoice")];
     let changed = player.call("POST", &format!("/v1/subscriptions/{id}"), &form)?;
     player.new_card(&customer, "pm_card_visa")?;
     let invoice = changed["latest_invoice"].as_str().unwrap_or_default().to_owned();
@@ -203,7 +232,8 @@ fn refund(player: &mut Player) -> Result<(), StoryError> {
     let form = [("amount", "1999"), ("currency", "usd"), ("confirm", "true"), ("payment_method", "pm_card_visa")];
     let intent = player.post("/v1/payment_intents", &form)?;
     player.to_day(1)?;
-    player.post("/v1/refunds", &[("payment_intent", &intent), ("amount", "500"), ("reason", "requested_by_customer")])?;
+    player
+        .post("/v1/refunds", &[("payment_intent", &intent), ("amount", "500"), ("reason", "requested_by_customer")])?;
     player.to_day(2)?;
     player.post("/v1/refunds", &[("payment_intent", &intent)])?;
     Ok(())
@@ -211,12 +241,16 @@ fn refund(player: &mut Player) -> Result<(), StoryError> {
 
 fn dispute(player: &mut Player) -> Result<(), StoryError> {
     for (day, evidence) in [(1, "winning_evidence"), (2, "losing_evidence")] {
-        let form = [("amount", "1999"), ("currency", "usd"), ("confirm", "true"), ("payment_method", "pm_card_createDispute")];
+        let form =
+            [("amount", "1999"), ("currency", "usd"), ("confirm", "true"), ("payment_method", "pm_card_createDispute")];
         let intent = player.post("/v1/payment_intents", &form)?;
         player.to_day(day)?;
-        let found = player.call("GET", &format!("/v1/disputes?payment_intent={intent}"), &[])?;
+        let found = player.call("GET", "/v1/disputes", &[("payment_intent", &intent)])?;
         let dispute = found["data"][0]["id"].as_str().unwrap_or_default().to_owned();
-        player.post(&format!("/v1/disputes/{dispute}"), &[("evidence[uncategorized_text]", evidence), ("submit", "true")])?;
+        player.post(
+            &format!("/v1/disputes/{dispute}"),
+            &[("evidence[uncategorized_text]", evidence), ("submit", "true")],
+        )?;
     }
     Ok(())
 }

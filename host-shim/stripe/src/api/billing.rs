@@ -17,11 +17,24 @@ pub const TRIAL_SETTINGS: Kind = Kind::Map(&[req(
     "end_behavior",
     Kind::Map(&[req("missing_payment_method", Kind::OneOf(&["cancel", "create_invoice", "pause"]))]),
 )]);
-const PAYMENT_BEHAVIOR: Kind = Kind::OneOf(&["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"]);
+const PAYMENT_BEHAVIOR: Kind =
+    Kind::OneOf(&["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"]);
 const PRORATION_BEHAVIOR: Kind = Kind::OneOf(&["always_invoice", "create_prorations", "none"]);
 const DETAILS: Kind = Kind::Map(&[
     opt("comment", Kind::Text),
-    opt("feedback", Kind::OneOf(&["customer_service", "low_quality", "missing_features", "other", "switched_service", "too_complex", "too_expensive", "unused"])),
+    opt(
+        "feedback",
+        Kind::OneOf(&[
+            "customer_service",
+            "low_quality",
+            "missing_features",
+            "other",
+            "switched_service",
+            "too_complex",
+            "too_expensive",
+            "unused",
+        ]),
+    ),
 ]);
 const PAYMENT_SETTINGS: Kind = Kind::Map(&[
     opt("save_default_payment_method", Kind::OneOf(&["off", "on_subscription"])),
@@ -95,63 +108,125 @@ const UPDATE: &[Field] = subscription_fields![
     opt("billing_cycle_anchor", Kind::OneOf(&["now", "unchanged"])),
     opt("cancellation_details", DETAILS),
     opt("items", Kind::List(&CHANGED_ITEM)),
-    opt("pause_collection", Kind::Map(&[
-        req("behavior", Kind::OneOf(&["keep_as_draft", "mark_uncollectible", "void"])),
-        opt("resumes_at", Kind::Time),
-    ])),
+    opt(
+        "pause_collection",
+        Kind::Map(&[
+            req("behavior", Kind::OneOf(&["keep_as_draft", "mark_uncollectible", "void"])),
+            opt("resumes_at", Kind::Time),
+        ])
+    ),
     opt("proration_date", Kind::Time),
     inert("add_invoice_items"),
     inert("trial_from_plan"),
 ];
 const STATUS: Kind = Kind::OneOf(&[
-    "active", "all", "canceled", "ended", "incomplete", "incomplete_expired", "past_due", "paused", "trialing", "unpaid",
+    "active",
+    "all",
+    "canceled",
+    "ended",
+    "incomplete",
+    "incomplete_expired",
+    "past_due",
+    "paused",
+    "trialing",
+    "unpaid",
 ]);
-const CANCEL: &[Field] = &[opt("cancellation_details", DETAILS), opt("invoice_now", Kind::Bool), opt("prorate", Kind::Bool)];
+const CANCEL: &[Field] =
+    &[opt("cancellation_details", DETAILS), opt("invoice_now", Kind::Bool), opt("prorate", Kind::Bool)];
 
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
-    route("POST", "/v1/subscriptions", CREATE, |st, _, args| create::create(st, args, Presence::OnSession).map(|s| s.value())),
-    route("GET", "/v1/subscriptions", &[
-        LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("price", Kind::Text), opt("status", STATUS), opt("test_clock", Kind::Text),
-        opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])), inert("current_period_end"), inert("current_period_start"), inert("automatic_tax"),
-    ], list),
+    route("POST", "/v1/subscriptions", CREATE, |st, _, args| {
+        create::create(st, args, Presence::OnSession).map(|s| s.value())
+    }),
+    route(
+        "GET",
+        "/v1/subscriptions",
+        &[
+            LIMIT,
+            AFTER,
+            BEFORE,
+            CREATED,
+            opt("customer", Kind::Text),
+            opt("price", Kind::Text),
+            opt("status", STATUS),
+            opt("test_clock", Kind::Text),
+            opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
+            inert("current_period_end"),
+            inert("current_period_start"),
+            inert("automatic_tax"),
+        ],
+        list,
+    ),
     route("GET", "/v1/subscriptions/{}", &[], |st, ids, _| Ok(st.load("subscription", ids[0], "id")?.value())),
     route("POST", "/v1/subscriptions/{}", UPDATE, |st, ids, args| change::update(st, ids[0], args)),
     route("DELETE", "/v1/subscriptions/{}", CANCEL, |st, ids, args| end::cancel_now(st, ids[0], args)),
-    route("POST", "/v1/subscriptions/{}/resume", &[inert("billing_cycle_anchor"), inert("proration_behavior"), inert("proration_date")], |st, ids, _| end::resume(st, ids[0])),
+    route(
+        "POST",
+        "/v1/subscriptions/{}/resume",
+        &[inert("billing_cycle_anchor"), inert("proration_behavior"), inert("proration_date")],
+        |st, ids, _| end::resume(st, ids[0]),
+    ),
     route("GET", "/v1/subscription_items", &[LIMIT, AFTER, BEFORE, req("subscription", Kind::Text)], |st, _, args| {
         let subscription = args.text("subscription").unwrap_or_default();
         let sub = st.load("subscription", subscription, "subscription")?;
         let items: Vec<Object> = sub.list_at("items").iter().cloned().map(Object::of).collect();
         listing::page_of(args, "/v1/subscription_items", &items, |i| i.id(), Object::value)
     }),
-    route("POST", "/v1/subscription_items", &[
-        req("subscription", Kind::Text), opt("metadata", Kind::Metadata), opt("payment_behavior", PAYMENT_BEHAVIOR), opt("price", Kind::Text),
-        opt("price_data", PRICE_DATA), opt("proration_behavior", PRORATION_BEHAVIOR), opt("proration_date", Kind::Time), opt("quantity", QUANTITY),
-    ], |st, _, args| {
-        let subscription = args.text("subscription").unwrap_or_default().to_owned();
-        st.load("subscription", &subscription, "subscription")?;
-        let known: Vec<Value> = item_ids(&st.copy(&subscription));
-        change::update(st, &subscription, &as_update(args, None))?;
-        let sub = st.copy(&subscription);
-        let new = sub.list_at("items").iter().find(|i| !known.contains(&i["id"])).cloned();
-        Ok(new.unwrap_or_default())
-    }),
+    route(
+        "POST",
+        "/v1/subscription_items",
+        &[
+            req("subscription", Kind::Text),
+            opt("metadata", Kind::Metadata),
+            opt("payment_behavior", PAYMENT_BEHAVIOR),
+            opt("price", Kind::Text),
+            opt("price_data", PRICE_DATA),
+            opt("proration_behavior", PRORATION_BEHAVIOR),
+            opt("proration_date", Kind::Time),
+            opt("quantity", QUANTITY),
+        ],
+        |st, _, args| {
+            let subscription = args.text("subscription").unwrap_or_default().to_owned();
+            st.load("subscription", &subscription, "subscription")?;
+            let known: Vec<Value> = item_ids(&st.copy(&subscription));
+            change::update(st, &subscription, &as_update(args, None))?;
+            let sub = st.copy(&subscription);
+            let new = sub.list_at("items").iter().find(|i| !known.contains(&i["id"])).cloned();
+            Ok(new.unwrap_or_default())
+        },
+    ),
     route("GET", "/v1/subscription_items/{}", &[], |st, ids, _| item(st, ids[0]).map(|(_, i)| i)),
-    route("POST", "/v1/subscription_items/{}", &[
-        opt("metadata", Kind::Metadata), opt("off_session", Kind::Bool), opt("payment_behavior", PAYMENT_BEHAVIOR), opt("price", Kind::Text),
-        opt("price_data", PRICE_DATA), opt("proration_behavior", PRORATION_BEHAVIOR), opt("proration_date", Kind::Time), opt("quantity", QUANTITY),
-    ], |st, ids, args| {
-        let (subscription, _) = item(st, ids[0])?;
-        change::update(st, &subscription, &as_update(args, Some((ids[0], false))))?;
-        item(st, ids[0]).map(|(_, i)| i)
-    }),
-    route("DELETE", "/v1/subscription_items/{}", &[opt("proration_behavior", PRORATION_BEHAVIOR), opt("proration_date", Kind::Time), inert("clear_usage")], |st, ids, args| {
-        let (subscription, _) = item(st, ids[0])?;
-        change::update(st, &subscription, &as_update(args, Some((ids[0], true))))?;
-        st.remove(ids[0]);
-        Ok(json!({ "id": ids[0], "object": "subscription_item", "deleted": true }))
-    }),
+    route(
+        "POST",
+        "/v1/subscription_items/{}",
+        &[
+            opt("metadata", Kind::Metadata),
+            opt("off_session", Kind::Bool),
+            opt("payment_behavior", PAYMENT_BEHAVIOR),
+            opt("price", Kind::Text),
+            opt("price_data", PRICE_DATA),
+            opt("proration_behavior", PRORATION_BEHAVIOR),
+            opt("proration_date", Kind::Time),
+            opt("quantity", QUANTITY),
+        ],
+        |st, ids, args| {
+            let (subscription, _) = item(st, ids[0])?;
+            change::update(st, &subscription, &as_update(args, Some((ids[0], false))))?;
+            item(st, ids[0]).map(|(_, i)| i)
+        },
+    ),
+    route(
+        "DELETE",
+        "/v1/subscription_items/{}",
+        &[opt("proration_behavior", PRORATION_BEHAVIOR), opt("proration_date", Kind::Time), inert("clear_usage")],
+        |st, ids, args| {
+            let (subscription, _) = item(st, ids[0])?;
+            change::update(st, &subscription, &as_update(args, Some((ids[0], true))))?;
+            st.remove(ids[0]);
+            Ok(json!({ "id": ids[0], "object": "subscription_item", "deleted": true }))
+        },
+    ),
 ];
 
 fn item_ids(sub: &Object) -> Vec<Value> {
@@ -191,7 +266,8 @@ fn as_update(args: &Args, item: Option<(&str, bool)>) -> Args {
 }
 
 fn list(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
-    let has_price = |s: &Object| args.given("price").is_none_or(|p| s.list_at("items").iter().any(|i| &i["price"]["id"] == p));
+    let has_price =
+        |s: &Object| args.given("price").is_none_or(|p| s.list_at("items").iter().any(|i| &i["price"]["id"] == p));
     let has_status = |s: &Object| match args.text("status") {
         None => !matches!(s.text("status"), "canceled" | "incomplete_expired"),
         Some("all") => true,
@@ -200,7 +276,11 @@ fn list(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     };
     let same = |s: &Object, member: &str| args.given(member).is_none_or(|v| s.get(member) == v);
     let fits = |s: &&std::sync::Arc<Object>| {
-        has_price(s) && has_status(s) && listing::in_created(args, s.int("created")) && same(s, "collection_method") && same(s, "test_clock")
+        has_price(s)
+            && has_status(s)
+            && listing::in_created(args, s.int("created"))
+            && same(s, "collection_method")
+            && same(s, "test_clock")
     };
     let all: Vec<_> = st.newest("subscription", args.text("customer")).filter(fits).cloned().collect();
     listing::page(args, "/v1/subscriptions", &all)

@@ -67,7 +67,10 @@ macro_rules! product_fields {
 }
 
 const CREATE_PRODUCT: &[Field] = product_fields![
-    req("name", Kind::Text), opt("id", Kind::Text), opt("type", Kind::OneOf(&["good", "service"])), opt("default_price_data", DEFAULT_PRICE_DATA)
+    req("name", Kind::Text),
+    opt("id", Kind::Text),
+    opt("type", Kind::OneOf(&["good", "service"])),
+    opt("default_price_data", DEFAULT_PRICE_DATA)
 ];
 const UPDATE_PRODUCT: &[Field] = product_fields![opt("name", Kind::Text), opt("default_price", Kind::Text)];
 const CREATE_PRICE: &[Field] = &[
@@ -97,32 +100,61 @@ const UPDATE_PRICE: &[Field] = &[
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
     route("POST", "/v1/products", CREATE_PRODUCT, create_product),
-    route("GET", "/v1/products", &[LIMIT, AFTER, BEFORE, CREATED, opt("active", Kind::Bool), opt("ids", Kind::List(&Kind::Text)), inert("shippable"), inert("url")], |st, _, args| {
-        let ids = args.list("ids");
-        let fits = |p: &&std::sync::Arc<Object>| {
-            listing::in_created(args, p.int("created")) && args.given("active").is_none_or(|a| p.get("active") == a) && (ids.is_empty() || ids.contains(p.get("id")))
-        };
-        let all: Vec<_> = st.newest("product", None).filter(fits).cloned().collect();
-        listing::page(args, "/v1/products", &all)
-    }),
+    route(
+        "GET",
+        "/v1/products",
+        &[
+            LIMIT,
+            AFTER,
+            BEFORE,
+            CREATED,
+            opt("active", Kind::Bool),
+            opt("ids", Kind::List(&Kind::Text)),
+            inert("shippable"),
+            inert("url"),
+        ],
+        |st, _, args| {
+            let ids = args.list("ids");
+            let fits = |p: &&std::sync::Arc<Object>| {
+                listing::in_created(args, p.int("created"))
+                    && args.given("active").is_none_or(|a| p.get("active") == a)
+                    && (ids.is_empty() || ids.contains(p.get("id")))
+            };
+            let all: Vec<_> = st.newest("product", None).filter(fits).cloned().collect();
+            listing::page(args, "/v1/products", &all)
+        },
+    ),
     route("GET", "/v1/products/{}", &[], |st, ids, _| Ok(st.load("product", ids[0], "id")?.value())),
     route("POST", "/v1/products/{}", UPDATE_PRODUCT, update_product),
     route("DELETE", "/v1/products/{}", &[], delete_product),
     route("POST", "/v1/prices", CREATE_PRICE, create_price),
-    route("GET", "/v1/prices", &[
-        LIMIT, AFTER, BEFORE, CREATED, opt("active", Kind::Bool), opt("currency", Kind::Currency), opt("lookup_keys", Kind::List(&Kind::Text)),
-        opt("product", Kind::Text), opt("type", Kind::OneOf(&["one_time", "recurring"])), inert("recurring"),
-    ], |st, _, args| {
-        let keys = args.list("lookup_keys");
-        let same = |p: &Object, member: &str| args.given(member).is_none_or(|v| p.get(member) == v);
-        let fits = |p: &&std::sync::Arc<Object>| {
-            listing::in_created(args, p.int("created"))
-                && ["active", "currency", "product", "type"].iter().all(|m| same(p, m))
-                && (keys.is_empty() || keys.contains(p.get("lookup_key")))
-        };
-        let all: Vec<_> = st.newest("price", None).filter(fits).cloned().collect();
-        listing::page(args, "/v1/prices", &all)
-    }),
+    route(
+        "GET",
+        "/v1/prices",
+        &[
+            LIMIT,
+            AFTER,
+            BEFORE,
+            CREATED,
+            opt("active", Kind::Bool),
+            opt("currency", Kind::Currency),
+            opt("lookup_keys", Kind::List(&Kind::Text)),
+            opt("product", Kind::Text),
+            opt("type", Kind::OneOf(&["one_time", "recurring"])),
+            inert("recurring"),
+        ],
+        |st, _, args| {
+            let keys = args.list("lookup_keys");
+            let same = |p: &Object, member: &str| args.given(member).is_none_or(|v| p.get(member) == v);
+            let fits = |p: &&std::sync::Arc<Object>| {
+                listing::in_created(args, p.int("created"))
+                    && ["active", "currency", "product", "type"].iter().all(|m| same(p, m))
+                    && (keys.is_empty() || keys.contains(p.get("lookup_key")))
+            };
+            let all: Vec<_> = st.newest("price", None).filter(fits).cloned().collect();
+            listing::page(args, "/v1/prices", &all)
+        },
+    ),
     route("GET", "/v1/prices/{}", &[], |st, ids, _| Ok(st.load("price", ids[0], "id")?.value())),
     route("POST", "/v1/prices/{}", UPDATE_PRICE, update_price),
 ];
@@ -133,7 +165,8 @@ const OWN_ID_CHARS_MAX: usize = 64;
 fn create_product(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let id = match args.text("id") {
         Some(own) => {
-            let fits = own.len() <= OWN_ID_CHARS_MAX && own.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+            let fits =
+                own.len() <= OWN_ID_CHARS_MAX && own.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
             if !fits {
                 return Err(ApiError::invalid("Invalid id: letters, digits, - and _ only, at most 64.").about("id"));
             }

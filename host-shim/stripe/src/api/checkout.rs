@@ -97,10 +97,30 @@ const CONFIRM: &[Field] = &[
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
     route("POST", "/v1/checkout/sessions", CREATE, |st, _, args| checkout::open(st, args)),
-    route("GET", "/v1/checkout/sessions", &[
-        LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("payment_intent", Kind::Text), opt("subscription", Kind::Text),
-        opt("status", Kind::OneOf(&["open", "complete", "expired"])), inert("customer_details"),
-    ], |st, _, args| listing::list(st, "checkout.session", "/v1/checkout/sessions", args, &["payment_intent", "subscription", "status"])),
+    route(
+        "GET",
+        "/v1/checkout/sessions",
+        &[
+            LIMIT,
+            AFTER,
+            BEFORE,
+            CREATED,
+            opt("customer", Kind::Text),
+            opt("payment_intent", Kind::Text),
+            opt("subscription", Kind::Text),
+            opt("status", Kind::OneOf(&["open", "complete", "expired"])),
+            inert("customer_details"),
+        ],
+        |st, _, args| {
+            listing::list(
+                st,
+                "checkout.session",
+                "/v1/checkout/sessions",
+                args,
+                &["payment_intent", "subscription", "status"],
+            )
+        },
+    ),
     route("GET", "/v1/checkout/sessions/{}", &[], |st, ids, _| Ok(st.load("checkout.session", ids[0], "id")?.value())),
     route("POST", "/v1/checkout/sessions/{}", &[opt("metadata", Kind::Metadata)], |st, ids, args| {
         let session = st.load("checkout.session", ids[0], "id")?;
@@ -110,7 +130,10 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/checkout/sessions/{}/expire", &[], |st, ids, _| {
         let session = st.load("checkout.session", ids[0], "id")?;
         if session.text("status") != "open" {
-            let message = format!("Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of {}.", session.text("status"));
+            let message = format!(
+                "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of {}.",
+                session.text("status")
+            );
             return Err(ApiError::invalid(message));
         }
         checkout::expire(st, ids[0]);
@@ -123,7 +146,9 @@ pub const ROUTES: &[Route] = &[
         let lines: Vec<(String, Value)> = session.list_at("_lines").iter().map(|l| (id(l), l.clone())).collect();
         listing::page_of(args, &url, &lines, |l| &l.0, |l| l.1.clone())
     }),
-    route("GET", "/v1/payment_pages/{}", &[inert("key"), inert("eid")], |st, ids, _| checkout::find(st, ids[0]).map(|s| page(st, &s))),
+    route("GET", "/v1/payment_pages/{}", &[inert("key"), inert("eid")], |st, ids, _| {
+        checkout::find(st, ids[0]).map(|s| page(st, &s))
+    }),
     route("POST", "/v1/payment_pages/{}/confirm", CONFIRM, confirm),
 ];
 
@@ -158,17 +183,20 @@ fn page(st: &State, session: &Object) -> Value {
 fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let session = checkout::find(st, ids[0])?;
     if let Some(expected) = args.int("expected_amount").filter(|e| *e != session.int("amount_total")) {
-        let message = format!("The expected amount ({expected}) doesn't match the session's ({}).", session.int("amount_total"));
+        let message =
+            format!("The expected amount ({expected}) doesn't match the session's ({}).", session.int("amount_total"));
         return Err(ApiError::coded("checkout_amount_mismatch", message).about("expected_amount"));
     }
     let paid_with = method::resolve(st, args.text("payment_method").unwrap_or_default(), "payment_method")?;
     let details = args.map("billing_details");
-    let buyer = Buyer { email: details.text("email").map(str::to_owned), name: details.text("name").map(str::to_owned) };
+    let buyer =
+        Buyer { email: details.text("email").map(str::to_owned), name: details.text("name").map(str::to_owned) };
     let confirmed = checkout::confirm(st, session.id(), paid_with.id(), &buyer, Presence::OnSession)?;
     let mut shown = page(st, &st.copy(session.id()));
     if let Confirmed::NeedsAction(url) = confirmed {
         shown["state"] = json!("requires_action");
-        shown["next_action"] = json!({ "type": "redirect_to_url", "redirect_to_url": { "url": url, "return_url": null } });
+        shown["next_action"] =
+            json!({ "type": "redirect_to_url", "redirect_to_url": { "url": url, "return_url": null } });
     }
     Ok(shown)
 }

@@ -47,7 +47,8 @@ macro_rules! customer_fields {
     };
 }
 
-const CREATE: &[Field] = customer_fields![opt("payment_method", Kind::Text), opt("test_clock", Kind::Text), inert("tax_id_data")];
+const CREATE: &[Field] =
+    customer_fields![opt("payment_method", Kind::Text), opt("test_clock", Kind::Text), inert("tax_id_data")];
 const UPDATE: &[Field] = customer_fields![inert("default_source")];
 
 /// A card as given to make a payment method.
@@ -71,34 +72,85 @@ pub const BILLING_DETAILS: Kind = Kind::Map(&[
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
     route("POST", "/v1/customers", CREATE, create),
-    route("GET", "/v1/customers", &[LIMIT, AFTER, BEFORE, CREATED, opt("email", Kind::Text), opt("test_clock", Kind::Text)], |st, _, args| {
-        if args.has("test_clock") { return list_of_clock(st, args) }
-        let live: Vec<Arc<Object>> = st.newest("customer", None).filter(|c| listing::in_created(args, c.int("created")) && args.given("email").is_none_or(|e| c.get("email") == e)).cloned().collect();
-        listing::page(args, "/v1/customers", &live)
-    }),
+    route(
+        "GET",
+        "/v1/customers",
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("email", Kind::Text), opt("test_clock", Kind::Text)],
+        |st, _, args| {
+            if args.has("test_clock") {
+                return list_of_clock(st, args);
+            }
+            let live: Vec<Arc<Object>> = st
+                .newest("customer", None)
+                .filter(|c| {
+                    listing::in_created(args, c.int("created"))
+                        && args.given("email").is_none_or(|e| c.get("email") == e)
+                })
+                .cloned()
+                .collect();
+            listing::page(args, "/v1/customers", &live)
+        },
+    ),
     route("GET", "/v1/customers/{}", &[], |st, ids, _| retrieve(st, ids[0])),
     route("POST", "/v1/customers/{}", UPDATE, |st, ids, args| update(st, ids[0], args)),
     route("DELETE", "/v1/customers/{}", &[], |st, ids, _| delete(st, ids[0])),
-    route("GET", "/v1/customers/{}/payment_methods", &[LIMIT, AFTER, BEFORE, opt("type", Kind::Text)], |st, ids, args| methods_of(st, ids[0], args)),
+    route(
+        "GET",
+        "/v1/customers/{}/payment_methods",
+        &[LIMIT, AFTER, BEFORE, opt("type", Kind::Text)],
+        |st, ids, args| methods_of(st, ids[0], args),
+    ),
     route("GET", "/v1/customers/{}/payment_methods/{}", &[], |st, ids, _| {
         let found = st.load("payment_method", ids[1], "id")?;
-        if found.text("customer") == ids[0] { Ok(found.value()) } else { Err(ApiError::no_such("PaymentMethod", ids[1], "id")) }
+        if found.text("customer") == ids[0] {
+            Ok(found.value())
+        } else {
+            Err(ApiError::no_such("PaymentMethod", ids[1], "id"))
+        }
     }),
-    route("POST", "/v1/customers/{}/balance_transactions", &[req("amount", SIGNED_AMOUNT), req("currency", Kind::Currency), opt("description", Kind::Text), opt("metadata", Kind::Metadata)], move_balance),
+    route(
+        "POST",
+        "/v1/customers/{}/balance_transactions",
+        &[
+            req("amount", SIGNED_AMOUNT),
+            req("currency", Kind::Currency),
+            opt("description", Kind::Text),
+            opt("metadata", Kind::Metadata),
+        ],
+        move_balance,
+    ),
     route("GET", "/v1/customers/{}/balance_transactions", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         st.load("customer", ids[0], "id")?;
         let all: Vec<Arc<Object>> = st.newest("customer_balance_transaction", Some(ids[0])).cloned().collect();
         listing::page(args, &format!("/v1/customers/{}/balance_transactions", ids[0]), &all)
     }),
-    route("POST", "/v1/payment_methods", &[
-        req("type", Kind::OneOf(&["card"])), opt("billing_details", BILLING_DETAILS), opt("card", CARD), opt("metadata", Kind::Metadata),
-        opt("allow_redisplay", Kind::OneOf(&["always", "limited", "unspecified"])), inert("payment_user_agent"), inert("key"),
-    ], create_method),
-    route("GET", "/v1/payment_methods", &[LIMIT, AFTER, BEFORE, opt("customer", Kind::Text), opt("type", Kind::Text)], |st, _, args| {
-        listing::list(st, "payment_method", "/v1/payment_methods", args, &["type"])
-    }),
+    route(
+        "POST",
+        "/v1/payment_methods",
+        &[
+            req("type", Kind::OneOf(&["card"])),
+            opt("billing_details", BILLING_DETAILS),
+            opt("card", CARD),
+            opt("metadata", Kind::Metadata),
+            opt("allow_redisplay", Kind::OneOf(&["always", "limited", "unspecified"])),
+            inert("payment_user_agent"),
+            inert("key"),
+        ],
+        create_method,
+    ),
+    route(
+        "GET",
+        "/v1/payment_methods",
+        &[LIMIT, AFTER, BEFORE, opt("customer", Kind::Text), opt("type", Kind::Text)],
+        |st, _, args| listing::list(st, "payment_method", "/v1/payment_methods", args, &["type"]),
+    ),
     route("GET", "/v1/payment_methods/{}", &[], |st, ids, _| Ok(st.load("payment_method", ids[0], "id")?.value())),
-    route("POST", "/v1/payment_methods/{}", &[opt("billing_details", BILLING_DETAILS), opt("metadata", Kind::Metadata), opt("card", CARD)], update_method),
+    route(
+        "POST",
+        "/v1/payment_methods/{}",
+        &[opt("billing_details", BILLING_DETAILS), opt("metadata", Kind::Metadata), opt("card", CARD)],
+        update_method,
+    ),
     route("POST", "/v1/payment_methods/{}/attach", &[req("customer", Kind::Text)], |st, ids, args| {
         let customer = st.load("customer", args.text("customer").unwrap_or_default(), "customer")?;
         let found = method::resolve(st, ids[0], "id")?;
@@ -159,7 +211,17 @@ fn owned_method(st: &mut State, customer: &str, name: &str) -> Result<String, Ap
 }
 
 fn apply(customer: &mut Object, args: &Args) -> Result<(), ApiError> {
-    for member in ["address", "description", "email", "name", "phone", "shipping", "invoice_prefix", "next_invoice_sequence", "tax_exempt"] {
+    for member in [
+        "address",
+        "description",
+        "email",
+        "name",
+        "phone",
+        "shipping",
+        "invoice_prefix",
+        "next_invoice_sequence",
+        "tax_exempt",
+    ] {
         if args.has(member) {
             let value = args.value(member);
             customer.set(member, if member == "address" { full_address(value) } else { value });
@@ -181,7 +243,8 @@ fn apply(customer: &mut Object, args: &Args) -> Result<(), ApiError> {
 
 fn full_address(value: Value) -> Value {
     let Value::Object(given) = value else { return Value::Null };
-    let mut full = json!({ "city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null });
+    let mut full =
+        json!({ "city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null });
     for (name, value) in given {
         full[name.as_str()] = value;
     }

@@ -8,15 +8,17 @@ use crate::shapes;
 use crate::state::State;
 use crate::version::Version;
 
-/// Levels of expansion, Stripe's limit.
+/// Levels of expansion, Stripe's limit; a list's `data` isn't one.
 const LEVELS_MAX: usize = 4;
 
 /// A rendered value with the wanted paths expanded.
 pub fn expand(st: &State, mut value: Value, paths: &[String], version: &Version) -> Result<Value, ApiError> {
     for path in paths {
         let names: Vec<&str> = path.split('.').collect();
-        if names.len() > LEVELS_MAX {
-            let message = format!("You cannot expand more than {LEVELS_MAX} levels of a property, which is what {path} asks for.");
+        if names.iter().filter(|n| **n != "data").count() > LEVELS_MAX {
+            let message = format!(
+                "You cannot expand more than {LEVELS_MAX} levels of a property, which is what {path} asks for."
+            );
             return Err(ApiError::invalid(message).about("expand"));
         }
         descend(st, &mut value, &names, version, path)?;
@@ -35,7 +37,8 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
         value[*name] = included;
     }
     let Some(member) = value.get_mut(*name) else {
-        let message = format!("This property cannot be expanded ({path}). You may want to try expanding a different property.");
+        let message =
+            format!("This property cannot be expanded ({path}). You may want to try expanding a different property.");
         return Err(ApiError::invalid(message).about("expand"));
     };
     let found = member.as_str().and_then(|id| st.find(id)).filter(|o| !o.kind().starts_with('_'));
@@ -66,7 +69,9 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
         st.newest(kind, customer).filter(|o| o.text(member) == id).map(|o| o.value()).collect()
     };
     let made = match (kind, name) {
-        ("checkout.session", "line_items") => list(&format!("/v1/checkout/sessions/{id}/line_items"), owner.list_at("_lines").to_vec()),
+        ("checkout.session", "line_items") => {
+            list(&format!("/v1/checkout/sessions/{id}/line_items"), owner.list_at("_lines").to_vec())
+        }
         ("charge", "refunds") => list(&format!("/v1/charges/{id}/refunds"), of("refund", "charge", None)),
         ("customer", "subscriptions") => {
             let live = of("subscription", "customer", Some(id)).into_iter().filter(|s| s["status"] != "canceled");

@@ -43,7 +43,11 @@ macro_rules! item_fields {
 }
 
 const CREATE_ITEM: &[Field] = item_fields![
-    req("customer", Kind::Text), opt("currency", Kind::Currency), opt("invoice", Kind::Text), opt("subscription", Kind::Text), opt("unit_amount", SIGNED_AMOUNT),
+    req("customer", Kind::Text),
+    opt("currency", Kind::Currency),
+    opt("invoice", Kind::Text),
+    opt("subscription", Kind::Text),
+    opt("unit_amount", SIGNED_AMOUNT),
 ];
 const UPDATE_ITEM: &[Field] = item_fields![];
 
@@ -72,26 +76,47 @@ macro_rules! invoice_fields {
 }
 
 const CREATE: &[Field] = invoice_fields![
-    opt("currency", Kind::Currency), opt("customer", Kind::Text), opt("pending_invoice_items_behavior", Kind::OneOf(&["exclude", "include"])), opt("subscription", Kind::Text),
+    opt("currency", Kind::Currency),
+    opt("customer", Kind::Text),
+    opt("pending_invoice_items_behavior", Kind::OneOf(&["exclude", "include"])),
+    opt("subscription", Kind::Text),
 ];
 const UPDATE: &[Field] = invoice_fields![];
 const PAY: &[Field] = &[
-    opt("forgive", Kind::Bool), opt("off_session", Kind::Bool), opt("paid_out_of_band", Kind::Bool), opt("payment_method", Kind::Text), inert("mandate"), inert("source"),
+    opt("forgive", Kind::Bool),
+    opt("off_session", Kind::Bool),
+    opt("paid_out_of_band", Kind::Bool),
+    opt("payment_method", Kind::Text),
+    inert("mandate"),
+    inert("source"),
 ];
 const PREVIEW: &[Field] = &[opt("customer", Kind::Text), req("subscription", Kind::Text)];
 
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
     route("POST", "/v1/invoiceitems", CREATE_ITEM, create_item),
-    route("GET", "/v1/invoiceitems", &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("invoice", Kind::Text), opt("pending", Kind::Bool)], |st, _, args| {
-        let fits = |i: &&std::sync::Arc<Object>| {
-            args.given("invoice").is_none_or(|v| i.get("invoice") == v)
-                && args.flag("pending").is_none_or(|p| i.get("invoice").is_null() == p)
-                && listing::in_created(args, i.int("date"))
-        };
-        let all: Vec<_> = st.newest("invoiceitem", args.text("customer")).filter(fits).cloned().collect();
-        listing::page(args, "/v1/invoiceitems", &all)
-    }),
+    route(
+        "GET",
+        "/v1/invoiceitems",
+        &[
+            LIMIT,
+            AFTER,
+            BEFORE,
+            CREATED,
+            opt("customer", Kind::Text),
+            opt("invoice", Kind::Text),
+            opt("pending", Kind::Bool),
+        ],
+        |st, _, args| {
+            let fits = |i: &&std::sync::Arc<Object>| {
+                args.given("invoice").is_none_or(|v| i.get("invoice") == v)
+                    && args.flag("pending").is_none_or(|p| i.get("invoice").is_null() == p)
+                    && listing::in_created(args, i.int("date"))
+            };
+            let all: Vec<_> = st.newest("invoiceitem", args.text("customer")).filter(fits).cloned().collect();
+            listing::page(args, "/v1/invoiceitems", &all)
+        },
+    ),
     route("GET", "/v1/invoiceitems/{}", &[], |st, ids, _| Ok(st.load("invoiceitem", ids[0], "id")?.value())),
     route("POST", "/v1/invoiceitems/{}", UPDATE_ITEM, update_item),
     route("DELETE", "/v1/invoiceitems/{}", &[], |st, ids, _| {
@@ -101,19 +126,30 @@ pub const ROUTES: &[Route] = &[
         Ok(json!({ "id": ids[0], "object": "invoiceitem", "deleted": true }))
     }),
     route("POST", "/v1/invoices", CREATE, create),
-    route("GET", "/v1/invoices", &[
-        LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("subscription", Kind::Text),
-        opt("status", Kind::OneOf(&["draft", "open", "paid", "uncollectible", "void"])),
-        opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])), inert("due_date"),
-    ], |st, _, args| {
-        let fits = |i: &&std::sync::Arc<Object>| {
-            args.text("subscription").is_none_or(|s| settle::subscription_of(i) == s)
-                && ["status", "collection_method"].iter().all(|m| args.given(m).is_none_or(|v| i.get(m) == v))
-                && listing::in_created(args, i.int("created"))
-        };
-        let all: Vec<_> = st.newest("invoice", args.text("customer")).filter(fits).cloned().collect();
-        listing::page(args, "/v1/invoices", &all)
-    }),
+    route(
+        "GET",
+        "/v1/invoices",
+        &[
+            LIMIT,
+            AFTER,
+            BEFORE,
+            CREATED,
+            opt("customer", Kind::Text),
+            opt("subscription", Kind::Text),
+            opt("status", Kind::OneOf(&["draft", "open", "paid", "uncollectible", "void"])),
+            opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
+            inert("due_date"),
+        ],
+        |st, _, args| {
+            let fits = |i: &&std::sync::Arc<Object>| {
+                args.text("subscription").is_none_or(|s| settle::subscription_of(i) == s)
+                    && ["status", "collection_method"].iter().all(|m| args.given(m).is_none_or(|v| i.get(m) == v))
+                    && listing::in_created(args, i.int("created"))
+            };
+            let all: Vec<_> = st.newest("invoice", args.text("customer")).filter(fits).cloned().collect();
+            listing::page(args, "/v1/invoices", &all)
+        },
+    ),
     route("POST", "/v1/invoices/create_preview", PREVIEW, |st, _, args| preview(st, args)),
     route("GET", "/v1/invoices/upcoming", PREVIEW, |st, _, args| preview(st, args)),
     route("GET", "/v1/invoices/{}", &[], |st, ids, _| Ok(st.load("invoice", ids[0], "id")?.value())),
@@ -143,18 +179,34 @@ pub const ROUTES: &[Route] = &[
     }),
     route("POST", "/v1/invoices/{}/void", &[], |st, ids, _| settle::void(st, ids[0])),
     route("POST", "/v1/invoices/{}/mark_uncollectible", &[], |st, ids, _| settle::mark_uncollectible(st, ids[0])),
-    route("GET", "/v1/invoice_payments", &[
-        LIMIT, AFTER, BEFORE, opt("invoice", Kind::Text), opt("status", Kind::OneOf(&["canceled", "open", "paid"])),
-        opt("payment", Kind::Map(&[req("type", Kind::OneOf(&["payment_intent", "charge"])), opt("payment_intent", Kind::Text), opt("charge", Kind::Text)])),
-    ], |st, _, args| {
-        let intent = args.map("payment");
-        let fits = |p: &&std::sync::Arc<Object>| {
-            ["invoice", "status"].iter().all(|m| args.given(m).is_none_or(|v| p.get(m) == v))
-                && intent.given("payment_intent").is_none_or(|i| p.at("payment.payment_intent") == i)
-        };
-        let all: Vec<_> = st.newest("invoice_payment", None).filter(fits).cloned().collect();
-        listing::page(args, "/v1/invoice_payments", &all)
-    }),
+    route(
+        "GET",
+        "/v1/invoice_payments",
+        &[
+            LIMIT,
+            AFTER,
+            BEFORE,
+            opt("invoice", Kind::Text),
+            opt("status", Kind::OneOf(&["canceled", "open", "paid"])),
+            opt(
+                "payment",
+                Kind::Map(&[
+                    req("type", Kind::OneOf(&["payment_intent", "charge"])),
+                    opt("payment_intent", Kind::Text),
+                    opt("charge", Kind::Text),
+                ]),
+            ),
+        ],
+        |st, _, args| {
+            let intent = args.map("payment");
+            let fits = |p: &&std::sync::Arc<Object>| {
+                ["invoice", "status"].iter().all(|m| args.given(m).is_none_or(|v| p.get(m) == v))
+                    && intent.given("payment_intent").is_none_or(|i| p.at("payment.payment_intent") == i)
+            };
+            let all: Vec<_> = st.newest("invoice_payment", None).filter(fits).cloned().collect();
+            listing::page(args, "/v1/invoice_payments", &all)
+        },
+    ),
     route("GET", "/v1/invoice_payments/{}", &[], |st, ids, _| Ok(st.load("invoice_payment", ids[0], "id")?.value())),
 ];
 
@@ -172,7 +224,8 @@ fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<NewL
         let words = items::product_name(st, &price);
         (items::amount(&price, quantity)?, priced.price.text("currency").to_owned(), price, words)
     } else {
-        let each = args.int("unit_amount").map(|u| u.to_string()).or(args.text("unit_amount_decimal").map(str::to_owned));
+        let each =
+            args.int("unit_amount").map(|u| u.to_string()).or(args.text("unit_amount_decimal").map(str::to_owned));
         let amount = match (args.int("amount"), each) {
             (Some(amount), _) => amount,
             (None, Some(each)) => items::amount(&json!({ "unit_amount_decimal": each }), quantity)?,
@@ -195,7 +248,8 @@ fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<NewL
 
 fn create_item(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let customer = st.load("customer", args.text("customer").unwrap_or_default(), "customer")?;
-    let default_currency = if customer.text("currency").is_empty() { "usd" } else { customer.text("currency") }.to_owned();
+    let default_currency =
+        if customer.text("currency").is_empty() { "usd" } else { customer.text("currency") }.to_owned();
     let mut new = read_item(st, args, &default_currency)?;
     let now = st.now(&customer);
     if !args.has("period") {
@@ -213,7 +267,10 @@ fn create_item(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
     }
     let target = args.text("invoice").map(|i| st.load("invoice", i, "invoice")).transpose()?;
     if let Some(target) = &target {
-        if target.text("status") != "draft" || target.text("customer") != customer.id() || target.text("currency") != item.text("currency") {
+        if target.text("status") != "draft"
+            || target.text("customer") != customer.id()
+            || target.text("currency") != item.text("currency")
+        {
             let message = "The invoice must be a draft of the same customer and currency.";
             return Err(ApiError::coded("invoice_not_editable", message).about("invoice"));
         }
@@ -270,7 +327,10 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         (None, None) => return Err(ApiError::missing("customer")),
     };
     let customer = st.load("customer", &customer_id, "customer")?;
-    let pending_currency = st.newest("invoiceitem", Some(&customer_id)).find(|i| i.get("invoice").is_null()).map(|i| i.text("currency").to_owned());
+    let pending_currency = st
+        .newest("invoiceitem", Some(&customer_id))
+        .find(|i| i.get("invoice").is_null())
+        .map(|i| i.text("currency").to_owned());
     let currency = args.text("currency").map(str::to_owned).or(pending_currency).unwrap_or_else(|| {
         if customer.text("currency").is_empty() { "usd".to_owned() } else { customer.text("currency").to_owned() }
     });
@@ -337,7 +397,10 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
         i.set("metadata", metadata);
         if let Some(advance) = advance {
             i.set("auto_advance", advance);
-            i.set("automatically_finalizes_at", if advance && draft { json!(now + crate::calendar::HOUR_S) } else { Value::Null });
+            i.set(
+                "automatically_finalizes_at",
+                if advance && draft { json!(now + crate::calendar::HOUR_S) } else { Value::Null },
+            );
         }
     });
     Ok(changed.value())
@@ -349,7 +412,11 @@ fn delete(st: &mut State, ids: &[&str], _: &Args) -> Result<Value, ApiError> {
         let message = "You can only delete draft invoices that don't belong to a subscription.";
         return Err(ApiError::coded("invoice_not_editable", message));
     }
-    let held: Vec<String> = st.newest("invoiceitem", Some(invoice.text("customer"))).filter(|i| i.text("invoice") == ids[0]).map(|i| i.id().to_owned()).collect();
+    let held: Vec<String> = st
+        .newest("invoiceitem", Some(invoice.text("customer")))
+        .filter(|i| i.text("invoice") == ids[0])
+        .map(|i| i.id().to_owned())
+        .collect();
     for item in held {
         st.remove(&item);
     }
@@ -365,7 +432,12 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         "draft" => invoice::finalize(st, id)?,
         "open" | "uncollectible" => {}
         "paid" => return Err(ApiError::coded("invoice_already_paid", "Invoice is already paid")),
-        status => return Err(ApiError::coded("invoice_not_editable", format!("An invoice with status {status} can't be paid."))),
+        status => {
+            return Err(ApiError::coded(
+                "invoice_not_editable",
+                format!("An invoice with status {status} can't be paid."),
+            ));
+        }
     }
     let open = st.copy(id);
     if open.text("status") == "paid" {
@@ -389,7 +461,11 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         Outcome::Paid => Ok(st.copy(id).value()),
         Outcome::NeedsAction => {
             let message = "This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with the invoice.";
-            Err(ApiError { status: 402, keeps_changes: true, ..ApiError::coded("invoice_payment_intent_requires_action", message) })
+            Err(ApiError {
+                status: 402,
+                keeps_changes: true,
+                ..ApiError::coded("invoice_payment_intent_requires_action", message)
+            })
         }
         Outcome::Failed(error) => Err(error),
     }

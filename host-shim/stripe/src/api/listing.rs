@@ -27,7 +27,13 @@ pub fn page(args: &Args, url: &str, all: &[Arc<Object>]) -> Result<Value, ApiErr
 }
 
 /// A page of anything that has an id.
-pub fn page_of<T>(args: &Args, url: &str, all: &[T], id: impl Fn(&T) -> &str, show: impl Fn(&T) -> Value) -> Result<Value, ApiError> {
+pub fn page_of<T>(
+    args: &Args,
+    url: &str,
+    all: &[T],
+    id: impl Fn(&T) -> &str,
+    show: impl Fn(&T) -> Value,
+) -> Result<Value, ApiError> {
     let limit = usize::try_from(args.int("limit").unwrap_or(10)).unwrap_or(10);
     let position = |param: &str| match args.text(param) {
         None => Ok(None),

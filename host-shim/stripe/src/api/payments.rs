@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::customers::{BILLING_DETAILS, CARD};
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::error::ApiError;
 use crate::model::payment::EVIDENCE;
@@ -14,7 +14,8 @@ use crate::payments::attempt::{Presence, capture};
 use crate::payments::{dispute, intent, method, refund};
 use crate::state::State;
 
-const AUTOMATIC: Kind = Kind::Map(&[req("enabled", Kind::Bool), opt("allow_redirects", Kind::OneOf(&["always", "never"]))]);
+const AUTOMATIC: Kind =
+    Kind::Map(&[req("enabled", Kind::Bool), opt("allow_redirects", Kind::OneOf(&["always", "never"]))]);
 const METHOD_DATA: Kind = Kind::Map(&[
     req("type", Kind::OneOf(&["card"])),
     opt("card", CARD),
@@ -86,36 +87,73 @@ const EVIDENCE_FIELDS: &[Field] = &{
     }
     fields
 };
-const PAGE_OF: &[Field] = &[LIMIT, AFTER, BEFORE, CREATED, opt("charge", Kind::Text), opt("payment_intent", Kind::Text)];
+const PAGE_OF: &[Field] =
+    &[LIMIT, AFTER, BEFORE, CREATED, opt("charge", Kind::Text), opt("payment_intent", Kind::Text)];
 
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
     route("POST", "/v1/payment_intents", CREATE, create),
-    route("GET", "/v1/payment_intents", &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text)], |st, _, args| {
-        listing::list(st, "payment_intent", "/v1/payment_intents", args, &[])
+    route(
+        "GET",
+        "/v1/payment_intents",
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text)],
+        |st, _, args| listing::list(st, "payment_intent", "/v1/payment_intents", args, &[]),
+    ),
+    route("GET", "/v1/payment_intents/{}", &[inert("client_secret"), inert("key")], |st, ids, _| {
+        Ok(st.load("payment_intent", ids[0], "id")?.value())
     }),
-    route("GET", "/v1/payment_intents/{}", &[inert("client_secret"), inert("key")], |st, ids, _| Ok(st.load("payment_intent", ids[0], "id")?.value())),
     route("POST", "/v1/payment_intents/{}", UPDATE, update),
     route("POST", "/v1/payment_intents/{}/confirm", CONFIRM, confirm),
     route("POST", "/v1/payment_intents/{}/cancel", &[opt("cancellation_reason", CANCEL_REASON)], |st, ids, args| {
         intent::cancel(st, ids[0], args.value("cancellation_reason"))
     }),
-    route("POST", "/v1/payment_intents/{}/capture", &[opt("amount_to_capture", AMOUNT), inert("final_capture"), inert("metadata")], capture_intent),
-    route("GET", "/v1/charges", &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("payment_intent", Kind::Text)], |st, _, args| {
-        listing::list(st, "charge", "/v1/charges", args, &["payment_intent"])
-    }),
+    route(
+        "POST",
+        "/v1/payment_intents/{}/capture",
+        &[opt("amount_to_capture", AMOUNT), inert("final_capture"), inert("metadata")],
+        capture_intent,
+    ),
+    route(
+        "GET",
+        "/v1/charges",
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("payment_intent", Kind::Text)],
+        |st, _, args| listing::list(st, "charge", "/v1/charges", args, &["payment_intent"]),
+    ),
     route("GET", "/v1/charges/{}", &[], |st, ids, _| Ok(st.load("charge", ids[0], "id")?.value())),
-    route("POST", "/v1/charges/{}", &[opt("description", Kind::Text), opt("metadata", Kind::Metadata), opt("receipt_email", Kind::Text), opt("shipping", SHIPPING)], update_charge),
+    route(
+        "POST",
+        "/v1/charges/{}",
+        &[
+            opt("description", Kind::Text),
+            opt("metadata", Kind::Metadata),
+            opt("receipt_email", Kind::Text),
+            opt("shipping", SHIPPING),
+        ],
+        update_charge,
+    ),
     route("GET", "/v1/charges/{}/refunds", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         st.load("charge", ids[0], "id")?;
         let all: Vec<_> = st.newest("refund", None).filter(|r| r.text("charge") == ids[0]).cloned().collect();
         listing::page(args, &format!("/v1/charges/{}/refunds", ids[0]), &all)
     }),
-    route("POST", "/v1/refunds", &[
-        opt("amount", AMOUNT), opt("charge", Kind::Text), opt("metadata", Kind::Metadata), opt("payment_intent", Kind::Text), opt("reason", REFUND_REASON),
-        inert("instructions_email"), inert("refund_application_fee"), inert("reverse_transfer"),
-    ], create_refund),
-    route("GET", "/v1/refunds", PAGE_OF, |st, _, args| listing::list(st, "refund", "/v1/refunds", args, &["charge", "payment_intent"])),
+    route(
+        "POST",
+        "/v1/refunds",
+        &[
+            opt("amount", AMOUNT),
+            opt("charge", Kind::Text),
+            opt("metadata", Kind::Metadata),
+            opt("payment_intent", Kind::Text),
+            opt("reason", REFUND_REASON),
+            inert("instructions_email"),
+            inert("refund_application_fee"),
+            inert("reverse_transfer"),
+        ],
+        create_refund,
+    ),
+    route("GET", "/v1/refunds", PAGE_OF, |st, _, args| {
+        listing::list(st, "refund", "/v1/refunds", args, &["charge", "payment_intent"])
+    }),
     route("GET", "/v1/refunds/{}", &[], |st, ids, _| Ok(st.load("refund", ids[0], "id")?.value())),
     route("POST", "/v1/refunds/{}", &[opt("metadata", Kind::Metadata)], |st, ids, args| {
         let found = st.load("refund", ids[0], "id")?;
@@ -126,20 +164,42 @@ pub const ROUTES: &[Route] = &[
         st.emit_with("charge.refund.updated", &after, Some(frozen));
         Ok(after.value())
     }),
-    route("GET", "/v1/disputes", PAGE_OF, |st, _, args| listing::list(st, "dispute", "/v1/disputes", args, &["charge", "payment_intent"])),
+    route("GET", "/v1/disputes", PAGE_OF, |st, _, args| {
+        listing::list(st, "dispute", "/v1/disputes", args, &["charge", "payment_intent"])
+    }),
     route("GET", "/v1/disputes/{}", &[], |st, ids, _| Ok(st.load("dispute", ids[0], "id")?.value())),
-    route("POST", "/v1/disputes/{}", &[opt("evidence", Kind::Map(EVIDENCE_FIELDS)), opt("metadata", Kind::Metadata), opt("submit", Kind::Bool)], |st, ids, args| {
-        let found = st.load("dispute", ids[0], "id")?;
-        let metadata = merge_metadata(found.get("metadata"), args)?;
-        let evidence = args.value("evidence");
-        let submit = args.flag("submit").unwrap_or(!evidence.is_null());
-        dispute::answer(st, ids[0], &evidence, submit, metadata)
-    }),
+    route(
+        "POST",
+        "/v1/disputes/{}",
+        &[opt("evidence", Kind::Map(EVIDENCE_FIELDS)), opt("metadata", Kind::Metadata), opt("submit", Kind::Bool)],
+        |st, ids, args| {
+            let found = st.load("dispute", ids[0], "id")?;
+            let metadata = merge_metadata(found.get("metadata"), args)?;
+            let evidence = args.value("evidence");
+            let submit = args.flag("submit").unwrap_or(!evidence.is_null());
+            dispute::answer(st, ids[0], &evidence, submit, metadata)
+        },
+    ),
     route("POST", "/v1/disputes/{}/close", &[], |st, ids, _| dispute::close(st, ids[0])),
-    route("GET", "/v1/balance_transactions", &[LIMIT, AFTER, BEFORE, CREATED, opt("source", Kind::Text), opt("type", Kind::Text), opt("currency", Kind::Currency)], |st, _, args| {
-        listing::list(st, "balance_transaction", "/v1/balance_transactions", args, &["source", "type", "currency"])
+    route(
+        "GET",
+        "/v1/balance_transactions",
+        &[
+            LIMIT,
+            AFTER,
+            BEFORE,
+            CREATED,
+            opt("source", Kind::Text),
+            opt("type", Kind::Text),
+            opt("currency", Kind::Currency),
+        ],
+        |st, _, args| {
+            listing::list(st, "balance_transaction", "/v1/balance_transactions", args, &["source", "type", "currency"])
+        },
+    ),
+    route("GET", "/v1/balance_transactions/{}", &[], |st, ids, _| {
+        Ok(st.load("balance_transaction", ids[0], "id")?.value())
     }),
-    route("GET", "/v1/balance_transactions/{}", &[], |st, ids, _| Ok(st.load("balance_transaction", ids[0], "id")?.value())),
 ];
 
 fn check_amount(amount: i64, currency: &str) -> Result<(), ApiError> {
@@ -167,7 +227,15 @@ fn given_method(st: &mut State, args: &Args) -> Result<Option<String>, ApiError>
 }
 
 fn apply(pi: &mut Object, args: &Args) -> Result<(), ApiError> {
-    for member in ["customer", "description", "receipt_email", "setup_future_usage", "shipping", "statement_descriptor", "statement_descriptor_suffix"] {
+    for member in [
+        "customer",
+        "description",
+        "receipt_email",
+        "setup_future_usage",
+        "shipping",
+        "statement_descriptor",
+        "statement_descriptor_suffix",
+    ] {
         if args.has(member) {
             pi.set(member, args.value(member));
         }
@@ -218,13 +286,20 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
 fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let found = st.load("payment_intent", ids[0], "id")?;
     let priced = args.has("amount") || args.has("currency") || args.has("payment_method");
-    if priced && !matches!(found.text("status"), "requires_payment_method" | "requires_confirmation" | "requires_action") {
-        return Err(intent::unexpected_state(&found, "update", "requires_payment_method, requires_confirmation, requires_action"));
+    if priced
+        && !matches!(found.text("status"), "requires_payment_method" | "requires_confirmation" | "requires_action")
+    {
+        return Err(intent::unexpected_state(
+            &found,
+            "update",
+            "requires_payment_method, requires_confirmation, requires_action",
+        ));
     }
     if let Some(customer) = args.text("customer") {
         st.load("customer", customer, "customer")?;
     }
-    let (amount, currency) = (args.int("amount").unwrap_or(found.int("amount")), args.text("currency").unwrap_or(found.text("currency")));
+    let (amount, currency) =
+        (args.int("amount").unwrap_or(found.int("amount")), args.text("currency").unwrap_or(found.text("currency")));
     if args.has("amount") || args.has("currency") {
         check_amount(amount, currency)?;
     }
@@ -244,12 +319,21 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     let id = ids[0];
     let found = st.load("payment_intent", id, "id")?;
     if !matches!(found.text("status"), "requires_payment_method" | "requires_confirmation" | "requires_action") {
-        return Err(intent::unexpected_state(&found, "confirm", "requires_payment_method, requires_confirmation, requires_action"));
+        return Err(intent::unexpected_state(
+            &found,
+            "confirm",
+            "requires_payment_method, requires_confirmation, requires_action",
+        ));
     }
-    let named = if args.text("payment_method") == found.text_at("payment_method") { None } else { args.text("payment_method") };
+    let named =
+        if args.text("payment_method") == found.text_at("payment_method") { None } else { args.text("payment_method") };
     let paid_with = match named {
-        Some(name) if st.find(name).is_some() || found.get("payment_method").is_null() => Some(method::resolve(st, name, "payment_method")?.id().to_owned()),
-        _ if args.given("payment_method_data").is_some() && found.get("payment_method").is_null() => given_method(st, args)?,
+        Some(name) if st.find(name).is_some() || found.get("payment_method").is_null() => {
+            Some(method::resolve(st, name, "payment_method")?.id().to_owned())
+        }
+        _ if args.given("payment_method_data").is_some() && found.get("payment_method").is_null() => {
+            given_method(st, args)?
+        }
         _ => None,
     };
     let paid_with = paid_with.or_else(|| found.text_at("payment_method").map(str::to_owned));
@@ -259,7 +343,9 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     };
     let owner = st.copy(&paid_with).text("customer").to_owned();
     if !owner.is_empty() && owner != found.text("customer") {
-        let message = format!("The provided PaymentMethod ({paid_with}) is attached to another customer. Set `customer` to {owner} to use it.");
+        let message = format!(
+            "The provided PaymentMethod ({paid_with}) is attached to another customer. Set `customer` to {owner} to use it."
+        );
         return Err(ApiError::invalid(message).about("payment_method"));
     }
     let mut next = Object::clone(&found);
@@ -270,7 +356,10 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     let presence = if off_session || strict { Presence::OffSession } else { Presence::OnSession };
     intent::confirm(st, id, &paid_with, presence)?;
     let after = st.copy(id);
-    if after.text("status") == "succeeded" && !after.get("setup_future_usage").is_null() && !after.text("customer").is_empty() {
+    if after.text("status") == "succeeded"
+        && !after.get("setup_future_usage").is_null()
+        && !after.text("customer").is_empty()
+    {
         let (card, customer) = (st.copy(&paid_with), st.copy(after.text("customer")));
         // A card that was just charged can be attached; where it belongs to the customer already, nothing happens.
         let _ = method::attach(st, &card, &customer);

@@ -31,9 +31,20 @@ const ENDPOINTS_MAX: usize = 16;
 
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
-    route("GET", "/v1/events", &[
-        LIMIT, AFTER, BEFORE, CREATED, opt("type", Kind::Text), opt("types", Kind::List(&Kind::Text)), inert("delivery_success"),
-    ], list_events),
+    route(
+        "GET",
+        "/v1/events",
+        &[
+            LIMIT,
+            AFTER,
+            BEFORE,
+            CREATED,
+            opt("type", Kind::Text),
+            opt("types", Kind::List(&Kind::Text)),
+            inert("delivery_success"),
+        ],
+        list_events,
+    ),
     route("GET", "/v1/events/{}", &[], |st, ids, _| {
         let position = st.event_position(ids[0]).ok_or_else(|| ApiError::no_such("event", ids[0], "id"))?;
         Ok(shown_event(st, position))
@@ -47,7 +58,9 @@ pub const ROUTES: &[Route] = &[
         Ok(shown_event(st, position))
     }),
     route("POST", "/v1/webhook_endpoints", ENDPOINT_CREATE, create_endpoint),
-    route("GET", "/v1/webhook_endpoints", &[LIMIT, AFTER, BEFORE], |st, _, args| listing::list(st, "webhook_endpoint", "/v1/webhook_endpoints", args, &[])),
+    route("GET", "/v1/webhook_endpoints", &[LIMIT, AFTER, BEFORE], |st, _, args| {
+        listing::list(st, "webhook_endpoint", "/v1/webhook_endpoints", args, &[])
+    }),
     route("GET", "/v1/webhook_endpoints/{}", &[], |st, ids, _| Ok(st.load("webhook_endpoint", ids[0], "id")?.value())),
     route("POST", "/v1/webhook_endpoints/{}", ENDPOINT_UPDATE, update_endpoint),
     route("DELETE", "/v1/webhook_endpoints/{}", &[], |st, ids, _| {
@@ -55,18 +68,25 @@ pub const ROUTES: &[Route] = &[
         st.remove(ids[0]);
         Ok(json!({ "id": ids[0], "object": "webhook_endpoint", "deleted": true }))
     }),
-    route("POST", "/v1/test_helpers/test_clocks", &[req("frozen_time", Kind::Time), opt("name", Kind::Text)], |st, _, args| {
-        let id = st.new_id("clock");
-        let frozen = args.int("frozen_time").unwrap_or_default();
-        let made = model::catalog::test_clock(id, st.clock_s(), frozen, args.value("name"));
-        let made = st.put(made);
-        st.emit("test_helpers.test_clock.created", &made);
-        Ok(made.value())
-    }),
+    route(
+        "POST",
+        "/v1/test_helpers/test_clocks",
+        &[req("frozen_time", Kind::Time), opt("name", Kind::Text)],
+        |st, _, args| {
+            let id = st.new_id("clock");
+            let frozen = args.int("frozen_time").unwrap_or_default();
+            let made = model::catalog::test_clock(id, st.clock_s(), frozen, args.value("name"));
+            let made = st.put(made);
+            st.emit("test_helpers.test_clock.created", &made);
+            Ok(made.value())
+        },
+    ),
     route("GET", "/v1/test_helpers/test_clocks", &[LIMIT, AFTER, BEFORE], |st, _, args| {
         listing::list(st, "test_helpers.test_clock", "/v1/test_helpers/test_clocks", args, &[])
     }),
-    route("GET", "/v1/test_helpers/test_clocks/{}", &[], |st, ids, _| Ok(st.load("test_helpers.test_clock", ids[0], "id")?.value())),
+    route("GET", "/v1/test_helpers/test_clocks/{}", &[], |st, ids, _| {
+        Ok(st.load("test_helpers.test_clock", ids[0], "id")?.value())
+    }),
     route("POST", "/v1/test_helpers/test_clocks/{}/advance", &[req("frozen_time", Kind::Time)], |st, ids, args| {
         clock::advance_test_clock(st, ids[0], args.int("frozen_time").unwrap_or_default())
     }),
@@ -83,7 +103,9 @@ fn shown_event(st: &State, position: usize) -> Value {
 fn list_events(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let types = args.list("types");
     let wanted = |kind: &str| {
-        let one = args.text("type").is_none_or(|t| t == "*" || t == kind || t.strip_suffix(".*").is_some_and(|p| kind.starts_with(&format!("{p}."))));
+        let one = args.text("type").is_none_or(|t| {
+            t == "*" || t == kind || t.strip_suffix(".*").is_some_and(|p| kind.starts_with(&format!("{p}.")))
+        });
         one && (types.is_empty() || types.iter().any(|t| t == kind))
     };
     let fits = |e: &&std::sync::Arc<crate::event::Event>| wanted(&e.kind) && listing::in_created(args, e.created_s);
@@ -101,14 +123,20 @@ fn check_url(url: &str) -> Result<(), ApiError> {
     })?;
     match url.parse::<axum::http::Uri>() {
         Ok(uri) if uri.host().is_some() && !rest.is_empty() => Ok(()),
-        _ => Err(ApiError::coded("url_invalid", "Invalid URL: An explicit scheme (such as https) must be provided.").about("url")),
+        _ => Err(ApiError::coded("url_invalid", "Invalid URL: An explicit scheme (such as https) must be provided.")
+            .about("url")),
     }
 }
 
 fn check_events(events: &[Value]) -> Result<(), ApiError> {
-    let valid = |e: &Value| e == "*" || e.as_str().is_some_and(|t| t.contains('.') && t.bytes().all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'_'));
+    let valid = |e: &Value| {
+        e == "*"
+            || e.as_str()
+                .is_some_and(|t| t.contains('.') && t.bytes().all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'_'))
+    };
     match events.iter().position(|e| !valid(e)) {
-        Some(n) => Err(ApiError::invalid(format!("Invalid enabled_events[{n}]: not an event type")).about(&format!("enabled_events[{n}]"))),
+        Some(n) => Err(ApiError::invalid(format!("Invalid enabled_events[{n}]: not an event type"))
+            .about(&format!("enabled_events[{n}]"))),
         None => Ok(()),
     }
 }
@@ -119,7 +147,9 @@ fn create_endpoint(st: &mut State, _: &[&str], args: &Args) -> Result<Value, Api
     let events = args.list("enabled_events");
     check_events(&events)?;
     if st.count("webhook_endpoint") >= ENDPOINTS_MAX {
-        return Err(ApiError::invalid(format!("You have reached the maximum of {ENDPOINTS_MAX} test webhook endpoints.")));
+        return Err(ApiError::invalid(format!(
+            "You have reached the maximum of {ENDPOINTS_MAX} test webhook endpoints."
+        )));
     }
     let version = args.text("api_version").map(str::parse::<Version>).transpose();
     let version = version.map_err(|e| ApiError::invalid(e.to_string()).about("api_version"))?;
@@ -163,7 +193,12 @@ fn delete_clock(st: &mut State, ids: &[&str], _: &Args) -> Result<Value, ApiErro
     let found = st.load("test_helpers.test_clock", ids[0], "id")?;
     let on_clock: Vec<String> = ["customer", "subscription", "invoice", "invoiceitem"]
         .iter()
-        .flat_map(|kind| st.newest(kind, None).filter(|o| o.text("test_clock") == ids[0]).map(|o| o.id().to_owned()).collect::<Vec<_>>())
+        .flat_map(|kind| {
+            st.newest(kind, None)
+                .filter(|o| o.text("test_clock") == ids[0])
+                .map(|o| o.id().to_owned())
+                .collect::<Vec<_>>()
+        })
         .collect();
     for id in on_clock {
         st.remove(&id);

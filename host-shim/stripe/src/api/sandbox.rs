@@ -33,30 +33,39 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/_sandbox/settings", &[], |st, _, _| Ok(show_settings(st))),
     route("POST", "/_sandbox/settings", SETTINGS, |st, _, args| {
         if let Some(text) = args.text("dunning") {
-            st.settings.dunning = text.parse().map_err(|e: crate::settings::SettingsError| ApiError::invalid(e.to_string()).about("dunning"))?;
+            st.settings.dunning = text
+                .parse()
+                .map_err(|e: crate::settings::SettingsError| ApiError::invalid(e.to_string()).about("dunning"))?;
         }
         if args.has("faults") {
             let text = args.text("faults").unwrap_or_default();
-            st.settings.faults = text.parse().map_err(|e: crate::settings::SettingsError| ApiError::invalid(e.to_string()).about("faults"))?;
+            st.settings.faults = text
+                .parse()
+                .map_err(|e: crate::settings::SettingsError| ApiError::invalid(e.to_string()).about("faults"))?;
         }
         Ok(show_settings(st))
     }),
     route("POST", "/_sandbox/authenticate/{}", &[req("outcome", Kind::OneOf(&["success", "failure"]))], authenticate),
-    route("POST", "/_sandbox/webhook_endpoints/{}/roll_secret", &[opt("expires_in", Kind::Int(0, ROLL_S_MAX))], |st, ids, args| {
-        st.load("webhook_endpoint", ids[0], "id")?;
-        let until = st.clock_s() + args.int("expires_in").unwrap_or(ROLL_S_MAX);
-        let secret = st.new_id("whsec");
-        let new = secret.clone();
-        let changed = st.change(ids[0], |e| {
-            let old = e.get("_secret").clone();
-            e.set("_old_secret", old);
-            e.set("_old_secret_until", until);
-            e.set("_secret", new);
-        });
-        let mut shown = changed.value();
-        shown["secret"] = json!(secret);
-        Ok(shown)
-    }),
+    route(
+        "POST",
+        "/_sandbox/webhook_endpoints/{}/roll_secret",
+        &[opt("expires_in", Kind::Int(0, ROLL_S_MAX))],
+        |st, ids, args| {
+            st.load("webhook_endpoint", ids[0], "id")?;
+            let until = st.clock_s() + args.int("expires_in").unwrap_or(ROLL_S_MAX);
+            let secret = st.new_id("whsec");
+            let new = secret.clone();
+            let changed = st.change(ids[0], |e| {
+                let old = e.get("_secret").clone();
+                e.set("_old_secret", old);
+                e.set("_old_secret_until", until);
+                e.set("_secret", new);
+            });
+            let mut shown = changed.value();
+            shown["secret"] = json!(secret);
+            Ok(shown)
+        },
+    ),
 ];
 
 fn show_clock(st: &State) -> Value {

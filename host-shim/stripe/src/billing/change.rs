@@ -35,7 +35,9 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
         let pause = args.map("pause_collection");
         let value = match pause.text("behavior") {
             Some(behavior) => json!({ "behavior": behavior, "resumes_at": pause.value("resumes_at") }),
-            None if args.given("pause_collection").is_some() => return Err(ApiError::missing("pause_collection[behavior]")),
+            None if args.given("pause_collection").is_some() => {
+                return Err(ApiError::missing("pause_collection[behavior]"));
+            }
             None => Value::Null,
         };
         next.set("pause_collection", value);
@@ -94,14 +96,22 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
             let priced = items::read(st, &given, &param)?;
             let item_id = st.new_id("si");
             create::point_to(st, &item_id, sub.id());
-            let mut item = model::billing::subscription_item(&item_id, now, sub.id(), &priced.price, priced.quantity, (start, end));
+            let mut item = model::billing::subscription_item(
+                &item_id,
+                now,
+                sub.id(),
+                &priced.price,
+                priced.quantity,
+                (start, end),
+            );
             item["metadata"] = priced.metadata;
             prorated.push((item.clone(), Half::Remaining));
             list.push(item);
             continue;
         };
         let position = list.iter().position(|i| i["id"] == json!(item_id));
-        let position = position.ok_or_else(|| ApiError::no_such("subscription item", &item_id, &format!("{param}[id]")))?;
+        let position =
+            position.ok_or_else(|| ApiError::no_such("subscription item", &item_id, &format!("{param}[id]")))?;
         let old = list[position].clone();
         if given.flag("deleted") == Some(true) {
             prorated.push((old, Half::Unused));
@@ -130,7 +140,9 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
         return Err(ApiError::invalid(message).about("items"));
     }
     if list.len() > items::ITEMS_MAX {
-        return Err(ApiError::invalid(format!("A subscription can have at most {} items.", items::ITEMS_MAX)).about("items"));
+        return Err(
+            ApiError::invalid(format!("A subscription can have at most {} items.", items::ITEMS_MAX)).about("items")
+        );
     }
     let prices: Vec<Object> = list.iter().map(|i| Object::of(i["price"].clone())).collect();
     create::check_alike(prices.iter())?;
@@ -145,7 +157,15 @@ fn interval_of(list: &[Value]) -> (Value, Value) {
     (recurring["interval"].clone(), recurring["interval_count"].clone())
 }
 
-fn apply_items(st: &mut State, before: &Object, mut next: Object, change: Change, args: &Args, resets: bool, now: i64) -> Result<Value, ApiError> {
+fn apply_items(
+    st: &mut State,
+    before: &Object,
+    mut next: Object,
+    change: Change,
+    args: &Args,
+    resets: bool,
+    now: i64,
+) -> Result<Value, ApiError> {
     let id = before.id().to_owned();
     let behavior = args.text("proration_behavior").unwrap_or("create_prorations");
     let payment = args.text("payment_behavior").unwrap_or("allow_incomplete");
@@ -199,13 +219,19 @@ fn apply_items(st: &mut State, before: &Object, mut next: Object, change: Change
     if st.copy(&invoice).text("collection_method") == "send_invoice" {
         return Ok(st.copy(&id).value());
     }
-    let outcome = if payment == "default_incomplete" { Outcome::NeedsAction } else { settle::attempt(st, &invoice, By::Hand) };
+    let outcome =
+        if payment == "default_incomplete" { Outcome::NeedsAction } else { settle::attempt(st, &invoice, By::Hand) };
     match outcome {
         Outcome::Paid => {}
-        Outcome::Failed(error) if payment == "error_if_incomplete" => return Err(ApiError { keeps_changes: false, status: 402, ..error }),
+        Outcome::Failed(error) if payment == "error_if_incomplete" => {
+            return Err(ApiError { keeps_changes: false, status: 402, ..error });
+        }
         Outcome::NeedsAction if payment == "error_if_incomplete" => {
             let message = "Payment for this subscription requires additional user action before it can be completed successfully.";
-            return Err(ApiError { status: 402, ..ApiError::coded("subscription_payment_intent_requires_action", message) });
+            return Err(ApiError {
+                status: 402,
+                ..ApiError::coded("subscription_payment_intent_requires_action", message)
+            });
         }
         Outcome::NeedsAction | Outcome::Failed(_) if waits => {
             let pending = json!({

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::billing::cycle;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
 use crate::billing::settle::{self, Outcome};
-use crate::billing::cycle;
 use crate::calendar::{self, DAY_S, HOUR_S};
 use crate::error::ApiError;
 use crate::model;
@@ -26,7 +26,9 @@ pub fn read_items(st: &mut State, args: &Args) -> Result<Vec<Priced>, ApiError> 
         return Err(ApiError::missing("items"));
     }
     if given.len() > items::ITEMS_MAX {
-        return Err(ApiError::invalid(format!("A subscription can have at most {} items.", items::ITEMS_MAX)).about("items"));
+        return Err(
+            ApiError::invalid(format!("A subscription can have at most {} items.", items::ITEMS_MAX)).about("items")
+        );
     }
     let mut priced = Vec::new();
     for (n, item) in given.into_iter().enumerate() {
@@ -51,12 +53,19 @@ pub fn check_alike<'a>(prices: impl Iterator<Item = &'a Object>) -> Result<(), A
             continue;
         };
         if first.text("currency") != price.text("currency") {
-            let message = format!("The price specified supports currencies of `{}`. This doesn't match the expected currency: `{}`.", price.text("currency"), first.text("currency"));
+            let message = format!(
+                "The price specified supports currencies of `{}`. This doesn't match the expected currency: `{}`.",
+                price.text("currency"),
+                first.text("currency")
+            );
             return Err(ApiError::invalid(message).about("items"));
         }
         for member in ["recurring.interval", "recurring.interval_count"] {
             if first.at(member) != price.at(member) {
-                return Err(ApiError::invalid("Currently, all items of a subscription in this sandbox must have the same billing interval.").about("items"));
+                return Err(ApiError::invalid(
+                    "Currently, all items of a subscription in this sandbox must have the same billing interval.",
+                )
+                .about("items"));
             }
         }
     }
@@ -70,7 +79,10 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
     let priced = read_items(st, args)?;
     let currency = priced.first().map(|p| p.price.text("currency").to_owned()).unwrap_or_default();
     if !customer.text("currency").is_empty() && customer.text("currency") != currency {
-        let message = format!("You cannot combine currencies on a single customer. This customer has an active subscription, discount or balance in {}.", customer.text("currency"));
+        let message = format!(
+            "You cannot combine currencies on a single customer. This customer has an active subscription, discount or balance in {}.",
+            customer.text("currency")
+        );
         return Err(ApiError::invalid(message).about("currency"));
     }
     let now = st.now(&customer);
@@ -160,7 +172,9 @@ pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -
             Some(name) => {
                 let method = crate::payments::method::resolve(st, name, "default_payment_method")?;
                 if method.text("customer") != sub.text("customer") {
-                    let message = format!("The customer does not have a payment method with the ID {name}. The payment method must be attached to the customer.");
+                    let message = format!(
+                        "The customer does not have a payment method with the ID {name}. The payment method must be attached to the customer."
+                    );
                     return Err(ApiError::coded("resource_missing", message).about("default_payment_method"));
                 }
                 json!(method.id())

@@ -7,8 +7,8 @@ use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
 use crate::billing::{create, end, settle};
 use crate::error::ApiError;
-use crate::model::billing::{NewLine, item_parent, subscription_parent};
 use crate::model;
+use crate::model::billing::{NewLine, item_parent, subscription_parent};
 use crate::money;
 use crate::object::Object;
 use crate::state::State;
@@ -140,7 +140,11 @@ fn cycle_invoice(st: &mut State, sub: &Object, over: (i64, i64), next: (i64, i64
     if matches!(pause.as_str(), "void" | "mark_uncollectible") {
         invoice::finalize(st, &id)?;
         if st.copy(&id).text("status") == "open" {
-            if pause == "void" { settle::void(st, &id)? } else { settle::mark_uncollectible(st, &id)? };
+            if pause == "void" {
+                settle::void(st, &id)?
+            } else {
+                settle::mark_uncollectible(st, &id)?
+            };
         }
     }
     Ok(())
@@ -161,11 +165,15 @@ pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Obje
     let customer = st.copy(sub.text("customer"));
     let price = sub.list_at("items").first().map(|i| i["price"].clone()).unwrap_or_default();
     let next = (current.1, period_end(&price, sub.int("billing_cycle_anchor"), current.1));
-    let mut invoice = model::billing::invoice("upcoming".into(), st.now(sub), &customer, sub.text("currency"), "upcoming");
+    let mut invoice =
+        model::billing::invoice("upcoming".into(), st.now(sub), &customer, sub.text("currency"), "upcoming");
     invoice.set("period_start", current.0);
     invoice.set("period_end", current.1);
     let details = json!({ "subscription": sub.id(), "metadata": sub.get("metadata") });
-    invoice.set("parent", json!({ "quote_details": null, "subscription_details": details, "type": "subscription_details" }));
+    invoice.set(
+        "parent",
+        json!({ "quote_details": null, "subscription_details": details, "type": "subscription_details" }),
+    );
     let mut all = Vec::new();
     for item in invoice::pending_items(st, customer.id(), sub.text("currency"), Some(sub)) {
         all.push(invoice::item_line(st, "upcoming", &item));

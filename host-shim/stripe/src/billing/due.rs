@@ -15,7 +15,9 @@ pub const UPCOMING_DAYS: i64 = 7;
 pub fn next(object: &Object) -> Option<i64> {
     match object.kind() {
         "subscription" => next_of_subscription(object),
-        "invoice" if object.text("status") == "draft" && object.is("auto_advance") => object.int_at("automatically_finalizes_at"),
+        "invoice" if object.text("status") == "draft" && object.is("auto_advance") => {
+            object.int_at("automatically_finalizes_at")
+        }
         "invoice" if object.text("status") == "open" => object.int_at("next_payment_attempt"),
         "checkout.session" if object.text("status") == "open" => object.int_at("expires_at"),
         _ => None,
@@ -42,7 +44,8 @@ fn next_of_subscription(sub: &Object) -> Option<i64> {
 }
 
 fn trial_notice(sub: &Object) -> Option<i64> {
-    let trial_end = sub.int_at("trial_end").filter(|_| sub.text("status") == "trialing" && !sub.is("_trial_notice_sent"))?;
+    let trial_end =
+        sub.int_at("trial_end").filter(|_| sub.text("status") == "trialing" && !sub.is("_trial_notice_sent"))?;
     Some(trial_end - TRIAL_NOTICE_DAYS * DAY_S)
 }
 

@@ -71,7 +71,9 @@ pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiErr
             proration::add(st, &sub, item, Half::Unused, now)?;
         }
     }
-    if sub.text("status") == "incomplete" && let Some(latest) = sub.text_at("latest_invoice") {
+    if sub.text("status") == "incomplete"
+        && let Some(latest) = sub.text_at("latest_invoice")
+    {
         // A first invoice that is paid or void already stays as it is.
         let _ = settle::void(st, latest);
     }

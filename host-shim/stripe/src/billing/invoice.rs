@@ -42,7 +42,10 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
     let mut invoice = model::billing::invoice(id.clone(), now, &customer, draft.currency, draft.reason);
     if let Some(sub) = draft.subscription {
         let details = json!({ "subscription": sub.id(), "metadata": sub.get("metadata") });
-        invoice.set("parent", json!({ "quote_details": null, "subscription_details": details, "type": "subscription_details" }));
+        invoice.set(
+            "parent",
+            json!({ "quote_details": null, "subscription_details": details, "type": "subscription_details" }),
+        );
         invoice.set("collection_method", sub.get("collection_method").clone());
         invoice.set("_days_until_due", sub.get("days_until_due").clone());
         invoice.set("default_payment_method", Value::Null);
@@ -86,7 +89,8 @@ pub fn pending_items(st: &State, customer: &str, currency: &str, subscription: O
         };
         item.get("invoice").is_null() && item.text("currency") == currency && right_owner
     };
-    let mut found: Vec<Object> = st.newest("invoiceitem", Some(customer)).filter(fits).take(LINES_MAX).map(|i| Object::clone(i)).collect();
+    let mut found: Vec<Object> =
+        st.newest("invoiceitem", Some(customer)).filter(fits).take(LINES_MAX).map(|i| Object::clone(i)).collect();
     found.reverse();
     found
 }
@@ -95,7 +99,8 @@ pub fn pending_items(st: &State, customer: &str, currency: &str, subscription: O
 pub fn item_line(st: &mut State, invoice: &str, item: &Object) -> Value {
     let id = st.new_id("il");
     let subscription = item.at("parent.subscription_details.subscription");
-    let period = (item.at("period.start").as_i64().unwrap_or_default(), item.at("period.end").as_i64().unwrap_or_default());
+    let period =
+        (item.at("period.start").as_i64().unwrap_or_default(), item.at("period.end").as_i64().unwrap_or_default());
     let new = NewLine {
         amount: item.int("amount"),
         currency: item.text("currency").to_owned(),
@@ -148,7 +153,9 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     let (total, currency) = (invoice.int("total"), invoice.text("currency").to_owned());
     let shares_currency = customer.text("currency").is_empty() || customer.text("currency") == currency;
     let starting = if shares_currency { customer.int("balance") } else { 0 };
-    let owed = total.checked_add(starting).ok_or_else(|| ApiError::coded("amount_too_large", "The invoice's total is too large."))?;
+    let owed = total
+        .checked_add(starting)
+        .ok_or_else(|| ApiError::coded("amount_too_large", "The invoice's total is too large."))?;
     // Below the smallest charge nothing is charged; the customer owes it on the next invoice.
     let due = if owed < money::minimum_charge(&currency) { 0 } else { owed };
     let ending = owed - due;
@@ -212,7 +219,8 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
 pub fn move_balance(st: &mut State, customer: &str, amount: i64, kind: &str, invoice: Option<&str>) -> Object {
     let id = st.new_id("cbtxn");
     let changed = st.change_and_emit(customer, "customer.updated", |c| c.set("balance", c.int("balance") + amount));
-    let mut movement = model::customer::balance_movement(id, st.now(&changed), &changed, amount, changed.int("balance"), kind);
+    let mut movement =
+        model::customer::balance_movement(id, st.now(&changed), &changed, amount, changed.int("balance"), kind);
     movement.set("invoice", invoice.map_or(Value::Null, |i| json!(i)));
     let movement = st.put(movement);
     st.emit("customer_balance_transaction.created", &movement);

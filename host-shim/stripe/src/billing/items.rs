@@ -46,7 +46,11 @@ pub fn read(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError
         let message = "The price specified is inactive. This field only accepts active prices.";
         return Err(ApiError::coded("price_inactive", message).about(&format!("{param}[price]")));
     }
-    Ok(Priced { price, quantity: args.int("quantity").unwrap_or(1), metadata: args.given("metadata").cloned().unwrap_or(json!({})) })
+    Ok(Priced {
+        price,
+        quantity: args.int("quantity").unwrap_or(1),
+        metadata: args.given("metadata").cloned().unwrap_or(json!({})),
+    })
 }
 
 /// A price made on the way, of `price_data`.
@@ -57,7 +61,9 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
         (Some(id), _) => st.load("product", id, &format!("{param}[price_data][product]"))?.id().to_owned(),
         (None, Some(product)) => {
             let product = Args::of(product.clone());
-            let name = product.text("name").ok_or_else(|| ApiError::missing(&format!("{param}[price_data][product_data][name]")))?;
+            let name = product
+                .text("name")
+                .ok_or_else(|| ApiError::missing(&format!("{param}[price_data][product_data][name]")))?;
             let id = st.new_id("prod");
             let mut made = model::catalog::product(id.clone(), st.clock_s(), name);
             made.set("metadata", product.given("metadata").cloned().unwrap_or(json!({})));
@@ -92,7 +98,8 @@ pub fn unit_amount(args: &Args, prefix: &str) -> Result<String, ApiError> {
         (Some(whole), None) => Ok(whole.to_string()),
         (None, Some(decimal)) => Ok(decimal.to_owned()),
         (Some(_), Some(_)) => {
-            Err(ApiError::invalid("You may only specify one of these parameters: unit_amount, unit_amount_decimal.").about(&name))
+            Err(ApiError::invalid("You may only specify one of these parameters: unit_amount, unit_amount_decimal.")
+                .about(&name))
         }
         (None, None) => Err(ApiError::missing(&name)),
     }
@@ -110,7 +117,9 @@ pub fn words(st: &State, price: &Value, quantity: i64) -> String {
     let currency = price["currency"].as_str().unwrap_or_default();
     let each = money::display(price["unit_amount"].as_i64().unwrap_or_default(), currency);
     match (price["recurring"]["interval"].as_str(), price["recurring"]["interval_count"].as_i64()) {
-        (Some(interval), Some(count)) if count > 1 => format!("{quantity} × {name} (at {each} every {count} {interval}s)"),
+        (Some(interval), Some(count)) if count > 1 => {
+            format!("{quantity} × {name} (at {each} every {count} {interval}s)")
+        }
         (Some(interval), _) => format!("{quantity} × {name} (at {each} / {interval})"),
         (None, _) => name,
     }

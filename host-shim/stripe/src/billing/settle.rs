@@ -135,7 +135,9 @@ pub fn paid(st: &mut State, id: &str) {
 /// The payment object of an invoice.
 pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
     let intent = st.copy(invoice).text("_payment_intent").to_owned();
-    let ours = |p: &&std::sync::Arc<Object>| p.text("invoice") == invoice && p.text_at("payment.payment_intent") == Some(&intent);
+    let ours = |p: &&std::sync::Arc<Object>| {
+        p.text("invoice") == invoice && p.text_at("payment.payment_intent") == Some(&intent)
+    };
     st.newest("invoice_payment", None).find(ours).map(|p| p.id().to_owned())
 }
 
@@ -195,7 +197,9 @@ fn record_failure(st: &mut State, id: &str, by: By) -> Object {
     let counts = first || by == By::Schedule;
     let count = before.int("attempt_count") + i64::from(counts);
     let sub = st.copy(subscription_of(&before));
-    let in_dunning = before.is("auto_advance") && before.text("collection_method") == "charge_automatically" && sub.text("status") != "incomplete";
+    let in_dunning = before.is("auto_advance")
+        && before.text("collection_method") == "charge_automatically"
+        && sub.text("status") != "incomplete";
     let wait = usize::try_from(count - 1).ok().and_then(|n| st.settings.dunning.retry_days.get(n)).copied();
     let after = st.change_and_emit(id, "invoice.updated", |i| {
         i.set("attempted", true);
@@ -217,7 +221,8 @@ fn fall_behind(st: &mut State, invoice: &Object, by: By) {
     if sub.0.is_empty() || sub.text("_pending_invoice") == invoice.id() {
         return;
     }
-    let retries_used_up = invoice.get("next_payment_attempt").is_null() && (by == By::Schedule || invoice.int("attempt_count") > 1);
+    let retries_used_up =
+        invoice.get("next_payment_attempt").is_null() && (by == By::Schedule || invoice.int("attempt_count") > 1);
     match sub.text("status") {
         "active" | "trialing" if retries_used_up => dunning_ends(st, sub.id(), true),
         "active" | "trialing" => {
@@ -251,7 +256,8 @@ pub fn retry(st: &mut State, id: &str) {
 pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let before = st.load("invoice", id, "id")?;
     if !matches!(before.text("status"), "open" | "uncollectible") {
-        let message = format!("You can only pass in open or uncollectible invoices. This invoice is {}.", before.text("status"));
+        let message =
+            format!("You can only pass in open or uncollectible invoices. This invoice is {}.", before.text("status"));
         return Err(ApiError::coded("invoice_not_editable", message));
     }
     let now = st.now(&before);

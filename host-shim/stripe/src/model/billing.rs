@@ -16,7 +16,7 @@ pub fn subscription(id: String, created_s: i64, customer: &Object, currency: &st
         "automatic_tax": { "disabled_reason": null, "enabled": false, "liability": null },
         "billing_cycle_anchor": created_s,
         "billing_cycle_anchor_config": null,
-        "billing_mode": { "flexible": { "proration_discounts": "included" }, "type": "flexible", "updated_at": created_s },
+        "billing_mode": { "flexible": { "proration_discounts": "included" }, "type": "flexible" },
         "billing_schedules": [],
         "billing_thresholds": null,
         "cancel_at": null,
@@ -67,7 +67,14 @@ pub fn subscription(id: String, created_s: i64, customer: &Object, currency: &st
 }
 
 /// A subscription's item for a price.
-pub fn subscription_item(id: &str, created_s: i64, subscription: &str, price: &Object, quantity: i64, period: (i64, i64)) -> Value {
+pub fn subscription_item(
+    id: &str,
+    created_s: i64,
+    subscription: &str,
+    price: &Object,
+    quantity: i64,
+    period: (i64, i64),
+) -> Value {
     let price = price.value();
     json!({
         "id": id,

@@ -37,7 +37,8 @@ pub fn customer(id: String, created_s: i64, invoice_prefix: String) -> Object {
 
 /// Billing details without anything.
 pub fn no_billing_details() -> Value {
-    let address = json!({ "city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null });
+    let address =
+        json!({ "city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null });
     json!({ "address": address, "email": null, "name": null, "phone": null, "tax_id": null })
 }
 

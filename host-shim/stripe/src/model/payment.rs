@@ -146,7 +146,14 @@ pub fn charge(id: String, created_s: i64, intent: &Object, method: &Object, rece
 }
 
 /// A movement of the account's balance. The sandbox takes no fees.
-pub fn balance_transaction(id: String, created_s: i64, amount: i64, currency: &str, kind: &str, source: &str) -> Object {
+pub fn balance_transaction(
+    id: String,
+    created_s: i64,
+    amount: i64,
+    currency: &str,
+    kind: &str,
+    source: &str,
+) -> Object {
     let category = match kind {
         "adjustment" => "dispute",
         other => other,
@@ -184,7 +191,7 @@ pub fn refund(id: String, created_s: i64, charge: &Object, amount: i64, reason: 
         "customer": charge.get("customer"),
         "customer_account": null,
         "destination_details": {
-            "card": { "reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund" },
+            "card": { "type": "refund" },
             "type": "card",
         },
         "metadata": {},
@@ -246,10 +253,31 @@ pub fn dispute(id: String, created_s: i64, charge: &Object, reason: &str, inquir
 
 /// The members of a dispute's `evidence` that hold text.
 pub const EVIDENCE: &[&str] = &[
-    "access_activity_log", "billing_address", "cancellation_policy", "cancellation_policy_disclosure",
-    "cancellation_rebuttal", "customer_communication", "customer_email_address", "customer_name",
-    "customer_purchase_ip", "customer_signature", "duplicate_charge_documentation", "duplicate_charge_explanation",
-    "duplicate_charge_id", "product_description", "receipt", "refund_policy", "refund_policy_disclosure",
-    "refund_refusal_explanation", "service_date", "service_documentation", "shipping_address", "shipping_carrier",
-    "shipping_date", "shipping_documentation", "shipping_tracking_number", "uncategorized_file", "uncategorized_text",
+    "access_activity_log",
+    "billing_address",
+    "cancellation_policy",
+    "cancellation_policy_disclosure",
+    "cancellation_rebuttal",
+    "customer_communication",
+    "customer_email_address",
+    "customer_name",
+    "customer_purchase_ip",
+    "customer_signature",
+    "duplicate_charge_documentation",
+    "duplicate_charge_explanation",
+    "duplicate_charge_id",
+    "product_description",
+    "receipt",
+    "refund_policy",
+    "refund_policy_disclosure",
+    "refund_refusal_explanation",
+    "service_date",
+    "service_documentation",
+    "shipping_address",
+    "shipping_carrier",
+    "shipping_date",
+    "shipping_documentation",
+    "shipping_tracking_number",
+    "uncategorized_file",
+    "uncategorized_text",
 ];

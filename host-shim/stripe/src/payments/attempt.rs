@@ -37,8 +37,12 @@ pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence
     let with = json!(paid_with);
     match method::behaviour(&method) {
         Behaviour::Declines(code, decline_code) => declined(st, intent, &method, cards::decline(code, decline_code)),
-        Behaviour::ChargeFails(decline_code) => declined(st, intent, &method, cards::decline("card_declined", decline_code)),
-        Behaviour::Authenticates { always } if presence != Presence::Authenticated && (always || !method.is("_authenticated")) => {
+        Behaviour::ChargeFails(decline_code) => {
+            declined(st, intent, &method, cards::decline("card_declined", decline_code))
+        }
+        Behaviour::Authenticates { always }
+            if presence != Presence::Authenticated && (always || !method.is("_authenticated")) =>
+        {
             if presence == Presence::OffSession {
                 let message = "Your card was declined. This transaction requires authentication.";
                 let error = ApiError::card("authentication_required", Some("authentication_required"), message);
@@ -49,7 +53,10 @@ pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence
                 pi.set("payment_method", with);
                 pi.set("status", "requires_action");
                 let return_url = pi.get("_return_url").clone();
-                pi.set("next_action", json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" }));
+                pi.set(
+                    "next_action",
+                    json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" }),
+                );
             });
             st.emit("payment_intent.requires_action", &after);
             Attempt::NeedsAction
@@ -166,7 +173,8 @@ fn remember_charge(intent: &mut Object, charge: Value) {
 /// Books a movement of the account's balance; gives its id.
 pub fn book(st: &mut State, owner: &Object, amount: i64, kind: &str, source: String) -> String {
     let id = st.new_id("txn");
-    let movement = model::payment::balance_transaction(id.clone(), st.now(owner), amount, owner.text("currency"), kind, &source);
+    let movement =
+        model::payment::balance_transaction(id.clone(), st.now(owner), amount, owner.text("currency"), kind, &source);
     st.put(movement);
     id
 }

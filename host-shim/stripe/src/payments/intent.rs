@@ -26,7 +26,9 @@ pub fn create(st: &mut State, amount: i64, currency: &str, clock: &Value, edit: 
 /// The refusal of an operation that the intent's status doesn't allow.
 pub fn unexpected_state(intent: &Object, verb: &str, allowed: &str) -> ApiError {
     let status = intent.text("status");
-    let message = format!("You cannot {verb} this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the following statuses may be {verb}ed: {allowed}.");
+    let message = format!(
+        "You cannot {verb} this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the following statuses may be {verb}ed: {allowed}."
+    );
     ApiError::coded("payment_intent_unexpected_state", message).with("payment_intent", intent.value())
 }
 

@@ -42,7 +42,10 @@ pub fn from_card(st: &mut State, card: &crate::params::Args) -> Result<Object, A
     }
     let Some(found) = cards::by_number(number) else {
         let message = "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test cards, visit: https://stripe.com/docs/testing.";
-        return Err(ApiError { keeps_changes: false, ..ApiError::card("card_declined", Some("test_mode_live_card"), message) });
+        return Err(ApiError {
+            keeps_changes: false,
+            ..ApiError::card("card_declined", Some("test_mode_live_card"), message)
+        });
     };
     let month = card.int("exp_month").ok_or_else(|| ApiError::missing("card[exp_month]"))?;
     let year = card.int("exp_year").ok_or_else(|| ApiError::missing("card[exp_year]"))?;
@@ -109,7 +112,9 @@ pub fn detach(st: &mut State, id: &str) -> Result<Value, ApiError> {
     });
     st.emit_with("payment_method.detached", &detached, Some(before));
     if st.copy(&customer).text_at("invoice_settings.default_payment_method") == Some(id) {
-        st.change_and_emit(&customer, "customer.updated", |c| c.set_at("invoice_settings.default_payment_method", json!(null)));
+        st.change_and_emit(&customer, "customer.updated", |c| {
+            c.set_at("invoice_settings.default_payment_method", json!(null))
+        });
     }
     Ok(detached.value())
 }

@@ -11,7 +11,13 @@ use crate::payments::attempt::book;
 use crate::state::{Later, State};
 
 /// Refunds a charge. `None` refunds what is left.
-pub fn create(st: &mut State, charge: &Object, amount: Option<i64>, reason: Value, metadata: Value) -> Result<Object, ApiError> {
+pub fn create(
+    st: &mut State,
+    charge: &Object,
+    amount: Option<i64>,
+    reason: Value,
+    metadata: Value,
+) -> Result<Object, ApiError> {
     let id = charge.id().to_owned();
     if charge.text("status") != "succeeded" {
         let message = format!("Charge {id} has not been paid, so it can't be refunded.");
@@ -35,7 +41,11 @@ pub fn create(st: &mut State, charge: &Object, amount: Option<i64>, reason: Valu
         return Err(ApiError::coded("parameter_invalid_integer", "Invalid positive integer").about("amount"));
     }
     if amount > left {
-        let message = format!("Refund amount ({}) is greater than unrefunded amount on charge ({})", money::display(amount, currency), money::display(left, currency));
+        let message = format!(
+            "Refund amount ({}) is greater than unrefunded amount on charge ({})",
+            money::display(amount, currency),
+            money::display(left, currency)
+        );
         return Err(ApiError::coded("amount_too_large", message).about("amount"));
     }
     let refund_id = st.new_id("re");

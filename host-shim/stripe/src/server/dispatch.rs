@@ -38,7 +38,7 @@ struct Job {
     event: Arc<Event>,
     attempt: usize,
     /// None for a resend: its event is done already or has a ticket elsewhere.
-    ticket: Option<Arc<Ticket>>,
+    _ticket: Option<Arc<Ticket>>,
 }
 
 /// Where events go.
@@ -85,7 +85,10 @@ impl Dispatch {
             self.listeners.retain(|l| l.send(Arc::clone(event)).is_ok());
             let ticket = Arc::new(Ticket { position: first + n, done: self.done.clone() });
             for endpoint in sandbox.state().endpoints_for(&event.kind) {
-                self.queue(endpoint.id(), Job { event: Arc::clone(event), attempt: 0, ticket: Some(Arc::clone(&ticket)) });
+                self.queue(
+                    endpoint.id(),
+                    Job { event: Arc::clone(event), attempt: 0, _ticket: Some(Arc::clone(&ticket)) },
+                );
             }
         }
         for (id, only) in sandbox.take_resends() {
@@ -96,7 +99,7 @@ impl Dispatch {
             for endpoint in sandbox.state().endpoints_for(&event.kind) {
                 if only.as_deref().is_none_or(|only| only == endpoint.id()) {
                     // Beyond the first attempt: no fault applies, so that a lost event can come after all.
-                    self.queue(endpoint.id(), Job { event: Arc::clone(event), attempt: 1, ticket: None });
+                    self.queue(endpoint.id(), Job { event: Arc::clone(event), attempt: 1, _ticket: None });
                 }
             }
         }

@@ -25,7 +25,8 @@ fn secret(shared: &Shared) -> String {
 
 /// `POST /v1/stripecli/sessions`.
 pub(super) async fn session(State(shared): State<Shared>) -> HttpResponse<Body> {
-    let (base, version) = shared.read(|s| (s.state().settings.base_url.clone(), s.state().settings.version.to_string()));
+    let (base, version) =
+        shared.read(|s| (s.state().settings.base_url.clone(), s.state().settings.version.to_string()));
     let socket = base.replacen("http://", "ws://", 1);
     let body = json!({
         "websocket_id": "cliws_local",
@@ -41,7 +42,11 @@ pub(super) async fn session(State(shared): State<Shared>) -> HttpResponse<Body> 
 }
 
 /// The socket of a session.
-pub(super) async fn socket(Path(_): Path<String>, State(shared): State<Shared>, upgrade: WebSocketUpgrade) -> HttpResponse<Body> {
+pub(super) async fn socket(
+    Path(_): Path<String>,
+    State(shared): State<Shared>,
+    upgrade: WebSocketUpgrade,
+) -> HttpResponse<Body> {
     let protocols: Vec<&str> = vec!["stripecli-devproxy-v1"];
     upgrade.max_message_size(MESSAGE_BYTES_MAX).protocols(protocols).on_upgrade(move |socket| forward(socket, shared))
 }

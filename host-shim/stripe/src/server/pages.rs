@@ -46,7 +46,11 @@ fn redirect(url: &str) -> HttpResponse<Body> {
 }
 
 fn not_found() -> HttpResponse<Body> {
-    html(StatusCode::NOT_FOUND, "Not found", "<h1>There is nothing here</h1><p>The link may belong to another run of the sandbox.</p>")
+    html(
+        StatusCode::NOT_FOUND,
+        "Not found",
+        "<h1>There is nothing here</h1><p>The link may belong to another run of the sandbox.</p>",
+    )
 }
 
 fn session(shared: &Shared, id: &str) -> Option<Object> {
@@ -63,7 +67,8 @@ pub(super) async fn checkout(State(shared): State<Shared>, Path(id): Path<String
 
 fn form_page(session: &Object, error: &str, status: StatusCode) -> HttpResponse<Body> {
     if session.text("status") != "open" {
-        let body = format!("<h1>This checkout is over</h1><p id=\"status\">Its status is {}.</p>", session.text("status"));
+        let body =
+            format!("<h1>This checkout is over</h1><p id=\"status\">Its status is {}.</p>", session.text("status"));
         return html(StatusCode::OK, "Checkout", &body);
     }
     let currency = session.text("currency");
@@ -79,8 +84,14 @@ fn form_page(session: &Object, error: &str, status: StatusCode) -> HttpResponse<
         })
         .collect();
     let total = shown(session.int("amount_total"));
-    let error = if error.is_empty() { String::new() } else { format!("<p class=\"error\" role=\"alert\" id=\"error\">{}</p>", escape_html(error)) };
-    let email = escape_html(session.text_at("customer_details.email").or(session.text_at("customer_email")).unwrap_or_default());
+    let error = if error.is_empty() {
+        String::new()
+    } else {
+        format!("<p class=\"error\" role=\"alert\" id=\"error\">{}</p>", escape_html(error))
+    };
+    let email = escape_html(
+        session.text_at("customer_details.email").or(session.text_at("customer_email")).unwrap_or_default(),
+    );
     let cancel = match session.text_at("cancel_url") {
         Some(url) => format!("<p><a id=\"cancel\" href=\"{}\">Cancel and go back</a></p>", escape_html(url)),
         None => String::new(),
@@ -134,7 +145,8 @@ pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, bo
     let Some(method) = method["id"].as_str().filter(|_| made.status == 200) else {
         return declined(&open, &made);
     };
-    let confirmed = shared.handle(&own_request("POST", &format!("/v1/payment_pages/{id}/confirm"), &[("payment_method", method)]));
+    let confirmed =
+        shared.handle(&own_request("POST", &format!("/v1/payment_pages/{id}/confirm"), &[("payment_method", method)]));
     let answer = json_of(&confirmed);
     if confirmed.status != 200 {
         return declined(&open, &confirmed);
@@ -186,7 +198,10 @@ pub(super) async fn answer(State(shared): State<Shared>, Path(id): Path<String>,
     }
     if let Some(url) = owner.text_at("_return_url") {
         let separator = if url.contains('?') { '&' } else { '?' };
-        return redirect(&format!("{url}{separator}payment_intent={id}&redirect_status={}", if response.status == 200 { "succeeded" } else { "failed" }));
+        return redirect(&format!(
+            "{url}{separator}payment_intent={id}&redirect_status={}",
+            if response.status == 200 { "succeeded" } else { "failed" }
+        ));
     }
     let words = if response.status == 200 { "Authentication complete" } else { "Authentication failed" };
     html(StatusCode::OK, words, &format!("<h1 id=\"status\">{words}</h1>"))

@@ -1,0 +1,187 @@
+//! Plan changes: exact prorations, and what happens when their payment fails.
+
+use crate::play::{Play, id};
+use serde_json::{Value, json};
+
+struct Upgrade {
+    play: Play,
+    customer: String,
+    sub: String,
+    item: String,
+    team: String,
+}
+
+/// A Pro subscription ($20 a month of 30 days) that is ten days old, and a Team price of $50.
+fn ten_days_in() -> Upgrade {
+    let mut play = Play::new();
+    let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
+    let customer = play.customer("pm_card_visa");
+    let sub = play.subscribe(&customer, &pro, "");
+    play.to_day(10);
+    play.events();
+    Upgrade { play, customer, item: id(&sub["items"]["data"][0]), sub: id(&sub), team }
+}
+
+fn latest(play: &mut Play, sub: &str) -> Value {
+    let sub = play.get(&format!("/v1/subscriptions/{sub}"));
+    play.get(&format!("/v1/invoices/{}", sub["latest_invoice"].as_str().unwrap()))
+}
+
+#[test]
+fn an_upgrade_invoiced_at_once_costs_the_difference_of_the_rest() {
+    let Upgrade { mut play, sub, item, team, .. } = ten_days_in();
+    play.post(
+        &format!("/v1/subscriptions/{sub}"),
+        &format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice"),
+    );
+    let invoice = latest(&mut play, &sub);
+    let lines: Vec<(i64, &str)> = invoice["lines"]["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| (l["amount"].as_i64().unwrap(), l["description"].as_str().unwrap()))
+        .collect();
+    // 20 of 30 days: -13.33 and +33.33.
+    assert_eq!(
+        lines,
+        [(-1_333, "Unused time on Pro after 11 Nov 2026"), (3_333, "Remaining time on Team after 11 Nov 2026")]
+    );
+    assert_eq!((&invoice["amount_paid"], &invoice["billing_reason"]), (&json!(2_000), &json!("subscription_update")));
+    let events = play.events();
+    assert_eq!(
+        events[..4],
+        ["invoiceitem.created", "invoiceitem.created", "customer.subscription.updated", "invoice.created"]
+    );
+    play.to_day(31);
+    assert_eq!(latest(&mut play, &sub)["amount_paid"], 5_000);
+}
+
+#[test]
+fn without_being_invoiced_the_difference_comes_on_the_renewal() {
+    let Upgrade { mut play, sub, item, team, .. } = ten_days_in();
+    play.post(&format!("/v1/subscriptions/{sub}"), &format!("items[0][id]={item}&items[0][price]={team}"));
+    assert_eq!(play.events(), ["invoiceitem.created", "invoiceitem.created", "customer.subscription.updated"]);
+    play.to_day(31);
+    assert_eq!(latest(&mut play, &sub)["amount_paid"], 5_000 + 2_000);
+}
+
+#[test]
+fn a_downgrade_is_a_credit_that_the_next_invoices_use_up() {
+    let mut play = Play::new();
+    let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 9_000));
+    let customer = play.customer("pm_card_visa");
+    let sub = play.subscribe(&customer, &team, "");
+    let (item, sub) = (id(&sub["items"]["data"][0]), id(&sub));
+    play.post(
+        &format!("/v1/subscriptions/{sub}"),
+        &format!("items[0][id]={item}&items[0][price]={pro}&proration_behavior=always_invoice"),
+    );
+    let invoice = latest(&mut play, &sub);
+    assert_eq!(
+        (invoice["total"].as_i64(), invoice["amount_due"].as_i64(), invoice["status"].as_str()),
+        (Some(-7_000), Some(0), Some("paid"))
+    );
+    assert_eq!(play.get(&format!("/v1/customers/{customer}"))["balance"], -7_000);
+    play.to_day(31);
+    let renewal = latest(&mut play, &sub);
+    assert_eq!(
+        (renewal["amount_due"].as_i64(), renewal["starting_balance"].as_i64(), renewal["ending_balance"].as_i64()),
+        (Some(0), Some(-7_000), Some(-5_000))
+    );
+    assert_eq!(play.get(&format!("/v1/customers/{customer}"))["balance"], -5_000);
+}
+
+#[test]
+fn proration_none_and_another_interval() {
+    let Upgrade { mut play, sub, item, team, .. } = ten_days_in();
+    play.post(
+        &format!("/v1/subscriptions/{sub}"),
+        &format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=none"),
+    );
+    assert_eq!(play.events(), ["customer.subscription.updated"]);
+    let yearly = play.price("Year", 20_000, "&recurring[interval]=year");
+    let changed =
+        play.post(&format!("/v1/subscriptions/{sub}"), &format!("items[0][id]={item}&items[0][price]={yearly}"));
+    let invoice = latest(&mut play, &sub);
+    // 20 of 30 days of Team come back; the year begins now.
+    assert_eq!(invoice["amount_paid"], 20_000 - 3_333);
+    assert_eq!(changed["items"]["data"][0]["current_period_start"].as_i64(), Some(1_793_491_200 + 10 * 86_400));
+    assert_eq!(changed["items"]["data"][0]["current_period_end"].as_i64(), Some(1_793_491_200 + 375 * 86_400));
+}
+
+#[test]
+fn an_upgrade_whose_payment_fails_stays_and_the_subscription_is_past_due() {
+    let Upgrade { mut play, customer, sub, item, team } = ten_days_in();
+    play.new_card(&customer, "pm_card_chargeCustomerFail");
+    let changed = play.post(
+        &format!("/v1/subscriptions/{sub}"),
+        &format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice"),
+    );
+    assert_eq!((&changed["status"], &changed["items"]["data"][0]["price"]["id"]), (&json!("past_due"), &json!(team)));
+    play.new_card(&customer, "pm_card_visa");
+    play.post(&format!("/v1/invoices/{}/pay", changed["latest_invoice"].as_str().unwrap()), "");
+    assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["status"], "active");
+}
+
+#[test]
+fn error_if_incomplete_changes_nothing() {
+    let Upgrade { mut play, customer, sub, item, team } = ten_days_in();
+    play.new_card(&customer, "pm_card_chargeCustomerFail");
+    let before = play.get(&format!("/v1/subscriptions/{sub}"));
+    play.events();
+    let form = format!(
+        "items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice&payment_behavior=error_if_incomplete"
+    );
+    play.refused("POST", &format!("/v1/subscriptions/{sub}"), &form, 402);
+    assert_eq!(play.get(&format!("/v1/subscriptions/{sub}")), before);
+    assert!(play.events().is_empty());
+}
+
+#[test]
+fn pending_if_incomplete_waits_for_the_payment_or_expires() {
+    for pays in [true, false] {
+        let Upgrade { mut play, customer, sub, item, team } = ten_days_in();
+        play.new_card(&customer, "pm_card_chargeCustomerFail");
+        let form = format!(
+            "items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice&payment_behavior=pending_if_incomplete"
+        );
+        let waiting = play.post(&format!("/v1/subscriptions/{sub}"), &form);
+        assert_eq!(
+            (waiting["status"].as_str(), waiting["pending_update"]["expires_at"].is_i64()),
+            (Some("active"), true)
+        );
+        assert_ne!(waiting["items"]["data"][0]["price"]["id"], json!(team));
+        assert_eq!(waiting["pending_update"]["subscription_items"][0]["price"]["id"], json!(team));
+        if pays {
+            play.new_card(&customer, "pm_card_visa");
+            play.post(&format!("/v1/invoices/{}/pay", waiting["latest_invoice"].as_str().unwrap()), "");
+        } else {
+            play.to_day(11);
+        }
+        let after = play.get(&format!("/v1/subscriptions/{sub}"));
+        assert_eq!(after["items"]["data"][0]["price"]["id"] == json!(team), pays);
+        assert!(after["pending_update"].is_null());
+        let wanted = if pays {
+            "customer.subscription.pending_update_applied"
+        } else {
+            "customer.subscription.pending_update_expired"
+        };
+        assert!(play.events().contains(&wanted.to_owned()));
+    }
+}
+
+#[test]
+fn quantities_and_items_come_and_go() {
+    let Upgrade { mut play, sub, item, team, .. } = ten_days_in();
+    play.post(&format!("/v1/subscription_items/{item}"), "quantity=3&proration_behavior=none");
+    let added =
+        play.post("/v1/subscription_items", &format!("subscription={sub}&price={team}&proration_behavior=none"));
+    let both = play.get(&format!("/v1/subscription_items?subscription={sub}"));
+    assert_eq!(both["data"].as_array().unwrap().len(), 2);
+    assert_eq!(both["data"][0]["quantity"], 3);
+    play.ok("DELETE", &format!("/v1/subscription_items/{}", id(&added)), "proration_behavior=none");
+    play.refused("GET", &format!("/v1/subscription_items/{}", id(&added)), "", 404);
+    play.refused("DELETE", &format!("/v1/subscription_items/{item}"), "", 400);
+    play.to_day(31);
+    assert_eq!(latest(&mut play, &sub)["amount_paid"], 6_000);
+}

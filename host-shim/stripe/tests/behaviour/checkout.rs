@@ -1,0 +1,147 @@
+//! Checkout sessions, paid through the page's endpoints.
+
+use crate::play::{Play, id};
+use serde_json::{Value, json};
+
+fn open(play: &mut Play, mode: &str, price: &str, more: &str) -> Value {
+    let form = format!(
+        "mode={mode}&line_items[0][price]={price}&line_items[0][quantity]=2&success_url=https://example.com/ok{more}"
+    );
+    play.post("/v1/checkout/sessions", &form)
+}
+
+fn confirm(play: &mut Play, session: &str, card: &str) -> (u16, Value) {
+    let method = id(&play
+        .post("/v1/payment_methods", &format!("type=card&card[token]={card}&billing_details[email]=a@example.com")));
+    let response =
+        play.call("POST", &format!("/v1/payment_pages/{session}/confirm"), &format!("payment_method={method}"));
+    (response.status, local_stripe::sandbox::json_of(&response))
+}
+
+#[test]
+fn a_payment_completes_the_session() {
+    let mut play = Play::new();
+    let price = play.price("Shirt", 1_500, "");
+    let session =
+        open(&mut play, "payment", &price, "&client_reference_id=7&metadata[a]=b&payment_intent_data[metadata][c]=d");
+    assert_eq!(
+        (&session["amount_total"], &session["payment_status"], &session["payment_intent"]),
+        (&json!(3_000), &json!("unpaid"), &Value::Null)
+    );
+    let page = play.get(&format!("/v1/payment_pages/{}", id(&session)));
+    play.refused(
+        "POST",
+        &format!("/v1/payment_pages/{}/confirm", id(&page)),
+        "payment_method=pm_card_visa&expected_amount=1",
+        400,
+    );
+    play.events();
+    assert_eq!(confirm(&mut play, &id(&page), "tok_visa").0, 200);
+    assert_eq!(
+        play.events(),
+        ["payment_intent.created", "charge.succeeded", "payment_intent.succeeded", "checkout.session.completed"]
+    );
+    let done =
+        play.get(&format!("/v1/checkout/sessions/{}?expand[0]=payment_intent&expand[1]=line_items", id(&session)));
+    assert_eq!(
+        (&done["status"], &done["payment_status"], &done["customer"]),
+        (&json!("complete"), &json!("paid"), &Value::Null)
+    );
+    assert_eq!(done["customer_details"]["email"], "a@example.com");
+    // The session's own metadata isn't copied.
+    assert_eq!(done["payment_intent"]["metadata"], json!({"c": "d"}));
+    assert_eq!(done["line_items"]["data"][0]["amount_total"], 3_000);
+    assert_eq!(confirm(&mut play, &id(&session), "tok_visa").0, 400);
+}
+
+#[test]
+fn a_subscription_exists_only_after_its_payment() {
+    let mut play = Play::new();
+    let price = play.monthly("Pro", 1_000);
+    let session = id(&open(&mut play, "subscription", &price, "&subscription_data[metadata][account]=1"));
+    let (status, answer) = confirm(&mut play, &session, "tok_chargeCustomerFail");
+    assert_eq!((status, answer["error"]["code"].as_str()), (402, Some("card_declined")));
+    assert_eq!((play.sandbox.state().count("subscription"), play.sandbox.state().count("customer")), (0, 0));
+    play.events();
+    assert_eq!(confirm(&mut play, &session, "tok_visa").0, 200);
+    let events = play.events();
+    assert_eq!(
+        (events.first().map(String::as_str), events.last().map(String::as_str)),
+        (Some("customer.created"), Some("checkout.session.completed"))
+    );
+    let done = play.get(&format!("/v1/checkout/sessions/{session}?expand[0]=subscription"));
+    assert_eq!(
+        (&done["subscription"]["status"], &done["subscription"]["metadata"]),
+        (&json!("active"), &json!({"account": "1"}))
+    );
+    assert_eq!(done["subscription"]["items"]["data"][0]["quantity"], 2);
+    assert_eq!(play.get(&format!("/v1/invoices/{}", done["invoice"].as_str().unwrap()))["amount_paid"], 2_000);
+}
+
+#[test]
+fn three_d_secure_in_both_modes() {
+    for mode in ["payment", "subscription"] {
+        let mut play = Play::new();
+        let price = if mode == "payment" { play.price("Shirt", 1_500, "") } else { play.monthly("Pro", 1_000) };
+        let session = id(&open(&mut play, mode, &price, ""));
+        for outcome in ["failure", "success"] {
+            let (status, page) = confirm(&mut play, &session, "tok_threeDSecure2Required");
+            assert_eq!((status, page["state"].as_str()), (200, Some("requires_action")), "{mode}");
+            let url = page["next_action"]["redirect_to_url"]["url"].as_str().unwrap().to_owned();
+            let waiting = url.rsplit('/').next().unwrap().to_owned();
+            assert_eq!(play.get(&format!("/v1/checkout/sessions/{session}"))["status"], "open");
+            let response =
+                play.call("POST", &format!("/_sandbox/authenticate/{waiting}"), &format!("outcome={outcome}"));
+            assert_eq!(response.status, if outcome == "success" { 200 } else { 402 }, "{mode} {}", response.body);
+        }
+        let done = play.get(&format!("/v1/checkout/sessions/{session}"));
+        assert_eq!((&done["status"], &done["payment_status"]), (&json!("complete"), &json!("paid")), "{mode}");
+    }
+}
+
+#[test]
+fn a_trial_in_checkout_and_a_session_that_expires() {
+    let mut play = Play::new();
+    let price = play.monthly("Pro", 1_000);
+    let session = id(&open(&mut play, "subscription", &price, "&subscription_data[trial_period_days]=7"));
+    assert_eq!(confirm(&mut play, &session, "tok_visa").0, 200);
+    let done = play.get(&format!("/v1/checkout/sessions/{session}?expand[0]=subscription"));
+    assert_eq!((&done["subscription"]["status"], &done["payment_status"]), (&json!("trialing"), &json!("paid")));
+    let late = id(&open(&mut play, "subscription", &price, ""));
+    let ended = id(&open(&mut play, "subscription", &price, ""));
+    play.post(&format!("/v1/checkout/sessions/{ended}/expire"), "");
+    play.to_day(1);
+    for session in [late, ended] {
+        let session = play.get(&format!("/v1/checkout/sessions/{session}"));
+        assert_eq!((&session["status"], &session["url"]), (&json!("expired"), &Value::Null));
+    }
+    assert_eq!(play.events().iter().filter(|e| *e == "checkout.session.expired").count(), 2);
+}
+
+#[test]
+fn wrong_sessions_are_refused() {
+    let mut play = Play::new();
+    let (once, monthly) = (play.price("Shirt", 1_500, ""), play.monthly("Pro", 1_000));
+    for (form, param) in [
+        ("mode=payment&success_url=https://x.test".to_owned(), "line_items"),
+        (format!("mode=payment&line_items[0][price]={once}&line_items[0][quantity]=1"), "success_url"),
+        (format!("mode=payment&success_url=https://x.test&line_items[0][price]={once}"), "line_items[0][quantity]"),
+        (
+            format!("mode=payment&success_url=https://x.test&line_items[0][price]={monthly}&line_items[0][quantity]=1"),
+            "line_items",
+        ),
+        (
+            format!(
+                "mode=subscription&success_url=https://x.test&line_items[0][price]={once}&line_items[0][quantity]=1"
+            ),
+            "mode",
+        ),
+        (
+            "mode=payment&success_url=https://x.test&line_items[0][price]=price_no&line_items[0][quantity]=1"
+                .to_owned(),
+            "line_items[0][price]",
+        ),
+    ] {
+        assert_eq!(play.refused("POST", "/v1/checkout/sessions", &form, 400)["param"], param, "{form}");
+    }
+}

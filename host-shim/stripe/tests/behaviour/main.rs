@@ -1,0 +1,11 @@
+//! What the sandbox does, call by call, without HTTP.
+
+mod accounts;
+mod change;
+mod checkout;
+mod cycle;
+mod payments;
+mod play;
+mod refusals;
+mod stories;
+mod subscriptions;

@@ -1,0 +1,47 @@
+//! Headers, limits and wrong requests.
+
+use local_stripe::sandbox::BODY_BYTES_MAX;
+use local_stripe::server::Options;
+
+use crate::client::Client;
+
+#[tokio::test]
+async fn headers_of_an_answer() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let headers = [("authorization", "Bearer sk_test_x"), ("stripe-version", "2020-08-27"), ("idempotency-key", "k")];
+    let first = client.send("POST", "/v1/customers", &headers, "name=a").await;
+    assert_eq!(
+        (first.status, first.header("stripe-version"), first.header("content-type")),
+        (200, "2020-08-27", "application/json")
+    );
+    assert!(first.header("request-id").starts_with("req_"));
+    assert!(first.json().get("test_clock").is_none(), "the shape of that version");
+    let again = client.send("POST", "/v1/customers", &headers, "name=a").await;
+    assert_eq!(
+        (again.header("idempotent-replayed"), again.header("original-request")),
+        ("true", first.header("request-id"))
+    );
+    assert_eq!(again.text, first.text);
+}
+
+#[tokio::test]
+async fn wrong_requests_get_an_error_object() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let key = [("authorization", "Bearer sk_test_x")];
+    let cases: Vec<(&str, &str, Vec<(&str, &str)>, Vec<u8>, u16)> = vec![
+        ("GET", "/v1/customers", vec![], vec![], 401),
+        ("GET", "/v1/customers", vec![("authorization", "Basic c2tfbGl2ZV94Og==")], vec![], 401),
+        ("GET", "/", key.to_vec(), vec![], 404),
+        ("PATCH", "/v1/customers", key.to_vec(), vec![], 404),
+        ("POST", "/v1/customers", key.to_vec(), b"name=%".to_vec(), 400),
+        ("POST", "/v1/customers", key.to_vec(), vec![b'n', b'=', 0xff], 400),
+        ("POST", "/v1/customers", key.to_vec(), vec![b'a'; BODY_BYTES_MAX + 1], 413),
+        ("GET", "/v1/customers/cus_%00", key.to_vec(), vec![], 404),
+    ];
+    for (method, path, headers, body, status) in cases {
+        let answer = client.send(method, path, &headers, body).await;
+        assert_eq!(answer.status, status, "{method} {path}");
+        assert_eq!(answer.json()["error"]["type"], "invalid_request_error");
+    }
+    assert_eq!(client.get("/v1/customers").await["data"].as_array().unwrap().len(), 0);
+}

@@ -1,0 +1,8 @@
+//! The server over HTTP: headers, limits, webhooks, pages, and a state file that survives a kill.
+
+mod api;
+mod client;
+mod pages;
+mod sink;
+mod state;
+mod webhooks;
