@@ -85,11 +85,13 @@ fn bad(what: &str, problem: &str) -> RunError {
     RunError::BadValue { what: what.to_owned(), problem: problem.to_owned() }
 }
 
+//
 #[test]
 fn spinning_runs_out_of_fuel() {
     assert_fails("spin", &RunError::OutOfFuel { limit: 100_000_000 });
 }
 
+//
 #[test]
 fn spinning_without_fuel_runs_into_the_deadline() {
     let limits = Limits { fuel: None, deadline_ms: 100, ..Limits::default() };
@@ -110,6 +112,7 @@ fn the_same_call_uses_the_same_fuel() {
     assert_eq!(fuel(&mut HOSTILE.runner(Mode::Fresh)), first);
 }
 
+//
 #[test]
 fn allocating_without_end_runs_out_of_memory() {
     assert_fails("allocate", &RunError::OutOfMemory { limit_bytes: 64 << 20 });
