@@ -26,6 +26,7 @@ fn malformed(pointer: &str) -> Option<Refusal> {
     Some(Refusal::Malformed(pointer.to_owned()))
 }
 
+// covers: S11
 #[test]
 fn s11_genuine_900_kb() {
     let mut event = invoice_paid();
@@ -38,6 +39,7 @@ fn s11_genuine_900_kb() {
     assert_eq!(decoded.refusal, None);
 }
 
+// covers: S11
 #[test]
 fn s11_huge_body() {
     let body = vec![b' '; 20 * 1024 * 1024];
@@ -47,6 +49,7 @@ fn s11_huge_body() {
     assert_eq!(refused.status(), 413);
 }
 
+// covers: S11
 #[test]
 fn s11_announced_length() {
     assert_eq!(check_length(BODY_BYTES_MAX as u64), Ok(()));
@@ -54,6 +57,7 @@ fn s11_announced_length() {
     assert_eq!(check_length(u64::MAX), Err(TooLarge { bytes: u64::MAX }));
 }
 
+// covers: S12
 #[test]
 fn s12_signed_but_not_json() {
     let syntax = |offset, expected| NotAnObject::Json(JsonError::Syntax { offset, expected });
@@ -83,6 +87,7 @@ fn s12_signed_but_not_json() {
     assert_eq!(empty.sha256, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+// covers: S12
 #[test]
 fn s12_the_answer_and_the_logs_hold_no_content() {
     let refused = deliver_signed(b"{\"card\":\"4242\"").expect_err("not JSON");
@@ -91,12 +96,14 @@ fn s12_the_answer_and_the_logs_hold_no_content() {
     assert!(!format!("{refused:?}").contains("4242"));
 }
 
+// covers: S12
 #[test]
 fn s12_the_signature_comes_first() {
     let refused = deliver(&platform(), &sign("whsec_other", NOW_S, b"{"), b"{").expect_err("not authentic");
     assert!(matches!(refused, Refused::Signature(_)), "{refused:?}");
 }
 
+// covers: S13
 #[test]
 fn s13_nesting() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
@@ -116,6 +123,7 @@ fn s13_nesting() {
     assert_eq!(deliver_signed(body.as_bytes()).expect("as deep as is read").refusal, None);
 }
 
+// covers: S13
 #[test]
 fn s13_keys_twice() {
     let twice = |key: &str, pointer: &str| {
@@ -147,6 +155,7 @@ fn s13_keys_twice() {
     assert_eq!(refusal_with("\"object\":{", "\"object\":{},\"object\":{"), malformed("/data/object"));
 }
 
+// covers: S13
 #[test]
 fn s13_keys_twice_anywhere() {
     let invoice = "\"object\":\"invoice\"";
@@ -165,6 +174,7 @@ fn s13_keys_twice_anywhere() {
     assert!(pointer.len() <= 255 && pointer.ends_with('…'), "{pointer}");
 }
 
+// covers: S13
 #[test]
 fn s13_numbers() {
     let amount = |text: &str| refusal_with("\"amount_paid\":7900", &format!("\"amount_paid\":{text}"));
@@ -184,12 +194,14 @@ fn s13_numbers() {
     assert_eq!(created("253402300799"), None, "the last second of 9999");
 }
 
+// covers: S13
 #[test]
 fn s13_fractions_elsewhere_are_no_concern() {
     let refusal = refusal_with("\"livemode\":false", "\"livemode\":false,\"percent_off\":12.5,\"huge\":1e400");
     assert_eq!(refusal, None);
 }
 
+// covers: S13
 #[test]
 fn s13_a_large_body_of_members_is_bounded() {
     // The most members that fit, none twice: sorted, not compared each with each.

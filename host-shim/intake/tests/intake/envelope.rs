@@ -55,6 +55,7 @@ fn the_whole_envelope() {
     );
 }
 
+// covers: S15
 #[test]
 fn s15_missing_parts() {
     // A pointer to remove or set, what to set, and the refusal.
@@ -105,6 +106,7 @@ fn s15_missing_parts() {
     }
 }
 
+// covers: S15
 #[test]
 fn s15_an_event_without_id_gets_one_of_its_bytes() {
     let mut event = invoice_paid();
@@ -116,6 +118,7 @@ fn s15_an_event_without_id_gets_one_of_its_bytes() {
     assert_ne!(first, decoded(&event).event.id, "other bytes, other event");
 }
 
+// covers: S15
 #[test]
 fn s15_optional_parts_absent_null_and_empty() {
     for name in ["api_version", "account", "request", "livemode"] {
@@ -135,6 +138,7 @@ fn s15_optional_parts_absent_null_and_empty() {
     assert_eq!(decoded(&event).event.livemode, None, "none if the event does not tell");
 }
 
+// covers: S15
 #[test]
 fn s15_unknown_fields_are_ignored_and_kept() {
     let mut event = invoice_paid();
@@ -145,6 +149,7 @@ fn s15_unknown_fields_are_ignored_and_kept() {
     assert_eq!(decoded.event.payload, Payload::Provider(bytes(&event)));
 }
 
+// covers: S88
 #[test]
 fn s88_request_a_string() {
     let mut event = invoice_paid();
@@ -152,6 +157,7 @@ fn s88_request_a_string() {
     assert_eq!(facts(&event).request_key, None);
 }
 
+// covers: S88
 #[test]
 fn s88_user_id_for_account() {
     let mut event = invoice_paid();
@@ -161,6 +167,7 @@ fn s88_user_id_for_account() {
     assert_eq!(facts(&event).connected_account.as_deref(), Some("acct_new"));
 }
 
+// covers: S88
 #[test]
 fn s88_no_api_version() {
     let mut event = invoice_paid();
@@ -168,6 +175,7 @@ fn s88_no_api_version() {
     assert_eq!(facts(&event).api_version, None);
 }
 
+// covers: S88
 #[test]
 fn s88_an_object_without_id() {
     let mut event = event_of("invoice.upcoming", base_body("2020-08-27", "invoice"));
@@ -177,6 +185,7 @@ fn s88_an_object_without_id() {
     assert_eq!(decoded.event.id, "evt_1", "the event has one");
 }
 
+// covers: S88
 #[test]
 fn s88_old_shapes_and_odd_statuses_are_the_extensions() {
     let plan =

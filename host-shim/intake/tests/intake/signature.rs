@@ -22,6 +22,7 @@ fn answer(result: Result<host_intake::Decoded, Refused>) -> (u16, String) {
 
 const OPAQUE: (u16, &str) = (400, "signature not valid");
 
+// covers: S01
 #[test]
 fn s01_valid() {
     let body = bytes(&invoice_paid());
@@ -34,6 +35,7 @@ fn s01_valid() {
     assert_eq!(decoded.event.payload, Payload::Provider(body), "the exact bytes");
 }
 
+// covers: S01
 #[test]
 fn s01_a_signature_made_elsewhere() {
     // Computed with `printf '1767225610.{}' | openssl dgst -sha256 -hmac whsec_test_platform`.
@@ -41,6 +43,7 @@ fn s01_a_signature_made_elsewhere() {
     platform().verify([header.as_bytes()], b"{}", NOW_MS).expect("the whole secret is the key");
 }
 
+// covers: S02
 #[test]
 fn s02_one_byte_changed() {
     let body = bytes(&invoice_paid());
@@ -62,6 +65,7 @@ fn s02_one_byte_changed() {
     }
 }
 
+// covers: S02
 #[test]
 fn s02_upper_case_hex_is_another_byte() {
     let body = bytes(&invoice_paid());
@@ -72,6 +76,7 @@ fn s02_upper_case_hex_is_another_byte() {
     assert_eq!(error(deliver(&platform(), &upper, &body)), SignatureError::NoSignature);
 }
 
+// covers: S03
 #[test]
 fn s03_same_json_other_bytes() {
     let mut event = invoice_paid();
@@ -93,6 +98,7 @@ fn s03_same_json_other_bytes() {
     }
 }
 
+// covers: S03
 #[test]
 fn s03_odd_whitespace_is_json() {
     let pretty = serde_json::to_string_pretty(&invoice_paid()).expect("JSON");
@@ -102,6 +108,7 @@ fn s03_odd_whitespace_is_json() {
     assert_eq!(decoded.event.payload, Payload::Provider(body.into_bytes()));
 }
 
+// covers: S04
 #[test]
 fn s04_secret_roll() {
     let body = bytes(&invoice_paid());
@@ -126,6 +133,7 @@ fn s04_secret_roll() {
     assert_eq!(name(&neither, &old_new), Err(SignatureError::Mismatch));
 }
 
+// covers: S05
 #[test]
 fn s05_downgrade() {
     let body = bytes(&invoice_paid());
@@ -138,6 +146,7 @@ fn s05_downgrade() {
     assert_eq!(verify(format!("t={NOW_S},v0={wrong},v1={good},v2=x")), Ok(()), "an extra scheme does no harm");
 }
 
+// covers: S06
 #[test]
 fn s06_old_timestamp() {
     let body = bytes(&invoice_paid());
@@ -147,12 +156,14 @@ fn s06_old_timestamp() {
     assert_eq!(error(at(0)), SignatureError::TooOld);
 }
 
+// covers: S06
 #[test]
 fn s06_no_tolerance_is_an_error_at_start() {
     let configs = vec![config(Mode::Test, "platform", None, SECRET)];
     assert_eq!(EndpointSecrets::new(configs, 0).expect_err("not off"), ConfigError::NoTolerance);
 }
 
+// covers: S07
 #[test]
 fn s07_future_timestamp() {
     let body = bytes(&invoice_paid());
@@ -162,6 +173,7 @@ fn s07_future_timestamp() {
     assert_eq!(error(at(i64::MAX)), SignatureError::TooNew);
 }
 
+// covers: S08
 #[test]
 fn s08_broken_headers() {
     let body = bytes(&invoice_paid());
@@ -207,6 +219,7 @@ fn s08_broken_headers() {
     }
 }
 
+// covers: S08
 #[test]
 fn s08_no_header_and_two_header_lines() {
     let body = bytes(&invoice_paid());
@@ -220,6 +233,7 @@ fn s08_no_header_and_two_header_lines() {
     deliver(&[&header]).expect("one is right");
 }
 
+// covers: S08
 #[test]
 fn s08_an_unreadable_signature_beside_a_good_one() {
     let body = bytes(&invoice_paid());
@@ -228,6 +242,7 @@ fn s08_an_unreadable_signature_beside_a_good_one() {
     platform().verify([header.as_bytes()], &body, NOW_MS).expect("it is skipped");
 }
 
+// covers: S08
 #[test]
 fn s08_eight_signatures_are_looked_at() {
     let body = bytes(&invoice_paid());
@@ -248,6 +263,7 @@ fn four_secrets() -> EndpointSecrets {
     ])
 }
 
+// covers: S09
 #[test]
 fn s09_wrong_endpoint_or_modes_secret() {
     let account = Some("acct_1");
@@ -279,6 +295,7 @@ fn s09_wrong_endpoint_or_modes_secret() {
     }
 }
 
+// covers: S09
 #[test]
 fn s09_one_secret_for_our_own_and_connected_accounts() {
     let secrets = endpoint(vec![config(Mode::Live, "all", None, "whsec_all")]);
@@ -298,6 +315,7 @@ fn s09_one_secret_for_our_own_and_connected_accounts() {
     }
 }
 
+// covers: S09
 #[test]
 fn s09_the_secret_tells_the_mode_where_the_event_does_not() {
     let cases = [
@@ -316,6 +334,7 @@ fn s09_the_secret_tells_the_mode_where_the_event_does_not() {
     }
 }
 
+// covers: S10
 #[test]
 fn s10_captured_and_sent_again() {
     let body = bytes(&invoice_paid());
