@@ -238,6 +238,17 @@ fn action(
     Err(reader.bad(fields.line, "a step that does nothing known", STEP_NAMES))
 }
 
+/// A text is the body as it stands, anything else is written as JSON.
+fn raw(node: &Node, number: usize) -> RawStep {
+    let bytes = match &node.value {
+        Tree::Text(text) => text.clone().into_bytes(),
+        _ => node.json().to_string().into_bytes(),
+    };
+    let body: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
+    let id = body.and_then(|body| body["id"].as_str().map(str::to_owned));
+    RawStep { id: id.unwrap_or_else(|| format!("raw_{number}")), bytes }
+}
+
 fn stripe(reader: Reader<'_>, kind: &Node, fields: &mut Fields<'_, '_>, number: usize) -> Result<StripeStep, BadInput> {
     let id = fields.take("id").map(|n| reader.text("id", n)).transpose()?;
     let text =
