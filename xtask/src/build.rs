@@ -51,6 +51,12 @@ pub fn host() -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Build the measuring program for release and return its path.
+pub fn bench() -> Result<PathBuf> {
+    process::run(&mut process::cargo(["build", "--release", "--package", "host-bench"]))?;
+    Ok(target_folder().join("release").join(program("host-bench")))
+}
+
 /// Build the host for development and return its path. All is built with it, since cargo chooses the features of
 /// shared dependencies by what it builds: so nothing is compiled that the tests do not use as well.
 pub fn debug_host() -> Result<PathBuf> {

@@ -25,11 +25,11 @@ pub fn run(_: &Options) -> Result<()> {
     let target = component_builder::TARGET;
     let package = component_builder::PROVISIONER;
     process::run(
-        process::cargo(["component", "build", "--release", "--target", target, "--package", package])
+        process::cargo(["component", "build", "--profile", "component", "--target", target, "--package", package])
             .env("CARGO_TARGET_DIR", &folder)
             .env_remove("RUSTFLAGS"),
     )?;
-    let component = folder.join(target).join("release").join(package.replace('-', "_")).with_extension("wasm");
+    let component = folder.join(target).join("component").join(package.replace('-', "_")).with_extension("wasm");
     let host = build::debug_host()?;
     let status = Command::new(&host).arg("inspect").arg(&component).status()?;
     if !status.success() {

@@ -4,6 +4,7 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+mod bench;
 mod build;
 mod cargo_component;
 mod groups;
@@ -24,6 +25,7 @@ enum Chore {
     Build(build::Options),
     Replay(replay::Options),
     Test(test::Options),
+    Bench(bench::Options),
     CargoComponent(cargo_component::Options),
 }
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Chore::Build(options) => build::run(&options),
         Chore::Replay(options) => return replay::run(&options),
         Chore::Test(options) => test::run(&options),
+        Chore::Bench(options) => bench::run(&options),
         Chore::CargoComponent(options) => cargo_component::run(&options),
     };
     match done {

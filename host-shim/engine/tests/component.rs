@@ -5,10 +5,14 @@
 use host_engine::cache::{CacheError, ComponentCache, Origin};
 use host_engine::inspect::{self, InspectError};
 use host_engine::wasm::{Limits, LoadedComponent, Mode};
+use host_engine::runner::Runner;
+use host_store::{Access, Context, Declared, MemoryStore, Scope, Transaction};
+use products_contract::{Account, Actor, Event, Payload};
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// The size that a component may have (design, "Numbers to reach").
 const SIZE_MAX: usize = 1 << 20;
@@ -36,6 +40,51 @@ fn it_imports_nothing_but_its_world() {
 #[test]
 fn it_is_small() {
     assert!(COMPONENT.len() <= SIZE_MAX, "{} bytes", COMPONENT.len());
+}
+
+/// JSON lists in one another, in an object.
+fn nested(depth: usize) -> String {
+    format!("{{\"name\":{}{}}}", "[".repeat(depth), "]".repeat(depth))
+}
+
+#[test]
+fn its_stack_is_deep_enough_for_the_deepest_json() {
+    let loaded = LoadedComponent::load(&COMPONENT, Limits::default(), None).unwrap();
+    let declarations = loaded.declarations();
+    let required = declarations.config.iter().filter(|decl| decl.required && decl.default_value.is_none());
+    let given: BTreeMap<String, String> = required.map(|decl| (decl.key.clone(), "1".to_owned())).collect();
+    let declared = Arc::new(Declared::new(declarations, &given).unwrap());
+    let mut runner = loaded.runner(Mode::Reused);
+    // The reader's own limit is 128 levels; beyond it the answer is an error, and never a trap.
+    for depth in [1, 100, 126, 127, 128, 10_000] {
+        for payload in [Payload::Command(nested(depth)), Payload::Provider(nested(depth).into_bytes())] {
+            let event = Event {
+                id: format!("evt-{depth}"),
+                source: "api".to_owned(),
+                kind: "product.create".to_owned(),
+                business: "acme".to_owned(),
+                account: Some(Account::User("u1".to_owned())),
+                livemode: Some(false),
+                received_at: 1_700_000_000_000,
+                attempt: 1,
+                actor: Actor::system(),
+                reply_to: None,
+                provider: None,
+                payload,
+            };
+            let context = Context {
+                scope: Scope { business: "acme".to_owned(), livemode: false, account: Account::User("u1".to_owned()) },
+                event_id: event.id.clone(),
+                connected_account: None,
+                now: event.received_at,
+                access: Access::Full,
+                call_limit: 1000,
+                declared: declared.clone(),
+            };
+            let (_, answer) = runner.handle(Transaction::begin(Box::new(MemoryStore::new()), context), &event);
+            assert!(answer.is_ok(), "{depth} levels: {answer:?}");
+        }
+    }
 }
 
 #[test]
