@@ -4,8 +4,8 @@
 
 use host_engine::cache::{CacheError, ComponentCache, Origin};
 use host_engine::inspect::{self, InspectError};
-use host_engine::wasm::{Limits, LoadedComponent, Mode};
 use host_engine::runner::Runner;
+use host_engine::wasm::{Limits, LoadedComponent, Mode};
 use host_store::{Access, Context, Declared, MemoryStore, Scope, Transaction};
 use products_contract::{Account, Actor, Event, Payload};
 use std::collections::BTreeMap;
