@@ -4,6 +4,7 @@
 //! it, [`server`] speaks HTTP and delivers webhooks, [`journal`] remembers, [`cli`] is the command, [`story`] plays
 //! named stories, and [`reference`](mod@reference) writes the tables of the documentation.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 #![recursion_limit = "256"] // The complete objects are long `json!` literals.
 
 pub mod api;

@@ -163,7 +163,7 @@ impl Player {
         self.call("POST", "/v1/subscriptions", &form)
     }
 
-    fn to_day(&mut self, day: i64) -> Result<(), StoryError> {
+    fn until_day(&mut self, day: i64) -> Result<(), StoryError> {
         let time = (START_S + day * DAY_S).to_string();
         self.call("POST", "/_sandbox/clock", &[("advance_to", &time)])?;
         Ok(())
@@ -191,16 +191,16 @@ fn subscribe(player: &mut Player) -> Result<(), StoryError> {
     player.post(&format!("/v1/payment_pages/{session}/confirm"), &[("payment_method", &method)])?;
     let paid = player.call("GET", &format!("/v1/checkout/sessions/{session}"), &[])?;
     let subscription = paid["subscription"].as_str().unwrap_or_default().to_owned();
-    player.to_day(31)?;
+    player.until_day(31)?;
     player.post(&format!("/v1/subscriptions/{subscription}"), &[("cancel_at_period_end", "true")])?;
-    player.to_day(62)
+    player.until_day(62)
 }
 
 fn trial(player: &mut Player) -> Result<(), StoryError> {
     let price = player.price("Pro", "2000", true)?;
     let customer = player.customer("pm_card_visa")?;
     player.subscribe(&customer, &price, &[("trial_period_days", "14")])?;
-    player.to_day(15)
+    player.until_day(15)
 }
 
 fn upgrade(player: &mut Player) -> Result<(), StoryError> {
@@ -210,7 +210,7 @@ fn upgrade(player: &mut Player) -> Result<(), StoryError> {
     let item = subscription["items"]["data"][0]["id"].as_str().unwrap_or_default().to_owned();
     let id = subscription["id"].as_str().unwrap_or_default().to_owned();
     player.new_card(&customer, "pm_card_chargeCustomerFail")?;
-    player.to_day(10)?;
+    player.until_day(10)?;
     let form =
         [("items[0][id]", item.as_str()), ("items[0][price]", team.as_str()), ("proration_behavior", "always_invoice")];
     let changed = player.call("POST", &format!("/v1/subscriptions/{id}"), &form)?;
@@ -225,16 +225,16 @@ fn dunning(player: &mut Player) -> Result<(), StoryError> {
     let customer = player.customer("pm_card_visa")?;
     player.subscribe(&customer, &price, &[])?;
     player.new_card(&customer, "pm_card_chargeCustomerFail")?;
-    player.to_day(62)
+    player.until_day(62)
 }
 
 fn refund(player: &mut Player) -> Result<(), StoryError> {
     let form = [("amount", "1999"), ("currency", "usd"), ("confirm", "true"), ("payment_method", "pm_card_visa")];
     let intent = player.post("/v1/payment_intents", &form)?;
-    player.to_day(1)?;
+    player.until_day(1)?;
     player
         .post("/v1/refunds", &[("payment_intent", &intent), ("amount", "500"), ("reason", "requested_by_customer")])?;
-    player.to_day(2)?;
+    player.until_day(2)?;
     player.post("/v1/refunds", &[("payment_intent", &intent)])?;
     Ok(())
 }
@@ -244,7 +244,7 @@ fn dispute(player: &mut Player) -> Result<(), StoryError> {
         let form =
             [("amount", "1999"), ("currency", "usd"), ("confirm", "true"), ("payment_method", "pm_card_createDispute")];
         let intent = player.post("/v1/payment_intents", &form)?;
-        player.to_day(day)?;
+        player.until_day(day)?;
         let found = player.call("GET", "/v1/disputes", &[("payment_intent", &intent)])?;
         let dispute = found["data"][0]["id"].as_str().unwrap_or_default().to_owned();
         player.post(

@@ -2,6 +2,8 @@
 //!
 //! The examples are not part of the project: `STRIPE_OBJECTS` names their folder. Without it the test says so.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -49,14 +49,19 @@ pub const ROUTES: &[Route] = &[
         let position = st.event_position(ids[0]).ok_or_else(|| ApiError::no_such("event", ids[0], "id"))?;
         Ok(shown_event(st, position))
     }),
-    route("POST", "/v1/events/{}/retry", &[opt("webhook_endpoint", Kind::Text)], |st, ids, args| {
-        let position = st.event_position(ids[0]).ok_or_else(|| ApiError::no_such("event", ids[0], "id"))?;
-        if let Some(endpoint) = args.text("webhook_endpoint") {
-            st.load("webhook_endpoint", endpoint, "webhook_endpoint")?;
-        }
-        st.resends.push((ids[0].to_owned(), args.text("webhook_endpoint").map(str::to_owned)));
-        Ok(shown_event(st, position))
-    }),
+    route(
+        "POST",
+        "/v1/events/{}/retry",
+        &[opt("webhook_endpoint", Kind::Text), inert("for_stripecli")],
+        |st, ids, args| {
+            let position = st.event_position(ids[0]).ok_or_else(|| ApiError::no_such("event", ids[0], "id"))?;
+            if let Some(endpoint) = args.text("webhook_endpoint") {
+                st.load("webhook_endpoint", endpoint, "webhook_endpoint")?;
+            }
+            st.resends.push((ids[0].to_owned(), args.text("webhook_endpoint").map(str::to_owned)));
+            Ok(shown_event(st, position))
+        },
+    ),
     route("POST", "/v1/webhook_endpoints", ENDPOINT_CREATE, create_endpoint),
     route("GET", "/v1/webhook_endpoints", &[LIMIT, AFTER, BEFORE], |st, _, args| {
         listing::list(st, "webhook_endpoint", "/v1/webhook_endpoints", args, &[])

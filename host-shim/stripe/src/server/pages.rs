@@ -96,10 +96,12 @@ fn form_page(session: &Object, error: &str, status: StatusCode) -> HttpResponse<
         Some(url) => format!("<p><a id=\"cancel\" href=\"{}\">Cancel and go back</a></p>", escape_html(url)),
         None => String::new(),
     };
+    // A failed 3-D Secure step shows this page at its own address.
+    let id = session.id();
     let verb = if session.text("mode") == "subscription" { "Subscribe" } else { "Pay" };
     let body = format!(
         "<h1>{verb} <span id=\"total\">{total}</span></h1><table>{rows}</table>{error}\
-         <form method=\"post\"><label for=\"email\">Email</label><input id=\"email\" name=\"email\" type=\"email\" required value=\"{email}\">\
+         <form method=\"post\" action=\"/c/pay/{id}\"><label for=\"email\">Email</label><input id=\"email\" name=\"email\" type=\"email\" required value=\"{email}\">\
          <label for=\"cardNumber\">Card number</label><input id=\"cardNumber\" name=\"number\" inputmode=\"numeric\" autocomplete=\"off\" required placeholder=\"4242 4242 4242 4242\">\
          <label for=\"cardExpiry\">Expiry (MM / YY)</label><input id=\"cardExpiry\" name=\"expiry\" autocomplete=\"off\" required placeholder=\"12 / 34\">\
          <label for=\"cardCvc\">CVC</label><input id=\"cardCvc\" name=\"cvc\" autocomplete=\"off\" required placeholder=\"123\">\

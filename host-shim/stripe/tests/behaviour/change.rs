@@ -17,7 +17,7 @@ fn ten_days_in() -> Upgrade {
     let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
     let customer = play.customer("pm_card_visa");
     let sub = play.subscribe(&customer, &pro, "");
-    play.to_day(10);
+    play.until_day(10);
     play.events();
     Upgrade { play, customer, item: id(&sub["items"]["data"][0]), sub: id(&sub), team }
 }
@@ -52,7 +52,7 @@ fn an_upgrade_invoiced_at_once_costs_the_difference_of_the_rest() {
         events[..4],
         ["invoiceitem.created", "invoiceitem.created", "customer.subscription.updated", "invoice.created"]
     );
-    play.to_day(31);
+    play.until_day(31);
     assert_eq!(latest(&mut play, &sub)["amount_paid"], 5_000);
 }
 
@@ -61,7 +61,7 @@ fn without_being_invoiced_the_difference_comes_on_the_renewal() {
     let Upgrade { mut play, sub, item, team, .. } = ten_days_in();
     play.post(&format!("/v1/subscriptions/{sub}"), &format!("items[0][id]={item}&items[0][price]={team}"));
     assert_eq!(play.events(), ["invoiceitem.created", "invoiceitem.created", "customer.subscription.updated"]);
-    play.to_day(31);
+    play.until_day(31);
     assert_eq!(latest(&mut play, &sub)["amount_paid"], 5_000 + 2_000);
 }
 
@@ -82,7 +82,7 @@ fn a_downgrade_is_a_credit_that_the_next_invoices_use_up() {
         (Some(-7_000), Some(0), Some("paid"))
     );
     assert_eq!(play.get(&format!("/v1/customers/{customer}"))["balance"], -7_000);
-    play.to_day(31);
+    play.until_day(31);
     let renewal = latest(&mut play, &sub);
     assert_eq!(
         (renewal["amount_due"].as_i64(), renewal["starting_balance"].as_i64(), renewal["ending_balance"].as_i64()),
@@ -156,7 +156,7 @@ fn pending_if_incomplete_waits_for_the_payment_or_expires() {
             play.new_card(&customer, "pm_card_visa");
             play.post(&format!("/v1/invoices/{}/pay", waiting["latest_invoice"].as_str().unwrap()), "");
         } else {
-            play.to_day(11);
+            play.until_day(11);
         }
         let after = play.get(&format!("/v1/subscriptions/{sub}"));
         assert_eq!(after["items"]["data"][0]["price"]["id"] == json!(team), pays);
@@ -182,6 +182,6 @@ fn quantities_and_items_come_and_go() {
     play.ok("DELETE", &format!("/v1/subscription_items/{}", id(&added)), "proration_behavior=none");
     play.refused("GET", &format!("/v1/subscription_items/{}", id(&added)), "", 404);
     play.refused("DELETE", &format!("/v1/subscription_items/{item}"), "", 400);
-    play.to_day(31);
+    play.until_day(31);
     assert_eq!(latest(&mut play, &sub)["amount_paid"], 6_000);
 }

@@ -110,7 +110,7 @@ fn a_trial_in_checkout_and_a_session_that_expires() {
     let late = id(&open(&mut play, "subscription", &price, ""));
     let ended = id(&open(&mut play, "subscription", &price, ""));
     play.post(&format!("/v1/checkout/sessions/{ended}/expire"), "");
-    play.to_day(1);
+    play.until_day(1);
     for session in [late, ended] {
         let session = play.get(&format!("/v1/checkout/sessions/{session}"));
         assert_eq!((&session["status"], &session["url"]), (&json!("expired"), &Value::Null));

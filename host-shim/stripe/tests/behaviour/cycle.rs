@@ -11,13 +11,13 @@ fn a_renewal_moves_the_period_and_is_charged_an_hour_later() {
     let customer = play.customer("pm_card_visa");
     let sub = id(&play.subscribe(&customer, &price, ""));
     play.events();
-    play.to_day(30);
+    play.until_day(30);
     assert_eq!(play.events(), ["invoice.upcoming", "customer.subscription.updated", "invoice.created"]);
     let updated = play.event("customer.subscription.updated");
     let before = &updated["data"]["previous_attributes"]["items"]["data"][0];
     assert_eq!(before["current_period_end"].as_i64(), Some(1_796_083_200));
-    assert_eq!(updated["request"]["id"].as_str().is_some(), true, "caused by the call that moved the clock");
-    play.to(1_796_083_200 + 3_600);
+    assert!(updated["request"]["id"].is_string(), "caused by the call that moved the clock");
+    play.until(1_796_083_200 + 3_600);
     assert_eq!(
         play.events(),
         [
@@ -72,11 +72,11 @@ fn attempts(end: &str) -> (Value, Vec<(i64, String)>) {
     let customer = play.customer("pm_card_visa");
     let sub = id(&play.subscribe(&customer, &price, ""));
     play.new_card(&customer, "pm_card_chargeCustomerFail");
-    play.to_day(30);
+    play.until_day(30);
     play.events();
     let mut seen = Vec::new();
     for hours in 1..=24 * 8 {
-        play.to(1_796_083_200 + hours * 3_600);
+        play.until(1_796_083_200 + hours * 3_600);
         let status = play.get(&format!("/v1/subscriptions/{sub}"))["status"].as_str().unwrap().to_owned();
         if play.events().contains(&"invoice.payment_failed".to_owned()) {
             seen.push((hours, status));
@@ -106,7 +106,7 @@ fn paying_brings_a_late_subscription_back_and_an_unpaid_one_gets_drafts_only() {
     let customer = play.customer("pm_card_visa");
     let sub = id(&play.subscribe(&customer, &price, ""));
     play.new_card(&customer, "pm_card_chargeCustomerFail");
-    play.to_day(65);
+    play.until_day(65);
     let late = play.get(&format!("/v1/subscriptions/{sub}"));
     assert_eq!(late["status"], "unpaid");
     let drafts = play.get(&format!("/v1/invoices?subscription={sub}&status=draft"));
@@ -135,7 +135,7 @@ fn collection_paused_keeps_the_status_and_voids_or_holds_invoices() {
         let customer = play.customer("pm_card_visa");
         let sub = id(&play.subscribe(&customer, &price, ""));
         play.post(&format!("/v1/subscriptions/{sub}"), &format!("pause_collection[behavior]={behavior}"));
-        play.to_day(31);
+        play.until_day(31);
         let after = play.get(&format!("/v1/subscriptions/{sub}"));
         assert_eq!(after["status"], "active");
         assert_eq!(

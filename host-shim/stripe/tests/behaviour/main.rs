@@ -1,5 +1,7 @@
 //! What the sandbox does, call by call, without HTTP.
 
+#![allow(clippy::unwrap_used)]
+
 mod accounts;
 mod change;
 mod checkout;

@@ -62,11 +62,11 @@ impl Play {
         found.unwrap_or_else(|| panic!("no {kind}")).render(&local_stripe::version::NEWEST.into())
     }
 
-    pub fn to_day(&mut self, day: i64) {
+    pub fn until_day(&mut self, day: i64) {
         self.post("/_sandbox/clock", &format!("advance_to={}", START_S + day * DAY_S));
     }
 
-    pub fn to(&mut self, time_s: i64) {
+    pub fn until(&mut self, time_s: i64) {
         self.post("/_sandbox/clock", &format!("advance_to={time_s}"));
     }
 

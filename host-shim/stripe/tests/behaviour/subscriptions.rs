@@ -53,7 +53,7 @@ fn a_first_payment_that_fails_leaves_it_incomplete_and_23_hours_later_expired() 
     assert_eq!(sub["status"], "incomplete");
     let events = play.events();
     assert!(events.ends_with(&["invoice.payment_failed".into(), "customer.subscription.created".into()]), "{events:?}");
-    play.to(1_793_491_200 + 23 * 3_600);
+    play.until(1_793_491_200 + 23 * 3_600);
     let sub = play.get(&format!("/v1/subscriptions/{}", id(&sub)));
     assert_eq!(sub["status"], "incomplete_expired");
     assert_eq!(play.events(), ["payment_intent.canceled", "invoice.voided", "customer.subscription.updated"]);
@@ -160,11 +160,11 @@ fn a_trial_begins_with_a_paid_invoice_of_nothing_and_ends_with_a_payment() {
         (&invoice["total"], &invoice["status"], &invoice["lines"]["data"][0]["description"]),
         (&json!(0), &json!("paid"), &json!("Trial period for Pro"))
     );
-    play.to_day(10);
+    play.until_day(10);
     assert_eq!(play.events(), ["invoice.upcoming"]);
-    play.to_day(11);
+    play.until_day(11);
     assert_eq!(play.events(), ["customer.subscription.trial_will_end"]);
-    play.to_day(15);
+    play.until_day(15);
     let events = play.events();
     assert_eq!(events[..2], ["customer.subscription.updated", "invoice.created"]);
     assert!(events.contains(&"invoice.paid".to_owned()), "{events:?}");
@@ -190,7 +190,7 @@ fn a_trial_without_a_card_ends_as_it_was_told_to() {
             play.events().contains(&"customer.subscription.trial_will_end".to_owned()),
             "a short trial is announced at once"
         );
-        play.to_day(3);
+        play.until_day(3);
         assert_eq!(play.get(&format!("/v1/subscriptions/{}", id(&sub)))["status"], status);
         assert!(play.events().contains(&event.to_owned()));
         if behavior == "pause" {
@@ -214,14 +214,14 @@ fn cancelled_now_at_the_end_of_the_period_or_at_a_time() {
         "canceled"
     );
     assert_eq!(play.event("customer.subscription.deleted")["data"]["object"]["cancellation_details"]["comment"], "bye");
-    play.to_day(5);
+    play.until_day(5);
     let told = play.post(&format!("/v1/subscriptions/{later}"), "cancel_at_period_end=true");
     assert_eq!(
         (told["status"].as_str(), told["canceled_at"].as_i64()),
         (Some("active"), Some(1_793_491_200 + 5 * 86_400))
     );
     play.post(&format!("/v1/subscriptions/{at}"), &format!("cancel_at={}", 1_793_491_200 + 9 * 86_400));
-    play.to_day(31);
+    play.until_day(31);
     let later = play.get(&format!("/v1/subscriptions/{later}"));
     assert_eq!((later["status"].as_str(), later["ended_at"].as_i64()), (Some("canceled"), Some(1_796_083_200)));
     assert_eq!(later["canceled_at"].as_i64(), Some(1_793_491_200 + 5 * 86_400), "the time of the request");

@@ -24,11 +24,14 @@ async fn headers_of_an_answer() {
     assert_eq!(again.text, first.text);
 }
 
+/// Method, path, headers, body, and the status wanted.
+type Case<'c> = (&'c str, &'c str, Vec<(&'c str, &'c str)>, Vec<u8>, u16);
+
 #[tokio::test]
 async fn wrong_requests_get_an_error_object() {
     let (_server, client) = Client::start(Options::default()).await;
     let key = [("authorization", "Bearer sk_test_x")];
-    let cases: Vec<(&str, &str, Vec<(&str, &str)>, Vec<u8>, u16)> = vec![
+    let cases: Vec<Case> = vec![
         ("GET", "/v1/customers", vec![], vec![], 401),
         ("GET", "/v1/customers", vec![("authorization", "Basic c2tfbGl2ZV94Og==")], vec![], 401),
         ("GET", "/", key.to_vec(), vec![], 404),

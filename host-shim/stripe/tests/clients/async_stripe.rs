@@ -1,0 +1,114 @@
+//! async-stripe: every kind of object and every event, in its own types.
+
+use std::process::Command;
+use std::time::Duration;
+
+use local_stripe::server::Options;
+use local_stripe::settings::{START_S, Settings};
+
+use crate::{call, install, left_out, runtime, start, succeeds};
+
+/// A cold build takes two minutes on two cores.
+const LIMIT: Duration = Duration::from_secs(540);
+
+#[test]
+fn async_stripe() {
+    if left_out("async-stripe") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = runtime();
+    // The library's webhook types refuse versions that are newer or older than its pin.
+    let settings = Settings { version: "2026-09-30.endive".into(), ..Settings::default() };
+    let server = start(&runtime, Options { events: Some(folder.path().to_owned()), settings, ..Options::default() });
+    let post = |path: &str, form: &[(&str, &str)]| {
+        call(&server, "POST", path, form)["id"].as_str().unwrap_or_default().to_owned()
+    };
+    post("/v1/webhook_endpoints", &[("url", "http://127.0.0.1:9/"), ("enabled_events[]", "price.created")]);
+    let clock = post("/v1/test_helpers/test_clocks", &[("frozen_time", &START_S.to_string())]);
+    let product = post("/v1/products", &[("name", "Pro")]);
+    let monthly = |amount: &str| {
+        post(
+            "/v1/prices",
+            &[("product", &product), ("currency", "usd"), ("unit_amount", amount), ("recurring[interval]", "month")],
+        )
+    };
+    let (pro, team) = (monthly("2000"), monthly("5000"));
+    for (card, trial) in [
+        ("pm_card_visa", "0"),
+        ("pm_card_visa", "10"),
+        ("pm_card_chargeCustomerFail", "0"),
+        ("pm_card_authenticationRequired", "0"),
+    ] {
+        let customer = post(
+            "/v1/customers",
+            &[("test_clock", &clock), ("payment_method", card), ("invoice_settings[default_payment_method]", card)],
+        );
+        post("/v1/invoiceitems", &[("customer", &customer), ("amount", "500"), ("currency", "usd")]);
+        let sub = call(
+            &server,
+            "POST",
+            "/v1/subscriptions",
+            &[("customer", &customer), ("items[0][price]", &pro), ("trial_period_days", trial)],
+        );
+        let item = sub["items"]["data"][0]["id"].as_str().unwrap();
+        post(
+            &format!("/v1/subscriptions/{}", sub["id"].as_str().unwrap()),
+            &[("items[0][id]", item), ("items[0][price]", &team), ("proration_behavior", "always_invoice")],
+        );
+    }
+    for card in local_stripe::cards::TEST_CARDS {
+        post(
+            "/v1/payment_intents",
+            &[
+                ("amount", "1000"),
+                ("currency", "usd"),
+                ("confirm", "true"),
+                ("payment_method", &format!("pm_card_{}", card.name)),
+            ],
+        );
+    }
+    let paid = post(
+        "/v1/payment_intents",
+        &[("amount", "1000"), ("currency", "usd"), ("confirm", "true"), ("payment_method", "pm_card_visa")],
+    );
+    post("/v1/refunds", &[("payment_intent", &paid), ("amount", "100")]);
+    let session = post(
+        "/v1/checkout/sessions",
+        &[
+            ("mode", "subscription"),
+            ("line_items[0][price]", &pro),
+            ("line_items[0][quantity]", "1"),
+            ("success_url", "http://x.test"),
+        ],
+    );
+    post(&format!("/v1/payment_pages/{session}/confirm"), &[("payment_method", "pm_card_visa")]);
+    post(
+        "/v1/checkout/sessions",
+        &[
+            ("mode", "subscription"),
+            ("line_items[0][price]", &pro),
+            ("line_items[0][quantity]", "1"),
+            ("success_url", "http://x.test"),
+        ],
+    );
+    let later = (START_S + 70 * 86_400).to_string();
+    post(&format!("/v1/test_helpers/test_clocks/{clock}/advance"), &[("frozen_time", &later)]);
+    post("/_sandbox/clock", &[("advance_to", &later)]);
+    let mut command = Command::new("cargo");
+    command
+        .args(["run", "--quiet", "--locked", "--manifest-path"])
+        .arg(install::clients().join("async-stripe/Cargo.toml"));
+    command
+        .arg("--target-dir")
+        .arg(install::counterparts().join("async-stripe"))
+        .arg("--")
+        .arg(server.url())
+        .arg(folder.path());
+    // Cargo's variables of this test would change what the other build is.
+    for name in ["CARGO_MANIFEST_DIR", "CARGO_TARGET_DIR", "RUSTFLAGS"] {
+        command.env_remove(name);
+    }
+    let out = succeeds(&mut command, LIMIT);
+    assert!(out.contains("events of the folder"), "{out}");
+}

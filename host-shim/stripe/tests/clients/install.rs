@@ -1,0 +1,80 @@
+//! Installing the counterparts: once, pinned, into `target/counterparts`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::run;
+
+/// One installation at a time, for tests run side by side.
+static INSTALLING: Mutex<()> = Mutex::new(());
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// The folder of the scripts and pins.
+pub fn clients() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
+}
+
+/// Where everything is installed.
+pub fn counterparts() -> PathBuf {
+    // The test binary is in TARGET/PROFILE/deps.
+    let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
+    target.join("counterparts")
+}
+
+fn install(what: &str, line: &str, command: &mut Command) {
+    let output = run(command, LIMIT);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{what} can't be installed. This line installs it:\n    {line}\n{text}");
+}
+
+/// The folder with `node_modules` in it.
+pub fn node() -> PathBuf {
+    let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
+    let folder = counterparts().join("node");
+    let (pins, installed) = (clients().join("package.json"), folder.join("package.json"));
+    let wanted = std::fs::read_to_string(pins).unwrap();
+    let current = std::fs::read_to_string(&installed).unwrap_or_default();
+    if current != wanted || !folder.join("node_modules/.bin/stripe").exists() {
+        std::fs::create_dir_all(&folder).unwrap();
+        // Written when the installation is complete, else an interrupted one would count.
+        let _ = std::fs::remove_file(&installed);
+        std::fs::write(folder.join("package.json"), &wanted).unwrap();
+        let line = format!("npm install --no-package-lock --no-audit --no-fund --prefix {}", folder.display());
+        install("The Node clients", &line, Command::new("sh").arg("-c").arg(&line));
+    }
+    folder
+}
+
+/// The Python that has the libraries.
+pub fn python() -> PathBuf {
+    let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
+    let folder = counterparts().join("python");
+    let pins = clients().join("requirements.txt");
+    let marker = folder.join("installed.txt");
+    let wanted = std::fs::read_to_string(&pins).unwrap();
+    if std::fs::read_to_string(&marker).unwrap_or_default() != wanted {
+        let (dir, pins) = (folder.display(), pins.display());
+        let line = format!("python3 -m venv {dir} && {dir}/bin/pip install --quiet -r {pins}");
+        install("The Python client", &line, Command::new("sh").arg("-c").arg(&line));
+        std::fs::write(marker, wanted).unwrap();
+    }
+    folder.join("bin/python")
+}
+
+/// The browser.
+pub fn chromium() -> PathBuf {
+    let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
+    let found = || {
+        ["chromium", "chromium-browser", "google-chrome"]
+            .iter()
+            .map(|n| Path::new("/usr/bin").join(n))
+            .find(|p| p.exists())
+    };
+    if found().is_none() {
+        let line = "apt-get update && apt-get install -y --no-install-recommends chromium";
+        install("Chromium", line, Command::new("sh").arg("-c").arg(line));
+    }
+    found().expect("the installation just succeeded")
+}

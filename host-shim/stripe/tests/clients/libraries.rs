@@ -1,0 +1,52 @@
+//! The official libraries and the browser: their scripts do the work.
+
+use std::process::Command;
+use std::time::Duration;
+
+use local_stripe::server::Options;
+
+use crate::{install, left_out, runtime, start, succeeds};
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+#[test]
+fn python() {
+    if left_out("python") {
+        return;
+    }
+    let runtime = runtime();
+    let server = start(&runtime, Options::default());
+    let out =
+        succeeds(Command::new(install::python()).arg(install::clients().join("story.py")).arg(server.url()), LIMIT);
+    assert!(out.contains("all of it holds"), "{out}");
+}
+
+#[test]
+fn node() {
+    if left_out("node") {
+        return;
+    }
+    let runtime = runtime();
+    let server = start(&runtime, Options::default());
+    let mut command = Command::new("node");
+    command.env("NODE_CLIENTS", install::node()).arg(install::clients().join("story.mjs")).arg(server.url());
+    let out = succeeds(&mut command, LIMIT);
+    assert!(out.contains("all of it holds"), "{out}");
+}
+
+#[test]
+fn chromium() {
+    if left_out("chromium") {
+        return;
+    }
+    let runtime = runtime();
+    let server = start(&runtime, Options::default());
+    let mut command = Command::new("node");
+    command
+        .env("NODE_CLIENTS", install::node())
+        .arg(install::clients().join("checkout.mjs"))
+        .arg(server.url())
+        .arg(install::chromium());
+    let out = succeeds(&mut command, LIMIT);
+    assert!(out.contains("both modes paid, declined, authenticated and left"), "{out}");
+}
