@@ -8,6 +8,7 @@ use crate::product::{self, Proposed};
 use crate::schema::{self, TypeDecl};
 use products_contract::*;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 /// Policies of a business, with the defaults of requirements 7.2 and 8.
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub notice_days: Vec<u32>,
     /// Days for which a name stays blocked after its product is gone.
     pub name_block_days: u32,
+    /// Days for which the last backup of a deleted product is kept.
+    pub final_backup_days: u32,
     /// Hours in `error` after which lost days are credited.
     pub error_credit_hours: u32,
     /// Where checkout returns to.
@@ -54,6 +57,7 @@ impl Default for Settings {
             retention_days: 90,
             notice_days: vec![7, 1],
             name_block_days: 30,
+            final_backup_days: 30,
             error_credit_hours: 24,
             success_url: None,
             cancel_url: None,
@@ -139,27 +143,20 @@ pub(crate) fn plan_by_name(host: &mut dyn Imports, family: &str, name: &str) -> 
 /// A catalog as a business writes it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+struct Document<'a> {
     #[serde(default)]
     business: Settings,
-    #[serde(default)]
-    product_types: Vec<TypeEntry>,
+    /// Types: the name of a built-in one, or all of it.
+    #[serde(borrow, default)]
+    product_types: Vec<&'a RawValue>,
     #[serde(default)]
     products: Vec<Map<String, Value>>,
-}
-
-/// A type: the name of a built-in one, or all of it.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum TypeEntry {
-    Name(String),
-    Decl(Box<Value>),
 }
 
 /// `catalog.load`: bring the catalog to what the document says. What it doesn't name stays.
 pub(crate) fn load(context: &mut Context<'_>, payload: &str) -> Step<Handled> {
     admin_of_platform(context)?;
-    let document: Document = serde_json::from_str(payload)
+    let document: Document<'_> = serde_json::from_str(payload)
         .map_err(|error| product::refuse("", FieldErrorCode::BadFormat, error.to_string()))?;
     if !PROVIDERS.contains(&document.business.provider.as_str()) {
         let message = format!("expected one of {}", PROVIDERS.join(", "));
@@ -177,7 +174,7 @@ pub(crate) fn load(context: &mut Context<'_>, payload: &str) -> Step<Handled> {
     };
     let mut decls = Vec::new();
     for (index, entry) in document.product_types.into_iter().enumerate() {
-        decls.push(read_type(entry, index)?);
+        decls.push(read_type(entry.get(), index)?);
     }
     save(context, BUSINESS, &settings)?;
     for decl in &decls {
@@ -194,7 +191,7 @@ pub(crate) fn load(context: &mut Context<'_>, payload: &str) -> Step<Handled> {
         let proposed = product::normalise(context, body, None).map_err(|stop| at(stop, index))?;
         let id = proposed.id.clone();
         let id = id.ok_or_else(|| at(product::refuse("/id", FieldErrorCode::Missing, "required"), index))?;
-        put(context, &id, proposed).map_err(|stop| at(stop, index))?;
+        put(context, &id, proposed, None).map_err(|stop| at(stop, index))?;
         ids.push(id);
     }
     let reply = json!({"product_types": decls.iter().map(|d| &d.name).collect::<Vec<_>>(), "products": ids});
@@ -211,18 +208,15 @@ fn at(stop: Stop, index: usize) -> Stop {
     }
 }
 
-fn read_type(entry: TypeEntry, index: usize) -> Step<TypeDecl> {
+fn read_type(entry: &str, index: usize) -> Step<TypeDecl> {
     let path = format!("/product_types/{index}");
-    let value = match entry {
-        TypeEntry::Name(name) => {
-            let found = schema::built_in().into_iter().find(|decl| decl.name == name || decl.aliases.contains(&name));
-            return found.ok_or_else(|| {
-                product::refuse(&path, FieldErrorCode::NotAllowed, format!("`{name}` is no built-in type"))
-            });
-        }
-        TypeEntry::Decl(value) => value,
-    };
-    let decl: TypeDecl = serde_json::from_value(*value)
+    if let Ok(name) = serde_json::from_str::<String>(entry) {
+        let found = schema::built_in().into_iter().find(|decl| decl.name == name || decl.aliases.contains(&name));
+        return found.ok_or_else(|| {
+            product::refuse(&path, FieldErrorCode::NotAllowed, format!("`{name}` is no built-in type"))
+        });
+    }
+    let decl: TypeDecl = serde_json::from_str(entry)
         .map_err(|error| product::refuse(&path, FieldErrorCode::BadFormat, error.to_string()))?;
     check_type(&decl, &path)?;
     Ok(decl)
@@ -252,6 +246,16 @@ fn check_type(decl: &TypeDecl, path: &str) -> Step<()> {
     }
     // Each resource may need only those before it, so there is no circle.
     for (index, resource) in decl.provisions.iter().enumerate() {
+        let verbs: &[&str] = if resource.backup {
+            &["ensure", "change", "destroy", "backup", "restore"]
+        } else {
+            &["ensure", "change", "destroy"]
+        };
+        for verb in verbs {
+            if !crate::manifest::has_effect(&resource.resource, verb) {
+                return unknown(&format!("provisions/{index}/resource"), &format!("{}.{verb}", resource.resource));
+            }
+        }
         for need in &resource.needs {
             if !decl.provisions[..index].iter().any(|earlier| earlier.name == *need) {
                 return unknown(&format!("provisions/{index}/needs"), need);
@@ -281,8 +285,9 @@ fn save(context: &mut Context<'_>, id: &str, values: &ProductValues) -> Step<boo
     Ok(true)
 }
 
-/// Put a product of the catalog; its price becomes a row, or is made at the provider.
-pub(crate) fn put(context: &mut Context<'_>, id: &str, mut proposed: Proposed) -> Step<()> {
+/// Put a product of the catalog; its price becomes a row, or is made at the provider. True if it is being made there;
+/// then who waits under `reply_to` is answered when it is.
+pub(crate) fn put(context: &mut Context<'_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Step<bool> {
     if !proposed.decl.catalog {
         let message = format!("products of type {} belong to accounts", proposed.decl.name);
         return Err(product::refuse("/product_type", FieldErrorCode::NotAllowed, message));
@@ -303,9 +308,9 @@ pub(crate) fn put(context: &mut Context<'_>, id: &str, mut proposed: Proposed) -
     }
     save(context, id, &proposed.values)?;
     if wants_sync {
-        sync(context, id, &proposed.values, &proposed.metadata)?;
+        sync(context, id, &proposed.values, &proposed.metadata, reply_to)?;
     }
-    Ok(())
+    Ok(wants_sync)
 }
 
 /// What the provider gave stays when the catalog is loaded again without it.
@@ -362,7 +367,13 @@ fn put_price(context: &mut Context<'_>, price: Price) -> Step<()> {
 }
 
 /// Make product and price at the provider, one after the other, each once.
-fn sync(context: &mut Context<'_>, id: &str, values: &ProductValues, metadata: &Map<String, Value>) -> Step<()> {
+fn sync(
+    context: &mut Context<'_>,
+    id: &str,
+    values: &ProductValues,
+    metadata: &Map<String, Value>,
+    reply_to: Option<String>,
+) -> Step<()> {
     let Some(price) = &values.price else { return Ok(()) };
     let effect = match metadata.get("stripe_product_id").and_then(Value::as_str) {
         None => sync_effect(
@@ -382,7 +393,7 @@ fn sync(context: &mut Context<'_>, id: &str, values: &ProductValues, metadata: &
             sync_effect("stripe.price.create", format!("sync:price:{id}:{terms}"), &payload, id)?
         }
     };
-    context.host.effects_enqueue(&[effect])?;
+    context.host.effects_enqueue(&[Effect { reply_to, ..effect }])?;
     Ok(())
 }
 
@@ -410,11 +421,13 @@ fn sync_effect(kind: &str, key: String, payload: &Value, id: &str) -> Step<Effec
     })
 }
 
-/// The end of a sync effect: store the id, and go on.
-pub(crate) fn synced(context: &mut Context<'_>, report: &EffectReport) -> Step<Outcome> {
+/// The end of a sync effect: store the id, and go on. Who waits is answered with the product when both are made.
+pub(crate) fn synced(context: &mut Context<'_>, report: &EffectReport) -> Step<Handled> {
     let mut parts = report.key.splitn(4, ':');
     let (what, id) = (parts.nth(1).unwrap_or_default(), parts.next().unwrap_or_default());
-    let Some(row) = context.product(id)? else { return Ok(Outcome::Ignored(IgnoreReason::NoChange)) };
+    let Some(row) = context.product(id)? else {
+        return Ok(Handled { outcome: Outcome::Ignored(IgnoreReason::NoChange), reply: None });
+    };
     let mut metadata: Map<String, Value> = decode("products", id, &row.values.metadata)?;
     match &report.answer {
         Err(failure) => {
@@ -436,19 +449,29 @@ pub(crate) fn synced(context: &mut Context<'_>, report: &EffectReport) -> Step<O
     }
     let values = ProductValues { metadata: encode(&metadata)?, ..row.values };
     context.host.product_save(id, row.version, &values)?;
-    if report.answer.is_err() {
-        return Ok(Outcome::Applied);
+    match (&report.answer, what) {
+        // The product stays, and its answer says that its price is not synced.
+        (Err(_), _) => {}
+        (Ok(_), "product") => {
+            sync(context, id, &values, &metadata, context.event.reply_to.clone())?;
+            return Ok(Handled { outcome: Outcome::Applied, reply: None });
+        }
+        (Ok(_), _) => {
+            let price_id = metadata.get("stripe_price_id").and_then(Value::as_str).map(str::to_owned);
+            if let (Some(price_id), Some(amount)) = (price_id, values.price.clone())
+                && let Some(decl) = type_named(context.host, &values.product_type)?
+            {
+                let proposed = Proposed { id: None, decl, values, metadata };
+                put_price(context, price_row(&proposed, id, &price_id, amount)?)?;
+            }
+        }
     }
-    if what == "product" {
-        sync(context, id, &values, &metadata)?;
-    } else if let (Some(price_id), Some(amount)) =
-        (metadata.get("stripe_price_id").and_then(Value::as_str).map(str::to_owned), values.price.clone())
-        && let Some(decl) = type_named(context.host, &values.product_type)?
-    {
-        let proposed = Proposed { id: None, decl, values, metadata };
-        put_price(context, price_row(&proposed, id, &price_id, amount)?)?;
+    if context.event.reply_to.is_none() {
+        return Ok(Handled { outcome: Outcome::Applied, reply: None });
     }
-    Ok(Outcome::Applied)
+    let row = context.product(id)?.ok_or_else(|| Failure::Internal(format!("{id} is gone after it was saved")))?;
+    let reply = Some(Reply::Answer(crate::queries::product_json(&row)?));
+    Ok(Handled { outcome: Outcome::Applied, reply })
 }
 
 #[derive(Deserialize)]

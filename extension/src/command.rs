@@ -61,7 +61,7 @@ struct Retrieved<'a> {
 pub(crate) fn effect_result(context: &mut Context<'_>, report: &EffectReport) -> Step<Handled> {
     let outcome = match context.event.kind.as_str() {
         "stripe.checkout.create" => return purchase::checkout_made(context, report),
-        "stripe.product.create" | "stripe.price.create" => catalog::synced(context, report)?,
+        "stripe.product.create" | "stripe.price.create" => return catalog::synced(context, report),
         "stripe.retrieve" => retrieved(context, report)?,
         _ => match instance::effect_result(context, report)? {
             Some(outcome) => outcome,

@@ -20,7 +20,8 @@ pub(crate) fn correlate(host: &mut dyn Imports, event: &Event) -> Fallible<Place
     let Payload::Provider(body) = &event.payload else {
         return Err(Failure::Internal(format!("correlate was called for `{}`, which names its account", event.kind)));
     };
-    let Ok(body) = serde_json::from_slice::<Body<'_, Ids<'_>>>(body) else {
+    let text = std::str::from_utf8(body).ok();
+    let Some(body) = text.and_then(|text| serde_json::from_str::<Body<'_, Ids<'_>>>(text).ok()) else {
         return Ok(Placement { keys: Vec::new(), account: None, mark: Mark::Unknown });
     };
     let object = &body.data.object;

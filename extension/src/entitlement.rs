@@ -49,7 +49,7 @@ pub(crate) struct Standing {
     pub lost_at: Option<Timestamp>,
     /// The subscription that gave the last plan.
     pub lost_subscription: Option<String>,
-    /// True if every subscription that ever gave a plan has ended for good.
+    /// True if there were subscriptions that gave a plan and every one of them has ended for good.
     pub all_final: bool,
 }
 
@@ -84,29 +84,38 @@ fn grace_end(row: &SubscriptionValues, billing: &Billing, days: u32) -> Option<T
         return None;
     }
     let run = billing.run_start(|seen| seen.2 == SubscriptionStatus::PastDue).unwrap_or(row.snapshot.at);
-    let failed = billing.open.values().filter_map(|invoice| invoice.failed_at).min();
-    Some(plus_days(failed.map_or(run, |failed| failed.min(run)), days))
+    Some(plus_days(billing.first_failure().map_or(run, |failed| failed.min(run)), days))
 }
 
-/// The plan price that is paid for: the one on the subscription unless the invoice that began it is open; then the
-/// highest that was ever paid.
-fn paid_plan(prices: &[Option<Price>], billing: &Billing, known: &BTreeMap<String, Price>) -> Fallible<Option<Price>> {
+/// The plan price that is paid for: the one on the subscription, unless its payment is open or failed; then the one
+/// that was paid last, if that is not more. Where no payment is known at all, a failed one is that of a renewal.
+fn paid_plan(
+    prices: &[Option<Price>],
+    status: SubscriptionStatus,
+    billing: &Billing,
+    known: &BTreeMap<String, Price>,
+) -> Fallible<Option<Price>> {
     let Some(current) = prices.iter().flatten().find(|price| price.family.is_some()) else { return Ok(None) };
     let unsettled = billing.open.values().any(|invoice| {
         matches!(invoice.reason.as_str(), "subscription_create" | "subscription_update")
             && (invoice.prices.is_empty() || invoice.prices.contains(&current.id))
     });
-    if !unsettled {
+    if !unsettled && status != SubscriptionStatus::PastDue {
         return Ok(Some(current.clone()));
     }
-    let mut best: Option<(i64, &Price)> = None;
-    for price in billing.paid.keys().filter_map(|id| known.get(id)).filter(|price| price.family == current.family) {
-        let rank = Terms::read(price)?.rank;
-        if best.is_none_or(|(highest, held)| (rank, &price.id) > (highest, &held.id)) {
-            best = Some((rank, price));
+    let mut last: Option<((Timestamp, i64, &str), &Price)> = None;
+    for (id, at) in &billing.paid {
+        let Some(price) = known.get(id).filter(|price| price.family == current.family) else { continue };
+        let order = (*at, Terms::read(price)?.rank, id.as_str());
+        if last.is_none_or(|(latest, _)| order > latest) {
+            last = Some((order, price));
         }
     }
-    Ok(best.map(|(_, price)| price.clone()))
+    Ok(match last {
+        Some(((_, rank, _), price)) if rank < Terms::read(current)?.rank => Some(price.clone()),
+        None if unsettled => None,
+        _ => Some(current.clone()),
+    })
 }
 
 /// Work out where the account stands at a time.
@@ -120,10 +129,13 @@ pub(crate) fn standing(host: &mut dyn Imports, settings: &Settings, now: Timesta
             row.values.items.iter().map(|item| known.get(&item.price_id).cloned()).collect();
         let grace_end = grace_end(&row.values, &billing, settings.grace_days);
         let lost_at = standing_of(&row.values, &billing, grace_end, now);
-        let plan = if lost_at.is_none() { paid_plan(&prices, &billing, &known)? } else { None };
+        let plan = if lost_at.is_none() { paid_plan(&prices, row.values.status, &billing, &known)? } else { None };
         views.push(View { row, billing, prices, grace_end, lost_at, plan });
     }
-    let plan = best_plan(&views)?;
+    let mut plan = best_plan(&views)?;
+    if let Some(plan) = &mut plan {
+        plan.since = plan.since.max(fell_at(&views, &plan.price)?);
+    }
     let mut allowed = BTreeMap::new();
     if let Some(plan) = &plan {
         add_grants(&mut allowed, &plan.price, 1, &plan.subscription);
@@ -150,13 +162,16 @@ pub(crate) fn standing(host: &mut dyn Imports, settings: &Settings, now: Timesta
             .max()
             .map_or((None, None), |(at, id)| (Some(at), Some(id))),
     };
-    let all_final = views.iter().filter(gave_a_plan).all(|view| subscription::is_final(view.row.values.status));
+    let mut gave = views.iter().filter(gave_a_plan).peekable();
+    let all_final = gave.peek().is_some() && gave.all(|view| subscription::is_final(view.row.values.status));
     Ok(Standing { views, plan, allowed, lost_at, lost_subscription, all_final })
 }
 
 /// The highest plan that is in force; among equal ones the subscription that is older by its first view, then by id.
 fn best_plan(views: &[View]) -> Fallible<Option<Plan>> {
-    let mut best: Option<(i64, std::cmp::Reverse<(Timestamp, String)>, Plan)> = None;
+    /// Rank, then the older subscription, then the smaller id.
+    type Best = (i64, std::cmp::Reverse<(Timestamp, String)>, Plan);
+    let mut best: Option<Best> = None;
     for view in views {
         let Some(price) = &view.plan else { continue };
         let rank = Terms::read(price)?.rank;
@@ -169,6 +184,21 @@ fn best_plan(views: &[View]) -> Fallible<Option<Plan>> {
         }
     }
     Ok(best.map(|(_, _, plan)| plan))
+}
+
+/// When the last subscription to a higher plan than this one was lost: that is when this one took its place.
+fn fell_at(views: &[View], price: &Price) -> Fallible<Timestamp> {
+    let rank = Terms::read(price)?.rank;
+    let mut fell = Timestamp::MIN;
+    for view in views.iter().filter(|view| view.billing.was_ever_live()) {
+        let Some(lost_at) = view.lost_at else { continue };
+        for lost in view.prices.iter().flatten().filter(|lost| lost.family == price.family) {
+            if Terms::read(lost)?.rank > rank {
+                fell = fell.max(lost_at);
+            }
+        }
+    }
+    Ok(fell)
 }
 
 fn add_grants(allowed: &mut BTreeMap<String, (i64, Vec<String>)>, price: &Price, quantity: i64, source: &str) {
@@ -191,9 +221,12 @@ fn known_prices(
     billings: &[Billing],
 ) -> Fallible<BTreeMap<String, Price>> {
     let items = rows.iter().flat_map(|row| row.values.items.iter().map(|item| item.price_id.clone()));
-    // What was paid matters only where something is open.
-    let paid =
-        billings.iter().filter(|billing| !billing.open.is_empty()).flat_map(|billing| billing.paid.keys().cloned());
+    // What was paid matters only where something is open or failed.
+    let paid = rows
+        .iter()
+        .zip(billings)
+        .filter(|(row, billing)| !billing.open.is_empty() || row.values.status == SubscriptionStatus::PastDue)
+        .flat_map(|(_, billing)| billing.paid.keys().cloned());
     let mut ids: Vec<String> = items.chain(paid).collect();
     ids.sort_unstable();
     ids.dedup();

@@ -36,7 +36,8 @@ impl Instance {
     pub fn of(context: &mut Context<'_>, row: Product) -> Step<Instance> {
         let decl = catalog::type_named(context.host, &row.values.product_type)?
             .ok_or_else(|| Failure::Internal(format!("{} has no type", row.id)))?;
-        let metadata = decode("products", &row.id, &row.values.metadata)?;
+        let mut metadata = decode("products", &row.id, &row.values.metadata)?;
+        decl.modernise(&mut metadata);
         let saga = context.record("sagas", &row.id)?;
         Ok(Instance { row, decl, metadata, saga })
     }
@@ -80,6 +81,11 @@ impl Instance {
         Ok(true)
     }
 
+    /// Whether one of its resources counts against one of these entitlements.
+    fn holds<'k>(&self, mut keys: impl Iterator<Item = &'k String>) -> bool {
+        keys.any(|key| self.decl.provisions.iter().any(|decl| decl.quota.as_ref() == Some(key)))
+    }
+
     /// Whether it uses up what its type consumes: everything but what is gone or fully undone.
     fn counts(&self) -> bool {
         match self.status() {
@@ -109,6 +115,14 @@ pub(crate) fn used(instances: &[Instance], key: &str, except: Option<&str>) -> i
         .filter(|instance| instance.counts() && Some(instance.row.id.as_str()) != except)
         .filter_map(|instance| instance.decl.consumes.get(key))
         .sum()
+}
+
+/// How much is held of what a resource's contents count against, as measured last.
+pub(crate) fn held(instances: &[Instance], key: &str) -> i64 {
+    let holding = instances.iter().filter(|instance| instance.counts());
+    let holding = holding.filter(|instance| instance.decl.provisions.iter().any(|d| d.quota.as_deref() == Some(key)));
+    let usage = |instance: &Instance| instance.metadata.get("usage")?.get(key)?.as_i64();
+    holding.filter_map(usage).fold(0, i64::saturating_add)
 }
 
 /// Refuse what the account's standing doesn't allow: no plan, or nothing left of what the type consumes.
@@ -223,8 +237,15 @@ fn create_in_catalog(context: &mut Context<'_>, proposed: product::Proposed) -> 
     if context.product(&id)?.is_some_and(|row| !row.deleted) {
         return Err(Stop::Refused(Refusal::AlreadyOwned(id)));
     }
-    catalog::put(context, &id, proposed)?;
-    answer(context, &id)
+    put_in_catalog(context, &id, proposed)
+}
+
+/// Put it, and answer at once, or when its price is made at the provider.
+fn put_in_catalog(context: &mut Context<'_>, id: &str, proposed: product::Proposed) -> Step<Handled> {
+    match catalog::put(context, id, proposed, context.event.reply_to.clone())? {
+        true => Ok(Handled { outcome: Outcome::Applied, reply: None }),
+        false => answer(context, id),
+    }
 }
 
 /// The body with the owner checked: it comes from the session and never from the body.
@@ -286,7 +307,17 @@ fn insert(context: &mut Context<'_>, mut proposed: product::Proposed, purchase: 
     begin_metadata(context, &proposed.decl, &mut proposed.metadata, purchase)?;
     proposed.values.metadata = encode(&proposed.metadata)?;
     context.host.product_save(&id, 0, &proposed.values)?;
+    take_on(context, &id)?;
     Ok(id)
+}
+
+/// From here on an instance is ours to drive; a row that somebody else wrote is not before it was accepted (SOL-23).
+fn take_on(context: &mut Context<'_>, id: &str) -> Step<()> {
+    let saga: Loaded<Saga> = context.record("sagas", id)?;
+    if saga.version == 0 {
+        context.save_record("sagas", id, &saga)?;
+    }
+    Ok(())
 }
 
 /// What every instance has from its first moment.
@@ -365,7 +396,7 @@ fn catalog_event(context: &mut Context<'_>, after: &Product) -> Step<Outcome> {
     }
     body.insert("metadata".to_owned(), Value::Object(decode("products", &after.id, &after.values.metadata)?));
     let proposed = product::normalise(context, &body, None)?;
-    catalog::put(context, &after.id, proposed)?;
+    catalog::put(context, &after.id, proposed, None)?;
     Ok(Outcome::Applied)
 }
 
@@ -389,7 +420,7 @@ fn accept(context: &mut Context<'_>, row: &Product, decl: &TypeDecl) -> Step<()>
     begin_metadata(context, decl, &mut proposed.metadata, None)?;
     let values = ProductValues { metadata: encode(&proposed.metadata)?, ..row.values.clone() };
     context.host.product_save(&row.id, row.version, &values)?;
-    Ok(())
+    take_on(context, &row.id)
 }
 
 fn mark_refused(context: &mut Context<'_>, id: &str, refusal: &Refusal) -> Step<()> {
@@ -412,8 +443,7 @@ pub(crate) fn update(context: &mut Context<'_>, body: &Metadata) -> Step<Handled
         catalog::admin_of_platform(context)?;
         let current = context.product(&id)?.ok_or(Refusal::NotFound(id.clone()))?;
         let proposed = product::normalise(context, &body, Some(&current))?;
-        catalog::put(context, &id, proposed)?;
-        return answer(context, &id);
+        return put_in_catalog(context, &id, proposed);
     }
     let instance = Instance::load(context, &id)?;
     let service = matches!(context.event.actor.kind, ActorKind::Service | ActorKind::Extension | ActorKind::System);

@@ -238,12 +238,15 @@ fn remember(context: &mut Context<'_>, id: &str, invoice: &Invoice) -> Step<bool
         Status::Draft | Status::Open | Status::Uncollectible => {
             let mut named: Vec<String> = prices(true).collect();
             named.dedup();
-            let open = OpenInvoice { reason: invoice.reason.clone(), prices: named, failed_at: invoice.failed_at };
+            let open = OpenInvoice { reason: invoice.reason.clone(), prices: named };
             billing.value.open.insert(id.to_owned(), open);
         }
         Status::Paid | Status::Void => {
             billing.value.open.remove(id);
         }
+    }
+    if let Some(at) = invoice.failed_at {
+        billing.value.fail(id, at);
     }
     if invoice.status == Status::Paid {
         let at = invoice.paid_at.unwrap_or(invoice.at);

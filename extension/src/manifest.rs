@@ -60,7 +60,7 @@ const PROMPT: RetryPolicy = RetryPolicy { max_attempts: 5, first_delay_ms: 5_000
 const MAIL: RetryPolicy = RetryPolicy { max_attempts: 3, first_delay_ms: 60_000, max_delay_ms: 600_000 };
 
 /// Effect kinds with the members that their payload and result must have.
-const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 27] = [
+const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 31] = [
     ("bucket.change", &[], &[], PROMPT),
     ("bucket.destroy", &[], &[], PATIENT),
     ("bucket.ensure", &[], &[], PROMPT),
@@ -75,6 +75,10 @@ const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 27] = [
     ("database.ensure", &[], &[], PROMPT),
     ("database.observe", &[], &[], PROMPT),
     ("database.restore", &["backup"], &[], PROMPT),
+    ("domain.change", &[], &[], PROMPT),
+    ("domain.destroy", &[], &[], PATIENT),
+    ("domain.ensure", &[], &[], PROMPT),
+    ("domain.observe", &[], &[], PROMPT),
     ("function.change", &[], &[], PROMPT),
     ("function.destroy", &[], &[], PATIENT),
     ("function.ensure", &[], &[], PROMPT),
@@ -90,8 +94,11 @@ const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 27] = [
     ("stripe.subscription.update", &["subscription", "item", "price"], &[], PATIENT),
 ];
 
-/// Configuration: key, type, required, default, environment variable, description.
-pub(crate) const CONFIG: [(&str, ConfigType, bool, Option<&str>, Option<&str>, &str); 12] = [
+/// Key, type, required, default, environment variable, description.
+type ConfigRow = (&'static str, ConfigType, bool, Option<&'static str>, Option<&'static str>, &'static str);
+
+/// Configuration.
+pub(crate) const CONFIG: [ConfigRow; 12] = [
     ("aws_region", ConfigType::Text, false, Some("us-east-1"), None, "Region of functions and databases"),
     ("b2_key_id", ConfigType::Text, false, None, Some("B2_KEY_ID"), "Key id for buckets"),
     ("b2_app_key", ConfigType::Secret, false, None, Some("B2_APP_KEY"), "Key for buckets"),
@@ -154,6 +161,11 @@ pub(crate) fn declare() -> Declarations {
             })
             .collect(),
     }
+}
+
+/// Whether a resource of a product type can be asked for this.
+pub(crate) fn has_effect(resource: &str, verb: &str) -> bool {
+    EFFECTS.iter().any(|(kind, ..)| kind.split_once('.') == Some((resource, verb)))
 }
 
 /// JSON Schema of an object that must have these members.

@@ -9,7 +9,7 @@ use crate::context::{Context, Loaded, Step, Stop, decode, encode, short_hash};
 use crate::correlate::key;
 use crate::product::{refuse, required_text, text};
 use crate::session::{Session, Status};
-use crate::subscription::{self, Billing};
+use crate::subscription::{self, Billing, Pending};
 use crate::{entitlement, instance, notice, settle};
 use products_contract::*;
 use serde_json::{Map, Value, json};
@@ -342,7 +342,10 @@ fn change(context: &mut Context<'_>, standing: &entitlement::Standing, offer: &O
         let family = offer.price.family.clone().unwrap_or_else(|| offer.product.id.clone());
         return Err(Stop::Refused(Refusal::NoEntitlement(family)));
     };
-    if plan.price.id == offer.price.id {
+    let mut billing: Loaded<Billing> = context.record("billing", &plan.subscription)?;
+    // What is still to come can be taken back: the plan stays what it is.
+    let taken_back = billing.value.pending.as_ref().is_some_and(|p| p.at > context.now && p.price != plan.price.id);
+    if plan.price.id == offer.price.id && !taken_back {
         return Err(Stop::Refused(Refusal::AlreadyOwned(offer.product.id.clone())));
     }
     let view = standing.views.iter().find(|view| view.row.id == plan.subscription);
@@ -353,8 +356,17 @@ fn change(context: &mut Context<'_>, standing: &entitlement::Standing, offer: &O
     let Some((item, _)) = item else {
         return Err(Stop::Failed(Failure::Internal(format!("{} has no item of its plan", plan.subscription))));
     };
-    let up = catalog::Terms::read(&offer.price)?.rank > catalog::Terms::read(&plan.price)?.rank;
-    let (at, behavior) = if up { ("now", "always_invoice") } else { ("period_end", "none") };
+    let rank = |price: &Price| catalog::Terms::read(price).map(|terms| terms.rank);
+    let (at, behavior) = match rank(&offer.price)?.cmp(&rank(&plan.price)?) {
+        std::cmp::Ordering::Greater => ("now", "always_invoice"),
+        std::cmp::Ordering::Equal if plan.price.id == offer.price.id => ("now", "none"),
+        _ => ("period_end", "none"),
+    };
+    let pending = (at == "period_end").then(|| Pending { price: offer.price.id.clone(), at: item.period_end });
+    if billing.value.pending != pending {
+        billing.value.pending = pending;
+        context.save_record("billing", &plan.subscription, &billing)?;
+    }
     let payload = json!({
         "subscription": plan.subscription, "item": item.id, "price": offer.price.id, "at": at,
         "period_end_ms": item.period_end, "proration_behavior": behavior,
@@ -364,7 +376,7 @@ fn change(context: &mut Context<'_>, standing: &entitlement::Standing, offer: &O
     let over = over_after(context, standing, offer)?;
     let reply = json!({
         "subscription": plan.subscription, "plan_id": offer.product.id, "at": at,
-        "effective_at": if up { context.now } else { item.period_end }, "exceeds": over,
+        "effective_at": if at == "now" { context.now } else { item.period_end }, "exceeds": over,
     });
     Ok(Handled { outcome: Outcome::Applied, reply: Some(Reply::Answer(encode(&reply)?)) })
 }

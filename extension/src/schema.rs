@@ -85,6 +85,9 @@ pub struct Field {
     /// Allowed values of an `enum`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
+    /// Older values of an `enum`, with the option that each is read as.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub aliases: BTreeMap<String, String>,
     /// Values that nobody may take.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reserved: Vec<String>,
@@ -137,6 +140,9 @@ pub struct Resource {
     /// Names of resources that must be there first; their outputs can be named in `with`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
+    /// Entitlement that its contents count against; while more is in use than allowed, it refuses writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<String>,
     /// Configuration key that must be set, else the resource is skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
@@ -281,6 +287,17 @@ impl TypeDecl {
         self.fields.iter().find(|field| field.name == name)
     }
 
+    /// Bring older values of metadata that is stored to what they are read as.
+    pub(crate) fn modernise(&self, metadata: &mut Map<String, Value>) {
+        for field in self.fields.iter().filter(|field| !field.aliases.is_empty()) {
+            if let Some(Value::String(value)) = metadata.get_mut(&field.name)
+                && let Some(option) = field.aliases.get(value)
+            {
+                value.clone_from(option);
+            }
+        }
+    }
+
     /// The same as [`check`](check::check) as JSON Schema 2020-12, apart from who may set what.
     pub fn json_schema(&self) -> Value {
         let mut properties = Map::new();
@@ -305,7 +322,7 @@ impl Field {
             FieldType::String => json!({"type": "string"}),
             FieldType::Int => json!({"type": "integer"}),
             FieldType::Money => json!({"type": "integer", "minimum": 0}),
-            FieldType::Enum => json!({"enum": self.options}),
+            FieldType::Enum => json!({"enum": self.options.iter().chain(self.aliases.keys()).collect::<Vec<_>>()}),
             FieldType::Bool => json!({"type": "boolean"}),
             FieldType::Object => json!({"type": "object"}),
             FieldType::List => json!({"type": "array", "items": {"type": "string"}}),

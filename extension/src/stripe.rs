@@ -31,7 +31,11 @@ pub(crate) struct Data<'a, T> {
 
 /// Read the body of an event; what can't be read is malformed, never guessed.
 pub(crate) fn read<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Step<Body<'a, T>> {
-    serde_json::from_slice(body).map_err(|error| Stop::Refused(Refusal::Malformed(format!("/data/object: {error}"))))
+    let malformed = |error: &dyn fmt::Display| Stop::Refused(Refusal::Malformed(format!("/data/object: {error}")));
+    // As text, like everything else that is read here: one reader is compiled for each shape, and no text is checked
+    // for UTF-8 by itself.
+    let text = std::str::from_utf8(body).map_err(|error| malformed(&error))?;
+    serde_json::from_str(text).map_err(|error| malformed(&error))
 }
 
 /// An id, or the object itself where the sender expanded it.

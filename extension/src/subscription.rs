@@ -28,8 +28,6 @@ pub(crate) struct OpenInvoice {
     pub reason: String,
     /// Prices on its lines that are no prorations of the past.
     pub prices: Vec<String>,
-    /// When its payment failed first.
-    pub failed_at: Option<Timestamp>,
 }
 
 /// What is remembered of a subscription beside its newest view.
@@ -42,6 +40,9 @@ pub(crate) struct Billing {
     /// Open invoices by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub open: BTreeMap<String, OpenInvoice>,
+    /// When the payment of an invoice failed first, by invoice; a later payment doesn't undo that.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub failed: BTreeMap<String, Timestamp>,
     /// Prices on paid invoices, with the latest time of payment.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub paid: BTreeMap<String, Timestamp>,
@@ -54,6 +55,18 @@ pub(crate) struct Billing {
     /// When it ended, by the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// The change of plan that was asked for at the end of the period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
+}
+
+/// A change of plan that can be taken back until its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pending {
+    /// The price to come.
+    pub price: String,
+    /// When it comes.
+    pub at: Timestamp,
 }
 
 impl Billing {
@@ -67,6 +80,27 @@ impl Billing {
             self.history.remove(0);
         }
         true
+    }
+
+    /// Note when the payment of an invoice failed first; the oldest failures go when there are too many.
+    pub fn fail(&mut self, invoice: &str, at: Timestamp) {
+        let first = self.failed.entry(invoice.to_owned()).or_insert(at);
+        *first = (*first).min(at);
+        if self.failed.len() > HISTORY_MAX {
+            let oldest = self.failed.iter().map(|(id, at)| (*at, id.clone())).min();
+            oldest.and_then(|(_, id)| self.failed.remove(&id));
+        }
+    }
+
+    /// When the newest view before the present run of `past_due` was seen; what a run is known by.
+    pub fn before_past_due(&self) -> Option<Timestamp> {
+        self.history.iter().rev().find(|seen| seen.2 != SubscriptionStatus::PastDue).map(|seen| seen.0)
+    }
+
+    /// The first failure of a payment in the present run of `past_due`, none where no failure is known.
+    pub fn first_failure(&self) -> Option<Timestamp> {
+        let before = self.before_past_due();
+        self.failed.values().copied().filter(|at| before.is_none_or(|before| *at >= before)).min()
     }
 
     /// When the present run of a property began: the time of the oldest view of the newest unbroken run.
@@ -93,8 +127,6 @@ struct Previous {
     cancel_at: Option<Option<Timestamp>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     items: Option<Vec<SubscriptionItem>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    period: Option<(Option<Timestamp>, Option<Timestamp>)>,
 }
 
 /// Tells null (given, and nothing) from absent.
@@ -117,14 +149,26 @@ struct PreviousShape<'a> {
 }
 
 impl Previous {
-    fn read(raw: Option<&RawValue>, subscription: &str) -> Step<Option<Previous>> {
+    /// Read beside the view itself: what didn't change is as the view says, so that every API version tells the same.
+    fn read(raw: Option<&RawValue>, subscription: &str, view: &SubscriptionValues) -> Step<Option<Previous>> {
         let Some(raw) = raw else { return Ok(None) };
         let malformed = |at: &str| Stop::Refused(Refusal::Malformed(format!("/data/previous_attributes{at}")));
         let Ok(shape) = serde_json::from_str::<PreviousShape<'_>>(raw.get()) else { return Err(malformed("")) };
         let start = stripe::time(shape.current_period_start, "/data/previous_attributes/current_period_start")?;
         let end = stripe::time(shape.current_period_end, "/data/previous_attributes/current_period_end")?;
+        let now = view.items.first().map(|item| (item.period_start, item.period_end));
+        let period = (start.or(now.map(|now| now.0)), end.or(now.map(|now| now.1)));
         let items = match shape.items {
-            Some(list) => Some(items(&list.data, subscription, (start, end))?),
+            Some(list) => Some(items(&list.data, subscription, period)?),
+            // A period of the whole subscription is that of each item.
+            None if start.is_some() || end.is_some() => {
+                let moved = |item: &SubscriptionItem| SubscriptionItem {
+                    period_start: start.unwrap_or(item.period_start),
+                    period_end: end.unwrap_or(item.period_end),
+                    ..item.clone()
+                };
+                Some(view.items.iter().map(moved).collect())
+            }
             None => None,
         };
         let previous = Previous {
@@ -134,7 +178,6 @@ impl Previous {
                 None => None,
                 Some(seconds) => Some(stripe::time(seconds, "/data/previous_attributes/cancel_at")?),
             },
-            period: (items.is_none() && (start.is_some() || end.is_some())).then_some((start, end)),
             items,
         };
         Ok((previous != Previous::default()).then_some(previous))
@@ -142,16 +185,10 @@ impl Previous {
 
     /// Whether a view with these values can be the one right before.
     fn fits(&self, values: &SubscriptionValues) -> bool {
-        let period = |(start, end): (Option<Timestamp>, Option<Timestamp>)| {
-            values.items.iter().all(|item| {
-                start.is_none_or(|start| start == item.period_start) && end.is_none_or(|end| end == item.period_end)
-            })
-        };
         self.status.is_none_or(|status| status == values.status)
             && self.cancel_at_period_end.is_none_or(|flag| flag == values.cancel_at_period_end)
             && self.cancel_at.is_none_or(|at| at == values.cancel_at)
             && self.items.as_ref().is_none_or(|items| *items == values.items)
-            && self.period.is_none_or(period)
     }
 }
 
@@ -293,7 +330,7 @@ fn apply(context: &mut Context<'_>, object: &stripe::Subscription<'_>, view: &Vi
         return fetch(context, "subscription", id, view.at);
     }
     let mut values = read_values(context, object, view)?;
-    let previous = Previous::read(view.previous, id)?;
+    let previous = Previous::read(view.previous, id, &values)?;
     let prices = load_prices(context, &values.items)?;
     let mut billing: Loaded<Billing> = context.record("billing", id)?;
     let row = context.host.subscriptions_load(&[id.to_owned()])?.into_iter().next().flatten();
@@ -452,7 +489,7 @@ pub(crate) fn trial_will_end(context: &mut Context<'_>, body: &[u8]) -> Step<Out
 pub(crate) fn customer(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
     let body = stripe::read::<stripe::Customer<'_>>(body)?;
     let key = key("stripe-customer", &body.data.object.id);
-    if context.host.claims_mine(&key)?.iter().any(|held| *held == key) {
+    if context.host.claims_mine(&key)?.contains(&key) {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
     context.claim(&[key])?;

@@ -1,12 +1,14 @@
 //! Measurements of a product, kept in its metadata: counters of the billing period and newest gauges.
 
-use crate::context::{Context, Step, encode};
+use crate::context::{Context, Loaded, Step, encode};
+use crate::entitlement::UNLIMITED;
 use crate::instance::{self, Instance};
 use crate::schema::Meter;
 use crate::settle;
 use crate::time::rfc3339;
 use products_contract::*;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// Take in a batch of measurements. Each counts once, by its meter and id.
 pub(crate) fn record(context: &mut Context<'_>, batch: &[Usage]) -> Step<Outcome> {
@@ -39,8 +41,27 @@ pub(crate) fn record(context: &mut Context<'_>, batch: &[Usage]) -> Step<Outcome
             context.host.product_save(&instance.row.id, instance.row.version, &instance.row.values)?;
         }
     }
+    note_excess(context, &instances)?;
     settle::settle(context)?;
     Ok(Outcome::Applied)
+}
+
+/// Remember since when more is held than allowed.
+fn note_excess(context: &mut Context<'_>, instances: &[Instance]) -> Step<()> {
+    let standing = settle::standing(context)?;
+    let mut seen: Loaded<BTreeMap<String, Timestamp>> = context.record("schedule", "excess")?;
+    let before = seen.value.clone();
+    for (key, (allowed, _)) in &standing.allowed {
+        if *allowed != UNLIMITED && instance::held(instances, key) > *allowed {
+            seen.value.entry(key.clone()).or_insert(context.now);
+        } else {
+            seen.value.remove(key);
+        }
+    }
+    if seen.value != before {
+        context.save_record("schedule", "excess", &seen)?;
+    }
+    Ok(())
 }
 
 /// Start of the billing period of the subscription that gives the plan.

@@ -1,13 +1,13 @@
 //! Which status an instance should have, from where its account stands (requirements M12).
 
-use super::saga::{self, Saga, State, Watching};
+use super::saga::{self, Saga, State};
 use super::{Instance, Metadata, all, names};
 use crate::catalog::Settings;
-use crate::context::{Context, Step, Stop, decode, encode};
+use crate::context::{Context, Loaded, Step, Stop, decode, encode};
 use crate::entitlement::{Standing, UNLIMITED};
 use crate::schedule::Wanted;
 use crate::time::{DAY_MS, HOUR_MS, plus_days, rfc3339};
-use crate::{notice, template};
+use crate::{notice, subscription, template};
 use products_contract::*;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -25,10 +25,10 @@ pub(super) fn begin_again(instance: &mut Instance) {
     let saga = &mut instance.saga.value;
     let credit_due = saga.credit_due;
     let failed = saga.failed.clone().filter(|_| credit_due);
-    let watch = std::mem::take(&mut saga.watch);
+    let (watching, generation) = (saga.watching, saga.generation);
     // Generations go on rising, so that nothing of the first attempt is taken for the second.
     let resources = std::mem::take(&mut saga.resources);
-    *saga = Saga { credit_due, failed, watch, resources, ..Saga::default() };
+    *saga = Saga { credit_due, failed, watching, generation, resources, ..Saga::default() };
     instance.metadata.remove("error");
     instance.set_status("provisioning");
 }
@@ -40,6 +40,11 @@ pub(super) fn end(instance: &mut Instance, final_backup: bool) {
     instance.saga.value.unblock();
     instance.set_status("deleting");
 }
+
+/// Suspended because nothing is paid.
+const PAYMENT: &str = "payment";
+/// Suspended because the plan allows less than is in use.
+const OVER_LIMIT: &str = "over_limit";
 
 /// What the account's standing wants of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +86,28 @@ pub(crate) fn reconcile(
     let view = View { standing, settings, plan };
     let mut counted: BTreeMap<String, i64> = BTreeMap::new();
     let over_due = over_limit(context, &view, &instances, wanted)?;
+    let excess = excess(context, &view, &instances, wanted)?;
+    let excess_due = excess.values().min().copied();
     let mut changed = false;
     for mut instance in instances {
         let fits = count(&instance, standing, &mut counted);
-        let desired = desired(context.now, standing, fits, over_due);
+        // A row that nobody took on is counted, and left alone.
+        if instance.saga.version == 0 {
+            continue;
+        }
+        let desired = match instance.decl.plan {
+            Some(_) => desired(context.now, standing, fits, over_due),
+            // Nobody's plan pays for it, so none is missed.
+            None => Desired::Running,
+        };
+        let desired = match (desired, excess_due) {
+            (Desired::Running, Some(due)) if due <= context.now && instance.holds(excess.keys()) => {
+                Desired::Suspended(OVER_LIMIT, due)
+            }
+            (desired, _) => desired,
+        };
         let before = instance.saga.value.clone();
+        instance.saga.value.over = excess.keys().cloned().collect();
         drive(context, &mut instance, &view, fits, desired, wanted)?;
         let saga_changed = instance.saga.value != before;
         changed |= instance.save(context, &before)? | saga_changed;
@@ -132,11 +154,40 @@ fn over_limit(
     Ok(Some(due))
 }
 
+/// More held than the plan allows: what holds it refuses writes, and everything is suspended when the wait is over
+/// . Returns the end of the wait by entitlement.
+fn excess(
+    context: &mut Context<'_>,
+    view: &View<'_>,
+    instances: &[Instance],
+    wanted: &mut Wanted,
+) -> Step<BTreeMap<String, Timestamp>> {
+    let mut found = BTreeMap::new();
+    let Some(plan) = &view.standing.plan else { return Ok(found) };
+    for (key, (allowed, _)) in &view.standing.allowed {
+        let held = super::held(instances, key);
+        if *allowed == UNLIMITED || held <= *allowed {
+            continue;
+        }
+        let seen: Loaded<BTreeMap<String, Timestamp>> = context.record("schedule", "excess")?;
+        // A measurement says since when; without one the plan became smaller.
+        let since = seen.value.get(key).map_or(plan.since, |at| plan.since.max(*at));
+        let due = plus_days(since, view.settings.over_limit_days);
+        wanted.timer(context.now, format!("over-limit:{due}"), due);
+        let values = json!({"plan": plan.price.product_id, "key": key, "used": held, "allowed": allowed,
+            "until": rfc3339(due)});
+        let reference = format!("{}:{since}:{key}", plan.price.id);
+        notice::now(context, "over_limit", notice::To::Account, &reference, &values)?;
+        found.insert(key.clone(), due);
+    }
+    Ok(found)
+}
+
 fn desired(now: Timestamp, standing: &Standing, fits: bool, over_due: Option<Timestamp>) -> Desired {
     match (&standing.plan, standing.lost_at, over_due) {
-        (Some(_), _, Some(due)) if !fits && due <= now => Desired::Suspended("over_limit", due),
+        (Some(_), _, Some(due)) if !fits && due <= now => Desired::Suspended(OVER_LIMIT, due),
         (Some(_), _, _) => Desired::Running,
-        (None, Some(lost), _) => Desired::Suspended("payment", lost),
+        (None, Some(lost), _) => Desired::Suspended(PAYMENT, lost),
         (None, None, _) => Desired::AsItIs,
     }
 }
@@ -182,7 +233,7 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &View<'_>, desired: D
     let hold = instance.saga.value.hold;
     match (instance.status(), desired) {
         // Cancelled on the way: nothing new begins, what was made goes.
-        ("provisioning", Desired::Suspended("payment", _)) if view.standing.all_final => end(instance, false),
+        ("provisioning", Desired::Suspended(PAYMENT, _)) if view.standing.all_final => end(instance, false),
         ("running", Desired::Suspended(reason, _)) => {
             instance.metadata.insert("suspend_reason".to_owned(), json!(reason));
             instance.set_status("suspended");
@@ -192,7 +243,8 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &View<'_>, desired: D
             instance.saga.value.hold = false;
             instance.set_status("running");
         }
-        ("suspended", Desired::Suspended(_, since))
+        // What is beyond the limit of a plan that is paid for is never archived or deleted.
+        ("suspended", Desired::Suspended(PAYMENT, since))
             if !hold && plus_days(since, settings.archive_after_days) <= now =>
         {
             instance.saga.value.before = Some("suspended".to_owned());
@@ -208,7 +260,7 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &View<'_>, desired: D
             instance.saga.value.before = Some("archived".to_owned());
             instance.set_status("restoring");
         }
-        ("archived", Desired::Suspended(_, since))
+        ("archived", Desired::Suspended(PAYMENT, since))
             if plus_days(since, settings.archive_after_days + settings.retention_days) <= now =>
         {
             end(instance, false);
@@ -276,7 +328,18 @@ fn may_begin(context: &mut Context<'_>, instance: &mut Instance, view: &View<'_>
             end(instance, false);
             Ok(true)
         }
-        Some(PurchaseStatus::Paid) if view.standing.plan.is_none() => Ok(view.standing.all_final),
+        // Paid, but its subscription is not known yet, or gives nothing yet; one that ended before it gave anything
+        // ends what waits for it.
+        Some(PurchaseStatus::Paid) if view.standing.plan.is_none() => {
+            let subscription = purchase.and_then(|purchase| purchase.values.subscription_id);
+            let ended = view.standing.views.iter().any(|candidate| {
+                Some(&candidate.row.id) == subscription.as_ref() && subscription::is_final(candidate.row.values.status)
+            });
+            if ended {
+                end(instance, false);
+            }
+            Ok(ended)
+        }
         Some(PurchaseStatus::Paid) if !fits => {
             // The check of its making is made again when it is paid for.
             instance.set_status("error");
@@ -369,13 +432,13 @@ fn watch(context: &mut Context<'_>, instance: &mut Instance) -> Step<()> {
     let Some(decl) = instance.decl.watch.clone() else { return Ok(()) };
     let key = format!("{}/watch/changed", instance.row.id);
     let running = instance.status() == "running";
-    let watching = instance.saga.value.watch.clone();
-    if running == watching.on {
+    let watching = instance.saga.value.watching;
+    if running == watching {
         return Ok(());
     }
     if !running {
         context.host.effects_cancel(&[key])?;
-        instance.saga.value.watch.on = false;
+        instance.saga.value.watching = false;
         if instance.metadata.contains_key("health_status") {
             instance.metadata.insert("health_status".to_owned(), json!("unknown"));
         }
@@ -384,7 +447,7 @@ fn watch(context: &mut Context<'_>, instance: &mut Instance) -> Step<()> {
     let resources = instance.metadata.get("resources").and_then(Value::as_object).cloned().unwrap_or_default();
     let scope = template::Scope::default().object("metadata", &instance.metadata).object("resources", &resources);
     let Ok(url) = scope.fill(&Value::String(decl.url.clone())) else { return Ok(()) };
-    let generation = watching.generation.saturating_add(1);
+    let generation = instance.saga.value.generation.saturating_add(1);
     let payload = json!({
         "url": url, "every_s": decl.every_s, "fail_after": decl.fail_after, "recover_after": decl.recover_after,
         "health": instance.text("health_status"),
@@ -401,7 +464,8 @@ fn watch(context: &mut Context<'_>, instance: &mut Instance) -> Step<()> {
         deadline: None,
         retry: None,
     }])?;
-    instance.saga.value.watch = Watching { on: true, generation };
+    instance.saga.value.watching = true;
+    instance.saga.value.generation = generation;
     Ok(())
 }
 
@@ -415,7 +479,7 @@ fn remind(now: Timestamp, instance: &Instance, view: &View<'_>, desired: Desired
         let due = failed.at.saturating_add(i64::from(settings.error_credit_hours) * HOUR_MS);
         wanted.timer(now, format!("error:{id}:{due}"), due);
     }
-    let Desired::Suspended(_, since) = desired else { return };
+    let Desired::Suspended(PAYMENT, since) = desired else { return };
     let archive = plus_days(since, settings.archive_after_days);
     let terminate = plus_days(archive, settings.retention_days);
     let steps: &[(&str, &'static str, Timestamp)] = match instance.status() {

@@ -111,24 +111,14 @@ pub(crate) struct Saga {
     /// An archive failed; it is not tried again by itself.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub hold: bool,
-    /// Generation of the health watch.
-    #[serde(skip_serializing_if = "Watching::is_off")]
-    pub watch: Watching,
-}
-
-/// The health watch of an instance.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Watching {
-    /// Whether one is asked for.
-    pub on: bool,
-    /// Rises with each request.
+    /// Entitlements of which more is in use than allowed; what holds them refuses writes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub over: Vec<String>,
+    /// Whether its health is watched.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub watching: bool,
+    /// Of the health watch; rises with each request and is kept when nothing is watched.
     pub generation: u32,
-}
-
-impl Watching {
-    fn is_off(&self) -> bool {
-        !self.on
-    }
 }
 
 impl Saga {
@@ -329,6 +319,10 @@ fn make(
     if known.state.in_flight() || known.state == State::Stuck {
         return Ok(false);
     }
+    // A successor that could not be made leaves its predecessor in service.
+    if known.blocked && known.state == State::Absent {
+        return Ok(false);
+    }
     if let Some(key) = &decl.when
         && known.state != State::Present
         && context.config(key)?.is_none()
@@ -337,7 +331,11 @@ fn make(
         return Ok(true);
     }
     let Some(outputs) = needed(instance, decl, decls, current) else { return Ok(false) };
-    let inputs = inputs(context, instance, decl, &outputs, plan)?;
+    let mut inputs = inputs(context, instance, decl, &outputs, plan)?;
+    if let Some(quota) = &decl.quota {
+        let writes = if instance.saga.value.over.contains(quota) { "refused" } else { "allowed" };
+        inputs.insert("writes".to_owned(), json!(writes));
+    }
     if known.state == State::Present {
         if (known.inputs == inputs && !known.suspended) || known.blocked {
             return Ok(true);
@@ -348,6 +346,10 @@ fn make(
         }
         let next = Resource { state: State::Changing, suspending: false, inputs, ..known };
         ask(context, instance, decl, name, next, "change", payload)?;
+        return Ok(false);
+    }
+    // It was refused; what served before goes on serving until somebody tries again.
+    if known.blocked {
         return Ok(false);
     }
     let next = Resource { state: State::Making, inputs: inputs.clone(), suspending: false, ..known };
@@ -385,6 +387,10 @@ fn back_up(context: &mut Context<'_>, instance: &mut Instance, decl: &Decl, name
     }
     let mut payload = known.inputs.clone();
     payload.insert("outputs".to_owned(), Value::Object(known.outputs.clone()));
+    // An archive's backup is kept with the archive, a deleted instance's for a while.
+    if instance.status() == "deleting" {
+        payload.insert("keep_days".to_owned(), json!(context.settings()?.final_backup_days));
+    }
     ask(context, instance, decl, name, Resource { state: State::BackingUp, ..known }, "backup", payload)?;
     Ok(false)
 }

@@ -71,6 +71,7 @@ fn may_set(by: ActorKind, field: &Field) -> bool {
 fn stored_form(field: &Field, value: &Value) -> Value {
     match value {
         Value::String(text) if field.lowercase => Value::String(text.to_lowercase()),
+        Value::String(text) if field.aliases.contains_key(text) => Value::String(field.aliases[text].clone()),
         other => other.clone(),
     }
 }
@@ -118,7 +119,7 @@ fn check_text(field: &Field, text: &str) -> Result<(), (FieldErrorCode, String)>
             let message = "expected letters a to z, digits and single hyphens between them".to_owned();
             return Err((FieldErrorCode::BadFormat, message));
         }
-        Some(Format::DateTime) if text.parse::<jiff::Timestamp>().is_err() => {
+        Some(Format::DateTime) if !crate::time::is_rfc3339(text) => {
             return Err((FieldErrorCode::BadFormat, "expected an RFC 3339 date and time".to_owned()));
         }
         _ => {}
