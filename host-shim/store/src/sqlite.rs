@@ -19,6 +19,7 @@ use products_contract::{
     Account, Price, Product, Purchase, PurchaseKey, RecordKey, StoreError, Stored, StoredRecord, Subscription,
     Timestamp,
 };
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 use scopes::Scopes;
 use std::fs::OpenOptions;
@@ -107,6 +108,8 @@ impl SqliteStore {
     fn prepare(mut connection: Connection, synchronous: Synchronous) -> Result<Self, OpenError> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        // Else SQLite prepares a statement anew for each value that could make a partial index apply.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // Before the mode of the journal, since that writes to a file which may not be ours.
         schema::migrate(&mut connection)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
