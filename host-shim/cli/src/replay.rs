@@ -221,7 +221,8 @@ fn show_coverage(args: &Args, finished: &Finished, out: &mut dyn Write) -> anyho
         let reports: Vec<_> = finished.cases.iter().filter(|case| case.file == scenario.file).cloned().collect();
         showings.push(coverage::of_scenario(scenario, &reports));
     }
-    if let Some(root) = fixtures.parent() {
+    // Only a source tree has tests that show something.
+    if let Some(root) = fixtures.parent().filter(|root| root.join("Cargo.toml").is_file()) {
         showings.extend(coverage::of_tests(root).map_err(ReplayError::from)?);
     }
     let found = coverage::coverage(&ids, &showings);

@@ -123,8 +123,11 @@ pub fn of_tests(root: &Path) -> Result<Vec<Showing>, BadInput> {
 fn walk(folder: &Path, found: &mut Vec<Showing>) -> Result<(), BadInput> {
     for entry in sorted_entries(folder)? {
         let name = entry.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+        if entry.is_symlink() {
+            continue;
+        }
         if entry.is_dir() {
-            if name != "target" && name != "dist" && !name.starts_with('.') {
+            if !["target", "dist", "node_modules"].contains(&name.as_str()) && !name.starts_with('.') {
                 walk(&entry, found)?;
             }
         } else if name.ends_with(".rs") {
