@@ -293,9 +293,10 @@ pub(crate) fn put(context: &mut Context<'_>, id: &str, mut proposed: Proposed, r
         return Err(product::refuse("/product_type", FieldErrorCode::NotAllowed, message));
     }
     let current = context.product(id)?;
-    if let Some(current) = &current {
-        keep_synced(current, &mut proposed)?;
-    }
+    let sync_failed = match &current {
+        Some(current) => keep_synced(current, &mut proposed)?,
+        None => false,
+    };
     let given = proposed.metadata.get("stripe_price_id").and_then(Value::as_str).map(str::to_owned);
     if let (Some(price_id), Some(amount)) = (&given, &proposed.values.price) {
         let price = price_row(&proposed, id, price_id, amount.clone())?;
@@ -304,6 +305,11 @@ pub(crate) fn put(context: &mut Context<'_>, id: &str, mut proposed: Proposed, r
     let wants_sync = given.is_none() && proposed.values.price.is_some() && proposed.values.active;
     if wants_sync {
         proposed.metadata.insert("sync".to_owned(), json!("syncing"));
+        // What failed is asked for anew; the same request again would do nothing.
+        if sync_failed {
+            let next = sync_generation(&proposed.metadata).saturating_add(1);
+            proposed.metadata.insert("sync_generation".to_owned(), json!(next));
+        }
         proposed.values.metadata = encode(&proposed.metadata)?;
     }
     save(context, id, &proposed.values)?;
@@ -313,19 +319,24 @@ pub(crate) fn put(context: &mut Context<'_>, id: &str, mut proposed: Proposed, r
     Ok(wants_sync)
 }
 
-/// What the provider gave stays when the catalog is loaded again without it.
-fn keep_synced(current: &Product, proposed: &mut Proposed) -> Step<()> {
+/// What the provider gave stays when the catalog is loaded again without it. True if the last sync failed.
+fn keep_synced(current: &Product, proposed: &mut Proposed) -> Step<bool> {
     let stored: Map<String, Value> = decode("products", &current.id, &current.values.metadata)?;
     let same_price =
         current.values.price == proposed.values.price && current.values.interval == proposed.values.interval;
-    for key in ["stripe_product_id", "stripe_price_id", "sync"] {
-        let kept = same_price || key == "stripe_product_id";
+    for key in ["stripe_product_id", "stripe_price_id", "sync", "sync_generation"] {
+        let kept = same_price || matches!(key, "stripe_product_id" | "sync_generation");
         if let (true, None, Some(value)) = (kept, proposed.metadata.get(key), stored.get(key)) {
             proposed.metadata.insert(key.to_owned(), value.clone());
         }
     }
     proposed.values.metadata = encode(&proposed.metadata)?;
-    Ok(())
+    Ok(stored.get("sync").and_then(Value::as_str) == Some("failed"))
+}
+
+/// Rises each time that a sync is asked for after a failure.
+fn sync_generation(metadata: &Map<String, Value>) -> u32 {
+    metadata.get("sync_generation").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1)
 }
 
 fn price_row(proposed: &Proposed, product_id: &str, price_id: &str, amount: Money) -> Step<Price> {
@@ -393,7 +404,8 @@ fn sync(
             sync_effect("stripe.price.create", format!("sync:price:{id}:{terms}"), &payload, id)?
         }
     };
-    context.host.effects_enqueue(&[Effect { reply_to, ..effect }])?;
+    let generation = sync_generation(metadata);
+    context.host.effects_enqueue(&[Effect { reply_to, generation, ..effect }])?;
     Ok(())
 }
 
@@ -433,7 +445,8 @@ pub(crate) fn synced(context: &mut Context<'_>, report: &EffectReport) -> Step<H
         Err(failure) => {
             metadata.insert("sync".to_owned(), json!("failed"));
             let values = json!({"product": id, "code": failure.code});
-            crate::notice::now(context, "sync_failed", crate::notice::To::Admin, &report.key, &values)?;
+            let reference = format!("{}:{}", report.key, report.generation);
+            crate::notice::now(context, "sync_failed", crate::notice::To::Admin, &reference, &values)?;
         }
         Ok(answer) => {
             let answer: Map<String, Value> = decode("effects", &report.key, answer)?;

@@ -25,7 +25,7 @@ pub(super) fn begin_again(instance: &mut Instance) {
     let saga = &mut instance.saga.value;
     let credit_due = saga.credit_due;
     let failed = saga.failed.clone().filter(|_| credit_due);
-    let (watching, generation) = (saga.watching, saga.generation);
+    let (watching, generation) = (saga.watching.take(), saga.generation);
     // Generations go on rising, so that nothing of the first attempt is taken for the second.
     let resources = std::mem::take(&mut saga.resources);
     *saga = Saga { credit_due, failed, watching, generation, resources, ..Saga::default() };
@@ -427,26 +427,22 @@ pub(super) fn write_resources(instance: &mut Instance) {
     instance.metadata.insert("resources".to_owned(), Value::Object(resources));
 }
 
-/// Watch what runs; stop watching what doesn't.
+/// Watch what runs, at the address that it has now; stop watching what doesn't.
 fn watch(context: &mut Context<'_>, instance: &mut Instance) -> Step<()> {
     let Some(decl) = instance.decl.watch.clone() else { return Ok(()) };
     let key = format!("{}/watch/changed", instance.row.id);
-    let running = instance.status() == "running";
-    let watching = instance.saga.value.watching;
-    if running == watching {
+    let url = if instance.status() == "running" { watched_url(instance, &decl.url) } else { None };
+    if url == instance.saga.value.watching {
         return Ok(());
     }
-    if !running {
+    let Some(url) = url else {
         context.host.effects_cancel(&[key])?;
-        instance.saga.value.watching = false;
+        instance.saga.value.watching = None;
         if instance.metadata.contains_key("health_status") {
             instance.metadata.insert("health_status".to_owned(), json!("unknown"));
         }
         return Ok(());
-    }
-    let resources = instance.metadata.get("resources").and_then(Value::as_object).cloned().unwrap_or_default();
-    let scope = template::Scope::default().object("metadata", &instance.metadata).object("resources", &resources);
-    let Ok(url) = scope.fill(&Value::String(decl.url.clone())) else { return Ok(()) };
+    };
     let generation = instance.saga.value.generation.saturating_add(1);
     let payload = json!({
         "url": url, "every_s": decl.every_s, "fail_after": decl.fail_after, "recover_after": decl.recover_after,
@@ -464,9 +460,19 @@ fn watch(context: &mut Context<'_>, instance: &mut Instance) -> Step<()> {
         deadline: None,
         retry: None,
     }])?;
-    instance.saga.value.watching = true;
+    instance.saga.value.watching = Some(url);
     instance.saga.value.generation = generation;
     Ok(())
+}
+
+/// The address to be watched; none while the instance has none.
+fn watched_url(instance: &Instance, url: &str) -> Option<String> {
+    let resources = instance.metadata.get("resources").and_then(Value::as_object).cloned().unwrap_or_default();
+    let scope = template::Scope::default().object("metadata", &instance.metadata).object("resources", &resources);
+    match scope.fill(&Value::String(url.to_owned())) {
+        Ok(Value::String(url)) => Some(url),
+        _ => None,
+    }
 }
 
 /// Timers and mails of what will happen unless something is done.

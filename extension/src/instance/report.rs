@@ -156,11 +156,11 @@ fn failed(
 /// The health watch comes back only when health changes; then it is asked for anew.
 fn health(context: &mut Context<'_>, mut instance: Instance, report: &EffectReport) -> Step<Outcome> {
     let stale = Outcome::Stale(Snapshot { at: context.now, rank: SnapshotRank::Updated, event_id: String::new() });
-    if !instance.saga.value.watching || instance.saga.value.generation != report.generation {
+    if instance.saga.value.watching.is_none() || instance.saga.value.generation != report.generation {
         return Ok(stale);
     }
     let before = instance.saga.value.clone();
-    instance.saga.value.watching = false;
+    instance.saga.value.watching = None;
     if let Ok(answer) = &report.answer {
         let answer: Map<String, Value> = decode("effects", &report.key, answer)?;
         let health = answer.get("health").and_then(Value::as_str).unwrap_or("unknown").to_owned();

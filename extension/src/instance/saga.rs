@@ -114,9 +114,9 @@ pub(crate) struct Saga {
     /// Entitlements of which more is in use than allowed; what holds them refuses writes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub over: Vec<String>,
-    /// Whether its health is watched.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub watching: bool,
+    /// The address whose health is watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watching: Option<String>,
     /// Of the health watch; rises with each request and is kept when nothing is watched.
     pub generation: u32,
 }
