@@ -6,8 +6,10 @@ use host_engine::inspect::{InspectError, inspect_file};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Says what a component imports and exports, its version of the contract and its size, and whether this host can load
-/// it. Exit code: 0 it can, 1 it can't, 2 the file can't be read.
+/// Say what a component imports and exports, and whether this host can load it
+///
+/// Shows imports, exports, version of the contract and size. Exit code: 0 it can be loaded, 1 it can't, 2 the file can't
+/// be read.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  host-shim inspect dist/instance-provisioner.wasm")]
 pub(crate) struct Args {

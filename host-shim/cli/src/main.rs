@@ -28,9 +28,7 @@ Exit codes: 0 all held, 1 an expectation failed or an event ended without outcom
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Replay scenarios and recorded events
     Replay(Box<replay::Args>),
-    /// Say what a component imports and exports, and whether this host can load it
     Inspect(inspect::Args),
     /// Run a local Stripe
     #[cfg(feature = "stripe")]

@@ -13,8 +13,10 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Replays scenarios (.yml), raw Stripe events, product events and commands (JSON, one a line or one a file), folders of
-/// them, or `-` for standard input. Files are checked whole before the first event is applied.
+/// Replay scenarios and recorded events
+///
+/// Scenarios (.yml), raw Stripe events, product events and commands (JSON, one a line or one a file), folders of them, or
+/// - for standard input. Files are checked whole before the first event is applied.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {

@@ -140,19 +140,13 @@ fn walk(folder: &Path, found: &mut Vec<Showing>) -> Result<(), BadInput> {
 /// The tests of one file: from each mark to the end of the function below it.
 fn of_source(file: &Path, text: &str) -> Vec<Showing> {
     let lines: Vec<&str> = text.lines().collect();
+    let helpers = asserting_functions(&lines);
     let mut found = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let Some(ids) = line.trim_start().strip_prefix(MARK) else { continue };
-        let indent = line.len() - line.trim_start().len();
-        let end_line = format!("{}}}", " ".repeat(indent));
-        let body: Vec<&str> = lines[at + 1..].iter().copied().take_while(|line| *line != end_line).collect();
-        let name = body.iter().find_map(|line| {
-            let rest = &line[line.find("fn ")? + 3..];
-            Some(rest.split(['(', '<']).next().unwrap_or_default().to_owned())
-        });
-        // A property test that returns an error fails, so passing one on asserts as well.
-        let asserts = |line: &&&str| line.contains("assert") || line.trim_end().ends_with("?;");
-        let assertions = body.iter().filter(asserts).count();
+        let body = body_of(&lines, at + 1, indent_of(line));
+        let name = body.iter().find_map(|line| function_name(line));
+        let assertions = body.iter().filter(|line| asserts(line, &helpers)).count();
         let skipped = body.iter().any(|line| line.trim_start().starts_with("#[ignore"));
         let problem = match (assertions, skipped) {
             (_, true) => Some("it is skipped".to_owned()),
@@ -169,6 +163,57 @@ fn of_source(file: &Path, text: &str) -> Vec<Showing> {
         });
     }
     found
+}
+
+/// Names of the functions of a file that assert something themselves or through each other.
+fn asserting_functions(lines: &[&str]) -> BTreeSet<String> {
+    let functions: Vec<(String, &[&str])> = lines
+        .iter()
+        .enumerate()
+        .filter_map(|(at, line)| Some((function_name(line)?, body_of(lines, at + 1, indent_of(line)))))
+        .collect();
+    let mut found = BTreeSet::new();
+    loop {
+        let more: Vec<String> = functions
+            .iter()
+            .filter(|(name, body)| !found.contains(name) && body.iter().any(|line| asserts(line, &found)))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if more.is_empty() {
+            return found;
+        }
+        found.extend(more);
+    }
+}
+
+/// A line that makes a test fail if something is not as it should be: an assertion, a panic, an error that is passed on,
+/// a result that must be good, or a call of a function that does one of these.
+fn asserts(line: &str, helpers: &BTreeSet<String>) -> bool {
+    let line = line.trim();
+    let is_comment = line.starts_with("//");
+    let must_be_good = line.contains(".expect(") && !line.starts_with("let ");
+    let by_itself = line.contains("assert") || line.contains("panic!(") || line.ends_with("?;") || must_be_good;
+    let calls = |name: &String| line.contains(&format!("{name}(")) && !line.contains(&format!("fn {name}"));
+    !is_comment && (by_itself || helpers.iter().any(calls))
+}
+
+fn indent_of(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// The lines from `from` to the closing brace at this indentation.
+fn body_of<'l>(lines: &'l [&'l str], from: usize, indent: usize) -> &'l [&'l str] {
+    let end = format!("{}}}", " ".repeat(indent));
+    let body = &lines[from.min(lines.len())..];
+    let length = body.iter().position(|line| *line == end).unwrap_or(body.len());
+    &body[..length]
+}
+
+fn function_name(line: &str) -> Option<String> {
+    let rest = &line[line.find("fn ")? + 3..];
+    let name = rest.split(['(', '<']).next().unwrap_or_default();
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    is_name.then(|| name.to_owned())
 }
 
 /// Puts everything together.
@@ -257,6 +302,18 @@ mod tests {
                 ("test skipped", 1, Some("it is skipped"))
             ]
         );
+    }
+
+    #[test]
+    fn a_rust_test_may_assert_through_a_function_of_its_file() {
+        let mark = MARK;
+        let text = format!(
+            "fn agree(a: u8) {{\n    check(a);\n}}\nfn check(a: u8) {{\n    assert_eq!(a, 1);\n}}\nfn look() {{\n    run();\n}}\n\
+             {mark} S17\n#[test]\nfn good() {{\n    agree(1);\n}}\n{mark} S17\n#[test]\nfn empty() {{\n    look();\n}}\n"
+        );
+        let found = of_source(Path::new("x.rs"), &text);
+        let short: Vec<(usize, bool)> = found.iter().map(|s| (s.assertions, s.problem.is_none())).collect();
+        assert_eq!(short, [(1, true), (0, false)]);
     }
 
     #[test]

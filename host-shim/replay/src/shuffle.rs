@@ -1,5 +1,7 @@
 //! Orders that a seed makes again.
 
+use std::collections::BTreeMap;
+
 /// A small generator of numbers (SplitMix64): the same seed gives the same order on every machine.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
@@ -31,6 +33,22 @@ impl Random {
     }
 }
 
+/// Puts entries of the same key back into the order in which they stood before: where one event comes in several forms,
+/// the first one counts.
+pub fn keep_order_of_same<K: Ord>(list: &mut [usize], key: impl Fn(usize) -> K) {
+    let mut places: BTreeMap<K, Vec<usize>> = BTreeMap::new();
+    for (place, entry) in list.iter().enumerate() {
+        places.entry(key(*entry)).or_default().push(place);
+    }
+    for places in places.values().filter(|places| places.len() > 1) {
+        let mut entries: Vec<usize> = places.iter().map(|place| list[*place]).collect();
+        entries.sort_unstable();
+        for (place, entry) in places.iter().zip(entries) {
+            list[*place] = entry;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +65,13 @@ mod tests {
         let mut sorted = order(7);
         sorted.sort_unstable();
         assert_eq!(sorted, (0..20).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_has_the_same_key_keeps_its_order() {
+        let keys = ["a", "b", "a", "c", "a"];
+        let mut list = [4, 3, 2, 1, 0];
+        keep_order_of_same(&mut list, |at| keys[at]);
+        assert_eq!(list, [0, 3, 2, 1, 4]);
     }
 }

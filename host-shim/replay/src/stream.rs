@@ -6,7 +6,7 @@ use crate::host::{Host, HostSetup, StoreKind, is_input};
 use crate::inputs::RawInput;
 use crate::line::{Line, Summary};
 use crate::runners::Runners;
-use crate::shuffle::Random;
+use crate::shuffle::{Random, keep_order_of_same};
 use crate::tally::Tally;
 use host_engine::processor::Report;
 use products_contract::{Payload, Timestamp};
@@ -67,6 +67,7 @@ pub fn replay_stream(
         let mut random = Random::new(seed);
         for segment in order.chunk_by_mut(|a, b| is_provider(a) && is_provider(b)) {
             random.shuffle(segment);
+            keep_order_of_same(segment, |at| raw.events[at].event.id.as_str());
         }
     }
     let mut events: Vec<Option<host_intake::Decoded>> = raw.events.into_iter().map(Some).collect();
