@@ -21,7 +21,7 @@ use crate::runner::Runner;
 use host_store::{
     ConfigError, Context, Declared, InboxRow, InboxState, Inserted, NewInboxRow, Scope, Store, Transaction,
 };
-use products_contract::{Account, Event, Outcome, Refusal, StoreError, Timestamp};
+use products_contract::{Account, Event, Outcome, Payload, Refusal, StoreError, Timestamp};
 use run::Work;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -198,7 +198,10 @@ impl Processor {
         self.grouped(|processor| {
             let row = NewInboxRow { event, livemode: processor.business.livemode, raw };
             match processor.store_mut().accept(&row)? {
-                Inserted::Known(known) => Ok(vec![Report::duplicate(&known)]),
+                Inserted::Known(known) => {
+                    let alert = says_otherwise(&known.event, &row.event);
+                    Ok(vec![Report { alert, ..Report::duplicate(&known) }])
+                }
                 Inserted::New(seq) => {
                     let now = row.event.received_at;
                     processor.run_and_wake(Work::first(seq, row.event), now)
@@ -309,4 +312,14 @@ fn wrong_mode(event: &Event, livemode: bool) -> Option<Outcome> {
         return Some(Outcome::Rejected(Refusal::ModeMismatch));
     }
     (of_event != livemode).then_some(Outcome::Ignored(products_contract::IgnoreReason::WrongMode))
+}
+
+/// Whether a provider's event that is known by its id comes with other data, which a provider never does: the first
+/// stays, and an operator looks. In another API version it has another shape.
+fn says_otherwise(known: &Event, again: &Event) -> bool {
+    let (Payload::Provider(first), Payload::Provider(second)) = (&known.payload, &again.payload) else { return false };
+    let version = |event: &Event| event.provider.as_ref().and_then(|facts| facts.api_version.clone());
+    let read = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).ok();
+    let data = |body: &[u8]| read(body).and_then(|body| body.get("data").cloned());
+    first != second && version(known) == version(again) && data(first) != data(second)
 }

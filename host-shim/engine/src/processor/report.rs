@@ -79,7 +79,8 @@ pub struct Report {
     pub later: bool,
     /// Mode of the business.
     pub livemode: bool,
-    /// True if an operator must look: a dead letter, or a rejection that no caller gets.
+    /// True if an operator must look: a dead letter, a rejection that no caller gets, or an id that says something else
+    /// than before.
     pub alert: bool,
 }
 
