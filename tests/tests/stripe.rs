@@ -1,0 +1,14 @@
+//! Stripe scenarios that need more than a scenario file: faults of the host, many orders, shapes without base bodies.
+
+#[path = "stripe/crash.rs"]
+mod crash;
+#[path = "stripe/failing.rs"]
+mod failing;
+#[path = "stripe/orders.rs"]
+mod orders;
+#[path = "stripe/shapes.rs"]
+mod shapes;
+#[path = "stripe/timers.rs"]
+mod timers;
+#[path = "stripe/told.rs"]
+mod told;
