@@ -1,0 +1,73 @@
+//! Events of many customers: a full body of `customer.subscription.updated` as Stripe indents it, about 8 kB.
+
+use crate::setting::{BATCH, BUSINESS, START_MS, all_applied};
+use anyhow::Result;
+use host_engine::processor::Processor;
+use products_contract::Event;
+
+/// The body, with places for ids, time and prices.
+const BODY: &str = include_str!("../bodies/subscription_updated.json");
+const PRICES: [&str; 2] = ["price_xyz789", "price_professional_monthly"];
+
+/// The body of a customer's event: the subscription goes to another plan and back, so that each one is applied.
+fn body(customer: usize, step: usize) -> String {
+    // As long as Stripe's ids are.
+    let number = format!("{customer:020}");
+    BODY.trim_end()
+        .replace("@E@", &format!("{step:04}{number}"))
+        .replace("@N@", &number)
+        .replace("@CREATED@", &(START_MS / 1000 + step as i64).to_string())
+        .replace("@PRICE@", PRICES[step % 2])
+        .replace("@PRICE_BEFORE@", PRICES[(step + 1) % 2])
+}
+
+/// Size of a body in bytes.
+pub fn body_bytes() -> usize {
+    body(0, 1).len()
+}
+
+fn decode(bytes: Vec<u8>, step: usize) -> Result<Event> {
+    Ok(host_intake::raw::read(bytes, BUSINESS, START_MS + 1000 * step as i64)?.event)
+}
+
+/// A customer's event number `step`, from 1.
+pub fn updated(customer: usize, step: usize) -> Result<Event> {
+    decode(body(customer, step).into_bytes(), step)
+}
+
+/// The event that begins a customer's subscription, without whitespace: it only prepares the account.
+fn created(customer: usize) -> Result<Event> {
+    let mut event: serde_json::Value = serde_json::from_str(&body(customer, 0))?;
+    event["type"] = "customer.subscription.created".into();
+    if let Some(data) = event["data"].as_object_mut() {
+        data.remove("previous_attributes");
+    }
+    decode(event.to_string().into_bytes(), 0)
+}
+
+/// Give customers a live subscription each.
+pub fn subscribe(processor: &mut Processor, customers: std::ops::Range<usize>) -> Result<()> {
+    let all: Vec<usize> = customers.collect();
+    for some in all.chunks(BATCH) {
+        processor.begin_group()?;
+        for customer in some {
+            all_applied(&processor.accept(created(*customer)?, Vec::new())?)?;
+        }
+        processor.commit_group()?;
+    }
+    Ok(())
+}
+
+/// Take events in, group by group.
+pub fn accept(processor: &mut Processor, events: Vec<Event>) -> Result<()> {
+    let mut reports = Vec::with_capacity(events.len());
+    let mut events = events.into_iter().peekable();
+    while events.peek().is_some() {
+        processor.begin_group()?;
+        for event in events.by_ref().take(BATCH) {
+            reports.extend(processor.accept(event, Vec::new())?);
+        }
+        processor.commit_group()?;
+    }
+    all_applied(&reports)
+}

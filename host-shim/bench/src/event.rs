@@ -1,0 +1,159 @@
+//! One webhook event in memory, placed and handled, and where its time goes.
+
+use crate::corpus;
+use crate::setting::{Extension, Setting, median, micros_each};
+use crate::table::Table;
+use anyhow::Result;
+use host_engine::runner::{Ran, Runner};
+use host_replay::runners::Runners;
+use host_store::{MemoryStore, Transaction};
+use products_contract::{
+    Balance, Candidate, Declarations, Entitlement, Event, Handled, Offer, Placement, Problem, ProductValues, Question,
+    Timestamp, UsageTotal,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Customers, one event each a round.
+const CUSTOMERS: usize = 500;
+
+/// Nanoseconds and fuel that calls took since they were last read.
+#[derive(Default)]
+struct Spent {
+    correlate: AtomicU64,
+    handle: AtomicU64,
+    fuel: AtomicU64,
+}
+
+/// A runner whose calls are timed.
+struct Timed {
+    inner: Box<dyn Runner>,
+    spent: Arc<Spent>,
+}
+
+impl Timed {
+    fn note<T>(&self, begun: Instant, clock: &AtomicU64, ran: &Ran<T>) {
+        clock.fetch_add(begun.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        if let Ok((_, used)) = &ran.1 {
+            self.spent.fuel.fetch_add(used.fuel, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Runner for Timed {
+    fn hash(&self) -> &str {
+        self.inner.hash()
+    }
+
+    fn declarations(&self) -> &Declarations {
+        self.inner.declarations()
+    }
+
+    fn validate(&mut self, tx: Transaction, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
+        self.inner.validate(tx, candidate)
+    }
+
+    fn correlate(&mut self, tx: Transaction, event: &Event) -> Ran<Placement> {
+        let begun = Instant::now();
+        let ran = self.inner.correlate(tx, event);
+        self.note(begun, &self.spent.correlate, &ran);
+        ran
+    }
+
+    fn handle(&mut self, tx: Transaction, event: &Event) -> Ran<Handled> {
+        let begun = Instant::now();
+        let ran = self.inner.handle(tx, event);
+        self.note(begun, &self.spent.handle, &ran);
+        ran
+    }
+
+    fn migrate(&mut self, tx: Transaction, from: u32, at: Timestamp) -> Ran<()> {
+        self.inner.migrate(tx, from, at)
+    }
+
+    fn catalog(&mut self, tx: Transaction, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
+        self.inner.catalog(tx, question)
+    }
+
+    fn entitlements(&mut self, tx: Transaction, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
+        self.inner.entitlements(tx, question)
+    }
+
+    fn usage(
+        &mut self,
+        tx: Transaction,
+        question: &Question,
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
+        self.inner.usage(tx, question, start, end)
+    }
+
+    fn balances(&mut self, tx: Transaction, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
+        self.inner.balances(tx, question)
+    }
+}
+
+/// What an event takes, in microseconds each.
+struct Parts {
+    total: f64,
+    correlate: f64,
+    handle: f64,
+    fuel: f64,
+}
+
+/// Measure each kind of extension.
+pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
+    let bytes = corpus::body_bytes();
+    let kinds = [
+        ("webhook event, fresh instance", Extension::Fresh, Some(30.0)),
+        ("webhook event, reused instance", Extension::Reused, Some(15.0)),
+        ("webhook event, library without wasm", Extension::Native, None),
+    ];
+    for (name, extension, limit) in kinds {
+        let parts = parts(setting, extension)?;
+        let host = parts.total - parts.correlate - parts.handle;
+        let fuel = if parts.fuel > 0.0 { format!(", {:.0} fuel", parts.fuel) } else { String::new() };
+        let note =
+            format!("{bytes} B; correlate {:.1} + handle {:.1} + host {host:.1}{fuel}", parts.correlate, parts.handle);
+        match limit {
+            Some(limit) => table.at_most(name, parts.total, limit, "us", &note),
+            None => table.plain(name, parts.total, "us", &note),
+        }
+    }
+    Ok(())
+}
+
+fn parts(setting: &Setting, extension: Extension) -> Result<Parts> {
+    let spent = Arc::new(Spent::default());
+    let (inner, shared) = (setting.runners(extension), spent.clone());
+    let runners = Runners::new("timed", move || Ok(Box::new(Timed { inner: inner.make()?, spent: shared.clone() })));
+    let mut host = setting.host(runners, Box::new(MemoryStore::new()))?;
+    let processor = host.processor_mut();
+    corpus::subscribe(processor, 0..CUSTOMERS)?;
+    let (mut totals, mut correlates, mut handles, mut fuels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    // The first round warms up.
+    for round in 0..=setting.rounds() {
+        let events = (0..CUSTOMERS).map(|customer| corpus::updated(customer, round + 1)).collect::<Result<Vec<_>>>()?;
+        let take = |clock: &AtomicU64| clock.swap(0, Ordering::Relaxed);
+        take(&spent.correlate);
+        take(&spent.handle);
+        take(&spent.fuel);
+        let begun = Instant::now();
+        corpus::accept(processor, events)?;
+        let total = begun.elapsed();
+        if round > 0 {
+            totals.push(micros_each(total, CUSTOMERS));
+            correlates.push(micros_each(Duration::from_nanos(take(&spent.correlate)), CUSTOMERS));
+            handles.push(micros_each(Duration::from_nanos(take(&spent.handle)), CUSTOMERS));
+            fuels.push(take(&spent.fuel) as f64 / CUSTOMERS as f64);
+        }
+    }
+    Ok(Parts {
+        total: median(&mut totals),
+        correlate: median(&mut correlates),
+        handle: median(&mut handles),
+        fuel: median(&mut fuels),
+    })
+}

@@ -1,0 +1,136 @@
+//! What all measurements share: the loaded component, the business, hosts on fresh stores.
+
+use anyhow::{Context, Result, ensure};
+use host_engine::cache::ComponentCache;
+use host_engine::processor::Report;
+use host_engine::wasm::{Limits, LoadedComponent, Mode};
+use host_replay::business::{BusinessFolder, Fixtures};
+use host_replay::host::{Host, HostSetup, StoreKind};
+use host_replay::runners::Runners;
+use host_store::Store;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Events in one group commit.
+pub const BATCH: usize = 64;
+/// The business.
+pub const BUSINESS: &str = "solobase";
+/// Start of all clocks: 2026-01-01, milliseconds since the epoch.
+pub const START_MS: i64 = 1_767_225_600_000;
+
+/// What all measurements share.
+pub struct Setting {
+    /// The component's file.
+    pub component: PathBuf,
+    /// Folder of fixtures.
+    pub fixtures: PathBuf,
+    /// Folder on the disk that is measured.
+    pub disk: PathBuf,
+    /// Fewer rounds and events.
+    pub quick: bool,
+    loaded: LoadedComponent,
+    business: BusinessFolder,
+}
+
+/// Which extension runs, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// The library.
+    Native,
+    /// The component, one instance for all events.
+    Reused,
+    /// The component, an instance for each event.
+    Fresh,
+}
+
+impl Setting {
+    /// Load component and business.
+    pub fn load(component: &Path, fixtures: &Path, disk: &Path, quick: bool) -> Result<Setting> {
+        let bytes = std::fs::read(component).with_context(|| format!("cannot read {}", component.display()))?;
+        let cache = match ComponentCache::default_folder() {
+            Some(folder) => Some(ComponentCache::open(&folder)?),
+            None => None,
+        };
+        Ok(Setting {
+            component: component.to_owned(),
+            fixtures: fixtures.to_owned(),
+            disk: disk.to_owned(),
+            quick,
+            loaded: LoadedComponent::load(&bytes, Limits::default(), cache.as_ref())?,
+            business: BusinessFolder::load(&Fixtures::load(fixtures)?.business(BUSINESS)?)?,
+        })
+    }
+
+    /// One number in a full run, another in a quick one.
+    pub fn pick<T>(&self, full: T, quick: T) -> T {
+        if self.quick { quick } else { full }
+    }
+
+    /// Rounds of a repeated measurement.
+    pub fn rounds(&self) -> usize {
+        self.pick(9, 3)
+    }
+
+    /// Runners of an extension.
+    pub fn runners(&self, extension: Extension) -> Runners {
+        let mode = match extension {
+            Extension::Native => return Runners::native(),
+            Extension::Reused => Mode::Reused,
+            Extension::Fresh => Mode::Fresh,
+        };
+        let loaded = self.loaded.clone();
+        Runners::new("component", move || Ok(Box::new(loaded.runner(mode))))
+    }
+
+    /// A host with the catalog in `store`, whose catalog has reached the provider.
+    pub fn host(&self, runners: Runners, store: Box<dyn Store>) -> Result<Host> {
+        let setup = HostSetup {
+            business: self.business.clone(),
+            livemode: false,
+            config: Vec::new(),
+            runners,
+            store: StoreKind::Memory,
+            clock: START_MS,
+        };
+        let mut host = Host::start_with(setup, store)?;
+        host.set_fire_timers(false);
+        host.settle()?;
+        Ok(host)
+    }
+}
+
+/// Make sure that events were applied: what is refused is quick, and says nothing.
+pub fn all_applied<'a>(reports: impl IntoIterator<Item = &'a Report>) -> Result<()> {
+    for report in reports {
+        ensure!(
+            report.result.name() == "applied",
+            "{} {} was {}: {}",
+            report.kind,
+            report.event_id,
+            report.result.name(),
+            report.result.reason().unwrap_or_default()
+        );
+    }
+    Ok(())
+}
+
+/// The median; 0 of nothing.
+pub fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => 0.0,
+        n if n % 2 == 1 => values[n / 2],
+        n => (values[n / 2 - 1] + values[n / 2]) / 2.0,
+    }
+}
+
+/// Microseconds for each of `events`.
+pub fn micros_each(time: Duration, events: usize) -> f64 {
+    time.as_secs_f64() * 1e6 / events as f64
+}
+
+/// A folder that is removed at the end, on the disk that is measured.
+pub fn scratch(disk: &Path) -> Result<tempfile::TempDir> {
+    let made = tempfile::Builder::new().prefix("bench-").tempdir_in(disk);
+    made.with_context(|| format!("cannot make a folder in {}", disk.display()))
+}
