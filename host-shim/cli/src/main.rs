@@ -30,9 +30,8 @@ Exit codes: 0 all held, 1 an expectation failed or an event ended without outcom
 enum Command {
     Replay(Box<replay::Args>),
     Inspect(inspect::Args),
-    /// Run a local Stripe
     #[cfg(feature = "stripe")]
-    Stripe(local_stripe::Args),
+    Stripe(Box<local_stripe::cli::StripeArgs>),
 }
 
 fn main() -> ExitCode {
@@ -40,7 +39,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(*args),
         Command::Inspect(args) => inspect::run(&args),
         #[cfg(feature = "stripe")]
-        Command::Stripe(args) => local_stripe::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Stripe(args) => local_stripe::cli::run(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 /// Longest line, and longest single event, in bytes: 16 MiB. Stripe's largest events have about 1 MB.
 pub const LINE_BYTES_MAX: usize = 16 << 20;
 
+/// Room for a usual event, so that its line is read without growing.
+const LINE_BYTES_USUAL: usize = 4096;
+
 const EXPECTED: &str = "a Stripe event, a product event or a command as a JSON object, one a line";
 
 /// The events of one input, read and decoded.
@@ -87,7 +90,7 @@ fn push(bytes: Vec<u8>, source: &Path, line: usize, business: &str, raw: &mut Ra
 
 /// The next line without its end; none at the end of the input.
 fn next_line(reader: &mut dyn BufRead, source: &Path, number: &mut usize) -> Result<Option<Vec<u8>>, BadInput> {
-    let mut line = Vec::new();
+    let mut line = Vec::with_capacity(LINE_BYTES_USUAL);
     *number += 1;
     let unreadable = |cause: std::io::Error| BadInput::new(Place::line(source, *number), cause.to_string(), EXPECTED);
     let read = reader.take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut line).map_err(unreadable)?;
