@@ -1,0 +1,244 @@
+//! A host under test: an executor over a store that may fail, with the scripted provider.
+
+use host_engine::processor::{Business, Processor, Report};
+use host_executor::{Executor, ExecutorError};
+use host_intake::Decoded;
+use host_providers::Registry;
+use host_providers::scripted::Scripted;
+use host_replay::business::{BusinessFolder, Fixtures};
+use host_replay::runners::Runners;
+use host_store::testing::Faults;
+use host_store::{MemoryStore, Store};
+use products_contract::{Account, Actor, ActorKind, Entitlement, Event, Payload, Question, StoreError, Timestamp};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+/// The clock at which every host starts: 2026-01-01T00:00:00Z in milliseconds since the epoch.
+pub const START_MS: Timestamp = 1_767_225_600_000;
+
+/// The root folder of the repository.
+pub fn root() -> PathBuf {
+    component_builder::workspace_root()
+}
+
+/// The fixtures, read once.
+pub fn fixtures() -> &'static Fixtures {
+    static FIXTURES: OnceLock<Fixtures> = OnceLock::new();
+    FIXTURES.get_or_init(|| Fixtures::load(&root().join("fixtures")).expect("the project's own fixtures can be read"))
+}
+
+/// Solobase hosting, read once.
+pub fn solobase() -> &'static BusinessFolder {
+    static BUSINESS: OnceLock<BusinessFolder> = OnceLock::new();
+    BUSINESS.get_or_init(|| {
+        BusinessFolder::load(&root().join("fixtures/solobase")).expect("the project's own business can be read")
+    })
+}
+
+/// What a world is made with.
+#[derive(Clone)]
+pub struct Setup {
+    /// The extension.
+    pub runners: Runners,
+    /// Configuration over that of the business.
+    pub config: Vec<(String, String)>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Setup { runners: Runners::native(), config: Vec::new() }
+    }
+}
+
+/// A host with Solobase's catalog. A store that fails kills it; [`World::reopen`] starts it again.
+pub struct World {
+    setup: Setup,
+    executor: Option<Executor>,
+    faults: Faults,
+    scripted: Scripted,
+    clock: Timestamp,
+    /// What every event led to, in order.
+    pub reports: Vec<Report>,
+}
+
+impl World {
+    /// A host at [`START_MS`], its catalog loaded and synced.
+    pub fn start(setup: Setup) -> World {
+        World::start_with(setup, Scripted::new())
+    }
+
+    /// A host at [`START_MS`] whose business has no catalog.
+    pub fn without_catalog(setup: Setup) -> World {
+        World::empty(setup, Scripted::new())
+    }
+
+    fn empty(setup: Setup, scripted: Scripted) -> World {
+        let faults = Faults::new(Box::new(MemoryStore::new()));
+        let store = faults.open();
+        let mut world = World { setup, executor: None, faults, scripted, clock: START_MS, reports: Vec::new() };
+        world.boot(store);
+        world
+    }
+
+    /// A host at [`START_MS`] with the catalog and a provider that has been told what to answer.
+    pub fn start_with(setup: Setup, scripted: Scripted) -> World {
+        let mut world = World::empty(setup, scripted);
+        world.accept(catalog_load()).expect("the store has no fault yet");
+        world.settle().expect("the store has no fault yet");
+        world.reports.clear();
+        world
+    }
+
+    fn boot(&mut self, store: Box<dyn Store>) {
+        let runner = self.setup.runners.make().expect("a runner can be made");
+        let mut config = solobase().config.clone();
+        config.extend(self.setup.config.iter().cloned());
+        let business =
+            Business { name: "solobase".to_owned(), livemode: false, config, catalog_hash: "catalog".to_owned() };
+        let processor = Processor::new(store, runner, business).expect("the configuration is the declared one");
+        self.executor = Some(Executor::new(processor, Registry::with_default(Box::new(self.scripted.clone()))));
+    }
+
+    /// Like a new start after a kill: what was not committed is gone, what was running is recovered.
+    pub fn reopen(&mut self) -> Result<(), StoreError> {
+        self.clock = self.clock.max(self.executor().clock());
+        self.executor = None;
+        let store = self.faults.open();
+        self.boot(store);
+        let now = self.clock;
+        let recovered = self.executor_mut().recover(now);
+        self.keep(recovered)
+    }
+
+    /// Takes an event in. Its effects wait for [`World::settle`].
+    pub fn accept(&mut self, mut event: Event) -> Result<Vec<Report>, StoreError> {
+        event.received_at = self.clock;
+        let reports = self.executor_mut().accept(event, Vec::new());
+        let first = self.reports.len();
+        self.keep(reports)?;
+        Ok(self.reports[first..].to_vec())
+    }
+
+    /// Takes a raw event or command in.
+    pub fn deliver(&mut self, bytes: &[u8]) -> Result<Vec<Report>, StoreError> {
+        let Decoded { event, refusal, .. } =
+            host_intake::raw::read(bytes.to_vec(), "solobase", self.clock).expect("stories are made of events");
+        assert_eq!(refusal, None, "stories are made of well-formed events");
+        self.accept(event)
+    }
+
+    /// Runs everything that is due now.
+    pub fn settle(&mut self) -> Result<(), StoreError> {
+        let now = self.clock;
+        let ran = self.executor_mut().run_until_quiet(now);
+        self.keep(ran)
+    }
+
+    /// Lets time pass, and everything happen that is due on the way. A time that has passed does nothing.
+    pub fn advance_to(&mut self, until: Timestamp) -> Result<(), StoreError> {
+        if until > self.clock {
+            let ran = self.executor_mut().advance_to(until);
+            self.keep(ran)?;
+            self.clock = until;
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, ran: Result<Vec<Report>, ExecutorError>) -> Result<(), StoreError> {
+        match ran {
+            Ok(reports) => {
+                self.reports.extend(reports);
+                Ok(())
+            }
+            Err(ExecutorError::Store(error)) => Err(error),
+            Err(other) => panic!("the executor stopped: {other}"),
+        }
+    }
+
+    /// Does something until it is through: after a crash the host is started again and it is done again, as a provider
+    /// or a caller would. Returns how often it crashed.
+    pub fn insist(&mut self, mut body: impl FnMut(&mut World) -> Result<(), StoreError>) -> usize {
+        let mut crashes = 0;
+        while body(self).is_err() {
+            crashes += 1;
+            while self.reopen().is_err() {
+                crashes += 1;
+                assert!(crashes < 100, "the host can't be started again");
+            }
+        }
+        crashes
+    }
+
+    /// Where the store fails.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// The provider.
+    pub fn scripted(&self) -> &Scripted {
+        &self.scripted
+    }
+
+    /// The clock in milliseconds since the epoch.
+    pub fn clock(&self) -> Timestamp {
+        self.clock
+    }
+
+    /// The processor.
+    pub fn processor(&self) -> &Processor {
+        self.executor().processor()
+    }
+
+    /// The processor, for questions.
+    pub fn processor_mut(&mut self) -> &mut Processor {
+        self.executor_mut().processor_mut()
+    }
+
+    /// The store.
+    pub fn store(&self) -> &dyn Store {
+        self.processor().store()
+    }
+
+    /// The hash of the state.
+    pub fn state(&self) -> String {
+        host_store::state_hash(&[self.store()]).expect("the state can be read")
+    }
+
+    /// The state itself.
+    pub fn document(&self) -> Value {
+        host_store::state_document(&[self.store()]).expect("the state can be read")
+    }
+
+    /// What an account may use now.
+    pub fn entitlements(&mut self, account: &Account) -> Vec<Entitlement> {
+        let question = Question { account: account.clone(), actor: Actor::system(), at: self.clock };
+        self.processor_mut().ask_entitlements(&question).expect("an account may be asked about itself")
+    }
+
+    fn executor(&self) -> &Executor {
+        self.executor.as_ref().expect("a host that runs has an executor")
+    }
+
+    fn executor_mut(&mut self) -> &mut Executor {
+        self.executor.as_mut().expect("a host that runs has an executor")
+    }
+}
+
+/// The command that loads the catalog.
+pub fn catalog_load() -> Event {
+    Event {
+        id: "catalog:1".to_owned(),
+        source: "api".to_owned(),
+        kind: "catalog.load".to_owned(),
+        business: "solobase".to_owned(),
+        account: Some(Account::Platform),
+        livemode: Some(false),
+        received_at: START_MS,
+        attempt: 1,
+        actor: Actor { kind: ActorKind::Admin, subject: "admin".to_owned(), roles: Vec::new() },
+        reply_to: None,
+        provider: None,
+        payload: Payload::Command(solobase().catalog.to_string()),
+    }
+}

@@ -1,0 +1,105 @@
+//! The built component against the library: the same stories, byte for byte.
+
+use component_builder::PROVISIONER;
+use end_to_end::compare::{difference, report};
+use end_to_end::model::{Kind, Move, moves, story};
+use end_to_end::play;
+use end_to_end::story::{Part, VERSIONS};
+use end_to_end::world::{Setup, World};
+use host_engine::wasm::{Limits, LoadedComponent, Mode};
+use host_replay::runners::Runners;
+use host_replay::shuffle::Random;
+use host_store::testing::{Moment, Then};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use serde_json::Value;
+use std::sync::OnceLock;
+
+fn component() -> &'static LoadedComponent {
+    static COMPONENT: OnceLock<LoadedComponent> = OnceLock::new();
+    COMPONENT.get_or_init(|| {
+        let bytes = component_builder::build(PROVISIONER).expect("the component can be built");
+        LoadedComponent::load(&bytes, Limits::default(), None).expect("the component can be loaded")
+    })
+}
+
+fn in_wasm(mode: Mode) -> Setup {
+    Setup { runners: Runners::new("component", move || Ok(Box::new(component().runner(mode)))), ..Setup::default() }
+}
+
+fn played(setup: Setup, parts: &[Part]) -> World {
+    let mut world = World::start(setup);
+    play::whole(&mut world, parts);
+    world
+}
+
+/// Some stories, the same ones in every run: `PROPTEST_CASES` many, else six.
+fn stories() -> Vec<Vec<Part>> {
+    let count = std::env::var("PROPTEST_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(6);
+    let mut runner = TestRunner::deterministic();
+    let tell = |index: usize| {
+        let moves = moves(9).new_tree(&mut runner).expect("moves can always be made").current();
+        story("A", &moves).told_in(VERSIONS[index % 2])
+    };
+    (0..count).map(tell).collect()
+}
+
+// covers: S134
+#[test]
+fn native_reused_and_fresh_runs_say_the_same() {
+    for (index, parts) in stories().iter().enumerate() {
+        let native = played(Setup::default(), parts);
+        let expected: Vec<Value> = native.reports.iter().map(report).collect();
+        for mode in [Mode::Reused, Mode::Fresh] {
+            let found = played(in_wasm(mode), parts);
+            let reports: Vec<Value> = found.reports.iter().map(report).collect();
+            for (expected, found) in expected.iter().zip(&reports) {
+                assert_eq!(expected, found, "story {index}, {mode:?}");
+            }
+            assert_eq!(
+                Value::from(expected.clone()).to_string(),
+                Value::from(reports).to_string(),
+                "story {index}, {mode:?}"
+            );
+            assert_eq!(difference(&native.document(), &found.document()), None, "story {index}, {mode:?}");
+            assert_eq!(native.state(), found.state(), "story {index}, {mode:?}");
+        }
+    }
+}
+
+/// Properties 1 and 2 through the component.
+#[test]
+fn the_component_does_not_care_about_order_and_repetition() {
+    let mut random = Random::new(1);
+    for (index, parts) in stories().iter().take(4).enumerate() {
+        let expected = played(in_wasm(Mode::Reused), parts);
+        let mut other = parts.clone();
+        for part in &mut other {
+            let again = part.events.clone();
+            part.events.extend(again);
+            random.shuffle(&mut part.events);
+        }
+        let found = played(in_wasm(Mode::Reused), &other);
+        assert_eq!(difference(&expected.document(), &found.document()), None, "story {index}");
+    }
+}
+
+/// Property 4 through the component, at some writes.
+#[test]
+fn the_component_survives_kills() {
+    let a_move = |kind, flags, pause| Move { kind, pick: 0, flags, pause };
+    let moves = [a_move(Kind::Order, 1, 0), a_move(Kind::Buy, 0, 0), a_move(Kind::End, 0, 2)];
+    let parts = story("A", &moves).told_in(VERSIONS[1]);
+    let mut expected = World::start(in_wasm(Mode::Fresh));
+    expected.faults().fail_at(u64::MAX, Moment::Before, Then::Dead);
+    play::whole(&mut expected, &parts);
+    let writes = expected.faults().writes();
+    for write in (1..=writes).step_by(usize::try_from(writes / 12).expect("few")) {
+        let mut world = World::start(in_wasm(Mode::Fresh));
+        world.faults().fail_at(write, Moment::Before, Then::Dead);
+        for part in &parts {
+            world.insist(|world| play::part(world, part));
+        }
+        assert_eq!(difference(&expected.document(), &world.document()), None, "killed at write {write}");
+    }
+}

@@ -1,0 +1,88 @@
+use super::support::{cases, told};
+use end_to_end::model::{moves, story};
+use end_to_end::story::{Delivery, Part, VERSIONS};
+use end_to_end::world::{Setup, World};
+use host_replay::shuffle::Random;
+use proptest::prelude::*;
+
+/// An event again: it is a duplicate, nothing else runs, nothing changes.
+fn again(world: &mut World, delivery: &Delivery) -> Result<(), String> {
+    let before = world.state();
+    let reports = world.deliver(&delivery.bytes).expect("the store has no fault");
+    let outcomes: Vec<&str> = reports.iter().map(|report| report.result.name()).collect();
+    if outcomes != ["duplicate"] || !reports[0].effects.is_empty() {
+        return Err(format!("{} again is {outcomes:?}, with effects {:?}", delivery.id, reports[0].effects));
+    }
+    if world.state() != before {
+        return Err(format!("{} again changes the state", delivery.id));
+    }
+    Ok(())
+}
+
+/// The fact of an event again, as an event of another id: nothing but time may have changed anything.
+fn twin(world: &mut World, delivery: &Delivery) -> Result<(), String> {
+    let text = std::str::from_utf8(&delivery.bytes).expect("bodies are text");
+    let other = text.replace(&format!("\"{}\"", delivery.id), &format!("\"{}_twin\"", delivery.id));
+    let before = (world.state(), world.document());
+    let reports = world.deliver(other.as_bytes()).expect("the store has no fault");
+    let (name, effects) = (reports[0].result.name(), &reports[0].effects);
+    if !matches!(name, "duplicate" | "stale" | "ignored") || !effects.is_empty() {
+        let reason = reports[0].result.reason();
+        return Err(format!("the fact of {} again is {name} {reason:?}, with effects {effects:?}", delivery.id));
+    }
+    match end_to_end::compare::difference(&before.1, &world.document()) {
+        Some(difference) => Err(format!("the fact of {} again changes {difference}", delivery.id)),
+        None => Ok(()),
+    }
+}
+
+fn repeated(parts: &[Part], seed: u64) -> Result<(), String> {
+    let mut world = World::start(Setup::default());
+    let mut random = Random::new(seed);
+    let mut past: Vec<&Delivery> = Vec::new();
+    for part in parts {
+        world.advance_to(part.clock).expect("the store has no fault");
+        for event in &part.events {
+            world.deliver(&event.bytes).expect("the store has no fault");
+            past.push(event);
+            let mut any = past.clone();
+            random.shuffle(&mut any);
+            again(&mut world, any[0])?;
+        }
+        world.settle().expect("the store has no fault");
+        for command in &part.commands {
+            world.deliver(&command.bytes).expect("the store has no fault");
+            again(&mut world, command)?;
+            world.settle().expect("the store has no fault");
+            past.push(command);
+        }
+    }
+    for delivery in past {
+        again(&mut world, delivery)?;
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(cases(16))]
+
+    /// Property 2: any event again, anywhere.
+    // covers: S17, S23
+    #[test]
+    fn an_event_again_is_a_duplicate_and_changes_nothing(moves in moves(7), version in 0..2usize, seed: u64) {
+        let story = story("A", &moves);
+        told("duplication", &[&story], repeated(&story.told_in(VERSIONS[version]), seed))?;
+    }
+
+    /// One fact told by two events happens once.
+    // covers: S19
+    #[test]
+    fn a_fact_again_under_another_event_changes_nothing(moves in moves(7), version in 0..2usize) {
+        let story = story("A", &moves);
+        let parts = story.told_in(VERSIONS[version]);
+        let mut world = super::support::played(&parts);
+        for event in parts.iter().flat_map(|part| &part.events) {
+            told("twins", &[&story], twin(&mut world, event))?;
+        }
+    }
+}

@@ -1,0 +1,68 @@
+use super::support::{cases, told};
+use end_to_end::compare::{difference, of_account};
+use end_to_end::model::{moves, story};
+use end_to_end::story::{Delivery, Part, VERSIONS};
+use end_to_end::world::{Setup, World};
+use host_replay::shuffle::Random;
+use proptest::prelude::*;
+
+/// Two streams on one clock: part by part, the later of the two times.
+fn on_one_clock(left: &[Part], right: &[Part]) -> (Vec<Part>, Vec<Part>) {
+    let count = left.len().max(right.len());
+    let mut clock = 0;
+    let mut both = (Vec::new(), Vec::new());
+    for index in 0..count {
+        let clocks = [left.get(index), right.get(index)].into_iter().flatten().map(|part| part.clock);
+        clock = clocks.fold(clock, i64::max);
+        let at = |parts: &[Part]| Part { clock, ..parts.get(index).cloned().unwrap_or_default() };
+        both.0.push(at(left));
+        both.1.push(at(right));
+    }
+    both
+}
+
+/// Both lists in one, each in its own order.
+fn merged(left: &[Delivery], right: &[Delivery], random: &mut Random) -> Vec<Delivery> {
+    let mut turns: Vec<bool> = left.iter().map(|_| true).chain(right.iter().map(|_| false)).collect();
+    random.shuffle(&mut turns);
+    let (mut left, mut right) = (left.iter(), right.iter());
+    turns.into_iter().filter_map(|turn| if turn { left.next() } else { right.next() }).cloned().collect()
+}
+
+fn interleaved(left: &[Part], right: &[Part], seed: u64) -> World {
+    let mut random = Random::new(seed);
+    let mut world = World::start(Setup::default());
+    for (left, right) in left.iter().zip(right) {
+        let part = Part {
+            clock: left.clock,
+            events: merged(&left.events, &right.events, &mut random),
+            commands: merged(&left.commands, &right.commands, &mut random),
+        };
+        end_to_end::play::part(&mut world, &part).expect("the store has no fault");
+    }
+    world
+}
+
+proptest! {
+    #![proptest_config(cases(16))]
+
+    /// Property 5: two accounts' streams merged in any way.
+    #[test]
+    fn two_accounts_side_by_side_end_as_each_alone(
+        of_a in moves(6), of_b in moves(6), versions in (0..2usize, 0..2usize), seed: u64,
+    ) {
+        let (a, b) = (story("A", &of_a), story("B", &of_b));
+        let (parts_a, parts_b) =
+            on_one_clock(&a.told_in(VERSIONS[versions.0]), &b.told_in(VERSIONS[versions.1]));
+        let together = interleaved(&parts_a, &parts_b, seed).document();
+        for (story, parts) in [(&a, &parts_a), (&b, &parts_b)] {
+            let alone = super::support::played(parts).document();
+            let account = story.account.as_str();
+            let law = match difference(&of_account(&alone, account), &of_account(&together, account)) {
+                Some(difference) => Err(format!("{account} is not as it is alone: {difference}")),
+                None => Ok(()),
+            };
+            told("interleaving", &[&a, &b], law)?;
+        }
+    }
+}

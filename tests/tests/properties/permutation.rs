@@ -1,0 +1,144 @@
+use super::support::{cases, played, same_state, told};
+use end_to_end::model::{Kind, Move, moves, story};
+use end_to_end::play;
+use end_to_end::story::{Part, VERSIONS};
+use end_to_end::world::World;
+use host_replay::shuffle::Random;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+/// Parts of up to this many events are played in every order, larger ones in some.
+const EXHAUSTIVE_MAX: usize = 6;
+/// Orders in which a larger part is played.
+const SAMPLES: usize = 60;
+
+/// Every order of a few things, as lists of indexes.
+fn orders(count: usize) -> Vec<Vec<usize>> {
+    let mut all = vec![Vec::new()];
+    for next in 0..count {
+        all = all
+            .into_iter()
+            .flat_map(|order: Vec<usize>| {
+                (0..=order.len()).map(move |place| {
+                    let mut longer = order.clone();
+                    longer.insert(place, next);
+                    longer
+                })
+            })
+            .collect();
+    }
+    all
+}
+
+fn some_orders(count: usize, seed: u64) -> Vec<Vec<usize>> {
+    let mut random = Random::new(seed);
+    let shuffled = |_| {
+        let mut order: Vec<usize> = (0..count).collect();
+        random.shuffle(&mut order);
+        order
+    };
+    (0..SAMPLES).map(shuffled).collect()
+}
+
+/// Effects that no order makes unnecessary: what is asked of Stripe, and receipts.
+fn lasting_effects(world: &World) -> BTreeSet<String> {
+    let effects = world.reports.iter().flat_map(|report| &report.effects);
+    let lasting = effects.filter(|effect| {
+        (effect.kind.starts_with("stripe.") && effect.kind != "stripe.retrieve")
+            || effect.key.starts_with("mail:receipt:")
+    });
+    lasting.map(|effect| effect.key.clone()).collect()
+}
+
+fn in_orders(parts: &[Part], focus: usize, orders: Vec<Vec<usize>>) -> Result<(), String> {
+    let expected = played(&parts[..=focus]);
+    for order in orders {
+        let mut part = parts[focus].clone();
+        part.events = order.iter().map(|index| parts[focus].events[*index].clone()).collect();
+        let mut world = played(&parts[..focus]);
+        play::part(&mut world, &part).expect("the store has no fault");
+        let ids: Vec<&str> = part.events.iter().map(|event| event.id.as_str()).collect();
+        let what = format!("in the order {}", ids.join(" "));
+        same_state(&expected, &world, &what)?;
+        if lasting_effects(&expected) != lasting_effects(&world) {
+            return Err(format!("{what}: {:?} is not {:?}", lasting_effects(&expected), lasting_effects(&world)));
+        }
+    }
+    Ok(())
+}
+
+/// The part with the most events, of those that can be played in every order.
+fn largest(parts: &[Part], at_most: usize) -> Option<usize> {
+    let fitting = parts.iter().enumerate().filter(|(_, part)| (2..=at_most).contains(&part.events.len()));
+    fitting.max_by_key(|(_, part)| part.events.len()).map(|(index, _)| index)
+}
+
+proptest! {
+    #![proptest_config(cases(12))]
+
+    /// Property 1, in every order: of the largest part of up to four events.
+    // covers: S20, S21, S22
+    #[test]
+    fn every_order_of_a_part_ends_in_the_same_state(moves in moves(6), version in 0..2usize) {
+        let story = story("A", &moves);
+        let parts = story.told_in(VERSIONS[version]);
+        if let Some(focus) = largest(&parts, 4) {
+            let orders = orders(parts[focus].events.len());
+            told("permutation-all", &[&story], in_orders(&parts, focus, orders))?;
+        }
+    }
+
+    /// Property 1, sampled: all parts of a story shuffled, whatever their size.
+    #[test]
+    fn any_order_of_all_parts_ends_in_the_same_state(moves in moves(8), version in 0..2usize, seed: u64) {
+        let story = story("A", &moves);
+        let parts = story.told_in(VERSIONS[version]);
+        let expected = played(&parts);
+        let mut random = Random::new(seed);
+        for turn in 0..6 {
+            let mut shuffled = parts.clone();
+            shuffled.iter_mut().for_each(|part| random.shuffle(&mut part.events));
+            let found = played(&shuffled);
+            let ids: Vec<&str> = shuffled.iter().flat_map(|p| &p.events).map(|event| event.id.as_str()).collect();
+            let law = same_state(&expected, &found, &format!("turn {turn} of seed {seed}, in the order {}", ids.join(" ")));
+            told("permutation", &[&story], law)?;
+        }
+    }
+}
+
+fn a_move(kind: Kind, flags: u16) -> Move {
+    Move { kind, pick: 0, flags, pause: 2 }
+}
+
+/// Property 1 for whole purchases, renewals and refunds: all 720 orders of six events.
+// covers: S20, S22, S97
+#[test]
+fn all_orders_of_six_events_end_in_the_same_state() {
+    let stories = [
+        // subscription, charge, invoice, subscription, session of our own purchase with an instance
+        vec![a_move(Kind::Order, 1), a_move(Kind::Buy, 0)],
+        // a purchase made elsewhere, and a renewal that fails
+        vec![a_move(Kind::Buy, 0), a_move(Kind::Renew, 0b1_1000_0000)],
+    ];
+    for moves in stories {
+        let story = story("A", &moves);
+        for version in VERSIONS {
+            let parts = story.told_in(version);
+            let focus = largest(&parts, EXHAUSTIVE_MAX).expect("a part of up to six events");
+            let orders = orders(parts[focus].events.len());
+            in_orders(&parts, focus, orders).unwrap_or_else(|broken| panic!("{version}: {broken}"));
+        }
+    }
+}
+
+/// Property 1 beyond six events: some orders.
+#[test]
+fn many_orders_of_a_large_purchase_end_in_the_same_state() {
+    let story = story("A", &[a_move(Kind::Order, 1), a_move(Kind::Buy, 0b111_1010_0000)]);
+    for version in VERSIONS {
+        let parts = story.told_in(version);
+        let focus = parts.iter().position(|part| part.events.len() > EXHAUSTIVE_MAX).expect("a part of seven or more");
+        let orders = some_orders(parts[focus].events.len(), 1);
+        in_orders(&parts, focus, orders).unwrap_or_else(|broken| panic!("{version}: {broken}"));
+    }
+}
