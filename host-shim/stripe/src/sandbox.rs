@@ -278,9 +278,12 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
+/// What a key stands for: the endpoint and the parameters, in whatever order they came.
 fn fingerprint(request: &Request) -> [u8; 32] {
+    // Both were decoded before, so neither fails here.
+    let decoded = |text: &str| form::decode(text.as_bytes()).map(|f| format!("{f:?}")).unwrap_or_default();
     let mut hash = Sha256::new();
-    for part in [&request.method, &request.path, &request.query, &request.body] {
+    for part in [&request.method, &request.path, &decoded(&request.query), &decoded(&request.body)] {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }

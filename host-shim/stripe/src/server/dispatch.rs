@@ -45,6 +45,8 @@ struct Job {
 pub(super) struct Dispatch {
     account: Weak<Mutex<Account>>,
     http: Http,
+    /// The server's, since events also come of calls made outside of it.
+    runtime: tokio::runtime::Handle,
     retry_s: Vec<u64>,
     sent: usize,
     folder: Option<PathBuf>,
@@ -61,6 +63,7 @@ impl Dispatch {
             done,
             account,
             http: deliver::client(),
+            runtime: tokio::runtime::Handle::current(),
             retry_s: options.retry_s.clone(),
             sent,
             folder: options.events.clone(),
@@ -127,7 +130,7 @@ impl Dispatch {
                     retry_s: self.retry_s.clone(),
                     again: sender.clone(),
                 };
-                tokio::spawn(worker.run(receiver));
+                self.runtime.spawn(worker.run(receiver));
                 self.endpoints.insert(endpoint.to_owned(), sender.clone());
                 sender
             }

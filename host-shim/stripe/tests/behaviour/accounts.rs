@@ -71,6 +71,11 @@ fn the_first_answer_is_replayed() {
     assert_eq!(play.sandbox.handle(&with_key("colour=red", "k3")).status, 400);
     assert_eq!(play.sandbox.handle(&with_key("name=c", "k3")).status, 200);
     assert_eq!(play.sandbox.handle(&with_key("name=c", &"k".repeat(256))).status, 400);
+    play.sandbox.handle(&with_key("name=n&phone=1", "order"));
+    assert!(
+        play.sandbox.handle(&with_key("phone=1&name=n", "order")).original_request.is_some(),
+        "the order doesn't matter"
+    );
     play.until_day(2);
     assert_eq!(play.sandbox.handle(&with_key("name=b", "k1")).status, 200, "a key is forgotten after a day");
 }

@@ -11,3 +11,4 @@ mod play;
 mod refusals;
 mod stories;
 mod subscriptions;
+mod walk;

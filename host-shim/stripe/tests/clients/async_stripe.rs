@@ -110,5 +110,6 @@ fn async_stripe() {
         command.env_remove(name);
     }
     let out = succeeds(&mut command, LIMIT);
+    print!("{out}");
     assert!(out.contains("events of the folder"), "{out}");
 }

@@ -18,6 +18,7 @@ fn python() {
     let server = start(&runtime, Options::default());
     let out =
         succeeds(Command::new(install::python()).arg(install::clients().join("story.py")).arg(server.url()), LIMIT);
+    print!("{out}");
     assert!(out.contains("all of it holds"), "{out}");
 }
 
@@ -31,6 +32,7 @@ fn node() {
     let mut command = Command::new("node");
     command.env("NODE_CLIENTS", install::node()).arg(install::clients().join("story.mjs")).arg(server.url());
     let out = succeeds(&mut command, LIMIT);
+    print!("{out}");
     assert!(out.contains("all of it holds"), "{out}");
 }
 
@@ -48,5 +50,6 @@ fn chromium() {
         .arg(server.url())
         .arg(install::chromium());
     let out = succeeds(&mut command, LIMIT);
+    print!("{out}");
     assert!(out.contains("both modes paid, declined, authenticated and left"), "{out}");
 }

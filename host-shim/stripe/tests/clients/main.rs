@@ -70,7 +70,6 @@ fn succeeds(command: &mut Command, limit: Duration) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{shown}: {}\n{out}\n{err}", output.status);
-    print!("{out}");
     out
 }
 

@@ -1,0 +1,191 @@
+//! Random walks: whatever is called in whatever order, the books balance, and the same walk gives the same bytes.
+
+use crate::play::Play;
+use local_stripe::object::Object;
+use local_stripe::version::NEWEST;
+use proptest::prelude::*;
+
+const CARDS: &[&str] = &[
+    "visa",
+    "chargeCustomerFail",
+    "authenticationRequired",
+    "createDispute",
+    "refundFail",
+    "authenticationRequiredOnSetup",
+];
+
+/// One step: what to do, and to which of what is there.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    kind: u8,
+    pick: usize,
+    number: i64,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    (0..14_u8, any::<usize>(), 1..4_000_i64).prop_map(|(kind, pick, number)| Step { kind, pick, number })
+}
+
+fn pick(play: &Play, kind: &str, pick: usize) -> String {
+    let all: Vec<String> = play.sandbox.state().newest(kind, None).map(|o| o.id().to_owned()).collect();
+    if all.is_empty() { "none".to_owned() } else { all[pick % all.len()].clone() }
+}
+
+fn walk(steps: &[Step]) -> Play {
+    let mut play = Play::new();
+    play.monthly("Pro", 2_000);
+    play.monthly("Team", 5_000);
+    play.price("Year", 20_000, "&recurring[interval]=year");
+    for step in steps {
+        let card = CARDS[step.pick % CARDS.len()];
+        let (customer, price) = (pick(&play, "customer", step.pick), pick(&play, "price", step.number as usize));
+        let (sub, invoice) = (pick(&play, "subscription", step.pick), pick(&play, "invoice", step.pick));
+        let intent = pick(&play, "payment_intent", step.pick);
+        let (method, path, form) = match step.kind {
+            0 | 1 => {
+                let card = format!("pm_card_{card}");
+                (
+                    "POST",
+                    "/v1/customers".into(),
+                    format!("payment_method={card}&invoice_settings[default_payment_method]={card}"),
+                )
+            }
+            2 | 3 => {
+                let trial = if step.number % 3 == 0 { "&trial_period_days=5" } else { "" };
+                ("POST", "/v1/subscriptions".into(), format!("customer={customer}&items[0][price]={price}{trial}"))
+            }
+            4 => {
+                let item = play
+                    .sandbox
+                    .state()
+                    .copy(&sub)
+                    .list_at("items")
+                    .first()
+                    .and_then(|i| i["id"].as_str().map(str::to_owned))
+                    .unwrap_or_default();
+                let how = ["always_invoice", "create_prorations", "none"][step.pick % 3];
+                let pay =
+                    ["allow_incomplete", "pending_if_incomplete", "error_if_incomplete"][step.number as usize % 3];
+                let form = format!(
+                    "items[0][id]={item}&items[0][price]={price}&items[0][quantity]={}&proration_behavior={how}&payment_behavior={pay}",
+                    step.number % 4
+                );
+                ("POST", format!("/v1/subscriptions/{sub}"), form)
+            }
+            5 => ("POST", format!("/v1/subscriptions/{sub}"), "cancel_at_period_end=true".into()),
+            6 => (
+                "DELETE",
+                format!("/v1/subscriptions/{sub}"),
+                format!("prorate={}&invoice_now=true", step.number % 2 == 0),
+            ),
+            7 => ("POST", format!("/v1/invoices/{invoice}/pay"), "payment_method=pm_card_visa".into()),
+            8 => ("POST", format!("/v1/invoices/{invoice}/void"), String::new()),
+            9 => ("POST", "/v1/refunds".into(), format!("payment_intent={intent}&amount={}", step.number)),
+            10 => ("POST", format!("/_sandbox/authenticate/{intent}"), "outcome=success".into()),
+            11 => (
+                "POST",
+                "/v1/invoiceitems".into(),
+                format!("customer={customer}&currency=usd&amount={}", step.number - 2_000),
+            ),
+            12 => (
+                "POST",
+                "/v1/invoices".into(),
+                format!("customer={customer}&pending_invoice_items_behavior=include&auto_advance=true"),
+            ),
+            _ => ("POST", "/_sandbox/clock".into(), format!("advance_by={}", step.number * 1_000)),
+        };
+        let response = play.call(method, &path, &form);
+        assert!(response.status < 500, "{method} {path} {form}: {}", response.body);
+    }
+    play
+}
+
+fn sum<'o>(objects: impl Iterator<Item = &'o Object>, member: &str) -> i64 {
+    objects.map(|o| o.int(member)).sum()
+}
+
+fn check(play: &Play) {
+    let state = play.sandbox.state();
+    let all = |kind: &str| state.newest(kind, None).map(|o| Object::clone(o)).collect::<Vec<_>>();
+    let charges = all("charge");
+    for charge in &charges {
+        let refunds = all("refund")
+            .into_iter()
+            .filter(|r| r.text("charge") == charge.id() && r.text("status") == "succeeded")
+            .collect::<Vec<_>>();
+        assert_eq!(charge.int("amount_refunded"), sum(refunds.iter(), "amount"), "{}", charge.id());
+        assert!((0..=charge.int("amount")).contains(&charge.int("amount_refunded")));
+    }
+    for invoice in all("invoice") {
+        let lines: i64 = invoice.list_at("lines").iter().map(|l| l["amount"].as_i64().unwrap()).sum();
+        assert_eq!((invoice.int("total"), invoice.int("subtotal")), (lines, lines));
+        if invoice.text("status") == "paid" {
+            assert_eq!((invoice.int("amount_paid"), invoice.int("amount_remaining")), (invoice.int("amount_due"), 0));
+            let due = invoice.int("total") + invoice.int("starting_balance") - invoice.int("ending_balance");
+            assert_eq!(invoice.int("amount_due"), due, "{}", invoice.id());
+        }
+    }
+    // A customer's balance is the sum of its movements.
+    for customer in all("customer") {
+        let moves =
+            state.newest("customer_balance_transaction", Some(customer.id())).map(|m| m.int("amount")).sum::<i64>();
+        assert_eq!(customer.int("balance"), moves);
+    }
+    // What the account holds: charges, less refunds that held, less disputes.
+    let taken: i64 = charges
+        .iter()
+        .filter(|c| c.text("status") == "succeeded")
+        .map(|c| c.int("amount") - c.int("amount_refunded"))
+        .sum();
+    let disputed: i64 =
+        all("dispute").iter().filter(|d| d.text("status") == "needs_response").map(|d| d.int("amount")).sum();
+    assert_eq!(sum(all("balance_transaction").iter(), "net"), taken - disputed);
+    // Nothing leaves a final state.
+    for event in state.events().iter().filter(|e| e.kind == "customer.subscription.updated") {
+        let before = event.before.as_ref().map(|b| b.text("status").to_owned()).unwrap_or_default();
+        assert!(!matches!(before.as_str(), "canceled" | "incomplete_expired") || event.object.text("status") == before);
+    }
+}
+
+fn bytes(play: &Play) -> String {
+    play.sandbox.state().events().iter().map(|e| e.render(&NEWEST.into()).to_string()).collect()
+}
+
+#[test]
+fn a_long_walk_meets_everything_it_is_meant_to() {
+    let mut word = 7_u64;
+    let mut draw = || {
+        word = local_stripe::ids::mix(word);
+        word
+    };
+    let steps: Vec<Step> = (0..600)
+        .map(|_| Step { kind: (draw() % 14) as u8, pick: draw() as usize >> 8, number: (draw() % 4_000) as i64 + 1 })
+        .collect();
+    let play = walk(&steps);
+    check(&play);
+    let met: std::collections::BTreeSet<&str> = play.sandbox.state().events().iter().map(|e| e.kind.as_str()).collect();
+    for wanted in [
+        "charge.dispute.created",
+        "charge.refunded",
+        "customer.subscription.deleted",
+        "customer_balance_transaction.created",
+        "invoice.payment_action_required",
+        "invoice.payment_failed",
+        "invoice.upcoming",
+        "invoice.voided",
+        "refund.failed",
+    ] {
+        assert!(met.contains(wanted), "no {wanted} in {met:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    #[test]
+    fn the_books_balance(steps in proptest::collection::vec(step(), 1..40)) {
+        let play = walk(&steps);
+        check(&play);
+        prop_assert_eq!(bytes(&play), bytes(&walk(&steps)));
+    }
+}
