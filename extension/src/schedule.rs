@@ -24,6 +24,12 @@ impl Wanted {
         }
     }
 
+    /// What else should be open.
+    pub fn add(&mut self, other: Wanted) {
+        self.timers.extend(other.timers);
+        self.mails.extend(other.mails);
+    }
+
     /// A mail at a later time.
     pub fn mail(
         &mut self,

@@ -72,9 +72,33 @@ pub(crate) fn reconcile(
     settings: &Settings,
     wanted: &mut Wanted,
 ) -> Step<bool> {
+    let mut changed = false;
+    loop {
+        let mut of_pass = Wanted::default();
+        let pass = pass(context, standing, settings, &mut of_pass)?;
+        changed |= pass.changed;
+        // One that is gone makes room for another, which was judged without it. Nothing comes back, so this ends.
+        if !pass.made_room {
+            wanted.add(of_pass);
+            return Ok(changed);
+        }
+    }
+}
+
+/// What one pass over the instances did.
+#[derive(Default)]
+struct Pass {
+    /// A row changed.
+    changed: bool,
+    /// An instance uses up nothing any more.
+    made_room: bool,
+}
+
+fn pass(context: &mut Context<'_>, standing: &Standing, settings: &Settings, wanted: &mut Wanted) -> Step<Pass> {
+    let mut done = Pass::default();
     let instances = all(context)?;
     if instances.is_empty() || context.config("enabled")? == Some(ConfigValue::Boolean(false)) {
-        return Ok(false);
+        return Ok(done);
     }
     let plan = match &standing.plan {
         Some(plan) => match context.product(&plan.price.product_id)? {
@@ -88,8 +112,8 @@ pub(crate) fn reconcile(
     let over_due = over_limit(context, &view, &instances, wanted)?;
     let excess = excess(context, &view, &instances, wanted)?;
     let excess_due = excess.values().min().copied();
-    let mut changed = false;
     for mut instance in instances {
+        let counted_before = instance.counts();
         let fits = count(&instance, standing, &mut counted);
         // A row that nobody took on is counted, and left alone.
         if instance.saga.version == 0 {
@@ -110,9 +134,10 @@ pub(crate) fn reconcile(
         instance.saga.value.over = excess.keys().cloned().collect();
         drive(context, &mut instance, &view, fits, desired, wanted)?;
         let saga_changed = instance.saga.value != before;
-        changed |= instance.save(context, &before)? | saga_changed;
+        done.changed |= instance.save(context, &before)? | saga_changed;
+        done.made_room |= counted_before && !instance.counts();
     }
-    Ok(changed)
+    Ok(done)
 }
 
 /// Count an instance against what is allowed, oldest first. False if it is beyond.
