@@ -36,12 +36,15 @@ pub fn run(options: &Options) -> ExitCode {
 }
 
 fn replay(options: &Options, groups: &mut Groups) -> Result<u8> {
-    // The host runs the component that lies beside it.
-    groups.run("component", build::component)?;
-    let host = groups.run("host", build::host)?;
+    let component = groups.run("component", build::component)?;
+    let host = groups.run("host", build::replay_host)?;
     groups.run("replay", || {
         let mut command = Command::new(&host);
         command.arg("replay");
+        let chosen = |arg: &OsString| arg == "--native" || arg.to_string_lossy().starts_with("--component");
+        if !options.args.iter().any(chosen) {
+            command.arg("--component").arg(&component);
+        }
         if options.args.is_empty() {
             command.current_dir(component_builder::workspace_root()).arg("fixtures");
         } else {

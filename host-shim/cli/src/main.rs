@@ -6,6 +6,9 @@ mod replay;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Bad usage or bad input.
 pub(crate) const EXIT_BAD_INPUT: u8 = 2;
 /// An expectation failed, or the host could not go on.
