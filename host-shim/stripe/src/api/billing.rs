@@ -170,8 +170,8 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/subscription_items", &[LIMIT, AFTER, BEFORE, req("subscription", Kind::Text)], |st, _, args| {
         let subscription = args.text("subscription").unwrap_or_default();
         let sub = st.load("subscription", subscription, "subscription")?;
-        let items: Vec<Object> = sub.list_at("items").iter().cloned().map(Object::of).collect();
-        listing::page_of(args, "/v1/subscription_items", &items, |i| i.id(), Object::value)
+        let items = sub.list_at("items").iter().cloned().map(Object::of);
+        listing::page_of(args, "/v1/subscription_items", items, |i| i.id(), Object::value)
     }),
     route(
         "POST",
@@ -282,6 +282,5 @@ fn list(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
             && same(s, "collection_method")
             && same(s, "test_clock")
     };
-    let all: Vec<_> = st.newest("subscription", args.text("customer")).filter(fits).cloned().collect();
-    listing::page(args, "/v1/subscriptions", &all)
+    listing::page(args, "/v1/subscriptions", st.newest("subscription", args.text("customer")).filter(fits))
 }

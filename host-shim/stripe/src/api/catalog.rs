@@ -120,8 +120,7 @@ pub const ROUTES: &[Route] = &[
                     && args.given("active").is_none_or(|a| p.get("active") == a)
                     && (ids.is_empty() || ids.contains(p.get("id")))
             };
-            let all: Vec<_> = st.newest("product", None).filter(fits).cloned().collect();
-            listing::page(args, "/v1/products", &all)
+            listing::page(args, "/v1/products", st.newest("product", None).filter(fits))
         },
     ),
     route("GET", "/v1/products/{}", &[], |st, ids, _| Ok(st.load("product", ids[0], "id")?.value())),
@@ -151,8 +150,7 @@ pub const ROUTES: &[Route] = &[
                     && ["active", "currency", "product", "type"].iter().all(|m| same(p, m))
                     && (keys.is_empty() || keys.contains(p.get("lookup_key")))
             };
-            let all: Vec<_> = st.newest("price", None).filter(fits).cloned().collect();
-            listing::page(args, "/v1/prices", &all)
+            listing::page(args, "/v1/prices", st.newest("price", None).filter(fits))
         },
     ),
     route("GET", "/v1/prices/{}", &[], |st, ids, _| Ok(st.load("price", ids[0], "id")?.value())),

@@ -142,9 +142,8 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/checkout/sessions/{}/line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         let session = st.load("checkout.session", ids[0], "id")?;
         let url = format!("/v1/checkout/sessions/{}/line_items", ids[0]);
-        let id = |line: &Value| line["id"].as_str().map(str::to_owned).unwrap_or_default();
-        let lines: Vec<(String, Value)> = session.list_at("_lines").iter().map(|l| (id(l), l.clone())).collect();
-        listing::page_of(args, &url, &lines, |l| &l.0, |l| l.1.clone())
+        let lines = session.list_at("_lines").iter().cloned().map(Object::of);
+        listing::page_of(args, &url, lines, |l| l.id(), Object::value)
     }),
     route("GET", "/v1/payment_pages/{}", &[inert("key"), inert("eid")], |st, ids, _| {
         checkout::find(st, ids[0]).map(|s| page(st, &s))

@@ -76,20 +76,7 @@ pub const ROUTES: &[Route] = &[
         "GET",
         "/v1/customers",
         &[LIMIT, AFTER, BEFORE, CREATED, opt("email", Kind::Text), opt("test_clock", Kind::Text)],
-        |st, _, args| {
-            if args.has("test_clock") {
-                return list_of_clock(st, args);
-            }
-            let live: Vec<Arc<Object>> = st
-                .newest("customer", None)
-                .filter(|c| {
-                    listing::in_created(args, c.int("created"))
-                        && args.given("email").is_none_or(|e| c.get("email") == e)
-                })
-                .cloned()
-                .collect();
-            listing::page(args, "/v1/customers", &live)
-        },
+        |st, _, args| listing::list(st, "customer", "/v1/customers", args, &["email", "test_clock"]),
     ),
     route("GET", "/v1/customers/{}", &[], |st, ids, _| retrieve(st, ids[0])),
     route("POST", "/v1/customers/{}", UPDATE, |st, ids, args| update(st, ids[0], args)),
@@ -121,8 +108,11 @@ pub const ROUTES: &[Route] = &[
     ),
     route("GET", "/v1/customers/{}/balance_transactions", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         st.load("customer", ids[0], "id")?;
-        let all: Vec<Arc<Object>> = st.newest("customer_balance_transaction", Some(ids[0])).cloned().collect();
-        listing::page(args, &format!("/v1/customers/{}/balance_transactions", ids[0]), &all)
+        listing::page(
+            args,
+            &format!("/v1/customers/{}/balance_transactions", ids[0]),
+            st.newest("customer_balance_transaction", Some(ids[0])),
+        )
     }),
     route(
         "POST",
@@ -158,10 +148,6 @@ pub const ROUTES: &[Route] = &[
     }),
     route("POST", "/v1/payment_methods/{}/detach", &[], |st, ids, _| method::detach(st, ids[0])),
 ];
-
-fn list_of_clock(st: &State, args: &Args) -> Result<Value, ApiError> {
-    listing::list(st, "customer", "/v1/customers", args, &["test_clock", "email"])
-}
 
 fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let clock = args.text("test_clock").map(|c| st.load("test_helpers.test_clock", c, "test_clock")).transpose()?;
@@ -294,8 +280,11 @@ fn delete(st: &mut State, id: &str) -> Result<Value, ApiError> {
 fn methods_of(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     st.load("customer", id, "id")?;
     let fits = |m: &&Arc<Object>| args.given("type").is_none_or(|t| m.get("type") == t);
-    let all: Vec<Arc<Object>> = st.newest("payment_method", Some(id)).filter(fits).cloned().collect();
-    listing::page(args, &format!("/v1/customers/{id}/payment_methods"), &all)
+    listing::page(
+        args,
+        &format!("/v1/customers/{id}/payment_methods"),
+        st.newest("payment_method", Some(id)).filter(fits),
+    )
 }
 
 fn move_balance(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {

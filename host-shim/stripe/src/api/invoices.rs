@@ -113,8 +113,7 @@ pub const ROUTES: &[Route] = &[
                     && args.flag("pending").is_none_or(|p| i.get("invoice").is_null() == p)
                     && listing::in_created(args, i.int("date"))
             };
-            let all: Vec<_> = st.newest("invoiceitem", args.text("customer")).filter(fits).cloned().collect();
-            listing::page(args, "/v1/invoiceitems", &all)
+            listing::page(args, "/v1/invoiceitems", st.newest("invoiceitem", args.text("customer")).filter(fits))
         },
     ),
     route("GET", "/v1/invoiceitems/{}", &[], |st, ids, _| Ok(st.load("invoiceitem", ids[0], "id")?.value())),
@@ -146,8 +145,7 @@ pub const ROUTES: &[Route] = &[
                     && ["status", "collection_method"].iter().all(|m| args.given(m).is_none_or(|v| i.get(m) == v))
                     && listing::in_created(args, i.int("created"))
             };
-            let all: Vec<_> = st.newest("invoice", args.text("customer")).filter(fits).cloned().collect();
-            listing::page(args, "/v1/invoices", &all)
+            listing::page(args, "/v1/invoices", st.newest("invoice", args.text("customer")).filter(fits))
         },
     ),
     route("POST", "/v1/invoices/create_preview", PREVIEW, |st, _, args| preview(st, args)),
@@ -157,8 +155,8 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/v1/invoices/{}", &[], delete),
     route("GET", "/v1/invoices/{}/lines", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         let invoice = st.load("invoice", ids[0], "id")?;
-        let lines: Vec<Object> = invoice.list_at("lines").iter().cloned().map(Object::of).collect();
-        listing::page_of(args, &format!("/v1/invoices/{}/lines", ids[0]), &lines, |l| l.id(), Object::value)
+        let lines = invoice.list_at("lines").iter().cloned().map(Object::of);
+        listing::page_of(args, &format!("/v1/invoices/{}/lines", ids[0]), lines, |l| l.id(), Object::value)
     }),
     route("POST", "/v1/invoices/{}/finalize", &[opt("auto_advance", Kind::Bool)], |st, ids, args| {
         if let Some(advance) = args.flag("auto_advance") {
@@ -203,8 +201,7 @@ pub const ROUTES: &[Route] = &[
                 ["invoice", "status"].iter().all(|m| args.given(m).is_none_or(|v| p.get(m) == v))
                     && intent.given("payment_intent").is_none_or(|i| p.at("payment.payment_intent") == i)
             };
-            let all: Vec<_> = st.newest("invoice_payment", None).filter(fits).cloned().collect();
-            listing::page(args, "/v1/invoice_payments", &all)
+            listing::page(args, "/v1/invoice_payments", st.newest("invoice_payment", None).filter(fits))
         },
     ),
     route("GET", "/v1/invoice_payments/{}", &[], |st, ids, _| Ok(st.load("invoice_payment", ids[0], "id")?.value())),

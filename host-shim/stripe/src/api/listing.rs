@@ -1,5 +1,6 @@
 //! Lists: newest first, pages by cursor, filters by member and by `created`.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -21,8 +22,8 @@ pub const CREATED: Field = opt(
     Kind::Map(&[opt("gt", Kind::Time), opt("gte", Kind::Time), opt("lt", Kind::Time), opt("lte", Kind::Time)]),
 );
 
-/// A page of ready objects, in the order they come.
-pub fn page(args: &Args, url: &str, all: &[Arc<Object>]) -> Result<Value, ApiError> {
+/// A page of objects, in the order they come. No more of them are looked at than the page needs.
+pub fn page<'o>(args: &Args, url: &str, all: impl Iterator<Item = &'o Arc<Object>>) -> Result<Value, ApiError> {
     page_of(args, url, all, |o| o.id(), |o| o.value())
 }
 
@@ -30,30 +31,38 @@ pub fn page(args: &Args, url: &str, all: &[Arc<Object>]) -> Result<Value, ApiErr
 pub fn page_of<T>(
     args: &Args,
     url: &str,
-    all: &[T],
+    mut all: impl Iterator<Item = T>,
     id: impl Fn(&T) -> &str,
     show: impl Fn(&T) -> Value,
 ) -> Result<Value, ApiError> {
     let limit = usize::try_from(args.int("limit").unwrap_or(10)).unwrap_or(10);
-    let position = |param: &str| match args.text(param) {
-        None => Ok(None),
-        Some(cursor) => match all.iter().position(|o| id(o) == cursor) {
-            Some(position) => Ok(Some(position)),
-            None => Err(ApiError::no_such("object", cursor, param)),
-        },
-    };
-    let (after, before) = (position("starting_after")?, position("ending_before")?);
+    let (after, before) = (args.text("starting_after"), args.text("ending_before"));
     if after.is_some() && before.is_some() {
         let message = "You may only specify one of these parameters: starting_after, ending_before.";
         return Err(ApiError::invalid(message).about("starting_after"));
     }
-    let (from, to) = match (after, before) {
-        (Some(position), _) => (position + 1, (position + 1 + limit).min(all.len())),
-        (None, Some(position)) => (position.saturating_sub(limit), position),
-        (None, None) => (0, limit.min(all.len())),
+    let (members, has_more): (Vec<T>, bool) = if let Some(cursor) = before {
+        let mut last = VecDeque::new();
+        let mut dropped = false;
+        loop {
+            let one = all.next().ok_or_else(|| ApiError::no_such("object", cursor, "ending_before"))?;
+            if id(&one) == cursor {
+                break (last.into_iter().collect(), dropped);
+            }
+            last.push_back(one);
+            if last.len() > limit {
+                last.pop_front();
+                dropped = true;
+            }
+        }
+    } else {
+        if let Some(cursor) = after {
+            all.find(|one| id(one) == cursor).ok_or_else(|| ApiError::no_such("object", cursor, "starting_after"))?;
+        }
+        let members = all.by_ref().take(limit).collect();
+        (members, all.next().is_some())
     };
-    let has_more = if before.is_some() { from > 0 } else { to < all.len() };
-    let data: Vec<Value> = all[from.min(to)..to].iter().map(show).collect();
+    let data: Vec<Value> = members.iter().map(show).collect();
     Ok(json!({ "object": "list", "url": url, "has_more": has_more, "data": data, "_page": true }))
 }
 
@@ -70,6 +79,5 @@ pub fn in_created(args: &Args, created: i64) -> bool {
 pub fn list(st: &State, kind: &str, url: &str, args: &Args, members: &[&str]) -> Result<Value, ApiError> {
     let wanted: Vec<(&str, &Value)> = members.iter().filter_map(|m| args.given(m).map(|v| (*m, v))).collect();
     let fits = |o: &&Arc<Object>| in_created(args, o.int("created")) && wanted.iter().all(|(m, v)| o.get(m) == *v);
-    let all: Vec<Arc<Object>> = st.newest(kind, args.text("customer")).filter(fits).cloned().collect();
-    page(args, url, &all)
+    page(args, url, st.newest(kind, args.text("customer")).filter(fits))
 }

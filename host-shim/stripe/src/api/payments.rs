@@ -133,8 +133,11 @@ pub const ROUTES: &[Route] = &[
     ),
     route("GET", "/v1/charges/{}/refunds", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         st.load("charge", ids[0], "id")?;
-        let all: Vec<_> = st.newest("refund", None).filter(|r| r.text("charge") == ids[0]).cloned().collect();
-        listing::page(args, &format!("/v1/charges/{}/refunds", ids[0]), &all)
+        listing::page(
+            args,
+            &format!("/v1/charges/{}/refunds", ids[0]),
+            st.newest("refund", None).filter(|r| r.text("charge") == ids[0]),
+        )
     }),
     route(
         "POST",

@@ -114,9 +114,9 @@ fn list_events(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
         one && (types.is_empty() || types.iter().any(|t| t == kind))
     };
     let fits = |e: &&std::sync::Arc<crate::event::Event>| wanted(&e.kind) && listing::in_created(args, e.created_s);
-    let all: Vec<_> = st.events().iter().rev().filter(fits).cloned().collect();
+    let all = st.events().iter().rev().filter(fits);
     let version = st.settings.version.clone();
-    let mut page = listing::page_of(args, "/v1/events", &all, |e| &e.id, |e| e.render(&version))?;
+    let mut page = listing::page_of(args, "/v1/events", all, |e| &e.id, |e| e.render(&version))?;
     page["_rendered"] = json!(true);
     Ok(page)
 }
