@@ -467,9 +467,11 @@ pub(crate) fn retry(context: &mut Context<'_>, body: &Metadata) -> Step<Handled>
     let id = product::required_text(body, "id")?;
     let mut instance = Instance::load(context, &id)?;
     let before = instance.saga.value.clone();
-    if before.hold || before.resources.values().any(|resource| resource.blocked) {
+    let waits = before.hold || before.resources.values().any(|resource| resource.blocked);
+    if waits && instance.status() != "error" {
         instance.saga.value.hold = false;
         instance.saga.value.unblock();
+        instance.saga.value.unstick();
         instance.save(context, &before)?;
         settle::settle(context)?;
         return answer(context, &id);
@@ -479,6 +481,7 @@ pub(crate) fn retry(context: &mut Context<'_>, body: &Metadata) -> Step<Handled>
     }
     if !before.compensated() {
         // What could not be undone is undone first.
+        instance.saga.value.unblock();
         instance.saga.value.unstick();
         instance.saga.value.retry_wanted = true;
         instance.save(context, &before)?;

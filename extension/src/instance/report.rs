@@ -76,7 +76,8 @@ fn succeeded(
         "change" => {
             resource.state = State::Present;
             resource.suspended = resource.suspending;
-            resource.outputs.extend(outputs);
+            // How it stands is kept in `suspended`; as an output it would tell which way it came to stand so.
+            resource.outputs.extend(outputs.into_iter().filter(|(name, _)| name != "state"));
         }
         // A backup counts when it is verified, and only then may anything be freed.
         "backup" if outputs.get("verified") == Some(&json!(true)) => {
