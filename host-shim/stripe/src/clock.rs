@@ -10,8 +10,15 @@ use crate::state::{Later, State};
 /// Steps of one advance. A year of daily renewals of hundreds of subscriptions fits.
 pub const STEPS_MAX: usize = 1_000_000;
 
-/// Advances a test clock, or the sandbox's own for an empty id.
+/// Advances a test clock, or the sandbox's own for an empty id. What time does, no request did.
 pub fn advance(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
+    let request = std::mem::take(&mut st.request);
+    let outcome = run_until(st, clock, to_s);
+    st.request = request;
+    outcome
+}
+
+fn run_until(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
     for _ in 0..STEPS_MAX {
         let Some((time_s, id)) = st.next_due(clock, to_s) else {
             set(st, clock, to_s);

@@ -16,7 +16,7 @@ fn a_renewal_moves_the_period_and_is_charged_an_hour_later() {
     let updated = play.event("customer.subscription.updated");
     let before = &updated["data"]["previous_attributes"]["items"]["data"][0];
     assert_eq!(before["current_period_end"].as_i64(), Some(1_796_083_200));
-    assert!(updated["request"]["id"].is_string(), "caused by the call that moved the clock");
+    assert!(updated["request"]["id"].is_null(), "no request did it");
     play.until(1_796_083_200 + 3_600);
     assert_eq!(
         play.events(),
