@@ -218,6 +218,7 @@ fn one_by_one(failing: Option<&str>, mut each_second: impl FnMut(&mut World, &st
     let scripted = Scripted::new();
     let late = |then: Answer| vec![Answer::Late { after_ms: 1_000, then: Box::new(then) }];
     scripted.script("*", late(Answer::Ok(Value::Null)));
+    scripted.script(key("watch", "changed"), vec![Answer::Never]);
     if let Some(step) = failing {
         scripted.script(key(step, "ensure"), late(Answer::failed("quota-exceeded", "no more of it")));
     }
