@@ -137,7 +137,13 @@ pub fn set_lines(invoice: &mut Object, lines: Vec<Value>, customer: &Object) -> 
 
 /// The hour after a draft was made is over: it is finalized and tried.
 pub fn auto_finalize(st: &mut State, id: &str) {
-    if finalize(st, id).is_ok() && st.copy(id).text("collection_method") == "charge_automatically" {
+    if finalize(st, id).is_err() {
+        let failed = st.change(id, |i| {
+            i.set("auto_advance", false);
+            i.set("automatically_finalizes_at", Value::Null);
+        });
+        st.emit("invoice.finalization_failed", &failed);
+    } else if st.copy(id).text("collection_method") == "charge_automatically" {
         settle::attempt(st, id, settle::By::Schedule);
     }
 }

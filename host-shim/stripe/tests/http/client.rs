@@ -44,20 +44,28 @@ impl Client {
     }
 
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    /// None if the server is gone.
+    pub async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Option<Answer> {
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
             .uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.http.request(request.body(body.into()).unwrap()).await.unwrap();
+        let response = self.http.request(request.body(body.into()).unwrap()).await.ok()?;
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
-        }
+        let bytes = body.collect().await.ok()?.to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Some(Answer { status: parts.status.as_u16(), headers: parts.headers, text })
     }
 
     pub async fn form(&self, method: &str, path: &str, form: &str) -> Answer {

@@ -45,24 +45,36 @@ impl Drop for Running {
     }
 }
 
+/// Makes customers until the server is gone; gives those that were acknowledged.
+async fn make_customers(client: Client) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    while let Some(answer) =
+        client.try_send("POST", "/v1/customers", &[("authorization", "Bearer sk_test_x")], "name=a").await
+    {
+        acknowledged.push(id(&answer.json()));
+    }
+    acknowledged
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_survives_a_kill() {
+async fn what_was_acknowledged_survives_a_kill_in_the_middle_of_things() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let mut acknowledged = Vec::new();
-    for _ in 0..3 {
+    for round in 1..=3 {
         let running = start(&state);
-        let known: Vec<String> = running.client.get("/v1/customers?limit=100").await["data"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .rev()
-            .map(id)
-            .collect();
-        assert_eq!(known, acknowledged);
-        for n in 0..20 {
-            acknowledged.push(id(&running.client.post("/v1/customers", &format!("name=c{n}")).await));
+        let busy: Vec<_> = (0..4).map(|_| tokio::spawn(make_customers(running.client.clone()))).collect();
+        // Not a wait for anything: the kill comes at no particular moment.
+        tokio::time::sleep(std::time::Duration::from_millis(40 * round)).await;
+        drop(running);
+        for task in busy {
+            acknowledged.extend(task.await.unwrap());
         }
+    }
+    assert!(acknowledged.len() > 10, "only {} calls were made", acknowledged.len());
+    let running = start(&state);
+    for customer in &acknowledged {
+        running.client.get(&format!("/v1/customers/{customer}")).await;
     }
 }
 
