@@ -104,7 +104,7 @@ pub(crate) fn all(context: &mut Context<'_>) -> Step<Vec<Instance>> {
     for row in rows {
         out.push(Instance::of(context, row)?);
     }
-    out.sort_by(|a, b| (a.text("created_at"), &a.row.id).cmp(&(b.text("created_at"), &b.row.id)));
+    out.sort_unstable_by(|a, b| (a.text("created_at"), &a.row.id).cmp(&(b.text("created_at"), &b.row.id)));
     Ok(out)
 }
 

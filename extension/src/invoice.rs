@@ -143,7 +143,8 @@ pub(crate) fn event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
         if invoice.reason == "subscription_create"
             && let Some(subscription) = &invoice.subscription
         {
-            purchase::subscription_changed(context, subscription)?;
+            let billing: Loaded<Billing> = context.record("billing", subscription)?;
+            purchase::subscription_changed(context, &billing.value)?;
         }
         settle::settle(context)?;
     }
@@ -184,7 +185,7 @@ fn read(context: &Context<'_>, object: &stripe::Invoice<'_>) -> Step<Invoice> {
             proration: line.is_proration(),
         })
         .collect();
-    lines.sort();
+    lines.sort_unstable();
     Ok(Invoice {
         status,
         reason: object.billing_reason.as_deref().unwrap_or("").to_owned(),

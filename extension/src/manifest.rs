@@ -3,7 +3,7 @@
 use crate::command::COMMANDS;
 use crate::{DATA_VERSION, schema};
 use products_contract::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 /// Collections of `records`.
 const COLLECTIONS: [&str; 7] = ["billing", "invoices", "ledger", "payments", "sagas", "schedule", "sessions"];
@@ -170,6 +170,9 @@ pub(crate) fn has_effect(resource: &str, verb: &str) -> bool {
 
 /// JSON Schema of an object that must have these members.
 fn object_schema(required: &[&str]) -> String {
-    let properties: Map<String, Value> = required.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
+    let mut properties = Map::new();
+    for name in required {
+        properties.insert((*name).to_owned(), json!({}));
+    }
     json!({"type": "object", "required": required, "properties": properties}).to_string()
 }

@@ -157,9 +157,8 @@ pub(crate) fn payment_changed(context: &mut Context<'_>, payment: &str) -> Step<
 }
 
 /// A subscription or its first invoice changed: the purchase that began it may have.
-pub(crate) fn subscription_changed(context: &mut Context<'_>, subscription: &str) -> Step<()> {
-    let billing: Loaded<Billing> = context.record("billing", subscription)?;
-    match &billing.value.purchase {
+pub(crate) fn subscription_changed(context: &mut Context<'_>, billing: &Billing) -> Step<()> {
+    match &billing.purchase {
         Some(purchase) => refresh(context, purchase, None, None),
         None => Ok(()),
     }

@@ -87,7 +87,7 @@ pub(crate) fn catalog(host: &mut dyn Imports, question: &Question) -> Result<Vec
         }
     }
     let _ = question;
-    offers.sort_by(|a, b| (a.0, &a.1.product.id).cmp(&(b.0, &b.1.product.id)));
+    offers.sort_unstable_by(|a, b| (a.0, &a.1.product.id).cmp(&(b.0, &b.1.product.id)));
     Ok(offers.into_iter().map(|(_, offer)| offer).collect())
 }
 

@@ -60,7 +60,10 @@ struct Open {
 pub(crate) fn bring(context: &mut Context<'_>, wanted: Wanted) -> Step<()> {
     let mut open: Loaded<Open> = context.record("schedule", "account")?;
     let now = context.now;
-    let mails: BTreeMap<String, Timestamp> = wanted.mails.iter().map(|(key, mail)| (key.clone(), mail.0)).collect();
+    let mut mails = BTreeMap::new();
+    for (key, mail) in &wanted.mails {
+        mails.insert(key.clone(), mail.0);
+    }
     if open.version != 0 && open.value.timers == wanted.timers && open.value.mails == mails {
         return Ok(());
     }

@@ -289,7 +289,7 @@ fn items(
             period_end: end.unwrap_or(0),
         });
     }
-    out.sort_by(|a, b| a.id.cmp(&b.id));
+    out.sort_unstable_by(|a: &SubscriptionItem, b| a.id.cmp(&b.id));
     Ok(out)
 }
 
@@ -376,7 +376,7 @@ fn apply(context: &mut Context<'_>, object: &stripe::Subscription<'_>, view: &Vi
             if is_final(values.status) {
                 context.note(&format!("ended:{id}"))?;
             }
-            purchase::subscription_changed(context, id)?;
+            purchase::subscription_changed(context, &billing.value)?;
             settle::settle(context)?;
             Ok(Outcome::Applied)
         }
@@ -384,7 +384,7 @@ fn apply(context: &mut Context<'_>, object: &stripe::Subscription<'_>, view: &Vi
         (_, Some(row)) => {
             // An older view may still tell when a run began, and so when grace ends.
             if changed {
-                purchase::subscription_changed(context, id)?;
+                purchase::subscription_changed(context, &billing.value)?;
                 settle::settle(context)?;
             }
             Ok(Outcome::Stale(row.values.snapshot))

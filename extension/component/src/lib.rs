@@ -4,18 +4,24 @@
 //! and its answer goes back. It imports this package's interfaces and nothing else; a test of the engine reads the
 //! built component.
 
-// What the generator makes talks to raw memory, in `wire` and in the exports below; nothing written here does.
+// What the generator makes talks to raw memory, in `wire` and in the exports below, and so does the allocator.
 #![allow(unsafe_code)]
 
 use instance_provisioner::Provisioner;
 use products_contract::Extension;
 
+#[cfg(target_arch = "wasm32")]
+mod arena;
 mod convert;
 mod host;
 mod wire;
 
 use convert::Cross;
 use host::Host;
+
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ARENA: arena::Arena = arena::Arena::new();
 
 /// What the world exports: each call is one call of the library.
 struct Component;

@@ -395,8 +395,12 @@ fn follow_plan(context: &mut Context<'_>, instance: &mut Instance, view: &View<'
     }
     instance.metadata.insert(link.field, json!(plan.price.product_id));
     if !link.quotas.is_empty() {
-        let quotas: Map<String, Value> =
-            link.quotas.iter().filter_map(|(key, field)| Some((key.clone(), view.plan.get(field)?.clone()))).collect();
+        let mut quotas = Map::new();
+        for (key, field) in &link.quotas {
+            if let Some(quota) = view.plan.get(field) {
+                quotas.insert(key.clone(), quota.clone());
+            }
+        }
         instance.metadata.insert("quotas".to_owned(), Value::Object(quotas));
     }
     Ok(())

@@ -12,6 +12,10 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 /// Crate of the component that this repository ships.
 pub const PROVISIONER: &str = "instance-provisioner-component";
 
+/// Flags of the compiler for a component: with less inlining than by itself it is 3 % smaller, which takes it below
+/// the limit, for 12 % more fuel and about the same time.
+const FLAGS: &str = "-Cllvm-args=-inline-threshold=20";
+
 /// Why there is no component.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -121,6 +125,7 @@ fn build_module(package: &str) -> Result<PathBuf, BuildError> {
         // Flags for the host, such as those of a coverage run, do not fit this target.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", FLAGS)
         .stderr(Stdio::inherit())
         .output()
         .map_err(|source| BuildError::Start { program: cargo, source })?;

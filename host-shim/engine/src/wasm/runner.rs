@@ -23,7 +23,7 @@ pub enum Mode {
     /// One instance for many events, replaced after a trap or when its memory has grown large.
     #[default]
     Reused,
-    /// A new instance for every event.
+    /// A new instance for every event; it places the event and handles it.
     Fresh,
 }
 
@@ -32,6 +32,19 @@ pub struct WasmRunner {
     loaded: LoadedComponent,
     mode: Mode,
     live: Option<Live>,
+    /// The event that a fresh instance was made for and has only placed so far.
+    placed: Option<String>,
+}
+
+/// What a call is to its event.
+#[derive(Clone, Copy)]
+enum Stage<'a> {
+    /// It places the event of this id. It is pure, so a fresh instance stays for the handling.
+    Places(&'a str),
+    /// It handles the event of this id.
+    Handles(&'a str),
+    /// Anything else.
+    Other,
 }
 
 /// An instance and what belongs to it.
@@ -102,7 +115,7 @@ pub(super) fn declare(
 
 impl WasmRunner {
     pub(super) fn new(loaded: LoadedComponent, mode: Mode) -> Self {
-        WasmRunner { loaded, mode, live: None }
+        WasmRunner { loaded, mode, live: None, placed: None }
     }
 
     /// How long its instances live.
@@ -111,14 +124,20 @@ impl WasmRunner {
     }
 
     /// Call an export in a transaction and hand the transaction back, whatever happened.
-    fn run<P, R>(&mut self, tx: Transaction, export: Pick<P, R>, params: P) -> Ran<R>
+    fn run<P, R>(&mut self, tx: Transaction, stage: Stage<'_>, export: Pick<P, R>, params: P) -> Ran<R>
     where
         P: ComponentNamedList + Lower + 'static,
         R: ComponentNamedList + Lift + 'static,
     {
         let shared = &self.loaded.shared;
         let limits = &shared.limits;
-        let live = match self.live.take() {
+        let made_for = self.placed.take();
+        let usable = match (self.mode, stage) {
+            (Mode::Reused, _) => true,
+            (Mode::Fresh, Stage::Handles(event)) => made_for.as_deref() == Some(event),
+            (Mode::Fresh, _) => false,
+        };
+        let live = match self.live.take().filter(|_| usable) {
             Some(live) => Ok(live),
             None => Live::new(&shared.engine, &shared.pre, &shared.exports, limits),
         };
@@ -130,10 +149,14 @@ impl WasmRunner {
         let answer = live.call(limits, export, params);
         let tx = live.store.data_mut().end().expect("the transaction was put in above and imports only borrow it");
         // After a trap an instance is in no known state.
-        let keep =
-            self.mode == Mode::Reused && answer.is_ok() && live.store.data().memory_bytes() <= REUSED_MEMORY_BYTES_MAX;
-        if keep {
-            self.live = Some(live);
+        let sound = answer.is_ok() && live.store.data().memory_bytes() <= REUSED_MEMORY_BYTES_MAX;
+        match (self.mode, stage) {
+            (Mode::Reused, _) if sound => self.live = Some(live),
+            (Mode::Fresh, Stage::Places(event)) if sound => {
+                self.live = Some(live);
+                self.placed = Some(event.to_owned());
+            }
+            _ => {}
         }
         (tx, answer.map_err(|error| run_error(&error, limits)))
     }
@@ -142,6 +165,7 @@ impl WasmRunner {
     fn run_fallible<P, W, T>(
         &mut self,
         tx: Transaction,
+        stage: Stage<'_>,
         export: Pick<P, Done<W>>,
         params: P,
         check: fn(&T) -> Result<(), RunError>,
@@ -151,7 +175,7 @@ impl WasmRunner {
         Done<W>: ComponentNamedList + Lift + 'static,
         W: Cross<T>,
     {
-        let (tx, answer) = self.run(tx, export, params);
+        let (tx, answer) = self.run(tx, stage, export, params);
         let checked = answer.and_then(|((answer,), used)| {
             let answer: Result<T, Failure> = answer.cross();
             match answer {
@@ -175,7 +199,7 @@ impl WasmRunner {
         Asked<W>: ComponentNamedList + Lift + 'static,
         W: Cross<T>,
     {
-        let (tx, answer) = self.run(tx, export, params);
+        let (tx, answer) = self.run(tx, Stage::Other, export, params);
         let checked = answer.and_then(|((answer,), used)| {
             let answer: Result<T, Problem> = answer.cross();
             match &answer {
@@ -209,16 +233,16 @@ impl Runner for WasmRunner {
 
     fn correlate(&mut self, tx: Transaction, event: &Event) -> Ran<Placement> {
         let params = (event.clone().cross(),);
-        self.run_fallible(tx, |exports| &mut exports.correlate, params, bounds::placement)
+        self.run_fallible(tx, Stage::Places(&event.id), |exports| &mut exports.correlate, params, bounds::placement)
     }
 
     fn handle(&mut self, tx: Transaction, event: &Event) -> Ran<Handled> {
         let params = (event.clone().cross(),);
-        self.run_fallible(tx, |exports| &mut exports.handle, params, bounds::handled)
+        self.run_fallible(tx, Stage::Handles(&event.id), |exports| &mut exports.handle, params, bounds::handled)
     }
 
     fn migrate(&mut self, tx: Transaction, from: u32, at: Timestamp) -> Ran<()> {
-        self.run_fallible(tx, |exports| &mut exports.migrate, (from, at), unchecked)
+        self.run_fallible(tx, Stage::Other, |exports| &mut exports.migrate, (from, at), unchecked)
     }
 
     fn catalog(&mut self, tx: Transaction, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
