@@ -490,7 +490,7 @@ pub(crate) fn synced(context: &mut Context<'_>, report: &EffectReport) -> Step<H
 #[derive(Deserialize)]
 struct PriceShape<'a> {
     #[serde(borrow)]
-    id: crate::stripe::Text<'a>,
+    id: crate::stripe::Ref<'a>,
     #[serde(default)]
     unit_amount: Option<i64>,
     #[serde(borrow, default)]
@@ -507,7 +507,10 @@ pub(crate) fn provider_event(context: &mut Context<'_>, body: &[u8]) -> Step<Out
     }
     let body = crate::stripe::read::<PriceShape<'_>>(body)?;
     let object = &body.data.object;
-    let Some(mut price) = context.host.prices_load(&[object.id.to_string()])?.into_iter().next().flatten() else {
+    if object.id.0.is_empty() {
+        return Err(Stop::Refused(Refusal::Malformed("/data/object/id".to_owned())));
+    }
+    let Some(mut price) = context.host.prices_load(&[object.id.0.to_string()])?.into_iter().next().flatten() else {
         return Ok(Outcome::Ignored(IgnoreReason::NotOurs));
     };
     if let (Some(amount_minor), Some(currency)) = (object.unit_amount, object.currency.as_deref())

@@ -141,8 +141,8 @@ pub(crate) fn payment_intent_event(context: &mut Context<'_>, body: &[u8]) -> St
 
 /// The answer of a `stripe.retrieve` of a charge: its refunds, in full.
 pub(crate) fn retrieved(context: &mut Context<'_>, object: &str) -> Step<Outcome> {
-    let object = serde_json::from_str::<stripe::Charge<'_>>(object)
-        .map_err(|error| Stop::Refused(Refusal::Malformed(format!("/object: {error}"))))?;
+    let object =
+        serde_json::from_str::<stripe::Charge<'_>>(object).map_err(|error| stripe::malformed("/object", &error))?;
     let id = id_of(&object.payment_intent).unwrap_or(&object.id);
     let mut payment: Loaded<Payment> = context.record("payments", id)?;
     let before = payment.value.clone();
@@ -239,7 +239,7 @@ pub(crate) fn invoice_payment_event(context: &mut Context<'_>, body: &[u8]) -> S
     #[derive(Deserialize)]
     struct Shape<'a> {
         #[serde(borrow)]
-        id: stripe::Text<'a>,
+        id: stripe::Ref<'a>,
         #[serde(borrow, default)]
         invoice: Option<stripe::Ref<'a>>,
         #[serde(borrow, default)]
@@ -251,7 +251,7 @@ pub(crate) fn invoice_payment_event(context: &mut Context<'_>, body: &[u8]) -> S
         return Err(Stop::Refused(Refusal::Malformed("/data/object/invoice".to_owned())));
     };
     let intent = object.payment.as_ref().and_then(|p| id_of(&p.payment_intent));
-    let fact = format!("payment:{}", object.id);
+    let fact = format!("payment:{}", object.id.0);
     let Some(intent) = intent else { return Ok(Outcome::Duplicate(fact)) };
     context.claim(&[key("stripe-invoice", invoice_id), key("stripe-payment-intent", intent)])?;
     let mut payment: Loaded<Payment> = context.record("payments", intent)?;

@@ -68,6 +68,7 @@ impl Instance {
 
     /// Write row and saga, where they differ from what is stored. True if the row did.
     pub fn save(&mut self, context: &mut Context<'_>, saga_before: &Saga) -> Step<bool> {
+        self.saga.value.prune();
         if self.saga.value != *saga_before || self.saga.version == 0 {
             context.save_record("sagas", &self.row.id, &self.saga)?;
             self.saga.version += 1;

@@ -107,9 +107,12 @@ fn merge(stored: &Invoice, view: &Invoice) -> Step<(Invoice, News)> {
 pub(crate) fn event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
     let body = stripe::read::<stripe::Invoice<'_>>(body)?;
     let object = &body.data.object;
-    // `invoice.upcoming` announces an invoice that does not exist yet and has no id.
     let Some(id) = object.id.as_deref().filter(|id| !id.is_empty()) else {
-        return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+        // It announces an invoice that does not exist yet and has no id.
+        if context.event.kind == "invoice.upcoming" {
+            return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+        }
+        return Err(Stop::Refused(Refusal::Malformed("/data/object/id".to_owned())));
     };
     subscription::check_owner(context, object.metadata.as_ref())?;
     subscription::check_owner(context, object.subscription_metadata())?;

@@ -39,10 +39,10 @@ fn grace(
         let start = end - i64::from(settings.grace_days) * crate::time::DAY_MS;
         wanted.timer(now, format!("grace:{id}:{end}"), end);
         let values = json!({"subscription": id, "grace_end": rfc3339(end)});
-        // Status and failure are told by two events in any order, so the moment of the failure may still move.
-        let run = view.billing.before_past_due().unwrap_or(0);
+        // The moment of the failure may still move, since views and failures arrive in any order; the period doesn't.
+        let period = view.row.values.items.first().map_or(0, |item| item.period_start);
         for day in &settings.dunning_days {
-            let reference = format!("{id}:{run}:{day}");
+            let reference = format!("{id}:{period}:{day}");
             if *day == 0 {
                 notice::now(context, "payment_failed", notice::To::Account, &reference, &values)?;
             } else {

@@ -31,11 +31,38 @@ pub(crate) struct Data<'a, T> {
 
 /// Read the body of an event; what can't be read is malformed, never guessed.
 pub(crate) fn read<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Step<Body<'a, T>> {
-    let malformed = |error: &dyn fmt::Display| Stop::Refused(Refusal::Malformed(format!("/data/object: {error}")));
     // As text, like everything else that is read here: one reader is compiled for each shape, and no text is checked
     // for UTF-8 by itself.
-    let text = std::str::from_utf8(body).map_err(|error| malformed(&error))?;
-    serde_json::from_str(text).map_err(|error| malformed(&error))
+    let text = std::str::from_utf8(body).map_err(|error| malformed("/data/object", &error))?;
+    serde_json::from_str(text).map_err(|error| malformed("/data/object", &error))
+}
+
+/// What can't be read, and why; without the place in the text, which says nothing about the object.
+pub(crate) fn malformed(pointer: &str, error: &dyn fmt::Display) -> Stop {
+    let text = error.to_string();
+    let cause = text.split(" at line ").next().unwrap_or(&text);
+    Stop::Refused(Refusal::Malformed(format!("{pointer}: {cause}")))
+}
+
+/// Longest id in bytes. Stripe's are far shorter; this leaves room for what keys put before and behind one.
+const ID_BYTES: usize = 200;
+
+fn bounded<E: serde::de::Error>(id: Text<'_>) -> Result<Text<'_>, E> {
+    if id.len() > ID_BYTES {
+        return Err(E::custom(format!("an id of {} bytes, expected at most {ID_BYTES}", id.len())));
+    }
+    Ok(id)
+}
+
+/// An id of the object itself.
+fn id<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Text<'a>, D::Error> {
+    let id = Ref::deserialize(deserializer)?.0;
+    if id.is_empty() { Err(serde::de::Error::custom("an empty id")) } else { Ok(id) }
+}
+
+/// An id that may be absent or null.
+fn optional_id<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text<'a>>, D::Error> {
+    Ok(Option::<Ref<'a>>::deserialize(deserializer)?.map(|reference| reference.0))
 }
 
 /// An id, or the object itself where the sender expanded it.
@@ -50,11 +77,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Ref<'a> {
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an id or an object with an id")
             }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Ref(Cow::Borrowed(text)))
+            fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                bounded(Cow::Borrowed(text)).map(Ref)
             }
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Ref(Cow::Owned(text.to_owned())))
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                bounded(Cow::Owned(text.to_owned())).map(Ref)
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut id = None;
@@ -65,7 +92,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Ref<'a> {
                         map.next_value::<IgnoredAny>()?;
                     }
                 }
-                id.map(Ref).ok_or_else(|| serde::de::Error::missing_field("id"))
+                bounded(id.ok_or_else(|| serde::de::Error::missing_field("id"))?).map(Ref)
             }
         }
         deserializer.deserialize_any(Seen(std::marker::PhantomData))
@@ -81,7 +108,6 @@ pub(crate) fn id_of<'r>(reference: &'r Option<Ref<'_>>) -> Option<&'r str> {
 #[derive(serde::Deserialize)]
 #[serde(bound(deserialize = "T: serde::Deserialize<'de>"))]
 pub(crate) struct List<T> {
-    #[serde(default = "Vec::new")]
     pub data: Vec<T>,
     #[serde(default)]
     pub has_more: bool,
@@ -91,19 +117,19 @@ pub(crate) struct List<T> {
 #[derive(serde::Deserialize, Default, Debug)]
 #[serde(default)]
 pub(crate) struct Metadata<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "optional_id")]
     pub purchase_id: Option<Text<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "optional_id")]
     pub user_id: Option<Text<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "optional_id")]
     pub organization_id: Option<Text<'a>>,
 }
 
 /// An item of a subscription.
 #[derive(serde::Deserialize)]
 pub(crate) struct Item<'a> {
-    #[serde(borrow)]
-    pub id: Text<'a>,
+    #[serde(borrow, default)]
+    pub id: Option<Ref<'a>>,
     #[serde(borrow, default)]
     pub price: Option<Ref<'a>>,
     #[serde(borrow, default)]
@@ -126,7 +152,7 @@ impl Item<'_> {
 /// A subscription.
 #[derive(serde::Deserialize)]
 pub(crate) struct Subscription<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "id")]
     pub id: Text<'a>,
     #[serde(borrow, default)]
     pub customer: Option<Ref<'a>>,
@@ -262,7 +288,7 @@ struct TotalTax {
 /// An invoice.
 #[derive(serde::Deserialize)]
 pub(crate) struct Invoice<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional_id")]
     pub id: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub customer: Option<Ref<'a>>,
@@ -272,9 +298,7 @@ pub(crate) struct Invoice<'a> {
     pub billing_reason: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub currency: Option<Text<'a>>,
-    #[serde(default)]
     pub total: i64,
-    #[serde(default)]
     pub amount_paid: i64,
     #[serde(default)]
     pub amount_due: i64,
@@ -286,7 +310,7 @@ pub(crate) struct Invoice<'a> {
     pub paid_out_of_band: Option<bool>,
     #[serde(default)]
     pub status_transitions: Option<Transitions>,
-    #[serde(borrow, default = "no_lines")]
+    #[serde(borrow)]
     pub lines: List<Line<'a>>,
     #[serde(default)]
     tax: Option<i64>,
@@ -300,10 +324,6 @@ pub(crate) struct Invoice<'a> {
     subscription_details: Option<ParentSubscription<'a>>,
     #[serde(borrow, default)]
     pub metadata: Option<Metadata<'a>>,
-}
-
-fn no_lines<'a>() -> List<Line<'a>> {
-    List { data: Vec::new(), has_more: false }
 }
 
 impl Invoice<'_> {
@@ -342,7 +362,7 @@ pub(crate) struct TotalDetails {
 /// A checkout session.
 #[derive(serde::Deserialize)]
 pub(crate) struct Session<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "id")]
     pub id: Text<'a>,
     #[serde(borrow, default)]
     pub customer: Option<Ref<'a>>,
@@ -369,7 +389,7 @@ pub(crate) struct Session<'a> {
 /// A refund.
 #[derive(serde::Deserialize)]
 pub(crate) struct Refund<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "id")]
     pub id: Text<'a>,
     pub amount: i64,
     #[serde(borrow)]
@@ -385,7 +405,7 @@ pub(crate) struct Refund<'a> {
 /// A charge.
 #[derive(serde::Deserialize)]
 pub(crate) struct Charge<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "id")]
     pub id: Text<'a>,
     pub amount: i64,
     #[serde(default)]
@@ -403,7 +423,7 @@ pub(crate) struct Charge<'a> {
 /// A payment intent.
 #[derive(serde::Deserialize)]
 pub(crate) struct PaymentIntent<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "id")]
     pub id: Text<'a>,
     #[serde(borrow, default)]
     pub customer: Option<Ref<'a>>,
@@ -425,7 +445,7 @@ impl PaymentIntent<'_> {
 /// A customer.
 #[derive(serde::Deserialize)]
 pub(crate) struct Customer<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "id")]
     pub id: Text<'a>,
 }
 
@@ -433,7 +453,7 @@ pub(crate) struct Customer<'a> {
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Ids<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "optional_id")]
     pub id: Option<Text<'a>>,
     #[serde(borrow)]
     pub object: Option<Text<'a>>,

@@ -282,7 +282,7 @@ fn items(
         let start = stripe::time(item.current_period_start, &pointer("current_period_start"))?.or(period.0);
         let end = stripe::time(item.current_period_end, &pointer("current_period_end"))?.or(period.1);
         out.push(SubscriptionItem {
-            id: if item.id.is_empty() { format!("{subscription}/{price_id}") } else { item.id.to_string() },
+            id: id_of(&item.id).map_or_else(|| format!("{subscription}/{price_id}"), str::to_owned),
             price_id: price_id.to_owned(),
             quantity: item.quantity.unwrap_or(0),
             period_start: start.unwrap_or(0),
@@ -315,7 +315,7 @@ pub(crate) fn event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
 /// The answer of a `stripe.retrieve`: a view dated by the provider's answer.
 pub(crate) fn retrieved(context: &mut Context<'_>, object: &str, at: Timestamp) -> Step<Outcome> {
     let object = serde_json::from_str::<stripe::Subscription<'_>>(object)
-        .map_err(|error| Stop::Refused(Refusal::Malformed(format!("/object: {error}"))))?;
+        .map_err(|error| stripe::malformed("/object", &error))?;
     apply(context, &object, &View { at, rank: SnapshotRank::Retrieved, previous: None })
 }
 

@@ -25,7 +25,7 @@ pub(super) fn begin_again(instance: &mut Instance) {
     let saga = &mut instance.saga.value;
     let credit_due = saga.credit_due;
     let failed = saga.failed.clone().filter(|_| credit_due);
-    let (watching, generation) = (saga.watching.take(), saga.generation);
+    let (watching, generation) = (saga.watching.take(), std::mem::take(&mut saga.generation));
     // Generations go on rising, so that nothing of the first attempt is taken for the second.
     let resources = std::mem::take(&mut saga.resources);
     *saga = Saga { credit_due, failed, watching, generation, resources, ..Saga::default() };
@@ -472,7 +472,7 @@ fn watch(context: &mut Context<'_>, instance: &mut Instance) -> Step<()> {
         }
         return Ok(());
     };
-    let generation = instance.saga.value.generation.saturating_add(1);
+    let generation = instance.saga.value.generation.watch.saturating_add(1);
     let payload = json!({
         "url": url, "every_s": decl.every_s, "fail_after": decl.fail_after, "recover_after": decl.recover_after,
         "health": instance.text("health_status"),
@@ -490,7 +490,7 @@ fn watch(context: &mut Context<'_>, instance: &mut Instance) -> Step<()> {
         retry: None,
     }])?;
     instance.saga.value.watching = Some(url);
-    instance.saga.value.generation = generation;
+    instance.saga.value.generation.watch = generation;
     Ok(())
 }
 

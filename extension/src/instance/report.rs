@@ -17,7 +17,7 @@ pub(crate) fn effect_result(context: &mut Context<'_>, report: &EffectReport) ->
     if name == "watch" && verb == "changed" {
         return health(context, instance, report).map(Some);
     }
-    let Some(resource) = instance.saga.value.resources.get(name).cloned() else { return Ok(None) };
+    let Some(resource) = instance.saga.value.resource(name) else { return Ok(None) };
     let expected = match verb {
         "ensure" => State::Making,
         "change" => State::Changing,
@@ -36,10 +36,9 @@ pub(crate) fn effect_result(context: &mut Context<'_>, report: &EffectReport) ->
         // A late success of a step that was given up: it is recorded, and the status decides what becomes of it.
         (Ok(answer), false) if verb == "ensure" && matches!(resource.state, State::Absent) => {
             let outputs: Map<String, Value> = decode("effects", &report.key, answer)?;
-            if let Some(resource) = instance.saga.value.resources.get_mut(name) {
-                resource.state = State::Present;
-                resource.outputs = outputs;
-            }
+            let found = saga::Resource { state: State::Present, outputs, ..resource };
+            instance.saga.value.generation.gone.remove(name);
+            instance.saga.value.resources.insert(name.to_owned(), found);
         }
         (_, false) => {
             let view = Snapshot { at: context.now, rank: SnapshotRank::Updated, event_id: String::new() };
@@ -157,7 +156,7 @@ fn failed(
 /// The health watch comes back only when health changes; then it is asked for anew.
 fn health(context: &mut Context<'_>, mut instance: Instance, report: &EffectReport) -> Step<Outcome> {
     let stale = Outcome::Stale(Snapshot { at: context.now, rank: SnapshotRank::Updated, event_id: String::new() });
-    if instance.saga.value.watching.is_none() || instance.saga.value.generation != report.generation {
+    if instance.saga.value.watching.is_none() || instance.saga.value.generation.watch != report.generation {
         return Ok(stale);
     }
     let before = instance.saga.value.clone();

@@ -117,11 +117,40 @@ pub(crate) struct Saga {
     /// The address whose health is watched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watching: Option<String>,
-    /// Of the health watch; rises with each request and is kept when nothing is watched.
-    pub generation: u32,
+    /// What outlives that which it belongs to. No part of the state, like all generations.
+    pub generation: Generations,
+}
+
+/// Generations go on rising when what they belong to comes and goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Generations {
+    /// Of the health watch.
+    pub watch: u32,
+    /// Of resources that are gone, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub gone: BTreeMap<String, u32>,
 }
 
 impl Saga {
+    /// A resource, as absent if there is no entry; none if it was never asked for.
+    pub fn resource(&self, name: &str) -> Option<Resource> {
+        let gone = || Some(Resource { generation: *self.generation.gone.get(name)?, ..Resource::default() });
+        self.resources.get(name).cloned().or_else(gone)
+    }
+
+    /// Leave out what is gone without a trace: an entry that says nothing would tell how the instance got here.
+    pub fn prune(&mut self) {
+        let gone = &mut self.generation.gone;
+        self.resources.retain(|name, resource| {
+            let keep = resource.state != State::Absent || resource.backup.is_some() || resource.blocked;
+            if !keep {
+                gone.insert(name.clone(), resource.generation);
+            }
+            keep
+        });
+    }
+
     /// Whether no resource remains.
     pub fn compensated(&self) -> bool {
         self.resources.values().all(|resource| matches!(resource.state, State::Absent | State::Skipped))
@@ -440,7 +469,8 @@ fn ask(
     verb: &str,
     payload: Map<String, Value>,
 ) -> Step<()> {
-    next.generation = next.generation.saturating_add(1);
+    let last = instance.saga.value.generation.gone.remove(name).unwrap_or(0);
+    next.generation = next.generation.max(last).saturating_add(1);
     let effect = Effect {
         kind: format!("{}.{verb}", decl.resource),
         to: None,
