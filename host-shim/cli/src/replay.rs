@@ -44,7 +44,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "native")]
     fresh: bool,
 
-    /// Keep the rows of raw events in a SQLite file instead of in memory
+    /// Keep the rows of one input of raw events in a SQLite file instead of in memory
     #[arg(long, value_name = "PATH")]
     store: Option<PathBuf>,
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The catalog's file in a business's folder.
 pub const CATALOG_FILE: &str = "catalog.yml";
@@ -27,6 +28,8 @@ pub struct BusinessFolder {
     pub folder: PathBuf,
     /// The catalog document, the payload of `catalog.load`.
     pub catalog: Value,
+    /// The same with its lines, for messages.
+    pub catalog_lines: Arc<Node>,
     /// Configuration as text; secrets are references.
     pub config: BTreeMap<String, String>,
 }
@@ -35,7 +38,8 @@ impl BusinessFolder {
     /// Reads a folder.
     pub fn load(folder: &Path) -> Result<BusinessFolder, BadInput> {
         let file = folder.join(CATALOG_FILE);
-        let catalog = Node::parse(&file, &read_text(&file)?)?.json();
+        let lines = Node::parse(&file, &read_text(&file)?)?;
+        let catalog = lines.json();
         if !catalog.is_object() {
             return Err(BadInput::new(Place::file(&file), "the catalog is no mapping", "a mapping"));
         }
@@ -49,7 +53,7 @@ impl BusinessFolder {
         };
         let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let name = absolute.file_name().map_or_else(|| "business".to_owned(), |n| n.to_string_lossy().into_owned());
-        Ok(BusinessFolder { name, folder: folder.to_owned(), catalog, config })
+        Ok(BusinessFolder { name, folder: folder.to_owned(), catalog, catalog_lines: Arc::new(lines), config })
     }
 
     /// SHA-256, hex, of catalog and configuration with `overrides`.

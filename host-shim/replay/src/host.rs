@@ -3,13 +3,14 @@
 use crate::business::BusinessFolder;
 use crate::error::{BadInput, Place, ReplayError};
 use crate::runners::Runners;
+use crate::tree::Node;
 use host_engine::processor::{Business, Processor, Report};
 use host_executor::{Executor, ExecutorError};
 use host_intake::Decoded;
 use host_providers::scripted::Scripted;
 use host_providers::{Answer, Registry};
 use host_store::{Changes, ClaimRow, MemoryStore, SqliteStore, Store};
-use products_contract::{Account, Actor, ActorKind, Event, Outcome, Payload, Timestamp};
+use products_contract::{Account, Actor, ActorKind, Event, Outcome, Payload, Refusal, Timestamp};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -153,12 +154,7 @@ impl Host {
         let delivered = self.deliver(Decoded { event, refusal: None, time: None }, self.clock)?;
         match delivered.first.result.outcome() {
             Some(Outcome::Applied | Outcome::Duplicate(_) | Outcome::Ignored(_)) => Ok(()),
-            _ => {
-                let file = self.setup.business.folder.join(crate::business::CATALOG_FILE);
-                let reason = delivered.first.result.reason().unwrap_or_default();
-                let problem = format!("the extension says {}: {reason}", delivered.first.result.name());
-                Err(BadInput::new(Place::file(&file), problem, "a catalog that it takes").into())
-            }
+            outcome => Err(refused_catalog(&self.setup.business, &delivered.first, outcome).into()),
         }
     }
 
@@ -315,6 +311,47 @@ impl Host {
 
     fn executor_mut(&mut self) -> &mut Executor {
         self.executor.as_mut().expect("a host that runs has an executor")
+    }
+}
+
+/// What the extension has against a catalog, with the line it means.
+fn refused_catalog(business: &BusinessFolder, report: &Report, outcome: Option<&Outcome>) -> BadInput {
+    let file = business.folder.join(crate::business::CATALOG_FILE);
+    let (mut line, mut reason) = (0, report.result.reason().unwrap_or_default());
+    if let Some(Outcome::Rejected(Refusal::Invalid(errors))) = outcome {
+        let told: Vec<String> =
+            errors.iter().map(|e| format!("{} {}", e.path, without_json_place(&e.message))).collect();
+        reason = told.iter().map(|text| text.trim()).collect::<Vec<_>>().join("; ");
+        if let Some(first) = errors.first() {
+            line = catalog_line(&business.catalog_lines, &first.path, &first.message);
+        }
+    }
+    let problem = format!("the extension says {}: {reason}", report.result.name());
+    BadInput::new(Place::line(&file, line), problem, "a catalog that it takes")
+}
+
+/// The line of a pointer; where the message quotes a single key or value below it, the line of that.
+fn catalog_line(catalog: &Node, pointer: &str, message: &str) -> usize {
+    let node = catalog.at(pointer);
+    // Only the first quotation is the catalog's, the others are what was expected.
+    let quoted = ['`', '"'].iter().filter_map(|mark| {
+        let from = message.find(*mark)? + 1;
+        let length = message[from..].find(*mark)?;
+        Some((from, &message[from..from + length]))
+    });
+    let found = quoted.min().map(|(_, text)| node.lines_of(text)).unwrap_or_default();
+    match found.as_slice() {
+        [only] => *only,
+        _ => node.line,
+    }
+}
+
+/// A message of the extension's JSON reader, without its place in a text that nobody has seen.
+fn without_json_place(message: &str) -> &str {
+    let Some((text, place)) = message.rsplit_once(" at line ") else { return message };
+    match place.split_once(" column ") {
+        Some((line, column)) if line.parse::<u64>().is_ok() && column.parse::<u64>().is_ok() => text,
+        _ => message,
     }
 }
 

@@ -1,8 +1,8 @@
 //! A whole replay: inputs found and checked, played one by one, reported as they go.
 
-use crate::business::{BusinessFolder, Fixtures, business_above};
+use crate::business::{BusinessFolder, CATALOG_FILE, Fixtures, business_above};
 use crate::error::{BadInput, ReplayError};
-use crate::host::StoreKind;
+use crate::host::{Host, HostSetup, StoreKind};
 use crate::inputs::{Input, RawInput, collect, read_raw};
 use crate::line::{Line, StreamLine, Summary};
 use crate::play::{CaseReport, Order, PlayOptions, play_all};
@@ -12,7 +12,7 @@ use crate::scenario::Scenario;
 use crate::state::hash_of_streams;
 use crate::stream::{StreamOptions, replay_stream};
 use products_contract::Timestamp;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -98,17 +98,57 @@ enum Ready {
 /// Finds and reads fixtures and businesses, each once.
 struct Library<'a> {
     options: &'a ReplayOptions,
-    fixtures: Fixtures,
+    paths: &'a [PathBuf],
+    fixtures: Option<Fixtures>,
     businesses: HashMap<PathBuf, Arc<BusinessFolder>>,
+    /// Folders and configurations with which a host has started.
+    started: HashSet<(PathBuf, Vec<(String, String)>)>,
 }
 
 impl Library<'_> {
+    /// The fixtures, which raw events of a business that is given as a folder do without.
+    fn fixtures(&mut self) -> Result<&Fixtures, ReplayError> {
+        let fixtures = match self.fixtures.take() {
+            Some(fixtures) => fixtures,
+            None => {
+                let mut near = self.paths.to_vec();
+                near.extend(self.options.business.as_ref().map(PathBuf::from));
+                Fixtures::load(&find_fixtures(self.options.fixtures.as_deref(), &near)?)?
+            }
+        };
+        Ok(self.fixtures.insert(fixtures))
+    }
+
+    fn named(&mut self, name: &str) -> Result<PathBuf, ReplayError> {
+        let is_folder = self.options.fixtures.is_none() && Path::new(name).join(CATALOG_FILE).is_file();
+        match self.fixtures() {
+            Ok(fixtures) => fixtures.business(name),
+            Err(_) if is_folder => Ok(PathBuf::from(name)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A host in memory takes the business's catalog, or says what is wrong with it before anything is applied.
+    fn try_start(&mut self, business: &BusinessFolder, config: &[(String, String)]) -> Result<(), ReplayError> {
+        if self.started.insert((business.folder.clone(), config.to_vec())) {
+            Host::start(HostSetup {
+                business: business.clone(),
+                livemode: false,
+                config: config.to_vec(),
+                runners: self.options.runners.clone(),
+                store: StoreKind::Memory,
+                clock: 0,
+            })?;
+        }
+        Ok(())
+    }
+
     fn business(&mut self, named: Option<&str>, file: Option<&Path>) -> Result<Arc<BusinessFolder>, ReplayError> {
         let named = self.options.business.as_deref().or(named);
         let folder = match (named, file.and_then(business_above)) {
-            (Some(name), _) => self.fixtures.business(name)?,
+            (Some(name), _) => self.named(name)?,
             (None, Some(folder)) => folder,
-            (None, None) => self.fixtures.business_default()?,
+            (None, None) => self.fixtures()?.business_default()?,
         };
         if let Some(known) = self.businesses.get(&folder) {
             return Ok(known.clone());
@@ -178,21 +218,30 @@ fn check(
     stdin: &mut dyn Read,
     options: &ReplayOptions,
 ) -> Result<Vec<Ready>, ReplayError> {
-    let folder = find_fixtures(options.fixtures.as_deref(), paths)?;
-    let mut library = Library { options, fixtures: Fixtures::load(&folder)?, businesses: HashMap::new() };
+    let mut library = Library { options, paths, fixtures: None, businesses: HashMap::new(), started: HashSet::new() };
+    if options.fixtures.is_some() {
+        library.fixtures()?;
+    }
     let scenarios = inputs.iter().filter(|input| matches!(input, Input::Scenario(_))).count();
     if options.store.is_some() && scenarios > 0 {
         return Err(ReplayError::Usage(
             "--store keeps raw events; a scenario starts from nothing, in memory".to_owned(),
         ));
     }
+    if options.store.is_some() && inputs.len() > 1 {
+        return Err(ReplayError::Usage(format!(
+            "--store keeps the rows of one stream; here are {} inputs: replay one after the other, or put them in one",
+            inputs.len()
+        )));
+    }
     inputs
         .iter()
         .map(|input| match input {
             Input::Scenario(file) => {
                 let scenario = Scenario::read(file)?;
-                let cases = prepare(&scenario, &library.fixtures.shapes)?;
+                let cases = prepare(&scenario, &library.fixtures()?.shapes)?;
                 let business = library.business(scenario.given.business.as_deref(), Some(file))?;
+                library.try_start(&business, &scenario.given.config)?;
                 Ok(Ready::Scenario { scenario: Box::new(scenario), cases, business })
             }
             Input::Raw(_) | Input::Stdin => {
@@ -202,6 +251,7 @@ fn check(
                 };
                 let business = library.business(None, file)?;
                 let raw = read_raw(input, stdin, &business.name)?;
+                library.try_start(&business, &[])?;
                 if let (Some(until), Some(newest)) = (options.until, raw.newest)
                     && until < newest
                 {

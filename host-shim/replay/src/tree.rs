@@ -159,6 +159,48 @@ impl Node {
         }
     }
 
+    /// The node that a JSON Pointer names; where it leads nowhere, the nearest node above that.
+    pub fn at(&self, pointer: &str) -> &Node {
+        let mut node = self;
+        for part in pointer.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            let next = match &node.value {
+                Tree::Map(map) => map.iter().find(|entry| entry.key == part).map(|entry| &entry.value),
+                Tree::List(list) => part.parse().ok().and_then(|at: usize| list.get(at)),
+                _ => None,
+            };
+            let Some(next) = next else { break };
+            node = next;
+        }
+        node
+    }
+
+    /// The lines at or below this node on which a key or a single value reads `text`, in the order of the file.
+    pub fn lines_of(&self, text: &str) -> Vec<usize> {
+        let mut found = Vec::new();
+        self.find(text, &mut found);
+        found
+    }
+
+    fn find(&self, text: &str, found: &mut Vec<usize>) {
+        match &self.value {
+            Tree::List(list) => list.iter().for_each(|node| node.find(text, found)),
+            Tree::Map(map) => {
+                for entry in map {
+                    if entry.key == text {
+                        found.push(entry.line);
+                    }
+                    entry.value.find(text, found);
+                }
+            }
+            Tree::Text(value) if value == text => found.push(self.line),
+            Tree::Int(value) if value.to_string() == text => found.push(self.line),
+            Tree::Float(value) if value.to_string() == text => found.push(self.line),
+            Tree::Bool(value) if value.to_string() == text => found.push(self.line),
+            _ => {}
+        }
+    }
+
     /// A mapping with one entry, `{key: …}`.
     pub fn single(&self) -> Option<(&str, &Node)> {
         match &self.value {
@@ -348,6 +390,14 @@ mod tests {
         fields.take("name");
         let error = fields.finish().expect_err("`nmae` is unknown");
         assert_eq!(error.to_string(), "x.yml:2: unknown field `nmae` in the scenario; expected one of name");
+    }
+
+    #[test]
+    fn a_pointer_finds_its_node_or_the_nearest_above() {
+        let node = parse("a:\n  - x: 1\n  - y/z:\n      '~': 2\n");
+        let lines = ["", "/a/0/x", "/a/1/y~1z/~0", "/a/1/none/x", "/a/7", "/none"].map(|at| node.at(at).line);
+        assert_eq!(lines, [1, 2, 4, 3, 2, 1]);
+        assert_eq!((node.lines_of("x"), node.lines_of("2"), node.lines_of("no")), (vec![2], vec![4], vec![]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Every bad input is refused with exit code 2, its place and what was expected, before anything is applied.
 
-use crate::run::{invoice, lines, replay, run};
+use crate::run::{fixtures, invoice, lines, replay, run};
 use std::fs;
 
 const SCENARIO: &str =
@@ -85,6 +85,7 @@ fn bad_usage_is_refused() {
         (vec!["replay", "--native", "--until", "tomorrow", &file], "RFC 3339"),
         (vec!["replay", "--native", "--until", "2020-01-01T00:00:00Z", &file], "before the newest event"),
         (vec!["replay", "--native", "--store", "x.db", &scenario], "--store"),
+        (vec!["replay", "--native", "--store", "x.db", &file, &file], "one stream"),
         (vec!["replay", "--native", "-", "-"], "named twice"),
         (vec!["replay", "--component", "no.wasm", &file], "no.wasm"),
         (vec!["replay", "--component", &file, &file], "a.jsonl"),
@@ -96,6 +97,57 @@ fn bad_usage_is_refused() {
         assert_eq!(ran.code, 2, "{args:?}: {}", ran.stderr);
         assert_eq!(ran.stdout, "", "{args:?}");
         assert!(ran.stderr.contains(expected), "{args:?}: {}", ran.stderr);
+    }
+}
+
+/// A folder with the business of the fixtures, its catalog changed.
+fn business(change: (&str, &str)) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let catalog = fs::read_to_string(fixtures().join("solobase/catalog.yml")).expect("the catalog");
+    let changed = catalog.replacen(change.0, change.1, 1);
+    assert_ne!(changed, catalog, "{change:?}");
+    fs::write(folder.path().join("catalog.yml"), changed).expect("written");
+    folder
+}
+
+#[test]
+fn a_bad_catalog_keeps_the_inputs_before_it_from_being_applied() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = folder.path().join("a.jsonl");
+    fs::write(&good, lines(&[invoice("evt_1")])).expect("written");
+    let bad = business(("id_prefix: inst", "id_prefx: inst"));
+    let story = bad.path().join("b.yml");
+    fs::write(&story, SCENARIO.replace("business: solobase, ", "")).expect("written");
+    for second in [story, bad.path().join("c.jsonl")] {
+        fs::write(bad.path().join("c.jsonl"), lines(&[invoice("evt_2")])).expect("written");
+        let fixtures = fixtures().display().to_string();
+        let (good, second) = (good.display().to_string(), second.display().to_string());
+        let ran = replay(&["--format", "json", "--fixtures", &fixtures, &good, &second], b"");
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{second}: {}", ran.stderr);
+        assert!(ran.stderr.contains("id_prefx"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_catalog_has_its_line() {
+    let catalog = fs::read_to_string(fixtures().join("solobase/catalog.yml")).expect("the catalog");
+    for (good, bad, told) in [
+        ("id_prefix: inst", "id_prefx: inst", "/product_types/1 unknown field `id_prefx`"),
+        ("max_length: 40", "max_length: forty", "expected u32"),
+        ("resource: database", "resource: databse", "/provisions/0/resource `databse.ensure` is not declared"),
+        ("product_types:", "product_typs:", "unknown field `product_typs`"),
+        ("format: label", "format: labl", "unknown variant `labl`"),
+        ("product_type: subscription_plan", "product_type: subscription_pln", "/products/0"),
+    ] {
+        let line = 1 + catalog[..catalog.find(good).expect("in the catalog")].matches('\n').count();
+        let folder = business((good, bad));
+        let given = folder.path().display().to_string();
+        let ran = replay(&["--business", &given, "-"], &lines(&[invoice("evt_1")]));
+        assert_eq!(ran.code, 2, "{bad}: {}", ran.stderr);
+        for text in [&format!("catalog.yml:{line}: "), told] {
+            assert!(ran.stderr.contains(text), "{text}: {}", ran.stderr);
+        }
+        assert!(!ran.stderr.contains("column"), "{bad}: {}", ran.stderr);
     }
 }
 
