@@ -116,6 +116,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.coverage && args.format != Format::Human {
+        return Err(ReplayError::Usage("--coverage is a table for people: expected --format human".to_owned()).into());
+    }
     let options = ReplayOptions {
         business: args.business.clone(),
         fixtures: args.fixtures.clone(),
@@ -176,7 +179,7 @@ fn tell(format: Format, finished: &Finished) {
             }
         }
     }
-    if let Some(bad) = &finished.bad {
+    if let Some(bad) = finished.bad() {
         eprintln!("error: {bad}");
     }
 }

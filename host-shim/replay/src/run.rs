@@ -58,6 +58,19 @@ pub trait Sink {
     fn end(&mut self, summary: &Summary) -> std::io::Result<()>;
 }
 
+/// How one input of raw events ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawEnd {
+    /// The input.
+    pub source: String,
+    /// Its events.
+    pub events: u64,
+    /// Events that ended without an outcome; results, timers and messages count, too.
+    pub failed: u64,
+    /// What ended it early.
+    pub bad: Option<BadInput>,
+}
+
 /// How a replay ended.
 #[derive(Clone, Debug)]
 pub struct Finished {
@@ -67,21 +80,24 @@ pub struct Finished {
     pub scenarios: Vec<Scenario>,
     /// All their cases.
     pub cases: Vec<CaseReport>,
-    /// True if some event ended without an outcome although nothing expected that.
-    pub any_failed: bool,
-    /// What ended standard input early.
-    pub bad: Option<BadInput>,
+    /// All inputs of raw events.
+    pub raw: Vec<RawEnd>,
 }
 
 impl Finished {
     /// True if every expectation held and every event had an outcome.
     pub fn held(&self) -> bool {
-        !self.any_failed && self.cases.iter().all(CaseReport::held)
+        self.raw.iter().all(|raw| raw.failed == 0) && self.cases.iter().all(CaseReport::held)
+    }
+
+    /// What ended standard input early.
+    pub fn bad(&self) -> Option<&BadInput> {
+        self.raw.iter().find_map(|raw| raw.bad.as_ref())
     }
 
     /// The program's exit code: 0 all held, 1 something did not, 2 bad input.
     pub fn exit_code(&self) -> u8 {
-        match (&self.bad, self.held()) {
+        match (self.bad(), self.held()) {
             (Some(_), _) => 2,
             (None, false) => 1,
             (None, true) => 0,
@@ -186,17 +202,12 @@ pub fn replay(
     let ready = check(&inputs, paths, stdin, options)?;
     sink.begin(ready.len());
     let several = inputs.len() > 1 || paths.len() > 1;
-    let mut finished = Finished {
-        scenarios: Vec::new(),
-        summary: Summary::default(),
-        cases: Vec::new(),
-        any_failed: false,
-        bad: None,
-    };
+    let mut finished =
+        Finished { scenarios: Vec::new(), summary: Summary::default(), cases: Vec::new(), raw: Vec::new() };
     let mut states = Vec::new();
     for (input, ready) in inputs.iter().zip(ready) {
         let source = input.source();
-        let summary = play_one(ready, several.then_some(source.as_str()), options, sink, &mut finished)?;
+        let summary = play_one(ready, (&source, several), options, sink, &mut finished)?;
         finished.summary.add(&summary);
         if several {
             let line = StreamLine { source, state: summary.state.clone() };
@@ -223,6 +234,12 @@ fn check(
         library.fixtures()?;
     }
     let scenarios = inputs.iter().filter(|input| matches!(input, Input::Scenario(_))).count();
+    if options.until.is_some() && scenarios == inputs.len() {
+        return Err(ReplayError::Usage("--until goes on after raw events; a scenario says `until` itself".to_owned()));
+    }
+    if options.bless && scenarios == 0 {
+        return Err(ReplayError::Usage("--bless rewrites snapshots of scenarios; there is none here".to_owned()));
+    }
     if options.store.is_some() && scenarios > 0 {
         return Err(ReplayError::Usage(
             "--store keeps raw events; a scenario starts from nothing, in memory".to_owned(),
@@ -266,11 +283,12 @@ fn check(
 
 fn play_one(
     ready: Ready,
-    source: Option<&str>,
+    (name, several): (&str, bool),
     options: &ReplayOptions,
     sink: &mut dyn Sink,
     finished: &mut Finished,
 ) -> Result<Summary, ReplayError> {
+    let source = several.then_some(name);
     match ready {
         Ready::Scenario { scenario, cases, business } => {
             let order = match options.shuffle {
@@ -298,7 +316,7 @@ fn play_one(
             Ok(summary)
         }
         Ready::Raw { mut raw, business } => {
-            finished.bad = raw.bad.take().or(finished.bad.take());
+            let bad = raw.bad.take();
             let stream = StreamOptions {
                 runners: options.runners.clone(),
                 store: options.store.clone().map_or(StoreKind::Memory, StoreKind::Sqlite),
@@ -309,7 +327,8 @@ fn play_one(
             };
             let mut emit = |line: Line| sink.line(&line.with_source(source)).map_err(unwritable);
             let end = replay_stream(raw, &business, &stream, &mut emit)?;
-            finished.any_failed |= end.any_failed;
+            let events = end.summary.events;
+            finished.raw.push(RawEnd { source: name.to_owned(), events, failed: end.failed, bad });
             Ok(end.summary)
         }
     }

@@ -36,8 +36,8 @@ pub struct StreamOptions {
 pub struct StreamEnd {
     /// Final outcomes of its events, and the hash of the state.
     pub summary: Summary,
-    /// True if some event, of whatever kind, ended without an outcome.
-    pub any_failed: bool,
+    /// Events, of whatever kind, that ended without an outcome.
+    pub failed: u64,
 }
 
 /// A replay of one stream. A host for each mode starts with its first event.
@@ -164,7 +164,7 @@ impl Stream<'_> {
             stores.truncate(1);
         }
         summary.state = host_store::state_hash(&stores)?;
-        Ok(StreamEnd { summary, any_failed: self.tally.any_failed() })
+        Ok(StreamEnd { summary, failed: self.tally.failed() })
     }
 
     fn start(&self, livemode: bool) -> Result<Host, ReplayError> {

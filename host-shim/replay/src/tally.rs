@@ -47,9 +47,9 @@ impl Tally {
         self.derived_failed += 1;
     }
 
-    /// True if some event, of whatever kind, has ended without an outcome.
-    pub fn any_failed(&self) -> bool {
-        self.summary.failed > 0 || self.derived_failed > 0
+    /// Events, of whatever kind, that have ended without an outcome.
+    pub fn failed(&self) -> u64 {
+        self.summary.failed + self.derived_failed
     }
 
     /// The counts so far, without a state.

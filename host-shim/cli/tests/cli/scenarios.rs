@@ -1,6 +1,6 @@
 //! Scenarios from outside: exit codes, diffs, snapshots, reports, coverage.
 
-use crate::run::replay;
+use crate::run::{lines, replay, subscription};
 use std::fs;
 
 const STORY: &str = r#"name: Hobby is active
@@ -111,6 +111,18 @@ fn junit_counts_cases_and_failures() {
     let bad = Case::new(&STORY.replace("status: active", "status: past_due")).replay(&["--format", "junit"]);
     assert_eq!(bad.code, 1);
     assert!(bad.stdout.contains("failures=\"2\"") && bad.stdout.contains("story.yml:18"), "{}", bad.stdout);
+}
+
+#[test]
+fn junit_tells_what_is_wrong_with_raw_events_beside_a_scenario() {
+    let case = Case::new(STORY);
+    let file = case.folder.path().join("story.yml").display().to_string();
+    let args = ["--format", "junit", "--business", "solobase", file.as_str(), "-"];
+    let good = replay(&args, &lines(&[subscription("evt_1")]));
+    assert!(good.code == 0 && good.stdout.contains("-: 1 events"), "{}{}", good.stdout, good.stderr);
+    let bad = replay(&args, &[lines(&[subscription("evt_1")]), b"{\n".to_vec()].concat());
+    assert_eq!(bad.code, 2);
+    assert!(bad.stdout.contains("failures=\"1\"") && bad.stdout.contains("-:2: "), "{}", bad.stdout);
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! JUnit XML, one suite a scenario file and one case an API version.
+//! JUnit XML, one suite a scenario file and one case an API version; raw events are a suite with one case an input.
 
+use crate::error::Place;
 use crate::play::CaseReport;
-use crate::run::Finished;
+use crate::run::{Finished, RawEnd};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 /// The report of a replay.
@@ -19,30 +20,71 @@ pub fn junit(finished: &Finished) -> Result<String, String> {
         }
     }
     report.add_test_suites(suite.map(|(_, suite)| suite));
-    if finished.cases.is_empty() {
+    if !finished.raw.is_empty() {
         let mut suite = TestSuite::new("raw events");
-        let mut status = TestCaseStatus::success();
-        if finished.any_failed || finished.bad.is_some() {
-            status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            let bad = finished.bad.as_ref().map(ToString::to_string);
-            status.set_message(bad.unwrap_or_else(|| format!("{} events failed", finished.summary.failed)));
-        }
-        suite.add_test_case(TestCase::new(format!("{} events", finished.summary.events), status));
+        suite.add_test_cases(finished.raw.iter().map(raw_case));
         report.add_test_suite(suite);
     }
     report.to_string().map_err(|error| error.to_string())
+}
+
+fn raw_case(raw: &RawEnd) -> TestCase {
+    let mut wrong: Vec<String> = raw.bad.iter().map(ToString::to_string).collect();
+    if raw.failed > 0 {
+        wrong.push(format!("{} events failed", raw.failed));
+    }
+    let mut status = TestCaseStatus::success();
+    if !wrong.is_empty() {
+        status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        status.set_message(wrong.join("; "));
+    }
+    TestCase::new(format!("{}: {} events", raw.source, raw.events), status)
 }
 
 fn test_case(case: &CaseReport) -> TestCase {
     let mut status = TestCaseStatus::success();
     if let Some(first) = case.failures.first() {
         status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-        status.set_message(format!("line {}: {}", first.line, first.title));
-        let all: Vec<String> =
-            case.failures.iter().map(|f| format!("{}:{}: {}\n{}", f.file.display(), f.line, f.title, f.diff)).collect();
+        let place = if first.line > 0 { format!("line {}: ", first.line) } else { String::new() };
+        status.set_message(format!("{place}{}", first.title));
+        let all: Vec<String> = case
+            .failures
+            .iter()
+            .map(|f| format!("{}: {}\n{}", Place::line(&f.file, f.line), f.title, f.diff))
+            .collect();
         status.set_description(all.join("\n"));
     }
     let mut test = TestCase::new(format!("{} ({})", case.name, case.version), status);
     test.set_time(case.took).set_assertions(case.assertions);
     test
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::line::Summary;
+
+    #[test]
+    fn failed_raw_events_are_told_beside_a_scenario_that_holds() {
+        let case = CaseReport {
+            name: "a story".into(),
+            file: "s.yml".into(),
+            version: "2025-03-31.basil".into(),
+            failures: Vec::new(),
+            lines: Vec::new(),
+            summary: Summary::default(),
+            snapshot: serde_json::Value::Null,
+            effects: Vec::new(),
+            assertions: 1,
+            took: std::time::Duration::ZERO,
+        };
+        let raw = RawEnd { source: "a.jsonl".into(), events: 3, failed: 2, bad: None };
+        let finished =
+            Finished { summary: Summary::default(), scenarios: Vec::new(), cases: vec![case], raw: vec![raw] };
+        let text = junit(&finished).expect("XML");
+        for part in ["a story", "raw events", "a.jsonl: 3 events", "2 events failed", "failures=\"1\""] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert_eq!(finished.exit_code(), 1);
+    }
 }
