@@ -4,7 +4,7 @@ use crate::{EXIT_BAD_INPUT, EXIT_FAILED};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_replay::coverage;
-use host_replay::error::ReplayError;
+use host_replay::error::{Place, ReplayError};
 use host_replay::report::{Human, Json, junit, render_coverage};
 use host_replay::run::{Finished, ReplayOptions, Sink, find_fixtures, replay};
 use host_replay::runners::Runners;
@@ -168,14 +168,8 @@ fn tell(format: Format, finished: &Finished) {
     if format == Format::Json {
         for case in &finished.cases {
             for failure in &case.failures {
-                eprintln!(
-                    "{}:{}: {} ({}): {}",
-                    failure.file.display(),
-                    failure.line,
-                    case.name,
-                    case.version,
-                    failure.title
-                );
+                let place = Place::line(&failure.file, failure.line);
+                eprintln!("{place}: {} ({}): {}", case.name, case.version, failure.title);
             }
         }
     }

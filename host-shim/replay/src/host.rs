@@ -3,12 +3,13 @@
 use crate::business::BusinessFolder;
 use crate::error::{BadInput, Place, ReplayError};
 use crate::runners::Runners;
+use crate::scenario::Answers;
 use crate::tree::Node;
 use host_engine::processor::{Business, Processor, Report};
 use host_executor::{Executor, ExecutorError};
 use host_intake::Decoded;
+use host_providers::Registry;
 use host_providers::scripted::Scripted;
-use host_providers::{Answer, Registry};
 use host_store::{Changes, ClaimRow, MemoryStore, SqliteStore, Store};
 use products_contract::{Account, Actor, ActorKind, Event, Outcome, Payload, Refusal, Timestamp};
 use std::collections::BTreeSet;
@@ -253,8 +254,8 @@ impl Host {
     }
 
     /// Scripts the provider's answers.
-    pub fn script(&mut self, answers: &[(String, Vec<Answer>)]) {
-        for (pattern, list) in answers {
+    pub fn script(&mut self, answers: &[Answers]) {
+        for Answers { pattern, list, .. } in answers {
             self.scripted.script(pattern.clone(), list.clone());
         }
     }

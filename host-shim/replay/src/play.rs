@@ -184,8 +184,7 @@ impl<'a> Player<'a> {
             let segment: Vec<usize> = (at..steps.len()).take_while(|i| steps[*i].action.is_provider_event()).collect();
             if segment.is_empty() {
                 if self.case.happens[at] && !matches!(steps[at].action, Action::Check(_)) {
-                    let step =
-                        Step { outcome: None, effects: None, reply: None, unchanged: false, ..steps[at].clone() };
+                    let step = Step { outcome: None, effects: None, reply: None, unchanged: None, ..steps[at].clone() };
                     self.step(&step, self.case.deliveries[at].as_ref(), self.case.clocks[at])?;
                 }
                 at += 1;
@@ -199,7 +198,7 @@ impl<'a> Player<'a> {
                 shuffle::keep_order_of_same(&mut happening, |at| steps[at].action.event_id());
             }
             for index in happening {
-                let step = Step { outcome: None, effects: None, reply: None, unchanged: false, ..steps[index].clone() };
+                let step = Step { outcome: None, effects: None, reply: None, unchanged: None, ..steps[index].clone() };
                 self.step(&step, self.case.deliveries[index].as_ref(), clock)?;
             }
         }
@@ -208,8 +207,8 @@ impl<'a> Player<'a> {
 
     fn step(&mut self, step: &Step, delivery: Option<&Prepared>, clock: Timestamp) -> Result<(), ReplayError> {
         let before = match step.unchanged {
-            true => Some(self.host.state()?),
-            false => None,
+            Some(line) => Some((line, self.host.state()?, crate::state::snapshot(self.host.store())?)),
+            None => None,
         };
         if self.host.clock() < clock {
             let reports = self.host.advance_to(clock)?;
@@ -229,8 +228,10 @@ impl<'a> Player<'a> {
                 self.deliver(step, delivery)?;
             }
         }
-        if let Some(before) = before {
-            self.failures.unchanged(step.line, &before, &self.host.state()?);
+        if let Some((line, state, snapshot)) = before
+            && state != self.host.state()?
+        {
+            self.failures.changed(line, &snapshot, &crate::state::snapshot(self.host.store())?);
         }
         Ok(())
     }

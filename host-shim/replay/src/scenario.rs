@@ -3,11 +3,11 @@
 mod answers;
 mod read;
 
+pub use answers::Answers;
 pub use read::{config_values, read_text};
 
 use crate::matcher::Matcher;
 use crate::tree::Node;
-use host_providers::Answer;
 use products_contract::{Account, Actor};
 use std::path::PathBuf;
 
@@ -58,7 +58,7 @@ pub struct Given {
     /// Claims that are held at the start, by short key.
     pub claims: Vec<(String, Account)>,
     /// What the provider answers, by pattern of effect keys.
-    pub answers: Vec<(String, Vec<Answer>)>,
+    pub answers: Vec<Answers>,
 }
 
 /// Something that happens.
@@ -76,8 +76,8 @@ pub struct Step {
     pub effects: Option<Matcher>,
     /// The answer to the caller of a command.
     pub reply: Option<Matcher>,
-    /// The state is the same before and after.
-    pub unchanged: bool,
+    /// Line of the expectation that the state is the same before and after.
+    pub unchanged: Option<usize>,
 }
 
 /// What a step does.
@@ -100,7 +100,7 @@ pub enum Action {
     /// The clock goes forward to this time.
     Until(i64),
     /// The provider answers otherwise from here on.
-    Answers(Vec<(String, Vec<Answer>)>),
+    Answers(Vec<Answers>),
     /// Host and component lose everything but the store.
     Restart,
     /// What is expected here.
@@ -305,7 +305,7 @@ impl Scenario {
                     Action::Check(expectations) => expectations.facts(),
                     _ => 0,
                 };
-                check + step.effects.as_ref().map_or(0, Matcher::assertions) + usize::from(step.unchanged)
+                check + step.effects.as_ref().map_or(0, Matcher::assertions) + usize::from(step.unchanged.is_some())
             })
             .sum();
         of_steps + self.expect.facts()
@@ -330,7 +330,7 @@ impl Scenario {
                     + check
                     + step.effects.as_ref().map_or(0, Matcher::assertions)
                     + step.reply.as_ref().map_or(0, Matcher::assertions)
-                    + usize::from(step.unchanged)
+                    + usize::from(step.unchanged.is_some())
             })
             .sum();
         of_steps + self.expect.assertions()

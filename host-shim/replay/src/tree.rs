@@ -11,6 +11,9 @@ use std::path::Path;
 /// Deepest nesting of a scenario or catalog that is read.
 const DEPTH_MAX: usize = 64;
 
+/// Share of equal characters from which on one key is taken for another, misspelt.
+const ALIKE_RATIO_MIN: f32 = 0.7;
+
 /// A value and the line it stands on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
@@ -331,12 +334,20 @@ impl<'n> Fields<'_, 'n> {
         found
     }
 
-    /// A field that must be there.
+    /// A field that must be there. If it is not, a field that reads almost the same is taken for a slip of the pen.
     pub fn need(&mut self, name: &'static str) -> Result<&'n Node, BadInput> {
-        let (line, what) = (self.line, self.what);
-        let reader = self.reader;
-        self.take(name)
-            .ok_or_else(|| reader.bad(line, format!("{what} has no `{name}`"), format!("the field `{name}`")))
+        if let Some(node) = self.take(name) {
+            return Ok(node);
+        }
+        let alike =
+            |entry: &&&Entry| similar::TextDiff::from_chars(entry.key.as_str(), name).ratio() >= ALIKE_RATIO_MIN;
+        let (reader, what) = (self.reader, self.what);
+        Err(match self.entries.iter().flatten().find(alike) {
+            Some(entry) => {
+                reader.bad(entry.line, format!("unknown field `{}` in {what}", entry.key), format!("`{name}`"))
+            }
+            None => reader.bad(self.line, format!("{what} has no `{name}`"), format!("the field `{name}`")),
+        })
     }
 
     /// Ends the reading: whatever is left is unknown.

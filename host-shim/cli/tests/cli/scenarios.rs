@@ -72,6 +72,30 @@ fn a_failed_expectation_shows_file_line_and_difference() {
 }
 
 #[test]
+fn a_step_that_changes_the_state_shows_the_difference_at_unchanged() {
+    let story = STORY.replace("    previous: {cancel", "    unchanged: true\n    previous: {cancel");
+    let ran = Case::new(&story).replay(&[]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    for text in ["story.yml:15: expected an unchanged state", "@@", "\"cancel_at_period_end\": true"] {
+        assert!(ran.stdout.contains(text), "{text}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn an_answer_that_nothing_asks_for_has_its_line() {
+    let given = STORY.replace("account: \"user:u1\"}", "account: \"user:u1\",\n  answers: {no/such/*: ok}}");
+    let step = STORY.replace("  - restart: true\n", "  - answers:\n      no/such/*: ok\n");
+    for (story, line) in [(given, 4), (step, 12)] {
+        let case = Case::new(&story);
+        let place = format!("story.yml:{line}: ");
+        let human = case.replay(&[]);
+        assert!(human.code == 1 && human.stdout.contains(&place), "{}", human.stdout);
+        let json = case.replay(&["--format", "json"]);
+        assert!(json.code == 1 && json.stderr.contains(&place), "{}", json.stderr);
+    }
+}
+
+#[test]
 fn order_and_repetition_keep_the_state() {
     for args in [["--shuffle", "1"], ["--shuffle", "2"], ["--repeat", "3"]] {
         let ran = Case::new(STORY).replay(&args);

@@ -5,7 +5,7 @@ use crate::diff;
 use crate::error::ReplayError;
 use crate::host::Host;
 use crate::matcher::{Matcher, Mismatch};
-use crate::scenario::{Expectations, Scenario, Step};
+use crate::scenario::{Action, Answers, Expectations, Scenario, Step};
 use crate::view;
 use host_engine::processor::Report;
 use products_contract::{Account, Reply};
@@ -122,10 +122,10 @@ impl<'a> Failures<'a> {
         }
     }
 
-    pub fn unchanged(&mut self, line: usize, before: &str, after: &str) {
-        if before != after {
-            self.add(line, format!("the state changed from {before} to {after}"), String::new());
-        }
+    /// A step changed the state and should not have.
+    pub fn changed(&mut self, line: usize, before: &Value, after: &Value) {
+        let diff = diff::unified(self.file, line, &diff::pretty(before), &diff::pretty(after));
+        self.add(line, "expected an unchanged state, got another", diff);
     }
 
     /// Sections of the state.
@@ -168,8 +168,18 @@ impl<'a> Failures<'a> {
 
     /// An answer that no call asked for says something that never happens.
     pub fn unused_answers(&mut self, host: &Host, scenario: &Scenario) {
+        let of_steps = scenario.steps.iter().filter_map(|step| match &step.action {
+            Action::Answers(answers) => Some(answers),
+            _ => None,
+        });
+        let all: Vec<&Answers> = of_steps.chain([&scenario.given.answers]).flatten().collect();
         for pattern in host.scripted().unused_patterns() {
-            self.add(0, format!("no effect key fits the answers for `{pattern}` in {}", scenario.name), String::new());
+            let line = all.iter().filter(|answers| answers.pattern == pattern).map(|answers| answers.line).min();
+            self.add(
+                line.unwrap_or_default(),
+                format!("no effect key fits the answers for `{pattern}`"),
+                String::new(),
+            );
         }
     }
 

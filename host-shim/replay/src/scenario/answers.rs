@@ -11,19 +11,30 @@ use serde_json::Value;
 const FORMS: &str =
     "ok, lost, never, `retryable CODE`, `final CODE`, `late SPAN`, or a mapping with ok, retryable, final or late";
 
+/// What the provider answers to the effects whose keys fit a pattern.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answers {
+    /// Line of the pattern, from 1.
+    pub line: usize,
+    /// Pattern of effect keys.
+    pub pattern: String,
+    /// The answers, in the order of the calls.
+    pub list: Vec<Answer>,
+}
+
 /// Reads `{PATTERN: ANSWER or [ANSWER…]}`.
-pub(super) fn read(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, Vec<Answer>)>, BadInput> {
+pub(super) fn read(reader: Reader<'_>, node: &Node) -> Result<Vec<Answers>, BadInput> {
     let entries = reader.map("answers", node)?;
     entries
         .iter()
         .map(|entry| {
-            let answers = match &entry.value.value {
+            let list = match &entry.value.value {
                 Tree::List(list) => list.iter().map(|node| answer(reader, node)).collect::<Result<Vec<_>, _>>()?,
                 _ => vec![answer(reader, &entry.value)?],
             };
-            match answers.is_empty() {
+            match list.is_empty() {
                 true => Err(reader.bad(entry.line, format!("no answer for `{}`", entry.key), FORMS)),
-                false => Ok((entry.key.clone(), answers)),
+                false => Ok(Answers { line: entry.line, pattern: entry.key.clone(), list }),
             }
         })
         .collect()
@@ -97,7 +108,7 @@ mod tests {
     use serde_json::json;
     use std::path::Path;
 
-    fn answers(text: &str) -> Result<Vec<(String, Vec<Answer>)>, BadInput> {
+    fn answers(text: &str) -> Result<Vec<Answers>, BadInput> {
         let file = Path::new("x.yml");
         read(Reader { file }, &Node::parse(file, text).expect("valid YAML"))
     }
@@ -110,13 +121,20 @@ mod tests {
         )
         .expect("answers");
         assert_eq!(short, long);
-        assert_eq!(short[0].1[5], Answer::Late { after_ms: 7_200_000, then: Box::new(Answer::Ok(Value::Null)) });
+        assert_eq!(short[0].list[5], Answer::Late { after_ms: 7_200_000, then: Box::new(Answer::Ok(Value::Null)) });
     }
 
     #[test]
     fn outputs_stand_in_ok() {
         let found = answers("db/*: {ok: {endpoint: db.example}}").expect("answers");
-        assert_eq!(found, vec![("db/*".to_owned(), vec![Answer::Ok(json!({"endpoint": "db.example"}))])]);
+        assert_eq!(
+            found,
+            vec![Answers {
+                line: 1,
+                pattern: "db/*".to_owned(),
+                list: vec![Answer::Ok(json!({"endpoint": "db.example"}))]
+            }]
+        );
     }
 
     #[test]

@@ -173,14 +173,14 @@ fn step(reader: Reader<'_>, node: &Node, given: &Given, counter: &mut Counter) -
     let action = action(reader, &mut fields, given, counter)?;
     let is_event = action.event_id().is_some();
     let mut step =
-        Step { line: node.line, action, only: Vec::new(), outcome: None, effects: None, reply: None, unchanged: false };
+        Step { line: node.line, action, only: Vec::new(), outcome: None, effects: None, reply: None, unchanged: None };
     if is_event {
         step.outcome = fields.take("expect").map(|n| outcome(reader, n)).transpose()?;
         step.effects = fields.take("effects").map(|n| Matcher::read(reader, n)).transpose()?;
         step.reply = fields.take("reply").map(|n| Matcher::read(reader, n)).transpose()?;
     }
-    if let Some(node) = fields.take("unchanged") {
-        step.unchanged = reader.truth("unchanged", node)?;
+    if let Some(entry) = fields.take_entry("unchanged") {
+        step.unchanged = reader.truth("unchanged", &entry.value)?.then_some(entry.line);
     }
     if let Some(node) = fields.take("only") {
         step.only = reader.texts("only", node)?;
