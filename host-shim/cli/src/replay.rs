@@ -5,7 +5,7 @@ use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_replay::coverage;
 use host_replay::error::{Place, ReplayError};
-use host_replay::report::{Human, Json, junit, render_coverage};
+use host_replay::report::{Human, Json, junit, printable, render_coverage};
 use host_replay::run::{Finished, ReplayOptions, Sink, find_fixtures, replay};
 use host_replay::runners::Runners;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -107,7 +107,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(code) => Ok(code),
         Err(error) => match error.downcast_ref::<ReplayError>() {
             Some(known) => {
-                eprintln!("error: {known}");
+                eprintln!("error: {}", printable(&known.to_string()));
                 Ok(ExitCode::from(if known.is_bad_input() { EXIT_BAD_INPUT } else { EXIT_FAILED }))
             }
             None => Err(error),
@@ -169,12 +169,13 @@ fn tell(format: Format, finished: &Finished) {
         for case in &finished.cases {
             for failure in &case.failures {
                 let place = Place::line(&failure.file, failure.line);
-                eprintln!("{place}: {} ({}): {}", case.name, case.version, failure.title);
+                let text = format!("{place}: {} ({}): {}", case.name, case.version, failure.title);
+                eprintln!("{}", printable(&text));
             }
         }
     }
     if let Some(bad) = finished.bad() {
-        eprintln!("error: {bad}");
+        eprintln!("error: {}", printable(&bad.to_string()));
     }
 }
 
@@ -227,8 +228,11 @@ fn show_coverage(args: &Args, finished: &Finished, out: &mut dyn Write) -> anyho
     let found = coverage::coverage(&ids, &showings);
     out.write_all(render_coverage(&found, Some(160)).as_bytes()).context("the report can't be written")?;
     out.flush().context("the report can't be written")?;
-    let held = found.problems.is_empty() && finished.held();
-    Ok(ExitCode::from(if held { 0 } else { EXIT_FAILED }))
+    tell(args.format, finished);
+    Ok(ExitCode::from(match finished.exit_code() {
+        0 if !found.problems.is_empty() => EXIT_FAILED,
+        code => code,
+    }))
 }
 
 /// Says nothing.

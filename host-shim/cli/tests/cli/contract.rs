@@ -134,6 +134,53 @@ fn the_mode_is_that_of_the_event() {
 }
 
 #[test]
+fn the_table_names_the_source_of_each_event_where_there_are_several() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (a, b) = (folder.path().join("a.jsonl"), folder.path().join("b.jsonl"));
+    fs::write(&a, lines(&[subscription("evt_1")])).expect("written");
+    fs::write(&b, lines(&[invoice("evt_2"), subscription("evt_3")])).expect("written");
+    let ran = |paths: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_host-shim"));
+        command.current_dir(folder.path()).args(["replay", "--native", "--business", "solobase"]).args(paths);
+        String::from_utf8(command.output().expect("it runs").stdout).expect("UTF-8")
+    };
+    let both = ran(&["a.jsonl", "b.jsonl"]);
+    let of = |event: &str| -> Vec<String> {
+        both.lines()
+            .filter(|l| l.contains(event))
+            .filter_map(|l| l.split_whitespace().next())
+            .map(String::from)
+            .collect()
+    };
+    assert_eq!((of("evt_1"), of("evt_3")), (vec!["a.jsonl".to_owned()], vec!["b.jsonl".to_owned()]), "{both}");
+    assert_eq!(of("evt_2"), ["b.jsonl", "b.jsonl"], "at first and later: {both}");
+    assert!(!ran(&["a.jsonl"]).contains("source"));
+}
+
+#[test]
+fn control_characters_of_the_input_do_not_reach_the_terminal() {
+    let mut event = subscription("evt_1");
+    event["data"]["object"]["status"] = json!("a\u{1b}[2J\u{9b}b\u{7}");
+    let ran = replay(&["--business", "solobase", "-"], &lines(&[event]));
+    assert!(ran.stdout.contains("a\\u{1b}[2J\\u{9b}b\\u{7}"), "{}", ran.stdout);
+    let folder = tempfile::tempdir().expect("a folder");
+    let story = folder.path().join("s.yml");
+    let text = "name: \"x\\e[1m\"\ngiven: {business: solobase, account: \"user:u1\"}\nevents:\n  - {command: x, payload: {}}\n\
+                expect: {outcomes: {cmd_1: \"a\\e[2J\"}}\n";
+    fs::write(&story, text).expect("written");
+    let story = story.display().to_string();
+    let failing = replay(&[&story], b"");
+    assert_eq!(failing.code, 1, "{}", failing.stderr);
+    let json = replay(&["--format", "json", &story], b"");
+    fs::write(&story, text.replace("payload:", "\"paylo\\ead\":")).expect("written");
+    let bad = replay(&[&story], b"");
+    assert_eq!(bad.code, 2);
+    for shown in [ran.stdout, failing.stdout, json.stderr, bad.stderr] {
+        assert!(!shown.is_empty() && !shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+    }
+}
+
+#[test]
 fn raw_events_of_a_business_that_is_a_folder_need_no_fixtures() {
     let folder = tempfile::tempdir().expect("a folder");
     let business = folder.path().join("shop");

@@ -156,6 +156,11 @@ fn coverage_names_cases_and_what_is_wrong() {
     let unknown = Case::new(&STORY.replace("[S40]", "[S999]")).replay(&["--coverage"]);
     assert_eq!(unknown.code, 1);
     assert!(unknown.stdout.contains("story.yml:2: unknown id `S999`"), "{}", unknown.stdout);
+    let bad = replay(
+        &["--coverage", "--business", "solobase", "-"],
+        &[lines(&[subscription("evt_1")]), b"{\n".to_vec()].concat(),
+    );
+    assert!(bad.code == 2 && bad.stderr.contains("-:2: "), "{}: {}", bad.code, bad.stderr);
     let silent = Case::new(&STORY.replace("    expect: duplicate\n", "")).replay(&["--coverage"]);
     assert_eq!(silent.code, 1);
     assert!(silent.stdout.contains("line 8 asserts no outcome"), "{}", silent.stdout);

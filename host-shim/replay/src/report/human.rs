@@ -1,5 +1,6 @@
 //! A table for people, and what did not hold below it.
 
+use super::printable;
 use crate::coverage::Coverage;
 use crate::line::{Line, StreamLine, Summary};
 use crate::play::{CaseReport, Failure};
@@ -35,6 +36,8 @@ pub struct Human<W, P> {
     held: usize,
     played: usize,
     scenarios: bool,
+    /// Which of several inputs the lines are from.
+    source: String,
     /// Called with the number of inputs at the beginning, then with 0 after each.
     progress: P,
 }
@@ -56,8 +59,16 @@ impl<W: Write, P: FnMut(usize)> Human<W, P> {
             held: 0,
             played: 0,
             scenarios: false,
+            source: String::new(),
             progress,
         }
+    }
+
+    fn add_event(&mut self, mut row: Vec<String>) {
+        if !self.source.is_empty() {
+            row.insert(0, self.source.clone());
+        }
+        self.events.push(row);
     }
 
     fn table(&self, head: &[&str], rows: &[Vec<String>]) -> Table {
@@ -68,7 +79,7 @@ impl<W: Write, P: FnMut(usize)> Human<W, P> {
         }
         table.set_header(head);
         for row in rows {
-            table.add_row(row);
+            table.add_row(row.iter().map(|cell| printable(cell)));
         }
         table
     }
@@ -85,6 +96,8 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
         }
         let row = match line {
             Line::Input(line) => {
+                // What follows from an input's event has no source of its own, and comes before the next input.
+                self.source = line.source.clone().unwrap_or_default();
                 (String::new(), &line.event, line.kind.as_str(), line.outcome, &line.reason, &line.effects)
             }
             Line::Derived { derived } => (
@@ -97,12 +110,14 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
             ),
             Line::Later { later } => {
                 let none: Vec<crate::line::EffectLine> = Vec::new();
-                self.events.push(event_row("later", &later.event, "", later.outcome, &later.reason, none.len()));
+                let row = event_row("later", &later.event, "", later.outcome, &later.reason, none.len());
+                self.add_event(row);
                 return Ok(());
             }
         };
         let (mark, event, kind, outcome, reason, effects) = row;
-        self.events.push(event_row(&mark, event, kind, outcome, reason, effects.len()));
+        let row = event_row(&mark, event, kind, outcome, reason, effects.len());
+        self.add_event(row);
         Ok(())
     }
 
@@ -141,7 +156,9 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
             let table = self.table(&["scenario", "API version", "events", "assertions", "result", "time"], &self.cases);
             writeln!(self.out, "{table}")?;
         } else if self.events.len() <= EVENTS_SHOWN_MAX {
-            let table = self.table(&["", "event", "type", "outcome", "reason", "effects"], &self.events);
+            let head = ["source", "", "event", "type", "outcome", "reason", "effects"];
+            let head = if self.source.is_empty() { &head[1..] } else { &head };
+            let table = self.table(head, &self.events);
             writeln!(self.out, "{table}")?;
         }
         if !self.scenarios && !self.streams.is_empty() {
@@ -149,8 +166,11 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
         }
         for (name, failure) in &self.failures {
             let place = crate::error::Place::line(&failure.file, failure.line);
-            writeln!(self.out, "\n{} {name}\n  {place}: {}", self.paint.bad("FAILED"), failure.title)?;
+            let (name, place) = (printable(name), place.to_string());
+            let place = printable(&place);
+            writeln!(self.out, "\n{} {name}\n  {place}: {}", self.paint.bad("FAILED"), printable(&failure.title))?;
             for line in failure.diff.lines() {
+                let line = &*printable(line);
                 let painted = match line.as_bytes().first() {
                     Some(b'+') => self.paint.good(line),
                     Some(b'-') => self.paint.bad(line),
@@ -205,11 +225,12 @@ pub fn render_coverage(coverage: &Coverage, width: Option<u16>) -> String {
     }
     table.set_header(["id", "assertions", "cases"]);
     for row in &coverage.rows {
-        table.add_row([row.id.clone(), row.assertions.to_string(), row.cases.join(", ")]);
+        let cases = row.cases.join(", ");
+        table.add_row([&*printable(&row.id), &row.assertions.to_string(), &*printable(&cases)]);
     }
     let mut text = format!("{table}\n");
     for problem in &coverage.problems {
-        text.push_str(&format!("{problem}\n"));
+        text.push_str(&format!("{}\n", printable(&problem.to_string())));
     }
     let shown = coverage.rows.len();
     text.push_str(&format!("{shown} ids shown, {} problems\n", coverage.problems.len()));
