@@ -99,17 +99,16 @@ pub(crate) fn load_settings(host: &mut dyn Imports) -> Fallible<Settings> {
     }
 }
 
-/// All product types: the catalog's, and the built-in ones that it doesn't replace.
+/// All product types: the catalog's; the built-in ones before it has any.
 pub(crate) fn types(host: &mut dyn Imports) -> Fallible<Vec<TypeDecl>> {
+    let stored = stored_types(host)?;
+    Ok(if stored.is_empty() { schema::built_in() } else { stored })
+}
+
+/// The product types that the catalog holds.
+fn stored_types(host: &mut dyn Imports) -> Fallible<Vec<TypeDecl>> {
     let rows = context::all(|page| host.products_scan(true, Some(PRODUCT_TYPE), page), |row: &Product| &row.id)?;
-    let mut out = Vec::with_capacity(rows.len());
-    for row in &rows {
-        out.push(decode("products", &row.id, &row.values.metadata)?);
-    }
-    if out.is_empty() {
-        out = schema::built_in();
-    }
-    Ok(out)
+    rows.iter().map(|row| decode("products", &row.id, &row.values.metadata)).collect()
 }
 
 /// One product type by its name.
@@ -176,6 +175,20 @@ pub(crate) fn load(context: &mut Context<'_>, payload: &str) -> Step<Handled> {
     for (index, entry) in document.product_types.into_iter().enumerate() {
         decls.push(read_type(entry.get(), index)?);
     }
+    // Everything is judged before anything is saved: a refusal commits what stands by then.
+    let mut types = stored_types(context.host)?;
+    types.retain(|known| decls.iter().all(|decl| decl.name != known.name));
+    types.extend(decls.iter().cloned());
+    let types = if types.is_empty() { schema::built_in() } else { types };
+    context.decide_by(document.business, types);
+    let mut products = Vec::with_capacity(document.products.len());
+    for (index, body) in document.products.iter().enumerate() {
+        let proposed = product::normalise(context, body, None).map_err(|stop| at(stop, index))?;
+        let id = proposed.id.clone();
+        let id = id.ok_or_else(|| at(product::refuse("/id", FieldErrorCode::Missing, "required"), index))?;
+        check(context, &id, &proposed).map_err(|stop| at(stop, index))?;
+        products.push((id, proposed));
+    }
     save(context, BUSINESS, &settings)?;
     for decl in &decls {
         let values = ProductValues {
@@ -186,11 +199,8 @@ pub(crate) fn load(context: &mut Context<'_>, payload: &str) -> Step<Handled> {
         };
         save(context, &decl.name, &values)?;
     }
-    let mut ids = Vec::new();
-    for (index, body) in document.products.iter().enumerate() {
-        let proposed = product::normalise(context, body, None).map_err(|stop| at(stop, index))?;
-        let id = proposed.id.clone();
-        let id = id.ok_or_else(|| at(product::refuse("/id", FieldErrorCode::Missing, "required"), index))?;
+    let mut ids = Vec::with_capacity(products.len());
+    for (index, (id, proposed)) in products.into_iter().enumerate() {
         put(context, &id, proposed, None).map_err(|stop| at(stop, index))?;
         ids.push(id);
     }
@@ -285,13 +295,23 @@ fn save(context: &mut Context<'_>, id: &str, values: &ProductValues) -> Step<boo
     Ok(true)
 }
 
-/// Put a product of the catalog; its price becomes a row, or is made at the provider. True if it is being made there;
-/// then who waits under `reply_to` is answered when it is.
-pub(crate) fn put(context: &mut Context<'_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Step<bool> {
+/// Whether a product can be put: it is the catalog's, and its price is not published otherwise.
+fn check(context: &mut Context<'_>, id: &str, proposed: &Proposed) -> Step<()> {
     if !proposed.decl.catalog {
         let message = format!("products of type {} belong to accounts", proposed.decl.name);
         return Err(product::refuse("/product_type", FieldErrorCode::NotAllowed, message));
     }
+    let given = proposed.metadata.get("stripe_price_id").and_then(Value::as_str);
+    if let (Some(price_id), Some(amount)) = (given, &proposed.values.price) {
+        check_price(context, &price_row(proposed, id, price_id, amount.clone())?)?;
+    }
+    Ok(())
+}
+
+/// Put a product of the catalog; its price becomes a row, or is made at the provider. True if it is being made there;
+/// then who waits under `reply_to` is answered when it is.
+pub(crate) fn put(context: &mut Context<'_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Step<bool> {
+    check(context, id, &proposed)?;
     let current = context.product(id)?;
     let sync_failed = match &current {
         Some(current) => keep_synced(current, &mut proposed)?,
@@ -300,7 +320,7 @@ pub(crate) fn put(context: &mut Context<'_>, id: &str, mut proposed: Proposed, r
     let given = proposed.metadata.get("stripe_price_id").and_then(Value::as_str).map(str::to_owned);
     if let (Some(price_id), Some(amount)) = (&given, &proposed.values.price) {
         let price = price_row(&proposed, id, price_id, amount.clone())?;
-        put_price(context, price)?;
+        put_price(context, &price)?;
     }
     let wants_sync = given.is_none() && proposed.values.price.is_some() && proposed.values.active;
     if wants_sync {
@@ -356,24 +376,28 @@ fn price_row(proposed: &Proposed, product_id: &str, price_id: &str, amount: Mone
     })
 }
 
-/// Insert a price, or refresh what it grants; its amount and interval are published and stay.
-fn put_price(context: &mut Context<'_>, price: Price) -> Step<()> {
-    let current = context.host.prices_load(std::slice::from_ref(&price.id))?.into_iter().next().flatten();
-    if let Some(current) = current {
-        if current == price {
-            return Ok(());
-        }
-        if current.amount != price.amount || current.interval != price.interval {
-            let message =
-                format!("{} is published at {} {}", price.id, current.amount.amount_minor, current.amount.currency);
-            return Err(product::refuse("/price", FieldErrorCode::ReadOnly, message));
-        }
-        if current.product_id != price.product_id {
-            let message = format!("{} belongs to {}", price.id, current.product_id);
-            return Err(product::refuse("/stripe_price_id", FieldErrorCode::Taken, message));
-        }
+/// A price that is published keeps its amount, its interval and its product. True if it is stored as it is.
+fn check_price(context: &mut Context<'_>, price: &Price) -> Step<bool> {
+    let Some(current) = context.host.prices_load(std::slice::from_ref(&price.id))?.into_iter().next().flatten() else {
+        return Ok(false);
+    };
+    if current.amount != price.amount || current.interval != price.interval {
+        let published = &current.amount;
+        let message = format!("{} is published at {} {}", price.id, published.amount_minor, published.currency);
+        return Err(product::refuse("/price", FieldErrorCode::ReadOnly, message));
     }
-    context.host.price_save(&price)?;
+    if current.product_id != price.product_id {
+        let message = format!("{} belongs to {}", price.id, current.product_id);
+        return Err(product::refuse("/stripe_price_id", FieldErrorCode::Taken, message));
+    }
+    Ok(current == *price)
+}
+
+/// Insert a price, or refresh what it grants.
+fn put_price(context: &mut Context<'_>, price: &Price) -> Step<()> {
+    if !check_price(context, price)? {
+        context.host.price_save(price)?;
+    }
     Ok(())
 }
 
@@ -475,7 +499,7 @@ pub(crate) fn synced(context: &mut Context<'_>, report: &EffectReport) -> Step<H
                 && let Some(decl) = type_named(context.host, &values.product_type)?
             {
                 let proposed = Proposed { id: None, decl, values, metadata };
-                put_price(context, price_row(&proposed, id, &price_id, amount)?)?;
+                put_price(context, &price_row(&proposed, id, &price_id, amount)?)?;
             }
         }
     }

@@ -59,13 +59,13 @@ impl Payment {
     pub fn refunded_minor(&self) -> i64 {
         let sum = |failed: bool| {
             let refunds = self.refunds.values().filter(|r| (r.status == RefundStatus::Failed) == failed);
-            refunds.map(|refund| refund.amount_minor).sum::<i64>()
+            refunds.fold(0i64, |sum, refund| sum.saturating_add(refund.amount_minor))
         };
-        sum(false).max(self.charge_refunded_minor - sum(true))
+        sum(false).max(self.charge_refunded_minor.saturating_sub(sum(true)))
     }
 
     fn explained_minor(&self) -> i64 {
-        self.refunds.values().map(|refund| refund.amount_minor).sum()
+        self.refunds.values().fold(0, |sum, refund| sum.saturating_add(refund.amount_minor))
     }
 }
 
@@ -105,6 +105,7 @@ pub(crate) fn event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
         return Err(Stop::Refused(Refusal::Malformed("/data/object/amount_refunded".to_owned())));
     }
     let id = id_of(&object.payment_intent).unwrap_or(&object.id);
+    check_refunds(object)?;
     claim_payment(context, id_of(&object.payment_intent), Some(&object.id), id_of(&object.customer))?;
     let mut payment: Loaded<Payment> = context.record("payments", id)?;
     let before = payment.value.clone();
@@ -144,6 +145,7 @@ pub(crate) fn retrieved(context: &mut Context<'_>, object: &str) -> Step<Outcome
     let object =
         serde_json::from_str::<stripe::Charge<'_>>(object).map_err(|error| stripe::malformed("/object", &error))?;
     let id = id_of(&object.payment_intent).unwrap_or(&object.id);
+    check_refunds(&object)?;
     let mut payment: Loaded<Payment> = context.record("payments", id)?;
     let before = payment.value.clone();
     payment.value.charge_refunded_minor = before.charge_refunded_minor.max(object.amount_refunded);
@@ -169,6 +171,17 @@ pub(crate) fn link_purchase(context: &mut Context<'_>, payment_intent: &str, pur
     payment.value.purchase = Some(purchase.to_owned());
     context.save_record("payments", payment_intent, &payment)?;
     Ok(true)
+}
+
+/// All refunds of a charge can be read, before the first is booked.
+fn check_refunds(charge: &stripe::Charge<'_>) -> Step<()> {
+    for refund in charge.refunds.iter().flat_map(|list| &list.data) {
+        parse_status(refund.status.as_deref())?;
+        if refund.amount <= 0 {
+            return Err(Stop::Refused(Refusal::Malformed("/data/object/refunds".to_owned())));
+        }
+    }
+    Ok(())
 }
 
 /// Merge a refund and book it. One that failed was begun before, so both the way out and the way back are booked.

@@ -61,12 +61,13 @@ pub(crate) struct Context<'a> {
     /// The time of all that the event causes, in milliseconds since the epoch.
     pub now: Timestamp,
     settings: Option<crate::catalog::Settings>,
+    types: Option<Vec<crate::schema::TypeDecl>>,
 }
 
 impl<'a> Context<'a> {
     /// Begin to decide an event.
     pub fn new(host: &'a mut dyn Imports, event: &'a Event) -> Self {
-        Context { host, now: event.received_at, event, settings: None }
+        Context { host, now: event.received_at, event, settings: None, types: None }
     }
 
     /// The provider's time of the event; the time of arrival where the provider names none.
@@ -90,6 +91,20 @@ impl<'a> Context<'a> {
         let settings = crate::catalog::load_settings(self.host)?;
         self.settings = Some(settings.clone());
         Ok(settings)
+    }
+
+    /// Decide by these policies and types from here on, whatever is stored: a catalog is checked whole before it is.
+    pub fn decide_by(&mut self, settings: crate::catalog::Settings, types: Vec<crate::schema::TypeDecl>) {
+        self.settings = Some(settings);
+        self.types = Some(types);
+    }
+
+    /// All product types.
+    pub fn types(&mut self) -> Step<Vec<crate::schema::TypeDecl>> {
+        match &self.types {
+            Some(types) => Ok(types.clone()),
+            None => Ok(crate::catalog::types(self.host)?),
+        }
     }
 
     /// Load one record; its default where there is none.

@@ -99,6 +99,7 @@ fn paid_plan(
     let unsettled = billing.open.values().any(|invoice| {
         matches!(invoice.reason.as_str(), "subscription_create" | "subscription_update")
             && (invoice.prices.is_empty() || invoice.prices.contains(&current.id))
+            && invoice.void_at.is_none_or(|void_at| billing.paid.get(&current.id).is_none_or(|paid| *paid < void_at))
     });
     if !unsettled && status != SubscriptionStatus::PastDue {
         return Ok(Some(current.clone()));

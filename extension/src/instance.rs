@@ -103,7 +103,10 @@ pub(crate) fn all(context: &mut Context<'_>) -> Step<Vec<Instance>> {
     let rows = crate::context::all(|page| host.products_scan(false, None, page), |row: &Product| &row.id)?;
     let mut out = Vec::with_capacity(rows.len());
     for row in rows {
-        out.push(Instance::of(context, row)?);
+        // A row of a type that this business doesn't have is nobody's to drive.
+        if catalog::type_named(context.host, &row.values.product_type)?.is_some() {
+            out.push(Instance::of(context, row)?);
+        }
     }
     out.sort_unstable_by(|a, b| (a.text("created_at"), &a.row.id).cmp(&(b.text("created_at"), &b.row.id)));
     Ok(out)
@@ -349,11 +352,20 @@ fn answer(context: &mut Context<'_>, id: &str) -> Step<Handled> {
 /// A product event: the row exists already. One that may not be provisioned is marked as an error.
 pub(crate) fn product_event(context: &mut Context<'_>, change: &ProductChange) -> Step<Outcome> {
     let unchanged = Ok(Outcome::Ignored(IgnoreReason::NoChange));
-    let Some(after) = &change.after else { return unchanged };
-    let created = change.before.is_none();
     if *context.account()? == Account::Platform {
-        return catalog_event(context, after);
+        return match &change.after {
+            Some(after) => catalog_event(context, after),
+            None => unchanged,
+        };
     }
+    let created = change.before.is_none();
+    if let Some(before) = &change.before {
+        let saga: Loaded<Saga> = context.record("sagas", &before.id)?;
+        if saga.version != 0 {
+            return others_change(context, before, change.after.as_ref());
+        }
+    }
+    let Some(after) = &change.after else { return unchanged };
     let Some(row) = context.product(&after.id)? else {
         return Err(Stop::Refused(Refusal::NotFound(after.id.clone())));
     };
@@ -374,6 +386,47 @@ pub(crate) fn product_event(context: &mut Context<'_>, change: &ProductChange) -
             Err(Stop::Refused(refusal))
         }
         Err(other) => Err(other),
+    }
+}
+
+/// Somebody else changed or deleted a row that is ours to drive. A change that its type does not allow is put back; a
+/// deletion ends the instance as its owner's own command would, so that nothing of it is left running.
+fn others_change(context: &mut Context<'_>, before: &Product, after: Option<&Product>) -> Step<Outcome> {
+    let Some(row) = context.product(&before.id)? else {
+        return Err(Stop::Refused(Refusal::NotFound(before.id.clone())));
+    };
+    let Some(after) = after.filter(|after| !after.deleted) else {
+        context.host.product_save(&before.id, row.version, &before.values)?;
+        let mut instance = Instance::load(context, &before.id)?;
+        let saga = instance.saga.value.clone();
+        if !matches!(instance.status(), "deleting" | "terminated") {
+            lifecycle::end(&mut instance, true);
+        }
+        instance.save(context, &saga)?;
+        settle::settle(context)?;
+        return Ok(Outcome::Applied);
+    };
+    let mut body = Metadata::new();
+    body.insert("product_type".to_owned(), json!(after.values.product_type));
+    body.insert("name".to_owned(), json!(after.values.name));
+    body.insert("description".to_owned(), json!(after.values.description));
+    body.insert("metadata".to_owned(), Value::Object(decode("products", &after.id, &row.values.metadata)?));
+    let allowed = match product::normalise(context, &body, Some(before)) {
+        Ok(proposed) => Ok(proposed.values),
+        Err(Stop::Refused(refusal)) => Err(refusal),
+        Err(other) => return Err(other),
+    };
+    let values = allowed.as_ref().unwrap_or(&before.values);
+    if row.values != *values {
+        context.host.product_save(&before.id, row.version, values)?;
+    }
+    match allowed {
+        Ok(values) if values == before.values => Ok(Outcome::Ignored(IgnoreReason::NoChange)),
+        Ok(_) => {
+            settle::settle(context)?;
+            Ok(Outcome::Applied)
+        }
+        Err(refusal) => Err(Stop::Refused(refusal)),
     }
 }
 
@@ -403,6 +456,10 @@ fn catalog_event(context: &mut Context<'_>, after: &Product) -> Step<Outcome> {
 
 /// Check a row that somebody else wrote, as `create` would have, and complete it.
 fn accept(context: &mut Context<'_>, row: &Product, decl: &TypeDecl) -> Step<()> {
+    if row.id.len() > product::ID_BYTES {
+        let message = format!("expected at most {} bytes", product::ID_BYTES);
+        return Err(refuse("/id", FieldErrorCode::OutOfRange, message));
+    }
     let mut body: Metadata = decode("products", &row.id, &row.values.metadata)?;
     // Whatever the writer put there, these are ours to set.
     for key in ["status", "quotas", "resources", "health_status", "created_at", "error", "usage"] {

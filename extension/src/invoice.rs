@@ -137,7 +137,7 @@ pub(crate) fn event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
         changed |= book_payment(context, &paid, id, &invoice)?;
         fact = Some(paid);
     }
-    if context.event.kind == "invoice.payment_action_required" {
+    if context.event.kind == "invoice.payment_action_required" && invoice.status < Status::Uncollectible {
         let values = serde_json::json!({"invoice": id, "hosted_invoice_url": invoice.hosted_invoice_url});
         notice::now(context, "payment_action_required", notice::To::Account, id, &values)?;
     }
@@ -211,7 +211,8 @@ fn read(context: &Context<'_>, object: &stripe::Invoice<'_>) -> Step<Invoice> {
 
 /// Book what was paid: tax is owed, the rest is revenue. A settled invoice of nothing books nothing.
 fn book_payment(context: &mut Context<'_>, fact: &str, id: &str, invoice: &Invoice) -> Step<bool> {
-    let paid = invoice.amount_paid_minor;
+    // What is paid beyond the total is the customer's balance, no revenue (S107).
+    let paid = invoice.amount_paid_minor.min(invoice.total_minor);
     if paid <= 0 {
         return Ok(false);
     }
@@ -242,7 +243,15 @@ fn remember(context: &mut Context<'_>, id: &str, invoice: &Invoice) -> Step<bool
         Status::Draft | Status::Open | Status::Uncollectible => {
             let mut named: Vec<String> = prices(true).collect();
             named.dedup();
-            let open = OpenInvoice { reason: invoice.reason.clone(), prices: named };
+            let open = OpenInvoice { reason: invoice.reason.clone(), prices: named, void_at: None };
+            billing.value.open.insert(id.to_owned(), open);
+        }
+        // A change of plan whose invoice is voided was never paid: it counts only from a later payment on.
+        Status::Void if invoice.reason == "subscription_update" => {
+            let mut named: Vec<String> = prices(true).collect();
+            named.dedup();
+            let void_at = Some(invoice.at);
+            let open = OpenInvoice { reason: invoice.reason.clone(), prices: named, void_at };
             billing.value.open.insert(id.to_owned(), open);
         }
         Status::Paid | Status::Void => {

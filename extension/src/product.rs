@@ -101,7 +101,7 @@ fn find_type(
         (Some(name), _) | (None, Some(name)) => Some(name),
         (None, None) => current.map(|product| product.values.product_type.clone()),
     };
-    let types = catalog::types(context.host)?;
+    let types = context.types()?;
     let found = match &given {
         Some(name) => types.into_iter().find(|t| t.name == *name || t.aliases.contains(name)),
         None => types.into_iter().find(|t| t.infer_by.as_ref().is_some_and(|key| metadata.contains_key(key))),
@@ -230,9 +230,19 @@ pub(crate) fn text(body: &Map<String, Value>, key: &str) -> Step<Option<String>>
     }
 }
 
-/// A member that must be there and be a text.
+/// Longest id that a command may name, in bytes: keys are made of it.
+pub(crate) const ID_BYTES: usize = 200;
+
+/// A member that must be there and be a text, neither empty nor longer than an id.
 pub(crate) fn required_text(body: &Map<String, Value>, key: &str) -> Step<String> {
-    text(body, key)?.ok_or_else(|| invalid(&format!("/{key}"), FieldErrorCode::Missing, "required"))
+    let path = format!("/{key}");
+    match text(body, key)? {
+        None => Err(invalid(&path, FieldErrorCode::Missing, "required")),
+        Some(text) if text.is_empty() || text.len() > ID_BYTES => {
+            Err(invalid(&path, FieldErrorCode::OutOfRange, format!("expected 1 to {ID_BYTES} bytes")))
+        }
+        Some(text) => Ok(text),
+    }
 }
 
 /// A field error as a refusal.

@@ -24,24 +24,13 @@ pub(crate) fn find(context: &mut Context<'_>, session: &str, named: Option<&str>
 }
 
 /// Bring a purchase to what its session, subscription and refunds say. One that we did not make gets a row.
-pub(crate) fn refresh(
-    context: &mut Context<'_>,
-    id: &str,
-    found: Option<Purchase>,
-    session: Option<(&str, &Session)>,
-) -> Step<()> {
+pub(crate) fn refresh(context: &mut Context<'_>, id: &str, found: Option<Purchase>) -> Step<()> {
     let stored = match found {
         Some(row) => Some(row),
         None => context.host.purchase_find(&[PurchaseKey::Id(id.to_owned())])?,
     };
-    let (session_id, session) = match (session, stored.as_ref().and_then(|row| row.values.session_id.clone())) {
-        (Some((id, session)), _) => (id.to_owned(), session.clone()),
-        (None, Some(session_id)) => {
-            let loaded: Loaded<Session> = context.record("sessions", &session_id)?;
-            (session_id, loaded.value)
-        }
-        (None, None) => return Ok(()),
-    };
+    let known = stored.as_ref().and_then(|row| row.values.session_id.clone());
+    let Some((session_id, session)) = session_of(context, id, known)? else { return Ok(()) };
     let version = stored.as_ref().map_or(0, |row| row.version);
     let before = stored.map(|row| row.values);
     let mut values = match &before {
@@ -61,6 +50,22 @@ pub(crate) fn refresh(
         context.host.purchase_save(id, version, &values)?;
     }
     Ok(())
+}
+
+/// The session that counts among all that were made for a purchase: the one that is furthest, then the smaller id; so
+/// an expired one never undoes a paid one, whichever is known first. Before any event tells of it, the one we made.
+fn session_of(context: &mut Context<'_>, id: &str, known: Option<String>) -> Step<Option<(String, Session)>> {
+    let host = &mut *context.host;
+    let rows =
+        crate::context::all(|page| host.records_scan("sessions", "", false, page), |row: &StoredRecord| &row.id)?;
+    let mut best: Option<(String, Session)> = None;
+    for row in rows {
+        let session: Session = decode("sessions", &row.id, &row.value)?;
+        if session.purchase == id && best.as_ref().is_none_or(|(_, held)| session.status > held.status) {
+            best = Some((row.id, session));
+        }
+    }
+    Ok(best.or_else(|| known.map(|id| (id, Session::default()))))
 }
 
 /// A session that was made elsewhere, for a customer or account of ours.
@@ -151,7 +156,7 @@ fn owner(context: &mut Context<'_>, payment: &Payment) -> Step<Option<String>> {
 pub(crate) fn payment_changed(context: &mut Context<'_>, payment: &str) -> Step<()> {
     let payment: Loaded<Payment> = context.record("payments", payment)?;
     match owner(context, &payment.value)? {
-        Some(purchase) => refresh(context, &purchase, None, None),
+        Some(purchase) => refresh(context, &purchase, None),
         None => Ok(()),
     }
 }
@@ -159,7 +164,7 @@ pub(crate) fn payment_changed(context: &mut Context<'_>, payment: &str) -> Step<
 /// A subscription or its first invoice changed: the purchase that began it may have.
 pub(crate) fn subscription_changed(context: &mut Context<'_>, billing: &Billing) -> Step<()> {
     match &billing.purchase {
-        Some(purchase) => refresh(context, purchase, None, None),
+        Some(purchase) => refresh(context, purchase, None),
         None => Ok(()),
     }
 }
@@ -171,10 +176,8 @@ struct Offer {
 }
 
 fn find_offer(context: &mut Context<'_>, body: &Object) -> Step<Offer> {
-    let name = match text(body, "plan_id")?.or(text(body, "product_id")?).or(text(body, "plan")?) {
-        Some(name) => name,
-        None => required_text(body, "plan_id")?,
-    };
+    let given = ["plan_id", "product_id", "plan"].into_iter().find(|key| body.get(*key).is_some_and(|v| !v.is_null()));
+    let name = required_text(body, given.unwrap_or("plan_id"))?;
     let mut id = name.clone();
     for decl in catalog::types(context.host)? {
         if let Some(family) = &decl.family
@@ -314,6 +317,10 @@ pub(crate) fn checkout_made(context: &mut Context<'_>, report: &EffectReport) ->
             }
             let url = answer.get("url").cloned().unwrap_or(Value::Null);
             Reply::Answer(encode(&json!({"checkout_url": url, "session_id": session, "purchase_id": id}))?)
+        }
+        // The webhook told that it exists after all, and may have told that it is paid.
+        Err(failure) if values.session_id.is_some() => {
+            Reply::Refused(Refusal::BadTransition(format!("checkout {}", failure.code)))
         }
         Err(failure) => {
             values.status = PurchaseStatus::Cancelled;

@@ -4,6 +4,7 @@
 
 use crate::context::{Context, Loaded, Step, encode};
 use crate::notice;
+use crate::time::plus_days;
 use products_contract::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -46,8 +47,11 @@ impl Wanted {
     }
 }
 
-/// What is open, by key. A generation outlives its timer until the timer's own time, so that the same key can be set
-/// again after it was cancelled.
+/// Days after its time for which a key's generation is remembered: a key names a billing period at the longest, and
+/// may be set again, at another time, until that is over.
+const REMEMBERED_DAYS: u32 = 400;
+
+/// What is open, by key. A generation outlives what it belongs to, so that the same key can be set again.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Open {
@@ -97,7 +101,8 @@ pub(crate) fn bring(context: &mut Context<'_>, wanted: Wanted) -> Step<()> {
     context.save_record("schedule", "account", &open)
 }
 
-fn next(generations: &mut BTreeMap<String, (u32, Timestamp)>, key: &str, until: Timestamp) -> u32 {
+fn next(generations: &mut BTreeMap<String, (u32, Timestamp)>, key: &str, due: Timestamp) -> u32 {
+    let until = plus_days(due, REMEMBERED_DAYS);
     let entry = generations.entry(key.to_owned()).or_insert((0, until));
     *entry = (entry.0.saturating_add(1), entry.1.max(until));
     entry.0

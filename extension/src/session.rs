@@ -81,7 +81,8 @@ pub(crate) fn event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
     if let Some(found) = &found {
         check_amount(context, found, id, object)?;
         // One purchase is paid once: a second session's money goes back by hand, and nothing is delivered for it.
-        if found.values.status == PurchaseStatus::Paid && found.values.session_id.as_deref() != Some(id) {
+        let other = found.values.session_id.as_deref().is_some_and(|known| known != id);
+        if other && found.values.status == PurchaseStatus::Paid && status == Status::Paid {
             let values = serde_json::json!({"session": id, "purchase": found.id});
             notice::now(context, "paid_twice", notice::To::Admin, id, &values)?;
             return Err(Stop::Refused(Refusal::AlreadyOwned(found.id.clone())));
@@ -111,7 +112,7 @@ pub(crate) fn event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
         charge::link_purchase(context, payment, &purchase_id)?;
     }
     book_payment(context, &purchase_id, &session, object)?;
-    purchase::refresh(context, &purchase_id, found, Some((id, &session)))?;
+    purchase::refresh(context, &purchase_id, found)?;
     settle::settle(context)?;
     Ok(Outcome::Applied)
 }
@@ -146,11 +147,16 @@ fn check_amount(context: &mut Context<'_>, agreed: &Purchase, id: &str, object: 
     let Some(total) = object.amount_total else { return Ok(()) };
     let subtotal = object.amount_subtotal.unwrap_or(total);
     let details = object.total_details.as_ref();
-    let parts = details.map_or(0, |d| d.amount_tax.saturating_add(d.amount_shipping).saturating_sub(d.amount_discount));
+    let parts = details.map_or(0, |d| {
+        let added = d.amount_tax.unwrap_or(0).saturating_add(d.amount_shipping.unwrap_or(0));
+        added.saturating_sub(d.amount_discount.unwrap_or(0))
+    });
     let currency = object.currency.as_deref().unwrap_or("");
     let reconciles = subtotal.checked_add(parts) == Some(total)
         // Inclusive tax is part of the subtotal.
-        || details.is_some_and(|d| d.amount_tax > 0 && subtotal.checked_add(parts - d.amount_tax) == Some(total));
+        || details.and_then(|d| d.amount_tax).is_some_and(|tax| {
+            tax > 0 && parts.checked_sub(tax).and_then(|parts| subtotal.checked_add(parts)) == Some(total)
+        });
     let expected = &agreed.values.amount;
     // A trial asks for nothing now; what it will cost is checked on its invoices.
     let trial = object.mode.as_deref() == Some("subscription")
@@ -181,7 +187,7 @@ fn book_payment(
     if session.status != Status::Paid || session.mode != "payment" || session.total_minor <= 0 {
         return Ok(());
     }
-    let tax = object.total_details.as_ref().map_or(0, |d| d.amount_tax).clamp(0, session.total_minor);
+    let tax = object.total_details.as_ref().and_then(|d| d.amount_tax).unwrap_or(0).clamp(0, session.total_minor);
     let sides =
         [(ledger::CASH, session.total_minor), (ledger::REVENUE, tax - session.total_minor), (ledger::TAX, -tax)];
     ledger::book(context, &format!("paid:{purchase}"), purchase, &session.currency, &sides)?;

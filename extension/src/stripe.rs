@@ -345,7 +345,7 @@ impl Invoice<'_> {
     pub fn tax(&self) -> i64 {
         match (&self.tax, &self.total_taxes) {
             (Some(tax), _) => *tax,
-            (None, Some(taxes)) => taxes.iter().map(|t| t.amount).sum(),
+            (None, Some(taxes)) => taxes.iter().fold(0, |sum, tax| sum.saturating_add(tax.amount)),
             (None, None) => 0,
         }
     }
@@ -354,9 +354,9 @@ impl Invoice<'_> {
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct TotalDetails {
-    pub amount_discount: i64,
-    pub amount_tax: i64,
-    pub amount_shipping: i64,
+    pub amount_discount: Option<i64>,
+    pub amount_tax: Option<i64>,
+    pub amount_shipping: Option<i64>,
 }
 
 /// A checkout session.

@@ -28,6 +28,9 @@ pub(crate) struct OpenInvoice {
     pub reason: String,
     /// Prices on its lines that are no prorations of the past.
     pub prices: Vec<String>,
+    /// When it was voided, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub void_at: Option<Timestamp>,
 }
 
 /// What is remembered of a subscription beside its newest view.
@@ -327,7 +330,17 @@ fn apply(context: &mut Context<'_>, object: &stripe::Subscription<'_>, view: &Vi
     }
     check_owner(context, object.metadata.as_ref())?;
     if object.items.as_ref().is_some_and(|list| list.has_more) {
-        return fetch(context, "subscription", id, view.at);
+        if view.rank == SnapshotRank::Retrieved {
+            return Err(Stop::Refused(Refusal::WrongShape(format!("{id}: the answer leaves items out"))));
+        }
+        let row = context.host.subscriptions_load(&[id.to_owned()])?.into_iter().next().flatten();
+        return match row {
+            // What was fetched for it is here, or something newer.
+            Some(row) if row.values.snapshot.at >= view.at && row.values.snapshot.rank == SnapshotRank::Retrieved => {
+                Ok(Outcome::Stale(row.values.snapshot))
+            }
+            _ => fetch(context, "subscription", id, view.at),
+        };
     }
     let mut values = read_values(context, object, view)?;
     let previous = Previous::read(view.previous, id, &values)?;
@@ -341,19 +354,26 @@ fn apply(context: &mut Context<'_>, object: &stripe::Subscription<'_>, view: &Vi
     if standing == Order::Unclear {
         return fetch(context, "subscription", id, view.at);
     }
-    if let (Order::Newer, Some(place)) = (standing, prices.iter().position(Option::is_none)) {
-        return Err(Stop::Refused(Refusal::UnknownPrice(values.items[place].price_id.clone())));
+    let mut plan = plan_of(&prices);
+    if let (Order::Newer, Err(refusal)) = (standing, judge_items(&values.items, &prices)) {
+        use SubscriptionStatus::{Active, Trialing};
+        match &row {
+            // What can't be judged grants nothing new; that access ends or is at risk is believed all the same.
+            Some(row) if !matches!(values.status, Active | Trialing) => {
+                values.items = row.values.items.clone();
+                plan = plan_of(&load_prices(context, &values.items)?);
+            }
+            _ => return Err(Stop::Refused(refusal)),
+        }
     }
-    let plans: Vec<&Price> = prices.iter().flatten().filter(|price| price.family.is_some()).collect();
-    if let [first, second, ..] = plans.as_slice()
-        && first.family == second.family
-    {
-        return Err(Stop::Refused(Refusal::Inconsistent(format!("{} and {} of one family", first.id, second.id))));
-    }
-    let plan = plans.first().map(|price| price.id.clone());
     // Before anything is saved: a refusal commits what stands by then.
     context.claim(&[key("stripe-subscription", id), key("stripe-customer", &values.customer_id)])?;
     let mut changed = billing.value.see(Seen(view.at, view.rank, values.status, plan));
+    // Two events may tell one view, and only one of them what it changed.
+    if standing == Order::Same && billing.value.previous.is_none() && previous.is_some() {
+        billing.value.previous.clone_from(&previous);
+        changed = true;
+    }
     if standing == Order::Newer {
         if billing.value.previous != previous {
             billing.value.previous = previous;
@@ -391,6 +411,25 @@ fn apply(context: &mut Context<'_>, object: &stripe::Subscription<'_>, view: &Vi
         }
         (_, None) => Err(Stop::Failed(Failure::Internal(format!("{id} is older than nothing")))),
     }
+}
+
+/// Whether every price is ours, and at most one of them a plan of its family.
+fn judge_items(items: &[SubscriptionItem], prices: &[Option<Price>]) -> Result<(), Refusal> {
+    if let Some(place) = prices.iter().position(Option::is_none) {
+        return Err(Refusal::UnknownPrice(items[place].price_id.clone()));
+    }
+    let plans: Vec<&Price> = prices.iter().flatten().filter(|price| price.family.is_some()).collect();
+    match plans.as_slice() {
+        [first, second, ..] if first.family == second.family => {
+            Err(Refusal::Inconsistent(format!("{} and {} of one family", first.id, second.id)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The plan price among prices.
+fn plan_of(prices: &[Option<Price>]) -> Option<String> {
+    prices.iter().flatten().find(|price| price.family.is_some()).map(|price| price.id.clone())
 }
 
 fn read_values(context: &Context<'_>, object: &stripe::Subscription<'_>, view: &View<'_>) -> Step<SubscriptionValues> {
@@ -433,7 +472,10 @@ pub(crate) fn load_prices(context: &mut Context<'_>, items: &[SubscriptionItem])
         return Ok(Vec::new());
     }
     let ids: Vec<String> = items.iter().map(|item| item.price_id.clone()).collect();
-    let prices = context.host.prices_load(&ids)?;
+    let mut prices = Vec::with_capacity(ids.len());
+    for part in ids.chunks(BULK_MAX) {
+        prices.extend(context.host.prices_load(part)?);
+    }
     if prices.len() == ids.len() { Ok(prices) } else { Err(Stop::Failed(short_answer("products.load-prices"))) }
 }
 
@@ -474,12 +516,12 @@ pub(crate) fn trial_will_end(context: &mut Context<'_>, body: &[u8]) -> Step<Out
     check_owner(context, object.metadata.as_ref())?;
     let end = stripe::time(object.trial_end, "/data/object/trial_end")?;
     let fact = format!("trial-will-end:{}:{}", object.id, end.unwrap_or(0));
-    if !context.note(&fact)? {
-        return Ok(Outcome::Duplicate(fact));
-    }
     let mut claims = vec![key("stripe-subscription", &object.id)];
     claims.extend(id_of(&object.customer).map(|id| key("stripe-customer", id)));
     context.claim(&claims)?;
+    if !context.note(&fact)? {
+        return Ok(Outcome::Duplicate(fact));
+    }
     let values = serde_json::json!({"subscription": object.id, "trial_end": end.map(crate::time::rfc3339)});
     notice::now(context, "trial_will_end", notice::To::Account, &fact, &values)?;
     Ok(Outcome::Applied)

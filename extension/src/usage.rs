@@ -15,20 +15,28 @@ pub(crate) fn record(context: &mut Context<'_>, batch: &[Usage]) -> Step<Outcome
     let mut instances = instance::all(context)?;
     let period_start = period_start(context)?;
     let mut news = false;
+    let mut checked = Vec::with_capacity(batch.len());
     for usage in batch {
         let named = usage.attributes.iter().find(|(name, _)| name == "instance").map(|(_, value)| value.as_str());
-        let Some(instance) = instances.iter_mut().find(|instance| named == Some(instance.row.id.as_str())) else {
+        let Some(place) = instances.iter().position(|instance| named == Some(instance.row.id.as_str())) else {
             return Err(Refusal::NotFound(format!("instance {}", named.unwrap_or("of the measurement"))).into());
         };
-        let Some(meter) = instance.decl.meters.iter().find(|meter| meter.meter == usage.meter).cloned() else {
+        let Some(meter) = instances[place].decl.meters.iter().find(|meter| meter.meter == usage.meter).cloned() else {
             return Err(Refusal::NotFound(format!("meter {}", usage.meter)).into());
         };
         if usage.quantity < 0 {
             return Err(Refusal::Malformed(format!("quantity of {}", usage.id)).into());
         }
+        if usage.id.is_empty() || usage.id.len() > crate::product::ID_BYTES {
+            return Err(Refusal::Malformed(format!("id of {} bytes", usage.id.len())).into());
+        }
+        checked.push((place, meter, usage));
+    }
+    // The whole batch is sound before any of it is noted: a refusal commits what stands by then.
+    for (place, meter, usage) in checked {
         if context.note(&format!("usage:{}:{}", usage.meter, usage.id))? {
             news = true;
-            add(instance, &meter, usage, period_start);
+            add(&mut instances[place], &meter, usage, period_start);
         }
     }
     if !news {

@@ -323,10 +323,11 @@ fn arrive(context: &mut Context<'_>, instance: &mut Instance, view: &View<'_>, d
         "deleting" => {
             instance.set_status("terminated");
             instance.metadata.remove("suspend_reason");
-            let until = plus_days(context.now, view.settings.name_block_days);
+            // A name that never served anybody is free at once.
+            let until = instance.saga.value.begun.then(|| plus_days(context.now, view.settings.name_block_days));
             let keys = names(&instance.decl, &instance.metadata);
             if !keys.is_empty() {
-                context.host.claims_release(&keys, Some(until))?;
+                context.host.claims_release(&keys, until)?;
             }
         }
         "error" if instance.saga.value.retry_wanted => begin_again(instance),
@@ -349,6 +350,8 @@ fn may_begin(context: &mut Context<'_>, instance: &mut Instance, view: &View<'_>
         Some(PurchaseStatus::Pending | PurchaseStatus::RequiresApproval | PurchaseStatus::PaidPendingApproval) => {
             Ok(false)
         }
+        // A refund is no cancellation: what is granted all the same may begin.
+        Some(PurchaseStatus::Refunded) if view.standing.plan.is_some() && fits => Ok(true),
         Some(PurchaseStatus::Cancelled | PurchaseStatus::Refunded) | None => {
             end(instance, false);
             Ok(true)
@@ -543,8 +546,8 @@ fn credit_lost_days(context: &mut Context<'_>, instance: &mut Instance, view: &V
     let source = view.standing.views.iter().find(|candidate| candidate.row.id == plan.subscription);
     let item = source.and_then(|s| s.row.values.items.iter().find(|item| item.price_id == plan.price.id));
     let (Some(source), Some(item)) = (source, item) else { return Ok(()) };
-    let lost = (context.now - failed.at) / DAY_MS;
-    let period = ((item.period_end - item.period_start) / DAY_MS).max(1);
+    let lost = context.now.saturating_sub(failed.at) / DAY_MS;
+    let period = (item.period_end.saturating_sub(item.period_start) / DAY_MS).max(1);
     let amount = plan.price.amount.amount_minor.saturating_mul(lost.min(period)) / period;
     if amount <= 0 {
         return Ok(());

@@ -160,11 +160,18 @@ fn health(context: &mut Context<'_>, mut instance: Instance, report: &EffectRepo
         return Ok(stale);
     }
     let before = instance.saga.value.clone();
-    instance.saga.value.watching = None;
+    // A watch that failed, or that tells nothing new, is not asked for again before address or status change.
+    if let Err(failure) = &report.answer {
+        let values = json!({"effect": report.key, "kind": context.event.kind, "code": failure.code});
+        let reference = format!("{}:{}", report.key, report.generation);
+        notice::now(context, "effect_failed", notice::To::Admin, &reference, &values)?;
+        return Ok(Outcome::Applied);
+    }
     if let Ok(answer) = &report.answer {
         let answer: Map<String, Value> = decode("effects", &report.key, answer)?;
         let health = answer.get("health").and_then(Value::as_str).unwrap_or("unknown").to_owned();
         if ["healthy", "unhealthy"].contains(&health.as_str()) && instance.text("health_status") != Some(&health) {
+            instance.saga.value.watching = None;
             instance.metadata.insert("health_status".to_owned(), json!(health));
             let values = json!({"instance": instance.row.id, "health": health});
             let reference = format!("{}:{}", report.key, report.generation);

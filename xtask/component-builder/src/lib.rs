@@ -14,7 +14,7 @@ pub const PROVISIONER: &str = "instance-provisioner-component";
 
 /// Flags of the compiler for a component: with less inlining than by itself it is 3 % smaller, which takes it below
 /// the limit, for 12 % more fuel and about the same time.
-const FLAGS: &str = "-Cllvm-args=-inline-threshold=20";
+const FLAGS: &str = "-Cllvm-args=-inline-threshold=5";
 
 /// Why there is no component.
 #[derive(Debug, thiserror::Error)]
