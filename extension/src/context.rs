@@ -3,6 +3,8 @@
 use products_contract::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Why a decision ended before its last line.
 pub(crate) enum Stop {
@@ -62,12 +64,13 @@ pub(crate) struct Context<'a> {
     pub now: Timestamp,
     settings: Option<crate::catalog::Settings>,
     types: Option<Vec<crate::schema::TypeDecl>>,
+    named: BTreeMap<String, Option<Rc<crate::schema::TypeDecl>>>,
 }
 
 impl<'a> Context<'a> {
     /// Begin to decide an event.
     pub fn new(host: &'a mut dyn Imports, event: &'a Event) -> Self {
-        Context { host, now: event.received_at, event, settings: None, types: None }
+        Context { host, now: event.received_at, event, settings: None, types: None, named: BTreeMap::new() }
     }
 
     /// The provider's time of the event; the time of arrival where the provider names none.
@@ -97,6 +100,16 @@ impl<'a> Context<'a> {
     pub fn decide_by(&mut self, settings: crate::catalog::Settings, types: Vec<crate::schema::TypeDecl>) {
         self.settings = Some(settings);
         self.types = Some(types);
+    }
+
+    /// One product type, read once an event.
+    pub fn type_named(&mut self, name: &str) -> Step<Option<Rc<crate::schema::TypeDecl>>> {
+        if let Some(known) = self.named.get(name) {
+            return Ok(known.clone());
+        }
+        let decl = crate::catalog::type_named(self.host, name)?.map(Rc::new);
+        self.named.insert(name.to_owned(), decl.clone());
+        Ok(decl)
     }
 
     /// All product types.

@@ -20,13 +20,14 @@ use products_contract::*;
 pub(crate) use report::effect_result;
 pub(crate) use saga::Saga;
 use serde_json::{Map, Value, json};
+use std::rc::Rc;
 
 type Metadata = Map<String, Value>;
 
 /// An instance being worked on: its row, its type, its metadata and its saga.
 pub(crate) struct Instance {
     pub row: Product,
-    pub decl: TypeDecl,
+    pub decl: Rc<TypeDecl>,
     pub metadata: Metadata,
     pub saga: Loaded<Saga>,
 }
@@ -34,7 +35,8 @@ pub(crate) struct Instance {
 impl Instance {
     /// Load what belongs to a product row.
     pub fn of(context: &mut Context<'_>, row: Product) -> Step<Instance> {
-        let decl = catalog::type_named(context.host, &row.values.product_type)?
+        let decl = context
+            .type_named(&row.values.product_type)?
             .ok_or_else(|| Failure::Internal(format!("{} has no type", row.id)))?;
         let mut metadata = decode("products", &row.id, &row.values.metadata)?;
         decl.modernise(&mut metadata);
@@ -104,7 +106,7 @@ pub(crate) fn all(context: &mut Context<'_>) -> Step<Vec<Instance>> {
     let mut out = Vec::with_capacity(rows.len());
     for row in rows {
         // A row of a type that this business doesn't have is nobody's to drive.
-        if catalog::type_named(context.host, &row.values.product_type)?.is_some() {
+        if context.type_named(&row.values.product_type)?.is_some() {
             out.push(Instance::of(context, row)?);
         }
     }
@@ -369,7 +371,7 @@ pub(crate) fn product_event(context: &mut Context<'_>, change: &ProductChange) -
     let Some(row) = context.product(&after.id)? else {
         return Err(Stop::Refused(Refusal::NotFound(after.id.clone())));
     };
-    let decl = catalog::type_named(context.host, &row.values.product_type)?;
+    let decl = context.type_named(&row.values.product_type)?;
     let Some(decl) = decl.filter(|decl| !decl.provisions.is_empty()) else { return unchanged };
     let metadata: Metadata = decode("products", &row.id, &row.values.metadata)?;
     // Only a new instance that asks for it is provisioned (SOL-23).

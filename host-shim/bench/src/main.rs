@@ -18,6 +18,9 @@ use setting::Setting;
 use std::path::PathBuf;
 use table::Table;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measure the host and the extension, and print what was measured beside what is to be reached.
 #[derive(Parser)]
 #[command(name = "host-bench")]
