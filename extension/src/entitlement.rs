@@ -152,8 +152,10 @@ pub(crate) fn standing(host: &mut dyn Imports, settings: &Settings, now: Timesta
             }
         }
     }
-    let gave_a_plan =
-        |view: &&View| view.prices.iter().flatten().any(|price| price.family.is_some()) && view.billing.was_ever_live();
+    let gave_a_plan = |view: &&View| {
+        let names_one = view.prices.iter().flatten().any(|price| price.family.is_some());
+        (names_one || view.billing.ever_named_a_plan()) && view.billing.was_ever_live()
+    };
     let (lost_at, lost_subscription) = match plan {
         Some(_) => (None, None),
         None => views

@@ -111,6 +111,11 @@ impl Billing {
         self.history.iter().rev().take_while(|seen| holds(seen)).last().map(|seen| seen.0)
     }
 
+    /// Whether any view named a plan.
+    pub fn ever_named_a_plan(&self) -> bool {
+        self.history.iter().any(|seen| seen.3.is_some())
+    }
+
     /// Whether any view was ever in good standing.
     pub fn was_ever_live(&self) -> bool {
         use SubscriptionStatus::{Active, PastDue, Trialing};
@@ -355,10 +360,15 @@ fn apply(context: &mut Context<'_>, object: &stripe::Subscription<'_>, view: &Vi
         return fetch(context, "subscription", id, view.at);
     }
     let mut plan = plan_of(&prices);
-    if let (Order::Newer, Err(refusal)) = (standing, judge_items(&values.items, &prices)) {
+    let judged = judge_items(&values.items, &prices);
+    // An older view that would have been refused in its time is not remembered either.
+    let remembered = judged.is_ok() || standing == Order::Newer || is_final(values.status);
+    if let (Order::Newer, Err(refusal)) = (standing, judged) {
         use SubscriptionStatus::{Active, Trialing};
         match &row {
-            // What can't be judged grants nothing new; that access ends or is at risk is believed all the same.
+            // What has ended grants nothing, whatever it names.
+            _ if is_final(values.status) => {}
+            // What can't be judged grants nothing new; that access is at risk is believed all the same.
             Some(row) if !matches!(values.status, Active | Trialing) => {
                 values.items = row.values.items.clone();
                 plan = plan_of(&load_prices(context, &values.items)?);
@@ -368,7 +378,7 @@ fn apply(context: &mut Context<'_>, object: &stripe::Subscription<'_>, view: &Vi
     }
     // Before anything is saved: a refusal commits what stands by then.
     context.claim(&[key("stripe-subscription", id), key("stripe-customer", &values.customer_id)])?;
-    let mut changed = billing.value.see(Seen(view.at, view.rank, values.status, plan));
+    let mut changed = remembered && billing.value.see(Seen(view.at, view.rank, values.status, plan));
     // Two events may tell one view, and only one of them what it changed.
     if standing == Order::Same && billing.value.previous.is_none() && previous.is_some() {
         billing.value.previous.clone_from(&previous);
