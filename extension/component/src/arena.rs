@@ -1,8 +1,8 @@
 //! The allocator: blocks of powers of two from one region, which begins anew when nothing is allocated any more.
 //!
 //! The component keeps nothing between two calls, so everything is freed when a call has ended and its answer was read:
-//! the next call finds the memory as the first one did, and no event pays for what another left behind. A general
-//! allocator takes a fifth of an event's time.
+//! the next call finds the memory as the first one did, and no event pays for what another left behind. Natively a
+//! profile shows 15 to 20 % of an event's time in a general allocator.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::UnsafeCell;
