@@ -3,7 +3,7 @@
 //! It belongs to the account `platform`. A price is a small typed row with what it grants already resolved, so that a
 //! webhook event never reads a plan. A published price is never changed: another amount is another price.
 
-use crate::context::{self, Context, Step, Stop, decode, encode};
+use crate::context::{self, Context, Step, Stop, decode, encode, request};
 use crate::product::{self, Proposed};
 use crate::schema::{self, TypeDecl};
 use products_contract::*;
@@ -443,18 +443,7 @@ fn unit_name(unit: IntervalUnit) -> &'static str {
 }
 
 fn sync_effect(kind: &str, key: String, payload: &Value, id: &str) -> Step<Effect> {
-    Ok(Effect {
-        kind: kind.to_owned(),
-        to: None,
-        key,
-        generation: 1,
-        payload: encode(payload)?,
-        reply_to: None,
-        ordering_key: Some(format!("sync:{id}")),
-        not_before: None,
-        deadline: None,
-        retry: None,
-    })
+    Ok(Effect { ordering_key: Some(format!("sync:{id}")), ..request(kind, key, encode(payload)?) })
 }
 
 /// The end of a sync effect: store the id, and go on. Who waits is answered with the product when both are made.

@@ -3,7 +3,7 @@
 //! A refund is a fact of its own (`refund:re_1`), booked when its object is known. A charge tells only a sum: it counts
 //! at once for what a purchase has got back, and where no refund explains it yet, the refunds are fetched.
 
-use crate::context::{Context, Loaded, Step, Stop, encode};
+use crate::context::{Context, Loaded, Step, Stop, encode, request};
 use crate::correlate::key;
 use crate::stripe::{self, id_of};
 use crate::{ledger, purchase};
@@ -232,18 +232,11 @@ fn finish(context: &mut Context<'_>, id: &str, before: Payment, payment: Loaded<
 
 /// Some versions' charges don't list their refunds; what no event explains is asked for.
 fn fetch_refunds(context: &mut Context<'_>, charge: &str, refunded_minor: i64) -> Step<()> {
-    context.host.effects_enqueue(&[Effect {
-        kind: "stripe.retrieve".to_owned(),
-        to: None,
-        key: format!("retrieve:{charge}:{refunded_minor}"),
-        generation: 1,
-        payload: encode(&serde_json::json!({"object": "charge", "id": charge, "expand": ["refunds"]}))?,
-        reply_to: None,
-        ordering_key: None,
-        not_before: None,
-        deadline: None,
-        retry: None,
-    }])?;
+    context.host.effects_enqueue(&[request(
+        "stripe.retrieve",
+        format!("retrieve:{charge}:{refunded_minor}"),
+        encode(&serde_json::json!({"object": "charge", "id": charge, "expand": ["refunds"]}))?,
+    )])?;
     Ok(())
 }
 

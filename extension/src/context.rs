@@ -193,6 +193,22 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Fallible<String> {
     serde_json::to_string(value).map_err(|error| Failure::Internal(format!("can't encode: {error}")))
 }
 
+/// An effect that may begin at once and that nobody waits for, as most are; the others change what differs.
+pub(crate) fn request(kind: &str, key: String, payload: String) -> Effect {
+    Effect {
+        kind: kind.to_owned(),
+        to: None,
+        key,
+        generation: 1,
+        payload,
+        reply_to: None,
+        ordering_key: None,
+        not_before: None,
+        deadline: None,
+        retry: None,
+    }
+}
+
 /// A host that answers a list with fewer entries than asked breaks the contract.
 pub(crate) fn short_answer(call: &str) -> Failure {
     Failure::Internal(format!("{call} answered with fewer entries than asked"))

@@ -1,6 +1,6 @@
 //! Mails: a template, a recipient and a reference, each triple once. Those of a later time are in `schedule`.
 
-use crate::context::{Context, Step, encode};
+use crate::context::{Context, Step, encode, request};
 use products_contract::*;
 use serde_json::Value;
 
@@ -38,16 +38,9 @@ pub(crate) fn now(context: &mut Context<'_>, template: &str, to: To, reference: 
 }
 
 fn mail(key: String, template: &str, to: To, values: &Value) -> Step<Effect> {
-    Ok(Effect {
-        kind: "mail.send".to_owned(),
-        to: None,
+    Ok(request(
+        "mail.send",
         key,
-        generation: 1,
-        payload: encode(&serde_json::json!({"template": template, "to": to.name(), "values": values}))?,
-        reply_to: None,
-        ordering_key: None,
-        not_before: None,
-        deadline: None,
-        retry: None,
-    })
+        encode(&serde_json::json!({"template": template, "to": to.name(), "values": values}))?,
+    ))
 }

@@ -5,7 +5,7 @@
 
 use crate::catalog;
 use crate::charge::Payment;
-use crate::context::{Context, Loaded, Step, Stop, decode, encode, short_hash};
+use crate::context::{Context, Loaded, Step, Stop, decode, encode, request, short_hash};
 use crate::correlate::key;
 use crate::product::{refuse, required_text, text};
 use crate::session::{Session, Status};
@@ -281,16 +281,8 @@ fn return_url(body: &Object, field: &str, default: Option<&str>, origins: &[Stri
 
 fn ask(context: &mut Context<'_>, kind: &str, key: String, payload: &Value) -> Step<()> {
     context.host.effects_enqueue(&[Effect {
-        kind: kind.to_owned(),
-        to: None,
-        key,
-        generation: 1,
-        payload: encode(payload)?,
         reply_to: context.event.reply_to.clone(),
-        ordering_key: None,
-        not_before: None,
-        deadline: None,
-        retry: None,
+        ..request(kind, key, encode(payload)?)
     }])?;
     Ok(())
 }

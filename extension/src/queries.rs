@@ -65,7 +65,7 @@ pub(crate) fn validate(host: &mut dyn Imports, candidate: &Candidate) -> Result<
 }
 
 /// What is on sale, in display order: by rank, then by id.
-pub(crate) fn catalog(host: &mut dyn Imports, question: &Question) -> Result<Vec<Offer>, Problem> {
+pub(crate) fn catalog(host: &mut dyn Imports, _question: &Question) -> Result<Vec<Offer>, Problem> {
     let failed = |failure: Failure| Problem::Failed(failure);
     let types = catalog::types(host).map_err(failed)?;
     let mut offers = Vec::new();
@@ -86,7 +86,6 @@ pub(crate) fn catalog(host: &mut dyn Imports, question: &Question) -> Result<Vec
             offers.push((order, Offer { product, prices: price.into_iter().collect(), available }));
         }
     }
-    let _ = question;
     offers.sort_unstable_by(|a, b| (a.0, &a.1.product.id).cmp(&(b.0, &b.1.product.id)));
     Ok(offers.into_iter().map(|(_, offer)| offer).collect())
 }

@@ -2,7 +2,7 @@
 //!
 //! Nothing else sets or cancels them, so they can't be forgotten, and they don't depend on how the account got here.
 
-use crate::context::{Context, Loaded, Step, encode};
+use crate::context::{Context, Loaded, Step, encode, request};
 use crate::notice;
 use crate::time::plus_days;
 use products_contract::*;
@@ -109,16 +109,5 @@ fn next(generations: &mut BTreeMap<String, (u32, Timestamp)>, key: &str, due: Ti
 }
 
 fn effect(kind: &str, key: &str, generation: u32, payload: String, at: Timestamp) -> Effect {
-    Effect {
-        kind: kind.to_owned(),
-        to: None,
-        key: key.to_owned(),
-        generation,
-        payload,
-        reply_to: None,
-        ordering_key: None,
-        not_before: Some(at),
-        deadline: None,
-        retry: None,
-    }
+    Effect { generation, not_before: Some(at), ..request(kind, key.to_owned(), payload) }
 }

@@ -4,7 +4,7 @@
 //! price that was seen with its time, and which invoices are open or paid. Both are merged by rules that don't care
 //! about arrival (the largest of an order, the union of a set), so any order of events ends in the same rows.
 
-use crate::context::{Context, Loaded, Step, Stop, decode, encode, short_answer};
+use crate::context::{Context, Loaded, Step, Stop, decode, encode, request, short_answer};
 use crate::correlate::{key, named_account};
 use crate::stripe::{self, id_of};
 use crate::{notice, purchase, settle};
@@ -504,18 +504,11 @@ pub(crate) fn check_owner(context: &Context<'_>, metadata: Option<&stripe::Metad
 /// Ask the provider for the object; the event waits for the answer.
 pub(crate) fn fetch(context: &mut Context<'_>, object: &str, id: &str, at: Timestamp) -> Step<Outcome> {
     let effect_key = format!("retrieve:{id}:{at}");
-    context.host.effects_enqueue(&[Effect {
-        kind: "stripe.retrieve".to_owned(),
-        to: None,
-        key: effect_key.clone(),
-        generation: 1,
-        payload: encode(&serde_json::json!({"object": object, "id": id}))?,
-        reply_to: None,
-        ordering_key: None,
-        not_before: None,
-        deadline: None,
-        retry: None,
-    }])?;
+    context.host.effects_enqueue(&[request(
+        "stripe.retrieve",
+        effect_key.clone(),
+        encode(&serde_json::json!({"object": object, "id": id}))?,
+    )])?;
     Ok(Outcome::Deferred(DeferReason::Effect(effect_key)))
 }
 

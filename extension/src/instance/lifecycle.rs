@@ -3,7 +3,7 @@
 use super::saga::{self, Saga, State};
 use super::{Instance, Metadata, all, names};
 use crate::catalog::Settings;
-use crate::context::{Context, Loaded, Step, Stop, decode, encode};
+use crate::context::{Context, Loaded, Step, Stop, decode, encode, request};
 use crate::entitlement::{Standing, UNLIMITED};
 use crate::schedule::Wanted;
 use crate::time::{DAY_MS, HOUR_MS, plus_days, rfc3339};
@@ -480,18 +480,7 @@ fn watch(context: &mut Context<'_>, instance: &mut Instance) -> Step<()> {
         "url": url, "every_s": decl.every_s, "fail_after": decl.fail_after, "recover_after": decl.recover_after,
         "health": instance.text("health_status"),
     });
-    context.host.effects_enqueue(&[Effect {
-        kind: "probe.watch".to_owned(),
-        to: None,
-        key,
-        generation,
-        payload: encode(&payload)?,
-        reply_to: None,
-        ordering_key: None,
-        not_before: None,
-        deadline: None,
-        retry: None,
-    }])?;
+    context.host.effects_enqueue(&[Effect { generation, ..request("probe.watch", key, encode(&payload)?) }])?;
     instance.saga.value.watching = Some(url);
     instance.saga.value.generation.watch = generation;
     Ok(())
@@ -556,17 +545,10 @@ fn credit_lost_days(context: &mut Context<'_>, instance: &mut Instance, view: &V
         "customer": source.row.values.customer_id, "amount_minor": amount, "currency": plan.price.amount.currency,
         "reason": "days lost", "instance": instance.row.id,
     });
-    context.host.effects_enqueue(&[Effect {
-        kind: "stripe.credit.create".to_owned(),
-        to: None,
-        key: format!("credit:{}:{}", instance.row.id, failed.at),
-        generation: 1,
-        payload: encode(&payload)?,
-        reply_to: None,
-        ordering_key: None,
-        not_before: None,
-        deadline: None,
-        retry: None,
-    }])?;
+    context.host.effects_enqueue(&[request(
+        "stripe.credit.create",
+        format!("credit:{}:{}", instance.row.id, failed.at),
+        encode(&payload)?,
+    )])?;
     Ok(())
 }

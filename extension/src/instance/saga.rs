@@ -5,7 +5,7 @@
 //! a resource is identified by name and variant, and its effects carry a generation that rises with each request.
 
 use super::Instance;
-use crate::context::{Context, Step, Stop, encode};
+use crate::context::{Context, Step, Stop, encode, request};
 use crate::schema::{OnArchive, Resource as Decl};
 use crate::template;
 use products_contract::*;
@@ -472,16 +472,9 @@ fn ask(
     let last = instance.saga.value.generation.gone.remove(name).unwrap_or(0);
     next.generation = next.generation.max(last).saturating_add(1);
     let effect = Effect {
-        kind: format!("{}.{verb}", decl.resource),
-        to: None,
-        key: effect_key(&instance.row.id, name, verb),
         generation: next.generation,
-        payload: encode(&payload)?,
-        reply_to: None,
         ordering_key: Some(format!("{}/{name}", instance.row.id)),
-        not_before: None,
-        deadline: None,
-        retry: None,
+        ..request(&format!("{}.{verb}", decl.resource), effect_key(&instance.row.id, name, verb), encode(&payload)?)
     };
     instance.saga.value.begun = true;
     instance.saga.value.resources.insert(name.to_owned(), next);
