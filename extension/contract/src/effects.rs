@@ -1,6 +1,6 @@
 //! The outbox: what the extension asks the world to do.
 
-use crate::types::{Account, Json, StoreError, Timestamp};
+use crate::types::{Account, Json, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How often a passing failure is tried again; delays double from the first to the longest.
@@ -27,6 +27,8 @@ pub struct Effect {
     pub generation: u32,
     /// Arguments; secrets by reference only.
     pub payload: Json,
+    /// The extension's own: comes back with the result, and no provider sees it.
+    pub context: Json,
     /// Caller who waits for the end of it.
     pub reply_to: Option<String>,
     /// Effects of the account with the same one run one by one, in order.
@@ -37,35 +39,4 @@ pub struct Effect {
     pub deadline: Option<Timestamp>,
     /// Retries; none is as declared for the kind.
     pub retry: Option<RetryPolicy>,
-}
-
-/// What became of a request to cancel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cancellation {
-    /// It will not run.
-    Cancelled,
-    /// It has begun: its result will come.
-    Started,
-    /// There is none with this key that is not finished.
-    Unknown,
-}
-
-/// Why nothing was enqueued.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EffectError {
-    /// The kind is not declared, or no adapter takes it.
-    #[error("unknown effect kind `{0}`")]
-    UnknownKind(String),
-    /// The payload does not fit its schema, or a time is missing.
-    #[error("invalid effect: {0}")]
-    Invalid(String),
-    /// The key and generation were used with other contents.
-    #[error("effect key `{0}` was used with other contents")]
-    KeyReused(String),
-    /// A newer generation of the key exists.
-    #[error("effect key `{0}` has a newer generation")]
-    Superseded(String),
-    /// The store did nothing.
-    #[error(transparent)]
-    Store(StoreError),
 }

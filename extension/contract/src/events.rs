@@ -1,6 +1,8 @@
 //! Everything that happens: the envelope, its payloads and what comes out.
 
+use crate::effects::Effect;
 use crate::products::Product;
+use crate::rows::{Change, ClaimChange, Reference};
 use crate::subscriptions::Snapshot;
 use crate::types::{Account, Actor, Failure, Json, Refusal, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -94,6 +96,9 @@ pub struct EffectReport {
     pub generation: u32,
     /// Attempts that were made.
     pub attempts: u32,
+    /// The effect's own context, as it was given; empty for one that an older host recorded.
+    #[serde(default)]
+    pub context: Json,
     /// The adapter's result, or why there is none.
     pub answer: Result<Json, EffectFailure>,
 }
@@ -129,7 +134,7 @@ pub struct Event {
     pub kind: String,
     /// Business whose catalog, configuration and data apply.
     pub business: String,
-    /// Account of the transaction; none only in `correlate`.
+    /// Account, where the envelope names it; none for a provider's event, which `account.open` places.
     pub account: Option<Account>,
     /// Mode: a provider's event as it says; else the host's.
     pub livemode: Option<bool>,
@@ -153,21 +158,30 @@ pub struct Event {
 pub enum Mark {
     /// It does.
     Ours,
-    /// It names prices, and none is ours.
-    Foreign,
+    /// It names prices: it does if one of those that `names` lists is in the catalog, and is foreign if none is.
+    ByPrices,
     /// It does not tell.
     Unknown,
 }
 
-/// How to find an event's account.
+/// How to find an event's account, and which rows the event is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
     /// Claim keys, strongest first.
     pub keys: Vec<String>,
-    /// Named by metadata, on events of our own provider account only.
+    /// Named by metadata, on events of our own provider account only; or `platform` for what is the catalog's.
     pub account: Option<Account>,
     /// Mark.
     pub mark: Mark,
+    /// Rows and parts of the catalog that the event names.
+    pub names: Vec<Reference>,
+}
+
+impl Placement {
+    /// For an event whose account the envelope names: there is nothing to be worked out.
+    pub fn known(names: Vec<Reference>) -> Self {
+        Placement { keys: Vec::new(), account: None, mark: Mark::Unknown, names }
+    }
 }
 
 /// Why an event is none of our business.
@@ -271,13 +285,44 @@ pub enum Reply {
     Refused(Refusal),
 }
 
-/// What `handle` returns.
+/// What `handle` returns: all that an event means, at once. The host commits the whole of it or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Handled {
+pub struct Decision {
     /// Outcome.
     pub outcome: Outcome,
     /// To `reply-to`; none: it waits on, or gets the refusal of `rejected`.
     pub reply: Option<Reply>,
+    /// Rows, each once.
+    pub changes: Vec<Change>,
+    /// Facts that happened: kept for ever, and what waits for one is woken.
+    pub facts: Vec<String>,
+    /// Claims, in order. A decision that rejects or defers takes none.
+    pub claims: Vec<ClaimChange>,
+    /// What the world is asked to do, in order.
+    pub effects: Vec<Effect>,
+    /// Keys of effects that are called off, if they have not begun.
+    pub cancel: Vec<String>,
+}
+
+impl Decision {
+    /// An outcome and nothing else.
+    pub fn of(outcome: Outcome) -> Self {
+        Decision {
+            outcome,
+            reply: None,
+            changes: Vec::new(),
+            facts: Vec::new(),
+            claims: Vec::new(),
+            effects: Vec::new(),
+            cancel: Vec::new(),
+        }
+    }
+
+    /// True if nothing but the outcome and the reply is in it.
+    pub fn changes_nothing(&self) -> bool {
+        let Decision { outcome: _, reply: _, changes, facts, claims, effects, cancel } = self;
+        changes.is_empty() && facts.is_empty() && claims.is_empty() && effects.is_empty() && cancel.is_empty()
+    }
 }
 
 /// The result of a call that may fail and roll back.

@@ -12,6 +12,7 @@ pub mod products;
 pub mod purchases;
 pub mod queries;
 pub mod records;
+pub mod rows;
 pub mod subscriptions;
 mod traits;
 pub mod types;
@@ -23,6 +24,7 @@ pub use products::*;
 pub use purchases::*;
 pub use queries::*;
 pub use records::*;
+pub use rows::*;
 pub use subscriptions::*;
 pub use traits::*;
 pub use types::*;
@@ -35,3 +37,5 @@ pub const JSON_BYTES_MAX: usize = 256 * 1024;
 pub const BULK_MAX: usize = 256;
 /// Most rows of one page.
 pub const PAGE_ROWS_MAX: u32 = 500;
+/// Most references of one row, and most rows that `account.open` follows references to.
+pub const REFERENCES_MAX: usize = 32;

@@ -73,14 +73,3 @@ pub struct Purchase {
     /// Version.
     pub version: RowVersion,
 }
-
-/// One way to find a purchase.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PurchaseKey {
-    /// By its id.
-    Id(String),
-    /// By its checkout session.
-    Session(String),
-    /// By its payment intent.
-    PaymentIntent(String),
-}

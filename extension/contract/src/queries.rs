@@ -1,7 +1,7 @@
 //! Questions, asked in a read-only transaction of the account that is asked about.
 
 use crate::products::{Price, Product, ProductValues};
-use crate::types::{Account, Actor, ActorKind, Timestamp};
+use crate::types::{Account, Actor, ActorKind, Json, Timestamp};
 
 /// A product that somebody wants to store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,4 +79,13 @@ pub struct Balance {
     pub available: i64,
     /// Held or not yet due.
     pub pending: i64,
+}
+
+/// One entry of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its id; the last one of a page is the next page's `after`.
+    pub id: String,
+    /// The entry as a JSON object; its shape is the extension's own.
+    pub value: Json,
 }

@@ -14,6 +14,8 @@ pub struct RecordKey {
 /// A stored record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRecord {
+    /// Collection.
+    pub collection: String,
     /// Id.
     pub id: String,
     /// Value, a JSON object.
@@ -22,22 +24,13 @@ pub struct StoredRecord {
     pub version: RowVersion,
 }
 
-/// A change to one record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordWrite {
-    /// Which.
-    pub key: RecordKey,
-    /// Version that it must have now.
-    pub expected: RowVersion,
-    /// New value; none removes it.
-    pub value: Option<Json>,
-}
-
 /// Where a claim's key stands for this account. Who else holds it is not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimState {
     /// This account holds it.
     Mine,
+    /// Nobody holds it: it is this account's if the decision takes it.
+    Free,
     /// Another account holds it.
     Taken,
     /// Nobody may claim it yet.
