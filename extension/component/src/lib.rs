@@ -41,16 +41,8 @@ impl wire::schemas::Guest for Component {
 }
 
 impl wire::events::Guest for Component {
-    fn correlate(event: wire::Event) -> Result<wire::Placement, wire::Failure> {
-        EXTENSION.correlate(&mut Host, &event.cross()).cross()
-    }
-
-    fn handle(event: wire::Event) -> Result<wire::Handled, wire::Failure> {
+    fn handle(event: wire::Event) -> Result<wire::Decision, wire::Failure> {
         EXTENSION.handle(&mut Host, &event.cross()).cross()
-    }
-
-    fn migrate(from: u32, at: i64) -> Result<(), wire::Failure> {
-        EXTENSION.migrate(&mut Host, from, at).cross()
     }
 }
 
@@ -69,6 +61,15 @@ impl wire::queries::Guest for Component {
 
     fn balances(question: wire::Question) -> Result<Vec<wire::Balance>, wire::Problem> {
         EXTENSION.balances(&mut Host, &question.cross()).cross()
+    }
+
+    fn list(
+        question: wire::Question,
+        kind: String,
+        filter: Option<String>,
+        page: wire::Page,
+    ) -> Result<Vec<wire::Listed>, wire::Problem> {
+        EXTENSION.list(&mut Host, &question.cross(), &kind, filter.as_deref(), &page.cross()).cross()
     }
 }
 

@@ -111,13 +111,96 @@ macro_rules! crossing {
         );
         $crate::cross_record!(Subscription { id, values, version });
 
-        // records, claims, effects, config
-        $crate::cross_record!(StoredRecord { id, value, version });
-        $crate::cross_variant!(ClaimState [Mine Taken Blocked] []);
-        $crate::cross_record!(RetryPolicy { max_attempts, first_delay_ms, max_delay_ms });
-        $crate::cross_variant!(Cancellation [Cancelled Started Unknown] []);
-        $crate::cross_variant!(EffectError [] [UnknownKind Invalid KeyReused Superseded Store]);
+        // rows
+        $crate::cross_record!(StoredRecord { collection, id, value, version });
+        $crate::cross_record!(RecordKey { collection, id });
+        $crate::cross_variant!(RowKey [] [Product Price Purchase Subscription Record]);
+        $crate::cross_variant!(RowKind [Product Price Purchase Subscription] [Record]);
+        $crate::cross_variant!(Row [] [Product Price Purchase Subscription Record]);
+        $crate::cross_record!(StoredRow { data_version, row });
         $crate::cross_variant!(ConfigValue [] [Text Integer Boolean Secret]);
+        $crate::cross_variant!(CatalogKey [] [Product Price Setting]);
+        $crate::cross_variant!(CatalogRow [] [Product Price Setting]);
+        $crate::cross_variant!(Reference [] [Row Catalog Name]);
+        $crate::cross_variant!(Write [Remove] [Product Price Purchase Subscription Record]);
+        $crate::cross_record!(Change { key, expected, write, live, references, fingerprint });
+
+        // account, claims, catalog, effects
+        $crate::cross_variant!(Mark [Ours ByPrices Unknown] []);
+        $crate::cross_record!(Placement { keys, account, mark, names });
+        $crate::cross_record!(Here { account, rows, catalog, facts });
+        $crate::cross_record!(Listing { kind, prefix, descending, after });
+        $crate::cross_variant!(ClaimState [Mine Free Taken Blocked] []);
+        $crate::cross_variant!(CatalogQuery [All] [ProductType Name]);
+        $crate::cross_record!(Page { after, limit });
+        $crate::cross_record!(RetryPolicy { max_attempts, first_delay_ms, max_delay_ms });
+        $crate::cross_record!(Effect {
+            kind, to, key, generation, payload, context, reply_to, ordering_key, not_before, deadline, retry
+        });
+
+        impl Cross<$crate::Opened> for wire::Opened {
+            fn cross(self) -> $crate::Opened {
+                match self {
+                    wire::Opened::Here(here) => $crate::Opened::Here(Box::new(here.cross())),
+                    wire::Opened::Elsewhere => $crate::Opened::Elsewhere,
+                }
+            }
+        }
+
+        impl Cross<wire::Opened> for $crate::Opened {
+            fn cross(self) -> wire::Opened {
+                match self {
+                    $crate::Opened::Here(here) => wire::Opened::Here((*here).cross()),
+                    $crate::Opened::Elsewhere => wire::Opened::Elsewhere,
+                }
+            }
+        }
+
+        impl Cross<$crate::Selection> for wire::Selection {
+            fn cross(self) -> $crate::Selection {
+                match self {
+                    wire::Selection::Listed(listing) => $crate::Selection::Listed(listing.cross()),
+                    wire::Selection::Outdated(outdated) => {
+                        $crate::Selection::Outdated(outdated.kind.cross(), outdated.fingerprint)
+                    }
+                }
+            }
+        }
+
+        impl Cross<wire::Selection> for $crate::Selection {
+            fn cross(self) -> wire::Selection {
+                match self {
+                    $crate::Selection::Listed(listing) => wire::Selection::Listed(listing.cross()),
+                    $crate::Selection::Outdated(kind, fingerprint) => {
+                        wire::Selection::Outdated(wire::Outdated { kind: kind.cross(), fingerprint })
+                    }
+                }
+            }
+        }
+
+        impl Cross<$crate::ClaimChange> for wire::ClaimChange {
+            fn cross(self) -> $crate::ClaimChange {
+                match self {
+                    wire::ClaimChange::Take(it) => $crate::ClaimChange::Take { key: it.key, until: it.until },
+                    wire::ClaimChange::Release(it) => {
+                        $crate::ClaimChange::Release { key: it.key, blocked_until: it.blocked_until }
+                    }
+                }
+            }
+        }
+
+        impl Cross<wire::ClaimChange> for $crate::ClaimChange {
+            fn cross(self) -> wire::ClaimChange {
+                match self {
+                    $crate::ClaimChange::Take { key, until } => {
+                        wire::ClaimChange::Take(wire::ClaimTake { key, until })
+                    }
+                    $crate::ClaimChange::Release { key, blocked_until } => {
+                        wire::ClaimChange::Release(wire::ClaimRelease { key, blocked_until })
+                    }
+                }
+            }
+        }
 
         // manifest
         $crate::cross_record!(TypeDecl { name, schema, behaviour });
@@ -143,19 +226,17 @@ macro_rules! crossing {
         $crate::cross_record!(Delivery { sender, key, generation, payload });
         $crate::cross_variant!(EffectFailureClass [Transient Final TimedOut] []);
         $crate::cross_record!(EffectFailure { class, code, message });
-        $crate::cross_record!(EffectReport { key, generation, attempts, answer });
+        $crate::cross_record!(EffectReport { key, generation, attempts, context, answer });
         $crate::cross_record!(
             Event {
                 id, source, kind, business, account, livemode, received_at, attempt, actor, reply_to, provider, payload
             }
         );
-        $crate::cross_variant!(Mark [Ours Foreign Unknown] []);
-        $crate::cross_record!(Placement { keys, account, mark });
         $crate::cross_variant!(IgnoreReason [UnhandledKind NotOurs WrongMode NoChange] []);
         $crate::cross_variant!(DeferReason [] [Claim Fact Effect]);
         $crate::cross_variant!(Outcome [Applied] [Duplicate Stale Ignored Deferred Rejected]);
         $crate::cross_variant!(Reply [] [Answer Refused]);
-        $crate::cross_record!(Handled { outcome, reply });
+        $crate::cross_record!(Decision { outcome, reply, changes, facts, claims, effects, cancel });
 
         // A provider's body is moved as it is, not byte by byte.
         impl Cross<$crate::Payload> for wire::Payload {
@@ -192,6 +273,7 @@ macro_rules! crossing {
         $crate::cross_record!(Entitlement { key, allowed, used, resets_at, ends_at, sources });
         $crate::cross_record!(UsageTotal { meter, attributes, quantity, cost_micros, currency });
         $crate::cross_record!(Balance { ledger, unit, available, pending });
+        $crate::cross_record!(Listed { id, value });
     };
 }
 
