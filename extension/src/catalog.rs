@@ -3,9 +3,10 @@
 //! It belongs to the account `platform`. A price is a small typed row with what it grants already resolved, so that a
 //! webhook event never reads a plan. A published price is never changed: another amount is another price.
 
-use crate::context::{self, Context, Step, Stop, decode, encode, request};
+use crate::context::{Context, Handled, Step, Stop, decode, encode, request};
 use crate::product::{self, Proposed};
 use crate::schema::{self, TypeDecl};
+use crate::rows::Rows;
 use products_contract::*;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -92,7 +93,7 @@ const BUSINESS: &str = "business";
 const PRODUCT_TYPE: &str = "product_type";
 
 /// The policies of the business; the defaults before a catalog is loaded.
-pub(crate) fn load_settings(host: &mut dyn Imports) -> Fallible<Settings> {
+pub(crate) fn load_settings(host: &mut Rows<'_>) -> Fallible<Settings> {
     match host.products_load(&[BUSINESS.to_owned()])?.into_iter().next().flatten() {
         Some(row) if row.values.product_type == BUSINESS => decode("products", BUSINESS, &row.values.metadata),
         _ => Ok(Settings::default()),
@@ -100,19 +101,19 @@ pub(crate) fn load_settings(host: &mut dyn Imports) -> Fallible<Settings> {
 }
 
 /// All product types: the catalog's; the built-in ones before it has any.
-pub(crate) fn types(host: &mut dyn Imports) -> Fallible<Vec<TypeDecl>> {
+pub(crate) fn types(host: &mut Rows<'_>) -> Fallible<Vec<TypeDecl>> {
     let stored = stored_types(host)?;
     Ok(if stored.is_empty() { schema::built_in() } else { stored })
 }
 
 /// The product types that the catalog holds.
-fn stored_types(host: &mut dyn Imports) -> Fallible<Vec<TypeDecl>> {
-    let rows = context::all(|page| host.products_scan(true, Some(PRODUCT_TYPE), page), |row: &Product| &row.id)?;
+fn stored_types(host: &mut Rows<'_>) -> Fallible<Vec<TypeDecl>> {
+    let rows = host.products(true, Some(PRODUCT_TYPE))?;
     rows.iter().map(|row| decode("products", &row.id, &row.values.metadata)).collect()
 }
 
 /// One product type by its name.
-pub(crate) fn type_named(host: &mut dyn Imports, name: &str) -> Fallible<Option<TypeDecl>> {
+pub(crate) fn type_named(host: &mut Rows<'_>, name: &str) -> Fallible<Option<TypeDecl>> {
     match host.products_load(&[name.to_owned()])?.into_iter().next().flatten() {
         Some(row) if row.values.product_type == PRODUCT_TYPE => {
             decode("products", name, &row.values.metadata).map(Some)
@@ -122,9 +123,9 @@ pub(crate) fn type_named(host: &mut dyn Imports, name: &str) -> Fallible<Option<
 }
 
 /// The product id of a plan, by that id or by its slug (the field that its type is inferred by).
-pub(crate) fn plan_by_name(host: &mut dyn Imports, family: &str, name: &str) -> Fallible<Option<String>> {
+pub(crate) fn plan_by_name(host: &mut Rows<'_>, family: &str, name: &str) -> Fallible<Option<String>> {
     for decl in types(host)?.into_iter().filter(|decl| decl.family.as_deref() == Some(family)) {
-        let rows = context::all(|page| host.products_scan(true, Some(&decl.name), page), |row: &Product| &row.id)?;
+        let rows = host.products(true, Some(&decl.name))?;
         for row in rows {
             if row.id == name {
                 return Ok(Some(row.id));
@@ -153,7 +154,7 @@ struct Document<'a> {
 }
 
 /// `catalog.load`: bring the catalog to what the document says. What it doesn't name stays.
-pub(crate) fn load(context: &mut Context<'_>, payload: &str) -> Step<Handled> {
+pub(crate) fn load(context: &mut Context<'_, '_>, payload: &str) -> Step<Handled> {
     admin_of_platform(context)?;
     let document: Document<'_> = serde_json::from_str(payload)
         .map_err(|error| product::refuse("", FieldErrorCode::BadFormat, error.to_string()))?;
@@ -276,8 +277,8 @@ fn check_type(decl: &TypeDecl, path: &str) -> Step<()> {
 }
 
 /// Only operators and services write the catalog, and only as the account that owns it.
-pub(crate) fn admin_of_platform(context: &Context<'_>) -> Step<()> {
-    if *context.account()? != Account::Platform {
+pub(crate) fn admin_of_platform(context: &Context<'_, '_>) -> Step<()> {
+    if context.account()? != Account::Platform {
         return Err(Stop::Refused(Refusal::Forbidden("the catalog belongs to the platform".to_owned())));
     }
     match context.event.actor.kind {
@@ -286,7 +287,7 @@ pub(crate) fn admin_of_platform(context: &Context<'_>) -> Step<()> {
     }
 }
 
-fn save(context: &mut Context<'_>, id: &str, values: &ProductValues) -> Step<bool> {
+fn save(context: &mut Context<'_, '_>, id: &str, values: &ProductValues) -> Step<bool> {
     let current = context.product(id)?;
     if current.as_ref().is_some_and(|row| row.values == *values && !row.deleted) {
         return Ok(false);
@@ -296,7 +297,7 @@ fn save(context: &mut Context<'_>, id: &str, values: &ProductValues) -> Step<boo
 }
 
 /// Whether a product can be put: it is the catalog's, and its price is not published otherwise.
-fn check(context: &mut Context<'_>, id: &str, proposed: &Proposed) -> Step<()> {
+fn check(context: &mut Context<'_, '_>, id: &str, proposed: &Proposed) -> Step<()> {
     if !proposed.decl.catalog {
         let message = format!("products of type {} belong to accounts", proposed.decl.name);
         return Err(product::refuse("/product_type", FieldErrorCode::NotAllowed, message));
@@ -310,7 +311,7 @@ fn check(context: &mut Context<'_>, id: &str, proposed: &Proposed) -> Step<()> {
 
 /// Put a product of the catalog; its price becomes a row, or is made at the provider. True if it is being made there;
 /// then who waits under `reply_to` is answered when it is.
-pub(crate) fn put(context: &mut Context<'_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Step<bool> {
+pub(crate) fn put(context: &mut Context<'_, '_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Step<bool> {
     check(context, id, &proposed)?;
     let current = context.product(id)?;
     let sync_failed = match &current {
@@ -377,7 +378,7 @@ fn price_row(proposed: &Proposed, product_id: &str, price_id: &str, amount: Mone
 }
 
 /// A price that is published keeps its amount, its interval and its product. True if it is stored as it is.
-fn check_price(context: &mut Context<'_>, price: &Price) -> Step<bool> {
+fn check_price(context: &mut Context<'_, '_>, price: &Price) -> Step<bool> {
     let Some(current) = context.host.prices_load(std::slice::from_ref(&price.id))?.into_iter().next().flatten() else {
         return Ok(false);
     };
@@ -394,7 +395,7 @@ fn check_price(context: &mut Context<'_>, price: &Price) -> Step<bool> {
 }
 
 /// Insert a price, or refresh what it grants.
-fn put_price(context: &mut Context<'_>, price: &Price) -> Step<()> {
+fn put_price(context: &mut Context<'_, '_>, price: &Price) -> Step<()> {
     if !check_price(context, price)? {
         context.host.price_save(price)?;
     }
@@ -403,7 +404,7 @@ fn put_price(context: &mut Context<'_>, price: &Price) -> Step<()> {
 
 /// Make product and price at the provider, one after the other, each once.
 fn sync(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     id: &str,
     values: &ProductValues,
     metadata: &Map<String, Value>,
@@ -429,7 +430,7 @@ fn sync(
         }
     };
     let generation = sync_generation(metadata);
-    context.host.effects_enqueue(&[Effect { reply_to, generation, ..effect }])?;
+    context.host.effects_enqueue(&[Effect { reply_to, generation, ..effect }]);
     Ok(())
 }
 
@@ -447,7 +448,7 @@ fn sync_effect(kind: &str, key: String, payload: &Value, id: &str) -> Step<Effec
 }
 
 /// The end of a sync effect: store the id, and go on. Who waits is answered with the product when both are made.
-pub(crate) fn synced(context: &mut Context<'_>, report: &EffectReport) -> Step<Handled> {
+pub(crate) fn synced(context: &mut Context<'_, '_>, report: &EffectReport) -> Step<Handled> {
     let mut parts = report.key.splitn(4, ':');
     let (what, id) = (parts.nth(1).unwrap_or_default(), parts.next().unwrap_or_default());
     let Some(row) = context.product(id)? else {
@@ -514,8 +515,8 @@ struct PriceShape<'a> {
 
 /// `price.*` and `product.*` of the provider: a known price is checked, and is no longer sold when it is withdrawn.
 /// Nothing is removed: who has a price keeps what it grants.
-pub(crate) fn provider_event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
-    if context.event.kind.starts_with("product.") || *context.account()? != Account::Platform {
+pub(crate) fn provider_event(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome> {
+    if context.event.kind.starts_with("product.") || context.account()? != Account::Platform {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
     let body = crate::stripe::read::<PriceShape<'_>>(body)?;

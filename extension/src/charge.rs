@@ -81,7 +81,7 @@ fn parse_status(text: Option<&str>) -> Step<RefundStatus> {
 }
 
 /// `refund.*` and `charge.refund.updated`.
-pub(crate) fn refund_event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
+pub(crate) fn refund_event(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome> {
     let body = stripe::read::<stripe::Refund<'_>>(body)?;
     let object = &body.data.object;
     let Some(id) = id_of(&object.payment_intent).or_else(|| id_of(&object.charge)) else {
@@ -95,7 +95,7 @@ pub(crate) fn refund_event(context: &mut Context<'_>, body: &[u8]) -> Step<Outco
 }
 
 /// `charge.*`, disputes excepted.
-pub(crate) fn event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
+pub(crate) fn event(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome> {
     if context.event.kind.starts_with("charge.dispute.") {
         return Ok(Outcome::Ignored(IgnoreReason::UnhandledKind));
     }
@@ -125,7 +125,7 @@ pub(crate) fn event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
 }
 
 /// `payment_intent.*`: links the intent to its charge; what it pays is told by invoice or session.
-pub(crate) fn payment_intent_event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
+pub(crate) fn payment_intent_event(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome> {
     let body = stripe::read::<stripe::PaymentIntent<'_>>(body)?;
     let object = &body.data.object;
     let mut payment: Loaded<Payment> = context.record("payments", &object.id)?;
@@ -141,7 +141,7 @@ pub(crate) fn payment_intent_event(context: &mut Context<'_>, body: &[u8]) -> St
 }
 
 /// The answer of a `stripe.retrieve` of a charge: its refunds, in full.
-pub(crate) fn retrieved(context: &mut Context<'_>, object: &str) -> Step<Outcome> {
+pub(crate) fn retrieved(context: &mut Context<'_, '_>, object: &str) -> Step<Outcome> {
     let object =
         serde_json::from_str::<stripe::Charge<'_>>(object).map_err(|error| stripe::malformed("/object", &error))?;
     let id = id_of(&object.payment_intent).unwrap_or(&object.id);
@@ -163,7 +163,7 @@ fn link_invoice(payment: &mut Payment, invoice: Option<&str>) {
 }
 
 /// Note which purchase a payment paid. True if that is new.
-pub(crate) fn link_purchase(context: &mut Context<'_>, payment_intent: &str, purchase: &str) -> Step<bool> {
+pub(crate) fn link_purchase(context: &mut Context<'_, '_>, payment_intent: &str, purchase: &str) -> Step<bool> {
     let mut payment: Loaded<Payment> = context.record("payments", payment_intent)?;
     if payment.value.purchase.as_deref() == Some(purchase) {
         return Ok(false);
@@ -185,7 +185,7 @@ fn check_refunds(charge: &stripe::Charge<'_>) -> Step<()> {
 }
 
 /// Merge a refund and book it. One that failed was begun before, so both the way out and the way back are booked.
-fn merge_refund(context: &mut Context<'_>, payment: &mut Payment, object: &stripe::Refund<'_>) -> Step<()> {
+fn merge_refund(context: &mut Context<'_, '_>, payment: &mut Payment, object: &stripe::Refund<'_>) -> Step<()> {
     let id = object.id.as_ref();
     let status = parse_status(object.status.as_deref())?;
     if object.amount <= 0 {
@@ -211,7 +211,7 @@ fn merge_refund(context: &mut Context<'_>, payment: &mut Payment, object: &strip
 }
 
 fn claim_payment(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     intent: Option<&str>,
     charge: Option<&str>,
     customer: Option<&str>,
@@ -221,7 +221,7 @@ fn claim_payment(
     context.claim(&keys)
 }
 
-fn finish(context: &mut Context<'_>, id: &str, before: Payment, payment: Loaded<Payment>, fact: &str) -> Step<Outcome> {
+fn finish(context: &mut Context<'_, '_>, id: &str, before: Payment, payment: Loaded<Payment>, fact: &str) -> Step<Outcome> {
     if payment.version != 0 && payment.value == before {
         return Ok(Outcome::Duplicate(fact.to_owned()));
     }
@@ -231,17 +231,17 @@ fn finish(context: &mut Context<'_>, id: &str, before: Payment, payment: Loaded<
 }
 
 /// Some versions' charges don't list their refunds; what no event explains is asked for.
-fn fetch_refunds(context: &mut Context<'_>, charge: &str, refunded_minor: i64) -> Step<()> {
+fn fetch_refunds(context: &mut Context<'_, '_>, charge: &str, refunded_minor: i64) -> Step<()> {
     context.host.effects_enqueue(&[request(
         "stripe.retrieve",
         format!("retrieve:{charge}:{refunded_minor}"),
         encode(&serde_json::json!({"object": "charge", "id": charge, "expand": ["refunds"]}))?,
-    )])?;
+    )]);
     Ok(())
 }
 
 /// `invoice_payment.paid` (since 2025-05-28): which invoice a payment intent paid.
-pub(crate) fn invoice_payment_event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
+pub(crate) fn invoice_payment_event(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome> {
     #[derive(Deserialize)]
     struct Shape<'a> {
         #[serde(borrow)]

@@ -1,6 +1,6 @@
 //! Which mechanism a command or the end of an effect belongs to.
 
-use crate::context::{Context, Step};
+use crate::context::{Handled, Context, Step};
 use crate::product::refuse;
 use crate::{catalog, charge, instance, purchase, subscription};
 use products_contract::*;
@@ -22,7 +22,7 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 9] = [
 ];
 
 /// Decide a command.
-pub(crate) fn handle(context: &mut Context<'_>, payload: &str) -> Step<Handled> {
+pub(crate) fn handle(context: &mut Context<'_, '_>, payload: &str) -> Step<Handled> {
     let kind = context.event.kind.as_str();
     if kind == "catalog.load" {
         return catalog::load(context, payload);
@@ -58,7 +58,7 @@ struct Retrieved<'a> {
 }
 
 /// Decide the end of an effect.
-pub(crate) fn effect_result(context: &mut Context<'_>, report: &EffectReport) -> Step<Handled> {
+pub(crate) fn effect_result(context: &mut Context<'_, '_>, report: &EffectReport) -> Step<Handled> {
     let outcome = match context.event.kind.as_str() {
         "stripe.checkout.create" => return purchase::checkout_made(context, report),
         "stripe.product.create" | "stripe.price.create" => return catalog::synced(context, report),
@@ -71,7 +71,7 @@ pub(crate) fn effect_result(context: &mut Context<'_>, report: &EffectReport) ->
     Ok(Handled { outcome, reply: None })
 }
 
-fn retrieved(context: &mut Context<'_>, report: &EffectReport) -> Step<Outcome> {
+fn retrieved(context: &mut Context<'_, '_>, report: &EffectReport) -> Step<Outcome> {
     let Ok(answer) = &report.answer else { return unattended(context, report) };
     let answer: Retrieved<'_> = match serde_json::from_str(answer) {
         Ok(answer) => answer,
@@ -91,7 +91,7 @@ fn decode_borrowed<'a>(key: &str, text: &'a str) -> Step<crate::stripe::Ids<'a>>
 }
 
 /// An effect whose end changes nothing of ours: a failure is told to the operators.
-fn unattended(context: &mut Context<'_>, report: &EffectReport) -> Step<Outcome> {
+fn unattended(context: &mut Context<'_, '_>, report: &EffectReport) -> Step<Outcome> {
     let Err(failure) = &report.answer else { return Ok(Outcome::Ignored(IgnoreReason::NoChange)) };
     // A mail about a mail that can't be sent would not arrive either; the failure stands in the outbox.
     if context.event.kind == "mail.send" {

@@ -1,5 +1,6 @@
 //! One event being decided: typed access to the rows of its account, and the ways in which a decision may end early.
 
+use crate::rows::Rows;
 use products_contract::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,13 +38,12 @@ impl From<Refusal> for Stop {
     }
 }
 
-impl From<EffectError> for Stop {
-    fn from(error: EffectError) -> Self {
-        match error {
-            EffectError::Store(error) => Stop::Failed(Failure::Store(error)),
-            other => Stop::Failed(Failure::Internal(other.to_string())),
-        }
-    }
+/// What a rule comes to, beside what it wrote.
+pub(crate) struct Handled {
+    /// Outcome.
+    pub outcome: Outcome,
+    /// To the caller; none: it waits on, or gets the refusal of `rejected`.
+    pub reply: Option<Reply>,
 }
 
 /// A row of the extension's own collections, decoded, with the version that a save must name.
@@ -54,12 +54,12 @@ pub(crate) struct Loaded<T> {
     pub version: RowVersion,
 }
 
-/// The event being decided and what may be asked of the host.
-pub(crate) struct Context<'a> {
-    /// The host.
-    pub host: &'a mut dyn Imports,
+/// The event being decided and the rows that it is decided by.
+pub(crate) struct Context<'c, 'a> {
+    /// The account's rows.
+    pub host: &'c mut Rows<'a>,
     /// The event.
-    pub event: &'a Event,
+    pub event: &'c Event,
     /// The time of all that the event causes, in milliseconds since the epoch.
     pub now: Timestamp,
     settings: Option<crate::catalog::Settings>,
@@ -67,9 +67,9 @@ pub(crate) struct Context<'a> {
     named: BTreeMap<String, Option<Rc<crate::schema::TypeDecl>>>,
 }
 
-impl<'a> Context<'a> {
+impl<'c, 'a> Context<'c, 'a> {
     /// Begin to decide an event.
-    pub fn new(host: &'a mut dyn Imports, event: &'a Event) -> Self {
+    pub fn new(host: &'c mut Rows<'a>, event: &'c Event) -> Self {
         Context { host, now: event.received_at, event, settings: None, types: None, named: BTreeMap::new() }
     }
 
@@ -78,12 +78,9 @@ impl<'a> Context<'a> {
         self.event.provider.as_ref().and_then(|facts| facts.time).unwrap_or(self.now)
     }
 
-    /// The account of the transaction.
-    pub fn account(&self) -> Step<&'a Account> {
-        self.event
-            .account
-            .as_ref()
-            .ok_or_else(|| Stop::Failed(Failure::Internal("handle was called without an account".to_owned())))
+    /// The account whose event it is. What names nobody can't be decided any further.
+    pub fn account(&self) -> Step<Account> {
+        self.host.account().cloned().ok_or_else(|| Stop::Refused(Refusal::Malformed("/data/object/id".to_owned())))
     }
 
     /// The policies of the business, with defaults where no catalog is loaded.
@@ -127,19 +124,13 @@ impl<'a> Context<'a> {
 
     /// Save one record.
     pub fn save_record<T: Serialize>(&mut self, collection: &str, id: &str, loaded: &Loaded<T>) -> Step<()> {
-        let write = RecordWrite {
-            key: RecordKey { collection: collection.to_owned(), id: id.to_owned() },
-            expected: loaded.version,
-            value: Some(encode(&loaded.value)?),
-        };
-        self.host.records_save(&[write])?;
+        self.host.record_save(collection, id, loaded.version, encode(&loaded.value)?)?;
         Ok(())
     }
 
     /// Note a fact; true if it is new.
     pub fn note(&mut self, fact: &str) -> Step<bool> {
-        let answers = self.host.facts_note(&[fact.to_owned()])?;
-        answers.first().copied().ok_or_else(|| Stop::Failed(short_answer("records.note")))
+        Ok(self.host.note(fact)?)
     }
 
     /// Take claims that only this account may hold; a taken one contradicts the event's placing.
@@ -163,21 +154,17 @@ impl<'a> Context<'a> {
 
     /// One value of the configuration as text; none where it is not set.
     pub fn config(&mut self, key: &str) -> Step<Option<ConfigValue>> {
-        match self.host.config_load(&[key.to_owned()]) {
-            Ok(values) => Ok(values.into_iter().next().flatten()),
-            Err(key) => Err(Stop::Failed(Failure::Internal(format!("configuration key `{key}` is not declared")))),
-        }
+        Ok(self.host.setting(key)?)
     }
 }
 
 /// Load one record; its default where there is none.
 pub(crate) fn load_record<T: DeserializeOwned + Default>(
-    host: &mut dyn Imports,
+    host: &mut Rows<'_>,
     collection: &str,
     id: &str,
 ) -> Fallible<Loaded<T>> {
-    let key = RecordKey { collection: collection.to_owned(), id: id.to_owned() };
-    match host.records_load(&[key])?.into_iter().next().flatten() {
+    match host.records_load(collection, &[id.to_owned()])?.into_iter().next().flatten() {
         None => Ok(Loaded { value: T::default(), version: 0 }),
         Some(row) => Ok(Loaded { value: decode(collection, &row.id, &row.value)?, version: row.version }),
     }
@@ -201,6 +188,7 @@ pub(crate) fn request(kind: &str, key: String, payload: String) -> Effect {
         key,
         generation: 1,
         payload,
+        context: "{}".to_owned(),
         reply_to: None,
         ordering_key: None,
         not_before: None,
@@ -225,23 +213,4 @@ pub(crate) fn short_hash(text: &str) -> String {
         let _ = write!(out, "{byte:02x}");
     }
     out
-}
-
-/// The first page of a scan of everything; accounts with more rows than a page are read page by page by [`all`].
-pub(crate) const WHOLE_PAGE: u32 = PAGE_ROWS_MAX;
-
-/// Read all pages of a scan.
-pub(crate) fn all<T>(
-    mut next: impl FnMut(&Page) -> Result<Vec<T>, StoreError>,
-    id: impl Fn(&T) -> &str,
-) -> Result<Vec<T>, StoreError> {
-    let mut rows = next(&Page { after: None, limit: WHOLE_PAGE })?;
-    let mut full = rows.len() == WHOLE_PAGE as usize;
-    while full {
-        let after = rows.last().map(|row| id(row).to_owned());
-        let more = next(&Page { after, limit: WHOLE_PAGE })?;
-        full = more.len() == WHOLE_PAGE as usize;
-        rows.extend(more);
-    }
-    Ok(rows)
 }

@@ -2,7 +2,6 @@
 //!
 //! Pure over the event and the catalog. The host looks the keys up; what metadata says counts only where no key does.
 
-use crate::context::short_answer;
 use crate::stripe::{Body, Ids, id_of};
 use products_contract::*;
 
@@ -15,14 +14,19 @@ pub(crate) fn key(kind: &str, id: &str) -> String {
     out
 }
 
-/// `events.correlate`. A body that can't be read has no keys; `handle` then says what is wrong with it.
-pub(crate) fn correlate(host: &mut dyn Imports, event: &Event) -> Fallible<Placement> {
-    let Payload::Provider(body) = &event.payload else {
-        return Err(Failure::Internal(format!("correlate was called for `{}`, which names its account", event.kind)));
-    };
+/// What the catalog is told of belongs to it, whoever's metadata is on it.
+const CATALOG_KINDS: [&str; 6] =
+    ["price.created", "price.updated", "price.deleted", "product.created", "product.updated", "product.deleted"];
+
+/// How to place an event. A body that can't be read names nothing; deciding it then says what is wrong with it.
+pub(crate) fn placement(event: &Event) -> Placement {
+    let Payload::Provider(body) = &event.payload else { return Placement::known(Vec::new()) };
+    if CATALOG_KINDS.contains(&event.kind.as_str()) {
+        return Placement { account: Some(Account::Platform), ..Placement::known(Vec::new()) };
+    }
     let text = std::str::from_utf8(body).ok();
     let Some(body) = text.and_then(|text| serde_json::from_str::<Body<'_, Ids<'_>>>(text).ok()) else {
-        return Ok(Placement { keys: Vec::new(), account: None, mark: Mark::Unknown });
+        return Placement::known(Vec::new());
     };
     let object = &body.data.object;
     let metadata = object.owner_metadata();
@@ -31,8 +35,13 @@ pub(crate) fn correlate(host: &mut dyn Imports, event: &Event) -> Fallible<Place
     } else {
         metadata.and_then(|m| named_account(m.user_id.as_deref(), m.organization_id.as_deref()))
     };
-    let mark = mark(host, object, metadata.is_some())?;
-    Ok(Placement { keys: keys(object), account, mark })
+    let names = prices(object);
+    let mark = match (metadata.is_some(), names.is_empty()) {
+        (true, _) => Mark::Ours,
+        (false, false) => Mark::ByPrices,
+        (false, true) => Mark::Unknown,
+    };
+    Placement { keys: keys(object), account, mark, names }
 }
 
 /// The account that metadata names.
@@ -78,11 +87,8 @@ fn keys(object: &Ids<'_>) -> Vec<String> {
     out
 }
 
-/// Whether the object bears a price or a metadata key of ours.
-fn mark(host: &mut dyn Imports, object: &Ids<'_>, metadata_is_ours: bool) -> Fallible<Mark> {
-    if metadata_is_ours {
-        return Ok(Mark::Ours);
-    }
+/// The prices that the object names.
+fn prices(object: &Ids<'_>) -> Vec<Reference> {
     let lines = [&object.items, &object.lines, &object.line_items];
     let mut prices: Vec<String> = lines
         .into_iter()
@@ -94,12 +100,5 @@ fn mark(host: &mut dyn Imports, object: &Ids<'_>, metadata_is_ours: bool) -> Fal
         .collect();
     prices.sort_unstable();
     prices.dedup();
-    if prices.is_empty() {
-        return Ok(Mark::Unknown);
-    }
-    let found = host.prices_load(&prices)?;
-    if found.len() != prices.len() {
-        return Err(short_answer("products.load-prices"));
-    }
-    Ok(if found.iter().any(Option::is_some) { Mark::Ours } else { Mark::Foreign })
+    prices.into_iter().map(|id| Reference::Catalog(CatalogKey::Price(id))).collect()
 }

@@ -4,6 +4,7 @@ use crate::catalog::{Settings, Terms};
 use crate::context::{decode, short_answer};
 use crate::subscription::{self, Billing};
 use crate::time::plus_days;
+use crate::rows::Rows;
 use products_contract::*;
 use std::collections::BTreeMap;
 
@@ -120,7 +121,7 @@ fn paid_plan(
 }
 
 /// Work out where the account stands at a time.
-pub(crate) fn standing(host: &mut dyn Imports, settings: &Settings, now: Timestamp) -> Fallible<Standing> {
+pub(crate) fn standing(host: &mut Rows<'_>, settings: &Settings, now: Timestamp) -> Fallible<Standing> {
     let rows = subscription::all(host)?;
     let billings = subscription::billings(host, &rows)?;
     let known = known_prices(host, &rows, &billings)?;
@@ -219,7 +220,7 @@ fn add_grants(allowed: &mut BTreeMap<String, (i64, Vec<String>)>, price: &Price,
 
 /// Every catalog price that a subscription names or once paid for.
 fn known_prices(
-    host: &mut dyn Imports,
+    host: &mut Rows<'_>,
     rows: &[Subscription],
     billings: &[Billing],
 ) -> Fallible<BTreeMap<String, Price>> {

@@ -9,7 +9,7 @@ mod report;
 mod saga;
 
 use crate::catalog;
-use crate::context::{Context, Loaded, Step, Stop, decode, encode, short_hash};
+use crate::context::{Handled, Context, Loaded, Step, Stop, decode, encode, short_hash};
 use crate::entitlement::{Standing, UNLIMITED};
 use crate::product::{self, refuse};
 use crate::schema::TypeDecl;
@@ -34,7 +34,7 @@ pub(crate) struct Instance {
 
 impl Instance {
     /// Load what belongs to a product row.
-    pub fn of(context: &mut Context<'_>, row: Product) -> Step<Instance> {
+    pub fn of(context: &mut Context<'_, '_>, row: Product) -> Step<Instance> {
         let decl = context
             .type_named(&row.values.product_type)?
             .ok_or_else(|| Failure::Internal(format!("{} has no type", row.id)))?;
@@ -45,10 +45,10 @@ impl Instance {
     }
 
     /// Load an instance of this account by its id.
-    pub fn load(context: &mut Context<'_>, id: &str) -> Step<Instance> {
+    pub fn load(context: &mut Context<'_, '_>, id: &str) -> Step<Instance> {
         let account = context.account()?;
         match context.product(id)? {
-            Some(row) if row.owner == *account && !row.deleted => Instance::of(context, row),
+            Some(row) if row.owner == account && !row.deleted => Instance::of(context, row),
             _ => Err(Stop::Refused(Refusal::NotFound(id.to_owned()))),
         }
     }
@@ -69,7 +69,7 @@ impl Instance {
     }
 
     /// Write row and saga, where they differ from what is stored. True if the row did.
-    pub fn save(&mut self, context: &mut Context<'_>, saga_before: &Saga) -> Step<bool> {
+    pub fn save(&mut self, context: &mut Context<'_, '_>, saga_before: &Saga) -> Step<bool> {
         self.saga.value.prune();
         if self.saga.value != *saga_before || self.saga.version == 0 {
             context.save_record("sagas", &self.row.id, &self.saga)?;
@@ -100,9 +100,9 @@ impl Instance {
 }
 
 /// All instances of the account, in order of their making.
-pub(crate) fn all(context: &mut Context<'_>) -> Step<Vec<Instance>> {
+pub(crate) fn all(context: &mut Context<'_, '_>) -> Step<Vec<Instance>> {
     let host = &mut *context.host;
-    let rows = crate::context::all(|page| host.products_scan(false, None, page), |row: &Product| &row.id)?;
+    let rows = host.products(false, None)?;
     let mut out = Vec::with_capacity(rows.len());
     for row in rows {
         // A row of a type that this business doesn't have is nobody's to drive.
@@ -132,7 +132,7 @@ pub(crate) fn held(instances: &[Instance], key: &str) -> i64 {
 }
 
 /// Refuse what the account's standing doesn't allow: no plan, or nothing left of what the type consumes.
-fn check_room(context: &mut Context<'_>, decl: &TypeDecl, standing: &Standing, except: Option<&str>) -> Step<()> {
+fn check_room(context: &mut Context<'_, '_>, decl: &TypeDecl, standing: &Standing, except: Option<&str>) -> Step<()> {
     if let Some(link) = &decl.plan
         && standing.plan.is_none()
     {
@@ -154,9 +154,9 @@ fn check_room(context: &mut Context<'_>, decl: &TypeDecl, standing: &Standing, e
 }
 
 /// The cheapest product on sale that allows an amount.
-fn upgrade_for(context: &mut Context<'_>, key: &str, amount: i64) -> Step<Option<String>> {
+fn upgrade_for(context: &mut Context<'_, '_>, key: &str, amount: i64) -> Step<Option<String>> {
     let host = &mut *context.host;
-    let rows = crate::context::all(|page| host.products_scan(true, None, page), |row: &Product| &row.id)?;
+    let rows = host.products(true, None)?;
     let mut best: Option<(i64, String)> = None;
     let types = catalog::types(context.host)?;
     for row in rows.iter().filter(|row| row.values.active) {
@@ -177,7 +177,7 @@ fn upgrade_for(context: &mut Context<'_>, key: &str, amount: i64) -> Step<Option
 }
 
 /// Take the claims of unique fields. One that is taken or blocked names itself, never its holder.
-fn take_names(context: &mut Context<'_>, decl: &TypeDecl, metadata: &Metadata) -> Step<()> {
+fn take_names(context: &mut Context<'_, '_>, decl: &TypeDecl, metadata: &Metadata) -> Step<()> {
     let keys = names(decl, metadata);
     if keys.is_empty() {
         return Ok(());
@@ -196,7 +196,7 @@ fn names(decl: &TypeDecl, metadata: &Metadata) -> Vec<String> {
 }
 
 /// Whether this account holds a name for another product of its own.
-fn name_in_use(context: &mut Context<'_>, decl: &TypeDecl, metadata: &Metadata, except: Option<&str>) -> Step<()> {
+fn name_in_use(context: &mut Context<'_, '_>, decl: &TypeDecl, metadata: &Metadata, except: Option<&str>) -> Step<()> {
     let wanted = names(decl, metadata);
     for other in all(context)? {
         if Some(other.row.id.as_str()) == except || other.status() == "terminated" {
@@ -210,7 +210,7 @@ fn name_in_use(context: &mut Context<'_>, decl: &TypeDecl, metadata: &Metadata, 
 }
 
 /// `product.create` of a product that belongs to an account: check, take the names, write the row, begin.
-pub(crate) fn create(context: &mut Context<'_>, body: &Metadata) -> Step<Handled> {
+pub(crate) fn create(context: &mut Context<'_, '_>, body: &Metadata) -> Step<Handled> {
     let mut proposed = product::normalise(context, &own_body(context, body)?, None)?;
     if proposed.decl.catalog {
         catalog::admin_of_platform(context)?;
@@ -225,7 +225,7 @@ pub(crate) fn create(context: &mut Context<'_>, body: &Metadata) -> Step<Handled
 }
 
 /// A row that waits for its purchase to be paid; its names are held meanwhile.
-pub(crate) fn create_waiting(context: &mut Context<'_>, body: &Metadata, purchase: &str) -> Step<String> {
+pub(crate) fn create_waiting(context: &mut Context<'_, '_>, body: &Metadata, purchase: &str) -> Step<String> {
     let proposed = product::normalise(context, &own_body(context, body)?, None)?;
     if proposed.decl.catalog || proposed.decl.provisions.is_empty() {
         return Err(refuse("/product/product_type", FieldErrorCode::NotAllowed, "expected a type that is provisioned"));
@@ -233,7 +233,7 @@ pub(crate) fn create_waiting(context: &mut Context<'_>, body: &Metadata, purchas
     insert(context, proposed, Some(purchase))
 }
 
-fn create_in_catalog(context: &mut Context<'_>, proposed: product::Proposed) -> Step<Handled> {
+fn create_in_catalog(context: &mut Context<'_, '_>, proposed: product::Proposed) -> Step<Handled> {
     let slug = proposed.decl.infer_by.as_ref().and_then(|key| proposed.metadata.get(key)).and_then(Value::as_str);
     let id = match (&proposed.id, slug) {
         (Some(id), _) => id.clone(),
@@ -247,7 +247,7 @@ fn create_in_catalog(context: &mut Context<'_>, proposed: product::Proposed) -> 
 }
 
 /// Put it, and answer at once, or when its price is made at the provider.
-fn put_in_catalog(context: &mut Context<'_>, id: &str, proposed: product::Proposed) -> Step<Handled> {
+fn put_in_catalog(context: &mut Context<'_, '_>, id: &str, proposed: product::Proposed) -> Step<Handled> {
     match catalog::put(context, id, proposed, context.event.reply_to.clone())? {
         true => Ok(Handled { outcome: Outcome::Applied, reply: None }),
         false => answer(context, id),
@@ -255,13 +255,13 @@ fn put_in_catalog(context: &mut Context<'_>, id: &str, proposed: product::Propos
 }
 
 /// The body with the owner checked: it comes from the session and never from the body.
-fn own_body(context: &Context<'_>, body: &Metadata) -> Step<Metadata> {
+fn own_body(context: &Context<'_, '_>, body: &Metadata) -> Step<Metadata> {
     let mut body = body.clone();
     let account = context.account()?;
     let check = |map: &mut Metadata| -> Step<()> {
         for key in ["user_id", "owner"] {
             let named = map.remove(key);
-            let own = match (&named, account) {
+            let own = match (&named, &account) {
                 (None | Some(Value::Null), _) => true,
                 (Some(Value::String(id)), Account::User(own) | Account::Organization(own)) => id == own,
                 _ => false,
@@ -297,7 +297,7 @@ fn match_plan(proposed: &mut product::Proposed, standing: &Standing) -> Step<()>
     }
 }
 
-fn insert(context: &mut Context<'_>, mut proposed: product::Proposed, purchase: Option<&str>) -> Step<String> {
+fn insert(context: &mut Context<'_, '_>, mut proposed: product::Proposed, purchase: Option<&str>) -> Step<String> {
     name_in_use(context, &proposed.decl, &proposed.metadata, None)?;
     take_names(context, &proposed.decl, &proposed.metadata)?;
     let by = proposed.decl.id_by.as_ref().and_then(|key| proposed.metadata.get(key)).and_then(Value::as_str);
@@ -318,7 +318,7 @@ fn insert(context: &mut Context<'_>, mut proposed: product::Proposed, purchase: 
 }
 
 /// From here on an instance is ours to drive; a row that somebody else wrote is not before it was accepted (SOL-23).
-fn take_on(context: &mut Context<'_>, id: &str) -> Step<()> {
+fn take_on(context: &mut Context<'_, '_>, id: &str) -> Step<()> {
     let saga: Loaded<Saga> = context.record("sagas", id)?;
     if saga.version == 0 {
         context.save_record("sagas", id, &saga)?;
@@ -327,7 +327,7 @@ fn take_on(context: &mut Context<'_>, id: &str) -> Step<()> {
 }
 
 /// What every instance has from its first moment.
-fn begin_metadata(context: &Context<'_>, decl: &TypeDecl, metadata: &mut Metadata, purchase: Option<&str>) -> Step<()> {
+fn begin_metadata(context: &Context<'_, '_>, decl: &TypeDecl, metadata: &mut Metadata, purchase: Option<&str>) -> Step<()> {
     let account = context.account()?;
     let mut set = |key: &str, value: Value| {
         if decl.field(key).is_some() {
@@ -346,15 +346,15 @@ fn begin_metadata(context: &Context<'_>, decl: &TypeDecl, metadata: &mut Metadat
     Ok(())
 }
 
-fn answer(context: &mut Context<'_>, id: &str) -> Step<Handled> {
+fn answer(context: &mut Context<'_, '_>, id: &str) -> Step<Handled> {
     let row = context.product(id)?.ok_or_else(|| Failure::Internal(format!("{id} is gone after it was saved")))?;
     Ok(Handled { outcome: Outcome::Applied, reply: Some(Reply::Answer(crate::queries::product_json(&row)?)) })
 }
 
 /// A product event: the row exists already. One that may not be provisioned is marked as an error.
-pub(crate) fn product_event(context: &mut Context<'_>, change: &ProductChange) -> Step<Outcome> {
+pub(crate) fn product_event(context: &mut Context<'_, '_>, change: &ProductChange) -> Step<Outcome> {
     let unchanged = Ok(Outcome::Ignored(IgnoreReason::NoChange));
-    if *context.account()? == Account::Platform {
+    if context.account()? == Account::Platform {
         return match &change.after {
             Some(after) => catalog_event(context, after),
             None => unchanged,
@@ -393,7 +393,7 @@ pub(crate) fn product_event(context: &mut Context<'_>, change: &ProductChange) -
 
 /// Somebody else changed or deleted a row that is ours to drive. A change that its type does not allow is put back; a
 /// deletion ends the instance as its owner's own command would, so that nothing of it is left running.
-fn others_change(context: &mut Context<'_>, before: &Product, after: Option<&Product>) -> Step<Outcome> {
+fn others_change(context: &mut Context<'_, '_>, before: &Product, after: Option<&Product>) -> Step<Outcome> {
     let Some(row) = context.product(&before.id)? else {
         return Err(Stop::Refused(Refusal::NotFound(before.id.clone())));
     };
@@ -433,7 +433,7 @@ fn others_change(context: &mut Context<'_>, before: &Product, after: Option<&Pro
 }
 
 /// A plan that the platform made: bring it into the catalog.
-fn catalog_event(context: &mut Context<'_>, after: &Product) -> Step<Outcome> {
+fn catalog_event(context: &mut Context<'_, '_>, after: &Product) -> Step<Outcome> {
     let decl =
         catalog::types(context.host)?.into_iter().find(|decl| decl.catalog && decl.name == after.values.product_type);
     if decl.is_none() || after.deleted {
@@ -457,7 +457,7 @@ fn catalog_event(context: &mut Context<'_>, after: &Product) -> Step<Outcome> {
 }
 
 /// Check a row that somebody else wrote, as `create` would have, and complete it.
-fn accept(context: &mut Context<'_>, row: &Product, decl: &TypeDecl) -> Step<()> {
+fn accept(context: &mut Context<'_, '_>, row: &Product, decl: &TypeDecl) -> Step<()> {
     if row.id.len() > product::ID_BYTES {
         let message = format!("expected at most {} bytes", product::ID_BYTES);
         return Err(refuse("/id", FieldErrorCode::OutOfRange, message));
@@ -483,7 +483,7 @@ fn accept(context: &mut Context<'_>, row: &Product, decl: &TypeDecl) -> Step<()>
     take_on(context, &row.id)
 }
 
-fn mark_refused(context: &mut Context<'_>, id: &str, refusal: &Refusal) -> Step<()> {
+fn mark_refused(context: &mut Context<'_, '_>, id: &str, refusal: &Refusal) -> Step<()> {
     let row = context.product(id)?.ok_or_else(|| Failure::Internal(format!("{id} is gone")))?;
     let mut instance = Instance::of(context, row)?;
     let before = instance.saga.value.clone();
@@ -495,11 +495,11 @@ fn mark_refused(context: &mut Context<'_>, id: &str, refusal: &Refusal) -> Step<
 }
 
 /// `product.update`: names and descriptions by the owner; status and resources by a service alone (SOL-15).
-pub(crate) fn update(context: &mut Context<'_>, body: &Metadata) -> Step<Handled> {
+pub(crate) fn update(context: &mut Context<'_, '_>, body: &Metadata) -> Step<Handled> {
     let id = product::required_text(body, "id")?;
     let mut body = body.clone();
     body.remove("id");
-    if *context.account()? == Account::Platform {
+    if context.account()? == Account::Platform {
         catalog::admin_of_platform(context)?;
         let current = context.product(&id)?.ok_or(Refusal::NotFound(id.clone()))?;
         let proposed = product::normalise(context, &body, Some(&current))?;
@@ -523,7 +523,7 @@ pub(crate) fn update(context: &mut Context<'_>, body: &Metadata) -> Step<Handled
 }
 
 /// `instance.retry`: from `error`, with the checks of a new one; otherwise a step that failed is tried again.
-pub(crate) fn retry(context: &mut Context<'_>, body: &Metadata) -> Step<Handled> {
+pub(crate) fn retry(context: &mut Context<'_, '_>, body: &Metadata) -> Step<Handled> {
     let id = product::required_text(body, "id")?;
     let mut instance = Instance::load(context, &id)?;
     let before = instance.saga.value.clone();
@@ -559,7 +559,7 @@ pub(crate) fn retry(context: &mut Context<'_>, body: &Metadata) -> Step<Handled>
 }
 
 /// `instance.delete`: by the owner, confirmed by typing the name; a last backup is kept.
-pub(crate) fn delete(context: &mut Context<'_>, body: &Metadata) -> Step<Handled> {
+pub(crate) fn delete(context: &mut Context<'_, '_>, body: &Metadata) -> Step<Handled> {
     let id = product::required_text(body, "id")?;
     let confirmed = product::required_text(body, "confirm")?;
     let mut instance = Instance::load(context, &id)?;
@@ -578,7 +578,7 @@ pub(crate) fn delete(context: &mut Context<'_>, body: &Metadata) -> Step<Handled
 }
 
 /// A timer that means something to one instance: the hours in `error` are over.
-pub(crate) fn timer(context: &mut Context<'_>, key: &str) -> Step<bool> {
+pub(crate) fn timer(context: &mut Context<'_, '_>, key: &str) -> Step<bool> {
     let Some(id) = key.strip_prefix("error:").and_then(|rest| rest.rsplit_once(':')).map(|(id, _)| id) else {
         return Ok(false);
     };

@@ -104,7 +104,7 @@ fn merge(stored: &Invoice, view: &Invoice) -> Step<(Invoice, News)> {
 }
 
 /// `invoice.*`.
-pub(crate) fn event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
+pub(crate) fn event(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome> {
     let body = stripe::read::<stripe::Invoice<'_>>(body)?;
     let object = &body.data.object;
     let Some(id) = object.id.as_deref().filter(|id| !id.is_empty()) else {
@@ -161,7 +161,7 @@ pub(crate) fn event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
     })
 }
 
-fn read(context: &Context<'_>, object: &stripe::Invoice<'_>) -> Step<Invoice> {
+fn read(context: &Context<'_, '_>, object: &stripe::Invoice<'_>) -> Step<Invoice> {
     let malformed = |field: &str| Stop::Refused(Refusal::Malformed(format!("/data/object/{field}")));
     let kind = context.event.kind.as_str();
     let status = match object.status.as_deref() {
@@ -210,7 +210,7 @@ fn read(context: &Context<'_>, object: &stripe::Invoice<'_>) -> Step<Invoice> {
 }
 
 /// Book what was paid: tax is owed, the rest is revenue. A settled invoice of nothing books nothing.
-fn book_payment(context: &mut Context<'_>, fact: &str, id: &str, invoice: &Invoice) -> Step<bool> {
+fn book_payment(context: &mut Context<'_, '_>, fact: &str, id: &str, invoice: &Invoice) -> Step<bool> {
     // What is paid beyond the total is the customer's balance, no revenue (S107).
     let paid = invoice.amount_paid_minor.min(invoice.total_minor);
     if paid <= 0 {
@@ -231,7 +231,7 @@ fn book_payment(context: &mut Context<'_>, fact: &str, id: &str, invoice: &Invoi
 }
 
 /// Carry over to the subscription whether its invoices are open or paid. True if that changed.
-fn remember(context: &mut Context<'_>, id: &str, invoice: &Invoice) -> Step<bool> {
+fn remember(context: &mut Context<'_, '_>, id: &str, invoice: &Invoice) -> Step<bool> {
     let Some(subscription) = &invoice.subscription else { return Ok(false) };
     let mut billing: Loaded<Billing> = context.record("billing", subscription)?;
     let before = billing.value.clone();

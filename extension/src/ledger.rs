@@ -4,6 +4,7 @@
 //! once whatever event carries it; the host keeps beside the fact which event that was. Entries are never changed.
 
 use crate::context::{Context, Step, Stop, encode};
+use crate::rows::Rows;
 use products_contract::*;
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +41,7 @@ pub(crate) struct Entry {
 
 /// Book a fact once. True if it was new.
 pub(crate) fn book(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     fact: &str,
     object: &str,
     currency: &str,
@@ -59,16 +60,12 @@ pub(crate) fn book(
         return Ok(false);
     }
     let entry = Entry { currency: currency.to_owned(), object: object.to_owned(), postings };
-    context.host.records_save(&[RecordWrite {
-        key: RecordKey { collection: "ledger".to_owned(), id: fact.to_owned() },
-        expected: 0,
-        value: Some(encode(&entry)?),
-    }])?;
+    context.host.record_save("ledger", fact, 0, encode(&entry)?)?;
     Ok(true)
 }
 
 /// All entries of the account.
-pub(crate) fn entries(host: &mut dyn Imports) -> Fallible<Vec<Entry>> {
-    let rows = crate::context::all(|page| host.records_scan("ledger", "", false, page), |row: &StoredRecord| &row.id)?;
+pub(crate) fn entries(host: &mut Rows<'_>) -> Fallible<Vec<Entry>> {
+    let rows = host.records("ledger")?;
     rows.iter().map(|row| crate::context::decode("ledger", &row.id, &row.value)).collect()
 }

@@ -1,7 +1,7 @@
 //! All decisions of the instance provisioner: what an event means, what it changes and what it asks for.
 //!
-//! Pure: no I/O, no clock, no randomness, no state of its own. An event comes in, rows are read and written through
-//! [`Imports`], effects are asked for by key. One module a mechanism; a business is data on top of them.
+//! Pure: no I/O, no clock, no randomness, no state of its own. An event comes in, its account is opened through
+//! [`Imports`], and a [`Decision`] goes out whole. One module a mechanism; a business is data on top of them.
 //!
 //! Two rules keep the order of provider events from mattering. What a provider says about an object is *merged* into
 //! what is stored (a rule that doesn't care which came first), and everything else (who may use what, which instance
@@ -19,8 +19,10 @@ mod ledger;
 mod manifest;
 mod notice;
 mod product;
+mod product_event;
 mod purchase;
 mod queries;
+mod rows;
 mod schedule;
 pub mod schema;
 mod session;
@@ -31,8 +33,9 @@ mod template;
 mod time;
 mod usage;
 
-use context::{Context, Stop};
+use context::{Context, Handled, Stop};
 use products_contract::*;
+use rows::Rows;
 
 /// Version of the rows that this library writes.
 pub const DATA_VERSION: u32 = 1;
@@ -47,37 +50,29 @@ impl Extension for Provisioner {
     }
 
     fn validate(&self, host: &mut dyn Imports, candidate: &Candidate) -> Result<ProductValues, Problem> {
-        queries::validate(host, candidate)
+        queries::validate(&mut Rows::new(host, None), candidate)
     }
 
-    fn correlate(&self, host: &mut dyn Imports, event: &Event) -> Fallible<Placement> {
-        correlate::correlate(host, event)
-    }
-
-    fn handle(&self, host: &mut dyn Imports, event: &Event) -> Fallible<Handled> {
-        let mut context = Context::new(host, event);
-        match dispatch(&mut context) {
-            Ok(handled) => Ok(handled),
-            Err(Stop::Refused(refusal)) => {
-                let reply = event.reply_to.as_ref().map(|_| Reply::Refused(refusal.clone()));
-                Ok(Handled { outcome: Outcome::Rejected(refusal), reply })
+    fn handle(&self, host: &mut dyn Imports, event: &Event) -> Fallible<Decision> {
+        let placement = correlate::placement(event);
+        let account = if event.account.is_none() && !placement.leads_somewhere() {
+            None
+        } else {
+            match host.open(&placement, &[])? {
+                Opened::Here(here) => Some(here.account),
+                // The host knows what becomes of it.
+                Opened::Elsewhere => return Ok(Decision::of(Outcome::Ignored(IgnoreReason::NotOurs))),
             }
-            Err(Stop::Ended(outcome)) => Ok(Handled { outcome, reply: None }),
-            Err(Stop::Failed(failure)) => Err(failure),
-        }
-    }
-
-    fn migrate(&self, _host: &mut dyn Imports, from: u32, _at: Timestamp) -> Fallible<()> {
-        // Version 1 is the first: there is nothing older that could be brought up.
-        Err(Failure::Internal(format!("no migration from data version {from}: the oldest is {DATA_VERSION}")))
+        };
+        decide(host, account, event)
     }
 
     fn catalog(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Offer>, Problem> {
-        queries::catalog(host, question)
+        queries::catalog(&mut opened(host)?, question)
     }
 
     fn entitlements(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Entitlement>, Problem> {
-        queries::entitlements(host, question)
+        queries::entitlements(&mut opened(host)?, question)
     }
 
     fn usage(
@@ -87,16 +82,67 @@ impl Extension for Provisioner {
         start: Timestamp,
         end: Timestamp,
     ) -> Result<Vec<UsageTotal>, Problem> {
-        queries::usage(host, question, start, end)
+        queries::usage(&mut opened(host)?, question, start, end)
     }
 
     fn balances(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Balance>, Problem> {
-        queries::balances(host, question)
+        queries::balances(&mut opened(host)?, question)
+    }
+
+    fn list(
+        &self,
+        host: &mut dyn Imports,
+        _question: &Question,
+        kind: &str,
+        filter: Option<&str>,
+        page: &Page,
+    ) -> Result<Vec<Listed>, Problem> {
+        opened(host)?;
+        queries::list(host, kind, filter, page)
     }
 }
 
+/// The rows of the account that a question is about.
+fn opened(host: &mut dyn Imports) -> Result<Rows<'_>, Problem> {
+    match host.open(&Placement::known(Vec::new()), &[]) {
+        Ok(Opened::Here(here)) => Ok(Rows::new(host, Some(here.account))),
+        Ok(Opened::Elsewhere) => {
+            Err(Problem::Failed(Failure::Internal("a question was asked about no account".to_owned())))
+        }
+        Err(error) => Err(Problem::Failed(error.into())),
+    }
+}
+
+/// Decide an event of this account; of nobody, if it names none.
+fn decide(host: &mut dyn Imports, account: Option<Account>, event: &Event) -> Fallible<Decision> {
+    let nobody = account.is_none();
+    let mut rows = Rows::new(host, account);
+    let decided = match &event.payload {
+        Payload::Product(change) => product_event::handle(&mut rows, event, change),
+        _ => dispatch(&mut Context::new(&mut rows, event)),
+    };
+    let handled = match decided {
+        Ok(handled) => handled,
+        Err(Stop::Refused(refusal)) => {
+            let reply = event.reply_to.as_ref().map(|_| Reply::Refused(refusal.clone()));
+            Handled { outcome: Outcome::Rejected(refusal), reply }
+        }
+        Err(Stop::Ended(outcome)) => Handled { outcome, reply: None },
+        // An event of nobody has no rows to be read or written: what it lacks is an id that would place it.
+        Err(Stop::Failed(_)) if nobody => {
+            let refusal = Refusal::Malformed("/data/object/id".to_owned());
+            return Ok(Decision::of(Outcome::Rejected(refusal)));
+        }
+        Err(Stop::Failed(failure)) => return Err(failure),
+    };
+    if nobody {
+        return Ok(Decision { reply: handled.reply, ..Decision::of(handled.outcome) });
+    }
+    Ok(rows.decision(handled))
+}
+
 /// Which mechanism an event belongs to.
-fn dispatch(context: &mut Context<'_>) -> context::Step<Handled> {
+fn dispatch(context: &mut Context<'_, '_>) -> context::Step<Handled> {
     match &context.event.payload {
         Payload::Provider(body) => stripe_event(context, body).map(plain),
         Payload::Product(change) => instance::product_event(context, change).map(plain),
@@ -114,7 +160,7 @@ fn plain(outcome: Outcome) -> Handled {
 }
 
 /// The effect of a Stripe event (requirements 7.3).
-fn stripe_event(context: &mut Context<'_>, body: &[u8]) -> context::Step<Outcome> {
+fn stripe_event(context: &mut Context<'_, '_>, body: &[u8]) -> context::Step<Outcome> {
     match context.event.kind.as_str() {
         "customer.subscription.created"
         | "customer.subscription.updated"

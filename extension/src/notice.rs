@@ -29,10 +29,10 @@ pub(crate) fn key(template: &str, to: To, reference: &str) -> String {
 }
 
 /// Send a mail now, unless it went before.
-pub(crate) fn now(context: &mut Context<'_>, template: &str, to: To, reference: &str, values: &Value) -> Step<()> {
+pub(crate) fn now(context: &mut Context<'_, '_>, template: &str, to: To, reference: &str, values: &Value) -> Step<()> {
     let fact = key(template, to, reference);
     if context.note(&fact)? {
-        context.host.effects_enqueue(&[mail(fact, template, to, values)?])?;
+        context.host.effects_enqueue(&[mail(fact, template, to, values)?]);
     }
     Ok(())
 }

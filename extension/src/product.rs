@@ -40,7 +40,7 @@ const COMMON: [&str; 12] = [
 
 /// Read a product body. `current` is the stored product, for a change.
 pub(crate) fn normalise(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     body: &Map<String, Value>,
     current: Option<&Product>,
 ) -> Step<Proposed> {
@@ -89,7 +89,7 @@ pub(crate) fn normalise(
 
 /// The product's type: `product_type` or `type`, by name or alias; without either by a telling key of the metadata.
 fn find_type(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     body: &Map<String, Value>,
     metadata: &Map<String, Value>,
     current: Option<&Product>,
@@ -117,7 +117,7 @@ fn find_type(
 }
 
 /// The plan by product id; its slug (`plan`) and `parent_product_id` are read as the same field.
-fn resolve_plan(context: &mut Context<'_>, decl: &TypeDecl, metadata: &mut Map<String, Value>) -> Step<()> {
+fn resolve_plan(context: &mut Context<'_, '_>, decl: &TypeDecl, metadata: &mut Map<String, Value>) -> Step<()> {
     let Some(link) = &decl.plan else { return Ok(()) };
     let mut given: Vec<String> = Vec::new();
     for key in ["plan", "parent_product_id", link.field.as_str()] {

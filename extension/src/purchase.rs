@@ -5,7 +5,7 @@
 
 use crate::catalog;
 use crate::charge::Payment;
-use crate::context::{Context, Loaded, Step, Stop, decode, encode, request, short_hash};
+use crate::context::{Context, Handled, Loaded, Step, Stop, decode, encode, request, short_hash};
 use crate::correlate::key;
 use crate::product::{refuse, required_text, text};
 use crate::session::{Session, Status};
@@ -17,17 +17,18 @@ use serde_json::{Map, Value, json};
 type Object = Map<String, Value>;
 
 /// The purchase of a session, by our own record of the session, else by the id that its metadata names.
-pub(crate) fn find(context: &mut Context<'_>, session: &str, named: Option<&str>) -> Step<Option<Purchase>> {
-    let mut keys = vec![PurchaseKey::Session(session.to_owned())];
-    keys.extend(named.map(|id| PurchaseKey::Id(id.to_owned())));
-    Ok(context.host.purchase_find(&keys)?)
+pub(crate) fn find(context: &mut Context<'_, '_>, session: &str, named: Option<&str>) -> Step<Option<Purchase>> {
+    match (context.host.purchase_of_session(session)?, named) {
+        (None, Some(id)) => Ok(context.host.purchase(id)?),
+        (found, _) => Ok(found),
+    }
 }
 
 /// Bring a purchase to what its session, subscription and refunds say. One that we did not make gets a row.
-pub(crate) fn refresh(context: &mut Context<'_>, id: &str, found: Option<Purchase>) -> Step<()> {
+pub(crate) fn refresh(context: &mut Context<'_, '_>, id: &str, found: Option<Purchase>) -> Step<()> {
     let stored = match found {
         Some(row) => Some(row),
-        None => context.host.purchase_find(&[PurchaseKey::Id(id.to_owned())])?,
+        None => context.host.purchase(id)?,
     };
     let known = stored.as_ref().and_then(|row| row.values.session_id.clone());
     let Some((session_id, session)) = session_of(context, id, known)? else { return Ok(()) };
@@ -54,10 +55,10 @@ pub(crate) fn refresh(context: &mut Context<'_>, id: &str, found: Option<Purchas
 
 /// The session that counts among all that were made for a purchase: the one that is furthest, then the smaller id; so
 /// an expired one never undoes a paid one, whichever is known first. Before any event tells of it, the one we made.
-fn session_of(context: &mut Context<'_>, id: &str, known: Option<String>) -> Step<Option<(String, Session)>> {
+fn session_of(context: &mut Context<'_, '_>, id: &str, known: Option<String>) -> Step<Option<(String, Session)>> {
     let host = &mut *context.host;
     let rows =
-        crate::context::all(|page| host.records_scan("sessions", "", false, page), |row: &StoredRecord| &row.id)?;
+        host.records("sessions")?;
     let mut best: Option<(String, Session)> = None;
     for row in rows {
         let session: Session = decode("sessions", &row.id, &row.value)?;
@@ -88,7 +89,7 @@ fn unknown_purchase(session: &Session) -> PurchaseValues {
 
 /// Status and step of a purchase (requirements M3).
 fn judge(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     id: &str,
     session: &Session,
     values: &PurchaseValues,
@@ -105,7 +106,7 @@ fn judge(
         return Ok((PurchaseStatus::Refunded, "refunded"));
     }
     let Some(subscription) = &values.subscription_id else { return Ok((PurchaseStatus::Paid, "fulfilled")) };
-    let row = context.host.subscriptions_load(std::slice::from_ref(subscription))?.into_iter().next().flatten();
+    let row = context.host.subscription(subscription)?;
     let billing: Loaded<Billing> = context.record("billing", subscription)?;
     let ended = row.is_some_and(|row| subscription::is_final(row.values.status));
     if ended {
@@ -123,10 +124,10 @@ fn judge(
 }
 
 /// What was given back of a purchase: refunds of its own payment, or of its subscription's first invoice.
-fn refunded(context: &mut Context<'_>, purchase: &str) -> Step<i64> {
+fn refunded(context: &mut Context<'_, '_>, purchase: &str) -> Step<i64> {
     let host = &mut *context.host;
     let rows =
-        crate::context::all(|page| host.records_scan("payments", "", false, page), |row: &StoredRecord| &row.id)?;
+        host.records("payments")?;
     let mut sum = 0i64;
     for row in rows {
         let payment: Payment = decode("payments", &row.id, &row.value)?;
@@ -138,7 +139,7 @@ fn refunded(context: &mut Context<'_>, purchase: &str) -> Step<i64> {
 }
 
 /// The purchase that a payment belongs to.
-fn owner(context: &mut Context<'_>, payment: &Payment) -> Step<Option<String>> {
+fn owner(context: &mut Context<'_, '_>, payment: &Payment) -> Step<Option<String>> {
     if payment.purchase.is_some() {
         return Ok(payment.purchase.clone());
     }
@@ -153,7 +154,7 @@ fn owner(context: &mut Context<'_>, payment: &Payment) -> Step<Option<String>> {
 }
 
 /// A payment changed: its purchase may have.
-pub(crate) fn payment_changed(context: &mut Context<'_>, payment: &str) -> Step<()> {
+pub(crate) fn payment_changed(context: &mut Context<'_, '_>, payment: &str) -> Step<()> {
     let payment: Loaded<Payment> = context.record("payments", payment)?;
     match owner(context, &payment.value)? {
         Some(purchase) => refresh(context, &purchase, None),
@@ -162,7 +163,7 @@ pub(crate) fn payment_changed(context: &mut Context<'_>, payment: &str) -> Step<
 }
 
 /// A subscription or its first invoice changed: the purchase that began it may have.
-pub(crate) fn subscription_changed(context: &mut Context<'_>, billing: &Billing) -> Step<()> {
+pub(crate) fn subscription_changed(context: &mut Context<'_, '_>, billing: &Billing) -> Step<()> {
     match &billing.purchase {
         Some(purchase) => refresh(context, purchase, None),
         None => Ok(()),
@@ -175,7 +176,7 @@ struct Offer {
     price: Price,
 }
 
-fn find_offer(context: &mut Context<'_>, body: &Object) -> Step<Offer> {
+fn find_offer(context: &mut Context<'_, '_>, body: &Object) -> Step<Offer> {
     let given = ["plan_id", "product_id", "plan"].into_iter().find(|key| body.get(*key).is_some_and(|v| !v.is_null()));
     let name = required_text(body, given.unwrap_or("plan_id"))?;
     let mut id = name.clone();
@@ -201,7 +202,7 @@ fn find_offer(context: &mut Context<'_>, body: &Object) -> Step<Offer> {
 }
 
 /// `purchase.create`: begin a checkout, or change the plan of who has one already.
-pub(crate) fn create(context: &mut Context<'_>, body: &Object) -> Step<Handled> {
+pub(crate) fn create(context: &mut Context<'_, '_>, body: &Object) -> Step<Handled> {
     let offer = find_offer(context, body)?;
     let settings = context.settings()?;
     let success_url = return_url(body, "success_url", settings.success_url.as_deref(), &settings.origins)?;
@@ -279,18 +280,18 @@ fn return_url(body: &Object, field: &str, default: Option<&str>, origins: &[Stri
     ))
 }
 
-fn ask(context: &mut Context<'_>, kind: &str, key: String, payload: &Value) -> Step<()> {
+fn ask(context: &mut Context<'_, '_>, kind: &str, key: String, payload: &Value) -> Step<()> {
     context.host.effects_enqueue(&[Effect {
         reply_to: context.event.reply_to.clone(),
         ..request(kind, key, encode(payload)?)
-    }])?;
+    }]);
     Ok(())
 }
 
 /// The checkout exists, or does not.
-pub(crate) fn checkout_made(context: &mut Context<'_>, report: &EffectReport) -> Step<Handled> {
+pub(crate) fn checkout_made(context: &mut Context<'_, '_>, report: &EffectReport) -> Step<Handled> {
     let id = report.key.trim_start_matches("checkout:").to_owned();
-    let Some(row) = context.host.purchase_find(&[PurchaseKey::Id(id.clone())])? else {
+    let Some(row) = context.host.purchase(&id)? else {
         return Ok(Handled { outcome: Outcome::Ignored(IgnoreReason::NoChange), reply: None });
     };
     let mut values = row.values;
@@ -329,13 +330,13 @@ pub(crate) fn checkout_made(context: &mut Context<'_>, report: &EffectReport) ->
 
 /// `subscription.change`: to a higher plan at once with the difference charged at once; to a lower one at the end of
 /// the period.
-pub(crate) fn change_plan(context: &mut Context<'_>, body: &Object) -> Step<Handled> {
+pub(crate) fn change_plan(context: &mut Context<'_, '_>, body: &Object) -> Step<Handled> {
     let offer = find_offer(context, body)?;
     let standing = settle::standing(context)?;
     change(context, &standing, &offer)
 }
 
-fn change(context: &mut Context<'_>, standing: &entitlement::Standing, offer: &Offer) -> Step<Handled> {
+fn change(context: &mut Context<'_, '_>, standing: &entitlement::Standing, offer: &Offer) -> Step<Handled> {
     let Some(plan) = standing.plan.as_ref().filter(|plan| plan.price.family == offer.price.family) else {
         let family = offer.price.family.clone().unwrap_or_else(|| offer.product.id.clone());
         return Err(Stop::Refused(Refusal::NoEntitlement(family)));
@@ -380,7 +381,7 @@ fn change(context: &mut Context<'_>, standing: &entitlement::Standing, offer: &O
 }
 
 /// What is in use beyond what the other plan allows; a change down is allowed after this warning.
-fn over_after(context: &mut Context<'_>, standing: &entitlement::Standing, offer: &Offer) -> Step<Vec<Value>> {
+fn over_after(context: &mut Context<'_, '_>, standing: &entitlement::Standing, offer: &Offer) -> Step<Vec<Value>> {
     let instances = instance::all(context)?;
     let mut out = Vec::new();
     for grant in &offer.price.grants {
@@ -394,7 +395,7 @@ fn over_after(context: &mut Context<'_>, standing: &entitlement::Standing, offer
 }
 
 /// `subscription.cancel`: at the end of the period; at once only by an administrator.
-pub(crate) fn cancel(context: &mut Context<'_>, body: &Object) -> Step<Handled> {
+pub(crate) fn cancel(context: &mut Context<'_, '_>, body: &Object) -> Step<Handled> {
     let at_period_end = match body.get("at_period_end") {
         None | Some(Value::Null | Value::Bool(true)) => true,
         Some(Value::Bool(false)) => false,

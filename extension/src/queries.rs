@@ -1,7 +1,8 @@
 //! Questions: what is on sale, what an account may use and has used, and where its ledgers stand.
 
 use crate::catalog;
-use crate::context::{self, Context, Stop, decode, encode};
+use crate::context::{Context, Stop, decode, encode};
+use crate::rows::Rows;
 use crate::entitlement::{self, UNLIMITED};
 use crate::{instance, ledger, schema, settle};
 use products_contract::*;
@@ -35,7 +36,7 @@ fn event(question: &Question) -> Event {
 }
 
 /// `schemas.validate`: type, fields and who may set them.
-pub(crate) fn validate(host: &mut dyn Imports, candidate: &Candidate) -> Result<ProductValues, Problem> {
+pub(crate) fn validate(host: &mut Rows<'_>, candidate: &Candidate) -> Result<ProductValues, Problem> {
     let failed = |failure: Failure| Problem::Failed(failure);
     let proposed = &candidate.proposed;
     let unknown = || {
@@ -65,12 +66,12 @@ pub(crate) fn validate(host: &mut dyn Imports, candidate: &Candidate) -> Result<
 }
 
 /// What is on sale, in display order: by rank, then by id.
-pub(crate) fn catalog(host: &mut dyn Imports, _question: &Question) -> Result<Vec<Offer>, Problem> {
+pub(crate) fn catalog(host: &mut Rows<'_>, _question: &Question) -> Result<Vec<Offer>, Problem> {
     let failed = |failure: Failure| Problem::Failed(failure);
     let types = catalog::types(host).map_err(failed)?;
     let mut offers = Vec::new();
     for decl in types.iter().filter(|decl| decl.catalog) {
-        let rows = context::all(|page| host.products_scan(true, Some(&decl.name), page), |row: &Product| &row.id)
+        let rows = host.products(true, Some(&decl.name))
             .map_err(|error| Problem::Failed(error.into()))?;
         for product in rows.into_iter().filter(|row| row.values.active) {
             let metadata = entitlement::metadata(&product).map_err(failed)?;
@@ -91,7 +92,7 @@ pub(crate) fn catalog(host: &mut dyn Imports, _question: &Question) -> Result<Ve
 }
 
 /// What the account may use, with what it uses.
-pub(crate) fn entitlements(host: &mut dyn Imports, question: &Question) -> Result<Vec<Entitlement>, Problem> {
+pub(crate) fn entitlements(host: &mut Rows<'_>, question: &Question) -> Result<Vec<Entitlement>, Problem> {
     let event = event(question);
     let mut context = Context::new(host, &event);
     let standing = settle::standing(&mut context).map_err(problem)?;
@@ -134,7 +135,7 @@ fn measured(instance: &instance::Instance, key: &str) -> Option<i64> {
 
 /// Use between two times: what is measured of the account's instances now. Totals by period come with metering.
 pub(crate) fn usage(
-    host: &mut dyn Imports,
+    host: &mut Rows<'_>,
     question: &Question,
     start: Timestamp,
     end: Timestamp,
@@ -172,7 +173,7 @@ pub(crate) fn usage(
 }
 
 /// Balances of the account's ledgers, by ledger and currency; debit positive.
-pub(crate) fn balances(host: &mut dyn Imports, _question: &Question) -> Result<Vec<Balance>, Problem> {
+pub(crate) fn balances(host: &mut Rows<'_>, _question: &Question) -> Result<Vec<Balance>, Problem> {
     let mut sums: BTreeMap<(String, String), i64> = BTreeMap::new();
     for entry in ledger::entries(host).map_err(Problem::Failed)? {
         for posting in entry.postings {
@@ -183,6 +184,80 @@ pub(crate) fn balances(host: &mut dyn Imports, _question: &Question) -> Result<V
         }
     }
     Ok(sums.into_iter().map(|((ledger, unit), available)| Balance { ledger, unit, available, pending: 0 }).collect())
+}
+
+/// A page of a kind of things, those with the status that the filter names, if the kind has one.
+pub(crate) fn list(
+    host: &mut dyn Imports,
+    kind: &str,
+    filter: Option<&str>,
+    page: &Page,
+) -> Result<Vec<Listed>, Problem> {
+    let rows = match kind {
+        "instances" | "products" => RowKind::Product,
+        "purchases" => RowKind::Purchase,
+        "subscriptions" => RowKind::Subscription,
+        "invoices" | "ledger" => RowKind::Record(kind.to_owned()),
+        _ => {
+            let message = "expected instances, products, purchases, subscriptions, invoices or ledger".to_owned();
+            let error = FieldError { path: "/kind".to_owned(), code: FieldErrorCode::NotAllowed, message };
+            return Err(Problem::Refused(Refusal::Invalid(vec![error])));
+        }
+    };
+    let failed = |failure: Failure| Problem::Failed(failure);
+    let mut out: Vec<Listed> = Vec::new();
+    let mut after = page.after.clone();
+    loop {
+        let listing = Listing { kind: rows.clone(), prefix: String::new(), descending: false, after };
+        let found = host.more(&Selection::Listed(listing), page.limit).map_err(|error| failed(error.into()))?;
+        let full = found.len() == page.limit as usize;
+        after = None;
+        for stored in found {
+            let (id, status, value) = entry(&stored.row).map_err(failed)?;
+            after = Some(id.clone());
+            if filter.is_none_or(|wanted| status.as_deref() == Some(wanted)) && out.len() < page.limit as usize {
+                out.push(Listed { id, value });
+            }
+        }
+        if !full || out.len() == page.limit as usize {
+            return Ok(out);
+        }
+    }
+}
+
+/// Id, status and JSON of a row in a list.
+fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
+    let status_of = |value: &Value| value.get("status").and_then(Value::as_str).map(str::to_owned);
+    let object = |collection: &str, id: &str, text: &str| decode::<Value>(collection, id, text);
+    Ok(match row {
+        Row::Product(row) => {
+            let value = product_json(row)?;
+            let status = status_of(&object("products", &row.id, &value)?);
+            (row.id.clone(), status, value)
+        }
+        Row::Purchase(row) => {
+            let value = json!({
+                "id": row.id, "status": row.values.status, "items": row.values.items, "total": row.values.total,
+                "tax": row.values.tax, "refunded": row.values.refunded, "subscription": row.values.subscription_id,
+                "session": row.values.session_id,
+            });
+            (row.id.clone(), status_of(&value), encode(&value)?)
+        }
+        Row::Subscription(row) => {
+            let value = json!({
+                "id": row.id, "status": row.values.status, "items": row.values.items,
+                "cancel_at_period_end": row.values.cancel_at_period_end, "cancel_at": row.values.cancel_at,
+                "trial_end": row.values.trial_end, "grace_end": row.values.grace_end,
+            });
+            (row.id.clone(), status_of(&value), encode(&value)?)
+        }
+        Row::Record(row) => {
+            let mut value: Value = object(&row.collection, &row.id, &row.value)?;
+            value["id"] = json!(row.id);
+            (row.id.clone(), status_of(&value), encode(&value)?)
+        }
+        Row::Price(row) => (row.id.clone(), None, encode(row)?),
+    })
 }
 
 /// A product as the API shows it: status, subdomain and resources mirrored on top (D-04).

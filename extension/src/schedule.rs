@@ -61,7 +61,7 @@ struct Open {
 }
 
 /// Bring what is open to what is wanted.
-pub(crate) fn bring(context: &mut Context<'_>, wanted: Wanted) -> Step<()> {
+pub(crate) fn bring(context: &mut Context<'_, '_>, wanted: Wanted) -> Step<()> {
     let mut open: Loaded<Open> = context.record("schedule", "account")?;
     let now = context.now;
     let mut mails = BTreeMap::new();
@@ -94,7 +94,7 @@ pub(crate) fn bring(context: &mut Context<'_>, wanted: Wanted) -> Step<()> {
         }
     }
     for part in effects.chunks(BULK_MAX) {
-        context.host.effects_enqueue(part)?;
+        context.host.effects_enqueue(part);
     }
     open.value.timers = wanted.timers;
     open.value.mails = mails;

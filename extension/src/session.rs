@@ -58,7 +58,7 @@ fn read_status(kind: &str, object: &stripe::Session<'_>) -> Step<Status> {
 }
 
 /// `checkout.session.*`.
-pub(crate) fn event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
+pub(crate) fn event(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome> {
     let body = stripe::read::<stripe::Session<'_>>(body)?;
     let object = &body.data.object;
     let id = object.id.as_ref();
@@ -132,7 +132,7 @@ fn merge(stored: &mut Session, object: &stripe::Session<'_>, status: Status, pur
     keep(&mut stored.payment_intent, id_of(&object.payment_intent));
 }
 
-fn claim(context: &mut Context<'_>, id: &str, purchase: &str, object: &stripe::Session<'_>) -> Step<()> {
+fn claim(context: &mut Context<'_, '_>, id: &str, purchase: &str, object: &stripe::Session<'_>) -> Step<()> {
     let mut keys = vec![key("stripe-session", id), key("purchase", purchase)];
     keys.extend(id_of(&object.customer).map(|id| key("stripe-customer", id)));
     keys.extend(id_of(&object.subscription).map(|id| key("stripe-subscription", id)));
@@ -142,7 +142,7 @@ fn claim(context: &mut Context<'_>, id: &str, purchase: &str, object: &stripe::S
 
 /// Currency and amount must be the agreed ones: the subtotal as agreed, and subtotal − discount + tax + shipping the
 /// total (S94, S95).
-fn check_amount(context: &mut Context<'_>, agreed: &Purchase, id: &str, object: &stripe::Session<'_>) -> Step<()> {
+fn check_amount(context: &mut Context<'_, '_>, agreed: &Purchase, id: &str, object: &stripe::Session<'_>) -> Step<()> {
     // What carries no amounts, as an expiry may, can't contradict one.
     let Some(total) = object.amount_total else { return Ok(()) };
     let subtotal = object.amount_subtotal.unwrap_or(total);
@@ -179,7 +179,7 @@ fn check_amount(context: &mut Context<'_>, agreed: &Purchase, id: &str, object: 
 
 /// A payment of its own is booked under the purchase; a subscription's money is booked by its invoices.
 fn book_payment(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     purchase: &str,
     session: &Session,
     object: &stripe::Session<'_>,

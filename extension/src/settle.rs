@@ -12,7 +12,7 @@ use products_contract::*;
 use serde_json::json;
 
 /// Bring the account to where it should stand. Returns whether anything but a schedule changed.
-pub(crate) fn settle(context: &mut Context<'_>) -> Step<bool> {
+pub(crate) fn settle(context: &mut Context<'_, '_>) -> Step<bool> {
     let settings = context.settings()?;
     let now = context.now;
     let standing = entitlement::standing(context.host, &settings, now)?;
@@ -28,7 +28,7 @@ pub(crate) fn settle(context: &mut Context<'_>) -> Step<bool> {
 
 /// Grace of one subscription: when it ends, and the mails on the way.
 fn grace(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     view: &entitlement::View,
     settings: &crate::catalog::Settings,
     wanted: &mut Wanted,
@@ -60,7 +60,7 @@ fn grace(
 }
 
 /// A timer is due: settle. One that finds nothing to do came too late.
-pub(crate) fn timer(context: &mut Context<'_>, delivery: &Delivery) -> Step<Outcome> {
+pub(crate) fn timer(context: &mut Context<'_, '_>, delivery: &Delivery) -> Step<Outcome> {
     let forced = instance::timer(context, &delivery.key)?;
     if settle(context)? || forced {
         return Ok(Outcome::Applied);
@@ -69,7 +69,7 @@ pub(crate) fn timer(context: &mut Context<'_>, delivery: &Delivery) -> Step<Outc
 }
 
 /// Where the account stands at the event's time.
-pub(crate) fn standing(context: &mut Context<'_>) -> Step<Standing> {
+pub(crate) fn standing(context: &mut Context<'_, '_>) -> Step<Standing> {
     let settings = context.settings()?;
     Ok(entitlement::standing(context.host, &settings, context.now)?)
 }

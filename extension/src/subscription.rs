@@ -8,6 +8,7 @@ use crate::context::{Context, Loaded, Step, Stop, decode, encode, request, short
 use crate::correlate::{key, named_account};
 use crate::stripe::{self, id_of};
 use crate::{notice, purchase, settle};
+use crate::rows::Rows;
 use products_contract::*;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -309,7 +310,7 @@ struct View<'a> {
 }
 
 /// `customer.subscription.*`.
-pub(crate) fn event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
+pub(crate) fn event(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome> {
     let body = stripe::read::<stripe::Subscription<'_>>(body)?;
     let rank = match context.event.kind.as_str() {
         "customer.subscription.created" => SnapshotRank::Created,
@@ -321,14 +322,14 @@ pub(crate) fn event(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
 }
 
 /// The answer of a `stripe.retrieve`: a view dated by the provider's answer.
-pub(crate) fn retrieved(context: &mut Context<'_>, object: &str, at: Timestamp) -> Step<Outcome> {
+pub(crate) fn retrieved(context: &mut Context<'_, '_>, object: &str, at: Timestamp) -> Step<Outcome> {
     let object = serde_json::from_str::<stripe::Subscription<'_>>(object)
         .map_err(|error| stripe::malformed("/object", &error))?;
     apply(context, &object, &View { at, rank: SnapshotRank::Retrieved, previous: None })
 }
 
 /// Merge one view into what is stored.
-fn apply(context: &mut Context<'_>, object: &stripe::Subscription<'_>, view: &View<'_>) -> Step<Outcome> {
+fn apply(context: &mut Context<'_, '_>, object: &stripe::Subscription<'_>, view: &View<'_>) -> Step<Outcome> {
     let id = object.id.as_ref();
     if id.is_empty() {
         return Err(Stop::Refused(Refusal::Malformed("/data/object/id".to_owned())));
@@ -338,7 +339,7 @@ fn apply(context: &mut Context<'_>, object: &stripe::Subscription<'_>, view: &Vi
         if view.rank == SnapshotRank::Retrieved {
             return Err(Stop::Refused(Refusal::WrongShape(format!("{id}: the answer leaves items out"))));
         }
-        let row = context.host.subscriptions_load(&[id.to_owned()])?.into_iter().next().flatten();
+        let row = context.host.subscription(id)?;
         return match row {
             // What was fetched for it is here, or something newer.
             Some(row) if row.values.snapshot.at >= view.at && row.values.snapshot.rank == SnapshotRank::Retrieved => {
@@ -351,7 +352,7 @@ fn apply(context: &mut Context<'_>, object: &stripe::Subscription<'_>, view: &Vi
     let previous = Previous::read(view.previous, id, &values)?;
     let prices = load_prices(context, &values.items)?;
     let mut billing: Loaded<Billing> = context.record("billing", id)?;
-    let row = context.host.subscriptions_load(&[id.to_owned()])?.into_iter().next().flatten();
+    let row = context.host.subscription(id)?;
     let standing = match &row {
         None => Order::Newer,
         Some(row) => order(&values, previous.as_ref(), &row.values, billing.value.previous.as_ref()),
@@ -442,7 +443,7 @@ fn plan_of(prices: &[Option<Price>]) -> Option<String> {
     prices.iter().flatten().find(|price| price.family.is_some()).map(|price| price.id.clone())
 }
 
-fn read_values(context: &Context<'_>, object: &stripe::Subscription<'_>, view: &View<'_>) -> Step<SubscriptionValues> {
+fn read_values(context: &Context<'_, '_>, object: &stripe::Subscription<'_>, view: &View<'_>) -> Step<SubscriptionValues> {
     let missing = |field: &str| Stop::Refused(Refusal::Malformed(format!("/data/object/{field}")));
     let status = object.status.as_deref().ok_or_else(|| missing("status"))?;
     let status = parse_status(status).ok_or_else(|| Stop::Refused(Refusal::UnknownStatus(status.to_owned())))?;
@@ -477,7 +478,7 @@ fn read_values(context: &Context<'_>, object: &stripe::Subscription<'_>, view: &
 }
 
 /// Prices of items, in their order.
-pub(crate) fn load_prices(context: &mut Context<'_>, items: &[SubscriptionItem]) -> Step<Vec<Option<Price>>> {
+pub(crate) fn load_prices(context: &mut Context<'_, '_>, items: &[SubscriptionItem]) -> Step<Vec<Option<Price>>> {
     if items.is_empty() {
         return Ok(Vec::new());
     }
@@ -490,30 +491,30 @@ pub(crate) fn load_prices(context: &mut Context<'_>, items: &[SubscriptionItem])
 }
 
 /// Metadata is a hint, the claim is the truth: metadata that names another account contradicts it.
-pub(crate) fn check_owner(context: &Context<'_>, metadata: Option<&stripe::Metadata<'_>>) -> Step<()> {
+pub(crate) fn check_owner(context: &Context<'_, '_>, metadata: Option<&stripe::Metadata<'_>>) -> Step<()> {
     let account = context.account()?;
     let named = metadata.and_then(|m| named_account(m.user_id.as_deref(), m.organization_id.as_deref()));
     match (named, account) {
         // Somebody of an organization may have paid for it.
         (Some(Account::User(_)), Account::Organization(_)) | (None, _) => Ok(()),
-        (Some(named), account) if named == *account => Ok(()),
+        (Some(named), account) if named == account => Ok(()),
         (Some(_), _) => Err(Stop::Refused(Refusal::Inconsistent("/data/object/metadata".to_owned()))),
     }
 }
 
 /// Ask the provider for the object; the event waits for the answer.
-pub(crate) fn fetch(context: &mut Context<'_>, object: &str, id: &str, at: Timestamp) -> Step<Outcome> {
+pub(crate) fn fetch(context: &mut Context<'_, '_>, object: &str, id: &str, at: Timestamp) -> Step<Outcome> {
     let effect_key = format!("retrieve:{id}:{at}");
     context.host.effects_enqueue(&[request(
         "stripe.retrieve",
         effect_key.clone(),
         encode(&serde_json::json!({"object": object, "id": id}))?,
-    )])?;
+    )]);
     Ok(Outcome::Deferred(DeferReason::Effect(effect_key)))
 }
 
 /// `customer.subscription.trial_will_end`: one notice for each end of a trial.
-pub(crate) fn trial_will_end(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
+pub(crate) fn trial_will_end(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome> {
     let body = stripe::read::<stripe::Subscription<'_>>(body)?;
     let object = &body.data.object;
     check_owner(context, object.metadata.as_ref())?;
@@ -531,7 +532,7 @@ pub(crate) fn trial_will_end(context: &mut Context<'_>, body: &[u8]) -> Step<Out
 }
 
 /// `customer.created|updated`: a customer that names its account is claimed for it.
-pub(crate) fn customer(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> {
+pub(crate) fn customer(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome> {
     let body = stripe::read::<stripe::Customer<'_>>(body)?;
     let key = key("stripe-customer", &body.data.object.id);
     if context.host.claims_mine(&key)?.contains(&key) {
@@ -542,17 +543,16 @@ pub(crate) fn customer(context: &mut Context<'_>, body: &[u8]) -> Step<Outcome> 
 }
 
 /// All subscriptions of the account.
-pub(crate) fn all(host: &mut dyn Imports) -> Result<Vec<Subscription>, StoreError> {
-    crate::context::all(|page| host.subscriptions_scan(page), |row: &Subscription| &row.id)
+pub(crate) fn all(host: &mut Rows<'_>) -> Result<Vec<Subscription>, StoreError> {
+    host.subscriptions()
 }
 
 /// What is remembered beside each of these subscriptions, in their order.
-pub(crate) fn billings(host: &mut dyn Imports, rows: &[Subscription]) -> Fallible<Vec<Billing>> {
+pub(crate) fn billings(host: &mut Rows<'_>, rows: &[Subscription]) -> Fallible<Vec<Billing>> {
     let mut out = Vec::with_capacity(rows.len());
     for part in rows.chunks(BULK_MAX) {
-        let keys: Vec<RecordKey> =
-            part.iter().map(|row| RecordKey { collection: "billing".to_owned(), id: row.id.clone() }).collect();
-        for stored in host.records_load(&keys)? {
+        let ids: Vec<String> = part.iter().map(|row| row.id.clone()).collect();
+        for stored in host.records_load("billing", &ids)? {
             out.push(match stored {
                 Some(row) => decode("billing", &row.id, &row.value)?,
                 None => Billing::default(),

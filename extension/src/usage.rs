@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Take in a batch of measurements. Each counts once, by its meter and id.
-pub(crate) fn record(context: &mut Context<'_>, batch: &[Usage]) -> Step<Outcome> {
+pub(crate) fn record(context: &mut Context<'_, '_>, batch: &[Usage]) -> Step<Outcome> {
     let mut instances = instance::all(context)?;
     let period_start = period_start(context)?;
     let mut news = false;
@@ -55,7 +55,7 @@ pub(crate) fn record(context: &mut Context<'_>, batch: &[Usage]) -> Step<Outcome
 }
 
 /// Remember since when more is held than allowed.
-fn note_excess(context: &mut Context<'_>, instances: &[Instance]) -> Step<()> {
+fn note_excess(context: &mut Context<'_, '_>, instances: &[Instance]) -> Step<()> {
     let standing = settle::standing(context)?;
     let mut seen: Loaded<BTreeMap<String, Timestamp>> = context.record("schedule", "excess")?;
     let before = seen.value.clone();
@@ -73,7 +73,7 @@ fn note_excess(context: &mut Context<'_>, instances: &[Instance]) -> Step<()> {
 }
 
 /// Start of the billing period of the subscription that gives the plan.
-fn period_start(context: &mut Context<'_>) -> Step<Timestamp> {
+fn period_start(context: &mut Context<'_, '_>) -> Step<Timestamp> {
     let standing = settle::standing(context)?;
     let Some(plan) = &standing.plan else { return Ok(0) };
     let view = standing.views.iter().find(|view| view.row.id == plan.subscription);

@@ -35,6 +35,10 @@ impl Imports for Host {
         import::claims::take(keys).cross()
     }
 
+    fn claims_mine(&mut self, prefix: &str) -> Stored<Vec<String>> {
+        import::claims::mine(prefix).cross()
+    }
+
     fn catalog_read(&mut self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
         import::catalog::read(&keys.to_vec().cross()).cross()
     }

@@ -182,6 +182,11 @@ impl Placement {
     pub fn known(names: Vec<Reference>) -> Self {
         Placement { keys: Vec::new(), account: None, mark: Mark::Unknown, names }
     }
+
+    /// True if an account may come of it.
+    pub fn leads_somewhere(&self) -> bool {
+        !self.keys.is_empty() || self.account.is_some()
+    }
 }
 
 /// Why an event is none of our business.

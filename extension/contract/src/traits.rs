@@ -25,10 +25,12 @@ pub trait Imports {
     fn more(&mut self, selection: &Selection, limit: u32) -> Stored<Vec<StoredRow>>;
     /// `account.known`: whether each of these facts is noted already.
     fn known(&mut self, facts: &[String]) -> Stored<Vec<bool>>;
-    /// `account.begun`: whether each of these effects has begun and not ended, so that it can't be called off.
+    /// `account.begun`: whether each of these effects has begun, ended or not, so that it can't be called off.
     fn begun(&mut self, effects: &[String]) -> Stored<Vec<bool>>;
     /// `claims.take`: where keys stand. What is free is reserved for this decision, if it lists the claim.
     fn claims_take(&mut self, keys: &[String]) -> Stored<Vec<ClaimState>>;
+    /// `claims.mine`: keys that this account holds and that begin with `prefix`.
+    fn claims_mine(&mut self, prefix: &str) -> Stored<Vec<String>>;
     /// `catalog.read`: parts of the catalog and of the configuration.
     fn catalog_read(&mut self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>>;
     /// `catalog.find`: products of the catalog in byte order of their ids, without deleted ones.

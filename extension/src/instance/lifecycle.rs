@@ -67,7 +67,7 @@ struct View<'a> {
 
 /// Bring every instance of the account to where it should be. True if a row changed.
 pub(crate) fn reconcile(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     standing: &Standing,
     settings: &Settings,
     wanted: &mut Wanted,
@@ -94,7 +94,7 @@ struct Pass {
     made_room: bool,
 }
 
-fn pass(context: &mut Context<'_>, standing: &Standing, settings: &Settings, wanted: &mut Wanted) -> Step<Pass> {
+fn pass(context: &mut Context<'_, '_>, standing: &Standing, settings: &Settings, wanted: &mut Wanted) -> Step<Pass> {
     let mut done = Pass::default();
     let instances = all(context)?;
     if instances.is_empty() || context.config("enabled")? == Some(ConfigValue::Boolean(false)) {
@@ -156,7 +156,7 @@ fn count(instance: &Instance, standing: &Standing, counted: &mut BTreeMap<String
 
 /// More in use than the plan allows: say so, and wait before anything is suspended. Returns the end of the wait.
 fn over_limit(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     view: &View<'_>,
     instances: &[Instance],
     wanted: &mut Wanted,
@@ -182,7 +182,7 @@ fn over_limit(
 /// More held than the plan allows: what holds it refuses writes, and everything is suspended when the wait is over
 /// . Returns the end of the wait by entitlement.
 fn excess(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     view: &View<'_>,
     instances: &[Instance],
     wanted: &mut Wanted,
@@ -219,7 +219,7 @@ fn desired(now: Timestamp, standing: &Standing, fits: bool, over_due: Option<Tim
 
 /// Take an instance as far as it can go now.
 fn drive(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     instance: &mut Instance,
     view: &View<'_>,
     fits: bool,
@@ -300,7 +300,7 @@ fn nothing_freed(saga: &Saga) -> bool {
 }
 
 /// The status has what it wants.
-fn arrive(context: &mut Context<'_>, instance: &mut Instance, view: &View<'_>, done: bool) -> Step<()> {
+fn arrive(context: &mut Context<'_, '_>, instance: &mut Instance, view: &View<'_>, done: bool) -> Step<()> {
     if !done {
         return Ok(());
     }
@@ -327,7 +327,7 @@ fn arrive(context: &mut Context<'_>, instance: &mut Instance, view: &View<'_>, d
             let until = instance.saga.value.begun.then(|| plus_days(context.now, view.settings.name_block_days));
             let keys = names(&instance.decl, &instance.metadata);
             if !keys.is_empty() {
-                context.host.claims_release(&keys, until)?;
+                context.host.claims_release(&keys, until);
             }
         }
         "error" if instance.saga.value.retry_wanted => begin_again(instance),
@@ -337,14 +337,14 @@ fn arrive(context: &mut Context<'_>, instance: &mut Instance, view: &View<'_>, d
 }
 
 /// Whether an instance that is being made may go on: its plan is in force, or it is on its way already.
-fn may_begin(context: &mut Context<'_>, instance: &mut Instance, view: &View<'_>, fits: bool) -> Step<bool> {
+fn may_begin(context: &mut Context<'_, '_>, instance: &mut Instance, view: &View<'_>, fits: bool) -> Step<bool> {
     if instance.saga.value.begun || instance.decl.plan.is_none() {
         return Ok(true);
     }
     let Some(purchase_id) = instance.text("purchase_id").map(str::to_owned) else {
         return Ok(view.standing.plan.is_some() || view.standing.all_final);
     };
-    let purchase = context.host.purchase_find(&[PurchaseKey::Id(purchase_id)])?;
+    let purchase = context.host.purchase(&purchase_id)?;
     let status = purchase.as_ref().map(|purchase| purchase.values.status);
     match status {
         Some(PurchaseStatus::Pending | PurchaseStatus::RequiresApproval | PurchaseStatus::PaidPendingApproval) => {
@@ -380,7 +380,7 @@ fn may_begin(context: &mut Context<'_>, instance: &mut Instance, view: &View<'_>
 }
 
 /// Plan, quotas and subscription as they are in force; the last ones stay when none is.
-fn follow_plan(context: &mut Context<'_>, instance: &mut Instance, view: &View<'_>) -> Step<()> {
+fn follow_plan(context: &mut Context<'_, '_>, instance: &mut Instance, view: &View<'_>) -> Step<()> {
     if instance.status() == "terminated" {
         return Ok(());
     }
@@ -410,7 +410,7 @@ fn follow_plan(context: &mut Context<'_>, instance: &mut Instance, view: &View<'
 }
 
 /// The plan that the instance's resources are made by: the one in force, else the last one it had.
-fn plan_of(context: &mut Context<'_>, instance: &Instance, view: &View<'_>) -> Step<Metadata> {
+fn plan_of(context: &mut Context<'_, '_>, instance: &Instance, view: &View<'_>) -> Step<Metadata> {
     if view.standing.plan.is_some() {
         return Ok(view.plan.clone());
     }
@@ -460,7 +460,7 @@ pub(super) fn write_resources(instance: &mut Instance) {
 }
 
 /// Watch what runs, at the address that it has now; stop watching what doesn't.
-fn watch(context: &mut Context<'_>, instance: &mut Instance) -> Step<()> {
+fn watch(context: &mut Context<'_, '_>, instance: &mut Instance) -> Step<()> {
     let Some(decl) = instance.decl.watch.clone() else { return Ok(()) };
     let key = format!("{}/watch/changed", instance.row.id);
     let url = if instance.status() == "running" { watched_url(instance, &decl.url) } else { None };
@@ -480,7 +480,7 @@ fn watch(context: &mut Context<'_>, instance: &mut Instance) -> Step<()> {
         "url": url, "every_s": decl.every_s, "fail_after": decl.fail_after, "recover_after": decl.recover_after,
         "health": instance.text("health_status"),
     });
-    context.host.effects_enqueue(&[Effect { generation, ..request("probe.watch", key, encode(&payload)?) }])?;
+    context.host.effects_enqueue(&[Effect { generation, ..request("probe.watch", key, encode(&payload)?) }]);
     instance.saga.value.watching = Some(url);
     instance.saga.value.generation.watch = generation;
     Ok(())
@@ -527,7 +527,7 @@ fn remind(now: Timestamp, instance: &Instance, view: &View<'_>, desired: Desired
 }
 
 /// Days that a paying customer lost while an instance stood in `error` are credited, pro rata and rounded down.
-fn credit_lost_days(context: &mut Context<'_>, instance: &mut Instance, view: &View<'_>) -> Step<()> {
+fn credit_lost_days(context: &mut Context<'_, '_>, instance: &mut Instance, view: &View<'_>) -> Step<()> {
     if !std::mem::take(&mut instance.saga.value.credit_due) {
         return Ok(());
     }
@@ -549,6 +549,6 @@ fn credit_lost_days(context: &mut Context<'_>, instance: &mut Instance, view: &V
         "stripe.credit.create",
         format!("credit:{}:{}", instance.row.id, failed.at),
         encode(&payload)?,
-    )])?;
+    )]);
     Ok(())
 }

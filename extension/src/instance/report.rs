@@ -8,7 +8,7 @@ use products_contract::*;
 use serde_json::{Map, Value, json};
 
 /// The end of a resource's effect: `INSTANCE/RESOURCE/VERB`. None if the key is of another kind.
-pub(crate) fn effect_result(context: &mut Context<'_>, report: &EffectReport) -> Step<Option<Outcome>> {
+pub(crate) fn effect_result(context: &mut Context<'_, '_>, report: &EffectReport) -> Step<Option<Outcome>> {
     let mut parts = report.key.rsplitn(3, '/');
     let (Some(verb), Some(name), Some(id)) = (parts.next(), parts.next(), parts.next()) else { return Ok(None) };
     let Some(row) = context.product(id)? else { return Ok(None) };
@@ -52,7 +52,7 @@ pub(crate) fn effect_result(context: &mut Context<'_>, report: &EffectReport) ->
 }
 
 fn succeeded(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     instance: &mut Instance,
     name: &str,
     verb: &str,
@@ -106,7 +106,7 @@ fn succeeded(
 }
 
 fn failed(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     instance: &mut Instance,
     name: &str,
     verb: &str,
@@ -154,7 +154,7 @@ fn failed(
 }
 
 /// The health watch comes back only when health changes; then it is asked for anew.
-fn health(context: &mut Context<'_>, mut instance: Instance, report: &EffectReport) -> Step<Outcome> {
+fn health(context: &mut Context<'_, '_>, mut instance: Instance, report: &EffectReport) -> Step<Outcome> {
     let stale = Outcome::Stale(Snapshot { at: context.now, rank: SnapshotRank::Updated, event_id: String::new() });
     if instance.saga.value.watching.is_none() || instance.saga.value.generation.watch != report.generation {
         return Ok(stale);

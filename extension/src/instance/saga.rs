@@ -203,7 +203,7 @@ fn effect_key(instance: &str, resource: &str, verb: &str) -> String {
 }
 
 /// Ask for whatever can be asked for now. True if the status has what it wants.
-pub(crate) fn advance(context: &mut Context<'_>, instance: &mut Instance, plan: &Map<String, Value>) -> Step<bool> {
+pub(crate) fn advance(context: &mut Context<'_, '_>, instance: &mut Instance, plan: &Map<String, Value>) -> Step<bool> {
     let status = instance.status().to_owned();
     let decls = instance.decl.provisions.clone();
     let mut done = true;
@@ -291,7 +291,7 @@ fn needed<'i>(
 
 /// Fill in what a resource is made with.
 fn inputs(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     instance: &Instance,
     decl: &Decl,
     outputs: &[(&str, &Map<String, Value>)],
@@ -318,7 +318,7 @@ fn inputs(
 }
 
 /// The configuration values that a template names; a secret is its reference.
-fn config_of(context: &mut Context<'_>, with: &Map<String, Value>) -> Step<Map<String, Value>> {
+fn config_of(context: &mut Context<'_, '_>, with: &Map<String, Value>) -> Step<Map<String, Value>> {
     let text = encode(with)?;
     let mut out = Map::new();
     for part in text.split("{config.").skip(1) {
@@ -336,7 +336,7 @@ fn config_of(context: &mut Context<'_>, with: &Map<String, Value>) -> Step<Map<S
 
 /// Want it there and running. True if it is.
 fn make(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     instance: &mut Instance,
     decl: &Decl,
     name: &str,
@@ -387,7 +387,7 @@ fn make(
 }
 
 /// Want it to stand still. True if it does, or never can.
-fn suspend(context: &mut Context<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Step<bool> {
+fn suspend(context: &mut Context<'_, '_>, instance: &mut Instance, decl: &Decl, name: &str) -> Step<bool> {
     let Some(known) = instance.saga.value.resources.get(name).cloned() else { return Ok(true) };
     if known.state.in_flight() {
         return Ok(false);
@@ -403,7 +403,7 @@ fn suspend(context: &mut Context<'_>, instance: &mut Instance, decl: &Decl, name
 }
 
 /// Want a verified backup. True if there is one, or nothing to back up.
-fn back_up(context: &mut Context<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Step<bool> {
+fn back_up(context: &mut Context<'_, '_>, instance: &mut Instance, decl: &Decl, name: &str) -> Step<bool> {
     let Some(known) = instance.saga.value.resources.get(name).cloned() else { return Ok(true) };
     if known.state.in_flight() {
         return Ok(false);
@@ -425,14 +425,14 @@ fn back_up(context: &mut Context<'_>, instance: &mut Instance, decl: &Decl, name
 }
 
 /// Want it gone. True if it is. A request to make it that has not begun is taken back.
-fn free(context: &mut Context<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Step<bool> {
+fn free(context: &mut Context<'_, '_>, instance: &mut Instance, decl: &Decl, name: &str) -> Step<bool> {
     let Some(known) = instance.saga.value.resources.get(name).cloned() else { return Ok(true) };
     match known.state {
         State::Absent | State::Skipped => return Ok(true),
         State::Making => {
             let key = effect_key(&instance.row.id, name, "ensure");
             let cancelled = context.host.effects_cancel(&[key])?;
-            if cancelled.first() == Some(&Cancellation::Cancelled) {
+            if cancelled.first() == Some(&crate::rows::Cancellation::Cancelled) {
                 let gone = Resource { state: State::Absent, inputs: Map::new(), ..known };
                 instance.saga.value.resources.insert(name.to_owned(), gone);
                 return Ok(true);
@@ -449,7 +449,7 @@ fn free(context: &mut Context<'_>, instance: &mut Instance, decl: &Decl, name: &
 }
 
 /// After a resource was made anew from an archive, its data comes back.
-pub(super) fn restore(context: &mut Context<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Step<bool> {
+pub(super) fn restore(context: &mut Context<'_, '_>, instance: &mut Instance, decl: &Decl, name: &str) -> Step<bool> {
     let Some(known) = instance.saga.value.resources.get(name).cloned() else { return Ok(false) };
     let Some(backup) = known.backup.clone() else { return Ok(false) };
     let mut payload = known.inputs.clone();
@@ -461,7 +461,7 @@ pub(super) fn restore(context: &mut Context<'_>, instance: &mut Instance, decl: 
 
 /// Record a request, then make it.
 fn ask(
-    context: &mut Context<'_>,
+    context: &mut Context<'_, '_>,
     instance: &mut Instance,
     decl: &Decl,
     name: &str,
@@ -478,6 +478,6 @@ fn ask(
     };
     instance.saga.value.begun = true;
     instance.saga.value.resources.insert(name.to_owned(), next);
-    context.host.effects_enqueue(&[effect])?;
+    context.host.effects_enqueue(&[effect]);
     Ok(())
 }

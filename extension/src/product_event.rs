@@ -1,0 +1,94 @@
+//! Product events: the platform tells what somebody did to a product. The row that comes of it is judged before it is
+//! written: a refused creation stays with its mark, a refused change or deletion leaves the row as it was.
+
+use crate::context::{Context, Handled, Step, Stop};
+use crate::rows::Rows;
+use crate::{catalog, instance};
+use products_contract::*;
+use serde_json::{Map, Value};
+
+/// Decide a product event.
+pub(crate) fn handle(rows: &mut Rows<'_>, event: &Event, change: &ProductChange) -> Step<Handled> {
+    let told = change.after.as_ref().or(change.before.as_ref());
+    let Some(id) = told.map(|row| row.id.clone()) else {
+        return Err(Stop::Refused(Refusal::Malformed("/data/id".to_owned())));
+    };
+    let mut context = Context::new(rows, event);
+    let account = context.account()?;
+    if account == Account::Platform {
+        catalog::admin_of_platform(&context)?;
+    }
+    let stored = context.product(&id)?.filter(|row| row.owner == account);
+    if stored.is_none() && context.product(&id)?.is_some() {
+        return Err(Stop::Refused(Refusal::Forbidden(id)));
+    }
+    let change = written(&mut context, &account, stored, change)?;
+    let created = change.before.is_none();
+    let outcome = instance::product_event(&mut context, &change);
+    if let Err(Stop::Refused(_)) = outcome
+        && !created
+    {
+        rows.take_back();
+    }
+    Ok(Handled { outcome: outcome?, reply: None })
+}
+
+/// Write what the event tells over what is stored: the metadata member by member, so that what the provisioner keeps
+/// there stays unless the event says otherwise. Returns the change as it really is.
+fn written(
+    context: &mut Context<'_, '_>,
+    account: &Account,
+    stored: Option<Product>,
+    change: &ProductChange,
+) -> Step<ProductChange> {
+    let created = context.event.kind == "product.created";
+    let mut change = change.clone();
+    if !created && stored.is_some() {
+        change.before.clone_from(&stored);
+    }
+    let version = stored.as_ref().map_or(0, |row| row.version);
+    match &mut change.after {
+        Some(after) => {
+            if let Some(stored) = stored.filter(|row| !row.deleted) {
+                after.values.metadata = overlay(&stored.values, &after.values);
+            }
+            after.owner = account.clone();
+            check(after)?;
+            after.version = context.host.product_save(&after.id, version, &after.values)?;
+        }
+        None => {
+            if let Some(row) = stored.filter(|row| !row.deleted) {
+                context.host.product_remove(&row.id, version)?;
+            }
+        }
+    }
+    Ok(change)
+}
+
+/// A row that no store takes is refused.
+fn check(row: &Product) -> Step<()> {
+    let large = row.values.metadata.len() > JSON_BYTES_MAX;
+    if large || row.id.is_empty() || row.id.len() > ID_BYTES_MAX {
+        return Err(Stop::Refused(Refusal::Malformed("/data".to_owned())));
+    }
+    if serde_json::from_str::<Map<String, Value>>(&row.values.metadata).is_err() {
+        return Err(Stop::Refused(Refusal::Invalid(vec![FieldError {
+            path: "/metadata".to_owned(),
+            code: FieldErrorCode::WrongType,
+            message: "expected an object".to_owned(),
+        }])));
+    }
+    Ok(())
+}
+
+/// The metadata of `after` over that of `stored`; `after`'s own text where one of them is no object.
+fn overlay(stored: &ProductValues, after: &ProductValues) -> String {
+    let object = |text: &str| serde_json::from_str::<Map<String, Value>>(text);
+    match (object(&stored.metadata), object(&after.metadata)) {
+        (Ok(mut members), Ok(over)) => {
+            members.extend(over);
+            Value::Object(members).to_string()
+        }
+        _ => after.metadata.clone(),
+    }
+}
