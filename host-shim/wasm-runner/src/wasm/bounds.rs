@@ -1,13 +1,13 @@
 //! What crosses, held against the contract's limits: how much an import brought, and whether an answer is sound.
 //!
-//! The transaction checks what imports write. What an export answers goes to the processor as it is, so it is checked
+//! What an export answers goes to the host as it is, so it is checked
 //! here: ids and keys have 1 to 255 bytes, texts and JSON at most 256 KiB, and JSON is JSON.
 
 use crate::bindings as wire;
 use crate::runner::RunError;
 use products_contract::{
-    Account, BULK_MAX, DeferReason, Failure, Handled, ID_BYTES_MAX, JSON_BYTES_MAX, Outcome, Placement, Problem,
-    ProductValues, Refusal, Reply, StoreError,
+    BULK_MAX, Decision, DeferReason, Failure, ID_BYTES_MAX, JSON_BYTES_MAX, Outcome, Problem, ProductValues, Refusal, Reply,
+    StoreError,
 };
 use serde::de::IgnoredAny;
 
@@ -53,20 +53,10 @@ macro_rules! weigh {
 }
 
 weigh! {
-    Money { currency }
-    ProductValues { product_type, name, description, price, filters, metadata }
-    Grant { key }
-    Price { id, product_id, product_type, family, amount, grants, terms }
-    LineItem { product_id, price_id, name, unit_price }
-    PurchaseValues {
-        provider, session_id, payment_intent_id, subscription_id, items, amount, tax, total, refunded, metadata
-    }
-    Snapshot { event_id }
-    SubscriptionItem { id, price_id }
-    SubscriptionValues { customer_id, items, snapshot, metadata }
     RecordKey { collection, id }
-    RecordWrite { key, value }
-    Effect { kind, to, key, payload, reply_to, ordering_key }
+    Placement { keys, account, names }
+    Listing { kind, prefix, after }
+    Outdated { kind, fingerprint }
 }
 
 impl Weight for wire::Account {
@@ -78,14 +68,63 @@ impl Weight for wire::Account {
     }
 }
 
-impl Weight for wire::PurchaseKey {
+impl Weight for wire::RowKey {
     fn weight(&self) -> usize {
-        let (wire::PurchaseKey::Id(id) | wire::PurchaseKey::Session(id) | wire::PurchaseKey::PaymentIntent(id)) = self;
+        match self {
+            wire::RowKey::Product(id)
+            | wire::RowKey::Price(id)
+            | wire::RowKey::Purchase(id)
+            | wire::RowKey::Subscription(id) => id.len(),
+            wire::RowKey::Record(key) => key.weight(),
+        }
+    }
+}
+
+impl Weight for wire::RowKind {
+    fn weight(&self) -> usize {
+        match self {
+            wire::RowKind::Record(collection) => collection.len(),
+            _ => 0,
+        }
+    }
+}
+
+impl Weight for wire::CatalogKey {
+    fn weight(&self) -> usize {
+        let (wire::CatalogKey::Product(id) | wire::CatalogKey::Price(id) | wire::CatalogKey::Setting(id)) = self;
         id.len()
     }
 }
 
-/// Whether an answer may go to the processor.
+impl Weight for wire::Reference {
+    fn weight(&self) -> usize {
+        match self {
+            wire::Reference::Row(key) => key.weight(),
+            wire::Reference::Catalog(key) => key.weight(),
+            wire::Reference::Name(name) => name.len(),
+        }
+    }
+}
+
+impl Weight for wire::Selection {
+    fn weight(&self) -> usize {
+        match self {
+            wire::Selection::Listed(listing) => listing.weight(),
+            wire::Selection::Outdated(outdated) => outdated.weight(),
+        }
+    }
+}
+
+impl Weight for wire::CatalogQuery {
+    fn weight(&self) -> usize {
+        match self {
+            wire::CatalogQuery::All => 0,
+            wire::CatalogQuery::ProductType(text) | wire::CatalogQuery::Name(text) => text.len(),
+        }
+    }
+}
+
+/// Whether an answer may go to the host.
 type Checked = Result<(), RunError>;
 
 fn id(what: &str, id: &str) -> Checked {
@@ -110,24 +149,9 @@ fn json(what: &str, value: &str) -> Checked {
     }
 }
 
-/// Check an answer of `correlate`.
-pub(super) fn placement(placement: &Placement) -> Checked {
-    if placement.keys.len() > BULK_MAX {
-        let problem = format!("{} entries, at most {BULK_MAX}", placement.keys.len());
-        return Err(RunError::BadValue { what: "placement keys".to_owned(), problem });
-    }
-    for key in &placement.keys {
-        id("placement key", key)?;
-    }
-    match &placement.account {
-        None | Some(Account::Platform) => Ok(()),
-        Some(Account::User(name) | Account::Organization(name)) => id("placement account", name),
-    }
-}
-
-/// Check an answer of `handle`.
-pub(super) fn handled(handled: &Handled) -> Checked {
-    match &handled.outcome {
+/// Check the words of a decision; its rows, claims and effects are held against the account by who commits it.
+pub(super) fn decision(decision: &Decision) -> Checked {
+    match &decision.outcome {
         Outcome::Applied | Outcome::Ignored(_) => {}
         Outcome::Duplicate(fact) => id("outcome duplicate", fact)?,
         Outcome::Stale(snapshot) => text("outcome stale", &snapshot.event_id, ID_BYTES_MAX)?,
@@ -143,7 +167,7 @@ pub(super) fn handled(handled: &Handled) -> Checked {
         Outcome::Deferred(DeferReason::Fact(key) | DeferReason::Effect(key)) => id("outcome deferred", key)?,
         Outcome::Rejected(reason) => refusal(reason)?,
     }
-    match &handled.reply {
+    match &decision.reply {
         None => Ok(()),
         Some(Reply::Answer(value)) => json("reply", value),
         Some(Reply::Refused(reason)) => refusal(reason),

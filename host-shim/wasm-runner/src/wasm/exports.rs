@@ -35,6 +35,9 @@ where
 pub(super) type Asked<T> = (Result<T, wire::Problem>,);
 pub(super) type Done<T> = (Result<T, wire::Failure>,);
 
+/// Arguments of `queries.list`: question, kind, filter, page.
+pub(super) type ListArguments = (wire::Question, String, Option<String>, wire::Page);
+
 /// Picks an export.
 pub(super) type Pick<P, R> = fn(&mut Exports) -> &mut Export<P, R>;
 
@@ -43,13 +46,12 @@ pub(super) type Pick<P, R> = fn(&mut Exports) -> &mut Export<P, R>;
 pub(super) struct Exports {
     pub declare: Export<(), (wire::Declarations,)>,
     pub validate: Export<(wire::Candidate,), Asked<wire::ProductValues>>,
-    pub correlate: Export<(wire::Event,), Done<wire::Placement>>,
-    pub handle: Export<(wire::Event,), Done<wire::Handled>>,
-    pub migrate: Export<(u32, i64), Done<()>>,
+    pub handle: Export<(wire::Event,), Done<wire::Decision>>,
     pub catalog: Export<(wire::Question,), Asked<Vec<wire::Offer>>>,
     pub entitlements: Export<(wire::Question,), Asked<Vec<wire::Entitlement>>>,
     pub usage: Export<(wire::Question, i64, i64), Asked<Vec<wire::UsageTotal>>>,
     pub balances: Export<(wire::Question,), Asked<Vec<wire::Balance>>>,
+    pub list: Export<ListArguments, Asked<Vec<wire::Listed>>>,
 }
 
 impl Exports {
@@ -69,24 +71,22 @@ impl Exports {
         let found = (
             index("manifest", "declare"),
             index("schemas", "validate"),
-            index("events", "correlate"),
             index("events", "handle"),
-            index("events", "migrate"),
             index("queries", "catalog"),
             index("queries", "entitlements"),
             index("queries", "usage"),
             index("queries", "balances"),
+            index("queries", "list"),
         );
         let (
             Some(declare),
             Some(validate),
-            Some(correlate),
             Some(handle),
-            Some(migrate),
             Some(catalog),
             Some(entitlements),
             Some(usage),
             Some(balances),
+            Some(list),
         ) = found
         else {
             return Err(missing);
@@ -94,13 +94,12 @@ impl Exports {
         Ok(Exports {
             declare: Export { index: declare, func: None },
             validate: Export { index: validate, func: None },
-            correlate: Export { index: correlate, func: None },
             handle: Export { index: handle, func: None },
-            migrate: Export { index: migrate, func: None },
             catalog: Export { index: catalog, func: None },
             entitlements: Export { index: entitlements, func: None },
             usage: Export { index: usage, func: None },
             balances: Export { index: balances, func: None },
+            list: Export { index: list, func: None },
         })
     }
 
@@ -109,13 +108,12 @@ impl Exports {
         let checks = [
             ("manifest", "declare", self.declare.of(instance, &mut store).is_ok()),
             ("schemas", "validate", self.validate.of(instance, &mut store).is_ok()),
-            ("events", "correlate", self.correlate.of(instance, &mut store).is_ok()),
             ("events", "handle", self.handle.of(instance, &mut store).is_ok()),
-            ("events", "migrate", self.migrate.of(instance, &mut store).is_ok()),
             ("queries", "catalog", self.catalog.of(instance, &mut store).is_ok()),
             ("queries", "entitlements", self.entitlements.of(instance, &mut store).is_ok()),
             ("queries", "usage", self.usage.of(instance, &mut store).is_ok()),
             ("queries", "balances", self.balances.of(instance, &mut store).is_ok()),
+            ("queries", "list", self.list.of(instance, &mut store).is_ok()),
         ];
         let wrong: Vec<String> = checks
             .iter()

@@ -55,6 +55,8 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Stack in bytes.
     pub stack_bytes: usize,
+    /// Host calls of one call.
+    pub host_calls: u64,
     /// Bytes that one host call or one answer may bring to the host.
     pub crossing_bytes: usize,
     /// Bytes that all host calls of one call may bring to the host.
@@ -66,12 +68,14 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            // A webhook event takes about 250 000 units; 400 times that is some 0.2 s, so that fuel and not the
-            // deadline stops what spins, on a slow machine too.
+            // A webhook event takes less than a million units; a hundred times that is some 0.2 s, so that fuel and not
+            // the deadline stops what spins, on a slow machine too.
             fuel: Some(100_000_000),
             memory_bytes: 64 << 20,
             // Wasmtime's own default; serde_json stops at 128 levels long before.
             stack_bytes: 512 << 10,
+            // A hundred times what the largest decision of our own makes.
+            host_calls: 10_000,
             // A bulk call of 256 records of the usual few kilobytes, or 32 of the largest.
             crossing_bytes: 8 << 20,
             crossing_bytes_total: 64 << 20,

@@ -9,11 +9,10 @@ use wasmparser::{Encoding, Parser, Payload};
 pub(crate) const PACKAGE: &str = "solobase:products";
 
 /// Version of the contract that this host speaks.
-pub(crate) const WIT_VERSION: &str = "0.1.0";
+pub(crate) const WIT_VERSION: &str = "0.2.0";
 
-/// The interfaces that a component may import. `types` counts as one although it has no functions.
-const IMPORTS: [&str; 9] =
-    ["types", "products", "purchases", "subscriptions", "records", "claims", "effects", "config", "log"];
+/// The interfaces that a component may import. `types`, `rows` and `effects` count although they have no functions.
+const IMPORTS: [&str; 7] = ["types", "rows", "effects", "account", "claims", "catalog", "log"];
 
 /// What is known of a component.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,11 @@
-//! What the host keeps beside an instance: the transaction of the running call, and what the call used.
+//! What the host keeps beside an instance: the imports of the running call, and what the call used.
 
 use super::Limits;
 use super::stop::Stop;
 use crate::convert::Cross;
-use host_store::Transaction;
+use crate::runner::SharedImports;
+use products_contract::Imports;
+use std::sync::PoisonError;
 use wasmtime::ResourceLimiter;
 
 /// Most elements of a component's tables; one that uses function pointers has some hundreds.
@@ -11,8 +13,10 @@ const TABLE_ELEMENTS_MAX: usize = 20_000;
 
 /// The host's side of one instance.
 pub(super) struct HostState {
-    /// The transaction of the running call; none between calls and in `manifest.declare`.
-    transaction: Option<Transaction>,
+    /// The imports of the running call; none between calls and in `manifest.declare`.
+    imports: Option<SharedImports>,
+    calls: u64,
+    calls_max: u64,
     memory_bytes: usize,
     memory_bytes_max: usize,
     crossed_bytes: usize,
@@ -22,7 +26,9 @@ pub(super) struct HostState {
 impl HostState {
     pub fn new(limits: &Limits) -> Self {
         HostState {
-            transaction: None,
+            imports: None,
+            calls: 0,
+            calls_max: limits.host_calls,
             memory_bytes: 0,
             memory_bytes_max: limits.memory_bytes,
             crossed_bytes: 0,
@@ -31,14 +37,20 @@ impl HostState {
     }
 
     /// Begin a call.
-    pub fn begin(&mut self, transaction: Option<Transaction>) {
-        self.transaction = transaction;
+    pub fn begin(&mut self, imports: SharedImports) {
+        self.imports = Some(imports);
+        self.calls = 0;
         self.crossed_bytes = 0;
     }
 
-    /// End a call: the transaction as the imports left it.
-    pub fn end(&mut self) -> Option<Transaction> {
-        self.transaction.take()
+    /// End a call.
+    pub fn end(&mut self) {
+        self.imports = None;
+    }
+
+    /// Host calls of the call that runs or ran last.
+    pub fn calls(&self) -> u64 {
+        self.calls
     }
 
     /// Linear memory that the instance has grown to.
@@ -50,18 +62,19 @@ impl HostState {
     pub fn import<T: Cross<U>, U>(
         &mut self,
         bytes: usize,
-        body: impl FnOnce(&mut Transaction) -> T,
+        body: impl FnOnce(&mut (dyn Imports + Send)) -> T,
     ) -> wasmtime::Result<U> {
-        let transaction = self.transaction.as_mut().ok_or(Stop::NoTransaction)?;
+        let imports = self.imports.as_ref().ok_or(Stop::NoImports)?;
         self.crossed_bytes = self.crossed_bytes.saturating_add(bytes);
         if self.crossed_bytes > self.crossed_bytes_max {
             return Err(Stop::TooManyBytes { limit: self.crossed_bytes_max }.into());
         }
-        let answer = body(transaction);
-        if transaction.trace().over_call_limit {
-            return Err(Stop::TooManyHostCalls { limit: transaction.context().call_limit }.into());
+        self.calls += 1;
+        if self.calls > self.calls_max {
+            return Err(Stop::TooManyHostCalls { limit: self.calls_max }.into());
         }
-        Ok(answer.cross())
+        let mut imports = imports.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(body(&mut *imports).cross())
     }
 }
 

@@ -1,10 +1,10 @@
 //! What can run an extension: the library natively, or a component in wasmtime.
 
-use host_store::Transaction;
 use products_contract::{
-    Balance, Candidate, Declarations, Entitlement, Event, Handled, Offer, Placement, Problem, ProductValues, Question,
-    Timestamp, UsageTotal,
+    Balance, Candidate, Decision, Declarations, Entitlement, Event, Imports, Listed, Offer, Page, Problem, ProductValues,
+    Question, Timestamp, UsageTotal,
 };
+use std::sync::{Arc, Mutex};
 
 /// What a call used of what it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -13,7 +13,7 @@ pub struct Used {
     pub fuel: u64,
 }
 
-/// Why a call has no answer. None of these is an outcome: the transaction is thrown away.
+/// Why a call has no answer. None of these is an outcome: nothing is kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// The extension answered with a failure.
@@ -54,16 +54,6 @@ pub enum RunError {
         /// Bytes allowed.
         limit_bytes: u64,
     },
-    /// The account was written by a newer component.
-    #[error("data too new: account `{account}` has data version {data}, the component writes {component}")]
-    DataTooNew {
-        /// The account.
-        account: String,
-        /// Version that its rows were written with.
-        data: u32,
-        /// Version that the component writes.
-        component: u32,
-    },
     /// A returned value that breaks the contract otherwise: an empty key, a text that is no JSON.
     #[error("bad value: {what}: {problem}")]
     BadValue {
@@ -72,40 +62,51 @@ pub enum RunError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A decision that breaks the contract otherwise.
+    #[error("the decision can't be kept: {0}")]
+    BadDecision(String),
     /// Any other trap.
     #[error("trap: {0}")]
     Trap(String),
 }
 
-/// The answer of a call, with the transaction given back whatever happened.
-pub type Ran<T> = (Transaction, Result<(T, Used), RunError>);
+/// The answer of a call and what it used.
+pub type Ran<T> = Result<(T, Used), RunError>;
 
-/// One loaded extension. A transaction goes in by value and comes back, since a component's store must own it.
+/// What a call may ask of its host. Shared, since an instance owns its side of it and the host wants it back.
+pub type SharedImports = Arc<Mutex<dyn Imports + Send>>;
+
+/// One loaded extension.
 pub trait Runner: Send {
     /// SHA-256 of the component, hex; `native` for the library.
     fn hash(&self) -> &str;
     /// What the extension declares; asked once, at load.
     fn declarations(&self) -> &Declarations;
     /// `schemas.validate`.
-    fn validate(&mut self, tx: Transaction, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>>;
-    /// `events.correlate`.
-    fn correlate(&mut self, tx: Transaction, event: &Event) -> Ran<Placement>;
+    fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>>;
     /// `events.handle`.
-    fn handle(&mut self, tx: Transaction, event: &Event) -> Ran<Handled>;
-    /// `events.migrate`.
-    fn migrate(&mut self, tx: Transaction, from: u32, at: Timestamp) -> Ran<()>;
+    fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision>;
     /// `queries.catalog`.
-    fn catalog(&mut self, tx: Transaction, question: &Question) -> Ran<Result<Vec<Offer>, Problem>>;
+    fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>>;
     /// `queries.entitlements`.
-    fn entitlements(&mut self, tx: Transaction, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>>;
+    fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>>;
     /// `queries.usage`.
     fn usage(
         &mut self,
-        tx: Transaction,
+        imports: &SharedImports,
         question: &Question,
         start: Timestamp,
         end: Timestamp,
     ) -> Ran<Result<Vec<UsageTotal>, Problem>>;
     /// `queries.balances`.
-    fn balances(&mut self, tx: Transaction, question: &Question) -> Ran<Result<Vec<Balance>, Problem>>;
+    fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>>;
+    /// `queries.list`.
+    fn list(
+        &mut self,
+        imports: &SharedImports,
+        question: &Question,
+        kind: &str,
+        filter: Option<&str>,
+        page: &Page,
+    ) -> Ran<Result<Vec<Listed>, Problem>>;
 }

@@ -7,8 +7,8 @@ use wasmtime::Trap;
 /// Why the host stopped a component in the middle of an import or a growth. It travels as the cause of the trap.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Stop {
-    #[error("an import was called where there is no transaction: in `manifest.declare` or at the start")]
-    NoTransaction,
+    #[error("an import was called where there is nothing to ask: in `manifest.declare` or at the start")]
+    NoImports,
     #[error("more than {limit} host calls")]
     TooManyHostCalls { limit: u64 },
     #[error("the host calls of one call brought more than {limit} bytes")]
@@ -32,7 +32,7 @@ pub(super) fn run_error(error: &wasmtime::Error, limits: &Limits) -> RunError {
                 RunError::ValueTooLarge { what: "all that was passed".to_owned(), limit_bytes: *limit as u64 }
             }
             Stop::OutOfMemory { limit } => RunError::OutOfMemory { limit_bytes: *limit as u64 },
-            Stop::NoTransaction | Stop::TableTooLarge { .. } => RunError::Trap(stop.to_string()),
+            Stop::NoImports | Stop::TableTooLarge { .. } => RunError::Trap(stop.to_string()),
         };
     }
     match error.downcast_ref::<Trap>() {

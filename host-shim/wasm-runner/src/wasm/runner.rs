@@ -1,0 +1,236 @@
+//! Calls into a component: one instance a call, or one for many.
+
+use super::exports::{Asked, Exports, Pick};
+use super::state::HostState;
+use super::stop::run_error;
+use super::{Limits, LoadError, LoadedComponent, TICK, bounds};
+use crate::convert::Cross;
+use crate::runner::{Ran, RunError, Runner, SharedImports, Used};
+use products_contract::{
+    Balance, Candidate, Decision, Declarations, Entitlement, Event, Failure, Listed, Offer, Page, Problem, ProductValues,
+    Question, Timestamp, UsageTotal,
+};
+use std::sync::Arc;
+use wasmtime::component::{ComponentNamedList, Instance, InstancePre, Lift, Lower};
+use wasmtime::{Engine, Store};
+
+/// A reused instance with more linear memory than this is given up after the call: its allocator gives nothing back.
+const REUSED_MEMORY_BYTES_MAX: usize = 16 << 20;
+
+/// How long an instance lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// One instance for many calls, replaced after a trap or when its memory has grown large.
+    #[default]
+    Reused,
+    /// A new instance for every call.
+    Fresh,
+}
+
+/// Runs a component.
+pub struct WasmRunner {
+    loaded: LoadedComponent,
+    mode: Mode,
+    live: Option<Live>,
+    host_calls: u64,
+}
+
+/// An instance and what belongs to it.
+struct Live {
+    store: Store<HostState>,
+    instance: Instance,
+    exports: Exports,
+}
+
+impl Live {
+    fn new(
+        engine: &Engine,
+        pre: &InstancePre<HostState>,
+        exports: &Exports,
+        limits: &Limits,
+    ) -> wasmtime::Result<Self> {
+        let mut store = Store::new(engine, HostState::new(limits));
+        store.limiter(|state| state);
+        store.set_hostcall_fuel(limits.crossing_bytes);
+        arm(&mut store, limits)?;
+        let instance = pre.instantiate(&mut store)?;
+        Ok(Live { store, instance, exports: exports.clone() })
+    }
+
+    /// Call an export.
+    fn call<P, R>(&mut self, limits: &Limits, export: Pick<P, R>, params: P) -> wasmtime::Result<(R, Used)>
+    where
+        P: ComponentNamedList + Lower + 'static,
+        R: ComponentNamedList + Lift + 'static,
+    {
+        arm(&mut self.store, limits)?;
+        let func = export(&mut self.exports).of(&self.instance, &mut self.store)?;
+        let answer = func.call(&mut self.store, params)?;
+        let fuel = match limits.fuel {
+            Some(limit) => limit - self.store.get_fuel()?,
+            None => 0,
+        };
+        Ok((answer, Used { fuel }))
+    }
+}
+
+/// Give the next call its fuel and its time.
+fn arm(store: &mut Store<HostState>, limits: &Limits) -> wasmtime::Result<()> {
+    if let Some(fuel) = limits.fuel {
+        store.set_fuel(fuel)?;
+    }
+    // One more, since the first tick may come at once.
+    let ticks = u128::from(limits.deadline_ms).div_ceil(TICK.as_millis()) + 1;
+    store.set_epoch_deadline(ticks as u64);
+    Ok(())
+}
+
+/// Ask a component what it declares and whether its exports have the right types.
+pub(super) fn declare(
+    engine: &Engine,
+    pre: &InstancePre<HostState>,
+    exports: &Exports,
+    limits: &Limits,
+) -> Result<Declarations, LoadError> {
+    let failed = |error: wasmtime::Error| LoadError::Declare(run_error(&error, limits));
+    let mut live = Live::new(engine, pre, exports, limits).map_err(failed)?;
+    live.exports
+        .check_types(&live.instance, &mut live.store)
+        .map_err(|exports| LoadError::MissingExports { exports })?;
+    let ((declarations,), _) = live.call(limits, |exports| &mut exports.declare, ()).map_err(failed)?;
+    Ok(declarations.cross())
+}
+
+impl WasmRunner {
+    pub(super) fn new(loaded: LoadedComponent, mode: Mode) -> Self {
+        WasmRunner { loaded, mode, live: None, host_calls: 0 }
+    }
+
+    /// How long its instances live.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Host calls that the last call made.
+    pub fn host_calls(&self) -> u64 {
+        self.host_calls
+    }
+
+    /// Call an export.
+    fn run<P, R>(&mut self, imports: &SharedImports, export: Pick<P, R>, params: P) -> Ran<R>
+    where
+        P: ComponentNamedList + Lower + 'static,
+        R: ComponentNamedList + Lift + 'static,
+    {
+        let shared = &self.loaded.shared;
+        let limits = &shared.limits;
+        let mut live = match self.live.take().filter(|_| self.mode == Mode::Reused) {
+            Some(live) => live,
+            None => Live::new(&shared.engine, &shared.pre, &shared.exports, limits)
+                .map_err(|error| run_error(&error, limits))?,
+        };
+        live.store.data_mut().begin(Arc::clone(imports));
+        let answer = live.call(limits, export, params);
+        live.store.data_mut().end();
+        self.host_calls = live.store.data().calls();
+        // After a trap an instance is in no known state.
+        if self.mode == Mode::Reused
+            && answer.is_ok()
+            && live.store.data().memory_bytes() <= REUSED_MEMORY_BYTES_MAX
+        {
+            self.live = Some(live);
+        }
+        answer.map_err(|error| run_error(&error, limits))
+    }
+
+    /// Call an export that answers or says why not, and check what it says.
+    fn run_question<P, W, T>(
+        &mut self,
+        imports: &SharedImports,
+        export: Pick<P, Asked<W>>,
+        params: P,
+        check: fn(&T) -> Result<(), RunError>,
+    ) -> Ran<Result<T, Problem>>
+    where
+        P: ComponentNamedList + Lower + 'static,
+        Asked<W>: ComponentNamedList + Lift + 'static,
+        W: Cross<T>,
+    {
+        let ((answer,), used) = self.run(imports, export, params)?;
+        let answer: Result<T, Problem> = answer.cross();
+        match &answer {
+            Ok(value) => check(value)?,
+            Err(problem) => bounds::problem(problem)?,
+        }
+        Ok((answer, used))
+    }
+}
+
+/// What only the limit of the crossing bounds: lists of rows for a reader.
+fn unchecked<T>(_: &T) -> Result<(), RunError> {
+    Ok(())
+}
+
+impl Runner for WasmRunner {
+    fn hash(&self) -> &str {
+        self.loaded.hash()
+    }
+
+    fn declarations(&self) -> &Declarations {
+        self.loaded.declarations()
+    }
+
+    fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
+        let params = (candidate.clone().cross(),);
+        self.run_question(imports, |exports| &mut exports.validate, params, bounds::product_values)
+    }
+
+    fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision> {
+        let params = (event.clone().cross(),);
+        let ((answer,), used) = self.run(imports, |exports| &mut exports.handle, params)?;
+        let answer: Result<Decision, Failure> = answer.cross();
+        match answer {
+            Ok(decision) => bounds::decision(&decision).map(|()| (decision, used)),
+            Err(failure) => Err(bounds::failure(&failure).err().unwrap_or(RunError::Failure(failure))),
+        }
+    }
+
+    fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
+        let params = (question.clone().cross(),);
+        self.run_question(imports, |exports| &mut exports.catalog, params, unchecked)
+    }
+
+    fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
+        let params = (question.clone().cross(),);
+        self.run_question(imports, |exports| &mut exports.entitlements, params, unchecked)
+    }
+
+    fn usage(
+        &mut self,
+        imports: &SharedImports,
+        question: &Question,
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
+        let params = (question.clone().cross(), start, end);
+        self.run_question(imports, |exports| &mut exports.usage, params, unchecked)
+    }
+
+    fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
+        let params = (question.clone().cross(),);
+        self.run_question(imports, |exports| &mut exports.balances, params, unchecked)
+    }
+
+    fn list(
+        &mut self,
+        imports: &SharedImports,
+        question: &Question,
+        kind: &str,
+        filter: Option<&str>,
+        page: &Page,
+    ) -> Ran<Result<Vec<Listed>, Problem>> {
+        let filter = filter.map(str::to_owned);
+        let params = (question.clone().cross(), kind.to_owned(), filter, page.clone().cross());
+        self.run_question(imports, |exports| &mut exports.list, params, unchecked)
+    }
+}
