@@ -189,7 +189,7 @@ impl<'a> Rows<'a> {
             let written_by = stored.data_version;
             return Err(StoreError::Unavailable(format!(
                 "{} was written as data version {written_by}, this component reads {}",
-                row_key(&stored.row),
+                stored.row.key(),
                 crate::DATA_VERSION
             )));
         }
@@ -222,7 +222,7 @@ impl<'a> Rows<'a> {
             let listing = Listing { kind: kind.clone(), prefix: String::new(), descending: false, after };
             let rows = self.host.more(&Selection::Listed(listing), PAGE_ROWS_MAX)?;
             let full = rows.len() == PAGE_ROWS_MAX as usize;
-            after = rows.last().map(|stored| row_key(&stored.row).id().to_owned());
+            after = rows.last().map(|stored| stored.row.id().to_owned());
             for stored in rows {
                 self.hold(stored)?;
             }
@@ -492,16 +492,6 @@ impl<'a> Rows<'a> {
 
 fn nobody() -> StoreError {
     StoreError::Denied("a write without an account".to_owned())
-}
-
-fn row_key(row: &Row) -> RowKey {
-    match row {
-        Row::Product(row) => RowKey::Product(row.id.clone()),
-        Row::Price(row) => RowKey::Price(row.id.clone()),
-        Row::Purchase(row) => RowKey::Purchase(row.id.clone()),
-        Row::Subscription(row) => RowKey::Subscription(row.id.clone()),
-        Row::Record(row) => RowKey::Record(RecordKey { collection: row.collection.clone(), id: row.id.clone() }),
-    }
 }
 
 /// A change of a row that is read when it is needed.

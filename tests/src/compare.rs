@@ -1,6 +1,6 @@
 //! What is compared, and how a difference is told.
 
-use host_engine::processor::Report;
+use host::processor::Report;
 use products_contract::Reply;
 use serde_json::{Value, json};
 

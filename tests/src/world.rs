@@ -1,6 +1,6 @@
 //! A host under test: an executor over a store that may fail, with the scripted provider.
 
-use host_engine::processor::{Business, Processor, Report};
+use host::processor::{Business, Processor, Report};
 use host_executor::{Executor, ExecutorError};
 use host_intake::Decoded;
 use host_providers::Registry;

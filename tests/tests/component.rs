@@ -6,7 +6,7 @@ use end_to_end::model::{Kind, Move, moves, story};
 use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
 use end_to_end::world::{Setup, World};
-use host_engine::wasm::{Limits, LoadedComponent, Mode};
+use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 use host_replay::runners::Runners;
 use host_replay::shuffle::Random;
 use host_store::testing::{Moment, Then};

@@ -1,7 +1,7 @@
 //! Our validation of product metadata against a standard JSON Schema validator and the schemas that we export.
 
 use end_to_end::world::{START_MS, Setup, World, solobase};
-use host_engine::processor::AskError;
+use host::processor::AskError;
 use instance_provisioner::schema::{Field, FieldType, Format, TypeDecl, built_in};
 use jsonschema::Validator;
 use products_contract::{ActorKind, Candidate, Problem, ProductValues, Refusal};

@@ -85,6 +85,43 @@ pub enum Row {
     Record(StoredRecord),
 }
 
+impl Row {
+    /// Id within the kind.
+    pub fn id(&self) -> &str {
+        match self {
+            Row::Product(row) => &row.id,
+            Row::Price(row) => &row.id,
+            Row::Purchase(row) => &row.id,
+            Row::Subscription(row) => &row.id,
+            Row::Record(row) => &row.id,
+        }
+    }
+
+    /// What names it.
+    pub fn key(&self) -> RowKey {
+        match self {
+            Row::Product(row) => RowKey::Product(row.id.clone()),
+            Row::Price(row) => RowKey::Price(row.id.clone()),
+            Row::Purchase(row) => RowKey::Purchase(row.id.clone()),
+            Row::Subscription(row) => RowKey::Subscription(row.id.clone()),
+            Row::Record(row) => {
+                RowKey::Record(RecordKey { collection: row.collection.clone(), id: row.id.clone() })
+            }
+        }
+    }
+
+    /// Version that a change must name; a price has none.
+    pub fn version(&self) -> RowVersion {
+        match self {
+            Row::Product(row) => row.version,
+            Row::Purchase(row) => row.version,
+            Row::Subscription(row) => row.version,
+            Row::Record(row) => row.version,
+            Row::Price(_) => 0,
+        }
+    }
+}
+
 /// A stored row with the version of the data format that it was written in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRow {

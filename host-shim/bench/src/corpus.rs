@@ -2,7 +2,7 @@
 
 use crate::setting::{BATCH, BUSINESS, START_MS, all_applied};
 use anyhow::Result;
-use host_engine::processor::Processor;
+use host::processor::Processor;
 use products_contract::Event;
 
 /// The body, with places for ids, time and prices.

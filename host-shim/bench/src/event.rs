@@ -4,7 +4,7 @@ use crate::corpus;
 use crate::setting::{Extension, Setting, median, micros_each};
 use crate::table::Table;
 use anyhow::Result;
-use host_engine::runner::{Ran, Runner};
+use wasm_runner::runner::{Ran, Runner};
 use host_replay::runners::Runners;
 use host_store::{MemoryStore, Transaction};
 use products_contract::{

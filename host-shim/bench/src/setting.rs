@@ -1,9 +1,9 @@
 //! What all measurements share: the loaded component, the business, hosts on fresh stores.
 
 use anyhow::{Context, Result, ensure};
-use host_engine::cache::ComponentCache;
-use host_engine::processor::Report;
-use host_engine::wasm::{Limits, LoadedComponent, Mode};
+use wasm_runner::cache::ComponentCache;
+use host::processor::Report;
+use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 use host_replay::business::{BusinessFolder, Fixtures};
 use host_replay::host::{Host, HostSetup, StoreKind};
 use host_replay::runners::Runners;

@@ -2,7 +2,7 @@
 
 use crate::EXIT_BAD_INPUT;
 use clap::Parser;
-use host_engine::inspect::{InspectError, inspect_file};
+use wasm_runner::inspect::{InspectError, inspect_file};
 use std::path::PathBuf;
 use std::process::ExitCode;
 

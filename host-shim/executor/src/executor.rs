@@ -3,7 +3,7 @@
 use crate::events::{delivery, failure, is_hosts_own, result};
 use crate::policy::{DEFAULT_RETRY, retry_delay_ms};
 use crate::waiting::{Arrival, Waiting};
-use host_engine::processor::{Processor, Report};
+use host::processor::{Processor, Report};
 use host_providers::{Answer, Call, Registry};
 use host_store::{Changes, EffectChange, EffectRow, EffectState};
 use products_contract::{EffectFailure, EffectFailureClass, Event, RetryPolicy, StoreError, Timestamp};

@@ -13,7 +13,7 @@ mod executor {
     pub mod toy;
 
     use events::{T0, command, lines};
-    use host_engine::processor::{Business, Processor};
+    use host::processor::{Business, Processor};
     use host_executor::Executor;
     use host_providers::scripted::Scripted;
     use host_providers::{Answer, Registry};

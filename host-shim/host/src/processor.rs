@@ -1,4 +1,4 @@
-//! What happens to an event: stored, placed, decided in one transaction of its account, and what it wakes.
+//! What happens to an event: decided on a snapshot of its account, committed whole, and what it wakes.
 //!
 //! The processor is the only one that writes the inbox. It calls the extension through a [`Runner`] and never looks
 //! into a decision; what it decides itself is where an event belongs, what is a repetition, and what waits for what.
@@ -6,25 +6,23 @@
 mod ask;
 mod expire;
 mod log_replay;
-mod place;
-mod product;
 mod refuse;
 mod report;
 mod run;
+mod waiting;
 mod wake;
 
 pub use ask::AskError;
 pub use log_replay::{Difference, replay_log};
 pub use report::{Disposition, EffectRef, Report};
 
-use crate::runner::Runner;
-use host_store::{
-    ConfigError, Context, Declared, InboxRow, InboxState, Inserted, NewInboxRow, Scope, Store, Transaction,
-};
+use crate::snapshot::{Context, Seen, Snapshot};
+use host_store::{ConfigError, Declared, InboxRow, InboxState, Partition, Scope, Store};
 use products_contract::{Account, Event, Outcome, Payload, Refusal, StoreError, Timestamp};
-use run::Work;
+use run::Attempt;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use wasm_runner::runner::{Runner, SharedImports};
 
 /// Attempts of an event that ends in an error, before it is a dead letter.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -36,8 +34,10 @@ pub const PARKED_MAX: u64 = 100_000;
 pub const WAIT_MAX_MS: i64 = 30 * 24 * 3_600_000;
 /// Most events that run because one event committed; the others follow with [`Processor::retry_due`].
 pub const WOKEN_MAX: usize = 10_000;
-/// Most host calls of one call of the extension.
-pub const HOST_CALLS_MAX: u64 = 10_000;
+/// Most parked events of one connected account; beyond it the oldest of them go.
+pub const PARKED_CONNECTED_MAX: usize = 10_000;
+/// Times that an event is decided anew because its account changed meanwhile, before it counts as failed.
+pub const CONFLICTS_MAX: u32 = 8;
 
 /// Whose events a processor takes.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -72,6 +72,7 @@ pub struct Processor {
     business: Business,
     declared: Arc<Declared>,
     provider_kinds: HashSet<String>,
+    partition: Partition,
     in_group: bool,
     parked_max: u64,
     counters: Counters,
@@ -83,7 +84,9 @@ impl Processor {
         let declarations = runner.declarations();
         let declared = Arc::new(Declared::new(declarations, &business.config)?);
         let provider_kinds = declarations.provider_kinds.iter().cloned().collect();
+        let partition = Partition { business: business.name.clone(), livemode: business.livemode };
         Ok(Processor {
+            partition,
             store: Some(store),
             runner,
             business,
@@ -130,9 +133,14 @@ impl Processor {
         self.counters
     }
 
+    /// The business and its mode: the part of the store that is this processor's.
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
     /// The scope of an account of this business.
     pub fn scope(&self, account: Account) -> Scope {
-        Scope { business: self.business.name.clone(), livemode: self.business.livemode, account }
+        self.partition.scope(account)
     }
 
     /// End, with the parts.
@@ -196,18 +204,18 @@ impl Processor {
     /// extension is not called.
     pub fn accept(&mut self, event: Event, raw: Vec<u8>) -> Result<Vec<Report>, StoreError> {
         self.grouped(|processor| {
-            let row = NewInboxRow { event, livemode: processor.business.livemode, raw };
-            match processor.store_mut().accept(&row)? {
-                Inserted::Known(known) => {
-                    let alert = says_otherwise(&known.event, &row.event);
-                    Ok(vec![Report { alert, ..Report::duplicate(&known) }])
-                }
-                Inserted::New(seq) => {
-                    let now = row.event.received_at;
-                    processor.run_and_wake(Work::first(seq, row.event), now)
-                }
+            if let Some(known) = processor.known(&event)? {
+                let alert = conflicts_with(&known.event, &event);
+                return Ok(vec![Report { alert, ..Report::duplicate(&known) }]);
             }
+            let now = event.received_at;
+            processor.run_and_wake(Attempt::first(event, raw), now)
         })
+    }
+
+    /// The inbox row of an event with the same source and id.
+    fn known(&self, event: &Event) -> Result<Option<InboxRow>, StoreError> {
+        self.store().event(&self.partition, &event.source, &event.id)
     }
 
     /// Run every pending event whose time has come, oldest first, and what it wakes. `now` in milliseconds.
@@ -215,7 +223,7 @@ impl Processor {
         let mut reports = Vec::new();
         let mut seen = BTreeSet::new();
         loop {
-            let due: Vec<u64> = self.store().inbox_due(now, 100)?;
+            let due: Vec<u64> = self.store().inbox_due(&self.partition, now, 100)?;
             let due: Vec<u64> = due.into_iter().filter(|seq| seen.insert(*seq)).collect();
             if due.is_empty() {
                 return Ok(reports);
@@ -223,7 +231,7 @@ impl Processor {
             for seq in due {
                 let ran = self.grouped(|processor| match processor.store().inbox(seq)? {
                     Some(row) if matches!(row.state, InboxState::Pending { .. }) => {
-                        processor.run_and_wake(Work::again(row), now)
+                        processor.run_and_wake(Attempt::again(row), now)
                     }
                     _ => Ok(Vec::new()),
                 })?;
@@ -234,7 +242,7 @@ impl Processor {
 
     /// Time of the next pending event after `now`, in milliseconds.
     pub fn next_retry(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.store().inbox_next_due(now)
+        self.store().inbox_next_due(&self.partition, now)
     }
 
     /// Run an event again because an operator says so: a dead letter, a rejected one, one that waits.
@@ -244,22 +252,23 @@ impl Processor {
         self.grouped(|processor| {
             let Some(row) = processor.store().inbox(seq)? else { return Ok(Vec::new()) };
             match (&row.state, &row.outcome) {
+                (InboxState::Done, _) if refuse::by_intake(&row) => return Ok(vec![refuse::report(&row)]),
                 (InboxState::Done, Some(Outcome::Rejected(_)) | None) => {}
                 (InboxState::Done, _) => return Ok(vec![Report::duplicate(&row)]),
                 _ => {}
             }
-            processor.run_and_wake(Work::redriven(row), now)
+            processor.run_and_wake(Attempt::redriven(row), now)
         })
     }
 
     /// Rows that wait for another attempt and rows that nobody tries any more, in order of acceptance.
     pub fn failed(&self) -> Result<Vec<InboxRow>, StoreError> {
-        self.rows(|row| matches!(row.state, InboxState::Pending { .. } | InboxState::Dead))
+        pages(|after| self.store().failed(&self.partition, after, PAGE))
     }
 
     /// Dead letters, in order of acceptance.
     pub fn dead(&self) -> Result<Vec<InboxRow>, StoreError> {
-        self.rows(|row| row.state == InboxState::Dead)
+        pages(|after| self.store().dead(&self.partition, after, PAGE))
     }
 
     /// Rows of the inbox in order of acceptance, after `after`: a page of the log.
@@ -267,31 +276,39 @@ impl Processor {
         self.store().inbox_after(after, limit)
     }
 
-    fn rows(&self, wanted: impl Fn(&InboxRow) -> bool) -> Result<Vec<InboxRow>, StoreError> {
-        let (mut found, mut after) = (Vec::new(), 0);
-        loop {
-            let page = self.store().inbox_after(after, 500)?;
-            let Some(last) = page.last() else { return Ok(found) };
-            after = last.seq;
-            found.extend(page.into_iter().filter(|row| wanted(row)));
-        }
-    }
-
     fn take_store(&mut self) -> Box<dyn Store> {
         self.store.take().expect("a call of the extension gives the store back before it returns")
     }
 
-    /// Call the extension, which has the store meanwhile.
-    fn call<T>(
-        &mut self,
-        context: Context,
-        body: impl FnOnce(&mut dyn Runner, Transaction) -> (Transaction, T),
-    ) -> (host_store::Changes, host_store::Trace, T) {
-        let tx = Transaction::begin(self.take_store(), context);
-        let (tx, value) = body(&mut *self.runner, tx);
-        let (store, changes, trace) = tx.finish();
+    /// Call the extension, which reads the store meanwhile.
+    fn call<T>(&mut self, context: Context, body: impl FnOnce(&mut dyn Runner, &SharedImports) -> T) -> (Seen, T) {
+        let snapshot = Arc::new(Mutex::new(Snapshot::new(self.take_store(), context)));
+        let imports: SharedImports = snapshot.clone();
+        let value = body(&mut *self.runner, &imports);
+        drop(imports);
+        let snapshot = Arc::into_inner(snapshot).expect("a runner keeps no imports beyond the call");
+        (snapshot.into_inner().unwrap_or_else(PoisonError::into_inner).finish(), value)
+    }
+
+    /// Take the store back from what a call saw.
+    fn give_back(&mut self, store: Box<dyn Store>) {
         self.store = Some(store);
-        (changes, trace, value)
+    }
+}
+
+/// Rows that one look-up brings.
+const PAGE: usize = 500;
+
+/// All pages of rows, each read after the last number of the one before.
+fn pages(read: impl Fn(u64) -> Result<Vec<InboxRow>, StoreError>) -> Result<Vec<InboxRow>, StoreError> {
+    let mut rows: Vec<InboxRow> = Vec::new();
+    loop {
+        let page = read(rows.last().map_or(0, |row| row.seq))?;
+        let full = page.len() == PAGE;
+        rows.extend(page);
+        if !full {
+            return Ok(rows);
+        }
     }
 }
 
@@ -316,7 +333,7 @@ fn wrong_mode(event: &Event, livemode: bool) -> Option<Outcome> {
 
 /// Whether a provider's event that is known by its id comes with other data, which a provider never does: the first
 /// stays, and an operator looks. In another API version it has another shape.
-fn says_otherwise(known: &Event, again: &Event) -> bool {
+fn conflicts_with(known: &Event, again: &Event) -> bool {
     let (Payload::Provider(first), Payload::Provider(second)) = (&known.payload, &again.payload) else { return false };
     let version = |event: &Event| event.provider.as_ref().and_then(|facts| facts.api_version.clone());
     let read = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).ok();

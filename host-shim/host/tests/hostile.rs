@@ -4,8 +4,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use host_engine::runner::{RunError, Runner};
-use host_engine::wasm::{Limits, LoadError, LoadedComponent, Mode, WasmRunner};
+use wasm_runner::runner::{RunError, Runner};
+use wasm_runner::wasm::{Limits, LoadError, LoadedComponent, Mode, WasmRunner};
 use host_store::{Access, Context, Declared, MemoryStore, Scope, Transaction};
 use products_contract::{Account, Actor, Event, Failure, Handled, Outcome, Payload, Placement};
 use std::collections::BTreeMap;
@@ -223,7 +223,7 @@ fn what_is_no_component_is_refused() {
     assert_eq!(load_text("(module)").err(), Some(LoadError::CoreModule));
     let error = LoadedComponent::load(b"#!/bin/sh", Limits::default(), None).err().unwrap();
     assert!(matches!(error, LoadError::Malformed(_)), "{error}");
-    let large = vec![0; host_engine::wasm::COMPONENT_BYTES_MAX + 1];
+    let large = vec![0; wasm_runner::wasm::COMPONENT_BYTES_MAX + 1];
     let error = LoadedComponent::load(&large, Limits::default(), None).err().unwrap();
     assert!(matches!(error, LoadError::TooLarge { .. }), "{error}");
 }

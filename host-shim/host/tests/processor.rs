@@ -12,7 +12,7 @@ mod processor {
     mod versions;
     mod waiting;
 
-    use host_engine::processor::{Business, Processor, Report};
+    use host::processor::{Business, Processor, Report};
     use host_store::{MemoryStore, Store};
     use products_contract::{Event, Timestamp};
 

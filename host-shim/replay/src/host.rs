@@ -5,7 +5,7 @@ use crate::error::{BadInput, Place, ReplayError};
 use crate::runners::Runners;
 use crate::scenario::Answers;
 use crate::tree::Node;
-use host_engine::processor::{Business, Processor, Report};
+use host::processor::{Business, Processor, Report};
 use host_executor::{Executor, ExecutorError};
 use host_intake::Decoded;
 use host_providers::Registry;

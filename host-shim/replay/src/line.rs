@@ -1,6 +1,6 @@
 //! The lines of `--format json`: a contract, so the fields and their order are fixed.
 
-use host_engine::processor::Report;
+use host::processor::Report;
 use serde::Serialize;
 
 /// One line about one run of one event.

@@ -13,7 +13,7 @@ use crate::scenario::{Action, Scenario, Step};
 use crate::shuffle;
 use crate::tally::Tally;
 use check::{Failures, Happened};
-use host_engine::processor::Report;
+use host::processor::Report;
 use host_intake::Decoded;
 use products_contract::Timestamp;
 use serde_json::Value;

@@ -1,9 +1,9 @@
 //! Where runners come from: the library natively, or a component.
 
 use crate::error::ReplayError;
-use host_engine::cache::ComponentCache;
-use host_engine::runner::Runner;
-use host_engine::wasm::{Limits, LoadedComponent, Mode};
+use wasm_runner::cache::ComponentCache;
+use wasm_runner::runner::Runner;
+use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl Runners {
     /// The extension's library, without a component.
     pub fn native() -> Self {
         Runners::new("native", || {
-            Ok(Box::new(host_engine::native::NativeRunner::new(Box::new(instance_provisioner::Provisioner))))
+            Ok(Box::new(wasm_runner::native::NativeRunner::new(Box::new(instance_provisioner::Provisioner))))
         })
     }
 

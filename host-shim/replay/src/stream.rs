@@ -8,7 +8,7 @@ use crate::line::{Line, Summary};
 use crate::runners::Runners;
 use crate::shuffle::{Random, keep_order_of_same};
 use crate::tally::Tally;
-use host_engine::processor::Report;
+use host::processor::Report;
 use products_contract::{Payload, Timestamp};
 
 /// Events that are committed together, unless one asks for effects before.

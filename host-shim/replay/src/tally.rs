@@ -1,7 +1,7 @@
 //! Counts final outcomes of input events.
 
 use crate::line::Summary;
-use host_engine::processor::Report;
+use host::processor::Report;
 use std::collections::HashMap;
 
 /// Outcomes that a later run may replace.

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use host_engine::cache::{CacheError, ComponentCache, Origin};
-use host_engine::inspect::{self, InspectError};
-use host_engine::runner::Runner;
-use host_engine::wasm::{Limits, LoadedComponent, Mode};
+use wasm_runner::cache::{CacheError, ComponentCache, Origin};
+use wasm_runner::inspect::{self, InspectError};
+use wasm_runner::runner::Runner;
+use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 use host_store::{Access, Context, Declared, MemoryStore, Scope, Transaction};
 use products_contract::{Account, Actor, Event, Payload};
 use std::collections::BTreeMap;

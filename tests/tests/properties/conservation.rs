@@ -2,7 +2,7 @@ use super::support::{cases, played, told};
 use end_to_end::model::{moves, story};
 use end_to_end::story::VERSIONS;
 use end_to_end::world::{Setup, World, solobase};
-use host_engine::processor::{Business, Processor, replay_log};
+use host::processor::{Business, Processor, replay_log};
 use host_store::{MemoryStore, Store};
 use proptest::prelude::*;
 use serde_json::Value;

@@ -2,9 +2,9 @@
 
 use crate::told;
 use end_to_end::world::{Setup, World};
-use host_engine::native::NativeRunner;
-use host_engine::processor::ATTEMPTS_MAX;
-use host_engine::runner::{Ran, RunError, Runner};
+use wasm_runner::native::NativeRunner;
+use host::processor::ATTEMPTS_MAX;
+use wasm_runner::runner::{Ran, RunError, Runner};
 use host_replay::runners::Runners;
 use host_store::{InboxState, Transaction};
 use instance_provisioner::Provisioner;

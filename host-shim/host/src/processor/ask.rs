@@ -1,10 +1,10 @@
-//! Questions: read-only transactions of the account that is asked about.
+//! Questions about an account: asked on a snapshot, nothing is written.
 
-use super::{HOST_CALLS_MAX, Processor};
-use crate::runner::{Ran, RunError, Runner};
-use host_store::{Access, Context, Transaction};
+use super::Processor;
+use crate::snapshot::{Access, Context};
+use wasm_runner::runner::{Ran, RunError, Runner, SharedImports};
 use products_contract::{
-    Account, Balance, Candidate, Entitlement, Failure, Offer, Problem, ProductValues, Question, StoreError, Timestamp,
+    Account, Balance, Candidate, Entitlement, Failure, Listed, Offer, Page, Problem, ProductValues, Question, StoreError, Timestamp,
     UsageTotal,
 };
 
@@ -29,17 +29,17 @@ fn problem_text(problem: &Problem) -> String {
 impl Processor {
     /// Check a product before it is stored; the values with their defaults. `at` in milliseconds.
     pub fn validate(&mut self, candidate: &Candidate, at: Timestamp) -> Result<ProductValues, AskError> {
-        self.ask(Account::Platform, at, Access::CatalogOnly, |runner, tx| runner.validate(tx, candidate))
+        self.ask(Account::Platform, at, Access::CatalogOnly, |runner, imports| runner.validate(imports, candidate))
     }
 
     /// What is on sale, in display order.
     pub fn ask_catalog(&mut self, question: &Question) -> Result<Vec<Offer>, AskError> {
-        self.ask_about(question, |runner, tx| runner.catalog(tx, question))
+        self.ask_about(question, |runner, imports| runner.catalog(imports, question))
     }
 
     /// What the account may use.
     pub fn ask_entitlements(&mut self, question: &Question) -> Result<Vec<Entitlement>, AskError> {
-        self.ask_about(question, |runner, tx| runner.entitlements(tx, question))
+        self.ask_about(question, |runner, imports| runner.entitlements(imports, question))
     }
 
     /// Use from `start` until before `end`, both in milliseconds.
@@ -49,20 +49,31 @@ impl Processor {
         start: Timestamp,
         end: Timestamp,
     ) -> Result<Vec<UsageTotal>, AskError> {
-        self.ask_about(question, |runner, tx| runner.usage(tx, question, start, end))
+        self.ask_about(question, |runner, imports| runner.usage(imports, question, start, end))
     }
 
     /// Balances of the account's ledgers.
     pub fn ask_balances(&mut self, question: &Question) -> Result<Vec<Balance>, AskError> {
-        self.ask_about(question, |runner, tx| runner.balances(tx, question))
+        self.ask_about(question, |runner, imports| runner.balances(imports, question))
+    }
+
+    /// A page of a kind of things.
+    pub fn ask_list(
+        &mut self,
+        question: &Question,
+        kind: &str,
+        filter: Option<&str>,
+        page: &Page,
+    ) -> Result<Vec<Listed>, AskError> {
+        self.ask_about(question, |runner, imports| runner.list(imports, question, kind, filter, page))
     }
 
     fn ask_about<T>(
         &mut self,
         question: &Question,
-        body: impl FnOnce(&mut dyn Runner, Transaction) -> Ran<Result<T, Problem>>,
+        body: impl FnOnce(&mut dyn Runner, &SharedImports) -> Ran<Result<T, Problem>>,
     ) -> Result<T, AskError> {
-        self.ask(question.account.clone(), question.at, Access::ReadOnly, body)
+        self.ask(question.account.clone(), question.at, Access::Account, body)
     }
 
     fn ask<T>(
@@ -70,19 +81,20 @@ impl Processor {
         account: Account,
         at: Timestamp,
         access: Access,
-        body: impl FnOnce(&mut dyn Runner, Transaction) -> Ran<Result<T, Problem>>,
+        body: impl FnOnce(&mut dyn Runner, &SharedImports) -> Ran<Result<T, Problem>>,
     ) -> Result<T, AskError> {
         let context = Context {
-            scope: self.scope(account),
-            event_id: String::new(),
+            partition: self.partition.clone(),
+            account: Some(account),
             connected_account: None,
+            event_id: String::new(),
             now: at,
             access,
-            call_limit: HOST_CALLS_MAX,
             declared: self.declared.clone(),
         };
-        let (_, trace, answered) = self.call(context, body);
-        if let Some(text) = trace.unavailable {
+        let (seen, answered) = self.call(context, body);
+        self.give_back(seen.store);
+        if let Some(text) = seen.trace.unavailable {
             return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text))).into());
         }
         let (answer, _) = answered?;

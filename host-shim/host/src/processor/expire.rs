@@ -1,10 +1,10 @@
 //! What waits too long, and what waits in too great a number.
 
 use super::report::Report;
-use super::run::{Decided, Work};
-use super::{Processor, WAIT_MAX_MS};
-use host_store::{InboxRow, InboxState};
-use products_contract::{IgnoreReason, Mark, Outcome, Refusal, Stored, Timestamp};
+use super::run::{Attempt, Decided, never_came};
+use super::{PARKED_CONNECTED_MAX, Processor, WAIT_MAX_MS};
+use host_store::InboxRow;
+use products_contract::{IgnoreReason, Outcome, Refusal, StoreError, Stored, Timestamp};
 use std::collections::BTreeSet;
 
 /// Rows that one look-up brings.
@@ -19,53 +19,71 @@ impl Processor {
         let before = now.saturating_sub(WAIT_MAX_MS);
         let mut reports = Vec::new();
         loop {
-            let parked = self.store().parked_before(before, PAGE)?;
+            let parked = self.store().parked_before(&self.partition, before, PAGE)?;
             if parked.is_empty() {
                 break;
             }
             reports.extend(self.grouped(|processor| processor.give_up_parked(&parked, now))?);
         }
-        let deferred = self.store().woken_by(&[self.deferred_key()])?;
-        for seqs in deferred.chunks(PAGE) {
-            let given_up = self.grouped(|processor| {
+        loop {
+            let deferred = self.store().deferred_before(&self.partition, before, PAGE)?;
+            if deferred.is_empty() {
+                return Ok(reports);
+            }
+            reports.extend(self.grouped(|processor| {
                 let mut reports = Vec::new();
-                for seq in seqs {
+                for seq in &deferred {
                     let Some(row) = processor.store().inbox(*seq)? else { continue };
-                    if row.state == InboxState::Deferred && row.event.received_at < before {
-                        let waited = row.outcome.as_ref().and_then(Outcome::reason).unwrap_or_default();
-                        let outcome = Outcome::Rejected(Refusal::NotFound(waited));
-                        reports.push(processor.give_up(row, outcome, now)?);
-                    }
+                    let outcome = never_came(row.outcome.as_ref());
+                    reports.push(processor.give_up(row, outcome, now)?);
                 }
                 Ok(reports)
-            })?;
-            reports.extend(given_up);
+            })?);
         }
-        Ok(reports)
     }
 
-    /// After an event was parked: let the oldest go if there are too many, those without a mark of ours first.
-    pub(super) fn bound_parking(&mut self, reports: &mut Vec<Report>, now: Timestamp) -> Stored<()> {
+    /// After an event was parked: let the oldest go if there are too many, those without a mark of ours first. A
+    /// connected account has a bound of its own, so that nobody's events push another's out.
+    pub(super) fn bound_parking(
+        &mut self,
+        connected: Option<&str>,
+        reports: &mut Vec<Report>,
+        now: Timestamp,
+    ) -> Stored<()> {
         let parked_now = reports.last().is_some_and(|report| {
             report.account.is_none() && matches!(report.result.outcome(), Some(Outcome::Deferred(_)))
         });
-        if !parked_now || self.store().parked_count()? <= self.parked_max {
+        if !parked_now {
+            return Ok(());
+        }
+        if let Some(account) = connected {
+            let mut parked = self.store().woken_by(&[self.parked_of_connected(account)])?;
+            if parked.len() > PARKED_CONNECTED_MAX {
+                parked.truncate(parked.len() - PARKED_CONNECTED_MAX);
+                self.evict(&parked, reports, now)?;
+            }
+        }
+        if self.store().parked_count(&self.partition)? <= self.parked_max {
             return Ok(());
         }
         let wanted = (self.parked_max / EVICTED_PART).max(1) as usize;
-        let mut chosen = self.store().woken_by(&[self.mark_key(Mark::Unknown)])?;
+        let mut chosen = self.store().woken_by(&[self.parked_key(false)])?;
         chosen.truncate(wanted);
         if chosen.is_empty() {
-            chosen = self.store().woken_by(&[self.mark_key(Mark::Ours)])?;
+            chosen = self.store().woken_by(&[self.parked_key(true)])?;
             chosen.truncate(wanted);
         }
+        self.evict(&chosen, reports, now)
+    }
+
+    fn evict(&mut self, chosen: &[u64], reports: &mut Vec<Report>, now: Timestamp) -> Stored<()> {
         self.counters.parked_evicted += chosen.len() as u64;
-        reports.extend(self.give_up_parked(&chosen, now)?);
+        reports.extend(self.give_up_parked(chosen, now)?);
         Ok(())
     }
 
     fn give_up_parked(&mut self, seqs: &[u64], now: Timestamp) -> Stored<Vec<Report>> {
-        let marked: BTreeSet<u64> = self.store().woken_by(&[self.mark_key(Mark::Ours)])?.into_iter().collect();
+        let marked: BTreeSet<u64> = self.store().woken_by(&[self.parked_key(true)])?.into_iter().collect();
         let mut reports = Vec::new();
         for seq in seqs {
             let Some(row) = self.store().inbox(*seq)? else { continue };
@@ -81,8 +99,9 @@ impl Processor {
 
     fn give_up(&mut self, row: InboxRow, outcome: Outcome, now: Timestamp) -> Stored<Report> {
         let decided = Decided { account: row.event.account.clone(), ..Decided::by_host(outcome) };
+        let attempt = Attempt::again(row);
         // What the host gives up by itself brings nothing that others wait for.
-        let mut wakes = Vec::new();
-        self.settle(Work::again(row), decided, now, &mut wakes)
+        let report = self.record_outcome(&attempt, decided, now, &mut Vec::new())?;
+        report.ok_or_else(|| StoreError::Unavailable("an event that waits changed while it was given up".to_owned()))
     }
 }

@@ -53,7 +53,7 @@ pub fn replay_log(recording: &dyn Store, processor: &mut Processor) -> Stored<Ve
 }
 
 fn compare(recorded: &InboxRow, replayed: &InboxRow, differences: &mut Vec<Difference>) {
-    if gave_up(recorded) && matches!(replayed.state, InboxState::Parked | InboxState::Deferred) {
+    if gave_up(recorded) && matches!(replayed.state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {
         return;
     }
     let mut differ = |field, recorded_text: String, replayed_text: String| {

@@ -1,8 +1,8 @@
 //! What the processor tells about one run of one event.
 
-use crate::runner::RunError;
 use host_store::{InboxRow, LogEntry};
 use products_contract::{Account, Outcome, Reply};
+use wasm_runner::runner::RunError;
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]

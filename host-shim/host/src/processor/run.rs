@@ -1,35 +1,45 @@
-//! One run of one event: place it, decide it in one transaction of its account, store what came out.
+//! One run of one event: decide it on a snapshot of its account, commit what came out.
 
-use super::place::Placed;
 use super::report::{Disposition, EffectRef, Report};
-use super::{ATTEMPTS_MAX, HOST_CALLS_MAX, Processor, RETRY_DELAYS_MS, product, wrong_mode};
-use crate::runner::{RunError, Runner};
+use super::waiting::connected_account;
+use super::{ATTEMPTS_MAX, CONFLICTS_MAX, Processor, RETRY_DELAYS_MS, wrong_mode};
+use crate::decision::{self, Kept, Unkept};
+use crate::snapshot::{Access, Context, Place, Seen};
 use host_store::{
-    Access, Changes, Context, EffectChange, InboxChange, InboxRow, InboxState, LogEntry, Provenance, Trace, Transaction,
+    Applied, Changes, EffectChange, InboxChange, InboxMove, InboxRow, InboxState, LogEntry, NewInbox, Provenance, Run,
+    Standing,
 };
 use products_contract::{
-    Account, DeferReason, Event, Failure, Handled, IgnoreReason, Outcome, Payload, Refusal, Reply, StoreError, Stored,
+    Account, DeferReason, Decision, Event, Failure, IgnoreReason, Outcome, Payload, Refusal, Reply, StoreError, Stored,
     Timestamp,
 };
 use sha2::{Digest, Sha256};
+use wasm_runner::runner::RunError;
 
-/// An event that is to run.
-pub(super) struct Work {
-    pub seq: u64,
-    pub event: Event,
-    pub failures: u32,
-    /// Outcome of the last run that committed.
-    pub last: Option<Outcome>,
-    pub later: bool,
-    /// Fuel of all calls of this run.
-    pub fuel: u64,
-    /// What the extension logged in this run, kept whatever comes of it.
-    pub logs: Vec<LogEntry>,
+/// Where a run's event stands in the inbox.
+#[derive(Clone)]
+enum Row {
+    /// Not in it yet, with the bytes as they came.
+    New(Vec<u8>),
+    /// There, under this number.
+    Known(u64),
 }
 
-impl Work {
-    pub fn first(seq: u64, event: Event) -> Self {
-        Work { seq, event, failures: 0, last: None, later: false, fuel: 0, logs: Vec::new() }
+/// An event that is to run.
+#[derive(Clone)]
+pub(super) struct Attempt {
+    row: Row,
+    event: Event,
+    failures: u32,
+    /// Outcome of the last run that committed.
+    last: Option<Outcome>,
+    later: bool,
+}
+
+impl Attempt {
+    /// An event that comes for the first time.
+    pub fn first(event: Event, raw: Vec<u8>) -> Self {
+        Attempt { row: Row::New(raw), event, failures: 0, last: None, later: false }
     }
 
     /// Woken or tried again. A provider's event is placed anew unless it waits for something of its account.
@@ -39,13 +49,25 @@ impl Work {
         if matches!(event.payload, Payload::Provider(_)) && !of_account {
             event.account = None;
         }
-        let (seq, failures, last) = (row.seq, row.failures, row.outcome);
-        Work { seq, event, failures, last, later: true, fuel: 0, logs: Vec::new() }
+        Attempt { row: Row::Known(row.seq), event, failures: row.failures, last: row.outcome, later: true }
     }
 
     /// Driven again by an operator: it has all its attempts again.
     pub fn redriven(row: InboxRow) -> Self {
-        Work { failures: 0, ..Work::again(row) }
+        Attempt { failures: 0, ..Attempt::again(row) }
+    }
+
+    /// Number in the inbox; none for one that is not in it yet.
+    pub fn seq(&self) -> Option<u64> {
+        match self.row {
+            Row::New(_) => None,
+            Row::Known(seq) => Some(seq),
+        }
+    }
+
+    /// The event.
+    pub fn event(&self) -> &Event {
+        &self.event
     }
 }
 
@@ -57,8 +79,12 @@ pub(super) struct Decided {
     /// Full keys of `Store::woken_by`.
     pub waits_for: Vec<String>,
     pub account: Option<Account>,
-    pub changes: Changes,
-    pub trace: Trace,
+    pub kept: Kept,
+    pub claim_answers: String,
+    /// Fuel of the call.
+    pub fuel: u64,
+    /// What the extension logged.
+    pub logs: Vec<LogEntry>,
 }
 
 impl Decided {
@@ -70,8 +96,10 @@ impl Decided {
             state: InboxState::Done,
             waits_for: Vec::new(),
             account: None,
-            changes: Changes::default(),
-            trace: Trace::default(),
+            kept: Kept::default(),
+            claim_answers: String::new(),
+            fuel: 0,
+            logs: Vec::new(),
         }
     }
 }
@@ -80,109 +108,158 @@ impl Decided {
 pub(super) struct Failed {
     pub error: RunError,
     pub account: Option<Account>,
+    pub logs: Vec<LogEntry>,
 }
 
 impl Processor {
     /// Run an event and add the keys that it wakes to `wakes`.
-    pub(super) fn run(&mut self, mut work: Work, now: Timestamp, wakes: &mut Vec<String>) -> Stored<Report> {
-        work.event.attempt = work.failures + 1;
-        match self.decide(&mut work)? {
-            Ok(decided) => self.settle(work, decided, now, wakes),
-            Err(failed) => self.fail(work, failed, now),
+    pub(super) fn run(&mut self, mut attempt: Attempt, now: Timestamp, wakes: &mut Vec<String>) -> Stored<Report> {
+        attempt.event.attempt = attempt.failures + 1;
+        for _ in 0..CONFLICTS_MAX {
+            match self.decide(&mut attempt.clone(), now) {
+                Ok(decided) => {
+                    if let Some(report) = self.record_outcome(&attempt, decided, now, wakes)? {
+                        return Ok(report);
+                    }
+                }
+                Err(failed) => return self.fail(attempt, failed, now),
+            }
         }
+        let text = format!("its account changed {CONFLICTS_MAX} times while it was decided");
+        let error = RunError::Failure(Failure::Store(StoreError::Unavailable(text)));
+        self.fail(attempt, Failed { error, account: None, logs: Vec::new() }, now)
     }
 
-    fn decide(&mut self, work: &mut Work) -> Stored<Result<Decided, Failed>> {
-        if let Payload::Provider(_) = work.event.payload {
-            if let Some(outcome) = wrong_mode(&work.event, self.business.livemode) {
-                return Ok(Ok(Decided::by_host(outcome)));
+    fn decide(&mut self, attempt: &mut Attempt, now: Timestamp) -> Result<Decided, Failed> {
+        let event = &mut attempt.event;
+        if let Payload::Provider(_) = event.payload {
+            if let Some(outcome) = wrong_mode(event, self.business.livemode) {
+                return Ok(Decided::by_host(outcome));
             }
             // A kind that is missing altogether is for the extension to call malformed.
-            if !work.event.kind.is_empty() && !self.provider_kinds.contains(&work.event.kind) {
-                return Ok(Ok(Decided::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind))));
+            if !event.kind.is_empty() && !self.provider_kinds.contains(&event.kind) {
+                return Ok(Decided::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind)));
             }
+        } else if event.account.is_none() {
+            event.account = Some(Account::Platform);
         }
-        let account = match self.place(work)? {
-            Placed::At(account) => account,
-            Placed::Decided(decided) => return Ok(Ok(*decided)),
-            Placed::Failed(failed) => return Ok(Err(failed)),
+        let context = self.context(event, event.account.clone());
+        let (seen, answer) = self.call(context, |runner, imports| runner.handle(imports, event));
+        let kept = self.judge(&seen, answer);
+        let Seen { store, place, mut trace, .. } = seen;
+        self.give_back(store);
+        let logs = std::mem::take(&mut trace.logs);
+        let account = match &place {
+            Some(Place::Here(account)) => Some(account.clone()),
+            _ => None,
         };
-        work.event.account = Some(account.clone());
-        Ok(self.handle(work, account))
+        let (decision, kept, fuel) = match kept {
+            Ok(kept) => kept,
+            Err(error) => return Err(Failed { error, account, logs }),
+        };
+        let decided = match place {
+            Some(Place::Parked { keys, marked }) => Decided {
+                state: InboxState::Parked { since: now },
+                waits_for: self.parked_waits_for(event, &keys, marked),
+                ..Decided::by_host(Outcome::Deferred(DeferReason::Claim(keys)))
+            },
+            Some(Place::Ignored(reason)) => Decided::by_host(Outcome::Ignored(reason)),
+            Some(Place::Refused(refusal)) => Decided::by_host(Outcome::Rejected(refusal)),
+            Some(Place::Here(_)) | None => {
+                let (state, waits_for) = match (&decision.outcome, &account) {
+                    (Outcome::Deferred(reason), Some(account)) => {
+                        let waits_for = self.deferred_waits_for(event, account.clone(), reason);
+                        (InboxState::Deferred { since: now }, waits_for)
+                    }
+                    (Outcome::Deferred(_), None) => {
+                        let error = RunError::BadDecision("it defers an event of no account".to_owned());
+                        return Err(Failed { error, account, logs });
+                    }
+                    _ => (InboxState::Done, Vec::new()),
+                };
+                let (outcome, reply) = (decision.outcome, decision.reply);
+                Decided { reply, state, waits_for, account, kept, ..Decided::by_host(outcome) }
+            }
+        };
+        Ok(Decided { claim_answers: trace.claim_answers, fuel, logs, ..decided })
     }
 
-    fn handle(&mut self, work: &mut Work, account: Account) -> Result<Decided, Failed> {
-        let context = self.context(&work.event, account.clone(), Access::Full);
-        let (event, first_run) = (&mut work.event, work.last.is_none());
-        let (mut changes, mut trace, called) = self.call(context, |runner, tx| handle_in(runner, tx, event, first_run));
-        work.fuel += called.fuel;
-        work.logs.append(&mut trace.logs);
-        let handled = match (&trace, called.result) {
-            (trace, _) if trace.over_call_limit => Err(RunError::TooManyHostCalls { limit: HOST_CALLS_MAX }),
-            (Trace { unavailable: Some(text), .. }, _) => {
-                Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text.clone()))))
-            }
-            (_, result) => result,
-        };
-        let handled = handled.map_err(|error| Failed { error, account: Some(account.clone()) })?;
-        if called.data_version != self.runner.declarations().data_version && writes(&changes) || called.migrated {
-            changes.data_version = Some(self.runner.declarations().data_version);
+    /// The decision with the changes that it means; or why it is not kept.
+    fn judge(
+        &self,
+        seen: &Seen,
+        answer: wasm_runner::runner::Ran<Decision>,
+    ) -> Result<(Decision, Kept, u64), RunError> {
+        if let Some(text) = &seen.trace.unavailable {
+            return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text.clone()))));
         }
-        let (state, waits_for) = match &handled.outcome {
-            Outcome::Deferred(reason) => (InboxState::Deferred, self.waits_for(&work.event, account.clone(), reason)),
-            _ => (InboxState::Done, Vec::new()),
-        };
-        let (outcome, reply) = (handled.outcome, handled.reply);
-        Ok(Decided { outcome, reply, state, waits_for, account: Some(account), changes, trace })
+        let (decision, used) = answer?;
+        if matches!(seen.place, Some(Place::Parked { .. } | Place::Ignored(_) | Place::Refused(_))) {
+            return Ok((decision, Kept::default(), used.fuel));
+        }
+        match decision::keep(seen, self.runner.declarations().data_version, &decision) {
+            Ok(kept) => Ok((decision, kept, used.fuel)),
+            Err(Unkept::Contract(problem)) => Err(RunError::BadDecision(problem)),
+            Err(Unkept::Store(error)) => Err(RunError::Failure(Failure::Store(error))),
+        }
     }
 
-    pub(super) fn context(&self, event: &Event, account: Account, access: Access) -> Context {
+    fn context(&self, event: &Event, account: Option<Account>) -> Context {
         Context {
-            scope: self.scope(account),
-            event_id: event.id.clone(),
+            partition: self.partition.clone(),
+            account,
             connected_account: connected_account(event).map(str::to_owned),
+            event_id: event.id.clone(),
             now: event.received_at,
-            access,
-            call_limit: HOST_CALLS_MAX,
+            access: Access::Account,
             declared: self.declared.clone(),
         }
     }
 
-    /// Store an outcome with all that it changed.
-    pub(super) fn settle(
+    /// Store an outcome with all that it changed; none if its account changed meanwhile.
+    pub(super) fn record_outcome(
         &mut self,
-        work: Work,
+        attempt: &Attempt,
         mut decided: Decided,
         now: Timestamp,
         wakes: &mut Vec<String>,
-    ) -> Stored<Report> {
-        let keys = super::wake::keys_of(&work, &decided);
-        decided.changes.event_id = work.event.id.clone();
-        decided.changes.inbox = Some(InboxChange {
-            seq: work.seq,
-            account: decided.account.clone(),
-            state: decided.state,
-            failures: work.failures,
-            error: None,
-            outcome: Some(decided.outcome.clone()),
-            provenance: Some(Provenance {
-                catalog_hash: self.business.catalog_hash.clone(),
-                component_hash: self.runner.hash().to_owned(),
-                claim_answers: decided.trace.claim_answers,
-                fuel: work.fuel,
-                effects_hash: effects_hash(&decided.changes),
-            }),
-            waits_for: decided.waits_for,
-        });
-        match self.store_mut().apply(&decided.changes) {
-            Ok(()) => wakes.extend(keys),
+    ) -> Stored<Option<Report>> {
+        let keys = super::wake::keys_of(attempt.event(), &decided);
+        let mut changes = std::mem::take(&mut decided.kept.changes);
+        changes.event_id.clone_from(&attempt.event.id);
+        let provenance = Provenance {
+            catalog_hash: self.business.catalog_hash.clone(),
+            component_hash: self.runner.hash().to_owned(),
+            claim_answers: std::mem::take(&mut decided.claim_answers),
+            fuel: decided.fuel,
+            effects_hash: effects_hash(&changes),
+        };
+        let outcome = Some(decided.outcome.clone());
+        let run = Run { at: now, outcome: outcome.clone(), error: None, provenance: Some(provenance) };
+        changes.inbox = Some(self.inbox_change(
+            attempt,
+            Standing {
+                account: decided.account.clone(),
+                state: decided.state,
+                failures: attempt.failures,
+                error: None,
+                outcome,
+                waits_for: std::mem::take(&mut decided.waits_for),
+                run: Some(run),
+            },
+        ));
+        let seq = match self.store_mut().apply(&changes) {
+            Ok(Applied::Done { seq }) => seq,
+            Ok(Applied::Conflict) => return Ok(None),
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
             Err(error) => {
                 let error = RunError::Failure(Failure::Store(error));
-                return self.fail(work, Failed { error, account: decided.account }, now);
+                let failed = Failed { error, account: decided.account, logs: decided.logs };
+                return self.fail(attempt.clone(), failed, now).map(Some);
             }
-        }
-        let asked = decided.trace.effects.into_iter().filter(|effect| effect.new);
+        };
+        wakes.extend(keys);
+        let asked = decided.kept.asked.into_iter();
         let effects = asked
             .map(|effect| EffectRef { kind: effect.kind, key: effect.key, generation: effect.generation })
             .collect();
@@ -190,134 +267,81 @@ impl Processor {
             Outcome::Rejected(refusal) => Some(refusal.clone()),
             _ => None,
         };
-        let has_caller = work.event.reply_to.is_some() || matches!(work.event.payload, Payload::Command(_));
-        let mut report = self.report(work, decided.account, Disposition::Outcome(decided.outcome));
+        let event = &attempt.event;
+        let has_caller = event.reply_to.is_some() || matches!(event.payload, Payload::Command(_));
+        let mut report = self.report(attempt, seq, decided.account, Disposition::Outcome(decided.outcome));
         report.effects = effects;
+        report.fuel = decided.fuel;
+        report.logs = decided.logs;
         report.alert = refusal.is_some() && !has_caller;
         report.reply = decided.reply.or(refusal.filter(|_| has_caller).map(Reply::Refused));
-        Ok(report)
+        Ok(Some(report))
+    }
+
+    fn inbox_change(&self, attempt: &Attempt, standing: Standing) -> InboxChange {
+        match &attempt.row {
+            Row::New(raw) => InboxChange::New(Box::new(NewInbox {
+                event: attempt.event.clone(),
+                livemode: self.business.livemode,
+                raw: raw.clone(),
+                standing,
+            })),
+            Row::Known(seq) => InboxChange::Move(InboxMove { seq: *seq, standing }),
+        }
     }
 
     /// Store a failed attempt, and nothing else of it.
-    fn fail(&mut self, work: Work, failed: Failed, now: Timestamp) -> Stored<Report> {
-        let failures = work.failures + 1;
-        let delay = RETRY_DELAYS_MS.get(work.failures as usize).filter(|_| failures < ATTEMPTS_MAX);
+    fn fail(&mut self, attempt: Attempt, failed: Failed, now: Timestamp) -> Stored<Report> {
+        let failures = attempt.failures + 1;
+        let delay = RETRY_DELAYS_MS.get(attempt.failures as usize).filter(|_| failures < ATTEMPTS_MAX);
         let state = match delay {
             Some(delay) => InboxState::Pending { not_before: now.saturating_add(*delay) },
             None => InboxState::Dead,
         };
         let dead = state == InboxState::Dead;
-        let inbox = InboxChange {
-            seq: work.seq,
-            account: failed.account.clone(),
-            state,
-            failures,
-            error: Some(failed.error.to_string()),
-            outcome: work.last.clone(),
-            provenance: None,
-            waits_for: Vec::new(),
+        let error = Some(failed.error.to_string());
+        let inbox = self.inbox_change(
+            &attempt,
+            Standing {
+                account: failed.account.clone(),
+                state,
+                failures,
+                error: error.clone(),
+                outcome: attempt.last.clone(),
+                waits_for: Vec::new(),
+                run: Some(Run { at: now, outcome: None, error, provenance: None }),
+            },
+        );
+        let changes = Changes { event_id: attempt.event.id.clone(), inbox: Some(inbox), ..Changes::default() };
+        let seq = match self.store_mut().apply(&changes)? {
+            Applied::Done { seq } => seq,
+            Applied::Conflict => return Err(StoreError::Unavailable("the event is in the inbox already".to_owned())),
         };
-        let changes = Changes { event_id: work.event.id.clone(), inbox: Some(inbox), ..Changes::default() };
-        self.store_mut().apply(&changes)?;
-        let mut report = self.report(work, failed.account, Disposition::Failed(failed.error));
+        let mut report = self.report(&attempt, seq, failed.account, Disposition::Failed(failed.error));
+        report.logs = failed.logs;
         report.alert = dead;
         Ok(report)
     }
 
-    fn report(&self, work: Work, account: Option<Account>, result: Disposition) -> Report {
+    fn report(&self, attempt: &Attempt, new: Option<u64>, account: Option<Account>, result: Disposition) -> Report {
+        let event = &attempt.event;
         Report {
-            seq: work.seq,
-            event_id: work.event.id,
-            source: work.event.source,
-            kind: work.event.kind,
+            seq: attempt.seq().or(new).unwrap_or_default(),
+            event_id: event.id.clone(),
+            source: event.source.clone(),
+            kind: event.kind.clone(),
             account,
             result,
             effects: Vec::new(),
-            reply_to: work.event.reply_to,
+            reply_to: event.reply_to.clone(),
             reply: None,
-            fuel: work.fuel,
-            logs: work.logs,
-            later: work.later,
+            fuel: 0,
+            logs: Vec::new(),
+            later: attempt.later,
             livemode: self.business.livemode,
             alert: false,
         }
     }
-}
-
-/// What the calls of one transaction gave.
-struct Called {
-    result: Result<Handled, RunError>,
-    fuel: u64,
-    /// Version that the account's rows had; the component's own for a new account.
-    data_version: u32,
-    migrated: bool,
-}
-
-/// Migrate if need be, bring the host's own row up to date, handle.
-fn handle_in(runner: &mut dyn Runner, tx: Transaction, event: &mut Event, first_run: bool) -> (Transaction, Called) {
-    let component = runner.declarations().data_version;
-    let mut called = Called { result: Err(RunError::Trap(String::new())), fuel: 0, data_version: 0, migrated: false };
-    let mut tx = tx;
-    match tx.store().data_version(&tx.context().scope) {
-        Err(error) => {
-            called.result = Err(RunError::Failure(Failure::Store(error)));
-            return (tx, called);
-        }
-        Ok(Some(data)) if data > component => {
-            let account = tx.context().scope.account.to_string();
-            called.result = Err(RunError::DataTooNew { account, data, component });
-            return (tx, called);
-        }
-        Ok(Some(data)) if data < component => {
-            called.data_version = data;
-            let (given_back, migrated) = runner.migrate(tx, data, event.received_at);
-            tx = given_back;
-            match migrated {
-                Ok(((), used)) => (called.migrated, called.fuel) = (true, used.fuel),
-                Err(error) => {
-                    called.result = Err(error);
-                    return (tx, called);
-                }
-            }
-        }
-        Ok(version) => called.data_version = version.unwrap_or_default(),
-    }
-    if let Payload::Product(_) = event.payload {
-        match product::keep(&mut tx, event, first_run) {
-            Ok(None) => {}
-            Ok(Some(refusal)) => {
-                called.result = Ok(Handled { outcome: Outcome::Rejected(refusal), reply: None });
-                return (tx, called);
-            }
-            Err(error) => {
-                called.result = Err(RunError::Failure(Failure::Store(error)));
-                return (tx, called);
-            }
-        }
-    }
-    let (tx, handled) = runner.handle(tx, event);
-    called.result = handled.map(|(handled, used)| {
-        called.fuel += used.fuel;
-        handled
-    });
-    (tx, called)
-}
-
-/// True if the account has rows of the extension afterwards.
-fn writes(changes: &Changes) -> bool {
-    !(changes.products.is_empty()
-        && changes.prices.is_empty()
-        && changes.purchases.is_empty()
-        && changes.subscriptions.is_empty()
-        && changes.records.is_empty()
-        && changes.facts.is_empty()
-        && changes.claims.is_empty()
-        && changes.effects.is_empty())
-}
-
-/// The connected account that an event's claim keys bear.
-pub(super) fn connected_account(event: &Event) -> Option<&str> {
-    event.provider.as_ref().and_then(|facts| facts.connected_account.as_deref())
 }
 
 /// SHA-256 over the new effects in order, hex. Each goes in with all its members, since a change of any is one.
@@ -333,7 +357,7 @@ fn effects_hash(changes: &Changes) -> String {
     hex::encode(hash.finalize())
 }
 
-/// A refusal by the host that names two claim keys.
-pub(super) fn inconsistent(first: &str, second: &str) -> Outcome {
-    Outcome::Rejected(Refusal::Inconsistent(format!("{first} and {second} belong to two accounts")))
+/// The refusal of an event that the host gave up because what it waits for never came.
+pub(super) fn never_came(outcome: Option<&Outcome>) -> Outcome {
+    Outcome::Rejected(Refusal::NotFound(outcome.and_then(Outcome::reason).unwrap_or_default()))
 }

@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use super::toy::{COLLECTION, Story};
-use host_engine::processor::Report;
+use host::processor::Report;
 use host_store::Store;
 use products_contract::*;
 use serde_json::Value;

@@ -1,7 +1,7 @@
 use super::events::{T0, command, lines, things, webhook};
 use super::{accept, processor, retry};
-use host_engine::processor::{ATTEMPTS_MAX, Disposition, HOST_CALLS_MAX, RETRY_DELAYS_MS};
-use host_engine::runner::RunError;
+use host::processor::{ATTEMPTS_MAX, Disposition, HOST_CALLS_MAX, RETRY_DELAYS_MS};
+use wasm_runner::runner::RunError;
 use host_store::InboxState;
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 use super::events::{T0, command, webhook};
 use super::{accept, processor};
-use host_engine::processor::{Difference, replay_log};
+use host::processor::{Difference, replay_log};
 use products_contract::Event;
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 use super::events::{T0, things, webhook};
 use super::{accept, business, processor, toy::Toy};
-use host_engine::processor::{Business, Processor};
+use host::processor::{Business, Processor};
 use host_store::MemoryStore;
 use products_contract::{Account, Event, ProviderFacts};
 use serde_json::json;

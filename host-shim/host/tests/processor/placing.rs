@@ -1,6 +1,6 @@
 use super::events::{T0, command, lines, things, user, webhook};
 use super::{accept, processor};
-use host_engine::processor::Disposition;
+use host::processor::Disposition;
 use host_store::InboxState;
 use products_contract::{Account, ProviderFacts};
 use serde_json::json;

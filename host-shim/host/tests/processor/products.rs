@@ -1,6 +1,6 @@
 use super::events::{T0, command, product, product_event};
 use super::{accept, processor};
-use host_engine::processor::Processor;
+use host::processor::Processor;
 use products_contract::{Payload, Product, ProductChange, RecordKey};
 use serde_json::{Value, json};
 

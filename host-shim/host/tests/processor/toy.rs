@@ -1,7 +1,7 @@
 //! An extension for tests of the host: every event says itself what is to be done.
 #![allow(dead_code)]
 
-use host_engine::runner::{Ran, RunError, Runner, Used};
+use wasm_runner::runner::{Ran, RunError, Runner, Used};
 use host_store::Transaction;
 use products_contract::*;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 use super::events::{T0, command, lines, things, user};
 use super::{accept, business, processor, toy::Toy};
-use host_engine::processor::{Disposition, Processor};
-use host_engine::runner::RunError;
+use host::processor::{Disposition, Processor};
+use wasm_runner::runner::RunError;
 use host_store::Store;
 use products_contract::{Actor, Question};
 use serde_json::json;

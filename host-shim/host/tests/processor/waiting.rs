@@ -1,6 +1,6 @@
 use super::events::{DAY, T0, command, lines, things, webhook};
 use super::{accept, processor};
-use host_engine::processor::{Disposition, WAIT_MAX_MS};
+use host::processor::{Disposition, WAIT_MAX_MS};
 use products_contract::{Outcome, Refusal};
 use serde_json::json;
 

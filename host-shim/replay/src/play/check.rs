@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::matcher::{Matcher, Mismatch};
 use crate::scenario::{Action, Answers, Expectations, Scenario, Step};
 use crate::view;
-use host_engine::processor::Report;
+use host::processor::Report;
 use products_contract::{Account, Reply};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,105 @@
+//! The contract's limits on what crosses it.
+
+use products_contract::{
+    BULK_MAX, FieldError, FieldErrorCode, ID_BYTES_MAX, JSON_BYTES_MAX, PAGE_ROWS_MAX, Page, StoreError, Stored,
+};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::fmt;
+
+/// An id or key has 1 to 255 bytes.
+pub(crate) fn id(what: &str, id: &str) -> Stored<()> {
+    if (1..=ID_BYTES_MAX).contains(&id.len()) {
+        return Ok(());
+    }
+    Err(StoreError::LimitExceeded(format!("{what} of {} bytes, expected 1 to {ID_BYTES_MAX}", id.len())))
+}
+
+/// A bulk call has at most 256 entries.
+pub(crate) fn bulk<T>(entries: &[T]) -> Stored<()> {
+    if entries.len() <= BULK_MAX {
+        return Ok(());
+    }
+    Err(StoreError::LimitExceeded(format!("bulk call of {} entries, at most {BULK_MAX}", entries.len())))
+}
+
+/// A page has 1 to 500 rows.
+pub(crate) fn page(page: &Page) -> Stored<usize> {
+    if (1..=PAGE_ROWS_MAX).contains(&page.limit) {
+        return Ok(page.limit as usize);
+    }
+    Err(StoreError::LimitExceeded(format!("page of {} rows, expected 1 to {PAGE_ROWS_MAX}", page.limit)))
+}
+
+/// A stored JSON value is an object of at most 256 KiB.
+pub(crate) fn json_object(path: &str, text: &str) -> Stored<()> {
+    if text == "{}" {
+        return Ok(());
+    }
+    json_size(path, text)?;
+    let wrong = |code, message| Err(StoreError::Invalid(vec![FieldError { path: path.to_owned(), code, message }]));
+    match json_problem(text) {
+        Some(message) => wrong(FieldErrorCode::BadFormat, message),
+        None if !text.trim_ascii_start().starts_with('{') => {
+            wrong(FieldErrorCode::WrongType, "expected a JSON object".to_owned())
+        }
+        None => Ok(()),
+    }
+}
+
+/// A JSON value has at most 256 KiB.
+pub(crate) fn json_size(what: &str, text: &str) -> Stored<()> {
+    if text.len() <= JSON_BYTES_MAX {
+        return Ok(());
+    }
+    Err(StoreError::LimitExceeded(format!("{what} of {} bytes, at most {JSON_BYTES_MAX}", text.len())))
+}
+
+/// Why a text is not JSON that can be read back; none if it is.
+pub(crate) fn json_problem(text: &str) -> Option<String> {
+    serde_json::from_str::<Readable>(text).err().map(|error| error.to_string())
+}
+
+/// Like `IgnoredAny`, which would let pass what a reader refuses: nesting without end, lone surrogates, 1e999.
+struct Readable;
+
+impl<'de> Deserialize<'de> for Readable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ReadableVisitor)
+    }
+}
+
+struct ReadableVisitor;
+
+impl<'de> Visitor<'de> for ReadableVisitor {
+    type Value = Readable;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Readable, E> {
+        Ok(Readable)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Readable, E> {
+        Ok(Readable)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Readable, E> {
+        Ok(Readable)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Readable, E> {
+        Ok(Readable)
+    }
+    fn visit_str<E>(self, _: &str) -> Result<Readable, E> {
+        Ok(Readable)
+    }
+    fn visit_unit<E>(self) -> Result<Readable, E> {
+        Ok(Readable)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Readable, A::Error> {
+        while seq.next_element::<Readable>()?.is_some() {}
+        Ok(Readable)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Readable, A::Error> {
+        while map.next_entry::<Readable, Readable>()?.is_some() {}
+        Ok(Readable)
+    }
+}
