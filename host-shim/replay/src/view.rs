@@ -68,19 +68,13 @@ fn claims(host: &Host) -> Result<Value, ReplayError> {
 }
 
 fn prices(host: &Host) -> Result<Value, ReplayError> {
-    let scope = host.processor().scope(Account::Platform);
-    let mut found = Map::new();
-    let mut after: Option<String> = None;
-    loop {
-        let page = host.store().prices(&scope, after.as_deref(), 500)?;
-        let Some(last) = page.last() else { return Ok(Value::Object(found)) };
-        after = Some(last.id.clone());
-        for price in page {
-            let mut value = json!(price);
-            value["terms"] = parsed(&price.terms);
-            found.insert(price.id, value);
-        }
-    }
+    let rows = host::read::prices(host.store(), host.processor().partition())?;
+    let found = rows.into_iter().map(|price| {
+        let mut value = json!(price);
+        value["terms"] = parsed(&price.terms);
+        (price.id, value)
+    });
+    Ok(Value::Object(found.collect()))
 }
 
 fn question(host: &Host, account: &Account) -> Question {

@@ -2,13 +2,12 @@
 
 use crate::error::ReplayError;
 use crate::time;
+use host::read;
 use host_store::{EffectState, Scope, Store, TIMER};
 use products_contract::{Product, Purchase, Subscription};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// Rows read at a time.
-const PAGE_ROWS: usize = 500;
 /// A member of record values that counts renewals of a wish; two correct runs may count differently.
 const GENERATION: &str = "generation";
 
@@ -22,29 +21,29 @@ pub struct Rows {
 /// Everything of an account that belongs to the state.
 pub fn account_rows(store: &dyn Store, scope: &Scope) -> Result<Rows, ReplayError> {
     let mut sections = BTreeMap::new();
-    let products = pages(|after| store.products(scope, None, after, PAGE_ROWS), |row: &Product| &row.id)?;
-    sections.insert("products".to_owned(), products.iter().map(|row| (row.id.clone(), product(row))).collect());
-    let purchases = pages(|after| store.purchases(scope, after, PAGE_ROWS), |row: &Purchase| &row.id)?;
+    // A product that was deleted softly is not shown.
+    let products = read::products(store, scope)?;
+    let shown = products.iter().filter(|row| !row.deleted).map(|row| (row.id.clone(), product(row)));
+    sections.insert("products".to_owned(), shown.collect());
+    let purchases = read::purchases(store, scope)?;
     sections.insert("purchases".to_owned(), purchases.iter().map(|row| (row.id.clone(), purchase(row))).collect());
-    let subscriptions = pages(|after| store.subscriptions(scope, after, PAGE_ROWS), |row: &Subscription| &row.id)?;
+    let subscriptions = read::subscriptions(store, scope)?;
     let by_id = subscriptions.iter().map(|row| (row.id.clone(), subscription(row)));
     sections.insert("subscriptions".to_owned(), by_id.collect());
     for collection in store.collections(scope)? {
-        let records = pages(
-            |after| store.records(scope, &collection, "", false, after, PAGE_ROWS),
-            |row: &products_contract::StoredRecord| &row.id,
-        )?;
+        let records = read::records(store, scope, &collection)?;
         let by_id = records.iter().map(|row| (row.id.clone(), without_generations(parsed(&row.value))));
         sections.insert(format!("records/{collection}"), by_id.collect());
     }
     let space = format!("{}/", scope.claim_space());
     let mut claims = BTreeMap::new();
-    for full_key in store.claims_held(scope, &space)? {
-        let until = store.claim(&full_key)?.and_then(|row| row.until);
-        claims.insert(short_key(&space, &full_key), json!({"until": until.map(time::text)}));
+    let held = store.claims_held(scope, &space)?;
+    for (full_key, row) in held.iter().zip(store.claims(&held)?) {
+        let until = row.and_then(|row| row.until);
+        claims.insert(short_key(&space, full_key), json!({"until": until.map(time::text)}));
     }
     sections.insert("claims".to_owned(), claims);
-    let open = store.effects_open(Some(scope))?;
+    let open = store.effects_open(&scope.partition(), Some(&scope.account))?;
     let timers = open.iter().filter(|row| row.effect.kind == TIMER && row.state == EffectState::Queued);
     sections.insert(
         "timers".to_owned(),
@@ -57,21 +56,6 @@ pub fn account_rows(store: &dyn Store, scope: &Scope) -> Result<Rows, ReplayErro
 fn short_key(space: &str, full_key: &str) -> String {
     let rest = full_key.strip_prefix(space).unwrap_or(full_key);
     rest.strip_prefix('/').unwrap_or(rest).to_owned()
-}
-
-fn pages<T>(
-    mut read: impl FnMut(Option<&str>) -> Result<Vec<T>, products_contract::StoreError>,
-    id: impl Fn(&T) -> &String,
-) -> Result<Vec<T>, ReplayError> {
-    let mut rows: Vec<T> = Vec::new();
-    loop {
-        let page = read(rows.last().map(|row| id(row).as_str()))?;
-        let full = page.len() == PAGE_ROWS;
-        rows.extend(page);
-        if !full {
-            return Ok(rows);
-        }
-    }
 }
 
 fn product(row: &Product) -> Value {
