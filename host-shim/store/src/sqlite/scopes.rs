@@ -10,7 +10,7 @@ use std::collections::HashMap;
 const CACHE_MAX: usize = 16 * 1024;
 
 /// What is known of a scope in the open group.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) id: i64,
     pub(super) revision: u64,
