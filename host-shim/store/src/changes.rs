@@ -1,30 +1,87 @@
-//! What one transaction changed, applied whole or not at all.
+//! What one event changed, applied whole or not at all, and what must still be so when it is.
 
-use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Provenance};
+use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Run};
 use crate::scope::Scope;
-use products_contract::{Account, Outcome, Price, Product, Purchase, RecordKey, StoredRecord, Subscription};
+use products_contract::{Account, Event, Outcome, Reference, Row, RowKey, StoreError, Stored, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The new place of an inbox row.
+/// A row as an account holds it, with all that a change said of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowWrite {
+    /// Which row.
+    pub key: RowKey,
+    /// The row as it is now; none is gone, which only a record can be.
+    pub row: Option<Row>,
+    /// `data-version` of the component that wrote it.
+    pub data_version: u32,
+    /// Whether later events of the account need it.
+    pub live: bool,
+    /// What it refers to.
+    pub references: Vec<Reference>,
+    /// What it was brought to.
+    pub fingerprint: Option<String>,
+}
+
+/// What must still be so when a change is applied; what is none or not named is not looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Expected {
+    /// Revision of the account.
+    pub account_revision: Option<u64>,
+    /// Revision of the catalog of the account's business and mode.
+    pub catalog_revision: Option<u64>,
+    /// Claims by full key, as they were read.
+    pub claims: Vec<(String, Option<ClaimRow>)>,
+}
+
+/// The event's own row of the inbox.
 #[derive(Clone, Debug, PartialEq)]
-pub struct InboxChange {
+pub enum InboxChange {
+    /// The event is new: it is written once, in the state that it has by now.
+    New(Box<NewInbox>),
+    /// It is there, and stands elsewhere now.
+    Move(InboxMove),
+}
+
+/// An event that the inbox has not seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewInbox {
+    /// The envelope; its account is set only if it is known without placing.
+    pub event: Event,
+    /// Mode of the partition that it belongs to.
+    pub livemode: bool,
+    /// The bytes as they came; empty where the payload says all.
+    pub raw: Vec<u8>,
+    /// Where it stands.
+    pub standing: Standing,
+}
+
+/// A new standing of an event that is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InboxMove {
     /// Which row.
     pub seq: u64,
+    /// Where it stands.
+    pub standing: Standing,
+}
+
+/// Where an event stands, and the run that brought it there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
     /// Account, once placed; none leaves the row's account as it is.
     pub account: Option<Account>,
-    /// New state.
+    /// State.
     pub state: InboxState,
     /// Attempts that ended in an error.
     pub failures: u32,
-    /// The last error.
+    /// The last error, for operators.
     pub error: Option<String>,
     /// Outcome, if there is one.
     pub outcome: Option<Outcome>,
-    /// How it came about.
-    pub provenance: Option<Provenance>,
     /// Full keys that wake it (see `Store::woken_by`); replaces what it waited for before.
     /// Only a parked or deferred row waits.
     pub waits_for: Vec<String>,
+    /// The run that ended so; none where the host moved the row by itself.
+    pub run: Option<Run>,
 }
 
 /// A change to the outbox.
@@ -32,7 +89,7 @@ pub struct InboxChange {
 pub enum EffectChange {
     /// A new effect; its `seq` is given by the store.
     Insert(Box<EffectRow>),
-    /// Another state, number of attempts or due time of a known one.
+    /// Another standing of a known one.
     Update {
         /// Key.
         key: String,
@@ -43,7 +100,13 @@ pub enum EffectChange {
         /// Attempts begun.
         attempts: u32,
         /// Earliest next attempt.
-        due_at: i64,
+        due_at: Timestamp,
+        /// Until when who runs it has it alone.
+        lease_until: Option<Timestamp>,
+        /// Fencing number of the lease.
+        fence: u64,
+        /// What the provider gave to look again with.
+        token: Option<String>,
     },
 }
 
@@ -54,53 +117,75 @@ pub struct Changes {
     pub scope: Option<Scope>,
     /// Id of the event, written beside each fact.
     pub event_id: String,
-    /// Products by id, as they are now.
-    pub products: BTreeMap<String, Product>,
-    /// Prices by id; only in the scope of `platform`.
-    pub prices: BTreeMap<String, Price>,
-    /// Purchases by id.
-    pub purchases: BTreeMap<String, Purchase>,
-    /// Subscriptions by id.
-    pub subscriptions: BTreeMap<String, Subscription>,
-    /// Records by collection and id; none is removed.
-    pub records: BTreeMap<RecordKey, Option<StoredRecord>>,
+    /// Rows, each key once.
+    pub rows: Vec<RowWrite>,
     /// New facts.
     pub facts: BTreeSet<String>,
     /// Claims by full key; none is removed.
     pub claims: BTreeMap<String, Option<ClaimRow>>,
     /// Outbox, in the order of the requests.
     pub effects: Vec<EffectChange>,
-    /// Data version that the account was written with.
-    pub data_version: Option<u32>,
     /// The event's own inbox row.
     pub inbox: Option<InboxChange>,
+    /// What must still be so.
+    pub expected: Expected,
+}
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It is in.
+    Done {
+        /// Number of the new inbox row, if there is one.
+        seq: Option<u64>,
+    },
+    /// Something is not as it was expected, or the new event is in already: nothing was changed.
+    Conflict,
 }
 
 impl Changes {
     /// True if more than the inbox row changes.
     pub fn has_rows(&self) -> bool {
-        let Changes {
-            scope: _,
-            event_id: _,
-            products,
-            prices,
-            purchases,
-            subscriptions,
-            records,
-            facts,
-            claims,
-            effects,
-            data_version,
-            inbox: _,
-        } = self;
-        !(products.is_empty()
-            && prices.is_empty()
-            && purchases.is_empty()
-            && subscriptions.is_empty()
-            && records.is_empty()
-            && facts.is_empty()
-            && claims.is_empty()
-            && effects.is_empty()
-            && data_version.is_none())
+        self.decides() || !self.effects.is_empty()
+    }
+
+    /// True if the account is another afterwards: its revision rises. What becomes of an effect is not the account's.
+    pub fn decides(&self) -> bool {
+        !(self.rows.is_empty() && self.facts.is_empty() && self.claims.is_empty())
+    }
+
+    /// Refuse what no store could keep, whatever is in it.
+    pub(crate) fn check(&self) -> Stored<()> {
+        let refuse = |text: String| Err(StoreError::Unavailable(text));
+        let expects_revisions = self.expected.account_revision.is_some() || self.expected.catalog_revision.is_some();
+        if self.scope.is_none() && (self.has_rows() || expects_revisions) {
+            return refuse("changes without a scope".into());
+        }
+        let mut keys = BTreeSet::new();
+        for write in &self.rows {
+            if !keys.insert(&write.key) {
+                return refuse(format!("`{}` is written twice by one change", write.key));
+            }
+            if !write.fits() {
+                return refuse(format!("what is written is no `{}`", write.key));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl RowWrite {
+    /// True if the row is the one that the key names.
+    fn fits(&self) -> bool {
+        match (&self.key, &self.row) {
+            (RowKey::Record(_), None) => true,
+            (_, None) => false,
+            (RowKey::Product(id), Some(Row::Product(row))) => row.id == *id,
+            (RowKey::Price(id), Some(Row::Price(row))) => row.id == *id,
+            (RowKey::Purchase(id), Some(Row::Purchase(row))) => row.id == *id,
+            (RowKey::Subscription(id), Some(Row::Subscription(row))) => row.id == *id,
+            (RowKey::Record(key), Some(Row::Record(row))) => row.collection == key.collection && row.id == key.id,
+            _ => false,
+        }
     }
 }

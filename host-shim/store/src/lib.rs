@@ -1,11 +1,15 @@
-//! State, inbox, outbox and claims: one trait, in memory and in SQLite, and the transaction that an extension sees.
+//! State, inbox, outbox and claims: one trait, in memory and in SQLite.
 //!
-//! A [`Store`] keeps rows; it decides nothing. A [`Transaction`] is one event's view of it: reads go through its own
-//! writes to the store, and what it wrote leaves as [`Changes`] that the store applies whole or not at all.
+//! A [`Store`] keeps rows; it decides nothing. [`Store::open`] gives what an event needs in one read; what the event
+//! changed comes back as [`Changes`], which [`Store::apply`] writes whole if all that they were decided from still is
+//! as [`Expected`], or not at all.
 
 mod changes;
+mod declared;
+mod log;
 mod memory;
 mod prefix;
+mod reach;
 mod rows;
 mod scope;
 mod sqlite;
@@ -13,18 +17,20 @@ mod state;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-mod transaction;
 
-pub use changes::{Changes, EffectChange, InboxChange};
+pub use changes::{
+    Applied, Changes, EffectChange, Expected, InboxChange, InboxMove, NewInbox, RowWrite, Standing,
+};
+pub use declared::{ConfigError, Declared, parse_config};
+pub use log::LogEntry;
 pub use memory::MemoryStore;
 pub use rows::{
-    ClaimRow, EffectRow, EffectState, InboxRow, InboxState, MESSAGE, NewInboxRow, Provenance, TIMER, TimerRow,
+    ClaimRow, EffectRow, EffectState, InboxRow, InboxState, MESSAGE, OpenedRows, Provenance, Run, TIMER, TimerRow,
 };
-pub use scope::Scope;
+pub use scope::{Partition, Scope};
 pub use sqlite::{OpenError, SqliteStore, Synchronous};
 pub use state::{state_document, state_hash};
-pub use store::{Inserted, Store};
-pub use transaction::{Access, AskedEffect, ConfigError, Context, Declared, LogEntry, Trace, Transaction};
+pub use store::Store;
 
 #[cfg(test)]
 mod tests;

@@ -1,31 +1,37 @@
 //! The store in memory: for replay and tests. What it promises is the same as on disk, but for durability.
+//!
+//! A fork is made at once: it shares everything with its origin, and either copies a part, an account's rows for
+//! example, when it first writes to it. The rows themselves are never copied. Ordinary maps behind one shared pointer
+//! a part read faster than persistent ones, which would spare that copy.
 
 mod account;
 mod claims;
 mod inbox;
 mod outbox;
 
-use crate::changes::Changes;
-use crate::rows::{ClaimRow, EffectRow, InboxRow, NewInboxRow};
-use crate::scope::Scope;
-use crate::store::{Inserted, Store};
+use crate::changes::{Applied, Changes, Expected, InboxChange};
+use crate::reach::{catalog_keys, reach};
+use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
+use crate::scope::{Partition, Scope};
+use crate::store::Store;
 use account::{AccountRows, AccountUndo};
 use claims::Claims;
 use inbox::{Inbox, InboxUndo};
 use outbox::{Outbox, OutboxUndo};
 use products_contract::{
-    Account, Price, Product, Purchase, PurchaseKey, RecordKey, StoreError, Stored, StoredRecord, Subscription,
-    Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Row, RowKey, RowKind, Selection, StoreError,
+    Stored, StoredRow, Timestamp,
 };
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Rows in memory, with the indexes that the trait's questions need.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    accounts: HashMap<Scope, AccountRows>,
-    claims: Claims,
-    outbox: Outbox,
-    inbox: Inbox,
+    accounts: Arc<HashMap<Scope, Arc<AccountRows>>>,
+    claims: Arc<Claims>,
+    outbox: Arc<Outbox>,
+    inbox: Arc<Inbox>,
     /// How to undo what the open group did, in the order in which it was done; none outside of a group.
     journal: Option<Vec<Undo>>,
 }
@@ -45,22 +51,94 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// The rows of the catalog that a scope reads.
-    fn catalog(&self, scope: &Scope) -> Option<&AccountRows> {
-        if scope.account == Account::Platform { self.accounts.get(scope) } else { self.accounts.get(&scope.catalog()) }
+    /// Another store with the same rows, at the cost of four pointers. What an open group has done so far is in it, and
+    /// no group is open in it.
+    pub fn fork(&self) -> MemoryStore {
+        MemoryStore {
+            accounts: self.accounts.clone(),
+            claims: self.claims.clone(),
+            outbox: self.outbox.clone(),
+            inbox: self.inbox.clone(),
+            journal: None,
+        }
+    }
+
+    fn account(&self, scope: &Scope) -> Option<&AccountRows> {
+        self.accounts.get(scope).map(|account| &**account)
+    }
+
+    fn catalog(&self, partition: &Partition) -> Option<&AccountRows> {
+        self.account(&partition.scope(Account::Platform))
+    }
+
+    fn revision_of(&self, scope: &Scope) -> u64 {
+        self.account(scope).map_or(0, |account| account.revision)
+    }
+
+    /// True if everything still is as a change expects it.
+    fn holds(&self, changes: &Changes) -> bool {
+        let Expected { account_revision, catalog_revision, claims } = &changes.expected;
+        let at = |revision: &Option<u64>, scope: &dyn Fn(&Scope) -> u64| match (revision, &changes.scope) {
+            (Some(revision), Some(of)) => *revision == scope(of),
+            _ => true,
+        };
+        at(account_revision, &|scope| self.revision_of(scope))
+            && at(catalog_revision, &|scope| self.revision_of(&scope.catalog()))
+            && claims.iter().all(|(key, row)| self.claims.row(key) == row.as_ref())
+            && !matches!(&changes.inbox, Some(InboxChange::New(new)) if self.inbox.knows(new))
     }
 
     /// Everything that could refuse a change, before the first row is touched.
     fn check(&self, changes: &Changes) -> Stored<()> {
-        match &changes.scope {
-            Some(scope) => {
-                account::check(self.accounts.get(scope), changes)?;
-                self.outbox.check(scope, &changes.effects)?;
-            }
-            None if changes.has_rows() => return Err(StoreError::Unavailable("changes without a scope".into())),
-            None => {}
+        if let Some(scope) = &changes.scope {
+            account::check(self.account(scope), changes)?;
+            self.outbox.check(scope, &changes.effects)?;
         }
-        changes.inbox.as_ref().map_or(Ok(()), |change| self.inbox.check(change.seq))
+        match &changes.inbox {
+            Some(InboxChange::Move(change)) => self.inbox.check(change.seq),
+            Some(InboxChange::New(_)) | None => Ok(()),
+        }
+    }
+
+    fn record(&mut self, undo: impl FnOnce() -> Undo) {
+        if let Some(journal) = &mut self.journal {
+            journal.push(undo());
+        }
+    }
+
+    fn apply_rows(&mut self, scope: &Scope, changes: &Changes) {
+        for (key, row) in &changes.claims {
+            let old = Arc::make_mut(&mut self.claims).set(key, row.clone());
+            self.record(|| Undo::Claim(key.clone(), old));
+        }
+        for change in &changes.effects {
+            let undo = Arc::make_mut(&mut self.outbox).change(scope, change);
+            self.record(|| Undo::Outbox(undo));
+        }
+        let accounts = Arc::make_mut(&mut self.accounts);
+        let new = !accounts.contains_key(scope);
+        if new {
+            accounts.insert(scope.clone(), Arc::default());
+        }
+        let undo = accounts.get_mut(scope).map(|account| Arc::make_mut(account).apply(changes));
+        if new {
+            self.record(|| Undo::NewAccount(scope.clone()));
+        } else if let Some(undo) = undo {
+            self.record(|| Undo::Account(scope.clone(), Box::new(undo)));
+        }
+    }
+
+    fn apply_inbox(&mut self, change: &InboxChange) -> Option<u64> {
+        let inbox = Arc::make_mut(&mut self.inbox);
+        let (undo, seq) = match change {
+            InboxChange::New(new) => {
+                let seq = inbox.insert(new);
+                (InboxUndo::Inserted, Some(seq))
+            }
+            InboxChange::Move(change) => (inbox.change(change), None),
+        };
+        self.record(|| Undo::Inbox(undo));
+        seq
     }
 }
 
@@ -81,208 +159,209 @@ impl Store for MemoryStore {
         let journal = self.journal.take().ok_or_else(|| StoreError::Unavailable("no group is open".into()))?;
         for undo in journal.into_iter().rev() {
             match undo {
-                Undo::NewAccount(scope) => drop(self.accounts.remove(&scope)),
-                Undo::Account(scope, undo) => self.accounts.entry(scope).or_default().undo(*undo),
-                Undo::Claim(key, row) => drop(self.claims.set(&key, row)),
-                Undo::Outbox(undo) => self.outbox.undo(undo),
-                Undo::Inbox(undo) => self.inbox.undo(undo),
+                Undo::NewAccount(scope) => drop(Arc::make_mut(&mut self.accounts).remove(&scope)),
+                Undo::Account(scope, undo) => {
+                    Arc::make_mut(Arc::make_mut(&mut self.accounts).entry(scope).or_default()).undo(*undo);
+                }
+                Undo::Claim(key, row) => drop(Arc::make_mut(&mut self.claims).set(&key, row)),
+                Undo::Outbox(undo) => Arc::make_mut(&mut self.outbox).undo(undo),
+                Undo::Inbox(undo) => Arc::make_mut(&mut self.inbox).undo(undo),
             }
         }
         Ok(())
     }
 
-    fn accept(&mut self, row: &NewInboxRow) -> Stored<Inserted> {
-        let inserted = self.inbox.insert(row);
-        if let (Inserted::New(_), Some(journal)) = (&inserted, &mut self.journal) {
-            journal.push(Undo::Inbox(InboxUndo::Inserted));
+    fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
+        changes.check()?;
+        if !self.holds(changes) {
+            return Ok(Applied::Conflict);
         }
-        Ok(inserted)
-    }
-
-    fn apply(&mut self, changes: &Changes) -> Stored<()> {
         self.check(changes)?;
-        let mut journal = self.journal.as_mut();
         if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {
-            for (key, row) in &changes.claims {
-                let old = self.claims.set(key, row.clone());
-                if let Some(journal) = &mut journal {
-                    journal.push(Undo::Claim(key.clone(), old));
-                }
-            }
-            for change in &changes.effects {
-                let undo = self.outbox.change(scope, change);
-                if let Some(journal) = &mut journal {
-                    journal.push(Undo::Outbox(undo));
-                }
-            }
-            if !self.accounts.contains_key(scope) {
-                self.accounts.insert(scope.clone(), AccountRows::default());
-                if let Some(journal) = &mut journal {
-                    journal.push(Undo::NewAccount(scope.clone()));
-                }
-            }
-            if let Some(account) = self.accounts.get_mut(scope) {
-                match &mut journal {
-                    Some(journal) => {
-                        let mut undo = Box::new(AccountUndo::default());
-                        account.apply(changes, Some(&mut undo));
-                        journal.push(Undo::Account(scope.clone(), undo));
-                    }
-                    None => account.apply(changes, None),
-                }
-            }
+            self.apply_rows(scope, changes);
         }
-        if let Some(change) = &changes.inbox {
-            let undo = self.inbox.change(change);
-            if let Some(journal) = &mut journal {
-                journal.push(Undo::Inbox(undo));
-            }
-        }
-        Ok(())
+        let seq = changes.inbox.as_ref().and_then(|change| self.apply_inbox(change));
+        Ok(Applied::Done { seq })
     }
 
-    fn product(&self, scope: &Scope, id: &str) -> Stored<Option<Product>> {
-        Ok(self.accounts.get(scope).and_then(|account| account.products.get(id)).cloned())
+    fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
+        let new = AccountRows::default();
+        let account = self.account(scope).unwrap_or(&new);
+        let rows = reach(account, account.live(), named)?;
+        let catalog = self.catalog(&scope.partition());
+        let references = rows.values().flat_map(|held| &held.references);
+        let keys = catalog_keys(named.iter().chain(references));
+        Ok(OpenedRows {
+            account_revision: account.revision,
+            catalog_revision: catalog.map_or(0, |catalog| catalog.revision),
+            catalog: catalog.map_or_else(Vec::new, |catalog| {
+                keys.into_iter().filter_map(|key| catalog_row(catalog, key)).collect()
+            }),
+            rows: rows.into_values().map(|held| held.stored.clone()).collect(),
+            facts: facts.iter().map(|fact| account.facts.contains_key(fact.as_str())).collect(),
+        })
     }
 
-    fn products(
-        &self,
-        scope: &Scope,
-        product_type: Option<&str>,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Stored<Vec<Product>> {
-        let fits = |row: &&Product| !row.deleted && product_type.is_none_or(|wanted| row.values.product_type == wanted);
-        let Some(account) = self.accounts.get(scope) else { return Ok(Vec::new()) };
-        Ok(account::beyond(&account.products, after).filter(fits).take(limit).cloned().collect())
+    fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+        let account = self.account(scope);
+        Ok(keys.iter().map(|key| account.and_then(|account| account.load(key))).collect())
     }
 
-    fn products_all(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Product>> {
-        let Some(account) = self.accounts.get(scope) else { return Ok(Vec::new()) };
-        Ok(account::beyond(&account.products, after).take(limit).cloned().collect())
+    fn more(&self, scope: &Scope, selection: &Selection, limit: usize) -> Stored<Vec<StoredRow>> {
+        let Some(account) = self.account(scope) else { return Ok(Vec::new()) };
+        Ok(match selection {
+            Selection::Listed(listing) => account.listed(listing, limit),
+            Selection::Outdated(kind, fingerprint) => account.outdated(kind, fingerprint, limit),
+        })
     }
 
-    fn price(&self, scope: &Scope, id: &str) -> Stored<Option<Price>> {
-        Ok(self.catalog(scope).and_then(|account| account.prices.get(id)).cloned())
-    }
-
-    fn prices(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Price>> {
-        let Some(account) = self.catalog(scope) else { return Ok(Vec::new()) };
-        Ok(account::beyond(&account.prices, after).take(limit).cloned().collect())
-    }
-
-    fn purchase(&self, scope: &Scope, key: &PurchaseKey) -> Stored<Option<Purchase>> {
-        Ok(self.accounts.get(scope).and_then(|account| account.purchase(key)).cloned())
-    }
-
-    fn purchases(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Purchase>> {
-        let Some(account) = self.accounts.get(scope) else { return Ok(Vec::new()) };
-        Ok(account::beyond(&account.purchases, after).take(limit).cloned().collect())
-    }
-
-    fn subscription(&self, scope: &Scope, id: &str) -> Stored<Option<Subscription>> {
-        Ok(self.accounts.get(scope).and_then(|account| account.subscriptions.get(id)).cloned())
-    }
-
-    fn subscriptions(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Subscription>> {
-        let Some(account) = self.accounts.get(scope) else { return Ok(Vec::new()) };
-        Ok(account::beyond(&account.subscriptions, after).take(limit).cloned().collect())
-    }
-
-    fn record(&self, scope: &Scope, key: &RecordKey) -> Stored<Option<StoredRecord>> {
-        let rows = self.accounts.get(scope).and_then(|account| account.records.get(&key.collection));
-        Ok(rows.and_then(|rows| rows.get(&key.id)).cloned())
-    }
-
-    fn records(
-        &self,
-        scope: &Scope,
-        collection: &str,
-        prefix: &str,
-        descending: bool,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Stored<Vec<StoredRecord>> {
-        let rows = self.accounts.get(scope).and_then(|account| account.records.get(collection));
-        Ok(rows.map_or_else(Vec::new, |rows| account::scan_records(rows, prefix, descending, after, limit)))
+    fn rows_all(&self, scope: &Scope, kind: &RowKind, after: Option<&str>, limit: usize) -> Stored<Vec<StoredRow>> {
+        Ok(self.account(scope).map_or_else(Vec::new, |account| account.all(kind, after, limit)))
     }
 
     fn collections(&self, scope: &Scope) -> Stored<Vec<String>> {
-        Ok(self.accounts.get(scope).map_or_else(Vec::new, AccountRows::collections))
+        Ok(self.account(scope).map_or_else(Vec::new, AccountRows::collections))
+    }
+
+    fn known(&self, scope: &Scope, facts: &[String]) -> Stored<Vec<bool>> {
+        let account = self.account(scope);
+        let known = |fact: &String| account.is_some_and(|account| account.facts.contains_key(fact.as_str()));
+        Ok(facts.iter().map(known).collect())
     }
 
     fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>> {
-        Ok(self.accounts.get(scope).and_then(|account| account.facts.get(fact)).cloned())
+        Ok(self.account(scope).and_then(|account| account.facts.get(fact)).map(ToString::to_string))
     }
 
-    fn claim(&self, full_key: &str) -> Stored<Option<ClaimRow>> {
-        Ok(self.claims.row(full_key).cloned())
+    fn revision(&self, scope: &Scope) -> Stored<u64> {
+        Ok(self.revision_of(scope))
     }
 
-    fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
-        Ok(self.claims.held(scope, prefix))
+    fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
+        Ok(self.account(scope).and_then(|account| account.data_version))
     }
 
-    fn claims_each(&self, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
-        self.claims.each(visit);
+    fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>> {
+        Ok(full_keys.iter().map(|key| self.claims.row(key).cloned()).collect())
+    }
+
+    fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
+        self.claims.each(partition, visit);
         Ok(())
+    }
+
+    fn catalog_find(
+        &self,
+        partition: &Partition,
+        query: &CatalogQuery,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Stored<Vec<Product>> {
+        let Some(catalog) = self.catalog(partition) else { return Ok(Vec::new()) };
+        Ok(match query {
+            CatalogQuery::All => catalog.products(after, limit, |_| true),
+            CatalogQuery::ProductType(name) => {
+                catalog.products(after, limit, |row| row.values.product_type == *name)
+            }
+            CatalogQuery::Name(name) => catalog.named(name, after, limit),
+        })
+    }
+
+    fn catalog_read(&self, partition: &Partition, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+        let catalog = self.catalog(partition);
+        Ok(keys.iter().map(|key| catalog.and_then(|catalog| catalog_row(catalog, key))).collect())
     }
 
     fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>> {
         Ok(self.outbox.generations(scope, key))
     }
 
-    fn data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
-        Ok(self.accounts.get(scope).and_then(|account| account.data_version))
+    fn effects_due(
+        &self,
+        partition: &Partition,
+        now: Timestamp,
+        timers: bool,
+        limit: usize,
+    ) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.due(partition, now, timers, limit))
     }
 
-    fn effects_due(&self, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
-        Ok(self.outbox.due(now, timers, limit))
+    fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.running(partition))
     }
 
-    fn effects_running(&self) -> Stored<Vec<EffectRow>> {
-        Ok(self.outbox.running())
+    fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.open(partition, account))
     }
 
-    fn effects_open(&self, scope: Option<&Scope>) -> Stored<Vec<EffectRow>> {
-        Ok(self.outbox.open(scope))
+    fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
+        Ok(self.outbox.next_due(partition, now))
     }
 
-    fn next_due(&self, now: Timestamp) -> Stored<Option<Timestamp>> {
-        Ok(self.outbox.next_due(now))
+    fn event(&self, partition: &Partition, source: &str, id: &str) -> Stored<Option<InboxRow>> {
+        Ok(self.inbox.event(partition, source, id))
     }
 
     fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>> {
-        Ok(self.inbox.row(seq).cloned())
+        Ok(self.inbox.row(seq))
     }
 
     fn inbox_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         Ok(self.inbox.after(after, limit))
     }
 
-    fn inbox_due(&self, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        Ok(self.inbox.due(now, limit))
+    fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
+        Ok(self.inbox.runs(seq))
     }
 
-    fn inbox_next_due(&self, now: Timestamp) -> Stored<Option<Timestamp>> {
-        Ok(self.inbox.next_due(now))
+    fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        Ok(self.inbox.due(partition, now, limit))
+    }
+
+    fn inbox_next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
+        Ok(self.inbox.next_due(partition, now))
     }
 
     fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>> {
         Ok(self.inbox.woken_by(keys))
     }
 
-    fn parked_before(&self, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        Ok(self.inbox.parked_before(before, limit))
+    fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        Ok(self.inbox.parked_before(partition, before, limit))
     }
 
-    fn parked_count(&self) -> Stored<u64> {
-        Ok(self.inbox.parked_count())
+    fn deferred_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        Ok(self.inbox.deferred_before(partition, before, limit))
+    }
+
+    fn parked_count(&self, partition: &Partition) -> Stored<u64> {
+        Ok(self.inbox.parked_count(partition))
+    }
+
+    fn dead(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        Ok(self.inbox.dead(partition, after, limit))
+    }
+
+    fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        Ok(self.inbox.failed(partition, after, limit))
     }
 
     fn scopes(&self) -> Stored<Vec<Scope>> {
         let mut scopes: Vec<Scope> = self.accounts.keys().cloned().collect();
         scopes.sort_by_cached_key(|scope| (scope.business.clone(), scope.livemode, scope.account.to_string()));
         Ok(scopes)
+    }
+}
+
+fn catalog_row(catalog: &AccountRows, key: &CatalogKey) -> Option<CatalogRow> {
+    let key = match key {
+        CatalogKey::Product(id) => RowKey::Product(id.clone()),
+        CatalogKey::Price(id) => RowKey::Price(id.clone()),
+        CatalogKey::Setting(_) => return None,
+    };
+    match &catalog.row(&key)?.stored.row {
+        Row::Product(row) => Some(CatalogRow::Product(row.clone())),
+        Row::Price(row) => Some(CatalogRow::Price(row.clone())),
+        Row::Purchase(_) | Row::Subscription(_) | Row::Record(_) => None,
     }
 }

@@ -1,17 +1,21 @@
 //! The host's own rows: inbox, outbox and claims. What the extension sees is in `products-contract`.
 
 use crate::scope::Scope;
-use products_contract::{Account, Effect, Event, Outcome, Timestamp};
+use products_contract::{Account, CatalogRow, Effect, Event, Outcome, StoredRow, Timestamp};
 
-/// An event that the inbox has not seen.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NewInboxRow {
-    /// The envelope; its account is set only if it is known without placing.
-    pub event: Event,
-    /// Mode of the scope that it belongs to.
-    pub livemode: bool,
-    /// The bytes as they came; empty where the payload says all.
-    pub raw: Vec<u8>,
+/// What [`Store::open`](crate::Store::open) reads at once.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct OpenedRows {
+    /// Revision of the account, 0 for a new one.
+    pub account_revision: u64,
+    /// Revision of the catalog, 0 for a new one.
+    pub catalog_revision: u64,
+    /// Rows in order of their keys.
+    pub rows: Vec<StoredRow>,
+    /// Products and prices of the catalog in order of their keys.
+    pub catalog: Vec<CatalogRow>,
+    /// Whether each fact that was asked for is noted, in the order of the question.
+    pub facts: Vec<bool>,
 }
 
 /// Effect kind of a timer: it comes back as an event at its not-before time.
@@ -28,9 +32,15 @@ pub enum InboxState {
         not_before: Timestamp,
     },
     /// No account is known; it waits for one of its claim keys.
-    Parked,
+    Parked {
+        /// When it began to wait.
+        since: Timestamp,
+    },
     /// It ran and waits for a claim, a fact or an effect.
-    Deferred,
+    Deferred {
+        /// When it began to wait.
+        since: Timestamp,
+    },
     /// It has a final outcome.
     Done,
     /// It failed too often; an operator must look.
@@ -52,6 +62,19 @@ pub struct Provenance {
     pub effects_hash: String,
 }
 
+/// One run of an event: none is ever overwritten.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// When it ran.
+    pub at: Timestamp,
+    /// Outcome; none if it failed.
+    pub outcome: Option<Outcome>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// How the outcome came about; none if it failed or the host decided by itself.
+    pub provenance: Option<Provenance>,
+}
+
 /// A stored event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InboxRow {
@@ -59,7 +82,7 @@ pub struct InboxRow {
     pub seq: u64,
     /// The envelope, with its account once it is placed.
     pub event: Event,
-    /// Mode of the scope that it belongs to.
+    /// Mode of the partition that it belongs to.
     pub livemode: bool,
     /// The bytes as they came.
     pub raw: Vec<u8>,
@@ -71,7 +94,7 @@ pub struct InboxRow {
     pub error: Option<String>,
     /// The last outcome.
     pub outcome: Option<Outcome>,
-    /// How the outcome came about.
+    /// How the last run came about; see [`Store::runs`](crate::Store::runs) for all of them.
     pub provenance: Option<Provenance>,
 }
 
@@ -107,6 +130,12 @@ pub struct EffectRow {
     pub created_at: Timestamp,
     /// Id of the event that asked for it.
     pub caused_by: String,
+    /// Until when who runs it has it alone; none if nobody does.
+    pub lease_until: Option<Timestamp>,
+    /// Fencing number of the last lease: whose is lower has lost it.
+    pub fence: u64,
+    /// What the provider gave to look again with, while the work is in progress.
+    pub token: Option<String>,
 }
 
 /// A claim on a name. A row without holder is a block.

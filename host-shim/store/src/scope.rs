@@ -1,8 +1,29 @@
-//! Which part of a store a transaction may see.
+//! Whose rows are meant: a business in a mode, and an account of it.
 
 use products_contract::Account;
 
-/// One account of one business in one mode. Rows of two scopes never meet; only claims are shared, within a space.
+/// One business in one mode. It has a catalog, claims and queues of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition {
+    /// The business whose catalog and configuration apply, for example `solobase`.
+    pub business: String,
+    /// True for real money.
+    pub livemode: bool,
+}
+
+impl Partition {
+    /// The scope of an account in this business and mode.
+    pub fn scope(&self, account: Account) -> Scope {
+        Scope { business: self.business.clone(), livemode: self.livemode, account }
+    }
+
+    /// Text that names the partition in keys: `business/mode`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.business, mode(self.livemode))
+    }
+}
+
+/// One account of one business in one mode. Rows of two scopes never meet; only claims are shared, within a partition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
     /// The business whose catalog and configuration apply, for example `solobase`.
@@ -24,8 +45,13 @@ impl Scope {
         self.with_account(Account::Platform)
     }
 
+    /// The business and mode.
+    pub fn partition(&self) -> Partition {
+        Partition { business: self.business.clone(), livemode: self.livemode }
+    }
+
     /// Text that names the scope in keys: `business/mode/account`.
-    pub fn partition(&self) -> String {
+    pub fn name(&self) -> String {
         format!("{}/{}/{}", self.business, mode(self.livemode), self.account)
     }
 

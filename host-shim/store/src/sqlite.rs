@@ -11,20 +11,23 @@ mod schema;
 mod scopes;
 mod text;
 
-use crate::changes::Changes;
-use crate::rows::{ClaimRow, EffectRow, InboxRow, NewInboxRow};
-use crate::scope::Scope;
-use crate::store::{Inserted, Store};
+use crate::changes::{Applied, Changes, InboxChange};
+use crate::reach::{Graph, Rows, catalog_keys, reach};
+use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
+use crate::scope::{Partition, Scope};
+use crate::store::Store;
 use products_contract::{
-    Account, Price, Product, Purchase, PurchaseKey, RecordKey, StoreError, Stored, StoredRecord, Subscription,
-    Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, RecordKey, Reference, Row, RowKey, RowKind, Selection,
+    StoreError, Stored, StoredRow, Timestamp,
 };
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
-use scopes::Scopes;
+use rows::Held;
+use scopes::{Known, Scopes};
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long to wait for another process that writes.
@@ -200,84 +203,198 @@ impl SqliteStore {
         }
     }
 
-    fn apply_rows(&self, changes: &Changes) -> Stored<()> {
-        let connection = &self.connection;
-        if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {
-            let id = self.scopes.ensure(connection, scope).map_err(refused)?;
-            for row in changes.products.values() {
-                rows::put_product(connection, id, row).map_err(refused)?;
-            }
-            for row in changes.prices.values() {
-                rows::put_price(connection, id, row).map_err(refused)?;
-            }
-            // Two purchases may exchange what a unique index guards: all old values go before the first new one comes.
-            if changes.purchases.len() > 1 {
-                for purchase in changes.purchases.keys() {
-                    rows::release_purchase(connection, id, purchase).map_err(refused)?;
+    /// Read several rows as of one moment.
+    fn read<T>(&self, body: impl FnOnce(&Self) -> Stored<T>) -> Stored<T> {
+        if self.in_group {
+            return body(self);
+        }
+        self.run("SAVEPOINT snapshot").map_err(unavailable)?;
+        let answer = body(self);
+        // Nothing was written, so either end is as good.
+        self.run("RELEASE snapshot").map_err(unavailable)?;
+        answer
+    }
+
+    fn apply_all(&self, changes: &Changes) -> Stored<Applied> {
+        if !self.holds(changes)? {
+            return Ok(Applied::Conflict);
+        }
+        // First of all: a conflict has then nothing to undo.
+        let seq = match &changes.inbox {
+            None => None,
+            Some(InboxChange::New(new)) => {
+                let partition = Partition { business: new.event.business.clone(), livemode: new.livemode };
+                let number = self.scopes.ensure_partition(&self.connection, &partition).map_err(refused)?;
+                match inbox::insert(&self.connection, number, new).map_err(refused)? {
+                    None => return Ok(Applied::Conflict),
+                    seq => seq,
                 }
             }
-            for row in changes.purchases.values() {
-                rows::put_purchase(connection, id, row).map_err(refused)?;
+            Some(InboxChange::Move(change)) => {
+                if !inbox::change(&self.connection, change).map_err(refused)? {
+                    return Err(StoreError::Unavailable(format!("no inbox row {}", change.seq)));
+                }
+                None
             }
-            for row in changes.subscriptions.values() {
-                rows::put_subscription(connection, id, row).map_err(refused)?;
+        };
+        if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {
+            self.apply_rows(scope, changes)?;
+        }
+        Ok(Applied::Done { seq })
+    }
+
+    /// True if everything still is as a change expects it.
+    fn holds(&self, changes: &Changes) -> Stored<bool> {
+        let expected = &changes.expected;
+        if let Some(scope) = &changes.scope {
+            if let Some(revision) = expected.account_revision
+                && self.revision(scope)? != revision
+            {
+                return Ok(false);
             }
-            for (key, row) in &changes.records {
-                rows::put_record(connection, id, key, row.as_ref()).map_err(refused)?;
+            if let Some(revision) = expected.catalog_revision
+                && self.revision(&scope.catalog())? != revision
+            {
+                return Ok(false);
             }
-            for fact in &changes.facts {
-                rows::put_fact(connection, id, fact, &changes.event_id).map_err(refused)?;
+        }
+        for (key, row) in &expected.claims {
+            if claims::claim(&self.connection, key).map_err(unavailable)? != *row {
+                return Ok(false);
             }
-            for (key, row) in &changes.claims {
-                claims::put(connection, key, row.as_ref()).map_err(refused)?;
+        }
+        Ok(true)
+    }
+
+    fn apply_rows(&self, scope: &Scope, changes: &Changes) -> Stored<()> {
+        let connection = &self.connection;
+        let known = self.scopes.ensure(connection, scope).map_err(refused)?;
+        let revision = known.revision + u64::from(changes.decides());
+        // Two purchases may exchange what a unique index guards: all old values go before the first new one comes.
+        if changes.rows.len() > 1 {
+            for write in &changes.rows {
+                if let RowKey::Purchase(id) = &write.key {
+                    rows::release_purchase(connection, known.id, id).map_err(refused)?;
+                }
             }
+        }
+        for write in &changes.rows {
+            rows::put(connection, known.id, revision, write).map_err(refused)?;
+        }
+        for fact in &changes.facts {
+            rows::put_fact(connection, known.id, fact, &changes.event_id).map_err(refused)?;
+        }
+        for (key, row) in &changes.claims {
+            claims::put(connection, key, row.as_ref()).map_err(refused)?;
+        }
+        if !changes.effects.is_empty() {
+            let partition = self.scopes.ensure_partition(connection, &scope.partition()).map_err(refused)?;
             for change in &changes.effects {
-                if !effects::change(connection, id, change).map_err(refused)? {
+                if !effects::change(connection, partition, known.id, change).map_err(refused)? {
                     return Err(StoreError::Unavailable("an effect to update is not there".into()));
                 }
             }
-            if let Some(version) = changes.data_version {
-                self.scopes.set_data_version(connection, scope, id, version).map_err(refused)?;
-            }
-        } else if changes.has_rows() {
-            return Err(StoreError::Unavailable("changes without a scope".into()));
         }
-        match &changes.inbox {
-            Some(change) if !inbox::change(connection, change).map_err(refused)? => {
-                Err(StoreError::Unavailable(format!("no inbox row {}", change.seq)))
-            }
-            _ => Ok(()),
+        let newest = changes.rows.iter().map(|write| write.data_version).max();
+        let now = Known { id: known.id, revision, data_version: known.data_version.max(newest) };
+        if now != known {
+            self.scopes.set(connection, scope, now).map_err(refused)?;
         }
+        Ok(())
     }
 
-    /// Number of a scope, to read its rows.
-    fn scope(&self, scope: &Scope) -> Stored<Option<i64>> {
-        let known = self.scopes.find(&self.connection, scope, self.in_group).map_err(unavailable)?;
-        Ok(known.map(|known| known.id))
-    }
-
-    /// Number of the catalog that a scope reads.
-    fn catalog(&self, scope: &Scope) -> Stored<Option<i64>> {
-        if scope.account == Account::Platform { self.scope(scope) } else { self.scope(&scope.catalog()) }
-    }
-
-    /// Read one row of a scope, if there is such a scope.
-    fn one<T>(
-        &self,
-        scope: Option<i64>,
-        read: impl FnOnce(&Connection, i64) -> Result<Option<T>, rusqlite::Error>,
-    ) -> Stored<Option<T>> {
-        scope.map_or(Ok(None), |scope| read(&self.connection, scope)).map_err(unavailable)
+    fn known_scope(&self, scope: &Scope) -> Stored<Option<Known>> {
+        self.scopes.find(&self.connection, scope, self.in_group).map_err(unavailable)
     }
 
     /// Read rows of a scope, if there is such a scope.
-    fn many<T>(
+    fn of_scope<T: Default>(
         &self,
-        scope: Option<i64>,
-        read: impl FnOnce(&Connection, i64) -> Result<Vec<T>, rusqlite::Error>,
-    ) -> Stored<Vec<T>> {
-        scope.map_or(Ok(Vec::new()), |scope| read(&self.connection, scope)).map_err(unavailable)
+        scope: &Scope,
+        read: impl FnOnce(&Connection, i64) -> Result<T, rusqlite::Error>,
+    ) -> Stored<T> {
+        match self.known_scope(scope)? {
+            Some(known) => read(&self.connection, known.id).map_err(unavailable),
+            None => Ok(T::default()),
+        }
     }
+
+    /// Read rows of a partition, if there is such a partition.
+    fn of_partition<T: Default>(
+        &self,
+        partition: &Partition,
+        read: impl FnOnce(&Connection, i64) -> Result<T, rusqlite::Error>,
+    ) -> Stored<T> {
+        let number = self.scopes.find_partition(&self.connection, partition, self.in_group).map_err(unavailable)?;
+        match number {
+            Some(number) => read(&self.connection, number).map_err(unavailable),
+            None => Ok(T::default()),
+        }
+    }
+
+    /// The live rows of an account and what they and the named ones lead to.
+    fn reached(&self, account: &AccountGraph<'_>, named: &[Reference]) -> Stored<Rows<Held>> {
+        let live = rows::live(account.connection, account.scope, account.owner).map_err(unavailable)?;
+        let live = live.into_iter().map(|held| (Arc::new(key_of(&held.stored.row)), held)).collect();
+        reach(account, live, named)
+    }
+}
+
+/// The rows of one account as a graph.
+struct AccountGraph<'a> {
+    connection: &'a Connection,
+    scope: i64,
+    owner: &'a Account,
+}
+
+impl Graph for AccountGraph<'_> {
+    type Row = Held;
+
+    fn row(&self, key: &RowKey) -> Stored<Option<Held>> {
+        rows::one(self.connection, self.scope, self.owner, key).map_err(unavailable)
+    }
+
+    fn references<'a>(&self, row: &'a Held) -> &'a [Reference] {
+        &row.references
+    }
+
+    fn referrers(&self, key: &RowKey, after: Option<&str>, limit: usize) -> Stored<Vec<(String, RowKey)>> {
+        let target = Reference::Row(key.clone());
+        let texts = rows::referrers(self.connection, self.scope, &target, after, limit).map_err(unavailable)?;
+        texts
+            .into_iter()
+            .map(|text| match text::row_key(&text) {
+                Some(key) => Ok((text, key)),
+                None => Err(StoreError::Unavailable(format!("damaged row: `{text}`"))),
+            })
+            .collect()
+    }
+}
+
+fn key_of(row: &Row) -> RowKey {
+    match row {
+        Row::Product(row) => RowKey::Product(row.id.clone()),
+        Row::Price(row) => RowKey::Price(row.id.clone()),
+        Row::Purchase(row) => RowKey::Purchase(row.id.clone()),
+        Row::Subscription(row) => RowKey::Subscription(row.id.clone()),
+        Row::Record(row) => {
+            RowKey::Record(RecordKey { collection: row.collection.clone(), id: row.id.clone() })
+        }
+    }
+}
+
+/// A part of the catalog, which is the scope of this number.
+fn catalog_row(connection: &Connection, scope: i64, key: &CatalogKey) -> Result<Option<CatalogRow>, rusqlite::Error> {
+    let key = match key {
+        CatalogKey::Product(id) => RowKey::Product(id.clone()),
+        CatalogKey::Price(id) => RowKey::Price(id.clone()),
+        CatalogKey::Setting(_) => return Ok(None),
+    };
+    Ok(rows::one(connection, scope, &Account::Platform, &key)?.and_then(|held| match held.stored.row {
+        Row::Product(row) => Some(CatalogRow::Product(row)),
+        Row::Price(row) => Some(CatalogRow::Price(row)),
+        Row::Purchase(_) | Row::Subscription(_) | Row::Record(_) => None,
+    }))
 }
 
 impl Drop for SqliteStore {
@@ -352,130 +469,151 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    fn accept(&mut self, row: &NewInboxRow) -> Stored<Inserted> {
-        self.write(|store| {
-            let seq = inbox::insert(&store.connection, row).map_err(unavailable)?;
-            Ok(match seq {
-                Some(seq) => Inserted::New(seq),
-                None => Inserted::Known(Box::new(inbox::known(&store.connection, row).map_err(unavailable)?)),
+    fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
+        changes.check()?;
+        self.write(|store| store.apply_all(changes))
+    }
+
+    fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
+        self.read(|store| {
+            let connection = &store.connection;
+            let account = store.known_scope(scope)?;
+            let catalog = store.known_scope(&scope.catalog())?;
+            let rows = match account {
+                Some(known) => {
+                    store.reached(&AccountGraph { connection, scope: known.id, owner: &scope.account }, named)?
+                }
+                None => Rows::new(),
+            };
+            let references = rows.values().flat_map(|held| &held.references);
+            let keys = catalog_keys(named.iter().chain(references));
+            let catalog_rows = catalog.map_or(Ok(Vec::new()), |catalog| {
+                let rows = keys.into_iter().map(|key| catalog_row(connection, catalog.id, key));
+                rows.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()
+            });
+            Ok(OpenedRows {
+                account_revision: account.map_or(0, |known| known.revision),
+                catalog_revision: catalog.map_or(0, |known| known.revision),
+                catalog: catalog_rows.map_err(unavailable)?,
+                rows: rows.into_values().map(|held| held.stored).collect(),
+                facts: store.known(scope, facts)?,
             })
         })
     }
 
-    fn apply(&mut self, changes: &Changes) -> Stored<()> {
-        self.write(|store| store.apply_rows(changes))
-    }
-
-    fn product(&self, scope: &Scope, id: &str) -> Stored<Option<Product>> {
-        self.one(self.scope(scope)?, |connection, number| rows::product(connection, number, &scope.account, id))
-    }
-
-    fn products(
-        &self,
-        scope: &Scope,
-        product_type: Option<&str>,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Stored<Vec<Product>> {
-        self.many(self.scope(scope)?, |connection, number| {
-            rows::products(connection, number, &scope.account, product_type, after, limit)
+    fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+        self.read(|store| {
+            let Some(known) = store.known_scope(scope)? else { return Ok(vec![None; keys.len()]) };
+            let row = |key| rows::one(&store.connection, known.id, &scope.account, key);
+            keys.iter().map(|key| Ok(row(key).map_err(unavailable)?.map(|held| held.stored))).collect()
         })
     }
 
-    fn products_all(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Product>> {
-        self.many(self.scope(scope)?, |connection, number| {
-            rows::products_all(connection, number, &scope.account, after, limit)
+    fn more(&self, scope: &Scope, selection: &Selection, limit: usize) -> Stored<Vec<StoredRow>> {
+        self.of_scope(scope, |connection, number| match selection {
+            Selection::Listed(listing) => rows::listed(connection, number, &scope.account, listing, limit),
+            Selection::Outdated(kind, fingerprint) => {
+                rows::outdated(connection, number, &scope.account, kind, fingerprint, limit)
+            }
         })
     }
 
-    fn price(&self, scope: &Scope, id: &str) -> Stored<Option<Price>> {
-        self.one(self.catalog(scope)?, |connection, number| rows::price(connection, number, id))
-    }
-
-    fn prices(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Price>> {
-        self.many(self.catalog(scope)?, |connection, number| rows::prices(connection, number, after, limit))
-    }
-
-    fn purchase(&self, scope: &Scope, key: &PurchaseKey) -> Stored<Option<Purchase>> {
-        self.one(self.scope(scope)?, |connection, number| rows::purchase(connection, number, key))
-    }
-
-    fn purchases(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Purchase>> {
-        self.many(self.scope(scope)?, |connection, number| rows::purchases(connection, number, after, limit))
-    }
-
-    fn subscription(&self, scope: &Scope, id: &str) -> Stored<Option<Subscription>> {
-        self.one(self.scope(scope)?, |connection, number| rows::subscription(connection, number, id))
-    }
-
-    fn subscriptions(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Subscription>> {
-        self.many(self.scope(scope)?, |connection, number| rows::subscriptions(connection, number, after, limit))
-    }
-
-    fn record(&self, scope: &Scope, key: &RecordKey) -> Stored<Option<StoredRecord>> {
-        self.one(self.scope(scope)?, |connection, number| rows::record(connection, number, key))
-    }
-
-    fn records(
-        &self,
-        scope: &Scope,
-        collection: &str,
-        prefix: &str,
-        descending: bool,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Stored<Vec<StoredRecord>> {
-        self.many(self.scope(scope)?, |connection, number| {
-            rows::records(connection, number, collection, prefix, descending, after, limit)
+    fn rows_all(&self, scope: &Scope, kind: &RowKind, after: Option<&str>, limit: usize) -> Stored<Vec<StoredRow>> {
+        self.of_scope(scope, |connection, number| {
+            rows::all(connection, number, &scope.account, kind, after, limit)
         })
     }
 
     fn collections(&self, scope: &Scope) -> Stored<Vec<String>> {
-        self.many(self.scope(scope)?, rows::collections)
+        self.of_scope(scope, rows::collections)
+    }
+
+    fn known(&self, scope: &Scope, facts: &[String]) -> Stored<Vec<bool>> {
+        if facts.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.read(|store| {
+            let Some(known) = store.known_scope(scope)? else { return Ok(vec![false; facts.len()]) };
+            let knows = |fact: &String| rows::knows(&store.connection, known.id, fact).map_err(unavailable);
+            facts.iter().map(knows).collect()
+        })
     }
 
     fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>> {
-        self.one(self.scope(scope)?, |connection, number| rows::fact(connection, number, fact))
+        self.of_scope(scope, |connection, number| rows::fact(connection, number, fact))
     }
 
-    fn claim(&self, full_key: &str) -> Stored<Option<ClaimRow>> {
-        claims::claim(&self.connection, full_key).map_err(unavailable)
+    fn revision(&self, scope: &Scope) -> Stored<u64> {
+        Ok(self.known_scope(scope)?.map_or(0, |known| known.revision))
     }
 
-    fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
-        claims::held(&self.connection, scope, prefix).map_err(unavailable)
+    fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
+        Ok(self.known_scope(scope)?.and_then(|known| known.data_version))
     }
 
-    fn claims_each(&self, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
-        claims::each(&self.connection, visit).map_err(unavailable)
+    fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>> {
+        let claim = |store: &Self, key: &String| claims::claim(&store.connection, key).map_err(unavailable);
+        self.read(|store| full_keys.iter().map(|key| claim(store, key)).collect())
+    }
+
+    fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
+        claims::each(&self.connection, partition, visit).map_err(unavailable)
+    }
+
+    fn catalog_find(
+        &self,
+        partition: &Partition,
+        query: &CatalogQuery,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Stored<Vec<Product>> {
+        self.of_scope(&partition.scope(Account::Platform), |connection, number| match query {
+            CatalogQuery::All => rows::products(connection, number, None, after, limit),
+            CatalogQuery::ProductType(name) => rows::products(connection, number, Some(name), after, limit),
+            CatalogQuery::Name(name) => rows::products_named(connection, number, name, after, limit),
+        })
+    }
+
+    fn catalog_read(&self, partition: &Partition, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+        self.read(|store| {
+            let catalog = store.known_scope(&partition.scope(Account::Platform))?;
+            let Some(known) = catalog else { return Ok(vec![None; keys.len()]) };
+            let row = |key| catalog_row(&store.connection, known.id, key).map_err(unavailable);
+            keys.iter().map(row).collect()
+        })
     }
 
     fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>> {
-        self.many(self.scope(scope)?, |connection, number| effects::generations(connection, number, key))
+        self.of_scope(scope, |connection, number| effects::generations(connection, number, key))
     }
 
-    fn data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
-        let known = self.scopes.find(&self.connection, scope, self.in_group).map_err(unavailable)?;
-        Ok(known.and_then(|known| known.data_version))
+    fn effects_due(
+        &self,
+        partition: &Partition,
+        now: Timestamp,
+        timers: bool,
+        limit: usize,
+    ) -> Stored<Vec<EffectRow>> {
+        self.of_partition(partition, |connection, number| effects::due(connection, number, now, timers, limit))
     }
 
-    fn effects_due(&self, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
-        effects::due(&self.connection, now, timers, limit).map_err(unavailable)
+    fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
+        self.of_partition(partition, effects::running)
     }
 
-    fn effects_running(&self) -> Stored<Vec<EffectRow>> {
-        effects::running(&self.connection).map_err(unavailable)
-    }
-
-    fn effects_open(&self, scope: Option<&Scope>) -> Stored<Vec<EffectRow>> {
-        match scope {
-            None => effects::open(&self.connection, None).map_err(unavailable),
-            Some(scope) => self.many(self.scope(scope)?, |connection, number| effects::open(connection, Some(number))),
+    fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>> {
+        match account {
+            None => self.of_partition(partition, effects::open),
+            Some(account) => self.of_scope(&partition.scope(account.clone()), effects::open_of),
         }
     }
 
-    fn next_due(&self, now: Timestamp) -> Stored<Option<Timestamp>> {
-        effects::next_due(&self.connection, now).map_err(unavailable)
+    fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
+        self.of_partition(partition, |connection, number| effects::next_due(connection, number, now))
+    }
+
+    fn event(&self, partition: &Partition, source: &str, id: &str) -> Stored<Option<InboxRow>> {
+        inbox::event(&self.connection, partition, source, id).map_err(unavailable)
     }
 
     fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>> {
@@ -486,24 +624,49 @@ impl Store for SqliteStore {
         inbox::after(&self.connection, after, limit).map_err(unavailable)
     }
 
-    fn inbox_due(&self, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        inbox::due(&self.connection, now, limit).map_err(unavailable)
+    fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
+        inbox::runs(&self.connection, seq).map_err(unavailable)
     }
 
-    fn inbox_next_due(&self, now: Timestamp) -> Stored<Option<Timestamp>> {
-        inbox::next_due(&self.connection, now).map_err(unavailable)
+    fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        self.of_partition(partition, |connection, number| inbox::due(connection, number, now, limit))
+    }
+
+    fn inbox_next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
+        self.of_partition(partition, |connection, number| inbox::next_due(connection, number, now))
     }
 
     fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>> {
         inbox::woken_by(&self.connection, keys).map_err(unavailable)
     }
 
-    fn parked_before(&self, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        inbox::parked_before(&self.connection, before, limit).map_err(unavailable)
+    fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        self.of_partition(partition, |connection, number| inbox::parked_before(connection, number, before, limit))
     }
 
-    fn parked_count(&self) -> Stored<u64> {
-        inbox::parked_count(&self.connection).map_err(unavailable)
+    fn deferred_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        self.of_partition(partition, |connection, number| inbox::deferred_before(connection, number, before, limit))
+    }
+
+    fn parked_count(&self, partition: &Partition) -> Stored<u64> {
+        self.of_partition(partition, inbox::parked_count)
+    }
+
+    fn dead(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        self.of_partition(partition, |connection, number| inbox::dead(connection, number, after, limit))
+    }
+
+    fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        let mut failed = self.read(|store| {
+            store.of_partition(partition, |connection, number| {
+                let mut failed = inbox::pending(connection, number, after, limit)?;
+                failed.extend(inbox::dead(connection, number, after, limit)?);
+                Ok(failed)
+            })
+        })?;
+        failed.sort_unstable_by_key(|row| row.seq);
+        failed.truncate(limit);
+        Ok(failed)
     }
 
     fn scopes(&self) -> Stored<Vec<Scope>> {

@@ -7,7 +7,9 @@
 use crate::rows::{ClaimRow, TIMER, TimerRow};
 use crate::scope::Scope;
 use crate::store::Store;
-use products_contract::{Price, Product, Purchase, StoreError, Stored, StoredRecord, Subscription};
+use products_contract::{
+    Account, Price, Product, Purchase, Row, RowKind, StoreError, Stored, StoredRecord, Subscription,
+};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -85,16 +87,15 @@ fn sections(store: &dyn Store, scope: &Scope) -> Stored<Map<String, Value>> {
             sections.insert(name.to_owned(), Value::Array(rows));
         }
     };
-    put("products", rows(|after| store.products_all(scope, after, PAGE_ROWS), |row| &row.id, product)?);
-    if scope.account == products_contract::Account::Platform {
-        put("prices", rows(|after| store.prices(scope, after, PAGE_ROWS), |row| &row.id, price)?);
+    put("products", rows(store, scope, &RowKind::Product)?);
+    if scope.account == Account::Platform {
+        put("prices", rows(store, scope, &RowKind::Price)?);
     }
-    put("purchases", rows(|after| store.purchases(scope, after, PAGE_ROWS), |row| &row.id, purchase)?);
-    put("subscriptions", rows(|after| store.subscriptions(scope, after, PAGE_ROWS), |row| &row.id, subscription)?);
+    put("purchases", rows(store, scope, &RowKind::Purchase)?);
+    put("subscriptions", rows(store, scope, &RowKind::Subscription)?);
     let mut records = Map::new();
     for collection in store.collections(scope)? {
-        let page = |after: Option<&str>| store.records(scope, &collection, "", false, after, PAGE_ROWS);
-        let rows = rows(page, |row| &row.id, record)?;
+        let rows = rows(store, scope, &RowKind::Record(collection.clone()))?;
         if collection == LEDGER {
             put("ledger", rows);
         } else {
@@ -108,28 +109,32 @@ fn sections(store: &dyn Store, scope: &Scope) -> Stored<Map<String, Value>> {
     Ok(sections)
 }
 
-/// Read all pages of a section.
-fn rows<T>(
-    read: impl Fn(Option<&str>) -> Stored<Vec<T>>,
-    id: fn(&T) -> &String,
-    value: fn(&T) -> Stored<Value>,
-) -> Stored<Vec<Value>> {
+/// All rows of a kind, read by pages.
+fn rows(store: &dyn Store, scope: &Scope, kind: &RowKind) -> Stored<Vec<Value>> {
     let mut values = Vec::new();
     let mut after: Option<String> = None;
     loop {
-        let page = read(after.as_deref())?;
-        for row in &page {
-            values.push(value(row)?);
+        let page = store.rows_all(scope, kind, after.as_deref(), PAGE_ROWS)?;
+        let full = page.len() == PAGE_ROWS;
+        for stored in page {
+            let (id, value) = match stored.row {
+                Row::Product(row) => (row.id.clone(), product(&row)?),
+                Row::Price(row) => (row.id.clone(), price(&row)?),
+                Row::Purchase(row) => (row.id.clone(), purchase(&row)?),
+                Row::Subscription(row) => (row.id.clone(), subscription(&row)?),
+                Row::Record(row) => (row.id.clone(), record(&row)),
+            };
+            values.push(value);
+            after = Some(id);
         }
-        match page.last() {
-            Some(last) if page.len() == PAGE_ROWS => after = Some(id(last).clone()),
-            _ => return Ok(values),
+        if !full {
+            return Ok(values);
         }
     }
 }
 
 fn open_timers(store: &dyn Store, scope: &Scope) -> Stored<Vec<TimerRow>> {
-    let open = store.effects_open(Some(scope))?;
+    let open = store.effects_open(&scope.partition(), Some(&scope.account))?;
     let mut timers: Vec<TimerRow> = open
         .into_iter()
         .filter(|row| row.effect.kind == TIMER)
@@ -147,7 +152,7 @@ fn timer(row: TimerRow) -> Value {
 fn claims(stores: &[&dyn Store]) -> Stored<Vec<Value>> {
     let mut claims = Vec::new();
     for store in stores {
-        store.claims_each(&mut |key, row| claims.push((key.to_owned(), claim(key, row))))?;
+        store.claims_each(None, &mut |key, row| claims.push((key.to_owned(), claim(key, row))))?;
     }
     claims.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(claims.into_iter().map(|(_, value)| value).collect())
@@ -188,10 +193,10 @@ fn subscription(row: &Subscription) -> Stored<Value> {
     Ok(value)
 }
 
-fn record(row: &StoredRecord) -> Stored<Value> {
+fn record(row: &StoredRecord) -> Value {
     let mut value = embedded(&row.value);
     remove_generations(&mut value);
-    Ok(json!({"id": row.id, "value": value}))
+    json!({"id": row.id, "value": value})
 }
 
 fn to_value(row: &impl serde::Serialize) -> Stored<Value> {

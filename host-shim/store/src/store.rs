@@ -1,115 +1,121 @@
 //! What a store must do. Two implementations, one conformance suite.
 
-use crate::changes::Changes;
-use crate::rows::{ClaimRow, EffectRow, InboxRow, NewInboxRow};
-use crate::scope::Scope;
+use crate::changes::{Applied, Changes};
+use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
+use crate::scope::{Partition, Scope};
 use products_contract::{
-    Price, Product, Purchase, PurchaseKey, RecordKey, StoreError, StoredRecord, Subscription, Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, RowKey, RowKind, Selection, Stored, StoredRow,
+    Timestamp,
 };
-
-/// What became of a new inbox row.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Inserted {
-    /// It is in, under this number.
-    New(u64),
-    /// The same business, mode, source and id is in already.
-    Known(Box<InboxRow>),
-}
 
 /// Rows, kept. Every error is `StoreError::Unavailable` unless a unique index says `Taken`.
 ///
 /// **Group commit.** Between [`Store::begin`] and [`Store::commit`] nothing is durable and everything is visible to
-/// this store's own reads. Outside of a group each [`Store::apply`] and [`Store::accept`] is durable when it returns.
+/// this store's own reads. Outside of a group each [`Store::apply`] is durable when it returns.
+///
+/// **Revisions.** An account's revision rises by one with each applied change that has rows, facts or claims. A change
+/// that names the revision it was decided at is a conflict once the account is at another.
+///
+/// A list of keys is answered by a list of the same length and order.
 pub trait Store: Send {
     /// Begin a group.
-    fn begin(&mut self) -> Result<(), StoreError>;
+    fn begin(&mut self) -> Stored<()>;
     /// Make the group durable.
-    fn commit(&mut self) -> Result<(), StoreError>;
+    fn commit(&mut self) -> Stored<()>;
     /// Throw the group away.
-    fn rollback(&mut self) -> Result<(), StoreError>;
+    fn rollback(&mut self) -> Stored<()>;
 
-    /// Store an event that came in, or find the one that is there.
-    fn accept(&mut self, row: &NewInboxRow) -> Result<Inserted, StoreError>;
-    /// Apply what an event changed: all of it, under a savepoint of its own, or nothing.
-    fn apply(&mut self, changes: &Changes) -> Result<(), StoreError>;
+    /// Apply what an event changed: all of it, under a savepoint of its own, or nothing. A conflict if something is not
+    /// as `expected` says, or if a new event's business, mode, source and id are in the inbox.
+    fn apply(&mut self, changes: &Changes) -> Stored<Applied>;
 
-    /// A product of the scope, soft-deleted ones included.
-    fn product(&self, scope: &Scope, id: &str) -> Result<Option<Product>, StoreError>;
-    /// Products of the scope in byte order of their ids, after `after`, without deleted ones.
-    fn products(
-        &self,
-        scope: &Scope,
-        product_type: Option<&str>,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<Product>, StoreError>;
-    /// Products of the scope in byte order of their ids, after `after`, deleted ones too.
-    fn products_all(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Result<Vec<Product>, StoreError>;
-    /// A price of the catalog that the scope reads.
-    fn price(&self, scope: &Scope, id: &str) -> Result<Option<Price>, StoreError>;
-    /// Prices of the catalog that the scope reads, in order of their ids.
-    fn prices(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Result<Vec<Price>, StoreError>;
-    /// A purchase of the scope.
-    fn purchase(&self, scope: &Scope, key: &PurchaseKey) -> Result<Option<Purchase>, StoreError>;
-    /// Purchases of the scope in order of their ids.
-    fn purchases(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Result<Vec<Purchase>, StoreError>;
-    /// A subscription of the scope.
-    fn subscription(&self, scope: &Scope, id: &str) -> Result<Option<Subscription>, StoreError>;
-    /// Subscriptions of the scope in order of their ids.
-    fn subscriptions(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Result<Vec<Subscription>, StoreError>;
-    /// A record of the scope.
-    fn record(&self, scope: &Scope, key: &RecordKey) -> Result<Option<StoredRecord>, StoreError>;
-    /// Records of the scope whose ids begin with `prefix`, in byte order or its reverse, beyond `after`.
-    fn records(
-        &self,
-        scope: &Scope,
-        collection: &str,
-        prefix: &str,
-        descending: bool,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<StoredRecord>, StoreError>;
+    /// What an event of the account needs, in one read.
+    ///
+    /// `rows` are the live rows, those that are `named`, and at most
+    /// [`REFERENCES_MAX`](products_contract::REFERENCES_MAX) that are not live, the named ones among them: from the
+    /// named rows breadth first over references in both directions, each row's own references before what refers to
+    /// it; then from the live rows over their own references. A soft-deleted product comes only if it is named or
+    /// referred to. `catalog` is what of the catalog's products and prices the named references and those of the rows
+    /// name, each once.
+    fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows>;
+    /// Rows of the scope by their keys, soft-deleted products too.
+    fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>>;
+    /// Rows of the scope: listed in byte order of their ids, or outdated ones, least recently written first. Without
+    /// soft-deleted products.
+    fn more(&self, scope: &Scope, selection: &Selection, limit: usize) -> Stored<Vec<StoredRow>>;
+    /// Rows of a kind in byte order of their ids, after `after`, soft-deleted products too.
+    fn rows_all(&self, scope: &Scope, kind: &RowKind, after: Option<&str>, limit: usize) -> Stored<Vec<StoredRow>>;
     /// Collections of the scope that have records, in byte order.
-    fn collections(&self, scope: &Scope) -> Result<Vec<String>, StoreError>;
+    fn collections(&self, scope: &Scope) -> Stored<Vec<String>>;
+    /// Whether each of these facts of the scope is noted.
+    fn known(&self, scope: &Scope, facts: &[String]) -> Stored<Vec<bool>>;
     /// Id of the event that noted a fact of the scope.
-    fn fact(&self, scope: &Scope, fact: &str) -> Result<Option<String>, StoreError>;
-    /// A claim by its full key.
-    fn claim(&self, full_key: &str) -> Result<Option<ClaimRow>, StoreError>;
-    /// Full keys that begin with `prefix` and are held by the scope's account, in order.
-    fn claims_held(&self, scope: &Scope, prefix: &str) -> Result<Vec<String>, StoreError>;
-    /// Every claim and block in order of the full keys, of all businesses and modes.
-    fn claims_each(&self, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Result<(), StoreError>;
-    /// The generations of an effect of the scope, oldest first, finished ones included.
-    fn effect(&self, scope: &Scope, key: &str) -> Result<Vec<EffectRow>, StoreError>;
-    /// Data version that the scope's rows were written with; none for a new account.
-    fn data_version(&self, scope: &Scope) -> Result<Option<u32>, StoreError>;
+    fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>>;
+    /// Revision of the scope, 0 for a new one.
+    fn revision(&self, scope: &Scope) -> Stored<u64>;
+    /// Newest data version that a row of the scope was ever written with; none for a new scope.
+    fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>>;
 
+    /// Claims by their full keys.
+    fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>>;
+    /// Every claim and block of a partition, or of all, in order of the full keys.
+    fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()>;
+
+    /// Products of the catalog in byte order of their ids, after `after`, without deleted ones.
+    fn catalog_find(
+        &self,
+        partition: &Partition,
+        query: &CatalogQuery,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Stored<Vec<Product>>;
+    /// Products, deleted ones too, and prices of the catalog. A setting is not in a store: none.
+    fn catalog_read(&self, partition: &Partition, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>>;
+
+    /// The generations of an effect of the scope, oldest first, finished ones included.
+    fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>>;
     /// Effects that may begin at `now`: queued, due, and first of their ordering key; in order of due time, then `seq`.
     /// Without `timers`, those of kind `timer.at` are left out (a replay whose timers do not fire may hold many).
-    fn effects_due(&self, now: Timestamp, timers: bool, limit: usize) -> Result<Vec<EffectRow>, StoreError>;
-    /// Effects that were running when the host stopped.
-    fn effects_running(&self) -> Result<Vec<EffectRow>, StoreError>;
-    /// All effects of the scope that are not finished, in order of `seq`; of every scope if none is given.
-    fn effects_open(&self, scope: Option<&Scope>) -> Result<Vec<EffectRow>, StoreError>;
+    fn effects_due(
+        &self,
+        partition: &Partition,
+        now: Timestamp,
+        timers: bool,
+        limit: usize,
+    ) -> Stored<Vec<EffectRow>>;
+    /// Effects that are running, in order of `seq`: those whose host stopped, to a host that starts.
+    fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>>;
+    /// All effects that are not finished, in order of `seq`; of every account if none is given.
+    fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>>;
     /// Time of the next effect that becomes due after `now`, timers and retries included.
-    fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+    fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>>;
 
+    /// The row of an event by what makes it one: it is stored once.
+    fn event(&self, partition: &Partition, source: &str, id: &str) -> Stored<Option<InboxRow>>;
     /// An inbox row by its number.
-    fn inbox(&self, seq: u64) -> Result<Option<InboxRow>, StoreError>;
-    /// Inbox rows in order of acceptance, after `after`.
-    fn inbox_after(&self, after: u64, limit: usize) -> Result<Vec<InboxRow>, StoreError>;
+    fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>>;
+    /// Inbox rows of all partitions in order of acceptance, after `after`.
+    fn inbox_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
+    /// The runs of an event, first to last.
+    fn runs(&self, seq: u64) -> Stored<Vec<Run>>;
     /// Pending rows that may be tried at `now`, in order of acceptance.
-    fn inbox_due(&self, now: Timestamp, limit: usize) -> Result<Vec<u64>, StoreError>;
+    fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>>;
     /// Time of the next pending row that becomes due after `now`.
-    fn inbox_next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+    fn inbox_next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>>;
     /// Parked or deferred rows that wait for one of these full keys, in order of acceptance. A full key is
-    /// `claim:` and a full claim key, or `fact:` / `effect:`, a partition, a space and the fact or effect key.
-    fn woken_by(&self, keys: &[String]) -> Result<Vec<u64>, StoreError>;
-    /// Parked rows accepted before a time, in order of acceptance.
-    fn parked_before(&self, before: Timestamp, limit: usize) -> Result<Vec<u64>, StoreError>;
+    /// `claim:` and a full claim key, or `fact:` / `effect:`, a scope's name and the fact or effect key.
+    fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>>;
+    /// Parked rows that wait since before a time, longest first.
+    fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>>;
+    /// Deferred rows that wait since before a time, longest first.
+    fn deferred_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>>;
     /// Number of parked rows.
-    fn parked_count(&self) -> Result<u64, StoreError>;
+    fn parked_count(&self, partition: &Partition) -> Stored<u64>;
+    /// Dead letters in order of acceptance, after `after`.
+    fn dead(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
+    /// Rows that wait for an attempt and dead letters in order of acceptance, after `after`.
+    fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
 
     /// Every scope that rows were written in, in order of business, mode (test first) and account text.
-    fn scopes(&self) -> Result<Vec<Scope>, StoreError>;
+    fn scopes(&self) -> Stored<Vec<Scope>>;
 }

@@ -3,7 +3,6 @@
 mod equal;
 mod sqlite;
 mod state;
-mod transaction;
 
 use crate::memory::MemoryStore;
 use crate::sqlite::SqliteStore;

@@ -1,213 +1,337 @@
 //! The rows of one scope.
 
-use crate::changes::Changes;
+use crate::changes::{Changes, RowWrite};
 use crate::prefix::scan_bounds;
+use crate::reach::{Graph, Rows};
 use products_contract::{
-    Price, Product, Purchase, PurchaseKey, RecordKey, StoreError, Stored, StoredRecord, Subscription,
+    Listing, Product, Purchase, RecordKey, Reference, Row, RowKey, RowKind, StoreError, Stored, StoredRow,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
+use std::sync::Arc;
 
-#[derive(Debug, Default)]
+/// A row with all that the last change said of it.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) stored: StoredRow,
+    live: bool,
+    pub(super) references: Vec<Reference>,
+    fingerprint: Option<String>,
+    /// Revision of the account that the row was last written in.
+    written: u64,
+}
+
+#[derive(Clone, Debug, Default)]
 pub(super) struct AccountRows {
-    pub(super) products: BTreeMap<String, Product>,
-    pub(super) prices: BTreeMap<String, Price>,
-    pub(super) purchases: BTreeMap<String, Purchase>,
-    by_session: HashMap<String, String>,
-    by_payment_intent: HashMap<String, String>,
-    pub(super) subscriptions: BTreeMap<String, Subscription>,
-    pub(super) records: BTreeMap<String, BTreeMap<String, StoredRecord>>,
-    pub(super) facts: HashMap<String, String>,
+    rows: Rows<Arc<Held>>,
+    live: Rows<Arc<Held>>,
+    /// What refers to a thing, in order of the texts of the rows' keys.
+    referrers: HashMap<Reference, BTreeMap<Arc<str>, Arc<RowKey>>>,
+    /// Rows that bear a fingerprint, by when they were written.
+    fingerprints: BTreeMap<(RowKind, String), BTreeSet<(u64, Arc<RowKey>)>>,
+    by_session: HashMap<String, Arc<RowKey>>,
+    by_payment_intent: HashMap<String, Arc<RowKey>>,
+    pub(super) facts: HashMap<Arc<str>, Arc<str>>,
+    pub(super) revision: u64,
     pub(super) data_version: Option<u32>,
 }
 
 /// What one apply replaced.
 #[derive(Debug, Default)]
 pub(super) struct AccountUndo {
-    products: Vec<(String, Option<Product>)>,
-    prices: Vec<(String, Option<Price>)>,
-    purchases: Vec<(String, Option<Purchase>)>,
-    subscriptions: Vec<(String, Option<Subscription>)>,
-    records: Vec<(RecordKey, Option<StoredRecord>)>,
-    facts: Vec<String>,
-    data_version: Option<Option<u32>>,
+    rows: Vec<(Arc<RowKey>, Option<Arc<Held>>)>,
+    facts: Vec<Arc<str>>,
+    revision: u64,
+    data_version: Option<u32>,
 }
 
 /// Refuse what a unique index would: purchases' sessions and payment intents, and facts.
 pub(super) fn check(account: Option<&AccountRows>, changes: &Changes) -> Stored<()> {
     type Field = fn(&Purchase) -> Option<&String>;
-    let session: Field = |row| row.values.session_id.as_ref();
-    let payment_intent: Field = |row| row.values.payment_intent_id.as_ref();
-    for (index, field) in [("purchase.session", session), ("purchase.payment-intent", payment_intent)] {
-        let mut seen: HashMap<&String, &String> = HashMap::new();
-        for (id, row) in &changes.purchases {
+    type Index = fn(&AccountRows) -> &HashMap<String, Arc<RowKey>>;
+    let indexes: [(&str, Field, Index); 2] = [
+        ("purchase.session", |row| row.values.session_id.as_ref(), |account| &account.by_session),
+        ("purchase.payment-intent", |row| row.values.payment_intent_id.as_ref(), |account| &account.by_payment_intent),
+    ];
+    for (name, field, index) in indexes {
+        let mut seen = BTreeSet::new();
+        for write in &changes.rows {
+            let Some(Row::Purchase(row)) = &write.row else { continue };
             let Some(value) = field(row) else { continue };
-            if seen.insert(value, id).is_some() {
-                return Err(StoreError::Taken(index.to_owned()));
-            }
-            let key = match index {
-                "purchase.session" => PurchaseKey::Session(value.clone()),
-                _ => PurchaseKey::PaymentIntent(value.clone()),
-            };
             // A row that is replaced by the same change gives up its old value.
-            let stored = account.and_then(|account| account.purchase(&key));
-            if stored.is_some_and(|other| other.id != *id && !changes.purchases.contains_key(&other.id)) {
-                return Err(StoreError::Taken(index.to_owned()));
+            let other = account.and_then(|account| index(account).get(value));
+            let taken = other.is_some_and(|other| changes.rows.iter().all(|write| write.key != **other));
+            if taken || !seen.insert(value) {
+                return Err(StoreError::Taken(name.to_owned()));
             }
         }
     }
-    if account.is_some_and(|account| changes.facts.iter().any(|fact| account.facts.contains_key(fact))) {
+    if account.is_some_and(|account| changes.facts.iter().any(|fact| account.facts.contains_key(fact.as_str()))) {
         return Err(StoreError::Taken("fact".to_owned()));
     }
     Ok(())
 }
 
 impl AccountRows {
+    pub(super) fn row(&self, key: &RowKey) -> Option<&Arc<Held>> {
+        self.rows.get(key)
+    }
+
+    /// The live rows, to go on from them.
+    pub(super) fn live(&self) -> Rows<Arc<Held>> {
+        self.live.clone()
+    }
+
+    pub(super) fn load(&self, key: &RowKey) -> Option<StoredRow> {
+        self.rows.get(key).map(|held| held.stored.clone())
+    }
+
+    pub(super) fn listed(&self, listing: &Listing, limit: usize) -> Vec<StoredRow> {
+        let (from, to) = scan_bounds(&listing.prefix, listing.descending, listing.after.as_deref());
+        if to.as_ref().is_some_and(|to| *to <= from) {
+            return Vec::new();
+        }
+        let to = to.map_or_else(|| end(&listing.kind), |to| key(&listing.kind, to));
+        let rows = self.rows.range::<RowKey, _>(key(&listing.kind, from)..to).map(|(_, held)| held);
+        let shown = rows.filter(|held| !is_deleted(&held.stored.row));
+        let stored = |held: &Arc<Held>| held.stored.clone();
+        if listing.descending {
+            shown.rev().take(limit).map(stored).collect()
+        } else {
+            shown.take(limit).map(stored).collect()
+        }
+    }
+
+    pub(super) fn outdated(&self, kind: &RowKind, fingerprint: &str, limit: usize) -> Vec<StoredRow> {
+        let of_kind = self.fingerprints.range((kind.clone(), String::new())..).take_while(|((of, _), _)| of == kind);
+        let outdated = of_kind.filter(|((_, other), _)| other != fingerprint).flat_map(|(_, rows)| rows);
+        let mut outdated: Vec<&(u64, Arc<RowKey>)> = outdated.collect();
+        outdated.sort_unstable();
+        outdated.into_iter().take(limit).filter_map(|(_, key)| self.load(key)).collect()
+    }
+
+    pub(super) fn all(&self, kind: &RowKind, after: Option<&str>, limit: usize) -> Vec<StoredRow> {
+        self.beyond(kind, after).take(limit).map(|held| held.stored.clone()).collect()
+    }
+
+    /// Products that fit, without deleted ones.
+    pub(super) fn products(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+        fits: impl Fn(&Product) -> bool,
+    ) -> Vec<Product> {
+        let products = self.beyond(&RowKind::Product, after).filter_map(|held| product(held));
+        products.filter(|row| !row.deleted && fits(row)).take(limit).cloned().collect()
+    }
+
+    /// Products that list a name among their references.
+    pub(super) fn named(&self, name: &str, after: Option<&str>, limit: usize) -> Vec<Product> {
+        let Some(rows) = self.referrers.get(&Reference::Name(name.to_owned())) else { return Vec::new() };
+        // By key, since a text begins with the kind.
+        let after = after.map(|id| RowKey::Product(id.to_owned()).to_string());
+        let from = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = rows.range::<str, _>((from, Bound::Unbounded)).filter_map(|(_, key)| self.rows.get(key));
+        rows.filter_map(|held| product(held)).take(limit).cloned().collect()
+    }
+
     pub(super) fn collections(&self) -> Vec<String> {
-        self.records.iter().filter(|(_, rows)| !rows.is_empty()).map(|(collection, _)| collection.clone()).collect()
+        let mut collections: Vec<String> = Vec::new();
+        let mut from = key(&RowKind::Record(String::new()), String::new());
+        while let Some((RowKey::Record(found), _)) =
+            self.rows.range::<RowKey, _>(&from..).next().map(|(key, held)| (&**key, held))
+        {
+            collections.push(found.collection.clone());
+            from = end(&RowKind::Record(found.collection.clone()));
+        }
+        collections
     }
 
-    pub(super) fn purchase(&self, key: &PurchaseKey) -> Option<&Purchase> {
-        let id = match key {
-            PurchaseKey::Id(id) => id,
-            PurchaseKey::Session(session) => self.by_session.get(session)?,
-            PurchaseKey::PaymentIntent(intent) => self.by_payment_intent.get(intent)?,
+    fn beyond(&self, kind: &RowKind, after: Option<&str>) -> impl Iterator<Item = &Arc<Held>> {
+        let from = match after {
+            Some(after) => Bound::Excluded(key(kind, after.to_owned())),
+            None => Bound::Included(key(kind, String::new())),
         };
-        self.purchases.get(id)
+        self.rows.range::<RowKey, _>((from, Bound::Excluded(end(kind)))).map(|(_, held)| held)
     }
 
-    pub(super) fn apply(&mut self, changes: &Changes, mut undo: Option<&mut AccountUndo>) {
-        for (id, row) in &changes.products {
-            let old = self.products.insert(id.clone(), row.clone());
-            if let Some(undo) = &mut undo {
-                undo.products.push((id.clone(), old));
-            }
+    /// Make the changes that [`check`] let pass; what they replaced, to undo them.
+    pub(super) fn apply(&mut self, changes: &Changes) -> AccountUndo {
+        let mut undo =
+            AccountUndo { revision: self.revision, data_version: self.data_version, ..AccountUndo::default() };
+        if changes.decides() {
+            self.revision += 1;
         }
-        for (id, row) in &changes.prices {
-            let old = self.prices.insert(id.clone(), row.clone());
-            if let Some(undo) = &mut undo {
-                undo.prices.push((id.clone(), old));
-            }
+        for write in &changes.rows {
+            self.data_version = self.data_version.max(Some(write.data_version));
+            let key = match self.rows.get_key_value(&write.key) {
+                Some((key, _)) => key.clone(),
+                None => Arc::new(write.key.clone()),
+            };
+            let held = held(write, self.revision).map(Arc::new);
+            undo.rows.push((key.clone(), self.set(&key, held)));
         }
-        // All old values of the unique indexes go before the first new one comes.
-        for id in changes.purchases.keys() {
-            self.unindex_purchase(id);
-        }
-        for (id, row) in &changes.purchases {
-            let old = self.set_purchase(id, Some(row.clone()));
-            if let Some(undo) = &mut undo {
-                undo.purchases.push((id.clone(), old));
-            }
-        }
-        for (id, row) in &changes.subscriptions {
-            let old = self.subscriptions.insert(id.clone(), row.clone());
-            if let Some(undo) = &mut undo {
-                undo.subscriptions.push((id.clone(), old));
-            }
-        }
-        for (key, row) in &changes.records {
-            let old = self.set_record(key, row.clone());
-            if let Some(undo) = &mut undo {
-                undo.records.push((key.clone(), old));
-            }
-        }
+        let event: Arc<str> = changes.event_id.as_str().into();
         for fact in &changes.facts {
-            self.facts.insert(fact.clone(), changes.event_id.clone());
-            if let Some(undo) = &mut undo {
-                undo.facts.push(fact.clone());
-            }
+            let fact: Arc<str> = fact.as_str().into();
+            self.facts.insert(fact.clone(), event.clone());
+            undo.facts.push(fact);
         }
-        if let Some(version) = changes.data_version {
-            if let Some(undo) = &mut undo {
-                undo.data_version = Some(self.data_version);
-            }
-            self.data_version = Some(version);
-        }
+        undo
     }
 
     pub(super) fn undo(&mut self, undo: AccountUndo) {
-        for (id, row) in undo.products {
-            restore(&mut self.products, id, row);
-        }
-        for (id, row) in undo.prices {
-            restore(&mut self.prices, id, row);
-        }
-        for (id, _) in &undo.purchases {
-            self.unindex_purchase(id);
-        }
-        for (id, row) in undo.purchases {
-            self.set_purchase(&id, row);
-        }
-        for (id, row) in undo.subscriptions {
-            restore(&mut self.subscriptions, id, row);
-        }
-        for (key, row) in undo.records {
-            self.set_record(&key, row);
+        for (key, row) in undo.rows.into_iter().rev() {
+            self.set(&key, row);
         }
         for fact in undo.facts {
             self.facts.remove(&fact);
         }
-        if let Some(version) = undo.data_version {
-            self.data_version = version;
-        }
+        self.revision = undo.revision;
+        self.data_version = undo.data_version;
     }
 
-    fn unindex_purchase(&mut self, id: &str) {
-        let Some(row) = self.purchases.get(id) else { return };
-        if let Some(session) = &row.values.session_id {
-            self.by_session.remove(session);
+    /// Set or remove a row; returns what was there.
+    fn set(&mut self, key: &Arc<RowKey>, row: Option<Arc<Held>>) -> Option<Arc<Held>> {
+        let old = match &row {
+            Some(held) => self.rows.insert(key.clone(), held.clone()),
+            None => self.rows.remove(&**key),
+        };
+        let (before, now) = (old.as_deref(), row.as_deref());
+        match row.as_ref().filter(|held| held.live && !is_deleted(&held.stored.row)) {
+            Some(held) => drop(self.live.insert(key.clone(), held.clone())),
+            None => drop(self.live.remove(&**key)),
         }
-        if let Some(intent) = &row.values.payment_intent_id {
-            self.by_payment_intent.remove(intent);
+        if shown_references(before) != shown_references(now) {
+            self.refer(key, shown_references(before), shown_references(now));
         }
+        if let Some((held, fingerprint)) = before.and_then(|held| Some((held, fingerprint_of(held)?))) {
+            let place = (key.kind(), fingerprint.to_owned());
+            if let Some(rows) = self.fingerprints.get_mut(&place) {
+                rows.remove(&(held.written, key.clone()));
+                if rows.is_empty() {
+                    self.fingerprints.remove(&place);
+                }
+            }
+        }
+        if let Some((held, fingerprint)) = now.and_then(|held| Some((held, fingerprint_of(held)?))) {
+            let rows = self.fingerprints.entry((key.kind(), fingerprint.to_owned())).or_default();
+            rows.insert((held.written, key.clone()));
+        }
+        if let RowKey::Purchase(_) = &**key {
+            let purchase = |held: Option<&Held>| match held.map(|held| &held.stored.row) {
+                Some(Row::Purchase(row)) => (row.values.session_id.clone(), row.values.payment_intent_id.clone()),
+                _ => (None, None),
+            };
+            let ((old_session, old_intent), (session, intent)) = (purchase(before), purchase(now));
+            move_unique(&mut self.by_session, key, old_session, session);
+            move_unique(&mut self.by_payment_intent, key, old_intent, intent);
+        }
+        old
     }
 
-    /// Set a purchase that `unindex_purchase` was called for.
-    fn set_purchase(&mut self, id: &str, row: Option<Purchase>) -> Option<Purchase> {
-        let Some(row) = row else { return self.purchases.remove(id) };
-        if let Some(session) = &row.values.session_id {
-            self.by_session.insert(session.clone(), id.to_owned());
+    fn refer(&mut self, key: &Arc<RowKey>, before: &[Reference], now: &[Reference]) {
+        let text: Arc<str> = key.to_string().into();
+        for target in before {
+            if let Some(rows) = self.referrers.get_mut(target) {
+                rows.remove(&text);
+                if rows.is_empty() {
+                    self.referrers.remove(target);
+                }
+            }
         }
-        if let Some(intent) = &row.values.payment_intent_id {
-            self.by_payment_intent.insert(intent.clone(), id.to_owned());
+        for target in now {
+            self.referrers.entry(target.clone()).or_default().insert(text.clone(), key.clone());
         }
-        self.purchases.insert(id.to_owned(), row)
-    }
-
-    fn set_record(&mut self, key: &RecordKey, row: Option<StoredRecord>) -> Option<StoredRecord> {
-        let Some(row) = row else { return self.records.get_mut(&key.collection)?.remove(&key.id) };
-        if !self.records.contains_key(&key.collection) {
-            self.records.insert(key.collection.clone(), BTreeMap::new());
-        }
-        self.records.get_mut(&key.collection)?.insert(key.id.clone(), row)
     }
 }
 
-/// Rows after an id, in order.
-pub(super) fn beyond<'a, T>(rows: &'a BTreeMap<String, T>, after: Option<&str>) -> impl Iterator<Item = &'a T> {
-    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-    rows.range::<str, _>((from, Bound::Unbounded)).map(|(_, row)| row)
-}
+impl Graph for AccountRows {
+    type Row = Arc<Held>;
 
-pub(super) fn scan_records(
-    rows: &BTreeMap<String, StoredRecord>,
-    prefix: &str,
-    descending: bool,
-    after: Option<&str>,
-    limit: usize,
-) -> Vec<StoredRecord> {
-    let (from, to) = scan_bounds(prefix, descending, after);
-    if to.as_ref().is_some_and(|to| *to <= from) {
-        return Vec::new();
+    fn row(&self, key: &RowKey) -> Stored<Option<Arc<Held>>> {
+        Ok(self.rows.get(key).cloned())
     }
-    let to = to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-    let rows = rows.range::<str, _>((Bound::Included(from.as_str()), to)).map(|(_, row)| row);
-    if descending { rows.rev().take(limit).cloned().collect() } else { rows.take(limit).cloned().collect() }
+
+    fn references<'a>(&self, row: &'a Arc<Held>) -> &'a [Reference] {
+        &row.references
+    }
+
+    fn referrers(&self, key: &RowKey, after: Option<&str>, limit: usize) -> Stored<Vec<(String, RowKey)>> {
+        let Some(rows) = self.referrers.get(&Reference::Row(key.clone())) else { return Ok(Vec::new()) };
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = rows.range::<str, _>((from, Bound::Unbounded)).take(limit);
+        Ok(rows.map(|(text, key)| (text.to_string(), (**key).clone())).collect())
+    }
 }
 
-fn restore<T>(rows: &mut BTreeMap<String, T>, id: String, row: Option<T>) {
-    match row {
-        Some(row) => rows.insert(id, row),
-        None => rows.remove(&id),
-    };
+fn held(write: &RowWrite, written: u64) -> Option<Held> {
+    let row = write.row.clone()?;
+    Some(Held {
+        stored: StoredRow { data_version: write.data_version, row },
+        live: write.live,
+        references: write.references.clone(),
+        fingerprint: write.fingerprint.clone(),
+        written,
+    })
+}
+
+/// Move the entry of a unique index, unless another row has taken the old value by now, as in an exchange.
+fn move_unique(
+    index: &mut HashMap<String, Arc<RowKey>>,
+    key: &Arc<RowKey>,
+    old: Option<String>,
+    new: Option<String>,
+) {
+    if let Some(old) = old
+        && index.get(&old) == Some(key)
+    {
+        index.remove(&old);
+    }
+    if let Some(new) = new {
+        index.insert(new, key.clone());
+    }
+}
+
+/// References that the row is found by: none of a soft-deleted product.
+fn shown_references(held: Option<&Held>) -> &[Reference] {
+    held.filter(|held| !is_deleted(&held.stored.row)).map_or(&[], |held| &held.references)
+}
+
+fn fingerprint_of(held: &Held) -> Option<&str> {
+    held.fingerprint.as_deref().filter(|_| !is_deleted(&held.stored.row))
+}
+
+fn is_deleted(row: &Row) -> bool {
+    matches!(row, Row::Product(product) if product.deleted)
+}
+
+fn product(held: &Held) -> Option<&Product> {
+    match &held.stored.row {
+        Row::Product(row) => Some(row),
+        _ => None,
+    }
+}
+
+fn key(kind: &RowKind, id: String) -> RowKey {
+    match kind {
+        RowKind::Product => RowKey::Product(id),
+        RowKind::Price => RowKey::Price(id),
+        RowKind::Purchase => RowKey::Purchase(id),
+        RowKind::Subscription => RowKey::Subscription(id),
+        RowKind::Record(collection) => RowKey::Record(RecordKey { collection: collection.clone(), id }),
+    }
+}
+
+/// The smallest key after all of a kind.
+fn end(kind: &RowKind) -> RowKey {
+    match kind {
+        RowKind::Product => RowKey::Price(String::new()),
+        RowKind::Price => RowKey::Purchase(String::new()),
+        RowKind::Purchase => RowKey::Subscription(String::new()),
+        RowKind::Subscription => RowKey::Record(RecordKey { collection: String::new(), id: String::new() }),
+        RowKind::Record(collection) => {
+            RowKey::Record(RecordKey { collection: format!("{collection}\0"), id: String::new() })
+        }
+    }
 }

@@ -1,40 +1,67 @@
 //! Events that came in, and which of them may be tried.
 
-use crate::changes::InboxChange;
-use crate::rows::{InboxRow, InboxState, NewInboxRow, Provenance};
-use crate::store::Inserted;
-use products_contract::{Account, Outcome, StoreError, Stored, Timestamp};
+use crate::changes::{InboxMove, NewInbox, Standing};
+use crate::rows::{InboxRow, InboxState, Run};
+use crate::scope::Partition;
+use products_contract::{Account, Event, Outcome, StoreError, Stored, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
+use std::sync::Arc;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Inbox {
-    /// In order of `seq`, which begins at 1.
-    rows: Vec<InboxRow>,
-    by_id: HashMap<Identity, u64>,
+    /// What came in and never changes, in order of `seq`, which begins at 1.
+    events: Vec<Arc<Accepted>>,
+    /// Where each of them stands.
+    places: Vec<Arc<Place>>,
+    by_id: HashMap<Arc<Identity>, u64>,
+    queues: BTreeMap<Partition, Queues>,
+    waiting: HashMap<Arc<str>, BTreeSet<u64>>,
+}
+
+#[derive(Debug)]
+struct Accepted {
+    event: Event,
+    partition: Partition,
+    raw: Vec<u8>,
+}
+
+/// The part of a row that changes.
+#[derive(Debug)]
+pub(super) struct Place {
+    account: Option<Account>,
+    state: InboxState,
+    failures: u32,
+    error: Option<String>,
+    outcome: Option<Outcome>,
+    waits_for: Vec<Arc<str>>,
+    runs: Vec<Arc<Run>>,
+}
+
+/// Rows of a partition that are not done.
+#[derive(Clone, Debug, Default)]
+struct Queues {
     /// Pending rows, in order of acceptance, and when they may be tried.
     pending: BTreeMap<u64, Timestamp>,
     pending_times: BTreeSet<(Timestamp, u64)>,
-    parked: BTreeSet<u64>,
-    waits: HashMap<u64, Vec<String>>,
-    waiting: HashMap<String, BTreeSet<u64>>,
+    parked: BTreeSet<(Timestamp, u64)>,
+    deferred: BTreeSet<(Timestamp, u64)>,
+    dead: BTreeSet<u64>,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Identity {
-    business: String,
-    livemode: bool,
+    partition: Partition,
     source: String,
     id: String,
 }
 
 impl Identity {
-    fn of(row: &NewInboxRow) -> Self {
+    fn of(event: &Event, livemode: bool) -> Self {
         Identity {
-            business: row.event.business.clone(),
-            livemode: row.livemode,
-            source: row.event.source.clone(),
-            id: row.event.id.clone(),
+            partition: Partition { business: event.business.clone(), livemode },
+            source: event.source.clone(),
+            id: event.id.clone(),
         }
     }
 }
@@ -43,139 +70,166 @@ impl Identity {
 #[derive(Debug)]
 pub(super) enum InboxUndo {
     Inserted,
-    Changed(Box<Standing>),
-}
-
-/// The part of a row that changes.
-#[derive(Debug)]
-pub(super) struct Standing {
-    seq: u64,
-    account: Option<Account>,
-    state: InboxState,
-    failures: u32,
-    error: Option<String>,
-    outcome: Option<Outcome>,
-    provenance: Option<Provenance>,
-    waits_for: Vec<String>,
+    Moved(u64, Arc<Place>),
 }
 
 impl Inbox {
     pub(super) fn check(&self, seq: u64) -> Stored<()> {
-        match self.row(seq) {
+        match self.find(seq) {
             Some(_) => Ok(()),
             None => Err(StoreError::Unavailable(format!("no inbox row {seq}"))),
         }
     }
 
-    pub(super) fn insert(&mut self, new: &NewInboxRow) -> Inserted {
-        let identity = Identity::of(new);
-        if let Some(seq) = self.by_id.get(&identity) {
-            return Inserted::Known(Box::new(self.rows[*seq as usize - 1].clone()));
-        }
-        let seq = self.rows.len() as u64 + 1;
-        self.rows.push(InboxRow {
-            seq,
-            event: new.event.clone(),
-            livemode: new.livemode,
-            raw: new.raw.clone(),
-            state: InboxState::Pending { not_before: new.event.received_at },
-            failures: 0,
-            error: None,
-            outcome: None,
-            provenance: None,
-        });
-        self.by_id.insert(identity, seq);
-        self.enter(seq, Vec::new());
-        Inserted::New(seq)
+    /// True if the event is there.
+    pub(super) fn knows(&self, new: &NewInbox) -> bool {
+        self.by_id.contains_key(&Identity::of(&new.event, new.livemode))
     }
 
-    /// Make a change that [`Inbox::check`] let pass.
-    pub(super) fn change(&mut self, change: &InboxChange) -> InboxUndo {
-        let account = change.account.clone().or_else(|| self.rows[change.seq as usize - 1].event.account.clone());
-        let waits = matches!(change.state, InboxState::Parked | InboxState::Deferred);
-        let old = self.stand(Standing {
-            seq: change.seq,
-            account,
-            state: change.state.clone(),
-            failures: change.failures,
-            error: change.error.clone(),
-            outcome: change.outcome.clone(),
-            provenance: change.provenance.clone(),
-            waits_for: if waits { change.waits_for.clone() } else { Vec::new() },
-        });
-        InboxUndo::Changed(Box::new(old))
+    /// Number of an event that [`Inbox::knows`] not.
+    pub(super) fn insert(&mut self, new: &NewInbox) -> u64 {
+        let NewInbox { event, livemode, raw, standing } = new;
+        let identity = Identity::of(event, *livemode);
+        let seq = self.events.len() as u64 + 1;
+        let partition = identity.partition.clone();
+        self.events.push(Arc::new(Accepted { event: event.clone(), partition, raw: raw.clone() }));
+        self.places.push(Arc::new(place(standing, event.account.as_ref(), &[])));
+        self.by_id.insert(Arc::new(identity), seq);
+        self.enter(seq);
+        seq
+    }
+
+    /// Make a move that [`Inbox::check`] let pass.
+    pub(super) fn change(&mut self, change: &InboxMove) -> InboxUndo {
+        let old = &self.places[index(change.seq)];
+        let new = Arc::new(place(&change.standing, old.account.as_ref(), &old.runs));
+        InboxUndo::Moved(change.seq, self.stand(change.seq, new))
     }
 
     pub(super) fn undo(&mut self, undo: InboxUndo) {
         match undo {
             InboxUndo::Inserted => {
-                self.leave(self.rows.len() as u64);
-                if let Some(row) = self.rows.pop() {
-                    let InboxRow { event, livemode, raw, .. } = row;
-                    self.by_id.remove(&Identity::of(&NewInboxRow { event, livemode, raw }));
+                self.leave(self.events.len() as u64);
+                self.places.pop();
+                if let Some(row) = self.events.pop() {
+                    self.by_id.remove(&Identity::of(&row.event, row.partition.livemode));
                 }
             }
-            InboxUndo::Changed(old) => drop(self.stand(*old)),
+            InboxUndo::Moved(seq, old) => drop(self.stand(seq, old)),
         }
     }
 
-    pub(super) fn row(&self, seq: u64) -> Option<&InboxRow> {
-        self.rows.get(usize::try_from(seq).ok()?.checked_sub(1)?)
+    pub(super) fn row(&self, seq: u64) -> Option<InboxRow> {
+        let at = self.find(seq)?;
+        let (accepted, place) = (&self.events[at], &self.places[at]);
+        Some(InboxRow {
+            seq,
+            event: Event { account: place.account.clone(), ..accepted.event.clone() },
+            livemode: accepted.partition.livemode,
+            raw: accepted.raw.clone(),
+            state: place.state.clone(),
+            failures: place.failures,
+            error: place.error.clone(),
+            outcome: place.outcome.clone(),
+            provenance: place.runs.last().and_then(|run| run.provenance.clone()),
+        })
+    }
+
+    pub(super) fn event(&self, partition: &Partition, source: &str, id: &str) -> Option<InboxRow> {
+        let identity = Identity { partition: partition.clone(), source: source.to_owned(), id: id.to_owned() };
+        self.row(*self.by_id.get(&identity)?)
+    }
+
+    pub(super) fn runs(&self, seq: u64) -> Vec<Run> {
+        let Some(at) = self.find(seq) else { return Vec::new() };
+        self.places[at].runs.iter().map(|run| (**run).clone()).collect()
     }
 
     pub(super) fn after(&self, after: u64, limit: usize) -> Vec<InboxRow> {
-        let from = usize::try_from(after).unwrap_or(usize::MAX).min(self.rows.len());
-        self.rows[from..].iter().take(limit).cloned().collect()
+        let from = after.saturating_add(1);
+        (from..=self.events.len() as u64).take(limit).filter_map(|seq| self.row(seq)).collect()
     }
 
-    pub(super) fn due(&self, now: Timestamp, limit: usize) -> Vec<u64> {
-        self.pending.iter().filter(|(_, at)| **at <= now).take(limit).map(|(seq, _)| *seq).collect()
+    pub(super) fn due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Vec<u64> {
+        let Some(queues) = self.queues.get(partition) else { return Vec::new() };
+        let mut due: Vec<u64> = upto(&queues.pending_times, now).take(limit.saturating_add(1)).collect();
+        if due.len() > limit {
+            // More than are asked for: the first of them in order of acceptance.
+            due = queues.pending.iter().filter(|(_, at)| **at <= now).take(limit).map(|(seq, _)| *seq).collect();
+        }
+        due.sort_unstable();
+        due
     }
 
-    pub(super) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        self.pending_times.range((Bound::Excluded((now, u64::MAX)), Bound::Unbounded)).next().map(|(at, _)| *at)
+    pub(super) fn next_due(&self, partition: &Partition, now: Timestamp) -> Option<Timestamp> {
+        let times = &self.queues.get(partition)?.pending_times;
+        times.range((Bound::Excluded((now, u64::MAX)), Bound::Unbounded)).next().map(|(at, _)| *at)
     }
 
     pub(super) fn woken_by(&self, keys: &[String]) -> Vec<u64> {
-        let woken: BTreeSet<u64> = keys.iter().filter_map(|key| self.waiting.get(key)).flatten().copied().collect();
+        let waiting = keys.iter().filter_map(|key| self.waiting.get(key.as_str()));
+        let woken: BTreeSet<u64> = waiting.flatten().copied().collect();
         woken.into_iter().collect()
     }
 
-    pub(super) fn parked_before(&self, before: Timestamp, limit: usize) -> Vec<u64> {
-        let old = |seq: &&u64| self.rows[**seq as usize - 1].event.received_at < before;
-        self.parked.iter().filter(old).take(limit).copied().collect()
+    pub(super) fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Vec<u64> {
+        let Some(queues) = self.queues.get(partition) else { return Vec::new() };
+        queues.parked.range(..(before, 0)).take(limit).map(|(_, seq)| *seq).collect()
     }
 
-    pub(super) fn parked_count(&self) -> u64 {
-        self.parked.len() as u64
+    pub(super) fn deferred_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Vec<u64> {
+        let Some(queues) = self.queues.get(partition) else { return Vec::new() };
+        queues.deferred.range(..(before, 0)).take(limit).map(|(_, seq)| *seq).collect()
+    }
+
+    pub(super) fn parked_count(&self, partition: &Partition) -> u64 {
+        self.queues.get(partition).map_or(0, |queues| queues.parked.len() as u64)
+    }
+
+    pub(super) fn dead(&self, partition: &Partition, after: u64, limit: usize) -> Vec<InboxRow> {
+        let Some(queues) = self.queues.get(partition) else { return Vec::new() };
+        let dead = queues.dead.range((Bound::Excluded(after), Bound::Unbounded));
+        dead.take(limit).filter_map(|seq| self.row(*seq)).collect()
+    }
+
+    pub(super) fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Vec<InboxRow> {
+        let Some(queues) = self.queues.get(partition) else { return Vec::new() };
+        let beyond = (Bound::Excluded(after), Bound::Unbounded);
+        let pending = queues.pending.range(beyond).map(|(seq, _)| *seq).take(limit);
+        let dead = queues.dead.range(beyond).copied().take(limit);
+        let failed: BTreeSet<u64> = pending.chain(dead).collect();
+        failed.into_iter().take(limit).filter_map(|seq| self.row(seq)).collect()
+    }
+
+    fn find(&self, seq: u64) -> Option<usize> {
+        let at = usize::try_from(seq).ok()?.checked_sub(1)?;
+        (at < self.events.len()).then_some(at)
     }
 
     /// Replace what changes of a row; returns what was there.
-    fn stand(&mut self, new: Standing) -> Standing {
-        let waits_for = self.leave(new.seq);
-        let row = &mut self.rows[new.seq as usize - 1];
-        let old = Standing {
-            seq: new.seq,
-            account: std::mem::replace(&mut row.event.account, new.account),
-            state: std::mem::replace(&mut row.state, new.state),
-            failures: std::mem::replace(&mut row.failures, new.failures),
-            error: std::mem::replace(&mut row.error, new.error),
-            outcome: std::mem::replace(&mut row.outcome, new.outcome),
-            provenance: std::mem::replace(&mut row.provenance, new.provenance),
-            waits_for,
-        };
-        self.enter(new.seq, new.waits_for);
+    fn stand(&mut self, seq: u64, new: Arc<Place>) -> Arc<Place> {
+        self.leave(seq);
+        let old = std::mem::replace(&mut self.places[index(seq)], new);
+        self.enter(seq);
         old
     }
 
-    /// Take a row out of every index; returns what it waited for.
-    fn leave(&mut self, seq: u64) -> Vec<String> {
-        if let Some(at) = self.pending.remove(&seq) {
-            self.pending_times.remove(&(at, seq));
+    /// Take a row out of every index.
+    fn leave(&mut self, seq: u64) {
+        let place = &self.places[index(seq)];
+        if let Some(queues) = self.queues.get_mut(&self.events[index(seq)].partition) {
+            match place.state {
+                InboxState::Pending { not_before } => {
+                    queues.pending.remove(&seq);
+                    queues.pending_times.remove(&(not_before, seq));
+                }
+                InboxState::Parked { since } => drop(queues.parked.remove(&(since, seq))),
+                InboxState::Deferred { since } => drop(queues.deferred.remove(&(since, seq))),
+                InboxState::Dead => drop(queues.dead.remove(&seq)),
+                InboxState::Done => {}
+            }
         }
-        self.parked.remove(&seq);
-        let keys = self.waits.remove(&seq).unwrap_or_default();
-        for key in &keys {
+        for key in &place.waits_for {
             if let Some(seqs) = self.waiting.get_mut(key) {
                 seqs.remove(&seq);
                 if seqs.is_empty() {
@@ -183,27 +237,54 @@ impl Inbox {
                 }
             }
         }
-        keys
     }
 
     /// Put a row into the indexes that its state asks for.
-    fn enter(&mut self, seq: u64, waits_for: Vec<String>) {
-        match self.rows[seq as usize - 1].state {
-            InboxState::Pending { not_before } => {
-                self.pending.insert(seq, not_before);
-                self.pending_times.insert((not_before, seq));
-            }
-            InboxState::Parked => {
-                self.parked.insert(seq);
-            }
-            InboxState::Deferred | InboxState::Done | InboxState::Dead => {}
-        }
-        if waits_for.is_empty() {
+    fn enter(&mut self, seq: u64) {
+        let place = &self.places[index(seq)];
+        if place.state == InboxState::Done {
             return;
         }
-        for key in &waits_for {
+        let partition = &self.events[index(seq)].partition;
+        let queues = match self.queues.get_mut(partition) {
+            Some(queues) => queues,
+            None => self.queues.entry(partition.clone()).or_default(),
+        };
+        match place.state {
+            InboxState::Pending { not_before } => {
+                queues.pending.insert(seq, not_before);
+                queues.pending_times.insert((not_before, seq));
+            }
+            InboxState::Parked { since } => drop(queues.parked.insert((since, seq))),
+            InboxState::Deferred { since } => drop(queues.deferred.insert((since, seq))),
+            InboxState::Dead => drop(queues.dead.insert(seq)),
+            InboxState::Done => {}
+        }
+        for key in &place.waits_for {
             self.waiting.entry(key.clone()).or_default().insert(seq);
         }
-        self.waits.insert(seq, waits_for);
     }
+}
+
+/// A standing after earlier runs; an account that is not told stays.
+fn place(standing: &Standing, account: Option<&Account>, runs: &[Arc<Run>]) -> Place {
+    let Standing { account: placed, state, failures, error, outcome, waits_for, run } = standing;
+    let waits = matches!(state, InboxState::Parked { .. } | InboxState::Deferred { .. });
+    Place {
+        account: placed.as_ref().or(account).cloned(),
+        state: state.clone(),
+        failures: *failures,
+        error: error.clone(),
+        outcome: outcome.clone(),
+        waits_for: if waits { waits_for.iter().map(|key| key.as_str().into()).collect() } else { Vec::new() },
+        runs: runs.iter().cloned().chain(run.clone().map(Arc::new)).collect(),
+    }
+}
+
+fn upto(times: &BTreeSet<(Timestamp, u64)>, now: Timestamp) -> impl Iterator<Item = u64> {
+    times.range(..=(now, u64::MAX)).map(|(_, seq)| *seq)
+}
+
+fn index(seq: u64) -> usize {
+    seq as usize - 1
 }

@@ -2,16 +2,23 @@
 
 use crate::changes::EffectChange;
 use crate::rows::{EffectRow, EffectState, TIMER};
-use crate::scope::Scope;
-use products_contract::{StoreError, Stored, Timestamp};
-use std::collections::{BTreeSet, HashMap};
+use crate::scope::{Partition, Scope};
+use products_contract::{Account, StoreError, Stored, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
+use std::sync::Arc;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Outbox {
     /// In order of `seq`, which begins at 1.
-    rows: Vec<EffectRow>,
-    by_scope: HashMap<Scope, ScopedEffects>,
+    rows: Vec<Arc<EffectRow>>,
+    by_scope: HashMap<Scope, Arc<ScopedEffects>>,
+    queues: BTreeMap<Partition, Queues>,
+}
+
+/// Effects of a partition that are not finished.
+#[derive(Clone, Debug, Default)]
+struct Queues {
     /// Queued effects that are first of their ordering key, by due time; timers apart, since most of them are far off.
     due: Queue,
     timers: Queue,
@@ -21,7 +28,7 @@ pub(super) struct Outbox {
 
 type Queue = BTreeSet<(Timestamp, u64)>;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct ScopedEffects {
     by_key: HashMap<String, Vec<u64>>,
     open: BTreeSet<u64>,
@@ -33,7 +40,18 @@ struct ScopedEffects {
 #[derive(Debug)]
 pub(super) enum OutboxUndo {
     Inserted,
-    Updated { seq: u64, state: EffectState, attempts: u32, due_at: Timestamp },
+    Updated(u64, Box<Standing>),
+}
+
+/// The part of an effect that changes.
+#[derive(Debug)]
+pub(super) struct Standing {
+    state: EffectState,
+    attempts: u32,
+    due_at: Timestamp,
+    lease_until: Option<Timestamp>,
+    fence: u64,
+    token: Option<String>,
 }
 
 fn is_open(state: EffectState) -> bool {
@@ -76,17 +94,26 @@ impl Outbox {
                     Some(scoped) => scoped,
                     None => self.by_scope.entry(scope.clone()).or_default(),
                 };
-                scoped.by_key.entry(row.effect.key.clone()).or_default().push(seq);
-                self.rows.push(EffectRow { seq, scope: scope.clone(), ..(**row).clone() });
+                Arc::make_mut(scoped).by_key.entry(row.effect.key.clone()).or_default().push(seq);
+                let partition = scope.partition();
+                if !self.queues.contains_key(&partition) {
+                    self.queues.insert(partition, Queues::default());
+                }
+                self.rows.push(Arc::new(EffectRow { seq, scope: scope.clone(), ..(**row).clone() }));
                 self.enter(seq);
                 OutboxUndo::Inserted
             }
-            EffectChange::Update { key, generation, state, attempts, due_at } => {
+            EffectChange::Update { key, generation, state, attempts, due_at, lease_until, fence, token } => {
                 let seq = self.find(scope, key, *generation).expect("checked before the first change");
-                let row = &self.rows[seq as usize - 1];
-                let undo = OutboxUndo::Updated { seq, state: row.state, attempts: row.attempts, due_at: row.due_at };
-                self.set(seq, *state, *attempts, *due_at);
-                undo
+                let new = Standing {
+                    state: *state,
+                    attempts: *attempts,
+                    due_at: *due_at,
+                    lease_until: *lease_until,
+                    fence: *fence,
+                    token: token.clone(),
+                };
+                OutboxUndo::Updated(seq, Box::new(self.set(seq, new)))
             }
         }
     }
@@ -97,7 +124,7 @@ impl Outbox {
                 let seq = self.rows.len() as u64;
                 self.leave(seq);
                 if let Some(row) = self.rows.pop()
-                    && let Some(scoped) = self.by_scope.get_mut(&row.scope)
+                    && let Some(scoped) = self.by_scope.get_mut(&row.scope).map(Arc::make_mut)
                     && let Some(seqs) = scoped.by_key.get_mut(&row.effect.key)
                 {
                     seqs.pop();
@@ -106,7 +133,7 @@ impl Outbox {
                     }
                 }
             }
-            OutboxUndo::Updated { seq, state, attempts, due_at } => self.set(seq, state, attempts, due_at),
+            OutboxUndo::Updated(seq, old) => drop(self.set(seq, *old)),
         }
     }
 
@@ -115,30 +142,35 @@ impl Outbox {
         self.rows_of(seqs)
     }
 
-    pub(super) fn due(&self, now: Timestamp, timers: bool, limit: usize) -> Vec<EffectRow> {
+    pub(super) fn due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Vec<EffectRow> {
+        let Some(queues) = self.queues.get(partition) else { return Vec::new() };
         let upto = |queue: &Queue| queue.range(..=(now, u64::MAX)).take(limit).copied().collect::<Vec<_>>();
-        let mut due = upto(&self.due);
+        let mut due = upto(&queues.due);
         if timers {
-            due.extend(upto(&self.timers));
+            due.extend(upto(&queues.timers));
             due.sort_unstable();
             due.truncate(limit);
         }
         due.into_iter().map(|(_, seq)| self.row(seq).clone()).collect()
     }
 
-    pub(super) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn next_due(&self, partition: &Partition, now: Timestamp) -> Option<Timestamp> {
+        let queues = self.queues.get(partition)?;
         let next = |queue: &Queue| queue.range((Bound::Excluded((now, u64::MAX)), Bound::Unbounded)).next().copied();
-        [&self.due, &self.timers].into_iter().filter_map(next).min().map(|(due_at, _)| due_at)
+        [&queues.due, &queues.timers].into_iter().filter_map(next).min().map(|(due_at, _)| due_at)
     }
 
-    pub(super) fn running(&self) -> Vec<EffectRow> {
-        self.rows_of(&self.running)
+    pub(super) fn running(&self, partition: &Partition) -> Vec<EffectRow> {
+        self.queues.get(partition).map_or_else(Vec::new, |queues| self.rows_of(&queues.running))
     }
 
-    pub(super) fn open(&self, scope: Option<&Scope>) -> Vec<EffectRow> {
-        match scope {
-            None => self.rows_of(&self.open),
-            Some(scope) => self.by_scope.get(scope).map_or_else(Vec::new, |scoped| self.rows_of(&scoped.open)),
+    pub(super) fn open(&self, partition: &Partition, account: Option<&Account>) -> Vec<EffectRow> {
+        match account {
+            None => self.queues.get(partition).map_or_else(Vec::new, |queues| self.rows_of(&queues.open)),
+            Some(account) => {
+                let scoped = self.by_scope.get(&partition.scope(account.clone()));
+                scoped.map_or_else(Vec::new, |scoped| self.rows_of(&scoped.open))
+            }
         }
     }
 
@@ -155,28 +187,36 @@ impl Outbox {
         seqs.iter().copied().find(|seq| self.row(*seq).effect.generation == generation)
     }
 
-    fn set(&mut self, seq: u64, state: EffectState, attempts: u32, due_at: Timestamp) {
+    /// Replace what changes of a row; returns what was there.
+    fn set(&mut self, seq: u64, new: Standing) -> Standing {
         self.leave(seq);
-        let row = &mut self.rows[seq as usize - 1];
-        row.state = state;
-        row.attempts = attempts;
-        row.due_at = due_at;
+        let row = Arc::make_mut(&mut self.rows[seq as usize - 1]);
+        let old = Standing {
+            state: std::mem::replace(&mut row.state, new.state),
+            attempts: std::mem::replace(&mut row.attempts, new.attempts),
+            due_at: std::mem::replace(&mut row.due_at, new.due_at),
+            lease_until: std::mem::replace(&mut row.lease_until, new.lease_until),
+            fence: std::mem::replace(&mut row.fence, new.fence),
+            token: std::mem::replace(&mut row.token, new.token),
+        };
         self.enter(seq);
+        old
     }
 
     /// Take a row out of every index but that of its key.
     fn leave(&mut self, seq: u64) {
-        self.open.remove(&seq);
-        self.running.remove(&seq);
-        self.dequeue(seq);
-        let row = &self.rows[seq as usize - 1];
-        let Some(scoped) = self.by_scope.get_mut(&row.scope) else { return };
+        let row = self.rows[seq as usize - 1].clone();
+        let Some(queues) = self.queues.get_mut(&row.scope.partition()) else { return };
+        queues.open.remove(&seq);
+        queues.running.remove(&seq);
+        queues.dequeue(&row);
+        let Some(scoped) = self.by_scope.get_mut(&row.scope).map(Arc::make_mut) else { return };
         scoped.open.remove(&seq);
         let Some(ordering_key) = &row.effect.ordering_key else { return };
         let Some(group) = scoped.ordered.get_mut(ordering_key) else { return };
         group.remove(&seq);
-        match group.first().copied() {
-            Some(first) => self.enqueue(first),
+        match group.first() {
+            Some(first) => queues.enqueue(&self.rows[*first as usize - 1]),
             None => drop(scoped.ordered.remove(ordering_key)),
         }
     }
@@ -187,39 +227,42 @@ impl Outbox {
         if !is_open(row.state) {
             return;
         }
-        self.open.insert(seq);
+        let Some(queues) = self.queues.get_mut(&row.scope.partition()) else { return };
+        queues.open.insert(seq);
         if row.state == EffectState::Running {
-            self.running.insert(seq);
+            queues.running.insert(seq);
         }
-        let Some(scoped) = self.by_scope.get_mut(&row.scope) else { return };
+        let Some(scoped) = self.by_scope.get_mut(&row.scope).map(Arc::make_mut) else { return };
         scoped.open.insert(seq);
-        let Some(ordering_key) = &row.effect.ordering_key else { return self.enqueue(seq) };
+        let Some(ordering_key) = &row.effect.ordering_key else { return queues.enqueue(row) };
         let group = match scoped.ordered.get_mut(ordering_key) {
             Some(group) => group,
             None => scoped.ordered.entry(ordering_key.clone()).or_default(),
         };
         group.insert(seq);
-        let mut order = group.iter().copied();
+        let mut order = group.iter();
         // A row that comes back in front, as an undo does, takes the place of the one that was first.
-        if order.next() == Some(seq) {
+        if order.next() == Some(&seq) {
             if let Some(second) = order.next() {
-                self.dequeue(second);
+                queues.dequeue(&self.rows[*second as usize - 1]);
             }
-            self.enqueue(seq);
+            queues.enqueue(row);
         }
     }
+}
 
-    fn enqueue(&mut self, seq: u64) {
-        let row = &self.rows[seq as usize - 1];
+impl Queues {
+    fn enqueue(&mut self, row: &EffectRow) {
         if row.state == EffectState::Queued {
-            let queue = if row.effect.kind == TIMER { &mut self.timers } else { &mut self.due };
-            queue.insert((row.due_at, seq));
+            self.queue(row).insert((row.due_at, row.seq));
         }
     }
 
-    fn dequeue(&mut self, seq: u64) {
-        let row = &self.rows[seq as usize - 1];
-        let queue = if row.effect.kind == TIMER { &mut self.timers } else { &mut self.due };
-        queue.remove(&(row.due_at, seq));
+    fn dequeue(&mut self, row: &EffectRow) {
+        self.queue(row).remove(&(row.due_at, row.seq));
+    }
+
+    fn queue(&mut self, row: &EffectRow) -> &mut Queue {
+        if row.effect.kind == TIMER { &mut self.timers } else { &mut self.due }
     }
 }

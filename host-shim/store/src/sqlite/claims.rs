@@ -3,8 +3,7 @@
 use super::text;
 use crate::prefix::prefix_end;
 use crate::rows::ClaimRow;
-use crate::scope::Scope;
-use rusqlite::types::Value;
+use crate::scope::Partition;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
 pub(super) fn claim(connection: &Connection, key: &str) -> Result<Option<ClaimRow>, Error> {
@@ -16,30 +15,23 @@ pub(super) fn claim(connection: &Connection, key: &str) -> Result<Option<ClaimRo
         .optional()
 }
 
-pub(super) fn each(connection: &Connection, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Result<(), Error> {
-    let mut statement =
-        connection.prepare_cached("SELECT key, holder, until, blocked_until FROM claims ORDER BY key")?;
-    let mut rows = statement.query([])?;
+pub(super) fn each(
+    connection: &Connection,
+    partition: Option<&Partition>,
+    visit: &mut dyn FnMut(&str, &ClaimRow),
+) -> Result<(), Error> {
+    let prefix = partition.map_or_else(String::new, |partition| partition.name() + "/");
+    let end = text::end(prefix_end(&prefix));
+    let mut statement = connection.prepare_cached(
+        "SELECT key, holder, until, blocked_until FROM claims WHERE key >= ?1 AND key < ?2 ORDER BY key",
+    )?;
+    let mut rows = statement.query(params![prefix, end])?;
     while let Some(row) = rows.next()? {
         let key = row.get_ref(0)?.as_str().map_err(|error| text::damaged(0, error))?;
         let claim = ClaimRow { holder: text::account(row, 1)?, until: row.get(2)?, blocked_until: row.get(3)? };
         visit(key, &claim);
     }
     Ok(())
-}
-
-pub(super) fn held(connection: &Connection, scope: &Scope, prefix: &str) -> Result<Vec<String>, Error> {
-    let mut space = scope.claim_space();
-    space.push('/');
-    // In SQLite's order every text is before the empty blob: it stands for an open end.
-    let end = prefix_end(prefix).map_or(Value::Blob(Vec::new()), Value::Text);
-    let mut statement = connection
-        .prepare_cached("SELECT key FROM claims WHERE holder = ?1 AND key >= ?2 AND key < ?3 ORDER BY key")?;
-    let mut keys: Vec<String> = statement
-        .query_map(params![scope.account.to_string(), prefix, end], |row| row.get(0))?
-        .collect::<Result<_, Error>>()?;
-    keys.retain(|key| key.starts_with(&space));
-    Ok(keys)
 }
 
 pub(super) fn put(connection: &Connection, key: &str, row: Option<&ClaimRow>) -> Result<(), Error> {

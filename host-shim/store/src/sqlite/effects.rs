@@ -6,14 +6,14 @@ use crate::rows::{EffectRow, EffectState};
 use products_contract::{Effect, RetryPolicy, Timestamp};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 
-/// What every question about effects reads; the conditions follow.
+/// What every question about effects reads, by an index; the conditions follow.
 macro_rules! select {
-    ($($conditions:expr),+) => {
+    (by $index:literal, $($conditions:expr),+) => {
         concat!(
             "SELECT e.seq, s.business, s.livemode, s.account, e.kind, e.receiver, e.key, e.generation, e.payload, ",
             "e.reply_to, e.ordering_key, e.not_before, e.deadline, e.retry_attempts, e.retry_first_ms, ",
-            "e.retry_longest_ms, e.state, e.attempts, e.due_at, e.created_at, e.caused_by ",
-            "FROM effects e JOIN scopes s ON s.id = e.scope WHERE ",
+            "e.retry_longest_ms, e.state, e.attempts, e.due_at, e.created_at, e.caused_by, e.context, e.lease_until, ",
+            "e.fence, e.token FROM effects e INDEXED BY ", $index, " CROSS JOIN scopes s ON s.id = e.scope WHERE ",
             $($conditions),+
         )
     };
@@ -52,6 +52,7 @@ fn read(row: &Row<'_>) -> Result<EffectRow, Error> {
             key: row.get(6)?,
             generation: row.get(7)?,
             payload: row.get(8)?,
+            context: row.get(21)?,
             reply_to: row.get(9)?,
             ordering_key: row.get(10)?,
             not_before: row.get(11)?,
@@ -69,6 +70,9 @@ fn read(row: &Row<'_>) -> Result<EffectRow, Error> {
         due_at: row.get(18)?,
         created_at: row.get(19)?,
         caused_by: row.get(20)?,
+        lease_until: row.get(22)?,
+        fence: row.get(23)?,
+        token: row.get(24)?,
     })
 }
 
@@ -77,65 +81,86 @@ fn many(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<E
 }
 
 pub(super) fn generations(connection: &Connection, scope: i64, key: &str) -> Result<Vec<EffectRow>, Error> {
-    many(connection, select!("e.scope = ?1 AND e.key = ?2 ORDER BY e.seq"), params![scope, key])
+    let sql = select!(by "effects_by_key", "e.scope = ?1 AND e.key = ?2 ORDER BY e.seq");
+    many(connection, sql, params![scope, key])
 }
 
 pub(super) fn due(
     connection: &Connection,
+    partition: i64,
     now: Timestamp,
     timers: bool,
     limit: usize,
 ) -> Result<Vec<EffectRow>, Error> {
-    let rows = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = text::limit(limit);
     let sql = select!(
-        "e.state = 0 AND e.kind <> 'timer.at' AND e.due_at <= ?1 AND ",
+        by "effects_due",
+        "e.partition = ?1 AND e.state = 0 AND e.kind <> 'timer.at' AND e.due_at <= ?2 AND ",
         first_of_its_key!(),
-        " ORDER BY e.due_at, e.seq LIMIT ?2"
+        " ORDER BY e.due_at, e.seq LIMIT ?3"
     );
-    let mut due = many(connection, sql, params![now, rows])?;
+    let mut due = many(connection, sql, params![partition, now, rows])?;
     if timers {
         let sql = select!(
-            "e.state = 0 AND e.kind = 'timer.at' AND e.due_at <= ?1 AND ",
+            by "effects_due_timers",
+            "e.partition = ?1 AND e.state = 0 AND e.kind = 'timer.at' AND e.due_at <= ?2 AND ",
             first_of_its_key!(),
-            " ORDER BY e.due_at, e.seq LIMIT ?2"
+            " ORDER BY e.due_at, e.seq LIMIT ?3"
         );
-        due.extend(many(connection, sql, params![now, rows])?);
+        due.extend(many(connection, sql, params![partition, now, rows])?);
         due.sort_by_key(|row| (row.due_at, row.seq));
         due.truncate(limit);
     }
     Ok(due)
 }
 
-pub(super) fn next_due(connection: &Connection, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+pub(super) fn next_due(connection: &Connection, partition: i64, now: Timestamp) -> Result<Option<Timestamp>, Error> {
     let effects = concat!(
-        "SELECT e.due_at FROM effects e WHERE e.state = 0 AND e.kind <> 'timer.at' AND e.due_at > ?1 AND ",
+        "SELECT e.due_at FROM effects e INDEXED BY effects_due ",
+        "WHERE e.partition = ?1 AND e.state = 0 AND e.kind <> 'timer.at' AND e.due_at > ?2 AND ",
         first_of_its_key!(),
         " ORDER BY e.due_at LIMIT 1"
     );
     let timers = concat!(
-        "SELECT e.due_at FROM effects e WHERE e.state = 0 AND e.kind = 'timer.at' AND e.due_at > ?1 AND ",
+        "SELECT e.due_at FROM effects e INDEXED BY effects_due_timers ",
+        "WHERE e.partition = ?1 AND e.state = 0 AND e.kind = 'timer.at' AND e.due_at > ?2 AND ",
         first_of_its_key!(),
         " ORDER BY e.due_at LIMIT 1"
     );
     let next = |sql| -> Result<Option<Timestamp>, Error> {
-        connection.prepare_cached(sql)?.query_row([now], |row| row.get(0)).optional()
+        connection.prepare_cached(sql)?.query_row([partition, now], |row| row.get(0)).optional()
     };
     Ok([next(effects)?, next(timers)?].into_iter().flatten().min())
 }
 
-pub(super) fn running(connection: &Connection) -> Result<Vec<EffectRow>, Error> {
-    many(connection, select!("e.state < 2 AND e.state = 1 ORDER BY e.seq"), [])
+pub(super) fn running(connection: &Connection, partition: i64) -> Result<Vec<EffectRow>, Error> {
+    let sql = select!(by "effects_running", "e.partition = ?1 AND e.state = 1 ORDER BY e.seq");
+    many(connection, sql, [partition])
 }
 
-pub(super) fn open(connection: &Connection, scope: Option<i64>) -> Result<Vec<EffectRow>, Error> {
-    match scope {
-        Some(scope) => many(connection, select!("e.scope = ?1 AND e.state < 2 ORDER BY e.seq"), [scope]),
-        None => many(connection, select!("e.state < 2 ORDER BY e.seq"), []),
-    }
+/// Effects of a scope that are not finished.
+pub(super) fn open_of(connection: &Connection, scope: i64) -> Result<Vec<EffectRow>, Error> {
+    many(connection, select!(by "effects_open", "e.scope = ?1 AND e.state < 2 ORDER BY e.seq"), [scope])
+}
+
+/// Effects of a partition that are not finished: what is queued or runs is in one of three indexes.
+pub(super) fn open(connection: &Connection, partition: i64) -> Result<Vec<EffectRow>, Error> {
+    let mut open = running(connection, partition)?;
+    let effects = select!(by "effects_due", "e.partition = ?1 AND e.state = 0 AND e.kind <> 'timer.at'");
+    open.extend(many(connection, effects, [partition])?);
+    let timers = select!(by "effects_due_timers", "e.partition = ?1 AND e.state = 0 AND e.kind = 'timer.at'");
+    open.extend(many(connection, timers, [partition])?);
+    open.sort_unstable_by_key(|row| row.seq);
+    Ok(open)
 }
 
 /// Make a change; false if it updates an effect that is not there.
-pub(super) fn change(connection: &Connection, scope: i64, change: &EffectChange) -> Result<bool, Error> {
+pub(super) fn change(
+    connection: &Connection,
+    partition: i64,
+    scope: i64,
+    change: &EffectChange,
+) -> Result<bool, Error> {
     match change {
         EffectChange::Insert(row) => {
             let effect = &row.effect;
@@ -143,8 +168,9 @@ pub(super) fn change(connection: &Connection, scope: i64, change: &EffectChange)
                 .prepare_cached(
                     "INSERT INTO effects (scope, key, generation, kind, receiver, payload, reply_to, ordering_key, \
                      not_before, deadline, retry_attempts, retry_first_ms, retry_longest_ms, state, attempts, due_at, \
-                     created_at, caused_by) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                     created_at, caused_by, partition, context, lease_until, fence, token) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
+                     ?20, ?21, ?22, ?23)",
                 )?
                 .execute(params![
                     scope,
@@ -165,16 +191,31 @@ pub(super) fn change(connection: &Connection, scope: i64, change: &EffectChange)
                     row.due_at,
                     row.created_at,
                     row.caused_by,
+                    partition,
+                    effect.context,
+                    row.lease_until,
+                    row.fence,
+                    row.token,
                 ])?;
             Ok(true)
         }
-        EffectChange::Update { key, generation, state, attempts, due_at } => {
+        EffectChange::Update { key, generation, state, attempts, due_at, lease_until, fence, token } => {
             let changed = connection
                 .prepare_cached(
-                    "UPDATE effects SET state = ?4, attempts = ?5, due_at = ?6 \
-                     WHERE scope = ?1 AND key = ?2 AND generation = ?3",
+                    "UPDATE effects SET state = ?4, attempts = ?5, due_at = ?6, lease_until = ?7, fence = ?8, \
+                     token = ?9 WHERE scope = ?1 AND key = ?2 AND generation = ?3",
                 )?
-                .execute(params![scope, key, generation, state_number(*state), attempts, due_at])?;
+                .execute(params![
+                    scope,
+                    key,
+                    generation,
+                    state_number(*state),
+                    attempts,
+                    due_at,
+                    lease_until,
+                    fence,
+                    token
+                ])?;
             Ok(changed == 1)
         }
     }

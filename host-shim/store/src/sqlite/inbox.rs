@@ -1,9 +1,10 @@
-//! Events that came in: `events` holds what never changes, `inbox` where each stands.
+//! Events that came in: `events` holds what never changes, `inbox` where each stands, `runs` what brought it there.
 
 use super::text;
-use crate::changes::InboxChange;
-use crate::rows::{InboxRow, InboxState, NewInboxRow, Provenance};
-use products_contract::{Account, Actor, Event, Payload, ProviderFacts, Timestamp};
+use crate::changes::{InboxMove, NewInbox, Standing};
+use crate::rows::{InboxRow, InboxState, Provenance, Run};
+use crate::scope::Partition;
+use products_contract::{Actor, Event, Outcome, Payload, ProviderFacts, Timestamp};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 use serde::{Deserialize, Serialize};
@@ -34,8 +35,8 @@ const DONE: i64 = 3;
 const DEAD: i64 = 4;
 
 /// Number of a new row; none if the event is there already.
-pub(super) fn insert(connection: &Connection, row: &NewInboxRow) -> Result<Option<u64>, Error> {
-    let event = &row.event;
+pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) -> Result<Option<u64>, Error> {
+    let NewInbox { event, livemode, raw, standing } = new;
     let envelope = text::to_json(&Envelope {
         livemode: event.livemode,
         attempt: event.attempt,
@@ -52,7 +53,7 @@ pub(super) fn insert(connection: &Connection, row: &NewInboxRow) -> Result<Optio
             (PAYLOAD_OTHER, encoded.as_bytes())
         }
     };
-    let raw = Some(row.raw.as_slice()).filter(|raw| *raw != payload);
+    let raw = Some(raw.as_slice()).filter(|raw| *raw != payload);
     let inserted = connection
         .prepare_cached(
             "INSERT INTO events (business, livemode, source, id, kind, received_at, envelope, payload_kind, payload, \
@@ -60,7 +61,7 @@ pub(super) fn insert(connection: &Connection, row: &NewInboxRow) -> Result<Optio
         )?
         .execute(params![
             event.business,
-            row.livemode,
+            livemode,
             event.source,
             event.id,
             event.kind,
@@ -74,38 +75,81 @@ pub(super) fn insert(connection: &Connection, row: &NewInboxRow) -> Result<Optio
         return Ok(None);
     }
     let seq = connection.last_insert_rowid();
+    let (state, at) = state_columns(&standing.state);
     connection
-        .prepare_cached("INSERT INTO inbox (seq, account, state, at, failures) VALUES (?1, ?2, ?3, ?4, 0)")?
-        .execute(params![seq, event.account.as_ref().map(ToString::to_string), PENDING, event.received_at])?;
+        .prepare_cached(
+            "INSERT INTO inbox (seq, partition, account, state, at, failures, error, outcome, runs) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            seq,
+            partition,
+            standing.account.as_ref().or(event.account.as_ref()).map(ToString::to_string),
+            state,
+            at,
+            standing.failures,
+            standing.error,
+            standing.outcome.as_ref().map(text::to_json).transpose()?,
+            standing.run.is_some(),
+        ])?;
+    write_waits_and_run(connection, seq, standing)?;
     Ok(Some(seq.unsigned_abs()))
 }
 
-/// Make a change; false if there is no such row.
-pub(super) fn change(connection: &Connection, change: &InboxChange) -> Result<bool, Error> {
-    let (state, at) = match change.state {
-        InboxState::Pending { not_before } => (PENDING, not_before),
-        InboxState::Parked => (PARKED, 0),
-        InboxState::Deferred => (DEFERRED, 0),
-        InboxState::Done => (DONE, 0),
-        InboxState::Dead => (DEAD, 0),
-    };
-    let outcome = change.outcome.as_ref().map(text::to_json).transpose()?;
-    let provenance = change.provenance.as_ref();
+/// Make a move; false if there is no such row.
+pub(super) fn change(connection: &Connection, change: &InboxMove) -> Result<bool, Error> {
+    let InboxMove { seq, standing } = change;
+    let (state, at) = state_columns(&standing.state);
     let changed = connection
         .prepare_cached(
-            "UPDATE inbox SET account = coalesce(?2, account), state = ?3, \
-             at = CASE ?3 WHEN 1 THEN (SELECT received_at FROM events WHERE seq = ?1) ELSE ?4 END, \
-             failures = ?5, error = ?6, outcome = ?7, catalog_hash = ?8, component_hash = ?9, claim_answers = ?10, \
-             fuel = ?11, effects_hash = ?12 WHERE seq = ?1",
+            "UPDATE inbox SET account = coalesce(?2, account), state = ?3, at = ?4, failures = ?5, error = ?6, \
+             outcome = ?7, runs = runs + ?8 WHERE seq = ?1",
         )?
         .execute(params![
-            change.seq,
-            change.account.as_ref().map(ToString::to_string),
+            number(*seq),
+            standing.account.as_ref().map(ToString::to_string),
             state,
             at,
-            change.failures,
-            change.error,
-            outcome,
+            standing.failures,
+            standing.error,
+            standing.outcome.as_ref().map(text::to_json).transpose()?,
+            standing.run.is_some(),
+        ])?;
+    write_waits_and_run(connection, number(*seq), standing)?;
+    Ok(changed == 1)
+}
+
+/// The state and its time as columns.
+fn state_columns(state: &InboxState) -> (i64, Timestamp) {
+    match state {
+        InboxState::Pending { not_before } => (PENDING, *not_before),
+        InboxState::Parked { since } => (PARKED, *since),
+        InboxState::Deferred { since } => (DEFERRED, *since),
+        InboxState::Done => (DONE, 0),
+        InboxState::Dead => (DEAD, 0),
+    }
+}
+
+/// What a row waits for now, and its last run, whose number the row has already.
+fn write_waits_and_run(connection: &Connection, seq: i64, standing: &Standing) -> Result<(), Error> {
+    if matches!(standing.state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {
+        let mut wait = connection.prepare_cached("INSERT OR IGNORE INTO waits (key, seq) VALUES (?1, ?2)")?;
+        for key in &standing.waits_for {
+            wait.execute(params![key, seq])?;
+        }
+    }
+    let Some(Run { at, outcome, error, provenance }) = &standing.run else { return Ok(()) };
+    let provenance = provenance.as_ref();
+    connection
+        .prepare_cached(
+            "INSERT INTO runs (seq, n, at, outcome, error, catalog_hash, component_hash, claim_answers, fuel, \
+             effects_hash) SELECT seq, runs, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM inbox WHERE seq = ?1",
+        )?
+        .execute(params![
+            seq,
+            at,
+            outcome.as_ref().map(text::to_json).transpose()?,
+            error,
             provenance.map(|provenance| text::hash_value(&provenance.catalog_hash)),
             provenance.map(|provenance| text::hash_value(&provenance.component_hash)),
             provenance.map(|provenance| &provenance.claim_answers),
@@ -113,25 +157,53 @@ pub(super) fn change(connection: &Connection, change: &InboxChange) -> Result<bo
             provenance.map(|provenance| i64::try_from(provenance.fuel).unwrap_or(i64::MAX)),
             provenance.map(|provenance| text::hash_value(&provenance.effects_hash)),
         ])?;
-    if matches!(state, PARKED | DEFERRED) {
-        let mut wait = connection.prepare_cached("INSERT OR IGNORE INTO waits (key, seq) VALUES (?1, ?2)")?;
-        for key in &change.waits_for {
-            wait.execute(params![key, change.seq])?;
-        }
-    }
-    Ok(changed == 1)
+    Ok(())
+}
+
+/// Columns of a run, of the table that is called `r`.
+macro_rules! run_columns {
+    () => {
+        "r.at, r.outcome, r.error, r.catalog_hash, r.component_hash, r.claim_answers, r.fuel, r.effects_hash"
+    };
 }
 
 macro_rules! select {
-    ($conditions:expr) => {
+    ($from:literal, $conditions:literal) => {
         concat!(
             "SELECT e.seq, e.business, e.livemode, e.source, e.id, e.kind, e.received_at, e.envelope, ",
             "e.payload_kind, e.payload, e.raw, i.account, i.state, i.at, i.failures, i.error, i.outcome, ",
-            "i.catalog_hash, i.component_hash, i.claim_answers, i.fuel, i.effects_hash ",
-            "FROM events e JOIN inbox i ON i.seq = e.seq WHERE ",
+            run_columns!(),
+            " FROM ",
+            $from,
+            " LEFT JOIN runs r ON r.seq = e.seq AND r.n = i.runs WHERE ",
             $conditions
         )
     };
+    ($conditions:literal) => {
+        select!("events e JOIN inbox i ON i.seq = e.seq", $conditions)
+    };
+}
+
+/// The outcome in a column.
+fn outcome(row: &Row<'_>, column: usize) -> Result<Option<Outcome>, Error> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => text::json(row, column).map(Some),
+    }
+}
+
+/// The provenance in five columns.
+fn provenance(row: &Row<'_>, column: usize) -> Result<Option<Provenance>, Error> {
+    if row.get_ref(column)? == ValueRef::Null {
+        return Ok(None);
+    }
+    Ok(Some(Provenance {
+        catalog_hash: text::hash(row, column)?,
+        component_hash: text::hash(row, column + 1)?,
+        claim_answers: row.get(column + 2)?,
+        fuel: row.get(column + 3)?,
+        effects_hash: text::hash(row, column + 4)?,
+    }))
 }
 
 fn read(row: &Row<'_>) -> Result<InboxRow, Error> {
@@ -145,17 +217,6 @@ fn read(row: &Row<'_>) -> Result<InboxRow, Error> {
         PAYLOAD_COMMAND => Payload::Command(utf8(payload)?),
         _ => serde_json::from_slice(&payload).map_err(|error| text::damaged(9, error))?,
     };
-    let account: Option<Account> = text::account(row, 11)?;
-    let provenance = match row.get_ref(17)? {
-        ValueRef::Null => None,
-        _ => Some(Provenance {
-            catalog_hash: text::hash(row, 17)?,
-            component_hash: text::hash(row, 18)?,
-            claim_answers: row.get(19)?,
-            fuel: row.get(20)?,
-            effects_hash: text::hash(row, 21)?,
-        }),
-    };
     Ok(InboxRow {
         seq: row.get(0)?,
         event: Event {
@@ -163,7 +224,7 @@ fn read(row: &Row<'_>) -> Result<InboxRow, Error> {
             source: row.get(3)?,
             kind: row.get(5)?,
             business: row.get(1)?,
-            account,
+            account: text::account(row, 11)?,
             livemode: envelope.livemode,
             received_at: row.get(6)?,
             attempt: envelope.attempt,
@@ -176,20 +237,21 @@ fn read(row: &Row<'_>) -> Result<InboxRow, Error> {
         raw,
         state: match row.get(12)? {
             PENDING => InboxState::Pending { not_before: row.get(13)? },
-            PARKED => InboxState::Parked,
-            DEFERRED => InboxState::Deferred,
+            PARKED => InboxState::Parked { since: row.get(13)? },
+            DEFERRED => InboxState::Deferred { since: row.get(13)? },
             DONE => InboxState::Done,
             DEAD => InboxState::Dead,
             other => return Err(text::damaged(12, other)),
         },
         failures: row.get(14)?,
         error: row.get(15)?,
-        outcome: match row.get_ref(16)? {
-            ValueRef::Null => None,
-            _ => Some(text::json(row, 16)?),
-        },
-        provenance,
+        outcome: outcome(row, 16)?,
+        provenance: provenance(row, 20)?,
     })
+}
+
+fn many(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<InboxRow>, Error> {
+    connection.prepare_cached(sql)?.query_map(params, read)?.collect()
 }
 
 pub(super) fn row(connection: &Connection, seq: u64) -> Result<Option<InboxRow>, Error> {
@@ -197,17 +259,30 @@ pub(super) fn row(connection: &Connection, seq: u64) -> Result<Option<InboxRow>,
 }
 
 /// The row of an event that is there already.
-pub(super) fn known(connection: &Connection, row: &NewInboxRow) -> Result<InboxRow, Error> {
-    let event = &row.event;
+pub(super) fn event(
+    connection: &Connection,
+    partition: &Partition,
+    source: &str,
+    id: &str,
+) -> Result<Option<InboxRow>, Error> {
     connection
         .prepare_cached(select!("e.id = ?1 AND e.source = ?2 AND e.business = ?3 AND e.livemode = ?4"))?
-        .query_row(params![event.id, event.source, event.business, row.livemode], read)
+        .query_row(params![id, source, partition.business, partition.livemode], read)
+        .optional()
 }
 
 pub(super) fn after(connection: &Connection, after: u64, limit: usize) -> Result<Vec<InboxRow>, Error> {
+    let sql = select!("e.seq > ?1 ORDER BY e.seq LIMIT ?2");
+    many(connection, sql, [number(after), text::limit(limit)])
+}
+
+pub(super) fn runs(connection: &Connection, seq: u64) -> Result<Vec<Run>, Error> {
     connection
-        .prepare_cached(select!("e.seq > ?1 ORDER BY e.seq LIMIT ?2"))?
-        .query_map([number(after), rows(limit)], read)?
+        .prepare_cached(concat!("SELECT ", run_columns!(), " FROM runs r WHERE r.seq = ?1 ORDER BY r.n"))?
+        .query_map([number(seq)], |row| {
+            let (at, error) = (row.get(0)?, row.get(2)?);
+            Ok(Run { at, outcome: outcome(row, 1)?, error, provenance: provenance(row, 3)? })
+        })?
         .collect()
 }
 
@@ -215,15 +290,27 @@ fn seqs(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<u
     connection.prepare_cached(sql)?.query_map(params, |row| row.get(0))?.collect()
 }
 
-pub(super) fn due(connection: &Connection, now: Timestamp, limit: usize) -> Result<Vec<u64>, Error> {
-    let sql = "SELECT seq FROM inbox WHERE state < 2 AND state = 0 AND at <= ?1 ORDER BY seq LIMIT ?2";
-    seqs(connection, sql, [now, rows(limit)])
+pub(super) fn due(connection: &Connection, partition: i64, now: Timestamp, limit: usize) -> Result<Vec<u64>, Error> {
+    let sql = "SELECT seq FROM inbox INDEXED BY inbox_waiting \
+               WHERE partition = ?1 AND state < 3 AND state = 0 AND at <= ?2 LIMIT ?3";
+    let mut due = seqs(connection, sql, [partition, now, text::limit(limit.saturating_add(1))])?;
+    if due.len() > limit {
+        // More than are asked for: the first of them in order of acceptance.
+        let sql = "SELECT seq FROM inbox INDEXED BY inbox_pending \
+                   WHERE partition = ?1 AND state = 0 AND at <= ?2 ORDER BY seq LIMIT ?3";
+        due = seqs(connection, sql, [partition, now, text::limit(limit)])?;
+    }
+    due.sort_unstable();
+    Ok(due)
 }
 
-pub(super) fn next_due(connection: &Connection, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+pub(super) fn next_due(connection: &Connection, partition: i64, now: Timestamp) -> Result<Option<Timestamp>, Error> {
     connection
-        .prepare_cached("SELECT min(at) FROM inbox WHERE state < 2 AND state = 0 AND at > ?1")?
-        .query_row([now], |row| row.get(0))
+        .prepare_cached(
+            "SELECT min(at) FROM inbox INDEXED BY inbox_waiting \
+             WHERE partition = ?1 AND state < 3 AND state = 0 AND at > ?2",
+        )?
+        .query_row([partition, now], |row| row.get(0))
 }
 
 pub(super) fn woken_by(connection: &Connection, keys: &[String]) -> Result<Vec<u64>, Error> {
@@ -234,21 +321,60 @@ pub(super) fn woken_by(connection: &Connection, keys: &[String]) -> Result<Vec<u
     Ok(woken.into_iter().collect())
 }
 
-pub(super) fn parked_before(connection: &Connection, before: Timestamp, limit: usize) -> Result<Vec<u64>, Error> {
-    let sql = "SELECT seq FROM inbox WHERE state < 2 AND state = 1 AND at < ?1 ORDER BY seq LIMIT ?2";
-    seqs(connection, sql, [before, rows(limit)])
+pub(super) fn parked_before(
+    connection: &Connection,
+    partition: i64,
+    before: Timestamp,
+    limit: usize,
+) -> Result<Vec<u64>, Error> {
+    let sql = "SELECT seq FROM inbox INDEXED BY inbox_waiting \
+               WHERE partition = ?1 AND state < 3 AND state = 1 AND at < ?2 ORDER BY at, seq LIMIT ?3";
+    seqs(connection, sql, [partition, before, text::limit(limit)])
 }
 
-pub(super) fn parked_count(connection: &Connection) -> Result<u64, Error> {
+pub(super) fn deferred_before(
+    connection: &Connection,
+    partition: i64,
+    before: Timestamp,
+    limit: usize,
+) -> Result<Vec<u64>, Error> {
+    let sql = "SELECT seq FROM inbox INDEXED BY inbox_waiting \
+               WHERE partition = ?1 AND state < 3 AND state = 2 AND at < ?2 ORDER BY at, seq LIMIT ?3";
+    seqs(connection, sql, [partition, before, text::limit(limit)])
+}
+
+pub(super) fn parked_count(connection: &Connection, partition: i64) -> Result<u64, Error> {
     connection
-        .prepare_cached("SELECT count(*) FROM inbox WHERE state < 2 AND state = 1")?
-        .query_row([], |row| row.get(0))
+        .prepare_cached("SELECT parked FROM partitions WHERE id = ?1")?
+        .query_row([partition], |row| row.get(0))
+}
+
+pub(super) fn dead(
+    connection: &Connection,
+    partition: i64,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<InboxRow>, Error> {
+    let sql = select!(
+        "inbox i INDEXED BY inbox_dead CROSS JOIN events e ON e.seq = i.seq",
+        "i.partition = ?1 AND i.state = 4 AND i.seq > ?2 ORDER BY i.seq LIMIT ?3"
+    );
+    many(connection, sql, [partition, number(after), text::limit(limit)])
+}
+
+pub(super) fn pending(
+    connection: &Connection,
+    partition: i64,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<InboxRow>, Error> {
+    let sql = select!(
+        "inbox i INDEXED BY inbox_pending CROSS JOIN events e ON e.seq = i.seq",
+        "i.partition = ?1 AND i.state = 0 AND i.seq > ?2 ORDER BY i.seq LIMIT ?3"
+    );
+    many(connection, sql, [partition, number(after), text::limit(limit)])
 }
 
 fn number(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
-}
-
-fn rows(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,7 @@
-//! Scopes by number: every other table names them so.
+//! Partitions and scopes by number: every other table names them so.
 
 use super::text;
-use crate::scope::Scope;
+use crate::scope::{Partition, Scope};
 use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,35 +10,38 @@ use std::collections::HashMap;
 const CACHE_MAX: usize = 16 * 1024;
 
 /// What is known of a scope in the open group.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) id: i64,
+    pub(super) revision: u64,
     pub(super) data_version: Option<u32>,
 }
 
-/// Scopes seen in the open group. Nobody else can change them while it is open, so it is emptied around groups
-/// in which somebody else could have.
+/// Partitions and scopes seen in the open group. Nobody else can change them while it is open, so this is emptied
+/// around groups in which somebody else could have.
 #[derive(Debug, Default)]
 pub(super) struct Scopes {
-    cache: RefCell<HashMap<Scope, Option<Known>>>,
+    scopes: RefCell<HashMap<Scope, Option<Known>>>,
+    partitions: RefCell<HashMap<Partition, i64>>,
 }
 
 impl Scopes {
     pub(super) fn forget(&self) {
-        self.cache.borrow_mut().clear();
+        self.scopes.borrow_mut().clear();
+        self.partitions.borrow_mut().clear();
     }
 
     /// A scope that is in the database; `grouped` says that a group is open and the cache holds.
     pub(super) fn find(&self, connection: &Connection, scope: &Scope, grouped: bool) -> Result<Option<Known>, Error> {
-        if grouped && let Some(known) = self.cache.borrow().get(scope) {
+        if grouped && let Some(known) = self.scopes.borrow().get(scope) {
             return Ok(*known);
         }
         let known = connection
             .prepare_cached(
-                "SELECT id, data_version FROM scopes WHERE business = ?1 AND livemode = ?2 AND account = ?3",
+                "SELECT id, revision, data_version FROM scopes WHERE business = ?1 AND livemode = ?2 AND account = ?3",
             )?
             .query_row(params![scope.business, scope.livemode, scope.account.to_string()], |row| {
-                Ok(Known { id: row.get(0)?, data_version: row.get(1)? })
+                Ok(Known { id: row.get(0)?, revision: row.get(1)?, data_version: row.get(2)? })
             })
             .optional()?;
         if grouped {
@@ -47,39 +50,67 @@ impl Scopes {
         Ok(known)
     }
 
-    /// The number of a scope, which is written if it is new. A group must be open.
-    pub(super) fn ensure(&self, connection: &Connection, scope: &Scope) -> Result<i64, Error> {
+    /// A scope, which is written if it is new. A group must be open.
+    pub(super) fn ensure(&self, connection: &Connection, scope: &Scope) -> Result<Known, Error> {
         if let Some(known) = self.find(connection, scope, true)? {
-            return Ok(known.id);
+            return Ok(known);
         }
         connection
             .prepare_cached("INSERT INTO scopes (business, livemode, account) VALUES (?1, ?2, ?3)")?
             .execute(params![scope.business, scope.livemode, scope.account.to_string()])?;
-        let id = connection.last_insert_rowid();
-        self.remember(scope, Some(Known { id, data_version: None }));
-        Ok(id)
+        let known = Known { id: connection.last_insert_rowid(), revision: 0, data_version: None };
+        self.remember(scope, Some(known));
+        Ok(known)
     }
 
-    pub(super) fn set_data_version(
-        &self,
-        connection: &Connection,
-        scope: &Scope,
-        id: i64,
-        version: u32,
-    ) -> Result<(), Error> {
+    /// Write the revision and the data version of a scope that is there.
+    pub(super) fn set(&self, connection: &Connection, scope: &Scope, known: Known) -> Result<(), Error> {
         connection
-            .prepare_cached("UPDATE scopes SET data_version = ?2 WHERE id = ?1")?
-            .execute(params![id, version])?;
-        self.remember(scope, Some(Known { id, data_version: Some(version) }));
+            .prepare_cached("UPDATE scopes SET revision = ?2, data_version = ?3 WHERE id = ?1")?
+            .execute(params![known.id, known.revision, known.data_version])?;
+        self.remember(scope, Some(known));
         Ok(())
     }
 
-    fn remember(&self, scope: &Scope, known: Option<Known>) {
-        let mut cache = self.cache.borrow_mut();
-        if cache.len() >= CACHE_MAX {
-            cache.clear();
+    /// The number of a partition that is in the database.
+    pub(super) fn find_partition(
+        &self,
+        connection: &Connection,
+        partition: &Partition,
+        grouped: bool,
+    ) -> Result<Option<i64>, Error> {
+        if grouped && let Some(id) = self.partitions.borrow().get(partition) {
+            return Ok(Some(*id));
         }
-        cache.insert(scope.clone(), known);
+        let id: Option<i64> = connection
+            .prepare_cached("SELECT id FROM partitions WHERE business = ?1 AND livemode = ?2")?
+            .query_row(params![partition.business, partition.livemode], |row| row.get(0))
+            .optional()?;
+        if grouped && let Some(id) = id {
+            self.partitions.borrow_mut().insert(partition.clone(), id);
+        }
+        Ok(id)
+    }
+
+    /// The number of a partition, which is written if it is new. A group must be open.
+    pub(super) fn ensure_partition(&self, connection: &Connection, partition: &Partition) -> Result<i64, Error> {
+        if let Some(id) = self.find_partition(connection, partition, true)? {
+            return Ok(id);
+        }
+        connection
+            .prepare_cached("INSERT INTO partitions (business, livemode) VALUES (?1, ?2)")?
+            .execute(params![partition.business, partition.livemode])?;
+        let id = connection.last_insert_rowid();
+        self.partitions.borrow_mut().insert(partition.clone(), id);
+        Ok(id)
+    }
+
+    fn remember(&self, scope: &Scope, known: Option<Known>) {
+        let mut scopes = self.scopes.borrow_mut();
+        if scopes.len() >= CACHE_MAX {
+            scopes.clear();
+        }
+        scopes.insert(scope.clone(), known);
     }
 }
 

@@ -1,7 +1,8 @@
-//! Enumerations as the text or number of a column, and hashes as bytes.
+//! Enumerations as the text or number of a column, hashes as bytes, references and bounds as text.
 
 use products_contract::{
-    Account, BillingInterval, IntervalUnit, Money, PurchaseStatus, SnapshotRank, SubscriptionStatus,
+    Account, BillingInterval, CatalogKey, IntervalUnit, Money, PurchaseStatus, RecordKey, Reference, RowKey,
+    SnapshotRank, SubscriptionStatus,
 };
 use rusqlite::types::{Type, Value, ValueRef};
 use rusqlite::{Error, Row};
@@ -107,6 +108,68 @@ pub(super) fn hash(row: &Row<'_>, column: usize) -> Result<String, Error> {
     })
 }
 
+/// The end of a range of texts; none is open.
+pub(super) fn end(end: Option<String>) -> Value {
+    // In SQLite's order every text is before the empty blob.
+    end.map_or(Value::Blob(Vec::new()), Value::Text)
+}
+
+/// A limit of rows.
+pub(super) fn limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
 pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|error| Error::ToSqlConversionFailure(error.into()))
+}
+
+/// References as a JSON array of their texts; null if there are none.
+pub(super) fn references_value(references: &[Reference]) -> Result<Option<String>, Error> {
+    if references.is_empty() {
+        return Ok(None);
+    }
+    to_json(&references.iter().map(ToString::to_string).collect::<Vec<_>>()).map(Some)
+}
+
+pub(super) fn references(row: &Row<'_>, column: usize) -> Result<Vec<Reference>, Error> {
+    if row.get_ref(column)? == ValueRef::Null {
+        return Ok(Vec::new());
+    }
+    let texts: Vec<String> = json(row, column)?;
+    texts.iter().map(|text| reference(text).ok_or_else(|| damaged(column, text))).collect()
+}
+
+fn reference(text: &str) -> Option<Reference> {
+    let (kind, rest) = text.split_once(':')?;
+    Some(match kind {
+        "row" => Reference::Row(row_key(rest)?),
+        "catalog" => {
+            let (kind, id) = rest.split_once(':')?;
+            Reference::Catalog(match kind {
+                "catalog-product" => CatalogKey::Product(id.to_owned()),
+                "catalog-price" => CatalogKey::Price(id.to_owned()),
+                "setting" => CatalogKey::Setting(id.to_owned()),
+                _ => return None,
+            })
+        }
+        "name" => Reference::Name(rest.to_owned()),
+        _ => return None,
+    })
+}
+
+/// The key that a text of the form of `RowKey`'s `Display` names.
+pub(super) fn row_key(text: &str) -> Option<RowKey> {
+    let (kind, id) = text.split_once(':')?;
+    let owned = id.to_owned();
+    Some(match kind {
+        "product" => RowKey::Product(owned),
+        "price" => RowKey::Price(owned),
+        "purchase" => RowKey::Purchase(owned),
+        "subscription" => RowKey::Subscription(owned),
+        "record" => {
+            let (collection, id) = id.split_once(':')?;
+            RowKey::Record(RecordKey { collection: collection.to_owned(), id: id.to_owned() })
+        }
+        _ => return None,
+    })
 }

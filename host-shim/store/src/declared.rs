@@ -1,39 +1,7 @@
-//! What a transaction is about and what it may do.
+//! What an extension declares, ready to be looked up, with the configuration of one business.
 
-use crate::scope::Scope;
-use products_contract::{ConfigType, ConfigValue, Declarations, RetryPolicy, Timestamp};
+use products_contract::{ConfigType, ConfigValue, Declarations, RetryPolicy};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
-
-/// How much of the store a call may touch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Reads and writes of the scope.
-    Full,
-    /// Reads of the scope: questions.
-    ReadOnly,
-    /// Catalog and configuration: `validate` and `correlate`.
-    CatalogOnly,
-}
-
-/// Who a transaction is for, as of when, and within which limits.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// Scope of all rows.
-    pub scope: Scope,
-    /// Id of the event, kept beside facts and effects.
-    pub event_id: String,
-    /// Connected account of the event's provider; part of its claim keys.
-    pub connected_account: Option<String>,
-    /// Time that claims are judged by: the event's `received_at`, in milliseconds since the epoch.
-    pub now: Timestamp,
-    /// What it may do.
-    pub access: Access,
-    /// Most host calls; a further one answers `Unavailable` and sets [`super::Trace::over_call_limit`].
-    pub call_limit: u64,
-    /// What the extension declared, with the host's configuration.
-    pub declared: Arc<Declared>,
-}
 
 /// Why a configuration is not the one that the extension declares.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,9 +33,9 @@ pub enum ConfigError {
 /// What an extension declared, ready to be looked up, and the configuration of one business.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Declared {
-    pub(super) collections: BTreeSet<String>,
-    pub(super) effects: HashMap<String, RetryPolicy>,
-    pub(super) config: BTreeMap<String, Option<ConfigValue>>,
+    collections: BTreeSet<String>,
+    effects: HashMap<String, RetryPolicy>,
+    config: BTreeMap<String, Option<ConfigValue>>,
 }
 
 impl Declared {
@@ -93,9 +61,24 @@ impl Declared {
         })
     }
 
+    /// Collections of records that the extension may write.
+    pub fn collections(&self) -> &BTreeSet<String> {
+        &self.collections
+    }
+
+    /// Effect kinds for providers, each with its retry policy.
+    pub fn effects(&self) -> &HashMap<String, RetryPolicy> {
+        &self.effects
+    }
+
     /// Retry policy declared for an effect kind; none for kinds that the host handles itself.
     pub fn retry(&self, kind: &str) -> Option<RetryPolicy> {
         self.effects.get(kind).copied()
+    }
+
+    /// True for an effect kind that a provider carries out.
+    pub fn declares_effect(&self, kind: &str) -> bool {
+        self.effects.contains_key(kind)
     }
 
     /// The configuration, by key; none where an optional value is not set.
@@ -104,7 +87,8 @@ impl Declared {
     }
 }
 
-fn parse_config(key: &str, value_type: ConfigType, text: &str) -> Result<ConfigValue, ConfigError> {
+/// The value of a configuration key from its text; `key` names it in errors and in the reference of a secret.
+pub fn parse_config(key: &str, value_type: ConfigType, text: &str) -> Result<ConfigValue, ConfigError> {
     let wrong = |expected| ConfigError::WrongType { key: key.to_owned(), value: text.to_owned(), expected };
     Ok(match value_type {
         ConfigType::Text => ConfigValue::Text(text.to_owned()),
