@@ -245,6 +245,10 @@ impl Store for MemoryStore {
         Ok(full_keys.iter().map(|key| self.claims.row(key).cloned()).collect())
     }
 
+    fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
+        Ok(self.claims.held(scope, prefix))
+    }
+
     fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
         self.claims.each(partition, visit);
         Ok(())

@@ -556,6 +556,10 @@ impl Store for SqliteStore {
         self.read(|store| full_keys.iter().map(|key| claim(store, key)).collect())
     }
 
+    fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
+        claims::held(&self.connection, scope, prefix).map_err(unavailable)
+    }
+
     fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
         claims::each(&self.connection, partition, visit).map_err(unavailable)
     }

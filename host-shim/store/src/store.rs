@@ -58,6 +58,8 @@ pub trait Store: Send {
 
     /// Claims by their full keys.
     fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>>;
+    /// Full keys that begin with `prefix` and are held by the scope's account, in order.
+    fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>>;
     /// Every claim and block of a partition, or of all, in order of the full keys.
     fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()>;
 

@@ -2,19 +2,33 @@
 
 use crate::prefix::prefix_end;
 use crate::rows::ClaimRow;
-use crate::scope::Partition;
-use std::collections::BTreeMap;
+use crate::scope::{Partition, Scope};
+use products_contract::Account;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claims {
     rows: BTreeMap<Arc<str>, ClaimRow>,
+    /// Keys by their holder, those that have run out too.
+    by_holder: BTreeSet<(Account, Arc<str>)>,
 }
 
 impl Claims {
     pub(super) fn row(&self, key: &str) -> Option<&ClaimRow> {
         self.rows.get(key)
+    }
+
+    /// Keys of the scope's account that begin with `prefix`, in order.
+    pub(super) fn held(&self, scope: &Scope, prefix: &str) -> Vec<String> {
+        let space = scope.partition().name() + "/";
+        self.by_holder
+            .range((scope.account.clone(), Arc::from(prefix))..)
+            .take_while(|(holder, key)| *holder == scope.account && key.starts_with(prefix))
+            .filter(|(_, key)| key.starts_with(&space))
+            .map(|(_, key)| key.to_string())
+            .collect()
     }
 
     pub(super) fn each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) {
@@ -27,9 +41,18 @@ impl Claims {
 
     /// Set or remove a row; returns what was there.
     pub(super) fn set(&mut self, key: &str, row: Option<ClaimRow>) -> Option<ClaimRow> {
-        match row {
-            Some(row) => self.rows.insert(key.into(), row),
-            None => self.rows.remove(key),
+        let key: Arc<str> = key.into();
+        let holder = row.as_ref().and_then(|row| row.holder.clone());
+        let old = match row {
+            Some(row) => self.rows.insert(Arc::clone(&key), row),
+            None => self.rows.remove(&key),
+        };
+        if let Some(before) = old.as_ref().and_then(|row| row.holder.clone()) {
+            self.by_holder.remove(&(before, Arc::clone(&key)));
         }
+        if let Some(holder) = holder {
+            self.by_holder.insert((holder, key));
+        }
+        old
     }
 }

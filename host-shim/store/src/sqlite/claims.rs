@@ -3,7 +3,7 @@
 use super::text;
 use crate::prefix::prefix_end;
 use crate::rows::ClaimRow;
-use crate::scope::Partition;
+use crate::scope::{Partition, Scope};
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
 pub(super) fn claim(connection: &Connection, key: &str) -> Result<Option<ClaimRow>, Error> {
@@ -32,6 +32,19 @@ pub(super) fn each(
         visit(key, &claim);
     }
     Ok(())
+}
+
+/// Keys of the scope's account that begin with `prefix`, in order.
+pub(super) fn held(connection: &Connection, scope: &Scope, prefix: &str) -> Result<Vec<String>, Error> {
+    let space = scope.partition().name() + "/";
+    let end = text::end(prefix_end(prefix));
+    let mut statement = connection
+        .prepare_cached("SELECT key FROM claims WHERE holder = ?1 AND key >= ?2 AND key < ?3 ORDER BY key")?;
+    let mut keys: Vec<String> = statement
+        .query_map(params![scope.account.to_string(), prefix, end], |row| row.get(0))?
+        .collect::<Result<_, Error>>()?;
+    keys.retain(|key| key.starts_with(&space));
+    Ok(keys)
 }
 
 pub(super) fn put(connection: &Connection, key: &str, row: Option<&ClaimRow>) -> Result<(), Error> {

@@ -123,7 +123,6 @@ CREATE TRIGGER records_go AFTER DELETE ON records WHEN old.refs IS NOT NULL BEGI
 END;
 
 -- Nobody asks any more what an account holds.
-DROP INDEX claims_by_holder;
 
 -- context: the extension's own, back with the result. lease_until, fence: who runs it has it alone, until when, and
 -- whose number is lower has lost it. token: what the provider gave to look again with.
