@@ -1,6 +1,6 @@
 //! What one transaction changed, applied whole or not at all.
 
-use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Provenance};
+use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease, Provenance};
 use crate::scope::Scope;
 use products_contract::{Account, Outcome, Price, Product, Purchase, RecordKey, StoredRecord, Subscription};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,7 @@ pub struct InboxChange {
 pub enum EffectChange {
     /// A new effect; its `seq` is given by the store.
     Insert(Box<EffectRow>),
-    /// Another state, number of attempts or due time of a known one.
+    /// Another state, number of attempts, due time or lease of a known one.
     Update {
         /// Key.
         key: String,
@@ -44,6 +44,8 @@ pub enum EffectChange {
         attempts: u32,
         /// Earliest next attempt.
         due_at: i64,
+        /// Lease.
+        lease: Lease,
     },
 }
 

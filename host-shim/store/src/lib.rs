@@ -18,7 +18,7 @@ mod transaction;
 pub use changes::{Changes, EffectChange, InboxChange};
 pub use memory::MemoryStore;
 pub use rows::{
-    ClaimRow, EffectRow, EffectState, InboxRow, InboxState, MESSAGE, NewInboxRow, Provenance, TIMER, TimerRow,
+    ClaimRow, EffectRow, EffectState, InboxRow, InboxState, Lease, MESSAGE, NewInboxRow, Provenance, TIMER, TimerRow,
 };
 pub use scope::Scope;
 pub use sqlite::{OpenError, SqliteStore, Synchronous};

@@ -88,6 +88,17 @@ pub enum EffectState {
     Cancelled,
 }
 
+/// Who carries an effect out, and until when.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Lease {
+    /// The fencing number: a higher one replaces a lower one, whose answer then comes late. 0 before the first.
+    pub number: u64,
+    /// When it runs out, or when what is in progress is looked at, milliseconds since the epoch; none if it is silent.
+    pub until: Option<Timestamp>,
+    /// What the provider finds its work in progress again by.
+    pub token: Option<String>,
+}
+
 /// A stored effect; identified by scope, key and generation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EffectRow {
@@ -103,6 +114,8 @@ pub struct EffectRow {
     pub attempts: u32,
     /// Earliest next attempt: the effect's own not-before, later the backoff.
     pub due_at: Timestamp,
+    /// Its last lease.
+    pub lease: Lease,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// Id of the event that asked for it.

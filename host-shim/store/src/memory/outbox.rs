@@ -1,7 +1,7 @@
 //! Effects, and which of them may begin.
 
 use crate::changes::EffectChange;
-use crate::rows::{EffectRow, EffectState, TIMER};
+use crate::rows::{EffectRow, EffectState, Lease, TIMER};
 use crate::scope::Scope;
 use products_contract::{StoreError, Stored, Timestamp};
 use std::collections::{BTreeSet, HashMap};
@@ -33,7 +33,7 @@ struct ScopedEffects {
 #[derive(Debug)]
 pub(super) enum OutboxUndo {
     Inserted,
-    Updated { seq: u64, state: EffectState, attempts: u32, due_at: Timestamp },
+    Updated { seq: u64, state: EffectState, attempts: u32, due_at: Timestamp, lease: Lease },
 }
 
 fn is_open(state: EffectState) -> bool {
@@ -81,12 +81,12 @@ impl Outbox {
                 self.enter(seq);
                 OutboxUndo::Inserted
             }
-            EffectChange::Update { key, generation, state, attempts, due_at } => {
+            EffectChange::Update { key, generation, state, attempts, due_at, lease } => {
                 let seq = self.find(scope, key, *generation).expect("checked before the first change");
                 let row = &self.rows[seq as usize - 1];
-                let undo = OutboxUndo::Updated { seq, state: row.state, attempts: row.attempts, due_at: row.due_at };
-                self.set(seq, *state, *attempts, *due_at);
-                undo
+                let (before, attempts_before, due_before) = (row.state, row.attempts, row.due_at);
+                let lease = self.set(seq, *state, *attempts, *due_at, lease.clone());
+                OutboxUndo::Updated { seq, state: before, attempts: attempts_before, due_at: due_before, lease }
             }
         }
     }
@@ -106,7 +106,9 @@ impl Outbox {
                     }
                 }
             }
-            OutboxUndo::Updated { seq, state, attempts, due_at } => self.set(seq, state, attempts, due_at),
+            OutboxUndo::Updated { seq, state, attempts, due_at, lease } => {
+                self.set(seq, state, attempts, due_at, lease);
+            }
         }
     }
 
@@ -155,13 +157,16 @@ impl Outbox {
         seqs.iter().copied().find(|seq| self.row(*seq).effect.generation == generation)
     }
 
-    fn set(&mut self, seq: u64, state: EffectState, attempts: u32, due_at: Timestamp) {
+    /// The lease that stood there.
+    fn set(&mut self, seq: u64, state: EffectState, attempts: u32, due_at: Timestamp, lease: Lease) -> Lease {
         self.leave(seq);
         let row = &mut self.rows[seq as usize - 1];
         row.state = state;
         row.attempts = attempts;
         row.due_at = due_at;
+        let before = std::mem::replace(&mut row.lease, lease);
         self.enter(seq);
+        before
     }
 
     /// Take a row out of every index but that of its key.

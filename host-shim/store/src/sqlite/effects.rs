@@ -2,7 +2,7 @@
 
 use super::{scopes, text};
 use crate::changes::EffectChange;
-use crate::rows::{EffectRow, EffectState};
+use crate::rows::{EffectRow, EffectState, Lease};
 use products_contract::{Effect, RetryPolicy, Timestamp};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 
@@ -12,7 +12,8 @@ macro_rules! select {
         concat!(
             "SELECT e.seq, s.business, s.livemode, s.account, e.kind, e.receiver, e.key, e.generation, e.payload, ",
             "e.reply_to, e.ordering_key, e.not_before, e.deadline, e.retry_attempts, e.retry_first_ms, ",
-            "e.retry_longest_ms, e.state, e.attempts, e.due_at, e.created_at, e.caused_by ",
+            "e.retry_longest_ms, e.state, e.attempts, e.due_at, e.created_at, e.caused_by, e.lease, ",
+            "e.lease_until, e.token ",
             "FROM effects e JOIN scopes s ON s.id = e.scope WHERE ",
             $($conditions),+
         )
@@ -69,6 +70,7 @@ fn read(row: &Row<'_>) -> Result<EffectRow, Error> {
         due_at: row.get(18)?,
         created_at: row.get(19)?,
         caused_by: row.get(20)?,
+        lease: Lease { number: row.get(21)?, until: row.get(22)?, token: row.get(23)? },
     })
 }
 
@@ -143,8 +145,9 @@ pub(super) fn change(connection: &Connection, scope: i64, change: &EffectChange)
                 .prepare_cached(
                     "INSERT INTO effects (scope, key, generation, kind, receiver, payload, reply_to, ordering_key, \
                      not_before, deadline, retry_attempts, retry_first_ms, retry_longest_ms, state, attempts, due_at, \
-                     created_at, caused_by) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                     created_at, caused_by, lease, lease_until, token) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
+                     ?20, ?21)",
                 )?
                 .execute(params![
                     scope,
@@ -165,16 +168,29 @@ pub(super) fn change(connection: &Connection, scope: i64, change: &EffectChange)
                     row.due_at,
                     row.created_at,
                     row.caused_by,
+                    row.lease.number,
+                    row.lease.until,
+                    row.lease.token,
                 ])?;
             Ok(true)
         }
-        EffectChange::Update { key, generation, state, attempts, due_at } => {
+        EffectChange::Update { key, generation, state, attempts, due_at, lease } => {
             let changed = connection
                 .prepare_cached(
-                    "UPDATE effects SET state = ?4, attempts = ?5, due_at = ?6 \
+                    "UPDATE effects SET state = ?4, attempts = ?5, due_at = ?6, lease = ?7, lease_until = ?8, token = ?9 \
                      WHERE scope = ?1 AND key = ?2 AND generation = ?3",
                 )?
-                .execute(params![scope, key, generation, state_number(*state), attempts, due_at])?;
+                .execute(params![
+                    scope,
+                    key,
+                    generation,
+                    state_number(*state),
+                    attempts,
+                    due_at,
+                    lease.number,
+                    lease.until,
+                    lease.token,
+                ])?;
             Ok(changed == 1)
         }
     }

@@ -4,7 +4,7 @@ use super::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// In order; a released file never changes.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_rows.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001_rows.sql"), include_str!("migrations/0002_leases.sql")];
 
 /// Bring a file up to the newest schema, in one transaction.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {

@@ -1,7 +1,7 @@
 //! Rows to write in tests, short where a test says nothing else.
 
 use crate::changes::{Changes, EffectChange, InboxChange};
-use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, NewInboxRow};
+use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease, NewInboxRow};
 use crate::scope::Scope;
 use products_contract::{
     Account, Actor, Effect, Event, Money, Payload, Product, ProductValues, Purchase, PurchaseStatus, PurchaseValues,
@@ -121,6 +121,7 @@ pub fn queued(scope: &Scope, effect: Effect, due_at: Timestamp) -> EffectRow {
         state: EffectState::Queued,
         attempts: 0,
         due_at,
+        lease: Lease::default(),
         created_at: 0,
         caused_by: "evt_1".into(),
     }

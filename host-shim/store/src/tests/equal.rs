@@ -2,7 +2,7 @@
 
 use crate::changes::{Changes, EffectChange};
 use crate::memory::MemoryStore;
-use crate::rows::{ClaimRow, EffectState, InboxState, TIMER};
+use crate::rows::{ClaimRow, EffectState, InboxState, Lease, TIMER};
 use crate::sqlite::SqliteStore;
 use crate::state::{state_document, state_hash};
 use crate::store::Store;
@@ -41,7 +41,8 @@ fn state() -> impl Strategy<Value = EffectState> {
 fn effect_change() -> impl Strategy<Value = EffectChange> {
     let update =
         (id("k"), 1..3_u32, state(), 0..3_u32, 0..5_i64).prop_map(|(key, generation, state, attempts, due_at)| {
-            EffectChange::Update { key, generation, state, attempts, due_at }
+            let lease = Lease { number: u64::from(attempts), until: Some(due_at), token: Some(key.clone()) };
+            EffectChange::Update { key, generation, state, attempts, due_at, lease }
         });
     let insert = (id("k"), 1..3_u32, any::<bool>(), option::of(id("order")), 0..5_i64).prop_map(
         |(key, generation, timer, ordering_key, due_at)| {

@@ -3,7 +3,7 @@
 use super::trace::AskedEffect;
 use super::{Transaction, check};
 use crate::changes::EffectChange;
-use crate::rows::{EffectRow, EffectState, MESSAGE, TIMER};
+use crate::rows::{EffectRow, EffectState, Lease, MESSAGE, TIMER};
 use products_contract::{Account, Cancellation, Effect, EffectError, Stored};
 
 /// What an effect means for those of its key that are there.
@@ -57,6 +57,7 @@ impl Transaction {
                 state: EffectState::Queued,
                 attempts: 0,
                 due_at: effect.not_before.unwrap_or(now),
+                lease: Lease::default(),
                 created_at: now,
                 caused_by: self.context.event_id.clone(),
             };
@@ -164,6 +165,7 @@ impl Transaction {
             state: EffectState::Cancelled,
             attempts: row.attempts,
             due_at: row.due_at,
+            lease: row.lease,
         };
         self.push_effect(key, change);
     }

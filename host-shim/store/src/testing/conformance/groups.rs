@@ -123,6 +123,7 @@ pub fn a_rollback_restores_every_index(open: Open<'_>) {
         state: EffectState::Running,
         attempts: 1,
         due_at: 5000,
+        lease: crate::Lease { number: 1, until: Some(6000), token: Some("job-1".into()) },
     });
     second.data_version = Some(9);
     second.inbox = Some(samples::inbox_change(1, InboxState::Done));

@@ -2,7 +2,7 @@
 
 use super::Open;
 use crate::changes::EffectChange;
-use crate::rows::{EffectRow, EffectState, TIMER};
+use crate::rows::{EffectRow, EffectState, Lease, TIMER};
 use crate::store::Store;
 use crate::testing::samples;
 use products_contract::{Account, Effect, RetryPolicy, StoreError, Timestamp};
@@ -22,7 +22,14 @@ fn queue_effect(store: &mut dyn Store, account: &str, effect: Effect, due_at: Ti
 
 fn update(store: &mut dyn Store, account: &str, key: &str, state: EffectState, due_at: Timestamp) {
     let mut changes = samples::changes(&samples::scope(account), "");
-    changes.effects.push(EffectChange::Update { key: key.into(), generation: 1, state, attempts: 1, due_at });
+    changes.effects.push(EffectChange::Update {
+        key: key.into(),
+        generation: 1,
+        state,
+        attempts: 1,
+        due_at,
+        lease: Lease::default(),
+    });
     store.apply(&changes).expect("applied");
 }
 
@@ -48,11 +55,24 @@ pub fn effects_come_back_as_they_were_asked_for(open: Open<'_>) {
     let mut second = samples::queued(&scope, samples::effect("account.send", "k"), 2000);
     second.effect.generation = 2;
     second.state = EffectState::Cancelled;
+    row.lease = Lease { number: 7, until: Some(4000), token: Some("job-1".into()) };
     let mut changes = samples::changes(&scope, "evt_1");
     changes.effects = vec![samples::insert(row.clone()), samples::insert(second.clone())];
     store.apply(&changes).expect("applied");
     row.seq = 1;
     second.seq = 2;
+    assert_eq!(store.effect(&scope, "k"), Ok(vec![row.clone(), second.clone()]));
+    row.lease = Lease { number: 8, until: None, token: None };
+    let mut changes = samples::changes(&scope, "evt_2");
+    changes.effects.push(EffectChange::Update {
+        key: "k".into(),
+        generation: 1,
+        state: row.state,
+        attempts: row.attempts,
+        due_at: row.due_at,
+        lease: row.lease.clone(),
+    });
+    store.apply(&changes).expect("applied");
     assert_eq!(store.effect(&scope, "k"), Ok(vec![row, second]));
     assert_eq!(store.effect(&scope, "other"), Ok(Vec::new()));
     assert_eq!(store.effect(&samples::scope("user:B"), "k"), Ok(Vec::new()));
@@ -147,7 +167,14 @@ pub fn an_effect_is_inserted_once_and_updated_if_it_is_there(open: Open<'_>) {
     missing.facts.insert("paid:in_1".into());
     for generation in [1, 2] {
         let state = EffectState::Running;
-        missing.effects.push(EffectChange::Update { key: "k".into(), generation, state, attempts: 1, due_at: 0 });
+        missing.effects.push(EffectChange::Update {
+            key: "k".into(),
+            generation,
+            state,
+            attempts: 1,
+            due_at: 0,
+            lease: Lease::default(),
+        });
     }
     assert!(matches!(store.apply(&missing), Err(StoreError::Unavailable(_))));
     assert_eq!(store.fact(&scope, "paid:in_1"), Ok(None));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::changes::{Changes, EffectChange};
-use crate::rows::{EffectState, TIMER};
+use crate::rows::{EffectState, Lease, TIMER};
 use products_contract::{Cancellation, Effect, EffectError};
 
 fn mail(generation: u32, payload: &str) -> Effect {
@@ -20,7 +20,8 @@ fn states(story: &Story) -> Vec<(u32, EffectState)> {
 
 /// The executor's part: another state for a generation.
 fn set(story: &mut Story, generation: u32, state: EffectState, attempts: u32) {
-    let change = EffectChange::Update { key: "mail".into(), generation, state, attempts, due_at: 5 };
+    let change =
+        EffectChange::Update { key: "mail".into(), generation, state, attempts, due_at: 5, lease: Lease::default() };
     let changes = Changes { effects: vec![change], ..samples::changes(&samples::scope("user:A"), "") };
     story.0.as_mut().expect("there").apply(&changes).expect("applied");
 }
