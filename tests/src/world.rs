@@ -1,8 +1,8 @@
-//! A host under test: an executor over a store that may fail, with the scripted provider.
+//! A host under test: an outbox over a store that may fail, with the scripted provider.
 
 use host::processor::{Business, Processor, Report};
-use host_executor::{Executor, ExecutorError};
 use host_intake::Decoded;
+use host_outbox::{Outbox, OutboxError};
 use host_providers::Registry;
 use host_providers::scripted::Scripted;
 use host_replay::business::{BusinessFolder, Fixtures};
@@ -12,7 +12,7 @@ use host_store::{MemoryStore, Store};
 use products_contract::{Account, Actor, ActorKind, Entitlement, Event, Payload, Question, StoreError, Timestamp};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// The clock at which every host starts: 2026-01-01T00:00:00Z in milliseconds since the epoch.
 pub const START_MS: Timestamp = 1_767_225_600_000;
@@ -54,7 +54,7 @@ impl Default for Setup {
 /// A host with Solobase's catalog. A store that fails kills it; [`World::reopen`] starts it again.
 pub struct World {
     setup: Setup,
-    executor: Option<Executor>,
+    outbox: Option<Outbox>,
     faults: Faults,
     scripted: Scripted,
     clock: Timestamp,
@@ -76,7 +76,7 @@ impl World {
     fn empty(setup: Setup, scripted: Scripted) -> World {
         let faults = Faults::new(Box::new(MemoryStore::new()));
         let store = faults.open();
-        let mut world = World { setup, executor: None, faults, scripted, clock: START_MS, reports: Vec::new() };
+        let mut world = World { setup, outbox: None, faults, scripted, clock: START_MS, reports: Vec::new() };
         world.boot(store);
         world
     }
@@ -97,24 +97,25 @@ impl World {
         let business =
             Business { name: "solobase".to_owned(), livemode: false, config, catalog_hash: "catalog".to_owned() };
         let processor = Processor::new(store, runner, business).expect("the configuration is the declared one");
-        self.executor = Some(Executor::new(processor, Registry::with_default(Box::new(self.scripted.clone()))));
+        self.outbox = Some(Outbox::new(processor, Registry::with_default(Arc::new(self.scripted.clone()))));
     }
 
-    /// Like a new start after a kill: what was not committed is gone, what was running is recovered.
+    /// Like a new start after a kill: what was not committed is gone, what was running runs again with
+    /// [`World::settle`].
     pub fn reopen(&mut self) -> Result<(), StoreError> {
-        self.clock = self.clock.max(self.executor().clock());
-        self.executor = None;
+        self.clock = self.clock.max(self.outbox().clock());
+        self.outbox = None;
         let store = self.faults.open();
         self.boot(store);
         let now = self.clock;
-        let recovered = self.executor_mut().recover(now);
-        self.keep(recovered)
+        let recovered = self.outbox_mut().recover(now);
+        self.keep(recovered.map(|()| Vec::new()))
     }
 
     /// Takes an event in. Its effects wait for [`World::settle`].
     pub fn accept(&mut self, mut event: Event) -> Result<Vec<Report>, StoreError> {
         event.received_at = self.clock;
-        let reports = self.executor_mut().accept(event, Vec::new());
+        let reports = self.outbox_mut().accept(event, Vec::new());
         let first = self.reports.len();
         self.keep(reports)?;
         Ok(self.reports[first..].to_vec())
@@ -131,28 +132,28 @@ impl World {
     /// Runs everything that is due now.
     pub fn settle(&mut self) -> Result<(), StoreError> {
         let now = self.clock;
-        let ran = self.executor_mut().run_until_quiet(now);
+        let ran = self.outbox_mut().run_until_quiet(now);
         self.keep(ran)
     }
 
     /// Lets time pass, and everything happen that is due on the way. A time that has passed does nothing.
     pub fn advance_to(&mut self, until: Timestamp) -> Result<(), StoreError> {
         if until > self.clock {
-            let ran = self.executor_mut().advance_to(until);
+            let ran = self.outbox_mut().advance_to(until);
             self.keep(ran)?;
             self.clock = until;
         }
         Ok(())
     }
 
-    fn keep(&mut self, ran: Result<Vec<Report>, ExecutorError>) -> Result<(), StoreError> {
+    fn keep(&mut self, ran: Result<Vec<Report>, OutboxError>) -> Result<(), StoreError> {
         match ran {
             Ok(reports) => {
                 self.reports.extend(reports);
                 Ok(())
             }
-            Err(ExecutorError::Store(error)) => Err(error),
-            Err(other) => panic!("the executor stopped: {other}"),
+            Err(OutboxError::Store(error)) => Err(error),
+            Err(other) => panic!("the outbox stopped: {other}"),
         }
     }
 
@@ -187,12 +188,12 @@ impl World {
 
     /// The processor.
     pub fn processor(&self) -> &Processor {
-        self.executor().processor()
+        self.outbox().processor()
     }
 
     /// The processor, for questions.
     pub fn processor_mut(&mut self) -> &mut Processor {
-        self.executor_mut().processor_mut()
+        self.outbox_mut().processor_mut()
     }
 
     /// The store.
@@ -216,12 +217,12 @@ impl World {
         self.processor_mut().ask_entitlements(&question).expect("an account may be asked about itself")
     }
 
-    fn executor(&self) -> &Executor {
-        self.executor.as_ref().expect("a host that runs has an executor")
+    fn outbox(&self) -> &Outbox {
+        self.outbox.as_ref().expect("a host that runs has an outbox")
     }
 
-    fn executor_mut(&mut self) -> &mut Executor {
-        self.executor.as_mut().expect("a host that runs has an executor")
+    fn outbox_mut(&mut self) -> &mut Outbox {
+        self.outbox.as_mut().expect("a host that runs has an outbox")
     }
 }
 

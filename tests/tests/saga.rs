@@ -7,8 +7,7 @@ use end_to_end::model::{Kind, Move, story};
 use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
 use end_to_end::world::{Setup, World};
-use host_providers::Answer;
-use host_providers::scripted::Scripted;
+use host_providers::scripted::{Scripted, ScriptedAnswer};
 use host_store::testing::{Moment, Then};
 use products_contract::{Event, RecordKey, StoreError};
 use serde_json::{Value, json};
@@ -20,11 +19,15 @@ const INSTANCE: &str = "inst_acme";
 const HOUR_MS: i64 = 3_600_000;
 
 /// The ways in which a step can fail for good, with the code that the record must name.
-fn failures() -> [(&'static str, Answer, &'static str); 3] {
+fn failures() -> [(&'static str, ScriptedAnswer, &'static str); 3] {
     [
-        ("final", Answer::failed("quota-exceeded", "no more of it"), "quota-exceeded"),
-        ("passing", Answer::Retryable { code: "throttled".to_owned(), message: "later".to_owned() }, "throttled"),
-        ("timed out", Answer::Lost, "lost-answer"),
+        ("final", ScriptedAnswer::failed("quota-exceeded", "no more of it"), "quota-exceeded"),
+        (
+            "passing",
+            ScriptedAnswer::Retryable { code: "throttled".to_owned(), message: "later".to_owned() },
+            "throttled",
+        ),
+        ("timed out", ScriptedAnswer::Lost, "lost-answer"),
     ]
 }
 
@@ -134,7 +137,7 @@ fn a_step_that_fails_is_named_and_everything_is_undone() {
             assert_failed(&world, step, code, &what);
             assert_exists(&world, &[], &what);
 
-            scripted.script(key(step, "ensure"), vec![Answer::Ok(Value::Null)]);
+            scripted.script(key(step, "ensure"), vec![ScriptedAnswer::Ok(Value::Null)]);
             retry(&mut world, "retry");
             assert_eq!(status(&world), "running", "{what}, then it is tried again");
             assert_exists(&world, &STEPS, &what);
@@ -145,12 +148,13 @@ fn a_step_that_fails_is_named_and_everything_is_undone() {
 // covers: SOL-22, S131
 #[test]
 fn a_step_that_fails_passingly_or_loses_its_answer_is_tried_until_it_succeeds() {
-    let ways = [Answer::Retryable { code: "throttled".to_owned(), message: "later".to_owned() }, Answer::Lost];
+    let ways =
+        [ScriptedAnswer::Retryable { code: "throttled".to_owned(), message: "later".to_owned() }, ScriptedAnswer::Lost];
     for step in STEPS {
         for answer in ways.clone() {
             let what = format!("{step} first answers {answer:?}");
             let scripted = Scripted::new();
-            scripted.script(key(step, "ensure"), vec![answer.clone(), answer, Answer::Ok(Value::Null)]);
+            scripted.script(key(step, "ensure"), vec![answer.clone(), answer, ScriptedAnswer::Ok(Value::Null)]);
             let Buyer { mut world, .. } = buyer(&scripted);
             create(&mut world).expect("the store has no fault");
             assert_eq!(status(&world), "provisioning", "{what}");
@@ -167,10 +171,10 @@ fn an_undo_that_fails_is_recorded_and_done_before_the_next_attempt() {
     for step in &STEPS[..3] {
         for (class, answer, _) in failures() {
             // What was destroyed without an answer is gone, whatever we know.
-            let lost = answer == Answer::Lost;
+            let lost = answer == ScriptedAnswer::Lost;
             let what = format!("cdn fails, and so does the undo of {step}, {class}");
             let scripted = Scripted::new();
-            scripted.script(key("cdn", "ensure"), vec![Answer::failed("quota-exceeded", "no more of it")]);
+            scripted.script(key("cdn", "ensure"), vec![ScriptedAnswer::failed("quota-exceeded", "no more of it")]);
             scripted.script(key(step, "destroy"), vec![answer]);
             let Buyer { mut world, .. } = buyer(&scripted);
             create(&mut world).expect("the store has no fault");
@@ -182,7 +186,7 @@ fn an_undo_that_fails_is_recorded_and_done_before_the_next_attempt() {
             assert!(existing(&world).is_subset(&recorded(&world)), "{what}: nothing is orphaned");
 
             for key in [key("cdn", "ensure"), key(step, "destroy")] {
-                scripted.script(key, vec![Answer::Ok(Value::Null)]);
+                scripted.script(key, vec![ScriptedAnswer::Ok(Value::Null)]);
             }
             retry(&mut world, "retry");
             wait(&mut world, HOUR_MS);
@@ -216,11 +220,11 @@ fn repeat(world: &mut World, results: Vec<Event>, as_others: bool, what: &str) {
 /// Each answer comes at its own time, so that there is time to repeat results in between.
 fn one_by_one(failing: Option<&str>, mut each_second: impl FnMut(&mut World, &str)) -> World {
     let scripted = Scripted::new();
-    let late = |then: Answer| vec![Answer::Late { after_ms: 1_000, then: Box::new(then) }];
-    scripted.script("*", late(Answer::Ok(Value::Null)));
-    scripted.script(key("watch", "changed"), vec![Answer::Never]);
+    let late = |then: ScriptedAnswer| vec![ScriptedAnswer::Late { after_ms: 1_000, then: Box::new(then) }];
+    scripted.script("*", late(ScriptedAnswer::Ok(Value::Null)));
+    scripted.script(key("watch", "changed"), vec![ScriptedAnswer::Never]);
     if let Some(step) = failing {
-        scripted.script(key(step, "ensure"), late(Answer::failed("quota-exceeded", "no more of it")));
+        scripted.script(key(step, "ensure"), late(ScriptedAnswer::failed("quota-exceeded", "no more of it")));
     }
     let Buyer { mut world, .. } = buyer(&scripted);
     wait(&mut world, 10_000);
@@ -260,13 +264,15 @@ fn a_result_that_comes_twice_changes_nothing() {
 #[test]
 fn what_is_given_up_in_the_middle_of_any_step_is_freed_however_late_it_comes() {
     for step in STEPS {
-        for (how, late) in [("succeeds", Answer::Ok(Value::Null)), ("fails", Answer::failed("refused", "no"))] {
+        for (how, late) in
+            [("succeeds", ScriptedAnswer::Ok(Value::Null)), ("fails", ScriptedAnswer::failed("refused", "no"))]
+        {
             for by_owner in [true, false] {
                 let what = format!("{step} {how} late, given up by its owner: {by_owner}");
                 let scripted = Scripted::new();
                 scripted.script(
                     key(step, "ensure"),
-                    vec![Answer::Late { after_ms: 3 * HOUR_MS, then: Box::new(late.clone()) }],
+                    vec![ScriptedAnswer::Late { after_ms: 3 * HOUR_MS, then: Box::new(late.clone()) }],
                 );
                 let Buyer { mut world, rest } = buyer(&scripted);
                 create(&mut world).expect("the store has no fault");
@@ -290,7 +296,7 @@ fn what_is_given_up_in_the_middle_of_any_step_is_freed_however_late_it_comes() {
 
 /// The run that nothing interrupts, and one for every write at which the host can be killed.
 fn at_every_write(
-    scripts: &[(String, Answer)],
+    scripts: &[(String, ScriptedAnswer)],
     body: impl Fn(&mut World) -> Result<(), StoreError>,
     what: &str,
 ) -> World {
@@ -330,7 +336,7 @@ fn a_crash_at_any_boundary_of_making_ends_as_without_it() {
 #[test]
 fn a_crash_at_any_boundary_of_undoing_ends_as_without_it() {
     for step in ["compute@lambda", "cdn"] {
-        let refused = (key(step, "ensure"), Answer::failed("quota-exceeded", "no more of it"));
+        let refused = (key(step, "ensure"), ScriptedAnswer::failed("quota-exceeded", "no more of it"));
         let world = at_every_write(&[refused], create, &format!("{step} fails"));
         assert_failed(&world, step, "quota-exceeded", step);
         assert_exists(&world, &[], step);

@@ -1,9 +1,10 @@
 //! What a provider is asked and what it may say.
 
+use crate::secrets::{Secret, SecretAccess, SecretError};
 use serde_json::Value;
 
-/// One attempt to carry an effect out.
-#[derive(Clone, Debug, PartialEq)]
+/// One attempt to carry an effect out, or one look at an attempt that is in progress.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Call {
     /// Kind of the effect, for example `database.ensure` or `stripe.checkout.create`.
     pub kind: String,
@@ -13,10 +14,18 @@ pub struct Call {
     pub key: String,
     /// Generation of the effect; a higher one replaces what a lower one wished.
     pub generation: u32,
-    /// From 1; the same attempt comes again after a crash.
+    /// From 1; the same attempt comes again after a crash, and with each look.
     pub attempt: u32,
     /// Arguments as the effect's kind declares them; secrets by reference.
     pub payload: Value,
+    /// The token of the [`Answer::InProgress`] before; none for a call that begins.
+    pub token: Option<String>,
+    /// When the effect ends without an answer, milliseconds since the epoch.
+    pub deadline: Option<i64>,
+    /// Number of the lease, the fencing number: who was called with a lower one for the same effect no longer holds it.
+    pub lease: u64,
+    /// Where secret references are resolved.
+    pub secrets: SecretAccess,
 }
 
 impl Call {
@@ -44,43 +53,64 @@ impl Call {
     pub fn text(&self, name: &str) -> Option<&str> {
         self.payload.get(name).and_then(Value::as_str)
     }
+
+    /// The plain value behind a reference (`secret:database/1`) of the payload, read now.
+    pub fn secret(&self, reference: &str) -> Result<Secret, SecretError> {
+        self.secrets.resolve(&self.scope, reference)
+    }
 }
 
-/// What became of one attempt.
+/// What became of one call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// Done; the outputs as the kind declares them, an object without secrets.
-    Ok(Value),
-    /// Not done, and trying again may help.
-    Retryable {
+    Done(Value),
+    /// Begun and not done yet. A look follows: the same call with the token. Looks use no attempts up.
+    InProgress {
+        /// Milliseconds until the look.
+        after_ms: i64,
+        /// What the provider needs to find its work again; without secrets.
+        token: String,
+    },
+    /// Not done as far as is known, and trying again may help.
+    Retry {
+        /// Milliseconds until the next attempt, where the other side named them; else the effect's retry policy says.
+        after_ms: Option<i64>,
         /// For programs, for example `throttled`.
         code: String,
         /// For operators; without secrets.
         message: String,
     },
     /// Not done, and trying again cannot help.
-    Final {
+    Refused {
         /// For programs, for example `quota-exceeded`.
         code: String,
         /// For operators; without secrets.
         message: String,
     },
-    /// The answer comes later.
-    Late {
-        /// Milliseconds after the call.
-        after_ms: i64,
-        /// What comes then; not `Late` again.
-        then: Box<Answer>,
-    },
-    /// Done, but the answer was lost on its way.
-    Lost,
-    /// Nothing will ever come: nobody is there who could answer.
-    Never,
 }
 
 impl Answer {
     /// A failure that trying again cannot help.
-    pub fn failed(code: &str, message: impl Into<String>) -> Self {
-        Answer::Final { code: code.to_owned(), message: message.into() }
+    pub fn refused(code: &str, message: impl Into<String>) -> Self {
+        Answer::Refused { code: code.to_owned(), message: message.into() }
+    }
+}
+
+/// What a call brought: an answer, or none.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// The provider answered.
+    Answer(Answer),
+    /// It did not. The lease stays open; when it runs out, the effect is called again under the same key.
+    Silence {
+        /// Milliseconds until the lease runs out; none if it never does.
+        lease_ms: Option<i64>,
+    },
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Reply::Answer(answer)
     }
 }

@@ -1,12 +1,15 @@
 //! What carries an effect out: the provider trait, the registry that picks one, and the scripted provider.
 //!
-//! A provider never sees the store and decides nothing. It gets a [`Call`] and gives an [`Answer`]; the executor keeps
-//! attempts, backoff and deadlines. The same key and generation may be called again at any time, after a crash above all.
+//! A provider never sees the store and decides nothing. It gets a [`Call`] and gives an [`Answer`]; the outbox keeps
+//! attempts, backoff, leases and deadlines. The same key and generation may be called again at any time, after a crash
+//! above all.
 
 mod call;
 pub mod conformance;
 mod provider;
 pub mod scripted;
+mod secrets;
 
-pub use call::{Answer, Call};
-pub use provider::{Provider, Registry};
+pub use call::{Answer, Call, Reply};
+pub use provider::{Provider, Registry, Simulation};
+pub use secrets::{SECRET_PREFIX, Secret, SecretAccess, SecretError, Secrets};

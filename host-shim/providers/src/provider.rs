@@ -1,54 +1,68 @@
 //! The trait of all providers and the registry that picks one for an effect.
 
-use crate::call::{Answer, Call};
+use crate::call::{Answer, Call, Reply};
+use crate::secrets::{SecretAccess, Secrets};
+use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Carries effects out. Every call is idempotent by `scope`, `key` and `generation`.
+/// Carries effects out. Every call is idempotent by `scope`, `key` and `generation`; several may run at a time.
 ///
-/// The four verbs are for resources (`database`, `bucket`, …), `perform` is for all other kinds. A provider implements
-/// what it is registered for; the rest answers `Final` with code `unsupported`.
-pub trait Provider: Send {
-    /// Look at a resource without changing it: `{"exists", "state", "outputs"}`, the outputs those of `ensure`.
-    fn observe(&mut self, call: &Call) -> Answer {
-        unsupported(call)
-    }
-    /// Make the resource exist; what `ensure` made before is found again and answered with the same outputs.
-    fn ensure(&mut self, call: &Call) -> Answer {
-        unsupported(call)
-    }
-    /// Bring the resource to the state in the payload, `{"state": "suspended"|"running"}`, or to other settings.
-    fn change(&mut self, call: &Call) -> Answer {
-        unsupported(call)
-    }
-    /// Make the resource not exist; that it does not exist already is success.
-    fn destroy(&mut self, call: &Call) -> Answer {
-        unsupported(call)
-    }
-    /// Anything else: `mail.send`, `stripe.checkout.create`, `database.backup`.
-    fn perform(&mut self, call: &Call) -> Answer {
-        unsupported(call)
+/// For a resource (`database`, `bucket`, …) the verbs are these; a kind or verb that a provider does not know it
+/// answers with [`Answer::unsupported`].
+///
+/// | verb | what it does |
+/// |---|---|
+/// | `observe` | looks without changing anything: `{"exists", "state", "outputs"}`, the outputs those of `ensure` |
+/// | `ensure` | makes it exist; what it made before it finds again, with the same outputs |
+/// | `change` | brings it to `{"state": "suspended"\|"running"}`, or to other settings |
+/// | `destroy` | makes it not exist; that it doesn't already is success |
+pub trait Provider: Send + Sync {
+    /// Carry the call out, or say why not.
+    fn call(&self, call: &Call) -> Answer;
+
+    /// What a provider is beside that if it only pretends; none for one that does something in the world.
+    fn simulation(&self) -> Option<&dyn Simulation> {
+        None
     }
 }
 
-fn unsupported(call: &Call) -> Answer {
-    Answer::failed("unsupported", format!("the provider does not know `{}`", call.kind))
+/// A provider that only pretends. What it did is gone with its process and can be undone by forgetting it, so a call
+/// needs nothing durable before it.
+pub trait Simulation {
+    /// Like [`Provider::call`], which it replaces; it may also keep silent.
+    fn play(&self, call: &Call) -> Reply;
+
+    /// True until it was called or reminded: then it has forgotten what an earlier process was told is done.
+    fn is_new(&self) -> bool;
+
+    /// A call that an earlier process made, and the outputs that it ended with. They come in the order of the results.
+    fn remember(&self, call: &Call, outputs: &Value);
 }
 
-/// Which provider takes which effects.
-#[derive(Default)]
+impl Answer {
+    /// The answer to a kind or verb that a provider does not know.
+    pub fn unsupported(call: &Call) -> Self {
+        Answer::refused("unsupported", format!("the provider does not know `{}`", call.kind))
+    }
+}
+
+/// Which provider takes which effects, and where they find secrets. A clone shares the providers, for another thread.
+#[derive(Clone, Default)]
 pub struct Registry {
-    providers: Vec<Box<dyn Provider>>,
+    providers: Vec<Arc<dyn Provider>>,
     by_pattern: BTreeMap<String, usize>,
+    secrets: Option<Arc<dyn Secrets>>,
 }
 
 impl Registry {
-    /// A registry without providers: every call answers `Final` with code `no-provider`.
+    /// A registry without providers: every call answers `Refused` with code `no-provider`.
     pub fn new() -> Self {
         Registry::default()
     }
 
     /// A registry in which `provider` takes everything.
-    pub fn with_default(provider: Box<dyn Provider>) -> Self {
+    pub fn with_default(provider: Arc<dyn Provider>) -> Self {
         let mut registry = Registry::new();
         registry.register(&["*"], provider);
         registry
@@ -56,7 +70,7 @@ impl Registry {
 
     /// Give a provider the effects that `patterns` name: a kind (`mail.send`), the beginning of kinds up to a dot
     /// (`database`, `stripe.checkout`) or `*` for what nobody else takes. A later registration replaces an earlier one.
-    pub fn register(&mut self, patterns: &[&str], provider: Box<dyn Provider>) {
+    pub fn register(&mut self, patterns: &[&str], provider: Arc<dyn Provider>) {
         let index = self.providers.len();
         self.providers.push(provider);
         for pattern in patterns {
@@ -64,36 +78,61 @@ impl Registry {
         }
     }
 
+    /// Where references are resolved; without it every reference is unknown.
+    pub fn set_secrets(&mut self, secrets: Arc<dyn Secrets>) {
+        self.secrets = Some(secrets);
+    }
+
+    /// A way to the secrets, for one call.
+    pub fn secret_access(&self) -> SecretAccess {
+        SecretAccess::new(self.secrets.clone())
+    }
+
     /// True if some provider takes effects of this kind.
     pub fn takes(&self, kind: &str) -> bool {
         self.find(kind).is_some()
     }
 
-    /// Carry an effect out with the provider of the longest fitting pattern.
-    pub fn call(&mut self, call: &Call) -> Answer {
-        let Some(provider) = self.find(&call.kind).and_then(|index| self.providers.get_mut(index)) else {
-            return Answer::failed("no-provider", format!("no provider takes `{}`", call.kind));
+    /// True if every provider only pretends, so that nothing is ever done in the world.
+    pub fn is_simulation(&self) -> bool {
+        self.providers.iter().all(|provider| provider.simulation().is_some())
+    }
+
+    /// The simulation that takes effects of this kind.
+    pub fn simulation(&self, kind: &str) -> Option<&dyn Simulation> {
+        self.find(kind)?.simulation()
+    }
+
+    /// True if a simulation has forgotten what was done before it began.
+    pub fn forgot(&self) -> bool {
+        self.providers.iter().filter_map(|provider| provider.simulation()).any(Simulation::is_new)
+    }
+
+    /// Carry an effect out with the provider of the longest fitting pattern. A secret that was resolved for the call
+    /// comes back as its reference, wherever the provider put it.
+    pub fn call(&self, call: &Call) -> Reply {
+        let Some(provider) = self.find(&call.kind) else {
+            return Answer::refused("no-provider", format!("no provider takes `{}`", call.kind)).into();
         };
-        if !call.is_resource_call() {
-            return provider.perform(call);
-        }
-        match call.verb() {
-            "observe" => provider.observe(call),
-            "ensure" => provider.ensure(call),
-            "change" => provider.change(call),
-            _ => provider.destroy(call),
+        let reply = match provider.simulation() {
+            Some(simulation) => simulation.play(call),
+            None => provider.call(call).into(),
+        };
+        match reply {
+            Reply::Answer(answer) => call.secrets.redact(answer).into(),
+            silence @ Reply::Silence { .. } => silence,
         }
     }
 
-    fn find(&self, kind: &str) -> Option<usize> {
+    fn find(&self, kind: &str) -> Option<&dyn Provider> {
         let mut prefix = kind;
         loop {
             if let Some(&index) = self.by_pattern.get(prefix) {
-                return Some(index);
+                return Some(&*self.providers[index]);
             }
             match prefix.rsplit_once('.') {
                 Some((shorter, _)) => prefix = shorter,
-                None => return self.by_pattern.get("*").copied(),
+                None => return self.by_pattern.get("*").map(|&index| &*self.providers[index]),
             }
         }
     }
@@ -102,51 +141,93 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secrets::{Secret, SecretError};
     use serde_json::json;
 
     struct Named(&'static str);
     impl Provider for Named {
-        fn ensure(&mut self, _: &Call) -> Answer {
-            Answer::Ok(json!({"ensure": self.0}))
-        }
-        fn perform(&mut self, _: &Call) -> Answer {
-            Answer::Ok(json!({"perform": self.0}))
+        fn call(&self, _: &Call) -> Answer {
+            Answer::Done(json!(self.0))
         }
     }
 
     fn call(kind: &str) -> Call {
-        Call {
-            kind: kind.into(),
-            scope: "b/test/user:u".into(),
-            key: "k".into(),
-            generation: 1,
-            attempt: 1,
-            payload: json!({}),
-        }
+        Call { kind: kind.into(), scope: "b/test/user:u".into(), key: "k".into(), ..Call::default() }
     }
 
     #[test]
     fn the_longest_fitting_pattern_takes_the_effect() {
-        let mut registry = Registry::with_default(Box::new(Named("any")));
-        registry.register(&["stripe", "database"], Box::new(Named("group")));
-        registry.register(&["stripe.checkout.create"], Box::new(Named("kind")));
-        assert_eq!(registry.call(&call("stripe.checkout.create")), Answer::Ok(json!({"perform": "kind"})));
-        assert_eq!(registry.call(&call("stripe.checkout.expire")), Answer::Ok(json!({"perform": "group"})));
-        assert_eq!(registry.call(&call("database.ensure")), Answer::Ok(json!({"ensure": "group"})));
-        assert_eq!(registry.call(&call("database.backup")), Answer::Ok(json!({"perform": "group"})));
-        assert_eq!(registry.call(&call("secret.ensure")), Answer::Ok(json!({"perform": "any"})));
+        let mut registry = Registry::with_default(Arc::new(Named("any")));
+        registry.register(&["stripe", "database"], Arc::new(Named("group")));
+        registry.register(&["stripe.checkout.create"], Arc::new(Named("kind")));
+        let taker = |kind| registry.call(&call(kind));
+        assert_eq!(taker("stripe.checkout.create"), Answer::Done(json!("kind")).into());
+        assert_eq!(taker("stripe.checkout.expire"), Answer::Done(json!("group")).into());
+        assert_eq!(taker("database.ensure"), Answer::Done(json!("group")).into());
+        assert_eq!(taker("secret.ensure"), Answer::Done(json!("any")).into());
     }
 
     #[test]
-    fn an_effect_that_nobody_takes_fails_for_good() {
-        let answer = Registry::new().call(&call("mail.send"));
-        assert!(matches!(answer, Answer::Final { ref code, .. } if code == "no-provider"), "{answer:?}");
+    fn an_effect_that_nobody_takes_is_refused() {
+        let reply = Registry::new().call(&call("mail.send"));
+        assert!(matches!(&reply, Reply::Answer(Answer::Refused { code, .. }) if code == "no-provider"), "{reply:?}");
+    }
+
+    const PLAIN: &str = "hunter2-plain";
+
+    struct Vault;
+    impl Secrets for Vault {
+        fn resolve(&self, scope: &str, reference: &str) -> Result<Secret, SecretError> {
+            match (scope, reference) {
+                ("b/test/user:u", "secret:db/1") => Ok(Secret::new(PLAIN)),
+                _ => Err(SecretError::Unknown(reference.to_owned())),
+            }
+        }
+    }
+
+    /// Uses its secret and then tells it to everybody, in the way that the kind names.
+    struct Leaky;
+    impl Provider for Leaky {
+        fn call(&self, call: &Call) -> Answer {
+            let secret = match call.secret(call.text("password").unwrap_or_default()) {
+                Ok(secret) => secret,
+                Err(error) => return Answer::refused("secret", format!("{error} {error:?}")),
+            };
+            assert_eq!(secret.expose(), PLAIN);
+            let told = format!("{secret:?} of {call:?} in full is {}", secret.expose());
+            match call.verb() {
+                "refused" => Answer::refused(secret.expose(), told),
+                "retry" => Answer::Retry { after_ms: None, code: PLAIN.into(), message: told },
+                "progress" => Answer::InProgress { after_ms: 1, token: told },
+                _ => Answer::Done(json!({"url": [told], PLAIN: 1})),
+            }
+        }
     }
 
     #[test]
-    fn a_verb_that_a_provider_lacks_fails_for_good() {
-        let mut registry = Registry::with_default(Box::new(Named("any")));
-        let answer = registry.call(&call("database.destroy"));
-        assert!(matches!(answer, Answer::Final { ref code, .. } if code == "unsupported"), "{answer:?}");
+    fn no_plain_secret_leaves_a_call() {
+        let mut registry = Registry::with_default(Arc::new(Leaky));
+        registry.set_secrets(Arc::new(Vault));
+        for verb in ["refused", "retry", "progress", "done"] {
+            let payload = json!({"password": "secret:db/1"});
+            let call = Call { payload, secrets: registry.secret_access(), ..call(&format!("leak.{verb}")) };
+            let told = format!("{:?} {call:?}", registry.call(&call));
+            assert!(told.contains("secret:db/1") && !told.contains(PLAIN), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_resolved_is_told_without_a_value() {
+        let mut registry = Registry::with_default(Arc::new(Leaky));
+        let ask = |registry: &Registry, scope: &str, password: &str| {
+            let payload = json!({"password": password});
+            let call = Call { payload, scope: scope.into(), secrets: registry.secret_access(), ..call("leak.done") };
+            format!("{:?}", registry.call(&call))
+        };
+        assert!(ask(&registry, "b/test/user:u", "secret:db/1").contains("no secret under `secret:db/1`"));
+        registry.set_secrets(Arc::new(Vault));
+        assert!(ask(&registry, "b/test/user:other", "secret:db/1").contains("no secret under `secret:db/1`"));
+        let plain = ask(&registry, "b/test/user:u", PLAIN);
+        assert!(plain.contains("no secret reference") && !plain.contains(PLAIN), "{plain}");
     }
 }

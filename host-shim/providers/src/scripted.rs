@@ -3,6 +3,9 @@
 //! Without a script everything succeeds, with outputs that derive from the effect's key. Two kinds get no answer:
 //! `stripe.retrieve`, since nothing can be made up for it, and `probe.watch`, since no health changes by itself. A clone
 //! is a second handle on the same provider, for a test to look at.
+//!
+//! What only a simulation says stands in [`ScriptedAnswer`]. Towards the outbox `Late` is a call in progress with one
+//! look, `Lost` a silence whose lease runs out at once, `Never` one whose lease never does.
 
 mod inventory;
 mod outputs;
@@ -11,27 +14,67 @@ mod script;
 pub use inventory::{Resource, ResourceId};
 pub use outputs::{derived_outputs, short_hash};
 
-use crate::call::{Answer, Call};
-use crate::provider::Provider;
+use crate::call::{Answer, Call, Reply};
+use crate::provider::{Provider, Simulation};
 use inventory::Inventory;
 use script::Script;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// One call and what was answered.
+/// What a script has a call answered with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ScriptedAnswer {
+    /// Done; the outputs are laid over the derived ones.
+    Ok(Value),
+    /// Not done, and trying again may help.
+    Retryable {
+        /// For programs, for example `throttled`.
+        code: String,
+        /// For operators.
+        message: String,
+    },
+    /// Not done, and trying again cannot help.
+    Final {
+        /// For programs, for example `quota-exceeded`.
+        code: String,
+        /// For operators.
+        message: String,
+    },
+    /// The answer comes later.
+    Late {
+        /// Milliseconds after the call.
+        after_ms: i64,
+        /// What comes then; not `Late` again.
+        then: Box<ScriptedAnswer>,
+    },
+    /// Done, but the answer was lost on its way.
+    Lost,
+    /// Nothing will ever come: nobody is there who could answer.
+    Never,
+}
+
+impl ScriptedAnswer {
+    /// A failure that trying again cannot help.
+    pub fn failed(code: &str, message: impl Into<String>) -> Self {
+        ScriptedAnswer::Final { code: code.to_owned(), message: message.into() }
+    }
+}
+
+/// One call that began, and what was answered. Looks at a late answer are none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// The call.
     pub call: Call,
-    /// The answer; `Late` as it was scripted.
-    pub answer: Answer,
+    /// The answer with its outputs; `Late` as it was scripted.
+    pub answer: ScriptedAnswer,
 }
 
 /// The scripted provider.
 ///
-/// An `Answer::Ok` of the script is laid over the derived outputs, member by member, so that a scenario writes only
-/// what matters to it; `Ok(null)` is plain success. What succeeds, is lost or comes late with success was done.
-/// `observe` tells what exists and uses no answer up, so that a look after a crash changes no story.
+/// A [`ScriptedAnswer::Ok`] of the script is laid over the derived outputs, member by member, so that a scenario writes
+/// only what matters to it; `Ok(null)` is plain success. What succeeds, is lost or comes late with success was done.
+/// `observe` tells what exists and uses no answer up.
 #[derive(Clone, Default)]
 pub struct Scripted(Arc<Mutex<State>>);
 
@@ -40,6 +83,9 @@ struct State {
     script: Script,
     inventory: Inventory,
     journal: Vec<Entry>,
+    /// Answers that are still to come, by the token of their call.
+    late: BTreeMap<String, ScriptedAnswer>,
+    reminded: bool,
 }
 
 impl Scripted {
@@ -51,7 +97,7 @@ impl Scripted {
     /// Answer calls for effect keys that fit `pattern` (an exact key, or with `*` for any characters) with these
     /// answers, one a call and the last one again and again; each key goes through the list by itself. An exact key
     /// wins over patterns, an earlier pattern over a later one. The same pattern again replaces its list.
-    pub fn script(&self, pattern: impl Into<String>, answers: Vec<Answer>) {
+    pub fn script(&self, pattern: impl Into<String>, answers: Vec<ScriptedAnswer>) {
         self.state().script.set(pattern.into(), answers);
     }
 
@@ -75,54 +121,116 @@ impl Scripted {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, call: &Call) -> Answer {
+    fn answer(&self, call: &Call) -> ScriptedAnswer {
         let mut state = self.state();
+        // Without the answer, as in a process that knows nothing of it, the call begins anew.
+        if let Some(answer) = call.token.as_ref().and_then(|token| state.late.get(token)) {
+            return answer.clone();
+        }
         let answer = state.answer(call);
+        if let ScriptedAnswer::Late { then, .. } = &answer {
+            state.late.insert(token(call), (**then).clone());
+        }
         state.journal.push(Entry { call: call.clone(), answer: answer.clone() });
         answer
     }
 }
 
+/// Where the late answer of a call is found again.
+fn token(call: &Call) -> String {
+    format!("late:{}/{}@{}#{}", call.scope, call.key, call.generation, call.attempt)
+}
+
+impl Simulation for Scripted {
+    fn play(&self, call: &Call) -> Reply {
+        let answer = match self.answer(call) {
+            ScriptedAnswer::Ok(outputs) => Answer::Done(outputs),
+            ScriptedAnswer::Retryable { code, message } => Answer::Retry { after_ms: None, code, message },
+            ScriptedAnswer::Final { code, message } => Answer::Refused { code, message },
+            ScriptedAnswer::Late { after_ms, .. } => Answer::InProgress { after_ms, token: token(call) },
+            ScriptedAnswer::Lost => return Reply::Silence { lease_ms: Some(0) },
+            ScriptedAnswer::Never => return Reply::Silence { lease_ms: None },
+        };
+        answer.into()
+    }
+
+    fn is_new(&self) -> bool {
+        let state = self.state();
+        state.journal.is_empty() && !state.reminded
+    }
+
+    fn remember(&self, call: &Call, outputs: &Value) {
+        let mut state = self.state();
+        state.reminded = true;
+        if call.is_resource_call() && state.inventory.admit(call) {
+            match call.verb() {
+                "ensure" => drop(state.inventory.ensure(call, outputs.clone())),
+                "change" => drop(state.inventory.change(call)),
+                "destroy" => state.inventory.destroy(call),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Provider for Scripted {
+    /// As [`Simulation::play`], for a caller that expects an answer; silence is a failure that may pass.
+    fn call(&self, call: &Call) -> Answer {
+        match self.play(call) {
+            Reply::Answer(answer) => answer,
+            Reply::Silence { .. } => {
+                Answer::Retry { after_ms: None, code: "silence".to_owned(), message: "no answer came".to_owned() }
+            }
+        }
+    }
+
+    fn simulation(&self) -> Option<&dyn Simulation> {
+        Some(self)
+    }
+}
+
 impl State {
-    fn answer(&mut self, call: &Call) -> Answer {
+    fn answer(&mut self, call: &Call) -> ScriptedAnswer {
         if call.is_resource_call() && call.verb() == "observe" {
-            return Answer::Ok(self.inventory.observe(call));
+            return ScriptedAnswer::Ok(self.inventory.observe(call));
         }
         if call.is_resource_call() && !self.inventory.admit(call) {
-            return Answer::failed("superseded", format!("`{}` has a newer generation", call.key));
+            return ScriptedAnswer::failed("superseded", format!("`{}` has a newer generation", call.key));
         }
         match self.script.next(&call.key) {
             Some(answer) => self.carry_out(call, answer),
-            None if matches!(call.kind.as_str(), "stripe.retrieve" | "probe.watch") => Answer::Never,
-            None => self.carry_out(call, Answer::Ok(Value::Null)),
+            None if matches!(call.kind.as_str(), "stripe.retrieve" | "probe.watch") => ScriptedAnswer::Never,
+            None => self.carry_out(call, ScriptedAnswer::Ok(Value::Null)),
         }
     }
 
-    fn carry_out(&mut self, call: &Call, answer: Answer) -> Answer {
+    fn carry_out(&mut self, call: &Call, answer: ScriptedAnswer) -> ScriptedAnswer {
         match answer {
-            Answer::Ok(said) => self.succeed(call, said),
-            Answer::Lost => match self.succeed(call, Value::Null) {
-                Answer::Ok(_) => Answer::Lost,
+            ScriptedAnswer::Ok(said) => self.succeed(call, said),
+            ScriptedAnswer::Lost => match self.succeed(call, Value::Null) {
+                ScriptedAnswer::Ok(_) => ScriptedAnswer::Lost,
                 failed => failed,
             },
-            Answer::Late { after_ms, then } => Answer::Late { after_ms, then: Box::new(self.carry_out(call, *then)) },
-            Answer::Retryable { .. } | Answer::Final { .. } | Answer::Never => answer,
+            ScriptedAnswer::Late { after_ms, then } => {
+                ScriptedAnswer::Late { after_ms, then: Box::new(self.carry_out(call, *then)) }
+            }
+            ScriptedAnswer::Retryable { .. } | ScriptedAnswer::Final { .. } | ScriptedAnswer::Never => answer,
         }
     }
 
-    fn succeed(&mut self, call: &Call, said: Value) -> Answer {
+    fn succeed(&mut self, call: &Call, said: Value) -> ScriptedAnswer {
         if !call.is_resource_call() {
-            return Answer::Ok(overlay(derived_outputs(call), said));
+            return ScriptedAnswer::Ok(overlay(derived_outputs(call), said));
         }
         match call.verb() {
-            "ensure" => Answer::Ok(self.inventory.ensure(call, overlay(derived_outputs(call), said))),
+            "ensure" => ScriptedAnswer::Ok(self.inventory.ensure(call, overlay(derived_outputs(call), said))),
             "change" => match self.inventory.change(call) {
-                Some(outputs) => Answer::Ok(overlay(outputs, said)),
-                None => Answer::failed("not-found", format!("`{}` names nothing that exists", call.key)),
+                Some(outputs) => ScriptedAnswer::Ok(overlay(outputs, said)),
+                None => ScriptedAnswer::failed("not-found", format!("`{}` names nothing that exists", call.key)),
             },
             _ => {
                 self.inventory.destroy(call);
-                Answer::Ok(overlay(json!({}), said))
+                ScriptedAnswer::Ok(overlay(json!({}), said))
             }
         }
     }
@@ -140,20 +248,79 @@ fn overlay(mut base: Value, said: Value) -> Value {
     }
 }
 
-impl Provider for Scripted {
-    fn observe(&mut self, call: &Call) -> Answer {
-        self.answer(call)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance;
+
+    fn call(kind: &str, generation: u32) -> Call {
+        let (kind, scope, key) = (kind.to_owned(), "b/test/user:u".to_owned(), "inst/1/database".to_owned());
+        Call { kind, scope, key, generation, attempt: 1, payload: json!({}), lease: 1, ..Call::default() }
     }
-    fn ensure(&mut self, call: &Call) -> Answer {
-        self.answer(call)
+
+    #[test]
+    fn it_keeps_what_every_provider_must() {
+        for resource in ["database", "bucket", "function", "cdn", "domain", "queue"] {
+            assert_eq!(conformance::check(&Scripted::new(), resource, &json!({"size": "small"})), Ok(()));
+        }
     }
-    fn change(&mut self, call: &Call) -> Answer {
-        self.answer(call)
+
+    #[test]
+    fn it_keeps_that_also_when_every_answer_is_late() {
+        let scripted = Scripted::new();
+        let late = ScriptedAnswer::Late { after_ms: 1, then: Box::new(ScriptedAnswer::Ok(Value::Null)) };
+        scripted.script("*", vec![late]);
+        assert_eq!(conformance::check(&scripted, "database", &json!({})), Ok(()));
     }
-    fn destroy(&mut self, call: &Call) -> Answer {
-        self.answer(call)
+
+    #[test]
+    fn a_provider_that_makes_things_twice_does_not_conform() {
+        #[derive(Default)]
+        struct Careless(std::sync::atomic::AtomicU32);
+        impl Provider for Careless {
+            fn call(&self, call: &Call) -> Answer {
+                use std::sync::atomic::Ordering::Relaxed;
+                match call.verb() {
+                    "observe" => Answer::Done(json!({"exists": self.0.load(Relaxed) > 0})),
+                    "ensure" => Answer::Done(json!({"id": self.0.fetch_add(1, Relaxed)})),
+                    _ => Answer::unsupported(call),
+                }
+            }
+        }
+        let violation = conformance::check(&Careless::default(), "bucket", &json!({})).expect_err("a violation");
+        assert_eq!(violation.promise, "ensure twice gives the same outputs");
     }
-    fn perform(&mut self, call: &Call) -> Answer {
-        self.answer(call)
+
+    #[test]
+    fn a_look_brings_the_late_answer_as_often_as_it_is_made_and_is_no_call() {
+        let scripted = Scripted::new();
+        let then = Box::new(ScriptedAnswer::Ok(json!({"name": "n"})));
+        scripted.script("*", vec![ScriptedAnswer::Late { after_ms: 50, then }, ScriptedAnswer::Never]);
+        let Reply::Answer(Answer::InProgress { after_ms: 50, token }) = scripted.play(&call("database.ensure", 1))
+        else {
+            panic!("late is in progress");
+        };
+        let look = Call { token: Some(token), ..call("database.ensure", 1) };
+        for _ in 0..2 {
+            let reply = scripted.play(&look);
+            assert!(matches!(&reply, Reply::Answer(Answer::Done(outputs)) if outputs["name"] == "n"), "{reply:?}");
+        }
+        assert_eq!(scripted.journal().len(), 1);
+    }
+
+    #[test]
+    fn what_an_earlier_process_did_is_there_once_it_is_remembered() {
+        let scripted = Scripted::new();
+        assert!(scripted.is_new());
+        let outputs = json!({"id": "db-7"});
+        scripted.remember(&call("database.ensure", 1), &outputs);
+        assert!(!scripted.is_new() && scripted.journal().is_empty());
+        let change = Call { payload: json!({"state": "suspended"}), ..call("database.change", 2) };
+        assert_eq!(scripted.call(&change), Answer::Done(json!({"id": "db-7", "state": "suspended"})));
+        assert_eq!(scripted.call(&call("database.ensure", 2)), Answer::Done(outputs), "it is found again");
+        scripted.remember(&call("database.destroy", 3), &json!({}));
+        assert!(scripted.inventory().is_empty());
+        scripted.remember(&call("database.ensure", 1), &json!({}));
+        assert!(scripted.inventory().is_empty(), "a result that comes late makes nothing anew");
     }
 }

@@ -1,4 +1,4 @@
-//! One host under replay: a store, an executor with the scripted provider, and one business in one mode.
+//! One host under replay: a store, an outbox with the scripted provider, and one business in one mode.
 
 use crate::business::BusinessFolder;
 use crate::error::{BadInput, Place, ReplayError};
@@ -6,14 +6,15 @@ use crate::runners::Runners;
 use crate::scenario::Answers;
 use crate::tree::Node;
 use host::processor::{Business, Processor, Report};
-use host_executor::{Executor, ExecutorError};
 use host_intake::Decoded;
+use host_outbox::{Outbox, OutboxError};
 use host_providers::Registry;
 use host_providers::scripted::Scripted;
 use host_store::{Changes, ClaimRow, MemoryStore, SqliteStore, Store};
 use products_contract::{Account, Actor, ActorKind, Event, Outcome, Payload, Refusal, Timestamp};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where the rows are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub struct HostSetup {
 /// A host that runs.
 pub struct Host {
     setup: HostSetup,
-    executor: Option<Executor>,
+    outbox: Option<Outbox>,
     scripted: Scripted,
     asked: Vec<(Account, String)>,
     asked_known: BTreeSet<(Account, String)>,
@@ -70,18 +71,18 @@ pub fn is_input(report: &Report) -> bool {
 }
 
 impl Host {
-    /// Starts a host and loads the catalog.
+    /// Starts a host, loads the catalog, and goes on with what was running when the store was left.
     pub fn start(setup: HostSetup) -> Result<Host, ReplayError> {
         let store = open(&setup.store)?;
         Host::start_with(setup, store)
     }
 
-    /// Starts a host on a store of the caller's, and loads the catalog.
+    /// [`Host::start`] on a store of the caller's.
     pub fn start_with(setup: HostSetup, store: Box<dyn Store>) -> Result<Host, ReplayError> {
         let scripted = Scripted::new();
         let clock = setup.clock;
         let mut host = Host {
-            executor: None,
+            outbox: None,
             scripted,
             asked: Vec::new(),
             asked_known: BTreeSet::new(),
@@ -90,7 +91,10 @@ impl Host {
             setup,
         };
         host.boot(store)?;
+        // What the store was left with is decided under the catalog of this start.
         host.load_catalog()?;
+        host.outbox_mut().recover(clock).map_err(stopped)?;
+        host.settle()?;
         Ok(host)
     }
 
@@ -106,9 +110,9 @@ impl Host {
         };
         let processor = Processor::new(store, runner, business)
             .map_err(|error| ReplayError::Usage(format!("configuration of {}: {error}", self.setup.business.name)))?;
-        let mut executor = Executor::new(processor, Registry::with_default(Box::new(self.scripted.clone())));
-        executor.set_fire_timers(self.fire_timers);
-        self.executor = Some(executor);
+        let mut outbox = Outbox::new(processor, Registry::with_default(Arc::new(self.scripted.clone())));
+        outbox.set_fire_timers(self.fire_timers);
+        self.outbox = Some(outbox);
         Ok(())
     }
 
@@ -124,15 +128,14 @@ impl Host {
         };
         self.boot(store)?;
         let now = self.clock;
-        let mut reports = self.executor_mut().recover(now).map_err(stopped)?;
-        reports.extend(self.settle()?);
-        Ok(reports)
+        self.outbox_mut().recover(now).map_err(stopped)?;
+        self.settle()
     }
 
     /// Ends the host; the store is what is left.
     pub fn stop(&mut self) -> Box<dyn Store> {
-        let executor = self.executor.take().expect("a host that runs has an executor");
-        let (processor, _) = executor.into_parts();
+        let outbox = self.outbox.take().expect("a host that runs has an outbox");
+        let (processor, _) = outbox.into_parts();
         processor.into_parts().0
     }
 
@@ -152,7 +155,7 @@ impl Host {
             provider: None,
             payload: Payload::Command(self.setup.business.catalog.to_string()),
         };
-        let delivered = self.deliver(Decoded { event, refusal: None, time: None }, self.clock)?;
+        let delivered = self.accept(Decoded { event, refusal: None, time: None }, self.clock)?;
         match delivered.first.result.outcome() {
             Some(Outcome::Applied | Outcome::Duplicate(_) | Outcome::Ignored(_)) => Ok(()),
             outcome => Err(refused_catalog(&self.setup.business, &delivered.first, outcome).into()),
@@ -162,12 +165,12 @@ impl Host {
     /// Claims that are held from the start, by short key.
     pub fn hold_claims(&mut self, claims: &[(String, Account)]) -> Result<(), ReplayError> {
         for (key, account) in claims {
-            let scope = self.executor().processor().scope(account.clone());
+            let scope = self.outbox().processor().scope(account.clone());
             let full_key = format!("{}//{key}", scope.claim_space());
             let row = ClaimRow { holder: Some(account.clone()), until: None, blocked_until: None };
             let mut changes = Changes { scope: Some(scope), event_id: "given".to_owned(), ..Changes::default() };
             changes.claims.insert(full_key, Some(row));
-            self.executor_mut().processor_mut().store_mut().apply(&changes)?;
+            self.outbox_mut().processor_mut().store_mut().apply(&changes)?;
         }
         Ok(())
     }
@@ -184,10 +187,10 @@ impl Host {
         self.clock = self.clock.max(now);
         let Decoded { mut event, refusal, .. } = decoded;
         event.received_at = self.clock;
-        let executor = self.executor.as_mut().expect("a host that runs has an executor");
+        let outbox = self.outbox.as_mut().expect("a host that runs has an outbox");
         let mut reports = match refusal {
-            Some(refusal) => executor.processor_mut().accept_refused(event, Vec::new(), refusal)?,
-            None => executor.accept(event, Vec::new()).map_err(stopped)?,
+            Some(refusal) => outbox.processor_mut().accept_refused(event, Vec::new(), refusal)?,
+            None => outbox.accept(event, Vec::new()).map_err(stopped)?,
         };
         self.note(&reports);
         if reports.is_empty() {
@@ -199,18 +202,18 @@ impl Host {
 
     /// Begins a group: what is accepted from here on is durable with [`Host::commit_group`].
     pub fn begin_group(&mut self) -> Result<(), ReplayError> {
-        Ok(self.executor_mut().processor_mut().begin_group()?)
+        Ok(self.outbox_mut().processor_mut().begin_group()?)
     }
 
     /// Makes the group durable.
     pub fn commit_group(&mut self) -> Result<(), ReplayError> {
-        Ok(self.executor_mut().processor_mut().commit_group()?)
+        Ok(self.outbox_mut().processor_mut().commit_group()?)
     }
 
     /// Runs everything that is due at the clock's time.
     pub fn settle(&mut self) -> Result<Vec<Report>, ReplayError> {
         let now = self.clock;
-        let reports = self.executor_mut().run_until_quiet(now).map_err(stopped)?;
+        let reports = self.outbox_mut().run_until_quiet(now).map_err(stopped)?;
         self.note(&reports);
         Ok(reports)
     }
@@ -218,7 +221,7 @@ impl Host {
     /// An operator runs an event again.
     pub fn redrive(&mut self, seq: u64) -> Result<Vec<Report>, ReplayError> {
         let now = self.clock;
-        let mut reports = self.executor_mut().processor_mut().redrive(seq, now)?;
+        let mut reports = self.outbox_mut().processor_mut().redrive(seq, now)?;
         self.note(&reports);
         reports.extend(self.settle()?);
         Ok(reports)
@@ -227,9 +230,9 @@ impl Host {
     /// Lets time pass.
     pub fn advance_to(&mut self, until: Timestamp) -> Result<Vec<Report>, ReplayError> {
         let from = self.clock;
-        let executor = self.executor_mut();
-        let mut reports = executor.run_until_quiet(from).map_err(stopped)?;
-        reports.extend(executor.advance_to(until).map_err(stopped)?);
+        let outbox = self.outbox_mut();
+        let mut reports = outbox.run_until_quiet(from).map_err(stopped)?;
+        reports.extend(outbox.advance_to(until).map_err(stopped)?);
         self.clock = self.clock.max(until);
         self.note(&reports);
         Ok(reports)
@@ -250,7 +253,7 @@ impl Host {
     /// Whether timers fire; they do by default.
     pub fn set_fire_timers(&mut self, fire: bool) {
         self.fire_timers = fire;
-        self.executor_mut().set_fire_timers(fire);
+        self.outbox_mut().set_fire_timers(fire);
     }
 
     /// Scripts the provider's answers.
@@ -288,12 +291,12 @@ impl Host {
 
     /// The processor.
     pub fn processor(&self) -> &Processor {
-        self.executor().processor()
+        self.outbox().processor()
     }
 
     /// The processor, for questions.
     pub fn processor_mut(&mut self) -> &mut Processor {
-        self.executor_mut().processor_mut()
+        self.outbox_mut().processor_mut()
     }
 
     /// The store.
@@ -306,12 +309,12 @@ impl Host {
         Ok(host_store::state_hash(&[self.store()])?)
     }
 
-    fn executor(&self) -> &Executor {
-        self.executor.as_ref().expect("a host that runs has an executor")
+    fn outbox(&self) -> &Outbox {
+        self.outbox.as_ref().expect("a host that runs has an outbox")
     }
 
-    fn executor_mut(&mut self) -> &mut Executor {
-        self.executor.as_mut().expect("a host that runs has an executor")
+    fn outbox_mut(&mut self) -> &mut Outbox {
+        self.outbox.as_mut().expect("a host that runs has an outbox")
     }
 }
 
@@ -369,9 +372,9 @@ fn open_sqlite(file: &Path) -> Result<Box<dyn Store>, ReplayError> {
     Ok(Box::new(store))
 }
 
-fn stopped(error: ExecutorError) -> ReplayError {
+fn stopped(error: OutboxError) -> ReplayError {
     match error {
-        ExecutorError::Store(error) => ReplayError::Store(error),
+        OutboxError::Store(error) => ReplayError::Store(error),
         other => ReplayError::Host(other.to_string()),
     }
 }

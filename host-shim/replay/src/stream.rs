@@ -11,7 +11,7 @@ use crate::tally::Tally;
 use host::processor::Report;
 use products_contract::{Payload, Timestamp};
 
-/// Events that are committed together, unless one asks for effects before.
+/// Events that are committed together, with the effects that they ask for: the provider only simulates.
 const GROUP_EVENTS_MAX: usize = 64;
 
 /// How a stream is replayed.
@@ -49,6 +49,8 @@ struct Stream<'a> {
     hosts: [Option<Host>; 2],
     /// Events in the open group, and of which mode.
     open: Option<(usize, usize)>,
+    /// Lines of the open group, told when it is durable.
+    lines: Vec<Line>,
     tally: Tally,
 }
 
@@ -60,7 +62,15 @@ pub fn replay_stream(
     emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>,
 ) -> Result<StreamEnd, ReplayError> {
     let clock = raw.newest.unwrap_or(0);
-    let mut stream = Stream { business, options, clock, hosts: [None, None], open: None, tally: Tally::default() };
+    let mut stream = Stream {
+        business,
+        options,
+        clock,
+        hosts: [None, None],
+        open: None,
+        lines: Vec::new(),
+        tally: Tally::default(),
+    };
     let mut order: Vec<usize> = (0..raw.events.len()).collect();
     if let Some(seed) = options.shuffle {
         let is_provider = |at: &usize| matches!(raw.events[*at].event.payload, Payload::Provider(_));
@@ -105,31 +115,34 @@ impl Stream<'_> {
         let asks = !delivered.first.effects.is_empty()
             || delivered.first.result.outcome().is_none()
             || delivered.following.iter().any(|report| !report.effects.is_empty());
+        let reports = if asks { host.settle()? } else { Vec::new() };
         self.tally.arrived(&delivered.first);
-        emit(Line::input(&delivered.first))?;
-        self.following(&delivered.following, emit)?;
+        self.lines.push(Line::input(&delivered.first));
+        self.following(&delivered.following);
+        self.following(&reports);
         let size = self.open.map_or(1, |(size, _)| size + 1);
         self.open = Some((size, mode));
-        if asks || size >= GROUP_EVENTS_MAX {
+        if size >= GROUP_EVENTS_MAX {
             self.close(emit)?;
         }
         Ok(())
     }
 
-    /// Makes the open group durable and runs what it asked for.
+    /// Makes the open group durable and tells what became of it.
     fn close(&mut self, emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>) -> Result<(), ReplayError> {
         let Some((_, mode)) = self.open.take() else { return Ok(()) };
         let Some(host) = self.hosts[mode].as_mut() else { return Ok(()) };
-        host.commit_group()?;
         let reports = host.settle()?;
-        self.following(&reports, emit)
+        host.commit_group()?;
+        self.following(&reports);
+        self.tell(emit)
     }
 
-    fn following(
-        &mut self,
-        reports: &[Report],
-        emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>,
-    ) -> Result<(), ReplayError> {
+    fn tell(&mut self, emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>) -> Result<(), ReplayError> {
+        self.lines.drain(..).try_for_each(emit)
+    }
+
+    fn following(&mut self, reports: &[Report]) {
         for report in reports {
             if is_input(report) {
                 self.tally.again(report);
@@ -137,10 +150,9 @@ impl Stream<'_> {
                 self.tally.derived_failed();
             }
             if is_input(report) || self.options.trace {
-                emit(Line::following(report))?;
+                self.lines.push(Line::following(report));
             }
         }
-        Ok(())
     }
 
     fn end(mut self, emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>) -> Result<StreamEnd, ReplayError> {
@@ -154,7 +166,8 @@ impl Stream<'_> {
                 let Some(host) = self.hosts[mode].as_mut() else { continue };
                 host.set_fire_timers(true);
                 let reports = host.advance_to(until)?;
-                self.following(&reports, emit)?;
+                self.following(&reports);
+                self.tell(emit)?;
             }
         }
         let mut summary = self.tally.summary().clone();

@@ -2,8 +2,7 @@
 
 use crate::told;
 use end_to_end::world::{Setup, World};
-use host_providers::Answer;
-use host_providers::scripted::Scripted;
+use host_providers::scripted::{Scripted, ScriptedAnswer};
 use host_store::testing::{Moment, Then};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -32,7 +31,7 @@ fn resources(world: &World) -> Vec<Value> {
 /// A host whose provider makes the session that the story completes.
 fn world() -> World {
     let scripted = Scripted::new();
-    scripted.script("checkout:*", vec![Answer::Ok(json!({"session_id": "cs_1"}))]);
+    scripted.script("checkout:*", vec![ScriptedAnswer::Ok(json!({"session_id": "cs_1"}))]);
     World::start_with(Setup::default(), scripted)
 }
 

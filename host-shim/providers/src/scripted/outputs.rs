@@ -75,8 +75,7 @@ mod tests {
     use super::*;
 
     fn outputs(kind: &str, key: &str, payload: Value) -> Value {
-        let (scope, key) = ("b/test/user:u".to_owned(), key.to_owned());
-        derived_outputs(&Call { kind: kind.into(), scope, key, generation: 1, attempt: 1, payload })
+        derived_outputs(&Call { kind: kind.into(), key: key.into(), payload, ..Call::default() })
     }
 
     #[test]

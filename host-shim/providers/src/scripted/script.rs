@@ -1,20 +1,20 @@
 //! Which answer a call gets.
 
-use crate::call::Answer;
+use super::ScriptedAnswer;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Lists of answers by pattern.
 #[derive(Default)]
 pub(super) struct Script {
-    exact: BTreeMap<String, Vec<Answer>>,
-    globs: Vec<(String, Vec<Answer>)>,
+    exact: BTreeMap<String, Vec<ScriptedAnswer>>,
+    globs: Vec<(String, Vec<ScriptedAnswer>)>,
     /// Calls so far, by effect key.
     calls: BTreeMap<String, usize>,
     used: BTreeSet<String>,
 }
 
 impl Script {
-    pub(super) fn set(&mut self, pattern: String, answers: Vec<Answer>) {
+    pub(super) fn set(&mut self, pattern: String, answers: Vec<ScriptedAnswer>) {
         if !pattern.contains('*') {
             self.exact.insert(pattern, answers);
         } else if let Some((_, list)) = self.globs.iter_mut().find(|(known, _)| *known == pattern) {
@@ -25,7 +25,7 @@ impl Script {
     }
 
     /// The answer of the next call for this key; none if the script does not say.
-    pub(super) fn next(&mut self, key: &str) -> Option<Answer> {
+    pub(super) fn next(&mut self, key: &str) -> Option<ScriptedAnswer> {
         let (pattern, answers) = match self.exact.get_key_value(key) {
             Some((pattern, answers)) => (pattern, answers),
             None => {
@@ -73,21 +73,21 @@ mod tests {
     #[test]
     fn a_list_is_used_up_call_by_call_and_its_last_answer_again() {
         let mut script = Script::default();
-        script.set("db/*".into(), vec![Answer::Lost, Answer::Ok(json!({}))]);
-        assert_eq!(script.next("db/a"), Some(Answer::Lost));
-        assert_eq!(script.next("db/a"), Some(Answer::Ok(json!({}))));
-        assert_eq!(script.next("db/a"), Some(Answer::Ok(json!({}))));
-        assert_eq!(script.next("db/b"), Some(Answer::Lost), "another key begins anew");
+        script.set("db/*".into(), vec![ScriptedAnswer::Lost, ScriptedAnswer::Ok(json!({}))]);
+        assert_eq!(script.next("db/a"), Some(ScriptedAnswer::Lost));
+        assert_eq!(script.next("db/a"), Some(ScriptedAnswer::Ok(json!({}))));
+        assert_eq!(script.next("db/a"), Some(ScriptedAnswer::Ok(json!({}))));
+        assert_eq!(script.next("db/b"), Some(ScriptedAnswer::Lost), "another key begins anew");
         assert_eq!(script.next("cdn/b"), None);
     }
 
     #[test]
     fn an_exact_key_wins_and_what_was_not_used_is_told() {
         let mut script = Script::default();
-        script.set("*".into(), vec![Answer::Lost]);
-        script.set("k".into(), vec![Answer::Never]);
-        script.set("other".into(), vec![Answer::Never]);
-        assert_eq!(script.next("k"), Some(Answer::Never));
+        script.set("*".into(), vec![ScriptedAnswer::Lost]);
+        script.set("k".into(), vec![ScriptedAnswer::Never]);
+        script.set("other".into(), vec![ScriptedAnswer::Never]);
+        assert_eq!(script.next("k"), Some(ScriptedAnswer::Never));
         assert_eq!(script.unused(), ["other", "*"]);
     }
 

@@ -5,7 +5,7 @@
 
 use crate::error::BadInput;
 use crate::tree::{Node, Reader, Tree};
-use host_providers::Answer;
+use host_providers::scripted::ScriptedAnswer;
 use serde_json::Value;
 
 const FORMS: &str =
@@ -19,7 +19,7 @@ pub struct Answers {
     /// Pattern of effect keys.
     pub pattern: String,
     /// The answers, in the order of the calls.
-    pub list: Vec<Answer>,
+    pub list: Vec<ScriptedAnswer>,
 }
 
 /// Reads `{PATTERN: ANSWER or [ANSWER…]}`.
@@ -40,7 +40,7 @@ pub(super) fn read(reader: Reader<'_>, node: &Node) -> Result<Vec<Answers>, BadI
         .collect()
 }
 
-fn answer(reader: Reader<'_>, node: &Node) -> Result<Answer, BadInput> {
+fn answer(reader: Reader<'_>, node: &Node) -> Result<ScriptedAnswer, BadInput> {
     match &node.value {
         Tree::Text(text) => short(reader, node.line, text),
         Tree::Map(_) => long(reader, node),
@@ -48,16 +48,16 @@ fn answer(reader: Reader<'_>, node: &Node) -> Result<Answer, BadInput> {
     }
 }
 
-fn short(reader: Reader<'_>, line: usize, text: &str) -> Result<Answer, BadInput> {
+fn short(reader: Reader<'_>, line: usize, text: &str) -> Result<ScriptedAnswer, BadInput> {
     let mut words = text.split_whitespace();
     let answer = match (words.next(), words.next(), words.next()) {
-        (Some("ok"), None, _) => Answer::Ok(Value::Null),
-        (Some("lost"), None, _) => Answer::Lost,
-        (Some("never"), None, _) => Answer::Never,
+        (Some("ok"), None, _) => ScriptedAnswer::Ok(Value::Null),
+        (Some("lost"), None, _) => ScriptedAnswer::Lost,
+        (Some("never"), None, _) => ScriptedAnswer::Never,
         (Some("retryable"), Some(code), None) => retryable(code, None),
-        (Some("final"), Some(code), None) => Answer::failed(code, "as the scenario says"),
+        (Some("final"), Some(code), None) => ScriptedAnswer::failed(code, "as the scenario says"),
         (Some("late"), Some(span), None) => match crate::time::parse_span(span) {
-            Some(after_ms) => Answer::Late { after_ms, then: Box::new(Answer::Ok(Value::Null)) },
+            Some(after_ms) => ScriptedAnswer::Late { after_ms, then: Box::new(ScriptedAnswer::Ok(Value::Null)) },
             None => return Err(reader.bad(line, format!("`{span}` is no span of time"), "a span such as 90s or 2h")),
         },
         _ => return Err(reader.bad(line, format!("`{text}` is no answer"), FORMS)),
@@ -65,31 +65,32 @@ fn short(reader: Reader<'_>, line: usize, text: &str) -> Result<Answer, BadInput
     Ok(answer)
 }
 
-fn long(reader: Reader<'_>, node: &Node) -> Result<Answer, BadInput> {
+fn long(reader: Reader<'_>, node: &Node) -> Result<ScriptedAnswer, BadInput> {
     let mut fields = reader.fields("an answer", node)?;
     let message = fields.take("message").map(|n| reader.text("message", n)).transpose()?;
     let then = fields.take("then");
     let (ok, retry, end, late) =
         (fields.take("ok"), fields.take("retryable"), fields.take("final"), fields.take("late"));
     let found = match (ok, retry, end, late) {
-        (Some(outputs), None, None, None) => Answer::Ok(outputs.json()),
+        (Some(outputs), None, None, None) => ScriptedAnswer::Ok(outputs.json()),
         (None, Some(code), None, None) => retryable(&reader.text("retryable", code)?, message),
-        (None, None, Some(code), None) => {
-            Answer::failed(&reader.text("final", code)?, message.unwrap_or_else(|| "as the scenario says".to_owned()))
-        }
+        (None, None, Some(code), None) => ScriptedAnswer::failed(
+            &reader.text("final", code)?,
+            message.unwrap_or_else(|| "as the scenario says".to_owned()),
+        ),
         (None, None, None, Some(span)) => {
             let then = match then {
                 Some(node) => answer(reader, node)?,
-                None => Answer::Ok(Value::Null),
+                None => ScriptedAnswer::Ok(Value::Null),
             };
-            if matches!(then, Answer::Late { .. }) {
+            if matches!(then, ScriptedAnswer::Late { .. }) {
                 return Err(reader.bad(
                     node.line,
                     "a late answer is late again",
                     "ok, lost, never, retryable or final",
                 ));
             }
-            Answer::Late { after_ms: reader.span("late", span)?, then: Box::new(then) }
+            ScriptedAnswer::Late { after_ms: reader.span("late", span)?, then: Box::new(then) }
         }
         _ => return Err(reader.bad(node.line, "an answer says nothing or several things", FORMS)),
     };
@@ -97,9 +98,9 @@ fn long(reader: Reader<'_>, node: &Node) -> Result<Answer, BadInput> {
     Ok(found)
 }
 
-fn retryable(code: &str, message: Option<String>) -> Answer {
+fn retryable(code: &str, message: Option<String>) -> ScriptedAnswer {
     let message = message.unwrap_or_else(|| "as the scenario says".to_owned());
-    Answer::Retryable { code: code.to_owned(), message }
+    ScriptedAnswer::Retryable { code: code.to_owned(), message }
 }
 
 #[cfg(test)]
@@ -121,7 +122,10 @@ mod tests {
         )
         .expect("answers");
         assert_eq!(short, long);
-        assert_eq!(short[0].list[5], Answer::Late { after_ms: 7_200_000, then: Box::new(Answer::Ok(Value::Null)) });
+        assert_eq!(
+            short[0].list[5],
+            ScriptedAnswer::Late { after_ms: 7_200_000, then: Box::new(ScriptedAnswer::Ok(Value::Null)) }
+        );
     }
 
     #[test]
@@ -132,7 +136,7 @@ mod tests {
             vec![Answers {
                 line: 1,
                 pattern: "db/*".to_owned(),
-                list: vec![Answer::Ok(json!({"endpoint": "db.example"}))]
+                list: vec![ScriptedAnswer::Ok(json!({"endpoint": "db.example"}))]
             }]
         );
     }

@@ -1,89 +1,89 @@
 //! Timers and messages, which no provider carries out.
 
 use super::events::{T0, command, lines, things};
-use super::{advance, ask, executor, run};
+use super::{advance, ask, outbox, run};
 use host_store::EffectState;
 use products_contract::{Account, Payload};
 use serde_json::json;
 
 #[test]
 fn a_timer_comes_back_once_at_its_time_with_its_payload() {
-    let (mut executor, scripted) = executor();
+    let (mut outbox, scripted) = outbox();
     ask(
-        &mut executor,
+        &mut outbox,
         "c1",
         json!([{"kind": "timer.at", "key": "grace", "not_before": T0 + 100, "payload": {"note": ["rang"]}}]),
     );
-    assert_eq!(run(&mut executor, T0 + 99), [""; 0]);
-    let reports = executor.advance_to(T0 + 500).unwrap();
+    assert_eq!(run(&mut outbox, T0 + 99), [""; 0]);
+    let reports = outbox.advance_to(T0 + 500).unwrap();
     assert_eq!(lines(&reports), ["toys/test/user:a/grace@1: applied"]);
     assert_eq!((&*reports[0].source, &*reports[0].kind), ("timer", "timer.at"));
-    let row = executor.processor().store().inbox(reports[0].seq).unwrap().unwrap();
+    let row = outbox.processor().store().inbox(reports[0].seq).unwrap().unwrap();
     assert_eq!(row.event.received_at, T0 + 100, "it rings at its own time");
     assert!(matches!(row.event.payload, Payload::Timer(delivery) if delivery.key == "grace"));
-    assert_eq!(things(executor.processor().store(), "a", "fact/"), ["rang"]);
-    assert_eq!(advance(&mut executor, T0 + 1_000), [""; 0]);
+    assert_eq!(things(outbox.processor().store(), "a", "fact/"), ["rang"]);
+    assert_eq!(advance(&mut outbox, T0 + 1_000), [""; 0]);
     assert!(scripted.journal().is_empty());
 }
 
 #[test]
 fn timers_that_may_not_fire_stay_open_and_hold_nothing_up() {
-    let (mut executor, _) = executor();
-    executor.set_fire_timers(false);
+    let (mut outbox, _) = outbox();
+    outbox.set_fire_timers(false);
     ask(
-        &mut executor,
+        &mut outbox,
         "c1",
         json!([{"kind": "timer.at", "key": "t", "not_before": T0}, {"kind": "mail.send", "key": "m"}]),
     );
-    assert_eq!(run(&mut executor, T0 + 10), ["toys/test/user:a/m@1: applied"]);
-    assert_eq!(super::effect(&executor, "t")[0].state, EffectState::Queued);
+    assert_eq!(run(&mut outbox, T0 + 10), ["toys/test/user:a/m@1: applied"]);
+    assert_eq!(super::effect(&outbox, "t")[0].state, EffectState::Queued);
 }
 
 #[test]
 fn a_cancelled_timer_does_not_ring() {
-    let (mut executor, _) = executor();
-    ask(&mut executor, "c1", json!([{"kind": "timer.at", "key": "t", "not_before": T0 + 10}]));
-    executor.accept(command("c2", "a", T0, json!({"cancel": ["t"]})), Vec::new()).unwrap();
-    assert_eq!(advance(&mut executor, T0 + 20), [""; 0]);
+    let (mut outbox, _) = outbox();
+    ask(&mut outbox, "c1", json!([{"kind": "timer.at", "key": "t", "not_before": T0 + 10}]));
+    outbox.accept(command("c2", "a", T0, json!({"cancel": ["t"]})), Vec::new()).unwrap();
+    assert_eq!(advance(&mut outbox, T0 + 20), [""; 0]);
 }
 
 #[test]
 fn a_timer_that_another_one_of_the_same_time_cancels_does_not_ring() {
-    let (mut executor, _) = executor();
+    let (mut outbox, _) = outbox();
     ask(
-        &mut executor,
+        &mut outbox,
         "c1",
         json!([
             {"kind": "timer.at", "key": "t1", "not_before": T0 + 10, "payload": {"cancel": ["t2"]}},
             {"kind": "timer.at", "key": "t2", "not_before": T0 + 10},
         ]),
     );
-    assert_eq!(advance(&mut executor, T0 + 20), ["toys/test/user:a/t1@1: applied"]);
+    assert_eq!(advance(&mut outbox, T0 + 20), ["toys/test/user:a/t1@1: applied"]);
 }
 
 #[test]
 fn a_timer_that_is_set_anew_rings_at_the_new_time_only() {
-    let (mut executor, _) = executor();
+    let (mut outbox, _) = outbox();
     let timer = |generation, at| json!([{"kind": "timer.at", "key": "t", "generation": generation, "not_before": at}]);
-    ask(&mut executor, "c1", timer(1, T0 + 10));
-    ask(&mut executor, "c2", timer(2, T0 + 30));
-    assert_eq!(advance(&mut executor, T0 + 29), [""; 0]);
-    assert_eq!(advance(&mut executor, T0 + 30), ["toys/test/user:a/t@2: applied"]);
+    ask(&mut outbox, "c1", timer(1, T0 + 10));
+    ask(&mut outbox, "c2", timer(2, T0 + 30));
+    assert_eq!(advance(&mut outbox, T0 + 29), [""; 0]);
+    assert_eq!(advance(&mut outbox, T0 + 30), ["toys/test/user:a/t@2: applied"]);
 }
 
 #[test]
 fn a_message_arrives_once_at_the_other_account_and_brings_the_sender_no_result() {
-    let (mut executor, _) = executor();
+    let (mut outbox, _) = outbox();
     let message = json!([{"kind": "account.send", "key": "due", "to": "user:b", "payload": {"note": ["owed"]},
         "reply_to": "caller-1"}]);
-    ask(&mut executor, "c1", message);
-    let reports = executor.run_until_quiet(T0).unwrap();
+    ask(&mut outbox, "c1", message);
+    let reports = outbox.run_until_quiet(T0).unwrap();
     assert_eq!(lines(&reports), ["toys/test/user:a/due@1: applied"]);
     assert_eq!((&*reports[0].source, &reports[0].account), ("message", &Some(Account::User("b".into()))));
     assert_eq!(reports[0].reply_to.as_deref(), Some("caller-1"));
-    let row = executor.processor().store().inbox(reports[0].seq).unwrap().unwrap();
+    let row = outbox.processor().store().inbox(reports[0].seq).unwrap().unwrap();
     assert!(matches!(row.event.payload, Payload::Message(it) if it.sender == Account::User("a".into())));
-    assert_eq!(things(executor.processor().store(), "b", "fact/"), ["owed"]);
-    assert_eq!(things(executor.processor().store(), "a", "fact/"), [""; 0]);
-    assert_eq!(run(&mut executor, T0), [""; 0]);
+    assert_eq!(things(outbox.processor().store(), "b", "fact/"), ["owed"]);
+    assert_eq!(things(outbox.processor().store(), "a", "fact/"), [""; 0]);
+    assert_eq!(run(&mut outbox, T0), [""; 0]);
 }

@@ -1,11 +1,12 @@
-//! The executor over a store in memory, the scripted provider and an extension that does what its events say.
+//! The outbox over a store in memory, the scripted provider and an extension that does what its events say.
 #![allow(clippy::unwrap_used)]
 
-mod executor {
+mod outbox {
     #[path = "../../../engine/tests/processor/events.rs"]
     pub mod events;
     mod fate;
     mod host_kinds;
+    mod leases;
     mod ordering;
     mod recovery;
     mod time;
@@ -14,50 +15,51 @@ mod executor {
 
     use events::{T0, command, lines};
     use host::processor::{Business, Processor};
-    use host_executor::Executor;
-    use host_providers::scripted::Scripted;
-    use host_providers::{Answer, Registry};
+    use host_outbox::Outbox;
+    use host_providers::Registry;
+    use host_providers::scripted::{Scripted, ScriptedAnswer};
     use host_store::{EffectRow, MemoryStore, Store};
     use products_contract::{EffectReport, RecordKey, Timestamp};
     use serde_json::{Value, json};
+    use std::sync::Arc;
 
-    /// An executor over `store` whose effects the scripted provider carries out.
-    pub fn over(store: Box<dyn Store>, scripted: &Scripted) -> Executor {
+    /// An outbox over `store` whose effects the scripted provider carries out.
+    pub fn over(store: Box<dyn Store>, scripted: &Scripted) -> Outbox {
         let business = Business { name: "toys".into(), ..Business::default() };
         let processor = Processor::new(store, Box::new(toy::Toy::new(1)), business).unwrap();
-        Executor::new(processor, Registry::with_default(Box::new(scripted.clone())))
+        Outbox::new(processor, Registry::with_default(Arc::new(scripted.clone())))
     }
 
-    pub fn executor() -> (Executor, Scripted) {
+    pub fn outbox() -> (Outbox, Scripted) {
         let scripted = Scripted::new();
         (over(Box::new(MemoryStore::new()), &scripted), scripted)
     }
 
     /// A command of account `a` that asks for these effects.
-    pub fn ask(executor: &mut Executor, id: &str, effects: Value) {
-        let reports = executor.accept(command(id, "a", T0, json!({"ask": effects})), Vec::new()).unwrap();
+    pub fn ask(outbox: &mut Outbox, id: &str, effects: Value) {
+        let reports = outbox.accept(command(id, "a", T0, json!({"ask": effects})), Vec::new()).unwrap();
         assert_eq!(lines(&reports), [format!("{id}: applied")]);
     }
 
-    pub fn run(executor: &mut Executor, now: Timestamp) -> Vec<String> {
-        lines(&executor.run_until_quiet(now).unwrap())
+    pub fn run(outbox: &mut Outbox, now: Timestamp) -> Vec<String> {
+        lines(&outbox.run_until_quiet(now).unwrap())
     }
 
-    pub fn advance(executor: &mut Executor, until: Timestamp) -> Vec<String> {
-        lines(&executor.advance_to(until).unwrap())
+    pub fn advance(outbox: &mut Outbox, until: Timestamp) -> Vec<String> {
+        lines(&outbox.advance_to(until).unwrap())
     }
 
     /// What account `a` got as the end of an effect, by the id of the event.
-    pub fn result(executor: &Executor, event_id: &str) -> EffectReport {
+    pub fn result(outbox: &Outbox, event_id: &str) -> EffectReport {
         let key = RecordKey { collection: toy::COLLECTION.into(), id: format!("result/{event_id}") };
-        let processor = executor.processor();
+        let processor = outbox.processor();
         let record = processor.store().record(&processor.scope(events::user("a")), &key).unwrap();
         serde_json::from_str(&record.expect("a result").value).unwrap()
     }
 
     /// Effects of account `a` under a key, oldest generation first.
-    pub fn effect(executor: &Executor, key: &str) -> Vec<EffectRow> {
-        let processor = executor.processor();
+    pub fn effect(outbox: &Outbox, key: &str) -> Vec<EffectRow> {
+        let processor = outbox.processor();
         processor.store().effect(&processor.scope(events::user("a")), key).unwrap()
     }
 
@@ -67,7 +69,7 @@ mod executor {
         scripted.journal().iter().map(entry).collect()
     }
 
-    pub fn retryable() -> Answer {
-        Answer::Retryable { code: "throttled".into(), message: "too many requests".into() }
+    pub fn retryable() -> ScriptedAnswer {
+        ScriptedAnswer::Retryable { code: "throttled".into(), message: "too many requests".into() }
     }
 }

@@ -1,0 +1,167 @@
+//! The rows of the outbox: everything that reads or writes them, and brings results in, stands here.
+
+use crate::events::{delivery, result};
+use crate::policy::DEFAULT_RETRY;
+use host_engine::processor::{Processor, Report};
+use host_store::{Changes, EffectChange, EffectRow, EffectState, Scope};
+use products_contract::{EffectFailure, EffectReport, Event, Payload, RetryPolicy, StoreError, Timestamp};
+use serde_json::Value;
+
+/// What becomes of a row.
+pub(crate) enum Step {
+    /// It has ended; the result comes in.
+    End(Result<Value, EffectFailure>),
+    /// It goes to its account, or to another one, as an event.
+    Deliver,
+    /// It is tried again at this time.
+    Retry(Timestamp),
+    /// It goes on running, under the lease that it has now.
+    Keep,
+    /// It has ended before, and now its success is known.
+    Late(Value),
+}
+
+/// The outbox's rows of one business in one mode, behind the processor that also takes the results in.
+pub(crate) struct Queue {
+    processor: Processor,
+}
+
+impl Queue {
+    pub(crate) fn new(processor: Processor) -> Self {
+        Queue { processor }
+    }
+
+    pub(crate) fn processor(&self) -> &Processor {
+        &self.processor
+    }
+
+    pub(crate) fn processor_mut(&mut self) -> &mut Processor {
+        &mut self.processor
+    }
+
+    pub(crate) fn into_processor(self) -> Processor {
+        self.processor
+    }
+
+    /// Rows that may begin at `now`, in order.
+    pub(crate) fn due(&self, now: Timestamp, timers: bool, limit: usize) -> Result<Vec<EffectRow>, StoreError> {
+        self.processor.store().effects_due(now, timers, limit)
+    }
+
+    /// When the next row becomes due after a time.
+    pub(crate) fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.processor.store().next_due(after)
+    }
+
+    /// Rows of this business and mode that run.
+    pub(crate) fn running(&self) -> Result<Vec<EffectRow>, StoreError> {
+        let mut running = self.processor.store().effects_running()?;
+        running.retain(|row| self.is_own(&row.scope));
+        Ok(running)
+    }
+
+    /// A row as it stands now.
+    pub(crate) fn row(&self, scope: &Scope, key: &str, generation: u32) -> Result<Option<EffectRow>, StoreError> {
+        let rows = self.processor.store().effect(scope, key)?;
+        Ok(rows.into_iter().find(|row| row.effect.generation == generation))
+    }
+
+    /// Every effect of this business and mode that ended with a success, in the order of the results.
+    pub(crate) fn each_done(&self, visit: &mut dyn FnMut(EffectRow, &Value)) -> Result<(), StoreError> {
+        const PAGE: usize = 256;
+        let mut after = 0;
+        loop {
+            let page = self.processor.inbox_after(after, PAGE)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.seq;
+            for inbox in page {
+                let Payload::EffectResult(EffectReport { key, generation, answer: Ok(answer), .. }) =
+                    &inbox.event.payload
+                else {
+                    continue;
+                };
+                let Some(account) = inbox.event.account else { continue };
+                let scope = Scope { business: inbox.event.business, livemode: inbox.livemode, account };
+                if !self.is_own(&scope) {
+                    continue;
+                }
+                if let (Some(row), Ok(outputs)) = (self.row(&scope, key, *generation)?, serde_json::from_str(answer)) {
+                    visit(row, &outputs);
+                }
+            }
+        }
+    }
+
+    /// How a row is tried again: as it says itself, else as its kind is declared.
+    pub(crate) fn policy(&self, row: &EffectRow) -> RetryPolicy {
+        row.effect.retry.or_else(|| self.processor.declared().retry(&row.effect.kind)).unwrap_or(DEFAULT_RETRY)
+    }
+
+    /// Mark rows as running under the leases that they have now. Outside of an open group that is durable.
+    pub(crate) fn mark_running(&mut self, rows: &[EffectRow]) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.processor
+            .grouped(|processor| rows.iter().try_for_each(|row| mark(processor, row, EffectState::Running, row.due_at)))
+    }
+
+    /// Store what became of rows: results and rows together.
+    pub(crate) fn record(&mut self, steps: &[(EffectRow, Step)], now: Timestamp) -> Result<Vec<Report>, StoreError> {
+        if steps.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.processor.grouped(|processor| {
+            let mut reports = Vec::new();
+            for (row, step) in steps {
+                match step {
+                    Step::End(answer) => {
+                        reports.extend(accept(processor, result(row, answer.clone(), false, now))?);
+                        mark(processor, row, EffectState::Finished, row.due_at)?;
+                    }
+                    Step::Late(value) => reports.extend(accept(processor, result(row, Ok(value.clone()), true, now))?),
+                    Step::Deliver => {
+                        // An effect before it may have cancelled or replaced it.
+                        let rows = processor.store().effect(&row.scope, &row.effect.key)?;
+                        let queued = |it: &EffectRow| {
+                            it.effect.generation == row.effect.generation && it.state == EffectState::Queued
+                        };
+                        if rows.iter().any(queued) {
+                            reports.extend(accept(processor, delivery(row, now))?);
+                            mark(processor, row, EffectState::Finished, row.due_at)?;
+                        }
+                    }
+                    Step::Retry(at) => mark(processor, row, EffectState::Queued, *at)?,
+                    Step::Keep => mark(processor, row, EffectState::Running, row.due_at)?,
+                }
+            }
+            Ok(reports)
+        })
+    }
+
+    fn is_own(&self, scope: &Scope) -> bool {
+        let business = self.processor.business();
+        scope.business == business.name && scope.livemode == business.livemode
+    }
+}
+
+fn accept(processor: &mut Processor, event: Event) -> Result<Vec<Report>, StoreError> {
+    processor.accept(event, Vec::new())
+}
+
+fn mark(processor: &mut Processor, row: &EffectRow, state: EffectState, due_at: Timestamp) -> Result<(), StoreError> {
+    let update = EffectChange::Update {
+        key: row.effect.key.clone(),
+        generation: row.effect.generation,
+        state,
+        attempts: row.attempts,
+        due_at,
+        lease: row.lease.clone(),
+    };
+    processor.store_mut().apply(&Changes {
+        scope: Some(row.scope.clone()),
+        event_id: row.caused_by.clone(),
+        effects: vec![update],
+        ..Changes::default()
+    })
+}

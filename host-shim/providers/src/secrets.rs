@@ -1,0 +1,126 @@
+//! Secrets, which stand in payloads by reference and become plain for the time of a call.
+
+use crate::call::Answer;
+use serde_json::Value;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What every reference begins with.
+pub const SECRET_PREFIX: &str = "secret:";
+
+/// A plain value. It can't be printed: whoever needs it says so.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A secret with this plain value.
+    pub fn new(value: impl Into<String>) -> Self {
+        Secret(value.into())
+    }
+
+    /// The plain value, for the request that needs it and nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Why there is no plain value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// The text does not begin with [`SECRET_PREFIX`]. It is not repeated, since it may be a plain value.
+    #[error("a text that is no secret reference")]
+    NoReference,
+    /// There is none under this reference for this scope.
+    #[error("no secret under `{0}`")]
+    Unknown(String),
+    /// It could not be read now; another attempt may succeed.
+    #[error("the secret under `{reference}` can't be read: {reason}")]
+    Unavailable {
+        /// Which.
+        reference: String,
+        /// Why, for operators.
+        reason: String,
+    },
+}
+
+/// Where plain values are kept.
+pub trait Secrets: Send + Sync {
+    /// The value behind a reference that a payload of `scope` (`business/mode/account`) names. What another scope
+    /// owns is [`SecretError::Unknown`].
+    fn resolve(&self, scope: &str, reference: &str) -> Result<Secret, SecretError>;
+}
+
+/// A call's way to its secrets. It remembers what it gave out, so that no answer carries it back.
+#[derive(Clone, Default)]
+pub struct SecretAccess {
+    secrets: Option<Arc<dyn Secrets>>,
+    given: Arc<Mutex<Vec<(String, Secret)>>>,
+}
+
+impl SecretAccess {
+    /// Access to `secrets`, for one call. The default resolves nothing.
+    pub fn new(secrets: Option<Arc<dyn Secrets>>) -> Self {
+        SecretAccess { secrets, given: Arc::default() }
+    }
+
+    pub(crate) fn resolve(&self, scope: &str, reference: &str) -> Result<Secret, SecretError> {
+        if !reference.starts_with(SECRET_PREFIX) {
+            return Err(SecretError::NoReference);
+        }
+        let unknown = || SecretError::Unknown(reference.to_owned());
+        let secret = self.secrets.as_ref().ok_or_else(unknown)?.resolve(scope, reference)?;
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        given.push((reference.to_owned(), secret.clone()));
+        Ok(secret)
+    }
+
+    /// The answer with the reference in place of each plain value that was given out.
+    pub(crate) fn redact(&self, answer: Answer) -> Answer {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        given.retain(|(_, secret)| !secret.expose().is_empty());
+        if given.is_empty() {
+            return answer;
+        }
+        // A longer value may hold a shorter one.
+        given.sort_by_key(|(_, secret)| std::cmp::Reverse(secret.expose().len()));
+        let text = |text: String| given.iter().fold(text, |text, (name, secret)| text.replace(secret.expose(), name));
+        match answer {
+            Answer::Done(value) => Answer::Done(redact_value(value, &text)),
+            Answer::InProgress { after_ms, token } => Answer::InProgress { after_ms, token: text(token) },
+            Answer::Retry { after_ms, code, message } => {
+                Answer::Retry { after_ms, code: text(code), message: text(message) }
+            }
+            Answer::Refused { code, message } => Answer::Refused { code: text(code), message: text(message) },
+        }
+    }
+}
+
+fn redact_value(value: Value, text: &impl Fn(String) -> String) -> Value {
+    match value {
+        Value::String(plain) => Value::String(text(plain)),
+        Value::Array(items) => items.into_iter().map(|item| redact_value(item, text)).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (text(name), redact_value(value, text))).collect()
+        }
+        other => other,
+    }
+}
+
+impl fmt::Debug for SecretAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretAccess")
+    }
+}
+
+/// Two calls are the same whatever way to their secrets they have.
+impl PartialEq for SecretAccess {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
