@@ -18,9 +18,7 @@ mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use changes::{
-    Applied, Changes, EffectChange, Expected, InboxChange, InboxMove, NewInbox, RowWrite, Standing,
-};
+pub use changes::{Applied, Changes, EffectChange, Expected, InboxChange, InboxMove, NewInbox, RowWrite, Standing};
 pub use declared::{ConfigError, Declared, parse_config};
 pub use log::LogEntry;
 pub use memory::MemoryStore;

@@ -264,9 +264,7 @@ impl Store for MemoryStore {
         let Some(catalog) = self.catalog(partition) else { return Ok(Vec::new()) };
         Ok(match query {
             CatalogQuery::All => catalog.products(after, limit, |_| true),
-            CatalogQuery::ProductType(name) => {
-                catalog.products(after, limit, |row| row.values.product_type == *name)
-            }
+            CatalogQuery::ProductType(name) => catalog.products(after, limit, |row| row.values.product_type == *name),
             CatalogQuery::Name(name) => catalog.named(name, after, limit),
         })
     }
@@ -280,13 +278,7 @@ impl Store for MemoryStore {
         Ok(self.outbox.generations(scope, key))
     }
 
-    fn effects_due(
-        &self,
-        partition: &Partition,
-        now: Timestamp,
-        timers: bool,
-        limit: usize,
-    ) -> Stored<Vec<EffectRow>> {
+    fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
         Ok(self.outbox.due(partition, now, timers, limit))
     }
 

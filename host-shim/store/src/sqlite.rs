@@ -20,9 +20,9 @@ use products_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, RecordKey, Reference, Row, RowKey, RowKind, Selection,
     StoreError, Stored, StoredRow, Timestamp,
 };
+use rows::Held;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
-use rows::Held;
 use scopes::{Known, Scopes};
 use std::fs::OpenOptions;
 use std::io;
@@ -377,9 +377,7 @@ fn key_of(row: &Row) -> RowKey {
         Row::Price(row) => RowKey::Price(row.id.clone()),
         Row::Purchase(row) => RowKey::Purchase(row.id.clone()),
         Row::Subscription(row) => RowKey::Subscription(row.id.clone()),
-        Row::Record(row) => {
-            RowKey::Record(RecordKey { collection: row.collection.clone(), id: row.id.clone() })
-        }
+        Row::Record(row) => RowKey::Record(RecordKey { collection: row.collection.clone(), id: row.id.clone() }),
     }
 }
 
@@ -519,9 +517,7 @@ impl Store for SqliteStore {
     }
 
     fn rows_all(&self, scope: &Scope, kind: &RowKind, after: Option<&str>, limit: usize) -> Stored<Vec<StoredRow>> {
-        self.of_scope(scope, |connection, number| {
-            rows::all(connection, number, &scope.account, kind, after, limit)
-        })
+        self.of_scope(scope, |connection, number| rows::all(connection, number, &scope.account, kind, after, limit))
     }
 
     fn collections(&self, scope: &Scope) -> Stored<Vec<String>> {
@@ -591,13 +587,7 @@ impl Store for SqliteStore {
         self.of_scope(scope, |connection, number| effects::generations(connection, number, key))
     }
 
-    fn effects_due(
-        &self,
-        partition: &Partition,
-        now: Timestamp,
-        timers: bool,
-        limit: usize,
-    ) -> Stored<Vec<EffectRow>> {
+    fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
         self.of_partition(partition, |connection, number| effects::due(connection, number, now, timers, limit))
     }
 

@@ -78,13 +78,7 @@ pub trait Store: Send {
     fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>>;
     /// Effects that may begin at `now`: queued, due, and first of their ordering key; in order of due time, then `seq`.
     /// Without `timers`, those of kind `timer.at` are left out (a replay whose timers do not fire may hold many).
-    fn effects_due(
-        &self,
-        partition: &Partition,
-        now: Timestamp,
-        timers: bool,
-        limit: usize,
-    ) -> Stored<Vec<EffectRow>>;
+    fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>>;
     /// Effects that are running, in order of `seq`: those whose host stopped, to a host that starts.
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>>;
     /// All effects that are not finished, in order of `seq`; of every account if none is given.

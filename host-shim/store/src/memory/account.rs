@@ -115,12 +115,7 @@ impl AccountRows {
     }
 
     /// Products that fit, without deleted ones.
-    pub(super) fn products(
-        &self,
-        after: Option<&str>,
-        limit: usize,
-        fits: impl Fn(&Product) -> bool,
-    ) -> Vec<Product> {
+    pub(super) fn products(&self, after: Option<&str>, limit: usize, fits: impl Fn(&Product) -> bool) -> Vec<Product> {
         let products = self.beyond(&RowKind::Product, after).filter_map(|held| product(held));
         products.filter(|row| !row.deleted && fits(row)).take(limit).cloned().collect()
     }
@@ -277,12 +272,7 @@ fn held(write: &RowWrite, written: u64) -> Option<Held> {
 }
 
 /// Move the entry of a unique index, unless another row has taken the old value by now, as in an exchange.
-fn move_unique(
-    index: &mut HashMap<String, Arc<RowKey>>,
-    key: &Arc<RowKey>,
-    old: Option<String>,
-    new: Option<String>,
-) {
+fn move_unique(index: &mut HashMap<String, Arc<RowKey>>, key: &Arc<RowKey>, old: Option<String>, new: Option<String>) {
     if let Some(old) = old
         && index.get(&old) == Some(key)
     {

@@ -344,17 +344,10 @@ pub(super) fn deferred_before(
 }
 
 pub(super) fn parked_count(connection: &Connection, partition: i64) -> Result<u64, Error> {
-    connection
-        .prepare_cached("SELECT parked FROM partitions WHERE id = ?1")?
-        .query_row([partition], |row| row.get(0))
+    connection.prepare_cached("SELECT parked FROM partitions WHERE id = ?1")?.query_row([partition], |row| row.get(0))
 }
 
-pub(super) fn dead(
-    connection: &Connection,
-    partition: i64,
-    after: u64,
-    limit: usize,
-) -> Result<Vec<InboxRow>, Error> {
+pub(super) fn dead(connection: &Connection, partition: i64, after: u64, limit: usize) -> Result<Vec<InboxRow>, Error> {
     let sql = select!(
         "inbox i INDEXED BY inbox_dead CROSS JOIN events e ON e.seq = i.seq",
         "i.partition = ?1 AND i.state = 4 AND i.seq > ?2 ORDER BY i.seq LIMIT ?3"

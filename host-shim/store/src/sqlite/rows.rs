@@ -39,23 +39,77 @@ struct Table {
 macro_rules! table {
     ($name:literal, $columns:expr, $count:literal, $kind:literal, $shown:literal, $read:expr) => {
         Table {
-            one: concat!("SELECT ", $columns, ", data_version, refs FROM ", $name,
-                " WHERE scope = ?1 AND ", $kind, " AND id = ?3"),
-            live: concat!("SELECT ", $columns, ", data_version, refs FROM ", $name, " INDEXED BY ", $name, "_live",
-                " WHERE scope = ?1 AND live = 1", $shown),
-            ascending: concat!("SELECT ", $columns, ", data_version, refs FROM ", $name,
-                " WHERE scope = ?1 AND ", $kind, $shown, " AND id >= ?3 AND id < ?4 ORDER BY id LIMIT ?5"),
-            descending: concat!("SELECT ", $columns, ", data_version, refs FROM ", $name,
-                " WHERE scope = ?1 AND ", $kind, $shown, " AND id >= ?3 AND id < ?4 ORDER BY id DESC LIMIT ?5"),
-            all: concat!("SELECT ", $columns, ", data_version, refs FROM ", $name,
-                " WHERE scope = ?1 AND ", $kind, " AND id >= ?3 AND id < ?4 ORDER BY id LIMIT ?5"),
+            one: concat!(
+                "SELECT ",
+                $columns,
+                ", data_version, refs FROM ",
+                $name,
+                " WHERE scope = ?1 AND ",
+                $kind,
+                " AND id = ?3"
+            ),
+            live: concat!(
+                "SELECT ",
+                $columns,
+                ", data_version, refs FROM ",
+                $name,
+                " INDEXED BY ",
+                $name,
+                "_live",
+                " WHERE scope = ?1 AND live = 1",
+                $shown
+            ),
+            ascending: concat!(
+                "SELECT ",
+                $columns,
+                ", data_version, refs FROM ",
+                $name,
+                " WHERE scope = ?1 AND ",
+                $kind,
+                $shown,
+                " AND id >= ?3 AND id < ?4 ORDER BY id LIMIT ?5"
+            ),
+            descending: concat!(
+                "SELECT ",
+                $columns,
+                ", data_version, refs FROM ",
+                $name,
+                " WHERE scope = ?1 AND ",
+                $kind,
+                $shown,
+                " AND id >= ?3 AND id < ?4 ORDER BY id DESC LIMIT ?5"
+            ),
+            all: concat!(
+                "SELECT ",
+                $columns,
+                ", data_version, refs FROM ",
+                $name,
+                " WHERE scope = ?1 AND ",
+                $kind,
+                " AND id >= ?3 AND id < ?4 ORDER BY id LIMIT ?5"
+            ),
             outdated: concat!(
-                "SELECT ", $columns, ", data_version, refs, written FROM ", $name,
-                " INDEXED BY ", $name, "_by_fingerprint WHERE scope = ?1 AND ", $kind, $shown,
+                "SELECT ",
+                $columns,
+                ", data_version, refs, written FROM ",
+                $name,
+                " INDEXED BY ",
+                $name,
+                "_by_fingerprint WHERE scope = ?1 AND ",
+                $kind,
+                $shown,
                 " AND fingerprint IS NOT NULL AND fingerprint < ?3",
-                " UNION ALL SELECT ", $columns, ", data_version, refs, written FROM ", $name,
-                " INDEXED BY ", $name, "_by_fingerprint WHERE scope = ?1 AND ", $kind, $shown,
-                " AND fingerprint IS NOT NULL AND fingerprint > ?3 ORDER BY written, id LIMIT ?4"),
+                " UNION ALL SELECT ",
+                $columns,
+                ", data_version, refs, written FROM ",
+                $name,
+                " INDEXED BY ",
+                $name,
+                "_by_fingerprint WHERE scope = ?1 AND ",
+                $kind,
+                $shown,
+                " AND fingerprint IS NOT NULL AND fingerprint > ?3 ORDER BY written, id LIMIT ?4"
+            ),
             read: $read,
             columns: $count,
         }
@@ -90,10 +144,9 @@ macro_rules! subscription_columns {
     };
 }
 
-static PRODUCTS: Table =
-    table!("products", product_columns!(), 13, "?2 IS NULL", " AND deleted = 0", |row, owner| {
-        read_product(row, owner).map(Stored::Product)
-    });
+static PRODUCTS: Table = table!("products", product_columns!(), 13, "?2 IS NULL", " AND deleted = 0", |row, owner| {
+    read_product(row, owner).map(Stored::Product)
+});
 static PRICES: Table =
     table!("prices", price_columns!(), 11, "?2 IS NULL", "", |row, _| read_price(row).map(Stored::Price));
 static PURCHASES: Table = table!("purchases", purchase_columns!(), 17, "?2 IS NULL", "", |row, _| {

@@ -1,11 +1,12 @@
 //! A store that fails at a chosen write.
 
-use crate::changes::Changes;
-use crate::rows::{ClaimRow, EffectRow, InboxRow, NewInboxRow};
-use crate::scope::Scope;
-use crate::store::{Inserted, Store};
+use crate::changes::{Applied, Changes};
+use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
+use crate::scope::{Partition, Scope};
+use crate::store::Store;
 use products_contract::{
-    Price, Product, Purchase, PurchaseKey, RecordKey, StoreError, Stored, StoredRecord, Subscription, Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, RowKey, RowKind, Selection, StoreError, Stored,
+    StoredRow, Timestamp,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,7 +30,7 @@ pub enum Then {
 
 /// A store with a fault in it. Clones share it; [`Faults::open`] gives what a host uses.
 ///
-/// Writes are `begin`, `accept`, `apply` and `commit`, counted from 1 since the last [`Faults::fail_at`].
+/// Writes are `begin`, `apply` and `commit`, counted from 1 since the last [`Faults::fail_at`].
 #[derive(Clone)]
 pub struct Faults(Arc<Mutex<State>>);
 
@@ -143,91 +144,71 @@ impl Store for FaultStore {
         state.in_group = false;
         Ok(())
     }
-    fn accept(&mut self, row: &NewInboxRow) -> Stored<Inserted> {
-        self.0.write("accept", |state| state.store.accept(row))
-    }
-    fn apply(&mut self, changes: &Changes) -> Stored<()> {
+    fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
         self.0.write("apply", |state| state.store.apply(changes))
     }
-    fn product(&self, scope: &Scope, id: &str) -> Stored<Option<Product>> {
-        self.read(|store| store.product(scope, id))
+    fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
+        self.read(|store| store.open(scope, named, facts))
     }
-    fn products(
-        &self,
-        scope: &Scope,
-        product_type: Option<&str>,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Stored<Vec<Product>> {
-        self.read(|store| store.products(scope, product_type, after, limit))
+    fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+        self.read(|store| store.load(scope, keys))
     }
-    fn products_all(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Product>> {
-        self.read(|store| store.products_all(scope, after, limit))
+    fn more(&self, scope: &Scope, selection: &Selection, limit: usize) -> Stored<Vec<StoredRow>> {
+        self.read(|store| store.more(scope, selection, limit))
     }
-    fn price(&self, scope: &Scope, id: &str) -> Stored<Option<Price>> {
-        self.read(|store| store.price(scope, id))
-    }
-    fn prices(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Price>> {
-        self.read(|store| store.prices(scope, after, limit))
-    }
-    fn purchase(&self, scope: &Scope, key: &PurchaseKey) -> Stored<Option<Purchase>> {
-        self.read(|store| store.purchase(scope, key))
-    }
-    fn purchases(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Purchase>> {
-        self.read(|store| store.purchases(scope, after, limit))
-    }
-    fn subscription(&self, scope: &Scope, id: &str) -> Stored<Option<Subscription>> {
-        self.read(|store| store.subscription(scope, id))
-    }
-    fn subscriptions(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Stored<Vec<Subscription>> {
-        self.read(|store| store.subscriptions(scope, after, limit))
-    }
-    fn record(&self, scope: &Scope, key: &RecordKey) -> Stored<Option<StoredRecord>> {
-        self.read(|store| store.record(scope, key))
-    }
-    fn records(
-        &self,
-        scope: &Scope,
-        collection: &str,
-        prefix: &str,
-        descending: bool,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Stored<Vec<StoredRecord>> {
-        self.read(|store| store.records(scope, collection, prefix, descending, after, limit))
+    fn rows_all(&self, scope: &Scope, kind: &RowKind, after: Option<&str>, limit: usize) -> Stored<Vec<StoredRow>> {
+        self.read(|store| store.rows_all(scope, kind, after, limit))
     }
     fn collections(&self, scope: &Scope) -> Stored<Vec<String>> {
         self.read(|store| store.collections(scope))
     }
+    fn known(&self, scope: &Scope, facts: &[String]) -> Stored<Vec<bool>> {
+        self.read(|store| store.known(scope, facts))
+    }
     fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>> {
         self.read(|store| store.fact(scope, fact))
     }
-    fn claim(&self, full_key: &str) -> Stored<Option<ClaimRow>> {
-        self.read(|store| store.claim(full_key))
+    fn revision(&self, scope: &Scope) -> Stored<u64> {
+        self.read(|store| store.revision(scope))
     }
-    fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
-        self.read(|store| store.claims_held(scope, prefix))
+    fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
+        self.read(|store| store.newest_data_version(scope))
     }
-    fn claims_each(&self, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
-        self.read(|store| store.claims_each(visit))
+    fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>> {
+        self.read(|store| store.claims(full_keys))
+    }
+    fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
+        self.read(|store| store.claims_each(partition, visit))
+    }
+    fn catalog_find(
+        &self,
+        partition: &Partition,
+        query: &CatalogQuery,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Stored<Vec<Product>> {
+        self.read(|store| store.catalog_find(partition, query, after, limit))
+    }
+    fn catalog_read(&self, partition: &Partition, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+        self.read(|store| store.catalog_read(partition, keys))
     }
     fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>> {
         self.read(|store| store.effect(scope, key))
     }
-    fn data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
-        self.read(|store| store.data_version(scope))
+    fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
+        self.read(|store| store.effects_due(partition, now, timers, limit))
     }
-    fn effects_due(&self, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
-        self.read(|store| store.effects_due(now, timers, limit))
+    fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
+        self.read(|store| store.effects_running(partition))
     }
-    fn effects_running(&self) -> Stored<Vec<EffectRow>> {
-        self.read(|store| store.effects_running())
+    fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>> {
+        self.read(|store| store.effects_open(partition, account))
     }
-    fn effects_open(&self, scope: Option<&Scope>) -> Stored<Vec<EffectRow>> {
-        self.read(|store| store.effects_open(scope))
+    fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
+        self.read(|store| store.next_due(partition, now))
     }
-    fn next_due(&self, now: Timestamp) -> Stored<Option<Timestamp>> {
-        self.read(|store| store.next_due(now))
+    fn event(&self, partition: &Partition, source: &str, id: &str) -> Stored<Option<InboxRow>> {
+        self.read(|store| store.event(partition, source, id))
     }
     fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>> {
         self.read(|store| store.inbox(seq))
@@ -235,20 +216,32 @@ impl Store for FaultStore {
     fn inbox_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         self.read(|store| store.inbox_after(after, limit))
     }
-    fn inbox_due(&self, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        self.read(|store| store.inbox_due(now, limit))
+    fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
+        self.read(|store| store.runs(seq))
     }
-    fn inbox_next_due(&self, now: Timestamp) -> Stored<Option<Timestamp>> {
-        self.read(|store| store.inbox_next_due(now))
+    fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        self.read(|store| store.inbox_due(partition, now, limit))
+    }
+    fn inbox_next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
+        self.read(|store| store.inbox_next_due(partition, now))
     }
     fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>> {
         self.read(|store| store.woken_by(keys))
     }
-    fn parked_before(&self, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        self.read(|store| store.parked_before(before, limit))
+    fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        self.read(|store| store.parked_before(partition, before, limit))
     }
-    fn parked_count(&self) -> Stored<u64> {
-        self.read(|store| store.parked_count())
+    fn deferred_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        self.read(|store| store.deferred_before(partition, before, limit))
+    }
+    fn parked_count(&self, partition: &Partition) -> Stored<u64> {
+        self.read(|store| store.parked_count(partition))
+    }
+    fn dead(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        self.read(|store| store.dead(partition, after, limit))
+    }
+    fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        self.read(|store| store.failed(partition, after, limit))
     }
     fn scopes(&self) -> Stored<Vec<Scope>> {
         self.read(|store| store.scopes())
@@ -263,7 +256,7 @@ mod tests {
 
     fn run(store: &mut dyn Store) -> Stored<()> {
         store.begin()?;
-        store.accept(&samples::inbox_row("evt_1"))?;
+        store.apply(&samples::accepted(samples::new_event("evt_1")))?;
         let mut changes = samples::changes(&samples::scope("user:A"), "evt_1");
         changes.facts.insert("paid:in_1".into());
         store.apply(&changes)?;
@@ -279,7 +272,10 @@ mod tests {
                 let mut store = faults.open();
                 assert!(matches!(run(&mut *store), Err(StoreError::Unavailable(_))));
                 assert!(faults.struck());
-                assert!(store.rollback().is_err() && store.parked_count().is_err(), "dead until opened again");
+                assert!(
+                    store.rollback().is_err() && store.parked_count(&samples::partition()).is_err(),
+                    "dead until opened again"
+                );
                 let committed = write == 4 && moment == Moment::After;
                 assert_eq!(faults.open().inbox(1).expect("alive").is_some(), committed, "write {write} {moment:?}");
             }

@@ -1,11 +1,12 @@
 //! Rows to write in tests, short where a test says nothing else.
 
-use crate::changes::{Changes, EffectChange, InboxChange};
-use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, NewInboxRow};
-use crate::scope::Scope;
+use crate::changes::{Changes, EffectChange, InboxChange, InboxMove, NewInbox, RowWrite, Standing};
+use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState};
+use crate::scope::{Partition, Scope};
 use products_contract::{
-    Account, Actor, Effect, Event, Money, Payload, Product, ProductValues, Purchase, PurchaseStatus, PurchaseValues,
-    Snapshot, SnapshotRank, StoredRecord, Subscription, SubscriptionStatus, SubscriptionValues, Timestamp,
+    Account, Actor, BillingInterval, Effect, Event, Grant, IntervalUnit, Money, Payload, Price, Product, ProductValues,
+    Purchase, PurchaseStatus, PurchaseValues, RecordKey, Row, RowKey, Snapshot, SnapshotRank, StoredRecord,
+    Subscription, SubscriptionStatus, SubscriptionValues, Timestamp,
 };
 
 /// The test-mode scope of an account, for example `user:A`, of the business `shop`.
@@ -14,6 +15,11 @@ use products_contract::{
 /// If the text names no account.
 pub fn scope(account: &str) -> Scope {
     Scope { business: "shop".into(), livemode: false, account: account.parse().expect("an account") }
+}
+
+/// The partition of [`scope`].
+pub fn partition() -> Partition {
+    Partition { business: "shop".into(), livemode: false }
 }
 
 /// Changes of a scope by an event, still empty.
@@ -87,8 +93,46 @@ pub fn subscription(id: &str) -> Subscription {
 }
 
 /// A record with version 1.
-pub fn record(id: &str, value: &str) -> StoredRecord {
-    StoredRecord { id: id.into(), value: value.into(), version: 1 }
+pub fn record(collection: &str, id: &str, value: &str) -> StoredRecord {
+    StoredRecord { collection: collection.into(), id: id.into(), value: value.into(), version: 1 }
+}
+
+/// Key of a record.
+pub fn record_key(collection: &str, id: &str) -> RowKey {
+    RowKey::Record(RecordKey { collection: collection.into(), id: id.into() })
+}
+
+/// A price of the catalog with everything that is optional.
+pub fn price(id: &str) -> Price {
+    Price {
+        id: id.into(),
+        product_id: "plan_pro".into(),
+        product_type: "subscription_plan".into(),
+        family: Some("plan".into()),
+        amount: usd(2900),
+        interval: Some(BillingInterval { unit: IntervalUnit::Year, count: 2 }),
+        active: false,
+        grants: vec![Grant { key: "instances".into(), amount: -1 }],
+        terms: "{\"trial_days\": 14}".into(),
+    }
+}
+
+/// A live row of data version 1 that refers to nothing.
+pub fn write(row: Row) -> RowWrite {
+    let key = match &row {
+        Row::Product(row) => RowKey::Product(row.id.clone()),
+        Row::Price(row) => RowKey::Price(row.id.clone()),
+        Row::Purchase(row) => RowKey::Purchase(row.id.clone()),
+        Row::Subscription(row) => RowKey::Subscription(row.id.clone()),
+        Row::Record(row) => record_key(&row.collection, &row.id),
+    };
+    RowWrite { key, row: Some(row), data_version: 1, live: true, references: Vec::new(), fingerprint: None }
+}
+
+/// A record that goes.
+pub fn gone(collection: &str, id: &str) -> RowWrite {
+    let key = record_key(collection, id);
+    RowWrite { key, row: None, data_version: 1, live: false, references: Vec::new(), fingerprint: None }
 }
 
 /// A claim for good.
@@ -104,6 +148,7 @@ pub fn effect(kind: &str, key: &str) -> Effect {
         key: key.into(),
         generation: 1,
         payload: "{}".into(),
+        context: "{}".into(),
         reply_to: None,
         ordering_key: None,
         not_before: None,
@@ -123,6 +168,9 @@ pub fn queued(scope: &Scope, effect: Effect, due_at: Timestamp) -> EffectRow {
         due_at,
         created_at: 0,
         caused_by: "evt_1".into(),
+        lease_until: None,
+        fence: 0,
+        token: None,
     }
 }
 
@@ -149,21 +197,38 @@ pub fn event(id: &str) -> Event {
     }
 }
 
-/// The same as a new row of the inbox, in test mode.
-pub fn inbox_row(id: &str) -> NewInboxRow {
-    NewInboxRow { event: event(id), livemode: false, raw: Vec::new() }
+/// The same as a new row of the inbox, in test mode, pending since it came.
+pub fn new_event(id: &str) -> NewInbox {
+    let event = event(id);
+    let standing = standing(InboxState::Pending { not_before: event.received_at });
+    NewInbox { event, livemode: false, raw: Vec::new(), standing }
 }
 
-/// A new place for an inbox row, without anything else.
-pub fn inbox_change(seq: u64, state: InboxState) -> InboxChange {
-    InboxChange {
-        seq,
-        account: None,
+/// A standing without anything else, and without a run.
+pub fn standing(state: InboxState) -> Standing {
+    Standing { account: None, state, failures: 0, error: None, outcome: None, waits_for: Vec::new(), run: None }
+}
+
+/// The change that stores a new event and nothing else.
+pub fn accepted(new: NewInbox) -> Changes {
+    Changes { inbox: Some(InboxChange::New(Box::new(new))), ..Changes::default() }
+}
+
+/// A new standing of an event that is there.
+pub fn moved(seq: u64, standing: Standing) -> InboxChange {
+    InboxChange::Move(InboxMove { seq, standing })
+}
+
+/// Another state, number of attempts and due time of an effect of generation 1, without a lease.
+pub fn update(key: &str, state: EffectState, attempts: u32, due_at: Timestamp) -> EffectChange {
+    EffectChange::Update {
+        key: key.into(),
+        generation: 1,
         state,
-        failures: 0,
-        error: None,
-        outcome: None,
-        provenance: None,
-        waits_for: Vec::new(),
+        attempts,
+        due_at,
+        lease_until: None,
+        fence: 0,
+        token: None,
     }
 }

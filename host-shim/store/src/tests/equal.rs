@@ -1,16 +1,21 @@
 //! Both stores, given the same random changes, answer the same.
 
-use crate::changes::{Changes, EffectChange};
+use crate::changes::{Changes, EffectChange, Expected, InboxChange, NewInbox, RowWrite, Standing};
 use crate::memory::MemoryStore;
-use crate::rows::{ClaimRow, EffectState, InboxState, TIMER};
+use crate::rows::{ClaimRow, EffectState, InboxState, Provenance, Run, TIMER};
+use crate::scope::{Partition, Scope};
 use crate::sqlite::SqliteStore;
 use crate::state::{state_document, state_hash};
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{Account, PurchaseKey, RecordKey, StoreError};
+use products_contract::{
+    Account, CatalogKey, CatalogQuery, Listing, Outcome, RecordKey, Reference, Row, RowKey, RowKind, Selection,
+    StoreError,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 const ACCOUNTS: [&str; 3] = ["platform", "user:A", "organization:A"];
 const WAITS: [&str; 3] = ["claim:a", "fact:b", "effect:c"];
@@ -20,7 +25,6 @@ enum Step {
     Begin,
     Commit,
     Rollback,
-    Accept { id: u8, received_at: i64 },
     Apply(Box<Changes>),
 }
 
@@ -41,7 +45,8 @@ fn state() -> impl Strategy<Value = EffectState> {
 fn effect_change() -> impl Strategy<Value = EffectChange> {
     let update =
         (id("k"), 1..3_u32, state(), 0..3_u32, 0..5_i64).prop_map(|(key, generation, state, attempts, due_at)| {
-            EffectChange::Update { key, generation, state, attempts, due_at }
+            let (lease_until, token) = (Some(due_at + 1), (attempts > 1).then(|| key.clone()));
+            EffectChange::Update { key, generation, state, attempts, due_at, lease_until, fence: 1, token }
         });
     let insert = (id("k"), 1..3_u32, any::<bool>(), option::of(id("order")), 0..5_i64).prop_map(
         |(key, generation, timer, ordering_key, due_at)| {
@@ -62,57 +67,133 @@ fn claim() -> impl Strategy<Value = Option<ClaimRow>> {
 fn inbox_state() -> impl Strategy<Value = InboxState> {
     prop_oneof![
         (0..5_i64).prop_map(|not_before| InboxState::Pending { not_before }),
-        Just(InboxState::Parked),
-        Just(InboxState::Deferred),
+        (0..5_i64).prop_map(|since| InboxState::Parked { since }),
+        (0..5_i64).prop_map(|since| InboxState::Deferred { since }),
         Just(InboxState::Done),
         Just(InboxState::Dead),
     ]
 }
 
+/// A reference to one of the rows that are written, of this account or of the catalog.
+fn reference() -> impl Strategy<Value = Reference> {
+    prop_oneof![
+        4 => row_key().prop_map(Reference::Row),
+        1 => id("prod").prop_map(|id| Reference::Catalog(CatalogKey::Product(id))),
+        1 => id("price").prop_map(|id| Reference::Catalog(CatalogKey::Price(id))),
+        1 => id("name").prop_map(Reference::Name),
+    ]
+}
+
+fn row_key() -> impl Strategy<Value = RowKey> {
+    prop_oneof![
+        id("prod").prop_map(RowKey::Product),
+        id("price").prop_map(RowKey::Price),
+        id("pur").prop_map(RowKey::Purchase),
+        id("sub").prop_map(RowKey::Subscription),
+        (id("things"), id("rec")).prop_map(|(collection, id)| RowKey::Record(RecordKey { collection, id })),
+    ]
+}
+
+/// A row of a key; the owner of a product is set by who applies it. `n` is what varies.
+fn row(key: &RowKey, n: u8) -> Option<Row> {
+    let pick = |kind: &str| (n % 4 != 3).then(|| format!("{kind}_{}", n % 4));
+    Some(match key {
+        RowKey::Product(id) => {
+            let mut row = samples::product(&Account::Platform, id, if n % 2 == 0 { "plan" } else { "instance" });
+            row.deleted = n % 3 == 0;
+            Row::Product(row)
+        }
+        RowKey::Price(id) => Row::Price(samples::price(id)),
+        RowKey::Purchase(id) => {
+            let mut row = samples::purchase(id, pick("cs").as_deref());
+            row.values.payment_intent_id = pick("pi").filter(|_| n > 9);
+            Row::Purchase(row)
+        }
+        RowKey::Subscription(id) => Row::Subscription(samples::subscription(id)),
+        RowKey::Record(_) if n % 4 == 0 => return None,
+        RowKey::Record(key) => {
+            let value = format!("{{\"n\":{n},\"generation\":{n}}}");
+            Row::Record(samples::record(&key.collection, &key.id, &value))
+        }
+    })
+}
+
+fn row_write() -> impl Strategy<Value = RowWrite> {
+    (row_key(), 0..20_u8, 1..3_u32, any::<bool>(), vec(reference(), 0..4), option::of(id("print"))).prop_map(
+        |(key, n, data_version, live, references, fingerprint)| {
+            let row = row(&key, n);
+            RowWrite { key, row, data_version, live, references, fingerprint }
+        },
+    )
+}
+
+fn run_of_an_event() -> impl Strategy<Value = Run> {
+    (0..9_i64, any::<bool>()).prop_map(|(at, failed)| Run {
+        at,
+        outcome: (!failed).then_some(Outcome::Applied),
+        error: failed.then(|| "trap".into()),
+        provenance: (!failed).then(|| Provenance { catalog_hash: "00ff".into(), fuel: 7, ..Provenance::default() }),
+    })
+}
+
+fn standing() -> impl Strategy<Value = Standing> {
+    let waits = vec(proptest::sample::select(&WAITS[..]), 0..3);
+    (option::of(account()), inbox_state(), waits, option::of(run_of_an_event())).prop_map(
+        |(account, state, waits, run)| Standing {
+            account,
+            outcome: run.as_ref().and_then(|run| run.outcome.clone()),
+            waits_for: waits.into_iter().map(str::to_owned).collect(),
+            run,
+            ..samples::standing(state)
+        },
+    )
+}
+
+fn inbox_change() -> impl Strategy<Value = InboxChange> {
+    prop_oneof![
+        (0..5_u8, any::<bool>(), standing()).prop_map(|(id, livemode, standing)| {
+            let new = NewInbox { livemode, standing, ..samples::new_event(&format!("evt_{id}")) };
+            InboxChange::New(Box::new(new))
+        }),
+        (1..6_u64, standing()).prop_map(|(seq, standing)| samples::moved(seq, standing)),
+    ]
+}
+
+fn expected() -> impl Strategy<Value = Expected> {
+    let claims = vec((id("claim"), claim()), 0..2);
+    (option::weighted(0.2, 0..3_u64), option::weighted(0.2, 0..2_u64), option::weighted(0.1, claims)).prop_map(
+        |(account_revision, catalog_revision, claims)| Expected {
+            account_revision,
+            catalog_revision,
+            claims: claims.into_iter().flatten().map(|(key, row)| (format!("shop/test//{key}"), row)).collect(),
+        },
+    )
+}
+
 fn changes() -> impl Strategy<Value = Changes> {
-    let rows = (
-        vec((id("prod"), any::<bool>()), 0..2),
-        vec((id("pur"), option::of(id("cs")), option::of(id("pi"))), 0..3),
-        vec(id("sub"), 0..2),
-        vec((id("things"), id("rec"), option::of(0..9_u8)), 0..3),
-        vec(id("fact"), 0..2),
-        vec((id("claim"), claim()), 0..3),
-    );
-    let inbox = option::of((1..6_u64, inbox_state(), vec(proptest::sample::select(&WAITS[..]), 0..3)));
-    (account(), rows, vec(effect_change(), 0..3), option::of(1..3_u32), inbox).prop_map(
-        |(account, (products, purchases, subscriptions, records, facts, claims), mut effects, data_version, inbox)| {
-            let scope = samples::scope("platform").with_account(account);
+    let rows = (vec(row_write(), 0..5), vec(id("fact"), 0..2), vec((id("claim"), claim()), 0..3));
+    (account(), any::<bool>(), rows, vec(effect_change(), 0..3), option::of(inbox_change()), expected()).prop_map(
+        |(account, livemode, (rows, facts, claims), mut effects, inbox, expected)| {
+            let scope = Scope { livemode, ..samples::scope("platform").with_account(account) };
             for change in &mut effects {
                 if let EffectChange::Insert(row) = change {
                     row.scope = scope.clone();
                 }
             }
             let mut changes = samples::changes(&scope, "evt_1");
-            for (id, deleted) in products {
-                let mut row = samples::product(&scope.account, &id, if deleted { "plan" } else { "instance" });
-                row.deleted = deleted;
-                changes.products.insert(id, row);
-            }
-            for (id, session, intent) in purchases {
-                let mut row = samples::purchase(&id, session.as_deref());
-                row.values.payment_intent_id = intent;
-                changes.purchases.insert(id, row);
-            }
-            changes.subscriptions =
-                subscriptions.into_iter().map(|id| (id.clone(), samples::subscription(&id))).collect();
-            for (collection, id, value) in records {
-                let row = value.map(|value| samples::record(&id, &format!("{{\"n\":{value},\"generation\":{value}}}")));
-                changes.records.insert(RecordKey { collection, id }, row);
+            // Each key once, the last one's row.
+            let rows: BTreeMap<RowKey, RowWrite> = rows.into_iter().map(|write| (write.key.clone(), write)).collect();
+            changes.rows = rows.into_values().collect();
+            for write in &mut changes.rows {
+                if let Some(Row::Product(row)) = &mut write.row {
+                    row.owner = scope.account.clone();
+                }
             }
             changes.facts = facts.into_iter().collect();
             changes.claims = claims.into_iter().map(|(key, row)| (format!("shop/test//{key}"), row)).collect();
             changes.effects = effects;
-            changes.data_version = data_version;
-            changes.inbox = inbox.map(|(seq, state, waits)| {
-                let mut change = samples::inbox_change(seq, state);
-                change.waits_for = waits.into_iter().map(str::to_owned).collect();
-                change
-            });
+            changes.inbox = inbox;
+            changes.expected = expected;
             changes
         },
     )
@@ -123,29 +204,25 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Begin),
         1 => Just(Step::Commit),
         1 => Just(Step::Rollback),
-        2 => (0..5_u8, 0..5_i64).prop_map(|(id, received_at)| Step::Accept { id, received_at }),
-        6 => changes().prop_map(|changes| Step::Apply(Box::new(changes))),
+        8 => changes().prop_map(|changes| Step::Apply(Box::new(changes))),
     ]
 }
 
 /// Do a step; what came of it, as text.
 fn run(store: &mut dyn Store, step: &Step) -> String {
-    let done = |result: Result<(), StoreError>| match result {
-        // The words of a failed store are its own, and so is which of several indexes refuses first.
-        Err(StoreError::Unavailable(_)) => "unavailable".to_owned(),
-        Err(StoreError::Taken(_)) => "taken".to_owned(),
-        other => format!("{other:?}"),
-    };
+    fn done<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
+        match result {
+            // The words of a failed store are its own, and so is which of several indexes refuses first.
+            Err(StoreError::Unavailable(_)) => "unavailable".to_owned(),
+            Err(StoreError::Taken(_)) => "taken".to_owned(),
+            other => format!("{other:?}"),
+        }
+    }
     match step {
         Step::Begin => done(store.begin()),
         Step::Commit => done(store.commit()),
         Step::Rollback => done(store.rollback()),
         Step::Apply(changes) => done(store.apply(changes)),
-        Step::Accept { id, received_at } => {
-            let mut row = samples::inbox_row(&format!("evt_{id}"));
-            row.event.received_at = *received_at;
-            format!("{:?}", store.accept(&row))
-        }
     }
 }
 
@@ -153,28 +230,51 @@ fn run(store: &mut dyn Store, step: &Step) -> String {
 fn answers(store: &dyn Store) -> Vec<String> {
     let mut answers = Vec::new();
     let mut tell = |answer: &dyn std::fmt::Debug| answers.push(format!("{answer:?}"));
-    for account in ACCOUNTS {
-        let scope = samples::scope(account);
-        tell(&store.products(&scope, None, Some("prod_0"), 2));
-        tell(&store.products(&scope, Some("instance"), None, 2));
-        tell(&store.purchases(&scope, None, 10));
-        for n in 0..4 {
-            tell(&store.purchase(&scope, &PurchaseKey::Session(format!("cs_{n}"))));
-            tell(&store.purchase(&scope, &PurchaseKey::PaymentIntent(format!("pi_{n}"))));
-            tell(&store.records(&scope, &format!("things_{n}"), "rec", true, Some("rec_3"), 2));
-            tell(&store.fact(&scope, &format!("fact_{n}")));
-            tell(&store.effect(&scope, &format!("k_{n}")));
+    let facts: Vec<String> = (0..4).map(|n| format!("fact_{n}")).collect();
+    for livemode in [false, true] {
+        let partition = Partition { livemode, ..samples::partition() };
+        for account in ACCOUNTS {
+            let scope = Scope { livemode, ..samples::scope(account) };
+            for n in 0..4 {
+                let purchase = Reference::Row(RowKey::Purchase(format!("pur_{n}")));
+                let product = Reference::Row(RowKey::Product(format!("prod_{n}")));
+                let price = Reference::Catalog(CatalogKey::Price(format!("price_{n}")));
+                tell(&store.open(&scope, &[purchase, price], &facts));
+                tell(&store.open(&scope, &[product], &[]));
+                let kind = RowKind::Record(format!("things_{n}"));
+                let listing = Listing { kind, prefix: "rec".into(), descending: true, after: Some("rec_3".into()) };
+                tell(&store.more(&scope, &Selection::Listed(listing), 2));
+                tell(&store.effect(&scope, &format!("k_{n}")));
+            }
+            let things = RowKind::Record("things_1".into());
+            for kind in [RowKind::Product, RowKind::Price, RowKind::Purchase, RowKind::Subscription, things] {
+                tell(&store.rows_all(&scope, &kind, None, 10));
+                let listing = Listing { kind: kind.clone(), prefix: String::new(), descending: false, after: None };
+                tell(&store.more(&scope, &Selection::Listed(listing), 2));
+                tell(&store.more(&scope, &Selection::Outdated(kind, "print_1".into()), 2));
+            }
+            tell(&(store.revision(&scope), store.newest_data_version(&scope), store.collections(&scope)));
+            tell(&store.effects_open(&partition, Some(&scope.account)));
         }
-        tell(&store.claims_held(&scope, "shop/test//"));
-        tell(&store.data_version(&scope));
-        tell(&store.effects_open(Some(&scope)));
+        for query in [CatalogQuery::All, CatalogQuery::ProductType("plan".into()), CatalogQuery::Name("name_1".into())]
+        {
+            tell(&store.catalog_find(&partition, &query, Some("prod_0"), 2));
+        }
+        for now in 0..5 {
+            tell(&store.effects_due(&partition, now, now % 2 == 0, 3));
+            tell(&(store.next_due(&partition, now), store.inbox_due(&partition, now, 2)));
+            tell(&(store.parked_before(&partition, now, 9), store.deferred_before(&partition, now, 9)));
+            tell(&store.inbox_next_due(&partition, now));
+            tell(&store.runs(now.unsigned_abs()));
+        }
+        tell(&(store.effects_running(&partition), store.effects_open(&partition, None)));
+        tell(&(store.parked_count(&partition), store.dead(&partition, 0, 9), store.failed(&partition, 0, 3)));
+        tell(&store.event(&partition, "stripe", "evt_1"));
+        let mut claims = Vec::new();
+        let each = store.claims_each(Some(&partition), &mut |key, row| claims.push((key.to_owned(), row.clone())));
+        tell(&(each, claims));
     }
-    for now in 0..5 {
-        tell(&store.effects_due(now, now % 2 == 0, 3));
-        tell(&(store.next_due(now), store.inbox_due(now, 3), store.inbox_next_due(now), store.parked_before(now, 9)));
-    }
-    tell(&(store.effects_running(), store.parked_count(), store.inbox_after(0, 100), store.scopes()));
-    tell(&store.woken_by(&WAITS.map(str::to_owned)));
+    tell(&(store.inbox_after(0, 100), store.scopes(), store.woken_by(&WAITS.map(str::to_owned))));
     tell(&state_hash(&[store]));
     answers
 }

@@ -1,11 +1,13 @@
 //! What only the store on disk promises.
 
+use crate::changes::Applied;
 use crate::rows::InboxState;
 use crate::scope::Scope;
 use crate::sqlite::{OpenError, SqliteStore, Synchronous};
 use crate::state::state_hash;
-use crate::store::{Inserted, Store};
+use crate::store::Store;
 use crate::testing::samples;
+use products_contract::{Row, RowKind};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,20 +18,21 @@ const CRASH_FILE: &str = "HOST_STORE_CRASH_FILE";
 fn sold(scope: &Scope, n: u64) -> crate::Changes {
     let mut changes = samples::changes(scope, &format!("evt_{n}"));
     let id = format!("pur_{n:06}");
-    changes.purchases.insert(id.clone(), samples::purchase(&id, Some(&format!("cs_{n}"))));
+    changes.rows.push(samples::write(Row::Purchase(samples::purchase(&id, Some(&format!("cs_{n}"))))));
     changes.facts.insert(format!("paid:{n}"));
     let key = format!("mail:{n}");
     changes.effects.push(samples::insert(samples::queued(scope, samples::effect("mail.send", &key), 1000)));
-    changes.inbox = Some(samples::inbox_change(n, InboxState::Done));
+    let mut new = samples::new_event(&format!("evt_{n}"));
+    new.standing = samples::standing(InboxState::Done);
+    changes.inbox = samples::accepted(new).inbox;
     changes
 }
 
-/// Accept and apply the events `from..to` in one group.
+/// Apply the events `from..to` in one group.
 fn write_group(store: &mut dyn Store, scope: &Scope, from: u64, to: u64) {
     store.begin().expect("begun");
     for n in from..to {
-        assert_eq!(store.accept(&samples::inbox_row(&format!("evt_{n}"))), Ok(Inserted::New(n)));
-        store.apply(&sold(scope, n)).expect("applied");
+        assert_eq!(store.apply(&sold(scope, n)), Ok(Applied::Done { seq: Some(n) }));
     }
     store.commit().expect("committed");
 }
@@ -41,18 +44,26 @@ fn a_reopened_file_has_everything_that_was_committed() {
     let scope = samples::scope("user:A");
     let mut store = SqliteStore::open(&path).expect("opened");
     write_group(&mut store, &scope, 1, 20);
-    let mut parked = samples::inbox_change(1, InboxState::Parked);
+    let mut parked = samples::standing(InboxState::Parked { since: 5 });
     parked.waits_for = vec!["claim:k".into()];
-    store.apply(&crate::Changes { inbox: Some(parked), ..crate::Changes::default() }).expect("applied");
-    let before = (state_hash(&[&store]), store.inbox_after(0, 100), store.effects_open(None));
+    let inbox = Some(samples::moved(1, parked));
+    store.apply(&crate::Changes { inbox, ..crate::Changes::default() }).expect("applied");
+    let everything = |store: &SqliteStore| {
+        let open = store.effects_open(&samples::partition(), None);
+        (state_hash(&[store]), store.inbox_after(0, 100), open, store.revision(&scope))
+    };
+    let before = everything(&store);
     store.begin().expect("begun");
-    store.apply(&sold(&scope, 2)).expect_err("noted already");
-    store.accept(&samples::inbox_row("evt_lost")).expect("accepted");
+    let mut again = sold(&scope, 2);
+    again.inbox = None;
+    store.apply(&again).expect_err("noted already");
+    store.apply(&samples::accepted(samples::new_event("evt_lost"))).expect("applied");
     drop(store);
 
     let store = SqliteStore::open(&path).expect("opened again");
-    assert_eq!((state_hash(&[&store]), store.inbox_after(0, 100), store.effects_open(None)), before);
+    assert_eq!(everything(&store), before);
     assert_eq!(store.woken_by(&["claim:k".into()]), Ok(vec![1]));
+    assert_eq!(store.parked_count(&samples::partition()), Ok(1));
 }
 
 #[test]
@@ -65,19 +76,19 @@ fn a_second_process_sees_what_the_first_committed() {
     // Each looks for an account that only the other makes: what it remembers of that must not outlive its group.
     for (store, scope) in [(&mut first, &b), (&mut second, &a)] {
         store.begin().expect("begun");
-        assert_eq!(store.data_version(scope), Ok(None));
+        assert_eq!(store.revision(scope), Ok(0));
         store.commit().expect("committed");
     }
-    for (store, scope, version) in [(&mut first, &a, 1), (&mut second, &b, 2)] {
+    for (store, scope, id) in [(&mut first, &a, "a"), (&mut second, &b, "b")] {
         let mut changes = samples::changes(scope, "evt_1");
-        changes.data_version = Some(version);
+        changes.rows.push(samples::write(Row::Subscription(samples::subscription(id))));
         store.begin().expect("begun");
         store.apply(&changes).expect("applied");
         store.commit().expect("committed");
     }
     for store in [&mut first, &mut second] {
         store.begin().expect("begun");
-        assert_eq!((store.data_version(&a), store.data_version(&b)), (Ok(Some(1)), Ok(Some(2))));
+        assert_eq!((store.revision(&a), store.revision(&b)), (Ok(1), Ok(1)));
         store.commit().expect("committed");
     }
     assert_eq!(state_hash(&[&first]), state_hash(&[&second]));
@@ -116,7 +127,7 @@ fn a_file_of_a_newer_version_or_of_somebody_else_is_refused_untouched() {
     let connection = rusqlite::Connection::open(&path).expect("opened");
     connection.pragma_update(None, "user_version", 99).expect("set");
     drop(connection);
-    assert!(matches!(SqliteStore::open(&path), Err(OpenError::TooNew { found: 99, known: 1 })));
+    assert!(matches!(SqliteStore::open(&path), Err(OpenError::TooNew { found: 99, known: 2 })));
 
     let foreign = folder.path().join("foreign.db");
     rusqlite::Connection::open(&foreign).expect("opened").execute_batch("CREATE TABLE notes (text)").expect("made");
@@ -164,13 +175,13 @@ fn what_was_acknowledged_outlives_a_killed_process() {
         child.wait().expect("ended");
 
         let mut store = SqliteStore::open(&path).expect("opened after the crash");
-        let purchases = store.purchases(&scope, None, usize::MAX).expect("read").len() as u64;
+        let purchases = store.rows_all(&scope, &RowKind::Purchase, None, usize::MAX).expect("read").len() as u64;
         assert!(purchases >= last, "{purchases} of {last} acknowledged events are there");
         assert_eq!(purchases % 7, 0, "a group is there whole or not at all");
         let inbox = store.inbox_after(0, usize::MAX).expect("read");
         assert_eq!(inbox.len() as u64, purchases);
         assert!(inbox.iter().all(|row| row.state == InboxState::Done));
-        assert_eq!(store.effects_open(None).expect("read").len() as u64, purchases);
+        assert_eq!(store.effects_open(&samples::partition(), None).expect("read").len() as u64, purchases);
         write_group(&mut store, &scope, purchases + 1, purchases + 3);
     }
 }

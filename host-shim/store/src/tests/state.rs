@@ -6,20 +6,21 @@ use crate::rows::{ClaimRow, EffectState, TIMER};
 use crate::state::{state_document, state_hash};
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::RecordKey;
+use products_contract::{Reference, Row, RowKey};
 use serde_json::json;
 
 /// A store that was given one change, which a test alters.
 fn store_with(alter: impl FnOnce(&mut Changes)) -> MemoryStore {
     let scope = samples::scope("user:A");
     let mut changes = samples::changes(&scope, "evt_1");
-    changes.products.insert("prod_1".into(), samples::product(&scope.account, "prod_1", "instance"));
-    changes.purchases.insert("pur_1".into(), samples::purchase("pur_1", Some("cs_1")));
-    changes.subscriptions.insert("sub_1".into(), samples::subscription("sub_1"));
+    changes.rows = vec![
+        samples::write(Row::Product(samples::product(&scope.account, "prod_1", "instance"))),
+        samples::write(Row::Purchase(samples::purchase("pur_1", Some("cs_1")))),
+        samples::write(Row::Subscription(samples::subscription("sub_1"))),
+    ];
     for collection in ["ledger", "things"] {
         let value = "{\"amount\": 5, \"wish\": {\"generation\": 1, \"b\": 1, \"a\": 2}}";
-        let key = RecordKey { collection: collection.into(), id: "r".into() };
-        changes.records.insert(key, Some(samples::record("r", value)));
+        changes.rows.push(samples::write(Row::Record(samples::record(collection, "r", value))));
     }
     changes.claims.insert("shop/test//subdomain:a".into(), Some(samples::claim(&scope.account)));
     let mut timer = samples::queued(&scope, samples::effect(TIMER, "grace"), 5000);
@@ -61,18 +62,26 @@ fn the_host_s_own_counters_and_the_order_of_equal_events_are_not_in_the_hash() {
     let plain = hash(|_| {});
     let altered = hash(|changes| {
         changes.event_id = "evt_9".into();
-        changes.data_version = Some(3);
         changes.facts.insert("paid:in_1".into());
-        changes.products.values_mut().for_each(|row| row.version = 9);
-        changes.purchases.values_mut().for_each(|row| row.version = 9);
-        for row in changes.subscriptions.values_mut() {
-            row.version = 9;
-            row.values.snapshot.event_id = "evt_9".into();
-            row.values.metadata = " { } ".into();
-        }
-        for row in changes.records.values_mut().flatten() {
-            row.version = 9;
-            row.value = "{\"wish\":{\"a\":2,\"b\":1.0,\"generation\":7},\"amount\":5}".into();
+        for write in &mut changes.rows {
+            write.data_version = 3;
+            write.live = false;
+            write.fingerprint = Some("f".into());
+            write.references = vec![Reference::Name("n".into())];
+            match &mut write.row {
+                Some(Row::Product(row)) => row.version = 9,
+                Some(Row::Purchase(row)) => row.version = 9,
+                Some(Row::Subscription(row)) => {
+                    row.version = 9;
+                    row.values.snapshot.event_id = "evt_9".into();
+                    row.values.metadata = " { } ".into();
+                }
+                Some(Row::Record(row)) => {
+                    row.version = 9;
+                    row.value = "{\"wish\":{\"a\":2,\"b\":1.0,\"generation\":7},\"amount\":5}".into();
+                }
+                Some(Row::Price(_)) | None => {}
+            }
         }
         for change in &mut changes.effects {
             let crate::EffectChange::Insert(row) = change else { continue };
@@ -87,20 +96,45 @@ fn the_host_s_own_counters_and_the_order_of_equal_events_are_not_in_the_hash() {
     assert_eq!(plain, altered);
 }
 
+fn each(changes: &mut Changes, alter: fn(&mut Row)) {
+    changes.rows.iter_mut().filter_map(|write| write.row.as_mut()).for_each(alter);
+}
+
 #[test]
 fn every_row_of_the_state_is_in_the_hash() {
     let alterations: [fn(&mut Changes); 11] = [
         |_| {},
         |changes| changes.scope = Some(samples::scope("user:B")),
-        |changes| changes.products.values_mut().for_each(|row| row.values.name = "Other".into()),
-        |changes| changes.products.values_mut().for_each(|row| row.deleted = true),
-        |changes| changes.purchases.values_mut().for_each(|row| row.values.metadata = "{\"a\":1}".into()),
-        |changes| changes.subscriptions.values_mut().for_each(|row| row.values.snapshot.at += 1),
-        |changes| changes.records.values_mut().for_each(|row| *row = None),
         |changes| {
-            let key = RecordKey { collection: "ledger".into(), id: "s".into() };
-            changes.records.insert(key, Some(samples::record("s", "{}")));
+            each(changes, |row| {
+                if let Row::Product(row) = row {
+                    row.values.name = "Other".into()
+                }
+            })
         },
+        |changes| {
+            each(changes, |row| {
+                if let Row::Product(row) = row {
+                    row.deleted = true
+                }
+            })
+        },
+        |changes| {
+            each(changes, |row| {
+                if let Row::Purchase(row) = row {
+                    row.values.metadata = "{\"a\":1}".into()
+                }
+            })
+        },
+        |changes| {
+            each(changes, |row| {
+                if let Row::Subscription(row) = row {
+                    row.values.snapshot.at += 1
+                }
+            })
+        },
+        |changes| changes.rows.retain(|write| !matches!(write.key, RowKey::Record(_))),
+        |changes| changes.rows.push(samples::write(Row::Record(samples::record("ledger", "s", "{}")))),
         |changes| {
             let block = ClaimRow { holder: None, until: None, blocked_until: Some(1) };
             changes.claims.insert("shop/test//subdomain:b".into(), Some(block));
@@ -123,7 +157,7 @@ fn several_stores_of_one_host_hash_as_one() {
     let (a, b) = (samples::scope("user:A"), samples::scope("user:B"));
     let change = |scope: &crate::Scope| {
         let mut changes = samples::changes(scope, "evt_1");
-        changes.subscriptions.insert("sub".into(), samples::subscription("sub"));
+        changes.rows.push(samples::write(Row::Subscription(samples::subscription("sub"))));
         changes.claims.insert(format!("shop/test//for:{}", scope.account), Some(samples::claim(&scope.account)));
         changes
     };

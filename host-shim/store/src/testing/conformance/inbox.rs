@@ -1,51 +1,82 @@
-//! The inbox: acceptance, places, parking and waking.
+//! The inbox: acceptance, standings, runs, parking and waking.
 
 use super::Open;
-use crate::rows::{InboxState, NewInboxRow, Provenance};
-use crate::store::{Inserted, Store};
+use crate::changes::{Applied, Changes, NewInbox, Standing};
+use crate::rows::{InboxRow, InboxState, Provenance, Run};
+use crate::scope::Partition;
+use crate::store::Store;
 use crate::testing::samples;
 use products_contract::{
     Account, Actor, ActorKind, Delivery, EffectFailure, EffectFailureClass, EffectReport, IgnoreReason, Outcome,
-    Payload, ProductChange, ProviderFacts, Refusal, StoreError, Usage,
+    Payload, ProductChange, ProviderFacts, Refusal, StoreError, Stored, Usage,
 };
 
-fn accept(store: &mut dyn Store, row: &NewInboxRow) -> u64 {
-    match store.accept(row).expect("accepted") {
-        Inserted::New(seq) => seq,
-        Inserted::Known(known) => panic!("{} is known as {}", row.event.id, known.seq),
+fn accept(store: &mut dyn Store, new: NewInbox) -> u64 {
+    match store.apply(&samples::accepted(new)).expect("applied") {
+        Applied::Done { seq: Some(seq) } => seq,
+        other => panic!("not accepted: {other:?}"),
     }
 }
 
-fn place(store: &mut dyn Store, seq: u64, state: InboxState, waits_for: &[&str]) {
-    let mut change = samples::inbox_change(seq, state);
-    change.waits_for = waits_for.iter().map(|key| (*key).to_owned()).collect();
-    store.apply(&crate::Changes { inbox: Some(change), ..crate::Changes::default() }).expect("applied");
+fn place(store: &mut dyn Store, seq: u64, standing: Standing) {
+    let inbox = Some(samples::moved(seq, standing));
+    assert_eq!(store.apply(&Changes { inbox, ..Changes::default() }), Ok(Applied::Done { seq: None }));
+}
+
+fn waiting(state: InboxState, waits_for: &[&str]) -> Standing {
+    let waits_for = waits_for.iter().map(|key| (*key).to_owned()).collect();
+    Standing { waits_for, ..samples::standing(state) }
+}
+
+fn live() -> Partition {
+    Partition { livemode: true, ..samples::partition() }
+}
+
+fn parked(since: i64) -> InboxState {
+    InboxState::Parked { since }
+}
+
+fn deferred(since: i64) -> InboxState {
+    InboxState::Deferred { since }
+}
+
+fn provenance() -> Provenance {
+    Provenance {
+        catalog_hash: "00ff".repeat(16),
+        component_hash: "native".into(),
+        claim_answers: "subdomain:a=mine\n".into(),
+        fuel: 254_000,
+        effects_hash: "00FF".into(),
+    }
+}
+
+fn seqs(rows: Stored<Vec<InboxRow>>) -> Vec<u64> {
+    rows.expect("read").iter().map(|row| row.seq).collect()
 }
 
 /// The same business, mode, source and id is one event; the first one's row stays.
 pub fn an_event_is_accepted_once(open: Open<'_>) {
     let mut store = open();
-    assert_eq!(accept(&mut *store, &samples::inbox_row("evt_1")), 1);
-    let mut again = samples::inbox_row("evt_1");
+    assert_eq!(accept(&mut *store, samples::new_event("evt_1")), 1);
+    place(&mut *store, 1, samples::standing(InboxState::Done));
+    let mut again = samples::new_event("evt_1");
     again.event.received_at = 2000;
-    place(&mut *store, 1, InboxState::Done, &[]);
-    match store.accept(&again).expect("accepted") {
-        Inserted::Known(row) => {
-            assert_eq!((row.seq, row.event.received_at, &row.state), (1, 1000, &InboxState::Done));
-        }
-        Inserted::New(seq) => panic!("accepted twice, as {seq}"),
-    }
-    let mut of_another_business = samples::inbox_row("evt_1");
+    assert_eq!(store.apply(&samples::accepted(again)), Ok(Applied::Conflict));
+    let row = store.event(&samples::partition(), "stripe", "evt_1").expect("read").expect("there");
+    assert_eq!((row.seq, row.event.received_at, &row.state), (1, 1000, &InboxState::Done));
+    let mut of_another_business = samples::new_event("evt_1");
     of_another_business.event.business = "bakery".into();
-    let mut of_another_source = samples::inbox_row("evt_1");
+    let mut of_another_source = samples::new_event("evt_1");
     of_another_source.event.source = "api".into();
-    let mut live = samples::inbox_row("evt_1");
-    live.livemode = true;
-    assert_eq!(accept(&mut *store, &of_another_business), 2);
-    assert_eq!(accept(&mut *store, &of_another_source), 3);
-    assert_eq!(accept(&mut *store, &live), 4);
+    let mut in_live_mode = samples::new_event("evt_1");
+    in_live_mode.livemode = true;
+    assert_eq!(accept(&mut *store, of_another_business), 2);
+    assert_eq!(accept(&mut *store, of_another_source), 3);
+    assert_eq!(accept(&mut *store, in_live_mode.clone()), 4);
     let row = store.inbox(4).expect("read").expect("there");
-    assert_eq!((row.livemode, row.event), (true, live.event));
+    assert_eq!((row.livemode, &row.event), (true, &in_live_mode.event));
+    assert_eq!(store.event(&live(), "stripe", "evt_1"), Ok(Some(row)));
+    assert_eq!(store.event(&live(), "api", "evt_1"), Ok(None));
 }
 
 /// Every kind of payload, every part of the envelope, and the raw bytes.
@@ -55,7 +86,10 @@ pub fn every_payload_comes_back(open: Open<'_>) {
     let delivery = Delivery { sender: account.clone(), key: "k".into(), generation: 3, payload: "{\"a\": 1}".into() };
     let product = samples::product(&account, "prod_1", "instance");
     let failure = EffectFailure { class: EffectFailureClass::Final, code: "quota".into(), message: "no".into() };
-    let report = |answer| Payload::EffectResult(EffectReport { key: "k".into(), generation: 1, attempts: 2, answer });
+    let report = |answer| {
+        let context = "{\"c\":1}".into();
+        Payload::EffectResult(EffectReport { key: "k".into(), generation: 1, attempts: 2, context, answer })
+    };
     let usage = Usage {
         id: "u1".into(),
         meter: "tokens".into(),
@@ -74,93 +108,139 @@ pub fn every_payload_comes_back(open: Open<'_>) {
         report(Err(failure)),
     ];
     for (at, payload) in payloads.into_iter().enumerate() {
-        let mut row = samples::inbox_row(&format!("evt_{at}"));
-        row.event.payload = payload;
-        row.event.account = (at % 2 == 0).then(|| account.clone());
-        row.event.actor = Actor { kind: ActorKind::Admin, subject: "ann".into(), roles: vec!["owner".into()] };
-        row.event.reply_to = Some("caller".into());
-        row.event.livemode = None;
-        row.event.attempt = 2;
-        row.event.provider = Some(ProviderFacts {
+        let mut new = samples::new_event(&format!("evt_{at}"));
+        new.event.payload = payload;
+        new.event.account = (at % 2 == 0).then(|| account.clone());
+        new.event.actor = Actor { kind: ActorKind::Admin, subject: "ann".into(), roles: vec!["owner".into()] };
+        new.event.reply_to = Some("caller".into());
+        new.event.livemode = None;
+        new.event.attempt = 2;
+        new.event.provider = Some(ProviderFacts {
             provider: "stripe".into(),
             time: Some(5),
             connected_account: Some("acct_1".into()),
             ..ProviderFacts::default()
         });
-        row.raw = if at == 2 { b"{ \"spaces\" : \"stay\" }".to_vec() } else { vec![at as u8; at] };
-        let seq = accept(&mut *store, &row);
+        new.raw = if at == 2 { b"{ \"spaces\" : \"stay\" }".to_vec() } else { vec![at as u8; at] };
+        let seq = accept(&mut *store, new.clone());
         let stored = store.inbox(seq).expect("read").expect("there");
-        assert_eq!((stored.event, stored.raw, stored.livemode), (row.event, row.raw, row.livemode));
+        assert_eq!((stored.event, stored.raw, stored.livemode), (new.event, new.raw, new.livemode));
         assert_eq!((stored.failures, stored.error, stored.outcome, stored.provenance), (0, None, None, None));
     }
 }
 
-/// Outcome, provenance and errors are what the last change said; an account is kept once it is known.
-pub fn inbox_rows_keep_where_they_stand(open: Open<'_>) {
+/// An event that runs at once is written once, in its final state, with its run.
+pub fn an_event_may_come_in_its_final_state(open: Open<'_>) {
     let mut store = open();
-    accept(&mut *store, &samples::inbox_row("evt_1"));
-    let mut change = samples::inbox_change(1, InboxState::Pending { not_before: 5000 });
-    change.account = Some(Account::User("A".into()));
-    change.failures = 2;
-    change.error = Some("trap".into());
-    change.outcome = Some(Outcome::Rejected(Refusal::Malformed("/id".into())));
-    change.provenance = Some(Provenance {
-        catalog_hash: "00ff".repeat(16),
-        component_hash: "native".into(),
-        claim_answers: "subdomain:a=mine\n".into(),
-        fuel: 254_000,
-        effects_hash: "00FF".into(),
-    });
-    store.apply(&crate::Changes { inbox: Some(change.clone()), ..crate::Changes::default() }).expect("applied");
+    let run = Run { at: 1500, outcome: Some(Outcome::Applied), error: None, provenance: Some(provenance()) };
+    let mut new = samples::new_event("evt_1");
+    new.standing = Standing {
+        account: Some(Account::User("A".into())),
+        outcome: Some(Outcome::Applied),
+        run: Some(run.clone()),
+        ..samples::standing(InboxState::Done)
+    };
+    let scope = samples::scope("user:A");
+    let mut changes = samples::changes(&scope, "evt_1");
+    changes.facts.insert("paid:in_1".into());
+    changes.inbox = samples::accepted(new).inbox;
+    assert_eq!(store.apply(&changes), Ok(Applied::Done { seq: Some(1) }));
     let row = store.inbox(1).expect("read").expect("there");
-    assert_eq!(row.event.account, change.account);
-    assert_eq!((row.state, row.failures, row.error), (change.state, 2, Some("trap".into())));
-    assert_eq!((row.outcome, row.provenance), (change.outcome, change.provenance));
+    assert_eq!((row.event.account, row.state), (Some(Account::User("A".into())), InboxState::Done));
+    assert_eq!((row.outcome, row.provenance), (Some(Outcome::Applied), Some(provenance())));
+    assert_eq!(store.runs(1), Ok(vec![run]));
+    assert_eq!(store.inbox_due(&samples::partition(), i64::MAX, 10), Ok(Vec::new()));
+    assert_eq!(store.fact(&scope, "paid:in_1"), Ok(Some("evt_1".into())));
 
-    let mut done = samples::inbox_change(1, InboxState::Done);
-    done.outcome = Some(Outcome::Ignored(IgnoreReason::NotOurs));
-    store.apply(&crate::Changes { inbox: Some(done), ..crate::Changes::default() }).expect("applied");
+    let mut parked_at_once = samples::new_event("evt_2");
+    parked_at_once.standing = waiting(parked(1000), &["claim:k"]);
+    assert_eq!(accept(&mut *store, parked_at_once), 2);
+    assert_eq!(store.woken_by(&["claim:k".into()]), Ok(vec![2]));
+    assert_eq!(store.parked_count(&samples::partition()), Ok(1));
+}
+
+/// Outcome and errors are what the last change said; an account is kept once it is known; every run stays.
+pub fn inbox_rows_keep_where_they_stand_and_every_run(open: Open<'_>) {
+    let mut store = open();
+    accept(&mut *store, samples::new_event("evt_1"));
+    assert_eq!(store.runs(1), Ok(Vec::new()));
+    let rejected = Outcome::Rejected(Refusal::Malformed("/id".into()));
+    let first = Run { at: 1000, outcome: None, error: Some("trap".into()), provenance: None };
+    let second = Run { at: 2000, outcome: Some(rejected.clone()), error: None, provenance: Some(provenance()) };
+    place(
+        &mut *store,
+        1,
+        Standing {
+            account: Some(Account::User("A".into())),
+            failures: 1,
+            error: Some("trap".into()),
+            run: Some(first.clone()),
+            ..samples::standing(InboxState::Pending { not_before: 5000 })
+        },
+    );
     let row = store.inbox(1).expect("read").expect("there");
     assert_eq!(row.event.account, Some(Account::User("A".into())));
-    assert_eq!((row.state, row.failures, row.error, row.provenance), (InboxState::Done, 0, None, None));
-    assert_eq!(row.outcome, Some(Outcome::Ignored(IgnoreReason::NotOurs)));
-    for state in [InboxState::Dead, InboxState::Deferred, InboxState::Parked] {
-        place(&mut *store, 1, state.clone(), &[]);
+    assert_eq!(
+        (row.state, row.failures, row.error),
+        (InboxState::Pending { not_before: 5000 }, 1, Some("trap".into()))
+    );
+    assert_eq!((row.outcome, row.provenance), (None, None));
+    place(
+        &mut *store,
+        1,
+        Standing { outcome: Some(rejected.clone()), run: Some(second.clone()), ..samples::standing(InboxState::Done) },
+    );
+    let row = store.inbox(1).expect("read").expect("there");
+    assert_eq!(row.event.account, Some(Account::User("A".into())));
+    assert_eq!((row.state, row.failures, row.error), (InboxState::Done, 0, None));
+    assert_eq!((row.outcome, row.provenance), (Some(rejected), Some(provenance())));
+    assert_eq!(store.runs(1), Ok(vec![first.clone(), second.clone()]));
+
+    // Without a run the host moves the row by itself: the outcome is its own, the provenance the last run's.
+    let ignored = Some(Outcome::Ignored(IgnoreReason::NotOurs));
+    place(&mut *store, 1, Standing { outcome: ignored.clone(), ..samples::standing(InboxState::Done) });
+    let row = store.inbox(1).expect("read").expect("there");
+    assert_eq!((row.outcome, row.provenance), (ignored, Some(provenance())));
+    for state in [InboxState::Dead, deferred(7), parked(8)] {
+        place(&mut *store, 1, samples::standing(state.clone()));
         assert_eq!(store.inbox(1).expect("read").expect("there").state, state);
     }
+    assert_eq!(store.runs(1), Ok(vec![first, second]));
+    assert_eq!(store.runs(2), Ok(Vec::new()));
 }
 
 /// By number, not by time, among those that may be tried.
 pub fn pending_rows_are_due_in_order_of_acceptance(open: Open<'_>) {
     let mut store = open();
-    for (id, received_at) in [("evt_1", 3000), ("evt_2", 1000), ("evt_3", 2000), ("evt_4", 1000)] {
-        let mut row = samples::inbox_row(id);
-        row.event.received_at = received_at;
-        accept(&mut *store, &row);
+    let p = samples::partition();
+    for (id, not_before) in [("evt_1", 3000), ("evt_2", 1000), ("evt_3", 2000), ("evt_4", 1000)] {
+        let mut new = samples::new_event(id);
+        new.standing = samples::standing(InboxState::Pending { not_before });
+        accept(&mut *store, new);
     }
-    assert_eq!(store.inbox_due(3000, 10), Ok(vec![1, 2, 3, 4]));
-    assert_eq!(store.inbox_due(3000, 2), Ok(vec![1, 2]));
-    assert_eq!(store.inbox_due(2000, 10), Ok(vec![2, 3, 4]));
-    assert_eq!(store.inbox_next_due(1000), Ok(Some(2000)));
-    place(&mut *store, 2, InboxState::Pending { not_before: 9000 }, &[]);
-    place(&mut *store, 3, InboxState::Done, &[]);
-    place(&mut *store, 4, InboxState::Parked, &["claim:k"]);
-    assert_eq!(store.inbox_due(3000, 10), Ok(vec![1]));
-    assert_eq!(store.inbox_next_due(3000), Ok(Some(9000)));
-    assert_eq!(store.inbox_next_due(9000), Ok(None));
-    place(&mut *store, 4, InboxState::Pending { not_before: 0 }, &[]);
-    assert_eq!(store.inbox_due(9000, 10), Ok(vec![1, 2, 4]));
+    assert_eq!(store.inbox_due(&p, 3000, 10), Ok(vec![1, 2, 3, 4]));
+    assert_eq!(store.inbox_due(&p, 3000, 4), Ok(vec![1, 2, 3, 4]));
+    assert_eq!(store.inbox_due(&p, 3000, 2), Ok(vec![1, 2]));
+    assert_eq!(store.inbox_due(&p, 2000, 10), Ok(vec![2, 3, 4]));
+    assert_eq!(store.inbox_next_due(&p, 1000), Ok(Some(2000)));
+    place(&mut *store, 2, samples::standing(InboxState::Pending { not_before: 9000 }));
+    place(&mut *store, 3, samples::standing(InboxState::Done));
+    assert_eq!(store.inbox_due(&p, 3000, 10), Ok(vec![1, 4]));
+    assert_eq!(store.inbox_next_due(&p, 3000), Ok(Some(9000)));
+    assert_eq!(store.inbox_next_due(&p, 9000), Ok(None));
+    place(&mut *store, 4, samples::standing(InboxState::Pending { not_before: 0 }));
+    assert_eq!(store.inbox_due(&p, 9000, 10), Ok(vec![1, 2, 4]));
 }
 
 /// Only parked and deferred rows wait, each for what its last change named, and once in an answer.
 pub fn waiting_rows_are_woken_by_their_keys(open: Open<'_>) {
     let mut store = open();
     for id in ["evt_1", "evt_2", "evt_3"] {
-        accept(&mut *store, &samples::inbox_row(id));
+        accept(&mut *store, samples::new_event(id));
     }
-    place(&mut *store, 3, InboxState::Parked, &["claim:a", "claim:b"]);
-    place(&mut *store, 1, InboxState::Deferred, &["claim:b", "fact:f", "claim:b"]);
-    place(&mut *store, 2, InboxState::Done, &["claim:b"]);
+    place(&mut *store, 3, waiting(parked(1), &["claim:a", "claim:b"]));
+    place(&mut *store, 1, waiting(deferred(1), &["claim:b", "fact:f", "claim:b"]));
+    place(&mut *store, 2, waiting(InboxState::Done, &["claim:b"]));
     let woken = |store: &dyn Store, keys: &[&str]| {
         store.woken_by(&keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>()).expect("read")
     };
@@ -168,55 +248,124 @@ pub fn waiting_rows_are_woken_by_their_keys(open: Open<'_>) {
     assert_eq!(woken(&*store, &["fact:f"]), [1]);
     assert!(woken(&*store, &["claim:none"]).is_empty());
     assert!(woken(&*store, &[]).is_empty());
-    place(&mut *store, 3, InboxState::Parked, &["claim:c"]);
+    place(&mut *store, 3, waiting(parked(1), &["claim:c"]));
     assert_eq!(woken(&*store, &["claim:a", "claim:b", "claim:c"]), [1, 3]);
     assert!(woken(&*store, &["claim:a"]).is_empty());
-    place(&mut *store, 1, InboxState::Done, &[]);
+    place(&mut *store, 1, samples::standing(InboxState::Done));
     assert!(woken(&*store, &["claim:b", "fact:f"]).is_empty());
 }
 
-/// Parked rows by age, for the end of their time and for the bound.
-pub fn parked_rows_are_counted_and_bounded(open: Open<'_>) {
+/// The age of a wait counts from when the row began to wait, not from its first receipt.
+pub fn waiting_rows_are_counted_and_bounded_by_their_wait(open: Open<'_>) {
     let mut store = open();
-    for (id, received_at) in [("evt_1", 1000), ("evt_2", 2000), ("evt_3", 1500)] {
-        let mut row = samples::inbox_row(id);
-        row.event.received_at = received_at;
-        accept(&mut *store, &row);
+    let p = samples::partition();
+    for id in ["evt_1", "evt_2", "evt_3", "evt_4"] {
+        accept(&mut *store, samples::new_event(id));
     }
-    for seq in 1..=3 {
-        place(&mut *store, seq, InboxState::Parked, &["claim:k"]);
+    for (seq, since) in [(1, 4000), (2, 5000), (3, 4500)] {
+        place(&mut *store, seq, waiting(parked(since), &["claim:k"]));
     }
-    assert_eq!(store.parked_count(), Ok(3));
-    assert_eq!(store.parked_before(2000, 10), Ok(vec![1, 3]));
-    assert_eq!(store.parked_before(9000, 2), Ok(vec![1, 2]));
-    assert_eq!(store.parked_before(1000, 10), Ok(Vec::new()));
-    place(&mut *store, 1, InboxState::Done, &[]);
-    assert_eq!(store.parked_count(), Ok(2));
-    assert_eq!(store.parked_before(9000, 10), Ok(vec![2, 3]));
+    place(&mut *store, 4, waiting(deferred(4200), &["fact:k"]));
+    assert_eq!(store.parked_count(&p), Ok(3));
+    assert_eq!(store.parked_before(&p, 5000, 10), Ok(vec![1, 3]));
+    assert_eq!(store.parked_before(&p, 9000, 2), Ok(vec![1, 3]));
+    assert_eq!(store.parked_before(&p, 4000, 10), Ok(Vec::new()), "received long before");
+    assert_eq!(store.deferred_before(&p, 4200, 10), Ok(Vec::new()));
+    assert_eq!(store.deferred_before(&p, 4201, 10), Ok(vec![4]));
+    assert_eq!(store.deferred_before(&p, 4201, 0), Ok(Vec::new()));
+    // Re-driven: it waits anew.
+    place(&mut *store, 1, waiting(parked(8000), &["claim:k"]));
+    assert_eq!(store.parked_before(&p, 8000, 10), Ok(vec![3, 2]));
+    place(&mut *store, 3, samples::standing(InboxState::Done));
+    place(&mut *store, 4, samples::standing(parked(1)));
+    assert_eq!((store.parked_count(&p), store.deferred_before(&p, i64::MAX, 10)), (Ok(3), Ok(Vec::new())));
+    place(&mut *store, 2, samples::standing(InboxState::Pending { not_before: 0 }));
+    assert_eq!(store.parked_count(&p), Ok(2));
+    assert_eq!(store.parked_before(&p, 9000, 10), Ok(vec![4, 1]));
+}
+
+/// Dead letters, and with them what waits for another attempt, by pages.
+pub fn dead_and_failed_rows_are_listed(open: Open<'_>) {
+    let mut store = open();
+    let p = samples::partition();
+    for id in ["evt_1", "evt_2", "evt_3", "evt_4", "evt_5", "evt_6"] {
+        accept(&mut *store, samples::new_event(id));
+    }
+    for (seq, state) in [
+        (1, InboxState::Dead),
+        (3, InboxState::Done),
+        (4, InboxState::Dead),
+        (5, deferred(1)),
+        (6, InboxState::Pending { not_before: 9000 }),
+    ] {
+        place(&mut *store, seq, samples::standing(state));
+    }
+    assert_eq!(seqs(store.dead(&p, 0, 10)), [1, 4]);
+    assert_eq!(seqs(store.dead(&p, 0, 1)), [1]);
+    assert_eq!(seqs(store.dead(&p, 1, 10)), [4]);
+    assert_eq!(seqs(store.failed(&p, 0, 10)), [1, 2, 4, 6]);
+    assert_eq!(seqs(store.failed(&p, 1, 2)), [2, 4]);
+    assert!(seqs(store.failed(&p, 6, 10)).is_empty());
+    let dead = store.dead(&p, 1, 1).expect("read").remove(0);
+    assert_eq!(Some(dead), store.inbox(4).expect("read"));
+    place(&mut *store, 1, samples::standing(InboxState::Pending { not_before: 0 }));
+    assert_eq!(seqs(store.dead(&p, 0, 10)), [4]);
+}
+
+/// What waits in one mode or business is not seen from another.
+pub fn inbox_queues_are_of_one_partition(open: Open<'_>) {
+    let mut store = open();
+    let p = samples::partition();
+    let bakery = Partition { business: "bakery".into(), ..p.clone() };
+    let states = [
+        InboxState::Pending { not_before: 10 },
+        InboxState::Pending { not_before: 90 },
+        parked(10),
+        deferred(10),
+        InboxState::Dead,
+    ];
+    for (at, partition) in [&p, &live(), &bakery].into_iter().enumerate() {
+        for (n, state) in states.iter().enumerate() {
+            let mut new = samples::new_event(&format!("evt_{n}"));
+            new.event.business = partition.business.clone();
+            new.livemode = partition.livemode;
+            new.standing = samples::standing(state.clone());
+            assert_eq!(accept(&mut *store, new), (at * states.len() + n) as u64 + 1);
+        }
+    }
+    for (partition, first) in [(&p, 1), (&live(), 6), (&bakery, 11)] {
+        assert_eq!(store.inbox_due(partition, 50, 10), Ok(vec![first]));
+        assert_eq!(store.inbox_next_due(partition, 50), Ok(Some(90)));
+        assert_eq!(store.parked_before(partition, 50, 10), Ok(vec![first + 2]));
+        assert_eq!(store.deferred_before(partition, 50, 10), Ok(vec![first + 3]));
+        assert_eq!(store.parked_count(partition), Ok(1));
+        assert_eq!(seqs(store.dead(partition, 0, 10)), [first + 4]);
+        assert_eq!(seqs(store.failed(partition, 0, 10)), [first, first + 1, first + 4]);
+    }
+    let nobody = Partition { business: "nobody".into(), livemode: false };
+    assert_eq!(store.inbox_due(&nobody, 50, 10), Ok(Vec::new()));
+    assert_eq!((store.inbox_next_due(&nobody, 0), store.parked_count(&nobody)), (Ok(None), Ok(0)));
 }
 
 /// All rows, by pages.
 pub fn inbox_rows_are_read_in_order(open: Open<'_>) {
     let mut store = open();
     for id in ["evt_b", "evt_a", "evt_c"] {
-        accept(&mut *store, &samples::inbox_row(id));
+        accept(&mut *store, samples::new_event(id));
     }
-    let page = |store: &dyn Store, after, limit| -> Vec<u64> {
-        store.inbox_after(after, limit).expect("read").iter().map(|row| row.seq).collect()
-    };
-    assert_eq!(page(&*store, 0, 2), [1, 2]);
-    assert_eq!(page(&*store, 2, 2), [3]);
-    assert!(page(&*store, 3, 2).is_empty());
-    assert!(page(&*store, u64::MAX, 2).is_empty());
+    assert_eq!(seqs(store.inbox_after(0, 2)), [1, 2]);
+    assert_eq!(seqs(store.inbox_after(2, 2)), [3]);
+    assert!(seqs(store.inbox_after(3, 2)).is_empty());
+    assert!(seqs(store.inbox_after(u64::MAX, 2)).is_empty());
 }
 
-/// A change of a row that is not there is refused.
+/// A move of a row that is not there is refused.
 pub fn an_unknown_inbox_row_is_an_error(open: Open<'_>) {
     let mut store = open();
-    for seq in [0, 1, u64::MAX >> 1] {
+    for seq in [0, 1, u64::MAX >> 1, u64::MAX] {
         let mut changes = samples::changes(&samples::scope("user:A"), "evt_1");
         changes.facts.insert("paid:in_1".into());
-        changes.inbox = Some(samples::inbox_change(seq, InboxState::Done));
+        changes.inbox = Some(samples::moved(seq, samples::standing(InboxState::Done)));
         assert!(matches!(store.apply(&changes), Err(StoreError::Unavailable(_))));
         assert_eq!(store.fact(&samples::scope("user:A"), "paid:in_1"), Ok(None));
         assert_eq!(store.inbox(seq), Ok(None));

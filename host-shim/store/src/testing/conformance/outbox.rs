@@ -3,6 +3,7 @@
 use super::Open;
 use crate::changes::EffectChange;
 use crate::rows::{EffectRow, EffectState, TIMER};
+use crate::scope::Partition;
 use crate::store::Store;
 use crate::testing::samples;
 use products_contract::{Account, Effect, RetryPolicy, StoreError, Timestamp};
@@ -22,7 +23,7 @@ fn queue_effect(store: &mut dyn Store, account: &str, effect: Effect, due_at: Ti
 
 fn update(store: &mut dyn Store, account: &str, key: &str, state: EffectState, due_at: Timestamp) {
     let mut changes = samples::changes(&samples::scope(account), "");
-    changes.effects.push(EffectChange::Update { key: key.into(), generation: 1, state, attempts: 1, due_at });
+    changes.effects.push(samples::update(key, state, 1, due_at));
     store.apply(&changes).expect("applied");
 }
 
@@ -38,6 +39,7 @@ pub fn effects_come_back_as_they_were_asked_for(open: Open<'_>) {
     row.effect = Effect {
         to: Some(Account::Organization("O".into())),
         payload: "{\"a\": 1}".into(),
+        context: "{\"row\": \"x\"}".into(),
         reply_to: Some("caller".into()),
         ordering_key: Some("order".into()),
         not_before: Some(2000),
@@ -47,35 +49,102 @@ pub fn effects_come_back_as_they_were_asked_for(open: Open<'_>) {
     };
     let mut second = samples::queued(&scope, samples::effect("account.send", "k"), 2000);
     second.effect.generation = 2;
-    second.state = EffectState::Cancelled;
+    second.state = EffectState::Running;
+    second.lease_until = Some(3000);
+    second.fence = 7;
+    second.token = Some("job-1".into());
     let mut changes = samples::changes(&scope, "evt_1");
     changes.effects = vec![samples::insert(row.clone()), samples::insert(second.clone())];
     store.apply(&changes).expect("applied");
     row.seq = 1;
     second.seq = 2;
-    assert_eq!(store.effect(&scope, "k"), Ok(vec![row, second]));
+    assert_eq!(store.effect(&scope, "k"), Ok(vec![row.clone(), second]));
     assert_eq!(store.effect(&scope, "other"), Ok(Vec::new()));
     assert_eq!(store.effect(&samples::scope("user:B"), "k"), Ok(Vec::new()));
+
+    let leased = EffectChange::Update {
+        key: "k".into(),
+        generation: 1,
+        state: EffectState::Running,
+        attempts: 2,
+        due_at: 2500,
+        lease_until: Some(4000),
+        fence: 3,
+        token: Some("job-2".into()),
+    };
+    let mut changes = samples::changes(&scope, "");
+    changes.effects = vec![leased];
+    store.apply(&changes).expect("applied");
+    row.state = EffectState::Running;
+    (row.attempts, row.due_at, row.lease_until, row.fence, row.token) = (2, 2500, Some(4000), 3, Some("job-2".into()));
+    assert_eq!(store.effect(&scope, "k").expect("read")[0], row);
+    let mut changes = samples::changes(&scope, "");
+    changes.effects = vec![samples::update("k", EffectState::Finished, 2, 2500)];
+    store.apply(&changes).expect("applied");
+    row.state = EffectState::Finished;
+    (row.lease_until, row.fence, row.token) = (None, 0, None);
+    assert_eq!(store.effect(&scope, "k").expect("read")[0], row);
 }
 
-/// By due time, then in order of the requests, of all accounts together.
+/// What is due, runs or is open in one mode or business is not seen from another.
+pub fn outbox_queues_are_of_one_partition(open: Open<'_>) {
+    let mut store = open();
+    let p = samples::partition();
+    let live = Partition { livemode: true, ..p.clone() };
+    let bakery = Partition { business: "bakery".into(), ..p.clone() };
+    for partition in [&p, &live, &bakery] {
+        let scope = partition.scope(Account::User("A".into()));
+        let mut changes = samples::changes(&scope, "evt_1");
+        let mut running = samples::queued(&scope, samples::effect("mail.send", "running"), 1000);
+        running.state = EffectState::Running;
+        changes.effects = vec![
+            samples::insert(samples::queued(&scope, samples::effect("mail.send", "mail"), 1000)),
+            samples::insert(samples::queued(&scope, samples::effect(TIMER, "timer"), 2000)),
+            samples::insert(running),
+        ];
+        store.apply(&changes).expect("applied");
+    }
+    for partition in [&p, &live, &bakery] {
+        let scope = partition.scope(Account::User("A".into()));
+        let due = store.effects_due(partition, 9000, true, 10).expect("read");
+        assert!(due.iter().all(|row| row.scope == scope), "{due:?}");
+        assert_eq!(keys(Ok(due)), ["mail", "timer"]);
+        assert_eq!(keys(store.effects_running(partition)), ["running"]);
+        assert_eq!(keys(store.effects_open(partition, None)), ["mail", "timer", "running"]);
+        assert_eq!(keys(store.effects_open(partition, Some(&scope.account))), ["mail", "timer", "running"]);
+        assert!(keys(store.effects_open(partition, Some(&Account::Platform))).is_empty());
+        assert_eq!(store.next_due(partition, 1000), Ok(Some(2000)));
+    }
+    let mut changes = samples::changes(&live.scope(Account::User("A".into())), "");
+    changes.effects = vec![samples::update("mail", EffectState::Finished, 1, 1000)];
+    store.apply(&changes).expect("applied");
+    assert_eq!(keys(store.effects_due(&p, 1000, true, 10)), ["mail"]);
+    assert!(keys(store.effects_due(&live, 1000, true, 10)).is_empty());
+    let nobody = Partition { business: "nobody".into(), livemode: false };
+    assert_eq!((store.next_due(&nobody, 0), store.effects_running(&nobody)), (Ok(None), Ok(Vec::new())));
+}
+
+/// By due time, then in order of the requests, of all accounts of the partition together.
 pub fn effects_are_due_in_order_of_time(open: Open<'_>) {
     let mut store = open();
     queue(&mut *store, "user:A", "late", None, 3000);
     queue(&mut *store, "user:B", "first", None, 1000);
     queue(&mut *store, "user:A", "second", None, 1000);
     queue(&mut *store, "user:B", "third", None, 2000);
-    assert_eq!(keys(store.effects_due(2000, true, 10)), ["first", "second", "third"]);
-    assert_eq!(keys(store.effects_due(2000, true, 2)), ["first", "second"]);
-    assert!(keys(store.effects_due(999, true, 10)).is_empty());
-    assert_eq!(store.next_due(1000), Ok(Some(2000)));
-    assert_eq!(store.next_due(3000), Ok(None));
+    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, 10)), ["first", "second", "third"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, 2)), ["first", "second"]);
+    assert!(keys(store.effects_due(&samples::partition(), 999, true, 10)).is_empty());
+    assert_eq!(store.next_due(&samples::partition(), 1000), Ok(Some(2000)));
+    assert_eq!(store.next_due(&samples::partition(), 3000), Ok(None));
     update(&mut *store, "user:B", "first", EffectState::Queued, 2500);
-    assert_eq!(keys(store.effects_due(3000, true, 10)), ["second", "third", "first", "late"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 3000, true, 10)), ["second", "third", "first", "late"]);
     update(&mut *store, "user:A", "second", EffectState::Running, 1000);
     update(&mut *store, "user:B", "third", EffectState::Cancelled, 2000);
-    assert_eq!(keys(store.effects_due(3000, true, 10)), ["first", "late"]);
-    assert_eq!(store.effects_due(3000, true, 1).expect("read")[0].scope, samples::scope("user:B"));
+    assert_eq!(keys(store.effects_due(&samples::partition(), 3000, true, 10)), ["first", "late"]);
+    assert_eq!(
+        store.effects_due(&samples::partition(), 3000, true, 1).expect("read")[0].scope,
+        samples::scope("user:B")
+    );
 }
 
 /// Timers are due like any effect, or left out.
@@ -84,10 +153,10 @@ pub fn timers_can_be_left_out(open: Open<'_>) {
     queue_effect(&mut *store, "user:A", samples::effect(TIMER, "timer"), 1000);
     queue(&mut *store, "user:A", "mail", None, 2000);
     queue_effect(&mut *store, "user:A", samples::effect(TIMER, "later"), 1500);
-    assert_eq!(keys(store.effects_due(2000, true, 10)), ["timer", "later", "mail"]);
-    assert_eq!(keys(store.effects_due(2000, true, 2)), ["timer", "later"]);
-    assert_eq!(keys(store.effects_due(2000, false, 10)), ["mail"]);
-    assert_eq!(store.next_due(1000), Ok(Some(1500)));
+    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, 10)), ["timer", "later", "mail"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, 2)), ["timer", "later"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, false, 10)), ["mail"]);
+    assert_eq!(store.next_due(&samples::partition(), 1000), Ok(Some(1500)));
 }
 
 /// The first open one of an ordering key, even if a later one is due and the first is not; per account.
@@ -97,19 +166,19 @@ pub fn one_effect_of_an_ordering_key_is_due_at_a_time(open: Open<'_>) {
     queue(&mut *store, "user:A", "a2", Some("db"), 1000);
     queue(&mut *store, "user:A", "other", Some("cdn"), 1000);
     queue(&mut *store, "user:B", "b1", Some("db"), 1000);
-    assert_eq!(keys(store.effects_due(1000, true, 10)), ["other", "b1"]);
-    assert_eq!(store.next_due(1000), Ok(Some(2000)));
-    assert_eq!(keys(store.effects_due(2000, true, 10)), ["other", "b1", "a1"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, 10)), ["other", "b1"]);
+    assert_eq!(store.next_due(&samples::partition(), 1000), Ok(Some(2000)));
+    assert_eq!(keys(store.effects_due(&samples::partition(), 2000, true, 10)), ["other", "b1", "a1"]);
     update(&mut *store, "user:A", "a1", EffectState::Running, 2000);
-    assert_eq!(keys(store.effects_due(9000, true, 10)), ["other", "b1"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 9000, true, 10)), ["other", "b1"]);
     update(&mut *store, "user:A", "a1", EffectState::Queued, 5000);
-    assert_eq!(keys(store.effects_due(4000, true, 10)), ["other", "b1"]);
-    assert_eq!(store.next_due(4000), Ok(Some(5000)));
+    assert_eq!(keys(store.effects_due(&samples::partition(), 4000, true, 10)), ["other", "b1"]);
+    assert_eq!(store.next_due(&samples::partition(), 4000), Ok(Some(5000)));
     update(&mut *store, "user:A", "a1", EffectState::Finished, 5000);
-    assert_eq!(keys(store.effects_due(1000, true, 10)), ["a2", "other", "b1"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, 10)), ["a2", "other", "b1"]);
     update(&mut *store, "user:A", "a2", EffectState::Cancelled, 1000);
     queue(&mut *store, "user:A", "a3", Some("db"), 1000);
-    assert_eq!(keys(store.effects_due(1000, true, 10)), ["other", "b1", "a3"]);
+    assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, 10)), ["other", "b1", "a3"]);
 }
 
 /// Queued and running ones, by account and in all; running ones for a host that starts.
@@ -121,14 +190,14 @@ pub fn open_effects_are_listed_until_they_end(open: Open<'_>) {
     queue(&mut *store, "user:A", "a3", None, 1000);
     update(&mut *store, "user:A", "a2", EffectState::Running, 1000);
     update(&mut *store, "user:A", "a3", EffectState::Finished, 1000);
-    assert_eq!(keys(store.effects_open(None)), ["a1", "b1", "a2"]);
-    assert_eq!(keys(store.effects_open(Some(&samples::scope("user:A")))), ["a1", "a2"]);
-    assert!(keys(store.effects_open(Some(&samples::scope("user:C")))).is_empty());
-    assert_eq!(keys(store.effects_running()), ["a2"]);
+    assert_eq!(keys(store.effects_open(&samples::partition(), None)), ["a1", "b1", "a2"]);
+    assert_eq!(keys(store.effects_open(&samples::partition(), Some(&samples::scope("user:A").account))), ["a1", "a2"]);
+    assert!(keys(store.effects_open(&samples::partition(), Some(&samples::scope("user:C").account))).is_empty());
+    assert_eq!(keys(store.effects_running(&samples::partition())), ["a2"]);
     update(&mut *store, "user:A", "a2", EffectState::Queued, 1000);
-    assert!(keys(store.effects_running()).is_empty());
+    assert!(keys(store.effects_running(&samples::partition())).is_empty());
     update(&mut *store, "user:A", "a1", EffectState::Cancelled, 1000);
-    assert_eq!(keys(store.effects_open(None)), ["b1", "a2"]);
+    assert_eq!(keys(store.effects_open(&samples::partition(), None)), ["b1", "a2"]);
 }
 
 /// A key and generation is there once; what is not there can't be updated; either refuses the whole change.
@@ -145,9 +214,8 @@ pub fn an_effect_is_inserted_once_and_updated_if_it_is_there(open: Open<'_>) {
     assert_eq!(store.apply(&twice), Err(StoreError::Taken("effect.generation".into())));
     let mut missing = samples::changes(&scope, "evt_2");
     missing.facts.insert("paid:in_1".into());
-    for generation in [1, 2] {
-        let state = EffectState::Running;
-        missing.effects.push(EffectChange::Update { key: "k".into(), generation, state, attempts: 1, due_at: 0 });
+    for key in ["k", "missing"] {
+        missing.effects.push(samples::update(key, EffectState::Running, 1, 0));
     }
     assert!(matches!(store.apply(&missing), Err(StoreError::Unavailable(_))));
     assert_eq!(store.fact(&scope, "paid:in_1"), Ok(None));

@@ -1,27 +1,16 @@
 //! The rows that an extension sees, claims and facts.
 
 use super::Open;
-use crate::scope::Scope;
+use crate::changes::{Changes, RowWrite};
+use crate::rows::ClaimRow;
+use crate::scope::{Partition, Scope};
 use crate::store::Store;
 use crate::testing::samples;
 use products_contract::{
-    Account, BillingInterval, Grant, IntervalUnit, LineItem, Price, Product, Purchase, PurchaseKey, PurchaseStatus,
-    RecordKey, SnapshotRank, StoreError, Subscription, SubscriptionItem, SubscriptionStatus,
+    Account, BillingInterval, CatalogKey, CatalogQuery, CatalogRow, IntervalUnit, LineItem, Listing, Product, Purchase,
+    PurchaseStatus, Row, RowKey, RowKind, Selection, SnapshotRank, StoreError, StoredRow, Subscription,
+    SubscriptionItem, SubscriptionStatus,
 };
-
-fn price(id: &str) -> Price {
-    Price {
-        id: id.into(),
-        product_id: "plan_pro".into(),
-        product_type: "subscription_plan".into(),
-        family: Some("plan".into()),
-        amount: samples::usd(2900),
-        interval: Some(BillingInterval { unit: IntervalUnit::Year, count: 2 }),
-        active: false,
-        grants: vec![Grant { key: "instances".into(), amount: -1 }],
-        terms: "{\"trial_days\": 14}".into(),
-    }
-}
 
 fn full_product(owner: &Account) -> Product {
     let mut row = samples::product(owner, "prod_2", "subscription_plan");
@@ -70,54 +59,79 @@ fn full_subscription() -> Subscription {
     row
 }
 
+fn write(store: &mut dyn Store, scope: &Scope, rows: Vec<RowWrite>) {
+    store.apply(&Changes { rows, ..samples::changes(scope, "evt_1") }).expect("applied");
+}
+
+fn id(stored: &StoredRow) -> String {
+    match &stored.row {
+        Row::Product(row) => row.id.clone(),
+        Row::Price(row) => row.id.clone(),
+        Row::Purchase(row) => row.id.clone(),
+        Row::Subscription(row) => row.id.clone(),
+        Row::Record(row) => row.id.clone(),
+    }
+}
+
+fn ids(rows: Result<Vec<StoredRow>, StoreError>) -> Vec<String> {
+    rows.expect("read").iter().map(id).collect()
+}
+
+fn listed(kind: RowKind, prefix: &str, descending: bool, after: Option<&str>) -> Selection {
+    Selection::Listed(Listing { kind, prefix: prefix.into(), descending, after: after.map(str::to_owned) })
+}
+
 /// Every member of every row, with and without what is optional, and a row that replaces another.
 pub fn rows_come_back_as_they_were_written(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("organization:O");
     let account = &scope.account;
-    let products = [samples::product(account, "prod_1", "instance"), full_product(account)];
-    let purchases = [samples::purchase("pur_1", None), full_purchase()];
-    let subscriptions = [samples::subscription("sub_1"), full_subscription()];
-    let key = RecordKey { collection: "things".into(), id: "a/b".into() };
-    let record = samples::record("a/b", "{\"x\": \"y\" }");
-    let mut changes = samples::changes(&scope, "evt_1");
-    changes.products = products.iter().map(|row| (row.id.clone(), row.clone())).collect();
-    changes.purchases = purchases.iter().map(|row| (row.id.clone(), row.clone())).collect();
-    changes.subscriptions = subscriptions.iter().map(|row| (row.id.clone(), row.clone())).collect();
-    changes.records.insert(key.clone(), Some(record.clone()));
-    store.apply(&changes).expect("applied");
-    let read = |store: &dyn Store| {
-        for row in &products {
-            assert_eq!(store.product(&scope, &row.id), Ok(Some(row.clone())));
-        }
-        for row in &purchases {
-            assert_eq!(store.purchase(&scope, &PurchaseKey::Id(row.id.clone())), Ok(Some(row.clone())));
-        }
-        for row in &subscriptions {
-            assert_eq!(store.subscription(&scope, &row.id), Ok(Some(row.clone())));
-        }
-        assert_eq!(store.record(&scope, &key), Ok(Some(record.clone())));
-    };
-    read(&*store);
-    store.apply(&changes_but_facts(&changes)).expect("applied again");
-    read(&*store);
-    assert_eq!(store.product(&scope, "prod_3"), Ok(None));
-    assert_eq!(store.subscription(&scope, "sub_3"), Ok(None));
+    let mut once = samples::price("price_b");
+    (once.family, once.interval, once.grants, once.active) = (None, None, Vec::new(), true);
+    let rows = [
+        Row::Product(samples::product(account, "prod_1", "instance")),
+        Row::Product(full_product(account)),
+        Row::Price(samples::price("price_a")),
+        Row::Price(once),
+        Row::Purchase(samples::purchase("pur_1", None)),
+        Row::Purchase(full_purchase()),
+        Row::Subscription(samples::subscription("sub_1")),
+        Row::Subscription(full_subscription()),
+        Row::Record(samples::record("things", "a/b", "{\"x\": \"y\" }")),
+        Row::Record(samples::record("things", "a:b", "{}")),
+    ];
+    let writes: Vec<RowWrite> =
+        (1..).zip(&rows).map(|(n, row)| RowWrite { data_version: n, ..samples::write(row.clone()) }).collect();
+    let keys: Vec<RowKey> = writes.iter().map(|write| write.key.clone()).collect();
+    let stored: Vec<_> =
+        (1..).zip(&rows).map(|(n, row)| Some(StoredRow { data_version: n, row: row.clone() })).collect();
+    write(&mut *store, &scope, writes.clone());
+    assert_eq!(store.load(&scope, &keys), Ok(stored.clone()));
+    write(&mut *store, &scope, writes.iter().rev().cloned().collect());
+    assert_eq!(store.load(&scope, &keys), Ok(stored.clone()));
+    let mut reversed = keys.clone();
+    reversed.push(RowKey::Product("sub_1".into()));
+    reversed.reverse();
+    let mut answer = store.load(&scope, &reversed).expect("read");
+    answer.reverse();
+    assert_eq!(answer.pop(), Some(None));
+    assert_eq!(answer, stored);
 
-    let mut replaced = samples::changes(&scope, "evt_2");
     let mut deleted = full_product(account);
     deleted.deleted = true;
     deleted.values.price = None;
-    replaced.products.insert(deleted.id.clone(), deleted.clone());
-    replaced.records.insert(key.clone(), None);
-    store.apply(&replaced).expect("applied");
-    assert_eq!(store.product(&scope, "prod_2"), Ok(Some(deleted)));
-    assert_eq!(store.record(&scope, &key), Ok(None));
+    let replaced = vec![
+        samples::write(Row::Product(deleted.clone())),
+        samples::gone("things", "a/b"),
+        samples::gone("things", "none"),
+    ];
+    write(&mut *store, &scope, replaced);
+    let answer = store.load(&scope, &[RowKey::Product("prod_2".into()), samples::record_key("things", "a/b")]);
+    assert_eq!(answer, Ok(vec![Some(StoredRow { data_version: 1, row: Row::Product(deleted) }), None]));
+    assert_eq!(store.collections(&scope), Ok(vec!["things".into()]));
+    write(&mut *store, &scope, vec![samples::gone("things", "a:b")]);
     assert_eq!(store.collections(&scope), Ok(Vec::new()));
-}
-
-fn changes_but_facts(changes: &crate::Changes) -> crate::Changes {
-    crate::Changes { facts: Default::default(), ..changes.clone() }
+    assert_eq!(store.load(&samples::scope("user:A"), &keys), Ok(vec![None; keys.len()]));
 }
 
 /// Not another account's, nor another mode's or business's.
@@ -139,70 +153,112 @@ pub fn scopes_do_not_see_each_other(open: Open<'_>) {
         let mut changes = samples::changes(scope, &format!("evt_{at}"));
         let mut product = samples::product(&scope.account, "same", "instance");
         product.version = at as u64 + 1;
-        changes.products.insert("same".into(), product);
-        changes.purchases.insert("same".into(), samples::purchase("same", Some("cs_same")));
+        let purchase = samples::purchase("same", Some("cs_same"));
+        changes.rows = vec![samples::write(Row::Product(product)), samples::write(Row::Purchase(purchase))];
         changes.facts.insert("same".into());
         store.apply(&changes).expect("applied");
     }
     for (at, scope) in scopes.iter().enumerate() {
-        let product = store.product(scope, "same").expect("read").expect("there");
+        let opened = store.open(scope, &[], &["same".into(), "other".into()]).expect("read");
+        let Row::Product(product) = &opened.rows[0].row else { panic!("{opened:?}") };
         assert_eq!((product.version, &product.owner), (at as u64 + 1, &scope.account));
+        assert_eq!((opened.rows.len(), opened.facts), (2, vec![true, false]));
         assert_eq!(store.fact(scope, "same"), Ok(Some(format!("evt_{at}"))));
-        assert_eq!(store.products(scope, None, None, 10).expect("read").len(), 1);
+        assert_eq!(ids(store.more(scope, &listed(RowKind::Product, "", false, None), 10)), ["same"]);
     }
-    assert_eq!(store.product(&of("bakery", true, "user:A"), "same"), Ok(None));
+    let nobody = of("bakery", true, "user:A");
+    assert_eq!(store.load(&nobody, &[RowKey::Product("same".into())]), Ok(vec![None]));
+    assert_eq!(store.known(&nobody, &["same".into()]), Ok(vec![false]));
     assert_eq!(store.scopes(), Ok(scopes.to_vec()));
 }
 
-/// The catalog's prices, to everybody under the same business and mode.
-pub fn prices_are_read_by_every_account_of_the_business_and_mode(open: Open<'_>) {
+/// Products and prices of the catalog, to everybody under the same business and mode; no setting, and nothing else.
+pub fn the_catalog_is_read_by_key(open: Open<'_>) {
     let mut store = open();
     let platform = samples::scope("platform");
-    let mut changes = samples::changes(&platform, "evt_1");
-    let mut once = price("price_b");
-    once.family = None;
-    once.interval = None;
-    once.grants = Vec::new();
-    once.active = true;
-    for row in [price("price_a"), once.clone()] {
-        changes.prices.insert(row.id.clone(), row);
-    }
-    store.apply(&changes).expect("applied");
-    for scope in [samples::scope("user:A"), platform] {
-        assert_eq!(store.price(&scope, "price_a"), Ok(Some(price("price_a"))));
-        assert_eq!(store.prices(&scope, None, 1), Ok(vec![price("price_a")]));
-        assert_eq!(store.prices(&scope, Some("price_a"), 10), Ok(vec![once.clone()]));
-    }
-    let elsewhere = Scope { livemode: true, ..samples::scope("user:A") };
-    assert_eq!(store.price(&elsewhere, "price_a"), Ok(None));
-    assert_eq!(store.prices(&elsewhere, None, 10), Ok(Vec::new()));
+    let plan = samples::product(&platform.account, "plan", "subscription_plan");
+    let gone = Product { deleted: true, ..samples::product(&platform.account, "gone", "subscription_plan") };
+    let rows = [Row::Product(plan.clone()), Row::Product(gone.clone()), Row::Price(samples::price("price_a"))];
+    write(&mut *store, &platform, rows.map(samples::write).to_vec());
+    write(&mut *store, &samples::scope("user:A"), vec![samples::write(Row::Price(samples::price("price_own")))]);
+    let keys = [
+        CatalogKey::Price("price_a".into()),
+        CatalogKey::Setting("plan".into()),
+        CatalogKey::Product("gone".into()),
+        CatalogKey::Product("price_a".into()),
+        CatalogKey::Product("plan".into()),
+        CatalogKey::Price("price_own".into()),
+    ];
+    let expected = vec![
+        Some(CatalogRow::Price(samples::price("price_a"))),
+        None,
+        Some(CatalogRow::Product(gone)),
+        None,
+        Some(CatalogRow::Product(plan)),
+        None,
+    ];
+    assert_eq!(store.catalog_read(&samples::partition(), &keys), Ok(expected));
+    let live = Partition { livemode: true, ..samples::partition() };
+    assert_eq!(store.catalog_read(&live, &keys), Ok(vec![None; 6]));
 }
 
-/// A soft-deleted product is loaded by its id and by who wants all, not scanned.
-pub fn products_are_scanned_by_type_without_deleted_ones(open: Open<'_>) {
+/// All, of a type, or those that list a name among their references; without deleted ones, by pages.
+pub fn products_of_the_catalog_are_found(open: Open<'_>) {
+    let mut store = open();
+    let platform = samples::scope("platform");
+    let p = samples::partition();
+    let named = |id: &str, product_type: &str, deleted: bool, names: &[&str]| {
+        let row = Product { deleted, ..samples::product(&platform.account, id, product_type) };
+        let references = names.iter().map(|name| products_contract::Reference::Name((*name).into())).collect();
+        RowWrite { live: false, references, ..samples::write(Row::Product(row)) }
+    };
+    let rows = vec![
+        named("d", "plan", false, &["grant"]),
+        named("a", "plan", false, &["slug-a", "grant"]),
+        named("b", "type", false, &["grant", "grant"]),
+        named("c", "plan", true, &["grant"]),
+    ];
+    write(&mut *store, &platform, rows);
+    write(&mut *store, &samples::scope("user:A"), vec![named("x", "plan", false, &["grant"])]);
+    let find = |store: &dyn Store, query: CatalogQuery, after, limit| -> Vec<String> {
+        let found = store.catalog_find(&p, &query, after, limit).expect("read");
+        assert!(found.iter().all(|row| row.owner == Account::Platform));
+        found.into_iter().map(|row| row.id).collect()
+    };
+    let name = |name: &str| CatalogQuery::Name(name.into());
+    assert_eq!(find(&*store, CatalogQuery::All, None, 10), ["a", "b", "d"]);
+    assert_eq!(find(&*store, CatalogQuery::All, Some("a"), 1), ["b"]);
+    assert_eq!(find(&*store, CatalogQuery::ProductType("plan".into()), None, 10), ["a", "d"]);
+    assert_eq!(find(&*store, CatalogQuery::ProductType("plan".into()), Some("a"), 10), ["d"]);
+    assert_eq!(find(&*store, name("grant"), None, 10), ["a", "b", "d"]);
+    assert_eq!(find(&*store, name("grant"), None, 2), ["a", "b"]);
+    assert_eq!(find(&*store, name("grant"), Some("a"), 10), ["b", "d"]);
+    assert_eq!(find(&*store, name("slug-a"), None, 10), ["a"]);
+    assert!(find(&*store, name("slug"), None, 10).is_empty());
+    write(&mut *store, &platform, vec![named("a", "plan", false, &["slug-b"]), named("d", "plan", true, &["grant"])]);
+    assert_eq!(find(&*store, name("grant"), None, 10), ["b"]);
+    assert_eq!(find(&*store, name("slug-b"), None, 10), ["a"]);
+    assert!(find(&*store, name("slug-a"), None, 10).is_empty());
+    write(&mut *store, &platform, vec![named("c", "plan", false, &["grant"])]);
+    assert_eq!(find(&*store, name("grant"), None, 10), ["b", "c"]);
+}
+
+/// A soft-deleted product is loaded by its key and by who wants all, not listed.
+pub fn products_are_listed_without_deleted_ones(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
-    let mut changes = samples::changes(&scope, "evt_1");
-    for (id, product_type, deleted) in
-        [("a", "instance", false), ("b", "plan", false), ("c", "instance", true), ("d", "instance", false)]
-    {
-        let row = Product { deleted, ..samples::product(&scope.account, id, product_type) };
-        changes.products.insert(id.into(), row);
-    }
-    store.apply(&changes).expect("applied");
-    let ids = |product_type, after, limit| -> Vec<String> {
-        let rows = store.products(&scope, product_type, after, limit).expect("read");
-        rows.into_iter().map(|row| row.id).collect()
-    };
-    assert_eq!(ids(None, None, 10), ["a", "b", "d"]);
-    assert_eq!(ids(Some("instance"), None, 10), ["a", "d"]);
-    assert_eq!(ids(Some("instance"), None, 1), ["a"]);
-    assert_eq!(ids(Some("instance"), Some("a"), 1), ["d"]);
-    assert!(ids(Some("booster"), None, 10).is_empty());
-    let all: Vec<String> =
-        store.products_all(&scope, Some("a"), 2).expect("read").into_iter().map(|row| row.id).collect();
-    assert_eq!(all, ["b", "c"]);
-    assert!(store.product(&scope, "c").expect("read").expect("there").deleted);
+    let rows = [("a", false), ("b", false), ("c", true), ("d", false)].map(|(id, deleted)| {
+        samples::write(Row::Product(Product { deleted, ..samples::product(&scope.account, id, "instance") }))
+    });
+    write(&mut *store, &scope, rows.to_vec());
+    let page =
+        |descending, after, limit| ids(store.more(&scope, &listed(RowKind::Product, "", descending, after), limit));
+    assert_eq!(page(false, None, 10), ["a", "b", "d"]);
+    assert_eq!(page(true, None, 2), ["d", "b"]);
+    assert_eq!(page(false, Some("b"), 1), ["d"]);
+    assert_eq!(ids(store.rows_all(&scope, &RowKind::Product, Some("a"), 2)), ["b", "c"]);
+    assert_eq!(ids(store.rows_all(&scope, &RowKind::Product, None, 10)), ["a", "b", "c", "d"]);
+    assert!(store.load(&scope, &[RowKey::Product("c".into())]).expect("read")[0].is_some());
 }
 
 /// Upper case first, then lower, then what takes more bytes; a page begins after any text.
@@ -210,122 +266,131 @@ pub fn rows_are_scanned_in_byte_order_by_pages(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
     let sorted = ["A", "B", "a", "a/1", "aa", "b", "é", "\u{ffff}", "\u{1f600}"];
-    let mut changes = samples::changes(&scope, "evt_1");
-    for id in sorted.iter().rev() {
-        changes.subscriptions.insert((*id).into(), samples::subscription(id));
-        changes.purchases.insert((*id).into(), samples::purchase(id, None));
-    }
-    store.apply(&changes).expect("applied");
+    let rows = sorted.iter().rev().flat_map(|id| {
+        [Row::Subscription(samples::subscription(id)), Row::Purchase(samples::purchase(id, None))].map(samples::write)
+    });
+    write(&mut *store, &scope, rows.collect());
     let mut paged: Vec<String> = Vec::new();
     loop {
-        let page = store.subscriptions(&scope, paged.last().map(String::as_str), 2).expect("read");
+        let page = ids(store.rows_all(&scope, &RowKind::Subscription, paged.last().map(String::as_str), 2));
         let full = page.len() == 2;
-        paged.extend(page.into_iter().map(|row| row.id));
+        paged.extend(page);
         if !full {
             break;
         }
     }
     assert_eq!(paged, sorted);
-    let purchases = store.purchases(&scope, Some("a"), 3).expect("read");
-    assert_eq!(purchases.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), sorted[3..6]);
+    assert_eq!(ids(store.more(&scope, &listed(RowKind::Purchase, "", false, Some("a")), 3)), sorted[3..6]);
+    assert!(ids(store.rows_all(&scope, &RowKind::Price, None, 3)).is_empty());
 }
 
 /// Only ids with the prefix, beyond `after` in the direction of the scan.
-pub fn records_are_scanned_by_prefix_in_both_directions(open: Open<'_>) {
+pub fn rows_are_listed_by_prefix_in_both_directions(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
-    let mut changes = samples::changes(&scope, "evt_1");
     let last = "usd/\u{10ffff}";
-    for id in ["eur/1", "usd", "usd/1", "usd/10", "usd/2", last, "usd0", "\u{10ffff}"] {
-        let key = RecordKey { collection: "ledger".into(), id: id.into() };
-        changes.records.insert(key, Some(samples::record(id, "{}")));
-    }
-    let key = RecordKey { collection: "other".into(), id: "usd/1".into() };
-    changes.records.insert(key, Some(samples::record("usd/1", "{}")));
-    store.apply(&changes).expect("applied");
-    let ids = |prefix, descending, after, limit| -> Vec<String> {
-        let rows = store.records(&scope, "ledger", prefix, descending, after, limit).expect("read");
-        rows.into_iter().map(|row| row.id).collect()
+    let mut rows: Vec<RowWrite> = ["eur/1", "usd", "usd/1", "usd/10", "usd/2", last, "usd0", "\u{10ffff}"]
+        .map(|id| samples::write(Row::Record(samples::record("ledger", id, "{}"))))
+        .to_vec();
+    rows.push(samples::write(Row::Record(samples::record("ledger2", "usd/1", "{}"))));
+    rows.push(samples::write(Row::Subscription(samples::subscription("usd/1"))));
+    write(&mut *store, &scope, rows);
+    let ledger = || RowKind::Record("ledger".into());
+    let page = |prefix: &str, descending, after, limit| {
+        ids(store.more(&scope, &listed(ledger(), prefix, descending, after), limit))
     };
-    assert_eq!(ids("usd/", false, None, 10), ["usd/1", "usd/10", "usd/2", last]);
-    assert_eq!(ids("usd/", true, None, 10), [last, "usd/2", "usd/10", "usd/1"]);
-    assert_eq!(ids("usd/", false, Some("usd/1"), 2), ["usd/10", "usd/2"]);
-    assert_eq!(ids("usd/", true, Some("usd/2"), 10), ["usd/10", "usd/1"]);
-    assert_eq!(ids("usd/", false, Some("a"), 1), ["usd/1"]);
-    assert!(ids("usd/", true, Some("a"), 10).is_empty());
-    assert!(ids("usd/", false, Some("z"), 10).is_empty());
-    assert_eq!(ids("usd/", true, Some("z"), 1), [last]);
-    assert_eq!(ids("", true, None, 2), ["\u{10ffff}", "usd0"]);
-    assert_eq!(ids("\u{10ffff}", false, None, 2), ["\u{10ffff}"]);
-    assert!(ids("gbp", false, None, 10).is_empty());
-    assert_eq!(store.collections(&scope), Ok(vec!["ledger".into(), "other".into()]));
+    assert_eq!(page("usd/", false, None, 10), ["usd/1", "usd/10", "usd/2", last]);
+    assert_eq!(page("usd/", true, None, 10), [last, "usd/2", "usd/10", "usd/1"]);
+    assert_eq!(page("usd/", false, Some("usd/1"), 2), ["usd/10", "usd/2"]);
+    assert_eq!(page("usd/", true, Some("usd/2"), 10), ["usd/10", "usd/1"]);
+    assert_eq!(page("usd/", false, Some("a"), 1), ["usd/1"]);
+    assert!(page("usd/", true, Some("a"), 10).is_empty());
+    assert!(page("usd/", false, Some("z"), 10).is_empty());
+    assert_eq!(page("usd/", true, Some("z"), 1), [last]);
+    assert_eq!(page("", true, None, 2), ["\u{10ffff}", "usd0"]);
+    assert_eq!(page("\u{10ffff}", false, None, 2), ["\u{10ffff}"]);
+    assert!(page("gbp", false, None, 10).is_empty());
+    assert_eq!(ids(store.rows_all(&scope, &ledger(), Some("usd0"), 10)), ["\u{10ffff}"]);
+    assert_eq!(ids(store.more(&scope, &listed(RowKind::Subscription, "usd", true, None), 9)), ["usd/1"]);
+    assert_eq!(store.collections(&scope), Ok(vec!["ledger".into(), "ledger2".into()]));
 }
 
-/// By session and payment intent, as they are now.
-pub fn purchases_are_found_by_their_unique_ids(open: Open<'_>) {
+/// Rows of a kind that bear another fingerprint, least recently written first, then by id.
+pub fn outdated_rows_come_least_recently_written_first(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
-    let mut changes = samples::changes(&scope, "evt_1");
-    changes.purchases.insert("pur_2".into(), full_purchase());
-    store.apply(&changes).expect("applied");
-    let session = PurchaseKey::Session("cs_2".into());
-    assert_eq!(store.purchase(&scope, &session), Ok(Some(full_purchase())));
-    assert_eq!(store.purchase(&scope, &PurchaseKey::PaymentIntent("pi_2".into())), Ok(Some(full_purchase())));
-    assert_eq!(store.purchase(&scope, &PurchaseKey::Id("cs_2".into())), Ok(None));
-    assert_eq!(store.purchase(&samples::scope("user:B"), &session), Ok(None));
-    changes.purchases.insert("pur_2".into(), samples::purchase("pur_2", Some("cs_new")));
-    store.apply(&changes).expect("applied");
-    assert_eq!(store.purchase(&scope, &session), Ok(None));
-    assert!(store.purchase(&scope, &PurchaseKey::Session("cs_new".into())).expect("read").is_some());
+    let product = |id: &str, fingerprint: Option<&str>, deleted| {
+        let row = Product { deleted, ..samples::product(&scope.account, id, "instance") };
+        RowWrite { fingerprint: fingerprint.map(str::to_owned), live: false, ..samples::write(Row::Product(row)) }
+    };
+    let thing = |collection: &str, id: &str| {
+        let row = Row::Record(samples::record(collection, id, "{}"));
+        RowWrite { fingerprint: Some("x".into()), ..samples::write(row) }
+    };
+    write(&mut *store, &scope, vec![product("c", Some("m"), false), product("b", Some("z"), false)]);
+    write(&mut *store, &scope, vec![product("a", Some("a"), false), product("plain", None, false)]);
+    write(&mut *store, &scope, vec![product("new", Some("n"), false), product("gone", Some("m"), true)]);
+    write(&mut *store, &scope, vec![thing("things", "t"), thing("others", "o")]);
+    let outdated = |store: &dyn Store, kind: RowKind, fingerprint: &str, limit| {
+        ids(store.more(&scope, &Selection::Outdated(kind, fingerprint.into()), limit))
+    };
+    assert_eq!(outdated(&*store, RowKind::Product, "n", 10), ["b", "c", "a"]);
+    assert_eq!(outdated(&*store, RowKind::Product, "n", 2), ["b", "c"]);
+    assert_eq!(outdated(&*store, RowKind::Record("things".into()), "y", 10), ["t"]);
+    assert!(outdated(&*store, RowKind::Record("things".into()), "x", 10).is_empty());
+    assert!(outdated(&*store, RowKind::Subscription, "n", 10).is_empty());
+    // Written again: brought to it, brought to something else, and without any.
+    write(&mut *store, &scope, vec![product("b", Some("n"), false)]);
+    write(&mut *store, &scope, vec![product("c", Some("o"), false)]);
+    assert_eq!(outdated(&*store, RowKind::Product, "n", 10), ["a", "c"]);
+    write(&mut *store, &scope, vec![product("a", None, false)]);
+    assert_eq!(outdated(&*store, RowKind::Product, "n", 10), ["c"]);
 }
 
 /// Within one change: only the end must be unique.
 pub fn purchases_may_exchange_their_unique_ids(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
-    let mut changes = samples::changes(&scope, "evt_1");
-    changes.purchases.insert("a".into(), samples::purchase("a", Some("cs_1")));
-    changes.purchases.insert("b".into(), samples::purchase("b", Some("cs_2")));
-    store.apply(&changes).expect("applied");
-    changes.purchases.insert("a".into(), samples::purchase("a", Some("cs_2")));
-    changes.purchases.insert("b".into(), samples::purchase("b", Some("cs_1")));
-    store.apply(&changes).expect("applied");
-    let holder =
-        |session: &str| store.purchase(&scope, &PurchaseKey::Session(session.into())).expect("read").map(|row| row.id);
-    assert_eq!((holder("cs_1"), holder("cs_2")), (Some("b".into()), Some("a".into())));
+    let purchase = |id: &str, session: &str| samples::write(Row::Purchase(samples::purchase(id, Some(session))));
+    write(&mut *store, &scope, vec![purchase("a", "cs_1"), purchase("b", "cs_2")]);
+    write(&mut *store, &scope, vec![purchase("a", "cs_2"), purchase("b", "cs_1")]);
+    let rows = store.rows_all(&scope, &RowKind::Purchase, None, 10).expect("read");
+    let sessions: Vec<_> = rows
+        .iter()
+        .map(|stored| match &stored.row {
+            Row::Purchase(row) => row.values.session_id.as_deref(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(sessions, [Some("cs_2"), Some("cs_1")]);
+    let taken = Changes { rows: vec![purchase("c", "cs_1")], ..samples::changes(&scope, "evt_2") };
+    assert_eq!(store.apply(&taken), Err(StoreError::Taken("purchase.session".into())));
+    write(&mut *store, &scope, vec![purchase("b", "cs_3"), purchase("c", "cs_1")]);
 }
 
 /// Nothing of the change stays, and the error names the index.
 pub fn a_taken_unique_id_refuses_the_whole_change(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
-    let mut changes = samples::changes(&scope, "evt_1");
-    changes.purchases.insert("pur_2".into(), full_purchase());
-    store.apply(&changes).expect("applied");
-    let taken = |index: &str| Err(StoreError::Taken(index.into()));
+    let purchase = |row: Purchase| samples::write(Row::Purchase(row));
+    write(&mut *store, &scope, vec![purchase(full_purchase())]);
     let mut with_intent = samples::purchase("pur_3", None);
     with_intent.values.payment_intent_id = Some("pi_2".into());
-    let both = [samples::purchase("pur_4", Some("cs_4")), samples::purchase("pur_5", Some("cs_4"))];
-    for (purchases, index) in [
-        (vec![samples::purchase("pur_1", Some("cs_1")), samples::purchase("pur_3", Some("cs_2"))], "purchase.session"),
-        (vec![with_intent], "purchase.payment-intent"),
-        (both.to_vec(), "purchase.session"),
+    let session = |id: &str, session: &str| purchase(samples::purchase(id, Some(session)));
+    for (mut rows, index) in [
+        (vec![session("pur_1", "cs_1"), session("pur_3", "cs_2")], "purchase.session"),
+        (vec![purchase(with_intent)], "purchase.payment-intent"),
+        (vec![session("pur_4", "cs_4"), session("pur_5", "cs_4")], "purchase.session"),
     ] {
-        let mut changes = samples::changes(&scope, "evt_2");
-        changes.purchases = purchases.into_iter().map(|row| (row.id.clone(), row)).collect();
-        changes.products.insert("prod_1".into(), samples::product(&scope.account, "prod_1", "instance"));
-        changes.subscriptions.insert("sub_1".into(), samples::subscription("sub_1"));
+        rows.insert(0, samples::write(Row::Product(samples::product(&scope.account, "prod_1", "instance"))));
+        rows.push(samples::write(Row::Subscription(samples::subscription("sub_1"))));
+        let mut changes = Changes { rows, ..samples::changes(&scope, "evt_2") };
         changes.facts.insert("paid:in_1".into());
-        assert_eq!(store.apply(&changes), taken(index));
-        assert_eq!(store.purchases(&scope, None, 10).expect("read").len(), 1);
-        assert_eq!(store.product(&scope, "prod_1"), Ok(None));
-        assert_eq!(store.subscription(&scope, "sub_1"), Ok(None));
-        assert_eq!(store.fact(&scope, "paid:in_1"), Ok(None));
+        assert_eq!(store.apply(&changes), Err(StoreError::Taken(index.into())));
+        let opened = store.open(&scope, &[], &["paid:in_1".into()]).expect("read");
+        assert_eq!((opened.rows.len(), opened.facts, opened.account_revision), (1, vec![false], 1));
     }
-    let elsewhere = samples::scope("user:B");
-    let mut changes = samples::changes(&elsewhere, "evt_3");
-    changes.purchases.insert("pur_2".into(), full_purchase());
-    store.apply(&changes).expect("another account's purchase may have the same ids");
+    write(&mut *store, &samples::scope("user:B"), vec![purchase(full_purchase())]);
 }
 
 /// A fact keeps the event that noted it.
@@ -340,16 +405,19 @@ pub fn facts_are_noted_once(open: Open<'_>) {
     assert_eq!(store.apply(&changes), Err(StoreError::Taken("fact".into())));
     assert_eq!(store.fact(&scope, "paid:in_1"), Ok(Some("evt_1".into())));
     assert_eq!(store.fact(&scope, "refund:re_1"), Ok(None));
+    let facts = ["refund:re_1", "paid:in_1", "paid:in_1"].map(str::to_owned);
+    assert_eq!(store.known(&scope, &facts), Ok(vec![false, true, true]));
+    assert_eq!(store.known(&scope, &[]), Ok(Vec::new()));
 }
 
-/// By key for everybody, by holder for the account within its business and mode.
+/// By full key, for everybody, and by partition.
 pub fn claims_are_held_until_they_are_given_up(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
     let other = samples::scope("user:B");
     let key = |rest: &str| format!("shop/test//{rest}");
     let mut changes = samples::changes(&scope, "evt_1");
-    let until = crate::ClaimRow { until: Some(5000), ..samples::claim(&scope.account) };
+    let until = ClaimRow { until: Some(5000), ..samples::claim(&scope.account) };
     changes.claims.insert(key("subdomain:b"), Some(until.clone()));
     changes.claims.insert(key("subdomain:a"), Some(samples::claim(&scope.account)));
     changes.claims.insert(key("stripe-customer:c"), Some(samples::claim(&scope.account)));
@@ -358,49 +426,46 @@ pub fn claims_are_held_until_they_are_given_up(open: Open<'_>) {
     let mut changes = samples::changes(&live, "evt_2");
     changes.claims.insert("shop/live//subdomain:a".into(), Some(samples::claim(&scope.account)));
     store.apply(&changes).expect("applied");
-
-    assert_eq!(store.claim(&key("subdomain:b")), Ok(Some(until)));
-    assert_eq!(store.claim(&key("subdomain:z")), Ok(None));
-    assert_eq!(store.claims_held(&scope, &key("subdomain:")), Ok(vec![key("subdomain:a"), key("subdomain:b")]));
-    assert_eq!(store.claims_held(&scope, "").expect("read").len(), 3);
-    assert_eq!(store.claims_held(&live, ""), Ok(vec!["shop/live//subdomain:a".into()]));
-    assert_eq!(store.claims_held(&other, ""), Ok(Vec::new()));
+    let keys = [key("subdomain:z"), key("subdomain:b"), "shop/live//subdomain:a".into()];
+    assert_eq!(store.claims(&keys), Ok(vec![None, Some(until), Some(samples::claim(&scope.account))]));
 
     let mut changes = samples::changes(&other, "evt_3");
     changes.claims.insert(key("subdomain:a"), Some(samples::claim(&other.account)));
     changes.claims.insert(key("subdomain:b"), None);
-    let block = crate::ClaimRow { holder: None, until: None, blocked_until: Some(9000) };
+    let block = ClaimRow { holder: None, until: None, blocked_until: Some(9000) };
     changes.claims.insert(key("stripe-customer:c"), Some(block.clone()));
     store.apply(&changes).expect("applied");
-    assert_eq!(store.claims_held(&other, &key("sub")), Ok(vec![key("subdomain:a")]));
-    assert_eq!(store.claims_held(&scope, ""), Ok(Vec::new()));
-    assert_eq!(store.claim(&key("stripe-customer:c")), Ok(Some(block)));
-    let mut all = Vec::new();
-    store.claims_each(&mut |key, row| all.push((key.to_owned(), row.holder.clone()))).expect("read");
-    assert_eq!(
-        all,
-        [
-            ("shop/live//subdomain:a".to_owned(), Some(scope.account)),
-            (key("stripe-customer:c"), None),
-            (key("subdomain:a"), Some(other.account)),
-        ]
-    );
+    let keys = [key("subdomain:b"), key("stripe-customer:c")];
+    assert_eq!(store.claims(&keys), Ok(vec![None, Some(block)]));
+    let each = |partition: Option<&Partition>| {
+        let mut all = Vec::new();
+        store.claims_each(partition, &mut |key, row| all.push((key.to_owned(), row.holder.clone()))).expect("read");
+        all
+    };
+    let in_live = ("shop/live//subdomain:a".to_owned(), Some(scope.account.clone()));
+    let in_test = [(key("stripe-customer:c"), None), (key("subdomain:a"), Some(other.account.clone()))];
+    assert_eq!(each(Some(&live.partition())), [in_live.clone()]);
+    assert_eq!(each(Some(&scope.partition())), in_test);
+    assert_eq!(each(Some(&Partition { business: "sho".into(), livemode: true })), []);
+    assert_eq!(each(None), [in_live, in_test[0].clone(), in_test[1].clone()]);
 }
 
-/// None for a new account, then what the last change said.
-pub fn an_account_remembers_its_data_version(open: Open<'_>) {
+/// None for a new account, then the newest that any row was written with.
+pub fn an_account_remembers_its_newest_data_version(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
-    assert_eq!(store.data_version(&scope), Ok(None));
+    assert_eq!(store.newest_data_version(&scope), Ok(None));
     let mut changes = samples::changes(&scope, "evt_1");
-    changes.data_version = Some(1);
+    changes.facts.insert("f".into());
     store.apply(&changes).expect("applied");
-    assert_eq!(store.data_version(&scope), Ok(Some(1)));
-    changes.data_version = None;
-    changes.products.insert("a".into(), samples::product(&scope.account, "a", "instance"));
-    store.apply(&changes).expect("applied");
-    assert_eq!(store.data_version(&scope), Ok(Some(1)));
-    changes.data_version = Some(2);
-    store.apply(&changes).expect("applied");
-    assert_eq!(store.data_version(&scope), Ok(Some(2)));
+    assert_eq!(store.newest_data_version(&scope), Ok(None));
+    let row = |id: &str, data_version| RowWrite {
+        data_version,
+        ..samples::write(Row::Product(samples::product(&scope.account, id, "instance")))
+    };
+    for (rows, newest) in [(vec![row("a", 1)], 1), (vec![row("b", 3), row("c", 2)], 3), (vec![row("b", 1)], 3)] {
+        write(&mut *store, &scope, rows);
+        assert_eq!(store.newest_data_version(&scope), Ok(Some(newest)));
+    }
+    assert_eq!(store.newest_data_version(&samples::scope("user:B")), Ok(None));
 }
