@@ -3,7 +3,7 @@
 use crate::check;
 use crate::snapshot::{Place, Seen, full_key};
 use host_store::{
-    Changes, ClaimRow, EffectChange, EffectRow, EffectState, Expected, MESSAGE, RowWrite, Scope, TIMER,
+    Changes, ClaimRow, EffectChange, EffectRow, EffectState, Expected, Lease, MESSAGE, RowWrite, Scope, TIMER,
 };
 use products_contract::{
     Account, Change, ClaimChange, Decision, Effect, Outcome, Product, Purchase, REFERENCES_MAX, Reference, Row, RowKey,
@@ -331,9 +331,7 @@ impl Outbox<'_> {
             due_at: effect.not_before.unwrap_or(now),
             created_at: now,
             caused_by: self.seen.context.event_id.clone(),
-            lease_until: None,
-            fence: 0,
-            token: None,
+            lease: Lease::default(),
         };
         self.push(effect.key.clone(), EffectChange::Insert(Box::new(row)));
         Ok(true)
@@ -402,9 +400,7 @@ impl Outbox<'_> {
             state: EffectState::Cancelled,
             attempts: row.attempts,
             due_at: row.due_at,
-            lease_until: None,
-            fence: row.fence,
-            token: None,
+            lease: Lease { number: row.lease.number, ..Lease::default() },
         };
         self.push(key, change);
     }

@@ -14,7 +14,7 @@ pub(crate) fn id_of(call: &Call) -> EffectId {
 }
 
 fn id(row: &EffectRow) -> EffectId {
-    (row.scope.partition(), row.effect.key.clone(), row.effect.generation)
+    (row.scope.name(), row.effect.key.clone(), row.effect.generation)
 }
 
 /// Why an effect stands in the agenda.

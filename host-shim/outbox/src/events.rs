@@ -24,7 +24,13 @@ pub(crate) fn result(row: &EffectRow, answer: Result<Value, EffectFailure>, late
         Err(failure(EffectFailureClass::Final, "answer-too-large", message))
     });
     let report =
-        EffectReport { key: row.effect.key.clone(), generation: row.effect.generation, attempts: row.attempts, answer };
+        EffectReport {
+            key: row.effect.key.clone(),
+            generation: row.effect.generation,
+            attempts: row.attempts,
+            context: row.effect.context.clone(),
+            answer,
+        };
     let mut event = event(row, "effects", row.scope.account.clone(), Payload::EffectResult(report), now);
     if late {
         event.id.push_str("/late");
@@ -54,7 +60,7 @@ pub(crate) fn failure(class: EffectFailureClass, code: &str, message: impl Into<
 
 fn event(row: &EffectRow, source: &str, account: Account, payload: Payload, now: Timestamp) -> Event {
     Event {
-        id: format!("{}/{}@{}", row.scope.partition(), row.effect.key, row.effect.generation),
+        id: format!("{}/{}@{}", row.scope.name(), row.effect.key, row.effect.generation),
         source: source.to_owned(),
         kind: row.effect.kind.clone(),
         business: row.scope.business.clone(),

@@ -4,7 +4,7 @@ use crate::agenda::{Agenda, EffectId, Event as Happening, Stands, id_of};
 use crate::events::{failure, is_hosts_own};
 use crate::policy::retry_delay_ms;
 use crate::queue::{Queue, Step};
-use host_engine::processor::{Processor, Report, WAIT_MAX_MS};
+use host::processor::{Processor, Report, WAIT_MAX_MS};
 use host_providers::{Answer, Call, Registry, Reply};
 use host_store::{EffectRow, EffectState, Lease};
 use products_contract::{EffectFailure, EffectFailureClass, Event, StoreError, Timestamp};
@@ -334,7 +334,7 @@ impl Outbox {
             }
             executed += begun.moved;
             if let Some(last) = begun.last.filter(|_| executed > self.effects_max) {
-                let (kind, key, scope) = (last.effect.kind, last.effect.key, last.scope.partition());
+                let (kind, key, scope) = (last.effect.kind, last.effect.key, last.scope.name());
                 return Err(OutboxError::Loop { executed, now, kind, key, scope });
             }
             reports.extend(retried);
@@ -436,7 +436,7 @@ impl Outbox {
             .map_err(|error| failure(EffectFailureClass::Final, "bad-payload", error.to_string()))?;
         Ok(Call {
             kind: row.effect.kind.clone(),
-            scope: row.scope.partition(),
+            scope: row.scope.name(),
             key: row.effect.key.clone(),
             generation: row.effect.generation,
             attempt: row.attempts,

@@ -2,7 +2,7 @@
 
 use crate::events::{delivery, result};
 use crate::policy::DEFAULT_RETRY;
-use host_engine::processor::{Processor, Report};
+use host::processor::{Processor, Report};
 use host_store::{Changes, EffectChange, EffectRow, EffectState, Scope};
 use products_contract::{EffectFailure, EffectReport, Event, Payload, RetryPolicy, StoreError, Timestamp};
 use serde_json::Value;
@@ -45,19 +45,17 @@ impl Queue {
 
     /// Rows that may begin at `now`, in order.
     pub(crate) fn due(&self, now: Timestamp, timers: bool, limit: usize) -> Result<Vec<EffectRow>, StoreError> {
-        self.processor.store().effects_due(now, timers, limit)
+        self.processor.store().effects_due(self.processor.partition(), now, timers, limit)
     }
 
     /// When the next row becomes due after a time.
     pub(crate) fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.processor.store().next_due(after)
+        self.processor.store().next_due(self.processor.partition(), after)
     }
 
     /// Rows of this business and mode that run.
     pub(crate) fn running(&self) -> Result<Vec<EffectRow>, StoreError> {
-        let mut running = self.processor.store().effects_running()?;
-        running.retain(|row| self.is_own(&row.scope));
-        Ok(running)
+        self.processor.store().effects_running(self.processor.partition())
     }
 
     /// A row as it stands now.
@@ -163,5 +161,6 @@ fn mark(processor: &mut Processor, row: &EffectRow, state: EffectState, due_at: 
         event_id: row.caused_by.clone(),
         effects: vec![update],
         ..Changes::default()
-    })
+    })?;
+    Ok(())
 }

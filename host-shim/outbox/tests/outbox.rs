@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod outbox {
-    #[path = "../../../engine/tests/processor/events.rs"]
+    #[path = "../../../host/tests/processor/events.rs"]
     pub mod events;
     mod fate;
     mod host_kinds;
@@ -10,7 +10,7 @@ mod outbox {
     mod ordering;
     mod recovery;
     mod time;
-    #[path = "../../../engine/tests/processor/toy.rs"]
+    #[path = "../../../host/tests/processor/toy.rs"]
     pub mod toy;
 
     use events::{T0, command, lines};

@@ -1,6 +1,6 @@
 //! What one event changed, applied whole or not at all, and what must still be so when it is.
 
-use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Run};
+use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease, Run};
 use crate::scope::Scope;
 use products_contract::{Account, Event, Outcome, Reference, Row, RowKey, StoreError, Stored, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,12 +101,8 @@ pub enum EffectChange {
         attempts: u32,
         /// Earliest next attempt.
         due_at: Timestamp,
-        /// Until when who runs it has it alone.
-        lease_until: Option<Timestamp>,
-        /// Fencing number of the lease.
-        fence: u64,
-        /// What the provider gave to look again with.
-        token: Option<String>,
+        /// Lease.
+        lease: Lease,
     },
 }
 

@@ -111,6 +111,17 @@ pub enum EffectState {
     Cancelled,
 }
 
+/// Who carries an effect out, and until when.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Lease {
+    /// The fencing number: a higher one replaces a lower one, whose answer then comes late. 0 before the first.
+    pub number: u64,
+    /// When it runs out, or when what is in progress is looked at, milliseconds since the epoch; none if it is silent.
+    pub until: Option<Timestamp>,
+    /// What the provider finds its work in progress again by.
+    pub token: Option<String>,
+}
+
 /// A stored effect; identified by scope, key and generation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EffectRow {
@@ -130,12 +141,8 @@ pub struct EffectRow {
     pub created_at: Timestamp,
     /// Id of the event that asked for it.
     pub caused_by: String,
-    /// Until when who runs it has it alone; none if nobody does.
-    pub lease_until: Option<Timestamp>,
-    /// Fencing number of the last lease: whose is lower has lost it.
-    pub fence: u64,
-    /// What the provider gave to look again with, while the work is in progress.
-    pub token: Option<String>,
+    /// Its last lease.
+    pub lease: Lease,
 }
 
 /// A claim on a name. A row without holder is a block.

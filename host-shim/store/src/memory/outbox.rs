@@ -1,7 +1,7 @@
 //! Effects, and which of them may begin.
 
 use crate::changes::EffectChange;
-use crate::rows::{EffectRow, EffectState, TIMER};
+use crate::rows::{EffectRow, EffectState, TIMER, Lease};
 use crate::scope::{Partition, Scope};
 use products_contract::{Account, StoreError, Stored, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -49,9 +49,7 @@ pub(super) struct Standing {
     state: EffectState,
     attempts: u32,
     due_at: Timestamp,
-    lease_until: Option<Timestamp>,
-    fence: u64,
-    token: Option<String>,
+    lease: Lease,
 }
 
 fn is_open(state: EffectState) -> bool {
@@ -103,15 +101,13 @@ impl Outbox {
                 self.enter(seq);
                 OutboxUndo::Inserted
             }
-            EffectChange::Update { key, generation, state, attempts, due_at, lease_until, fence, token } => {
+            EffectChange::Update { key, generation, state, attempts, due_at, lease } => {
                 let seq = self.find(scope, key, *generation).expect("checked before the first change");
                 let new = Standing {
                     state: *state,
                     attempts: *attempts,
                     due_at: *due_at,
-                    lease_until: *lease_until,
-                    fence: *fence,
-                    token: token.clone(),
+                    lease: lease.clone(),
                 };
                 OutboxUndo::Updated(seq, Box::new(self.set(seq, new)))
             }
@@ -195,9 +191,7 @@ impl Outbox {
             state: std::mem::replace(&mut row.state, new.state),
             attempts: std::mem::replace(&mut row.attempts, new.attempts),
             due_at: std::mem::replace(&mut row.due_at, new.due_at),
-            lease_until: std::mem::replace(&mut row.lease_until, new.lease_until),
-            fence: std::mem::replace(&mut row.fence, new.fence),
-            token: std::mem::replace(&mut row.token, new.token),
+            lease: std::mem::replace(&mut row.lease, new.lease),
         };
         self.enter(seq);
         old

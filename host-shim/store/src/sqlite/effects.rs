@@ -2,7 +2,7 @@
 
 use super::{scopes, text};
 use crate::changes::EffectChange;
-use crate::rows::{EffectRow, EffectState};
+use crate::rows::{EffectRow, EffectState, Lease};
 use products_contract::{Effect, RetryPolicy, Timestamp};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 
@@ -70,9 +70,7 @@ fn read(row: &Row<'_>) -> Result<EffectRow, Error> {
         due_at: row.get(18)?,
         created_at: row.get(19)?,
         caused_by: row.get(20)?,
-        lease_until: row.get(22)?,
-        fence: row.get(23)?,
-        token: row.get(24)?,
+        lease: Lease { until: row.get(22)?, number: row.get(23)?, token: row.get(24)? },
     })
 }
 
@@ -193,13 +191,13 @@ pub(super) fn change(
                     row.caused_by,
                     partition,
                     effect.context,
-                    row.lease_until,
-                    row.fence,
-                    row.token,
+                    row.lease.until,
+                    row.lease.number,
+                    row.lease.token,
                 ])?;
             Ok(true)
         }
-        EffectChange::Update { key, generation, state, attempts, due_at, lease_until, fence, token } => {
+        EffectChange::Update { key, generation, state, attempts, due_at, lease } => {
             let changed = connection
                 .prepare_cached(
                     "UPDATE effects SET state = ?4, attempts = ?5, due_at = ?6, lease_until = ?7, fence = ?8, \
@@ -212,9 +210,9 @@ pub(super) fn change(
                     state_number(*state),
                     attempts,
                     due_at,
-                    lease_until,
-                    fence,
-                    token
+                    lease.until,
+                    lease.number,
+                    lease.token
                 ])?;
             Ok(changed == 1)
         }

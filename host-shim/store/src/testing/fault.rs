@@ -177,6 +177,10 @@ impl Store for FaultStore {
     fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>> {
         self.read(|store| store.claims(full_keys))
     }
+    fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
+        self.read(|store| store.claims_held(scope, prefix))
+    }
+
     fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
         self.read(|store| store.claims_each(partition, visit))
     }

@@ -1,7 +1,7 @@
 //! Rows to write in tests, short where a test says nothing else.
 
 use crate::changes::{Changes, EffectChange, InboxChange, InboxMove, NewInbox, RowWrite, Standing};
-use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState};
+use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease};
 use crate::scope::{Partition, Scope};
 use products_contract::{
     Account, Actor, BillingInterval, Effect, Event, Grant, IntervalUnit, Money, Payload, Price, Product, ProductValues,
@@ -168,9 +168,7 @@ pub fn queued(scope: &Scope, effect: Effect, due_at: Timestamp) -> EffectRow {
         due_at,
         created_at: 0,
         caused_by: "evt_1".into(),
-        lease_until: None,
-        fence: 0,
-        token: None,
+        lease: Lease::default(),
     }
 }
 
@@ -227,8 +225,6 @@ pub fn update(key: &str, state: EffectState, attempts: u32, due_at: Timestamp) -
         state,
         attempts,
         due_at,
-        lease_until: None,
-        fence: 0,
-        token: None,
+        lease: Lease::default(),
     }
 }

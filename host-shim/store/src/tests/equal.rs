@@ -2,7 +2,7 @@
 
 use crate::changes::{Changes, EffectChange, Expected, InboxChange, NewInbox, RowWrite, Standing};
 use crate::memory::MemoryStore;
-use crate::rows::{ClaimRow, EffectState, InboxState, Provenance, Run, TIMER};
+use crate::rows::{ClaimRow, EffectState, InboxState, Provenance, Run, TIMER, Lease};
 use crate::scope::{Partition, Scope};
 use crate::sqlite::SqliteStore;
 use crate::state::{state_document, state_hash};
@@ -45,8 +45,8 @@ fn state() -> impl Strategy<Value = EffectState> {
 fn effect_change() -> impl Strategy<Value = EffectChange> {
     let update =
         (id("k"), 1..3_u32, state(), 0..3_u32, 0..5_i64).prop_map(|(key, generation, state, attempts, due_at)| {
-            let (lease_until, token) = (Some(due_at + 1), (attempts > 1).then(|| key.clone()));
-            EffectChange::Update { key, generation, state, attempts, due_at, lease_until, fence: 1, token }
+            let lease = Lease { number: 1, until: Some(due_at + 1), token: (attempts > 1).then(|| key.clone()) };
+            EffectChange::Update { key, generation, state, attempts, due_at, lease }
         });
     let insert = (id("k"), 1..3_u32, any::<bool>(), option::of(id("order")), 0..5_i64).prop_map(
         |(key, generation, timer, ordering_key, due_at)| {

@@ -2,7 +2,7 @@
 
 use super::Open;
 use crate::changes::EffectChange;
-use crate::rows::{EffectRow, EffectState, TIMER};
+use crate::rows::{EffectRow, EffectState, TIMER, Lease};
 use crate::scope::Partition;
 use crate::store::Store;
 use crate::testing::samples;
@@ -50,9 +50,9 @@ pub fn effects_come_back_as_they_were_asked_for(open: Open<'_>) {
     let mut second = samples::queued(&scope, samples::effect("account.send", "k"), 2000);
     second.effect.generation = 2;
     second.state = EffectState::Running;
-    second.lease_until = Some(3000);
-    second.fence = 7;
-    second.token = Some("job-1".into());
+    second.lease.until = Some(3000);
+    second.lease.number = 7;
+    second.lease.token = Some("job-1".into());
     let mut changes = samples::changes(&scope, "evt_1");
     changes.effects = vec![samples::insert(row.clone()), samples::insert(second.clone())];
     store.apply(&changes).expect("applied");
@@ -68,21 +68,19 @@ pub fn effects_come_back_as_they_were_asked_for(open: Open<'_>) {
         state: EffectState::Running,
         attempts: 2,
         due_at: 2500,
-        lease_until: Some(4000),
-        fence: 3,
-        token: Some("job-2".into()),
+        lease: Lease { number: 3, until: Some(4000), token: Some("job-2".into()) },
     };
     let mut changes = samples::changes(&scope, "");
     changes.effects = vec![leased];
     store.apply(&changes).expect("applied");
     row.state = EffectState::Running;
-    (row.attempts, row.due_at, row.lease_until, row.fence, row.token) = (2, 2500, Some(4000), 3, Some("job-2".into()));
+    (row.attempts, row.due_at, row.lease.until, row.lease.number, row.lease.token) = (2, 2500, Some(4000), 3, Some("job-2".into()));
     assert_eq!(store.effect(&scope, "k").expect("read")[0], row);
     let mut changes = samples::changes(&scope, "");
     changes.effects = vec![samples::update("k", EffectState::Finished, 2, 2500)];
     store.apply(&changes).expect("applied");
     row.state = EffectState::Finished;
-    (row.lease_until, row.fence, row.token) = (None, 0, None);
+    (row.lease.until, row.lease.number, row.lease.token) = (None, 0, None);
     assert_eq!(store.effect(&scope, "k").expect("read")[0], row);
 }
 
