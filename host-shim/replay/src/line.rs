@@ -1,5 +1,7 @@
 //! The lines of `--format json`: a contract, so the fields and their order are fixed.
 
+use crate::play::CaseReport;
+use crate::scenario::Scenario;
 use host_engine::processor::Report;
 use serde::Serialize;
 
@@ -60,6 +62,36 @@ pub struct LaterLine {
     pub outcome: &'static str,
     /// Why.
     pub reason: Option<String>,
+}
+
+/// The end of a scenario in one API version.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CaseLine {
+    /// Name of the scenario.
+    pub name: String,
+    /// Its file.
+    pub file: String,
+    /// The API version.
+    pub version: String,
+    /// `held` or `failed`.
+    pub status: &'static str,
+    /// Number of assertions.
+    pub assertions: usize,
+    /// Those among them that are facts of state, effects or ledger.
+    pub facts: usize,
+    /// Line of the first event whose outcome is not asserted.
+    pub unasserted: Option<usize>,
+    /// Ids that the scenario says it shows.
+    pub covers: Vec<CoverLine>,
+}
+
+/// An id that a scenario says it shows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CoverLine {
+    /// Id.
+    pub id: String,
+    /// Line on which it is named.
+    pub line: usize,
 }
 
 /// The end of one of several inputs.
@@ -159,6 +191,22 @@ impl Line {
             line.source = source.map(str::to_owned);
         }
         self
+    }
+}
+
+impl CaseLine {
+    /// The line of a scenario's case.
+    pub fn of(scenario: &Scenario, report: &CaseReport) -> CaseLine {
+        CaseLine {
+            name: report.name.clone(),
+            file: report.file.display().to_string(),
+            version: report.version.clone(),
+            status: report.status(),
+            assertions: report.assertions,
+            facts: scenario.facts(),
+            unasserted: scenario.unasserted_event(),
+            covers: scenario.covers.iter().map(|(id, line)| CoverLine { id: id.clone(), line: *line }).collect(),
+        }
     }
 }
 

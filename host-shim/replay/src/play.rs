@@ -77,6 +77,11 @@ impl CaseReport {
     pub fn held(&self) -> bool {
         self.failures.is_empty()
     }
+
+    /// How it ended, as the report says it: `held` or `failed`.
+    pub fn status(&self) -> &'static str {
+        if self.held() { "held" } else { "failed" }
+    }
 }
 
 /// Plays one case.

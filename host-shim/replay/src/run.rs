@@ -49,8 +49,9 @@ pub trait Sink {
     /// One event's line.
     fn line(&mut self, line: &Line) -> std::io::Result<()>;
     /// The cases of a scenario were played.
-    fn cases(&mut self, reports: &[CaseReport]) {
-        let _ = reports;
+    fn cases(&mut self, scenario: &Scenario, reports: &[CaseReport]) -> std::io::Result<()> {
+        let _ = (scenario, reports);
+        Ok(())
     }
     /// One of several streams ended.
     fn stream(&mut self, stream: &StreamLine, summary: &Summary) -> std::io::Result<()>;
@@ -76,9 +77,7 @@ pub struct RawEnd {
 pub struct Finished {
     /// Counts over all inputs; of a scenario, those of its first version.
     pub summary: Summary,
-    /// All scenarios.
-    pub scenarios: Vec<Scenario>,
-    /// All their cases.
+    /// All cases of scenarios.
     pub cases: Vec<CaseReport>,
     /// All inputs of raw events.
     pub raw: Vec<RawEnd>,
@@ -176,7 +175,7 @@ impl Library<'_> {
 }
 
 /// Finds the folder of fixtures for these inputs.
-pub fn find_fixtures(given: Option<&Path>, paths: &[PathBuf]) -> Result<PathBuf, ReplayError> {
+fn find_fixtures(given: Option<&Path>, paths: &[PathBuf]) -> Result<PathBuf, ReplayError> {
     if let Some(folder) = given {
         return Ok(folder.to_owned());
     }
@@ -202,8 +201,7 @@ pub fn replay(
     let ready = check(&inputs, paths, stdin, options)?;
     sink.begin(ready.len());
     let several = inputs.len() > 1 || paths.len() > 1;
-    let mut finished =
-        Finished { scenarios: Vec::new(), summary: Summary::default(), cases: Vec::new(), raw: Vec::new() };
+    let mut finished = Finished { summary: Summary::default(), cases: Vec::new(), raw: Vec::new() };
     let mut states = Vec::new();
     for (input, ready) in inputs.iter().zip(ready) {
         let source = input.source();
@@ -310,9 +308,8 @@ fn play_one(
                 }
             }
             let summary = first.summary.clone();
-            sink.cases(&reports);
+            sink.cases(&scenario, &reports).map_err(unwritable)?;
             finished.cases.extend(reports);
-            finished.scenarios.push(*scenario);
             Ok(summary)
         }
         Ready::Raw { mut raw, business } => {

@@ -91,8 +91,6 @@ fn bad_usage_is_refused() {
         (vec!["replay", "--native", "--store", "x.db", &file, &file], "one stream"),
         (vec!["replay", "--native", "--until", "2030-01-01T00:00:00Z", &scenario], "--until"),
         (vec!["replay", "--native", "--bless", &file], "--bless"),
-        (vec!["replay", "--native", "--coverage", "--format", "json", &scenario], "--coverage"),
-        (vec!["replay", "--native", "--coverage", "--format", "junit", &scenario], "--coverage"),
         (vec!["replay", "--native", "-", "-"], "named twice"),
         (vec!["replay", "--component", "no.wasm", &file], "no.wasm"),
         (vec!["replay", "--component", &file, &file], "a.jsonl"),

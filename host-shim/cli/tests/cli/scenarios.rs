@@ -1,4 +1,4 @@
-//! Scenarios from outside: exit codes, diffs, snapshots, reports, coverage.
+//! Scenarios from outside: exit codes, diffs, snapshots, reports.
 
 use crate::run::{lines, replay, subscription};
 use std::fs;
@@ -150,20 +150,23 @@ fn junit_tells_what_is_wrong_with_raw_events_beside_a_scenario() {
 }
 
 #[test]
-fn coverage_names_cases_and_what_is_wrong() {
-    let ran = Case::new(STORY).replay(&["--coverage"]);
-    assert!(ran.stdout.contains("S40") && ran.stdout.contains("Hobby is active"), "{}", ran.stdout);
-    let unknown = Case::new(&STORY.replace("[S40]", "[S999]")).replay(&["--coverage"]);
-    assert_eq!(unknown.code, 1);
-    assert!(unknown.stdout.contains("story.yml:2: unknown id `S999`"), "{}", unknown.stdout);
-    let bad = replay(
-        &["--coverage", "--business", "solobase", "-"],
-        &[lines(&[subscription("evt_1")]), b"{\n".to_vec()].concat(),
-    );
-    assert!(bad.code == 2 && bad.stderr.contains("-:2: "), "{}: {}", bad.code, bad.stderr);
-    let silent = Case::new(&STORY.replace("    expect: duplicate\n", "")).replay(&["--coverage"]);
-    assert_eq!(silent.code, 1);
-    assert!(silent.stdout.contains("line 8 asserts no outcome"), "{}", silent.stdout);
+fn json_says_how_each_case_ended_and_what_it_shows() {
+    let cases = |story: &str| -> Vec<serde_json::Value> {
+        let ran = Case::new(story).replay(&["--format", "json"]);
+        ran.lines().into_iter().filter_map(|mut line| line.get_mut("case").map(serde_json::Value::take)).collect()
+    };
+    let held = cases(STORY);
+    let versions: Vec<&str> = held.iter().filter_map(|case| case["version"].as_str()).collect();
+    assert_eq!(versions, ["2020-08-27", "2025-03-31.basil"]);
+    assert_eq!(held[0]["name"], "Hobby is active");
+    assert_eq!(held[0]["status"], "held");
+    assert_eq!(held[0]["covers"], serde_json::json!([{"id": "S40", "line": 2}]));
+    assert_eq!(held[0]["unasserted"], serde_json::Value::Null);
+    assert!(held[0]["assertions"].as_u64() > held[0]["facts"].as_u64(), "{}", held[0]);
+    let failed = cases(&STORY.replace("status: active", "status: past_due"));
+    assert!(failed.len() == 2 && failed.iter().all(|case| case["status"] == "failed"), "{failed:?}");
+    let silent = cases(&STORY.replace("    expect: duplicate\n", ""));
+    assert_eq!(silent[0]["unasserted"], 8);
 }
 
 #[test]

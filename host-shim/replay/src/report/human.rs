@@ -1,10 +1,10 @@
 //! A table for people, and what did not hold below it.
 
 use super::printable;
-use crate::coverage::Coverage;
 use crate::line::{Line, StreamLine, Summary};
 use crate::play::{CaseReport, Failure};
 use crate::run::Sink;
+use crate::scenario::Scenario;
 use comfy_table::{ContentArrangement, Table, presets};
 use std::io::{self, Write};
 
@@ -121,7 +121,7 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
         Ok(())
     }
 
-    fn cases(&mut self, reports: &[CaseReport]) {
+    fn cases(&mut self, _: &Scenario, reports: &[CaseReport]) -> io::Result<()> {
         self.scenarios = true;
         self.events.clear();
         for report in reports {
@@ -139,6 +139,7 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
             self.failures.extend(report.failures.iter().map(|failure| (name.clone(), failure.clone())));
         }
         (self.progress)(0);
+        Ok(())
     }
 
     fn stream(&mut self, stream: &StreamLine, summary: &Summary) -> io::Result<()> {
@@ -214,25 +215,4 @@ fn counts(summary: &Summary) -> String {
     ];
     let found: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{n} {name}")).collect();
     format!("{} events: {}", summary.events, if found.is_empty() { "none".to_owned() } else { found.join(", ") })
-}
-
-/// The table of ids with their cases, and below it what is wrong.
-pub fn render_coverage(coverage: &Coverage, width: Option<u16>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if let Some(width) = width {
-        table.set_width(width);
-    }
-    table.set_header(["id", "assertions", "cases"]);
-    for row in &coverage.rows {
-        let cases = row.cases.join(", ");
-        table.add_row([&*printable(&row.id), &row.assertions.to_string(), &*printable(&cases)]);
-    }
-    let mut text = format!("{table}\n");
-    for problem in &coverage.problems {
-        text.push_str(&format!("{}\n", printable(&problem.to_string())));
-    }
-    let shown = coverage.rows.len();
-    text.push_str(&format!("{shown} ids shown, {} problems\n", coverage.problems.len()));
-    text
 }
