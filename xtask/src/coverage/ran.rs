@@ -7,9 +7,11 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-/// What of the workspace is tested; doc-tests are a group of their own.
-const TESTED: [&str; 4] = ["--workspace", "--lib", "--bins", "--tests"];
+/// What is tested: the workspace's default members, and this program, which is built apart from them. Doc-tests are a
+/// group of their own.
+const TESTED: [&[&str]; 2] = [&["--lib", "--bins", "--tests"], &["--package", "xtask"]];
 
 /// The variable that names the folder of Stripe's example objects, which are no part of the repository: a test of the
 /// local Stripe passes without looking at anything where it is not set.
@@ -41,8 +43,19 @@ type Programs = BTreeMap<String, (String, Target)>;
 
 /// Run all tests of the workspace, their output as it comes. It is an error if one fails.
 pub fn run(packages: &[Package]) -> Result<Passed> {
-    let programs = compile(packages)?;
-    let mut command = process::cargo(["test"].into_iter().chain(TESTED));
+    let mut passed = Passed::default();
+    for tested in TESTED {
+        run_some(tested, &compile(tested, packages)?, &mut passed)?;
+    }
+    Ok(passed)
+}
+
+fn cargo_test(tested: &[&'static str]) -> Command {
+    process::cargo(["test"].into_iter().chain(tested.iter().copied()))
+}
+
+fn run_some(tested: &[&'static str], programs: &Programs, passed: &mut Passed) -> Result<()> {
+    let mut command = cargo_test(tested);
     // Cargo names each program on one stream and the program its tests on the other, so both are read as one.
     let (reader, writer) = io::pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
@@ -54,7 +67,7 @@ pub fn run(packages: &[Package]) -> Result<Passed> {
     let mut child = command.spawn().context("cannot run `cargo test`")?;
     // The command holds the pipe's other end, which must close for the reading to end.
     drop(command);
-    let mut listener = Listener { programs: &programs, current: None, passed: Passed::default() };
+    let mut listener = Listener { programs, current: None, passed };
     let mut lines = BufReader::new(reader);
     let mut line = Vec::new();
     let mut out = io::stdout().lock();
@@ -66,9 +79,9 @@ pub fn run(packages: &[Package]) -> Result<Passed> {
     out.flush()?;
     let status = child.wait()?;
     if !status.success() {
-        bail!("`cargo test {}` failed with {status}", TESTED.join(" "));
+        bail!("`cargo test {}` failed with {status}", tested.join(" "));
     }
-    Ok(listener.passed)
+    Ok(())
 }
 
 /// A message of cargo about something that it built.
@@ -79,13 +92,13 @@ struct Artifact {
     executable: Option<String>,
 }
 
-/// Compile the test programs and say of which target each is.
-fn compile(packages: &[Package]) -> Result<Programs> {
-    let mut command = process::cargo(["test"].into_iter().chain(TESTED));
-    command.args(["--no-run", "--message-format", "json-render-diagnostics"]).stderr(std::process::Stdio::inherit());
+/// Compile test programs and say of which target each is.
+fn compile(tested: &[&'static str], packages: &[Package]) -> Result<Programs> {
+    let mut command = cargo_test(tested);
+    command.args(["--no-run", "--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
     let output = command.output().context("cannot run `cargo test --no-run`")?;
     if !output.status.success() {
-        bail!("`cargo test {} --no-run` failed with {}", TESTED.join(" "), output.status);
+        bail!("`cargo test {} --no-run` failed with {}", tested.join(" "), output.status);
     }
     Ok(programs(&String::from_utf8_lossy(&output.stdout), packages))
 }
@@ -111,7 +124,7 @@ struct Listener<'p> {
     programs: &'p Programs,
     /// The program that runs.
     current: Option<&'p (String, Target)>,
-    passed: Passed,
+    passed: &'p mut Passed,
 }
 
 impl Listener<'_> {
@@ -158,13 +171,13 @@ mod tests {
             ("a-2".to_owned(), ("two".to_owned(), target("test", "a"))),
         ]
         .into();
-        let mut listener = Listener { programs: &programs, current: None, passed: Passed::default() };
+        let mut passed = Passed::default();
+        let mut listener = Listener { programs: &programs, current: None, passed: &mut passed };
         let output = "   Compiling x\n     Running tests/a.rs (target/debug/deps/a-1)\n\nrunning 4 tests\ntest m::good ... ok\n\
                       test m::bad ... FAILED\ntest m::left ... ignored\ntest m::panics - should panic ... ok\n\n\
                       \x20    Running unittests src/main.rs (target/debug/deps/unknown-3)\ntest lost ... ok\n\
                       \x20    Running tests/a.rs (target/debug/deps/a-2)\ntest m::other ... ok\n";
         output.lines().for_each(|line| listener.hear(line));
-        let passed = listener.passed;
         let has = |package: &str, path: &str| passed.has(package, &target("test", "a"), path);
         assert!(has("one", "m::good") && has("one", "m::panics") && has("two", "m::other"));
         assert!(!has("one", "m::bad") && !has("one", "m::left") && !has("two", "m::good") && !has("one", "m::other"));
