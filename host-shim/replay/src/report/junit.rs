@@ -79,8 +79,7 @@ mod tests {
             took: std::time::Duration::ZERO,
         };
         let raw = RawEnd { source: "a.jsonl".into(), events: 3, failed: 2, bad: None };
-        let finished =
-            Finished { summary: Summary::default(), scenarios: Vec::new(), cases: vec![case], raw: vec![raw] };
+        let finished = Finished { summary: Summary::default(), cases: vec![case], raw: vec![raw] };
         let text = junit(&finished).expect("XML");
         for part in ["a story", "raw events", "a.jsonl: 3 events", "2 events failed", "failures=\"1\""] {
             assert!(text.contains(part), "{part}: {text}");
