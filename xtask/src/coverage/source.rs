@@ -76,7 +76,15 @@ fn read_module(file: &Path, folder: &Path, path: &str, found: &mut Vec<Test>) ->
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let syntax = syn::parse_file(&text).with_context(|| format!("cannot parse {}", file.display()))?;
     let source = Source { file, lines: text.lines().collect(), helpers: assertions::helpers(&syntax) };
-    source.read(&syntax.items, folder, path, found)
+    source.read(&syntax.items, &Folders { modules: folder, named: file.parent().unwrap_or(folder) }, path, found)
+}
+
+/// Where the files of modules are that an item declares.
+struct Folders<'a> {
+    /// Those that go by the module's name.
+    modules: &'a Path,
+    /// Those that `#[path]` names.
+    named: &'a Path,
 }
 
 /// One file.
@@ -88,7 +96,7 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn read(&self, items: &[Item], folder: &Path, path: &str, found: &mut Vec<Test>) -> Result<()> {
+    fn read(&self, items: &[Item], folders: &Folders<'_>, path: &str, found: &mut Vec<Test>) -> Result<()> {
         for item in items {
             match item {
                 Item::Fn(function) => {
@@ -99,7 +107,7 @@ impl Source<'_> {
                         .iter()
                         .filter_map(|function| self.test(&function.attributes, &function.name, &function.block, path)),
                 ),
-                Item::Mod(module) => self.read_inner(module, folder, path, found)?,
+                Item::Mod(module) => self.read_inner(module, folders, path, found)?,
                 _ => {}
             }
         }
@@ -107,17 +115,19 @@ impl Source<'_> {
     }
 
     /// A module in braces, or in a file of its own.
-    fn read_inner(&self, module: &ItemMod, folder: &Path, path: &str, found: &mut Vec<Test>) -> Result<()> {
+    fn read_inner(&self, module: &ItemMod, folders: &Folders<'_>, path: &str, found: &mut Vec<Test>) -> Result<()> {
         let name = module.ident.to_string();
         let inner = format!("{path}{name}::");
         if let Some((_, items)) = &module.content {
-            return self.read(items, &folder.join(&name), &inner, found);
+            let folder = folders.modules.join(&name);
+            return self.read(items, &Folders { modules: &folder, named: &folder }, &inner, found);
         }
         if let Some(named) = path_attribute(&module.attrs) {
-            let file = self.file.parent().unwrap_or(Path::new("")).join(named);
+            let file = folders.named.join(named);
             let beside = file.parent().unwrap_or(Path::new("")).to_owned();
             return read_module(&file, &beside, &inner, found);
         }
+        let folder = folders.modules;
         let files = [folder.join(format!("{name}.rs")), folder.join(&name).join("mod.rs")];
         // A module that a `cfg` leaves out need not have a file.
         match files.iter().find(|file| file.is_file()) {
@@ -204,16 +214,20 @@ mod tests {
     #[test]
     fn modules_are_followed_to_their_files() {
         let found = tests_in(&[
-            ("tests/all.rs", "mod a;\n#[path = \"all/b.rs\"]\nmod b;\nmod inner {\n    mod c;\n}\nmod left_out;\n"),
+            (
+                "tests/all.rs",
+                "mod a;\n#[path = \"all/b.rs\"]\nmod b;\nmod inner {\n    mod c;\n    #[path = \"../all/far.rs\"]\n    mod d;\n}\nmod left_out;\n",
+            ),
             ("tests/a.rs", "mod deep;\n"),
             ("tests/a/deep.rs", "#[test]\nfn one() {}\n"),
             ("tests/all/b.rs", "mod beside;\n#[tokio::test]\nasync fn two() {}\n"),
             ("tests/all/beside.rs", "#[test]\nfn three() {}\n"),
+            ("tests/all/far.rs", "#[test]\nfn far() {}\n"),
             ("tests/inner/c/mod.rs", "#[test]\nfn four() {}\n"),
             ("tests/not_compiled.rs", "MARK S01\n#[test]\nfn five() {}\n"),
         ]);
         let paths: Vec<&str> = found.iter().map(|test| test.path.as_str()).collect();
-        assert_eq!(paths, ["a::deep::one", "b::beside::three", "b::two", "inner::c::four"]);
+        assert_eq!(paths, ["a::deep::one", "b::beside::three", "b::two", "inner::c::four", "inner::d::far"]);
     }
 
     #[test]
