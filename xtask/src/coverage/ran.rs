@@ -60,10 +60,11 @@ fn run_some(tested: &[&'static str], programs: &Programs, passed: &mut Passed) -
     let (reader, writer) = io::pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
     command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false").env_remove("RUST_TEST_NOCAPTURE");
-    if let Some(folder) = objects() {
+    match objects() {
         // It is meant from here; the tests run in the folders of their crates.
-        command.env(OBJECTS, std::path::absolute(folder)?);
-    }
+        Some(folder) => command.env(OBJECTS, std::path::absolute(folder)?),
+        None => command.env_remove(OBJECTS),
+    };
     let mut child = command.spawn().context("cannot run `cargo test`")?;
     // The command holds the pipe's other end, which must close for the reading to end.
     drop(command);
