@@ -166,7 +166,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
 /// What the report on stdout has no place for.
 fn tell(format: Format, finished: &Finished) {
     if format == Format::Json {
-        for case in &finished.cases {
+        for case in finished.cases.iter().filter(|case| case.failed()) {
             for failure in &case.failures {
                 let place = Place::line(&failure.file, failure.line);
                 let text = format!("{place}: {} ({}): {}", case.name, case.version, failure.title);
@@ -219,7 +219,7 @@ fn show_coverage(args: &Args, finished: &Finished, out: &mut dyn Write) -> anyho
     let mut showings: Vec<coverage::Showing> = Vec::new();
     for scenario in &finished.scenarios {
         let reports: Vec<_> = finished.cases.iter().filter(|case| case.file == scenario.file).cloned().collect();
-        showings.push(coverage::of_scenario(scenario, &reports));
+        showings.extend(coverage::of_scenario(scenario, &reports));
     }
     // Only a source tree has tests that show something.
     if let Some(root) = fixtures.parent().filter(|root| root.join("Cargo.toml").is_file()) {

@@ -91,8 +91,11 @@ impl Ids {
     }
 }
 
-/// What a scenario shows; `reports` are those of its cases.
-pub fn of_scenario(scenario: &Scenario, reports: &[CaseReport]) -> Showing {
+/// What a scenario shows; `reports` are those of its cases. None if it is known to fail, which shows nothing.
+pub fn of_scenario(scenario: &Scenario, reports: &[CaseReport]) -> Option<Showing> {
+    if scenario.known_to_fail.is_some() {
+        return None;
+    }
     let problem = if let Some(line) = scenario.unasserted_event() {
         Some(format!("line {line} asserts no outcome"))
     } else if scenario.facts() == 0 {
@@ -104,13 +107,13 @@ pub fn of_scenario(scenario: &Scenario, reports: &[CaseReport]) -> Showing {
     } else {
         None
     };
-    Showing {
+    Some(Showing {
         name: scenario.name.clone(),
         ids: scenario.covers.clone(),
         file: scenario.file.clone(),
         assertions: scenario.assertions(),
         problem,
-    }
+    })
 }
 
 /// What the Rust tests below a folder show.

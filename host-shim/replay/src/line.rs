@@ -71,6 +71,21 @@ pub struct StreamLine {
     pub state: String,
 }
 
+/// A case that did not hold, of a scenario that says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KnownLine {
+    /// Name of the scenario.
+    pub name: String,
+    /// API version.
+    pub version: String,
+    /// Id of the finding.
+    pub finding: String,
+    /// What is wrong.
+    pub reason: String,
+    /// File of the scenario.
+    pub source: String,
+}
+
 /// The end of a replay, with the final outcomes of the input events.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
 pub struct Summary {
@@ -90,8 +105,15 @@ pub struct Summary {
     pub rejected: u64,
     /// No outcome.
     pub failed: u64,
+    /// Cases that did not hold, as their scenarios say; left out where there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub known: u64,
     /// Hash of the state; over the streams' states where there are several.
     pub state: String,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Summary {
@@ -118,6 +140,7 @@ impl Summary {
         self.deferred += other.deferred;
         self.rejected += other.rejected;
         self.failed += other.failed;
+        self.known += other.known;
     }
 
     fn counter(&mut self, outcome: &str) -> &mut u64 {

@@ -1,6 +1,7 @@
 //! JSON lines: the contract of `--format json`.
 
-use crate::line::{Line, StreamLine, Summary};
+use crate::line::{KnownLine, Line, StreamLine, Summary};
+use crate::play::CaseReport;
 use crate::run::Sink;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -14,6 +15,11 @@ pub struct Json<W> {
 #[derive(Serialize)]
 struct Stream<'a> {
     stream: &'a StreamLine,
+}
+
+#[derive(Serialize)]
+struct KnownCase {
+    known: KnownLine,
 }
 
 #[derive(Serialize)]
@@ -36,6 +42,21 @@ impl<W: Write> Json<W> {
 impl<W: Write> Sink for Json<W> {
     fn line(&mut self, line: &Line) -> io::Result<()> {
         self.write(line)
+    }
+
+    fn cases(&mut self, reports: &[CaseReport]) -> io::Result<()> {
+        for report in reports {
+            let Some(known) = &report.known else { continue };
+            let known = KnownLine {
+                name: report.name.clone(),
+                version: report.version.clone(),
+                finding: known.finding.clone(),
+                reason: known.reason.clone(),
+                source: report.file.display().to_string(),
+            };
+            self.write(&KnownCase { known })?;
+        }
+        Ok(())
     }
 
     fn stream(&mut self, stream: &StreamLine, _: &Summary) -> io::Result<()> {
