@@ -44,7 +44,6 @@ fn stories() -> Vec<Vec<Part>> {
     (0..count).map(tell).collect()
 }
 
-// covers: S134
 #[test]
 fn native_reused_and_fresh_runs_say_the_same() {
     for (index, parts) in stories().iter().enumerate() {

@@ -125,7 +125,7 @@ fn assert_failed(world: &World, step: &str, code: &str, what: &str) {
     assert_eq!(metadata["error"]["code"], code, "{what}: {metadata}");
 }
 
-// covers: SOL-22, S131
+// covers: S131
 #[test]
 fn a_step_that_fails_is_named_and_everything_is_undone() {
     for step in STEPS {
@@ -147,7 +147,7 @@ fn a_step_that_fails_is_named_and_everything_is_undone() {
     }
 }
 
-// covers: SOL-22, S131
+// covers: S131
 #[test]
 fn a_step_that_fails_passingly_or_loses_its_answer_is_tried_until_it_succeeds() {
     let ways = [Answer::Retryable { code: "throttled".to_owned(), message: "later".to_owned() }, Answer::Lost];
@@ -166,7 +166,6 @@ fn a_step_that_fails_passingly_or_loses_its_answer_is_tried_until_it_succeeds() 
     }
 }
 
-// covers: SOL-22
 #[test]
 fn an_undo_that_fails_is_recorded_and_done_before_the_next_attempt() {
     for step in &STEPS[..3] {
@@ -238,7 +237,6 @@ fn one_by_one(failing: Option<&str>, mut each_second: impl FnMut(&mut World, &st
     world
 }
 
-// covers: S134
 #[test]
 fn a_result_that_comes_twice_changes_nothing() {
     for (failing, end) in [(None, "running"), (Some("cdn"), "error"), (Some("compute@lambda"), "error")] {
@@ -298,7 +296,7 @@ fn a_success_that_is_told_after_its_step_was_undone_is_undone_again() {
     assert_exists(&world, &[], "a late success");
 }
 
-// covers: S132, SOL-34
+// covers: S132
 #[test]
 fn what_is_given_up_in_the_middle_of_any_step_is_freed_however_late_it_comes() {
     for step in STEPS {
@@ -360,7 +358,7 @@ fn at_every_write(
     expected
 }
 
-// covers: S25, SOL-22
+// covers: S21
 #[test]
 fn a_crash_at_any_boundary_of_making_ends_as_without_it() {
     let world = at_every_write(&[], create, "all goes well");
@@ -368,7 +366,7 @@ fn a_crash_at_any_boundary_of_making_ends_as_without_it() {
     assert_exists(&world, &STEPS, "all goes well");
 }
 
-// covers: S25, S131
+// covers: S21, S131
 #[test]
 fn a_crash_at_any_boundary_of_undoing_ends_as_without_it() {
     for step in ["compute@lambda", "cdn"] {
@@ -379,7 +377,7 @@ fn a_crash_at_any_boundary_of_undoing_ends_as_without_it() {
     }
 }
 
-// covers: S25, SOL-34
+// covers: S21
 #[test]
 fn a_crash_at_any_boundary_of_deleting_ends_as_without_it() {
     let world = at_every_write(

@@ -77,7 +77,6 @@ proptest! {
     #![proptest_config(cases(12))]
 
     /// Property 1, in every order: of the largest part of up to four events.
-    // covers: S20, S21, S22
     #[test]
     fn every_order_of_a_part_ends_in_the_same_state(moves in moves(6), version in 0..2usize) {
         let story = story("A", &moves);
@@ -111,7 +110,7 @@ fn a_move(kind: Kind, flags: u16) -> Move {
 }
 
 /// Property 1 for whole purchases, renewals and refunds: all 720 orders of six events.
-// covers: S20, S22, S97
+// covers: S97
 #[test]
 fn all_orders_of_six_events_end_in_the_same_state() {
     let stories = [
