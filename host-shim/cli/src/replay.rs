@@ -153,7 +153,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
 /// What the report on stdout has no place for.
 fn tell(format: Format, finished: &Finished) {
     if format == Format::Json {
-        for case in &finished.cases {
+        for case in finished.cases.iter().filter(|case| case.failed()) {
             for failure in &case.failures {
                 let place = Place::line(&failure.file, failure.line);
                 let text = format!("{place}: {} ({}): {}", case.name, case.version, failure.title);

@@ -73,8 +73,11 @@ pub struct CaseLine {
     pub file: String,
     /// The API version.
     pub version: String,
-    /// `held` or `failed`.
+    /// `held`, `failed` or `known`.
     pub status: &'static str,
+    /// Why it is known to fail; left out otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<KnownLine>,
     /// Number of assertions.
     pub assertions: usize,
     /// Those among them that are facts of state, effects or ledger.
@@ -103,6 +106,15 @@ pub struct StreamLine {
     pub state: String,
 }
 
+/// The finding because of which a case does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KnownLine {
+    /// Id of the finding.
+    pub finding: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
 /// The end of a replay, with the final outcomes of the input events.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
 pub struct Summary {
@@ -122,8 +134,15 @@ pub struct Summary {
     pub rejected: u64,
     /// No outcome.
     pub failed: u64,
+    /// Cases that did not hold, as their scenarios say; left out where there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub known: u64,
     /// Hash of the state; over the streams' states where there are several.
     pub state: String,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Summary {
@@ -150,6 +169,7 @@ impl Summary {
         self.deferred += other.deferred;
         self.rejected += other.rejected;
         self.failed += other.failed;
+        self.known += other.known;
     }
 
     fn counter(&mut self, outcome: &str) -> &mut u64 {
@@ -202,6 +222,10 @@ impl CaseLine {
             file: report.file.display().to_string(),
             version: report.version.clone(),
             status: report.status(),
+            known: report
+                .known
+                .as_ref()
+                .map(|known| KnownLine { finding: known.finding.clone(), reason: known.reason.clone() }),
             assertions: report.assertions,
             facts: scenario.facts(),
             unasserted: scenario.unasserted_event(),

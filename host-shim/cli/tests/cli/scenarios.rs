@@ -149,6 +149,60 @@ fn junit_tells_what_is_wrong_with_raw_events_beside_a_scenario() {
     assert!(bad.stdout.contains("failures=\"1\"") && bad.stdout.contains("-:2: "), "{}", bad.stdout);
 }
 
+/// The story as it should be and isn't.
+fn known_to_fail(story: &str) -> Case {
+    Case::new(&story.replacen("covers:", "known_to_fail: \"C1: the end is not seen\"\ncovers:", 1))
+}
+
+#[test]
+fn a_case_that_is_known_to_fail_is_told_in_every_report_and_fails_nothing() {
+    let case = known_to_fail(&STORY.replace("status: active", "status: past_due"));
+    let human = case.replay(&[]);
+    assert_eq!(human.code, 0, "{}{}", human.stdout, human.stderr);
+    assert_eq!(human.stdout.matches(" known C1 ").count(), 2, "{}", human.stdout);
+    assert!(human.stdout.contains("0 of 2 cases held, 2 known to fail (C1)"), "{}", human.stdout);
+    assert!(!human.stdout.contains("FAILED") && !human.stdout.contains("past_due"), "{}", human.stdout);
+
+    let json = case.replay(&["--format", "json"]);
+    assert_eq!((json.code, json.stderr.as_str()), (0, ""));
+    assert_eq!(json.summary()["known"], 2);
+    let told: Vec<_> = json.lines().into_iter().filter_map(|line| line.get("case").cloned()).collect();
+    assert_eq!(told.len(), 2, "{}", json.stdout);
+    let known = serde_json::json!({"finding": "C1", "reason": "the end is not seen"});
+    assert_eq!((&told[0]["status"], &told[0]["known"]), (&"known".into(), &known));
+    assert!(told[0]["file"].as_str().is_some_and(|file| file.ends_with("story.yml")), "{}", json.stdout);
+
+    let junit = case.replay(&["--format", "junit"]);
+    assert_eq!(junit.code, 0, "{}", junit.stderr);
+    assert!(
+        junit.stdout.contains("failures=\"0\"") && junit.stdout.matches("<skipped ").count() == 2,
+        "{}",
+        junit.stdout
+    );
+    assert!(junit.stdout.contains("known to fail: C1: the end is not seen"), "{}", junit.stdout);
+}
+
+#[test]
+fn a_case_that_holds_though_it_is_known_to_fail_asks_for_its_marker_to_be_removed() {
+    let ran = known_to_fail(STORY).replay(&[]);
+    assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.contains("story.yml:2: it holds, though") && ran.stdout.contains("remove the marker"),
+        "{}",
+        ran.stdout
+    );
+    let shuffled = known_to_fail(STORY).replay(&["--shuffle", "7"]);
+    assert_eq!(shuffled.code, 0, "another order asserts only the state: {}", shuffled.stdout);
+}
+
+#[test]
+fn a_case_that_is_known_to_fail_shows_no_id() {
+    let shown = |ran: &crate::run::Ran| ran.stdout.lines().any(|l| l.contains("S40") && l.contains("Hobby is active"));
+    let ran = known_to_fail(&STORY.replace("status: active", "status: past_due")).replay(&["--coverage"]);
+    assert!(!shown(&ran) && !ran.stdout.contains("does not show"), "{}", ran.stdout);
+    assert!(shown(&Case::new(STORY).replay(&["--coverage"])), "without the marker it does");
+}
+
 #[test]
 fn json_says_how_each_case_ended_and_what_it_shows() {
     let cases = |story: &str| -> Vec<serde_json::Value> {

@@ -6,6 +6,7 @@ use crate::play::{CaseReport, Failure};
 use crate::run::Sink;
 use crate::scenario::Scenario;
 use comfy_table::{ContentArrangement, Table, presets};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// Colours, where they are wanted.
@@ -34,6 +35,8 @@ pub struct Human<W, P> {
     events: Vec<Vec<String>>,
     failures: Vec<(String, Failure)>,
     held: usize,
+    /// Ids of the findings of cases that are known to fail.
+    known: BTreeSet<String>,
     played: usize,
     scenarios: bool,
     /// Which of several inputs the lines are from.
@@ -57,10 +60,21 @@ impl<W: Write, P: FnMut(usize)> Human<W, P> {
             events: Vec::new(),
             failures: Vec::new(),
             held: 0,
+            known: BTreeSet::new(),
             played: 0,
             scenarios: false,
             source: String::new(),
             progress,
+        }
+    }
+
+    /// How many cases are known to fail, and because of which findings.
+    fn known_to_fail(&self, summary: &Summary) -> String {
+        let mut findings: Vec<&str> = self.known.iter().map(String::as_str).collect();
+        findings.sort_by_key(|id| (id.chars().next(), id.len()));
+        match findings.is_empty() {
+            true => String::new(),
+            false => format!(", {} known to fail ({})", summary.known, findings.join(", ")),
         }
     }
 
@@ -132,9 +146,13 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
                 report.version.clone(),
                 report.summary.events.to_string(),
                 report.assertions.to_string(),
-                if report.held() { "held".to_owned() } else { "FAILED".to_owned() },
+                result_of(report),
                 format!("{:.1} ms", report.took.as_secs_f64() * 1000.0),
             ]);
+            if let Some(known) = &report.known {
+                self.known.insert(known.finding.clone());
+                continue;
+            }
             let name = format!("{} ({})", report.name, report.version);
             self.failures.extend(report.failures.iter().map(|failure| (name.clone(), failure.clone())));
         }
@@ -181,12 +199,21 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
             }
         }
         if self.scenarios {
-            let text = format!("{} of {} cases held", self.held, self.played);
-            let painted = if self.held == self.played { self.paint.good(&text) } else { self.paint.bad(&text) };
+            let text = format!("{} of {} cases held{}", self.held, self.played, self.known_to_fail(summary));
+            let painted = if self.failures.is_empty() { self.paint.good(&text) } else { self.paint.bad(&text) };
             writeln!(self.out, "{painted}")?;
         }
         writeln!(self.out, "{}; state {}", counts(summary), summary.state)?;
         self.out.flush()
+    }
+}
+
+/// What became of a case, in a word.
+fn result_of(report: &CaseReport) -> String {
+    match &report.known {
+        Some(known) => format!("known {}", known.finding),
+        None if report.held() => "held".to_owned(),
+        None => "FAILED".to_owned(),
     }
 }
 
