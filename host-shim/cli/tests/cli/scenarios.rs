@@ -196,14 +196,6 @@ fn a_case_that_holds_though_it_is_known_to_fail_asks_for_its_marker_to_be_remove
 }
 
 #[test]
-fn a_case_that_is_known_to_fail_shows_no_id() {
-    let shown = |ran: &crate::run::Ran| ran.stdout.lines().any(|l| l.contains("S40") && l.contains("Hobby is active"));
-    let ran = known_to_fail(&STORY.replace("status: active", "status: past_due")).replay(&["--coverage"]);
-    assert!(!shown(&ran) && !ran.stdout.contains("does not show"), "{}", ran.stdout);
-    assert!(shown(&Case::new(STORY).replay(&["--coverage"])), "without the marker it does");
-}
-
-#[test]
 fn json_says_how_each_case_ended_and_what_it_shows() {
     let cases = |story: &str| -> Vec<serde_json::Value> {
         let ran = Case::new(story).replay(&["--format", "json"]);
