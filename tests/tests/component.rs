@@ -12,8 +12,9 @@ use host_replay::shuffle::Random;
 use host_store::testing::{Moment, Then};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use serde_json::Value;
-use std::sync::OnceLock;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 fn component() -> &'static LoadedComponent {
     static COMPONENT: OnceLock<LoadedComponent> = OnceLock::new();
@@ -44,7 +45,6 @@ fn stories() -> Vec<Vec<Part>> {
     (0..count).map(tell).collect()
 }
 
-// covers: S134
 #[test]
 fn native_reused_and_fresh_runs_say_the_same() {
     for (index, parts) in stories().iter().enumerate() {
@@ -102,4 +102,59 @@ fn the_component_survives_kills() {
         }
         assert_eq!(difference(&expected.document(), &world.document()), None, "killed at write {write}");
     }
+}
+
+/// Instances of one account, three resources each: more than the fuel of one event drives.
+const INSTANCES: usize = 200;
+
+/// One view of the subscription to a plan without a limit that matters.
+fn subscription(kind: &str, id: &str, status: &str, created_s: i64) -> Value {
+    let item = json!({"id": "si_1", "price": {"id": "price_large"}, "quantity": 1,
+        "current_period_start": created_s, "current_period_end": created_s + 31 * 86_400});
+    json!({
+        "id": id, "object": "event", "type": format!("customer.subscription.{kind}"), "api_version": VERSIONS[1],
+        "created": created_s, "livemode": false,
+        "data": {"object": {"id": "sub_1", "object": "subscription", "customer": "cus_A", "status": status,
+            "metadata": {"user_id": "A"}, "items": {"object": "list", "data": [item], "has_more": false}}},
+    })
+}
+
+fn command(kind: &str, id: &str, account: &str, by: &str, payload: Value) -> Value {
+    json!({"id": id, "command": kind, "account": account, "timestamp": 1_767_225_600,
+        "actor": {"kind": by, "id": "A"}, "payload": payload})
+}
+
+// Known to fail (C16): every event drives every instance, so that the fuel ends.
+#[test]
+#[should_panic(expected = "the account can be cancelled")]
+fn an_account_with_many_instances_can_be_cancelled() {
+    // The library makes the instances, since that takes the component long; from the reopening on it is the component.
+    let made = Arc::new(AtomicBool::new(false));
+    let is_made = made.clone();
+    let runners = Runners::new("the library, then the component", move || match is_made.load(Ordering::Relaxed) {
+        true => Ok(Box::new(component().runner(Mode::Reused))),
+        false => Runners::native().make(),
+    });
+    let mut world = World::start(Setup { runners, ..Setup::default() });
+    let tell = |world: &mut World, event: &Value| {
+        let reports = world.deliver(event.to_string().as_bytes()).expect("the store has no fault");
+        world.settle().expect("the store has no fault");
+        reports[0].result.name()
+    };
+    let large = json!({"id": "prod_large", "product_type": "subscription_plan", "name": "Large", "price": 90_000,
+        "billing_interval": "month", "stripe_price_id": "price_large", "metadata": {"plan_tier": "large",
+        "max_instances": 1000, "storage_gb": 2, "database_gb": 1, "api_requests_monthly": 1_000_000,
+        "compute_tier": "lambda", "database_tier": "shared"}});
+    let catalog = json!({"product_types": [], "products": [large]});
+    assert_eq!(tell(&mut world, &command("catalog.load", "load", "platform", "admin", catalog)), "applied");
+    assert_eq!(tell(&mut world, &subscription("created", "evt_1", "active", 1_767_225_600)), "applied");
+    for number in 0..INSTANCES {
+        let name = format!("app-{number}");
+        let body = json!({"product_type": "instance", "name": name, "metadata": {"subdomain": name}});
+        assert_eq!(tell(&mut world, &command("product.create", &name, "user:A", "user", body)), "applied");
+    }
+    made.store(true, Ordering::Relaxed);
+    world.reopen().expect("the store has no fault");
+    let ended = tell(&mut world, &subscription("deleted", "evt_2", "canceled", 1_767_312_000));
+    assert_eq!(ended, "applied", "the account can be cancelled");
 }

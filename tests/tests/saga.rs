@@ -10,7 +10,7 @@ use end_to_end::world::{Setup, World};
 use host_providers::scripted::{Scripted, ScriptedAnswer};
 use host_store::testing::{Moment, Then};
 use products_contract::{Event, RecordKey, StoreError};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// The steps that make an instance, in the order in which they may begin.
@@ -89,15 +89,20 @@ fn status(world: &World) -> String {
     metadata(world)["status"].as_str().unwrap_or_default().to_owned()
 }
 
-/// What our record says exists, or may exist: everything that is not absent or left out.
-fn recorded(world: &World) -> BTreeSet<String> {
+/// What our record says of each resource.
+fn resources(world: &World) -> Map<String, Value> {
     let scope = world.processor().scope("user:A".parse().expect("an account"));
     let record = RecordKey { collection: "sagas".to_owned(), id: INSTANCE.to_owned() };
     let row = world.store().record(&scope, &record).expect("records can be read").expect("the instance has a saga");
     let saga: Value = serde_json::from_str(&row.value).expect("a record is JSON");
-    let resources = saga["resources"].as_object().cloned().unwrap_or_default();
-    let exists =
-        resources.into_iter().filter(|(_, resource)| resource["state"] != "absent" && resource["state"] != "skipped");
+    saga["resources"].as_object().cloned().unwrap_or_default()
+}
+
+/// What our record says exists, or may exist: everything that is not absent or left out.
+fn recorded(world: &World) -> BTreeSet<String> {
+    let exists = resources(world)
+        .into_iter()
+        .filter(|(_, resource)| resource["state"] != "absent" && resource["state"] != "skipped");
     exists.map(|(name, _)| format!("{INSTANCE}/{name}")).collect()
 }
 
@@ -123,7 +128,7 @@ fn assert_failed(world: &World, step: &str, code: &str, what: &str) {
     assert_eq!(metadata["error"]["code"], code, "{what}: {metadata}");
 }
 
-// covers: SOL-22, S131
+// covers: S131
 #[test]
 fn a_step_that_fails_is_named_and_everything_is_undone() {
     for step in STEPS {
@@ -145,7 +150,7 @@ fn a_step_that_fails_is_named_and_everything_is_undone() {
     }
 }
 
-// covers: SOL-22, S131
+// covers: S131
 #[test]
 fn a_step_that_fails_passingly_or_loses_its_answer_is_tried_until_it_succeeds() {
     let ways =
@@ -165,7 +170,6 @@ fn a_step_that_fails_passingly_or_loses_its_answer_is_tried_until_it_succeeds() 
     }
 }
 
-// covers: SOL-22
 #[test]
 fn an_undo_that_fails_is_recorded_and_done_before_the_next_attempt() {
     for step in &STEPS[..3] {
@@ -237,7 +241,6 @@ fn one_by_one(failing: Option<&str>, mut each_second: impl FnMut(&mut World, &st
     world
 }
 
-// covers: S134
 #[test]
 fn a_result_that_comes_twice_changes_nothing() {
     for (failing, end) in [(None, "running"), (Some("cdn"), "error"), (Some("compute@lambda"), "error")] {
@@ -260,7 +263,44 @@ fn a_result_that_comes_twice_changes_nothing() {
     }
 }
 
-// covers: S132, SOL-34
+/// An instance whose database was made and undone again, since its bucket was refused, with the result of making it.
+fn database_undone() -> (World, Vec<Event>) {
+    let scripted = Scripted::new();
+    scripted.script(key("database", "ensure"), vec![Answer::Ok(Value::Null), Answer::Never]);
+    scripted.script(key("bucket", "ensure"), vec![Answer::failed("quota-exceeded", "no more of it"), Answer::Never]);
+    let Buyer { mut world, .. } = buyer(&scripted);
+    create(&mut world).expect("the store has no fault");
+    assert_failed(&world, "bucket", "quota-exceeded", "the first attempt");
+    assert_exists(&world, &[], "the first attempt");
+    let mut made = results(&world, 0);
+    made.retain(|event| event.id.contains(&key("database", "ensure")));
+    assert_eq!(made.len(), 1, "{made:?}");
+    (world, made)
+}
+
+#[test]
+fn an_answer_of_the_first_attempt_is_not_taken_for_that_of_the_second() {
+    let (mut world, made) = database_undone();
+    retry(&mut world, "again");
+    assert_eq!(resources(&world)["database"]["state"], "making");
+    repeat(&mut world, made, true, "an answer of the first attempt");
+    assert_eq!(resources(&world)["database"]["state"], "making", "it still waits for its own answer");
+    assert_eq!(status(&world), "provisioning");
+}
+
+#[test]
+fn a_success_that_is_told_after_its_step_was_undone_is_undone_again() {
+    let (mut world, made) = database_undone();
+    let before = world.scripted().journal().len();
+    repeat(&mut world, made, true, "a late success");
+    world.settle().expect("the store has no fault");
+    let journal = world.scripted().journal();
+    let begun: Vec<&str> = journal[before..].iter().map(|entry| entry.call.kind.as_str()).collect();
+    assert!(begun.contains(&"database.destroy"), "{begun:?}");
+    assert_exists(&world, &[], "a late success");
+}
+
+// covers: S132
 #[test]
 fn what_is_given_up_in_the_middle_of_any_step_is_freed_however_late_it_comes() {
     for step in STEPS {
@@ -324,7 +364,7 @@ fn at_every_write(
     expected
 }
 
-// covers: S25, SOL-22
+// covers: S21
 #[test]
 fn a_crash_at_any_boundary_of_making_ends_as_without_it() {
     let world = at_every_write(&[], create, "all goes well");
@@ -332,7 +372,7 @@ fn a_crash_at_any_boundary_of_making_ends_as_without_it() {
     assert_exists(&world, &STEPS, "all goes well");
 }
 
-// covers: S25, S131
+// covers: S21, S131
 #[test]
 fn a_crash_at_any_boundary_of_undoing_ends_as_without_it() {
     for step in ["compute@lambda", "cdn"] {
@@ -343,7 +383,7 @@ fn a_crash_at_any_boundary_of_undoing_ends_as_without_it() {
     }
 }
 
-// covers: S25, SOL-34
+// covers: S21
 #[test]
 fn a_crash_at_any_boundary_of_deleting_ends_as_without_it() {
     let world = at_every_write(

@@ -64,13 +64,10 @@ pub fn bench() -> Result<PathBuf> {
     Ok(target_folder().join("release").join(program("host-bench")))
 }
 
-/// Build the host for development and return its path. All is built with it, since cargo chooses the features of
-/// shared dependencies by what it builds: so nothing is compiled that the tests do not use as well.
+/// Build the host for development and return its path. All default members are built with it, since cargo chooses the
+/// features of shared dependencies by what it builds: so nothing is compiled that the tests do not use as well.
 pub fn debug_host() -> Result<PathBuf> {
-    let mut command = process::cargo(["build", "--workspace", "--all-targets"]);
-    // Components can't be linked for the host: their exports have names that no native library may have.
-    command.args(["--exclude", component_builder::PROVISIONER, "--exclude", "hostile-guest"]);
-    process::run(&mut command)?;
+    process::run(&mut process::cargo(["build", "--all-targets"]))?;
     Ok(target_folder().join("debug").join(program("host-shim")))
 }
 

@@ -1,31 +1,39 @@
 //! `cargo xtask cargo-component`: the other way to build the component gives one that the host loads, too.
 
+use crate::groups::{Done, Groups};
+use crate::tool::Tool;
 use crate::{build, process};
 use anyhow::{Result, bail};
 use std::process::Command;
 
-/// Line that installs the tool.
-const INSTALL: &str = "cargo install cargo-component --locked";
+const TOOL: Tool = Tool { name: "cargo-component", version: "0.21.1" };
 
 /// Build the component with `cargo component build` and let the host inspect it.
 ///
-/// Where the tool is not installed, say so and how to install it; that is no failure.
+/// Where the tool is not installed, say so and how to install it; that is no failure. With CI=true it is installed.
 #[derive(clap::Args)]
 pub struct Options {}
 
 /// Run the chore.
 pub fn run(_: &Options) -> Result<()> {
+    let mut groups = Groups::default();
+    let result = groups.run_or_tell("cargo-component", check);
+    println!("\n{}", groups.summary());
+    result
+}
+
+/// Build and inspect, if the tool is there.
+pub fn check() -> Result<Done> {
     component_builder::ensure_target()?;
-    if !process::succeeds(&mut process::cargo(["component", "--version"])) {
-        println!("not checked: cargo-component is not installed; to install it: {INSTALL}");
-        return Ok(());
+    if let Some(missing) = TOOL.missing()? {
+        return Ok(Done::Nothing(missing));
     }
     // A folder of its own: the tool writes the component where plain cargo leaves the module.
     let folder = build::target_folder().join("cargo-component");
     let target = component_builder::TARGET;
     let package = component_builder::PROVISIONER;
     process::run(
-        process::cargo(["component", "build", "--profile", "component", "--target", target, "--package", package])
+        TOOL.command(["build", "--profile", "component", "--target", target, "--package", package])
             .env("CARGO_TARGET_DIR", &folder)
             .env_remove("RUSTFLAGS"),
     )?;
@@ -35,5 +43,5 @@ pub fn run(_: &Options) -> Result<()> {
     if !status.success() {
         bail!("the host does not load {}, built by cargo-component", component.display());
     }
-    Ok(())
+    Ok(Done::Whole)
 }

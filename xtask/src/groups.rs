@@ -1,12 +1,24 @@
-//! Steps of a chore with names, and how long each took.
+//! Steps of a chore with names, how long each took, and what was left out.
 
 use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
+
+/// How much of its work a step did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// All of it.
+    Whole,
+    /// Some: what is missing, and how to get it.
+    InPart(String),
+    /// None: what is missing, and how to get it.
+    Nothing(String),
+}
 
 /// Runs steps one after the other and remembers their times.
 #[derive(Default)]
 pub struct Groups {
     done: Vec<(&'static str, Duration)>,
+    left_out: Vec<String>,
 }
 
 impl Groups {
@@ -19,18 +31,36 @@ impl Groups {
         result.with_context(|| format!("group `{name}` failed"))
     }
 
-    /// The times, one line a step, and their sum.
+    /// Run one that may lack something, which the summary tells.
+    pub fn run_or_tell(&mut self, name: &'static str, step: impl FnOnce() -> Result<Done>) -> Result<()> {
+        match self.run(name, step)? {
+            Done::Whole => {}
+            Done::InPart(missing) => self.left_out.push(format!("IN PART  {name}: {missing}")),
+            Done::Nothing(missing) => self.left_out.push(format!("NOT RUN  {name}: {missing}")),
+        }
+        Ok(())
+    }
+
+    /// Tell in the summary that steps did not run, and why.
+    pub fn skipped(&mut self, names: &[&str], why: &str) {
+        if !names.is_empty() {
+            self.left_out.push(format!("NOT RUN  {}: {why}", names.join(", ")));
+        }
+    }
+
+    /// The times, one line a step, and their sum; then what was left out.
     pub fn summary(&self) -> String {
         let width = self.done.iter().map(|(name, _)| name.len()).max().unwrap_or_default().max("total".len());
         let total: Duration = self.done.iter().map(|(_, time)| *time).sum();
-        let lines = self.done.iter().copied().chain([("total", total)]);
-        lines.map(|(name, time)| format!("{name:width$}  {:>8.1} s\n", time.as_secs_f64())).collect()
+        let times = self.done.iter().copied().chain([("total", total)]);
+        let times = times.map(|(name, time)| format!("{name:width$}  {:>8.1} s\n", time.as_secs_f64()));
+        times.chain(self.left_out.iter().map(|line| format!("{line}\n"))).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Groups;
+    use super::{Done, Groups};
 
     #[test]
     fn a_failure_names_its_group_and_the_time_is_kept() {
@@ -41,5 +71,25 @@ mod tests {
         let lines: Vec<String> = groups.summary().lines().map(str::to_owned).collect();
         assert_eq!(lines.len(), 3);
         assert!(lines[1].starts_with("second  ") && lines[2].starts_with("total   "), "{lines:?}");
+    }
+
+    #[test]
+    fn what_was_left_out_stands_last() {
+        let mut groups = Groups::default();
+        for (name, done) in [
+            ("all", Done::Whole),
+            ("some", Done::InPart("no x; install x".into())),
+            ("none", Done::Nothing("no y; install y".into())),
+        ] {
+            groups.run_or_tell(name, || Ok(done)).expect("no step fails");
+        }
+        groups.skipped(&["a", "b"], "not asked for");
+        groups.skipped(&[], "nothing");
+        let summary = groups.summary();
+        let last: Vec<&str> = summary.lines().skip_while(|line| !line.starts_with("total")).skip(1).collect();
+        assert_eq!(
+            last,
+            ["IN PART  some: no x; install x", "NOT RUN  none: no y; install y", "NOT RUN  a, b: not asked for"]
+        );
     }
 }

@@ -7,10 +7,12 @@ use std::process::ExitCode;
 mod bench;
 mod build;
 mod cargo_component;
+mod coverage;
 mod groups;
 mod process;
 mod replay;
 mod test;
+mod tool;
 
 /// The chores of this repository.
 #[derive(Parser)]
@@ -26,6 +28,7 @@ enum Chore {
     Replay(replay::Options),
     Test(test::Options),
     Bench(bench::Options),
+    Coverage(coverage::Options),
     CargoComponent(cargo_component::Options),
 }
 
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Chore::Replay(options) => return replay::run(&options),
         Chore::Test(options) => test::run(&options),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Coverage(options) => coverage::run(&options),
         Chore::CargoComponent(options) => cargo_component::run(&options),
     };
     match done {

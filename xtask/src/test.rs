@@ -1,13 +1,15 @@
 //! `cargo xtask test`: everything that must hold before a change goes in.
 
-use crate::groups::Groups;
+use crate::coverage::{self, Case, Passed};
+use crate::groups::{Done, Groups};
+use crate::tool::Tool;
 use crate::{build, cargo_component, process};
 use anyhow::Result;
-use std::process::Command;
 
 /// Check everything: format, lints, the component, all tests, the fixtures, the local Stripe's clients.
 ///
-/// The groups run in order and the first that fails ends the run. All is built in the development profile, which the
+/// The groups run in order and the first that fails ends the run. The last lines of the summary tell what did not run,
+/// or ran in part, and what is missing for it; with CI=true missing tools of cargo are installed. All is built in the development profile, which the
 /// tests need anyway; only `build` and `replay` build for release. PROPTEST_CASES raises the budget of the property
 /// tests.
 #[derive(clap::Args)]
@@ -20,24 +22,26 @@ pub struct Options {
     without: Vec<String>,
 }
 
-/// What a group does.
-type Step = fn(&Options) -> Result<()>;
+/// One run: what was asked for, and what its groups found out.
+struct Run<'o> {
+    options: &'o Options,
+    passed: Option<Passed>,
+    cases: Option<Vec<Case>>,
+}
 
-/// The groups in order, quick ones first.
-const GROUPS: [(&str, Step); 9] = [
-    ("fmt", |_| process::run(&mut process::cargo(["fmt", "--all", "--check"]))),
-    ("clippy", |_| {
-        process::run(&mut process::cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
-    }),
-    ("component", |_| build::component().map(|_| ())),
-    ("tests", |_| {
-        // Built as programs first: some tests start an example, which `--examples` would make a test of.
-        build::debug_host()?;
-        process::run(&mut process::cargo(["test", "--workspace", "--lib", "--bins", "--tests"]))
-    }),
-    ("doc-tests", |_| process::run(&mut process::cargo(["test", "--workspace", "--doc"]))),
-    ("fixtures", |_| fixtures()),
-    ("cargo-component", |_| cargo_component::run(&cargo_component::Options {})),
+/// What a group does.
+type Step = fn(&mut Run) -> Result<Done>;
+
+/// The groups in order, quick ones first; what `tests` compiles serves those after it.
+const GROUPS: [(&str, Step); 10] = [
+    ("fmt", |_| whole(process::run(&mut process::cargo(["fmt", "--all", "--check"])))),
+    ("clippy", |_| clippy()),
+    ("component", |_| whole(build::component())),
+    ("tests", tests),
+    ("doc-tests", |_| whole(process::run(&mut process::cargo(["test", "--doc"])))),
+    ("fixtures", fixtures),
+    ("coverage", covered),
+    ("cargo-component", |_| cargo_component::check()),
     ("deny", |_| deny()),
     ("clients", clients),
 ];
@@ -45,36 +49,94 @@ const GROUPS: [(&str, Step); 9] = [
 /// Run the chore.
 pub fn run(options: &Options) -> Result<()> {
     let mut groups = Groups::default();
-    let wanted = |name: &str| options.groups.is_empty() || options.groups.iter().any(|group| group == name);
-    let result =
-        GROUPS.iter().filter(|(name, _)| wanted(name)).try_for_each(|(name, step)| groups.run(name, || step(options)));
+    let asked = |name: &str| options.groups.is_empty() || options.groups.iter().any(|group| group == name);
+    let (wanted, others): (Vec<_>, Vec<_>) = GROUPS.into_iter().partition(|(name, _)| asked(name));
+    let mut run = Run { options, passed: None, cases: None };
+    let mut result = Ok(());
+    for (at, (name, step)) in wanted.iter().enumerate() {
+        result = groups.run_or_tell(name, || step(&mut run));
+        if result.is_err() {
+            groups.skipped(&names(&wanted[at + 1..]), &format!("`{name}` failed before"));
+            break;
+        }
+    }
+    let rest = names(&others);
+    groups.skipped(&rest, &format!("not asked for; to run: cargo xtask test {}", rest.join(" ")));
     println!("\n{}", groups.summary());
     result
 }
 
-/// Replay every fixture through the component and show that each id is covered.
-fn fixtures() -> Result<()> {
-    let component = build::component()?;
-    let mut command = Command::new(build::debug_host()?);
-    command.current_dir(component_builder::workspace_root());
-    command.args(["replay", "--coverage", "--component"]).arg(&component).arg("fixtures");
-    process::run(&mut command)
+fn names(groups: &[(&'static str, Step)]) -> Vec<&'static str> {
+    groups.iter().map(|(name, _)| *name).collect()
 }
 
-/// Licences, sources and duplicates of the dependencies, where the tool is installed.
-fn deny() -> Result<()> {
-    if !process::succeeds(&mut process::cargo(["deny", "--version"])) {
-        println!("not checked: cargo-deny is not installed; to install it: cargo install cargo-deny --locked");
-        return Ok(());
+/// A step that either does all or fails.
+fn whole<T>(result: Result<T>) -> Result<Done> {
+    result.map(|_| Done::Whole)
+}
+
+/// The lints: of the default members, and of what is built apart from them.
+fn clippy() -> Result<Done> {
+    let apart = ["--package", "xtask", "--package", component_builder::PROVISIONER, "--package", "hostile-guest"];
+    for packages in [&[][..], &apart] {
+        let mut command = process::cargo(["clippy", "--all-targets"]);
+        process::run(command.args(packages).args(["--", "--deny", "warnings"]))?;
     }
-    process::run(&mut process::cargo(["deny", "check", "bans", "licenses", "sources"]))
+    Ok(Done::Whole)
+}
+
+/// All tests of the workspace.
+fn tests(run: &mut Run) -> Result<Done> {
+    run.passed = Some(coverage::tests()?);
+    Ok(match coverage::objects() {
+        Some(_) => Done::Whole,
+        None => Done::InPart(format!(
+            "the local Stripe was not held against Stripe's example objects; to do it: {}=FOLDER cargo xtask test tests",
+            coverage::OBJECTS
+        )),
+    })
+}
+
+/// Every fixture through the component.
+fn fixtures(run: &mut Run) -> Result<Done> {
+    run.cases = Some(coverage::replay()?);
+    Ok(Done::Whole)
+}
+
+/// Each id is shown by tests and cases; what no group before has run is run now.
+fn covered(run: &mut Run) -> Result<Done> {
+    let mut done = Done::Whole;
+    if run.passed.is_none() {
+        done = tests(run)?;
+    }
+    if run.cases.is_none() {
+        fixtures(run)?;
+    }
+    if let (Some(passed), Some(cases)) = (&run.passed, &run.cases) {
+        coverage::show(passed, cases)?;
+    }
+    Ok(done)
+}
+
+/// The tool that reads `deny.toml`.
+const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
+
+/// Licences, sources and duplicates of the dependencies, where the tool is installed.
+fn deny() -> Result<Done> {
+    if let Some(missing) = DENY.missing()? {
+        return Ok(Done::Nothing(missing));
+    }
+    whole(process::run(&mut DENY.command(["check", "bans", "licenses", "sources"])))
 }
 
 /// Real clients of Stripe against the local one. They install what they need.
-fn clients(options: &Options) -> Result<()> {
-    let mut command = process::cargo(["test", "--package", "local-stripe", "--features", "client-tests"]);
-    if !options.without.is_empty() {
-        command.env("LOCAL_STRIPE_WITHOUT", options.without.join(","));
+fn clients(run: &mut Run) -> Result<Done> {
+    // With the features that the tests had, so that only the local Stripe is compiled once more.
+    let mut command = process::cargo(["test", "--features", "local-stripe/client-tests", "--test", "clients"]);
+    let without = run.options.without.join(",");
+    if without.is_empty() {
+        return whole(process::run(&mut command));
     }
-    process::run(&mut command)
+    process::run(command.env("LOCAL_STRIPE_WITHOUT", &without))?;
+    Ok(Done::InPart(format!("without {without}; what they need: host-shim/stripe/clients/README.md")))
 }

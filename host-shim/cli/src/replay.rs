@@ -3,10 +3,9 @@
 use crate::{EXIT_BAD_INPUT, EXIT_FAILED};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use host_replay::coverage;
 use host_replay::error::{Place, ReplayError};
-use host_replay::report::{Human, Json, junit, printable, render_coverage};
-use host_replay::run::{Finished, ReplayOptions, Sink, find_fixtures, replay};
+use host_replay::report::{Human, Json, junit, printable};
+use host_replay::run::{Finished, ReplayOptions, Sink, replay};
 use host_replay::runners::Runners;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -71,10 +70,6 @@ pub(crate) struct Args {
     /// Rewrite the snapshots beside the scenarios
     #[arg(long)]
     bless: bool,
-
-    /// List which requirement is shown by which case; fails if one is not
-    #[arg(long)]
-    coverage: bool,
 }
 
 const AFTER_HELP: &str = "Examples:
@@ -83,7 +78,6 @@ const AFTER_HELP: &str = "Examples:
   host-shim replay --shuffle 7 fixtures                 the same stories in another order
   host-shim replay --format json --business solobase - < log.jsonl
   host-shim replay --until 2026-02-01T00:00:00Z log.jsonl
-  host-shim replay --coverage fixtures                  which requirement is shown by which case
 
 Exit codes: 0 all held, 1 an expectation failed or an event ended without outcome, 2 bad usage or input.";
 
@@ -116,9 +110,6 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
-    if args.coverage && args.format != Format::Human {
-        return Err(ReplayError::Usage("--coverage is a table for people: expected --format human".to_owned()).into());
-    }
     let options = ReplayOptions {
         business: args.business.clone(),
         fixtures: args.fixtures.clone(),
@@ -133,19 +124,15 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let stdout = io::stdout();
     let mut out = BufWriter::with_capacity(1 << 16, stdout.lock());
     let mut stdin = io::stdin();
-    let finished = match (args.coverage, args.format) {
-        (true, _) => {
-            let finished = replay(&args.paths, &mut stdin, &options, &mut Silent)?;
-            return show_coverage(args, &finished, &mut out);
-        }
-        (false, Format::Json) => replay(&args.paths, &mut stdin, &options, &mut Json::new(&mut out))?,
-        (false, Format::Junit) => {
+    let finished = match args.format {
+        Format::Json => replay(&args.paths, &mut stdin, &options, &mut Json::new(&mut out))?,
+        Format::Junit => {
             let finished = replay(&args.paths, &mut stdin, &options, &mut Silent)?;
             let text = junit(&finished).map_err(anyhow::Error::msg)?;
             out.write_all(text.as_bytes()).context("the report can't be written")?;
             finished
         }
-        (false, Format::Human) => {
+        Format::Human => {
             let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
             let width = if io::stdout().is_terminal() { None } else { Some(140) };
             let bar = progress_bar();
@@ -166,7 +153,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
 /// What the report on stdout has no place for.
 fn tell(format: Format, finished: &Finished) {
     if format == Format::Json {
-        for case in &finished.cases {
+        for case in finished.cases.iter().filter(|case| case.failed()) {
             for failure in &case.failures {
                 let place = Place::line(&failure.file, failure.line);
                 let text = format!("{place}: {} ({}): {}", case.name, case.version, failure.title);
@@ -211,28 +198,6 @@ fn default_component() -> Option<PathBuf> {
     let beside = program.parent().map(|folder| folder.join(NAME));
     let in_dist = program.ancestors().map(|folder: &Path| folder.join("dist").join(NAME));
     beside.into_iter().chain(in_dist).find(|file| file.is_file())
-}
-
-fn show_coverage(args: &Args, finished: &Finished, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let fixtures = find_fixtures(args.fixtures.as_deref(), &args.paths)?;
-    let ids = coverage::Ids::read(&fixtures.join(coverage::IDS_FILE)).map_err(ReplayError::from)?;
-    let mut showings: Vec<coverage::Showing> = Vec::new();
-    for scenario in &finished.scenarios {
-        let reports: Vec<_> = finished.cases.iter().filter(|case| case.file == scenario.file).cloned().collect();
-        showings.push(coverage::of_scenario(scenario, &reports));
-    }
-    // Only a source tree has tests that show something.
-    if let Some(root) = fixtures.parent().filter(|root| root.join("Cargo.toml").is_file()) {
-        showings.extend(coverage::of_tests(root).map_err(ReplayError::from)?);
-    }
-    let found = coverage::coverage(&ids, &showings);
-    out.write_all(render_coverage(&found, Some(160)).as_bytes()).context("the report can't be written")?;
-    out.flush().context("the report can't be written")?;
-    tell(args.format, finished);
-    Ok(ExitCode::from(match finished.exit_code() {
-        0 if !found.problems.is_empty() => EXIT_FAILED,
-        code => code,
-    }))
 }
 
 /// Says nothing.

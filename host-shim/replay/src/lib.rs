@@ -1,7 +1,6 @@
 //! Scenarios and raw streams replayed, compared and reported.
 
 pub mod business;
-pub mod coverage;
 pub mod diff;
 pub mod error;
 pub mod host;

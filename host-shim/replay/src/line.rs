@@ -1,5 +1,7 @@
 //! The lines of `--format json`: a contract, so the fields and their order are fixed.
 
+use crate::play::CaseReport;
+use crate::scenario::Scenario;
 use host::processor::Report;
 use serde::Serialize;
 
@@ -62,6 +64,39 @@ pub struct LaterLine {
     pub reason: Option<String>,
 }
 
+/// The end of a scenario in one API version.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CaseLine {
+    /// Name of the scenario.
+    pub name: String,
+    /// Its file.
+    pub file: String,
+    /// The API version.
+    pub version: String,
+    /// `held`, `failed` or `known`.
+    pub status: &'static str,
+    /// Why it is known to fail; left out otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<KnownLine>,
+    /// Number of assertions.
+    pub assertions: usize,
+    /// Those among them that are facts of state, effects or ledger.
+    pub facts: usize,
+    /// Line of the first event whose outcome is not asserted.
+    pub unasserted: Option<usize>,
+    /// Ids that the scenario says it shows.
+    pub covers: Vec<CoverLine>,
+}
+
+/// An id that a scenario says it shows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CoverLine {
+    /// Id.
+    pub id: String,
+    /// Line on which it is named.
+    pub line: usize,
+}
+
 /// The end of one of several inputs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StreamLine {
@@ -69,6 +104,15 @@ pub struct StreamLine {
     pub source: String,
     /// Hash of its state.
     pub state: String,
+}
+
+/// The finding because of which a case does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KnownLine {
+    /// Id of the finding.
+    pub finding: String,
+    /// What is wrong.
+    pub reason: String,
 }
 
 /// The end of a replay, with the final outcomes of the input events.
@@ -90,8 +134,15 @@ pub struct Summary {
     pub rejected: u64,
     /// No outcome.
     pub failed: u64,
+    /// Cases that did not hold, as their scenarios say; left out where there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub known: u64,
     /// Hash of the state; over the streams' states where there are several.
     pub state: String,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Summary {
@@ -118,6 +169,7 @@ impl Summary {
         self.deferred += other.deferred;
         self.rejected += other.rejected;
         self.failed += other.failed;
+        self.known += other.known;
     }
 
     fn counter(&mut self, outcome: &str) -> &mut u64 {
@@ -159,6 +211,26 @@ impl Line {
             line.source = source.map(str::to_owned);
         }
         self
+    }
+}
+
+impl CaseLine {
+    /// The line of a scenario's case.
+    pub fn of(scenario: &Scenario, report: &CaseReport) -> CaseLine {
+        CaseLine {
+            name: report.name.clone(),
+            file: report.file.display().to_string(),
+            version: report.version.clone(),
+            status: report.status(),
+            known: report
+                .known
+                .as_ref()
+                .map(|known| KnownLine { finding: known.finding.clone(), reason: known.reason.clone() }),
+            assertions: report.assertions,
+            facts: scenario.facts(),
+            unasserted: scenario.unasserted_event(),
+            covers: scenario.covers.iter().map(|(id, line)| CoverLine { id: id.clone(), line: *line }).collect(),
+        }
     }
 }
 

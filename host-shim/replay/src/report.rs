@@ -4,7 +4,7 @@ mod human;
 mod json;
 mod junit;
 
-pub use human::{Human, render_coverage};
+pub use human::Human;
 pub use json::Json;
 pub use junit::junit;
 

@@ -9,6 +9,7 @@ pub use read::{config_values, read_text};
 use crate::matcher::Matcher;
 use crate::tree::Node;
 use products_contract::{Account, Actor};
+use std::fmt;
 use std::path::PathBuf;
 
 /// Most ids that one scenario may claim to cover.
@@ -23,6 +24,8 @@ pub struct Scenario {
     pub name: String,
     /// Ids of requirements, decisions and scenarios that it shows, with the line of each.
     pub covers: Vec<(String, usize)>,
+    /// The finding because of which it does not hold yet.
+    pub known_to_fail: Option<Known>,
     /// The API versions that it is restricted to, and why.
     pub versions: Option<Versions>,
     /// Where it starts.
@@ -31,6 +34,23 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// What is expected at the end.
     pub expect: Expectations,
+}
+
+/// What a scenario says that is right and not so yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Line of the marker, from 1.
+    pub line: usize,
+    /// Id of the finding: a capital letter and a number.
+    pub finding: String,
+    /// What is wrong, in a few words.
+    pub reason: String,
+}
+
+impl fmt::Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.finding, self.reason)
+    }
 }
 
 /// A restriction to some API versions.

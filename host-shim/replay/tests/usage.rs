@@ -75,14 +75,36 @@ impl Story {
         assert_eq!(self.command("instance.create", &payload), "applied");
     }
 
+    /// An invoice over one price of the subscription.
+    fn invoice(&mut self, id: &str, status: &str, reason: &str, price: &str) {
+        self.events += 1;
+        let paid = if status == "paid" { 500 } else { 0 };
+        let line =
+            json!({"id": "il_1", "amount": 500, "currency": "usd", "pricing": {"price_details": {"price": price}}});
+        let delivered = self.deliver(&json!({
+            "id": format!("evt_{}", self.events), "object": "event", "type": "invoice.updated",
+            "api_version": "2025-03-31.basil", "created": self.now / 1000, "livemode": false,
+            "data": {"object": {"id": id, "object": "invoice", "customer": "cus_A", "status": status, "currency": "usd",
+                "billing_reason": reason, "total": 500, "amount_due": 500, "amount_paid": paid,
+                "parent": {"subscription_details": {"subscription": "sub_1"}},
+                "lines": {"object": "list", "data": [line], "has_more": false}}},
+        }));
+        assert_eq!(delivered.first.result.name(), "applied", "{:?}", delivered.first);
+    }
+
     /// A measurement as the monitor sends it, under an id of its own.
     fn measure(&mut self, id: &str, meter: &str, instance: &str, quantity: i64) -> &'static str {
+        self.measure_at(id, meter, instance, quantity, self.now)
+    }
+
+    /// The same of another time.
+    fn measure_at(&mut self, id: &str, meter: &str, instance: &str, quantity: i64, at: i64) -> &'static str {
         self.events += 1;
         let usage = Usage {
             id: id.to_owned(),
             meter: meter.to_owned(),
             quantity,
-            at: self.now,
+            at,
             attributes: vec![("instance".to_owned(), instance.to_owned())],
         };
         let event = Event {
@@ -160,6 +182,51 @@ fn the_request_counter_begins_anew_with_the_billing_period_of_the_subscription()
     story.measure("m3", "storage_gb", "inst_myapp", 2);
     assert_eq!(story.metadata("inst_myapp")["usage"]["api_requests"], 20);
     assert_eq!(story.entitlement("api_requests_monthly"), (1_000_000, 20, Some(START_MS + 62 * DAY_MS)));
+}
+
+// Known to fail (C19): it is added to the old period, and lost with it.
+#[test]
+#[should_panic(expected = "what came before the renewal was known counts")]
+fn usage_that_arrives_before_its_renewal_counts_in_the_new_period() {
+    let mut story = Story::begin();
+    story.subscribe(HOBBY, START_MS);
+    story.create("myapp");
+    story.measure("m1", "api_requests", "inst_myapp", 900);
+    story.pass(31 * DAY_MS);
+    story.measure("m2", "api_requests", "inst_myapp", 7);
+    story.subscribe(HOBBY, START_MS + 31 * DAY_MS);
+    story.measure("m3", "api_requests", "inst_myapp", 20);
+    let usage = &story.metadata("inst_myapp")["usage"]["api_requests"];
+    assert_eq!(*usage, 27, "what came before the renewal was known counts");
+}
+
+// Known to fail (C19): times are compared as text.
+#[test]
+#[should_panic(expected = "the later measurement counts")]
+fn of_two_measurements_within_a_second_the_later_counts() {
+    let mut story = Story::begin();
+    story.subscribe(HOBBY, START_MS);
+    story.create("myapp");
+    story.pass(1_000);
+    story.measure_at("m1", "storage_gb", "inst_myapp", 2, START_MS + 500);
+    story.measure_at("m2", "storage_gb", "inst_myapp", 1, START_MS);
+    assert_eq!(story.metadata("inst_myapp")["usage"]["storage_gb"], 2, "the later measurement counts");
+}
+
+// Known to fail (C8): the period of the plan in force is not found while the item names another plan.
+#[test]
+#[should_panic(expected = "the counter goes on")]
+fn the_request_counter_goes_on_while_an_upgrade_is_not_paid() {
+    let mut story = Story::begin();
+    story.subscribe(HOBBY, START_MS);
+    story.invoice("in_1", "paid", "subscription_create", HOBBY);
+    story.create("myapp");
+    story.measure("m1", "api_requests", "inst_myapp", 900);
+    story.pass(DAY_MS);
+    story.subscribe(PROFESSIONAL, START_MS);
+    story.invoice("in_2", "open", "subscription_update", PROFESSIONAL);
+    story.measure("m2", "api_requests", "inst_myapp", 5);
+    assert_eq!(story.metadata("inst_myapp")["usage"]["api_requests"], 905, "the counter goes on");
 }
 
 //

@@ -39,7 +39,7 @@ proptest! {
     #![proptest_config(cases(10))]
 
     /// Property 4: a kill anywhere, then redelivery.
-    // covers: S25
+    // covers: S21
     #[test]
     fn a_kill_and_redelivery_end_as_the_uninterrupted_run(
         moves in moves(7),

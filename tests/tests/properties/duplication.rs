@@ -67,7 +67,7 @@ proptest! {
     #![proptest_config(cases(16))]
 
     /// Property 2: any event again, anywhere.
-    // covers: S17, S23
+    // covers: S17
     #[test]
     fn an_event_again_is_a_duplicate_and_changes_nothing(moves in moves(7), version in 0..2usize, seed: u64) {
         let story = story("A", &moves);

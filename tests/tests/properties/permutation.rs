@@ -5,12 +5,16 @@ use end_to_end::story::{Part, VERSIONS};
 use end_to_end::world::World;
 use host_replay::shuffle::Random;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use std::collections::BTreeSet;
 
 /// Parts of up to this many events are played in every order, larger ones in some.
 const EXHAUSTIVE_MAX: usize = 6;
 /// Orders in which a larger part is played.
 const SAMPLES: usize = 60;
+/// Stories whose events are put into orders that cross their moves.
+const STORIES: usize = 60;
 
 /// Every order of a few things, as lists of indexes.
 fn orders(count: usize) -> Vec<Vec<usize>> {
@@ -77,7 +81,6 @@ proptest! {
     #![proptest_config(cases(12))]
 
     /// Property 1, in every order: of the largest part of up to four events.
-    // covers: S20, S21, S22
     #[test]
     fn every_order_of_a_part_ends_in_the_same_state(moves in moves(6), version in 0..2usize) {
         let story = story("A", &moves);
@@ -106,12 +109,52 @@ proptest! {
     }
 }
 
+/// All provider events between two commands as one part, at the newest of their times: what is told late of one move
+/// may come after what is told of the next.
+fn between_commands(parts: &[Part]) -> Vec<Part> {
+    let mut merged: Vec<Part> = Vec::new();
+    for part in parts {
+        match merged.last_mut().filter(|last| last.commands.is_empty()) {
+            Some(last) => {
+                last.clock = last.clock.max(part.clock);
+                last.events.extend(part.events.iter().cloned());
+                last.commands.clone_from(&part.commands);
+            }
+            None => merged.push(part.clone()),
+        }
+    }
+    merged
+}
+
+// Known to fail (C21): some orders that cross the boundary of a move end in another state.
+/// Property 1, across moves: the same stories in every run, each in some orders.
+#[test]
+#[should_panic(expected = "stories end otherwise")]
+fn any_order_between_two_commands_ends_in_the_same_state() {
+    let (mut runner, mut random) = (TestRunner::deterministic(), Random::new(1));
+    let mut broken = Vec::new();
+    for index in 0..STORIES {
+        let moves = moves(8).new_tree(&mut runner).expect("moves can always be made").current();
+        let parts = between_commands(&story("A", &moves).told_in(VERSIONS[index % 2]));
+        let expected = played(&parts);
+        let holds = (0..6).all(|turn| {
+            let mut shuffled = parts.clone();
+            shuffled.iter_mut().for_each(|part| random.shuffle(&mut part.events));
+            same_state(&expected, &played(&shuffled), &format!("turn {turn}")).is_ok()
+        });
+        if !holds {
+            broken.push(index);
+        }
+    }
+    assert!(broken.is_empty(), "{} of {STORIES} stories end otherwise in another order: {broken:?}", broken.len());
+}
+
 fn a_move(kind: Kind, flags: u16) -> Move {
     Move { kind, pick: 0, flags, pause: 2 }
 }
 
 /// Property 1 for whole purchases, renewals and refunds: all 720 orders of six events.
-// covers: S20, S22, S97
+// covers: S97
 #[test]
 fn all_orders_of_six_events_end_in_the_same_state() {
     let stories = [

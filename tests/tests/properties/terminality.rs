@@ -41,7 +41,7 @@ proptest! {
     #![proptest_config(cases(24))]
 
     /// Property 8: terminality.
-    // covers: S24
+    // covers: S31
     #[test]
     fn nothing_leaves_the_end_of_a_subscription(moves in moves(9), version in 0..2usize, seed: u64) {
         let story = story("A", &moves);

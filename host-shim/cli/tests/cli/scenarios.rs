@@ -1,4 +1,4 @@
-//! Scenarios from outside: exit codes, diffs, snapshots, reports, coverage.
+//! Scenarios from outside: exit codes, diffs, snapshots, reports.
 
 use crate::run::{lines, replay, subscription};
 use std::fs;
@@ -149,21 +149,70 @@ fn junit_tells_what_is_wrong_with_raw_events_beside_a_scenario() {
     assert!(bad.stdout.contains("failures=\"1\"") && bad.stdout.contains("-:2: "), "{}", bad.stdout);
 }
 
+/// The story as it should be and isn't.
+fn known_to_fail(story: &str) -> Case {
+    Case::new(&story.replacen("covers:", "known_to_fail: \"C1: the end is not seen\"\ncovers:", 1))
+}
+
 #[test]
-fn coverage_names_cases_and_what_is_wrong() {
-    let ran = Case::new(STORY).replay(&["--coverage"]);
-    assert!(ran.stdout.contains("S40") && ran.stdout.contains("Hobby is active"), "{}", ran.stdout);
-    let unknown = Case::new(&STORY.replace("[S40]", "[S999]")).replay(&["--coverage"]);
-    assert_eq!(unknown.code, 1);
-    assert!(unknown.stdout.contains("story.yml:2: unknown id `S999`"), "{}", unknown.stdout);
-    let bad = replay(
-        &["--coverage", "--business", "solobase", "-"],
-        &[lines(&[subscription("evt_1")]), b"{\n".to_vec()].concat(),
+fn a_case_that_is_known_to_fail_is_told_in_every_report_and_fails_nothing() {
+    let case = known_to_fail(&STORY.replace("status: active", "status: past_due"));
+    let human = case.replay(&[]);
+    assert_eq!(human.code, 0, "{}{}", human.stdout, human.stderr);
+    assert_eq!(human.stdout.matches(" known C1 ").count(), 2, "{}", human.stdout);
+    assert!(human.stdout.contains("0 of 2 cases held, 2 known to fail (C1)"), "{}", human.stdout);
+    assert!(!human.stdout.contains("FAILED") && !human.stdout.contains("past_due"), "{}", human.stdout);
+
+    let json = case.replay(&["--format", "json"]);
+    assert_eq!((json.code, json.stderr.as_str()), (0, ""));
+    assert_eq!(json.summary()["known"], 2);
+    let told: Vec<_> = json.lines().into_iter().filter_map(|line| line.get("case").cloned()).collect();
+    assert_eq!(told.len(), 2, "{}", json.stdout);
+    let known = serde_json::json!({"finding": "C1", "reason": "the end is not seen"});
+    assert_eq!((&told[0]["status"], &told[0]["known"]), (&"known".into(), &known));
+    assert!(told[0]["file"].as_str().is_some_and(|file| file.ends_with("story.yml")), "{}", json.stdout);
+
+    let junit = case.replay(&["--format", "junit"]);
+    assert_eq!(junit.code, 0, "{}", junit.stderr);
+    assert!(
+        junit.stdout.contains("failures=\"0\"") && junit.stdout.matches("<skipped ").count() == 2,
+        "{}",
+        junit.stdout
     );
-    assert!(bad.code == 2 && bad.stderr.contains("-:2: "), "{}: {}", bad.code, bad.stderr);
-    let silent = Case::new(&STORY.replace("    expect: duplicate\n", "")).replay(&["--coverage"]);
-    assert_eq!(silent.code, 1);
-    assert!(silent.stdout.contains("line 8 asserts no outcome"), "{}", silent.stdout);
+    assert!(junit.stdout.contains("known to fail: C1: the end is not seen"), "{}", junit.stdout);
+}
+
+#[test]
+fn a_case_that_holds_though_it_is_known_to_fail_asks_for_its_marker_to_be_removed() {
+    let ran = known_to_fail(STORY).replay(&[]);
+    assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.contains("story.yml:2: it holds, though") && ran.stdout.contains("remove the marker"),
+        "{}",
+        ran.stdout
+    );
+    let shuffled = known_to_fail(STORY).replay(&["--shuffle", "7"]);
+    assert_eq!(shuffled.code, 0, "another order asserts only the state: {}", shuffled.stdout);
+}
+
+#[test]
+fn json_says_how_each_case_ended_and_what_it_shows() {
+    let cases = |story: &str| -> Vec<serde_json::Value> {
+        let ran = Case::new(story).replay(&["--format", "json"]);
+        ran.lines().into_iter().filter_map(|mut line| line.get_mut("case").map(serde_json::Value::take)).collect()
+    };
+    let held = cases(STORY);
+    let versions: Vec<&str> = held.iter().filter_map(|case| case["version"].as_str()).collect();
+    assert_eq!(versions, ["2020-08-27", "2025-03-31.basil"]);
+    assert_eq!(held[0]["name"], "Hobby is active");
+    assert_eq!(held[0]["status"], "held");
+    assert_eq!(held[0]["covers"], serde_json::json!([{"id": "S40", "line": 2}]));
+    assert_eq!(held[0]["unasserted"], serde_json::Value::Null);
+    assert!(held[0]["assertions"].as_u64() > held[0]["facts"].as_u64(), "{}", held[0]);
+    let failed = cases(&STORY.replace("status: active", "status: past_due"));
+    assert!(failed.len() == 2 && failed.iter().all(|case| case["status"] == "failed"), "{failed:?}");
+    let silent = cases(&STORY.replace("    expect: duplicate\n", ""));
+    assert_eq!(silent[0]["unasserted"], 8);
 }
 
 #[test]

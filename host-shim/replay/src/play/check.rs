@@ -8,7 +8,7 @@ use crate::matcher::{Matcher, Mismatch};
 use crate::scenario::{Action, Answers, Expectations, Scenario, Step};
 use crate::view;
 use host::processor::Report;
-use products_contract::{Account, Reply};
+use products_contract::{Account, Refusal, Reply};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -198,11 +198,21 @@ impl<'a> Failures<'a> {
     }
 }
 
-/// A reply as expectations see it: the answer's object, or `{"refused": {"code", "detail"}}`.
+/// A reply as expectations see it: the answer's object, or `{"refused": {"code", "detail"}}`; that of a quota says also what
+/// is allowed and used, and which product would allow it.
 fn reply_value(reply: &Reply) -> Value {
     match reply {
         Reply::Answer(text) => crate::state::parsed(text),
-        Reply::Refused(refusal) => json!({"refused": {"code": refusal.code(), "detail": refusal.detail()}}),
+        Reply::Refused(refusal) => {
+            let mut refused = json!({"code": refusal.code(), "detail": refusal.detail()});
+            if let Refusal::QuotaExceeded(quota) = refusal {
+                refused["quota"] = json!(quota.quota);
+                refused["allowed"] = json!(quota.allowed);
+                refused["used"] = json!(quota.used);
+                refused["upgrade"] = json!(quota.upgrade);
+            }
+            json!({"refused": refused})
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! A table for people, and what did not hold below it.
 
 use super::printable;
-use crate::coverage::Coverage;
 use crate::line::{Line, StreamLine, Summary};
 use crate::play::{CaseReport, Failure};
 use crate::run::Sink;
+use crate::scenario::Scenario;
 use comfy_table::{ContentArrangement, Table, presets};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// Colours, where they are wanted.
@@ -34,6 +35,8 @@ pub struct Human<W, P> {
     events: Vec<Vec<String>>,
     failures: Vec<(String, Failure)>,
     held: usize,
+    /// Ids of the findings of cases that are known to fail.
+    known: BTreeSet<String>,
     played: usize,
     scenarios: bool,
     /// Which of several inputs the lines are from.
@@ -57,10 +60,21 @@ impl<W: Write, P: FnMut(usize)> Human<W, P> {
             events: Vec::new(),
             failures: Vec::new(),
             held: 0,
+            known: BTreeSet::new(),
             played: 0,
             scenarios: false,
             source: String::new(),
             progress,
+        }
+    }
+
+    /// How many cases are known to fail, and because of which findings.
+    fn known_to_fail(&self, summary: &Summary) -> String {
+        let mut findings: Vec<&str> = self.known.iter().map(String::as_str).collect();
+        findings.sort_by_key(|id| (id.chars().next(), id.len()));
+        match findings.is_empty() {
+            true => String::new(),
+            false => format!(", {} known to fail ({})", summary.known, findings.join(", ")),
         }
     }
 
@@ -121,7 +135,7 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
         Ok(())
     }
 
-    fn cases(&mut self, reports: &[CaseReport]) {
+    fn cases(&mut self, _: &Scenario, reports: &[CaseReport]) -> io::Result<()> {
         self.scenarios = true;
         self.events.clear();
         for report in reports {
@@ -132,13 +146,18 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
                 report.version.clone(),
                 report.summary.events.to_string(),
                 report.assertions.to_string(),
-                if report.held() { "held".to_owned() } else { "FAILED".to_owned() },
+                result_of(report),
                 format!("{:.1} ms", report.took.as_secs_f64() * 1000.0),
             ]);
+            if let Some(known) = &report.known {
+                self.known.insert(known.finding.clone());
+                continue;
+            }
             let name = format!("{} ({})", report.name, report.version);
             self.failures.extend(report.failures.iter().map(|failure| (name.clone(), failure.clone())));
         }
         (self.progress)(0);
+        Ok(())
     }
 
     fn stream(&mut self, stream: &StreamLine, summary: &Summary) -> io::Result<()> {
@@ -180,12 +199,21 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
             }
         }
         if self.scenarios {
-            let text = format!("{} of {} cases held", self.held, self.played);
-            let painted = if self.held == self.played { self.paint.good(&text) } else { self.paint.bad(&text) };
+            let text = format!("{} of {} cases held{}", self.held, self.played, self.known_to_fail(summary));
+            let painted = if self.failures.is_empty() { self.paint.good(&text) } else { self.paint.bad(&text) };
             writeln!(self.out, "{painted}")?;
         }
         writeln!(self.out, "{}; state {}", counts(summary), summary.state)?;
         self.out.flush()
+    }
+}
+
+/// What became of a case, in a word.
+fn result_of(report: &CaseReport) -> String {
+    match &report.known {
+        Some(known) => format!("known {}", known.finding),
+        None if report.held() => "held".to_owned(),
+        None => "FAILED".to_owned(),
     }
 }
 
@@ -214,25 +242,4 @@ fn counts(summary: &Summary) -> String {
     ];
     let found: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{n} {name}")).collect();
     format!("{} events: {}", summary.events, if found.is_empty() { "none".to_owned() } else { found.join(", ") })
-}
-
-/// The table of ids with their cases, and below it what is wrong.
-pub fn render_coverage(coverage: &Coverage, width: Option<u16>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if let Some(width) = width {
-        table.set_width(width);
-    }
-    table.set_header(["id", "assertions", "cases"]);
-    for row in &coverage.rows {
-        let cases = row.cases.join(", ");
-        table.add_row([&*printable(&row.id), &row.assertions.to_string(), &*printable(&cases)]);
-    }
-    let mut text = format!("{table}\n");
-    for problem in &coverage.problems {
-        text.push_str(&format!("{}\n", printable(&problem.to_string())));
-    }
-    let shown = coverage.rows.len();
-    text.push_str(&format!("{shown} ids shown, {} problems\n", coverage.problems.len()));
-    text
 }

@@ -1,7 +1,9 @@
 //! JSON lines: the contract of `--format json`.
 
-use crate::line::{Line, StreamLine, Summary};
+use crate::line::{CaseLine, Line, StreamLine, Summary};
+use crate::play::CaseReport;
 use crate::run::Sink;
+use crate::scenario::Scenario;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -9,6 +11,11 @@ use std::io::{self, Write};
 #[derive(Debug)]
 pub struct Json<W> {
     out: W,
+}
+
+#[derive(Serialize)]
+struct Case {
+    case: CaseLine,
 }
 
 #[derive(Serialize)]
@@ -36,6 +43,10 @@ impl<W: Write> Json<W> {
 impl<W: Write> Sink for Json<W> {
     fn line(&mut self, line: &Line) -> io::Result<()> {
         self.write(line)
+    }
+
+    fn cases(&mut self, scenario: &Scenario, reports: &[CaseReport]) -> io::Result<()> {
+        reports.iter().try_for_each(|report| self.write(&Case { case: CaseLine::of(scenario, report) }))
     }
 
     fn stream(&mut self, stream: &StreamLine, _: &Summary) -> io::Result<()> {

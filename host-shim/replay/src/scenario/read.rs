@@ -1,8 +1,8 @@
 //! From a YAML file to a [`Scenario`].
 
 use super::{
-    Action, At, Change, CommandStep, Expectations, Given, OutcomeExpectation, Patch, ProductStep, RawStep, SECTIONS,
-    Scenario, SectionExpectation, Step, StripeStep, Versions, answers,
+    Action, At, Change, CommandStep, Expectations, Given, Known, OutcomeExpectation, Patch, ProductStep, RawStep,
+    SECTIONS, Scenario, SectionExpectation, Step, StripeStep, Versions, answers,
 };
 use crate::error::{BadInput, Place};
 use crate::matcher::Matcher;
@@ -30,6 +30,7 @@ impl Scenario {
             Some(node) => covers(reader, node)?,
             None => Vec::new(),
         };
+        let known_to_fail = fields.take("known_to_fail").map(|n| known(reader, n)).transpose()?;
         let versions = fields.take("versions").map(|n| versions(reader, n)).transpose()?;
         let given = given(reader, fields.take("given"))?;
         let events = fields.need("events")?;
@@ -42,7 +43,7 @@ impl Scenario {
         if steps.is_empty() {
             return Err(reader.bad(events.line, "no event", STEP_NAMES));
         }
-        Ok(Scenario { file: file.to_owned(), name, covers, versions, given, steps, expect })
+        Ok(Scenario { file: file.to_owned(), name, covers, known_to_fail, versions, given, steps, expect })
     }
 
     /// Reads a scenario file.
@@ -68,6 +69,21 @@ fn covers(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, usize)>, BadIn
         return Err(reader.bad(node.line, format!("{} ids in `covers`", list.len()), "at most three ids"));
     }
     list.iter().map(|entry| Ok((reader.text("covers", entry)?, entry.line))).collect()
+}
+
+/// The marker `FINDING: reason`.
+fn known(reader: Reader<'_>, node: &Node) -> Result<Known, BadInput> {
+    let text = reader.text("known_to_fail", node)?;
+    let (finding, reason) = text.split_once(':').unwrap_or((&text, ""));
+    let mut id = finding.chars();
+    let begins_well = id.next().is_some_and(|letter| letter.is_ascii_uppercase());
+    let number = id.as_str();
+    let is_id = begins_well && !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
+    if !is_id || reason.trim().is_empty() {
+        let problem = format!("`known_to_fail` is `{text}`");
+        return Err(reader.bad(node.line, problem, "the id of a finding and a reason, such as `C1: ends too early`"));
+    }
+    Ok(Known { line: node.line, finding: finding.to_owned(), reason: reason.trim().to_owned() })
 }
 
 fn versions(reader: Reader<'_>, node: &Node) -> Result<Versions, BadInput> {

@@ -1,0 +1,333 @@
+//! `cargo xtask coverage`: which requirement, decision or scenario of Stripe is shown by which case.
+//!
+//! An id counts as shown by a scenario that asserts the outcome of each event and at least one fact and holds in every
+//! API version, and by a Rust test that names it (`// covers: ID`), asserts something, was compiled, ran and passed.
+
+mod assertions;
+mod cases;
+mod ids;
+mod packages;
+mod ran;
+mod source;
+
+use crate::groups::Groups;
+use crate::{build, process};
+use anyhow::{Context, Result, bail};
+use ids::Ids;
+use packages::Package;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+pub use cases::Case;
+pub use ran::{OBJECTS, Passed, objects};
+
+/// Run all tests, replay all fixtures, and list which id is shown by which case.
+///
+/// It fails on an unknown id, on a case that names ids and does not show them, and if nothing shows an id that
+/// `fixtures/ids.txt` requires.
+#[derive(clap::Args)]
+pub struct Options {}
+
+/// Run the chore.
+pub fn run(_: &Options) -> Result<()> {
+    let mut groups = Groups::default();
+    let result = (|| {
+        let passed = groups.run("tests", tests)?;
+        let cases = groups.run("fixtures", replay)?;
+        groups.run("coverage", || show(&passed, &cases))
+    })();
+    println!("\n{}", groups.summary());
+    result
+}
+
+/// Build and run all tests; those that passed.
+pub fn tests() -> Result<Passed> {
+    // Built as programs first: some tests start an example, which `--examples` would make a test of.
+    build::debug_host()?;
+    ran::run(&packages::all()?)
+}
+
+/// Replay every fixture through the component; all cases, which held or are known to fail.
+pub fn replay() -> Result<Vec<Case>> {
+    let component = build::component()?;
+    let host = build::debug_host()?;
+    let replay = |format: &str| {
+        let mut command = Command::new(&host);
+        command.current_dir(component_builder::workspace_root());
+        command.args(["replay", "--format", format, "--component"]).arg(&component).arg("fixtures");
+        command
+    };
+    let mut command = replay("json");
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot run {}", host.display()))?;
+    if !output.status.success() {
+        // Once more for people: with the differences.
+        process::run(&mut replay("human"))?;
+        bail!("`host-shim replay fixtures` failed with {}", output.status);
+    }
+    let cases = cases::parse(&String::from_utf8_lossy(&output.stdout))?;
+    println!("{} cases replayed", cases.len());
+    Ok(cases)
+}
+
+/// Print which id is shown by what; it is an error if something is wrong.
+pub fn show(passed: &Passed, cases: &[Case]) -> Result<()> {
+    let root = component_builder::workspace_root();
+    let ids = Ids::read(&root.join("fixtures").join("ids.txt"))?;
+    let mut showings = cases::showings(cases);
+    showings.extend(of_tests(&root, &packages::all()?, passed)?);
+    let coverage = combine(&ids, &showings);
+    print!("{}", coverage.render());
+    println!("{} tests passed", passed.count());
+    if coverage.problems.is_empty() { Ok(()) } else { bail!("{} problems of coverage", coverage.problems.len()) }
+}
+
+/// Something that names ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Showing {
+    /// The case, for people.
+    name: String,
+    /// File.
+    file: PathBuf,
+    /// Ids with their lines.
+    ids: Vec<(String, usize)>,
+    /// Number of assertions.
+    assertions: usize,
+    /// Whether it shows them.
+    standing: Standing,
+}
+
+/// Whether a case shows the ids that it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It does.
+    Shows,
+    /// It will: why it does not today.
+    NotYet(String),
+    /// It does not, which is wrong.
+    Wrong(String),
+}
+
+/// What the tests of the workspace show, and marks that belong to none.
+fn of_tests(root: &Path, packages: &[Package], passed: &Passed) -> Result<Vec<Showing>> {
+    let root = fs::canonicalize(root).with_context(|| format!("cannot find {}", root.display()))?;
+    // A file may be a module of several targets: its tests count if they passed in one.
+    let mut found: BTreeMap<(PathBuf, usize), Showing> = BTreeMap::new();
+    for package in packages {
+        for target in &package.targets {
+            for test in source::tests_of(&target.src_path)? {
+                let Some((_, line)) = test.ids.first() else { continue };
+                let file = fs::canonicalize(&test.file)?;
+                let ran = passed.has(&package.name, target, &test.path);
+                let showing = of_test(file.strip_prefix(&root).unwrap_or(&file), &package.name, &test, ran);
+                let known = found.entry((showing.file.clone(), *line)).or_insert_with(|| showing.clone());
+                if known.standing != Standing::Shows {
+                    *known = showing;
+                }
+            }
+        }
+    }
+    let of_showing =
+        |showing: &Showing| -> Vec<_> { showing.ids.iter().map(|(_, line)| (showing.file.clone(), *line)).collect() };
+    let claimed: BTreeSet<(PathBuf, usize)> = found.values().flat_map(of_showing).collect();
+    let mut showings: Vec<Showing> = found.into_values().collect();
+    stray_marks(&root, Path::new(""), &claimed, &mut showings)?;
+    Ok(showings)
+}
+
+fn of_test(file: &Path, package: &str, test: &source::Test, ran: bool) -> Showing {
+    let standing = match (ran, test.assertions) {
+        (false, _) => Standing::Wrong("it did not run".to_owned()),
+        (true, 0) => Standing::Wrong("it asserts nothing".to_owned()),
+        (true, _) => Standing::Shows,
+    };
+    Showing {
+        name: format!("test {package} {}", test.path),
+        file: file.to_owned(),
+        ids: test.ids.clone(),
+        assertions: test.assertions,
+        standing,
+    }
+}
+
+/// Marks in any source file in `folder` of `root` that stand above no test of any target.
+fn stray_marks(
+    root: &Path,
+    folder: &Path,
+    claimed: &BTreeSet<(PathBuf, usize)>,
+    found: &mut Vec<Showing>,
+) -> Result<()> {
+    let here = root.join(folder);
+    let entries = fs::read_dir(&here).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let mut entries = entries.with_context(|| format!("cannot read {}", here.display()))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let (kind, path, name) = (entry.file_type()?, entry.path(), entry.file_name());
+        let (file, name) = (folder.join(&name), name.to_string_lossy());
+        if kind.is_dir() && !name.starts_with('.') && !["target", "dist", "node_modules"].contains(&&*name) {
+            stray_marks(root, &file, claimed, found)?;
+        } else if kind.is_file() && name.ends_with(".rs") {
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let marks = text.lines().enumerate().filter_map(|(at, line)| Some((at + 1, source::ids_of(line)?)));
+            for (line, ids) in marks.filter(|(line, _)| !claimed.contains(&(file.clone(), *line))) {
+                found.push(Showing {
+                    name: "the comment".to_owned(),
+                    file: file.clone(),
+                    ids: ids.map(|id| (id.to_owned(), line)).collect(),
+                    assertions: 0,
+                    standing: Standing::Wrong("it stands above no test of a target".to_owned()),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An id with what shows it.
+#[derive(Debug, PartialEq, Eq)]
+struct Row {
+    id: String,
+    cases: Vec<String>,
+    /// Assertions of the cases, together.
+    assertions: usize,
+}
+
+/// The whole table.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Coverage {
+    /// Ids that are shown, in order.
+    rows: Vec<Row>,
+    /// Cases that show nothing yet, as is known.
+    notes: Vec<String>,
+    /// Unknown ids, cases that don't show what they name, required ids that nothing shows.
+    problems: Vec<String>,
+}
+
+fn combine(ids: &Ids, showings: &[Showing]) -> Coverage {
+    let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
+    let (mut notes, mut problems) = (Vec::new(), Vec::new());
+    for showing in showings {
+        for (id, line) in &showing.ids {
+            let place = format!("{}:{line}", showing.file.display());
+            if !ids.contains(id) {
+                problems.push(format!("{place}: unknown id `{id}`"));
+                continue;
+            }
+            match &showing.standing {
+                Standing::Shows => {
+                    let empty = || Row { id: id.clone(), cases: Vec::new(), assertions: 0 };
+                    let row = rows.entry(id).or_insert_with(empty);
+                    row.cases.push(showing.name.clone());
+                    row.assertions += showing.assertions;
+                }
+                Standing::NotYet(why) => {
+                    notes.push(format!("{place}: {} does not show {id} yet: {why}", showing.name));
+                }
+                Standing::Wrong(why) => problems.push(format!("{place}: {} does not show {id}: {why}", showing.name)),
+            }
+        }
+    }
+    for id in ids.required.iter().filter(|id| !rows.contains_key(id.as_str())) {
+        problems.push(format!("nothing shows {id}, which is required"));
+    }
+    Coverage { rows: rows.into_values().collect(), notes, problems }
+}
+
+impl Coverage {
+    /// For people: a line an id, then what is wrong, then the counts.
+    fn render(&self) -> String {
+        let width = self.rows.iter().map(|row| row.id.len()).max().unwrap_or_default().max("id".len());
+        let mut text = format!("{:width$}  assertions  cases\n", "id");
+        for row in &self.rows {
+            text.push_str(&format!("{:width$}  {:>10}  {}\n", row.id, row.assertions, row.cases.join(", ")));
+        }
+        for line in self.notes.iter().chain(&self.problems) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        let (rows, notes, problems) = (self.rows.len(), self.notes.len(), self.problems.len());
+        text.push_str(&format!("{rows} ids shown, {notes} not yet, {problems} problems\n"));
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids() -> Ids {
+        Ids::parse("required SOL-01 S17\nknown S18\n").expect("ids")
+    }
+
+    fn showing(ids: &[&str], standing: Standing) -> Showing {
+        Showing {
+            name: "case".into(),
+            file: "x.yml".into(),
+            ids: ids.iter().map(|id| ((*id).to_owned(), 2)).collect(),
+            assertions: 3,
+            standing,
+        }
+    }
+
+    #[test]
+    fn shown_ids_have_their_cases_and_the_sum_of_assertions() {
+        let shows = [showing(&["SOL-01", "S17"], Standing::Shows), showing(&["S17", "S18"], Standing::Shows)];
+        let found = combine(&ids(), &shows);
+        assert_eq!(found.problems, Vec::<String>::new());
+        let rows: Vec<(&str, usize, usize)> =
+            found.rows.iter().map(|row| (row.id.as_str(), row.cases.len(), row.assertions)).collect();
+        assert_eq!(rows, [("S17", 2, 6), ("S18", 1, 3), ("SOL-01", 1, 3)]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_what_is_not_yet_is_apart() {
+        let wrong = Standing::Wrong("it did not run".into());
+        let later = Standing::NotYet("it is known to fail in v1".into());
+        let found = combine(
+            &ids(),
+            &[showing(&["S99"], Standing::Shows), showing(&["S17"], wrong), showing(&["SOL-01"], later)],
+        );
+        assert_eq!(found.notes, ["x.yml:2: case does not show SOL-01 yet: it is known to fail in v1"]);
+        assert_eq!(
+            found.problems,
+            [
+                "x.yml:2: unknown id `S99`",
+                "x.yml:2: case does not show S17: it did not run",
+                "nothing shows S17, which is required",
+                "nothing shows SOL-01, which is required",
+            ]
+        );
+        assert!(found.render().ends_with("0 ids shown, 1 not yet, 4 problems\n"), "{}", found.render());
+    }
+
+    #[test]
+    fn a_test_shows_its_ids_only_if_it_ran_and_asserts() {
+        let test = |assertions| source::Test {
+            path: "m::t".into(),
+            file: "/root/a.rs".into(),
+            ids: vec![("S17".into(), 1)],
+            assertions,
+        };
+        let standing = |assertions, ran| of_test(Path::new("a.rs"), "one", &test(assertions), ran).standing;
+        assert_eq!(standing(2, true), Standing::Shows);
+        assert_eq!(standing(2, false), Standing::Wrong("it did not run".into()));
+        assert_eq!(standing(0, true), Standing::Wrong("it asserts nothing".into()));
+    }
+
+    #[test]
+    fn a_mark_above_no_test_of_a_target_is_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir_all(folder.path().join("src")).expect("made");
+        fs::create_dir_all(folder.path().join("target")).expect("made");
+        let text = format!("{mark} S17\nfn lost() {{}}\n{mark} S18\n", mark = source::MARK);
+        for name in ["src/lost.rs", "target/copy.rs"] {
+            fs::write(folder.path().join(name), &text).expect("written");
+        }
+        let mut found = Vec::new();
+        let claimed = [(PathBuf::from("src/lost.rs"), 3)].into();
+        stray_marks(folder.path(), Path::new(""), &claimed, &mut found).expect("read");
+        let short: Vec<_> = found.iter().map(|showing| (showing.file.as_path(), showing.ids.clone())).collect();
+        assert_eq!(short, [(Path::new("src/lost.rs"), vec![("S17".to_owned(), 1)])]);
+    }
+}

@@ -1,0 +1,57 @@
+//! The ids of requirements, decisions and scenarios: `fixtures/ids.txt`.
+
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// All ids that there are.
+#[derive(Debug, Default)]
+pub struct Ids {
+    /// Ids that must be shown.
+    pub required: BTreeSet<String>,
+    /// All others.
+    pub known: BTreeSet<String>,
+}
+
+impl Ids {
+    /// Reads lines `required ID…` and `known ID…`; `#` begins a comment.
+    pub fn read(file: &Path) -> Result<Ids> {
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        Ids::parse(&text).with_context(|| file.display().to_string())
+    }
+
+    /// The same, of a text.
+    pub fn parse(text: &str) -> Result<Ids> {
+        let mut ids = Ids::default();
+        for (at, line) in text.lines().enumerate() {
+            let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+            match words.next() {
+                None => {}
+                Some("required") => ids.required.extend(words.map(str::to_owned)),
+                Some("known") => ids.known.extend(words.map(str::to_owned)),
+                Some(other) => bail!("line {} begins with `{other}`; expected required or known, then ids", at + 1),
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Whether there is this id.
+    pub fn contains(&self, id: &str) -> bool {
+        self.required.contains(id) || self.known.contains(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ids;
+
+    #[test]
+    fn required_and_known_ids_are_told_apart_and_other_lines_refused() {
+        let ids = Ids::parse("# all\nrequired SOL-01 S17\nknown S18 # later S19\n").expect("ids");
+        assert_eq!((ids.required.len(), ids.known.len()), (2, 1));
+        assert!(ids.contains("S17") && ids.contains("S18") && !ids.contains("S19"));
+        let error = Ids::parse("required S1\nSOL-02\n").expect_err("no word");
+        assert!(error.to_string().contains("line 2"), "{error}");
+    }
+}
