@@ -18,7 +18,7 @@ fn states(story: &Story) -> Vec<(u32, EffectState)> {
     rows.into_iter().map(|row| (row.effect.generation, row.state)).collect()
 }
 
-/// The executor's part: another state for a generation.
+/// The outbox's part: another state for a generation.
 fn set(story: &mut Story, generation: u32, state: EffectState, attempts: u32) {
     let change =
         EffectChange::Update { key: "mail".into(), generation, state, attempts, due_at: 5, lease: Lease::default() };
