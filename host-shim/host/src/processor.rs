@@ -108,7 +108,7 @@ impl Processor {
         self.store.as_deref().expect("a call of the extension gives the store back before it returns")
     }
 
-    /// The store, to be changed by the executor and by tests.
+    /// The store, to be changed by the outbox and by tests.
     pub fn store_mut(&mut self) -> &mut dyn Store {
         self.store.as_deref_mut().expect("a call of the extension gives the store back before it returns")
     }

@@ -1,0 +1,142 @@
+//! A host that is killed and started again over the same store, each time with a provider that has forgotten what it did.
+//!
+//! The story: a subscription, its first invoice, an instance, and the end of the subscription, which suspends it.
+
+use host_replay::business::BusinessFolder;
+use host_replay::error::ReplayError;
+use host_replay::host::{Host, HostSetup, StoreKind};
+use host_replay::runners::Runners;
+use host_store::testing::{Faults, Moment, Then};
+use host_store::{Changes, EffectChange, EffectState, Lease, MemoryStore, Store};
+use std::path::Path;
+
+/// A day after the last event: 2026-09-30T14:13:20Z in milliseconds since the epoch.
+const CLOCK_MS: i64 = 1_790_864_000_000;
+const STORY: &str = include_str!("kill/story.jsonl");
+
+/// What is left in the end.
+#[derive(Debug, PartialEq)]
+struct End {
+    state: String,
+    /// Resources with their states, as the provider has them.
+    resources: Vec<(String, String)>,
+    /// Open effects with their states; timers and mails for later are queued, the watch runs.
+    open: Vec<(String, EffectState)>,
+}
+
+fn setup(store: StoreKind) -> HostSetup {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/solobase");
+    HostSetup {
+        business: BusinessFolder::load(&folder).expect("the business"),
+        livemode: false,
+        config: Vec::new(),
+        runners: Runners::native(),
+        store,
+        clock: CLOCK_MS,
+    }
+}
+
+fn start(store: Box<dyn Store>) -> Result<Host, ReplayError> {
+    let mut host = Host::start_with(setup(StoreKind::Memory), store)?;
+    host.set_fire_timers(false);
+    Ok(host)
+}
+
+/// Delivers the first `events` of the story, each committed by itself or all together.
+fn deliver(host: &mut Host, events: usize, together: bool) -> Result<(), ReplayError> {
+    if together {
+        host.begin_group()?;
+    }
+    for line in STORY.lines().take(events) {
+        let bytes = line.as_bytes().to_vec();
+        host.deliver(host_intake::raw::read(bytes, "solobase", CLOCK_MS).expect("an event"), CLOCK_MS)?;
+    }
+    if together { host.commit_group() } else { Ok(()) }
+}
+
+fn end(host: &Host) -> End {
+    let resources = host.scripted().inventory();
+    let open = host.store().effects_open(None).expect("read");
+    End {
+        state: host.state().expect("a state"),
+        resources: resources.into_iter().map(|it| (format!("{}:{}", it.id.resource, it.id.id), it.state)).collect(),
+        open: open.into_iter().map(|row| (row.effect.key, row.state)).collect(),
+    }
+}
+
+fn undisturbed() -> End {
+    let mut host = start(Box::new(MemoryStore::new())).expect("a host");
+    deliver(&mut host, 4, false).expect("no fault");
+    end(&host)
+}
+
+#[test]
+fn the_story_suspends_what_it_made() {
+    let end = undisturbed();
+    let suspended: Vec<&str> =
+        end.resources.iter().filter(|(_, state)| state == "suspended").map(|(id, _)| id.as_str()).collect();
+    assert_eq!((end.resources.len(), suspended), (3, vec!["function:inst_acme/compute@lambda"]));
+}
+
+/// After the kill the whole story is delivered again, as a second replay of the file does.
+#[test]
+fn a_kill_at_any_write_changes_nothing_in_the_end() {
+    let expected = undisturbed();
+    for together in [false, true] {
+        let counting = Faults::new(Box::new(MemoryStore::new()));
+        deliver(&mut start(counting.open()).expect("a host"), 4, together).expect("no fault");
+        assert!(counting.writes() > 50, "{} writes", counting.writes());
+        for write in 1..=counting.writes() {
+            for moment in [Moment::Before, Moment::After] {
+                let faults = Faults::new(Box::new(MemoryStore::new()));
+                faults.fail_at(write, moment, Then::Dead);
+                let killed = start(faults.open()).and_then(|mut host| deliver(&mut host, 4, together));
+                assert!(killed.is_err() && faults.struck());
+                let mut host = start(faults.open()).expect("started again");
+                deliver(&mut host, 4, together).expect("no further fault");
+                assert_eq!(end(&host), expected, "killed at write {write} {moment:?}, together: {together}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_run_over_one_store_goes_on_with_what_the_first_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let kind = StoreKind::Sqlite(folder.path().join("rows.db"));
+    for events in 1..=4 {
+        let mut host = Host::start(setup(kind.clone())).expect("a host");
+        host.set_fire_timers(false);
+        deliver(&mut host, events, true).expect("no fault");
+        if events == 4 {
+            assert_eq!(end(&host), undisturbed());
+        }
+    }
+}
+
+/// As a host with providers of the real world leaves it when it is killed during their calls.
+#[test]
+fn what_ran_when_the_host_was_killed_is_recovered_by_the_next_start() {
+    let mut host = start(Box::new(MemoryStore::new())).expect("a host");
+    deliver(&mut host, 2, false).expect("no fault");
+    let line = STORY.lines().nth(2).expect("the instance");
+    let created = host_intake::raw::read(line.as_bytes().to_vec(), "solobase", CLOCK_MS).expect("an event");
+    host.accept(created, CLOCK_MS).expect("no fault");
+    let mut store = host.stop();
+    let mut begun = store.effects_open(None).expect("read");
+    begun.retain(|row| row.effect.kind.ends_with(".ensure") && row.state == EffectState::Queued);
+    assert_eq!(begun.len(), 2, "database and bucket have begun");
+    for row in begun {
+        let lease = Lease { number: 1, until: Some(CLOCK_MS + 300_000), token: None };
+        let (key, generation, due_at) = (row.effect.key, row.effect.generation, row.due_at);
+        let running = EffectChange::Update { key, generation, state: EffectState::Running, attempts: 1, due_at, lease };
+        let changes = Changes { scope: Some(row.scope), effects: vec![running], ..Changes::default() };
+        store.apply(&changes).expect("applied");
+    }
+    let mut host = start(store).expect("started again");
+    let calls = host.scripted().journal();
+    let attempts: Vec<_> = calls.iter().map(|entry| (entry.call.verb(), entry.call.attempt)).take(2).collect();
+    assert_eq!(attempts, [("ensure", 1), ("ensure", 1)], "the same attempt again");
+    deliver(&mut host, 4, false).expect("no fault");
+    assert_eq!(end(&host), undisturbed());
+}
