@@ -5,8 +5,8 @@
 
 use crate::context::{Context, Handled, Step, Stop, decode, encode, request};
 use crate::product::{self, Proposed};
-use crate::schema::{self, TypeDecl};
 use crate::rows::Rows;
+use crate::schema::{self, TypeDecl};
 use products_contract::*;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -311,7 +311,12 @@ fn check(context: &mut Context<'_, '_>, id: &str, proposed: &Proposed) -> Step<(
 
 /// Put a product of the catalog; its price becomes a row, or is made at the provider. True if it is being made there;
 /// then who waits under `reply_to` is answered when it is.
-pub(crate) fn put(context: &mut Context<'_, '_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Step<bool> {
+pub(crate) fn put(
+    context: &mut Context<'_, '_>,
+    id: &str,
+    mut proposed: Proposed,
+    reply_to: Option<String>,
+) -> Step<bool> {
     check(context, id, &proposed)?;
     let current = context.product(id)?;
     let sync_failed = match &current {

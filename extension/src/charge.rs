@@ -221,7 +221,13 @@ fn claim_payment(
     context.claim(&keys)
 }
 
-fn finish(context: &mut Context<'_, '_>, id: &str, before: Payment, payment: Loaded<Payment>, fact: &str) -> Step<Outcome> {
+fn finish(
+    context: &mut Context<'_, '_>,
+    id: &str,
+    before: Payment,
+    payment: Loaded<Payment>,
+    fact: &str,
+) -> Step<Outcome> {
     if payment.version != 0 && payment.value == before {
         return Ok(Outcome::Duplicate(fact.to_owned()));
     }

@@ -1,6 +1,6 @@
 //! Which mechanism a command or the end of an effect belongs to.
 
-use crate::context::{Handled, Context, Step};
+use crate::context::{Context, Handled, Step};
 use crate::product::refuse;
 use crate::{catalog, charge, instance, purchase, subscription};
 use products_contract::*;

@@ -2,9 +2,9 @@
 
 use crate::catalog::{Settings, Terms};
 use crate::context::{decode, short_answer};
+use crate::rows::Rows;
 use crate::subscription::{self, Billing};
 use crate::time::plus_days;
-use crate::rows::Rows;
 use products_contract::*;
 use std::collections::BTreeMap;
 
@@ -219,11 +219,7 @@ fn add_grants(allowed: &mut BTreeMap<String, (i64, Vec<String>)>, price: &Price,
 }
 
 /// Every catalog price that a subscription names or once paid for.
-fn known_prices(
-    host: &mut Rows<'_>,
-    rows: &[Subscription],
-    billings: &[Billing],
-) -> Fallible<BTreeMap<String, Price>> {
+fn known_prices(host: &mut Rows<'_>, rows: &[Subscription], billings: &[Billing]) -> Fallible<BTreeMap<String, Price>> {
     let items = rows.iter().flat_map(|row| row.values.items.iter().map(|item| item.price_id.clone()));
     // What was paid matters only where something is open or failed.
     let paid = rows

@@ -9,7 +9,7 @@ mod report;
 mod saga;
 
 use crate::catalog;
-use crate::context::{Handled, Context, Loaded, Step, Stop, decode, encode, short_hash};
+use crate::context::{Context, Handled, Loaded, Step, Stop, decode, encode, short_hash};
 use crate::entitlement::{Standing, UNLIMITED};
 use crate::product::{self, refuse};
 use crate::schema::TypeDecl;
@@ -327,7 +327,12 @@ fn take_on(context: &mut Context<'_, '_>, id: &str) -> Step<()> {
 }
 
 /// What every instance has from its first moment.
-fn begin_metadata(context: &Context<'_, '_>, decl: &TypeDecl, metadata: &mut Metadata, purchase: Option<&str>) -> Step<()> {
+fn begin_metadata(
+    context: &Context<'_, '_>,
+    decl: &TypeDecl,
+    metadata: &mut Metadata,
+    purchase: Option<&str>,
+) -> Step<()> {
     let account = context.account()?;
     let mut set = |key: &str, value: Value| {
         if decl.field(key).is_some() {

@@ -57,8 +57,7 @@ pub(crate) fn refresh(context: &mut Context<'_, '_>, id: &str, found: Option<Pur
 /// an expired one never undoes a paid one, whichever is known first. Before any event tells of it, the one we made.
 fn session_of(context: &mut Context<'_, '_>, id: &str, known: Option<String>) -> Step<Option<(String, Session)>> {
     let host = &mut *context.host;
-    let rows =
-        host.records("sessions")?;
+    let rows = host.records("sessions")?;
     let mut best: Option<(String, Session)> = None;
     for row in rows {
         let session: Session = decode("sessions", &row.id, &row.value)?;
@@ -126,8 +125,7 @@ fn judge(
 /// What was given back of a purchase: refunds of its own payment, or of its subscription's first invoice.
 fn refunded(context: &mut Context<'_, '_>, purchase: &str) -> Step<i64> {
     let host = &mut *context.host;
-    let rows =
-        host.records("payments")?;
+    let rows = host.records("payments")?;
     let mut sum = 0i64;
     for row in rows {
         let payment: Payment = decode("payments", &row.id, &row.value)?;

@@ -2,8 +2,8 @@
 
 use crate::catalog;
 use crate::context::{Context, Stop, decode, encode};
-use crate::rows::Rows;
 use crate::entitlement::{self, UNLIMITED};
+use crate::rows::Rows;
 use crate::{instance, ledger, schema, settle};
 use products_contract::*;
 use serde_json::{Map, Value, json};
@@ -71,8 +71,7 @@ pub(crate) fn catalog(host: &mut Rows<'_>, _question: &Question) -> Result<Vec<O
     let types = catalog::types(host).map_err(failed)?;
     let mut offers = Vec::new();
     for decl in types.iter().filter(|decl| decl.catalog) {
-        let rows = host.products(true, Some(&decl.name))
-            .map_err(|error| Problem::Failed(error.into()))?;
+        let rows = host.products(true, Some(&decl.name)).map_err(|error| Problem::Failed(error.into()))?;
         for product in rows.into_iter().filter(|row| row.values.active) {
             let metadata = entitlement::metadata(&product).map_err(failed)?;
             let price = match metadata.get("stripe_price_id").and_then(Value::as_str) {

@@ -397,13 +397,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Write a record; its new version.
-    pub fn record_save(
-        &mut self,
-        collection: &str,
-        id: &str,
-        expected: RowVersion,
-        value: Json,
-    ) -> Stored<RowVersion> {
+    pub fn record_save(&mut self, collection: &str, id: &str, expected: RowVersion, value: Json) -> Stored<RowVersion> {
         let key = RecordKey { collection: collection.to_owned(), id: id.to_owned() };
         self.fetch(vec![RowKey::Record(key.clone())])?;
         let held = self.records.entry(key.clone()).or_insert_with(Held::absent);

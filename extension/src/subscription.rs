@@ -6,9 +6,9 @@
 
 use crate::context::{Context, Loaded, Step, Stop, decode, encode, request, short_answer};
 use crate::correlate::{key, named_account};
+use crate::rows::Rows;
 use crate::stripe::{self, id_of};
 use crate::{notice, purchase, settle};
-use crate::rows::Rows;
 use products_contract::*;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -443,7 +443,11 @@ fn plan_of(prices: &[Option<Price>]) -> Option<String> {
     prices.iter().flatten().find(|price| price.family.is_some()).map(|price| price.id.clone())
 }
 
-fn read_values(context: &Context<'_, '_>, object: &stripe::Subscription<'_>, view: &View<'_>) -> Step<SubscriptionValues> {
+fn read_values(
+    context: &Context<'_, '_>,
+    object: &stripe::Subscription<'_>,
+    view: &View<'_>,
+) -> Step<SubscriptionValues> {
     let missing = |field: &str| Stop::Refused(Refusal::Malformed(format!("/data/object/{field}")));
     let status = object.status.as_deref().ok_or_else(|| missing("status"))?;
     let status = parse_status(status).ok_or_else(|| Stop::Refused(Refusal::UnknownStatus(status.to_owned())))?;

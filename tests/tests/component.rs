@@ -6,7 +6,6 @@ use end_to_end::model::{Kind, Move, moves, story};
 use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
 use end_to_end::world::{Setup, World};
-use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 use host_replay::runners::Runners;
 use host_replay::shuffle::Random;
 use host_store::testing::{Moment, Then};
@@ -15,6 +14,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 
 fn component() -> &'static LoadedComponent {
     static COMPONENT: OnceLock<LoadedComponent> = OnceLock::new();

@@ -104,9 +104,7 @@ impl Row {
             Row::Price(row) => RowKey::Price(row.id.clone()),
             Row::Purchase(row) => RowKey::Purchase(row.id.clone()),
             Row::Subscription(row) => RowKey::Subscription(row.id.clone()),
-            Row::Record(row) => {
-                RowKey::Record(RecordKey { collection: row.collection.clone(), id: row.id.clone() })
-            }
+            Row::Record(row) => RowKey::Record(RecordKey { collection: row.collection.clone(), id: row.id.clone() }),
         }
     }
 

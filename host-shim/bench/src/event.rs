@@ -4,7 +4,6 @@ use crate::corpus;
 use crate::setting::{Extension, Setting, median, micros_each};
 use crate::table::Table;
 use anyhow::Result;
-use wasm_runner::runner::{Ran, Runner};
 use host_replay::runners::Runners;
 use host_store::{MemoryStore, Transaction};
 use products_contract::{
@@ -14,6 +13,7 @@ use products_contract::{
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use wasm_runner::runner::{Ran, Runner};
 
 /// Customers, one event each a round.
 const CUSTOMERS: usize = 500;

@@ -1,15 +1,15 @@
 //! What all measurements share: the loaded component, the business, hosts on fresh stores.
 
 use anyhow::{Context, Result, ensure};
-use wasm_runner::cache::ComponentCache;
 use host::processor::Report;
-use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 use host_replay::business::{BusinessFolder, Fixtures};
 use host_replay::host::{Host, HostSetup, StoreKind};
 use host_replay::runners::Runners;
 use host_store::Store;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use wasm_runner::cache::ComponentCache;
+use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 
 /// Events in one group commit.
 pub const BATCH: usize = 64;

@@ -2,9 +2,9 @@
 
 use crate::EXIT_BAD_INPUT;
 use clap::Parser;
-use wasm_runner::inspect::{InspectError, inspect_file};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use wasm_runner::inspect::{InspectError, inspect_file};
 
 /// Say what a component imports and exports, and whether this host can load it
 ///

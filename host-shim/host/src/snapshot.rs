@@ -6,9 +6,9 @@
 use crate::check;
 use host_store::{ClaimRow, Declared, LogEntry, Partition, Scope, Store};
 use products_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, ClaimState, Here, ID_BYTES_MAX, IgnoreReason,
-    Imports, LogLevel, Mark, Opened, Page, Placement, Product, Reference, Refusal, RowKey, RowVersion, Selection,
-    StoreError, Stored, StoredRow, Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, ClaimState, Here, ID_BYTES_MAX, IgnoreReason, Imports, LogLevel,
+    Mark, Opened, Page, Placement, Product, Reference, Refusal, RowKey, RowVersion, Selection, StoreError, Stored,
+    StoredRow, Timestamp,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

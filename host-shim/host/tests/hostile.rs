@@ -4,12 +4,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use wasm_runner::runner::{RunError, Runner};
-use wasm_runner::wasm::{Limits, LoadError, LoadedComponent, Mode, WasmRunner};
 use host_store::{Access, Context, Declared, MemoryStore, Scope, Transaction};
 use products_contract::{Account, Actor, Event, Failure, Handled, Outcome, Payload, Placement};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
+use wasm_runner::runner::{RunError, Runner};
+use wasm_runner::wasm::{Limits, LoadError, LoadedComponent, Mode, WasmRunner};
 
 static HOSTILE: LazyLock<LoadedComponent> = LazyLock::new(|| load(Limits::default()));
 

@@ -23,14 +23,13 @@ pub(crate) fn result(row: &EffectRow, answer: Result<Value, EffectFailure>, late
         let message = format!("the answer has {} bytes, at most {JSON_BYTES_MAX} are taken", text.len());
         Err(failure(EffectFailureClass::Final, "answer-too-large", message))
     });
-    let report =
-        EffectReport {
-            key: row.effect.key.clone(),
-            generation: row.effect.generation,
-            attempts: row.attempts,
-            context: row.effect.context.clone(),
-            answer,
-        };
+    let report = EffectReport {
+        key: row.effect.key.clone(),
+        generation: row.effect.generation,
+        attempts: row.attempts,
+        context: row.effect.context.clone(),
+        answer,
+    };
     let mut event = event(row, "effects", row.scope.account.clone(), Payload::EffectResult(report), now);
     if late {
         event.id.push_str("/late");

@@ -1,12 +1,12 @@
 //! Where runners come from: the library natively, or a component.
 
 use crate::error::ReplayError;
-use wasm_runner::cache::ComponentCache;
-use wasm_runner::runner::Runner;
-use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use wasm_runner::cache::ComponentCache;
+use wasm_runner::runner::Runner;
+use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 
 type Make = dyn Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync;
 

@@ -23,7 +23,8 @@ pub use declared::{ConfigError, Declared, parse_config};
 pub use log::LogEntry;
 pub use memory::MemoryStore;
 pub use rows::{
-    ClaimRow, EffectRow, EffectState, InboxRow, InboxState, Lease, MESSAGE, OpenedRows, Provenance, Run, TIMER, TimerRow,
+    ClaimRow, EffectRow, EffectState, InboxRow, InboxState, Lease, MESSAGE, OpenedRows, Provenance, Run, TIMER,
+    TimerRow,
 };
 pub use scope::{Partition, Scope};
 pub use sqlite::{OpenError, SqliteStore, Synchronous};

@@ -1,8 +1,8 @@
 //! What can run an extension: the library natively, or a component in wasmtime.
 
 use products_contract::{
-    Balance, Candidate, Decision, Declarations, Entitlement, Event, Imports, Listed, Offer, Page, Problem, ProductValues,
-    Question, Timestamp, UsageTotal,
+    Balance, Candidate, Decision, Declarations, Entitlement, Event, Imports, Listed, Offer, Page, Problem,
+    ProductValues, Question, Timestamp, UsageTotal,
 };
 use std::sync::{Arc, Mutex};
 

@@ -2,10 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-use wasm_runner::cache::{CacheError, ComponentCache, Origin};
-use wasm_runner::inspect::{self, InspectError};
-use wasm_runner::runner::Runner;
-use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 use host_store::{Access, Context, Declared, MemoryStore, Scope, Transaction};
 use products_contract::{Account, Actor, Event, Payload};
 use std::collections::BTreeMap;
@@ -13,6 +9,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
+use wasm_runner::cache::{CacheError, ComponentCache, Origin};
+use wasm_runner::inspect::{self, InspectError};
+use wasm_runner::runner::Runner;
+use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 
 /// The size that a component may have (design, "Numbers to reach").
 const SIZE_MAX: usize = 1 << 20;

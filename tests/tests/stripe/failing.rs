@@ -2,9 +2,7 @@
 
 use crate::told;
 use end_to_end::world::{Setup, World};
-use wasm_runner::native::NativeRunner;
 use host::processor::ATTEMPTS_MAX;
-use wasm_runner::runner::{Ran, RunError, Runner};
 use host_replay::runners::Runners;
 use host_store::{InboxState, Transaction};
 use instance_provisioner::Provisioner;
@@ -14,6 +12,8 @@ use products_contract::{
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use wasm_runner::native::NativeRunner;
+use wasm_runner::runner::{Ran, RunError, Runner};
 
 /// The extension, but `handle` of the event `evt_bad` runs out of fuel after it has done everything.
 struct Failing {

@@ -2,11 +2,11 @@
 
 use super::Processor;
 use crate::snapshot::{Access, Context};
-use wasm_runner::runner::{Ran, RunError, Runner, SharedImports};
 use products_contract::{
-    Account, Balance, Candidate, Entitlement, Failure, Listed, Offer, Page, Problem, ProductValues, Question, StoreError, Timestamp,
-    UsageTotal,
+    Account, Balance, Candidate, Entitlement, Failure, Listed, Offer, Page, Problem, ProductValues, Question,
+    StoreError, Timestamp, UsageTotal,
 };
+use wasm_runner::runner::{Ran, RunError, Runner, SharedImports};
 
 /// Why a question has no answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -10,7 +10,7 @@ use host_store::{
     Standing,
 };
 use products_contract::{
-    Account, DeferReason, Decision, Event, Failure, IgnoreReason, Outcome, Payload, Refusal, Reply, StoreError, Stored,
+    Account, Decision, DeferReason, Event, Failure, IgnoreReason, Outcome, Payload, Refusal, Reply, StoreError, Stored,
     Timestamp,
 };
 use sha2::{Digest, Sha256};

@@ -1,8 +1,8 @@
 //! What a parked or deferred event waits for, as keys of `Store::woken_by`.
 
 use super::Processor;
-use products_contract::{Account, DeferReason, Event, ID_BYTES_MAX};
 use host_store::Scope;
+use products_contract::{Account, DeferReason, Event, ID_BYTES_MAX};
 
 impl Processor {
     /// Short claim keys in their full form; without those that nobody can claim.

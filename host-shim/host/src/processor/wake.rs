@@ -1,8 +1,8 @@
 //! What a commit wakes: events that wait for a claim, a fact or the end of an effect.
 
-use super::waiting::{connected_account, claim_wake_key, effect_wake_key, fact_wake_key};
 use super::report::Report;
 use super::run::{Attempt, Decided};
+use super::waiting::{claim_wake_key, connected_account, effect_wake_key, fact_wake_key};
 use super::{Processor, WOKEN_MAX};
 use host_store::{Changes, EffectChange, EffectState, InboxChange, InboxMove, InboxRow, InboxState, Standing};
 use products_contract::{Event, Payload, Stored, Timestamp};

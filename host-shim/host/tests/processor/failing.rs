@@ -1,9 +1,9 @@
 use super::events::{T0, command, lines, things, webhook};
 use super::{accept, processor, retry};
 use host::processor::{ATTEMPTS_MAX, Disposition, HOST_CALLS_MAX, RETRY_DELAYS_MS};
-use wasm_runner::runner::RunError;
 use host_store::InboxState;
 use serde_json::json;
+use wasm_runner::runner::RunError;
 
 #[test]
 fn a_failure_rolls_back_to_the_inbox_row_and_is_tried_again_with_backoff() {

@@ -1,11 +1,11 @@
 //! An extension for tests of the host: every event says itself what is to be done.
 #![allow(dead_code)]
 
-use wasm_runner::runner::{Ran, RunError, Runner, Used};
 use host_store::Transaction;
 use products_contract::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use wasm_runner::runner::{Ran, RunError, Runner, Used};
 
 /// What an event is to do; the body of provider events, the payload of commands, timers and messages.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -1,10 +1,10 @@
 use super::events::{T0, command, lines, things, user};
 use super::{accept, business, processor, toy::Toy};
 use host::processor::{Disposition, Processor};
-use wasm_runner::runner::RunError;
 use host_store::Store;
 use products_contract::{Actor, Question};
 use serde_json::json;
+use wasm_runner::runner::RunError;
 
 fn with_version(store: Box<dyn Store>, data_version: u32) -> Processor {
     Processor::new(store, Box::new(Toy::new(data_version)), business()).unwrap()

@@ -1,7 +1,7 @@
 //! Effects, and which of them may begin.
 
 use crate::changes::EffectChange;
-use crate::rows::{EffectRow, EffectState, TIMER, Lease};
+use crate::rows::{EffectRow, EffectState, Lease, TIMER};
 use crate::scope::{Partition, Scope};
 use products_contract::{Account, StoreError, Stored, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -103,12 +103,7 @@ impl Outbox {
             }
             EffectChange::Update { key, generation, state, attempts, due_at, lease } => {
                 let seq = self.find(scope, key, *generation).expect("checked before the first change");
-                let new = Standing {
-                    state: *state,
-                    attempts: *attempts,
-                    due_at: *due_at,
-                    lease: lease.clone(),
-                };
+                let new = Standing { state: *state, attempts: *attempts, due_at: *due_at, lease: lease.clone() };
                 OutboxUndo::Updated(seq, Box::new(self.set(seq, new)))
             }
         }

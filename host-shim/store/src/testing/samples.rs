@@ -219,12 +219,5 @@ pub fn moved(seq: u64, standing: Standing) -> InboxChange {
 
 /// Another state, number of attempts and due time of an effect of generation 1, without a lease.
 pub fn update(key: &str, state: EffectState, attempts: u32, due_at: Timestamp) -> EffectChange {
-    EffectChange::Update {
-        key: key.into(),
-        generation: 1,
-        state,
-        attempts,
-        due_at,
-        lease: Lease::default(),
-    }
+    EffectChange::Update { key: key.into(), generation: 1, state, attempts, due_at, lease: Lease::default() }
 }

@@ -2,7 +2,7 @@
 
 use crate::changes::{Changes, EffectChange, Expected, InboxChange, NewInbox, RowWrite, Standing};
 use crate::memory::MemoryStore;
-use crate::rows::{ClaimRow, EffectState, InboxState, Provenance, Run, TIMER, Lease};
+use crate::rows::{ClaimRow, EffectState, InboxState, Lease, Provenance, Run, TIMER};
 use crate::scope::{Partition, Scope};
 use crate::sqlite::SqliteStore;
 use crate::state::{state_document, state_hash};

@@ -6,8 +6,8 @@
 use crate::bindings as wire;
 use crate::runner::RunError;
 use products_contract::{
-    BULK_MAX, Decision, DeferReason, Failure, ID_BYTES_MAX, JSON_BYTES_MAX, Outcome, Problem, ProductValues, Refusal, Reply,
-    StoreError,
+    BULK_MAX, Decision, DeferReason, Failure, ID_BYTES_MAX, JSON_BYTES_MAX, Outcome, Problem, ProductValues, Refusal,
+    Reply, StoreError,
 };
 use serde::de::IgnoredAny;
 

@@ -7,8 +7,8 @@ use super::{Limits, LoadError, LoadedComponent, TICK, bounds};
 use crate::convert::Cross;
 use crate::runner::{Ran, RunError, Runner, SharedImports, Used};
 use products_contract::{
-    Balance, Candidate, Decision, Declarations, Entitlement, Event, Failure, Listed, Offer, Page, Problem, ProductValues,
-    Question, Timestamp, UsageTotal,
+    Balance, Candidate, Decision, Declarations, Entitlement, Event, Failure, Listed, Offer, Page, Problem,
+    ProductValues, Question, Timestamp, UsageTotal,
 };
 use std::sync::Arc;
 use wasmtime::component::{ComponentNamedList, Instance, InstancePre, Lift, Lower};
@@ -134,10 +134,7 @@ impl WasmRunner {
         live.store.data_mut().end();
         self.host_calls = live.store.data().calls();
         // After a trap an instance is in no known state.
-        if self.mode == Mode::Reused
-            && answer.is_ok()
-            && live.store.data().memory_bytes() <= REUSED_MEMORY_BYTES_MAX
-        {
+        if self.mode == Mode::Reused && answer.is_ok() && live.store.data().memory_bytes() <= REUSED_MEMORY_BYTES_MAX {
             self.live = Some(live);
         }
         answer.map_err(|error| run_error(&error, limits))

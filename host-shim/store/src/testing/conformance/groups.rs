@@ -2,7 +2,7 @@
 
 use super::Open;
 use crate::changes::{Applied, Changes, EffectChange, Expected};
-use crate::rows::{ClaimRow, EffectState, InboxState, OpenedRows, Lease};
+use crate::rows::{ClaimRow, EffectState, InboxState, Lease, OpenedRows};
 use crate::state::state_hash;
 use crate::testing::samples;
 use products_contract::{Reference, Row, RowKey, RowKind, Selection, StoreError};
@@ -227,7 +227,9 @@ pub fn a_revision_rises_with_what_an_account_decides(open: Open<'_>) {
         changes
     };
     let rows = of(&|changes| changes.rows.push(samples::write(Row::Subscription(samples::subscription("sub_1")))));
-    let facts = of(&|changes| { changes.facts.insert("paid:in_1".into()); });
+    let facts = of(&|changes| {
+        changes.facts.insert("paid:in_1".into());
+    });
     let claims = of(&|changes| drop(changes.claims.insert(claim(1), None)));
     let effect = samples::queued(&scope, samples::effect("mail.send", "k"), 1000);
     let effects = of(&|changes| changes.effects.push(samples::insert(effect.clone())));

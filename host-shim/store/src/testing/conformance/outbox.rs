@@ -2,7 +2,7 @@
 
 use super::Open;
 use crate::changes::EffectChange;
-use crate::rows::{EffectRow, EffectState, TIMER, Lease};
+use crate::rows::{EffectRow, EffectState, Lease, TIMER};
 use crate::scope::Partition;
 use crate::store::Store;
 use crate::testing::samples;
@@ -74,7 +74,8 @@ pub fn effects_come_back_as_they_were_asked_for(open: Open<'_>) {
     changes.effects = vec![leased];
     store.apply(&changes).expect("applied");
     row.state = EffectState::Running;
-    (row.attempts, row.due_at, row.lease.until, row.lease.number, row.lease.token) = (2, 2500, Some(4000), 3, Some("job-2".into()));
+    (row.attempts, row.due_at, row.lease.until, row.lease.number, row.lease.token) =
+        (2, 2500, Some(4000), 3, Some("job-2".into()));
     assert_eq!(store.effect(&scope, "k").expect("read")[0], row);
     let mut changes = samples::changes(&scope, "");
     changes.effects = vec![samples::update("k", EffectState::Finished, 2, 2500)];
