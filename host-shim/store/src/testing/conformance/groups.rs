@@ -229,7 +229,7 @@ pub fn a_revision_rises_with_what_an_account_decides(open: Open<'_>) {
         changes
     };
     let rows = of(&|changes| changes.rows.push(samples::write(Row::Subscription(samples::subscription("sub_1")))));
-    let facts = of(&|changes| drop(changes.facts.insert("paid:in_1".into())));
+    let facts = of(&|changes| changes.facts = ["paid:in_1".into()].into());
     let claims = of(&|changes| drop(changes.claims.insert(claim(1), None)));
     let effect = samples::queued(&scope, samples::effect("mail.send", "k"), 1000);
     let effects = of(&|changes| changes.effects.push(samples::insert(effect.clone())));
