@@ -95,10 +95,7 @@ impl Outbox {
                     None => self.by_scope.entry(scope.clone()).or_default(),
                 };
                 Arc::make_mut(scoped).by_key.entry(row.effect.key.clone()).or_default().push(seq);
-                let partition = scope.partition();
-                if !self.queues.contains_key(&partition) {
-                    self.queues.insert(partition, Queues::default());
-                }
+                self.queues.entry(scope.partition()).or_default();
                 self.rows.push(Arc::new(EffectRow { seq, scope: scope.clone(), ..(**row).clone() }));
                 self.enter(seq);
                 OutboxUndo::Inserted

@@ -31,11 +31,11 @@ INSERT INTO effects VALUES
     (2, 1, 'runs', 1, 'mail.send', NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1, 1, 1000, 0, 'evt_1'),
     (3, 3, 'timer', 1, 'timer.at', NULL, '{}', NULL, NULL, 2000, NULL, NULL, NULL, NULL, 0, 0, 2000, 0, 'evt_1');
 INSERT INTO events VALUES
-    (1, 'shop', 0, 'stripe', 'evt_1', 'invoice.paid', 1000, '{"attempt":1,"actor":{"kind":"system"}}', 0, '{}', ''),
-    (2, 'shop', 0, 'stripe', 'evt_2', 'invoice.paid', 2000, '{"attempt":1,"actor":{"kind":"system"}}', 0, '{}', ''),
-    (3, 'shop', 0, 'stripe', 'evt_3', 'invoice.paid', 3000, '{"attempt":1,"actor":{"kind":"system"}}', 0, '{}', ''),
-    (4, 'shop', 0, 'stripe', 'evt_4', 'invoice.paid', 4000, '{"attempt":1,"actor":{"kind":"system"}}', 0, '{}', ''),
-    (5, 'bakery', 1, 'stripe', 'evt_1', 'invoice.paid', 5000, '{"attempt":1,"actor":{"kind":"system"}}', 0, '{}', '');
+    (1, 'shop', 0, 'stripe', 'evt_1', 'invoice.paid', 1000, '{"attempt":1,"actor":{"kind":"system"}}', 0, x'7b7d', x''),
+    (2, 'shop', 0, 'stripe', 'evt_2', 'invoice.paid', 2000, '{"attempt":1,"actor":{"kind":"system"}}', 0, x'7b7d', x''),
+    (3, 'shop', 0, 'stripe', 'evt_3', 'invoice.paid', 3000, '{"attempt":1,"actor":{"kind":"system"}}', 0, x'7b7d', x''),
+    (4, 'shop', 0, 'stripe', 'evt_4', 'invoice.paid', 4000, '{"attempt":1,"actor":{"kind":"system"}}', 0, x'7b7d', x''),
+    (5, 'bakery', 1, 'stripe', 'evt_1', 'invoice.paid', 5000, '{"attempt":1,"actor":{"kind":"system"}}', 0, x'7b7d', x'');
 INSERT INTO inbox VALUES
     (1, 'user:A', 3, 0, 1, NULL, '{"ignored":"not-ours"}', x'00ff', 'native', 'k=mine', 7, x'01'),
     (2, NULL, 1, 2000, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL),

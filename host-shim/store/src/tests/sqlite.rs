@@ -117,18 +117,6 @@ fn a_row_that_is_written_again_leaves_its_references_alone() {
     assert_eq!(write(&purchase, &[]), 2 + 2);
 }
 
-#[test]
-fn what_is_asked_often_is_read_by_an_index() {
-    let store = SqliteStore::open_in_memory().expect("opened");
-    let mut statement = store.connection().prepare("SELECT sql FROM sqlite_schema WHERE name = ?1").expect("prepared");
-    let queues =
-        ["effects_due", "effects_due_timers", "effects_running", "inbox_pending", "inbox_waiting", "inbox_dead"];
-    for index in queues {
-        let sql: String = statement.query_row([index], |row| row.get(0)).expect("there");
-        assert!(sql.contains("(partition"), "{sql}");
-    }
-}
-
 #[cfg(unix)]
 #[test]
 fn only_its_owner_may_read_a_new_file() {

@@ -148,7 +148,10 @@ pub fn open_gives_deleted_products_only_where_they_are_meant(open: Open<'_>) {
         RowWrite { references: references.to_vec(), ..samples::write(Row::Product(row)) }
     };
     let gone = Reference::Row(RowKey::Product("gone".into()));
-    write(&mut *store, vec![product(true, &[to("a")]), thing("a", false, &[]), thing("b", false, &[gone.clone()])]);
+    write(
+        &mut *store,
+        vec![product(true, &[to("a")]), thing("a", false, &[]), thing("b", false, std::slice::from_ref(&gone))],
+    );
     assert!(ids(&*store, &[]).is_empty());
     assert_eq!(ids(&*store, &[to("a")]), ["a"]);
     assert_eq!(ids(&*store, &[to("b")]), ["gone", "a", "b"]);
