@@ -20,7 +20,7 @@ fn touch(n: u32) -> Changes {
         samples::write(Row::Record(samples::record("things", &format!("r{n}"), "{}"))),
     ];
     changes.facts.insert(format!("fact_{n}"));
-    changes.claims.insert("shop/test//subdomain:a".into(), (n % 2 == 0).then(|| samples::claim(&scope.account)));
+    changes.claims.insert("shop/test//subdomain:a".into(), n.is_multiple_of(2).then(|| samples::claim(&scope.account)));
     let effect = samples::effect("mail.send", &format!("k{n}"));
     changes.effects = vec![samples::insert(samples::queued(&scope, effect, 1000))];
     if n > 0 {
