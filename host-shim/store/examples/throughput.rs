@@ -3,87 +3,86 @@
 //! `cargo run --release -p host-store --example throughput --features testing -- FOLDER [EVENTS] [BATCH]`
 
 use host_store::testing::samples;
-use host_store::{Access, Context, Declared, InboxState, Inserted, MemoryStore, SqliteStore, Store, Transaction};
-use products_contract::{Declarations, EffectDecl, Imports, Payload, RecordKey, RecordWrite, RetryPolicy};
-use std::sync::Arc;
+use host_store::{
+    Applied, Changes, Expected, InboxState, MemoryStore, Provenance, RowWrite, Run, SqliteStore, Standing, Store,
+};
+use products_contract::{CatalogKey, Outcome, Payload, Reference, Row, RowKey};
 use std::time::{Duration, Instant};
 
 const BODY_BYTES: usize = 8 * 1024;
 const ACCOUNTS: u64 = 1000;
 
-fn declared() -> Arc<Declared> {
-    let retry = RetryPolicy { max_attempts: 3, first_delay_ms: 100, max_delay_ms: 1000 };
-    let declarations = Declarations {
-        name: "bench".into(),
-        version: "0.1.0".into(),
-        data_version: 1,
-        product_types: Vec::new(),
-        collections: vec!["ledger".into()],
-        provider_kinds: Vec::new(),
-        commands: Vec::new(),
-        effects: vec![EffectDecl {
-            kind: "mail.send".into(),
-            payload_schema: "{}".into(),
-            result_schema: "{}".into(),
-            retry,
-        }],
-        config: Vec::new(),
-    };
-    Arc::new(Declared::new(&declarations, &Default::default()).expect("no configuration"))
-}
-
-/// What a paid invoice does: two reads, a subscription, a ledger entry, a fact, an effect.
-fn handle(tx: &mut Transaction, n: u64) {
-    let subscription = format!("sub_{}", n % ACCOUNTS);
-    let loaded = tx.subscriptions_load(std::slice::from_ref(&subscription)).expect("read").remove(0);
-    tx.prices_load(&["price_pro".to_owned()]).expect("read");
-    tx.facts_note(&[format!("paid:in_{n}")]).expect("noted");
-    let mut values = samples::subscription("").values;
-    values.snapshot.at = n as i64;
-    tx.subscription_save(&subscription, loaded.map_or(0, |row| row.version), &values).expect("saved");
-    let key = RecordKey { collection: "ledger".into(), id: format!("usd/{n:012}") };
-    let value = "{\"debit\":\"cash:stripe\",\"credit\":\"revenue\",\"amount_minor\":2900,\"currency\":\"usd\"}";
-    tx.records_save(&[RecordWrite { key, expected: 0, value: Some(value.into()) }]).expect("saved");
+/// What a paid invoice does: one read, then a subscription that is live, a ledger entry that refers to it, a fact, an
+/// effect, and the event itself in its final state.
+fn decide(store: &dyn Store, n: u64, body: &[u8]) -> Changes {
+    let scope = samples::scope(&format!("user:{}", n % ACCOUNTS));
+    let key = RowKey::Subscription(format!("sub_{}", n % ACCOUNTS));
+    let price = Reference::Catalog(CatalogKey::Price("price_pro".into()));
+    let fact = format!("paid:in_{n}");
+    let named = [Reference::Row(key.clone()), price.clone()];
+    let opened = store.open(&scope, &named, std::slice::from_ref(&fact)).expect("read");
+    let mut subscription = samples::subscription(key.id());
+    subscription.values.snapshot.at = n as i64;
+    for stored in opened.rows {
+        if let Row::Subscription(row) = stored.row {
+            subscription.version = row.version + 1;
+        }
+    }
+    let entry = "{\"debit\":\"cash:stripe\",\"credit\":\"revenue\",\"amount_minor\":2900,\"currency\":\"usd\"}";
+    let entry = samples::write(Row::Record(samples::record("ledger", &format!("usd/{n:012}"), entry)));
     let mut effect = samples::effect("mail.send", &format!("mail:in_{n}"));
     effect.payload = "{\"template\":\"receipt\",\"to\":\"account\"}".into();
-    tx.effects_enqueue(&[effect]).expect("asked");
+    let mut new = samples::new_event(&format!("evt_{n}"));
+    new.event.payload = Payload::Provider(body.to_vec());
+    new.standing = Standing {
+        account: Some(scope.account.clone()),
+        outcome: Some(Outcome::Applied),
+        run: Some(Run {
+            at: n as i64,
+            outcome: Some(Outcome::Applied),
+            error: None,
+            provenance: Some(Provenance { catalog_hash: "5a".repeat(32), ..Provenance::default() }),
+        }),
+        ..samples::standing(InboxState::Done)
+    };
+    let mut changes = samples::changes(&scope, &new.event.id);
+    changes.rows = vec![
+        RowWrite { references: vec![price], ..samples::write(Row::Subscription(subscription)) },
+        RowWrite { live: false, ..entry },
+    ];
+    changes.facts.insert(fact);
+    changes.effects.push(samples::insert(samples::queued(&scope, effect, n as i64)));
+    changes.inbox = samples::accepted(new).inbox;
+    changes.expected = Expected {
+        account_revision: Some(opened.account_revision),
+        catalog_revision: Some(opened.catalog_revision),
+        claims: Vec::new(),
+    };
+    changes
 }
 
-/// Accept and run events in groups; returns the store, the time, and the part of it within transactions.
-fn run(mut store: Box<dyn Store>, events: u64, batch: u64) -> (Duration, Duration) {
-    let declared = declared();
+/// Decide and apply events in groups; returns the time, and the part of it until the changes were made.
+fn run(store: &mut dyn Store, events: u64, batch: u64) -> (Duration, Duration) {
     let body = format!("{{\"object\":\"{}\"}}", "x".repeat(BODY_BYTES - 13)).into_bytes();
+    let mut catalog = samples::changes(&samples::scope("platform"), "catalog");
+    let price = samples::write(Row::Price(samples::price("price_pro")));
+    catalog.rows.push(RowWrite { live: false, ..price });
+    store.apply(&catalog).expect("applied");
     let begun = Instant::now();
-    let mut inside = Duration::ZERO;
+    let mut deciding = Duration::ZERO;
     for n in 1..=events {
         if n % batch == 1 || batch == 1 {
             store.begin().expect("begun");
         }
-        let mut row = samples::inbox_row(&format!("evt_{n}"));
-        row.event.payload = Payload::Provider(body.clone());
-        let Ok(Inserted::New(seq)) = store.accept(&row) else { panic!("not accepted") };
-        let context = Context {
-            scope: samples::scope(&format!("user:{}", n % ACCOUNTS)),
-            event_id: row.event.id,
-            connected_account: None,
-            now: n as i64,
-            access: Access::Full,
-            call_limit: 1000,
-            declared: declared.clone(),
-        };
         let at = Instant::now();
-        let mut tx = Transaction::begin(store, context);
-        handle(&mut tx, n);
-        let (back, mut changes, _) = tx.finish();
-        inside += at.elapsed();
-        store = back;
-        changes.inbox = Some(samples::inbox_change(seq, InboxState::Done));
-        store.apply(&changes).expect("applied");
+        let changes = decide(store, n, &body);
+        deciding += at.elapsed();
+        assert!(matches!(store.apply(&changes), Ok(Applied::Done { seq: Some(_) })));
         if n % batch == 0 || n == events {
             store.commit().expect("committed");
         }
     }
-    (begun.elapsed(), inside)
+    (begun.elapsed(), deciding)
 }
 
 /// The rows that the store has written, written again by plain statements in the same batches.
@@ -114,11 +113,12 @@ fn bare(from: &std::path::Path, to: &std::path::Path, batch: u64) -> Duration {
     };
     let events = read("events");
     let inbox = read("inbox");
+    let runs = read("runs");
     let facts = read("facts");
     let records = read("records");
     let effects = read("effects");
     let subscriptions = read("subscriptions");
-    let tables = [&events, &inbox, &facts, &records, &effects, &subscriptions];
+    let tables = [&events, &inbox, &runs, &facts, &records, &effects, &subscriptions];
     let begun = Instant::now();
     for n in 0..events.1.len() {
         if (n as u64).is_multiple_of(batch) {
@@ -143,20 +143,31 @@ fn main() {
     let rate = |time: Duration| (events as f64 / time.as_secs_f64()) as u64;
     let each = |time: Duration| time.as_nanos() as f64 / 1000.0 / events as f64;
 
-    let (total, inside) = run(Box::new(MemoryStore::new()), events, batch);
+    let mut memory = MemoryStore::new();
+    let (total, deciding) = run(&mut memory, events, batch);
     println!(
-        "memory: {} events/s, {:.2} us an event, {:.2} us of it in the transaction",
+        "memory: {} events/s, {:.2} us an event, {:.2} us of it to decide",
         rate(total),
         each(total),
-        each(inside)
+        each(deciding)
     );
+    let begun = Instant::now();
+    let mut fork = memory.fork();
+    let forked = begun.elapsed();
+    let write = samples::write(Row::Subscription(samples::subscription("sub_1")));
+    let changes = Changes { rows: vec![write], ..samples::changes(&samples::scope("user:1"), "fork") };
+    let begun = Instant::now();
+    fork.apply(&changes).expect("applied");
+    println!("fork:   {:.2} us, {:.2} us for its first write", micros(forked), micros(begun.elapsed()));
     let path = folder.join("store.db");
-    let (total, inside) = run(Box::new(SqliteStore::open(&path).expect("opened")), events, batch);
+    let mut sqlite = SqliteStore::open(&path).expect("opened");
+    let (total, deciding) = run(&mut sqlite, events, batch);
+    drop(sqlite);
     println!(
-        "sqlite: {} events/s, {:.2} us an event, {:.2} us of it in the transaction",
+        "sqlite: {} events/s, {:.2} us an event, {:.2} us of it to decide",
         rate(total),
         each(total),
-        each(inside)
+        each(deciding)
     );
     let bare = bare(&path, &folder.join("bare.db"), batch);
     println!(
@@ -165,4 +176,8 @@ fn main() {
         each(bare),
         bare.as_secs_f64() / total.as_secs_f64()
     );
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_nanos() as f64 / 1000.0
 }

@@ -35,6 +35,7 @@ pub struct Expected {
 
 /// The event's own row of the inbox.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one stands in each change, most of them new events")]
 pub enum InboxChange {
     /// The event is new: it is written once, in the state that it has by now.
     New(Box<NewInbox>),

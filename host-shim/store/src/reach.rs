@@ -25,8 +25,8 @@ pub(crate) type Rows<R> = BTreeMap<Arc<RowKey>, R>;
 /// The live rows and what `Store::open` gives beside them.
 pub(crate) fn reach<G: Graph>(graph: &G, live: Rows<G::Row>, named: &[Reference]) -> Stored<Rows<G::Row>> {
     let mut walk = Walk { graph, live: live.keys().cloned().collect(), found: live, room: REFERENCES_MAX };
-    walk.from_named(named)?;
-    walk.from_live()?;
+    walk.go_from_named(named)?;
+    walk.go_from_live()?;
     Ok(walk.found)
 }
 
@@ -64,7 +64,7 @@ impl Ahead {
 }
 
 impl<G: Graph> Walk<'_, G> {
-    fn from_named(&mut self, named: &[Reference]) -> Stored<()> {
+    fn go_from_named(&mut self, named: &[Reference]) -> Stored<()> {
         let mut ahead = Ahead::default();
         for key in named.iter().filter_map(row_of) {
             self.enter(key, &mut ahead)?;
@@ -87,7 +87,7 @@ impl<G: Graph> Walk<'_, G> {
         Ok(())
     }
 
-    fn from_live(&mut self) -> Stored<()> {
+    fn go_from_live(&mut self) -> Stored<()> {
         let mut ahead = Ahead::default();
         std::mem::take(&mut self.live).into_iter().for_each(|key| ahead.add(key));
         while self.room > 0

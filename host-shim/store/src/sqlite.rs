@@ -219,26 +219,23 @@ impl SqliteStore {
         if !self.holds(changes)? {
             return Ok(Applied::Conflict);
         }
-        // First of all: a conflict has then nothing to undo.
-        let seq = match &changes.inbox {
-            None => None,
-            Some(InboxChange::New(new)) => {
-                let partition = Partition { business: new.event.business.clone(), livemode: new.livemode };
-                let number = self.scopes.ensure_partition(&self.connection, &partition).map_err(refused)?;
-                match inbox::insert(&self.connection, number, new).map_err(refused)? {
-                    None => return Ok(Applied::Conflict),
-                    seq => seq,
-                }
+        let mut seq = None;
+        // Before anything else is written: a conflict has then nothing to undo.
+        if let Some(InboxChange::New(new)) = &changes.inbox {
+            let partition = Partition { business: new.event.business.clone(), livemode: new.livemode };
+            let number = self.scopes.ensure_partition(&self.connection, &partition).map_err(refused)?;
+            seq = inbox::insert(&self.connection, number, new).map_err(refused)?;
+            if seq.is_none() {
+                return Ok(Applied::Conflict);
             }
-            Some(InboxChange::Move(change)) => {
-                if !inbox::change(&self.connection, change).map_err(refused)? {
-                    return Err(StoreError::Unavailable(format!("no inbox row {}", change.seq)));
-                }
-                None
-            }
-        };
+        }
         if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {
             self.apply_rows(scope, changes)?;
+        }
+        if let Some(InboxChange::Move(change)) = &changes.inbox
+            && !inbox::change(&self.connection, change).map_err(refused)?
+        {
+            return Err(StoreError::Unavailable(format!("no inbox row {}", change.seq)));
         }
         Ok(Applied::Done { seq })
     }

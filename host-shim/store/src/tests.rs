@@ -1,6 +1,9 @@
 //! Both stores against the suite, against each other, and each against what only it promises.
 
+mod declared;
 mod equal;
+mod fork;
+mod migration;
 mod sqlite;
 mod state;
 

@@ -21,6 +21,9 @@ pub(super) struct Held {
     written: u64,
 }
 
+/// A row by the revision that it was last written in.
+type Written = (u64, Arc<RowKey>);
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct AccountRows {
     rows: Rows<Arc<Held>>,
@@ -28,7 +31,7 @@ pub(super) struct AccountRows {
     /// What refers to a thing, in order of the texts of the rows' keys.
     referrers: HashMap<Reference, BTreeMap<Arc<str>, Arc<RowKey>>>,
     /// Rows that bear a fingerprint, by when they were written.
-    fingerprints: BTreeMap<(RowKind, String), BTreeSet<(u64, Arc<RowKey>)>>,
+    fingerprints: BTreeMap<(RowKind, String), BTreeSet<Written>>,
     by_session: HashMap<String, Arc<RowKey>>,
     by_payment_intent: HashMap<String, Arc<RowKey>>,
     pub(super) facts: HashMap<Arc<str>, Arc<str>>,
@@ -105,7 +108,7 @@ impl AccountRows {
     pub(super) fn outdated(&self, kind: &RowKind, fingerprint: &str, limit: usize) -> Vec<StoredRow> {
         let of_kind = self.fingerprints.range((kind.clone(), String::new())..).take_while(|((of, _), _)| of == kind);
         let outdated = of_kind.filter(|((_, other), _)| other != fingerprint).flat_map(|(_, rows)| rows);
-        let mut outdated: Vec<&(u64, Arc<RowKey>)> = outdated.collect();
+        let mut outdated: Vec<&Written> = outdated.collect();
         outdated.sort_unstable();
         outdated.into_iter().take(limit).filter_map(|(_, key)| self.load(key)).collect()
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(super) struct Outbox {
     /// In order of `seq`, which begins at 1.
     rows: Vec<Arc<EffectRow>>,
-    by_scope: HashMap<Scope, Arc<ScopedEffects>>,
+    by_scope: HashMap<Arc<Scope>, Arc<ScopedEffects>>,
     queues: BTreeMap<Partition, Queues>,
 }
 
@@ -90,13 +90,10 @@ impl Outbox {
                 let seq = self.rows.len() as u64 + 1;
                 let scoped = match self.by_scope.get_mut(scope) {
                     Some(scoped) => scoped,
-                    None => self.by_scope.entry(scope.clone()).or_default(),
+                    None => self.by_scope.entry(Arc::new(scope.clone())).or_default(),
                 };
                 Arc::make_mut(scoped).by_key.entry(row.effect.key.clone()).or_default().push(seq);
-                let partition = scope.partition();
-                if !self.queues.contains_key(&partition) {
-                    self.queues.insert(partition, Queues::default());
-                }
+                self.queues.entry(scope.partition()).or_default();
                 self.rows.push(Arc::new(EffectRow { seq, scope: scope.clone(), ..(**row).clone() }));
                 self.enter(seq);
                 OutboxUndo::Inserted

@@ -99,8 +99,9 @@ fn row(key: &RowKey, n: u8) -> Option<Row> {
     let pick = |kind: &str| (n % 4 != 3).then(|| format!("{kind}_{}", n % 4));
     Some(match key {
         RowKey::Product(id) => {
-            let mut row = samples::product(&Account::Platform, id, if n % 2 == 0 { "plan" } else { "instance" });
-            row.deleted = n % 3 == 0;
+            let mut row =
+                samples::product(&Account::Platform, id, if n.is_multiple_of(2) { "plan" } else { "instance" });
+            row.deleted = n.is_multiple_of(3);
             Row::Product(row)
         }
         RowKey::Price(id) => Row::Price(samples::price(id)),
@@ -110,7 +111,7 @@ fn row(key: &RowKey, n: u8) -> Option<Row> {
             Row::Purchase(row)
         }
         RowKey::Subscription(id) => Row::Subscription(samples::subscription(id)),
-        RowKey::Record(_) if n % 4 == 0 => return None,
+        RowKey::Record(_) if n.is_multiple_of(4) => return None,
         RowKey::Record(key) => {
             let value = format!("{{\"n\":{n},\"generation\":{n}}}");
             Row::Record(samples::record(&key.collection, &key.id, &value))

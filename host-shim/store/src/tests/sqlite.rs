@@ -7,7 +7,7 @@ use crate::sqlite::{OpenError, SqliteStore, Synchronous};
 use crate::state::state_hash;
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{Row, RowKind};
+use products_contract::{Reference, Row, RowKind};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -92,6 +92,29 @@ fn a_second_process_sees_what_the_first_committed() {
         store.commit().expect("committed");
     }
     assert_eq!(state_hash(&[&first]), state_hash(&[&second]));
+}
+
+#[test]
+fn a_row_that_is_written_again_leaves_its_references_alone() {
+    let mut store = SqliteStore::open_in_memory().expect("opened");
+    let scope = samples::scope("user:A");
+    let mut purchase = samples::purchase("pur", Some("cs"));
+    let name = |name: &str| Reference::Name(name.into());
+    // The number of rows that a write changed, triggers' among them.
+    let mut write = |purchase: &products_contract::Purchase, references: &[Reference]| -> u64 {
+        let mut changes = samples::changes(&scope, "evt_1");
+        let row = samples::write(Row::Purchase(purchase.clone()));
+        changes.rows = vec![crate::RowWrite { references: references.to_vec(), ..row }];
+        let before = store.connection().total_changes();
+        store.apply(&changes).expect("applied");
+        store.connection().total_changes() - before
+    };
+    // The row and the revision of its account, a new account, and what is said of the references.
+    assert_eq!(write(&purchase, &[name("a"), name("b")]), 2 + 1 + 2);
+    purchase.version = 2;
+    assert_eq!(write(&purchase, &[name("a"), name("b")]), 2);
+    assert_eq!(write(&purchase, &[name("a"), name("c")]), 2 + 2 + 2);
+    assert_eq!(write(&purchase, &[]), 2 + 2);
 }
 
 #[cfg(unix)]

@@ -74,48 +74,48 @@ CREATE INDEX records_by_fingerprint ON records (scope, collection, fingerprint, 
     WHERE fingerprint IS NOT NULL;
 
 CREATE TRIGGER products_refer AFTER INSERT ON products WHEN new.refs IS NOT NULL AND new.deleted = 0 BEGIN
-    INSERT OR IGNORE INTO refs SELECT new.scope, value, 'product:' || new.id FROM json_each(new.refs);
+    INSERT INTO refs SELECT DISTINCT new.scope, value, 'product:' || new.id FROM json_each(new.refs);
 END;
 CREATE TRIGGER products_refer_anew AFTER UPDATE OF refs, deleted ON products
 WHEN old.refs IS NOT new.refs OR old.deleted <> new.deleted BEGIN
     DELETE FROM refs WHERE scope = old.scope AND row = 'product:' || old.id
         AND target IN (SELECT value FROM json_each(old.refs));
-    INSERT OR IGNORE INTO refs SELECT new.scope, value, 'product:' || new.id FROM json_each(new.refs)
+    INSERT INTO refs SELECT DISTINCT new.scope, value, 'product:' || new.id FROM json_each(new.refs)
         WHERE new.deleted = 0;
 END;
 CREATE TRIGGER prices_refer AFTER INSERT ON prices WHEN new.refs IS NOT NULL BEGIN
-    INSERT OR IGNORE INTO refs SELECT new.scope, value, 'price:' || new.id FROM json_each(new.refs);
+    INSERT INTO refs SELECT DISTINCT new.scope, value, 'price:' || new.id FROM json_each(new.refs);
 END;
 CREATE TRIGGER prices_refer_anew AFTER UPDATE OF refs ON prices WHEN old.refs IS NOT new.refs BEGIN
     DELETE FROM refs WHERE scope = old.scope AND row = 'price:' || old.id
         AND target IN (SELECT value FROM json_each(old.refs));
-    INSERT OR IGNORE INTO refs SELECT new.scope, value, 'price:' || new.id FROM json_each(new.refs);
+    INSERT INTO refs SELECT DISTINCT new.scope, value, 'price:' || new.id FROM json_each(new.refs);
 END;
 CREATE TRIGGER purchases_refer AFTER INSERT ON purchases WHEN new.refs IS NOT NULL BEGIN
-    INSERT OR IGNORE INTO refs SELECT new.scope, value, 'purchase:' || new.id FROM json_each(new.refs);
+    INSERT INTO refs SELECT DISTINCT new.scope, value, 'purchase:' || new.id FROM json_each(new.refs);
 END;
 CREATE TRIGGER purchases_refer_anew AFTER UPDATE OF refs ON purchases WHEN old.refs IS NOT new.refs BEGIN
     DELETE FROM refs WHERE scope = old.scope AND row = 'purchase:' || old.id
         AND target IN (SELECT value FROM json_each(old.refs));
-    INSERT OR IGNORE INTO refs SELECT new.scope, value, 'purchase:' || new.id FROM json_each(new.refs);
+    INSERT INTO refs SELECT DISTINCT new.scope, value, 'purchase:' || new.id FROM json_each(new.refs);
 END;
 CREATE TRIGGER subscriptions_refer AFTER INSERT ON subscriptions WHEN new.refs IS NOT NULL BEGIN
-    INSERT OR IGNORE INTO refs SELECT new.scope, value, 'subscription:' || new.id FROM json_each(new.refs);
+    INSERT INTO refs SELECT DISTINCT new.scope, value, 'subscription:' || new.id FROM json_each(new.refs);
 END;
 CREATE TRIGGER subscriptions_refer_anew AFTER UPDATE OF refs ON subscriptions WHEN old.refs IS NOT new.refs BEGIN
     DELETE FROM refs WHERE scope = old.scope AND row = 'subscription:' || old.id
         AND target IN (SELECT value FROM json_each(old.refs));
-    INSERT OR IGNORE INTO refs SELECT new.scope, value, 'subscription:' || new.id FROM json_each(new.refs);
+    INSERT INTO refs SELECT DISTINCT new.scope, value, 'subscription:' || new.id FROM json_each(new.refs);
 END;
 CREATE TRIGGER records_refer AFTER INSERT ON records WHEN new.refs IS NOT NULL BEGIN
-    INSERT OR IGNORE INTO refs
-        SELECT new.scope, value, 'record:' || new.collection || ':' || new.id FROM json_each(new.refs);
+    INSERT INTO refs
+        SELECT DISTINCT new.scope, value, 'record:' || new.collection || ':' || new.id FROM json_each(new.refs);
 END;
 CREATE TRIGGER records_refer_anew AFTER UPDATE OF refs ON records WHEN old.refs IS NOT new.refs BEGIN
     DELETE FROM refs WHERE scope = old.scope AND row = 'record:' || old.collection || ':' || old.id
         AND target IN (SELECT value FROM json_each(old.refs));
-    INSERT OR IGNORE INTO refs
-        SELECT new.scope, value, 'record:' || new.collection || ':' || new.id FROM json_each(new.refs);
+    INSERT INTO refs
+        SELECT DISTINCT new.scope, value, 'record:' || new.collection || ':' || new.id FROM json_each(new.refs);
 END;
 CREATE TRIGGER records_go AFTER DELETE ON records WHEN old.refs IS NOT NULL BEGIN
     DELETE FROM refs WHERE scope = old.scope AND row = 'record:' || old.collection || ':' || old.id

@@ -227,9 +227,7 @@ pub fn a_revision_rises_with_what_an_account_decides(open: Open<'_>) {
         changes
     };
     let rows = of(&|changes| changes.rows.push(samples::write(Row::Subscription(samples::subscription("sub_1")))));
-    let facts = of(&|changes| {
-        changes.facts.insert("paid:in_1".into());
-    });
+    let facts = of(&|changes| changes.facts = ["paid:in_1".into()].into());
     let claims = of(&|changes| drop(changes.claims.insert(claim(1), None)));
     let effect = samples::queued(&scope, samples::effect("mail.send", "k"), 1000);
     let effects = of(&|changes| changes.effects.push(samples::insert(effect.clone())));
@@ -256,6 +254,7 @@ pub fn a_conflict_changes_nothing(open: Open<'_>) {
     let mut catalog = samples::changes(&samples::scope("platform"), "evt_1");
     catalog.rows.push(samples::write(Row::Price(samples::price("price_a"))));
     assert_eq!(store.apply(&catalog), DONE);
+    assert_eq!(store.apply(&catalog), DONE);
     let mut known = samples::new_event("evt_known");
     known.standing.state = InboxState::Done;
     assert_eq!(store.apply(&samples::accepted(known.clone())), Ok(Applied::Done { seq: Some(1) }));
@@ -265,14 +264,14 @@ pub fn a_conflict_changes_nothing(open: Open<'_>) {
     let stale = [
         Expected { account_revision: Some(0), ..Expected::default() },
         Expected { account_revision: Some(2), ..Expected::default() },
-        Expected { catalog_revision: Some(0), ..Expected::default() },
+        Expected { catalog_revision: Some(1), ..Expected::default() },
         Expected { claims: vec![(claim(1), None)], ..Expected::default() },
         Expected { claims: vec![(claim(1), longer)], ..Expected::default() },
         Expected { claims: vec![(claim(1), held.clone()), (claim(9), held.clone())], ..Expected::default() },
     ];
     let fresh = Expected {
         account_revision: Some(1),
-        catalog_revision: Some(1),
+        catalog_revision: Some(2),
         claims: vec![(claim(1), held), (claim(9), None)],
     };
     for grouped in [false, true] {

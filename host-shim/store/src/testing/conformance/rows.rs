@@ -444,7 +444,7 @@ pub fn claims_are_held_until_they_are_given_up(open: Open<'_>) {
     };
     let in_live = ("shop/live//subdomain:a".to_owned(), Some(scope.account.clone()));
     let in_test = [(key("stripe-customer:c"), None), (key("subdomain:a"), Some(other.account.clone()))];
-    assert_eq!(each(Some(&live.partition())), [in_live.clone()]);
+    assert_eq!(each(Some(&live.partition())), std::slice::from_ref(&in_live));
     assert_eq!(each(Some(&scope.partition())), in_test);
     assert_eq!(each(Some(&Partition { business: "sho".into(), livemode: true })), []);
     assert_eq!(each(None), [in_live, in_test[0].clone(), in_test[1].clone()]);
