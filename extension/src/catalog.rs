@@ -78,6 +78,18 @@ pub(crate) struct Terms {
     /// It entitles only beside a plan.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub requires_plan: bool,
+    /// What the provider said last of whether it is on sale; none if it never said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<OnSale>,
+}
+
+/// Whether the provider sells a price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct OnSale {
+    /// The provider's time, in milliseconds since the epoch.
+    pub at: Timestamp,
+    /// True if it no longer sells it; of two views of one second this one counts.
+    pub withdrawn: bool,
 }
 
 impl Terms {
@@ -377,15 +389,15 @@ fn price_row(proposed: &Proposed, product_id: &str, price_id: &str, amount: Mone
         interval: proposed.values.interval,
         active: proposed.values.active,
         grants: grants.filter_map(|(key, field)| Some(Grant { key: key.clone(), amount: number(field)? })).collect(),
-        terms: encode(&Terms { rank, requires_plan: proposed.decl.requires_plan })?,
+        terms: encode(&Terms { rank, requires_plan: proposed.decl.requires_plan, provider: None })?,
         amount,
     })
 }
 
-/// A price that is published keeps its amount, its interval and its product. True if it is stored as it is.
-fn check_price(context: &mut Context<'_, '_>, price: &Price) -> Step<bool> {
+/// A price that is published keeps its amount, its interval and its product.
+fn check_price(context: &mut Context<'_, '_>, price: &Price) -> Step<Option<Price>> {
     let Some(current) = context.host.prices_load(std::slice::from_ref(&price.id))?.into_iter().next().flatten() else {
-        return Ok(false);
+        return Ok(None);
     };
     if current.amount != price.amount || current.interval != price.interval {
         let published = &current.amount;
@@ -396,13 +408,20 @@ fn check_price(context: &mut Context<'_, '_>, price: &Price) -> Step<bool> {
         let message = format!("{} belongs to {}", price.id, current.product_id);
         return Err(product::refuse("/stripe_price_id", FieldErrorCode::Taken, message));
     }
-    Ok(current == *price)
+    Ok(Some(current))
 }
 
 /// Insert a price, or refresh what it grants.
 fn put_price(context: &mut Context<'_, '_>, price: &Price) -> Step<()> {
-    if !check_price(context, price)? {
-        context.host.price_save(price)?;
+    let mut price = price.clone();
+    let current = check_price(context, &price)?;
+    // What the provider said of it stays: one that it withdrew is not put back by loading the catalog again.
+    if let Some(provider) = current.as_ref().map(Terms::read).transpose()?.and_then(|terms| terms.provider) {
+        price.terms = encode(&Terms { provider: Some(provider), ..Terms::read(&price)? })?;
+        price.active &= !provider.withdrawn;
+    }
+    if current.as_ref() != Some(&price) {
+        context.host.price_save(&price)?;
     }
     Ok(())
 }
@@ -449,13 +468,24 @@ fn unit_name(unit: IntervalUnit) -> &'static str {
 }
 
 fn sync_effect(kind: &str, key: String, payload: &Value, id: &str) -> Step<Effect> {
-    Ok(Effect { ordering_key: Some(format!("sync:{id}")), ..request(kind, key, encode(payload)?) })
+    let what = if kind == "stripe.product.create" { "product" } else { "price" };
+    let context = encode(&Synced { what: what.to_owned(), id: id.to_owned() })?;
+    Ok(Effect { context, ordering_key: Some(format!("sync:{id}")), ..request(kind, key, encode(payload)?) })
+}
+
+/// What a sync effect is about; it comes back with the end of it.
+#[derive(Serialize, Deserialize)]
+struct Synced {
+    /// `product` or `price`.
+    what: String,
+    /// Product of the catalog.
+    id: String,
 }
 
 /// The end of a sync effect: store the id, and go on. Who waits is answered with the product when both are made.
 pub(crate) fn synced(context: &mut Context<'_, '_>, report: &EffectReport) -> Step<Handled> {
-    let mut parts = report.key.splitn(4, ':');
-    let (what, id) = (parts.nth(1).unwrap_or_default(), parts.next().unwrap_or_default());
+    let Synced { what, id } = &decode("effects", &report.key, &report.context)?;
+    let (what, id) = (what.as_str(), id.as_str());
     let Some(row) = context.product(id)? else {
         return Ok(Handled { outcome: Outcome::Ignored(IgnoreReason::NoChange), reply: None });
     };
@@ -516,6 +546,26 @@ struct PriceShape<'a> {
     currency: Option<crate::stripe::Text<'a>>,
     #[serde(default)]
     active: Option<bool>,
+    #[serde(borrow, default)]
+    recurring: Option<Recurring<'a>>,
+}
+
+/// How often a price is charged.
+#[derive(Deserialize)]
+struct Recurring<'a> {
+    #[serde(borrow, default)]
+    interval: Option<crate::stripe::Text<'a>>,
+    #[serde(default)]
+    interval_count: Option<u32>,
+}
+
+impl Recurring<'_> {
+    /// Whether it is the interval of a price of the catalog; what is not told contradicts nothing.
+    fn fits(&self, interval: Option<BillingInterval>) -> bool {
+        let Some(interval) = interval else { return false };
+        self.interval.as_deref().is_none_or(|unit| unit == unit_name(interval.unit))
+            && self.interval_count.is_none_or(|count| count == interval.count)
+    }
 }
 
 /// `price.*` and `product.*` of the provider: a known price is checked, and is no longer sold when it is withdrawn.
@@ -541,19 +591,33 @@ pub(crate) fn provider_event(context: &mut Context<'_, '_>, body: &[u8]) -> Step
         crate::notice::now(context, "price_mismatch", crate::notice::To::Admin, &price.id.clone(), &values)?;
         return Err(Stop::Refused(Refusal::AmountMismatch(AmountMismatch { expected: price.amount, actual })));
     }
-    let active = context.event.kind != "price.deleted" && object.active.unwrap_or(price.active);
-    if active == price.active {
+    if object.recurring.as_ref().is_some_and(|recurring| !recurring.fits(price.interval)) {
+        return Err(Stop::Refused(Refusal::Inconsistent("/data/object/recurring".to_owned())));
+    }
+    let Some(active) = object.active.or_else(|| (context.event.kind == "price.deleted").then_some(false)) else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+    };
+    let active = active && context.event.kind != "price.deleted";
+    let view = OnSale { at: context.provider_time(), withdrawn: !active };
+    let mut terms = Terms::read(&price)?;
+    match terms.provider {
+        Some(known) if known > view => {
+            return Ok(Outcome::Stale(Snapshot {
+                at: known.at,
+                rank: SnapshotRank::Updated,
+                event_id: String::new(),
+            }));
+        }
+        known if known.map_or(active && price.active, |known| known.withdrawn == view.withdrawn) => {
+            return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+        }
+        _ => {}
     }
-    // A withdrawn price stays withdrawn: an update that was sent before may arrive after.
-    if active {
-        return Ok(Outcome::Stale(Snapshot {
-            at: context.provider_time(),
-            rank: SnapshotRank::Updated,
-            event_id: String::new(),
-        }));
-    }
-    price.active = false;
+    terms.provider = Some(view);
+    price.terms = encode(&terms)?;
+    // It is on sale if both say so: the catalog and the provider.
+    let in_catalog = context.product(&price.product_id)?.is_none_or(|row| row.values.active && !row.deleted);
+    price.active = in_catalog && active;
     context.host.price_save(&price)?;
     Ok(Outcome::Applied)
 }

@@ -21,6 +21,27 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 9] = [
     ("subscription.cancel", &[]),
 ];
 
+/// What the payloads of commands may have that read it member by member; products are checked against their type.
+const MEMBERS: [(&str, &[&str]); 5] = [
+    ("instance.retry", &["id"]),
+    ("instance.delete", &["id", "confirm"]),
+    ("purchase.create", &["plan_id", "product_id", "plan", "success_url", "cancel_url", "payment_method", "product"]),
+    ("subscription.change", &["plan_id", "product_id", "plan"]),
+    ("subscription.cancel", &["id", "at_period_end"]),
+];
+
+/// Refuse a member that a command doesn't know: what is ignored is taken for done.
+fn check_members(kind: &str, body: &Map<String, Value>) -> Step<()> {
+    let Some((_, members)) = MEMBERS.iter().find(|(command, _)| *command == kind) else { return Ok(()) };
+    match body.keys().find(|key| !members.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(key) => {
+            let message = format!("expected one of {}", members.join(", "));
+            Err(refuse(&format!("/{key}"), FieldErrorCode::UnknownField, message))
+        }
+    }
+}
+
 /// Decide a command.
 pub(crate) fn handle(context: &mut Context<'_, '_>, payload: &str) -> Step<Handled> {
     let kind = context.event.kind.as_str();
@@ -29,6 +50,7 @@ pub(crate) fn handle(context: &mut Context<'_, '_>, payload: &str) -> Step<Handl
     }
     let body: Map<String, Value> = serde_json::from_str(payload)
         .map_err(|error| refuse("", FieldErrorCode::WrongType, format!("expected an object: {error}")))?;
+    check_members(kind, &body)?;
     match kind {
         "product.create" => instance::create(context, &body),
         "instance.create" => {
@@ -44,7 +66,7 @@ pub(crate) fn handle(context: &mut Context<'_, '_>, payload: &str) -> Step<Handl
         "purchase.create" => purchase::create(context, &body),
         "subscription.change" => purchase::change_plan(context, &body),
         "subscription.cancel" => purchase::cancel(context, &body),
-        _ => Ok(Handled { outcome: Outcome::Ignored(IgnoreReason::UnhandledKind), reply: None }),
+        _ => Err(Refusal::NotFound(format!("command {kind}")).into()),
     }
 }
 

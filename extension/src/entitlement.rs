@@ -48,6 +48,8 @@ pub(crate) struct Standing {
     pub allowed: BTreeMap<String, (i64, Vec<String>)>,
     /// When the last plan was lost; none while there is one, or where there never was.
     pub lost_at: Option<Timestamp>,
+    /// When the last add-on was lost, if one was.
+    pub add_on_lost_at: Option<Timestamp>,
     /// The subscription that gave the last plan.
     pub lost_subscription: Option<String>,
     /// True if there were subscriptions that gave a plan and every one of them has ended for good.
@@ -166,9 +168,12 @@ pub(crate) fn standing(host: &mut Rows<'_>, settings: &Settings, now: Timestamp)
             .max()
             .map_or((None, None), |(at, id)| (Some(at), Some(id))),
     };
+    let has_add_on = |view: &&View| view.prices.iter().flatten().any(|price| price.family.is_none());
+    let lost_add_ons = views.iter().filter(has_add_on).filter(|view| view.billing.was_ever_live());
+    let add_on_lost_at = lost_add_ons.filter_map(|view| view.lost_at).max();
     let mut gave = views.iter().filter(gave_a_plan).peekable();
     let all_final = gave.peek().is_some() && gave.all(|view| subscription::is_final(view.row.values.status));
-    Ok(Standing { views, plan, allowed, lost_at, lost_subscription, all_final })
+    Ok(Standing { views, plan, allowed, lost_at, add_on_lost_at, lost_subscription, all_final })
 }
 
 /// The highest plan that is in force; among equal ones the subscription that is older by its first view, then by id.
@@ -188,6 +193,17 @@ fn best_plan(views: &[View]) -> Fallible<Option<Plan>> {
         }
     }
     Ok(best.map(|(_, _, plan)| plan))
+}
+
+impl Standing {
+    /// The item that carries the plan in force, whichever price of its family it names: an upgrade may be unpaid.
+    pub fn plan_item(&self) -> Option<(&View, &SubscriptionItem)> {
+        let plan = self.plan.as_ref()?;
+        let view = self.views.iter().find(|view| view.row.id == plan.subscription)?;
+        let mut pairs = view.row.values.items.iter().zip(&view.prices);
+        let (item, _) = pairs.find(|(_, price)| price.as_ref().is_some_and(|p| p.family == plan.price.family))?;
+        Some((view, item))
+    }
 }
 
 /// When the last subscription to a higher plan than this one was lost: that is when this one took its place.

@@ -524,6 +524,10 @@ pub(crate) fn update(context: &mut Context<'_, '_>, body: &Metadata) -> Step<Han
         return Err(Stop::Refused(Refusal::BadTransition(format!("{from} to {to}"))));
     }
     context.host.product_save(&id, instance.row.version, &proposed.values)?;
+    // What a service says of resources stands until they change.
+    if !sets("resources") {
+        settle::settle(context)?;
+    }
     answer(context, &id)
 }
 

@@ -67,6 +67,28 @@ pub(crate) struct Invoice {
     pub failed_at: Option<Timestamp>,
     /// The provider's time of the view.
     pub at: Timestamp,
+    /// The provider's times of the views that named customer and subscription; a view that names none says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_at: Option<Timestamp>,
+    /// See `customer_at`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscription_at: Option<Timestamp>,
+}
+
+/// What an object is named by, with the time of the view that named it: the newest that names one counts.
+type Named = (Option<Timestamp>, Option<String>);
+
+fn newest_named(a: Named, b: Named) -> Named {
+    match (&a.1, &b.1) {
+        (Some(_), None) => a,
+        (None, Some(_)) => b,
+        _ => a.max(b),
+    }
+}
+
+/// Three lower-case letters: an ISO 4217 code as Stripe writes it.
+fn is_currency(code: &str) -> bool {
+    code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 fn parse_status(text: &str) -> Option<Status> {
@@ -90,17 +112,39 @@ enum News {
 
 /// Merge a view into the stored one; the result doesn't depend on which came first.
 fn merge(stored: &Invoice, view: &Invoice) -> Step<(Invoice, News)> {
-    let bare = |invoice: &Invoice| Invoice { failed_at: None, at: 0, ..invoice.clone() };
+    // What is merged by a rule of its own is left out of the comparison of the rest.
+    let bare = |invoice: &Invoice| Invoice {
+        failed_at: None,
+        at: 0,
+        customer: None,
+        subscription: None,
+        customer_at: None,
+        subscription_at: None,
+        ..invoice.clone()
+    };
     let failed_at = [stored.failed_at, view.failed_at].into_iter().flatten().min();
+    let customer = |invoice: &Invoice| (invoice.customer_at, invoice.customer.clone());
+    let (customer_at, customer) = newest_named(customer(stored), customer(view));
+    let subscription = |invoice: &Invoice| (invoice.subscription_at, invoice.subscription.clone());
+    let (subscription_at, subscription) = newest_named(subscription(stored), subscription(view));
     let (a, b) = (bare(stored), bare(view));
-    if a == b {
-        let at = stored.at.max(view.at);
-        let news = if failed_at == stored.failed_at { News::Same } else { News::Changed };
-        return Ok((Invoice { failed_at, at, ..stored.clone() }, news));
-    }
-    let newer = (view.status, view.at, encode(&b)?) > (stored.status, stored.at, encode(&a)?);
-    let (winner, news) = if newer { (view, News::Changed) } else { (stored, News::Older) };
-    Ok((Invoice { failed_at, ..winner.clone() }, news))
+    let (winner, at, older) = if a == b {
+        (stored, stored.at.max(view.at), false)
+    } else if (view.status, view.at, encode(&b)?) > (stored.status, stored.at, encode(&a)?) {
+        (view, view.at, false)
+    } else {
+        (stored, stored.at, true)
+    };
+    let merged =
+        Invoice { failed_at, at, customer, customer_at, subscription, subscription_at, ..winner.clone() };
+    // That a name or a state was said once more is no news.
+    let said = |invoice: &Invoice| Invoice { at: 0, customer_at: None, subscription_at: None, ..invoice.clone() };
+    let news = match (said(&merged) == said(stored), older) {
+        (false, _) => News::Changed,
+        (true, true) => News::Older,
+        (true, false) => News::Same,
+    };
+    Ok((merged, news))
 }
 
 /// `invoice.*`.
@@ -194,7 +238,7 @@ fn read(context: &Context<'_, '_>, object: &stripe::Invoice<'_>) -> Step<Invoice
         reason: object.billing_reason.as_deref().unwrap_or("").to_owned(),
         subscription: object.subscription_id().map(str::to_owned),
         customer: id_of(&object.customer).map(str::to_owned),
-        currency: object.currency.as_deref().ok_or_else(|| malformed("currency"))?.to_owned(),
+        currency: object.currency.as_deref().filter(|code| is_currency(code)).ok_or_else(|| malformed("currency"))?.to_owned(),
         total_minor: object.total,
         tax_minor: object.tax(),
         amount_due_minor: object.amount_due,
@@ -206,6 +250,8 @@ fn read(context: &Context<'_, '_>, object: &stripe::Invoice<'_>) -> Step<Invoice
         lines,
         failed_at: (kind == "invoice.payment_failed").then_some(at),
         at,
+        customer_at: id_of(&object.customer).map(|_| at),
+        subscription_at: object.subscription_id().map(|_| at),
     })
 }
 

@@ -7,6 +7,7 @@
 //! what is stored (a rule that doesn't care which came first), and everything else (who may use what, which instance
 //! runs, which timer is set) is *computed* from the merged rows by [`settle`](settle::settle), after every change.
 
+mod actor;
 mod catalog;
 mod charge;
 mod command;
@@ -118,12 +119,16 @@ fn decide(host: &mut dyn Imports, account: Option<Account>, event: &Event) -> Fa
     let nobody = account.is_none();
     let mut rows = Rows::new(host, account);
     let decided = match &event.payload {
+        Payload::Command(_) if !actor::may_act(&event.actor, rows.account()) => {
+            Err(Stop::Refused(Refusal::Forbidden(format!("{} does not act in this account", event.actor.subject))))
+        }
         Payload::Product(change) => product_event::handle(&mut rows, event, change),
         _ => dispatch(&mut Context::new(&mut rows, event)),
     };
     let handled = match decided {
         Ok(handled) => handled,
         Err(Stop::Refused(refusal)) => {
+            rows.keep_mails();
             let reply = event.reply_to.as_ref().map(|_| Reply::Refused(refusal.clone()));
             Handled { outcome: Outcome::Rejected(refusal), reply }
         }

@@ -23,6 +23,9 @@ impl To {
     }
 }
 
+/// Effect kind of a mail.
+pub(crate) const KIND: &str = "mail.send";
+
 /// Key of a mail.
 pub(crate) fn key(template: &str, to: To, reference: &str) -> String {
     format!("mail:{template}:{}:{reference}", to.name())
@@ -39,7 +42,7 @@ pub(crate) fn now(context: &mut Context<'_, '_>, template: &str, to: To, referen
 
 fn mail(key: String, template: &str, to: To, values: &Value) -> Step<Effect> {
     Ok(request(
-        "mail.send",
+        KIND,
         key,
         encode(&serde_json::json!({"template": template, "to": to.name(), "values": values}))?,
     ))

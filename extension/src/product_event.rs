@@ -24,13 +24,11 @@ pub(crate) fn handle(rows: &mut Rows<'_>, event: &Event, change: &ProductChange)
     }
     let change = written(&mut context, &account, stored, change)?;
     let created = change.before.is_none();
-    let outcome = instance::product_event(&mut context, &change);
-    if let Err(Stop::Refused(_)) = outcome
-        && !created
-    {
-        rows.take_back();
+    match instance::product_event(&mut context, &change) {
+        // The row exists at the platform: it stays here, with the mark that says why nothing was made for it.
+        Err(Stop::Refused(refusal)) if created => Ok(Handled { outcome: Outcome::Rejected(refusal), reply: None }),
+        decided => Ok(Handled { outcome: decided?, reply: None }),
     }
-    Ok(Handled { outcome: outcome?, reply: None })
 }
 
 /// Write what the event tells over what is stored: the metadata member by member, so that what the provisioner keeps

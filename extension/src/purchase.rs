@@ -100,7 +100,8 @@ fn judge(
         Status::Failed => return Ok((PurchaseStatus::Cancelled, "failed")),
         Status::Paid => {}
     }
-    let total = values.total.amount_minor;
+    // What the session asked for in the end: a discount may have made it less than what was agreed.
+    let total = if session.total_minor > 0 { session.total_minor } else { values.total.amount_minor };
     if total > 0 && values.refunded.amount_minor >= total {
         return Ok((PurchaseStatus::Refunded, "refunded"));
     }
@@ -345,12 +346,7 @@ fn change(context: &mut Context<'_, '_>, standing: &entitlement::Standing, offer
     if plan.price.id == offer.price.id && !taken_back {
         return Err(Stop::Refused(Refusal::AlreadyOwned(offer.product.id.clone())));
     }
-    let view = standing.views.iter().find(|view| view.row.id == plan.subscription);
-    let item = view.and_then(|view| {
-        let pairs = view.row.values.items.iter().zip(&view.prices);
-        pairs.into_iter().find(|(_, price)| price.as_ref().is_some_and(|p| p.family == plan.price.family))
-    });
-    let Some((item, _)) = item else {
+    let Some((_, item)) = standing.plan_item() else {
         return Err(Stop::Failed(Failure::Internal(format!("{} has no item of its plan", plan.subscription))));
     };
     let rank = |price: &Price| catalog::Terms::read(price).map(|terms| terms.rank);
@@ -405,7 +401,12 @@ pub(crate) fn cancel(context: &mut Context<'_, '_>, body: &Object) -> Step<Handl
     let rows = subscription::all(context.host)?;
     let named = text(body, "id")?;
     let mut live = rows.into_iter().filter(|row| !subscription::is_final(row.values.status));
-    let row = live.find(|row| named.as_ref().is_none_or(|id| row.id == *id));
+    // Without a name it is the one that gives the plan; without a plan the first that lives.
+    let meant = match &named {
+        Some(id) => Some(id.clone()),
+        None => settle::standing(context)?.plan.map(|plan| plan.subscription),
+    };
+    let row = live.find(|row| meant.as_ref().is_none_or(|id| row.id == *id));
     let row = row.ok_or_else(|| Refusal::NotFound(named.unwrap_or_else(|| "subscription".to_owned())))?;
     let payload = json!({"subscription": row.id, "at_period_end": at_period_end});
     let key = format!("cancel:{}:{}", row.id, short_hash(&context.event.id));

@@ -96,9 +96,7 @@ pub(crate) fn entitlements(host: &mut Rows<'_>, question: &Question) -> Result<V
     let mut context = Context::new(host, &event);
     let standing = settle::standing(&mut context).map_err(problem)?;
     let instances = instance::all(&mut context).map_err(problem)?;
-    let plan = standing.plan.as_ref();
-    let view = plan.and_then(|plan| standing.views.iter().find(|view| view.row.id == plan.subscription));
-    let item = view.and_then(|v| v.row.values.items.iter().find(|i| plan.is_some_and(|p| p.price.id == i.price_id)));
+    let (view, item) = standing.plan_item().unzip();
     let ends_at = view.and_then(|view| {
         let values = &view.row.values;
         let period_end = item.map(|item| item.period_end).filter(|_| values.cancel_at_period_end);

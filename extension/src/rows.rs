@@ -128,8 +128,17 @@ impl<'a> Rows<'a> {
         Decision { outcome, reply, changes, facts: self.facts, claims, effects: self.effects, cancel: self.cancel }
     }
 
+    /// Forget all that was written and asked for, apart from mails: a refusal may be told.
+    pub fn keep_mails(&mut self) {
+        let mails: Vec<Effect> = self.effects.drain(..).filter(|effect| effect.kind == crate::notice::KIND).collect();
+        let told: Vec<String> = self.facts.drain(..).filter(|fact| mails.iter().any(|mail| mail.key == *fact)).collect();
+        self.take_back();
+        self.effects = mails;
+        self.facts = told;
+    }
+
     /// Forget all that was written and asked for.
-    pub fn take_back(&mut self) {
+    fn take_back(&mut self) {
         self.products.retain(|_, held| !held.written);
         self.purchases.retain(|_, held| !held.written);
         self.subscriptions.retain(|_, held| !held.written);

@@ -348,11 +348,11 @@ fn apply(context: &mut Context<'_, '_>, object: &stripe::Subscription<'_>, view:
             _ => fetch(context, "subscription", id, view.at),
         };
     }
-    let mut values = read_values(context, object, view)?;
+    let row = context.host.subscription(id)?;
+    let mut values = read_values(context, object, view, row.as_ref())?;
     let previous = Previous::read(view.previous, id, &values)?;
     let prices = load_prices(context, &values.items)?;
     let mut billing: Loaded<Billing> = context.record("billing", id)?;
-    let row = context.host.subscription(id)?;
     let standing = match &row {
         None => Order::Newer,
         Some(row) => order(&values, previous.as_ref(), &row.values, billing.value.previous.as_ref()),
@@ -447,11 +447,14 @@ fn read_values(
     context: &Context<'_, '_>,
     object: &stripe::Subscription<'_>,
     view: &View<'_>,
+    known: Option<&Subscription>,
 ) -> Step<SubscriptionValues> {
     let missing = |field: &str| Stop::Refused(Refusal::Malformed(format!("/data/object/{field}")));
     let status = object.status.as_deref().ok_or_else(|| missing("status"))?;
     let status = parse_status(status).ok_or_else(|| Stop::Refused(Refusal::UnknownStatus(status.to_owned())))?;
-    let customer = id_of(&object.customer).ok_or_else(|| missing("customer"))?;
+    // A view that names no customer, as of one that was deleted, says nothing of whose it is.
+    let known_customer = known.map(|row| row.values.customer_id.as_str());
+    let customer = id_of(&object.customer).or(known_customer).ok_or_else(|| missing("customer"))?;
     let period = (
         stripe::time(object.current_period_start, "/data/object/current_period_start")?,
         stripe::time(object.current_period_end, "/data/object/current_period_end")?,

@@ -75,10 +75,7 @@ fn note_excess(context: &mut Context<'_, '_>, instances: &[Instance]) -> Step<()
 /// Start of the billing period of the subscription that gives the plan.
 fn period_start(context: &mut Context<'_, '_>) -> Step<Timestamp> {
     let standing = settle::standing(context)?;
-    let Some(plan) = &standing.plan else { return Ok(0) };
-    let view = standing.views.iter().find(|view| view.row.id == plan.subscription);
-    let item = view.and_then(|view| view.row.values.items.iter().find(|item| item.price_id == plan.price.id));
-    Ok(item.map_or(0, |item| item.period_start))
+    Ok(standing.plan_item().map_or(0, |(_, item)| item.period_start))
 }
 
 fn add(instance: &mut Instance, meter: &Meter, usage: &Usage, period_start: Timestamp) {

@@ -121,8 +121,8 @@ fn pass(context: &mut Context<'_, '_>, standing: &Standing, settings: &Settings,
         }
         let desired = match instance.decl.plan {
             Some(_) => desired(context.now, standing, fits, over_due),
-            // Nobody's plan pays for it, so none is missed.
-            None => Desired::Running,
+            // No plan pays for it, but what it uses up must be allowed by something.
+            None => desired_without_plan(context.now, standing, &instance, fits, over_due),
         };
         let desired = match (desired, excess_due) {
             (Desired::Running, Some(due)) if due <= context.now && instance.holds(excess.keys()) => {
@@ -171,10 +171,12 @@ fn over_limit(
     if beyond.is_empty() {
         return Ok(None);
     }
-    let due = plus_days(plan.since, view.settings.over_limit_days);
+    // The wait begins when what allowed more came to its end: the plan before, or an add-on beside it.
+    let since = view.standing.add_on_lost_at.map_or(plan.since, |lost| plan.since.max(lost));
+    let due = plus_days(since, view.settings.over_limit_days);
     wanted.timer(context.now, format!("over-limit:{due}"), due);
     let values = json!({"plan": plan.price.product_id, "beyond": beyond, "until": rfc3339(due)});
-    let reference = format!("{}:{}", plan.price.id, plan.since);
+    let reference = format!("{}:{since}", plan.price.id);
     notice::now(context, "over_limit", notice::To::Account, &reference, &values)?;
     Ok(Some(due))
 }
@@ -217,6 +219,21 @@ fn desired(now: Timestamp, standing: &Standing, fits: bool, over_due: Option<Tim
     }
 }
 
+/// The same for a type that no plan pays for: it is missed only if something allowed what it uses up and no longer does.
+fn desired_without_plan(
+    now: Timestamp,
+    standing: &Standing,
+    instance: &Instance,
+    fits: bool,
+    over_due: Option<Timestamp>,
+) -> Desired {
+    match (fits, over_due, standing.lost_at) {
+        (false, Some(due), _) if due <= now => Desired::Suspended(OVER_LIMIT, due),
+        (false, None, Some(lost)) if !instance.decl.consumes.is_empty() => Desired::Suspended(PAYMENT, lost),
+        _ => Desired::Running,
+    }
+}
+
 /// Take an instance as far as it can go now.
 fn drive(
     context: &mut Context<'_, '_>,
@@ -256,6 +273,9 @@ fn drive(
 fn redirect(now: Timestamp, instance: &mut Instance, view: &View<'_>, desired: Desired) {
     let settings = view.settings;
     let hold = instance.saga.value.hold;
+    if let ("suspended", Desired::Suspended(reason, _)) = (instance.status(), desired) {
+        instance.metadata.insert("suspend_reason".to_owned(), json!(reason));
+    }
     match (instance.status(), desired) {
         // Cancelled on the way: nothing new begins, what was made goes.
         ("provisioning", Desired::Suspended(PAYMENT, _)) if view.standing.all_final => end(instance, false),
@@ -352,6 +372,8 @@ fn may_begin(context: &mut Context<'_, '_>, instance: &mut Instance, view: &View
         }
         // A refund is no cancellation: what is granted all the same may begin.
         Some(PurchaseStatus::Refunded) if view.standing.plan.is_some() && fits => Ok(true),
+        // What was given back may still be granted by a subscription that is not known yet.
+        Some(PurchaseStatus::Refunded) if waits_for_subscription(view, purchase.as_ref()) => Ok(false),
         Some(PurchaseStatus::Cancelled | PurchaseStatus::Refunded) | None => {
             end(instance, false);
             Ok(true)
@@ -359,10 +381,7 @@ fn may_begin(context: &mut Context<'_, '_>, instance: &mut Instance, view: &View
         // Paid, but its subscription is not known yet, or gives nothing yet; one that ended before it gave anything
         // ends what waits for it.
         Some(PurchaseStatus::Paid) if view.standing.plan.is_none() => {
-            let subscription = purchase.and_then(|purchase| purchase.values.subscription_id);
-            let ended = view.standing.views.iter().any(|candidate| {
-                Some(&candidate.row.id) == subscription.as_ref() && subscription::is_final(candidate.row.values.status)
-            });
+            let ended = subscription_ended(view, purchase.as_ref());
             if ended {
                 end(instance, false);
             }
@@ -377,6 +396,18 @@ fn may_begin(context: &mut Context<'_, '_>, instance: &mut Instance, view: &View
         }
         Some(PurchaseStatus::Paid) => Ok(true),
     }
+}
+
+/// Whether the subscription that a purchase began has ended for good.
+fn subscription_ended(view: &View<'_>, purchase: Option<&Purchase>) -> bool {
+    let Some(id) = purchase.and_then(|purchase| purchase.values.subscription_id.as_ref()) else { return false };
+    let mut views = view.standing.views.iter();
+    views.any(|candidate| candidate.row.id == *id && subscription::is_final(candidate.row.values.status))
+}
+
+/// Whether a purchase began a subscription that may still give something.
+fn waits_for_subscription(view: &View<'_>, purchase: Option<&Purchase>) -> bool {
+    purchase.is_some_and(|purchase| purchase.values.subscription_id.is_some()) && !subscription_ended(view, purchase)
 }
 
 /// Plan, quotas and subscription as they are in force; the last ones stay when none is.
