@@ -193,6 +193,9 @@ pub(crate) fn load(context: &mut Context<'_, '_>, payload: &str) -> Step<Handled
     types.retain(|known| decls.iter().all(|decl| decl.name != known.name));
     types.extend(decls.iter().cloned());
     let types = if types.is_empty() { schema::built_in() } else { types };
+    for (index, decl) in decls.iter().enumerate() {
+        check_names(decl, &types, &format!("/product_types/{index}"))?;
+    }
     context.decide_by(document.business, types);
     let mut products = Vec::with_capacity(document.products.len());
     for (index, body) in document.products.iter().enumerate() {
@@ -282,6 +285,46 @@ fn check_type(decl: &TypeDecl, path: &str) -> Step<()> {
         for need in &resource.needs {
             if !decl.provisions[..index].iter().any(|earlier| earlier.name == *need) {
                 return unknown(&format!("provisions/{index}/needs"), need);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A type names what some type of the catalog has: families, entitlements, fields and configuration. What names nothing
+/// would be a customer's dead letter.
+fn check_names(decl: &TypeDecl, types: &[TypeDecl], path: &str) -> Step<()> {
+    let unknown = |what: String, name: &str, expected: String| {
+        let message = format!("`{name}` is not declared: expected {expected}");
+        Err(product::refuse(&format!("{path}/{what}"), FieldErrorCode::NotAllowed, message))
+    };
+    let one_of = |names: Vec<&str>| match names.is_empty() {
+        true => "none, since there are none".to_owned(),
+        false => format!("one of {}", names.join(", ")),
+    };
+    if let Some(link) = &decl.plan {
+        let families: Vec<&str> = types.iter().filter_map(|decl| decl.family.as_deref()).collect();
+        if !families.contains(&link.family.as_str()) {
+            return unknown("plan/family".to_owned(), &link.family, one_of(families));
+        }
+    }
+    let granted: Vec<&str> = types.iter().flat_map(|decl| decl.grants.keys().map(String::as_str)).collect();
+    if let Some(key) = decl.consumes.keys().find(|key| !granted.contains(&key.as_str())) {
+        return unknown(format!("consumes/{key}"), key, one_of(granted));
+    }
+    let settings: Vec<&str> = crate::manifest::CONFIG.iter().map(|(key, ..)| *key).collect();
+    for (index, resource) in decl.provisions.iter().enumerate() {
+        if let Some(key) = resource.when.as_ref().filter(|key| !settings.contains(&key.as_str())) {
+            return unknown(format!("provisions/{index}/when"), key, one_of(settings));
+        }
+        for place in crate::template::places(&Value::Object(resource.with.clone())) {
+            let (scope, name) = place.split_once('.').unwrap_or((place.as_str(), ""));
+            let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
+            if scope == "metadata" && !decl.extras && !fields.contains(&name.split('.').next().unwrap_or_default()) {
+                return unknown(format!("provisions/{index}/with"), &place, one_of(fields));
+            }
+            if scope == "config" && !settings.contains(&name) {
+                return unknown(format!("provisions/{index}/with"), &place, one_of(settings));
             }
         }
     }
@@ -378,7 +421,10 @@ fn sync_generation(metadata: &Map<String, Value>) -> u32 {
 }
 
 fn price_row(proposed: &Proposed, product_id: &str, price_id: &str, amount: Money) -> Step<Price> {
-    let number = |field: &String| proposed.metadata.get(field).and_then(Value::as_i64);
+    let number = |field: &String| {
+        let value = proposed.metadata.get(field)?;
+        value.as_i64().or_else(|| value.as_bool().map(i64::from))
+    };
     let grants = proposed.decl.grants.iter();
     let rank = proposed.decl.rank_by.as_ref().and_then(number).unwrap_or(amount.amount_minor);
     Ok(Price {
@@ -602,11 +648,7 @@ pub(crate) fn provider_event(context: &mut Context<'_, '_>, body: &[u8]) -> Step
     let mut terms = Terms::read(&price)?;
     match terms.provider {
         Some(known) if known > view => {
-            return Ok(Outcome::Stale(Snapshot {
-                at: known.at,
-                rank: SnapshotRank::Updated,
-                event_id: String::new(),
-            }));
+            return Ok(Outcome::Stale(Snapshot { at: known.at, rank: SnapshotRank::Updated, event_id: String::new() }));
         }
         known if known.map_or(active && price.active, |known| known.withdrawn == view.withdrawn) => {
             return Ok(Outcome::Ignored(IgnoreReason::NoChange));

@@ -3,7 +3,7 @@
 //! A refund is a fact of its own (`refund:re_1`), booked when its object is known. A charge tells only a sum: it counts
 //! at once for what a purchase has got back, and where no refund explains it yet, the refunds are fetched.
 
-use crate::context::{Context, Loaded, Step, Stop, encode, request};
+use crate::context::{Context, Loaded, Step, Stop};
 use crate::correlate::key;
 use crate::stripe::{self, id_of};
 use crate::{ledger, purchase};
@@ -112,7 +112,10 @@ pub(crate) fn event(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome>
     if context.event.kind == "charge.succeeded" || object.amount_refunded > 0 {
         payment.value.charge = Some(object.id.to_string());
     }
-    link_invoice(&mut payment.value, id_of(&object.invoice));
+    // A charge that failed paid nothing; only some versions name the invoice that it was for.
+    if context.event.kind != "charge.failed" {
+        link_invoice(&mut payment.value, id_of(&object.invoice));
+    }
     payment.value.charge_refunded_minor = before.charge_refunded_minor.max(object.amount_refunded);
     for refund in object.refunds.iter().flat_map(|list| &list.data) {
         merge_refund(context, &mut payment.value, refund)?;
@@ -157,9 +160,8 @@ pub(crate) fn retrieved(context: &mut Context<'_, '_>, object: &str) -> Step<Out
 
 /// Until basil a charge and an intent named the invoice that they paid.
 fn link_invoice(payment: &mut Payment, invoice: Option<&str>) {
-    if let Some(invoice) = invoice {
-        payment.invoice = Some(invoice.to_owned());
-    }
+    // One payment pays one invoice; if two are named the same one stays, whichever is known first.
+    payment.invoice = payment.invoice.take().max(invoice.map(str::to_owned));
 }
 
 /// Note which purchase a payment paid. True if that is new.
@@ -238,12 +240,8 @@ fn finish(
 
 /// Some versions' charges don't list their refunds; what no event explains is asked for.
 fn fetch_refunds(context: &mut Context<'_, '_>, charge: &str, refunded_minor: i64) -> Step<()> {
-    context.host.effects_enqueue(&[request(
-        "stripe.retrieve",
-        format!("retrieve:{charge}:{refunded_minor}"),
-        encode(&serde_json::json!({"object": "charge", "id": charge, "expand": ["refunds"]}))?,
-    )]);
-    Ok(())
+    let payload = serde_json::json!({"object": "charge", "id": charge, "expand": ["refunds"]});
+    crate::retrieve::ask(context, &format!("retrieve:{charge}:{refunded_minor}"), &payload)
 }
 
 /// `invoice_payment.paid` (since 2025-05-28): which invoice a payment intent paid.

@@ -94,7 +94,10 @@ pub(crate) fn effect_result(context: &mut Context<'_, '_>, report: &EffectReport
 }
 
 fn retrieved(context: &mut Context<'_, '_>, report: &EffectReport) -> Step<Outcome> {
-    let Ok(answer) = &report.answer else { return unattended(context, report) };
+    let Ok(answer) = &report.answer else {
+        crate::retrieve::note_failure(context, report)?;
+        return unattended(context, report);
+    };
     let answer: Retrieved<'_> = match serde_json::from_str(answer) {
         Ok(answer) => answer,
         Err(error) => return Err(Refusal::Malformed(format!("{}: {error}", report.key)).into()),

@@ -115,11 +115,29 @@ fn paid_plan(
             last = Some((order, price));
         }
     }
+    let rank = Terms::read(current)?.rank;
     Ok(match last {
-        Some(((_, rank, _), price)) if rank < Terms::read(current)?.rank => Some(price.clone()),
-        None if unsettled => None,
+        Some(((_, paid, _), price)) if paid < rank => Some(price.clone()),
+        None if unsettled => before_change(current, billing, known)?,
         _ => Some(current.clone()),
     })
+}
+
+/// The plan before a change that is not paid, where no payment of it was ever seen: the newest lower one of the family
+/// that a view in good standing named. What was never another plan has none.
+fn before_change(current: &Price, billing: &Billing, known: &BTreeMap<String, Price>) -> Fallible<Option<Price>> {
+    if billing.open.values().any(|invoice| invoice.reason == "subscription_create") {
+        return Ok(None);
+    }
+    let rank = Terms::read(current)?.rank;
+    for seen in billing.history.iter().rev() {
+        let good = matches!(seen.2, SubscriptionStatus::Active | SubscriptionStatus::Trialing);
+        let Some(price) = seen.3.as_ref().and_then(|id| known.get(id)).filter(|_| good) else { continue };
+        if price.family == current.family && Terms::read(price)?.rank < rank {
+            return Ok(Some(price.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// Work out where the account stands at a time.
@@ -242,7 +260,10 @@ fn known_prices(host: &mut Rows<'_>, rows: &[Subscription], billings: &[Billing]
         .iter()
         .zip(billings)
         .filter(|(row, billing)| !billing.open.is_empty() || row.values.status == SubscriptionStatus::PastDue)
-        .flat_map(|(_, billing)| billing.paid.keys().cloned());
+        .flat_map(|(_, billing)| {
+            let named = billing.history.iter().filter_map(|seen| seen.3.clone());
+            billing.paid.keys().cloned().chain(named)
+        });
     let mut ids: Vec<String> = items.chain(paid).collect();
     ids.sort_unstable();
     ids.dedup();

@@ -216,21 +216,37 @@ pub(crate) fn create(context: &mut Context<'_, '_>, body: &Metadata) -> Step<Han
         catalog::admin_of_platform(context)?;
         return create_in_catalog(context, proposed);
     }
-    let standing = settle::standing(context)?;
-    check_room(context, &proposed.decl, &standing, None)?;
-    match_plan(&mut proposed, &standing)?;
-    let row = insert(context, proposed, None)?;
+    let row = insert_with_room(context, &mut proposed)?;
     settle::settle(context)?;
     answer(context, &row)
 }
 
-/// A row that waits for its purchase to be paid; its names are held meanwhile.
-pub(crate) fn create_waiting(context: &mut Context<'_, '_>, body: &Metadata, purchase: &str) -> Step<String> {
-    let proposed = product::normalise(context, &own_body(context, body)?, None)?;
+/// An instance beside another command's business; its id.
+pub(crate) fn create_now(context: &mut Context<'_, '_>, body: &Metadata) -> Step<String> {
+    let mut proposed = product::normalise(context, &own_body(context, body)?, None)?;
     if proposed.decl.catalog || proposed.decl.provisions.is_empty() {
         return Err(refuse("/product/product_type", FieldErrorCode::NotAllowed, "expected a type that is provisioned"));
     }
-    insert(context, proposed, Some(purchase))
+    let row = insert_with_room(context, &mut proposed)?;
+    settle::settle(context)?;
+    Ok(row)
+}
+
+/// Insert a row if the account's standing has room for it.
+fn insert_with_room(context: &mut Context<'_, '_>, proposed: &mut product::Proposed) -> Step<String> {
+    let standing = settle::standing(context)?;
+    check_room(context, &proposed.decl, &standing, None)?;
+    match_plan(proposed, &standing)?;
+    insert(context, proposed, None)
+}
+
+/// A row that waits for its purchase to be paid; its names are held meanwhile.
+pub(crate) fn create_waiting(context: &mut Context<'_, '_>, body: &Metadata, purchase: &str) -> Step<String> {
+    let mut proposed = product::normalise(context, &own_body(context, body)?, None)?;
+    if proposed.decl.catalog || proposed.decl.provisions.is_empty() {
+        return Err(refuse("/product/product_type", FieldErrorCode::NotAllowed, "expected a type that is provisioned"));
+    }
+    insert(context, &mut proposed, Some(purchase))
 }
 
 fn create_in_catalog(context: &mut Context<'_, '_>, proposed: product::Proposed) -> Step<Handled> {
@@ -297,7 +313,7 @@ fn match_plan(proposed: &mut product::Proposed, standing: &Standing) -> Step<()>
     }
 }
 
-fn insert(context: &mut Context<'_, '_>, mut proposed: product::Proposed, purchase: Option<&str>) -> Step<String> {
+fn insert(context: &mut Context<'_, '_>, proposed: &mut product::Proposed, purchase: Option<&str>) -> Step<String> {
     name_in_use(context, &proposed.decl, &proposed.metadata, None)?;
     take_names(context, &proposed.decl, &proposed.metadata)?;
     let by = proposed.decl.id_by.as_ref().and_then(|key| proposed.metadata.get(key)).and_then(Value::as_str);

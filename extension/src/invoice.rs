@@ -135,8 +135,7 @@ fn merge(stored: &Invoice, view: &Invoice) -> Step<(Invoice, News)> {
     } else {
         (stored, stored.at, true)
     };
-    let merged =
-        Invoice { failed_at, at, customer, customer_at, subscription, subscription_at, ..winner.clone() };
+    let merged = Invoice { failed_at, at, customer, customer_at, subscription, subscription_at, ..winner.clone() };
     // That a name or a state was said once more is no news.
     let said = |invoice: &Invoice| Invoice { at: 0, customer_at: None, subscription_at: None, ..invoice.clone() };
     let news = match (said(&merged) == said(stored), older) {
@@ -238,12 +237,17 @@ fn read(context: &Context<'_, '_>, object: &stripe::Invoice<'_>) -> Step<Invoice
         reason: object.billing_reason.as_deref().unwrap_or("").to_owned(),
         subscription: object.subscription_id().map(str::to_owned),
         customer: id_of(&object.customer).map(str::to_owned),
-        currency: object.currency.as_deref().filter(|code| is_currency(code)).ok_or_else(|| malformed("currency"))?.to_owned(),
+        currency: object
+            .currency
+            .as_deref()
+            .filter(|code| is_currency(code))
+            .ok_or_else(|| malformed("currency"))?
+            .to_owned(),
         total_minor: object.total,
         tax_minor: object.tax(),
         amount_due_minor: object.amount_due,
-        amount_paid_minor: object.amount_paid,
-        paid_out_of_band: object.paid_out_of_band.unwrap_or(false),
+        amount_paid_minor: object.amount_paid(status == Status::Paid),
+        paid_out_of_band: object.paid_out_of_band(status == Status::Paid),
         number: object.number.as_deref().map(str::to_owned),
         hosted_invoice_url: object.hosted_invoice_url.as_deref().map(str::to_owned),
         paid_at: stripe::time(paid_at, "/data/object/status_transitions/paid_at")?,
@@ -324,30 +328,55 @@ fn remember(context: &mut Context<'_, '_>, id: &str, invoice: &Invoice) -> Step<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn invoice(status: Status, at: i64, paid: i64) -> Invoice {
         Invoice { status, at, amount_paid_minor: paid, currency: "usd".to_owned(), ..Invoice::default() }
     }
 
-    /// Any two views merge to the same invoice, whichever came first.
-    #[test]
-    fn merging_does_not_care_about_order() {
-        let views = [
-            invoice(Status::Draft, 1, 0),
-            invoice(Status::Open, 1, 0),
-            Invoice { failed_at: Some(3), ..invoice(Status::Open, 3, 0) },
-            Invoice { failed_at: Some(5), ..invoice(Status::Open, 5, 0) },
-            invoice(Status::Uncollectible, 6, 0),
-            invoice(Status::Paid, 2, 500),
-            invoice(Status::Paid, 7, 500),
-            invoice(Status::Void, 4, 0),
+    fn view() -> impl Strategy<Value = Invoice> {
+        let status = prop_oneof![
+            Just(Status::Draft),
+            Just(Status::Open),
+            Just(Status::Uncollectible),
+            Just(Status::Void),
+            Just(Status::Paid)
         ];
-        for a in &views {
-            for b in &views {
-                let (ab, _) = merge(a, b).ok().expect("merges");
-                let (ba, _) = merge(b, a).ok().expect("merges");
-                assert_eq!(ab, ba, "{a:?} {b:?}");
-            }
+        let named = |prefix: &'static str| proptest::option::of((1..3).prop_map(move |n| format!("{prefix}_{n}")));
+        (status, 1..=3i64, 0..3i64, any::<bool>(), named("cus"), named("sub")).prop_map(
+            |(status, at, paid, failed, customer, subscription)| Invoice {
+                failed_at: failed.then_some(at),
+                customer_at: customer.as_ref().map(|_| at),
+                subscription_at: subscription.as_ref().map(|_| at),
+                customer,
+                subscription,
+                ..invoice(status, at, paid)
+            },
+        )
+    }
+
+    fn merged<'a>(mut views: impl Iterator<Item = &'a Invoice>) -> Option<Invoice> {
+        let first = views.next()?.clone();
+        views.try_fold(first, |stored, view| merge(&stored, view).ok().map(|(merged, _)| merged))
+    }
+
+    proptest! {
+        #[test]
+        fn invoices_are_the_same_in_any_order_and_however_often(
+            (views, order) in proptest::collection::vec(view(), 3..=6)
+                .prop_flat_map(|views| (Just(views.clone()), Just(views).prop_shuffle())),
+            again in 0..6usize,
+        ) {
+            let repeated = order.iter().chain(order.get(again));
+            prop_assert_eq!(merged(views.iter()), merged(repeated));
         }
+    }
+
+    /// A view that names nobody takes nothing from one that does.
+    #[test]
+    fn a_name_that_is_known_stays() {
+        let known = Invoice { customer: Some("cus_1".to_owned()), customer_at: Some(1), ..invoice(Status::Open, 1, 0) };
+        let (merged, _) = merge(&known, &invoice(Status::Paid, 2, 500)).ok().expect("merges");
+        assert_eq!((merged.status, merged.customer.as_deref()), (Status::Paid, Some("cus_1")));
     }
 }

@@ -23,6 +23,7 @@ mod product;
 mod product_event;
 mod purchase;
 mod queries;
+mod retrieve;
 mod rows;
 mod schedule;
 pub mod schema;
@@ -184,6 +185,7 @@ fn stripe_event(context: &mut Context<'_, '_>, body: &[u8]) -> context::Step<Out
         kind if kind.starts_with("charge.") => charge::event(context, body),
         kind if kind.starts_with("payment_intent.") => charge::payment_intent_event(context, body),
         "customer.created" | "customer.updated" => subscription::customer(context, body),
+        "customer.deleted" => subscription::customer_deleted(context, body),
         "product.created" | "product.updated" | "price.created" | "price.updated" | "price.deleted"
         | "product.deleted" => catalog::provider_event(context, body),
         _ => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind)),

@@ -9,7 +9,7 @@ use serde_json::{Map, json};
 const COLLECTIONS: [&str; 7] = ["billing", "invoices", "ledger", "payments", "sagas", "schedule", "sessions"];
 
 /// Stripe events that mean something (requirements 7.3).
-const PROVIDER_KINDS: [&str; 40] = [
+const PROVIDER_KINDS: [&str; 41] = [
     "charge.failed",
     "charge.refund.updated",
     "charge.refunded",
@@ -20,6 +20,7 @@ const PROVIDER_KINDS: [&str; 40] = [
     "checkout.session.completed",
     "checkout.session.expired",
     "customer.created",
+    "customer.deleted",
     "customer.subscription.created",
     "customer.subscription.deleted",
     "customer.subscription.paused",
@@ -60,7 +61,7 @@ const PROMPT: RetryPolicy = RetryPolicy { max_attempts: 5, first_delay_ms: 5_000
 const MAIL: RetryPolicy = RetryPolicy { max_attempts: 3, first_delay_ms: 60_000, max_delay_ms: 600_000 };
 
 /// Effect kinds with the members that their payload and result must have.
-const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 31] = [
+const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 32] = [
     ("bucket.change", &[], &[], PROMPT),
     ("bucket.destroy", &[], &[], PATIENT),
     ("bucket.ensure", &[], &[], PROMPT),
@@ -89,6 +90,7 @@ const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 31] = [
     ("stripe.credit.create", &["customer", "amount_minor", "currency"], &[], PATIENT),
     ("stripe.price.create", &["stripe_product_id", "unit_amount", "currency"], &["id"], PATIENT),
     ("stripe.product.create", &["name"], &["id"], PATIENT),
+    ("stripe.refund.create", &["payment_intent", "reason"], &[], PATIENT),
     ("stripe.retrieve", &["object", "id"], &["date_ms", "object"], PATIENT),
     ("stripe.subscription.cancel", &["subscription", "at_period_end"], &[], PATIENT),
     ("stripe.subscription.update", &["subscription", "item", "price"], &[], PATIENT),

@@ -41,9 +41,5 @@ pub(crate) fn now(context: &mut Context<'_, '_>, template: &str, to: To, referen
 }
 
 fn mail(key: String, template: &str, to: To, values: &Value) -> Step<Effect> {
-    Ok(request(
-        KIND,
-        key,
-        encode(&serde_json::json!({"template": template, "to": to.name(), "values": values}))?,
-    ))
+    Ok(request(KIND, key, encode(&serde_json::json!({"template": template, "to": to.name(), "values": values}))?))
 }

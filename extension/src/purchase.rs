@@ -31,7 +31,12 @@ pub(crate) fn refresh(context: &mut Context<'_, '_>, id: &str, found: Option<Pur
         None => context.host.purchase(id)?,
     };
     let known = stored.as_ref().and_then(|row| row.values.session_id.clone());
-    let Some((session_id, session)) = session_of(context, id, known)? else { return Ok(()) };
+    let Some(Sessions { counts: (session_id, session), beaten }) = sessions_of(context, id, known)? else {
+        return Ok(());
+    };
+    for (loser, session) in &beaten {
+        give_back(context, id, loser, session)?;
+    }
     let version = stored.as_ref().map_or(0, |row| row.version);
     let before = stored.map(|row| row.values);
     let mut values = match &before {
@@ -41,7 +46,7 @@ pub(crate) fn refresh(context: &mut Context<'_, '_>, id: &str, found: Option<Pur
     values.session_id = Some(session_id);
     values.payment_intent_id = session.payment_intent.clone().or(values.payment_intent_id);
     values.subscription_id = session.subscription.clone().or(values.subscription_id);
-    values.refunded = Money { amount_minor: refunded(context, id)?, currency: values.total.currency.clone() };
+    values.refunded = Money { amount_minor: refunded(context, id, &beaten)?, currency: values.total.currency.clone() };
     let mut metadata: Object = decode("purchases", id, &values.metadata)?;
     let (status, step) = judge(context, id, &session, &values, &mut metadata)?;
     values.status = status;
@@ -53,19 +58,51 @@ pub(crate) fn refresh(context: &mut Context<'_, '_>, id: &str, found: Option<Pur
     Ok(())
 }
 
-/// The session that counts among all that were made for a purchase: the one that is furthest, then the smaller id; so
-/// an expired one never undoes a paid one, whichever is known first. Before any event tells of it, the one we made.
-fn session_of(context: &mut Context<'_, '_>, id: &str, known: Option<String>) -> Step<Option<(String, Session)>> {
-    let host = &mut *context.host;
-    let rows = host.records("sessions")?;
-    let mut best: Option<(String, Session)> = None;
-    for row in rows {
+/// All sessions that are known of a purchase.
+struct Sessions {
+    /// The one that counts.
+    counts: (String, Session),
+    /// Others that were paid as well.
+    beaten: Vec<(String, Session)>,
+}
+
+/// The session that counts is the one that was paid first by the provider's clock, then the smaller id; where none is
+/// paid the furthest, so an expired one never undoes another, whichever is known first. Before any event tells of one,
+/// it is the one we made.
+fn sessions_of(context: &mut Context<'_, '_>, id: &str, known: Option<String>) -> Step<Option<Sessions>> {
+    let mut sessions: Vec<(String, Session)> = Vec::new();
+    for row in context.host.records("sessions")? {
         let session: Session = decode("sessions", &row.id, &row.value)?;
-        if session.purchase == id && best.as_ref().is_none_or(|(_, held)| session.status > held.status) {
-            best = Some((row.id, session));
+        if session.purchase == id {
+            sessions.push((row.id, session));
         }
     }
-    Ok(best.or_else(|| known.map(|id| (id, Session::default()))))
+    sessions.sort_by(|(a_id, a), (b_id, b)| {
+        b.status.cmp(&a.status).then_with(|| (a.paid_at, a_id).cmp(&(b.paid_at, b_id)))
+    });
+    let mut sessions = sessions.into_iter();
+    let Some(counts) = sessions.next().or_else(|| known.map(|id| (id, Session::default()))) else {
+        return Ok(None);
+    };
+    let beaten = sessions.filter(|(_, session)| session.status == Status::Paid).collect();
+    Ok(Some(Sessions { counts, beaten }))
+}
+
+/// A purchase is paid once: what a later session brought goes back, and what it began ends (S93).
+fn give_back(context: &mut Context<'_, '_>, purchase: &str, loser: &str, session: &Session) -> Step<()> {
+    if !context.note(&format!("beaten:{loser}"))? {
+        return Ok(());
+    }
+    if let Some(payment_intent) = &session.payment_intent {
+        let payload = json!({"payment_intent": payment_intent, "reason": "duplicate"});
+        ask(context, "stripe.refund.create", format!("give-back:{loser}"), &payload)?;
+    }
+    if let Some(subscription) = &session.subscription {
+        let payload = json!({"subscription": subscription, "at_period_end": false});
+        ask(context, "stripe.subscription.cancel", format!("cancel-beaten:{subscription}"), &payload)?;
+    }
+    let values = json!({"session": loser, "purchase": purchase});
+    notice::now(context, "paid_twice", notice::To::Admin, loser, &values)
 }
 
 /// A session that was made elsewhere, for a customer or account of ours.
@@ -102,15 +139,21 @@ fn judge(
     }
     // What the session asked for in the end: a discount may have made it less than what was agreed.
     let total = if session.total_minor > 0 { session.total_minor } else { values.total.amount_minor };
-    if total > 0 && values.refunded.amount_minor >= total {
-        return Ok((PurchaseStatus::Refunded, "refunded"));
-    }
-    let Some(subscription) = &values.subscription_id else { return Ok((PurchaseStatus::Paid, "fulfilled")) };
+    let refunded = total > 0 && values.refunded.amount_minor >= total;
+    let Some(subscription) = &values.subscription_id else {
+        return Ok(match refunded {
+            true => (PurchaseStatus::Refunded, "refunded"),
+            false => (PurchaseStatus::Paid, "fulfilled"),
+        });
+    };
     let row = context.host.subscription(subscription)?;
     let billing: Loaded<Billing> = context.record("billing", subscription)?;
     let ended = row.is_some_and(|row| subscription::is_final(row.values.status));
     if ended {
         metadata.insert("subscription_ended".to_owned(), json!(true));
+    }
+    if refunded {
+        return Ok((PurchaseStatus::Refunded, "refunded"));
     }
     if billing.value.was_ever_live() {
         return Ok((PurchaseStatus::Paid, "fulfilled"));
@@ -124,11 +167,15 @@ fn judge(
 }
 
 /// What was given back of a purchase: refunds of its own payment, or of its subscription's first invoice.
-fn refunded(context: &mut Context<'_, '_>, purchase: &str) -> Step<i64> {
+fn refunded(context: &mut Context<'_, '_>, purchase: &str, beaten: &[(String, Session)]) -> Step<i64> {
     let host = &mut *context.host;
     let rows = host.records("payments")?;
     let mut sum = 0i64;
     for row in rows {
+        // What a second session paid goes back in full, which gives nothing of the purchase back.
+        if beaten.iter().any(|(_, session)| session.payment_intent.as_deref() == Some(row.id.as_str())) {
+            continue;
+        }
         let payment: Payment = decode("payments", &row.id, &row.value)?;
         if payment.refunded_minor() > 0 && owner(context, &payment)?.as_deref() == Some(purchase) {
             sum = sum.saturating_add(payment.refunded_minor());
@@ -212,7 +259,15 @@ pub(crate) fn create(context: &mut Context<'_, '_>, body: &Object) -> Step<Handl
         if plan.price.id == offer.price.id {
             return Err(Stop::Refused(Refusal::AlreadyOwned(offer.product.id)));
         }
-        return change(context, &standing, &offer);
+        // What is ordered with it is made first: if there is no room for it, nothing changes.
+        let product = match product_of(body)? {
+            Some(product) => Some(instance::create_now(context, product)?),
+            None => None,
+        };
+        return change(context, &standing, &offer, product);
+    }
+    if let Some(open) = open_checkout(context, body, &offer)? {
+        return Ok(open);
     }
     let id = format!("pur_{}", short_hash(&context.event.id));
     context.claim(&[key("purchase", &id)])?;
@@ -220,10 +275,7 @@ pub(crate) fn create(context: &mut Context<'_, '_>, body: &Object) -> Step<Handl
     let nothing = Money { amount_minor: 0, currency: amount.currency.clone() };
     let mut metadata = Object::new();
     metadata.insert("step".to_owned(), json!("created"));
-    if let Some(product) = body.get("product").filter(|value| !value.is_null()) {
-        let Value::Object(product) = product else {
-            return Err(refuse("/product", FieldErrorCode::WrongType, "expected an object"));
-        };
+    if let Some(product) = product_of(body)? {
         let instance = instance::create_waiting(context, product, &id)?;
         metadata.insert("product_id".to_owned(), json!(instance));
     }
@@ -261,6 +313,39 @@ pub(crate) fn create(context: &mut Context<'_, '_>, body: &Object) -> Step<Handl
     });
     ask(context, "stripe.checkout.create", format!("checkout:{id}"), &payload)?;
     Ok(Handled { outcome: Outcome::Applied, reply: None })
+}
+
+/// The product that is to be made for a purchase.
+fn product_of(body: &Object) -> Step<Option<&Object>> {
+    match body.get("product") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(product)) => Ok(Some(product)),
+        Some(_) => Err(refuse("/product", FieldErrorCode::WrongType, "expected an object")),
+    }
+}
+
+/// The answer for who asks for a checkout that is open already: a double click buys once. One that orders a product is
+/// told apart by the product's name, which is taken then.
+fn open_checkout(context: &mut Context<'_, '_>, body: &Object, offer: &Offer) -> Step<Option<Handled>> {
+    if product_of(body)?.is_some() {
+        return Ok(None);
+    }
+    for row in context.host.purchases()? {
+        let same = row.values.items.iter().any(|item| item.price_id.as_ref() == Some(&offer.price.id));
+        if !same || row.values.status != PurchaseStatus::Pending {
+            continue;
+        }
+        let metadata: Object = decode("purchases", &row.id, &row.values.metadata)?;
+        if metadata.contains_key("product_id") {
+            continue;
+        }
+        let reply = json!({
+            "purchase_id": row.id, "session_id": row.values.session_id, "checkout_url": metadata.get("checkout_url"),
+        });
+        let reply = Some(Reply::Answer(encode(&reply)?));
+        return Ok(Some(Handled { outcome: Outcome::Ignored(IgnoreReason::NoChange), reply }));
+    }
+    Ok(None)
 }
 
 /// A return URL must be of an origin that the business names; the default needs no check.
@@ -308,6 +393,7 @@ pub(crate) fn checkout_made(context: &mut Context<'_, '_>, report: &EffectReport
                 metadata.insert("step".to_owned(), json!("checkout_open"));
             }
             let url = answer.get("url").cloned().unwrap_or(Value::Null);
+            metadata.insert("checkout_url".to_owned(), url.clone());
             Reply::Answer(encode(&json!({"checkout_url": url, "session_id": session, "purchase_id": id}))?)
         }
         // The webhook told that it exists after all, and may have told that it is paid.
@@ -332,10 +418,15 @@ pub(crate) fn checkout_made(context: &mut Context<'_, '_>, report: &EffectReport
 pub(crate) fn change_plan(context: &mut Context<'_, '_>, body: &Object) -> Step<Handled> {
     let offer = find_offer(context, body)?;
     let standing = settle::standing(context)?;
-    change(context, &standing, &offer)
+    change(context, &standing, &offer, None)
 }
 
-fn change(context: &mut Context<'_, '_>, standing: &entitlement::Standing, offer: &Offer) -> Step<Handled> {
+fn change(
+    context: &mut Context<'_, '_>,
+    standing: &entitlement::Standing,
+    offer: &Offer,
+    product: Option<String>,
+) -> Step<Handled> {
     let Some(plan) = standing.plan.as_ref().filter(|plan| plan.price.family == offer.price.family) else {
         let family = offer.price.family.clone().unwrap_or_else(|| offer.product.id.clone());
         return Err(Stop::Refused(Refusal::NoEntitlement(family)));
@@ -367,10 +458,13 @@ fn change(context: &mut Context<'_, '_>, standing: &entitlement::Standing, offer
     let key = format!("change:{}:{}", plan.subscription, short_hash(&context.event.id));
     ask(context, "stripe.subscription.update", key, &payload)?;
     let over = over_after(context, standing, offer)?;
-    let reply = json!({
+    let mut reply = json!({
         "subscription": plan.subscription, "plan_id": offer.product.id, "at": at,
         "effective_at": if at == "now" { context.now } else { item.period_end }, "exceeds": over,
     });
+    if let Some(product) = product {
+        reply["product_id"] = json!(product);
+    }
     Ok(Handled { outcome: Outcome::Applied, reply: Some(Reply::Answer(encode(&reply)?)) })
 }
 

@@ -131,7 +131,8 @@ impl<'a> Rows<'a> {
     /// Forget all that was written and asked for, apart from mails: a refusal may be told.
     pub fn keep_mails(&mut self) {
         let mails: Vec<Effect> = self.effects.drain(..).filter(|effect| effect.kind == crate::notice::KIND).collect();
-        let told: Vec<String> = self.facts.drain(..).filter(|fact| mails.iter().any(|mail| mail.key == *fact)).collect();
+        let told: Vec<String> =
+            self.facts.drain(..).filter(|fact| mails.iter().any(|mail| mail.key == *fact)).collect();
         self.take_back();
         self.effects = mails;
         self.facts = told;
@@ -347,6 +348,12 @@ impl<'a> Rows<'a> {
         Ok(self.purchases.get(id).and_then(|held| held.now.clone()))
     }
 
+    /// All purchases of the account, in order of their ids.
+    pub fn purchases(&mut self) -> Stored<Vec<Purchase>> {
+        self.fetch_whole(RowKind::Purchase)?;
+        Ok(self.purchases.values().filter_map(|held| held.now.clone()).collect())
+    }
+
     /// The purchase of a checkout session.
     pub fn purchase_of_session(&mut self, session: &str) -> Stored<Option<Purchase>> {
         self.fetch_whole(RowKind::Purchase)?;
@@ -417,10 +424,10 @@ impl<'a> Rows<'a> {
         Ok(expected + 1)
     }
 
-    /// Note a fact; true if it is new.
-    pub fn note(&mut self, fact: &str) -> Stored<bool> {
+    /// Whether a fact is noted, by this event or an earlier one.
+    pub fn is_noted(&mut self, fact: &str) -> Stored<bool> {
         if self.facts.iter().any(|noted| noted == fact) {
-            return Ok(false);
+            return Ok(true);
         }
         let known = match self.known.get(fact) {
             Some(known) => *known,
@@ -433,10 +440,16 @@ impl<'a> Rows<'a> {
                 known
             }
         };
-        if !known {
+        Ok(known)
+    }
+
+    /// Note a fact; true if it is new.
+    pub fn note(&mut self, fact: &str) -> Stored<bool> {
+        let new = !self.is_noted(fact)?;
+        if new {
             self.facts.push(fact.to_owned());
         }
-        Ok(!known)
+        Ok(new)
     }
 
     /// Take claims: all, or none if one is another's or blocked. What is free or held already is `Mine`.

@@ -41,6 +41,16 @@ pub(crate) struct Session {
     pub subscription: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_intent: Option<String>,
+    /// The provider's time of the view that amounts and mode are from.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub at: Timestamp,
+    /// The provider's time of the first view that told that it is paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paid_at: Option<Timestamp>,
+}
+
+fn is_zero(at: &Timestamp) -> bool {
+    *at == 0
 }
 
 fn read_status(kind: &str, object: &stripe::Session<'_>) -> Step<Status> {
@@ -80,18 +90,12 @@ pub(crate) fn event(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome>
     }
     if let Some(found) = &found {
         check_amount(context, found, id, object)?;
-        // One purchase is paid once: a second session's money goes back by hand, and nothing is delivered for it.
-        let other = found.values.session_id.as_deref().is_some_and(|known| known != id);
-        if other && found.values.status == PurchaseStatus::Paid && status == Status::Paid {
-            let values = serde_json::json!({"session": id, "purchase": found.id});
-            notice::now(context, "paid_twice", notice::To::Admin, id, &values)?;
-            return Err(Stop::Refused(Refusal::AlreadyOwned(found.id.clone())));
-        }
     }
     let mut stored: Loaded<Session> = context.record("sessions", id)?;
     let before = (stored.version != 0).then(|| stored.value.clone());
     let purchase_id = found.as_ref().map_or_else(|| format!("pur_{id}"), |purchase| purchase.id.clone());
-    merge(&mut stored.value, object, status, &purchase_id);
+    let view = read(object, status, &purchase_id, context.provider_time());
+    stored.value = if stored.version == 0 { view } else { merge(&stored.value, &view) };
     claim(context, id, &purchase_id, object)?;
     if before.as_ref() == Some(&stored.value) {
         return Ok(match status {
@@ -111,25 +115,42 @@ pub(crate) fn event(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome>
     if let Some(payment) = &session.payment_intent {
         charge::link_purchase(context, payment, &purchase_id)?;
     }
-    book_payment(context, &purchase_id, &session, object)?;
+    book_payment(context, &purchase_id, id, &session, object)?;
     purchase::refresh(context, &purchase_id, found)?;
     settle::settle(context)?;
     Ok(Outcome::Applied)
 }
 
-fn merge(stored: &mut Session, object: &stripe::Session<'_>, status: Status, purchase: &str) {
-    stored.status = stored.status.max(status);
-    stored.purchase = purchase.to_owned();
-    stored.mode = object.mode.as_deref().unwrap_or("payment").to_owned();
-    stored.currency = object.currency.as_deref().unwrap_or("").to_owned();
-    stored.total_minor = object.amount_total.unwrap_or(0);
-    let keep = |known: &mut Option<String>, seen: Option<&str>| {
-        if let Some(seen) = seen {
-            *known = Some(seen.to_owned());
-        }
+/// One view of a session.
+fn read(object: &stripe::Session<'_>, status: Status, purchase: &str, at: Timestamp) -> Session {
+    Session {
+        status,
+        mode: object.mode.as_deref().unwrap_or("payment").to_owned(),
+        purchase: purchase.to_owned(),
+        currency: object.currency.as_deref().unwrap_or("").to_owned(),
+        total_minor: object.amount_total.unwrap_or(0),
+        subscription: id_of(&object.subscription).map(str::to_owned),
+        payment_intent: id_of(&object.payment_intent).map(str::to_owned),
+        at,
+        paid_at: (status == Status::Paid).then_some(at),
+    }
+}
+
+/// Merge a view into what is stored, whichever came first: the furthest status, the first payment, what names another
+/// object once it does, and of the rest what the furthest and then newest view says.
+fn merge(stored: &Session, view: &Session) -> Session {
+    let order = |session: &Session| {
+        let Session { status, at, mode, currency, total_minor, .. } = session.clone();
+        (status, at, mode, currency, total_minor)
     };
-    keep(&mut stored.subscription, id_of(&object.subscription));
-    keep(&mut stored.payment_intent, id_of(&object.payment_intent));
+    let winner = if order(view) > order(stored) { view } else { stored };
+    Session {
+        paid_at: [stored.paid_at, view.paid_at].into_iter().flatten().min(),
+        subscription: stored.subscription.clone().max(view.subscription.clone()),
+        payment_intent: stored.payment_intent.clone().max(view.payment_intent.clone()),
+        purchase: stored.purchase.clone().max(view.purchase.clone()),
+        ..winner.clone()
+    }
 }
 
 fn claim(context: &mut Context<'_, '_>, id: &str, purchase: &str, object: &stripe::Session<'_>) -> Step<()> {
@@ -181,6 +202,7 @@ fn check_amount(context: &mut Context<'_, '_>, agreed: &Purchase, id: &str, obje
 fn book_payment(
     context: &mut Context<'_, '_>,
     purchase: &str,
+    id: &str,
     session: &Session,
     object: &stripe::Session<'_>,
 ) -> Step<()> {
@@ -190,6 +212,53 @@ fn book_payment(
     let tax = object.total_details.as_ref().and_then(|d| d.amount_tax).unwrap_or(0).clamp(0, session.total_minor);
     let sides =
         [(ledger::CASH, session.total_minor), (ledger::REVENUE, tax - session.total_minor), (ledger::TAX, -tax)];
-    ledger::book(context, &format!("paid:{purchase}"), purchase, &session.currency, &sides)?;
+    // Each session moves money, also a second one whose money goes back.
+    ledger::book(context, &format!("paid:{purchase}:{id}"), purchase, &session.currency, &sides)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn view() -> impl Strategy<Value = Session> {
+        let status = prop_oneof![
+            Just(Status::Open),
+            Just(Status::Expired),
+            Just(Status::Complete),
+            Just(Status::Failed),
+            Just(Status::Paid)
+        ];
+        let named = |prefix: &'static str| proptest::option::of((1..3).prop_map(move |n| format!("{prefix}_{n}")));
+        (status, 1..=3i64, 0..3i64, named("sub"), named("pi")).prop_map(
+            |(status, at, total_minor, subscription, payment_intent)| Session {
+                status,
+                mode: "payment".to_owned(),
+                purchase: "pur_1".to_owned(),
+                currency: "usd".to_owned(),
+                total_minor,
+                subscription,
+                payment_intent,
+                at,
+                paid_at: (status == Status::Paid).then_some(at),
+            },
+        )
+    }
+
+    fn merged<'a>(views: impl Iterator<Item = &'a Session>) -> Option<Session> {
+        views.cloned().reduce(|stored, view| merge(&stored, &view))
+    }
+
+    proptest! {
+        #[test]
+        fn sessions_are_the_same_in_any_order_and_however_often(
+            (views, order) in proptest::collection::vec(view(), 3..=6)
+                .prop_flat_map(|views| (Just(views.clone()), Just(views).prop_shuffle())),
+            again in 0..6usize,
+        ) {
+            let repeated = order.iter().chain(order.get(again));
+            prop_assert_eq!(merged(views.iter()), merged(repeated));
+        }
+    }
 }

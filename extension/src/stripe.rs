@@ -299,7 +299,9 @@ pub(crate) struct Invoice<'a> {
     #[serde(borrow, default)]
     pub currency: Option<Text<'a>>,
     pub total: i64,
-    pub amount_paid: i64,
+    /// None before 2016.
+    #[serde(default)]
+    amount_paid: Option<i64>,
     #[serde(default)]
     pub amount_due: i64,
     #[serde(borrow, default)]
@@ -307,7 +309,9 @@ pub(crate) struct Invoice<'a> {
     #[serde(borrow, default)]
     pub hosted_invoice_url: Option<Text<'a>>,
     #[serde(default)]
-    pub paid_out_of_band: Option<bool>,
+    paid_out_of_band: Option<bool>,
+    #[serde(borrow, default)]
+    payments: Option<List<InvoicePayment<'a>>>,
     #[serde(default)]
     pub status_transitions: Option<Transitions>,
     #[serde(borrow)]
@@ -327,6 +331,17 @@ pub(crate) struct Invoice<'a> {
 }
 
 impl Invoice<'_> {
+    /// What was paid if it is paid, in minor units: before 2016 an invoice was paid as a whole.
+    pub fn amount_paid(&self, paid: bool) -> i64 {
+        self.amount_paid.unwrap_or(if paid { self.amount_due } else { 0 })
+    }
+
+    /// Whether it was paid past the provider: said in so many words, since basil by a list of payments without one.
+    pub fn paid_out_of_band(&self, paid: bool) -> bool {
+        let nobody_paid = || self.payments.as_ref().is_some_and(|list| list.data.is_empty() && !list.has_more);
+        self.paid_out_of_band.unwrap_or_else(|| paid && self.amount_paid.is_some_and(|paid| paid > 0) && nobody_paid())
+    }
+
     /// The subscription it bills: on top, since basil under `parent`, before 2018 only on its lines.
     pub fn subscription_id(&self) -> Option<&str> {
         let parent = self.parent.as_ref().and_then(|p| p.subscription_details.as_ref());

@@ -4,11 +4,11 @@
 //! price that was seen with its time, and which invoices are open or paid. Both are merged by rules that don't care
 //! about arrival (the largest of an order, the union of a set), so any order of events ends in the same rows.
 
-use crate::context::{Context, Loaded, Step, Stop, decode, encode, request, short_answer};
+use crate::context::{Context, Loaded, Step, Stop, decode, short_answer};
 use crate::correlate::{key, named_account};
 use crate::rows::Rows;
 use crate::stripe::{self, id_of};
-use crate::{notice, purchase, settle};
+use crate::{notice, purchase, retrieve, settle};
 use products_contract::*;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -424,10 +424,14 @@ fn apply(context: &mut Context<'_, '_>, object: &stripe::Subscription<'_>, view:
     }
 }
 
-/// Whether every price is ours, and at most one of them a plan of its family.
+/// Whether every price is ours, and at most one of them a plan of its family. A metered item beside ours, which has no
+/// quantity, grants nothing by itself: the catalog need not know it.
 fn judge_items(items: &[SubscriptionItem], prices: &[Option<Price>]) -> Result<(), Refusal> {
-    if let Some(place) = prices.iter().position(Option::is_none) {
-        return Err(Refusal::UnknownPrice(items[place].price_id.clone()));
+    let one_is_ours = prices.iter().any(Option::is_some);
+    let unknown =
+        |(item, price): &(&SubscriptionItem, &Option<Price>)| price.is_none() && !(one_is_ours && item.quantity == 0);
+    if let Some((item, _)) = items.iter().zip(prices).find(unknown) {
+        return Err(Refusal::UnknownPrice(item.price_id.clone()));
     }
     let plans: Vec<&Price> = prices.iter().flatten().filter(|price| price.family.is_some()).collect();
     match plans.as_slice() {
@@ -512,11 +516,7 @@ pub(crate) fn check_owner(context: &Context<'_, '_>, metadata: Option<&stripe::M
 /// Ask the provider for the object; the event waits for the answer.
 pub(crate) fn fetch(context: &mut Context<'_, '_>, object: &str, id: &str, at: Timestamp) -> Step<Outcome> {
     let effect_key = format!("retrieve:{id}:{at}");
-    context.host.effects_enqueue(&[request(
-        "stripe.retrieve",
-        effect_key.clone(),
-        encode(&serde_json::json!({"object": object, "id": id}))?,
-    )]);
+    retrieve::ask(context, &effect_key, &serde_json::json!({"object": object, "id": id}))?;
     Ok(Outcome::Deferred(DeferReason::Effect(effect_key)))
 }
 
@@ -536,6 +536,17 @@ pub(crate) fn trial_will_end(context: &mut Context<'_, '_>, body: &[u8]) -> Step
     let values = serde_json::json!({"subscription": object.id, "trial_end": end.map(crate::time::rfc3339)});
     notice::now(context, "trial_will_end", notice::To::Account, &fact, &values)?;
     Ok(Outcome::Applied)
+}
+
+/// `customer.deleted`: it stays whose it was, so that what still comes of it is found.
+pub(crate) fn customer_deleted(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome> {
+    let body = stripe::read::<stripe::Customer<'_>>(body)?;
+    let fact = format!("customer-deleted:{}", body.data.object.id);
+    context.claim(&[key("stripe-customer", &body.data.object.id)])?;
+    match context.note(&fact)? {
+        true => Ok(Outcome::Applied),
+        false => Ok(Outcome::Duplicate(fact)),
+    }
 }
 
 /// `customer.created|updated`: a customer that names its account is claimed for it.

@@ -83,6 +83,19 @@ impl<'a> Scope<'a> {
     }
 }
 
+/// The places of a template, in order, without the braces.
+pub(crate) fn places(template: &Value) -> Vec<String> {
+    match template {
+        Value::String(text) => {
+            let parts = text.split('{').skip(1);
+            parts.filter_map(|part| part.split_once('}').map(|(place, _)| place.to_owned())).collect()
+        }
+        Value::Array(values) => values.iter().flat_map(places).collect(),
+        Value::Object(members) => members.values().flat_map(places).collect(),
+        _ => Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -229,7 +229,7 @@ fn desired_without_plan(
 ) -> Desired {
     match (fits, over_due, standing.lost_at) {
         (false, Some(due), _) if due <= now => Desired::Suspended(OVER_LIMIT, due),
-        (false, None, Some(lost)) if !instance.decl.consumes.is_empty() => Desired::Suspended(PAYMENT, lost),
+        (false, None, Some(lost)) if !instance.decl.consumes.is_empty() => Desired::Suspended(OVER_LIMIT, lost),
         _ => Desired::Running,
     }
 }
