@@ -41,16 +41,9 @@ pub(crate) struct Session {
     pub subscription: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_intent: Option<String>,
-    /// The provider's time of the view that amounts and mode are from.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub at: Timestamp,
     /// The provider's time of the first view that told that it is paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
-}
-
-fn is_zero(at: &Timestamp) -> bool {
-    *at == 0
 }
 
 fn read_status(kind: &str, object: &stripe::Session<'_>) -> Step<Status> {
@@ -131,17 +124,16 @@ fn read(object: &stripe::Session<'_>, status: Status, purchase: &str, at: Timest
         total_minor: object.amount_total.unwrap_or(0),
         subscription: id_of(&object.subscription).map(str::to_owned),
         payment_intent: id_of(&object.payment_intent).map(str::to_owned),
-        at,
         paid_at: (status == Status::Paid).then_some(at),
     }
 }
 
 /// Merge a view into what is stored, whichever came first: the furthest status, the first payment, what names another
-/// object once it does, and of the rest what the furthest and then newest view says.
+/// object once it does. Amounts are fixed when a session is made; of two that contradict each other the greater stays.
 fn merge(stored: &Session, view: &Session) -> Session {
     let order = |session: &Session| {
-        let Session { status, at, mode, currency, total_minor, .. } = session.clone();
-        (status, at, mode, currency, total_minor)
+        let Session { status, mode, currency, total_minor, .. } = session.clone();
+        (status, total_minor, currency, mode)
     };
     let winner = if order(view) > order(stored) { view } else { stored };
     Session {
@@ -240,7 +232,6 @@ mod tests {
                 total_minor,
                 subscription,
                 payment_intent,
-                at,
                 paid_at: (status == Status::Paid).then_some(at),
             },
         )
