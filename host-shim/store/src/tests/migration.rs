@@ -87,7 +87,7 @@ fn a_file_of_the_first_schema_is_brought_up() {
     assert!(store.claims(&["shop/test//subdomain:a".into()]).expect("read")[0].is_some());
 
     let due = store.effects_due(&shop, 9000, true, 9).expect("read");
-    assert_eq!((due.len(), &due[0].effect.context, due[0].fence), (1, &"{}".to_owned(), 0));
+    assert_eq!((due.len(), &due[0].effect.context, due[0].lease.number), (1, &"{}".to_owned(), 0));
     assert_eq!(store.effects_running(&shop).expect("read").len(), 1);
     assert_eq!(store.effects_due(&live, 9000, true, 9).expect("read")[0].effect.key, "timer");
 
