@@ -7,4 +7,5 @@ pub mod compare;
 pub mod model;
 pub mod play;
 pub mod story;
+pub mod watched;
 pub mod world;

@@ -1,5 +1,8 @@
 //! The built component against the library: the same stories, byte for byte.
 
+#[path = "component/calls.rs"]
+mod calls;
+
 use component_builder::PROVISIONER;
 use end_to_end::compare::{difference, report};
 use end_to_end::model::{Kind, Move, moves, story};

@@ -7,9 +7,10 @@ use end_to_end::model::{Kind, Move, story};
 use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
 use end_to_end::world::{Setup, World};
+use host::read;
 use host_providers::scripted::{Scripted, ScriptedAnswer};
 use host_store::testing::{Moment, Then};
-use products_contract::{Event, RecordKey, StoreError};
+use products_contract::{Event, StoreError};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -81,7 +82,8 @@ fn wait(world: &mut World, ms: i64) {
 
 fn metadata(world: &World) -> Value {
     let scope = world.processor().scope("user:A".parse().expect("an account"));
-    let row = world.store().product(&scope, INSTANCE).expect("rows can be read").expect("the instance has a row");
+    let row =
+        read::product(world.store(), &scope, INSTANCE).expect("rows can be read").expect("the instance has a row");
     serde_json::from_str(&row.values.metadata).expect("metadata is JSON")
 }
 
@@ -92,8 +94,8 @@ fn status(world: &World) -> String {
 /// What our record says of each resource.
 fn resources(world: &World) -> Map<String, Value> {
     let scope = world.processor().scope("user:A".parse().expect("an account"));
-    let record = RecordKey { collection: "sagas".to_owned(), id: INSTANCE.to_owned() };
-    let row = world.store().record(&scope, &record).expect("records can be read").expect("the instance has a saga");
+    let row = read::record(world.store(), &scope, "sagas", INSTANCE).expect("records can be read");
+    let row = row.expect("the instance has a saga");
     let saga: Value = serde_json::from_str(&row.value).expect("a record is JSON");
     saga["resources"].as_object().cloned().unwrap_or_default()
 }
@@ -266,8 +268,11 @@ fn a_result_that_comes_twice_changes_nothing() {
 /// An instance whose database was made and undone again, since its bucket was refused, with the result of making it.
 fn database_undone() -> (World, Vec<Event>) {
     let scripted = Scripted::new();
-    scripted.script(key("database", "ensure"), vec![Answer::Ok(Value::Null), Answer::Never]);
-    scripted.script(key("bucket", "ensure"), vec![Answer::failed("quota-exceeded", "no more of it"), Answer::Never]);
+    scripted.script(key("database", "ensure"), vec![ScriptedAnswer::Ok(Value::Null), ScriptedAnswer::Never]);
+    scripted.script(
+        key("bucket", "ensure"),
+        vec![ScriptedAnswer::failed("quota-exceeded", "no more of it"), ScriptedAnswer::Never],
+    );
     let Buyer { mut world, .. } = buyer(&scripted);
     create(&mut world).expect("the store has no fault");
     assert_failed(&world, "bucket", "quota-exceeded", "the first attempt");

@@ -4,6 +4,8 @@ wit_bindgen::generate!({
     path: "../../wit",
     world: "extension",
     export_macro_name: "export_world",
+    // There are no constructors, and to look whether they ran would take the first call more fuel than the others.
+    disable_run_ctors_once_workaround: true,
 });
 
 pub use exports::solobase::products::events::{

@@ -10,19 +10,24 @@ use rusqlite::{Connection, params_from_iter};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Rows that each event writes: which of a table's rows change, and whether every event inserts one or each customer
-/// has one that is replaced.
-const TABLES: [(&str, &str, Written); 4] = [
+/// Rows that each event writes: which of a table's rows they are, and how.
+const TABLES: [(&str, &str, Written); 6] = [
     ("events", "kind = 'customer.subscription.updated'", Written::Inserted),
     ("inbox", "seq IN (SELECT seq FROM events WHERE kind = 'customer.subscription.updated')", Written::Inserted),
+    ("runs", "seq IN (SELECT seq FROM events WHERE kind = 'customer.subscription.updated')", Written::Inserted),
+    ("scopes", "account <> 'platform'", Written::Raised("revision")),
     ("subscriptions", "true", Written::Replaced),
     ("records", "collection = 'billing'", Written::Replaced),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Written {
+    /// Every event inserts one.
     Inserted,
+    /// Each customer has one, and all of it but its key is written anew.
     Replaced,
+    /// Each customer has one, and this column of it is.
+    Raised(&'static str),
 }
 
 type Row = Vec<Value>;
@@ -86,8 +91,8 @@ fn write_bare(from: &Path, to: &Path, events: usize) -> Result<Duration> {
     let tables = TABLES
         .iter()
         .map(|(name, rows, written)| {
-            let (sql, rows) = read(&source, name, rows)?;
-            ensure!(*written == Written::Replaced || rows.len() == events, "{name} has {} new rows", rows.len());
+            let (sql, rows) = read(&source, name, rows, *written)?;
+            ensure!(*written != Written::Inserted || rows.len() == events, "{name} has {} new rows", rows.len());
             ensure!(!rows.is_empty(), "{name} has no rows");
             Ok((sql, rows))
         })
@@ -108,10 +113,21 @@ fn write_bare(from: &Path, to: &Path, events: usize) -> Result<Duration> {
 }
 
 /// A table's rows, and the statement that writes one.
-fn read(source: &Connection, table: &str, rows: &str) -> Result<(String, Vec<Row>)> {
+fn read(source: &Connection, table: &str, rows: &str, written: Written) -> Result<(String, Vec<Row>)> {
     let mut select = source.prepare(&format!("SELECT * FROM {table} WHERE {rows}"))?;
     let columns = select.column_count();
     let found = select.query_map([], |row| (0..columns).map(|at| row.get(at)).collect())?;
     let found = found.collect::<Result<Vec<Row>, _>>().with_context(|| format!("cannot read {table}"))?;
-    Ok((format!("INSERT OR REPLACE INTO {table} VALUES ({})", vec!["?"; columns].join(",")), found))
+    let changed = match written {
+        Written::Inserted => Vec::new(),
+        Written::Raised(column) => vec![column.to_owned()],
+        Written::Replaced => {
+            let mut names = source.prepare("SELECT name FROM pragma_table_info(?1) WHERE pk = 0")?;
+            names.query_map([table], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?
+        }
+    };
+    let set: Vec<String> = changed.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+    let or_update =
+        if set.is_empty() { String::new() } else { format!(" ON CONFLICT DO UPDATE SET {}", set.join(", ")) };
+    Ok((format!("INSERT INTO {table} VALUES ({}){or_update}", vec!["?"; columns].join(",")), found))
 }

@@ -5,15 +5,15 @@ use crate::setting::{Extension, Setting, median, micros_each};
 use crate::table::Table;
 use anyhow::Result;
 use host_replay::runners::Runners;
-use host_store::{MemoryStore, Transaction};
+use host_store::MemoryStore;
 use products_contract::{
-    Balance, Candidate, Declarations, Entitlement, Event, Handled, Offer, Placement, Problem, ProductValues, Question,
-    Timestamp, UsageTotal,
+    Balance, Candidate, Decision, Declarations, Entitlement, Event, Listed, Offer, Page, Problem, ProductValues,
+    Question, Timestamp, UsageTotal,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use wasm_runner::runner::{Ran, Runner};
+use wasm_runner::runner::{Ran, Runner, SharedImports};
 
 /// Customers, one event each a round.
 const CUSTOMERS: usize = 500;
@@ -21,7 +21,6 @@ const CUSTOMERS: usize = 500;
 /// Nanoseconds and fuel that calls took since they were last read.
 #[derive(Default)]
 struct Spent {
-    correlate: AtomicU64,
     handle: AtomicU64,
     fuel: AtomicU64,
 }
@@ -30,15 +29,6 @@ struct Spent {
 struct Timed {
     inner: Box<dyn Runner>,
     spent: Arc<Spent>,
-}
-
-impl Timed {
-    fn note<T>(&self, begun: Instant, clock: &AtomicU64, ran: &Ran<T>) {
-        clock.fetch_add(begun.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        if let Ok((_, used)) = &ran.1 {
-            self.spent.fuel.fetch_add(used.fuel, Ordering::Relaxed);
-        }
-    }
 }
 
 impl Runner for Timed {
@@ -50,55 +40,57 @@ impl Runner for Timed {
         self.inner.declarations()
     }
 
-    fn validate(&mut self, tx: Transaction, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
-        self.inner.validate(tx, candidate)
+    fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
+        self.inner.validate(imports, candidate)
     }
 
-    fn correlate(&mut self, tx: Transaction, event: &Event) -> Ran<Placement> {
+    fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision> {
         let begun = Instant::now();
-        let ran = self.inner.correlate(tx, event);
-        self.note(begun, &self.spent.correlate, &ran);
+        let ran = self.inner.handle(imports, event);
+        self.spent.handle.fetch_add(begun.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        if let Ok((_, used)) = &ran {
+            self.spent.fuel.fetch_add(used.fuel, Ordering::Relaxed);
+        }
         ran
     }
 
-    fn handle(&mut self, tx: Transaction, event: &Event) -> Ran<Handled> {
-        let begun = Instant::now();
-        let ran = self.inner.handle(tx, event);
-        self.note(begun, &self.spent.handle, &ran);
-        ran
+    fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
+        self.inner.catalog(imports, question)
     }
 
-    fn migrate(&mut self, tx: Transaction, from: u32, at: Timestamp) -> Ran<()> {
-        self.inner.migrate(tx, from, at)
-    }
-
-    fn catalog(&mut self, tx: Transaction, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
-        self.inner.catalog(tx, question)
-    }
-
-    fn entitlements(&mut self, tx: Transaction, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
-        self.inner.entitlements(tx, question)
+    fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
+        self.inner.entitlements(imports, question)
     }
 
     fn usage(
         &mut self,
-        tx: Transaction,
+        imports: &SharedImports,
         question: &Question,
         start: Timestamp,
         end: Timestamp,
     ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
-        self.inner.usage(tx, question, start, end)
+        self.inner.usage(imports, question, start, end)
     }
 
-    fn balances(&mut self, tx: Transaction, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
-        self.inner.balances(tx, question)
+    fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
+        self.inner.balances(imports, question)
+    }
+
+    fn list(
+        &mut self,
+        imports: &SharedImports,
+        question: &Question,
+        kind: &str,
+        filter: Option<&str>,
+        page: &Page,
+    ) -> Ran<Result<Vec<Listed>, Problem>> {
+        self.inner.list(imports, question, kind, filter, page)
     }
 }
 
 /// What an event takes, in microseconds each.
 struct Parts {
     total: f64,
-    correlate: f64,
     handle: f64,
     fuel: f64,
 }
@@ -113,10 +105,9 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     ];
     for (name, extension, limit) in kinds {
         let parts = parts(setting, extension)?;
-        let host = parts.total - parts.correlate - parts.handle;
+        let host = parts.total - parts.handle;
         let fuel = if parts.fuel > 0.0 { format!(", {:.0} fuel", parts.fuel) } else { String::new() };
-        let note =
-            format!("{bytes} B; correlate {:.1} + handle {:.1} + host {host:.1}{fuel}", parts.correlate, parts.handle);
+        let note = format!("{bytes} B; handle {:.1} + host {host:.1}{fuel}", parts.handle);
         match limit {
             Some(limit) => table.at_most(name, parts.total, limit, "us", &note),
             None => table.plain(name, parts.total, "us", &note),
@@ -132,12 +123,11 @@ fn parts(setting: &Setting, extension: Extension) -> Result<Parts> {
     let mut host = setting.host(runners, Box::new(MemoryStore::new()))?;
     let processor = host.processor_mut();
     corpus::subscribe(processor, 0..CUSTOMERS)?;
-    let (mut totals, mut correlates, mut handles, mut fuels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut totals, mut handles, mut fuels) = (Vec::new(), Vec::new(), Vec::new());
     // The first round warms up.
     for round in 0..=setting.rounds() {
         let events = (0..CUSTOMERS).map(|customer| corpus::updated(customer, round + 1)).collect::<Result<Vec<_>>>()?;
         let take = |clock: &AtomicU64| clock.swap(0, Ordering::Relaxed);
-        take(&spent.correlate);
         take(&spent.handle);
         take(&spent.fuel);
         let begun = Instant::now();
@@ -145,15 +135,9 @@ fn parts(setting: &Setting, extension: Extension) -> Result<Parts> {
         let total = begun.elapsed();
         if round > 0 {
             totals.push(micros_each(total, CUSTOMERS));
-            correlates.push(micros_each(Duration::from_nanos(take(&spent.correlate)), CUSTOMERS));
             handles.push(micros_each(Duration::from_nanos(take(&spent.handle)), CUSTOMERS));
             fuels.push(take(&spent.fuel) as f64 / CUSTOMERS as f64);
         }
     }
-    Ok(Parts {
-        total: median(&mut totals),
-        correlate: median(&mut correlates),
-        handle: median(&mut handles),
-        fuel: median(&mut fuels),
-    })
+    Ok(Parts { total: median(&mut totals), handle: median(&mut handles), fuel: median(&mut fuels) })
 }

@@ -113,6 +113,6 @@ fn main() -> Result<()> {
 
 fn size(setting: &Setting, table: &mut Table) -> Result<()> {
     let bytes = std::fs::metadata(&setting.component)?.len();
-    table.at_most("component size", bytes as f64 / 1024.0, 1024.0, "KiB", "");
+    table.at_most("component size", bytes as f64 / 1024.0, 2048.0, "KiB", "");
     Ok(())
 }

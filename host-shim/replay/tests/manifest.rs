@@ -50,6 +50,29 @@ fn types_effects_and_the_contract_are_those_that_the_extension_declares() {
     assert!(wit.contains("\nworld extension {"));
 }
 
+/// Names of the functions of an interface.
+fn functions<'a>(wit: &'a str, interface: &str) -> Vec<&'a str> {
+    let (_, from) = wit.split_once(&format!("\ninterface {interface} {{")).expect("the interface");
+    let (body, _) = from.split_once("\n}").expect("the end of the interface");
+    body.lines().filter_map(|line| line.trim().split_once(": func(").map(|(name, _)| name)).collect()
+}
+
+// covers: SOL-47
+#[test]
+fn every_hook_is_handled_by_the_only_way_in() {
+    let (manifest, declared) = (manifest(), declared());
+    let wit = std::fs::read_to_string(root().join("wit/products.wit")).expect("the contract");
+    assert_eq!(functions(&wit, "events"), ["handle"]);
+    let hooks = manifest["hooks"].as_array().expect("a list");
+    assert!(!hooks.is_empty());
+    for hook in hooks {
+        assert_eq!(hook["handler"], "events.handle", "{hook}");
+    }
+    for schedule in manifest["schedules"].as_array().expect("a list") {
+        assert!(declared.effects.iter().any(|decl| schedule["effect"] == decl.kind.as_str()), "{schedule}");
+    }
+}
+
 // covers: SOL-45
 #[test]
 fn configuration_is_that_which_the_extension_declares_with_its_variables_and_secrets() {

@@ -3,6 +3,7 @@ use end_to_end::model::{moves, story};
 use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
 use end_to_end::world::{Setup, World};
+use host::read;
 use host_replay::shuffle::Random;
 use products_contract::{Account, SubscriptionStatus};
 use proptest::prelude::*;
@@ -22,7 +23,7 @@ fn stays_ended(parts: &[Part], account: &Account, seed: u64) -> Result<(), Strin
         random.shuffle(&mut part.events);
         play::part(&mut world, &part).expect("the store has no fault");
         let scope = world.processor().scope(account.clone());
-        let rows = world.store().subscriptions(&scope, None, 500).expect("rows can be read");
+        let rows = read::subscriptions(world.store(), &scope).expect("rows can be read");
         if let Some(row) = rows.iter().find(|row| ended.contains(&row.id) && !is_final(row.values.status)) {
             return Err(format!("{} had ended and is {:?}", row.id, row.values.status));
         }

@@ -4,16 +4,16 @@ use crate::told;
 use end_to_end::world::{Setup, World};
 use host::processor::ATTEMPTS_MAX;
 use host_replay::runners::Runners;
-use host_store::{InboxState, Transaction};
+use host_store::InboxState;
 use instance_provisioner::Provisioner;
 use products_contract::{
-    Balance, Candidate, Declarations, Entitlement, Event, Handled, Offer, Placement, Problem, ProductValues, Question,
-    Timestamp, UsageTotal,
+    Balance, Candidate, Decision, Declarations, Entitlement, Event, Listed, Offer, Page, Problem, ProductValues,
+    Question, Timestamp, UsageTotal,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use wasm_runner::native::NativeRunner;
-use wasm_runner::runner::{Ran, RunError, Runner};
+use wasm_runner::runner::{Ran, RunError, Runner, SharedImports};
 
 /// The extension, but `handle` of the event `evt_bad` runs out of fuel after it has done everything.
 struct Failing {
@@ -28,38 +28,42 @@ impl Runner for Failing {
     fn declarations(&self) -> &Declarations {
         self.inner.declarations()
     }
-    fn validate(&mut self, tx: Transaction, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
-        self.inner.validate(tx, candidate)
+    fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
+        self.inner.validate(imports, candidate)
     }
-    fn correlate(&mut self, tx: Transaction, event: &Event) -> Ran<Placement> {
-        self.inner.correlate(tx, event)
-    }
-    fn handle(&mut self, tx: Transaction, event: &Event) -> Ran<Handled> {
-        let (tx, handled) = self.inner.handle(tx, event);
+    fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision> {
+        let decided = self.inner.handle(imports, event);
         let fails = event.id == "evt_bad"
             && self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-        if fails { (tx, Err(RunError::OutOfFuel { limit: 1 })) } else { (tx, handled) }
+        if fails { Err(RunError::OutOfFuel { limit: 1 }) } else { decided }
     }
-    fn migrate(&mut self, tx: Transaction, from: u32, at: Timestamp) -> Ran<()> {
-        self.inner.migrate(tx, from, at)
+    fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
+        self.inner.catalog(imports, question)
     }
-    fn catalog(&mut self, tx: Transaction, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
-        self.inner.catalog(tx, question)
-    }
-    fn entitlements(&mut self, tx: Transaction, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
-        self.inner.entitlements(tx, question)
+    fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
+        self.inner.entitlements(imports, question)
     }
     fn usage(
         &mut self,
-        tx: Transaction,
+        imports: &SharedImports,
         question: &Question,
         start: Timestamp,
         end: Timestamp,
     ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
-        self.inner.usage(tx, question, start, end)
+        self.inner.usage(imports, question, start, end)
     }
-    fn balances(&mut self, tx: Transaction, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
-        self.inner.balances(tx, question)
+    fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
+        self.inner.balances(imports, question)
+    }
+    fn list(
+        &mut self,
+        imports: &SharedImports,
+        question: &Question,
+        kind: &str,
+        filter: Option<&str>,
+        page: &Page,
+    ) -> Ran<Result<Vec<Listed>, Problem>> {
+        self.inner.list(imports, question, kind, filter, page)
     }
 }
 
