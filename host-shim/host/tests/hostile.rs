@@ -381,9 +381,12 @@ fn placement_keys_and_accounts_are_held_against_the_contract() {
     let mut world = World::in_memory(Mode::Reused);
     let before = kept(world.processor.store());
     // Keys that nobody can claim lead nowhere, and so does an account that nobody can be.
-    for (kind, pointer) in
-        [("empty-key", "/data/object/id"), ("long-key", "/data/object/id"), ("long-account", "/data/object/metadata")]
-    {
+    for (kind, pointer) in [
+        ("empty-key", "/data/object/id"),
+        ("long-key", "/data/object/id"),
+        ("long-account", "/data/object/metadata"),
+        ("empty-account", "/data/object/metadata"),
+    ] {
         let report = world.take_of_provider(kind);
         let refusal = Refusal::Malformed(pointer.to_owned());
         assert_eq!(report.result, Disposition::Outcome(Outcome::Rejected(refusal)), "{kind}");
