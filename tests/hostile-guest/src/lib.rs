@@ -21,7 +21,7 @@ use solobase::products::types::{Account, Failure, Page, Problem, StoreError};
 use solobase::products::{catalog, claims, log};
 
 /// Kinds of provider events; they have no account, so that `open` must place them.
-const PROVIDER_KINDS: [&str; 4] = ["empty-key", "long-key", "many-keys", "long-account"];
+const PROVIDER_KINDS: [&str; 5] = ["empty-key", "long-key", "many-keys", "long-account", "empty-account"];
 
 struct Hostile;
 
@@ -126,7 +126,8 @@ fn place(kind: &str) -> Result<Decision, Failure> {
         "empty-key" => (vec![String::new()], None),
         "long-key" => (vec!["k".repeat(256)], None),
         "many-keys" => (vec!["k".to_owned(); 257], None),
-        _ => (Vec::new(), Some(Account::User("u".repeat(256)))),
+        "long-account" => (Vec::new(), Some(Account::User("u".repeat(256)))),
+        _ => (Vec::new(), Some(Account::User(String::new()))),
     };
     open(&Placement { keys, account, mark: Mark::Unknown, names: Vec::new() })?;
     decisions::good("nowhere", 0)
