@@ -55,7 +55,8 @@ pub struct Business {
 /// What went by without an outcome of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// Parked events that were given up because there were more than [`PARKED_MAX`].
+    /// Parked events that were given up because there were more than [`PARKED_MAX`], or than
+    /// [`PARKED_CONNECTED_MAX`] of a connected account.
     pub parked_evicted: u64,
     /// Woken events that were left for [`Processor::retry_due`] because there were more than [`WOKEN_MAX`].
     pub woken_postponed: u64,
@@ -75,6 +76,7 @@ pub struct Processor {
     partition: Partition,
     in_group: bool,
     parked_max: u64,
+    parked_connected_max: usize,
     counters: Counters,
 }
 
@@ -94,6 +96,7 @@ impl Processor {
             provider_kinds,
             in_group: false,
             parked_max: PARKED_MAX,
+            parked_connected_max: PARKED_CONNECTED_MAX,
             counters: Counters::default(),
         })
     }
@@ -101,6 +104,11 @@ impl Processor {
     /// Another bound than [`PARKED_MAX`].
     pub fn set_parked_max(&mut self, parked_max: u64) {
         self.parked_max = parked_max;
+    }
+
+    /// Another bound than [`PARKED_CONNECTED_MAX`].
+    pub fn set_parked_connected_max(&mut self, parked_connected_max: usize) {
+        self.parked_connected_max = parked_connected_max;
     }
 
     /// The store.
@@ -247,10 +255,11 @@ impl Processor {
 
     /// Run an event again because an operator says so: a dead letter, a rejected one, one that waits.
     ///
-    /// One that was applied, ignored or found to be a repetition is `duplicate`. No report: there is no such row.
+    /// One that was applied, ignored or found to be a repetition is `duplicate`. No report: there is no such row of this business and mode.
     pub fn redrive(&mut self, seq: u64, now: Timestamp) -> Result<Vec<Report>, StoreError> {
         self.grouped(|processor| {
-            let Some(row) = processor.store().inbox(seq)? else { return Ok(Vec::new()) };
+            let row = processor.store().inbox(seq)?.filter(|row| processor.is_own(row));
+            let Some(row) = row else { return Ok(Vec::new()) };
             match (&row.state, &row.outcome) {
                 (InboxState::Done, _) if refuse::by_intake(&row) => return Ok(vec![refuse::report(&row)]),
                 (InboxState::Done, Some(Outcome::Rejected(_)) | None) => {}
@@ -274,6 +283,11 @@ impl Processor {
     /// Rows of the inbox in order of acceptance, after `after`: a page of the log.
     pub fn inbox_after(&self, after: u64, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
         self.store().inbox_after(after, limit)
+    }
+
+    /// True for a row of this business and mode.
+    fn is_own(&self, row: &InboxRow) -> bool {
+        row.event.business == self.partition.business && row.livemode == self.partition.livemode
     }
 
     fn take_store(&mut self) -> Box<dyn Store> {

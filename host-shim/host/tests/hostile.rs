@@ -1,80 +1,168 @@
-//! A component that misbehaves gives a named error, its transaction comes back, and the next event works.
+//! A component that misbehaves costs its own event and nothing else: through processor and store, in both modes.
 //!
-//! The component is `tests/hostile-guest`, built here; the kind of an event says what it does.
+//! The component is `tests/hostile-guest`, built here; the kind of an event says what it does. Unless it is told
+//! otherwise it decides well before: a row, a fact, a claim and an effect, none of which may be kept.
 
 #![allow(clippy::unwrap_used)]
 
-use host_store::{Access, Context, Declared, MemoryStore, Scope, Transaction};
-use products_contract::{Account, Actor, Event, Failure, Handled, Outcome, Payload, Placement};
-use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
-use wasm_runner::runner::{RunError, Runner};
-use wasm_runner::wasm::{Limits, LoadError, LoadedComponent, Mode, WasmRunner};
+use host::processor::{ATTEMPTS_MAX, AskError, Business, Disposition, Processor, RETRY_DELAYS_MS, Report};
+use host_store::{
+    ClaimRow, EffectRow, EffectState, InboxState, MemoryStore, Partition, SqliteStore, Store, state_document,
+};
+use products_contract::{
+    Account, Actor, Event, Failure, IgnoreReason, Outcome, Payload, ProviderFacts, Question, Refusal, StoreError,
+};
+use serde_json::Value;
+use std::sync::LazyLock;
+use wasm_runner::runner::RunError;
+use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 
-static HOSTILE: LazyLock<LoadedComponent> = LazyLock::new(|| load(Limits::default()));
+const T0: i64 = 1_700_000_000_000;
+
+/// Host calls that the component may make here.
+const HOST_CALLS: u64 = 1_000;
+
+static HOSTILE: LazyLock<LoadedComponent> =
+    LazyLock::new(|| load(Limits { host_calls: HOST_CALLS, ..Limits::default() }));
 
 fn load(limits: Limits) -> LoadedComponent {
     static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| component_builder::build("hostile-guest").unwrap());
     LoadedComponent::load(&BYTES, limits, None).unwrap()
 }
 
-fn event(kind: &str) -> Event {
-    Event {
-        id: format!("evt-{kind}"),
-        source: "api".to_owned(),
-        kind: kind.to_owned(),
-        business: "acme".to_owned(),
-        account: Some(Account::User("u1".to_owned())),
-        livemode: Some(false),
-        received_at: 1_700_000_000_000,
-        attempt: 1,
-        actor: Actor::system(),
-        reply_to: None,
-        provider: None,
-        payload: Payload::Command("{}".to_owned()),
+fn user(id: &str) -> Account {
+    Account::User(id.to_owned())
+}
+
+/// A processor with events that have an id each.
+struct World {
+    processor: Processor,
+    events: u32,
+}
+
+impl World {
+    fn new(loaded: &LoadedComponent, mode: Mode, store: Box<dyn Store>) -> Self {
+        let business = Business { name: "acme".to_owned(), ..Business::default() };
+        World { processor: Processor::new(store, Box::new(loaded.runner(mode)), business).unwrap(), events: 0 }
+    }
+
+    fn in_memory(mode: Mode) -> Self {
+        World::new(&HOSTILE, mode, Box::new(MemoryStore::new()))
+    }
+
+    /// One of each: reused and fresh, in memory and on disk.
+    fn each() -> Vec<Self> {
+        let on_disk = World::new(&HOSTILE, Mode::Reused, Box::new(SqliteStore::open_in_memory().unwrap()));
+        vec![World::in_memory(Mode::Reused), World::in_memory(Mode::Fresh), on_disk]
+    }
+
+    fn event(&mut self, kind: &str, account: Option<Account>, payload: Payload) -> Event {
+        self.events += 1;
+        Event {
+            id: format!("evt-{}", self.events),
+            source: "api".to_owned(),
+            kind: kind.to_owned(),
+            business: "acme".to_owned(),
+            account,
+            livemode: Some(false),
+            received_at: T0,
+            attempt: 1,
+            actor: Actor::system(),
+            reply_to: None,
+            provider: None,
+            payload,
+        }
+    }
+
+    /// Take an event of this kind in; its report.
+    fn take(&mut self, kind: &str, account: Account) -> Report {
+        let event = self.event(kind, Some(account), Payload::Command("{}".to_owned()));
+        let mut reports = self.processor.accept(event, Vec::new()).unwrap();
+        assert_eq!(reports.len(), 1, "{kind}: {reports:?}");
+        reports.remove(0)
+    }
+
+    /// The same for a provider's event, which has to be placed.
+    fn take_of_provider(&mut self, kind: &str) -> Report {
+        let mut event = self.event(kind, None, Payload::Provider(b"{}".to_vec()));
+        event.provider = Some(ProviderFacts { provider: "stripe".to_owned(), ..ProviderFacts::default() });
+        self.processor.accept(event, Vec::new()).unwrap().remove(0)
+    }
+
+    /// A good event of `u1` is applied and everything that it says is kept.
+    fn assert_behaves(&mut self) {
+        let before = version(&self.processor);
+        let report = self.take("behave", user("u1"));
+        assert_eq!(report.result, Disposition::Outcome(Outcome::Applied));
+        assert_eq!(version(&self.processor), before + 1);
+        let (store, scope) = (self.processor.store(), self.processor.scope(user("u1")));
+        assert_eq!(store.known(&scope, &[format!("seen:{}", report.event_id)]).unwrap(), [true]);
+        assert_eq!(store.effect(&scope, &format!("mail:{}", report.event_id)).unwrap().len(), 1);
+        let claim = store.claims(&[format!("acme/test//name:{}", report.event_id)]).unwrap().remove(0);
+        assert_eq!(claim.unwrap().holder, Some(user("u1")));
+    }
+
+    /// An event of this kind fails so, costs itself only, and the next good one is applied.
+    fn assert_fails(&mut self, kind: &str, account: Account, expected: &str) {
+        self.assert_behaves();
+        let before = kept(self.processor.store());
+        let report = self.take(kind, account);
+        let Disposition::Failed(error) = &report.result else { panic!("{kind}: {report:?}") };
+        assert_eq!(error.to_string(), expected, "{kind}");
+        assert_eq!((report.effects.len(), report.reply.is_some(), report.alert), (0, false, false), "{kind}");
+        assert_eq!(kept(self.processor.store()), before, "{kind}");
+        self.assert_pending(&report, expected);
+        self.assert_behaves();
+    }
+
+    /// The event waits for its next attempt, and its one run says why.
+    fn assert_pending(&self, report: &Report, error: &str) {
+        let store = self.processor.store();
+        let row = store.inbox(report.seq).unwrap().unwrap();
+        assert_eq!(row.state, InboxState::Pending { not_before: T0 + RETRY_DELAYS_MS[0] });
+        assert_eq!((row.failures, row.error.as_deref(), row.outcome), (1, Some(error), None));
+        let runs = store.runs(report.seq).unwrap();
+        assert_eq!(runs.len(), 1);
+        assert_eq!((runs[0].error.as_deref(), &runs[0].outcome), (Some(error), &None));
+        assert_eq!(runs[0].provenance, None);
+        let scope = self.processor.scope(user("u1"));
+        assert_eq!(store.known(&scope, &[format!("seen:{}", report.event_id)]).unwrap(), [false]);
     }
 }
 
-/// A transaction over an empty store, in which the extension may call 1000 imports.
-fn transaction(runner: &WasmRunner, event: &Event) -> Transaction {
-    let context = Context {
-        scope: Scope { business: "acme".to_owned(), livemode: false, account: Account::User("u1".to_owned()) },
-        event_id: event.id.clone(),
-        connected_account: None,
-        now: event.received_at,
-        access: Access::Full,
-        call_limit: 1000,
-        declared: Arc::new(Declared::new(runner.declarations(), &BTreeMap::new()).unwrap()),
-    };
-    Transaction::begin(Box::new(MemoryStore::new()), context)
+/// Version of the record that every good decision writes; 0 while there is none.
+fn version(processor: &Processor) -> u64 {
+    let record = host::read::record(processor.store(), &processor.scope(user("u1")), "notes", "n").unwrap();
+    record.map_or(0, |record| record.version)
 }
 
-fn handle(runner: &mut WasmRunner, kind: &str) -> Result<Handled, RunError> {
-    let event = event(kind);
-    let tx = transaction(runner, &event);
-    let (tx, answer) = runner.handle(tx, &event);
-    assert_eq!(tx.context().event_id, event.id, "the transaction that comes back is the one that went in");
-    answer.map(|(handled, _)| handled)
+/// All that an event can leave behind beside its row of the inbox.
+#[derive(Debug, PartialEq)]
+struct Kept {
+    state: Value,
+    effects: Vec<EffectRow>,
+    claims: Vec<(String, ClaimRow)>,
+    /// Rises with each row, fact or claim.
+    revisions: Vec<u64>,
 }
 
-fn correlate(runner: &mut WasmRunner, kind: &str) -> Result<Placement, RunError> {
-    let event = event(kind);
-    let tx = transaction(runner, &event);
-    runner.correlate(tx, &event).1.map(|(placement, _)| placement)
+fn kept(store: &dyn Store) -> Kept {
+    let partition = Partition { business: "acme".to_owned(), livemode: false };
+    let mut claims = Vec::new();
+    store.claims_each(None, &mut |key, row| claims.push((key.to_owned(), row.clone()))).unwrap();
+    Kept {
+        state: state_document(&[store]).unwrap(),
+        effects: store.effects_open(&partition, None).unwrap(),
+        claims,
+        revisions: store.scopes().unwrap().iter().map(|scope| store.revision(scope).unwrap()).collect(),
+    }
 }
 
-/// The event of this kind fails so, in both modes, and the runner that had the failure handles the next event.
+/// Fails so everywhere.
 fn assert_fails(kind: &str, expected: &RunError) {
-    for mode in [Mode::Reused, Mode::Fresh] {
-        let mut runner = HOSTILE.runner(mode);
-        assert_behaves(&mut runner);
-        assert_eq!(handle(&mut runner, kind).unwrap_err(), *expected, "{kind}, {mode:?}");
-        assert_behaves(&mut runner);
+    for mut world in World::each() {
+        world.assert_fails(kind, user("u1"), &expected.to_string());
     }
-}
-
-fn assert_behaves(runner: &mut WasmRunner) {
-    assert_eq!(handle(runner, "behave").unwrap(), Handled { outcome: Outcome::Applied, reply: None });
 }
 
 fn too_large(what: &str, limit_bytes: u64) -> RunError {
@@ -95,21 +183,22 @@ fn spinning_runs_out_of_fuel() {
 #[test]
 fn spinning_without_fuel_runs_into_the_deadline() {
     let limits = Limits { fuel: None, deadline_ms: 100, ..Limits::default() };
-    let mut runner = load(limits).runner(Mode::Reused);
-    assert_eq!(handle(&mut runner, "spin").unwrap_err(), RunError::Deadline { limit_ms: 100 });
-    assert_behaves(&mut runner);
+    let mut world = World::new(&load(limits), Mode::Reused, Box::new(MemoryStore::new()));
+    world.assert_fails("spin", user("u1"), &RunError::Deadline { limit_ms: 100 }.to_string());
 }
 
 #[test]
-fn the_same_call_uses_the_same_fuel() {
-    let fuel = |runner: &mut WasmRunner| {
-        let event = event("behave");
-        let tx = transaction(runner, &event);
-        runner.handle(tx, &event).1.unwrap().1.fuel
+fn the_same_event_uses_the_same_fuel_and_it_is_recorded() {
+    let fuel = || {
+        let mut world = World::in_memory(Mode::Fresh);
+        let report = world.take("behave", user("u1"));
+        let row = world.processor.store().inbox(report.seq).unwrap().unwrap();
+        assert_eq!(row.provenance.unwrap().fuel, report.fuel);
+        report.fuel
     };
-    let first = fuel(&mut HOSTILE.runner(Mode::Fresh));
+    let first = fuel();
     assert!(first > 0);
-    assert_eq!(fuel(&mut HOSTILE.runner(Mode::Fresh)), first);
+    assert_eq!(fuel(), first);
 }
 
 // covers: Q-91
@@ -126,6 +215,15 @@ fn recursing_without_end_overflows_the_stack() {
 #[test]
 fn a_trap_is_named() {
     assert_fails("trap", &RunError::Trap("wasm trap: wasm `unreachable` instruction executed".to_owned()));
+}
+
+#[test]
+fn a_trap_in_a_question_is_named_and_the_next_event_works() {
+    let mut world = World::in_memory(Mode::Reused);
+    let question = Question { account: user("u1"), actor: Actor::system(), at: T0 };
+    let trap = RunError::Trap("wasm trap: wasm `unreachable` instruction executed".to_owned());
+    assert_eq!(world.processor.ask_catalog(&question), Err(AskError::Run(trap)));
+    world.assert_behaves();
 }
 
 #[test]
@@ -149,16 +247,17 @@ fn a_reply_that_is_no_json_is_refused() {
 }
 
 #[test]
-fn an_empty_fact_is_refused() {
-    assert_fails("empty-fact", &bad("outcome duplicate", "it is empty"));
+fn an_outcome_that_names_nothing_is_refused() {
+    assert_fails("empty-duplicate", &bad("outcome duplicate", "it is empty"));
+    assert_fails("deferred-for-nothing", &bad("outcome deferred", "0 entries, expected 1 to 256"));
 }
 
 #[test]
 fn garbage_in_imports_is_answered_with_typed_errors() {
-    for mode in [Mode::Reused, Mode::Fresh] {
-        let mut runner = HOSTILE.runner(mode);
-        assert_eq!(handle(&mut runner, "garbage").unwrap().outcome, Outcome::Applied);
-        assert_behaves(&mut runner);
+    for mut world in World::each() {
+        let report = world.take("garbage", user("u1"));
+        assert_eq!(report.result, Disposition::Outcome(Outcome::Ignored(IgnoreReason::NoChange)));
+        world.assert_behaves();
     }
 }
 
@@ -169,7 +268,7 @@ fn a_million_keys_are_not_even_read() {
 
 #[test]
 fn calling_imports_without_end_is_stopped() {
-    assert_fails("chatter", &RunError::TooManyHostCalls { limit: 1000 });
+    assert_fails("chatter", &RunError::TooManyHostCalls { limit: HOST_CALLS });
 }
 
 #[test]
@@ -178,52 +277,124 @@ fn passing_bytes_without_end_is_stopped() {
 }
 
 #[test]
-fn placement_keys_are_held_against_the_contract() {
-    let mut runner = HOSTILE.runner(Mode::Reused);
-    assert_eq!(correlate(&mut runner, "empty-key").unwrap_err(), bad("placement key", "it is empty"));
-    assert_eq!(correlate(&mut runner, "long-key").unwrap_err(), too_large("placement key", 255));
-    assert_eq!(correlate(&mut runner, "many-keys").unwrap_err(), bad("placement keys", "257 entries, at most 256"));
-    assert_behaves(&mut runner);
+fn opening_twice_is_denied() {
+    let denied = StoreError::Denied("an account is opened once, for an event or a question".to_owned());
+    assert_fails("open-twice", &RunError::Failure(Failure::Store(denied)));
 }
 
-/// A component of these words, loaded.
-fn load_text(text: &str) -> Result<LoadedComponent, LoadError> {
-    LoadedComponent::load(&wat::parse_str(text).unwrap(), Limits::default(), None)
+/// Decisions that break the contract, with what is said of each.
+const BAD_DECISIONS: [(&str, &str); 37] = [
+    ("undeclared-collection", "collection `others` is not declared"),
+    ("other-kind", "purchase:p is written as a row of another kind"),
+    ("purchase-removed", "purchase:p is written as a row of another kind"),
+    ("product-not-there", "product `p` can't be removed: it is not there"),
+    ("product-of-catalog", "product `plan` belongs to the catalog"),
+    (
+        "product-no-json",
+        "values do not fit the schema: [FieldError { path: \"/metadata\", code: BadFormat, message: \"expected ident at line 1 column 2\" }]",
+    ),
+    ("key-twice", "record:notes:m is changed twice"),
+    ("empty-id", "limit exceeded: row id of 0 bytes, expected 1 to 255"),
+    ("long-id", "limit exceeded: row id of 256 bytes, expected 1 to 255"),
+    ("large-record", "limit exceeded: /value of 262152 bytes, at most 262144"),
+    (
+        "broken-record",
+        "values do not fit the schema: [FieldError { path: \"/value\", code: BadFormat, message: \"EOF while parsing an object at line 1 column 1\" }]",
+    ),
+    (
+        "record-is-a-list",
+        "values do not fit the schema: [FieldError { path: \"/value\", code: WrongType, message: \"expected a JSON object\" }]",
+    ),
+    (
+        "endless-record",
+        "values do not fit the schema: [FieldError { path: \"/value\", code: BadFormat, message: \"recursion limit exceeded at line 1 column 128\" }]",
+    ),
+    ("price", "price `price_1` belongs to the catalog"),
+    ("many-references", "record:notes:m has 33 references, at most 32"),
+    ("empty-reference", "limit exceeded: reference of 0 bytes, expected 1 to 255"),
+    ("empty-fingerprint", "limit exceeded: fingerprint of 0 bytes, expected 1 to 255"),
+    ("not-opened", "it changes an account that was not opened"),
+    ("empty-fact", "limit exceeded: fact of 0 bytes, expected 1 to 255"),
+    ("long-fact", "limit exceeded: fact of 256 bytes, expected 1 to 255"),
+    ("empty-claim", "limit exceeded: claim key of 0 bytes, expected 1 to 255"),
+    ("claim-of-another", "it takes claim `name:held`, which another account holds"),
+    ("claim-blocked", "it takes claim `name:blocked`, which is blocked"),
+    ("claim-of-rejected", "it takes claims although it rejects or defers"),
+    ("claim-of-deferred", "it takes claims although it rejects or defers"),
+    ("unknown-effect", "unknown effect kind `no.such`"),
+    ("empty-effect-key", "limit exceeded: effect key of 0 bytes, expected 1 to 255"),
+    ("empty-cancel", "limit exceeded: effect key of 0 bytes, expected 1 to 255"),
+    ("broken-payload", "mail.send `k`: payload: EOF while parsing a value at line 1 column 5"),
+    ("broken-context", "mail.send `k`: context: expected ident at line 1 column 2"),
+    ("large-payload", "limit exceeded: effect payload of 262152 bytes, at most 262144"),
+    ("large-context", "limit exceeded: effect context of 262152 bytes, at most 262144"),
+    ("timer-without-time", "timer.at `k`: a timer needs a not-before"),
+    ("message-to-nobody", "account.send `k`: a message needs a receiver"),
+    ("mail-to-an-account", "mail.send `k`: only a message has a receiver"),
+    ("no-attempts", "mail.send `k`: a retry policy has at least 1 attempt"),
+    ("other-contents", "effect key `k` was used with other contents"),
+];
+
+#[test]
+fn a_decision_that_breaks_the_contract_is_not_kept() {
+    for mut world in World::each() {
+        for (kind, account) in [("hold", user("u2")), ("block", user("u2")), ("catalog", Account::Platform)] {
+            let report = world.take(kind, account);
+            assert_eq!(report.result, Disposition::Outcome(Outcome::Applied), "{kind}");
+        }
+        for (kind, problem) in BAD_DECISIONS {
+            world.assert_fails(kind, user("u1"), &format!("the decision can't be kept: {problem}"));
+        }
+        let older = "the decision can't be kept: effect key `k` has a newer generation";
+        world.assert_fails("older-generation", user("u1"), older);
+        let renamed = "the decision can't be kept: price:price_2 is written as price `price_3`";
+        world.assert_fails("price-of-another-key", Account::Platform, renamed);
+    }
 }
 
 #[test]
-fn imports_beyond_the_world_are_refused_by_name() {
-    let text = r#"(component
-        (import "wasi:cli/environment@0.2.0" (instance))
-        (import "solobase:products/log@0.2.0" (instance))
-        (import "solobase:products/secrets@0.1.0" (instance))
-        (import "solobase:products/config@0.1.0" (instance)))"#;
-    let imports = ["wasi:cli/environment@0.2.0", "solobase:products/log@0.2.0", "solobase:products/secrets@0.1.0"];
-    let expected = LoadError::ForeignImports { imports: imports.map(str::to_owned).to_vec() };
-    assert_eq!(load_text(text).err(), Some(expected));
+fn a_version_that_was_never_there_is_a_conflict() {
+    assert_fails("wrong-version", &RunError::Failure(Failure::Store(StoreError::Conflict(0))));
 }
 
 #[test]
-fn an_import_of_another_type_is_another_contract() {
-    let text = r#"(component
-        (import "solobase:products/log@0.1.0" (instance (export "write" (func (param "text" string))))))"#;
-    let error = load_text(text).err().unwrap();
-    assert!(matches!(&error, LoadError::OtherContract(reason) if reason.contains("log@0.1.0")), "{error}");
+fn a_component_that_always_misbehaves_ends_as_a_dead_letter_beside_good_events() {
+    let mut world = World::in_memory(Mode::Reused);
+    let report = world.take("trap", user("u1"));
+    let mut now = T0;
+    for delay in RETRY_DELAYS_MS {
+        world.assert_behaves();
+        now += delay;
+        world.processor.retry_due(now).unwrap();
+    }
+    let row = world.processor.store().inbox(report.seq).unwrap().unwrap();
+    assert_eq!((row.state, row.failures), (InboxState::Dead, ATTEMPTS_MAX));
+    assert_eq!(world.processor.store().runs(report.seq).unwrap().len(), ATTEMPTS_MAX as usize);
+    world.assert_behaves();
+    let scope = world.processor.scope(user("u1"));
+    assert!(world.processor.store().effect(&scope, "mail:evt-1").unwrap().is_empty());
+    assert_eq!(world.processor.store().effect(&scope, "mail:evt-2").unwrap()[0].state, EffectState::Queued);
 }
 
 #[test]
-fn missing_exports_are_named() {
-    let Err(LoadError::MissingExports { exports }) = load_text("(component)") else { panic!("it loads") };
-    assert_eq!(exports.len(), 9);
-    assert_eq!(exports[0], "solobase:products/manifest@0.1.0#declare");
-}
-
-#[test]
-fn what_is_no_component_is_refused() {
-    assert_eq!(load_text("(module)").err(), Some(LoadError::CoreModule));
-    let error = LoadedComponent::load(b"#!/bin/sh", Limits::default(), None).err().unwrap();
-    assert!(matches!(error, LoadError::Malformed(_)), "{error}");
-    let large = vec![0; wasm_runner::wasm::COMPONENT_BYTES_MAX + 1];
-    let error = LoadedComponent::load(&large, Limits::default(), None).err().unwrap();
-    assert!(matches!(error, LoadError::TooLarge { .. }), "{error}");
+fn placement_keys_and_accounts_are_held_against_the_contract() {
+    let mut world = World::in_memory(Mode::Reused);
+    let before = kept(world.processor.store());
+    // Keys that nobody can claim lead nowhere, and so does an account that nobody can be.
+    for (kind, pointer) in [
+        ("empty-key", "/data/object/id"),
+        ("long-key", "/data/object/id"),
+        ("long-account", "/data/object/metadata"),
+        ("empty-account", "/data/object/metadata"),
+    ] {
+        let report = world.take_of_provider(kind);
+        let refusal = Refusal::Malformed(pointer.to_owned());
+        assert_eq!(report.result, Disposition::Outcome(Outcome::Rejected(refusal)), "{kind}");
+        assert!(report.alert && report.account.is_none(), "{kind}");
+    }
+    let report = world.take_of_provider("many-keys");
+    let limit = StoreError::LimitExceeded("bulk call of 257 entries, at most 256".to_owned());
+    assert_eq!(report.result, Disposition::Failed(RunError::Failure(Failure::Store(limit))));
+    assert_eq!(kept(world.processor.store()), before);
+    world.assert_behaves();
 }

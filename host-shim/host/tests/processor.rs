@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod processor {
+    mod conflicts;
     pub mod events;
     mod failing;
     mod log_replay;
     mod modes;
+    mod partitions;
     mod placing;
     mod products;
+    mod questions;
+    mod runs;
     pub mod toy;
     mod versions;
     mod waiting;
@@ -21,7 +25,7 @@ mod processor {
     }
 
     pub fn over(store: Box<dyn Store>) -> Processor {
-        Processor::new(store, Box::new(toy::Toy::new(1)), business()).unwrap()
+        Processor::new(store, Box::new(toy::ToyRunner::new(1)), business()).unwrap()
     }
 
     pub fn processor() -> Processor {

@@ -19,14 +19,14 @@ mod outbox {
     use host_providers::Registry;
     use host_providers::scripted::{Scripted, ScriptedAnswer};
     use host_store::{EffectRow, MemoryStore, Store};
-    use products_contract::{EffectReport, RecordKey, Timestamp};
+    use products_contract::{EffectReport, Timestamp};
     use serde_json::{Value, json};
     use std::sync::Arc;
 
     /// An outbox over `store` whose effects the scripted provider carries out.
     pub fn over(store: Box<dyn Store>, scripted: &Scripted) -> Outbox {
         let business = Business { name: "toys".into(), ..Business::default() };
-        let processor = Processor::new(store, Box::new(toy::Toy::new(1)), business).unwrap();
+        let processor = Processor::new(store, Box::new(toy::ToyRunner::new(1)), business).unwrap();
         Outbox::new(processor, Registry::with_default(Arc::new(scripted.clone())))
     }
 
@@ -51,9 +51,9 @@ mod outbox {
 
     /// What account `a` got as the end of an effect, by the id of the event.
     pub fn result(outbox: &Outbox, event_id: &str) -> EffectReport {
-        let key = RecordKey { collection: toy::COLLECTION.into(), id: format!("result/{event_id}") };
         let processor = outbox.processor();
-        let record = processor.store().record(&processor.scope(events::user("a")), &key).unwrap();
+        let (scope, id) = (processor.scope(events::user("a")), format!("result/{event_id}"));
+        let record = host::read::record(processor.store(), &scope, toy::COLLECTION, &id).unwrap();
         serde_json::from_str(&record.expect("a result").value).unwrap()
     }
 

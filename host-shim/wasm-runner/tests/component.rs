@@ -2,16 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
-use host_store::{Access, Context, Declared, MemoryStore, Scope, Transaction};
-use products_contract::{Account, Actor, Event, Payload};
-use std::collections::BTreeMap;
+use products_contract::{
+    Account, Actor, CatalogKey, CatalogQuery, CatalogRow, ClaimState, ConfigDecl, ConfigType, ConfigValue, Event, Here,
+    Imports, LogLevel, Opened, Page, Payload, Placement, Product, RowKey, Selection, Stored, StoredRow,
+};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use wasm_runner::cache::{CacheError, ComponentCache, Origin};
 use wasm_runner::inspect::{self, InspectError};
-use wasm_runner::runner::Runner;
+use wasm_runner::runner::{RunError, Runner, SharedImports};
 use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 
 /// The size that a component may have (design, "Numbers to reach").
@@ -31,9 +32,9 @@ fn it_imports_nothing_but_its_world() {
         inspection.imports.iter().filter(|import| !import.starts_with("solobase:products/")).collect();
     assert!(foreign.is_empty(), "{foreign:?}");
     assert!(!inspection.imports.is_empty());
-    let exports = ["manifest", "schemas", "events", "queries"].map(|name| format!("solobase:products/{name}@0.1.0"));
+    let exports = ["manifest", "schemas", "events", "queries"].map(|name| format!("solobase:products/{name}@0.2.0"));
     assert_eq!(inspection.exports, exports);
-    assert_eq!(inspection.wit_version, ["0.1.0"]);
+    assert_eq!(inspection.wit_version, ["0.2.0"]);
     assert_eq!(inspection.loadable, Ok(()));
 }
 
@@ -47,43 +48,119 @@ fn nested(depth: usize) -> String {
     format!("{{\"name\":{}{}}}", "[".repeat(depth), "]".repeat(depth))
 }
 
+/// An account without rows in a business without a catalog, with values for all that can be configured.
+struct Nothing(Vec<ConfigDecl>);
+
+impl Nothing {
+    fn value(&self, key: &str) -> Option<CatalogRow> {
+        let decl = self.0.iter().find(|decl| decl.key == key)?;
+        Some(CatalogRow::Setting(match decl.value_type {
+            ConfigType::Text => ConfigValue::Text("x".to_owned()),
+            ConfigType::Integer => ConfigValue::Integer(1),
+            ConfigType::Boolean => ConfigValue::Boolean(false),
+            ConfigType::Secret => ConfigValue::Secret(format!("secret:config/{key}")),
+        }))
+    }
+}
+
+impl Imports for Nothing {
+    fn open(&mut self, _: &Placement, facts: &[String]) -> Stored<Opened> {
+        let facts = vec![false; facts.len()];
+        let account = Account::User("u1".to_owned());
+        Ok(Opened::Here(Box::new(Here { account, rows: Vec::new(), catalog: Vec::new(), facts })))
+    }
+    fn load(&mut self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+        Ok(vec![None; keys.len()])
+    }
+    fn more(&mut self, _: &Selection, _: u32) -> Stored<Vec<StoredRow>> {
+        Ok(Vec::new())
+    }
+    fn known(&mut self, facts: &[String]) -> Stored<Vec<bool>> {
+        Ok(vec![false; facts.len()])
+    }
+    fn begun(&mut self, effects: &[String]) -> Stored<Vec<bool>> {
+        Ok(vec![false; effects.len()])
+    }
+    fn claims_take(&mut self, keys: &[String]) -> Stored<Vec<ClaimState>> {
+        Ok(vec![ClaimState::Free; keys.len()])
+    }
+    fn claims_mine(&mut self, _: &str) -> Stored<Vec<String>> {
+        Ok(Vec::new())
+    }
+    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+        let read = |key: &CatalogKey| match key {
+            CatalogKey::Setting(key) => self.value(key),
+            CatalogKey::Product(_) | CatalogKey::Price(_) => None,
+        };
+        Ok(keys.iter().map(read).collect())
+    }
+    fn catalog_find(&mut self, _: &CatalogQuery, _: &Page) -> Stored<Vec<Product>> {
+        Ok(Vec::new())
+    }
+    fn log_write(&mut self, _: LogLevel, _: &str, _: &[(String, String)]) {}
+}
+
+fn nothing(loaded: &LoadedComponent) -> SharedImports {
+    Arc::new(Mutex::new(Nothing(loaded.declarations().config.clone())))
+}
+
+fn event(id: &str, payload: Payload) -> Event {
+    Event {
+        id: id.to_owned(),
+        source: "api".to_owned(),
+        kind: "product.create".to_owned(),
+        business: "acme".to_owned(),
+        account: Some(Account::User("u1".to_owned())),
+        livemode: Some(false),
+        received_at: 1_700_000_000_000,
+        attempt: 1,
+        actor: Actor::system(),
+        reply_to: None,
+        provider: None,
+        payload,
+    }
+}
+
 #[test]
 fn its_stack_is_deep_enough_for_the_deepest_json() {
     let loaded = LoadedComponent::load(&COMPONENT, Limits::default(), None).unwrap();
-    let declarations = loaded.declarations();
-    let required = declarations.config.iter().filter(|decl| decl.required && decl.default_value.is_none());
-    let given: BTreeMap<String, String> = required.map(|decl| (decl.key.clone(), "1".to_owned())).collect();
-    let declared = Arc::new(Declared::new(declarations, &given).unwrap());
     let mut runner = loaded.runner(Mode::Reused);
     // The reader's own limit is 128 levels; beyond it the answer is an error, and never a trap.
     for depth in [1, 100, 126, 127, 128, 10_000] {
         for payload in [Payload::Command(nested(depth)), Payload::Provider(nested(depth).into_bytes())] {
-            let event = Event {
-                id: format!("evt-{depth}"),
-                source: "api".to_owned(),
-                kind: "product.create".to_owned(),
-                business: "acme".to_owned(),
-                account: Some(Account::User("u1".to_owned())),
-                livemode: Some(false),
-                received_at: 1_700_000_000_000,
-                attempt: 1,
-                actor: Actor::system(),
-                reply_to: None,
-                provider: None,
-                payload,
-            };
-            let context = Context {
-                scope: Scope { business: "acme".to_owned(), livemode: false, account: Account::User("u1".to_owned()) },
-                event_id: event.id.clone(),
-                connected_account: None,
-                now: event.received_at,
-                access: Access::Full,
-                call_limit: 1000,
-                declared: declared.clone(),
-            };
-            let (_, answer) = runner.handle(Transaction::begin(Box::new(MemoryStore::new()), context), &event);
+            let answer = runner.handle(&nothing(&loaded), &event(&format!("evt-{depth}"), payload));
             assert!(answer.is_ok(), "{depth} levels: {answer:?}");
         }
+    }
+}
+
+#[test]
+fn fresh_and_reused_instances_use_the_same_fuel_and_give_the_imports_back() {
+    let loaded = LoadedComponent::load(&COMPONENT, Limits::default(), None).unwrap();
+    let imports = nothing(&loaded);
+    let mut used = Vec::new();
+    for mode in [Mode::Fresh, Mode::Reused] {
+        let mut runner = loaded.runner(mode);
+        for _ in 0..3 {
+            let (_, fuel) = runner.handle(&imports, &event("evt-1", Payload::Command(nested(3)))).unwrap();
+            used.push((fuel, runner.host_calls()));
+            assert_eq!(Arc::strong_count(&imports), 1);
+        }
+    }
+    assert!(used[0].0.fuel > 0 && used[0].1 > 0, "{used:?}");
+    assert!(used.iter().all(|it| *it == used[0]), "{used:?}");
+}
+
+#[test]
+fn a_call_that_was_stopped_gives_the_imports_back() {
+    let limits = Limits { host_calls: 0, ..Limits::default() };
+    let stopped = LoadedComponent::load(&COMPONENT, limits, None).unwrap();
+    let imports = nothing(&stopped);
+    let event = event("evt-1", Payload::Command(nested(3)));
+    let mut runner = stopped.runner(Mode::Reused);
+    for _ in 0..2 {
+        assert_eq!(runner.handle(&imports, &event).unwrap_err(), RunError::TooManyHostCalls { limit: 0 });
+        assert_eq!(Arc::strong_count(&imports), 1);
     }
 }
 

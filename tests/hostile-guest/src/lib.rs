@@ -1,20 +1,27 @@
-//! A component that misbehaves on request: the kind of the event says how. The engine's tests run it.
+//! A component that misbehaves on request: the kind of the event says how. The host's tests run it.
 
 // What the generator makes talks to raw memory.
 #![allow(unsafe_code)]
 // It says nothing that anybody would read.
 #![allow(missing_docs)]
 
+mod decisions;
+
 wit_bindgen::generate!({ path: "../../wit", world: "extension" });
 
-use exports::solobase::products::events::{Event, Handled, IgnoreReason, Outcome, Placement, Reply};
-use exports::solobase::products::manifest::Declarations;
-use exports::solobase::products::queries::{Balance, Entitlement, Offer, Question, UsageTotal};
+use exports::solobase::products::events::{Decision, Event, IgnoreReason, Outcome};
+use exports::solobase::products::manifest::{Declarations, EffectDecl};
+use exports::solobase::products::queries::{Balance, Entitlement, Listed, Offer, Question, UsageTotal};
 use exports::solobase::products::schemas::Candidate;
-use solobase::products::products::ProductValues;
-use solobase::products::records::{RecordKey, RecordWrite};
-use solobase::products::types::{Failure, Page, Problem, StoreError};
-use solobase::products::{claims, config, effects, log, products, records};
+use solobase::products::account::{self, Mark, Opened, Placement};
+use solobase::products::catalog::CatalogQuery;
+use solobase::products::effects::RetryPolicy;
+use solobase::products::rows::{CatalogKey, ProductValues, RecordKey, RowKey, RowKind};
+use solobase::products::types::{Account, Failure, Page, Problem, StoreError};
+use solobase::products::{catalog, claims, log};
+
+/// Kinds of provider events; they have no account, so that `open` must place them.
+const PROVIDER_KINDS: [&str; 5] = ["empty-key", "long-key", "many-keys", "long-account", "empty-account"];
 
 struct Hostile;
 
@@ -26,9 +33,14 @@ impl exports::solobase::products::manifest::Guest for Hostile {
             data_version: 1,
             product_types: Vec::new(),
             collections: vec!["notes".to_owned()],
-            provider_kinds: Vec::new(),
+            provider_kinds: PROVIDER_KINDS.map(str::to_owned).to_vec(),
             commands: Vec::new(),
-            effects: Vec::new(),
+            effects: vec![EffectDecl {
+                kind: "mail.send".to_owned(),
+                payload_schema: "{}".to_owned(),
+                result_schema: "{}".to_owned(),
+                retry: RetryPolicy { max_attempts: 3, first_delay_ms: 1_000, max_delay_ms: 60_000 },
+            }],
             config: Vec::new(),
         }
     }
@@ -41,36 +53,32 @@ impl exports::solobase::products::schemas::Guest for Hostile {
 }
 
 impl exports::solobase::products::events::Guest for Hostile {
-    fn correlate(event: Event) -> Result<Placement, Failure> {
-        let keys = match event.kind.as_str() {
-            "empty-key" => vec![String::new()],
-            "long-key" => vec!["k".repeat(256)],
-            "many-keys" => vec!["k".to_owned(); 257],
-            _ => Vec::new(),
-        };
-        Ok(Placement { keys, account: None, mark: exports::solobase::products::events::Mark::Unknown })
-    }
-
-    fn handle(event: Event) -> Result<Handled, Failure> {
+    fn handle(event: Event) -> Result<Decision, Failure> {
         match event.kind.as_str() {
-            "behave" => {
-                records::note(&["behaved".to_owned()]).map_err(Failure::Store)?;
-                Ok(Handled { outcome: Outcome::Applied, reply: None })
-            }
+            "garbage" => return garbage(),
+            "not-opened" => return decisions::good(&event.id, 0),
+            kind if PROVIDER_KINDS.contains(&kind) => return place(kind),
+            _ => {}
+        }
+        open(&Placement { keys: Vec::new(), account: None, mark: Mark::Unknown, names: Vec::new() })?;
+        let key = RowKey::Record(RecordKey { collection: "notes".to_owned(), id: "n".to_owned() });
+        let rows = account::load(&[key]).map_err(Failure::Store)?;
+        let decision = decisions::good(&event.id, rows.first().map_or(0, decisions::version_of))?;
+        match event.kind.as_str() {
+            "behave" => Ok(decision),
             "spin" => spin(),
             "allocate" => allocate(),
             "recurse" => Err(Failure::Internal(recurse(1).to_string())),
             "trap" => die(),
             "fail" => Err(Failure::Internal("on request".to_owned())),
-            "long-reply" => answer(format!("\"{}\"", "x".repeat(256 * 1024))),
-            "huge-reply" => answer("x".repeat(9 << 20)),
-            "broken-reply" => answer("{\"a\":".to_owned()),
-            "empty-fact" => Ok(Handled { outcome: Outcome::Duplicate(String::new()), reply: None }),
-            "garbage" => garbage(),
+            "open-twice" => {
+                open(&Placement { keys: Vec::new(), account: None, mark: Mark::Unknown, names: Vec::new() })?;
+                Ok(decision)
+            }
             "million-keys" => {
                 let keys = vec![String::new(); 1_000_000];
-                claims::take(&keys, None).map_err(Failure::Store)?;
-                ignored()
+                claims::take(&keys).map_err(Failure::Store)?;
+                Ok(decision)
             }
             "chatter" => loop {
                 log::write(log::Level::Debug, "", &[]);
@@ -81,12 +89,8 @@ impl exports::solobase::products::events::Guest for Hostile {
                     log::write(log::Level::Debug, &message, &[]);
                 }
             }
-            _ => ignored(),
+            kind => decisions::spoil(kind, decision),
         }
-    }
-
-    fn migrate(_: u32, _: i64) -> Result<(), Failure> {
-        die()
     }
 }
 
@@ -106,14 +110,27 @@ impl exports::solobase::products::queries::Guest for Hostile {
     fn balances(_: Question) -> Result<Vec<Balance>, Problem> {
         die()
     }
+
+    fn list(_: Question, _: String, _: Option<String>, _: Page) -> Result<Vec<Listed>, Problem> {
+        die()
+    }
 }
 
-fn ignored() -> Result<Handled, Failure> {
-    Ok(Handled { outcome: Outcome::Ignored(IgnoreReason::UnhandledKind), reply: None })
+fn open(placement: &Placement) -> Result<Opened, Failure> {
+    account::open(placement, &[]).map_err(Failure::Store)
 }
 
-fn answer(json: String) -> Result<Handled, Failure> {
-    Ok(Handled { outcome: Outcome::Applied, reply: Some(Reply::Answer(json)) })
+/// Ask for a place that nobody can have; what is returned then counts for nothing.
+fn place(kind: &str) -> Result<Decision, Failure> {
+    let (keys, account) = match kind {
+        "empty-key" => (vec![String::new()], None),
+        "long-key" => (vec!["k".repeat(256)], None),
+        "many-keys" => (vec!["k".to_owned(); 257], None),
+        "long-account" => (Vec::new(), Some(Account::User("u".repeat(256)))),
+        _ => (Vec::new(), Some(Account::User(String::new()))),
+    };
+    open(&Placement { keys, account, mark: Mark::Unknown, names: Vec::new() })?;
+    decisions::good("nowhere", 0)
 }
 
 fn die() -> ! {
@@ -142,62 +159,47 @@ fn recurse(depth: u64) -> u64 {
 }
 
 /// Pass nonsense to the imports; each must refuse it with an error that the guest can read.
-fn garbage() -> Result<Handled, Failure> {
-    let write = |collection: &str, id: &str, value: &str| {
-        let key = RecordKey { collection: collection.to_owned(), id: id.to_owned() };
-        records::save(&[RecordWrite { key, expected: 0, value: Some(value.to_owned()) }])
+fn garbage() -> Result<Decision, Failure> {
+    let placement = || Placement { keys: Vec::new(), account: None, mark: Mark::Unknown, names: Vec::new() };
+    let product = |id: String| RowKey::Product(id);
+    let listed = |limit| {
+        let listing =
+            account::Listing { kind: RowKind::Product, prefix: String::new(), descending: false, after: None };
+        account::more(&account::Selection::Listed(listing), limit)
     };
-    let values = |metadata: &str| ProductValues {
-        product_type: "t".to_owned(),
-        name: String::new(),
-        description: String::new(),
-        active: true,
-        price: None,
-        interval: None,
-        filters: Vec::new(),
-        metadata: metadata.to_owned(),
-    };
-    let effect = |kind: &str, payload: &str| effects::Effect {
-        kind: kind.to_owned(),
-        to: None,
-        key: "k".to_owned(),
-        generation: 0,
-        payload: payload.to_owned(),
-        reply_to: None,
-        ordering_key: None,
-        not_before: None,
-        deadline: None,
-        retry: None,
-    };
-    let endless_page = Page { after: None, limit: u32::MAX };
-    let refused = [
-        ("a record that is no JSON", is_invalid(&write("notes", "n", "{"))),
-        ("a record that is no object", is_invalid(&write("notes", "n", "[]"))),
-        ("a record nested without end", is_invalid(&write("notes", "n", &"[".repeat(100_000)))),
-        ("a record of 257 KiB", is_limit(&write("notes", "n", &format!("{{\"a\":\"{}\"}}", "x".repeat(257 << 10))))),
-        ("an undeclared collection", matches!(write("others", "n", "{}"), Err(StoreError::Denied(_)))),
-        ("an empty id", is_limit(&write("notes", "", "{}"))),
-        ("an id of 256 bytes", is_limit(&write("notes", &"n".repeat(256), "{}"))),
-        ("257 ids", is_limit(&products::load(&vec!["p".to_owned(); 257]))),
-        ("a page of 4 billion rows", is_limit(&products::scan(false, None, &endless_page))),
-        ("a page of no rows", is_limit(&products::scan(false, None, &Page { after: None, limit: 0 }))),
-        ("a product whose metadata is no JSON", is_invalid(&products::save("p", 0, &values("nonsense")))),
-        ("a row that is not there", matches!(products::save("p", 7, &values("{}")), Err(StoreError::Conflict(0)))),
-        (
-            "an unknown effect",
-            matches!(effects::enqueue(&[effect("no.such", "{}")]), Err(effects::EffectError::UnknownKind(_))),
-        ),
-        ("an undeclared setting", config::load(&["no-such".to_owned()]).is_err()),
-        ("a fact of 256 bytes", is_limit(&records::note(&["f".repeat(256)]))),
+    let find = |limit| catalog::find(&CatalogQuery::All, &Page { after: None, limit });
+    let early = [
+        ("rows before the account is open", is_denied(&account::load(&[product("p".to_owned())]))),
+        ("a page before the account is open", is_denied(&listed(1))),
+        ("facts before the account is open", is_denied(&account::known(&["f".to_owned()]))),
+        ("effects before the account is open", is_denied(&account::begun(&["k".to_owned()]))),
+        ("claims before the account is open", is_denied(&claims::take(&["k".to_owned()]))),
+        ("257 facts to open with", is_limit(&account::open(&placement(), &vec!["f".to_owned(); 257]))),
     ];
-    match refused.iter().find(|(_, refused)| !refused) {
-        None => Ok(Handled { outcome: Outcome::Applied, reply: None }),
+    open(&placement())?;
+    let late = [
+        ("the account opened twice", is_denied(&account::open(&placement(), &[]))),
+        ("257 ids", is_limit(&account::load(&vec![product("p".to_owned()); 257]))),
+        ("an empty id", is_limit(&account::load(&[product(String::new())]))),
+        ("an id of 256 bytes", is_limit(&account::load(&[product("p".repeat(256))]))),
+        ("a page of 4 billion rows", is_limit(&listed(u32::MAX))),
+        ("a page of no rows", is_limit(&listed(0))),
+        ("a fact of 256 bytes", is_limit(&account::known(&["f".repeat(256)]))),
+        ("an empty effect key", is_limit(&account::begun(&[String::new()]))),
+        ("an empty claim key", is_limit(&claims::take(&[String::new()]))),
+        ("257 claim keys", is_limit(&claims::take(&vec!["k".to_owned(); 257]))),
+        ("an undeclared setting", is_denied(&catalog::read(&[CatalogKey::Setting("no-such".to_owned())]))),
+        ("a catalog of 4 billion rows", is_limit(&find(u32::MAX))),
+        ("a catalog of no rows", is_limit(&find(0))),
+    ];
+    match early.iter().chain(&late).find(|(_, refused)| !refused) {
+        None => Ok(decisions::of(Outcome::Ignored(IgnoreReason::NoChange))),
         Some((what, _)) => Err(Failure::Internal(format!("not refused: {what}"))),
     }
 }
 
-fn is_invalid<T>(answer: &Result<T, StoreError>) -> bool {
-    matches!(answer, Err(StoreError::Invalid(_)))
+fn is_denied<T>(answer: &Result<T, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::Denied(_)))
 }
 
 fn is_limit<T>(answer: &Result<T, StoreError>) -> bool {

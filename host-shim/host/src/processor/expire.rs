@@ -2,7 +2,7 @@
 
 use super::report::Report;
 use super::run::{Attempt, Decided, never_came};
-use super::{PARKED_CONNECTED_MAX, Processor, WAIT_MAX_MS};
+use super::{Processor, WAIT_MAX_MS};
 use host_store::InboxRow;
 use products_contract::{IgnoreReason, Outcome, Refusal, StoreError, Stored, Timestamp};
 use std::collections::BTreeSet;
@@ -58,8 +58,8 @@ impl Processor {
         }
         if let Some(account) = connected {
             let mut parked = self.store().woken_by(&[self.parked_of_connected(account)])?;
-            if parked.len() > PARKED_CONNECTED_MAX {
-                parked.truncate(parked.len() - PARKED_CONNECTED_MAX);
+            if parked.len() > self.parked_connected_max {
+                parked.truncate(parked.len() - self.parked_connected_max);
                 self.evict(&parked, reports, now)?;
             }
         }

@@ -19,7 +19,7 @@ pub struct Difference {
     pub replayed: String,
 }
 
-/// Feed all events of `recording`, effect results and timers too, in recorded order into a fresh `processor`, carry no
+/// Feed all events that `recording` has of the processor's business and mode, effect results and timers too, in recorded order into a fresh `processor`, carry no
 /// effect out, and compare outcomes, accounts, claim answers and effects with the record.
 ///
 /// The processor stands for the version under trial; its store must hold what the recording's held before its first
@@ -33,6 +33,9 @@ pub fn replay_log(recording: &dyn Store, processor: &mut Processor) -> Stored<Ve
         let Some(last) = page.last() else { break };
         after = last.seq;
         for row in page {
+            if !processor.is_own(&row) {
+                continue;
+            }
             let recorded = row.seq;
             let mut event = row.event;
             if matches!(event.payload, Payload::Provider(_)) {

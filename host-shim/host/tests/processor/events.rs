@@ -95,6 +95,6 @@ pub fn lines(reports: &[Report]) -> Vec<String> {
 /// Ids of the toy's records of an account that begin with `prefix`, without it.
 pub fn things(store: &dyn Store, account: &str, prefix: &str) -> Vec<String> {
     let scope = host_store::Scope { business: "toys".into(), livemode: false, account: user(account) };
-    let rows = store.records(&scope, COLLECTION, prefix, false, None, 1_000).unwrap();
-    rows.into_iter().map(|row| row.id[prefix.len()..].to_owned()).collect()
+    let rows = host::read::records(store, &scope, COLLECTION).unwrap();
+    rows.iter().filter_map(|row| row.id.strip_prefix(prefix)).map(str::to_owned).collect()
 }

@@ -1,7 +1,10 @@
 use super::events::{T0, command, lines, things, webhook};
-use super::{accept, processor, retry};
-use host::processor::{ATTEMPTS_MAX, Disposition, HOST_CALLS_MAX, RETRY_DELAYS_MS};
-use host_store::InboxState;
+use super::toy::{Moment, ToyRunner};
+use super::{accept, business, processor, retry};
+use host::processor::{ATTEMPTS_MAX, Disposition, Processor, RETRY_DELAYS_MS};
+use host_store::testing::Faults;
+use host_store::{InboxState, MemoryStore};
+use products_contract::{Failure, StoreError};
 use serde_json::json;
 use wasm_runner::runner::RunError;
 
@@ -14,7 +17,7 @@ fn a_failure_rolls_back_to_the_inbox_row_and_is_tried_again_with_backoff() {
     assert_eq!(lines(&reports), ["c1: failed(internal: told to fail)"]);
     assert_eq!((reports[0].effects.len(), reports[0].alert), (0, false));
     assert_eq!(things(processor.store(), "a", ""), [""; 0]);
-    assert!(processor.store().effects_open(None).unwrap().is_empty());
+    assert!(processor.store().effects_open(processor.partition(), None).unwrap().is_empty());
     assert_eq!(processor.next_retry(T0).unwrap(), Some(T0 + RETRY_DELAYS_MS[0]));
 
     assert_eq!(retry(&mut processor, T0 + RETRY_DELAYS_MS[0] - 1), [""; 0], "not before its time");
@@ -77,12 +80,19 @@ fn a_trap_leaves_no_trace_and_the_next_event_of_the_account_works() {
 
 #[test]
 fn an_extension_that_swallows_errors_of_its_host_is_rolled_back_all_the_same() {
-    let mut processor = processor();
-    // The calls before reach the limit, the last ones that the story makes are refused.
-    let doing = json!({"note": ["f"], "calls": HOST_CALLS_MAX - 3, "outcome": "applied"});
-    let reports = processor.accept(command("c1", "a", T0, doing), Vec::new()).unwrap();
-    assert_eq!(reports[0].result, Disposition::Failed(RunError::TooManyHostCalls { limit: HOST_CALLS_MAX }));
+    let faults = Faults::new(Box::new(MemoryStore::new()));
+    let failing = faults.clone();
+    // Reads fail while it makes the call whose error it swallows.
+    let meanwhile = move |moment| failing.fail_reads(moment == Moment::Opened);
+    let runner = ToyRunner::with(1, Box::new(meanwhile));
+    let mut processor = Processor::new(faults.open(), Box::new(runner), business()).unwrap();
+    let doing = || json!({"note": ["f"], "calls": 1, "outcome": "applied"});
+    let unavailable = StoreError::Unavailable("fault at a read".into());
+    let expected = Disposition::Failed(RunError::Failure(Failure::Store(unavailable)));
+    let reports = processor.accept(command("c1", "a", T0, doing()), Vec::new()).unwrap();
+    assert_eq!(reports[0].result, expected);
     assert_eq!(things(processor.store(), "a", ""), [""; 0]);
+    assert_eq!(processor.store().known(&processor.scope(super::events::user("a")), &["f".into()]).unwrap(), [false]);
 }
 
 #[test]

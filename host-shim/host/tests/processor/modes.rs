@@ -1,12 +1,12 @@
-use super::events::{T0, things, webhook};
-use super::{accept, business, processor, toy::Toy};
+use super::events::{T0, webhook};
+use super::{accept, business, processor, toy::ToyRunner};
 use host::processor::{Business, Processor};
 use host_store::MemoryStore;
 use products_contract::{Account, Event, ProviderFacts};
 use serde_json::json;
 
 fn of(id: &str, livemode: Option<bool>, secret: Option<&str>, connected: Option<&str>) -> Event {
-    let mut event = webhook(id, T0, json!({}));
+    let mut event = webhook(id, T0, json!({"account": "platform"}));
     event.livemode = livemode;
     event.provider = Some(ProviderFacts {
         provider: "stripe".into(),
@@ -23,11 +23,11 @@ fn an_event_of_the_other_mode_is_recorded_and_ignored() {
     let mut at_test = processor();
     assert_eq!(accept(&mut at_test, vec![of("e1", Some(true), None, None)]), ["e1: ignored(wrong-mode)"]);
     assert_eq!(at_test.inbox_after(0, 10).unwrap().len(), 1);
-    assert!(at_test.store().data_version(&at_test.scope(Account::Platform)).unwrap().is_none());
-    assert_eq!(things(at_test.store(), "a", ""), [""; 0]);
+    assert_eq!(at_test.store().revision(&at_test.scope(Account::Platform)).unwrap(), 0);
+    assert_eq!(at_test.store().scopes().unwrap(), []);
 
     let live = Business { livemode: true, ..business() };
-    let mut at_live = Processor::new(Box::new(MemoryStore::new()), Box::new(Toy::new(1)), live).unwrap();
+    let mut at_live = Processor::new(Box::new(MemoryStore::new()), Box::new(ToyRunner::new(1)), live).unwrap();
     let test_event_at_live_connect_endpoint = of("e1", Some(false), Some("live/connect"), Some("acct_9"));
     assert_eq!(accept(&mut at_live, vec![test_event_at_live_connect_endpoint]), ["e1: ignored(wrong-mode)"]);
 }
@@ -62,7 +62,8 @@ fn a_kind_that_is_not_declared_is_ignored_without_a_call() {
 #[test]
 fn a_kind_that_is_missing_is_for_the_extension_to_refuse() {
     let mut processor = processor();
-    let mut without = webhook("e1", T0, json!({"outcome": {"rejected": {"malformed": "/type"}}}));
+    let mut without =
+        webhook("e1", T0, json!({"account": "platform", "outcome": {"rejected": {"malformed": "/type"}}}));
     without.kind = String::new();
     assert_eq!(accept(&mut processor, vec![without]), ["e1: rejected(malformed(/type))"]);
 }

@@ -1,8 +1,9 @@
 use super::events::{T0, command, lines, things, user, webhook};
+use super::toy::FUEL;
 use super::{accept, processor};
-use host::processor::Disposition;
+use host::processor::{Disposition, WAIT_MAX_MS};
 use host_store::InboxState;
-use products_contract::{Account, ProviderFacts};
+use products_contract::{Account, Outcome, Payload, ProviderFacts, Refusal};
 use serde_json::json;
 
 #[test]
@@ -21,11 +22,11 @@ fn a_provider_event_goes_to_the_holder_of_its_claim() {
         .accept(webhook("e1", T0, json!({"keys": ["subscription:1", "customer:1"]})), b"raw".to_vec())
         .unwrap();
     assert_eq!(lines(&reports), ["e1: applied"]);
-    assert_eq!((&reports[0].account, reports[0].fuel), (&Some(user("a")), 20));
+    assert_eq!((&reports[0].account, reports[0].fuel), (&Some(user("a")), FUEL));
     let row = processor.store().inbox(reports[0].seq).unwrap().unwrap();
     assert_eq!((row.event.account, row.raw, row.state), (Some(user("a")), b"raw".to_vec(), InboxState::Done));
     let provenance = row.provenance.unwrap();
-    assert_eq!((&*provenance.catalog_hash, &*provenance.component_hash, provenance.fuel), ("catalog", "toy", 20));
+    assert_eq!((&*provenance.catalog_hash, &*provenance.component_hash, provenance.fuel), ("catalog", "toy", FUEL));
 }
 
 #[test]
@@ -82,24 +83,67 @@ fn a_connected_account_has_claims_of_its_own() {
 #[test]
 fn what_names_only_foreign_prices_is_not_ours_unless_a_key_is_claimed() {
     let mut processor = processor();
-    let foreign = |id| webhook(id, T0, json!({"keys": ["customer:1"], "mark": "foreign"}));
+    let foreign = |id| webhook(id, T0, json!({"keys": ["customer:1"], "mark": "by-prices", "prices": ["price_x"]}));
     let take = command("c1", "a", T0, json!({"take": ["customer:1"]}));
     let lines = accept(&mut processor, vec![foreign("e1"), take, foreign("e2")]);
     assert_eq!(lines, ["e1: ignored(not-ours)", "c1: applied", "e2: applied"]);
 }
 
 #[test]
-fn an_event_without_keys_and_account_belongs_to_the_platform() {
+fn what_names_a_price_of_the_catalog_is_ours_and_waits_for_its_account() {
     let mut processor = processor();
-    let reports = processor.accept(webhook("e1", T0, json!({})), Vec::new()).unwrap();
+    let mut sell = command("c1", "a", T0, json!({"sell": ["price_1"]}));
+    sell.account = Some(Account::Platform);
+    let sold = json!({"keys": ["customer:1"], "mark": "by-prices", "prices": ["price_x", "price_1"]});
+    let unknown = json!({"keys": ["customer:1"], "mark": "unknown"});
+    let lines = accept(&mut processor, vec![sell, webhook("e1", T0, sold), webhook("e2", T0, unknown)]);
+    assert_eq!(lines[1..], ["e1: deferred(claim(customer:1))", "e2: deferred(claim(customer:1))"]);
+    let given_up = processor.expire(T0 + WAIT_MAX_MS + 1).unwrap();
+    assert_eq!(super::events::lines(&given_up), ["later e1: rejected(unclaimed)", "later e2: ignored(not-ours)"]);
+}
+
+#[test]
+fn an_event_belongs_to_the_platform_if_the_extension_says_so() {
+    let mut processor = processor();
+    let of_catalog = webhook("e1", T0, json!({"account": "platform"}));
+    let reports = processor.accept(of_catalog, Vec::new()).unwrap();
     assert_eq!((lines(&reports), &reports[0].account), (vec!["e1: applied".into()], &Some(Account::Platform)));
+}
+
+#[test]
+fn an_event_that_nothing_places_is_refused_and_changes_nothing() {
+    let mut processor = processor();
+    let reports = processor.accept(webhook("e1", T0, json!({"note": ["f"], "take": ["name:x"]})), Vec::new()).unwrap();
+    assert_eq!(lines(&reports), ["e1: rejected(malformed(/data/object/id))"]);
+    assert_eq!((&reports[0].account, reports[0].alert), (&None, true));
+    assert_eq!(processor.store().scopes().unwrap(), []);
+    assert_eq!(processor.store().claims(&["toys/test//name:x".into()]).unwrap(), [None]);
+}
+
+/// A3
+#[test]
+fn an_account_that_nobody_can_be_is_refused_and_is_not_the_platform() {
+    let mut processor = processor();
+    let longest = "u".repeat(255);
+    for (n, id) in [&*"u".repeat(256), "a\0b", "a\nb"].into_iter().enumerate() {
+        let named = json!({"keys": ["customer:1"], "account": format!("user:{id}"), "take": ["customer:1"]});
+        let mut event = webhook(&format!("e{n}"), T0, json!({}));
+        event.payload = Payload::Provider(named.to_string().into_bytes());
+        let reports = processor.accept(event, Vec::new()).unwrap();
+        let refusal = Refusal::Malformed("/data/object/metadata".into());
+        assert_eq!(reports[0].result, Disposition::Outcome(Outcome::Rejected(refusal)), "{id:?}");
+        assert_eq!((&reports[0].account, reports[0].alert), (&None, true));
+    }
+    assert_eq!(processor.store().scopes().unwrap(), []);
+    let lines = accept(&mut processor, vec![webhook("e9", T0, json!({"account": format!("user:{longest}")}))]);
+    assert_eq!(lines, ["e9: applied"]);
 }
 
 #[test]
 fn a_body_that_cannot_be_read_is_for_the_extension_to_refuse() {
     let mut processor = processor();
     let mut broken = webhook("e1", T0, json!({}));
-    broken.payload = products_contract::Payload::Provider(vec![0xff, b'{']);
+    broken.payload = Payload::Provider(vec![0xff, b'{']);
     let reports = processor.accept(broken, Vec::new()).unwrap();
     assert_eq!(lines(&reports), ["e1: rejected(malformed)"]);
     assert!(reports[0].alert, "no caller gets it");
@@ -126,9 +170,10 @@ fn one_more_id_of_another_source_is_another_event() {
 }
 
 #[test]
-fn a_correlate_that_fails_leaves_the_event_unplaced_and_is_tried_again() {
+fn a_failure_before_the_account_is_open_leaves_the_event_unplaced_and_it_is_tried_again() {
     let mut processor = processor();
-    let reports = processor.accept(webhook("e1", T0, json!({"fail": 1})), Vec::new()).unwrap();
+    let reports =
+        processor.accept(webhook("e1", T0, json!({"fail_early": 1, "account": "user:a"})), Vec::new()).unwrap();
     assert!(matches!(reports[0].result, Disposition::Failed(_)), "{reports:?}");
     assert_eq!(reports[0].account, None);
     assert_eq!(super::retry(&mut processor, T0 + 1_000), ["later e1: applied"]);
@@ -139,7 +184,7 @@ fn the_callers_refusal_is_a_reply_and_no_alert() {
     let mut processor = processor();
     let refused = command("c1", "a", T0, json!({"outcome": {"rejected": {"already-owned": "plan"}}}));
     let reports = processor.accept(refused, Vec::new()).unwrap();
-    let refusal = products_contract::Refusal::AlreadyOwned("plan".into());
+    let refusal = Refusal::AlreadyOwned("plan".into());
     assert_eq!(reports[0].reply, Some(products_contract::Reply::Refused(refusal)));
     assert!(!reports[0].alert);
 }

@@ -1,45 +1,52 @@
 use super::events::{T0, command, product, product_event};
 use super::{accept, processor};
 use host::processor::Processor;
-use products_contract::{Payload, Product, ProductChange, RecordKey};
-use serde_json::{Value, json};
+use products_contract::{Account, Payload, Product, ProductChange};
+use serde_json::json;
 
 fn row(processor: &Processor, id: &str) -> Option<Product> {
-    processor.store().product(&processor.scope(super::events::user("a")), id).unwrap()
-}
-
-fn metadata(processor: &Processor, id: &str) -> Value {
-    serde_json::from_str(&row(processor, id).unwrap().values.metadata).unwrap()
+    host::read::product(processor.store(), &processor.scope(super::events::user("a")), id).unwrap()
 }
 
 /// What the extension saw of an event.
 fn seen(processor: &Processor, event_id: &str) -> ProductChange {
-    let key = RecordKey { collection: super::toy::COLLECTION.into(), id: format!("product/{event_id}") };
-    let record = processor.store().record(&processor.scope(super::events::user("a")), &key).unwrap().unwrap();
-    serde_json::from_str(&record.value).unwrap()
+    let (scope, id) = (processor.scope(super::events::user("a")), format!("product/{event_id}"));
+    let record = host::read::record(processor.store(), &scope, super::toy::COLLECTION, &id).unwrap();
+    serde_json::from_str(&record.unwrap().value).unwrap()
 }
 
 #[test]
-fn the_row_of_a_created_product_exists_when_the_extension_sees_it() {
+fn the_extension_sees_the_change_as_it_came_and_its_row_is_what_it_says() {
     let mut processor = processor();
-    let created =
-        product_event("p1", "product.created", "a", T0, None, Some(product("inst_1", json!({"subdomain": "acme"}))));
+    let mut made = product("inst_1", json!({"subdomain": "acme"}));
+    // Whose it is says the account of the event, and its version is the store's.
+    (made.owner, made.version) = (Account::User("b".into()), 77);
+    let created = product_event("p1", "product.created", "a", T0, None, Some(made.clone()));
     assert_eq!(accept(&mut processor, vec![created]), ["p1: applied"]);
-    let row = row(&processor, "inst_1").unwrap();
-    assert_eq!((row.version, row.deleted), (1, false));
-    assert_eq!(seen(&processor, "p1"), ProductChange { before: None, after: Some(row) });
+    assert_eq!(seen(&processor, "p1"), ProductChange { before: None, after: Some(made.clone()) });
+    let kept = row(&processor, "inst_1").unwrap();
+    assert_eq!((&kept.owner, kept.version, kept.deleted), (&super::events::user("a"), 1, false));
+    assert_eq!(kept.values, made.values);
+    let changed = product("inst_1", json!({"subdomain": "new"}));
+    let updated = product_event("p2", "product.updated", "a", T0, Some(made), Some(changed.clone()));
+    assert_eq!(accept(&mut processor, vec![updated]), ["p2: applied"]);
+    let kept = row(&processor, "inst_1").unwrap();
+    assert_eq!((kept.version, kept.values), (2, changed.values));
 }
 
 #[test]
-fn an_update_keeps_what_the_extension_wrote_beside_it() {
+fn a_product_event_that_is_refused_writes_no_row() {
     let mut processor = processor();
-    let change = |id, kind, metadata| product_event(id, kind, "a", T0, None, Some(product("inst_1", metadata)));
-    accept(&mut processor, vec![change("p1", "product.created", json!({"subdomain": "acme", "status": "running"}))]);
+    let made = product("inst_1", json!({"subdomain": "acme"}));
+    let refused = product("inst_1", json!({"subdomain": "refuse"}));
+    let created = |id, made| product_event(id, "product.created", "a", T0, None, Some(made));
+    assert_eq!(accept(&mut processor, vec![created("p1", refused.clone())]), ["p1: rejected(forbidden(refuse))"]);
+    assert_eq!(row(&processor, "inst_1"), None);
+    accept(&mut processor, vec![created("p2", made.clone())]);
     let before = row(&processor, "inst_1");
-    accept(&mut processor, vec![change("p2", "product.updated", json!({"subdomain": "new"}))]);
-    assert_eq!(metadata(&processor, "inst_1"), json!({"status": "running", "subdomain": "new"}));
-    let seen = seen(&processor, "p2");
-    assert_eq!((seen.before, seen.after), (before, row(&processor, "inst_1")));
+    let updated = product_event("p3", "product.updated", "a", T0, Some(made), Some(refused));
+    assert_eq!(accept(&mut processor, vec![updated]), ["p3: rejected(forbidden(refuse))"]);
+    assert_eq!(row(&processor, "inst_1"), before);
 }
 
 #[test]
@@ -48,28 +55,35 @@ fn a_deleted_product_is_soft_deleted_and_may_be_created_again() {
     let made = || Some(product("inst_1", json!({"subdomain": "acme"})));
     accept(&mut processor, vec![product_event("p1", "product.created", "a", T0, None, made())]);
     accept(&mut processor, vec![product_event("p2", "product.deleted", "a", T0, made(), None)]);
-    assert!(row(&processor, "inst_1").unwrap().deleted);
+    let deleted = row(&processor, "inst_1").unwrap();
+    assert_eq!((deleted.deleted, deleted.version, deleted.values), (true, 2, made().unwrap().values));
     accept(&mut processor, vec![product_event("p3", "product.deleted", "a", T0, made(), None)]);
     accept(&mut processor, vec![product_event("p4", "product.created", "a", T0, None, made())]);
     assert!(!row(&processor, "inst_1").unwrap().deleted);
 }
 
 #[test]
-fn a_row_that_cannot_be_kept_is_refused() {
+fn a_row_that_cannot_be_kept_is_a_failure_and_leaves_nothing() {
     let mut processor = processor();
     let broken = product_event("p1", "product.created", "a", T0, None, Some(product("", json!({}))));
-    assert_eq!(accept(&mut processor, vec![broken]), ["p1: rejected(malformed(/data))"]);
+    let lines = accept(&mut processor, vec![broken]);
+    assert!(lines[0].starts_with("p1: failed(limit exceeded: row id of 0 bytes"), "{lines:?}");
     let mut no_object = product("inst_1", json!({}));
     no_object.values.metadata = "[]".into();
     let lines = accept(&mut processor, vec![product_event("p2", "product.created", "a", T0, None, Some(no_object))]);
-    assert!(lines[0].starts_with("p2: rejected(invalid(/metadata"), "{lines:?}");
+    assert!(lines[0].starts_with("p2: failed(the decision can't be kept: values do not fit"), "{lines:?}");
+    let gone = product_event("p3", "product.deleted", "a", T0, Some(product("inst_1", json!({}))), None);
+    let lines = accept(&mut processor, vec![gone]);
+    assert_eq!(lines, ["p3: failed(the decision can't be kept: product `inst_1` can't be removed: it is not there)"]);
     assert_eq!(row(&processor, "inst_1"), None);
+    assert_eq!(super::events::things(processor.store(), "a", ""), [""; 0]);
 }
 
 #[test]
-fn an_event_that_names_no_product_is_malformed() {
+fn an_event_that_names_no_product_reaches_the_extension() {
     let mut processor = processor();
     let mut empty = command("p1", "a", T0, json!({}));
     empty.payload = Payload::Product(Box::new(ProductChange { before: None, after: None }));
-    assert_eq!(accept(&mut processor, vec![empty]), ["p1: rejected(malformed(/data/id))"]);
+    assert_eq!(accept(&mut processor, vec![empty]), ["p1: applied"]);
+    assert_eq!(seen(&processor, "p1"), ProductChange { before: None, after: None });
 }

@@ -1,22 +1,29 @@
-//! An extension for tests of the host: every event says itself what is to be done.
+//! An extension of another business, for tests of the host: every event says itself what is to be done.
+//!
+//! It has rows of its own (`things`, products and prices), claims, facts and effects, and shares nothing but the contract
+//! with the extension that this repository ships.
 #![allow(dead_code)]
 
-use host_store::Transaction;
 use products_contract::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use wasm_runner::runner::{Ran, RunError, Runner, Used};
+use wasm_runner::native::NativeRunner;
+use wasm_runner::runner::{Ran, RunError, Runner, SharedImports, Used};
 
 /// What an event is to do; the body of provider events, the payload of commands, timers and messages.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Story {
-    /// `correlate`: claim keys.
+    /// Placement: claim keys.
     pub keys: Vec<String>,
-    /// `correlate`: account by metadata.
+    /// Placement: account by metadata.
     pub account: Option<Account>,
-    /// `correlate`: mark.
+    /// Placement: mark.
     pub mark: Option<Mark>,
+    /// Placement: prices that it names.
+    pub prices: Vec<String>,
+    /// Prices to sell; only in the account `platform`.
+    pub sell: Vec<String>,
     /// Claims to take.
     pub take: Vec<String>,
     /// Claims to give back.
@@ -35,6 +42,8 @@ pub struct Story {
     pub calls: u32,
     /// A line for the log.
     pub log: Option<String>,
+    /// Attempts that end in a failure before the account is open.
+    pub fail_early: u32,
     /// Attempts that end in a failure.
     pub fail: u32,
     /// The failure is a trap, after everything was done.
@@ -53,6 +62,7 @@ pub struct Ask {
     pub key: String,
     pub generation: Option<u32>,
     pub payload: Value,
+    pub context: Value,
     pub to: Option<Account>,
     pub reply_to: Option<String>,
     pub ordering_key: Option<String>,
@@ -66,104 +76,176 @@ pub struct Ask {
 pub const COLLECTION: &str = "things";
 /// Retries as the toy declares them.
 pub const RETRY: RetryPolicy = RetryPolicy { max_attempts: 3, first_delay_ms: 1_000, max_delay_ms: 60_000 };
+/// Fuel of each call of `handle`.
+pub const FUEL: u64 = 10;
+
+/// A moment in a decision, for tests that do something meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The account is open.
+    Opened,
+    /// The calls of [`Story::calls`] are made.
+    Called,
+    /// Everything was read; the decision is about to be returned.
+    Decided,
+}
+
+/// What a test does meanwhile.
+pub type Meanwhile = Box<dyn Fn(Moment) + Send>;
 
 pub struct Toy {
-    declarations: Declarations,
+    data_version: u32,
+    meanwhile: Meanwhile,
 }
 
-impl Toy {
-    pub fn new(data_version: u32) -> Self {
-        let effects = ["mail.send", "database.ensure", "database.change", "database.destroy", "stripe.retrieve"];
-        let decl = |kind: &&str| EffectDecl {
-            kind: (*kind).to_owned(),
-            payload_schema: "{}".into(),
-            result_schema: "{}".into(),
-            retry: RETRY,
-        };
-        let declarations = Declarations {
-            name: "toy".into(),
-            version: "1.0.0".into(),
-            data_version,
-            product_types: Vec::new(),
-            collections: vec![COLLECTION.into()],
-            provider_kinds: vec!["thing.happened".into()],
-            commands: Vec::new(),
-            effects: effects.iter().map(decl).collect(),
-            config: Vec::new(),
-        };
-        Toy { declarations }
-    }
+/// One decision in the making.
+struct Play<'a> {
+    host: &'a mut dyn Imports,
+    toy: &'a Toy,
+    event: &'a Event,
+    decision: Decision,
 }
 
-fn put(tx: &mut Transaction, id: String, value: Value) -> Fallible<()> {
-    let key = RecordKey { collection: COLLECTION.into(), id };
-    let expected = tx.records_load(std::slice::from_ref(&key))?[0].as_ref().map_or(0, |row| row.version);
-    tx.records_save(&[RecordWrite { key, expected, value: Some(value.to_string()) }])?;
-    Ok(())
-}
+impl Play<'_> {
+    fn key(id: String) -> RowKey {
+        RowKey::Record(RecordKey { collection: COLLECTION.into(), id })
+    }
 
-fn get(tx: &mut Transaction, id: String) -> Fallible<Option<Value>> {
-    let rows = tx.records_load(&[RecordKey { collection: COLLECTION.into(), id }])?;
-    Ok(rows[0].as_ref().map(|row| serde_json::from_str(&row.value).unwrap()))
-}
-
-fn applied(outcome: Outcome) -> Fallible<Handled> {
-    Ok(Handled { outcome, reply: None })
-}
-
-fn play(tx: &mut Transaction, event: &Event, story: &Story) -> Fallible<Handled> {
-    if let Some(fact) = &story.needs_fact
-        && get(tx, format!("fact/{fact}"))?.is_none()
-    {
-        return applied(Outcome::Deferred(DeferReason::Fact(fact.clone())));
-    }
-    if let Some(key) = &story.needs_effect
-        && get(tx, format!("effect/{key}"))?.is_none()
-    {
-        return applied(Outcome::Deferred(DeferReason::Effect(key.clone())));
-    }
-    if let Some(line) = &story.log {
-        tx.log_write(LogLevel::Info, line, &[]);
-    }
-    for _ in 0..story.calls {
-        // An extension that swallows errors.
-        let _ = tx.claims_mine("");
-    }
-    tx.claims_release(&story.release, None)?;
-    if let Some(at) = tx.claims_take(&story.take, None)?.iter().position(|state| *state != ClaimState::Mine) {
-        return applied(Outcome::Rejected(Refusal::NameTaken(story.take[at].clone())));
-    }
-    let new = tx.facts_note(&story.note)?;
-    if let Some(at) = new.iter().position(|new| !new) {
-        return applied(Outcome::Duplicate(story.note[at].clone()));
-    }
-    for fact in &story.note {
-        put(tx, format!("fact/{fact}"), json!({}))?;
-    }
-    tx.effects_cancel(&story.cancel)?;
-    for ask in &story.ask {
-        let effect = Effect {
-            kind: ask.kind.clone(),
-            to: ask.to.clone(),
-            key: ask.key.clone(),
-            generation: ask.generation.unwrap_or(1),
-            payload: if ask.payload.is_null() { "{}".into() } else { ask.payload.to_string() },
-            reply_to: ask.reply_to.clone(),
-            ordering_key: ask.ordering_key.clone(),
-            not_before: ask.not_before,
-            deadline: ask.deadline,
-            retry: ask.retry,
-        };
-        tx.effects_enqueue(&[effect]).map_err(|error| Failure::Internal(error.to_string()))?;
-        if let Some(then) = &ask.then {
-            put(tx, format!("then/{}", ask.key), serde_json::to_value(then).unwrap())?;
+    fn load(&mut self, key: &RowKey) -> Fallible<Option<Row>> {
+        let stored = self.host.load(std::slice::from_ref(key))?.into_iter().next().flatten();
+        match stored {
+            Some(stored) if stored.data_version > self.toy.data_version => {
+                Err(Failure::Internal(format!("{key} is of data version {}", stored.data_version)))
+            }
+            stored => Ok(stored.map(|stored| stored.row)),
         }
     }
-    put(tx, format!("ran/{}", event.id), json!({}))?;
-    if event.attempt <= story.fail {
-        return Err(Failure::Internal("told to fail".into()));
+
+    fn write(&mut self, key: RowKey, write: Write) -> Fallible<()> {
+        let expected = self.load(&key)?.map_or(0, |row| row.version());
+        let change = Change { key, expected, write, live: true, references: Vec::new(), fingerprint: None };
+        self.decision.changes.push(change);
+        Ok(())
     }
-    Ok(Handled { outcome: story.outcome.clone().unwrap_or(Outcome::Applied), reply: story.reply.clone() })
+
+    fn put(&mut self, id: String, value: Value) -> Fallible<()> {
+        self.write(Self::key(id), Write::Record(value.to_string()))
+    }
+
+    fn get(&mut self, id: String) -> Fallible<Option<Value>> {
+        Ok(match self.load(&Self::key(id))? {
+            Some(Row::Record(row)) => Some(serde_json::from_str(&row.value).unwrap()),
+            _ => None,
+        })
+    }
+
+    /// End with this outcome and nothing else.
+    fn nothing_but(self, outcome: Outcome) -> Fallible<Decision> {
+        Ok(Decision::of(outcome))
+    }
+
+    fn play(mut self, story: &Story, known: &[bool]) -> Fallible<Decision> {
+        if let (Some(fact), Some(false)) = (&story.needs_fact, known.get(story.note.len())) {
+            return self.nothing_but(Outcome::Deferred(DeferReason::Fact(fact.clone())));
+        }
+        if let Some(key) = &story.needs_effect
+            && self.get(format!("effect/{key}"))?.is_none()
+        {
+            return self.nothing_but(Outcome::Deferred(DeferReason::Effect(key.clone())));
+        }
+        if let Some(line) = &story.log {
+            self.host.log_write(LogLevel::Info, line, &[]);
+        }
+        for _ in 0..story.calls {
+            // An extension that swallows errors.
+            let _ = self.host.claims_mine("");
+        }
+        (self.toy.meanwhile)(Moment::Called);
+        let states = self.host.claims_take(&story.take)?;
+        (self.toy.meanwhile)(Moment::Decided);
+        let refused = |state: &ClaimState| matches!(state, ClaimState::Taken | ClaimState::Blocked);
+        if let Some(at) = states.iter().position(refused) {
+            return self.nothing_but(Outcome::Rejected(Refusal::NameTaken(story.take[at].clone())));
+        }
+        if let Some(at) = known.iter().take(story.note.len()).position(|known| *known) {
+            return self.nothing_but(Outcome::Duplicate(story.note[at].clone()));
+        }
+        let release = |key: &String| ClaimChange::Release { key: key.clone(), blocked_until: None };
+        self.decision.claims.extend(story.release.iter().map(release));
+        let take = |key: &String| ClaimChange::Take { key: key.clone(), until: None };
+        self.decision.claims.extend(story.take.iter().map(take));
+        self.decision.facts.clone_from(&story.note);
+        for fact in &story.note {
+            self.put(format!("fact/{fact}"), json!({}))?;
+        }
+        for id in &story.sell {
+            self.decision.changes.push(sold(id));
+        }
+        self.decision.cancel.clone_from(&story.cancel);
+        for ask in &story.ask {
+            self.decision.effects.push(effect(ask));
+            if let Some(then) = &ask.then {
+                self.put(format!("then/{}", ask.key), serde_json::to_value(then).unwrap())?;
+            }
+        }
+        self.put(format!("ran/{}", self.event.id), json!({}))?;
+        if self.event.attempt <= story.fail {
+            return Err(Failure::Internal("told to fail".into()));
+        }
+        let outcome = story.outcome.clone().unwrap_or(Outcome::Applied);
+        Ok(Decision { outcome, reply: story.reply.clone(), ..self.decision })
+    }
+
+    /// A product as somebody else changed it: kept, unless its metadata says that it is to be refused.
+    fn product(mut self, change: &ProductChange) -> Fallible<Decision> {
+        let seen = serde_json::to_value(change).unwrap();
+        self.put(format!("product/{}", self.event.id), seen)?;
+        match (&change.before, &change.after) {
+            (_, Some(after)) if after.values.metadata.contains("refuse") => {
+                return self.nothing_but(Outcome::Rejected(Refusal::Forbidden("refuse".into())));
+            }
+            (_, Some(after)) => self.write(RowKey::Product(after.id.clone()), Write::Product(after.values.clone()))?,
+            (Some(before), None) => self.write(RowKey::Product(before.id.clone()), Write::Remove)?,
+            (None, None) => {}
+        }
+        Ok(self.decision)
+    }
+}
+
+fn sold(id: &str) -> Change {
+    let price = Price {
+        id: id.to_owned(),
+        product_id: "toy".into(),
+        product_type: "toy".into(),
+        family: None,
+        amount: Money { amount_minor: 100, currency: "usd".into() },
+        interval: None,
+        active: true,
+        grants: Vec::new(),
+        terms: "{}".into(),
+    };
+    let (key, write) = (RowKey::Price(id.to_owned()), Write::Price(price));
+    Change { key, expected: 0, write, live: false, references: Vec::new(), fingerprint: None }
+}
+
+fn text_of(value: &Value) -> Json {
+    if value.is_null() { "{}".into() } else { value.to_string() }
+}
+
+fn effect(ask: &Ask) -> Effect {
+    Effect {
+        kind: ask.kind.clone(),
+        to: ask.to.clone(),
+        key: ask.key.clone(),
+        generation: ask.generation.unwrap_or(1),
+        payload: text_of(&ask.payload),
+        context: text_of(&ask.context),
+        reply_to: ask.reply_to.clone(),
+        ordering_key: ask.ordering_key.clone(),
+        not_before: ask.not_before,
+        deadline: ask.deadline,
+        retry: ask.retry,
+    }
 }
 
 fn story_of(event: &Event) -> Option<Story> {
@@ -176,91 +258,170 @@ fn story_of(event: &Event) -> Option<Story> {
     serde_json::from_str(text).ok()
 }
 
-fn handle(tx: &mut Transaction, event: &Event) -> Fallible<Handled> {
-    let Some(story) = story_of(event) else {
-        return applied(Outcome::Rejected(Refusal::Malformed(String::new())));
-    };
-    match &event.payload {
-        Payload::EffectResult(report) => {
-            put(tx, format!("effect/{}", report.key), json!({}))?;
-            put(tx, format!("result/{}", event.id), serde_json::to_value(report).unwrap())?;
-            let then = get(tx, format!("then/{}", report.key))?;
-            play(tx, event, &then.map(|then| serde_json::from_value(then).unwrap()).unwrap_or_default())
+impl Extension for Toy {
+    fn declare(&self) -> Declarations {
+        let effects = ["mail.send", "database.ensure", "database.change", "database.destroy", "stripe.retrieve"];
+        let decl = |kind: &str| EffectDecl {
+            kind: kind.to_owned(),
+            payload_schema: "{}".into(),
+            result_schema: "{}".into(),
+            retry: RETRY,
+        };
+        Declarations {
+            name: "toy".into(),
+            version: "1.0.0".into(),
+            data_version: self.data_version,
+            product_types: Vec::new(),
+            collections: vec![COLLECTION.into()],
+            provider_kinds: vec!["thing.happened".into()],
+            commands: Vec::new(),
+            effects: effects.map(decl).to_vec(),
+            config: Vec::new(),
         }
-        Payload::Product(change) => {
-            put(tx, format!("product/{}", event.id), serde_json::to_value(change).unwrap())?;
-            applied(Outcome::Applied)
+    }
+
+    /// Says what became of an attempt to open an account, which a validation has none of.
+    fn validate(&self, host: &mut dyn Imports, candidate: &Candidate) -> Result<ProductValues, Problem> {
+        let denied = host.open(&Placement::known(Vec::new()), &[]).unwrap_err();
+        Ok(ProductValues { name: denied.to_string(), ..candidate.proposed.clone() })
+    }
+
+    fn handle(&self, host: &mut dyn Imports, event: &Event) -> Fallible<Decision> {
+        let Some(mut story) = story_of(event) else {
+            return Ok(Decision::of(Outcome::Rejected(Refusal::Malformed(String::new()))));
+        };
+        if event.attempt <= story.fail_early {
+            return Err(Failure::Internal("told to fail early".into()));
         }
-        _ => play(tx, event, &story),
-    }
-}
-
-fn correlate(event: &Event) -> Fallible<Placement> {
-    let story = story_of(event).unwrap_or_default();
-    if story.mark.is_none() && story.keys.is_empty() && story.account.is_none() && event.attempt <= story.fail {
-        return Err(Failure::Internal("told to fail in correlate".into()));
-    }
-    Ok(Placement { keys: story.keys, account: story.account, mark: story.mark.unwrap_or(Mark::Unknown) })
-}
-
-fn used<T>(tx: Transaction, answer: Fallible<T>) -> Ran<T> {
-    (tx, answer.map(|value| (value, Used { fuel: 10 })).map_err(RunError::Failure))
-}
-
-fn nothing<T>(tx: Transaction, value: T) -> Ran<Result<T, Problem>> {
-    (tx, Ok((Ok(value), Used::default())))
-}
-
-impl Runner for Toy {
-    fn hash(&self) -> &str {
-        "toy"
-    }
-    fn declarations(&self) -> &Declarations {
-        &self.declarations
-    }
-    fn validate(&mut self, tx: Transaction, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
-        nothing(tx, candidate.proposed.clone())
-    }
-    fn correlate(&mut self, tx: Transaction, event: &Event) -> Ran<Placement> {
-        used(tx, correlate(event))
-    }
-    fn handle(&mut self, mut tx: Transaction, event: &Event) -> Ran<Handled> {
-        let answer = handle(&mut tx, event);
-        if story_of(event).is_some_and(|story| story.trap) {
-            return (tx, Err(RunError::Trap("unreachable".into())));
+        let price = |id: &String| Reference::Catalog(CatalogKey::Price(id.clone()));
+        let placement = Placement {
+            keys: story.keys.clone(),
+            account: story.account.clone(),
+            mark: story.mark.unwrap_or(Mark::Unknown),
+            names: story.prices.iter().map(price).collect(),
+        };
+        let facts: Vec<String> = story.note.iter().chain(&story.needs_fact).cloned().collect();
+        let Opened::Here(here) = host.open(&placement, &facts)? else {
+            return Ok(Decision::of(Outcome::Applied));
+        };
+        (self.meanwhile)(Moment::Opened);
+        let mut known = here.facts;
+        let mut play = Play { host, toy: self, event, decision: Decision::of(Outcome::Applied) };
+        match &event.payload {
+            Payload::EffectResult(report) => {
+                play.put(format!("effect/{}", report.key), json!({}))?;
+                play.put(format!("result/{}", event.id), serde_json::to_value(report).unwrap())?;
+                if let Some(then) = play.get(format!("then/{}", report.key))? {
+                    story = serde_json::from_value(then).unwrap();
+                    known = play.host.known(&story.note)?;
+                }
+                play.play(&story, &known)
+            }
+            Payload::Product(change) => play.product(change),
+            _ => play.play(&story, &known),
         }
-        used(tx, answer)
     }
-    fn migrate(&mut self, mut tx: Transaction, from: u32, at: Timestamp) -> Ran<()> {
-        let answer = put(&mut tx, format!("migrated/{from}"), json!({"at": at}));
-        used(tx, answer)
+
+    fn catalog(&self, _: &mut dyn Imports, _: &Question) -> Result<Vec<Offer>, Problem> {
+        Ok(Vec::new())
     }
-    fn catalog(&mut self, tx: Transaction, _: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
-        nothing(tx, Vec::new())
-    }
-    fn entitlements(&mut self, mut tx: Transaction, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
-        // A question may read and must not write.
-        let denied = tx.facts_note(&["asked".into()]);
-        let answer = Entitlement {
-            key: format!("{}: {denied:?}", question.account),
+
+    /// One for each thing that the account has.
+    fn entitlements(&self, host: &mut dyn Imports, _: &Question) -> Result<Vec<Entitlement>, Problem> {
+        let failed = |error: StoreError| Problem::Failed(Failure::Store(error));
+        let Opened::Here(here) = host.open(&Placement::known(Vec::new()), &[]).map_err(failed)? else {
+            return Err(Problem::Refused(Refusal::NotFound("account".into())));
+        };
+        (self.meanwhile)(Moment::Opened);
+        // Again an extension that swallows errors.
+        let _ = host.claims_mine("");
+        let entitlement = |stored: &StoredRow| Entitlement {
+            key: format!("{}: {}", here.account, stored.row.id()),
             allowed: 1,
             used: 0,
             resets_at: None,
             ends_at: None,
             sources: Vec::new(),
         };
-        nothing(tx, vec![answer])
+        Ok(here.rows.iter().map(entitlement).collect())
+    }
+
+    fn usage(&self, _: &mut dyn Imports, _: &Question, _: Timestamp, _: Timestamp) -> Result<Vec<UsageTotal>, Problem> {
+        Ok(Vec::new())
+    }
+
+    fn balances(&self, _: &mut dyn Imports, _: &Question) -> Result<Vec<Balance>, Problem> {
+        Ok(Vec::new())
+    }
+
+    fn list(
+        &self,
+        _: &mut dyn Imports,
+        _: &Question,
+        kind: &str,
+        filter: Option<&str>,
+        page: &Page,
+    ) -> Result<Vec<Listed>, Problem> {
+        Ok(vec![Listed { id: format!("{kind}/{filter:?}/{:?}/{}", page.after, page.limit), value: "{}".into() }])
+    }
+}
+
+/// Runs a toy natively, with a fuel and traps that only a component has.
+pub struct ToyRunner(NativeRunner);
+
+impl ToyRunner {
+    pub fn new(data_version: u32) -> Self {
+        ToyRunner::with(data_version, Box::new(|_| {}))
+    }
+
+    pub fn with(data_version: u32, meanwhile: Meanwhile) -> Self {
+        ToyRunner(NativeRunner::new(Box::new(Toy { data_version, meanwhile })))
+    }
+}
+
+impl Runner for ToyRunner {
+    fn hash(&self) -> &str {
+        "toy"
+    }
+    fn declarations(&self) -> &Declarations {
+        self.0.declarations()
+    }
+    fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
+        self.0.validate(imports, candidate)
+    }
+    fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision> {
+        let (decision, _) = self.0.handle(imports, event)?;
+        match story_of(event) {
+            Some(story) if story.trap => Err(RunError::Trap("unreachable".into())),
+            _ => Ok((decision, Used { fuel: FUEL })),
+        }
+    }
+    fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
+        self.0.catalog(imports, question)
+    }
+    fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
+        self.0.entitlements(imports, question)
     }
     fn usage(
         &mut self,
-        tx: Transaction,
-        _: &Question,
-        _: Timestamp,
-        _: Timestamp,
+        imports: &SharedImports,
+        question: &Question,
+        start: Timestamp,
+        end: Timestamp,
     ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
-        nothing(tx, Vec::new())
+        self.0.usage(imports, question, start, end)
     }
-    fn balances(&mut self, tx: Transaction, _: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
-        nothing(tx, Vec::new())
+    fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
+        self.0.balances(imports, question)
+    }
+    fn list(
+        &mut self,
+        imports: &SharedImports,
+        question: &Question,
+        kind: &str,
+        filter: Option<&str>,
+        page: &Page,
+    ) -> Ran<Result<Vec<Listed>, Problem>> {
+        self.0.list(imports, question, kind, filter, page)
     }
 }

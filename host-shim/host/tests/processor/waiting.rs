@@ -1,7 +1,7 @@
 use super::events::{DAY, T0, command, lines, things, webhook};
 use super::{accept, processor};
 use host::processor::{Disposition, WAIT_MAX_MS};
-use products_contract::{Outcome, Refusal};
+use products_contract::{Outcome, ProviderFacts, Refusal};
 use serde_json::json;
 
 #[test]
@@ -29,7 +29,7 @@ fn parked_events_run_in_order_of_arrival_when_their_claim_is_taken() {
     ];
     assert_eq!(lines, expected);
     assert_eq!(things(processor.store(), "a", "ran/"), ["c1", "e1", "e2", "e4"]);
-    assert_eq!(processor.store().parked_count().unwrap(), 1);
+    assert_eq!(processor.store().parked_count(processor.partition()).unwrap(), 1);
 }
 
 #[test]
@@ -80,9 +80,19 @@ fn an_event_that_waits_for_a_fact_runs_again_when_it_is_noted_in_its_account() {
 #[test]
 fn an_event_that_defers_for_what_it_brings_itself_does_not_run_for_ever() {
     let mut processor = processor();
+    let doing = json!({"note": ["f"], "outcome": {"deferred": {"fact": "f"}}});
+    let lines = accept(&mut processor, vec![command("c1", "a", T0, doing)]);
+    assert_eq!(lines, ["c1: deferred(fact(f))"]);
+}
+
+#[test]
+fn an_event_that_defers_takes_no_claim() {
+    let mut processor = processor();
     let doing = json!({"take": ["name:x"], "outcome": {"deferred": {"claim": ["name:x"]}}});
     let lines = accept(&mut processor, vec![command("c1", "a", T0, doing)]);
-    assert_eq!(lines, ["c1: deferred(claim(name:x))"]);
+    let problem = "the decision can't be kept: it takes claims although it rejects or defers";
+    assert_eq!(lines, [format!("c1: failed({problem})")]);
+    assert_eq!(processor.store().claims(&["toys/test//name:x".into()]).unwrap(), [None]);
 }
 
 #[test]
@@ -166,4 +176,53 @@ fn parking_is_bounded_and_events_without_our_mark_go_first() {
     ];
     assert_eq!(lines, expected);
     assert_eq!(processor.counters().parked_evicted, 2);
+}
+
+/// A7
+#[test]
+fn the_bound_of_a_connected_account_lets_its_own_events_go_and_nobody_elses() {
+    let mut processor = processor();
+    processor.set_parked_connected_max(2);
+    let park = |id: &str, mark: &str, connected: Option<&str>| {
+        let mut event = webhook(id, T0, json!({"keys": [id], "mark": mark}));
+        event.provider = Some(ProviderFacts { connected_account: connected.map(str::to_owned), ..Default::default() });
+        event
+    };
+    let lines = accept(
+        &mut processor,
+        vec![
+            park("ours1", "ours", None),
+            park("ours2", "unknown", None),
+            park("other", "unknown", Some("acct_8")),
+            park("e1", "ours", Some("acct_9")),
+            park("e2", "unknown", Some("acct_9")),
+            park("e3", "unknown", Some("acct_9")),
+            park("ours3", "unknown", None),
+            park("e4", "unknown", Some("acct_9")),
+        ],
+    );
+    let given_up: Vec<&String> = lines.iter().filter(|line| line.starts_with("later")).collect();
+    assert_eq!(given_up, ["later e1: rejected(unclaimed)", "later e2: ignored(not-ours)"]);
+    assert_eq!(processor.counters().parked_evicted, 2);
+    assert_eq!(processor.store().parked_count(processor.partition()).unwrap(), 6);
+}
+
+/// H4
+#[test]
+fn what_is_driven_again_after_its_wait_waits_anew() {
+    let mut processor = processor();
+    accept(
+        &mut processor,
+        vec![
+            webhook("e1", T0, json!({"keys": ["customer:1"], "mark": "ours"})),
+            command("c1", "a", T0, json!({"needs_fact": "f"})),
+        ],
+    );
+    let late = T0 + 31 * DAY;
+    let given_up = ["later e1: rejected(unclaimed)", "later c1: rejected(not-found(fact(f)))"];
+    assert_eq!(lines(&processor.expire(late).unwrap()), given_up);
+    assert_eq!(lines(&processor.redrive(1, late).unwrap()), ["later e1: deferred(claim(customer:1))"]);
+    assert_eq!(lines(&processor.redrive(2, late).unwrap()), ["later c1: deferred(fact(f))"]);
+    assert_eq!(processor.expire(late + WAIT_MAX_MS).unwrap(), [], "its time begins when it is driven again");
+    assert_eq!(lines(&processor.expire(late + WAIT_MAX_MS + 1).unwrap()), given_up);
 }

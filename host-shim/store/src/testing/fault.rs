@@ -1,4 +1,4 @@
-//! A store that fails at a chosen write.
+//! A store that fails at a chosen write, or at its reads.
 
 use crate::changes::{Applied, Changes};
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
@@ -40,12 +40,20 @@ struct State {
     writes: u64,
     fault: Option<(u64, Moment, Then)>,
     dead: bool,
+    reads_fail: bool,
 }
 
 impl Faults {
     /// Wrap a store; without a fault at first.
     pub fn new(store: Box<dyn Store>) -> Self {
-        Faults(Arc::new(Mutex::new(State { store, in_group: false, writes: 0, fault: None, dead: false })))
+        Faults(Arc::new(Mutex::new(State {
+            store,
+            in_group: false,
+            writes: 0,
+            fault: None,
+            dead: false,
+            reads_fail: false,
+        })))
     }
 
     /// Fail at the `write`-th write from now.
@@ -58,6 +66,11 @@ impl Faults {
     /// Let all further writes work.
     pub fn clear(&self) {
         self.state().fault = None;
+    }
+
+    /// Let every read fail from now, or none; writes work as before.
+    pub fn fail_reads(&self, fail: bool) {
+        self.state().reads_fail = fail;
     }
 
     /// Writes since the last [`Faults::fail_at`]: a run without a fault tells how many there are to fail at.
@@ -118,6 +131,9 @@ impl FaultStore {
     fn read<T>(&self, body: impl FnOnce(&dyn Store) -> Stored<T>) -> Stored<T> {
         let state = self.0.state();
         state.check_alive()?;
+        if state.reads_fail {
+            return Err(StoreError::Unavailable("fault at a read".into()));
+        }
         body(&*state.store)
     }
 }

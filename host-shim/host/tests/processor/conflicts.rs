@@ -1,0 +1,135 @@
+//! The account, the catalog or a claim changes between a decision's reads and its commit.
+
+use super::business;
+use super::events::{T0, command, lines, things, user};
+use super::toy::{FUEL, Moment, ToyRunner};
+use host::processor::{CONFLICTS_MAX, Disposition, Processor, RETRY_DELAYS_MS};
+use host_store::testing::Faults;
+use host_store::{Applied, Changes, ClaimRow, InboxState, MemoryStore, RowWrite, Scope, Store};
+use products_contract::{Account, Failure, Product, Row, RowKey, StoreError};
+use serde_json::json;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use wasm_runner::runner::RunError;
+
+/// A processor and the number of decisions that it made. `other` writes to the same store during the first `times` of
+/// them, each time other changes.
+fn disturbed(times: u32, other: impl Fn(u32) -> Changes + Send + 'static) -> (Processor, Arc<AtomicU32>) {
+    let faults = Faults::new(Box::new(MemoryStore::new()));
+    let store: Mutex<Box<dyn Store>> = Mutex::new(faults.open());
+    let decisions = Arc::new(AtomicU32::new(0));
+    let counted = decisions.clone();
+    let meanwhile = move |moment| {
+        if moment == Moment::Decided {
+            let decision = counted.fetch_add(1, Ordering::Relaxed) + 1;
+            if decision <= times {
+                let applied = store.lock().unwrap().apply(&other(decision)).unwrap();
+                assert!(matches!(applied, Applied::Done { .. }));
+            }
+        }
+    };
+    let runner = ToyRunner::with(1, Box::new(meanwhile));
+    (Processor::new(faults.open(), Box::new(runner), business()).unwrap(), decisions)
+}
+
+fn scope(account: Account) -> Scope {
+    Scope { business: "toys".into(), livemode: false, account }
+}
+
+/// A fact of account `a`.
+fn fact(number: u32) -> Changes {
+    let facts = [format!("meanwhile:{number}")].into();
+    Changes { scope: Some(scope(user("a"))), event_id: "other".into(), facts, ..Changes::default() }
+}
+
+#[test]
+fn a_decision_about_an_account_that_changed_is_made_again_on_what_it_is_now() {
+    let (mut processor, decisions) = disturbed(1, fact);
+    let doing = json!({"note": ["meanwhile:1"], "log": "here", "take": ["name:x"],
+        "ask": [{"kind": "mail.send", "key": "m"}]});
+    let reports = processor.accept(command("c1", "a", T0, doing), Vec::new()).unwrap();
+    assert_eq!(lines(&reports), ["c1: duplicate(meanwhile:1)"], "the second decision knows the fact");
+    assert_eq!(decisions.load(Ordering::Relaxed), 2);
+    assert_eq!((reports[0].fuel, reports[0].logs.len(), reports[0].effects.len()), (FUEL, 1, 0));
+    assert_eq!(things(processor.store(), "a", ""), [""; 0]);
+    let runs = processor.store().runs(reports[0].seq).unwrap();
+    assert_eq!(runs.len(), 1, "what was thrown away is no run");
+    let provenance = runs[0].provenance.clone().unwrap();
+    assert_eq!((provenance.fuel, &*provenance.claim_answers), (FUEL, "name:x=free\n"));
+    assert_eq!(processor.store().claims(&["toys/test//name:x".into()]).unwrap(), [None]);
+    assert!(processor.store().effect(&scope(user("a")), "m").unwrap().is_empty());
+}
+
+#[test]
+fn a_claim_that_another_took_meanwhile_is_answered_anew() {
+    let taken = |_| {
+        let row = ClaimRow { holder: Some(user("b")), until: None, blocked_until: None };
+        let claims = [("toys/test//name:x".to_owned(), Some(row))].into();
+        Changes { scope: Some(scope(user("b"))), event_id: "other".into(), claims, ..Changes::default() }
+    };
+    let (mut processor, decisions) = disturbed(1, taken);
+    let doing = json!({"take": ["name:x"], "reply": {"answer": "{}"}});
+    let reports = processor.accept(command("c1", "a", T0, doing), Vec::new()).unwrap();
+    assert_eq!(lines(&reports), ["c1: rejected(name-taken(name:x))"]);
+    assert_eq!(decisions.load(Ordering::Relaxed), 2);
+    assert!(matches!(reports[0].reply, Some(products_contract::Reply::Refused(_))), "not the discarded answer");
+    let row = processor.store().inbox(reports[0].seq).unwrap().unwrap();
+    assert_eq!(row.provenance.unwrap().claim_answers, "name:x=taken\n");
+    let claim = processor.store().claims(&["toys/test//name:x".into()]).unwrap().remove(0).unwrap();
+    assert_eq!(claim.holder, Some(user("b")));
+}
+
+#[test]
+fn a_catalog_that_changed_is_a_conflict_and_another_account_is_none() {
+    let product = |_| {
+        let values = super::events::product("toy", json!({})).values;
+        let product = Product { id: "toy".into(), owner: Account::Platform, values, version: 1, deleted: false };
+        let write = RowWrite {
+            key: RowKey::Product("toy".into()),
+            row: Some(Row::Product(product)),
+            data_version: 1,
+            live: false,
+            references: Vec::new(),
+            fingerprint: None,
+        };
+        let scope = Some(scope(Account::Platform));
+        Changes { scope, event_id: "other".into(), rows: vec![write], ..Changes::default() }
+    };
+    let (mut processor, decisions) = disturbed(1, product);
+    let reports = processor.accept(command("c1", "a", T0, json!({})), Vec::new()).unwrap();
+    assert_eq!((lines(&reports), decisions.load(Ordering::Relaxed)), (vec!["c1: applied".into()], 2));
+
+    let of_another = |number| Changes { scope: Some(scope(user("b"))), ..fact(number) };
+    let (mut processor, decisions) = disturbed(1, of_another);
+    let reports = processor.accept(command("c1", "a", T0, json!({})), Vec::new()).unwrap();
+    assert_eq!((lines(&reports), decisions.load(Ordering::Relaxed)), (vec!["c1: applied".into()], 1));
+}
+
+#[test]
+fn an_account_that_changes_without_end_is_a_failed_attempt() {
+    let (mut processor, decisions) = disturbed(CONFLICTS_MAX, fact);
+    let doing = json!({"note": ["f"], "log": "here", "take": ["name:x"]});
+    let reports = processor.accept(command("c1", "a", T0, doing), Vec::new()).unwrap();
+    let text = "its account changed 8 times while it was decided".to_owned();
+    let error = RunError::Failure(Failure::Store(StoreError::Unavailable(text)));
+    assert_eq!(reports[0].result, Disposition::Failed(error));
+    assert_eq!(decisions.load(Ordering::Relaxed), CONFLICTS_MAX);
+    assert_eq!((reports[0].fuel, reports[0].logs.len(), reports[0].reply.is_none()), (0, 0, true));
+    let row = processor.store().inbox(reports[0].seq).unwrap().unwrap();
+    let not_before = T0 + RETRY_DELAYS_MS[0];
+    assert_eq!((row.state, row.failures), (InboxState::Pending { not_before }, 1));
+    let runs = processor.store().runs(reports[0].seq).unwrap();
+    assert_eq!((runs.len(), runs[0].provenance.is_none()), (1, true));
+    assert_eq!(things(processor.store(), "a", ""), [""; 0]);
+    // It is quiet again.
+    assert_eq!(lines(&processor.retry_due(not_before).unwrap()), ["later c1: applied"]);
+    assert_eq!(things(processor.store(), "a", "fact/"), ["f"]);
+}
+
+#[test]
+fn one_conflict_less_is_decided() {
+    let (mut processor, decisions) = disturbed(CONFLICTS_MAX - 1, fact);
+    let reports = processor.accept(command("c1", "a", T0, json!({"log": "here"})), Vec::new()).unwrap();
+    assert_eq!(lines(&reports), ["c1: applied"]);
+    assert_eq!((decisions.load(Ordering::Relaxed), reports[0].fuel, reports[0].logs.len()), (CONFLICTS_MAX, FUEL, 1));
+}

@@ -1,0 +1,47 @@
+//! What is no component of this world is refused before it runs, and the refusal names what is wrong.
+
+#![allow(clippy::unwrap_used)]
+
+use wasm_runner::wasm::{COMPONENT_BYTES_MAX, Limits, LoadError, LoadedComponent};
+
+/// A component of these words, loaded.
+fn load_text(text: &str) -> Result<LoadedComponent, LoadError> {
+    LoadedComponent::load(&wat::parse_str(text).unwrap(), Limits::default(), None)
+}
+
+#[test]
+fn imports_beyond_the_world_are_refused_by_name() {
+    let text = r#"(component
+        (import "wasi:cli/environment@0.2.0" (instance))
+        (import "solobase:products/log@0.1.0" (instance))
+        (import "solobase:products/secrets@0.2.0" (instance))
+        (import "solobase:products/catalog@0.2.0" (instance)))"#;
+    let imports = ["wasi:cli/environment@0.2.0", "solobase:products/log@0.1.0", "solobase:products/secrets@0.2.0"];
+    let expected = LoadError::ForeignImports { imports: imports.map(str::to_owned).to_vec() };
+    assert_eq!(load_text(text).err(), Some(expected));
+}
+
+#[test]
+fn an_import_of_another_type_is_another_contract() {
+    let text = r#"(component
+        (import "solobase:products/log@0.2.0" (instance (export "write" (func (param "text" string))))))"#;
+    let error = load_text(text).err().unwrap();
+    assert!(matches!(&error, LoadError::OtherContract(reason) if reason.contains("log@0.2.0")), "{error}");
+}
+
+#[test]
+fn missing_exports_are_named() {
+    let Err(LoadError::MissingExports { exports }) = load_text("(component)") else { panic!("it loads") };
+    assert_eq!(exports.len(), 8);
+    assert_eq!(exports[0], "solobase:products/manifest@0.2.0#declare");
+}
+
+#[test]
+fn what_is_no_component_is_refused() {
+    assert_eq!(load_text("(module)").err(), Some(LoadError::CoreModule));
+    let error = LoadedComponent::load(b"#!/bin/sh", Limits::default(), None).err().unwrap();
+    assert!(matches!(error, LoadError::Malformed(_)), "{error}");
+    let large = vec![0; COMPONENT_BYTES_MAX + 1];
+    let error = LoadedComponent::load(&large, Limits::default(), None).err().unwrap();
+    assert!(matches!(error, LoadError::TooLarge { .. }), "{error}");
+}
