@@ -8,6 +8,7 @@ mod outbox {
     mod host_kinds;
     mod leases;
     mod ordering;
+    mod partitions;
     mod recovery;
     mod time;
     #[path = "../../../host/tests/processor/toy.rs"]
@@ -25,7 +26,11 @@ mod outbox {
 
     /// An outbox over `store` whose effects the scripted provider carries out.
     pub fn over(store: Box<dyn Store>, scripted: &Scripted) -> Outbox {
-        let business = Business { name: "toys".into(), ..Business::default() };
+        of(Business { name: "toys".into(), ..Business::default() }, store, scripted)
+    }
+
+    /// The same of another business or mode.
+    pub fn of(business: Business, store: Box<dyn Store>, scripted: &Scripted) -> Outbox {
         let processor = Processor::new(store, Box::new(toy::ToyRunner::new(1)), business).unwrap();
         Outbox::new(processor, Registry::with_default(Arc::new(scripted.clone())))
     }

@@ -34,6 +34,8 @@ pub struct Story {
     pub needs_fact: Option<String>,
     /// Deferred until this effect has ended.
     pub needs_effect: Option<String>,
+    /// Effects of which it is noted whether they have begun, as `begun/KEY=ANSWER`.
+    pub begun: Vec<String>,
     /// Effects to cancel.
     pub cancel: Vec<String>,
     /// Effects to ask for.
@@ -161,6 +163,7 @@ impl Play<'_> {
             let _ = self.host.claims_mine("");
         }
         (self.toy.meanwhile)(Moment::Called);
+        let begun = self.host.begun(&story.begun)?;
         let states = self.host.claims_take(&story.take)?;
         (self.toy.meanwhile)(Moment::Decided);
         let refused = |state: &ClaimState| matches!(state, ClaimState::Taken | ClaimState::Blocked);
@@ -177,6 +180,9 @@ impl Play<'_> {
         self.decision.facts.clone_from(&story.note);
         for fact in &story.note {
             self.put(format!("fact/{fact}"), json!({}))?;
+        }
+        for (key, begun) in story.begun.iter().zip(begun) {
+            self.put(format!("begun/{key}={begun}"), json!({}))?;
         }
         for id in &story.sell {
             self.decision.changes.push(sold(id));

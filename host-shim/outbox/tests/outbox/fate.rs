@@ -47,6 +47,21 @@ fn who_waits_for_the_effect_is_told_with_its_result() {
 }
 
 #[test]
+fn an_effects_context_comes_back_with_its_end_and_is_no_part_of_it() {
+    let (mut outbox, scripted) = outbox();
+    scripted.script("m", vec![retryable(), ScriptedAnswer::failed("bounced", "")]);
+    let mail = |context: Value| json!([{"kind": "mail.send", "key": "m", "context": context}]);
+    ask(&mut outbox, "c1", mail(json!({"row": "inst_1"})));
+    // The same effect again does nothing, whatever it is asked for.
+    ask(&mut outbox, "c2", mail(json!({"row": "inst_2"})));
+    advance(&mut outbox, T0 + 10_000);
+    assert_eq!(result(&outbox, M).context, r#"{"row":"inst_1"}"#);
+    let called: Vec<String> = scripted.journal().iter().map(|entry| format!("{:?}", entry.call)).collect();
+    assert_eq!(called.len(), 2);
+    assert!(called.iter().all(|call| !call.contains("inst_")), "{called:?}");
+}
+
+#[test]
 fn a_passing_failure_is_tried_again_with_doubled_delays() {
     let (mut outbox, scripted) = outbox();
     scripted.script("m", vec![retryable(), retryable(), ScriptedAnswer::Ok(Value::Null)]);

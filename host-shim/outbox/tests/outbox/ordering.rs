@@ -1,6 +1,6 @@
 //! Several effects: ordering keys, cancelling, generations, loops.
 
-use super::events::{T0, command};
+use super::events::{T0, command, things};
 use super::{advance, ask, calls, effect, outbox, retryable, run};
 use host_outbox::OutboxError;
 use host_providers::scripted::ScriptedAnswer;
@@ -56,6 +56,24 @@ fn cancelling_wakes_what_waits_for_the_effect() {
     let reports = outbox.accept(command("c3", "a", T0, json!({"cancel": ["m"]})), Vec::new()).unwrap();
     let lines = super::events::lines(&reports);
     assert_eq!(lines, ["c3: applied", "later c2: deferred(effect(m))"], "it runs again and decides anew");
+}
+
+#[test]
+fn an_extension_is_told_what_has_begun_and_cannot_be_called_off() {
+    let (mut outbox, scripted) = outbox();
+    scripted.script("running", vec![ScriptedAnswer::Never]);
+    scripted.script("retried", vec![retryable()]);
+    let mail = |key, at| json!({"kind": "mail.send", "key": key, "not_before": at});
+    let keys = ["running", "retried", "done", "queued", "cancelled"];
+    let late = T0 + 1_000_000;
+    let effects = [(keys[0], T0), (keys[1], T0), (keys[2], T0), (keys[3], late), (keys[4], late)];
+    ask(&mut outbox, "c1", effects.map(|(key, at)| mail(key, at)).into());
+    run(&mut outbox, T0);
+    outbox.accept(command("c2", "a", T0, json!({"cancel": keys})), Vec::new()).unwrap();
+    let asking = json!({"begun": ["running", "retried", "done", "cancelled", "never-asked"]});
+    outbox.accept(command("c3", "a", T0, asking), Vec::new()).unwrap();
+    let expected = ["cancelled=false", "done=true", "never-asked=false", "retried=true", "running=true"];
+    assert_eq!(things(outbox.processor().store(), "a", "begun/"), expected);
 }
 
 #[test]

@@ -1,0 +1,52 @@
+//! Two businesses, and two modes of one, over one store (H1): nobody's effects are another's to carry out.
+
+use super::events::{T0, command};
+use super::{advance, of, over, run};
+use host::processor::Business;
+use host_outbox::Outbox;
+use host_providers::scripted::{Scripted, ScriptedAnswer};
+use host_store::testing::Faults;
+use host_store::{EffectRow, EffectState, MemoryStore};
+use products_contract::Event;
+use serde_json::{Value, json};
+
+fn open(outbox: &Outbox) -> Vec<EffectRow> {
+    outbox.processor().store().effects_open(outbox.processor().partition(), None).unwrap()
+}
+
+#[test]
+fn effects_and_timers_of_another_are_neither_run_nor_recovered() {
+    let live = Business { name: "toys".into(), livemode: true, ..Business::default() };
+    let games = Business { name: "games".into(), ..Business::default() };
+    for business in [live, games] {
+        let faults = Faults::new(Box::new(MemoryStore::new()));
+        let (ours, theirs) = (Scripted::new(), Scripted::new());
+        let mut other = of(business.clone(), faults.open(), &theirs);
+        theirs.script("m", vec![ScriptedAnswer::Never, ScriptedAnswer::Ok(Value::Null)]);
+        let effects = json!({"ask": [
+            {"kind": "mail.send", "key": "m"},
+            {"kind": "timer.at", "key": "t", "not_before": T0 + 10},
+            {"kind": "database.ensure", "key": "db", "not_before": T0 + 10},
+        ]});
+        let asking = command("c1", "a", T0, effects);
+        let asking = Event { business: business.name.clone(), livemode: Some(business.livemode), ..asking };
+        other.accept(asking, Vec::new()).unwrap();
+        run(&mut other, T0);
+        let before = open(&other);
+        let states: Vec<EffectState> = before.iter().map(|row| row.state).collect();
+        assert_eq!(states, [EffectState::Running, EffectState::Queued, EffectState::Queued]);
+
+        let mut outbox = over(faults.open(), &ours);
+        outbox.recover(T0 + 1).unwrap();
+        assert_eq!(outbox.next_time().unwrap(), None);
+        assert_eq!(advance(&mut outbox, T0 + 1_000_000), [""; 0]);
+        assert!(ours.journal().is_empty());
+        assert_eq!((open(&other), open(&outbox)), (before, Vec::new()));
+
+        // Its own host goes on where it stood.
+        let mut other = of(business, faults.open(), &theirs);
+        other.recover(T0 + 2).unwrap();
+        assert_eq!(advance(&mut other, T0 + 20).len(), 3);
+        assert_eq!(open(&other), []);
+    }
+}
