@@ -12,7 +12,7 @@ pub(crate) fn may_act(actor: &Actor, account: Option<&Account>) -> bool {
     match (actor.kind, account) {
         (ActorKind::User, Some(Account::User(owner))) => actor.subject == *owner,
         (ActorKind::User, Some(Account::Organization(_))) => {
-            actor.roles.is_empty() || actor.roles.iter().any(|role| !ONLOOKERS.contains(&role.as_str()))
+            actor.roles.iter().any(|role| !ONLOOKERS.contains(&role.as_str()))
         }
         _ => true,
     }
@@ -40,6 +40,7 @@ mod tests {
         let account = Account::Organization("O".to_owned());
         assert!(may_act(&user("A", &["guest", "owner"]), Some(&account)));
         assert!(!may_act(&user("A", &["guest"]), Some(&account)));
+        assert!(!may_act(&user("A", &[]), Some(&account)), "without a role nobody is a member");
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use host_replay::runners::Runners;
 use products_contract::{
-    Balance, Candidate, CatalogKey, CatalogQuery, CatalogRow, ClaimState, Decision, Declarations, Entitlement, Event,
-    Imports, Listed, LogLevel, Offer, Opened, Page, Placement, Problem, Product, ProductValues, Question, RowKey,
-    Selection, Stored, StoredRow, Timestamp, UsageTotal,
+    CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, LogLevel, Opened, Page, Placement, Product, RowKey,
+    Selection, Stored, StoredRow,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use wasm_runner::runner::{Ran, Runner, SharedImports};
+use wasm_runner::around::Around;
+use wasm_runner::runner::SharedImports;
 
 /// What was asked for one event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,17 @@ impl Watch {
     pub fn over(&self, runners: Runners) -> Runners {
         let watch = self.clone();
         Runners::new(runners.name().to_owned(), move || {
-            Ok(Box::new(Watched { inner: runners.make()?, watch: watch.clone() }))
+            let watch = watch.clone();
+            Ok(Box::new(Around::new(runners.make()?, move |inner, imports, event| {
+                let asked = Asked { event_id: event.id.clone(), ..Asked::default() };
+                let spy = Arc::new(Mutex::new(Spy { inner: imports.clone(), asked }));
+                let shared: SharedImports = spy.clone();
+                let ran = inner.handle(&shared, event);
+                let mut asked = locked(&spy).asked.clone();
+                asked.fuel = ran.as_ref().map_or(0, |(_, used)| used.fuel);
+                locked(&watch.0).push(asked);
+                ran
+            })))
         })
     }
 
@@ -44,61 +54,6 @@ impl Watch {
 /// What a panic of another thread left is as good as any: that test has failed already.
 fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-struct Watched {
-    inner: Box<dyn Runner>,
-    watch: Watch,
-}
-
-impl Runner for Watched {
-    fn hash(&self) -> &str {
-        self.inner.hash()
-    }
-    fn declarations(&self) -> &Declarations {
-        self.inner.declarations()
-    }
-    fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
-        self.inner.validate(imports, candidate)
-    }
-    fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision> {
-        let asked = Asked { event_id: event.id.clone(), ..Asked::default() };
-        let spy = Arc::new(Mutex::new(Spy { inner: imports.clone(), asked }));
-        let shared: SharedImports = spy.clone();
-        let ran = self.inner.handle(&shared, event);
-        let mut asked = locked(&spy).asked.clone();
-        asked.fuel = ran.as_ref().map_or(0, |(_, used)| used.fuel);
-        locked(&self.watch.0).push(asked);
-        ran
-    }
-    fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
-        self.inner.catalog(imports, question)
-    }
-    fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
-        self.inner.entitlements(imports, question)
-    }
-    fn usage(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        start: Timestamp,
-        end: Timestamp,
-    ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
-        self.inner.usage(imports, question, start, end)
-    }
-    fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
-        self.inner.balances(imports, question)
-    }
-    fn list(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        kind: &str,
-        filter: Option<&str>,
-        page: &Page,
-    ) -> Ran<Result<Vec<Listed>, Problem>> {
-        self.inner.list(imports, question, kind, filter, page)
-    }
 }
 
 /// The host's imports, with notes of what was called.

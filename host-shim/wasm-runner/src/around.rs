@@ -1,0 +1,77 @@
+//! A runner around another one, that watches or spoils the deciding of events and forwards everything else.
+
+use crate::runner::{Ran, Runner, SharedImports};
+use products_contract::{
+    Balance, Candidate, Decision, Declarations, Entitlement, Event, Listed, Offer, Page, Problem, ProductValues,
+    Question, Timestamp, UsageTotal,
+};
+
+/// What is done in place of the inner runner's `handle`; it may call it.
+type Handle = dyn FnMut(&mut dyn Runner, &SharedImports, &Event) -> Ran<Decision> + Send;
+
+/// See the module.
+pub struct Around {
+    inner: Box<dyn Runner>,
+    handle: Box<Handle>,
+}
+
+impl Around {
+    /// Put `handle` in place of the inner runner's own.
+    pub fn new(
+        inner: Box<dyn Runner>,
+        handle: impl FnMut(&mut dyn Runner, &SharedImports, &Event) -> Ran<Decision> + Send + 'static,
+    ) -> Self {
+        Around { inner, handle: Box::new(handle) }
+    }
+}
+
+impl Runner for Around {
+    fn hash(&self) -> &str {
+        self.inner.hash()
+    }
+
+    fn declarations(&self) -> &Declarations {
+        self.inner.declarations()
+    }
+
+    fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
+        self.inner.validate(imports, candidate)
+    }
+
+    fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision> {
+        (self.handle)(&mut *self.inner, imports, event)
+    }
+
+    fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
+        self.inner.catalog(imports, question)
+    }
+
+    fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
+        self.inner.entitlements(imports, question)
+    }
+
+    fn usage(
+        &mut self,
+        imports: &SharedImports,
+        question: &Question,
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
+        self.inner.usage(imports, question, start, end)
+    }
+
+    fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
+        self.inner.balances(imports, question)
+    }
+
+    fn list(
+        &mut self,
+        imports: &SharedImports,
+        question: &Question,
+        kind: &str,
+        filter: Option<&str>,
+        page: &Page,
+    ) -> Ran<Result<Vec<Listed>, Problem>> {
+        self.inner.list(imports, question, kind, filter, page)
+    }
+}
