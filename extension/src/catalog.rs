@@ -188,7 +188,7 @@ pub(crate) fn load(context: &mut Context<'_, '_>, payload: &str) -> Step<Handled
     for (index, entry) in document.product_types.into_iter().enumerate() {
         decls.push(read_type(entry.get(), index)?);
     }
-    // Everything is judged before anything is saved: a refusal commits what stands by then.
+    // Everything is judged before anything is saved.
     let mut types = stored_types(context.host)?;
     types.retain(|known| decls.iter().all(|decl| decl.name != known.name));
     types.extend(decls.iter().cloned());
@@ -620,6 +620,10 @@ pub(crate) fn provider_event(context: &mut Context<'_, '_>, body: &[u8]) -> Step
     if context.event.kind.starts_with("product.") || context.account()? != Account::Platform {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
+    // A connected account has prices of its own, whatever ids it gives them.
+    if context.event.provider.as_ref().is_some_and(|facts| facts.connected_account.is_some()) {
+        return Ok(Outcome::Ignored(IgnoreReason::NotOurs));
+    }
     let body = crate::stripe::read::<PriceShape<'_>>(body)?;
     let object = &body.data.object;
     if object.id.0.is_empty() {
@@ -650,16 +654,18 @@ pub(crate) fn provider_event(context: &mut Context<'_, '_>, body: &[u8]) -> Step
         Some(known) if known > view => {
             return Ok(Outcome::Stale(Snapshot { at: known.at, rank: SnapshotRank::Updated, event_id: String::new() }));
         }
-        known if known.map_or(active && price.active, |known| known.withdrawn == view.withdrawn) => {
-            return Ok(Outcome::Ignored(IgnoreReason::NoChange));
-        }
+        Some(known) if known == view => return Ok(Outcome::Ignored(IgnoreReason::NoChange)),
         _ => {}
     }
     terms.provider = Some(view);
     price.terms = encode(&terms)?;
     // It is on sale if both say so: the catalog and the provider.
     let in_catalog = context.product(&price.product_id)?.is_none_or(|row| row.values.active && !row.deleted);
-    price.active = in_catalog && active;
+    let was_active = std::mem::replace(&mut price.active, in_catalog && active);
+    // That it was said at this time is kept in any case, so that views in another order end with the same price.
     context.host.price_save(&price)?;
-    Ok(Outcome::Applied)
+    Ok(match price.active == was_active {
+        true => Outcome::Ignored(IgnoreReason::NoChange),
+        false => Outcome::Applied,
+    })
 }

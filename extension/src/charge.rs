@@ -4,7 +4,7 @@
 //! at once for what a purchase has got back, and where no refund explains it yet, the refunds are fetched.
 
 use crate::context::{Context, Loaded, Step, Stop};
-use crate::correlate::key;
+use crate::placement::key;
 use crate::stripe::{self, id_of};
 use crate::{ledger, purchase};
 use products_contract::*;
@@ -265,10 +265,11 @@ pub(crate) fn invoice_payment_event(context: &mut Context<'_, '_>, body: &[u8]) 
     let Some(intent) = intent else { return Ok(Outcome::Duplicate(fact)) };
     context.claim(&[key("stripe-invoice", invoice_id), key("stripe-payment-intent", intent)])?;
     let mut payment: Loaded<Payment> = context.record("payments", intent)?;
-    if payment.value.invoice.as_deref() == Some(invoice_id) {
+    let before = payment.value.clone();
+    link_invoice(&mut payment.value, Some(invoice_id));
+    if payment.value == before {
         return Ok(Outcome::Duplicate(fact));
     }
-    payment.value.invoice = Some(invoice_id.to_owned());
     context.save_record("payments", intent, &payment)?;
     purchase::payment_changed(context, intent)?;
     Ok(Outcome::Applied)

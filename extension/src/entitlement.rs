@@ -48,8 +48,8 @@ pub(crate) struct Standing {
     pub allowed: BTreeMap<String, (i64, Vec<String>)>,
     /// When the last plan was lost; none while there is one, or where there never was.
     pub lost_at: Option<Timestamp>,
-    /// When the last add-on was lost, if one was.
-    pub add_on_lost_at: Option<Timestamp>,
+    /// When the last add-on that granted an entitlement was lost, by entitlement.
+    pub add_ons_lost: BTreeMap<String, Timestamp>,
     /// The subscription that gave the last plan.
     pub lost_subscription: Option<String>,
     /// True if there were subscriptions that gave a plan and every one of them has ended for good.
@@ -186,12 +186,18 @@ pub(crate) fn standing(host: &mut Rows<'_>, settings: &Settings, now: Timestamp)
             .max()
             .map_or((None, None), |(at, id)| (Some(at), Some(id))),
     };
-    let has_add_on = |view: &&View| view.prices.iter().flatten().any(|price| price.family.is_none());
-    let lost_add_ons = views.iter().filter(has_add_on).filter(|view| view.billing.was_ever_live());
-    let add_on_lost_at = lost_add_ons.filter_map(|view| view.lost_at).max();
+    let mut add_ons_lost: BTreeMap<String, Timestamp> = BTreeMap::new();
+    for view in views.iter().filter(|view| view.billing.was_ever_live()) {
+        let Some(lost_at) = view.lost_at else { continue };
+        let add_ons = view.prices.iter().flatten().filter(|price| price.family.is_none());
+        for grant in add_ons.flat_map(|price| &price.grants) {
+            let last = add_ons_lost.entry(grant.key.clone()).or_insert(lost_at);
+            *last = (*last).max(lost_at);
+        }
+    }
     let mut gave = views.iter().filter(gave_a_plan).peekable();
     let all_final = gave.peek().is_some() && gave.all(|view| subscription::is_final(view.row.values.status));
-    Ok(Standing { views, plan, allowed, lost_at, add_on_lost_at, lost_subscription, all_final })
+    Ok(Standing { views, plan, allowed, lost_at, add_ons_lost, lost_subscription, all_final })
 }
 
 /// The highest plan that is in force; among equal ones the subscription that is older by its first view, then by id.
@@ -271,7 +277,7 @@ fn known_prices(host: &mut Rows<'_>, rows: &[Subscription], billings: &[Billing]
     for part in ids.chunks(BULK_MAX) {
         let prices = host.prices_load(part)?;
         if prices.len() != part.len() {
-            return Err(short_answer("products.load-prices"));
+            return Err(short_answer("catalog.read"));
         }
         out.extend(prices.into_iter().flatten().map(|price| (price.id.clone(), price)));
     }

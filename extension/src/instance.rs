@@ -378,6 +378,8 @@ pub(crate) fn product_event(context: &mut Context<'_, '_>, change: &ProductChang
     if context.account()? == Account::Platform {
         return match &change.after {
             Some(after) => catalog_event(context, after),
+            // Who has bought it keeps what it grants; it is no longer on sale.
+            None if change.before.is_some() => Ok(Outcome::Applied),
             None => unchanged,
         };
     }
@@ -412,7 +414,7 @@ pub(crate) fn product_event(context: &mut Context<'_, '_>, change: &ProductChang
     }
 }
 
-/// Somebody else changed or deleted a row that is ours to drive. A change that its type does not allow is put back; a
+/// Somebody else changed or deleted a row that is ours to drive. A change that its type does not allow is refused; a
 /// deletion ends the instance as its owner's own command would, so that nothing of it is left running.
 fn others_change(context: &mut Context<'_, '_>, before: &Product, after: Option<&Product>) -> Step<Outcome> {
     let Some(row) = context.product(&before.id)? else {
@@ -434,31 +436,24 @@ fn others_change(context: &mut Context<'_, '_>, before: &Product, after: Option<
     body.insert("name".to_owned(), json!(after.values.name));
     body.insert("description".to_owned(), json!(after.values.description));
     body.insert("metadata".to_owned(), Value::Object(decode("products", &after.id, &row.values.metadata)?));
-    let allowed = match product::normalise(context, &body, Some(before)) {
-        Ok(proposed) => Ok(proposed.values),
-        Err(Stop::Refused(refusal)) => Err(refusal),
-        Err(other) => return Err(other),
-    };
-    let values = allowed.as_ref().unwrap_or(&before.values);
-    if row.values != *values {
-        context.host.product_save(&before.id, row.version, values)?;
+    let values = product::normalise(context, &body, Some(before))?.values;
+    if row.values != values {
+        context.host.product_save(&before.id, row.version, &values)?;
     }
-    match allowed {
-        Ok(values) if values == before.values => Ok(Outcome::Ignored(IgnoreReason::NoChange)),
-        Ok(_) => {
-            settle::settle(context)?;
-            Ok(Outcome::Applied)
-        }
-        Err(refusal) => Err(Stop::Refused(refusal)),
+    if values == before.values {
+        return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
+    settle::settle(context)?;
+    Ok(Outcome::Applied)
 }
 
 /// A plan that the platform made: bring it into the catalog.
 fn catalog_event(context: &mut Context<'_, '_>, after: &Product) -> Step<Outcome> {
     let decl =
         catalog::types(context.host)?.into_iter().find(|decl| decl.catalog && decl.name == after.values.product_type);
-    if decl.is_none() || after.deleted {
-        return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+    if decl.is_none() {
+        let message = format!("`{}` is no type of the catalog", after.values.product_type);
+        return Err(refuse("/product_type", FieldErrorCode::NotAllowed, message));
     }
     let mut body = Metadata::new();
     body.insert("product_type".to_owned(), json!(after.values.product_type));

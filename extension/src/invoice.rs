@@ -4,7 +4,7 @@
 //! within one state the later; a payment is a fact of its own, booked once.
 
 use crate::context::{Context, Loaded, Step, Stop, encode};
-use crate::correlate::key;
+use crate::placement::key;
 use crate::stripe::{self, id_of};
 use crate::subscription::{self, Billing, OpenInvoice};
 use crate::{ledger, notice, purchase, settle};

@@ -12,13 +12,13 @@ mod catalog;
 mod charge;
 mod command;
 mod context;
-mod correlate;
 mod entitlement;
 mod instance;
 mod invoice;
 mod ledger;
 mod manifest;
 mod notice;
+mod placement;
 mod product;
 mod product_event;
 mod purchase;
@@ -56,7 +56,7 @@ impl Extension for Provisioner {
     }
 
     fn handle(&self, host: &mut dyn Imports, event: &Event) -> Fallible<Decision> {
-        let placement = correlate::placement(event);
+        let placement = placement::of(event);
         let account = if event.account.is_none() && !placement.leads_somewhere() {
             None
         } else {
@@ -70,11 +70,11 @@ impl Extension for Provisioner {
     }
 
     fn catalog(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Offer>, Problem> {
-        queries::catalog(&mut opened(host)?, question)
+        queries::catalog(&mut opened(host, question)?, question)
     }
 
     fn entitlements(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Entitlement>, Problem> {
-        queries::entitlements(&mut opened(host)?, question)
+        queries::entitlements(&mut opened(host, question)?, question)
     }
 
     fn usage(
@@ -84,28 +84,32 @@ impl Extension for Provisioner {
         start: Timestamp,
         end: Timestamp,
     ) -> Result<Vec<UsageTotal>, Problem> {
-        queries::usage(&mut opened(host)?, question, start, end)
+        queries::usage(&mut opened(host, question)?, question, start, end)
     }
 
     fn balances(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Balance>, Problem> {
-        queries::balances(&mut opened(host)?, question)
+        queries::balances(&mut opened(host, question)?, question)
     }
 
     fn list(
         &self,
         host: &mut dyn Imports,
-        _question: &Question,
+        question: &Question,
         kind: &str,
         filter: Option<&str>,
         page: &Page,
     ) -> Result<Vec<Listed>, Problem> {
-        opened(host)?;
+        opened(host, question)?;
         queries::list(host, kind, filter, page)
     }
 }
 
-/// The rows of the account that a question is about.
-fn opened(host: &mut dyn Imports) -> Result<Rows<'_>, Problem> {
+/// The rows of the account that a question is about, for who may look at them.
+fn opened<'a>(host: &'a mut dyn Imports, question: &Question) -> Result<Rows<'a>, Problem> {
+    if !actor::may_look(&question.actor, &question.account) {
+        let text = format!("{} does not look at this account", question.actor.subject);
+        return Err(Problem::Refused(Refusal::Forbidden(text)));
+    }
     match host.open(&Placement::known(Vec::new()), &[]) {
         Ok(Opened::Here(here)) => Ok(Rows::new(host, Some(here.account))),
         Ok(Opened::Elsewhere) => {
@@ -120,16 +124,24 @@ fn decide(host: &mut dyn Imports, account: Option<Account>, event: &Event) -> Fa
     let nobody = account.is_none();
     let mut rows = Rows::new(host, account);
     let decided = match &event.payload {
-        Payload::Command(_) if !actor::may_act(&event.actor, rows.account()) => {
+        Payload::Command(_) | Payload::Product(_) if !actor::may_act(event, rows.account()) => {
             Err(Stop::Refused(Refusal::Forbidden(format!("{} does not act in this account", event.actor.subject))))
         }
         Payload::Product(change) => product_event::handle(&mut rows, event, change),
         _ => dispatch(&mut Context::new(&mut rows, event)),
     };
     let handled = match decided {
-        Ok(handled) => handled,
+        Ok(handled) => {
+            if let Payload::Product(_) = event.payload {
+                rows.note(&product_event::fact(event))?;
+            }
+            handled
+        }
         Err(Stop::Refused(refusal)) => {
             rows.keep_mails();
+            if let Payload::Product(_) = event.payload {
+                rows.note(&product_event::fact(event))?;
+            }
             let reply = event.reply_to.as_ref().map(|_| Reply::Refused(refusal.clone()));
             Handled { outcome: Outcome::Rejected(refusal), reply }
         }

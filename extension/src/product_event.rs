@@ -1,7 +1,7 @@
 //! Product events: the platform tells what somebody did to a product. The row that comes of it is judged before it is
 //! written: a refused creation stays with its mark, a refused change or deletion leaves the row as it was.
 
-use crate::context::{Context, Handled, Step, Stop};
+use crate::context::{Context, Handled, Loaded, Step, Stop, short_hash};
 use crate::rows::Rows;
 use crate::{catalog, instance};
 use products_contract::*;
@@ -22,13 +22,29 @@ pub(crate) fn handle(rows: &mut Rows<'_>, event: &Event, change: &ProductChange)
     if stored.is_none() && context.product(&id)?.is_some() {
         return Err(Stop::Refused(Refusal::Forbidden(id)));
     }
+    // An event that is driven again tells nothing new; newer ones may have come since.
+    if context.host.is_noted(&fact(event))? {
+        return Ok(Handled { outcome: Outcome::Ignored(IgnoreReason::NoChange), reply: None });
+    }
+    let saga: Loaded<instance::Saga> = context.record("sagas", &id)?;
+    let is_made = stored.as_ref().is_some_and(|row| !row.deleted) && saga.value.begun;
+    if event.kind == "product.created" && is_made {
+        return Ok(Handled { outcome: Outcome::Ignored(IgnoreReason::NoChange), reply: None });
+    }
     let change = written(&mut context, &account, stored, change)?;
     let created = change.before.is_none();
     match instance::product_event(&mut context, &change) {
         // The row exists at the platform: it stays here, with the mark that says why nothing was made for it.
-        Err(Stop::Refused(refusal)) if created => Ok(Handled { outcome: Outcome::Rejected(refusal), reply: None }),
+        Err(Stop::Refused(refusal)) if created && account != Account::Platform => {
+            Ok(Handled { outcome: Outcome::Rejected(refusal), reply: None })
+        }
         decided => Ok(Handled { outcome: decided?, reply: None }),
     }
+}
+
+/// The fact that a product event was decided, whatever came of it.
+pub(crate) fn fact(event: &Event) -> String {
+    format!("product-event:{}", short_hash(&event.id))
 }
 
 /// Write what the event tells over what is stored: the metadata member by member, so that what the provisioner keeps

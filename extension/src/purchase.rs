@@ -6,7 +6,7 @@
 use crate::catalog;
 use crate::charge::Payment;
 use crate::context::{Context, Handled, Loaded, Step, Stop, decode, encode, request, short_hash};
-use crate::correlate::key;
+use crate::placement::key;
 use crate::product::{refuse, required_text, text};
 use crate::session::{Session, Status};
 use crate::subscription::{self, Billing, Pending};
@@ -88,7 +88,8 @@ fn sessions_of(context: &mut Context<'_, '_>, id: &str, known: Option<String>) -
     Ok(Some(Sessions { counts, beaten }))
 }
 
-/// A purchase is paid once: what a later session brought goes back, and what it began ends (S93).
+/// A purchase is paid once: what a later session brought goes back, and what it began ends. The money of a subscription's
+/// first invoice is given back by the operators, who are told: no session names its payment.
 fn give_back(context: &mut Context<'_, '_>, purchase: &str, loser: &str, session: &Session) -> Step<()> {
     if !context.note(&format!("beaten:{loser}"))? {
         return Ok(());
@@ -101,7 +102,10 @@ fn give_back(context: &mut Context<'_, '_>, purchase: &str, loser: &str, session
         let payload = json!({"subscription": subscription, "at_period_end": false});
         ask(context, "stripe.subscription.cancel", format!("cancel-beaten:{subscription}"), &payload)?;
     }
-    let values = json!({"session": loser, "purchase": purchase});
+    let values = json!({
+        "session": loser, "purchase": purchase, "subscription": session.subscription,
+        "refunded": session.payment_intent.is_some(),
+    });
     notice::now(context, "paid_twice", notice::To::Admin, loser, &values)
 }
 

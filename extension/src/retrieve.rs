@@ -1,7 +1,7 @@
 //! Questions to the payment provider: an object is asked for under one key, with a generation that rises with each
 //! question that failed for good. After three of them an operator is told; who runs the event again asks again.
 
-use crate::context::{Context, Step, encode, request};
+use crate::context::{Context, Step, encode, request, short_hash};
 use crate::notice;
 use products_contract::*;
 use serde_json::{Value, json};
@@ -12,7 +12,9 @@ const ASKED_MAX: u32 = 3;
 /// Ask for an object, unless the same question is open.
 pub(crate) fn ask(context: &mut Context<'_, '_>, key: &str, payload: &Value) -> Step<()> {
     let failed = failures(context, key)?;
-    if failed > 0 && failed % ASKED_MAX == 0 && context.note(&format!("unanswered:{key}:{failed}"))? {
+    // Each event that waits gives up by itself, so that two of them don't ask in turn for ever.
+    let gave_up = format!("unanswered:{key}:{failed}:{}", short_hash(&context.event.id));
+    if failed > 0 && failed % ASKED_MAX == 0 && context.note(&gave_up)? {
         let values = json!({"question": key, "asked": failed});
         return notice::now(context, "retrieve_unanswered", notice::To::Admin, &format!("{key}:{failed}"), &values);
     }

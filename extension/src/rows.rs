@@ -130,7 +130,7 @@ impl<'a> Rows<'a> {
 
     /// Forget all that was written and asked for, apart from mails: a refusal may be told.
     pub fn keep_mails(&mut self) {
-        let mails: Vec<Effect> = self.effects.drain(..).filter(|effect| effect.kind == crate::notice::KIND).collect();
+        let mails: Vec<Effect> = self.effects.drain(..).filter(is_mail_of_now).collect();
         let told: Vec<String> =
             self.facts.drain(..).filter(|fact| mails.iter().any(|mail| mail.key == *fact)).collect();
         self.take_back();
@@ -504,6 +504,11 @@ impl<'a> Rows<'a> {
             _ => Ok(None),
         }
     }
+}
+
+/// A mail that goes out at once; those of later belong to the schedule.
+fn is_mail_of_now(effect: &Effect) -> bool {
+    effect.kind == crate::notice::KIND && effect.not_before.is_none()
 }
 
 fn nobody() -> StoreError {

@@ -4,7 +4,7 @@
 //! what was agreed; an amount that differs is refused and delivers nothing.
 
 use crate::context::{Context, Loaded, Step, Stop};
-use crate::correlate::key;
+use crate::placement::key;
 use crate::stripe::{self, id_of};
 use crate::subscription::Billing;
 use crate::{charge, ledger, notice, purchase, settle, subscription};
@@ -108,7 +108,9 @@ pub(crate) fn event(context: &mut Context<'_, '_>, body: &[u8]) -> Step<Outcome>
     if let Some(payment) = &session.payment_intent {
         charge::link_purchase(context, payment, &purchase_id)?;
     }
-    book_payment(context, &purchase_id, id, &session, object)?;
+    if before.as_ref().is_none_or(|known| known.status != Status::Paid) {
+        book_payment(context, &purchase_id, id, &session, object)?;
+    }
     purchase::refresh(context, &purchase_id, found)?;
     settle::settle(context)?;
     Ok(Outcome::Applied)

@@ -65,7 +65,7 @@ pub(crate) fn timer(context: &mut Context<'_, '_>, delivery: &Delivery) -> Step<
     if settle(context)? || forced {
         return Ok(Outcome::Applied);
     }
-    Ok(Outcome::Stale(Snapshot { at: context.now, rank: SnapshotRank::Updated, event_id: String::new() }))
+    Ok(Outcome::Ignored(IgnoreReason::NoChange))
 }
 
 /// Where the account stands at the event's time.

@@ -5,7 +5,7 @@
 //! about arrival (the largest of an order, the union of a set), so any order of events ends in the same rows.
 
 use crate::context::{Context, Loaded, Step, Stop, decode, short_answer};
-use crate::correlate::{key, named_account};
+use crate::placement::{key, named_account};
 use crate::rows::Rows;
 use crate::stripe::{self, id_of};
 use crate::{notice, purchase, retrieve, settle};
@@ -342,9 +342,7 @@ fn apply(context: &mut Context<'_, '_>, object: &stripe::Subscription<'_>, view:
         let row = context.host.subscription(id)?;
         return match row {
             // What was fetched for it is here, or something newer.
-            Some(row) if row.values.snapshot.at >= view.at && row.values.snapshot.rank == SnapshotRank::Retrieved => {
-                Ok(Outcome::Stale(row.values.snapshot))
-            }
+            Some(row) if holds_fetched(&row.values.snapshot, view.at) => Ok(Outcome::Stale(row.values.snapshot)),
             _ => fetch(context, "subscription", id, view.at),
         };
     }
@@ -377,7 +375,7 @@ fn apply(context: &mut Context<'_, '_>, object: &stripe::Subscription<'_>, view:
             _ => return Err(Stop::Refused(refusal)),
         }
     }
-    // Before anything is saved: a refusal commits what stands by then.
+    // Whose they are is judged before anything is saved.
     context.claim(&[key("stripe-subscription", id), key("stripe-customer", &values.customer_id)])?;
     let mut changed = remembered && billing.value.see(Seen(view.at, view.rank, values.status, plan));
     // Two events may tell one view, and only one of them what it changed.
@@ -422,6 +420,11 @@ fn apply(context: &mut Context<'_, '_>, object: &stripe::Subscription<'_>, view:
         }
         (_, None) => Err(Stop::Failed(Failure::Internal(format!("{id} is older than nothing")))),
     }
+}
+
+/// Whether a stored view is the one that was fetched for a view of a time, or a newer one.
+fn holds_fetched(stored: &Snapshot, at: Timestamp) -> bool {
+    stored.at > at || (stored.at == at && stored.rank == SnapshotRank::Retrieved)
 }
 
 /// Whether every price is ours, and at most one of them a plan of its family. A metered item beside ours, which has no
@@ -498,7 +501,7 @@ pub(crate) fn load_prices(context: &mut Context<'_, '_>, items: &[SubscriptionIt
     for part in ids.chunks(BULK_MAX) {
         prices.extend(context.host.prices_load(part)?);
     }
-    if prices.len() == ids.len() { Ok(prices) } else { Err(Stop::Failed(short_answer("products.load-prices"))) }
+    if prices.len() == ids.len() { Ok(prices) } else { Err(Stop::Failed(short_answer("catalog.read"))) }
 }
 
 /// Metadata is a hint, the claim is the truth: metadata that names another account contradicts it.

@@ -32,7 +32,7 @@ pub(crate) fn record(context: &mut Context<'_, '_>, batch: &[Usage]) -> Step<Out
         }
         checked.push((place, meter, usage));
     }
-    // The whole batch is sound before any of it is noted: a refusal commits what stands by then.
+    // The whole batch is sound before any of it is noted.
     for (place, meter, usage) in checked {
         if context.note(&format!("usage:{}:{}", usage.meter, usage.id))? {
             news = true;

@@ -163,16 +163,16 @@ fn over_limit(
 ) -> Step<Option<Timestamp>> {
     let Some(plan) = &view.standing.plan else { return Ok(None) };
     let mut counted = BTreeMap::new();
-    let beyond: Vec<&str> = instances
-        .iter()
-        .filter(|instance| !count(instance, view.standing, &mut counted))
-        .map(|instance| instance.row.id.as_str())
-        .collect();
+    let beyond: Vec<&Instance> =
+        instances.iter().filter(|instance| !count(instance, view.standing, &mut counted)).collect();
     if beyond.is_empty() {
         return Ok(None);
     }
     // The wait begins when what allowed more came to its end: the plan before, or an add-on beside it.
-    let since = view.standing.add_on_lost_at.map_or(plan.since, |lost| plan.since.max(lost));
+    let keys = beyond.iter().flat_map(|instance| instance.decl.consumes.keys());
+    let lost = keys.filter_map(|key| view.standing.add_ons_lost.get(key)).max();
+    let since = lost.map_or(plan.since, |lost| plan.since.max(*lost));
+    let beyond: Vec<&str> = beyond.iter().map(|instance| instance.row.id.as_str()).collect();
     let due = plus_days(since, view.settings.over_limit_days);
     wanted.timer(context.now, format!("over-limit:{due}"), due);
     let values = json!({"plan": plan.price.product_id, "beyond": beyond, "until": rfc3339(due)});

@@ -3,6 +3,7 @@
 use crate::corpus;
 use crate::setting::{Extension, Setting, median, micros_each};
 use crate::table::Table;
+use crate::unit;
 use anyhow::Result;
 use host_replay::runners::Runners;
 use host_store::MemoryStore;
@@ -28,23 +29,23 @@ struct Parts {
     fuel: f64,
 }
 
-/// Measure each kind of extension.
+/// Measure the unit and each kind of extension against it.
 pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     let bytes = corpus::body_bytes();
+    let unit = unit::micros(setting.rounds())?;
+    table.plain("U: serde_json reads that body", unit, "us", "native, into a struct that borrows");
     let kinds = [
-        ("webhook event, fresh instance", Extension::Fresh, Some(30.0)),
-        ("webhook event, reused instance", Extension::Reused, Some(15.0)),
-        ("webhook event, library without wasm", Extension::Native, None),
+        ("webhook event, fresh instance", Extension::Fresh, 6.0),
+        ("webhook event, reused instance", Extension::Reused, 4.0),
+        ("webhook event, library without wasm", Extension::Native, 2.0),
     ];
     for (name, extension, limit) in kinds {
         let parts = parts(setting, extension)?;
         let host = parts.total - parts.handle;
         let fuel = if parts.fuel > 0.0 { format!(", {:.0} fuel", parts.fuel) } else { String::new() };
-        let note = format!("{bytes} B; handle {:.1} + host {host:.1}{fuel}", parts.handle);
-        match limit {
-            Some(limit) => table.at_most(name, parts.total, limit, "us", &note),
-            None => table.plain(name, parts.total, "us", &note),
-        }
+        let (total, handle) = (parts.total, parts.handle);
+        let note = format!("{bytes} B; {total:.1} us: handle {handle:.1} + host {host:.1}{fuel}");
+        table.at_most(name, total / unit, limit, "U", &note);
     }
     Ok(())
 }

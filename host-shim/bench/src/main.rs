@@ -11,6 +11,7 @@ mod scale;
 mod setting;
 mod story;
 mod table;
+mod unit;
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};

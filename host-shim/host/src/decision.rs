@@ -155,10 +155,10 @@ fn write(
 ) -> Result<RowWrite, Unkept> {
     let is_price = matches!(change.key, RowKey::Price(_));
     if !is_price && change.expected != stored {
-        // Somebody else changed it since: the event is decided again.
-        return Err(StoreError::Conflict(stored).into());
+        let text = format!("{} is expected at version {}, but was read at {stored}", change.key, change.expected);
+        return Err(broken(text));
     }
-    let version = change.expected + 1;
+    let version = stored + 1;
     let row = match (&change.key, &change.write) {
         (RowKey::Product(id), Write::Product(values)) => {
             contract(check::json_object("/metadata", &values.metadata))?;

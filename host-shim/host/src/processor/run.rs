@@ -33,13 +33,15 @@ pub(super) struct Attempt {
     failures: u32,
     /// Outcome of the last run that committed.
     last: Option<Outcome>,
+    /// Since when it waits, if it does; a wait does not begin anew each time that it is woken in vain.
+    waits_since: Option<Timestamp>,
     later: bool,
 }
 
 impl Attempt {
     /// An event that comes for the first time.
     pub fn first(event: Event, raw: Vec<u8>) -> Self {
-        Attempt { row: Row::New(raw), event, failures: 0, last: None, later: false }
+        Attempt { row: Row::New(raw), event, failures: 0, last: None, waits_since: None, later: false }
     }
 
     /// Woken or tried again. A provider's event is placed anew unless it waits for something of its account.
@@ -49,12 +51,17 @@ impl Attempt {
         if matches!(event.payload, Payload::Provider(_)) && !of_account {
             event.account = None;
         }
-        Attempt { row: Row::Known(row.seq), event, failures: row.failures, last: row.outcome, later: true }
+        let waits_since = match row.state {
+            InboxState::Parked { since } | InboxState::Deferred { since } => Some(since),
+            _ => None,
+        };
+        let (row, failures, last) = (Row::Known(row.seq), row.failures, row.outcome);
+        Attempt { row, event, failures, last, waits_since, later: true }
     }
 
     /// Driven again by an operator: it has all its attempts again.
     pub fn redriven(row: InboxRow) -> Self {
-        Attempt { failures: 0, ..Attempt::again(row) }
+        Attempt { failures: 0, waits_since: None, ..Attempt::again(row) }
     }
 
     /// Number in the inbox; none for one that is not in it yet.
@@ -131,6 +138,7 @@ impl Processor {
     }
 
     fn decide(&mut self, attempt: &mut Attempt, now: Timestamp) -> Result<Decided, Failed> {
+        let since = attempt.waits_since.unwrap_or(now);
         let event = &mut attempt.event;
         if let Payload::Provider(_) = event.payload {
             if let Some(outcome) = wrong_mode(event, self.business.livemode) {
@@ -159,7 +167,7 @@ impl Processor {
         };
         let decided = match place {
             Some(Place::Parked { keys, marked }) => Decided {
-                state: InboxState::Parked { since: now },
+                state: InboxState::Parked { since },
                 waits_for: self.parked_waits_for(event, &keys, marked),
                 ..Decided::by_host(Outcome::Deferred(DeferReason::Claim(keys)))
             },
@@ -169,7 +177,7 @@ impl Processor {
                 let (state, waits_for) = match (&decision.outcome, &account) {
                     (Outcome::Deferred(reason), Some(account)) => {
                         let waits_for = self.deferred_waits_for(event, account.clone(), reason);
-                        (InboxState::Deferred { since: now }, waits_for)
+                        (InboxState::Deferred { since }, waits_for)
                     }
                     (Outcome::Deferred(_), None) => {
                         let error = RunError::BadDecision("it defers an event of no account".to_owned());

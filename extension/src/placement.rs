@@ -19,7 +19,7 @@ const CATALOG_KINDS: [&str; 6] =
     ["price.created", "price.updated", "price.deleted", "product.created", "product.updated", "product.deleted"];
 
 /// How to place an event. A body that can't be read names nothing; deciding it then says what is wrong with it.
-pub(crate) fn placement(event: &Event) -> Placement {
+pub(crate) fn of(event: &Event) -> Placement {
     let Payload::Provider(body) = &event.payload else { return Placement::known(Vec::new()) };
     if CATALOG_KINDS.contains(&event.kind.as_str()) {
         return Placement { account: Some(Account::Platform), ..Placement::known(Vec::new()) };
