@@ -104,6 +104,11 @@ const BUSINESS: &str = "business";
 /// Product type of the rows that hold product types.
 const PRODUCT_TYPE: &str = "product_type";
 
+/// Whether a product type is one that the catalog keeps its own rows under: only `catalog.load` writes these.
+pub(crate) fn is_reserved(product_type: &str) -> bool {
+    matches!(product_type, BUSINESS | PRODUCT_TYPE)
+}
+
 /// The policies of the business; the defaults before a catalog is loaded.
 pub(crate) fn load_settings(host: &mut Rows<'_>) -> Fallible<Settings> {
     match host.products_load(&[BUSINESS.to_owned()])?.into_iter().next().flatten() {

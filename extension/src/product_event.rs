@@ -17,6 +17,9 @@ pub(crate) fn handle(rows: &mut Rows<'_>, event: &Event, change: &ProductChange)
     let account = context.account()?;
     if account == Account::Platform {
         catalog::admin_of_platform(&context)?;
+        if told.is_some_and(|row| catalog::is_reserved(&row.values.product_type)) {
+            return Err(Stop::Refused(Refusal::Forbidden(format!("{id} is of a type that only a catalog defines"))));
+        }
     }
     let stored = context.product(&id)?.filter(|row| row.owner == account);
     if stored.is_none() && context.product(&id)?.is_some() {
