@@ -13,7 +13,7 @@ use crate::context::{Context, Handled, Loaded, Step, Stop, decode, encode, short
 use crate::entitlement::{Standing, UNLIMITED};
 use crate::product::{self, refuse};
 use crate::schema::TypeDecl;
-use crate::time::rfc3339;
+use crate::time::{order, rfc3339};
 use crate::{notice, settle};
 pub(crate) use lifecycle::reconcile;
 use products_contract::*;
@@ -110,7 +110,8 @@ pub(crate) fn all(context: &mut Context<'_, '_>) -> Step<Vec<Instance>> {
             out.push(Instance::of(context, row)?);
         }
     }
-    out.sort_unstable_by(|a, b| (a.text("created_at"), &a.row.id).cmp(&(b.text("created_at"), &b.row.id)));
+    let made = |instance: &Instance| instance.text("created_at").map(order).map(|(s, f)| (s.to_owned(), f.to_owned()));
+    out.sort_by_cached_key(|instance| (made(instance), instance.row.id.clone()));
     Ok(out)
 }
 

@@ -4,6 +4,7 @@ use crate::catalog;
 use crate::context::{Context, Stop, decode, encode};
 use crate::entitlement::{self, UNLIMITED};
 use crate::rows::Rows;
+use crate::time::{order, rfc3339};
 use crate::{instance, ledger, schema, settle};
 use products_contract::*;
 use serde_json::{Map, Value, json};
@@ -155,7 +156,8 @@ pub(crate) fn usage(
                 .and_then(|times| times.get(&meter.meter)?.as_str())
                 .map(str::to_owned);
             let (Some(quantity), Some(at)) = (quantity, at) else { continue };
-            if at >= crate::time::rfc3339(start) && at < crate::time::rfc3339(end) {
+            let (from, to) = (rfc3339(start), rfc3339(end));
+            if order(&at) >= order(&from) && order(&at) < order(&to) {
                 out.push(UsageTotal {
                     meter: meter.meter.clone(),
                     attributes: vec![("instance".to_owned(), instance.row.id.clone())],

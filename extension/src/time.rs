@@ -36,6 +36,12 @@ pub(crate) fn rfc3339(at: Timestamp) -> String {
     text
 }
 
+/// What orders texts that [`rfc3339`] wrote: a fraction is left out where it is zero, so the texts themselves don't.
+pub(crate) fn order(text: &str) -> (&str, &str) {
+    let text = text.trim_end_matches('Z');
+    text.split_once('.').unwrap_or((text, ""))
+}
+
 /// Year, month and day of the Gregorian calendar, by days since 1970-01-01. Years begin in March here, so that a leap
 /// day is the last day of its year and the months before it have fixed lengths.
 fn civil(days: i64) -> (i64, i64, i64) {
@@ -149,6 +155,13 @@ mod tests {
             let text = rfc3339(at);
             prop_assert_eq!(&text, &time.to_string());
             prop_assert!(is_rfc3339(&text));
+        }
+
+        #[test]
+        fn texts_are_ordered_as_their_times(a in 0i64..4_102_444_800_000, ms in -1500i64..1500) {
+            let b = (a + ms).max(0);
+            let (text_a, text_b) = (rfc3339(a), rfc3339(b));
+            prop_assert_eq!(order(&text_a).cmp(&order(&text_b)), a.cmp(&b), "{} {}", text_a, text_b);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::entitlement::UNLIMITED;
 use crate::instance::{self, Instance};
 use crate::schema::Meter;
 use crate::settle;
-use crate::time::rfc3339;
+use crate::time::{order, rfc3339};
 use products_contract::*;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -94,7 +94,7 @@ fn add(instance: &mut Instance, meter: &Meter, usage: &Usage, period_start: Time
             amounts.insert(meter.meter.clone(), json!(base.saturating_add(usage.quantity)));
             times.insert(meter.meter.clone(), json!(mark));
         }
-    } else if known.is_none_or(|known| known <= mark) {
+    } else if known.is_none_or(|known| order(&known) <= order(&mark)) {
         amounts.insert(meter.meter.clone(), json!(usage.quantity));
         times.insert(meter.meter.clone(), json!(mark));
     }
