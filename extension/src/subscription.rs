@@ -347,6 +347,10 @@ fn apply(context: &mut Context<'_, '_>, object: &stripe::Subscription<'_>, view:
         };
     }
     let row = context.host.subscription(id)?;
+    // Nobody's yet, and it does not say whose: the object as it is now does.
+    if row.is_none() && id_of(&object.customer).is_none() && view.rank != SnapshotRank::Retrieved {
+        return fetch(context, "subscription", id, view.at);
+    }
     let mut values = read_values(context, object, view, row.as_ref())?;
     let previous = Previous::read(view.previous, id, &values)?;
     let prices = load_prices(context, &values.items)?;
