@@ -17,7 +17,7 @@ const STORY: &str = "
 
 // covers: S49
 #[test]
-fn the_end_of_a_grace_that_a_payment_ended_is_stale() {
+fn the_end_of_a_grace_that_a_payment_ended_changes_nothing() {
     let mut world = World::start(Setup::default());
     for event in told::events(STORY) {
         world.deliver(&event).expect("the store has no fault");
@@ -48,7 +48,7 @@ fn the_end_of_a_grace_that_a_payment_ended_is_stale() {
         }),
     });
     let reports = reports.expect("the store has no fault");
-    assert_eq!((reports[0].result.name(), reports[0].effects.len()), ("stale", 0));
+    assert_eq!((reports[0].result.name(), reports[0].effects.len()), ("ignored", 0));
     assert_eq!(world.state(), state);
     let instances = world.entitlements(&account).into_iter().find(|found| found.key == "instances");
     assert_eq!(instances.map(|found| (found.allowed, found.used)), Some((3, 1)));
