@@ -155,8 +155,8 @@ fn write(
 ) -> Result<RowWrite, Unkept> {
     let is_price = matches!(change.key, RowKey::Price(_));
     if !is_price && change.expected != stored {
-        let text = format!("{} is expected at version {}, but was read at {stored}", change.key, change.expected);
-        return Err(broken(text));
+        // The extension contradicts the version that it was given.
+        return Err(StoreError::Conflict(stored).into());
     }
     let version = stored + 1;
     let row = match (&change.key, &change.write) {
