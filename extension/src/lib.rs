@@ -131,17 +131,9 @@ fn decide(host: &mut dyn Imports, account: Option<Account>, event: &Event) -> Fa
         _ => dispatch(&mut Context::new(&mut rows, event)),
     };
     let handled = match decided {
-        Ok(handled) => {
-            if let Payload::Product(_) = event.payload {
-                rows.note(&product_event::fact(event))?;
-            }
-            handled
-        }
+        Ok(handled) => handled,
         Err(Stop::Refused(refusal)) => {
             rows.keep_mails();
-            if let Payload::Product(_) = event.payload {
-                rows.note(&product_event::fact(event))?;
-            }
             let reply = event.reply_to.as_ref().map(|_| Reply::Refused(refusal.clone()));
             Handled { outcome: Outcome::Rejected(refusal), reply }
         }
@@ -155,6 +147,9 @@ fn decide(host: &mut dyn Imports, account: Option<Account>, event: &Event) -> Fa
     };
     if nobody {
         return Ok(Decision { reply: handled.reply, ..Decision::of(handled.outcome) });
+    }
+    if let Payload::Product(_) = event.payload {
+        rows.note(&product_event::fact(event))?;
     }
     Ok(rows.decision(handled))
 }

@@ -305,7 +305,7 @@ mod tests {
     fn a_test_shows_its_ids_only_if_it_ran_and_asserts() {
         let test = |assertions| source::Test {
             path: "m::t".into(),
-            file: "/root/a.rs".into(),
+            file: "/tree/a.rs".into(),
             ids: vec![("S17".into(), 1)],
             assertions,
         };

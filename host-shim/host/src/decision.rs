@@ -1,6 +1,7 @@
 //! A decision, held against the contract and the account it is about, as changes that a store can apply.
 
 use crate::check;
+use crate::processor::EffectRef;
 use crate::snapshot::{Place, Seen, full_key};
 use host_store::{
     Changes, ClaimRow, EffectChange, EffectRow, EffectState, Expected, Lease, MESSAGE, RowWrite, Scope, TIMER,
@@ -22,17 +23,6 @@ pub enum Unkept {
     Store(#[from] StoreError),
 }
 
-/// An effect that a decision asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AskedEffect {
-    /// Kind.
-    pub kind: String,
-    /// Key.
-    pub key: String,
-    /// Generation.
-    pub generation: u32,
-}
-
 /// What a decision leads to.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
@@ -41,7 +31,7 @@ pub struct Kept {
     /// Claims that the account did not hold before, by full key.
     pub claims_taken: Vec<String>,
     /// Effects that were not there before, in order.
-    pub asked: Vec<AskedEffect>,
+    pub asked: Vec<EffectRef>,
 }
 
 fn broken(text: impl Into<String>) -> Unkept {
@@ -82,7 +72,7 @@ pub fn keep(seen: &Seen, data_version: u32, decision: &Decision) -> Result<Kept,
     for effect in &decision.effects {
         if outbox.ask(effect)? {
             let Effect { kind, key, generation, .. } = effect;
-            kept.asked.push(AskedEffect { kind: kind.clone(), key: key.clone(), generation: *generation });
+            kept.asked.push(EffectRef { kind: kind.clone(), key: key.clone(), generation: *generation });
         }
     }
     kept.changes.effects = outbox.changes;

@@ -1,6 +1,6 @@
 //! What an extension sees: the account that the event belongs to, as it is before the event, and the catalog.
 //!
-//! It reads, counts and remembers what it answered; it writes nothing. It owns its store while it lives, since an
+//! It reads and remembers what it answered; it writes nothing. It owns its store while it lives, since an
 //! instance of a component can't borrow one.
 
 use crate::check;
@@ -66,8 +66,6 @@ pub struct Trace {
     pub claim_answers: String,
     /// Log entries, in order.
     pub logs: Vec<LogEntry>,
-    /// Host calls.
-    pub calls: u64,
     /// The first `Unavailable` that a call answered: whatever the extension returns, it is not kept.
     pub unavailable: Option<String>,
 }
@@ -127,9 +125,8 @@ impl Snapshot {
         Seen { store, context, place, versions, claims, account_revision, catalog_revision, trace }
     }
 
-    /// Count a host call, run it, and remember a store that failed.
+    /// Run a host call, and remember a store that failed.
     fn call<T>(&mut self, body: impl FnOnce(&mut Self) -> Stored<T>) -> Stored<T> {
-        self.trace.calls += 1;
         let answer = body(self);
         if let Err(StoreError::Unavailable(text)) = &answer {
             self.trace.unavailable.get_or_insert_with(|| text.clone());
@@ -403,7 +400,6 @@ impl Imports for Snapshot {
     }
 
     fn log_write(&mut self, level: LogLevel, message: &str, fields: &[(String, String)]) {
-        self.trace.calls += 1;
         let (message, fields) = (message.to_owned(), fields.to_vec());
         self.trace.logs.push(LogEntry { level, message, fields });
     }

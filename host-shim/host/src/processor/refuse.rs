@@ -3,7 +3,7 @@
 use super::report::{Disposition, Report};
 use super::run::{Attempt, Decided};
 use super::{Processor, wrong_mode};
-use host_store::{Applied, Changes, InboxChange, InboxRow, InboxState, NewInbox, Provenance, Run, Standing};
+use host_store::InboxRow;
 use products_contract::{Event, Outcome, Refusal, StoreError, Stored};
 
 /// What stands in place of a component's hash where the intake refused an event: driving it again can't change that.
@@ -20,30 +20,13 @@ impl Processor {
                 return Ok(vec![Report::duplicate(&known)]);
             }
             let now = event.received_at;
-            if let Some(outcome) = wrong_mode(&event, processor.business.livemode) {
-                let attempt = Attempt::first(event, raw);
-                let report = processor.record_outcome(&attempt, Decided::by_host(outcome), now, &mut Vec::new())?;
-                return Ok(report.into_iter().collect());
-            }
-            let outcome = Outcome::Rejected(refusal);
-            let provenance = Provenance { component_hash: BY_INTAKE.to_owned(), ..Provenance::default() };
-            let standing = Standing {
-                account: event.account.clone(),
-                state: InboxState::Done,
-                failures: 0,
-                error: None,
-                outcome: Some(outcome.clone()),
-                waits_for: Vec::new(),
-                run: Some(Run { at: now, outcome: Some(outcome.clone()), error: None, provenance: Some(provenance) }),
+            let decided = match wrong_mode(&event, processor.business.livemode) {
+                Some(outcome) => Decided::by_host(outcome),
+                None => Decided { decided_by: Some(BY_INTAKE), ..Decided::by_host(Outcome::Rejected(refusal)) },
             };
-            let livemode = processor.business.livemode;
-            let row = NewInbox { event, livemode, raw, standing };
-            let inbox = Some(InboxChange::New(Box::new(row.clone())));
-            let changes = Changes { event_id: row.event.id.clone(), inbox, ..Changes::default() };
-            let Applied::Done { seq } = processor.store_mut().apply(&changes)? else {
-                return Err(StoreError::Unavailable("the event is in the inbox already".to_owned()));
-            };
-            Ok(vec![refused(&row.event, seq.unwrap_or_default(), outcome, livemode)])
+            let report = processor.record_outcome(&Attempt::first(event, raw), decided, now, &mut Vec::new())?;
+            let conflict = || StoreError::Unavailable("the event is in the inbox already".to_owned());
+            Ok(vec![report.ok_or_else(conflict)?])
         })
     }
 }
@@ -55,25 +38,7 @@ pub(super) fn by_intake(row: &InboxRow) -> bool {
 
 /// The refusal once more, for who drives the event again.
 pub(super) fn report(row: &InboxRow) -> Report {
-    let outcome = row.outcome.clone().unwrap_or(Outcome::Rejected(Refusal::Malformed(String::new())));
-    Report { later: true, ..refused(&row.event, row.seq, outcome, row.livemode) }
-}
-
-fn refused(event: &Event, seq: u64, outcome: Outcome, livemode: bool) -> Report {
-    Report {
-        seq,
-        event_id: event.id.clone(),
-        source: event.source.clone(),
-        kind: event.kind.clone(),
-        account: event.account.clone(),
-        result: Disposition::Outcome(outcome),
-        effects: Vec::new(),
-        reply_to: event.reply_to.clone(),
-        reply: None,
-        fuel: 0,
-        logs: Vec::new(),
-        later: false,
-        livemode,
-        alert: true,
-    }
+    let duplicate = Report::duplicate(row);
+    let result = row.outcome.clone().map_or(duplicate.result.clone(), Disposition::Outcome);
+    Report { result, later: true, alert: true, ..duplicate }
 }

@@ -1,6 +1,6 @@
 //! One run of one event: decide it on a snapshot of its account, commit what came out.
 
-use super::report::{Disposition, EffectRef, Report};
+use super::report::{Disposition, Report};
 use super::waiting::connected_account;
 use super::{ATTEMPTS_MAX, CONFLICTS_MAX, Processor, RETRY_DELAYS_MS, wrong_mode};
 use crate::decision::{self, Kept, Unkept};
@@ -88,6 +88,8 @@ pub(super) struct Decided {
     pub account: Option<Account>,
     pub kept: Kept,
     pub claim_answers: String,
+    /// Who decided in place of a component; none if one did, or the host for all of them.
+    pub decided_by: Option<&'static str>,
     /// Fuel of the call.
     pub fuel: u64,
     /// What the extension logged.
@@ -105,6 +107,7 @@ impl Decided {
             account: None,
             kept: Kept::default(),
             claim_answers: String::new(),
+            decided_by: None,
             fuel: 0,
             logs: Vec::new(),
         }
@@ -122,8 +125,11 @@ impl Processor {
     /// Run an event and add the keys that it wakes to `wakes`.
     pub(super) fn run(&mut self, mut attempt: Attempt, now: Timestamp, wakes: &mut Vec<String>) -> Stored<Report> {
         attempt.event.attempt = attempt.failures + 1;
+        if !matches!(attempt.event.payload, Payload::Provider(_)) {
+            attempt.event.account.get_or_insert(Account::Platform);
+        }
         for _ in 0..CONFLICTS_MAX {
-            match self.decide(&mut attempt.clone(), now) {
+            match self.decide(&attempt, now) {
                 Ok(decided) => {
                     if let Some(report) = self.record_outcome(&attempt, decided, now, wakes)? {
                         return Ok(report);
@@ -137,9 +143,9 @@ impl Processor {
         self.fail(attempt, Failed { error, account: None, logs: Vec::new() }, now)
     }
 
-    fn decide(&mut self, attempt: &mut Attempt, now: Timestamp) -> Result<Decided, Failed> {
+    fn decide(&mut self, attempt: &Attempt, now: Timestamp) -> Result<Decided, Failed> {
         let since = attempt.waits_since.unwrap_or(now);
-        let event = &mut attempt.event;
+        let event = &attempt.event;
         if let Payload::Provider(_) = event.payload {
             if let Some(outcome) = wrong_mode(event, self.business.livemode) {
                 return Ok(Decided::by_host(outcome));
@@ -148,8 +154,6 @@ impl Processor {
             if !event.kind.is_empty() && !self.provider_kinds.contains(&event.kind) {
                 return Ok(Decided::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind)));
             }
-        } else if event.account.is_none() {
-            event.account = Some(Account::Platform);
         }
         let context = self.context(event, event.account.clone());
         let (seen, answer) = self.call(context, |runner, imports| runner.handle(imports, event));
@@ -237,7 +241,7 @@ impl Processor {
         changes.event_id.clone_from(&attempt.event.id);
         let provenance = Provenance {
             catalog_hash: self.business.catalog_hash.clone(),
-            component_hash: self.runner.hash().to_owned(),
+            component_hash: decided.decided_by.unwrap_or(self.runner.hash()).to_owned(),
             claim_answers: std::mem::take(&mut decided.claim_answers),
             fuel: decided.fuel,
             effects_hash: effects_hash(&changes),
@@ -267,10 +271,6 @@ impl Processor {
             }
         };
         wakes.extend(keys);
-        let asked = decided.kept.asked.into_iter();
-        let effects = asked
-            .map(|effect| EffectRef { kind: effect.kind, key: effect.key, generation: effect.generation })
-            .collect();
         let refusal = match &decided.outcome {
             Outcome::Rejected(refusal) => Some(refusal.clone()),
             _ => None,
@@ -278,7 +278,7 @@ impl Processor {
         let event = &attempt.event;
         let has_caller = event.reply_to.is_some() || matches!(event.payload, Payload::Command(_));
         let mut report = self.report(attempt, seq, decided.account, Disposition::Outcome(decided.outcome));
-        report.effects = effects;
+        report.effects = decided.kept.asked;
         report.fuel = decided.fuel;
         report.logs = decided.logs;
         report.alert = refusal.is_some() && !has_caller;
