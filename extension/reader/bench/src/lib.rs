@@ -1,0 +1,106 @@
+//! The readings that are measured. Built for wasm32, this is the module that is measured in wasmtime.
+
+mod shapes;
+
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use std::sync::OnceLock;
+
+/// The body that the host's benchmark measures with.
+const BODY: &str = include_str!("../../../../host-shim/bench/bodies/subscription_updated.json");
+
+/// A Stripe event of about 8 kB, as Stripe indents it.
+pub fn body() -> &'static str {
+    static FILLED: OnceLock<String> = OnceLock::new();
+    FILLED.get_or_init(|| {
+        BODY.trim_end()
+            .replace("@E@", "000100000000000000000000")
+            .replace("@N@", "00000000000000000000")
+            .replace("@CREATED@", "1767225601")
+            .replace("@PRICE@", "price_professional_monthly")
+            .replace("@PRICE_BEFORE@", "price_xyz789")
+    })
+}
+
+/// What is read of the body, and by which reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// What is read.
+    pub shape: &'static str,
+    /// Which reader reads it.
+    pub reader: &'static str,
+    read: fn(&'static str) -> Option<u64>,
+}
+
+/// What is measured; a shape's first reader is the one that others are compared with.
+pub const READINGS: &[Reading] = &[
+    Reading {
+        shape: "the unit's struct",
+        reader: "serde_json",
+        read: |text| Some(serde_json::from_str::<shapes::unit::Body<'_>>(text).ok()?.sum()),
+    },
+    Reading {
+        shape: "the unit's struct",
+        reader: "json-reader",
+        read: |text| Some(json_reader::from_str::<shapes::unit::Body<'_>>(text).ok()?.sum()),
+    },
+    Reading {
+        shape: "the extension's struct",
+        reader: "serde_json",
+        read: |text| {
+            let event: shapes::Event<'_, &RawValue> = serde_json::from_str(text).ok()?;
+            Some(event.sum(|raw| raw.get().len()))
+        },
+    },
+    Reading {
+        shape: "the extension's struct",
+        reader: "json-reader",
+        read: |text| {
+            let event: shapes::Event<'_, json_reader::Raw<'_>> = json_reader::from_str(text).ok()?;
+            Some(event.sum(|raw| raw.get().len()))
+        },
+    },
+    Reading {
+        shape: "nothing",
+        reader: "serde_json",
+        read: |text| serde_json::from_str::<IgnoredAny>(text).ok().map(|_| 0),
+    },
+    Reading {
+        shape: "nothing",
+        reader: "json-reader",
+        read: |text| json_reader::from_str::<IgnoredAny>(text).ok().map(|_| 0),
+    },
+];
+
+impl Reading {
+    /// Read the body some times; a number that depends on what was read, none if it can't be read.
+    pub fn run(&self, times: u32) -> Option<u64> {
+        let mut sum = 0_u64;
+        for _ in 0..times {
+            sum = sum.wrapping_add((self.read)(std::hint::black_box(body()))?);
+        }
+        Some(sum)
+    }
+}
+
+/// The same for a host of the module: `u64::MAX` if it can't be read.
+#[allow(unsafe_code)]
+// SAFETY: no other function of the module has this name.
+#[unsafe(no_mangle)]
+pub extern "C" fn run(reading: u32, times: u32) -> u64 {
+    READINGS.get(reading as usize).and_then(|reading| reading.run(times)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{READINGS, body};
+
+    #[test]
+    fn readers_of_a_shape_read_the_same() {
+        assert!((7_500..9_000).contains(&body().len()));
+        for reading in READINGS {
+            let first = READINGS.iter().find(|other| other.shape == reading.shape).unwrap();
+            assert_eq!(reading.run(1).unwrap(), first.run(1).unwrap(), "{reading:?}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What is within objects and lists, for serde.
+
+use crate::error::{Error, Fault};
+use crate::reader::Reader;
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+};
+
+/// The values of a list.
+pub(crate) struct Members<'r, 'a> {
+    reader: &'r mut Reader<'a>,
+    index: usize,
+}
+
+impl<'r, 'a> Members<'r, 'a> {
+    pub fn new(reader: &'r mut Reader<'a>) -> Self {
+        Members { reader, index: 0 }
+    }
+}
+
+impl<'a> SeqAccess<'a> for Members<'_, 'a> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        let cursor = &mut self.reader.cursor;
+        match cursor.space() {
+            b']' => return Ok(None),
+            // Behind the comma has to be a value, which `]` is none of.
+            b',' if self.index > 0 => cursor.at += 1,
+            _ if self.index > 0 => return Err(Fault::CommaOrBracket.into()),
+            _ => {}
+        }
+        let index = self.index;
+        self.index += 1;
+        seed.deserialize(&mut *self.reader).map(Some).map_err(|error| error.at(index))
+    }
+}
+
+/// The names and values of an object.
+pub(crate) struct Object<'r, 'a> {
+    reader: &'r mut Reader<'a>,
+    first: bool,
+    /// Where the last name stands, with its quotes.
+    name: (usize, usize),
+}
+
+impl<'r, 'a> Object<'r, 'a> {
+    #[inline(always)]
+    pub fn new(reader: &'r mut Reader<'a>) -> Self {
+        Object { reader, first: true, name: (0, 0) }
+    }
+
+    #[cold]
+    fn under_name(&mut self, error: Error) -> Error {
+        error.under_quoted(self.reader.between(self.name.0, self.name.1))
+    }
+}
+
+impl<'a> MapAccess<'a> for Object<'_, 'a> {
+    type Error = Error;
+
+    #[inline]
+    fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        let cursor = &mut self.reader.cursor;
+        match cursor.space() {
+            b'}' => return Ok(None),
+            b',' if !self.first => {
+                cursor.at += 1;
+                cursor.space();
+            }
+            _ if !self.first => return Err(Fault::CommaOrBrace.into()),
+            _ => {}
+        }
+        self.first = false;
+        if cursor.peek() != b'"' {
+            return Err(Fault::Key.into());
+        }
+        let start = cursor.at;
+        let key = seed.deserialize(Name(self.reader))?;
+        self.name = (start, self.reader.cursor.at);
+        Ok(Some(key))
+    }
+
+    #[inline]
+    fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        if let Err(fault) = self.reader.cursor.colon() {
+            return Err(self.under_name(fault.into()));
+        }
+        match seed.deserialize(&mut *self.reader) {
+            Ok(value) => Ok(value),
+            Err(error) => Err(self.under_name(error)),
+        }
+    }
+}
+
+/// A name in an object, from its opening quote; it is a text, and nothing else.
+struct Name<'r, 'a>(&'r mut Reader<'a>);
+
+impl<'a> Deserializer<'a> for Name<'_, 'a> {
+    type Error = Error;
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.0.visit_text(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'a>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'a>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.0.deserialize_enum(name, variants, visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        <W: Visitor<'a>>
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct identifier ignored_any
+    }
+}
+
+/// A variant that is an object of one field: its name and its value.
+pub(crate) struct Variant<'r, 'a>(pub &'r mut Reader<'a>);
+
+impl<'a> EnumAccess<'a> for Variant<'_, 'a> {
+    type Error = Error;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), Error> {
+        let variant = seed.deserialize(&mut *self.0)?;
+        self.0.cursor.colon()?;
+        Ok((variant, self))
+    }
+}
+
+impl<'a> VariantAccess<'a> for Variant<'_, 'a> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<(), Error> {
+        serde::Deserialize::deserialize(self.0)
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'a>>(self, seed: T) -> Result<T::Value, Error> {
+        seed.deserialize(self.0)
+    }
+
+    fn tuple_variant<V: Visitor<'a>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        self.0.deserialize_seq(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'a>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+        self.0.deserialize_struct("", fields, visitor)
+    }
+}
+
+/// A variant that is a text: its name alone.
+pub(crate) struct VariantName<'r, 'a>(pub &'r mut Reader<'a>);
+
+impl<'a> EnumAccess<'a> for VariantName<'_, 'a> {
+    type Error = Error;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), Error> {
+        let variant = seed.deserialize(&mut *self.0)?;
+        Ok((variant, self))
+    }
+}
+
+impl<'a> VariantAccess<'a> for VariantName<'_, 'a> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'a>>(self, _: T) -> Result<T::Value, Error> {
+        Err(serde::de::Error::invalid_type(Unexpected::UnitVariant, &"newtype variant "))
+    }
+
+    fn tuple_variant<V: Visitor<'a>>(self, _: usize, _: V) -> Result<V::Value, Error> {
+        Err(serde::de::Error::invalid_type(Unexpected::UnitVariant, &"tuple variant "))
+    }
+
+    fn struct_variant<V: Visitor<'a>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, Error> {
+        Err(serde::de::Error::invalid_type(Unexpected::UnitVariant, &"struct variant "))
+    }
+}

@@ -1,0 +1,41 @@
+//! Reads a JSON text once into structs that borrow from it.
+//!
+//! It accepts and refuses exactly the texts that serde_json does, and differs in four ways: values that nobody asked for are
+//! skipped sixteen bytes at a time, an [`Error`] names the JSON Pointer of the value and never the text or a Rust type,
+//! a number with a fraction, with an exponent or beyond 64 bits is skipped but never read (no field of ours may hold one),
+//! and a key of a map is read as a text only.
+//!
+//! ```
+//! #[derive(serde::Deserialize)]
+//! struct Invoice<'a> {
+//!     id: &'a str,
+//!     total: i64,
+//! }
+//!
+//! let invoice: Invoice<'_> = json_reader::from_str(r#"{"id": "in_1", "lines": [1.5, {}], "total": 7900}"#).unwrap();
+//! assert_eq!((invoice.id, invoice.total), ("in_1", 7900));
+//!
+//! let error = json_reader::from_str::<Invoice<'_>>(r#"{"id": "in_1", "total": "7900"}"#).err().unwrap();
+//! assert_eq!(error.to_string(), "/total: expected a whole number, found a text");
+//! ```
+
+mod access;
+mod block;
+mod cursor;
+mod error;
+mod expected;
+mod raw;
+mod reader;
+mod skip;
+mod text;
+
+pub use error::Error;
+pub use raw::Raw;
+
+/// Read a whole JSON text as one value of the type.
+pub fn from_str<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
+    let mut reader = reader::Reader::new(text);
+    let value = T::deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}

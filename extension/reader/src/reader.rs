@@ -1,0 +1,380 @@
+//! The reader of values, for serde.
+
+use crate::access::{Members, Object, Variant, VariantName};
+use crate::cursor::Cursor;
+use crate::error::{Error, Fault};
+use crate::expected::kind_from;
+use crate::raw;
+use serde::Deserializer;
+use serde::de::{Expected, Unexpected, Visitor};
+
+/// One more than how deep what is read may nest; what is skipped may nest deeper, as with serde_json.
+const DEPTH: u8 = 128;
+
+/// Reads values from a text, one behind the other.
+pub(crate) struct Reader<'a> {
+    text: &'a str,
+    pub cursor: Cursor<'a>,
+    depth: u8,
+    /// Where a text with escapes is put together.
+    scratch: String,
+}
+
+/// A text of the document.
+pub(crate) enum Text<'a> {
+    Borrowed(&'a str),
+    /// It has escapes, and stands in the reader's scratch.
+    Built,
+}
+
+enum Number {
+    Unsigned(u64),
+    Signed(i64),
+    /// It has a fraction, an exponent or too many digits, or is -0, which serde_json takes as a float.
+    Other,
+}
+
+impl Number {
+    #[inline(always)]
+    fn visit<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self {
+            Number::Unsigned(number) => visitor.visit_u64(number),
+            Number::Signed(number) => visitor.visit_i64(number),
+            Number::Other => Err(serde::de::Error::invalid_type(Unexpected::Float(0.0), &visitor)),
+        }
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(text: &'a str) -> Reader<'a> {
+        Reader { text, cursor: Cursor { bytes: text.as_bytes(), at: 0 }, depth: DEPTH, scratch: String::new() }
+    }
+
+    /// What was read must be all.
+    pub fn end(&mut self) -> Result<(), Error> {
+        self.cursor.space();
+        if self.cursor.at == self.text.len() { Ok(()) } else { Err(Fault::End.into()) }
+    }
+
+    /// The document from one place to another; both stand beside ASCII.
+    pub fn between(&self, start: usize, end: usize) -> &'a str {
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// Read a text from its opening quote.
+    #[inline(always)]
+    pub fn read_text(&mut self) -> Result<Text<'a>, Error> {
+        self.cursor.at += 1;
+        let start = self.cursor.at;
+        if self.cursor.text_stop() == b'"' {
+            let end = self.cursor.at;
+            self.cursor.at += 1;
+            return Ok(Text::Borrowed(self.between(start, end)));
+        }
+        self.build_text(start)?;
+        Ok(Text::Built)
+    }
+
+    /// Put a text together from its pieces between escapes; the first ends here.
+    #[cold]
+    fn build_text(&mut self, mut start: usize) -> Result<(), Fault> {
+        self.scratch.clear();
+        loop {
+            let stop = self.cursor.text_stop();
+            let piece = self.between(start, self.cursor.at);
+            self.scratch.push_str(piece);
+            match stop {
+                b'"' => {
+                    self.cursor.at += 1;
+                    return Ok(());
+                }
+                b'\\' => {
+                    let character = self.cursor.character()?;
+                    self.scratch.push(character);
+                    start = self.cursor.at;
+                }
+                _ => return Err(self.cursor.control()),
+            }
+        }
+    }
+
+    /// Read a text from its opening quote, and show it.
+    #[inline(always)]
+    pub fn visit_text<V: Visitor<'a>>(&mut self, visitor: V) -> Result<V::Value, Error> {
+        match self.read_text()? {
+            Text::Borrowed(text) => visitor.visit_borrowed_str(text),
+            Text::Built => visitor.visit_str(&self.scratch),
+        }
+    }
+
+    fn number(&mut self) -> Result<Number, Fault> {
+        let start = self.cursor;
+        let negative = self.cursor.peek() == b'-';
+        if negative {
+            self.cursor.at += 1;
+        }
+        let first = self.cursor.at;
+        let mut value = Some(0_u64);
+        while let digit @ b'0'..=b'9' = self.cursor.peek() {
+            value = value.and_then(|value| value.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
+            self.cursor.at += 1;
+        }
+        let plain = match self.cursor.at - first {
+            0 => false,
+            1 => true,
+            _ => self.cursor.bytes.get(first) != Some(&b'0'),
+        };
+        match value {
+            Some(value) if plain && !matches!(self.cursor.peek(), b'.' | b'e' | b'E') => {
+                if !negative {
+                    return Ok(Number::Unsigned(value));
+                }
+                match 0_i64.checked_sub_unsigned(value) {
+                    Some(value) if value < 0 => Ok(Number::Signed(value)),
+                    _ => Ok(Number::Other),
+                }
+            }
+            _ => {
+                self.cursor = start;
+                self.cursor.number()?;
+                Ok(Number::Other)
+            }
+        }
+    }
+
+    fn literal<const N: usize>(&mut self, literal: &[u8; N]) -> Result<(), Error> {
+        Ok(self.cursor.literal(literal)?)
+    }
+
+    /// What is here is not what is expected.
+    #[cold]
+    fn mismatch(&mut self, expected: &dyn Expected) -> Error {
+        match kind_from(self.cursor.space()) {
+            Some(found) => Error::mismatch(&expected.to_string(), found),
+            None => Fault::Value.into(),
+        }
+    }
+
+    /// Read what is within an object or a list, from its opening bracket.
+    #[inline(always)]
+    fn within<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        self.cursor.at += 1;
+        self.depth -= 1;
+        if self.depth == 0 {
+            return Err(Fault::Depth.into());
+        }
+        let value = read(self)?;
+        self.depth += 1;
+        Ok(value)
+    }
+
+    #[inline(always)]
+    fn close(&mut self, bracket: u8, fault: Fault) -> Result<(), Error> {
+        if self.cursor.space() != bracket {
+            return Err(fault.into());
+        }
+        self.cursor.at += 1;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn visit_object<V: Visitor<'a>>(&mut self, visitor: V) -> Result<V::Value, Error> {
+        self.within(|reader| {
+            let value = visitor.visit_map(Object::new(reader))?;
+            reader.close(b'}', Fault::CommaOrBrace)?;
+            Ok(value)
+        })
+    }
+
+    #[inline(always)]
+    fn visit_list<V: Visitor<'a>>(&mut self, visitor: V) -> Result<V::Value, Error> {
+        self.within(|reader| {
+            let value = visitor.visit_seq(Members::new(reader))?;
+            reader.close(b']', Fault::CommaOrBracket)?;
+            Ok(value)
+        })
+    }
+
+    #[inline(always)]
+    fn visit_number<V: Visitor<'a>>(&mut self, visitor: V) -> Result<V::Value, Error> {
+        match self.cursor.space() {
+            b'-' | b'0'..=b'9' => self.number()?.visit(visitor),
+            _ => Err(self.mismatch(&visitor)),
+        }
+    }
+}
+
+macro_rules! numbers {
+    ($($method:ident)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+            self.visit_number(visitor)
+        }
+    )*};
+}
+
+impl<'a> Deserializer<'a> for &mut Reader<'a> {
+    type Error = Error;
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.cursor.space() {
+            b'"' => self.visit_text(visitor),
+            b'{' => self.visit_object(visitor),
+            b'[' => self.visit_list(visitor),
+            b'-' | b'0'..=b'9' => self.number()?.visit(visitor),
+            b't' | b'f' => self.deserialize_bool(visitor),
+            b'n' => self.deserialize_unit(visitor),
+            _ => Err(Fault::Value.into()),
+        }
+    }
+
+    #[inline]
+    fn deserialize_bool<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.cursor.space() {
+            b't' => self.literal(b"true").and_then(|()| visitor.visit_bool(true)),
+            b'f' => self.literal(b"false").and_then(|()| visitor.visit_bool(false)),
+            _ => Err(self.mismatch(&visitor)),
+        }
+    }
+
+    numbers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+        deserialize_f32 deserialize_f64
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.cursor.space() {
+            b'"' => self.visit_text(visitor),
+            _ => Err(self.mismatch(&visitor)),
+        }
+    }
+
+    #[inline]
+    fn deserialize_bytes<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.cursor.space() {
+            b'"' => self.visit_text(visitor),
+            _ => self.deserialize_seq(visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.cursor.space() {
+            b'n' => self.literal(b"null").and_then(|()| visitor.visit_none()),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    #[inline]
+    fn deserialize_unit<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.cursor.space() {
+            b'n' => self.literal(b"null").and_then(|()| visitor.visit_unit()),
+            _ => Err(self.mismatch(&visitor)),
+        }
+    }
+
+    #[inline]
+    fn deserialize_unit_struct<V: Visitor<'a>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_unit(visitor)
+    }
+
+    #[inline]
+    fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+        if name != raw::NAME {
+            return visitor.visit_newtype_struct(self);
+        }
+        self.cursor.space();
+        let start = self.cursor.at;
+        self.cursor.skip_value()?;
+        visitor.visit_borrowed_str(self.between(start, self.cursor.at))
+    }
+
+    #[inline]
+    fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.cursor.space() {
+            b'[' => self.visit_list(visitor),
+            _ => Err(self.mismatch(&visitor)),
+        }
+    }
+
+    #[inline]
+    fn deserialize_tuple<V: Visitor<'a>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_seq(visitor)
+    }
+
+    #[inline]
+    fn deserialize_tuple_struct<V: Visitor<'a>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_seq(visitor)
+    }
+
+    #[inline]
+    fn deserialize_map<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.cursor.space() {
+            b'{' => self.visit_object(visitor),
+            _ => Err(self.mismatch(&visitor)),
+        }
+    }
+
+    /// An object, or as serde_json has it a list of the fields' values in their order.
+    #[inline]
+    fn deserialize_struct<V: Visitor<'a>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self.cursor.space() {
+            b'{' => self.visit_object(visitor),
+            b'[' => self.visit_list(visitor),
+            _ => Err(self.mismatch(&visitor)),
+        }
+    }
+
+    #[inline]
+    fn deserialize_enum<V: Visitor<'a>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self.cursor.space() {
+            b'"' => visitor.visit_enum(VariantName(self)),
+            b'{' => self.within(|reader| {
+                let value = visitor.visit_enum(Variant(reader))?;
+                reader.close(b'}', Fault::CommaOrBrace)?;
+                Ok(value)
+            }),
+            _ => Err(self.mismatch(&visitor)),
+        }
+    }
+
+    #[inline]
+    fn deserialize_ignored_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.cursor.skip_value()?;
+        visitor.visit_unit()
+    }
+
+    fn deserialize_char<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_string<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_identifier<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_str(visitor)
+    }
+}

@@ -1,0 +1,135 @@
+//! Steps over a value that nobody asked for, and still refuses every text that isn't JSON.
+
+use crate::cursor::Cursor;
+use crate::error::Fault;
+
+/// The objects and lists around a place, a bit each: whether it is an object. Only words behind the first are on the heap.
+#[derive(Default)]
+struct Nesting {
+    depth: usize,
+    word: u64,
+    outer: Vec<u64>,
+}
+
+impl Nesting {
+    #[inline(always)]
+    fn enter(&mut self, object: bool) {
+        if self.depth != 0 && self.depth.is_multiple_of(64) {
+            self.outer.push(self.word);
+        }
+        self.word = self.word << 1 | u64::from(object);
+        self.depth += 1;
+    }
+
+    #[inline(always)]
+    fn leave(&mut self) {
+        self.depth -= 1;
+        self.word >>= 1;
+        if self.depth != 0
+            && self.depth.is_multiple_of(64)
+            && let Some(word) = self.outer.pop()
+        {
+            self.word = word;
+        }
+    }
+
+    #[inline(always)]
+    fn in_object(&self) -> bool {
+        self.word & 1 != 0
+    }
+}
+
+impl Cursor<'_> {
+    /// Step over the value that begins here. As deep as it likes: it doesn't call itself.
+    pub fn skip_value(&mut self) -> Result<(), Fault> {
+        let mut here = *self;
+        let result = here.skip();
+        *self = here;
+        result
+    }
+
+    #[inline(always)]
+    fn skip(&mut self) -> Result<(), Fault> {
+        let mut nesting = Nesting::default();
+        loop {
+            match self.space() {
+                b'"' => self.skip_text()?,
+                b'n' => self.literal(b"null")?,
+                b't' => self.literal(b"true")?,
+                b'f' => self.literal(b"false")?,
+                b'-' | b'0'..=b'9' => self.number()?,
+                b'{' => {
+                    self.at += 1;
+                    if self.space() != b'}' {
+                        nesting.enter(true);
+                        self.skip_key()?;
+                        continue;
+                    }
+                    self.at += 1;
+                }
+                b'[' => {
+                    self.at += 1;
+                    if self.space() != b']' {
+                        nesting.enter(false);
+                        continue;
+                    }
+                    self.at += 1;
+                }
+                _ => return Err(Fault::Value),
+            }
+            // Behind a value: out of what it ends, then to the next.
+            loop {
+                if nesting.depth == 0 {
+                    return Ok(());
+                }
+                let object = nesting.in_object();
+                match self.space() {
+                    b',' => {
+                        self.at += 1;
+                        if object {
+                            self.space();
+                            self.skip_key()?;
+                        }
+                        break;
+                    }
+                    b'}' if object => {}
+                    b']' if !object => {}
+                    _ => return Err(if object { Fault::CommaOrBrace } else { Fault::CommaOrBracket }),
+                }
+                self.at += 1;
+                nesting.leave();
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn skip_key(&mut self) -> Result<(), Fault> {
+        if self.peek() != b'"' {
+            return Err(Fault::Key);
+        }
+        self.skip_text()?;
+        self.colon()?;
+        Ok(())
+    }
+
+    /// Step over a text from its opening quote. As serde_json does, it lets halves of surrogate pairs stand alone.
+    #[inline(always)]
+    fn skip_text(&mut self) -> Result<(), Fault> {
+        self.at += 1;
+        loop {
+            match self.text_stop() {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                b'\\' => self.skip_escape()?,
+                _ => return Err(self.control()),
+            }
+        }
+    }
+
+    #[cold]
+    fn skip_escape(&mut self) -> Result<(), Fault> {
+        self.escape().map(|_| ())
+    }
+}

@@ -1,0 +1,69 @@
+//! Escapes in texts.
+
+use crate::cursor::Cursor;
+use crate::error::Fault;
+
+/// What an escape stands for.
+pub(crate) enum Escape {
+    Char(char),
+    /// Half of a surrogate pair.
+    Half(u16),
+}
+
+impl Cursor<'_> {
+    /// Why a text can't go on here: a control character, or the end.
+    #[cold]
+    pub fn control(&self) -> Fault {
+        if self.at < self.bytes.len() { Fault::Control } else { Fault::Quote }
+    }
+
+    /// Step over an escape from its backslash.
+    pub fn escape(&mut self) -> Result<Escape, Fault> {
+        self.at += 1;
+        let character = match self.peek() {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\x08',
+            b'f' => '\x0c',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                self.at += 1;
+                let unit = self.four_digits()?;
+                return Ok(char::from_u32(u32::from(unit)).map_or(Escape::Half(unit), Escape::Char));
+            }
+            _ => return Err(Fault::Escape),
+        };
+        self.at += 1;
+        Ok(Escape::Char(character))
+    }
+
+    fn four_digits(&mut self) -> Result<u16, Fault> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = char::from(self.peek()).to_digit(16).ok_or(Fault::Escape)?;
+            unit = unit << 4 | digit as u16;
+            self.at += 1;
+        }
+        Ok(unit)
+    }
+
+    /// Step over an escape from its backslash, with its second half if it is one of a pair.
+    pub fn character(&mut self) -> Result<char, Fault> {
+        let first = match self.escape()? {
+            Escape::Char(character) => return Ok(character),
+            Escape::Half(unit) => unit,
+        };
+        // What follows has to be an escape itself, whatever this half is; a pair is judged whole.
+        if self.peek() != b'\\' {
+            return Err(Fault::Surrogate);
+        }
+        let Escape::Half(second) = self.escape()? else { return Err(Fault::Surrogate) };
+        match char::decode_utf16([first, second]).next() {
+            Some(Ok(character)) => Ok(character),
+            _ => Err(Fault::Surrogate),
+        }
+    }
+}
