@@ -2,23 +2,21 @@
 
 use crate::error::{Error, Fault};
 use crate::reader::Reader;
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
 
 /// The values of a list.
-pub(crate) struct Members<'r, 'a> {
-    reader: &'r mut Reader<'a>,
+pub(crate) struct Members<'r, 'a, 'm> {
+    reader: &'r mut Reader<'a, 'm>,
     index: usize,
 }
 
-impl<'r, 'a> Members<'r, 'a> {
-    pub fn new(reader: &'r mut Reader<'a>) -> Self {
+impl<'r, 'a, 'm> Members<'r, 'a, 'm> {
+    pub fn new(reader: &'r mut Reader<'a, 'm>) -> Self {
         Members { reader, index: 0 }
     }
 }
 
-impl<'a> SeqAccess<'a> for Members<'_, 'a> {
+impl<'a> SeqAccess<'a> for Members<'_, 'a, '_> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
@@ -37,16 +35,16 @@ impl<'a> SeqAccess<'a> for Members<'_, 'a> {
 }
 
 /// The names and values of an object.
-pub(crate) struct Object<'r, 'a> {
-    reader: &'r mut Reader<'a>,
+pub(crate) struct Object<'r, 'a, 'm> {
+    reader: &'r mut Reader<'a, 'm>,
     first: bool,
     /// Where the last name stands, with its quotes.
     name: (usize, usize),
 }
 
-impl<'r, 'a> Object<'r, 'a> {
+impl<'r, 'a, 'm> Object<'r, 'a, 'm> {
     #[inline(always)]
-    pub fn new(reader: &'r mut Reader<'a>) -> Self {
+    pub fn new(reader: &'r mut Reader<'a, 'm>) -> Self {
         Object { reader, first: true, name: (0, 0) }
     }
 
@@ -56,7 +54,7 @@ impl<'r, 'a> Object<'r, 'a> {
     }
 }
 
-impl<'a> MapAccess<'a> for Object<'_, 'a> {
+impl<'a> MapAccess<'a> for Object<'_, 'a, '_> {
     type Error = Error;
 
     #[inline]
@@ -66,7 +64,7 @@ impl<'a> MapAccess<'a> for Object<'_, 'a> {
             b'}' => return Ok(None),
             b',' if !self.first => {
                 cursor.at += 1;
-                cursor.space();
+                cursor.indentation();
             }
             _ if !self.first => return Err(Fault::CommaOrBrace.into()),
             _ => {}
@@ -94,9 +92,9 @@ impl<'a> MapAccess<'a> for Object<'_, 'a> {
 }
 
 /// A name in an object, from its opening quote; it is a text, and nothing else.
-struct Name<'r, 'a>(&'r mut Reader<'a>);
+struct Name<'r, 'a, 'm>(&'r mut Reader<'a, 'm>);
 
-impl<'a> Deserializer<'a> for Name<'_, 'a> {
+impl<'a> Deserializer<'a> for Name<'_, 'a, '_> {
     type Error = Error;
 
     #[inline]
@@ -129,9 +127,9 @@ impl<'a> Deserializer<'a> for Name<'_, 'a> {
 }
 
 /// A variant that is an object of one field: its name and its value.
-pub(crate) struct Variant<'r, 'a>(pub &'r mut Reader<'a>);
+pub(crate) struct Variant<'r, 'a, 'm>(pub &'r mut Reader<'a, 'm>);
 
-impl<'a> EnumAccess<'a> for Variant<'_, 'a> {
+impl<'a> EnumAccess<'a> for Variant<'_, 'a, '_> {
     type Error = Error;
     type Variant = Self;
 
@@ -142,7 +140,7 @@ impl<'a> EnumAccess<'a> for Variant<'_, 'a> {
     }
 }
 
-impl<'a> VariantAccess<'a> for Variant<'_, 'a> {
+impl<'a> VariantAccess<'a> for Variant<'_, 'a, '_> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<(), Error> {
@@ -163,9 +161,9 @@ impl<'a> VariantAccess<'a> for Variant<'_, 'a> {
 }
 
 /// A variant that is a text: its name alone.
-pub(crate) struct VariantName<'r, 'a>(pub &'r mut Reader<'a>);
+pub(crate) struct VariantName<'r, 'a, 'm>(pub &'r mut Reader<'a, 'm>);
 
-impl<'a> EnumAccess<'a> for VariantName<'_, 'a> {
+impl<'a> EnumAccess<'a> for VariantName<'_, 'a, '_> {
     type Error = Error;
     type Variant = Self;
 
@@ -175,7 +173,7 @@ impl<'a> EnumAccess<'a> for VariantName<'_, 'a> {
     }
 }
 
-impl<'a> VariantAccess<'a> for VariantName<'_, 'a> {
+impl<'a> VariantAccess<'a> for VariantName<'_, 'a, '_> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<(), Error> {

@@ -1,65 +1,83 @@
 //! A place in the text, and the steps over tokens that need no answer but where they end.
 
-use crate::block::{Block, SIZE};
+use crate::block::{Marks, SIZE};
 use crate::error::Fault;
 
 /// A place in the text. It is copied into a local variable where it moves often, so that it stays in registers.
 #[derive(Clone, Copy)]
-pub(crate) struct Cursor<'a> {
-    pub bytes: &'a [u8],
+pub(crate) struct Cursor<'m> {
+    bytes: &'m [u8],
+    /// Marks of all its blocks. From token to token a processor waits for a shift and a count of bits, where looking at the
+    /// bytes themselves it would wait for vector instructions.
+    marks: &'m [Marks],
     pub at: usize,
+    /// Where the block begins that was searched last, and its marks.
+    block: usize,
+    now: Marks,
 }
 
-impl<'a> Cursor<'a> {
+impl<'m> Cursor<'m> {
+    pub fn new(bytes: &'m [u8], marks: &'m [Marks]) -> Cursor<'m> {
+        Cursor { bytes, marks, at: 0, block: 0, now: marks.first().copied().unwrap_or_default() }
+    }
+
+    /// Go where a copy of this place went.
+    #[inline(always)]
+    pub fn move_to(&mut self, copy: Cursor<'m>) {
+        (self.at, self.block, self.now) = (copy.at, copy.block, copy.now);
+    }
+
     /// The byte here. 0 at the end, which stands nowhere in a JSON text, so that one comparison judges both.
     #[inline(always)]
     pub fn peek(&self) -> u8 {
         self.bytes.get(self.at).copied().unwrap_or(0)
     }
 
-    /// The sixteen bytes from here, unless fewer are left.
+    /// Whether nothing is left.
+    pub fn at_end(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    /// Go to the first byte from here that is marked, and return it; 0 at the end.
     #[inline(always)]
-    fn block(&self) -> Option<Block> {
-        Some(Block::new(self.bytes.get(self.at..)?.first_chunk::<SIZE>()?))
+    fn find(&mut self, marked: impl Fn(&Marks) -> u64) -> u8 {
+        loop {
+            // The block can be behind the place, or past it where that is the end.
+            let offset = self.at.wrapping_sub(self.block);
+            if offset < SIZE {
+                let found = marked(&self.now) >> offset;
+                if found != 0 {
+                    self.at += found.trailing_zeros() as usize;
+                    return self.peek();
+                }
+                self.at = self.block + SIZE;
+            }
+            self.block += SIZE;
+            match self.marks.get(self.block / SIZE) {
+                Some(marks) => self.now = *marks,
+                None => {
+                    self.at = self.bytes.len();
+                    return 0;
+                }
+            }
+        }
     }
 
     /// Go to what is no whitespace, and return that byte.
     #[inline(always)]
     pub fn space(&mut self) -> u8 {
         let byte = self.peek();
-        if byte > b' ' { byte } else { self.spaces(byte) }
+        if byte > b' ' { byte } else { self.indentation() }
     }
 
-    /// The same after a colon, where one space is usual.
+    /// The same where whitespace is usual.
     #[inline(always)]
-    pub fn space_after_colon(&mut self) -> u8 {
-        if self.peek() == b' ' {
-            self.at += 1;
-        }
-        self.space()
-    }
-
-    #[inline(always)]
-    fn spaces(&mut self, mut byte: u8) -> u8 {
+    pub fn indentation(&mut self) -> u8 {
         loop {
-            match byte {
-                // A line break is followed by the next line's indentation.
-                b'\n' => {
-                    self.at += 1;
-                    while let Some(block) = self.block() {
-                        let length = block.no_space();
-                        self.at += length;
-                        if length < SIZE {
-                            break;
-                        }
-                    }
-                }
-                b' ' | b'\t' | b'\r' => self.at += 1,
-                _ => return byte,
-            }
-            byte = self.peek();
-            if byte > b' ' {
-                return byte;
+            match self.find(|marks| marks.solid) {
+                // Rare, so that they aren't marked as whitespace.
+                b'\t' | b'\r' => self.at += 1,
+                byte => return byte,
             }
         }
     }
@@ -67,19 +85,7 @@ impl<'a> Cursor<'a> {
     /// Go from within a text to its next quote, backslash or control character, and return that byte; 0 at the end.
     #[inline(always)]
     pub fn text_stop(&mut self) -> u8 {
-        while let Some(block) = self.block() {
-            let length = block.text_stop();
-            self.at += length;
-            if length < SIZE {
-                return self.peek();
-            }
-        }
-        loop {
-            match self.peek() {
-                stop @ (b'"' | b'\\' | 0..0x20) => return stop,
-                _ => self.at += 1,
-            }
-        }
+        self.find(|marks| marks.stops)
     }
 
     /// Step over a literal.
@@ -101,19 +107,16 @@ impl<'a> Cursor<'a> {
             return Err(Fault::Colon);
         }
         self.at += 1;
-        Ok(self.space_after_colon())
+        // One space is usual here, and needs no search.
+        if self.peek() == b' ' {
+            self.at += 1;
+        }
+        Ok(self.space())
     }
 
     /// Step over digits.
     #[inline(always)]
     fn digits(&mut self) {
-        while let Some(block) = self.block() {
-            let length = block.no_digit();
-            self.at += length;
-            if length < SIZE {
-                return;
-            }
-        }
         while self.peek().is_ascii_digit() {
             self.at += 1;
         }
@@ -166,17 +169,25 @@ impl<'a> Cursor<'a> {
 #[cfg(test)]
 mod tests {
     use super::Cursor;
+    use crate::block;
     use crate::error::Fault;
+
+    fn run(bytes: &[u8], at: usize, step: impl Fn(&mut Cursor<'_>)) {
+        let marks = block::index(bytes);
+        let mut cursor = Cursor::new(bytes, &marks);
+        cursor.at = at;
+        step(&mut cursor);
+    }
 
     /// Run `step` on each text of 0 to 64 bytes that `of` makes, at each alignment, with and without bytes behind it.
     fn at_all_places(of: impl Fn(usize) -> Vec<u8>, step: impl Fn(&mut Cursor<'_>, usize)) {
-        for alignment in 0..16 {
+        for alignment in 0..70 {
             for length in 0..=64 {
                 let mut bytes = vec![b'~'; alignment];
                 bytes.extend(of(length));
-                step(&mut Cursor { bytes: &bytes, at: alignment }, alignment + length);
+                run(&bytes, alignment, |cursor| step(cursor, alignment + length));
                 bytes.extend([b'"'; 40]);
-                step(&mut Cursor { bytes: &bytes, at: alignment }, alignment + length);
+                run(&bytes, alignment, |cursor| step(cursor, alignment + length));
             }
         }
     }
@@ -192,8 +203,8 @@ mod tests {
     #[test]
     fn a_text_without_a_stop_ends_with_the_bytes() {
         for length in 0..=64 {
-            let mut cursor = Cursor { bytes: &vec![0xc3; length], at: 0 };
-            assert_eq!((cursor.text_stop(), cursor.at), (0, length));
+            let bytes = vec![0xc3; length];
+            run(&bytes, 0, |cursor| assert_eq!((cursor.text_stop(), cursor.at), (0, length)));
         }
     }
 

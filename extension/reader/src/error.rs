@@ -92,8 +92,7 @@ impl Error {
     /// The same, for a name as it stands in the text, in its quotes.
     #[cold]
     pub(crate) fn under_quoted(self, quoted: &str) -> Error {
-        let mut reader = crate::reader::Reader::new(quoted);
-        match <Cow<'_, str> as de::Deserialize>::deserialize(&mut reader) {
+        match crate::from_str::<Cow<'_, str>>(quoted) {
             Ok(name) => self.under(&name),
             Err(_) => self,
         }

@@ -34,7 +34,8 @@ pub use raw::Raw;
 
 /// Read a whole JSON text as one value of the type.
 pub fn from_str<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
-    let mut reader = reader::Reader::new(text);
+    let marks = block::index(text.as_bytes());
+    let mut reader = reader::Reader::new(text, &marks);
     let value = T::deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)

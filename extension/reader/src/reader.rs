@@ -1,6 +1,7 @@
 //! The reader of values, for serde.
 
 use crate::access::{Members, Object, Variant, VariantName};
+use crate::block::Marks;
 use crate::cursor::Cursor;
 use crate::error::{Error, Fault};
 use crate::expected::kind_from;
@@ -12,9 +13,9 @@ use serde::de::{Expected, Unexpected, Visitor};
 const DEPTH: u8 = 128;
 
 /// Reads values from a text, one behind the other.
-pub(crate) struct Reader<'a> {
+pub(crate) struct Reader<'a, 'm> {
     text: &'a str,
-    pub cursor: Cursor<'a>,
+    pub cursor: Cursor<'m>,
     depth: u8,
     /// Where a text with escapes is put together.
     scratch: String,
@@ -45,15 +46,18 @@ impl Number {
     }
 }
 
-impl<'a> Reader<'a> {
-    pub fn new(text: &'a str) -> Reader<'a> {
-        Reader { text, cursor: Cursor { bytes: text.as_bytes(), at: 0 }, depth: DEPTH, scratch: String::new() }
+impl<'a, 'm> Reader<'a, 'm> {
+    pub fn new(text: &'a str, marks: &'m [Marks]) -> Reader<'a, 'm>
+    where
+        'a: 'm,
+    {
+        Reader { text, cursor: Cursor::new(text.as_bytes(), marks), depth: DEPTH, scratch: String::new() }
     }
 
     /// What was read must be all.
     pub fn end(&mut self) -> Result<(), Error> {
         self.cursor.space();
-        if self.cursor.at == self.text.len() { Ok(()) } else { Err(Fault::End.into()) }
+        if self.cursor.at_end() { Ok(()) } else { Err(Fault::End.into()) }
     }
 
     /// The document from one place to another; both stand beside ASCII.
@@ -114,6 +118,7 @@ impl<'a> Reader<'a> {
             self.cursor.at += 1;
         }
         let first = self.cursor.at;
+        let zero = self.cursor.peek() == b'0';
         let mut value = Some(0_u64);
         while let digit @ b'0'..=b'9' = self.cursor.peek() {
             value = value.and_then(|value| value.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
@@ -122,7 +127,7 @@ impl<'a> Reader<'a> {
         let plain = match self.cursor.at - first {
             0 => false,
             1 => true,
-            _ => self.cursor.bytes.get(first) != Some(&b'0'),
+            _ => !zero,
         };
         match value {
             Some(value) if plain && !matches!(self.cursor.peek(), b'.' | b'e' | b'E') => {
@@ -213,7 +218,7 @@ macro_rules! numbers {
     )*};
 }
 
-impl<'a> Deserializer<'a> for &mut Reader<'a> {
+impl<'a> Deserializer<'a> for &mut Reader<'a, '_> {
     type Error = Error;
 
     #[inline]

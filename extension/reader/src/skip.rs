@@ -44,7 +44,7 @@ impl Cursor<'_> {
     pub fn skip_value(&mut self) -> Result<(), Fault> {
         let mut here = *self;
         let result = here.skip();
-        *self = here;
+        self.move_to(here);
         result
     }
 
@@ -60,7 +60,7 @@ impl Cursor<'_> {
                 b'-' | b'0'..=b'9' => self.number()?,
                 b'{' => {
                     self.at += 1;
-                    if self.space() != b'}' {
+                    if self.indentation() != b'}' {
                         nesting.enter(true);
                         self.skip_key()?;
                         continue;
@@ -69,7 +69,7 @@ impl Cursor<'_> {
                 }
                 b'[' => {
                     self.at += 1;
-                    if self.space() != b']' {
+                    if self.indentation() != b']' {
                         nesting.enter(false);
                         continue;
                     }
@@ -87,7 +87,7 @@ impl Cursor<'_> {
                     b',' => {
                         self.at += 1;
                         if object {
-                            self.space();
+                            self.indentation();
                             self.skip_key()?;
                         }
                         break;

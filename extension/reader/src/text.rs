@@ -14,7 +14,7 @@ impl Cursor<'_> {
     /// Why a text can't go on here: a control character, or the end.
     #[cold]
     pub fn control(&self) -> Fault {
-        if self.at < self.bytes.len() { Fault::Control } else { Fault::Quote }
+        if self.at_end() { Fault::Quote } else { Fault::Control }
     }
 
     /// Step over an escape from its backslash.

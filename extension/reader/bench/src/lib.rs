@@ -23,7 +23,7 @@ pub fn body() -> &'static str {
 }
 
 /// What is read of the body, and by which reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Reading {
     /// What is read.
     pub shape: &'static str,

@@ -1,11 +1,11 @@
 //! Measures the readers natively and in wasmtime: time without fuel, and fuel.
 
-use anyhow::{Context, Result, bail, ensure};
 use json_reader_bench::{READINGS, body};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
-use wasmtime::{Config, Engine, Instance, Module, Store, TypedFunc};
+use wasmtime::error::Context;
+use wasmtime::{Config, Engine, Instance, Module, Result, Store, TypedFunc, bail, ensure};
 
 /// Readings a round.
 const TIMES: u32 = 2_000;
@@ -87,7 +87,17 @@ fn main() -> Result<()> {
     let mut fueled = Guest::load(&bytes, true)?;
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
-    table.set_header(["what is read", "reader", "native ns", "in U", "÷ serde_json", "wasm ns", "in U", "÷ serde_json", "fuel"]);
+    table.set_header([
+        "what is read",
+        "reader",
+        "native ns",
+        "in U",
+        "÷ serde_json",
+        "wasm ns",
+        "in U",
+        "÷ serde_json",
+        "fuel",
+    ]);
     let mut unit = None;
     let mut first: Option<(&str, f64, f64)> = None;
     for (number, reading) in READINGS.iter().enumerate() {

@@ -1,0 +1,171 @@
+//! An error says where, and what was expected, in words of JSON; it shows no value and no Rust type.
+
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Deserialize)]
+struct Event<'a> {
+    #[serde(borrow)]
+    data: Data<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+#[allow(dead_code)]
+struct Data<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    total: Option<i64>,
+    quantity: Option<u8>,
+    lines: Option<List>,
+    status: Option<Status>,
+    metadata: Option<BTreeMap<String, i64>>,
+    pair: Option<(i64, bool)>,
+    size: Option<Size>,
+}
+
+#[derive(Debug, Deserialize)]
+#[allow(dead_code)]
+struct List {
+    data: Vec<Line>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Line {
+    amount: i64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Active,
+    Ended,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+#[allow(dead_code)]
+enum Size {
+    Number(i64),
+    List(List),
+}
+
+fn told(fields: &str) -> String {
+    let text = format!(r#"{{"object": "event", "data": {{"id": "secret_1", {fields}}}, "livemode": false}}"#);
+    let error = json_reader::from_str::<Event<'_>>(&text).unwrap_err();
+    assert_eq!(error.to_string(), format!("{}: {}", error.pointer(), error.cause()));
+    for hidden in ["secret", "List", "Line", "Status", "Data", "Event", "Size", "struct", "enum", "i64", "u8"] {
+        assert!(!error.to_string().contains(hidden), "{error}");
+    }
+    error.to_string()
+}
+
+#[test]
+fn a_value_of_another_kind_is_told_with_both_kinds() {
+    assert_eq!(told(r#""total": "secret""#), "/data/total: expected a whole number, found a text");
+    assert_eq!(told(r#""total": 1.5"#), "/data/total: expected a whole number, found another number");
+    assert_eq!(
+        told(r#""total": 9223372036854775808"#),
+        "/data/total: expected a whole number, found another value (a whole number)"
+    );
+    assert_eq!(
+        told(r#""quantity": 256"#),
+        "/data/quantity: expected a whole number from 0 to 255, found another value (a whole number)"
+    );
+    assert_eq!(told(r#""lines": "secret""#), "/data/lines: expected an object, found a text");
+    assert_eq!(told(r#""lines": {"data": {}}"#), "/data/lines/data: expected a list, found an object");
+    assert_eq!(
+        told(r#""lines": {"data": [{"amount": 1}, 7]}"#),
+        "/data/lines/data/1: expected an object, found a number"
+    );
+    assert_eq!(
+        told(r#""lines": {"data": [{"amount": true}]}"#),
+        "/data/lines/data/0/amount: expected a whole number, found a boolean"
+    );
+    assert_eq!(told(r#""pair": [1]"#), "/data/pair: expected a list, found 1 entries");
+    assert_eq!(told(r#""size": "secret""#), "/data/size: expected another shape");
+}
+
+#[test]
+fn a_field_that_is_missing_given_twice_or_unknown_is_named() {
+    assert_eq!(told(r#""lines": {"has_more": true}"#), "/data/lines/data: expected a value, found none");
+    assert_eq!(told(r#""id": "secret_2""#), "/data/id: expected one value, found two");
+    assert_eq!(
+        told(r#""lines": {"data": [{"other": 1}]}"#),
+        "/data/lines/data/0/other: expected `amount`, found another name"
+    );
+}
+
+#[test]
+fn a_choice_tells_what_there_is_to_choose() {
+    assert_eq!(told(r#""status": "secret""#), "/data/status: expected `active` or `ended`, found another text");
+    assert_eq!(told(r#""status": 1"#), "/data/status: expected a text or an object, found a number");
+}
+
+#[test]
+fn what_is_no_json_is_told_with_the_field_it_stands_in() {
+    assert_eq!(told(r#""total": 01"#), "/data/total: expected a number as JSON writes it");
+    assert_eq!(told(r#""total": secret"#), "/data/total: expected a value");
+    assert_eq!(
+        told("\"skipped\": [1, {\"a\": \"secret\n\"}]"),
+        "/data/skipped: expected no control character in a text"
+    );
+    assert_eq!(told(r#""skipped": [1 2]"#), "/data/skipped: expected `,` or `]`");
+    assert_eq!(told(r#""skipped": {"a": 1 2}"#), "/data/skipped: expected `,` or `}`");
+    assert_eq!(told(r#""skipped": {"a" 1}"#), "/data/skipped: expected `:` behind a name");
+    assert_eq!(told(r#""skipped": {a: 1}"#), "/data/skipped: expected a name in quotes");
+    assert_eq!(told(r#""skipped": "\x""#), "/data/skipped: expected an escape that JSON has");
+    assert_eq!(told(r#""metadata": {"a\ud800": 1}"#), "/data/metadata: expected both halves of a surrogate pair");
+}
+
+#[test]
+fn the_whole_text_has_no_pointer() {
+    let error = json_reader::from_str::<Event<'_>>("[1] 2").unwrap_err();
+    assert_eq!(
+        (error.pointer().as_str(), error.to_string().as_str()),
+        ("/0", "/0: expected an object, found a number")
+    );
+    let error = json_reader::from_str::<i64>("1 2").unwrap_err();
+    assert_eq!((error.pointer().as_str(), error.to_string().as_str()), ("", "expected nothing behind the value"));
+    let error = json_reader::from_str::<&str>("\"abc").unwrap_err();
+    assert_eq!(error.to_string(), "expected a quote at the end of a text");
+    let error = json_reader::from_str::<serde::de::IgnoredAny>("").unwrap_err();
+    assert_eq!(error.to_string(), "expected a value");
+}
+
+/// A sender chooses names as well: they are escaped as a pointer has it, cut, and never control a terminal.
+#[test]
+fn a_name_in_a_pointer_is_harmless() {
+    assert_eq!(
+        told(r#""metadata": {"a/b~c\u202e\n\"": true}"#),
+        "/data/metadata/a~1b~0c??\": expected a whole number, found a boolean"
+    );
+    let long = "n".repeat(100);
+    let expected = format!("/data/metadata/{}...: expected a whole number, found null", "n".repeat(64));
+    assert_eq!(told(&format!(r#""metadata": {{"{long}": null}}"#)), expected);
+}
+
+#[test]
+fn depth_beyond_the_limit_is_told_as_such() {
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    struct Nested(Vec<Nested>);
+    let text = format!("{}{}", "[".repeat(128), "]".repeat(128));
+    let error = json_reader::from_str::<Nested>(&text).unwrap_err();
+    assert_eq!(error.cause(), "expected at most 127 objects and lists within each other");
+}
+
+#[test]
+fn what_was_written_is_kept_without_the_whitespace_around_it() {
+    #[derive(Deserialize)]
+    struct Kept<'a> {
+        #[serde(borrow, default)]
+        previous: Option<json_reader::Raw<'a>>,
+    }
+    let read = |text| json_reader::from_str::<Kept<'_>>(text).unwrap().previous.map(json_reader::Raw::get);
+    assert_eq!(read("{\"previous\": \n {\"a\" : [1.50]} \n}"), Some("{\"a\" : [1.50]}"));
+    assert_eq!(read(r#"{"previous": null}"#), None);
+    assert_eq!(read("{}"), None);
+}
