@@ -161,7 +161,7 @@ impl de::Error for Error {
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Error {
-        Error::mismatch(&expected.to_string(), &format!("{length} entries"))
+        Error::mismatch(&expected.to_string(), &format!("{length} of them"))
     }
 
     fn unknown_variant(_: &str, variants: &'static [&'static str]) -> Error {

@@ -47,6 +47,10 @@ pub(crate) fn plain(expected: &str) -> Cow<'_, str> {
         "a map" | "map" => "an object",
         "unit" | "option" => "null",
         _ => match expected.split_once(' ').map_or((expected, ""), |(first, rest)| (first, rest)) {
+            ("a" | "an", rest) if rest.starts_with("tuple of size ") || rest.starts_with("array of length ") => {
+                let length = rest.rsplit(' ').next().unwrap_or_default();
+                return Cow::Owned(format!("a list of {length}"));
+            }
             ("a", rest) if rest.starts_with("nonzero ") => "a whole number, not 0",
             ("unit", rest) if rest.starts_with("struct ") => "null",
             ("unit" | "newtype" | "tuple", rest) if rest.starts_with("variant ") => "another shape of this variant",

@@ -1,10 +1,12 @@
 //! An error says where, and what was expected, in words of JSON; it shows no value and no Rust type.
+#![allow(clippy::unwrap_used)]
 
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Deserialize)]
+#[allow(dead_code)]
 struct Event<'a> {
     #[serde(borrow)]
     data: Data<'a>,
@@ -84,7 +86,8 @@ fn a_value_of_another_kind_is_told_with_both_kinds() {
         told(r#""lines": {"data": [{"amount": true}]}"#),
         "/data/lines/data/0/amount: expected a whole number, found a boolean"
     );
-    assert_eq!(told(r#""pair": [1]"#), "/data/pair: expected a list, found 1 entries");
+    assert_eq!(told(r#""pair": [1]"#), "/data/pair: expected a list of 2, found 1 of them");
+    assert_eq!(told(r#""pair": {}"#), "/data/pair: expected a list of 2, found an object");
     assert_eq!(told(r#""size": "secret""#), "/data/size: expected another shape");
 }
 

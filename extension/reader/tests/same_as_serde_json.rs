@@ -1,7 +1,9 @@
 //! The reader and serde_json accept the same texts and read the same values from them: documents, and documents that were
 //! damaged, into a tree that skips some of its values, and into types as the extension has them.
+#![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -165,7 +167,7 @@ fn name() -> impl Strategy<Value = String> {
 
 fn document() -> impl Strategy<Value = String> {
     let value = scalar().prop_recursive(6, 60, 6, |value| {
-        let member = (space(), value.clone(), space()).prop_map(|(a, value, b)| format!("{a}{value}{b}"));
+        let member = (space(), value.clone(), space()).prop_map(|(a, value, b)| format!("{a}{value}{b}")).boxed();
         let field =
             (space(), name(), space(), member.clone()).prop_map(|(a, name, b, value)| format!("{a}{name}{b}:{value}"));
         prop_oneof![
@@ -222,8 +224,9 @@ fn damage() -> impl Strategy<Value = Damage> {
 fn damaged(text: &str, wounds: &[(prop::sample::Index, Damage)]) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for (place, damage) in wounds {
-        let at = place.index(bytes.len() + 1);
-        let end = |length| (at + length).min(bytes.len());
+        let length_before = bytes.len();
+        let at = place.index(length_before + 1);
+        let end = |length: usize| (at + length).min(length_before);
         match damage {
             Damage::Flip(bit) => {
                 if let Some(byte) = bytes.get_mut(at) {
@@ -297,10 +300,19 @@ proptest! {
     }
 }
 
+/// How many of 400 texts the type accepts: a comparison of refusals alone would say little.
+fn accepted(texts: impl Strategy<Value = String>) -> usize {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut text = || texts.new_tree(&mut runner).unwrap().current();
+    (0..400).filter(|_| json_reader::from_str::<Typed<'_>>(&text()).is_ok()).count()
+}
+
 #[test]
-fn typed_documents_are_mostly_accepted() {
-    let text = r#"{"id": "a\n", "total": 1, "status": {"other": "b"}, "times": [[1, 2]], "metadata": {"c": "d"}}"#;
-    assert!(json_reader::from_str::<Typed<'_>>(text).is_ok());
+fn generated_texts_are_both_accepted_and_refused() {
+    let sound = accepted(typed());
+    assert!((100..400).contains(&sound), "{sound}");
+    let hurt = accepted((typed(), wounds()).prop_map(|(text, wounds)| damaged(&text, &wounds)));
+    assert!((20..sound).contains(&hurt), "{hurt}");
 }
 
 #[test]
@@ -426,5 +438,22 @@ fn depth_is_limited_the_same() {
             same_in_all_ways(&whole[..whole.len() - 1]);
             same_in_all_ways(&whole.replace("1}", "1]"));
         }
+    }
+}
+
+/// Skipped objects and lists within each other without any regularity, far deeper than one word of bits.
+#[test]
+fn brackets_close_what_they_opened_at_every_depth() {
+    let kinds: Vec<bool> = (0_u64..400).map(|level| (level * level * 7919 + level * 31) % 11 % 2 == 0).collect();
+    let open: String = kinds.iter().map(|object| if *object { r#"{"a":"# } else { "[" }).collect();
+    let close: Vec<char> = kinds.iter().rev().map(|object| if *object { '}' } else { ']' }).collect();
+    let text = |close: &[char]| format!(r#"{{"x":{open}1{}}}"#, close.iter().collect::<String>());
+    assert!(json_reader::from_str::<Tree<'_>>(&text(&close)).is_ok());
+    same_in_all_ways(&text(&close));
+    for place in 0..close.len() {
+        let mut wrong = close.clone();
+        wrong[place] = if wrong[place] == '}' { ']' } else { '}' };
+        assert!(json_reader::from_str::<Tree<'_>>(&text(&wrong)).is_err(), "closed wrongly at {place}");
+        same_in_all_ways(&text(&wrong));
     }
 }

@@ -128,5 +128,8 @@ fn main() -> Result<()> {
     }
     println!("body: {} bytes; U is the first row's native time; module: {} bytes", body().len(), bytes.len());
     println!("{table}");
+    if cfg!(debug_assertions) {
+        println!("Native figures mean nothing here: run it with `--release`.");
+    }
     Ok(())
 }
