@@ -92,6 +92,7 @@ pub extern "C" fn run(reading: u32, times: u32) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::{READINGS, body};
 
