@@ -1,46 +1,42 @@
 //! All decisions of the instance provisioner: what an event means, what it changes and what it asks for.
 //!
 //! Pure: no I/O, no clock, no randomness, no state of its own. An event comes in, its account is opened through
-//! [`Imports`], and a [`Decision`] goes out whole. One module a mechanism; a business is data on top of them.
+//! [`Imports`], and a [`Decision`] goes out whole. A business is data on top of the mechanisms.
 //!
-//! Two rules keep the order of provider events from mattering. What a provider says about an object is *merged* into
-//! what is stored (a rule that doesn't care which came first), and everything else (who may use what, which instance
-//! runs, which timer is set) is *computed* from the merged rows by [`settle`](settle::settle), after every change.
+//! The layers, each using only those above it (`tests/layers.rs` holds that):
+//!
+//! | layer | has |
+//! |---|---|
+//! | [`model`] | the account as a value, its records, keys, and `merge` |
+//! | [`catalog`] | the catalog language, prices, policies, checks |
+//! | [`input`] | an event, read once, and what places it |
+//! | [`derive`] | what follows from the records: plans, entitlements |
+//! | [`rules`] | what an event means: an object is merged, a command judged |
+//! | [`reconcile`] | the difference between what should be and what is |
 
-mod actor;
 mod catalog;
-mod charge;
-mod command;
-mod context;
-mod entitlement;
-mod instance;
-mod invoice;
-mod ledger;
+mod derive;
+mod input;
 mod manifest;
-mod notice;
-mod placement;
-mod product;
-mod product_event;
-mod purchase;
+mod model;
 mod queries;
-mod retrieve;
-mod rows;
-mod schedule;
-pub mod schema;
-mod session;
-mod settle;
-mod stripe;
-mod subscription;
-mod template;
-mod time;
-mod usage;
+mod reconcile;
+mod rules;
 
-use context::{Context, Handled, Stop};
-use products_contract::*;
-use rows::Rows;
+pub use catalog::schema;
+
+use catalog::Catalog;
+use catalog::desk::Desk;
+use input::Content;
+use model::account::Account;
+use model::halt::{Answer, Halt, Ruled, Verdict};
+use model::keys::TimerKey;
+use model::reader::Reader;
+use products_contract::{Account as Owner, *};
+use std::rc::Rc;
 
 /// Version of the rows that this library writes.
-pub const DATA_VERSION: u32 = 1;
+pub const DATA_VERSION: u32 = 2;
 
 /// The instance provisioner.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,29 +48,33 @@ impl Extension for Provisioner {
     }
 
     fn validate(&self, host: &mut dyn Imports, candidate: &Candidate) -> Result<ProductValues, Problem> {
-        queries::validate(&mut Rows::new(host, None), candidate)
+        queries::validate(&Catalog::new(Rc::new(Reader::new(host))), candidate)
     }
 
     fn handle(&self, host: &mut dyn Imports, event: &Event) -> Fallible<Decision> {
-        let placement = placement::of(event);
-        let account = if event.account.is_none() && !placement.leads_somewhere() {
-            None
-        } else {
-            match host.open(&placement, &[])? {
-                Opened::Here(here) => Some(here.account),
-                // The host knows what becomes of it.
-                Opened::Elsewhere => return Ok(Decision::of(Outcome::Ignored(IgnoreReason::NotOurs))),
-            }
+        let input = input::read(event);
+        if event.account.is_none() && !input.placement.leads_somewhere() {
+            return nobody(host, event, input);
+        }
+        let opened = match host.open(&input.placement, &input.facts)? {
+            Opened::Here(here) => *here,
+            // The host knows what becomes of it.
+            Opened::Elsewhere => return Ok(Decision::of(Outcome::Ignored(IgnoreReason::NotOurs))),
         };
-        decide(host, account, event)
+        let mut desk = desk(host, event, Some(opened.account));
+        let facts: Vec<(String, bool)> = input.facts.iter().cloned().zip(opened.facts).collect();
+        desk.catalog.take_in(opened.catalog, &input.placement.names);
+        let taken_in = desk.account.take_in(opened.rows, &input.placement.names, &facts);
+        let decided = taken_in.and_then(|()| decide(&mut desk, event, input));
+        conclude(desk, event, decided)
     }
 
     fn catalog(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Offer>, Problem> {
-        queries::catalog(&mut opened(host, question)?, question)
+        queries::ask(host, question, queries::catalog)
     }
 
     fn entitlements(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Entitlement>, Problem> {
-        queries::entitlements(&mut opened(host, question)?, question)
+        queries::ask(host, question, queries::entitlements)
     }
 
     fn usage(
@@ -84,11 +84,11 @@ impl Extension for Provisioner {
         start: Timestamp,
         end: Timestamp,
     ) -> Result<Vec<UsageTotal>, Problem> {
-        queries::usage(&mut opened(host, question)?, question, start, end)
+        queries::ask(host, question, |desk| queries::usage(desk, start, end))
     }
 
     fn balances(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Balance>, Problem> {
-        queries::balances(&mut opened(host, question)?, question)
+        queries::ask(host, question, queries::balances)
     }
 
     fn list(
@@ -99,102 +99,84 @@ impl Extension for Provisioner {
         filter: Option<&str>,
         page: &Page,
     ) -> Result<Vec<Listed>, Problem> {
-        opened(host, question)?;
-        queries::list(host, kind, filter, page)
+        queries::list(host, question, kind, filter, page)
     }
 }
 
-/// The rows of the account that a question is about, for who may look at them.
-fn opened<'a>(host: &'a mut dyn Imports, question: &Question) -> Result<Rows<'a>, Problem> {
-    if !actor::may_look(&question.actor, &question.account) {
-        let text = format!("{} does not look at this account", question.actor.subject);
-        return Err(Problem::Refused(Refusal::Forbidden(text)));
-    }
-    match host.open(&Placement::known(Vec::new()), &[]) {
-        Ok(Opened::Here(here)) => Ok(Rows::new(host, Some(here.account))),
-        Ok(Opened::Elsewhere) => {
-            Err(Problem::Failed(Failure::Internal("a question was asked about no account".to_owned())))
-        }
-        Err(error) => Err(Problem::Failed(error.into())),
+/// What an event is decided with.
+fn desk<'d>(host: &'d mut dyn Imports, event: &'d Event, owner: Option<Owner>) -> Desk<'d> {
+    let reader = Rc::new(Reader::new(host));
+    Desk {
+        account: Account::new(reader.clone(), owner),
+        catalog: Catalog::new(reader),
+        now: event.received_at,
+        provider_time: event.provider.as_ref().and_then(|facts| facts.time).unwrap_or(event.received_at),
+        business: &event.business,
+        event_id: &event.id,
+        kind: &event.kind,
+        actor: &event.actor,
+        reply_to: event.reply_to.as_ref(),
     }
 }
 
-/// Decide an event of this account; of nobody, if it names none.
-fn decide(host: &mut dyn Imports, account: Option<Account>, event: &Event) -> Fallible<Decision> {
-    let nobody = account.is_none();
-    let mut rows = Rows::new(host, account);
-    let decided = match &event.payload {
-        Payload::Command(_) | Payload::Product(_) if !actor::may_act(event, rows.account()) => {
-            Err(Stop::Refused(Refusal::Forbidden(format!("{} does not act in this account", event.actor.subject))))
-        }
-        Payload::Product(change) => product_event::handle(&mut rows, event, change),
-        _ => dispatch(&mut Context::new(&mut rows, event)),
+/// An event that names nobody has no rows to be read or written.
+fn nobody(host: &mut dyn Imports, event: &Event, input: input::Input<'_>) -> Fallible<Decision> {
+    let mut desk = desk(host, event, None);
+    let outcome = match rules::decide(&mut desk, event, input) {
+        Ok(verdict) => verdict.outcome,
+        Err(Halt::Refused(refusal)) => Outcome::Rejected(refusal),
+        Err(Halt::Ended(outcome)) => outcome,
+        // What it lacks is an id that would place it.
+        Err(Halt::Failed(_)) => Outcome::Rejected(Refusal::Malformed("/data/object/id".to_owned())),
     };
-    let handled = match decided {
-        Ok(handled) => handled,
-        Err(Stop::Refused(refusal)) => {
-            rows.keep_mails();
-            let reply = event.reply_to.as_ref().map(|_| Reply::Refused(refusal.clone()));
-            Handled { outcome: Outcome::Rejected(refusal), reply }
-        }
-        Err(Stop::Ended(outcome)) => Handled { outcome, reply: None },
-        // An event of nobody has no rows to be read or written: what it lacks is an id that would place it.
-        Err(Stop::Failed(_)) if nobody => {
-            let refusal = Refusal::Malformed("/data/object/id".to_owned());
-            return Ok(Decision::of(Outcome::Rejected(refusal)));
-        }
-        Err(Stop::Failed(failure)) => return Err(failure),
-    };
-    if nobody {
-        return Ok(Decision { reply: handled.reply, ..Decision::of(handled.outcome) });
-    }
-    if let Payload::Product(_) = event.payload {
-        rows.note(&product_event::fact(event))?;
-    }
-    Ok(rows.decision(handled))
+    Ok(Decision::of(outcome))
 }
 
-/// Which mechanism an event belongs to.
-fn dispatch(context: &mut Context<'_, '_>) -> context::Step<Handled> {
-    match &context.event.payload {
-        Payload::Provider(body) => stripe_event(context, body).map(plain),
-        Payload::Product(change) => instance::product_event(context, change).map(plain),
-        Payload::Command(payload) => command::handle(context, payload),
-        Payload::Usage(batch) => usage::record(context, batch).map(plain),
-        Payload::Timer(delivery) => settle::timer(context, delivery).map(plain),
-        // Nothing in this version sends messages between accounts, so nothing can arrive.
-        Payload::Message(_) => Ok(plain(Outcome::Ignored(IgnoreReason::UnhandledKind))),
-        Payload::EffectResult(report) => command::effect_result(context, report),
+/// The rule, then every stage.
+fn decide(desk: &mut Desk<'_>, event: &Event, input: input::Input<'_>) -> Ruled<Verdict> {
+    let is_timer = matches!(input.content, Ok(Content::Timer(_)));
+    let goes_on = matches!(input.content, Ok(Content::Timer(Some(TimerKey::Continue { .. }))));
+    let mut verdict = rules::decide(desk, event, input)?;
+    if verdict.stands || desk.account.is_platform() || matches!(verdict.outcome, Outcome::Rejected(_)) {
+        return Ok(verdict);
     }
+    if !is_timer && !desk.account.is_touched() {
+        return Ok(verdict);
+    }
+    let desired = reconcile::stages(desk, goes_on)?;
+    let changed = !is_timer || desk.account.is_changed()?;
+    reconcile::apply_schedule(desk, desired)?;
+    if !changed {
+        verdict.outcome = Outcome::Ignored(IgnoreReason::NoChange);
+    }
+    Ok(verdict)
 }
 
-fn plain(outcome: Outcome) -> Handled {
-    Handled { outcome, reply: None }
-}
-
-/// The effect of a Stripe event (requirements 7.3).
-fn stripe_event(context: &mut Context<'_, '_>, body: &[u8]) -> context::Step<Outcome> {
-    match context.event.kind.as_str() {
-        "customer.subscription.created"
-        | "customer.subscription.updated"
-        | "customer.subscription.deleted"
-        | "customer.subscription.paused"
-        | "customer.subscription.resumed"
-        | "customer.subscription.pending_update_applied"
-        | "customer.subscription.pending_update_expired" => subscription::event(context, body),
-        "customer.subscription.trial_will_end" => subscription::trial_will_end(context, body),
-        kind if kind.starts_with("invoice.") => invoice::event(context, body),
-        "invoice_payment.paid" => charge::invoice_payment_event(context, body),
-        kind if kind.starts_with("checkout.session.") => session::event(context, body),
-        kind if kind.starts_with("charge.refund.") || kind.starts_with("refund.") => {
-            charge::refund_event(context, body)
+/// The decision that comes of it.
+fn conclude(mut desk: Desk<'_>, event: &Event, decided: Ruled<Verdict>) -> Fallible<Decision> {
+    let waits = event.reply_to.is_some();
+    match decided {
+        Ok(Verdict { outcome, answer, .. }) => {
+            let reply = match answer {
+                Answer::None => None,
+                Answer::Value(value) => Some(Reply::Answer(value)),
+                Answer::Refused(refusal) => Some(Reply::Refused(refusal)),
+                Answer::Product(id) => Some(Reply::Answer(queries::product_answer(&mut desk, &id)?)),
+            };
+            desk.account.into_decision(outcome, reply)
         }
-        kind if kind.starts_with("charge.") => charge::event(context, body),
-        kind if kind.starts_with("payment_intent.") => charge::payment_intent_event(context, body),
-        "customer.created" | "customer.updated" => subscription::customer(context, body),
-        "customer.deleted" => subscription::customer_deleted(context, body),
-        "product.created" | "product.updated" | "price.created" | "price.updated" | "price.deleted"
-        | "product.deleted" => catalog::provider_event(context, body),
-        _ => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind)),
+        Err(Halt::Ended(outcome)) => desk.account.into_decision(outcome, None),
+        Err(Halt::Refused(refusal)) => {
+            desk.account.keep_mails();
+            let reply = waits.then(|| Reply::Refused(refusal.clone()));
+            if let Payload::Product(_) = event.payload {
+                let fact = model::keys::FactKey::ProductEvent(&desk.event_hash()).to_string();
+                if let Ok(false) = desk.account.is_known(&fact) {
+                    desk.account.record_new_fact(fact);
+                }
+            }
+            desk.account.into_decision(Outcome::Rejected(refusal), reply)
+        }
+        Err(Halt::Failed(failure)) => Err(failure),
     }
 }

@@ -1,85 +1,102 @@
 //! Questions: what is on sale, what an account may use and has used, and where its ledgers stand.
 
-use crate::catalog;
-use crate::context::{Context, Stop, decode, encode};
-use crate::entitlement::{self, UNLIMITED};
-use crate::rows::Rows;
-use crate::time::{order, rfc3339};
-use crate::{instance, ledger, schema, settle};
+use crate::catalog::desk::Desk;
+use crate::catalog::{BUSINESS, Catalog, schema};
+use crate::derive::standing::{Standing, standing};
+use crate::input::actor;
+use crate::model::account::Account;
+use crate::model::halt::{Halt, Ruled};
+use crate::model::json::{Object, decode, encode};
+use crate::model::reader::Reader;
+use crate::model::records::balances::Balances;
+use crate::model::records::instance::InstanceRecord;
+use crate::model::records::product::ProductRow;
+use crate::model::records::record_key;
+use crate::model::records::summary::Summary;
 use products_contract::*;
-use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
+use std::rc::Rc;
 
-fn problem(stop: Stop) -> Problem {
-    match stop {
-        Stop::Refused(refusal) => Problem::Refused(refusal),
-        Stop::Failed(failure) => Problem::Failed(failure),
-        Stop::Ended(outcome) => Problem::Failed(Failure::Internal(format!("a question ended as {}", outcome.name()))),
+fn problem(halt: Halt) -> Problem {
+    match halt {
+        Halt::Refused(refusal) => Problem::Refused(refusal),
+        Halt::Failed(failure) => Problem::Failed(failure),
+        Halt::Ended(outcome) => Problem::Failed(Failure::Internal(format!("a question ended as {}", outcome.name()))),
     }
 }
 
-/// A question as an event, so that the mechanisms can be asked: nothing is written.
-fn event(question: &Question) -> Event {
-    Event {
-        id: String::new(),
-        source: "query".to_owned(),
-        kind: "query".to_owned(),
-        business: String::new(),
-        account: Some(question.account.clone()),
-        livemode: None,
-        received_at: question.at,
-        attempt: 1,
-        actor: question.actor.clone(),
-        reply_to: None,
-        provider: None,
-        payload: Payload::Command("{}".to_owned()),
+/// Refuse who may not look at the account.
+fn check_actor(question: &Question) -> Result<(), Problem> {
+    if actor::may_look(&question.actor, &question.account) {
+        return Ok(());
     }
+    let text = format!("{} does not look at this account", question.actor.subject);
+    Err(Problem::Refused(Refusal::Forbidden(text)))
+}
+
+/// Answer a question about an account, for who may look at it.
+pub(crate) fn ask<T>(
+    host: &mut dyn Imports,
+    question: &Question,
+    answer: impl FnOnce(&mut Desk<'_>) -> Ruled<T>,
+) -> Result<T, Problem> {
+    check_actor(question)?;
+    let names = vec![Reference::Catalog(CatalogKey::Product(BUSINESS.to_owned()))];
+    let opened = match host.open(&Placement::known(names.clone()), &[]) {
+        Ok(Opened::Here(here)) => *here,
+        Ok(Opened::Elsewhere) => {
+            return Err(Problem::Failed(Failure::Internal("a question was asked about no account".to_owned())));
+        }
+        Err(error) => return Err(Problem::Failed(error.into())),
+    };
+    let reader = Rc::new(Reader::new(host));
+    let mut desk = Desk {
+        account: Account::new(reader.clone(), Some(opened.account)),
+        catalog: Catalog::new(reader),
+        now: question.at,
+        provider_time: question.at,
+        business: "",
+        event_id: "",
+        kind: "query",
+        actor: &question.actor,
+        reply_to: None,
+    };
+    desk.catalog.take_in(opened.catalog, &names);
+    desk.account.take_in(opened.rows, &names, &[]).map_err(problem)?;
+    answer(&mut desk).map_err(problem)
 }
 
 /// `schemas.validate`: type, fields and who may set them.
-pub(crate) fn validate(host: &mut Rows<'_>, candidate: &Candidate) -> Result<ProductValues, Problem> {
-    let failed = |failure: Failure| Problem::Failed(failure);
-    let proposed = &candidate.proposed;
-    let unknown = || {
-        Problem::Refused(Refusal::Invalid(vec![FieldError {
-            path: "/product_type".to_owned(),
-            code: FieldErrorCode::NotAllowed,
-            message: format!("`{}` is no product type", proposed.product_type),
-        }]))
+pub(crate) fn validate(catalog: &Catalog<'_>, candidate: &Candidate) -> Result<ProductValues, Problem> {
+    let invalid = |path: &str, code: FieldErrorCode, message: String| {
+        Problem::Refused(Refusal::Invalid(vec![FieldError { path: path.to_owned(), code, message }]))
     };
-    let types = catalog::types(host).map_err(failed)?;
+    let proposed = &candidate.proposed;
     let name = &proposed.product_type;
-    let decl = types.into_iter().find(|t| t.name == *name || t.aliases.contains(name)).ok_or_else(unknown)?;
+    let types = catalog.types().map_err(problem)?;
+    let decl = types.iter().find(|decl| decl.name == *name || decl.aliases.contains(name)).ok_or_else(|| {
+        invalid("/product_type", FieldErrorCode::NotAllowed, format!("`{name}` is no product type"))
+    })?;
     let read = |text: &str| {
-        serde_json::from_str::<Map<String, Value>>(text).map_err(|error| {
-            Problem::Refused(Refusal::Invalid(vec![FieldError {
-                path: "/metadata".to_owned(),
-                code: FieldErrorCode::WrongType,
-                message: error.to_string(),
-            }]))
-        })
+        serde_json::from_str::<Object>(text)
+            .map_err(|error| invalid("/metadata", FieldErrorCode::WrongType, error.to_string()))
     };
     let current = candidate.current.as_ref().map(|values| read(&values.metadata)).transpose()?;
     let metadata = read(&proposed.metadata)?;
-    let checked = schema::check(&decl, candidate.by, current.as_ref(), &metadata)
+    let checked = schema::check(decl, candidate.by, current.as_ref(), &metadata)
         .map_err(|errors| Problem::Refused(Refusal::Invalid(errors)))?;
-    Ok(ProductValues { product_type: decl.name, metadata: encode(&checked).map_err(failed)?, ..proposed.clone() })
+    let metadata = encode(&checked).map_err(Problem::Failed)?;
+    Ok(ProductValues { product_type: decl.name.clone(), metadata, ..proposed.clone() })
 }
 
-/// What is on sale, in display order: by rank, then by id.
-pub(crate) fn catalog(host: &mut Rows<'_>, _question: &Question) -> Result<Vec<Offer>, Problem> {
-    let failed = |failure: Failure| Problem::Failed(failure);
-    let types = catalog::types(host).map_err(failed)?;
+/// What is on sale, in display order: by the products' own number, then by id.
+pub(crate) fn catalog(desk: &mut Desk<'_>) -> Ruled<Vec<Offer>> {
     let mut offers = Vec::new();
-    for decl in types.iter().filter(|decl| decl.catalog) {
-        let rows = host.products(true, Some(&decl.name)).map_err(|error| Problem::Failed(error.into()))?;
-        for product in rows.into_iter().filter(|row| row.values.active) {
-            let metadata = entitlement::metadata(&product).map_err(failed)?;
+    for decl in desk.catalog.types()?.iter().filter(|decl| decl.catalog) {
+        for product in desk.catalog.products(Some(&decl.name))?.into_iter().filter(|row| row.values.active) {
+            let metadata: Object = decode("products", &product.id, &product.values.metadata)?;
             let price = match metadata.get("stripe_price_id").and_then(Value::as_str) {
-                Some(id) => {
-                    let prices = host.prices_load(&[id.to_owned()]).map_err(|error| Problem::Failed(error.into()))?;
-                    prices.into_iter().next().flatten().filter(|price| price.active)
-                }
+                Some(id) => desk.catalog.price(id)?.filter(|price| price.active),
                 None => None,
             };
             let order = metadata.get("display_order").and_then(Value::as_i64).unwrap_or(i64::MAX);
@@ -91,77 +108,64 @@ pub(crate) fn catalog(host: &mut Rows<'_>, _question: &Question) -> Result<Vec<O
     Ok(offers.into_iter().map(|(_, offer)| offer).collect())
 }
 
-/// What the account may use, with what it uses.
-pub(crate) fn entitlements(host: &mut Rows<'_>, question: &Question) -> Result<Vec<Entitlement>, Problem> {
-    let event = event(question);
-    let mut context = Context::new(host, &event);
-    let standing = settle::standing(&mut context).map_err(problem)?;
-    let instances = instance::all(&mut context).map_err(problem)?;
-    let (view, item) = standing.plan_item().unzip();
-    let ends_at = view.and_then(|view| {
-        let values = &view.row.values;
-        let period_end = item.map(|item| item.period_end).filter(|_| values.cancel_at_period_end);
-        values.cancel_at.or(period_end).or(view.grace_end)
-    });
+/// When what grants an entitlement will end, and when its counter begins anew.
+fn times(standing: &Standing, key: &str) -> (Option<Timestamp>, Option<Timestamp>) {
+    let granting = standing.plans.iter().find(|(_, plan)| plan.grants.iter().any(|grant| grant.key == key));
+    let item = match granting {
+        Some((family, _)) => standing.plan_item(family),
+        None => standing.period(),
+    };
+    let Some((facts, item)) = item else { return (None, None) };
+    let state = facts.row.state();
+    let period_end = state.cancel_at_period_end.then_some(item.period_end);
+    (state.cancel_at.or(period_end).or(facts.grace_end), Some(item.period_end))
+}
+
+/// What the account may use, with what it uses. What is measured counts under an entitlement that has its meter's name
+/// or begins with it (`api_requests` is measured, `api_requests_monthly` allowed).
+pub(crate) fn entitlements(desk: &mut Desk<'_>) -> Ruled<Vec<Entitlement>> {
+    let standing = standing(desk)?;
+    let summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+    let mut counters: Vec<String> = Vec::new();
+    for name in summary.types.keys() {
+        let decl = desk.catalog.type_named(name)?;
+        let meters = decl.iter().flat_map(|decl| &decl.meters).filter(|meter| meter.counter);
+        counters.extend(meters.map(|meter| meter.meter.clone()));
+    }
     let mut out = Vec::new();
     for (key, (allowed, sources)) in &standing.allowed {
-        let consumed = instance::used(&instances, key, None);
-        let measured: i64 =
-            instances.iter().filter_map(|instance| measured(instance, key)).fold(0, i64::saturating_add);
-        let counter = instances.iter().any(|instance| {
-            instance.decl.meters.iter().any(|meter| meter.counter && key.starts_with(meter.meter.as_str()))
-        });
+        let consumed = summary.consumed.get(key).copied().unwrap_or(0);
+        let measured = summary.measured.iter().filter(|(meter, _)| key.starts_with(meter.as_str()));
+        let used = measured.fold(consumed, |sum, (_, amount)| sum.saturating_add(*amount));
+        let (ends_at, period_end) = times(&standing, key);
         out.push(Entitlement {
             key: key.clone(),
             allowed: *allowed,
-            used: consumed.saturating_add(measured),
-            resets_at: item.map(|item| item.period_end).filter(|_| counter),
+            used,
+            resets_at: period_end.filter(|_| counters.iter().any(|meter| key.starts_with(meter.as_str()))),
             ends_at,
             sources: sources.clone(),
         });
     }
-    debug_assert!(out.iter().all(|entitlement| entitlement.allowed >= UNLIMITED));
     Ok(out)
 }
 
-/// What is measured of an instance under an entitlement: its meter's name, or the beginning of it
-/// (`api_requests` is measured, `api_requests_monthly` allowed).
-fn measured(instance: &instance::Instance, key: &str) -> Option<i64> {
-    let meter = instance.decl.meters.iter().find(|meter| key.starts_with(meter.meter.as_str()))?;
-    instance.metadata.get("usage")?.get(&meter.meter)?.as_i64()
-}
-
 /// Use between two times: what is measured of the account's instances now. Totals by period come with metering.
-pub(crate) fn usage(
-    host: &mut Rows<'_>,
-    question: &Question,
-    start: Timestamp,
-    end: Timestamp,
-) -> Result<Vec<UsageTotal>, Problem> {
+pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ruled<Vec<UsageTotal>> {
     if start >= end {
-        let message = "expected an end after the start".to_owned();
-        let error = FieldError { path: "/end".to_owned(), code: FieldErrorCode::OutOfRange, message };
-        return Err(Problem::Refused(Refusal::Invalid(vec![error])));
+        let message = "expected an end after the start";
+        return Err(crate::model::halt::wrong_field("/end", FieldErrorCode::OutOfRange, message));
     }
-    let event = event(question);
-    let mut context = Context::new(host, &event);
-    let currency = context.settings().map_err(problem)?.currency;
+    let currency = desk.catalog.settings()?.currency.clone();
+    desk.account.load_whole(&record_key(InstanceRecord::COLLECTION, "").kind())?;
     let mut out = Vec::new();
-    for instance in instance::all(&mut context).map_err(problem)? {
-        for meter in &instance.decl.meters {
-            let quantity = instance.metadata.get("usage").and_then(|usage| usage.get(&meter.meter)?.as_i64());
-            let at = instance
-                .metadata
-                .get("usage_at")
-                .and_then(|times| times.get(&meter.meter)?.as_str())
-                .map(str::to_owned);
-            let (Some(quantity), Some(at)) = (quantity, at) else { continue };
-            let (from, to) = (rfc3339(start), rfc3339(end));
-            if order(&at) >= order(&from) && order(&at) < order(&to) {
+    for (id, record) in desk.account.all::<InstanceRecord>()? {
+        for (meter, quantity) in &record.adds.measured {
+            if record.measured_at.get(meter).is_some_and(|at| (start..end).contains(at)) {
                 out.push(UsageTotal {
-                    meter: meter.meter.clone(),
-                    attributes: vec![("instance".to_owned(), instance.row.id.clone())],
-                    quantity,
+                    meter: meter.clone(),
+                    attributes: vec![("instance".to_owned(), id.clone())],
+                    quantity: *quantity,
                     cost_micros: 0,
                     currency: currency.clone(),
                 });
@@ -172,26 +176,38 @@ pub(crate) fn usage(
 }
 
 /// Balances of the account's ledgers, by ledger and currency; debit positive.
-pub(crate) fn balances(host: &mut Rows<'_>, _question: &Question) -> Result<Vec<Balance>, Problem> {
-    let mut sums: BTreeMap<(String, String), i64> = BTreeMap::new();
-    for entry in ledger::entries(host).map_err(Problem::Failed)? {
-        for posting in entry.postings {
-            let sum = sums.entry((posting.account, entry.currency.clone())).or_insert(0);
-            *sum = sum
-                .checked_add(posting.amount_minor)
-                .ok_or_else(|| Problem::Failed(Failure::Internal("a balance exceeds 64 bits".to_owned())))?;
+pub(crate) fn balances(desk: &mut Desk<'_>) -> Ruled<Vec<Balance>> {
+    let balances = desk.account.fetch::<Balances>(Balances::ID)?.unwrap_or_default();
+    let mut out = Vec::new();
+    for (ledger, by_currency) in balances.0 {
+        for (unit, available) in by_currency {
+            out.push(Balance { ledger: ledger.clone(), unit, available, pending: 0 });
         }
     }
-    Ok(sums.into_iter().map(|((ledger, unit), available)| Balance { ledger, unit, available, pending: 0 }).collect())
+    Ok(out)
+}
+
+/// The answer that shows a product as it is at the end of a decision.
+pub(crate) fn product_answer(desk: &mut Desk<'_>, id: &str) -> Fallible<Json> {
+    let row = match desk.account.fetch::<ProductRow>(id) {
+        Ok(row) => row.map(|row| row.0),
+        Err(Halt::Failed(failure)) => return Err(failure),
+        Err(_) => None,
+    };
+    let values = row.ok_or_else(|| Failure::Internal(format!("{id} is gone after it was saved")))?;
+    product_json(id, &values)
 }
 
 /// A page of a kind of things, those with the status that the filter names, if the kind has one.
 pub(crate) fn list(
     host: &mut dyn Imports,
+    question: &Question,
     kind: &str,
     filter: Option<&str>,
     page: &Page,
 ) -> Result<Vec<Listed>, Problem> {
+    check_actor(question)?;
+    host.open(&Placement::known(Vec::new()), &[]).map_err(|error| Problem::Failed(error.into()))?;
     let rows = match kind {
         "instances" | "products" => RowKind::Product,
         "purchases" => RowKind::Purchase,
@@ -230,7 +246,7 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
     let object = |collection: &str, id: &str, text: &str| decode::<Value>(collection, id, text);
     Ok(match row {
         Row::Product(row) => {
-            let value = product_json(row)?;
+            let value = product_json(&row.id, &row.values)?;
             let status = status_of(&object("products", &row.id, &value)?);
             (row.id.clone(), status, value)
         }
@@ -260,11 +276,10 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
 }
 
 /// A product as the API shows it: status, subdomain and resources mirrored on top (D-04).
-pub(crate) fn product_json(row: &Product) -> Fallible<String> {
-    let metadata: Map<String, Value> = decode("products", &row.id, &row.values.metadata)?;
-    let values = &row.values;
+fn product_json(id: &str, values: &ProductValues) -> Fallible<String> {
+    let metadata: Object = decode("products", id, &values.metadata)?;
     let mut out = json!({
-        "id": row.id,
+        "id": id,
         "type": values.product_type,
         "product_type": values.product_type,
         "name": values.name,

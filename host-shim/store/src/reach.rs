@@ -68,6 +68,8 @@ impl<G: Graph> Walk<'_, G> {
         let mut ahead = Ahead::default();
         for key in named.iter().filter_map(row_of) {
             self.enter(key, &mut ahead)?;
+            // What refers to a row that is not there yet is about the event all the same.
+            ahead.add(Arc::new(key.clone()));
         }
         while let Some(key) = ahead.queue.pop_front() {
             self.follow(&key, &mut ahead)?;

@@ -1,0 +1,78 @@
+//! Effect kinds and configuration that exist: what a product type may ask for, and by which values.
+
+use products_contract::{ConfigType, RetryPolicy};
+
+/// Ten tries in about an hour and a half: a provider's ordinary outage.
+const PATIENT: RetryPolicy = RetryPolicy { max_attempts: 10, first_delay_ms: 5_000, max_delay_ms: 1_800_000 };
+/// Five tries in about five minutes: somebody waits for the end.
+const PROMPT: RetryPolicy = RetryPolicy { max_attempts: 5, first_delay_ms: 5_000, max_delay_ms: 120_000 };
+/// Three tries (requirements M13).
+const MAIL: RetryPolicy = RetryPolicy { max_attempts: 3, first_delay_ms: 60_000, max_delay_ms: 600_000 };
+
+/// Effect kinds with the members that their payload and result must have.
+pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 32] = [
+    ("bucket.change", &[], &[], PROMPT),
+    ("bucket.destroy", &[], &[], PATIENT),
+    ("bucket.ensure", &[], &[], PROMPT),
+    ("bucket.observe", &[], &[], PROMPT),
+    ("cdn.change", &[], &[], PROMPT),
+    ("cdn.destroy", &[], &[], PATIENT),
+    ("cdn.ensure", &[], &[], PROMPT),
+    ("cdn.observe", &[], &[], PROMPT),
+    ("database.backup", &[], &["verified"], PROMPT),
+    ("database.change", &[], &[], PROMPT),
+    ("database.destroy", &[], &[], PATIENT),
+    ("database.ensure", &[], &[], PROMPT),
+    ("database.observe", &[], &[], PROMPT),
+    ("database.restore", &["backup"], &[], PROMPT),
+    ("domain.change", &[], &[], PROMPT),
+    ("domain.destroy", &[], &[], PATIENT),
+    ("domain.ensure", &[], &[], PROMPT),
+    ("domain.observe", &[], &[], PROMPT),
+    ("function.change", &[], &[], PROMPT),
+    ("function.destroy", &[], &[], PATIENT),
+    ("function.ensure", &[], &[], PROMPT),
+    ("function.observe", &[], &[], PROMPT),
+    ("mail.send", &["template", "to", "values"], &[], MAIL),
+    ("probe.watch", &["url", "every_s", "fail_after", "recover_after"], &["health"], PATIENT),
+    ("stripe.checkout.create", &["mode", "price", "quantity"], &[], PROMPT),
+    ("stripe.credit.create", &["customer", "amount_minor", "currency"], &[], PATIENT),
+    ("stripe.price.create", &["stripe_product_id", "unit_amount", "currency"], &["id"], PATIENT),
+    ("stripe.product.create", &["name"], &["id"], PATIENT),
+    ("stripe.refund.create", &["payment_intent", "reason"], &[], PATIENT),
+    ("stripe.retrieve", &["object", "id"], &["date_ms", "object"], PATIENT),
+    ("stripe.subscription.cancel", &["subscription", "at_period_end"], &[], PATIENT),
+    ("stripe.subscription.update", &["subscription", "item", "price"], &[], PATIENT),
+];
+
+/// Key, type, required, default, environment variable, description.
+pub(crate) type ConfigRow = (&'static str, ConfigType, bool, Option<&'static str>, Option<&'static str>, &'static str);
+
+/// Configuration.
+pub(crate) const CONFIG: [ConfigRow; 12] = [
+    ("aws_region", ConfigType::Text, false, Some("us-east-1"), None, "Region of functions and databases"),
+    ("b2_key_id", ConfigType::Text, false, None, Some("B2_KEY_ID"), "Key id for buckets"),
+    ("b2_app_key", ConfigType::Secret, false, None, Some("B2_APP_KEY"), "Key for buckets"),
+    ("shared_rds_endpoint", ConfigType::Text, false, None, Some("SHARED_RDS_ENDPOINT"), "Server of shared databases"),
+    ("shared_rds_master_user", ConfigType::Text, false, None, Some("SHARED_RDS_MASTER_USER"), "Its administrator"),
+    ("shared_rds_master_pass", ConfigType::Secret, false, None, Some("SHARED_RDS_MASTER_PASS"), "Password of that"),
+    (
+        "solobase_binary_s3_bucket",
+        ConfigType::Text,
+        false,
+        Some("solobase-lambda-binaries"),
+        None,
+        "Bucket of the binaries that functions run",
+    ),
+    ("cloudfront_key_pair_id", ConfigType::Text, false, None, Some("CLOUDFRONT_KEY_PAIR_ID"), "Key pair for URLs"),
+    ("cdn_zone_id", ConfigType::Text, false, None, Some("CDN_ZONE_ID"), "Zone of the CDN; without it none is made"),
+    ("cdn_certificate_arn", ConfigType::Text, false, None, Some("CDN_CERTIFICATE_ARN"), "Certificate of the CDN"),
+    ("enabled", ConfigType::Boolean, false, Some("true"), None, "False: nothing is provisioned"),
+    ("stripe_webhook_secret", ConfigType::Secret, false, None, Some("STRIPE_WEBHOOK_SECRET"), "Signs webhooks"),
+];
+
+/// Whether a resource of a product type can be asked for this.
+pub(crate) fn has_effect(resource: &str, verb: &str) -> bool {
+    EFFECTS.iter().any(|(kind, ..)| kind.split_once('.') == Some((resource, verb)))
+}
+

@@ -1,0 +1,174 @@
+//! An instance being worked on: its product row, its type, its metadata and its record, saved together.
+
+use super::desk::Desk;
+use super::schema::TypeDecl;
+use crate::model::account::Account;
+use crate::model::halt::Ruled;
+use crate::model::json::{Object, decode, encode};
+use crate::model::keys::ClaimKey;
+use crate::model::records::instance::{InstanceRecord, InstanceStatus};
+use crate::model::records::product::ProductRow;
+use crate::model::records::summary::{Contribution, Summary};
+use products_contract::{ProductValues, Refusal};
+use serde_json::{Value, json};
+use std::rc::Rc;
+
+/// A product that provisions resources.
+pub(crate) struct Instance {
+    /// Product id.
+    pub id: String,
+    /// The product row; its metadata is `metadata`.
+    pub values: ProductValues,
+    pub decl: Rc<TypeDecl>,
+    pub metadata: Object,
+    pub record: InstanceRecord,
+    /// Whether it is ours to drive; a row that somebody else wrote is not before it was accepted (SOL-23).
+    pub is_adopted: bool,
+    /// Whether the account's summary has it.
+    is_counted: bool,
+}
+
+impl Instance {
+    /// A product row of the account as an instance; none if there is no such row, or if this business has no such type.
+    pub fn find(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<Instance>> {
+        let Some(ProductRow(values)) = desk.account.fetch::<ProductRow>(id)? else { return Ok(None) };
+        let Some(decl) = desk.catalog.type_named(&values.product_type)? else { return Ok(None) };
+        let mut metadata: Object = decode("products", id, &values.metadata)?;
+        decl.modernise(&mut metadata);
+        let record = desk.account.fetch::<InstanceRecord>(id)?;
+        let is_counted = record.is_some();
+        let record = record.unwrap_or_default();
+        let is_adopted = is_counted && !record.foreign;
+        Ok(Some(Instance { id: id.to_owned(), values, decl, metadata, record, is_adopted, is_counted }))
+    }
+
+    /// An instance of this account by its id.
+    pub fn load(desk: &mut Desk<'_>, id: &str) -> Ruled<Instance> {
+        Instance::find(desk, id)?.ok_or_else(|| Refusal::NotFound(id.to_owned()).into())
+    }
+
+    /// `metadata.status`; none where it is no status of an instance.
+    pub fn status(&self) -> Option<InstanceStatus> {
+        self.metadata.get("status").and_then(Value::as_str).and_then(InstanceStatus::parse)
+    }
+
+    /// Whether it has a status.
+    pub fn is(&self, status: InstanceStatus) -> bool {
+        self.status() == Some(status)
+    }
+
+    /// The status as it stands in the metadata.
+    pub fn status_text(&self) -> &str {
+        self.text("status").unwrap_or_default()
+    }
+
+    /// Set `metadata.status`.
+    pub fn set_status(&mut self, status: InstanceStatus) {
+        self.metadata.insert("status".to_owned(), json!(status.name()));
+    }
+
+    /// A text of the metadata.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).and_then(Value::as_str)
+    }
+
+    /// Whether it uses up what its type consumes: everything but what is gone or fully undone.
+    pub fn counts(&self) -> bool {
+        match self.status() {
+            Some(InstanceStatus::Terminated) => false,
+            Some(InstanceStatus::Error) => !self.record.is_compensated(),
+            _ => true,
+        }
+    }
+
+    /// End it: nothing new begins, what is there is freed.
+    pub fn end(&mut self, final_backup: bool) {
+        let anything = !self.record.is_compensated();
+        self.record.final_backup = final_backup && anything;
+        self.record.unblock();
+        self.set_status(InstanceStatus::Deleting);
+    }
+
+    /// Begin anew after everything was undone.
+    pub fn begin_again(&mut self) {
+        let before = std::mem::take(&mut self.record);
+        let failed = before.failed.filter(|_| before.credit_due);
+        // Generations go on rising, so that nothing of the first attempt is taken for the second.
+        self.record = InstanceRecord {
+            product_type: before.product_type,
+            made_at: before.made_at,
+            credit_due: before.credit_due,
+            failed,
+            watching: before.watching,
+            generation: before.generation,
+            resources: before.resources,
+            holds_names: before.holds_names,
+            measured_at: before.measured_at,
+            adds: before.adds,
+            schedule: before.schedule,
+            reached: before.reached,
+            ..InstanceRecord::default()
+        };
+        self.metadata.remove("error");
+        self.set_status(InstanceStatus::Provisioning);
+    }
+
+    /// Claim keys of its unique fields.
+    pub fn names(&self) -> Vec<String> {
+        names(&self.decl, &self.metadata)
+    }
+
+    fn contribution(&self) -> Contribution {
+        let mut out = Contribution::default();
+        let usage = self.metadata.get("usage").and_then(Value::as_object);
+        for meter in &self.decl.meters {
+            if let Some(amount) = usage.and_then(|usage| usage.get(&meter.meter)?.as_i64()) {
+                out.measured.insert(meter.meter.clone(), amount);
+            }
+        }
+        if self.counts() {
+            out.consumed = self.decl.consumes.clone();
+            for key in self.decl.provisions.iter().filter_map(|decl| decl.quota.as_ref()) {
+                if let Some(amount) = usage.and_then(|usage| usage.get(key)?.as_i64()) {
+                    out.held.insert(key.clone(), amount);
+                }
+            }
+        }
+        out
+    }
+
+    /// Write row and record, and keep the account's summary.
+    pub fn save(&mut self, account: &mut Account<'_>) -> Ruled<()> {
+        self.record.prune();
+        let is_new = !std::mem::replace(&mut self.is_counted, true);
+        self.record.product_type.clone_from(&self.values.product_type);
+        let adds = self.contribution();
+        if is_new || adds != self.record.adds {
+            let mut summary: Summary = account.fetch(Summary::ID)?.unwrap_or_default();
+            summary.replace(&self.record.adds, &adds);
+            if is_new {
+                summary.count(&self.values.product_type);
+            }
+            account.put(Summary::ID, summary);
+            self.record.adds = adds;
+        }
+        if self.is(InstanceStatus::Terminated) {
+            // What is gone is brought nowhere any more.
+            self.record.reached = String::new();
+        }
+        self.is_adopted = !self.record.foreign;
+        account.put(&self.id, self.record.clone());
+        self.values.metadata = encode(&self.metadata)?;
+        account.put(&self.id, ProductRow(self.values.clone()));
+        Ok(())
+    }
+}
+
+/// Claim keys of a product's unique fields.
+pub(crate) fn names(decl: &TypeDecl, metadata: &Object) -> Vec<String> {
+    let unique = decl.fields.iter().filter_map(|field| {
+        let (space, value) = (field.space(&decl.name)?, metadata.get(&field.name)?.as_str()?);
+        Some(String::from(ClaimKey::Name { space: &space, value }))
+    });
+    unique.collect()
+}

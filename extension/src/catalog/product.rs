@@ -1,0 +1,270 @@
+//! A product as somebody sends it, in any of the shapes that are around, brought into the one that is stored.
+
+use super::Catalog;
+use super::schema::{self, TypeDecl};
+use crate::model::halt::{Halt, Ruled, wrong_field};
+use crate::model::json::{decode, encode};
+use products_contract::*;
+use serde_json::{Map, Value};
+use std::rc::Rc;
+
+/// A product in stored form, with its type.
+pub(crate) struct Proposed {
+    /// Id, if one was given.
+    pub id: Option<String>,
+    /// Its type.
+    pub decl: Rc<TypeDecl>,
+    /// Values; the metadata is checked.
+    pub values: ProductValues,
+    /// The same metadata as an object.
+    pub metadata: Map<String, Value>,
+    /// It is in force where no paid plan of its family is.
+    pub is_default: bool,
+}
+
+/// Keys that describe every product (SOL-04); all others belong to the metadata.
+const COMMON: [&str; 13] = [
+    "id",
+    "type",
+    "product_type",
+    "name",
+    "description",
+    "active",
+    "default",
+    "price",
+    "currency",
+    "billing_interval",
+    "interval",
+    "metadata",
+    "features",
+];
+
+/// Read a product body. `current` is the stored product, for a change.
+pub(crate) fn normalise(
+    catalog: &Catalog<'_>,
+    by: ActorKind,
+    body: &Map<String, Value>,
+    current: Option<(&str, &ProductValues)>,
+) -> Ruled<Proposed> {
+    let mut metadata = Map::new();
+    for key in ["metadata", "features"] {
+        match body.get(key) {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(map)) => metadata.extend(map.clone()),
+            Some(Value::Array(_)) if key == "features" => {
+                metadata.insert(key.to_owned(), body[key].clone());
+            }
+            Some(_) => return Err(wrong_field(&format!("/{key}"), FieldErrorCode::WrongType, "expected an object")),
+        }
+    }
+    for (key, value) in body {
+        if !COMMON.contains(&key.as_str()) && !value.is_null() {
+            if metadata.get(key).is_some_and(|other| other != value) {
+                return Err(wrong_field(&format!("/{key}"), FieldErrorCode::NotAllowed, "differs from the metadata"));
+            }
+            metadata.insert(key.clone(), value.clone());
+        }
+    }
+    let decl = find_type(catalog, body, &metadata, current.map(|(_, values)| values))?;
+    resolve_plan(catalog, &decl, &mut metadata)?;
+    let stored = match current {
+        Some((id, values)) => Some(decode::<Map<String, Value>>("products", id, &values.metadata)?),
+        None => None,
+    };
+    let metadata = schema::check(&decl, by, stored.as_ref(), &metadata)
+        .map_err(|errors| Halt::Refused(Refusal::Invalid(errors)))?;
+    let settings = catalog.settings()?;
+    let current = current.map(|(_, values)| values);
+    let common = Common::read(body, current, &settings.currency)?;
+    let is_default = read_default(&decl, body, current)?;
+    let mut filters = current.map(|values| values.filters.clone()).unwrap_or_default();
+    filters.retain(|(name, _)| name != DEFAULT);
+    if is_default {
+        filters.push((DEFAULT.to_owned(), "true".to_owned()));
+    }
+    let values = ProductValues {
+        product_type: decl.name.clone(),
+        name: common.name,
+        description: common.description,
+        active: common.active,
+        price: common.price,
+        interval: common.interval,
+        filters,
+        metadata: encode(&metadata)?,
+    };
+    Ok(Proposed { id: text(body, "id")?, decl, values, metadata, is_default })
+}
+
+/// The product's type: `product_type` or `type`, by name or alias; without either by a telling key of the metadata.
+fn find_type(
+    catalog: &Catalog<'_>,
+    body: &Map<String, Value>,
+    metadata: &Map<String, Value>,
+    current: Option<&ProductValues>,
+) -> Ruled<Rc<TypeDecl>> {
+    let given = match (text(body, "product_type")?, text(body, "type")?) {
+        (Some(a), Some(b)) if a != b => {
+            return Err(wrong_field("/type", FieldErrorCode::NotAllowed, "differs from product_type"));
+        }
+        (Some(name), _) | (None, Some(name)) => Some(name),
+        (None, None) => current.map(|values| values.product_type.clone()),
+    };
+    let types = catalog.types()?;
+    let found = match &given {
+        Some(name) => types.iter().find(|t| t.name == *name || t.aliases.contains(name)),
+        None => types.iter().find(|t| t.infer_by.as_ref().is_some_and(|key| metadata.contains_key(key))),
+    };
+    let decl = found.cloned().ok_or_else(|| match given {
+        Some(name) => wrong_field("/product_type", FieldErrorCode::NotAllowed, format!("`{name}` is no product type")),
+        None => wrong_field("/product_type", FieldErrorCode::Missing, "required"),
+    })?;
+    if current.is_some_and(|values| values.product_type != decl.name) {
+        return Err(wrong_field("/product_type", FieldErrorCode::ReadOnly, "can't be changed once set"));
+    }
+    Ok(decl)
+}
+
+/// The plan by product id; its slug (`plan`) and `parent_product_id` are read as the same field.
+fn resolve_plan(catalog: &Catalog<'_>, decl: &TypeDecl, metadata: &mut Map<String, Value>) -> Ruled<()> {
+    let Some(link) = &decl.plan else { return Ok(()) };
+    let mut given: Vec<String> = Vec::new();
+    for key in ["plan", "parent_product_id", link.field.as_str()] {
+        // A field of the type is no alias.
+        if key != link.field && decl.field(key).is_some() {
+            continue;
+        }
+        match metadata.remove(key) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) => given.push(text),
+            Some(_) => return Err(wrong_field(&format!("/metadata/{key}"), FieldErrorCode::WrongType, "expected a text")),
+        }
+    }
+    let mut ids = Vec::with_capacity(given.len());
+    for name in given {
+        let found = catalog.plan_by_name(&link.family, &name)?;
+        ids.push(found.ok_or(Refusal::NotFound(format!("plan {name}")))?);
+    }
+    ids.dedup();
+    match ids.as_slice() {
+        [] => {}
+        [id] => {
+            metadata.insert(link.field.clone(), Value::String(id.clone()));
+        }
+        [a, b, ..] => {
+            let path = format!("/metadata/{}", link.field);
+            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, format!("names {a} and {b}")));
+        }
+    }
+    Ok(())
+}
+
+/// Filter slot of a plan that is in force where no paid one of its family is.
+pub(crate) const DEFAULT: &str = "default";
+
+/// `default: true`, which only a plan can be, and only one that nobody pays for.
+fn read_default(decl: &TypeDecl, body: &Map<String, Value>, current: Option<&ProductValues>) -> Ruled<bool> {
+    let is_default = match body.get(DEFAULT) {
+        None | Some(Value::Null) => {
+            current.is_some_and(|values| values.filters.iter().any(|(name, _)| name == DEFAULT))
+        }
+        Some(Value::Bool(flag)) => *flag,
+        Some(_) => return Err(wrong_field("/default", FieldErrorCode::WrongType, "expected true or false")),
+    };
+    if is_default && (!decl.catalog || decl.family.is_none()) {
+        return Err(wrong_field("/default", FieldErrorCode::NotAllowed, "expected a type of the catalog with a family"));
+    }
+    Ok(is_default)
+}
+
+struct Common {
+    name: String,
+    description: String,
+    active: bool,
+    price: Option<Money>,
+    interval: Option<BillingInterval>,
+}
+
+impl Common {
+    fn read(body: &Map<String, Value>, current: Option<&ProductValues>, currency: &str) -> Ruled<Common> {
+        let name = text(body, "name")?.or_else(|| current.map(|values| values.name.clone()));
+        let active = match body.get("active") {
+            None | Some(Value::Null) => current.is_none_or(|values| values.active),
+            Some(Value::Bool(active)) => *active,
+            Some(_) => return Err(wrong_field("/active", FieldErrorCode::WrongType, "expected true or false")),
+        };
+        let given_currency = text(body, "currency")?.map(|text| text.to_lowercase());
+        let price = match body.get("price") {
+            None | Some(Value::Null) => current.and_then(|values| values.price.clone()),
+            Some(value) => Some(money(value, given_currency.as_deref().unwrap_or(currency))?),
+        };
+        if let Some(price) = &price
+            && price.currency != currency
+        {
+            return Err(wrong_field("/currency", FieldErrorCode::NotAllowed, format!("expected {currency}")));
+        }
+        let interval = match text(body, "billing_interval")?.or(text(body, "interval")?).as_deref() {
+            None => current.and_then(|values| values.interval),
+            Some("once" | "one-time") => None,
+            Some(unit) => Some(BillingInterval { unit: interval_unit(unit)?, count: 1 }),
+        };
+        Ok(Common {
+            name: name.ok_or_else(|| wrong_field("/name", FieldErrorCode::Missing, "required"))?,
+            description: text(body, "description")?
+                .or_else(|| current.map(|values| values.description.clone()))
+                .unwrap_or_default(),
+            active,
+            price,
+            interval,
+        })
+    }
+}
+
+/// Minor units as a whole number, or an object with amount and currency; never a fraction.
+fn money(value: &Value, currency: &str) -> Ruled<Money> {
+    let (amount, currency, path) = match value {
+        Value::Object(map) => {
+            let given = map.get("currency").and_then(Value::as_str).unwrap_or(currency).to_lowercase();
+            (map.get("amount_minor").or_else(|| map.get("amount")), given, "/price/amount")
+        }
+        other => (Some(other), currency.to_owned(), "/price"),
+    };
+    match amount.and_then(Value::as_i64) {
+        Some(amount_minor) if amount_minor >= 0 => Ok(Money { amount_minor, currency }),
+        Some(_) => Err(wrong_field(path, FieldErrorCode::OutOfRange, "expected minor units, at least 0")),
+        None => Err(wrong_field(path, FieldErrorCode::WrongType, "expected minor units, a whole number")),
+    }
+}
+
+fn interval_unit(text: &str) -> Ruled<IntervalUnit> {
+    Ok(match text {
+        "day" => IntervalUnit::Day,
+        "week" => IntervalUnit::Week,
+        "month" | "monthly" => IntervalUnit::Month,
+        "year" | "yearly" => IntervalUnit::Year,
+        _ => return Err(wrong_field("/billing_interval", FieldErrorCode::NotAllowed, "expected day, week, month or year")),
+    })
+}
+
+/// A member that must be a text if it is there.
+pub(crate) fn text(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>> {
+    match body.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(wrong_field(&format!("/{key}"), FieldErrorCode::WrongType, "expected a text")),
+    }
+}
+
+/// Longest id that a command may name, in bytes: keys are made of it.
+pub(crate) const ID_BYTES: usize = 200;
+
+/// A member that must be there and be a text, neither empty nor longer than an id.
+pub(crate) fn required_text(body: &Map<String, Value>, key: &str) -> Ruled<String> {
+    let path = format!("/{key}");
+    match text(body, key)? {
+        None => Err(wrong_field(&path, FieldErrorCode::Missing, "required")),
+        Some(text) if text.is_empty() || text.len() > ID_BYTES => {
+            Err(wrong_field(&path, FieldErrorCode::OutOfRange, format!("expected 1 to {ID_BYTES} bytes")))
+        }
+        Some(text) => Ok(text),
+    }
+}

@@ -1,0 +1,386 @@
+//! Product types as data: fields, who may set them, and the behaviour that goes with the type.
+//!
+//! Validation gives the JSON Pointer of each error. [`json_schema`](TypeDecl::json_schema) says the same to everybody
+//! else; a property test holds the two against each other.
+
+mod check;
+
+pub(crate) use check::check;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Kind of a field's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FieldType {
+    /// Text.
+    String,
+    /// Whole number.
+    Int,
+    /// Minor units, a whole number that is not negative.
+    Money,
+    /// One of `options`.
+    Enum,
+    /// Truth value.
+    Bool,
+    /// Any object.
+    Object,
+    /// A list of texts.
+    List,
+    /// Reference to a secret that the host holds: text that begins with `secret:`.
+    SecretRef,
+}
+
+/// Named formats of texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// A host label: groups of lower-case letters and digits, joined by single hyphens.
+    Label,
+    /// RFC 3339 date and time.
+    DateTime,
+}
+
+/// Who may set a field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SetBy {
+    /// The account's own people, and everybody above them.
+    #[default]
+    Owner,
+    /// Administrators and services.
+    Admin,
+    /// Services, and decisions themselves.
+    Service,
+}
+
+/// A field of a product type's metadata.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    /// Key in the metadata.
+    pub name: String,
+    /// Kind of value; `number` and `array` of older lists are read as `int` and `list`.
+    #[serde(rename = "type", deserialize_with = "field_type")]
+    pub field_type: FieldType,
+    /// Whether it must be there.
+    #[serde(default)]
+    pub required: bool,
+    /// Least number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<i64>,
+    /// Greatest number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<i64>,
+    /// Fewest characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_length: Option<u32>,
+    /// Most characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<u32>,
+    /// Named format.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// Allowed values of an `enum`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    /// Older values of an `enum`, with the option that each is read as.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub aliases: BTreeMap<String, String>,
+    /// Values that nobody may take.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reserved: Vec<String>,
+    /// Text is stored in lower case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lowercase: bool,
+    /// Value where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
+    /// Who may set it.
+    #[serde(default)]
+    pub set_by: SetBy,
+    /// It can't be changed once set.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub immutable: bool,
+    /// One account of the business may have a value; held as a claim.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "unique")]
+    pub unique: Option<Unique>,
+}
+
+/// Among what a value is unique.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Unique {
+    /// `true`: the values of this field of this type.
+    OfField(bool),
+    /// A name: the values of all fields that name it; claims are `NAME:VALUE`.
+    Space(String),
+}
+
+fn unique<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Unique>, D::Error> {
+    let unique = Option::<Unique>::deserialize(deserializer)?;
+    Ok(unique.filter(|unique| *unique != Unique::OfField(false)))
+}
+
+impl Field {
+    /// The space of names that a value is unique in; none if it need not be.
+    pub fn space(&self, product_type: &str) -> Option<String> {
+        match self.unique.as_ref()? {
+            Unique::OfField(_) => Some(format!("{product_type}.{}", self.name)),
+            Unique::Space(name) => Some(name.clone()),
+        }
+    }
+}
+
+fn field_type<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<FieldType, D::Error> {
+    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+    match text.as_ref() {
+        "number" | "integer" => Ok(FieldType::Int),
+        "array" => Ok(FieldType::List),
+        "boolean" => Ok(FieldType::Bool),
+        name => FieldType::deserialize(serde::de::value::StrDeserializer::new(name)),
+    }
+}
+
+/// What happens to a resource when its instance is archived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnArchive {
+    /// It is freed.
+    #[default]
+    Free,
+    /// It stays: it holds the data.
+    Keep,
+}
+
+/// A resource that a product of the type provisions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resource {
+    /// Name within the product, for example `compute`.
+    pub name: String,
+    /// Resource of the effect kinds, for example `function`.
+    pub resource: String,
+    /// Names of resources that must be there first; their outputs can be named in `with`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// Entitlement that its contents count against; while more is in use than allowed, it refuses writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<String>,
+    /// Configuration key that must be set, else the resource is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// Payload of its effects, with places to fill in.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub with: Map<String, Value>,
+    /// A template; when its value changes, a new resource replaces the old one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// Keys of the product's `metadata.resources` by the outputs that fill them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, String>,
+    /// It can be suspended and resumed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspends: bool,
+    /// A verified backup must exist before it is freed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backup: bool,
+    /// What an archive does to it.
+    #[serde(default)]
+    pub on_archive: OnArchive,
+}
+
+/// How a product refers to the plan that pays for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanLink {
+    /// Field that holds the plan's product id.
+    pub field: String,
+    /// Family of the plan.
+    pub family: String,
+    /// Keys of `metadata.quotas` by the plan's metadata fields that fill them; filled again on a change of plan.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub quotas: BTreeMap<String, String>,
+}
+
+/// A counter or gauge that is kept of a product.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meter {
+    /// Meter of the measurement, and key in `metadata.usage`.
+    pub meter: String,
+    /// True: measurements of the billing period are added up; false: the newest one counts.
+    #[serde(default)]
+    pub counter: bool,
+}
+
+/// A public address of a product.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Url {
+    /// Resource that serves it.
+    pub resource: String,
+    /// Template of the address.
+    pub value: String,
+}
+
+/// How the health of a product is watched.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Watch {
+    /// Template of the URL.
+    pub url: String,
+    /// Seconds between probes.
+    pub every_s: u32,
+    /// Failed probes in a row before it counts as unhealthy.
+    pub fail_after: u32,
+    /// Good probes in a row before it counts as healthy.
+    pub recover_after: u32,
+}
+
+/// A product type.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypeDecl {
+    /// Name.
+    pub name: String,
+    /// Other names that are read as this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// A product without a type is of this one if its metadata has this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub infer_by: Option<String>,
+    /// Whether its products are the catalog's; only administrators make them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub catalog: bool,
+    /// Fields of the metadata.
+    pub fields: Vec<Field>,
+    /// Other keys are allowed in the metadata.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub extras: bool,
+    /// An account may have one price of a family.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+    /// Metadata field that ranks the products of a family; without it the price does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank_by: Option<String>,
+    /// It entitles only beside a plan.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub requires_plan: bool,
+    /// Entitlements by the metadata fields that give their amounts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub grants: BTreeMap<String, String>,
+    /// Entitlements that one product of the type uses up, with the amounts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub consumes: BTreeMap<String, i64>,
+    /// The plan that pays for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanLink>,
+    /// Resources it provisions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provisions: Vec<Resource>,
+    /// Ids of its products: this prefix, `_` and the value of `id_by`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_prefix: Option<String>,
+    /// Field that the id derives from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_by: Option<String>,
+    /// Where `metadata.resources.url` comes from: the first whose resource is there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub url: Vec<Url>,
+    /// How it is watched once it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Watch>,
+    /// What is measured of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub meters: Vec<Meter>,
+}
+
+/// The types that every business has unless its catalog says otherwise, as data.
+const BUILT_IN: &str = include_str!("schema/types.json");
+
+/// The built-in types: `subscription_plan` and `instance`.
+pub fn built_in() -> Vec<TypeDecl> {
+    // Proven by the test below, which reads the same constant.
+    serde_json::from_str(BUILT_IN).expect("the built-in types are valid")
+}
+
+impl TypeDecl {
+    /// The field of a name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Bring older values of metadata that is stored to what they are read as.
+    pub(crate) fn modernise(&self, metadata: &mut Map<String, Value>) {
+        for field in self.fields.iter().filter(|field| !field.aliases.is_empty()) {
+            if let Some(Value::String(value)) = metadata.get_mut(&field.name)
+                && let Some(option) = field.aliases.get(value)
+            {
+                value.clone_from(option);
+            }
+        }
+    }
+
+    /// The same as [`check`](check::check) as JSON Schema 2020-12, apart from who may set what.
+    pub fn json_schema(&self) -> Value {
+        let mut properties = Map::new();
+        for field in &self.fields {
+            properties.insert(field.name.clone(), field.json_schema());
+        }
+        let required: Vec<&str> =
+            self.fields.iter().filter(|f| f.required && f.default.is_none()).map(|f| f.name.as_str()).collect();
+        json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": self.extras,
+        })
+    }
+}
+
+impl Field {
+    fn json_schema(&self) -> Value {
+        let mut out = match self.field_type {
+            FieldType::String => json!({"type": "string"}),
+            FieldType::Int => json!({"type": "integer"}),
+            FieldType::Money => json!({"type": "integer", "minimum": 0}),
+            FieldType::Enum => json!({"enum": self.options.iter().chain(self.aliases.keys()).collect::<Vec<_>>()}),
+            FieldType::Bool => json!({"type": "boolean"}),
+            FieldType::Object => json!({"type": "object"}),
+            FieldType::List => json!({"type": "array", "items": {"type": "string"}}),
+            FieldType::SecretRef => json!({"type": "string", "pattern": "^secret:."}),
+        };
+        let mut set = |key: &str, value: Option<Value>| {
+            if let (Some(value), Some(object)) = (value, out.as_object_mut()) {
+                object.insert(key.to_owned(), value);
+            }
+        };
+        set("minimum", self.min.map(Value::from));
+        set("maximum", self.max.map(Value::from));
+        set("minLength", self.min_length.map(Value::from));
+        set("maxLength", self.max_length.map(Value::from));
+        if self.format == Some(Format::Label) {
+            set("pattern", Some(json!("^[a-z0-9]+(-[a-z0-9]+)*$")));
+        }
+        if self.format == Some(Format::DateTime) {
+            set("format", Some(json!("date-time")));
+        }
+        if !self.reserved.is_empty() {
+            set("not", Some(json!({"enum": self.reserved})));
+        }
+        set("default", self.default.clone());
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn built_in_types_can_be_read() {
+        let names: Vec<String> = super::built_in().into_iter().map(|t| t.name).collect();
+        assert_eq!(names, ["subscription_plan", "instance"]);
+    }
+}

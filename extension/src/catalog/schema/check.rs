@@ -1,0 +1,145 @@
+//! Checks a product's metadata against its type, and says where each error is.
+
+use super::{Field, FieldType, Format, SetBy, TypeDecl};
+use products_contract::{ActorKind, FieldError, FieldErrorCode};
+use serde_json::{Map, Value};
+
+type Metadata = Map<String, Value>;
+
+/// Check proposed metadata; returns it with defaults and in stored form. `current` is what is stored, for a change.
+pub(crate) fn check(
+    decl: &TypeDecl,
+    by: ActorKind,
+    current: Option<&Metadata>,
+    proposed: &Metadata,
+) -> Result<Metadata, Vec<FieldError>> {
+    let mut errors = Vec::new();
+    let mut out = Metadata::new();
+    for (key, value) in proposed {
+        match decl.field(key) {
+            None if decl.extras => {
+                out.insert(key.clone(), value.clone());
+            }
+            None => errors.push(error(key, FieldErrorCode::UnknownField, format!("{} has no such field", decl.name))),
+            Some(_) => {}
+        }
+    }
+    for field in &decl.fields {
+        let before = current.and_then(|current| current.get(&field.name));
+        let given = proposed.get(&field.name).filter(|value| !value.is_null());
+        let Some(given) = given else {
+            match before.or(field.default.as_ref()) {
+                Some(value) => {
+                    out.insert(field.name.clone(), value.clone());
+                }
+                None if field.required => errors.push(error(&field.name, FieldErrorCode::Missing, "required".into())),
+                None => {}
+            }
+            continue;
+        };
+        let value = stored_form(field, given);
+        if let Err((code, message)) = check_value(field, &value) {
+            errors.push(error(&field.name, code, message));
+            continue;
+        }
+        if before != Some(&value) && (!may_set(by, field) || (field.immutable && before.is_some())) {
+            errors.push(error(&field.name, FieldErrorCode::ReadOnly, read_only(by, field)));
+            continue;
+        }
+        out.insert(field.name.clone(), value);
+    }
+    if errors.is_empty() { Ok(out) } else { Err(errors) }
+}
+
+fn error(key: &str, code: FieldErrorCode, message: String) -> FieldError {
+    let path = format!("/metadata/{}", key.replace('~', "~0").replace('/', "~1"));
+    FieldError { path, code, message }
+}
+
+fn read_only(by: ActorKind, field: &Field) -> String {
+    if may_set(by, field) { "can't be changed once set".into() } else { "set by the platform".into() }
+}
+
+fn may_set(by: ActorKind, field: &Field) -> bool {
+    match field.set_by {
+        SetBy::Owner => true,
+        SetBy::Admin => by != ActorKind::User,
+        SetBy::Service => matches!(by, ActorKind::Service | ActorKind::Extension | ActorKind::System),
+    }
+}
+
+fn stored_form(field: &Field, value: &Value) -> Value {
+    match value {
+        Value::String(text) if field.lowercase => Value::String(text.to_lowercase()),
+        Value::String(text) if field.aliases.contains_key(text) => Value::String(field.aliases[text].clone()),
+        other => other.clone(),
+    }
+}
+
+fn check_value(field: &Field, value: &Value) -> Result<(), (FieldErrorCode, String)> {
+    use FieldErrorCode::{BadFormat, NotAllowed, OutOfRange, WrongType};
+    let wrong = |expected: &str| Err((WrongType, format!("expected {expected}")));
+    match (field.field_type, value) {
+        (FieldType::Int | FieldType::Money, Value::Number(number)) => {
+            let Some(number) = number.as_i64() else { return wrong("a whole number of 64 bits") };
+            let least =
+                if field.field_type == FieldType::Money { Some(field.min.unwrap_or(0).max(0)) } else { field.min };
+            if least.is_some_and(|least| number < least) || field.max.is_some_and(|most| number > most) {
+                return Err((OutOfRange, range("", least, field.max)));
+            }
+        }
+        (FieldType::Int | FieldType::Money, _) => return wrong("a whole number"),
+        (FieldType::String, Value::String(text)) => check_text(field, text)?,
+        (FieldType::String, _) => return wrong("a text"),
+        (FieldType::Enum, Value::String(text)) if field.reserved.contains(text) || !field.options.contains(text) => {
+            return Err((NotAllowed, format!("expected one of {}", field.options.join(", "))));
+        }
+        (FieldType::Enum, Value::String(_)) => {}
+        (FieldType::Enum, _) => return wrong("a text"),
+        (FieldType::Bool, Value::Bool(_)) | (FieldType::Object, Value::Object(_)) => {}
+        (FieldType::Bool, _) => return wrong("true or false"),
+        (FieldType::Object, _) => return wrong("an object"),
+        (FieldType::List, Value::Array(values)) if values.iter().all(Value::is_string) => {}
+        (FieldType::List, _) => return wrong("a list of texts"),
+        (FieldType::SecretRef, Value::String(text)) if text.len() > "secret:".len() && text.starts_with("secret:") => {}
+        (FieldType::SecretRef, Value::String(_)) => return Err((BadFormat, "expected secret:NAME".into())),
+        (FieldType::SecretRef, _) => return wrong("a reference to a secret"),
+    }
+    Ok(())
+}
+
+fn check_text(field: &Field, text: &str) -> Result<(), (FieldErrorCode, String)> {
+    let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    let (least, most) = (field.min_length.map(i64::from), field.max_length.map(i64::from));
+    if least.is_some_and(|least| length < least) || most.is_some_and(|most| length > most) {
+        return Err((FieldErrorCode::OutOfRange, range(" characters", least, most)));
+    }
+    match field.format {
+        Some(Format::Label) if !is_label(text) => {
+            let message = "expected letters a to z, digits and single hyphens between them".to_owned();
+            return Err((FieldErrorCode::BadFormat, message));
+        }
+        Some(Format::DateTime) if !crate::model::time::is_rfc3339(text) => {
+            return Err((FieldErrorCode::BadFormat, "expected an RFC 3339 date and time".to_owned()));
+        }
+        _ => {}
+    }
+    if field.reserved.iter().any(|reserved| reserved == text) {
+        return Err((FieldErrorCode::NotAllowed, "is reserved".to_owned()));
+    }
+    Ok(())
+}
+
+fn is_label(text: &str) -> bool {
+    text.split('-')
+        .all(|group| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
+}
+
+fn range(unit: &str, least: Option<i64>, most: Option<i64>) -> String {
+    match (least, most) {
+        (Some(least), Some(most)) => format!("expected {least} to {most}{unit}"),
+        (Some(least), None) => format!("expected at least {least}{unit}"),
+        (None, Some(most)) => format!("expected at most {most}{unit}"),
+        (None, None) => "out of range".to_owned(),
+    }
+}

@@ -1,0 +1,173 @@
+//! The plan of each family: the highest that is paid for, else the one that is in force by default.
+
+use super::subscriptions::{KnownPrices, SubscriptionFacts};
+use crate::catalog::settings::Settings;
+use crate::catalog::terms::Terms;
+use crate::model::halt::Ruled;
+use products_contract::{Grant, Money, Price, Timestamp};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// A plan in force.
+#[derive(Clone, Debug)]
+pub(crate) struct PlanInForce {
+    /// Its product.
+    pub product_id: String,
+    /// The provider's price; none of a plan that is in force by default.
+    pub price_id: Option<String>,
+    /// What it costs for a period.
+    pub amount: Option<Money>,
+    /// Rank within the family.
+    pub rank: i64,
+    /// What it grants.
+    pub grants: Vec<Grant>,
+    /// The subscription that gives it.
+    pub subscription: Option<String>,
+    /// What gives it: the id of the subscription or purchase, else of its own product.
+    pub source: String,
+    /// Since when it holds.
+    pub since: Timestamp,
+}
+
+/// A plan that was lost, and that nothing has replaced.
+#[derive(Clone, Debug)]
+pub(crate) struct LostPlan {
+    /// When.
+    pub at: Timestamp,
+    /// The subscription that gave it.
+    pub subscription: String,
+    /// Its product, where its last price is known.
+    pub product_id: Option<String>,
+    /// Every subscription that ever gave a plan of the family has ended for good.
+    pub is_final: bool,
+}
+
+/// A plan that was paid once and for all.
+pub(crate) struct PaidOnce<'a> {
+    /// The purchase.
+    pub purchase: &'a str,
+    /// Its price.
+    pub price: &'a Price,
+    /// When it was paid.
+    pub at: Timestamp,
+}
+
+/// The plans of an account, by family.
+#[derive(Default)]
+pub(crate) struct Plans {
+    pub in_force: BTreeMap<String, PlanInForce>,
+    pub lost: BTreeMap<String, LostPlan>,
+}
+
+/// Work out the plan of each family.
+pub(crate) fn plans(
+    subscriptions: &[SubscriptionFacts],
+    paid_once: &[PaidOnce<'_>],
+    known: &KnownPrices,
+    settings: &Settings,
+) -> Ruled<Plans> {
+    /// Rank, then what is older, then the smaller id.
+    type Order = (i64, Reverse<(Timestamp, String)>);
+    let mut best: BTreeMap<String, (Order, PlanInForce)> = BTreeMap::new();
+    let mut offer = |family: &str, order: Order, plan: PlanInForce| match best.get(family) {
+        Some((held, _)) if *held >= order => {}
+        _ => drop(best.insert(family.to_owned(), (order, plan))),
+    };
+    for facts in subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
+        for (family, price) in &facts.plans {
+            let named = |seen: &crate::model::records::subscription::Observation| {
+                seen.prices().iter().any(|(id, _)| *id == price.id)
+            };
+            let since = facts.row.run_start(named).unwrap_or(facts.row.first_at);
+            let rank = Terms::read(price)?.rank;
+            let order = (rank, Reverse((facts.row.first_at, facts.id.clone())));
+            offer(family, order, in_force(price, rank, Some(&facts.id), &facts.id, since));
+        }
+    }
+    for bought in paid_once {
+        let Some(family) = &bought.price.family else { continue };
+        let rank = Terms::read(bought.price)?.rank;
+        let order = (rank, Reverse((bought.at, bought.purchase.to_owned())));
+        offer(family, order, in_force(bought.price, rank, None, bought.purchase, bought.at));
+    }
+    let mut out = Plans::default();
+    for (family, (_, mut plan)) in best {
+        plan.since = plan.since.max(fell_at(subscriptions, &family, plan.rank)?);
+        out.in_force.insert(family, plan);
+    }
+    for family in families(subscriptions, known) {
+        if !out.in_force.contains_key(&family)
+            && let Some(lost) = lost_plan(subscriptions, &family, known)
+        {
+            out.lost.insert(family, lost);
+        }
+    }
+    for (family, default) in &settings.defaults {
+        if out.in_force.contains_key(family) {
+            continue;
+        }
+        // It holds from the moment on in which the last paid one was lost.
+        let since = out.lost.remove(family).map_or(Timestamp::MIN, |lost| lost.at);
+        let plan = PlanInForce {
+            product_id: default.product_id.clone(),
+            price_id: None,
+            amount: None,
+            rank: i64::MIN,
+            grants: default.grants.clone(),
+            subscription: None,
+            source: default.product_id.clone(),
+            since,
+        };
+        out.in_force.insert(family.clone(), plan);
+    }
+    Ok(out)
+}
+
+fn in_force(price: &Price, rank: i64, subscription: Option<&String>, source: &str, since: Timestamp) -> PlanInForce {
+    PlanInForce {
+        product_id: price.product_id.clone(),
+        price_id: Some(price.id.clone()),
+        amount: Some(price.amount.clone()),
+        rank,
+        grants: price.grants.clone(),
+        subscription: subscription.cloned(),
+        source: source.to_owned(),
+        since,
+    }
+}
+
+/// Families of which a subscription of the account ever named a price.
+fn families(subscriptions: &[SubscriptionFacts], known: &KnownPrices) -> Vec<String> {
+    if subscriptions.is_empty() {
+        return Vec::new();
+    }
+    let mut out: Vec<String> = known.values().filter_map(|price| price.family.clone()).collect();
+    out.sort_unstable();
+    out.dedup();
+    out
+}
+
+/// The plan of a family that was lost last.
+fn lost_plan(subscriptions: &[SubscriptionFacts], family: &str, known: &KnownPrices) -> Option<LostPlan> {
+    let mut gave = subscriptions.iter().filter(|facts| facts.gave_plan(family, known)).peekable();
+    gave.peek()?;
+    let is_final = gave.clone().all(|facts| facts.row.is_final());
+    let lost = gave.filter_map(|facts| Some((facts.lost_at?, facts))).max_by_key(|(at, facts)| (*at, &facts.id));
+    let (at, facts) = lost?;
+    let product_id = facts.plans.get(family).map(|price| price.product_id.clone());
+    Some(LostPlan { at, subscription: facts.id.clone(), product_id, is_final })
+}
+
+/// When the last subscription to a higher plan of the family was lost: that is when this one took its place.
+fn fell_at(subscriptions: &[SubscriptionFacts], family: &str, rank: i64) -> Ruled<Timestamp> {
+    let mut fell = Timestamp::MIN;
+    for facts in subscriptions.iter().filter(|facts| facts.row.was_ever_served) {
+        let Some(lost_at) = facts.lost_at else { continue };
+        for (lost, _) in facts.gives.iter().filter(|(price, _)| price.family.as_deref() == Some(family)) {
+            if Terms::read(lost)?.rank > rank {
+                fell = fell.max(lost_at);
+            }
+        }
+    }
+    Ok(fell)
+}

@@ -1,0 +1,134 @@
+//! Where an account stands: its plans, and what it may use, one sum over everything that grants.
+
+use super::plans::{LostPlan, PaidOnce, PlanInForce, plans};
+use super::subscriptions::{SubscriptionFacts, facts};
+use crate::catalog::desk::Desk;
+use crate::catalog::settings::Settings;
+use crate::catalog::terms::Terms;
+use crate::model::halt::Ruled;
+use crate::model::records::purchase::PurchaseRow;
+use products_contract::{Grant, Price, SubscriptionItem, Timestamp};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Of an amount without bound.
+pub(crate) const UNLIMITED: i64 = -1;
+
+/// Where an account stands at a time.
+pub(crate) struct Standing {
+    pub settings: Rc<Settings>,
+    /// Its subscriptions that may still give something.
+    pub subscriptions: Vec<SubscriptionFacts>,
+    /// The plan in force of each family.
+    pub plans: BTreeMap<String, PlanInForce>,
+    /// The plan that was lost, of each family without one.
+    pub lost: BTreeMap<String, LostPlan>,
+    /// Allowed amounts by entitlement, with the ids of what gives them.
+    pub allowed: BTreeMap<String, (i64, Vec<String>)>,
+    /// When the last add-on that granted an entitlement was lost, by entitlement.
+    pub add_ons_lost: BTreeMap<String, Timestamp>,
+}
+
+impl Standing {
+    /// The allowed amount of one thing.
+    pub fn allows(&self, key: &str) -> i64 {
+        self.allowed.get(key).map_or(0, |(amount, _)| *amount)
+    }
+
+    /// Whether an amount of one thing is within what is allowed.
+    pub fn has_room(&self, key: &str, amount: i64) -> bool {
+        let allowed = self.allows(key);
+        allowed == UNLIMITED || amount <= allowed
+    }
+
+    /// Facts about a subscription.
+    pub fn subscription(&self, id: &str) -> Option<&SubscriptionFacts> {
+        self.subscriptions.iter().find(|facts| facts.id == id)
+    }
+
+    /// The item that carries a plan in force, whichever price of its family it names: an upgrade may be unpaid.
+    pub fn plan_item(&self, family: &str) -> Option<(&SubscriptionFacts, &SubscriptionItem)> {
+        let facts = self.subscription(self.plans.get(family)?.subscription.as_deref()?)?;
+        let carries = |item: &&SubscriptionItem| {
+            facts.gives.iter().any(|(price, _)| price.id == item.price_id && price.family.as_deref() == Some(family))
+        };
+        Some((facts, facts.row.state().items.iter().find(carries)?))
+    }
+
+    /// The paid plan whose billing period counts for what is counted by period: of several families the first by name.
+    pub fn period(&self) -> Option<(&SubscriptionFacts, &SubscriptionItem)> {
+        self.plans.keys().find_map(|family| self.plan_item(family))
+    }
+
+    /// When the last plan of any family was lost.
+    pub fn last_lost(&self) -> Option<Timestamp> {
+        self.lost.values().map(|lost| lost.at).max()
+    }
+}
+
+/// Work out where the account stands now.
+pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
+    let settings = desk.catalog.settings()?;
+    let (subscriptions, known) = facts(&mut desk.account, &desk.catalog, &settings, desk.now)?;
+    let bought = paid_once(desk)?;
+    let once: Vec<PaidOnce<'_>> =
+        bought.iter().map(|(purchase, price, _, at)| PaidOnce { purchase, price, at: *at }).collect();
+    let plans = plans(&subscriptions, &once, &known, &settings)?;
+    let mut allowed = BTreeMap::new();
+    for plan in plans.in_force.values() {
+        add_grants(&mut allowed, &plan.grants, 1, &plan.source);
+    }
+    let has_plan = !plans.in_force.is_empty();
+    let mut add = |price: &Price, quantity: u32, source: &str| -> Ruled<()> {
+        // An add-on without a base plan grants nothing.
+        if price.family.is_none() && (has_plan || !Terms::read(price)?.requires_plan) {
+            add_grants(&mut allowed, &price.grants, i64::from(quantity), source);
+        }
+        Ok(())
+    };
+    for facts in subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
+        facts.gives.iter().try_for_each(|(price, quantity)| add(price, *quantity, &facts.id))?;
+    }
+    bought.iter().try_for_each(|(purchase, price, quantity, _)| add(price, *quantity, purchase))?;
+    let mut add_ons_lost: BTreeMap<String, Timestamp> = BTreeMap::new();
+    for facts in subscriptions.iter().filter(|facts| facts.row.was_ever_served) {
+        let Some(lost_at) = facts.lost_at else { continue };
+        let add_ons = facts.gives.iter().filter(|(price, _)| price.family.is_none());
+        for grant in add_ons.flat_map(|(price, _)| &price.grants) {
+            let last = add_ons_lost.entry(grant.key.clone()).or_insert(lost_at);
+            *last = (*last).max(lost_at);
+        }
+    }
+    Ok(Standing { settings, subscriptions, plans: plans.in_force, lost: plans.lost, allowed, add_ons_lost })
+}
+
+/// What was paid once and for all: purchase, price, quantity, and when it was paid.
+fn paid_once(desk: &mut Desk<'_>) -> Ruled<Vec<(String, Price, u32, Timestamp)>> {
+    let mut out = Vec::new();
+    for (id, purchase) in desk.account.all::<PurchaseRow>()? {
+        if !purchase.grants() {
+            continue;
+        }
+        let paid_at = purchase.details.counts.as_ref().and_then(|session| session.paid_at).unwrap_or(Timestamp::MIN);
+        for item in &purchase.values.items {
+            let Some(price_id) = &item.price_id else { continue };
+            if let Some(price) = desk.catalog.price(price_id)? {
+                out.push((id.clone(), price, item.quantity, paid_at));
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn add_grants(allowed: &mut BTreeMap<String, (i64, Vec<String>)>, grants: &[Grant], quantity: i64, source: &str) {
+    for grant in grants {
+        let (amount, sources) = allowed.entry(grant.key.clone()).or_insert((0, Vec::new()));
+        // Unlimited absorbs addition.
+        *amount = if *amount == UNLIMITED || grant.amount == UNLIMITED {
+            UNLIMITED
+        } else {
+            amount.saturating_add(grant.amount.saturating_mul(quantity))
+        };
+        sources.push(source.to_owned());
+    }
+}

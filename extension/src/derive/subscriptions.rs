@@ -1,0 +1,197 @@
+//! Facts about one subscription: whether it entitles, until when, and which plans of it are paid for.
+
+use crate::catalog::Catalog;
+use crate::catalog::settings::Settings;
+use crate::catalog::terms::Terms;
+use crate::model::account::Account;
+use crate::model::halt::Ruled;
+use crate::model::records::subscription::{Observation, SubscriptionRow, is_final};
+use crate::model::records::subscription_history::BillingHistory;
+use crate::model::time::plus_days;
+use products_contract::{CatalogKey, Price, SubscriptionStatus, Timestamp};
+use std::collections::BTreeMap;
+
+/// Prices of the catalog by id, those that are known.
+pub(crate) type KnownPrices = BTreeMap<String, Price>;
+
+/// One subscription with all that follows from it.
+pub(crate) struct SubscriptionFacts {
+    pub id: String,
+    pub row: SubscriptionRow,
+    pub billing: BillingHistory,
+    /// The prices that it gives something by, with quantities: of its items, or of the newest view that named only known
+    /// ones.
+    pub gives: Vec<(Price, u32)>,
+    /// Until when service goes on although a payment failed.
+    pub grace_end: Option<Timestamp>,
+    /// Since when it entitles to nothing.
+    pub lost_at: Option<Timestamp>,
+    /// The price of each family that is paid for, or was when it was lost.
+    pub plans: BTreeMap<String, Price>,
+}
+
+impl SubscriptionFacts {
+    /// Whether it ever gave a plan of a family.
+    pub fn gave_plan(&self, family: &str, known: &KnownPrices) -> bool {
+        let of_family = |price: &Price| price.family.as_deref() == Some(family);
+        let seen = || self.row.history.iter().flat_map(Observation::prices);
+        self.row.was_ever_served
+            && (self.gives.iter().any(|(price, _)| of_family(price))
+                || seen().any(|(id, _)| known.get(id).is_some_and(of_family)))
+    }
+}
+
+/// When the payment of an invoice failed first in the present run of `past_due`, none where no failure is known.
+fn first_failure(row: &SubscriptionRow, billing: &BillingHistory) -> Option<Timestamp> {
+    let before = row.before_past_due();
+    billing.failed.values().copied().filter(|at| before.is_none_or(|before| *at >= before)).min()
+}
+
+/// Grace begins at the first failure known, whichever event told of it, and no later attempt moves it.
+fn grace_end(row: &SubscriptionRow, billing: &BillingHistory, days: u32) -> Option<Timestamp> {
+    if row.status() != SubscriptionStatus::PastDue {
+        return None;
+    }
+    let run = row.run_start(|seen| seen.status() == SubscriptionStatus::PastDue).unwrap_or(row.at);
+    Some(plus_days(first_failure(row, billing).map_or(run, |failed| failed.min(run)), days))
+}
+
+/// Since when a subscription entitles to nothing; none while it does.
+fn lost_at(row: &SubscriptionRow, grace_end: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    match row.status() {
+        SubscriptionStatus::Active | SubscriptionStatus::Trialing => None,
+        SubscriptionStatus::PastDue => grace_end.filter(|end| *end <= now),
+        status if is_final(status) => Some(row.ended_at()),
+        status => Some(row.run_start(|seen| seen.status() == status).unwrap_or(row.at)),
+    }
+}
+
+/// The price of a family that is paid for: the one on the subscription, unless its payment is open or failed; then the
+/// one that was paid last, if that is not more. Where no payment is known at all, a failed one is that of a renewal.
+fn paid_price(
+    current: &Price,
+    row: &SubscriptionRow,
+    billing: &BillingHistory,
+    known: &KnownPrices,
+) -> Ruled<Option<Price>> {
+    let is_unsettled = billing.open.values().any(|invoice| {
+        matches!(invoice.reason.as_str(), "subscription_create" | "subscription_update")
+            && (invoice.prices.is_empty() || invoice.prices.contains(&current.id))
+            && invoice.void_at.is_none_or(|void_at| billing.paid.get(&current.id).is_none_or(|paid| *paid < void_at))
+    });
+    if !is_unsettled && row.status() != SubscriptionStatus::PastDue {
+        return Ok(Some(current.clone()));
+    }
+    let mut last: Option<((Timestamp, i64, &str), &Price)> = None;
+    for (id, at) in &billing.paid {
+        let Some(price) = known.get(id).filter(|price| price.family == current.family) else { continue };
+        let order = (*at, Terms::read(price)?.rank, id.as_str());
+        if last.is_none_or(|(latest, _)| order > latest) {
+            last = Some((order, price));
+        }
+    }
+    let rank = Terms::read(current)?.rank;
+    Ok(match last {
+        Some(((_, paid, _), price)) if paid < rank => Some(price.clone()),
+        None if is_unsettled => before_change(current, row, billing, known)?,
+        _ => Some(current.clone()),
+    })
+}
+
+/// The plan before a change that is not paid, where no payment of it was ever seen: the newest lower one of the family
+/// that a view in good standing named. What was never another plan has none.
+fn before_change(
+    current: &Price,
+    row: &SubscriptionRow,
+    billing: &BillingHistory,
+    known: &KnownPrices,
+) -> Ruled<Option<Price>> {
+    if billing.open.values().any(|invoice| invoice.reason == "subscription_create") {
+        return Ok(None);
+    }
+    let rank = Terms::read(current)?.rank;
+    for seen in row.history.iter().rev() {
+        if !matches!(seen.status(), SubscriptionStatus::Active | SubscriptionStatus::Trialing) {
+            continue;
+        }
+        for price in seen.prices().iter().filter_map(|(id, _)| known.get(id)) {
+            if price.family == current.family && Terms::read(price)?.rank < rank {
+                return Ok(Some(price.clone()));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The prices that a subscription gives something by. A metered item beside ours, which has no quantity, gives nothing
+/// by itself: the catalog need not know it.
+fn gives(row: &SubscriptionRow, known: &KnownPrices) -> Vec<(Price, u32)> {
+    let of = |prices: &mut dyn Iterator<Item = (&String, u32)>| -> (Vec<(Price, u32)>, bool) {
+        let (mut found, mut all) = (Vec::new(), true);
+        for (id, quantity) in prices {
+            match known.get(id) {
+                Some(price) => found.push((price.clone(), quantity)),
+                None => all &= quantity == 0,
+            }
+        }
+        (found, all)
+    };
+    let (found, all) = of(&mut row.state().items.iter().map(|item| (&item.price_id, item.quantity)));
+    if all || row.is_final() {
+        return found;
+    }
+    // What can't be judged gives nothing new; what was given before stays.
+    let seen = row.history.iter().rev().map(|seen| of(&mut seen.prices().iter().map(|(id, quantity)| (id, *quantity))));
+    seen.into_iter().find(|(found, all)| *all && !found.is_empty()).map_or(found, |(found, _)| found)
+}
+
+/// Every catalog price that the subscriptions of the account name, named, or were once paid for.
+fn known_prices(catalog: &Catalog<'_>, rows: &[(String, SubscriptionRow, BillingHistory)]) -> Ruled<KnownPrices> {
+    let mut ids: Vec<&String> = Vec::new();
+    for (_, row, billing) in rows {
+        ids.extend(row.state().items.iter().map(|item| &item.price_id));
+        ids.extend(row.history.iter().flat_map(Observation::prices).map(|(id, _)| id));
+        ids.extend(billing.paid.keys());
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let keys: Vec<CatalogKey> = ids.iter().map(|id| CatalogKey::Price((*id).clone())).collect();
+    catalog.load(&keys)?;
+    let mut out = KnownPrices::new();
+    for id in ids {
+        if let Some(price) = catalog.price(id)? {
+            out.insert(id.clone(), price);
+        }
+    }
+    Ok(out)
+}
+
+/// Facts about every subscription of the account that may still give something, and the prices that they name.
+pub(crate) fn facts(
+    account: &mut Account<'_>,
+    catalog: &Catalog<'_>,
+    settings: &Settings,
+    now: Timestamp,
+) -> Ruled<(Vec<SubscriptionFacts>, KnownPrices)> {
+    let mut rows = Vec::new();
+    for (id, row) in account.all::<SubscriptionRow>()? {
+        let billing = account.fetch::<BillingHistory>(&id)?.unwrap_or_default();
+        rows.push((id, row, billing));
+    }
+    let known = known_prices(catalog, &rows)?;
+    let mut out = Vec::with_capacity(rows.len());
+    for (id, row, billing) in rows {
+        let grace_end = grace_end(&row, &billing, settings.grace_days);
+        let lost_at = lost_at(&row, grace_end, now);
+        let gives = gives(&row, &known);
+        let mut plans = BTreeMap::new();
+        for (price, _) in &gives {
+            let Some(family) = price.family.as_ref().filter(|family| !plans.contains_key(*family)) else { continue };
+            if let Some(paid) = paid_price(price, &row, &billing, &known)? {
+                plans.insert(family.clone(), paid);
+            }
+        }
+        out.push(SubscriptionFacts { id, row, billing, gives, grace_end, lost_at, plans });
+    }
+    Ok((out, known))
+}

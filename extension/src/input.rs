@@ -1,0 +1,213 @@
+//! An event as it is read: once, as the type that its kind names, with all that places it.
+
+pub(crate) mod actor;
+mod mentions;
+pub(crate) mod placement;
+pub(crate) mod stripe;
+
+use crate::catalog::BUSINESS;
+use crate::model::concern::Concern;
+use crate::model::halt::{Halt, Ruled, wrong_field};
+use crate::model::json::Object;
+use crate::model::keys::TimerKey;
+use crate::model::notice::{self, To};
+use crate::model::records::instance::InstanceRecord;
+use crate::model::records::invoice::Invoice;
+use crate::model::records::payment::Payment;
+use crate::model::records::subscription::history_of;
+use crate::model::records::to_record;
+use mentions::{Mentioning, Mentions};
+use products_contract::*;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// The object of a provider's event.
+pub(crate) enum Body<'e> {
+    Subscription(Box<stripe::Subscription<'e>>, Option<&'e RawValue>),
+    Invoice(Box<stripe::Invoice<'e>>),
+    Session(Box<stripe::Session<'e>>),
+    Charge(Box<stripe::Charge<'e>>),
+    Refund(stripe::Refund<'e>),
+    Dispute(stripe::Dispute<'e>),
+    PaymentIntent(stripe::PaymentIntent<'e>),
+    InvoicePayment(stripe::InvoicePaymentObject<'e>),
+    Customer(stripe::Customer<'e>),
+    Price(stripe::Price<'e>),
+    /// A kind that means nothing here.
+    Unhandled,
+    /// It can't be read as what its kind says.
+    Malformed(Halt),
+}
+
+/// What an event brings.
+pub(crate) enum Content<'e> {
+    /// An object of a provider.
+    Provider(Body<'e>),
+    /// A product that somebody else changed.
+    Product(&'e ProductChange),
+    /// A command, with its members; `catalog.load` reads its own.
+    Command(Object),
+    /// A catalog.
+    CatalogLoad(&'e str),
+    /// Measurements.
+    Usage(&'e [Usage]),
+    /// A timer, with its key if it is one of ours.
+    Timer(Option<TimerKey>),
+    /// A message; nothing in this version sends any.
+    Message,
+    /// The end of an effect, with what it is about.
+    EffectResult(&'e EffectReport, Option<Concern>),
+}
+
+/// An event, read.
+pub(crate) struct Input<'e> {
+    /// What it brings.
+    pub content: Ruled<Content<'e>>,
+    /// Whose it is, and which rows it names.
+    pub placement: Placement,
+    /// Facts that its decision will ask for.
+    pub facts: Vec<String>,
+}
+
+/// What the catalog is told of belongs to it, whoever's metadata is on it.
+const CATALOG_KINDS: [&str; 6] =
+    ["price.created", "price.updated", "price.deleted", "product.created", "product.updated", "product.deleted"];
+
+/// Read an event.
+pub(crate) fn read(event: &Event) -> Input<'_> {
+    let mut input = match &event.payload {
+        Payload::Provider(bytes) => provider(event, bytes),
+        Payload::Product(change) => {
+            let told = change.after.as_ref().or(change.before.as_ref());
+            known(Ok(Content::Product(change)), told.map(|row| row.id.as_str()).into_iter().flat_map(instance).collect())
+        }
+        Payload::Command(payload) => command(event, payload),
+        Payload::Usage(batch) => known(Ok(Content::Usage(batch)), Vec::new()),
+        Payload::Timer(delivery) => {
+            let timer = TimerKey::parse(&delivery.key);
+            let names = timer.as_ref().and_then(TimerKey::instance).into_iter().flat_map(instance).collect();
+            known(Ok(Content::Timer(timer)), names)
+        }
+        Payload::Message(_) => known(Ok(Content::Message), Vec::new()),
+        Payload::EffectResult(report) => {
+            let concern = Concern::of_context(&report.context);
+            let names = match &concern {
+                Some(Concern::Resource { instance: id, .. } | Concern::Watch { instance: id }) => instance(id).to_vec(),
+                Some(Concern::Checkout { purchase }) => vec![Reference::Row(RowKey::Purchase(purchase.clone()))],
+                Some(Concern::Sync { product }) => vec![Reference::Row(RowKey::Product(product.clone()))],
+                Some(Concern::Retrieve { object }) => retrieved(object).to_vec(),
+                None => Vec::new(),
+            };
+            known(Ok(Content::EffectResult(report, concern)), names)
+        }
+    };
+    input.placement.names.push(Reference::Catalog(CatalogKey::Product(BUSINESS.to_owned())));
+    input
+}
+
+fn known<'e>(content: Ruled<Content<'e>>, names: Vec<Reference>) -> Input<'e> {
+    Input { content, placement: Placement::known(names), facts: Vec::new() }
+}
+
+/// The rows of an instance.
+fn instance(id: &str) -> [Reference; 2] {
+    [Reference::Row(RowKey::Product(id.to_owned())), to_record(InstanceRecord::COLLECTION, id)]
+}
+
+/// The rows that an object of the provider may be.
+fn retrieved(id: &str) -> [Reference; 4] {
+    let subscription = Reference::Row(RowKey::Subscription(id.to_owned()));
+    [subscription, history_of(id), to_record(Invoice::COLLECTION, id), to_record(Payment::COLLECTION, id)]
+}
+
+fn command<'e>(event: &'e Event, payload: &'e str) -> Input<'e> {
+    if event.kind == "catalog.load" {
+        return known(Ok(Content::CatalogLoad(payload)), Vec::new());
+    }
+    match serde_json::from_str::<Object>(payload) {
+        Err(error) => {
+            known(Err(wrong_field("", FieldErrorCode::WrongType, format!("expected an object: {error}"))), Vec::new())
+        }
+        Ok(body) => {
+            let id = body.get("id").and_then(Value::as_str).filter(|id| id.len() <= ID_BYTES_MAX && !id.is_empty());
+            let names = match (event.kind.split_once('.'), id) {
+                (Some(("product" | "instance", _)), Some(id)) => instance(id).to_vec(),
+                (Some(("subscription", _)), Some(id)) => vec![Reference::Row(RowKey::Subscription(id.to_owned()))],
+                _ => Vec::new(),
+            };
+            known(Ok(Content::Command(body)), names)
+        }
+    }
+}
+
+/// Facts that the decision about an object asks for in most cases.
+fn facts(body: &Body<'_>) -> Vec<String> {
+    match body {
+        Body::Invoice(object) => {
+            let receipt = |id: &str| notice::key("receipt", To::Account, id).to_string();
+            object.id.as_deref().filter(|id| !id.is_empty()).map(receipt).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
+    if CATALOG_KINDS.contains(&event.kind.as_str()) {
+        let placement = Placement { account: Some(Account::Platform), ..Placement::known(Vec::new()) };
+        let body = match event.kind.starts_with("price.") {
+            true => object(bytes).map_or_else(Body::Malformed, Body::Price),
+            false => Body::Unhandled,
+        };
+        return Input { content: Ok(Content::Provider(body)), placement, facts: Vec::new() };
+    }
+    let body = body(&event.kind, bytes);
+    let placement = match &body {
+        Body::Subscription(object, _) => placement::of(event, &object.mentions()),
+        Body::Invoice(object) => placement::of(event, &object.mentions()),
+        Body::Session(object) => placement::of(event, &object.mentions()),
+        Body::Charge(object) => placement::of(event, &object.mentions()),
+        Body::Refund(object) => placement::of(event, &object.mentions()),
+        Body::Dispute(object) => placement::of(event, &object.mentions()),
+        Body::PaymentIntent(object) => placement::of(event, &object.mentions()),
+        Body::InvoicePayment(object) => placement::of(event, &object.mentions()),
+        Body::Customer(object) => placement::of(event, &object.mentions()),
+        Body::Price(_) => Placement::known(Vec::new()),
+        // What can't be read may still say whose it is; deciding it then says what is wrong with it.
+        Body::Unhandled | Body::Malformed(_) => match object::<stripe::Ids<'_>>(bytes) {
+            Ok(ids) => placement::of(event, &ids.mentions()),
+            Err(_) => placement::of(event, &Mentions::default()),
+        },
+    };
+    let facts = facts(&body);
+    Input { content: Ok(Content::Provider(body)), placement, facts }
+}
+
+fn object<'e, T: Deserialize<'e>>(bytes: &'e [u8]) -> Result<T, Halt> {
+    Ok(stripe::read::<T>(bytes)?.data.object)
+}
+
+/// Read a body as what its kind says (requirements 7.3).
+fn body<'e>(kind: &str, bytes: &'e [u8]) -> Body<'e> {
+    let read = match kind {
+        "customer.subscription.created"
+        | "customer.subscription.updated"
+        | "customer.subscription.deleted"
+        | "customer.subscription.paused"
+        | "customer.subscription.resumed"
+        | "customer.subscription.pending_update_applied"
+        | "customer.subscription.pending_update_expired"
+        | "customer.subscription.trial_will_end" => stripe::read::<stripe::Subscription<'_>>(bytes)
+            .map(|body| Body::Subscription(Box::new(body.data.object), body.data.previous_attributes)),
+        "invoice_payment.paid" => object(bytes).map(Body::InvoicePayment),
+        "customer.created" | "customer.updated" | "customer.deleted" => object(bytes).map(Body::Customer),
+        _ if kind.starts_with("invoice.") => object(bytes).map(|object| Body::Invoice(Box::new(object))),
+        _ if kind.starts_with("checkout.session.") => object(bytes).map(|object| Body::Session(Box::new(object))),
+        _ if kind.starts_with("charge.refund.") || kind.starts_with("refund.") => object(bytes).map(Body::Refund),
+        _ if kind.starts_with("charge.dispute.") => object(bytes).map(Body::Dispute),
+        _ if kind.starts_with("charge.") => object(bytes).map(|object| Body::Charge(Box::new(object))),
+        _ if kind.starts_with("payment_intent.") => object(bytes).map(Body::PaymentIntent),
+        _ => Ok(Body::Unhandled),
+    };
+    read.unwrap_or_else(Body::Malformed)
+}

@@ -1,0 +1,28 @@
+//! Whose event is it, and which rows is it about: worked out from the envelope and the object, judging neither.
+//!
+//! The host looks the keys up; what metadata says counts only where no key does.
+
+use super::mentions::Mentions;
+use products_contract::*;
+
+/// The account that metadata names.
+pub(crate) fn named_account(user: Option<&str>, organization: Option<&str>) -> Option<Account> {
+    match (organization, user) {
+        (Some(id), _) if !id.is_empty() => Some(Account::Organization(id.to_owned())),
+        (_, Some(id)) if !id.is_empty() => Some(Account::User(id.to_owned())),
+        _ => None,
+    }
+}
+
+/// How to place a provider's event by what its object mentions.
+pub(crate) fn of(event: &Event, mentions: &Mentions<'_>) -> Placement {
+    let is_connected = event.provider.as_ref().is_some_and(|facts| facts.connected_account.is_some());
+    let named = mentions.metadata.filter(|_| !is_connected);
+    let account = named.and_then(|m| named_account(m.user_id.as_deref(), m.organization_id.as_deref()));
+    let mark = match (mentions.metadata.is_some(), mentions.prices.is_empty()) {
+        (true, _) => Mark::Ours,
+        (false, false) => Mark::ByPrices,
+        (false, true) => Mark::Unknown,
+    };
+    Placement { keys: mentions.keys(), account, mark, names: mentions.names() }
+}

@@ -1,0 +1,437 @@
+//! The account as a value: its rows, typed, and all that a decision makes of them.
+//!
+//! `open` brings the rows that matter; what is missing is read when it is needed, once. Nothing is written before the
+//! decision is whole: it leaves as one [`Decision`], or not at all.
+
+use super::halt::{Ruled, internal};
+use super::ledger;
+use super::notice;
+use super::reader::Reader;
+use super::records::balances::Balances;
+use super::records::customer::Customer;
+use super::records::dispute::Dispute;
+use super::records::instance::InstanceRecord;
+use super::records::invoice::Invoice;
+use super::records::payment::Payment;
+use super::records::product::ProductRow;
+use super::records::purchase::PurchaseRow;
+use super::records::schedule::OpenSchedule;
+use super::records::session::Session;
+use super::records::subscription::SubscriptionRow;
+use super::records::subscription_history::BillingHistory;
+use super::records::summary::Summary;
+use super::table::{Record, Table};
+use products_contract::*;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Rows by kind.
+#[derive(Default)]
+pub(crate) struct Tables {
+    products: Table<ProductRow>,
+    purchases: Table<PurchaseRow>,
+    subscriptions: Table<SubscriptionRow>,
+    billing: Table<BillingHistory>,
+    invoices: Table<Invoice>,
+    sessions: Table<Session>,
+    payments: Table<Payment>,
+    disputes: Table<Dispute>,
+    customers: Table<Customer>,
+    instances: Table<InstanceRecord>,
+    schedules: Table<OpenSchedule>,
+    summaries: Table<Summary>,
+    balances: Table<Balances>,
+    entries: Table<ledger::Entry>,
+}
+
+/// A kind of rows that an account has a table for.
+pub(crate) trait Tabled: Record {
+    /// Its table.
+    fn table(tables: &mut Tables) -> &mut Table<Self>;
+}
+
+/// Give each kind of rows its table, and do the same for the table of every kind.
+macro_rules! tables {
+    ($($field:ident: $record:ty),* $(,)?) => {
+        $(impl Tabled for $record {
+            fn table(tables: &mut Tables) -> &mut Table<Self> {
+                &mut tables.$field
+            }
+        })*
+
+        impl Tables {
+            fn take_back(&mut self) {
+                $(self.$field.take_back();)*
+            }
+
+            fn is_touched(&self) -> bool {
+                false $(|| self.$field.is_touched())*
+            }
+
+            fn changes(&self) -> Fallible<Vec<Change>> {
+                let mut out = Vec::new();
+                $(self.$field.changes(&mut out)?;)*
+                Ok(out)
+            }
+        }
+    };
+}
+
+tables! {
+    products: ProductRow,
+    purchases: PurchaseRow,
+    subscriptions: SubscriptionRow,
+    billing: BillingHistory,
+    invoices: Invoice,
+    sessions: Session,
+    payments: Payment,
+    disputes: Dispute,
+    customers: Customer,
+    instances: InstanceRecord,
+    schedules: OpenSchedule,
+    summaries: Summary,
+    balances: Balances,
+    entries: ledger::Entry,
+}
+
+impl Tables {
+    /// Take in a row that was read, or that there is none.
+    fn hold(&mut self, key: &RowKey, row: Option<StoredRow>) {
+        match key {
+            RowKey::Product(id) => self.products.hold(id, row),
+            RowKey::Purchase(id) => self.purchases.hold(id, row),
+            RowKey::Subscription(id) => self.subscriptions.hold(id, row),
+            RowKey::Price(_) => {}
+            RowKey::Record(RecordKey { collection, id }) => match collection.as_str() {
+                BillingHistory::COLLECTION => self.billing.hold(id, row),
+                Invoice::COLLECTION => self.invoices.hold(id, row),
+                Session::COLLECTION => self.sessions.hold(id, row),
+                Payment::COLLECTION => self.payments.hold(id, row),
+                Dispute::COLLECTION => self.disputes.hold(id, row),
+                Customer::COLLECTION => self.customers.hold(id, row),
+                InstanceRecord::COLLECTION => self.instances.hold(id, row),
+                ledger::COLLECTION => self.entries.hold(id, row),
+                _ if id == OpenSchedule::ID => self.schedules.hold(id, row),
+                _ if id == Summary::ID => self.summaries.hold(id, row),
+                _ if id == Balances::ID => self.balances.hold(id, row),
+                _ => {}
+            },
+        }
+    }
+}
+
+/// An account while an event is decided.
+pub(crate) struct Account<'h> {
+    reader: Rc<Reader<'h>>,
+    /// None while it is not known whose event it is.
+    owner: Option<products_contract::Account>,
+    tables: Tables,
+    prices: BTreeMap<String, Price>,
+    /// Facts by whether they were noted before this event.
+    known: BTreeMap<String, bool>,
+    facts: Vec<String>,
+    claims: Vec<ClaimChange>,
+    effects: Vec<Effect>,
+    cancel: Vec<String>,
+}
+
+impl<'h> Account<'h> {
+    /// An account without any rows yet; without an owner, nobody's.
+    pub fn new(reader: Rc<Reader<'h>>, owner: Option<products_contract::Account>) -> Self {
+        Account {
+            reader,
+            owner,
+            tables: Tables::default(),
+            prices: BTreeMap::new(),
+            known: BTreeMap::new(),
+            facts: Vec::new(),
+            claims: Vec::new(),
+            effects: Vec::new(),
+            cancel: Vec::new(),
+        }
+    }
+
+    /// Take in what `open` gave. A row that was named and did not come does not exist.
+    pub fn take_in(&mut self, rows: Vec<StoredRow>, named: &[Reference], facts: &[(String, bool)]) -> Ruled<()> {
+        for stored in rows {
+            self.take_in_row(stored)?;
+        }
+        let named_rows = named.iter().filter_map(|name| match name {
+            Reference::Row(key) => Some(key),
+            Reference::Catalog(_) | Reference::Name(_) => None,
+        });
+        // The host follows at most so many references; what is named beyond may be there.
+        for key in named_rows.take(REFERENCES_MAX) {
+            self.tables.hold(key, None);
+        }
+        self.known.extend(facts.iter().cloned());
+        Ok(())
+    }
+
+    fn take_in_row(&mut self, stored: StoredRow) -> Ruled<()> {
+        let key = stored.row.key();
+        if stored.data_version > crate::DATA_VERSION {
+            let (written, reads) = (stored.data_version, crate::DATA_VERSION);
+            return Err(internal(format!("{key} was written as data version {written}, this component reads {reads}")));
+        }
+        self.tables.hold(&key, Some(stored));
+        Ok(())
+    }
+
+    /// The account; none while it is not known whose event it is.
+    pub fn owner(&self) -> Option<&products_contract::Account> {
+        self.owner.as_ref()
+    }
+
+    /// The account; an event that names nobody can't be decided any further.
+    pub fn owned(&self) -> Ruled<products_contract::Account> {
+        self.owner.clone().ok_or_else(|| Refusal::Malformed("/data/object/id".to_owned()).into())
+    }
+
+    /// True for the account that owns the catalog.
+    pub fn is_platform(&self) -> bool {
+        self.owner == Some(products_contract::Account::Platform)
+    }
+
+    /// Read rows of this account that are not here yet.
+    pub fn load<T: Tabled>(&mut self, ids: &[String]) -> Ruled<()> {
+        if self.owner.is_none() {
+            return Ok(());
+        }
+        let table = T::table(&mut self.tables);
+        let missing: Vec<RowKey> = ids.iter().filter(|id| !table.knows(id)).map(|id| T::key(id)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let rows = self.reader.load(&missing)?;
+        for (key, row) in missing.iter().zip(rows) {
+            match row {
+                Some(stored) if stored.row.key() != *key => {
+                    return Err(internal(format!("{key} was answered by {}", stored.row.key())));
+                }
+                Some(stored) => self.take_in_row(stored)?,
+                None => self.tables.hold(key, None),
+            }
+        }
+        Ok(())
+    }
+
+    /// A row by its id.
+    pub fn get<T: Tabled>(&mut self, id: &str) -> Ruled<Option<&T>> {
+        if !T::table(&mut self.tables).knows(id) {
+            self.load::<T>(&[id.to_owned()])?;
+        }
+        Ok(T::table(&mut self.tables).get(id)?)
+    }
+
+    /// A row by its id, to be changed and put back.
+    pub fn fetch<T: Tabled>(&mut self, id: &str) -> Ruled<Option<T>> {
+        Ok(self.get::<T>(id)?.cloned())
+    }
+
+    /// Whether a row was ever written under this id, a deleted one too.
+    pub fn is_stored<T: Tabled>(&mut self, id: &str) -> Ruled<bool> {
+        self.load::<T>(&[id.to_owned()])?;
+        Ok(T::table(&mut self.tables).is_stored(id))
+    }
+
+    /// Write a row, whose version must be known.
+    pub fn put<T: Tabled>(&mut self, id: &str, value: T) {
+        T::table(&mut self.tables).put(id, value);
+    }
+
+    /// Remove a row that was read.
+    pub fn remove<T: Tabled>(&mut self, id: &str) {
+        T::table(&mut self.tables).remove(id);
+    }
+
+    /// Ids of the rows of a kind that are here: the live ones, and those that the event led to.
+    pub fn ids<T: Tabled>(&mut self) -> Ruled<Vec<String>> {
+        Ok(T::table(&mut self.tables).ids()?)
+    }
+
+    /// Ids of the rows of a kind that this decision wrote.
+    pub fn touched<T: Tabled>(&mut self) -> Vec<String> {
+        T::table(&mut self.tables).touched()
+    }
+
+    /// Rows of a kind that are here, with their ids.
+    pub fn all<T: Tabled>(&mut self) -> Ruled<Vec<(String, T)>> {
+        let mut out = Vec::new();
+        for id in self.ids::<T>()? {
+            if let Some(row) = self.fetch::<T>(&id)? {
+                out.push((id, row));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Read a page of rows beyond those that are here; their ids.
+    pub fn more(&mut self, selection: &Selection, limit: u32) -> Ruled<Vec<String>> {
+        let rows = self.reader.more(selection, limit)?;
+        let mut ids = Vec::with_capacity(rows.len());
+        for stored in rows {
+            ids.push(stored.row.id().to_owned());
+            self.take_in_row(stored)?;
+        }
+        Ok(ids)
+    }
+
+    /// Read every row of a kind.
+    pub fn load_whole(&mut self, kind: &RowKind) -> Ruled<()> {
+        let mut after: Option<String> = None;
+        loop {
+            let listing = Listing { kind: kind.clone(), prefix: String::new(), descending: false, after };
+            let ids = self.more(&Selection::Listed(listing), PAGE_ROWS_MAX)?;
+            if ids.len() < PAGE_ROWS_MAX as usize {
+                return Ok(());
+            }
+            after = ids.into_iter().next_back();
+        }
+    }
+
+    /// Write a price of the catalog.
+    pub fn put_price(&mut self, price: Price) -> Ruled<()> {
+        if !self.is_platform() {
+            return Err(internal(format!("price `{}` belongs to the catalog", price.id)));
+        }
+        self.prices.insert(price.id.clone(), price);
+        Ok(())
+    }
+
+    /// Whether a fact is noted, by this event or an earlier one.
+    pub fn is_known(&mut self, fact: &str) -> Ruled<bool> {
+        if self.facts.iter().any(|noted| noted == fact) {
+            return Ok(true);
+        }
+        if let Some(known) = self.known.get(fact) {
+            return Ok(*known);
+        }
+        let known = self.reader.known(&[fact.to_owned()])?.first().copied().unwrap_or(false);
+        self.known.insert(fact.to_owned(), known);
+        Ok(known)
+    }
+
+    /// Note a fact; true if it is new.
+    pub fn record_fact(&mut self, fact: &str) -> Ruled<bool> {
+        let new = !self.is_known(fact)?;
+        if new {
+            self.facts.push(fact.to_owned());
+        }
+        Ok(new)
+    }
+
+    /// Note a fact that is new by what a row says.
+    pub fn record_new_fact(&mut self, fact: String) {
+        if !self.facts.contains(&fact) {
+            self.facts.push(fact);
+        }
+    }
+
+    /// Where claims stand for this account.
+    pub fn claim_states(&mut self, keys: &[String]) -> Ruled<Vec<ClaimState>> {
+        Ok(self.reader.claims_take(keys)?)
+    }
+
+    /// Take claims that only this account may hold; a taken one contradicts the event's placing.
+    pub fn claim(&mut self, keys: Vec<String>) -> Ruled<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let states = self.claim_states(&keys)?;
+        for (key, state) in keys.into_iter().zip(states) {
+            match state {
+                ClaimState::Mine => {}
+                ClaimState::Free => self.claims.push(ClaimChange::Take { key, until: None }),
+                ClaimState::Taken | ClaimState::Blocked => return Err(Refusal::Inconsistent(key).into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Take a claim that was asked for.
+    pub fn take_claim(&mut self, key: String) {
+        self.claims.push(ClaimChange::Take { key, until: None });
+    }
+
+    /// Give claims back, and let nobody take them before a time.
+    pub fn release_claims(&mut self, keys: Vec<String>, blocked_until: Option<Timestamp>) {
+        self.claims.extend(keys.into_iter().map(|key| ClaimChange::Release { key, blocked_until }));
+    }
+
+    /// Claims that this account holds and that begin with a prefix.
+    pub fn claims_mine(&mut self, prefix: &str) -> Ruled<Vec<String>> {
+        Ok(self.reader.claims_mine(prefix)?)
+    }
+
+    /// Ask the world for something.
+    pub fn ask(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Whether an effect is among those that this decision asks for.
+    pub fn asks_for(&self, key: &str) -> bool {
+        self.effects.iter().any(|effect| effect.key == key)
+    }
+
+    /// Call an effect off. True if it had not begun, so that it never will.
+    pub fn call_off_in_time(&mut self, key: String) -> Ruled<bool> {
+        let begun = self.reader.begun(std::slice::from_ref(&key))?.contains(&true);
+        self.call_off(vec![key]);
+        Ok(!begun)
+    }
+
+    /// Call effects off by their keys, if they have not begun.
+    pub fn call_off(&mut self, keys: Vec<String>) {
+        self.effects.retain(|effect| !keys.contains(&effect.key));
+        self.cancel.extend(keys);
+    }
+
+    /// Whether anything was written or asked for.
+    pub fn is_changed(&self) -> Ruled<bool> {
+        Ok(!self.effects.is_empty()
+            || !self.facts.is_empty()
+            || !self.claims.is_empty()
+            || !self.prices.is_empty()
+            || !self.tables.changes()?.is_empty())
+    }
+
+    /// Whether a rule wrote or asked for anything, be it what is there already.
+    pub fn is_touched(&self) -> bool {
+        !self.effects.is_empty()
+            || !self.facts.is_empty()
+            || !self.claims.is_empty()
+            || !self.cancel.is_empty()
+            || self.tables.is_touched()
+    }
+
+    /// Forget all that was written and asked for, apart from mails: a refusal may be told.
+    pub fn keep_mails(&mut self) {
+        self.effects.retain(notice::is_immediate);
+        let mails: Vec<&str> = self.effects.iter().map(|mail| mail.key.as_str()).collect();
+        self.facts.retain(|fact| mails.contains(&fact.as_str()));
+        self.tables.take_back();
+        self.prices.clear();
+        self.claims.clear();
+        self.cancel.clear();
+    }
+
+    /// All that was written and asked for, as a decision.
+    pub fn into_decision(self, outcome: Outcome, reply: Option<Reply>) -> Fallible<Decision> {
+        let mut changes = self.tables.changes()?;
+        for (id, price) in self.prices {
+            changes.push(Change {
+                key: RowKey::Price(id),
+                expected: 0,
+                write: Write::Price(price),
+                live: false,
+                references: Vec::new(),
+                fingerprint: None,
+            });
+        }
+        // What is refused or put off holds no name.
+        let holds = !matches!(outcome, Outcome::Rejected(_) | Outcome::Deferred(_));
+        let claims = if holds { self.claims } else { Vec::new() };
+        Ok(Decision { outcome, reply, changes, facts: self.facts, claims, effects: self.effects, cancel: self.cancel })
+    }
+}

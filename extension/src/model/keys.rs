@@ -1,0 +1,340 @@
+//! Keys of effects, timers, claims and facts: written and read in this file alone.
+//!
+//! Ids of other people stand in keys, colons and slashes and all, so each form is read from the end whose parts are ours.
+
+use products_contract::Timestamp;
+use std::fmt;
+
+/// What names an effect for good: the same key is the same effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EffectKey {
+    /// A verb on a resource of an instance: `inst_1/compute/ensure`.
+    Resource { instance: String, resource: String, verb: String },
+    /// The health watch of an instance: `inst_1/watch/changed`.
+    Watch { instance: String },
+    /// The checkout of a purchase.
+    Checkout { purchase: String },
+    /// A change of plan, by the event that asked for it.
+    Change { subscription: String, asked_by: String },
+    /// A cancellation, by the event that asked for it.
+    Cancel { subscription: String, asked_by: String },
+    /// The money of a second session of a purchase.
+    GiveBack { session: String },
+    /// The subscription that a second session of a purchase began.
+    CancelBeaten { subscription: String },
+    /// A catalog product at the provider.
+    SyncProduct { product: String },
+    /// A catalog product's price at the provider, by what it costs: `500usd:month`.
+    SyncPrice { product: String, amount: String, interval: String },
+    /// A question for an object, by what made it necessary: a time or an amount.
+    Retrieve { object: String, because: i64 },
+    /// Days lost in `error`, by the failure that they are counted from.
+    Credit { instance: String, since: Timestamp },
+    /// A mail, once for each template, recipient and reference.
+    Mail { template: String, to: String, reference: String },
+    /// A timer.
+    Timer(TimerKey),
+}
+
+/// What a timer reminds of. The time is part of the key, so that another time is another timer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TimerKey {
+    /// The end of a subscription's grace.
+    Grace { subscription: String, due: Timestamp },
+    /// The end of the wait of who uses more than is allowed.
+    OverLimit { due: Timestamp },
+    /// The end of the hours in `error` after which days are credited.
+    Error { instance: String, due: Timestamp },
+    /// The archive of a suspended instance.
+    Archive { instance: String, due: Timestamp },
+    /// The end of an archived instance.
+    Terminate { instance: String, due: Timestamp },
+    /// More instances than one decision drives: go on at once.
+    Continue { asked_by: String },
+}
+
+impl fmt::Display for EffectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EffectKey::Resource { instance, resource, verb } => write!(f, "{instance}/{resource}/{verb}"),
+            EffectKey::Watch { instance } => write!(f, "{instance}/watch/changed"),
+            EffectKey::Checkout { purchase } => write!(f, "checkout:{purchase}"),
+            EffectKey::Change { subscription, asked_by } => write!(f, "change:{subscription}:{asked_by}"),
+            EffectKey::Cancel { subscription, asked_by } => write!(f, "cancel:{subscription}:{asked_by}"),
+            EffectKey::GiveBack { session } => write!(f, "give-back:{session}"),
+            EffectKey::CancelBeaten { subscription } => write!(f, "cancel-beaten:{subscription}"),
+            EffectKey::SyncProduct { product } => write!(f, "sync:product:{product}"),
+            EffectKey::SyncPrice { product, amount, interval } => write!(f, "sync:price:{product}:{amount}:{interval}"),
+            EffectKey::Retrieve { object, because } => write!(f, "retrieve:{object}:{because}"),
+            EffectKey::Credit { instance, since } => write!(f, "credit:{instance}:{since}"),
+            EffectKey::Mail { template, to, reference } => write!(f, "mail:{template}:{to}:{reference}"),
+            EffectKey::Timer(timer) => timer.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for TimerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TimerKey::Grace { subscription, due } => write!(f, "grace:{subscription}:{due}"),
+            TimerKey::OverLimit { due } => write!(f, "over-limit:{due}"),
+            TimerKey::Error { instance, due } => write!(f, "error:{instance}:{due}"),
+            TimerKey::Archive { instance, due } => write!(f, "archive:{instance}:{due}"),
+            TimerKey::Terminate { instance, due } => write!(f, "terminate:{instance}:{due}"),
+            TimerKey::Continue { asked_by } => write!(f, "continue:{asked_by}"),
+        }
+    }
+}
+
+impl TimerKey {
+    /// Read a key; none if it is of another form.
+    pub fn parse(text: &str) -> Option<TimerKey> {
+        let (word, rest) = text.split_once(':')?;
+        if word == "continue" {
+            return Some(TimerKey::Continue { asked_by: rest.to_owned() });
+        }
+        if word == "over-limit" {
+            return Some(TimerKey::OverLimit { due: rest.parse().ok()? });
+        }
+        let (id, due) = rest.rsplit_once(':')?;
+        let (id, due) = (id.to_owned(), due.parse().ok()?);
+        Some(match word {
+            "grace" => TimerKey::Grace { subscription: id, due },
+            "error" => TimerKey::Error { instance: id, due },
+            "archive" => TimerKey::Archive { instance: id, due },
+            "terminate" => TimerKey::Terminate { instance: id, due },
+            _ => return None,
+        })
+    }
+
+    /// The instance that it is about.
+    pub fn instance(&self) -> Option<&str> {
+        match self {
+            TimerKey::Error { instance, .. }
+            | TimerKey::Archive { instance, .. }
+            | TimerKey::Terminate { instance, .. } => Some(instance),
+            TimerKey::Grace { .. } | TimerKey::OverLimit { .. } | TimerKey::Continue { .. } => None,
+        }
+    }
+}
+
+impl EffectKey {
+    /// Read a key; none if it is of no form of ours.
+    #[cfg(test)]
+    pub fn parse(text: &str) -> Option<EffectKey> {
+        let own = str::to_owned;
+        if let Some((word, rest)) = text.split_once(':') {
+            let by_event = || rest.rsplit_once(':').map(|(id, by)| (own(id), own(by)));
+            match word {
+                "checkout" => return Some(EffectKey::Checkout { purchase: own(rest) }),
+                "give-back" => return Some(EffectKey::GiveBack { session: own(rest) }),
+                "cancel-beaten" => return Some(EffectKey::CancelBeaten { subscription: own(rest) }),
+                "change" => {
+                    return by_event().map(|(subscription, asked_by)| EffectKey::Change { subscription, asked_by });
+                }
+                "cancel" => {
+                    return by_event().map(|(subscription, asked_by)| EffectKey::Cancel { subscription, asked_by });
+                }
+                "sync" => {
+                    if let Some(product) = rest.strip_prefix("product:") {
+                        return Some(EffectKey::SyncProduct { product: own(product) });
+                    }
+                    let mut parts = rest.strip_prefix("price:")?.rsplitn(3, ':');
+                    let (interval, amount, product) = (own(parts.next()?), own(parts.next()?), own(parts.next()?));
+                    return Some(EffectKey::SyncPrice { product, amount, interval });
+                }
+                "retrieve" => {
+                    let (object, because) = rest.rsplit_once(':')?;
+                    return Some(EffectKey::Retrieve { object: own(object), because: because.parse().ok()? });
+                }
+                "credit" => {
+                    let (instance, since) = rest.rsplit_once(':')?;
+                    return Some(EffectKey::Credit { instance: own(instance), since: since.parse().ok()? });
+                }
+                "mail" => {
+                    let mut parts = rest.splitn(3, ':');
+                    let (template, to, reference) = (own(parts.next()?), own(parts.next()?), own(parts.next()?));
+                    return Some(EffectKey::Mail { template, to, reference });
+                }
+                _ => {}
+            }
+            if let Some(timer) = TimerKey::parse(text) {
+                return Some(EffectKey::Timer(timer));
+            }
+        }
+        let mut parts = text.rsplitn(3, '/');
+        let (verb, resource, instance) = (own(parts.next()?), own(parts.next()?), own(parts.next()?));
+        Some(match (resource.as_str(), verb.as_str()) {
+            ("watch", "changed") => EffectKey::Watch { instance },
+            _ => EffectKey::Resource { instance, resource, verb },
+        })
+    }
+}
+
+/// A key that one account of a business holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClaimKey<'a> {
+    /// A purchase of ours.
+    Purchase(&'a str),
+    /// A checkout session.
+    Session(&'a str),
+    /// A subscription.
+    Subscription(&'a str),
+    /// A customer.
+    Customer(&'a str),
+    /// A payment intent.
+    PaymentIntent(&'a str),
+    /// A charge.
+    Charge(&'a str),
+    /// An invoice.
+    Invoice(&'a str),
+    /// A value of a unique field, within the space of names that the field's type gives.
+    Name { space: &'a str, value: &'a str },
+}
+
+/// Id of the catalog row that holds a product type: a product may have the name of its type as its own id.
+pub(crate) fn type_row_id(name: &str) -> String {
+    format!("type:{name}")
+}
+
+/// What all claims of customers begin with.
+pub(crate) const CUSTOMER_CLAIMS: &str = "stripe-customer:";
+
+impl ClaimKey<'_> {
+    fn parts(&self) -> (&str, &str) {
+        match self {
+            ClaimKey::Purchase(id) => ("purchase", id),
+            ClaimKey::Session(id) => ("stripe-session", id),
+            ClaimKey::Subscription(id) => ("stripe-subscription", id),
+            ClaimKey::Customer(id) => ("stripe-customer", id),
+            ClaimKey::PaymentIntent(id) => ("stripe-payment-intent", id),
+            ClaimKey::Charge(id) => ("stripe-charge", id),
+            ClaimKey::Invoice(id) => ("stripe-invoice", id),
+            ClaimKey::Name { space, value } => (space, value),
+        }
+    }
+}
+
+/// `stripe-customer:cus_1`, without the formatter: most events make a few of these.
+impl From<ClaimKey<'_>> for String {
+    fn from(key: ClaimKey<'_>) -> String {
+        let (kind, id) = key.parts();
+        let mut out = String::with_capacity(kind.len() + id.len() + 1);
+        out.push_str(kind);
+        out.push(':');
+        out.push_str(id);
+        out
+    }
+}
+
+/// What happened once, whatever event carried it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FactKey<'a> {
+    /// An invoice was paid.
+    Paid(&'a str),
+    /// A session of a purchase was paid.
+    PaidSession { purchase: &'a str, session: &'a str },
+    /// A refund left us.
+    Refund(&'a str),
+    /// A refund came back.
+    RefundFailed(&'a str),
+    /// A dispute took its amount.
+    Dispute(&'a str),
+    /// A dispute gave its amount back.
+    DisputeReturned(&'a str),
+    /// A second session of a purchase was given back.
+    Beaten(&'a str),
+    /// A subscription ended for good.
+    Ended(&'a str),
+    /// A customer was deleted at the provider.
+    CustomerDeleted(&'a str),
+    /// The coming end of a trial was told.
+    TrialWillEnd { subscription: &'a str, end: Timestamp },
+    /// A measurement was counted.
+    Usage { meter: &'a str, id: &'a str },
+    /// A product event was decided, by the hash of its id.
+    ProductEvent(&'a str),
+    /// A question of a generation failed for good.
+    RetrieveFailed { key: &'a str, generation: u32 },
+    /// An event gave up a question after failures.
+    Unanswered { key: &'a str, failures: u32, event: &'a str },
+}
+
+impl fmt::Display for FactKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FactKey::Paid(id) => write!(f, "paid:{id}"),
+            FactKey::PaidSession { purchase, session } => write!(f, "paid:{purchase}:{session}"),
+            FactKey::Refund(id) => write!(f, "refund:{id}"),
+            FactKey::RefundFailed(id) => write!(f, "refund-failed:{id}"),
+            FactKey::Dispute(id) => write!(f, "dispute:{id}"),
+            FactKey::DisputeReturned(id) => write!(f, "dispute-returned:{id}"),
+            FactKey::Beaten(session) => write!(f, "beaten:{session}"),
+            FactKey::Ended(id) => write!(f, "ended:{id}"),
+            FactKey::CustomerDeleted(id) => write!(f, "customer-deleted:{id}"),
+            FactKey::TrialWillEnd { subscription, end } => write!(f, "trial-will-end:{subscription}:{end}"),
+            FactKey::Usage { meter, id } => write!(f, "usage:{meter}:{id}"),
+            FactKey::ProductEvent(hash) => write!(f, "product-event:{hash}"),
+            FactKey::RetrieveFailed { key, generation } => write!(f, "retrieve-failed:{key}:{generation}"),
+            FactKey::Unanswered { key, failures, event } => write!(f, "unanswered:{key}:{failures}:{event}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Ids of others: whatever stands in them.
+    fn id() -> impl Strategy<Value = String> {
+        "[a-z_:/@-]{1,12}"
+    }
+
+    /// Names of ours: resources, verbs, hashes, templates.
+    fn name() -> impl Strategy<Value = String> {
+        "[a-z0-9_@-]{1,8}"
+    }
+
+    fn timer() -> impl Strategy<Value = TimerKey> {
+        prop_oneof![
+            (id(), any::<i64>()).prop_map(|(subscription, due)| TimerKey::Grace { subscription, due }),
+            any::<i64>().prop_map(|due| TimerKey::OverLimit { due }),
+            (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Error { instance, due }),
+            (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Archive { instance, due }),
+            (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Terminate { instance, due }),
+            name().prop_map(|asked_by| TimerKey::Continue { asked_by }),
+        ]
+    }
+
+    fn key() -> impl Strategy<Value = EffectKey> {
+        let plain = "[a-z_]{1,8}";
+        prop_oneof![
+            (plain, name(), name())
+                .prop_filter("that is the watch", |(_, resource, verb)| (resource.as_str(), verb.as_str())
+                    != ("watch", "changed"))
+                .prop_map(|(instance, resource, verb)| EffectKey::Resource { instance, resource, verb }),
+            plain.prop_map(|instance| EffectKey::Watch { instance }),
+            id().prop_map(|purchase| EffectKey::Checkout { purchase }),
+            (id(), name()).prop_map(|(subscription, asked_by)| EffectKey::Change { subscription, asked_by }),
+            (id(), name()).prop_map(|(subscription, asked_by)| EffectKey::Cancel { subscription, asked_by }),
+            id().prop_map(|session| EffectKey::GiveBack { session }),
+            id().prop_map(|subscription| EffectKey::CancelBeaten { subscription }),
+            id().prop_map(|product| EffectKey::SyncProduct { product }),
+            (id(), name(), name())
+                .prop_map(|(product, amount, interval)| EffectKey::SyncPrice { product, amount, interval }),
+            (id(), any::<i64>()).prop_map(|(object, because)| EffectKey::Retrieve { object, because }),
+            (id(), any::<i64>()).prop_map(|(instance, since)| EffectKey::Credit { instance, since }),
+            (name(), name(), id())
+                .prop_map(|(template, to, reference)| EffectKey::Mail { template, to, reference }),
+            timer().prop_map(EffectKey::Timer),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_that_was_written_is_read_as_the_same(key in key()) {
+            prop_assert_eq!(EffectKey::parse(&key.to_string()), Some(key));
+        }
+    }
+}

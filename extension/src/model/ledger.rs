@@ -1,0 +1,101 @@
+//! Double entry: what was paid, taxed and given back, in minor units, every entry summing to zero.
+//!
+//! An entry is a record of collection `ledger` whose id is the fact that it books (`paid:in_1`); what was booked stands
+//! in the record that it is about, so a fact is booked once. Entries are never changed; their sums are kept.
+
+use super::account::Account;
+use super::halt::{Ruled, internal};
+use super::json::{decode, encode};
+use super::keys::FactKey;
+use super::records::balances::Balances;
+use super::table::Record;
+use products_contract::{Fallible, RecordKey, Row, RowKey, Write};
+use serde::{Deserialize, Serialize};
+
+/// Money at the payment provider.
+pub(crate) const CASH: &str = "cash:stripe";
+/// Money that was paid past the provider.
+pub(crate) const CASH_OUT_OF_BAND: &str = "cash:out_of_band";
+/// What was earned.
+pub(crate) const REVENUE: &str = "revenue";
+/// What was given back, kept apart from revenue.
+pub(crate) const REFUNDS: &str = "refunds";
+/// What banks took back.
+pub(crate) const DISPUTES: &str = "disputes";
+/// Tax that is owed to an authority.
+pub(crate) const TAX: &str = "tax";
+
+/// Collection of the entries.
+pub(crate) const COLLECTION: &str = "ledger";
+
+/// One side of an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Posting {
+    /// Account of the ledger.
+    pub account: String,
+    /// Minor units; debit positive, credit negative.
+    pub amount_minor: i64,
+}
+
+/// A booked fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// ISO 4217 code in lower case.
+    pub currency: String,
+    /// The provider's object that it is about.
+    pub object: String,
+    /// Its sides.
+    pub postings: Vec<Posting>,
+}
+
+impl Record for Entry {
+    fn key(id: &str) -> RowKey {
+        RowKey::Record(RecordKey { collection: COLLECTION.to_owned(), id: id.to_owned() })
+    }
+
+    fn read(row: &Row) -> Fallible<Option<Self>> {
+        match row {
+            Row::Record(row) => decode(COLLECTION, &row.id, &row.value).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn write(&self) -> Fallible<Write> {
+        Ok(Write::Record(encode(self)?))
+    }
+
+    fn is_live(&self) -> bool {
+        false
+    }
+}
+
+/// Book a fact that was not booked before, as the record that it is about says. An entry of nothing is none.
+pub(crate) fn book(
+    account: &mut Account<'_>,
+    fact: FactKey<'_>,
+    object: &str,
+    currency: &str,
+    sides: &[(&str, i64)],
+) -> Ruled<()> {
+    let sum = sides.iter().try_fold(0i64, |sum, (_, amount)| sum.checked_add(*amount));
+    if sum != Some(0) {
+        return Err(internal(format!("{fact} does not balance: {sides:?}")));
+    }
+    let postings: Vec<Posting> = sides
+        .iter()
+        .filter(|(_, amount)| *amount != 0)
+        .map(|(account, amount)| Posting { account: (*account).to_owned(), amount_minor: *amount })
+        .collect();
+    if postings.is_empty() {
+        return Ok(());
+    }
+    let mut balances: Balances = account.fetch(Balances::ID)?.unwrap_or_default();
+    for posting in &postings {
+        balances.add(&posting.account, currency, posting.amount_minor)?;
+    }
+    account.put(Balances::ID, balances);
+    let fact = fact.to_string();
+    account.put(&fact, Entry { currency: currency.to_owned(), object: object.to_owned(), postings });
+    account.record_new_fact(fact);
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! Whether the provider sells a price: its newest view says; of one second the one that withdraws it.
+
+use products_contract::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What the provider said last of whether a price is on sale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct OnSale {
+    /// The provider's time, in milliseconds since the epoch.
+    pub at: Timestamp,
+    /// True if it no longer sells it.
+    pub withdrawn: bool,
+}
+
+/// Merge a view into what is known, if anything is.
+pub(crate) fn merge(known: Option<OnSale>, view: OnSale) -> OnSale {
+    known.map_or(view, |known| known.max(view))
+}

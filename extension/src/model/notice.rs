@@ -1,0 +1,60 @@
+//! Mails: a template, a recipient and a reference, each triple once. Those of a later time are in the schedule.
+
+use super::account::Account;
+use super::effect::request;
+use super::halt::Ruled;
+use super::keys::EffectKey;
+use products_contract::{Effect, Fallible};
+use serde_json::{Value, json};
+
+/// Who is told. The host knows the addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum To {
+    /// The account's owner, or the administrators of the organization.
+    Account,
+    /// The operators' queue.
+    Admin,
+}
+
+impl To {
+    /// Name in payloads and keys.
+    pub fn name(self) -> &'static str {
+        match self {
+            To::Account => "account",
+            To::Admin => "admin",
+        }
+    }
+}
+
+/// Effect kind of a mail.
+pub(crate) const KIND: &str = "mail.send";
+
+/// Key of a mail, which is its fact as well.
+pub(crate) fn key(template: &str, to: To, reference: &str) -> EffectKey {
+    EffectKey::Mail { template: template.to_owned(), to: to.name().to_owned(), reference: reference.to_owned() }
+}
+
+/// The effect that sends a mail.
+pub(crate) fn mail(key: &EffectKey, template: &str, to: To, values: &Value) -> Fallible<Effect> {
+    request(KIND, key, &json!({"template": template, "to": to.name(), "values": values}), None)
+}
+
+/// Send a mail now, unless it went before.
+pub(crate) fn send_once(
+    account: &mut Account<'_>,
+    template: &str,
+    to: To,
+    reference: &str,
+    values: &Value,
+) -> Ruled<()> {
+    let key = key(template, to, reference);
+    if account.record_fact(&key.to_string())? {
+        account.ask(mail(&key, template, to, values)?);
+    }
+    Ok(())
+}
+
+/// Whether an effect is a mail that goes out at once; those of later belong to the schedule.
+pub(crate) fn is_immediate(effect: &Effect) -> bool {
+    effect.kind == KIND && effect.not_before.is_none()
+}

@@ -1,0 +1,84 @@
+//! What can be read beyond the rows that an account was opened with: the contract's imports, shared by account and
+//! catalog.
+
+use products_contract::{
+    BULK_MAX, CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, PAGE_ROWS_MAX, Page, Product, RowKey,
+    Selection, StoreError, Stored, StoredRow,
+};
+use std::cell::RefCell;
+
+/// Reads, never writes.
+pub(crate) struct Reader<'h>(RefCell<&'h mut dyn Imports>);
+
+fn short_answer(call: &str) -> StoreError {
+    StoreError::Unavailable(format!("{call} answered with fewer entries than asked"))
+}
+
+/// Hold a list of answers against the list of questions.
+fn in_full<T>(call: &str, asked: usize, answers: Vec<T>) -> Stored<Vec<T>> {
+    if answers.len() == asked { Ok(answers) } else { Err(short_answer(call)) }
+}
+
+impl<'h> Reader<'h> {
+    /// Read through a host.
+    pub fn new(host: &'h mut dyn Imports) -> Self {
+        Reader(RefCell::new(host))
+    }
+
+    /// Rows of the account by their keys, in the order of the question.
+    pub fn load(&self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+        let mut out = Vec::with_capacity(keys.len());
+        for part in keys.chunks(BULK_MAX) {
+            out.extend(in_full("account.load", part.len(), self.0.borrow_mut().load(part)?)?);
+        }
+        Ok(out)
+    }
+
+    /// A page of rows.
+    pub fn more(&self, selection: &Selection, limit: u32) -> Stored<Vec<StoredRow>> {
+        self.0.borrow_mut().more(selection, limit)
+    }
+
+    /// Whether facts are noted already.
+    pub fn known(&self, facts: &[String]) -> Stored<Vec<bool>> {
+        in_full("account.known", facts.len(), self.0.borrow_mut().known(facts)?)
+    }
+
+    /// Whether effects have begun, ended or not.
+    pub fn begun(&self, effects: &[String]) -> Stored<Vec<bool>> {
+        in_full("account.begun", effects.len(), self.0.borrow_mut().begun(effects)?)
+    }
+
+    /// Where claims stand.
+    pub fn claims_take(&self, keys: &[String]) -> Stored<Vec<ClaimState>> {
+        in_full("claims.take", keys.len(), self.0.borrow_mut().claims_take(keys)?)
+    }
+
+    /// Claims of the account that begin with a prefix.
+    pub fn claims_mine(&self, prefix: &str) -> Stored<Vec<String>> {
+        self.0.borrow_mut().claims_mine(prefix)
+    }
+
+    /// Parts of the catalog and of the configuration, in the order of the question.
+    pub fn catalog_read(&self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+        let mut out = Vec::with_capacity(keys.len());
+        for part in keys.chunks(BULK_MAX) {
+            out.extend(in_full("catalog.read", part.len(), self.0.borrow_mut().catalog_read(part)?)?);
+        }
+        Ok(out)
+    }
+
+    /// All products of the catalog that a query finds.
+    pub fn catalog_find(&self, query: &CatalogQuery) -> Stored<Vec<Product>> {
+        let mut found: Vec<Product> = Vec::new();
+        loop {
+            let after = found.last().map(|row| row.id.clone());
+            let rows = self.0.borrow_mut().catalog_find(query, &Page { after, limit: PAGE_ROWS_MAX })?;
+            let full = rows.len() == PAGE_ROWS_MAX as usize;
+            found.extend(rows);
+            if !full {
+                return Ok(found);
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The rows of an account as types: what each kind keeps, when it is live, and what it refers to.
+
+pub(crate) mod balances;
+pub(crate) mod customer;
+pub(crate) mod dispute;
+pub(crate) mod instance;
+pub(crate) mod invoice;
+pub(crate) mod payment;
+pub(crate) mod product;
+pub(crate) mod purchase;
+pub(crate) mod schedule;
+pub(crate) mod session;
+pub(crate) mod subscription;
+pub(crate) mod subscription_history;
+pub(crate) mod summary;
+
+use products_contract::{RecordKey, Reference, RowKey};
+
+/// Collection of the rows that an account has one of.
+pub(crate) const ACCOUNT: &str = "account";
+
+/// Key of a record.
+pub(crate) fn record_key(collection: &str, id: &str) -> RowKey {
+    RowKey::Record(RecordKey { collection: collection.to_owned(), id: id.to_owned() })
+}
+
+/// A reference to a record.
+pub(crate) fn to_record(collection: &str, id: &str) -> Reference {
+    Reference::Row(record_key(collection, id))
+}
+
+/// Let a type be kept as a JSON record of a collection: live or not as the expression says, with these references.
+macro_rules! json_record {
+    ($record:ty, $collection:expr, live: $live:expr, references: $references:expr) => {
+        impl $record {
+            /// Collection of its rows.
+            #[allow(dead_code, reason = "of rows that an account has one of, nobody names it")]
+            pub const COLLECTION: &'static str = $collection;
+        }
+
+        impl $crate::model::table::Record for $record {
+            fn key(id: &str) -> products_contract::RowKey {
+                $crate::model::records::record_key($collection, id)
+            }
+
+            fn read(row: &products_contract::Row) -> products_contract::Fallible<Option<Self>> {
+                match row {
+                    products_contract::Row::Record(row) => {
+                        $crate::model::json::decode($collection, &row.id, &row.value).map(Some)
+                    }
+                    _ => Ok(None),
+                }
+            }
+
+            fn write(&self) -> products_contract::Fallible<products_contract::Write> {
+                Ok(products_contract::Write::Record($crate::model::json::encode(self)?))
+            }
+
+            fn is_live(&self) -> bool {
+                let live: fn(&Self) -> bool = $live;
+                live(self)
+            }
+
+            fn references(&self) -> Vec<products_contract::Reference> {
+                let references: fn(&Self) -> Vec<products_contract::Reference> = $references;
+                references(self)
+            }
+        }
+    };
+}
+pub(crate) use json_record;

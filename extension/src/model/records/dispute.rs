@@ -1,0 +1,51 @@
+//! A dispute: a bank takes a payment back until it is decided.
+
+use super::payment::Payment;
+use super::{json_record, to_record};
+use serde::{Deserialize, Serialize};
+
+/// How far a dispute is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DisputeStatus {
+    /// Asked about, or to be answered.
+    #[default]
+    Open,
+    /// Decided without a loss: won, or the inquiry was closed.
+    Won,
+    /// Decided against us; final.
+    Lost,
+}
+
+/// What is kept of a dispute.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Dispute {
+    /// The furthest status.
+    pub status: DisputeStatus,
+    /// Minor units; of views that contradict each other the greatest.
+    pub amount_minor: i64,
+    /// ISO 4217 code in lower case.
+    pub currency: String,
+    /// The payment intent, else the charge.
+    pub payment: String,
+    /// The amount was taken from us.
+    pub withdrawn: bool,
+    /// The amount was given back to us.
+    pub returned: bool,
+    /// What is booked of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub booked: Option<Booked>,
+}
+
+/// How far a dispute is booked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Booked {
+    /// Taken.
+    Withdrawn,
+    /// Taken and given back.
+    Returned,
+}
+
+json_record!(Dispute, "disputes", live: |_| false, references: |row| vec![to_record(Payment::COLLECTION, &row.payment)]);

@@ -1,0 +1,302 @@
+//! An instance beside its product row: the state of its resources, and everything that its status does not say.
+
+use super::schedule::OpenSchedule;
+use super::summary::Contribution;
+use crate::model::json::{Object, is_false};
+use products_contract::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Status of an instance, `metadata.status` of its product.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum InstanceStatus {
+    /// It is being made, or waits for what pays for it.
+    #[default]
+    Provisioning,
+    /// It serves.
+    Running,
+    /// It stands still and keeps everything.
+    Suspended,
+    /// It is being saved and freed.
+    Archiving,
+    /// Only its data is kept.
+    Archived,
+    /// It is being made again from its archive.
+    Restoring,
+    /// It is being freed for good.
+    Deleting,
+    /// It could not be made.
+    Error,
+    /// It is gone.
+    Terminated,
+}
+
+impl InstanceStatus {
+    /// The status as it stands in metadata.
+    pub fn name(self) -> &'static str {
+        match self {
+            InstanceStatus::Provisioning => "provisioning",
+            InstanceStatus::Running => "running",
+            InstanceStatus::Suspended => "suspended",
+            InstanceStatus::Archiving => "archiving",
+            InstanceStatus::Archived => "archived",
+            InstanceStatus::Restoring => "restoring",
+            InstanceStatus::Deleting => "deleting",
+            InstanceStatus::Error => "error",
+            InstanceStatus::Terminated => "terminated",
+        }
+    }
+
+    /// The status of a name; none for a name of other meaning.
+    pub fn parse(name: &str) -> Option<Self> {
+        use InstanceStatus::*;
+        [Provisioning, Running, Suspended, Archiving, Archived, Restoring, Deleting, Error, Terminated]
+            .into_iter()
+            .find(|status| status.name() == name)
+    }
+}
+
+/// Why an instance is suspended, `metadata.suspend_reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SuspendReason {
+    /// Nothing is paid.
+    Payment,
+    /// Less is allowed than is in use.
+    OverLimit,
+}
+
+impl SuspendReason {
+    /// The reason as it stands in metadata.
+    pub fn name(self) -> &'static str {
+        match self {
+            SuspendReason::Payment => "payment",
+            SuspendReason::OverLimit => "over_limit",
+        }
+    }
+}
+
+/// Where a resource stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ResourceStatus {
+    /// It does not exist.
+    #[default]
+    Absent,
+    /// `ensure` was asked for.
+    Making,
+    /// It exists, or may exist: an attempt whose end is not known.
+    Present,
+    /// `change` was asked for.
+    Changing,
+    /// `backup` was asked for.
+    BackingUp,
+    /// `restore` was asked for.
+    Restoring,
+    /// `destroy` was asked for.
+    Freeing,
+    /// Its configuration leaves it out.
+    Skipped,
+    /// Destroying it failed; a person must look.
+    Stuck,
+}
+
+impl ResourceStatus {
+    /// Whether something was asked for that is not back.
+    pub fn is_in_flight(self) -> bool {
+        use ResourceStatus::{BackingUp, Changing, Freeing, Making, Restoring};
+        matches!(self, Making | Changing | BackingUp | Restoring | Freeing)
+    }
+}
+
+/// A resource of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ResourceState {
+    #[serde(rename = "state")]
+    pub status: ResourceStatus,
+    /// Rises with each request for it.
+    pub generation: u32,
+    /// It stands still and keeps its data.
+    #[serde(skip_serializing_if = "is_false")]
+    pub suspended: bool,
+    /// What the request in flight makes of `suspended`.
+    #[serde(skip_serializing_if = "is_false")]
+    pub suspending: bool,
+    /// What it was made or changed with.
+    #[serde(skip_serializing_if = "Object::is_empty")]
+    pub inputs: Object,
+    /// What its provider answered.
+    #[serde(skip_serializing_if = "Object::is_empty")]
+    pub outputs: Object,
+    /// A verified backup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<Value>,
+    /// It was made anew from an archive, and its data is to come back.
+    #[serde(skip_serializing_if = "is_false")]
+    pub restore_due: bool,
+    /// A change that failed is not tried again before the status changes.
+    #[serde(skip_serializing_if = "is_false")]
+    pub blocked: bool,
+}
+
+/// The step that failed for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FailedStep {
+    /// Resource and verb.
+    pub step: String,
+    /// The provider's code.
+    pub code: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Generations go on rising when what they belong to comes and goes; they are no part of the state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Generations {
+    /// Of the health watch.
+    pub watch: u32,
+    /// Of resources that are gone, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub gone: BTreeMap<String, u32>,
+}
+
+/// Everything that an instance's status does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct InstanceRecord {
+    /// Its product type.
+    pub product_type: String,
+    /// When it was made: the order in which instances are counted.
+    pub made_at: Timestamp,
+    /// Whether anything was ever asked for.
+    pub begun: bool,
+    /// Resources by name, or name and variant: `compute@ecs`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub resources: BTreeMap<String, ResourceState>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<FailedStep>,
+    /// Status to return to if an archive or restore fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<InstanceStatus>,
+    /// A last backup is made before it is deleted.
+    #[serde(skip_serializing_if = "is_false")]
+    pub final_backup: bool,
+    /// It begins again as soon as all is undone.
+    #[serde(skip_serializing_if = "is_false")]
+    pub retry_wanted: bool,
+    /// It stood in `error` so long that the lost days are credited.
+    #[serde(skip_serializing_if = "is_false")]
+    pub credit_due: bool,
+    /// It was refused and never began.
+    #[serde(skip_serializing_if = "is_false")]
+    pub refused: bool,
+    /// Its owner or the platform ended it: nothing brings it back.
+    #[serde(skip_serializing_if = "is_false")]
+    pub ended_by_owner: bool,
+    /// Somebody else keeps it here: it counts, and is not ours to drive.
+    #[serde(skip_serializing_if = "is_false")]
+    pub foreign: bool,
+    /// It holds the claims of its unique fields.
+    #[serde(skip_serializing_if = "is_false")]
+    pub holds_names: bool,
+    /// An archive failed; it is not tried again by itself.
+    #[serde(skip_serializing_if = "is_false")]
+    pub archive_paused: bool,
+    /// Entitlements of which more is in use than allowed; what holds them refuses writes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub over: Vec<String>,
+    /// The address whose health is watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watching: Option<String>,
+    /// Beginning of what a counter counts, or time of a gauge, by meter.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub measured_at: BTreeMap<String, Timestamp>,
+    /// What it adds to the account's summary.
+    pub adds: Contribution,
+    /// Its timers and mails of later.
+    #[serde(skip_serializing_if = "OpenSchedule::is_empty")]
+    pub schedule: OpenSchedule,
+    /// What of the account's standing it was brought to.
+    pub reached: String,
+    pub generation: Generations,
+}
+
+impl InstanceRecord {
+    /// A resource, as absent if there is no entry; none if it was never asked for.
+    pub fn resource(&self, name: &str) -> Option<ResourceState> {
+        let gone = || {
+            let generation = *self.generation.gone.get(name)?;
+            Some(ResourceState { generation, ..ResourceState::default() })
+        };
+        self.resources.get(name).cloned().or_else(gone)
+    }
+
+    /// Leave out what is gone without a trace: an entry that says nothing would tell how the instance got here.
+    pub fn prune(&mut self) {
+        let gone = &mut self.generation.gone;
+        self.resources.retain(|name, resource| {
+            let keep = resource.status != ResourceStatus::Absent || resource.backup.is_some() || resource.blocked;
+            if !keep {
+                gone.insert(name.clone(), resource.generation);
+            }
+            keep
+        });
+    }
+
+    /// Whether no resource remains.
+    pub fn is_compensated(&self) -> bool {
+        let gone = |status| matches!(status, ResourceStatus::Absent | ResourceStatus::Skipped);
+        self.resources.values().all(|resource| gone(resource.status))
+    }
+
+    /// Let what was stuck be tried again.
+    pub fn unstick(&mut self) {
+        for resource in self.resources.values_mut() {
+            if resource.status == ResourceStatus::Stuck {
+                resource.status = ResourceStatus::Present;
+            }
+        }
+    }
+
+    /// The status changed: what failed under the old one may be tried.
+    pub fn unblock(&mut self) {
+        for resource in self.resources.values_mut() {
+            resource.blocked = false;
+        }
+    }
+}
+
+impl InstanceRecord {
+    /// Collection of its rows.
+    pub const COLLECTION: &'static str = "instances";
+}
+
+impl crate::model::table::Record for InstanceRecord {
+    fn key(id: &str) -> products_contract::RowKey {
+        super::record_key(Self::COLLECTION, id)
+    }
+
+    fn read(row: &products_contract::Row) -> products_contract::Fallible<Option<Self>> {
+        match row {
+            products_contract::Row::Record(row) => {
+                crate::model::json::decode(Self::COLLECTION, &row.id, &row.value).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn write(&self) -> products_contract::Fallible<products_contract::Write> {
+        Ok(products_contract::Write::Record(crate::model::json::encode(self)?))
+    }
+
+    fn is_live(&self) -> bool {
+        false
+    }
+
+    fn fingerprint(&self) -> Option<String> {
+        Some(self.reached.clone()).filter(|reached| !reached.is_empty())
+    }
+}

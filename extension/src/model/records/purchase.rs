@@ -1,0 +1,116 @@
+//! A purchase: what was agreed, which session and subscription came of it, and what was given back.
+
+use super::instance::InstanceRecord;
+use super::session::SessionStatus;
+use super::to_record;
+use crate::model::json::{decode, encode, is_false};
+use crate::model::table::Record;
+use products_contract::{Fallible, Purchase, PurchaseStatus, PurchaseValues, Reference, Row, RowKey, Timestamp, Write};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The finer steps of a purchase (requirements M3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Step {
+    /// Written down.
+    #[default]
+    Created,
+    /// A checkout is open, or through and not paid yet.
+    CheckoutOpen,
+    /// The checkout ended without payment.
+    Expired,
+    /// The checkout could not be made, or its payment failed.
+    Failed,
+    /// Paid, and what it gives is not known yet.
+    Paid,
+    /// Paid, and given.
+    Fulfilled,
+    /// Given back in full.
+    Refunded,
+}
+
+/// The session that counts for a purchase: the one that was paid first, else the furthest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Counted {
+    pub id: String,
+    pub status: SessionStatus,
+    /// Minor units.
+    pub total_minor: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid_at: Option<Timestamp>,
+}
+
+/// What a purchase's row keeps beside the columns that everybody sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Details {
+    pub step: Step,
+    /// The instance that waits for the payment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkout_url: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Value>,
+    /// Its subscription has ended for good.
+    #[serde(skip_serializing_if = "is_false")]
+    pub subscription_ended: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counted>,
+    /// What was given back of its payments, by payment, in minor units.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub given_back: BTreeMap<String, i64>,
+    /// Payments of other sessions, which go back in full.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub beaten_payments: BTreeSet<String>,
+}
+
+/// A purchase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PurchaseRow {
+    /// What everybody sees; its metadata is `details`.
+    pub values: PurchaseValues,
+    /// What we keep beside it.
+    pub details: Details,
+}
+
+impl PurchaseRow {
+    /// What was given back of it, in minor units: what a second session paid goes back without giving any of it back.
+    pub fn refunded_minor(&self) -> i64 {
+        let own = self.details.given_back.iter().filter(|(payment, _)| !self.details.beaten_payments.contains(*payment));
+        own.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
+    }
+
+    /// Whether it gives something by itself: it was paid once and for all.
+    pub fn grants(&self) -> bool {
+        self.values.status == PurchaseStatus::Paid && self.values.subscription_id.is_none() && !self.values.items.is_empty()
+    }
+}
+
+impl Record for PurchaseRow {
+    fn key(id: &str) -> RowKey {
+        RowKey::Purchase(id.to_owned())
+    }
+
+    fn read(row: &Row) -> Fallible<Option<Self>> {
+        let Row::Purchase(Purchase { id, values, .. }) = row else { return Ok(None) };
+        Ok(Some(PurchaseRow { details: decode("purchases", id, &values.metadata)?, values: values.clone() }))
+    }
+
+    fn write(&self) -> Fallible<Write> {
+        Ok(Write::Purchase(PurchaseValues { metadata: encode(&self.details)?, ..self.values.clone() }))
+    }
+
+    fn is_live(&self) -> bool {
+        self.values.status == PurchaseStatus::Pending || self.grants()
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let instance = self.details.product_id.iter().flat_map(|id| {
+            [Reference::Row(RowKey::Product(id.clone())), to_record(InstanceRecord::COLLECTION, id)]
+        });
+        instance.collect()
+    }
+}

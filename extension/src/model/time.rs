@@ -1,0 +1,154 @@
+//! Times as the contract has them (milliseconds since the epoch) and as JSON has them (RFC 3339).
+//!
+//! Written out here, since a library that knows every calendar and every form of a date takes 75 kB of the component;
+//! a test holds it against one.
+
+use products_contract::Timestamp;
+
+/// Milliseconds of a day.
+pub(crate) const DAY_MS: i64 = 86_400_000;
+/// Milliseconds of an hour.
+pub(crate) const HOUR_MS: i64 = 3_600_000;
+
+/// First and last millisecond of the years that RFC 3339 can write, 0000 to 9999.
+const FIRST: Timestamp = -62_167_219_200_000;
+const LAST: Timestamp = 253_402_300_799_999;
+
+/// Whole seconds of a provider in milliseconds; none where that can't be expressed.
+pub(crate) fn from_seconds(seconds: i64) -> Option<Timestamp> {
+    seconds.checked_mul(1000)
+}
+
+/// RFC 3339 in UTC; the number itself where the calendar ends.
+pub(crate) fn rfc3339(at: Timestamp) -> String {
+    if !(FIRST..=LAST).contains(&at) {
+        return at.to_string();
+    }
+    let (year, month, day) = civil(at.div_euclid(DAY_MS));
+    let ms = at.rem_euclid(DAY_MS);
+    let (seconds, ms) = (ms / 1000, ms % 1000);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    if ms != 0 {
+        text.push_str(format!(".{ms:03}").trim_end_matches('0'));
+    }
+    text.push('Z');
+    text
+}
+
+/// Year, month and day of the Gregorian calendar, by days since 1970-01-01. Years begin in March here, so that a leap
+/// day is the last day of its year and the months before it have fixed lengths.
+fn civil(days: i64) -> (i64, i64, i64) {
+    const DAYS_OF_400_YEARS: i64 = 146_097;
+    const DAYS_BEFORE_1970: i64 = 719_468;
+    let days = days + DAYS_BEFORE_1970;
+    let era = days.div_euclid(DAYS_OF_400_YEARS);
+    let day_of_era = days.rem_euclid(DAYS_OF_400_YEARS);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+/// Whether a text is a date and time of RFC 3339, leap seconds included.
+pub(crate) fn is_rfc3339(text: &str) -> bool {
+    let Some((date, time)) = text.split_once(['T', 't', ' ']) else { return false };
+    let [year, month, day] = match date.split('-').collect::<Vec<_>>().as_slice() {
+        [year, month, day] => [(*year, 4), (*month, 2), (*day, 2)].map(|(text, digits)| number(text, digits)),
+        _ => return false,
+    };
+    let (Some(year), Some(month), Some(day)) = (year, month, day) else { return false };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return false,
+    };
+    if !(1..=days).contains(&day) {
+        return false;
+    }
+    let Some(at) = time.find(['Z', 'z', '+', '-']) else { return false };
+    let (clock, offset) = time.split_at(at);
+    let (clock, fraction) = clock.split_once('.').map_or((clock, None), |(clock, digits)| (clock, Some(digits)));
+    if fraction.is_some_and(|digits| digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit())) {
+        return false;
+    }
+    let [hour, minute, second] = match clock.split(':').collect::<Vec<_>>().as_slice() {
+        [hour, minute, second] => [*hour, *minute, *second].map(|text| number(text, 2)),
+        _ => return false,
+    };
+    let within = |value: Option<u32>, most: u32| value.is_some_and(|value| value <= most);
+    if !(within(hour, 23) && within(minute, 59) && within(second, 60)) {
+        return false;
+    }
+    match offset.strip_prefix(['+', '-']).and_then(|offset| offset.split_once(':')) {
+        Some((hours, minutes)) => within(number(hours, 2), 23) && within(number(minutes, 2), 59),
+        None => offset == "Z" || offset == "z",
+    }
+}
+
+fn number(text: &str, digits: usize) -> Option<u32> {
+    let is_number = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { text.parse().ok() } else { None }
+}
+
+/// A time some whole days later, held at the ends of the range.
+pub(crate) fn plus_days(at: Timestamp, days: u32) -> Timestamp {
+    at.saturating_add(i64::from(days) * DAY_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_calendar_ends_with_its_years() {
+        assert_eq!(rfc3339(FIRST), "0000-01-01T00:00:00Z");
+        assert_eq!(rfc3339(LAST), "9999-12-31T23:59:59.999Z");
+        assert_eq!(rfc3339(FIRST - 1), (FIRST - 1).to_string());
+        assert_eq!(rfc3339(LAST + 1), (LAST + 1).to_string());
+    }
+
+    #[test]
+    fn dates_that_do_not_exist_are_no_dates() {
+        for good in ["2024-02-29T00:00:00Z", "2026-01-01t23:59:60.5+05:30", "2000-02-29 00:00:00z"] {
+            assert!(is_rfc3339(good), "{good}");
+        }
+        for bad in [
+            "",
+            "2026-01-01",
+            "2026-02-29T00:00:00Z",
+            "1900-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-01-32T00:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:60:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00Z",
+            "2026-01-01T00:00:00+0530",
+            "2026-01-01T00:00:00+24:00",
+            "26-01-01T00:00:00Z",
+            "2026-01-01T00:00:00Zulu",
+            "+026-01-01T00:00:00Z",
+        ] {
+            assert!(!is_rfc3339(bad), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_time_is_written_as_a_library_writes_it(at in prop_oneof![FIRST..=LAST, 0i64..4_102_444_800_000]) {
+            let time = jiff::Timestamp::from_millisecond(at).expect("within the calendar");
+            let text = rfc3339(at);
+            prop_assert_eq!(&text, &time.to_string());
+            prop_assert!(is_rfc3339(&text));
+        }
+    }
+}

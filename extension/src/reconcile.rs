@@ -1,0 +1,41 @@
+//! The difference between what should be and what is, stage by stage, once an event, from one place.
+
+mod fingerprint;
+mod grace;
+mod instance;
+mod instances;
+mod ledger;
+mod purchases;
+mod room;
+mod schedule;
+mod settled;
+
+use crate::catalog::desk::Desk;
+use crate::derive::standing::standing;
+use crate::model::halt::Ruled;
+use crate::model::records::schedule::OpenSchedule;
+pub(crate) use schedule::DesiredSchedule;
+
+/// Bring the account to where it should be; what should be open at later times comes back. `goes_on` for the timer that
+/// continues with what one decision left over.
+pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedule> {
+    purchases::bring(desk)?;
+    ledger::bring(desk)?;
+    let standing = standing(desk)?;
+    let mut desired = DesiredSchedule::default();
+    grace::bring(desk, &standing, &mut desired)?;
+    instances::bring(desk, &standing, goes_on, &mut desired)?;
+    settled::bring(desk, &standing)?;
+    Ok(desired)
+}
+
+/// Bring the account's timers and mails of later to what they should be.
+pub(crate) fn apply_schedule(desk: &mut Desk<'_>, desired: DesiredSchedule) -> Ruled<()> {
+    let before: OpenSchedule = desk.account.fetch(OpenSchedule::ID)?.unwrap_or_default();
+    let mut open = before.clone();
+    schedule::bring(&mut desk.account, desk.now, &mut open, desired)?;
+    if before != open {
+        desk.account.put(OpenSchedule::ID, open);
+    }
+    Ok(())
+}

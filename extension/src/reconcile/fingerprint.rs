@@ -1,0 +1,55 @@
+//! What of the account's standing drives its instances, as a short text: those that bear another one are driven anew.
+
+use super::room::Room;
+use crate::catalog::desk::Desk;
+use crate::derive::plans::LostPlan;
+use crate::derive::standing::Standing;
+use crate::model::halt::Ruled;
+use crate::model::json::short_hash;
+use crate::model::records::summary::Summary;
+use crate::model::time::plus_days;
+use products_contract::{CatalogKey, Timestamp};
+use std::fmt::Write;
+
+/// The fingerprint of all that the rules of an instance look at beyond the instance and its purchase.
+pub(super) fn of(desk: &mut Desk<'_>, standing: &Standing, room: &Room, summary: &Summary) -> Ruled<String> {
+    let now = desk.now;
+    let keys: Vec<CatalogKey> = standing
+        .plans
+        .values()
+        .map(|plan| CatalogKey::Product(plan.product_id.clone()))
+        .chain(summary.types.keys().map(|name| CatalogKey::Product(crate::model::keys::type_row_id(name))))
+        .collect();
+    desk.catalog.load(&keys)?;
+    let mut text = String::with_capacity(256);
+    // Writing to a String can't fail.
+    let _ = write!(text, "policies {}", desk.catalog.settings_version()?);
+    for name in summary.types.keys() {
+        let _ = write!(text, "|type {name} {}", desk.catalog.type_version(name)?);
+    }
+    for (family, plan) in &standing.plans {
+        let version = desk.catalog.product(&plan.product_id)?.map_or(0, |row| row.version);
+        let _ = write!(text, "|plan {family} {} {version} {:?}", plan.product_id, plan.subscription);
+    }
+    for (family, lost) in &standing.lost {
+        let LostPlan { at, subscription, product_id, is_final } = lost;
+        let stage = stage(standing, *at, now);
+        let _ = write!(text, "|lost {family} {at} {subscription} {product_id:?} {is_final} {stage}");
+    }
+    let is_over = room.over_due.is_some_and(|due| due <= now);
+    for id in &room.beyond {
+        let _ = write!(text, "|beyond {id}");
+    }
+    let _ = write!(text, "|over {} {is_over}", room.over_due.is_some());
+    for (key, due) in &room.excess {
+        let _ = write!(text, "|excess {key} {}", *due <= now);
+    }
+    Ok(short_hash(&text))
+}
+
+/// How far the way of what is not paid has come.
+fn stage(standing: &Standing, lost_at: Timestamp, now: Timestamp) -> u8 {
+    let archive = plus_days(lost_at, standing.settings.archive_after_days);
+    let terminate = plus_days(archive, standing.settings.retention_days);
+    u8::from(archive <= now) + u8::from(terminate <= now)
+}

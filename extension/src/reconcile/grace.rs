@@ -1,0 +1,39 @@
+//! Grace of each subscription: when it ends, and the mails on the way.
+
+use super::schedule::DesiredSchedule;
+use crate::catalog::desk::Desk;
+use crate::derive::standing::Standing;
+use crate::model::halt::Ruled;
+use crate::model::keys::TimerKey;
+use crate::model::notice::{To, send_once};
+use crate::model::records::subscription::SubscriptionRow;
+use crate::model::time::{DAY_MS, plus_days, rfc3339};
+use serde_json::json;
+
+/// Show the end of grace in each row, and set what is due until then.
+pub(super) fn bring(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<()> {
+    let now = desk.now;
+    for facts in &standing.subscriptions {
+        let id = &facts.id;
+        if let Some(end) = facts.grace_end {
+            let start = end.saturating_sub(i64::from(standing.settings.grace_days) * DAY_MS);
+            desired.timer(now, TimerKey::Grace { subscription: id.clone(), due: end }, end);
+            let values = json!({"subscription": id, "grace_end": rfc3339(end)});
+            // The moment of the failure may still move, since views and failures arrive in any order; the period doesn't.
+            let period = facts.row.state().items.first().map_or(0, |item| item.period_start);
+            for day in &standing.settings.dunning_days {
+                let reference = format!("{id}:{period}:{day}");
+                if *day == 0 {
+                    send_once(&mut desk.account, "payment_failed", To::Account, &reference, &values)?;
+                } else {
+                    let at = plus_days(start, *day);
+                    desired.mail(now, "payment_failed", To::Account, &reference, at, values.clone());
+                }
+            }
+        }
+        if facts.row.grace_end != facts.grace_end {
+            desk.account.put(id, SubscriptionRow { grace_end: facts.grace_end, ..facts.row.clone() });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! Days that a paying customer lost while an instance stood in `error` are credited, pro rata and rounded down.
+
+use super::View;
+use crate::catalog::desk::Desk;
+use crate::catalog::instance::Instance;
+use crate::model::effect::request;
+use crate::model::halt::Ruled;
+use crate::model::keys::EffectKey;
+use crate::model::time::DAY_MS;
+use serde_json::json;
+
+/// Credit the days that were lost until now, if they are due.
+pub(super) fn lost_days(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_>) -> Ruled<()> {
+    if !std::mem::take(&mut instance.record.credit_due) {
+        return Ok(());
+    }
+    let (Some(failed), Some(link)) = (&instance.record.failed, &instance.decl.plan) else { return Ok(()) };
+    let Some(plan) = view.standing.plans.get(&link.family) else { return Ok(()) };
+    let Some((facts, item)) = view.standing.plan_item(&link.family) else { return Ok(()) };
+    let Some(price) = plan.amount.as_ref().filter(|_| plan.price_id.as_ref() == Some(&item.price_id)) else {
+        return Ok(());
+    };
+    let lost = desk.now.saturating_sub(failed.at) / DAY_MS;
+    let period = (item.period_end.saturating_sub(item.period_start) / DAY_MS).max(1);
+    let amount = price.amount_minor.saturating_mul(lost.min(period)) / period;
+    if amount <= 0 {
+        return Ok(());
+    }
+    let payload = json!({
+        "customer": facts.row.customer_id, "amount_minor": amount, "currency": price.currency,
+        "reason": "days lost", "instance": instance.id,
+    });
+    let key = EffectKey::Credit { instance: instance.id.clone(), since: failed.at };
+    desk.account.ask(request("stripe.credit.create", &key, &payload, None)?);
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! What an instance takes over of its plan: plan, quotas and subscription as they are in force.
+
+use super::View;
+use crate::catalog::desk::Desk;
+use crate::catalog::instance::Instance;
+use crate::model::halt::{Ruled, internal};
+use crate::model::json::Object;
+use serde_json::{Value, json};
+
+/// Whether a plan of the family that pays for it is in force.
+pub(super) fn is_in_force(instance: &Instance, view: &View<'_>) -> bool {
+    instance.decl.plan.as_ref().is_some_and(|link| view.standing.plans.contains_key(&link.family))
+}
+
+/// Whether every subscription that ever gave its plan has ended for good.
+pub(super) fn is_over(instance: &Instance, view: &View<'_>) -> bool {
+    let lost = instance.decl.plan.as_ref().and_then(|link| view.standing.lost.get(&link.family));
+    lost.is_some_and(|lost| lost.is_final)
+}
+
+/// Plan, quotas and subscription as they are in force. Without a plan those of the last one stay with what has begun;
+/// what waits has none.
+pub(super) fn follow(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_>) -> Ruled<()> {
+    let Some(link) = instance.decl.plan.clone() else { return Ok(()) };
+    let in_force = view.standing.plans.get(&link.family);
+    let lost = view.standing.lost.get(&link.family);
+    let subscription = match in_force {
+        Some(plan) => plan.subscription.as_ref(),
+        None => lost.map(|lost| &lost.subscription),
+    };
+    if let (Some(id), true) = (subscription, instance.decl.field("stripe_subscription_id").is_some()) {
+        instance.metadata.insert("stripe_subscription_id".to_owned(), json!(id));
+    }
+    let product_id = match in_force {
+        Some(plan) => Some(&plan.product_id),
+        None if !instance.record.begun => None,
+        None => match lost.and_then(|lost| lost.product_id.as_ref()) {
+            Some(id) => Some(id),
+            None => return Ok(()),
+        },
+    };
+    let Some(product_id) = product_id else {
+        forget(instance);
+        return Ok(());
+    };
+    if desk.catalog.product(product_id)?.is_none() {
+        return match in_force {
+            Some(_) => Err(internal(format!("plan {product_id} is gone"))),
+            None => Ok(()),
+        };
+    }
+    let plan = desk.catalog.metadata(product_id)?;
+    instance.metadata.insert(link.field, json!(product_id));
+    if !link.quotas.is_empty() {
+        let named = link.quotas.iter().filter_map(|(key, field)| Some((key.clone(), plan.get(field)?.clone())));
+        instance.metadata.insert("quotas".to_owned(), Value::Object(named.collect()));
+    }
+    Ok(())
+}
+
+/// What never began keeps nothing of a plan that only passed.
+pub(super) fn forget(instance: &mut Instance) {
+    let Some(link) = instance.decl.plan.clone().filter(|_| !instance.record.begun) else { return };
+    instance.metadata.remove(&link.field);
+    if !link.quotas.is_empty() {
+        instance.metadata.remove("quotas");
+    }
+}
+
+/// The metadata of the plan that the instance's resources are made by: the one in force, else the last one it had.
+pub(super) fn metadata(desk: &mut Desk<'_>, instance: &Instance, view: &View<'_>) -> Ruled<Object> {
+    let Some(link) = &instance.decl.plan else { return Ok(Object::new()) };
+    let in_force = view.standing.plans.get(&link.family).map(|plan| plan.product_id.as_str());
+    match in_force.or_else(|| instance.text(&link.field)) {
+        Some(id) => desk.catalog.metadata(id),
+        None => Ok(Object::new()),
+    }
+}

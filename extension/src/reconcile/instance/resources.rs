@@ -1,0 +1,321 @@
+//! The resources of an instance: what to ask for next.
+//!
+//! State-based: from what each resource is and what the status wants of it follows the next effect, if any. Whatever
+//! happened in between, running [`advance`] again finds the way. What is asked for is recorded before it is asked for;
+//! a resource is identified by name and variant, and its effects carry a generation that rises with each request.
+
+use crate::catalog::desk::Desk;
+use crate::catalog::instance::Instance;
+use crate::catalog::schema::{OnArchive, Resource as Decl};
+use crate::catalog::template::{Scope, places};
+use crate::model::concern::{Concern, Verb};
+use crate::model::effect::request;
+use crate::model::halt::{Ruled, internal};
+use crate::model::json::Object;
+use crate::model::keys::EffectKey;
+use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
+use products_contract::{ConfigValue, Effect};
+use serde_json::{Value, json};
+
+/// What a status wants of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Running,
+    Suspended,
+    Absent,
+    AsItIs,
+}
+
+fn wish(status: Option<InstanceStatus>, decl: &Decl) -> Wish {
+    use InstanceStatus::{Archiving, Deleting, Error, Provisioning, Restoring, Running, Suspended};
+    match status {
+        Some(Provisioning | Running | Restoring) => Wish::Running,
+        Some(Suspended) => Wish::Suspended,
+        Some(Archiving) if decl.on_archive == OnArchive::Free => Wish::Absent,
+        Some(Deleting | Error) => Wish::Absent,
+        _ => Wish::AsItIs,
+    }
+}
+
+/// Ask for whatever can be asked for now. True if the status has what it wants.
+pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, plan: &Object) -> Ruled<bool> {
+    let status = instance.status();
+    let decls = instance.decl.provisions.clone();
+    let mut done = true;
+    let mut current = Vec::with_capacity(decls.len());
+    for decl in &decls {
+        current.push(entry_name(instance, decl, plan, wish(status, decl))?);
+    }
+    // Making goes forward: a resource begins when what it needs is there.
+    for (decl, name) in decls.iter().zip(&current) {
+        done &= match wish(status, decl) {
+            Wish::Running => make(desk, instance, decl, name, &decls, &current, plan)?,
+            Wish::Suspended => suspend(desk, instance, decl, name)?,
+            Wish::Absent => true,
+            Wish::AsItIs => !instance.record.resources.get(name).is_some_and(|r| r.status.is_in_flight()),
+        };
+    }
+    // Backups come before anything is freed.
+    let backups = status == Some(InstanceStatus::Archiving)
+        || (status == Some(InstanceStatus::Deleting) && instance.record.final_backup);
+    if backups {
+        for (decl, name) in decls.iter().zip(&current).filter(|(decl, _)| decl.backup) {
+            if !back_up(desk, instance, decl, name)? {
+                return Ok(false);
+            }
+        }
+    }
+    // Undoing goes backward, one at a time; a replaced variant goes once its successor is there.
+    for (decl, name) in decls.iter().zip(&current).rev() {
+        let absent = wish(status, decl) == Wish::Absent;
+        let entries: Vec<String> =
+            instance.record.resources.keys().filter(|e| is_of(e, &decl.name)).cloned().collect();
+        for entry in entries {
+            if (absent || (entry != *name && done)) && !free(desk, instance, decl, &entry)? {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// Whether an entry belongs to a declared resource.
+fn is_of(entry: &str, name: &str) -> bool {
+    entry == name || entry.strip_prefix(name).is_some_and(|rest| rest.starts_with('@'))
+}
+
+/// The entry that should serve: with the variant that the plan wants; without a plan the one that is there.
+fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, wish: Wish) -> Ruled<String> {
+    let Some(template) = &decl.variant else { return Ok(decl.name.clone()) };
+    let existing = || {
+        let mut entries = instance.record.resources.iter().filter(|(entry, _)| is_of(entry, &decl.name));
+        entries.find(|(_, r)| r.status != ResourceStatus::Absent).map(|(entry, _)| entry.clone())
+    };
+    if wish != Wish::Running
+        && let Some(entry) = existing()
+    {
+        return Ok(entry);
+    }
+    let scope = Scope::default().object("plan", plan).object("metadata", &instance.metadata);
+    match scope.fill(&Value::String(template.clone())) {
+        Ok(Value::String(variant)) => Ok(format!("{}@{variant}", decl.name)),
+        _ => Ok(existing().unwrap_or_else(|| decl.name.clone())),
+    }
+}
+
+/// The outputs of what a resource needs; none while one of them is not there.
+fn needed<'i>(
+    instance: &'i Instance,
+    decl: &Decl,
+    decls: &'i [Decl],
+    current: &'i [String],
+) -> Option<Vec<(&'i str, &'i Object)>> {
+    let mut out = Vec::new();
+    for need in &decl.needs {
+        let index = decls.iter().position(|other| other.name == *need)?;
+        let resource = instance.record.resources.get(&current[index])?;
+        match resource.status {
+            ResourceStatus::Present | ResourceStatus::Changing | ResourceStatus::BackingUp => {
+                out.push((decls[index].name.as_str(), &resource.outputs))
+            }
+            ResourceStatus::Skipped => {}
+            _ => return None,
+        }
+    }
+    Some(out)
+}
+
+/// Fill in what a resource is made with.
+fn inputs(
+    desk: &mut Desk<'_>,
+    instance: &Instance,
+    decl: &Decl,
+    outputs: &[(&str, &Object)],
+    plan: &Object,
+) -> Ruled<Object> {
+    let config = config_of(desk, &decl.with)?;
+    let mut scope = Scope::default()
+        .text("id", &instance.id)
+        .text("business", desk.business)
+        .object("metadata", &instance.metadata)
+        .object("plan", plan)
+        .object("config", &config);
+    for (name, outputs) in outputs {
+        scope = scope.object(name, outputs);
+    }
+    match scope.fill(&Value::Object(decl.with.clone())) {
+        Ok(Value::Object(filled)) => Ok(filled),
+        Ok(_) => Ok(Object::new()),
+        Err(place) => {
+            let message = format!("{}: `{{{place}}}` of resource {} names nothing", instance.id, decl.name);
+            Err(internal(message))
+        }
+    }
+}
+
+/// The configuration values that a template names; a secret is its reference.
+fn config_of(desk: &mut Desk<'_>, with: &Object) -> Ruled<Object> {
+    let mut out = Object::new();
+    for place in places(&Value::Object(with.clone())) {
+        let Some(key) = place.strip_prefix("config.") else { continue };
+        let value = match desk.catalog.setting(key)? {
+            Some(ConfigValue::Text(text) | ConfigValue::Secret(text)) => Value::String(text),
+            Some(ConfigValue::Integer(number)) => json!(number),
+            Some(ConfigValue::Boolean(flag)) => json!(flag),
+            None => Value::Null,
+        };
+        out.insert(key.to_owned(), value);
+    }
+    Ok(out)
+}
+
+/// See that a resource is there and runs. True if it does.
+fn make(
+    desk: &mut Desk<'_>,
+    instance: &mut Instance,
+    decl: &Decl,
+    name: &str,
+    decls: &[Decl],
+    current: &[String],
+    plan: &Object,
+) -> Ruled<bool> {
+    let known = instance.record.resources.get(name).cloned().unwrap_or_default();
+    if known.status.is_in_flight() || known.status == ResourceStatus::Stuck {
+        return Ok(false);
+    }
+    // A successor that could not be made leaves its predecessor in service.
+    if known.blocked && known.status == ResourceStatus::Absent {
+        return Ok(false);
+    }
+    if let Some(key) = &decl.when
+        && known.status != ResourceStatus::Present
+        && desk.catalog.setting(key)?.is_none()
+    {
+        instance.record.resources.entry(name.to_owned()).or_default().status = ResourceStatus::Skipped;
+        return Ok(true);
+    }
+    let Some(outputs) = needed(instance, decl, decls, current) else { return Ok(false) };
+    let mut inputs = inputs(desk, instance, decl, &outputs, plan)?;
+    if let Some(quota) = &decl.quota {
+        let writes = if instance.record.over.contains(quota) { "refused" } else { "allowed" };
+        inputs.insert("writes".to_owned(), json!(writes));
+    }
+    if known.status == ResourceStatus::Present && known.restore_due {
+        let backup = known.backup.clone().unwrap_or_default();
+        let mut payload = known.inputs.clone();
+        payload.insert("outputs".to_owned(), Value::Object(known.outputs.clone()));
+        payload.insert("backup".to_owned(), backup);
+        let next = ResourceState { status: ResourceStatus::Restoring, restore_due: false, ..known };
+        ask(desk, instance, decl, name, next, Verb::Restore, payload)?;
+        return Ok(false);
+    }
+    if known.status == ResourceStatus::Present {
+        if (known.inputs == inputs && !known.suspended) || known.blocked {
+            return Ok(true);
+        }
+        let mut payload = inputs.clone();
+        if decl.suspends {
+            payload.insert("state".to_owned(), json!("running"));
+        }
+        let next = ResourceState { status: ResourceStatus::Changing, suspending: false, inputs, ..known };
+        ask(desk, instance, decl, name, next, Verb::Change, payload)?;
+        return Ok(false);
+    }
+    // It was refused; what served before goes on serving until somebody tries again.
+    if known.blocked {
+        return Ok(false);
+    }
+    let next = ResourceState { status: ResourceStatus::Making, inputs: inputs.clone(), suspending: false, ..known };
+    ask(desk, instance, decl, name, next, Verb::Ensure, inputs)?;
+    Ok(false)
+}
+
+/// See that a resource stands still. True if it does, and for one that can't be suspended.
+fn suspend(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Ruled<bool> {
+    let Some(known) = instance.record.resources.get(name).cloned() else { return Ok(true) };
+    if known.status.is_in_flight() {
+        return Ok(false);
+    }
+    if !decl.suspends || known.status != ResourceStatus::Present || known.suspended || known.blocked {
+        return Ok(true);
+    }
+    let mut payload = known.inputs.clone();
+    payload.insert("state".to_owned(), json!("suspended"));
+    let next = ResourceState { status: ResourceStatus::Changing, suspending: true, ..known };
+    ask(desk, instance, decl, name, next, Verb::Change, payload)?;
+    Ok(false)
+}
+
+/// See that there is a verified backup. True if there is one, or nothing to back up.
+fn back_up(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Ruled<bool> {
+    let Some(known) = instance.record.resources.get(name).cloned() else { return Ok(true) };
+    if known.status.is_in_flight() {
+        return Ok(false);
+    }
+    if known.status != ResourceStatus::Present || known.backup.is_some() {
+        return Ok(true);
+    }
+    if known.blocked {
+        return Ok(false);
+    }
+    let mut payload = known.inputs.clone();
+    payload.insert("outputs".to_owned(), Value::Object(known.outputs.clone()));
+    // An archive's backup is kept with the archive, a deleted instance's for a while.
+    if instance.is(InstanceStatus::Deleting) {
+        payload.insert("keep_days".to_owned(), json!(desk.catalog.settings()?.final_backup_days));
+    }
+    ask(desk, instance, decl, name, ResourceState { status: ResourceStatus::BackingUp, ..known }, Verb::Backup, payload)?;
+    Ok(false)
+}
+
+/// See that a resource is gone. True if it is. A request to make it that has not begun is taken back.
+fn free(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Ruled<bool> {
+    let Some(known) = instance.record.resources.get(name).cloned() else { return Ok(true) };
+    match known.status {
+        ResourceStatus::Absent | ResourceStatus::Skipped => return Ok(true),
+        ResourceStatus::Making => {
+            if desk.account.call_off_in_time(key(&instance.id, name, Verb::Ensure).to_string())? {
+                let gone = ResourceState { status: ResourceStatus::Absent, inputs: Object::new(), ..known };
+                instance.record.resources.insert(name.to_owned(), gone);
+                return Ok(true);
+            }
+            return Ok(false);
+        }
+        ResourceStatus::Present => {}
+        _ => return Ok(false),
+    }
+    let mut payload = known.inputs.clone();
+    payload.insert("outputs".to_owned(), Value::Object(known.outputs.clone()));
+    ask(desk, instance, decl, name, ResourceState { status: ResourceStatus::Freeing, ..known }, Verb::Destroy, payload)?;
+    Ok(false)
+}
+
+/// Record a request, then make it.
+fn ask(
+    desk: &mut Desk<'_>,
+    instance: &mut Instance,
+    decl: &Decl,
+    name: &str,
+    mut next: ResourceState,
+    verb: Verb,
+    payload: Object,
+) -> Ruled<()> {
+    let last = instance.record.generation.gone.remove(name).unwrap_or(0);
+    next.generation = next.generation.max(last).saturating_add(1);
+    let about = Concern::Resource { instance: instance.id.clone(), resource: name.to_owned(), verb };
+    let kind = format!("{}.{}", decl.resource, verb.name());
+    let effect = Effect {
+        generation: next.generation,
+        ordering_key: Some(format!("{}/{name}", instance.id)),
+        ..request(&kind, &key(&instance.id, name, verb), &payload, Some(&about))?
+    };
+    instance.record.begun = true;
+    instance.record.resources.insert(name.to_owned(), next);
+    desk.account.ask(effect);
+    Ok(())
+}
+
+fn key(instance: &str, resource: &str, verb: Verb) -> EffectKey {
+    let verb = verb.name().to_owned();
+    EffectKey::Resource { instance: instance.to_owned(), resource: resource.to_owned(), verb }
+}

@@ -1,0 +1,99 @@
+//! An instance that is not begun: it waits for its plan or its purchase, and goes or comes back with it.
+
+use super::{View, plan};
+use crate::catalog::desk::Desk;
+use crate::catalog::instance::Instance;
+use crate::model::halt::Ruled;
+use crate::model::records::instance::InstanceStatus;
+use crate::model::records::purchase::PurchaseRow;
+use crate::model::records::subscription::SubscriptionRow;
+use products_contract::{ClaimState, PurchaseStatus};
+use serde_json::json;
+
+fn purchase_of(desk: &mut Desk<'_>, instance: &Instance) -> Ruled<Option<PurchaseRow>> {
+    match instance.text("purchase_id").map(str::to_owned) {
+        Some(id) => desk.account.fetch::<PurchaseRow>(&id),
+        None => Ok(None),
+    }
+}
+
+/// Whether an instance that is being made may go on: its plan is in force, or it is on its way already.
+pub(super) fn may_begin(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_>, fits: bool) -> Ruled<bool> {
+    let Some(link) = instance.decl.plan.clone().filter(|_| !instance.record.begun) else { return Ok(true) };
+    let has_plan = view.standing.plans.contains_key(&link.family);
+    if instance.text("purchase_id").is_none() {
+        return Ok(has_plan || plan::is_over(instance, view));
+    }
+    let purchase = purchase_of(desk, instance)?;
+    let is_ended = ended(desk, purchase.as_ref())?;
+    match purchase.as_ref().map(|purchase| purchase.values.status) {
+        Some(PurchaseStatus::Pending | PurchaseStatus::RequiresApproval | PurchaseStatus::PaidPendingApproval) => {
+            Ok(false)
+        }
+        // A refund is no cancellation: what is granted all the same may begin.
+        Some(PurchaseStatus::Refunded) if has_plan && fits => Ok(true),
+        // What was given back may still be granted by a subscription that is not known yet.
+        Some(PurchaseStatus::Refunded) if is_ended == Some(false) => Ok(false),
+        Some(PurchaseStatus::Cancelled | PurchaseStatus::Refunded) | None => {
+            instance.end(false);
+            Ok(true)
+        }
+        // Paid, but its subscription is not known yet, or gives nothing yet; one that ended before it gave anything
+        // ends what waits for it.
+        Some(PurchaseStatus::Paid) if !has_plan => {
+            let over = is_ended == Some(true);
+            if over {
+                instance.end(false);
+            }
+            Ok(over)
+        }
+        Some(PurchaseStatus::Paid) if !fits => {
+            // The check of its making is made again when it is paid for.
+            refuse(instance, "quota-exceeded", "instances");
+            Ok(true)
+        }
+        Some(PurchaseStatus::Paid) => Ok(true),
+    }
+}
+
+fn refuse(instance: &mut Instance, code: &str, message: &str) {
+    instance.set_status(InstanceStatus::Error);
+    instance.metadata.insert("error".to_owned(), json!({"code": code, "message": message}));
+    instance.record.refused = true;
+}
+
+/// Whether the subscription that a purchase began has ended for good; none if it began none.
+fn ended(desk: &mut Desk<'_>, purchase: Option<&PurchaseRow>) -> Ruled<Option<bool>> {
+    let Some(id) = purchase.and_then(|purchase| purchase.values.subscription_id.clone()) else { return Ok(None) };
+    Ok(Some(desk.account.get::<SubscriptionRow>(&id)?.is_some_and(SubscriptionRow::is_final)))
+}
+
+/// What never began ended with a checkout that was not paid; if the purchase is paid after all, by another session or
+/// by one that was known late, it waits again, with its names if they are still free.
+pub(super) fn revive(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_>) -> Ruled<()> {
+    let is_gone = instance.is(InstanceStatus::Terminated) && !instance.record.begun && !instance.record.ended_by_owner;
+    if !is_gone {
+        return Ok(());
+    }
+    let purchase = purchase_of(desk, instance)?;
+    let gives = match purchase.as_ref().map(|purchase| purchase.values.status) {
+        Some(PurchaseStatus::Paid) => ended(desk, purchase.as_ref())? != Some(true),
+        Some(PurchaseStatus::Refunded) => plan::is_in_force(instance, view),
+        _ => false,
+    };
+    if !gives {
+        return Ok(());
+    }
+    instance.begin_again();
+    let names = instance.names();
+    let states = desk.account.claim_states(&names)?;
+    if states.iter().any(|state| *state != ClaimState::Free) {
+        refuse(instance, "name-taken", &names.join(", "));
+        return Ok(());
+    }
+    for name in names {
+        desk.account.take_claim(name);
+    }
+    instance.record.holds_names = true;
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! Every instance is where the account's standing wants it: those that the event led to at once, of the others a number
+//! at a time, and a timer goes on with the rest.
+
+use super::instance::{self, View};
+use super::room::{Room, room};
+use super::schedule::DesiredSchedule;
+use super::fingerprint;
+use crate::catalog::desk::Desk;
+use crate::catalog::instance::Instance;
+use crate::derive::standing::Standing;
+use crate::model::effect::request;
+use crate::model::halt::Ruled;
+use crate::model::keys::{EffectKey, TimerKey};
+use crate::model::records::instance::InstanceRecord;
+use crate::model::records::product::ProductRow;
+use crate::model::records::record_key;
+use crate::model::records::summary::Summary;
+use products_contract::{ConfigValue, Effect, Selection};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// Instances that one decision drives beside those that its event led to.
+const DRIVEN_MAX: u32 = 100;
+
+/// Drive the instances.
+pub(super) fn bring(
+    desk: &mut Desk<'_>,
+    standing: &Standing,
+    goes_on: bool,
+    desired: &mut DesiredSchedule,
+) -> Ruled<()> {
+    let Some(first) = desk.account.fetch::<Summary>(Summary::ID)? else { return Ok(()) };
+    if first.count == 0 || desk.catalog.setting("enabled")? == Some(ConfigValue::Boolean(false)) {
+        return Ok(());
+    }
+    let mut named: BTreeSet<String> = desk.account.ids::<InstanceRecord>()?.into_iter().collect();
+    loop {
+        let mut of_pass = DesiredSchedule::default();
+        let room = room(desk, standing, &mut of_pass)?;
+        let before = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+        let reached = fingerprint::of(desk, standing, &room, &before)?;
+        pass(desk, standing, &room, &reached, &mut named, goes_on)?;
+        let after = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+        // One that is gone makes room for another, which was judged without it. Nothing comes back, so this ends.
+        let made_room = before.consumed.iter().any(|(key, used)| after.consumed.get(key).copied().unwrap_or(0) < *used);
+        if !made_room {
+            desired.add(of_pass);
+            return Ok(());
+        }
+    }
+}
+
+/// Drive what the event led to, and what bears another fingerprint.
+fn pass(
+    desk: &mut Desk<'_>,
+    standing: &Standing,
+    room: &Room,
+    reached: &str,
+    named: &mut BTreeSet<String>,
+    goes_on: bool,
+) -> Ruled<()> {
+    let view = View { standing, room, reached };
+    let summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+    let is_outdated = summary.reached != reached;
+    let mut is_rest = false;
+    if is_outdated || summary.continues {
+        let kind = record_key(InstanceRecord::COLLECTION, "").kind();
+        let outdated = desk.account.more(&Selection::Outdated(kind, reached.to_owned()), DRIVEN_MAX)?;
+        is_rest = outdated.len() == DRIVEN_MAX as usize;
+        desk.account.load::<ProductRow>(&outdated)?;
+        named.extend(outdated);
+    }
+    for id in &*named {
+        let Some(mut instance) = Instance::find(desk, id)? else { continue };
+        if instance.is_adopted {
+            instance::bring(desk, &mut instance, &view)?;
+        }
+    }
+    if is_outdated || summary.continues {
+        let mut summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+        // One timer goes on at a time.
+        if is_rest && (goes_on || is_outdated || !summary.continues) {
+            let key = EffectKey::Timer(TimerKey::Continue { asked_by: desk.event_hash() });
+            if !desk.account.asks_for(&key.to_string()) {
+                let timer = request("timer.at", &key, &json!({}), None)?;
+                desk.account.ask(Effect { not_before: Some(desk.now), ..timer });
+            }
+        }
+        summary.continues = is_rest;
+        summary.reached = reached.to_owned();
+        desk.account.put(Summary::ID, summary);
+    }
+    Ok(())
+}

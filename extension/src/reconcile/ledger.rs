@@ -1,0 +1,112 @@
+//! What is owed to the ledger: what records say that was paid, given back or taken, less what is booked of them.
+
+use crate::catalog::desk::Desk;
+use crate::model::halt::Ruled;
+use crate::model::keys::FactKey;
+use crate::model::ledger::{CASH, CASH_OUT_OF_BAND, DISPUTES, REFUNDS, REVENUE, TAX, book};
+use crate::model::notice::{To, send_once};
+use crate::model::records::dispute::{Booked, Dispute, DisputeStatus};
+use crate::model::records::invoice::{Invoice, InvoiceStatus};
+use crate::model::records::payment::{Payment, RefundStatus};
+use crate::model::records::session::{Session, SessionStatus};
+use serde_json::json;
+
+/// Book what the records that this event changed say beyond what is booked.
+pub(super) fn bring(desk: &mut Desk<'_>) -> Ruled<()> {
+    for id in desk.account.touched::<Invoice>() {
+        invoice(desk, &id)?;
+    }
+    for id in desk.account.touched::<Session>() {
+        session(desk, &id)?;
+    }
+    for id in desk.account.touched::<Payment>() {
+        refunds(desk, &id)?;
+    }
+    for id in desk.account.touched::<Dispute>() {
+        dispute(desk, &id)?;
+    }
+    Ok(())
+}
+
+/// What was paid of an invoice: tax is owed, the rest is revenue. A settled invoice of nothing books nothing.
+fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let Some(invoice) = desk.account.fetch::<Invoice>(id)? else { return Ok(()) };
+    // What is paid beyond the total is the customer's balance, no revenue (S107).
+    let paid = invoice.amount_paid_minor.min(invoice.total_minor);
+    if invoice.status != InvoiceStatus::Paid || invoice.booked || paid <= 0 {
+        return Ok(());
+    }
+    let tax = invoice.tax_minor.clamp(0, paid);
+    let cash = if invoice.paid_out_of_band { CASH_OUT_OF_BAND } else { CASH };
+    let sides = [(cash, paid), (REVENUE, tax - paid), (TAX, -tax)];
+    book(&mut desk.account, FactKey::Paid(id), id, &invoice.currency, &sides)?;
+    let values = json!({
+        "invoice": id, "number": invoice.number, "amount_paid_minor": paid, "currency": invoice.currency,
+        "hosted_invoice_url": invoice.hosted_invoice_url,
+    });
+    send_once(&mut desk.account, "receipt", To::Account, id, &values)?;
+    desk.account.put(id, Invoice { booked: true, ..invoice });
+    Ok(())
+}
+
+/// A payment of its own is booked under the purchase; a subscription's money is booked by its invoices. Each session
+/// moves money, also a second one whose money goes back.
+fn session(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let Some(session) = desk.account.fetch::<Session>(id)? else { return Ok(()) };
+    let is_paid = session.status == SessionStatus::Paid && session.mode == "payment" && session.total_minor > 0;
+    if session.booked || !is_paid {
+        return Ok(());
+    }
+    let (total, tax) = (session.total_minor, session.tax_minor.clamp(0, session.total_minor));
+    let sides = [(CASH, total), (REVENUE, tax - total), (TAX, -tax)];
+    let fact = FactKey::PaidSession { purchase: &session.purchase, session: id };
+    book(&mut desk.account, fact, &session.purchase, &session.currency, &sides)?;
+    desk.account.put(id, Session { booked: true, ..session });
+    Ok(())
+}
+
+/// A refund that failed was begun before, so both the way out and the way back are booked.
+fn refunds(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let Some(mut payment) = desk.account.fetch::<Payment>(id)? else { return Ok(()) };
+    let mut changed = false;
+    for (refund_id, refund) in &mut payment.refunds {
+        let amount = refund.amount_minor;
+        if !refund.booked {
+            let sides = [(REFUNDS, amount), (CASH, -amount)];
+            book(&mut desk.account, FactKey::Refund(refund_id), refund_id, &refund.currency, &sides)?;
+            (refund.booked, changed) = (true, true);
+        }
+        if refund.status == RefundStatus::Failed && !refund.booked_back {
+            let sides = [(CASH, amount), (REFUNDS, -amount)];
+            book(&mut desk.account, FactKey::RefundFailed(refund_id), refund_id, &refund.currency, &sides)?;
+            (refund.booked_back, changed) = (true, true);
+        }
+    }
+    if changed {
+        desk.account.put(id, payment);
+    }
+    Ok(())
+}
+
+/// A dispute takes its amount when the bank withdraws it, at the latest when it is lost; what is won comes back.
+fn dispute(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let Some(mut dispute) = desk.account.fetch::<Dispute>(id)? else { return Ok(()) };
+    let before = dispute.booked;
+    let amount = dispute.amount_minor;
+    let is_taken = dispute.withdrawn || dispute.returned || dispute.status == DisputeStatus::Lost;
+    if is_taken && dispute.booked.is_none() {
+        let sides = [(DISPUTES, amount), (CASH, -amount)];
+        book(&mut desk.account, FactKey::Dispute(id), id, &dispute.currency, &sides)?;
+        dispute.booked = Some(Booked::Withdrawn);
+    }
+    let is_returned = dispute.returned || dispute.status == DisputeStatus::Won;
+    if is_returned && dispute.booked == Some(Booked::Withdrawn) {
+        let sides = [(CASH, amount), (DISPUTES, -amount)];
+        book(&mut desk.account, FactKey::DisputeReturned(id), id, &dispute.currency, &sides)?;
+        dispute.booked = Some(Booked::Returned);
+    }
+    if dispute.booked != before {
+        desk.account.put(id, dispute);
+    }
+    Ok(())
+}

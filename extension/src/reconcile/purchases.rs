@@ -1,0 +1,232 @@
+//! Purchases: which session counts, what was given back, and the status that follows, whichever was known first.
+
+use crate::catalog::desk::Desk;
+use crate::model::effect::request;
+use crate::model::halt::Ruled;
+use crate::model::keys::{EffectKey, FactKey};
+use crate::model::notice::{To, send_once};
+use crate::model::records::invoice::Invoice;
+use crate::model::records::payment::Payment;
+use crate::model::records::purchase::{Counted, Details, PurchaseRow, Step};
+use crate::model::records::session::{Session, SessionStatus};
+use crate::model::records::subscription::SubscriptionRow;
+use crate::model::records::subscription_history::BillingHistory;
+use products_contract::{Money, PurchaseStatus, PurchaseValues};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A session that may count for a purchase.
+struct Candidate {
+    id: String,
+    status: SessionStatus,
+    total_minor: i64,
+    paid_at: Option<i64>,
+    subscription: Option<String>,
+    payment_intent: Option<String>,
+}
+
+/// Bring the status of every purchase that the event led to up to date.
+pub(super) fn bring(desk: &mut Desk<'_>) -> Ruled<()> {
+    let mut sessions: BTreeMap<String, Vec<(String, Session)>> = BTreeMap::new();
+    for (id, session) in desk.account.all::<Session>()? {
+        sessions.entry(session.purchase.clone()).or_default().push((id, session));
+    }
+    let purchases: BTreeSet<String> =
+        desk.account.ids::<PurchaseRow>()?.into_iter().chain(sessions.keys().cloned()).collect();
+    if purchases.is_empty() {
+        return Ok(());
+    }
+    let given_back = given_back(desk)?;
+    for id in purchases {
+        let sessions = sessions.remove(&id).unwrap_or_default();
+        bring_one(desk, &id, &sessions, &given_back)?;
+    }
+    Ok(())
+}
+
+/// What was given back of payments, with the purchase that each belongs to.
+fn given_back(desk: &mut Desk<'_>) -> Ruled<Vec<(String, String, i64)>> {
+    let mut out = Vec::new();
+    for (id, payment) in desk.account.all::<Payment>()? {
+        let refunded = payment.refunded_minor();
+        if let Some(purchase) = purchase_of(desk, payment)? {
+            out.push((purchase, id, refunded));
+        }
+    }
+    Ok(out)
+}
+
+/// The purchase that a payment belongs to: its own, or that of the subscription whose first invoice it paid.
+fn purchase_of(desk: &mut Desk<'_>, payment: Payment) -> Ruled<Option<String>> {
+    if payment.purchase.is_some() {
+        return Ok(payment.purchase);
+    }
+    let Some(invoice) = payment.invoice else { return Ok(None) };
+    let invoice = desk.account.get::<Invoice>(&invoice)?.filter(|invoice| invoice.began_subscription());
+    let Some(subscription) = invoice.and_then(|invoice| invoice.subscription.clone()) else { return Ok(None) };
+    Ok(desk.account.get::<BillingHistory>(&subscription)?.and_then(|billing| billing.purchase.clone()))
+}
+
+fn bring_one(
+    desk: &mut Desk<'_>,
+    id: &str,
+    sessions: &[(String, Session)],
+    given_back: &[(String, String, i64)],
+) -> Ruled<()> {
+    let stored = desk.account.fetch::<PurchaseRow>(id)?;
+    let Some((counts, beaten)) = candidates(stored.as_ref(), sessions) else { return Ok(()) };
+    let mut row = match (&stored, sessions.first()) {
+        (Some(row), _) => row.clone(),
+        (None, Some((_, session))) => made_elsewhere(session),
+        (None, None) => return Ok(()),
+    };
+    let mut beaten_payments: BTreeSet<String> = std::mem::take(&mut row.details.beaten_payments);
+    beaten_payments.extend(beaten.iter().filter_map(|session| session.payment_intent.clone()));
+    if let Some(own) = &counts.payment_intent {
+        beaten_payments.remove(own);
+    }
+    row.details.beaten_payments = beaten_payments;
+    for session in &beaten {
+        give_back(desk, id, session)?;
+    }
+    for (_, payment, amount) in given_back.iter().filter(|(purchase, ..)| purchase == id) {
+        match *amount > 0 {
+            true => row.details.given_back.insert(payment.clone(), *amount),
+            false => row.details.given_back.remove(payment),
+        };
+    }
+    row.values.session_id = Some(counts.id.clone());
+    row.values.payment_intent_id = counts.payment_intent.clone().or(row.values.payment_intent_id);
+    row.values.subscription_id = counts.subscription.clone().or(row.values.subscription_id);
+    row.values.refunded = Money { amount_minor: row.refunded_minor(), currency: row.values.total.currency.clone() };
+    row.details.counts = Some(Counted {
+        id: counts.id.clone(),
+        status: counts.status,
+        total_minor: counts.total_minor,
+        paid_at: counts.paid_at,
+    });
+    judge(desk, id, &counts, &mut row)?;
+    if stored.as_ref() != Some(&row) {
+        desk.account.put(id, row);
+    }
+    Ok(())
+}
+
+/// The session that counts is the one that was paid first by the provider's clock, then the smaller id; where none is
+/// paid the furthest, so an expired one never undoes another, whichever is known first. Before any event tells of one,
+/// it is the one we made. With it the others that were paid as well.
+fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Session)]) -> Option<(Candidate, Vec<Candidate>)> {
+    let told = sessions.iter().map(|(id, session)| Candidate {
+        id: id.clone(),
+        status: session.status,
+        total_minor: session.total_minor,
+        paid_at: session.paid_at,
+        subscription: session.subscription.clone(),
+        payment_intent: session.payment_intent.clone(),
+    });
+    let mut all: Vec<Candidate> = told.collect();
+    if let Some(row) = stored {
+        let known = match (&row.details.counts, &row.values.session_id) {
+            (Some(counted), _) => Some(counted.clone()),
+            (None, Some(id)) => Some(Counted { id: id.clone(), ..Counted::default() }),
+            (None, None) => None,
+        };
+        if let Some(known) = known.filter(|known| all.iter().all(|session| session.id != known.id)) {
+            all.push(Candidate {
+                id: known.id,
+                status: known.status,
+                total_minor: known.total_minor,
+                paid_at: known.paid_at,
+                subscription: row.values.subscription_id.clone(),
+                payment_intent: row.values.payment_intent_id.clone(),
+            });
+        }
+    }
+    all.sort_by(|a, b| b.status.cmp(&a.status).then_with(|| (a.paid_at, &a.id).cmp(&(b.paid_at, &b.id))));
+    let mut all = all.into_iter();
+    let counts = all.next()?;
+    Some((counts, all.filter(|session| session.status == SessionStatus::Paid).collect()))
+}
+
+/// A purchase is paid once: what a later session brought goes back, and what it began ends. The money of a
+/// subscription's first invoice is given back by the operators, who are told: no session names its payment.
+fn give_back(desk: &mut Desk<'_>, purchase: &str, loser: &Candidate) -> Ruled<()> {
+    if !desk.account.record_fact(&FactKey::Beaten(&loser.id).to_string())? {
+        return Ok(());
+    }
+    if let Some(payment_intent) = &loser.payment_intent {
+        let payload = json!({"payment_intent": payment_intent, "reason": "duplicate"});
+        let key = EffectKey::GiveBack { session: loser.id.clone() };
+        desk.account.ask(request("stripe.refund.create", &key, &payload, None)?);
+    }
+    if let Some(subscription) = &loser.subscription {
+        let payload = json!({"subscription": subscription, "at_period_end": false});
+        let key = EffectKey::CancelBeaten { subscription: subscription.clone() };
+        desk.account.ask(request("stripe.subscription.cancel", &key, &payload, None)?);
+    }
+    let values = json!({
+        "session": loser.id, "purchase": purchase, "subscription": loser.subscription,
+        "refunded": loser.payment_intent.is_some(),
+    });
+    send_once(&mut desk.account, "paid_twice", To::Admin, &loser.id, &values)
+}
+
+/// A session that was made elsewhere, for a customer or account of ours.
+fn made_elsewhere(session: &Session) -> PurchaseRow {
+    let money = |amount_minor| Money { amount_minor, currency: session.currency.clone() };
+    let values = PurchaseValues {
+        provider: "stripe".to_owned(),
+        session_id: None,
+        payment_intent_id: None,
+        subscription_id: None,
+        status: PurchaseStatus::Pending,
+        items: Vec::new(),
+        amount: money(session.total_minor),
+        tax: money(0),
+        total: money(session.total_minor),
+        refunded: money(0),
+        metadata: "{}".to_owned(),
+    };
+    PurchaseRow { values, details: Details::default() }
+}
+
+/// Status and step of a purchase (requirements M3).
+fn judge(desk: &mut Desk<'_>, id: &str, session: &Candidate, row: &mut PurchaseRow) -> Ruled<()> {
+    let unpaid = match session.status {
+        SessionStatus::Open | SessionStatus::Complete => Some((PurchaseStatus::Pending, Step::CheckoutOpen)),
+        SessionStatus::Expired => Some((PurchaseStatus::Cancelled, Step::Expired)),
+        SessionStatus::Failed => Some((PurchaseStatus::Cancelled, Step::Failed)),
+        SessionStatus::Paid => None,
+    };
+    if let Some((status, step)) = unpaid {
+        // A checkout that could not be made stays failed until an event tells of its session.
+        if row.details.error.is_none() || session.status != SessionStatus::Open {
+            (row.values.status, row.details.step) = (status, step);
+        }
+        return Ok(());
+    }
+    // What the session asked for in the end: a discount may have made it less than what was agreed.
+    let total = if session.total_minor > 0 { session.total_minor } else { row.values.total.amount_minor };
+    let refunded = total > 0 && row.values.refunded.amount_minor >= total;
+    let Some(subscription) = row.values.subscription_id.clone() else {
+        (row.values.status, row.details.step) = match refunded {
+            true => (PurchaseStatus::Refunded, Step::Refunded),
+            false => (PurchaseStatus::Paid, Step::Fulfilled),
+        };
+        return Ok(());
+    };
+    let known = desk.account.get::<SubscriptionRow>(&subscription)?;
+    let (ended, served) = known.map_or((false, false), |known| (known.is_final(), known.was_ever_served));
+    row.details.subscription_ended |= ended;
+    (row.values.status, row.details.step) = match (refunded, served) {
+        (true, _) => (PurchaseStatus::Refunded, Step::Refunded),
+        (false, true) => (PurchaseStatus::Paid, Step::Fulfilled),
+        (false, false) => (PurchaseStatus::Paid, Step::Paid),
+    };
+    // Paid, and nothing was ever given for it: a person decides about the money.
+    if row.details.step == Step::Paid && ended && total > 0 {
+        let values = json!({"purchase": id, "subscription": subscription, "total_minor": total});
+        send_once(&mut desk.account, "paid_but_ended", To::Admin, id, &values)?;
+    }
+    Ok(())
+}

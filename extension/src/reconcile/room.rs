@@ -1,0 +1,127 @@
+//! What of the instances is beyond what is allowed, and since when that counts.
+
+use super::schedule::DesiredSchedule;
+use crate::catalog::desk::Desk;
+use crate::derive::standing::{Standing, UNLIMITED};
+use crate::model::halt::Ruled;
+use crate::model::keys::TimerKey;
+use crate::model::notice::{To, send_once};
+use crate::model::records::instance::InstanceRecord;
+use crate::model::records::record_key;
+use crate::model::records::summary::Summary;
+use crate::model::time::{plus_days, rfc3339};
+use products_contract::Timestamp;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where the instances of an account stand to what is allowed.
+#[derive(Default)]
+pub(super) struct Room {
+    /// Instances beyond what is allowed, in the order of their making.
+    pub beyond: BTreeSet<String>,
+    /// When those are suspended; none while nothing is beyond, or while no plan says how long they may wait.
+    pub over_due: Option<Timestamp>,
+    /// Entitlements of which more is held than allowed, with the time at which what holds them is suspended.
+    pub excess: BTreeMap<String, Timestamp>,
+}
+
+/// Work out what is beyond, tell the owner, and set what is due.
+pub(super) fn room(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<Room> {
+    let Some(summary) = desk.account.fetch::<Summary>(Summary::ID)? else { return Ok(Room::default()) };
+    let mut room = Room { beyond: BTreeSet::new(), over_due: None, excess: excess(desk, standing, &summary, desired)? };
+    if summary.consumed.iter().all(|(key, used)| standing.has_room(key, *used)) {
+        return Ok(room);
+    }
+    let beyond = beyond(desk, standing)?;
+    room.over_due = over_limit(desk, standing, &beyond, desired)?;
+    room.beyond = beyond.into_iter().map(|(id, _)| id).collect();
+    Ok(room)
+}
+
+/// Instances are counted against what is allowed, oldest first; those that come too late, with what they consume.
+fn beyond(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<Vec<(String, InstanceRecord)>> {
+    let InstanceRows(mut rows) = InstanceRows::read(desk)?;
+    rows.sort_by(|(a_id, a), (b_id, b)| (a.made_at, a_id).cmp(&(b.made_at, b_id)));
+    let mut counted: BTreeMap<String, i64> = BTreeMap::new();
+    rows.retain(|(_, record)| {
+        let mut fits = true;
+        for (key, amount) in &record.adds.consumed {
+            let sum = counted.entry(key.clone()).or_insert(0);
+            *sum = sum.saturating_add(*amount);
+            fits &= standing.has_room(key, *sum);
+        }
+        !fits
+    });
+    Ok(rows)
+}
+
+/// All instances of the account.
+struct InstanceRows(Vec<(String, InstanceRecord)>);
+
+impl InstanceRows {
+    fn read(desk: &mut Desk<'_>) -> Ruled<InstanceRows> {
+        desk.account.load_whole(&record_key(InstanceRecord::COLLECTION, "").kind())?;
+        Ok(InstanceRows(desk.account.all::<InstanceRecord>()?))
+    }
+}
+
+/// More in use than the plan allows: say so, and wait before anything is suspended. Returns the end of the wait.
+fn over_limit(
+    desk: &mut Desk<'_>,
+    standing: &Standing,
+    beyond: &[(String, InstanceRecord)],
+    desired: &mut DesiredSchedule,
+) -> Ruled<Option<Timestamp>> {
+    // The wait begins when what allowed more came to its end: the plan before, or an add-on beside it.
+    let mut plan = None;
+    let mut since = Timestamp::MIN;
+    for (_, record) in beyond {
+        let link = desk.catalog.type_named(&record.product_type)?.and_then(|decl| decl.plan.clone());
+        let plans = standing.plans.iter().filter(|(family, _)| link.as_ref().is_none_or(|link| link.family == **family));
+        for (_, in_force) in plans {
+            plan = plan.or(Some(in_force));
+            since = since.max(in_force.since);
+        }
+        let lost = record.adds.consumed.keys().filter_map(|key| standing.add_ons_lost.get(key)).max();
+        since = lost.map_or(since, |lost| since.max(*lost));
+    }
+    let Some(plan) = plan else { return Ok(None) };
+    let due = plus_days(since, standing.settings.over_limit_days);
+    desired.timer(desk.now, TimerKey::OverLimit { due }, due);
+    let ids: Vec<&String> = beyond.iter().map(|(id, _)| id).collect();
+    let values = json!({"plan": plan.product_id, "beyond": ids, "until": rfc3339(due)});
+    let reference = format!("{}:{since}", plan.price_id.as_ref().unwrap_or(&plan.product_id));
+    send_once(&mut desk.account, "over_limit", To::Account, &reference, &values)?;
+    Ok(Some(due))
+}
+
+/// More held than the plan allows: what holds it refuses writes, and everything is suspended when the wait is over
+/// . Returns the end of the wait by entitlement.
+fn excess(
+    desk: &mut Desk<'_>,
+    standing: &Standing,
+    summary: &Summary,
+    desired: &mut DesiredSchedule,
+) -> Ruled<BTreeMap<String, Timestamp>> {
+    let mut found = BTreeMap::new();
+    for (key, held) in &summary.held {
+        let allowed = standing.allows(key);
+        if allowed == UNLIMITED || *held <= allowed {
+            continue;
+        }
+        let grants = |plan: &&crate::derive::plans::PlanInForce| plan.grants.iter().any(|grant| grant.key == *key);
+        let Some(plan) = standing.plans.values().find(grants).or_else(|| standing.plans.values().next()) else {
+            continue;
+        };
+        // A measurement says since when; without one the plan became smaller.
+        let since = summary.excess.get(key).map_or(plan.since, |at| plan.since.max(*at));
+        let due = plus_days(since, standing.settings.over_limit_days);
+        desired.timer(desk.now, TimerKey::OverLimit { due }, due);
+        let values = json!({"plan": plan.product_id, "key": key, "used": held, "allowed": allowed,
+            "until": rfc3339(due)});
+        let reference = format!("{}:{since}:{key}", plan.price_id.as_ref().unwrap_or(&plan.product_id));
+        send_once(&mut desk.account, "over_limit", To::Account, &reference, &values)?;
+        found.insert(key.clone(), due);
+    }
+    Ok(found)
+}

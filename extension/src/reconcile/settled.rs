@@ -1,0 +1,36 @@
+//! Which ended subscriptions are still missed: the others are settled, and no later event reads them unless it names
+//! them.
+
+use crate::catalog::desk::Desk;
+use crate::derive::standing::Standing;
+use crate::derive::subscriptions::SubscriptionFacts;
+use crate::model::halt::Ruled;
+use crate::model::records::subscription::SubscriptionRow;
+use crate::model::records::subscription_history::BillingHistory;
+
+/// Whether all that one ended subscription gave was given by another one that was lost later.
+fn is_outlived(facts: &SubscriptionFacts, by: &SubscriptionFacts) -> bool {
+    let lost = |facts: &SubscriptionFacts| facts.lost_at.map(|at| (at, facts.id.clone()));
+    let gave = |id: &str| by.gives.iter().any(|(price, _)| price.id == id);
+    by.row.is_final()
+        && by.row.was_ever_served >= facts.row.was_ever_served
+        && lost(by) > lost(facts)
+        && facts.row.history.iter().flat_map(|seen| seen.prices()).all(|(id, _)| gave(id))
+}
+
+/// Settle what is missed no more.
+pub(super) fn bring(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+    for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final() && !facts.row.settled) {
+        let others = standing.subscriptions.iter().filter(|other| other.id != facts.id);
+        if !others.into_iter().any(|other| is_outlived(facts, other)) {
+            continue;
+        }
+        if let Some(row) = desk.account.fetch::<SubscriptionRow>(&facts.id)? {
+            desk.account.put(&facts.id, SubscriptionRow { settled: true, ..row });
+        }
+        if let Some(billing) = desk.account.fetch::<BillingHistory>(&facts.id)? {
+            desk.account.put(&facts.id, BillingHistory { settled: true, ..billing });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! What an event means: an object is merged, or a command judged. A file a mechanism; a rule never calls another one.
+
+mod catalog;
+pub(crate) mod command;
+mod customer;
+mod dispute;
+mod instance;
+mod invoice;
+mod payment;
+mod price;
+mod product_event;
+mod purchase;
+mod resource_result;
+mod retrieve;
+mod session;
+mod subscription;
+mod timer;
+mod usage;
+
+use crate::catalog::desk::Desk;
+use crate::input::actor;
+use crate::input::placement::named_account;
+use crate::input::stripe::Metadata;
+use crate::input::{Body, Content, Input};
+use crate::model::concern::Concern;
+use crate::model::halt::{Halt, Ruled, Verdict};
+use crate::model::notice::{To, send_once};
+use products_contract::*;
+
+/// Decide what an event means.
+pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ruled<Verdict> {
+    let is_asked_for = matches!(event.payload, Payload::Command(_) | Payload::Product(_));
+    if is_asked_for && !actor::may_act(event, desk.account.owner()) {
+        let refusal = Refusal::Forbidden(format!("{} does not act in this account", event.actor.subject));
+        return Err(Halt::Refused(refusal));
+    }
+    match input.content? {
+        Content::Provider(Body::Price(_)) if is_connected(event) => Ok(Outcome::Ignored(IgnoreReason::NotOurs).into()),
+        Content::Provider(body) => provider(desk, body).map(Verdict::from),
+        Content::Product(change) => product_event::decide(desk, change).map(Verdict::from),
+        Content::Command(body) => command::decide(desk, &body),
+        Content::CatalogLoad(payload) => catalog::load(desk, payload),
+        Content::Usage(batch) => usage::decide(desk, batch).map(Verdict::from),
+        Content::Timer(timer) => timer::decide(desk, timer.as_ref()).map(Verdict::from),
+        // Nothing in this version sends messages between accounts, so nothing can arrive.
+        Content::Message => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind).into()),
+        Content::EffectResult(report, about) => effect_result(desk, report, about.as_ref()),
+    }
+}
+
+/// A connected account has prices of its own, whatever ids it gives them.
+fn is_connected(event: &Event) -> bool {
+    event.provider.as_ref().is_some_and(|facts| facts.connected_account.is_some())
+}
+
+fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
+    // An event of nobody has no rows to be read or written: what it lacks is an id that would place it.
+    if !matches!(body, Body::Unhandled | Body::Malformed(_)) {
+        desk.account.owned()?;
+    }
+    match body {
+        Body::Subscription(object, previous) => subscription::decide(desk, &object, previous),
+        Body::Invoice(object) => invoice::decide(desk, &object),
+        Body::Session(object) => session::decide(desk, &object),
+        Body::Charge(object) => payment::charge(desk, &object),
+        Body::Refund(object) => payment::refund(desk, &object),
+        Body::Dispute(object) => dispute::decide(desk, &object),
+        Body::PaymentIntent(object) => payment::intent(desk, &object),
+        Body::InvoicePayment(object) => payment::invoice_payment(desk, &object),
+        Body::Customer(object) => customer::decide(desk, &object),
+        Body::Price(object) => price::decide(desk, &object),
+        // What is said of a product says nothing of its prices.
+        Body::Unhandled if desk.kind.starts_with("product.") => Ok(Outcome::Ignored(IgnoreReason::NoChange)),
+        Body::Unhandled => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind)),
+        Body::Malformed(halt) => Err(halt),
+    }
+}
+
+fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Concern>) -> Ruled<Verdict> {
+    let outcome = match about {
+        Some(Concern::Checkout { purchase }) => return purchase::checkout_made(desk, purchase, report),
+        Some(Concern::Sync { product }) => return catalog::synced(desk, product, report),
+        Some(Concern::Retrieve { .. }) => retrieve::answered(desk, report)?,
+        Some(Concern::Resource { instance, resource, verb }) => {
+            resource_result::decide(desk, report, instance, resource, *verb)?
+        }
+        Some(Concern::Watch { instance }) => resource_result::health(desk, report, instance)?,
+        None => unattended(desk, report)?,
+    };
+    Ok(outcome.into())
+}
+
+/// An effect whose end changes nothing of ours: a failure is told to the operators.
+fn unattended(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Outcome> {
+    let Err(failure) = &report.answer else { return Ok(Outcome::Ignored(IgnoreReason::NoChange)) };
+    // A mail about a mail that can't be sent would not arrive either; the failure stands in the outbox.
+    if desk.kind == crate::model::notice::KIND {
+        return Ok(Outcome::Applied);
+    }
+    let values = serde_json::json!({"effect": report.key, "kind": desk.kind, "code": failure.code});
+    let reference = format!("{}:{}", report.key, report.generation);
+    send_once(&mut desk.account, "effect_failed", To::Admin, &reference, &values)?;
+    Ok(Outcome::Applied)
+}
+
+/// Metadata is a hint, the claim is the truth: metadata that names another account contradicts it.
+fn check_owner(desk: &Desk<'_>, metadata: Option<&Metadata<'_>>) -> Ruled<()> {
+    let account = desk.account.owned()?;
+    let named = metadata.and_then(|m| named_account(m.user_id.as_deref(), m.organization_id.as_deref()));
+    match (named, account) {
+        // Somebody of an organization may have paid for it.
+        (Some(Account::User(_)), Account::Organization(_)) | (None, _) => Ok(()),
+        (Some(named), account) if named == account => Ok(()),
+        (Some(_), _) => Err(Refusal::Inconsistent("/data/object/metadata".to_owned()).into()),
+    }
+}

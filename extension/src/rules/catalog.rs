@@ -1,0 +1,283 @@
+//! The catalog is written: loaded as a document, or product by product, and matched at the payment provider.
+//!
+//! A published price is never changed: another amount is another price.
+
+mod sync;
+
+use crate::catalog::checks::{check_names, read_type};
+use crate::catalog::desk::Desk;
+use crate::catalog::product::{Proposed, normalise};
+use crate::catalog::settings::{DefaultPlan, PROVIDERS, Settings};
+use crate::catalog::terms::{Terms, grants_of, price_row};
+use crate::catalog::{BUSINESS, PRODUCT_TYPE, schema};
+use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
+use crate::model::json::{Object, decode, encode};
+use crate::model::keys::type_row_id;
+use crate::model::records::product::ProductRow;
+use products_contract::*;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+pub(super) use sync::synced;
+
+/// A catalog as a business writes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document<'a> {
+    #[serde(default)]
+    business: Settings,
+    /// Types: the name of a built-in one, or all of it.
+    #[serde(borrow, default)]
+    product_types: Vec<&'a RawValue>,
+    #[serde(default)]
+    products: Vec<Object>,
+}
+
+/// `catalog.load`: bring the catalog to what the document says. What it doesn't name stays.
+pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
+    admin_of_platform(desk)?;
+    let document: Document<'_> =
+        serde_json::from_str(payload).map_err(|error| wrong_field("", FieldErrorCode::BadFormat, error.to_string()))?;
+    if !PROVIDERS.contains(&document.business.provider.as_str()) {
+        let message = format!("expected one of {}", PROVIDERS.join(", "));
+        return Err(wrong_field("/business/provider", FieldErrorCode::NotAllowed, message));
+    }
+    if !document.business.defaults.is_empty() {
+        let message = "expected `default: true` on the products themselves";
+        return Err(wrong_field("/business/defaults", FieldErrorCode::UnknownField, message));
+    }
+    let mut decls = Vec::new();
+    for (index, entry) in document.product_types.into_iter().enumerate() {
+        decls.push(read_type(entry.get(), index)?);
+    }
+    // Everything is judged before anything is saved.
+    let mut types = desk.catalog.stored_types()?;
+    types.retain(|known| decls.iter().all(|decl| decl.name != known.name));
+    types.extend(decls.iter().cloned());
+    let types = if types.is_empty() { schema::built_in() } else { types };
+    for (index, decl) in decls.iter().enumerate() {
+        check_names(decl, &types, &format!("/product_types/{index}"))?;
+    }
+    let defaults = desk.catalog.settings()?.defaults.clone();
+    let mut settings = Settings { defaults, ..document.business };
+    desk.catalog.decide_by(settings.clone(), types);
+    let mut products = Vec::with_capacity(document.products.len());
+    for (index, body) in document.products.iter().enumerate() {
+        let proposed = normalise(&desk.catalog, desk.actor.kind, body, None).map_err(|halt| at(halt, index))?;
+        let id = proposed.id.clone();
+        let id = id.ok_or_else(|| at(wrong_field("/id", FieldErrorCode::Missing, "required"), index))?;
+        check(desk, &id, &proposed).map_err(|halt| at(halt, index))?;
+        products.push((id, proposed));
+    }
+    let type_ids = decls.iter().map(|decl| type_row_id(&decl.name));
+    let ids = products.iter().map(|(id, _)| id.clone());
+    let all: Vec<String> = ids.chain(type_ids).chain([BUSINESS.to_owned()]).collect();
+    desk.account.load::<ProductRow>(&all)?;
+    for decl in &decls {
+        let values = own_row(PRODUCT_TYPE, &decl.name, encode(decl)?);
+        save(desk, &type_row_id(&decl.name), &values)?;
+    }
+    let mut ids = Vec::with_capacity(products.len());
+    for (index, (id, proposed)) in products.into_iter().enumerate() {
+        keep_default(&mut settings, &id, &proposed).map_err(|halt| at(halt, index))?;
+        put(desk, &id, proposed, None).map_err(|halt| at(halt, index))?;
+        ids.push(id);
+    }
+    save_settings(desk, &settings)?;
+    let reply = json!({"product_types": decls.iter().map(|d| &d.name).collect::<Vec<_>>(), "products": ids});
+    Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
+}
+
+/// Put the place in the document before the path of a field error.
+fn at(halt: Halt, index: usize) -> Halt {
+    match halt {
+        Halt::Refused(Refusal::Invalid(errors)) => Halt::Refused(Refusal::Invalid(
+            errors.into_iter().map(|e| FieldError { path: format!("/products/{index}{}", e.path), ..e }).collect(),
+        )),
+        other => other,
+    }
+}
+
+/// A row that the catalog keeps for itself.
+fn own_row(product_type: &str, name: &str, metadata: Json) -> ProductValues {
+    ProductValues {
+        product_type: product_type.to_owned(),
+        name: name.to_owned(),
+        description: String::new(),
+        active: true,
+        price: None,
+        interval: None,
+        filters: Vec::new(),
+        metadata,
+    }
+}
+
+fn save_settings(desk: &mut Desk<'_>, settings: &Settings) -> Ruled<()> {
+    let values = own_row(BUSINESS, desk.business, encode(settings)?);
+    save(desk, BUSINESS, &values)
+}
+
+/// Only operators and services write the catalog, and only as the account that owns it.
+pub(super) fn admin_of_platform(desk: &Desk<'_>) -> Ruled<()> {
+    if !desk.account.is_platform() {
+        return Err(Refusal::Forbidden("the catalog belongs to the platform".to_owned()).into());
+    }
+    match desk.actor.kind {
+        ActorKind::Admin | ActorKind::Service | ActorKind::System => Ok(()),
+        ActorKind::User | ActorKind::Extension => Err(Refusal::Forbidden("admin".to_owned()).into()),
+    }
+}
+
+/// Write a product of the catalog, unless it is so already.
+fn save(desk: &mut Desk<'_>, id: &str, values: &ProductValues) -> Ruled<()> {
+    let current = desk.catalog.product(id)?;
+    if current.as_ref().is_some_and(|row| row.values == *values) {
+        return Ok(());
+    }
+    desk.account.load::<ProductRow>(&[id.to_owned()])?;
+    desk.account.put(id, ProductRow(values.clone()));
+    let version = current.map_or(0, |row| row.version) + 1;
+    let owner = Account::Platform;
+    let row = Product { id: id.to_owned(), owner, values: values.clone(), version, deleted: false };
+    desk.catalog.write_over(CatalogKey::Product(id.to_owned()), Some(CatalogRow::Product(row)));
+    Ok(())
+}
+
+/// Keep which plan of a family is in force by default: at most one.
+fn keep_default(settings: &mut Settings, id: &str, proposed: &Proposed) -> Ruled<()> {
+    let Some(family) = &proposed.decl.family else { return Ok(()) };
+    let known = settings.defaults.get(family);
+    match (proposed.is_default && proposed.values.active, known) {
+        (true, Some(other)) if other.product_id != id => {
+            let message = format!("{} is the default of family {family} already", other.product_id);
+            return Err(wrong_field("/default", FieldErrorCode::Taken, message));
+        }
+        (true, _) => {
+            let plan = DefaultPlan { product_id: id.to_owned(), grants: grants_of(proposed) };
+            settings.defaults.insert(family.clone(), plan);
+        }
+        (false, Some(known)) if known.product_id == id => drop(settings.defaults.remove(family)),
+        (false, _) => {}
+    }
+    Ok(())
+}
+
+/// Whether a product can be put: it is the catalog's, and its price is not published otherwise.
+fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()> {
+    if !proposed.decl.catalog {
+        let message = format!("products of type {} belong to accounts", proposed.decl.name);
+        return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
+    }
+    let given = proposed.metadata.get("stripe_price_id").and_then(Value::as_str);
+    if let (Some(price_id), Some(amount)) = (given, &proposed.values.price) {
+        check_price(desk, &price_row(proposed, id, price_id, amount.clone())?)?;
+    }
+    Ok(())
+}
+
+/// Put one product of the catalog, with what follows for the defaults. True if its price is being made at the provider;
+/// then who waits under `reply_to` is answered when it is.
+pub(super) fn put_one(
+    desk: &mut Desk<'_>,
+    id: &str,
+    proposed: Proposed,
+    reply_to: Option<String>,
+) -> Ruled<bool> {
+    let known = desk.catalog.settings()?;
+    let mut settings = (*known).clone();
+    keep_default(&mut settings, id, &proposed)?;
+    let is_syncing = put(desk, id, proposed, reply_to)?;
+    if settings != *known {
+        save_settings(desk, &settings)?;
+    }
+    Ok(is_syncing)
+}
+
+/// A product of the catalog is gone: it is nobody's default any more.
+pub(super) fn forget(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let known = desk.catalog.settings()?;
+    let mut settings = (*known).clone();
+    settings.defaults.retain(|_, plan| plan.product_id != id);
+    if settings != *known {
+        save_settings(desk, &settings)?;
+    }
+    Ok(())
+}
+
+/// Put a product; its price becomes a row, or is made at the provider. True if it is being made there.
+fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Ruled<bool> {
+    check(desk, id, &proposed)?;
+    let sync_failed = match desk.catalog.product(id)? {
+        Some(current) => sync::keep(&current, &mut proposed)?,
+        None => false,
+    };
+    let given = proposed.metadata.get("stripe_price_id").and_then(Value::as_str).map(str::to_owned);
+    if let (Some(price_id), Some(amount)) = (&given, &proposed.values.price) {
+        let price = price_row(&proposed, id, price_id, amount.clone())?;
+        put_price(desk, price)?;
+    }
+    let wants_sync = given.is_none() && proposed.values.price.is_some() && proposed.values.active;
+    if wants_sync {
+        sync::mark(&mut proposed, sync_failed)?;
+    }
+    save(desk, id, &proposed.values)?;
+    if wants_sync {
+        sync::ask(desk, id, &proposed.values, &proposed.metadata, reply_to)?;
+    }
+    Ok(wants_sync)
+}
+
+/// A price that is published keeps its amount, its interval and its product.
+fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Price>> {
+    let Some(current) = desk.catalog.price(&price.id)? else { return Ok(None) };
+    if current.amount != price.amount || current.interval != price.interval {
+        let published = &current.amount;
+        let message = format!("{} is published at {} {}", price.id, published.amount_minor, published.currency);
+        return Err(wrong_field("/price", FieldErrorCode::ReadOnly, message));
+    }
+    if current.product_id != price.product_id {
+        let message = format!("{} belongs to {}", price.id, current.product_id);
+        return Err(wrong_field("/stripe_price_id", FieldErrorCode::Taken, message));
+    }
+    Ok(Some(current))
+}
+
+/// Insert a price, or refresh what it grants.
+fn put_price(desk: &mut Desk<'_>, mut price: Price) -> Ruled<()> {
+    let current = check_price(desk, &price)?;
+    // What the provider said of it stays: one that it withdrew is not put back by loading the catalog again.
+    if let Some(provider) = current.as_ref().map(Terms::read).transpose()?.and_then(|terms| terms.provider) {
+        price.terms = encode(&Terms { provider: Some(provider), ..Terms::read(&price)? })?;
+        price.active &= !provider.withdrawn;
+    }
+    if current.as_ref() != Some(&price) {
+        let key = CatalogKey::Price(price.id.clone());
+        desk.catalog.write_over(key, Some(CatalogRow::Price(price.clone())));
+        desk.account.put_price(price)?;
+    }
+    Ok(())
+}
+
+/// A product of the platform that somebody else wrote: bring it into the catalog.
+pub(super) fn adopt(desk: &mut Desk<'_>, id: &str, values: &ProductValues) -> Ruled<()> {
+    let types = desk.catalog.types()?;
+    if !types.iter().any(|decl| decl.catalog && decl.name == values.product_type) {
+        let message = format!("`{}` is no type of the catalog", values.product_type);
+        return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
+    }
+    let mut body = Object::new();
+    body.insert("product_type".to_owned(), json!(values.product_type));
+    body.insert("name".to_owned(), json!(values.name));
+    body.insert("description".to_owned(), json!(values.description));
+    body.insert("active".to_owned(), json!(values.active));
+    if let Some(price) = &values.price {
+        body.insert("price".to_owned(), json!({"amount_minor": price.amount_minor, "currency": price.currency}));
+    }
+    if let Some(interval) = &values.interval {
+        body.insert("billing_interval".to_owned(), json!(interval.unit));
+    }
+    body.insert("metadata".to_owned(), Value::Object(decode("products", id, &values.metadata)?));
+    let proposed = normalise(&desk.catalog, desk.actor.kind, &body, None)?;
+    put_one(desk, id, proposed, None)?;
+    Ok(())
+}

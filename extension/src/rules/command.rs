@@ -1,0 +1,65 @@
+//! The commands, and what each may have.
+
+use super::{instance, purchase};
+use crate::catalog::desk::Desk;
+use crate::model::halt::{Ruled, Verdict, wrong_field};
+use crate::model::json::Object;
+use products_contract::{FieldErrorCode, Refusal};
+use serde_json::Value;
+
+/// The commands, with what their payload must have (for the manifest).
+pub(crate) const COMMANDS: [(&str, &[&str]); 9] = [
+    ("catalog.load", &[]),
+    ("product.create", &["name"]),
+    ("product.update", &["id"]),
+    ("instance.create", &["name"]),
+    ("instance.retry", &["id"]),
+    ("instance.delete", &["id", "confirm"]),
+    ("purchase.create", &[]),
+    ("subscription.change", &[]),
+    ("subscription.cancel", &[]),
+];
+
+/// What the payloads of commands may have that read it member by member; products are checked against their type.
+const MEMBERS: [(&str, &[&str]); 5] = [
+    ("instance.retry", &["id"]),
+    ("instance.delete", &["id", "confirm"]),
+    ("purchase.create", &["plan_id", "product_id", "plan", "success_url", "cancel_url", "payment_method", "product"]),
+    ("subscription.change", &["plan_id", "product_id", "plan"]),
+    ("subscription.cancel", &["id", "at_period_end"]),
+];
+
+/// Refuse a member that a command doesn't know: what is ignored is taken for done.
+fn check_members(kind: &str, body: &Object) -> Ruled<()> {
+    let Some((_, members)) = MEMBERS.iter().find(|(command, _)| *command == kind) else { return Ok(()) };
+    match body.keys().find(|key| !members.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(key) => {
+            let message = format!("expected one of {}", members.join(", "));
+            Err(wrong_field(&format!("/{key}"), FieldErrorCode::UnknownField, message))
+        }
+    }
+}
+
+/// Decide a command.
+pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let kind = desk.kind;
+    check_members(kind, body)?;
+    match kind {
+        "product.create" => instance::create(desk, body),
+        "instance.create" => {
+            let mut body = body.clone();
+            if !body.contains_key("type") {
+                body.entry("product_type").or_insert_with(|| Value::from("instance"));
+            }
+            instance::create(desk, &body)
+        }
+        "product.update" => instance::update(desk, body),
+        "instance.retry" => instance::retry(desk, body),
+        "instance.delete" => instance::delete(desk, body),
+        "purchase.create" => purchase::create(desk, body),
+        "subscription.change" => purchase::change_plan(desk, body),
+        "subscription.cancel" => purchase::cancel(desk, body),
+        _ => Err(Refusal::NotFound(format!("command {kind}")).into()),
+    }
+}

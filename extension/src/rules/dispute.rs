@@ -1,0 +1,57 @@
+//! `charge.dispute.*`: a bank takes a payment back until it is decided; a person answers it, so operators are told.
+
+use crate::catalog::desk::Desk;
+use crate::input::stripe::{self, id_of};
+use crate::model::halt::Ruled;
+use crate::model::keys::ClaimKey;
+use crate::model::merge::dispute::merge;
+use crate::model::notice::{To, send_once};
+use crate::model::records::dispute::{Dispute, DisputeStatus};
+use products_contract::{Outcome, Refusal};
+use serde_json::json;
+
+fn parse_status(text: Option<&str>) -> Ruled<DisputeStatus> {
+    Ok(match text {
+        Some("won" | "warning_closed" | "prevented") => DisputeStatus::Won,
+        Some("lost") => DisputeStatus::Lost,
+        Some("needs_response" | "under_review" | "warning_needs_response" | "warning_under_review") | None => {
+            DisputeStatus::Open
+        }
+        // What it was before it had words of its own: the charge went back.
+        Some("charge_refunded") => DisputeStatus::Won,
+        Some(other) => return Err(Refusal::UnknownStatus(format!("dispute {other}")).into()),
+    })
+}
+
+/// Decide an event.
+pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Dispute<'_>) -> Ruled<Outcome> {
+    let Some(payment) = id_of(&object.payment_intent).or_else(|| id_of(&object.charge)) else {
+        return Err(Refusal::Malformed("/data/object/charge".to_owned()).into());
+    };
+    if object.amount <= 0 {
+        return Err(Refusal::Malformed("/data/object/amount".to_owned()).into());
+    }
+    let id = object.id.as_ref();
+    let view = Dispute {
+        status: parse_status(object.status.as_deref())?,
+        amount_minor: object.amount,
+        currency: object.currency.to_string(),
+        payment: payment.to_owned(),
+        withdrawn: desk.kind == "charge.dispute.funds_withdrawn",
+        returned: desk.kind == "charge.dispute.funds_reinstated",
+        booked: None,
+    };
+    let known = desk.account.fetch::<Dispute>(id)?;
+    let mut dispute = known.clone().unwrap_or_else(|| view.clone());
+    merge(&mut dispute, &view);
+    if known.as_ref() == Some(&dispute) {
+        return Ok(Outcome::Duplicate(format!("dispute:{id}")));
+    }
+    let intent = id_of(&object.payment_intent).map(|id| String::from(ClaimKey::PaymentIntent(id)));
+    let charge = id_of(&object.charge).map(|id| String::from(ClaimKey::Charge(id)));
+    desk.account.claim(intent.into_iter().chain(charge).collect())?;
+    let values = json!({"dispute": id, "payment": payment, "amount_minor": object.amount, "currency": object.currency});
+    send_once(&mut desk.account, "dispute_opened", To::Admin, id, &values)?;
+    desk.account.put(id, dispute);
+    Ok(Outcome::Applied)
+}

@@ -1,0 +1,326 @@
+//! Commands about instances: made, changed, tried again and ended by people, as far as the account's standing allows.
+
+use super::catalog;
+use crate::catalog::desk::Desk;
+use crate::catalog::instance::{Instance, names};
+use crate::catalog::product::{Proposed, normalise, required_text};
+use crate::catalog::schema::TypeDecl;
+use crate::derive::standing::{Standing, UNLIMITED, standing};
+use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
+use crate::model::json::{Object, decode, encode};
+use crate::model::records::instance::{InstanceRecord, InstanceStatus};
+use crate::model::records::product::ProductRow;
+use crate::model::records::summary::Summary;
+use crate::model::time::rfc3339;
+use products_contract::*;
+use serde_json::{Value, json};
+
+/// Whether a service may report this change of status (SOL-15): only the end of provisioning.
+fn may_report(from: &str, to: &str) -> bool {
+    from == "provisioning" && matches!(to, "running" | "error")
+}
+
+/// Refuse what the account's standing doesn't allow: no plan, or nothing left of what the type consumes.
+pub(super) fn check_room(
+    desk: &mut Desk<'_>,
+    decl: &TypeDecl,
+    standing: &Standing,
+    except: Option<&Instance>,
+) -> Ruled<()> {
+    if let Some(link) = &decl.plan
+        && !standing.plans.contains_key(&link.family)
+    {
+        return Err(Refusal::NoEntitlement(link.family.clone()).into());
+    }
+    let summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+    for (key, amount) in &decl.consumes {
+        let own = except.and_then(|instance| instance.record.adds.consumed.get(key)).copied().unwrap_or(0);
+        let used = summary.consumed.get(key).copied().unwrap_or(0).saturating_sub(own);
+        if !standing.has_room(key, used.saturating_add(*amount)) {
+            let upgrade = upgrade_for(desk, key, used.saturating_add(*amount))?;
+            let quota = QuotaRefusal { quota: key.clone(), allowed: standing.allows(key), used, upgrade };
+            return Err(Refusal::QuotaExceeded(quota).into());
+        }
+    }
+    Ok(())
+}
+
+/// The cheapest product on sale that allows an amount.
+fn upgrade_for(desk: &mut Desk<'_>, key: &str, amount: i64) -> Ruled<Option<String>> {
+    let types = desk.catalog.types()?;
+    let mut best: Option<(i64, String)> = None;
+    for row in desk.catalog.products(None)?.iter().filter(|row| row.values.active) {
+        let decl = types.iter().find(|decl| decl.name == row.values.product_type);
+        let Some(field) = decl.and_then(|decl| decl.grants.get(key)) else { continue };
+        let Some(price) = &row.values.price else { continue };
+        let metadata: Object = decode("products", &row.id, &row.values.metadata)?;
+        let allows = metadata.get(field).and_then(Value::as_i64).unwrap_or(0);
+        if (allows == UNLIMITED || allows >= amount)
+            && best.as_ref().is_none_or(|(cheapest, _)| price.amount_minor < *cheapest)
+        {
+            best = Some((price.amount_minor, row.id.clone()));
+        }
+    }
+    Ok(best.map(|(_, id)| id))
+}
+
+/// Take the claims of unique fields. One that is taken, by whomever, names itself, never its holder.
+pub(super) fn take_names(desk: &mut Desk<'_>, decl: &TypeDecl, metadata: &Object, holds_them: bool) -> Ruled<()> {
+    let keys = names(decl, metadata);
+    if keys.is_empty() || holds_them {
+        return Ok(());
+    }
+    let states = desk.account.claim_states(&keys)?;
+    if let Some((key, _)) = keys.iter().zip(&states).find(|(_, state)| **state != ClaimState::Free) {
+        return Err(Refusal::NameTaken(key.clone()).into());
+    }
+    for key in keys {
+        desk.account.take_claim(key);
+    }
+    Ok(())
+}
+
+/// `product.create` of a product that belongs to an account: check, take the names, write the row, begin.
+pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let proposed = normalise(&desk.catalog, desk.actor.kind, &own_body(desk, body)?, None)?;
+    if proposed.decl.catalog {
+        catalog::admin_of_platform(desk)?;
+        return create_in_catalog(desk, proposed);
+    }
+    let id = insert_with_room(desk, proposed)?;
+    Ok(Verdict::answered(Answer::Product(id)))
+}
+
+fn provisioned(desk: &mut Desk<'_>, body: &Object) -> Ruled<Proposed> {
+    let proposed = normalise(&desk.catalog, desk.actor.kind, &own_body(desk, body)?, None)?;
+    if proposed.decl.catalog || proposed.decl.provisions.is_empty() {
+        let message = "expected a type that is provisioned";
+        return Err(wrong_field("/product/product_type", FieldErrorCode::NotAllowed, message));
+    }
+    Ok(proposed)
+}
+
+/// An instance beside another command's business; its id.
+pub(super) fn create_now(desk: &mut Desk<'_>, body: &Object) -> Ruled<String> {
+    let proposed = provisioned(desk, body)?;
+    insert_with_room(desk, proposed)
+}
+
+/// A row that waits for its purchase to be paid; its names are held meanwhile.
+pub(super) fn create_waiting(desk: &mut Desk<'_>, body: &Object, purchase: &str) -> Ruled<String> {
+    let proposed = provisioned(desk, body)?;
+    insert(desk, proposed, Some(purchase))
+}
+
+/// Insert a row if the account's standing has room for it.
+fn insert_with_room(desk: &mut Desk<'_>, mut proposed: Proposed) -> Ruled<String> {
+    let standing = standing(desk)?;
+    check_room(desk, &proposed.decl, &standing, None)?;
+    match_plan(&mut proposed, &standing)?;
+    insert(desk, proposed, None)
+}
+
+fn create_in_catalog(desk: &mut Desk<'_>, proposed: Proposed) -> Ruled<Verdict> {
+    let slug = proposed.decl.infer_by.as_ref().and_then(|key| proposed.metadata.get(key)).and_then(Value::as_str);
+    let id = match (&proposed.id, slug) {
+        (Some(id), _) => id.clone(),
+        (None, Some(slug)) => format!("prod_{slug}"),
+        (None, None) => format!("prod_{}", desk.event_hash()),
+    };
+    if desk.catalog.product(&id)?.is_some() {
+        return Err(Refusal::AlreadyOwned(id).into());
+    }
+    put_in_catalog(desk, &id, proposed)
+}
+
+/// Put it, and answer at once, or when its price is made at the provider.
+fn put_in_catalog(desk: &mut Desk<'_>, id: &str, proposed: Proposed) -> Ruled<Verdict> {
+    let reply_to = desk.reply_to.cloned();
+    Ok(match catalog::put_one(desk, id, proposed, reply_to)? {
+        true => Outcome::Applied.into(),
+        false => Verdict::answered(Answer::Product(id.to_owned())),
+    })
+}
+
+/// The body with the owner checked: it comes from the session and never from the body.
+pub(super) fn own_body(desk: &Desk<'_>, body: &Object) -> Ruled<Object> {
+    let mut body = body.clone();
+    let account = desk.account.owned()?;
+    let check = |map: &mut Object| -> Ruled<()> {
+        for key in ["user_id", "owner"] {
+            let named = map.remove(key);
+            let own = match (&named, &account) {
+                (None | Some(Value::Null), _) => true,
+                (Some(Value::String(id)), Account::User(own) | Account::Organization(own)) => id == own,
+                _ => false,
+            };
+            if !own {
+                return Err(Refusal::Forbidden(format!("/{key} is another account")).into());
+            }
+        }
+        Ok(())
+    };
+    check(&mut body)?;
+    if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
+        check(metadata)?;
+        // Clients of the platform send the first status themselves; the decision to provision is ours.
+        if metadata.get("status").and_then(Value::as_str) == Some("provisioning") {
+            metadata.remove("status");
+        }
+    }
+    Ok(body)
+}
+
+/// The product's plan is the one in force; another one that is named is not paid for.
+pub(super) fn match_plan(proposed: &mut Proposed, standing: &Standing) -> Ruled<()> {
+    let Some(link) = &proposed.decl.plan else { return Ok(()) };
+    let Some(plan) = standing.plans.get(&link.family) else { return Ok(()) };
+    match proposed.metadata.get(&link.field).and_then(Value::as_str) {
+        Some(named) if named != plan.product_id => {
+            Err(Refusal::RequirementUnmet(format!("{}:{named}", link.family)).into())
+        }
+        _ => {
+            proposed.metadata.insert(link.field.clone(), json!(plan.product_id));
+            Ok(())
+        }
+    }
+}
+
+fn insert(desk: &mut Desk<'_>, mut proposed: Proposed, purchase: Option<&str>) -> Ruled<String> {
+    take_names(desk, &proposed.decl, &proposed.metadata, false)?;
+    let by = proposed.decl.id_by.as_ref().and_then(|key| proposed.metadata.get(key)).and_then(Value::as_str);
+    let prefix = proposed.decl.id_prefix.as_deref().unwrap_or("prod");
+    let mut id = match by {
+        Some(name) => format!("{prefix}_{name}"),
+        None => format!("{prefix}_{}", desk.event_hash()),
+    };
+    // A name that was used before belongs to a row that stays for its history.
+    if desk.is_product_id_taken(&id)? {
+        id = format!("{id}_{}", desk.event_hash());
+    }
+    begin_metadata(desk, &proposed.decl, &mut proposed.metadata, purchase)?;
+    proposed.values.metadata = encode(&proposed.metadata)?;
+    desk.account.load::<ProductRow>(&[id.clone()])?;
+    desk.account.put(&id, ProductRow(proposed.values));
+    adopt(desk, &id)?;
+    Ok(id)
+}
+
+/// From here on an instance is ours to drive.
+pub(super) fn adopt(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let mut instance = Instance::load(desk, id)?;
+    instance.record = InstanceRecord {
+        made_at: desk.now,
+        holds_names: true,
+        adds: instance.record.adds,
+        generation: instance.record.generation,
+        ..InstanceRecord::default()
+    };
+    instance.save(&mut desk.account)
+}
+
+/// What every instance has from its first moment.
+pub(super) fn begin_metadata(
+    desk: &Desk<'_>,
+    decl: &TypeDecl,
+    metadata: &mut Object,
+    purchase: Option<&str>,
+) -> Ruled<()> {
+    let mut set = |key: &str, value: Value| {
+        if decl.field(key).is_some() {
+            metadata.insert(key.to_owned(), value);
+        }
+    };
+    set("status", json!(InstanceStatus::Provisioning.name()));
+    set("health_status", json!("unknown"));
+    set("created_at", json!(rfc3339(desk.now)));
+    if let Account::User(id) = desk.account.owned()? {
+        set("user_id", json!(id));
+    }
+    if let Some(purchase) = purchase {
+        set("purchase_id", json!(purchase));
+    }
+    Ok(())
+}
+
+/// `product.update`: names and descriptions by the owner; status and resources by a service alone (SOL-15).
+pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let id = required_text(body, "id")?;
+    let mut body = body.clone();
+    body.remove("id");
+    let by = desk.actor.kind;
+    if desk.account.is_platform() {
+        catalog::admin_of_platform(desk)?;
+        let current = desk.catalog.product(&id)?.ok_or(Refusal::NotFound(id.clone()))?;
+        let proposed = normalise(&desk.catalog, by, &body, Some((&id, &current.values)))?;
+        return put_in_catalog(desk, &id, proposed);
+    }
+    let mut instance = Instance::load(desk, &id)?;
+    let is_service = matches!(by, ActorKind::Service | ActorKind::Extension | ActorKind::System);
+    let given = body.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
+    let sets = |key: &str| given.contains_key(key) || body.contains_key(key);
+    if !is_service && ["status", "resources", "quotas", "usage"].into_iter().any(sets) {
+        return Err(Refusal::Forbidden("/metadata/status is set by the provisioner".to_owned()).into());
+    }
+    let from = instance.status_text().to_owned();
+    let proposed = normalise(&desk.catalog, by, &body, Some((&id, &instance.values)))?;
+    let to = proposed.metadata.get("status").and_then(Value::as_str).unwrap_or(&from);
+    if to != from && !may_report(&from, to) {
+        return Err(Refusal::BadTransition(format!("{from} to {to}")).into());
+    }
+    instance.values = proposed.values;
+    instance.metadata = proposed.metadata;
+    instance.save(&mut desk.account)?;
+    // What a service says of resources stands until they change.
+    Ok(Verdict { stands: sets("resources"), ..Verdict::answered(Answer::Product(id)) })
+}
+
+/// `instance.retry`: from `error`, with the checks of a new one; otherwise a step that failed is tried again.
+pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let id = required_text(body, "id")?;
+    let mut instance = Instance::load(desk, &id)?;
+    let is_error = instance.is(InstanceStatus::Error);
+    let record = &mut instance.record;
+    let waits = record.archive_paused || record.resources.values().any(|resource| resource.blocked);
+    if !is_error && !waits {
+        return Err(Refusal::BadTransition(instance.status_text().to_owned()).into());
+    }
+    if !is_error {
+        record.archive_paused = false;
+        record.unblock();
+        record.unstick();
+    } else if !record.is_compensated() {
+        // What could not be undone is undone first.
+        record.unblock();
+        record.unstick();
+        record.retry_wanted = true;
+    } else {
+        let standing = standing(desk)?;
+        check_room(desk, &instance.decl.clone(), &standing, Some(&instance))?;
+        take_names(desk, &instance.decl.clone(), &instance.metadata, instance.record.holds_names)?;
+        instance.record.holds_names = true;
+        instance.begin_again();
+    }
+    instance.save(&mut desk.account)?;
+    Ok(Verdict::answered(Answer::Product(id)))
+}
+
+/// `instance.delete`: by the owner, confirmed by typing the name; a last backup is kept.
+pub(super) fn delete(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let id = required_text(body, "id")?;
+    let confirmed = required_text(body, "confirm")?;
+    let mut instance = Instance::load(desk, &id)?;
+    let name = instance.decl.id_by.clone().and_then(|key| instance.text(&key).map(str::to_owned));
+    if confirmed != instance.values.name && Some(&confirmed) != name.as_ref() {
+        return Err(wrong_field("/confirm", FieldErrorCode::NotAllowed, "expected the name of the product"));
+    }
+    use InstanceStatus::{Archiving, Deleting, Restoring, Terminated};
+    if matches!(instance.status(), Some(Deleting | Terminated | Archiving | Restoring)) {
+        return Err(Refusal::BadTransition(instance.status_text().to_owned()).into());
+    }
+    instance.record.ended_by_owner = true;
+    instance.end(true);
+    instance.save(&mut desk.account)?;
+    Ok(Verdict::answered(Answer::Product(id)))
+}
+

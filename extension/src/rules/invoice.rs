@@ -1,0 +1,237 @@
+//! `invoice.*`: a view is merged, and what it says of its subscription and its payments is kept with them.
+
+use super::{check_owner, retrieve};
+use crate::catalog::desk::Desk;
+use crate::input::stripe::{self, id_of};
+use crate::model::halt::{Halt, Ruled};
+use crate::model::keys::{ClaimKey, FactKey};
+use crate::model::merge::{News, invoice as merge_invoice, payment as merge_payment};
+use crate::model::notice::{To, send_once};
+use crate::model::records::invoice::{Invoice, InvoiceStatus, Line};
+use crate::model::records::payment::Payment;
+use crate::model::records::subscription_history::{BillingHistory, KEPT_MAX, OpenInvoice};
+use products_contract::*;
+use serde_json::json;
+
+fn parse_status(text: &str) -> Option<InvoiceStatus> {
+    Some(match text {
+        "draft" => InvoiceStatus::Draft,
+        "open" => InvoiceStatus::Open,
+        "uncollectible" => InvoiceStatus::Uncollectible,
+        "void" | "voided" => InvoiceStatus::Void,
+        "paid" => InvoiceStatus::Paid,
+        _ => return None,
+    })
+}
+
+/// Three lower-case letters: an ISO 4217 code as Stripe writes it.
+fn is_currency(code: &str) -> bool {
+    code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+/// Decide an event.
+pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Invoice<'_>) -> Ruled<Outcome> {
+    let Some(id) = object.id.as_deref().filter(|id| !id.is_empty()) else {
+        // It announces an invoice that does not exist yet and has no id.
+        if desk.kind == "invoice.upcoming" {
+            return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+        }
+        return Err(Refusal::Malformed("/data/object/id".to_owned()).into());
+    };
+    // Stripe sends ten lines: what is missing decides what was paid for.
+    if object.lines.has_more {
+        let at = desk.provider_time;
+        let known = desk.account.fetch::<Invoice>(id)?;
+        return match known.filter(|known| known.at >= at) {
+            Some(known) => Ok(Outcome::Stale(snapshot(&known))),
+            None => retrieve::ask_for_view(desk, "invoice", id, at),
+        };
+    }
+    apply(desk, id, object, desk.provider_time)
+}
+
+/// The answer of a `stripe.retrieve`: a view dated by the provider's answer.
+pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str, at: Timestamp) -> Ruled<Outcome> {
+    let object =
+        serde_json::from_str::<stripe::Invoice<'_>>(object).map_err(|error| stripe::malformed("/object", &error))?;
+    let id = object.id.as_deref().filter(|id| !id.is_empty());
+    let id = id.ok_or_else(|| Refusal::Malformed("/object/id".to_owned()))?;
+    if object.lines.has_more {
+        return Err(Refusal::WrongShape(format!("{id}: the answer leaves lines out")).into());
+    }
+    apply(desk, id, &object, at)
+}
+
+fn snapshot(invoice: &Invoice) -> Snapshot {
+    Snapshot { at: invoice.at, rank: SnapshotRank::Updated, event_id: String::new() }
+}
+
+/// Merge one view.
+fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Outcome> {
+    check_owner(desk, object.metadata.as_ref())?;
+    check_owner(desk, object.subscription_metadata())?;
+    let view = read(desk.kind, object, at)?;
+    let known = desk.account.fetch::<Invoice>(id)?;
+    let (invoice, news) = match &known {
+        None => (view, News::Changed),
+        Some(known) => {
+            let mut merged = known.clone();
+            let news = merge_invoice::merge(&mut merged, &view)?;
+            (merged, news)
+        }
+    };
+    claim(desk, id, known.as_ref(), &invoice, object)?;
+    let is_first_payment = invoice.status == InvoiceStatus::Paid && !invoice.booked;
+    let is_booked_now = is_first_payment && invoice.amount_paid_minor.min(invoice.total_minor) > 0;
+    if desk.kind == "invoice.payment_action_required" && invoice.status < InvoiceStatus::Uncollectible {
+        let values = json!({"invoice": id, "hosted_invoice_url": invoice.hosted_invoice_url});
+        send_once(&mut desk.account, "payment_action_required", To::Account, id, &values)?;
+    }
+    let told = tell_subscription(desk, id, &invoice)? | link_payments(desk, id, object)?;
+    let is_changed = news == News::Changed || is_booked_now || told;
+    let (status, stale) = (invoice.status, snapshot(&invoice));
+    if known.as_ref() != Some(&invoice) {
+        desk.account.put(id, invoice);
+    }
+    Ok(match (is_changed, news, status) {
+        (true, ..) => Outcome::Applied,
+        (false, News::Older, _) => Outcome::Stale(stale),
+        (false, _, InvoiceStatus::Paid) => Outcome::Duplicate(FactKey::Paid(id).to_string()),
+        (false, ..) => Outcome::Ignored(IgnoreReason::NoChange),
+    })
+}
+
+/// Whose everything is that it names. What the record names was claimed with it.
+fn claim(
+    desk: &mut Desk<'_>,
+    id: &str,
+    known: Option<&Invoice>,
+    invoice: &Invoice,
+    object: &stripe::Invoice<'_>,
+) -> Ruled<()> {
+    let is_claimed = known.is_some_and(|known| {
+        known.customer == invoice.customer && known.subscription == invoice.subscription
+    });
+    let payments = object.payments();
+    if is_claimed && payments.is_empty() {
+        return Ok(());
+    }
+    let mut keys = vec![String::from(ClaimKey::Invoice(id))];
+    keys.extend(invoice.customer.as_deref().map(|id| String::from(ClaimKey::Customer(id))));
+    keys.extend(invoice.subscription.as_deref().map(|id| String::from(ClaimKey::Subscription(id))));
+    // A charge is claimed where no intent names it: only some versions tell it beside one.
+    for (intent, charge) in payments {
+        let key = intent.map(ClaimKey::PaymentIntent).or(charge.map(ClaimKey::Charge));
+        keys.extend(key.map(String::from));
+    }
+    desk.account.claim(keys)
+}
+
+/// Keep with each payment that the invoice names that it is for this invoice. True if that is new.
+fn link_payments(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>) -> Ruled<bool> {
+    let mut changed = false;
+    for (intent, charge) in object.payments() {
+        let Some(payment_id) = intent.or(charge) else { continue };
+        let known = desk.account.fetch::<Payment>(payment_id)?;
+        let mut payment = known.clone().unwrap_or_default();
+        merge_payment::merge(&mut payment, &Payment { invoice: Some(id.to_owned()), ..Payment::default() });
+        if known.as_ref() != Some(&payment) {
+            desk.account.put(payment_id, payment);
+            changed = true;
+        }
+    }
+    Ok(changed)
+}
+
+fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoice> {
+    let malformed = |field: &str| Halt::Refused(Refusal::Malformed(format!("/data/object/{field}")));
+    let status = match object.status.as_deref() {
+        Some(text) => parse_status(text).ok_or_else(|| Refusal::UnknownStatus(format!("invoice {text}")))?,
+        // Before 2018-11-08 an invoice had no status; the event's type tells.
+        None => match kind {
+            "invoice.paid" | "invoice.payment_succeeded" => InvoiceStatus::Paid,
+            "invoice.voided" => InvoiceStatus::Void,
+            "invoice.created" => InvoiceStatus::Draft,
+            _ => InvoiceStatus::Open,
+        },
+    };
+    let paid_at = object.status_transitions.as_ref().and_then(|t| t.paid_at);
+    let line = |line: &stripe::Line<'_>| Line {
+        price: line.price_id().map(str::to_owned),
+        amount_minor: line.amount,
+        proration: line.is_proration(),
+    };
+    let mut lines: Vec<Line> = object.lines.data.iter().map(line).collect();
+    lines.sort_unstable();
+    let currency = object.currency.as_deref().filter(|code| is_currency(code));
+    let is_paid = status == InvoiceStatus::Paid;
+    Ok(Invoice {
+        status,
+        reason: object.billing_reason.as_deref().unwrap_or("").to_owned(),
+        subscription: object.subscription_id().map(str::to_owned),
+        customer: id_of(&object.customer).map(str::to_owned),
+        currency: currency.ok_or_else(|| malformed("currency"))?.to_owned(),
+        total_minor: object.total,
+        tax_minor: object.tax(),
+        amount_due_minor: object.amount_due,
+        amount_paid_minor: object.amount_paid(is_paid),
+        paid_out_of_band: object.paid_out_of_band(is_paid),
+        number: object.number.as_deref().map(str::to_owned),
+        hosted_invoice_url: object.hosted_invoice_url.as_deref().map(str::to_owned),
+        paid_at: stripe::time(paid_at, "/data/object/status_transitions/paid_at")?,
+        lines,
+        failed_at: (kind == "invoice.payment_failed").then_some(at),
+        at,
+        customer_at: id_of(&object.customer).map(|_| at),
+        subscription_at: object.subscription_id().map(|_| at),
+        booked: false,
+    })
+}
+
+/// Carry over to the subscription whether its invoices are open or paid. True if that changed.
+fn tell_subscription(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> Ruled<bool> {
+    let Some(subscription) = &invoice.subscription else { return Ok(false) };
+    let known = desk.account.fetch::<BillingHistory>(subscription)?;
+    let mut billing = known.clone().unwrap_or_default();
+    let prices = || invoice.lines.iter().filter(|line| line.amount_minor >= 0).filter_map(|line| line.price.clone());
+    let open = |void_at: Option<Timestamp>| {
+        let mut prices: Vec<String> = prices().collect();
+        prices.dedup();
+        OpenInvoice { reason: invoice.reason.clone(), prices, void_at }
+    };
+    match invoice.status {
+        InvoiceStatus::Draft | InvoiceStatus::Open | InvoiceStatus::Uncollectible => {
+            billing.open.insert(id.to_owned(), open(None));
+        }
+        // A change of plan whose invoice is voided was never paid: it counts only from a later payment on.
+        InvoiceStatus::Void if invoice.reason == "subscription_update" => {
+            billing.open.insert(id.to_owned(), open(Some(invoice.at)));
+        }
+        InvoiceStatus::Paid | InvoiceStatus::Void => {
+            billing.open.remove(id);
+        }
+    }
+    if billing.open.len() > KEPT_MAX {
+        billing.open.pop_first();
+    }
+    if let Some(at) = invoice.failed_at {
+        let first = billing.failed.entry(id.to_owned()).or_insert(at);
+        *first = (*first).min(at);
+        if billing.failed.len() > KEPT_MAX {
+            let oldest = billing.failed.iter().map(|(id, at)| (*at, id.clone())).min();
+            oldest.and_then(|(_, id)| billing.failed.remove(&id));
+        }
+    }
+    if invoice.status == InvoiceStatus::Paid {
+        let at = invoice.paid_at.unwrap_or(invoice.at);
+        for price in prices() {
+            let latest = billing.paid.entry(price).or_insert(at);
+            *latest = (*latest).max(at);
+        }
+    }
+    let is_changed = billing != known.unwrap_or_default();
+    if is_changed {
+        desk.account.put(subscription, billing);
+    }
+    Ok(is_changed)
+}

@@ -1,0 +1,158 @@
+//! Charges, payment intents and refunds: which payment paid what, and what of it was given back.
+//!
+//! A refund is a fact of its own (`refund:re_1`), booked when its object is known. A charge tells only a sum: it counts
+//! at once for what a purchase has got back, and where no refund explains it yet, the refunds are fetched.
+
+use super::retrieve;
+use crate::catalog::desk::Desk;
+use crate::input::stripe::{self, id_of};
+use crate::model::halt::Ruled;
+use crate::model::keys::{ClaimKey, EffectKey, FactKey};
+use crate::model::merge::payment::merge;
+use crate::model::records::payment::{Payment, Refund, RefundStatus};
+use products_contract::*;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+fn parse_status(text: Option<&str>) -> Ruled<RefundStatus> {
+    Ok(match text {
+        Some("pending") => RefundStatus::Pending,
+        Some("requires_action") => RefundStatus::RequiresAction,
+        // Before statuses existed a refund was done when it was there.
+        Some("succeeded") | None => RefundStatus::Succeeded,
+        Some("failed" | "canceled") => RefundStatus::Failed,
+        Some(other) => return Err(Refusal::UnknownStatus(format!("refund {other}")).into()),
+    })
+}
+
+fn read_refund(object: &stripe::Refund<'_>, pointer: &str) -> Ruled<(String, Refund)> {
+    if object.amount <= 0 {
+        return Err(Refusal::Malformed(pointer.to_owned()).into());
+    }
+    let refund = Refund {
+        amount_minor: object.amount,
+        status: parse_status(object.status.as_deref())?,
+        currency: object.currency.to_string(),
+        contradicted_by: std::collections::BTreeSet::new(),
+        booked: false,
+        booked_back: false,
+    };
+    Ok((object.id.to_string(), refund))
+}
+
+/// `refund.*` and `charge.refund.updated`.
+pub(super) fn refund(desk: &mut Desk<'_>, object: &stripe::Refund<'_>) -> Ruled<Outcome> {
+    let Some(id) = id_of(&object.payment_intent).or_else(|| id_of(&object.charge)) else {
+        return Err(Refusal::Malformed("/data/object/payment_intent".to_owned()).into());
+    };
+    let refund = read_refund(object, "/data/object/amount")?;
+    let view = Payment { refunds: BTreeMap::from([refund]), ..Payment::default() };
+    let keys = Keys { intent: id_of(&object.payment_intent), charge: id_of(&object.charge), customer: None };
+    apply(desk, id, &view, keys, FactKey::Refund(&object.id).to_string())
+}
+
+/// `charge.*`, disputes and refunds excepted.
+pub(super) fn charge(desk: &mut Desk<'_>, object: &stripe::Charge<'_>) -> Ruled<Outcome> {
+    if object.amount_refunded > object.amount {
+        return Err(Refusal::Malformed("/data/object/amount_refunded".to_owned()).into());
+    }
+    let id = id_of(&object.payment_intent).unwrap_or(&object.id);
+    let moved_money = desk.kind == "charge.succeeded" || object.amount_refunded > 0;
+    let view = Payment {
+        charge: moved_money.then(|| object.id.to_string()),
+        // A charge that failed paid nothing; only some versions name the invoice that it was for.
+        invoice: id_of(&object.invoice).filter(|_| desk.kind != "charge.failed").map(str::to_owned),
+        ..read_charge(object)?
+    };
+    let keys = Keys {
+        intent: id_of(&object.payment_intent),
+        charge: Some(&object.id),
+        customer: id_of(&object.customer),
+    };
+    let outcome = apply(desk, id, &view, keys, told_sum(object))?;
+    let known = desk.account.fetch::<Payment>(id)?.unwrap_or_default();
+    // Some versions' charges don't list their refunds; what no event explains is asked for.
+    if known.charge_refunded_minor > known.explained_minor() {
+        let key = EffectKey::Retrieve { object: object.id.to_string(), because: known.charge_refunded_minor };
+        let payload = json!({"object": "charge", "id": object.id, "expand": ["refunds"]});
+        retrieve::ask(desk, &key, &object.id, &payload)?;
+    }
+    Ok(outcome)
+}
+
+/// What a charge says of its refunds.
+fn read_charge(object: &stripe::Charge<'_>) -> Ruled<Payment> {
+    let mut refunds = BTreeMap::new();
+    for refund in object.refunds.iter().flat_map(|list| &list.data) {
+        let (id, refund) = read_refund(refund, "/data/object/refunds")?;
+        refunds.insert(id, refund);
+    }
+    Ok(Payment { charge_refunded_minor: object.amount_refunded, refunds, ..Payment::default() })
+}
+
+/// The fact that a charge tells what was given back of it.
+fn told_sum(object: &stripe::Charge<'_>) -> String {
+    format!("refunded:{}:{}", object.id, object.amount_refunded)
+}
+
+/// `payment_intent.*`: links the intent to its charge; what it pays is told by invoice or session.
+pub(super) fn intent(desk: &mut Desk<'_>, object: &stripe::PaymentIntent<'_>) -> Ruled<Outcome> {
+    let succeeded = desk.kind == "payment_intent.succeeded";
+    let view = Payment {
+        charge: object.charge_id().filter(|_| succeeded).map(str::to_owned),
+        invoice: id_of(&object.invoice).map(str::to_owned),
+        ..Payment::default()
+    };
+    let keys = Keys { intent: Some(&object.id), charge: object.charge_id(), customer: id_of(&object.customer) };
+    apply(desk, &object.id, &view, keys, format!("payment:{}", object.id))
+}
+
+/// `invoice_payment.paid` (since 2025-05-28): which invoice a payment intent paid.
+pub(super) fn invoice_payment(desk: &mut Desk<'_>, object: &stripe::InvoicePaymentObject<'_>) -> Ruled<Outcome> {
+    let Some(invoice) = id_of(&object.invoice) else {
+        return Err(Refusal::Malformed("/data/object/invoice".to_owned()).into());
+    };
+    let fact = format!("payment:{}", object.id.0);
+    let intent = object.payment.as_ref().and_then(|of| id_of(&of.payment_intent));
+    let Some(intent) = intent else { return Ok(Outcome::Duplicate(fact)) };
+    desk.account.claim(vec![String::from(ClaimKey::Invoice(invoice))])?;
+    let view = Payment { invoice: Some(invoice.to_owned()), ..Payment::default() };
+    apply(desk, intent, &view, Keys { intent: Some(intent), charge: None, customer: None }, fact)
+}
+
+/// The answer of a `stripe.retrieve` of a charge: its refunds, in full.
+pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str) -> Ruled<Outcome> {
+    let object =
+        serde_json::from_str::<stripe::Charge<'_>>(object).map_err(|error| stripe::malformed("/object", &error))?;
+    let id = id_of(&object.payment_intent).unwrap_or(&object.id);
+    let keys = Keys { intent: None, charge: None, customer: None };
+    apply(desk, id, &read_charge(&object)?, keys, told_sum(&object))
+}
+
+/// What a view of a payment names.
+struct Keys<'a> {
+    intent: Option<&'a str>,
+    charge: Option<&'a str>,
+    customer: Option<&'a str>,
+}
+
+/// Merge one view; one that says nothing new is a duplicate of `fact`.
+fn apply(desk: &mut Desk<'_>, id: &str, view: &Payment, keys: Keys<'_>, fact: String) -> Ruled<Outcome> {
+    let known = desk.account.fetch::<Payment>(id)?;
+    let mut payment = known.clone().unwrap_or_default();
+    merge(&mut payment, view);
+    if let Some((id, _)) = payment.refunds.iter().find(|(id, refund)| {
+        view.refunds.contains_key(*id) && !refund.contradicted_by.is_empty()
+    }) {
+        return Err(Refusal::Inconsistent(format!("{id} amount")).into());
+    }
+    if known.as_ref() == Some(&payment) {
+        return Ok(Outcome::Duplicate(fact));
+    }
+    let intent = keys.intent.map(|id| String::from(ClaimKey::PaymentIntent(id)));
+    let charge = keys.charge.map(|id| String::from(ClaimKey::Charge(id)));
+    let customer = keys.customer.map(|id| String::from(ClaimKey::Customer(id)));
+    desk.account.claim(intent.into_iter().chain(charge).chain(customer).collect())?;
+    desk.account.put(id, payment);
+    Ok(Outcome::Applied)
+}

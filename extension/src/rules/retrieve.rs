@@ -1,0 +1,85 @@
+//! Questions to the payment provider: an object is asked for under one key, with a generation that rises with each
+//! question that failed for good. After three of them an operator is told; who runs the event again asks again.
+
+use super::{invoice, payment, subscription, unattended};
+use crate::catalog::desk::Desk;
+use crate::model::concern::Concern;
+use crate::model::effect::request;
+use crate::model::halt::Ruled;
+use crate::model::keys::{EffectKey, FactKey};
+use crate::model::notice::{To, send_once};
+use products_contract::*;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// Failed questions in a row after which an operator is told instead of asking once more.
+const ASKED_MAX: u32 = 3;
+
+/// Ask for an object as it is now; the event waits for the answer.
+pub(super) fn ask_for_view(desk: &mut Desk<'_>, object: &str, id: &str, at: Timestamp) -> Ruled<Outcome> {
+    let key = EffectKey::Retrieve { object: id.to_owned(), because: at };
+    ask(desk, &key, id, &json!({"object": object, "id": id}))?;
+    Ok(Outcome::Deferred(DeferReason::Effect(key.to_string())))
+}
+
+/// Ask for an object, unless the same question is open.
+pub(super) fn ask(desk: &mut Desk<'_>, key: &EffectKey, id: &str, payload: &Value) -> Ruled<()> {
+    let text = key.to_string();
+    let failures = failures(desk, &text)?;
+    // Each event that waits gives up by itself, so that two of them don't ask in turn for ever.
+    let gave_up = FactKey::Unanswered { key: &text, failures, event: &desk.event_hash() }.to_string();
+    if failures > 0 && failures % ASKED_MAX == 0 && desk.account.record_fact(&gave_up)? {
+        let values = json!({"question": text, "asked": failures});
+        let reference = format!("{text}:{failures}");
+        return send_once(&mut desk.account, "retrieve_unanswered", To::Admin, &reference, &values);
+    }
+    let about = Concern::Retrieve { object: id.to_owned() };
+    let effect = request("stripe.retrieve", key, payload, Some(&about))?;
+    desk.account.ask(Effect { generation: failures.saturating_add(1), ..effect });
+    Ok(())
+}
+
+/// Questions under a key that failed for good.
+fn failures(desk: &mut Desk<'_>, key: &str) -> Ruled<u32> {
+    let mut failures = 0;
+    while desk.account.is_known(&FactKey::RetrieveFailed { key, generation: failures + 1 }.to_string())? {
+        failures += 1;
+    }
+    Ok(failures)
+}
+
+/// The answer of a `stripe.retrieve`.
+#[derive(Deserialize)]
+struct Answer<'a> {
+    /// The provider's date of the answer, in milliseconds.
+    date_ms: i64,
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+/// What the object says that it is.
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(borrow, default)]
+    object: Option<crate::input::stripe::Text<'a>>,
+}
+
+/// A question was answered, or failed for good.
+pub(super) fn answered(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Outcome> {
+    let Ok(answer) = &report.answer else {
+        let failed = FactKey::RetrieveFailed { key: &report.key, generation: report.generation };
+        desk.account.record_fact(&failed.to_string())?;
+        return unattended(desk, report);
+    };
+    let malformed = |error: serde_json::Error| Refusal::Malformed(format!("{}: {error}", report.key));
+    let answer: Answer<'_> = serde_json::from_str(answer).map_err(malformed)?;
+    let object = answer.object.get();
+    let kind: Kind<'_> = serde_json::from_str(object).map_err(malformed)?;
+    match kind.object.as_deref() {
+        Some("subscription") => subscription::retrieved(desk, object, answer.date_ms),
+        Some("invoice") => invoice::retrieved(desk, object, answer.date_ms),
+        Some("charge") => payment::retrieved(desk, object),
+        other => Err(Refusal::WrongShape(format!("{}: {}", report.key, other.unwrap_or("no object"))).into()),
+    }
+}

@@ -1,0 +1,159 @@
+//! `checkout.session.*`: a view is merged. For a purchase that we made, our own row says what was agreed; an amount that
+//! differs is refused and delivers nothing.
+
+use super::check_owner;
+use crate::catalog::desk::Desk;
+use crate::input::stripe::{self, id_of};
+use crate::model::halt::{Halt, Ruled};
+use crate::model::keys::ClaimKey;
+use crate::model::merge::{payment as merge_payment, session as merge_session};
+use crate::model::notice::{To, send_once};
+use crate::model::records::payment::Payment;
+use crate::model::records::purchase::PurchaseRow;
+use crate::model::records::session::{Session, SessionStatus};
+use crate::model::records::subscription_history::BillingHistory;
+use products_contract::*;
+use serde_json::json;
+
+fn read_status(kind: &str, object: &stripe::Session<'_>) -> Ruled<SessionStatus> {
+    Ok(match kind {
+        "checkout.session.expired" => SessionStatus::Expired,
+        "checkout.session.async_payment_failed" => SessionStatus::Failed,
+        "checkout.session.async_payment_succeeded" => SessionStatus::Paid,
+        "checkout.session.completed" => match object.payment_status.as_deref() {
+            Some("paid" | "no_payment_required") => SessionStatus::Paid,
+            Some("unpaid") | None => SessionStatus::Complete,
+            Some(other) => return Err(Refusal::UnknownStatus(format!("payment_status {other}")).into()),
+        },
+        _ => return Err(Halt::Ended(Outcome::Ignored(IgnoreReason::UnhandledKind))),
+    })
+}
+
+/// The purchase of a session, by our own record of the session, else by the id that its metadata names.
+fn purchase_of(
+    desk: &mut Desk<'_>,
+    id: &str,
+    known: Option<&Session>,
+    named: Option<&str>,
+) -> Ruled<Option<(String, PurchaseRow)>> {
+    let all = desk.account.all::<PurchaseRow>()?;
+    if let Some(found) = all.into_iter().find(|(_, row)| row.values.session_id.as_deref() == Some(id)) {
+        return Ok(Some(found));
+    }
+    let Some(purchase) = known.map(|session| session.purchase.as_str()).or(named) else { return Ok(None) };
+    Ok(desk.account.fetch::<PurchaseRow>(purchase)?.map(|row| (purchase.to_owned(), row)))
+}
+
+/// Decide an event.
+pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled<Outcome> {
+    let id = object.id.as_ref();
+    let status = read_status(desk.kind, object)?;
+    if object.mode.as_deref() == Some("setup") {
+        return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+    }
+    check_owner(desk, object.metadata.as_ref())?;
+    let known = desk.account.fetch::<Session>(id)?;
+    let named = object.metadata.as_ref().and_then(|m| m.purchase_id.as_deref()).filter(|id| !id.is_empty());
+    let found = purchase_of(desk, id, known.as_ref(), named)?;
+    // A purchase that we made knows its session; metadata that names another one, or one that is not there, lies.
+    if named.is_some() && found.as_ref().map(|(id, _)| id.as_str()) != named {
+        return Err(Refusal::Inconsistent("/data/object/metadata/purchase_id".to_owned()).into());
+    }
+    if let Some((purchase, row)) = &found {
+        check_amount(desk, purchase, row, id, object)?;
+    }
+    let purchase = found.map_or_else(|| format!("pur_{id}"), |(id, _)| id);
+    let view = read(object, status, &purchase, desk.provider_time);
+    let mut session = known.clone().unwrap_or_else(|| view.clone());
+    merge_session::merge(&mut session, &view);
+    if known.as_ref() == Some(&session) {
+        return Ok(match status {
+            SessionStatus::Paid => Outcome::Duplicate(format!("fulfil:{id}")),
+            _ => Outcome::Ignored(IgnoreReason::NoChange),
+        });
+    }
+    claim(desk, id, &purchase, object)?;
+    if let Some(subscription) = &session.subscription {
+        let billing = desk.account.fetch::<BillingHistory>(subscription)?.unwrap_or_default();
+        if billing.purchase.as_ref() != Some(&purchase) {
+            desk.account.put(subscription, BillingHistory { purchase: Some(purchase.clone()), ..billing });
+        }
+    }
+    if let Some(intent) = &session.payment_intent {
+        let known = desk.account.fetch::<Payment>(intent)?;
+        let mut payment = known.clone().unwrap_or_default();
+        merge_payment::merge(&mut payment, &Payment { purchase: Some(purchase), ..Payment::default() });
+        if known.as_ref() != Some(&payment) {
+            desk.account.put(intent, payment);
+        }
+    }
+    desk.account.put(id, session);
+    Ok(Outcome::Applied)
+}
+
+/// One view of a session.
+fn read(object: &stripe::Session<'_>, status: SessionStatus, purchase: &str, at: Timestamp) -> Session {
+    Session {
+        status,
+        mode: object.mode.as_deref().unwrap_or("payment").to_owned(),
+        purchase: purchase.to_owned(),
+        currency: object.currency.as_deref().unwrap_or("").to_owned(),
+        total_minor: object.amount_total.unwrap_or(0),
+        tax_minor: object.total_details.as_ref().and_then(|d| d.amount_tax).unwrap_or(0),
+        subscription: id_of(&object.subscription).map(str::to_owned),
+        payment_intent: id_of(&object.payment_intent).map(str::to_owned),
+        paid_at: (status == SessionStatus::Paid).then_some(at),
+        booked: false,
+    }
+}
+
+fn claim(desk: &mut Desk<'_>, id: &str, purchase: &str, object: &stripe::Session<'_>) -> Ruled<()> {
+    let mut keys = vec![String::from(ClaimKey::Session(id)), String::from(ClaimKey::Purchase(purchase))];
+    keys.extend(id_of(&object.customer).map(|id| String::from(ClaimKey::Customer(id))));
+    keys.extend(id_of(&object.subscription).map(|id| String::from(ClaimKey::Subscription(id))));
+    keys.extend(id_of(&object.payment_intent).map(|id| String::from(ClaimKey::PaymentIntent(id))));
+    desk.account.claim(keys)
+}
+
+/// Currency and amount must be the agreed ones: the subtotal as agreed, and subtotal − discount + tax + shipping the
+/// total (S94, S95).
+fn check_amount(
+    desk: &mut Desk<'_>,
+    purchase: &str,
+    agreed: &PurchaseRow,
+    id: &str,
+    object: &stripe::Session<'_>,
+) -> Ruled<()> {
+    // What carries no amounts, as an expiry may, can't contradict one.
+    let Some(total) = object.amount_total else { return Ok(()) };
+    let subtotal = object.amount_subtotal.unwrap_or(total);
+    let details = object.total_details.as_ref();
+    let parts = details.map_or(0, |d| {
+        let added = d.amount_tax.unwrap_or(0).saturating_add(d.amount_shipping.unwrap_or(0));
+        added.saturating_sub(d.amount_discount.unwrap_or(0))
+    });
+    let currency = object.currency.as_deref().unwrap_or("");
+    let reconciles = subtotal.checked_add(parts) == Some(total)
+        // Inclusive tax is part of the subtotal.
+        || details.and_then(|d| d.amount_tax).is_some_and(|tax| {
+            tax > 0 && parts.checked_sub(tax).and_then(|parts| subtotal.checked_add(parts)) == Some(total)
+        });
+    let expected = &agreed.values.amount;
+    // A trial asks for nothing now; what it will cost is checked on its invoices.
+    let trial = object.mode.as_deref() == Some("subscription")
+        && total == 0
+        && object.payment_status.as_deref() == Some("no_payment_required");
+    if trial || (reconciles && subtotal == expected.amount_minor && currency == expected.currency) {
+        return Ok(());
+    }
+    let actual = Money {
+        amount_minor: if subtotal == expected.amount_minor { total } else { subtotal },
+        currency: currency.to_owned(),
+    };
+    let values = json!({
+        "session": id, "purchase": purchase, "expected_minor": expected.amount_minor,
+        "actual_minor": actual.amount_minor, "currency": currency,
+    });
+    send_once(&mut desk.account, "amount_mismatch", To::Admin, id, &values)?;
+    Err(Refusal::AmountMismatch(AmountMismatch { expected: expected.clone(), actual }).into())
+}

@@ -1,0 +1,287 @@
+//! `customer.subscription.*`: a view is merged. What can't be judged, as an unknown price, grants nothing new; a failed
+//! payment is believed all the same.
+
+use super::{check_owner, retrieve};
+use crate::catalog::desk::Desk;
+use crate::input::stripe::{self, id_of};
+use crate::model::halt::{Halt, Ruled};
+use crate::model::keys::{ClaimKey, FactKey};
+use crate::model::merge::News;
+use crate::model::merge::subscription::{BOUNDS, SubscriptionView, first, is_newer, merge};
+use crate::model::notice::{To, send_once};
+use crate::model::records::subscription::{Previous, State, SubscriptionRow, is_final};
+use crate::model::time::rfc3339;
+use products_contract::*;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+/// Decide an event.
+pub(super) fn decide(
+    desk: &mut Desk<'_>,
+    object: &stripe::Subscription<'_>,
+    previous: Option<&RawValue>,
+) -> Ruled<Outcome> {
+    if desk.kind == "customer.subscription.trial_will_end" {
+        return trial_will_end(desk, object);
+    }
+    let rank = match desk.kind {
+        "customer.subscription.created" => SnapshotRank::Created,
+        "customer.subscription.deleted" => SnapshotRank::Deleted,
+        _ => SnapshotRank::Updated,
+    };
+    apply(desk, object, desk.provider_time, rank, previous)
+}
+
+/// The answer of a `stripe.retrieve`: a view dated by the provider's answer.
+pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str, at: Timestamp) -> Ruled<Outcome> {
+    let object = serde_json::from_str::<stripe::Subscription<'_>>(object)
+        .map_err(|error| stripe::malformed("/object", &error))?;
+    apply(desk, &object, at, SnapshotRank::Retrieved, None)
+}
+
+/// Merge one view.
+fn apply(
+    desk: &mut Desk<'_>,
+    object: &stripe::Subscription<'_>,
+    at: Timestamp,
+    rank: SnapshotRank,
+    previous: Option<&RawValue>,
+) -> Ruled<Outcome> {
+    let id = object.id.as_ref();
+    check_owner(desk, object.metadata.as_ref())?;
+    let known = desk.account.fetch::<SubscriptionRow>(id)?;
+    let is_fetched = rank == SnapshotRank::Retrieved;
+    if object.items.as_ref().is_some_and(|list| list.has_more) {
+        if is_fetched {
+            return Err(Refusal::WrongShape(format!("{id}: the answer leaves items out")).into());
+        }
+        return match known {
+            // What was fetched for it is here, or something newer.
+            Some(row) if row.at > at || (row.at == at && row.rank == SnapshotRank::Retrieved) => {
+                Ok(Outcome::Stale(row.snapshot()))
+            }
+            _ => retrieve::ask_for_view(desk, "subscription", id, at),
+        };
+    }
+    // Nobody's yet, and it does not say whose: the object as it is now does.
+    if known.is_none() && id_of(&object.customer).is_none() && !is_fetched {
+        return retrieve::ask_for_view(desk, "subscription", id, at);
+    }
+    let state = read_state(object)?;
+    let view = SubscriptionView {
+        at,
+        rank,
+        event_id: desk.event_id.to_owned(),
+        customer: id_of(&object.customer).map(str::to_owned),
+        previous: read_previous(previous, id, &state)?,
+        state,
+    };
+    if known.is_none() && view.customer.is_none() {
+        return Err(Refusal::Malformed("/data/object/customer".to_owned()).into());
+    }
+    // What would grant something must be known; what takes something is believed, and what has ended grants nothing.
+    if matches!(view.state.status, SubscriptionStatus::Active | SubscriptionStatus::Trialing)
+        && let Err(refusal) = judge_items(desk, &view.state.items)?
+    {
+        return match known {
+            Some(row) if !is_newer(&row, &view) => Ok(Outcome::Stale(row.snapshot())),
+            _ => Err(refusal.into()),
+        };
+    }
+    let was_final = known.as_ref().is_some_and(SubscriptionRow::is_final);
+    let known_customer = known.as_ref().map(|row| row.customer_id.clone());
+    let (row, news, changed) = match known {
+        None => (first(view), News::Changed, true),
+        Some(row) => {
+            let mut merged = row.clone();
+            let news = merge(&mut merged, view, BOUNDS)?;
+            let changed = merged != row;
+            (merged, news, changed)
+        }
+    };
+    // Whose they are is judged before anything is saved.
+    if known_customer.as_ref() != Some(&row.customer_id) {
+        let keys = [ClaimKey::Subscription(id), ClaimKey::Customer(&row.customer_id)];
+        desk.account.claim(keys.map(String::from).to_vec())?;
+    }
+    if row.is_final() && !was_final {
+        desk.account.record_new_fact(FactKey::Ended(id).to_string());
+    }
+    let (snapshot, is_unclear) = (row.snapshot(), row.is_unclear);
+    if changed {
+        desk.account.put(id, row);
+    }
+    if is_unclear {
+        return retrieve::ask_for_view(desk, "subscription", id, at);
+    }
+    Ok(match news {
+        News::Changed => Outcome::Applied,
+        News::Same => Outcome::Duplicate(format!("view:{id}:{at}")),
+        News::Older => Outcome::Stale(snapshot),
+    })
+}
+
+/// Whether every price is ours, and at most one of them a plan of its family. A metered item beside ours, which has no
+/// quantity, grants nothing by itself: the catalog need not know it.
+fn judge_items(desk: &Desk<'_>, items: &[SubscriptionItem]) -> Ruled<Result<(), Refusal>> {
+    let keys: Vec<CatalogKey> = items.iter().map(|item| CatalogKey::Price(item.price_id.clone())).collect();
+    desk.catalog.load(&keys)?;
+    let mut prices = Vec::with_capacity(items.len());
+    for item in items {
+        prices.push(desk.catalog.price(&item.price_id)?);
+    }
+    let one_is_ours = prices.iter().any(Option::is_some);
+    let unknown =
+        |(item, price): &(&SubscriptionItem, &Option<Price>)| price.is_none() && !(one_is_ours && item.quantity == 0);
+    if let Some((item, _)) = items.iter().zip(&prices).find(unknown) {
+        return Ok(Err(Refusal::UnknownPrice(item.price_id.clone())));
+    }
+    let plans: Vec<&Price> = prices.iter().flatten().filter(|price| price.family.is_some()).collect();
+    for (index, plan) in plans.iter().enumerate() {
+        if let Some(other) = plans[..index].iter().find(|other| other.family == plan.family) {
+            return Ok(Err(Refusal::Inconsistent(format!("{} and {} of one family", other.id, plan.id))));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Stripe's status; `cancelled` is what the platform also writes.
+fn parse_status(text: &str) -> Option<SubscriptionStatus> {
+    Some(match text {
+        "incomplete" => SubscriptionStatus::Incomplete,
+        "incomplete_expired" => SubscriptionStatus::IncompleteExpired,
+        "trialing" => SubscriptionStatus::Trialing,
+        "active" => SubscriptionStatus::Active,
+        "past_due" => SubscriptionStatus::PastDue,
+        "canceled" | "cancelled" => SubscriptionStatus::Canceled,
+        "unpaid" => SubscriptionStatus::Unpaid,
+        "paused" => SubscriptionStatus::Paused,
+        _ => return None,
+    })
+}
+
+fn read_state(object: &stripe::Subscription<'_>) -> Ruled<State> {
+    let missing = |field: &str| Halt::Refused(Refusal::Malformed(format!("/data/object/{field}")));
+    let status = object.status.as_deref().ok_or_else(|| missing("status"))?;
+    let status = parse_status(status).ok_or_else(|| Refusal::UnknownStatus(status.to_owned()))?;
+    let period = (
+        stripe::time(object.current_period_start, "/data/object/current_period_start")?,
+        stripe::time(object.current_period_end, "/data/object/current_period_end")?,
+    );
+    let items = match (&object.items, id_of(&object.plan)) {
+        (Some(list), _) => read_items(&list.data, &object.id, period)?,
+        // Before 2018 a subscription had one plan and no items.
+        (None, Some(plan)) => vec![SubscriptionItem {
+            id: format!("{}/{plan}", object.id),
+            price_id: plan.to_owned(),
+            quantity: object.quantity.unwrap_or(0),
+            period_start: period.0.unwrap_or(0),
+            period_end: period.1.unwrap_or(0),
+        }],
+        (None, None) => return Err(missing("items")),
+    };
+    let ended_at = stripe::time(object.ended_at, "/data/object/ended_at")?;
+    Ok(State {
+        status,
+        items,
+        cancel_at_period_end: object.cancel_at_period_end.unwrap_or(false),
+        cancel_at: stripe::time(object.cancel_at, "/data/object/cancel_at")?,
+        trial_end: stripe::time(object.trial_end, "/data/object/trial_end")?,
+        ended_at: ended_at.filter(|_| is_final(status)),
+    })
+}
+
+/// Items in order of their ids, so that the sender's order doesn't matter.
+fn read_items(
+    shapes: &[stripe::Item<'_>],
+    subscription: &str,
+    period: (Option<Timestamp>, Option<Timestamp>),
+) -> Ruled<Vec<SubscriptionItem>> {
+    let mut out = Vec::with_capacity(shapes.len());
+    for (index, item) in shapes.iter().enumerate() {
+        let pointer = |field: &str| format!("/data/object/items/data/{index}/{field}");
+        let Some(price_id) = item.price_id() else { return Err(Refusal::Malformed(pointer("price")).into()) };
+        let time = |at: Option<i64>, field: &str| match at {
+            None => Ok(None),
+            at => stripe::time(at, &pointer(field)),
+        };
+        let start = time(item.current_period_start, "current_period_start")?.or(period.0);
+        let end = time(item.current_period_end, "current_period_end")?.or(period.1);
+        out.push(SubscriptionItem {
+            id: id_of(&item.id).map_or_else(|| format!("{subscription}/{price_id}"), str::to_owned),
+            price_id: price_id.to_owned(),
+            quantity: item.quantity.unwrap_or(0),
+            period_start: start.unwrap_or(0),
+            period_end: end.unwrap_or(0),
+        });
+    }
+    out.sort_unstable_by(|a: &SubscriptionItem, b| a.id.cmp(&b.id));
+    Ok(out)
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct PreviousShape<'a> {
+    #[serde(borrow)]
+    status: Option<stripe::Text<'a>>,
+    cancel_at_period_end: Option<bool>,
+    #[serde(deserialize_with = "crate::model::records::subscription::given")]
+    cancel_at: Option<Option<i64>>,
+    #[serde(borrow)]
+    items: Option<stripe::List<stripe::Item<'a>>>,
+    current_period_start: Option<i64>,
+    current_period_end: Option<i64>,
+}
+
+/// `previous_attributes`, read beside the view itself: what didn't change is as the view says, so that every API version
+/// tells the same.
+fn read_previous(raw: Option<&RawValue>, subscription: &str, state: &State) -> Ruled<Option<Previous>> {
+    let Some(raw) = raw else { return Ok(None) };
+    let Ok(shape) = serde_json::from_str::<PreviousShape<'_>>(raw.get()) else {
+        return Err(Refusal::Malformed("/data/previous_attributes".to_owned()).into());
+    };
+    let start = stripe::time(shape.current_period_start, "/data/previous_attributes/current_period_start")?;
+    let end = stripe::time(shape.current_period_end, "/data/previous_attributes/current_period_end")?;
+    let now = state.items.first().map(|item| (item.period_start, item.period_end));
+    let period = (start.or(now.map(|now| now.0)), end.or(now.map(|now| now.1)));
+    let items = match shape.items {
+        Some(list) => Some(read_items(&list.data, subscription, period)?),
+        // A period of the whole subscription is that of each item.
+        None if start.is_some() || end.is_some() => {
+            let moved = |item: &SubscriptionItem| SubscriptionItem {
+                period_start: start.unwrap_or(item.period_start),
+                period_end: end.unwrap_or(item.period_end),
+                ..item.clone()
+            };
+            Some(state.items.iter().map(moved).collect())
+        }
+        None => None,
+    };
+    let previous = Previous {
+        status: shape.status.and_then(|text| parse_status(&text)),
+        cancel_at_period_end: shape.cancel_at_period_end,
+        cancel_at: match shape.cancel_at {
+            None => None,
+            Some(seconds) => Some(stripe::time(seconds, "/data/previous_attributes/cancel_at")?),
+        },
+        items,
+    };
+    Ok((previous != Previous::default()).then_some(previous))
+}
+
+/// One notice for each end of a trial.
+fn trial_will_end(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>) -> Ruled<Outcome> {
+    check_owner(desk, object.metadata.as_ref())?;
+    let end = stripe::time(object.trial_end, "/data/object/trial_end")?;
+    let fact = FactKey::TrialWillEnd { subscription: &object.id, end: end.unwrap_or(0) }.to_string();
+    let mut claims = vec![String::from(ClaimKey::Subscription(&object.id))];
+    claims.extend(id_of(&object.customer).map(|id| String::from(ClaimKey::Customer(id))));
+    desk.account.claim(claims)?;
+    if !desk.account.record_fact(&fact)? {
+        return Ok(Outcome::Duplicate(fact));
+    }
+    let values = json!({"subscription": object.id, "trial_end": end.map(rfc3339)});
+    send_once(&mut desk.account, "trial_will_end", To::Account, &fact, &values)?;
+    Ok(Outcome::Applied)
+}

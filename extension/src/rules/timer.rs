@@ -1,0 +1,24 @@
+//! A timer is nothing but a reason to look again. Only the end of the hours in `error` says something of its own.
+
+use crate::catalog::desk::Desk;
+use crate::catalog::instance::Instance;
+use crate::model::halt::Ruled;
+use crate::model::keys::TimerKey;
+use crate::model::notice::{To, send_once};
+use crate::model::records::instance::InstanceStatus;
+use products_contract::Outcome;
+use serde_json::json;
+
+/// Decide a timer. That it changed nothing shows when all stages have run.
+pub(super) fn decide(desk: &mut Desk<'_>, timer: Option<&TimerKey>) -> Ruled<Outcome> {
+    let Some(TimerKey::Error { instance: id, .. }) = timer else { return Ok(Outcome::Applied) };
+    let Some(mut instance) = Instance::find(desk, id)? else { return Ok(Outcome::Applied) };
+    if instance.is(InstanceStatus::Error) && !instance.record.credit_due {
+        instance.record.credit_due = true;
+        instance.save(&mut desk.account)?;
+        let values = json!({"instance": id, "error": instance.metadata.get("error")});
+        let reference = timer.map(TimerKey::to_string).unwrap_or_default();
+        send_once(&mut desk.account, "instance_unresolved", To::Admin, &reference, &values)?;
+    }
+    Ok(Outcome::Applied)
+}

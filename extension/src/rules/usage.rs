@@ -1,0 +1,98 @@
+//! Measurements of a product, kept in its metadata: counters of the billing period and newest gauges.
+
+use crate::catalog::desk::Desk;
+use crate::catalog::instance::Instance;
+use crate::catalog::product::ID_BYTES;
+use crate::catalog::schema::Meter;
+use crate::derive::standing::{UNLIMITED, standing};
+use crate::model::halt::Ruled;
+use crate::model::json::Object;
+use crate::model::keys::FactKey;
+use crate::model::records::summary::Summary;
+use crate::model::time::rfc3339;
+use products_contract::*;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Take in a batch of measurements. Each counts once, by its meter and id.
+pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
+    let standing = standing(desk)?;
+    let period = standing.period().map_or((0, Timestamp::MAX), |(_, item)| (item.period_start, item.period_end));
+    let mut instances: BTreeMap<String, Instance> = BTreeMap::new();
+    let mut checked = Vec::with_capacity(batch.len());
+    for usage in batch {
+        let named = usage.attributes.iter().find(|(name, _)| name == "instance").map(|(_, value)| value.as_str());
+        let unknown = || Refusal::NotFound(format!("instance {}", named.unwrap_or("of the measurement")));
+        let id = named.filter(|id| (1..=ID_BYTES_MAX).contains(&id.len())).ok_or_else(unknown)?;
+        if !instances.contains_key(id) {
+            let found = Instance::find(desk, id)?.ok_or_else(unknown)?;
+            instances.insert(id.to_owned(), found);
+        }
+        let meters = instances.get(id).map(|instance| &instance.decl.meters);
+        let Some(meter) = meters.into_iter().flatten().find(|meter| meter.meter == usage.meter).cloned() else {
+            return Err(Refusal::NotFound(format!("meter {}", usage.meter)).into());
+        };
+        if usage.quantity < 0 {
+            return Err(Refusal::Malformed(format!("quantity of {}", usage.id)).into());
+        }
+        if usage.id.is_empty() || usage.id.len() > ID_BYTES {
+            return Err(Refusal::Malformed(format!("id of {} bytes", usage.id.len())).into());
+        }
+        checked.push((id, meter, usage));
+    }
+    // The whole batch is sound before any of it is noted.
+    let mut has_news = false;
+    for (id, meter, usage) in checked {
+        let fact = FactKey::Usage { meter: &usage.meter, id: &usage.id }.to_string();
+        if desk.account.record_fact(&fact)?
+            && let Some(instance) = instances.get_mut(id)
+        {
+            has_news = true;
+            add(instance, &meter, usage, period);
+        }
+    }
+    if !has_news {
+        return Ok(Outcome::Duplicate(batch.first().map_or_else(String::new, |usage| format!("usage:{}", usage.id))));
+    }
+    for instance in instances.values_mut() {
+        instance.save(&mut desk.account)?;
+    }
+    // Since when more is held than allowed: from the first measurement that says so.
+    let mut summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+    summary.excess.retain(|key, _| summary.held.contains_key(key));
+    for (key, held) in &summary.held {
+        let allowed = standing.allows(key);
+        if allowed != UNLIMITED && *held > allowed {
+            summary.excess.entry(key.clone()).or_insert(desk.now);
+        } else {
+            summary.excess.remove(key);
+        }
+    }
+    desk.account.put(Summary::ID, summary);
+    Ok(Outcome::Applied)
+}
+
+fn add(instance: &mut Instance, meter: &Meter, usage: &Usage, (start, end): (Timestamp, Timestamp)) {
+    let mut object = |key: &str| match instance.metadata.remove(key) {
+        Some(Value::Object(map)) => map,
+        _ => Object::new(),
+    };
+    let (mut amounts, mut times) = (object("usage"), object("usage_at"));
+    let known = instance.record.measured_at.get(&meter.meter).copied();
+    // A counter counts from the beginning of a period: of the next one, if the renewal is not known yet.
+    let of = match meter.counter {
+        true if usage.at >= end => end,
+        true => start,
+        false => usage.at,
+    };
+    // What belongs to a period or a time before the one that is known no longer counts.
+    if known.is_none_or(|known| known <= of) && !(meter.counter && usage.at < start) {
+        let held = amounts.get(&meter.meter).and_then(Value::as_i64).unwrap_or(0);
+        let base = if meter.counter && known == Some(of) { held } else { 0 };
+        amounts.insert(meter.meter.clone(), json!(base.saturating_add(usage.quantity)));
+        times.insert(meter.meter.clone(), json!(rfc3339(of)));
+        instance.record.measured_at.insert(meter.meter.clone(), of);
+    }
+    instance.metadata.insert("usage".to_owned(), Value::Object(amounts));
+    instance.metadata.insert("usage_at".to_owned(), Value::Object(times));
+}
