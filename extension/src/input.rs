@@ -16,15 +16,15 @@ use crate::model::records::invoice::Invoice;
 use crate::model::records::payment::Payment;
 use crate::model::records::subscription::history_of;
 use crate::model::records::to_record;
+use json_reader::Raw;
 use mentions::{Mentioning, Mentions};
 use products_contract::*;
 use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 /// The object of a provider's event.
 pub(crate) enum Body<'e> {
-    Subscription(Box<stripe::Subscription<'e>>, Option<&'e RawValue>),
+    Subscription(Box<stripe::Subscription<'e>>, Option<Raw<'e>>),
     Invoice(Box<stripe::Invoice<'e>>),
     Session(Box<stripe::Session<'e>>),
     Charge(Box<stripe::Charge<'e>>),

@@ -94,7 +94,7 @@ fn status(world: &World) -> String {
 /// What our record says of each resource.
 fn resources(world: &World) -> Map<String, Value> {
     let scope = world.processor().scope("user:A".parse().expect("an account"));
-    let row = read::record(world.store(), &scope, "sagas", INSTANCE).expect("records can be read");
+    let row = read::record(world.store(), &scope, "instances", INSTANCE).expect("records can be read");
     let row = row.expect("the instance has a saga");
     let saga: Value = serde_json::from_str(&row.value).expect("a record is JSON");
     saga["resources"].as_object().cloned().unwrap_or_default()

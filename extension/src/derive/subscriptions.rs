@@ -18,7 +18,6 @@ pub(crate) type KnownPrices = BTreeMap<String, Price>;
 pub(crate) struct SubscriptionFacts {
     pub id: String,
     pub row: SubscriptionRow,
-    pub billing: BillingHistory,
     /// The prices that it gives something by, with quantities: of its items, or of the newest view that named only known
     /// ones.
     pub gives: Vec<(Price, u32)>,
@@ -191,7 +190,7 @@ pub(crate) fn facts(
                 plans.insert(family.clone(), paid);
             }
         }
-        out.push(SubscriptionFacts { id, row, billing, gives, grace_end, lost_at, plans });
+        out.push(SubscriptionFacts { id, row, gives, grace_end, lost_at, plans });
     }
     Ok((out, known))
 }

@@ -7,7 +7,7 @@ use crate::model::halt::{Halt, Ruled};
 use crate::model::time::from_seconds;
 use products_contract::{Refusal, Timestamp};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use json_reader::Raw;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -26,22 +26,20 @@ pub(crate) struct Body<'a, T> {
 pub(crate) struct Data<'a, T> {
     pub object: T,
     #[serde(borrow, default)]
-    pub previous_attributes: Option<&'a RawValue>,
+    pub previous_attributes: Option<Raw<'a>>,
 }
 
 /// Read the body of an event; what can't be read is malformed, never guessed.
 pub(crate) fn read<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Ruled<Body<'a, T>> {
-    // As text, like everything else that is read here: one reader is compiled for each shape, and no text is checked
-    // for UTF-8 by itself.
-    let text = std::str::from_utf8(body).map_err(|error| malformed("/data/object", &error))?;
-    serde_json::from_str(text).map_err(|error| malformed("/data/object", &error))
+    let malformed = |text: String| Halt::Refused(Refusal::Malformed(text));
+    let text = std::str::from_utf8(body).map_err(|error| malformed(format!("/data/object: {error}")))?;
+    json_reader::from_str(text).map_err(|error| malformed(error.to_string()))
 }
 
-/// What can't be read, and why; without the place in the text, which says nothing about the object.
-pub(crate) fn malformed(pointer: &str, error: &dyn fmt::Display) -> Halt {
-    let text = error.to_string();
-    let cause = text.split(" at line ").next().unwrap_or(&text);
-    Halt::Refused(Refusal::Malformed(format!("{pointer}: {cause}")))
+/// Read an object that was fetched.
+pub(crate) fn read_fetched<'a, T: serde::Deserialize<'a>>(object: &'a str) -> Ruled<T> {
+    let malformed = |error: json_reader::Error| Refusal::Malformed(format!("/object{error}"));
+    Ok(json_reader::from_str(object).map_err(malformed)?)
 }
 
 /// Longest id in bytes. Stripe's are far shorter; this leaves room for what keys put before and behind one.

@@ -52,8 +52,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Invoice<'_>) -> Ruled
 
 /// The answer of a `stripe.retrieve`: a view dated by the provider's answer.
 pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str, at: Timestamp) -> Ruled<Outcome> {
-    let object =
-        serde_json::from_str::<stripe::Invoice<'_>>(object).map_err(|error| stripe::malformed("/object", &error))?;
+    let object = stripe::read_fetched::<stripe::Invoice<'_>>(object)?;
     let id = object.id.as_deref().filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| Refusal::Malformed("/object/id".to_owned()))?;
     if object.lines.has_more {

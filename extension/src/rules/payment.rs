@@ -122,8 +122,7 @@ pub(super) fn invoice_payment(desk: &mut Desk<'_>, object: &stripe::InvoicePayme
 
 /// The answer of a `stripe.retrieve` of a charge: its refunds, in full.
 pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str) -> Ruled<Outcome> {
-    let object =
-        serde_json::from_str::<stripe::Charge<'_>>(object).map_err(|error| stripe::malformed("/object", &error))?;
+    let object = stripe::read_fetched::<stripe::Charge<'_>>(object)?;
     let id = id_of(&object.payment_intent).unwrap_or(&object.id);
     let keys = Keys { intent: None, charge: None, customer: None };
     apply(desk, id, &read_charge(&object)?, keys, told_sum(&object))

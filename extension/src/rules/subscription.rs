@@ -11,16 +11,16 @@ use crate::model::merge::subscription::{BOUNDS, SubscriptionView, first, is_newe
 use crate::model::notice::{To, send_once};
 use crate::model::records::subscription::{Previous, State, SubscriptionRow, is_final};
 use crate::model::time::rfc3339;
+use json_reader::Raw;
 use products_contract::*;
 use serde::Deserialize;
 use serde_json::json;
-use serde_json::value::RawValue;
 
 /// Decide an event.
 pub(super) fn decide(
     desk: &mut Desk<'_>,
     object: &stripe::Subscription<'_>,
-    previous: Option<&RawValue>,
+    previous: Option<Raw<'_>>,
 ) -> Ruled<Outcome> {
     if desk.kind == "customer.subscription.trial_will_end" {
         return trial_will_end(desk, object);
@@ -35,8 +35,7 @@ pub(super) fn decide(
 
 /// The answer of a `stripe.retrieve`: a view dated by the provider's answer.
 pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str, at: Timestamp) -> Ruled<Outcome> {
-    let object = serde_json::from_str::<stripe::Subscription<'_>>(object)
-        .map_err(|error| stripe::malformed("/object", &error))?;
+    let object = stripe::read_fetched::<stripe::Subscription<'_>>(object)?;
     apply(desk, &object, at, SnapshotRank::Retrieved, None)
 }
 
@@ -46,7 +45,7 @@ fn apply(
     object: &stripe::Subscription<'_>,
     at: Timestamp,
     rank: SnapshotRank,
-    previous: Option<&RawValue>,
+    previous: Option<Raw<'_>>,
 ) -> Ruled<Outcome> {
     let id = object.id.as_ref();
     check_owner(desk, object.metadata.as_ref())?;
@@ -236,9 +235,9 @@ struct PreviousShape<'a> {
 
 /// `previous_attributes`, read beside the view itself: what didn't change is as the view says, so that every API version
 /// tells the same.
-fn read_previous(raw: Option<&RawValue>, subscription: &str, state: &State) -> Ruled<Option<Previous>> {
+fn read_previous(raw: Option<Raw<'_>>, subscription: &str, state: &State) -> Ruled<Option<Previous>> {
     let Some(raw) = raw else { return Ok(None) };
-    let Ok(shape) = serde_json::from_str::<PreviousShape<'_>>(raw.get()) else {
+    let Ok(shape) = json_reader::from_str::<PreviousShape<'_>>(raw.get()) else {
         return Err(Refusal::Malformed("/data/previous_attributes".to_owned()).into());
     };
     let start = stripe::time(shape.current_period_start, "/data/previous_attributes/current_period_start")?;

@@ -1,1 +1,352 @@
+//! The law of merge: whatever the order and however often, the same views make the same record, byte for byte.
+//!
+//! Held for every provider object that is kept, over three to six views at times from three seconds, with bounds of
+//! three. `PROPTEST_CASES` sets how many; each test prints how many of its cases had views of one second.
 
+use super::subscription::{Bounds, SubscriptionView};
+use super::{customer, dispute, invoice, payment, price, session, subscription};
+use crate::model::records::customer::Customer;
+use crate::model::records::dispute::{Dispute, DisputeStatus};
+use crate::model::records::invoice::{Invoice, InvoiceStatus, Line};
+use crate::model::records::payment::{Payment, Refund, RefundStatus};
+use crate::model::records::session::{Session, SessionStatus};
+use crate::model::records::subscription::{Previous, State};
+use products_contract::{SnapshotRank, SubscriptionItem, SubscriptionStatus};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+/// Hold one object to the law. `fold` makes the record's bytes of views; `second` is a view's time.
+fn hold<V: Clone + Debug>(
+    name: &str,
+    view: impl Strategy<Value = V>,
+    second: impl Fn(&V) -> i64,
+    fold: impl Fn(&[V]) -> String,
+) {
+    let collisions = Cell::new(0u32);
+    let cases = prop::collection::vec(view, 3..=6)
+        .prop_flat_map(|views| (Just(views.clone()), Just(views).prop_shuffle(), prop::collection::vec(0..6usize, 0..3)));
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+    let run = runner.run(&cases, |(views, mut others, again)| {
+        let seconds: BTreeSet<i64> = views.iter().map(&second).collect();
+        if seconds.len() < views.len() {
+            collisions.set(collisions.get() + 1);
+        }
+        let repeated: Vec<V> = again.iter().filter_map(|index| others.get(*index).cloned()).collect();
+        others.extend(repeated);
+        prop_assert_eq!(fold(&views), fold(&others));
+        Ok(())
+    });
+    println!("{name}: {} cases had views of one second", collisions.get());
+    if let Err(broken) = run {
+        panic!("{name}: {broken}");
+    }
+}
+
+fn named(prefix: &'static str) -> impl Strategy<Value = Option<String>> {
+    prop::option::of((1..3).prop_map(move |n| format!("{prefix}_{n}")))
+}
+
+fn second() -> impl Strategy<Value = i64> {
+    (1..=3i64).prop_map(|second| second * 1000)
+}
+
+fn json<T: serde::Serialize>(record: &T) -> String {
+    serde_json::to_string(record).expect("a record can be encoded")
+}
+
+const TIGHT: Bounds = Bounds { views: 3, history: 3, previous: 3 };
+
+fn status() -> impl Strategy<Value = SubscriptionStatus> {
+    use SubscriptionStatus::*;
+    prop::sample::select(vec![Incomplete, IncompleteExpired, Trialing, Active, PastDue, Canceled, Unpaid, Paused])
+}
+
+fn items() -> impl Strategy<Value = Vec<SubscriptionItem>> {
+    (1..3u32, 1..3u32).prop_map(|(price, quantity)| {
+        vec![SubscriptionItem {
+            id: "si_1".to_owned(),
+            price_id: format!("price_{price}"),
+            quantity,
+            period_start: 0,
+            period_end: 100,
+        }]
+    })
+}
+
+prop_compose! {
+    fn state()(
+        status in status(),
+        items in items(),
+        cancel_at_period_end: bool,
+        cancel_at in prop::option::of(second()),
+        ended_at in prop::option::of(second()),
+    ) -> State {
+        let ended_at = ended_at.filter(|_| crate::model::records::subscription::is_final(status));
+        State { status, items, cancel_at_period_end, cancel_at, trial_end: None, ended_at }
+    }
+}
+
+prop_compose! {
+    fn previous()(
+        status in prop::option::of(status()),
+        cancel_at_period_end in prop::option::of(any::<bool>()),
+        cancel_at in prop::option::of(prop::option::of(second())),
+        items in prop::option::of(items()),
+    ) -> Option<Previous> {
+        let previous = Previous { status, cancel_at_period_end, cancel_at, items };
+        (previous != Previous::default()).then_some(previous)
+    }
+}
+
+prop_compose! {
+    fn subscription_view()(
+        at in second(),
+        rank in prop::sample::select(vec![
+            SnapshotRank::Created, SnapshotRank::Updated, SnapshotRank::Updated, SnapshotRank::Updated,
+            SnapshotRank::Retrieved, SnapshotRank::Deleted,
+        ]),
+        event in 1..9,
+        customer in named("cus"),
+        state in state(),
+        previous in previous(),
+    ) -> SubscriptionView {
+        SubscriptionView { at, rank, event_id: format!("evt_{event}"), customer, state, previous }
+    }
+}
+
+#[test]
+fn subscriptions() {
+    hold("subscriptions", subscription_view(), |view| view.at, |views| {
+        let mut record = subscription::first(views[0].clone());
+        for view in &views[1..] {
+            subscription::merge(&mut record, view.clone(), TIGHT).expect("a view can be encoded");
+        }
+        let values = record.values().expect("a record can be encoded");
+        format!("{values:?}")
+    });
+}
+
+/// A chain that is clear in order is clear in every order, and its end counts.
+#[test]
+fn chains() {
+    let quantity = |quantity: u32| {
+        vec![SubscriptionItem {
+            id: "si_1".to_owned(),
+            price_id: "price_1".to_owned(),
+            quantity,
+            period_start: 0,
+            period_end: 100,
+        }]
+    };
+    let view = |number: u32| SubscriptionView {
+        at: 1000,
+        rank: SnapshotRank::Updated,
+        event_id: format!("evt_{number}"),
+        customer: Some("cus_1".to_owned()),
+        state: State {
+            status: SubscriptionStatus::Active,
+            items: quantity(number),
+            cancel_at_period_end: false,
+            cancel_at: None,
+            trial_end: None,
+            ended_at: None,
+        },
+        previous: Some(Previous { items: Some(quantity(number - 1)), ..Previous::default() }),
+    };
+    let cases = (2..8u32).prop_flat_map(|length| Just((1..=length).collect::<Vec<u32>>()).prop_shuffle());
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+    runner
+        .run(&cases, |order| {
+            let mut record = subscription::first(view(order[0]));
+            for number in &order[1..] {
+                subscription::merge(&mut record, view(*number), subscription::BOUNDS).expect("can be encoded");
+            }
+            let last = order.iter().max().copied().unwrap_or_default();
+            prop_assert!(!record.is_unclear, "{:?}", order);
+            prop_assert_eq!(&record.state().items, &quantity(last), "{:?}", order);
+            Ok(())
+        })
+        .unwrap_or_else(|broken| panic!("{broken}"));
+}
+
+prop_compose! {
+    fn invoice_view()(
+        status in prop::sample::select(vec![
+            InvoiceStatus::Draft, InvoiceStatus::Open, InvoiceStatus::Uncollectible, InvoiceStatus::Void,
+            InvoiceStatus::Paid,
+        ]),
+        at in second(),
+        amount_paid_minor in 0..3i64,
+        has_failed: bool,
+        customer in named("cus"),
+        subscription in named("sub"),
+        price in named("price"),
+    ) -> Invoice {
+        Invoice {
+            status,
+            at,
+            amount_paid_minor,
+            currency: "usd".to_owned(),
+            failed_at: has_failed.then_some(at),
+            customer_at: customer.as_ref().map(|_| at),
+            subscription_at: subscription.as_ref().map(|_| at),
+            customer,
+            subscription,
+            lines: vec![Line { price, amount_minor: 1, proration: false }],
+            ..Invoice::default()
+        }
+    }
+}
+
+#[test]
+fn invoices() {
+    hold("invoices", invoice_view(), |view| view.at, |views| {
+        let mut record = views[0].clone();
+        for view in &views[1..] {
+            invoice::merge(&mut record, view).expect("a view can be encoded");
+        }
+        json(&record)
+    });
+}
+
+/// A view that names nobody takes nothing from one that does.
+#[test]
+fn a_name_that_is_known_stays() {
+    let mut record =
+        Invoice { status: InvoiceStatus::Open, at: 1, customer: Some("cus_1".to_owned()), customer_at: Some(1), ..Invoice::default() };
+    let view = Invoice { status: InvoiceStatus::Paid, at: 2, ..Invoice::default() };
+    invoice::merge(&mut record, &view).expect("a view can be encoded");
+    assert_eq!((record.status, record.customer.as_deref()), (InvoiceStatus::Paid, Some("cus_1")));
+}
+
+prop_compose! {
+    fn session_view()(
+        status in prop::sample::select(vec![
+            SessionStatus::Open, SessionStatus::Expired, SessionStatus::Complete, SessionStatus::Failed,
+            SessionStatus::Paid,
+        ]),
+        at in second(),
+        total_minor in 0..3i64,
+        subscription in named("sub"),
+        payment_intent in named("pi"),
+    ) -> Session {
+        Session {
+            status,
+            mode: "payment".to_owned(),
+            purchase: "pur_1".to_owned(),
+            currency: "usd".to_owned(),
+            total_minor,
+            subscription,
+            payment_intent,
+            paid_at: (status == SessionStatus::Paid).then_some(at),
+            ..Session::default()
+        }
+    }
+}
+
+#[test]
+fn sessions() {
+    hold("sessions", session_view(), |view| view.paid_at.unwrap_or(0), |views| {
+        let mut record = views[0].clone();
+        views[1..].iter().for_each(|view| session::merge(&mut record, view));
+        json(&record)
+    });
+}
+
+fn fold_payment(views: &[Payment]) -> String {
+    let mut record = Payment::default();
+    views.iter().for_each(|view| payment::merge(&mut record, view));
+    json(&record)
+}
+
+/// What an intent says: its charge and its invoice.
+#[test]
+fn payment_intents() {
+    let view = (named("ch"), named("in"))
+        .prop_map(|(charge, invoice)| Payment { charge, invoice, ..Payment::default() });
+    hold("payment intents", view, |_| 0, fold_payment);
+}
+
+prop_compose! {
+    fn refund()(
+        id in 1..3,
+        amount_minor in 1..3i64,
+        status in prop::sample::select(vec![
+            RefundStatus::Pending, RefundStatus::RequiresAction, RefundStatus::Succeeded, RefundStatus::Failed,
+        ]),
+    ) -> (String, Refund) {
+        let refund = Refund {
+            amount_minor,
+            status,
+            currency: "usd".to_owned(),
+            contradicted_by: BTreeSet::new(),
+            booked: false,
+            booked_back: false,
+        };
+        (format!("re_{id}"), refund)
+    }
+}
+
+/// What a charge says: a sum, and the refunds that it lists.
+#[test]
+fn charges() {
+    let view = (named("ch"), named("pur"), 0..4i64, prop::collection::btree_map(Just(()), refund(), 0..2)).prop_map(
+        |(charge, purchase, charge_refunded_minor, refunds)| Payment {
+            charge,
+            purchase,
+            charge_refunded_minor,
+            refunds: refunds.into_values().collect(),
+            ..Payment::default()
+        },
+    );
+    hold("charges", view, |_| 0, fold_payment);
+}
+
+/// Refunds of one payment, whose views may contradict each other.
+#[test]
+fn refunds() {
+    let view = refund().prop_map(|refund| Payment { refunds: BTreeMap::from([refund]), ..Payment::default() });
+    hold("refunds", view, |_| 0, fold_payment);
+}
+
+#[test]
+fn disputes() {
+    let status = prop::sample::select(vec![DisputeStatus::Open, DisputeStatus::Won, DisputeStatus::Lost]);
+    let view = (status, 1..3i64, any::<bool>(), any::<bool>()).prop_map(|(status, amount_minor, withdrawn, returned)| {
+        Dispute {
+            status,
+            amount_minor,
+            currency: "usd".to_owned(),
+            payment: "pi_1".to_owned(),
+            withdrawn,
+            returned,
+            booked: None,
+        }
+    });
+    hold("disputes", view, |_| 0, |views| {
+        let mut record = views[0].clone();
+        views[1..].iter().for_each(|view| dispute::merge(&mut record, view));
+        json(&record)
+    });
+}
+
+#[test]
+fn prices() {
+    let view = (second(), any::<bool>()).prop_map(|(at, withdrawn)| price::OnSale { at, withdrawn });
+    hold("prices", view, |view| view.at, |views| {
+        json(&views.iter().fold(None, |known, view| Some(price::merge(known, *view))))
+    });
+}
+
+#[test]
+fn customers() {
+    let view = prop::option::of(second()).prop_map(|deleted_at| Customer { deleted_at });
+    hold("customers", view, |view| view.deleted_at.unwrap_or(0), |views| {
+        let mut record = Customer::default();
+        views.iter().for_each(|view| customer::merge(&mut record, view));
+        json(&record)
+    });
+}
