@@ -30,6 +30,9 @@ pub(crate) const BUSINESS: &str = "business";
 /// Product type of the rows that hold product types.
 pub(crate) const PRODUCT_TYPE: &str = "product_type";
 
+/// Configuration key: false, and nothing is provisioned.
+pub(crate) const ENABLED: &str = "enabled";
+
 /// Whether a product type is one that the catalog keeps its own rows under: only `catalog.load` writes these.
 pub(crate) fn is_reserved(product_type: &str) -> bool {
     matches!(product_type, BUSINESS | PRODUCT_TYPE)
@@ -63,8 +66,8 @@ impl<'h> Catalog<'h> {
             let key = match &row {
                 CatalogRow::Product(row) => CatalogKey::Product(row.id.clone()),
                 CatalogRow::Price(row) => CatalogKey::Price(row.id.clone()),
-                // Its key is not said; it is asked for by name where it is needed.
-                CatalogRow::Setting(_) => continue,
+                // Its key is not said, and one is named at most.
+                CatalogRow::Setting(_) => CatalogKey::Setting(ENABLED.to_owned()),
             };
             known.insert(key, Some(row));
         }

@@ -5,7 +5,7 @@ mod mentions;
 pub(crate) mod placement;
 pub(crate) mod stripe;
 
-use crate::catalog::BUSINESS;
+use crate::catalog::{BUSINESS, ENABLED};
 use crate::model::concern::Concern;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::Object;
@@ -102,7 +102,8 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
             known(Ok(Content::EffectResult(report, concern)), names)
         }
     };
-    input.placement.names.push(Reference::Catalog(CatalogKey::Product(BUSINESS.to_owned())));
+    let always = [CatalogKey::Product(BUSINESS.to_owned()), CatalogKey::Setting(ENABLED.to_owned())];
+    input.placement.names.extend(always.map(Reference::Catalog));
     input
 }
 

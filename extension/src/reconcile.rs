@@ -31,10 +31,11 @@ pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedul
 
 /// Bring the account's timers and mails of later to what they should be.
 pub(crate) fn apply_schedule(desk: &mut Desk<'_>, desired: DesiredSchedule) -> Ruled<()> {
-    let before: OpenSchedule = desk.account.fetch(OpenSchedule::ID)?.unwrap_or_default();
-    let mut open = before.clone();
+    let before: Option<OpenSchedule> = desk.account.fetch(OpenSchedule::ID)?;
+    let mut open = before.clone().unwrap_or_default();
     schedule::bring(&mut desk.account, desk.now, &mut open, desired)?;
-    if before != open {
+    // An account has the row from its first change on, so that it doesn't tell whether anything was ever set.
+    if before.as_ref() != Some(&open) {
         desk.account.put(OpenSchedule::ID, open);
     }
     Ok(())

@@ -174,7 +174,12 @@ pub(crate) fn facts(
 ) -> Ruled<(Vec<SubscriptionFacts>, KnownPrices)> {
     let mut rows = Vec::new();
     for (id, row) in account.all::<SubscriptionRow>()? {
-        let billing = account.fetch::<BillingHistory>(&id)?.unwrap_or_default();
+        // It is live as long as its subscription is.
+        let billing = match row.settled {
+            true => account.fetch::<BillingHistory>(&id)?,
+            false => account.fetch_here::<BillingHistory>(&id)?,
+        };
+        let billing = billing.unwrap_or_default();
         rows.push((id, row, billing));
     }
     let known = known_prices(catalog, &rows)?;

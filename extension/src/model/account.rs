@@ -20,6 +20,7 @@ use super::records::session::Session;
 use super::records::subscription::SubscriptionRow;
 use super::records::subscription_history::BillingHistory;
 use super::records::summary::Summary;
+use super::records::{ACCOUNT, record_key};
 use super::table::{Record, Table};
 use products_contract::*;
 use std::collections::BTreeMap;
@@ -164,6 +165,10 @@ impl<'h> Account<'h> {
         for key in named_rows.take(REFERENCES_MAX) {
             self.tables.hold(key, None);
         }
+        // Rows that an account has one of are live, so that they came or do not exist.
+        for id in [OpenSchedule::ID, Summary::ID, Balances::ID] {
+            self.tables.hold(&record_key(ACCOUNT, id), None);
+        }
         self.known.extend(facts.iter().cloned());
         Ok(())
     }
@@ -223,6 +228,11 @@ impl<'h> Account<'h> {
             self.load::<T>(&[id.to_owned()])?;
         }
         Ok(T::table(&mut self.tables).get(id)?)
+    }
+
+    /// A row that is here already, to be changed and put back: for rows that are live while what leads to them is.
+    pub fn fetch_here<T: Tabled>(&mut self, id: &str) -> Ruled<Option<T>> {
+        Ok(T::table(&mut self.tables).get(id)?.cloned())
     }
 
     /// A row by its id, to be changed and put back.

@@ -70,7 +70,7 @@ pub(super) fn bring(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_
     }
     let mut later = DesiredSchedule::default();
     if instance.is(InstanceStatus::Terminated) {
-        plan::forget(instance);
+        plan::forget_all(instance);
     } else {
         contents::show(instance);
         health::watch(desk, instance)?;
@@ -192,6 +192,7 @@ fn arrive(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_>, done: b
         Some(InstanceStatus::Deleting) => {
             instance.set_status(InstanceStatus::Terminated);
             instance.metadata.remove("suspend_reason");
+            instance.record.begun &= instance.record.reached_world;
             // A name that never served anybody is free at once.
             let blocked = plus_days(desk.now, view.standing.settings.name_block_days);
             let until = instance.record.begun.then_some(blocked);

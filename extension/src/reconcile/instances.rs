@@ -5,8 +5,10 @@ use super::instance::{self, View};
 use super::room::{Room, room};
 use super::schedule::DesiredSchedule;
 use super::fingerprint;
+use crate::catalog::ENABLED;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
+use crate::catalog::template::places;
 use crate::derive::standing::Standing;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
@@ -15,8 +17,8 @@ use crate::model::records::instance::InstanceRecord;
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
-use products_contract::{ConfigValue, Effect, Selection};
-use serde_json::json;
+use products_contract::{CatalogKey, ConfigValue, Effect, Selection};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Instances that one decision drives beside those that its event led to.
@@ -30,7 +32,7 @@ pub(super) fn bring(
     desired: &mut DesiredSchedule,
 ) -> Ruled<()> {
     let Some(first) = desk.account.fetch::<Summary>(Summary::ID)? else { return Ok(()) };
-    if first.count == 0 || desk.catalog.setting("enabled")? == Some(ConfigValue::Boolean(false)) {
+    if first.count == 0 || desk.catalog.setting(ENABLED)? == Some(ConfigValue::Boolean(false)) {
         return Ok(());
     }
     let mut named: BTreeSet<String> = desk.account.ids::<InstanceRecord>()?.into_iter().collect();
@@ -70,6 +72,7 @@ fn pass(
         desk.account.load::<ProductRow>(&outdated)?;
         named.extend(outdated);
     }
+    load_settings(desk, named)?;
     for id in &*named {
         let Some(mut instance) = Instance::find(desk, id)? else { continue };
         if instance.is_adopted {
@@ -91,4 +94,24 @@ fn pass(
         desk.account.put(Summary::ID, summary);
     }
     Ok(())
+}
+
+/// Read the configuration that the instances' types name, in one call.
+fn load_settings(desk: &mut Desk<'_>, ids: &BTreeSet<String>) -> Ruled<()> {
+    let mut types: BTreeSet<String> = BTreeSet::new();
+    for id in ids {
+        types.extend(desk.account.get::<InstanceRecord>(id)?.map(|record| record.product_type.clone()));
+    }
+    let mut keys = Vec::new();
+    for name in types {
+        let Some(decl) = desk.catalog.type_named(&name)? else { continue };
+        for resource in &decl.provisions {
+            let named = places(&Value::Object(resource.with.clone()));
+            let named = named.iter().filter_map(|place| place.strip_prefix("config.")).map(str::to_owned);
+            keys.extend(named.chain(resource.when.clone()).map(CatalogKey::Setting));
+        }
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    desk.catalog.load(&keys)
 }

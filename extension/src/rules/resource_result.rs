@@ -32,6 +32,7 @@ pub(super) fn decide(
         Verb::Restore => ResourceStatus::Restoring,
         Verb::Destroy => ResourceStatus::Freeing,
     };
+    instance.record.reached_world = true;
     let is_awaited = resource.generation == report.generation && resource.status == expected;
     let outputs = |answer: &str| decode::<Object>("effects", &report.key, answer);
     match (&report.answer, is_awaited) {

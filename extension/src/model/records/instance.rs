@@ -173,6 +173,9 @@ pub(crate) struct InstanceRecord {
     pub made_at: Timestamp,
     /// Whether anything was ever asked for.
     pub begun: bool,
+    /// Whether anything that was asked for reached the world: what was called off in time never began.
+    #[serde(skip_serializing_if = "is_false")]
+    pub reached_world: bool,
     /// Resources by name, or name and variant: `compute@ecs`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub resources: BTreeMap<String, ResourceState>,
@@ -217,7 +220,6 @@ pub(crate) struct InstanceRecord {
     /// What it adds to the account's summary.
     pub adds: Contribution,
     /// Its timers and mails of later.
-    #[serde(skip_serializing_if = "OpenSchedule::is_empty")]
     pub schedule: OpenSchedule,
     /// What of the account's standing it was brought to.
     pub reached: String,

@@ -20,11 +20,6 @@ pub(crate) struct OpenSchedule {
 impl OpenSchedule {
     /// Id of the one row of the account; an instance's is in its own.
     pub const ID: &'static str = "schedule";
-
-    /// Whether nothing was ever set.
-    pub fn is_empty(&self) -> bool {
-        *self == OpenSchedule::default()
-    }
 }
 
 json_record!(OpenSchedule, ACCOUNT, live: |_| true, references: |_| Vec::new());

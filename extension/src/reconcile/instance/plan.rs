@@ -5,6 +5,7 @@ use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
+use crate::model::records::instance::InstanceRecord;
 use serde_json::{Value, json};
 
 /// Whether a plan of the family that pays for it is in force.
@@ -60,10 +61,29 @@ pub(super) fn follow(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'
 
 /// What never began keeps nothing of a plan that only passed.
 pub(super) fn forget(instance: &mut Instance) {
-    let Some(link) = instance.decl.plan.clone().filter(|_| !instance.record.begun) else { return };
+    let Some(link) = instance.decl.plan.clone() else { return };
     instance.metadata.remove(&link.field);
     if !link.quotas.is_empty() {
         instance.metadata.remove("quotas");
+    }
+}
+
+/// What ended without ever having begun keeps nothing of all that passed meanwhile.
+pub(super) fn forget_all(instance: &mut Instance) {
+    if !instance.record.begun {
+        forget(instance);
+        instance.metadata.remove("resources");
+        instance.metadata.remove("stripe_subscription_id");
+        let before = std::mem::take(&mut instance.record);
+        instance.record = InstanceRecord {
+            product_type: before.product_type,
+            made_at: before.made_at,
+            ended_by_owner: before.ended_by_owner,
+            adds: before.adds,
+            schedule: before.schedule,
+            generation: before.generation,
+            ..InstanceRecord::default()
+        };
     }
 }
 

@@ -279,6 +279,7 @@ fn free(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -
                 instance.record.resources.insert(name.to_owned(), gone);
                 return Ok(true);
             }
+            instance.record.reached_world = true;
             return Ok(false);
         }
         ResourceStatus::Present => {}
@@ -315,7 +316,8 @@ fn ask(
     Ok(())
 }
 
-fn key(instance: &str, resource: &str, verb: Verb) -> EffectKey {
+/// Effect key of a request.
+pub(super) fn key(instance: &str, resource: &str, verb: Verb) -> EffectKey {
     let verb = verb.name().to_owned();
     EffectKey::Resource { instance: instance.to_owned(), resource: resource.to_owned(), verb }
 }

@@ -1,10 +1,11 @@
 //! An instance that is not begun: it waits for its plan or its purchase, and goes or comes back with it.
 
-use super::{View, plan};
+use super::{View, plan, resources};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::halt::Ruled;
-use crate::model::records::instance::InstanceStatus;
+use crate::model::concern::Verb;
+use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::SubscriptionRow;
 use products_contract::{ClaimState, PurchaseStatus};
@@ -19,8 +20,13 @@ fn purchase_of(desk: &mut Desk<'_>, instance: &Instance) -> Ruled<Option<Purchas
 
 /// Whether an instance that is being made may go on: its plan is in force, or it is on its way already.
 pub(super) fn may_begin(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_>, fits: bool) -> Ruled<bool> {
-    let Some(link) = instance.decl.plan.clone().filter(|_| !instance.record.begun) else { return Ok(true) };
-    let has_plan = view.standing.plans.contains_key(&link.family);
+    if instance.decl.plan.is_none() {
+        return Ok(true);
+    }
+    let has_plan = plan::is_in_force(instance, view);
+    if instance.record.begun && (has_plan || !step_back(desk, instance)?) {
+        return Ok(true);
+    }
     if instance.text("purchase_id").is_none() {
         return Ok(has_plan || plan::is_over(instance, view));
     }
@@ -54,6 +60,30 @@ pub(super) fn may_begin(desk: &mut Desk<'_>, instance: &mut Instance, view: &Vie
         }
         Some(PurchaseStatus::Paid) => Ok(true),
     }
+}
+
+/// Take back what was asked for while a plan was in force that is lost again, if none of it has begun. True if the
+/// instance waits as if it had never been asked for.
+fn step_back(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<bool> {
+    if instance.record.reached_world {
+        return Ok(false);
+    }
+    let id = instance.id.clone();
+    for (name, resource) in &mut instance.record.resources {
+        if resource.status == ResourceStatus::Making {
+            let key = resources::key(&id, name, Verb::Ensure).to_string();
+            if !desk.account.call_off_in_time(key)? {
+                instance.record.reached_world = true;
+                return Ok(false);
+            }
+        }
+        *resource = ResourceState { generation: resource.generation, ..ResourceState::default() };
+    }
+    instance.record.begun = false;
+    instance.record.prune();
+    plan::forget(instance);
+    instance.metadata.remove("resources");
+    Ok(true)
 }
 
 fn refuse(instance: &mut Instance, code: &str, message: &str) {
