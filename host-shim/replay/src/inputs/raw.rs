@@ -294,7 +294,20 @@ mod tests {
         let raw = from_stdin(&text).expect("one event");
         let bad = raw.bad.expect("the long line");
         assert_eq!(bad.place.line, 2);
-        assert!(bad.problem.contains("16777216"), "{bad}");
+        assert!(bad.problem.contains(&LINE_BYTES_MAX.to_string()), "{bad}");
+    }
+
+    #[test]
+    fn a_line_may_be_as_long_as_an_event_that_the_intake_takes() {
+        let event = |length: usize| {
+            let pad = "x".repeat(length - EVENT.len() - ",\"pad\":\"\"".len());
+            EVENT.replace("\"data\"", &format!("\"pad\":\"{pad}\",\"data\"")) + "\r\n"
+        };
+        assert_eq!(event(1000).trim_end().len(), 1000);
+        let longest = from_stdin((event(LINE_BYTES_MAX) + EVENT).as_bytes()).expect("two events");
+        assert_eq!((longest.bad.is_none(), longest.events().count()), (true, 2));
+        let error = from_stdin(event(LINE_BYTES_MAX + 1).as_bytes()).expect_err("too long");
+        assert!(error.problem.contains(&LINE_BYTES_MAX.to_string()), "{error}");
     }
 
     #[test]

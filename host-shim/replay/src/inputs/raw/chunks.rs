@@ -6,11 +6,8 @@ use serde::de::IgnoredAny;
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
-/// Longest line, and longest single event, in bytes: 16 MiB. Stripe's largest events have about 1 MB.
-pub const LINE_BYTES_MAX: usize = 16 << 20;
-
-/// Room for a usual event, so that its line is read without growing.
-const LINE_BYTES_USUAL: usize = 4096;
+/// Longest line, and longest single event, in bytes: what the intake takes, 1 MiB.
+pub const LINE_BYTES_MAX: usize = host_intake::body::BODY_BYTES_MAX;
 
 /// The text of one event.
 pub(super) struct Chunk {
@@ -27,7 +24,8 @@ pub(super) struct Chunks<R> {
     source: PathBuf,
     /// Bytes that were read.
     at: u64,
-    /// Number of the last line that was read.
+    /// The last line that was read, without its end, and its number.
+    line: Vec<u8>,
     number: usize,
     /// True once it is known that each line has an event.
     is_lines: bool,
@@ -38,21 +36,33 @@ impl<R: BufRead> Chunks<R> {
     /// An input from its beginning; its name may say that each line has an event.
     pub(super) fn new(reader: R, source: &Path) -> Self {
         let is_lines = matches!(source.extension().and_then(|e| e.to_str()), Some("jsonl" | "ndjson"));
-        Chunks { reader, source: source.to_owned(), at: 0, number: 0, is_lines, has_ended: false }
+        Chunks { reader, source: source.to_owned(), at: 0, line: Vec::new(), number: 0, is_lines, has_ended: false }
     }
 
     /// A part of an input that has an event a line, from a byte and the line that it is on.
     pub(super) fn lines(reader: R, source: &Path, at: u64, line: usize) -> Self {
-        Chunks { reader, source: source.to_owned(), at, number: line - 1, is_lines: true, has_ended: false }
+        Chunks {
+            reader,
+            source: source.to_owned(),
+            at,
+            line: Vec::new(),
+            number: line - 1,
+            is_lines: true,
+            has_ended: false,
+        }
     }
 
     fn read(&mut self) -> Result<Option<Chunk>, BadInput> {
         loop {
             let from = self.at;
-            let Some(mut bytes) = self.next_line()? else { return Ok(None) };
-            if bytes.iter().all(u8::is_ascii_whitespace) {
+            if !self.next_line()? {
+                return Ok(None);
+            }
+            if self.line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
+            // No larger than it is, since it may be kept.
+            let mut bytes = self.line.clone();
             let line = self.number;
             if !self.is_lines && serde_json::from_slice::<IgnoredAny>(&bytes).is_err() {
                 self.read_rest(&mut bytes)?;
@@ -62,26 +72,20 @@ impl<R: BufRead> Chunks<R> {
         }
     }
 
-    /// The next line without its end; none at the end of the input.
-    fn next_line(&mut self) -> Result<Option<Vec<u8>>, BadInput> {
-        let mut line = Vec::with_capacity(LINE_BYTES_USUAL);
+    /// Reads the next line; false at the end of the input.
+    fn next_line(&mut self) -> Result<bool, BadInput> {
+        self.line.clear();
         self.number += 1;
-        let read = self.reader.by_ref().take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut line);
+        let read = self.reader.by_ref().take(LINE_BYTES_MAX as u64 + 2).read_until(b'\n', &mut self.line);
         let read = read.map_err(|cause| self.unreadable(&cause))?;
         self.at += read as u64;
-        if read == 0 {
-            return Ok(None);
-        }
-        if line.last() == Some(&b'\n') {
-            line.pop();
-            if line.last() == Some(&b'\r') {
-                line.pop();
+        if self.line.last() == Some(&b'\n') {
+            self.line.pop();
+            if self.line.last() == Some(&b'\r') {
+                self.line.pop();
             }
         }
-        if line.len() > LINE_BYTES_MAX {
-            return Err(self.too_long());
-        }
-        Ok(Some(line))
+        if self.line.len() > LINE_BYTES_MAX { Err(self.too_long()) } else { Ok(read > 0) }
     }
 
     /// The rest of an input that is one event over several lines.
