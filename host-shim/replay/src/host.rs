@@ -158,6 +158,13 @@ impl Host {
         let delivered = self.accept(Decoded { event, refusal: None, time: None }, self.clock)?;
         match delivered.first.result.outcome() {
             Some(Outcome::Applied | Outcome::Duplicate(_) | Outcome::Ignored(_)) => Ok(()),
+            // It failed, which says nothing of the catalog.
+            None => {
+                let (name, reason) = (&self.setup.business.name, delivered.first.result.reason().unwrap_or_default());
+                Err(ReplayError::Host(format!(
+                    "the extension failed when it was given the catalog of {name}: {reason}"
+                )))
+            }
             outcome => Err(refused_catalog(&self.setup.business, &delivered.first, outcome).into()),
         }
     }

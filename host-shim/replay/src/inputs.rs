@@ -7,7 +7,7 @@ use crate::error::{BadInput, Place};
 use crate::shapes::sorted_entries;
 use std::path::{Path, PathBuf};
 
-pub use raw::{LINE_BYTES_MAX, RawInput, read_raw};
+pub use raw::{LINE_BYTES_MAX, Located, RawInput, read_raw};
 
 /// The argument that means standard input.
 pub const STDIN: &str = "-";
@@ -82,7 +82,13 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<Input>) -> Result<(), BadIn
         if entry.is_dir() {
             walk(&entry, depth + 1, found)?;
         } else if ![CATALOG_FILE, CONFIG_FILE].contains(&name) && !name.ends_with(".snap.json") {
-            found.extend(classify(&entry));
+            let Some(input) = classify(&entry) else { continue };
+            // Nobody may ever write to a pipe that lies about; one that is named is meant.
+            if entry.metadata().is_ok_and(|found| !found.is_file()) {
+                let expected = "a regular file; a pipe is read if it is named itself";
+                return Err(BadInput::new(Place::file(&entry), "not a regular file", expected));
+            }
+            found.push(input);
         }
     }
     Ok(())
@@ -129,6 +135,26 @@ mod tests {
             Input::Raw(at("z.json")),
         ];
         assert_eq!(found, expected);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_in_a_folder_is_an_error_and_never_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("a.jsonl");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("run");
+        assert!(made.success());
+        let error = collect(&[folder.path().to_owned()]).expect_err("a pipe");
+        assert_eq!((&error.place.file, error.problem.as_str()), (&pipe, "not a regular file"));
+        assert_eq!(collect(std::slice::from_ref(&pipe)), Ok(vec![Input::Raw(pipe.clone())]), "it is named itself");
+        let events = r#"{"object":"event","id":"evt_1","type":"t","created":1,"data":{"object":{}}}"#;
+        let writer = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::write(pipe, events).expect("written")
+        });
+        let raw = read_raw(&Input::Raw(pipe), &mut std::io::empty(), "b").expect("an event");
+        assert_eq!(raw.events().count(), 1);
+        writer.join().expect("ended");
     }
 
     #[test]

@@ -10,14 +10,14 @@ pub use junit::junit;
 
 use std::borrow::Cow;
 
-/// A text for a terminal: control characters, which would move the cursor or change colours, are escaped.
+/// A text for a terminal: what would move the cursor, change colours or the direction, or can't be seen, is escaped.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_deceptive) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        match c.is_control() {
+        match is_deceptive(c) {
             true => safe.extend(c.escape_default()),
             false => safe.push(c),
         }
@@ -25,13 +25,28 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// Control characters, separators of lines and paragraphs, and what Unicode calls format characters: those that turn the
+/// direction of writing and those that take no room.
+fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn what_turns_or_hides_a_text_is_escaped() {
+        for c in ['\u{202e}', '\u{2066}', '\u{200b}', '\u{200f}', '\u{2028}', '\u{feff}', '\u{e0041}'] {
+            assert_eq!(printable(&format!("a{c}b")), format!("a{}b", c.escape_unicode()));
+        }
+    }
+
+    #[test]
     fn control_characters_are_escaped_and_others_kept() {
         assert_eq!(printable("a\x1b[31mb\r\n\u{9b}ä"), "a\\u{1b}[31mb\\r\\n\\u{9b}ä");
-        assert!(matches!(printable("Blöd – ok"), Cow::Borrowed(_)));
+        assert!(matches!(printable("Blöd – ok, \u{5e9}\u{5dc}\u{5d5}\u{5dd}"), Cow::Borrowed(_)));
     }
 }

@@ -1,15 +1,15 @@
 //! Raw events replayed: one stream, one clock, no timers.
 
 use crate::business::BusinessFolder;
-use crate::error::ReplayError;
+use crate::error::{BadInput, ReplayError};
 use crate::host::{Host, HostSetup, StoreKind, is_input};
-use crate::inputs::RawInput;
+use crate::inputs::{Located, RawInput};
 use crate::line::{Line, Summary};
 use crate::runners::Runners;
 use crate::shuffle::{Random, keep_order_of_same};
 use crate::tally::Tally;
 use host::processor::Report;
-use products_contract::{Payload, Timestamp};
+use products_contract::Timestamp;
 
 /// Events that are committed together, with the effects that they ask for: the provider only simulates.
 const GROUP_EVENTS_MAX: usize = 64;
@@ -71,25 +71,28 @@ pub fn replay_stream(
         lines: Vec::new(),
         tally: Tally::default(),
     };
-    let mut order: Vec<usize> = (0..raw.events.len()).collect();
-    if let Some(seed) = options.shuffle {
-        let is_provider = |at: &usize| matches!(raw.events[*at].event.payload, Payload::Provider(_));
-        let mut random = Random::new(seed);
-        for segment in order.chunk_by_mut(|a, b| is_provider(a) && is_provider(b)) {
-            random.shuffle(segment);
-            keep_order_of_same(segment, |at| raw.events[at].event.id.as_str());
-        }
-    }
-    let mut events: Vec<Option<host_intake::Decoded>> = raw.events.into_iter().map(Some).collect();
-    for round in (0..options.repeat.max(1)).rev() {
-        for at in &order {
-            let event = if round == 0 { events[*at].take() } else { events[*at].clone() };
-            if let Some(event) = event {
-                stream.event(event, emit)?;
-            }
+    let order = options.shuffle.map(|seed| shuffled(&raw, seed)).transpose()?;
+    for _ in 0..options.repeat.max(1) {
+        match &order {
+            Some(order) => order.iter().try_for_each(|at| stream.event(raw.event(at)?, emit))?,
+            None => raw.events().try_for_each(|event| stream.event(event?, emit))?,
         }
     }
     stream.end(emit)
+}
+
+/// Its events in another order: provider events between two others are permuted.
+fn shuffled(raw: &RawInput, seed: u64) -> Result<Vec<Located>, BadInput> {
+    let mut events: Vec<Option<Located>> = raw.located()?.into_iter().map(Some).collect();
+    let mut order: Vec<usize> = (0..events.len()).collect();
+    let located = |at: usize| events[at].as_ref();
+    let is_provider = |at: &usize| located(*at).is_some_and(|event| event.is_provider);
+    let mut random = Random::new(seed);
+    for segment in order.chunk_by_mut(|a, b| is_provider(a) && is_provider(b)) {
+        random.shuffle(segment);
+        keep_order_of_same(segment, |at| located(at).map(|event| &event.id));
+    }
+    Ok(order.into_iter().filter_map(|at| events[at].take()).collect())
 }
 
 impl Stream<'_> {

@@ -6,7 +6,7 @@ use host_store::testing::samples;
 use host_store::{
     Applied, Changes, Expected, InboxState, MemoryStore, Provenance, RowWrite, Run, SqliteStore, Standing, Store,
 };
-use products_contract::{CatalogKey, Outcome, Payload, Reference, Row, RowKey};
+use products_contract::{CatalogKey, Outcome, Payload, Reference, Row, RowKey, RowKind, Selection};
 use std::time::{Duration, Instant};
 
 const BODY_BYTES: usize = 8 * 1024;
@@ -103,22 +103,27 @@ fn bare(from: &std::path::Path, to: &std::path::Path, batch: u64) -> Duration {
     }
     target.pragma_update(None, "cache_size", -16384).expect("set");
     type Row = Vec<rusqlite::types::Value>;
-    let read = |table: &str| -> (String, Vec<Row>) {
-        let mut statement = source.prepare(&format!("SELECT * FROM {table}")).expect("prepared");
+    // In the order in which they were written, which decides how many pages a batch touches.
+    let read = |table: &str, order: &str| -> (String, Vec<Row>) {
+        // The catalog is not written by the events.
+        let shown = if table == "scopes" { "account <> 'platform'" } else { "true" };
+        let sql = format!("SELECT * FROM {table} WHERE {shown} ORDER BY {order}");
+        let mut statement = source.prepare(&sql).expect("prepared");
         let columns = statement.column_count();
         let marks = vec!["?"; columns].join(",");
         let rows = statement.query_map([], |row| (0..columns).map(|at| row.get(at)).collect()).expect("read");
         let rows = rows.map(|row| row.expect("a row")).collect();
         (format!("INSERT OR REPLACE INTO {table} VALUES ({marks})"), rows)
     };
-    let events = read("events");
-    let inbox = read("inbox");
-    let runs = read("runs");
-    let facts = read("facts");
-    let records = read("records");
-    let effects = read("effects");
-    let subscriptions = read("subscriptions");
-    let tables = [&events, &inbox, &runs, &facts, &records, &effects, &subscriptions];
+    let events = read("events", "seq");
+    let inbox = read("inbox", "seq");
+    let runs = read("runs", "seq");
+    let facts = read("facts", "CAST(substr(event_id, 5) AS INTEGER)");
+    let records = read("records", "id");
+    let effects = read("effects", "seq");
+    let subscriptions = read("subscriptions", "CAST(substr(id, 5) AS INTEGER)");
+    let scopes = read("scopes", "CAST(substr(account, 6) AS INTEGER)");
+    let tables = [&events, &inbox, &runs, &facts, &records, &effects, &subscriptions, &scopes];
     let begun = Instant::now();
     for n in 0..events.1.len() {
         if (n as u64).is_multiple_of(batch) {
@@ -133,6 +138,35 @@ fn bare(from: &std::path::Path, to: &std::path::Path, batch: u64) -> Duration {
         }
     }
     begun.elapsed()
+}
+
+/// An account of so many settled rows: microseconds of an event that reads and writes two others of its rows, and of a
+/// question for a hundred of the rows that have another fingerprint.
+fn with_rows(store: &mut dyn Store, count: usize) -> (f64, f64) {
+    const EVENTS: u64 = 2000;
+    let scope = samples::scope("user:0");
+    let mut changes = samples::changes(&scope, "rows");
+    for n in 0..count {
+        let row =
+            samples::write(Row::Record(samples::record("instances", &format!("{n:06}"), "{\"status\":\"running\"}")));
+        changes.rows.push(RowWrite { live: false, fingerprint: Some("old".into()), ..row });
+    }
+    store.apply(&changes).expect("applied");
+    store.begin().expect("begun");
+    let begun = Instant::now();
+    for n in 1..=EVENTS {
+        let changes = decide(store, n * ACCOUNTS, b"{}");
+        assert!(matches!(store.apply(&changes), Ok(Applied::Done { seq: Some(_) })));
+    }
+    let event = begun.elapsed();
+    let outdated = Selection::Outdated(RowKind::Record("instances".into()), "new".into());
+    let begun = Instant::now();
+    for _ in 0..100 {
+        assert_eq!(store.more(&scope, &outdated, 100).expect("read").len(), count.min(100));
+    }
+    let asked = begun.elapsed();
+    store.rollback().expect("rolled back");
+    (micros(event) / EVENTS as f64, micros(asked) / 100.0)
 }
 
 fn main() {
@@ -170,6 +204,13 @@ fn main() {
         each(deciding)
     );
     let bare = bare(&path, &folder.join("bare.db"), batch);
+    for count in [1, 100, 5000] {
+        let memory = with_rows(&mut MemoryStore::new(), count);
+        let sqlite = with_rows(&mut SqliteStore::open_in_memory().expect("opened"), count);
+        for (name, (event, asked)) in [("memory", memory), ("sqlite", sqlite)] {
+            println!("{name}, {count} settled rows: {event:.2} us an event, {asked:.1} us for a page of outdated ones");
+        }
+    }
     println!(
         "bare:   {} events/s, {:.2} us an event; ratio {:.2}",
         rate(bare),

@@ -10,6 +10,7 @@ mod log;
 mod memory;
 mod prefix;
 mod reach;
+mod refusal;
 mod rows;
 mod scope;
 mod sqlite;

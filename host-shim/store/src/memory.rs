@@ -12,6 +12,7 @@ mod outbox;
 
 use crate::changes::{Applied, Changes, Expected, InboxChange};
 use crate::reach::{catalog_keys, reach};
+use crate::refusal::{Present, Unique, check};
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::Store;
@@ -87,18 +88,6 @@ impl MemoryStore {
             && at(catalog_revision, &|scope| self.revision_of(&scope.catalog()))
             && claims.iter().all(|(key, row)| self.claims.row(key) == row.as_ref())
             && !matches!(&changes.inbox, Some(InboxChange::New(new)) if self.inbox.knows(new))
-    }
-
-    /// Everything that could refuse a change, before the first row is touched.
-    fn check(&self, changes: &Changes) -> Stored<()> {
-        if let Some(scope) = &changes.scope {
-            account::check(self.account(scope), changes)?;
-            self.outbox.check(scope, &changes.effects)?;
-        }
-        match &changes.inbox {
-            Some(InboxChange::Move(change)) => self.inbox.check(change.seq),
-            Some(InboxChange::New(_)) | None => Ok(()),
-        }
     }
 
     fn record(&mut self, undo: impl FnOnce() -> Undo) {
@@ -179,7 +168,7 @@ impl Store for MemoryStore {
         if !self.holds(changes) {
             return Ok(Applied::Conflict);
         }
-        self.check(changes)?;
+        check(changes, &There { store: self, scope: changes.scope.as_ref() })?;
         if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {
             self.apply_rows(scope, changes);
         }
@@ -349,6 +338,36 @@ impl Store for MemoryStore {
         let mut scopes: Vec<Scope> = self.accounts.keys().map(|scope| (**scope).clone()).collect();
         scopes.sort_by_cached_key(|scope| (scope.business.clone(), scope.livemode, scope.account.to_string()));
         Ok(scopes)
+    }
+}
+
+/// What is there, of a scope if the change has one.
+struct There<'a> {
+    store: &'a MemoryStore,
+    scope: Option<&'a Scope>,
+}
+
+impl There<'_> {
+    fn account(&self) -> Option<&AccountRows> {
+        self.scope.and_then(|scope| self.store.account(scope))
+    }
+}
+
+impl Present for There<'_> {
+    fn purchase(&self, unique: Unique, value: &str) -> Stored<Option<RowKey>> {
+        Ok(self.account().and_then(|account| account.purchase(unique, value)))
+    }
+
+    fn fact(&self, fact: &str) -> Stored<bool> {
+        Ok(self.account().is_some_and(|account| account.facts.contains_key(fact)))
+    }
+
+    fn effect(&self, key: &str, generation: u32) -> Stored<bool> {
+        Ok(self.scope.is_some_and(|scope| self.store.outbox.find(scope, key, generation).is_some()))
+    }
+
+    fn event(&self, seq: u64) -> Stored<bool> {
+        Ok(self.store.inbox.has(seq))
     }
 }
 

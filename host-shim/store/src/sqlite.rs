@@ -1,33 +1,37 @@
 //! The store in SQLite: one file, one writing connection, durable when a group is committed.
 //!
 //! Rows are typed columns; what only the extension reads stays the text that it wrote, and bytes stay bytes, so that
-//! nothing is encoded twice. Statements are prepared once. One event costs one savepoint and a statement a row.
+//! nothing is encoded twice. Statements are prepared once. All live rows of an account come by one statement; what is
+//! written costs a statement a row, and no savepoint.
 
+mod apply;
+mod catalog;
 mod claims;
 mod effects;
+mod graph;
 mod inbox;
 mod rows;
 mod schema;
 mod scopes;
 mod text;
 
-use crate::changes::{Applied, Changes, InboxChange};
-use crate::reach::{Graph, Rows, catalog_keys, reach};
+use crate::changes::{Applied, Changes};
+use crate::reach::{Rows, catalog_keys};
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::Store;
+use catalog::Catalog;
+use graph::AccountGraph;
 use products_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, Product, RecordKey, Reference, Row, RowKey, RowKind, Selection,
-    StoreError, Stored, StoredRow, Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, RowKey, RowKind, Selection, StoreError, Stored,
+    StoredRow, Timestamp,
 };
-use rows::Held;
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode};
 use scopes::{Known, Scopes};
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long to wait for another process that writes.
@@ -85,9 +89,12 @@ pub enum OpenError {
 pub struct SqliteStore {
     connection: Connection,
     scopes: Scopes,
+    catalog: Catalog,
     /// SQLite's counter of changes by other connections when the group began.
     seen_changes: i64,
     in_group: bool,
+    /// True once a change of the open group was written in part.
+    is_broken: bool,
 }
 
 impl SqliteStore {
@@ -125,12 +132,25 @@ impl SqliteStore {
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
-        Ok(SqliteStore { connection, scopes: Scopes::default(), seen_changes: -1, in_group: false })
+        Ok(SqliteStore {
+            connection,
+            scopes: Scopes::default(),
+            catalog: Catalog::default(),
+            seen_changes: -1,
+            in_group: false,
+            is_broken: false,
+        })
     }
 
     #[cfg(test)]
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// What SQLite did for questions about outdated rows since the last call, in steps of its machine.
+    #[cfg(test)]
+    pub(crate) fn steps_of_outdated(&self, kind: &RowKind) -> i32 {
+        rows::steps_of_outdated(&self.connection, kind).expect("prepared")
     }
 
     fn run(&self, sql: &str) -> Result<(), rusqlite::Error> {
@@ -145,6 +165,7 @@ impl SqliteStore {
             Ok(changes) if changes == self.seen_changes => {}
             Ok(changes) => {
                 self.scopes.forget();
+                self.catalog.forget();
                 self.seen_changes = changes;
             }
             Err(error) => {
@@ -156,51 +177,31 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Take back to `undo` what a failed change did.
-    fn undo(&mut self, undo: &[&str]) -> Stored<()> {
+    /// Throw the open group away.
+    fn end_group(&mut self) -> Stored<()> {
         self.scopes.forget();
-        undo.iter().try_for_each(|sql| self.run(sql)).map_err(unavailable)
+        self.catalog.forget();
+        self.in_group = false;
+        self.is_broken = false;
+        if self.connection.is_autocommit() { Ok(()) } else { self.run("ROLLBACK").map_err(unavailable) }
     }
 
-    /// A group that SQLite itself threw away, as it does when the disk is full, must not go on as if it were there.
+    /// A group of which a part was lost, or that SQLite itself threw away, as it does when the disk is full, must not go
+    /// on as if it were whole.
     fn check_group(&self) -> Stored<()> {
-        if self.in_group && self.connection.is_autocommit() {
-            return Err(StoreError::Unavailable("the group was rolled back by an earlier error".into()));
+        if self.in_group && (self.is_broken || self.connection.is_autocommit()) {
+            return Err(StoreError::Unavailable("the group is lost by an earlier error".into()));
         }
         Ok(())
     }
 
-    /// Run a write in a group: the open one under a savepoint, or one of its own.
-    fn write<T>(&mut self, body: impl FnOnce(&Self) -> Stored<T>) -> Stored<T> {
-        self.check_group()?;
-        let grouped = self.in_group;
-        if grouped {
-            self.run("SAVEPOINT change").map_err(unavailable)?;
-        } else {
-            self.begin_group().map_err(unavailable)?;
+    /// Write a change in the open group. What refuses it is told before anything is written; a write that fails all the
+    /// same leaves a part of the change behind, so that the group can only be thrown away.
+    fn apply_in_group(&mut self, changes: &Changes) -> Stored<Applied> {
+        if !self.may_apply(changes)? {
+            return Ok(Applied::Conflict);
         }
-        let answer = body(self);
-        if grouped {
-            match answer {
-                Ok(answer) => self.run("RELEASE change").map(|()| answer).map_err(unavailable),
-                Err(error) if self.connection.is_autocommit() => Err(error),
-                Err(error) => self.undo(&["ROLLBACK TO change", "RELEASE change"]).and(Err(error)),
-            }
-        } else {
-            let answer = match answer {
-                Ok(answer) => self.run("COMMIT").map(|()| answer).map_err(unavailable),
-                Err(error) => Err(error),
-            };
-            self.in_group = false;
-            match answer {
-                Err(error) if self.connection.is_autocommit() => {
-                    self.scopes.forget();
-                    Err(error)
-                }
-                Err(error) => self.undo(&["ROLLBACK"]).and(Err(error)),
-                Ok(answer) => Ok(answer),
-            }
-        }
+        self.write_all(changes).inspect_err(|_| self.is_broken = true)
     }
 
     /// Read several rows as of one moment.
@@ -213,91 +214,6 @@ impl SqliteStore {
         // Nothing was written, so either end is as good.
         self.run("RELEASE snapshot").map_err(unavailable)?;
         answer
-    }
-
-    fn apply_all(&self, changes: &Changes) -> Stored<Applied> {
-        if !self.holds(changes)? {
-            return Ok(Applied::Conflict);
-        }
-        let mut seq = None;
-        // Before anything else is written: a conflict has then nothing to undo.
-        if let Some(InboxChange::New(new)) = &changes.inbox {
-            let partition = Partition { business: new.event.business.clone(), livemode: new.livemode };
-            let number = self.scopes.ensure_partition(&self.connection, &partition).map_err(refused)?;
-            seq = inbox::insert(&self.connection, number, new).map_err(refused)?;
-            if seq.is_none() {
-                return Ok(Applied::Conflict);
-            }
-        }
-        if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {
-            self.apply_rows(scope, changes)?;
-        }
-        if let Some(InboxChange::Move(change)) = &changes.inbox
-            && !inbox::change(&self.connection, change).map_err(refused)?
-        {
-            return Err(StoreError::Unavailable(format!("no inbox row {}", change.seq)));
-        }
-        Ok(Applied::Done { seq })
-    }
-
-    /// True if everything still is as a change expects it.
-    fn holds(&self, changes: &Changes) -> Stored<bool> {
-        let expected = &changes.expected;
-        if let Some(scope) = &changes.scope {
-            if let Some(revision) = expected.account_revision
-                && self.revision(scope)? != revision
-            {
-                return Ok(false);
-            }
-            if let Some(revision) = expected.catalog_revision
-                && self.revision(&scope.catalog())? != revision
-            {
-                return Ok(false);
-            }
-        }
-        for (key, row) in &expected.claims {
-            if claims::claim(&self.connection, key).map_err(unavailable)? != *row {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn apply_rows(&self, scope: &Scope, changes: &Changes) -> Stored<()> {
-        let connection = &self.connection;
-        let known = self.scopes.ensure(connection, scope).map_err(refused)?;
-        let revision = known.revision + u64::from(changes.decides());
-        // Two purchases may exchange what a unique index guards: all old values go before the first new one comes.
-        if changes.rows.len() > 1 {
-            for write in &changes.rows {
-                if let RowKey::Purchase(id) = &write.key {
-                    rows::release_purchase(connection, known.id, id).map_err(refused)?;
-                }
-            }
-        }
-        for write in &changes.rows {
-            rows::put(connection, known.id, revision, write).map_err(refused)?;
-        }
-        for fact in &changes.facts {
-            rows::put_fact(connection, known.id, fact, &changes.event_id).map_err(refused)?;
-        }
-        for (key, row) in &changes.claims {
-            claims::put(connection, key, row.as_ref()).map_err(refused)?;
-        }
-        if !changes.effects.is_empty() {
-            let partition = self.scopes.ensure_partition(connection, &scope.partition()).map_err(refused)?;
-            for change in &changes.effects {
-                if !effects::change(connection, partition, known.id, change).map_err(refused)? {
-                    return Err(StoreError::Unavailable("an effect to update is not there".into()));
-                }
-            }
-        }
-        let newest = changes.rows.iter().map(|write| write.data_version).max();
-        let now = Known { id: known.id, revision, data_version: known.data_version.max(newest) };
-        if now != known {
-            self.scopes.set(connection, scope, now).map_err(refused)?;
-        }
-        Ok(())
     }
 
     fn known_scope(&self, scope: &Scope) -> Stored<Option<Known>> {
@@ -328,68 +244,6 @@ impl SqliteStore {
             None => Ok(T::default()),
         }
     }
-
-    /// The live rows of an account and what they and the named ones lead to.
-    fn reached(&self, account: &AccountGraph<'_>, named: &[Reference]) -> Stored<Rows<Held>> {
-        let live = rows::live(account.connection, account.scope, account.owner).map_err(unavailable)?;
-        let live = live.into_iter().map(|held| (Arc::new(key_of(&held.stored.row)), held)).collect();
-        reach(account, live, named)
-    }
-}
-
-/// The rows of one account as a graph.
-struct AccountGraph<'a> {
-    connection: &'a Connection,
-    scope: i64,
-    owner: &'a Account,
-}
-
-impl Graph for AccountGraph<'_> {
-    type Row = Held;
-
-    fn row(&self, key: &RowKey) -> Stored<Option<Held>> {
-        rows::one(self.connection, self.scope, self.owner, key).map_err(unavailable)
-    }
-
-    fn references<'a>(&self, row: &'a Held) -> &'a [Reference] {
-        &row.references
-    }
-
-    fn referrers(&self, key: &RowKey, after: Option<&str>, limit: usize) -> Stored<Vec<(String, RowKey)>> {
-        let target = Reference::Row(key.clone());
-        let texts = rows::referrers(self.connection, self.scope, &target, after, limit).map_err(unavailable)?;
-        texts
-            .into_iter()
-            .map(|text| match text::row_key(&text) {
-                Some(key) => Ok((text, key)),
-                None => Err(StoreError::Unavailable(format!("damaged row: `{text}`"))),
-            })
-            .collect()
-    }
-}
-
-fn key_of(row: &Row) -> RowKey {
-    match row {
-        Row::Product(row) => RowKey::Product(row.id.clone()),
-        Row::Price(row) => RowKey::Price(row.id.clone()),
-        Row::Purchase(row) => RowKey::Purchase(row.id.clone()),
-        Row::Subscription(row) => RowKey::Subscription(row.id.clone()),
-        Row::Record(row) => RowKey::Record(RecordKey { collection: row.collection.clone(), id: row.id.clone() }),
-    }
-}
-
-/// A part of the catalog, which is the scope of this number.
-fn catalog_row(connection: &Connection, scope: i64, key: &CatalogKey) -> Result<Option<CatalogRow>, rusqlite::Error> {
-    let key = match key {
-        CatalogKey::Product(id) => RowKey::Product(id.clone()),
-        CatalogKey::Price(id) => RowKey::Price(id.clone()),
-        CatalogKey::Setting(_) => return Ok(None),
-    };
-    Ok(rows::one(connection, scope, &Account::Platform, &key)?.and_then(|held| match held.stored.row {
-        Row::Product(row) => Some(CatalogRow::Product(row)),
-        Row::Price(row) => Some(CatalogRow::Price(row)),
-        Row::Purchase(_) | Row::Subscription(_) | Row::Record(_) => None,
-    }))
 }
 
 impl Drop for SqliteStore {
@@ -416,24 +270,6 @@ fn unavailable(error: rusqlite::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-/// An error of a write: a unique index by its name, anything else as it is.
-fn refused(error: rusqlite::Error) -> StoreError {
-    if let rusqlite::Error::SqliteFailure(code, Some(text)) = &error
-        && code.code == ErrorCode::ConstraintViolation
-    {
-        let indexes = [
-            ("purchases.session_id", "purchase.session"),
-            ("purchases.payment_intent_id", "purchase.payment-intent"),
-            ("facts.fact", "fact"),
-            ("effects.generation", "effect.generation"),
-        ];
-        if let Some((_, index)) = indexes.iter().find(|(column, _)| text.contains(column)) {
-            return StoreError::Taken((*index).to_owned());
-        }
-    }
-    unavailable(error)
-}
-
 impl Store for SqliteStore {
     fn begin(&mut self) -> Stored<()> {
         if self.in_group {
@@ -456,17 +292,22 @@ impl Store for SqliteStore {
         if !self.in_group {
             return Err(StoreError::Unavailable("no group is open".into()));
         }
-        self.scopes.forget();
-        if !self.connection.is_autocommit() {
-            self.run("ROLLBACK").map_err(unavailable)?;
-        }
-        self.in_group = false;
-        Ok(())
+        self.end_group()
     }
 
     fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
         changes.check()?;
-        self.write(|store| store.apply_all(changes))
+        self.check_group()?;
+        if self.in_group {
+            return self.apply_in_group(changes);
+        }
+        self.begin()?;
+        let applied = self.apply_in_group(changes).and_then(|applied| self.commit().map(|()| applied));
+        if applied.is_err() {
+            // The first error says more than one of the rollback, after which nothing is there either way.
+            let _ = self.end_group();
+        }
+        applied
     }
 
     fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
@@ -475,15 +316,14 @@ impl Store for SqliteStore {
             let account = store.known_scope(scope)?;
             let catalog = store.known_scope(&scope.catalog())?;
             let rows = match account {
-                Some(known) => {
-                    store.reached(&AccountGraph { connection, scope: known.id, owner: &scope.account }, named)?
-                }
+                Some(known) => AccountGraph { connection, scope: known.id, owner: &scope.account }.reached(named)?,
                 None => Rows::new(),
             };
             let references = rows.values().flat_map(|held| &held.references);
             let keys = catalog_keys(named.iter().chain(references));
             let catalog_rows = catalog.map_or(Ok(Vec::new()), |catalog| {
-                let rows = keys.into_iter().map(|key| catalog_row(connection, catalog.id, key));
+                let at = (catalog.id, catalog.revision);
+                let rows = keys.into_iter().map(|key| store.catalog.row(connection, at, key));
                 rows.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()
             });
             Ok(OpenedRows {
@@ -575,7 +415,8 @@ impl Store for SqliteStore {
         self.read(|store| {
             let catalog = store.known_scope(&partition.scope(Account::Platform))?;
             let Some(known) = catalog else { return Ok(vec![None; keys.len()]) };
-            let row = |key| catalog_row(&store.connection, known.id, key).map_err(unavailable);
+            let at = (known.id, known.revision);
+            let row = |key| store.catalog.row(&store.connection, at, key).map_err(unavailable);
             keys.iter().map(row).collect()
         })
     }
@@ -632,11 +473,15 @@ impl Store for SqliteStore {
     }
 
     fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        self.of_partition(partition, |connection, number| inbox::parked_before(connection, number, before, limit))
+        self.of_partition(partition, |connection, number| {
+            inbox::waiting_since(connection, (number, inbox::PARKED), before, limit)
+        })
     }
 
     fn deferred_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        self.of_partition(partition, |connection, number| inbox::deferred_before(connection, number, before, limit))
+        self.of_partition(partition, |connection, number| {
+            inbox::waiting_since(connection, (number, inbox::DEFERRED), before, limit)
+        })
     }
 
     fn parked_count(&self, partition: &Partition) -> Stored<u64> {
@@ -644,14 +489,16 @@ impl Store for SqliteStore {
     }
 
     fn dead(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
-        self.of_partition(partition, |connection, number| inbox::dead(connection, number, after, limit))
+        self.of_partition(partition, |connection, number| {
+            inbox::in_state(connection, (number, inbox::DEAD), after, limit)
+        })
     }
 
     fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         let mut failed = self.read(|store| {
             store.of_partition(partition, |connection, number| {
-                let mut failed = inbox::pending(connection, number, after, limit)?;
-                failed.extend(inbox::dead(connection, number, after, limit)?);
+                let mut failed = inbox::in_state(connection, (number, inbox::PENDING), after, limit)?;
+                failed.extend(inbox::in_state(connection, (number, inbox::DEAD), after, limit)?);
                 Ok(failed)
             })
         })?;

@@ -123,6 +123,39 @@ fn a_store_keeps_the_rows_for_the_next_replay() {
     assert_eq!(second.summary()["state"], at_once.summary()["state"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn on_a_full_disk_a_line_is_printed_only_for_an_event_that_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (log, store) = (at("log.jsonl"), at("store.db"));
+    let events: Vec<Value> = (0..300)
+        .map(|n| {
+            let mut event = subscription(&format!("evt_{n}"));
+            event["data"]["object"]["id"] = json!(format!("sub_{n}"));
+            event["data"]["object"]["customer"] = json!(format!("cus_{n}"));
+            event["data"]["object"]["metadata"]["user_id"] = json!(format!("u{n}"));
+            event
+        })
+        .collect();
+    fs::write(&log, lines(&events)).expect("written");
+    let args = ["--format", "json", "--business", "solobase", "--store", &store, &log];
+    // Files of at most 1.5 MiB, in blocks of 512 bytes; a write beyond is an error and no signal.
+    let script = "trap '' XFSZ; ulimit -f 3072; exec \"$0\" replay --native \"$@\"";
+    let full = std::process::Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_host-shim")])
+        .args(args)
+        .output()
+        .expect("run");
+    assert_eq!(full.status.code(), Some(1), "{}", String::from_utf8_lossy(&full.stderr));
+    let told = String::from_utf8(full.stdout).expect("UTF-8").lines().count();
+    assert!((1..300).contains(&told), "{told} lines");
+
+    let again = replay(&args, b"");
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert_eq!(again.summary()["duplicate"], told, "each of them is in the store, and no other");
+}
+
 #[test]
 fn the_mode_is_that_of_the_event() {
     let mut live = subscription("evt_1");

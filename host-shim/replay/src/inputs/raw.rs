@@ -1,132 +1,242 @@
-//! Raw events: one JSON object, or one a line.
+//! Raw events: one JSON object, or one a line. They are checked whole and then read again, one at a time, as they are
+//! replayed: what is held in memory doesn't grow with the input.
+
+mod chunks;
 
 use super::Input;
 use crate::error::{BadInput, Place};
+use chunks::{Chunk, Chunks};
 use host_intake::Decoded;
-use products_contract::Timestamp;
-use serde::de::IgnoredAny;
+use products_contract::{Payload, Timestamp};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Longest line, and longest single event, in bytes: 16 MiB. Stripe's largest events have about 1 MB.
-pub const LINE_BYTES_MAX: usize = 16 << 20;
+pub use chunks::LINE_BYTES_MAX;
 
-/// Room for a usual event, so that its line is read without growing.
-const LINE_BYTES_USUAL: usize = 4096;
+/// Bytes of an input whose events stay in memory, so that those of a usual one are decoded once: 16 MiB.
+const FIRST_BYTES_MAX: u64 = 16 << 20;
+
+/// What is read from a file at once.
+const READ_BYTES: usize = 1 << 18;
 
 const EXPECTED: &str = "a Stripe event, a product event or a command as a JSON object, one a line";
 
-/// The events of one input, read and decoded.
-#[derive(Clone, Debug)]
+/// The events of one input, checked.
+#[derive(Debug)]
 pub struct RawInput {
-    /// The events in order.
-    pub events: Vec<Decoded>,
-    /// The newest provider time among them, milliseconds since the epoch.
+    source: PathBuf,
+    business: String,
+    /// Its first events, in order.
+    first: Vec<Decoded>,
+    /// Those behind them.
+    rest: Option<Rest>,
+    /// The newest provider time among all of them, milliseconds since the epoch.
     pub newest: Option<Timestamp>,
     /// What ended the reading early; only standard input keeps what came before.
     pub bad: Option<BadInput>,
 }
 
-/// Reads an input whole. A bad line in a file is an error; on standard input what came before it is kept.
+/// Events that are read again, one a line: those of a file from it, those of a pipe from a file that nobody else sees.
+#[derive(Debug)]
+struct Rest {
+    file: File,
+    /// Bytes of the file, from and to.
+    span: (u64, u64),
+    /// Number of the first line in the input.
+    line: usize,
+}
+
+/// An event of an input, with what a shuffle asks of it.
+#[derive(Debug)]
+pub struct Located {
+    /// Its id.
+    pub id: Box<str>,
+    /// Whether it is a provider's.
+    pub is_provider: bool,
+    place: Where,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Where {
+    /// Among the first events.
+    First(usize),
+    /// Bytes of the rest, from and to, and the number of the line in the input.
+    Rest { span: (u64, u64), line: usize },
+}
+
+/// Checks an input whole. A bad line in a file is an error; on standard input what came before it is kept.
 pub fn read_raw(input: &Input, stdin: &mut dyn Read, business: &str) -> Result<RawInput, BadInput> {
     let source = PathBuf::from(input.source());
-    let mut raw = RawInput { events: Vec::new(), newest: None, bad: None };
-    let read = match input {
-        Input::Stdin => read_events(&mut BufReader::new(stdin), &source, business, &mut raw),
-        Input::Scenario(file) | Input::Raw(file) => {
-            let opened = File::open(file)
-                .map_err(|cause| BadInput::new(Place::file(file), cause.to_string(), "a file that can be read"))?;
-            read_events(&mut BufReader::with_capacity(1 << 18, opened), &source, business, &mut raw)
+    let mut check = Check { source: &source, business, first: Vec::new(), rest: None, newest: None };
+    let (read, file) = match input {
+        Input::Stdin => check.pipe(stdin),
+        Input::Scenario(path) | Input::Raw(path) => {
+            let unreadable =
+                |cause: std::io::Error| BadInput::new(Place::file(path), cause.to_string(), "a file that can be read");
+            let mut file = File::open(path).map_err(unreadable)?;
+            match file.metadata().map_err(unreadable)?.is_file() {
+                true => (check.all(BufReader::with_capacity(READ_BYTES, &file), &mut Again::InPlace), Some(file)),
+                false => check.pipe(&mut file),
+            }
         }
     };
-    match (read, input) {
-        (Ok(()), _) if raw.events.is_empty() => Err(BadInput::new(Place::file(&source), "no events", EXPECTED)),
-        (Ok(()), _) => Ok(raw),
-        (Err(bad), Input::Stdin) if !raw.events.is_empty() => {
-            raw.bad = Some(bad);
-            Ok(raw)
-        }
-        (Err(bad), _) => Err(bad),
+    let Check { first, rest, newest, .. } = check;
+    let bad = match (read, input) {
+        (Ok(()), _) if first.is_empty() => return Err(BadInput::new(Place::file(&source), "no events", EXPECTED)),
+        (Ok(()), _) => None,
+        (Err(bad), Input::Stdin) if !first.is_empty() => Some(bad),
+        (Err(bad), _) => return Err(bad),
+    };
+    let rest = rest.zip(file).map(|((span, line), file)| Rest { file, span, line });
+    Ok(RawInput { source, business: business.to_owned(), first, rest, newest, bad })
+}
+
+/// What a check has found so far.
+struct Check<'a> {
+    source: &'a Path,
+    business: &'a str,
+    first: Vec<Decoded>,
+    /// Where the rest is read again from, and the number of its first line.
+    rest: Option<((u64, u64), usize)>,
+    newest: Option<Timestamp>,
+}
+
+/// Where events are read again from.
+enum Again {
+    /// From where they are.
+    InPlace,
+    /// From a file of our own, of so many bytes; none yet.
+    Aside(Option<BufWriter<File>>, u64),
+}
+
+impl Again {
+    /// Bytes at which the text of an event is found again.
+    fn keep(&mut self, chunk: &Chunk) -> std::io::Result<(u64, u64)> {
+        let Again::Aside(file, length) = self else { return Ok(chunk.span) };
+        let file = match file {
+            Some(file) => file,
+            None => file.insert(BufWriter::with_capacity(READ_BYTES, tempfile::tempfile()?)),
+        };
+        file.write_all(&chunk.bytes)?;
+        file.write_all(b"\n")?;
+        let from = *length;
+        *length += chunk.bytes.len() as u64 + 1;
+        Ok((from, *length))
     }
 }
 
-fn read_events(reader: &mut dyn BufRead, source: &Path, business: &str, raw: &mut RawInput) -> Result<(), BadInput> {
-    let mut number = 0;
-    let mut is_lines = matches!(source.extension().and_then(|e| e.to_str()), Some("jsonl" | "ndjson"));
-    while let Some(line) = next_line(reader, source, &mut number)? {
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
+impl Check<'_> {
+    /// Checks what can be read only once; the file that has what is too much for memory.
+    fn pipe(&mut self, pipe: &mut dyn Read) -> (Result<(), BadInput>, Option<File>) {
+        let mut again = Again::Aside(None, 0);
+        let read = self.all(BufReader::with_capacity(READ_BYTES, pipe), &mut again);
+        let Again::Aside(Some(file), _) = again else { return (read, None) };
+        match file.into_inner() {
+            Ok(file) => (read, Some(file)),
+            Err(error) => (Err(no_room(self.source, 0, error.error())), None),
         }
-        if !is_lines && serde_json::from_slice::<IgnoredAny>(&line).is_err() {
-            let whole = rest(reader, source, number, line)?;
-            return push(whole, source, number, business, raw);
-        }
-        is_lines = true;
-        push(line, source, number, business, raw)?;
     }
-    Ok(())
+
+    fn all(&mut self, reader: impl BufRead, again: &mut Again) -> Result<(), BadInput> {
+        for chunk in Chunks::new(reader, self.source) {
+            let chunk = chunk?;
+            if self.rest.is_none() && chunk.span.0 < FIRST_BYTES_MAX {
+                let decoded = decode(chunk, self.source, self.business)?;
+                self.newest = self.newest.max(decoded.time);
+                self.first.push(decoded);
+                continue;
+            }
+            let line = chunk.line;
+            let (from, to) = again.keep(&chunk).map_err(|cause| no_room(self.source, line, &cause))?;
+            let decoded = decode(chunk, self.source, self.business)?;
+            self.newest = self.newest.max(decoded.time);
+            let ((from, _), line) = self.rest.unwrap_or(((from, to), line));
+            self.rest = Some(((from, to), line));
+        }
+        Ok(())
+    }
 }
 
-fn push(bytes: Vec<u8>, source: &Path, line: usize, business: &str, raw: &mut RawInput) -> Result<(), BadInput> {
+impl RawInput {
+    /// The events in order.
+    pub fn events(&self) -> impl Iterator<Item = Result<Decoded, BadInput>> {
+        let rest = self.rest.iter().flat_map(|rest| {
+            let chunks = self.chunks(rest.span, rest.line);
+            chunks.map(|chunk| decode(chunk?, &self.source, &self.business))
+        });
+        self.first.iter().cloned().map(Ok).chain(rest)
+    }
+
+    /// Where each event is, in order.
+    pub fn located(&self) -> Result<Vec<Located>, BadInput> {
+        let located = |decoded: &Decoded, place: Where| Located {
+            id: decoded.event.id.as_str().into(),
+            is_provider: matches!(decoded.event.payload, Payload::Provider(_)),
+            place,
+        };
+        let first = self.first.iter().enumerate().map(|(at, decoded)| located(decoded, Where::First(at)));
+        let mut all: Vec<Located> = first.collect();
+        if let Some(rest) = &self.rest {
+            for chunk in self.chunks(rest.span, rest.line) {
+                let chunk = chunk?;
+                let place = Where::Rest { span: chunk.span, line: chunk.line };
+                all.push(located(&decode(chunk, &self.source, &self.business)?, place));
+            }
+        }
+        Ok(all)
+    }
+
+    /// One of the events.
+    pub fn event(&self, located: &Located) -> Result<Decoded, BadInput> {
+        let missing = |line| BadInput::new(Place::line(&self.source, line), "it is gone", "what was there before");
+        match located.place {
+            Where::First(at) => self.first.get(at).cloned().ok_or_else(|| missing(0)),
+            Where::Rest { span, line } => {
+                let chunk = self.chunks(span, line).next().ok_or_else(|| missing(line))?;
+                decode(chunk?, &self.source, &self.business)
+            }
+        }
+    }
+
+    /// Events of the rest between these bytes, of which the first is on this line.
+    fn chunks(&self, (from, to): (u64, u64), line: usize) -> impl Iterator<Item = Result<Chunk, BadInput>> {
+        let found = self.rest.iter().map(move |rest| {
+            let mut file = &rest.file;
+            match file.seek(SeekFrom::Start(from)) {
+                Ok(_) => Ok(BufReader::with_capacity(READ_BYTES, file.take(to - from))),
+                Err(cause) => Err(BadInput::new(Place::line(&self.source, line), cause.to_string(), EXPECTED)),
+            }
+        });
+        found.flat_map(move |reader| {
+            let (reader, error) = match reader {
+                Ok(reader) => (Some(reader), None),
+                Err(error) => (None, Some(Err(error))),
+            };
+            let chunks = reader.map(|reader| Chunks::lines(reader, &self.source, from, line));
+            chunks.into_iter().flatten().chain(error)
+        })
+    }
+}
+
+fn decode(chunk: Chunk, source: &Path, business: &str) -> Result<Decoded, BadInput> {
+    let Chunk { bytes, line, .. } = chunk;
     if let Err(error) = std::str::from_utf8(&bytes) {
         let before = &bytes[..error.valid_up_to()];
         let line = line + before.iter().filter(|byte| **byte == b'\n').count();
         return Err(BadInput::new(Place::line(source, line), "invalid UTF-8", EXPECTED));
     }
     let copy_for_errors = if bytes.contains(&b'\n') { Some(bytes.clone()) } else { None };
-    match host_intake::raw::read(bytes, business, 0) {
-        Ok(decoded) => {
-            raw.newest = raw.newest.max(decoded.time);
-            raw.events.push(decoded);
-            Ok(())
-        }
-        Err(error) => {
-            let within = copy_for_errors.map_or(1, |bytes| error.line(&bytes));
-            Err(BadInput::new(Place::line(source, line + within - 1), error.to_string(), EXPECTED))
-        }
-    }
+    host_intake::raw::read(bytes, business, 0).map_err(|error| {
+        // What misses at the end misses on the last line that has something.
+        let within = copy_for_errors.map_or(1, |bytes| error.line(bytes.trim_ascii_end()));
+        BadInput::new(Place::line(source, line + within - 1), error.to_string(), EXPECTED)
+    })
 }
 
-/// The next line without its end; none at the end of the input.
-fn next_line(reader: &mut dyn BufRead, source: &Path, number: &mut usize) -> Result<Option<Vec<u8>>, BadInput> {
-    let mut line = Vec::with_capacity(LINE_BYTES_USUAL);
-    *number += 1;
-    let unreadable = |cause: std::io::Error| BadInput::new(Place::line(source, *number), cause.to_string(), EXPECTED);
-    let read = reader.take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut line).map_err(unreadable)?;
-    if read == 0 {
-        return Ok(None);
-    }
-    if line.last() == Some(&b'\n') {
-        line.pop();
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
-    }
-    if line.len() > LINE_BYTES_MAX {
-        return Err(too_long(source, *number));
-    }
-    Ok(Some(line))
-}
-
-/// The rest of an input that is one event over several lines.
-fn rest(reader: &mut dyn BufRead, source: &Path, line: usize, first: Vec<u8>) -> Result<Vec<u8>, BadInput> {
-    let mut whole = first;
-    whole.push(b'\n');
-    let room = (LINE_BYTES_MAX + 1).saturating_sub(whole.len()) as u64;
-    reader
-        .take(room)
-        .read_to_end(&mut whole)
-        .map_err(|cause| BadInput::new(Place::line(source, line), cause.to_string(), EXPECTED))?;
-    if whole.len() > LINE_BYTES_MAX {
-        return Err(too_long(source, line));
-    }
-    Ok(whole)
-}
-
-fn too_long(source: &Path, line: usize) -> BadInput {
-    let expected = format!("lines and events of at most {LINE_BYTES_MAX} bytes");
-    BadInput::new(Place::line(source, line), format!("more than {LINE_BYTES_MAX} bytes"), expected)
+fn no_room(source: &Path, line: usize, cause: &std::io::Error) -> BadInput {
+    let expected = "room for what comes from a pipe in the folder of temporary files";
+    BadInput::new(Place::line(source, line), cause.to_string(), expected)
 }
 
 #[cfg(test)]
@@ -135,6 +245,17 @@ mod tests {
 
     const EVENT: &str = r#"{"object":"event","id":"evt_1","type":"invoice.paid","created":1767225600,"livemode":false,"data":{"object":{"id":"in_1"}}}"#;
 
+    fn ids(raw: &RawInput) -> Vec<String> {
+        raw.events().map(|event| event.expect("checked").event.id).collect()
+    }
+
+    fn from_file(name: &str, text: &[u8]) -> Result<RawInput, BadInput> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).expect("written");
+        read_raw(&Input::Raw(file), &mut std::io::empty(), "b")
+    }
+
     fn from_stdin(text: &[u8]) -> Result<RawInput, BadInput> {
         read_raw(&Input::Stdin, &mut &text[..], "b")
     }
@@ -142,31 +263,27 @@ mod tests {
     #[test]
     fn lines_and_one_indented_event_are_told_apart() {
         let two = from_stdin(format!("{EVENT}\n\n{EVENT}\r\n").as_bytes()).expect("two events");
-        assert_eq!(two.events.len(), 2);
+        assert_eq!(two.events().count(), 2);
         assert_eq!(two.newest, Some(1_767_225_600_000));
         let indented = EVENT.replace(",\"", ",\n  \"");
         let one = from_stdin(indented.as_bytes()).expect("one event");
-        assert_eq!(one.events.len(), 1);
-        assert_eq!(one.events[0].event.id, "evt_1");
+        assert_eq!(ids(&one), ["evt_1"]);
     }
 
     #[test]
     fn from_standard_input_what_came_before_a_bad_line_is_kept() {
         for bad in ["not json", "[]", "{}", "7"] {
             let raw = from_stdin(format!("{EVENT}\n{bad}\n{EVENT}\n").as_bytes()).expect("one event");
-            assert_eq!(raw.events.len(), 1, "{bad}");
+            assert_eq!(ids(&raw), ["evt_1"], "{bad}");
             assert_eq!(raw.bad.expect("the bad line").place.line, 2, "{bad}");
         }
     }
 
     #[test]
     fn in_a_file_a_bad_line_is_an_error_with_its_number() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("a.jsonl");
         let mut text = format!("{EVENT}\n").into_bytes();
         text.extend(b"{\"object\":\"event\",\"id\":\"\xff\"}\n");
-        std::fs::write(&file, text).expect("written");
-        let error = read_raw(&Input::Raw(file), &mut std::io::empty(), "b").expect_err("invalid UTF-8");
+        let error = from_file("a.jsonl", &text).expect_err("invalid UTF-8");
         assert_eq!((error.place.line, error.problem.as_str()), (2, "invalid UTF-8"));
     }
 
@@ -177,11 +294,84 @@ mod tests {
         let raw = from_stdin(&text).expect("one event");
         let bad = raw.bad.expect("the long line");
         assert_eq!(bad.place.line, 2);
-        assert!(bad.problem.contains("16777216"), "{bad}");
+        assert!(bad.problem.contains(&LINE_BYTES_MAX.to_string()), "{bad}");
+    }
+
+    #[test]
+    fn a_line_may_be_as_long_as_an_event_that_the_intake_takes() {
+        let event = |length: usize| {
+            let pad = "x".repeat(length - EVENT.len() - ",\"pad\":\"\"".len());
+            EVENT.replace("\"data\"", &format!("\"pad\":\"{pad}\",\"data\"")) + "\r\n"
+        };
+        assert_eq!(event(1000).trim_end().len(), 1000);
+        let longest = from_stdin((event(LINE_BYTES_MAX) + EVENT).as_bytes()).expect("two events");
+        assert_eq!((longest.bad.is_none(), longest.events().count()), (true, 2));
+        let error = from_stdin(event(LINE_BYTES_MAX + 1).as_bytes()).expect_err("too long");
+        assert!(error.problem.contains(&LINE_BYTES_MAX.to_string()), "{error}");
     }
 
     #[test]
     fn an_input_without_events_is_an_error() {
         assert!(from_stdin(b"\n\n").is_err());
+    }
+
+    #[test]
+    fn a_single_event_that_is_broken_names_the_line_on_which_it_is() {
+        for (text, line) in [
+            ("{\"object\":\"event\",", 1),
+            ("{\"object\":\"event\",\n", 1),
+            ("\n\n{\"object\":\"event\",\n\n", 3),
+            ("{\n\"object\":\"event\",\n", 2),
+            ("{\n\"object\" \"event\"}\n", 2),
+        ] {
+            let error = from_file("a.json", text.as_bytes()).expect_err("broken");
+            assert_eq!(error.place.line, line, "{text:?}: {error}");
+        }
+    }
+
+    /// More events than stay in memory, with ids from `evt_0`.
+    fn many() -> (Vec<u8>, usize) {
+        let pad = "x".repeat(1 << 16);
+        let count = 2 * (FIRST_BYTES_MAX as usize >> 16);
+        let line = |n: usize| EVENT.replace("evt_1\"", &format!("evt_{n}\",\"pad\":\"{pad}\"")) + "\n";
+        ((0..count).map(line).collect::<String>().into_bytes(), count)
+    }
+
+    #[test]
+    fn what_is_not_kept_in_memory_is_read_again_as_often_as_asked_and_in_any_order() {
+        let (text, count) = many();
+        let expected: Vec<String> = (0..count).map(|n| format!("evt_{n}")).collect();
+        for raw in [from_file("a.jsonl", &text), from_file("a.json", &text), from_stdin(&text)] {
+            let raw = raw.expect("right");
+            assert!((1..count).contains(&raw.first.len()), "{} of {count} are kept", raw.first.len());
+            assert_eq!((ids(&raw), ids(&raw)), (expected.clone(), expected.clone()));
+            let located = raw.located().expect("there");
+            let backwards: Vec<String> =
+                located.iter().rev().map(|at| raw.event(at).expect("there").event.id).collect();
+            assert!(backwards.iter().eq(expected.iter().rev()));
+            assert!(located.iter().all(|at| at.is_provider));
+        }
+    }
+
+    #[test]
+    fn a_bad_line_behind_what_is_kept_is_found_before_the_first_event_is_replayed() {
+        let (mut text, count) = many();
+        text.extend(b"not json\n");
+        let error = from_file("a.jsonl", &text).expect_err("a bad line");
+        assert_eq!(error.place.line, count + 1);
+        let raw = from_stdin(&text).expect("those before");
+        assert_eq!((ids(&raw).len(), raw.bad.expect("the bad line").place.line), (count, count + 1));
+    }
+
+    #[test]
+    fn what_is_added_to_a_file_after_its_check_is_not_replayed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("a.jsonl");
+        let (mut text, count) = many();
+        std::fs::write(&file, &text).expect("written");
+        let raw = read_raw(&Input::Raw(file.clone()), &mut std::io::empty(), "b").expect("right");
+        text.extend(b"not json\n");
+        std::fs::write(&file, &text).expect("written");
+        assert_eq!(ids(&raw).len(), count);
     }
 }

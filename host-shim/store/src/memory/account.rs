@@ -3,9 +3,8 @@
 use crate::changes::{Changes, RowWrite};
 use crate::prefix::scan_bounds;
 use crate::reach::{Graph, Rows};
-use products_contract::{
-    Listing, Product, Purchase, RecordKey, Reference, Row, RowKey, RowKind, StoreError, Stored, StoredRow,
-};
+use crate::refusal::Unique;
+use products_contract::{Listing, Product, RecordKey, Reference, Row, RowKey, RowKind, Stored, StoredRow};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -32,8 +31,7 @@ pub(super) struct AccountRows {
     referrers: HashMap<Reference, BTreeMap<Arc<str>, Arc<RowKey>>>,
     /// Rows that bear a fingerprint, by when they were written.
     fingerprints: BTreeMap<(RowKind, String), BTreeSet<Written>>,
-    by_session: HashMap<String, Arc<RowKey>>,
-    by_payment_intent: HashMap<String, Arc<RowKey>>,
+    purchases: [HashMap<String, Arc<RowKey>>; 2],
     pub(super) facts: HashMap<Arc<str>, Arc<str>>,
     pub(super) revision: u64,
     pub(super) data_version: Option<u32>,
@@ -46,33 +44,6 @@ pub(super) struct AccountUndo {
     facts: Vec<Arc<str>>,
     revision: u64,
     data_version: Option<u32>,
-}
-
-/// Refuse what a unique index would: purchases' sessions and payment intents, and facts.
-pub(super) fn check(account: Option<&AccountRows>, changes: &Changes) -> Stored<()> {
-    type Field = fn(&Purchase) -> Option<&String>;
-    type Index = fn(&AccountRows) -> &HashMap<String, Arc<RowKey>>;
-    let indexes: [(&str, Field, Index); 2] = [
-        ("purchase.session", |row| row.values.session_id.as_ref(), |account| &account.by_session),
-        ("purchase.payment-intent", |row| row.values.payment_intent_id.as_ref(), |account| &account.by_payment_intent),
-    ];
-    for (name, field, index) in indexes {
-        let mut seen = BTreeSet::new();
-        for write in &changes.rows {
-            let Some(Row::Purchase(row)) = &write.row else { continue };
-            let Some(value) = field(row) else { continue };
-            // A row that is replaced by the same change gives up its old value.
-            let other = account.and_then(|account| index(account).get(value));
-            let taken = other.is_some_and(|other| changes.rows.iter().all(|write| write.key != **other));
-            if taken || !seen.insert(value) {
-                return Err(StoreError::Taken(name.to_owned()));
-            }
-        }
-    }
-    if account.is_some_and(|account| changes.facts.iter().any(|fact| account.facts.contains_key(fact.as_str()))) {
-        return Err(StoreError::Taken("fact".to_owned()));
-    }
-    Ok(())
 }
 
 impl AccountRows {
@@ -105,12 +76,17 @@ impl AccountRows {
         }
     }
 
+    /// Rows with another fingerprint, least recently written first: the oldest of each other fingerprint, by the index,
+    /// and the oldest of these.
     pub(super) fn outdated(&self, kind: &RowKind, fingerprint: &str, limit: usize) -> Vec<StoredRow> {
         let of_kind = self.fingerprints.range((kind.clone(), String::new())..).take_while(|((of, _), _)| of == kind);
-        let outdated = of_kind.filter(|((_, other), _)| other != fingerprint).flat_map(|(_, rows)| rows);
-        let mut outdated: Vec<&Written> = outdated.collect();
-        outdated.sort_unstable();
-        outdated.into_iter().take(limit).filter_map(|(_, key)| self.load(key)).collect()
+        let outdated = of_kind.filter(|((_, other), _)| other != fingerprint).map(|(_, rows)| rows.iter());
+        first_of_all(outdated, limit).into_iter().filter_map(|(_, key)| self.load(key)).collect()
+    }
+
+    /// The purchase that has a value in a unique field.
+    pub(super) fn purchase(&self, unique: Unique, value: &str) -> Option<RowKey> {
+        self.purchases[unique as usize].get(value).map(|key| (**key).clone())
     }
 
     pub(super) fn all(&self, kind: &RowKind, after: Option<&str>, limit: usize) -> Vec<StoredRow> {
@@ -153,7 +129,7 @@ impl AccountRows {
         self.rows.range::<RowKey, _>((from, Bound::Excluded(end(kind)))).map(|(_, held)| held)
     }
 
-    /// Make the changes that [`check`] let pass; what they replaced, to undo them.
+    /// Make changes that nothing refuses; what they replaced, to undo them.
     pub(super) fn apply(&mut self, changes: &Changes) -> AccountUndo {
         let mut undo =
             AccountUndo { revision: self.revision, data_version: self.data_version, ..AccountUndo::default() };
@@ -217,13 +193,13 @@ impl AccountRows {
             rows.insert((held.written, key.clone()));
         }
         if let RowKey::Purchase(_) = &**key {
-            let purchase = |held: Option<&Held>| match held.map(|held| &held.stored.row) {
-                Some(Row::Purchase(row)) => (row.values.session_id.clone(), row.values.payment_intent_id.clone()),
-                _ => (None, None),
-            };
-            let ((old_session, old_intent), (session, intent)) = (purchase(before), purchase(now));
-            move_unique(&mut self.by_session, key, old_session, session);
-            move_unique(&mut self.by_payment_intent, key, old_intent, intent);
+            for unique in Unique::ALL {
+                let value = |held: Option<&Held>| match held.map(|held| &held.stored.row) {
+                    Some(Row::Purchase(row)) => unique.of(row).cloned(),
+                    _ => None,
+                };
+                move_unique(&mut self.purchases[unique as usize], key, value(before), value(now));
+            }
         }
         old
     }
@@ -261,6 +237,23 @@ impl Graph for AccountRows {
         let rows = rows.range::<str, _>((from, Bound::Unbounded)).take(limit);
         Ok(rows.map(|(text, key)| (text.to_string(), (**key).clone())).collect())
     }
+}
+
+/// The first of what comes in order in each of several lists. Of each list only what may be among them is looked at.
+fn first_of_all<T: Copy + Ord>(lists: impl Iterator<Item = impl Iterator<Item = T>>, limit: usize) -> BTreeSet<T> {
+    let mut first = BTreeSet::new();
+    for list in lists {
+        for item in list.take(limit) {
+            if first.len() >= limit && first.last().is_none_or(|last| *last < item) {
+                break;
+            }
+            first.insert(item);
+            if first.len() > limit {
+                first.pop_last();
+            }
+        }
+    }
+    first
 }
 
 fn held(write: &RowWrite, written: u64) -> Option<Held> {
@@ -326,5 +319,21 @@ fn end(kind: &RowKind) -> RowKey {
         RowKind::Record(collection) => {
             RowKey::Record(RecordKey { collection: format!("{collection}\0"), id: String::new() })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_of_all;
+    use std::cell::Cell;
+
+    #[test]
+    fn of_many_lists_only_their_beginnings_are_looked_at() {
+        let looked_at = Cell::new(0);
+        let list = |from: u32| (from..5000).step_by(3).inspect(|_| looked_at.set(looked_at.get() + 1));
+        let first = first_of_all([list(2), list(0), list(1)].into_iter(), 100);
+        assert_eq!(first, (0..100).collect());
+        assert!(looked_at.get() <= 300, "{} of 5000", looked_at.get());
+        assert!(first_of_all([list(0)].into_iter(), 0).is_empty());
     }
 }

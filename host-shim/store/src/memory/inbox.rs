@@ -3,7 +3,7 @@
 use crate::changes::{InboxMove, NewInbox, Standing};
 use crate::rows::{InboxRow, InboxState, Run};
 use crate::scope::Partition;
-use products_contract::{Account, Event, Outcome, StoreError, Stored, Timestamp};
+use products_contract::{Account, Event, Outcome, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -74,11 +74,9 @@ pub(super) enum InboxUndo {
 }
 
 impl Inbox {
-    pub(super) fn check(&self, seq: u64) -> Stored<()> {
-        match self.find(seq) {
-            Some(_) => Ok(()),
-            None => Err(StoreError::Unavailable(format!("no inbox row {seq}"))),
-        }
+    /// True if there is a row of this number.
+    pub(super) fn has(&self, seq: u64) -> bool {
+        self.find(seq).is_some()
     }
 
     /// True if the event is there.
@@ -99,7 +97,7 @@ impl Inbox {
         seq
     }
 
-    /// Make a move that [`Inbox::check`] let pass.
+    /// Make a move of a row that is there.
     pub(super) fn change(&mut self, change: &InboxMove) -> InboxUndo {
         let old = &self.places[index(change.seq)];
         let new = Arc::new(place(&change.standing, old.account.as_ref(), &old.runs));

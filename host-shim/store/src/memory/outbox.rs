@@ -3,7 +3,7 @@
 use crate::changes::EffectChange;
 use crate::rows::{EffectRow, EffectState, Lease, TIMER};
 use crate::scope::{Partition, Scope};
-use products_contract::{Account, StoreError, Stored, Timestamp};
+use products_contract::{Account, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -57,33 +57,7 @@ fn is_open(state: EffectState) -> bool {
 }
 
 impl Outbox {
-    /// Refuse an insert of what is there and an update of what is not.
-    pub(super) fn check(&self, scope: &Scope, changes: &[EffectChange]) -> Stored<()> {
-        let inserted = |at: usize, key: &str, generation: u32| {
-            changes[..at].iter().any(|change| {
-                matches!(change, EffectChange::Insert(row)
-                    if row.effect.key == key && row.effect.generation == generation)
-            })
-        };
-        for (at, change) in changes.iter().enumerate() {
-            match change {
-                EffectChange::Insert(row) => {
-                    let (key, generation) = (&row.effect.key, row.effect.generation);
-                    if self.find(scope, key, generation).is_some() || inserted(at, key, generation) {
-                        return Err(StoreError::Taken("effect.generation".to_owned()));
-                    }
-                }
-                EffectChange::Update { key, generation, .. } => {
-                    if self.find(scope, key, *generation).is_none() && !inserted(at, key, *generation) {
-                        return Err(StoreError::Unavailable(format!("no effect `{key}` of generation {generation}")));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Make a change that [`Outbox::check`] let pass.
+    /// Make a change that nothing refuses.
     pub(super) fn change(&mut self, scope: &Scope, change: &EffectChange) -> OutboxUndo {
         match change {
             EffectChange::Insert(row) => {
@@ -170,7 +144,7 @@ impl Outbox {
         &self.rows[seq as usize - 1]
     }
 
-    fn find(&self, scope: &Scope, key: &str, generation: u32) -> Option<u64> {
+    pub(super) fn find(&self, scope: &Scope, key: &str, generation: u32) -> Option<u64> {
         let seqs = self.by_scope.get(scope)?.by_key.get(key)?;
         seqs.iter().copied().find(|seq| self.row(*seq).effect.generation == generation)
     }

@@ -152,13 +152,15 @@ pub(super) fn open(connection: &Connection, partition: i64) -> Result<Vec<Effect
     Ok(open)
 }
 
-/// Make a change; false if it updates an effect that is not there.
-pub(super) fn change(
-    connection: &Connection,
-    partition: i64,
-    scope: i64,
-    change: &EffectChange,
-) -> Result<bool, Error> {
+/// Whether a generation of an effect was asked for.
+pub(super) fn is_there(connection: &Connection, scope: i64, key: &str, generation: u32) -> Result<bool, Error> {
+    connection
+        .prepare_cached("SELECT 1 FROM effects WHERE scope = ?1 AND key = ?2 AND generation = ?3")?
+        .exists(params![scope, key, generation])
+}
+
+/// Make a change that nothing refuses.
+pub(super) fn change(connection: &Connection, partition: i64, scope: i64, change: &EffectChange) -> Result<(), Error> {
     match change {
         EffectChange::Insert(row) => {
             let effect = &row.effect;
@@ -195,10 +197,9 @@ pub(super) fn change(
                     row.lease.number,
                     row.lease.token,
                 ])?;
-            Ok(true)
         }
         EffectChange::Update { key, generation, state, attempts, due_at, lease } => {
-            let changed = connection
+            connection
                 .prepare_cached(
                     "UPDATE effects SET state = ?4, attempts = ?5, due_at = ?6, lease_until = ?7, fence = ?8, \
                      token = ?9 WHERE scope = ?1 AND key = ?2 AND generation = ?3",
@@ -214,7 +215,7 @@ pub(super) fn change(
                     lease.number,
                     lease.token
                 ])?;
-            Ok(changed == 1)
         }
     }
+    Ok(())
 }

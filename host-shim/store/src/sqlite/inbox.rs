@@ -28,11 +28,11 @@ const PAYLOAD_PROVIDER: i64 = 0;
 const PAYLOAD_COMMAND: i64 = 1;
 const PAYLOAD_OTHER: i64 = 2;
 
-const PENDING: i64 = 0;
-const PARKED: i64 = 1;
-const DEFERRED: i64 = 2;
+pub(super) const PENDING: i64 = 0;
+pub(super) const PARKED: i64 = 1;
+pub(super) const DEFERRED: i64 = 2;
 const DONE: i64 = 3;
-const DEAD: i64 = 4;
+pub(super) const DEAD: i64 = 4;
 
 /// Number of a new row; none if the event is there already.
 pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) -> Result<Option<u64>, Error> {
@@ -92,15 +92,32 @@ pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) ->
             standing.outcome.as_ref().map(text::to_json).transpose()?,
             standing.run.is_some(),
         ])?;
+    count_parked(connection, seq, i64::from(state == PARKED))?;
     write_waits_and_run(connection, seq, standing)?;
     Ok(Some(seq.unsigned_abs()))
 }
 
-/// Make a move; false if there is no such row.
-pub(super) fn change(connection: &Connection, change: &InboxMove) -> Result<bool, Error> {
+/// Whether an event is there already.
+pub(super) fn knows(connection: &Connection, new: &NewInbox) -> Result<bool, Error> {
+    let NewInbox { event, livemode, .. } = new;
+    connection
+        .prepare_cached("SELECT 1 FROM events WHERE id = ?1 AND source = ?2 AND business = ?3 AND livemode = ?4")?
+        .exists(params![event.id, event.source, event.business, livemode])
+}
+
+/// Whether there is a row.
+pub(super) fn is_there(connection: &Connection, seq: u64) -> Result<bool, Error> {
+    connection.prepare_cached("SELECT 1 FROM inbox WHERE seq = ?1")?.exists([number(seq)])
+}
+
+/// Make a move of a row that is there.
+pub(super) fn change(connection: &Connection, change: &InboxMove) -> Result<(), Error> {
     let InboxMove { seq, standing } = change;
+    let before: i64 = connection
+        .prepare_cached("SELECT state FROM inbox WHERE seq = ?1")?
+        .query_row([number(*seq)], |row| row.get(0))?;
     let (state, at) = state_columns(&standing.state);
-    let changed = connection
+    connection
         .prepare_cached(
             "UPDATE inbox SET account = coalesce(?2, account), state = ?3, at = ?4, failures = ?5, error = ?6, \
              outcome = ?7, runs = runs + ?8 WHERE seq = ?1",
@@ -115,8 +132,20 @@ pub(super) fn change(connection: &Connection, change: &InboxMove) -> Result<bool
             standing.outcome.as_ref().map(text::to_json).transpose()?,
             standing.run.is_some(),
         ])?;
-    write_waits_and_run(connection, number(*seq), standing)?;
-    Ok(changed == 1)
+    count_parked(connection, number(*seq), i64::from(state == PARKED) - i64::from(before == PARKED))?;
+    if [PARKED, DEFERRED].contains(&before) {
+        connection.prepare_cached("DELETE FROM waits WHERE seq = ?1")?.execute([number(*seq)])?;
+    }
+    write_waits_and_run(connection, number(*seq), standing)
+}
+
+/// Keep the number of a partition's parked rows, so that nobody counts them.
+fn count_parked(connection: &Connection, seq: i64, more: i64) -> Result<(), Error> {
+    if more != 0 {
+        let sql = "UPDATE partitions SET parked = parked + ?2 WHERE id = (SELECT partition FROM inbox WHERE seq = ?1)";
+        connection.prepare_cached(sql)?.execute([seq, more])?;
+    }
+    Ok(())
 }
 
 /// The state and its time as columns.
@@ -296,8 +325,8 @@ pub(super) fn due(connection: &Connection, partition: i64, now: Timestamp, limit
     let mut due = seqs(connection, sql, [partition, now, text::limit(limit.saturating_add(1))])?;
     if due.len() > limit {
         // More than are asked for: the first of them in order of acceptance.
-        let sql = "SELECT seq FROM inbox INDEXED BY inbox_pending \
-                   WHERE partition = ?1 AND state = 0 AND at <= ?2 ORDER BY seq LIMIT ?3";
+        let sql = "SELECT seq FROM inbox INDEXED BY inbox_failed \
+                   WHERE partition = ?1 AND state IN (0, 4) AND state = 0 AND at <= ?2 ORDER BY seq LIMIT ?3";
         due = seqs(connection, sql, [partition, now, text::limit(limit)])?;
     }
     due.sort_unstable();
@@ -321,51 +350,34 @@ pub(super) fn woken_by(connection: &Connection, keys: &[String]) -> Result<Vec<u
     Ok(woken.into_iter().collect())
 }
 
-pub(super) fn parked_before(
+/// Rows of a partition in a waiting state that are in it since before a time, longest first.
+pub(super) fn waiting_since(
     connection: &Connection,
-    partition: i64,
+    (partition, state): (i64, i64),
     before: Timestamp,
     limit: usize,
 ) -> Result<Vec<u64>, Error> {
     let sql = "SELECT seq FROM inbox INDEXED BY inbox_waiting \
-               WHERE partition = ?1 AND state < 3 AND state = 1 AND at < ?2 ORDER BY at, seq LIMIT ?3";
-    seqs(connection, sql, [partition, before, text::limit(limit)])
-}
-
-pub(super) fn deferred_before(
-    connection: &Connection,
-    partition: i64,
-    before: Timestamp,
-    limit: usize,
-) -> Result<Vec<u64>, Error> {
-    let sql = "SELECT seq FROM inbox INDEXED BY inbox_waiting \
-               WHERE partition = ?1 AND state < 3 AND state = 2 AND at < ?2 ORDER BY at, seq LIMIT ?3";
-    seqs(connection, sql, [partition, before, text::limit(limit)])
+               WHERE partition = ?1 AND state < 3 AND state = ?2 AND at < ?3 ORDER BY at, seq LIMIT ?4";
+    seqs(connection, sql, [partition, state, before, text::limit(limit)])
 }
 
 pub(super) fn parked_count(connection: &Connection, partition: i64) -> Result<u64, Error> {
     connection.prepare_cached("SELECT parked FROM partitions WHERE id = ?1")?.query_row([partition], |row| row.get(0))
 }
 
-pub(super) fn dead(connection: &Connection, partition: i64, after: u64, limit: usize) -> Result<Vec<InboxRow>, Error> {
-    let sql = select!(
-        "inbox i INDEXED BY inbox_dead CROSS JOIN events e ON e.seq = i.seq",
-        "i.partition = ?1 AND i.state = 4 AND i.seq > ?2 ORDER BY i.seq LIMIT ?3"
-    );
-    many(connection, sql, [partition, number(after), text::limit(limit)])
-}
-
-pub(super) fn pending(
+/// Pending or dead rows of a partition in order of acceptance.
+pub(super) fn in_state(
     connection: &Connection,
-    partition: i64,
+    (partition, state): (i64, i64),
     after: u64,
     limit: usize,
 ) -> Result<Vec<InboxRow>, Error> {
     let sql = select!(
-        "inbox i INDEXED BY inbox_pending CROSS JOIN events e ON e.seq = i.seq",
-        "i.partition = ?1 AND i.state = 0 AND i.seq > ?2 ORDER BY i.seq LIMIT ?3"
+        "inbox i INDEXED BY inbox_failed CROSS JOIN events e ON e.seq = i.seq",
+        "i.partition = ?1 AND i.state IN (0, 4) AND i.state = ?2 AND i.seq > ?3 ORDER BY i.seq LIMIT ?4"
     );
-    many(connection, sql, [partition, number(after), text::limit(limit)])
+    many(connection, sql, [partition, state, number(after), text::limit(limit)])
 }
 
 fn number(seq: u64) -> i64 {

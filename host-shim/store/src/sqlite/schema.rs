@@ -4,8 +4,11 @@ use super::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// In order; a released file never changes.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_rows.sql"), include_str!("migrations/0002_references.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_rows.sql"),
+    include_str!("migrations/0002_references.sql"),
+    include_str!("migrations/0003_inbox.sql"),
+];
 
 /// Bring a file up to the newest schema, in one transaction.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {

@@ -7,7 +7,7 @@ use crate::sqlite::{OpenError, SqliteStore, Synchronous};
 use crate::state::state_hash;
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{Reference, Row, RowKind};
+use products_contract::{CatalogKey, CatalogRow, Reference, Row, RowKind, Selection, StoreError};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -94,6 +94,78 @@ fn a_second_process_sees_what_the_first_committed() {
     assert_eq!(state_hash(&[&first]), state_hash(&[&second]));
 }
 
+fn price(amount: i64) -> crate::Changes {
+    let mut changes = samples::changes(&samples::scope("platform"), "evt_1");
+    let mut price = samples::price("price");
+    price.amount = samples::usd(amount);
+    changes.rows.push(samples::write(Row::Price(price)));
+    changes
+}
+
+/// What the price costs, as an event sees it and as the catalog is read.
+fn costs(store: &SqliteStore) -> [i64; 2] {
+    let key = CatalogKey::Price("price".into());
+    let named = [Reference::Catalog(key.clone())];
+    let opened = store.open(&samples::scope("user:A"), &named, &[]).expect("read").catalog;
+    let read = store.catalog_read(&samples::partition(), &[key]).expect("read");
+    let amount = |row: &CatalogRow| match row {
+        CatalogRow::Price(price) => price.amount.amount_minor,
+        other => panic!("{other:?}"),
+    };
+    [amount(&opened[0]), amount(read[0].as_ref().expect("there"))]
+}
+
+#[test]
+fn a_remembered_price_is_read_anew_once_it_is_another() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state.db");
+    let mut first = SqliteStore::open(&path).expect("opened");
+    let mut second = SqliteStore::open(&path).expect("opened");
+    first.apply(&price(1)).expect("applied");
+    assert_eq!((costs(&first), costs(&second)), ([1; 2], [1; 2]));
+    second.apply(&price(2)).expect("applied");
+    assert_eq!((costs(&first), costs(&second)), ([2; 2], [2; 2]));
+    first.begin().expect("begun");
+    first.apply(&price(3)).expect("applied");
+    assert_eq!(costs(&first), [3; 2]);
+    first.rollback().expect("rolled back");
+    // The next one bears the revision of the one that was thrown away.
+    second.apply(&price(4)).expect("applied");
+    assert_eq!((costs(&first), costs(&second)), ([4; 2], [4; 2]));
+}
+
+#[test]
+fn a_change_that_fails_half_way_takes_its_group_with_it() {
+    let mut store = SqliteStore::open_in_memory().expect("opened");
+    let scope = samples::scope("user:A");
+    write_group(&mut store, &scope, 1, 3);
+    let before = state_hash(&[&store]).expect("hashed");
+    // Its purchase and its event are written by then.
+    let broken = "CREATE TEMP TRIGGER broken BEFORE INSERT ON facts BEGIN SELECT RAISE(FAIL, 'no room'); END";
+    let unavailable = |answer: Result<Applied, StoreError>| match answer {
+        Err(StoreError::Unavailable(text)) => text,
+        other => panic!("{other:?}"),
+    };
+
+    store.begin().expect("begun");
+    let mut first = sold(&scope, 3);
+    first.facts.clear();
+    assert_eq!(store.apply(&first), Ok(Applied::Done { seq: Some(3) }));
+    store.connection().execute_batch(broken).expect("broken");
+    assert!(unavailable(store.apply(&sold(&scope, 4))).contains("no room"));
+    store.connection().execute_batch("DROP TRIGGER broken").expect("mended");
+    unavailable(store.apply(&sold(&scope, 5)));
+    store.commit().expect_err("a part of it is lost");
+    store.rollback().expect("rolled back");
+    assert_eq!(state_hash(&[&store]).expect("hashed"), before);
+
+    store.connection().execute_batch(broken).expect("broken");
+    assert!(unavailable(store.apply(&sold(&scope, 4))).contains("no room"), "outside of a group as well");
+    store.connection().execute_batch("DROP TRIGGER broken").expect("mended");
+    assert_eq!(state_hash(&[&store]).expect("hashed"), before);
+    write_group(&mut store, &scope, 3, 4);
+}
+
 #[test]
 fn a_row_that_is_written_again_leaves_its_references_alone() {
     let mut store = SqliteStore::open_in_memory().expect("opened");
@@ -115,6 +187,37 @@ fn a_row_that_is_written_again_leaves_its_references_alone() {
     assert_eq!(write(&purchase, &[name("a"), name("b")]), 2);
     assert_eq!(write(&purchase, &[name("a"), name("c")]), 2 + 2 + 2);
     assert_eq!(write(&purchase, &[]), 2 + 2);
+}
+
+/// An account of `count` things of a fingerprint, of which those before `fresh` were brought to another since.
+fn things(count: usize, fresh: usize) -> SqliteStore {
+    let mut store = SqliteStore::open_in_memory().expect("opened");
+    for (things, fingerprint) in [(0..count, "old"), (0..fresh, "new")] {
+        let mut changes = samples::changes(&samples::scope("user:A"), "evt_1");
+        for thing in things {
+            let row = samples::write(Row::Record(samples::record("things", &format!("{thing:06}"), "{}")));
+            changes.rows.push(crate::RowWrite { live: false, fingerprint: Some(fingerprint.into()), ..row });
+        }
+        store.apply(&changes).expect("applied");
+    }
+    store
+}
+
+#[test]
+fn a_page_of_outdated_rows_costs_the_same_however_many_there_are() {
+    let kind = RowKind::Record("things".into());
+    let steps = |store: &SqliteStore, fingerprint: &str| {
+        store.steps_of_outdated(&kind);
+        let outdated = Selection::Outdated(kind.clone(), fingerprint.into());
+        let rows = store.more(&samples::scope("user:A"), &outdated, 100).expect("read");
+        assert_eq!(rows.len(), 100);
+        store.steps_of_outdated(&kind)
+    };
+    let (few, many) = (things(200, 100), things(5000, 100));
+    for fingerprint in ["old", "new", "newest"] {
+        let (few, many) = (steps(&few, fingerprint), steps(&many, fingerprint));
+        assert!(many <= few * 3 / 2, "{fingerprint}: {many} steps of 5000 rows, {few} of 200");
+    }
 }
 
 #[cfg(unix)]
@@ -150,7 +253,7 @@ fn a_file_of_a_newer_version_or_of_somebody_else_is_refused_untouched() {
     let connection = rusqlite::Connection::open(&path).expect("opened");
     connection.pragma_update(None, "user_version", 99).expect("set");
     drop(connection);
-    assert!(matches!(SqliteStore::open(&path), Err(OpenError::TooNew { found: 99, known: 2 })));
+    assert!(matches!(SqliteStore::open(&path), Err(OpenError::TooNew { found: 99, known: 3 })));
 
     let foreign = folder.path().join("foreign.db");
     rusqlite::Connection::open(&foreign).expect("opened").execute_batch("CREATE TABLE notes (text)").expect("made");

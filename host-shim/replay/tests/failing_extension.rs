@@ -1,0 +1,77 @@
+//! An extension that fails is told as what it is.
+
+use host_replay::business::BusinessFolder;
+use host_replay::error::ReplayError;
+use host_replay::host::{Host, HostSetup, StoreKind};
+use host_replay::runners::Runners;
+use instance_provisioner::Provisioner;
+use products_contract::{
+    Balance, Candidate, Decision, Declarations, Entitlement, Event, Extension, Failure, Imports, Listed, Offer, Page,
+    Problem, ProductValues, Question, Timestamp, UsageTotal,
+};
+use std::path::Path;
+use wasm_runner::native::NativeRunner;
+
+/// Fails at every event; the rest is as ever.
+struct Failing;
+
+impl Extension for Failing {
+    fn declare(&self) -> Declarations {
+        Provisioner.declare()
+    }
+    fn validate(&self, host: &mut dyn Imports, candidate: &Candidate) -> Result<ProductValues, Problem> {
+        Provisioner.validate(host, candidate)
+    }
+    fn handle(&self, _: &mut dyn Imports, _: &Event) -> Result<Decision, Failure> {
+        Err(Failure::Internal("it stumbled".to_owned()))
+    }
+    fn catalog(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Offer>, Problem> {
+        Provisioner.catalog(host, question)
+    }
+    fn entitlements(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Entitlement>, Problem> {
+        Provisioner.entitlements(host, question)
+    }
+    fn usage(
+        &self,
+        host: &mut dyn Imports,
+        question: &Question,
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<UsageTotal>, Problem> {
+        Provisioner.usage(host, question, start, end)
+    }
+    fn balances(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Balance>, Problem> {
+        Provisioner.balances(host, question)
+    }
+    fn list(
+        &self,
+        host: &mut dyn Imports,
+        question: &Question,
+        kind: &str,
+        filter: Option<&str>,
+        page: &Page,
+    ) -> Result<Vec<Listed>, Problem> {
+        Provisioner.list(host, question, kind, filter, page)
+    }
+}
+
+#[test]
+fn an_extension_that_fails_at_the_catalog_is_no_fault_of_the_catalog() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/solobase");
+    let started = Host::start(HostSetup {
+        business: BusinessFolder::load(&fixtures).expect("the business"),
+        livemode: false,
+        config: Vec::new(),
+        runners: Runners::new("failing", || Ok(Box::new(NativeRunner::new(Box::new(Failing))))),
+        store: StoreKind::Memory,
+        clock: 0,
+    });
+    let error = match started {
+        Err(error @ ReplayError::Host(_)) => error,
+        Err(error) => panic!("{error:?}"),
+        Ok(_) => panic!("it started"),
+    };
+    let text = error.to_string();
+    assert!(text.contains("it stumbled") && !text.contains("catalog.yml"), "{text}");
+    assert!(!error.is_bad_input(), "nobody gave anything wrong");
+}

@@ -1,0 +1,47 @@
+//! The rows of one account as a graph.
+
+use super::rows::{self, Held};
+use super::{text, unavailable};
+use crate::reach::{Graph, Rows, reach};
+use products_contract::{Account, Reference, RowKey, StoreError, Stored};
+use rusqlite::Connection;
+use std::sync::Arc;
+
+pub(super) struct AccountGraph<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) scope: i64,
+    pub(super) owner: &'a Account,
+}
+
+impl AccountGraph<'_> {
+    /// The live rows and what they and the named ones lead to.
+    pub(super) fn reached(&self, named: &[Reference]) -> Stored<Rows<Held>> {
+        let live = rows::live(self.connection, self.scope, self.owner).map_err(unavailable)?;
+        let live = live.into_iter().map(|held| (Arc::new(held.stored.row.key()), held)).collect();
+        reach(self, live, named)
+    }
+}
+
+impl Graph for AccountGraph<'_> {
+    type Row = Held;
+
+    fn row(&self, key: &RowKey) -> Stored<Option<Held>> {
+        rows::one(self.connection, self.scope, self.owner, key).map_err(unavailable)
+    }
+
+    fn references<'a>(&self, row: &'a Held) -> &'a [Reference] {
+        &row.references
+    }
+
+    fn referrers(&self, key: &RowKey, after: Option<&str>, limit: usize) -> Stored<Vec<(String, RowKey)>> {
+        let target = Reference::Row(key.clone());
+        let texts = rows::referrers(self.connection, self.scope, &target, after, limit).map_err(unavailable)?;
+        texts
+            .into_iter()
+            .map(|text| match text::row_key(&text) {
+                Some(key) => Ok((text, key)),
+                None => Err(StoreError::Unavailable(format!("damaged row: `{text}`"))),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,200 @@
+//! The tables of rows and their statements, which are made from the names of the columns.
+
+use std::sync::LazyLock;
+
+/// What makes one table.
+struct Shape {
+    name: &'static str,
+    /// Columns of the key below the scope; the last one is the id.
+    key: &'static [&'static str],
+    /// Columns of what is kept, in the order in which `values` reads and writes them.
+    values: &'static [&'static str],
+    /// Condition of the rows that a listing shows.
+    shown: &'static str,
+}
+
+/// Place of a kind in [`TABLES`]; it stands in the first column of every answer.
+pub(super) const PRODUCT: usize = 0;
+pub(super) const PRICE: usize = 1;
+pub(super) const PURCHASE: usize = 2;
+pub(super) const SUBSCRIPTION: usize = 3;
+pub(super) const RECORD: usize = 4;
+
+static SHAPES: [Shape; 5] = [
+    Shape {
+        name: "products",
+        key: &["id"],
+        values: &[
+            "product_type",
+            "name",
+            "description",
+            "active",
+            "price_minor",
+            "price_currency",
+            "interval_unit",
+            "interval_count",
+            "filters",
+            "metadata",
+            "version",
+            "deleted",
+        ],
+        shown: " AND deleted = 0",
+    },
+    Shape {
+        name: "prices",
+        key: &["id"],
+        values: &[
+            "product_id",
+            "product_type",
+            "family",
+            "amount_minor",
+            "amount_currency",
+            "interval_unit",
+            "interval_count",
+            "active",
+            "grants",
+            "terms",
+        ],
+        shown: "",
+    },
+    Shape {
+        name: "purchases",
+        key: &["id"],
+        values: &[
+            "provider",
+            "session_id",
+            "payment_intent_id",
+            "subscription_id",
+            "status",
+            "items",
+            "amount_minor",
+            "amount_currency",
+            "tax_minor",
+            "tax_currency",
+            "total_minor",
+            "total_currency",
+            "refunded_minor",
+            "refunded_currency",
+            "metadata",
+            "version",
+        ],
+        shown: "",
+    },
+    Shape {
+        name: "subscriptions",
+        key: &["id"],
+        values: &[
+            "customer_id",
+            "status",
+            "items",
+            "cancel_at_period_end",
+            "cancel_at",
+            "trial_end",
+            "grace_end",
+            "snapshot_at",
+            "snapshot_rank",
+            "snapshot_event_id",
+            "metadata",
+            "version",
+        ],
+        shown: "",
+    },
+    Shape { name: "records", key: &["collection", "id"], values: &["value", "version"], shown: "" },
+];
+
+/// Columns before those of a row: kind, data version and references.
+pub(super) const BEFORE: usize = 3;
+
+/// The statements of one table. `?1` is the scope and `?2` the collection, null but for records.
+pub(super) struct Table {
+    /// The row of the id `?3`.
+    pub(super) one: String,
+    /// Ids from `?3` to before `?4`, at most `?5`.
+    pub(super) ascending: String,
+    pub(super) descending: String,
+    /// The same in ascending order, with soft-deleted rows.
+    pub(super) all: String,
+    /// The first fingerprint that rows have, from `?3` on.
+    pub(super) next_fingerprint: String,
+    /// When rows of the fingerprint `?3` were written, and their ids, least recent first, at most `?4`.
+    pub(super) of_fingerprint: String,
+    /// Writes a row: the scope, its key, its values, then data version, live, fingerprint, revision and references.
+    /// With REPLACE, the triggers that keep the references would not see what was there.
+    pub(super) put: String,
+}
+
+/// The statements of every table.
+pub(super) static TABLES: LazyLock<[Table; 5]> = LazyLock::new(|| {
+    let mut kinds = 0..;
+    SHAPES.each_ref().map(|shape| shape.statements(kinds.next().unwrap_or_default()))
+});
+
+/// The live rows of the scope `?1` in one read, kind by kind.
+pub(super) static LIVE: LazyLock<String> = LazyLock::new(|| {
+    let columns = |shape: &Shape| shape.key.len() + shape.values.len();
+    let most = SHAPES.iter().map(columns).max().unwrap_or_default();
+    let arm = |(kind, shape): (usize, &Shape)| {
+        let (name, shown) = (shape.name, shape.shown);
+        let filled = ", NULL".repeat(most - columns(shape));
+        format!(
+            "{}{filled} FROM {name} INDEXED BY {name}_live WHERE scope = ?1 AND live = 1{shown}",
+            shape.select(kind)
+        )
+    };
+    SHAPES.iter().enumerate().map(arm).collect::<Vec<_>>().join(" UNION ALL ")
+});
+
+/// Products of the catalog `?1` from the id `?2` on that are not deleted, of the type `?3` or all, at most `?4`.
+pub(super) static PRODUCTS: LazyLock<String> = LazyLock::new(|| {
+    let Shape { name, shown, .. } = SHAPES[PRODUCT];
+    let select = SHAPES[PRODUCT].select(PRODUCT);
+    format!(
+        "{select} FROM {name} WHERE scope = ?1 AND id >= ?2{shown} AND (?3 IS NULL OR product_type = ?3) \
+         ORDER BY id LIMIT ?4"
+    )
+});
+
+impl Shape {
+    fn select(&self, kind: usize) -> String {
+        let columns: Vec<&str> = self.key.iter().chain(self.values).copied().collect();
+        format!("SELECT {kind}, data_version, refs, {}", columns.join(", "))
+    }
+
+    fn statements(&self, kind: usize) -> Table {
+        let Shape { name, shown, .. } = self;
+        let select = self.select(kind);
+        let of_kind = if kind == RECORD { "scope = ?1 AND collection = ?2" } else { "scope = ?1 AND ?2 IS NULL" };
+        let range = |shown: &str, order: &str| {
+            format!("{select} FROM {name} WHERE {of_kind}{shown} AND id >= ?3 AND id < ?4 ORDER BY id{order} LIMIT ?5")
+        };
+        let bearing = format!("INDEXED BY {name}_by_fingerprint WHERE {of_kind}{shown} AND fingerprint IS NOT NULL");
+        Table {
+            one: format!("{select} FROM {name} WHERE {of_kind} AND id = ?3"),
+            ascending: range(shown, ""),
+            descending: range(shown, " DESC"),
+            all: range("", ""),
+            next_fingerprint: format!(
+                "SELECT fingerprint FROM {name} {bearing} AND fingerprint >= ?3 ORDER BY fingerprint LIMIT 1"
+            ),
+            of_fingerprint: format!(
+                "SELECT written, id FROM {name} {bearing} AND fingerprint = ?3 ORDER BY written, id LIMIT ?4"
+            ),
+            put: self.put(),
+        }
+    }
+
+    fn put(&self) -> String {
+        let said = ["data_version", "live", "fingerprint", "written", "refs"];
+        let changed: Vec<&str> = self.values.iter().copied().chain(said).collect();
+        let key: Vec<&str> = std::iter::once("scope").chain(self.key.iter().copied()).collect();
+        let marks: Vec<String> = (1..=key.len() + changed.len()).map(|number| format!("?{number}")).collect();
+        let set: Vec<String> = changed.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+        let (name, key) = (self.name, key.join(", "));
+        format!(
+            "INSERT INTO {name} ({key}, {}) VALUES ({}) ON CONFLICT ({key}) DO UPDATE SET {}",
+            changed.join(", "),
+            marks.join(", "),
+            set.join(", ")
+        )
+    }
+}
