@@ -80,7 +80,10 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
         Payload::Provider(bytes) => provider(event, bytes),
         Payload::Product(change) => {
             let told = change.after.as_ref().or(change.before.as_ref());
-            known(Ok(Content::Product(change)), told.map(|row| row.id.as_str()).into_iter().flat_map(instance).collect())
+            known(
+                Ok(Content::Product(change)),
+                told.map(|row| row.id.as_str()).into_iter().flat_map(instance).collect(),
+            )
         }
         Payload::Command(payload) => command(event, payload),
         Payload::Usage(batch) => known(Ok(Content::Usage(batch)), Vec::new()),

@@ -1,6 +1,5 @@
 //! What the extension declares: types, collections, kinds, commands, effects and configuration, all from data.
 
-
 use crate::DATA_VERSION;
 use crate::catalog::declared::{CONFIG, EFFECTS};
 use crate::catalog::schema;

@@ -74,9 +74,10 @@ pub(crate) fn validate(catalog: &Catalog<'_>, candidate: &Candidate) -> Result<P
     let proposed = &candidate.proposed;
     let name = &proposed.product_type;
     let types = catalog.types().map_err(problem)?;
-    let decl = types.iter().find(|decl| decl.name == *name || decl.aliases.contains(name)).ok_or_else(|| {
-        invalid("/product_type", FieldErrorCode::NotAllowed, format!("`{name}` is no product type"))
-    })?;
+    let decl = types
+        .iter()
+        .find(|decl| decl.name == *name || decl.aliases.contains(name))
+        .ok_or_else(|| invalid("/product_type", FieldErrorCode::NotAllowed, format!("`{name}` is no product type")))?;
     let read = |text: &str| {
         serde_json::from_str::<Object>(text)
             .map_err(|error| invalid("/metadata", FieldErrorCode::WrongType, error.to_string()))

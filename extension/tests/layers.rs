@@ -51,7 +51,8 @@ fn each_layer_uses_only_those_above_it() {
         for path in paths {
             let text = fs::read_to_string(&path).expect("a source can be read");
             for (number, line) in text.lines().enumerate() {
-                for other in named(line).into_iter().filter(|other| *other != layer && !allowed(layer).contains(other)) {
+                for other in named(line).into_iter().filter(|other| *other != layer && !allowed(layer).contains(other))
+                {
                     broken.push(format!("{}:{}: {layer} uses {other}: {}", path.display(), number + 1, line.trim()));
                 }
             }

@@ -12,9 +12,8 @@ pub(crate) fn read_type(entry: &str, index: usize) -> Ruled<TypeDecl> {
     let path = format!("/product_types/{index}");
     if let Ok(name) = serde_json::from_str::<String>(entry) {
         let found = schema::built_in().into_iter().find(|decl| decl.name == name || decl.aliases.contains(&name));
-        return found.ok_or_else(|| {
-            wrong_field(&path, FieldErrorCode::NotAllowed, format!("`{name}` is no built-in type"))
-        });
+        return found
+            .ok_or_else(|| wrong_field(&path, FieldErrorCode::NotAllowed, format!("`{name}` is no built-in type")));
     }
     let decl: TypeDecl = serde_json::from_str(entry)
         .map_err(|error| wrong_field(&path, FieldErrorCode::BadFormat, error.to_string()))?;

@@ -75,4 +75,3 @@ pub(crate) const CONFIG: [ConfigRow; 12] = [
 pub(crate) fn has_effect(resource: &str, verb: &str) -> bool {
     EFFECTS.iter().any(|(kind, ..)| kind.split_once('.') == Some((resource, verb)))
 }
-

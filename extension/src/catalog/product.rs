@@ -136,7 +136,9 @@ fn resolve_plan(catalog: &Catalog<'_>, decl: &TypeDecl, metadata: &mut Map<Strin
         match metadata.remove(key) {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) => given.push(text),
-            Some(_) => return Err(wrong_field(&format!("/metadata/{key}"), FieldErrorCode::WrongType, "expected a text")),
+            Some(_) => {
+                return Err(wrong_field(&format!("/metadata/{key}"), FieldErrorCode::WrongType, "expected a text"));
+            }
         }
     }
     let mut ids = Vec::with_capacity(given.len());
@@ -171,7 +173,11 @@ fn read_default(decl: &TypeDecl, body: &Map<String, Value>, current: Option<&Pro
         Some(_) => return Err(wrong_field("/default", FieldErrorCode::WrongType, "expected true or false")),
     };
     if is_default && (!decl.catalog || decl.family.is_none()) {
-        return Err(wrong_field("/default", FieldErrorCode::NotAllowed, "expected a type of the catalog with a family"));
+        return Err(wrong_field(
+            "/default",
+            FieldErrorCode::NotAllowed,
+            "expected a type of the catalog with a family",
+        ));
     }
     Ok(is_default)
 }
@@ -241,7 +247,13 @@ fn interval_unit(text: &str) -> Ruled<IntervalUnit> {
         "week" => IntervalUnit::Week,
         "month" | "monthly" => IntervalUnit::Month,
         "year" | "yearly" => IntervalUnit::Year,
-        _ => return Err(wrong_field("/billing_interval", FieldErrorCode::NotAllowed, "expected day, week, month or year")),
+        _ => {
+            return Err(wrong_field(
+                "/billing_interval",
+                FieldErrorCode::NotAllowed,
+                "expected day, week, month or year",
+            ));
+        }
     })
 }
 

@@ -43,11 +43,8 @@ pub(crate) fn grants_of(proposed: &Proposed) -> Vec<Grant> {
 /// The row of a product's price.
 pub(crate) fn price_row(proposed: &Proposed, product_id: &str, price_id: &str, amount: Money) -> Fallible<Price> {
     let rank = proposed.decl.rank_by.as_ref().and_then(|field| number(&proposed.metadata, field));
-    let terms = Terms {
-        rank: rank.unwrap_or(amount.amount_minor),
-        requires_plan: proposed.decl.requires_plan,
-        provider: None,
-    };
+    let terms =
+        Terms { rank: rank.unwrap_or(amount.amount_minor), requires_plan: proposed.decl.requires_plan, provider: None };
     Ok(Price {
         id: price_id.to_owned(),
         product_id: product_id.to_owned(),

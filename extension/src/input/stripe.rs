@@ -5,9 +5,9 @@
 
 use crate::model::halt::{Halt, Ruled};
 use crate::model::time::from_seconds;
+use json_reader::Raw;
 use products_contract::{Refusal, Timestamp};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use json_reader::Raw;
 use std::borrow::Cow;
 use std::fmt;
 

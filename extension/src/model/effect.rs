@@ -7,7 +7,12 @@ use products_contract::{Effect, Fallible};
 use serde::Serialize;
 
 /// An effect that may begin at once and that nobody waits for, as most are; the others change what differs.
-pub(crate) fn request(kind: &str, key: &EffectKey, payload: &impl Serialize, about: Option<&Concern>) -> Fallible<Effect> {
+pub(crate) fn request(
+    kind: &str,
+    key: &EffectKey,
+    payload: &impl Serialize,
+    about: Option<&Concern>,
+) -> Fallible<Effect> {
     Ok(Effect {
         kind: kind.to_owned(),
         to: None,

@@ -321,12 +321,14 @@ mod tests {
             id().prop_map(|session| EffectKey::GiveBack { session }),
             id().prop_map(|subscription| EffectKey::CancelBeaten { subscription }),
             id().prop_map(|product| EffectKey::SyncProduct { product }),
-            (id(), name(), name())
-                .prop_map(|(product, amount, interval)| EffectKey::SyncPrice { product, amount, interval }),
+            (id(), name(), name()).prop_map(|(product, amount, interval)| EffectKey::SyncPrice {
+                product,
+                amount,
+                interval
+            }),
             (id(), any::<i64>()).prop_map(|(object, because)| EffectKey::Retrieve { object, because }),
             (id(), any::<i64>()).prop_map(|(instance, since)| EffectKey::Credit { instance, since }),
-            (name(), name(), id())
-                .prop_map(|(template, to, reference)| EffectKey::Mail { template, to, reference }),
+            (name(), name(), id()).prop_map(|(template, to, reference)| EffectKey::Mail { template, to, reference }),
             timer().prop_map(EffectKey::Timer),
         ]
     }

@@ -102,8 +102,12 @@ fn desired(now: Timestamp, instance: &Instance, view: &View<'_>, fits: bool) -> 
             _ => Desired::Running,
         },
     };
-    let holds_excess =
-        instance.decl.provisions.iter().filter_map(|decl| decl.quota.as_ref()).any(|key| view.room.excess.contains_key(key));
+    let holds_excess = instance
+        .decl
+        .provisions
+        .iter()
+        .filter_map(|decl| decl.quota.as_ref())
+        .any(|key| view.room.excess.contains_key(key));
     match (by_plan, view.room.excess.values().min()) {
         (Desired::Running, Some(due)) if *due <= now && holds_excess => {
             Desired::Suspended(SuspendReason::OverLimit, *due)

@@ -1,10 +1,10 @@
 //! Every instance is where the account's standing wants it: those that the event led to at once, of the others a number
 //! at a time, and a timer goes on with the rest.
 
+use super::fingerprint;
 use super::instance::{self, View};
 use super::room::{Room, room};
 use super::schedule::DesiredSchedule;
-use super::fingerprint;
 use crate::catalog::ENABLED;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;

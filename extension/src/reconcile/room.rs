@@ -77,7 +77,8 @@ fn over_limit(
     let mut since = Timestamp::MIN;
     for (_, record) in beyond {
         let link = desk.catalog.type_named(&record.product_type)?.and_then(|decl| decl.plan.clone());
-        let plans = standing.plans.iter().filter(|(family, _)| link.as_ref().is_none_or(|link| link.family == **family));
+        let plans =
+            standing.plans.iter().filter(|(family, _)| link.as_ref().is_none_or(|link| link.family == **family));
         for (_, in_force) in plans {
             plan = plan.or(Some(in_force));
             since = since.max(in_force.since);

@@ -177,12 +177,7 @@ fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()> {
 
 /// Put one product of the catalog, with what follows for the defaults. True if its price is being made at the provider;
 /// then who waits under `reply_to` is answered when it is.
-pub(super) fn put_one(
-    desk: &mut Desk<'_>,
-    id: &str,
-    proposed: Proposed,
-    reply_to: Option<String>,
-) -> Ruled<bool> {
+pub(super) fn put_one(desk: &mut Desk<'_>, id: &str, proposed: Proposed, reply_to: Option<String>) -> Ruled<bool> {
     let known = desk.catalog.settings()?;
     let mut settings = (*known).clone();
     keep_default(&mut settings, id, &proposed)?;

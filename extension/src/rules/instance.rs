@@ -323,4 +323,3 @@ pub(super) fn delete(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     instance.save(&mut desk.account)?;
     Ok(Verdict::answered(Answer::Product(id)))
 }
-

@@ -108,9 +108,8 @@ fn claim(
     invoice: &Invoice,
     object: &stripe::Invoice<'_>,
 ) -> Ruled<()> {
-    let is_claimed = known.is_some_and(|known| {
-        known.customer == invoice.customer && known.subscription == invoice.subscription
-    });
+    let is_claimed =
+        known.is_some_and(|known| known.customer == invoice.customer && known.subscription == invoice.subscription);
     let payments = object.payments();
     if is_claimed && payments.is_empty() {
         return Ok(());

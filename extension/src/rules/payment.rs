@@ -64,11 +64,8 @@ pub(super) fn charge(desk: &mut Desk<'_>, object: &stripe::Charge<'_>) -> Ruled<
         invoice: id_of(&object.invoice).filter(|_| desk.kind != "charge.failed").map(str::to_owned),
         ..read_charge(object)?
     };
-    let keys = Keys {
-        intent: id_of(&object.payment_intent),
-        charge: Some(&object.id),
-        customer: id_of(&object.customer),
-    };
+    let keys =
+        Keys { intent: id_of(&object.payment_intent), charge: Some(&object.id), customer: id_of(&object.customer) };
     let outcome = apply(desk, id, &view, keys, told_sum(object))?;
     let known = desk.account.fetch::<Payment>(id)?.unwrap_or_default();
     // Some versions' charges don't list their refunds; what no event explains is asked for.
@@ -140,9 +137,9 @@ fn apply(desk: &mut Desk<'_>, id: &str, view: &Payment, keys: Keys<'_>, fact: St
     let known = desk.account.fetch::<Payment>(id)?;
     let mut payment = known.clone().unwrap_or_default();
     merge(&mut payment, view);
-    if let Some((id, _)) = payment.refunds.iter().find(|(id, refund)| {
-        view.refunds.contains_key(*id) && !refund.contradicted_by.is_empty()
-    }) {
+    if let Some((id, _)) =
+        payment.refunds.iter().find(|(id, refund)| view.refunds.contains_key(*id) && !refund.contradicted_by.is_empty())
+    {
         return Err(Refusal::Inconsistent(format!("{id} amount")).into());
     }
     if known.as_ref() == Some(&payment) {

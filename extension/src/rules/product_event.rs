@@ -1,13 +1,13 @@
 //! Product events: the platform tells what somebody did to a product. The row that comes of it is judged before it is
 //! written: a refused creation stays with its mark, a refused change or deletion leaves the row as it was.
 
-use super::instance::{adopt, begin_metadata, check_room, match_plan, own_body, take_names};
 use super::catalog;
+use super::instance::{adopt, begin_metadata, check_room, match_plan, own_body, take_names};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
+use crate::catalog::is_reserved;
 use crate::catalog::product::{ID_BYTES, normalise};
 use crate::catalog::schema::TypeDecl;
-use crate::catalog::is_reserved;
 use crate::derive::standing::standing;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{Object, decode, encode};

@@ -169,13 +169,7 @@ fn return_url(body: &Object, field: &str, default: Option<&str>, origins: &[Stri
     Err(wrong_field(&format!("/{field}"), FieldErrorCode::NotAllowed, message))
 }
 
-fn ask(
-    desk: &mut Desk<'_>,
-    kind: &str,
-    key: &EffectKey,
-    payload: &Value,
-    about: Option<&Concern>,
-) -> Ruled<()> {
+fn ask(desk: &mut Desk<'_>, kind: &str, key: &EffectKey, payload: &Value, about: Option<&Concern>) -> Ruled<()> {
     let reply_to = desk.reply_to.cloned();
     desk.account.ask(Effect { reply_to, ..request(kind, key, payload, about)? });
     Ok(())
@@ -237,9 +231,10 @@ fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Op
     let billing = desk.account.fetch::<BillingHistory>(&subscription)?.unwrap_or_default();
     let is_held = plan.price_id.as_ref() == Some(&offer.price.id);
     // What is still to come can be taken back: the plan stays what it is.
-    let taken_back = billing.pending.as_ref().is_some_and(|pending| {
-        pending.at > desk.now && Some(&pending.price) != plan.price_id.as_ref()
-    });
+    let taken_back = billing
+        .pending
+        .as_ref()
+        .is_some_and(|pending| pending.at > desk.now && Some(&pending.price) != plan.price_id.as_ref());
     if is_held && !taken_back {
         return Err(Refusal::AlreadyOwned(offer.product.id.clone()).into());
     }
@@ -251,8 +246,7 @@ fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Op
         std::cmp::Ordering::Equal if is_held => ("now", "none"),
         _ => ("period_end", "none"),
     };
-    let pending =
-        (at == "period_end").then(|| PendingChange { price: offer.price.id.clone(), at: item.period_end });
+    let pending = (at == "period_end").then(|| PendingChange { price: offer.price.id.clone(), at: item.period_end });
     if billing.pending != pending {
         desk.account.put(&subscription, BillingHistory { pending, ..billing });
     }

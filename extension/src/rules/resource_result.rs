@@ -16,13 +16,7 @@ fn stale(desk: &Desk<'_>) -> Outcome {
 }
 
 /// The end of a resource's effect.
-pub(super) fn decide(
-    desk: &mut Desk<'_>,
-    report: &EffectReport,
-    id: &str,
-    name: &str,
-    verb: Verb,
-) -> Ruled<Outcome> {
+pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name: &str, verb: Verb) -> Ruled<Outcome> {
     let Some(mut instance) = Instance::find(desk, id)? else { return unattended(desk, report) };
     let Some(resource) = instance.record.resource(name) else { return unattended(desk, report) };
     let expected = match verb {
@@ -93,13 +87,7 @@ fn succeeded(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Ver
     Ok(())
 }
 
-fn failed(
-    desk: &mut Desk<'_>,
-    instance: &mut Instance,
-    name: &str,
-    verb: Verb,
-    failure: &EffectFailure,
-) -> Ruled<()> {
+fn failed(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, failure: &EffectFailure) -> Ruled<()> {
     let id = instance.id.clone();
     let status = instance.status();
     let Some(resource) = instance.record.resources.get_mut(name) else { return Ok(()) };

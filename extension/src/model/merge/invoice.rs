@@ -36,8 +36,7 @@ pub(crate) fn merge(record: &mut Invoice, view: &Invoice) -> Fallible<News> {
         (a, record.at, true)
     };
     let booked = record.booked;
-    let merged =
-        Invoice { failed_at, at, customer, customer_at, subscription, subscription_at, booked, ..winner };
+    let merged = Invoice { failed_at, at, customer, customer_at, subscription, subscription_at, booked, ..winner };
     // That a name or a state was said once more is no news.
     let said = |invoice: &Invoice| Invoice { at: 0, customer_at: None, subscription_at: None, ..invoice.clone() };
     let news = match (said(&merged) == said(record), is_older) {

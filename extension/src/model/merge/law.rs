@@ -27,8 +27,9 @@ fn hold<V: Clone + Debug>(
     fold: impl Fn(&[V]) -> String,
 ) {
     let collisions = Cell::new(0u32);
-    let cases = prop::collection::vec(view, 3..=6)
-        .prop_flat_map(|views| (Just(views.clone()), Just(views).prop_shuffle(), prop::collection::vec(0..6usize, 0..3)));
+    let cases = prop::collection::vec(view, 3..=6).prop_flat_map(|views| {
+        (Just(views.clone()), Just(views).prop_shuffle(), prop::collection::vec(0..6usize, 0..3))
+    });
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     let run = runner.run(&cases, |(views, mut others, again)| {
         let times: Vec<i64> = views.iter().filter_map(&second).collect();
@@ -120,14 +121,19 @@ prop_compose! {
 
 #[test]
 fn subscriptions() {
-    hold("subscriptions", subscription_view(), |view| Some(view.at), |views| {
-        let mut record = subscription::first(views[0].clone());
-        for view in &views[1..] {
-            subscription::merge(&mut record, view.clone(), TIGHT).expect("a view can be encoded");
-        }
-        let values = record.values().expect("a record can be encoded");
-        format!("{values:?}")
-    });
+    hold(
+        "subscriptions",
+        subscription_view(),
+        |view| Some(view.at),
+        |views| {
+            let mut record = subscription::first(views[0].clone());
+            for view in &views[1..] {
+                subscription::merge(&mut record, view.clone(), TIGHT).expect("a view can be encoded");
+            }
+            let values = record.values().expect("a record can be encoded");
+            format!("{values:?}")
+        },
+    );
 }
 
 /// A chain that is clear in order is clear in every order, and its end counts.
@@ -204,20 +210,30 @@ prop_compose! {
 
 #[test]
 fn invoices() {
-    hold("invoices", invoice_view(), |view| Some(view.at), |views| {
-        let mut record = views[0].clone();
-        for view in &views[1..] {
-            invoice::merge(&mut record, view).expect("a view can be encoded");
-        }
-        json(&record)
-    });
+    hold(
+        "invoices",
+        invoice_view(),
+        |view| Some(view.at),
+        |views| {
+            let mut record = views[0].clone();
+            for view in &views[1..] {
+                invoice::merge(&mut record, view).expect("a view can be encoded");
+            }
+            json(&record)
+        },
+    );
 }
 
 /// A view that names nobody takes nothing from one that does.
 #[test]
 fn a_name_that_is_known_stays() {
-    let mut record =
-        Invoice { status: InvoiceStatus::Open, at: 1, customer: Some("cus_1".to_owned()), customer_at: Some(1), ..Invoice::default() };
+    let mut record = Invoice {
+        status: InvoiceStatus::Open,
+        at: 1,
+        customer: Some("cus_1".to_owned()),
+        customer_at: Some(1),
+        ..Invoice::default()
+    };
     let view = Invoice { status: InvoiceStatus::Paid, at: 2, ..Invoice::default() };
     invoice::merge(&mut record, &view).expect("a view can be encoded");
     assert_eq!((record.status, record.customer.as_deref()), (InvoiceStatus::Paid, Some("cus_1")));
@@ -250,11 +266,16 @@ prop_compose! {
 
 #[test]
 fn sessions() {
-    hold("sessions", session_view(), |view| view.paid_at, |views| {
-        let mut record = views[0].clone();
-        views[1..].iter().for_each(|view| session::merge(&mut record, view));
-        json(&record)
-    });
+    hold(
+        "sessions",
+        session_view(),
+        |view| view.paid_at,
+        |views| {
+            let mut record = views[0].clone();
+            views[1..].iter().for_each(|view| session::merge(&mut record, view));
+            json(&record)
+        },
+    );
 }
 
 fn fold_payment(views: &[Payment]) -> String {
@@ -266,8 +287,8 @@ fn fold_payment(views: &[Payment]) -> String {
 /// What an intent says: its charge and its invoice.
 #[test]
 fn payment_intents() {
-    let view = (named("ch"), named("in"))
-        .prop_map(|(charge, invoice)| Payment { charge, invoice, ..Payment::default() });
+    let view =
+        (named("ch"), named("in")).prop_map(|(charge, invoice)| Payment { charge, invoice, ..Payment::default() });
     hold("payment intents", view, |_| None, fold_payment);
 }
 
@@ -316,38 +337,52 @@ fn refunds() {
 #[test]
 fn disputes() {
     let status = prop::sample::select(vec![DisputeStatus::Open, DisputeStatus::Won, DisputeStatus::Lost]);
-    let view = (status, 1..3i64, any::<bool>(), any::<bool>()).prop_map(|(status, amount_minor, withdrawn, returned)| {
-        Dispute {
-            status,
-            amount_minor,
-            currency: "usd".to_owned(),
-            payment: "pi_1".to_owned(),
-            withdrawn,
-            returned,
-            booked: None,
-        }
-    });
-    hold("disputes", view, |_| None, |views| {
-        let mut record = views[0].clone();
-        views[1..].iter().for_each(|view| dispute::merge(&mut record, view));
-        json(&record)
-    });
+    let view =
+        (status, 1..3i64, any::<bool>(), any::<bool>()).prop_map(|(status, amount_minor, withdrawn, returned)| {
+            Dispute {
+                status,
+                amount_minor,
+                currency: "usd".to_owned(),
+                payment: "pi_1".to_owned(),
+                withdrawn,
+                returned,
+                booked: None,
+            }
+        });
+    hold(
+        "disputes",
+        view,
+        |_| None,
+        |views| {
+            let mut record = views[0].clone();
+            views[1..].iter().for_each(|view| dispute::merge(&mut record, view));
+            json(&record)
+        },
+    );
 }
 
 #[test]
 fn prices() {
     let view = (second(), any::<bool>()).prop_map(|(at, withdrawn)| price::OnSale { at, withdrawn });
-    hold("prices", view, |view| Some(view.at), |views| {
-        json(&views.iter().fold(None, |known, view| Some(price::merge(known, *view))))
-    });
+    hold(
+        "prices",
+        view,
+        |view| Some(view.at),
+        |views| json(&views.iter().fold(None, |known, view| Some(price::merge(known, *view)))),
+    );
 }
 
 #[test]
 fn customers() {
     let view = prop::option::of(second()).prop_map(|deleted_at| Customer { deleted_at });
-    hold("customers", view, |view| view.deleted_at, |views| {
-        let mut record = Customer::default();
-        views.iter().for_each(|view| customer::merge(&mut record, view));
-        json(&record)
-    });
+    hold(
+        "customers",
+        view,
+        |view| view.deleted_at,
+        |views| {
+            let mut record = Customer::default();
+            views.iter().for_each(|view| customer::merge(&mut record, view));
+            json(&record)
+        },
+    );
 }

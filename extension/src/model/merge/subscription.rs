@@ -61,11 +61,7 @@ pub(crate) fn first(view: SubscriptionView) -> SubscriptionRow {
         history: vec![observed(&view)],
         first_at: view.at,
         was_ever_served: is_served(view.state.status),
-        views: vec![View {
-            state: view.state,
-            previous: view.previous.into_iter().collect(),
-            event_id: view.event_id,
-        }],
+        views: vec![View { state: view.state, previous: view.previous.into_iter().collect(), event_id: view.event_id }],
         shown: 0,
         is_unclear: false,
         grace_end: None,
@@ -171,8 +167,7 @@ fn read_chain(record: &mut SubscriptionRow) {
     let mut next = 0;
     while let Some(later) = reached.get(next).copied() {
         next += 1;
-        let before: Vec<usize> =
-            all.clone().filter(|view| !reached.contains(view) && follows(later, *view)).collect();
+        let before: Vec<usize> = all.clone().filter(|view| !reached.contains(view) && follows(later, *view)).collect();
         reached.extend(before);
     }
     let is_unclear = reached.len() < views.len();

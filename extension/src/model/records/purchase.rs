@@ -79,13 +79,16 @@ pub(crate) struct PurchaseRow {
 impl PurchaseRow {
     /// What was given back of it, in minor units: what a second session paid goes back without giving any of it back.
     pub fn refunded_minor(&self) -> i64 {
-        let own = self.details.given_back.iter().filter(|(payment, _)| !self.details.beaten_payments.contains(*payment));
+        let own =
+            self.details.given_back.iter().filter(|(payment, _)| !self.details.beaten_payments.contains(*payment));
         own.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
     }
 
     /// Whether it gives something by itself: it was paid once and for all.
     pub fn grants(&self) -> bool {
-        self.values.status == PurchaseStatus::Paid && self.values.subscription_id.is_none() && !self.values.items.is_empty()
+        self.values.status == PurchaseStatus::Paid
+            && self.values.subscription_id.is_none()
+            && !self.values.items.is_empty()
     }
 }
 
@@ -108,9 +111,10 @@ impl Record for PurchaseRow {
     }
 
     fn references(&self) -> Vec<Reference> {
-        let instance = self.details.product_id.iter().flat_map(|id| {
-            [Reference::Row(RowKey::Product(id.clone())), to_record(InstanceRecord::COLLECTION, id)]
-        });
+        let instance =
+            self.details.product_id.iter().flat_map(|id| {
+                [Reference::Row(RowKey::Product(id.clone())), to_record(InstanceRecord::COLLECTION, id)]
+            });
         instance.collect()
     }
 }

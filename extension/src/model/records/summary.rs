@@ -57,7 +57,8 @@ impl Summary {
 
     /// Put what an instance adds now in the place of what it added before.
     pub fn replace(&mut self, before: &Contribution, now: &Contribution) {
-        let mut shift = |sums: fn(&mut Summary) -> &mut BTreeMap<String, i64>, part: fn(&Contribution) -> &BTreeMap<String, i64>| {
+        let mut shift = |sums: fn(&mut Summary) -> &mut BTreeMap<String, i64>,
+                         part: fn(&Contribution) -> &BTreeMap<String, i64>| {
             let sums = sums(self);
             for (key, amount) in part(now) {
                 let sum = sums.entry(key.clone()).or_insert(0);

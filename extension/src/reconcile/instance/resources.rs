@@ -68,8 +68,7 @@ pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, plan: &Objec
     // Undoing goes backward, one at a time; a replaced variant goes once its successor is there.
     for (decl, name) in decls.iter().zip(&current).rev() {
         let absent = wish(status, decl) == Wish::Absent;
-        let entries: Vec<String> =
-            instance.record.resources.keys().filter(|e| is_of(e, &decl.name)).cloned().collect();
+        let entries: Vec<String> = instance.record.resources.keys().filter(|e| is_of(e, &decl.name)).cloned().collect();
         for entry in entries {
             if (absent || (entry != *name && done)) && !free(desk, instance, decl, &entry)? {
                 return Ok(false);
@@ -264,7 +263,15 @@ fn back_up(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str
     if instance.is(InstanceStatus::Deleting) {
         payload.insert("keep_days".to_owned(), json!(desk.catalog.settings()?.final_backup_days));
     }
-    ask(desk, instance, decl, name, ResourceState { status: ResourceStatus::BackingUp, ..known }, Verb::Backup, payload)?;
+    ask(
+        desk,
+        instance,
+        decl,
+        name,
+        ResourceState { status: ResourceStatus::BackingUp, ..known },
+        Verb::Backup,
+        payload,
+    )?;
     Ok(false)
 }
 
@@ -287,7 +294,15 @@ fn free(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -
     }
     let mut payload = known.inputs.clone();
     payload.insert("outputs".to_owned(), Value::Object(known.outputs.clone()));
-    ask(desk, instance, decl, name, ResourceState { status: ResourceStatus::Freeing, ..known }, Verb::Destroy, payload)?;
+    ask(
+        desk,
+        instance,
+        decl,
+        name,
+        ResourceState { status: ResourceStatus::Freeing, ..known },
+        Verb::Destroy,
+        payload,
+    )?;
     Ok(false)
 }
 

@@ -3,8 +3,8 @@
 use super::{View, plan, resources};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
-use crate::model::halt::Ruled;
 use crate::model::concern::Verb;
+use crate::model::halt::Ruled;
 use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::SubscriptionRow;
