@@ -2,7 +2,7 @@
 
 use host::processor::{Business, Processor, Report};
 use host_intake::Decoded;
-use host_outbox::{Outbox, OutboxError};
+use host::outbox::{Outbox, OutboxError};
 use host_providers::Registry;
 use host_providers::scripted::Scripted;
 use host_replay::business::{BusinessFolder, Fixtures};

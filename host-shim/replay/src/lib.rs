@@ -19,6 +19,7 @@ pub mod shuffle;
 pub mod state;
 pub mod stream;
 pub mod tally;
-pub mod time;
 pub mod tree;
 pub mod view;
+
+pub use ::host::time;

@@ -1,15 +1,12 @@
 //! The state as one hash, and as the JSON that scenarios and snapshots look at.
 
-mod rows;
-
 use crate::error::ReplayError;
 use host_store::Store;
 use products_contract::Account;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-pub(crate) use rows::parsed;
-pub use rows::{Rows, account_rows};
+pub use host::view::{Rows, account_rows, parsed};
 
 /// The hash of several streams: SHA-256, hex, of the RFC 8785 form of the list of their states, in order.
 pub fn hash_of_streams(states: &[String]) -> String {

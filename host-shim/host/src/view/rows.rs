@@ -1,10 +1,8 @@
 //! The rows of one account as JSON.
 
-use crate::error::ReplayError;
-use crate::time;
-use host::read;
+use crate::{read, time};
 use host_store::{EffectState, Scope, Store, TIMER};
-use products_contract::{Product, Purchase, Subscription};
+use products_contract::{Product, Purchase, Stored, Subscription};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -19,7 +17,7 @@ pub struct Rows {
 }
 
 /// Everything of an account that belongs to the state.
-pub fn account_rows(store: &dyn Store, scope: &Scope) -> Result<Rows, ReplayError> {
+pub fn account_rows(store: &dyn Store, scope: &Scope) -> Stored<Rows> {
     let mut sections = BTreeMap::new();
     // A product that was deleted softly is not shown.
     let products = read::products(store, scope)?;
@@ -108,7 +106,7 @@ fn subscription(row: &Subscription) -> Value {
 }
 
 /// A stored JSON text; one that is not JSON stays a text, so that nothing of the state is lost.
-pub(crate) fn parsed(text: &str) -> Value {
+pub fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
