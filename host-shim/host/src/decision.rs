@@ -34,6 +34,14 @@ pub struct Kept {
     pub asked: Vec<EffectRef>,
 }
 
+impl Kept {
+    /// Nothing, on the condition that what placed the event still is as it was.
+    pub(crate) fn nothing_but_expected(seen: &Seen) -> Self {
+        let expected = Expected { claims: expected_claims(seen), ..Expected::default() };
+        Kept { changes: Changes { expected, ..Changes::default() }, ..Kept::default() }
+    }
+}
+
 fn broken(text: impl Into<String>) -> Unkept {
     Unkept::Contract(text.into())
 }
@@ -79,10 +87,14 @@ pub fn keep(seen: &Seen, data_version: u32, decision: &Decision) -> Result<Kept,
     kept.changes.expected = Expected {
         account_revision: seen.account_revision,
         catalog_revision: seen.catalog_revision,
-        claims: seen.claims.iter().map(|(key, row)| (key.clone(), row.clone())).collect(),
+        claims: expected_claims(seen),
     };
     kept.changes.scope = Some(scope);
     Ok(kept)
+}
+
+fn expected_claims(seen: &Seen) -> Vec<(String, Option<ClaimRow>)> {
+    seen.claims.iter().map(|(key, row)| (key.clone(), row.clone())).collect()
 }
 
 fn check_keys(what: &str, keys: &[String]) -> Result<(), Unkept> {

@@ -79,10 +79,7 @@ impl Queue {
                     continue;
                 };
                 let Some(account) = inbox.event.account else { continue };
-                let scope = Scope { business: inbox.event.business, livemode: inbox.livemode, account };
-                if !self.is_own(&scope) {
-                    continue;
-                }
+                let scope = self.processor.scope(account);
                 if let (Some(row), Ok(outputs)) = (self.row(&scope, key, *generation)?, serde_json::from_str(answer)) {
                     visit(row, &outputs);
                 }
@@ -135,11 +132,6 @@ impl Queue {
             }
             Ok(reports)
         })
-    }
-
-    fn is_own(&self, scope: &Scope) -> bool {
-        let business = self.processor.business();
-        scope.business == business.name && scope.livemode == business.livemode
     }
 }
 

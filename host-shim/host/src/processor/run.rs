@@ -14,13 +14,14 @@ use products_contract::{
     Timestamp,
 };
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 use wasm_runner::runner::RunError;
 
 /// Where a run's event stands in the inbox.
 #[derive(Clone)]
 enum Row {
     /// Not in it yet, with the bytes as they came.
-    New(Vec<u8>),
+    New(Arc<Vec<u8>>),
     /// There, under this number.
     Known(u64),
 }
@@ -29,7 +30,7 @@ enum Row {
 #[derive(Clone)]
 pub(super) struct Attempt {
     row: Row,
-    event: Event,
+    event: Arc<Event>,
     failures: u32,
     /// Outcome of the last run that committed.
     last: Option<Outcome>,
@@ -41,7 +42,8 @@ pub(super) struct Attempt {
 impl Attempt {
     /// An event that comes for the first time.
     pub fn first(event: Event, raw: Vec<u8>) -> Self {
-        Attempt { row: Row::New(raw), event, failures: 0, last: None, waits_since: None, later: false }
+        let (row, event) = (Row::New(Arc::new(raw)), Arc::new(event));
+        Attempt { row, event, failures: 0, last: None, waits_since: None, later: false }
     }
 
     /// Woken or tried again. A provider's event is placed anew unless it waits for something of its account.
@@ -56,7 +58,7 @@ impl Attempt {
             _ => None,
         };
         let (row, failures, last) = (Row::Known(row.seq), row.failures, row.outcome);
-        Attempt { row, event, failures, last, waits_since, later: true }
+        Attempt { row, event: Arc::new(event), failures, last, waits_since, later: true }
     }
 
     /// Driven again by an operator: it has all its attempts again.
@@ -124,9 +126,11 @@ pub(super) struct Failed {
 impl Processor {
     /// Run an event and add the keys that it wakes to `wakes`.
     pub(super) fn run(&mut self, mut attempt: Attempt, now: Timestamp, wakes: &mut Vec<String>) -> Stored<Report> {
-        attempt.event.attempt = attempt.failures + 1;
-        if !matches!(attempt.event.payload, Payload::Provider(_)) {
-            attempt.event.account.get_or_insert(Account::Platform);
+        // Nobody else has it yet, so nothing is copied.
+        let event = Arc::make_mut(&mut attempt.event);
+        event.attempt = attempt.failures + 1;
+        if !matches!(event.payload, Payload::Provider(_)) {
+            event.account.get_or_insert(Account::Platform);
         }
         for _ in 0..CONFLICTS_MAX {
             match self.decide(&attempt, now) {
@@ -145,7 +149,7 @@ impl Processor {
 
     fn decide(&mut self, attempt: &Attempt, now: Timestamp) -> Result<Decided, Failed> {
         let since = attempt.waits_since.unwrap_or(now);
-        let event = &attempt.event;
+        let event = &*attempt.event;
         if let Payload::Provider(_) = event.payload {
             if let Some(outcome) = wrong_mode(event, self.business.livemode) {
                 return Ok(Decided::by_host(outcome));
@@ -173,10 +177,11 @@ impl Processor {
             Some(Place::Parked { keys, marked }) => Decided {
                 state: InboxState::Parked { since },
                 waits_for: self.parked_waits_for(event, &keys, marked),
+                kept,
                 ..Decided::by_host(Outcome::Deferred(DeferReason::Claim(keys)))
             },
-            Some(Place::Ignored(reason)) => Decided::by_host(Outcome::Ignored(reason)),
-            Some(Place::Refused(refusal)) => Decided::by_host(Outcome::Rejected(refusal)),
+            Some(Place::Ignored(reason)) => Decided { kept, ..Decided::by_host(Outcome::Ignored(reason)) },
+            Some(Place::Refused(refusal)) => Decided { kept, ..Decided::by_host(Outcome::Rejected(refusal)) },
             Some(Place::Here(_)) | None => {
                 let (state, waits_for) = match (&decision.outcome, &account) {
                     (Outcome::Deferred(reason), Some(account)) => {
@@ -207,7 +212,7 @@ impl Processor {
         }
         let (decision, used) = answer?;
         if matches!(seen.place, Some(Place::Parked { .. } | Place::Ignored(_) | Place::Refused(_))) {
-            return Ok((decision, Kept::default(), used.fuel));
+            return Ok((decision, Kept::nothing_but_expected(seen), used.fuel));
         }
         match decision::keep(seen, self.runner.declarations().data_version, &decision) {
             Ok(kept) => Ok((decision, kept, used.fuel)),

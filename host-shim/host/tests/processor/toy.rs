@@ -86,6 +86,8 @@ pub const FUEL: u64 = 10;
 pub enum Moment {
     /// The account is open.
     Opened,
+    /// There is no account to open.
+    Elsewhere,
     /// The calls of [`Story::calls`] are made.
     Called,
     /// Everything was read; the decision is about to be returned.
@@ -308,6 +310,7 @@ impl Extension for Toy {
         };
         let facts: Vec<String> = story.note.iter().chain(&story.needs_fact).cloned().collect();
         let Opened::Here(here) = host.open(&placement, &facts)? else {
+            (self.meanwhile)(Moment::Elsewhere);
             return Ok(Decision::of(Outcome::Applied));
         };
         (self.meanwhile)(Moment::Opened);
