@@ -1,7 +1,7 @@
 //! Where a host's time comes from: told, for replays and tests, or read, for a host that serves.
 
 use products_contract::Timestamp;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A clock that never goes back.
 #[derive(Clone, Debug)]
@@ -35,6 +35,16 @@ impl Clock {
         self.latest
     }
 
+    /// How long to wait until it says `time`; none if it is told the time and nobody has told that one yet.
+    pub fn until(&mut self, time: Timestamp) -> Option<Duration> {
+        let left = time.saturating_sub(self.now());
+        match u64::try_from(left) {
+            Err(_) | Ok(0) => Some(Duration::ZERO),
+            Ok(_) if self.is_told => None,
+            Ok(left) => Some(Duration::from_millis(left)),
+        }
+    }
+
     /// Let it be at least `time`; an earlier time changes nothing.
     pub fn advance_to(&mut self, time: Timestamp) {
         self.latest = self.latest.max(time);
@@ -58,6 +68,7 @@ mod tests {
         clock.advance_to(9);
         clock.advance_to(7);
         assert_eq!((clock.now(), clock.latest()), (9, 9));
+        assert_eq!([8, 9, 10].map(|time| clock.until(time)), [Some(Duration::ZERO), Some(Duration::ZERO), None]);
     }
 
     #[test]
@@ -66,5 +77,6 @@ mod tests {
         let ahead = clock.now() + 3_600_000;
         clock.advance_to(ahead);
         assert_eq!(clock.now(), ahead);
+        assert_eq!(clock.until(ahead + 7), Some(Duration::from_millis(7)));
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! An event goes through the [`processor`]: [`snapshot`] is what an extension sees of one account, [`decision`] what
 //! becomes of its answer. What it asks for goes through the [`outbox`] to providers and comes back as an event.
-//! [`business`] is the folder that says what is sold, [`view`] what is shown of it all.
+//! [`business`] is the folder that says what is sold, [`view`] what is shown of it all; [`writer`] is the thread that a
+//! host with several callers is driven by.
 
 pub mod bad_input;
 pub mod business;
@@ -17,6 +18,7 @@ mod running;
 pub mod snapshot;
 pub mod time;
 pub mod view;
+pub mod writer;
 pub mod yaml;
 
 pub use running::{Host, Setup, StartError};
