@@ -210,11 +210,11 @@ impl Processor {
         if let Some(text) = &seen.trace.unavailable {
             return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text.clone()))));
         }
-        let (decision, used) = answer?;
+        let (mut decision, used) = answer?;
         if matches!(seen.place, Some(Place::Parked { .. } | Place::Ignored(_) | Place::Refused(_))) {
             return Ok((decision, Kept::nothing_but_expected(seen), used.fuel));
         }
-        match decision::keep(seen, self.runner.declarations().data_version, &decision) {
+        match decision::keep(seen, self.runner.declarations().data_version, &mut decision) {
             Ok(kept) => Ok((decision, kept, used.fuel)),
             Err(Unkept::Contract(problem)) => Err(RunError::BadDecision(problem)),
             Err(Unkept::Store(error)) => Err(RunError::Failure(Failure::Store(error))),
@@ -357,8 +357,15 @@ impl Processor {
     }
 }
 
+/// SHA-256 of nothing, hex.
+const NO_EFFECTS_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 /// SHA-256 over the new effects in order, hex. Each goes in with all its members, since a change of any is one.
 fn effects_hash(changes: &Changes) -> String {
+    if changes.effects.is_empty() {
+        // Most events ask for nothing.
+        return NO_EFFECTS_HASH.to_owned();
+    }
     let mut hash = Sha256::new();
     for change in &changes.effects {
         if let EffectChange::Insert(row) = change {
@@ -373,4 +380,15 @@ fn effects_hash(changes: &Changes) -> String {
 /// The refusal of an event that the host gave up because what it waits for never came.
 pub(super) fn never_came(outcome: Option<&Outcome>) -> Outcome {
     Outcome::Rejected(Refusal::NotFound(outcome.and_then(Outcome::reason).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_of_no_effects_is_that_of_nothing() {
+        assert_eq!(NO_EFFECTS_HASH, hex::encode(Sha256::digest([])));
+        assert_eq!(effects_hash(&Changes::default()), NO_EFFECTS_HASH);
+    }
 }
