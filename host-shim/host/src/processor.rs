@@ -17,7 +17,7 @@ pub use log_replay::{Difference, replay_log};
 pub use report::{Disposition, EffectRef, Report};
 
 use crate::snapshot::{Context, Seen, Snapshot};
-use host_store::{ConfigError, Declared, InboxRow, InboxState, Partition, Scope, Store};
+use host_store::{ConfigError, Declared, InboxRow, InboxState, NotState, Partition, Scope, Store};
 use products_contract::{Account, Event, Outcome, Payload, Refusal, StoreError, Timestamp};
 use run::Attempt;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -50,6 +50,8 @@ pub struct Business {
     pub config: BTreeMap<String, String>,
     /// SHA-256 of catalog and configuration, hex; recorded beside every outcome.
     pub catalog_hash: String,
+    /// What of the JSON in its rows is no state, as the extension's manifest says.
+    pub not_state: NotState,
 }
 
 /// What went by without an outcome of its own.
@@ -85,7 +87,8 @@ impl Processor {
     /// A processor; fails if the configuration is not the one that the extension declares.
     pub fn new(store: Box<dyn Store>, runner: Box<dyn Runner>, business: Business) -> Result<Self, ConfigError> {
         let declarations = runner.declarations();
-        let declared = Arc::new(Declared::new(declarations, &business.config)?);
+        let declared =
+            Arc::new(Declared::new(declarations, &business.config)?.without_state(business.not_state.clone()));
         let provider_kinds = declarations.provider_kinds.iter().cloned().collect();
         let partition = Partition { business: business.name.clone(), livemode: business.livemode };
         Ok(Processor {

@@ -4,12 +4,13 @@ use crate::bad_input::BadInput;
 use crate::business::BusinessFolder;
 use crate::catalog;
 use crate::clock::Clock;
+use crate::manifest::Manifest;
 use crate::outbox::{Outbox, OutboxError};
 use crate::processor::{Business, Processor, Report};
 use host_intake::Decoded;
 use host_providers::Registry;
 use host_store::{ConfigError, Store};
-use products_contract::StoreError;
+use products_contract::{StoreError, Stored};
 use wasm_runner::runner::Runner;
 
 /// What a host is to do, beside the parts that it is made of.
@@ -21,6 +22,8 @@ pub struct Setup {
     pub livemode: bool,
     /// Configuration over that of the business.
     pub config: Vec<(String, String)>,
+    /// The extension's manifest; without one all of its rows is state.
+    pub manifest: Option<Manifest>,
 }
 
 /// Why a host does not start.
@@ -70,6 +73,7 @@ impl Host {
             livemode: setup.livemode,
             config: setup.business.config_with(&setup.config),
             catalog_hash: setup.business.hash(&setup.config),
+            not_state: setup.manifest.as_ref().map(|manifest| manifest.not_state.clone()).unwrap_or_default(),
         };
         let processor = Processor::new(store, runner, business)
             .map_err(|error| StartError::Config { business: setup.business.name.clone(), error })?;
@@ -119,6 +123,11 @@ impl Host {
     /// The processor, for questions and groups.
     pub fn processor_mut(&mut self) -> &mut Processor {
         self.outbox.processor_mut()
+    }
+
+    /// The hash of the state.
+    pub fn state(&self) -> Stored<String> {
+        host_store::state_hash(&[self.processor().store()], self.processor().declared().not_state())
     }
 
     /// Ends the host; what is left is the store, as after a kill, and the clock.

@@ -20,14 +20,14 @@ pub fn is_outside(source: &str) -> bool {
 
 /// A section of [`Rows`], by id: `products`, `purchases`, `subscriptions`, `claims` or `timers`.
 pub fn rows(processor: &Processor, account: &Account, section: &str) -> Stored<Value> {
-    let mut rows = account_rows(processor.store(), &processor.scope(account.clone()))?;
+    let mut rows = account_rows(processor, account)?;
     let found = rows.sections.remove(section).unwrap_or_default();
     Ok(Value::Object(found.into_iter().collect()))
 }
 
 /// The records of an account: by collection, then by id.
 pub fn records(processor: &Processor, account: &Account) -> Stored<Value> {
-    let rows = account_rows(processor.store(), &processor.scope(account.clone()))?;
+    let rows = account_rows(processor, account)?;
     let mut collections = Map::new();
     for (section, rows) in rows.sections {
         if let Some(collection) = section.strip_prefix("records/") {
@@ -44,7 +44,7 @@ pub fn claims(processor: &Processor) -> Stored<Value> {
         if scope.partition() != *processor.partition() {
             continue;
         }
-        let mut rows = account_rows(processor.store(), &scope)?;
+        let mut rows = account_rows(processor, &scope.account)?;
         for (key, mut row) in rows.sections.remove("claims").unwrap_or_default() {
             row["holder"] = json!(scope.account.to_string());
             found.insert(key, row);

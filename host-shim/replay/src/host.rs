@@ -2,6 +2,7 @@
 
 use crate::business::BusinessFolder;
 use crate::error::ReplayError;
+use crate::manifest;
 use crate::runners::Runners;
 use crate::scenario::Answers;
 use host::clock::Clock;
@@ -92,9 +93,15 @@ impl Host {
 
     fn boot(&mut self, store: Box<dyn Store>, clock: Clock) -> Result<(), ReplayError> {
         let HostSetup { business, livemode, config, runners, .. } = &self.setup;
-        let setup = host::Setup { business: business.clone(), livemode: *livemode, config: config.clone() };
+        let runner = runners.make()?;
+        let setup = host::Setup {
+            business: business.clone(),
+            livemode: *livemode,
+            config: config.clone(),
+            manifest: manifest::of(&runner.declarations().name)?,
+        };
         let registry = Registry::with_default(Arc::new(self.scripted.clone()));
-        let (mut running, reports) = host::Host::start(&setup, store, runners.make()?, registry, clock)?;
+        let (mut running, reports) = host::Host::start(&setup, store, runner, registry, clock)?;
         running.outbox_mut().set_fire_timers(self.fire_timers);
         self.running = Some(running);
         self.note(&reports);
@@ -263,7 +270,7 @@ impl Host {
 
     /// The hash of the state.
     pub fn state(&self) -> Result<String, ReplayError> {
-        Ok(host_store::state_hash(&[self.store()])?)
+        Ok(self.running().state()?)
     }
 
     fn running(&self) -> &host::Host {

@@ -6,6 +6,7 @@ pub mod error;
 pub mod host;
 pub mod inputs;
 pub mod line;
+pub mod manifest;
 pub mod matcher;
 pub mod path;
 pub mod play;

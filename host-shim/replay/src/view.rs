@@ -54,8 +54,7 @@ fn asked_by<'h>(host: &'h Host, account: &Account) -> impl Iterator<Item = &'h s
 /// `{balances: {currency: {account: minor units}}, entries: {fact: entry}}`, from the records of collection `ledger`:
 /// `{currency, postings: [{account, amount_minor}]}`.
 pub fn ledger(host: &Host, account: &Account) -> Result<Value, ReplayError> {
-    let scope = host.processor().scope(account.clone());
-    let mut rows = account_rows(host.store(), &scope)?;
+    let mut rows = account_rows(host.processor(), account)?;
     let entries = rows.sections.remove("records/ledger").unwrap_or_default();
     let mut balances: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
     for entry in entries.values() {

@@ -35,7 +35,8 @@ impl Shop {
     ) -> Result<(Host, Vec<Report>), StartError> {
         std::fs::write(self.folder.join(CATALOG_FILE), catalog).unwrap();
         let config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let setup = Setup { business: BusinessFolder::load(&self.folder).unwrap(), livemode: false, config };
+        let setup =
+            Setup { business: BusinessFolder::load(&self.folder).unwrap(), livemode: false, config, manifest: None };
         Host::start(&setup, self.faults.open(), Box::new(runner), Registry::new(), Clock::told(T0))
     }
 
