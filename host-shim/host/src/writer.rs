@@ -11,9 +11,9 @@ pub use jobs::{Answer, Jobs, OnAnswer, Ticket, Unanswered};
 
 use crate::Host;
 use crate::outbox::OutboxError;
-use crate::processor::{Processor, Report};
+use crate::processor::Report;
 use host_providers::{Call, Reply};
-use jobs::Job;
+use jobs::{Job, Look};
 use products_contract::{StoreError, Timestamp};
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -109,7 +109,7 @@ struct Batch {
     /// Accepted and driven again in one group, in order.
     group: Vec<Job>,
     replies: Vec<(Call, Reply)>,
-    looks: Vec<Box<dyn FnOnce(&mut Processor) + Send>>,
+    looks: Vec<Look>,
     stop: bool,
 }
 

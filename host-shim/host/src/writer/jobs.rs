@@ -29,6 +29,9 @@ pub enum Unanswered {
     Failed(#[from] OutboxError),
 }
 
+/// Looks at what is committed.
+pub(super) type Look = Box<dyn FnOnce(&mut Processor) + Send>;
+
 /// What a writer is to do.
 pub(super) enum Job {
     /// Take an event in.
@@ -38,7 +41,7 @@ pub(super) enum Job {
     /// Take a provider's answer in.
     Finish { call: Box<Call>, reply: Reply },
     /// Look at what is committed.
-    Look(Box<dyn FnOnce(&mut Processor) + Send>),
+    Look(Look),
     /// End.
     Stop,
 }
