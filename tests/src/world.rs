@@ -1,8 +1,8 @@
 //! A host under test: an outbox over a store that may fail, with the scripted provider.
 
+use host::outbox::{Outbox, OutboxError};
 use host::processor::{Business, Processor, Report};
 use host_intake::Decoded;
-use host_outbox::{Outbox, OutboxError};
 use host_providers::Registry;
 use host_providers::scripted::Scripted;
 use host_replay::business::{BusinessFolder, Fixtures};
@@ -94,8 +94,15 @@ impl World {
         let runner = self.setup.runners.make().expect("a runner can be made");
         let mut config = solobase().config.clone();
         config.extend(self.setup.config.iter().cloned());
-        let business =
-            Business { name: "solobase".to_owned(), livemode: false, config, catalog_hash: "catalog".to_owned() };
+        let manifest = host_replay::manifest::of(&runner.declarations().name).expect("the project's own manifest");
+        let not_state = manifest.unwrap_or_default().not_state;
+        let business = Business {
+            name: "solobase".to_owned(),
+            livemode: false,
+            config,
+            catalog_hash: "catalog".to_owned(),
+            not_state,
+        };
         let processor = Processor::new(store, runner, business).expect("the configuration is the declared one");
         self.outbox = Some(Outbox::new(processor, Registry::with_default(Arc::new(self.scripted.clone()))));
     }
@@ -203,12 +210,13 @@ impl World {
 
     /// The hash of the state.
     pub fn state(&self) -> String {
-        host_store::state_hash(&[self.store()]).expect("the state can be read")
+        host_store::state_hash(&[self.store()], self.processor().declared().not_state()).expect("the state can be read")
     }
 
     /// The state itself.
     pub fn document(&self) -> Value {
-        host_store::state_document(&[self.store()]).expect("the state can be read")
+        host_store::state_document(&[self.store()], self.processor().declared().not_state())
+            .expect("the state can be read")
     }
 
     /// What an account may use now.

@@ -34,6 +34,14 @@ pub struct Kept {
     pub asked: Vec<EffectRef>,
 }
 
+impl Kept {
+    /// Nothing, on the condition that what placed the event still is as it was.
+    pub(crate) fn nothing_but_expected(seen: &Seen) -> Self {
+        let expected = Expected { claims: expected_claims(seen), ..Expected::default() };
+        Kept { changes: Changes { expected, ..Changes::default() }, ..Kept::default() }
+    }
+}
+
 fn broken(text: impl Into<String>) -> Unkept {
     Unkept::Contract(text.into())
 }
@@ -49,7 +57,7 @@ pub fn has_begun(generations: &[EffectRow]) -> bool {
 }
 
 /// Turn a decision into changes of the account that was opened for it.
-pub fn keep(seen: &Seen, data_version: u32, decision: &Decision) -> Result<Kept, Unkept> {
+pub fn keep(seen: &Seen, data_version: u32, decision: &mut Decision) -> Result<Kept, Unkept> {
     let account = match &seen.place {
         Some(Place::Here(account)) => account.clone(),
         _ if decision.changes_nothing() => return Ok(Kept::default()),
@@ -58,7 +66,7 @@ pub fn keep(seen: &Seen, data_version: u32, decision: &Decision) -> Result<Kept,
     let scope = seen.context.partition.scope(account);
     let mut kept = Kept::default();
     kept.changes.event_id.clone_from(&seen.context.event_id);
-    kept.changes.rows = rows(seen, &scope, data_version, &decision.changes)?;
+    kept.changes.rows = rows(seen, &scope, data_version, std::mem::take(&mut decision.changes))?;
     kept.changes.facts = facts(seen, &scope, &decision.facts)?;
     if !decision.claims.is_empty() && matches!(decision.outcome, Outcome::Rejected(_) | Outcome::Deferred(_)) {
         return Err(broken("it takes claims although it rejects or defers"));
@@ -79,10 +87,14 @@ pub fn keep(seen: &Seen, data_version: u32, decision: &Decision) -> Result<Kept,
     kept.changes.expected = Expected {
         account_revision: seen.account_revision,
         catalog_revision: seen.catalog_revision,
-        claims: seen.claims.iter().map(|(key, row)| (key.clone(), row.clone())).collect(),
+        claims: expected_claims(seen),
     };
     kept.changes.scope = Some(scope);
     Ok(kept)
+}
+
+fn expected_claims(seen: &Seen) -> Vec<(String, Option<ClaimRow>)> {
+    seen.claims.iter().map(|(key, row)| (key.clone(), row.clone())).collect()
 }
 
 fn check_keys(what: &str, keys: &[String]) -> Result<(), Unkept> {
@@ -94,11 +106,11 @@ fn contract<T>(checked: Result<T, StoreError>) -> Result<T, Unkept> {
     checked.map_err(|error| broken(error.to_string()))
 }
 
-fn rows(seen: &Seen, scope: &Scope, data_version: u32, changes: &[Change]) -> Result<Vec<RowWrite>, Unkept> {
+fn rows(seen: &Seen, scope: &Scope, data_version: u32, changes: Vec<Change>) -> Result<Vec<RowWrite>, Unkept> {
     let mut keys = BTreeSet::new();
     let unread: Vec<RowKey> =
         changes.iter().map(|change| &change.key).filter(|key| !seen.versions.contains_key(*key)).cloned().collect();
-    for change in changes {
+    for change in &changes {
         contract(check::id("row id", change.key.id()))?;
         if !keys.insert(&change.key) {
             return Err(broken(format!("{} is changed twice", change.key)));
@@ -115,12 +127,18 @@ fn rows(seen: &Seen, scope: &Scope, data_version: u32, changes: &[Change]) -> Re
         }
     }
     let mut versions: BTreeMap<&RowKey, RowVersion> = BTreeMap::new();
-    let loaded = seen.store.load(scope, &unread)?;
-    for (key, row) in unread.iter().zip(&loaded) {
-        versions.insert(key, row.as_ref().map_or(0, |stored| stored.row.version()));
+    if !unread.is_empty() {
+        let loaded = seen.store.load(scope, &unread)?;
+        for (key, row) in unread.iter().zip(&loaded) {
+            versions.insert(key, row.as_ref().map_or(0, |stored| stored.row.version()));
+        }
     }
     let version = |key: &RowKey| versions.get(key).or_else(|| seen.versions.get(key)).copied().unwrap_or(0);
-    changes.iter().map(|change| write(seen, scope, data_version, change, version(&change.key))).collect()
+    let written = changes.into_iter().map(|change| {
+        let stored = version(&change.key);
+        write(seen, scope, data_version, change, stored)
+    });
+    written.collect()
 }
 
 fn check_reference(reference: &Reference) -> Result<(), StoreError> {
@@ -140,7 +158,7 @@ fn write(
     seen: &Seen,
     scope: &Scope,
     data_version: u32,
-    change: &Change,
+    change: Change,
     stored: RowVersion,
 ) -> Result<RowWrite, Unkept> {
     let is_price = matches!(change.key, RowKey::Price(_));
@@ -149,7 +167,8 @@ fn write(
         return Err(StoreError::Conflict(stored).into());
     }
     let version = stored + 1;
-    let row = match (&change.key, &change.write) {
+    let Change { key, write, live, references, fingerprint, .. } = change;
+    let row = match (&key, write) {
         (RowKey::Product(id), Write::Product(values)) => {
             contract(check::json_object("/metadata", &values.metadata))?;
             if stored == 0 && scope.account != Account::Platform {
@@ -160,13 +179,13 @@ fn write(
                 }
             }
             let owner = scope.account.clone();
-            Some(Row::Product(Product { id: id.clone(), owner, values: values.clone(), version, deleted: false }))
+            Some(Row::Product(Product { id: id.clone(), owner, values, version, deleted: false }))
         }
         (RowKey::Product(id), Write::Remove) => {
-            match seen.store.load(scope, std::slice::from_ref(&change.key))?.into_iter().next().flatten() {
+            match seen.store.load(scope, std::slice::from_ref(&key))?.into_iter().next().flatten() {
                 Some(stored) => match stored.row {
                     Row::Product(row) => Some(Row::Product(Product { version, deleted: true, ..row })),
-                    _ => return Err(broken(format!("{} is no product", change.key))),
+                    _ => return Err(broken(format!("{key} is no product"))),
                 },
                 None => return Err(broken(format!("product `{id}` can't be removed: it is not there"))),
             }
@@ -176,31 +195,30 @@ fn write(
                 return Err(broken(format!("price `{id}` belongs to the catalog")));
             }
             if price.id != *id {
-                return Err(broken(format!("{} is written as price `{}`", change.key, price.id)));
+                return Err(broken(format!("{key} is written as price `{}`", price.id)));
             }
             contract(check::json_object("/terms", &price.terms))?;
-            Some(Row::Price(price.clone()))
+            Some(Row::Price(price))
         }
         (RowKey::Purchase(id), Write::Purchase(values)) => {
             contract(check::json_object("/metadata", &values.metadata))?;
-            Some(Row::Purchase(Purchase { id: id.clone(), values: values.clone(), version }))
+            Some(Row::Purchase(Purchase { id: id.clone(), values, version }))
         }
         (RowKey::Subscription(id), Write::Subscription(values)) => {
             contract(check::json_object("/metadata", &values.metadata))?;
-            Some(Row::Subscription(Subscription { id: id.clone(), values: values.clone(), version }))
+            Some(Row::Subscription(Subscription { id: id.clone(), values, version }))
         }
         (RowKey::Record(key), Write::Record(value)) => {
             if !seen.context.declared.collections().contains(&key.collection) {
                 return Err(broken(format!("collection `{}` is not declared", key.collection)));
             }
-            contract(check::json_object("/value", value))?;
-            let (collection, id, value) = (key.collection.clone(), key.id.clone(), value.clone());
+            contract(check::json_object("/value", &value))?;
+            let (collection, id) = (key.collection.clone(), key.id.clone());
             Some(Row::Record(StoredRecord { collection, id, value, version }))
         }
         (RowKey::Record(_), Write::Remove) => None,
         (key, _) => return Err(broken(format!("{key} is written as a row of another kind"))),
     };
-    let Change { key, live, references, fingerprint, .. } = change.clone();
     Ok(RowWrite { key, row, data_version, live, references, fingerprint })
 }
 

@@ -17,7 +17,7 @@ pub use log_replay::{Difference, replay_log};
 pub use report::{Disposition, EffectRef, Report};
 
 use crate::snapshot::{Context, Seen, Snapshot};
-use host_store::{ConfigError, Declared, InboxRow, InboxState, Partition, Scope, Store};
+use host_store::{ConfigError, Declared, InboxRow, InboxState, NotState, Partition, Scope, Store};
 use products_contract::{Account, Event, Outcome, Payload, Refusal, StoreError, Timestamp};
 use run::Attempt;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -50,6 +50,8 @@ pub struct Business {
     pub config: BTreeMap<String, String>,
     /// SHA-256 of catalog and configuration, hex; recorded beside every outcome.
     pub catalog_hash: String,
+    /// What of the JSON in its rows is no state, as the extension's manifest says.
+    pub not_state: NotState,
 }
 
 /// What went by without an outcome of its own.
@@ -65,7 +67,8 @@ pub struct Counters {
 /// Runs the events of one business in one mode over one store.
 ///
 /// An `Err` of any method is a store that failed: nothing of that call is stored, except what an open group holds,
-/// which the caller then rolls back with [`Processor::rollback_group`].
+/// which the caller then rolls back with [`Processor::rollback_group`]. Alone [`StoreError::Denied`] says that the caller
+/// brought an event of another business, of which nothing is stored at all.
 pub struct Processor {
     /// None only while a call of the extension has it.
     store: Option<Box<dyn Store>>,
@@ -84,7 +87,8 @@ impl Processor {
     /// A processor; fails if the configuration is not the one that the extension declares.
     pub fn new(store: Box<dyn Store>, runner: Box<dyn Runner>, business: Business) -> Result<Self, ConfigError> {
         let declarations = runner.declarations();
-        let declared = Arc::new(Declared::new(declarations, &business.config)?);
+        let declared =
+            Arc::new(Declared::new(declarations, &business.config)?.without_state(business.not_state.clone()));
         let provider_kinds = declarations.provider_kinds.iter().cloned().collect();
         let partition = Partition { business: business.name.clone(), livemode: business.livemode };
         Ok(Processor {
@@ -211,6 +215,7 @@ impl Processor {
     /// of woken events follow in the order in which they ran. An id that the inbox has already is `duplicate`, and the
     /// extension is not called.
     pub fn accept(&mut self, event: Event, raw: Vec<u8>) -> Result<Vec<Report>, StoreError> {
+        self.check_business(&event)?;
         self.grouped(|processor| {
             if let Some(known) = processor.known(&event)? {
                 let alert = conflicts_with(&known.event, &event);
@@ -219,6 +224,16 @@ impl Processor {
             let now = event.received_at;
             processor.run_and_wake(Attempt::first(event, raw), now)
         })
+    }
+
+    /// An event of another business would be stored and decided as that one's, by the wrong catalog.
+    fn check_business(&self, event: &Event) -> Result<(), StoreError> {
+        let (own, named) = (&self.partition.business, &event.business);
+        if own == named {
+            return Ok(());
+        }
+        let text = format!("event `{}` is of business `{named}`, expected `{own}`", event.id);
+        Err(StoreError::Denied(text))
     }
 
     /// The inbox row of an event with the same source and id.
@@ -280,9 +295,18 @@ impl Processor {
         pages(|after| self.store().dead(&self.partition, after, PAGE))
     }
 
-    /// Rows of the inbox in order of acceptance, after `after`: a page of the log.
+    /// Rows of the inbox in order of acceptance, after `after`: a page of the log of this business and mode. Fewer than
+    /// `limit` are the last ones.
     pub fn inbox_after(&self, after: u64, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
-        self.store().inbox_after(after, limit)
+        let (mut own, mut after) = (Vec::new(), after);
+        while own.len() < limit {
+            let page = self.store().inbox_after(after, limit)?;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            own.extend(page.into_iter().filter(|row| self.is_own(row)));
+        }
+        own.truncate(limit);
+        Ok(own)
     }
 
     /// True for a row of this business and mode.

@@ -77,7 +77,7 @@ pub struct Snapshot {
     place: Option<Place>,
     /// Versions of the rows that were given; 0 for one that is not there.
     versions: HashMap<RowKey, RowVersion>,
-    /// Claims that were asked for, by their full keys.
+    /// Claims that the event was placed by or that were asked for, by their full keys.
     claims: BTreeMap<String, Option<ClaimRow>>,
     account_revision: Option<u64>,
     catalog_revision: Option<u64>,
@@ -94,7 +94,7 @@ pub struct Seen {
     pub place: Option<Place>,
     /// Versions of the rows that were given.
     pub versions: HashMap<RowKey, RowVersion>,
-    /// Claims that were asked for.
+    /// Claims that the event was placed by or that were asked for, by their full keys.
     pub claims: BTreeMap<String, Option<ClaimRow>>,
     /// Revision of the account that was read; none if it was not.
     pub account_revision: Option<u64>,
@@ -142,7 +142,7 @@ impl Snapshot {
         }
     }
 
-    fn place_of(&self, placement: &Placement) -> Stored<Place> {
+    fn place_of(&mut self, placement: &Placement) -> Stored<Place> {
         if let Some(account) = &self.context.account {
             return Ok(Place::Here(account.clone()));
         }
@@ -154,7 +154,9 @@ impl Snapshot {
             .collect();
         let wanted: Vec<String> = full_keys.iter().map(|(_, full)| full.clone()).collect();
         let mut holder: Option<(&str, Account)> = None;
-        for ((key, _), claim) in full_keys.iter().zip(self.store.claims(&wanted)?) {
+        for ((key, full), claim) in full_keys.iter().zip(self.store.claims(&wanted)?) {
+            // Where an event belongs is decided from these, also where nobody holds them.
+            self.claims.insert(full.clone(), claim.clone());
             let held = claim.filter(|row| row.until.is_none_or(|until| until > self.context.now));
             let Some(account) = held.and_then(|row| row.holder) else { continue };
             match &holder {

@@ -7,7 +7,7 @@
 
 use host::processor::{ATTEMPTS_MAX, AskError, Business, Disposition, Processor, RETRY_DELAYS_MS, Report};
 use host_store::{
-    ClaimRow, EffectRow, EffectState, InboxState, MemoryStore, Partition, SqliteStore, Store, state_document,
+    ClaimRow, EffectRow, EffectState, InboxState, MemoryStore, NotState, Partition, SqliteStore, Store, state_document,
 };
 use products_contract::{
     Account, Actor, Event, Failure, IgnoreReason, Outcome, Payload, ProviderFacts, Question, Refusal, StoreError,
@@ -151,7 +151,7 @@ fn kept(store: &dyn Store) -> Kept {
     let mut claims = Vec::new();
     store.claims_each(None, &mut |key, row| claims.push((key.to_owned(), row.clone()))).unwrap();
     Kept {
-        state: state_document(&[store]).unwrap(),
+        state: state_document(&[store], &NotState::default()).unwrap(),
         effects: store.effects_open(&partition, None).unwrap(),
         claims,
         revisions: store.scopes().unwrap().iter().map(|scope| store.revision(scope).unwrap()).collect(),

@@ -1,69 +1,15 @@
-//! A business as a folder: `catalog.yml`, `config.yml` and its scenarios.
+//! Businesses as scenarios find them: by name among the fixtures, by folder, or above a file.
 
-use crate::error::{BadInput, Place, ReplayError};
-use crate::scenario::{config_values, read_text};
+use crate::error::{BadInput, ReplayError};
 use crate::shapes::{Shapes, sorted_entries};
-use crate::tree::{Node, Reader};
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-/// The catalog's file in a business's folder.
-pub const CATALOG_FILE: &str = "catalog.yml";
-/// The configuration's file in a business's folder; it need not be there.
-pub const CONFIG_FILE: &str = "config.yml";
+pub use host::business::{BusinessFolder, CATALOG_FILE, CONFIG_FILE};
+
 /// The business that is meant where nothing else says which, and there are several.
 pub const BUSINESS_DEFAULT: &str = "solobase";
 /// Folder of the base bodies within the fixtures.
 const SHAPES_FOLDER: &str = "stripe";
-
-/// A business, read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BusinessFolder {
-    /// Its name: that of the folder.
-    pub name: String,
-    /// The folder.
-    pub folder: PathBuf,
-    /// The catalog document, the payload of `catalog.load`.
-    pub catalog: Value,
-    /// The same with its lines, for messages.
-    pub catalog_lines: Arc<Node>,
-    /// Configuration as text; secrets are references.
-    pub config: BTreeMap<String, String>,
-}
-
-impl BusinessFolder {
-    /// Reads a folder.
-    pub fn load(folder: &Path) -> Result<BusinessFolder, BadInput> {
-        let file = folder.join(CATALOG_FILE);
-        let lines = Node::parse(&file, &read_text(&file)?)?;
-        let catalog = lines.json();
-        if !catalog.is_object() {
-            return Err(BadInput::new(Place::file(&file), "the catalog is no mapping", "a mapping"));
-        }
-        let file = folder.join(CONFIG_FILE);
-        let config = match file.is_file() {
-            true => {
-                let node = Node::parse(&file, &read_text(&file)?)?;
-                config_values(Reader { file: &file }, &node)?.into_iter().collect()
-            }
-            false => BTreeMap::new(),
-        };
-        let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        let name = absolute.file_name().map_or_else(|| "business".to_owned(), |n| n.to_string_lossy().into_owned());
-        Ok(BusinessFolder { name, folder: folder.to_owned(), catalog, catalog_lines: Arc::new(lines), config })
-    }
-
-    /// SHA-256, hex, of catalog and configuration with `overrides`.
-    pub fn hash(&self, overrides: &[(String, String)]) -> String {
-        let mut hasher = Sha256::new();
-        hasher.update(self.catalog.to_string());
-        hasher.update(format!("{:?}{overrides:?}", self.config));
-        hex::encode(hasher.finalize())
-    }
-}
 
 /// The folder `fixtures`, with the businesses and Stripe's shapes.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ pub mod error;
 pub mod host;
 pub mod inputs;
 pub mod line;
+pub mod manifest;
 pub mod matcher;
 pub mod path;
 pub mod play;
@@ -19,6 +20,7 @@ pub mod shuffle;
 pub mod state;
 pub mod stream;
 pub mod tally;
-pub mod time;
 pub mod tree;
 pub mod view;
+
+pub use ::host::time;

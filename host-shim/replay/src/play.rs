@@ -240,7 +240,7 @@ impl<'a> Player<'a> {
 
     fn step(&mut self, step: &Step, delivery: Option<&Prepared>, clock: Timestamp) -> Result<(), ReplayError> {
         let before = match step.unchanged {
-            Some(line) => Some((line, self.host.state()?, crate::state::snapshot(self.host.store())?)),
+            Some(line) => Some((line, self.host.state()?, crate::state::snapshot(self.host.processor())?)),
             None => None,
         };
         if self.host.clock() < clock {
@@ -264,7 +264,7 @@ impl<'a> Player<'a> {
         if let Some((line, state, snapshot)) = before
             && state != self.host.state()?
         {
-            self.failures.changed(line, &snapshot, &crate::state::snapshot(self.host.store())?);
+            self.failures.changed(line, &snapshot, &crate::state::snapshot(self.host.processor())?);
         }
         Ok(())
     }
@@ -358,7 +358,7 @@ impl<'a> Player<'a> {
         self.failures.unused_answers(&self.host, self.scenario);
         let asserts_snapshot = self.scenario.expect.snapshot;
         if let Some(line) = asserts_snapshot {
-            let actual = crate::state::snapshot(self.host.store())?;
+            let actual = crate::state::snapshot(self.host.processor())?;
             snapshot::compare(&self.scenario.file, line, &actual, self.options.bless, &mut self.failures)?;
         }
         Ok(())
@@ -378,7 +378,7 @@ impl<'a> Player<'a> {
             failures: self.failures.into_list(),
             known: None,
             lines: self.lines,
-            snapshot: crate::state::snapshot(self.host.store())?,
+            snapshot: crate::state::snapshot(self.host.processor())?,
             effects,
             assertions: self.scenario.assertions(),
             took: began.elapsed(),

@@ -4,7 +4,7 @@ mod answers;
 mod read;
 
 pub use answers::Answers;
-pub use read::{config_values, read_text};
+pub use host::bad_input::read_text;
 
 use crate::matcher::Matcher;
 use crate::tree::Node;

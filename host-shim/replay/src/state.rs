@@ -1,15 +1,12 @@
 //! The state as one hash, and as the JSON that scenarios and snapshots look at.
 
-mod rows;
-
 use crate::error::ReplayError;
-use host_store::Store;
+use host::processor::Processor;
 use products_contract::Account;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-pub(crate) use rows::parsed;
-pub use rows::{Rows, account_rows};
+pub use host::view::{Rows, account_rows, parsed};
 
 /// The hash of several streams: SHA-256, hex, of the RFC 8785 form of the list of their states, in order.
 pub fn hash_of_streams(states: &[String]) -> String {
@@ -19,14 +16,14 @@ pub fn hash_of_streams(states: &[String]) -> String {
 
 /// The rows of every account, for a snapshot: `{account: {section: {id: row}}}`. The catalog is left out, since it is
 /// the business's own file.
-pub fn snapshot(store: &dyn Store) -> Result<Value, ReplayError> {
+pub fn snapshot(processor: &Processor) -> Result<Value, ReplayError> {
     let mut accounts = Map::new();
-    for scope in store.scopes()? {
-        if scope.account == Account::Platform {
+    for scope in processor.store().scopes()? {
+        if scope.account == Account::Platform || scope.partition() != *processor.partition() {
             continue;
         }
         let mut of_account = Map::new();
-        for (section, rows) in account_rows(store, &scope)?.sections {
+        for (section, rows) in account_rows(processor, &scope.account)?.sections {
             if !rows.is_empty() {
                 of_account.insert(section, Value::Object(rows.into_iter().collect()));
             }

@@ -179,7 +179,9 @@ impl Stream<'_> {
             // Both modes are in one file, which each of its connections sees whole.
             stores.truncate(1);
         }
-        summary.state = host_store::state_hash(&stores)?;
+        let hosts = self.hosts.iter().flatten();
+        let not_state = hosts.map(|host| host.processor().declared().not_state()).next().cloned().unwrap_or_default();
+        summary.state = host_store::state_hash(&stores, &not_state)?;
         Ok(StreamEnd { summary, failed: self.tally.failed() })
     }
 

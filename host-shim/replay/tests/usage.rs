@@ -131,8 +131,8 @@ impl Story {
     }
 
     fn metadata(&self, instance: &str) -> Value {
-        let scope = self.host.processor().scope(Story::account());
-        account_rows(self.host.store(), &scope).expect("rows").sections["products"][instance]["metadata"].clone()
+        let rows = account_rows(self.host.processor(), &Story::account()).expect("rows");
+        rows.sections["products"][instance]["metadata"].clone()
     }
 
     /// Allowed, used, and the time at which a counter begins anew.

@@ -4,6 +4,7 @@ use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease, Run};
 use crate::scope::Scope;
 use products_contract::{Account, Event, Outcome, Reference, Row, RowKey, StoreError, Stored, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A row as an account holds it, with all that a change said of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +48,11 @@ pub enum InboxChange {
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewInbox {
     /// The envelope; its account is set only if it is known without placing.
-    pub event: Event,
+    pub event: Arc<Event>,
     /// Mode of the partition that it belongs to.
     pub livemode: bool,
     /// The bytes as they came; empty where the payload says all.
-    pub raw: Vec<u8>,
+    pub raw: Arc<Vec<u8>>,
     /// Where it stands.
     pub standing: Standing,
 }

@@ -1,5 +1,6 @@
 //! What an extension declares, ready to be looked up, with the configuration of one business.
 
+use crate::state::NotState;
 use products_contract::{ConfigType, ConfigValue, Declarations, RetryPolicy};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -36,6 +37,7 @@ pub struct Declared {
     collections: BTreeSet<String>,
     effects: HashMap<String, RetryPolicy>,
     config: BTreeMap<String, Option<ConfigValue>>,
+    not_state: NotState,
 }
 
 impl Declared {
@@ -58,7 +60,18 @@ impl Declared {
             collections: declarations.collections.iter().cloned().collect(),
             effects: declarations.effects.iter().map(|decl| (decl.kind.clone(), decl.retry)).collect(),
             config,
+            not_state: NotState::default(),
         })
+    }
+
+    /// The same with what the manifest says is no state.
+    pub fn without_state(self, not_state: NotState) -> Self {
+        Declared { not_state, ..self }
+    }
+
+    /// What of the JSON in its rows is no state.
+    pub fn not_state(&self) -> &NotState {
+        &self.not_state
     }
 
     /// Collections of records that the extension may write.

@@ -29,7 +29,7 @@ pub use rows::{
 };
 pub use scope::{Partition, Scope};
 pub use sqlite::{OpenError, SqliteStore, Synchronous};
-pub use state::{state_document, state_hash};
+pub use state::{NotState, state_document, state_hash};
 pub use store::Store;
 
 #[cfg(test)]

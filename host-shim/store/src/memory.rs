@@ -34,8 +34,9 @@ pub struct MemoryStore {
     claims: Arc<Claims>,
     outbox: Arc<Outbox>,
     inbox: Arc<Inbox>,
-    /// How to undo what the open group did, in the order in which it was done; none outside of a group.
-    journal: Option<Vec<Undo>>,
+    /// How to undo what the open group did, in the order in which it was done. Its room is kept from group to group.
+    journal: Vec<Undo>,
+    in_group: bool,
 }
 
 #[derive(Debug)]
@@ -61,7 +62,8 @@ impl MemoryStore {
             claims: self.claims.clone(),
             outbox: self.outbox.clone(),
             inbox: self.inbox.clone(),
-            journal: None,
+            journal: Vec::new(),
+            in_group: false,
         }
     }
 
@@ -90,9 +92,16 @@ impl MemoryStore {
             && !matches!(&changes.inbox, Some(InboxChange::New(new)) if self.inbox.knows(new))
     }
 
+    fn end_group(&mut self) -> Stored<()> {
+        match std::mem::take(&mut self.in_group) {
+            true => Ok(()),
+            false => Err(StoreError::Unavailable("no group is open".into())),
+        }
+    }
+
     fn record(&mut self, undo: impl FnOnce() -> Undo) {
-        if let Some(journal) = &mut self.journal {
-            journal.push(undo());
+        if self.in_group {
+            self.journal.push(undo());
         }
     }
 
@@ -134,20 +143,22 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn begin(&mut self) -> Stored<()> {
-        if self.journal.is_some() {
+        if self.in_group {
             return Err(StoreError::Unavailable("a group is open already".into()));
         }
-        self.journal = Some(Vec::new());
+        self.in_group = true;
         Ok(())
     }
 
     fn commit(&mut self) -> Stored<()> {
-        self.journal.take().map(drop).ok_or_else(|| StoreError::Unavailable("no group is open".into()))
+        self.end_group()?;
+        self.journal.clear();
+        Ok(())
     }
 
     fn rollback(&mut self) -> Stored<()> {
-        let journal = self.journal.take().ok_or_else(|| StoreError::Unavailable("no group is open".into()))?;
-        for undo in journal.into_iter().rev() {
+        self.end_group()?;
+        while let Some(undo) = self.journal.pop() {
             match undo {
                 Undo::NewAccount(scope) => drop(Arc::make_mut(&mut self.accounts).remove(&scope)),
                 Undo::Account(scope, undo) => {

@@ -1,8 +1,8 @@
 //! What two correct runs of the same events must agree on, as JSON and as a hash.
 //!
-//! In it: products, prices, purchases, subscriptions, ledger entries, other records, claims and blocks, open timers. Not
-//! in it: what the host counts or times itself (inbox, outcomes, row versions, attempts, finished effects) and what
-//! depends on which of several equal events came first (`snapshot.event_id`, members `generation` of record values).
+//! In it: products, prices, purchases, subscriptions, records, claims and blocks, open timers. Not in it: what the host
+//! counts or times itself (inbox, outcomes, row versions, attempts, finished effects), which of several equal events came
+//! first (`snapshot.event_id`), and what the extension's manifest says is no state ([`NotState`]).
 
 use crate::rows::{ClaimRow, TIMER, TimerRow};
 use crate::scope::Scope;
@@ -12,21 +12,51 @@ use products_contract::{
 };
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 
 /// Rows read at a time.
 const PAGE_ROWS: usize = 500;
-/// The collection whose records are ledger entries.
-const LEDGER: &str = "ledger";
-/// Member of record values that counts how often a wish changed.
-const GENERATION: &str = "generation";
+
+/// What of the JSON in an extension's rows is no state, as its manifest says: two correct runs may differ in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NotState {
+    members: BTreeSet<String>,
+}
+
+impl NotState {
+    /// Members of these names, at any depth of a record's value or of a row's metadata.
+    pub fn members(names: impl IntoIterator<Item = String>) -> Self {
+        NotState { members: names.into_iter().collect() }
+    }
+
+    /// The state in a stored JSON text. What is no JSON stays a text: a transaction would not have stored it.
+    pub fn strip(&self, text: &str) -> Value {
+        let mut value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
+        if !self.members.is_empty() {
+            self.remove_from(&mut value);
+        }
+        value
+    }
+
+    fn remove_from(&self, value: &mut Value) {
+        match value {
+            Value::Object(members) => {
+                members.retain(|name, _| !self.members.contains(name));
+                members.values_mut().for_each(|value| self.remove_from(value));
+            }
+            Value::Array(items) => items.iter_mut().for_each(|value| self.remove_from(value)),
+            _ => {}
+        }
+    }
+}
 
 /// SHA-256, hex, of the RFC 8785 form of [`state_document`], without making the document: one account is in memory at
 /// a time. `stores` are those of one host; no two of them hold the same account.
-pub fn state_hash(stores: &[&dyn Store]) -> Stored<String> {
+pub fn state_hash(stores: &[&dyn Store], not_state: &NotState) -> Stored<String> {
     let mut hash = Sha256::new();
     let mut separator = "";
     hash.update(b"{\"accounts\":[");
-    visit_accounts(stores, |account| {
+    visit_accounts(stores, not_state, |account| {
         hash.update(separator);
         hash.update(canonical(account)?);
         separator = ",";
@@ -45,9 +75,9 @@ pub fn state_hash(stores: &[&dyn Store]) -> Stored<String> {
 
 /// `{"accounts": […], "claims": […]}`: accounts in order of business, mode (test first) and account text, each with its
 /// rows in order of their ids; claims in order of their full keys. JSON that is stored as text is embedded as JSON.
-pub fn state_document(stores: &[&dyn Store]) -> Stored<Value> {
+pub fn state_document(stores: &[&dyn Store], not_state: &NotState) -> Stored<Value> {
     let mut accounts = Vec::new();
-    visit_accounts(stores, |account| {
+    visit_accounts(stores, not_state, |account| {
         accounts.push(account.clone());
         Ok(())
     })?;
@@ -59,14 +89,18 @@ fn canonical(value: &Value) -> Stored<Vec<u8>> {
 }
 
 /// Visit every account that has something in the state.
-fn visit_accounts(stores: &[&dyn Store], mut visit: impl FnMut(&Value) -> Stored<()>) -> Stored<()> {
+fn visit_accounts(
+    stores: &[&dyn Store],
+    not_state: &NotState,
+    mut visit: impl FnMut(&Value) -> Stored<()>,
+) -> Stored<()> {
     let mut scopes: Vec<(Scope, &dyn Store)> = Vec::new();
     for store in stores {
         scopes.extend(store.scopes()?.into_iter().map(|scope| (scope, *store)));
     }
     scopes.sort_by_cached_key(|(scope, _)| (scope.business.clone(), scope.livemode, scope.account.to_string()));
     for (scope, store) in &scopes {
-        let sections = sections(*store, scope)?;
+        let sections = sections(*store, scope, not_state)?;
         if sections.is_empty() {
             continue;
         }
@@ -80,27 +114,24 @@ fn visit_accounts(stores: &[&dyn Store], mut visit: impl FnMut(&Value) -> Stored
 }
 
 /// The sections of one account that are not empty.
-fn sections(store: &dyn Store, scope: &Scope) -> Stored<Map<String, Value>> {
+fn sections(store: &dyn Store, scope: &Scope, not_state: &NotState) -> Stored<Map<String, Value>> {
     let mut sections = Map::new();
     let mut put = |name: &str, rows: Vec<Value>| {
         if !rows.is_empty() {
             sections.insert(name.to_owned(), Value::Array(rows));
         }
     };
-    put("products", rows(store, scope, &RowKind::Product)?);
+    let rows = |kind: &RowKind| rows(store, scope, not_state, kind);
+    put("products", rows(&RowKind::Product)?);
     if scope.account == Account::Platform {
-        put("prices", rows(store, scope, &RowKind::Price)?);
+        put("prices", rows(&RowKind::Price)?);
     }
-    put("purchases", rows(store, scope, &RowKind::Purchase)?);
-    put("subscriptions", rows(store, scope, &RowKind::Subscription)?);
+    put("purchases", rows(&RowKind::Purchase)?);
+    put("subscriptions", rows(&RowKind::Subscription)?);
     let mut records = Map::new();
     for collection in store.collections(scope)? {
-        let rows = rows(store, scope, &RowKind::Record(collection.clone()))?;
-        if collection == LEDGER {
-            put("ledger", rows);
-        } else {
-            records.insert(collection, Value::Array(rows));
-        }
+        let rows = rows(&RowKind::Record(collection.clone()))?;
+        records.insert(collection, Value::Array(rows));
     }
     put("timers", open_timers(store, scope)?.into_iter().map(timer).collect());
     if !records.is_empty() {
@@ -110,7 +141,7 @@ fn sections(store: &dyn Store, scope: &Scope) -> Stored<Map<String, Value>> {
 }
 
 /// All rows of a kind, read by pages.
-fn rows(store: &dyn Store, scope: &Scope, kind: &RowKind) -> Stored<Vec<Value>> {
+fn rows(store: &dyn Store, scope: &Scope, not_state: &NotState, kind: &RowKind) -> Stored<Vec<Value>> {
     let mut values = Vec::new();
     let mut after: Option<String> = None;
     loop {
@@ -118,11 +149,11 @@ fn rows(store: &dyn Store, scope: &Scope, kind: &RowKind) -> Stored<Vec<Value>> 
         let full = page.len() == PAGE_ROWS;
         for stored in page {
             let (id, value) = match stored.row {
-                Row::Product(row) => (row.id.clone(), product(&row)?),
-                Row::Price(row) => (row.id.clone(), price(&row)?),
-                Row::Purchase(row) => (row.id.clone(), purchase(&row)?),
-                Row::Subscription(row) => (row.id.clone(), subscription(&row)?),
-                Row::Record(row) => (row.id.clone(), record(&row)),
+                Row::Product(row) => (row.id.clone(), product(&row, not_state)?),
+                Row::Price(row) => (row.id.clone(), price(&row, not_state)?),
+                Row::Purchase(row) => (row.id.clone(), purchase(&row, not_state)?),
+                Row::Subscription(row) => (row.id.clone(), subscription(&row, not_state)?),
+                Row::Record(row) => (row.id.clone(), record(&row, not_state)),
             };
             values.push(value);
             after = Some(id);
@@ -162,59 +193,41 @@ fn claim(key: &str, row: &ClaimRow) -> Value {
     json!({"key": key, "holder": row.holder, "until": row.until, "blocked_until": row.blocked_until})
 }
 
-fn product(row: &Product) -> Stored<Value> {
+fn product(row: &Product, not_state: &NotState) -> Stored<Value> {
     let mut value = to_value(&row.values)?;
     value["id"] = json!(row.id);
     value["deleted"] = json!(row.deleted);
-    value["metadata"] = embedded(&row.values.metadata);
+    value["metadata"] = not_state.strip(&row.values.metadata);
     Ok(value)
 }
 
-fn price(row: &Price) -> Stored<Value> {
+fn price(row: &Price, not_state: &NotState) -> Stored<Value> {
     let mut value = to_value(row)?;
-    value["terms"] = embedded(&row.terms);
+    value["terms"] = not_state.strip(&row.terms);
     Ok(value)
 }
 
-fn purchase(row: &Purchase) -> Stored<Value> {
+fn purchase(row: &Purchase, not_state: &NotState) -> Stored<Value> {
     let mut value = to_value(&row.values)?;
     value["id"] = json!(row.id);
-    value["metadata"] = embedded(&row.values.metadata);
+    value["metadata"] = not_state.strip(&row.values.metadata);
     Ok(value)
 }
 
-fn subscription(row: &Subscription) -> Stored<Value> {
+fn subscription(row: &Subscription, not_state: &NotState) -> Stored<Value> {
     let mut value = to_value(&row.values)?;
     value["id"] = json!(row.id);
-    value["metadata"] = embedded(&row.values.metadata);
+    value["metadata"] = not_state.strip(&row.values.metadata);
     if let Some(snapshot) = value["snapshot"].as_object_mut() {
         snapshot.remove("event_id");
     }
     Ok(value)
 }
 
-fn record(row: &StoredRecord) -> Value {
-    let mut value = embedded(&row.value);
-    remove_generations(&mut value);
-    json!({"id": row.id, "value": value})
+fn record(row: &StoredRecord, not_state: &NotState) -> Value {
+    json!({"id": row.id, "value": not_state.strip(&row.value)})
 }
 
 fn to_value(row: &impl serde::Serialize) -> Stored<Value> {
     serde_json::to_value(row).map_err(|error| StoreError::Unavailable(format!("state: {error}")))
-}
-
-/// JSON that is stored as text. What is no JSON stays a text: a transaction would not have stored it.
-fn embedded(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
-}
-
-fn remove_generations(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.remove(GENERATION);
-            members.values_mut().for_each(remove_generations);
-        }
-        Value::Array(items) => items.iter_mut().for_each(remove_generations),
-        _ => {}
-    }
 }

@@ -14,7 +14,7 @@ fn ledger(document: &Value) -> BTreeMap<(String, String), Value> {
     accounts
         .flat_map(|rows| {
             let account = rows["account"].as_str().unwrap_or_default().to_owned();
-            let entries = rows["ledger"].as_array().into_iter().flatten();
+            let entries = rows["records"]["ledger"].as_array().into_iter().flatten();
             entries.map(move |row| {
                 ((account.clone(), row["id"].as_str().unwrap_or_default().to_owned()), row["value"].clone())
             })
@@ -80,7 +80,8 @@ fn the_inbox_tells_all(world: &World, entries: &BTreeMap<(String, String), Value
         return Err(format!("the log replays otherwise: {differences:#?}"));
     }
     let store: &dyn Store = fresh.store();
-    let document = host_store::state_document(&[store]).expect("the state can be read");
+    let document =
+        host_store::state_document(&[store], world.processor().declared().not_state()).expect("the state can be read");
     if ledger(&document) != *entries {
         return Err("the log replays to another ledger".to_owned());
     }

@@ -5,7 +5,6 @@ use super::run::{Attempt, Decided, never_came};
 use super::{Processor, WAIT_MAX_MS};
 use host_store::InboxRow;
 use products_contract::{IgnoreReason, Outcome, Refusal, StoreError, Stored, Timestamp};
-use std::collections::BTreeSet;
 
 /// Rows that one look-up brings.
 const PAGE: usize = 500;
@@ -83,15 +82,12 @@ impl Processor {
     }
 
     fn give_up_parked(&mut self, seqs: &[u64], now: Timestamp) -> Stored<Vec<Report>> {
-        let marked: BTreeSet<u64> = self.store().woken_by(&[self.parked_key(true)])?.into_iter().collect();
         let mut reports = Vec::new();
         for seq in seqs {
             let Some(row) = self.store().inbox(*seq)? else { continue };
-            let outcome = if marked.contains(seq) {
-                Outcome::Rejected(Refusal::Unclaimed)
-            } else {
-                Outcome::Ignored(IgnoreReason::NotOurs)
-            };
+            let is_marked = !self.store().woken_by(&[self.parked_mark(&row.event)])?.is_empty();
+            let outcome =
+                if is_marked { Outcome::Rejected(Refusal::Unclaimed) } else { Outcome::Ignored(IgnoreReason::NotOurs) };
             reports.push(self.give_up(row, outcome, now)?);
         }
         Ok(reports)

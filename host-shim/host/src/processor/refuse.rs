@@ -15,6 +15,7 @@ impl Processor {
     /// An event of another mode is `ignored` whatever it holds, and a known id is `duplicate`, as in
     /// [`Processor::accept`].
     pub fn accept_refused(&mut self, event: Event, raw: Vec<u8>, refusal: Refusal) -> Stored<Vec<Report>> {
+        self.check_business(&event)?;
         self.grouped(|processor| {
             if let Some(known) = processor.known(&event)? {
                 return Ok(vec![Report::duplicate(&known)]);

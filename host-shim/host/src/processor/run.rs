@@ -14,13 +14,14 @@ use products_contract::{
     Timestamp,
 };
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 use wasm_runner::runner::RunError;
 
 /// Where a run's event stands in the inbox.
 #[derive(Clone)]
 enum Row {
     /// Not in it yet, with the bytes as they came.
-    New(Vec<u8>),
+    New(Arc<Vec<u8>>),
     /// There, under this number.
     Known(u64),
 }
@@ -29,7 +30,7 @@ enum Row {
 #[derive(Clone)]
 pub(super) struct Attempt {
     row: Row,
-    event: Event,
+    event: Arc<Event>,
     failures: u32,
     /// Outcome of the last run that committed.
     last: Option<Outcome>,
@@ -41,7 +42,8 @@ pub(super) struct Attempt {
 impl Attempt {
     /// An event that comes for the first time.
     pub fn first(event: Event, raw: Vec<u8>) -> Self {
-        Attempt { row: Row::New(raw), event, failures: 0, last: None, waits_since: None, later: false }
+        let (row, event) = (Row::New(Arc::new(raw)), Arc::new(event));
+        Attempt { row, event, failures: 0, last: None, waits_since: None, later: false }
     }
 
     /// Woken or tried again. A provider's event is placed anew unless it waits for something of its account.
@@ -56,7 +58,7 @@ impl Attempt {
             _ => None,
         };
         let (row, failures, last) = (Row::Known(row.seq), row.failures, row.outcome);
-        Attempt { row, event, failures, last, waits_since, later: true }
+        Attempt { row, event: Arc::new(event), failures, last, waits_since, later: true }
     }
 
     /// Driven again by an operator: it has all its attempts again.
@@ -124,9 +126,11 @@ pub(super) struct Failed {
 impl Processor {
     /// Run an event and add the keys that it wakes to `wakes`.
     pub(super) fn run(&mut self, mut attempt: Attempt, now: Timestamp, wakes: &mut Vec<String>) -> Stored<Report> {
-        attempt.event.attempt = attempt.failures + 1;
-        if !matches!(attempt.event.payload, Payload::Provider(_)) {
-            attempt.event.account.get_or_insert(Account::Platform);
+        // Nobody else has it yet, so nothing is copied.
+        let event = Arc::make_mut(&mut attempt.event);
+        event.attempt = attempt.failures + 1;
+        if !matches!(event.payload, Payload::Provider(_)) {
+            event.account.get_or_insert(Account::Platform);
         }
         for _ in 0..CONFLICTS_MAX {
             match self.decide(&attempt, now) {
@@ -145,7 +149,7 @@ impl Processor {
 
     fn decide(&mut self, attempt: &Attempt, now: Timestamp) -> Result<Decided, Failed> {
         let since = attempt.waits_since.unwrap_or(now);
-        let event = &attempt.event;
+        let event = &*attempt.event;
         if let Payload::Provider(_) = event.payload {
             if let Some(outcome) = wrong_mode(event, self.business.livemode) {
                 return Ok(Decided::by_host(outcome));
@@ -173,10 +177,11 @@ impl Processor {
             Some(Place::Parked { keys, marked }) => Decided {
                 state: InboxState::Parked { since },
                 waits_for: self.parked_waits_for(event, &keys, marked),
+                kept,
                 ..Decided::by_host(Outcome::Deferred(DeferReason::Claim(keys)))
             },
-            Some(Place::Ignored(reason)) => Decided::by_host(Outcome::Ignored(reason)),
-            Some(Place::Refused(refusal)) => Decided::by_host(Outcome::Rejected(refusal)),
+            Some(Place::Ignored(reason)) => Decided { kept, ..Decided::by_host(Outcome::Ignored(reason)) },
+            Some(Place::Refused(refusal)) => Decided { kept, ..Decided::by_host(Outcome::Rejected(refusal)) },
             Some(Place::Here(_)) | None => {
                 let (state, waits_for) = match (&decision.outcome, &account) {
                     (Outcome::Deferred(reason), Some(account)) => {
@@ -205,11 +210,11 @@ impl Processor {
         if let Some(text) = &seen.trace.unavailable {
             return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text.clone()))));
         }
-        let (decision, used) = answer?;
+        let (mut decision, used) = answer?;
         if matches!(seen.place, Some(Place::Parked { .. } | Place::Ignored(_) | Place::Refused(_))) {
-            return Ok((decision, Kept::default(), used.fuel));
+            return Ok((decision, Kept::nothing_but_expected(seen), used.fuel));
         }
-        match decision::keep(seen, self.runner.declarations().data_version, &decision) {
+        match decision::keep(seen, self.runner.declarations().data_version, &mut decision) {
             Ok(kept) => Ok((decision, kept, used.fuel)),
             Err(Unkept::Contract(problem)) => Err(RunError::BadDecision(problem)),
             Err(Unkept::Store(error)) => Err(RunError::Failure(Failure::Store(error))),
@@ -352,8 +357,15 @@ impl Processor {
     }
 }
 
+/// SHA-256 of nothing, hex.
+const NO_EFFECTS_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 /// SHA-256 over the new effects in order, hex. Each goes in with all its members, since a change of any is one.
 fn effects_hash(changes: &Changes) -> String {
+    if changes.effects.is_empty() {
+        // Most events ask for nothing.
+        return NO_EFFECTS_HASH.to_owned();
+    }
     let mut hash = Sha256::new();
     for change in &changes.effects {
         if let EffectChange::Insert(row) = change {
@@ -368,4 +380,15 @@ fn effects_hash(changes: &Changes) -> String {
 /// The refusal of an event that the host gave up because what it waits for never came.
 pub(super) fn never_came(outcome: Option<&Outcome>) -> Outcome {
     Outcome::Rejected(Refusal::NotFound(outcome.and_then(Outcome::reason).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_of_no_effects_is_that_of_nothing() {
+        assert_eq!(NO_EFFECTS_HASH, hex::encode(Sha256::digest([])));
+        assert_eq!(effects_hash(&Changes::default()), NO_EFFECTS_HASH);
+    }
 }

@@ -18,6 +18,7 @@ impl Processor {
         let mut waits_for: Vec<String> =
             self.full_claim_keys(event, keys).iter().map(|full| claim_wake_key(full)).collect();
         waits_for.push(self.parked_key(marked));
+        waits_for.extend(marked.then(|| self.parked_mark(event)));
         waits_for.extend(connected_account(event).map(|account| self.parked_of_connected(account)));
         waits_for
     }
@@ -38,6 +39,11 @@ impl Processor {
     pub(super) fn parked_key(&self, marked: bool) -> String {
         let mark = if marked { "ours" } else { "unmarked" };
         format!("parked:{}/{mark}", self.partition.name())
+    }
+
+    /// Under this key stands a parked event that has a mark of ours, and no other.
+    pub(super) fn parked_mark(&self, event: &Event) -> String {
+        format!("parked:{}/mark/{}/{}", self.partition.name(), event.source, event.id)
     }
 
     /// Under this key stand the parked events of a connected account.

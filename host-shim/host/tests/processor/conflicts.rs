@@ -1,7 +1,7 @@
 //! The account, the catalog or a claim changes between a decision's reads and its commit.
 
 use super::business;
-use super::events::{T0, command, lines, things, user};
+use super::events::{T0, command, lines, things, user, webhook};
 use super::toy::{FUEL, Moment, ToyRunner};
 use host::processor::{CONFLICTS_MAX, Disposition, Processor, RETRY_DELAYS_MS};
 use host_store::testing::Faults;
@@ -20,7 +20,7 @@ fn disturbed(times: u32, other: impl Fn(u32) -> Changes + Send + 'static) -> (Pr
     let decisions = Arc::new(AtomicU32::new(0));
     let counted = decisions.clone();
     let meanwhile = move |moment| {
-        if moment == Moment::Decided {
+        if matches!(moment, Moment::Decided | Moment::Elsewhere) {
             let decision = counted.fetch_add(1, Ordering::Relaxed) + 1;
             if decision <= times {
                 let applied = store.lock().unwrap().apply(&other(decision)).unwrap();
@@ -77,6 +77,33 @@ fn a_claim_that_another_took_meanwhile_is_answered_anew() {
     assert_eq!(row.provenance.unwrap().claim_answers, "name:x=taken\n");
     let claim = processor.store().claims(&["toys/test//name:x".into()]).unwrap().remove(0).unwrap();
     assert_eq!(claim.holder, Some(user("b")));
+}
+
+const CUSTOMER: &str = "toys/test//customer:1";
+
+/// The claim on a customer, of `holder` from now on; written by another account, so that its holder's revision stays.
+fn customer_of(holder: &str) -> Changes {
+    let row = ClaimRow { holder: Some(user(holder)), until: None, blocked_until: None };
+    let claims = [(CUSTOMER.to_owned(), Some(row))].into();
+    Changes { scope: Some(scope(user("z"))), event_id: "other".into(), claims, ..Changes::default() }
+}
+
+#[test]
+fn a_claim_that_placed_the_event_and_moved_meanwhile_places_it_anew() {
+    let (mut processor, decisions) = disturbed(1, |_| customer_of("b"));
+    processor.store_mut().apply(&customer_of("a")).unwrap();
+    let reports = processor.accept(webhook("e1", T0, json!({"keys": ["customer:1"]})), Vec::new()).unwrap();
+    assert_eq!((reports[0].account.clone(), decisions.load(Ordering::Relaxed)), (Some(user("b")), 2));
+    assert_eq!(things(processor.store(), "a", ""), [""; 0]);
+    assert_eq!(things(processor.store(), "b", "ran/"), ["e1"]);
+}
+
+#[test]
+fn a_claim_that_came_while_its_event_was_parked_is_not_waited_for() {
+    let (mut processor, decisions) = disturbed(1, |_| customer_of("b"));
+    let reports = processor.accept(webhook("e1", T0, json!({"keys": ["customer:1"]})), Vec::new()).unwrap();
+    assert_eq!((lines(&reports), reports[0].account.clone()), (vec!["e1: applied".into()], Some(user("b"))));
+    assert_eq!(decisions.load(Ordering::Relaxed), 2);
 }
 
 #[test]

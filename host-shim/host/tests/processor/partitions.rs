@@ -6,7 +6,7 @@ use super::toy::ToyRunner;
 use host::processor::{Business, Processor, WAIT_MAX_MS, replay_log};
 use host_store::testing::Faults;
 use host_store::{MemoryStore, SqliteStore, Store};
-use products_contract::Event;
+use products_contract::{Event, Refusal, StoreError};
 use serde_json::json;
 
 fn over(faults: &Faults, business: Business) -> Processor {
@@ -112,5 +112,34 @@ fn a_log_replay_leaves_out_the_events_of_another() {
         assert_eq!(replay_log(toys.store(), &mut fresh).unwrap(), []);
         let replayed: Vec<String> = fresh.inbox_after(0, 10).unwrap().into_iter().map(|row| row.event.id).collect();
         assert_eq!(replayed, ["c2"]);
+    });
+}
+
+#[test]
+fn an_event_of_another_business_is_denied_and_not_stored() {
+    let faults = Faults::new(Box::new(MemoryStore::new()));
+    let (mut toys, games) = (over(&faults, business()), over(&faults, games()));
+    let event = || of_games(command("c1", "a", T0, json!({})));
+    let denied = StoreError::Denied("event `c1` is of business `games`, expected `toys`".into());
+    assert_eq!(toys.accept(event(), Vec::new()), Err(denied.clone()));
+    assert_eq!(toys.accept_refused(event(), Vec::new(), Refusal::Unclaimed), Err(denied));
+    assert_eq!((toys.inbox_after(0, 10).unwrap(), games.inbox_after(0, 10).unwrap()), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_page_of_the_inbox_is_of_ones_own_events_however_many_others_lie_between() {
+    each(|toys, others, of_others| {
+        for n in 0..7 {
+            accept(others, of_others(command(&format!("o{n}"), "a", T0, json!({}))));
+            if n % 3 == 0 {
+                accept(toys, command(&format!("c{n}"), "a", T0, json!({})));
+            }
+        }
+        let ids = |after, limit| -> Vec<(u64, String)> {
+            toys.inbox_after(after, limit).unwrap().into_iter().map(|row| (row.seq, row.event.id)).collect()
+        };
+        let all = [(2, "c0".to_owned()), (6, "c3".to_owned()), (10, "c6".to_owned())];
+        assert_eq!((ids(0, 2), ids(6, 2), ids(0, 10)), (all[..2].to_vec(), all[2..].to_vec(), all.to_vec()));
+        assert_eq!(ids(10, 2), []);
     });
 }

@@ -3,7 +3,7 @@ use super::toy::{Moment, ToyRunner};
 use super::{accept, business, processor};
 use host::processor::{AskError, Processor};
 use host_store::testing::Faults;
-use host_store::{MemoryStore, state_document};
+use host_store::{MemoryStore, NotState, state_document};
 use products_contract::{Actor, ActorKind, Candidate, Failure, Page, Question, StoreError};
 use serde_json::json;
 use wasm_runner::runner::RunError;
@@ -16,11 +16,11 @@ fn question(account: &str) -> Question {
 fn a_question_sees_its_account_and_changes_nothing() {
     let mut processor = processor();
     accept(&mut processor, vec![command("c1", "a", T0, json!({})), command("c2", "b", T0, json!({}))]);
-    let before = state_document(&[processor.store()]).unwrap();
+    let before = state_document(&[processor.store()], &NotState::default()).unwrap();
     let answer = processor.ask_entitlements(&question("a")).unwrap();
     let keys: Vec<&str> = answer.iter().map(|entitlement| &*entitlement.key).collect();
     assert_eq!(keys, ["user:a: ran/c1"]);
-    assert_eq!(state_document(&[processor.store()]).unwrap(), before);
+    assert_eq!(state_document(&[processor.store()], &NotState::default()).unwrap(), before);
     assert_eq!(processor.inbox_after(0, 10).unwrap().len(), 2);
     assert!(processor.ask_catalog(&question("a")).unwrap().is_empty());
     assert!(processor.ask_balances(&question("a")).unwrap().is_empty());

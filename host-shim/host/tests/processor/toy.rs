@@ -86,6 +86,8 @@ pub const FUEL: u64 = 10;
 pub enum Moment {
     /// The account is open.
     Opened,
+    /// There is no account to open.
+    Elsewhere,
     /// The calls of [`Story::calls`] are made.
     Called,
     /// Everything was read; the decision is about to be returned.
@@ -308,6 +310,7 @@ impl Extension for Toy {
         };
         let facts: Vec<String> = story.note.iter().chain(&story.needs_fact).cloned().collect();
         let Opened::Here(here) = host.open(&placement, &facts)? else {
+            (self.meanwhile)(Moment::Elsewhere);
             return Ok(Decision::of(Outcome::Applied));
         };
         (self.meanwhile)(Moment::Opened);
@@ -372,8 +375,11 @@ impl Extension for Toy {
     }
 }
 
-/// Runs a toy natively, with a fuel and traps that only a component has.
-pub struct ToyRunner(NativeRunner);
+/// Runs a toy natively, with a fuel, a hash and traps that only a component has.
+pub struct ToyRunner {
+    native: NativeRunner,
+    hash: &'static str,
+}
 
 impl ToyRunner {
     pub fn new(data_version: u32) -> Self {
@@ -381,32 +387,37 @@ impl ToyRunner {
     }
 
     pub fn with(data_version: u32, meanwhile: Meanwhile) -> Self {
-        ToyRunner(NativeRunner::new(Box::new(Toy { data_version, meanwhile })))
+        ToyRunner { native: NativeRunner::new(Box::new(Toy { data_version, meanwhile })), hash: "toy" }
+    }
+
+    /// The same as another component.
+    pub fn hashed(self, hash: &'static str) -> Self {
+        ToyRunner { hash, ..self }
     }
 }
 
 impl Runner for ToyRunner {
     fn hash(&self) -> &str {
-        "toy"
+        self.hash
     }
     fn declarations(&self) -> &Declarations {
-        self.0.declarations()
+        self.native.declarations()
     }
     fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
-        self.0.validate(imports, candidate)
+        self.native.validate(imports, candidate)
     }
     fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision> {
-        let (decision, _) = self.0.handle(imports, event)?;
+        let (decision, _) = self.native.handle(imports, event)?;
         match story_of(event) {
             Some(story) if story.trap => Err(RunError::Trap("unreachable".into())),
             _ => Ok((decision, Used { fuel: FUEL })),
         }
     }
     fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
-        self.0.catalog(imports, question)
+        self.native.catalog(imports, question)
     }
     fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
-        self.0.entitlements(imports, question)
+        self.native.entitlements(imports, question)
     }
     fn usage(
         &mut self,
@@ -415,10 +426,10 @@ impl Runner for ToyRunner {
         start: Timestamp,
         end: Timestamp,
     ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
-        self.0.usage(imports, question, start, end)
+        self.native.usage(imports, question, start, end)
     }
     fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
-        self.0.balances(imports, question)
+        self.native.balances(imports, question)
     }
     fn list(
         &mut self,
@@ -428,6 +439,6 @@ impl Runner for ToyRunner {
         filter: Option<&str>,
         page: &Page,
     ) -> Ran<Result<Vec<Listed>, Problem>> {
-        self.0.list(imports, question, kind, filter, page)
+        self.native.list(imports, question, kind, filter, page)
     }
 }

@@ -155,7 +155,7 @@ impl<'a> Failures<'a> {
         if waiting.is_empty() {
             return Ok(());
         }
-        let outcomes = view::outcomes(host)?;
+        let outcomes = host::view::outcomes(host.processor())?;
         for (id, line, then) in waiting {
             let actual = outcomes[id]["outcome"].as_str().unwrap_or("nothing");
             if actual != then {

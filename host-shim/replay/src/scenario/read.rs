@@ -2,9 +2,9 @@
 
 use super::{
     Action, At, Change, CommandStep, Expectations, Given, Known, OutcomeExpectation, Patch, ProductStep, RawStep,
-    SECTIONS, Scenario, SectionExpectation, Step, StripeStep, Versions, answers,
+    SECTIONS, Scenario, SectionExpectation, Step, StripeStep, Versions, answers, read_text,
 };
-use crate::error::{BadInput, Place};
+use crate::error::BadInput;
 use crate::matcher::Matcher;
 use crate::tree::{Entry, Fields, Node, Reader, Tree};
 use products_contract::{Account, Actor, ActorKind};
@@ -50,17 +50,6 @@ impl Scenario {
     pub fn read(file: &Path) -> Result<Scenario, BadInput> {
         Scenario::parse(file, &read_text(file)?)
     }
-}
-
-/// Reads a text file; an error says whether it is missing or no UTF-8, and where.
-pub fn read_text(file: &Path) -> Result<String, BadInput> {
-    let bytes = std::fs::read(file)
-        .map_err(|cause| BadInput::new(Place::file(file), cause.to_string(), "a file that can be read"))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count();
-        BadInput::new(Place::line(file, line), "invalid UTF-8", "UTF-8 text")
-    })
 }
 
 fn covers(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, usize)>, BadInput> {
@@ -129,8 +118,8 @@ fn given(reader: Reader<'_>, node: Option<&Node>) -> Result<Given, BadInput> {
     Ok(given)
 }
 
-/// Configuration values as text; used for `config.yml`, too.
-pub fn config_values(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, String)>, BadInput> {
+/// Configuration values as text.
+fn config_values(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, String)>, BadInput> {
     let mut found = Vec::new();
     for entry in reader.map("config", node)? {
         let text = match &entry.value.value {

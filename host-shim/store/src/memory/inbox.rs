@@ -21,9 +21,9 @@ pub(super) struct Inbox {
 
 #[derive(Debug)]
 struct Accepted {
-    event: Event,
+    event: Arc<Event>,
     partition: Partition,
-    raw: Vec<u8>,
+    raw: Arc<Vec<u8>>,
 }
 
 /// The part of a row that changes.
@@ -122,9 +122,9 @@ impl Inbox {
         let (accepted, place) = (&self.events[at], &self.places[at]);
         Some(InboxRow {
             seq,
-            event: Event { account: place.account.clone(), ..accepted.event.clone() },
+            event: Event { account: place.account.clone(), ..(*accepted.event).clone() },
             livemode: accepted.partition.livemode,
-            raw: accepted.raw.clone(),
+            raw: (*accepted.raw).clone(),
             state: place.state.clone(),
             failures: place.failures,
             error: place.error.clone(),

@@ -8,6 +8,7 @@ use products_contract::{
     Purchase, PurchaseStatus, PurchaseValues, RecordKey, Row, RowKey, Snapshot, SnapshotRank, StoredRecord,
     Subscription, SubscriptionStatus, SubscriptionValues, Timestamp,
 };
+use std::sync::Arc;
 
 /// The test-mode scope of an account, for example `user:A`, of the business `shop`.
 ///
@@ -199,7 +200,7 @@ pub fn event(id: &str) -> Event {
 pub fn new_event(id: &str) -> NewInbox {
     let event = event(id);
     let standing = standing(InboxState::Pending { not_before: event.received_at });
-    NewInbox { event, livemode: false, raw: Vec::new(), standing }
+    NewInbox { event: Arc::new(event), livemode: false, raw: Arc::default(), standing }
 }
 
 /// A standing without anything else, and without a run.

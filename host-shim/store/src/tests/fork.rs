@@ -3,7 +3,7 @@
 use crate::changes::Changes;
 use crate::memory::MemoryStore;
 use crate::rows::{EffectState, InboxState};
-use crate::state::state_hash;
+use crate::state::{NotState, state_hash};
 use crate::store::Store;
 use crate::testing::samples;
 use products_contract::{Row, RowKey};
@@ -35,7 +35,7 @@ fn answers(store: &MemoryStore) -> String {
     let partition = samples::partition();
     format!(
         "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-        state_hash(&[store]),
+        state_hash(&[store], &NotState::default()),
         store.load(&scope, &[RowKey::Subscription("sub".into())]),
         store.known(&scope, &["fact_1".into(), "fact_2".into()]),
         store.effects_open(&partition, None),

@@ -4,7 +4,7 @@ use crate::changes::Applied;
 use crate::rows::InboxState;
 use crate::scope::Scope;
 use crate::sqlite::{OpenError, SqliteStore, Synchronous};
-use crate::state::state_hash;
+use crate::state::{NotState, state_hash};
 use crate::store::Store;
 use crate::testing::samples;
 use products_contract::{CatalogKey, CatalogRow, Reference, Row, RowKind, Selection, StoreError};
@@ -50,7 +50,7 @@ fn a_reopened_file_has_everything_that_was_committed() {
     store.apply(&crate::Changes { inbox, ..crate::Changes::default() }).expect("applied");
     let everything = |store: &SqliteStore| {
         let open = store.effects_open(&samples::partition(), None);
-        (state_hash(&[store]), store.inbox_after(0, 100), open, store.revision(&scope))
+        (state_hash(&[store], &NotState::default()), store.inbox_after(0, 100), open, store.revision(&scope))
     };
     let before = everything(&store);
     store.begin().expect("begun");
@@ -91,7 +91,7 @@ fn a_second_process_sees_what_the_first_committed() {
         assert_eq!((store.revision(&a), store.revision(&b)), (Ok(1), Ok(1)));
         store.commit().expect("committed");
     }
-    assert_eq!(state_hash(&[&first]), state_hash(&[&second]));
+    assert_eq!(state_hash(&[&first], &NotState::default()), state_hash(&[&second], &NotState::default()));
 }
 
 fn price(amount: i64) -> crate::Changes {

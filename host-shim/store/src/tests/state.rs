@@ -3,7 +3,7 @@
 use crate::changes::Changes;
 use crate::memory::MemoryStore;
 use crate::rows::{ClaimRow, EffectState, TIMER};
-use crate::state::{state_document, state_hash};
+use crate::state::{NotState, state_document, state_hash};
 use crate::store::Store;
 use crate::testing::samples;
 use products_contract::{Reference, Row, RowKey};
@@ -33,13 +33,18 @@ fn store_with(alter: impl FnOnce(&mut Changes)) -> MemoryStore {
     store
 }
 
+/// As a manifest may say it.
+fn without() -> NotState {
+    NotState::members(["generation".to_owned()])
+}
+
 fn hash(alter: impl FnOnce(&mut Changes)) -> String {
-    state_hash(&[&store_with(alter)]).expect("hashed")
+    state_hash(&[&store_with(alter)], &without()).expect("hashed")
 }
 
 #[test]
 fn the_document_shows_each_account_by_collection_and_id() {
-    let document = state_document(&[&store_with(|_| {})]).expect("read");
+    let document = state_document(&[&store_with(|_| {})], &without()).expect("read");
     let account = &document["accounts"][0];
     assert_eq!(
         (&account["business"], &account["mode"], &account["account"]),
@@ -50,8 +55,7 @@ fn the_document_shows_each_account_by_collection_and_id() {
     assert_eq!(account["purchases"][0]["session_id"], "cs_1");
     assert_eq!(account["subscriptions"][0]["snapshot"], json!({"at": 1000, "rank": "created"}));
     let entry = json!({"id": "r", "value": {"amount": 5, "wish": {"a": 2, "b": 1}}});
-    assert_eq!(account["ledger"], json!([entry]));
-    assert_eq!(account["records"], json!({"things": [entry]}));
+    assert_eq!(account["records"], json!({"ledger": [entry], "things": [entry]}), "no collection is special");
     assert_eq!(account["timers"], json!([{"key": "grace", "due": 5000}]));
     let claim = json!({"key": "shop/test//subdomain:a", "holder": "user:A", "until": null, "blocked_until": null});
     assert_eq!(document["claims"], json!([claim]));
@@ -166,6 +170,28 @@ fn several_stores_of_one_host_hash_as_one() {
     second.apply(&change(&a)).expect("applied");
     both.apply(&change(&a)).expect("applied");
     both.apply(&change(&b)).expect("applied");
-    assert_eq!(state_hash(&[&first, &second]), state_hash(&[&both]));
-    assert_eq!(state_document(&[&second, &first]), state_document(&[&both]));
+    assert_eq!(state_hash(&[&first, &second], &NotState::default()), state_hash(&[&both], &NotState::default()));
+    assert_eq!(
+        state_document(&[&second, &first], &NotState::default()),
+        state_document(&[&both], &NotState::default())
+    );
+}
+
+#[test]
+fn only_what_is_said_to_be_no_state_is_left_out() {
+    let other = |changes: &mut Changes| {
+        each(changes, |row| {
+            if let Row::Record(row) = row {
+                row.value = row.value.replace("\"generation\": 1", "\"generation\": 2");
+            }
+        })
+    };
+    let differs = |not_state: &NotState| {
+        let hash = |store| state_hash(&[&store], not_state).expect("hashed");
+        hash(store_with(|_| {})) != hash(store_with(other))
+    };
+    assert!(differs(&NotState::default()), "the host itself knows of none");
+    assert!(differs(&NotState::members(["wishes".to_owned()])));
+    assert!(!differs(&without()));
+    assert!(!differs(&NotState::members(["wish".to_owned()])), "with all that is in it");
 }

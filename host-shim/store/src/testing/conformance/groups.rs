@@ -3,7 +3,7 @@
 use super::Open;
 use crate::changes::{Applied, Changes, EffectChange, Expected};
 use crate::rows::{ClaimRow, EffectState, InboxState, Lease, OpenedRows};
-use crate::state::state_hash;
+use crate::state::{NotState, state_hash};
 use crate::testing::samples;
 use products_contract::{Reference, Row, RowKey, RowKind, Selection, StoreError};
 
@@ -79,13 +79,13 @@ pub fn a_refused_change_leaves_the_rest_of_its_group(open: Open<'_>) {
     store.begin().expect("no group is open");
     store.apply(&samples::accepted(samples::new_event("evt_1"))).expect("applied");
     assert_eq!(store.apply(&one_of_each(1)), DONE);
-    let before = state_hash(&[&*store]).expect("hashed");
+    let before = state_hash(&[&*store], &NotState::default()).expect("hashed");
 
     let mut refused = one_of_each(2);
     refused.inbox = Some(samples::moved(1, samples::standing(InboxState::Done)));
     refused.rows.push(samples::write(Row::Purchase(samples::purchase("pur_3", Some("cs_1")))));
     assert_eq!(store.apply(&refused), Err(StoreError::Taken("purchase.session".into())));
-    assert_eq!(state_hash(&[&*store]).expect("hashed"), before);
+    assert_eq!(state_hash(&[&*store], &NotState::default()).expect("hashed"), before);
     assert_eq!(store.fact(&scope, "paid:in_2"), Ok(None));
     assert_eq!(store.effect(&scope, "mail_2"), Ok(Vec::new()));
     assert_eq!((store.newest_data_version(&scope), store.revision(&scope)), (Ok(Some(1)), Ok(1)));
@@ -132,7 +132,7 @@ pub fn a_rollback_restores_every_index(open: Open<'_>) {
     let outdated = Selection::Outdated(RowKind::Product, "new".into());
     let answers = |store: &dyn crate::Store| {
         (
-            state_hash(&[store]).expect("hashed"),
+            state_hash(&[store], &NotState::default()).expect("hashed"),
             store.open(&scope, &named, &["paid:in_1".into()]).expect("read"),
             store.more(&scope, &outdated, 10).expect("read"),
             store.claims(&[claim(1)]).expect("read"),
@@ -278,7 +278,7 @@ pub fn a_conflict_changes_nothing(open: Open<'_>) {
         if grouped {
             store.begin().expect("no group is open");
         }
-        let before = (state_hash(&[&*store]), store.revision(&scope), store.inbox_after(0, 10));
+        let before = (state_hash(&[&*store], &NotState::default()), store.revision(&scope), store.inbox_after(0, 10));
         for expected in &stale {
             let mut changes = one_of_each(2);
             changes.inbox = samples::accepted(samples::new_event("evt_2")).inbox;
@@ -289,7 +289,10 @@ pub fn a_conflict_changes_nothing(open: Open<'_>) {
         changes.inbox = samples::accepted(known.clone()).inbox;
         changes.expected = fresh.clone();
         assert_eq!(store.apply(&changes), Ok(Applied::Conflict), "the event is in");
-        assert_eq!((state_hash(&[&*store]), store.revision(&scope), store.inbox_after(0, 10)), before);
+        assert_eq!(
+            (state_hash(&[&*store], &NotState::default()), store.revision(&scope), store.inbox_after(0, 10)),
+            before
+        );
         assert_eq!(store.fact(&scope, "paid:in_2"), Ok(None));
         if grouped {
             store.commit().expect("a group is open");

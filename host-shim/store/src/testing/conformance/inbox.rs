@@ -10,6 +10,7 @@ use products_contract::{
     Account, Actor, ActorKind, Delivery, EffectFailure, EffectFailureClass, EffectReport, IgnoreReason, Outcome,
     Payload, ProductChange, ProviderFacts, Refusal, StoreError, Stored, Usage,
 };
+use std::sync::Arc;
 
 fn accept(store: &mut dyn Store, new: NewInbox) -> u64 {
     match store.apply(&samples::accepted(new)).expect("applied") {
@@ -60,21 +61,21 @@ pub fn an_event_is_accepted_once(open: Open<'_>) {
     assert_eq!(accept(&mut *store, samples::new_event("evt_1")), 1);
     place(&mut *store, 1, samples::standing(InboxState::Done));
     let mut again = samples::new_event("evt_1");
-    again.event.received_at = 2000;
+    Arc::make_mut(&mut again.event).received_at = 2000;
     assert_eq!(store.apply(&samples::accepted(again)), Ok(Applied::Conflict));
     let row = store.event(&samples::partition(), "stripe", "evt_1").expect("read").expect("there");
     assert_eq!((row.seq, row.event.received_at, &row.state), (1, 1000, &InboxState::Done));
     let mut of_another_business = samples::new_event("evt_1");
-    of_another_business.event.business = "bakery".into();
+    Arc::make_mut(&mut of_another_business.event).business = "bakery".into();
     let mut of_another_source = samples::new_event("evt_1");
-    of_another_source.event.source = "api".into();
+    Arc::make_mut(&mut of_another_source.event).source = "api".into();
     let mut in_live_mode = samples::new_event("evt_1");
     in_live_mode.livemode = true;
     assert_eq!(accept(&mut *store, of_another_business), 2);
     assert_eq!(accept(&mut *store, of_another_source), 3);
     assert_eq!(accept(&mut *store, in_live_mode.clone()), 4);
     let row = store.inbox(4).expect("read").expect("there");
-    assert_eq!((row.livemode, &row.event), (true, &in_live_mode.event));
+    assert_eq!((row.livemode, &row.event), (true, &*in_live_mode.event));
     assert_eq!(store.event(&live(), "stripe", "evt_1"), Ok(Some(row)));
     assert_eq!(store.event(&live(), "api", "evt_1"), Ok(None));
 }
@@ -109,22 +110,23 @@ pub fn every_payload_comes_back(open: Open<'_>) {
     ];
     for (at, payload) in payloads.into_iter().enumerate() {
         let mut new = samples::new_event(&format!("evt_{at}"));
-        new.event.payload = payload;
-        new.event.account = (at % 2 == 0).then(|| account.clone());
-        new.event.actor = Actor { kind: ActorKind::Admin, subject: "ann".into(), roles: vec!["owner".into()] };
-        new.event.reply_to = Some("caller".into());
-        new.event.livemode = None;
-        new.event.attempt = 2;
-        new.event.provider = Some(ProviderFacts {
+        Arc::make_mut(&mut new.event).payload = payload;
+        Arc::make_mut(&mut new.event).account = (at % 2 == 0).then(|| account.clone());
+        Arc::make_mut(&mut new.event).actor =
+            Actor { kind: ActorKind::Admin, subject: "ann".into(), roles: vec!["owner".into()] };
+        Arc::make_mut(&mut new.event).reply_to = Some("caller".into());
+        Arc::make_mut(&mut new.event).livemode = None;
+        Arc::make_mut(&mut new.event).attempt = 2;
+        Arc::make_mut(&mut new.event).provider = Some(ProviderFacts {
             provider: "stripe".into(),
             time: Some(5),
             connected_account: Some("acct_1".into()),
             ..ProviderFacts::default()
         });
-        new.raw = if at == 2 { b"{ \"spaces\" : \"stay\" }".to_vec() } else { vec![at as u8; at] };
+        new.raw = Arc::new(if at == 2 { b"{ \"spaces\" : \"stay\" }".to_vec() } else { vec![at as u8; at] });
         let seq = accept(&mut *store, new.clone());
         let stored = store.inbox(seq).expect("read").expect("there");
-        assert_eq!((stored.event, stored.raw, stored.livemode), (new.event, new.raw, new.livemode));
+        assert_eq!((&stored.event, &stored.raw, stored.livemode), (&*new.event, &*new.raw, new.livemode));
         assert_eq!((stored.failures, stored.error, stored.outcome, stored.provenance), (0, None, None, None));
     }
 }
@@ -327,7 +329,7 @@ pub fn inbox_queues_are_of_one_partition(open: Open<'_>) {
     for (at, partition) in [&p, &live(), &bakery].into_iter().enumerate() {
         for (n, state) in states.iter().enumerate() {
             let mut new = samples::new_event(&format!("evt_{n}"));
-            new.event.business = partition.business.clone();
+            Arc::make_mut(&mut new.event).business = partition.business.clone();
             new.livemode = partition.livemode;
             new.standing = samples::standing(state.clone());
             assert_eq!(accept(&mut *store, new), (at * states.len() + n) as u64 + 1);

@@ -2,11 +2,11 @@
 
 use super::events::{T0, command, webhook};
 use super::{ask, calls, effect, outbox, over, retryable, run};
-use host_outbox::{Outbox, OutboxError};
+use host::outbox::{Outbox, OutboxError};
 use host_providers::scripted::{Resource, Scripted, ScriptedAnswer};
 use host_store::EffectState;
 use host_store::testing::{Faults, Moment, Then};
-use host_store::{MemoryStore, state_document};
+use host_store::{MemoryStore, NotState, state_document};
 use products_contract::Event;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -171,7 +171,7 @@ fn play(faults: &Faults, then: Then) -> (Value, Vec<Resource>, BTreeSet<String>)
         }
     }
     let keys = scripted.journal().into_iter().map(|entry| entry.call.key).collect();
-    let mut state = state_document(&[outbox.processor().store()]).unwrap();
+    let mut state = state_document(&[outbox.processor().store()], &NotState::default()).unwrap();
     leave_out_attempts(&mut state);
     (state, scripted.inventory(), keys)
 }

@@ -2,7 +2,7 @@
 
 use super::events::{T0, command, things};
 use super::{advance, ask, calls, effect, outbox, retryable, run};
-use host_outbox::OutboxError;
+use host::outbox::OutboxError;
 use host_providers::scripted::ScriptedAnswer;
 use host_providers::{Answer, Call, Provider};
 use host_store::EffectState;

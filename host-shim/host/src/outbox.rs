@@ -1,13 +1,26 @@
-//! Carries effects out: which are called now, and what their answers mean.
+//! Carries effects out: from the outbox to providers and back as events.
+//!
+//! An effect is begun only after that is durable, and its result comes into the inbox in the same group as the outbox
+//! row is finished: a crash between the two leaves a running effect, which [`Outbox::recover`] repeats under the same
+//! key. Who carries it out holds a lease with a number; a lease that ran out is taken again under a higher one. There
+//! is no clock in here, the caller passes the time.
+//!
+//! The deadline of an effect that waits for the one before it (by ordering key) is judged when its turn comes.
 
-use crate::agenda::{Agenda, EffectId, Event as Happening, Stands, id_of};
-use crate::events::{failure, is_hosts_own};
-use crate::policy::retry_delay_ms;
-use crate::queue::{Queue, Step};
-use host::processor::{Processor, Report, WAIT_MAX_MS};
+mod agenda;
+mod events;
+mod policy;
+mod queue;
+
+pub use policy::{DEFAULT_RETRY, retry_delay_ms};
+
+use crate::processor::{Processor, Report, WAIT_MAX_MS};
+use agenda::{Agenda, EffectId, Event as Happening, Stands, id_of};
+use events::{failure, is_hosts_own};
 use host_providers::{Answer, Call, Registry, Reply};
 use host_store::{EffectRow, EffectState, Lease};
 use products_contract::{EffectFailure, EffectFailureClass, Event, StoreError, Timestamp};
+use queue::{Queue, Step};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

@@ -1,15 +1,11 @@
 //! The rows of one account as JSON.
 
-use crate::error::ReplayError;
-use crate::time;
-use host::read;
-use host_store::{EffectState, Scope, Store, TIMER};
-use products_contract::{Product, Purchase, Subscription};
-use serde_json::{Map, Value, json};
+use crate::processor::Processor;
+use crate::{read, time};
+use host_store::{EffectState, NotState, TIMER};
+use products_contract::{Account, Product, Purchase, Stored, Subscription};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
-
-/// A member of record values that counts renewals of a wish; two correct runs may count differently.
-const GENERATION: &str = "generation";
 
 /// The rows of one account: by section, then by id.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,20 +15,25 @@ pub struct Rows {
 }
 
 /// Everything of an account that belongs to the state.
-pub fn account_rows(store: &dyn Store, scope: &Scope) -> Result<Rows, ReplayError> {
+pub fn account_rows(processor: &Processor, account: &Account) -> Stored<Rows> {
+    let (store, scope) = (processor.store(), &processor.scope(account.clone()));
+    let not_state = processor.declared().not_state();
     let mut sections = BTreeMap::new();
     // A product that was deleted softly is not shown.
     let products = read::products(store, scope)?;
-    let shown = products.iter().filter(|row| !row.deleted).map(|row| (row.id.clone(), product(row)));
+    let shown = products.iter().filter(|row| !row.deleted).map(|row| (row.id.clone(), product(row, not_state)));
     sections.insert("products".to_owned(), shown.collect());
     let purchases = read::purchases(store, scope)?;
-    sections.insert("purchases".to_owned(), purchases.iter().map(|row| (row.id.clone(), purchase(row))).collect());
+    sections.insert(
+        "purchases".to_owned(),
+        purchases.iter().map(|row| (row.id.clone(), purchase(row, not_state))).collect(),
+    );
     let subscriptions = read::subscriptions(store, scope)?;
-    let by_id = subscriptions.iter().map(|row| (row.id.clone(), subscription(row)));
+    let by_id = subscriptions.iter().map(|row| (row.id.clone(), subscription(row, not_state)));
     sections.insert("subscriptions".to_owned(), by_id.collect());
     for collection in store.collections(scope)? {
         let records = read::records(store, scope, &collection)?;
-        let by_id = records.iter().map(|row| (row.id.clone(), without_generations(parsed(&row.value))));
+        let by_id = records.iter().map(|row| (row.id.clone(), not_state.strip(&row.value)));
         sections.insert(format!("records/{collection}"), by_id.collect());
     }
     let space = format!("{}/", scope.claim_space());
@@ -58,7 +59,7 @@ fn short_key(space: &str, full_key: &str) -> String {
     rest.strip_prefix('/').unwrap_or(rest).to_owned()
 }
 
-fn product(row: &Product) -> Value {
+fn product(row: &Product, not_state: &NotState) -> Value {
     let values = &row.values;
     json!({
         "owner": row.owner.to_string(),
@@ -69,17 +70,17 @@ fn product(row: &Product) -> Value {
         "price": values.price,
         "interval": values.interval,
         "filters": values.filters.iter().cloned().collect::<BTreeMap<String, String>>(),
-        "metadata": without_generations(parsed(&values.metadata)),
+        "metadata": not_state.strip(&values.metadata),
     })
 }
 
-fn purchase(row: &Purchase) -> Value {
+fn purchase(row: &Purchase, not_state: &NotState) -> Value {
     let mut value = json!(row.values);
-    value["metadata"] = without_generations(parsed(&row.values.metadata));
+    value["metadata"] = not_state.strip(&row.values.metadata);
     value
 }
 
-fn subscription(row: &Subscription) -> Value {
+fn subscription(row: &Subscription, not_state: &NotState) -> Value {
     let values = &row.values;
     let items: Vec<Value> = values
         .items
@@ -103,22 +104,11 @@ fn subscription(row: &Subscription) -> Value {
         "trial_end": values.trial_end.map(time::text),
         "grace_end": values.grace_end.map(time::text),
         "snapshot": {"at": time::text(values.snapshot.at), "rank": values.snapshot.rank},
-        "metadata": without_generations(parsed(&values.metadata)),
+        "metadata": not_state.strip(&values.metadata),
     })
 }
 
 /// A stored JSON text; one that is not JSON stays a text, so that nothing of the state is lost.
-pub(crate) fn parsed(text: &str) -> Value {
+pub fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
-}
-
-fn without_generations(value: Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let kept = map.into_iter().filter(|(key, _)| key != GENERATION);
-            Value::Object(kept.map(|(key, value)| (key, without_generations(value))).collect::<Map<_, _>>())
-        }
-        Value::Array(list) => list.into_iter().map(without_generations).collect(),
-        other => other,
-    }
 }

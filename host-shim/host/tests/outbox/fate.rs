@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const M: &str = "toys/test/user:a/m@1";
 
-fn failure(outbox: &host_outbox::Outbox, event_id: &str) -> (EffectFailureClass, String, u32) {
+fn failure(outbox: &host::outbox::Outbox, event_id: &str) -> (EffectFailureClass, String, u32) {
     let report = result(outbox, event_id);
     let failure = report.answer.expect_err("a failure");
     (failure.class, failure.code, report.attempts)

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod outbox {
-    #[path = "../../../host/tests/processor/events.rs"]
+    #[path = "../processor/events.rs"]
     pub mod events;
     mod fate;
     mod host_kinds;
@@ -11,12 +11,12 @@ mod outbox {
     mod partitions;
     mod recovery;
     mod time;
-    #[path = "../../../host/tests/processor/toy.rs"]
+    #[path = "../processor/toy.rs"]
     pub mod toy;
 
     use events::{T0, command, lines};
+    use host::outbox::Outbox;
     use host::processor::{Business, Processor};
-    use host_outbox::Outbox;
     use host_providers::Registry;
     use host_providers::scripted::{Scripted, ScriptedAnswer};
     use host_store::{EffectRow, MemoryStore, Store};

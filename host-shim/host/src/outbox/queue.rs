@@ -1,14 +1,14 @@
 //! The rows of the outbox: everything that reads or writes them, and brings results in, stands here.
 
-use crate::events::{delivery, result};
-use crate::policy::DEFAULT_RETRY;
-use host::processor::{Processor, Report};
+use super::events::{delivery, result};
+use super::policy::DEFAULT_RETRY;
+use crate::processor::{Processor, Report};
 use host_store::{Changes, EffectChange, EffectRow, EffectState, Scope};
 use products_contract::{EffectFailure, EffectReport, Event, Payload, RetryPolicy, StoreError, Timestamp};
 use serde_json::Value;
 
 /// What becomes of a row.
-pub(crate) enum Step {
+pub(super) enum Step {
     /// It has ended; the result comes in.
     End(Result<Value, EffectFailure>),
     /// It goes to its account, or to another one, as an event.
@@ -22,50 +22,50 @@ pub(crate) enum Step {
 }
 
 /// The outbox's rows of one business in one mode, behind the processor that also takes the results in.
-pub(crate) struct Queue {
+pub(super) struct Queue {
     processor: Processor,
 }
 
 impl Queue {
-    pub(crate) fn new(processor: Processor) -> Self {
+    pub(super) fn new(processor: Processor) -> Self {
         Queue { processor }
     }
 
-    pub(crate) fn processor(&self) -> &Processor {
+    pub(super) fn processor(&self) -> &Processor {
         &self.processor
     }
 
-    pub(crate) fn processor_mut(&mut self) -> &mut Processor {
+    pub(super) fn processor_mut(&mut self) -> &mut Processor {
         &mut self.processor
     }
 
-    pub(crate) fn into_processor(self) -> Processor {
+    pub(super) fn into_processor(self) -> Processor {
         self.processor
     }
 
     /// Rows that may begin at `now`, in order.
-    pub(crate) fn due(&self, now: Timestamp, timers: bool, limit: usize) -> Result<Vec<EffectRow>, StoreError> {
+    pub(super) fn due(&self, now: Timestamp, timers: bool, limit: usize) -> Result<Vec<EffectRow>, StoreError> {
         self.processor.store().effects_due(self.processor.partition(), now, timers, limit)
     }
 
     /// When the next row becomes due after a time.
-    pub(crate) fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    pub(super) fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.processor.store().next_due(self.processor.partition(), after)
     }
 
     /// Rows of this business and mode that run.
-    pub(crate) fn running(&self) -> Result<Vec<EffectRow>, StoreError> {
+    pub(super) fn running(&self) -> Result<Vec<EffectRow>, StoreError> {
         self.processor.store().effects_running(self.processor.partition())
     }
 
     /// A row as it stands now.
-    pub(crate) fn row(&self, scope: &Scope, key: &str, generation: u32) -> Result<Option<EffectRow>, StoreError> {
+    pub(super) fn row(&self, scope: &Scope, key: &str, generation: u32) -> Result<Option<EffectRow>, StoreError> {
         let rows = self.processor.store().effect(scope, key)?;
         Ok(rows.into_iter().find(|row| row.effect.generation == generation))
     }
 
     /// Every effect of this business and mode that ended with a success, in the order of the results.
-    pub(crate) fn each_done(&self, visit: &mut dyn FnMut(EffectRow, &Value)) -> Result<(), StoreError> {
+    pub(super) fn each_done(&self, visit: &mut dyn FnMut(EffectRow, &Value)) -> Result<(), StoreError> {
         const PAGE: usize = 256;
         let mut after = 0;
         loop {
@@ -79,10 +79,7 @@ impl Queue {
                     continue;
                 };
                 let Some(account) = inbox.event.account else { continue };
-                let scope = Scope { business: inbox.event.business, livemode: inbox.livemode, account };
-                if !self.is_own(&scope) {
-                    continue;
-                }
+                let scope = self.processor.scope(account);
                 if let (Some(row), Ok(outputs)) = (self.row(&scope, key, *generation)?, serde_json::from_str(answer)) {
                     visit(row, &outputs);
                 }
@@ -91,12 +88,12 @@ impl Queue {
     }
 
     /// How a row is tried again: as it says itself, else as its kind is declared.
-    pub(crate) fn policy(&self, row: &EffectRow) -> RetryPolicy {
+    pub(super) fn policy(&self, row: &EffectRow) -> RetryPolicy {
         row.effect.retry.or_else(|| self.processor.declared().retry(&row.effect.kind)).unwrap_or(DEFAULT_RETRY)
     }
 
     /// Mark rows as running under the leases that they have now. Outside of an open group that is durable.
-    pub(crate) fn mark_running(&mut self, rows: &[EffectRow]) -> Result<(), StoreError> {
+    pub(super) fn mark_running(&mut self, rows: &[EffectRow]) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -105,7 +102,7 @@ impl Queue {
     }
 
     /// Store what became of rows: results and rows together.
-    pub(crate) fn record(&mut self, steps: &[(EffectRow, Step)], now: Timestamp) -> Result<Vec<Report>, StoreError> {
+    pub(super) fn record(&mut self, steps: &[(EffectRow, Step)], now: Timestamp) -> Result<Vec<Report>, StoreError> {
         if steps.is_empty() {
             return Ok(Vec::new());
         }
@@ -135,11 +132,6 @@ impl Queue {
             }
             Ok(reports)
         })
-    }
-
-    fn is_own(&self, scope: &Scope) -> bool {
-        let business = self.processor.business();
-        scope.business == business.name && scope.livemode == business.livemode
     }
 }
 

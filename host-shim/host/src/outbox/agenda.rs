@@ -6,10 +6,10 @@ use products_contract::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Partition, key and generation.
-pub(crate) type EffectId = (String, String, u32);
+pub(super) type EffectId = (String, String, u32);
 
 /// The effect that a call carries out.
-pub(crate) fn id_of(call: &Call) -> EffectId {
+pub(super) fn id_of(call: &Call) -> EffectId {
     (call.scope.clone(), call.key.clone(), call.generation)
 }
 
@@ -19,7 +19,7 @@ fn id(row: &EffectRow) -> EffectId {
 
 /// Why an effect stands in the agenda.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stands {
+pub(super) enum Stands {
     /// It is to be called, or looked at if it has a token, when its lease runs out.
     ToCall,
     /// It was called; when its lease runs out, it counts as called without an answer.
@@ -28,7 +28,7 @@ pub(crate) enum Stands {
 
 /// Something that happens to a begun effect.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Event {
+pub(super) enum Event {
     /// It is to be called, or looked at.
     Call(EffectRow),
     /// An effect that has ended is looked at, for what the provider made nevertheless.
@@ -41,14 +41,14 @@ pub(crate) enum Event {
 
 impl Event {
     /// True for those that a provider is called for.
-    pub(crate) fn is_call(&self) -> bool {
+    pub(super) fn is_call(&self) -> bool {
         matches!(self, Event::Call(_) | Event::Look(_))
     }
 }
 
 /// The agenda. It is in memory only; what it holds of open effects stands in their rows, too.
 #[derive(Default)]
-pub(crate) struct Agenda {
+pub(super) struct Agenda {
     open: BTreeMap<EffectId, (EffectRow, Stands)>,
     /// Ended effects that a provider still works on, by the time of the look.
     looks: BTreeMap<(Timestamp, EffectId), EffectRow>,
@@ -58,7 +58,7 @@ pub(crate) struct Agenda {
 
 impl Agenda {
     /// Put a running effect in, until its lease runs out or its deadline passes, whichever is first.
-    pub(crate) fn add(&mut self, row: EffectRow, stands: Stands) {
+    pub(super) fn add(&mut self, row: EffectRow, stands: Stands) {
         let id = id(&row);
         self.take(&id);
         if let Some(at) = [row.lease.until, row.effect.deadline].into_iter().flatten().min() {
@@ -68,7 +68,7 @@ impl Agenda {
     }
 
     /// Take an effect out.
-    pub(crate) fn take(&mut self, id: &EffectId) -> Option<EffectRow> {
+    pub(super) fn take(&mut self, id: &EffectId) -> Option<EffectRow> {
         let (row, _) = self.open.remove(id)?;
         if let Some(at) = [row.lease.until, row.effect.deadline].into_iter().flatten().min() {
             self.times.remove(&(at, id.clone()));
@@ -77,31 +77,31 @@ impl Agenda {
     }
 
     /// The lease under which an effect stands here.
-    pub(crate) fn lease(&self, id: &EffectId) -> Option<u64> {
+    pub(super) fn lease(&self, id: &EffectId) -> Option<u64> {
         self.open.get(id).map(|(row, _)| row.lease.number)
     }
 
     /// True if the effect stands here.
-    pub(crate) fn has(&self, row: &EffectRow) -> bool {
+    pub(super) fn has(&self, row: &EffectRow) -> bool {
         self.open.contains_key(&id(row))
     }
 
     /// Look at an effect that has ended, when its lease runs out.
-    pub(crate) fn look(&mut self, row: EffectRow) {
+    pub(super) fn look(&mut self, row: EffectRow) {
         if let Some(at) = row.lease.until {
             self.looks.insert((at, id(&row)), row);
         }
     }
 
     /// When something happens next.
-    pub(crate) fn next(&self) -> Option<Timestamp> {
+    pub(super) fn next(&self) -> Option<Timestamp> {
         let look = self.looks.first_key_value().map(|((at, _), _)| *at);
         [look, self.times.first().map(|(at, _)| *at)].into_iter().flatten().min()
     }
 
     /// What happens first, if it does so until `now`, and if `wanted` says so. At one time an answer comes before the
     /// deadline.
-    pub(crate) fn pop(&mut self, now: Timestamp, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
+    pub(super) fn pop(&mut self, now: Timestamp, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
         let at = self.next().filter(|at| *at <= now)?;
         if let Some(((time, id), row)) = self.looks.first_key_value()
             && *time == at

@@ -8,12 +8,12 @@ use products_contract::{
 use serde_json::Value;
 
 /// True for kinds that no provider carries out.
-pub(crate) fn is_hosts_own(kind: &str) -> bool {
+pub(super) fn is_hosts_own(kind: &str) -> bool {
     matches!(kind, TIMER | MESSAGE)
 }
 
 /// The end of an effect, as an event. `late` is true if the effect had ended before (by its deadline).
-pub(crate) fn result(row: &EffectRow, answer: Result<Value, EffectFailure>, late: bool, now: Timestamp) -> Event {
+pub(super) fn result(row: &EffectRow, answer: Result<Value, EffectFailure>, late: bool, now: Timestamp) -> Event {
     let provider = row.effect.kind.starts_with("stripe.").then(|| stripe_facts(row, answer.as_ref().ok()));
     let answer = answer.and_then(|value| {
         let text = value.to_string();
@@ -39,7 +39,7 @@ pub(crate) fn result(row: &EffectRow, answer: Result<Value, EffectFailure>, late
 }
 
 /// A timer whose time has come, or a message at its receiver.
-pub(crate) fn delivery(row: &EffectRow, now: Timestamp) -> Event {
+pub(super) fn delivery(row: &EffectRow, now: Timestamp) -> Event {
     let delivery = Delivery {
         sender: row.scope.account.clone(),
         key: row.effect.key.clone(),
@@ -53,7 +53,7 @@ pub(crate) fn delivery(row: &EffectRow, now: Timestamp) -> Event {
 }
 
 /// A failure for the extension.
-pub(crate) fn failure(class: EffectFailureClass, code: &str, message: impl Into<String>) -> EffectFailure {
+pub(super) fn failure(class: EffectFailureClass, code: &str, message: impl Into<String>) -> EffectFailure {
     EffectFailure { class, code: code.to_owned(), message: message.into() }
 }
 

@@ -2,7 +2,7 @@
 
 use super::events::{T0, command, lines, things, user};
 use super::{advance, ask, effect, outbox, result, run};
-use host_outbox::LEASE_MS;
+use host::outbox::LEASE_MS;
 use host_providers::{Answer, Call, Provider, Reply, Secret, SecretError, Secrets};
 use host_store::EffectState;
 use products_contract::EffectFailureClass;

@@ -1,10 +1,10 @@
-//! Times and spans as scenarios and reports write them.
+//! Times and spans as people write them.
 
 use jiff::Timestamp;
 
 /// An RFC 3339 time in milliseconds since the epoch; none if the text is no time.
 pub fn parse(text: &str) -> Option<i64> {
-    // jiff reads more than RFC 3339; a time in a scenario has one form.
+    // jiff reads more than RFC 3339; a time that people write has one form.
     if text.as_bytes().get(10) != Some(&b'T') {
         return None;
     }

@@ -1,0 +1,146 @@
+//! A business as a folder: `catalog.yml`, which the extension reads, and `config.yml`, which the host does.
+
+use crate::bad_input::{BadInput, Place, read_text};
+use crate::yaml::Lined;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The catalog's file in a business's folder.
+pub const CATALOG_FILE: &str = "catalog.yml";
+/// The configuration's file in a business's folder; it need not be there.
+pub const CONFIG_FILE: &str = "config.yml";
+
+/// A business, read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BusinessFolder {
+    /// Its name: that of the folder.
+    pub name: String,
+    /// The folder.
+    pub folder: PathBuf,
+    /// The catalog document, the payload of `catalog.load`.
+    pub catalog: Value,
+    /// The same with its lines, for messages.
+    pub catalog_lines: Arc<Lined>,
+    /// Configuration as text; secrets are references.
+    pub config: BTreeMap<String, String>,
+}
+
+impl BusinessFolder {
+    /// Reads a folder.
+    pub fn load(folder: &Path) -> Result<BusinessFolder, BadInput> {
+        let file = folder.join(CATALOG_FILE);
+        let lines = Lined::parse(&file, &read_text(&file)?)?;
+        if lines.entries().is_none() {
+            return Err(BadInput::new(Place::file(&file), "the catalog is no mapping", "a mapping"));
+        }
+        let file = folder.join(CONFIG_FILE);
+        let config = match file.is_file() {
+            true => config_values(&file, &Lined::parse(&file, &read_text(&file)?)?)?,
+            false => BTreeMap::new(),
+        };
+        let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let name = absolute.file_name().map_or_else(|| "business".to_owned(), |n| n.to_string_lossy().into_owned());
+        let (folder, catalog) = (folder.to_owned(), lines.json());
+        Ok(BusinessFolder { name, folder, catalog, catalog_lines: Arc::new(lines), config })
+    }
+
+    /// The configuration with `overrides` in place of what the folder says.
+    pub fn config_with(&self, overrides: &[(String, String)]) -> BTreeMap<String, String> {
+        let mut config = self.config.clone();
+        config.extend(overrides.iter().cloned());
+        config
+    }
+
+    /// SHA-256, hex, of the RFC 8785 form of `{"catalog", "config"}`, the configuration with `overrides`: what a
+    /// decision depends on beside its account. The order of the files' entries is no part of it.
+    pub fn hash(&self, overrides: &[(String, String)]) -> String {
+        let document = json!({"catalog": self.catalog, "config": self.config_with(overrides)});
+        let canonical = serde_json_canonicalizer::to_vec(&document).expect("finite numbers and text keys");
+        hex::encode(Sha256::digest(canonical))
+    }
+}
+
+/// Configuration values as text.
+fn config_values(file: &Path, document: &Lined) -> Result<BTreeMap<String, String>, BadInput> {
+    let Some(entries) = document.entries() else {
+        let problem = format!("the configuration is {}", document.kind());
+        return Err(BadInput::new(Place::line(file, document.line), problem, "a mapping"));
+    };
+    let value = |entry: &crate::yaml::Entry| match entry.value.json() {
+        Value::String(text) => Some(text),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
+    };
+    entries
+        .iter()
+        .map(|entry| match value(entry) {
+            Some(text) => Ok((entry.key.clone(), text)),
+            None => {
+                let problem = format!("`{}` is {}", entry.key, entry.value.kind());
+                let expected = "a text, a whole number or a truth value";
+                Err(BadInput::new(Place::line(file, entry.line), problem, expected))
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(catalog: &str, config: Option<&str>) -> (tempfile::TempDir, Result<BusinessFolder, BadInput>) {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join(CATALOG_FILE), catalog).expect("written");
+        if let Some(config) = config {
+            std::fs::write(dir.path().join(CONFIG_FILE), config).expect("written");
+        }
+        let loaded = BusinessFolder::load(dir.path());
+        (dir, loaded)
+    }
+
+    fn loaded(catalog: &str, config: &str) -> BusinessFolder {
+        folder(catalog, Some(config)).1.expect("a business")
+    }
+
+    #[test]
+    fn the_hash_is_of_what_is_said_and_not_of_how_it_is_written() {
+        let first = loaded("a: 1\nb: {c: [2, 3]}\n", "x: 1\ny: true\n");
+        let same = loaded("b:\n  c: [2, 3]\na: 1\n", "y: 'true'\nx: '1'\n");
+        assert_eq!(first.hash(&[]), same.hash(&[]));
+        assert_eq!(first.hash(&[]), first.hash(&[("x".into(), "1".into())]), "an override that changes nothing");
+        let others = [loaded("a: 2\nb: {c: [2, 3]}\n", "x: 1\ny: true\n"), loaded("a: 1\nb: {c: [2, 3]}\n", "x: 1\n")];
+        assert!(others.iter().all(|other| other.hash(&[]) != first.hash(&[])));
+        assert_ne!(first.hash(&[("x".into(), "2".into())]), first.hash(&[]));
+    }
+
+    #[test]
+    fn a_folder_without_configuration_has_none() {
+        let (dir, business) = folder("a: 1\n", None);
+        let business = business.expect("a business");
+        assert_eq!(business.config, BTreeMap::new());
+        assert_eq!(Some(business.name.as_str()), dir.path().file_name().and_then(|name| name.to_str()));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_told_with_its_line() {
+        let problem = |catalog, config| {
+            let error = folder(catalog, config).1.expect_err("refused");
+            let file = error.place.file.file_name().map(|name| name.to_string_lossy().into_owned());
+            (file.unwrap_or_default(), error.place.line, error.problem, error.expected)
+        };
+        let single = "a text, a whole number or a truth value".to_owned();
+        let told = problem("a: 1\n", Some("x: 1\ny: [1]\n"));
+        assert_eq!(told, ("config.yml".into(), 2, "`y` is a list".into(), single.clone()));
+        let told = problem("a: 1\n", Some("x: 1.5\n"));
+        assert_eq!(told, ("config.yml".into(), 1, "`x` is a number".into(), single));
+        let told = problem("a: 1\n", Some("- x\n"));
+        assert_eq!(told, ("config.yml".into(), 1, "the configuration is a list".into(), "a mapping".into()));
+        let told = problem("- a\n", None);
+        assert_eq!(told, ("catalog.yml".into(), 0, "the catalog is no mapping".into(), "a mapping".into()));
+        assert_eq!((problem("a: 1\nb: [\n", None).0, problem("a: 1\na: 2\n", None).1), ("catalog.yml".into(), 2));
+    }
+}

@@ -1,0 +1,143 @@
+//! The catalog of a business's folder: compared with the one that was loaded last, and loaded if it is another.
+
+use crate::StartError;
+use crate::bad_input::{BadInput, Place};
+use crate::business::{BusinessFolder, CATALOG_FILE};
+use crate::outbox::Outbox;
+use crate::processor::{Processor, Report};
+use host_store::{InboxRow, Partition, Store};
+use products_contract::{Account, Actor, ActorKind, Event, IgnoreReason, Outcome, Payload, Refusal, Stored, Timestamp};
+
+/// Where loads of a folder's catalog come from.
+const SOURCE: &str = "api";
+/// Their kind.
+const KIND: &str = "catalog.load";
+
+/// Load the catalog unless it is in force: unless the folder's last load was taken, with the same catalog and
+/// configuration, by the same component. Returns what that led to; nothing if there was nothing to do.
+pub(crate) fn bring_in(
+    business: &BusinessFolder,
+    outbox: &mut Outbox,
+    now: Timestamp,
+) -> Result<Vec<Report>, StartError> {
+    let processor = outbox.processor();
+    let last = last_load(processor.store(), processor.partition(), &business.name)?;
+    if last.as_ref().is_some_and(|(_, row)| is_in_force(processor, row)) {
+        return Ok(Vec::new());
+    }
+    let number = last.map_or(1, |(number, _)| number + 1);
+    let reports = outbox.accept(load(business, processor.partition(), number, now), Vec::new())?;
+    match reports.first() {
+        Some(report) if report.result.outcome().is_none() => Err(StartError::Extension {
+            business: business.name.clone(),
+            reason: report.result.reason().unwrap_or_default(),
+        }),
+        Some(report) if !was_taken(report.result.outcome()) => Err(refused(business, report).into()),
+        _ => Ok(reports),
+    }
+}
+
+/// Loads are numbered from 1, so that a catalog that comes back after another one is loaded again.
+fn load_id(business: &str, number: u64) -> String {
+    format!("catalog:{business}:{number}")
+}
+
+fn load(business: &BusinessFolder, partition: &Partition, number: u64, now: Timestamp) -> Event {
+    Event {
+        id: load_id(&business.name, number),
+        source: SOURCE.to_owned(),
+        kind: KIND.to_owned(),
+        business: partition.business.clone(),
+        account: Some(Account::Platform),
+        livemode: Some(partition.livemode),
+        received_at: now,
+        attempt: 1,
+        actor: Actor { kind: ActorKind::Admin, subject: "catalog".to_owned(), roles: Vec::new() },
+        reply_to: None,
+        provider: None,
+        payload: Payload::Command(business.catalog.to_string()),
+    }
+}
+
+/// The last load, with its number. No row of the inbox ever goes, so it is found in a logarithm of steps.
+fn last_load(store: &dyn Store, partition: &Partition, business: &str) -> Stored<Option<(u64, InboxRow)>> {
+    let find = |number: u64| store.event(partition, SOURCE, &load_id(business, number));
+    let Some(mut last) = find(1)? else { return Ok(None) };
+    let (mut there, mut absent) = (1, 2);
+    while let Some(row) = find(absent)? {
+        (there, absent, last) = (absent, absent * 2, row);
+    }
+    while absent - there > 1 {
+        let middle = there + (absent - there) / 2;
+        match find(middle)? {
+            Some(row) => (there, last) = (middle, row),
+            None => absent = middle,
+        }
+    }
+    Ok(Some((there, last)))
+}
+
+fn is_in_force(processor: &Processor, row: &InboxRow) -> bool {
+    let same = |provenance: &host_store::Provenance| {
+        provenance.catalog_hash == processor.business().catalog_hash
+            && provenance.component_hash == processor.runner().hash()
+    };
+    was_taken(row.outcome.as_ref()) && row.provenance.as_ref().is_some_and(same)
+}
+
+fn was_taken(outcome: Option<&Outcome>) -> bool {
+    matches!(outcome, Some(Outcome::Applied | Outcome::Duplicate(_) | Outcome::Ignored(IgnoreReason::NoChange)))
+}
+
+/// What the extension has against a catalog, with the line it means.
+fn refused(business: &BusinessFolder, report: &Report) -> BadInput {
+    let file = business.folder.join(CATALOG_FILE);
+    let (mut line, mut reason) = (0, report.result.reason().unwrap_or_default());
+    if let Some(Outcome::Rejected(Refusal::Invalid(errors))) = report.result.outcome() {
+        let told: Vec<String> =
+            errors.iter().map(|e| format!("{} {}", e.path, without_json_place(&e.message))).collect();
+        reason = told.iter().map(|text| text.trim()).collect::<Vec<_>>().join("; ");
+        if let Some(first) = errors.first() {
+            line = business.catalog_lines.line_meant(&first.path, first_quotation(&first.message));
+        }
+    }
+    let problem = format!("the extension says {}: {reason}", report.result.name());
+    BadInput::new(Place::line(&file, line), problem, "a catalog that it takes")
+}
+
+/// What a message quotes first: only that is the catalog's, the others are what was expected.
+fn first_quotation(message: &str) -> Option<&str> {
+    let quoted = ['`', '"'].iter().filter_map(|mark| {
+        let from = message.find(*mark)? + 1;
+        let length = message[from..].find(*mark)?;
+        Some((from, &message[from..from + length]))
+    });
+    quoted.min().map(|(_, text)| text)
+}
+
+/// A message of the extension's JSON reader, without its place in a text that nobody has seen.
+fn without_json_place(message: &str) -> &str {
+    let Some((text, place)) = message.rsplit_once(" at line ") else { return message };
+    match place.split_once(" column ") {
+        Some((line, column)) if line.parse::<u64>().is_ok() && column.parse::<u64>().is_ok() => text,
+        _ => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_quotation_of_a_message_is_of_the_catalog() {
+        assert_eq!(first_quotation("`free` is none of `month`, \"year\""), Some("free"));
+        assert_eq!(first_quotation("\"free\" is none of `month`"), Some("free"));
+        assert_eq!(first_quotation("it's `half"), None);
+    }
+
+    #[test]
+    fn a_place_within_unseen_text_is_left_out() {
+        assert_eq!(without_json_place("unknown field `x` at line 1 column 7"), "unknown field `x`");
+        assert_eq!(without_json_place("not at line level"), "not at line level");
+    }
+}

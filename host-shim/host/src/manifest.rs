@@ -1,0 +1,89 @@
+//! `manifest.yml`: what a host needs to know of an extension beside what its component declares itself.
+
+use crate::bad_input::{BadInput, Place};
+use crate::yaml::{Entry, Lined};
+use host_store::NotState;
+use serde_json::Value;
+use std::path::Path;
+
+/// The part of a manifest that a host goes by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    /// The extension's name, as its component declares it, too.
+    pub name: String,
+    /// What of the JSON in its rows is no state: `state: {without: [MEMBER, …]}`.
+    pub not_state: NotState,
+}
+
+impl Manifest {
+    /// Reads the text of a manifest; `file` names it in errors.
+    pub fn parse(file: &Path, text: &str) -> Result<Manifest, BadInput> {
+        let document = Lined::parse(file, text)?;
+        let bad = |line, problem: String, expected: &str| BadInput::new(Place::line(file, line), problem, expected);
+        let Some(entries) = document.entries() else {
+            return Err(bad(document.line, format!("the manifest is {}", document.kind()), "a mapping"));
+        };
+        let find = |name: &str| entries.iter().find(|entry| entry.key == name);
+        let name = match find("name").map(|entry| (entry, entry.value.json())) {
+            Some((_, Value::String(name))) => name,
+            Some((entry, _)) => return Err(bad(entry.line, format!("`name` is {}", entry.value.kind()), "a text")),
+            None => return Err(bad(document.line, "the manifest has no `name`".to_owned(), "the field `name`")),
+        };
+        let members = find("state").map(|state| members(state, bad)).transpose()?.unwrap_or_default();
+        Ok(Manifest { name, not_state: NotState::members(members) })
+    }
+}
+
+fn members(state: &Entry, bad: impl Fn(usize, String, &str) -> BadInput) -> Result<Vec<String>, BadInput> {
+    let expected = "`without` with a list of names of members";
+    let mut members = Vec::new();
+    for entry in state.value.entries().unwrap_or_default() {
+        let list = match entry.value.json() {
+            Value::Array(list) if entry.key == "without" => list,
+            _ => return Err(bad(entry.line, format!("`{}` is {}", entry.key, entry.value.kind()), expected)),
+        };
+        for member in list {
+            match member {
+                Value::String(name) => members.push(name),
+                other => return Err(bad(entry.line, format!("`without` has `{other}`"), expected)),
+            }
+        }
+    }
+    match members.is_empty() {
+        true => Err(bad(state.line, "`state` leaves nothing out".to_owned(), expected)),
+        false => Ok(members),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Manifest, String> {
+        Manifest::parse(Path::new("manifest.yml"), text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_manifest_says_what_is_no_state() {
+        let manifest = parse("name: shop\nversion: 1.0.0\nstate: {without: [tries, turns]}\n").expect("a manifest");
+        let not_state = NotState::members(["tries".to_owned(), "turns".to_owned()]);
+        assert_eq!(manifest, Manifest { name: "shop".to_owned(), not_state });
+        assert_eq!(parse("name: shop\n").expect("a manifest").not_state, NotState::default());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_manifest_is_told_with_its_line() {
+        let expected = "expected `without` with a list of names of members";
+        for (text, problem) in [
+            ("- name\n", "manifest.yml:1: the manifest is a list; expected a mapping".to_owned()),
+            ("version: 1\n", "manifest.yml:1: the manifest has no `name`; expected the field `name`".to_owned()),
+            ("name: [a]\n", "manifest.yml:1: `name` is a list; expected a text".to_owned()),
+            ("name: a\nstate: all\n", format!("manifest.yml:2: `state` leaves nothing out; {expected}")),
+            ("name: a\nstate: {without: []}\n", format!("manifest.yml:2: `state` leaves nothing out; {expected}")),
+            ("name: a\nstate:\n  with: [b]\n", format!("manifest.yml:3: `with` is a list; {expected}")),
+            ("name: a\nstate: {without: [1]}\n", format!("manifest.yml:2: `without` has `1`; {expected}")),
+        ] {
+            assert_eq!(parse(text), Err(problem));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! A host that runs: one business in one mode, over one store, with an extension, providers and a clock.
+
+use crate::bad_input::BadInput;
+use crate::business::BusinessFolder;
+use crate::catalog;
+use crate::clock::Clock;
+use crate::manifest::Manifest;
+use crate::outbox::{Outbox, OutboxError};
+use crate::processor::{Business, Processor, Report};
+use host_intake::Decoded;
+use host_providers::Registry;
+use host_store::{ConfigError, Store};
+use products_contract::{StoreError, Stored};
+use wasm_runner::runner::Runner;
+
+/// What a host is to do, beside the parts that it is made of.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The business.
+    pub business: BusinessFolder,
+    /// Mode: true for real money.
+    pub livemode: bool,
+    /// Configuration over that of the business.
+    pub config: Vec<(String, String)>,
+    /// The extension's manifest; without one all of its rows is state.
+    pub manifest: Option<Manifest>,
+}
+
+/// Why a host does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The extension does not take the catalog.
+    #[error(transparent)]
+    Catalog(#[from] BadInput),
+    /// The extension failed when it was given the catalog, which says nothing of the catalog.
+    #[error("the extension failed when it was given the catalog of {business}: {reason}")]
+    Extension {
+        /// Name of the business.
+        business: String,
+        /// How it failed.
+        reason: String,
+    },
+    /// The configuration is not the one that the extension declares.
+    #[error("configuration of {business}: {error}")]
+    Config {
+        /// Name of the business.
+        business: String,
+        /// What is wrong with it.
+        error: ConfigError,
+    },
+    /// The store failed, or effects have no end.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        StartError::Outbox(error.into())
+    }
+}
+
+/// A host that runs: what `replay`, a server and tests all start.
+pub struct Host {
+    outbox: Outbox,
+    clock: Clock,
+}
+
+impl Host {
+    /// Starts: brings the catalog in if another one is in force, then recovers what was running when the store was
+    /// left. What is due then waits for [`Outbox::begin`] or [`Outbox::run_until_quiet`]. The reports are those of the
+    /// catalog.
+    pub fn start(
+        setup: &Setup,
+        store: Box<dyn Store>,
+        runner: Box<dyn Runner>,
+        registry: Registry,
+        mut clock: Clock,
+    ) -> Result<(Host, Vec<Report>), StartError> {
+        let business = Business {
+            name: setup.business.name.clone(),
+            livemode: setup.livemode,
+            config: setup.business.config_with(&setup.config),
+            catalog_hash: setup.business.hash(&setup.config),
+            not_state: setup.manifest.as_ref().map(|manifest| manifest.not_state.clone()).unwrap_or_default(),
+        };
+        let processor = Processor::new(store, runner, business)
+            .map_err(|error| StartError::Config { business: setup.business.name.clone(), error })?;
+        let mut outbox = Outbox::new(processor, registry);
+        let now = clock.now();
+        // What the store was left with is decided under the catalog of this start.
+        let reports = catalog::bring_in(&setup.business, &mut outbox, now)?;
+        outbox.recover(now)?;
+        Ok((Host { outbox, clock }, reports))
+    }
+
+    /// Takes an event in at the clock's time, or refuses it as the intake says; see [`Processor::accept`].
+    pub fn accept(&mut self, decoded: Decoded, raw: Vec<u8>) -> Result<Vec<Report>, OutboxError> {
+        let Decoded { mut event, refusal, .. } = decoded;
+        event.received_at = self.clock.now();
+        match refusal {
+            Some(refusal) => Ok(self.outbox.processor_mut().accept_refused(event, raw, refusal)?),
+            None => self.outbox.accept(event, raw),
+        }
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The clock, to be read or told.
+    pub fn clock_mut(&mut self) -> &mut Clock {
+        &mut self.clock
+    }
+
+    /// The outbox, and through it the processor and the store.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// The outbox, to carry effects out.
+    pub fn outbox_mut(&mut self) -> &mut Outbox {
+        &mut self.outbox
+    }
+
+    /// The processor.
+    pub fn processor(&self) -> &Processor {
+        self.outbox.processor()
+    }
+
+    /// The processor, for questions and groups.
+    pub fn processor_mut(&mut self) -> &mut Processor {
+        self.outbox.processor_mut()
+    }
+
+    /// The hash of the state.
+    pub fn state(&self) -> Stored<String> {
+        host_store::state_hash(&[self.processor().store()], self.processor().declared().not_state())
+    }
+
+    /// Ends the host; what is left is the store, as after a kill, and the clock.
+    pub fn stop(self) -> (Box<dyn Store>, Clock) {
+        let (processor, _) = self.outbox.into_parts();
+        (processor.into_parts().0, self.clock)
+    }
+}

@@ -1,0 +1,151 @@
+//! What scenarios, pages and tests are shown of a host: sections of the state as JSON, by id, with times as RFC 3339.
+
+mod rows;
+
+pub use rows::{Rows, account_rows, parsed};
+
+use crate::processor::{AskError, Processor};
+use crate::{read, time};
+use host_store::{EffectRow, EffectState, InboxState};
+use products_contract::{Account, Actor, Outcome, Payload, Question, Stored, Timestamp};
+use serde_json::{Map, Value, json};
+
+/// Sources of events that come from outside; the others are made by the host.
+const OUTSIDE: [&str; 3] = ["stripe", "api", "products"];
+
+/// True for the source of an event that came from outside, false for those of results, timers and messages.
+pub fn is_outside(source: &str) -> bool {
+    OUTSIDE.contains(&source)
+}
+
+/// A section of [`Rows`], by id: `products`, `purchases`, `subscriptions`, `claims` or `timers`.
+pub fn rows(processor: &Processor, account: &Account, section: &str) -> Stored<Value> {
+    let mut rows = account_rows(processor, account)?;
+    let found = rows.sections.remove(section).unwrap_or_default();
+    Ok(Value::Object(found.into_iter().collect()))
+}
+
+/// The records of an account: by collection, then by id.
+pub fn records(processor: &Processor, account: &Account) -> Stored<Value> {
+    let rows = account_rows(processor, account)?;
+    let mut collections = Map::new();
+    for (section, rows) in rows.sections {
+        if let Some(collection) = section.strip_prefix("records/") {
+            collections.insert(collection.to_owned(), Value::Object(rows.into_iter().collect()));
+        }
+    }
+    Ok(Value::Object(collections))
+}
+
+/// Every claim that is held, by its key: until when, and by whom.
+pub fn claims(processor: &Processor) -> Stored<Value> {
+    let mut found = Map::new();
+    for scope in processor.store().scopes()? {
+        if scope.partition() != *processor.partition() {
+            continue;
+        }
+        let mut rows = account_rows(processor, &scope.account)?;
+        for (key, mut row) in rows.sections.remove("claims").unwrap_or_default() {
+            row["holder"] = json!(scope.account.to_string());
+            found.insert(key, row);
+        }
+    }
+    Ok(Value::Object(found))
+}
+
+/// The catalog's prices, by id.
+pub fn prices(processor: &Processor) -> Stored<Value> {
+    let rows = read::prices(processor.store(), processor.partition())?;
+    let found = rows.into_iter().map(|price| {
+        let mut value = json!(price);
+        value["terms"] = parsed(&price.terms);
+        (price.id, value)
+    });
+    Ok(Value::Object(found.collect()))
+}
+
+fn question(account: &Account, at: Timestamp) -> Question {
+    Question { account: account.clone(), actor: Actor::system(), at }
+}
+
+/// What an account may use at a time (milliseconds since the epoch), by entitlement.
+pub fn entitlements(processor: &mut Processor, account: &Account, at: Timestamp) -> Result<Value, AskError> {
+    let found = processor.ask_entitlements(&question(account, at))?;
+    let rows = found.into_iter().map(|row| {
+        let value = json!({
+            "allowed": row.allowed,
+            "used": row.used,
+            "resets_at": row.resets_at.map(time::text),
+            "ends_at": row.ends_at.map(time::text),
+            "sources": row.sources,
+        });
+        (row.key, value)
+    });
+    Ok(Value::Object(rows.collect()))
+}
+
+/// Balances of an account at a time (milliseconds since the epoch), by `LEDGER/UNIT`.
+pub fn balances(processor: &mut Processor, account: &Account, at: Timestamp) -> Result<Value, AskError> {
+    let found = processor.ask_balances(&question(account, at))?;
+    let rows = found.into_iter().map(|row| {
+        let value = json!({"available": row.available, "pending": row.pending});
+        (format!("{}/{}", row.ledger, row.unit), value)
+    });
+    Ok(Value::Object(rows.collect()))
+}
+
+/// Effects of an account by their keys, each in its newest generation; without keys that nobody asked for.
+pub fn effects<'k>(processor: &Processor, account: &Account, keys: impl IntoIterator<Item = &'k str>) -> Stored<Value> {
+    let scope = processor.scope(account.clone());
+    let mut found = Map::new();
+    for key in keys {
+        if let Some(row) = processor.store().effect(&scope, key)?.pop() {
+            found.insert(key.to_owned(), effect(&row));
+        }
+    }
+    Ok(Value::Object(found))
+}
+
+fn effect(row: &EffectRow) -> Value {
+    let state = match row.state {
+        EffectState::Queued => "queued",
+        EffectState::Running => "running",
+        EffectState::Finished => "finished",
+        EffectState::Cancelled => "cancelled",
+    };
+    json!({
+        "kind": row.effect.kind,
+        "state": state,
+        "attempts": row.attempts,
+        "due": time::text(row.due_at),
+        "payload": parsed(&row.effect.payload),
+    })
+}
+
+/// The last outcome of every event that came from outside, by id, with its reason and account; `failed` where there is
+/// none.
+pub fn outcomes(processor: &Processor) -> Stored<Value> {
+    const PAGE: usize = 500;
+    let mut found = Map::new();
+    let mut after = 0;
+    loop {
+        let page = processor.inbox_after(after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(Value::Object(found)) };
+        after = last.seq;
+        for row in page {
+            if matches!(row.event.payload, Payload::EffectResult(_)) || !is_outside(&row.event.source) {
+                continue;
+            }
+            let name = match (&row.state, &row.outcome) {
+                (InboxState::Pending { .. } | InboxState::Dead, _) | (_, None) => "failed",
+                (_, Some(outcome)) => outcome.name(),
+            };
+            let reason = match name {
+                "failed" => row.error.clone(),
+                _ => row.outcome.as_ref().and_then(Outcome::reason),
+            };
+            let account = row.event.account.as_ref().map(Account::to_string);
+            found.insert(row.event.id, json!({"outcome": name, "reason": reason, "account": account}));
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! A YAML document as JSON that remembers its lines, so that what is wrong with a value can be told with its line.
+
+use crate::bad_input::{BadInput, Place};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Number, Value};
+use serde_saphyr::Spanned;
+use std::fmt;
+use std::path::Path;
+
+/// Deepest nesting that is read.
+const DEPTH_MAX: usize = 64;
+
+/// A value and the line it stands on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lined {
+    /// Line, from 1.
+    pub line: usize,
+    content: Content,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Content {
+    /// A value without parts.
+    Single(Value),
+    List(Vec<Lined>),
+    /// In the order of the file.
+    Map(Vec<Entry>),
+}
+
+/// An entry of a mapping.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Key.
+    pub key: String,
+    /// Line of the key, from 1.
+    pub line: usize,
+    /// Value.
+    pub value: Lined,
+}
+
+impl Lined {
+    /// Reads one YAML document; JSON is YAML, too.
+    pub fn parse(file: &Path, text: &str) -> Result<Lined, BadInput> {
+        let options = serde_saphyr::options! {
+            strict_booleans: true,
+            with_snippet: false,
+            budget: serde_saphyr::budget! { max_depth: DEPTH_MAX },
+        };
+        serde_saphyr::from_str_with_options::<Lined>(text, options).map_err(|error| {
+            let line = error.location().map_or(0, |location| line_of(&location));
+            let text = error.to_string();
+            BadInput::new(Place::line(file, line), text.lines().next().unwrap_or_default(), "a YAML document")
+        })
+    }
+
+    /// The value without its lines.
+    pub fn json(&self) -> Value {
+        match &self.content {
+            Content::Single(value) => value.clone(),
+            Content::List(list) => list.iter().map(Lined::json).collect(),
+            Content::Map(map) => Value::Object(map.iter().map(|e| (e.key.clone(), e.value.json())).collect()),
+        }
+    }
+
+    /// The entries of a mapping; none for anything else.
+    pub fn entries(&self) -> Option<&[Entry]> {
+        match &self.content {
+            Content::Map(map) => Some(map),
+            Content::Single(_) | Content::List(_) => None,
+        }
+    }
+
+    /// The kind of value, for messages.
+    pub fn kind(&self) -> &'static str {
+        match &self.content {
+            Content::Single(Value::Null) => "nothing",
+            Content::Single(Value::Bool(_)) => "a truth value",
+            Content::Single(Value::Number(number)) if number.is_f64() => "a number",
+            Content::Single(Value::Number(_)) => "a whole number",
+            Content::Single(_) => "a text",
+            Content::List(_) => "a list",
+            Content::Map(_) => "a mapping",
+        }
+    }
+
+    /// The line that somebody means who names a value by its JSON Pointer and quotes a part of it: the line of the only
+    /// key or value at or below that reads so, else that of the value itself. A pointer that leads nowhere means the
+    /// nearest value above.
+    pub fn line_meant(&self, pointer: &str, quoted: Option<&str>) -> usize {
+        let node = self.at(pointer);
+        let mut lines = Vec::new();
+        if let Some(quoted) = quoted {
+            node.find(quoted, &mut lines);
+        }
+        match lines.as_slice() {
+            [only] => *only,
+            _ => node.line,
+        }
+    }
+
+    fn at(&self, pointer: &str) -> &Lined {
+        let mut node = self;
+        for part in pointer.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            let next = match &node.content {
+                Content::Map(map) => map.iter().find(|entry| entry.key == part).map(|entry| &entry.value),
+                Content::List(list) => part.parse().ok().and_then(|at: usize| list.get(at)),
+                Content::Single(_) => None,
+            };
+            let Some(next) = next else { break };
+            node = next;
+        }
+        node
+    }
+
+    /// Lines on which a key or a single value reads `text`, in the order of the file.
+    fn find(&self, text: &str, found: &mut Vec<usize>) {
+        match &self.content {
+            Content::List(list) => list.iter().for_each(|node| node.find(text, found)),
+            Content::Map(map) => {
+                for entry in map {
+                    if entry.key == text {
+                        found.push(entry.line);
+                    }
+                    entry.value.find(text, found);
+                }
+            }
+            Content::Single(value) if reads(value, text) => found.push(self.line),
+            Content::Single(_) => {}
+        }
+    }
+}
+
+/// True if a single value reads so.
+fn reads(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(value) => value == text,
+        Value::Number(value) => value.to_string() == text,
+        Value::Bool(value) => value.to_string() == text,
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
+fn line_of(location: &serde_saphyr::Location) -> usize {
+    usize::try_from(location.line()).unwrap_or(usize::MAX)
+}
+
+impl<'de> Deserialize<'de> for Lined {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<Content>::deserialize(deserializer)?;
+        Ok(Lined { line: line_of(&spanned.referenced), content: spanned.value })
+    }
+}
+
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ContentVisitor)
+    }
+}
+
+struct ContentVisitor;
+
+impl<'de> Visitor<'de> for ContentVisitor {
+    type Value = Content;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Content, E> {
+        Ok(Content::Single(value.into()))
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Content, E> {
+        Ok(Content::Single(value.into()))
+    }
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Content, E> {
+        i64::try_from(value)
+            .map(|value| Content::Single(value.into()))
+            .map_err(|_| E::custom(format!("{value} is larger than {}", i64::MAX)))
+    }
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Content, E> {
+        Number::from_f64(value)
+            .map(|value| Content::Single(value.into()))
+            .ok_or_else(|| E::custom(format!("{value} is no number that JSON has")))
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Content, E> {
+        Ok(Content::Single(value.into()))
+    }
+    fn visit_unit<E>(self) -> Result<Content, E> {
+        Ok(Content::Single(Value::Null))
+    }
+    fn visit_none<E>(self) -> Result<Content, E> {
+        Ok(Content::Single(Value::Null))
+    }
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Content, D::Error> {
+        Content::deserialize(deserializer)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Content, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element::<Lined>()? {
+            list.push(item);
+        }
+        Ok(Content::List(list))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Content, A::Error> {
+        let mut map = Vec::new();
+        while let Some(key) = entries.next_key::<Spanned<String>>()? {
+            let value = entries.next_value::<Lined>()?;
+            map.push(Entry { line: line_of(&key.referenced), key: key.value, value });
+        }
+        Ok(Content::Map(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn parse(text: &str) -> Lined {
+        Lined::parse(Path::new("x.yml"), text).expect("valid YAML")
+    }
+
+    #[test]
+    fn scalars_keep_their_json_types() {
+        let document = parse("{a: 1, b: -2.5, c: yes, d: '1', e: null, f: ~, g: true, 7: seven, 2020-08-27: day}");
+        let expected = json!({"a": 1, "b": -2.5, "c": "yes", "d": "1", "e": null, "f": null, "g": true, "7": "seven",
+            "2020-08-27": "day"});
+        assert_eq!(document.json(), expected);
+    }
+
+    #[test]
+    fn a_pointer_means_its_line_or_the_nearest_above_and_a_quotation_the_only_line_that_reads_so() {
+        let document = parse("a:\n  - x: 1\n  - y/z:\n      '~': 2\n");
+        let lines =
+            ["", "/a/0/x", "/a/1/y~1z/~0", "/a/1/none/x", "/a/7", "/none"].map(|at| document.line_meant(at, None));
+        assert_eq!(lines, [1, 2, 4, 3, 2, 1]);
+        assert_eq!(["x", "2", "no"].map(|text| document.line_meant("/a", Some(text))), [2, 4, 2]);
+    }
+
+    #[test]
+    fn what_is_no_yaml_names_its_line() {
+        for (text, line) in [("a: 1\na: 2\n", 2), ("a: 1\nb: .nan\n", 2), ("a: 1\nb: 9223372036854775808\n", 2)] {
+            let error = Lined::parse(Path::new("x.yml"), text).expect_err("refused");
+            assert_eq!((error.place.file.as_path(), error.place.line), (Path::new("x.yml"), line), "{error}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The folder's catalog against the one that is in force (H2).
+
+use super::events::{T0, lines};
+use super::toy::ToyRunner;
+use host::business::{BusinessFolder, CATALOG_FILE};
+use host::clock::Clock;
+use host::outbox::OutboxError;
+use host::processor::Report;
+use host::{Host, Setup, StartError};
+use host_providers::Registry;
+use host_store::MemoryStore;
+use host_store::testing::Faults;
+use std::path::PathBuf;
+
+/// A folder whose catalog changes, and a store that hosts are started over one after the other.
+struct Shop {
+    _dir: tempfile::TempDir,
+    folder: PathBuf,
+    faults: Faults,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("toys");
+        std::fs::create_dir(&folder).unwrap();
+        Shop { _dir: dir, folder, faults: Faults::new(Box::new(MemoryStore::new())) }
+    }
+
+    fn start_with(
+        &self,
+        catalog: &str,
+        config: &[(&str, &str)],
+        runner: ToyRunner,
+    ) -> Result<(Host, Vec<Report>), StartError> {
+        std::fs::write(self.folder.join(CATALOG_FILE), catalog).unwrap();
+        let config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let setup =
+            Setup { business: BusinessFolder::load(&self.folder).unwrap(), livemode: false, config, manifest: None };
+        Host::start(&setup, self.faults.open(), Box::new(runner), Registry::new(), Clock::told(T0))
+    }
+
+    /// What a start with this catalog loads.
+    fn start(&self, catalog: &str) -> Vec<String> {
+        lines(&self.start_with(catalog, &[], ToyRunner::new(1)).unwrap().1)
+    }
+}
+
+const A: &str = "sell: [price_a]\n";
+const B: &str = "sell: [price_b]\n";
+
+#[test]
+fn a_catalog_is_loaded_when_another_one_is_in_force_and_only_then() {
+    let shop = Shop::new();
+    assert_eq!(shop.start(A), ["catalog:toys:1: applied"]);
+    assert_eq!(shop.start(A), [""; 0], "it is in force");
+    assert_eq!(shop.start(B), ["catalog:toys:2: applied"]);
+    assert_eq!(shop.start(A), ["catalog:toys:3: applied"], "B was in force, whatever was before it");
+    assert_eq!(shop.start("# written otherwise\nsell:\n  - price_a\n"), [""; 0]);
+}
+
+#[test]
+fn the_last_of_many_loads_is_the_one_that_counts() {
+    let shop = Shop::new();
+    for number in 1..=21 {
+        let catalog = format!("sell: [price_{}]\n", number % 2);
+        assert_eq!(shop.start(&catalog), [format!("catalog:toys:{number}: applied")]);
+        assert_eq!(shop.start(&catalog), [""; 0], "load {number} is in force");
+    }
+}
+
+#[test]
+fn another_component_loads_the_same_catalog_in_its_own_way() {
+    let shop = Shop::new();
+    shop.start(A);
+    let (_, reports) = shop.start_with(A, &[], ToyRunner::new(1).hashed("another")).unwrap();
+    assert_eq!(lines(&reports), ["catalog:toys:2: applied"]);
+}
+
+#[test]
+fn a_refused_catalog_is_told_with_its_line_and_is_not_in_force() {
+    let refused = "sell:\n  - price_a\n  - price_b\noutcome:\n  rejected: {invalid: [{path: /sell, code: taken, \
+                   message: '`price_b` is sold, expected `another`'}]}\n";
+    let shop = Shop::new();
+    shop.start(A);
+    for number in [2, 3] {
+        let error = shop.start_with(refused, &[], ToyRunner::new(1)).err().unwrap();
+        let StartError::Catalog(bad) = error else { panic!("{error}") };
+        assert_eq!((bad.place.file, bad.place.line), (shop.folder.join(CATALOG_FILE), 3), "start {number}");
+        let expected = "the extension says rejected: /sell `price_b` is sold, expected `another`";
+        assert_eq!(bad.problem, expected);
+    }
+    assert_eq!(shop.start(A), ["catalog:toys:4: applied"]);
+}
+
+#[test]
+fn a_catalog_that_fails_or_is_nothing_to_the_extension_stops_the_start() {
+    for catalog in ["fail: 1\n", "outcome: {ignored: unhandled-kind}\n"] {
+        let error = Shop::new().start_with(catalog, &[], ToyRunner::new(1)).err().unwrap();
+        assert!(matches!(error, StartError::Catalog(_)), "{catalog}: {error}");
+    }
+    assert_eq!(Shop::new().start("outcome: {ignored: no-change}\n"), ["catalog:toys:1: ignored(no-change)"]);
+}
+
+#[test]
+fn a_configuration_that_is_not_declared_stops_the_start_before_anything_is_stored() {
+    let shop = Shop::new();
+    let error = shop.start_with(A, &[("colour", "red")], ToyRunner::new(1)).err().unwrap();
+    assert_eq!(error.to_string(), "configuration of toys: configuration key `colour` is not declared");
+    assert_eq!(shop.start(A), ["catalog:toys:1: applied"]);
+}
+
+#[test]
+fn a_store_that_fails_stops_the_start() {
+    let shop = Shop::new();
+    shop.faults.fail_reads(true);
+    let error = shop.start_with(A, &[], ToyRunner::new(1)).err().unwrap();
+    assert!(matches!(error, StartError::Outbox(OutboxError::Store(_))), "{error}");
+}

@@ -1,0 +1,111 @@
+//! The one writer over stores that may fail and an extension that does what its events say.
+#![allow(clippy::unwrap_used)]
+
+mod writer {
+    #[path = "../processor/events.rs"]
+    pub mod events;
+    #[path = "../processor/toy.rs"]
+    pub mod toy;
+
+    mod answers;
+    mod effects;
+    mod order;
+
+    use events::{T0, command};
+    use host::business::{BusinessFolder, CATALOG_FILE};
+    use host::clock::Clock;
+    use host::outbox::OutboxError;
+    use host::processor::Report;
+    use host::writer::{Jobs, Limits, Listener, Ticket, Writer};
+    use host::{Host, Setup};
+    use host_intake::Decoded;
+    use host_providers::{Call, Registry};
+    use host_store::Store;
+    use products_contract::Event;
+    use serde_json::{Value, json};
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
+    use toy::ToyRunner;
+
+    /// What a listener is told, in order.
+    #[derive(Debug)]
+    pub enum Told {
+        Calls(Vec<Call>),
+        Committed(Vec<Report>),
+        Failed(OutboxError),
+    }
+
+    struct Tells(Sender<Told>);
+
+    impl Listener for Tells {
+        fn calls(&mut self, calls: Vec<Call>) {
+            let _ = self.0.send(Told::Calls(calls));
+        }
+        fn committed(&mut self, reports: &[Report]) {
+            if !reports.is_empty() {
+                let _ = self.0.send(Told::Committed(reports.to_vec()));
+            }
+        }
+        fn failed(&mut self, error: &OutboxError) {
+            let _ = self.0.send(Told::Failed(error.clone()));
+        }
+    }
+
+    /// A host whose catalog is loaded, with a clock that stands still.
+    pub fn host(store: Box<dyn Store>, registry: Registry, runner: ToyRunner, clock: Clock) -> Host {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("toys");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join(CATALOG_FILE), "{}").unwrap();
+        let business = BusinessFolder::load(&folder).unwrap();
+        let setup = Setup { business, livemode: false, config: Vec::new(), manifest: None };
+        Host::start(&setup, store, Box::new(runner), registry, clock).unwrap().0
+    }
+
+    pub fn spawn(store: Box<dyn Store>, limits: Limits) -> (Writer, Receiver<Told>) {
+        spawn_host(host(store, Registry::new(), ToyRunner::new(1), Clock::told(T0)), limits)
+    }
+
+    pub fn spawn_host(host: Host, limits: Limits) -> (Writer, Receiver<Told>) {
+        let (tells, told) = channel();
+        (Writer::spawn(host, Box::new(Tells(tells)), limits).unwrap(), told)
+    }
+
+    /// Groups of `group` jobs exactly, as long as so many come within ten seconds.
+    pub fn groups_of(group: usize) -> Limits {
+        Limits { group, gather: Duration::from_secs(10), ..Limits::default() }
+    }
+
+    pub fn decoded(event: Event) -> Decoded {
+        Decoded { event, refusal: None, time: None }
+    }
+
+    pub fn accept(jobs: &Jobs, id: &str, account: &str, doing: Value) -> Ticket {
+        jobs.accept(decoded(command(id, account, T0, doing)), Vec::new()).unwrap()
+    }
+
+    pub fn play(jobs: &Jobs, id: &str) -> Ticket {
+        accept(jobs, id, "a", json!({}))
+    }
+
+    /// Ids of the inbox in order, without the catalog's.
+    pub fn inbox(host: &Host) -> Vec<String> {
+        let rows = host.processor().inbox_after(0, 10_000).unwrap();
+        rows.into_iter().map(|row| row.event.id).filter(|id| !id.starts_with("catalog:")).collect()
+    }
+
+    /// The writer stands still until the sender is used or dropped.
+    pub fn held(jobs: &Jobs) -> Sender<()> {
+        let (release, released) = channel::<()>();
+        let (entered, is_held) = channel();
+        let jobs = jobs.clone();
+        std::thread::spawn(move || {
+            let _ = jobs.look(move |_| {
+                entered.send(()).unwrap();
+                let _ = released.recv();
+            });
+        });
+        is_held.recv().unwrap();
+        release
+    }
+}
