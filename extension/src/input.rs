@@ -9,7 +9,7 @@ use crate::catalog::{BUSINESS, ENABLED};
 use crate::model::concern::Concern;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::Object;
-use crate::model::keys::TimerKey;
+use crate::model::keys::{FactKey, TimerKey};
 use crate::model::notice::{self, To};
 use crate::model::records::instance::InstanceRecord;
 use crate::model::records::invoice::Invoice;
@@ -149,8 +149,22 @@ fn command<'e>(event: &'e Event, payload: &'e str) -> Input<'e> {
 fn facts(body: &Body<'_>) -> Vec<String> {
     match body {
         Body::Invoice(object) => {
-            let receipt = |id: &str| notice::key("receipt", To::Account, id).to_string();
-            object.id.as_deref().filter(|id| !id.is_empty()).map(receipt).into_iter().collect()
+            let id = object.id.as_deref().unwrap_or_default();
+            vec![FactKey::Paid(id).to_string(), notice::key("receipt", To::Account, id).to_string()]
+        }
+        Body::Session(object) => {
+            let purchase = object.metadata.as_ref().and_then(|metadata| metadata.purchase_id.as_deref());
+            let paid = purchase.map(|purchase| FactKey::PaidSession { purchase, session: &object.id }.to_string());
+            paid.into_iter().collect()
+        }
+        Body::Refund(object) => vec![FactKey::Refund(&object.id).to_string(), FactKey::RefundFailed(&object.id).to_string()],
+        Body::Dispute(object) => {
+            let id = object.id.as_ref();
+            vec![
+                FactKey::Dispute(id).to_string(),
+                FactKey::DisputeReturned(id).to_string(),
+                notice::key("dispute_opened", To::Admin, id).to_string(),
+            ]
         }
         _ => Vec::new(),
     }

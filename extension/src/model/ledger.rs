@@ -69,7 +69,8 @@ impl Record for Entry {
     }
 }
 
-/// Book a fact that was not booked before, as the record that it is about says. An entry of nothing is none.
+/// Book a fact, once: an object may be told under two records, as a refund by its charge and by its intent. An entry of
+/// nothing is none.
 pub(crate) fn book(
     account: &mut Account<'_>,
     fact: FactKey<'_>,
@@ -86,7 +87,8 @@ pub(crate) fn book(
         .filter(|(_, amount)| *amount != 0)
         .map(|(account, amount)| Posting { account: (*account).to_owned(), amount_minor: *amount })
         .collect();
-    if postings.is_empty() {
+    let fact = fact.to_string();
+    if postings.is_empty() || !account.record_fact(&fact)? {
         return Ok(());
     }
     let mut balances: Balances = account.fetch(Balances::ID)?.unwrap_or_default();
@@ -94,8 +96,6 @@ pub(crate) fn book(
         balances.add(&posting.account, currency, posting.amount_minor)?;
     }
     account.put(Balances::ID, balances);
-    let fact = fact.to_string();
     account.put(&fact, Entry { currency: currency.to_owned(), object: object.to_owned(), postings });
-    account.record_new_fact(fact);
     Ok(())
 }

@@ -17,7 +17,6 @@ const TABLES: [(&str, &str, Written); 6] = [
     ("runs", "seq IN (SELECT seq FROM events WHERE kind = 'customer.subscription.updated')", Written::Inserted),
     ("scopes", "account <> 'platform'", Written::Raised("revision")),
     ("subscriptions", "true", Written::Replaced),
-    ("records", "collection = 'billing'", Written::Replaced),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
