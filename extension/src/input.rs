@@ -157,7 +157,9 @@ fn facts(body: &Body<'_>) -> Vec<String> {
             let paid = purchase.map(|purchase| FactKey::PaidSession { purchase, session: &object.id }.to_string());
             paid.into_iter().collect()
         }
-        Body::Refund(object) => vec![FactKey::Refund(&object.id).to_string(), FactKey::RefundFailed(&object.id).to_string()],
+        Body::Refund(object) => {
+            vec![FactKey::Refund(&object.id).to_string(), FactKey::RefundFailed(&object.id).to_string()]
+        }
         Body::Dispute(object) => {
             let id = object.id.as_ref();
             vec![

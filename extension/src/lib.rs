@@ -137,7 +137,10 @@ fn decide(desk: &mut Desk<'_>, event: &Event, input: input::Input<'_>) -> Ruled<
     let is_timer = matches!(input.content, Ok(Content::Timer(_)));
     let goes_on = matches!(input.content, Ok(Content::Timer(Some(TimerKey::Continue { .. }))));
     let mut verdict = rules::decide(desk, event, input)?;
-    if verdict.stands || desk.account.is_platform() || matches!(verdict.outcome, Outcome::Rejected(_)) {
+    if verdict.stands
+        || desk.account.is_platform()
+        || matches!(verdict.outcome, Outcome::Rejected(_) | Outcome::Deferred(_))
+    {
         return Ok(verdict);
     }
     if !is_timer && !desk.account.is_touched() {

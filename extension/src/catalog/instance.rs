@@ -13,6 +13,9 @@ use products_contract::{ProductValues, Refusal};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
+/// Fingerprint of an instance that was brought nowhere yet.
+const NOT_DRIVEN: &str = "new";
+
 /// A product that provisions resources.
 pub(crate) struct Instance {
     /// Product id.
@@ -148,6 +151,8 @@ impl Instance {
             summary.replace(&self.record.adds, &adds);
             if is_new {
                 summary.count(&self.values.product_type);
+                // Whoever looks next looks at it, also if it can't be driven now.
+                summary.reached = String::new();
             }
             account.put(Summary::ID, summary);
             self.record.adds = adds;
@@ -155,6 +160,9 @@ impl Instance {
         if self.is(InstanceStatus::Terminated) {
             // What is gone is brought nowhere any more.
             self.record.reached = String::new();
+        }
+        if self.record.reached.is_empty() && !self.is(InstanceStatus::Terminated) {
+            NOT_DRIVEN.clone_into(&mut self.record.reached);
         }
         self.is_adopted = !self.record.foreign;
         account.put(&self.id, self.record.clone());

@@ -60,6 +60,13 @@ impl Standing {
         self.plans.keys().find_map(|family| self.plan_item(family))
     }
 
+    /// The paid plan whose billing period counts for a meter: the one that grants what the meter counts under.
+    pub fn period_of(&self, meter: &str) -> Option<(&SubscriptionFacts, &SubscriptionItem)> {
+        let grants = |plan: &PlanInForce| plan.grants.iter().any(|grant| grant.key.starts_with(meter));
+        let family = self.plans.iter().find(|(_, plan)| grants(plan)).map(|(family, _)| family);
+        family.map_or_else(|| self.period(), |family| self.plan_item(family))
+    }
+
     /// When the last plan of any family was lost.
     pub fn last_lost(&self) -> Option<Timestamp> {
         self.lost.values().map(|lost| lost.at).max()

@@ -9,7 +9,7 @@ use crate::model::records::subscription::{Observation, SubscriptionRow, is_final
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::plus_days;
 use products_contract::{CatalogKey, Price, SubscriptionStatus, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Prices of the catalog by id, those that are known.
 pub(crate) type KnownPrices = BTreeMap<String, Price>;
@@ -21,6 +21,8 @@ pub(crate) struct SubscriptionFacts {
     /// The prices that it gives something by, with quantities: of its items, or of the newest view that named only known
     /// ones.
     pub gives: Vec<(Price, u32)>,
+    /// Prices of the catalog that any view of it named.
+    pub named: BTreeSet<String>,
     /// Until when service goes on although a payment failed.
     pub grace_end: Option<Timestamp>,
     /// Since when it entitles to nothing.
@@ -188,6 +190,8 @@ pub(crate) fn facts(
         let grace_end = grace_end(&row, &billing, settings.grace_days);
         let lost_at = lost_at(&row, grace_end, now);
         let gives = gives(&row, &known);
+        let seen = row.history.iter().flat_map(Observation::prices).map(|(id, _)| id);
+        let named = seen.filter(|id| known.contains_key(*id)).cloned().collect();
         let mut plans = BTreeMap::new();
         for (price, _) in &gives {
             let Some(family) = price.family.as_ref().filter(|family| !plans.contains_key(*family)) else { continue };
@@ -195,7 +199,7 @@ pub(crate) fn facts(
                 plans.insert(family.clone(), paid);
             }
         }
-        out.push(SubscriptionFacts { id, row, gives, grace_end, lost_at, plans });
+        out.push(SubscriptionFacts { id, row, gives, named, grace_end, lost_at, plans });
     }
     Ok((out, known))
 }

@@ -11,7 +11,8 @@ use crate::model::time::plus_days;
 use products_contract::{CatalogKey, Timestamp};
 use std::fmt::Write;
 
-/// The fingerprint of all that the rules of an instance look at beyond the instance and its purchase.
+/// The fingerprint of what the rules of an instance look at beyond the instance and its purchase. Configuration is not in it: a
+/// change of that reaches an instance with the next event that leads to it.
 pub(super) fn of(desk: &mut Desk<'_>, standing: &Standing, room: &Room, summary: &Summary) -> Ruled<String> {
     let now = desk.now;
     let keys: Vec<CatalogKey> = standing

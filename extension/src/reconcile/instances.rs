@@ -82,7 +82,7 @@ fn pass(
     if is_outdated || summary.continues {
         let mut summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
         // One timer goes on at a time.
-        if is_rest && (goes_on || is_outdated || !summary.continues) {
+        if is_rest && (goes_on || !summary.continues) {
             let key = EffectKey::Timer(TimerKey::Continue { asked_by: desk.event_hash() });
             if !desk.account.asks_for(&key.to_string()) {
                 let timer = request("timer.at", &key, &json!({}), None)?;

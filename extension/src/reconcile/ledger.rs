@@ -97,11 +97,11 @@ fn dispute(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     if is_taken && dispute.booked.is_none() {
         let sides = [(DISPUTES, amount), (CASH, -amount)];
         book(&mut desk.account, FactKey::Dispute(id), id, &dispute.currency, &sides)?;
-        dispute.booked = Some(Booked::Withdrawn);
+        (dispute.booked, dispute.booked_minor) = (Some(Booked::Withdrawn), amount);
     }
     let is_returned = dispute.returned || dispute.status == DisputeStatus::Won;
     if is_returned && dispute.booked == Some(Booked::Withdrawn) {
-        let sides = [(CASH, amount), (DISPUTES, -amount)];
+        let sides = [(CASH, dispute.booked_minor), (DISPUTES, -dispute.booked_minor)];
         book(&mut desk.account, FactKey::DisputeReturned(id), id, &dispute.currency, &sides)?;
         dispute.booked = Some(Booked::Returned);
     }

@@ -31,12 +31,10 @@ pub(super) fn bring(desk: &mut Desk<'_>) -> Ruled<()> {
     for (id, session) in desk.account.all::<Session>()? {
         sessions.entry(session.purchase.clone()).or_default().push((id, session));
     }
-    let purchases: BTreeSet<String> =
-        desk.account.ids::<PurchaseRow>()?.into_iter().chain(sessions.keys().cloned()).collect();
-    if purchases.is_empty() {
-        return Ok(());
-    }
     let given_back = given_back(desk)?;
+    let paid = given_back.iter().map(|(purchase, ..)| purchase.clone());
+    let purchases: BTreeSet<String> =
+        desk.account.ids::<PurchaseRow>()?.into_iter().chain(sessions.keys().cloned()).chain(paid).collect();
     for id in purchases {
         let sessions = sessions.remove(&id).unwrap_or_default();
         bring_one(desk, &id, &sessions, &given_back)?;

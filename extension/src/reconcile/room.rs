@@ -29,13 +29,25 @@ pub(super) struct Room {
 pub(super) fn room(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<Room> {
     let Some(summary) = desk.account.fetch::<Summary>(Summary::ID)? else { return Ok(Room::default()) };
     let mut room = Room { beyond: BTreeSet::new(), over_due: None, excess: excess(desk, standing, &summary, desired)? };
-    if summary.consumed.iter().all(|(key, used)| standing.has_room(key, *used)) {
+    let fits = summary.consumed.iter().all(|(key, used)| standing.has_room(key, *used));
+    if fits || !is_judged(desk, standing, &summary)? {
         return Ok(room);
     }
     let beyond = beyond(desk, standing)?;
     room.over_due = over_limit(desk, standing, &beyond, desired)?;
     room.beyond = beyond.into_iter().map(|(id, _)| id).collect();
     Ok(room)
+}
+
+/// Whether it matters which instances are beyond: what its lost plan suspends is suspended anyway.
+fn is_judged(desk: &Desk<'_>, standing: &Standing, summary: &Summary) -> Ruled<bool> {
+    for name in summary.types.keys() {
+        let link = desk.catalog.type_named(name)?.and_then(|decl| decl.plan.clone());
+        if link.is_none_or(|link| standing.plans.contains_key(&link.family)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Instances are counted against what is allowed, oldest first; those that come too late, with what they consume.

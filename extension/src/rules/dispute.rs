@@ -40,6 +40,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Dispute<'_>) -> Ruled
         withdrawn: desk.kind == "charge.dispute.funds_withdrawn",
         returned: desk.kind == "charge.dispute.funds_reinstated",
         booked: None,
+        booked_minor: 0,
     };
     let known = desk.account.fetch::<Dispute>(id)?;
     let mut dispute = known.clone().unwrap_or_else(|| view.clone());

@@ -210,7 +210,13 @@ fn tell_subscription(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> Ruled<
         }
     }
     if billing.open.len() > KEPT_MAX {
-        billing.open.pop_first();
+        // A renewal that is open takes no plan away: it is the first that need not be known.
+        let decides =
+            |open: &OpenInvoice| matches!(open.reason.as_str(), "subscription_create" | "subscription_update");
+        let least = billing.open.iter().min_by_key(|(id, open)| (decides(open), (*id).clone()));
+        if let Some(id) = least.map(|(id, _)| id.clone()) {
+            billing.open.remove(&id);
+        }
     }
     if let Some(at) = invoice.failed_at {
         let first = billing.failed.entry(id.to_owned()).or_insert(at);

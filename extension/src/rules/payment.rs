@@ -142,13 +142,13 @@ fn apply(desk: &mut Desk<'_>, id: &str, view: &Payment, keys: Keys<'_>, fact: St
     {
         return Err(Refusal::Inconsistent(format!("{id} amount")).into());
     }
-    if known.as_ref() == Some(&payment) {
-        return Ok(Outcome::Duplicate(fact));
-    }
     let intent = keys.intent.map(|id| String::from(ClaimKey::PaymentIntent(id)));
     let charge = keys.charge.map(|id| String::from(ClaimKey::Charge(id)));
     let customer = keys.customer.map(|id| String::from(ClaimKey::Customer(id)));
     desk.account.claim(intent.into_iter().chain(charge).chain(customer).collect())?;
+    if known.as_ref() == Some(&payment) {
+        return Ok(Outcome::Duplicate(fact));
+    }
     desk.account.put(id, payment);
     Ok(Outcome::Applied)
 }

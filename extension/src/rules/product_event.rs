@@ -7,13 +7,13 @@ use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::is_reserved;
 use crate::catalog::product::{ID_BYTES, normalise};
-use crate::catalog::schema::TypeDecl;
 use crate::derive::standing::standing;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::FactKey;
-use crate::model::records::instance::InstanceStatus;
+use crate::model::records::instance::{InstanceRecord, InstanceStatus};
 use crate::model::records::product::ProductRow;
+use crate::model::records::summary::{Contribution, Summary};
 use products_contract::*;
 use serde_json::{Value, json};
 
@@ -122,26 +122,28 @@ fn of_account(
     before: Option<ProductValues>,
     after: Option<ProductValues>,
 ) -> Ruled<Outcome> {
-    use crate::model::records::instance::InstanceRecord;
     let is_ours = desk.account.get::<InstanceRecord>(id)?.is_some_and(|record| !record.foreign);
     if let (Some(before), true) = (&before, is_ours) {
         return others_change(desk, id, before, after);
     }
-    let Some(after) = after else { return Ok(UNCHANGED) };
-    let Some(mut instance) = Instance::find(desk, id)? else { return Ok(UNCHANGED) };
-    if instance.decl.provisions.is_empty() {
+    let Some(after) = after else {
+        forget_foreign(desk, id)?;
         return Ok(UNCHANGED);
-    }
+    };
+    let Some(mut instance) = Instance::find(desk, id)? else { return Ok(UNCHANGED) };
+    let is_provisioned = !instance.decl.provisions.is_empty();
     // Only a new instance that asks for it is provisioned (SOL-23); another one counts, and is left alone.
-    if before.is_some() || !instance.is(InstanceStatus::Provisioning) {
-        if !instance.is_adopted {
+    if !is_provisioned || before.is_some() || !instance.is(InstanceStatus::Provisioning) {
+        if !instance.is_adopted && (is_provisioned || !instance.decl.consumes.is_empty()) {
             instance.record.foreign = true;
-            instance.record.made_at = desk.now;
+            if instance.record.made_at == 0 {
+                instance.record.made_at = desk.now;
+            }
             instance.save(&mut desk.account)?;
         }
         return Ok(UNCHANGED);
     }
-    match accept(desk, id, &after, &instance.decl.clone()) {
+    match accept(desk, &instance, &after) {
         Ok(()) => Ok(Outcome::Applied),
         // The row exists at the platform: it stays here, with the mark that says why nothing was made for it.
         Err(Halt::Refused(refusal)) => {
@@ -150,6 +152,16 @@ fn of_account(
         }
         Err(other) => Err(other),
     }
+}
+
+/// A row that somebody else kept here is gone: it counts no longer.
+fn forget_foreign(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let Some(record) = desk.account.fetch::<InstanceRecord>(id)? else { return Ok(()) };
+    let mut summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+    summary.replace(&record.adds, &Contribution::default());
+    desk.account.put(Summary::ID, summary);
+    desk.account.remove::<InstanceRecord>(id);
+    Ok(())
 }
 
 /// Somebody else changed or deleted a row that is ours to drive. A change that its type does not allow is refused; a
@@ -185,7 +197,8 @@ fn others_change(
 }
 
 /// Check a row that somebody else wrote, as `create` would have, and complete it.
-fn accept(desk: &mut Desk<'_>, id: &str, values: &ProductValues, decl: &TypeDecl) -> Ruled<()> {
+fn accept(desk: &mut Desk<'_>, instance: &Instance, values: &ProductValues) -> Ruled<()> {
+    let (id, decl) = (instance.id.as_str(), &*instance.decl);
     if id.len() > ID_BYTES {
         let message = format!("expected at most {ID_BYTES} bytes");
         return Err(wrong_field("/id", FieldErrorCode::OutOfRange, message));
@@ -201,9 +214,9 @@ fn accept(desk: &mut Desk<'_>, id: &str, values: &ProductValues, decl: &TypeDecl
     wrapped.insert("metadata".to_owned(), Value::Object(body));
     let mut proposed = normalise(&desk.catalog, desk.actor.kind, &own_body(desk, &wrapped)?, None)?;
     let standing = standing(desk)?;
-    check_room(desk, decl, &standing, None)?;
+    check_room(desk, decl, &standing, Some(instance))?;
     match_plan(&mut proposed, &standing)?;
-    take_names(desk, decl, &proposed.metadata, false)?;
+    take_names(desk, decl, &proposed.metadata, instance.record.holds_names)?;
     begin_metadata(desk, decl, &mut proposed.metadata, None)?;
     let values = ProductValues { metadata: encode(&proposed.metadata)?, ..values.clone() };
     desk.account.put(id, ProductRow(values));

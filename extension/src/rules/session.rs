@@ -66,13 +66,13 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     let view = read(object, status, &purchase, desk.provider_time);
     let mut session = known.clone().unwrap_or_else(|| view.clone());
     merge_session::merge(&mut session, &view);
+    claim(desk, id, &purchase, object)?;
     if known.as_ref() == Some(&session) {
         return Ok(match status {
             SessionStatus::Paid => Outcome::Duplicate(format!("fulfil:{id}")),
             _ => Outcome::Ignored(IgnoreReason::NoChange),
         });
     }
-    claim(desk, id, &purchase, object)?;
     if let Some(subscription) = &session.subscription {
         let billing = desk.account.fetch::<BillingHistory>(subscription)?.unwrap_or_default();
         if billing.purchase.as_ref() != Some(&purchase) {

@@ -99,6 +99,11 @@ fn apply(
             (merged, news, changed)
         }
     };
+    let mut row = row;
+    if let Some(customer) = known_customer.as_ref().filter(|_| row.is_unclear) {
+        // An event that is put off takes no claim, so whose it is changes with the view that is fetched.
+        row.customer_id.clone_from(customer);
+    }
     // Whose they are is judged before anything is saved.
     if known_customer.as_ref() != Some(&row.customer_id) {
         let keys = [ClaimKey::Subscription(id), ClaimKey::Customer(&row.customer_id)];
@@ -107,7 +112,7 @@ fn apply(
     if row.is_final() && !was_final {
         desk.account.record_new_fact(FactKey::Ended(id).to_string());
     }
-    let (snapshot, is_unclear) = (row.snapshot(), row.is_unclear);
+    let (snapshot, is_unclear) = (row.snapshot(), row.is_unclear && (row.at, row.rank) == (at, rank));
     if changed {
         desk.account.put(id, row);
     }

@@ -17,7 +17,6 @@ use std::collections::BTreeMap;
 /// Take in a batch of measurements. Each counts once, by its meter and id.
 pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     let standing = standing(desk)?;
-    let period = standing.period().map_or((0, Timestamp::MAX), |(_, item)| (item.period_start, item.period_end));
     let mut instances: BTreeMap<String, Instance> = BTreeMap::new();
     let mut checked = Vec::with_capacity(batch.len());
     for usage in batch {
@@ -48,6 +47,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
             && let Some(instance) = instances.get_mut(id)
         {
             has_news = true;
+            let period = standing.period_of(&meter.meter).map(|(_, item)| (item.period_start, item.period_end));
             add(instance, &meter, usage, period);
         }
     }
@@ -72,27 +72,41 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     Ok(Outcome::Applied)
 }
 
-fn add(instance: &mut Instance, meter: &Meter, usage: &Usage, (start, end): (Timestamp, Timestamp)) {
+fn add(instance: &mut Instance, meter: &Meter, usage: &Usage, period: Option<(Timestamp, Timestamp)>) {
+    let known = instance.record.measured_at.get(&meter.meter).copied();
+    if let (true, Some((_, end))) = (meter.counter, period.filter(|(_, end)| usage.at >= *end)) {
+        // It is of the next period, whose renewal is not known yet.
+        let ahead = instance.record.ahead.entry(meter.meter.clone()).or_insert((end, 0));
+        let base = if ahead.0 == end { ahead.1 } else { 0 };
+        *ahead = (end, base.saturating_add(usage.quantity));
+        return;
+    }
+    // A counter counts from the beginning of a period, and goes on where no period is known; a gauge is of its time.
+    let of = match (meter.counter, period) {
+        (false, _) => usage.at,
+        (true, Some((start, _))) => known.map_or(start, |known| known.max(start)),
+        (true, None) => known.unwrap_or(0),
+    };
+    // What belongs to a time before the one that is known no longer counts.
+    if known.is_some_and(|known| known > of) || usage.at < of {
+        return;
+    }
     let mut object = |key: &str| match instance.metadata.remove(key) {
         Some(Value::Object(map)) => map,
         _ => Object::new(),
     };
     let (mut amounts, mut times) = (object("usage"), object("usage_at"));
-    let known = instance.record.measured_at.get(&meter.meter).copied();
-    // A counter counts from the beginning of a period: of the next one, if the renewal is not known yet.
-    let of = match meter.counter {
-        true if usage.at >= end => end,
-        true => start,
-        false => usage.at,
+    let held = amounts.get(&meter.meter).and_then(Value::as_i64).unwrap_or(0);
+    let base = match (meter.counter, known == Some(of), instance.record.ahead.get(&meter.meter)) {
+        (false, ..) => 0,
+        (true, true, _) => held,
+        (true, false, Some((mark, amount))) if *mark <= of => *amount,
+        (true, false, _) => 0,
     };
-    // What belongs to a period or a time before the one that is known no longer counts.
-    if known.is_none_or(|known| known <= of) && !(meter.counter && usage.at < start) {
-        let held = amounts.get(&meter.meter).and_then(Value::as_i64).unwrap_or(0);
-        let base = if meter.counter && known == Some(of) { held } else { 0 };
-        amounts.insert(meter.meter.clone(), json!(base.saturating_add(usage.quantity)));
-        times.insert(meter.meter.clone(), json!(rfc3339(of)));
-        instance.record.measured_at.insert(meter.meter.clone(), of);
-    }
+    instance.record.ahead.retain(|name, (mark, _)| *name != meter.meter || *mark > of);
+    amounts.insert(meter.meter.clone(), json!(base.saturating_add(usage.quantity)));
+    times.insert(meter.meter.clone(), json!(rfc3339(of)));
+    instance.record.measured_at.insert(meter.meter.clone(), of);
     instance.metadata.insert("usage".to_owned(), Value::Object(amounts));
     instance.metadata.insert("usage_at".to_owned(), Value::Object(times));
 }

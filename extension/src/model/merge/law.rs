@@ -347,6 +347,7 @@ fn disputes() {
                 withdrawn,
                 returned,
                 booked: None,
+                booked_minor: 0,
             }
         });
     hold(

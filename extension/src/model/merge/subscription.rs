@@ -13,7 +13,7 @@ use products_contract::{Fallible, SnapshotRank, SubscriptionStatus, Timestamp};
 pub(crate) struct Bounds {
     /// Views of the newest moment.
     pub views: usize,
-    /// Views that were seen: at three a month more than a year; older ones can't begin the run that grace is
+    /// Views that were seen: at three a month more than two years; older ones can't begin the run that grace is
     /// counted from.
     pub history: usize,
     /// What views of one state say that they changed.
@@ -21,7 +21,7 @@ pub(crate) struct Bounds {
 }
 
 /// What is kept of a subscription.
-pub(crate) const BOUNDS: Bounds = Bounds { views: 16, history: 48, previous: 16 };
+pub(crate) const BOUNDS: Bounds = Bounds { views: 16, history: 100, previous: 16 };
 
 /// What one event or answer shows.
 #[derive(Clone, Debug)]

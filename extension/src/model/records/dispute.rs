@@ -33,6 +33,8 @@ pub(crate) struct Dispute {
     pub withdrawn: bool,
     /// The amount was given back to us.
     pub returned: bool,
+    /// The amount that is booked, in minor units.
+    pub booked_minor: i64,
     /// What is booked of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub booked: Option<Booked>,

@@ -217,6 +217,9 @@ pub(crate) struct InstanceRecord {
     /// Beginning of what a counter counts, or time of a gauge, by meter.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub measured_at: BTreeMap<String, Timestamp>,
+    /// What was measured of a period that is not known to have begun, by meter: its beginning and the amount.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ahead: BTreeMap<String, (Timestamp, i64)>,
     /// What it adds to the account's summary.
     pub adds: Contribution,
     /// Its timers and mails of later.

@@ -5,7 +5,10 @@ use super::session::SessionStatus;
 use super::to_record;
 use crate::model::json::{decode, encode, is_false};
 use crate::model::table::Record;
-use products_contract::{Fallible, Purchase, PurchaseStatus, PurchaseValues, Reference, Row, RowKey, Timestamp, Write};
+use products_contract::{
+    CatalogKey, Fallible, Purchase, PurchaseStatus, PurchaseValues, REFERENCES_MAX, Reference, Row, RowKey, Timestamp,
+    Write,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,6 +118,8 @@ impl Record for PurchaseRow {
             self.details.product_id.iter().flat_map(|id| {
                 [Reference::Row(RowKey::Product(id.clone())), to_record(InstanceRecord::COLLECTION, id)]
             });
-        instance.collect()
+        let prices = self.values.items.iter().filter_map(|item| item.price_id.clone());
+        let prices = prices.map(|id| Reference::Catalog(CatalogKey::Price(id)));
+        instance.chain(prices).take(REFERENCES_MAX).collect()
     }
 }

@@ -5,7 +5,7 @@ use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
-use crate::model::records::instance::InstanceRecord;
+use crate::model::records::instance::{InstanceRecord, InstanceStatus, ResourceState};
 use serde_json::{Value, json};
 
 /// Whether a plan of the family that pays for it is in force.
@@ -22,7 +22,9 @@ pub(super) fn is_over(instance: &Instance, view: &View<'_>) -> bool {
 /// Plan, quotas and subscription as they are in force. Without a plan those of the last one stay with what has begun;
 /// what waits has none.
 pub(super) fn follow(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_>) -> Ruled<()> {
-    let Some(link) = instance.decl.plan.clone() else { return Ok(()) };
+    let Some(link) = instance.decl.plan.clone().filter(|_| !instance.is(InstanceStatus::Terminated)) else {
+        return Ok(());
+    };
     let in_force = view.standing.plans.get(&link.family);
     let lost = view.standing.lost.get(&link.family);
     let subscription = match in_force {
@@ -74,6 +76,11 @@ pub(super) fn forget_all(instance: &mut Instance) {
         forget(instance);
         instance.metadata.remove("resources");
         instance.metadata.remove("stripe_subscription_id");
+        for resource in instance.record.resources.values_mut() {
+            *resource = ResourceState { generation: resource.generation, ..ResourceState::default() };
+        }
+        // Generations outlive the entries.
+        instance.record.prune();
         let before = std::mem::take(&mut instance.record);
         instance.record = InstanceRecord {
             product_type: before.product_type,
