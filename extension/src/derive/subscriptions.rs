@@ -190,8 +190,8 @@ pub(crate) fn facts(
         let grace_end = grace_end(&row, &billing, settings.grace_days);
         let lost_at = lost_at(&row, grace_end, now);
         let gives = gives(&row, &known);
-        let seen = row.history.iter().flat_map(Observation::prices).map(|(id, _)| id);
-        let named = seen.filter(|id| known.contains_key(*id)).cloned().collect();
+        let seen: BTreeSet<&String> = row.history.iter().flat_map(Observation::prices).map(|(id, _)| id).collect();
+        let named = seen.into_iter().filter(|id| known.contains_key(*id)).cloned().collect();
         let mut plans = BTreeMap::new();
         for (price, _) in &gives {
             let Some(family) = price.family.as_ref().filter(|family| !plans.contains_key(*family)) else { continue };

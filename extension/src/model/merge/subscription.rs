@@ -7,6 +7,7 @@
 use super::News;
 use crate::model::records::subscription::{Observation, Previous, State, SubscriptionRow, View, is_final, is_served};
 use products_contract::{Fallible, SnapshotRank, SubscriptionStatus, Timestamp};
+use std::rc::Rc;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +106,7 @@ fn observed(view: &SubscriptionView) -> Observation {
     let mut prices: Vec<(String, u32)> =
         view.state.items.iter().map(|item| (item.price_id.clone(), item.quantity)).collect();
     prices.sort_unstable();
-    Observation(view.at, view.rank, view.state.status, prices)
+    Observation(view.at, view.rank, view.state.status, Rc::new(prices))
 }
 
 /// Keep the newest views that were seen, each once.

@@ -5,10 +5,11 @@ use super::to_record;
 use crate::model::json::{decode, encode, is_false};
 use crate::model::table::Record;
 use products_contract::{
-    CatalogKey, Fallible, Reference, Row, RowKey, Snapshot, SnapshotRank, Subscription, SubscriptionItem,
+    CatalogKey, Failure, Fallible, Reference, Row, RowKey, Snapshot, SnapshotRank, Subscription, SubscriptionItem,
     SubscriptionStatus, SubscriptionValues, Timestamp, Write,
 };
 use serde::{Deserialize, Serialize};
+use std::rc::Rc;
 
 /// Whether nothing leaves this status.
 pub(crate) fn is_final(status: SubscriptionStatus) -> bool {
@@ -80,8 +81,8 @@ pub(crate) struct View {
 }
 
 /// A view as it is remembered: when, its rank, its status, and the prices with their quantities.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Observation(pub Timestamp, pub SnapshotRank, pub SubscriptionStatus, pub Vec<(String, u32)>);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Observation(pub Timestamp, pub SnapshotRank, pub SubscriptionStatus, pub Rc<Vec<(String, u32)>>);
 
 impl Observation {
     /// The provider's time of the view.
@@ -141,12 +142,63 @@ struct Kept {
     shown: usize,
     #[serde(skip_serializing_if = "is_false")]
     is_unclear: bool,
-    history: Vec<Observation>,
+    history: KeptHistory,
     first_at: Timestamp,
     #[serde(skip_serializing_if = "is_false")]
     was_ever_served: bool,
     #[serde(skip_serializing_if = "is_false")]
     settled: bool,
+}
+
+/// The history as it is stored: most views name the same prices, and numbers are read fast.
+#[derive(Default, Serialize, Deserialize)]
+struct KeptHistory {
+    /// The different lists of prices with quantities.
+    prices: Vec<Rc<Vec<(String, u32)>>>,
+    /// Time, rank, status and place in `prices` of each view.
+    seen: Vec<(Timestamp, usize, usize, usize)>,
+}
+
+const RANKS: [SnapshotRank; 4] =
+    [SnapshotRank::Created, SnapshotRank::Updated, SnapshotRank::Retrieved, SnapshotRank::Deleted];
+
+const STATUSES: [SubscriptionStatus; 8] = [
+    SubscriptionStatus::Incomplete,
+    SubscriptionStatus::IncompleteExpired,
+    SubscriptionStatus::Trialing,
+    SubscriptionStatus::Active,
+    SubscriptionStatus::PastDue,
+    SubscriptionStatus::Canceled,
+    SubscriptionStatus::Unpaid,
+    SubscriptionStatus::Paused,
+];
+
+impl KeptHistory {
+    fn of(history: &[Observation]) -> KeptHistory {
+        let mut kept = KeptHistory::default();
+        for Observation(at, rank, status, prices) in history {
+            let known = kept.prices.iter().position(|known| Rc::ptr_eq(known, prices) || known == prices);
+            let place = known.unwrap_or_else(|| {
+                kept.prices.push(prices.clone());
+                kept.prices.len() - 1
+            });
+            let rank = RANKS.iter().position(|known| known == rank).unwrap_or(0);
+            let status = STATUSES.iter().position(|known| known == status).unwrap_or(0);
+            kept.seen.push((*at, rank, status, place));
+        }
+        kept
+    }
+
+    fn read(self, id: &str) -> Fallible<Vec<Observation>> {
+        let damaged = || Failure::Internal(format!("the history of subscription {id} is damaged"));
+        let mut out = Vec::with_capacity(self.seen.len());
+        for (at, rank, status, place) in self.seen {
+            let (rank, status) = (RANKS.get(rank).ok_or_else(damaged)?, STATUSES.get(status).ok_or_else(damaged)?);
+            let prices = self.prices.get(place).ok_or_else(damaged)?;
+            out.push(Observation(at, *rank, *status, prices.clone()));
+        }
+        Ok(out)
+    }
 }
 
 fn is_first(index: &usize) -> bool {
@@ -207,7 +259,7 @@ impl SubscriptionRow {
             },
             shown: self.shown,
             is_unclear: self.is_unclear,
-            history: self.history.clone(),
+            history: KeptHistory::of(&self.history),
             first_at: self.first_at,
             was_ever_served: self.was_ever_served,
             settled: self.settled,
@@ -255,7 +307,7 @@ impl Record for SubscriptionRow {
             shown: kept.shown.min(views.len() - 1),
             views,
             is_unclear: kept.is_unclear,
-            history: kept.history,
+            history: kept.history.read(id)?,
             first_at: kept.first_at,
             was_ever_served: kept.was_ever_served,
             grace_end: values.grace_end,
