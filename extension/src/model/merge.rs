@@ -10,6 +10,8 @@ pub(crate) mod dispute;
 pub(crate) mod invoice;
 #[cfg(test)]
 mod law;
+#[cfg(test)]
+mod order;
 pub(crate) mod payment;
 pub(crate) mod price;
 pub(crate) mod session;
