@@ -94,12 +94,17 @@ fn a_refused_catalog_is_told_with_its_line_and_is_not_in_force() {
 }
 
 #[test]
-fn a_catalog_that_fails_or_is_nothing_to_the_extension_stops_the_start() {
-    for catalog in ["fail: 1\n", "outcome: {ignored: unhandled-kind}\n"] {
-        let error = Shop::new().start_with(catalog, &[], ToyRunner::new(1)).err().unwrap();
-        assert!(matches!(error, StartError::Catalog(_)), "{catalog}: {error}");
-    }
+fn a_catalog_that_is_nothing_to_the_extension_stops_the_start() {
+    let error = Shop::new().start_with("outcome: {ignored: unhandled-kind}\n", &[], ToyRunner::new(1)).err().unwrap();
+    assert!(matches!(error, StartError::Catalog(_)), "{error}");
     assert_eq!(Shop::new().start("outcome: {ignored: no-change}\n"), ["catalog:toys:1: ignored(no-change)"]);
+}
+
+#[test]
+fn an_extension_that_fails_is_told_as_itself_and_not_as_a_fault_of_the_catalog() {
+    let error = Shop::new().start_with("fail: 1\n", &[], ToyRunner::new(1)).err().unwrap();
+    let StartError::Extension { business, reason } = error else { panic!("{error}") };
+    assert_eq!((business.as_str(), reason.as_str()), ("toys", "internal: told to fail"));
 }
 
 #[test]
