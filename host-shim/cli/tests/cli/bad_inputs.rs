@@ -21,7 +21,7 @@ fn files_that_cannot_be_replayed_are_refused_whole() {
         ("no-event.jsonl", b"{\"a\":1}\n".to_vec(), ":1:", "`object`, `event`, `type`"),
         ("empty.jsonl", b"\n".to_vec(), "empty.jsonl", "no events"),
         ("no-utf8.jsonl", no_utf8, ":2:", "invalid UTF-8"),
-        ("long.jsonl", long.into(), ":2:", "at most 16777216 bytes"),
+        ("long.jsonl", long.into(), ":2:", "at most 1048576 bytes"),
         ("field.yml", format!("{SCENARIO}    sett: {{}}\n").into(), ":5:", "unknown field `sett`"),
         ("top.yml", format!("{SCENARIO}exepct: {{}}\n").into(), ":5:", "unknown field `exepct`"),
         ("section.yml", format!("{SCENARIO}expect:\n  product: {{}}\n").into(), ":6:", "unknown field `product`"),
