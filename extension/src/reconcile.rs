@@ -19,13 +19,13 @@ pub(crate) use schedule::DesiredSchedule;
 /// Bring the account to where it should be; what should be open at later times comes back. `goes_on` for the timer that
 /// continues with what one decision left over.
 pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedule> {
-    purchases::bring(desk)?;
-    ledger::bring(desk)?;
+    purchases::reconcile(desk)?;
+    ledger::reconcile(desk)?;
     let standing = standing(desk)?;
     let mut desired = DesiredSchedule::default();
-    grace::bring(desk, &standing, &mut desired)?;
-    instances::bring(desk, &standing, goes_on, &mut desired)?;
-    settled::bring(desk, &standing)?;
+    grace::reconcile(desk, &standing, &mut desired)?;
+    instances::reconcile(desk, &standing, goes_on, &mut desired)?;
+    settled::reconcile(desk, &standing)?;
     Ok(desired)
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedul
 pub(crate) fn apply_schedule(desk: &mut Desk<'_>, desired: DesiredSchedule) -> Ruled<()> {
     let before: Option<OpenSchedule> = desk.account.fetch(OpenSchedule::ID)?;
     let mut open = before.clone().unwrap_or_default();
-    schedule::bring(&mut desk.account, desk.now, &mut open, desired)?;
+    schedule::apply(&mut desk.account, desk.now, &mut open, desired)?;
     // An account has the row from its first change on, so that it doesn't tell whether anything was ever set.
     if before.as_ref() != Some(&open) {
         desk.account.put(OpenSchedule::ID, open);

@@ -11,7 +11,7 @@ use crate::model::time::{DAY_MS, plus_days, rfc3339};
 use serde_json::json;
 
 /// Show the end of grace in each row, and set what is due until then.
-pub(super) fn bring(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<()> {
     let now = desk.now;
     for facts in &standing.subscriptions {
         let id = &facts.id;

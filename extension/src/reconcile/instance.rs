@@ -24,7 +24,7 @@ use serde_json::json;
 const STEPS_MAX: usize = 8;
 
 /// What an instance is judged by beside itself.
-pub(super) struct View<'v> {
+pub(super) struct Circumstances<'v> {
     pub standing: &'v Standing,
     pub room: &'v Room,
     /// Fingerprint of both.
@@ -43,7 +43,7 @@ enum Desired {
 }
 
 /// Take an instance as far as it can go now.
-pub(super) fn bring(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_>) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>) -> Ruled<()> {
     instance.record.over = view.room.excess.keys().cloned().collect();
     let fits = !view.room.beyond.contains(&instance.id);
     let wanted = desired(desk.now, instance, view, fits);
@@ -76,12 +76,12 @@ pub(super) fn bring(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_
         health::watch(desk, instance)?;
         remind(desk.now, instance, view, wanted, &mut later);
     }
-    schedule::bring(&mut desk.account, desk.now, &mut instance.record.schedule, later)?;
+    schedule::apply(&mut desk.account, desk.now, &mut instance.record.schedule, later)?;
     view.reached.clone_into(&mut instance.record.reached);
     instance.save(&mut desk.account)
 }
 
-fn desired(now: Timestamp, instance: &Instance, view: &View<'_>, fits: bool) -> Desired {
+fn desired(now: Timestamp, instance: &Instance, view: &Circumstances<'_>, fits: bool) -> Desired {
     let over_due = view.room.over_due;
     let by_plan = match &instance.decl.plan {
         Some(link) => {
@@ -117,7 +117,7 @@ fn desired(now: Timestamp, instance: &Instance, view: &View<'_>, fits: bool) -> 
 }
 
 /// Change the status where the standing wants another one, and where it is safe to.
-fn redirect(now: Timestamp, instance: &mut Instance, view: &View<'_>, desired: Desired) {
+fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, desired: Desired) {
     use InstanceStatus::{Archived, Archiving, Provisioning, Restoring, Running, Suspended};
     use SuspendReason::Payment;
     let settings = &view.standing.settings;
@@ -173,7 +173,7 @@ fn nothing_freed(record: &InstanceRecord) -> bool {
 }
 
 /// The status has what it wants.
-fn arrive(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_>, done: bool) -> Ruled<()> {
+fn arrive(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>, done: bool) -> Ruled<()> {
     if !done {
         return Ok(());
     }
@@ -212,7 +212,13 @@ fn arrive(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_>, done: b
 }
 
 /// Timers and mails of what will happen unless something is done.
-fn remind(now: Timestamp, instance: &Instance, view: &View<'_>, desired: Desired, later: &mut DesiredSchedule) {
+fn remind(
+    now: Timestamp,
+    instance: &Instance,
+    view: &Circumstances<'_>,
+    desired: Desired,
+    later: &mut DesiredSchedule,
+) {
     let id = &instance.id;
     let settings = &view.standing.settings;
     if let (Some(InstanceStatus::Error), Some(failed), false) =

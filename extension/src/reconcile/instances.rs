@@ -2,7 +2,7 @@
 //! at a time, and a timer goes on with the rest.
 
 use super::fingerprint;
-use super::instance::{self, View};
+use super::instance::{self, Circumstances};
 use super::room::{Room, room};
 use super::schedule::DesiredSchedule;
 use crate::catalog::ENABLED;
@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 const DRIVEN_MAX: u32 = 100;
 
 /// Drive the instances.
-pub(super) fn bring(
+pub(super) fn reconcile(
     desk: &mut Desk<'_>,
     standing: &Standing,
     goes_on: bool,
@@ -61,7 +61,7 @@ fn pass(
     named: &mut BTreeSet<String>,
     goes_on: bool,
 ) -> Ruled<()> {
-    let view = View { standing, room, reached };
+    let view = Circumstances { standing, room, reached };
     let summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
     let is_outdated = summary.reached != reached;
     let mut is_rest = false;
@@ -76,7 +76,7 @@ fn pass(
     for id in &*named {
         let Some(mut instance) = Instance::find(desk, id)? else { continue };
         if instance.is_adopted {
-            instance::bring(desk, &mut instance, &view)?;
+            instance::reconcile(desk, &mut instance, &view)?;
         }
     }
     if is_outdated || summary.continues {

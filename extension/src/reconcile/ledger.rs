@@ -12,7 +12,7 @@ use crate::model::records::session::{Session, SessionStatus};
 use serde_json::json;
 
 /// Book what the records that this event changed say beyond what is booked.
-pub(super) fn bring(desk: &mut Desk<'_>) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<Invoice>() {
         invoice(desk, &id)?;
     }

@@ -26,7 +26,7 @@ struct Candidate {
 }
 
 /// Bring the status of every purchase that the event led to up to date.
-pub(super) fn bring(desk: &mut Desk<'_>) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     let mut sessions: BTreeMap<String, Vec<(String, Session)>> = BTreeMap::new();
     for (id, session) in desk.account.all::<Session>()? {
         sessions.entry(session.purchase.clone()).or_default().push((id, session));
@@ -37,7 +37,7 @@ pub(super) fn bring(desk: &mut Desk<'_>) -> Ruled<()> {
         desk.account.ids::<PurchaseRow>()?.into_iter().chain(sessions.keys().cloned()).chain(paid).collect();
     for id in purchases {
         let sessions = sessions.remove(&id).unwrap_or_default();
-        bring_one(desk, &id, &sessions, &given_back)?;
+        reconcile_one(desk, &id, &sessions, &given_back)?;
     }
     Ok(())
 }
@@ -65,7 +65,7 @@ fn purchase_of(desk: &mut Desk<'_>, payment: Payment) -> Ruled<Option<String>> {
     Ok(desk.account.get::<BillingHistory>(&subscription)?.and_then(|billing| billing.purchase.clone()))
 }
 
-fn bring_one(
+fn reconcile_one(
     desk: &mut Desk<'_>,
     id: &str,
     sessions: &[(String, Session)],

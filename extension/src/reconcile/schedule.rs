@@ -65,7 +65,7 @@ impl DesiredSchedule {
 const REMEMBERED_DAYS: u32 = 400;
 
 /// Bring what is open to what is desired.
-pub(super) fn bring(
+pub(super) fn apply(
     account: &mut Account<'_>,
     now: Timestamp,
     open: &mut OpenSchedule,

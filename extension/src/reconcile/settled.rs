@@ -19,7 +19,7 @@ fn is_outlived(facts: &SubscriptionFacts, by: &SubscriptionFacts) -> bool {
 }
 
 /// Settle what is missed no more.
-pub(super) fn bring(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
     for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final() && !facts.row.settled) {
         let others = standing.subscriptions.iter().filter(|other| other.id != facts.id);
         if !others.into_iter().any(|other| is_outlived(facts, other)) {

@@ -1,6 +1,6 @@
 //! Days that a paying customer lost while an instance stood in `error` are credited, pro rata and rounded down.
 
-use super::View;
+use super::Circumstances;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::effect::request;
@@ -10,7 +10,7 @@ use crate::model::time::DAY_MS;
 use serde_json::json;
 
 /// Credit the days that were lost until now, if they are due.
-pub(super) fn lost_days(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_>) -> Ruled<()> {
+pub(super) fn lost_days(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>) -> Ruled<()> {
     if !std::mem::take(&mut instance.record.credit_due) {
         return Ok(());
     }

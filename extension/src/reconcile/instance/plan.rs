@@ -1,6 +1,6 @@
 //! What an instance takes over of its plan: plan, quotas and subscription as they are in force.
 
-use super::View;
+use super::Circumstances;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::halt::{Ruled, internal};
@@ -9,19 +9,19 @@ use crate::model::records::instance::{InstanceRecord, InstanceStatus, ResourceSt
 use serde_json::{Value, json};
 
 /// Whether a plan of the family that pays for it is in force.
-pub(super) fn is_in_force(instance: &Instance, view: &View<'_>) -> bool {
+pub(super) fn is_in_force(instance: &Instance, view: &Circumstances<'_>) -> bool {
     instance.decl.plan.as_ref().is_some_and(|link| view.standing.plans.contains_key(&link.family))
 }
 
 /// Whether every subscription that ever gave its plan has ended for good.
-pub(super) fn is_over(instance: &Instance, view: &View<'_>) -> bool {
+pub(super) fn is_over(instance: &Instance, view: &Circumstances<'_>) -> bool {
     let lost = instance.decl.plan.as_ref().and_then(|link| view.standing.lost.get(&link.family));
     lost.is_some_and(|lost| lost.is_final)
 }
 
 /// Plan, quotas and subscription as they are in force. Without a plan those of the last one stay with what has begun;
 /// what waits has none.
-pub(super) fn follow(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_>) -> Ruled<()> {
+pub(super) fn follow(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>) -> Ruled<()> {
     let Some(link) = instance.decl.plan.clone().filter(|_| !instance.is(InstanceStatus::Terminated)) else {
         return Ok(());
     };
@@ -95,7 +95,7 @@ pub(super) fn forget_all(instance: &mut Instance) {
 }
 
 /// The metadata of the plan that the instance's resources are made by: the one in force, else the last one it had.
-pub(super) fn metadata(desk: &mut Desk<'_>, instance: &Instance, view: &View<'_>) -> Ruled<Object> {
+pub(super) fn metadata(desk: &mut Desk<'_>, instance: &Instance, view: &Circumstances<'_>) -> Ruled<Object> {
     let Some(link) = &instance.decl.plan else { return Ok(Object::new()) };
     let in_force = view.standing.plans.get(&link.family).map(|plan| plan.product_id.as_str());
     match in_force.or_else(|| instance.text(&link.field)) {

@@ -1,6 +1,6 @@
 //! An instance that is not begun: it waits for its plan or its purchase, and goes or comes back with it.
 
-use super::{View, plan, resources};
+use super::{Circumstances, plan, resources};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::concern::Verb;
@@ -19,7 +19,12 @@ fn purchase_of(desk: &mut Desk<'_>, instance: &Instance) -> Ruled<Option<Purchas
 }
 
 /// Whether an instance that is being made may go on: its plan is in force, or it is on its way already.
-pub(super) fn may_begin(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_>, fits: bool) -> Ruled<bool> {
+pub(super) fn may_begin(
+    desk: &mut Desk<'_>,
+    instance: &mut Instance,
+    view: &Circumstances<'_>,
+    fits: bool,
+) -> Ruled<bool> {
     if instance.decl.plan.is_none() {
         return Ok(true);
     }
@@ -100,7 +105,7 @@ fn ended(desk: &mut Desk<'_>, purchase: Option<&PurchaseRow>) -> Ruled<Option<bo
 
 /// What never began ended with a checkout that was not paid; if the purchase is paid after all, by another session or
 /// by one that was known late, it waits again, with its names if they are still free.
-pub(super) fn revive(desk: &mut Desk<'_>, instance: &mut Instance, view: &View<'_>) -> Ruled<()> {
+pub(super) fn revive(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>) -> Ruled<()> {
     let is_gone = instance.is(InstanceStatus::Terminated) && !instance.record.begun && !instance.record.ended_by_owner;
     if !is_gone {
         return Ok(());
