@@ -121,6 +121,13 @@ impl<'h> Catalog<'h> {
         }
     }
 
+    /// Prices by the provider's ids, in the order of the question, read in one call.
+    pub fn prices<'i>(&self, ids: impl Iterator<Item = &'i String> + Clone) -> Ruled<Vec<Option<Price>>> {
+        let keys: Vec<CatalogKey> = ids.clone().map(|id| CatalogKey::Price(id.clone())).collect();
+        self.load(&keys)?;
+        ids.map(|id| self.price(id)).collect()
+    }
+
     /// A configuration value; none where an optional one is not set.
     pub fn setting(&self, key: &str) -> Ruled<Option<ConfigValue>> {
         match self.row(CatalogKey::Setting(key.to_owned()))? {

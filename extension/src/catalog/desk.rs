@@ -4,7 +4,8 @@ use super::Catalog;
 use crate::model::account::Account;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
-use products_contract::{Actor, Product, Timestamp};
+use crate::model::records::product::ProductRow;
+use products_contract::{Actor, Timestamp};
 
 /// The account and the catalog while an event is decided.
 pub(crate) struct Desk<'d> {
@@ -36,12 +37,6 @@ impl Desk<'_> {
 
     /// Whether an id is taken by a product of the account or of the catalog, a deleted one too.
     pub fn is_product_id_taken(&mut self, id: &str) -> Ruled<bool> {
-        use crate::model::records::product::ProductRow;
-        Ok(self.account.is_stored::<ProductRow>(id)? || self.catalog_product(id)?.is_some())
-    }
-
-    /// A product of the catalog.
-    pub fn catalog_product(&self, id: &str) -> Ruled<Option<Product>> {
-        self.catalog.product(id)
+        Ok(self.account.is_stored::<ProductRow>(id)? || self.catalog.product(id)?.is_some())
     }
 }

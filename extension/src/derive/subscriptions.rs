@@ -8,7 +8,7 @@ use crate::model::halt::Ruled;
 use crate::model::records::subscription::{Observation, SubscriptionRow, is_final};
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::plus_days;
-use products_contract::{CatalogKey, Price, SubscriptionStatus, Timestamp};
+use products_contract::{Price, SubscriptionStatus, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Prices of the catalog by id, those that are known.
@@ -156,15 +156,8 @@ fn known_prices(catalog: &Catalog<'_>, rows: &[(String, SubscriptionRow, Billing
     }
     ids.sort_unstable();
     ids.dedup();
-    let keys: Vec<CatalogKey> = ids.iter().map(|id| CatalogKey::Price((*id).clone())).collect();
-    catalog.load(&keys)?;
-    let mut out = KnownPrices::new();
-    for id in ids {
-        if let Some(price) = catalog.price(id)? {
-            out.insert(id.clone(), price);
-        }
-    }
-    Ok(out)
+    let prices = catalog.prices(ids.into_iter())?;
+    Ok(prices.into_iter().flatten().map(|price| (price.id.clone(), price)).collect())
 }
 
 /// Facts about every subscription of the account that may still give something, and the prices that they name.

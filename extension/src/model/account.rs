@@ -4,6 +4,7 @@
 //! decision is whole: it leaves as one [`Decision`], or not at all.
 
 use super::halt::{Ruled, internal};
+use super::keys::ClaimKey;
 use super::ledger;
 use super::notice;
 use super::reader::Reader;
@@ -111,7 +112,7 @@ impl Tables {
                 Dispute::COLLECTION => self.disputes.hold(id, row),
                 Customer::COLLECTION => self.customers.hold(id, row),
                 InstanceRecord::COLLECTION => self.instances.hold(id, row),
-                ledger::COLLECTION => self.entries.hold(id, row),
+                ledger::Entry::COLLECTION => self.entries.hold(id, row),
                 _ if id == OpenSchedule::ID => self.schedules.hold(id, row),
                 _ if id == Summary::ID => self.summaries.hold(id, row),
                 _ if id == Balances::ID => self.balances.hold(id, row),
@@ -339,17 +340,13 @@ impl<'h> Account<'h> {
         }
     }
 
-    /// Where claims stand for this account.
-    pub fn claim_states(&mut self, keys: &[String]) -> Ruled<Vec<ClaimState>> {
-        Ok(self.reader.claims_take(keys)?)
-    }
-
     /// Take claims that only this account may hold; a taken one contradicts the event's placing.
-    pub fn claim(&mut self, keys: Vec<String>) -> Ruled<()> {
+    pub fn claim<'k>(&mut self, keys: impl IntoIterator<Item = ClaimKey<'k>>) -> Ruled<()> {
+        let keys: Vec<String> = keys.into_iter().map(String::from).collect();
         if keys.is_empty() {
             return Ok(());
         }
-        let states = self.claim_states(&keys)?;
+        let states = self.reader.claims_take(&keys)?;
         for (key, state) in keys.into_iter().zip(states) {
             match state {
                 ClaimState::Mine => {}
@@ -360,9 +357,17 @@ impl<'h> Account<'h> {
         Ok(())
     }
 
-    /// Take a claim that was asked for.
-    pub fn take_claim(&mut self, key: String) {
-        self.claims.push(ClaimChange::Take { key, until: None });
+    /// Take claims that nobody holds, this account neither: all of them, or none. The first that is not free, if one is.
+    pub fn claim_free(&mut self, keys: &[String]) -> Ruled<Option<String>> {
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let states = self.reader.claims_take(keys)?;
+        let held = keys.iter().zip(states).find(|(_, state)| *state != ClaimState::Free).map(|(key, _)| key.clone());
+        if held.is_none() {
+            self.claims.extend(keys.iter().map(|key| ClaimChange::Take { key: key.clone(), until: None }));
+        }
+        Ok(held)
     }
 
     /// Give claims back, and let nobody take them before a time.

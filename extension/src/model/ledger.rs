@@ -5,11 +5,9 @@
 
 use super::account::Account;
 use super::halt::{Ruled, internal};
-use super::json::{decode, encode};
 use super::keys::FactKey;
 use super::records::balances::Balances;
-use super::table::Record;
-use products_contract::{Fallible, RecordKey, Row, RowKey, Write};
+use super::records::json_record;
 use serde::{Deserialize, Serialize};
 
 /// Money at the payment provider.
@@ -24,9 +22,6 @@ pub(crate) const REFUNDS: &str = "refunds";
 pub(crate) const DISPUTES: &str = "disputes";
 /// Tax that is owed to an authority.
 pub(crate) const TAX: &str = "tax";
-
-/// Collection of the entries.
-pub(crate) const COLLECTION: &str = "ledger";
 
 /// One side of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,26 +43,7 @@ pub(crate) struct Entry {
     pub postings: Vec<Posting>,
 }
 
-impl Record for Entry {
-    fn key(id: &str) -> RowKey {
-        RowKey::Record(RecordKey { collection: COLLECTION.to_owned(), id: id.to_owned() })
-    }
-
-    fn read(row: &Row) -> Fallible<Option<Self>> {
-        match row {
-            Row::Record(row) => decode(COLLECTION, &row.id, &row.value).map(Some),
-            _ => Ok(None),
-        }
-    }
-
-    fn write(&self) -> Fallible<Write> {
-        Ok(Write::Record(encode(self)?))
-    }
-
-    fn is_live(&self) -> bool {
-        false
-    }
-}
+json_record!(Entry, "ledger", live: |_| false, references: |_| Vec::new());
 
 /// Book a fact, once: an object may be told under two records, as a refund by its charge and by its intent. An entry of
 /// nothing is none.

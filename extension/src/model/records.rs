@@ -29,9 +29,13 @@ pub(crate) fn to_record(collection: &str, id: &str) -> Reference {
     Reference::Row(record_key(collection, id))
 }
 
-/// Let a type be kept as a JSON record of a collection: live or not as the expression says, with these references.
+/// Let a type be kept as a JSON record of a collection: live or not as the expression says, with these
+/// references, and with the fingerprint that it was brought to, if it has one.
 macro_rules! json_record {
     ($record:ty, $collection:expr, live: $live:expr, references: $references:expr) => {
+        $crate::model::records::json_record!($record, $collection, live: $live, references: $references, fingerprint: |_| None);
+    };
+    ($record:ty, $collection:expr, live: $live:expr, references: $references:expr, fingerprint: $fingerprint:expr) => {
         impl $record {
             /// Collection of its rows.
             #[allow(dead_code, reason = "of rows that an account has one of, nobody names it")]
@@ -64,6 +68,11 @@ macro_rules! json_record {
             fn references(&self) -> Vec<products_contract::Reference> {
                 let references: fn(&Self) -> Vec<products_contract::Reference> = $references;
                 references(self)
+            }
+
+            fn fingerprint(&self) -> Option<String> {
+                let fingerprint: fn(&Self) -> Option<String> = $fingerprint;
+                fingerprint(self)
             }
         }
     };

@@ -31,6 +31,6 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Customer<'_>) -> Rule
     } else if is_claimed {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
-    desk.account.claim(vec![key])?;
+    desk.account.claim([ClaimKey::Customer(id)])?;
     Ok(Outcome::Applied)
 }

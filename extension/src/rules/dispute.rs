@@ -48,9 +48,9 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Dispute<'_>) -> Ruled
     if known.as_ref() == Some(&dispute) {
         return Ok(Outcome::Duplicate(format!("dispute:{id}")));
     }
-    let intent = id_of(&object.payment_intent).map(|id| String::from(ClaimKey::PaymentIntent(id)));
-    let charge = id_of(&object.charge).map(|id| String::from(ClaimKey::Charge(id)));
-    desk.account.claim(intent.into_iter().chain(charge).collect())?;
+    let intent = id_of(&object.payment_intent).map(ClaimKey::PaymentIntent);
+    let charge = id_of(&object.charge).map(ClaimKey::Charge);
+    desk.account.claim(intent.into_iter().chain(charge))?;
     let values = json!({"dispute": id, "payment": payment, "amount_minor": object.amount, "currency": object.currency});
     send_once(&mut desk.account, "dispute_opened", To::Admin, id, &values)?;
     desk.account.put(id, dispute);

@@ -66,18 +66,13 @@ fn upgrade_for(desk: &mut Desk<'_>, key: &str, amount: i64) -> Ruled<Option<Stri
 
 /// Take the claims of unique fields. One that is taken, by whomever, names itself, never its holder.
 pub(super) fn take_names(desk: &mut Desk<'_>, decl: &TypeDecl, metadata: &Object, holds_them: bool) -> Ruled<()> {
-    let keys = names(decl, metadata);
-    if keys.is_empty() || holds_them {
+    if holds_them {
         return Ok(());
     }
-    let states = desk.account.claim_states(&keys)?;
-    if let Some((key, _)) = keys.iter().zip(&states).find(|(_, state)| **state != ClaimState::Free) {
-        return Err(Refusal::NameTaken(key.clone()).into());
+    match desk.account.claim_free(&names(decl, metadata))? {
+        None => Ok(()),
+        Some(key) => Err(Refusal::NameTaken(key).into()),
     }
-    for key in keys {
-        desk.account.take_claim(key);
-    }
-    Ok(())
 }
 
 /// `product.create` of a product that belongs to an account: check, take the names, write the row, begin.

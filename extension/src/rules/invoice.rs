@@ -114,13 +114,12 @@ fn claim(
     if is_claimed && payments.is_empty() {
         return Ok(());
     }
-    let mut keys = vec![String::from(ClaimKey::Invoice(id))];
-    keys.extend(invoice.customer.as_deref().map(|id| String::from(ClaimKey::Customer(id))));
-    keys.extend(invoice.subscription.as_deref().map(|id| String::from(ClaimKey::Subscription(id))));
+    let mut keys = vec![ClaimKey::Invoice(id)];
+    keys.extend(invoice.customer.as_deref().map(ClaimKey::Customer));
+    keys.extend(invoice.subscription.as_deref().map(ClaimKey::Subscription));
     // A charge is claimed where no intent names it: only some versions tell it beside one.
     for (intent, charge) in payments {
-        let key = intent.map(ClaimKey::PaymentIntent).or(charge.map(ClaimKey::Charge));
-        keys.extend(key.map(String::from));
+        keys.extend(intent.map(ClaimKey::PaymentIntent).or(charge.map(ClaimKey::Charge)));
     }
     desk.account.claim(keys)
 }

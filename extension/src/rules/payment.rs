@@ -112,7 +112,7 @@ pub(super) fn invoice_payment(desk: &mut Desk<'_>, object: &stripe::InvoicePayme
     let fact = format!("payment:{}", object.id.0);
     let intent = object.payment.as_ref().and_then(|of| id_of(&of.payment_intent));
     let Some(intent) = intent else { return Ok(Outcome::Duplicate(fact)) };
-    desk.account.claim(vec![String::from(ClaimKey::Invoice(invoice))])?;
+    desk.account.claim([ClaimKey::Invoice(invoice)])?;
     let view = Payment { invoice: Some(invoice.to_owned()), ..Payment::default() };
     apply(desk, intent, &view, Keys { intent: Some(intent), charge: None, customer: None }, fact)
 }
@@ -142,10 +142,10 @@ fn apply(desk: &mut Desk<'_>, id: &str, view: &Payment, keys: Keys<'_>, fact: St
     {
         return Err(Refusal::Inconsistent(format!("{id} amount")).into());
     }
-    let intent = keys.intent.map(|id| String::from(ClaimKey::PaymentIntent(id)));
-    let charge = keys.charge.map(|id| String::from(ClaimKey::Charge(id)));
-    let customer = keys.customer.map(|id| String::from(ClaimKey::Customer(id)));
-    desk.account.claim(intent.into_iter().chain(charge).chain(customer).collect())?;
+    let intent = keys.intent.map(ClaimKey::PaymentIntent);
+    let charge = keys.charge.map(ClaimKey::Charge);
+    let customer = keys.customer.map(ClaimKey::Customer);
+    desk.account.claim(intent.into_iter().chain(charge).chain(customer))?;
     if known.as_ref() == Some(&payment) {
         return Ok(Outcome::Duplicate(fact));
     }

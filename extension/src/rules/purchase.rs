@@ -73,7 +73,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return Ok(open);
     }
     let id = format!("pur_{}", desk.event_hash());
-    desk.account.claim(vec![String::from(ClaimKey::Purchase(&id))])?;
+    desk.account.claim([ClaimKey::Purchase(&id)])?;
     let product_id = match product_of(body)? {
         Some(product) => Some(instance::create_waiting(desk, product, &id)?),
         None => None,
@@ -189,7 +189,7 @@ pub(super) fn checkout_made(desk: &mut Desk<'_>, id: &str, report: &EffectReport
             };
             // The webhook may have been faster.
             if row.values.session_id.is_none() {
-                desk.account.claim(vec![String::from(ClaimKey::Session(session))])?;
+                desk.account.claim([ClaimKey::Session(session)])?;
                 row.values.session_id = Some(session.to_owned());
                 row.details.step = Step::CheckoutOpen;
             }

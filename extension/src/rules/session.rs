@@ -108,10 +108,10 @@ fn read(object: &stripe::Session<'_>, status: SessionStatus, purchase: &str, at:
 }
 
 fn claim(desk: &mut Desk<'_>, id: &str, purchase: &str, object: &stripe::Session<'_>) -> Ruled<()> {
-    let mut keys = vec![String::from(ClaimKey::Session(id)), String::from(ClaimKey::Purchase(purchase))];
-    keys.extend(id_of(&object.customer).map(|id| String::from(ClaimKey::Customer(id))));
-    keys.extend(id_of(&object.subscription).map(|id| String::from(ClaimKey::Subscription(id))));
-    keys.extend(id_of(&object.payment_intent).map(|id| String::from(ClaimKey::PaymentIntent(id))));
+    let mut keys = vec![ClaimKey::Session(id), ClaimKey::Purchase(purchase)];
+    keys.extend(id_of(&object.customer).map(ClaimKey::Customer));
+    keys.extend(id_of(&object.subscription).map(ClaimKey::Subscription));
+    keys.extend(id_of(&object.payment_intent).map(ClaimKey::PaymentIntent));
     desk.account.claim(keys)
 }
 

@@ -106,8 +106,7 @@ fn apply(
     }
     // Whose they are is judged before anything is saved.
     if known_customer.as_ref() != Some(&row.customer_id) {
-        let keys = [ClaimKey::Subscription(id), ClaimKey::Customer(&row.customer_id)];
-        desk.account.claim(keys.map(String::from).to_vec())?;
+        desk.account.claim([ClaimKey::Subscription(id), ClaimKey::Customer(&row.customer_id)])?;
     }
     if row.is_final() && !was_final {
         desk.account.record_new_fact(FactKey::Ended(id).to_string());
@@ -129,12 +128,7 @@ fn apply(
 /// Whether every price is ours, and at most one of them a plan of its family. A metered item beside ours, which has no
 /// quantity, grants nothing by itself: the catalog need not know it.
 fn judge_items(desk: &Desk<'_>, items: &[SubscriptionItem]) -> Ruled<Result<(), Refusal>> {
-    let keys: Vec<CatalogKey> = items.iter().map(|item| CatalogKey::Price(item.price_id.clone())).collect();
-    desk.catalog.load(&keys)?;
-    let mut prices = Vec::with_capacity(items.len());
-    for item in items {
-        prices.push(desk.catalog.price(&item.price_id)?);
-    }
+    let prices = desk.catalog.prices(items.iter().map(|item| &item.price_id))?;
     let one_is_ours = prices.iter().any(Option::is_some);
     let unknown =
         |(item, price): &(&SubscriptionItem, &Option<Price>)| price.is_none() && !(one_is_ours && item.quantity == 0);
@@ -279,9 +273,8 @@ fn trial_will_end(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>) -> Rul
     check_owner(desk, object.metadata.as_ref())?;
     let end = stripe::time(object.trial_end, "/data/object/trial_end")?;
     let fact = FactKey::TrialWillEnd { subscription: &object.id, end: end.unwrap_or(0) }.to_string();
-    let mut claims = vec![String::from(ClaimKey::Subscription(&object.id))];
-    claims.extend(id_of(&object.customer).map(|id| String::from(ClaimKey::Customer(id))));
-    desk.account.claim(claims)?;
+    let customer = id_of(&object.customer).map(ClaimKey::Customer);
+    desk.account.claim([ClaimKey::Subscription(&object.id)].into_iter().chain(customer))?;
     if !desk.account.record_fact(&fact)? {
         return Ok(Outcome::Duplicate(fact));
     }

@@ -1,5 +1,6 @@
 //! An instance beside its product row: the state of its resources, and everything that its status does not say.
 
+use super::json_record;
 use super::schedule::OpenSchedule;
 use super::summary::Contribution;
 use crate::model::json::{Object, is_false};
@@ -274,34 +275,10 @@ impl InstanceRecord {
     }
 }
 
-impl InstanceRecord {
-    /// Collection of its rows.
-    pub const COLLECTION: &'static str = "instances";
-}
-
-impl crate::model::table::Record for InstanceRecord {
-    fn key(id: &str) -> products_contract::RowKey {
-        super::record_key(Self::COLLECTION, id)
-    }
-
-    fn read(row: &products_contract::Row) -> products_contract::Fallible<Option<Self>> {
-        match row {
-            products_contract::Row::Record(row) => {
-                crate::model::json::decode(Self::COLLECTION, &row.id, &row.value).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn write(&self) -> products_contract::Fallible<products_contract::Write> {
-        Ok(products_contract::Write::Record(crate::model::json::encode(self)?))
-    }
-
-    fn is_live(&self) -> bool {
-        false
-    }
-
-    fn fingerprint(&self) -> Option<String> {
-        Some(self.reached.clone()).filter(|reached| !reached.is_empty())
-    }
-}
+json_record!(
+    InstanceRecord,
+    "instances",
+    live: |_| false,
+    references: |_| Vec::new(),
+    fingerprint: |row| Some(row.reached.clone()).filter(|reached| !reached.is_empty())
+);

@@ -1,5 +1,6 @@
 //! `metadata.resources` of an instance: what the resources' outputs say, and the public address.
 
+use super::resources::is_of;
 use crate::catalog::instance::Instance;
 use crate::catalog::template::Scope;
 use crate::model::json::Object;
@@ -17,8 +18,7 @@ pub(super) fn show(instance: &mut Instance) {
     for decl in &instance.decl.provisions {
         let entries = instance.record.resources.iter().filter(|(entry, resource)| {
             use ResourceStatus::{BackingUp, Changing, Present, Restoring};
-            entry.split('@').next() == Some(&decl.name)
-                && matches!(resource.status, Present | Changing | BackingUp | Restoring)
+            is_of(entry, &decl.name) && matches!(resource.status, Present | Changing | BackingUp | Restoring)
         });
         for (_, resource) in entries {
             for (key, output) in &decl.outputs {

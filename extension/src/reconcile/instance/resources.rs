@@ -37,7 +37,7 @@ fn wish(status: Option<InstanceStatus>, decl: &Decl) -> Wish {
     }
 }
 
-/// Ask for whatever can be asked for now. True if the status has what it wants.
+/// Ask for all whose needs are there. True if the status has what it wants.
 pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, plan: &Object) -> Ruled<bool> {
     let status = instance.status();
     let decls = instance.decl.provisions.clone();
@@ -79,7 +79,7 @@ pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, plan: &Objec
 }
 
 /// Whether an entry belongs to a declared resource.
-fn is_of(entry: &str, name: &str) -> bool {
+pub(super) fn is_of(entry: &str, name: &str) -> bool {
     entry == name || entry.strip_prefix(name).is_some_and(|rest| rest.starts_with('@'))
 }
 

@@ -8,7 +8,7 @@ use crate::model::halt::Ruled;
 use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::SubscriptionRow;
-use products_contract::{ClaimState, PurchaseStatus};
+use products_contract::PurchaseStatus;
 use serde_json::json;
 
 fn purchase_of(desk: &mut Desk<'_>, instance: &Instance) -> Ruled<Option<PurchaseRow>> {
@@ -121,13 +121,9 @@ pub(super) fn revive(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circum
     }
     instance.begin_again();
     let names = instance.names();
-    let states = desk.account.claim_states(&names)?;
-    if states.iter().any(|state| *state != ClaimState::Free) {
+    if desk.account.claim_free(&names)?.is_some() {
         refuse(instance, "name-taken", &names.join(", "));
         return Ok(());
-    }
-    for name in names {
-        desk.account.take_claim(name);
     }
     instance.record.holds_names = true;
     Ok(())
