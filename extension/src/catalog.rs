@@ -21,6 +21,7 @@ use products_contract::*;
 use schema::TypeDecl;
 use serde_json::Value;
 use settings::Settings;
+use terms::CatalogPrice;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -41,7 +42,9 @@ pub(crate) fn is_reserved(product_type: &str) -> bool {
 /// What was read of the catalog for one decision, and what the decision writes over it.
 pub(crate) struct Catalog<'h> {
     reader: Rc<Reader<'h>>,
-    rows: RefCell<BTreeMap<CatalogKey, Option<CatalogRow>>>,
+    products: RefCell<BTreeMap<String, Option<Rc<Product>>>>,
+    prices: RefCell<BTreeMap<String, Option<Rc<CatalogPrice>>>>,
+    config: RefCell<BTreeMap<String, Option<ConfigValue>>>,
     settings: RefCell<Option<Rc<Settings>>>,
     types: RefCell<BTreeMap<String, Option<Rc<TypeDecl>>>>,
     all_types: RefCell<Option<Rc<Vec<Rc<TypeDecl>>>>>,
@@ -52,7 +55,9 @@ impl<'h> Catalog<'h> {
     pub fn new(reader: Rc<Reader<'h>>) -> Self {
         Catalog {
             reader,
-            rows: RefCell::default(),
+            products: RefCell::default(),
+            prices: RefCell::default(),
+            config: RefCell::default(),
             settings: RefCell::default(),
             types: RefCell::default(),
             all_types: RefCell::default(),
@@ -61,48 +66,77 @@ impl<'h> Catalog<'h> {
 
     /// Take in what `open` gave. A part that was named and did not come is not there.
     pub fn take_in(&self, rows: Vec<CatalogRow>, named: &[Reference]) {
-        let mut known = self.rows.borrow_mut();
         for row in rows {
-            let key = match &row {
-                CatalogRow::Product(row) => CatalogKey::Product(row.id.clone()),
-                CatalogRow::Price(row) => CatalogKey::Price(row.id.clone()),
+            match row {
+                CatalogRow::Product(row) => drop(self.products.borrow_mut().insert(row.id.clone(), Some(Rc::new(row)))),
+                CatalogRow::Price(row) => {
+                    drop(self.prices.borrow_mut().insert(row.id.clone(), Some(Rc::new(CatalogPrice::of(row)))));
+                }
                 // Its key is not said, and one is named at most.
-                CatalogRow::Setting(_) => CatalogKey::Setting(ENABLED.to_owned()),
-            };
-            known.insert(key, Some(row));
+                CatalogRow::Setting(value) => {
+                    drop(self.config.borrow_mut().insert(ENABLED.to_owned(), Some(value)));
+                }
+            }
         }
         for name in named {
-            if let Reference::Catalog(key @ (CatalogKey::Product(_) | CatalogKey::Price(_))) = name {
-                known.entry(key.clone()).or_insert(None);
+            match name {
+                Reference::Catalog(CatalogKey::Product(id)) if !self.products.borrow().contains_key(id) => {
+                    self.products.borrow_mut().insert(id.clone(), None);
+                }
+                Reference::Catalog(CatalogKey::Price(id)) if !self.prices.borrow().contains_key(id) => {
+                    self.prices.borrow_mut().insert(id.clone(), None);
+                }
+                _ => {}
             }
+        }
+    }
+
+    fn knows(&self, key: &CatalogKey) -> bool {
+        match key {
+            CatalogKey::Product(id) => self.products.borrow().contains_key(id),
+            CatalogKey::Price(id) => self.prices.borrow().contains_key(id),
+            CatalogKey::Setting(id) => self.config.borrow().contains_key(id),
         }
     }
 
     /// Read parts that are not here yet, in one call.
     pub fn load(&self, keys: &[CatalogKey]) -> Ruled<()> {
-        let missing: Vec<CatalogKey> = {
-            let known = self.rows.borrow();
-            keys.iter().filter(|key| !known.contains_key(*key)).cloned().collect()
-        };
+        let missing: Vec<CatalogKey> = keys.iter().filter(|key| !self.knows(key)).cloned().collect();
         if missing.is_empty() {
             return Ok(());
         }
         let rows = self.reader.catalog_read(&missing)?;
-        self.rows.borrow_mut().extend(missing.into_iter().zip(rows));
+        for (key, row) in missing.into_iter().zip(rows) {
+            self.write_over(key, row);
+        }
         Ok(())
     }
 
-    fn row(&self, key: CatalogKey) -> Ruled<Option<CatalogRow>> {
-        self.load(std::slice::from_ref(&key))?;
-        Ok(self.rows.borrow().get(&key).cloned().flatten())
+    /// See a part as it was read, or as the decision writes it.
+    pub fn write_over(&self, key: CatalogKey, row: Option<CatalogRow>) {
+        match (key, row) {
+            (CatalogKey::Product(id), Some(CatalogRow::Product(row))) => {
+                self.products.borrow_mut().insert(id, Some(Rc::new(row)));
+            }
+            (CatalogKey::Price(id), Some(CatalogRow::Price(row))) => {
+                self.prices.borrow_mut().insert(id, Some(Rc::new(CatalogPrice::of(row))));
+            }
+            (CatalogKey::Setting(id), Some(CatalogRow::Setting(value))) => {
+                self.config.borrow_mut().insert(id, Some(value));
+            }
+            (CatalogKey::Product(id), _) => drop(self.products.borrow_mut().insert(id, None)),
+            (CatalogKey::Price(id), _) => drop(self.prices.borrow_mut().insert(id, None)),
+            (CatalogKey::Setting(id), _) => drop(self.config.borrow_mut().insert(id, None)),
+        }
     }
 
     /// A product of the catalog that is not deleted.
-    pub fn product(&self, id: &str) -> Ruled<Option<Product>> {
-        match self.row(CatalogKey::Product(id.to_owned()))? {
-            Some(CatalogRow::Product(row)) if !row.deleted => Ok(Some(row)),
-            _ => Ok(None),
+    pub fn product(&self, id: &str) -> Ruled<Option<Rc<Product>>> {
+        if let Some(known) = self.products.borrow().get(id) {
+            return Ok(known.clone().filter(|row| !row.deleted));
         }
+        self.load(&[CatalogKey::Product(id.to_owned())])?;
+        Ok(self.products.borrow().get(id).cloned().flatten().filter(|row| !row.deleted))
     }
 
     /// The metadata of a product of the catalog; empty where there is none.
@@ -114,54 +148,49 @@ impl<'h> Catalog<'h> {
     }
 
     /// A price by the provider's id.
-    pub fn price(&self, id: &str) -> Ruled<Option<Price>> {
-        match self.row(CatalogKey::Price(id.to_owned()))? {
-            Some(CatalogRow::Price(price)) => Ok(Some(price)),
-            _ => Ok(None),
+    pub fn price(&self, id: &str) -> Ruled<Option<Rc<CatalogPrice>>> {
+        if let Some(known) = self.prices.borrow().get(id) {
+            return Ok(known.clone());
         }
+        self.load(&[CatalogKey::Price(id.to_owned())])?;
+        Ok(self.prices.borrow().get(id).cloned().flatten())
     }
 
     /// Prices by the provider's ids, in the order of the question, read in one call.
-    pub fn prices<'i>(&self, ids: impl Iterator<Item = &'i String> + Clone) -> Ruled<Vec<Option<Price>>> {
-        let keys: Vec<CatalogKey> = ids.clone().map(|id| CatalogKey::Price(id.clone())).collect();
-        self.load(&keys)?;
+    pub fn prices<'i>(&self, ids: impl Iterator<Item = &'i String> + Clone) -> Ruled<Vec<Option<Rc<CatalogPrice>>>> {
+        if ids.clone().any(|id| !self.prices.borrow().contains_key(id)) {
+            self.load(&ids.clone().map(|id| CatalogKey::Price(id.clone())).collect::<Vec<_>>())?;
+        }
         ids.map(|id| self.price(id)).collect()
     }
 
     /// A configuration value; none where an optional one is not set.
     pub fn setting(&self, key: &str) -> Ruled<Option<ConfigValue>> {
-        match self.row(CatalogKey::Setting(key.to_owned()))? {
-            Some(CatalogRow::Setting(value)) => Ok(Some(value)),
-            _ => Ok(None),
+        if let Some(known) = self.config.borrow().get(key) {
+            return Ok(known.clone());
         }
+        self.load(&[CatalogKey::Setting(key.to_owned())])?;
+        Ok(self.config.borrow().get(key).cloned().flatten())
     }
 
     /// Products of the catalog of a type that are not deleted, in order of their ids; all of them under none.
-    pub fn products(&self, product_type: Option<&str>) -> Ruled<Vec<Product>> {
+    pub fn products(&self, product_type: Option<&str>) -> Ruled<Vec<Rc<Product>>> {
         let query = match product_type {
             Some(name) => CatalogQuery::ProductType(name.to_owned()),
             None => CatalogQuery::All,
         };
-        let mut found: BTreeMap<String, Product> =
-            self.reader.catalog_find(&query)?.into_iter().map(|row| (row.id.clone(), row)).collect();
+        let mut found: BTreeMap<String, Rc<Product>> =
+            self.reader.catalog_find(&query)?.into_iter().map(|row| (row.id.clone(), Rc::new(row))).collect();
         // What this decision wrote counts already.
-        for (key, row) in &*self.rows.borrow() {
-            let CatalogKey::Product(id) = key else { continue };
+        for (id, row) in &*self.products.borrow() {
             match row {
-                Some(CatalogRow::Product(row))
-                    if !row.deleted && product_type.is_none_or(|name| row.values.product_type == name) =>
-                {
+                Some(row) if !row.deleted && product_type.is_none_or(|name| row.values.product_type == name) => {
                     found.insert(id.clone(), row.clone());
                 }
                 _ => drop(found.remove(id)),
             }
         }
         Ok(found.into_values().collect())
-    }
-
-    /// See a part as the decision writes it.
-    pub fn write_over(&self, key: CatalogKey, row: Option<CatalogRow>) {
-        self.rows.borrow_mut().insert(key, row);
     }
 
     /// The policies of the business; the defaults before a catalog is loaded.
@@ -238,12 +267,12 @@ impl<'h> Catalog<'h> {
         for decl in self.types()?.iter().filter(|decl| decl.family.as_deref() == Some(family)) {
             for row in self.products(Some(&decl.name))? {
                 if row.id == name {
-                    return Ok(Some(row.id));
+                    return Ok(Some(row.id.clone()));
                 }
                 let Some(slug) = &decl.infer_by else { continue };
                 let metadata: Object = decode("products", &row.id, &row.values.metadata)?;
                 if metadata.get(slug).and_then(Value::as_str) == Some(name) {
-                    return Ok(Some(row.id));
+                    return Ok(Some(row.id.clone()));
                 }
             }
         }

@@ -16,15 +16,15 @@ use crate::model::records::invoice::Invoice;
 use crate::model::records::payment::Payment;
 use crate::model::records::subscription::history_of;
 use crate::model::records::to_record;
-use json_reader::Raw;
 use mentions::{Mentioning, Mentions};
 use products_contract::*;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// The object of a provider's event.
 pub(crate) enum Body<'e> {
-    Subscription(Box<stripe::Subscription<'e>>, Option<Raw<'e>>),
+    Subscription(Box<stripe::Subscription<'e>>, Option<stripe::PreviousSubscription<'e>>),
     Invoice(Box<stripe::Invoice<'e>>),
     Session(Box<stripe::Session<'e>>),
     Charge(Box<stripe::Charge<'e>>),
@@ -204,7 +204,7 @@ fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
 }
 
 fn object<'e, T: Deserialize<'e>>(bytes: &'e [u8]) -> Result<T, Halt> {
-    Ok(stripe::read::<T>(bytes)?.data.object)
+    Ok(stripe::read::<T, IgnoredAny>(bytes)?.object)
 }
 
 /// Read a body as what its kind says (requirements 7.3).
@@ -217,8 +217,7 @@ fn body<'e>(kind: &str, bytes: &'e [u8]) -> Body<'e> {
         | "customer.subscription.resumed"
         | "customer.subscription.pending_update_applied"
         | "customer.subscription.pending_update_expired"
-        | "customer.subscription.trial_will_end" => stripe::read::<stripe::Subscription<'_>>(bytes)
-            .map(|body| Body::Subscription(Box::new(body.data.object), body.data.previous_attributes)),
+        | "customer.subscription.trial_will_end" => stripe::read(bytes).map(|data| Body::Subscription(Box::new(data.object), data.previous_attributes)),
         "invoice_payment.paid" => object(bytes).map(Body::InvoicePayment),
         "customer.created" | "customer.updated" | "customer.deleted" => object(bytes).map(Body::Customer),
         _ if kind.starts_with("invoice.") => object(bytes).map(|object| Body::Invoice(Box::new(object))),

@@ -102,7 +102,8 @@ pub(crate) fn catalog(desk: &mut Desk<'_>) -> Ruled<Vec<Offer>> {
             };
             let order = metadata.get("display_order").and_then(Value::as_i64).unwrap_or(i64::MAX);
             let available = price.is_some() && metadata.get("purchasable") != Some(&json!(false));
-            offers.push((order, Offer { product, prices: price.into_iter().collect(), available }));
+            let prices = price.iter().map(|price| Price::clone(price)).collect();
+            offers.push((order, Offer { product: Product::clone(&product), prices, available }));
         }
     }
     offers.sort_unstable_by(|a, b| (a.0, &a.1.product.id).cmp(&(b.0, &b.1.product.id)));
@@ -126,7 +127,7 @@ fn times(standing: &Standing, key: &str) -> (Option<Timestamp>, Option<Timestamp
 /// or begins with it (`api_requests` is measured, `api_requests_monthly` allowed).
 pub(crate) fn entitlements(desk: &mut Desk<'_>) -> Ruled<Vec<Entitlement>> {
     let standing = standing(desk)?;
-    let summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+    let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
     let mut counters: Vec<String> = Vec::new();
     for name in summary.types.keys() {
         let decl = desk.catalog.type_named(name)?;
@@ -178,11 +179,11 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
 
 /// Balances of the account's ledgers, by ledger and currency; debit positive.
 pub(crate) fn balances(desk: &mut Desk<'_>) -> Ruled<Vec<Balance>> {
-    let balances = desk.account.fetch::<Balances>(Balances::ID)?.unwrap_or_default();
+    let balances = desk.account.get::<Balances>(Balances::ID)?.unwrap_or_default();
     let mut out = Vec::new();
-    for (ledger, by_currency) in balances.0 {
+    for (ledger, by_currency) in &balances.0 {
         for (unit, available) in by_currency {
-            out.push(Balance { ledger: ledger.clone(), unit, available, pending: 0 });
+            out.push(Balance { ledger: ledger.clone(), unit: unit.clone(), available: *available, pending: 0 });
         }
     }
     Ok(out)

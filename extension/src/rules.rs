@@ -59,7 +59,7 @@ fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
         desk.account.owned()?;
     }
     match body {
-        Body::Subscription(object, previous) => subscription::decide(desk, &object, previous),
+        Body::Subscription(object, previous) => subscription::decide(desk, &object, previous.as_ref()),
         Body::Invoice(object) => invoice::decide(desk, &object),
         Body::Session(object) => session::decide(desk, &object),
         Body::Charge(object) => payment::charge(desk, &object),

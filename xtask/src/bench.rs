@@ -10,7 +10,8 @@ use std::process::Command;
 /// Build the component and the measuring program for release, then measure and print the table.
 ///
 /// The arguments go to the program as they are; `cargo xtask bench -- --help` lists them (`--quick`, `--format json`,
-/// `--only event`). Figures mean little while something else runs on the machine.
+/// `--only event`). Figures mean little while something else runs on the machine. With `--profile` it shows where the
+/// component's time goes, by the names of its functions, and writes a flamegraph.
 #[derive(clap::Args)]
 pub struct Options {
     /// Options of the measuring program.
@@ -21,7 +22,8 @@ pub struct Options {
 /// Run the chore.
 pub fn run(options: &Options) -> Result<()> {
     let mut groups = Groups::default();
-    let component = groups.run("component", build::component)?;
+    let is_profile = options.args.iter().any(|arg| arg.to_string_lossy().starts_with("--profile"));
+    let component = groups.run("component", if is_profile { build::named_component } else { build::component })?;
     let program = groups.run("program", build::bench)?;
     groups.run("bench", || {
         let mut command = Command::new(&program);

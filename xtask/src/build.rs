@@ -42,6 +42,14 @@ pub fn component() -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Build the component with the names of its functions, for a profile, and return its path.
+pub fn named_component() -> Result<PathBuf> {
+    let bytes = component_builder::build_named(component_builder::PROVISIONER)?;
+    let path = target_folder().join("instance-provisioner-named.wasm");
+    install(&path, |to| fs::write(to, &bytes))?;
+    Ok(path)
+}
+
 /// Build the host for release, as it is for replaying, and return where cargo put it. The local Stripe is left out: it
 /// doubles what is to be compiled.
 pub fn replay_host() -> Result<PathBuf> {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Fault};
 use crate::reader::Reader;
+use crate::rest;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
 
 /// The values of a list.
@@ -106,8 +107,13 @@ impl<'a> Deserializer<'a> for Name<'_, 'a, '_> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'a>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
+    #[inline]
+    fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+        if name != rest::NAME {
+            return visitor.visit_newtype_struct(self);
+        }
+        self.0.cursor.skip_members()?;
+        visitor.visit_unit()
     }
 
     fn deserialize_enum<V: Visitor<'a>>(

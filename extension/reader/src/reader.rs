@@ -5,7 +5,6 @@ use crate::block::Marks;
 use crate::cursor::Cursor;
 use crate::error::{Error, Fault};
 use crate::expected::kind_from;
-use crate::raw;
 use serde::Deserializer;
 use serde::de::{Expected, Unexpected, Visitor};
 
@@ -32,7 +31,7 @@ enum Number {
     Unsigned(u64),
     Signed(i64),
     /// It has a fraction, an exponent or too many digits, or is -0, which serde_json takes as a float.
-    Other,
+    Other(f64),
 }
 
 impl Number {
@@ -41,7 +40,15 @@ impl Number {
         match self {
             Number::Unsigned(number) => visitor.visit_u64(number),
             Number::Signed(number) => visitor.visit_i64(number),
-            Number::Other => Err(serde::de::Error::invalid_type(Unexpected::Float(0.0), &visitor)),
+            Number::Other(_) => Err(serde::de::Error::invalid_type(Unexpected::Float(0.0), &visitor)),
+        }
+    }
+
+    /// Show it where any value may stand.
+    fn visit_any<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self {
+            Number::Other(number) => visitor.visit_f64(number),
+            whole => whole.visit(visitor),
         }
     }
 }
@@ -61,6 +68,7 @@ impl<'a, 'm> Reader<'a, 'm> {
     }
 
     /// The document from one place to another; both stand beside ASCII.
+    #[inline(always)]
     pub fn between(&self, start: usize, end: usize) -> &'a str {
         self.text.get(start..end).unwrap_or_default()
     }
@@ -136,14 +144,20 @@ impl<'a, 'm> Reader<'a, 'm> {
                 }
                 match 0_i64.checked_sub_unsigned(value) {
                     Some(value) if value < 0 => Ok(Number::Signed(value)),
-                    _ => Ok(Number::Other),
+                    _ => self.other_number(start),
                 }
             }
-            _ => {
-                self.cursor = start;
-                self.cursor.number()?;
-                Ok(Number::Other)
-            }
+            _ => self.other_number(start),
+        }
+    }
+
+    #[cold]
+    fn other_number(&mut self, start: Cursor<'m>) -> Result<Number, Fault> {
+        self.cursor = start;
+        self.cursor.number()?;
+        match self.between(start.at, self.cursor.at).parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Number::Other(number)),
+            _ => Err(Fault::Number),
         }
     }
 
@@ -227,7 +241,7 @@ impl<'a> Deserializer<'a> for &mut Reader<'a, '_> {
             b'"' => self.visit_text(visitor),
             b'{' => self.visit_object(visitor),
             b'[' => self.visit_list(visitor),
-            b'-' | b'0'..=b'9' => self.number()?.visit(visitor),
+            b'-' | b'0'..=b'9' => self.number()?.visit_any(visitor),
             b't' | b'f' => self.deserialize_bool(visitor),
             b'n' => self.deserialize_unit(visitor),
             _ => Err(Fault::Value.into()),
@@ -287,14 +301,8 @@ impl<'a> Deserializer<'a> for &mut Reader<'a, '_> {
     }
 
     #[inline]
-    fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
-        if name != raw::NAME {
-            return visitor.visit_newtype_struct(self);
-        }
-        self.cursor.space();
-        let start = self.cursor.at;
-        self.cursor.skip_value()?;
-        visitor.visit_borrowed_str(self.between(start, self.cursor.at))
+    fn deserialize_newtype_struct<V: Visitor<'a>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
     }
 
     #[inline]

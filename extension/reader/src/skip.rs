@@ -48,6 +48,28 @@ impl Cursor<'_> {
         result
     }
 
+    /// Step over the members of an object from the name of one, up to its closing brace.
+    pub fn skip_members(&mut self) -> Result<(), Fault> {
+        let mut here = *self;
+        let result = here.members();
+        self.move_to(here);
+        result
+    }
+
+    #[inline(always)]
+    fn members(&mut self) -> Result<(), Fault> {
+        loop {
+            self.skip_key()?;
+            self.skip()?;
+            match self.space() {
+                b',' => self.at += 1,
+                b'}' => return Ok(()),
+                _ => return Err(Fault::CommaOrBrace),
+            }
+            self.indentation();
+        }
+    }
+
     #[inline(always)]
     fn skip(&mut self) -> Result<(), Fault> {
         let mut nesting = Nesting::default();

@@ -11,13 +11,15 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::path::Path;
 
-/// Any value without fractions; what is under a name that begins with `x` is skipped.
+/// Any value; what is under a name that begins with `x` is skipped.
 #[derive(Debug, PartialEq)]
 enum Tree<'a> {
     Null,
     Bool(bool),
     Unsigned(u64),
     Signed(i64),
+    /// To twelve digits: serde_json's last one is not always right.
+    Fraction(String),
     Borrowed(&'a str),
     Owned(String),
     List(Vec<Tree<'a>>),
@@ -30,7 +32,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Tree<'a> {
         impl<'de> Visitor<'de> for Any {
             type Value = Tree<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value without fractions")
+                f.write_str("a value")
             }
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
                 Ok(Tree::Null)
@@ -43,6 +45,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Tree<'a> {
             }
             fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
                 Ok(Tree::Signed(value))
+            }
+            fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+                Ok(Tree::Fraction(format!("{value:.11e}")))
             }
             fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
                 Ok(Tree::Borrowed(value))
@@ -113,16 +118,58 @@ fn same<'a, T: Deserialize<'a> + Debug + PartialEq>(text: &'a str) {
     }
 }
 
-/// The same as a tree, skipped, as it is written, and as a type.
+/// What is under the first name that is `id`, and that the rest of the object is skipped.
+#[derive(Debug, PartialEq)]
+struct Id(Option<String>);
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Id;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Id, A::Error> {
+                while let Some(name) = object.next_key::<Cow<'_, str>>()? {
+                    if name == "id" {
+                        let id = object.next_value::<String>()?;
+                        object.next_key::<json_reader::Rest>()?;
+                        assert!(object.next_key::<json_reader::Rest>()?.is_none(), "nothing is left behind the rest");
+                        return Ok(Id(Some(id)));
+                    }
+                    object.next_value::<IgnoredAny>()?;
+                }
+                Ok(Id(None))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// The first id of an object, whatever follows, as long as that is JSON.
+fn same_id(text: &str) {
+    let ours = json_reader::from_str::<Id>(text).ok();
+    let is_text = serde_json::from_str::<IgnoredAny>(text).is_ok();
+    assert!(ours.is_none() || is_text, "{text:?}");
+    let Ok(Tree::Object(members)) = serde_json::from_str::<Tree<'_>>(text) else { return };
+    let theirs = match members.into_iter().find(|(name, _)| name == "id") {
+        None => Some(Id(None)),
+        Some((_, Some(Tree::Borrowed(id)))) => Some(Id(Some(id.to_owned()))),
+        Some((_, Some(Tree::Owned(id)))) => Some(Id(Some(id))),
+        Some(_) => None,
+    };
+    assert_eq!(ours, theirs, "{text:?}");
+}
+
+/// The same as a tree, skipped, as an id with the rest skipped, and as a type.
 fn same_in_all_ways(text: &str) {
     same::<Tree<'_>>(text);
     same::<Typed<'_>>(text);
     same::<Vec<Typed<'_>>>(text);
     let theirs = serde_json::from_str::<IgnoredAny>(text).is_ok();
     assert_eq!(json_reader::from_str::<IgnoredAny>(text).is_ok(), theirs, "skipped: {text:?}");
-    let ours = json_reader::from_str::<json_reader::Raw<'_>>(text).ok().map(json_reader::Raw::get);
-    let theirs = serde_json::from_str::<&serde_json::value::RawValue>(text).ok().map(|raw| raw.get());
-    assert_eq!(ours, theirs, "as written: {text:?}");
+    same_id(text);
 }
 
 fn space() -> impl Strategy<Value = String> {

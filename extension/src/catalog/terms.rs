@@ -1,10 +1,12 @@
-//! Terms of a price that its row has no column for, and the row that a catalog product's price becomes.
+//! A price with its terms, which its row has no columns for, and the row that a catalog product's price becomes.
 
 use super::product::Proposed;
 use crate::model::json::{Object, decode, encode};
 use crate::model::merge::price::OnSale;
 use products_contract::{Fallible, Grant, IntervalUnit, Money, Price};
 use serde::{Deserialize, Serialize};
+use std::cell::OnceCell;
+use std::ops::Deref;
 
 /// Terms of a price.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +19,42 @@ pub(crate) struct Terms {
     /// What the provider said last of whether it is on sale; none if it never said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<OnSale>,
+}
+
+/// A price of the catalog, whose terms are read when they are first needed.
+#[derive(Debug)]
+pub(crate) struct CatalogPrice {
+    row: Price,
+    terms: OnceCell<Terms>,
+}
+
+impl CatalogPrice {
+    /// The price of a row.
+    pub fn of(row: Price) -> CatalogPrice {
+        CatalogPrice { row, terms: OnceCell::new() }
+    }
+
+    /// Its terms.
+    pub fn terms(&self) -> Fallible<&Terms> {
+        if let Some(terms) = self.terms.get() {
+            return Ok(terms);
+        }
+        let terms = Terms::read(&self.row)?;
+        Ok(self.terms.get_or_init(|| terms))
+    }
+
+    /// Its rank within its family.
+    pub fn rank(&self) -> Fallible<i64> {
+        Ok(self.terms()?.rank)
+    }
+}
+
+impl Deref for CatalogPrice {
+    type Target = Price;
+
+    fn deref(&self) -> &Price {
+        &self.row
+    }
 }
 
 impl Terms {

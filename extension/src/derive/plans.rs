@@ -2,9 +2,10 @@
 
 use super::subscriptions::{KnownPrices, SubscriptionFacts};
 use crate::catalog::settings::Settings;
-use crate::catalog::terms::Terms;
+use crate::catalog::terms::CatalogPrice;
 use crate::model::halt::Ruled;
-use products_contract::{Grant, Money, Price, Timestamp};
+use crate::model::records::subscription::Observation;
+use products_contract::{Grant, Money, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -47,7 +48,7 @@ pub(crate) struct PaidOnce<'a> {
     /// The purchase.
     pub purchase: &'a str,
     /// Its price.
-    pub price: &'a Price,
+    pub price: &'a CatalogPrice,
     /// When it was paid.
     pub at: Timestamp,
 }
@@ -75,18 +76,16 @@ pub(crate) fn plans(
     };
     for facts in subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
         for (family, price) in &facts.plans {
-            let named = |seen: &crate::model::records::subscription::Observation| {
-                seen.prices().iter().any(|(id, _)| *id == price.id)
-            };
+            let named = |seen: &Observation| seen.prices().iter().any(|(id, _)| *id == price.id);
             let since = facts.row.run_start(named).unwrap_or(facts.row.first_at);
-            let rank = Terms::read(price)?.rank;
+            let rank = price.rank()?;
             let order = (rank, Reverse((facts.row.first_at, facts.id.clone())));
             offer(family, order, in_force(price, rank, Some(&facts.id), &facts.id, since));
         }
     }
     for bought in paid_once {
         let Some(family) = &bought.price.family else { continue };
-        let rank = Terms::read(bought.price)?.rank;
+        let rank = bought.price.rank()?;
         let order = (rank, Reverse((bought.at, bought.purchase.to_owned())));
         offer(family, order, in_force(bought.price, rank, None, bought.purchase, bought.at));
     }
@@ -123,7 +122,7 @@ pub(crate) fn plans(
     Ok(out)
 }
 
-fn in_force(price: &Price, rank: i64, subscription: Option<&String>, source: &str, since: Timestamp) -> PlanInForce {
+fn in_force(price: &CatalogPrice, rank: i64, subscription: Option<&String>, source: &str, since: Timestamp) -> PlanInForce {
     PlanInForce {
         product_id: price.product_id.clone(),
         price_id: Some(price.id.clone()),
@@ -164,7 +163,7 @@ fn fell_at(subscriptions: &[SubscriptionFacts], family: &str, rank: i64) -> Rule
     for facts in subscriptions.iter().filter(|facts| facts.row.was_ever_served) {
         let Some(lost_at) = facts.lost_at else { continue };
         for (lost, _) in facts.gives.iter().filter(|(price, _)| price.family.as_deref() == Some(family)) {
-            if Terms::read(lost)?.rank > rank {
+            if lost.rank()? > rank {
                 fell = fell.max(lost_at);
             }
         }

@@ -4,10 +4,10 @@ use super::plans::{LostPlan, PaidOnce, PlanInForce, plans};
 use super::subscriptions::{SubscriptionFacts, facts};
 use crate::catalog::desk::Desk;
 use crate::catalog::settings::Settings;
-use crate::catalog::terms::Terms;
+use crate::catalog::terms::CatalogPrice;
 use crate::model::halt::Ruled;
 use crate::model::records::purchase::PurchaseRow;
-use products_contract::{Grant, Price, SubscriptionItem, Timestamp};
+use products_contract::{Grant, SubscriptionItem, Timestamp};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -86,9 +86,9 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
         add_grants(&mut allowed, &plan.grants, 1, &plan.source);
     }
     let has_plan = !plans.in_force.is_empty();
-    let mut add = |price: &Price, quantity: u32, source: &str| -> Ruled<()> {
+    let mut add = |price: &CatalogPrice, quantity: u32, source: &str| -> Ruled<()> {
         // An add-on without a base plan grants nothing.
-        if price.family.is_none() && (has_plan || !Terms::read(price)?.requires_plan) {
+        if price.family.is_none() && (has_plan || !price.terms()?.requires_plan) {
             add_grants(&mut allowed, &price.grants, i64::from(quantity), source);
         }
         Ok(())
@@ -110,7 +110,7 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
 }
 
 /// What was paid once and for all: purchase, price, quantity, and when it was paid.
-fn paid_once(desk: &mut Desk<'_>) -> Ruled<Vec<(String, Price, u32, Timestamp)>> {
+fn paid_once(desk: &mut Desk<'_>) -> Ruled<Vec<(String, Rc<CatalogPrice>, u32, Timestamp)>> {
     let mut out = Vec::new();
     for (id, purchase) in desk.account.all::<PurchaseRow>()? {
         if !purchase.grants() {

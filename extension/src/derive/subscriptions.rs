@@ -2,43 +2,43 @@
 
 use crate::catalog::Catalog;
 use crate::catalog::settings::Settings;
-use crate::catalog::terms::Terms;
+use crate::catalog::terms::CatalogPrice;
 use crate::model::account::Account;
 use crate::model::halt::Ruled;
-use crate::model::records::subscription::{Observation, SubscriptionRow, is_final};
+use crate::model::records::subscription::{SubscriptionRow, is_final};
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::plus_days;
-use products_contract::{Price, SubscriptionStatus, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use products_contract::{SubscriptionStatus, Timestamp};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Prices of the catalog by id, those that are known.
-pub(crate) type KnownPrices = BTreeMap<String, Price>;
+pub(crate) type KnownPrices = BTreeMap<String, Rc<CatalogPrice>>;
 
 /// One subscription with all that follows from it.
 pub(crate) struct SubscriptionFacts {
     pub id: String,
-    pub row: SubscriptionRow,
+    pub row: Rc<SubscriptionRow>,
     /// The prices that it gives something by, with quantities: of its items, or of the newest view that named only known
     /// ones.
-    pub gives: Vec<(Price, u32)>,
-    /// Prices of the catalog that any view of it named.
-    pub named: BTreeSet<String>,
+    pub gives: Vec<(Rc<CatalogPrice>, u32)>,
+    /// Prices of the catalog that any view of it named, some of them more than once.
+    pub named: Vec<Rc<CatalogPrice>>,
     /// Until when service goes on although a payment failed.
     pub grace_end: Option<Timestamp>,
     /// Since when it entitles to nothing.
     pub lost_at: Option<Timestamp>,
     /// The price of each family that is paid for, or was when it was lost.
-    pub plans: BTreeMap<String, Price>,
+    pub plans: BTreeMap<String, Rc<CatalogPrice>>,
 }
 
 impl SubscriptionFacts {
     /// Whether it ever gave a plan of a family.
     pub fn gave_plan(&self, family: &str, known: &KnownPrices) -> bool {
-        let of_family = |price: &Price| price.family.as_deref() == Some(family);
-        let seen = || self.row.history.iter().flat_map(Observation::prices);
+        let of_family = |price: &Rc<CatalogPrice>| price.family.as_deref() == Some(family);
         self.row.was_ever_served
             && (self.gives.iter().any(|(price, _)| of_family(price))
-                || seen().any(|(id, _)| known.get(id).is_some_and(of_family)))
+                || self.row.named().any(|id| known.get(id).is_some_and(of_family)))
     }
 }
 
@@ -70,11 +70,11 @@ fn lost_at(row: &SubscriptionRow, grace_end: Option<Timestamp>, now: Timestamp) 
 /// The price of a family that is paid for: the one on the subscription, unless its payment is open or failed; then the
 /// one that was paid last, if that is not more. Where no payment is known at all, a failed one is that of a renewal.
 fn paid_price(
-    current: &Price,
+    current: &Rc<CatalogPrice>,
     row: &SubscriptionRow,
     billing: &BillingHistory,
     known: &KnownPrices,
-) -> Ruled<Option<Price>> {
+) -> Ruled<Option<Rc<CatalogPrice>>> {
     let is_unsettled = billing.open.values().any(|invoice| {
         matches!(invoice.reason.as_str(), "subscription_create" | "subscription_update")
             && (invoice.prices.is_empty() || invoice.prices.contains(&current.id))
@@ -83,15 +83,15 @@ fn paid_price(
     if !is_unsettled && row.status() != SubscriptionStatus::PastDue {
         return Ok(Some(current.clone()));
     }
-    let mut last: Option<((Timestamp, i64, &str), &Price)> = None;
+    let mut last: Option<((Timestamp, i64, &str), &Rc<CatalogPrice>)> = None;
     for (id, at) in &billing.paid {
         let Some(price) = known.get(id).filter(|price| price.family == current.family) else { continue };
-        let order = (*at, Terms::read(price)?.rank, id.as_str());
+        let order = (*at, price.rank()?, id.as_str());
         if last.is_none_or(|(latest, _)| order > latest) {
             last = Some((order, price));
         }
     }
-    let rank = Terms::read(current)?.rank;
+    let rank = current.rank()?;
     Ok(match last {
         Some(((_, paid, _), price)) if paid < rank => Some(price.clone()),
         None if is_unsettled => before_change(current, row, billing, known)?,
@@ -102,21 +102,21 @@ fn paid_price(
 /// The plan before a change that is not paid, where no payment of it was ever seen: the newest lower one of the family
 /// that a view in good standing named. What was never another plan has none.
 fn before_change(
-    current: &Price,
+    current: &Rc<CatalogPrice>,
     row: &SubscriptionRow,
     billing: &BillingHistory,
     known: &KnownPrices,
-) -> Ruled<Option<Price>> {
+) -> Ruled<Option<Rc<CatalogPrice>>> {
     if billing.open.values().any(|invoice| invoice.reason == "subscription_create") {
         return Ok(None);
     }
-    let rank = Terms::read(current)?.rank;
+    let rank = current.rank()?;
     for seen in row.history.iter().rev() {
         if !matches!(seen.status(), SubscriptionStatus::Active | SubscriptionStatus::Trialing) {
             continue;
         }
         for price in seen.prices().iter().filter_map(|(id, _)| known.get(id)) {
-            if price.family == current.family && Terms::read(price)?.rank < rank {
+            if price.family == current.family && price.rank()? < rank {
                 return Ok(Some(price.clone()));
             }
         }
@@ -126,8 +126,8 @@ fn before_change(
 
 /// The prices that a subscription gives something by. A metered item beside ours, which has no quantity, gives nothing
 /// by itself: the catalog need not know it.
-fn gives(row: &SubscriptionRow, known: &KnownPrices) -> Vec<(Price, u32)> {
-    let of = |prices: &mut dyn Iterator<Item = (&String, u32)>| -> (Vec<(Price, u32)>, bool) {
+fn gives(row: &SubscriptionRow, known: &KnownPrices) -> Vec<(Rc<CatalogPrice>, u32)> {
+    let of = |prices: &mut dyn Iterator<Item = (&String, u32)>| -> (Vec<(Rc<CatalogPrice>, u32)>, bool) {
         let (mut found, mut all) = (Vec::new(), true);
         for (id, quantity) in prices {
             match known.get(id) {
@@ -147,11 +147,14 @@ fn gives(row: &SubscriptionRow, known: &KnownPrices) -> Vec<(Price, u32)> {
 }
 
 /// Every catalog price that the subscriptions of the account name, named, or were once paid for.
-fn known_prices(catalog: &Catalog<'_>, rows: &[(String, SubscriptionRow, BillingHistory)]) -> Ruled<KnownPrices> {
+fn known_prices(
+    catalog: &Catalog<'_>,
+    rows: &[(String, Rc<SubscriptionRow>, Rc<BillingHistory>)],
+) -> Ruled<KnownPrices> {
     let mut ids: Vec<&String> = Vec::new();
     for (_, row, billing) in rows {
         ids.extend(row.state().items.iter().map(|item| &item.price_id));
-        ids.extend(row.history.iter().flat_map(Observation::prices).map(|(id, _)| id));
+        ids.extend(row.named());
         ids.extend(billing.paid.keys());
     }
     ids.sort_unstable();
@@ -171,8 +174,8 @@ pub(crate) fn facts(
     for (id, row) in account.all::<SubscriptionRow>()? {
         // It is live as long as its subscription is.
         let billing = match row.settled {
-            true => account.fetch::<BillingHistory>(&id)?,
-            false => account.fetch_here::<BillingHistory>(&id)?,
+            true => account.get::<BillingHistory>(&id)?,
+            false => account.get_here::<BillingHistory>(&id)?,
         };
         let billing = billing.unwrap_or_default();
         rows.push((id, row, billing));
@@ -183,8 +186,7 @@ pub(crate) fn facts(
         let grace_end = grace_end(&row, &billing, settings.grace_days);
         let lost_at = lost_at(&row, grace_end, now);
         let gives = gives(&row, &known);
-        let seen: BTreeSet<&String> = row.history.iter().flat_map(Observation::prices).map(|(id, _)| id).collect();
-        let named = seen.into_iter().filter(|id| known.contains_key(*id)).cloned().collect();
+        let named = row.named().filter_map(|id| known.get(id).cloned()).collect();
         let mut plans = BTreeMap::new();
         for (price, _) in &gives {
             let Some(family) = price.family.as_ref().filter(|family| !plans.contains_key(*family)) else { continue };

@@ -5,7 +5,7 @@
 
 use crate::model::halt::{Halt, Ruled};
 use crate::model::time::from_seconds;
-use json_reader::Raw;
+use json_reader::Rest;
 use products_contract::{Refusal, Timestamp};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::borrow::Cow;
@@ -14,26 +14,33 @@ use std::fmt;
 /// A text that borrows where it can.
 pub(crate) type Text<'a> = Cow<'a, str>;
 
-/// The body of an event, with its object already read as what the event's type says it is.
+/// The body of an event, with its object already read as what the event's type says it is, and what it says that it
+/// changed as far as somebody asks.
 #[derive(serde::Deserialize)]
-pub(crate) struct Body<'a, T> {
-    #[serde(borrow, bound(deserialize = "T: serde::Deserialize<'de>"))]
-    pub data: Data<'a, T>,
+#[serde(bound(deserialize = "T: serde::Deserialize<'de>, P: serde::Deserialize<'de>"))]
+struct Body<T, P> {
+    data: Data<T, P>,
 }
 
 /// The event's data.
 #[derive(serde::Deserialize)]
-pub(crate) struct Data<'a, T> {
+#[serde(bound(deserialize = "T: serde::Deserialize<'de>, P: serde::Deserialize<'de>"))]
+pub(crate) struct Data<T, P = IgnoredAny> {
     pub object: T,
-    #[serde(borrow, default)]
-    pub previous_attributes: Option<Raw<'a>>,
+    #[serde(default = "nothing")]
+    pub previous_attributes: Option<P>,
+}
+
+fn nothing<P>() -> Option<P> {
+    None
 }
 
 /// Read the body of an event; what can't be read is malformed, never guessed.
-pub(crate) fn read<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Ruled<Body<'a, T>> {
+pub(crate) fn read<'a, T: serde::Deserialize<'a>, P: serde::Deserialize<'a>>(body: &'a [u8]) -> Ruled<Data<T, P>> {
     let malformed = |text: String| Halt::Refused(Refusal::Malformed(text));
     let text = std::str::from_utf8(body).map_err(|error| malformed(format!("/data/object: {error}")))?;
-    json_reader::from_str(text).map_err(|error| malformed(error.to_string()))
+    let body: Body<T, P> = json_reader::from_str(text).map_err(|error| malformed(error.to_string()))?;
+    Ok(body.data)
 }
 
 /// Read an object that was fetched.
@@ -63,6 +70,27 @@ fn optional_id<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     Ok(Option::<Ref<'a>>::deserialize(deserializer)?.map(|reference| reference.0))
 }
 
+/// The name of a member of an object that only its id is read of.
+struct Member {
+    is_id: bool,
+}
+
+impl<'de> Deserialize<'de> for Member {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl Visitor<'_> for Name {
+            type Value = Member;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Member, E> {
+                Ok(Member { is_id: name == "id" })
+            }
+        }
+        deserializer.deserialize_identifier(Name)
+    }
+}
+
 /// An id, or the object itself where the sender expanded it.
 #[derive(Clone, Debug)]
 pub(crate) struct Ref<'a>(pub Text<'a>);
@@ -82,15 +110,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Ref<'a> {
                 bounded(Cow::Owned(text.to_owned())).map(Ref)
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut id = None;
-                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-                    if key == "id" {
-                        id = Some(map.next_value::<Cow<'de, str>>()?);
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
+                while let Some(Member { is_id }) = map.next_key()? {
+                    if is_id {
+                        let id = bounded(map.next_value::<Cow<'de, str>>()?)?;
+                        map.next_key::<Rest>()?;
+                        return Ok(Ref(id));
                     }
+                    map.next_value::<IgnoredAny>()?;
                 }
-                bounded(id.ok_or_else(|| serde::de::Error::missing_field("id"))?).map(Ref)
+                Err(serde::de::Error::missing_field("id"))
             }
         }
         deserializer.deserialize_any(Seen(std::marker::PhantomData))
@@ -176,6 +204,22 @@ pub(crate) struct Subscription<'a> {
     pub current_period_end: Option<i64>,
     #[serde(borrow, default)]
     pub metadata: Option<Metadata<'a>>,
+}
+
+/// What an update of a subscription says that it changed: the fields that a decision looks at, as they were.
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct PreviousSubscription<'a> {
+    #[serde(borrow)]
+    pub status: Option<Text<'a>>,
+    pub cancel_at_period_end: Option<bool>,
+    /// Null is not absent.
+    #[serde(deserialize_with = "crate::model::records::subscription::given")]
+    pub cancel_at: Option<Option<i64>>,
+    #[serde(borrow)]
+    pub items: Option<List<Item<'a>>>,
+    pub current_period_start: Option<i64>,
+    pub current_period_end: Option<i64>,
 }
 
 /// A line of an invoice.

@@ -224,21 +224,21 @@ impl<'h> Account<'h> {
     }
 
     /// A row by its id.
-    pub fn get<T: Tabled>(&mut self, id: &str) -> Ruled<Option<&T>> {
+    pub fn get<T: Tabled>(&mut self, id: &str) -> Ruled<Option<Rc<T>>> {
         if !T::table(&mut self.tables).knows(id) {
             self.load::<T>(&[id.to_owned()])?;
         }
-        Ok(T::table(&mut self.tables).get(id)?)
+        self.get_here(id)
     }
 
-    /// A row that is here already, to be changed and put back: for rows that are live while what leads to them is.
-    pub fn fetch_here<T: Tabled>(&mut self, id: &str) -> Ruled<Option<T>> {
+    /// A row that is here already: for rows that are live while what leads to them is.
+    pub fn get_here<T: Tabled>(&mut self, id: &str) -> Ruled<Option<Rc<T>>> {
         Ok(T::table(&mut self.tables).get(id)?.cloned())
     }
 
     /// A row by its id, to be changed and put back.
     pub fn fetch<T: Tabled>(&mut self, id: &str) -> Ruled<Option<T>> {
-        Ok(self.get::<T>(id)?.cloned())
+        Ok(self.get::<T>(id)?.map(|row| T::clone(&row)))
     }
 
     /// Whether a row was ever written under this id, a deleted one too.
@@ -257,25 +257,14 @@ impl<'h> Account<'h> {
         T::table(&mut self.tables).remove(id);
     }
 
-    /// Ids of the rows of a kind that are here: the live ones, and those that the event led to.
-    pub fn ids<T: Tabled>(&mut self) -> Ruled<Vec<String>> {
-        Ok(T::table(&mut self.tables).ids()?)
-    }
-
     /// Ids of the rows of a kind that this decision wrote.
     pub fn touched<T: Tabled>(&mut self) -> Vec<String> {
         T::table(&mut self.tables).touched()
     }
 
-    /// Rows of a kind that are here, with their ids.
-    pub fn all<T: Tabled>(&mut self) -> Ruled<Vec<(String, T)>> {
-        let mut out = Vec::new();
-        for id in self.ids::<T>()? {
-            if let Some(row) = self.fetch::<T>(&id)? {
-                out.push((id, row));
-            }
-        }
-        Ok(out)
+    /// Rows of a kind that are here, with their ids: the live ones, and those that the event led to.
+    pub fn all<T: Tabled>(&mut self) -> Ruled<Vec<(String, Rc<T>)>> {
+        Ok(T::table(&mut self.tables).all()?)
     }
 
     /// Read a page of rows beyond those that are here; their ids.

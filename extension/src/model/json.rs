@@ -10,7 +10,7 @@ pub(crate) type Object = Map<String, Value>;
 
 /// Decode a stored JSON text; what was stored by us and can't be read is damaged data.
 pub(crate) fn decode<T: DeserializeOwned>(collection: &str, id: &str, text: &str) -> Fallible<T> {
-    serde_json::from_str(text).map_err(|error| Failure::Internal(format!("{collection}/{id} can't be read: {error}")))
+    json_reader::from_str(text).map_err(|error| Failure::Internal(format!("{collection}/{id} can't be read: {error}")))
 }
 
 /// Encode a value as JSON text.

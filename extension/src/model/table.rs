@@ -1,7 +1,7 @@
 //! Rows of one kind as typed values, decoded when they are first needed.
 
 use products_contract::{Change, Fallible, Reference, Row, RowKey, RowVersion, StoredRow, Write};
-use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// A row as a typed value.
 pub(crate) trait Record: Clone + Sized {
@@ -25,8 +25,9 @@ pub(crate) trait Record: Clone + Sized {
 
 /// A row: as it is stored, and as it is after the rules.
 pub(crate) struct Slot<T> {
+    id: String,
     stored: Option<StoredRow>,
-    value: Option<T>,
+    value: Option<Rc<T>>,
     decoded: bool,
     touched: bool,
 }
@@ -38,7 +39,7 @@ impl<T: Record> Slot<T> {
 
     fn decode(&mut self) -> Fallible<()> {
         if !self.decoded {
-            self.value = self.stored.as_ref().map_or(Ok(None), |stored| T::read(&stored.row))?;
+            self.value = self.stored.as_ref().map_or(Ok(None), |stored| T::read(&stored.row))?.map(Rc::new);
             self.decoded = true;
         }
         Ok(())
@@ -56,94 +57,109 @@ fn says_the_same(write: &Write, stored: &Row) -> bool {
     }
 }
 
-/// The rows of one kind that are here.
+/// The rows of one kind that are here, in order of their ids.
 pub(crate) struct Table<T> {
-    slots: BTreeMap<String, Slot<T>>,
+    slots: Vec<Slot<T>>,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Table { slots: BTreeMap::new() }
+        Table { slots: Vec::new() }
+    }
+}
+
+impl<T> Table<T> {
+    /// Where a row is, or where it would be.
+    fn find(&self, id: &str) -> Result<usize, usize> {
+        // Rows come in order, so the last is the likeliest neighbour.
+        match self.slots.last() {
+            Some(last) if last.id.as_str() < id => Err(self.slots.len()),
+            _ => self.slots.binary_search_by(|slot| slot.id.as_str().cmp(id)),
+        }
     }
 }
 
 impl<T: Record> Table<T> {
     /// Whether a row, or that there is none, is known.
     pub fn knows(&self, id: &str) -> bool {
-        self.slots.contains_key(id)
+        self.find(id).is_ok()
     }
 
     /// Take in what was read, unless it is here already.
     pub fn hold(&mut self, id: &str, stored: Option<StoredRow>) {
-        if !self.knows(id) {
+        if let Err(place) = self.find(id) {
             let decoded = stored.is_none();
-            self.slots.insert(id.to_owned(), Slot { stored, value: None, decoded, touched: false });
+            self.slots.insert(place, Slot { id: id.to_owned(), stored, value: None, decoded, touched: false });
         }
     }
 
     /// A row that is here.
-    pub fn get(&mut self, id: &str) -> Fallible<Option<&T>> {
-        let Some(slot) = self.slots.get_mut(id) else { return Ok(None) };
+    pub fn get(&mut self, id: &str) -> Fallible<Option<&Rc<T>>> {
+        let Ok(place) = self.find(id) else { return Ok(None) };
+        let slot = &mut self.slots[place];
         slot.decode()?;
         Ok(slot.value.as_ref())
     }
 
     /// Whether a row is stored, deleted or not.
     pub fn is_stored(&self, id: &str) -> bool {
-        self.slots.get(id).is_some_and(|slot| slot.stored.is_some())
+        self.find(id).is_ok_and(|place| self.slots[place].stored.is_some())
     }
 
     /// Write a row.
     pub fn put(&mut self, id: &str, value: T) {
-        let slot = self.slots.entry(id.to_owned()).or_insert(Slot {
-            stored: None,
-            value: None,
-            decoded: true,
-            touched: false,
-        });
-        (slot.value, slot.decoded, slot.touched) = (Some(value), true, true);
+        let value = Some(Rc::new(value));
+        match self.find(id) {
+            Ok(place) => {
+                let slot = &mut self.slots[place];
+                (slot.value, slot.decoded, slot.touched) = (value, true, true);
+            }
+            Err(place) => {
+                self.slots
+                    .insert(place, Slot { id: id.to_owned(), stored: None, value, decoded: true, touched: true });
+            }
+        }
     }
 
     /// Remove a row.
     pub fn remove(&mut self, id: &str) {
-        if let Some(slot) = self.slots.get_mut(id) {
+        if let Ok(place) = self.find(id) {
+            let slot = &mut self.slots[place];
             (slot.value, slot.decoded, slot.touched) = (None, true, true);
         }
     }
 
-    /// Ids of the rows that are here.
-    pub fn ids(&mut self) -> Fallible<Vec<String>> {
+    /// The rows that are here, with their ids.
+    pub fn all(&mut self) -> Fallible<Vec<(String, Rc<T>)>> {
         let mut out = Vec::with_capacity(self.slots.len());
-        for (id, slot) in &mut self.slots {
+        for slot in &mut self.slots {
             slot.decode()?;
-            if slot.value.is_some() {
-                out.push(id.clone());
-            }
+            out.extend(slot.value.clone().map(|value| (slot.id.clone(), value)));
         }
         Ok(out)
     }
 
     /// Ids of the rows that were written.
     pub fn touched(&self) -> Vec<String> {
-        self.slots.iter().filter(|(_, slot)| slot.touched).map(|(id, _)| id.clone()).collect()
+        self.slots.iter().filter(|slot| slot.touched).map(|slot| slot.id.clone()).collect()
     }
 
     /// Whether a row was written.
     pub fn is_touched(&self) -> bool {
-        self.slots.values().any(|slot| slot.touched)
+        self.slots.iter().any(|slot| slot.touched)
     }
 
     /// Forget what was written.
     pub fn take_back(&mut self) {
-        self.slots.retain(|_, slot| !slot.touched || slot.stored.is_some());
-        for slot in self.slots.values_mut().filter(|slot| slot.touched) {
+        self.slots.retain(|slot| !slot.touched || slot.stored.is_some());
+        for slot in self.slots.iter_mut().filter(|slot| slot.touched) {
             (slot.value, slot.decoded, slot.touched) = (None, false, false);
         }
     }
 
     /// What differs from what is stored.
     pub fn changes(&self, out: &mut Vec<Change>) -> Fallible<()> {
-        for (id, slot) in self.slots.iter().filter(|(_, slot)| slot.touched) {
+        for slot in self.slots.iter().filter(|slot| slot.touched) {
             let (write, live, references, fingerprint) = match &slot.value {
                 Some(value) => (value.write()?, value.is_live(), value.references(), value.fingerprint()),
                 None if slot.stored.is_some() => (Write::Remove, false, Vec::new(), None),
@@ -152,7 +168,7 @@ impl<T: Record> Table<T> {
             if slot.stored.as_ref().is_some_and(|stored| says_the_same(&write, &stored.row)) {
                 continue;
             }
-            out.push(Change { key: T::key(id), expected: slot.version(), write, live, references, fingerprint });
+            out.push(Change { key: T::key(&slot.id), expected: slot.version(), write, live, references, fingerprint });
         }
         Ok(())
     }

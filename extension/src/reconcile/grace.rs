@@ -32,7 +32,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut 
             }
         }
         if facts.row.grace_end != facts.grace_end {
-            desk.account.put(id, SubscriptionRow { grace_end: facts.grace_end, ..facts.row.clone() });
+            desk.account.put(id, SubscriptionRow { grace_end: facts.grace_end, ..SubscriptionRow::clone(&facts.row) });
         }
     }
     Ok(())

@@ -31,18 +31,18 @@ pub(super) fn reconcile(
     goes_on: bool,
     desired: &mut DesiredSchedule,
 ) -> Ruled<()> {
-    let Some(first) = desk.account.fetch::<Summary>(Summary::ID)? else { return Ok(()) };
+    let Some(first) = desk.account.get::<Summary>(Summary::ID)? else { return Ok(()) };
     if first.count == 0 || desk.catalog.setting(ENABLED)? == Some(ConfigValue::Boolean(false)) {
         return Ok(());
     }
-    let mut named: BTreeSet<String> = desk.account.ids::<InstanceRecord>()?.into_iter().collect();
+    let mut named: BTreeSet<String> = desk.account.all::<InstanceRecord>()?.into_iter().map(|(id, _)| id).collect();
     loop {
         let mut of_pass = DesiredSchedule::default();
         let room = room(desk, standing, &mut of_pass)?;
-        let before = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+        let before = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
         let reached = fingerprint::of(desk, standing, &room, &before)?;
         pass(desk, standing, &room, &reached, &mut named, goes_on)?;
-        let after = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+        let after = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
         // One that is gone makes room for another, which was judged without it. Nothing comes back, so this ends.
         let made_room = before.consumed.iter().any(|(key, used)| after.consumed.get(key).copied().unwrap_or(0) < *used);
         if !made_room {
@@ -62,7 +62,7 @@ fn pass(
     goes_on: bool,
 ) -> Ruled<()> {
     let view = Circumstances { standing, room, reached };
-    let summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+    let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
     let is_outdated = summary.reached != reached;
     let mut is_rest = false;
     if is_outdated || summary.continues {

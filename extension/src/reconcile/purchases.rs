@@ -14,6 +14,7 @@ use crate::model::records::subscription_history::BillingHistory;
 use products_contract::{Money, PurchaseStatus, PurchaseValues};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// A session that may count for a purchase.
 struct Candidate {
@@ -27,14 +28,14 @@ struct Candidate {
 
 /// Bring the status of every purchase that the event led to up to date.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
-    let mut sessions: BTreeMap<String, Vec<(String, Session)>> = BTreeMap::new();
+    let mut sessions: BTreeMap<String, Vec<(String, Rc<Session>)>> = BTreeMap::new();
     for (id, session) in desk.account.all::<Session>()? {
         sessions.entry(session.purchase.clone()).or_default().push((id, session));
     }
     let given_back = given_back(desk)?;
     let paid = given_back.iter().map(|(purchase, ..)| purchase.clone());
-    let purchases: BTreeSet<String> =
-        desk.account.ids::<PurchaseRow>()?.into_iter().chain(sessions.keys().cloned()).chain(paid).collect();
+    let here = desk.account.all::<PurchaseRow>()?.into_iter().map(|(id, _)| id);
+    let purchases: BTreeSet<String> = here.chain(sessions.keys().cloned()).chain(paid).collect();
     for id in purchases {
         let sessions = sessions.remove(&id).unwrap_or_default();
         reconcile_one(desk, &id, &sessions, &given_back)?;
@@ -47,7 +48,7 @@ fn given_back(desk: &mut Desk<'_>) -> Ruled<Vec<(String, String, i64)>> {
     let mut out = Vec::new();
     for (id, payment) in desk.account.all::<Payment>()? {
         let refunded = payment.refunded_minor();
-        if let Some(purchase) = purchase_of(desk, payment)? {
+        if let Some(purchase) = purchase_of(desk, &payment)? {
             out.push((purchase, id, refunded));
         }
     }
@@ -55,12 +56,12 @@ fn given_back(desk: &mut Desk<'_>) -> Ruled<Vec<(String, String, i64)>> {
 }
 
 /// The purchase that a payment belongs to: its own, or that of the subscription whose first invoice it paid.
-fn purchase_of(desk: &mut Desk<'_>, payment: Payment) -> Ruled<Option<String>> {
+fn purchase_of(desk: &mut Desk<'_>, payment: &Payment) -> Ruled<Option<String>> {
     if payment.purchase.is_some() {
-        return Ok(payment.purchase);
+        return Ok(payment.purchase.clone());
     }
-    let Some(invoice) = payment.invoice else { return Ok(None) };
-    let invoice = desk.account.get::<Invoice>(&invoice)?.filter(|invoice| invoice.began_subscription());
+    let Some(invoice) = &payment.invoice else { return Ok(None) };
+    let invoice = desk.account.get::<Invoice>(invoice)?.filter(|invoice| invoice.began_subscription());
     let Some(subscription) = invoice.and_then(|invoice| invoice.subscription.clone()) else { return Ok(None) };
     Ok(desk.account.get::<BillingHistory>(&subscription)?.and_then(|billing| billing.purchase.clone()))
 }
@@ -68,13 +69,13 @@ fn purchase_of(desk: &mut Desk<'_>, payment: Payment) -> Ruled<Option<String>> {
 fn reconcile_one(
     desk: &mut Desk<'_>,
     id: &str,
-    sessions: &[(String, Session)],
+    sessions: &[(String, Rc<Session>)],
     given_back: &[(String, String, i64)],
 ) -> Ruled<()> {
-    let stored = desk.account.fetch::<PurchaseRow>(id)?;
-    let Some((counts, beaten)) = candidates(stored.as_ref(), sessions) else { return Ok(()) };
+    let stored = desk.account.get::<PurchaseRow>(id)?;
+    let Some((counts, beaten)) = candidates(stored.as_deref(), sessions) else { return Ok(()) };
     let mut row = match (&stored, sessions.first()) {
-        (Some(row), _) => row.clone(),
+        (Some(row), _) => PurchaseRow::clone(row),
         (None, Some((_, session))) => made_elsewhere(session),
         (None, None) => return Ok(()),
     };
@@ -104,7 +105,7 @@ fn reconcile_one(
         paid_at: counts.paid_at,
     });
     judge(desk, id, &counts, &mut row)?;
-    if stored.as_ref() != Some(&row) {
+    if stored.as_deref() != Some(&row) {
         desk.account.put(id, row);
     }
     Ok(())
@@ -113,7 +114,7 @@ fn reconcile_one(
 /// The session that counts is the one that was paid first by the provider's clock, then the smaller id; where none is
 /// paid the furthest, so an expired one never undoes another, whichever is known first. Before any event tells of one,
 /// it is the one we made. With it the others that were paid as well.
-fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Session)]) -> Option<(Candidate, Vec<Candidate>)> {
+fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) -> Option<(Candidate, Vec<Candidate>)> {
     let told = sessions.iter().map(|(id, session)| Candidate {
         id: id.clone(),
         status: session.status,

@@ -13,6 +13,7 @@ use crate::model::time::{plus_days, rfc3339};
 use products_contract::Timestamp;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// Where the instances of an account stand to what is allowed.
 #[derive(Default)]
@@ -27,7 +28,7 @@ pub(super) struct Room {
 
 /// Work out what is beyond, tell the owner, and set what is due.
 pub(super) fn room(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<Room> {
-    let Some(summary) = desk.account.fetch::<Summary>(Summary::ID)? else { return Ok(Room::default()) };
+    let Some(summary) = desk.account.get::<Summary>(Summary::ID)? else { return Ok(Room::default()) };
     let mut room = Room { beyond: BTreeSet::new(), over_due: None, excess: excess(desk, standing, &summary, desired)? };
     let fits = summary.consumed.iter().all(|(key, used)| standing.has_room(key, *used));
     if fits || !is_judged(desk, standing, &summary)? {
@@ -51,7 +52,7 @@ fn is_judged(desk: &Desk<'_>, standing: &Standing, summary: &Summary) -> Ruled<b
 }
 
 /// Instances are counted against what is allowed, oldest first; those that come too late, with what they consume.
-fn beyond(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<Vec<(String, InstanceRecord)>> {
+fn beyond(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<Vec<(String, Rc<InstanceRecord>)>> {
     let InstanceRows(mut rows) = InstanceRows::read(desk)?;
     rows.sort_by(|(a_id, a), (b_id, b)| (a.made_at, a_id).cmp(&(b.made_at, b_id)));
     let mut counted: BTreeMap<String, i64> = BTreeMap::new();
@@ -68,7 +69,7 @@ fn beyond(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<Vec<(String, Instan
 }
 
 /// All instances of the account.
-struct InstanceRows(Vec<(String, InstanceRecord)>);
+struct InstanceRows(Vec<(String, Rc<InstanceRecord>)>);
 
 impl InstanceRows {
     fn read(desk: &mut Desk<'_>) -> Ruled<InstanceRows> {
@@ -81,7 +82,7 @@ impl InstanceRows {
 fn over_limit(
     desk: &mut Desk<'_>,
     standing: &Standing,
-    beyond: &[(String, InstanceRecord)],
+    beyond: &[(String, Rc<InstanceRecord>)],
     desired: &mut DesiredSchedule,
 ) -> Ruled<Option<Timestamp>> {
     // The wait begins when what allowed more came to its end: the plan before, or an add-on beside it.

@@ -15,7 +15,7 @@ fn is_outlived(facts: &SubscriptionFacts, by: &SubscriptionFacts) -> bool {
     by.row.is_final()
         && by.row.was_ever_served >= facts.row.was_ever_served
         && lost(by) > lost(facts)
-        && facts.named.iter().all(|id| gave(id))
+        && facts.named.iter().all(|price| gave(&price.id))
 }
 
 /// Settle what is missed no more.

@@ -8,7 +8,7 @@ use crate::catalog::checks::{check_names, read_type};
 use crate::catalog::desk::Desk;
 use crate::catalog::product::{Proposed, normalise};
 use crate::catalog::settings::{DefaultPlan, PROVIDERS, Settings};
-use crate::catalog::terms::{Terms, grants_of, price_row};
+use crate::catalog::terms::{CatalogPrice, Terms, grants_of, price_row};
 use crate::catalog::{BUSINESS, PRODUCT_TYPE, schema};
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
@@ -18,6 +18,7 @@ use products_contract::*;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::rc::Rc;
 pub(super) use sync::synced;
 
 /// A catalog as a business writes it.
@@ -223,7 +224,7 @@ fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_to: Option<S
 }
 
 /// A price that is published keeps its amount, its interval and its product.
-fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Price>> {
+fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Rc<CatalogPrice>>> {
     let Some(current) = desk.catalog.price(&price.id)? else { return Ok(None) };
     if current.amount != price.amount || current.interval != price.interval {
         let published = &current.amount;
@@ -241,11 +242,11 @@ fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Price>> {
 fn put_price(desk: &mut Desk<'_>, mut price: Price) -> Ruled<()> {
     let current = check_price(desk, &price)?;
     // What the provider said of it stays: one that it withdrew is not put back by loading the catalog again.
-    if let Some(provider) = current.as_ref().map(Terms::read).transpose()?.and_then(|terms| terms.provider) {
+    if let Some(provider) = current.as_ref().map(|price| price.terms()).transpose()?.and_then(|terms| terms.provider) {
         price.terms = encode(&Terms { provider: Some(provider), ..Terms::read(&price)? })?;
         price.active &= !provider.withdrawn;
     }
-    if current.as_ref() != Some(&price) {
+    if current.is_none_or(|current| **current != price) {
         let key = CatalogKey::Price(price.id.clone());
         desk.catalog.write_over(key, Some(CatalogRow::Price(price.clone())));
         desk.account.put_price(price)?;

@@ -32,7 +32,7 @@ pub(super) fn check_room(
     {
         return Err(Refusal::NoEntitlement(link.family.clone()).into());
     }
-    let summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+    let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
     for (key, amount) in &decl.consumes {
         let own = except.and_then(|instance| instance.record.adds.consumed.get(key)).copied().unwrap_or(0);
         let used = summary.consumed.get(key).copied().unwrap_or(0).saturating_sub(own);

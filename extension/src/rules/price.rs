@@ -2,7 +2,7 @@
 //! who has a price keeps what it grants.
 
 use crate::catalog::desk::Desk;
-use crate::catalog::terms::{Terms, unit_name};
+use crate::catalog::terms::unit_name;
 use crate::input::stripe;
 use crate::model::halt::Ruled;
 use crate::model::json::encode;
@@ -26,9 +26,10 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Price<'_>) -> Ruled<O
     if object.id.0.is_empty() {
         return Err(Refusal::Malformed("/data/object/id".to_owned()).into());
     }
-    let Some(mut price) = desk.catalog.price(&object.id.0)? else {
+    let Some(known) = desk.catalog.price(&object.id.0)? else {
         return Ok(Outcome::Ignored(IgnoreReason::NotOurs));
     };
+    let mut price = Price::clone(&known);
     if let (Some(amount_minor), Some(currency)) = (object.unit_amount, object.currency.as_deref())
         && (amount_minor != price.amount.amount_minor || currency != price.amount.currency)
     {
@@ -47,7 +48,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Price<'_>) -> Ruled<O
     };
     let active = active && !is_deleted;
     let view = OnSale { at: desk.provider_time, withdrawn: !active };
-    let mut terms = Terms::read(&price)?;
+    let mut terms = known.terms()?.clone();
     let merged = merge(terms.provider, view);
     match terms.provider {
         Some(known) if known == merged && known != view => {

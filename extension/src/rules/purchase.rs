@@ -3,7 +3,7 @@
 use super::instance;
 use crate::catalog::desk::Desk;
 use crate::catalog::product::{required_text, text};
-use crate::catalog::terms::Terms;
+use crate::catalog::terms::CatalogPrice;
 use crate::derive::standing::{Standing, UNLIMITED, standing};
 use crate::model::concern::Concern;
 use crate::model::effect::request;
@@ -17,11 +17,12 @@ use crate::model::records::subscription_history::{BillingHistory, PendingChange}
 use crate::model::records::summary::Summary;
 use products_contract::*;
 use serde_json::{Value, json};
+use std::rc::Rc;
 
 /// A product on sale, with its price.
 struct OnOffer {
-    product: Product,
-    price: Price,
+    product: Rc<Product>,
+    price: Rc<CatalogPrice>,
 }
 
 fn find_offer(desk: &mut Desk<'_>, body: &Object) -> Ruled<OnOffer> {
@@ -58,7 +59,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     // A plan that is in force by default, or that was paid once, has no subscription that could change.
     if let Some(plan) = held.filter(|plan| plan.price_id.is_some()) {
         if plan.price_id.as_ref() == Some(&offer.price.id) {
-            return Err(Refusal::AlreadyOwned(offer.product.id).into());
+            return Err(Refusal::AlreadyOwned(offer.product.id.clone()).into());
         }
         if plan.subscription.is_some() {
             // What is ordered with it is made first: if there is no room for it, nothing changes.
@@ -241,7 +242,7 @@ fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Op
     let Some((_, item)) = standing.plan_item(&family) else {
         return Err(internal(format!("{subscription} has no item of its plan")));
     };
-    let (at, behavior) = match Terms::read(&offer.price)?.rank.cmp(&plan.rank) {
+    let (at, behavior) = match offer.price.rank()?.cmp(&plan.rank) {
         std::cmp::Ordering::Greater => ("now", "always_invoice"),
         std::cmp::Ordering::Equal if is_held => ("now", "none"),
         _ => ("period_end", "none"),
@@ -269,7 +270,7 @@ fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Op
 
 /// What is in use beyond what the other plan allows; a change down is allowed after this warning.
 fn over_after(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer) -> Ruled<Vec<Value>> {
-    let summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
+    let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
     let mut out = Vec::new();
     for grant in &offer.price.grants {
         let used = summary.consumed.get(&grant.key).copied().unwrap_or(0);

@@ -14,6 +14,7 @@ use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription_history::BillingHistory;
 use products_contract::*;
 use serde_json::json;
+use std::rc::Rc;
 
 fn read_status(kind: &str, object: &stripe::Session<'_>) -> Ruled<SessionStatus> {
     Ok(match kind {
@@ -35,13 +36,13 @@ fn purchase_of(
     id: &str,
     known: Option<&Session>,
     named: Option<&str>,
-) -> Ruled<Option<(String, PurchaseRow)>> {
+) -> Ruled<Option<(String, Rc<PurchaseRow>)>> {
     let all = desk.account.all::<PurchaseRow>()?;
     if let Some(found) = all.into_iter().find(|(_, row)| row.values.session_id.as_deref() == Some(id)) {
         return Ok(Some(found));
     }
     let Some(purchase) = known.map(|session| session.purchase.as_str()).or(named) else { return Ok(None) };
-    Ok(desk.account.fetch::<PurchaseRow>(purchase)?.map(|row| (purchase.to_owned(), row)))
+    Ok(desk.account.get::<PurchaseRow>(purchase)?.map(|row| (purchase.to_owned(), row)))
 }
 
 /// Decide an event.

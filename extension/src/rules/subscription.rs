@@ -3,6 +3,7 @@
 
 use super::{check_owner, retrieve};
 use crate::catalog::desk::Desk;
+use crate::catalog::terms::CatalogPrice;
 use crate::input::stripe::{self, id_of};
 use crate::model::halt::{Halt, Ruled};
 use crate::model::keys::{ClaimKey, FactKey};
@@ -11,16 +12,15 @@ use crate::model::merge::subscription::{BOUNDS, SubscriptionView, first, is_newe
 use crate::model::notice::{To, send_once};
 use crate::model::records::subscription::{Previous, State, SubscriptionRow, is_final};
 use crate::model::time::rfc3339;
-use json_reader::Raw;
 use products_contract::*;
-use serde::Deserialize;
 use serde_json::json;
+use std::rc::Rc;
 
 /// Decide an event.
 pub(super) fn decide(
     desk: &mut Desk<'_>,
     object: &stripe::Subscription<'_>,
-    previous: Option<Raw<'_>>,
+    previous: Option<&stripe::PreviousSubscription<'_>>,
 ) -> Ruled<Outcome> {
     if desk.kind == "customer.subscription.trial_will_end" {
         return trial_will_end(desk, object);
@@ -45,11 +45,11 @@ fn apply(
     object: &stripe::Subscription<'_>,
     at: Timestamp,
     rank: SnapshotRank,
-    previous: Option<Raw<'_>>,
+    previous: Option<&stripe::PreviousSubscription<'_>>,
 ) -> Ruled<Outcome> {
     let id = object.id.as_ref();
     check_owner(desk, object.metadata.as_ref())?;
-    let known = desk.account.fetch::<SubscriptionRow>(id)?;
+    let known = desk.account.get::<SubscriptionRow>(id)?;
     let is_fetched = rank == SnapshotRank::Retrieved;
     if object.items.as_ref().is_some_and(|list| list.has_more) {
         if is_fetched {
@@ -88,27 +88,25 @@ fn apply(
             _ => Err(refusal.into()),
         };
     }
-    let was_final = known.as_ref().is_some_and(SubscriptionRow::is_final);
-    let known_customer = known.as_ref().map(|row| row.customer_id.clone());
-    let (row, news, changed) = match known {
-        None => (first(view), News::Changed, true),
+    let (mut row, news) = match &known {
+        None => (first(view), News::Changed),
         Some(row) => {
-            let mut merged = row.clone();
+            let mut merged = SubscriptionRow::clone(row);
             let news = merge(&mut merged, view, BOUNDS)?;
-            let changed = merged != row;
-            (merged, news, changed)
+            (merged, news)
         }
     };
-    let mut row = row;
-    if let Some(customer) = known_customer.as_ref().filter(|_| row.is_unclear) {
+    let changed = known.as_deref() != Some(&row);
+    let known_customer = known.as_ref().map(|row| &row.customer_id);
+    if let Some(customer) = known_customer.filter(|_| row.is_unclear) {
         // An event that is put off takes no claim, so whose it is changes with the view that is fetched.
         row.customer_id.clone_from(customer);
     }
     // Whose they are is judged before anything is saved.
-    if known_customer.as_ref() != Some(&row.customer_id) {
+    if known_customer != Some(&row.customer_id) {
         desk.account.claim([ClaimKey::Subscription(id), ClaimKey::Customer(&row.customer_id)])?;
     }
-    if row.is_final() && !was_final {
+    if row.is_final() && !known.is_some_and(|known| known.is_final()) {
         desk.account.record_new_fact(FactKey::Ended(id).to_string());
     }
     let (snapshot, is_unclear) = (row.snapshot(), row.is_unclear && (row.at, row.rank) == (at, rank));
@@ -131,11 +129,11 @@ fn judge_items(desk: &Desk<'_>, items: &[SubscriptionItem]) -> Ruled<Result<(), 
     let prices = desk.catalog.prices(items.iter().map(|item| &item.price_id))?;
     let one_is_ours = prices.iter().any(Option::is_some);
     let unknown =
-        |(item, price): &(&SubscriptionItem, &Option<Price>)| price.is_none() && !(one_is_ours && item.quantity == 0);
+        |(item, price): &(&SubscriptionItem, &Option<Rc<CatalogPrice>>)| price.is_none() && !(one_is_ours && item.quantity == 0);
     if let Some((item, _)) = items.iter().zip(&prices).find(unknown) {
         return Ok(Err(Refusal::UnknownPrice(item.price_id.clone())));
     }
-    let plans: Vec<&Price> = prices.iter().flatten().filter(|price| price.family.is_some()).collect();
+    let plans: Vec<&Rc<CatalogPrice>> = prices.iter().flatten().filter(|price| price.family.is_some()).collect();
     for (index, plan) in plans.iter().enumerate() {
         if let Some(other) = plans[..index].iter().find(|other| other.family == plan.family) {
             return Ok(Err(Refusal::Inconsistent(format!("{} and {} of one family", other.id, plan.id))));
@@ -218,32 +216,19 @@ fn read_items(
     Ok(out)
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct PreviousShape<'a> {
-    #[serde(borrow)]
-    status: Option<stripe::Text<'a>>,
-    cancel_at_period_end: Option<bool>,
-    #[serde(deserialize_with = "crate::model::records::subscription::given")]
-    cancel_at: Option<Option<i64>>,
-    #[serde(borrow)]
-    items: Option<stripe::List<stripe::Item<'a>>>,
-    current_period_start: Option<i64>,
-    current_period_end: Option<i64>,
-}
-
 /// `previous_attributes`, read beside the view itself: what didn't change is as the view says, so that every API version
 /// tells the same.
-fn read_previous(raw: Option<Raw<'_>>, subscription: &str, state: &State) -> Ruled<Option<Previous>> {
-    let Some(raw) = raw else { return Ok(None) };
-    let Ok(shape) = json_reader::from_str::<PreviousShape<'_>>(raw.get()) else {
-        return Err(Refusal::Malformed("/data/previous_attributes".to_owned()).into());
-    };
+fn read_previous(
+    shape: Option<&stripe::PreviousSubscription<'_>>,
+    subscription: &str,
+    state: &State,
+) -> Ruled<Option<Previous>> {
+    let Some(shape) = shape else { return Ok(None) };
     let start = stripe::time(shape.current_period_start, "/data/previous_attributes/current_period_start")?;
     let end = stripe::time(shape.current_period_end, "/data/previous_attributes/current_period_end")?;
     let now = state.items.first().map(|item| (item.period_start, item.period_end));
     let period = (start.or(now.map(|now| now.0)), end.or(now.map(|now| now.1)));
-    let items = match shape.items {
+    let items = match &shape.items {
         Some(list) => Some(read_items(&list.data, subscription, period)?),
         // A period of the whole subscription is that of each item.
         None if start.is_some() || end.is_some() => {
@@ -257,7 +242,7 @@ fn read_previous(raw: Option<Raw<'_>>, subscription: &str, state: &State) -> Rul
         None => None,
     };
     let previous = Previous {
-        status: shape.status.and_then(|text| parse_status(&text)),
+        status: shape.status.as_deref().and_then(parse_status),
         cancel_at_period_end: shape.cancel_at_period_end,
         cancel_at: match shape.cancel_at {
             None => None,

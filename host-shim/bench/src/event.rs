@@ -23,7 +23,7 @@ struct Spent {
 }
 
 /// What an event takes, in microseconds each.
-struct Parts {
+pub struct Parts {
     total: f64,
     handle: f64,
     fuel: f64,
@@ -50,7 +50,8 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-fn parts(setting: &Setting, extension: Extension) -> Result<Parts> {
+/// Let each of many customers' events be decided, round by round.
+pub fn parts(setting: &Setting, extension: Extension) -> Result<Parts> {
     let spent = Arc::new(Spent::default());
     let (inner, shared) = (setting.runners(extension), spent.clone());
     let runners = Runners::new("timed", move || {

@@ -6,6 +6,7 @@ mod durable;
 mod event;
 mod facts;
 mod probe;
+mod profile;
 mod replay;
 mod scale;
 mod setting;
@@ -44,6 +45,10 @@ struct Options {
     /// Measure these only.
     #[arg(long = "only", value_enum, value_name = "WHAT")]
     only: Vec<What>,
+    /// Measure nothing: show in which functions the component's time goes by, and draw it as a flamegraph. Of `event`, or
+    /// of what `--only` names (`event` or `story`). The component should have names: `cargo xtask bench` builds it so.
+    #[arg(long, value_name = "SVG", num_args = 0..=1, default_missing_value = "target/profile.svg")]
+    profile: Option<PathBuf>,
     /// Do one thing in this process and say how it went: for measurements that need a process of their own.
     #[arg(long, value_enum, hide = true)]
     probe: Option<probe::Probe>,
@@ -83,6 +88,9 @@ fn main() -> Result<()> {
     let setting = Setting::load(&options.component, &options.fixtures, &options.disk, options.quick)?;
     if let Some(probe) = options.probe {
         return probe::run(probe, &setting);
+    }
+    if let Some(file) = &options.profile {
+        return profile::run(&setting, options.only.first().copied().unwrap_or(What::Event), file);
     }
     let mut table = Table::new(facts::Facts::gather(&options.disk)?);
     for what in What::value_variants() {

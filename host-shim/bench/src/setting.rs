@@ -9,7 +9,8 @@ use host_store::Store;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wasm_runner::cache::ComponentCache;
-use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
+use std::sync::Arc;
+use wasm_runner::wasm::{Limits, LoadedComponent, Mode, Samples};
 
 /// Events in one group commit.
 pub const BATCH: usize = 64;
@@ -46,11 +47,7 @@ pub enum Extension {
 impl Setting {
     /// Load component and business.
     pub fn load(component: &Path, fixtures: &Path, disk: &Path, quick: bool) -> Result<Setting> {
-        let bytes = std::fs::read(component).with_context(|| format!("cannot read {}", component.display()))?;
-        let cache = match ComponentCache::default_folder() {
-            Some(folder) => Some(ComponentCache::open(&folder)?),
-            None => None,
-        };
+        let (bytes, cache) = (read(component)?, cache()?);
         Ok(Setting {
             component: component.to_owned(),
             fixtures: fixtures.to_owned(),
@@ -59,6 +56,15 @@ impl Setting {
             loaded: LoadedComponent::load(&bytes, Limits::default(), cache.as_ref())?,
             business: BusinessFolder::load(&Fixtures::load(fixtures)?.business(BUSINESS)?)?,
         })
+    }
+
+    /// The same with a component whose stack is looked at while it runs.
+    pub fn sampled(&self) -> Result<(Setting, Arc<Samples>)> {
+        let (bytes, cache) = (read(&self.component)?, cache()?);
+        let (loaded, samples) = LoadedComponent::load_sampled(&bytes, Limits::default(), cache.as_ref())?;
+        let (component, fixtures, disk) = (self.component.clone(), self.fixtures.clone(), self.disk.clone());
+        let business = self.business.clone();
+        Ok((Setting { component, fixtures, disk, quick: self.quick, loaded, business }, samples))
     }
 
     /// One number in a full run, another in a quick one.
@@ -97,6 +103,14 @@ impl Setting {
         host.settle()?;
         Ok(host)
     }
+}
+
+fn read(component: &Path) -> Result<Vec<u8>> {
+    std::fs::read(component).with_context(|| format!("cannot read {}", component.display()))
+}
+
+fn cache() -> Result<Option<ComponentCache>> {
+    Ok(ComponentCache::default_folder().map(|folder| ComponentCache::open(&folder)).transpose()?)
 }
 
 /// Make sure that events were applied: what is refused is quick, and says nothing.

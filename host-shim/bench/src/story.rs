@@ -62,7 +62,7 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
 }
 
 /// Play the story; its time without decoding, and the events that ran, results of effects included.
-fn play(setting: &Setting, extension: Extension, story: &Story, customers: usize) -> Result<(Duration, usize)> {
+pub fn play(setting: &Setting, extension: Extension, story: &Story, customers: usize) -> Result<(Duration, usize)> {
     let mut host = setting.host(setting.runners(extension), Box::new(MemoryStore::new()))?;
     host.set_fire_timers(true);
     let (mut time, mut ran) = (Duration::ZERO, 0);

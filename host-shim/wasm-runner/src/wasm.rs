@@ -9,10 +9,12 @@ mod bounds;
 mod exports;
 mod imports;
 mod runner;
+mod samples;
 mod state;
 mod stop;
 
 pub use runner::{Mode, WasmRunner};
+pub use samples::Samples;
 
 use crate::bindings;
 use crate::cache::{ComponentCache, Origin};
@@ -141,11 +143,34 @@ struct Shared {
     hash: String,
     declarations: Declarations,
     origin: Origin,
+    samples: Option<Arc<Samples>>,
 }
 
 impl LoadedComponent {
     /// Check, compile and link a component, and ask it what it declares.
     pub fn load(bytes: &[u8], limits: Limits, cache: Option<&ComponentCache>) -> Result<Self, LoadError> {
+        LoadedComponent::load_with(bytes, limits, cache, None)
+    }
+
+    /// The same for a profile: while it runs its stack is looked at, and no deadline stops it.
+    pub fn load_sampled(
+        bytes: &[u8],
+        limits: Limits,
+        cache: Option<&ComponentCache>,
+    ) -> Result<(Self, Arc<Samples>), LoadError> {
+        let samples = Arc::new(Samples::default());
+        // The next tick is the next look.
+        let limits = Limits { deadline_ms: 0, ..limits };
+        let loaded = LoadedComponent::load_with(bytes, limits, cache, Some(Arc::clone(&samples)))?;
+        Ok((loaded, samples))
+    }
+
+    fn load_with(
+        bytes: &[u8],
+        limits: Limits,
+        cache: Option<&ComponentCache>,
+        samples: Option<Arc<Samples>>,
+    ) -> Result<Self, LoadError> {
         check(bytes)?;
         let engine = new_engine(&limits).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let (component, origin) = match cache {
@@ -158,10 +183,17 @@ impl LoadedComponent {
             .instantiate_pre(&component)
             .map_err(|error| LoadError::OtherContract(format!("{error:#}")))?;
         let exports = Exports::find(&component).map_err(|exports| LoadError::MissingExports { exports })?;
-        tick(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
+        let ticking = |every| tick(&engine, every).map_err(|error| LoadError::Engine(error.to_string()));
         let hash = hex::encode(Sha256::digest(bytes));
+        if samples.is_none() {
+            ticking(TICK)?;
+        }
         let declarations = runner::declare(&engine, &pre, &exports, &limits)?;
-        Ok(LoadedComponent { shared: Arc::new(Shared { engine, pre, exports, limits, hash, declarations, origin }) })
+        if samples.is_some() {
+            ticking(samples::EVERY)?;
+        }
+        let shared = Shared { engine, pre, exports, limits, hash, declarations, origin, samples };
+        Ok(LoadedComponent { shared: Arc::new(shared) })
     }
 
     /// A runner of its own instance or instances. At most 32 instances of a loaded component live at a time.
@@ -235,11 +267,11 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
 }
 
 /// Let the epoch rise until the engine is gone.
-fn tick(engine: &Engine) -> std::io::Result<()> {
+fn tick(engine: &Engine, every: Duration) -> std::io::Result<()> {
     let engine = engine.weak();
     std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
         loop {
-            std::thread::sleep(TICK);
+            std::thread::sleep(every);
             match engine.upgrade() {
                 Some(engine) => engine.increment_epoch(),
                 None => return,

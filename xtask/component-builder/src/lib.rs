@@ -109,17 +109,27 @@ fn target_is_installed() -> Result<bool, BuildError> {
 
 /// Build `package`, a crate of this workspace, and return the component's bytes.
 pub fn build(package: &str) -> Result<Vec<u8>, BuildError> {
+    build_with(package, "component")
+}
+
+/// The same component with the names of its functions, for a profile: the same code, and larger.
+pub fn build_named(package: &str) -> Result<Vec<u8>, BuildError> {
+    build_with(package, "component-named")
+}
+
+/// Build with a profile of the workspace's Cargo.toml.
+fn build_with(package: &str, profile: &str) -> Result<Vec<u8>, BuildError> {
     ensure_target()?;
-    let path = build_module(package)?;
+    let path = build_module(package, profile)?;
     let module = std::fs::read(&path).map_err(|source| BuildError::Read { path: path.clone(), source })?;
     encode(&module).map_err(|reason| BuildError::Encode { path, reason })
 }
 
 /// Build the core module and return its path.
-fn build_module(package: &str) -> Result<PathBuf, BuildError> {
+fn build_module(package: &str, profile: &str) -> Result<PathBuf, BuildError> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(&cargo)
-        .args(["build", "--package", package, "--target", TARGET, "--profile", "component"])
+        .args(["build", "--package", package, "--target", TARGET, "--profile", profile])
         .args(["--quiet", "--message-format", "json-render-diagnostics"])
         .current_dir(workspace_root())
         // Flags for the host, such as those of a coverage run, do not fit this target.

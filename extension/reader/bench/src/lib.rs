@@ -3,7 +3,6 @@
 mod shapes;
 
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 use std::sync::OnceLock;
 
 /// The body that the host's benchmark measures with.
@@ -48,16 +47,16 @@ pub const READINGS: &[Reading] = &[
         shape: "the extension's struct",
         reader: "serde_json",
         read: |text| {
-            let event: shapes::Event<'_, &RawValue> = serde_json::from_str(text).ok()?;
-            Some(event.sum(|raw| raw.get().len()))
+            let event: shapes::Event<'_> = serde_json::from_str(text).ok()?;
+            Some(event.sum())
         },
     },
     Reading {
         shape: "the extension's struct",
         reader: "json-reader",
         read: |text| {
-            let event: shapes::Event<'_, json_reader::Raw<'_>> = json_reader::from_str(text).ok()?;
-            Some(event.sum(|raw| raw.get().len()))
+            let event: shapes::Event<'_> = json_reader::from_str(text).ok()?;
+            Some(event.sum())
         },
     },
     Reading {

@@ -91,19 +91,27 @@ impl<'de: 'a, 'a> Deserialize<'de> for Ref<'a> {
     }
 }
 
-/// The event as the extension reads it; `R` is what a reader has for a value kept as it was written.
+/// The event as the extension reads it.
 #[derive(Deserialize)]
-pub struct Event<'a, R> {
-    #[serde(borrow, bound(deserialize = "R: Deserialize<'de>"))]
-    data: Data<'a, R>,
+pub struct Event<'a> {
+    #[serde(borrow)]
+    data: Data<'a>,
 }
 
 #[derive(Deserialize)]
-struct Data<'a, R> {
+struct Data<'a> {
     #[serde(borrow)]
     object: Subscription<'a>,
-    #[serde(default = "Option::default")]
-    previous_attributes: Option<R>,
+    #[serde(borrow, default)]
+    previous_attributes: Option<Previous<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Previous<'a> {
+    #[serde(borrow)]
+    items: Option<List<Item<'a>>>,
+    current_period_end: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -174,16 +182,19 @@ fn length(reference: &Option<Ref<'_>>) -> usize {
     reference.as_ref().map_or(0, |reference| reference.0.len())
 }
 
-impl<R> Event<'_, R> {
+impl Event<'_> {
     /// A number that needs all that was read.
-    pub fn sum(&self, raw: impl Fn(&R) -> usize) -> u64 {
+    pub fn sum(&self) -> u64 {
         let object = &self.data.object;
         let mut lengths = object.id.len()
             + object.status.as_ref().map_or(0, |status| status.len())
             + length(&object.customer)
             + length(&object.plan)
             + usize::from(object.cancel_at_period_end.unwrap_or(true))
-            + self.data.previous_attributes.as_ref().map_or(0, raw);
+            + self.data.previous_attributes.as_ref().map_or(0, |previous| {
+                let items = previous.items.as_ref().map_or(0, |items| items.data.len());
+                items + previous.current_period_end.unwrap_or(0) as usize
+            });
         if let Some(metadata) = &object.metadata {
             lengths += length(&metadata.purchase_id) + length(&metadata.user_id) + length(&metadata.organization_id);
         }

@@ -247,6 +247,17 @@ impl SubscriptionRow {
         self.history.iter().rev().find(|seen| seen.status() != SubscriptionStatus::PastDue).map(Observation::at)
     }
 
+    /// Prices that any view of it named; views that name the same share a list, which counts once.
+    pub fn named(&self) -> impl Iterator<Item = &String> {
+        let mut lists: Vec<&Rc<Vec<(String, u32)>>> = Vec::new();
+        for Observation(.., prices) in &self.history {
+            if !lists.iter().any(|known| Rc::ptr_eq(known, prices)) {
+                lists.push(prices);
+            }
+        }
+        lists.into_iter().flat_map(|list| list.iter().map(|(id, _)| id))
+    }
+
     /// What everybody sees of it.
     pub fn values(&self) -> Fallible<SubscriptionValues> {
         let state = self.state();

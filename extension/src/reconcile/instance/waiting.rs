@@ -100,7 +100,7 @@ fn refuse(instance: &mut Instance, code: &str, message: &str) {
 /// Whether the subscription that a purchase began has ended for good; none if it began none.
 fn ended(desk: &mut Desk<'_>, purchase: Option<&PurchaseRow>) -> Ruled<Option<bool>> {
     let Some(id) = purchase.and_then(|purchase| purchase.values.subscription_id.clone()) else { return Ok(None) };
-    Ok(Some(desk.account.get::<SubscriptionRow>(&id)?.is_some_and(SubscriptionRow::is_final)))
+    Ok(Some(desk.account.get::<SubscriptionRow>(&id)?.is_some_and(|row| row.is_final())))
 }
 
 /// What never began ended with a checkout that was not paid; if the purchase is paid after all, by another session or

@@ -3,7 +3,7 @@
 use super::exports::{Asked, Exports, Pick};
 use super::state::HostState;
 use super::stop::run_error;
-use super::{Limits, LoadError, LoadedComponent, TICK, bounds};
+use super::{Limits, LoadError, LoadedComponent, TICK, bounds, samples};
 use crate::convert::Cross;
 use crate::runner::{Ran, RunError, Runner, SharedImports, Used};
 use products_contract::{
@@ -129,6 +129,9 @@ impl WasmRunner {
             None => Live::new(&shared.engine, &shared.pre, &shared.exports, limits)
                 .map_err(|error| run_error(&error, limits))?,
         };
+        if let Some(samples) = &shared.samples {
+            samples::watch(&mut live.store, Arc::clone(samples));
+        }
         live.store.data_mut().begin(Arc::clone(imports));
         let answer = live.call(limits, export, params);
         live.store.data_mut().end();

@@ -1,0 +1,45 @@
+//! Where a component's time goes: its stack, looked at again and again while it runs.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
+
+/// How often a stack is looked at; a sleeping thread takes longer than this to wake.
+pub(super) const EVERY: Duration = Duration::from_micros(50);
+
+/// Stacks that were seen, with how often.
+///
+/// A stack is seen where a function or a loop begins, so that a long straight way within one is counted to what is called
+/// next. What was inlined has no name of its own.
+#[derive(Debug, Default)]
+pub struct Samples(Mutex<BTreeMap<Vec<String>, u64>>);
+
+impl Samples {
+    /// The stacks, outermost function first, as the compiler names them, with how often each was seen.
+    pub fn stacks(&self) -> BTreeMap<Vec<String>, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Forget what was seen.
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn add(&self, backtrace: &WasmBacktrace) {
+        let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
+            Some(name) => name.to_owned(),
+            None => format!("function {}", frame.func_index()),
+        };
+        let stack: Vec<String> = backtrace.frames().iter().rev().map(name).collect();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(stack).or_default() += 1;
+    }
+}
+
+/// Look at the stack at each tick of the engine's epoch, instead of stopping what runs too long.
+pub(super) fn watch<T: 'static>(store: &mut Store<T>, samples: std::sync::Arc<Samples>) {
+    store.epoch_deadline_callback(move |context| {
+        samples.add(&WasmBacktrace::force_capture(context));
+        Ok(UpdateDeadline::Continue(1))
+    });
+}
