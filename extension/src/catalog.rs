@@ -21,10 +21,10 @@ use products_contract::*;
 use schema::TypeDecl;
 use serde_json::Value;
 use settings::Settings;
-use terms::CatalogPrice;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use terms::CatalogPrice;
 
 /// Id of the product row that holds the policies; also its product type.
 pub(crate) const BUSINESS: &str = "business";

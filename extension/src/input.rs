@@ -129,7 +129,7 @@ fn command<'e>(event: &'e Event, payload: &'e str) -> Input<'e> {
     if event.kind == "catalog.load" {
         return known(Ok(Content::CatalogLoad(payload)), Vec::new());
     }
-    match serde_json::from_str::<Object>(payload) {
+    match json_reader::from_str::<Object>(payload) {
         Err(error) => {
             known(Err(wrong_field("", FieldErrorCode::WrongType, format!("expected an object: {error}"))), Vec::new())
         }
@@ -217,7 +217,9 @@ fn body<'e>(kind: &str, bytes: &'e [u8]) -> Body<'e> {
         | "customer.subscription.resumed"
         | "customer.subscription.pending_update_applied"
         | "customer.subscription.pending_update_expired"
-        | "customer.subscription.trial_will_end" => stripe::read(bytes).map(|data| Body::Subscription(Box::new(data.object), data.previous_attributes)),
+        | "customer.subscription.trial_will_end" => {
+            stripe::read(bytes).map(|data| Body::Subscription(Box::new(data.object), data.previous_attributes))
+        }
         "invoice_payment.paid" => object(bytes).map(Body::InvoicePayment),
         "customer.created" | "customer.updated" | "customer.deleted" => object(bytes).map(Body::Customer),
         _ if kind.starts_with("invoice.") => object(bytes).map(|object| Body::Invoice(Box::new(object))),

@@ -1,9 +1,9 @@
 //! Reads a JSON text once into structs that borrow from it.
 //!
-//! It accepts and refuses exactly the texts that serde_json does, and differs in four ways: values that nobody asked for are
+//! It accepts and refuses exactly the texts that serde_json does, and differs in five ways: values that nobody asked for are
 //! skipped sixteen bytes at a time, an [`Error`] names the JSON Pointer of the value and never the text or a Rust type,
 //! a number with a fraction, with an exponent or beyond 64 bits is read where any value may stand but into no number (no
-//! field of ours may hold one), and a key of a map is read as a text only.
+//! field of ours may hold one), a key of a map is read as a text only, and a struct as an object only.
 //!
 //! ```
 //! #[derive(serde::Deserialize)]
@@ -24,12 +24,14 @@ mod block;
 mod cursor;
 mod error;
 mod expected;
+mod raw;
 mod reader;
 mod rest;
 mod skip;
 mod text;
 
 pub use error::Error;
+pub use raw::Raw;
 pub use rest::Rest;
 
 /// Read a whole JSON text as one value of the type.

@@ -5,6 +5,7 @@ use crate::block::Marks;
 use crate::cursor::Cursor;
 use crate::error::{Error, Fault};
 use crate::expected::kind_from;
+use crate::raw;
 use serde::Deserializer;
 use serde::de::{Expected, Unexpected, Visitor};
 
@@ -301,8 +302,14 @@ impl<'a> Deserializer<'a> for &mut Reader<'a, '_> {
     }
 
     #[inline]
-    fn deserialize_newtype_struct<V: Visitor<'a>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
+    fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+        if name != raw::NAME {
+            return visitor.visit_newtype_struct(self);
+        }
+        self.cursor.space();
+        let start = self.cursor.at;
+        self.cursor.skip_value()?;
+        visitor.visit_borrowed_str(self.between(start, self.cursor.at))
     }
 
     #[inline]
@@ -336,7 +343,7 @@ impl<'a> Deserializer<'a> for &mut Reader<'a, '_> {
         }
     }
 
-    /// An object, or as serde_json has it a list of the fields' values in their order.
+    /// An object; a list of the fields' values, which serde_json reads as well, nobody writes.
     #[inline]
     fn deserialize_struct<V: Visitor<'a>>(
         self,
@@ -346,7 +353,6 @@ impl<'a> Deserializer<'a> for &mut Reader<'a, '_> {
     ) -> Result<V::Value, Error> {
         match self.cursor.space() {
             b'{' => self.visit_object(visitor),
-            b'[' => self.visit_list(visitor),
             _ => Err(self.mismatch(&visitor)),
         }
     }

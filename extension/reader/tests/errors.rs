@@ -126,10 +126,7 @@ fn what_is_no_json_is_told_with_the_field_it_stands_in() {
 #[test]
 fn the_whole_text_has_no_pointer() {
     let error = json_reader::from_str::<Event<'_>>("[1] 2").unwrap_err();
-    assert_eq!(
-        (error.pointer().as_str(), error.to_string().as_str()),
-        ("/0", "/0: expected an object, found a number")
-    );
+    assert_eq!((error.pointer().as_str(), error.to_string().as_str()), ("", "expected an object, found a list"));
     let error = json_reader::from_str::<i64>("1 2").unwrap_err();
     assert_eq!((error.pointer().as_str(), error.to_string().as_str()), ("", "expected nothing behind the value"));
     let error = json_reader::from_str::<&str>("\"abc").unwrap_err();
@@ -158,6 +155,30 @@ fn depth_beyond_the_limit_is_told_as_such() {
     let text = format!("{}{}", "[".repeat(128), "]".repeat(128));
     let error = json_reader::from_str::<Nested>(&text).unwrap_err();
     assert_eq!(error.cause(), "expected at most 127 objects and lists within each other");
+}
+
+#[test]
+fn what_was_written_is_kept_without_the_whitespace_around_it() {
+    #[derive(Deserialize)]
+    struct Kept<'a> {
+        #[serde(borrow, default)]
+        previous: Option<json_reader::Raw<'a>>,
+    }
+    let read = |text| json_reader::from_str::<Kept<'_>>(text).unwrap().previous.map(json_reader::Raw::get);
+    assert_eq!(read("{\"previous\": \n {\"a\" : [1.50]} \n}"), Some("{\"a\" : [1.50]}"));
+    assert_eq!(read(r#"{"previous": null}"#), None);
+    assert_eq!(read("{}"), None);
+}
+
+#[test]
+fn a_list_is_no_struct() {
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    struct Line {
+        amount: i64,
+    }
+    let error = json_reader::from_str::<Vec<Line>>("[[5]]").unwrap_err();
+    assert_eq!(error.to_string(), "/0: expected an object, found a list");
 }
 
 #[test]

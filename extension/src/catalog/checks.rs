@@ -3,20 +3,32 @@
 use super::declared::{CONFIG, has_effect};
 use super::schema::{self, TypeDecl};
 use super::template::places;
-use crate::model::halt::{Ruled, wrong_field};
+use crate::model::halt::{Halt, Ruled, wrong_field};
 use products_contract::FieldErrorCode;
 use serde_json::Value;
+
+/// What of a catalog can't be read, with its place and what is allowed there.
+pub(crate) fn unreadable(path: &str, error: &json_reader::Error) -> Halt {
+    let (pointer, cause) = (error.pointer(), error.cause());
+    // A name that nothing has is a mistake of the object that has it.
+    if let (Some(expected), Some((object, name))) =
+        (cause.strip_suffix(", found another name"), pointer.rsplit_once('/'))
+    {
+        let message = format!("unknown field `{name}`, {expected}");
+        return wrong_field(&format!("{path}{object}"), FieldErrorCode::UnknownField, message);
+    }
+    wrong_field(&format!("{path}{pointer}"), FieldErrorCode::BadFormat, cause)
+}
 
 /// Read an entry of `product_types`: the name of a built-in one, or all of it.
 pub(crate) fn read_type(entry: &str, index: usize) -> Ruled<TypeDecl> {
     let path = format!("/product_types/{index}");
-    if let Ok(name) = serde_json::from_str::<String>(entry) {
+    if let Ok(name) = json_reader::from_str::<String>(entry) {
         let found = schema::built_in().into_iter().find(|decl| decl.name == name || decl.aliases.contains(&name));
         return found
             .ok_or_else(|| wrong_field(&path, FieldErrorCode::NotAllowed, format!("`{name}` is no built-in type")));
     }
-    let decl: TypeDecl = serde_json::from_str(entry)
-        .map_err(|error| wrong_field(&path, FieldErrorCode::BadFormat, error.to_string()))?;
+    let decl: TypeDecl = json_reader::from_str(entry).map_err(|error| unreadable(&path, &error))?;
     check_type(&decl, &path)?;
     Ok(decl)
 }

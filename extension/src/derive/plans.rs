@@ -122,7 +122,13 @@ pub(crate) fn plans(
     Ok(out)
 }
 
-fn in_force(price: &CatalogPrice, rank: i64, subscription: Option<&String>, source: &str, since: Timestamp) -> PlanInForce {
+fn in_force(
+    price: &CatalogPrice,
+    rank: i64,
+    subscription: Option<&String>,
+    source: &str,
+    since: Timestamp,
+) -> PlanInForce {
     PlanInForce {
         product_id: price.product_id.clone(),
         price_id: Some(price.id.clone()),

@@ -76,6 +76,6 @@ impl Concern {
 
     /// From an effect's context; none where it is about nothing of ours.
     pub fn of_context(context: &str) -> Option<Concern> {
-        serde_json::from_str(context).ok()
+        json_reader::from_str(context).ok()
     }
 }

@@ -115,8 +115,7 @@ impl<T: Record> Table<T> {
                 (slot.value, slot.decoded, slot.touched) = (value, true, true);
             }
             Err(place) => {
-                self.slots
-                    .insert(place, Slot { id: id.to_owned(), stored: None, value, decoded: true, touched: true });
+                self.slots.insert(place, Slot { id: id.to_owned(), stored: None, value, decoded: true, touched: true });
             }
         }
     }

@@ -4,7 +4,7 @@
 
 mod sync;
 
-use crate::catalog::checks::{check_names, read_type};
+use crate::catalog::checks::{check_names, read_type, unreadable};
 use crate::catalog::desk::Desk;
 use crate::catalog::product::{Proposed, normalise};
 use crate::catalog::settings::{DefaultPlan, PROVIDERS, Settings};
@@ -14,9 +14,9 @@ use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::type_row_id;
 use crate::model::records::product::ProductRow;
+use json_reader::Raw;
 use products_contract::*;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::rc::Rc;
 pub(super) use sync::synced;
@@ -29,7 +29,7 @@ struct Document<'a> {
     business: Settings,
     /// Types: the name of a built-in one, or all of it.
     #[serde(borrow, default)]
-    product_types: Vec<&'a RawValue>,
+    product_types: Vec<Raw<'a>>,
     #[serde(default)]
     products: Vec<Object>,
 }
@@ -37,8 +37,7 @@ struct Document<'a> {
 /// `catalog.load`: bring the catalog to what the document says. What it doesn't name stays.
 pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
     admin_of_platform(desk)?;
-    let document: Document<'_> =
-        serde_json::from_str(payload).map_err(|error| wrong_field("", FieldErrorCode::BadFormat, error.to_string()))?;
+    let document: Document<'_> = json_reader::from_str(payload).map_err(|error| unreadable("", &error))?;
     if !PROVIDERS.contains(&document.business.provider.as_str()) {
         let message = format!("expected one of {}", PROVIDERS.join(", "));
         return Err(wrong_field("/business/provider", FieldErrorCode::NotAllowed, message));

@@ -8,9 +8,9 @@ use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
 use crate::model::notice::{To, send_once};
+use json_reader::Raw;
 use products_contract::*;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 /// Failed questions in a row after which an operator is told instead of asking once more.
@@ -55,7 +55,7 @@ struct Answer<'a> {
     /// The provider's date of the answer, in milliseconds.
     date_ms: i64,
     #[serde(borrow)]
-    object: &'a RawValue,
+    object: Raw<'a>,
 }
 
 /// What the object says that it is.
@@ -72,10 +72,10 @@ pub(super) fn answered(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Outc
         desk.account.record_fact(&failed.to_string())?;
         return unattended(desk, report);
     };
-    let malformed = |error: serde_json::Error| Refusal::Malformed(format!("{}: {error}", report.key));
-    let answer: Answer<'_> = serde_json::from_str(answer).map_err(malformed)?;
+    let malformed = |error: json_reader::Error| Refusal::Malformed(format!("{}: {error}", report.key));
+    let answer: Answer<'_> = json_reader::from_str(answer).map_err(malformed)?;
     let object = answer.object.get();
-    let kind: Kind<'_> = serde_json::from_str(object).map_err(malformed)?;
+    let kind: Kind<'_> = json_reader::from_str(object).map_err(malformed)?;
     match kind.object.as_deref() {
         Some("subscription") => subscription::retrieved(desk, object, answer.date_ms),
         Some("invoice") => invoice::retrieved(desk, object, answer.date_ms),

@@ -128,8 +128,9 @@ fn apply(
 fn judge_items(desk: &Desk<'_>, items: &[SubscriptionItem]) -> Ruled<Result<(), Refusal>> {
     let prices = desk.catalog.prices(items.iter().map(|item| &item.price_id))?;
     let one_is_ours = prices.iter().any(Option::is_some);
-    let unknown =
-        |(item, price): &(&SubscriptionItem, &Option<Rc<CatalogPrice>>)| price.is_none() && !(one_is_ours && item.quantity == 0);
+    let unknown = |(item, price): &(&SubscriptionItem, &Option<Rc<CatalogPrice>>)| {
+        price.is_none() && !(one_is_ours && item.quantity == 0)
+    };
     if let Some((item, _)) = items.iter().zip(&prices).find(unknown) {
         return Ok(Err(Refusal::UnknownPrice(item.price_id.clone())));
     }

@@ -7,9 +7,9 @@ use host_replay::host::{Host, HostSetup, StoreKind};
 use host_replay::runners::Runners;
 use host_store::Store;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use wasm_runner::cache::ComponentCache;
-use std::sync::Arc;
 use wasm_runner::wasm::{Limits, LoadedComponent, Mode, Samples};
 
 /// Events in one group commit.
