@@ -43,6 +43,8 @@ pub(crate) fn is_reserved(product_type: &str) -> bool {
 pub(crate) struct Catalog<'h> {
     reader: Rc<Reader<'h>>,
     products: RefCell<BTreeMap<String, Option<Rc<Product>>>>,
+    /// The metadata of products, once decoded.
+    metadata: RefCell<BTreeMap<String, Rc<Object>>>,
     prices: RefCell<BTreeMap<String, Option<Rc<CatalogPrice>>>>,
     config: RefCell<BTreeMap<String, Option<ConfigValue>>>,
     settings: RefCell<Option<Rc<Settings>>>,
@@ -56,6 +58,7 @@ impl<'h> Catalog<'h> {
         Catalog {
             reader,
             products: RefCell::default(),
+            metadata: RefCell::default(),
             prices: RefCell::default(),
             config: RefCell::default(),
             settings: RefCell::default(),
@@ -114,6 +117,9 @@ impl<'h> Catalog<'h> {
 
     /// See a part as it was read, or as the decision writes it.
     pub fn write_over(&self, key: CatalogKey, row: Option<CatalogRow>) {
+        if let CatalogKey::Product(id) = &key {
+            self.metadata.borrow_mut().remove(id);
+        }
         match (key, row) {
             (CatalogKey::Product(id), Some(CatalogRow::Product(row))) => {
                 self.products.borrow_mut().insert(id, Some(Rc::new(row)));
@@ -140,11 +146,16 @@ impl<'h> Catalog<'h> {
     }
 
     /// The metadata of a product of the catalog; empty where there is none.
-    pub fn metadata(&self, id: &str) -> Ruled<Object> {
-        match self.product(id)? {
-            Some(row) => Ok(decode("products", &row.id, &row.values.metadata)?),
-            None => Ok(Object::new()),
+    pub fn metadata(&self, id: &str) -> Ruled<Rc<Object>> {
+        if let Some(known) = self.metadata.borrow().get(id) {
+            return Ok(known.clone());
         }
+        let metadata: Rc<Object> = Rc::new(match self.product(id)? {
+            Some(row) => decode("products", &row.id, &row.values.metadata)?,
+            None => Object::new(),
+        });
+        self.metadata.borrow_mut().insert(id.to_owned(), metadata.clone());
+        Ok(metadata)
     }
 
     /// A price by the provider's id.

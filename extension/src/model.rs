@@ -13,5 +13,6 @@ pub(crate) mod merge;
 pub(crate) mod notice;
 pub(crate) mod reader;
 pub(crate) mod records;
+pub(crate) mod shared;
 pub(crate) mod table;
 pub(crate) mod time;

@@ -191,13 +191,13 @@ pub(crate) fn balances(desk: &mut Desk<'_>) -> Ruled<Vec<Balance>> {
 
 /// The answer that shows a product as it is at the end of a decision.
 pub(crate) fn product_answer(desk: &mut Desk<'_>, id: &str) -> Fallible<Json> {
-    let row = match desk.account.fetch::<ProductRow>(id) {
-        Ok(row) => row.map(|row| row.0),
+    let row = match desk.account.get::<ProductRow>(id) {
+        Ok(row) => row,
         Err(Halt::Failed(failure)) => return Err(failure),
         Err(_) => None,
     };
-    let values = row.ok_or_else(|| Failure::Internal(format!("{id} is gone after it was saved")))?;
-    product_json(id, &values)
+    let row = row.ok_or_else(|| Failure::Internal(format!("{id} is gone after it was saved")))?;
+    product_json(id, &row.values()?)
 }
 
 /// A page of a kind of things, those with the status that the filter names, if the kind has one.

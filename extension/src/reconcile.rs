@@ -31,11 +31,14 @@ pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedul
 
 /// Bring the account's timers and mails of later to what they should be.
 pub(crate) fn apply_schedule(desk: &mut Desk<'_>, desired: DesiredSchedule) -> Ruled<()> {
-    let before: Option<OpenSchedule> = desk.account.fetch(OpenSchedule::ID)?;
-    let mut open = before.clone().unwrap_or_default();
+    let before = desk.account.get::<OpenSchedule>(OpenSchedule::ID)?;
+    if before.as_ref().is_some_and(|open| desired.is(open)) {
+        return Ok(());
+    }
+    let mut open = before.as_deref().cloned().unwrap_or_default();
     schedule::apply(&mut desk.account, desk.now, &mut open, desired)?;
     // An account has the row from its first change on, so that it doesn't tell whether anything was ever set.
-    if before.as_ref() != Some(&open) {
+    if before.as_deref() != Some(&open) {
         desk.account.put(OpenSchedule::ID, open);
     }
     Ok(())

@@ -16,17 +16,41 @@ pub(crate) struct Marks {
 
 use vector::marks;
 
-/// Marks of all blocks of the bytes; the last one's behind the bytes are none.
-pub(crate) fn index(bytes: &[u8]) -> Vec<Marks> {
+/// What all blocks of a text have.
+pub(crate) struct Index {
+    /// Marks of each block; the last one's behind the bytes are none.
+    pub blocks: Vec<Marks>,
+    /// Whether there is nothing but ASCII.
+    is_ascii: bool,
+}
+
+/// Look at all blocks of the bytes.
+pub(crate) fn index(bytes: &[u8]) -> Index {
     let (blocks, rest) = bytes.as_chunks::<SIZE>();
-    let mut index = Vec::with_capacity(blocks.len() + 1);
-    index.extend(blocks.iter().map(marks));
+    let mut marked = Vec::with_capacity(blocks.len() + 1);
+    let mut is_ascii = true;
+    for block in blocks {
+        let (marks, ascii) = marks(block);
+        is_ascii &= ascii;
+        marked.push(marks);
+    }
     if !rest.is_empty() {
         let mut block = [b' '; SIZE];
         block[..rest.len()].copy_from_slice(rest);
-        index.push(marks(&block));
+        let (marks, ascii) = marks(&block);
+        is_ascii &= ascii;
+        marked.push(marks);
     }
-    index
+    Index { blocks: marked, is_ascii }
+}
+
+/// The bytes as a text, if they are UTF-8; `index` is theirs.
+pub(crate) fn text<'a>(bytes: &'a [u8], index: &Index) -> Result<&'a str, std::str::Utf8Error> {
+    if index.is_ascii {
+        // SAFETY: ASCII is UTF-8, and every byte was looked at.
+        return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
+    }
+    std::str::from_utf8(bytes)
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -34,20 +58,22 @@ mod vector {
     use super::{Marks, SIZE};
     use core::arch::wasm32::{i8x16_bitmask, i8x16_eq, u8x16_le, u8x16_splat, v128, v128_load, v128_or, v128_xor};
 
-    /// What is where in the block.
+    /// What is where in the block, and whether it is ASCII.
     #[inline(always)]
-    pub(super) fn marks(block: &[u8; SIZE]) -> Marks {
+    pub(super) fn marks(block: &[u8; SIZE]) -> (Marks, bool) {
         let (mut stops, mut blanks) = (0, 0);
+        let mut all = u8x16_splat(0);
         let (quarters, _) = block.as_chunks::<16>();
         for (number, quarter) in quarters.iter().enumerate() {
             // SAFETY: the reference is valid for reads of sixteen bytes, and this load needs no alignment.
             let bytes = unsafe { v128_load(quarter.as_ptr().cast()) };
+            all = v128_or(all, bytes);
             // Exclusive or with 2 takes the quote to 0x20, keeps controls below it and takes nothing else there.
             let quotes_and_controls = u8x16_le(v128_xor(bytes, u8x16_splat(2)), u8x16_splat(0x20));
             stops |= bits(v128_or(quotes_and_controls, equal(bytes, b'\\'))) << (16 * number);
             blanks |= bits(v128_or(equal(bytes, b' '), equal(bytes, b'\n'))) << (16 * number);
         }
-        Marks { stops, solid: !blanks }
+        (Marks { stops, solid: !blanks }, bits(all) == 0)
     }
 
     #[inline(always)]
@@ -69,28 +95,29 @@ mod vector {
         _mm_xor_si128,
     };
 
-    /// What is where in the block.
+    /// What is where in the block, and whether it is ASCII.
     #[inline(always)]
-    pub(super) fn marks(block: &[u8; SIZE]) -> Marks {
-        let (mut stops, mut blanks) = (0, 0);
+    pub(super) fn marks(block: &[u8; SIZE]) -> (Marks, bool) {
+        let (mut stops, mut blanks, mut highs) = (0, 0, 0);
         let (quarters, _) = block.as_chunks::<16>();
         for (number, quarter) in quarters.iter().enumerate() {
             // SAFETY: the reference is valid for reads of sixteen bytes, this load needs no alignment, and every x86_64
             // has SSE2.
             let bytes = unsafe { _mm_loadu_si128(quarter.as_ptr().cast()) };
             // SAFETY: every x86_64 has SSE2; the rest touches no memory.
-            let (stop, blank) = unsafe {
+            let (stop, blank, high) = unsafe {
                 // Exclusive or with 2 takes the quote to 0x20, keeps controls below it and takes nothing else there.
                 let moved = _mm_xor_si128(bytes, _mm_set1_epi8(2));
                 let quotes_and_controls = _mm_cmpeq_epi8(_mm_min_epu8(moved, _mm_set1_epi8(0x20)), moved);
                 let stop = _mm_or_si128(quotes_and_controls, equal(bytes, b'\\'));
                 let blank = _mm_or_si128(equal(bytes, b' '), equal(bytes, b'\n'));
-                (_mm_movemask_epi8(stop), _mm_movemask_epi8(blank))
+                (_mm_movemask_epi8(stop), _mm_movemask_epi8(blank), _mm_movemask_epi8(bytes))
             };
+            highs |= high;
             stops |= u64::from(stop as u32) << (16 * number);
             blanks |= u64::from(blank as u32) << (16 * number);
         }
-        Marks { stops, solid: !blanks }
+        (Marks { stops, solid: !blanks }, highs == 0)
     }
 
     #[inline(always)]
@@ -111,17 +138,18 @@ mod words {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = 0x8080_8080_8080_8080;
 
-    /// What is where in the block.
-    pub(super) fn marks(block: &[u8; SIZE]) -> Marks {
-        let (mut stops, mut blanks) = (0, 0);
+    /// What is where in the block, and whether it is ASCII.
+    pub(super) fn marks(block: &[u8; SIZE]) -> (Marks, bool) {
+        let (mut stops, mut blanks, mut all) = (0, 0, 0);
         let (words, _) = block.as_chunks::<8>();
         for (number, word) in words.iter().enumerate() {
             let word = u64::from_le_bytes(*word);
+            all |= word;
             let stop = equal(word, b'"') | equal(word, b'\\') | below_space(word);
             stops |= gathered(stop) << (8 * number);
             blanks |= gathered(equal(word, b' ') | equal(word, b'\n')) << (8 * number);
         }
-        Marks { stops, solid: !blanks }
+        (Marks { stops, solid: !blanks }, all & TOPS == 0)
     }
 
     /// The top bit of each byte that is `byte`.
@@ -154,8 +182,9 @@ mod tests {
         };
         let stops = mark(|byte| byte == b'"' || byte == b'\\' || byte < 0x20);
         let solid = mark(|byte| byte != b' ' && byte != b'\n');
-        assert_eq!(marks(bytes), Marks { stops, solid }, "{bytes:?}");
-        assert_eq!(words::marks(bytes), Marks { stops, solid }, "{bytes:?} in words");
+        let expected = (Marks { stops, solid }, bytes.is_ascii());
+        assert_eq!(marks(bytes), expected, "{bytes:?}");
+        assert_eq!(words::marks(bytes), expected, "{bytes:?} in words");
     }
 
     #[test]

@@ -173,8 +173,8 @@ mod tests {
     use crate::error::Fault;
 
     fn run(bytes: &[u8], at: usize, step: impl Fn(&mut Cursor<'_>)) {
-        let marks = block::index(bytes);
-        let mut cursor = Cursor::new(bytes, &marks);
+        let index = block::index(bytes);
+        let mut cursor = Cursor::new(bytes, &index.blocks);
         cursor.at = at;
         step(&mut cursor);
     }

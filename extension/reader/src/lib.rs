@@ -36,8 +36,18 @@ pub use rest::Rest;
 
 /// Read a whole JSON text as one value of the type.
 pub fn from_str<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
-    let marks = block::index(text.as_bytes());
-    let mut reader = reader::Reader::new(text, &marks);
+    read(text, &block::index(text.as_bytes()))
+}
+
+/// Read bytes that should be a JSON text in UTF-8.
+pub fn from_slice<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
+    let marks = block::index(bytes);
+    let text = block::text(bytes, &marks).map_err(|error| Error::new(format!("expected UTF-8: {error}")))?;
+    read(text, &marks)
+}
+
+fn read<'a, T: serde::Deserialize<'a>>(text: &'a str, marks: &block::Index) -> Result<T, Error> {
+    let mut reader = reader::Reader::new(text, &marks.blocks);
     let value = T::deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)

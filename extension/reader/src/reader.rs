@@ -12,6 +12,9 @@ use serde::de::{Expected, Unexpected, Visitor};
 /// One more than how deep what is read may nest; what is skipped may nest deeper, as with serde_json.
 const DEPTH: u8 = 128;
 
+/// As many digits as every number of them fits into 64 bits.
+const DIGITS_SAFE: usize = 19;
+
 /// Reads values from a text, one behind the other.
 pub(crate) struct Reader<'a, 'm> {
     text: &'a str,
@@ -128,15 +131,20 @@ impl<'a, 'm> Reader<'a, 'm> {
         }
         let first = self.cursor.at;
         let zero = self.cursor.peek() == b'0';
-        let mut value = Some(0_u64);
+        let mut value = 0_u64;
         while let digit @ b'0'..=b'9' = self.cursor.peek() {
-            value = value.and_then(|value| value.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
             self.cursor.at += 1;
         }
-        let plain = match self.cursor.at - first {
+        let digits = self.cursor.at - first;
+        let plain = match digits {
             0 => false,
             1 => true,
             _ => !zero,
+        };
+        let value = match digits {
+            ..=DIGITS_SAFE => Some(value),
+            _ => self.between(first, self.cursor.at).parse().ok(),
         };
         match value {
             Some(value) if plain && !matches!(self.cursor.peek(), b'.' | b'e' | b'E') => {

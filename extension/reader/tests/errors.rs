@@ -171,6 +171,19 @@ fn what_was_written_is_kept_without_the_whitespace_around_it() {
 }
 
 #[test]
+fn bytes_are_utf_8() {
+    for at in [0, 5, 63, 64, 127, 200] {
+        let mut bytes = format!("\"{}\"", "a".repeat(300)).into_bytes();
+        assert!(json_reader::from_slice::<&str>(&bytes).is_ok());
+        bytes[at + 1] = 0xc3;
+        let error = json_reader::from_slice::<&str>(&bytes).unwrap_err();
+        assert!(error.cause().starts_with("expected UTF-8: invalid utf-8 sequence"), "{error}");
+        bytes[at + 2] = 0xa4;
+        assert_eq!(json_reader::from_slice::<&str>(&bytes).unwrap().chars().filter(|c| *c == 'ä').count(), 1);
+    }
+}
+
+#[test]
 fn a_list_is_no_struct() {
     #[derive(Debug, Deserialize)]
     #[allow(dead_code)]

@@ -180,6 +180,7 @@ fn same_in_all_ways(text: &str) {
     same::<Vec<Typed<'_>>>(text);
     let theirs = serde_json::from_str::<IgnoredAny>(text).is_ok();
     assert_eq!(json_reader::from_str::<IgnoredAny>(text).is_ok(), theirs, "skipped: {text:?}");
+    assert_eq!(json_reader::from_slice::<IgnoredAny>(text.as_bytes()).is_ok(), theirs, "as bytes: {text:?}");
     let ours = json_reader::from_str::<json_reader::Raw<'_>>(text).ok().map(json_reader::Raw::get);
     let theirs = serde_json::from_str::<&serde_json::value::RawValue>(text).ok().map(|raw| raw.get());
     assert_eq!(ours, theirs, "as written: {text:?}");

@@ -5,7 +5,6 @@ use super::schema::{self, TypeDecl};
 use super::template::places;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use products_contract::FieldErrorCode;
-use serde_json::Value;
 
 /// What of a catalog can't be read, with its place and what is allowed there.
 pub(crate) fn unreadable(path: &str, error: &json_reader::Error) -> Halt {
@@ -102,8 +101,8 @@ pub(crate) fn check_names(decl: &TypeDecl, types: &[TypeDecl], path: &str) -> Ru
         if let Some(key) = resource.when.as_ref().filter(|key| !settings.contains(&key.as_str())) {
             return unknown(format!("provisions/{index}/when"), key, one_of(settings));
         }
-        for place in places(&Value::Object(resource.with.clone())) {
-            let (scope, name) = place.split_once('.').unwrap_or((place.as_str(), ""));
+        for place in places(&resource.with) {
+            let (scope, name) = place.split_once('.').unwrap_or((place, ""));
             let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
             if scope == "metadata" && !decl.extras && !fields.contains(&name.split('.').next().unwrap_or_default()) {
                 return unknown(format!("provisions/{index}/with"), &place, one_of(fields));

@@ -4,11 +4,12 @@ use super::desk::Desk;
 use super::schema::TypeDecl;
 use crate::model::account::Account;
 use crate::model::halt::Ruled;
-use crate::model::json::{Object, decode, encode};
+use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
-use crate::model::records::instance::{InstanceRecord, InstanceStatus};
+use crate::model::records::instance::{InstanceRecord, InstanceStatus, ResourceState};
 use crate::model::records::product::ProductRow;
 use crate::model::records::summary::{Contribution, Summary};
+use crate::model::shared::Shared;
 use products_contract::{ProductValues, Refusal};
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -20,11 +21,11 @@ const NOT_DRIVEN: &str = "new";
 pub(crate) struct Instance {
     /// Product id.
     pub id: String,
-    /// The product row; its metadata is `metadata`.
-    pub values: ProductValues,
+    /// The product row; its metadata is `metadata`, whatever the text in it says.
+    pub values: Shared<ProductValues>,
     pub decl: Rc<TypeDecl>,
-    pub metadata: Object,
-    pub record: InstanceRecord,
+    pub metadata: Shared<Object>,
+    pub record: Shared<InstanceRecord>,
     /// Whether it is ours to drive; a row that somebody else wrote is not before it was accepted (SOL-23).
     pub is_adopted: bool,
     /// Whether the account's summary has it.
@@ -34,13 +35,15 @@ pub(crate) struct Instance {
 impl Instance {
     /// A product row of the account as an instance; none if there is no such row, or if this business has no such type.
     pub fn find(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<Instance>> {
-        let Some(ProductRow(values)) = desk.account.fetch::<ProductRow>(id)? else { return Ok(None) };
-        let Some(decl) = desk.catalog.type_named(&values.product_type)? else { return Ok(None) };
-        let mut metadata: Object = decode("products", id, &values.metadata)?;
-        decl.modernise(&mut metadata);
-        let record = desk.account.fetch::<InstanceRecord>(id)?;
+        let Some(row) = desk.account.get::<ProductRow>(id)? else { return Ok(None) };
+        let Some(decl) = desk.catalog.type_named(row.product_type())? else { return Ok(None) };
+        let (values, mut metadata) = row.parts(id)?;
+        if decl.is_outdated(&metadata) {
+            decl.modernise(&mut metadata);
+        }
+        let record = desk.account.get::<InstanceRecord>(id)?;
         let is_counted = record.is_some();
-        let record = record.unwrap_or_default();
+        let record: Shared<InstanceRecord> = record.unwrap_or_default().into();
         let is_adopted = is_counted && !record.foreign;
         Ok(Some(Instance { id: id.to_owned(), values, decl, metadata, record, is_adopted, is_counted }))
     }
@@ -67,7 +70,21 @@ impl Instance {
 
     /// Set `metadata.status`.
     pub fn set_status(&mut self, status: InstanceStatus) {
-        self.metadata.insert("status".to_owned(), json!(status.name()));
+        self.set("status", json!(status.name()));
+    }
+
+    /// Set a member of the metadata.
+    pub fn set(&mut self, key: &str, value: Value) {
+        if self.metadata.get(key) != Some(&value) {
+            self.metadata.insert(key.to_owned(), value);
+        }
+    }
+
+    /// Remove a member of the metadata.
+    pub fn unset(&mut self, key: &str) {
+        if self.metadata.contains_key(key) {
+            self.metadata.remove(key);
+        }
     }
 
     /// A text of the metadata.
@@ -94,7 +111,7 @@ impl Instance {
 
     /// Begin anew after everything was undone.
     pub fn begin_again(&mut self) {
-        let before = std::mem::take(&mut self.record);
+        let before = std::mem::take(&mut *self.record);
         let failed = before.failed.filter(|_| before.credit_due);
         // Generations go on rising, so that nothing of the first attempt is taken for the second.
         self.record = InstanceRecord {
@@ -111,8 +128,9 @@ impl Instance {
             schedule: before.schedule,
             reached: before.reached,
             ..InstanceRecord::default()
-        };
-        self.metadata.remove("error");
+        }
+        .into();
+        self.unset("error");
         self.set_status(InstanceStatus::Provisioning);
     }
 
@@ -142,9 +160,13 @@ impl Instance {
 
     /// Write row and record, and keep the account's summary.
     pub fn save(&mut self, account: &mut Account<'_>) -> Ruled<()> {
-        self.record.prune();
+        if self.record.resources.values().any(ResourceState::is_traceless) {
+            self.record.prune();
+        }
         let is_new = !std::mem::replace(&mut self.is_counted, true);
-        self.record.product_type.clone_from(&self.values.product_type);
+        if self.record.product_type != self.values.product_type {
+            self.record.product_type.clone_from(&self.values.product_type);
+        }
         let adds = self.contribution();
         if is_new || adds != self.record.adds {
             let mut summary: Summary = account.fetch(Summary::ID)?.unwrap_or_default();
@@ -157,17 +179,18 @@ impl Instance {
             account.put(Summary::ID, summary);
             self.record.adds = adds;
         }
-        if self.is(InstanceStatus::Terminated) {
+        match (self.is(InstanceStatus::Terminated), self.record.reached.is_empty()) {
             // What is gone is brought nowhere any more.
-            self.record.reached = String::new();
-        }
-        if self.record.reached.is_empty() && !self.is(InstanceStatus::Terminated) {
-            NOT_DRIVEN.clone_into(&mut self.record.reached);
+            (true, false) => self.record.reached = String::new(),
+            (false, true) => NOT_DRIVEN.clone_into(&mut self.record.reached),
+            _ => {}
         }
         self.is_adopted = !self.record.foreign;
-        account.put(&self.id, self.record.clone());
-        self.values.metadata = encode(&self.metadata)?;
-        account.put(&self.id, ProductRow(self.values.clone()));
+        account.put_shared(&self.id, self.record.share());
+        match account.get_here::<ProductRow>(&self.id)?.filter(|row| row.has(&self.values, &self.metadata)) {
+            Some(row) => account.put_shared(&self.id, row),
+            None => account.put(&self.id, ProductRow::with(self.values.clone(), self.metadata.clone())),
+        }
         Ok(())
     }
 }

@@ -312,6 +312,15 @@ impl TypeDecl {
         self.fields.iter().find(|field| field.name == name)
     }
 
+    /// Whether a value of stored metadata is an older one, which is read as another.
+    pub(crate) fn is_outdated(&self, metadata: &Map<String, Value>) -> bool {
+        let is_alias = |field: &Field| {
+            let value = metadata.get(&field.name).and_then(Value::as_str);
+            value.is_some_and(|value| field.aliases.contains_key(value))
+        };
+        self.fields.iter().filter(|field| !field.aliases.is_empty()).any(is_alias)
+    }
+
     /// Bring older values of metadata that is stored to what they are read as.
     pub(crate) fn modernise(&self, metadata: &mut Map<String, Value>) {
         for field in self.fields.iter().filter(|field| !field.aliases.is_empty()) {

@@ -48,15 +48,14 @@ impl<'a> Scope<'a> {
         match template {
             Value::String(text) => self.fill_text(text),
             Value::Array(values) => values.iter().map(|v| self.fill(v)).collect::<Result<_, _>>().map(Value::Array),
-            Value::Object(map) => {
-                let mut out = Map::new();
-                for (key, value) in map {
-                    out.insert(key.clone(), self.fill(value)?);
-                }
-                Ok(Value::Object(out))
-            }
+            Value::Object(map) => self.fill_object(map).map(Value::Object),
             other => Ok(other.clone()),
         }
+    }
+
+    /// Fill in every value of an object.
+    pub fn fill_object(&self, template: &Map<String, Value>) -> Result<Map<String, Value>, String> {
+        template.iter().map(|(key, value)| Ok((key.clone(), self.fill(value)?))).collect()
     }
 
     fn fill_text(&self, text: &str) -> Result<Value, String> {
@@ -83,16 +82,22 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The places of a template, in order, without the braces.
-pub(crate) fn places(template: &Value) -> Vec<String> {
+/// The places of an object's templates, in order, without the braces.
+pub(crate) fn places(templates: &Map<String, Value>) -> Vec<&str> {
+    let mut found = Vec::new();
+    templates.values().for_each(|template| add_places(template, &mut found));
+    found
+}
+
+fn add_places<'t>(template: &'t Value, found: &mut Vec<&'t str>) {
     match template {
         Value::String(text) => {
             let parts = text.split('{').skip(1);
-            parts.filter_map(|part| part.split_once('}').map(|(place, _)| place.to_owned())).collect()
+            found.extend(parts.filter_map(|part| part.split_once('}').map(|(place, _)| place)));
         }
-        Value::Array(values) => values.iter().flat_map(places).collect(),
-        Value::Object(members) => members.values().flat_map(places).collect(),
-        _ => Vec::new(),
+        Value::Array(values) => values.iter().for_each(|value| add_places(value, found)),
+        Value::Object(members) => members.values().for_each(|value| add_places(value, found)),
+        _ => {}
     }
 }
 

@@ -38,8 +38,7 @@ fn nothing<P>() -> Option<P> {
 /// Read the body of an event; what can't be read is malformed, never guessed.
 pub(crate) fn read<'a, T: serde::Deserialize<'a>, P: serde::Deserialize<'a>>(body: &'a [u8]) -> Ruled<Data<T, P>> {
     let malformed = |text: String| Halt::Refused(Refusal::Malformed(text));
-    let text = std::str::from_utf8(body).map_err(|error| malformed(format!("/data/object: {error}")))?;
-    let body: Body<T, P> = json_reader::from_str(text).map_err(|error| malformed(error.to_string()))?;
+    let body: Body<T, P> = json_reader::from_slice(body).map_err(|error| malformed(error.to_string()))?;
     Ok(body.data)
 }
 

@@ -249,6 +249,11 @@ impl<'h> Account<'h> {
 
     /// Write a row, whose version must be known.
     pub fn put<T: Tabled>(&mut self, id: &str, value: T) {
+        self.put_shared(id, Rc::new(value));
+    }
+
+    /// The same for a row that may be what was read, unchanged.
+    pub fn put_shared<T: Tabled>(&mut self, id: &str, value: Rc<T>) {
         T::table(&mut self.tables).put(id, value);
     }
 

@@ -27,6 +27,8 @@ pub(crate) trait Record: Clone + Sized {
 pub(crate) struct Slot<T> {
     id: String,
     stored: Option<StoredRow>,
+    /// What is stored, once decoded.
+    read: Option<Rc<T>>,
     value: Option<Rc<T>>,
     decoded: bool,
     touched: bool,
@@ -39,10 +41,16 @@ impl<T: Record> Slot<T> {
 
     fn decode(&mut self) -> Fallible<()> {
         if !self.decoded {
-            self.value = self.stored.as_ref().map_or(Ok(None), |stored| T::read(&stored.row))?.map(Rc::new);
+            self.read = self.stored.as_ref().map_or(Ok(None), |stored| T::read(&stored.row))?.map(Rc::new);
+            self.value.clone_from(&self.read);
             self.decoded = true;
         }
         Ok(())
+    }
+
+    /// Whether what was put is what was read.
+    fn is_as_read(&self) -> bool {
+        matches!((&self.read, &self.value), (Some(read), Some(value)) if Rc::ptr_eq(read, value))
     }
 }
 
@@ -89,7 +97,8 @@ impl<T: Record> Table<T> {
     pub fn hold(&mut self, id: &str, stored: Option<StoredRow>) {
         if let Err(place) = self.find(id) {
             let decoded = stored.is_none();
-            self.slots.insert(place, Slot { id: id.to_owned(), stored, value: None, decoded, touched: false });
+            let id = id.to_owned();
+            self.slots.insert(place, Slot { id, stored, read: None, value: None, decoded, touched: false });
         }
     }
 
@@ -107,15 +116,18 @@ impl<T: Record> Table<T> {
     }
 
     /// Write a row.
-    pub fn put(&mut self, id: &str, value: T) {
-        let value = Some(Rc::new(value));
+    pub fn put(&mut self, id: &str, value: Rc<T>) {
+        let value = Some(value);
         match self.find(id) {
             Ok(place) => {
                 let slot = &mut self.slots[place];
                 (slot.value, slot.decoded, slot.touched) = (value, true, true);
             }
             Err(place) => {
-                self.slots.insert(place, Slot { id: id.to_owned(), stored: None, value, decoded: true, touched: true });
+                self.slots.insert(
+                    place,
+                    Slot { id: id.to_owned(), stored: None, read: None, value, decoded: true, touched: true },
+                );
             }
         }
     }
@@ -158,7 +170,7 @@ impl<T: Record> Table<T> {
 
     /// What differs from what is stored.
     pub fn changes(&self, out: &mut Vec<Change>) -> Fallible<()> {
-        for slot in self.slots.iter().filter(|slot| slot.touched) {
+        for slot in self.slots.iter().filter(|slot| slot.touched && !slot.is_as_read()) {
             let (write, live, references, fingerprint) = match &slot.value {
                 Some(value) => (value.write()?, value.is_live(), value.references(), value.fingerprint()),
                 None if slot.stored.is_some() => (Write::Remove, false, Vec::new(), None),

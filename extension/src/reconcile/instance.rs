@@ -44,7 +44,9 @@ enum Desired {
 
 /// Take an instance as far as it can go now.
 pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>) -> Ruled<()> {
-    instance.record.over = view.room.excess.keys().cloned().collect();
+    if !instance.record.over.iter().eq(view.room.excess.keys()) {
+        instance.record.over = view.room.excess.keys().cloned().collect();
+    }
     let fits = !view.room.beyond.contains(&instance.id);
     let wanted = desired(desk.now, instance, view, fits);
     waiting::revive(desk, instance, view)?;
@@ -76,8 +78,12 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, view: &Cir
         health::watch(desk, instance)?;
         remind(desk.now, instance, view, wanted, &mut later);
     }
-    schedule::apply(&mut desk.account, desk.now, &mut instance.record.schedule, later)?;
-    view.reached.clone_into(&mut instance.record.reached);
+    if !later.is(&instance.record.schedule) {
+        schedule::apply(&mut desk.account, desk.now, &mut instance.record.schedule, later)?;
+    }
+    if instance.record.reached != view.reached {
+        view.reached.clone_into(&mut instance.record.reached);
+    }
     instance.save(&mut desk.account)
 }
 
@@ -123,7 +129,7 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, d
     let settings = &view.standing.settings;
     let paused = instance.record.archive_paused;
     let set_reason = |instance: &mut Instance, reason: SuspendReason| {
-        instance.metadata.insert("suspend_reason".to_owned(), json!(reason.name()));
+        instance.set("suspend_reason", json!(reason.name()));
     };
     let Some(status) = instance.status() else { return };
     if let (Suspended, Desired::Suspended(reason, _)) = (status, desired) {
@@ -137,7 +143,7 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, d
             instance.set_status(Suspended);
         }
         (Suspended, Desired::Running) => {
-            instance.metadata.remove("suspend_reason");
+            instance.unset("suspend_reason");
             instance.record.archive_paused = false;
             instance.set_status(Running);
         }
@@ -149,12 +155,12 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, d
             instance.set_status(Archiving);
         }
         (Archiving, Desired::Running) if nothing_freed(&instance.record) && !paused => {
-            instance.metadata.remove("suspend_reason");
+            instance.unset("suspend_reason");
             instance.record.before = None;
             instance.set_status(Running);
         }
         (Archived, Desired::Running) if !paused => {
-            instance.metadata.remove("suspend_reason");
+            instance.unset("suspend_reason");
             instance.record.before = Some(Archived);
             instance.set_status(Restoring);
         }
@@ -195,7 +201,7 @@ fn arrive(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>
         }
         Some(InstanceStatus::Deleting) => {
             instance.set_status(InstanceStatus::Terminated);
-            instance.metadata.remove("suspend_reason");
+            instance.unset("suspend_reason");
             instance.record.begun &= instance.record.reached_world;
             // A name that never served anybody is free at once.
             let blocked = plus_days(desk.now, view.standing.settings.name_block_days);

@@ -18,7 +18,7 @@ use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
 use products_contract::{CatalogKey, ConfigValue, Effect, Selection};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// Instances that one decision drives beside those that its event led to.
@@ -106,8 +106,8 @@ fn load_settings(desk: &mut Desk<'_>, ids: &BTreeSet<String>) -> Ruled<()> {
     for name in types {
         let Some(decl) = desk.catalog.type_named(&name)? else { continue };
         for resource in &decl.provisions {
-            let named = places(&Value::Object(resource.with.clone()));
-            let named = named.iter().filter_map(|place| place.strip_prefix("config.")).map(str::to_owned);
+            let named = places(&resource.with);
+            let named = named.into_iter().filter_map(|place| place.strip_prefix("config.")).map(str::to_owned);
             keys.extend(named.chain(resource.when.clone()).map(CatalogKey::Setting));
         }
     }

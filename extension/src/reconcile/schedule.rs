@@ -37,6 +37,13 @@ impl DesiredSchedule {
         }
     }
 
+    /// Whether this is what is open.
+    pub fn is(&self, open: &OpenSchedule) -> bool {
+        let timers = self.timers.iter().map(|(key, (due, _))| (key, due));
+        let mails = self.mails.iter().map(|(key, mail)| (key, &mail.at));
+        timers.eq(open.timers.iter()) && mails.eq(open.mails.iter())
+    }
+
     /// What else should be open.
     pub fn add(&mut self, other: DesiredSchedule) {
         self.timers.extend(other.timers);
@@ -71,12 +78,12 @@ pub(super) fn apply(
     open: &mut OpenSchedule,
     desired: DesiredSchedule,
 ) -> Ruled<()> {
+    if desired.is(open) {
+        return Ok(());
+    }
     let timers: BTreeMap<String, Timestamp> =
         desired.timers.iter().map(|(key, (due, _))| (key.clone(), *due)).collect();
     let mails: BTreeMap<String, Timestamp> = desired.mails.iter().map(|(key, mail)| (key.clone(), mail.at)).collect();
-    if open.timers == timers && open.mails == mails {
-        return Ok(());
-    }
     let gone = |before: &BTreeMap<String, Timestamp>, after: &BTreeMap<String, Timestamp>| -> Vec<String> {
         let gone = before.iter().filter(|(key, due)| **due > now && after.get(*key) != Some(due));
         gone.map(|(key, _)| key.clone()).collect()

@@ -135,7 +135,7 @@ fn save(desk: &mut Desk<'_>, id: &str, values: &ProductValues) -> Ruled<()> {
         return Ok(());
     }
     desk.account.load::<ProductRow>(&[id.to_owned()])?;
-    desk.account.put(id, ProductRow(values.clone()));
+    desk.account.put(id, ProductRow::from(values.clone()));
     let version = current.map_or(0, |row| row.version) + 1;
     let owner = Account::Platform;
     let row = Product { id: id.to_owned(), owner, values: values.clone(), version, deleted: false };

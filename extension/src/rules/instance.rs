@@ -196,7 +196,7 @@ fn insert(desk: &mut Desk<'_>, mut proposed: Proposed, purchase: Option<&str>) -
     begin_metadata(desk, &proposed.decl, &mut proposed.metadata, purchase)?;
     proposed.values.metadata = encode(&proposed.metadata)?;
     desk.account.load::<ProductRow>(&[id.clone()])?;
-    desk.account.put(&id, ProductRow(proposed.values));
+    desk.account.put(&id, ProductRow::from(proposed.values));
     adopt(desk, &id)?;
     Ok(id)
 }
@@ -207,10 +207,11 @@ pub(super) fn adopt(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     instance.record = InstanceRecord {
         made_at: desk.now,
         holds_names: true,
-        adds: instance.record.adds,
-        generation: instance.record.generation,
+        adds: instance.record.adds.clone(),
+        generation: instance.record.generation.clone(),
         ..InstanceRecord::default()
-    };
+    }
+    .into();
     instance.save(&mut desk.account)
 }
 
@@ -263,8 +264,8 @@ pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if to != from && !may_report(&from, to) {
         return Err(Refusal::BadTransition(format!("{from} to {to}")).into());
     }
-    instance.values = proposed.values;
-    instance.metadata = proposed.metadata;
+    instance.values = proposed.values.into();
+    instance.metadata = proposed.metadata.into();
     instance.save(&mut desk.account)?;
     // What a service says of resources stands until they change.
     Ok(Verdict { stands: sets("resources"), ..Verdict::answered(Answer::Product(id)) })

@@ -44,7 +44,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, change: &ProductChange) -> Ruled<Outco
         return noted(desk, fact, Ok(UNCHANGED));
     }
     let before = match (&stored, created) {
-        (Some(ProductRow(values)), false) => Some(values.clone()),
+        (Some(row), false) => Some(row.values()?),
         _ => change.before.as_ref().map(|row| row.values.clone()),
     };
     let after = write(desk, &id, stored, change.after.as_ref())?;
@@ -81,13 +81,13 @@ fn write(
         return Ok(None);
     };
     let mut values = after.values.clone();
-    if let Some(ProductRow(stored)) = stored {
-        values.metadata = overlay(&stored, &values);
+    if let Some(stored) = stored {
+        values.metadata = overlay(&stored.values()?, &values);
     }
     check(id, &values)?;
     // The catalog's row is written in the form that the catalog gives it.
     if !desk.account.is_platform() {
-        desk.account.put(id, ProductRow(values.clone()));
+        desk.account.put(id, ProductRow::from(values.clone()));
     }
     Ok(Some(values))
 }
@@ -173,7 +173,7 @@ fn others_change(
     after: Option<ProductValues>,
 ) -> Ruled<Outcome> {
     let Some(after) = after else {
-        desk.account.put(id, ProductRow(before.clone()));
+        desk.account.put(id, ProductRow::from(before.clone()));
         let mut instance = Instance::load(desk, id)?;
         if !matches!(instance.status(), Some(InstanceStatus::Deleting | InstanceStatus::Terminated)) {
             instance.record.ended_by_owner = true;
@@ -188,7 +188,7 @@ fn others_change(
     body.insert("description".to_owned(), json!(after.description));
     body.insert("metadata".to_owned(), Value::Object(decode("products", id, &after.metadata)?));
     let values = normalise(&desk.catalog, desk.actor.kind, &body, Some((id, before)))?.values;
-    desk.account.put(id, ProductRow(values.clone()));
+    desk.account.put(id, ProductRow::from(values.clone()));
     if values == *before {
         return Ok(UNCHANGED);
     }
@@ -219,7 +219,7 @@ fn accept(desk: &mut Desk<'_>, instance: &Instance, values: &ProductValues) -> R
     take_names(desk, decl, &proposed.metadata, instance.record.holds_names)?;
     begin_metadata(desk, decl, &mut proposed.metadata, None)?;
     let values = ProductValues { metadata: encode(&proposed.metadata)?, ..values.clone() };
-    desk.account.put(id, ProductRow(values));
+    desk.account.put(id, ProductRow::from(values));
     adopt(desk, id)
 }
 
@@ -227,7 +227,7 @@ fn accept(desk: &mut Desk<'_>, instance: &Instance, values: &ProductValues) -> R
 fn mark_refused(desk: &mut Desk<'_>, id: &str, refusal: &Refusal) -> Ruled<()> {
     let mut instance = Instance::load(desk, id)?;
     instance.set_status(InstanceStatus::Error);
-    instance.metadata.insert("error".to_owned(), json!({"code": refusal.code(), "message": refusal.detail()}));
+    instance.set("error", json!({"code": refusal.code(), "message": refusal.detail()}));
     instance.record.refused = true;
     instance.record.made_at = desk.now;
     instance.save(&mut desk.account)

@@ -106,7 +106,7 @@ fn failed(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, 
             instance.record.failed = Some(FailedStep { step: step.clone(), code: failure.code.clone(), at: desk.now });
             instance.set_status(InstanceStatus::Error);
             let error = json!({"step": step, "code": failure.code, "message": failure.message});
-            instance.metadata.insert("error".to_owned(), error);
+            instance.set("error", error);
             send_once(&mut desk.account, "provisioning_failed", To::Account, &reference, &values)?;
         }
         // The state before: what was made anew is freed again, its backup is still there.
@@ -143,7 +143,7 @@ pub(super) fn health(desk: &mut Desk<'_>, report: &EffectReport, id: &str) -> Ru
     let health = answer.get("health").and_then(Value::as_str).unwrap_or("unknown");
     if ["healthy", "unhealthy"].contains(&health) && instance.text("health_status") != Some(health) {
         instance.record.watching = None;
-        instance.metadata.insert("health_status".to_owned(), json!(health));
+        instance.set("health_status", json!(health));
         let values = json!({"instance": instance.id, "health": health});
         if health == "unhealthy" {
             send_once(&mut desk.account, "instance_unhealthy", To::Account, &reference, &values)?;

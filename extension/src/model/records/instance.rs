@@ -142,6 +142,13 @@ pub(crate) struct ResourceState {
     pub blocked: bool,
 }
 
+impl ResourceState {
+    /// Whether it is gone and nothing needs to be known of it.
+    pub fn is_traceless(&self) -> bool {
+        self.status == ResourceStatus::Absent && self.backup.is_none() && !self.blocked
+    }
+}
+
 /// The step that failed for good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FailedStep {
@@ -244,7 +251,7 @@ impl InstanceRecord {
     pub fn prune(&mut self) {
         let gone = &mut self.generation.gone;
         self.resources.retain(|name, resource| {
-            let keep = resource.status != ResourceStatus::Absent || resource.backup.is_some() || resource.blocked;
+            let keep = !resource.is_traceless();
             if !keep {
                 gone.insert(name.clone(), resource.generation);
             }

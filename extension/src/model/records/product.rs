@@ -1,11 +1,59 @@
 //! A product row of the account: an instance, or what somebody else keeps there.
 
+use crate::model::json::{Object, decode, encode};
+use crate::model::shared::Shared;
 use crate::model::table::Record;
 use products_contract::{Fallible, ProductValues, Row, RowKey, Write};
+use std::cell::OnceCell;
 
 /// The values of a product that is not deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ProductRow(pub ProductValues);
+#[derive(Clone, Debug)]
+pub(crate) struct ProductRow {
+    values: Shared<ProductValues>,
+    /// The metadata as an object, once somebody asked for it; it counts, not the text.
+    metadata: OnceCell<Shared<Object>>,
+}
+
+impl From<ProductValues> for ProductRow {
+    fn from(values: ProductValues) -> Self {
+        ProductRow { values: values.into(), metadata: OnceCell::new() }
+    }
+}
+
+impl ProductRow {
+    /// A row with other metadata than the values' text says.
+    pub fn with(values: Shared<ProductValues>, metadata: Shared<Object>) -> Self {
+        ProductRow { values, metadata: OnceCell::from(metadata) }
+    }
+
+    /// Its type.
+    pub fn product_type(&self) -> &str {
+        &self.values.product_type
+    }
+
+    /// The values; what the text of their metadata says is out of date.
+    pub fn parts(&self, id: &str) -> Fallible<(Shared<ProductValues>, Shared<Object>)> {
+        if let Some(metadata) = self.metadata.get() {
+            return Ok((self.values.clone(), metadata.clone()));
+        }
+        let metadata: Object = decode("products", id, &self.values.metadata)?;
+        Ok((self.values.clone(), self.metadata.get_or_init(|| metadata.into()).clone()))
+    }
+
+    /// Whether it has these very parts.
+    pub fn has(&self, values: &Shared<ProductValues>, metadata: &Shared<Object>) -> bool {
+        self.values.is(values) && self.metadata.get().is_some_and(|own| own.is(metadata))
+    }
+
+    /// The values with their metadata as text.
+    pub fn values(&self) -> Fallible<ProductValues> {
+        let mut values = ProductValues::clone(&self.values);
+        if let Some(metadata) = self.metadata.get() {
+            values.metadata = encode(&**metadata)?;
+        }
+        Ok(values)
+    }
+}
 
 impl Record for ProductRow {
     fn key(id: &str) -> RowKey {
@@ -14,13 +62,13 @@ impl Record for ProductRow {
 
     fn read(row: &Row) -> Fallible<Option<Self>> {
         Ok(match row {
-            Row::Product(row) if !row.deleted => Some(ProductRow(row.values.clone())),
+            Row::Product(row) if !row.deleted => Some(row.values.clone().into()),
             _ => None,
         })
     }
 
     fn write(&self) -> Fallible<Write> {
-        Ok(Write::Product(self.0.clone()))
+        self.values().map(Write::Product)
     }
 
     fn is_live(&self) -> bool {

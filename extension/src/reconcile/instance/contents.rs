@@ -41,5 +41,5 @@ pub(super) fn show(instance: &mut Instance) {
             resources.insert("url".to_owned(), url);
         }
     }
-    instance.metadata.insert("resources".to_owned(), Value::Object(resources));
+    instance.set("resources", Value::Object(resources));
 }

@@ -23,7 +23,7 @@ pub(super) fn watch(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<()> {
         desk.account.call_off(vec![key.to_string()]);
         instance.record.watching = None;
         if instance.metadata.contains_key("health_status") {
-            instance.metadata.insert("health_status".to_owned(), json!("unknown"));
+            instance.set("health_status", json!("unknown"));
         }
         return Ok(());
     };

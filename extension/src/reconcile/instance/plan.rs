@@ -7,6 +7,7 @@ use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
 use crate::model::records::instance::{InstanceRecord, InstanceStatus, ResourceState};
 use serde_json::{Value, json};
+use std::rc::Rc;
 
 /// Whether a plan of the family that pays for it is in force.
 pub(super) fn is_in_force(instance: &Instance, view: &Circumstances<'_>) -> bool {
@@ -32,7 +33,7 @@ pub(super) fn follow(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circum
         None => lost.map(|lost| &lost.subscription),
     };
     if let (Some(id), true) = (subscription, instance.decl.field("stripe_subscription_id").is_some()) {
-        instance.metadata.insert("stripe_subscription_id".to_owned(), json!(id));
+        instance.set("stripe_subscription_id", json!(id));
     }
     let product_id = match in_force {
         Some(plan) => Some(&plan.product_id),
@@ -53,10 +54,10 @@ pub(super) fn follow(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circum
         };
     }
     let plan = desk.catalog.metadata(product_id)?;
-    instance.metadata.insert(link.field, json!(product_id));
+    instance.set(&link.field, json!(product_id));
     if !link.quotas.is_empty() {
         let named = link.quotas.iter().filter_map(|(key, field)| Some((key.clone(), plan.get(field)?.clone())));
-        instance.metadata.insert("quotas".to_owned(), Value::Object(named.collect()));
+        instance.set("quotas", Value::Object(named.collect()));
     }
     Ok(())
 }
@@ -64,9 +65,9 @@ pub(super) fn follow(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circum
 /// What never began keeps nothing of a plan that only passed.
 pub(super) fn forget(instance: &mut Instance) {
     let Some(link) = instance.decl.plan.clone() else { return };
-    instance.metadata.remove(&link.field);
+    instance.unset(&link.field);
     if !link.quotas.is_empty() {
-        instance.metadata.remove("quotas");
+        instance.unset("quotas");
     }
 }
 
@@ -74,14 +75,14 @@ pub(super) fn forget(instance: &mut Instance) {
 pub(super) fn forget_all(instance: &mut Instance) {
     if !instance.record.begun {
         forget(instance);
-        instance.metadata.remove("resources");
-        instance.metadata.remove("stripe_subscription_id");
+        instance.unset("resources");
+        instance.unset("stripe_subscription_id");
         for resource in instance.record.resources.values_mut() {
             *resource = ResourceState { generation: resource.generation, ..ResourceState::default() };
         }
         // Generations outlive the entries.
         instance.record.prune();
-        let before = std::mem::take(&mut instance.record);
+        let before = std::mem::take(&mut *instance.record);
         instance.record = InstanceRecord {
             product_type: before.product_type,
             made_at: before.made_at,
@@ -90,16 +91,17 @@ pub(super) fn forget_all(instance: &mut Instance) {
             schedule: before.schedule,
             generation: before.generation,
             ..InstanceRecord::default()
-        };
+        }
+        .into();
     }
 }
 
 /// The metadata of the plan that the instance's resources are made by: the one in force, else the last one it had.
-pub(super) fn metadata(desk: &mut Desk<'_>, instance: &Instance, view: &Circumstances<'_>) -> Ruled<Object> {
-    let Some(link) = &instance.decl.plan else { return Ok(Object::new()) };
+pub(super) fn metadata(desk: &mut Desk<'_>, instance: &Instance, view: &Circumstances<'_>) -> Ruled<Rc<Object>> {
+    let Some(link) = &instance.decl.plan else { return Ok(Rc::default()) };
     let in_force = view.standing.plans.get(&link.family).map(|plan| plan.product_id.as_str());
     match in_force.or_else(|| instance.text(&link.field)) {
         Some(id) => desk.catalog.metadata(id),
-        None => Ok(Object::new()),
+        None => Ok(Rc::default()),
     }
 }

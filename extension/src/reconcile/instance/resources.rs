@@ -40,16 +40,17 @@ fn wish(status: Option<InstanceStatus>, decl: &Decl) -> Wish {
 /// Ask for all whose needs are there. True if the status has what it wants.
 pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, plan: &Object) -> Ruled<bool> {
     let status = instance.status();
-    let decls = instance.decl.provisions.clone();
+    let declared = instance.decl.clone();
+    let decls = &declared.provisions;
     let mut done = true;
     let mut current = Vec::with_capacity(decls.len());
-    for decl in &decls {
+    for decl in decls {
         current.push(entry_name(instance, decl, plan, wish(status, decl))?);
     }
     // Making goes forward: a resource begins when what it needs is there.
     for (decl, name) in decls.iter().zip(&current) {
         done &= match wish(status, decl) {
-            Wish::Running => make(desk, instance, decl, name, &decls, &current, plan)?,
+            Wish::Running => make(desk, instance, decl, name, decls, &current, plan)?,
             Wish::Suspended => suspend(desk, instance, decl, name)?,
             Wish::Absent => true,
             Wish::AsItIs => !instance.record.resources.get(name).is_some_and(|r| r.status.is_in_flight()),
@@ -142,20 +143,15 @@ fn inputs(
     for (name, outputs) in outputs {
         scope = scope.object(name, outputs);
     }
-    match scope.fill(&Value::Object(decl.with.clone())) {
-        Ok(Value::Object(filled)) => Ok(filled),
-        Ok(_) => Ok(Object::new()),
-        Err(place) => {
-            let message = format!("{}: `{{{place}}}` of resource {} names nothing", instance.id, decl.name);
-            Err(internal(message))
-        }
-    }
+    scope
+        .fill_object(&decl.with)
+        .map_err(|place| internal(format!("{}: `{{{place}}}` of resource {} names nothing", instance.id, decl.name)))
 }
 
 /// The configuration values that a template names; a secret is its reference.
 fn config_of(desk: &mut Desk<'_>, with: &Object) -> Ruled<Object> {
     let mut out = Object::new();
-    for place in places(&Value::Object(with.clone())) {
+    for place in places(with) {
         let Some(key) = place.strip_prefix("config.") else { continue };
         let value = match desk.catalog.setting(key)? {
             Some(ConfigValue::Text(text) | ConfigValue::Secret(text)) => Value::String(text),
@@ -178,7 +174,8 @@ fn make(
     current: &[String],
     plan: &Object,
 ) -> Ruled<bool> {
-    let known = instance.record.resources.get(name).cloned().unwrap_or_default();
+    let nothing = ResourceState::default();
+    let known = instance.record.resources.get(name).unwrap_or(&nothing);
     if known.status.is_in_flight() || known.status == ResourceStatus::Stuck {
         return Ok(false);
     }
@@ -204,7 +201,7 @@ fn make(
         let mut payload = known.inputs.clone();
         payload.insert("outputs".to_owned(), Value::Object(known.outputs.clone()));
         payload.insert("backup".to_owned(), backup);
-        let next = ResourceState { status: ResourceStatus::Restoring, restore_due: false, ..known };
+        let next = ResourceState { status: ResourceStatus::Restoring, restore_due: false, ..known.clone() };
         ask(desk, instance, decl, name, next, Verb::Restore, payload)?;
         return Ok(false);
     }
@@ -216,7 +213,7 @@ fn make(
         if decl.suspends {
             payload.insert("state".to_owned(), json!("running"));
         }
-        let next = ResourceState { status: ResourceStatus::Changing, suspending: false, inputs, ..known };
+        let next = ResourceState { status: ResourceStatus::Changing, suspending: false, inputs, ..known.clone() };
         ask(desk, instance, decl, name, next, Verb::Change, payload)?;
         return Ok(false);
     }
@@ -224,7 +221,8 @@ fn make(
     if known.blocked {
         return Ok(false);
     }
-    let next = ResourceState { status: ResourceStatus::Making, inputs: inputs.clone(), suspending: false, ..known };
+    let next =
+        ResourceState { status: ResourceStatus::Making, inputs: inputs.clone(), suspending: false, ..known.clone() };
     ask(desk, instance, decl, name, next, Verb::Ensure, inputs)?;
     Ok(false)
 }

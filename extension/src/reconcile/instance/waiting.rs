@@ -87,13 +87,13 @@ fn step_back(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<bool> {
     instance.record.begun = false;
     instance.record.prune();
     plan::forget(instance);
-    instance.metadata.remove("resources");
+    instance.unset("resources");
     Ok(true)
 }
 
 fn refuse(instance: &mut Instance, code: &str, message: &str) {
     instance.set_status(InstanceStatus::Error);
-    instance.metadata.insert("error".to_owned(), json!({"code": code, "message": message}));
+    instance.set("error", json!({"code": code, "message": message}));
     instance.record.refused = true;
 }
 

@@ -85,11 +85,11 @@ pub(super) fn ask(
 
 /// The end of a sync effect: store the id, and go on. Who waits is answered with the product when both are made.
 pub(crate) fn synced(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Verdict> {
-    let Some(ProductRow(row)) = desk.account.fetch::<ProductRow>(id)? else {
+    let Some(row) = desk.account.get::<ProductRow>(id)? else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
     };
     let is_product = desk.kind == PRODUCT;
-    let mut metadata: Object = decode("products", id, &row.metadata)?;
+    let (row, mut metadata) = row.parts(id)?;
     match &report.answer {
         Err(failure) => {
             metadata.insert("sync".to_owned(), json!("failed"));
@@ -109,8 +109,8 @@ pub(crate) fn synced(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ru
             }
         }
     }
-    let values = ProductValues { metadata: encode(&metadata)?, ..row };
-    desk.account.put(id, ProductRow(values.clone()));
+    let values = ProductValues { metadata: encode(&*metadata)?, ..ProductValues::clone(&row) };
+    desk.account.put(id, ProductRow::from(values.clone()));
     let reply_to = desk.reply_to.cloned();
     match (&report.answer, is_product) {
         // The product stays, and its answer says that its price is not synced.
@@ -124,7 +124,8 @@ pub(crate) fn synced(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ru
             if let (Some(price_id), Some(amount)) = (price_id, values.price.clone())
                 && let Some(decl) = desk.catalog.type_named(&values.product_type)?
             {
-                let proposed = Proposed { id: None, decl, values, metadata, is_default: false };
+                let proposed =
+                    Proposed { id: None, decl, values, metadata: Object::clone(&metadata), is_default: false };
                 put_price(desk, price_row(&proposed, id, &price_id, amount)?)?;
             }
         }

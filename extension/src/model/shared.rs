@@ -1,0 +1,46 @@
+//! A value that many look at and few change: it is copied only when somebody changes what another one still has.
+
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
+
+/// See the module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shared<T>(Rc<T>);
+
+impl<T> From<T> for Shared<T> {
+    fn from(value: T) -> Self {
+        Shared(Rc::new(value))
+    }
+}
+
+impl<T> From<Rc<T>> for Shared<T> {
+    fn from(value: Rc<T>) -> Self {
+        Shared(value)
+    }
+}
+
+impl<T> Shared<T> {
+    /// Whether both are one value, not only equal ones.
+    pub fn is(&self, other: &Shared<T>) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The value, to be looked at.
+    pub fn share(&self) -> Rc<T> {
+        Rc::clone(&self.0)
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Clone> DerefMut for Shared<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        Rc::make_mut(&mut self.0)
+    }
+}
