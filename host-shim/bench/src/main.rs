@@ -1,6 +1,7 @@
 //! Measures the host and the extension against the numbers of the design: one table, all ratios from one run on one
 //! machine. `cargo xtask bench` builds what it needs and starts it.
 
+mod account;
 mod corpus;
 mod durable;
 mod event;
@@ -79,6 +80,8 @@ enum What {
     Memory,
     /// Cost of an event with few and many accounts.
     Scale,
+    /// Cost of an event in accounts with a short and a long past, with few and many instances.
+    Account,
     /// Events a second of `replay`.
     Replay,
 }
@@ -109,6 +112,7 @@ fn main() -> Result<()> {
             What::Size => size(&setting, &mut table),
             What::Memory => probe::memory(&setting, &mut table),
             What::Scale => scale::measure(&setting, &mut table),
+            What::Account => account::measure(&setting, &mut table),
             What::Replay => replay::measure(&setting, &mut table),
         }
         .with_context(|| format!("cannot measure `{what:?}`"))?;

@@ -192,6 +192,7 @@ impl LoadedComponent {
         if samples.is_some() {
             ticking(samples::EVERY)?;
         }
+        let exports = exports.checked();
         let shared = Shared { engine, pre, exports, limits, hash, declarations, origin, samples };
         Ok(LoadedComponent { shared: Arc::new(shared) })
     }

@@ -1,0 +1,128 @@
+//! Whether an event costs more where an account has a long past, or many instances.
+
+use crate::corpus;
+use crate::setting::{BATCH, BUSINESS, Extension, START_MS, Setting, all_applied, median, micros_each};
+use crate::table::Table;
+use anyhow::Result;
+use host_replay::host::Host;
+use host_store::MemoryStore;
+use serde_json::{Value, json};
+use std::time::Instant;
+
+/// Events that are measured in a round.
+const EVENTS: usize = 200;
+/// Most that an event may cost beside one in a small account.
+const MOST: f64 = 1.5;
+
+/// Measure both.
+pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
+    let events: &[usize] = setting.pick(&[10, 1_000, 100_000], &[10, 1_000, 10_000]);
+    let instances: &[usize] = setting.pick(&[1, 100, 5_000], &[1, 100, 1_000]);
+    compare(table, "past events", events, |count| past_events(setting, count))?;
+    compare(table, "instances", instances, |count| instances_of(setting, count))
+}
+
+fn compare(table: &mut Table, of: &str, counts: &[usize], measure: impl Fn(usize) -> Result<f64>) -> Result<()> {
+    let times = counts.iter().map(|count| measure(*count)).collect::<Result<Vec<f64>>>()?;
+    let texts: Vec<String> = counts.iter().zip(&times).map(|(count, us)| format!("{us:.1} with {count}")).collect();
+    let worst = times.iter().fold(0.0_f64, |worst, time| worst.max(time / times[0]));
+    let note = format!("us an event: {}", texts.join(", "));
+    table.at_most(&format!("cost of an event in an account with many / few {of}"), worst, MOST, "x", &note);
+    Ok(())
+}
+
+/// Microseconds of an event in accounts with so many changes of plan behind them: of few past events there are more
+/// accounts, so that the measured events do not make the past much longer.
+fn past_events(setting: &Setting, past: usize) -> Result<f64> {
+    let accounts = (EVENTS * 10 / past).clamp(1, EVENTS);
+    let each = EVENTS / accounts;
+    let mut host = host(setting)?;
+    let processor = host.processor_mut();
+    corpus::subscribe(processor, 0..accounts)?;
+    for step in 1..=past {
+        let events = (0..accounts).map(|customer| corpus::updated(customer, step)).collect::<Result<Vec<_>>>()?;
+        corpus::accept(processor, events)?;
+    }
+    let mut times = Vec::new();
+    for round in 0..setting.rounds() {
+        let steps = (0..each).map(|n| 1 + past + round * each + n);
+        let events = steps.flat_map(|step| (0..accounts).map(move |customer| corpus::updated(customer, step)));
+        let events = events.collect::<Result<Vec<_>>>()?;
+        let begun = Instant::now();
+        corpus::accept(processor, events)?;
+        times.push(micros_each(begun.elapsed(), accounts * each));
+    }
+    Ok(median(&mut times))
+}
+
+/// Microseconds of an event that changes nothing for the instances of its account.
+fn instances_of(setting: &Setting, count: usize) -> Result<f64> {
+    let mut host = host(setting)?;
+    tell(&mut host, vec![command("catalog.load", "load", "platform", "admin", large_plan())])?;
+    tell(&mut host, vec![subscription("created", 0)])?;
+    let creations = (0..count).map(|number| {
+        let name = format!("app-{number}");
+        let body = json!({"product_type": "instance", "name": name, "metadata": {"subdomain": name}});
+        command("product.create", &name, "user:A", "user", body)
+    });
+    let creations: Vec<Value> = creations.collect();
+    for some in creations.chunks(BATCH) {
+        tell(&mut host, some.to_vec())?;
+    }
+    let mut times = Vec::new();
+    for round in 0..setting.rounds() {
+        let events = (0..EVENTS).map(|n| subscription("updated", 1 + round * EVENTS + n)).collect();
+        times.push(tell(&mut host, events)?);
+    }
+    Ok(median(&mut times))
+}
+
+fn host(setting: &Setting) -> Result<Host> {
+    setting.host(setting.runners(Extension::Reused), Box::new(MemoryStore::new()))
+}
+
+/// Take events in as a group, and carry out what they ask for; microseconds each without decoding.
+fn tell(host: &mut Host, events: Vec<Value>) -> Result<f64> {
+    let clock = host.clock();
+    let decode = |event: &Value| host_intake::raw::read(event.to_string().into_bytes(), BUSINESS, clock);
+    let decoded = events.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+    let count = decoded.len();
+    let begun = Instant::now();
+    host.begin_group()?;
+    let mut reports = Vec::new();
+    for event in decoded {
+        let delivered = host.accept(event, clock)?;
+        reports.push(delivered.first);
+    }
+    host.commit_group()?;
+    host.settle()?;
+    let time = begun.elapsed();
+    all_applied(&reports)?;
+    Ok(micros_each(time, count))
+}
+
+/// A catalog with a plan that allows as many instances as are measured.
+fn large_plan() -> Value {
+    let metadata = json!({"plan_tier": "large", "max_instances": 1_000_000, "storage_gb": 2, "database_gb": 1,
+        "api_requests_monthly": 1_000_000, "compute_tier": "lambda", "database_tier": "shared"});
+    json!({"products": [{"id": "prod_large", "product_type": "subscription_plan", "name": "Large", "price": 90_000,
+        "billing_interval": "month", "stripe_price_id": "price_large", "metadata": metadata}]})
+}
+
+fn command(kind: &str, id: &str, account: &str, by: &str, payload: Value) -> Value {
+    json!({"id": id, "command": kind, "account": account, "timestamp": START_MS / 1000,
+        "actor": {"kind": by, "id": "A"}, "payload": payload})
+}
+
+/// One view of the subscription to that plan: of a period that begins `step` seconds after the start.
+fn subscription(kind: &str, step: usize) -> Value {
+    let created = START_MS / 1000 + step as i64;
+    let item = json!({"id": "si_1", "price": {"id": "price_large"}, "quantity": 1,
+        "current_period_start": created, "current_period_end": created + 31 * 86_400});
+    json!({
+        "id": format!("evt_{step}"), "object": "event", "type": format!("customer.subscription.{kind}"),
+        "api_version": "2025-03-31.basil", "created": created, "livemode": false,
+        "data": {"object": {"id": "sub_1", "object": "subscription", "customer": "cus_A", "status": "active",
+            "metadata": {"user_id": "A"}, "items": {"object": "list", "data": [item], "has_more": false}}},
+    })
+}
