@@ -1,6 +1,6 @@
-//! Memory of a replay beside its store: a log of many events, replayed into SQLite, whose cache is bounded.
+//! Memory of a replay beside its store: a log of many events, replayed into SQLite, whose cache is bounded, or into memory.
 //!
-//! `cargo run --release -p host-replay --example stream_memory -- FOLDER [EVENTS] [file|pipe]`
+//! `cargo run --release -p host-replay --example stream_memory -- FOLDER [EVENTS] [file|pipe] [sqlite|memory]`
 
 use host_replay::report::Json;
 use host_replay::run::{ReplayOptions, replay};
@@ -9,17 +9,19 @@ use serde_json::json;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-/// Customers among whom the events are spread.
-const CUSTOMERS: usize = 1000;
+/// Events of each customer.
+const EVENTS_EACH: usize = 10;
 const START: usize = 1_767_225_600;
 
 /// Subscriptions that go to another plan and back, about 1 kB an event.
 fn write_log(log: &Path, events: usize) -> std::io::Result<u64> {
     let mut out = BufWriter::new(File::create(log)?);
     let note = "x".repeat(400);
+    let customers = events.div_ceil(EVENTS_EACH);
     for n in 0..events {
-        let (customer, step) = (n % CUSTOMERS, n / CUSTOMERS);
+        let (customer, step) = (n % customers, n / customers);
         let kind = if step == 0 { "created" } else { "updated" };
         let price = ["price_xyz789", "price_professional_monthly"][step % 2];
         let item = json!({"id": "si_1", "price": {"id": price}, "quantity": 1,
@@ -50,13 +52,14 @@ fn main() {
     let folder = PathBuf::from(arguments.next().expect("a folder to write to"));
     let events: usize = arguments.next().map_or(200_000, |text| text.parse().expect("a number of events"));
     let from_pipe = arguments.next().is_some_and(|text| text == "pipe");
+    let in_memory = arguments.next().is_some_and(|text| text == "memory");
     let log = folder.join("log.jsonl");
     let bytes = write_log(&log, events).expect("written");
     let options = ReplayOptions {
         business: Some("solobase".to_owned()),
         fixtures: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")),
         runners: Runners::native(),
-        store: Some(folder.join("store.db")),
+        store: (!in_memory).then(|| folder.join("store.db")),
         shuffle: None,
         repeat: 1,
         bless: false,
@@ -64,15 +67,17 @@ fn main() {
         until: None,
     };
     let before = memory("VmRSS:");
+    let begun = Instant::now();
     let mut file = File::open(&log).expect("opened");
     let input = if from_pipe { PathBuf::from("-") } else { log };
     let finished =
         replay(&[input], &mut file, &options, &mut Json::new(BufWriter::new(std::io::sink()))).expect("replayed");
     let summary = finished.summary;
     println!(
-        "{events} events, {} MiB: {} applied; {before} MiB before, {} MiB at the peak",
+        "{events} events, {} MiB: {} applied, {:.0} a second; {before} MiB before, {} MiB at the peak",
         bytes >> 20,
         summary.applied,
+        events as f64 / begun.elapsed().as_secs_f64(),
         memory("VmHWM:")
     );
 }
