@@ -64,9 +64,8 @@ pub fn accept(processor: &mut Processor, events: Vec<Event>) -> Result<()> {
     let mut events = events.into_iter().peekable();
     while events.peek().is_some() {
         processor.begin_group()?;
-        for event in events.by_ref().take(BATCH) {
-            reports.extend(processor.accept(event, Vec::new())?);
-        }
+        let group = events.by_ref().take(BATCH).map(|event| (event, Vec::new())).collect();
+        reports.extend(processor.accept_all(group)?.into_iter().flatten());
         processor.commit_group()?;
     }
     all_applied(&reports)

@@ -153,6 +153,13 @@ impl Outbox {
         Ok(self.processor_mut().accept(event, raw)?)
     }
 
+    /// Take events in; see [`Processor::accept_all`].
+    pub fn accept_all(&mut self, events: Vec<(Event, Vec<u8>)>) -> Result<Vec<Vec<Report>>, OutboxError> {
+        let newest = events.iter().map(|(event, _)| event.received_at).max();
+        self.clock = newest.map_or(self.clock, |newest| self.clock.max(newest));
+        Ok(self.processor_mut().accept_all(events)?)
+    }
+
     /// After a restart: what was running is called again under its key, or looked at, with the next [`Outbox::begin`];
     /// where its deadline has passed it ends there. Simulations are told what they did before.
     pub fn recover(&mut self, now: Timestamp) -> Result<(), OutboxError> {

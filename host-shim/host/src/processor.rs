@@ -5,6 +5,7 @@
 
 mod ask;
 mod expire;
+mod group;
 mod log_replay;
 mod refuse;
 mod report;
@@ -222,12 +223,12 @@ impl Processor {
                 return Ok(vec![Report { alert, ..Report::duplicate(&known) }]);
             }
             let now = event.received_at;
-            processor.run_and_wake(Attempt::first(event, raw), now)
+            processor.run_and_wake(Attempt::first(event, raw), None, now)
         })
     }
 
     /// An event of another business would be stored and decided as that one's, by the wrong catalog.
-    fn check_business(&self, event: &Event) -> Result<(), StoreError> {
+    pub(crate) fn check_business(&self, event: &Event) -> Result<(), StoreError> {
         let (own, named) = (&self.partition.business, &event.business);
         if own == named {
             return Ok(());
@@ -254,7 +255,7 @@ impl Processor {
             for seq in due {
                 let ran = self.grouped(|processor| match processor.store().inbox(seq)? {
                     Some(row) if matches!(row.state, InboxState::Pending { .. }) => {
-                        processor.run_and_wake(Attempt::again(row), now)
+                        processor.run_and_wake(Attempt::again(row), None, now)
                     }
                     _ => Ok(Vec::new()),
                 })?;
@@ -281,7 +282,7 @@ impl Processor {
                 (InboxState::Done, _) => return Ok(vec![Report::duplicate(&row)]),
                 _ => {}
             }
-            processor.run_and_wake(Attempt::redriven(row), now)
+            processor.run_and_wake(Attempt::redriven(row), None, now)
         })
     }
 

@@ -103,6 +103,29 @@ impl Host {
         }
     }
 
+    /// Takes events in as [`Host::accept`] does, in their order; see [`Processor::accept_all`]. What each led to: one that
+    /// is denied is not stored, and the others go on.
+    pub fn accept_all(&mut self, arrived: Vec<(Decoded, Vec<u8>)>) -> Result<Vec<Stored<Vec<Report>>>, OutboxError> {
+        let mut led_to = Vec::with_capacity(arrived.len());
+        let mut events = Vec::new();
+        for (decoded, raw) in arrived {
+            let Decoded { mut event, refusal, .. } = decoded;
+            event.received_at = self.clock.now();
+            let denied = self.processor().check_business(&event);
+            if refusal.is_none() && denied.is_ok() {
+                events.push((event, raw));
+                continue;
+            }
+            led_to.extend(self.outbox.accept_all(std::mem::take(&mut events))?.into_iter().map(Ok));
+            led_to.push(match (denied, refusal) {
+                (Ok(()), Some(refusal)) => Ok(self.outbox.processor_mut().accept_refused(event, raw, refusal)?),
+                (denied, _) => denied.map(|()| Vec::new()),
+            });
+        }
+        led_to.extend(self.outbox.accept_all(events)?.into_iter().map(Ok));
+        Ok(led_to)
+    }
+
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.clock

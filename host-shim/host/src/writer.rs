@@ -12,9 +12,10 @@ pub use jobs::{Answer, Jobs, OnAnswer, Ticket, Unanswered};
 use crate::Host;
 use crate::outbox::OutboxError;
 use crate::processor::Report;
+use host_intake::Decoded;
 use host_providers::{Call, Reply};
 use jobs::{Job, Look};
-use products_contract::{StoreError, Timestamp};
+use products_contract::{Stored, Timestamp};
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
@@ -89,8 +90,14 @@ impl Writer {
     }
 }
 
-/// What one job of a group led to.
-type LedTo = Result<Vec<Report>, OutboxError>;
+/// What one job of a group led to, or why it alone was denied: nothing of it is stored.
+type LedTo = Stored<Vec<Report>>;
+
+/// What is done for jobs of a group, in their order.
+enum Step {
+    Accept(Vec<(Decoded, Vec<u8>)>),
+    Redrive(u64),
+}
 
 /// The loop of a writer.
 struct Run {
@@ -180,7 +187,10 @@ impl Run {
         match self.decide(group, &mut answers) {
             Ok(led_to) => {
                 led_to.iter().flatten().for_each(|reports| self.listener.committed(reports));
-                answers.into_iter().zip(led_to).for_each(|(answer, reports)| answer(reports.map_err(Unanswered::from)));
+                answers
+                    .into_iter()
+                    .zip(led_to)
+                    .for_each(|(answer, reports)| answer(reports.map_err(|denied| OutboxError::from(denied).into())));
             }
             Err(error) => {
                 self.listener.failed(&error);
@@ -191,43 +201,44 @@ impl Run {
 
     /// What each job led to, committed, or why it alone was denied. `answers` are of all jobs, whatever comes of them.
     fn decide(&mut self, group: Vec<Job>, answers: &mut Vec<OnAnswer>) -> Result<Vec<LedTo>, OutboxError> {
-        let begun = self.host.processor_mut().begin_group();
-        let mut led_to = Vec::with_capacity(group.len());
-        let mut failed = begun.err().map(OutboxError::from);
-        let was_begun = failed.is_none();
+        let mut arrived = Vec::new();
+        let mut steps = Vec::new();
         for job in group {
-            let ran = match job {
+            match job {
                 Job::Accept { decoded, raw, answer } => {
                     answers.push(answer);
-                    failed.is_none().then(|| self.host.accept(*decoded, raw))
+                    arrived.push((*decoded, raw));
                 }
                 Job::Redrive { seq, answer } => {
                     answers.push(answer);
-                    failed.is_none().then(|| {
-                        let now = self.host.clock_mut().now();
-                        self.host.processor_mut().redrive(seq, now).map_err(OutboxError::from)
-                    })
+                    steps.push(Step::Accept(std::mem::take(&mut arrived)));
+                    steps.push(Step::Redrive(seq));
                 }
-                Job::Finish { .. } | Job::Look(_) | Job::Stop => None,
-            };
-            match ran {
-                // Nothing of it was stored: the others go on.
-                Some(denied @ Err(OutboxError::Store(StoreError::Denied(_)))) => led_to.push(denied),
-                Some(Ok(reports)) => led_to.push(Ok(reports)),
-                Some(Err(error)) => failed = Some(error),
-                None => {}
+                Job::Finish { .. } | Job::Look(_) | Job::Stop => {}
             }
         }
-        match failed {
-            None => self.host.processor_mut().commit_group().map(|()| led_to).map_err(OutboxError::from),
-            Some(error) => {
-                if was_begun {
-                    // The first error says what is wrong.
-                    let _ = self.host.processor_mut().rollback_group();
-                }
-                Err(error)
+        steps.push(Step::Accept(arrived));
+        self.host.processor_mut().begin_group()?;
+        let mut led_to = Vec::with_capacity(answers.len());
+        for step in steps {
+            if let Err(error) = self.take(step, &mut led_to) {
+                // The first error says what is wrong.
+                let _ = self.host.processor_mut().rollback_group();
+                return Err(error);
             }
         }
+        Ok(self.host.processor_mut().commit_group().map(|()| led_to)?)
+    }
+
+    fn take(&mut self, step: Step, led_to: &mut Vec<LedTo>) -> Result<(), OutboxError> {
+        match step {
+            Step::Accept(arrived) => led_to.extend(self.host.accept_all(arrived)?),
+            Step::Redrive(seq) => {
+                let now = self.host.clock_mut().now();
+                led_to.push(Ok(self.host.processor_mut().redrive(seq, now)?));
+            }
+        }
+        Ok(())
     }
 
     /// Begin what is due. How long nothing more is, if nothing comes: none is for ever.

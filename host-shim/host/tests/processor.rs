@@ -5,6 +5,7 @@ mod processor {
     mod conflicts;
     pub mod events;
     mod failing;
+    mod group;
     mod log_replay;
     mod modes;
     mod partitions;

@@ -123,17 +123,40 @@ pub(super) struct Failed {
     pub logs: Vec<LogEntry>,
 }
 
-impl Processor {
-    /// Run an event and add the keys that it wakes to `wakes`.
-    pub(super) fn run(&mut self, mut attempt: Attempt, now: Timestamp, wakes: &mut Vec<String>) -> Stored<Report> {
+impl Attempt {
+    /// Make the event say which attempt this is, and whose it is where nobody else says it.
+    fn begin(&mut self) {
+        let failures = self.failures;
         // Nobody else has it yet, so nothing is copied.
-        let event = Arc::make_mut(&mut attempt.event);
-        event.attempt = attempt.failures + 1;
+        let event = Arc::make_mut(&mut self.event);
+        event.attempt = failures + 1;
         if !matches!(event.payload, Payload::Provider(_)) {
             event.account.get_or_insert(Account::Platform);
         }
+    }
+}
+
+impl Processor {
+    /// Decide an event before its turn to be committed comes. None of a failure: nothing tells on what it depends.
+    pub(super) fn decide_ahead(&mut self, attempt: &mut Attempt, now: Timestamp) -> Option<Decided> {
+        attempt.begin();
+        self.decide(attempt, now).ok()
+    }
+
+    /// Run an event and add the keys that it wakes to `wakes`. What was decided ahead is committed if all that it was
+    /// decided by still holds.
+    pub(super) fn run(
+        &mut self,
+        mut attempt: Attempt,
+        mut ahead: Option<Decided>,
+        now: Timestamp,
+        wakes: &mut Vec<String>,
+    ) -> Stored<Report> {
+        if ahead.is_none() {
+            attempt.begin();
+        }
         for _ in 0..CONFLICTS_MAX {
-            match self.decide(&attempt, now) {
+            match ahead.take().map_or_else(|| self.decide(&attempt, now), Ok) {
                 Ok(decided) => {
                     if let Some(report) = self.record_outcome(&attempt, decided, now, wakes)? {
                         return Ok(report);

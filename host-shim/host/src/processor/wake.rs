@@ -11,10 +11,15 @@ use std::collections::BTreeSet;
 impl Processor {
     /// Run an event, then what it wakes, in order of acceptance, each in a transaction of its own, until nothing is
     /// left or [`WOKEN_MAX`] ran; the others become pending.
-    pub(super) fn run_and_wake(&mut self, attempt: Attempt, now: Timestamp) -> Stored<Vec<Report>> {
+    pub(super) fn run_and_wake(
+        &mut self,
+        attempt: Attempt,
+        ahead: Option<Decided>,
+        now: Timestamp,
+    ) -> Stored<Vec<Report>> {
         let mut awake = BTreeSet::new();
         let connected = connected_account(attempt.event()).map(str::to_owned);
-        let mut reports = vec![self.run_one(attempt, now, &mut awake)?];
+        let mut reports = vec![self.run_one(attempt, ahead, now, &mut awake)?];
         self.bound_parking(connected.as_deref(), &mut reports, now)?;
         while let Some(seq) = awake.pop_first() {
             let Some(row) = self.store().inbox(seq)? else { continue };
@@ -25,15 +30,21 @@ impl Processor {
                 self.postpone(row, now)?;
                 continue;
             }
-            let report = self.run_one(Attempt::again(row), now, &mut awake)?;
+            let report = self.run_one(Attempt::again(row), None, now, &mut awake)?;
             reports.push(report);
         }
         Ok(reports)
     }
 
-    fn run_one(&mut self, attempt: Attempt, now: Timestamp, awake: &mut BTreeSet<u64>) -> Stored<Report> {
+    fn run_one(
+        &mut self,
+        attempt: Attempt,
+        ahead: Option<Decided>,
+        now: Timestamp,
+        awake: &mut BTreeSet<u64>,
+    ) -> Stored<Report> {
         let mut keys = Vec::new();
-        let report = self.run(attempt, now, &mut keys)?;
+        let report = self.run(attempt, ahead, now, &mut keys)?;
         let seq = report.seq;
         if !keys.is_empty() {
             // An event that waits for what it brought itself would go on for ever.

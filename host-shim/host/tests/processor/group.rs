@@ -1,0 +1,153 @@
+//! Events that are decided as a group come out as they do one by one.
+
+use super::events::{T0, command, lines, things, webhook};
+use super::toy::{Moment, ToyRunner};
+use super::{business, processor};
+use host::processor::{Processor, Report};
+use host_store::testing::Faults;
+use host_store::{InboxRow, MemoryStore};
+use products_contract::{Account, Event, StoreError};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Numbers that look random and are the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+
+    fn some_name(&mut self) -> String {
+        format!("name:{}", self.below(6))
+    }
+}
+
+/// What one event is to do: the accounts, names, facts and effects are few, so that events meet.
+fn doing(numbers: &mut Numbers) -> Value {
+    let (name, fact, key) = (numbers.some_name(), format!("f{}", numbers.below(5)), format!("e{}", numbers.below(4)));
+    match numbers.below(8) {
+        0 => json!({"take": [name]}),
+        1 => json!({"release": [name]}),
+        2 => json!({"note": [fact]}),
+        3 => json!({"needs_fact": fact}),
+        4 => json!({"ask": [{"kind": "mail.send", "key": key}]}),
+        5 => json!({"cancel": [key], "begun": [key]}),
+        6 => json!({"take": [name], "note": [fact], "fail": numbers.below(2)}),
+        _ => json!({"log": "nothing else"}),
+    }
+}
+
+fn event(numbers: &mut Numbers, number: u64) -> Event {
+    // Some come twice, mostly soon.
+    let id = format!("ev_{}", if numbers.below(6) == 0 { number.saturating_sub(numbers.below(9)) } else { number });
+    let at = T0 + number as i64;
+    let doing = doing(numbers);
+    match numbers.below(6) {
+        0 => {
+            let mut event = command(&id, "x", at, json!({"sell": [format!("price_{}", numbers.below(9))]}));
+            event.account = Some(Account::Platform);
+            event
+        }
+        1 | 2 => {
+            let mut doing = doing;
+            doing["keys"] = json!([numbers.some_name()]);
+            doing["mark"] = json!(["ours", "by-prices", "unknown"][numbers.below(3) as usize]);
+            doing["prices"] = json!([format!("price_{}", numbers.below(9))]);
+            webhook(&id, at, doing)
+        }
+        _ => command(&id, ["a", "b", "c", "d", "e", "f", "g", "h"][numbers.below(8) as usize], at, doing),
+    }
+}
+
+/// All that a store has of events: outcomes, waits, provenance.
+fn inbox(processor: &Processor) -> Vec<InboxRow> {
+    processor.store().inbox_after(0, 10_000).unwrap()
+}
+
+fn claims(processor: &Processor) -> Vec<String> {
+    let mut all = Vec::new();
+    processor.store().claims_each(None, &mut |key, row| all.push(format!("{key}: {row:?}"))).unwrap();
+    all
+}
+
+#[test]
+fn a_group_comes_out_as_its_events_do_one_by_one() {
+    let (mut met, mut woken) = (0, 0);
+    for seed in 0..60 {
+        let mut numbers = Numbers(seed);
+        let (mut grouped, mut single) = (processor(), processor());
+        for group in 0..4 {
+            let events: Vec<Event> = (0..40).map(|n| event(&mut numbers, 40 * group + n)).collect();
+            let expected: Vec<Report> =
+                events.iter().flat_map(|event| single.accept(event.clone(), Vec::new()).unwrap()).collect();
+            let all = grouped.accept_all(events.into_iter().map(|event| (event, Vec::new())).collect()).unwrap();
+            assert_eq!(all.len(), 40, "an answer for each event");
+            let reports: Vec<Report> = all.into_iter().flatten().collect();
+            assert_eq!(lines(&reports), lines(&expected), "seed {seed}");
+            assert_eq!(reports, expected, "seed {seed}");
+            met += lines(&expected).iter().filter(|line| line.contains("name-taken")).count();
+            woken += expected.iter().filter(|report| report.later).count();
+        }
+        assert_eq!(inbox(&grouped), inbox(&single), "seed {seed}");
+        assert_eq!(claims(&grouped), claims(&single), "seed {seed}");
+    }
+    assert!(met > 50 && woken > 50, "events meet: {met} names were taken, {woken} events woken");
+}
+
+/// A processor that counts its decisions.
+fn counted() -> (Processor, Arc<AtomicU32>) {
+    let decisions = Arc::new(AtomicU32::new(0));
+    let counted = decisions.clone();
+    let runner = ToyRunner::with(
+        1,
+        Box::new(move |moment| {
+            if matches!(moment, Moment::Decided | Moment::Elsewhere) {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+        }),
+    );
+    (Processor::new(Box::new(MemoryStore::new()), Box::new(runner), business()).unwrap(), decisions)
+}
+
+#[test]
+fn events_of_different_accounts_are_decided_once() {
+    let (mut processor, decisions) = counted();
+    let events = (0..64).map(|n| (command(&format!("c{n}"), &format!("u{n}"), T0, json!({})), Vec::new()));
+    processor.accept_all(events.collect()).unwrap();
+    assert_eq!(decisions.load(Ordering::Relaxed), 64);
+}
+
+#[test]
+fn a_burst_of_one_account_is_hardly_decided_twice() {
+    let (mut processor, decisions) = counted();
+    let events = (0..100).map(|n| (command(&format!("c{n}"), "a", T0, json!({})), Vec::new()));
+    let reports = processor.accept_all(events.collect()).unwrap();
+    assert!(reports.iter().all(|reports| lines(reports)[0].ends_with("applied")));
+    let decided = decisions.load(Ordering::Relaxed);
+    assert!((100..=110).contains(&decided), "{decided}");
+}
+
+#[test]
+fn a_store_that_fails_within_a_group_keeps_nothing_of_it() {
+    let faults = Faults::new(Box::new(MemoryStore::new()));
+    let mut processor = Processor::new(faults.open(), Box::new(ToyRunner::new(1)), business()).unwrap();
+    let events = || (0..5).map(|n| (command(&format!("c{n}"), &format!("u{n}"), T0, json!({})), Vec::new())).collect();
+    faults.fail_at(3, host_store::testing::Moment::Before, host_store::testing::Then::Alive);
+    assert!(matches!(processor.accept_all(events()), Err(StoreError::Unavailable(_))));
+    assert_eq!(inbox(&processor), []);
+    assert_eq!(processor.accept_all(events()).unwrap().len(), 5);
+}
+
+#[test]
+fn one_of_another_business_denies_the_group() {
+    let mut processor = processor();
+    let mut foreign = command("c2", "b", T0, json!({}));
+    foreign.business = "other".into();
+    let events = vec![(command("c1", "a", T0, json!({})), Vec::new()), (foreign, Vec::new())];
+    assert!(matches!(processor.accept_all(events), Err(StoreError::Denied(_))));
+    assert_eq!(inbox(&processor), []);
+    assert_eq!(things(processor.store(), "a", ""), [""; 0]);
+}
