@@ -11,7 +11,7 @@ use products_contract::{Account, Event, Stored, Timestamp};
 use std::collections::{HashSet, VecDeque};
 
 /// Events that are taken one by one after two of one account met: a burst of one account's would else be decided twice.
-const ONE_BY_ONE: usize = 8;
+const ONE_BY_ONE: usize = 16;
 
 /// An event with the bytes as they came.
 type Arrived = (Event, Vec<u8>);
