@@ -105,10 +105,10 @@ pub(crate) fn check_names(decl: &TypeDecl, types: &[TypeDecl], path: &str) -> Ru
             let (scope, name) = place.split_once('.').unwrap_or((place, ""));
             let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
             if scope == "metadata" && !decl.extras && !fields.contains(&name.split('.').next().unwrap_or_default()) {
-                return unknown(format!("provisions/{index}/with"), &place, one_of(fields));
+                return unknown(format!("provisions/{index}/with"), place, one_of(fields));
             }
             if scope == "config" && !settings.contains(&name) {
-                return unknown(format!("provisions/{index}/with"), &place, one_of(settings));
+                return unknown(format!("provisions/{index}/with"), place, one_of(settings));
             }
         }
     }

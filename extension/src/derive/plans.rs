@@ -8,6 +8,7 @@ use crate::model::records::subscription::Observation;
 use products_contract::{Grant, Money, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// A plan in force.
 #[derive(Clone, Debug)]
@@ -43,12 +44,14 @@ pub(crate) struct LostPlan {
     pub is_final: bool,
 }
 
-/// A plan that was paid once and for all.
-pub(crate) struct PaidOnce<'a> {
+/// What was paid once and for all.
+pub(crate) struct PaidOnce {
     /// The purchase.
-    pub purchase: &'a str,
+    pub purchase: String,
     /// Its price.
-    pub price: &'a CatalogPrice,
+    pub price: Rc<CatalogPrice>,
+    /// How many of it.
+    pub quantity: u32,
     /// When it was paid.
     pub at: Timestamp,
 }
@@ -63,7 +66,7 @@ pub(crate) struct Plans {
 /// Work out the plan of each family.
 pub(crate) fn plans(
     subscriptions: &[SubscriptionFacts],
-    paid_once: &[PaidOnce<'_>],
+    paid_once: &[PaidOnce],
     known: &KnownPrices,
     settings: &Settings,
 ) -> Ruled<Plans> {
@@ -86,8 +89,8 @@ pub(crate) fn plans(
     for bought in paid_once {
         let Some(family) = &bought.price.family else { continue };
         let rank = bought.price.rank()?;
-        let order = (rank, Reverse((bought.at, bought.purchase.to_owned())));
-        offer(family, order, in_force(bought.price, rank, None, bought.purchase, bought.at));
+        let order = (rank, Reverse((bought.at, bought.purchase.clone())));
+        offer(family, order, in_force(&bought.price, rank, None, &bought.purchase, bought.at));
     }
     let mut out = Plans::default();
     for (family, (_, mut plan)) in best {

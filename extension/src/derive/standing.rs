@@ -78,9 +78,7 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
     let settings = desk.catalog.settings()?;
     let (subscriptions, known) = facts(&mut desk.account, &desk.catalog, &settings, desk.now)?;
     let bought = paid_once(desk)?;
-    let once: Vec<PaidOnce<'_>> =
-        bought.iter().map(|(purchase, price, _, at)| PaidOnce { purchase, price, at: *at }).collect();
-    let plans = plans(&subscriptions, &once, &known, &settings)?;
+    let plans = plans(&subscriptions, &bought, &known, &settings)?;
     let mut allowed = BTreeMap::new();
     for plan in plans.in_force.values() {
         add_grants(&mut allowed, &plan.grants, 1, &plan.source);
@@ -96,7 +94,7 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
     for facts in subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
         facts.gives.iter().try_for_each(|(price, quantity)| add(price, *quantity, &facts.id))?;
     }
-    bought.iter().try_for_each(|(purchase, price, quantity, _)| add(price, *quantity, purchase))?;
+    bought.iter().try_for_each(|bought| add(&bought.price, bought.quantity, &bought.purchase))?;
     let mut add_ons_lost: BTreeMap<String, Timestamp> = BTreeMap::new();
     for facts in subscriptions.iter().filter(|facts| facts.row.was_ever_served) {
         let Some(lost_at) = facts.lost_at else { continue };
@@ -109,8 +107,8 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
     Ok(Standing { settings, subscriptions, plans: plans.in_force, lost: plans.lost, allowed, add_ons_lost })
 }
 
-/// What was paid once and for all: purchase, price, quantity, and when it was paid.
-fn paid_once(desk: &mut Desk<'_>) -> Ruled<Vec<(String, Rc<CatalogPrice>, u32, Timestamp)>> {
+/// What the account paid once and for all.
+fn paid_once(desk: &mut Desk<'_>) -> Ruled<Vec<PaidOnce>> {
     let mut out = Vec::new();
     for (id, purchase) in desk.account.all::<PurchaseRow>()? {
         if !purchase.grants() {
@@ -120,7 +118,7 @@ fn paid_once(desk: &mut Desk<'_>) -> Ruled<Vec<(String, Rc<CatalogPrice>, u32, T
         for item in &purchase.values.items {
             let Some(price_id) = &item.price_id else { continue };
             if let Some(price) = desk.catalog.price(price_id)? {
-                out.push((id.clone(), price, item.quantity, paid_at));
+                out.push(PaidOnce { purchase: id.clone(), price, quantity: item.quantity, at: paid_at });
             }
         }
     }

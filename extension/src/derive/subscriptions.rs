@@ -83,11 +83,11 @@ fn paid_price(
     if !is_unsettled && row.status() != SubscriptionStatus::PastDue {
         return Ok(Some(current.clone()));
     }
-    let mut last: Option<((Timestamp, i64, &str), &Rc<CatalogPrice>)> = None;
+    let mut last = None;
     for (id, at) in &billing.paid {
         let Some(price) = known.get(id).filter(|price| price.family == current.family) else { continue };
-        let order = (*at, price.rank()?, id.as_str());
-        if last.is_none_or(|(latest, _)| order > latest) {
+        let order = (*at, price.rank()?, id);
+        if last.as_ref().is_none_or(|(latest, _)| order > *latest) {
             last = Some((order, price));
         }
     }
