@@ -21,7 +21,9 @@ pub fn run(setting: &Setting, what: What, file: &Path) -> Result<()> {
     let (setting, samples) = setting.sampled()?;
     eprintln!("profiling: {what:?} ({})", setting.component.display());
     match what {
-        What::Event => drop(event::parts(&setting, Extension::Reused)?),
+        What::Event => {
+            event::parts(&setting, Extension::Reused)?;
+        }
         What::Story => {
             let story = Story::load(&setting.fixtures)?;
             story::play(&setting, Extension::Reused, &story, setting.pick(CUSTOMERS, CUSTOMERS / 4))?;
