@@ -32,7 +32,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedul
 /// Bring the account's timers and mails of later to what they should be.
 pub(crate) fn apply_schedule(desk: &mut Desk<'_>, desired: DesiredSchedule) -> Ruled<()> {
     let before = desk.account.get::<OpenSchedule>(OpenSchedule::ID)?;
-    if before.as_ref().is_some_and(|open| desired.is(open)) {
+    if before.as_ref().is_some_and(|open| desired.is_open_in(open)) {
         return Ok(());
     }
     let mut open = before.as_deref().cloned().unwrap_or_default();

@@ -44,13 +44,15 @@ pub(crate) fn index(bytes: &[u8]) -> Index {
     Index { blocks: marked, is_ascii }
 }
 
-/// The bytes as a text, if they are UTF-8; `index` is theirs.
-pub(crate) fn text<'a>(bytes: &'a [u8], index: &Index) -> Result<&'a str, std::str::Utf8Error> {
-    if index.is_ascii {
-        // SAFETY: ASCII is UTF-8, and every byte was looked at.
-        return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
-    }
-    std::str::from_utf8(bytes)
+/// The bytes as a text, if they are UTF-8, with what its blocks have.
+pub(crate) fn text(bytes: &[u8]) -> Result<(&str, Index), std::str::Utf8Error> {
+    let index = index(bytes);
+    let text = match index.is_ascii {
+        // SAFETY: every byte was looked at and is ASCII, which is UTF-8.
+        true => unsafe { std::str::from_utf8_unchecked(bytes) },
+        false => std::str::from_utf8(bytes)?,
+    };
+    Ok((text, index))
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]

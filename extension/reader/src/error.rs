@@ -51,6 +51,7 @@ struct Inner {
     /// Names and indices on the way to the value, the innermost first, ready for a pointer.
     path: Vec<String>,
     cause: Cow<'static, str>,
+    is_unknown_name: bool,
 }
 
 /// Longest name shown in a pointer, in characters: a sender chooses names too.
@@ -59,7 +60,7 @@ const NAME_CHARACTERS: usize = 64;
 impl Error {
     #[cold]
     pub(crate) fn new(cause: impl Into<Cow<'static, str>>) -> Error {
-        Error(Box::new(Inner { path: Vec::new(), cause: cause.into() }))
+        Error(Box::new(Inner { path: Vec::new(), cause: cause.into(), is_unknown_name: false }))
     }
 
     /// Something of another kind is there than what was expected.
@@ -109,6 +110,11 @@ impl Error {
     /// printable ASCII in them is a question mark.
     pub fn pointer(&self) -> String {
         self.0.path.iter().rev().flat_map(|segment| ["/", segment]).collect()
+    }
+
+    /// Whether the last name of the pointer is one that its object may not have.
+    pub fn is_unknown_name(&self) -> bool {
+        self.0.is_unknown_name
     }
 
     /// What was expected there.
@@ -169,7 +175,9 @@ impl de::Error for Error {
     }
 
     fn unknown_field(field: &str, fields: &'static [&'static str]) -> Error {
-        Error::new(format!("expected {}, found another name", listed(fields))).under(field)
+        let mut error = Error::new(format!("expected {}, found another name", listed(fields)));
+        error.0.is_unknown_name = true;
+        error.under(field)
     }
 
     fn missing_field(field: &'static str) -> Error {

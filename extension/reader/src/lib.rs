@@ -1,6 +1,6 @@
 //! Reads a JSON text once into structs that borrow from it.
 //!
-//! It accepts and refuses exactly the texts that serde_json does, and differs in five ways: values that nobody asked for are
+//! It accepts and refuses the texts that serde_json does, and differs in five ways: values that nobody asked for are
 //! skipped sixteen bytes at a time, an [`Error`] names the JSON Pointer of the value and never the text or a Rust type,
 //! a number with a fraction, with an exponent or beyond 64 bits is read where any value may stand but into no number (no
 //! field of ours may hold one), a key of a map is read as a text only, and a struct as an object only.
@@ -41,9 +41,8 @@ pub fn from_str<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Error
 
 /// Read bytes that should be a JSON text in UTF-8.
 pub fn from_slice<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
-    let marks = block::index(bytes);
-    let text = block::text(bytes, &marks).map_err(|error| Error::new(format!("expected UTF-8: {error}")))?;
-    read(text, &marks)
+    let (text, index) = block::text(bytes).map_err(|error| Error::new(format!("expected UTF-8: {error}")))?;
+    read(text, &index)
 }
 
 fn read<'a, T: serde::Deserialize<'a>>(text: &'a str, marks: &block::Index) -> Result<T, Error> {

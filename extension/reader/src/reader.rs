@@ -12,7 +12,7 @@ use serde::de::{Expected, Unexpected, Visitor};
 /// One more than how deep what is read may nest; what is skipped may nest deeper, as with serde_json.
 const DEPTH: u8 = 128;
 
-/// As many digits as every number of them fits into 64 bits.
+/// Numbers of up to this many digits fit into 64 bits.
 const DIGITS_SAFE: usize = 19;
 
 /// Reads values from a text, one behind the other.

@@ -3,9 +3,9 @@
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
 
-/// All members of an object that were not read yet: asked for in place of a name, it steps over them, and none follows.
+/// All members of an object that were not read yet. Read as the next name, it skips them; the object has no more names then.
 ///
-/// It is checked to be JSON and otherwise unread. Only this crate's reader knows it.
+/// They are checked to be JSON and otherwise unread. Only this crate's reader knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rest;
 

@@ -10,10 +10,9 @@ use products_contract::FieldErrorCode;
 pub(crate) fn unreadable(path: &str, error: &json_reader::Error) -> Halt {
     let (pointer, cause) = (error.pointer(), error.cause());
     // A name that nothing has is a mistake of the object that has it.
-    if let (Some(expected), Some((object, name))) =
-        (cause.strip_suffix(", found another name"), pointer.rsplit_once('/'))
-    {
-        let message = format!("unknown field `{name}`, {expected}");
+    if let (true, Some((object, name))) = (error.is_unknown_name(), pointer.rsplit_once('/')) {
+        let name = name.replace("~1", "/").replace("~0", "~");
+        let message = format!("unknown field `{name}`: {cause}");
         return wrong_field(&format!("{path}{object}"), FieldErrorCode::UnknownField, message);
     }
     wrong_field(&format!("{path}{pointer}"), FieldErrorCode::BadFormat, cause)

@@ -25,7 +25,7 @@ struct Body<T, P> {
 /// The event's data.
 #[derive(serde::Deserialize)]
 #[serde(bound(deserialize = "T: serde::Deserialize<'de>, P: serde::Deserialize<'de>"))]
-pub(crate) struct Data<T, P = IgnoredAny> {
+pub(crate) struct Data<T, P> {
     pub object: T,
     #[serde(default = "nothing")]
     pub previous_attributes: Option<P>,

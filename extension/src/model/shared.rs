@@ -1,9 +1,9 @@
-//! A value that many look at and few change: it is copied only when somebody changes what another one still has.
+//! Values that many look at and few change.
 
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-/// See the module.
+/// A value that is copied only when somebody changes it while another one still has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shared<T>(Rc<T>);
 
@@ -21,7 +21,7 @@ impl<T> From<Rc<T>> for Shared<T> {
 
 impl<T> Shared<T> {
     /// Whether both are one value, not only equal ones.
-    pub fn is(&self, other: &Shared<T>) -> bool {
+    pub fn is_same_as(&self, other: &Shared<T>) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
 

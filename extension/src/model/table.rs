@@ -79,7 +79,7 @@ impl<T> Default for Table<T> {
 impl<T> Table<T> {
     /// Where a row is, or where it would be.
     fn find(&self, id: &str) -> Result<usize, usize> {
-        // Rows come in order, so the last is the likeliest neighbour.
+        // Rows come in order of their ids, so that a new one mostly belongs at the end.
         match self.slots.last() {
             Some(last) if last.id.as_str() < id => Err(self.slots.len()),
             _ => self.slots.binary_search_by(|slot| slot.id.as_str().cmp(id)),

@@ -78,7 +78,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, view: &Cir
         health::watch(desk, instance)?;
         remind(desk.now, instance, view, wanted, &mut later);
     }
-    if !later.is(&instance.record.schedule) {
+    if !later.is_open_in(&instance.record.schedule) {
         schedule::apply(&mut desk.account, desk.now, &mut instance.record.schedule, later)?;
     }
     if instance.record.reached != view.reached {

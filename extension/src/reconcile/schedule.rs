@@ -38,7 +38,7 @@ impl DesiredSchedule {
     }
 
     /// Whether this is what is open.
-    pub fn is(&self, open: &OpenSchedule) -> bool {
+    pub fn is_open_in(&self, open: &OpenSchedule) -> bool {
         let timers = self.timers.iter().map(|(key, (due, _))| (key, due));
         let mails = self.mails.iter().map(|(key, mail)| (key, &mail.at));
         timers.eq(open.timers.iter()) && mails.eq(open.mails.iter())
@@ -78,7 +78,7 @@ pub(super) fn apply(
     open: &mut OpenSchedule,
     desired: DesiredSchedule,
 ) -> Ruled<()> {
-    if desired.is(open) {
+    if desired.is_open_in(open) {
         return Ok(());
     }
     let timers: BTreeMap<String, Timestamp> =

@@ -259,7 +259,11 @@ pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return Err(Refusal::Forbidden("/metadata/status is set by the provisioner".to_owned()).into());
     }
     let from = instance.status_text().to_owned();
-    let proposed = normalise(&desk.catalog, by, &body, Some((&id, &instance.values)))?;
+    let current = match desk.account.get::<ProductRow>(&id)? {
+        Some(row) => row.values()?,
+        None => return Err(Refusal::NotFound(id).into()),
+    };
+    let proposed = normalise(&desk.catalog, by, &body, Some((&id, &current)))?;
     let to = proposed.metadata.get("status").and_then(Value::as_str).unwrap_or(&from);
     if to != from && !may_report(&from, to) {
         return Err(Refusal::BadTransition(format!("{from} to {to}")).into());

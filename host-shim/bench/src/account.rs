@@ -33,10 +33,10 @@ fn compare(table: &mut Table, of: &str, counts: &[usize], measure: impl Fn(usize
     Ok(())
 }
 
-/// Microseconds of an event in accounts with so many changes of plan behind them: of few past events there are more
-/// accounts, so that the measured events do not make the past much longer.
+/// Microseconds of an event in accounts with so many changes of plan behind them. With few past events there are more
+/// accounts, since the measured events lengthen the past: 10 becomes 25, 1 000 becomes 1 300.
 fn past_events(setting: &Setting, past: usize) -> Result<f64> {
-    let accounts = (EVENTS * 10 / past).clamp(1, EVENTS);
+    let accounts = (EVENTS * 50 / past).clamp(1, EVENTS);
     let each = EVENTS / accounts;
     let mut host = host(setting)?;
     let processor = host.processor_mut();

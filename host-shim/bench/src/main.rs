@@ -15,7 +15,7 @@ mod story;
 mod table;
 mod unit;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
 use setting::Setting;
 use std::path::PathBuf;
@@ -93,7 +93,12 @@ fn main() -> Result<()> {
         return probe::run(probe, &setting);
     }
     if let Some(file) = &options.profile {
-        return profile::run(&setting, options.only.first().copied().unwrap_or(What::Event), file);
+        let what = match options.only.as_slice() {
+            [] => What::Event,
+            [what] => *what,
+            _ => bail!("`--profile` is of one thing, expected one `--only`"),
+        };
+        return profile::run(&setting, what, file);
     }
     let mut table = Table::new(facts::Facts::gather(&options.disk)?);
     for what in What::value_variants() {

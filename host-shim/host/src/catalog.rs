@@ -94,7 +94,8 @@ fn refused(business: &BusinessFolder, report: &Report) -> BadInput {
     let file = business.folder.join(CATALOG_FILE);
     let (mut line, mut reason) = (0, report.result.reason().unwrap_or_default());
     if let Some(Outcome::Rejected(Refusal::Invalid(errors))) = report.result.outcome() {
-        let told: Vec<String> = errors.iter().map(|e| format!("{} {}", e.path, e.message)).collect();
+        let told: Vec<String> =
+            errors.iter().map(|e| format!("{} {}", e.path, without_json_place(&e.message))).collect();
         reason = told.iter().map(|text| text.trim()).collect::<Vec<_>>().join("; ");
         if let Some(first) = errors.first() {
             line = business.catalog_lines.line_meant(&first.path, first_quotation(&first.message));
@@ -114,6 +115,15 @@ fn first_quotation(message: &str) -> Option<&str> {
     quoted.min().map(|(_, text)| text)
 }
 
+/// A message of an extension's JSON reader, without its place in a text that nobody has seen.
+fn without_json_place(message: &str) -> &str {
+    let Some((text, place)) = message.rsplit_once(" at line ") else { return message };
+    match place.split_once(" column ") {
+        Some((line, column)) if line.parse::<u64>().is_ok() && column.parse::<u64>().is_ok() => text,
+        _ => message,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +133,11 @@ mod tests {
         assert_eq!(first_quotation("`free` is none of `month`, \"year\""), Some("free"));
         assert_eq!(first_quotation("\"free\" is none of `month`"), Some("free"));
         assert_eq!(first_quotation("it's `half"), None);
+    }
+
+    #[test]
+    fn a_place_within_unseen_text_is_left_out() {
+        assert_eq!(without_json_place("unknown field `x` at line 1 column 7"), "unknown field `x`");
+        assert_eq!(without_json_place("not at line level"), "not at line level");
     }
 }

@@ -87,7 +87,7 @@ pub fn keep(seen: &Seen, data_version: u32, decision: &mut Decision) -> Result<K
     kept.changes.expected = Expected {
         account_revision: seen.account_revision,
         catalog_revision: seen.catalog_revision,
-        claims: expected_claims(seen),
+        claims: expected_claims(seen).into_iter().chain(kept.changes.expected.claims).collect(),
     };
     kept.changes.scope = Some(scope);
     Ok(kept)
@@ -248,7 +248,12 @@ fn claims(seen: &Seen, scope: &Scope, changes: &[ClaimChange], kept: &mut Kept) 
         let full = full_key(&seen.context, key);
         let row = match (kept.changes.claims.get(&full), seen.claims.get(&full)) {
             (Some(row), _) | (None, Some(row)) => row.clone(),
-            (None, None) => seen.store.claims(std::slice::from_ref(&full))?.into_iter().next().flatten(),
+            (None, None) => {
+                let row = seen.store.claims(std::slice::from_ref(&full))?.into_iter().next().flatten();
+                // The extension did not ask, so that nothing else makes the commit depend on it.
+                kept.changes.expected.claims.push((full.clone(), row.clone()));
+                row
+            }
         };
         let live = row.as_ref().filter(|row| row.until.is_none_or(|until| until > now));
         let held = match live.and_then(|row| row.holder.as_ref()) {

@@ -218,9 +218,8 @@ impl Processor {
     pub fn accept(&mut self, event: Event, raw: Vec<u8>) -> Result<Vec<Report>, StoreError> {
         self.check_business(&event)?;
         self.grouped(|processor| {
-            if let Some(known) = processor.known(&event)? {
-                let alert = conflicts_with(&known.event, &event);
-                return Ok(vec![Report { alert, ..Report::duplicate(&known) }]);
+            if let Some(duplicate) = processor.duplicate(&event)? {
+                return Ok(vec![duplicate]);
             }
             let now = event.received_at;
             processor.run_and_wake(Attempt::first(event, raw), None, now)
@@ -235,6 +234,13 @@ impl Processor {
         }
         let text = format!("event `{}` is of business `{named}`, expected `{own}`", event.id);
         Err(StoreError::Denied(text))
+    }
+
+    /// The report of an event that the inbox has already.
+    fn duplicate(&self, event: &Event) -> Result<Option<Report>, StoreError> {
+        let Some(known) = self.known(event)? else { return Ok(None) };
+        let alert = conflicts_with(&known.event, event);
+        Ok(Some(Report { alert, ..Report::duplicate(&known) }))
     }
 
     /// The inbox row of an event with the same source and id.

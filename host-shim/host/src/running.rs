@@ -111,16 +111,19 @@ impl Host {
         for (decoded, raw) in arrived {
             let Decoded { mut event, refusal, .. } = decoded;
             event.received_at = self.clock.now();
-            let denied = self.processor().check_business(&event);
-            if refusal.is_none() && denied.is_ok() {
+            let denied = self.processor().check_business(&event).err();
+            if refusal.is_none() && denied.is_none() {
                 events.push((event, raw));
                 continue;
             }
             led_to.extend(self.outbox.accept_all(std::mem::take(&mut events))?.into_iter().map(Ok));
-            led_to.push(match (denied, refusal) {
-                (Ok(()), Some(refusal)) => Ok(self.outbox.processor_mut().accept_refused(event, raw, refusal)?),
-                (denied, _) => denied.map(|()| Vec::new()),
-            });
+            match (denied, refusal) {
+                (Some(denied), _) => led_to.push(Err(denied)),
+                (None, Some(refusal)) => {
+                    led_to.push(Ok(self.outbox.processor_mut().accept_refused(event, raw, refusal)?));
+                }
+                (None, None) => {}
+            }
         }
         led_to.extend(self.outbox.accept_all(events)?.into_iter().map(Ok));
         Ok(led_to)

@@ -186,6 +186,7 @@ impl Run {
         let mut answers = Vec::with_capacity(group.len());
         match self.decide(group, &mut answers) {
             Ok(led_to) => {
+                debug_assert_eq!(led_to.len(), answers.len(), "each job led to something");
                 led_to.iter().flatten().for_each(|reports| self.listener.committed(reports));
                 answers
                     .into_iter()

@@ -152,14 +152,14 @@ impl LoadedComponent {
         LoadedComponent::load_with(bytes, limits, cache, None)
     }
 
-    /// The same for a profile: while it runs its stack is looked at, and no deadline stops it.
+    /// Load a component for a profile: while it runs its stack is looked at, and no deadline stops it.
     pub fn load_sampled(
         bytes: &[u8],
         limits: Limits,
         cache: Option<&ComponentCache>,
     ) -> Result<(Self, Arc<Samples>), LoadError> {
         let samples = Arc::new(Samples::default());
-        // The next tick is the next look.
+        // Without a deadline the stack is looked at with the next tick of the epoch.
         let limits = Limits { deadline_ms: 0, ..limits };
         let loaded = LoadedComponent::load_with(bytes, limits, cache, Some(Arc::clone(&samples)))?;
         Ok((loaded, samples))
@@ -188,11 +188,10 @@ impl LoadedComponent {
         if samples.is_none() {
             ticking(TICK)?;
         }
-        let declarations = runner::declare(&engine, &pre, &exports, &limits)?;
+        let (declarations, exports) = runner::declare(&engine, &pre, &exports, &limits)?;
         if samples.is_some() {
             ticking(samples::EVERY)?;
         }
-        let exports = exports.checked();
         let shared = Shared { engine, pre, exports, limits, hash, declarations, origin, samples };
         Ok(LoadedComponent { shared: Arc::new(shared) })
     }

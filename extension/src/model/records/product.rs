@@ -31,7 +31,7 @@ impl ProductRow {
         &self.values.product_type
     }
 
-    /// The values; what the text of their metadata says is out of date.
+    /// The values and the metadata; the text of it in the values may be out of date.
     pub fn parts(&self, id: &str) -> Fallible<(Shared<ProductValues>, Shared<Object>)> {
         if let Some(metadata) = self.metadata.get() {
             return Ok((self.values.clone(), metadata.clone()));
@@ -42,7 +42,7 @@ impl ProductRow {
 
     /// Whether it has these very parts.
     pub fn has(&self, values: &Shared<ProductValues>, metadata: &Shared<Object>) -> bool {
-        self.values.is(values) && self.metadata.get().is_some_and(|own| own.is(metadata))
+        self.values.is_same_as(values) && self.metadata.get().is_some_and(|own| own.is_same_as(metadata))
     }
 
     /// The values with their metadata as text.

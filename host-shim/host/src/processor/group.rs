@@ -2,21 +2,23 @@
 //!
 //! A decision is a pure function of what it read, and its commit is conditional on that; so it may be made before its
 //! turn comes, and is made again if an earlier event of the group touched what it read. Deciding several in a row, then
-//! writing several in a row, keeps the processor's caches warm: through SQLite a component does a quarter more that way.
+//! writing several in a row, keeps the processor's caches warm (`docs/figures.md`). The writer takes its jobs in this way;
+//! a replay, which carries out the effects of each event before the next one comes, does not.
 
+use super::Processor;
 use super::report::Report;
 use super::run::{Attempt, Decided};
-use super::{Processor, conflicts_with};
-use products_contract::{Account, Event, Stored, Timestamp};
+use products_contract::{Account, Event, Payload, Stored, Timestamp};
 use std::collections::{HashSet, VecDeque};
 
-/// Events that are taken one by one after two of one account met: a burst of one account's would else be decided twice.
+/// Events that are taken one by one after a second one of an account came: a burst of one account's would else be decided
+/// twice.
 const ONE_BY_ONE: usize = 16;
 
 /// An event with the bytes as they came.
 type Arrived = (Event, Vec<u8>);
 
-/// An event that is decided, and waits for its turn to be committed.
+/// An event that waits for its turn to be committed.
 struct Waiting {
     attempt: Attempt,
     /// None if it must be decided when its turn comes.
@@ -40,10 +42,10 @@ impl Processor {
             let mut reports = Vec::with_capacity(events.len());
             let mut events = VecDeque::from(events);
             while !events.is_empty() {
-                let (waiting, have_met) = processor.decide_some(&mut events)?;
+                let (waiting, same_account_again) = processor.decide_some(&mut events)?;
                 processor.commit_some(waiting, &mut reports)?;
-                let single = if have_met { ONE_BY_ONE.min(events.len()) } else { 0 };
-                for (event, raw) in events.drain(..single) {
+                let one_by_one = if same_account_again { ONE_BY_ONE.min(events.len()) } else { 0 };
+                for (event, raw) in events.drain(..one_by_one) {
                     reports.push(processor.accept(event, raw)?);
                 }
             }
@@ -51,23 +53,30 @@ impl Processor {
         })
     }
 
-    /// Decide events until two of one account meet, which is said.
+    /// Decide events until a second one of the same account comes; the flag says whether one did.
     fn decide_some(&mut self, events: &mut VecDeque<Arrived>) -> Stored<(Vec<Waiting>, bool)> {
         let mut waiting: Vec<Waiting> = Vec::with_capacity(events.len());
         let (mut ids, mut accounts) = (HashSet::new(), HashSet::new());
         while let Some((event, raw)) = events.pop_front() {
             let is_new = ids.insert((event.source.clone(), event.id.clone())) && self.known(&event)?.is_none();
             let now = event.received_at;
+            // Of all but a provider's event it is known without deciding it.
+            let of_account = event.account.as_ref().filter(|_| !matches!(event.payload, Payload::Provider(_)));
+            let is_of_known_account = of_account.is_some_and(|account| accounts.contains(account));
             let mut attempt = Attempt::first(event, raw);
-            let ahead = if is_new { self.decide_ahead(&mut attempt, now) } else { None };
+            let ahead = match is_new && !is_of_known_account {
+                true => self.decide_ahead(&mut attempt, now),
+                false => None,
+            };
             let mut next = Waiting { attempt, ahead, now };
-            let have_met = next.account().is_some_and(|account| !accounts.insert(account.clone()));
-            if have_met {
-                // What the earlier one writes is not there yet.
+            let same_account_again =
+                is_of_known_account || next.account().is_some_and(|account| !accounts.insert(account.clone()));
+            if same_account_again {
+                // It was decided without what the earlier event of its account changes.
                 next.ahead = None;
             }
             waiting.push(next);
-            if have_met {
+            if same_account_again {
                 return Ok((waiting, true));
             }
         }
@@ -75,28 +84,26 @@ impl Processor {
     }
 
     fn commit_some(&mut self, waiting: Vec<Waiting>, reports: &mut Vec<Vec<Report>>) -> Stored<()> {
-        // What was woken ran in between.
+        // Accounts of events that are committed, and of those that they woke: effects alone raise no revision.
         let mut touched: HashSet<Account> = HashSet::new();
-        let mut is_catalog_touched = false;
         for mut next in waiting {
             let is_outdated = match next.account() {
                 Some(account) => touched.contains(account),
                 // Whose an event is may depend on what the catalog sells.
-                None => is_catalog_touched,
+                None => touched.contains(&Account::Platform),
             };
             if is_outdated {
                 next.ahead = None;
             }
-            let known = if next.ahead.is_none() { self.known(next.attempt.event())? } else { None };
+            let known = match next.ahead {
+                Some(_) => None,
+                None => self.duplicate(next.attempt.event())?,
+            };
             let ran = match known {
-                Some(known) => {
-                    let alert = conflicts_with(&known.event, next.attempt.event());
-                    vec![Report { alert, ..Report::duplicate(&known) }]
-                }
+                Some(duplicate) => vec![duplicate],
                 None => self.run_and_wake(next.attempt, next.ahead, next.now)?,
             };
-            is_catalog_touched |= ran.iter().any(|report| report.account == Some(Account::Platform));
-            touched.extend(ran.iter().skip(1).filter_map(|woken| woken.account.clone()));
+            touched.extend(ran.iter().filter_map(|report| report.account.clone()));
             reports.push(ran);
         }
         Ok(())

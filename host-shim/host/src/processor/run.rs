@@ -137,7 +137,8 @@ impl Attempt {
 }
 
 impl Processor {
-    /// Decide an event before its turn to be committed comes. None of a failure: nothing tells on what it depends.
+    /// Decide an event before its turn to be committed comes. None of a failure, which nothing could be committed by: it
+    /// is decided again when its turn comes, so that one which uses up its fuel does so twice.
     pub(super) fn decide_ahead(&mut self, attempt: &mut Attempt, now: Timestamp) -> Option<Decided> {
         attempt.begin();
         self.decide(attempt, now).ok()

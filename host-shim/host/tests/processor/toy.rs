@@ -26,6 +26,8 @@ pub struct Story {
     pub sell: Vec<String>,
     /// Claims to take.
     pub take: Vec<String>,
+    /// Claims to take without asking how they stand.
+    pub grab: Vec<String>,
     /// Claims to give back.
     pub release: Vec<String>,
     /// Facts to note.
@@ -42,6 +44,8 @@ pub struct Story {
     pub ask: Vec<Ask>,
     /// Host calls to make beside, whatever they answer.
     pub calls: u32,
+    /// No row is written of its own, so that effects may be all that it changes.
+    pub quiet: bool,
     /// A line for the log.
     pub log: Option<String>,
     /// Attempts that end in a failure before the account is open.
@@ -178,7 +182,7 @@ impl Play<'_> {
         let release = |key: &String| ClaimChange::Release { key: key.clone(), blocked_until: None };
         self.decision.claims.extend(story.release.iter().map(release));
         let take = |key: &String| ClaimChange::Take { key: key.clone(), until: None };
-        self.decision.claims.extend(story.take.iter().map(take));
+        self.decision.claims.extend(story.take.iter().chain(&story.grab).map(take));
         self.decision.facts.clone_from(&story.note);
         for fact in &story.note {
             self.put(format!("fact/{fact}"), json!({}))?;
@@ -196,7 +200,9 @@ impl Play<'_> {
                 self.put(format!("then/{}", ask.key), serde_json::to_value(then).unwrap())?;
             }
         }
-        self.put(format!("ran/{}", self.event.id), json!({}))?;
+        if !story.quiet {
+            self.put(format!("ran/{}", self.event.id), json!({}))?;
+        }
         if self.event.attempt <= story.fail {
             return Err(Failure::Internal("told to fail".into()));
         }

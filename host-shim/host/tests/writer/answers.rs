@@ -125,6 +125,42 @@ fn an_event_of_another_business_is_denied_and_spoils_no_group() {
 }
 
 #[test]
+fn each_job_of_a_mixed_group_gets_its_own_answer() {
+    let (writer, _told) = spawn(Box::new(MemoryStore::new()), groups_of(6));
+    let jobs = writer.jobs();
+    let doing = json!({"outcome": {"rejected": {"already-owned": "plan"}}});
+    let other = |business: &str, id: &str| Event { business: business.into(), ..command(id, "b", T0, json!({})) };
+    let malformed = Some(Refusal::Malformed("/id".into()));
+    let refused = Decoded { event: other("toys", "c3"), refusal: malformed, time: None };
+    let of_games = decoded(other("games", "c4"));
+    // The catalog's event is the first of the inbox.
+    let tickets = [
+        accept(jobs, "c1", "a", doing),
+        play(jobs, "c2"),
+        jobs.redrive(2).unwrap(),
+        jobs.accept(refused, Vec::new()).unwrap(),
+        jobs.accept(of_games, Vec::new()).unwrap(),
+        accept(jobs, "c5", "c", json!({})),
+    ];
+    let told = tickets.map(|ticket| match ticket.wait() {
+        Ok(reports) => lines(&reports).join(", "),
+        Err(error) => format!("{error:?}").chars().take(20).collect(),
+    });
+    assert_eq!(
+        told[..4],
+        [
+            "c1: rejected(already-owned(plan))",
+            "c2: applied",
+            "later c1: rejected(already-owned(plan))",
+            "c3: rejected(malformed(/id))"
+        ]
+    );
+    assert!(told[4].starts_with("Failed(Store(Denied"), "{}", told[4]);
+    assert_eq!(told[5], "c5: applied");
+    assert_eq!(inbox(&writer.stop().unwrap()), ["c1", "c2", "c3", "c5"]);
+}
+
+#[test]
 fn questions_see_what_is_committed() {
     let (writer, _told) = spawn(Box::new(MemoryStore::new()), Limits::default());
     play(writer.jobs(), "c1").wait().unwrap();

@@ -24,8 +24,13 @@ where
     P: ComponentNamedList + Lower + 'static,
     R: ComponentNamedList + Lift + 'static,
 {
+    /// The export of a component whose type was compared, not looked up in any instance yet.
+    fn checked(&self) -> Self {
+        Export { index: self.index, func: None, is_checked: true }
+    }
+
     /// The function of this instance. Only the one that is called is looked up: a fresh instance needs just one, and to
-    /// compare its type again would take as long as a fifth of the call.
+    /// compare its type each time is a large part of a short call.
     pub fn of(&mut self, instance: &Instance, mut store: impl AsContextMut) -> wasmtime::Result<TypedFunc<P, R>> {
         if let Some(func) = self.func {
             return Ok(func);
@@ -113,21 +118,9 @@ impl Exports {
         })
     }
 
-    /// The same, of a component whose types were checked.
-    pub fn checked(mut self) -> Self {
-        self.declare.is_checked = true;
-        self.validate.is_checked = true;
-        self.handle.is_checked = true;
-        self.catalog.is_checked = true;
-        self.entitlements.is_checked = true;
-        self.usage.is_checked = true;
-        self.balances.is_checked = true;
-        self.list.is_checked = true;
-        self
-    }
-
-    /// Look all of them up in an instance; the error names those of another type.
-    pub fn check_types(&mut self, instance: &Instance, mut store: impl AsContextMut) -> Result<(), Vec<String>> {
+    /// Look all of them up in an instance; the error names those of another type. What comes back needs not compare the
+    /// types again, in whatever instance of the component.
+    pub fn check_types(&mut self, instance: &Instance, mut store: impl AsContextMut) -> Result<Exports, Vec<String>> {
         let checks = [
             ("manifest", "declare", self.declare.of(instance, &mut store).is_ok()),
             ("schemas", "validate", self.validate.of(instance, &mut store).is_ok()),
@@ -143,6 +136,18 @@ impl Exports {
             .filter(|(_, _, fits)| !fits)
             .map(|(interface, function, _)| format!("{PACKAGE}/{interface}@{WIT_VERSION}#{function}"))
             .collect();
-        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        Ok(Exports {
+            declare: self.declare.checked(),
+            validate: self.validate.checked(),
+            handle: self.handle.checked(),
+            catalog: self.catalog.checked(),
+            entitlements: self.entitlements.checked(),
+            usage: self.usage.checked(),
+            balances: self.balances.checked(),
+            list: self.list.checked(),
+        })
     }
 }

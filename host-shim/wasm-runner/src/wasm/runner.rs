@@ -1,9 +1,10 @@
 //! Calls into a component: one instance a call, or one for many.
 
 use super::exports::{Asked, Exports, Pick};
+use super::samples::{self, Samples};
 use super::state::HostState;
 use super::stop::run_error;
-use super::{Limits, LoadError, LoadedComponent, TICK, bounds, samples};
+use super::{Limits, LoadError, LoadedComponent, TICK, bounds};
 use crate::convert::Cross;
 use crate::runner::{Ran, RunError, Runner, SharedImports, Used};
 use products_contract::{
@@ -48,8 +49,12 @@ impl Live {
         pre: &InstancePre<HostState>,
         exports: &Exports,
         limits: &Limits,
+        samples: Option<&Arc<Samples>>,
     ) -> wasmtime::Result<Self> {
         let mut store = Store::new(engine, HostState::new(limits));
+        if let Some(samples) = samples {
+            samples::watch(&mut store, Arc::clone(samples));
+        }
         store.limiter(|state| state);
         store.set_hostcall_fuel(limits.crossing_bytes);
         arm(&mut store, limits)?;
@@ -91,14 +96,13 @@ pub(super) fn declare(
     pre: &InstancePre<HostState>,
     exports: &Exports,
     limits: &Limits,
-) -> Result<Declarations, LoadError> {
+) -> Result<(Declarations, Exports), LoadError> {
     let failed = |error: wasmtime::Error| LoadError::Declare(run_error(&error, limits));
-    let mut live = Live::new(engine, pre, exports, limits).map_err(failed)?;
-    live.exports
-        .check_types(&live.instance, &mut live.store)
-        .map_err(|exports| LoadError::MissingExports { exports })?;
+    let mut live = Live::new(engine, pre, exports, limits, None).map_err(failed)?;
+    let checked = live.exports.check_types(&live.instance, &mut live.store);
+    let checked = checked.map_err(|exports| LoadError::MissingExports { exports })?;
     let ((declarations,), _) = live.call(limits, |exports| &mut exports.declare, ()).map_err(failed)?;
-    Ok(declarations.cross())
+    Ok((declarations.cross(), checked))
 }
 
 impl WasmRunner {
@@ -126,12 +130,9 @@ impl WasmRunner {
         let limits = &shared.limits;
         let mut live = match self.live.take().filter(|_| self.mode == Mode::Reused) {
             Some(live) => live,
-            None => Live::new(&shared.engine, &shared.pre, &shared.exports, limits)
+            None => Live::new(&shared.engine, &shared.pre, &shared.exports, limits, shared.samples.as_ref())
                 .map_err(|error| run_error(&error, limits))?,
         };
-        if let Some(samples) = &shared.samples {
-            samples::watch(&mut live.store, Arc::clone(samples));
-        }
         live.store.data_mut().begin(Arc::clone(imports));
         let answer = live.call(limits, export, params);
         live.store.data_mut().end();

@@ -10,8 +10,8 @@ pub(super) const EVERY: Duration = Duration::from_micros(50);
 
 /// Stacks that were seen, with how often.
 ///
-/// A stack is seen where a function or a loop begins, so that a long straight way within one is counted to what is called
-/// next. What was inlined has no name of its own.
+/// A stack is seen where a function or a loop begins: code without either is counted for the next function that is called.
+/// What was inlined has no name of its own.
 #[derive(Debug, Default)]
 pub struct Samples(Mutex<BTreeMap<Vec<String>, u64>>);
 
