@@ -164,6 +164,21 @@ fn a_claim_that_two_take_without_asking_is_the_first_ones() {
 }
 
 #[test]
+fn an_event_sees_the_effects_that_an_earlier_one_of_its_account_asked_for() {
+    let mut processor = processor();
+    processor.accept(command("c1", "a", T0, json!({"take": ["customer:1"]})), Vec::new()).unwrap();
+    let of_customer = |id: &str, mut doing: Value| {
+        doing["keys"] = json!(["customer:1"]);
+        doing["quiet"] = json!(true);
+        (webhook(id, T0, doing), Vec::new())
+    };
+    let asks = of_customer("w1", json!({"ask": [{"kind": "mail.send", "key": "m"}]}));
+    let calls_off = of_customer("w2", json!({"cancel": ["m"]}));
+    processor.accept_all(vec![asks, calls_off]).unwrap();
+    assert_eq!(effects(&processor), [], "what was asked for is called off");
+}
+
+#[test]
 fn a_burst_of_one_account_is_hardly_decided_twice() {
     let (mut processor, decisions) = counted();
     let events = (0..100).map(|n| (command(&format!("c{n}"), "a", T0, json!({})), Vec::new()));
