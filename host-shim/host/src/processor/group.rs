@@ -68,13 +68,9 @@ impl Processor {
                 true => self.decide_ahead(&mut attempt, now),
                 false => None,
             };
-            let mut next = Waiting { attempt, ahead, now };
+            let next = Waiting { attempt, ahead, now };
             let same_account_again =
                 is_of_known_account || next.account().is_some_and(|account| !accounts.insert(account.clone()));
-            if same_account_again {
-                // It was decided without what the earlier event of its account changes.
-                next.ahead = None;
-            }
             waiting.push(next);
             if same_account_again {
                 return Ok((waiting, true));
@@ -84,7 +80,7 @@ impl Processor {
     }
 
     fn commit_some(&mut self, waiting: Vec<Waiting>, reports: &mut Vec<Vec<Report>>) -> Stored<()> {
-        // Accounts of events that are committed, and of those that they woke: effects alone raise no revision.
+        // Accounts that were committed to since: effects alone raise no revision that a commit would depend on.
         let mut touched: HashSet<Account> = HashSet::new();
         for mut next in waiting {
             let is_outdated = match next.account() {
