@@ -184,3 +184,56 @@ impl<T: Record> Table<T> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::records::customer::Customer;
+    use products_contract::StoredRecord;
+
+    fn table() -> Table<Customer> {
+        let mut table = Table::default();
+        let record = StoredRecord {
+            collection: Customer::COLLECTION.to_owned(),
+            id: "cus_1".to_owned(),
+            version: 3,
+            value: "{}".to_owned(),
+        };
+        table.hold("cus_1", Some(StoredRow { row: Row::Record(record), data_version: crate::DATA_VERSION }));
+        table
+    }
+
+    fn changed(table: &Table<Customer>) -> Vec<RowKey> {
+        let mut changes = Vec::new();
+        table.changes(&mut changes).expect("rows can be encoded");
+        changes.into_iter().map(|change| change.key).collect()
+    }
+
+    #[test]
+    fn a_row_that_is_put_back_as_it_was_read_is_touched_and_no_change() {
+        let mut table = table();
+        let read = table.get("cus_1").expect("decoded").cloned().expect("there");
+        table.put("cus_1", read.clone());
+        assert!(table.is_touched());
+        assert_eq!(changed(&table), []);
+        table.put("cus_1", Rc::new(Customer::clone(&read)));
+        assert_eq!(changed(&table), [], "an equal row neither");
+        table.put("cus_1", Rc::new(Customer { deleted_at: Some(1), ..Customer::clone(&read) }));
+        assert_eq!(changed(&table), [Customer::key("cus_1")]);
+        table.take_back();
+        assert_eq!(table.get("cus_1").expect("decoded"), Some(&read));
+        assert!(!table.is_touched());
+    }
+
+    #[test]
+    fn rows_stand_in_order_of_their_ids_however_they_came() {
+        let mut table = table();
+        for id in ["cus_3", "cus_0", "cus_2", "cus_3"] {
+            table.put(id, Rc::new(Customer::default()));
+        }
+        let ids: Vec<String> = table.all().expect("decoded").into_iter().map(|(id, _)| id).collect();
+        assert_eq!(ids, ["cus_0", "cus_1", "cus_2", "cus_3"]);
+        table.hold("cus_2", None);
+        assert!(table.knows("cus_2") && !table.knows("cus_4") && !table.is_stored("cus_2"));
+    }
+}

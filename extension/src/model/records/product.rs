@@ -75,3 +75,35 @@ impl Record for ProductRow {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn values(metadata: &str) -> ProductValues {
+        ProductValues {
+            product_type: "instance".to_owned(),
+            name: "My app".to_owned(),
+            description: String::new(),
+            active: true,
+            price: None,
+            interval: None,
+            filters: Vec::new(),
+            metadata: metadata.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_metadata_counts_that_was_changed_as_an_object() {
+        let row = ProductRow::from(values(r#"{ "b": 1 }"#));
+        assert_eq!(row.values().expect("encoded").metadata, r#"{ "b": 1 }"#, "nobody asked for it");
+        let (values, mut metadata) = row.parts("inst_1").expect("decoded");
+        assert!(row.has(&values, &metadata));
+        metadata.insert("a".to_owned(), json!(2));
+        assert!(!row.has(&values, &metadata), "the row still has its own");
+        let changed = ProductRow::with(values, metadata);
+        assert_eq!(changed.values().expect("encoded").metadata, r#"{"a":2,"b":1}"#);
+        assert_eq!(row.values().expect("encoded").metadata, r#"{"b":1}"#);
+    }
+}
