@@ -88,7 +88,7 @@ fn a_group_in_sqlite_comes_out_as_its_events_do_one_by_one() {
     let mut files = 0;
     compare(5, || {
         files += 1;
-        over(Box::new(SqliteStore::open(&folder.path().join(format!("{files}.db"))).unwrap()))
+        over(Box::new(SqliteStore::open(folder.path().join(format!("{files}.db"))).unwrap()))
     });
 }
 
