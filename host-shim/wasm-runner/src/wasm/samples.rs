@@ -21,11 +21,6 @@ impl Samples {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Forget what was seen.
-    pub fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
     fn add(&self, backtrace: &WasmBacktrace) {
         let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
             Some(name) => name.to_owned(),
