@@ -70,26 +70,19 @@ impl<'h> Catalog<'h> {
     /// Take in what `open` gave. A part that was named and did not come is not there.
     pub fn take_in(&self, rows: Vec<CatalogRow>, named: &[Reference]) {
         for row in rows {
-            match row {
-                CatalogRow::Product(row) => drop(self.products.borrow_mut().insert(row.id.clone(), Some(Rc::new(row)))),
-                CatalogRow::Price(row) => {
-                    drop(self.prices.borrow_mut().insert(row.id.clone(), Some(Rc::new(CatalogPrice::of(row)))));
-                }
+            let key = match &row {
+                CatalogRow::Product(row) => CatalogKey::Product(row.id.clone()),
+                CatalogRow::Price(row) => CatalogKey::Price(row.id.clone()),
                 // Its key is not said, and one is named at most.
-                CatalogRow::Setting(value) => {
-                    drop(self.config.borrow_mut().insert(ENABLED.to_owned(), Some(value)));
-                }
-            }
+                CatalogRow::Setting(_) => CatalogKey::Setting(ENABLED.to_owned()),
+            };
+            self.write_over(key, Some(row));
         }
         for name in named {
-            match name {
-                Reference::Catalog(CatalogKey::Product(id)) if !self.products.borrow().contains_key(id) => {
-                    self.products.borrow_mut().insert(id.clone(), None);
-                }
-                Reference::Catalog(CatalogKey::Price(id)) if !self.prices.borrow().contains_key(id) => {
-                    self.prices.borrow_mut().insert(id.clone(), None);
-                }
-                _ => {}
+            if let Reference::Catalog(key @ (CatalogKey::Product(_) | CatalogKey::Price(_))) = name
+                && !self.knows(key)
+            {
+                self.write_over(key.clone(), None);
             }
         }
     }

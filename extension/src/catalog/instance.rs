@@ -38,9 +38,7 @@ impl Instance {
         let Some(row) = desk.account.get::<ProductRow>(id)? else { return Ok(None) };
         let Some(decl) = desk.catalog.type_named(row.product_type())? else { return Ok(None) };
         let (values, mut metadata) = row.parts(id)?;
-        if decl.is_outdated(&metadata) {
-            decl.modernise(&mut metadata);
-        }
+        decl.modernise(&mut metadata);
         let record = desk.account.get::<InstanceRecord>(id)?;
         let is_counted = record.is_some();
         let record: Shared<InstanceRecord> = record.unwrap_or_default().into();

@@ -5,6 +5,7 @@
 
 mod check;
 
+use crate::model::shared::Shared;
 pub(crate) use check::check;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -312,22 +313,12 @@ impl TypeDecl {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// Whether a value of stored metadata is an older one, which is read as another.
-    pub(crate) fn is_outdated(&self, metadata: &Map<String, Value>) -> bool {
-        let is_alias = |field: &Field| {
-            let value = metadata.get(&field.name).and_then(Value::as_str);
-            value.is_some_and(|value| field.aliases.contains_key(value))
-        };
-        self.fields.iter().filter(|field| !field.aliases.is_empty()).any(is_alias)
-    }
-
     /// Bring older values of metadata that is stored to what they are read as.
-    pub(crate) fn modernise(&self, metadata: &mut Map<String, Value>) {
-        for field in self.fields.iter().filter(|field| !field.aliases.is_empty()) {
-            if let Some(Value::String(value)) = metadata.get_mut(&field.name)
-                && let Some(option) = field.aliases.get(value)
-            {
-                value.clone_from(option);
+    pub(crate) fn modernise(&self, metadata: &mut Shared<Map<String, Value>>) {
+        for field in &self.fields {
+            let value = metadata.get(&field.name).and_then(Value::as_str);
+            if let Some(option) = value.and_then(|value| field.aliases.get(value)) {
+                metadata.insert(field.name.clone(), json!(option));
             }
         }
     }

@@ -78,9 +78,6 @@ pub(super) fn apply(
     open: &mut OpenSchedule,
     desired: DesiredSchedule,
 ) -> Ruled<()> {
-    if desired.is_open_in(open) {
-        return Ok(());
-    }
     let timers: BTreeMap<String, Timestamp> =
         desired.timers.iter().map(|(key, (due, _))| (key.clone(), *due)).collect();
     let mails: BTreeMap<String, Timestamp> = desired.mails.iter().map(|(key, mail)| (key.clone(), mail.at)).collect();

@@ -38,7 +38,7 @@ fn find_offer(desk: &mut Desk<'_>, body: &Object) -> Ruled<OnOffer> {
         }
     }
     let product = desk.catalog.product(&id)?.ok_or(Refusal::NotFound(format!("plan {name}")))?;
-    let metadata: Object = decode("products", &product.id, &product.values.metadata)?;
+    let metadata = desk.catalog.metadata(&id)?;
     let unavailable = || Halt::Refused(Refusal::RequirementUnmet(format!("purchasable:{}", product.id)));
     let price_id = metadata.get("stripe_price_id").and_then(Value::as_str).ok_or_else(unavailable)?;
     if !product.values.active || metadata.get("purchasable") == Some(&json!(false)) {
