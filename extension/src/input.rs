@@ -25,6 +25,7 @@ use serde_json::Value;
 /// The object of a provider's event.
 pub(crate) enum Body<'e> {
     Subscription(Box<stripe::Subscription<'e>>, Option<stripe::PreviousSubscription<'e>>),
+    SubscriptionSchedule(Box<stripe::SubscriptionSchedule<'e>>),
     Invoice(Box<stripe::Invoice<'e>>),
     Session(Box<stripe::Session<'e>>),
     Charge(Box<stripe::Charge<'e>>),
@@ -184,6 +185,7 @@ fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
     let body = body(&event.kind, bytes);
     let placement = match &body {
         Body::Subscription(object, _) => placement::of(event, &object.mentions()),
+        Body::SubscriptionSchedule(object) => placement::of(event, &object.mentions()),
         Body::Invoice(object) => placement::of(event, &object.mentions()),
         Body::Session(object) => placement::of(event, &object.mentions()),
         Body::Charge(object) => placement::of(event, &object.mentions()),
@@ -222,6 +224,9 @@ fn body<'e>(kind: &str, bytes: &'e [u8]) -> Body<'e> {
         }
         "invoice_payment.paid" => object(bytes).map(Body::InvoicePayment),
         "customer.created" | "customer.updated" | "customer.deleted" => object(bytes).map(Body::Customer),
+        _ if kind.starts_with("subscription_schedule.") => {
+            object(bytes).map(|object| Body::SubscriptionSchedule(Box::new(object)))
+        }
         _ if kind.starts_with("invoice.") => object(bytes).map(|object| Body::Invoice(Box::new(object))),
         _ if kind.starts_with("checkout.session.") => object(bytes).map(|object| Body::Session(Box::new(object))),
         _ if kind.starts_with("charge.refund.") || kind.starts_with("refund.") => object(bytes).map(Body::Refund),

@@ -8,11 +8,21 @@ use products_contract::*;
 use serde_json::{Map, json};
 
 /// Collections of `records`.
-const COLLECTIONS: [&str; 9] =
-    ["account", "billing", "customers", "disputes", "instances", "invoices", "ledger", "payments", "sessions"];
+const COLLECTIONS: [&str; 10] = [
+    "account",
+    "billing",
+    "customers",
+    "disputes",
+    "instances",
+    "invoices",
+    "ledger",
+    "payments",
+    "sessions",
+    "subscription_schedules",
+];
 
 /// Stripe events that mean something (requirements 7.3).
-const PROVIDER_KINDS: [&str; 46] = [
+const PROVIDER_KINDS: [&str; 53] = [
     "charge.dispute.closed",
     "charge.dispute.created",
     "charge.dispute.funds_reinstated",
@@ -58,6 +68,13 @@ const PROVIDER_KINDS: [&str; 46] = [
     "price.updated",
     "refund.created",
     "refund.failed",
+    "subscription_schedule.aborted",
+    "subscription_schedule.canceled",
+    "subscription_schedule.completed",
+    "subscription_schedule.created",
+    "subscription_schedule.expiring",
+    "subscription_schedule.released",
+    "subscription_schedule.updated",
     "refund.updated",
 ];
 

@@ -14,6 +14,7 @@ mod resource_result;
 mod retrieve;
 mod session;
 mod subscription;
+mod subscription_schedule;
 mod timer;
 mod usage;
 
@@ -60,6 +61,7 @@ fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
     }
     match body {
         Body::Subscription(object, previous) => subscription::decide(desk, &object, previous.as_ref()),
+        Body::SubscriptionSchedule(object) => subscription_schedule::decide(desk, &object),
         Body::Invoice(object) => invoice::decide(desk, &object),
         Body::Session(object) => session::decide(desk, &object),
         Body::Charge(object) => payment::charge(desk, &object),

@@ -7,6 +7,7 @@ use crate::model::records::invoice::Invoice;
 use crate::model::records::payment::Payment;
 use crate::model::records::session::Session;
 use crate::model::records::subscription::history_of;
+use crate::model::records::subscription_schedule::SubscriptionSchedule;
 use crate::model::records::{customer::Customer, to_record};
 use products_contract::{CatalogKey, Reference, RowKey};
 
@@ -50,6 +51,18 @@ impl Mentioning for stripe::Subscription<'_> {
             subscription: set(&self.id),
             customer: id_of(&self.customer),
             prices: items.filter_map(stripe::Item::price_id).chain(id_of(&self.plan)).collect(),
+            ..Mentions::default()
+        }
+    }
+}
+
+impl Mentioning for stripe::SubscriptionSchedule<'_> {
+    fn mentions(&self) -> Mentions<'_> {
+        Mentions {
+            metadata: ours(self.metadata.as_ref()),
+            subscription: self.subscription_id(),
+            customer: id_of(&self.customer),
+            rows: vec![to_record(SubscriptionSchedule::COLLECTION, &self.id)],
             ..Mentions::default()
         }
     }

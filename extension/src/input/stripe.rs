@@ -221,6 +221,51 @@ pub(crate) struct PreviousSubscription<'a> {
     pub current_period_end: Option<i64>,
 }
 
+/// A span of time of a schedule.
+#[derive(serde::Deserialize)]
+pub(crate) struct Phase<'a> {
+    pub start_date: i64,
+    pub end_date: i64,
+    #[serde(borrow, default)]
+    items: Vec<Item<'a>>,
+    /// Before 2020-08-27.
+    #[serde(borrow, default)]
+    plans: Vec<Item<'a>>,
+}
+
+impl<'a> Phase<'a> {
+    /// What it bills.
+    pub fn items(&self) -> impl Iterator<Item = &Item<'a>> {
+        self.items.iter().chain(&self.plans)
+    }
+}
+
+/// A schedule of a subscription.
+#[derive(serde::Deserialize)]
+pub(crate) struct SubscriptionSchedule<'a> {
+    #[serde(borrow, deserialize_with = "id")]
+    pub id: Text<'a>,
+    #[serde(borrow)]
+    pub status: Text<'a>,
+    #[serde(borrow, default)]
+    pub customer: Option<Ref<'a>>,
+    #[serde(borrow, default)]
+    subscription: Option<Ref<'a>>,
+    #[serde(borrow, default)]
+    released_subscription: Option<Ref<'a>>,
+    #[serde(borrow)]
+    pub phases: Vec<Phase<'a>>,
+    #[serde(borrow, default)]
+    pub metadata: Option<Metadata<'a>>,
+}
+
+impl SubscriptionSchedule<'_> {
+    /// The subscription it changes, or was released from.
+    pub fn subscription_id(&self) -> Option<&str> {
+        id_of(&self.subscription).or_else(|| id_of(&self.released_subscription))
+    }
+}
+
 /// A line of an invoice.
 #[derive(serde::Deserialize)]
 pub(crate) struct Line<'a> {

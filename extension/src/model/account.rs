@@ -20,6 +20,7 @@ use super::records::schedule::OpenSchedule;
 use super::records::session::Session;
 use super::records::subscription::SubscriptionRow;
 use super::records::subscription_history::BillingHistory;
+use super::records::subscription_schedule::SubscriptionSchedule;
 use super::records::summary::Summary;
 use super::records::{ACCOUNT, record_key};
 use super::table::{Record, Table};
@@ -41,6 +42,7 @@ pub(crate) struct Tables {
     customers: Table<Customer>,
     instances: Table<InstanceRecord>,
     schedules: Table<OpenSchedule>,
+    subscription_schedules: Table<SubscriptionSchedule>,
     summaries: Table<Summary>,
     balances: Table<Balances>,
     entries: Table<ledger::Entry>,
@@ -91,6 +93,7 @@ tables! {
     customers: Customer,
     instances: InstanceRecord,
     schedules: OpenSchedule,
+    subscription_schedules: SubscriptionSchedule,
     summaries: Summary,
     balances: Balances,
     entries: ledger::Entry,
@@ -111,6 +114,7 @@ impl Tables {
                 Payment::COLLECTION => self.payments.hold(id, row),
                 Dispute::COLLECTION => self.disputes.hold(id, row),
                 Customer::COLLECTION => self.customers.hold(id, row),
+                SubscriptionSchedule::COLLECTION => self.subscription_schedules.hold(id, row),
                 InstanceRecord::COLLECTION => self.instances.hold(id, row),
                 ledger::Entry::COLLECTION => self.entries.hold(id, row),
                 _ if id == OpenSchedule::ID => self.schedules.hold(id, row),

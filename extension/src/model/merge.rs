@@ -16,6 +16,7 @@ pub(crate) mod payment;
 pub(crate) mod price;
 pub(crate) mod session;
 pub(crate) mod subscription;
+pub(crate) mod subscription_schedule;
 
 use products_contract::Timestamp;
 

@@ -12,6 +12,7 @@ pub(crate) mod schedule;
 pub(crate) mod session;
 pub(crate) mod subscription;
 pub(crate) mod subscription_history;
+pub(crate) mod subscription_schedule;
 pub(crate) mod summary;
 
 use products_contract::{RecordKey, Reference, RowKey};

@@ -5,13 +5,14 @@
 //! views have times at all.
 
 use super::subscription::{Bounds, SubscriptionView};
-use super::{customer, dispute, invoice, payment, price, session, subscription};
+use super::{customer, dispute, invoice, payment, price, session, subscription, subscription_schedule};
 use crate::model::records::customer::Customer;
 use crate::model::records::dispute::{Dispute, DisputeStatus};
 use crate::model::records::invoice::{Invoice, InvoiceStatus, Line};
 use crate::model::records::payment::{Payment, Refund, RefundStatus};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::{Previous, State};
+use crate::model::records::subscription_schedule::{Phase, ScheduleStatus, SubscriptionSchedule};
 use products_contract::{SnapshotRank, SubscriptionItem, SubscriptionStatus};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -177,6 +178,29 @@ fn chains() {
             Ok(())
         })
         .unwrap_or_else(|broken| panic!("{broken}"));
+}
+
+#[test]
+fn subscription_schedules() {
+    use ScheduleStatus::{Active, Canceled, Completed, NotStarted, Released};
+    let status = prop::sample::select(vec![NotStarted, Active, Completed, Released, Canceled]);
+    let phases = prop::collection::vec(second(), 0..2).prop_map(|starts| {
+        starts.into_iter().map(|starts_at| Phase { starts_at, ends_at: starts_at + 1, items: Vec::new() }).collect()
+    });
+    let view = (status, second(), named("sub"), phases)
+        .prop_map(|(status, at, subscription, phases)| SubscriptionSchedule { status, at, subscription, phases });
+    hold(
+        "subscription schedules",
+        view,
+        |view| Some(view.at),
+        |views| {
+            let mut record = views[0].clone();
+            for view in &views[1..] {
+                subscription_schedule::merge(&mut record, view);
+            }
+            json(&record)
+        },
+    );
 }
 
 prop_compose! {
