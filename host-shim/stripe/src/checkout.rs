@@ -28,7 +28,9 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     if args.text("success_url").is_none() && args.text("ui_mode").is_none_or(|u| u == "hosted") {
         return Err(ApiError::missing("success_url"));
     }
-    let (lines, total, currency) = read_lines(st, args, &mode)?;
+    let data = args.map("subscription_data");
+    let has_trial = data.int("trial_period_days").is_some_and(|days| days > 0) || data.int("trial_end").is_some();
+    let (lines, total, currency) = read_lines(st, args, &mode, has_trial)?;
     let id = st.new_id("cs_test");
     let url = format!("{}/c/pay/{id}", st.settings.base_url);
     let clock = customer.as_ref().map_or(Value::Null, |c| c.get("test_clock").clone());
@@ -89,7 +91,13 @@ fn details_of(customer: &Object) -> Value {
     })
 }
 
-fn read_lines(st: &mut State, args: &Args, mode: &str) -> Result<(Vec<Value>, i64, String), ApiError> {
+/// The lines, what they cost today, and their currency. In a trial, what recurs costs nothing yet.
+fn read_lines(
+    st: &mut State,
+    args: &Args,
+    mode: &str,
+    has_trial: bool,
+) -> Result<(Vec<Value>, i64, String), ApiError> {
     let given = args.list("line_items");
     if given.is_empty() {
         return Err(ApiError::missing("line_items"));
@@ -118,7 +126,8 @@ fn read_lines(st: &mut State, args: &Args, mode: &str) -> Result<(Vec<Value>, i6
             return Err(ApiError::invalid("All line items must have the same currency.").about("line_items"));
         }
         currency = price.text("currency").to_owned();
-        let amount = items::amount(&price.value(), quantity)?;
+        let whole = items::amount(&price.value(), quantity)?;
+        let amount = if has_trial && is_recurring { 0 } else { whole };
         total =
             total.checked_add(amount).ok_or_else(|| ApiError::coded("amount_too_large", "The total is too large."))?;
         let name = items::product_name(st, &price.value());
@@ -159,11 +168,17 @@ pub fn find(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError> {
     st.load("checkout.session", &session, "id")
 }
 
-/// Pays a session with a payment method.
+/// Whether a session wants a payment method: not where nothing is due and it was told to ask only if required.
+fn wants_method(session: &Object) -> bool {
+    let asks_always = session.text("payment_method_collection") != "if_required";
+    session.int("amount_total") > 0 || (session.text("mode") == "subscription" && asks_always)
+}
+
+/// Pays a session with a payment method; without one where nothing has to be paid.
 pub fn confirm(
     st: &mut State,
     id: &str,
-    method_id: &str,
+    method_id: Option<&str>,
     buyer: &Buyer,
     presence: Presence,
 ) -> Result<Confirmed, ApiError> {
@@ -173,7 +188,10 @@ pub fn confirm(
         let message = format!("This Checkout Session is no longer active: its status is {}.", session.text("status"));
         return Err(ApiError::coded("checkout_session_not_open", message));
     }
-    let method = st.copy(method_id);
+    if method_id.is_none() && wants_method(&session) {
+        return Err(ApiError::missing("payment_method"));
+    }
+    let method = method_id.map(|method| st.copy(method)).unwrap_or_default();
     note_buyer(st, &session, &method, buyer);
     if session.text("mode") == "subscription" {
         confirm_subscription(st, &id, &method, presence)
@@ -260,13 +278,8 @@ fn action_url(st: &State, intent: &str) -> String {
 /// The payment of a session succeeded.
 pub fn paid(st: &mut State, id: &str) {
     let session = st.copy(id);
-    let pi = st.copy(session.text("_intent"));
-    if !session.text("customer").is_empty() && !pi.get("setup_future_usage").is_null() {
-        let (method, customer) = (st.copy(pi.text("payment_method")), st.copy(session.text("customer")));
-        // A card that was charged just now can be attached; one that can't stays with the payment alone.
-        let _ = method::attach(st, &method, &customer);
-    }
-    st.change(id, |s| s.set("payment_intent", pi.id()));
+    let pi = session.text("_intent").to_owned();
+    st.change(id, |s| s.set("payment_intent", pi));
     complete(st, id, "paid");
 }
 
@@ -285,17 +298,14 @@ fn confirm_subscription(st: &mut State, id: &str, method: &Object, presence: Pre
         st.change(id, |s| s.set("_waiting_method", method.id()));
         return Ok(Confirmed::NeedsAction(action_url(st, id)));
     }
+    if presence == Presence::Authenticated {
+        st.change(method.id(), |m| m.set("_authenticated", true));
+    }
     let session = st.copy(id);
     let customer = customer_of(st, id, true).unwrap_or_default();
     let owner = st.copy(&customer);
     let mut data = Args::of(session.get("_subscription_data").clone());
-    let attached = method::attach(st, method, &owner).map_err(|e| ApiError { keeps_changes: false, ..e })?;
-    if owner.at("invoice_settings.default_payment_method").is_null() && session.get("customer_creation") == "always" {
-        let default = json!(attached.id());
-        st.change_and_emit(&customer, "customer.updated", |c| {
-            c.set_at("invoice_settings.default_payment_method", default)
-        });
-    }
+    let default = keep_method(st, &session, method, &owner)?;
     let line = |l: &Value| json!({ "price": l["price"]["id"], "quantity": l["quantity"] });
     let (recurring, once): (Vec<&Value>, Vec<&Value>) =
         session.list_at("_lines").iter().partition(|l| l["price"]["type"] == "recurring");
@@ -303,7 +313,9 @@ fn confirm_subscription(st: &mut State, id: &str, method: &Object, presence: Pre
     request.put("customer", json!(customer));
     request.put("items", recurring.into_iter().map(line).collect());
     request.put("add_invoice_items", once.into_iter().map(line).collect());
-    request.put("default_payment_method", json!(attached.id()));
+    if let Some(default) = default {
+        request.put("default_payment_method", json!(default));
+    }
     request.put("payment_behavior", json!("error_if_incomplete"));
     let subscription = create::create(st, &request, presence)?;
     let invoice = st.copy(subscription.text("latest_invoice"));
@@ -311,14 +323,29 @@ fn confirm_subscription(st: &mut State, id: &str, method: &Object, presence: Pre
         s.set("subscription", subscription.id());
         s.set("invoice", invoice.id());
     });
-    // A trial's first invoice is paid with nothing, which Stripe reports as a session that is paid.
-    let status = if session.text("payment_method_collection") == "if_required" && invoice.int("amount_due") == 0 {
-        "no_payment_required"
-    } else {
-        "paid"
-    };
-    complete(st, id, status);
+    complete(st, id, if invoice.int("amount_due") == 0 { "no_payment_required" } else { "paid" });
     Ok(Confirmed::Complete)
+}
+
+/// Attaches what a subscription will be paid with, if anything; a customer that was just made has it as its default.
+fn keep_method(
+    st: &mut State,
+    session: &Object,
+    method: &Object,
+    owner: &Object,
+) -> Result<Option<String>, ApiError> {
+    if method.0.is_empty() {
+        return Ok(None);
+    }
+    let attached = method::attach(st, method, owner).map_err(|e| ApiError { keeps_changes: false, ..e })?;
+    let id = attached.id().to_owned();
+    if owner.at("invoice_settings.default_payment_method").is_null() && session.get("customer_creation") == "always" {
+        let default = json!(id);
+        st.change_and_emit(owner.id(), "customer.updated", |c| {
+            c.set_at("invoice_settings.default_payment_method", default)
+        });
+    }
+    Ok(Some(id))
 }
 
 /// The buyer passed or failed the 3-D Secure step of a session in subscription mode.
@@ -337,7 +364,7 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<Confirmed,
             ..ApiError::coded("payment_intent_authentication_failure", message)
         });
     }
-    confirm(st, session.id(), &waiting, &Buyer::default(), Presence::Authenticated)
+    confirm(st, session.id(), Some(&waiting), &Buyer::default(), Presence::Authenticated)
 }
 
 /// The session's time is over, or somebody ended it.

@@ -158,12 +158,18 @@ impl State {
     /// Changes an object and, if that shows, emits an event with `previous_attributes`.
     pub fn change_and_emit(&mut self, id: &str, event: &str, edit: impl FnOnce(&mut Object)) -> Arc<Object> {
         let before = self.copy(id);
-        let frozen_before = self.freeze(&before);
         let after = self.change(id, edit);
-        if shown(&after).ne(shown(&frozen_before)) {
-            self.emit_with(event, &after, Some(frozen_before));
-        }
+        self.emit_since(id, event, &before);
         after
+    }
+
+    /// Emits an event about what changed in an object since it looked like `before`, if that shows.
+    pub fn emit_since(&mut self, id: &str, event: &str, before: &Object) {
+        let after = self.copy(id);
+        let before = self.freeze(before);
+        if shown(&after).ne(shown(&before)) {
+            self.emit_with(event, &after, Some(before));
+        }
     }
 
     /// Removes an object for good.

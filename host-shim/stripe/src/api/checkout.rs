@@ -9,7 +9,7 @@ use crate::api::{Route, route};
 use crate::checkout::{self, Buyer, Confirmed};
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{AMOUNT, Args, Field, Kind, QUANTITY, inert, merge_metadata, opt, req};
+use crate::params::{AMOUNT, Args, Field, Kind, QUANTITY, inert, merge_metadata, opt};
 use crate::payments::attempt::Presence;
 use crate::payments::method;
 use crate::state::State;
@@ -84,7 +84,7 @@ const CREATE: &[Field] = &[
 ];
 
 const CONFIRM: &[Field] = &[
-    req("payment_method", Kind::Text),
+    opt("payment_method", Kind::Text),
     opt("expected_amount", AMOUNT),
     opt("billing_details", BILLING_DETAILS),
     inert("key"),
@@ -186,11 +186,11 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
             format!("The expected amount ({expected}) doesn't match the session's ({}).", session.int("amount_total"));
         return Err(ApiError::coded("checkout_amount_mismatch", message).about("expected_amount"));
     }
-    let paid_with = method::resolve(st, args.text("payment_method").unwrap_or_default(), "payment_method")?;
+    let paid_with = args.text("payment_method").map(|name| method::resolve(st, name, "payment_method")).transpose()?;
     let details = args.map("billing_details");
     let buyer =
         Buyer { email: details.text("email").map(str::to_owned), name: details.text("name").map(str::to_owned) };
-    let confirmed = checkout::confirm(st, session.id(), paid_with.id(), &buyer, Presence::OnSession)?;
+    let confirmed = checkout::confirm(st, session.id(), paid_with.as_ref().map(Object::id), &buyer, Presence::OnSession)?;
     let mut shown = page(st, &st.copy(session.id()));
     if let Confirmed::NeedsAction(url) = confirmed {
         shown["state"] = json!("requires_action");

@@ -295,7 +295,7 @@ fn move_balance(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
         return Err(ApiError::invalid(message).about("currency"));
     }
     if customer.get("currency").is_null() {
-        st.change(ids[0], |c| c.set("currency", currency));
+        st.change_and_emit(ids[0], "customer.updated", |c| c.set("currency", currency));
     }
     let movement = invoice::move_balance(st, ids[0], args.int("amount").unwrap_or_default(), "adjustment", None);
     let metadata = merge_metadata(&json!({}), args)?;

@@ -358,15 +358,6 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     let strict = args.flag("error_on_requires_action") == Some(true);
     let presence = if off_session || strict { Presence::OffSession } else { Presence::OnSession };
     intent::confirm(st, id, &paid_with, presence)?;
-    let after = st.copy(id);
-    if after.text("status") == "succeeded"
-        && !after.get("setup_future_usage").is_null()
-        && !after.text("customer").is_empty()
-    {
-        let (card, customer) = (st.copy(&paid_with), st.copy(after.text("customer")));
-        // A card that was just charged can be attached; where it belongs to the customer already, nothing happens.
-        let _ = method::attach(st, &card, &customer);
-    }
     Ok(st.copy(id).value())
 }
 

@@ -42,6 +42,9 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
         };
         next.set("pause_collection", value);
     }
+    if ends_trial(args, &status) && cycle::ends_for_want_of_a_method(st, &next) {
+        return Ok(st.copy(id).value());
+    }
     apply_trial(&mut next, args, now)?;
     let changed = if args.has("items") { Some(read_change(st, &next, args, now)?) } else { None };
     let resets = args.text("billing_cycle_anchor") == Some("now") || ends_trial(args, &status);
@@ -196,7 +199,7 @@ fn apply_items(
         return Ok(store(st, before, next).value());
     }
     let waits = payment == "pending_if_incomplete";
-    let stored = if waits { before.clone() } else { Object::clone(&store(st, before, next.clone())) };
+    let stored = if waits { before.clone() } else { Object::clone(&keep(st, before, next.clone())) };
     let draft = Draft {
         customer: before.text("customer"),
         currency: before.text("currency"),
@@ -207,6 +210,8 @@ fn apply_items(
         period: None,
     };
     let invoice = invoice::draft(st, draft, |_| {})?;
+    // Told once its invoice is made, since it names it.
+    st.emit_since(&id, "customer.subscription.updated", before);
     if waits {
         let change = next.value();
         let marked = invoice.clone();
@@ -228,10 +233,7 @@ fn apply_items(
         }
         Outcome::NeedsAction if payment == "error_if_incomplete" => {
             let message = "Payment for this subscription requires additional user action before it can be completed successfully.";
-            return Err(ApiError {
-                status: 402,
-                ..ApiError::coded("subscription_payment_intent_requires_action", message)
-            });
+            return Err(settle::action_required("subscription_payment_intent_requires_action", message));
         }
         Outcome::NeedsAction | Outcome::Failed(_) if waits => {
             let pending = json!({
@@ -269,8 +271,15 @@ pub fn apply_pending(st: &mut State, id: &str) {
     }
 }
 
-fn store(st: &mut State, before: &Object, mut next: Object) -> std::sync::Arc<Object> {
-    // Only one event per change, however many members it touches.
+/// Stores a change and tells of it: one event, however many members it touches.
+fn store(st: &mut State, before: &Object, next: Object) -> std::sync::Arc<Object> {
+    let stored = keep(st, before, next);
+    st.emit_since(before.id(), "customer.subscription.updated", before);
+    stored
+}
+
+/// Stores a change that is told of later.
+fn keep(st: &mut State, before: &Object, mut next: Object) -> std::sync::Arc<Object> {
     next.set("latest_invoice", st.copy(before.id()).get("latest_invoice").clone());
-    st.change_and_emit(before.id(), "customer.subscription.updated", |s| *s = next)
+    st.change(before.id(), |s| *s = next)
 }

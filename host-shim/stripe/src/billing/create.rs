@@ -121,7 +121,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
     sub.set("_being_made", true);
     st.put(sub);
     if customer.get("currency").is_null() {
-        st.change(&customer_id, |c| c.set("currency", currency));
+        st.change_and_emit(&customer_id, "customer.updated", |c| c.set("currency", currency));
     }
     first_invoice(st, &id, args, presence)?;
     let made = st.copy(&id);
@@ -288,7 +288,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         Outcome::Paid => Ok(()),
         Outcome::NeedsAction if behavior == "error_if_incomplete" => {
             let message = "Payment for this subscription requires additional user action before it can be completed successfully.";
-            Err(ApiError { status: 402, ..ApiError::coded("subscription_payment_intent_requires_action", message) })
+            Err(settle::action_required("subscription_payment_intent_requires_action", message))
         }
         Outcome::Failed(error) if behavior == "error_if_incomplete" => Err(ApiError { keeps_changes: false, ..error }),
         Outcome::NeedsAction | Outcome::Failed(_) => Ok(()),

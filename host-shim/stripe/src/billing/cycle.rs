@@ -92,25 +92,43 @@ pub fn renew(st: &mut State, id: &str) {
         return;
     }
     let trial_ends = sub.text("status") == "trialing";
-    if trial_ends && sub.text("collection_method") == "charge_automatically" && !has_method(st, &sub) {
-        match sub.text_at("trial_settings.end_behavior.missing_payment_method") {
-            Some("cancel") => return end::cancel(st, id, end::Reason::AtItsTime),
-            Some("pause") => return end::pause(st, id),
-            _ => {}
-        }
+    if trial_ends && ends_for_want_of_a_method(st, &sub) {
+        return;
     }
     let Some(price) = sub.list_at("items").first().map(|i| i["price"].clone()) else { return };
     let next_end = period_end(&price, sub.int("billing_cycle_anchor"), end);
-    let renewed = st.change_and_emit(id, "customer.subscription.updated", |s| {
+    let renewed = st.change(id, |s| {
         set_period(s, end, next_end);
         if trial_ends {
             s.set("status", "active");
         }
     });
-    if let Some(Err(error)) = Some(cycle_invoice(st, &renewed, (start, end), (end, next_end))) {
-        // The amount doesn't fit: real Stripe reports the same as a failed finalization.
-        st.change(id, |s| s.set("_cycle_error", error.message.clone()));
+    let invoice = match cycle_draft(st, &renewed, (start, end), (end, next_end)) {
+        Ok(invoice) => Some(invoice),
+        Err(error) => {
+            // The amount doesn't fit: real Stripe reports the same as a failed finalization.
+            st.change(id, |s| s.set("_cycle_error", error.message));
+            None
+        }
+    };
+    // Told once its invoice is made, since it names it.
+    st.emit_since(id, "customer.subscription.updated", &sub);
+    if let Some(invoice) = invoice {
+        close_while_paused(st, &renewed, &invoice);
     }
+}
+
+/// A trial is over: cancels or pauses the subscription where nothing can be charged and it was told to; true if so.
+pub fn ends_for_want_of_a_method(st: &mut State, sub: &Object) -> bool {
+    if sub.text("collection_method") != "charge_automatically" || has_method(st, sub) {
+        return false;
+    }
+    match sub.text_at("trial_settings.end_behavior.missing_payment_method") {
+        Some("cancel") => end::cancel(st, sub.id(), end::Reason::AtItsTime),
+        Some("pause") => end::pause(st, sub.id()),
+        _ => return false,
+    }
+    true
 }
 
 fn has_method(st: &State, sub: &Object) -> bool {
@@ -118,10 +136,9 @@ fn has_method(st: &State, sub: &Object) -> bool {
     !sub.get("default_payment_method").is_null() || !customer.at("invoice_settings.default_payment_method").is_null()
 }
 
-fn cycle_invoice(st: &mut State, sub: &Object, over: (i64, i64), next: (i64, i64)) -> Result<(), ApiError> {
+fn cycle_draft(st: &mut State, sub: &Object, over: (i64, i64), next: (i64, i64)) -> Result<String, ApiError> {
     let lines = lines(st, sub, next, false)?;
-    let pause = sub.text_at("pause_collection.behavior").unwrap_or_default().to_owned();
-    let held = sub.text("status") == "unpaid" || !pause.is_empty();
+    let held = sub.text("status") == "unpaid" || !sub.get("pause_collection").is_null();
     let draft = Draft {
         customer: sub.text("customer"),
         currency: sub.text("currency"),
@@ -131,23 +148,25 @@ fn cycle_invoice(st: &mut State, sub: &Object, over: (i64, i64), next: (i64, i64
         takes_pending: true,
         period: Some(over),
     };
-    let id = invoice::draft(st, draft, |i| {
+    invoice::draft(st, draft, |i| {
         if held {
             i.set("auto_advance", false);
             i.set("automatically_finalizes_at", Value::Null);
         }
-    })?;
-    if matches!(pause.as_str(), "void" | "mark_uncollectible") {
-        invoice::finalize(st, &id)?;
-        if st.copy(&id).text("status") == "open" {
-            if pause == "void" {
-                settle::void(st, &id)?
-            } else {
-                settle::mark_uncollectible(st, &id)?
-            };
-        }
+    })
+}
+
+/// While collection is paused, a renewal's invoice is voided or given up at once, or stays a draft.
+fn close_while_paused(st: &mut State, sub: &Object, invoice: &str) {
+    let close = match sub.text_at("pause_collection.behavior") {
+        Some("void") => settle::void,
+        Some("mark_uncollectible") => settle::mark_uncollectible,
+        _ => return,
+    };
+    if invoice::finalize(st, invoice).is_ok() {
+        // One of nothing is paid already, and then nothing is left to close.
+        let _ = close(st, invoice);
     }
-    Ok(())
 }
 
 /// Sends `invoice.upcoming`, whose invoice has no id.

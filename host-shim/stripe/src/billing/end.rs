@@ -88,7 +88,9 @@ pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiErr
             takes_pending: true,
             period: None,
         };
+        let before = st.copy(id);
         let closing = invoice::draft(st, draft, |_| {})?;
+        st.emit_since(id, "customer.subscription.updated", &before);
         invoice::finalize(st, &closing)?;
         settle::attempt(st, &closing, settle::By::Hand);
     }
@@ -111,8 +113,13 @@ pub fn expire_incomplete(st: &mut State, id: &str) {
 
 /// A trial ended without a payment method.
 pub fn pause(st: &mut State, id: &str) {
-    let frozen = st.freeze(&st.copy(id));
-    let paused = st.change(id, |s| s.set("status", "paused"));
+    let before = st.copy(id);
+    let (frozen, now) = (st.freeze(&before), st.now(&before));
+    let paused = st.change(id, |s| {
+        s.set("status", "paused");
+        // Somebody may end a trial before its time.
+        s.set("trial_end", s.int_at("trial_end").map_or(now, |end| end.min(now)));
+    });
     st.emit_with("customer.subscription.updated", &paused, Some(frozen));
     st.emit("customer.subscription.paused", &paused);
 }
@@ -144,6 +151,7 @@ pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
         period: None,
     };
     let invoice = invoice::draft(st, draft, |_| {})?;
+    st.emit_since(id, "customer.subscription.updated", &sub);
     invoice::finalize(st, &invoice)?;
     settle::attempt(st, &invoice, settle::By::Hand);
     Ok(st.copy(id).value())

@@ -168,12 +168,11 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     let now = st.now(&invoice);
     let sequence = customer.int("next_invoice_sequence");
     let number = format!("{}-{sequence:04}", customer.text("invoice_prefix"));
-    st.change(customer.id(), |c| {
-        c.set("next_invoice_sequence", sequence + 1);
-        if c.get("currency").is_null() {
-            c.set("currency", currency.clone());
-        }
-    });
+    if customer.get("currency").is_null() {
+        st.change_and_emit(customer.id(), "customer.updated", |c| c.set("currency", currency.clone()));
+    }
+    // Stripe tells nobody of the counter alone.
+    st.change(customer.id(), |c| c.set("next_invoice_sequence", sequence + 1));
     if shares_currency && ending != starting {
         move_balance(st, customer.id(), ending - starting, "applied_to_invoice", Some(id));
     }

@@ -78,8 +78,7 @@ pub fn attempt_with(st: &mut State, id: &str, method: &str, by: By, presence: Pr
             Outcome::Paid
         }
         Attempt::NeedsAction => {
-            record_failure(st, id, by);
-            action_events(st, id);
+            needs_action(st, id, by);
             Outcome::NeedsAction
         }
         Attempt::Declined(error) => {
@@ -148,26 +147,46 @@ fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
         return;
     }
     let is_latest = sub.text("latest_invoice") == invoice.id();
+    let saved = saved_method(st, &sub, invoice);
+    let save = |s: &mut Object| {
+        if let Some(method) = saved {
+            s.set("default_payment_method", method);
+        }
+    };
     match sub.text("status") {
         "incomplete" if being_made => {
             let made = st.change(sub.id(), |s| {
                 s.set("status", "active");
                 s.set("_being_made", false);
+                save(s);
             });
             st.emit("customer.subscription.created", &made);
         }
-        "incomplete" => {
-            st.change_and_emit(sub.id(), "customer.subscription.updated", |s| s.set("status", "active"));
+        status => {
+            let returns = status == "incomplete" || (is_latest && matches!(status, "past_due" | "unpaid"));
+            st.change_and_emit(sub.id(), "customer.subscription.updated", |s| {
+                save(s);
+                if returns {
+                    s.set("status", "active");
+                }
+            });
+            if status == "paused" && is_latest && sub.is("_resuming") {
+                end::resumed(st, sub.id());
+            }
         }
-        "past_due" | "unpaid" if is_latest => {
-            st.change_and_emit(sub.id(), "customer.subscription.updated", |s| s.set("status", "active"));
-        }
-        "paused" if is_latest && sub.is("_resuming") => end::resumed(st, sub.id()),
-        _ => {}
     }
     if sub.text("_pending_invoice") == invoice.id() {
         change::apply_pending(st, sub.id());
     }
+}
+
+/// The method that paid an invoice, where its subscription keeps such a method as its default.
+fn saved_method(st: &State, sub: &Object, invoice: &Object) -> Option<String> {
+    if sub.text_at("payment_settings.save_default_payment_method") != Some("on_subscription") {
+        return None;
+    }
+    let method = st.copy(st.copy(invoice.text("_payment_intent")).text("payment_method"));
+    (method.text("customer") == sub.text("customer")).then(|| method.id().to_owned()).filter(|id| !id.is_empty())
 }
 
 /// An attempt failed: the next is planned, the subscription falls behind.
@@ -178,16 +197,16 @@ pub fn failed(st: &mut State, id: &str, by: By) {
 }
 
 /// The customer must act on an invoice's payment.
-pub fn needs_action(st: &mut State, id: &str) {
-    record_failure(st, id, By::Hand);
-    action_events(st, id);
-}
-
-fn action_events(st: &mut State, id: &str) {
-    let after = st.copy(id);
+pub fn needs_action(st: &mut State, id: &str, by: By) {
+    let after = record_failure(st, id, by);
     st.emit("invoice.payment_failed", &after);
     st.emit("invoice.payment_action_required", &after);
-    fall_behind(st, &after, By::Hand);
+    fall_behind(st, &after, by);
+}
+
+/// What Stripe says where 3-D Secure stands between a request and its payment.
+pub fn action_required(code: &str, message: &str) -> ApiError {
+    ApiError { keeps_changes: false, ..ApiError::card(code, None, message) }
 }
 
 fn record_failure(st: &mut State, id: &str, by: By) -> Object {

@@ -105,6 +105,11 @@ fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, 
         }
     });
     st.emit(if manual { "payment_intent.amount_capturable_updated" } else { "payment_intent.succeeded" }, &after);
+    if !after.get("setup_future_usage").is_null() && !after.text("customer").is_empty() {
+        let (card, customer) = (st.copy(method.id()), st.copy(after.text("customer")));
+        // A card that was charged just now can be attached; one that can't stays with the payment alone.
+        let _ = method::attach(st, &card, &customer);
+    }
     if let Behaviour::Disputes { .. } = behaviour {
         st.later.push(Later::Dispute(charge.id().to_owned()));
     }

@@ -72,7 +72,7 @@ fn settle_owner(st: &mut State, id: &str, outcome: &Attempt) {
     match outcome {
         Attempt::Succeeded if !invoice.is_empty() => settle::paid(st, &invoice),
         Attempt::Succeeded if !session.is_empty() => checkout::paid(st, &session),
-        Attempt::NeedsAction if !invoice.is_empty() => settle::needs_action(st, &invoice),
+        Attempt::NeedsAction if !invoice.is_empty() => settle::needs_action(st, &invoice, settle::By::Hand),
         Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::By::Hand),
         _ => {}
     }

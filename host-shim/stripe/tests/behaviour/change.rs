@@ -50,7 +50,7 @@ fn an_upgrade_invoiced_at_once_costs_the_difference_of_the_rest() {
     let events = play.events();
     assert_eq!(
         events[..4],
-        ["invoiceitem.created", "invoiceitem.created", "customer.subscription.updated", "invoice.created"]
+        ["invoiceitem.created", "invoiceitem.created", "invoice.created", "customer.subscription.updated"]
     );
     play.until_day(31);
     assert_eq!(latest(&mut play, &sub)["amount_paid"], 5_000);

@@ -106,7 +106,11 @@ fn a_trial_in_checkout_and_a_session_that_expires() {
     let session = id(&open(&mut play, "subscription", &price, "&subscription_data[trial_period_days]=7"));
     assert_eq!(confirm(&mut play, &session, "tok_visa").0, 200);
     let done = play.get(&format!("/v1/checkout/sessions/{session}?expand[0]=subscription"));
-    assert_eq!((&done["subscription"]["status"], &done["payment_status"]), (&json!("trialing"), &json!("paid")));
+    assert_eq!(
+        (&done["subscription"]["status"], &done["payment_status"]),
+        (&json!("trialing"), &json!("no_payment_required"))
+    );
+    assert_eq!((&done["amount_total"], &done["amount_subtotal"]), (&json!(0), &json!(0)));
     let late = id(&open(&mut play, "subscription", &price, ""));
     let ended = id(&open(&mut play, "subscription", &price, ""));
     play.post(&format!("/v1/checkout/sessions/{ended}/expire"), "");
@@ -144,4 +148,39 @@ fn wrong_sessions_are_refused() {
     ] {
         assert_eq!(play.refused("POST", "/v1/checkout/sessions", &form, 400)["param"], param, "{form}");
     }
+}
+
+#[test]
+fn a_trial_that_asks_for_a_card_only_if_required_needs_none_and_what_is_bought_once_is_due_today() {
+    let mut play = Play::new();
+    let (monthly, once) = (play.monthly("Pro", 1_000), play.price("Setup", 500, ""));
+    let trial = "&subscription_data[trial_period_days]=7";
+    let free = id(&open(&mut play, "subscription", &monthly, &format!("{trial}&payment_method_collection=if_required")));
+    play.post(&format!("/v1/payment_pages/{free}/confirm"), "");
+    let done = play.get(&format!("/v1/checkout/sessions/{free}?expand[0]=subscription"));
+    assert_eq!(
+        (&done["payment_status"], &done["subscription"]["default_payment_method"]),
+        (&json!("no_payment_required"), &Value::Null)
+    );
+    let more = format!("{trial}&line_items[1][price]={once}&line_items[1][quantity]=1");
+    let paid = open(&mut play, "subscription", &monthly, &more);
+    assert_eq!(paid["amount_total"], 500);
+    let error = play.refused("POST", &format!("/v1/payment_pages/{}/confirm", id(&paid)), "", 400);
+    assert_eq!((&error["code"], &error["param"]), (&json!("parameter_missing"), &json!("payment_method")));
+    assert_eq!(confirm(&mut play, &id(&paid), "tok_visa").0, 200);
+    assert_eq!(play.get(&format!("/v1/checkout/sessions/{}", id(&paid)))["payment_status"], "paid");
+}
+
+#[test]
+fn three_d_secure_that_was_passed_for_a_trial_is_not_asked_for_again() {
+    let mut play = Play::new();
+    let price = play.monthly("Pro", 1_000);
+    let session = id(&open(&mut play, "subscription", &price, "&subscription_data[trial_period_days]=7"));
+    assert_eq!(confirm(&mut play, &session, "tok_authenticationRequiredOnSetup").1["state"], "requires_action");
+    play.post(&format!("/_sandbox/authenticate/{session}"), "outcome=success");
+    let done = play.get(&format!("/v1/checkout/sessions/{session}"));
+    play.until_day(40);
+    assert!(!play.events().contains(&"payment_intent.requires_action".to_owned()));
+    let subscription = done["subscription"].as_str().unwrap();
+    assert_eq!(play.get(&format!("/v1/subscriptions/{subscription}"))["status"], "active");
 }

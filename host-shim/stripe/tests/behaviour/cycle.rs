@@ -12,8 +12,10 @@ fn a_renewal_moves_the_period_and_is_charged_an_hour_later() {
     let sub = id(&play.subscribe(&customer, &price, ""));
     play.events();
     play.until_day(30);
-    assert_eq!(play.events(), ["invoice.upcoming", "customer.subscription.updated", "invoice.created"]);
+    assert_eq!(play.events(), ["invoice.upcoming", "invoice.created", "customer.subscription.updated"]);
     let updated = play.event("customer.subscription.updated");
+    let (told, made) = (&updated["data"]["object"]["latest_invoice"], play.event("invoice.created"));
+    assert_eq!(told, &made["data"]["object"]["id"]);
     let before = &updated["data"]["previous_attributes"]["items"]["data"][0];
     assert_eq!(before["current_period_end"].as_i64(), Some(1_796_083_200));
     assert!(updated["request"]["id"].is_null(), "no request did it");
@@ -172,4 +174,27 @@ fn the_31st_comes_back_after_february() {
         }
     }
     assert_eq!(ends, ["28 Feb 2027", "31 Mar 2027", "30 Apr 2027"]);
+}
+
+#[test]
+fn retries_that_end_in_three_d_secure_end_the_subscription_too() {
+    let mut play = Play::with(Settings { dunning: "3,5:cancel".parse().unwrap(), ..Settings::default() });
+    let price = play.monthly("Pro", 2_000);
+    let customer = play.customer("pm_card_visa");
+    let sub = id(&play.subscribe(&customer, &price, ""));
+    play.new_card(&customer, "pm_card_authenticationRequired");
+    play.until_day(31);
+    assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["status"], "past_due");
+    let invoice = play.event("invoice.created")["data"]["object"]["id"].as_str().unwrap().to_owned();
+    let error = play.refused("POST", &format!("/v1/invoices/{invoice}/pay"), "", 402);
+    assert_eq!(
+        (&error["type"], &error["code"]),
+        (&json!("card_error"), &json!("invoice_payment_intent_requires_action"))
+    );
+    play.until_day(45);
+    let ended = play.get(&format!("/v1/subscriptions/{sub}"));
+    assert_eq!(
+        (&ended["status"], &ended["cancellation_details"]["reason"]),
+        (&json!("canceled"), &json!("payment_failed"))
+    );
 }

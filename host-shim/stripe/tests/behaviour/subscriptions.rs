@@ -14,6 +14,7 @@ fn a_paid_subscription_is_active_with_its_whole_chain_of_events() {
     assert_eq!(
         play.events(),
         [
+            "customer.updated",
             "invoice.created",
             "invoice.finalized",
             "payment_intent.created",
@@ -147,6 +148,7 @@ fn a_trial_begins_with_a_paid_invoice_of_nothing_and_ends_with_a_payment() {
     assert_eq!(
         play.events(),
         [
+            "customer.updated",
             "invoice.created",
             "invoice.finalized",
             "invoice.updated",
@@ -166,7 +168,7 @@ fn a_trial_begins_with_a_paid_invoice_of_nothing_and_ends_with_a_payment() {
     assert_eq!(play.events(), ["customer.subscription.trial_will_end"]);
     play.until_day(15);
     let events = play.events();
-    assert_eq!(events[..2], ["customer.subscription.updated", "invoice.created"]);
+    assert_eq!(events[..2], ["invoice.created", "customer.subscription.updated"]);
     assert!(events.contains(&"invoice.paid".to_owned()), "{events:?}");
     let sub = play.get(&format!("/v1/subscriptions/{}", id(&sub)));
     assert_eq!(sub["status"], "active");
@@ -228,4 +230,49 @@ fn cancelled_now_at_the_end_of_the_period_or_at_a_time() {
     assert_eq!(play.get(&format!("/v1/subscriptions/{at}"))["ended_at"].as_i64(), Some(1_793_491_200 + 9 * 86_400));
     play.refused("DELETE", &format!("/v1/subscriptions/{now}"), "", 404);
     play.refused("POST", &format!("/v1/subscriptions/{now}"), "cancel_at_period_end=true", 400);
+}
+
+#[test]
+fn a_card_that_paid_is_kept_where_the_subscription_says_so() {
+    for (save, status) in [("on_subscription", "active"), ("off", "past_due")] {
+        let mut play = Play::new();
+        let price = play.monthly("Pro", 2_000);
+        let customer = id(&play.post("/v1/customers", ""));
+        let more = format!(
+            "&payment_behavior=default_incomplete&payment_settings[save_default_payment_method]={save}\
+             &expand[0]=latest_invoice.confirmation_secret"
+        );
+        let sub = play.subscribe(&customer, &price, &more);
+        let secret = sub["latest_invoice"]["confirmation_secret"]["client_secret"].as_str().unwrap();
+        let intent = secret.split("_secret_").next().unwrap().to_owned();
+        let paid = play.post(&format!("/v1/payment_intents/{intent}/confirm"), "payment_method=pm_card_visa");
+        let now = play.get(&format!("/v1/subscriptions/{}", id(&sub)));
+        let kept = if save == "off" { json!(null) } else { paid["payment_method"].clone() };
+        assert_eq!((&now["status"], &now["default_payment_method"]), (&json!("active"), &kept));
+        let told = play.event("customer.subscription.updated")["data"]["object"]["default_payment_method"].clone();
+        assert_eq!(told, kept);
+        play.until_day(32);
+        assert_eq!(play.get(&format!("/v1/subscriptions/{}", id(&sub)))["status"], status, "{save}");
+    }
+}
+
+#[test]
+fn a_trial_that_is_ended_by_hand_without_a_card_ends_as_it_was_told_to() {
+    for (behavior, status) in [("cancel", "canceled"), ("pause", "paused"), ("create_invoice", "past_due")] {
+        let mut play = Play::new();
+        let price = play.monthly("Pro", 2_000);
+        let customer = id(&play.post("/v1/customers", ""));
+        let settings = format!("&trial_settings[end_behavior][missing_payment_method]={behavior}");
+        let sub = id(&play.subscribe(&customer, &price, &format!("&trial_period_days=14{settings}")));
+        play.until_day(1);
+        let ended = play.post(&format!("/v1/subscriptions/{sub}"), "trial_end=now");
+        assert_eq!(ended["status"], status, "{behavior}");
+        if behavior == "pause" {
+            let told = play.event("customer.subscription.updated");
+            assert_eq!(
+                (&told["data"]["object"]["trial_end"], &told["data"]["previous_attributes"]["status"]),
+                (&json!(1_793_491_200 + 86_400), &json!("trialing"))
+            );
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Random walks: whatever is called in whatever order, the books balance, and the same walk gives the same bytes.
 
 use crate::play::Play;
+use local_stripe::event::Event;
 use local_stripe::object::Object;
 use local_stripe::version::NEWEST;
 use proptest::prelude::*;
@@ -140,6 +141,19 @@ fn check(play: &Play) {
     let disputed: i64 =
         all("dispute").iter().filter(|d| d.text("status") == "needs_response").map(|d| d.int("amount")).sum();
     assert_eq!(sum(all("balance_transaction").iter(), "net"), taken - disputed);
+    // What is shown was told: the newest event about an object shows it as it is.
+    for (kind, untold) in [("subscription", ""), ("customer", "next_invoice_sequence"), ("invoice", "")] {
+        for object in all(kind) {
+            let about = |e: &&std::sync::Arc<Event>| e.object.id() == object.id();
+            let told = state.events().iter().rev().find(about).expect("each was announced");
+            let shown = |o: &Object| {
+                let mut shown = o.clone();
+                shown.0.retain(|name, _| !name.starts_with('_') && name != untold);
+                shown.value()
+            };
+            assert_eq!(shown(&told.object), shown(&object), "after {}", told.kind);
+        }
+    }
     // Nothing leaves a final state.
     for event in state.events().iter().filter(|e| e.kind == "customer.subscription.updated") {
         let before = event.before.as_ref().map(|b| b.text("status").to_owned()).unwrap_or_default();
