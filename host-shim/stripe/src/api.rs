@@ -11,6 +11,7 @@ pub mod invoices;
 pub mod listing;
 pub mod payments;
 pub mod platform;
+pub mod preview;
 pub mod sandbox;
 
 use serde_json::Value;

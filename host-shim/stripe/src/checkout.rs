@@ -25,8 +25,10 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         let message = "You may only specify one of these parameters: customer, customer_email.";
         return Err(ApiError::invalid(message).about("customer"));
     }
-    if args.text("success_url").is_none() && args.text("ui_mode").is_none_or(|u| u == "hosted") {
-        return Err(ApiError::missing("success_url"));
+    let is_embedded = args.text("ui_mode").is_some_and(|mode| mode.starts_with("embedded"));
+    let wanted_url = if is_embedded { "return_url" } else { "success_url" };
+    if args.text(wanted_url).is_none() {
+        return Err(ApiError::missing(wanted_url));
     }
     let data = args.map("subscription_data");
     let has_trial = data.int("trial_period_days").is_some_and(|days| days > 0) || data.int("trial_end").is_some();
@@ -39,6 +41,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     session.set("metadata", crate::params::merge_metadata(&json!({}), args)?);
     for member in [
         "success_url",
+        "return_url",
         "cancel_url",
         "client_reference_id",
         "customer_email",
@@ -72,11 +75,23 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     for (member, total) in [("amount_subtotal", total), ("amount_total", total)] {
         session.set(member, total);
     }
+    if let Some(wanted) = args.text("currency").filter(|wanted| *wanted != currency) {
+        let message = format!("The prices of the line items are in {currency}, so the session can't be in {wanted}.");
+        return Err(ApiError::invalid(message).about("currency"));
+    }
     session.set("currency", currency);
     session.set("_lines", lines);
     session.set("_clock", clock);
     session.set("_subscription_data", args.get("subscription_data").clone());
     session.set("_payment_intent_data", args.get("payment_intent_data").clone());
+    if let Some(mode) = args.text("ui_mode") {
+        session.set("ui_mode", mode);
+    }
+    if is_embedded {
+        let secret = st.new_characters(25);
+        session.set("client_secret", format!("{}_secret_{secret}", session.id()));
+        session.set("url", Value::Null);
+    }
     let page = st.new_id("ppage");
     session.set("_page", page.clone());
     let session = st.put(session);
@@ -92,12 +107,7 @@ fn details_of(customer: &Object) -> Value {
 }
 
 /// The lines, what they cost today, and their currency. In a trial, what recurs costs nothing yet.
-fn read_lines(
-    st: &mut State,
-    args: &Args,
-    mode: &str,
-    has_trial: bool,
-) -> Result<(Vec<Value>, i64, String), ApiError> {
+fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Result<(Vec<Value>, i64, String), ApiError> {
     let given = args.list("line_items");
     if given.is_empty() {
         return Err(ApiError::missing("line_items"));
@@ -328,12 +338,7 @@ fn confirm_subscription(st: &mut State, id: &str, method: &Object, presence: Pre
 }
 
 /// Attaches what a subscription will be paid with, if anything; a customer that was just made has it as its default.
-fn keep_method(
-    st: &mut State,
-    session: &Object,
-    method: &Object,
-    owner: &Object,
-) -> Result<Option<String>, ApiError> {
+fn keep_method(st: &mut State, session: &Object, method: &Object, owner: &Object) -> Result<Option<String>, ApiError> {
     if method.0.is_empty() {
         return Ok(None);
     }

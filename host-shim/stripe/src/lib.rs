@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 #![recursion_limit = "256"] // The complete objects are long `json!` literals.
 
+pub mod access;
 pub mod api;
 pub mod billing;
 pub mod calendar;
@@ -16,6 +17,7 @@ pub mod cli;
 pub mod clock;
 pub mod error;
 pub mod event;
+pub mod event_types;
 pub mod form;
 pub mod ids;
 pub mod journal;

@@ -1,5 +1,7 @@
 //! Amounts: integers of minor units, currencies and their exponents, and the one rounding rule.
 
+use crate::error::ApiError;
+
 /// Two-decimal currencies the sandbox takes.
 const TWO: &[&str] = &[
     "aed", "ars", "aud", "bgn", "brl", "cad", "chf", "cny", "cop", "czk", "dkk", "egp", "eur", "gbp", "gel", "hkd",
@@ -57,6 +59,26 @@ pub fn minimum_charge(currency: &str) -> i64 {
             _ => 50,
         },
     }
+}
+
+/// The largest amount Stripe charges, in minor units: eight digits, more where a unit is worth little.
+pub fn maximum_charge(currency: &str) -> i64 {
+    match currency {
+        "idr" => 999_999_999_999,
+        "cop" | "huf" => 9_999_999_999,
+        "inr" => 999_999_999,
+        _ => 99_999_999,
+    }
+}
+
+/// Refuses an amount above [`maximum_charge`].
+pub fn check_maximum(amount: i64, currency: &str, param: &str) -> Result<(), ApiError> {
+    let most = maximum_charge(currency);
+    if amount <= most {
+        return Ok(());
+    }
+    let message = format!("Amount must be no more than {}", display(most, currency));
+    Err(ApiError::coded("amount_too_large", message).about(param))
 }
 
 /// `numerator / denominator` rounded to the nearest integer, halves away from zero.

@@ -32,8 +32,8 @@ pub enum Kind {
     Currency,
     /// Unix seconds.
     Time,
-    /// Unix seconds or the word `now`.
-    TimeOrNow,
+    /// Unix seconds or one of these words.
+    TimeOr(&'static [&'static str]),
     /// A decimal string of minor units.
     Decimal,
     /// Text to text, an empty value removes a key.
@@ -42,8 +42,14 @@ pub enum Kind {
     Map(&'static [Field]),
     /// Named members, or unset as a whole.
     List(&'static Kind),
-    /// Anything: shown nowhere, has no effect here.
+    /// Anything: shown nowhere, has no effect here, and no money depends on it.
     Inert,
+    /// What the sandbox doesn't have and money depends on: only being switched off is accepted.
+    Off,
+    /// An address for mail.
+    Email,
+    /// An `http` or `https` URL.
+    Url,
 }
 
 /// One declared parameter.
@@ -72,6 +78,11 @@ pub const fn inert(name: &'static str) -> Field {
     Field { name, kind: Kind::Inert, required: false }
 }
 
+/// A parameter that money depends on and that the sandbox doesn't have: only being switched off is accepted.
+pub const fn off(name: &'static str) -> Field {
+    Field { name, kind: Kind::Off, required: false }
+}
+
 /// Any non-negative amount, up to Stripe's twelve digits.
 pub const AMOUNT: Kind = Kind::Int(0, 999_999_999_999);
 /// An amount that may be a credit.
@@ -97,7 +108,7 @@ pub const SHIPPING: Kind = Kind::Map(&[
 ]);
 
 /// The typed parameters of one request. An emptied parameter is present as null.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Args(Map<String, Value>);
 
 impl Args {
@@ -202,6 +213,8 @@ fn read_map(form: &Form, fields: &[Field], prefix: &str) -> Result<Map<String, V
 fn read(node: &Node, kind: &Kind, here: &str) -> Result<Value, ApiError> {
     match (kind, node) {
         (Kind::Inert, _) => Ok(Value::Null),
+        (Kind::Off, node) if is_off(node) => Ok(Value::Null),
+        (Kind::Off, _) => Err(unsupported(here)),
         (Kind::Metadata, node) => metadata(node, here),
         (_, Node::Text(text)) if text.is_empty() => Ok(Value::Null),
         (Kind::Map(fields), Node::Map(inner)) => read_map(inner, fields, here).map(Value::Object),
@@ -215,6 +228,24 @@ fn read(node: &Node, kind: &Kind, here: &str) -> Result<Value, ApiError> {
         (kind, Node::Text(text)) => scalar(text, kind, here),
         (_, _) => Err(ApiError::invalid(format!("Invalid string: {here} must not be a hash or an array")).about(here)),
     }
+}
+
+/// Whether a value leaves off what it is about: empty, `false`, or a map that is not `enabled`.
+fn is_off(node: &Node) -> bool {
+    match node {
+        Node::Text(text) => matches!(text.as_str(), "" | "false"),
+        Node::List(list) => list.iter().all(is_off),
+        Node::Map(map) => match map.get("enabled") {
+            Some(enabled) => is_off(enabled),
+            None => map.values().all(is_off),
+        },
+    }
+}
+
+/// The refusal of what only real Stripe has.
+fn unsupported(here: &str) -> ApiError {
+    let message = format!("Received unknown parameter: {here}. Stripe has it, the local sandbox does not.");
+    ApiError::coded("parameter_unknown", message).about(here)
 }
 
 /// `items[0]…&items[1]…`: any distinct numbers, in their order.
@@ -251,8 +282,8 @@ fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
             }
             Ok(json!(number))
         }
-        Kind::TimeOrNow if text == "now" => Ok(json!("now")),
-        Kind::Time | Kind::TimeOrNow => {
+        Kind::TimeOr(words) if words.contains(&text) => Ok(json!(text)),
+        Kind::Time | Kind::TimeOr(_) => {
             let number: i64 = text.parse().map_err(|_| invalid_integer())?;
             // Year 2100: further than any story, near enough that a month's sum can't overflow.
             if !(0..=4_102_444_800).contains(&number) {
@@ -283,7 +314,21 @@ fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
         Kind::Decimal => money::parse_decimal(text).map(|_| json!(text)).ok_or_else(|| {
             ApiError::coded("parameter_invalid_decimal", format!("Invalid decimal: {text}")).about(here)
         }),
-        Kind::Text | Kind::Metadata | Kind::Map(_) | Kind::List(_) | Kind::Inert => {
+        Kind::Email if !is_email(text) => {
+            Err(ApiError::coded("email_invalid", format!("Invalid email address: {text}")).about(here))
+        }
+        Kind::Url if !is_url(text) => {
+            let message = "Not a valid URL: an explicit scheme (such as https) must be provided.";
+            Err(ApiError::coded("url_invalid", message).about(here))
+        }
+        Kind::Text
+        | Kind::Email
+        | Kind::Url
+        | Kind::Metadata
+        | Kind::Map(_)
+        | Kind::List(_)
+        | Kind::Inert
+        | Kind::Off => {
             if text.chars().count() > TEXT_CHARS_MAX {
                 let message = format!("Invalid string: must be at most {TEXT_CHARS_MAX} characters");
                 return Err(ApiError::coded("parameter_invalid_string", message).about(here));
@@ -291,6 +336,26 @@ fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
             Ok(json!(text))
         }
     }
+}
+
+/// Characters of an address for mail, Stripe's limit.
+const EMAIL_CHARS_MAX: usize = 512;
+
+/// One `@` between a name and a host with a dot, nothing blank: as much as Stripe checks.
+fn is_email(text: &str) -> bool {
+    let Some((name, host)) = text.split_once('@') else { return false };
+    let plain =
+        |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
+    let dotted = host.contains('.') && host.split('.').all(|label| !label.is_empty());
+    text.chars().count() <= EMAIL_CHARS_MAX && plain(name) && plain(host) && dotted
+}
+
+/// A URL that a page may link to: only `http` and `https`, with a host.
+fn is_url(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let rest = lower.strip_prefix("http://").or_else(|| lower.strip_prefix("https://"));
+    let clean = !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    clean && rest.is_some_and(|rest| rest.split(['/', '?', '#']).next().is_some_and(|host| !host.is_empty()))
 }
 
 fn metadata(node: &Node, here: &str) -> Result<Value, ApiError> {

@@ -63,7 +63,8 @@ fn endpoints(out: &mut String) {
     let mut rows = String::from("| endpoint | parameters | accepted without effect |\n|---|---|---|");
     for route in api::routes() {
         let named = |wanted: bool| -> String {
-            let fields = route.fields.iter().filter(|f| matches!(f.kind, Kind::Inert) != wanted);
+            let shown = route.fields.iter().filter(|f| !matches!(f.kind, Kind::Off));
+            let fields = shown.filter(|f| matches!(f.kind, Kind::Inert) != wanted);
             fields.map(name).collect::<Vec<_>>().join(", ")
         };
         let _ = write!(

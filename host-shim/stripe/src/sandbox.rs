@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::api::{self, Route, expand};
+use crate::access::{self, Access};
+use crate::api::{self, expand};
 use crate::calendar::DAY_S;
 use crate::clock;
 use crate::error::{ApiError, ErrorType};
@@ -148,10 +149,12 @@ impl Sandbox {
     }
 
     fn answer(&mut self, request: &Request, request_id: &str, response: &mut Response) -> Result<(), ApiError> {
-        let public = request.path.starts_with("/_sandbox/");
-        if !public {
-            check_key(request.authorization.as_deref())?;
-        }
+        let mut form = read_form(request)?;
+        let in_form = access::take_key(&mut form);
+        let access = match request.path.starts_with("/_sandbox/") {
+            true => Access::Secret,
+            false => access::of(request.authorization.as_deref(), in_form.as_deref())?,
+        };
         let version = match request.version.as_deref() {
             None => self.state.settings.version.clone(),
             Some(text) => text.parse().map_err(|e: crate::version::VersionError| ApiError::invalid(e.to_string()))?,
@@ -162,7 +165,11 @@ impl Sandbox {
             return Err(ApiError { status: 403, ..ApiError::coded("account_invalid", message) });
         }
         let (route, ids) = api::find(&request.method, &request.path)?;
-        let (args, expands) = read_form(request, route)?;
+        let expands = api::take_expand(&mut form)?;
+        if access == Access::Publishable {
+            access::check_publishable(&self.state, route, &ids, &mut form)?;
+        }
+        let args = Args::read(&form, route.fields)?;
         let changes = request.method != "GET";
         let key = request.idempotency_key.as_deref().filter(|k| request.method == "POST" && !k.is_empty());
         if let Some(key) = key {
@@ -182,12 +189,16 @@ impl Sandbox {
         let outcome = (route.run)(&mut self.state, &ids, &args).and_then(|value| self.show(value, &expands, &version));
         match outcome {
             Ok(body) => {
-                clock::finish(&mut self.state);
-                self.state.commit();
+                if std::mem::take(&mut self.state.is_preview) {
+                    self.state.roll_back();
+                } else {
+                    clock::finish(&mut self.state);
+                    self.state.commit();
+                }
                 response.body = body;
             }
             Err(error) => {
-                if error.keeps_changes {
+                if error.keeps_changes && !std::mem::take(&mut self.state.is_preview) {
                     clock::finish(&mut self.state);
                     self.state.commit();
                 } else {
@@ -290,7 +301,7 @@ fn fingerprint(request: &Request) -> [u8; 32] {
     hash.finalize().into()
 }
 
-fn read_form(request: &Request, route: &Route) -> Result<(Args, Vec<String>), ApiError> {
+fn read_form(request: &Request) -> Result<Form, ApiError> {
     if request.body.len() > BODY_BYTES_MAX || request.query.len() > BODY_BYTES_MAX {
         return Err(ApiError { status: 413, ..ApiError::invalid("The request is too large.") });
     }
@@ -300,57 +311,7 @@ fn read_form(request: &Request, route: &Route) -> Result<(Args, Vec<String>), Ap
     for (name, node) in decode(&request.body)? {
         form.insert(name, node);
     }
-    let expands = api::take_expand(&mut form)?;
-    Ok((Args::read(&form, route.fields)?, expands))
-}
-
-/// Any test key will do; a live one, a publishable one or none won't.
-fn check_key(authorization: Option<&str>) -> Result<(), ApiError> {
-    let missing = || {
-        let message = "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.";
-        ApiError::unauthorized(message)
-    };
-    let header = authorization.ok_or_else(missing)?;
-    let (scheme, value) = header.split_once(' ').ok_or_else(missing)?;
-    let key = match scheme.to_ascii_lowercase().as_str() {
-        "bearer" => value.trim().to_owned(),
-        "basic" => basic_user(value.trim()).ok_or_else(missing)?,
-        _ => return Err(missing()),
-    };
-    if key.starts_with("sk_test_") || key.starts_with("rk_test_") {
-        return Ok(());
-    }
-    let shown: String = key.chars().take(8).collect();
-    if key.starts_with("pk_") {
-        let message = "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a list of your API keys at https://dashboard.stripe.com/account/apikeys.";
-        return Err(ApiError { code: Some("secret_key_required".into()), ..ApiError::unauthorized(message) });
-    }
-    if key.starts_with("sk_live_") || key.starts_with("rk_live_") {
-        let message = "This is a local sandbox: use a key that begins with sk_test_, never a live one.";
-        return Err(ApiError::unauthorized(message));
-    }
-    Err(ApiError::unauthorized(format!("Invalid API Key provided: {shown}****")))
-}
-
-/// The user of basic authentication, which is where Stripe has the key.
-fn basic_user(encoded: &str) -> Option<String> {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    if encoded.len() > 1_024 {
-        return None;
-    }
-    let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0);
-    for byte in encoded.bytes().filter(|b| *b != b'=') {
-        let digit = ALPHABET.iter().position(|a| *a == byte)?;
-        bits = (bits << 6) | u32::try_from(digit).ok()?;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(((bits >> count) & 0xff) as u8);
-        }
-        bits &= (1 << count) - 1;
-    }
-    let text = String::from_utf8(bytes).ok()?;
-    text.split(':').next().map(str::to_owned)
+    Ok(form)
 }
 
 /// A request of the sandbox's own pages, which need no key.
@@ -383,27 +344,4 @@ pub fn escape(text: &str) -> String {
 /// The JSON of a response.
 pub fn json_of(response: &Response) -> Value {
     serde_json::from_str(&response.body).unwrap_or_else(|_| json!({}))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys() {
-        let status = |header: Option<&str>| check_key(header).err().map(|e| e.status);
-        assert_eq!(status(Some("Bearer sk_test_123")), None);
-        assert_eq!(status(Some("Basic c2tfdGVzdF8xMjM6")), None);
-        for wrong in [
-            None,
-            Some(""),
-            Some("Bearer"),
-            Some("Bearer pk_test_1"),
-            Some("Bearer sk_live_1"),
-            Some("Basic ***"),
-            Some("Digest x"),
-        ] {
-            assert_eq!(status(wrong), Some(401), "{wrong:?}");
-        }
-    }
 }

@@ -40,6 +40,8 @@ pub struct State {
     pub request: RequestMeta,
     /// What happens at the end of the call.
     pub later: Vec<Later>,
+    /// The call only shows what would happen: nothing of it stays.
+    pub is_preview: bool,
     /// Events to deliver again, each to one endpoint or to all.
     pub resends: Vec<(String, Option<String>)>,
     objects: HashMap<String, Arc<Object>>,
@@ -63,6 +65,7 @@ impl State {
             settings,
             request: RequestMeta::default(),
             later: Vec::new(),
+            is_preview: false,
             resends: Vec::new(),
             objects: HashMap::new(),
             by_kind: HashMap::new(),

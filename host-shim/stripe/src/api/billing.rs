@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::api::catalog::PRICE_DATA;
-use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::{Route, route};
-use crate::billing::{change, create, end};
+use crate::billing::{change, create, due, end};
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Field, Kind, QUANTITY, inert, opt, req};
+use crate::params::{Args, Field, Kind, QUANTITY, inert, off, opt, req};
 use crate::payments::attempt::Presence;
 use crate::state::State;
 
@@ -19,7 +19,8 @@ pub const TRIAL_SETTINGS: Kind = Kind::Map(&[req(
 )]);
 const PAYMENT_BEHAVIOR: Kind =
     Kind::OneOf(&["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"]);
-const PRORATION_BEHAVIOR: Kind = Kind::OneOf(&["always_invoice", "create_prorations", "none"]);
+/// What a change costs or gives back.
+pub const PRORATION_BEHAVIOR: Kind = Kind::OneOf(&["always_invoice", "create_prorations", "none"]);
 const DETAILS: Kind = Kind::Map(&[
     opt("comment", Kind::Text),
     opt(
@@ -47,11 +48,12 @@ const NEW_ITEM: Kind = Kind::Map(&[
     opt("price", Kind::Text),
     opt("price_data", PRICE_DATA),
     opt("quantity", QUANTITY),
-    inert("billing_thresholds"),
+    off("billing_thresholds"),
     inert("discounts"),
-    inert("tax_rates"),
+    off("tax_rates"),
 ]);
-const CHANGED_ITEM: Kind = Kind::Map(&[
+/// An item of a change.
+pub const CHANGED_ITEM: Kind = Kind::Map(&[
     opt("clear_usage", Kind::Bool),
     opt("deleted", Kind::Bool),
     opt("id", Kind::Text),
@@ -60,15 +62,15 @@ const CHANGED_ITEM: Kind = Kind::Map(&[
     opt("price", Kind::Text),
     opt("price_data", PRICE_DATA),
     opt("quantity", QUANTITY),
-    inert("billing_thresholds"),
+    off("billing_thresholds"),
     inert("discounts"),
-    inert("tax_rates"),
+    off("tax_rates"),
 ]);
 
 macro_rules! subscription_fields {
     ($($more:expr),* $(,)?) => {
         &[
-            opt("cancel_at", Kind::Time),
+            opt("cancel_at", Kind::TimeOr(&["max_period_end", "min_period_end"])),
             opt("cancel_at_period_end", Kind::Bool),
             opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
             opt("days_until_due", Kind::Int(0, 730)),
@@ -79,12 +81,12 @@ macro_rules! subscription_fields {
             opt("payment_behavior", PAYMENT_BEHAVIOR),
             opt("payment_settings", PAYMENT_SETTINGS),
             opt("proration_behavior", PRORATION_BEHAVIOR),
-            opt("trial_end", Kind::TimeOrNow),
+            opt("trial_end", Kind::TimeOr(&["now"])),
             opt("trial_settings", TRIAL_SETTINGS),
-            inert("automatic_tax"),
-            inert("billing_thresholds"),
+            off("automatic_tax"),
+            off("billing_thresholds"),
             inert("default_source"),
-            inert("default_tax_rates"),
+            off("default_tax_rates"),
             inert("discounts"),
             inert("invoice_settings"),
             $($more),*
@@ -100,8 +102,8 @@ const CREATE: &[Field] = subscription_fields![
     opt("items", Kind::List(&NEW_ITEM)),
     opt("trial_from_plan", Kind::Bool),
     opt("trial_period_days", Kind::Int(0, 730)),
-    inert("backdate_start_date"),
-    inert("billing_cycle_anchor_config"),
+    off("backdate_start_date"),
+    off("billing_cycle_anchor_config"),
     inert("billing_mode"),
 ];
 const UPDATE: &[Field] = subscription_fields![
@@ -116,8 +118,8 @@ const UPDATE: &[Field] = subscription_fields![
         ])
     ),
     opt("proration_date", Kind::Time),
-    inert("add_invoice_items"),
-    inert("trial_from_plan"),
+    off("add_invoice_items"),
+    off("trial_from_plan"),
 ];
 const STATUS: Kind = Kind::OneOf(&[
     "active",
@@ -152,9 +154,8 @@ pub const ROUTES: &[Route] = &[
             opt("status", STATUS),
             opt("test_clock", Kind::Text),
             opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
-            inert("current_period_end"),
-            inert("current_period_start"),
-            inert("automatic_tax"),
+            opt("current_period_end", TIMES),
+            opt("current_period_start", TIMES),
         ],
         list,
     ),
@@ -164,7 +165,11 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/subscriptions/{}/resume",
-        &[inert("billing_cycle_anchor"), inert("proration_behavior"), inert("proration_date")],
+        &[
+            opt("billing_cycle_anchor", Kind::OneOf(&["now"])),
+            opt("proration_behavior", PRORATION_BEHAVIOR),
+            off("proration_date"),
+        ],
         |st, ids, _| end::resume(st, ids[0]),
     ),
     route("GET", "/v1/subscription_items", &[LIMIT, AFTER, BEFORE, req("subscription", Kind::Text)], |st, _, args| {
@@ -279,6 +284,8 @@ fn list(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         has_price(s)
             && has_status(s)
             && listing::in_created(args, s.int("created"))
+            && listing::in_times(args, "current_period_start", due::period(s).unwrap_or_default().0)
+            && listing::in_times(args, "current_period_end", due::period(s).unwrap_or_default().1)
             && same(s, "collection_method")
             && same(s, "test_clock")
     };

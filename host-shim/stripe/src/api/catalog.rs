@@ -12,9 +12,10 @@ use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, Kind, inert, merge_metadata, opt, req};
 use crate::state::State;
 
+const INTERVAL: Kind = Kind::OneOf(&["day", "week", "month", "year"]);
 /// How a recurring price recurs.
 pub const RECURRING: Kind = Kind::Map(&[
-    req("interval", Kind::OneOf(&["day", "week", "month", "year"])),
+    req("interval", INTERVAL),
     opt("interval_count", Kind::Int(1, 1_095)),
     opt("trial_period_days", Kind::Int(0, 730)),
     opt("usage_type", Kind::OneOf(&["licensed"])),
@@ -110,14 +111,14 @@ pub const ROUTES: &[Route] = &[
             CREATED,
             opt("active", Kind::Bool),
             opt("ids", Kind::List(&Kind::Text)),
-            inert("shippable"),
-            inert("url"),
+            opt("shippable", Kind::Bool),
+            opt("url", Kind::Text),
         ],
         |st, _, args| {
             let ids = args.list("ids");
             let fits = |p: &&std::sync::Arc<Object>| {
                 listing::in_created(args, p.int("created"))
-                    && args.given("active").is_none_or(|a| p.get("active") == a)
+                    && ["active", "shippable", "url"].iter().all(|m| args.given(m).is_none_or(|v| p.get(m) == v))
                     && (ids.is_empty() || ids.contains(p.get("id")))
             };
             listing::page(args, "/v1/products", st.newest("product", None).filter(fits))
@@ -140,14 +141,20 @@ pub const ROUTES: &[Route] = &[
             opt("lookup_keys", Kind::List(&Kind::Text)),
             opt("product", Kind::Text),
             opt("type", Kind::OneOf(&["one_time", "recurring"])),
-            inert("recurring"),
+            opt(
+                "recurring",
+                Kind::Map(&[opt("interval", INTERVAL), opt("usage_type", Kind::OneOf(&["licensed", "metered"]))]),
+            ),
         ],
         |st, _, args| {
-            let keys = args.list("lookup_keys");
+            let (keys, recurs) = (args.list("lookup_keys"), args.map("recurring"));
             let same = |p: &Object, member: &str| args.given(member).is_none_or(|v| p.get(member) == v);
             let fits = |p: &&std::sync::Arc<Object>| {
                 listing::in_created(args, p.int("created"))
                     && ["active", "currency", "product", "type"].iter().all(|m| same(p, m))
+                    && ["interval", "usage_type"]
+                        .iter()
+                        .all(|m| recurs.given(m).is_none_or(|v| p.at("recurring").get(m) == Some(v)))
                     && (keys.is_empty() || keys.contains(p.get("lookup_key")))
             };
             listing::page(args, "/v1/prices", st.newest("price", None).filter(fits))

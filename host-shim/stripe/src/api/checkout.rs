@@ -9,7 +9,7 @@ use crate::api::{Route, route};
 use crate::checkout::{self, Buyer, Confirmed};
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{AMOUNT, Args, Field, Kind, QUANTITY, inert, merge_metadata, opt};
+use crate::params::{AMOUNT, Args, Field, Kind, QUANTITY, inert, merge_metadata, off, opt, req};
 use crate::payments::attempt::Presence;
 use crate::payments::method;
 use crate::state::State;
@@ -18,9 +18,9 @@ const LINE: Kind = Kind::Map(&[
     opt("price", Kind::Text),
     opt("price_data", PRICE_DATA),
     opt("quantity", QUANTITY),
-    inert("adjustable_quantity"),
+    off("adjustable_quantity"),
     inert("metadata"),
-    inert("tax_rates"),
+    off("tax_rates"),
 ]);
 const SUBSCRIPTION_DATA: Kind = Kind::Map(&[
     opt("billing_cycle_anchor", Kind::Time),
@@ -30,9 +30,9 @@ const SUBSCRIPTION_DATA: Kind = Kind::Map(&[
     opt("trial_period_days", Kind::Int(0, 730)),
     opt("trial_settings", super::billing::TRIAL_SETTINGS),
     inert("billing_mode"),
-    inert("default_tax_rates"),
+    off("default_tax_rates"),
     inert("invoice_settings"),
-    inert("proration_behavior"),
+    opt("proration_behavior", Kind::OneOf(&["create_prorations", "none"])),
 ]);
 const PAYMENT_INTENT_DATA: Kind = Kind::Map(&[
     opt("capture_method", Kind::OneOf(&["automatic", "automatic_async", "manual"])),
@@ -50,11 +50,11 @@ const CREATE: &[Field] = &[
     opt("line_items", Kind::List(&LINE)),
     opt("allow_promotion_codes", Kind::Bool),
     opt("billing_address_collection", Kind::OneOf(&["auto", "required"])),
-    opt("cancel_url", Kind::Text),
+    opt("cancel_url", Kind::Url),
     opt("client_reference_id", Kind::Text),
     opt("customer", Kind::Text),
     opt("customer_creation", Kind::OneOf(&["always", "if_required"])),
-    opt("customer_email", Kind::Text),
+    opt("customer_email", Kind::Email),
     opt("expires_at", Kind::Time),
     opt("locale", Kind::Text),
     opt("metadata", Kind::Metadata),
@@ -63,23 +63,24 @@ const CREATE: &[Field] = &[
     opt("payment_method_types", Kind::List(&Kind::OneOf(&["card"]))),
     opt("submit_type", Kind::OneOf(&["auto", "book", "donate", "pay", "subscribe"])),
     opt("subscription_data", SUBSCRIPTION_DATA),
-    opt("success_url", Kind::Text),
-    opt("ui_mode", Kind::OneOf(&["hosted", "hosted_page"])),
-    inert("adaptive_pricing"),
+    opt("success_url", Kind::Url),
+    opt("return_url", Kind::Url),
+    opt("ui_mode", Kind::OneOf(&["embedded", "embedded_page", "hosted", "hosted_page"])),
+    off("adaptive_pricing"),
     inert("after_expiration"),
-    inert("automatic_tax"),
+    off("automatic_tax"),
     inert("consent_collection"),
-    inert("currency"),
+    opt("currency", Kind::Currency),
     inert("custom_fields"),
     inert("custom_text"),
     inert("customer_update"),
     inert("discounts"),
-    inert("invoice_creation"),
+    off("invoice_creation"),
     inert("payment_method_options"),
     inert("phone_number_collection"),
     inert("saved_payment_method_options"),
     inert("shipping_address_collection"),
-    inert("shipping_options"),
+    off("shipping_options"),
     inert("tax_id_collection"),
 ];
 
@@ -87,7 +88,6 @@ const CONFIRM: &[Field] = &[
     opt("payment_method", Kind::Text),
     opt("expected_amount", AMOUNT),
     opt("billing_details", BILLING_DETAILS),
-    inert("key"),
     inert("eid"),
     inert("client_attribution_metadata"),
     inert("expected_payment_method_type"),
@@ -109,16 +109,18 @@ pub const ROUTES: &[Route] = &[
             opt("payment_intent", Kind::Text),
             opt("subscription", Kind::Text),
             opt("status", Kind::OneOf(&["open", "complete", "expired"])),
-            inert("customer_details"),
+            opt("customer_details", Kind::Map(&[req("email", Kind::Text)])),
         ],
         |st, _, args| {
-            listing::list(
-                st,
-                "checkout.session",
-                "/v1/checkout/sessions",
-                args,
-                &["payment_intent", "subscription", "status"],
-            )
+            let same = |s: &Object, member: &str| args.given(member).is_none_or(|v| s.get(member) == v);
+            let details = args.map("customer_details");
+            let fits = |s: &&std::sync::Arc<Object>| {
+                listing::in_created(args, s.int("created"))
+                    && ["payment_intent", "subscription", "status"].iter().all(|member| same(s, member))
+                    && details.given("email").is_none_or(|email| s.at("customer_details.email") == email)
+            };
+            let all = st.newest("checkout.session", args.text("customer"));
+            listing::page(args, "/v1/checkout/sessions", all.filter(fits))
         },
     ),
     route("GET", "/v1/checkout/sessions/{}", &[], |st, ids, _| Ok(st.load("checkout.session", ids[0], "id")?.value())),
@@ -145,7 +147,7 @@ pub const ROUTES: &[Route] = &[
         let lines = session.list_at("_lines").iter().cloned().map(Object::of);
         listing::page_of(args, &url, lines, |l| l.id(), Object::value)
     }),
-    route("GET", "/v1/payment_pages/{}", &[inert("key"), inert("eid")], |st, ids, _| {
+    route("GET", "/v1/payment_pages/{}", &[inert("eid")], |st, ids, _| {
         checkout::find(st, ids[0]).map(|s| page(st, &s))
     }),
     route("POST", "/v1/payment_pages/{}/confirm", CONFIRM, confirm),
@@ -190,7 +192,8 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     let details = args.map("billing_details");
     let buyer =
         Buyer { email: details.text("email").map(str::to_owned), name: details.text("name").map(str::to_owned) };
-    let confirmed = checkout::confirm(st, session.id(), paid_with.as_ref().map(Object::id), &buyer, Presence::OnSession)?;
+    let confirmed =
+        checkout::confirm(st, session.id(), paid_with.as_ref().map(Object::id), &buyer, Presence::OnSession)?;
     let mut shown = page(st, &st.copy(session.id()));
     if let Confirmed::NeedsAction(url) = confirmed {
         shown["state"] = json!("requires_action");

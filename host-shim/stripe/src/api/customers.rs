@@ -10,7 +10,7 @@ use crate::billing::{end, invoice};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::params::{ADDRESS, Args, Field, Kind, SHIPPING, SIGNED_AMOUNT, inert, merge_metadata, opt, req};
+use crate::params::{ADDRESS, Args, Field, Kind, SHIPPING, SIGNED_AMOUNT, inert, merge_metadata, off, opt, req};
 use crate::payments::method;
 use crate::state::State;
 
@@ -27,7 +27,7 @@ macro_rules! customer_fields {
             opt("address", ADDRESS),
             opt("balance", SIGNED_AMOUNT),
             opt("description", Kind::Text),
-            opt("email", Kind::Text),
+            opt("email", Kind::Email),
             opt("invoice_prefix", Kind::Text),
             opt("invoice_settings", INVOICE_SETTINGS),
             opt("metadata", Kind::Metadata),
@@ -38,7 +38,7 @@ macro_rules! customer_fields {
             opt("shipping", SHIPPING),
             opt("tax_exempt", Kind::OneOf(&["none", "exempt", "reverse"])),
             inert("business_name"),
-            inert("cash_balance"),
+            off("cash_balance"),
             inert("individual_name"),
             inert("source"),
             inert("tax"),
@@ -63,7 +63,7 @@ pub const CARD: Kind = Kind::Map(&[
 /// Who holds a card.
 pub const BILLING_DETAILS: Kind = Kind::Map(&[
     opt("address", ADDRESS),
-    opt("email", Kind::Text),
+    opt("email", Kind::Email),
     opt("name", Kind::Text),
     opt("phone", Kind::Text),
     inert("tax_id"),
@@ -124,7 +124,6 @@ pub const ROUTES: &[Route] = &[
             opt("metadata", Kind::Metadata),
             opt("allow_redisplay", Kind::OneOf(&["always", "limited", "unspecified"])),
             inert("payment_user_agent"),
-            inert("key"),
         ],
         create_method,
     ),

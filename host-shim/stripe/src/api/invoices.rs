@@ -3,16 +3,17 @@
 use serde_json::{Value, json};
 
 use crate::api::catalog::PRICE_DATA;
-use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
+use crate::api::preview;
 use crate::api::{Route, route};
 use crate::billing::invoice::{self, Draft};
+use crate::billing::items;
 use crate::billing::settle::{self, By, Outcome};
-use crate::billing::{cycle, due, items};
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::NewLine;
 use crate::object::Object;
-use crate::params::{Args, Field, Kind, QUANTITY, SIGNED_AMOUNT, inert, merge_metadata, opt, req};
+use crate::params::{Args, Field, Kind, QUANTITY, SIGNED_AMOUNT, inert, merge_metadata, off, opt, req};
 use crate::payments::attempt::Presence;
 use crate::payments::method;
 use crate::state::State;
@@ -36,7 +37,7 @@ macro_rules! item_fields {
             inert("discounts"),
             inert("tax_behavior"),
             inert("tax_code"),
-            inert("tax_rates"),
+            off("tax_rates"),
             $($more),*
         ]
     };
@@ -62,11 +63,11 @@ macro_rules! invoice_fields {
             opt("footer", Kind::Text),
             opt("metadata", Kind::Metadata),
             inert("account_tax_ids"),
-            inert("automatic_tax"),
+            off("automatic_tax"),
             inert("custom_fields"),
-            inert("default_tax_rates"),
+            off("default_tax_rates"),
             inert("discounts"),
-            inert("due_date"),
+            opt("due_date", Kind::Time),
             inert("payment_settings"),
             inert("rendering"),
             inert("statement_descriptor"),
@@ -83,14 +84,30 @@ const CREATE: &[Field] = invoice_fields![
 ];
 const UPDATE: &[Field] = invoice_fields![];
 const PAY: &[Field] = &[
-    opt("forgive", Kind::Bool),
+    off("forgive"),
     opt("off_session", Kind::Bool),
     opt("paid_out_of_band", Kind::Bool),
     opt("payment_method", Kind::Text),
     inert("mandate"),
     inert("source"),
 ];
-const PREVIEW: &[Field] = &[opt("customer", Kind::Text), req("subscription", Kind::Text)];
+const PREVIEW: &[Field] = &[
+    opt("customer", Kind::Text),
+    opt("subscription", Kind::Text),
+    opt("subscription_details", preview::DETAILS),
+    off("automatic_tax"),
+];
+/// `GET /v1/invoices/upcoming`, which newer versions don't have: the same, flat.
+const UPCOMING: &[Field] = &[
+    opt("customer", Kind::Text),
+    opt("subscription", Kind::Text),
+    opt("subscription_items", preview::ITEMS),
+    opt("subscription_proration_behavior", preview::PRORATION_BEHAVIOR),
+    opt("subscription_proration_date", Kind::Time),
+    opt("subscription_trial_end", preview::TRIAL_END),
+    opt("subscription_billing_cycle_anchor", preview::ANCHOR),
+    opt("subscription_cancel_at_period_end", Kind::Bool),
+];
 
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
@@ -137,19 +154,23 @@ pub const ROUTES: &[Route] = &[
             opt("subscription", Kind::Text),
             opt("status", Kind::OneOf(&["draft", "open", "paid", "uncollectible", "void"])),
             opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
-            inert("due_date"),
+            opt("due_date", TIMES),
         ],
         |st, _, args| {
             let fits = |i: &&std::sync::Arc<Object>| {
                 args.text("subscription").is_none_or(|s| settle::subscription_of(i) == s)
                     && ["status", "collection_method"].iter().all(|m| args.given(m).is_none_or(|v| i.get(m) == v))
                     && listing::in_created(args, i.int("created"))
+                    && (!args.has("due_date")
+                        || i.int_at("due_date").is_some_and(|d| listing::in_times(args, "due_date", d)))
             };
             listing::page(args, "/v1/invoices", st.newest("invoice", args.text("customer")).filter(fits))
         },
     ),
-    route("POST", "/v1/invoices/create_preview", PREVIEW, |st, _, args| preview(st, args)),
-    route("GET", "/v1/invoices/upcoming", PREVIEW, |st, _, args| preview(st, args)),
+    route("POST", "/v1/invoices/create_preview", PREVIEW, |st, _, args| {
+        preview::show(st, args, &args.map("subscription_details"))
+    }),
+    route("GET", "/v1/invoices/upcoming", UPCOMING, |st, _, args| preview::show(st, args, &preview::nested(args))),
     route("GET", "/v1/invoices/{}", &[], |st, ids, _| Ok(st.load("invoice", ids[0], "id")?.value())),
     route("POST", "/v1/invoices/{}", UPDATE, update),
     route("DELETE", "/v1/invoices/{}", &[], delete),
@@ -363,6 +384,9 @@ fn read_settings(st: &mut State, args: &Args, customer: &str) -> Result<Vec<(&'s
     if let Some(days) = args.int("days_until_due") {
         out.push(("_days_until_due", json!(days)));
     }
+    if let Some(due) = args.int("due_date") {
+        out.push(("due_date", json!(due)));
+    }
     if args.text("collection_method") == Some("send_invoice") && !args.has("days_until_due") && !args.has("due_date") {
         return Err(ApiError::missing("days_until_due"));
     }
@@ -465,17 +489,4 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         }
         Outcome::Failed(error) => Err(error),
     }
-}
-
-fn preview(st: &mut State, args: &Args) -> Result<Value, ApiError> {
-    let id = args.text("subscription").unwrap_or_default();
-    let sub = st.load("subscription", id, "subscription")?;
-    let current = due::period(&sub).unwrap_or_default();
-    if matches!(sub.text("status"), "canceled" | "incomplete_expired") || sub.is("cancel_at_period_end") {
-        let message = format!("No upcoming invoices for customer: {}", sub.text("customer"));
-        return Err(ApiError { status: 404, ..ApiError::coded("invoice_upcoming_none", message) });
-    }
-    let mut preview = cycle::preview(st, &sub, current)?;
-    preview.set("id", format!("upcoming_in_{}", sub.id()));
-    Ok(preview.value())
 }

@@ -16,11 +16,11 @@ pub const LIMIT: Field = opt("limit", Kind::Int(1, 100));
 pub const AFTER: Field = opt("starting_after", Kind::Text);
 /// `ending_before`.
 pub const BEFORE: Field = opt("ending_before", Kind::Text);
-/// `created`: bounds; a plain time is given as `created[gte]` and `created[lte]`.
-pub const CREATED: Field = opt(
-    "created",
-    Kind::Map(&[opt("gt", Kind::Time), opt("gte", Kind::Time), opt("lt", Kind::Time), opt("lte", Kind::Time)]),
-);
+/// Bounds of a time; a plain time is given as `[gte]` and `[lte]`.
+pub const TIMES: Kind =
+    Kind::Map(&[opt("gt", Kind::Time), opt("gte", Kind::Time), opt("lt", Kind::Time), opt("lte", Kind::Time)]);
+/// `created`, see [`TIMES`].
+pub const CREATED: Field = opt("created", TIMES);
 
 /// A page of objects, in the order they come. No more of them are looked at than the page needs.
 pub fn page<'o>(args: &Args, url: &str, all: impl Iterator<Item = &'o Arc<Object>>) -> Result<Value, ApiError> {
@@ -68,7 +68,12 @@ pub fn page_of<T>(
 
 /// Whether an object is within `created`.
 pub fn in_created(args: &Args, created: i64) -> bool {
-    let bounds = args.map("created");
+    in_times(args, "created", created)
+}
+
+/// Whether a time is within the bounds of a parameter.
+pub fn in_times(args: &Args, name: &str, created: i64) -> bool {
+    let bounds = args.map(name);
     bounds.int("gt").is_none_or(|t| created > t)
         && bounds.int("gte").is_none_or(|t| created >= t)
         && bounds.int("lt").is_none_or(|t| created < t)

@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::model::payment::EVIDENCE;
 use crate::money;
 use crate::object::Object;
-use crate::params::{AMOUNT, Args, Field, Kind, SHIPPING, inert, merge_metadata, opt, req};
+use crate::params::{AMOUNT, Args, Field, Kind, SHIPPING, inert, merge_metadata, off, opt, req};
 use crate::payments::attempt::{Presence, capture};
 use crate::payments::{dispute, intent, method, refund};
 use crate::state::State;
@@ -35,7 +35,7 @@ macro_rules! intent_fields {
             opt("payment_method", Kind::Text),
             opt("payment_method_data", METHOD_DATA),
             opt("payment_method_types", Kind::List(&Kind::OneOf(&["card"]))),
-            opt("receipt_email", Kind::Text),
+            opt("receipt_email", Kind::Email),
             opt("setup_future_usage", USAGE),
             opt("shipping", SHIPPING),
             opt("statement_descriptor", Kind::Text),
@@ -55,7 +55,7 @@ const CREATE: &[Field] = intent_fields![
     opt("confirmation_method", Kind::OneOf(&["automatic", "manual"])),
     opt("error_on_requires_action", Kind::Bool),
     opt("off_session", Kind::Bool),
-    opt("return_url", Kind::Text),
+    opt("return_url", Kind::Url),
     inert("mandate"),
     inert("use_stripe_sdk"),
 ];
@@ -66,12 +66,11 @@ const CONFIRM: &[Field] = &[
     opt("off_session", Kind::Bool),
     opt("payment_method", Kind::Text),
     opt("payment_method_data", METHOD_DATA),
-    opt("receipt_email", Kind::Text),
-    opt("return_url", Kind::Text),
+    opt("receipt_email", Kind::Email),
+    opt("return_url", Kind::Url),
     opt("setup_future_usage", USAGE),
     opt("shipping", SHIPPING),
     inert("client_secret"),
-    inert("key"),
     inert("mandate"),
     inert("payment_method_options"),
     inert("use_stripe_sdk"),
@@ -99,7 +98,7 @@ pub const ROUTES: &[Route] = &[
         &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text)],
         |st, _, args| listing::list(st, "payment_intent", "/v1/payment_intents", args, &[]),
     ),
-    route("GET", "/v1/payment_intents/{}", &[inert("client_secret"), inert("key")], |st, ids, _| {
+    route("GET", "/v1/payment_intents/{}", &[inert("client_secret")], |st, ids, _| {
         Ok(st.load("payment_intent", ids[0], "id")?.value())
     }),
     route("POST", "/v1/payment_intents/{}", UPDATE, update),
@@ -110,7 +109,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/payment_intents/{}/capture",
-        &[opt("amount_to_capture", AMOUNT), inert("final_capture"), inert("metadata")],
+        &[opt("amount_to_capture", AMOUNT), inert("final_capture"), opt("metadata", Kind::Metadata)],
         capture_intent,
     ),
     route(
@@ -126,7 +125,7 @@ pub const ROUTES: &[Route] = &[
         &[
             opt("description", Kind::Text),
             opt("metadata", Kind::Metadata),
-            opt("receipt_email", Kind::Text),
+            opt("receipt_email", Kind::Email),
             opt("shipping", SHIPPING),
         ],
         update_charge,
@@ -149,8 +148,8 @@ pub const ROUTES: &[Route] = &[
             opt("payment_intent", Kind::Text),
             opt("reason", REFUND_REASON),
             inert("instructions_email"),
-            inert("refund_application_fee"),
-            inert("reverse_transfer"),
+            off("refund_application_fee"),
+            off("reverse_transfer"),
         ],
         create_refund,
     ),
@@ -211,6 +210,7 @@ fn check_amount(amount: i64, currency: &str) -> Result<(), ApiError> {
         let message = format!("Amount must be at least {}", money::display(minimum, currency));
         return Err(ApiError::coded("amount_too_small", message).about("amount"));
     }
+    money::check_maximum(amount, currency, "amount")?;
     if !money::is_chargeable(amount, currency) {
         let message = format!("Invalid amount: {amount} isn't a chargeable amount of {currency}.");
         return Err(ApiError::coded("parameter_invalid_integer", message).about("amount"));
@@ -353,12 +353,24 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     }
     let mut next = Object::clone(&found);
     apply(&mut next, args)?;
+    check_return_url(&next)?;
     st.put(next);
     let off_session = args.flag("off_session") == Some(true);
     let strict = args.flag("error_on_requires_action") == Some(true);
     let presence = if off_session || strict { Presence::OffSession } else { Presence::OnSession };
     intent::confirm(st, id, &paid_with, presence)?;
     Ok(st.copy(id).value())
+}
+
+/// With automatic methods the buyer may be sent elsewhere, so that Stripe wants to know where to come back to.
+fn check_return_url(intent: &Object) -> Result<(), ApiError> {
+    let automatic = intent.get("automatic_payment_methods");
+    let may_redirect = automatic["enabled"] == true && automatic["allow_redirects"] != "never";
+    if !may_redirect || !intent.get("_return_url").is_null() {
+        return Ok(());
+    }
+    let message = "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.";
+    Err(ApiError::invalid(message).about("return_url"))
 }
 
 fn capture_intent(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
@@ -371,6 +383,8 @@ fn capture_intent(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, Ap
         let message = format!("The amount to capture must be between 1 and {}.", found.int("amount_capturable"));
         return Err(ApiError::coded("amount_too_large", message).about("amount_to_capture"));
     }
+    let metadata = merge_metadata(found.get("metadata"), args)?;
+    st.change(ids[0], |pi| pi.set("metadata", metadata));
     capture(st, ids[0], amount);
     Ok(st.copy(ids[0]).value())
 }

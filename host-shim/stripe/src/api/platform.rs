@@ -6,6 +6,7 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::clock;
 use crate::error::ApiError;
+use crate::event_types;
 use crate::model;
 use crate::params::{Args, Field, Kind, inert, merge_metadata, opt, req};
 use crate::state::State;
@@ -134,14 +135,13 @@ fn check_url(url: &str) -> Result<(), ApiError> {
 }
 
 fn check_events(events: &[Value]) -> Result<(), ApiError> {
-    let valid = |e: &Value| {
-        e == "*"
-            || e.as_str()
-                .is_some_and(|t| t.contains('.') && t.bytes().all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'_'))
-    };
+    let valid = |e: &Value| e.as_str().is_some_and(|name| name == "*" || event_types::is_known(name));
     match events.iter().position(|e| !valid(e)) {
-        Some(n) => Err(ApiError::invalid(format!("Invalid enabled_events[{n}]: not an event type"))
-            .about(&format!("enabled_events[{n}]"))),
+        Some(n) => {
+            let given = events[n].as_str().unwrap_or_default();
+            let message = format!("Invalid enabled_events[{n}]: {given} is not the type of an event");
+            Err(ApiError::invalid(message).about(&format!("enabled_events[{n}]")))
+        }
         None => Ok(()),
     }
 }

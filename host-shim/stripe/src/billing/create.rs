@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::cycle;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
 use crate::billing::settle::{self, Outcome};
+use crate::billing::{cycle, due};
 use crate::calendar::{self, DAY_S, HOUR_S};
 use crate::error::ApiError;
 use crate::model;
@@ -129,7 +129,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         let made = st.change(&id, |s| s.set("_being_made", false));
         st.emit("customer.subscription.created", &made);
     }
-    if trial_end.is_some_and(|end| end - now <= DAY_S * crate::billing::due::TRIAL_NOTICE_DAYS) {
+    if trial_end.is_some_and(|end| end - now <= DAY_S * due::TRIAL_NOTICE_DAYS) {
         let told = st.change(&id, |s| s.set("_trial_notice_sent", true));
         st.emit("customer.subscription.trial_will_end", &told);
     }
@@ -211,7 +211,7 @@ pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -
 
 fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), ApiError> {
     if let Some(at_end) = args.flag("cancel_at_period_end") {
-        let end = crate::billing::due::period(sub).map(|p| p.1);
+        let end = due::period(sub).map(|p| p.1);
         sub.set("cancel_at_period_end", at_end);
         sub.set("cancel_at", if at_end { crate::state::time_or_null(end) } else { Value::Null });
         sub.set("canceled_at", if at_end { json!(now) } else { Value::Null });
@@ -219,7 +219,9 @@ fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), Api
         sub.set_at("cancellation_details.reason", reason);
     }
     if args.has("cancel_at") {
-        let at = args.int("cancel_at");
+        let period_end = due::period(sub).map(|p| p.1);
+        // All items share one period, so that the first and the last of their ends are the same.
+        let at = if args.text("cancel_at").is_some() { period_end } else { args.int("cancel_at") };
         if at.is_some_and(|t| t <= now) {
             return Err(ApiError::invalid("`cancel_at` must be in the future.").about("cancel_at"));
         }
@@ -234,10 +236,11 @@ fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), Api
 fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> Result<(), ApiError> {
     let sub = st.copy(id);
     let trial = sub.text("status") == "trialing";
-    let (start, end) = crate::billing::due::period(&sub).unwrap_or_default();
+    let (start, end) = due::period(&sub).unwrap_or_default();
     let mut lines = cycle::lines(st, &sub, (start, end), trial)?;
     if !trial {
-        cycle::shorten_first(&sub, &mut lines, (start, end))?;
+        let is_free = args.text("proration_behavior") == Some("none");
+        cycle::shorten_first(&sub, &mut lines, (start, end), is_free)?;
     }
     for (n, extra) in args.list("add_invoice_items").into_iter().enumerate() {
         let priced = items::read(st, &Args::of(extra), &format!("add_invoice_items[{n}]"))?;

@@ -41,8 +41,8 @@ pub fn lines(st: &State, sub: &Object, period: (i64, i64), trial: bool) -> Resul
     Ok(out)
 }
 
-/// A first period up to a later anchor costs its share of a whole one.
-pub fn shorten_first(sub: &Object, lines: &mut [NewLine], period: (i64, i64)) -> Result<(), ApiError> {
+/// A first period up to a later anchor costs its share of a whole one, or nothing.
+pub fn shorten_first(sub: &Object, lines: &mut [NewLine], period: (i64, i64), is_free: bool) -> Result<(), ApiError> {
     let Some(first) = sub.list_at("items").first() else { return Ok(()) };
     let interval = first["price"]["recurring"]["interval"].as_str().unwrap_or("month");
     let count = first["price"]["recurring"]["interval_count"].as_i64().unwrap_or(1);
@@ -52,7 +52,7 @@ pub fn shorten_first(sub: &Object, lines: &mut [NewLine], period: (i64, i64)) ->
         return Ok(());
     }
     for line in lines {
-        let share = money::prorate(line.amount, part_s, whole_s);
+        let share = money::prorate(line.amount, if is_free { 0 } else { part_s }, whole_s);
         line.amount = share.ok_or_else(|| ApiError::coded("amount_too_large", "The amount is too large."))?;
     }
     Ok(())

@@ -164,6 +164,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         .ok_or_else(|| ApiError::coded("amount_too_large", "The invoice's total is too large."))?;
     // Below the smallest charge nothing is charged; the customer owes it on the next invoice.
     let due = if owed < money::minimum_charge(&currency) { 0 } else { owed };
+    money::check_maximum(due, &currency, "amount_due")?;
     let ending = owed - due;
     let now = st.now(&invoice);
     let sequence = customer.int("next_invoice_sequence");
@@ -190,7 +191,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         i.set("amount_remaining", due);
         i.set("hosted_invoice_url", format!("{base}/_sandbox/invoices/{id}"));
         i.set("invoice_pdf", format!("{base}/_sandbox/invoices/{id}/pdf"));
-        if let Some(days) = days {
+        if let Some(days) = days.filter(|_| i.get("due_date").is_null()) {
             i.set("due_date", now + days * crate::calendar::DAY_S);
         }
         if i.is("auto_advance") && i.text("collection_method") == "charge_automatically" {
@@ -228,6 +229,5 @@ pub fn move_balance(st: &mut State, customer: &str, amount: i64, kind: &str, inv
         model::customer::balance_movement(id, st.now(&changed), &changed, amount, changed.int("balance"), kind);
     movement.set("invoice", invoice.map_or(Value::Null, |i| json!(i)));
     let movement = st.put(movement);
-    st.emit("customer_balance_transaction.created", &movement);
     Object::clone(&movement)
 }

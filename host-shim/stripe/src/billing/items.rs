@@ -95,7 +95,10 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
 pub fn unit_amount(args: &Args, prefix: &str) -> Result<String, ApiError> {
     let name = if prefix.is_empty() { "unit_amount".to_owned() } else { format!("{prefix}[unit_amount]") };
     match (args.int("unit_amount"), args.text("unit_amount_decimal")) {
-        (Some(whole), None) => Ok(whole.to_string()),
+        (Some(whole), None) => {
+            money::check_maximum(whole, args.text("currency").unwrap_or_default(), &name)?;
+            Ok(whole.to_string())
+        }
         (None, Some(decimal)) => Ok(decimal.to_owned()),
         (Some(_), Some(_)) => {
             Err(ApiError::invalid("You may only specify one of these parameters: unit_amount, unit_amount_decimal.")

@@ -155,7 +155,8 @@ fn a_trial_that_asks_for_a_card_only_if_required_needs_none_and_what_is_bought_o
     let mut play = Play::new();
     let (monthly, once) = (play.monthly("Pro", 1_000), play.price("Setup", 500, ""));
     let trial = "&subscription_data[trial_period_days]=7";
-    let free = id(&open(&mut play, "subscription", &monthly, &format!("{trial}&payment_method_collection=if_required")));
+    let free =
+        id(&open(&mut play, "subscription", &monthly, &format!("{trial}&payment_method_collection=if_required")));
     play.post(&format!("/v1/payment_pages/{free}/confirm"), "");
     let done = play.get(&format!("/v1/checkout/sessions/{free}?expand[0]=subscription"));
     assert_eq!(

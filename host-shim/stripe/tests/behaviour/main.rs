@@ -8,6 +8,7 @@ mod checkout;
 mod cycle;
 mod payments;
 mod play;
+mod previews;
 mod refusals;
 mod stories;
 mod subscriptions;

@@ -3,6 +3,7 @@
 use crate::play::{Play, id, request};
 use local_stripe::sandbox::json_of;
 use proptest::prelude::*;
+use serde_json::json;
 
 #[test]
 fn keys_paths_and_methods() {
@@ -128,5 +129,107 @@ proptest! {
         let response = play.sandbox.handle(&request);
         prop_assert!(response.status < 500, "{}", response.body);
         prop_assert!(json_of(&response).is_object());
+    }
+}
+
+#[test]
+fn what_money_depends_on_is_refused_and_never_swallowed() {
+    let mut play = Play::new();
+    let (monthly, once) = (play.monthly("Pro", 1_000), play.price("Shirt", 1_500, ""));
+    let customer = play.customer("pm_card_visa");
+    let session =
+        format!("mode=payment&success_url=https://x.test&line_items[0][price]={once}&line_items[0][quantity]=1");
+    let subscription = format!("customer={customer}&items[0][price]={monthly}");
+    for (path, form, more, param) in [
+        ("/v1/checkout/sessions", &session, "shipping_options[0][shipping_rate]=shr_1", "shipping_options"),
+        ("/v1/checkout/sessions", &session, "automatic_tax[enabled]=true", "automatic_tax"),
+        ("/v1/checkout/sessions", &session, "line_items[0][tax_rates][0]=txr_1", "line_items[0][tax_rates]"),
+        ("/v1/subscriptions", &subscription, "automatic_tax[enabled]=true", "automatic_tax"),
+        ("/v1/subscriptions", &subscription, "default_tax_rates[0]=txr_1", "default_tax_rates"),
+        ("/v1/subscriptions", &subscription, "backdate_start_date=1", "backdate_start_date"),
+        ("/v1/subscriptions", &subscription, "coupon=SAVE", "coupon"),
+    ] {
+        let error = play.refused("POST", path, &format!("{form}&{more}"), 400);
+        assert_eq!((&error["code"], &error["param"]), (&json!("parameter_unknown"), &json!(param)), "{more}");
+    }
+    // Switched off is as good as not there.
+    play.post("/v1/subscriptions", &format!("{subscription}&automatic_tax[enabled]=false&default_tax_rates="));
+    let error = play.refused("POST", "/v1/checkout/sessions", &format!("{session}&currency=eur"), 400);
+    assert_eq!(error["param"], "currency");
+}
+
+#[test]
+fn values_that_stripe_refuses() {
+    let mut play = Play::new();
+    let product = id(&play.post("/v1/products", "name=Pro"));
+    let once = play.price("Shirt", 1_500, "");
+    let session = format!("mode=payment&line_items[0][price]={once}&line_items[0][quantity]=1");
+    let intent = "amount=1000&currency=usd&confirm=true&payment_method=pm_card_visa";
+    for (path, form, code, param) in [
+        ("/v1/customers", "email=nobody".to_owned(), "email_invalid", "email"),
+        ("/v1/customers", "email=a@b@c.de".to_owned(), "email_invalid", "email"),
+        ("/v1/payment_intents", "amount=100000000&currency=usd".to_owned(), "amount_too_large", "amount"),
+        (
+            "/v1/prices",
+            format!("product={product}&currency=usd&unit_amount=100000000"),
+            "amount_too_large",
+            "unit_amount",
+        ),
+        (
+            "/v1/checkout/sessions",
+            format!("{session}&success_url=https://x.test&cancel_url=javascript:alert(1)"),
+            "url_invalid",
+            "cancel_url",
+        ),
+        ("/v1/checkout/sessions", format!("{session}&success_url=data:text/html,x"), "url_invalid", "success_url"),
+        ("/v1/checkout/sessions", format!("{session}&ui_mode=embedded_page"), "parameter_missing", "return_url"),
+        ("/v1/payment_intents", format!("{intent}&automatic_payment_methods[enabled]=true"), "", "return_url"),
+        (
+            "/v1/webhook_endpoints",
+            "url=http://127.0.0.1:1&enabled_events[0]=invoice.payed".to_owned(),
+            "",
+            "enabled_events[0]",
+        ),
+    ] {
+        let error = play.refused("POST", path, &form, 400);
+        let found = (error["code"].as_str().unwrap_or_default(), error["param"].as_str().unwrap_or_default());
+        assert_eq!(found, (code, param), "{path} {form}");
+    }
+    play.post("/v1/payment_intents", "amount=1000000000&currency=cop");
+    play.post(
+        "/v1/payment_intents",
+        &format!("{intent}&automatic_payment_methods[enabled]=true&return_url=https://x.test"),
+    );
+    let never = "&automatic_payment_methods[enabled]=true&automatic_payment_methods[allow_redirects]=never";
+    play.post("/v1/payment_intents", &format!("{intent}{never}"));
+    let embedded =
+        play.post("/v1/checkout/sessions", &format!("{session}&ui_mode=embedded_page&return_url=https://x.test"));
+    assert!(embedded["url"].is_null() && embedded["client_secret"].as_str().unwrap().starts_with("cs_test_"));
+}
+
+/// A browser has a publishable key, which Stripe.js sends in the form.
+#[test]
+fn a_publishable_key_does_what_a_browser_does_and_no_more() {
+    let mut play = Play::new();
+    let intent = play.post("/v1/payment_intents", "amount=1000&currency=usd");
+    let secret = intent["client_secret"].as_str().unwrap();
+    let mut without_header = |method: &str, path: &str, form: &str| {
+        let mut request = request(method, path, form);
+        request.authorization = None;
+        let response = play.sandbox.handle(&request);
+        (response.status, json_of(&response))
+    };
+    let (status, method) =
+        without_header("POST", "/v1/payment_methods", "key=pk_test_1&type=card&card[token]=tok_visa");
+    assert_eq!(status, 200, "{method}");
+    let confirm = format!("/v1/payment_intents/{}/confirm", id(&intent));
+    let form = format!("key=pk_test_1&payment_method={}", id(&method));
+    assert_eq!(without_header("POST", &confirm, &form).0, 400);
+    assert_eq!(without_header("POST", &confirm, &format!("{form}&client_secret=pi_other_secret")).0, 400);
+    let (status, paid) = without_header("POST", &confirm, &format!("{form}&client_secret={secret}"));
+    assert_eq!((status, &paid["status"]), (200, &json!("succeeded")));
+    for (method, path, form) in [("GET", "/v1/customers", "key=pk_test_1"), ("POST", "/v1/refunds", "key=pk_test_1")] {
+        let (status, answer) = without_header(method, path, form);
+        assert_eq!((status, &answer["error"]["code"]), (401, &json!("secret_key_required")));
     }
 }

@@ -1,0 +1,131 @@
+//! API keys: which a call comes with, and what a publishable one may do.
+
+use crate::api::Route;
+use crate::error::ApiError;
+use crate::form::{Form, Node};
+use crate::state::State;
+
+/// What a key allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everything.
+    Secret,
+    /// What a browser does on a payment page.
+    Publishable,
+}
+
+/// Endpoints for a browser. On an object that has one, its client secret must be given.
+const PUBLISHABLE: &[(&str, &str)] = &[
+    ("GET", "/v1/payment_intents/{}"),
+    ("GET", "/v1/payment_pages/{}"),
+    ("GET", "/v1/setup_intents/{}"),
+    ("POST", "/v1/payment_intents/{}/confirm"),
+    ("POST", "/v1/payment_methods"),
+    ("POST", "/v1/payment_pages/{}/confirm"),
+    ("POST", "/v1/setup_intents/{}/confirm"),
+];
+
+/// Takes the key out of a form, where Stripe.js puts it.
+pub fn take_key(form: &mut Form) -> Option<String> {
+    match form.remove("key") {
+        Some(Node::Text(key)) => Some(key),
+        _ => None,
+    }
+}
+
+/// Refuses what a publishable key may not do.
+pub fn check_publishable(st: &State, route: &Route, ids: &[&str], form: &mut Form) -> Result<(), ApiError> {
+    if !PUBLISHABLE.contains(&(route.method, route.path)) {
+        let message = "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a list of your API keys at https://dashboard.stripe.com/account/apikeys.";
+        return Err(ApiError { code: Some("secret_key_required".into()), ..ApiError::unauthorized(message) });
+    }
+    let given = match form.get("client_secret") {
+        Some(Node::Text(secret)) => secret.as_str(),
+        _ => "",
+    };
+    let owner = ids.first().and_then(|id| st.find(id));
+    match owner.filter(|owner| matches!(owner.kind(), "payment_intent" | "setup_intent")) {
+        Some(owner) if owner.text("client_secret") != given => {
+            let message = "The client_secret provided does not match any associated PaymentIntent or SetupIntent on this account.";
+            Err(ApiError::coded("resource_missing", message).about("client_secret"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a call may do: the header's key counts, else the one in the form. Any test key will do; a live one won't.
+pub fn of(authorization: Option<&str>, in_form: Option<&str>) -> Result<Access, ApiError> {
+    let missing = || {
+        let message = "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.";
+        ApiError::unauthorized(message)
+    };
+    let key = match authorization {
+        None => in_form.ok_or_else(missing)?.to_owned(),
+        Some(header) => {
+            let (scheme, value) = header.split_once(' ').ok_or_else(missing)?;
+            match scheme.to_ascii_lowercase().as_str() {
+                "bearer" => value.trim().to_owned(),
+                "basic" => basic_user(value.trim()).ok_or_else(missing)?,
+                _ => return Err(missing()),
+            }
+        }
+    };
+    if key.starts_with("sk_test_") || key.starts_with("rk_test_") {
+        return Ok(Access::Secret);
+    }
+    if key.starts_with("pk_test_") {
+        return Ok(Access::Publishable);
+    }
+    let shown: String = key.chars().take(8).collect();
+    if ["sk_live_", "rk_live_", "pk_live_"].iter().any(|live| key.starts_with(live)) {
+        let message = "This is a local sandbox: use a key that begins with sk_test_ or pk_test_, never a live one.";
+        return Err(ApiError::unauthorized(message));
+    }
+    Err(ApiError::unauthorized(format!("Invalid API Key provided: {shown}****")))
+}
+
+/// The user of basic authentication, which is where Stripe has the key.
+fn basic_user(encoded: &str) -> Option<String> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    if encoded.len() > 1_024 {
+        return None;
+    }
+    let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0);
+    for byte in encoded.bytes().filter(|b| *b != b'=') {
+        let digit = ALPHABET.iter().position(|a| *a == byte)?;
+        bits = (bits << 6) | u32::try_from(digit).ok()?;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(((bits >> count) & 0xff) as u8);
+        }
+        bits &= (1 << count) - 1;
+    }
+    let text = String::from_utf8(bytes).ok()?;
+    text.split(':').next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys() {
+        let status = |header: Option<&str>| of(header, None).map_err(|e| e.status);
+        assert_eq!(status(Some("Bearer sk_test_123")), Ok(Access::Secret));
+        assert_eq!(status(Some("Basic c2tfdGVzdF8xMjM6")), Ok(Access::Secret));
+        assert_eq!(status(Some("Bearer pk_test_1")), Ok(Access::Publishable));
+        assert_eq!(of(None, Some("pk_test_1")), Ok(Access::Publishable));
+        for wrong in [
+            None,
+            Some(""),
+            Some("Bearer"),
+            Some("Bearer pk_live_1"),
+            Some("Bearer sk_live_1"),
+            Some("Basic ***"),
+            Some("Digest x"),
+        ] {
+            assert_eq!(status(wrong), Err(401), "{wrong:?}");
+        }
+    }
+}

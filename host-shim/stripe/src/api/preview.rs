@@ -1,0 +1,105 @@
+//! What an invoice would be: of a subscription as it is, as it would be after a change, or before it is made.
+//!
+//! The change is made as the request for it would make it, shown, and undone.
+
+use serde_json::{Value, json};
+
+use super::billing::{CHANGED_ITEM, PRORATION_BEHAVIOR as BEHAVIOR};
+use crate::billing::{change, create, cycle, due, end};
+use crate::error::ApiError;
+use crate::object::Object;
+use crate::params::{Args, Kind, opt};
+use crate::payments::attempt::Presence;
+use crate::state::State;
+
+/// `proration_behavior`.
+pub const PRORATION_BEHAVIOR: Kind = BEHAVIOR;
+/// `trial_end`.
+pub const TRIAL_END: Kind = Kind::TimeOr(&["now"]);
+/// `billing_cycle_anchor`.
+pub const ANCHOR: Kind = Kind::TimeOr(&["now", "unchanged"]);
+/// `items`.
+pub const ITEMS: Kind = Kind::List(&CHANGED_ITEM);
+/// The change that is looked at.
+pub const DETAILS: Kind = Kind::Map(&[
+    opt("billing_cycle_anchor", ANCHOR),
+    opt("cancel_at", Kind::TimeOr(&["max_period_end", "min_period_end"])),
+    opt("cancel_at_period_end", Kind::Bool),
+    opt("cancel_now", Kind::Bool),
+    opt("items", ITEMS),
+    opt("proration_behavior", PRORATION_BEHAVIOR),
+    opt("proration_date", Kind::Time),
+    opt("trial_end", TRIAL_END),
+]);
+
+/// The details of a request that has them flat, as `subscription_…`.
+pub fn nested(args: &Args) -> Args {
+    let mut details = Args::default();
+    for name in
+        ["items", "proration_behavior", "proration_date", "trial_end", "billing_cycle_anchor", "cancel_at_period_end"]
+    {
+        let flat = format!("subscription_{name}");
+        if args.has(&flat) {
+            details.put(name, args.value(&flat));
+        }
+    }
+    details
+}
+
+/// The invoice that a change would make at once, else the one of the next renewal.
+pub fn show(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiError> {
+    st.is_preview = true;
+    let Some(id) = args.text("subscription") else {
+        return of_new(st, args, details);
+    };
+    let before = st.load("subscription", id, "subscription")?;
+    if args.text("customer").is_some_and(|customer| customer != before.text("customer")) {
+        return Err(ApiError::no_such("subscription", id, "subscription"));
+    }
+    if details.flag("cancel_now") == Some(true) {
+        let mut request = Args::default();
+        request.put("invoice_now", json!(true));
+        request.put("prorate", json!(details.text("proration_behavior") != Some("none")));
+        end::cancel_now(st, id, &request)?;
+    } else if *details != Args::default() {
+        let mut request = details.clone();
+        request.put("payment_behavior", json!("default_incomplete"));
+        change::update(st, id, &request)?;
+    }
+    let sub = st.copy(id);
+    if sub.get("latest_invoice") != before.get("latest_invoice") {
+        return Ok(of_made(st, &sub));
+    }
+    let is_over = matches!(sub.text("status"), "canceled" | "incomplete_expired" | "paused");
+    if is_over || sub.is("cancel_at_period_end") {
+        let message = format!("No upcoming invoices for customer: {}", sub.text("customer"));
+        return Err(ApiError { status: 404, ..ApiError::coded("invoice_upcoming_none", message) });
+    }
+    let current = due::period(&sub).unwrap_or_default();
+    let mut preview = cycle::preview(st, &sub, current)?;
+    preview.set("id", format!("upcoming_in_{}", sub.id()));
+    Ok(preview.value())
+}
+
+/// The first invoice of a subscription that would be made.
+fn of_new(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiError> {
+    let customer = args.text("customer").ok_or_else(|| ApiError::missing("customer"))?.to_owned();
+    let mut request = details.clone();
+    request.put("customer", json!(customer));
+    request.put("payment_behavior", json!("default_incomplete"));
+    let sub = create::create(st, &request, Presence::OnSession)?;
+    Ok(of_made(st, &sub))
+}
+
+/// An invoice that was made, as one that isn't yet.
+fn of_made(st: &State, sub: &Object) -> Value {
+    let mut invoice = st.copy(sub.text("latest_invoice"));
+    invoice.set("id", format!("upcoming_in_{}", sub.id()));
+    invoice.set("status", "draft");
+    for member in ["number", "hosted_invoice_url", "invoice_pdf", "effective_at"] {
+        invoice.set(member, Value::Null);
+    }
+    invoice.set_at("status_transitions.finalized_at", Value::Null);
+    invoice.set_at("status_transitions.paid_at", Value::Null);
+    invoice.value()
+}
