@@ -6,6 +6,7 @@ pub mod billing;
 pub mod catalog;
 pub mod checkout;
 pub mod customers;
+pub mod discounts;
 pub mod expand;
 pub mod invoices;
 pub mod listing;
@@ -13,6 +14,7 @@ pub mod payments;
 pub mod platform;
 pub mod preview;
 pub mod sandbox;
+pub mod setup;
 
 use serde_json::Value;
 
@@ -46,10 +48,12 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
     let tables = [
         customers::ROUTES,
         catalog::ROUTES,
+        discounts::ROUTES,
         checkout::ROUTES,
         billing::ROUTES,
         invoices::ROUTES,
         payments::ROUTES,
+        setup::ROUTES,
         platform::ROUTES,
         sandbox::ROUTES,
     ];

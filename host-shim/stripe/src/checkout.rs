@@ -6,13 +6,16 @@ use crate::billing::create;
 use crate::billing::items::{self, Priced};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::cards::Behaviour;
+use crate::discount::redeem::{self, Use};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::Args;
 use crate::payments::attempt::{Attempt, Presence, attempt};
-use crate::payments::{intent, method};
+use crate::payments::{intent, method, setup};
 use crate::state::State;
+
+mod discounts;
 
 /// Lines of a session, Stripe's limit.
 const LINES_MAX: usize = 100;
@@ -32,7 +35,13 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }
     let data = args.map("subscription_data");
     let has_trial = data.int("trial_period_days").is_some_and(|days| days > 0) || data.int("trial_end").is_some();
-    let (lines, total, currency) = read_lines(st, args, &mode, has_trial)?;
+    let (lines, total, currency) = match mode.as_str() {
+        "setup" if !args.list("line_items").is_empty() => {
+            return Err(ApiError::invalid("There is nothing to buy in `setup` mode.").about("line_items"));
+        }
+        "setup" => (Vec::new(), 0, args.text("currency").unwrap_or_default().to_owned()),
+        _ => read_lines(st, args, &mode, has_trial)?,
+    };
     let id = st.new_id("cs_test");
     let url = format!("{}/c/pay/{id}", st.settings.base_url);
     let clock = customer.as_ref().map_or(Value::Null, |c| c.get("test_clock").clone());
@@ -72,18 +81,33 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         session.set("customer_creation", Value::Null);
         session.set("customer_details", details_of(customer));
     }
-    for (member, total) in [("amount_subtotal", total), ("amount_total", total)] {
-        session.set(member, total);
-    }
+    session.set("amount_subtotal", total);
     if let Some(wanted) = args.text("currency").filter(|wanted| *wanted != currency) {
         let message = format!("The prices of the line items are in {currency}, so the session can't be in {wanted}.");
         return Err(ApiError::invalid(message).about("currency"));
     }
     session.set("currency", currency);
     session.set("_lines", lines);
+    let buyer = customer.as_ref().map(|c| c.id());
+    let purpose = Use { customer: buyer, amount: total, currency: session.text("currency") };
+    let given = args.list("discounts");
+    if given.len() > 1 {
+        return Err(ApiError::invalid("A session takes one discount at most.").about("discounts"));
+    }
+    let redeemed = redeem::read(st, &given, "discounts", purpose)?;
+    discounts::set(&mut session, redeemed.first());
     session.set("_clock", clock);
     session.set("_subscription_data", args.get("subscription_data").clone());
     session.set("_payment_intent_data", args.get("payment_intent_data").clone());
+    if mode == "setup" {
+        let intent = open_setup(st, args, &session);
+        for member in ["amount_subtotal", "amount_total"] {
+            session.set(member, Value::Null);
+        }
+        session.set("payment_status", "no_payment_required");
+        session.set("setup_intent", intent.clone());
+        session.set("_intent", intent);
+    }
     if let Some(mode) = args.text("ui_mode") {
         session.set("ui_mode", mode);
     }
@@ -97,6 +121,18 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let session = st.put(session);
     st.put(Object::of(json!({ "id": page, "object": "_payment_page", "session": session.id() })));
     Ok(session.value())
+}
+
+/// The setup intent of a session that only keeps a card.
+fn open_setup(st: &mut State, args: &Args, session: &Object) -> String {
+    let data = args.map("setup_intent_data");
+    let clock = session.get("_clock").clone();
+    setup::create(st, "off_session", &clock, |si| {
+        si.set("customer", session.get("customer").clone());
+        si.set("metadata", data.given("metadata").cloned().unwrap_or(json!({})));
+        si.set("description", data.value("description"));
+        si.set("_session", session.id());
+    })
 }
 
 fn details_of(customer: &Object) -> Value {
@@ -181,7 +217,11 @@ pub fn find(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError> {
 /// Whether a session wants a payment method: not where nothing is due and it was told to ask only if required.
 fn wants_method(session: &Object) -> bool {
     let asks_always = session.text("payment_method_collection") != "if_required";
-    session.int("amount_total") > 0 || (session.text("mode") == "subscription" && asks_always)
+    match session.text("mode") {
+        "setup" => true,
+        "subscription" if asks_always => true,
+        _ => session.int("amount_total") > 0,
+    }
 }
 
 /// Pays a session with a payment method; without one where nothing has to be paid.
@@ -203,11 +243,28 @@ pub fn confirm(
     }
     let method = method_id.map(|method| st.copy(method)).unwrap_or_default();
     note_buyer(st, &session, &method, buyer);
-    if session.text("mode") == "subscription" {
-        confirm_subscription(st, &id, &method, presence)
-    } else {
-        confirm_payment(st, &id, &method, presence)
+    match session.text("mode") {
+        "subscription" => confirm_subscription(st, &id, &method, presence),
+        "setup" => confirm_setup(st, &id, &method, presence),
+        _ => confirm_payment(st, &id, &method, presence),
     }
+}
+
+fn confirm_setup(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmed, ApiError> {
+    let customer = customer_of(st, id, false);
+    let intent = st.copy(id).text("_intent").to_owned();
+    if let Some(customer) = customer {
+        st.change(&intent, |si| si.set("customer", customer));
+    }
+    match setup::confirm(st, &intent, method.id(), presence)? {
+        true => Ok(Confirmed::NeedsAction(action_url(st, &intent))),
+        false => Ok(Confirmed::Complete),
+    }
+}
+
+/// The card of a session in setup mode is kept.
+pub fn set_up(st: &mut State, id: &str) {
+    complete(st, id, "no_payment_required");
 }
 
 fn note_buyer(st: &mut State, session: &Object, method: &Object, buyer: &Buyer) {
@@ -326,6 +383,7 @@ fn confirm_subscription(st: &mut State, id: &str, method: &Object, presence: Pre
     if let Some(default) = default {
         request.put("default_payment_method", json!(default));
     }
+    request.put("discounts", discounts::given(&session));
     request.put("payment_behavior", json!("error_if_incomplete"));
     let subscription = create::create(st, &request, presence)?;
     let invoice = st.copy(subscription.text("latest_invoice"));
@@ -379,6 +437,11 @@ pub fn expire(st: &mut State, id: &str) {
         s.set("status", "expired");
         s.set("url", Value::Null);
     });
-    intent::cancel_if_open(st, session.text("_intent"));
+    if session.text("mode") == "setup" {
+        // An intent that is finished refuses, and then there is nothing to cancel.
+        let _ = setup::cancel(st, session.text("_intent"), json!("abandoned"));
+    } else {
+        intent::cancel_if_open(st, session.text("_intent"));
+    }
     st.emit("checkout.session.expired", &expired);
 }

@@ -4,5 +4,7 @@ pub mod billing;
 pub mod catalog;
 pub mod checkout;
 pub mod customer;
+pub mod discount;
 pub mod payment;
 pub mod price;
+pub mod setup;

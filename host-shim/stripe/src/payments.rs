@@ -5,3 +5,4 @@ pub mod dispute;
 pub mod intent;
 pub mod method;
 pub mod refund;
+pub mod setup;

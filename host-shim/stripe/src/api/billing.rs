@@ -6,6 +6,7 @@ use crate::api::catalog::PRICE_DATA;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::{Route, route};
 use crate::billing::{change, create, due, end};
+use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Args, Field, Kind, QUANTITY, inert, off, opt, req};
@@ -49,7 +50,7 @@ const NEW_ITEM: Kind = Kind::Map(&[
     opt("price_data", PRICE_DATA),
     opt("quantity", QUANTITY),
     off("billing_thresholds"),
-    inert("discounts"),
+    off("discounts"),
     off("tax_rates"),
 ]);
 /// An item of a change.
@@ -63,7 +64,7 @@ pub const CHANGED_ITEM: Kind = Kind::Map(&[
     opt("price_data", PRICE_DATA),
     opt("quantity", QUANTITY),
     off("billing_thresholds"),
-    inert("discounts"),
+    off("discounts"),
     off("tax_rates"),
 ]);
 
@@ -87,7 +88,7 @@ macro_rules! subscription_fields {
             off("billing_thresholds"),
             inert("default_source"),
             off("default_tax_rates"),
-            inert("discounts"),
+            opt("discounts", DISCOUNTS),
             inert("invoice_settings"),
             $($more),*
         ]
@@ -160,6 +161,17 @@ pub const ROUTES: &[Route] = &[
         list,
     ),
     route("GET", "/v1/subscriptions/{}", &[], |st, ids, _| Ok(st.load("subscription", ids[0], "id")?.value())),
+    route("DELETE", "/v1/subscriptions/{}/discount", &[], |st, ids, _| {
+        let before = st.load("subscription", ids[0], "id")?;
+        let Some(first) = before.list_at("discounts").first().cloned() else {
+            return Err(ApiError {
+                status: 404,
+                ..ApiError::coded("resource_missing", "No active discount for subscription")
+            });
+        };
+        change::update(st, ids[0], &Args::of(json!({ "discounts": [] })))?;
+        Ok(json!({ "id": first, "object": "discount", "deleted": true, "subscription": ids[0] }))
+    }),
     route("POST", "/v1/subscriptions/{}", UPDATE, |st, ids, args| change::update(st, ids[0], args)),
     route("DELETE", "/v1/subscriptions/{}", CANCEL, |st, ids, args| end::cancel_now(st, ids[0], args)),
     route(

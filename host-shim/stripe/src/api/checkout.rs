@@ -45,8 +45,10 @@ const PAYMENT_INTENT_DATA: Kind = Kind::Map(&[
     inert("statement_descriptor_suffix"),
 ]);
 
+const SESSION_DISCOUNTS: Kind = Kind::List(&Kind::Map(&[opt("coupon", Kind::Text), opt("promotion_code", Kind::Text)]));
+
 const CREATE: &[Field] = &[
-    opt("mode", Kind::OneOf(&["payment", "subscription"])),
+    opt("mode", Kind::OneOf(&["payment", "setup", "subscription"])),
     opt("line_items", Kind::List(&LINE)),
     opt("allow_promotion_codes", Kind::Bool),
     opt("billing_address_collection", Kind::OneOf(&["auto", "required"])),
@@ -61,6 +63,7 @@ const CREATE: &[Field] = &[
     opt("payment_intent_data", PAYMENT_INTENT_DATA),
     opt("payment_method_collection", Kind::OneOf(&["always", "if_required"])),
     opt("payment_method_types", Kind::List(&Kind::OneOf(&["card"]))),
+    opt("setup_intent_data", Kind::Map(&[opt("description", Kind::Text), opt("metadata", Kind::Metadata)])),
     opt("submit_type", Kind::OneOf(&["auto", "book", "donate", "pay", "subscribe"])),
     opt("subscription_data", SUBSCRIPTION_DATA),
     opt("success_url", Kind::Url),
@@ -74,7 +77,7 @@ const CREATE: &[Field] = &[
     inert("custom_fields"),
     inert("custom_text"),
     inert("customer_update"),
-    inert("discounts"),
+    opt("discounts", SESSION_DISCOUNTS),
     off("invoice_creation"),
     inert("payment_method_options"),
     inert("phone_number_collection"),

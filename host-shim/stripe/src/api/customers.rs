@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::billing::{end, invoice};
+use crate::discount::redeem::{self, Use};
+use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -26,6 +28,8 @@ macro_rules! customer_fields {
         &[
             opt("address", ADDRESS),
             opt("balance", SIGNED_AMOUNT),
+            opt("coupon", Kind::Text),
+            opt("promotion_code", Kind::Text),
             opt("description", Kind::Text),
             opt("email", Kind::Email),
             opt("invoice_prefix", Kind::Text),
@@ -81,6 +85,14 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/customers/{}", &[], |st, ids, _| retrieve(st, ids[0])),
     route("POST", "/v1/customers/{}", UPDATE, |st, ids, args| update(st, ids[0], args)),
     route("DELETE", "/v1/customers/{}", &[], |st, ids, _| delete(st, ids[0])),
+    route("DELETE", "/v1/customers/{}/discount", &[], |st, ids, _| {
+        st.load("customer", ids[0], "id")?;
+        let ended = term::end_of_customer(st, ids[0]).ok_or_else(|| {
+            let message = format!("No active discount for customer: {}", ids[0]);
+            ApiError { status: 404, ..ApiError::coded("resource_missing", message) }
+        })?;
+        Ok(json!({ "id": ended.id(), "object": "discount", "deleted": true, "customer": ids[0] }))
+    }),
     route(
         "GET",
         "/v1/customers/{}/payment_methods",
@@ -169,6 +181,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     }
     let made = st.copy(&id);
     st.emit("customer.created", &made);
+    give_discount(st, &id, args)?;
     let mut default = None;
     if let Some((found, customer)) = attached {
         let found = method::attach(st, &found, &customer)?;
@@ -257,7 +270,31 @@ fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     if let Some(balance) = args.int("balance") {
         next.set("balance", balance);
     }
-    Ok(st.change_and_emit(id, "customer.updated", |c| *c = next).value())
+    st.change_and_emit(id, "customer.updated", |c| *c = next);
+    give_discount(st, id, args)?;
+    Ok(st.copy(id).value())
+}
+
+/// The discount of a coupon or a promotion code, on all that the customer is billed.
+fn give_discount(st: &mut State, id: &str, args: &Args) -> Result<(), ApiError> {
+    let customer = st.copy(id);
+    let purpose = Use { customer: Some(id), amount: 0, currency: customer.text("currency") };
+    let redeemed = match (args.text("coupon"), args.text("promotion_code")) {
+        (Some(_), Some(_)) => {
+            let message = "You may only specify one of these parameters: coupon, promotion_code.";
+            return Err(ApiError::invalid(message).about("coupon"));
+        }
+        (Some(coupon), None) => redeem::by_coupon(st, coupon, "coupon", purpose)?,
+        (None, Some(code)) => redeem::by_code(st, code, "promotion_code", purpose)?,
+        (None, None) => {
+            if args.has("coupon") || args.has("promotion_code") {
+                term::end_of_customer(st, id);
+            }
+            return Ok(());
+        }
+    };
+    term::give_customer(st, id, &redeemed);
+    Ok(())
 }
 
 fn delete(st: &mut State, id: &str) -> Result<Value, ApiError> {

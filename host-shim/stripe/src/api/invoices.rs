@@ -9,6 +9,7 @@ use crate::api::{Route, route};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items;
 use crate::billing::settle::{self, By, Outcome};
+use crate::discount::redeem::{self, DISCOUNTS, Use};
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::NewLine;
@@ -33,8 +34,8 @@ macro_rules! item_fields {
             opt("pricing", PRICING),
             opt("quantity", QUANTITY),
             opt("unit_amount_decimal", Kind::Decimal),
-            inert("discountable"),
-            inert("discounts"),
+            opt("discountable", Kind::Bool),
+            off("discounts"),
             inert("tax_behavior"),
             inert("tax_code"),
             off("tax_rates"),
@@ -66,7 +67,7 @@ macro_rules! invoice_fields {
             off("automatic_tax"),
             inert("custom_fields"),
             off("default_tax_rates"),
-            inert("discounts"),
+            opt("discounts", DISCOUNTS),
             opt("due_date", Kind::Time),
             inert("payment_settings"),
             inert("rendering"),
@@ -279,6 +280,9 @@ fn create_item(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
     if !has_words {
         item.set("description", Value::Null);
     }
+    if let Some(discountable) = args.flag("discountable") {
+        item.set("discountable", discountable);
+    }
     if let Some(subscription) = args.text("subscription") {
         st.load("subscription", subscription, "subscription")?;
         item.set("parent", json!({ "subscription_details": { "subscription": subscription, "subscription_item": null }, "type": "subscription_details" }));
@@ -356,6 +360,9 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let takes_pending = behavior == "include" || sub.is_some();
     let settings = read_settings(st, args, &customer_id)?;
     let now = st.now(&customer);
+    let pending = invoice::pending_items(st, &customer_id, &currency, sub.as_deref());
+    let bought = pending.iter().fold(0_i64, |sum, item| sum.saturating_add(item.int("amount")));
+    let discounts = own_discounts(st, args, &customer, bought, &currency)?;
     let draft = Draft {
         customer: &customer_id,
         currency: &currency,
@@ -370,8 +377,29 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         i.set("auto_advance", advance);
         i.set("automatically_finalizes_at", if advance { json!(now + crate::calendar::HOUR_S) } else { Value::Null });
         settings.into_iter().for_each(|(name, value)| i.set(name, value));
+        if let Some(discounts) = &discounts {
+            i.set("_discounts", discounts.clone());
+        }
     })?;
     Ok(st.copy(&id).value())
+}
+
+/// The discounts that a request gives an invoice of its own, if it says any.
+fn own_discounts(
+    st: &mut State,
+    args: &Args,
+    customer: &Object,
+    amount: i64,
+    currency: &str,
+) -> Result<Option<Vec<Value>>, ApiError> {
+    if !args.has("discounts") {
+        return Ok(None);
+    }
+    let purpose = Use { customer: Some(customer.id()), amount, currency };
+    let redeemed = redeem::read(st, &args.list("discounts"), "discounts", purpose)?;
+    let now = st.now(customer);
+    let made = |one: &redeem::Redeemed| redeem::redeem(st, one, &json!(customer.id()), now, |_| {}).value();
+    Ok(Some(redeemed.iter().map(made).collect()))
 }
 
 fn read_settings(st: &mut State, args: &Args, customer: &str) -> Result<Vec<(&'static str, Value)>, ApiError> {
@@ -413,7 +441,19 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
     let metadata = merge_metadata(invoice.get("metadata"), args)?;
     let now = st.now(&invoice);
     let advance = args.flag("auto_advance");
+    let customer = st.copy(invoice.text("customer"));
+    let discounts = own_discounts(st, args, &customer, invoice.int("subtotal"), invoice.text("currency"))?;
+    let mut next = Object::clone(&invoice);
+    if let Some(discounts) = discounts {
+        if !draft {
+            return Err(ApiError::coded("invoice_not_editable", "Only a draft's discounts can be changed."));
+        }
+        next.set("_discounts", discounts);
+        let lines = next.list_at("lines").to_vec();
+        invoice::set_lines(&mut next, lines, &customer)?;
+    }
     let changed = st.change_and_emit(ids[0], "invoice.updated", |i| {
+        *i = next;
         settings.into_iter().for_each(|(name, value)| i.set(name, value));
         i.set("metadata", metadata);
         if let Some(advance) = advance {

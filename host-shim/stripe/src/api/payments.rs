@@ -14,16 +14,19 @@ use crate::payments::attempt::{Presence, capture};
 use crate::payments::{dispute, intent, method, refund};
 use crate::state::State;
 
-const AUTOMATIC: Kind =
+/// `automatic_payment_methods`.
+pub const AUTOMATIC: Kind =
     Kind::Map(&[req("enabled", Kind::Bool), opt("allow_redirects", Kind::OneOf(&["always", "never"]))]);
-const METHOD_DATA: Kind = Kind::Map(&[
+/// A payment method made on the way.
+pub const METHOD_DATA: Kind = Kind::Map(&[
     req("type", Kind::OneOf(&["card"])),
     opt("card", CARD),
     opt("billing_details", BILLING_DETAILS),
     opt("metadata", Kind::Metadata),
     inert("allow_redisplay"),
 ]);
-const USAGE: Kind = Kind::OneOf(&["off_session", "on_session"]);
+/// When a kept payment method will be used.
+pub const USAGE: Kind = Kind::OneOf(&["off_session", "on_session"]);
 
 macro_rules! intent_fields {
     ($($more:expr),* $(,)?) => {
@@ -218,7 +221,8 @@ fn check_amount(amount: i64, currency: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn given_method(st: &mut State, args: &Args) -> Result<Option<String>, ApiError> {
+/// The payment method that a request names or describes.
+pub fn given_method(st: &mut State, args: &Args) -> Result<Option<String>, ApiError> {
     if let Some(name) = args.text("payment_method") {
         return Ok(Some(method::resolve(st, name, "payment_method")?.id().to_owned()));
     }
@@ -363,7 +367,7 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
 }
 
 /// With automatic methods the buyer may be sent elsewhere, so that Stripe wants to know where to come back to.
-fn check_return_url(intent: &Object) -> Result<(), ApiError> {
+pub fn check_return_url(intent: &Object) -> Result<(), ApiError> {
     let automatic = intent.get("automatic_payment_methods");
     let may_redirect = automatic["enabled"] == true && automatic["allow_redirects"] != "never";
     if !may_redirect || !intent.get("_return_url").is_null() {

@@ -7,7 +7,7 @@ use crate::checkout::{self, Confirmed};
 use crate::clock;
 use crate::error::ApiError;
 use crate::params::{Args, Field, Kind, opt, req};
-use crate::payments::intent;
+use crate::payments::{intent, setup};
 use crate::state::State;
 
 const CLOCK: &[Field] = &[opt("advance_by", Kind::Int(1, 400 * crate::calendar::DAY_S)), opt("advance_to", Kind::Time)];
@@ -93,6 +93,10 @@ fn authenticate(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
         }
         return Ok(shown);
     }
-    intent::authenticate(st, ids[0], passed)?;
+    if ids[0].starts_with("seti_") {
+        setup::authenticate(st, ids[0], passed)?;
+    } else {
+        intent::authenticate(st, ids[0], passed)?;
+    }
     Ok(st.copy(ids[0]).value())
 }

@@ -46,6 +46,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
         return Ok(st.copy(id).value());
     }
     apply_trial(&mut next, args, now)?;
+    create::apply_discounts(st, &mut next, args)?;
     let changed = if args.has("items") { Some(read_change(st, &next, args, now)?) } else { None };
     let resets = args.text("billing_cycle_anchor") == Some("now") || ends_trial(args, &status);
     if changed.is_none() && !resets {

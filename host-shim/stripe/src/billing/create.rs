@@ -7,11 +7,14 @@ use crate::billing::items::{self, Priced};
 use crate::billing::settle::{self, Outcome};
 use crate::billing::{cycle, due};
 use crate::calendar::{self, DAY_S, HOUR_S};
+use crate::discount::redeem::{self, Use};
+use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::Args;
 use crate::payments::attempt::Presence;
+use crate::payments::setup;
 use crate::state::State;
 
 /// Hours to complete a first payment.
@@ -119,9 +122,14 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         sub.set("_expires_at", now + FIRST_PAYMENT_HOURS * HOUR_S);
     }
     sub.set("_being_made", true);
+    st.put(sub.clone());
+    apply_discounts(st, &mut sub, args)?;
     st.put(sub);
     if customer.get("currency").is_null() {
         st.change_and_emit(&customer_id, "customer.updated", |c| c.set("currency", currency));
+    }
+    if trial_end.is_some() && args.text("payment_behavior") == Some("default_incomplete") {
+        ask_for_method(st, &id);
     }
     first_invoice(st, &id, args, presence)?;
     let made = st.copy(&id);
@@ -134,6 +142,20 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         st.emit("customer.subscription.trial_will_end", &told);
     }
     Ok(st.copy(&id))
+}
+
+/// Asks for a payment method in a trial, where nothing is charged that could bring one.
+fn ask_for_method(st: &mut State, id: &str) {
+    let sub = st.copy(id);
+    if cycle::has_method(st, &sub) {
+        return;
+    }
+    let clock = sub.get("test_clock").clone();
+    let intent = setup::create(st, "off_session", &clock, |si| {
+        si.set("customer", sub.get("customer").clone());
+        si.set("_subscription", id);
+    });
+    st.change(id, |s| s.set("pending_setup_intent", intent));
 }
 
 /// Lets a subscription item be found by its own id.
@@ -207,6 +229,27 @@ pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -
         }
     }
     apply_cancellation(sub, args, now)
+}
+
+/// Sets the discounts that a request gives. What they are worth counts for codes that ask for a minimum.
+pub fn apply_discounts(st: &mut State, sub: &mut Object, args: &Args) -> Result<(), ApiError> {
+    if !args.has("discounts") {
+        return Ok(());
+    }
+    let given = args.list("discounts");
+    let amounts =
+        sub.list_at("items").iter().map(|item| items::amount(&item["price"], item["quantity"].as_i64().unwrap_or(1)));
+    let amount = amounts.sum::<Result<i64, ApiError>>()?;
+    let (customer, currency) = (sub.text("customer").to_owned(), sub.text("currency").to_owned());
+    let purpose = Use { customer: Some(&customer), amount, currency: &currency };
+    let redeemed = redeem::read(st, &given, "discounts", purpose)?;
+    let known = term::ids(sub);
+    let kept: Vec<String> = given.iter().filter_map(|entry| entry["discount"].as_str()).map(str::to_owned).collect();
+    if let Some(wrong) = kept.iter().find(|id| !known.contains(id)) {
+        return Err(ApiError::no_such("discount", wrong, "discounts"));
+    }
+    term::set_of_subscription(st, sub, &kept, &redeemed);
+    Ok(())
 }
 
 fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), ApiError> {

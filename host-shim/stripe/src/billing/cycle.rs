@@ -6,6 +6,7 @@ use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
 use crate::billing::{create, end, settle};
+use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::{NewLine, item_parent, subscription_parent};
@@ -131,7 +132,8 @@ pub fn ends_for_want_of_a_method(st: &mut State, sub: &Object) -> bool {
     true
 }
 
-fn has_method(st: &State, sub: &Object) -> bool {
+/// Whether there is anything that a subscription could be charged to.
+pub fn has_method(st: &State, sub: &Object) -> bool {
     let customer = st.copy(sub.text("customer"));
     !sub.get("default_payment_method").is_null() || !customer.at("invoice_settings.default_payment_method").is_null()
 }
@@ -201,6 +203,7 @@ pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Obje
         let id = st.new_id("il_tmp");
         all.push(model::billing::line(id, "upcoming", line));
     }
+    invoice.set("_discounts", term::in_force(st, &customer, Some(sub)));
     invoice::set_lines(&mut invoice, all, &customer)?;
     invoice.set("next_payment_attempt", current.1 + crate::calendar::HOUR_S);
     invoice.0.remove("id");

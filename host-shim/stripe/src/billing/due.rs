@@ -3,6 +3,7 @@
 use crate::billing::{cycle, end, invoice, settle};
 use crate::calendar::DAY_S;
 use crate::checkout;
+use crate::discount::term;
 use crate::object::Object;
 use crate::state::State;
 
@@ -39,6 +40,7 @@ fn next_of_subscription(sub: &Object) -> Option<i64> {
         trial_notice(sub),
         upcoming_notice(sub),
         sub.int_at("pending_update.expires_at"),
+        sub.int_at("_discount_ends"),
     ];
     times.into_iter().flatten().min()
 }
@@ -87,6 +89,8 @@ fn run_subscription(st: &mut State, sub: &Object, now_s: i64) {
         end::cancel(st, id, end::Reason::AtItsTime);
     } else if is_due(sub.int_at("pending_update.expires_at")) {
         settle::expire_pending_update(st, id);
+    } else if is_due(sub.int_at("_discount_ends")) {
+        term::expire(st, id, now_s);
     } else if is_due(trial_notice(sub)) {
         let told = st.change(id, |s| s.set("_trial_notice_sent", true));
         st.emit("customer.subscription.trial_will_end", &told);

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use crate::billing::settle;
 use crate::calendar::HOUR_S;
+use crate::discount::amount::{self, Line, Taken};
+use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::{NewLine, item_parent};
@@ -55,6 +57,8 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
         invoice.set("period_start", start);
         invoice.set("period_end", end);
     }
+    let discounts = term::in_force(st, &customer, draft.subscription);
+    invoice.set("_discounts", discounts.clone());
     edit(&mut invoice);
     let mut lines = Vec::new();
     if draft.takes_pending {
@@ -69,10 +73,14 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
         lines.push(model::billing::line(line_id, &id, line));
     }
     set_lines(&mut invoice, lines, &customer)?;
+    let took_something = invoice.get("total_discount_amounts") != &json!([]);
     let invoice = st.put(invoice);
     if let Some(sub) = draft.subscription {
         let latest = id.clone();
         st.change(sub.id(), |s| s.set("latest_invoice", latest));
+    }
+    if took_something {
+        term::spend(st, &discounts, customer.id(), draft.subscription.map(Object::id));
     }
     st.emit("invoice.created", &invoice);
     Ok(id)
@@ -111,7 +119,9 @@ pub fn item_line(st: &mut State, invoice: &str, item: &Object) -> Value {
         parent: item_parent(item.id(), item.is("proration"), subscription),
         metadata: item.get("metadata").clone(),
     };
-    model::billing::line(id, invoice, new)
+    let mut line = model::billing::line(id, invoice, new);
+    line["discountable"] = item.get("discountable").clone();
+    line
 }
 
 /// Puts lines on a draft and adds them up.
@@ -123,16 +133,46 @@ pub fn set_lines(invoice: &mut Object, lines: Vec<Value>, customer: &Object) -> 
     let add = |sum: i64, line: &Value| sum.checked_add(line["amount"].as_i64().unwrap_or_default());
     let subtotal = lines.iter().try_fold(0, add).ok_or_else(too_large)?;
     let url = format!("/v1/invoices/{}/lines", invoice.id());
+    let (lines, off) = discounted(invoice, lines);
+    let total = subtotal - off;
     invoice.set("lines", list(&url, lines));
-    for member in ["subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax"] {
-        invoice.set(member, subtotal);
+    for (member, amount) in
+        [("subtotal", subtotal), ("subtotal_excluding_tax", subtotal), ("total", total), ("total_excluding_tax", total)]
+    {
+        invoice.set(member, amount);
     }
     let balance = if customer.text("currency") == invoice.text("currency") { customer.int("balance") } else { 0 };
-    let due = subtotal.checked_add(balance).ok_or_else(too_large)?.max(0);
+    let due = total.checked_add(balance).ok_or_else(too_large)?.max(0);
     invoice.set("starting_balance", balance);
     invoice.set("amount_due", due);
     invoice.set("amount_remaining", due);
     Ok(())
+}
+
+/// Takes an invoice's discounts off its lines; gives the lines with what was taken, and the sum of that.
+fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, i64) {
+    let discounts = invoice.list_at("_discounts").to_vec();
+    let looked_at: Vec<Line<'_>> = lines
+        .iter()
+        .map(|line| Line {
+            amount: line["amount"].as_i64().unwrap_or_default(),
+            product: line["_price"]["product"].as_str().unwrap_or_default(),
+            discountable: line["discountable"] != false,
+        })
+        .collect();
+    let taken = amount::take(&discounts, &looked_at, invoice.text("currency"));
+    let counted: Vec<&Taken> = taken.iter().filter(|taken| taken.total() > 0).collect();
+    let shown: Vec<Value> =
+        counted.iter().map(|taken| json!({ "amount": taken.total(), "discount": taken.discount })).collect();
+    let off = counted.iter().map(|taken| taken.total()).sum();
+    for (n, line) in lines.iter_mut().enumerate() {
+        line["discount_amounts"] = amount::shown(&taken, n);
+    }
+    let ids: Vec<Value> = discounts.iter().map(|discount| discount["id"].clone()).collect();
+    invoice.set("discounts", ids);
+    invoice.set("_discount", discounts.first().cloned().unwrap_or_default());
+    invoice.set("total_discount_amounts", shown);
+    (lines, off)
 }
 
 /// The hour after a draft was made is over: it is finalized and tried.

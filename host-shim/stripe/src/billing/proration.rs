@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::billing::items;
 use crate::calendar::date_text;
+use crate::discount::{amount, term};
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::NewLine;
@@ -30,6 +31,10 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
     let whole = items::amount(price, quantity)?;
     let from_s = from_s.clamp(start, end);
     let too_large = || ApiError::coded("amount_too_large", "The prorated amount is too large.");
+    // What was or will be paid for the whole period, with its discounts.
+    let discounts = term::in_force(st, &st.copy(sub.text("customer")), Some(sub));
+    let product = price["product"].as_str().unwrap_or_default();
+    let whole = amount::reduced(&discounts, whole, product, sub.text("currency"));
     let rest = money::prorate(whole, end - from_s, (end - start).max(1)).ok_or_else(too_large)?;
     let name = items::product_name(st, price);
     let name = if quantity == 1 { name } else { format!("{quantity} × {name}") };
@@ -52,6 +57,7 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
     };
     let mut pending = model::billing::invoice_item(id, st.now(&customer), &customer, new);
     pending.set("proration", true);
+    pending.set("discountable", false);
     let details = json!({ "subscription": sub.id(), "subscription_item": item["id"] });
     pending.set("parent", json!({ "subscription_details": details, "type": "subscription_details" }));
     let pending = st.put(pending);

@@ -34,6 +34,8 @@ pub fn subscription(id: String, created_s: i64, customer: &Object, currency: &st
         "default_tax_rates": [],
         "description": null,
         "discounts": [],
+        "_discount": null,
+        "_discount_ends": null,
         "ended_at": null,
         "invoice_settings": {
             "account_tax_ids": null, "custom_fields": null, "description": null, "footer": null, "issuer": { "type": "self" },
@@ -171,6 +173,8 @@ pub fn invoice(id: String, created_s: i64, customer: &Object, currency: &str, re
         "total_pretax_credit_amounts": [],
         "total_taxes": [],
         "webhooks_delivered_at": created_s,
+        "_discount": null,
+        "_discounts": [],
         "_payment_intent": null,
         "_charge": null,
         "_paid_out_of_band": false,

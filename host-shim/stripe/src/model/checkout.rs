@@ -32,7 +32,7 @@ pub fn session(id: String, created_s: i64, mode: &str, url: String) -> Object {
         },
         "customer": null,
         "customer_account": null,
-        "customer_creation": if mode == "payment" { json!("if_required") } else { json!("always") },
+        "customer_creation": match mode { "payment" => json!("if_required"), "setup" => Value::Null, _ => json!("always") },
         "customer_details": null,
         "customer_email": null,
         "discounts": [],

@@ -94,8 +94,14 @@ pub const CHANGES: &[Change] = &[
     added(CLOVER, "invoice", &["customer_account"]),
     added(CLOVER, "invoiceitem", &["customer_account", "net_amount"]),
     added(CLOVER, "payment_intent", &["customer_account", "excluded_payment_method_types"]),
+    added(CLOVER, "setup_intent", &["excluded_payment_method_types"]),
+    added(CLOVER, "setup_attempt", &["customer_account"]),
     added(CLOVER, "item", &["metadata"]),
     added(CLOVER, "customer_balance_transaction", &["customer_account"]),
+    added(CLOVER, "discount", &["customer_account", "source"]),
+    removed(CLOVER, "discount", &[("coupon", Old::Hidden("_coupon"))]),
+    added(CLOVER, "promotion_code", &["customer_account", "promotion"]),
+    removed(CLOVER, "promotion_code", &[("coupon", Old::Hidden("_coupon"))]),
     added(BASIL, "payment_method", &["billing_details.tax_id", "card.regulated_status"]),
     added(
         BASIL,
@@ -112,7 +118,7 @@ pub const CHANGES: &[Change] = &[
             ("billing_thresholds", Old::Null),
             ("current_period_end", Old::Of(period_end)),
             ("current_period_start", Old::Of(period_start)),
-            ("discount", Old::Null),
+            ("discount", Old::Hidden("_discount")),
         ],
     ),
     removed(
@@ -121,7 +127,7 @@ pub const CHANGES: &[Change] = &[
         &[
             ("application_fee_amount", Old::Null),
             ("charge", Old::Hidden("_charge")),
-            ("discount", Old::Null),
+            ("discount", Old::Hidden("_discount")),
             ("paid", Old::Of(paid)),
             ("paid_out_of_band", Old::Hidden("_paid_out_of_band")),
             ("payment_intent", Old::Hidden("_payment_intent")),
@@ -212,6 +218,7 @@ pub const CHANGES: &[Change] = &[
             "automatic_tax.liability",
         ],
     ),
+    added(ACACIA, "discount", &["subscription_item"]),
     added(ACACIA, "subscription_item", &["discounts", "plan"]),
     added(
         ACACIA,
@@ -230,6 +237,7 @@ pub const CHANGES: &[Change] = &[
     added(ACACIA, "invoiceitem", &["plan"]),
     added(ACACIA, "line_item", &["invoice", "plan"]),
     added(ACACIA, "payment_intent", &["payment_method_configuration_details"]),
+    added(ACACIA, "setup_intent", &["payment_method_configuration_details"]),
     added(
         ACACIA,
         "charge",
@@ -323,6 +331,24 @@ pub const CHANGES: &[Change] = &[
     added(Y2022, "invoiceitem", &["test_clock"]),
     added(Y2022, "line_item", &["amount_excluding_tax", "proration_details", "unit_amount_excluding_tax"]),
     added(Y2022, "payment_intent", &["amount_details", "automatic_payment_methods", "latest_charge", "processing"]),
+    added(Y2022, "setup_intent", &["automatic_payment_methods", "flow_directions"]),
+    added(
+        Y2022,
+        "setup_attempt",
+        &[
+            "flow_directions",
+            "payment_method_details.card.brand",
+            "payment_method_details.card.checks",
+            "payment_method_details.card.country",
+            "payment_method_details.card.exp_month",
+            "payment_method_details.card.exp_year",
+            "payment_method_details.card.fingerprint",
+            "payment_method_details.card.funding",
+            "payment_method_details.card.last4",
+            "payment_method_details.card.network",
+            "payment_method_details.card.wallet",
+        ],
+    ),
     removed(Y2022, "payment_intent", &[("charges", Old::Of(charges))]),
     added(
         Y2022,

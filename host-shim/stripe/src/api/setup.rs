@@ -1,0 +1,140 @@
+//! Setup intents and their attempts.
+
+use serde_json::{Value, json};
+
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::payments::{AUTOMATIC, METHOD_DATA, USAGE, check_return_url, given_method};
+use crate::api::{Route, route};
+use crate::error::ApiError;
+use crate::object::Object;
+use crate::params::{Args, Field, Kind, inert, merge_metadata, opt, req};
+use crate::payments::attempt::Presence;
+use crate::payments::setup;
+use crate::state::State;
+
+macro_rules! setup_fields {
+    ($($more:expr),* $(,)?) => {
+        &[
+            opt("customer", Kind::Text),
+            opt("description", Kind::Text),
+            opt("metadata", Kind::Metadata),
+            opt("payment_method", Kind::Text),
+            opt("payment_method_data", METHOD_DATA),
+            opt("payment_method_types", Kind::List(&Kind::OneOf(&["card"]))),
+            inert("payment_method_options"),
+            $($more),*
+        ]
+    };
+}
+
+const CREATE: &[Field] = setup_fields![
+    opt("automatic_payment_methods", AUTOMATIC),
+    opt("confirm", Kind::Bool),
+    opt("return_url", Kind::Url),
+    opt("usage", USAGE),
+    inert("mandate_data"),
+    inert("use_stripe_sdk"),
+];
+const UPDATE: &[Field] = setup_fields![];
+const CONFIRM: &[Field] = &[
+    opt("payment_method", Kind::Text),
+    opt("payment_method_data", METHOD_DATA),
+    opt("return_url", Kind::Url),
+    inert("client_secret"),
+    inert("mandate_data"),
+    inert("payment_method_options"),
+    inert("use_stripe_sdk"),
+];
+const CANCEL_REASON: Kind = Kind::OneOf(&["abandoned", "duplicate", "requested_by_customer"]);
+
+/// The endpoints.
+pub const ROUTES: &[Route] = &[
+    route("POST", "/v1/setup_intents", CREATE, create),
+    route(
+        "GET",
+        "/v1/setup_intents",
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("payment_method", Kind::Text)],
+        |st, _, args| listing::list(st, "setup_intent", "/v1/setup_intents", args, &["payment_method"]),
+    ),
+    route("GET", "/v1/setup_intents/{}", &[inert("client_secret")], |st, ids, _| {
+        Ok(st.load("setup_intent", ids[0], "id")?.value())
+    }),
+    route("POST", "/v1/setup_intents/{}", UPDATE, update),
+    route("POST", "/v1/setup_intents/{}/confirm", CONFIRM, |st, ids, args| confirm(st, ids[0], args)),
+    route("POST", "/v1/setup_intents/{}/cancel", &[opt("cancellation_reason", CANCEL_REASON)], |st, ids, args| {
+        setup::cancel(st, ids[0], args.value("cancellation_reason"))
+    }),
+    route(
+        "GET",
+        "/v1/setup_attempts",
+        &[LIMIT, AFTER, BEFORE, CREATED, req("setup_intent", Kind::Text)],
+        |st, _, args| {
+            st.load("setup_intent", args.text("setup_intent").unwrap_or_default(), "setup_intent")?;
+            listing::list(st, "setup_attempt", "/v1/setup_attempts", args, &["setup_intent"])
+        },
+    ),
+];
+
+fn apply(intent: &mut Object, args: &Args) -> Result<(), ApiError> {
+    for member in ["customer", "description"] {
+        if args.has(member) {
+            intent.set(member, args.value(member));
+        }
+    }
+    if args.has("return_url") {
+        intent.set("_return_url", args.value("return_url"));
+    }
+    intent.set("metadata", merge_metadata(intent.get("metadata"), args)?);
+    Ok(())
+}
+
+fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let customer = args.text("customer").map(|c| st.load("customer", c, "customer")).transpose()?;
+    let card = given_method(st, args)?;
+    let mut settings = Object::of(json!({ "metadata": {} }));
+    apply(&mut settings, args)?;
+    let clock = customer.map_or(Value::Null, |c| c.get("test_clock").clone());
+    let id = setup::create(st, args.text("usage").unwrap_or("off_session"), &clock, |si| {
+        settings.0.into_iter().for_each(|(name, value)| si.set(&name, value));
+        if let Some(automatic) = args.given("automatic_payment_methods") {
+            si.set("automatic_payment_methods", automatic.clone());
+        }
+        if let Some(card) = card {
+            si.set("payment_method", card);
+            si.set("status", "requires_confirmation");
+        }
+    });
+    if args.flag("confirm") == Some(true) {
+        // What the request gave is on the intent already.
+        return confirm(st, &id, &Args::default());
+    }
+    Ok(st.copy(&id).value())
+}
+
+fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let mut next = Object::clone(&*st.load("setup_intent", ids[0], "id")?);
+    if let Some(customer) = args.text("customer") {
+        st.load("customer", customer, "customer")?;
+    }
+    apply(&mut next, args)?;
+    if let Some(card) = given_method(st, args)? {
+        next.set("payment_method", card);
+        next.set("status", "requires_confirmation");
+    }
+    Ok(st.put(next).value())
+}
+
+fn confirm(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
+    let found = st.load("setup_intent", id, "id")?;
+    let given = given_method(st, args)?;
+    let card = given.or_else(|| found.text_at("payment_method").map(str::to_owned)).ok_or_else(|| {
+        let message = "You cannot confirm this SetupIntent because it's missing a payment method. Update the SetupIntent with a payment method and then confirm it again.";
+        ApiError::coded("setup_intent_unexpected_state", message)
+    })?;
+    let mut next = Object::clone(&found);
+    apply(&mut next, args)?;
+    check_return_url(&next)?;
+    st.put(next);
+    setup::confirm(st, id, &card, Presence::OnSession)?;
+    Ok(st.copy(id).value())
+}

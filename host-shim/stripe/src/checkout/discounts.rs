@@ -1,0 +1,48 @@
+//! The discount of a session: what it takes off today, and how the subscription or payment gets it.
+
+use serde_json::{Value, json};
+
+use crate::discount::amount::{self, Line};
+use crate::discount::redeem::Redeemed;
+use crate::object::Object;
+
+/// Sets or clears a session's discount and adds its lines up anew.
+pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
+    let discounts: Vec<Value> = redeemed.iter().map(|one| json!({ "id": "", "_coupon": one.coupon.value() })).collect();
+    let mut lines = session.list_at("_lines").to_vec();
+    let looked_at: Vec<Line<'_>> = lines
+        .iter()
+        .map(|line| Line {
+            amount: line["amount_subtotal"].as_i64().unwrap_or_default(),
+            product: line["price"]["product"].as_str().unwrap_or_default(),
+            discountable: true,
+        })
+        .collect();
+    let taken = amount::take(&discounts, &looked_at, session.text("currency"));
+    for (n, line) in lines.iter_mut().enumerate() {
+        let off: i64 = taken.iter().map(|taken| taken.by_line[n]).sum();
+        line["amount_discount"] = json!(off);
+        line["amount_total"] = json!(line["amount_subtotal"].as_i64().unwrap_or_default() - off);
+    }
+    let off: i64 = taken.iter().map(amount::Taken::total).sum();
+    session.set("_lines", lines);
+    session.set_at("total_details.amount_discount", off);
+    session.set("amount_total", session.int("amount_subtotal") - off);
+    let shown = redeemed.map(|one| {
+        let coupon = if one.promotion_code.is_null() { json!(one.coupon.id()) } else { Value::Null };
+        json!({ "coupon": coupon, "promotion_code": one.promotion_code })
+    });
+    session.set("discounts", shown.into_iter().collect::<Vec<_>>());
+}
+
+/// The session's discount, as a request for a subscription gives it.
+pub fn given(session: &Object) -> Value {
+    session
+        .list_at("discounts")
+        .iter()
+        .map(|discount| match discount["promotion_code"].as_str() {
+            Some(code) => json!({ "promotion_code": code }),
+            None => json!({ "coupon": discount["coupon"] }),
+        })
+        .collect()
+}

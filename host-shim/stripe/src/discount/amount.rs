@@ -1,0 +1,140 @@
+//! What discounts take off the lines of an invoice or a session. To the minor unit: what a discount is worth is
+//! rounded once, halves away from zero, and divided among its lines so that nothing is lost.
+
+use serde_json::{Value, json};
+
+use crate::money;
+
+/// Hundredths of a percent in a whole.
+const WHOLE: i128 = 10_000;
+
+/// A line as far as discounts look at it.
+#[derive(Debug, Clone)]
+pub struct Line<'a> {
+    /// Minor units.
+    pub amount: i64,
+    /// The product's id, empty if it has none.
+    pub product: &'a str,
+    /// Prorations aren't: their discount is in them already.
+    pub discountable: bool,
+}
+
+/// What a discount takes off each line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The discount's id.
+    pub discount: String,
+    /// Minor units a line.
+    pub by_line: Vec<i64>,
+}
+
+impl Taken {
+    /// What it takes off in all.
+    pub fn total(&self) -> i64 {
+        self.by_line.iter().sum()
+    }
+}
+
+/// What each of the discounts takes off, one after another, never more than is left of a line.
+pub fn take(discounts: &[Value], lines: &[Line<'_>], currency: &str) -> Vec<Taken> {
+    let mut left: Vec<i64> = lines.iter().map(|line| line.amount.max(0)).collect();
+    let mut out = Vec::new();
+    for discount in discounts {
+        let coupon = &discount["_coupon"];
+        let products = coupon["_products"].as_array();
+        let applies = |line: &Line<'_>| {
+            line.discountable && products.is_none_or(|of| of.iter().any(|product| product == line.product))
+        };
+        let base: Vec<i64> =
+            lines.iter().zip(&left).map(|(line, left)| if applies(line) { *left } else { 0 }).collect();
+        let sum: i64 = base.iter().fold(0, |sum, amount| sum.saturating_add(*amount));
+        let off = worth(coupon, sum, currency);
+        let by_line = divide(off, &base, sum);
+        left.iter_mut().zip(&by_line).for_each(|(left, taken)| *left -= taken);
+        out.push(Taken { discount: discount["id"].as_str().unwrap_or_default().to_owned(), by_line });
+    }
+    out
+}
+
+/// What is left of a recurring amount after percentages; for prorations, which carry their discount in them.
+pub fn reduced(discounts: &[Value], amount: i64, product: &str, currency: &str) -> i64 {
+    let line = Line { amount, product, discountable: true };
+    take(discounts, &[line], currency).iter().fold(amount, |left, taken| left - taken.total())
+}
+
+/// What a coupon is worth against a sum.
+fn worth(coupon: &Value, sum: i64, currency: &str) -> i64 {
+    if let Some(hundredths) = coupon["_percent_hundredths"].as_i64() {
+        // At most the sum, which fits.
+        return money::divide_half_away(i128::from(sum) * i128::from(hundredths), WHOLE).unwrap_or(sum);
+    }
+    let amount = coupon["amount_off"].as_i64().filter(|_| coupon["currency"] == currency);
+    amount.unwrap_or(0).min(sum)
+}
+
+/// Divides what is taken off among lines by their amounts; the rest of the rounding goes to the largest remainders.
+fn divide(off: i64, base: &[i64], sum: i64) -> Vec<i64> {
+    if sum == 0 {
+        return vec![0; base.len()];
+    }
+    let (off, sum) = (i128::from(off), i128::from(sum));
+    let exact = |amount: &i64| i128::from(*amount) * off;
+    let mut shares: Vec<i128> = base.iter().map(|amount| exact(amount) / sum).collect();
+    let mut order: Vec<usize> = (0..base.len()).collect();
+    order.sort_by_key(|index| std::cmp::Reverse(exact(&base[*index]) % sum));
+    let rest = off - shares.iter().sum::<i128>();
+    for index in order.into_iter().take(usize::try_from(rest).unwrap_or_default()) {
+        shares[index] += 1;
+    }
+    // A share is at most the line's own amount.
+    shares.into_iter().map(|share| i64::try_from(share).unwrap_or(i64::MAX)).collect()
+}
+
+/// `discount_amounts` of a line.
+pub fn shown(taken: &[Taken], line: usize) -> Value {
+    taken.iter().map(|t| json!({ "amount": t.by_line[line], "discount": t.discount })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn line(amount: i64, product: &str) -> Line<'_> {
+        Line { amount, product, discountable: true }
+    }
+
+    fn percent(hundredths: i64) -> Value {
+        json!({ "id": "di_1", "_coupon": { "_percent_hundredths": hundredths } })
+    }
+
+    #[test]
+    fn percentages_sums_and_products() {
+        let lines = [line(1_000, "a"), line(333, "b")];
+        let taken = |discount: Value| take(&[discount], &lines, "usd")[0].by_line.clone();
+        assert_eq!(taken(percent(2_550)), [255, 85]);
+        assert_eq!(taken(json!({ "_coupon": { "amount_off": 100, "currency": "usd" } })), [75, 25]);
+        assert_eq!(taken(json!({ "_coupon": { "amount_off": 100, "currency": "eur" } })), [0, 0]);
+        assert_eq!(taken(json!({ "_coupon": { "amount_off": 5_000, "currency": "usd" } })), [1_000, 333]);
+        assert_eq!(taken(json!({ "_coupon": { "_percent_hundredths": 10_000, "_products": ["b"] } })), [0, 333]);
+        let credit = [line(1_000, "a"), Line { amount: -400, product: "a", discountable: false }];
+        assert_eq!(take(&[percent(5_000)], &credit, "usd")[0].by_line, [500, 0]);
+        let two = take(&[percent(5_000), percent(5_000)], &lines, "usd");
+        assert_eq!((two[0].by_line.clone(), two[1].by_line.clone()), (vec![500, 167], vec![250, 83]));
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_there_is_and_rounded_once(
+            amounts in proptest::collection::vec(0i64..100_000, 1..12),
+            hundredths in 1i64..=10_000,
+        ) {
+            let lines: Vec<Line<'_>> = amounts.iter().map(|amount| line(*amount, "")).collect();
+            let taken = &take(&[percent(hundredths)], &lines, "usd")[0];
+            prop_assert!(taken.by_line.iter().zip(&amounts).all(|(taken, amount)| (0..=*amount).contains(taken)));
+            let sum: i64 = amounts.iter().sum();
+            // Half a unit either way of the exact worth.
+            prop_assert!((taken.total() * 10_000 - sum * hundredths).abs() <= 5_000);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What a request names: a coupon, a promotion code or a discount that is there already, and whether it may be used.
+
+use serde_json::{Value, json};
+
+use crate::calendar;
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::params::{Args, Kind, opt};
+use crate::state::State;
+
+/// Discounts of one request, Stripe's limit.
+const DISCOUNTS_MAX: usize = 20;
+
+/// `discounts` of a request.
+pub const DISCOUNTS: Kind = Kind::List(&Kind::Map(&[
+    opt("coupon", Kind::Text),
+    opt("discount", Kind::Text),
+    opt("promotion_code", Kind::Text),
+]));
+
+/// A coupon that may be used, with the promotion code that brought it.
+#[derive(Debug, Clone)]
+pub struct Redeemed {
+    /// The coupon.
+    pub coupon: Object,
+    /// The promotion code's id, or null.
+    pub promotion_code: Value,
+}
+
+/// What discounts are used for.
+#[derive(Debug, Clone, Copy)]
+pub struct Use<'a> {
+    /// The customer, if it is known.
+    pub customer: Option<&'a str>,
+    /// What is bought, in minor units, for codes that ask for a minimum.
+    pub amount: i64,
+    /// Lower-case code.
+    pub currency: &'a str,
+}
+
+/// Whether a coupon can still be redeemed at a time.
+pub fn is_valid(coupon: &Object, now_s: i64) -> bool {
+    let in_time = coupon.int_at("redeem_by").is_none_or(|by| by > now_s);
+    in_time && coupon.int_at("max_redemptions").is_none_or(|most| coupon.int("times_redeemed") < most)
+}
+
+/// The coupons that entries of `discounts` mean; those that name a discount are left to the caller.
+pub fn read(st: &State, entries: &[Value], param: &str, purpose: Use<'_>) -> Result<Vec<Redeemed>, ApiError> {
+    if entries.len() > DISCOUNTS_MAX {
+        let message = format!("At most {DISCOUNTS_MAX} discounts can be given.");
+        return Err(ApiError::invalid(message).about(param));
+    }
+    let mut out = Vec::new();
+    for (n, entry) in entries.iter().enumerate() {
+        let entry = Args::of(entry.clone());
+        let here = |name: &str| format!("{param}[{n}][{name}]");
+        match (entry.text("coupon"), entry.text("promotion_code"), entry.text("discount")) {
+            (Some(id), None, None) => out.push(by_coupon(st, id, &here("coupon"), purpose)?),
+            (None, Some(id), None) => out.push(by_code(st, id, &here("promotion_code"), purpose)?),
+            (None, None, Some(_)) => {}
+            _ => {
+                let message =
+                    "Exactly one of these parameters must be given: coupon, promotion_code, discount.".to_owned();
+                return Err(ApiError::invalid(message).about(&format!("{param}[{n}]")));
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// A coupon by its id.
+pub fn by_coupon(st: &State, id: &str, param: &str, purpose: Use<'_>) -> Result<Redeemed, ApiError> {
+    let coupon = st.load("coupon", id, param)?;
+    check(st, &coupon, param, purpose)?;
+    Ok(Redeemed { coupon: Object::clone(&coupon), promotion_code: Value::Null })
+}
+
+/// A coupon by the id of a promotion code.
+pub fn by_code(st: &State, id: &str, param: &str, purpose: Use<'_>) -> Result<Redeemed, ApiError> {
+    let code = st.load("promotion_code", id, param)?;
+    let refused = |message: &str| Err(ApiError::coded("promotion_code_invalid", message).about(param));
+    let now = purpose.customer.map_or(st.clock_s(), |customer| st.now(&st.copy(customer)));
+    let is_used_up = code.int_at("max_redemptions").is_some_and(|most| code.int("times_redeemed") >= most);
+    if !code.is("active") || is_used_up || code.int_at("expires_at").is_some_and(|end| end <= now) {
+        return refused("This promotion code is not active, has expired or was redeemed as often as it may be.");
+    }
+    if code.text_at("customer").is_some_and(|owner| purpose.customer != Some(owner)) {
+        return refused("This promotion code is for another customer.");
+    }
+    if code.at("restrictions.first_time_transaction") == true && has_paid(st, purpose.customer) {
+        return refused("This promotion code is for customers who have not paid anything yet.");
+    }
+    let minimum = code.int_at("restrictions.minimum_amount").unwrap_or(0);
+    let wrong_currency = code.text_at("restrictions.minimum_amount_currency").is_some_and(|c| c != purpose.currency);
+    if minimum > 0 && (wrong_currency || purpose.amount < minimum) {
+        return refused("This promotion code asks for a greater amount.");
+    }
+    let coupon = st.load("coupon", code.text_at("promotion.coupon").unwrap_or_default(), param)?;
+    check(st, &coupon, param, purpose)?;
+    Ok(Redeemed { coupon: Object::clone(&coupon), promotion_code: json!(id) })
+}
+
+fn has_paid(st: &State, customer: Option<&str>) -> bool {
+    customer.is_some_and(|id| st.newest("charge", Some(id)).any(|charge| charge.text("status") == "succeeded"))
+}
+
+fn check(st: &State, coupon: &Object, param: &str, purpose: Use<'_>) -> Result<(), ApiError> {
+    let id = coupon.id();
+    let now = purpose.customer.map_or(st.clock_s(), |customer| st.now(&st.copy(customer)));
+    if !is_valid(coupon, now) {
+        let message = format!("Coupon {id} is used up or expired, and cannot be applied.");
+        return Err(ApiError::coded("coupon_expired", message).about(param));
+    }
+    let is_of_another = |currency: &str| !purpose.currency.is_empty() && currency != purpose.currency;
+    if coupon.text_at("currency").is_some_and(is_of_another) {
+        let message = format!("The coupon {id} is in {}, not in {}.", coupon.text("currency"), purpose.currency);
+        return Err(ApiError::invalid(message).about(param));
+    }
+    Ok(())
+}
+
+/// Makes the discount that a coupon becomes, counted from a time.
+pub fn redeem(
+    st: &mut State,
+    redeemed: &Redeemed,
+    customer: &Value,
+    start_s: i64,
+    edit: impl FnOnce(&mut Object),
+) -> Object {
+    let coupon_id = redeemed.coupon.id().to_owned();
+    let coupon = st.change(&coupon_id, |c| {
+        c.set("times_redeemed", c.int("times_redeemed") + 1);
+        c.set("valid", is_valid(c, start_s));
+    });
+    if let Some(code) = redeemed.promotion_code.as_str() {
+        st.change(code, |c| c.set("times_redeemed", c.int("times_redeemed") + 1));
+    }
+    let end = coupon.int_at("duration_in_months").map(|months| calendar::add(start_s, "month", months));
+    let id = st.new_id("di");
+    let mut discount = model::discount::discount(id, start_s, customer, &coupon, end);
+    discount.set("promotion_code", redeemed.promotion_code.clone());
+    edit(&mut discount);
+    Object::clone(&st.put(discount))
+}

@@ -1,0 +1,111 @@
+//! Discounts in force on customers and subscriptions, and their end.
+
+use serde_json::{Value, json};
+
+use super::redeem::{self, Redeemed};
+use crate::object::Object;
+use crate::state::State;
+
+/// Discounts in force for an invoice: the subscription's own, else the customer's.
+pub fn in_force(st: &State, customer: &Object, sub: Option<&Object>) -> Vec<Value> {
+    let own = sub.map(|sub| sub.list_at("discounts")).unwrap_or_default();
+    let found: Vec<Value> =
+        own.iter().filter_map(Value::as_str).filter_map(|id| st.find(id)).map(|discount| discount.value()).collect();
+    match (found.is_empty(), customer.get("discount")) {
+        (true, discount) if discount.is_object() => vec![discount.clone()],
+        _ => found,
+    }
+}
+
+/// Puts a discount on a customer, in place of the one before.
+pub fn give_customer(st: &mut State, id: &str, redeemed: &Redeemed) {
+    let customer = st.copy(id);
+    if customer.get("discount").is_object() {
+        end_of_customer(st, id);
+    }
+    let discount = redeem::redeem(st, redeemed, &json!(id), st.now(&customer), |_| {});
+    let shown = discount.value();
+    st.change_and_emit(id, "customer.updated", |c| c.set("discount", shown));
+    st.emit("customer.discount.created", &discount);
+}
+
+/// Takes a customer's discount away; gives it.
+pub fn end_of_customer(st: &mut State, id: &str) -> Option<Object> {
+    let customer = st.copy(id);
+    let discount = Object::of(customer.get("discount").clone());
+    if discount.0.is_empty() {
+        return None;
+    }
+    let ended = close(st, &discount, st.now(&customer));
+    st.change_and_emit(id, "customer.updated", |c| c.set("discount", Value::Null));
+    st.emit("customer.discount.deleted", &ended);
+    Some(ended)
+}
+
+fn close(st: &mut State, discount: &Object, now_s: i64) -> Object {
+    let closed = st.change(discount.id(), |d| d.set("end", now_s));
+    Object::clone(&closed)
+}
+
+/// Sets a subscription's discounts: new ones are redeemed, those that are not among `kept` end. Without an event of the
+/// subscription's own.
+pub fn set_of_subscription(st: &mut State, sub: &mut Object, kept: &[String], redeemed: &[Redeemed]) {
+    let now = st.now(sub);
+    let before: Vec<String> = ids(sub);
+    for gone in before.iter().filter(|id| !kept.contains(id)) {
+        let ended = close(st, &st.copy(gone), now);
+        st.emit("customer.discount.deleted", &ended);
+    }
+    let mut all: Vec<String> = before.into_iter().filter(|id| kept.contains(id)).collect();
+    let (customer, id) = (sub.get("customer").clone(), sub.id().to_owned());
+    for one in redeemed {
+        let made = redeem::redeem(st, one, &customer, now, |d| d.set("subscription", id.clone()));
+        st.emit("customer.discount.created", &made);
+        all.push(made.id().to_owned());
+    }
+    show(st, sub, all);
+}
+
+/// The ids of a subscription's discounts.
+pub fn ids(sub: &Object) -> Vec<String> {
+    sub.list_at("discounts").iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn show(st: &State, sub: &mut Object, all: Vec<String>) {
+    let first = all.first().map_or(Value::Null, |id| st.copy(id).value());
+    let ends = all.iter().filter_map(|id| st.find(id)?.int_at("end")).min();
+    sub.set("discounts", all);
+    // Older versions show the first one whole.
+    sub.set("_discount", first);
+    sub.set("_discount_ends", crate::state::time_or_null(ends));
+}
+
+/// Ends what is over by now, and tells of it.
+pub fn expire(st: &mut State, id: &str, now_s: i64) {
+    let sub = st.copy(id);
+    let is_over = |id: &String| st.find(id).and_then(|d| d.int_at("end")).is_some_and(|end| end <= now_s);
+    let (over, left): (Vec<String>, Vec<String>) = ids(&sub).into_iter().partition(is_over);
+    let mut next = sub.clone();
+    show(st, &mut next, left);
+    st.change(id, |s| *s = next);
+    st.emit_since(id, "customer.subscription.updated", &sub);
+    for ended in over {
+        let ended = st.copy(&ended);
+        st.emit("customer.discount.deleted", &ended);
+    }
+}
+
+/// Ends those that count once, after an invoice that they took something off. The subscription's event is the caller's.
+pub fn spend(st: &mut State, spent: &[Value], customer: &str, sub: Option<&str>) {
+    for discount in spent.iter().filter(|d| d["_coupon"]["duration"] == "once") {
+        let id = discount["id"].as_str().unwrap_or_default();
+        if st.copy(customer).text_at("discount.id") == Some(id) {
+            end_of_customer(st, customer);
+        } else if let Some(sub) = sub.filter(|sub| ids(&st.copy(sub)).iter().any(|own| own == id)) {
+            let mut next = st.copy(sub);
+            let kept: Vec<String> = ids(&next).into_iter().filter(|kept| kept != id).collect();
+            set_of_subscription(st, &mut next, &kept, &[]);
+            st.change(sub, |s| *s = next);
+        }
+    }
+}

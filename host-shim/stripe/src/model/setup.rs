@@ -1,0 +1,83 @@
+//! Setup intents and their attempts: a card kept for later, without a payment.
+
+use serde_json::{Value, json};
+
+use crate::object::Object;
+
+/// A new setup intent that waits for a payment method.
+pub fn setup_intent(id: String, created_s: i64, usage: &str, secret: &str) -> Object {
+    Object::of(json!({
+        "client_secret": format!("{id}_secret_{secret}"),
+        "id": id,
+        "object": "setup_intent",
+        "application": null,
+        "automatic_payment_methods": null,
+        "cancellation_reason": null,
+        "created": created_s,
+        "customer": null,
+        "description": null,
+        "excluded_payment_method_types": null,
+        "flow_directions": null,
+        "last_setup_error": null,
+        "latest_attempt": null,
+        "livemode": false,
+        "mandate": null,
+        "metadata": {},
+        "next_action": null,
+        "on_behalf_of": null,
+        "payment_method": null,
+        "payment_method_configuration_details": null,
+        "payment_method_options": {
+            "card": { "mandate_options": null, "network": null, "request_three_d_secure": "automatic" },
+        },
+        "payment_method_types": ["card"],
+        "single_use_mandate": null,
+        "status": "requires_payment_method",
+        "usage": usage,
+    }))
+}
+
+/// One attempt at a setup intent.
+pub fn setup_attempt(
+    id: String,
+    created_s: i64,
+    intent: &Object,
+    method: &Object,
+    status: &str,
+    error: Value,
+) -> Object {
+    let card = method.get("card");
+    Object::of(json!({
+        "id": id,
+        "object": "setup_attempt",
+        "application": null,
+        "created": created_s,
+        "customer": intent.get("customer"),
+        "customer_account": null,
+        "flow_directions": null,
+        "livemode": false,
+        "on_behalf_of": null,
+        "payment_method": method.id(),
+        "payment_method_details": {
+            "card": {
+                "brand": card["brand"],
+                "checks": card["checks"],
+                "country": card["country"],
+                "exp_month": card["exp_month"],
+                "exp_year": card["exp_year"],
+                "fingerprint": card["fingerprint"],
+                "funding": card["funding"],
+                "last4": card["last4"],
+                "network": card["brand"],
+                "three_d_secure": null,
+                "wallet": null,
+            },
+            "type": "card",
+        },
+        "setup_error": error,
+        "setup_intent": intent.id(),
+        "status": status,
+        "usage": intent.get("usage"),
+        "_clock": intent.get("_clock"),
+    }))
+}

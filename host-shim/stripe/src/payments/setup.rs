@@ -1,0 +1,155 @@
+//! Setup intents: confirming, authenticating, cancelling, and whom the kept card serves.
+
+use serde_json::{Value, json};
+
+use crate::cards::{self, Behaviour};
+use crate::checkout;
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::payments::attempt::Presence;
+use crate::payments::method;
+use crate::state::State;
+
+/// Makes and announces a setup intent.
+pub fn create(st: &mut State, usage: &str, clock: &Value, edit: impl FnOnce(&mut Object)) -> String {
+    let id = st.new_id("seti");
+    let secret = st.new_characters(25);
+    let created = st.time_on(clock.as_str().unwrap_or_default());
+    let mut intent = model::setup::setup_intent(id.clone(), created, usage, &secret);
+    intent.set("_clock", clock.clone());
+    edit(&mut intent);
+    let intent = st.put(intent);
+    st.emit("setup_intent.created", &intent);
+    id
+}
+
+/// The refusal of an operation that the intent's status doesn't allow.
+fn unexpected_state(intent: &Object, verb: &str) -> ApiError {
+    let status = intent.text("status");
+    let message = format!("You cannot {verb} this SetupIntent because it has a status of {status}.");
+    ApiError::coded("setup_intent_unexpected_state", message).with("setup_intent", intent.value())
+}
+
+/// Tries to keep a payment method. True where the customer must pass 3-D Secure first.
+pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Result<bool, ApiError> {
+    let intent = st.load("setup_intent", id, "id")?;
+    if !matches!(intent.text("status"), "requires_payment_method" | "requires_confirmation" | "requires_action") {
+        return Err(unexpected_state(&intent, "confirm"));
+    }
+    let card = st.copy(method);
+    match method::behaviour(&card) {
+        Behaviour::Declines(code, decline_code) => Err(fail(st, id, &card, cards::decline(code, decline_code))),
+        Behaviour::Authenticates { always }
+            if presence != Presence::Authenticated && (always || !card.is("_authenticated")) =>
+        {
+            let url = format!("{}/_sandbox/3ds/{id}", st.settings.base_url);
+            let method = json!(method);
+            let after = st.change(id, |si| {
+                let return_url = si.get("_return_url").clone();
+                si.set("payment_method", method);
+                si.set("status", "requires_action");
+                si.set(
+                    "next_action",
+                    json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" }),
+                );
+            });
+            st.emit("setup_intent.requires_action", &after);
+            Ok(true)
+        }
+        _ => {
+            if presence == Presence::Authenticated {
+                st.change(method, |m| m.set("_authenticated", true));
+            }
+            succeed(st, id, method)?;
+            Ok(false)
+        }
+    }
+}
+
+fn succeed(st: &mut State, id: &str, method: &str) -> Result<(), ApiError> {
+    let intent = st.copy(id);
+    if let Some(customer) = intent.text_at("customer") {
+        let (card, customer) = (st.copy(method), st.copy(customer));
+        method::attach(st, &card, &customer)?;
+    }
+    let attempt = attempt(st, &intent, method, "succeeded", Value::Null);
+    let after = st.change(id, |si| {
+        si.set("payment_method", method);
+        si.set("status", "succeeded");
+        si.set("next_action", Value::Null);
+        si.set("last_setup_error", Value::Null);
+        si.set("latest_attempt", attempt);
+    });
+    st.emit("setup_intent.succeeded", &after);
+    if let Some(sub) = after.text_at("_subscription") {
+        st.change_and_emit(sub, "customer.subscription.updated", |s| {
+            s.set("pending_setup_intent", Value::Null);
+            s.set("default_payment_method", method);
+        });
+    }
+    if let Some(session) = after.text_at("_session") {
+        checkout::set_up(st, session);
+    }
+    Ok(())
+}
+
+fn attempt(st: &mut State, intent: &Object, method: &str, status: &str, error: Value) -> String {
+    let id = st.new_id("setatt");
+    let card = st.copy(method);
+    let made = model::setup::setup_attempt(id.clone(), st.now(intent), intent, &card, status, error);
+    st.put(made);
+    id
+}
+
+fn fail(st: &mut State, id: &str, card: &Object, error: ApiError) -> ApiError {
+    let shown = crate::shapes::render(&card.value(), &st.settings.version.clone());
+    let error = error.with("payment_method", shown);
+    let last_error = error.body()["error"].clone();
+    let attempt = attempt(st, &st.copy(id), card.id(), "failed", last_error.clone());
+    let after = st.change(id, |si| {
+        si.set("payment_method", Value::Null);
+        si.set("next_action", Value::Null);
+        si.set("status", "requires_payment_method");
+        si.set("last_setup_error", last_error);
+        si.set("latest_attempt", attempt);
+    });
+    st.emit("setup_intent.setup_failed", &after);
+    error.with("setup_intent", after.value())
+}
+
+/// The customer passed or failed 3-D Secure.
+pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiError> {
+    let intent = st.load("setup_intent", id, "id")?;
+    if intent.text("status") != "requires_action" {
+        return Err(unexpected_state(&intent, "authenticate"));
+    }
+    let method = intent.text("payment_method").to_owned();
+    if passed {
+        return confirm(st, id, &method, Presence::Authenticated).map(|_| ());
+    }
+    let message =
+        "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
+    let error = ApiError {
+        status: 402,
+        keeps_changes: true,
+        ..ApiError::coded("setup_intent_authentication_failure", message)
+    };
+    let card = st.copy(&method);
+    Err(fail(st, id, &card, error))
+}
+
+/// Cancels an intent that isn't finished.
+pub fn cancel(st: &mut State, id: &str, reason: Value) -> Result<Value, ApiError> {
+    let intent = st.load("setup_intent", id, "id")?;
+    if matches!(intent.text("status"), "succeeded" | "canceled") {
+        return Err(unexpected_state(&intent, "cancel"));
+    }
+    let after = st.change(id, |si| {
+        si.set("status", "canceled");
+        si.set("cancellation_reason", reason);
+        si.set("next_action", Value::Null);
+    });
+    st.emit("setup_intent.canceled", &after);
+    Ok(after.value())
+}

@@ -1,0 +1,170 @@
+//! Coupons and promotion codes: what they take off, how long, and who may use them.
+
+use crate::play::{Play, id, request};
+use local_stripe::sandbox::json_of;
+use serde_json::{Value, json};
+
+fn latest(play: &mut Play, sub: &str) -> Value {
+    let sub = play.get(&format!("/v1/subscriptions/{sub}"));
+    play.get(&format!("/v1/invoices/{}", sub["latest_invoice"].as_str().unwrap()))
+}
+
+fn totals(invoice: &Value) -> (i64, i64, i64) {
+    let of = |member: &str| invoice[member].as_i64().unwrap();
+    (of("subtotal"), of("total"), of("amount_paid"))
+}
+
+#[test]
+fn a_repeating_coupon_ends_with_its_last_month() {
+    let mut play = Play::new();
+    play.post("/v1/coupons", "id=QUARTER&percent_off=25.5&duration=repeating&duration_in_months=2");
+    let price = play.monthly("Pro", 1_999);
+    let customer = play.customer("pm_card_visa");
+    play.events();
+    let sub = play.subscribe(&customer, &price, "&discounts[0][coupon]=QUARTER");
+    assert!(play.events().contains(&"customer.discount.created".to_owned()));
+    let discount = sub["discounts"][0].as_str().unwrap().to_owned();
+    let sub = id(&sub);
+    let first = latest(&mut play, &sub);
+    // 25.5 % of 19.99 is 5.09745.
+    assert_eq!(totals(&first), (1_999, 1_489, 1_489));
+    assert_eq!(first["total_discount_amounts"], json!([{"amount": 510, "discount": discount}]));
+    assert_eq!(first["lines"]["data"][0]["discount_amounts"], json!([{"amount": 510, "discount": discount}]));
+    assert_eq!(play.get("/v1/coupons/QUARTER")["times_redeemed"], 1);
+    let mut paid = Vec::new();
+    for day in [31, 62] {
+        play.until_day(day);
+        paid.push(latest(&mut play, &sub)["amount_paid"].clone());
+    }
+    assert_eq!(paid, [json!(1_489), json!(1_999)]);
+    assert!(play.events().contains(&"customer.discount.deleted".to_owned()));
+    assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["discounts"], json!([]));
+}
+
+#[test]
+fn once_counts_on_the_first_invoice_that_it_takes_something_off() {
+    let mut play = Play::new();
+    let coupon = id(&play.post("/v1/coupons", "amount_off=500&currency=usd&duration=once"));
+    let price = play.monthly("Pro", 2_000);
+    let customer = play.customer("pm_card_visa");
+    let more = format!("&discounts[0][coupon]={coupon}&trial_period_days=14");
+    let sub = id(&play.subscribe(&customer, &price, &more));
+    assert_eq!(totals(&latest(&mut play, &sub)), (0, 0, 0));
+    play.until_day(15);
+    assert_eq!(totals(&latest(&mut play, &sub)), (2_000, 1_500, 1_500));
+    play.until_day(46);
+    assert_eq!(totals(&latest(&mut play, &sub)), (2_000, 2_000, 2_000));
+}
+
+#[test]
+fn prorations_carry_the_discount_in_them() {
+    let mut play = Play::new();
+    play.post("/v1/coupons", "id=HALF&percent_off=50&duration=forever");
+    let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
+    let customer = play.customer("pm_card_visa");
+    let sub = play.subscribe(&customer, &pro, "&discounts[0][coupon]=HALF");
+    play.until_day(10);
+    let (item, sub) = (id(&sub["items"]["data"][0]), id(&sub));
+    let change = format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice");
+    play.post(&format!("/v1/subscriptions/{sub}"), &change);
+    let invoice = latest(&mut play, &sub);
+    let lines: Vec<i64> =
+        invoice["lines"]["data"].as_array().unwrap().iter().map(|l| l["amount"].as_i64().unwrap()).collect();
+    // 20 of 30 days of 10.00 and of 25.00.
+    assert_eq!((lines, &invoice["amount_paid"]), (vec![-667, 1_667], &json!(1_000)));
+}
+
+#[test]
+fn a_customers_discount_is_on_all_that_they_are_billed_and_older_versions_show_it_whole() {
+    let mut play = Play::new();
+    play.post("/v1/coupons", "id=TENTH&percent_off=10&duration=forever&name=Ten");
+    let customer = play.customer("pm_card_visa");
+    play.post(&format!("/v1/customers/{customer}"), "coupon=TENTH");
+    play.post("/v1/invoiceitems", &format!("customer={customer}&currency=usd&amount=2000"));
+    play.post("/v1/invoiceitems", &format!("customer={customer}&currency=usd&amount=1000&discountable=false"));
+    let form = format!("customer={customer}&pending_invoice_items_behavior=include");
+    let invoice = id(&play.post("/v1/invoices", &form));
+    assert_eq!(totals(&play.post(&format!("/v1/invoices/{invoice}/pay"), "")), (3_000, 2_800, 2_800));
+    let mut old = request("GET", &format!("/v1/invoices/{invoice}"), "");
+    old.version = Some("2022-11-15".into());
+    let shown = json_of(&play.sandbox.handle(&old));
+    assert_eq!(
+        (&shown["discount"]["coupon"]["name"], &shown["discount"]["customer"]),
+        (&json!("Ten"), &json!(customer))
+    );
+    assert_eq!(play.ok("DELETE", &format!("/v1/customers/{customer}/discount"), "")["deleted"], true);
+    play.refused("DELETE", &format!("/v1/customers/{customer}/discount"), "", 404);
+    assert!(play.get(&format!("/v1/customers/{customer}"))["discount"].is_null());
+}
+
+#[test]
+fn a_code_is_for_whom_and_for_what_it_says() {
+    let mut play = Play::new();
+    play.post("/v1/coupons", "id=HALF&percent_off=50&duration=once");
+    let (cheap, dear) = (play.monthly("Pro", 1_000), play.monthly("Team", 9_000));
+    let (new, old) = (play.customer("pm_card_visa"), play.customer("pm_card_visa"));
+    play.subscribe(&old, &cheap, "");
+    let form = "promotion[type]=coupon&promotion[coupon]=HALF&code=Welcome&max_redemptions=1\
+        &restrictions[first_time_transaction]=true\
+        &restrictions[minimum_amount]=5000&restrictions[minimum_amount_currency]=usd";
+    let code = id(&play.post("/v1/promotion_codes", form));
+    play.refused("POST", "/v1/promotion_codes", "coupon=HALF&code=WELCOME", 400);
+    assert_eq!(id(&play.get("/v1/promotion_codes?code=welcome")["data"][0]), code);
+    let ask = |customer: &str, price: &str| {
+        format!("customer={customer}&items[0][price]={price}&discounts[0][promotion_code]={code}")
+    };
+    for form in [ask(&new, &cheap), ask(&old, &dear)] {
+        assert_eq!(play.refused("POST", "/v1/subscriptions", &form, 400)["code"], "promotion_code_invalid");
+    }
+    let sub = id(&play.post("/v1/subscriptions", &ask(&new, &dear)));
+    assert_eq!(totals(&latest(&mut play, &sub)), (9_000, 4_500, 4_500));
+    let late = play.customer("pm_card_visa");
+    play.refused("POST", "/v1/subscriptions", &ask(&late, &dear), 400);
+    assert_eq!(play.get(&format!("/v1/promotion_codes/{code}"))["times_redeemed"], 1);
+}
+
+#[test]
+fn a_session_shows_its_discount_and_hands_it_on() {
+    let mut play = Play::new();
+    let coupon = id(&play.post("/v1/coupons", "percent_off=20&duration=once"));
+    for (mode, price) in [("subscription", play.monthly("Pro", 1_000)), ("payment", play.price("Shirt", 1_000, ""))] {
+        let form = format!(
+            "mode={mode}&success_url=https://x.test&line_items[0][price]={price}&line_items[0][quantity]=3&discounts[0][coupon]={coupon}"
+        );
+        let session = play.post("/v1/checkout/sessions", &form);
+        assert_eq!((&session["amount_subtotal"], &session["amount_total"]), (&json!(3_000), &json!(2_400)));
+        assert_eq!(session["total_details"]["amount_discount"], 600);
+        assert_eq!(session["discounts"], json!([{"coupon": coupon, "promotion_code": null}]));
+        let card = id(&play.post("/v1/payment_methods", "type=card&card[token]=tok_visa"));
+        play.post(&format!("/v1/payment_pages/{}/confirm", id(&session)), &format!("payment_method={card}"));
+        assert_eq!(play.event("payment_intent.succeeded")["data"]["object"]["amount_received"], 2_400, "{mode}");
+    }
+}
+
+#[test]
+fn wrong_coupons_are_refused() {
+    let mut play = Play::new();
+    play.post("/v1/coupons", "id=EUROS&amount_off=500&currency=eur&duration=once");
+    play.post("/v1/coupons", "id=LAST&percent_off=5&redeem_by=1793491300");
+    for (form, param) in [
+        ("duration=once", "percent_off"),
+        ("percent_off=0", "percent_off"),
+        ("percent_off=100.1", "percent_off"),
+        ("percent_off=33.333", "percent_off"),
+        ("percent_off=5&amount_off=5&currency=usd", "percent_off"),
+        ("amount_off=5", "currency"),
+        ("percent_off=5&duration=repeating", "duration_in_months"),
+        ("percent_off=5&id=EUROS", "id"),
+    ] {
+        assert_eq!(play.refused("POST", "/v1/coupons", form, 400)["param"], param, "{form}");
+    }
+    let price = play.monthly("Pro", 1_000);
+    let customer = play.customer("pm_card_visa");
+    play.until_day(1);
+    for coupon in ["NONE", "EUROS", "LAST"] {
+        let form = format!("customer={customer}&items[0][price]={price}&discounts[0][coupon]={coupon}");
+        let error = play.refused("POST", "/v1/subscriptions", &form, 400);
+        assert_eq!(error["param"], "discounts[0][coupon]", "{coupon}");
+    }
+    assert_eq!(play.sandbox.state().count("subscription"), 0);
+}
