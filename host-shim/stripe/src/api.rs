@@ -10,6 +10,7 @@ pub mod discounts;
 pub mod expand;
 pub mod invoices;
 pub mod listing;
+pub mod meters;
 pub mod payments;
 pub mod platform;
 pub mod preview;
@@ -52,6 +53,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         checkout::ROUTES,
         billing::ROUTES,
         invoices::ROUTES,
+        meters::ROUTES,
         payments::ROUTES,
         setup::ROUTES,
         platform::ROUTES,

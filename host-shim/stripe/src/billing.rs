@@ -9,3 +9,4 @@ pub mod invoice;
 pub mod items;
 pub mod proration;
 pub mod settle;
+pub mod usage;

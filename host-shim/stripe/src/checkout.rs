@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::create;
 use crate::billing::items::{self, Priced};
+use crate::billing::{create, usage};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::cards::Behaviour;
 use crate::discount::redeem::{self, Use};
@@ -158,10 +158,11 @@ fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Resul
     for (n, line) in given.into_iter().enumerate() {
         let param = format!("line_items[{n}]");
         let line = Args::of(line);
-        if line.int("quantity").is_none() {
+        let Priced { price, quantity, .. } = items::read(st, &line, &param)?;
+        let is_metered = usage::is_metered(&price.value());
+        if line.int("quantity").is_none() && !is_metered {
             return Err(ApiError::missing(&format!("{param}[quantity]")));
         }
-        let Priced { price, quantity, .. } = items::read(st, &line, &param)?;
         let is_recurring = price.text("type") == "recurring";
         recurring += usize::from(is_recurring);
         if is_recurring && mode == "payment" {
@@ -173,11 +174,12 @@ fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Resul
         }
         currency = price.text("currency").to_owned();
         let whole = items::amount(&price.value(), quantity)?;
-        let amount = if has_trial && is_recurring { 0 } else { whole };
+        let amount = if is_metered || (has_trial && is_recurring) { 0 } else { whole };
         total =
             total.checked_add(amount).ok_or_else(|| ApiError::coded("amount_too_large", "The total is too large."))?;
         let name = items::product_name(st, &price.value());
         let id = st.new_id("li");
+        let quantity = if is_metered { Value::Null } else { json!(quantity) };
         lines.push(model::checkout::item(id, amount, quantity, &price, &name));
     }
     if mode == "subscription" && recurring == 0 {

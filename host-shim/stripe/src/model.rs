@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod checkout;
 pub mod customer;
 pub mod discount;
+pub mod meter;
 pub mod payment;
 pub mod price;
 pub mod setup;

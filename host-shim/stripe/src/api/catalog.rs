@@ -18,7 +18,8 @@ pub const RECURRING: Kind = Kind::Map(&[
     req("interval", INTERVAL),
     opt("interval_count", Kind::Int(1, 1_095)),
     opt("trial_period_days", Kind::Int(0, 730)),
-    opt("usage_type", Kind::OneOf(&["licensed"])),
+    opt("meter", Kind::Text),
+    opt("usage_type", Kind::OneOf(&["licensed", "metered"])),
 ]);
 /// A product made on the way.
 pub const PRODUCT_DATA: Kind = Kind::Map(&[
@@ -270,6 +271,7 @@ fn create_price(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErr
         unit_amount_decimal,
         recurring: recurring.text("interval").map(|i| (i, recurring.int("interval_count").unwrap_or(1))),
         trial_period_days: recurring.value("trial_period_days"),
+        meter: items::meter(st, &recurring, "recurring")?,
     });
     price.set("lookup_key", lookup);
     apply_price(&mut price, args)?;

@@ -6,7 +6,7 @@ use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::proration::{self, Half};
 use crate::billing::settle::{self, By, Outcome};
-use crate::billing::{create, cycle, items};
+use crate::billing::{create, cycle, items, usage};
 use crate::calendar::HOUR_S;
 use crate::error::ApiError;
 use crate::model;
@@ -128,6 +128,9 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
             new["price"] = priced.price.value();
             new["plan"] = model::price::plan_of(&new["price"]);
             new["quantity"] = json!(1);
+            if let (true, Value::Object(members)) = (usage::is_metered(&new["price"]), &mut new) {
+                members.remove("quantity");
+            }
         }
         if let Some(quantity) = given.int("quantity") {
             new["quantity"] = json!(quantity);
@@ -184,7 +187,7 @@ fn apply_items(
         let end = cycle::period_end(&price, now, now);
         next.set("billing_cycle_anchor", now);
         cycle::set_period(&mut next, now, end);
-        full_lines = cycle::lines(st, &next, (now, end), false)?;
+        full_lines = cycle::lines(st, &next, (now, end), period(before).map(|over| (over.0, now)), false)?;
     }
     let from = args.int("proration_date").unwrap_or(now);
     if prorates {

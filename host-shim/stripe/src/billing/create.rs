@@ -280,7 +280,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
     let sub = st.copy(id);
     let trial = sub.text("status") == "trialing";
     let (start, end) = due::period(&sub).unwrap_or_default();
-    let mut lines = cycle::lines(st, &sub, (start, end), trial)?;
+    let mut lines = cycle::lines(st, &sub, (start, end), None, trial)?;
     if !trial {
         let is_free = args.text("proration_behavior") == Some("none");
         cycle::shorten_first(&sub, &mut lines, (start, end), is_free)?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
-use crate::billing::{create, end, settle};
+use crate::billing::{create, end, settle, usage};
 use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
@@ -19,12 +19,23 @@ pub fn period_end(price: &Value, anchor: i64, after: i64) -> i64 {
     create::end_of(price, anchor, after)
 }
 
-/// The lines of a subscription's items for a period; free in a trial.
-pub fn lines(st: &State, sub: &Object, period: (i64, i64), trial: bool) -> Result<Vec<NewLine>, ApiError> {
+/// The lines of a subscription's items for a period; free in a trial. What is metered is billed for the period that
+/// is over, if any is.
+pub fn lines(
+    st: &State,
+    sub: &Object,
+    next: (i64, i64),
+    over: Option<(i64, i64)>,
+    trial: bool,
+) -> Result<Vec<NewLine>, ApiError> {
     let mut out = Vec::new();
     for item in sub.list_at("items") {
-        let quantity = item["quantity"].as_i64().unwrap_or(1);
         let price = &item["price"];
+        let (period, quantity) = match (usage::is_metered(price), over) {
+            (false, _) => (next, item["quantity"].as_i64().unwrap_or(1)),
+            (true, Some(over)) => (over, usage::of_item(st, sub, price, over)?),
+            (true, None) => (next, 0),
+        };
         let amount = if trial { 0 } else { items::amount(price, quantity)? };
         let name = items::product_name(st, price);
         let description = if trial { format!("Trial period for {name}") } else { items::words(st, price, quantity) };
@@ -139,7 +150,7 @@ pub fn has_method(st: &State, sub: &Object) -> bool {
 }
 
 fn cycle_draft(st: &mut State, sub: &Object, over: (i64, i64), next: (i64, i64)) -> Result<String, ApiError> {
-    let lines = lines(st, sub, next, false)?;
+    let lines = lines(st, sub, next, Some(over), false)?;
     let held = sub.text("status") == "unpaid" || !sub.get("pause_collection").is_null();
     let draft = Draft {
         customer: sub.text("customer"),
@@ -199,7 +210,7 @@ pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Obje
     for item in invoice::pending_items(st, customer.id(), sub.text("currency"), Some(sub)) {
         all.push(invoice::item_line(st, "upcoming", &item));
     }
-    for line in lines(st, sub, next, false)? {
+    for line in lines(st, sub, next, Some(current), false)? {
         let id = st.new_id("il_tmp");
         all.push(model::billing::line(id, "upcoming", line));
     }

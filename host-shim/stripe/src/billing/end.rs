@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::cycle;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::proration::{self, Half};
-use crate::billing::settle;
+use crate::billing::{cycle, due};
+use crate::billing::{settle, usage};
 use crate::error::ApiError;
+use crate::model::billing::NewLine;
 use crate::object::Object;
 use crate::params::Args;
 use crate::state::State;
@@ -26,6 +27,14 @@ pub enum Reason {
 pub fn cancel(st: &mut State, id: &str, reason: Reason) {
     let sub = st.copy(id);
     let now = st.now(&sub);
+    if reason == Reason::AtItsTime
+        && sub.text("status") != "trialing"
+        && let Some((start, end)) = due::period(&sub)
+        && let Err(error) = bill_usage(st, &sub, (start, end.min(now)))
+    {
+        // The amount doesn't fit: nothing can be billed for it.
+        st.change(id, |s| s.set("_cycle_error", error.message));
+    }
     let ended = st.change(id, |s| {
         s.set("status", "canceled");
         s.set("ended_at", now);
@@ -49,6 +58,36 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
         });
     }
     st.emit("customer.subscription.deleted", &ended);
+}
+
+/// What meters counted in a period, as lines.
+fn usage_lines(st: &State, sub: &Object, over: (i64, i64)) -> Result<Vec<NewLine>, ApiError> {
+    let mut lines = cycle::lines(st, sub, over, Some(over), false)?;
+    lines.retain(|line| usage::is_metered(&line.price));
+    Ok(lines)
+}
+
+/// Bills what meters counted in the last period, before its subscription ends.
+fn bill_usage(st: &mut State, sub: &Object, over: (i64, i64)) -> Result<(), ApiError> {
+    let lines = usage_lines(st, sub, over)?;
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let draft = Draft {
+        customer: sub.text("customer"),
+        currency: sub.text("currency"),
+        reason: "subscription_cycle",
+        subscription: Some(sub),
+        lines,
+        takes_pending: true,
+        period: Some(over),
+    };
+    let last = invoice::draft(st, draft, |_| {})?;
+    st.emit_since(sub.id(), "customer.subscription.updated", sub);
+    // Closed at once, since drafts of a subscription that ended stay drafts.
+    invoice::finalize(st, &last)?;
+    settle::attempt(st, &last, settle::By::Hand);
+    Ok(())
 }
 
 /// The request to end a subscription now.
@@ -79,12 +118,13 @@ pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiErr
     }
     cancel(st, id, Reason::Requested);
     if args.flag("invoice_now") == Some(true) {
+        let (start, end) = due::period(&sub).unwrap_or((now, now));
         let draft = Draft {
             customer: sub.text("customer"),
             currency: sub.text("currency"),
             reason: "subscription_update",
             subscription: Some(&sub),
-            lines: Vec::new(),
+            lines: usage_lines(st, &sub, (start, end.min(now)))?,
             takes_pending: true,
             period: None,
         };
@@ -136,7 +176,7 @@ pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
         return Ok(sub.value());
     };
     let end = cycle::period_end(&price, now, now);
-    let lines = cycle::lines(st, &sub, (now, end), false)?;
+    let lines = cycle::lines(st, &sub, (now, end), None, false)?;
     st.change(id, |s| {
         s.set("_resuming", true);
         s.set("_resume_at", json!([now, end]));

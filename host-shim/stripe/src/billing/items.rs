@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::billing::usage;
 use crate::error::ApiError;
 use crate::model;
 use crate::model::price::NewPrice;
@@ -46,6 +47,10 @@ pub fn read(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError
         let message = "The price specified is inactive. This field only accepts active prices.";
         return Err(ApiError::coded("price_inactive", message).about(&format!("{param}[price]")));
     }
+    if usage::is_metered(&price.value()) && args.given("quantity").is_some() {
+        let message = "A price of usage_type metered takes no quantity.";
+        return Err(ApiError::invalid(message).about(&format!("{param}[quantity]")));
+    }
     Ok(Priced {
         price,
         quantity: args.int("quantity").unwrap_or(1),
@@ -76,6 +81,7 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
     };
     let recurring = data.map("recurring");
     let interval = recurring.text("interval").map(|i| (i, recurring.int("interval_count").unwrap_or(1)));
+    let meter = meter(st, &recurring, &format!("{param}[price_data][recurring]"))?;
     let id = st.new_id("price");
     let price = model::price::price(NewPrice {
         id,
@@ -85,10 +91,28 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
         unit_amount_decimal: unit,
         recurring: interval,
         trial_period_days: Value::Null,
+        meter,
     });
     let price = st.put(price);
     st.emit("price.created", &price);
     Ok(Object::clone(&price))
+}
+
+/// The meter of a metered price, or null. A metered price has one, any other has none.
+pub fn meter(st: &State, recurring: &Args, param: &str) -> Result<Value, ApiError> {
+    let param = format!("{param}[meter]");
+    match (recurring.text("usage_type") == Some("metered"), recurring.text("meter")) {
+        (false, None) => Ok(Value::Null),
+        (true, None) => Err(ApiError::missing(&param)),
+        (false, Some(_)) => Err(ApiError::invalid("A meter is for prices of usage_type metered only.").about(&param)),
+        (true, Some(id)) => {
+            let meter = st.load("billing.meter", id, &param)?;
+            if meter.text("status") != "active" {
+                return Err(ApiError::invalid(format!("The meter {id} is not active.")).about(&param));
+            }
+            Ok(json!(id))
+        }
+    }
 }
 
 /// `unit_amount` or `unit_amount_decimal`, as a decimal.

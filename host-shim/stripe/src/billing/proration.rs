@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::items;
+use crate::billing::{items, usage};
 use crate::calendar::date_text;
 use crate::discount::{amount, term};
 use crate::error::ApiError;
@@ -24,6 +24,10 @@ pub enum Half {
 
 /// Makes the pending invoice item of one half, for the rest of the item's period from `from_s`.
 pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) -> Result<(), ApiError> {
+    if usage::is_metered(&item["price"]) {
+        // What is metered is billed when it was used.
+        return Ok(());
+    }
     let start = item["current_period_start"].as_i64().unwrap_or_default();
     let end = item["current_period_end"].as_i64().unwrap_or_default();
     let quantity = item["quantity"].as_i64().unwrap_or(1);

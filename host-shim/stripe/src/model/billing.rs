@@ -78,7 +78,8 @@ pub fn subscription_item(
     period: (i64, i64),
 ) -> Value {
     let price = price.value();
-    json!({
+    let is_metered = price["recurring"]["usage_type"] == "metered";
+    let mut item = json!({
         "id": id,
         "object": "subscription_item",
         "billing_thresholds": null,
@@ -92,7 +93,11 @@ pub fn subscription_item(
         "quantity": quantity,
         "subscription": subscription,
         "tax_rates": [],
-    })
+    });
+    if let (true, Value::Object(members)) = (is_metered, &mut item) {
+        members.remove("quantity");
+    }
+    item
 }
 
 /// A new draft invoice of a customer.

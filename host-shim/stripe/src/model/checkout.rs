@@ -89,7 +89,7 @@ fn no_invoice() -> Value {
 }
 
 /// A line of a session.
-pub fn item(id: String, amount: i64, quantity: i64, price: &Object, description: &str) -> Value {
+pub fn item(id: String, amount: i64, quantity: Value, price: &Object, description: &str) -> Value {
     json!({
         "id": id,
         "object": "item",

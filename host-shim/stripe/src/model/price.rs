@@ -23,13 +23,13 @@ pub fn plan_of(price: &Value) -> Value {
         "interval_count": recurring["interval_count"],
         "livemode": false,
         "metadata": price["metadata"],
-        "meter": null,
+        "meter": recurring["meter"],
         "nickname": price["nickname"],
         "product": price["product"],
         "tiers_mode": null,
         "transform_usage": null,
         "trial_period_days": recurring["trial_period_days"],
-        "usage_type": "licensed",
+        "usage_type": recurring["usage_type"],
     })
 }
 
@@ -50,14 +50,17 @@ pub struct NewPrice<'a> {
     pub recurring: Option<(&'a str, i64)>,
     /// `recurring.trial_period_days`.
     pub trial_period_days: Value,
+    /// `recurring.meter`: the id, for a price that bills what the meter counted, else null.
+    pub meter: Value,
 }
 
 /// A new active price per unit.
 pub fn price(new: NewPrice<'_>) -> Object {
     let recurring = new.recurring.map_or(Value::Null, |(interval, interval_count)| {
         json!({
-            "interval": interval, "interval_count": interval_count, "meter": null,
-            "trial_period_days": new.trial_period_days, "usage_type": "licensed",
+            "interval": interval, "interval_count": interval_count, "meter": new.meter,
+            "trial_period_days": new.trial_period_days,
+            "usage_type": if new.meter.is_null() { "licensed" } else { "metered" },
         })
     });
     let whole = new.unit_amount_decimal.parse::<i64>().map_or(Value::Null, |n| json!(n));

@@ -7,6 +7,7 @@ mod change;
 mod checkout;
 mod cycle;
 mod discounts;
+mod meters;
 mod payments;
 mod play;
 mod previews;

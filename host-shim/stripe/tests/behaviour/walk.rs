@@ -37,6 +37,8 @@ fn walk(steps: &[Step]) -> Play {
     play.monthly("Pro", 2_000);
     play.monthly("Team", 5_000);
     play.price("Year", 20_000, "&recurring[interval]=year");
+    play.post("/v1/coupons", "id=THIRD&percent_off=33.33&duration=repeating&duration_in_months=1");
+    play.post("/v1/coupons", "id=ONCE&amount_off=1500&currency=usd&duration=once");
     for step in steps {
         let card = CARDS[step.pick % CARDS.len()];
         let (customer, price) = (pick(&play, "customer", step.pick), pick(&play, "price", step.number as usize));
@@ -53,7 +55,10 @@ fn walk(steps: &[Step]) -> Play {
             }
             2 | 3 => {
                 let trial = if step.number % 3 == 0 { "&trial_period_days=5" } else { "" };
-                ("POST", "/v1/subscriptions".into(), format!("customer={customer}&items[0][price]={price}{trial}"))
+                let coupons = ["", "&discounts[0][coupon]=THIRD", "&discounts[0][coupon]=ONCE", ""];
+                let off = coupons[step.number as usize % coupons.len()];
+                let form = format!("customer={customer}&items[0][price]={price}{trial}{off}");
+                ("POST", "/v1/subscriptions".into(), form)
             }
             4 => {
                 let item = play

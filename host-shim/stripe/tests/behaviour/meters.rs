@@ -1,0 +1,140 @@
+//! Meters: what they count, and what it costs when the period is over.
+
+use crate::play::{Play, id};
+use local_stripe::calendar::DAY_S;
+use local_stripe::settings::START_S;
+use serde_json::{Value, json};
+
+/// A meter and a price of half a cent for each that it counts.
+fn metered(play: &mut Play, formula: &str) -> (String, String) {
+    let form = format!("display_name=Calls&event_name=calls&default_aggregation[formula]={formula}");
+    let meter = id(&play.post("/v1/billing/meters", &form));
+    let product = id(&play.post("/v1/products", "name=Calls"));
+    let form = format!(
+        "product={product}&currency=usd&unit_amount_decimal=0.5&recurring[interval]=month&recurring[usage_type]=metered&recurring[meter]={meter}"
+    );
+    (meter, id(&play.post("/v1/prices", &form)))
+}
+
+fn count(play: &mut Play, customer: &str, value: i64, more: &str) -> Value {
+    let form = format!("event_name=calls&payload[stripe_customer_id]={customer}&payload[value]={value}{more}");
+    play.post("/v1/billing/meter_events", &form)
+}
+
+fn latest(play: &mut Play, sub: &str) -> Value {
+    let sub = play.get(&format!("/v1/subscriptions/{sub}"));
+    play.get(&format!("/v1/invoices/{}", sub["latest_invoice"].as_str().unwrap()))
+}
+
+#[test]
+fn what_was_used_is_billed_when_the_period_is_over_beside_what_comes() {
+    let mut play = Play::new();
+    let (_, calls) = metered(&mut play, "sum");
+    let base = play.monthly("Pro", 2_000);
+    let (customer, other) = (play.customer("pm_card_visa"), play.customer("pm_card_visa"));
+    let sub = play.subscribe(&customer, &base, &format!("&items[1][price]={calls}"));
+    assert!(sub["items"]["data"][1].get("quantity").is_none());
+    let sub = id(&sub);
+    assert_eq!(latest(&mut play, &sub)["amount_paid"], 2_000);
+    play.until_day(10);
+    count(&mut play, &customer, 301, "&identifier=a");
+    count(&mut play, &customer, 700, "&identifier=b");
+    count(&mut play, &other, 9_999, "");
+    play.post("/v1/billing/meter_event_adjustments", "event_name=calls&type=cancel&cancel[identifier]=b");
+    let preview = play.post("/v1/invoices/create_preview", &format!("subscription={sub}"));
+    assert_eq!(preview["total"], 2_000 + 151);
+    play.until_day(31);
+    let renewal = latest(&mut play, &sub);
+    let lines: Vec<(i64, i64, i64)> = renewal["lines"]["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| {
+            let of = |value: &Value| value.as_i64().unwrap();
+            (of(&l["amount"]), of(&l["quantity"]), of(&l["period"]["start"]))
+        })
+        .collect();
+    assert_eq!(lines, [(2_000, 1, START_S + 30 * DAY_S), (151, 301, START_S)]);
+    play.until_day(62);
+    assert_eq!(latest(&mut play, &sub)["amount_paid"], 2_000);
+}
+
+#[test]
+fn the_last_usage_is_billed_at_the_end() {
+    for (now, amount) in [(true, 500), (false, 500)] {
+        let mut play = Play::new();
+        let (_, calls) = metered(&mut play, "sum");
+        let customer = play.customer("pm_card_visa");
+        let sub = id(&play.subscribe(&customer, &calls, ""));
+        play.until_day(5);
+        count(&mut play, &customer, 1_000, "");
+        play.until_day(6);
+        if now {
+            play.ok("DELETE", &format!("/v1/subscriptions/{sub}"), "invoice_now=true");
+        } else {
+            play.post(&format!("/v1/subscriptions/{sub}"), "cancel_at_period_end=true");
+            play.until_day(31);
+        }
+        assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["status"], "canceled");
+        assert_eq!(latest(&mut play, &sub)["amount_paid"], amount);
+    }
+}
+
+#[test]
+fn sums_counts_and_last_values_by_window() {
+    for (formula, expected) in [("sum", 9), ("count", 3), ("last", 2)] {
+        let mut play = Play::new();
+        let (meter, _) = metered(&mut play, formula);
+        let customer = play.customer("pm_card_visa");
+        play.until_day(3);
+        for (value, at) in [(3, START_S), (4, START_S + DAY_S), (2, START_S + 2 * DAY_S)] {
+            count(&mut play, &customer, value, &format!("&timestamp={at}"));
+        }
+        let (start, end) = (START_S, START_S + 3 * DAY_S);
+        let path =
+            format!("/v1/billing/meters/{meter}/event_summaries?customer={customer}&start_time={start}&end_time={end}");
+        assert_eq!(play.get(&path)["data"][0]["aggregated_value"], expected, "{formula}");
+        let days = play.get(&format!("{path}&value_grouping_window=day"));
+        let newest = &days["data"][0];
+        assert_eq!((days["data"].as_array().unwrap().len(), &newest["start_time"]), (3, &json!(end - DAY_S)));
+    }
+}
+
+#[test]
+fn wrong_events_and_prices_are_refused() {
+    let mut play = Play::new();
+    let (meter, calls) = metered(&mut play, "sum");
+    let customer = play.customer("pm_card_visa");
+    let event = format!("event_name=calls&payload[stripe_customer_id]={customer}");
+    count(&mut play, &customer, 1, "&identifier=a");
+    for (form, param) in [
+        ("event_name=other&payload[value]=1".to_owned(), "event_name"),
+        ("event_name=calls&payload[value]=1".to_owned(), "payload[stripe_customer_id]"),
+        (
+            "event_name=calls&payload[value]=1&payload[stripe_customer_id]=cus_no".to_owned(),
+            "payload[stripe_customer_id]",
+        ),
+        (event.clone(), "payload[value]"),
+        (format!("{event}&payload[value]=-1"), "payload[value]"),
+        (format!("{event}&payload[value]=0.5"), "payload[value]"),
+        (format!("{event}&payload[value]=1&identifier=a"), "identifier"),
+        (format!("{event}&payload[value]=1&timestamp={}", START_S - 36 * DAY_S), "timestamp"),
+        (format!("{event}&payload[value]=1&timestamp={}", START_S + 301), "timestamp"),
+    ] {
+        assert_eq!(play.refused("POST", "/v1/billing/meter_events", &form, 400)["param"], param, "{form}");
+    }
+    let form = format!("customer={customer}&items[0][price]={calls}&items[0][quantity]=2");
+    assert_eq!(play.refused("POST", "/v1/subscriptions", &form, 400)["param"], "items[0][quantity]");
+    play.post(&format!("/v1/billing/meters/{meter}/deactivate"), "");
+    play.refused("POST", &format!("/v1/billing/meters/{meter}/deactivate"), "", 400);
+    play.refused("POST", "/v1/billing/meter_events", &format!("{event}&payload[value]=1"), 400);
+    let product = id(&play.post("/v1/products", "name=Calls"));
+    let price = format!("product={product}&currency=usd&unit_amount=1&recurring[interval]=month");
+    for more in [
+        "&recurring[usage_type]=metered".to_owned(),
+        format!("&recurring[usage_type]=metered&recurring[meter]={meter}"),
+        format!("&recurring[meter]={meter}"),
+    ] {
+        assert_eq!(play.refused("POST", "/v1/prices", &format!("{price}{more}"), 400)["param"], "recurring[meter]");
+    }
+}
