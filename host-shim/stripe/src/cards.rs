@@ -1,5 +1,6 @@
 //! Stripe's documented test cards, by number and by the name in `tok_…` and `pm_card_…`.
 
+use crate::debits::TestAccount;
 use crate::error::ApiError;
 
 /// What a charge to a card does.
@@ -25,6 +26,8 @@ pub enum Behaviour {
     },
     /// The charge succeeds; a refund fails after it succeeded.
     RefundFails,
+    /// No card: the bank decides days later.
+    Debits(&'static TestAccount),
 }
 
 /// A test card.

@@ -68,6 +68,9 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
             session.set(member, given);
         }
     }
+    if args.has("payment_method_types") {
+        session.set("payment_method_types", args.list("payment_method_types"));
+    }
     if let Some(expires) = args.int("expires_at") {
         if expires < now + HOUR_S / 2 || expires > now + DAY_S {
             let message =
@@ -244,6 +247,9 @@ pub fn confirm(
         return Err(ApiError::missing("payment_method"));
     }
     let method = method_id.map(|method| st.copy(method)).unwrap_or_default();
+    if !method.0.is_empty() {
+        method::check_type(&method, &session)?;
+    }
     note_buyer(st, &session, &method, buyer);
     match session.text("mode") {
         "subscription" => confirm_subscription(st, &id, &method, presence),
@@ -323,6 +329,7 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
             pi.set("description", data.value("description"));
             pi.set("setup_future_usage", data.value("setup_future_usage"));
             pi.set("capture_method", data.text("capture_method").unwrap_or("automatic"));
+            pi.set("payment_method_types", session.get("payment_method_types").clone());
             pi.set("_session", id);
         });
         st.change(id, |s| s.set("_intent", intent_id.clone()));
@@ -333,6 +340,11 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
     match attempt(st, &intent_id, method.id(), presence) {
         Attempt::Succeeded => {
             paid(st, id);
+            Ok(Confirmed::Complete)
+        }
+        Attempt::Processing => {
+            st.change(id, |s| s.set("payment_intent", intent_id));
+            complete(st, id, "unpaid");
             Ok(Confirmed::Complete)
         }
         Attempt::NeedsAction => Ok(Confirmed::NeedsAction(action_url(st, &intent_id))),
@@ -347,9 +359,20 @@ fn action_url(st: &State, intent: &str) -> String {
 /// The payment of a session succeeded.
 pub fn paid(st: &mut State, id: &str) {
     let session = st.copy(id);
+    if session.text("status") == "complete" {
+        let paid = st.change(id, |s| s.set("payment_status", "paid"));
+        st.emit("checkout.session.async_payment_succeeded", &paid);
+        return;
+    }
     let pi = session.text("_intent").to_owned();
     st.change(id, |s| s.set("payment_intent", pi));
     complete(st, id, "paid");
+}
+
+/// The debit that a complete session waited for was refused.
+pub fn debit_failed(st: &mut State, id: &str) {
+    let session = st.copy(id);
+    st.emit("checkout.session.async_payment_failed", &session);
 }
 
 fn complete(st: &mut State, id: &str, payment_status: &str) {
@@ -393,7 +416,16 @@ fn confirm_subscription(st: &mut State, id: &str, method: &Object, presence: Pre
         s.set("subscription", subscription.id());
         s.set("invoice", invoice.id());
     });
-    complete(st, id, if invoice.int("amount_due") == 0 { "no_payment_required" } else { "paid" });
+    let status = match invoice.text("status") {
+        "paid" if invoice.int("amount_due") == 0 => "no_payment_required",
+        "paid" => "paid",
+        _ => {
+            // A debit is under way; the invoice tells the session how it ended.
+            st.change(invoice.id(), |i| i.set("_session", id));
+            "unpaid"
+        }
+    };
+    complete(st, id, status);
     Ok(Confirmed::Complete)
 }
 

@@ -15,6 +15,7 @@ pub mod cards;
 pub mod checkout;
 pub mod cli;
 pub mod clock;
+pub mod debits;
 pub mod discount;
 pub mod error;
 pub mod event;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::api;
+use crate::calendar::DAY_S;
 use crate::cards::{Behaviour, TEST_CARDS};
+use crate::debits::{TEST_ACCOUNTS, TestAccount};
 use crate::params::{Field, Kind};
 use crate::shapes::changes::{CHANGES, Edit};
 use crate::story::STORIES;
@@ -46,6 +48,7 @@ pub fn markdown() -> String {
     let triggers: Vec<String> = TRIGGERS.iter().map(|t| format!("`{t}`")).collect();
     section(&mut out, "Stripe CLI triggers that are tested", &format!("{}.", triggers.join(", ")));
     cards(&mut out);
+    debits(&mut out);
     versions(&mut out);
     let stories: Vec<String> = STORIES.iter().map(|s| format!("| `{}` | {} |", s.name, s.about)).collect();
     section(&mut out, "Stories", &format!("| name | what happens |\n|---|---|\n{}", stories.join("\n")));
@@ -95,6 +98,7 @@ fn cards(out: &mut String) {
         Behaviour::Disputes { reason, inquiry: false } => format!("succeeds, then disputed: `{reason}`"),
         Behaviour::Disputes { inquiry: true, .. } => "succeeds, then an inquiry".to_owned(),
         Behaviour::RefundFails => "succeeds; its refund fails after succeeding".to_owned(),
+        Behaviour::Debits(account) => debit_words(account),
     };
     let rows: Vec<String> = TEST_CARDS
         .iter()
@@ -105,6 +109,24 @@ fn cards(out: &mut String) {
         "Test cards",
         &format!("| number | payment method | what happens |\n|---|---|---|\n{}", rows.join("\n")),
     );
+}
+
+fn debit_words(account: &TestAccount) -> String {
+    let days = account.debit.settles_after_s / DAY_S;
+    match account.failure {
+        None => format!("pays after {days} days"),
+        Some(code) => format!("refused after {days} days: `{code}`"),
+    }
+}
+
+fn debits(out: &mut String) {
+    let token = |account: &TestAccount| account.token.map(|token| format!("`{token}`")).unwrap_or_default();
+    let rows: Vec<String> = TEST_ACCOUNTS
+        .iter()
+        .map(|a| format!("| {} | {} | {} | {} |", a.debit.kind, a.number, token(a), debit_words(a)))
+        .collect();
+    let head = "| type | account number or IBAN | payment method | what happens |\n|---|---|---|---|";
+    section(out, "Test bank accounts", &format!("{head}\n{}", rows.join("\n")));
 }
 
 fn versions(out: &mut String) {

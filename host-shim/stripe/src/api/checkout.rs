@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::catalog::PRICE_DATA;
-use crate::api::customers::BILLING_DETAILS;
+use crate::api::customers::{BILLING_DETAILS, METHOD_TYPE};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::checkout::{self, Buyer, Confirmed};
@@ -62,7 +62,7 @@ const CREATE: &[Field] = &[
     opt("metadata", Kind::Metadata),
     opt("payment_intent_data", PAYMENT_INTENT_DATA),
     opt("payment_method_collection", Kind::OneOf(&["always", "if_required"])),
-    opt("payment_method_types", Kind::List(&Kind::OneOf(&["card"]))),
+    opt("payment_method_types", Kind::List(&METHOD_TYPE)),
     opt("setup_intent_data", Kind::Map(&[opt("description", Kind::Text), opt("metadata", Kind::Metadata)])),
     opt("submit_type", Kind::OneOf(&["auto", "book", "donate", "pay", "subscribe"])),
     opt("subscription_data", SUBSCRIPTION_DATA),

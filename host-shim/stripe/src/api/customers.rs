@@ -64,6 +64,17 @@ pub const CARD: Kind = Kind::Map(&[
     opt("number", Kind::Text),
     opt("token", Kind::Text),
 ]);
+/// What can be paid with.
+pub const METHOD_TYPE: Kind = Kind::OneOf(&["card", "sepa_debit", "us_bank_account"]);
+/// An account for SEPA direct debit.
+pub const SEPA_DEBIT: Kind = Kind::Map(&[req("iban", Kind::Text)]);
+/// An account for ACH direct debit.
+pub const US_BANK_ACCOUNT: Kind = Kind::Map(&[
+    req("account_number", Kind::Text),
+    opt("account_holder_type", Kind::OneOf(&["company", "individual"])),
+    opt("account_type", Kind::OneOf(&["checking", "savings"])),
+    opt("routing_number", Kind::Text),
+]);
 /// Who holds a card.
 pub const BILLING_DETAILS: Kind = Kind::Map(&[
     opt("address", ADDRESS),
@@ -130,9 +141,11 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/v1/payment_methods",
         &[
-            req("type", Kind::OneOf(&["card"])),
+            req("type", METHOD_TYPE),
             opt("billing_details", BILLING_DETAILS),
             opt("card", CARD),
+            opt("sepa_debit", SEPA_DEBIT),
+            opt("us_bank_account", US_BANK_ACCOUNT),
             opt("metadata", Kind::Metadata),
             opt("allow_redisplay", Kind::OneOf(&["always", "limited", "unspecified"])),
             inert("payment_user_agent"),
@@ -343,10 +356,7 @@ fn move_balance(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
 }
 
 fn create_method(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
-    if !args.has("card") {
-        return Err(ApiError::missing("card"));
-    }
-    let made = method::from_card(st, &args.map("card"))?;
+    let made = method::from_data(st, args)?;
     let metadata = merge_metadata(&json!({}), args)?;
     let details = args.map("billing_details");
     let made = st.change(made.id(), |m| {

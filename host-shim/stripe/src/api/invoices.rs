@@ -519,7 +519,7 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     };
     let presence = if args.flag("off_session") == Some(true) { Presence::OffSession } else { Presence::OnSession };
     match settle::attempt_with(st, id, &paid_with, By::Hand, presence) {
-        Outcome::Paid => Ok(st.copy(id).value()),
+        Outcome::Paid | Outcome::Processing => Ok(st.copy(id).value()),
         Outcome::NeedsAction => {
             let message = "This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with the invoice.";
             Err(ApiError {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::customers::{BILLING_DETAILS, CARD};
+use crate::api::customers::{BILLING_DETAILS, CARD, METHOD_TYPE, SEPA_DEBIT, US_BANK_ACCOUNT};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::error::ApiError;
@@ -19,8 +19,10 @@ pub const AUTOMATIC: Kind =
     Kind::Map(&[req("enabled", Kind::Bool), opt("allow_redirects", Kind::OneOf(&["always", "never"]))]);
 /// A payment method made on the way.
 pub const METHOD_DATA: Kind = Kind::Map(&[
-    req("type", Kind::OneOf(&["card"])),
+    req("type", METHOD_TYPE),
     opt("card", CARD),
+    opt("sepa_debit", SEPA_DEBIT),
+    opt("us_bank_account", US_BANK_ACCOUNT),
     opt("billing_details", BILLING_DETAILS),
     opt("metadata", Kind::Metadata),
     inert("allow_redisplay"),
@@ -37,7 +39,7 @@ macro_rules! intent_fields {
             opt("metadata", Kind::Metadata),
             opt("payment_method", Kind::Text),
             opt("payment_method_data", METHOD_DATA),
-            opt("payment_method_types", Kind::List(&Kind::OneOf(&["card"]))),
+            opt("payment_method_types", Kind::List(&METHOD_TYPE)),
             opt("receipt_email", Kind::Email),
             opt("setup_future_usage", USAGE),
             opt("shipping", SHIPPING),
@@ -227,8 +229,7 @@ pub fn given_method(st: &mut State, args: &Args) -> Result<Option<String>, ApiEr
         return Ok(Some(method::resolve(st, name, "payment_method")?.id().to_owned()));
     }
     if args.given("payment_method_data").is_some() {
-        let data = args.map("payment_method_data");
-        return Ok(Some(method::from_card(st, &data.map("card"))?.id().to_owned()));
+        return Ok(Some(method::from_data(st, &args.map("payment_method_data"))?.id().to_owned()));
     }
     Ok(None)
 }
@@ -246,6 +247,9 @@ fn apply(pi: &mut Object, args: &Args) -> Result<(), ApiError> {
         if args.has(member) {
             pi.set(member, args.value(member));
         }
+    }
+    if args.has("payment_method_types") {
+        pi.set("payment_method_types", args.list("payment_method_types"));
     }
     if let Some(capture) = args.text("capture_method") {
         pi.set("capture_method", capture);
@@ -358,6 +362,7 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     let mut next = Object::clone(&found);
     apply(&mut next, args)?;
     check_return_url(&next)?;
+    method::check_type(&st.copy(&paid_with), &next)?;
     st.put(next);
     let off_session = args.flag("off_session") == Some(true);
     let strict = args.flag("error_on_requires_action") == Some(true);

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::payments::{AUTOMATIC, METHOD_DATA, USAGE, check_return_url, given_method};
 use crate::api::{Route, route};
@@ -9,7 +10,7 @@ use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Args, Field, Kind, inert, merge_metadata, opt, req};
 use crate::payments::attempt::Presence;
-use crate::payments::setup;
+use crate::payments::{method, setup};
 use crate::state::State;
 
 macro_rules! setup_fields {
@@ -20,7 +21,7 @@ macro_rules! setup_fields {
             opt("metadata", Kind::Metadata),
             opt("payment_method", Kind::Text),
             opt("payment_method_data", METHOD_DATA),
-            opt("payment_method_types", Kind::List(&Kind::OneOf(&["card"]))),
+            opt("payment_method_types", Kind::List(&METHOD_TYPE)),
             inert("payment_method_options"),
             $($more),*
         ]
@@ -81,6 +82,9 @@ fn apply(intent: &mut Object, args: &Args) -> Result<(), ApiError> {
             intent.set(member, args.value(member));
         }
     }
+    if args.has("payment_method_types") {
+        intent.set("payment_method_types", args.list("payment_method_types"));
+    }
     if args.has("return_url") {
         intent.set("_return_url", args.value("return_url"));
     }
@@ -134,6 +138,7 @@ fn confirm(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let mut next = Object::clone(&found);
     apply(&mut next, args)?;
     check_return_url(&next)?;
+    method::check_type(&st.copy(&card), &next)?;
     st.put(next);
     setup::confirm(st, id, &card, Presence::OnSession)?;
     Ok(st.copy(id).value())

@@ -231,7 +231,7 @@ fn apply_items(
     let outcome =
         if payment == "default_incomplete" { Outcome::NeedsAction } else { settle::attempt(st, &invoice, By::Hand) };
     match outcome {
-        Outcome::Paid => {}
+        Outcome::Paid | Outcome::Processing => {}
         Outcome::Failed(error) if payment == "error_if_incomplete" => {
             return Err(ApiError { keeps_changes: false, status: 402, ..error });
         }

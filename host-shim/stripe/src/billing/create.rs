@@ -331,7 +331,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         _ => presence,
     };
     match settle::attempt_with(st, &invoice, &method, settle::By::Hand, presence) {
-        Outcome::Paid => Ok(()),
+        Outcome::Paid | Outcome::Processing => Ok(()),
         Outcome::NeedsAction if behavior == "error_if_incomplete" => {
             let message = "Payment for this subscription requires additional user action before it can be completed successfully.";
             Err(settle::action_required("subscription_payment_intent_requires_action", message))

@@ -5,6 +5,7 @@ use crate::calendar::DAY_S;
 use crate::checkout;
 use crate::discount::term;
 use crate::object::Object;
+use crate::payments::intent;
 use crate::state::State;
 
 /// Days before a trial's end that `customer.subscription.trial_will_end` is sent.
@@ -21,6 +22,7 @@ pub fn next(object: &Object) -> Option<i64> {
         }
         "invoice" if object.text("status") == "open" => object.int_at("next_payment_attempt"),
         "checkout.session" if object.text("status") == "open" => object.int_at("expires_at"),
+        "payment_intent" if object.text("status") == "processing" => object.int_at("_settles_at"),
         _ => None,
     }
 }
@@ -41,6 +43,7 @@ fn next_of_subscription(sub: &Object) -> Option<i64> {
         upcoming_notice(sub),
         sub.int_at("pending_update.expires_at"),
         sub.int_at("_discount_ends"),
+        sub.int_at("pause_collection.resumes_at"),
     ];
     times.into_iter().flatten().min()
 }
@@ -75,6 +78,7 @@ pub fn run(st: &mut State, id: &str, now_s: i64) {
         "invoice" if object.text("status") == "draft" => invoice::auto_finalize(st, id),
         "invoice" => settle::retry(st, id),
         "checkout.session" => checkout::expire(st, id),
+        "payment_intent" => intent::settle_debit(st, id),
         "subscription" => run_subscription(st, &object, now_s),
         _ => {}
     }
@@ -91,6 +95,8 @@ fn run_subscription(st: &mut State, sub: &Object, now_s: i64) {
         settle::expire_pending_update(st, id);
     } else if is_due(sub.int_at("_discount_ends")) {
         term::expire(st, id, now_s);
+    } else if is_due(sub.int_at("pause_collection.resumes_at")) {
+        st.change_and_emit(id, "customer.subscription.updated", |s| s.set("pause_collection", serde_json::Value::Null));
     } else if is_due(trial_notice(sub)) {
         let told = st.change(id, |s| s.set("_trial_notice_sent", true));
         st.emit("customer.subscription.trial_will_end", &told);

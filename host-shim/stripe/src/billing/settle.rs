@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::billing::{change, end, invoice};
 use crate::calendar::DAY_S;
+use crate::checkout;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::payments::attempt::{self, Attempt, Presence};
@@ -27,6 +28,8 @@ pub enum Outcome {
     Paid,
     /// 3-D Secure is asked for.
     NeedsAction,
+    /// The bank says days later whether it pays.
+    Processing,
     /// Refused, or there is no payment method.
     Failed(ApiError),
 }
@@ -77,6 +80,10 @@ pub fn attempt_with(st: &mut State, id: &str, method: &str, by: By, presence: Pr
             paid(st, id);
             Outcome::Paid
         }
+        Attempt::Processing => {
+            processing(st, id);
+            Outcome::Processing
+        }
         Attempt::NeedsAction => {
             needs_action(st, id, by);
             Outcome::NeedsAction
@@ -111,6 +118,9 @@ pub fn paid(st: &mut State, id: &str) {
         i.set("_charge", charge);
     });
     finish_subscription(st, &after, true);
+    if let Some(session) = after.text_at("_session") {
+        checkout::paid(st, session);
+    }
     st.emit("invoice.paid", &after);
     if !out_of_band {
         st.emit("invoice.payment_succeeded", &after);
@@ -131,6 +141,18 @@ pub fn paid(st: &mut State, id: &str) {
     }
 }
 
+/// The invoice's payment is under way at a bank: its subscription begins at once, and may fall behind later.
+pub fn processing(st: &mut State, id: &str) {
+    let after = st.change_and_emit(id, "invoice.updated", |i| {
+        i.set("attempted", true);
+        i.set("next_payment_attempt", Value::Null);
+    });
+    let sub = st.copy(subscription_of(&after));
+    if sub.text("status") == "incomplete" {
+        begin(st, &sub, &after);
+    }
+}
+
 /// The payment object of an invoice.
 pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
     let intent = st.copy(invoice).text("_payment_intent").to_owned();
@@ -147,25 +169,13 @@ fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
         return;
     }
     let is_latest = sub.text("latest_invoice") == invoice.id();
-    let saved = saved_method(st, &sub, invoice);
-    let save = |s: &mut Object| {
-        if let Some(method) = saved {
-            s.set("default_payment_method", method);
-        }
-    };
     match sub.text("status") {
-        "incomplete" if being_made => {
-            let made = st.change(sub.id(), |s| {
-                s.set("status", "active");
-                s.set("_being_made", false);
-                save(s);
-            });
-            st.emit("customer.subscription.created", &made);
-        }
+        "incomplete" => begin(st, &sub, invoice),
         status => {
-            let returns = status == "incomplete" || (is_latest && matches!(status, "past_due" | "unpaid"));
+            let saved = saved_method(st, &sub, invoice);
+            let returns = is_latest && matches!(status, "past_due" | "unpaid");
             st.change_and_emit(sub.id(), "customer.subscription.updated", |s| {
-                save(s);
+                save(s, saved);
                 if returns {
                     s.set("status", "active");
                 }
@@ -177,6 +187,28 @@ fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
     }
     if sub.text("_pending_invoice") == invoice.id() {
         change::apply_pending(st, sub.id());
+    }
+}
+
+/// An incomplete subscription becomes active.
+fn begin(st: &mut State, sub: &Object, invoice: &Object) {
+    let saved = saved_method(st, sub, invoice);
+    let being_made = sub.is("_being_made");
+    let after = st.change(sub.id(), |s| {
+        s.set("status", "active");
+        s.set("_being_made", false);
+        save(s, saved);
+    });
+    if being_made {
+        st.emit("customer.subscription.created", &after);
+    } else {
+        st.emit_since(sub.id(), "customer.subscription.updated", sub);
+    }
+}
+
+fn save(sub: &mut Object, method: Option<String>) {
+    if let Some(method) = method {
+        sub.set("default_payment_method", method);
     }
 }
 
@@ -193,6 +225,9 @@ fn saved_method(st: &State, sub: &Object, invoice: &Object) -> Option<String> {
 pub fn failed(st: &mut State, id: &str, by: By) {
     let after = record_failure(st, id, by);
     st.emit("invoice.payment_failed", &after);
+    if let Some(session) = after.text_at("_session").filter(|_| after.int("attempt_count") == 1) {
+        checkout::debit_failed(st, session);
+    }
     fall_behind(st, &after, by);
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cards::TestCard;
+use crate::debits::TestAccount;
 use crate::object::Object;
 
 /// A new customer without anything.
@@ -75,6 +76,48 @@ pub fn payment_method(id: String, created_s: i64, card: &TestCard, expiry: (i64,
         "_number": card.number,
         "_authenticated": false,
     }))
+}
+
+/// A new bank account as a payment method.
+pub fn bank_account(id: String, created_s: i64, account: &TestAccount, fingerprint: String) -> Object {
+    let kind = account.debit.kind;
+    let last4 = account.number.get(account.number.len() - 4..).unwrap_or_default();
+    let details = match kind {
+        "sepa_debit" => json!({
+            "bank_code": account.number.get(4..12),
+            "branch_code": "",
+            "country": account.number.get(..2),
+            "fingerprint": fingerprint,
+            "generated_from": { "charge": null, "setup_attempt": null },
+            "last4": last4,
+        }),
+        _ => json!({
+            "account_holder_type": "individual",
+            "account_type": "checking",
+            "bank_name": "STRIPE TEST BANK",
+            "financial_connections_account": null,
+            "fingerprint": fingerprint,
+            "last4": last4,
+            "networks": { "preferred": "ach", "supported": ["ach"] },
+            "routing_number": "110000000",
+            "status_details": null,
+        }),
+    };
+    let mut method = Object::of(json!({
+        "id": id,
+        "object": "payment_method",
+        "allow_redisplay": "unspecified",
+        "billing_details": no_billing_details(),
+        "created": created_s,
+        "customer": null,
+        "customer_account": null,
+        "livemode": false,
+        "metadata": {},
+        "type": kind,
+        "_number": account.number,
+    }));
+    method.set(kind, details);
+    method
 }
 
 /// A movement of a customer's balance.

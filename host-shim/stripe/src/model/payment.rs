@@ -56,10 +56,50 @@ pub fn payment_intent(id: String, created_s: i64, amount: i64, currency: &str, s
     }))
 }
 
+/// How a charge was paid, by the type of its method.
+fn paid_with(method: &Object, amount: i64) -> Value {
+    let kind = method.text("type");
+    if kind != "card" && !kind.is_empty() {
+        let mut details = json!({ "type": kind });
+        details[kind] = method.get(kind).clone();
+        details[kind]["mandate"] = Value::Null;
+        return details;
+    }
+    let card = method.get("card");
+    json!({
+        "card": {
+            "amount_authorized": amount,
+            "authorization_code": "000000",
+            "brand": card["brand"],
+            "checks": card["checks"],
+            "country": card["country"],
+            "exp_month": card["exp_month"],
+            "exp_year": card["exp_year"],
+            "extended_authorization": { "status": "disabled" },
+            "fingerprint": card["fingerprint"],
+            "funding": card["funding"],
+            "incremental_authorization": { "status": "unavailable" },
+            "installments": null,
+            "last4": card["last4"],
+            "mandate": null,
+            "multicapture": { "status": "unavailable" },
+            "network": card["brand"],
+            "network_token": { "used": false },
+            "network_transaction_id": "000000000000000",
+            "overcapture": { "maximum_amount_capturable": amount, "status": "unavailable" },
+            "regulated_status": card["regulated_status"],
+            "three_d_secure": null,
+            "transaction_link_id": null,
+            "wallet": null,
+        },
+        "type": "card",
+    })
+}
+
 /// A new charge of a payment intent by a payment method: succeeded and captured, until the caller says else.
 pub fn charge(id: String, created_s: i64, intent: &Object, method: &Object, receipt_url: String) -> Object {
-    let card = method.get("card");
     let amount = intent.int("amount");
+    let details = paid_with(method, amount);
     Object::of(json!({
         "id": id,
         "object": "charge",
@@ -99,34 +139,7 @@ pub fn charge(id: String, created_s: i64, intent: &Object, method: &Object, rece
         "paid": true,
         "payment_intent": intent.id(),
         "payment_method": method.id(),
-        "payment_method_details": {
-            "card": {
-                "amount_authorized": amount,
-                "authorization_code": "000000",
-                "brand": card["brand"],
-                "checks": card["checks"],
-                "country": card["country"],
-                "exp_month": card["exp_month"],
-                "exp_year": card["exp_year"],
-                "extended_authorization": { "status": "disabled" },
-                "fingerprint": card["fingerprint"],
-                "funding": card["funding"],
-                "incremental_authorization": { "status": "unavailable" },
-                "installments": null,
-                "last4": card["last4"],
-                "mandate": null,
-                "multicapture": { "status": "unavailable" },
-                "network": card["brand"],
-                "network_token": { "used": false },
-                "network_transaction_id": "000000000000000",
-                "overcapture": { "maximum_amount_capturable": amount, "status": "unavailable" },
-                "regulated_status": card["regulated_status"],
-                "three_d_secure": null,
-                "transaction_link_id": null,
-                "wallet": null,
-            },
-            "type": "card",
-        },
+        "payment_method_details": details,
         "receipt_email": intent.get("receipt_email"),
         "receipt_number": null,
         "receipt_url": receipt_url,

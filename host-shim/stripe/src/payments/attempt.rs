@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cards::{self, Behaviour};
+use crate::debits::{self, Debit, TestAccount};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -16,6 +17,8 @@ pub enum Attempt {
     Succeeded,
     /// The customer must pass 3-D Secure.
     NeedsAction,
+    /// The bank says days later whether it pays.
+    Processing,
     /// Refused.
     Declined(ApiError),
 }
@@ -61,6 +64,17 @@ pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence
             st.emit("payment_intent.requires_action", &after);
             Attempt::NeedsAction
         }
+        Behaviour::Debits(account) if st.copy(intent).text("currency") != account.debit.currency => {
+            let Debit { kind, currency, .. } = account.debit;
+            let message = format!("A {kind} can only pay in {currency}.");
+            let error = ApiError::coded("payment_intent_incompatible_payment_method", message);
+            let error = ApiError { status: 402, keeps_changes: true, ..error };
+            Attempt::Declined(fail_intent(st, intent, &method, error, None))
+        }
+        Behaviour::Debits(account) => {
+            begin_debit(st, intent, &method, account);
+            Attempt::Processing
+        }
         behaviour => {
             succeeded(st, intent, &method, presence, behaviour);
             Attempt::Succeeded
@@ -105,14 +119,79 @@ fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, 
         }
     });
     st.emit(if manual { "payment_intent.amount_capturable_updated" } else { "payment_intent.succeeded" }, &after);
-    if !after.get("setup_future_usage").is_null() && !after.text("customer").is_empty() {
-        let (card, customer) = (st.copy(method.id()), st.copy(after.text("customer")));
-        // A card that was charged just now can be attached; one that can't stays with the payment alone.
-        let _ = method::attach(st, &card, &customer);
-    }
+    keep_for_later(st, &after);
     if let Behaviour::Disputes { .. } = behaviour {
         st.later.push(Later::Dispute(charge.id().to_owned()));
     }
+}
+
+/// Hands a debit to the bank.
+fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAccount) {
+    let pi = st.copy(intent);
+    let mut charge = new_charge(st, &pi, method);
+    for (name, value) in [("status", json!("pending")), ("paid", json!(false)), ("receipt_url", Value::Null)] {
+        charge.set(name, value);
+    }
+    let charge = st.put(charge);
+    st.emit("charge.pending", &charge);
+    let (id, settles_at) = (json!(charge.id()), st.now(&pi) + account.debit.settles_after_s);
+    let after = st.change(intent, |pi| {
+        remember_charge(pi, id);
+        pi.set("payment_method", method.id());
+        pi.set("next_action", Value::Null);
+        pi.set("last_payment_error", Value::Null);
+        pi.set("status", "processing");
+        pi.set("_settles_at", settles_at);
+    });
+    st.emit("payment_intent.processing", &after);
+    keep_for_later(st, &after);
+}
+
+/// The bank's word on a debit.
+pub fn settle_debit(st: &mut State, intent: &str) -> Attempt {
+    let pi = st.change(intent, |pi| pi.set("_settles_at", Value::Null));
+    let (method, charge) = (st.copy(pi.text("payment_method")), st.copy(pi.text("latest_charge")));
+    let failure = match method::behaviour(&method) {
+        Behaviour::Debits(account) => account.failure,
+        _ => None,
+    };
+    if let Some(code) = failure {
+        let error = debits::failed(code);
+        let failed = st.change(charge.id(), |c| {
+            c.set("status", "failed");
+            c.set("captured", false);
+            c.set("amount_captured", 0);
+            c.set("failure_code", code);
+            c.set("failure_message", error.message.clone());
+        });
+        st.emit("charge.failed", &failed);
+        return Attempt::Declined(fail_intent(st, intent, &method, error, None));
+    }
+    let movement = book(st, &charge, charge.int("amount"), "charge", charge.id().to_owned());
+    let receipt = format!("{}/_sandbox/receipts/{}", st.settings.base_url, charge.id());
+    let paid = st.change(charge.id(), |c| {
+        c.set("status", "succeeded");
+        c.set("paid", true);
+        c.set("receipt_url", receipt);
+        c.set("balance_transaction", movement);
+    });
+    st.emit("charge.succeeded", &paid);
+    let after = st.change(intent, |pi| {
+        pi.set("status", "succeeded");
+        pi.set("amount_received", pi.get("amount").clone());
+    });
+    st.emit("payment_intent.succeeded", &after);
+    Attempt::Succeeded
+}
+
+/// Attaches what paid to its customer, where the intent says that it will be used again.
+fn keep_for_later(st: &mut State, intent: &Object) {
+    if intent.get("setup_future_usage").is_null() || intent.text("customer").is_empty() {
+        return;
+    }
+    let (method, customer) = (st.copy(intent.text("payment_method")), st.copy(intent.text("customer")));
+    // What was charged just now can be attached; what can't stays with the payment alone.
+    let _ = method::attach(st, &method, &customer);
 }
 
 fn declined(st: &mut State, intent: &str, method: &Object, error: ApiError) -> Attempt {

@@ -7,7 +7,7 @@ use crate::checkout;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::payments::attempt::{Attempt, Presence, attempt, fail_intent};
+use crate::payments::attempt::{self, Attempt, Presence, attempt, fail_intent};
 use crate::state::State;
 
 /// Makes and announces a payment intent.
@@ -37,7 +37,7 @@ pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Re
     let outcome = attempt(st, id, method, presence);
     settle_owner(st, id, &outcome);
     match outcome {
-        Attempt::Succeeded | Attempt::NeedsAction => Ok(()),
+        Attempt::Succeeded | Attempt::NeedsAction | Attempt::Processing => Ok(()),
         Attempt::Declined(error) => Err(error),
     }
 }
@@ -72,9 +72,22 @@ fn settle_owner(st: &mut State, id: &str, outcome: &Attempt) {
     match outcome {
         Attempt::Succeeded if !invoice.is_empty() => settle::paid(st, &invoice),
         Attempt::Succeeded if !session.is_empty() => checkout::paid(st, &session),
+        Attempt::Processing if !invoice.is_empty() => settle::processing(st, &invoice),
         Attempt::NeedsAction if !invoice.is_empty() => settle::needs_action(st, &invoice, settle::By::Hand),
         Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::By::Hand),
         _ => {}
+    }
+}
+
+/// A debit that was under way is decided.
+pub fn settle_debit(st: &mut State, id: &str) {
+    let outcome = attempt::settle_debit(st, id);
+    let intent = st.copy(id);
+    let (invoice, session) = (intent.text("_invoice").to_owned(), intent.text("_session").to_owned());
+    match outcome {
+        Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::By::Schedule),
+        Attempt::Declined(_) if !session.is_empty() => checkout::debit_failed(st, &session),
+        outcome => settle_owner(st, id, &outcome),
     }
 }
 

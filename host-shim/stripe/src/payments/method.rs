@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::cards::{self, Behaviour, TestCard};
+use crate::debits::{self, TestAccount};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
+use crate::params::Args;
 use crate::state::State;
 
 /// Expiry of a card made from a token.
@@ -26,12 +28,46 @@ pub fn resolve(st: &mut State, name: &str, param: &str) -> Result<Object, ApiErr
     if st.find(name).is_some() {
         return st.load("payment_method", name, param).map(|m| Object::clone(&m));
     }
+    if let Some(account) = debits::by_token(name) {
+        return Ok(make_debit(st, account));
+    }
     let card = cards::by_token(name).ok_or_else(|| ApiError::no_such("PaymentMethod", name, param))?;
     Ok(make(st, card, TOKEN_EXPIRY, ""))
 }
 
+fn make_debit(st: &mut State, account: &TestAccount) -> Object {
+    let id = st.new_id("pm");
+    // The same account has the same fingerprint, as at Stripe.
+    let seed = account.number.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let fingerprint = crate::ids::characters(st.settings.seed, seed, 16);
+    let method = model::customer::bank_account(id, st.clock_s(), account, fingerprint);
+    Object::clone(&st.put(method))
+}
+
+/// Makes a payment method of a request's parameters, by its type.
+pub fn from_data(st: &mut State, data: &Args) -> Result<Object, ApiError> {
+    let kind = data.text("type").unwrap_or("card");
+    if kind == "card" {
+        if !data.has("card") {
+            return Err(ApiError::missing("card"));
+        }
+        return from_card(st, &data.map("card"));
+    }
+    let number = if kind == "sepa_debit" { "iban" } else { "account_number" };
+    let param = format!("{kind}[{number}]");
+    let details = data.map(kind);
+    let given = details.text(number).ok_or_else(|| ApiError::missing(&param))?;
+    match debits::by_number(given).filter(|account| account.debit.kind == kind) {
+        Some(account) => Ok(make_debit(st, account)),
+        None => {
+            let message = "This is not a test account. For a list of them, visit: https://docs.stripe.com/testing.";
+            Err(ApiError::coded("bank_account_unusable", message).about(&param))
+        }
+    }
+}
+
 /// Makes a payment method of the parameters of `card`.
-pub fn from_card(st: &mut State, card: &crate::params::Args) -> Result<Object, ApiError> {
+fn from_card(st: &mut State, card: &Args) -> Result<Object, ApiError> {
     if let Some(token) = card.text("token") {
         let found = cards::by_token(token).ok_or_else(|| ApiError::no_such("token", token, "card[token]"))?;
         return Ok(make(st, found, TOKEN_EXPIRY, ""));
@@ -66,9 +102,32 @@ fn number_error(code: &str, message: &str) -> ApiError {
     ApiError { keeps_changes: false, ..ApiError::card(code, None, message).about("number") }
 }
 
-/// What the method's card does.
+/// What the method's card or bank account does.
 pub fn behaviour(method: &Object) -> Behaviour {
+    if let Some(account) = debits::by_number(method.text("_number")) {
+        return Behaviour::Debits(account);
+    }
     cards::by_number(method.text("_number")).map_or(Behaviour::Succeeds, |c| c.behaviour)
+}
+
+/// Refuses a method that an intent doesn't take, by its type or its currency.
+pub fn check_type(method: &Object, intent: &Object) -> Result<(), ApiError> {
+    let kind = method.text("type");
+    let is_listed = intent.list_at("payment_method_types").iter().any(|listed| listed == kind);
+    if !is_listed && intent.get("automatic_payment_methods")["enabled"] != true {
+        let message = format!(
+            "The PaymentMethod provided ({kind}) is not allowed for this intent. Please attach a PaymentMethod of one of the following types: {}.",
+            intent.list_at("payment_method_types").iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+        );
+        return Err(ApiError::invalid(message).about("payment_method"));
+    }
+    match debits::of_kind(kind) {
+        Some(debit) if intent.text_at("currency").is_some_and(|currency| currency != debit.currency) => {
+            let message = format!("A {kind} can only pay in {}.", debit.currency);
+            Err(ApiError::invalid(message).about("currency"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Attaches a method to a customer and says so; a card that declines is refused.

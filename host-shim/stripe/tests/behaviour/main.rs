@@ -6,6 +6,7 @@ mod accounts;
 mod change;
 mod checkout;
 mod cycle;
+mod debits;
 mod discounts;
 mod meters;
 mod payments;
