@@ -2,6 +2,7 @@
 //!
 //! The tables are the single source: routing, checking of parameters and the reference page derive from them.
 
+pub mod balance;
 pub mod billing;
 pub mod catalog;
 pub mod checkout;
@@ -55,6 +56,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         invoices::ROUTES,
         meters::ROUTES,
         payments::ROUTES,
+        balance::ROUTES,
         setup::ROUTES,
         platform::ROUTES,
         sandbox::ROUTES,

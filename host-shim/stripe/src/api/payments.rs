@@ -188,25 +188,6 @@ pub const ROUTES: &[Route] = &[
         },
     ),
     route("POST", "/v1/disputes/{}/close", &[], |st, ids, _| dispute::close(st, ids[0])),
-    route(
-        "GET",
-        "/v1/balance_transactions",
-        &[
-            LIMIT,
-            AFTER,
-            BEFORE,
-            CREATED,
-            opt("source", Kind::Text),
-            opt("type", Kind::Text),
-            opt("currency", Kind::Currency),
-        ],
-        |st, _, args| {
-            listing::list(st, "balance_transaction", "/v1/balance_transactions", args, &["source", "type", "currency"])
-        },
-    ),
-    route("GET", "/v1/balance_transactions/{}", &[], |st, ids, _| {
-        Ok(st.load("balance_transaction", ids[0], "id")?.value())
-    }),
 ];
 
 fn check_amount(amount: i64, currency: &str) -> Result<(), ApiError> {

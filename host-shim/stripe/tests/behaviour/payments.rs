@@ -133,6 +133,7 @@ fn disputes_are_won_lost_or_accepted() {
             )
         };
         assert_eq!((closed["status"].as_str(), balance(&mut play)), (Some(status), left));
+        assert_eq!(play.get("/v1/balance")["available"][0]["amount"], left);
         let events = play.events();
         assert!(events.contains(&"charge.dispute.closed".to_owned()));
         assert_eq!(events.contains(&"charge.dispute.funds_reinstated".to_owned()), status == "won");
