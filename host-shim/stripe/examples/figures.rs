@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use local_stripe::sandbox::own_request;
 use local_stripe::server::{Options, Server};
 use local_stripe::webhook::deliver::client;
+use local_stripe::webhook::trust;
 
 const CALLS: usize = 20_000;
 const CONNECTIONS: usize = 8;
@@ -60,7 +61,7 @@ fn cold_start() -> anyhow::Result<Duration> {
 
 async fn calls(options: Options, what: &str) -> anyhow::Result<()> {
     let server = Server::start(options).await?;
-    let http = client();
+    let http = client(trust::config(None)?);
     let start = Instant::now();
     let mut tasks = Vec::new();
     for _ in 0..CONNECTIONS {

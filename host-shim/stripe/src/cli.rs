@@ -37,6 +37,9 @@ pub struct StripeArgs {
     /// Deliver every event to this URL; its signing secret is printed
     #[arg(long, value_name = "URL")]
     pub webhook: Option<String>,
+    /// Trust these certificate authorities (PEM) on https:// endpoints, beside the machine's
+    #[arg(long, value_name = "FILE")]
+    pub webhook_ca: Option<PathBuf>,
     /// Write every event to this folder
     #[arg(long, value_name = "DIR")]
     pub events: Option<PathBuf>,
@@ -123,6 +126,7 @@ async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
         state: args.state.clone(),
         events: args.events.clone(),
         retry_s: args.retry.clone(),
+        webhook_ca: args.webhook_ca.clone(),
         clock,
         settings: Settings {
             seed: args.seed,

@@ -38,7 +38,6 @@ pub const DIFFERENCES: &[&str] = &[
     "A dispute opens at the end of the call that charged the card, and evidence decides it at once: `winning_evidence` or `losing_evidence` in `uncategorized_text`.",
     "`GET /v1/events` shows events in the account's version (`--api-version`); one sandbox is one account.",
     "Rate limits don't exist. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
-    "Webhooks go to `http://` URLs only.",
 ];
 
 /// The generated part of the page.

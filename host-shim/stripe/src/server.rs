@@ -22,6 +22,8 @@ use crate::error::ApiError;
 use crate::journal::{Journal, JournalError};
 use crate::sandbox::{BODY_BYTES_MAX, Request, Response, Sandbox};
 use crate::settings::Settings;
+use crate::webhook::deliver;
+use crate::webhook::trust::{self, TrustError};
 use dispatch::Dispatch;
 
 /// How the clock of the sandbox runs.
@@ -44,6 +46,8 @@ pub struct Options {
     pub events: Option<PathBuf>,
     /// Seconds from a failed delivery to the next try.
     pub retry_s: Vec<u64>,
+    /// A file of certificate authorities that `https://` endpoints may have beside the machine's.
+    pub webhook_ca: Option<PathBuf>,
     /// How the clock runs.
     pub clock: ClockMode,
     /// The account's settings; the base URL is set to the port's.
@@ -57,6 +61,7 @@ impl Default for Options {
             state: None,
             events: None,
             retry_s: vec![1, 5, 25],
+            webhook_ca: None,
             clock: ClockMode::Still,
             settings: Settings::default(),
         }
@@ -77,6 +82,9 @@ pub enum ServerError {
     /// The events folder can't be made.
     #[error("can't make the folder for events: {0}")]
     Events(std::io::Error),
+    /// The certificate authorities can't be used.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// The journal can't be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -169,8 +177,9 @@ impl Server {
         if let Some(folder) = &options.events {
             std::fs::create_dir_all(folder).map_err(ServerError::Events)?;
         }
+        let http = deliver::client(trust::config(options.webhook_ca.as_deref())?);
         let shared = Shared(Arc::new_cyclic(|account| {
-            let dispatch = Dispatch::new(account.clone(), &options, delivered);
+            let dispatch = Dispatch::new(account.clone(), &options, http, delivered);
             Mutex::new(Account { sandbox, journal, dispatch })
         }));
         {

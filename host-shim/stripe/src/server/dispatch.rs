@@ -56,13 +56,13 @@ pub(super) struct Dispatch {
 }
 
 impl Dispatch {
-    pub(super) fn new(account: Weak<Mutex<Account>>, options: &Options, sent: usize) -> Self {
+    pub(super) fn new(account: Weak<Mutex<Account>>, options: &Options, http: Http, sent: usize) -> Self {
         let (done, finished) = unbounded_channel();
         tokio::spawn(keep_books(account.clone(), finished, sent));
         Self {
             done,
             account,
-            http: deliver::client(),
+            http,
             runtime: tokio::runtime::Handle::current(),
             retry_s: options.retry_s.clone(),
             sent,

@@ -5,9 +5,11 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, header};
 use http_body_util::{BodyExt, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::ClientConfig;
 
 /// How long an endpoint may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -15,13 +17,16 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: usize = 64 * 1_024;
 
 /// The client that all deliveries share.
-pub type Http = Client<HttpConnector, Body>;
+pub type Http = Client<HttpsConnector<HttpConnector>, Body>;
 
-/// A client that keeps connections open.
-pub fn client() -> Http {
+/// A client that keeps connections open, and trusts whom the configuration does.
+pub fn client(trust: ClientConfig) -> Http {
     let mut connector = HttpConnector::new();
     // Without it each small body waits for the endpoint's delayed acknowledgement.
     connector.set_nodelay(true);
+    connector.enforce_http(false);
+    let connector =
+        HttpsConnectorBuilder::new().with_tls_config(trust).https_or_http().enable_http1().wrap_connector(connector);
     Client::builder(TokioExecutor::new()).build(connector)
 }
 

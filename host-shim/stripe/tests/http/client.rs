@@ -6,6 +6,7 @@ use http_body_util::BodyExt;
 use local_stripe::sandbox::escape;
 use local_stripe::server::{Options, Server};
 use local_stripe::webhook::deliver::{Http, client};
+use local_stripe::webhook::trust;
 use serde_json::Value;
 
 pub struct Answer {
@@ -33,7 +34,7 @@ pub struct Client {
 
 impl Client {
     pub fn new(base: &str) -> Self {
-        Self { base: base.into(), http: client() }
+        Self { base: base.into(), http: client(trust::config(None).unwrap()) }
     }
 
     /// A server of its own and a client for it.

@@ -4,6 +4,7 @@
 
 mod api;
 mod client;
+mod https;
 mod pages;
 mod sink;
 mod state;

@@ -1,0 +1,48 @@
+//! Whom deliveries to `https://` endpoints trust: the machine's certificate authorities, and one of the user's own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use thiserror::Error;
+
+/// Why a certificate authority can't be trusted.
+#[derive(Debug, Error)]
+pub enum TrustError {
+    /// The file can't be read, or holds no certificate in PEM.
+    #[error("{path} can't be read as certificates in PEM: {problem}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The cryptography can't do TLS.
+    #[error("TLS can't be used: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// The configuration of a client that trusts these.
+pub fn config(own: Option<&Path>) -> Result<ClientConfig, TrustError> {
+    let mut roots = RootCertStore::empty();
+    // A machine without any authorities still delivers to http:// endpoints and by the user's own.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(path) = own {
+        let wrong = |problem: String| TrustError::File { path: path.to_owned(), problem };
+        let all = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
+        let mut count = 0;
+        for certificate in all {
+            let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+            roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+            count += 1;
+        }
+        if count == 0 {
+            return Err(wrong("expected at least one certificate".to_owned()));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
