@@ -106,7 +106,7 @@ fn sum<'o>(objects: impl Iterator<Item = &'o Object>, member: &str) -> i64 {
 
 fn check(play: &Play) {
     let state = play.sandbox.state();
-    let all = |kind: &str| state.newest(kind, None).map(|o| Object::clone(o)).collect::<Vec<_>>();
+    let all = |kind: &str| state.newest(kind, None).map(|o| Object::clone(&o)).collect::<Vec<_>>();
     let charges = all("charge");
     for charge in &charges {
         let refunds = all("refund")
@@ -163,7 +163,8 @@ fn a_long_walk_meets_everything_it_is_meant_to() {
         .collect();
     let play = walk(&steps);
     check(&play);
-    let met: std::collections::BTreeSet<&str> = play.sandbox.state().events().iter().map(|e| e.kind.as_str()).collect();
+    let events = play.sandbox.state().events();
+    let met: std::collections::BTreeSet<&str> = events.iter().map(|e| e.kind.as_str()).collect();
     for wanted in [
         "charge.dispute.created",
         "charge.refunded",

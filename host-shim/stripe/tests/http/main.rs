@@ -1,10 +1,12 @@
-//! The server over HTTP: headers, limits, webhooks, pages, and a state file that survives a kill.
+//! The server over HTTP: headers, limits, webhooks, pages, and a state file that survives kills and notices damage.
 
 #![allow(clippy::unwrap_used)]
 
 mod api;
 mod client;
+mod damage;
 mod pages;
+mod process;
 mod sink;
 mod state;
 mod webhooks;
