@@ -117,6 +117,7 @@ async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
         clock,
         settings,
         given,
+        ..Options::default()
     })
     .await?;
     println!("listening on {}", server.url());

@@ -1,6 +1,8 @@
 //! The server: HTTP on loopback, the pages, and webhook delivery.
 
+mod connection;
 mod dispatch;
+mod framing;
 pub mod listen;
 pub mod pages;
 
@@ -14,7 +16,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Response as HttpResponse, StatusCode, header};
 use axum::routing::{any, get, post};
-use axum::serve::ListenerExt;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
@@ -44,6 +45,8 @@ pub struct Options {
     pub events: Option<PathBuf>,
     /// Seconds from a failed delivery to the next try.
     pub retry_s: Vec<u64>,
+    /// How long to wait for a client that is slow, before its connection is closed.
+    pub patience: Duration,
     /// How the clock runs.
     pub clock: ClockMode,
     /// The account's settings; the base URL is set to the port's. Those of an account that exists win.
@@ -59,6 +62,7 @@ impl Default for Options {
             state: None,
             events: None,
             retry_s: vec![1, 5, 25],
+            patience: Duration::from_secs(30),
             clock: ClockMode::Still,
             settings: Settings::default(),
             given: Vec::new(),
@@ -174,19 +178,14 @@ impl Server {
             let Account { sandbox, dispatch, .. } = &mut *account;
             dispatch.send_new(sandbox);
         }
-        let listener = listener.tap_io(|connection| {
-            // Only latency is lost where a connection doesn't take it.
-            let _ = connection.set_nodelay(true);
-        });
         let app = router(shared.clone());
         let clock = (options.clock == ClockMode::Wall).then(|| shared.clone());
         let task = tokio::spawn(async move {
-            if let Some(shared) = clock {
-                tokio::spawn(run_clock(shared));
-            }
-            if let Err(error) = axum::serve(listener, app).await {
-                eprintln!("the server stopped: {error}");
-            }
+            tokio::join!(connection::serve(listener, app, options.patience), async {
+                if let Some(shared) = clock {
+                    run_clock(shared).await;
+                }
+            });
         });
         Ok(Self { address, shared, task })
     }

@@ -8,5 +8,6 @@ mod damage;
 mod pages;
 mod process;
 mod sink;
+mod slow;
 mod state;
 mod webhooks;
