@@ -8,7 +8,8 @@ use clap::{Args, Subcommand};
 
 use crate::sandbox::{json_of, own_request};
 use crate::server::{ClockMode, Options, Server};
-use crate::settings::{Dunning, Faults, START_S, Settings};
+use crate::settings::{Dunning, Faults, Settings};
+use crate::store::Given;
 use crate::story;
 use crate::version::{NEWEST, Version};
 
@@ -25,15 +26,15 @@ pub struct StripeArgs {
     /// Remember everything in this file, across kills
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
-    /// Decides every id
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    pub seed: u64,
-    /// The sandbox's clock: `wall`, or the Unix time where it stands still until moved
-    #[arg(long, default_value_t = ClockArg::At(START_S), value_name = "wall|TIME")]
-    pub clock: ClockArg,
-    /// The account's default API version
-    #[arg(long, default_value = NEWEST, value_name = "VERSION")]
-    pub api_version: Version,
+    /// Decides every id; a state file keeps its own [default: 0]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The sandbox's clock: `wall`, or the Unix time where it begins and stands still until moved [default: 1793491200]
+    #[arg(long, value_name = "wall|TIME")]
+    pub clock: Option<ClockArg>,
+    /// The account's default API version [default: the newest, or the state file's]
+    #[arg(long, value_name = "VERSION")]
+    pub api_version: Option<Version>,
     /// Deliver every event to this URL; its signing secret is printed
     #[arg(long, value_name = "URL")]
     pub webhook: Option<String>,
@@ -43,12 +44,14 @@ pub struct StripeArgs {
     /// Write every event to this folder
     #[arg(long, value_name = "DIR")]
     pub events: Option<PathBuf>,
-    /// Days between the tries of a failed renewal, and what comes after: cancel, unpaid or past_due
-    #[arg(long, default_value = "3,5,7:cancel", value_name = "DAYS,…:END")]
-    pub dunning: Dunning,
-    /// How webhooks misbehave: duplicates, twins, shuffle=N, delay=MS, burst=N, lose=N
-    #[arg(long, default_value = "", value_name = "FAULT,…")]
-    pub faults: Faults,
+    /// Days between the tries of a failed renewal, and what comes after: cancel, unpaid or past_due [default:
+    /// 3,5,7:cancel, or the state file's]
+    #[arg(long, value_name = "DAYS,…:END")]
+    pub dunning: Option<Dunning>,
+    /// How webhooks misbehave: duplicates, twins, shuffle=N, delay=MS, burst=N, lose=N; '' for not at all [default:
+    /// the state file's, or not at all]
+    #[arg(long, value_name = "FAULT,…")]
+    pub faults: Option<Faults>,
     /// Seconds between the tries of a failed delivery
     #[arg(long, default_value = "1,5,25", value_delimiter = ',', value_name = "S,…")]
     pub retry: Vec<u64>,
@@ -95,15 +98,6 @@ impl std::str::FromStr for ClockArg {
     }
 }
 
-impl std::fmt::Display for ClockArg {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Wall => f.write_str("wall"),
-            Self::At(time) => write!(f, "{time}"),
-        }
-    }
-}
-
 /// Runs the command. Serving ends with ctrl-c.
 pub fn run(args: &StripeArgs) -> anyhow::Result<ExitCode> {
     if let Some(StripeCommand::Story { name, version, out, seed }) = &args.command {
@@ -117,10 +111,7 @@ pub fn run(args: &StripeArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
-    let (clock, start_s) = match args.clock {
-        ClockArg::Wall => (ClockMode::Wall, crate::server::wall_s()),
-        ClockArg::At(time) => (ClockMode::Still, time),
-    };
+    let (settings, clock, given) = chosen(args);
     let server = Server::start(Options {
         port: args.port,
         state: args.state.clone(),
@@ -128,14 +119,9 @@ async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
         retry_s: args.retry.clone(),
         webhook_ca: args.webhook_ca.clone(),
         clock,
-        settings: Settings {
-            seed: args.seed,
-            start_s,
-            version: args.api_version.clone(),
-            dunning: args.dunning.clone(),
-            faults: args.faults.clone(),
-            ..Settings::default()
-        },
+        settings,
+        given,
+        ..Options::default()
     })
     .await?;
     println!("listening on {}", server.url());
@@ -147,6 +133,40 @@ async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
         () = server.wait() => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The settings, how the clock runs, and which of the settings were given.
+fn chosen(args: &StripeArgs) -> (Settings, ClockMode, Vec<Given>) {
+    let (mut settings, mut clock, mut given) = (Settings::default(), ClockMode::Still, Vec::new());
+    if let Some(seed) = args.seed {
+        settings.seed = seed;
+        given.push(Given::Seed);
+    }
+    match args.clock {
+        // It goes on from wherever an account's clock stands, so that no start is given.
+        Some(ClockArg::Wall) => {
+            clock = ClockMode::Wall;
+            settings.start_s = crate::server::wall_s();
+        }
+        Some(ClockArg::At(time)) => {
+            settings.start_s = time;
+            given.push(Given::Start);
+        }
+        None => {}
+    }
+    if let Some(version) = &args.api_version {
+        settings.version = version.clone();
+        given.push(Given::Version);
+    }
+    if let Some(dunning) = &args.dunning {
+        settings.dunning = dunning.clone();
+        given.push(Given::Dunning);
+    }
+    if let Some(faults) = &args.faults {
+        settings.faults = faults.clone();
+        given.push(Given::Faults);
+    }
+    (settings, clock, given)
 }
 
 fn add_webhook(server: &Server, url: &str) -> anyhow::Result<()> {

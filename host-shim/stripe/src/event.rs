@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::object::Object;
@@ -10,7 +11,7 @@ use crate::state::RequestMeta;
 use crate::version::Version;
 
 /// An event. Its object never changes after it was made.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Event {
     /// `evt_…`.
     pub id: String,

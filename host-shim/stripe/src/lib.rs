@@ -1,7 +1,7 @@
 //! A local Stripe that real clients take for Stripe.
 //!
 //! [`sandbox::Sandbox`] is the whole account: requests in, responses and events out, pure and deterministic. Around
-//! it, [`server`] speaks HTTP and delivers webhooks, [`journal`] remembers, [`cli`] is the command, [`story`] plays
+//! it, [`server`] speaks HTTP and delivers webhooks, [`store`] remembers, [`cli`] is the command, [`story`] plays
 //! named stories, and [`reference`](mod@reference) writes the tables of the documentation.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -22,7 +22,6 @@ pub mod event;
 pub mod event_types;
 pub mod form;
 pub mod ids;
-pub mod journal;
 pub mod model;
 pub mod money;
 pub mod object;
@@ -34,6 +33,7 @@ pub mod server;
 pub mod settings;
 pub mod shapes;
 pub mod state;
+pub mod store;
 pub mod story;
 pub mod version;
 pub mod webhook;

@@ -1,8 +1,7 @@
-//! The sandbox: requests in, responses out, one after another. It does no I/O; the server and the journal do.
+//! The sandbox: requests in, responses out, one after another. What a response says is committed before it is given.
 
-use std::collections::{HashMap, VecDeque};
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -17,39 +16,32 @@ use crate::params::Args;
 use crate::settings::Settings;
 use crate::shapes;
 use crate::state::{RequestMeta, State};
+use crate::store::{Answer, Given, StoreError};
 use crate::version::Version;
 
 /// Bytes of a body, and of a query.
 pub const BODY_BYTES_MAX: usize = 1_000_000;
 /// Characters of an idempotency key, Stripe's limit.
 const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
-/// Answers kept for idempotency keys; the oldest go first.
-const IDEMPOTENCY_KEYS_MAX: usize = 100_000;
 
-/// A request, as the server or the journal has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// A request, as the server has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
     /// `GET`, `POST`, `DELETE` or another, which is refused.
     pub method: String,
     /// The path without the query.
     pub path: String,
     /// The query string.
-    #[serde(default)]
     pub query: String,
     /// The form-encoded body.
-    #[serde(default)]
     pub body: String,
-    /// The `Authorization` header; the journal doesn't keep it.
-    #[serde(skip)]
+    /// The `Authorization` header.
     pub authorization: Option<String>,
     /// The `Stripe-Version` header.
-    #[serde(default)]
     pub version: Option<String>,
     /// The `Idempotency-Key` header.
-    #[serde(default)]
     pub idempotency_key: Option<String>,
     /// The `Stripe-Account` header.
-    #[serde(default)]
     pub account: Option<String>,
 }
 
@@ -68,32 +60,24 @@ pub struct Response {
     pub original_request: Option<String>,
     /// `Idempotency-Key`, echoed.
     pub idempotency_key: Option<String>,
-    /// Whether the request may have changed something, so that it must be remembered before it is answered.
-    pub changed: bool,
-}
-
-#[derive(Debug)]
-struct Answer {
-    fingerprint: [u8; 32],
-    status: u16,
-    body: String,
-    request_id: String,
-    at_s: i64,
 }
 
 /// A local Stripe account.
 #[derive(Debug)]
 pub struct Sandbox {
     state: State,
-    answers: HashMap<String, Answer>,
-    answer_order: VecDeque<String>,
-    requests: u64,
 }
 
 impl Sandbox {
-    /// An empty account.
+    /// An empty account that ends with the process.
     pub fn new(settings: Settings) -> Self {
-        Self { state: State::new(settings), answers: HashMap::new(), answer_order: VecDeque::new(), requests: 0 }
+        Self { state: State::new(settings) }
+    }
+
+    /// The account of a state file, or a new one in it. An existing one's settings win, except for those that were
+    /// given: they must be the same, or are taken over where they may change.
+    pub fn open(path: &Path, settings: Settings, given: &[Given]) -> Result<Self, StoreError> {
+        Ok(Self { state: State::open(path, settings, given)? })
     }
 
     /// What the account remembers.
@@ -101,14 +85,9 @@ impl Sandbox {
         &self.state
     }
 
-    /// How many requests there were.
-    pub fn requests(&self) -> u64 {
-        self.requests
-    }
-
-    /// Sets how many requests there were, when a journal is read back.
-    pub fn set_requests(&mut self, requests: u64) {
-        self.requests = requests;
+    /// Keeps how many events, from the first on, are delivered or given up.
+    pub fn set_delivered(&mut self, delivered: u64) -> Result<(), StoreError> {
+        self.state.set_delivered(delivered)
     }
 
     /// Takes the events that somebody asked to resend.
@@ -117,18 +96,20 @@ impl Sandbox {
     }
 
     /// Moves the sandbox's own clock forward; what is due happens.
-    pub fn tick(&mut self, now_s: i64) {
+    pub fn tick(&mut self, now_s: i64) -> Result<(), StoreError> {
+        self.state.begin();
         self.state.request = RequestMeta::default();
-        match clock::advance(&mut self.state, "", now_s) {
-            Ok(()) => self.state.commit(),
-            Err(_) => self.state.roll_back(),
+        if clock::advance(&mut self.state, "", now_s).is_err() {
+            self.state.roll_back();
         }
+        self.state.commit()
     }
 
     /// Answers a request.
     pub fn handle(&mut self, request: &Request) -> Response {
-        self.requests += 1;
-        let request_id = ids::id("req", self.state.settings.seed ^ 0x5265_7175_6573_7473, self.requests);
+        self.state.begin();
+        self.state.count_request(request.method == "GET");
+        let request_id = ids::id("req", self.state.settings.seed ^ 0x5265_7175_6573_7473, self.state.requests());
         let mut response = Response {
             status: 200,
             body: String::new(),
@@ -136,14 +117,13 @@ impl Sandbox {
             version: self.state.settings.version.to_string(),
             original_request: None,
             idempotency_key: request.idempotency_key.clone(),
-            changed: false,
         };
-        match self.answer(request, &request_id, &mut response) {
-            Ok(()) => {}
-            Err(error) => {
-                response.status = error.status;
-                response.body = pretty(&error_body(&error, &response.version));
-            }
+        if let Err(error) = self.answer(request, &request_id, &mut response) {
+            response.refuse(&error);
+        }
+        // What can't be read or remembered isn't acknowledged.
+        if let Err(error) = self.state.commit() {
+            response.refuse(&ApiError { status: 500, kind: ErrorType::Api, ..ApiError::invalid(error.to_string()) });
         }
         response
     }
@@ -170,7 +150,6 @@ impl Sandbox {
             access::check_publishable(&self.state, route, &ids, &mut form)?;
         }
         let args = Args::read(&form, route.fields)?;
-        let changes = request.method != "GET";
         let key = request.idempotency_key.as_deref().filter(|k| request.method == "POST" && !k.is_empty());
         if let Some(key) = key {
             if key.chars().count() > IDEMPOTENCY_KEY_CHARS_MAX {
@@ -179,34 +158,23 @@ impl Sandbox {
             }
             if let Some(answer) = self.replay(key, request)? {
                 response.status = answer.status;
-                response.body = answer.body.clone();
-                response.original_request = Some(answer.request_id.clone());
+                response.body = answer.body;
+                response.original_request = Some(answer.request_id);
                 return Ok(());
             }
         }
         self.state.request = RequestMeta { id: Some(request_id.to_owned()), idempotency_key: key.map(str::to_owned) };
-        response.changed = changes;
         let outcome = (route.run)(&mut self.state, &ids, &args).and_then(|value| self.show(value, &expands, &version));
+        let is_preview = std::mem::take(&mut self.state.is_preview);
+        let keeps = outcome.as_ref().err().is_none_or(|error| error.keeps_changes);
+        if keeps && !is_preview {
+            clock::finish(&mut self.state);
+        } else {
+            self.state.roll_back();
+        }
         match outcome {
-            Ok(body) => {
-                if std::mem::take(&mut self.state.is_preview) {
-                    self.state.roll_back();
-                } else {
-                    clock::finish(&mut self.state);
-                    self.state.commit();
-                }
-                response.body = body;
-            }
-            Err(error) => {
-                if error.keeps_changes && !std::mem::take(&mut self.state.is_preview) {
-                    clock::finish(&mut self.state);
-                    self.state.commit();
-                } else {
-                    self.state.roll_back();
-                }
-                response.status = error.status;
-                response.body = pretty(&error_body(&error, version.as_str()));
-            }
+            Ok(body) => response.body = body,
+            Err(error) => response.refuse(&error),
         }
         if let Some(key) = key {
             self.remember(key, request, response);
@@ -247,8 +215,8 @@ impl Sandbox {
         Value::Object(members.collect())
     }
 
-    fn replay(&self, key: &str, request: &Request) -> Result<Option<&Answer>, ApiError> {
-        let Some(answer) = self.answers.get(key).filter(|a| a.at_s + DAY_S >= self.state.clock_s()) else {
+    fn replay(&self, key: &str, request: &Request) -> Result<Option<Answer>, ApiError> {
+        let Some(answer) = self.state.answer(key).filter(|a| a.at_s + DAY_S >= self.state.clock_s()) else {
             return Ok(None);
         };
         if answer.fingerprint == fingerprint(request) {
@@ -261,21 +229,24 @@ impl Sandbox {
     }
 
     fn remember(&mut self, key: &str, request: &Request, response: &Response) {
+        let now_s = self.state.clock_s();
         let answer = Answer {
+            key: key.to_owned(),
             fingerprint: fingerprint(request),
             status: response.status,
             body: response.body.clone(),
             request_id: response.request_id.clone(),
-            at_s: self.state.clock_s(),
+            at_s: now_s,
         };
-        if self.answers.insert(key.to_owned(), answer).is_none() {
-            self.answer_order.push_back(key.to_owned());
-        }
-        while self.answer_order.len() > IDEMPOTENCY_KEYS_MAX {
-            if let Some(oldest) = self.answer_order.pop_front() {
-                self.answers.remove(&oldest);
-            }
-        }
+        self.state.put_answer(&answer, now_s - DAY_S);
+    }
+}
+
+impl Response {
+    /// Makes it the refusal of an error, in the response's version.
+    fn refuse(&mut self, error: &ApiError) {
+        self.status = error.status;
+        self.body = pretty(&error_body(error, &self.version));
     }
 }
 

@@ -1,6 +1,8 @@
-//! The server: HTTP on loopback, the pages, webhook delivery, and the journal.
+//! The server: HTTP on loopback, the pages, and webhook delivery.
 
+mod connection;
 mod dispatch;
+mod framing;
 pub mod listen;
 pub mod pages;
 
@@ -14,14 +16,13 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Response as HttpResponse, StatusCode, header};
 use axum::routing::{any, get, post};
-use axum::serve::ListenerExt;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
 use crate::error::ApiError;
-use crate::journal::{Journal, JournalError};
 use crate::sandbox::{BODY_BYTES_MAX, Request, Response, Sandbox};
 use crate::settings::Settings;
+use crate::store::{Given, StoreError};
 use crate::webhook::deliver;
 use crate::webhook::trust::{self, TrustError};
 use dispatch::Dispatch;
@@ -48,10 +49,14 @@ pub struct Options {
     pub retry_s: Vec<u64>,
     /// A file of certificate authorities that `https://` endpoints may have beside the machine's.
     pub webhook_ca: Option<PathBuf>,
+    /// How long to wait for a client that is slow, before its connection is closed.
+    pub patience: Duration,
     /// How the clock runs.
     pub clock: ClockMode,
-    /// The account's settings; the base URL is set to the port's.
+    /// The account's settings; the base URL is set to the port's. Those of an account that exists win.
     pub settings: Settings,
+    /// The settings that the user gave: an account that exists must have them, or takes them over.
+    pub given: Vec<Given>,
 }
 
 impl Default for Options {
@@ -62,8 +67,10 @@ impl Default for Options {
             events: None,
             retry_s: vec![1, 5, 25],
             webhook_ca: None,
+            patience: Duration::from_secs(30),
             clock: ClockMode::Still,
             settings: Settings::default(),
+            given: Vec::new(),
         }
     }
 }
@@ -85,14 +92,13 @@ pub enum ServerError {
     /// The certificate authorities can't be used.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// The journal can't be used.
+    /// The state file can't be used.
     #[error(transparent)]
-    Journal(#[from] JournalError),
+    State(#[from] StoreError),
 }
 
 struct Account {
     sandbox: Sandbox,
-    journal: Option<Journal>,
     dispatch: Dispatch,
 }
 
@@ -110,16 +116,6 @@ impl Shared {
     pub(crate) fn handle(&self, request: &Request) -> Response {
         let mut account = self.lock();
         let response = account.sandbox.handle(request);
-        let number = account.sandbox.requests();
-        if response.changed
-            && let Some(journal) = &mut account.journal
-            && let Err(error) = journal.request(number, request)
-        {
-            // What can't be remembered isn't acknowledged.
-            let refusal =
-                ApiError { status: 500, kind: crate::error::ErrorType::Api, ..ApiError::invalid(error.to_string()) };
-            return Response { status: 500, body: refusal.body().to_string(), ..response };
-        }
         let Account { sandbox, dispatch, .. } = &mut *account;
         dispatch.send_new(sandbox);
         response
@@ -131,10 +127,7 @@ impl Shared {
         if now_s <= before {
             return;
         }
-        account.sandbox.tick(now_s);
-        if let Some(journal) = &mut account.journal
-            && let Err(error) = journal.clock(now_s)
-        {
+        if let Err(error) = account.sandbox.tick(now_s) {
             eprintln!("{error}");
         }
         let Account { sandbox, dispatch, .. } = &mut *account;
@@ -143,12 +136,22 @@ impl Shared {
 
     /// Reads something of the account.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Sandbox) -> T) -> T {
-        read(&self.lock().sandbox)
+        let account = self.lock();
+        let found = read(&account.sandbox);
+        report(&account.sandbox);
+        found
     }
 
-    /// Adds a listener that gets every event from now on.
-    pub(crate) fn listen(&self) -> tokio::sync::mpsc::UnboundedReceiver<Arc<crate::event::Event>> {
+    /// Adds a listener that gets the position of every event from now on.
+    pub(crate) fn listen(&self) -> tokio::sync::mpsc::UnboundedReceiver<u64> {
         self.lock().dispatch.listen()
+    }
+}
+
+/// Says what couldn't be read outside of a request, which has no answer to say it in.
+fn report(sandbox: &Sandbox) {
+    if let Some(error) = sandbox.state().take_failure() {
+        eprintln!("{error}");
     }
 }
 
@@ -167,39 +170,31 @@ impl Server {
         let address = listener.local_addr().map_err(bound)?;
         let mut settings = options.settings.clone();
         settings.base_url = format!("http://{address}");
-        let (sandbox, journal, delivered) = match &options.state {
-            Some(path) => {
-                let opened = Journal::open(path, settings)?;
-                (opened.sandbox, Some(opened.journal), opened.delivered)
-            }
-            None => (Sandbox::new(settings), None, 0),
+        let sandbox = match &options.state {
+            Some(path) => Sandbox::open(path, settings, &options.given)?,
+            None => Sandbox::new(settings),
         };
         if let Some(folder) = &options.events {
             std::fs::create_dir_all(folder).map_err(ServerError::Events)?;
         }
         let http = deliver::client(trust::config(options.webhook_ca.as_deref())?);
         let shared = Shared(Arc::new_cyclic(|account| {
-            let dispatch = Dispatch::new(account.clone(), &options, http, delivered);
-            Mutex::new(Account { sandbox, journal, dispatch })
+            let dispatch = Dispatch::new(account.clone(), &options, http, sandbox.state().delivered());
+            Mutex::new(Account { sandbox, dispatch })
         }));
         {
             let mut account = shared.lock();
             let Account { sandbox, dispatch, .. } = &mut *account;
             dispatch.send_new(sandbox);
         }
-        let listener = listener.tap_io(|connection| {
-            // Only latency is lost where a connection doesn't take it.
-            let _ = connection.set_nodelay(true);
-        });
         let app = router(shared.clone());
         let clock = (options.clock == ClockMode::Wall).then(|| shared.clone());
         let task = tokio::spawn(async move {
-            if let Some(shared) = clock {
-                tokio::spawn(run_clock(shared));
-            }
-            if let Err(error) = axum::serve(listener, app).await {
-                eprintln!("the server stopped: {error}");
-            }
+            tokio::join!(connection::serve(listener, app, options.patience), async {
+                if let Some(shared) = clock {
+                    run_clock(shared).await;
+                }
+            });
         });
         Ok(Self { address, shared, task })
     }

@@ -116,7 +116,7 @@ impl std::str::FromStr for Faults {
 }
 
 /// What was chosen for this sandbox.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Decides every id.
     pub seed: u64,

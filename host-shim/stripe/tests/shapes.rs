@@ -241,7 +241,7 @@ fn keys_are_those_of_the_examples() {
             .iter()
             .flat_map(|kind| state.newest(kind, None))
             .map(|o| {
-                let mut all = state.freeze(o).value();
+                let mut all = state.freeze(&o).value();
                 // Lines of a session are shown by an endpoint of their own.
                 all["lines_of_session"] = o.get("_lines").clone();
                 shapes::render(&all, &version)

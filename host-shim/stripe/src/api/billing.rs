@@ -292,7 +292,7 @@ fn list(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         Some(status) => s.text("status") == status,
     };
     let same = |s: &Object, member: &str| args.given(member).is_none_or(|v| s.get(member) == v);
-    let fits = |s: &&std::sync::Arc<Object>| {
+    let fits = |s: &std::sync::Arc<Object>| {
         has_price(s)
             && has_status(s)
             && listing::in_created(args, s.int("created"))
@@ -301,5 +301,9 @@ fn list(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
             && same(s, "collection_method")
             && same(s, "test_clock")
     };
-    listing::page(args, "/v1/subscriptions", st.newest("subscription", args.text("customer")).filter(fits))
+    listing::page(
+        args,
+        "/v1/subscriptions",
+        listing::newest(st, args, "subscription", args.text("customer")).filter(fits),
+    )
 }

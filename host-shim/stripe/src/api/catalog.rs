@@ -117,12 +117,12 @@ pub const ROUTES: &[Route] = &[
         ],
         |st, _, args| {
             let ids = args.list("ids");
-            let fits = |p: &&std::sync::Arc<Object>| {
+            let fits = |p: &std::sync::Arc<Object>| {
                 listing::in_created(args, p.int("created"))
                     && ["active", "shippable", "url"].iter().all(|m| args.given(m).is_none_or(|v| p.get(m) == v))
                     && (ids.is_empty() || ids.contains(p.get("id")))
             };
-            listing::page(args, "/v1/products", st.newest("product", None).filter(fits))
+            listing::page(args, "/v1/products", listing::newest(st, args, "product", None).filter(fits))
         },
     ),
     route("GET", "/v1/products/{}", &[], |st, ids, _| Ok(st.load("product", ids[0], "id")?.value())),
@@ -150,7 +150,7 @@ pub const ROUTES: &[Route] = &[
         |st, _, args| {
             let (keys, recurs) = (args.list("lookup_keys"), args.map("recurring"));
             let same = |p: &Object, member: &str| args.given(member).is_none_or(|v| p.get(member) == v);
-            let fits = |p: &&std::sync::Arc<Object>| {
+            let fits = |p: &std::sync::Arc<Object>| {
                 listing::in_created(args, p.int("created"))
                     && ["active", "currency", "product", "type"].iter().all(|m| same(p, m))
                     && ["interval", "usage_type"]
@@ -158,7 +158,7 @@ pub const ROUTES: &[Route] = &[
                         .all(|m| recurs.given(m).is_none_or(|v| p.at("recurring").get(m) == Some(v)))
                     && (keys.is_empty() || keys.contains(p.get("lookup_key")))
             };
-            listing::page(args, "/v1/prices", st.newest("price", None).filter(fits))
+            listing::page(args, "/v1/prices", listing::newest(st, args, "price", None).filter(fits))
         },
     ),
     route("GET", "/v1/prices/{}", &[], |st, ids, _| Ok(st.load("price", ids[0], "id")?.value())),

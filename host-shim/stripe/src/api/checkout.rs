@@ -117,7 +117,7 @@ pub const ROUTES: &[Route] = &[
         |st, _, args| {
             let same = |s: &Object, member: &str| args.given(member).is_none_or(|v| s.get(member) == v);
             let details = args.map("customer_details");
-            let fits = |s: &&std::sync::Arc<Object>| {
+            let fits = |s: &std::sync::Arc<Object>| {
                 listing::in_created(args, s.int("created"))
                     && ["payment_intent", "subscription", "status"].iter().all(|member| same(s, member))
                     && details.given("email").is_none_or(|email| s.at("customer_details.email") == email)

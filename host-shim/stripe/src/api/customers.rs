@@ -134,7 +134,7 @@ pub const ROUTES: &[Route] = &[
         listing::page(
             args,
             &format!("/v1/customers/{}/balance_transactions", ids[0]),
-            st.newest("customer_balance_transaction", Some(ids[0])),
+            listing::newest(st, args, "customer_balance_transaction", Some(ids[0])),
         )
     }),
     route(
@@ -328,11 +328,11 @@ fn delete(st: &mut State, id: &str) -> Result<Value, ApiError> {
 
 fn methods_of(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     st.load("customer", id, "id")?;
-    let fits = |m: &&Arc<Object>| args.given("type").is_none_or(|t| m.get("type") == t);
+    let fits = |m: &Arc<Object>| args.given("type").is_none_or(|t| m.get("type") == t);
     listing::page(
         args,
         &format!("/v1/customers/{id}/payment_methods"),
-        st.newest("payment_method", Some(id)).filter(fits),
+        listing::newest(st, args, "payment_method", Some(id)).filter(fits),
     )
 }
 

@@ -81,7 +81,7 @@ pub const ROUTES: &[Route] = &[
             opt("customer", Kind::Text),
         ],
         |st, _, args| {
-            let fits = |code: &&std::sync::Arc<Object>| {
+            let fits = |code: &std::sync::Arc<Object>| {
                 listing::in_created(args, code.int("created"))
                     && ["active", "customer"].iter().all(|m| args.given(m).is_none_or(|v| code.get(m) == v))
                     && args.text("code").is_none_or(|wanted| code.text("code").eq_ignore_ascii_case(wanted))
@@ -173,7 +173,7 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
 
 /// Refuses a code that another active promotion code has.
 fn check_free(st: &State, code: &str, own: Option<&str>) -> Result<(), ApiError> {
-    let is_taken = |other: &std::sync::Arc<Object>| {
+    let is_taken = |other: std::sync::Arc<Object>| {
         other.is("active") && Some(other.id()) != own && other.text("code").eq_ignore_ascii_case(code)
     };
     if st.newest("promotion_code", None).any(is_taken) {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
-use crate::object::{Object, list};
+use crate::object::list;
 use crate::shapes;
 use crate::state::State;
 use crate::version::Version;
@@ -43,14 +43,14 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
     };
     let found = member.as_str().and_then(|id| st.find(id)).filter(|o| !o.kind().starts_with('_'));
     if let Some(object) = found {
-        *member = shapes::render(&st.freeze(object).value(), version);
+        *member = shapes::render(&st.freeze(&object).value(), version);
     } else if member.is_string() || member.is_number() || member.is_boolean() {
         let message = format!("This property cannot be expanded ({path}).");
         return Err(ApiError::invalid(message).about("expand"));
     } else if let Value::Array(list) = member {
         for one in list {
             if let Some(object) = one.as_str().and_then(|id| st.find(id)) {
-                *one = shapes::render(&st.freeze(object).value(), version);
+                *one = shapes::render(&st.freeze(&object).value(), version);
             }
         }
     }
@@ -81,7 +81,7 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
         ("customer", "tax_ids") => list(&format!("/v1/customers/{id}/tax_ids"), Vec::new()),
         ("invoice", "payments") => list("/v1/invoice_payments", of("invoice_payment", "invoice", None)),
         ("invoice", "confirmation_secret") => {
-            let intent = Object::clone(st.find(owner.text("_payment_intent"))?);
+            let intent = st.find(owner.text("_payment_intent"))?;
             json!({ "client_secret": intent.get("client_secret"), "type": "payment_intent" })
         }
         _ => return None,

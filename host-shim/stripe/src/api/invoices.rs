@@ -126,12 +126,16 @@ pub const ROUTES: &[Route] = &[
             opt("pending", Kind::Bool),
         ],
         |st, _, args| {
-            let fits = |i: &&std::sync::Arc<Object>| {
+            let fits = |i: &std::sync::Arc<Object>| {
                 args.given("invoice").is_none_or(|v| i.get("invoice") == v)
                     && args.flag("pending").is_none_or(|p| i.get("invoice").is_null() == p)
                     && listing::in_created(args, i.int("date"))
             };
-            listing::page(args, "/v1/invoiceitems", st.newest("invoiceitem", args.text("customer")).filter(fits))
+            listing::page(
+                args,
+                "/v1/invoiceitems",
+                listing::newest(st, args, "invoiceitem", args.text("customer")).filter(fits),
+            )
         },
     ),
     route("GET", "/v1/invoiceitems/{}", &[], |st, ids, _| Ok(st.load("invoiceitem", ids[0], "id")?.value())),
@@ -158,14 +162,18 @@ pub const ROUTES: &[Route] = &[
             opt("due_date", TIMES),
         ],
         |st, _, args| {
-            let fits = |i: &&std::sync::Arc<Object>| {
+            let fits = |i: &std::sync::Arc<Object>| {
                 args.text("subscription").is_none_or(|s| settle::subscription_of(i) == s)
                     && ["status", "collection_method"].iter().all(|m| args.given(m).is_none_or(|v| i.get(m) == v))
                     && listing::in_created(args, i.int("created"))
                     && (!args.has("due_date")
                         || i.int_at("due_date").is_some_and(|d| listing::in_times(args, "due_date", d)))
             };
-            listing::page(args, "/v1/invoices", st.newest("invoice", args.text("customer")).filter(fits))
+            listing::page(
+                args,
+                "/v1/invoices",
+                listing::newest(st, args, "invoice", args.text("customer")).filter(fits),
+            )
         },
     ),
     route("POST", "/v1/invoices/create_preview", PREVIEW, |st, _, args| {
@@ -219,11 +227,11 @@ pub const ROUTES: &[Route] = &[
         ],
         |st, _, args| {
             let intent = args.map("payment");
-            let fits = |p: &&std::sync::Arc<Object>| {
+            let fits = |p: &std::sync::Arc<Object>| {
                 ["invoice", "status"].iter().all(|m| args.given(m).is_none_or(|v| p.get(m) == v))
                     && intent.given("payment_intent").is_none_or(|i| p.at("payment.payment_intent") == i)
             };
-            listing::page(args, "/v1/invoice_payments", st.newest("invoice_payment", None).filter(fits))
+            listing::page(args, "/v1/invoice_payments", listing::newest(st, args, "invoice_payment", None).filter(fits))
         },
     ),
     route("GET", "/v1/invoice_payments/{}", &[], |st, ids, _| Ok(st.load("invoice_payment", ids[0], "id")?.value())),

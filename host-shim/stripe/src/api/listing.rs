@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Args, Field, Kind, opt};
-use crate::state::State;
+use crate::state::{Newest, State};
 
 /// `limit`.
 pub const LIMIT: Field = opt("limit", Kind::Int(1, 100));
@@ -23,7 +23,7 @@ pub const TIMES: Kind =
 pub const CREATED: Field = opt("created", TIMES);
 
 /// A page of objects, in the order they come. No more of them are looked at than the page needs.
-pub fn page<'o>(args: &Args, url: &str, all: impl Iterator<Item = &'o Arc<Object>>) -> Result<Value, ApiError> {
+pub fn page(args: &Args, url: &str, all: impl Iterator<Item = Arc<Object>>) -> Result<Value, ApiError> {
     page_of(args, url, all, |o| o.id(), |o| o.value())
 }
 
@@ -66,6 +66,11 @@ pub fn page_of<T>(
     Ok(json!({ "object": "list", "url": url, "has_more": has_more, "data": data, "_page": true }))
 }
 
+/// The newest objects of a kind first, from the cursor on if there is one: what a page is taken from.
+pub fn newest<'s>(st: &'s State, args: &Args, kind: &str, customer: Option<&str>) -> Newest<'s> {
+    st.newest_from(kind, customer, args.text("starting_after"))
+}
+
 /// Whether an object is within `created`.
 pub fn in_created(args: &Args, created: i64) -> bool {
     in_times(args, "created", created)
@@ -83,6 +88,6 @@ pub fn in_times(args: &Args, name: &str, created: i64) -> bool {
 /// The usual list: a kind, only a customer's if asked, members equal to the parameters of the same name.
 pub fn list(st: &State, kind: &str, url: &str, args: &Args, members: &[&str]) -> Result<Value, ApiError> {
     let wanted: Vec<(&str, &Value)> = members.iter().filter_map(|m| args.given(m).map(|v| (*m, v))).collect();
-    let fits = |o: &&Arc<Object>| in_created(args, o.int("created")) && wanted.iter().all(|(m, v)| o.get(m) == *v);
-    page(args, url, st.newest(kind, args.text("customer")).filter(fits))
+    let fits = |o: &Arc<Object>| in_created(args, o.int("created")) && wanted.iter().all(|(m, v)| o.get(m) == *v);
+    page(args, url, newest(st, args, kind, args.text("customer")).filter(fits))
 }

@@ -86,8 +86,8 @@ pub const ROUTES: &[Route] = &[
 ];
 
 fn by_name(st: &State, name: &str) -> Option<std::sync::Arc<Object>> {
-    let of = |meter: &&std::sync::Arc<Object>| meter.text("event_name") == name && meter.text("status") == "active";
-    st.newest("billing.meter", None).find(of).cloned()
+    let of = |meter: &std::sync::Arc<Object>| meter.text("event_name") == name && meter.text("status") == "active";
+    st.newest("billing.meter", None).find(of)
 }
 
 fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {

@@ -46,21 +46,18 @@ pub const ROUTES: &[Route] = &[
         ],
         list_events,
     ),
-    route("GET", "/v1/events/{}", &[], |st, ids, _| {
-        let position = st.event_position(ids[0]).ok_or_else(|| ApiError::no_such("event", ids[0], "id"))?;
-        Ok(shown_event(st, position))
-    }),
+    route("GET", "/v1/events/{}", &[], |st, ids, _| shown_event(st, ids[0])),
     route(
         "POST",
         "/v1/events/{}/retry",
         &[opt("webhook_endpoint", Kind::Text), inert("for_stripecli")],
         |st, ids, args| {
-            let position = st.event_position(ids[0]).ok_or_else(|| ApiError::no_such("event", ids[0], "id"))?;
+            let shown = shown_event(st, ids[0])?;
             if let Some(endpoint) = args.text("webhook_endpoint") {
                 st.load("webhook_endpoint", endpoint, "webhook_endpoint")?;
             }
             st.resends.push((ids[0].to_owned(), args.text("webhook_endpoint").map(str::to_owned)));
-            Ok(shown_event(st, position))
+            Ok(shown)
         },
     ),
     route("POST", "/v1/webhook_endpoints", ENDPOINT_CREATE, create_endpoint),
@@ -99,11 +96,13 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/v1/test_helpers/test_clocks/{}", &[], delete_clock),
 ];
 
-fn shown_event(st: &State, position: usize) -> Value {
+fn shown_event(st: &State, id: &str) -> Result<Value, ApiError> {
+    let event = st.event_position(id).and_then(|position| st.event(position));
+    let event = event.ok_or_else(|| ApiError::no_such("event", id, "id"))?;
     // Events are shown in the account's version, whatever the request's.
-    let mut shown = st.events()[position].render(&st.settings.version);
+    let mut shown = event.render(&st.settings.version);
     shown["_rendered"] = json!(true);
-    shown
+    Ok(shown)
 }
 
 fn list_events(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
@@ -114,8 +113,8 @@ fn list_events(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
         });
         one && (types.is_empty() || types.iter().any(|t| t == kind))
     };
-    let fits = |e: &&std::sync::Arc<crate::event::Event>| wanted(&e.kind) && listing::in_created(args, e.created_s);
-    let all = st.events().iter().rev().filter(fits);
+    let cursor = args.text("starting_after").and_then(|id| st.event_position(id));
+    let all = st.newest_events(cursor, wanted).filter(|e| listing::in_created(args, e.created_s));
     let version = st.settings.version.clone();
     let mut page = listing::page_of(args, "/v1/events", all, |e| &e.id, |e| e.render(&version))?;
     page["_rendered"] = json!(true);

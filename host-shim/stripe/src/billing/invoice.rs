@@ -88,7 +88,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
 
 /// The customer's items that wait for an invoice, oldest first: those of the subscription, else those of none.
 pub fn pending_items(st: &State, customer: &str, currency: &str, subscription: Option<&Object>) -> Vec<Object> {
-    let fits = |item: &&std::sync::Arc<Object>| {
+    let fits = |item: &std::sync::Arc<Object>| {
         let of = item.text_at("parent.subscription_details.subscription");
         let right_owner = match (of, subscription) {
             (None, _) => true,
@@ -98,7 +98,7 @@ pub fn pending_items(st: &State, customer: &str, currency: &str, subscription: O
         item.get("invoice").is_null() && item.text("currency") == currency && right_owner
     };
     let mut found: Vec<Object> =
-        st.newest("invoiceitem", Some(customer)).filter(fits).take(LINES_MAX).map(|i| Object::clone(i)).collect();
+        st.newest("invoiceitem", Some(customer)).filter(fits).take(LINES_MAX).map(|i| Object::clone(&i)).collect();
     found.reverse();
     found
 }

@@ -156,7 +156,7 @@ pub fn processing(st: &mut State, id: &str) {
 /// The payment object of an invoice.
 pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
     let intent = st.copy(invoice).text("_payment_intent").to_owned();
-    let ours = |p: &&std::sync::Arc<Object>| {
+    let ours = |p: &std::sync::Arc<Object>| {
         p.text("invoice") == invoice && p.text_at("payment.payment_intent") == Some(&intent)
     };
     st.newest("invoice_payment", None).find(ours).map(|p| p.id().to_owned())

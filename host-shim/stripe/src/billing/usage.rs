@@ -13,7 +13,7 @@ pub fn is_metered(price: &Value) -> bool {
 
 /// What a meter counted for a customer from a time until another, which is not in it.
 pub fn counted(st: &State, meter: &Object, customer: &str, from_s: i64, until_s: i64) -> Result<i64, ApiError> {
-    let of = |event: &&std::sync::Arc<Object>| {
+    let of = |event: &std::sync::Arc<Object>| {
         event.get("event_name") == meter.get("event_name")
             && event.text("_customer") == customer
             && !event.is("_cancelled")

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Account, Options, wall_s};
+use super::{Account, Options, report, wall_s};
 use crate::event::Event;
 use crate::sandbox::Sandbox;
 use crate::settings::Faults;
@@ -19,11 +19,16 @@ use crate::webhook::signature;
 /// How long events are held back for a group that doesn't fill.
 const HOLD_MAX: Duration = Duration::from_secs(2);
 
+/// How often it is written down what was delivered: what a kill may have delivered a second time.
+const BOOKS_EVERY: Duration = Duration::from_millis(20);
+/// Reports of finished events taken in at once.
+const FINISHED_AT_ONCE: usize = 10_000;
+
 /// Reports an event done when the last delivery of it is made or given up.
 #[derive(Debug)]
 struct Ticket {
-    position: usize,
-    done: UnboundedSender<usize>,
+    position: u64,
+    done: UnboundedSender<u64>,
 }
 
 impl Drop for Ticket {
@@ -33,9 +38,10 @@ impl Drop for Ticket {
     }
 }
 
+/// A delivery to make. Thousands may wait for an endpoint that is down, so that events are read when it is their turn.
 #[derive(Debug, Clone)]
 struct Job {
-    event: Arc<Event>,
+    position: u64,
     attempt: usize,
     /// None for a resend: its event is done already or has a ticket elsewhere.
     _ticket: Option<Arc<Ticket>>,
@@ -48,15 +54,15 @@ pub(super) struct Dispatch {
     /// The server's, since events also come of calls made outside of it.
     runtime: tokio::runtime::Handle,
     retry_s: Vec<u64>,
-    sent: usize,
+    sent: u64,
     folder: Option<PathBuf>,
     endpoints: HashMap<String, UnboundedSender<Job>>,
-    listeners: Vec<UnboundedSender<Arc<Event>>>,
-    done: UnboundedSender<usize>,
+    listeners: Vec<UnboundedSender<u64>>,
+    done: UnboundedSender<u64>,
 }
 
 impl Dispatch {
-    pub(super) fn new(account: Weak<Mutex<Account>>, options: &Options, http: Http, sent: usize) -> Self {
+    pub(super) fn new(account: Weak<Mutex<Account>>, options: &Options, http: Http, sent: u64) -> Self {
         let (done, finished) = unbounded_channel();
         tokio::spawn(keep_books(account.clone(), finished, sent));
         Self {
@@ -72,7 +78,7 @@ impl Dispatch {
         }
     }
 
-    pub(super) fn listen(&mut self) -> UnboundedReceiver<Arc<Event>> {
+    pub(super) fn listen(&mut self) -> UnboundedReceiver<u64> {
         let (sender, receiver) = unbounded_channel();
         self.listeners.push(sender);
         receiver
@@ -80,35 +86,34 @@ impl Dispatch {
 
     /// Sends what is new, and what somebody asked to resend.
     pub(super) fn send_new(&mut self, sandbox: &mut Sandbox) {
-        let first = self.sent;
-        let new: Vec<Arc<Event>> = sandbox.state().events().get(first..).unwrap_or_default().to_vec();
-        self.sent += new.len();
-        for (n, event) in new.iter().enumerate() {
-            self.write(sandbox, first + n + 1, event);
-            self.listeners.retain(|l| l.send(Arc::clone(event)).is_ok());
-            let ticket = Arc::new(Ticket { position: first + n, done: self.done.clone() });
-            for endpoint in sandbox.state().endpoints_for(&event.kind) {
-                self.queue(
-                    endpoint.id(),
-                    Job { event: Arc::clone(event), attempt: 0, _ticket: Some(Arc::clone(&ticket)) },
-                );
+        let state = sandbox.state();
+        for position in self.sent..state.event_count() {
+            self.sent = position + 1;
+            let ticket = Arc::new(Ticket { position, done: self.done.clone() });
+            self.listeners.retain(|l| l.send(position).is_ok());
+            let Some(event) = state.event(position) else { continue };
+            self.write(sandbox, position + 1, &event);
+            for endpoint in state.endpoints_for(&event.kind) {
+                self.queue(endpoint.id(), Job { position, attempt: 0, _ticket: Some(Arc::clone(&ticket)) });
             }
         }
         for (id, only) in sandbox.take_resends() {
-            let position = sandbox.state().event_position(&id);
-            let Some(event) = position.and_then(|p| sandbox.state().events().get(p)) else { continue };
+            let state = sandbox.state();
+            let Some(position) = state.event_position(&id) else { continue };
+            let Some(event) = state.event(position) else { continue };
             // A listener stands for the endpoint that the CLI made for itself.
-            self.listeners.retain(|l| l.send(Arc::clone(event)).is_ok());
-            for endpoint in sandbox.state().endpoints_for(&event.kind) {
+            self.listeners.retain(|l| l.send(position).is_ok());
+            for endpoint in state.endpoints_for(&event.kind) {
                 if only.as_deref().is_none_or(|only| only == endpoint.id()) {
                     // Beyond the first attempt: no fault applies, so that a lost event can come after all.
-                    self.queue(endpoint.id(), Job { event: Arc::clone(event), attempt: 1, _ticket: None });
+                    self.queue(endpoint.id(), Job { position, attempt: 1, _ticket: None });
                 }
             }
         }
+        report(sandbox);
     }
 
-    fn write(&self, sandbox: &Sandbox, number: usize, event: &Event) {
+    fn write(&self, sandbox: &Sandbox, number: u64, event: &Event) {
         let Some(folder) = &self.folder else { return };
         let body = event.render(&sandbox.state().settings.version);
         let text = serde_json::to_string_pretty(&body).unwrap_or_default();
@@ -140,30 +145,29 @@ impl Dispatch {
     }
 }
 
-/// Writes down, with a journal, up to which event everything is delivered or given up.
-async fn keep_books(account: Weak<Mutex<Account>>, mut finished: UnboundedReceiver<usize>, mut low: usize) {
+/// Writes down up to which event everything is delivered or given up: seldom, since each time is a write.
+async fn keep_books(account: Weak<Mutex<Account>>, mut finished: UnboundedReceiver<u64>, mut low: u64) {
     let mut ahead = BTreeSet::new();
-    while let Some(position) = finished.recv().await {
-        ahead.insert(position);
+    let mut new = Vec::new();
+    while finished.recv_many(&mut new, FINISHED_AT_ONCE).await > 0 {
+        ahead.extend(new.drain(..));
         let before = low;
         while ahead.remove(&low) {
             low += 1;
         }
-        if low == before {
-            continue;
+        if low > before {
+            let Some(account) = account.upgrade() else { return };
+            let mut account = account.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = account.sandbox.set_delivered(low) {
+                eprintln!("{error}");
+            }
         }
-        let Some(account) = account.upgrade() else { return };
-        let mut account = account.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(journal) = &mut account.journal
-            && let Err(error) = journal.delivered(low)
-        {
-            eprintln!("{error}");
-        }
+        tokio::time::sleep(BOOKS_EVERY).await;
     }
 }
 
 /// `000012-invoice.paid-evt_….json`.
-fn file_name(number: usize, event: &Event) -> String {
+fn file_name(number: u64, event: &Event) -> String {
     format!("{number:06}-{}-{}.json", event.kind, event.id)
 }
 
@@ -175,11 +179,12 @@ struct Worker {
     again: UnboundedSender<Job>,
 }
 
-/// Where and how to post an event, as things stand now.
+/// An event, and where and how to post it as things stand now.
 struct Target {
     url: String,
     secrets: Vec<String>,
     version: Version,
+    event: Arc<Event>,
 }
 
 impl Worker {
@@ -213,7 +218,7 @@ impl Worker {
     }
 
     /// `None` if the endpoint is gone or disabled, which ends its retries.
-    fn target(&self) -> Option<Target> {
+    fn target(&self, position: u64) -> Option<Target> {
         let account = self.account.upgrade()?;
         let account = account.lock().unwrap_or_else(PoisonError::into_inner);
         let state = account.sandbox.state();
@@ -227,6 +232,7 @@ impl Worker {
             url: endpoint.text("url").to_owned(),
             secrets,
             version: version.unwrap_or_else(|| state.settings.version.clone()),
+            event: state.event(position)?,
         })
     }
 
@@ -240,8 +246,8 @@ impl Worker {
     }
 
     async fn deliver(&self, job: Job) {
-        let Some(target) = self.target() else { return };
-        let body = serde_json::to_string_pretty(&job.event.render(&target.version)).unwrap_or_default();
+        let Some(target) = self.target(job.position) else { return };
+        let body = serde_json::to_string_pretty(&target.event.render(&target.version)).unwrap_or_default();
         let signature = signature::header(&target.secrets, wall_s(), body.as_bytes());
         if deliver::post(&self.http, &target.url, &signature, body).await {
             return;

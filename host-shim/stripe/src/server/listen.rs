@@ -56,8 +56,9 @@ async fn forward(mut socket: WebSocket, shared: Shared) {
     let secret = secret(&shared);
     loop {
         tokio::select! {
-            event = events.recv() => {
-                let Some(event) = event else { return };
+            position = events.recv() => {
+                let Some(position) = position else { return };
+                let Some(event) = shared.read(|s| s.state().event(position)) else { continue };
                 let message = message(&shared, &secret, &event);
                 if socket.send(Message::Text(message.into())).await.is_err() {
                     return;

@@ -54,7 +54,7 @@ fn not_found() -> HttpResponse<Body> {
 }
 
 fn session(shared: &Shared, id: &str) -> Option<Object> {
-    shared.read(|s| s.state().find(id).filter(|o| o.kind() == "checkout.session").map(|o| Object::clone(o)))
+    shared.read(|s| s.state().find(id).filter(|o| o.kind() == "checkout.session").map(|o| Object::clone(&o)))
 }
 
 /// `GET /c/pay/{id}`.
@@ -212,7 +212,7 @@ pub(super) async fn answer(State(shared): State<Shared>, Path(id): Path<String>,
 /// Receipts and hosted invoices: what they are about, in a few lines.
 pub(super) async fn document(State(shared): State<Shared>, uri: axum::http::Uri) -> HttpResponse<Body> {
     let id = uri.path().split('/').nth(3).unwrap_or_default().to_owned();
-    let object = shared.read(|s| s.state().find(&id).map(|o| Object::clone(o)));
+    let object = shared.read(|s| s.state().find(&id).map(|o| Object::clone(&o)));
     let Some(object) = object.filter(|o| matches!(o.kind(), "charge" | "invoice")) else { return not_found() };
     let amount = match object.get("amount") {
         Value::Null => object.int("total"),

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A sandbox and how many of its events were looked at.
 pub struct Play {
     pub sandbox: Sandbox,
-    seen: usize,
+    seen: u64,
 }
 
 impl Play {
@@ -50,15 +50,15 @@ impl Play {
 
     /// The types of the events since the last look.
     pub fn events(&mut self) -> Vec<String> {
-        let all = self.sandbox.state().events();
-        let new = all[self.seen..].iter().map(|e| e.kind.clone()).collect();
-        self.seen = all.len();
+        let state = self.sandbox.state();
+        let new = (self.seen..state.event_count()).map(|n| state.event(n).expect("an event").kind.clone()).collect();
+        self.seen = state.event_count();
         new
     }
 
     /// The newest event of a type, in the newest shape.
     pub fn event(&self, kind: &str) -> Value {
-        let found = self.sandbox.state().events().iter().rev().find(|e| e.kind == kind);
+        let found = self.sandbox.state().newest_events(None, |k| k == kind).next();
         found.unwrap_or_else(|| panic!("no {kind}")).render(&local_stripe::version::NEWEST.into())
     }
 

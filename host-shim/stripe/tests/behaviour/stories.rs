@@ -60,7 +60,7 @@ fn the_stories_tell_what_they_say() {
     let last = unpaid
         .state()
         .events()
-        .iter()
+        .into_iter()
         .rev()
         .find(|e| e.kind == "customer.subscription.updated" && e.object.text("status") == "unpaid");
     assert!(last.is_some());

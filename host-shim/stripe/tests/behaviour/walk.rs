@@ -112,7 +112,7 @@ fn sum<'o>(objects: impl Iterator<Item = &'o Object>, member: &str) -> i64 {
 
 fn check(play: &Play) {
     let state = play.sandbox.state();
-    let all = |kind: &str| state.newest(kind, None).map(|o| Object::clone(o)).collect::<Vec<_>>();
+    let all = |kind: &str| state.newest(kind, None).map(|o| Object::clone(&o)).collect::<Vec<_>>();
     let charges = all("charge");
     for charge in &charges {
         let refunds = all("refund")
@@ -148,10 +148,11 @@ fn check(play: &Play) {
         all("dispute").iter().filter(|d| d.text("status") == "needs_response").map(|d| d.int("amount")).sum();
     assert_eq!(sum(all("balance_transaction").iter(), "net"), taken - disputed);
     // What is shown was told: the newest event about an object shows it as it is.
+    let events = state.events();
     for (kind, untold) in [("subscription", ""), ("customer", "next_invoice_sequence"), ("invoice", "")] {
         for object in all(kind) {
             let about = |e: &&std::sync::Arc<Event>| e.object.id() == object.id();
-            let told = state.events().iter().rev().find(about).expect("each was announced");
+            let told = events.iter().rev().find(about).expect("each was announced");
             let shown = |o: &Object| {
                 let mut shown = o.clone();
                 shown.0.retain(|name, _| !name.starts_with('_') && name != untold);
@@ -187,7 +188,8 @@ fn a_long_walk_meets_everything_it_is_meant_to() {
         .collect();
     let play = walk(&steps);
     check(&play);
-    let met: std::collections::BTreeSet<&str> = play.sandbox.state().events().iter().map(|e| e.kind.as_str()).collect();
+    let events = play.sandbox.state().events();
+    let met: std::collections::BTreeSet<&str> = events.iter().map(|e| e.kind.as_str()).collect();
     for wanted in [
         "charge.dispute.created",
         "charge.refunded",

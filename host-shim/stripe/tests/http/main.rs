@@ -1,11 +1,14 @@
-//! The server over HTTP: headers, limits, webhooks, pages, and a state file that survives a kill.
+//! The server over HTTP: headers, limits, webhooks, pages, and a state file that survives kills and notices damage.
 
 #![allow(clippy::unwrap_used)]
 
 mod api;
 mod client;
+mod damage;
 mod https;
 mod pages;
+mod process;
 mod sink;
+mod slow;
 mod state;
 mod webhooks;

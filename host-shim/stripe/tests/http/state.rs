@@ -1,81 +1,73 @@
-//! The state file: what was acknowledged is there after a kill, and nothing half.
+//! The state file: what was acknowledged is there after a kill, and nothing half; one process at a time.
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use local_stripe::journal::Journal;
-use local_stripe::sandbox::own_request;
-use local_stripe::settings::Settings;
+use local_stripe::sandbox::{Request, Sandbox, json_of, own_request};
+use local_stripe::server::{Options, Server};
+use local_stripe::settings::{Faults, Settings};
+use local_stripe::store::{Given, StoreError};
+use serde_json::Value;
 
 use crate::client::{Client, id};
+use crate::process::{command, start};
 use crate::sink::Sink;
 
-/// The command, as cargo builds it beside the tests.
-fn command() -> PathBuf {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.join("examples").join("local-stripe")
-}
+/// Kills of the test.
+const KILLS: u64 = 200;
 
-struct Running {
-    child: Child,
-    client: Client,
-}
-
-fn start(state: &Path) -> Running {
-    let mut child = Command::new(command())
-        .args(["--port", "0", "--seed", "5", "--state"])
-        .arg(state)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let url = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned();
-    Running { child, client: Client::new(&url) }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // SIGKILL: the process gets no chance to write anything more.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Makes customers until the server is gone; gives those that were acknowledged.
-async fn make_customers(client: Client) -> Vec<String> {
+/// Makes objects until the server is gone; gives those that were acknowledged.
+async fn make(client: Client, path: &str, form: &str) -> Vec<String> {
     let mut acknowledged = Vec::new();
     while let Some(answer) =
-        client.try_send("POST", "/v1/customers", &[("authorization", "Bearer sk_test_x")], "name=a").await
+        client.try_send("POST", path, &[("authorization", "Bearer sk_test_x")], form.to_owned()).await
     {
+        assert_eq!(answer.status, 200, "{}", answer.text);
         acknowledged.push(id(&answer.json()));
     }
     acknowledged
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_survives_a_kill_in_the_middle_of_things() {
+async fn what_was_acknowledged_survives_kills_in_the_middle_of_things() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let mut acknowledged = Vec::new();
-    for round in 1..=3 {
+    for round in 0..KILLS {
         let running = start(&state);
-        let busy: Vec<_> = (0..4).map(|_| tokio::spawn(make_customers(running.client.clone()))).collect();
+        let busy = [
+            ("/v1/customers", "name=a"),
+            ("/v1/payment_intents", "amount=500&currency=usd&confirm=true&payment_method=pm_card_visa"),
+            ("/v1/customers", "name=b&payment_method=pm_card_visa"),
+        ]
+        .map(|(path, form)| tokio::spawn(make(running.client.clone(), path, form)));
         // Not a wait for anything: the kill comes at no particular moment.
-        tokio::time::sleep(std::time::Duration::from_millis(40 * round)).await;
+        tokio::time::sleep(Duration::from_millis(5 + round * 7 % 60)).await;
         drop(running);
         for task in busy {
             acknowledged.extend(task.await.unwrap());
         }
     }
-    assert!(acknowledged.len() > 10, "only {} calls were made", acknowledged.len());
-    let running = start(&state);
-    for customer in &acknowledged {
-        running.client.get(&format!("/v1/customers/{customer}")).await;
+    assert!(acknowledged.len() > 2 * KILLS as usize, "only {} calls were made", acknowledged.len());
+    let sandbox = Sandbox::open(&state, Settings::default(), &[]).unwrap();
+    let state = sandbox.state();
+    for id in &acknowledged {
+        assert!(state.find(id).is_some(), "{id} is lost");
     }
+    // Each request is there as a whole: a paid intent with its charge, the movement of money and three events.
+    for intent in state.newest("payment_intent", None) {
+        let charge =
+            state.find(intent.text("latest_charge")).unwrap_or_else(|| panic!("{} has no charge", intent.id()));
+        assert!(intent.text("status") == "succeeded" && state.find(charge.text("balance_transaction")).is_some());
+    }
+    let intents = state.count("payment_intent");
+    assert_eq!((state.count("charge"), state.count("balance_transaction")), (intents, intents));
+    let events = |kind: &str| {
+        let kind = kind.to_owned();
+        state.newest_events(None, move |k| k == kind).count()
+    };
+    assert_eq!([events("charge.succeeded"), events("payment_intent.succeeded")], [intents, intents]);
+    assert_eq!(events("customer.created"), state.count("customer"));
+    assert!(state.take_failure().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,37 +75,74 @@ async fn what_was_delivered_is_not_delivered_again() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let sink = Sink::start(&[]).await;
-    {
+    for name in ["a", "b"] {
         let running = start(&state);
-        running.client.post("/v1/webhook_endpoints", &format!("url={}&enabled_events[]=*", sink.url)).await;
-        running.client.post("/v1/products", "name=a").await;
-        sink.wait_for(1).await;
-        let written = async {
-            while !std::fs::read_to_string(&state).unwrap().contains("delivered") {
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(std::time::Duration::from_secs(10), written).await.unwrap();
+        if name == "a" {
+            running.client.post("/v1/webhook_endpoints", &format!("url={}&enabled_events[]=*", sink.url)).await;
+        }
+        running.client.post("/v1/products", &format!("name={name}")).await;
+        sink.wait_for(if name == "a" { 1 } else { 2 }).await;
+        // The books are kept every few milliseconds; a call after that finds them written.
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    let running = start(&state);
-    running.client.post("/v1/products", "name=b").await;
-    let names: Vec<String> = sink
-        .wait_for(2)
-        .await
-        .iter()
-        .map(|d| d.event()["data"]["object"]["name"].as_str().unwrap().to_owned())
-        .collect();
+    let names: Vec<String> =
+        sink.deliveries().iter().map(|d| d.event()["data"]["object"]["name"].as_str().unwrap().to_owned()).collect();
     assert_eq!(names, ["a", "b"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_process_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let running = start(&state);
+    let second = command(&state, &[]).output().unwrap();
+    let words = String::from_utf8(second.stderr).unwrap();
+    assert!(!second.status.success() && words.contains("is in use by another process"), "{words}");
+    assert!(words.contains(&state.display().to_string()), "{words}");
+    let within = Server::start(Options { state: Some(state.clone()), ..Options::default() }).await.err().unwrap();
+    assert!(within.to_string().contains("in use"), "{within}");
+    running.client.post("/v1/customers", "name=a").await;
+    drop(running);
+    assert_eq!(Sandbox::open(&state, Settings::default(), &[]).unwrap().state().count("customer"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_an_account_keeps_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    drop(start(&state));
+    for (arguments, words) in [
+        (["--seed", "6"], "--seed 6 is refused"),
+        (["--seed", "0"], "was begun with 5"),
+        (["--clock", "1793491201"], "--clock 1793491201 is refused"),
+    ] {
+        let refused = command(&state, &arguments).output().unwrap();
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && said.contains(words), "{arguments:?}: {said}");
+    }
+}
+
 #[test]
-fn a_journal_gives_the_same_account_and_a_torn_end_is_dropped() {
+fn settings_that_may_change_are_taken_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
-    let mut opened = Journal::open(&path, Settings { seed: 9, ..Settings::default() }).unwrap();
-    let calls = [
-        own_request("POST", "/v1/customers", &[("name", "a"), ("payment_method", "pm_card_visa")]),
-        own_request("GET", "/v1/customers", &[]),
+    let faults: Faults = "twins".parse().unwrap();
+    let first = Settings { seed: 9, dunning: "1:unpaid".parse().unwrap(), ..Settings::default() };
+    drop(Sandbox::open(&path, first.clone(), &[]).unwrap());
+    let given = [Given::Seed, Given::Start, Given::Faults];
+    let second = Settings { seed: 9, faults: faults.clone(), ..Settings::default() };
+    let expected = Settings { faults, ..first };
+    let mut sandbox = Sandbox::open(&path, second, &given).unwrap();
+    assert_eq!(sandbox.state().settings, expected);
+    sandbox.handle(&own_request("POST", "/v1/customers", &[]));
+    drop(sandbox);
+    assert_eq!(Sandbox::open(&path, Settings::default(), &[]).unwrap().state().settings, expected);
+}
+
+/// Calls of every kind of outcome: done, declined, refused, with a key, with a move of the clock.
+fn calls() -> Vec<Request> {
+    let mut calls = vec![
+        own_request("POST", "/v1/customers", &[("name", "ä"), ("payment_method", "pm_card_visa")]),
         own_request(
             "POST",
             "/v1/payment_intents",
@@ -125,24 +154,81 @@ fn a_journal_gives_the_same_account_and_a_torn_end_is_dropped() {
             ],
         ),
         own_request("POST", "/v1/customers", &[("nonsense", "a")]),
+        own_request("POST", "/v1/products", &[("name", "Pro"), ("id", "own"), ("default_price_data[currency]", "usd")]),
+        own_request("POST", "/v1/products", &[("name", "Pro"), ("id", "own")]),
         own_request("POST", "/_sandbox/clock", &[("advance_by", "100")]),
+        own_request("POST", "/_sandbox/settings", &[("dunning", "1:unpaid"), ("faults", "nonsense")]),
+        own_request("DELETE", "/v1/products/own", &[]),
     ];
-    for call in &calls {
-        let response = opened.sandbox.handle(call);
-        if response.changed {
-            opened.journal.request(opened.sandbox.requests(), call).unwrap();
-        }
+    let keyed = Request { idempotency_key: Some("k".into()), ..calls[0].clone() };
+    // The numbers of those that only read may come again.
+    calls.extend([keyed.clone(), keyed]);
+    calls.extend(["/v1/events", "/v1/customers"].map(|path| own_request("GET", path, &[("limit", "100")])));
+    calls
+}
+
+fn everything(sandbox: &Sandbox) -> Vec<Value> {
+    let state = sandbox.state();
+    let kinds = ["customer", "payment_method", "payment_intent", "charge", "balance_transaction", "product", "price"];
+    let objects = kinds.iter().flat_map(|kind| state.newest(kind, None).map(|o| o.value()));
+    let events = state.events().into_iter().map(|e| serde_json::to_value(&*e).unwrap());
+    objects.chain(events).collect()
+}
+
+#[test]
+fn a_restart_after_each_call_changes_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let mut lasting = Sandbox::new(Settings::default());
+    for call in calls() {
+        let mut sandbox = Sandbox::open(&path, Settings::default(), &[]).unwrap();
+        assert_eq!(sandbox.handle(&call).body, lasting.handle(&call).body, "{call:?}");
+        assert!(everything(&sandbox) == everything(&lasting), "{call:?}");
+        assert_eq!(sandbox.state().settings, lasting.state().settings, "{call:?}");
     }
-    let events = |sandbox: &local_stripe::sandbox::Sandbox| -> Vec<String> {
-        sandbox.state().events().iter().map(|e| e.render(&sandbox.state().settings.version).to_string()).collect()
-    };
-    let before = (events(&opened.sandbox), opened.sandbox.state().clock_s());
-    drop(opened.journal);
-    std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"request\":[6,{\"meth").unwrap();
-    let again = Journal::open(&path, Settings::default()).unwrap();
-    assert_eq!((events(&again.sandbox), again.sandbox.state().clock_s()), before);
-    drop(again);
-    assert!(std::fs::read_to_string(&path).unwrap().ends_with('\n'));
-    std::fs::write(&path, "{\"local_stripe\":0}\n").unwrap();
-    assert!(Journal::open(&path, Settings::default()).is_err());
+    assert!(everything(&lasting).len() > 10);
+}
+
+#[test]
+fn a_failed_request_leaves_nothing() {
+    let (mut tried, mut untried) = (Sandbox::new(Settings::default()), Sandbox::new(Settings::default()));
+    let customer = own_request("POST", "/v1/customers", &[("name", "a")]);
+    for sandbox in [&mut tried, &mut untried] {
+        assert_eq!(sandbox.handle(&customer).status, 200);
+    }
+    let before = everything(&tried);
+    let failing = [
+        // The card is made before the wrong default is seen.
+        own_request(
+            "POST",
+            "/v1/customers",
+            &[("payment_method", "pm_card_visa"), ("invoice_settings[default_payment_method]", "pm_none")],
+        ),
+        own_request(
+            "POST",
+            "/v1/products",
+            &[("name", "a"), ("default_price_data[currency]", "usd"), ("expand[]", "no")],
+        ),
+        own_request("POST", "/_sandbox/settings", &[("dunning", "1:unpaid"), ("faults", "nonsense")]),
+    ];
+    for call in &failing {
+        let refused = tried.handle(call);
+        assert_eq!(refused.status, 400, "{call:?}: {}", refused.body);
+    }
+    assert!(everything(&tried) == before);
+    assert_eq!(tried.state().settings, Settings::default());
+    assert_eq!(json_of(&tried.handle(&customer)), json_of(&untried.handle(&customer)), "not even an id is used up");
+}
+
+#[test]
+fn a_journal_of_an_older_version_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    for text in ["{\"local_stripe\":1}\n".to_owned(), "x".repeat(10_000)] {
+        std::fs::write(&path, &text).unwrap();
+        let refused = Sandbox::open(&path, Settings::default(), &[]).err().unwrap();
+        assert!(matches!(refused, StoreError::Format { .. }), "{refused}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is put beside it");
+    }
 }

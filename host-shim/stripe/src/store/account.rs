@@ -1,0 +1,142 @@
+//! The account's one row: its settings and what it counts.
+
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use super::checksum::RowSum;
+use crate::settings::{Dunning, Faults, Settings};
+use crate::version::Version;
+
+const TABLE: &str = "account";
+
+/// What an account counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// The sandbox's own clock, in Unix seconds.
+    pub clock_s: i64,
+    /// The number of the newest id, and of the newest object.
+    pub next_number: u64,
+    /// Requests so far.
+    pub requests: u64,
+    /// Events so far.
+    pub events: u64,
+    /// The first so many events are delivered or given up.
+    pub delivered: u64,
+}
+
+/// A setting that the user gave, rather than one that is there by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given {
+    /// The seed: an account keeps it.
+    Seed,
+    /// Where the clock begins: an account keeps it.
+    Start,
+    /// The default API version: taken over by an account that exists.
+    Version,
+    /// The retries of renewals: taken over by an account that exists.
+    Dunning,
+    /// The faults: taken over by an account that exists.
+    Faults,
+}
+
+/// The settings as they are kept; the base URL is each start's own.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    seed: u64,
+    start_s: i64,
+    version: Version,
+    dunning: Dunning,
+    faults: Faults,
+}
+
+fn text_of(settings: &Settings) -> String {
+    let kept = Kept {
+        seed: settings.seed,
+        start_s: settings.start_s,
+        version: settings.version.clone(),
+        dunning: settings.dunning.clone(),
+        faults: settings.faults.clone(),
+    };
+    // Numbers and texts only, which always serialize.
+    serde_json::to_string(&kept).unwrap_or_default()
+}
+
+fn columns(counters: &Counters) -> [i64; 5] {
+    let Counters { clock_s, next_number, requests, events, delivered } = *counters;
+    [clock_s, next_number.cast_signed(), requests.cast_signed(), events.cast_signed(), delivered.cast_signed()]
+}
+
+fn sum(settings: &str, columns: &[i64; 5]) -> RowSum {
+    columns.iter().fold(RowSum::of(TABLE).text(settings), |sum, column| sum.int(*column))
+}
+
+/// Writes the row of a new account.
+pub(super) fn create(connection: &Connection, settings: &Settings) -> Result<(), StoreError> {
+    write(connection, settings, &Counters { clock_s: settings.start_s, ..Counters::default() })
+}
+
+/// Writes the row.
+pub(super) fn write(connection: &Connection, settings: &Settings, counters: &Counters) -> Result<(), StoreError> {
+    let (text, columns) = (text_of(settings), columns(counters));
+    let sum = sum(&text, &columns).finish();
+    let [clock_s, next_number, requests, events, delivered] = columns;
+    connection.prepare_cached("INSERT OR REPLACE INTO account VALUES (1, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
+        text,
+        clock_s,
+        next_number,
+        requests,
+        events,
+        delivered,
+        sum
+    ])?;
+    Ok(())
+}
+
+/// Reads the row; the base URL is the default one.
+pub(super) fn read(connection: &Connection) -> Result<(Settings, Counters), StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT settings, clock_s, next_number, requests, events, delivered, sum FROM account WHERE number = 1",
+    )?;
+    let mut rows = statement.query([])?;
+    let row = rows.next()?.ok_or_else(|| StoreError::missing(TABLE, 1))?;
+    let text: String = row.get(0)?;
+    let columns: [i64; 5] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
+    sum(&text, &columns).check(row.get(6)?, TABLE, 1)?;
+    let kept: Kept = serde_json::from_str(&text).map_err(|e| StoreError::unreadable(TABLE, 1, e))?;
+    let Kept { seed, start_s, version, dunning, faults } = kept;
+    let [clock_s, next_number, requests, events, delivered] = columns;
+    Ok((
+        Settings { seed, start_s, version, dunning, faults, ..Settings::default() },
+        Counters {
+            clock_s,
+            next_number: next_number.cast_unsigned(),
+            requests: requests.cast_unsigned(),
+            events: events.cast_unsigned(),
+            delivered: delivered.cast_unsigned(),
+        },
+    ))
+}
+
+/// The settings of an account that may have existed, with what was given for this start.
+pub(super) fn merge(path: &Path, kept: Settings, started: Settings, given: &[Given]) -> Result<Settings, StoreError> {
+    let refused = |option, given: &dyn ToString, kept: &dyn ToString| {
+        Err(StoreError::Setting { path: path.to_owned(), option, given: given.to_string(), kept: kept.to_string() })
+    };
+    let mut merged = Settings { base_url: started.base_url, ..kept };
+    for given in given {
+        match given {
+            Given::Seed if started.seed != merged.seed => return refused("seed", &started.seed, &merged.seed),
+            Given::Start if started.start_s != merged.start_s => {
+                return refused("clock", &started.start_s, &merged.start_s);
+            }
+            Given::Seed | Given::Start => {}
+            Given::Version => merged.version = started.version.clone(),
+            Given::Dunning => merged.dunning = started.dunning.clone(),
+            Given::Faults => merged.faults = started.faults.clone(),
+        }
+    }
+    Ok(merged)
+}

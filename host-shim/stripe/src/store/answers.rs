@@ -1,0 +1,99 @@
+//! Answers by idempotency key: for a day, and at most so many.
+
+use rusqlite::params;
+
+use super::checksum::RowSum;
+use super::{Store, StoreError};
+
+const TABLE: &str = "answer";
+/// Answers kept; the oldest go first.
+const ANSWERS_MAX: i64 = 100_000;
+/// Outdated answers that go with each new one: more than come, so that they never pile up.
+const OUTDATED_AT_ONCE: i64 = 2;
+
+/// What was answered to a request with an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The key.
+    pub key: String,
+    /// A digest of the request.
+    pub fingerprint: [u8; 32],
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON body.
+    pub body: String,
+    /// The request's `req_…`.
+    pub request_id: String,
+    /// When it was answered, in Unix seconds on the sandbox's own clock.
+    pub at_s: i64,
+}
+
+fn sum(number: i64, answer: &Answer) -> RowSum {
+    RowSum::of(TABLE)
+        .int(number)
+        .text(&answer.key)
+        .bytes(&answer.fingerprint)
+        .int(i64::from(answer.status))
+        .text(&answer.request_id)
+        .int(answer.at_s)
+        .text(&answer.body)
+}
+
+impl Store {
+    /// Keeps an answer in place of an older one of the same key. Answers from before a time may go.
+    pub fn put_answer(&mut self, answer: &Answer, outdated_before_s: i64) -> Result<(), StoreError> {
+        self.begin()?;
+        let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| self.connection.prepare_cached(sql)?.execute(values);
+        run("DELETE FROM answer WHERE key = ?", &[&answer.key])?;
+        run(
+            "DELETE FROM answer WHERE at_s < ? AND number IN (SELECT number FROM answer ORDER BY number LIMIT ?)",
+            &[&outdated_before_s, &OUTDATED_AT_ONCE],
+        )?;
+        let newest: i64 = self
+            .connection
+            .prepare_cached("SELECT coalesce(max(number), 0) FROM answer")?
+            .query_row([], |row| row.get(0))?;
+        let number = newest + 1;
+        run("DELETE FROM answer WHERE number <= ?", &[&(number - ANSWERS_MAX)])?;
+        let sum = sum(number, answer).finish();
+        self.connection
+            .prepare_cached(
+                "INSERT INTO answer (number, sum, key, fingerprint, status, request_id, at_s, body)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                number,
+                sum,
+                answer.key,
+                answer.fingerprint.as_slice(),
+                answer.status,
+                answer.request_id,
+                answer.at_s,
+                answer.body
+            ])?;
+        Ok(())
+    }
+
+    /// The answer of a key.
+    pub fn answer(&self, key: &str) -> Result<Option<Answer>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT number, sum, key, fingerprint, status, request_id, at_s, body FROM answer WHERE key = ?",
+        )?;
+        let mut rows = statement.query([key])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let unreadable = |error: rusqlite::Error| StoreError::unreadable(TABLE, key, error);
+        let answer = Answer {
+            key: row.get(2).map_err(unreadable)?,
+            fingerprint: row.get(3).map_err(unreadable)?,
+            status: row.get(4).map_err(unreadable)?,
+            request_id: row.get(5).map_err(unreadable)?,
+            at_s: row.get(6).map_err(unreadable)?,
+            body: row.get(7).map_err(unreadable)?,
+        };
+        sum(row.get(0)?, &answer).check(row.get(1)?, TABLE, key)?;
+        if answer.key != key {
+            return Err(StoreError::unreadable(TABLE, key, format!("the index leads to {}", answer.key)));
+        }
+        Ok(Some(answer))
+    }
+}

@@ -1,0 +1,69 @@
+//! Events: by position, which has no gaps, and by id.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::checksum::RowSum;
+use super::{Store, StoreError};
+use crate::event::Event;
+
+const TABLE: &str = "event";
+
+fn sum(position: i64, id: &str, kind: &str, body: &str) -> RowSum {
+    RowSum::of(TABLE).int(position).text(id).text(kind).text(body)
+}
+
+/// An event as it is stored.
+#[derive(Debug)]
+pub struct StoredEvent {
+    /// The event.
+    pub event: Event,
+    /// The bytes of its JSON.
+    pub bytes: usize,
+}
+
+impl Store {
+    /// Writes the event of a position, which is the next; gives the bytes of its JSON.
+    pub fn put_event(&mut self, position: u64, event: &Event) -> Result<usize, StoreError> {
+        self.begin()?;
+        // Names are texts, so that it always serializes.
+        let body = serde_json::to_string(event).unwrap_or_default();
+        let position = position.cast_signed();
+        let sum = sum(position, &event.id, &event.kind, &body).finish();
+        self.connection
+            .prepare_cached("INSERT INTO event (position, sum, id, kind, body) VALUES (?, ?, ?, ?, ?)")?
+            .execute(params![position, sum, event.id, event.kind, body])?;
+        Ok(body.len())
+    }
+
+    /// The event of a position below the number of events.
+    pub fn event(&self, position: u64) -> Result<StoredEvent, StoreError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT sum, id, kind, body FROM event WHERE position = ?")?;
+        let mut rows = statement.query([position.cast_signed()])?;
+        let row = rows.next()?.ok_or_else(|| StoreError::missing(TABLE, position))?;
+        let unreadable = |error: &dyn ToString| StoreError::unreadable(TABLE, position, error.to_string());
+        let text = |column: usize| row.get_ref(column)?.as_str().map_err(|e| unreadable(&e));
+        let (id, kind, body) = (text(1)?, text(2)?, text(3)?);
+        sum(position.cast_signed(), id, kind, body).check(row.get(0)?, TABLE, position)?;
+        let event = serde_json::from_str(body).map_err(|e| unreadable(&e))?;
+        Ok(StoredEvent { event, bytes: body.len() })
+    }
+
+    /// The position of the event of an id.
+    pub fn event_position(&self, id: &str) -> Result<Option<u64>, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT position FROM event WHERE id = ?")?;
+        let position: Option<i64> = statement.query_row([id], |row| row.get(0)).optional()?;
+        Ok(position.map(i64::cast_unsigned))
+    }
+
+    /// Positions and types of the newest events first, below a position.
+    pub fn events_below(&self, below: u64, limit: usize) -> Result<Vec<(u64, String)>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT position, kind FROM event WHERE position < ? ORDER BY position DESC LIMIT ?")?;
+        let rows = statement
+            .query_map([below.cast_signed(), limit], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}

@@ -1,0 +1,120 @@
+//! SQLite's write-ahead log, read by its documented format. SQLite takes the first frame with a wrong checksum for the
+//! end of the log, so that a wrong byte would lose what was acknowledged; here it is damage. The sandbox cuts the log
+//! to nothing whenever it is emptied, so that no old frames lie behind the newest ones, and whatever a kill leaves is
+//! either whole or cut off.
+
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::{BufReader, ErrorKind, Read};
+use std::path::Path;
+
+use super::pages::{PAGE_BYTES, Unfit, sum};
+
+/// Bytes before the first frame.
+const HEADER_BYTES: usize = 32;
+/// Bytes of a frame before its page.
+const FRAME_BYTES: usize = 24;
+/// What a log begins with; the last bit says in which order of bytes it is added up.
+const MAGIC: u32 = 0x377f_0682;
+
+/// What a log holds of committed pages.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    /// The checksum of the newest form of each page.
+    pub(super) pages: HashMap<u32, u32>,
+    /// Pages of the database after the last commit; 0 without one.
+    pub(super) database_pages: u32,
+    /// Bytes up to the end of the last commit.
+    committed_bytes: u64,
+}
+
+/// SQLite's own checksum, which goes on from frame to frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Chain(u32, u32);
+
+impl Chain {
+    fn add(&mut self, bytes: &[u8], is_big_endian: bool) {
+        let word = |bytes: &[u8]| {
+            let word = [bytes[0], bytes[1], bytes[2], bytes[3]];
+            if is_big_endian { u32::from_be_bytes(word) } else { u32::from_le_bytes(word) }
+        };
+        for pair in bytes.chunks_exact(8) {
+            self.0 = self.0.wrapping_add(word(&pair[..4])).wrapping_add(self.1);
+            self.1 = self.1.wrapping_add(word(&pair[4..])).wrapping_add(self.0);
+        }
+    }
+}
+
+/// A big-endian number at a place, which is how all of the log's are.
+fn number(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+impl Log {
+    /// Reads and checks a log; one that isn't there is empty.
+    pub(super) fn read(path: &Path) -> Result<Self, Unfit> {
+        let mut file = match OpenOptions::new().read(true).open(path) {
+            Ok(file) => BufReader::with_capacity(16 * (FRAME_BYTES + PAGE_BYTES), file),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut log = Self::default();
+        let mut header = [0; HEADER_BYTES];
+        if !fill(&mut file, &mut header)? {
+            return Ok(log);
+        }
+        let is_big_endian = number(&header, 0) == MAGIC | 1;
+        let mut chain = Chain::default();
+        chain.add(&header[..24], is_big_endian);
+        let is_right = number(&header, 0) | 1 == MAGIC | 1
+            && number(&header, 8) as usize == PAGE_BYTES
+            && chain == Chain(number(&header, 24), number(&header, 28));
+        if !is_right {
+            return Err(Unfit::Damaged("the head of its log".into()));
+        }
+        let mut open = HashMap::new();
+        let mut frame = vec![0; FRAME_BYTES + PAGE_BYTES];
+        for index in 1_u64.. {
+            if !fill(&mut file, &mut frame)? {
+                break;
+            }
+            let (head, page) = frame.split_at(FRAME_BYTES);
+            chain.add(&head[..8], is_big_endian);
+            chain.add(page, is_big_endian);
+            if head[8..16] != header[16..24] || chain != Chain(number(head, 16), number(head, 20)) {
+                return Err(Unfit::Damaged(format!("frame {index} of its log")));
+            }
+            open.insert(number(head, 0), sum(number(head, 0), page));
+            let database_pages = number(head, 4);
+            if database_pages > 0 {
+                log.pages.extend(open.drain());
+                log.database_pages = database_pages;
+                log.committed_bytes = HEADER_BYTES as u64 + index * (FRAME_BYTES + PAGE_BYTES) as u64;
+            }
+        }
+        Ok(log)
+    }
+
+    /// Whether it holds nothing that was committed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.database_pages == 0
+    }
+
+    /// Cuts off what a kill left behind the last commit: nothing of it was acknowledged.
+    pub(super) fn cut(&self, path: &Path) -> std::io::Result<()> {
+        match OpenOptions::new().write(true).open(path) {
+            Ok(file) => file.set_len(self.committed_bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Reads until the bytes are full; false at the end, where a kill may have left a part.
+fn fill(file: &mut impl Read, bytes: &mut [u8]) -> std::io::Result<bool> {
+    match file.read_exact(bytes) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,160 @@
+//! Objects: by id, newest first of a kind, and by when they come due.
+
+use rusqlite::{OptionalExtension, Row, ToSql, params};
+
+use super::checksum::RowSum;
+use super::{Store, StoreError};
+use crate::billing::due;
+use crate::object::Object;
+use crate::state::clock_of;
+
+const TABLE: &str = "object";
+
+/// The columns that other rows are found by.
+#[derive(PartialEq, Eq)]
+struct Keys<'o> {
+    kind: &'o str,
+    customer: Option<&'o str>,
+    clock: &'o str,
+    due_s: Option<i64>,
+}
+
+fn keys(object: &Object) -> Keys<'_> {
+    Keys {
+        kind: object.kind(),
+        customer: object.get("customer").as_str(),
+        clock: clock_of(object),
+        due_s: due::next(object),
+    }
+}
+
+/// The number an object has since it was made, by which lists are ordered.
+fn seq(object: &Object) -> i64 {
+    object.int("_seq")
+}
+
+fn sum(seq: i64, id: &str, keys: &Keys, body: &str) -> RowSum {
+    RowSum::of(TABLE)
+        .int(seq)
+        .text(id)
+        .text(keys.kind)
+        .text_or_null(keys.customer)
+        .text(keys.clock)
+        .int_or_null(keys.due_s)
+        .text(body)
+}
+
+/// An object as it is stored.
+#[derive(Debug)]
+pub struct StoredObject {
+    /// The object.
+    pub object: Object,
+    /// The bytes of its JSON.
+    pub bytes: usize,
+}
+
+impl Store {
+    /// Writes an object that is new, or that was `before`; gives the bytes of its JSON.
+    pub fn put_object(&mut self, before: Option<&Object>, after: &Object) -> Result<usize, StoreError> {
+        self.begin()?;
+        // Names are texts, so that it always serializes.
+        let body = serde_json::to_string(after).unwrap_or_default();
+        let (seq, id, keys) = (seq(after), after.id(), keys(after));
+        let sum = sum(seq, id, &keys, &body).finish();
+        let Keys { kind, customer, clock, due_s } = &keys;
+        let changed = match before.map(self::keys) {
+            // Most changes leave the indexes alone.
+            Some(old) if old == keys => self
+                .connection
+                .prepare_cached("UPDATE object SET sum = ?, body = ? WHERE seq = ?")?
+                .execute(params![sum, body, seq])?,
+            Some(_) => self
+                .connection
+                .prepare_cached(
+                    "UPDATE object SET sum = ?, kind = ?, customer = ?, clock = ?, due_s = ?, body = ? WHERE seq = ?",
+                )?
+                .execute(params![sum, kind, customer, clock, due_s, body, seq])?,
+            None => self
+                .connection
+                .prepare_cached(
+                    "INSERT INTO object (seq, sum, id, kind, customer, clock, due_s, body)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                )?
+                .execute(params![seq, sum, id, kind, customer, clock, due_s, body])?,
+        };
+        if changed == 1 { Ok(body.len()) } else { Err(StoreError::missing(TABLE, id)) }
+    }
+
+    /// Removes an object that is there.
+    pub fn remove_object(&mut self, object: &Object) -> Result<(), StoreError> {
+        self.begin()?;
+        let removed = self.connection.prepare_cached("DELETE FROM object WHERE seq = ?")?.execute([seq(object)])?;
+        if removed == 1 { Ok(()) } else { Err(StoreError::missing(TABLE, object.id())) }
+    }
+
+    /// The object of an id.
+    pub fn object(&self, id: &str) -> Result<Option<StoredObject>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT seq, sum, id, kind, customer, clock, due_s, body FROM object WHERE id = ?")?;
+        let mut rows = statement.query([id])?;
+        rows.next()?.map(|row| read(row, id)).transpose()
+    }
+
+    /// Numbers and ids of the newest objects of a kind first, below a number; only a customer's if one is named.
+    pub fn objects_below(
+        &self,
+        kind: &str,
+        customer: Option<&str>,
+        below: i64,
+        limit: usize,
+    ) -> Result<Vec<(i64, String)>, StoreError> {
+        let sql = match customer {
+            None => "SELECT seq, id FROM object WHERE kind = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
+            Some(_) => {
+                "SELECT seq, id FROM object WHERE kind = ?1 AND seq < ?2 AND customer = ?4 ORDER BY seq DESC LIMIT ?3"
+            }
+        };
+        // A page is never so long that its length doesn't fit.
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut values: Vec<&dyn ToSql> = vec![&kind, &below, &limit];
+        if let Some(customer) = &customer {
+            values.push(customer);
+        }
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(&*values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// How many objects of a kind there are.
+    pub fn count_objects(&self, kind: &str) -> Result<usize, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT count(*) FROM object WHERE kind = ?")?;
+        let count: i64 = statement.query_row([kind], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
+    /// The next object of a clock that comes due until a time, and when.
+    pub fn next_due(&self, clock: &str, until_s: i64) -> Result<Option<(i64, String)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT due_s, id FROM object WHERE due_s IS NOT NULL AND clock = ? AND due_s <= ?
+             ORDER BY due_s, id LIMIT 1",
+        )?;
+        Ok(statement.query_row(params![clock, until_s], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    }
+}
+
+/// A row, checked against its checksum and the id it was found by.
+fn read(row: &Row, wanted: &str) -> Result<StoredObject, StoreError> {
+    let unreadable = |error: &dyn ToString| StoreError::unreadable(TABLE, wanted, error.to_string());
+    let text = |column: usize| row.get_ref(column)?.as_str().map_err(|e| unreadable(&e));
+    let seq: i64 = row.get(0)?;
+    let (id, kind, clock, body) = (text(2)?, text(3)?, text(5)?, text(7)?);
+    let customer = row.get_ref(4)?.as_str_or_null().map_err(|e| unreadable(&e))?;
+    let found = Keys { kind, customer, clock, due_s: row.get(6)? };
+    sum(seq, id, &found, body).check(row.get(1)?, TABLE, wanted)?;
+    if id != wanted {
+        return Err(unreadable(&format!("the index leads to {id}")));
+    }
+    let object = serde_json::from_str(body).map_err(|e| unreadable(&e))?;
+    Ok(StoredObject { object, bytes: body.len() })
+}

@@ -1,0 +1,38 @@
+//! The command in a process of its own, to be killed.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::client::Client;
+
+/// The command, as cargo builds it beside the tests.
+pub fn command(state: &Path, more: &[&str]) -> Command {
+    let mut path: PathBuf = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    let mut command = Command::new(path.join("examples").join("local-stripe"));
+    command.args(["--port", "0", "--state"]).arg(state).args(more);
+    command
+}
+
+pub struct Running {
+    child: Child,
+    pub client: Client,
+}
+
+pub fn start(state: &Path) -> Running {
+    let mut child = command(state, &["--seed", "5"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned();
+    Running { child, client: Client::new(&url) }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // SIGKILL: the process gets no chance to write anything more.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

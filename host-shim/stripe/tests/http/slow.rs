@@ -1,0 +1,97 @@
+//! Clients that are slow or ambiguous, over plain sockets.
+
+use std::time::{Duration, Instant};
+
+use local_stripe::server::{Options, Server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// What the server of these tests waits; the product's limit is longer.
+const PATIENCE: Duration = Duration::from_millis(300);
+const KEY: &str = "Authorization: Bearer sk_test_x\r\n";
+
+async fn start() -> (Server, TcpStream) {
+    let server = Server::start(Options { patience: PATIENCE, ..Options::default() }).await.unwrap();
+    let stream = TcpStream::connect(server.url().strip_prefix("http://").unwrap()).await.unwrap();
+    (server, stream)
+}
+
+/// Everything the server says until it closes the connection, and how long that took.
+async fn until_closed(stream: &mut TcpStream) -> (String, Duration) {
+    let start = Instant::now();
+    let mut said = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut said)).await;
+    // A reset is a close as well.
+    let _ = read.expect("the connection is closed");
+    (String::from_utf8_lossy(&said).into_owned(), start.elapsed())
+}
+
+#[tokio::test]
+async fn a_slow_client_is_closed_wherever_it_stops() {
+    for sent in [
+        String::new(),
+        "POST /v1/customers HTT".to_owned(),
+        format!("POST /v1/customers HTTP/1.1\r\nHost: a\r\n{KEY}"),
+        format!("POST /v1/customers HTTP/1.1\r\nHost: a\r\n{KEY}Content-Length: 100\r\n\r\nname="),
+        format!("POST /v1/customers HTTP/1.1\r\nHost: a\r\n{KEY}Transfer-Encoding: chunked\r\n\r\n5\r\nna"),
+    ] {
+        let (server, mut stream) = start().await;
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        let (said, took) = until_closed(&mut stream).await;
+        assert!(!said.contains("\"id\""), "{sent:?}: {said}");
+        assert!(took > PATIENCE / 2 && took < PATIENCE * 10, "{sent:?}: {took:?}");
+        let count = server.handle(&local_stripe::sandbox::own_request("GET", "/v1/customers", &[]));
+        assert!(count.body.contains("\"data\": []"), "{sent:?}: {}", count.body);
+    }
+}
+
+#[tokio::test]
+async fn a_body_byte_by_byte_is_closed_too() {
+    let (_server, mut stream) = start().await;
+    let head = format!("POST /v1/customers HTTP/1.1\r\nHost: a\r\n{KEY}Content-Length: 100\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let start = Instant::now();
+    while stream.write_all(b"a").await.is_ok() {
+        assert!(start.elapsed() < PATIENCE * 10, "each byte buys more time");
+        tokio::time::sleep(PATIENCE / 10).await;
+    }
+    assert!(start.elapsed() > PATIENCE / 2);
+}
+
+#[tokio::test]
+async fn an_answered_client_that_says_nothing_more_is_closed() {
+    let (_server, mut stream) = start().await;
+    stream.write_all(format!("GET /v1/customers HTTP/1.1\r\nHost: a\r\n{KEY}\r\n").as_bytes()).await.unwrap();
+    let (said, took) = until_closed(&mut stream).await;
+    assert!(said.starts_with("HTTP/1.1 200 ") && took > PATIENCE / 2 && took < PATIENCE * 10, "{took:?}: {said}");
+}
+
+#[tokio::test]
+async fn both_lengths_in_one_request_are_refused() {
+    for lengths in
+        ["Content-Length: 6\r\nTransfer-Encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 6"]
+    {
+        let (server, mut stream) = start().await;
+        let good = format!("POST /v1/customers HTTP/1.1\r\nHost: a\r\n{KEY}Content-Length: 6\r\n\r\nname=a");
+        let wrong = format!("POST /v1/customers HTTP/1.1\r\nHost: a\r\n{KEY}{lengths}\r\n\r\n6\r\nname=b\r\n0\r\n\r\n");
+        stream.write_all((good + &wrong + "GET /v1/customers HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
+        let (said, _) = until_closed(&mut stream).await;
+        let statuses: Vec<&str> = said.split("HTTP/1.1 ").skip(1).filter_map(|answer| answer.lines().next()).collect();
+        assert_eq!(statuses, ["200 OK", "400 Bad Request"], "{said}");
+        let known = server.handle(&local_stripe::sandbox::own_request("GET", "/v1/customers", &[]));
+        assert!(known.body.contains("\"name\": \"a\"") && !known.body.contains("\"name\": \"b\""), "{}", known.body);
+    }
+}
+
+#[tokio::test]
+async fn chunks_alone_are_taken() {
+    let (_server, mut stream) = start().await;
+    let head = format!("POST /v1/customers HTTP/1.1\r\nHost: a\r\n{KEY}Transfer-Encoding: chunked\r\n\r\n");
+    for piece in [head.as_str(), "3\r\nnam\r\n", "3\r\ne=a\r\n0\r", "\n\r\n"] {
+        stream.write_all(piece.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let (said, _) = until_closed(&mut stream).await;
+    assert!(said.starts_with("HTTP/1.1 200 ") && said.contains("\"name\": \"a\""), "{said}");
+}
