@@ -6,6 +6,7 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::clock;
 use crate::error::ApiError;
+use crate::event::Event;
 use crate::event_types;
 use crate::model;
 use crate::params::{Args, Field, Kind, inert, merge_metadata, opt, req};
@@ -99,10 +100,18 @@ pub const ROUTES: &[Route] = &[
 fn shown_event(st: &State, id: &str) -> Result<Value, ApiError> {
     let event = st.event_position(id).and_then(|position| st.event(position));
     let event = event.ok_or_else(|| ApiError::no_such("event", id, "id"))?;
-    // Events are shown in the account's version, whatever the request's.
-    let mut shown = event.render(&st.settings.version);
+    let mut shown = as_it_stands(st, &event);
     shown["_rendered"] = json!(true);
     Ok(shown)
+}
+
+/// An event in the account's version, whatever the request's; what was delivered is pending no more.
+fn as_it_stands(st: &State, event: &Event) -> Value {
+    let mut shown = event.render(&st.settings.version);
+    if st.event_position(&event.id).is_some_and(|position| position < st.delivered()) {
+        shown["pending_webhooks"] = json!(0);
+    }
+    shown
 }
 
 fn list_events(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
@@ -115,8 +124,7 @@ fn list_events(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
     };
     let cursor = args.text("starting_after").and_then(|id| st.event_position(id));
     let all = st.newest_events(cursor, wanted).filter(|e| listing::in_created(args, e.created_s));
-    let version = st.settings.version.clone();
-    let mut page = listing::page_of(args, "/v1/events", all, |e| &e.id, |e| e.render(&version))?;
+    let mut page = listing::page_of(args, "/v1/events", all, |e| &e.id, |e| as_it_stands(st, e))?;
     page["_rendered"] = json!(true);
     Ok(page)
 }

@@ -127,3 +127,21 @@ async fn events_in_a_folder() {
         .collect();
     assert!(files.len() == 1 && files[0].starts_with("000001-product.created-evt_"), "{files:?}");
 }
+
+#[tokio::test]
+async fn what_was_delivered_is_pending_no_more() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let sink = Sink::start(&[]).await;
+    endpoint(&client, &sink, "").await;
+    client.post("/v1/products", "name=Pro").await;
+    let delivered = sink.wait_for(1).await[0].event();
+    assert_eq!(delivered["pending_webhooks"], 1);
+    let path = format!("/v1/events/{}", delivered["id"].as_str().unwrap());
+    for _ in 0..100 {
+        if client.get(&path).await["pending_webhooks"] == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("still pending two seconds after its delivery");
+}
