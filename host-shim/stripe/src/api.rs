@@ -2,16 +2,20 @@
 //!
 //! The tables are the single source: routing, checking of parameters and the reference page derive from them.
 
+pub mod account;
 pub mod billing;
 pub mod catalog;
 pub mod checkout;
 pub mod customers;
+pub mod empty;
 pub mod expand;
 pub mod invoices;
 pub mod listing;
 pub mod payments;
+pub mod plans;
 pub mod platform;
 pub mod sandbox;
+pub mod search;
 
 use serde_json::Value;
 
@@ -45,22 +49,28 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
     let tables = [
         customers::ROUTES,
         catalog::ROUTES,
+        plans::ROUTES,
         checkout::ROUTES,
         billing::ROUTES,
         invoices::ROUTES,
         payments::ROUTES,
         platform::ROUTES,
+        account::ROUTES,
+        search::ROUTES,
+        empty::ROUTES,
         sandbox::ROUTES,
     ];
     tables.into_iter().flatten()
 }
 
-/// The endpoint of a request and the ids in its path.
+/// The endpoint of a request and the ids in its path. A word wins over an id: `customers/search` is no customer.
 pub fn find<'p>(method: &str, path: &'p str) -> Result<(&'static Route, Vec<&'p str>), ApiError> {
-    let matching = routes().filter(|r| r.method == method).find_map(|r| matches(r.path, path).map(|ids| (r, ids)));
-    matching.ok_or_else(|| {
+    let matching = routes().filter(|r| r.method == method).filter_map(|r| matches(r.path, path).map(|ids| (r, ids)));
+    matching.min_by_key(|(_, ids)| ids.len()).ok_or_else(|| {
         let shown: String = path.chars().take(200).collect();
-        let message = format!("Unrecognized request URL ({method}: {shown}). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.");
+        let message = format!(
+            "Unrecognized request URL ({method}: {shown}). The local Stripe has no such endpoint; docs/local-stripe.md lists those it has."
+        );
         ApiError { status: 404, ..ApiError::invalid(message) }
     })
 }
@@ -98,6 +108,9 @@ mod tests {
         assert_eq!(matches("/v1/customers/{}", "/v1/customers/"), None);
         assert_eq!(matches("/v1/customers", "/v1/customers/"), Some(vec![]));
         assert_eq!(find("PUT", "/v1/customers").err().map(|e| e.status), Some(404));
+        let found = |path| find("GET", path).map(|(route, ids)| (route.path, ids)).unwrap();
+        assert_eq!(found("/v1/customers/search"), ("/v1/customers/search", vec![]));
+        assert_eq!(found("/v1/customers/searched"), ("/v1/customers/{}", vec!["searched"]));
     }
 
     #[test]

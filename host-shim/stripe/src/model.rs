@@ -1,5 +1,6 @@
 //! New objects, complete, in the newest shape. Each function only builds; storing and events are the caller's.
 
+pub mod account;
 pub mod billing;
 pub mod catalog;
 pub mod checkout;

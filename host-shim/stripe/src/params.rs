@@ -42,6 +42,8 @@ pub enum Kind {
     Map(&'static [Field]),
     /// Named members, or unset as a whole.
     List(&'static Kind),
+    /// An id, or named members of something to be made.
+    IdOr(&'static [Field]),
     /// Anything: shown nowhere, has no effect here.
     Inert,
 }
@@ -204,7 +206,7 @@ fn read(node: &Node, kind: &Kind, here: &str) -> Result<Value, ApiError> {
         (Kind::Inert, _) => Ok(Value::Null),
         (Kind::Metadata, node) => metadata(node, here),
         (_, Node::Text(text)) if text.is_empty() => Ok(Value::Null),
-        (Kind::Map(fields), Node::Map(inner)) => read_map(inner, fields, here).map(Value::Object),
+        (Kind::Map(fields) | Kind::IdOr(fields), Node::Map(inner)) => read_map(inner, fields, here).map(Value::Object),
         (Kind::List(kind), Node::List(list)) => {
             let read_one = |(i, node)| read(node, kind, &format!("{here}[{i}]"));
             list.iter().enumerate().map(read_one).collect::<Result<_, _>>().map(Value::Array)
@@ -283,7 +285,7 @@ fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
         Kind::Decimal => money::parse_decimal(text).map(|_| json!(text)).ok_or_else(|| {
             ApiError::coded("parameter_invalid_decimal", format!("Invalid decimal: {text}")).about(here)
         }),
-        Kind::Text | Kind::Metadata | Kind::Map(_) | Kind::List(_) | Kind::Inert => {
+        Kind::Text | Kind::Metadata | Kind::Map(_) | Kind::IdOr(_) | Kind::List(_) | Kind::Inert => {
             if text.chars().count() > TEXT_CHARS_MAX {
                 let message = format!("Invalid string: must be at most {TEXT_CHARS_MAX} characters");
                 return Err(ApiError::coded("parameter_invalid_string", message).about(here));

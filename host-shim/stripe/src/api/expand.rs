@@ -11,9 +11,17 @@ use crate::version::Version;
 /// Levels of expansion, Stripe's limit; a list's `data` isn't one.
 const LEVELS_MAX: usize = 4;
 
+/// The number of all that a search found.
+const TOTAL_COUNT: &str = "total_count";
+
 /// A rendered value with the wanted paths expanded.
 pub fn expand(st: &State, mut value: Value, paths: &[String], version: &Version) -> Result<Value, ApiError> {
-    for path in paths {
+    let counted = value.get("object").is_some_and(|o| o == "search_result");
+    if counted && !paths.iter().any(|p| p == TOTAL_COUNT) {
+        // A search counts what it found only for those who ask.
+        value.as_object_mut().map(|found| found.remove(TOTAL_COUNT));
+    }
+    for path in paths.iter().filter(|p| !counted || *p != TOTAL_COUNT) {
         let names: Vec<&str> = path.split('.').collect();
         if names.iter().filter(|n| **n != "data").count() > LEVELS_MAX {
             let message = format!(

@@ -8,6 +8,7 @@ use crate::model::price::NewPrice;
 use crate::money;
 use crate::object::Object;
 use crate::params::Args;
+use crate::plans;
 use crate::state::State;
 
 /// Items of a subscription, Stripe's limit.
@@ -87,7 +88,7 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
         trial_period_days: Value::Null,
     });
     let price = st.put(price);
-    st.emit("price.created", &price);
+    plans::tell(st, "created", &price);
     Ok(Object::clone(&price))
 }
 
