@@ -45,6 +45,9 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
         value[*name] = included;
     }
     let Some(member) = value.get_mut(*name) else {
+        if may_be_left_out(value, name) {
+            return Ok(());
+        }
         let message =
             format!("This property cannot be expanded ({path}). You may want to try expanding a different property.");
         return Err(ApiError::invalid(message).about("expand"));
@@ -68,8 +71,21 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
     }
 }
 
+/// Members that can be asked for and still aren't there: all those of a deleted object, tiers of a price without any.
+fn may_be_left_out(value: &Value, name: &str) -> bool {
+    let kind = value.get("object").and_then(Value::as_str).unwrap_or_default();
+    value.get("deleted").is_some_and(|d| d == true) || (matches!(kind, "price" | "plan") && name == "tiers")
+}
+
 /// The members that are only there when asked for.
 fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<Value> {
+    if name == "breakdown" && value.get("amount_discount").is_some() {
+        // The totals of a session or a quote, which are no object of their own.
+        return Some(json!({ "discounts": [], "taxes": [] }));
+    }
+    if name == "discounts" && value.get("object").is_some_and(|o| o == "item") {
+        return Some(json!([]));
+    }
     let id = value.get("id")?.as_str()?;
     let owner = st.find(id)?;
     let kind = value.get("object")?.as_str()?;
@@ -86,6 +102,11 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
             list(&format!("/v1/customers/{id}/subscriptions"), live.collect())
         }
         ("customer", "sources") => list(&format!("/v1/customers/{id}/sources"), Vec::new()),
+        ("price", "currency_options") => {
+            let members = ["custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal"];
+            let own = members.iter().map(|m| ((*m).to_owned(), owner.get(m).clone())).collect();
+            json!({ owner.text("currency"): Value::Object(own) })
+        }
         ("customer", "tax_ids") => list(&format!("/v1/customers/{id}/tax_ids"), Vec::new()),
         ("invoice", "payments") => list("/v1/invoice_payments", of("invoice_payment", "invoice", None)),
         ("invoice", "confirmation_secret") => {

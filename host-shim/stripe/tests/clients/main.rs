@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod account;
 mod async_stripe;
 mod cli;
+mod djstripe;
 mod install;
 mod libraries;
 #[path = "../http/sink.rs"]
