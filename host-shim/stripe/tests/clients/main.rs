@@ -8,8 +8,10 @@ mod cli;
 mod djstripe;
 mod install;
 mod libraries;
+mod postgres;
 #[path = "../http/sink.rs"]
 mod sink;
+mod sync_engine;
 
 use std::io::Read;
 use std::process::{Command, Output};
