@@ -3,6 +3,7 @@
 //! The tables are the single source: routing, checking of parameters and the reference page derive from them.
 
 pub mod account;
+pub mod balance;
 pub mod billing;
 pub mod catalog;
 pub mod checkout;
@@ -16,6 +17,8 @@ pub mod plans;
 pub mod platform;
 pub mod sandbox;
 pub mod search;
+pub mod sources;
+pub mod tax_rates;
 
 use serde_json::Value;
 
@@ -48,12 +51,15 @@ pub(crate) const fn route(method: &'static str, path: &'static str, fields: &'st
 pub fn routes() -> impl Iterator<Item = &'static Route> {
     let tables = [
         customers::ROUTES,
+        sources::ROUTES,
         catalog::ROUTES,
         plans::ROUTES,
         checkout::ROUTES,
         billing::ROUTES,
         invoices::ROUTES,
         payments::ROUTES,
+        balance::ROUTES,
+        tax_rates::ROUTES,
         platform::ROUTES,
         account::ROUTES,
         search::ROUTES,

@@ -1,9 +1,11 @@
 //! New objects, complete, in the newest shape. Each function only builds; storing and events are the caller's.
 
 pub mod account;
+pub mod balance;
 pub mod billing;
 pub mod catalog;
 pub mod checkout;
 pub mod customer;
 pub mod payment;
 pub mod price;
+pub mod tax_rate;

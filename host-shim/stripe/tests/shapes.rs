@@ -10,6 +10,7 @@ use std::path::Path;
 use local_stripe::cards::TEST_CARDS;
 use local_stripe::model::account;
 use local_stripe::object::Object;
+use local_stripe::payments::source;
 use local_stripe::sandbox::{Sandbox, json_of, own_request};
 use local_stripe::settings::{START_S, Settings};
 use local_stripe::shapes;
@@ -30,6 +31,7 @@ const FILES: &[(&str, &str)] = &[
 const KINDS: &[&str] = &[
     "account",
     "balance_transaction",
+    "card",
     "charge",
     "checkout.session",
     "customer",
@@ -43,12 +45,15 @@ const KINDS: &[&str] = &[
     "payment_intent",
     "payment_method",
     "plan",
+    "payout",
     "price",
     "product",
     "refund",
     "subscription",
     "subscription_item",
+    "tax_rate",
     "test_helpers.test_clock",
+    "topup",
     "webhook_endpoint",
 ];
 
@@ -94,6 +99,10 @@ fn sandbox_with_everything() -> Sandbox {
     };
     let (once, monthly) = (price(s, &[]), price(s, &[("recurring[interval]", "month")]));
     let clock = id(&post(s, "/v1/test_helpers/test_clocks", &[("frozen_time", "1793491200")]));
+    post(s, "/v1/tax_rates", &[("display_name", "VAT"), ("inclusive", "true"), ("percentage", "8.1")]);
+    post(s, "/v1/customers", &[("source", "tok_visa")]);
+    post(s, "/v1/topups", &[("amount", "5000"), ("currency", "usd")]);
+    post(s, "/v1/payouts", &[("amount", "1000"), ("currency", "usd")]);
     post(s, "/v1/webhook_endpoints", &[("url", "http://127.0.0.1:9/"), ("enabled_events[]", "*")]);
     for (n, test) in [&clock, ""].into_iter().enumerate() {
         let card = if n == 0 { "pm_card_visa" } else { "pm_card_chargeCustomerFail" };
@@ -237,6 +246,7 @@ fn keys_are_those_of_the_examples() {
         let shown: Vec<Value> = KINDS
             .iter()
             .flat_map(|kind| state.newest(kind, None).map(|o| Object::clone(o)))
+            .chain(state.newest("payment_method", None).filter_map(|m| source::card_of(m)))
             .chain([account::own(&state.settings)])
             .map(|o| {
                 let mut all = state.freeze(&o).value();

@@ -42,7 +42,6 @@ pub const ROUTES: &[Route] = empty![
     "/v1/country_specs",
     "/v1/coupons",
     "/v1/credit_notes",
-    "/v1/customers/{}/sources",
     "/v1/customers/{}/tax_ids",
     "/v1/entitlements/active_entitlements",
     "/v1/entitlements/features",
@@ -55,7 +54,6 @@ pub const ROUTES: &[Route] = empty![
     "/v1/issuing/cards",
     "/v1/issuing/disputes",
     "/v1/issuing/transactions",
-    "/v1/payouts",
     "/v1/products/{}/features",
     "/v1/promotion_codes",
     "/v1/radar/early_fraud_warnings",
@@ -65,6 +63,5 @@ pub const ROUTES: &[Route] = empty![
     "/v1/subscription_schedules",
     "/v1/tax_codes",
     "/v1/tax_ids",
-    "/v1/tax_rates",
     "/v1/transfers",
 ];

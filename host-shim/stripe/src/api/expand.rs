@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::object::{Object, list};
+use crate::payments::source;
 use crate::shapes;
 use crate::state::State;
 use crate::version::Version;
@@ -101,7 +102,11 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
             let live = of("subscription", "customer", Some(id)).into_iter().filter(|s| s["status"] != "canceled");
             list(&format!("/v1/customers/{id}/subscriptions"), live.collect())
         }
-        ("customer", "sources") => list(&format!("/v1/customers/{id}/sources"), Vec::new()),
+        ("customer", "sources") => {
+            let cards = st.newest("payment_method", Some(id)).filter_map(|m| source::card_of(m));
+            list(&format!("/v1/customers/{id}/sources"), cards.map(|c| c.value()).collect())
+        }
+        ("customer", "default_source") => source::card_of(st.find(owner.text("default_source"))?)?.value(),
         ("price", "currency_options") => {
             let members = ["custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal"];
             let own = members.iter().map(|m| ((*m).to_owned(), owner.get(m).clone())).collect();

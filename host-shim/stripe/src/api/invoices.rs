@@ -458,11 +458,7 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         Outcome::Paid => Ok(st.copy(id).value()),
         Outcome::NeedsAction => {
             let message = "This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with the invoice.";
-            Err(ApiError {
-                status: 402,
-                keeps_changes: true,
-                ..ApiError::coded("invoice_payment_intent_requires_action", message)
-            })
+            Err(ApiError::card("invoice_payment_intent_requires_action", None, message))
         }
         Outcome::Failed(error) => Err(error),
     }

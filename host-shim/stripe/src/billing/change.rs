@@ -44,6 +44,9 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
     }
     apply_trial(&mut next, args, now)?;
     let changed = if args.has("items") { Some(read_change(st, &next, args, now)?) } else { None };
+    if ends_trial(args, &status) && cycle::ends_without_method(st, &before) {
+        return Ok(st.copy(id).value());
+    }
     let resets = args.text("billing_cycle_anchor") == Some("now") || ends_trial(args, &status);
     if changed.is_none() && !resets {
         return Ok(store(st, &before, next).value());

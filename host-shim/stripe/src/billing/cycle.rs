@@ -92,12 +92,8 @@ pub fn renew(st: &mut State, id: &str) {
         return;
     }
     let trial_ends = sub.text("status") == "trialing";
-    if trial_ends && sub.text("collection_method") == "charge_automatically" && !has_method(st, &sub) {
-        match sub.text_at("trial_settings.end_behavior.missing_payment_method") {
-            Some("cancel") => return end::cancel(st, id, end::Reason::AtItsTime),
-            Some("pause") => return end::pause(st, id),
-            _ => {}
-        }
+    if trial_ends && ends_without_method(st, &sub) {
+        return;
     }
     let Some(price) = sub.list_at("items").first().map(|i| i["price"].clone()) else { return };
     let next_end = period_end(&price, sub.int("billing_cycle_anchor"), end);
@@ -113,9 +109,24 @@ pub fn renew(st: &mut State, id: &str) {
     }
 }
 
+/// A trial is over and nothing can be charged: ends or pauses the subscription where that is how it was made.
+pub fn ends_without_method(st: &mut State, sub: &Object) -> bool {
+    if sub.text("collection_method") != "charge_automatically" || has_method(st, sub) {
+        return false;
+    }
+    match sub.text_at("trial_settings.end_behavior.missing_payment_method") {
+        Some("cancel") => end::cancel(st, sub.id(), end::Reason::AtItsTime),
+        Some("pause") => end::pause(st, sub.id()),
+        _ => return false,
+    }
+    true
+}
+
 fn has_method(st: &State, sub: &Object) -> bool {
     let customer = st.copy(sub.text("customer"));
-    !sub.get("default_payment_method").is_null() || !customer.at("invoice_settings.default_payment_method").is_null()
+    !sub.get("default_payment_method").is_null()
+        || !customer.at("invoice_settings.default_payment_method").is_null()
+        || !customer.get("default_source").is_null()
 }
 
 fn cycle_invoice(st: &mut State, sub: &Object, over: (i64, i64), next: (i64, i64)) -> Result<(), ApiError> {

@@ -4,6 +4,7 @@ use crate::billing::{cycle, end, invoice, settle};
 use crate::calendar::DAY_S;
 use crate::checkout;
 use crate::object::Object;
+use crate::payments::balance;
 use crate::state::State;
 
 /// Days before a trial's end that `customer.subscription.trial_will_end` is sent.
@@ -20,6 +21,7 @@ pub fn next(object: &Object) -> Option<i64> {
         }
         "invoice" if object.text("status") == "open" => object.int_at("next_payment_attempt"),
         "checkout.session" if object.text("status") == "open" => object.int_at("expires_at"),
+        "payout" if object.text("status") == "pending" => object.int_at("arrival_date"),
         _ => None,
     }
 }
@@ -73,6 +75,7 @@ pub fn run(st: &mut State, id: &str, now_s: i64) {
         "invoice" if object.text("status") == "draft" => invoice::auto_finalize(st, id),
         "invoice" => settle::retry(st, id),
         "checkout.session" => checkout::expire(st, id),
+        "payout" => balance::arrive(st, id),
         "subscription" => run_subscription(st, &object, now_s),
         _ => {}
     }

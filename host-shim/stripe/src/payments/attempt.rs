@@ -6,7 +6,7 @@ use crate::cards::{self, Behaviour};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::payments::method;
+use crate::payments::{balance, method};
 use crate::state::{Later, State};
 
 /// How an attempt ended.
@@ -105,6 +105,9 @@ fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, 
         }
     });
     st.emit(if manual { "payment_intent.amount_capturable_updated" } else { "payment_intent.succeeded" }, &after);
+    if !manual && method.text("_number") == cards::AT_ONCE {
+        balance::tell(st);
+    }
     if let Behaviour::Disputes { .. } = behaviour {
         st.later.push(Later::Dispute(charge.id().to_owned()));
     }

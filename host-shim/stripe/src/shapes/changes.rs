@@ -254,6 +254,13 @@ pub const CHANGES: &[Change] = &[
         ],
     ),
     added(ACACIA, "test_helpers.test_clock", &["status_details"]),
+    added(Y2026, "topup", &["initiated_by"]),
+    added(BASIL, "card", &["regulated_status"]),
+    added(CLOVER, "payout", &["payout_method"]),
+    added(ACACIA, "payout", &["application_fee", "application_fee_amount", "trace_id"]),
+    added(ACACIA, "tax_rate", &["flat_amount", "jurisdiction_level", "rate_type"]),
+    added(Y2022, "payout", &["reconciliation_status"]),
+    added(Y2022, "tax_rate", &["effective_percentage", "tax_type"]),
     added(CLOVER, "account", &["settings.invoices.hosted_payment_method_save"]),
     added(BASIL, "account", &["business_profile.minority_owned_business_designation"]),
     added(
