@@ -7,6 +7,7 @@ pub mod balance;
 pub mod billing;
 pub mod catalog;
 pub mod checkout;
+pub mod credit_notes;
 pub mod customers;
 pub mod empty;
 pub mod expand;
@@ -57,6 +58,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         checkout::ROUTES,
         billing::ROUTES,
         invoices::ROUTES,
+        credit_notes::ROUTES,
         payments::ROUTES,
         balance::ROUTES,
         tax_rates::ROUTES,

@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod create;
+pub mod credit_note;
 pub mod cycle;
 pub mod due;
 pub mod end;

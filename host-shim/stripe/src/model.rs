@@ -5,6 +5,7 @@ pub mod balance;
 pub mod billing;
 pub mod catalog;
 pub mod checkout;
+pub mod credit_note;
 pub mod customer;
 pub mod payment;
 pub mod price;

@@ -34,6 +34,8 @@ const KINDS: &[&str] = &[
     "card",
     "charge",
     "checkout.session",
+    "credit_note",
+    "credit_note_line_item",
     "customer",
     "customer_balance_transaction",
     "dispute",
@@ -101,6 +103,22 @@ fn sandbox_with_everything() -> Sandbox {
     let clock = id(&post(s, "/v1/test_helpers/test_clocks", &[("frozen_time", "1793491200")]));
     post(s, "/v1/tax_rates", &[("display_name", "VAT"), ("inclusive", "true"), ("percentage", "8.1")]);
     post(s, "/v1/customers", &[("source", "tok_visa")]);
+    let debtor = id(&post(s, "/v1/customers", &[]));
+    post(s, "/v1/invoiceitems", &[("customer", &debtor), ("amount", "500"), ("currency", "usd")]);
+    let owed = [("customer", debtor.as_str()), ("pending_invoice_items_behavior", "include")];
+    let owed = post(s, "/v1/invoices", &owed);
+    post(s, &format!("/v1/invoices/{}/finalize", id(&owed)), &[]);
+    let line = id(&owed["lines"]["data"][0]);
+    post(
+        s,
+        "/v1/credit_notes",
+        &[
+            ("invoice", &id(&owed)),
+            ("lines[0][type]", "invoice_line_item"),
+            ("lines[0][invoice_line_item]", &line),
+            ("lines[0][amount]", "100"),
+        ],
+    );
     post(s, "/v1/topups", &[("amount", "5000"), ("currency", "usd")]);
     post(s, "/v1/payouts", &[("amount", "1000"), ("currency", "usd")]);
     post(s, "/v1/webhook_endpoints", &[("url", "http://127.0.0.1:9/"), ("enabled_events[]", "*")]);

@@ -41,7 +41,6 @@ pub const ROUTES: &[Route] = empty![
     "/v1/application_fees",
     "/v1/country_specs",
     "/v1/coupons",
-    "/v1/credit_notes",
     "/v1/customers/{}/tax_ids",
     "/v1/entitlements/active_entitlements",
     "/v1/entitlements/features",

@@ -255,6 +255,27 @@ pub const CHANGES: &[Change] = &[
     ),
     added(ACACIA, "test_helpers.test_clock", &["status_details"]),
     added(Y2026, "topup", &["initiated_by"]),
+    added(Y2026, "credit_note_line_item", &["metadata"]),
+    added(CLOVER, "credit_note", &["customer_account"]),
+    added(
+        BASIL,
+        "credit_note",
+        &["post_payment_amount", "pre_payment_amount", "pretax_credit_amounts", "refunds", "total_taxes"],
+    ),
+    removed(BASIL, "credit_note", &[("refund", Old::Of(refund_of_note)), ("tax_amounts", Old::EmptyList)]),
+    added(BASIL, "credit_note_line_item", &["pretax_credit_amounts", "taxes"]),
+    removed(
+        BASIL,
+        "credit_note_line_item",
+        &[
+            ("amount_excluding_tax", Old::Of(|line| line.get("amount").clone())),
+            ("tax_amounts", Old::EmptyList),
+            ("unit_amount_excluding_tax", Old::Of(|line| line.get("unit_amount_decimal").clone())),
+        ],
+    ),
+    added(ACACIA, "credit_note", &["effective_at"]),
+    added(Y2022, "credit_note", &["amount_shipping", "shipping_cost", "subtotal_excluding_tax", "total_excluding_tax"]),
+    added(Y2022, "credit_note_line_item", &["amount_excluding_tax", "unit_amount_excluding_tax"]),
     added(BASIL, "card", &["regulated_status"]),
     added(CLOVER, "payout", &["payout_method"]),
     added(ACACIA, "payout", &["application_fee", "application_fee_amount", "trace_id"]),
@@ -369,6 +390,10 @@ pub const CHANGES: &[Change] = &[
     removed(Y2022, "charge", &[("order", Old::Null), ("refunds", Old::Of(refunds))]),
     added(Y2022, "item", &["amount_discount", "amount_tax"]),
 ];
+
+fn refund_of_note(note: &Object) -> Value {
+    note.list_at("refunds").first().map_or(Value::Null, |r| r["refund"].clone())
+}
 
 fn period_start(subscription: &Object) -> Value {
     subscription.list_at("items").first().map_or(Value::Null, |i| i["current_period_start"].clone())
