@@ -17,6 +17,7 @@ pub mod payments;
 pub mod plans;
 pub mod platform;
 pub mod sandbox;
+pub mod schedules;
 pub mod search;
 pub mod sources;
 pub mod tax_rates;
@@ -57,6 +58,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         plans::ROUTES,
         checkout::ROUTES,
         billing::ROUTES,
+        schedules::ROUTES,
         invoices::ROUTES,
         credit_notes::ROUTES,
         payments::ROUTES,

@@ -9,4 +9,5 @@ pub mod end;
 pub mod invoice;
 pub mod items;
 pub mod proration;
+pub mod schedule;
 pub mod settle;

@@ -9,4 +9,5 @@ pub mod credit_note;
 pub mod customer;
 pub mod payment;
 pub mod price;
+pub mod schedule;
 pub mod tax_rate;

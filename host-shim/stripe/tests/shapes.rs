@@ -53,6 +53,7 @@ const KINDS: &[&str] = &[
     "refund",
     "subscription",
     "subscription_item",
+    "subscription_schedule",
     "tax_rate",
     "test_helpers.test_clock",
     "topup",
@@ -118,6 +119,11 @@ fn sandbox_with_everything() -> Sandbox {
             ("lines[0][invoice_line_item]", &line),
             ("lines[0][amount]", "100"),
         ],
+    );
+    post(
+        s,
+        "/v1/subscription_schedules",
+        &[("customer", &debtor), ("start_date", "1800000000"), ("phases[0][items][0][price]", &monthly)],
     );
     post(s, "/v1/topups", &[("amount", "5000"), ("currency", "usd")]);
     post(s, "/v1/payouts", &[("amount", "1000"), ("currency", "usd")]);

@@ -59,7 +59,6 @@ pub const ROUTES: &[Route] = empty![
     "/v1/reviews",
     "/v1/setup_intents",
     "/v1/shipping_rates",
-    "/v1/subscription_schedules",
     "/v1/tax_codes",
     "/v1/tax_ids",
     "/v1/transfers",

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
-use crate::billing::{create, end, settle};
+use crate::billing::{create, end, schedule, settle};
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::{NewLine, item_parent, subscription_parent};
@@ -95,6 +95,10 @@ pub fn renew(st: &mut State, id: &str) {
     if trial_ends && ends_without_method(st, &sub) {
         return;
     }
+    if schedule::before_renewal(st, &sub, end) {
+        return;
+    }
+    let sub = st.copy(id);
     let Some(price) = sub.list_at("items").first().map(|i| i["price"].clone()) else { return };
     let next_end = period_end(&price, sub.int("billing_cycle_anchor"), end);
     let renewed = st.change_and_emit(id, "customer.subscription.updated", |s| {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::billing::cycle;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::proration::{self, Half};
-use crate::billing::settle;
+use crate::billing::{schedule, settle};
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::Args;
@@ -49,6 +49,7 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
         });
     }
     st.emit("customer.subscription.deleted", &ended);
+    schedule::subscription_ended(st, &ended, reason == Reason::PaymentFailed);
 }
 
 /// The request to end a subscription now.

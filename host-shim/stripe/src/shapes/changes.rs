@@ -255,6 +255,38 @@ pub const CHANGES: &[Change] = &[
     ),
     added(ACACIA, "test_helpers.test_clock", &["status_details"]),
     added(Y2026, "topup", &["initiated_by"]),
+    added(
+        Y2026,
+        "subscription_schedule",
+        &[
+            "default_settings.invoice_settings.custom_fields",
+            "default_settings.invoice_settings.description",
+            "default_settings.invoice_settings.footer",
+        ],
+    ),
+    added(
+        CLOVER,
+        "subscription_schedule",
+        &["billing_mode", "customer_account", "default_settings.billing_thresholds"],
+    ),
+    removed(BASIL, "subscription_schedule", &[("default_settings.billing_thresholds", Old::Null)]),
+    added(
+        ACACIA,
+        "subscription_schedule",
+        &["default_settings.automatic_tax.disabled_reason", "default_settings.automatic_tax.liability"],
+    ),
+    removed(ACACIA, "subscription_schedule", &[("default_settings.invoice_settings", Old::Null)]),
+    added(
+        Y2022,
+        "subscription_schedule",
+        &[
+            "application",
+            "default_settings.automatic_tax",
+            "default_settings.description",
+            "default_settings.on_behalf_of",
+            "test_clock",
+        ],
+    ),
     added(Y2026, "credit_note_line_item", &["metadata"]),
     added(CLOVER, "credit_note", &["customer_account"]),
     added(
