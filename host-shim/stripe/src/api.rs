@@ -16,6 +16,7 @@ pub mod listing;
 pub mod payments;
 pub mod plans;
 pub mod platform;
+pub mod quotes;
 pub mod sandbox;
 pub mod schedules;
 pub mod search;
@@ -59,6 +60,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         checkout::ROUTES,
         billing::ROUTES,
         schedules::ROUTES,
+        quotes::ROUTES,
         invoices::ROUTES,
         credit_notes::ROUTES,
         payments::ROUTES,

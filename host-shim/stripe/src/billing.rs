@@ -9,5 +9,6 @@ pub mod end;
 pub mod invoice;
 pub mod items;
 pub mod proration;
+pub mod quote;
 pub mod schedule;
 pub mod settle;

@@ -9,5 +9,6 @@ pub mod credit_note;
 pub mod customer;
 pub mod payment;
 pub mod price;
+pub mod quote;
 pub mod schedule;
 pub mod tax_rate;

@@ -50,6 +50,7 @@ const KINDS: &[&str] = &[
     "payout",
     "price",
     "product",
+    "quote",
     "refund",
     "subscription",
     "subscription_item",
@@ -125,6 +126,7 @@ fn sandbox_with_everything() -> Sandbox {
         "/v1/subscription_schedules",
         &[("customer", &debtor), ("start_date", "1800000000"), ("phases[0][items][0][price]", &monthly)],
     );
+    post(s, "/v1/quotes", &[("customer", &debtor), ("line_items[0][price]", &monthly)]);
     post(s, "/v1/topups", &[("amount", "5000"), ("currency", "usd")]);
     post(s, "/v1/payouts", &[("amount", "1000"), ("currency", "usd")]);
     post(s, "/v1/webhook_endpoints", &[("url", "http://127.0.0.1:9/"), ("enabled_events[]", "*")]);

@@ -287,6 +287,14 @@ pub const CHANGES: &[Change] = &[
             "test_clock",
         ],
     ),
+    added(
+        Y2026,
+        "quote",
+        &["invoice_settings.custom_fields", "invoice_settings.description", "invoice_settings.footer"],
+    ),
+    added(CLOVER, "quote", &["customer_account", "subscription_data.billing_mode"]),
+    added(BASIL, "quote", &["automatic_tax.provider"]),
+    added(ACACIA, "quote", &["automatic_tax.liability", "invoice_settings.issuer", "subscription_data.metadata"]),
     added(Y2026, "credit_note_line_item", &["metadata"]),
     added(CLOVER, "credit_note", &["customer_account"]),
     added(
