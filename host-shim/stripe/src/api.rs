@@ -2,21 +2,30 @@
 //!
 //! The tables are the single source: routing, checking of parameters and the reference page derive from them.
 
+pub mod account;
 pub mod balance;
 pub mod billing;
 pub mod catalog;
 pub mod checkout;
+pub mod credit_notes;
 pub mod customers;
 pub mod discounts;
+pub mod empty;
 pub mod expand;
 pub mod invoices;
 pub mod listing;
 pub mod meters;
 pub mod payments;
+pub mod plans;
 pub mod platform;
 pub mod preview;
+pub mod quotes;
 pub mod sandbox;
+pub mod schedules;
+pub mod search;
 pub mod setup;
+pub mod sources;
+pub mod tax_rates;
 
 use serde_json::Value;
 
@@ -49,27 +58,38 @@ pub(crate) const fn route(method: &'static str, path: &'static str, fields: &'st
 pub fn routes() -> impl Iterator<Item = &'static Route> {
     let tables = [
         customers::ROUTES,
+        sources::ROUTES,
         catalog::ROUTES,
         discounts::ROUTES,
+        plans::ROUTES,
         checkout::ROUTES,
         billing::ROUTES,
+        schedules::ROUTES,
+        quotes::ROUTES,
         invoices::ROUTES,
         meters::ROUTES,
         payments::ROUTES,
         balance::ROUTES,
         setup::ROUTES,
+        credit_notes::ROUTES,
+        tax_rates::ROUTES,
         platform::ROUTES,
+        account::ROUTES,
+        search::ROUTES,
+        empty::ROUTES,
         sandbox::ROUTES,
     ];
     tables.into_iter().flatten()
 }
 
-/// The endpoint of a request and the ids in its path.
+/// The endpoint of a request and the ids in its path. A word wins over an id: `customers/search` is no customer.
 pub fn find<'p>(method: &str, path: &'p str) -> Result<(&'static Route, Vec<&'p str>), ApiError> {
-    let matching = routes().filter(|r| r.method == method).find_map(|r| matches(r.path, path).map(|ids| (r, ids)));
-    matching.ok_or_else(|| {
+    let matching = routes().filter(|r| r.method == method).filter_map(|r| matches(r.path, path).map(|ids| (r, ids)));
+    matching.min_by_key(|(_, ids)| ids.len()).ok_or_else(|| {
         let shown: String = path.chars().take(200).collect();
-        let message = format!("Unrecognized request URL ({method}: {shown}). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.");
+        let message = format!(
+            "Unrecognized request URL ({method}: {shown}). The local Stripe has no such endpoint; docs/local-stripe.md lists those it has."
+        );
         ApiError { status: 404, ..ApiError::invalid(message) }
     })
 }
@@ -107,6 +127,9 @@ mod tests {
         assert_eq!(matches("/v1/customers/{}", "/v1/customers/"), None);
         assert_eq!(matches("/v1/customers", "/v1/customers/"), Some(vec![]));
         assert_eq!(find("PUT", "/v1/customers").err().map(|e| e.status), Some(404));
+        let found = |path| find("GET", path).map(|(route, ids)| (route.path, ids)).unwrap();
+        assert_eq!(found("/v1/customers/search"), ("/v1/customers/search", vec![]));
+        assert_eq!(found("/v1/customers/searched"), ("/v1/customers/{}", vec!["searched"]));
     }
 
     #[test]

@@ -2,11 +2,14 @@
 
 pub mod change;
 pub mod create;
+pub mod credit_note;
 pub mod cycle;
 pub mod due;
 pub mod end;
 pub mod invoice;
 pub mod items;
 pub mod proration;
+pub mod quote;
+pub mod schedule;
 pub mod settle;
 pub mod usage;

@@ -54,7 +54,7 @@ pub const TEST_CARDS: &[TestCard] = &[
     card("5555555555554444", "mastercard", "mastercard", Behaviour::Succeeds),
     card("378282246310005", "amex", "amex", Behaviour::Succeeds),
     card("6011111111111117", "discover", "discover", Behaviour::Succeeds),
-    card("4000000000000077", "bypassPending", "visa", Behaviour::Succeeds),
+    card(AT_ONCE, "bypassPending", "visa", Behaviour::Succeeds),
     card("4000000000000002", "chargeDeclined", "visa", Behaviour::Declines("card_declined", "generic_decline")),
     card(
         "4000000000009995",
@@ -96,6 +96,9 @@ pub const TEST_CARDS: &[TestCard] = &[
     ),
     card("4000000000007726", "refundFail", "visa", Behaviour::RefundFails),
 ];
+
+/// The card whose payments are available at once, which is told as it happens.
+pub const AT_ONCE: &str = "4000000000000077";
 
 /// The card with that number; spaces don't matter.
 pub fn by_number(number: &str) -> Option<&'static TestCard> {

@@ -42,6 +42,8 @@ pub enum Kind {
     Map(&'static [Field]),
     /// Named members, or unset as a whole.
     List(&'static Kind),
+    /// An id, or named members of something to be made.
+    IdOr(&'static [Field]),
     /// Anything: shown nowhere, has no effect here, and no money depends on it.
     Inert,
     /// What the sandbox doesn't have and money depends on: only being switched off is accepted.
@@ -217,7 +219,7 @@ fn read(node: &Node, kind: &Kind, here: &str) -> Result<Value, ApiError> {
         (Kind::Off, _) => Err(unsupported(here)),
         (Kind::Metadata, node) => metadata(node, here),
         (_, Node::Text(text)) if text.is_empty() => Ok(Value::Null),
-        (Kind::Map(fields), Node::Map(inner)) => read_map(inner, fields, here).map(Value::Object),
+        (Kind::Map(fields) | Kind::IdOr(fields), Node::Map(inner)) => read_map(inner, fields, here).map(Value::Object),
         (Kind::List(kind), Node::List(list)) => {
             let read_one = |(i, node)| read(node, kind, &format!("{here}[{i}]"));
             list.iter().enumerate().map(read_one).collect::<Result<_, _>>().map(Value::Array)
@@ -326,6 +328,7 @@ fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
         | Kind::Url
         | Kind::Metadata
         | Kind::Map(_)
+        | Kind::IdOr(_)
         | Kind::List(_)
         | Kind::Inert
         | Kind::Off => {

@@ -1,8 +1,10 @@
 //! Payments: methods, attempts, 3-D Secure, refunds and disputes.
 
 pub mod attempt;
+pub mod balance;
 pub mod dispute;
 pub mod intent;
 pub mod method;
 pub mod refund;
 pub mod setup;
+pub mod source;

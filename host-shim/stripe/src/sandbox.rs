@@ -12,6 +12,7 @@ use crate::clock;
 use crate::error::{ApiError, ErrorType};
 use crate::form::{self, Form};
 use crate::ids;
+use crate::model::account;
 use crate::params::Args;
 use crate::settings::Settings;
 use crate::shapes;
@@ -140,7 +141,8 @@ impl Sandbox {
             Some(text) => text.parse().map_err(|e: crate::version::VersionError| ApiError::invalid(e.to_string()))?,
         };
         response.version = version.to_string();
-        if request.account.as_deref().is_some_and(|a| !a.is_empty()) {
+        let own = account::own_id(&self.state.settings);
+        if request.account.as_deref().is_some_and(|a| !a.is_empty() && a != own) {
             let message = "This sandbox has one account and no connected accounts.";
             return Err(ApiError { status: 403, ..ApiError::coded("account_invalid", message) });
         }

@@ -10,15 +10,18 @@ use thiserror::Error;
 pub const NEWEST: &str = "2026-10-28.endive";
 /// The oldest version the sandbox has the shape of.
 pub const OLDEST: &str = "2020-08-27";
+/// What the Stripe CLI asks with when it reads webhook endpoints; it gets the oldest shape.
+pub const CLI: &str = "2019-03-14";
 /// The versions whose shapes are checked key by key.
-pub const CHECKED: &[&str] = &["2020-08-27", "2025-03-31.basil", NEWEST];
+pub const CHECKED: &[&str] =
+    &["2020-08-27", "2022-11-15", "2024-09-30.acacia", "2025-03-31.basil", "2025-09-30.clover", NEWEST];
 
 /// An API version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version(String);
 
-/// Not an API version, or one older than [`OLDEST`].
+/// Not an API version, or one older than [`OLDEST`] that isn't the [`CLI`]'s.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("Invalid Stripe API version: {0}")]
 pub struct VersionError(String);
@@ -47,7 +50,7 @@ impl FromStr for Version {
         let shape_ok = date.len() == 10
             && date.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
         let train_ok = train.is_none_or(|t| (1..=24).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_lowercase()));
-        if !shape_ok || !train_ok || date < OLDEST {
+        if !shape_ok || !train_ok || (date < OLDEST && text != CLI) {
             return Err(wrong());
         }
         Ok(Self(text.to_owned()))
@@ -89,6 +92,7 @@ mod tests {
         let old: Version = "2020-08-27".parse().unwrap();
         assert!(old.is_before("2025-03-31.basil"));
         assert!(!Version::from(NEWEST).is_before("2025-03-31.basil"));
+        assert!(CLI.parse::<Version>().unwrap().is_before(OLDEST));
         for wrong in ["", "2019-12-03", "2020-8-27", "2025-03-31.", "2025-03-31.Basil", "latest", "2025é03-31"] {
             assert!(wrong.parse::<Version>().is_err(), "{wrong}");
         }

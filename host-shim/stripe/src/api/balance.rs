@@ -1,17 +1,40 @@
-//! The account's balance and its movements.
-
-use std::collections::BTreeMap;
+//! The account's balance, payouts and top-ups.
 
 use serde_json::{Value, json};
 
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
-use crate::params::{Kind, opt};
+use crate::error::ApiError;
+use crate::model;
+use crate::params::{Args, Field, Kind, inert, merge_metadata, opt, req};
+use crate::payments::balance;
 use crate::state::State;
+
+/// At least one minor unit.
+const POSITIVE: Kind = Kind::Int(1, 999_999_999_999);
+const PAYOUT: &[Field] = &[
+    req("amount", POSITIVE),
+    req("currency", Kind::Currency),
+    opt("description", Kind::Text),
+    opt("metadata", Kind::Metadata),
+    opt("method", Kind::OneOf(&["instant", "standard"])),
+    opt("statement_descriptor", Kind::Text),
+    inert("destination"),
+    inert("source_type"),
+];
+const TOPUP: &[Field] = &[
+    req("amount", POSITIVE),
+    req("currency", Kind::Currency),
+    opt("description", Kind::Text),
+    opt("metadata", Kind::Metadata),
+    opt("statement_descriptor", Kind::Text),
+    opt("transfer_group", Kind::Text),
+    inert("source"),
+];
 
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
-    route("GET", "/v1/balance", &[], |st, _, _| Ok(balance(st))),
+    route("GET", "/v1/balance", &[], |st, _, _| Ok(balance::balance(st).value())),
     route(
         "GET",
         "/v1/balance_transactions",
@@ -31,27 +54,65 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/balance_transactions/{}", &[], |st, ids, _| {
         Ok(st.load("balance_transaction", ids[0], "id")?.value())
     }),
+    route("POST", "/v1/payouts", PAYOUT, create_payout),
+    route(
+        "GET",
+        "/v1/payouts",
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("status", Kind::Text), inert("arrival_date"), inert("destination")],
+        |st, _, args| listing::list(st, "payout", "/v1/payouts", args, &["status"]),
+    ),
+    route("GET", "/v1/payouts/{}", &[], |st, ids, _| Ok(st.load("payout", ids[0], "id")?.value())),
+    route("POST", "/v1/payouts/{}", &[opt("metadata", Kind::Metadata)], |st, ids, args| {
+        let payout = st.load("payout", ids[0], "id")?;
+        let metadata = merge_metadata(payout.get("metadata"), args)?;
+        Ok(st.change_and_emit(ids[0], "payout.updated", |p| p.set("metadata", metadata)).value())
+    }),
+    route("POST", "/v1/payouts/{}/cancel", &[], |st, ids, _| Ok(balance::cancel(st, ids[0])?.value())),
+    route("POST", "/v1/topups", TOPUP, create_topup),
+    route(
+        "GET",
+        "/v1/topups",
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("status", Kind::Text), inert("amount")],
+        |st, _, args| listing::list(st, "topup", "/v1/topups", args, &["status"]),
+    ),
+    route("GET", "/v1/topups/{}", &[], |st, ids, _| Ok(st.load("topup", ids[0], "id")?.value())),
+    route(
+        "POST",
+        "/v1/topups/{}",
+        &[opt("description", Kind::Text), opt("metadata", Kind::Metadata)],
+        |st, ids, args| {
+            let topup = st.load("topup", ids[0], "id")?;
+            let metadata = merge_metadata(topup.get("metadata"), args)?;
+            let changed = st.change(ids[0], |t| {
+                if args.has("description") {
+                    t.set("description", args.value("description"));
+                }
+                t.set("metadata", metadata);
+            });
+            Ok(changed.value())
+        },
+    ),
 ];
 
-/// What there is in each currency: everything is available at once.
-fn balance(st: &State) -> Value {
-    let mut sums: BTreeMap<String, i64> = BTreeMap::from([("usd".to_owned(), 0)]);
-    for movement in st.newest("balance_transaction", None) {
-        let sum = sums.entry(movement.text("currency").to_owned()).or_default();
-        *sum = sum.saturating_add(movement.int("net"));
+fn create_payout(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let (amount, currency) = (args.int("amount").unwrap_or_default(), args.text("currency").unwrap_or_default());
+    let mut payout = model::balance::payout(st.new_id("po"), st.clock_s(), amount, currency);
+    for member in ["description", "method", "statement_descriptor"] {
+        if let Some(given) = args.given(member) {
+            payout.set(member, given.clone());
+        }
     }
-    let by_currency = |amount: fn(i64) -> i64| -> Value {
-        let one = |(currency, sum): (&String, &i64)| {
-            let amount = amount(*sum);
-            json!({ "amount": amount, "currency": currency, "source_types": { "card": amount } })
-        };
-        sums.iter().map(one).collect()
-    };
-    json!({
-        "object": "balance",
-        "available": by_currency(|sum| sum),
-        "connect_reserved": [{ "amount": 0, "currency": "usd" }],
-        "livemode": false,
-        "pending": by_currency(|_| 0),
-    })
+    payout.set("metadata", merge_metadata(&json!({}), args)?);
+    Ok(balance::pay_out(st, payout)?.value())
+}
+
+fn create_topup(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let (amount, currency) = (args.int("amount").unwrap_or_default(), args.text("currency").unwrap_or_default());
+    let id = st.new_id("tu");
+    let mut topup = model::balance::topup(id, st.clock_s(), amount, currency, args.value("description"));
+    for member in ["statement_descriptor", "transfer_group"] {
+        topup.set(member, args.value(member));
+    }
+    topup.set("metadata", merge_metadata(&json!({}), args)?);
+    Ok(balance::top_up(st, topup).value())
 }

@@ -10,6 +10,7 @@ use crate::model;
 use crate::model::price::NewPrice;
 use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, Kind, inert, merge_metadata, opt, req};
+use crate::plans;
 use crate::state::State;
 
 const INTERVAL: Kind = Kind::OneOf(&["day", "week", "month", "year"]);
@@ -22,7 +23,9 @@ pub const RECURRING: Kind = Kind::Map(&[
     opt("usage_type", Kind::OneOf(&["licensed", "metered"])),
 ]);
 /// A product made on the way.
-pub const PRODUCT_DATA: Kind = Kind::Map(&[
+pub const PRODUCT_DATA: Kind = Kind::Map(PRODUCT_FIELDS);
+/// What a product made on the way is made of.
+pub const PRODUCT_FIELDS: &[Field] = &[
     req("name", Kind::Text),
     opt("description", Kind::Text),
     opt("metadata", Kind::Metadata),
@@ -30,7 +33,7 @@ pub const PRODUCT_DATA: Kind = Kind::Map(&[
     inert("statement_descriptor"),
     inert("tax_code"),
     inert("unit_label"),
-]);
+];
 /// A price made on the way.
 pub const PRICE_DATA: Kind = Kind::Map(&[
     req("currency", Kind::Currency),
@@ -168,14 +171,18 @@ pub const ROUTES: &[Route] = &[
 /// Characters of an id that a caller chooses.
 const OWN_ID_CHARS_MAX: usize = 64;
 
+/// Refuses an id that a caller chose badly.
+pub fn check_own_id(own: &str) -> Result<(), ApiError> {
+    if own.len() <= OWN_ID_CHARS_MAX && own.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)) {
+        return Ok(());
+    }
+    Err(ApiError::invalid("Invalid id: letters, digits, - and _ only, at most 64.").about("id"))
+}
+
 fn create_product(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let id = match args.text("id") {
         Some(own) => {
-            let fits =
-                own.len() <= OWN_ID_CHARS_MAX && own.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
-            if !fits {
-                return Err(ApiError::invalid("Invalid id: letters, digits, - and _ only, at most 64.").about("id"));
-            }
+            check_own_id(own)?;
             if st.find(own).is_some() {
                 return Err(ApiError::coded("resource_already_exists", "Product already exists.").about("id"));
             }
@@ -244,6 +251,12 @@ fn delete_product(st: &mut State, ids: &[&str], _: &Args) -> Result<Value, ApiEr
 }
 
 fn create_price(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let id = st.new_id("price");
+    make_price(st, id, args).map(|p| p.value())
+}
+
+/// Makes a price of that id, and its product if that is given by its members.
+pub fn make_price(st: &mut State, id: String, args: &Args) -> Result<Object, ApiError> {
     if args.given("product").is_none() && args.given("product_data").is_none() {
         return Err(ApiError::missing("product"));
     }
@@ -262,7 +275,6 @@ fn create_price(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErr
     };
     let recurring = args.map("recurring");
     let unit_amount_decimal = items::unit_amount(args, "")?;
-    let id = st.new_id("price");
     let mut price = model::price::price(NewPrice {
         id,
         created_s: st.clock_s(),
@@ -276,8 +288,8 @@ fn create_price(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErr
     price.set("lookup_key", lookup);
     apply_price(&mut price, args)?;
     let price = st.put(price);
-    st.emit("price.created", &price);
-    Ok(price.value())
+    plans::tell(st, "created", &price);
+    Ok(Object::clone(&price))
 }
 
 fn take_lookup_key(st: &mut State, args: &Args) -> Result<Value, ApiError> {
@@ -288,7 +300,7 @@ fn take_lookup_key(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     match holder {
         None => Ok(key),
         Some(holder) if args.flag("transfer_lookup_key") == Some(true) => {
-            st.change_and_emit(&holder, "price.updated", |p| p.set("lookup_key", Value::Null));
+            plans::change(st, &holder, |p| p.set("lookup_key", Value::Null));
             Ok(key)
         }
         Some(_) => {
@@ -317,5 +329,5 @@ fn update_price(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
         next.set("lookup_key", take_lookup_key(st, args)?);
     }
     apply_price(&mut next, args)?;
-    Ok(st.change_and_emit(ids[0], "price.updated", |p| *p = next).value())
+    Ok(plans::change(st, ids[0], |p| *p = next).value())
 }

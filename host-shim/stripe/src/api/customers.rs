@@ -13,7 +13,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::{ADDRESS, Args, Field, Kind, SHIPPING, SIGNED_AMOUNT, inert, merge_metadata, off, opt, req};
-use crate::payments::method;
+use crate::payments::{method, source};
 use crate::state::State;
 
 const INVOICE_SETTINGS: Kind = Kind::Map(&[
@@ -40,11 +40,11 @@ macro_rules! customer_fields {
             opt("phone", Kind::Text),
             opt("preferred_locales", Kind::List(&Kind::Text)),
             opt("shipping", SHIPPING),
+            opt("source", Kind::Text),
             opt("tax_exempt", Kind::OneOf(&["none", "exempt", "reverse"])),
             inert("business_name"),
             off("cash_balance"),
             inert("individual_name"),
-            inert("source"),
             inert("tax"),
             $($more),*
         ]
@@ -53,7 +53,7 @@ macro_rules! customer_fields {
 
 const CREATE: &[Field] =
     customer_fields![opt("payment_method", Kind::Text), opt("test_clock", Kind::Text), inert("tax_id_data")];
-const UPDATE: &[Field] = customer_fields![inert("default_source")];
+const UPDATE: &[Field] = customer_fields![opt("default_source", Kind::Text)];
 
 /// A card as given to make a payment method.
 pub const CARD: Kind = Kind::Map(&[
@@ -208,6 +208,9 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     if let Some(default) = default {
         st.change_and_emit(&id, "customer.updated", |c| c.set_at("invoice_settings.default_payment_method", default));
     }
+    if let Some(token) = args.text("source") {
+        source::add(st, &id, token, "source")?;
+    }
     Ok(st.copy(&id).value())
 }
 
@@ -283,6 +286,12 @@ fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     if let Some(balance) = args.int("balance") {
         next.set("balance", balance);
     }
+    let chosen = match (args.text("source"), args.text("default_source")) {
+        (Some(token), _) => Some(source::add(st, id, token, "source")?.id().to_owned()),
+        (None, Some(card)) => Some(source::load(st, id, card)?.id().to_owned()),
+        (None, None) => None,
+    };
+    next.set("default_source", chosen.map_or_else(|| st.copy(id).get("default_source").clone(), |card| json!(card)));
     st.change_and_emit(id, "customer.updated", |c| *c = next);
     give_discount(st, id, args)?;
     Ok(st.copy(id).value())

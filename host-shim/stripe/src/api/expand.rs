@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::object::list;
+use crate::payments::source;
 use crate::shapes;
 use crate::state::State;
 use crate::version::Version;
@@ -11,9 +12,17 @@ use crate::version::Version;
 /// Levels of expansion, Stripe's limit; a list's `data` isn't one.
 const LEVELS_MAX: usize = 4;
 
+/// The number of all that a search found.
+const TOTAL_COUNT: &str = "total_count";
+
 /// A rendered value with the wanted paths expanded.
 pub fn expand(st: &State, mut value: Value, paths: &[String], version: &Version) -> Result<Value, ApiError> {
-    for path in paths {
+    let counted = value.get("object").is_some_and(|o| o == "search_result");
+    if counted && !paths.iter().any(|p| p == TOTAL_COUNT) {
+        // A search counts what it found only for those who ask.
+        value.as_object_mut().map(|found| found.remove(TOTAL_COUNT));
+    }
+    for path in paths.iter().filter(|p| !counted || *p != TOTAL_COUNT) {
         let names: Vec<&str> = path.split('.').collect();
         if names.iter().filter(|n| **n != "data").count() > LEVELS_MAX {
             let message = format!(
@@ -37,6 +46,9 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
         value[*name] = included;
     }
     let Some(member) = value.get_mut(*name) else {
+        if may_be_left_out(value, name) {
+            return Ok(());
+        }
         let message =
             format!("This property cannot be expanded ({path}). You may want to try expanding a different property.");
         return Err(ApiError::invalid(message).about("expand"));
@@ -60,8 +72,21 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
     }
 }
 
+/// Members that can be asked for and still aren't there: all those of a deleted object, tiers of a price without any.
+fn may_be_left_out(value: &Value, name: &str) -> bool {
+    let kind = value.get("object").and_then(Value::as_str).unwrap_or_default();
+    value.get("deleted").is_some_and(|d| d == true) || (matches!(kind, "price" | "plan") && name == "tiers")
+}
+
 /// The members that are only there when asked for.
 fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<Value> {
+    if name == "breakdown" && value.get("amount_discount").is_some() {
+        // The totals of a session or a quote, which are no object of their own.
+        return Some(json!({ "discounts": [], "taxes": [] }));
+    }
+    if name == "discounts" && value.get("object").is_some_and(|o| o == "item") {
+        return Some(json!([]));
+    }
     let id = value.get("id")?.as_str()?;
     let owner = st.find(id)?;
     let kind = value.get("object")?.as_str()?;
@@ -77,7 +102,16 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
             let live = of("subscription", "customer", Some(id)).into_iter().filter(|s| s["status"] != "canceled");
             list(&format!("/v1/customers/{id}/subscriptions"), live.collect())
         }
-        ("customer", "sources") => list(&format!("/v1/customers/{id}/sources"), Vec::new()),
+        ("customer", "sources") => {
+            let cards = st.newest("payment_method", Some(id)).filter_map(|m| source::card_of(&m));
+            list(&format!("/v1/customers/{id}/sources"), cards.map(|c| c.value()).collect())
+        }
+        ("customer", "default_source") => source::card_of(&*st.find(owner.text("default_source"))?)?.value(),
+        ("price", "currency_options") => {
+            let members = ["custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal"];
+            let own = members.iter().map(|m| ((*m).to_owned(), owner.get(m).clone())).collect();
+            json!({ owner.text("currency"): Value::Object(own) })
+        }
         ("customer", "tax_ids") => list(&format!("/v1/customers/{id}/tax_ids"), Vec::new()),
         ("invoice", "payments") => list("/v1/invoice_payments", of("invoice_payment", "invoice", None)),
         ("invoice", "confirmation_secret") => {

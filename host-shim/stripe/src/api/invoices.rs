@@ -530,10 +530,7 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         Outcome::Paid | Outcome::Processing => Ok(st.copy(id).value()),
         Outcome::NeedsAction => {
             let message = "This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with the invoice.";
-            Err(ApiError {
-                keeps_changes: true,
-                ..settle::action_required("invoice_payment_intent_requires_action", message)
-            })
+            Err(ApiError::card("invoice_payment_intent_requires_action", None, message))
         }
         Outcome::Failed(error) => Err(error),
     }

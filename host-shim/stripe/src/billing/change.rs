@@ -42,12 +42,15 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
         };
         next.set("pause_collection", value);
     }
-    if ends_trial(args, &status) && cycle::ends_for_want_of_a_method(st, &next) {
+    if ends_trial(args, &status) && cycle::ends_without_method(st, &next) {
         return Ok(st.copy(id).value());
     }
     apply_trial(&mut next, args, now)?;
     create::apply_discounts(st, &mut next, args)?;
     let changed = if args.has("items") { Some(read_change(st, &next, args, now)?) } else { None };
+    if ends_trial(args, &status) && cycle::ends_without_method(st, &before) {
+        return Ok(st.copy(id).value());
+    }
     let resets = args.text("billing_cycle_anchor") == Some("now") || ends_trial(args, &status);
     if changed.is_none() && !resets {
         return Ok(store(st, &before, next).value());

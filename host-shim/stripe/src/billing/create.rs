@@ -93,6 +93,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
     let id = st.new_id("sub");
     let mut sub = model::billing::subscription(id.clone(), now, &customer, &currency);
     apply_settings(st, &mut sub, args, now)?;
+    sub.set("schedule", args.value("_schedule"));
     let anchor = trial_end.or(args.int("billing_cycle_anchor")).unwrap_or(now);
     sub.set("billing_cycle_anchor", anchor);
     let end = match (trial_end, priced.first()) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
-use crate::billing::{create, end, settle, usage};
+use crate::billing::{create, end, schedule, settle, usage};
 use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
@@ -104,9 +104,13 @@ pub fn renew(st: &mut State, id: &str) {
         return;
     }
     let trial_ends = sub.text("status") == "trialing";
-    if trial_ends && ends_for_want_of_a_method(st, &sub) {
+    if trial_ends && ends_without_method(st, &sub) {
         return;
     }
+    if schedule::before_renewal(st, &sub, end) {
+        return;
+    }
+    let sub = st.copy(id);
     let Some(price) = sub.list_at("items").first().map(|i| i["price"].clone()) else { return };
     let next_end = period_end(&price, sub.int("billing_cycle_anchor"), end);
     let renewed = st.change(id, |s| {
@@ -130,8 +134,8 @@ pub fn renew(st: &mut State, id: &str) {
     }
 }
 
-/// A trial is over: cancels or pauses the subscription where nothing can be charged and it was told to; true if so.
-pub fn ends_for_want_of_a_method(st: &mut State, sub: &Object) -> bool {
+/// A trial is over and nothing can be charged: ends or pauses the subscription where that is how it was made.
+pub fn ends_without_method(st: &mut State, sub: &Object) -> bool {
     if sub.text("collection_method") != "charge_automatically" || has_method(st, sub) {
         return false;
     }
@@ -146,7 +150,9 @@ pub fn ends_for_want_of_a_method(st: &mut State, sub: &Object) -> bool {
 /// Whether there is anything that a subscription could be charged to.
 pub fn has_method(st: &State, sub: &Object) -> bool {
     let customer = st.copy(sub.text("customer"));
-    !sub.get("default_payment_method").is_null() || !customer.at("invoice_settings.default_payment_method").is_null()
+    !sub.get("default_payment_method").is_null()
+        || !customer.at("invoice_settings.default_payment_method").is_null()
+        || !customer.get("default_source").is_null()
 }
 
 fn cycle_draft(st: &mut State, sub: &Object, over: (i64, i64), next: (i64, i64)) -> Result<String, ApiError> {

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use crate::billing::invoice::{self, Draft};
 use crate::billing::proration::{self, Half};
-use crate::billing::{cycle, due};
-use crate::billing::{settle, usage};
+use crate::billing::{cycle, due, schedule, settle, usage};
 use crate::error::ApiError;
 use crate::model::billing::NewLine;
 use crate::object::Object;
@@ -58,6 +57,7 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
         });
     }
     st.emit("customer.subscription.deleted", &ended);
+    schedule::subscription_ended(st, &ended, reason == Reason::PaymentFailed);
 }
 
 /// What meters counted in a period, as lines.

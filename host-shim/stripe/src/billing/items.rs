@@ -9,6 +9,7 @@ use crate::model::price::NewPrice;
 use crate::money;
 use crate::object::Object;
 use crate::params::Args;
+use crate::plans;
 use crate::state::State;
 
 /// Items of a subscription, Stripe's limit.
@@ -94,7 +95,7 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
         meter,
     });
     let price = st.put(price);
-    st.emit("price.created", &price);
+    plans::tell(st, "created", &price);
     Ok(Object::clone(&price))
 }
 

@@ -34,7 +34,7 @@ pub enum Outcome {
     Failed(ApiError),
 }
 
-/// The payment method an invoice is paid with: its own, its subscription's, its customer's.
+/// The payment method an invoice is paid with: its own, its subscription's, its customer's, at last a source.
 pub fn method_of(st: &State, invoice: &Object) -> Option<String> {
     let sub = st.copy(subscription_of(invoice));
     let customer = st.copy(invoice.text("customer"));
@@ -42,6 +42,7 @@ pub fn method_of(st: &State, invoice: &Object) -> Option<String> {
         invoice.text_at("default_payment_method"),
         sub.text_at("default_payment_method"),
         customer.text_at("invoice_settings.default_payment_method"),
+        customer.text_at("default_source"),
     ];
     found.into_iter().flatten().next().map(str::to_owned)
 }

@@ -7,7 +7,7 @@ use crate::debits::{self, Debit, TestAccount};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::payments::method;
+use crate::payments::{balance, method};
 use crate::state::{Later, State};
 
 /// How an attempt ended.
@@ -120,6 +120,9 @@ fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, 
     });
     st.emit(if manual { "payment_intent.amount_capturable_updated" } else { "payment_intent.succeeded" }, &after);
     keep_for_later(st, &after);
+    if !manual && method.text("_number") == cards::AT_ONCE {
+        balance::tell(st);
+    }
     if let Behaviour::Disputes { .. } = behaviour {
         st.later.push(Later::Dispute(charge.id().to_owned()));
     }

@@ -1,4 +1,7 @@
 //! `stripe listen`: the session it asks for and the socket it gets events on.
+//!
+//! Each event goes out in the account's version and, marked, in the newest one; `--latest` decides which of the two the
+//! CLI forwards. There are no thin events here, so a session for those stays silent.
 
 use std::sync::Arc;
 
@@ -6,12 +9,13 @@ use axum::body::Body;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Response as HttpResponse};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Shared, reply, wall_s};
+use super::{Shared, read_body, reply, wall_s};
 use crate::event::Event;
+use crate::form::{self, Node};
 use crate::ids;
-use crate::version::NEWEST;
+use crate::version::{NEWEST, Version};
 use crate::webhook::signature;
 
 /// Seconds after which the CLI asks for a new session.
@@ -23,15 +27,29 @@ fn secret(shared: &Shared) -> String {
     shared.read(|s| ids::id("whsec", s.state().settings.seed ^ 0x6c69_7374_656e, 0))
 }
 
+/// A session for events with a snapshot of their object, which is all the sandbox has.
+const SNAPSHOTS: &str = "webhooks";
+/// A session for thin events.
+const THIN: &str = "v2_events";
+
 /// `POST /v1/stripecli/sessions`.
-pub(super) async fn session(State(shared): State<Shared>) -> HttpResponse<Body> {
+pub(super) async fn session(State(shared): State<Shared>, body: Body) -> HttpResponse<Body> {
+    let form = match read_body(body).await {
+        Ok(body) => form::decode(body.as_bytes()).unwrap_or_default(),
+        Err(error) => return reply(error.status, error.body().to_string(), HeaderMap::new()),
+    };
+    let asked = |feature: &str| {
+        let wanted = Node::Text(feature.into());
+        matches!(form.get("websocket_features"), Some(Node::List(all)) if all.contains(&wanted))
+    };
+    let feature = if asked(THIN) && !asked(SNAPSHOTS) { THIN } else { SNAPSHOTS };
     let (base, version) =
         shared.read(|s| (s.state().settings.base_url.clone(), s.state().settings.version.to_string()));
     let socket = base.replacen("http://", "ws://", 1);
     let body = json!({
         "websocket_id": "cliws_local",
-        "websocket_url": format!("{socket}/_sandbox/listen/cliws_local"),
-        "websocket_authorized_feature": "webhooks",
+        "websocket_url": format!("{socket}/_sandbox/listen/{feature}"),
+        "websocket_authorized_feature": feature,
         "reconnect_delay": RECONNECT_S,
         "secret": secret(&shared),
         "default_version": version,
@@ -43,25 +61,35 @@ pub(super) async fn session(State(shared): State<Shared>) -> HttpResponse<Body> 
 
 /// The socket of a session.
 pub(super) async fn socket(
-    Path(_): Path<String>,
+    Path(feature): Path<String>,
     State(shared): State<Shared>,
     upgrade: WebSocketUpgrade,
 ) -> HttpResponse<Body> {
+    let snapshots = feature == SNAPSHOTS;
     let protocols: Vec<&str> = vec!["stripecli-devproxy-v1"];
-    upgrade.max_message_size(MESSAGE_BYTES_MAX).protocols(protocols).on_upgrade(move |socket| forward(socket, shared))
+    upgrade
+        .max_message_size(MESSAGE_BYTES_MAX)
+        .protocols(protocols)
+        .on_upgrade(move |socket| forward(socket, shared, snapshots))
 }
 
-async fn forward(mut socket: WebSocket, shared: Shared) {
+async fn forward(mut socket: WebSocket, shared: Shared, snapshots: bool) {
     let mut events = shared.listen();
     let secret = secret(&shared);
     loop {
         tokio::select! {
             position = events.recv() => {
                 let Some(position) = position else { return };
+                if !snapshots {
+                    continue;
+                }
                 let Some(event) = shared.read(|s| s.state().event(position)) else { continue };
-                let message = message(&shared, &secret, &event);
-                if socket.send(Message::Text(message.into())).await.is_err() {
-                    return;
+                let account = shared.read(|s| s.state().settings.version.clone());
+                for (version, marked) in [(account, Value::Null), (NEWEST.into(), json!(NEWEST))] {
+                    let message = message(&version, marked, &secret, &event);
+                    if socket.send(Message::Text(message.into())).await.is_err() {
+                        return;
+                    }
                 }
             }
             received = socket.recv() => match received {
@@ -73,9 +101,9 @@ async fn forward(mut socket: WebSocket, shared: Shared) {
     }
 }
 
-fn message(shared: &Shared, secret: &str, event: &Arc<Event>) -> String {
-    let version = shared.read(|s| s.state().settings.version.clone());
-    let payload = serde_json::to_string_pretty(&event.render(&version)).unwrap_or_default();
+/// An event in a version; `marked` is null for the account's own.
+fn message(version: &Version, marked: Value, secret: &str, event: &Arc<Event>) -> String {
+    let payload = serde_json::to_string_pretty(&event.render(version)).unwrap_or_default();
     let signature = signature::header(&[secret.to_owned()], wall_s(), payload.as_bytes());
     let headers = json!({
         "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
@@ -86,7 +114,7 @@ fn message(shared: &Shared, secret: &str, event: &Arc<Event>) -> String {
     });
     let message = json!({
         "type": "webhook_event",
-        "endpoint": { "api_version": null },
+        "endpoint": { "api_version": marked },
         "event_payload": payload,
         "http_headers": headers,
         "webhook_conversation_id": format!("wc_{}", event.id),

@@ -262,6 +262,100 @@ pub const CHANGES: &[Change] = &[
         ],
     ),
     added(ACACIA, "test_helpers.test_clock", &["status_details"]),
+    added(Y2026, "topup", &["initiated_by"]),
+    added(
+        Y2026,
+        "subscription_schedule",
+        &[
+            "default_settings.invoice_settings.custom_fields",
+            "default_settings.invoice_settings.description",
+            "default_settings.invoice_settings.footer",
+        ],
+    ),
+    added(
+        CLOVER,
+        "subscription_schedule",
+        &["billing_mode", "customer_account", "default_settings.billing_thresholds"],
+    ),
+    removed(BASIL, "subscription_schedule", &[("default_settings.billing_thresholds", Old::Null)]),
+    added(
+        ACACIA,
+        "subscription_schedule",
+        &["default_settings.automatic_tax.disabled_reason", "default_settings.automatic_tax.liability"],
+    ),
+    removed(ACACIA, "subscription_schedule", &[("default_settings.invoice_settings", Old::Null)]),
+    added(
+        Y2022,
+        "subscription_schedule",
+        &[
+            "application",
+            "default_settings.automatic_tax",
+            "default_settings.description",
+            "default_settings.on_behalf_of",
+            "test_clock",
+        ],
+    ),
+    added(
+        Y2026,
+        "quote",
+        &["invoice_settings.custom_fields", "invoice_settings.description", "invoice_settings.footer"],
+    ),
+    added(CLOVER, "quote", &["customer_account", "subscription_data.billing_mode"]),
+    added(BASIL, "quote", &["automatic_tax.provider"]),
+    added(ACACIA, "quote", &["automatic_tax.liability", "invoice_settings.issuer", "subscription_data.metadata"]),
+    added(Y2026, "credit_note_line_item", &["metadata"]),
+    added(CLOVER, "credit_note", &["customer_account"]),
+    added(
+        BASIL,
+        "credit_note",
+        &["post_payment_amount", "pre_payment_amount", "pretax_credit_amounts", "refunds", "total_taxes"],
+    ),
+    removed(BASIL, "credit_note", &[("refund", Old::Of(refund_of_note)), ("tax_amounts", Old::EmptyList)]),
+    added(BASIL, "credit_note_line_item", &["pretax_credit_amounts", "taxes"]),
+    removed(
+        BASIL,
+        "credit_note_line_item",
+        &[
+            ("amount_excluding_tax", Old::Of(|line| line.get("amount").clone())),
+            ("tax_amounts", Old::EmptyList),
+            ("unit_amount_excluding_tax", Old::Of(|line| line.get("unit_amount_decimal").clone())),
+        ],
+    ),
+    added(ACACIA, "credit_note", &["effective_at"]),
+    added(Y2022, "credit_note", &["amount_shipping", "shipping_cost", "subtotal_excluding_tax", "total_excluding_tax"]),
+    added(Y2022, "credit_note_line_item", &["amount_excluding_tax", "unit_amount_excluding_tax"]),
+    added(BASIL, "card", &["regulated_status"]),
+    added(CLOVER, "payout", &["payout_method"]),
+    added(ACACIA, "payout", &["application_fee", "application_fee_amount", "trace_id"]),
+    added(ACACIA, "tax_rate", &["flat_amount", "jurisdiction_level", "rate_type"]),
+    added(Y2022, "payout", &["reconciliation_status"]),
+    added(Y2022, "tax_rate", &["effective_percentage", "tax_type"]),
+    added(CLOVER, "account", &["settings.invoices.hosted_payment_method_save"]),
+    added(BASIL, "account", &["business_profile.minority_owned_business_designation"]),
+    added(
+        ACACIA,
+        "account",
+        &[
+            "business_profile.annual_revenue",
+            "business_profile.estimated_worker_count",
+            "settings.bacs_debit_payments.display_name",
+            "settings.bacs_debit_payments.service_user_number",
+            "settings.invoices",
+            "settings.payments.statement_descriptor_prefix_kana",
+            "settings.payments.statement_descriptor_prefix_kanji",
+        ],
+    ),
+    added(
+        Y2022,
+        "account",
+        &[
+            "controller",
+            "future_requirements",
+            "requirements.alternatives",
+            "settings.card_payments.statement_descriptor_prefix_kana",
+            "settings.card_payments.statement_descriptor_prefix_kanji",
+        ],
+    ),
     added(Y2022, "customer", &["test_clock", "invoice_settings.rendering_options"]),
     added(Y2022, "product", &["default_price", "tax_code"]),
     added(Y2022, "price", &["custom_unit_amount", "tax_behavior"]),
@@ -362,6 +456,10 @@ pub const CHANGES: &[Change] = &[
     removed(Y2022, "charge", &[("order", Old::Null), ("refunds", Old::Of(refunds))]),
     added(Y2022, "item", &["amount_discount", "amount_tax"]),
 ];
+
+fn refund_of_note(note: &Object) -> Value {
+    note.list_at("refunds").first().map_or(Value::Null, |r| r["refund"].clone())
+}
 
 fn period_start(subscription: &Object) -> Value {
     subscription.list_at("items").first().map_or(Value::Null, |i| i["current_period_start"].clone())

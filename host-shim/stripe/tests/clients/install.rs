@@ -63,6 +63,46 @@ pub fn python() -> PathBuf {
     folder.join("bin/python")
 }
 
+/// dj-stripe and a database that its migrations were run on.
+pub struct DjStripe {
+    pub python: PathBuf,
+    pub database: PathBuf,
+}
+
+/// dj-stripe in a Python of its own: it needs another version of Stripe's library.
+pub fn djstripe() -> DjStripe {
+    let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
+    let folder = counterparts().join("djstripe");
+    let project = clients().join("djstripe");
+    let pins = project.join("requirements.txt");
+    let (marker, database) = (folder.join("installed.txt"), folder.join("migrated.sqlite3"));
+    let wanted = std::fs::read_to_string(&pins).unwrap();
+    if std::fs::read_to_string(&marker).unwrap_or_default() != wanted {
+        let (dir, pins, project, file) = (folder.display(), pins.display(), project.display(), database.display());
+        let line = format!(
+            "python3 -m venv --clear {dir} && {dir}/bin/pip install --quiet -r {pins} && \
+             DJSTRIPE_DATABASE={file} PYTHONDONTWRITEBYTECODE=1 {dir}/bin/django-admin migrate --settings settings --pythonpath {project} --verbosity 0"
+        );
+        install("dj-stripe", &line, Command::new("sh").arg("-c").arg(&line));
+        std::fs::write(marker, wanted).unwrap();
+    }
+    DjStripe { python: folder.join("bin/python"), database }
+}
+
+/// The folder of PostgreSQL's programs.
+pub fn postgres() -> PathBuf {
+    let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
+    let found = || {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        versions.map(|v| v.path().join("bin")).filter(|bin| bin.join("initdb").exists()).max()
+    };
+    if found().is_none() {
+        let line = "apt-get update && apt-get install -y --no-install-recommends postgresql";
+        install("PostgreSQL", line, Command::new("sh").arg("-c").arg(line));
+    }
+    found().expect("the installation just succeeded")
+}
+
 /// The browser.
 pub fn chromium() -> PathBuf {
     let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());

@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod account;
 mod async_stripe;
 mod cli;
+mod djstripe;
 mod install;
 mod libraries;
+mod postgres;
 #[path = "../http/sink.rs"]
 mod sink;
+mod sync_engine;
 
 use std::io::Read;
 use std::process::{Command, Output};

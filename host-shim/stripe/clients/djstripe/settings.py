@@ -1,0 +1,19 @@
+"""A minimal project around dj-stripe, as its documentation sets one up."""
+
+import os
+
+SECRET_KEY = "for tests on this machine only"
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1"]
+USE_TZ = True
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "djstripe"]
+MIDDLEWARE = []
+ROOT_URLCONF = "urls"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["DJSTRIPE_DATABASE"]}}
+
+STRIPE_LIVE_MODE = False
+STRIPE_TEST_SECRET_KEY = "sk_test_" + "d" * 32
+DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
+# dj-stripe's own setting for another server than Stripe's.
+STRIPE_API_HOST = os.environ.get("STRIPE_API_HOST", "http://127.0.0.1:9")

@@ -1,0 +1,65 @@
+//! Credit notes.
+
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::{Route, route};
+use crate::billing::credit_note;
+use crate::object::Object;
+use crate::params::{AMOUNT, Field, Kind, QUANTITY, inert, merge_metadata, opt, req};
+
+const LINE: Kind = Kind::Map(&[
+    req("type", Kind::OneOf(&["custom_line_item", "invoice_line_item"])),
+    opt("amount", AMOUNT),
+    opt("description", Kind::Text),
+    opt("invoice_line_item", Kind::Text),
+    opt("quantity", QUANTITY),
+    opt("unit_amount", AMOUNT),
+    inert("tax_amounts"),
+    inert("tax_rates"),
+]);
+const CREATE: &[Field] = &[
+    req("invoice", Kind::Text),
+    opt("amount", AMOUNT),
+    opt("credit_amount", AMOUNT),
+    opt("lines", Kind::List(&LINE)),
+    opt("memo", Kind::Text),
+    opt("metadata", Kind::Metadata),
+    opt("out_of_band_amount", AMOUNT),
+    opt("reason", Kind::OneOf(&["duplicate", "fraudulent", "order_change", "product_unsatisfactory"])),
+    opt("refund_amount", AMOUNT),
+    inert("effective_at"),
+    inert("email_type"),
+];
+
+/// The endpoints.
+pub const ROUTES: &[Route] = &[
+    route("POST", "/v1/credit_notes", CREATE, |st, _, args| credit_note::create(st, args)),
+    route(
+        "GET",
+        "/v1/credit_notes",
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("invoice", Kind::Text)],
+        |st, _, args| listing::list(st, "credit_note", "/v1/credit_notes", args, &["invoice"]),
+    ),
+    route("GET", "/v1/credit_notes/{}", &[], |st, ids, _| Ok(st.load("credit_note", ids[0], "id")?.value())),
+    route(
+        "POST",
+        "/v1/credit_notes/{}",
+        &[opt("memo", Kind::Text), opt("metadata", Kind::Metadata)],
+        |st, ids, args| {
+            let note = st.load("credit_note", ids[0], "id")?;
+            let metadata = merge_metadata(note.get("metadata"), args)?;
+            let changed = st.change_and_emit(ids[0], "credit_note.updated", |n| {
+                if args.has("memo") {
+                    n.set("memo", args.value("memo"));
+                }
+                n.set("metadata", metadata);
+            });
+            Ok(changed.value())
+        },
+    ),
+    route("GET", "/v1/credit_notes/{}/lines", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
+        let note = st.load("credit_note", ids[0], "id")?;
+        let lines = note.list_at("lines").iter().cloned().map(Object::of);
+        listing::page_of(args, &format!("/v1/credit_notes/{}/lines", ids[0]), lines, |l| l.id(), Object::value)
+    }),
+    route("POST", "/v1/credit_notes/{}/void", &[], |st, ids, _| credit_note::void(st, ids[0])),
+];

@@ -1,0 +1,62 @@
+//! Lists that clients ask for and that the sandbox has nothing for: each is empty, and nothing can be added to it.
+
+use serde_json::json;
+
+use crate::api::listing::{AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::{Route, route};
+use crate::params::{Field, inert};
+
+/// What such a list may be asked by; nothing is there that it could leave out.
+const ASKED: &[Field] = &[
+    LIMIT,
+    AFTER,
+    BEFORE,
+    CREATED,
+    inert("active"),
+    inert("arrival_date"),
+    inert("charge"),
+    inert("currency"),
+    inert("customer"),
+    inert("destination"),
+    inert("invoice"),
+    inert("object"),
+    inert("payment_intent"),
+    inert("status"),
+    inert("type"),
+];
+
+/// Rows of the table: a path, whose ids are filled in where the list says where it is.
+macro_rules! empty {
+    ($($path:literal),* $(,)?) => {
+        &[$(route("GET", $path, ASKED, |_, ids, _| {
+            let url = ids.iter().fold($path.to_owned(), |url, id| url.replacen("{}", id, 1));
+            Ok(json!({ "object": "list", "url": url, "has_more": false, "data": [], "_page": true }))
+        })),*]
+    };
+}
+
+/// The endpoints.
+pub const ROUTES: &[Route] = empty![
+    "/v1/accounts",
+    "/v1/application_fees",
+    "/v1/country_specs",
+    "/v1/customers/{}/tax_ids",
+    "/v1/entitlements/active_entitlements",
+    "/v1/entitlements/features",
+    "/v1/file_links",
+    "/v1/files",
+    "/v1/identity/verification_reports",
+    "/v1/identity/verification_sessions",
+    "/v1/issuing/authorizations",
+    "/v1/issuing/cardholders",
+    "/v1/issuing/cards",
+    "/v1/issuing/disputes",
+    "/v1/issuing/transactions",
+    "/v1/products/{}/features",
+    "/v1/radar/early_fraud_warnings",
+    "/v1/reviews",
+    "/v1/shipping_rates",
+    "/v1/tax_codes",
+    "/v1/tax_ids",
+    "/v1/transfers",
+];

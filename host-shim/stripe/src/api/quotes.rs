@@ -1,0 +1,59 @@
+//! Quotes.
+
+use crate::api::catalog::PRICE_DATA;
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::{Route, route};
+use crate::billing::quote;
+use crate::object::Object;
+use crate::params::{Field, Kind, QUANTITY, inert, opt};
+
+const LINE: Kind = Kind::Map(&[
+    opt("price", Kind::Text),
+    opt("price_data", PRICE_DATA),
+    opt("quantity", QUANTITY),
+    inert("tax_rates"),
+]);
+const FIELDS: &[Field] = &[
+    opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
+    opt("customer", Kind::Text),
+    opt("description", Kind::Text),
+    opt("expires_at", Kind::Time),
+    opt("footer", Kind::Text),
+    opt("header", Kind::Text),
+    opt("invoice_settings", Kind::Map(&[opt("days_until_due", Kind::Int(0, 730))])),
+    opt("line_items", Kind::List(&LINE)),
+    opt("metadata", Kind::Metadata),
+    opt(
+        "subscription_data",
+        Kind::Map(&[
+            opt("description", Kind::Text),
+            opt("metadata", Kind::Metadata),
+            opt("trial_period_days", Kind::Int(0, 730)),
+            inert("effective_date"),
+        ]),
+    ),
+    inert("automatic_tax"),
+    inert("default_tax_rates"),
+    inert("discounts"),
+];
+
+/// The endpoints.
+pub const ROUTES: &[Route] = &[
+    route("POST", "/v1/quotes", FIELDS, |st, _, args| quote::create(st, args)),
+    route(
+        "GET",
+        "/v1/quotes",
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("status", Kind::Text)],
+        |st, _, args| listing::list(st, "quote", "/v1/quotes", args, &["status"]),
+    ),
+    route("GET", "/v1/quotes/{}", &[], |st, ids, _| Ok(st.load("quote", ids[0], "id")?.value())),
+    route("POST", "/v1/quotes/{}", FIELDS, |st, ids, args| quote::update(st, ids[0], args)),
+    route("GET", "/v1/quotes/{}/line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
+        let quote = st.load("quote", ids[0], "id")?;
+        let lines = quote.list_at("_lines").iter().cloned().map(Object::of);
+        listing::page_of(args, &format!("/v1/quotes/{}/line_items", ids[0]), lines, |l| l.id(), Object::value)
+    }),
+    route("POST", "/v1/quotes/{}/accept", &[], |st, ids, _| quote::accept(st, ids[0])),
+    route("POST", "/v1/quotes/{}/cancel", &[], |st, ids, _| quote::cancel(st, ids[0])),
+    route("POST", "/v1/quotes/{}/finalize", &[inert("expires_at")], |st, ids, _| quote::finalize(st, ids[0])),
+];

@@ -1,0 +1,76 @@
+//! Tax rates: kept and shown, but no invoice is taxed by them.
+
+use serde_json::{Value, json};
+
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::{Route, route};
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::params::{Args, Field, Kind, merge_metadata, opt, req};
+use crate::state::State;
+
+macro_rules! rate_fields {
+    ($($more:expr),* $(,)?) => {
+        &[
+            opt("active", Kind::Bool),
+            opt("country", Kind::Text),
+            opt("description", Kind::Text),
+            opt("jurisdiction", Kind::Text),
+            opt("metadata", Kind::Metadata),
+            opt("state", Kind::Text),
+            opt("tax_type", Kind::Text),
+            $($more),*
+        ]
+    };
+}
+
+const CREATE: &[Field] =
+    rate_fields![req("display_name", Kind::Text), req("inclusive", Kind::Bool), req("percentage", Kind::Decimal)];
+const UPDATE: &[Field] = rate_fields![opt("display_name", Kind::Text)];
+
+/// The endpoints.
+pub const ROUTES: &[Route] = &[
+    route("POST", "/v1/tax_rates", CREATE, create),
+    route(
+        "GET",
+        "/v1/tax_rates",
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("active", Kind::Bool), opt("inclusive", Kind::Bool)],
+        |st, _, args| listing::list(st, "tax_rate", "/v1/tax_rates", args, &["active", "inclusive"]),
+    ),
+    route("GET", "/v1/tax_rates/{}", &[], |st, ids, _| Ok(st.load("tax_rate", ids[0], "id")?.value())),
+    route("POST", "/v1/tax_rates/{}", UPDATE, |st, ids, args| {
+        let mut next = Object::clone(&*st.load("tax_rate", ids[0], "id")?);
+        apply(&mut next, args)?;
+        Ok(st.change_and_emit(ids[0], "tax_rate.updated", |r| *r = next).value())
+    }),
+];
+
+fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let percentage: f64 = args.text("percentage").and_then(|p| p.parse().ok()).unwrap_or_default();
+    if !(0.0..=100.0).contains(&percentage) {
+        return Err(ApiError::invalid("Invalid percentage: it must be between 0 and 100.").about("percentage"));
+    }
+    let id = st.new_id("txr");
+    let (name, inclusive) = (args.text("display_name").unwrap_or_default(), args.flag("inclusive") == Some(true));
+    let mut rate = model::tax_rate::tax_rate(id, st.clock_s(), name, inclusive, json!(percentage));
+    apply(&mut rate, args)?;
+    let rate = st.put(rate);
+    st.emit("tax_rate.created", &rate);
+    Ok(rate.value())
+}
+
+fn apply(rate: &mut Object, args: &Args) -> Result<(), ApiError> {
+    for member in ["active", "display_name"] {
+        if let Some(given) = args.given(member) {
+            rate.set(member, given.clone());
+        }
+    }
+    for member in ["country", "description", "jurisdiction", "state", "tax_type"] {
+        if args.has(member) {
+            rate.set(member, args.value(member));
+        }
+    }
+    rate.set("metadata", merge_metadata(rate.get("metadata"), args)?);
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Quotes: drawn up, opened, and taken, which makes the subscription or the invoice.
+
+use serde_json::{Value, json};
+
+use crate::billing::invoice::{self, Draft};
+use crate::billing::{create, cycle, items};
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::params::{Args, merge_metadata};
+use crate::payments::attempt::Presence;
+use crate::state::State;
+
+/// Draws up a quote as a request asks.
+pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
+    let customer = args.text("customer").map(|id| st.load("customer", id, "customer")).transpose()?;
+    let id = st.new_id("qt");
+    let now = customer.as_ref().map_or(st.clock_s(), |c| st.now(c));
+    let mut quote = model::quote::quote(id, now, customer.as_deref());
+    apply(st, &mut quote, args)?;
+    let quote = st.put(quote);
+    st.emit("quote.created", &quote);
+    Ok(quote.value())
+}
+
+/// Changes a draft.
+pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
+    let mut next = in_status(st, id, &["draft"])?;
+    if let Some(customer) = args.text("customer") {
+        st.load("customer", customer, "customer")?;
+        next.set("customer", customer);
+    }
+    apply(st, &mut next, args)?;
+    Ok(st.put(next).value())
+}
+
+fn apply(st: &mut State, quote: &mut Object, args: &Args) -> Result<(), ApiError> {
+    for member in ["description", "footer", "header"] {
+        if args.has(member) {
+            quote.set(member, args.value(member));
+        }
+    }
+    for member in ["collection_method", "expires_at"] {
+        if let Some(given) = args.given(member) {
+            quote.set(member, given.clone());
+        }
+    }
+    for (group, names) in [
+        ("invoice_settings", &["days_until_due"][..]),
+        ("subscription_data", &["description", "metadata", "trial_period_days"][..]),
+    ] {
+        let given = args.map(group);
+        for name in names.iter().filter(|name| given.has(name)) {
+            quote.set_at(&format!("{group}.{name}"), given.value(name));
+        }
+    }
+    if args.has("line_items") {
+        set_lines(st, quote, args)?;
+    }
+    quote.set("metadata", merge_metadata(quote.get("metadata"), args)?);
+    Ok(())
+}
+
+fn set_lines(st: &mut State, quote: &mut Object, args: &Args) -> Result<(), ApiError> {
+    let (mut lines, mut prices) = (Vec::new(), Vec::new());
+    let (mut total, mut recurring) = (0_i64, None);
+    for (n, line) in args.list("line_items").into_iter().enumerate() {
+        let priced = items::read(st, &Args::of(line), &format!("line_items[{n}]"))?;
+        let price = priced.price.value();
+        let amount = items::amount(&price, priced.quantity)?;
+        total += amount;
+        if priced.price.text("type") == "recurring" {
+            let (sum, _) = recurring.take().unwrap_or((0, Value::Null));
+            recurring = Some((sum + amount, price["recurring"].clone()));
+            prices.push(priced.price.clone());
+        }
+        let id = st.new_id("li");
+        let words = items::product_name(st, &price);
+        lines.push(model::checkout::item(id, amount, json!(priced.quantity), &priced.price, &words));
+    }
+    create::check_alike(prices.iter())?;
+    if lines.iter().any(|l| l["currency"] != lines[0]["currency"]) {
+        return Err(ApiError::invalid("All line items must have the same currency.").about("line_items"));
+    }
+    quote.set("currency", lines.first().map(|l| l["currency"].clone()).unwrap_or_default());
+    quote.set("amount_subtotal", total);
+    quote.set("amount_total", total);
+    quote.set("computed", model::quote::computed(total, recurring.as_ref().map(|(sum, every)| (*sum, every))));
+    quote.set("_lines", lines);
+    Ok(())
+}
+
+fn in_status(st: &State, id: &str, allowed: &[&str]) -> Result<Object, ApiError> {
+    let quote = st.load("quote", id, "id")?;
+    if allowed.contains(&quote.text("status")) {
+        return Ok(Object::clone(&quote));
+    }
+    let message =
+        format!("This quote's status is `{}`, but it must be one of {}.", quote.text("status"), allowed.join(", "));
+    Err(ApiError::coded("quote_status_invalid", message))
+}
+
+/// Brings a quote into a status and says so.
+fn pass(st: &mut State, id: &str, status: &str, at: &str) -> Object {
+    let now = st.now(&st.copy(id));
+    let after = st.change(id, |q| {
+        q.set("status", status);
+        q.set_at(&format!("status_transitions.{at}_at"), now);
+    });
+    st.emit(&format!("quote.{at}"), &after);
+    Object::clone(&after)
+}
+
+/// Opens a draft for the customer.
+pub fn finalize(st: &mut State, id: &str) -> Result<Value, ApiError> {
+    let draft = in_status(st, id, &["draft"])?;
+    if draft.list_at("_lines").is_empty() || draft.get("customer").is_null() {
+        let message = "A quote needs line items and a customer before it can be finalized.";
+        return Err(ApiError::invalid(message));
+    }
+    let number = st.newest("quote", None).filter(|q| !q.get("number").is_null()).count() + 1;
+    st.change(id, |q| q.set("number", format!("QT-{number:04}-1")));
+    Ok(pass(st, id, "open", "finalized").value())
+}
+
+/// Gives a quote up.
+pub fn cancel(st: &mut State, id: &str) -> Result<Value, ApiError> {
+    in_status(st, id, &["draft", "open"])?;
+    Ok(pass(st, id, "canceled", "canceled").value())
+}
+
+/// The customer takes the quote: what recurs becomes a subscription, else all of it a draft invoice.
+pub fn accept(st: &mut State, id: &str) -> Result<Value, ApiError> {
+    let quote = in_status(st, id, &["open"])?;
+    let (recurring, once): (Vec<Value>, Vec<Value>) =
+        quote.list_at("_lines").iter().cloned().partition(|l| l["price"]["type"] == "recurring");
+    let entries = |lines: &[Value]| -> Vec<Value> {
+        lines.iter().map(|l| json!({ "price": l["price"]["id"], "quantity": l["quantity"] })).collect()
+    };
+    let (member, made) = if recurring.is_empty() {
+        ("invoice", bill(st, &quote, &once)?)
+    } else {
+        let data = quote.get("subscription_data");
+        let args = json!({
+            "customer": quote.get("customer"),
+            "items": entries(&recurring),
+            "add_invoice_items": entries(&once),
+            "collection_method": quote.get("collection_method"),
+            "days_until_due": quote.at("invoice_settings.days_until_due"),
+            "description": data["description"],
+            "metadata": data["metadata"],
+            "trial_period_days": data["trial_period_days"],
+        });
+        ("subscription", create::create(st, &Args::of(args), Presence::OnSession)?.id().to_owned())
+    };
+    st.change(id, |q| q.set(member, made));
+    Ok(pass(st, id, "accepted", "accepted").value())
+}
+
+fn bill(st: &mut State, quote: &Object, lines: &[Value]) -> Result<String, ApiError> {
+    let owner = Object::of(json!({ "id": null, "currency": quote.get("currency") }));
+    let now = st.now(quote);
+    let mut out = Vec::new();
+    for line in lines {
+        let price = Object::of(line["price"].clone());
+        let quantity = line["quantity"].as_i64().unwrap_or(1);
+        let priced = items::Priced { price, quantity, metadata: json!({}) };
+        out.push(cycle::extra_line(st, &owner, &priced, now)?);
+    }
+    let draft = Draft {
+        customer: quote.text("customer"),
+        currency: quote.text("currency"),
+        reason: "manual",
+        subscription: None,
+        lines: out,
+        takes_pending: false,
+        period: None,
+    };
+    let id = invoice::draft(st, draft, |i| {
+        let details = json!({ "quote": quote.id() });
+        i.set("parent", json!({ "quote_details": details, "subscription_details": null, "type": "quote_details" }));
+        i.set("auto_advance", false);
+        i.set("collection_method", quote.get("collection_method").clone());
+        i.set("_days_until_due", quote.at("invoice_settings.days_until_due").clone());
+    })?;
+    Ok(id)
+}

@@ -1,0 +1,100 @@
+//! The sandbox's own account.
+
+use serde_json::{Value, json};
+
+use crate::ids;
+use crate::object::{Object, list};
+use crate::settings::Settings;
+
+/// Keeps the account's id apart from those the counter makes.
+const OWN_ID_SALT: u64 = 0x6163_636f_756e_7400;
+/// Characters of an account's id after `acct_1`.
+const OWN_ID_CHARS: usize = 15;
+
+/// The id of the sandbox's own account: only the seed decides it.
+pub fn own_id(settings: &Settings) -> String {
+    format!("acct_1{}", ids::characters(settings.seed ^ OWN_ID_SALT, 0, OWN_ID_CHARS))
+}
+
+/// The sandbox's own account: everything is verified and switched on.
+pub fn own(settings: &Settings) -> Object {
+    let id = own_id(settings);
+    Object::of(json!({
+        "id": id,
+        "object": "account",
+        "business_profile": {
+            "annual_revenue": { "amount": null, "currency": null, "fiscal_year_end": null },
+            "estimated_worker_count": null,
+            "mcc": "5734",
+            "minority_owned_business_designation": null,
+            "name": "Local sandbox",
+            "product_description": null,
+            "support_address": {
+                "city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null,
+            },
+            "support_email": null,
+            "support_phone": null,
+            "support_url": null,
+            "url": null,
+        },
+        "business_type": "company",
+        "capabilities": { "card_payments": "active", "transfers": "active" },
+        "charges_enabled": true,
+        "controller": { "type": "account" },
+        "country": "US",
+        "created": settings.start_s,
+        "default_currency": "usd",
+        "details_submitted": true,
+        "email": "sandbox@example.com",
+        "external_accounts": list(&format!("/v1/accounts/{id}/external_accounts"), Vec::new()),
+        "future_requirements": nothing_required(),
+        "metadata": {},
+        "payouts_enabled": true,
+        "requirements": nothing_required(),
+        "settings": account_settings(),
+        "tos_acceptance": { "date": settings.start_s, "ip": "127.0.0.1", "user_agent": null },
+        "type": "standard",
+    }))
+}
+
+fn nothing_required() -> Value {
+    json!({
+        "alternatives": [],
+        "current_deadline": null,
+        "currently_due": [],
+        "disabled_reason": null,
+        "errors": [],
+        "eventually_due": [],
+        "past_due": [],
+        "pending_verification": [],
+    })
+}
+
+fn account_settings() -> Value {
+    json!({
+        "bacs_debit_payments": { "display_name": null, "service_user_number": null },
+        "branding": { "icon": null, "logo": null, "primary_color": null, "secondary_color": null },
+        "card_issuing": { "tos_acceptance": { "date": null, "ip": null } },
+        "card_payments": {
+            "decline_on": { "avs_failure": false, "cvc_failure": false },
+            "statement_descriptor_prefix": null,
+            "statement_descriptor_prefix_kana": null,
+            "statement_descriptor_prefix_kanji": null,
+        },
+        "dashboard": { "display_name": "Local sandbox", "timezone": "Etc/UTC" },
+        "invoices": { "default_account_tax_ids": null, "hosted_payment_method_save": null },
+        "payments": {
+            "statement_descriptor": "LOCAL SANDBOX",
+            "statement_descriptor_kana": null,
+            "statement_descriptor_kanji": null,
+            "statement_descriptor_prefix_kana": null,
+            "statement_descriptor_prefix_kanji": null,
+        },
+        "payouts": {
+            "debit_negative_balances": true,
+            "schedule": { "delay_days": 2, "interval": "manual" },
+            "statement_descriptor": null,
+        },
+        "sepa_debit_payments": {},
+    })
+}

@@ -1,0 +1,96 @@
+//! The account's balance: what payments and refunds left in it, paid out to a bank or topped up from one.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::error::ApiError;
+use crate::money;
+use crate::object::Object;
+use crate::payments::attempt::book;
+use crate::state::State;
+
+/// The balance object. All money is available at once, so nothing is pending.
+pub fn balance(st: &State) -> Object {
+    let mut sums = BTreeMap::from([("usd".to_owned(), 0_i64)]);
+    for movement in st.newest("balance_transaction", None) {
+        *sums.entry(movement.text("currency").to_owned()).or_default() += movement.int("net");
+    }
+    let entries = |amount: fn(i64) -> i64| -> Vec<Value> {
+        let entry = |(currency, sum): (&String, &i64)| {
+            let amount = amount(*sum);
+            json!({ "amount": amount, "currency": currency, "source_types": { "card": amount } })
+        };
+        sums.iter().map(entry).collect()
+    };
+    Object::of(json!({
+        "object": "balance",
+        "available": entries(|sum| sum),
+        "connect_reserved": [{ "amount": 0, "currency": "usd" }],
+        "livemode": false,
+        "pending": entries(|_| 0),
+    }))
+}
+
+/// Tells that money became available.
+pub fn tell(st: &mut State) {
+    let now = balance(st);
+    st.emit("balance.available", &now);
+}
+
+/// Pays out what the balance holds.
+pub fn pay_out(st: &mut State, mut payout: Object) -> Result<Object, ApiError> {
+    let (amount, currency) = (payout.int("amount"), payout.text("currency").to_owned());
+    let entries = balance(st);
+    let held = entries.list_at("available").iter().find(|e| e["currency"] == *currency);
+    let held = held.and_then(|e| e["amount"].as_i64()).unwrap_or_default();
+    if amount > held {
+        let message = format!(
+            "You have insufficient funds in your Stripe account for this transfer. Your balance in {currency} is {}.",
+            money::display(held, &currency)
+        );
+        return Err(ApiError::coded("balance_insufficient", message));
+    }
+    let movement = book(st, &payout, -amount, "payout", payout.id().to_owned());
+    payout.set("balance_transaction", movement);
+    let payout = st.put(payout);
+    st.emit("payout.created", &payout);
+    Ok(Object::clone(&payout))
+}
+
+/// A payout reaches the bank.
+pub fn arrive(st: &mut State, id: &str) {
+    st.change_and_emit(id, "payout.updated", |p| p.set("status", "paid"));
+    let paid = st.copy(id);
+    st.emit("payout.paid", &paid);
+}
+
+/// Takes back a payout that hasn't arrived.
+pub fn cancel(st: &mut State, id: &str) -> Result<Object, ApiError> {
+    let payout = st.load("payout", id, "id")?;
+    if payout.text("status") != "pending" {
+        let message = "Payouts can only be canceled while they are pending.";
+        return Err(ApiError::coded("payout_not_cancelable", message));
+    }
+    let movement = book(st, &payout, payout.int("amount"), "payout_cancel", id.to_owned());
+    let canceled = st.change(id, |p| {
+        p.set("status", "canceled");
+        p.set("failure_balance_transaction", movement);
+    });
+    st.emit("payout.canceled", &canceled);
+    Ok(Object::clone(&canceled))
+}
+
+/// Adds money to the balance, which the bank gives at once.
+pub fn top_up(st: &mut State, topup: Object) -> Object {
+    let id = topup.id().to_owned();
+    let pending = st.put(topup);
+    st.emit("topup.created", &pending);
+    let movement = book(st, &pending, pending.int("amount"), "topup", id.clone());
+    let succeeded = st.change(&id, |t| {
+        t.set("status", "succeeded");
+        t.set("balance_transaction", movement);
+    });
+    st.emit("topup.succeeded", &succeeded);
+    Object::clone(&succeeded)
+}

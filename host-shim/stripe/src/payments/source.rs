@@ -1,0 +1,121 @@
+//! Sources: cards in the older way. Such a card is a payment method with an id of its own, `card_…`, and another face.
+
+use serde_json::{Value, json};
+
+use crate::error::ApiError;
+use crate::object::Object;
+use crate::params::Args;
+use crate::payments::method;
+use crate::state::State;
+
+/// The face of a payment method as a card source; nothing for any other.
+pub fn card_of(method: &Object) -> Option<Object> {
+    if !method.id().starts_with("card_") {
+        return None;
+    }
+    let (card, details) = (|name: &str| method.at(&format!("card.{name}")), method.get("billing_details"));
+    let address = &details["address"];
+    let brand = match card("brand").as_str().unwrap_or_default() {
+        "amex" => "American Express",
+        "discover" => "Discover",
+        "mastercard" => "MasterCard",
+        _ => "Visa",
+    };
+    Some(Object::of(json!({
+        "id": method.id(),
+        "object": "card",
+        "address_city": address["city"],
+        "address_country": address["country"],
+        "address_line1": address["line1"],
+        "address_line1_check": card("checks.address_line1_check"),
+        "address_line2": address["line2"],
+        "address_state": address["state"],
+        "address_zip": address["postal_code"],
+        "address_zip_check": card("checks.address_postal_code_check"),
+        "brand": brand,
+        "country": card("country"),
+        "customer": method.get("customer"),
+        "cvc_check": card("checks.cvc_check"),
+        "dynamic_last4": null,
+        "exp_month": card("exp_month"),
+        "exp_year": card("exp_year"),
+        "fingerprint": card("fingerprint"),
+        "funding": card("funding"),
+        "last4": card("last4"),
+        "metadata": method.get("metadata"),
+        "name": details["name"],
+        "regulated_status": card("regulated_status"),
+        "tokenization_method": null,
+    })))
+}
+
+/// Adds the card of a token to a customer; the first one is the default.
+pub fn add(st: &mut State, customer: &str, token: &str, param: &str) -> Result<Object, ApiError> {
+    let owner = st.load("customer", customer, "id")?;
+    if !token.starts_with("tok_") {
+        return Err(ApiError::no_such("token", token, param));
+    }
+    let mut card = method::resolve(st, token, param)?;
+    st.remove(card.id());
+    let id = st.new_id("card");
+    card.set("id", id.clone());
+    let card = st.put(card);
+    let attached = method::attach(st, &card, &owner)?;
+    let shown = card_of(&attached).unwrap_or_default();
+    st.emit("customer.source.created", &shown);
+    if owner.get("default_source").is_null() {
+        set_default(st, customer, json!(id));
+    }
+    Ok(shown)
+}
+
+/// Makes one of the customer's cards the default.
+pub fn set_default(st: &mut State, customer: &str, card: Value) {
+    st.change_and_emit(customer, "customer.updated", |c| c.set("default_source", card));
+}
+
+/// The card of that id, if it is the customer's.
+pub fn load(st: &State, customer: &str, id: &str) -> Result<Object, ApiError> {
+    let found = st.find(id).filter(|m| m.kind() == "payment_method" && m.text("customer") == customer);
+    found.and_then(|m| card_of(&m)).ok_or_else(|| ApiError::no_such("source", id, "id"))
+}
+
+/// Changes what can be changed of a card.
+pub fn update(st: &mut State, customer: &str, id: &str, args: &Args) -> Result<Object, ApiError> {
+    let before = load(st, customer, id)?;
+    let metadata = crate::params::merge_metadata(before.get("metadata"), args)?;
+    let members = [
+        ("address_city", "billing_details.address.city"),
+        ("address_country", "billing_details.address.country"),
+        ("address_line1", "billing_details.address.line1"),
+        ("address_line2", "billing_details.address.line2"),
+        ("address_state", "billing_details.address.state"),
+        ("address_zip", "billing_details.address.postal_code"),
+        ("exp_month", "card.exp_month"),
+        ("exp_year", "card.exp_year"),
+        ("name", "billing_details.name"),
+    ];
+    let changed = st.change(id, |m| {
+        for (name, path) in members.iter().filter(|(name, _)| args.has(name)) {
+            m.set_at(path, args.value(name));
+        }
+        m.set("metadata", metadata);
+    });
+    let after = card_of(&changed).unwrap_or_default();
+    if after != before {
+        st.emit_with("customer.source.updated", &after, Some(before));
+    }
+    Ok(after)
+}
+
+/// Takes a card off its customer for good.
+pub fn remove(st: &mut State, customer: &str, id: &str) -> Result<Value, ApiError> {
+    let card = load(st, customer, id)?;
+    st.remove(id);
+    st.emit("customer.source.deleted", &card);
+    if st.copy(customer).text("default_source") == id {
+        let next = st.newest("payment_method", Some(customer)).find_map(|m| card_of(&m)).map(|c| c.id().to_owned());
+        set_default(st, customer, next.map_or(Value::Null, |id| json!(id)));
+    }
+    Ok(json!({ "id": id, "object": "card", "deleted": true }))
+}
