@@ -11,6 +11,7 @@ pub mod invoices;
 pub mod listing;
 pub mod payments;
 pub mod platform;
+pub mod portal;
 pub mod sandbox;
 
 use serde_json::Value;
@@ -50,6 +51,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         invoices::ROUTES,
         payments::ROUTES,
         platform::ROUTES,
+        portal::ROUTES,
         sandbox::ROUTES,
     ];
     tables.into_iter().flatten()

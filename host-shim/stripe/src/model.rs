@@ -5,4 +5,5 @@ pub mod catalog;
 pub mod checkout;
 pub mod customer;
 pub mod payment;
+pub mod portal;
 pub mod price;

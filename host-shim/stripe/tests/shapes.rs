@@ -27,6 +27,8 @@ const FILES: &[(&str, &str)] = &[
 /// The kinds that are compared; `line_item` and the like are parts of others.
 const KINDS: &[&str] = &[
     "balance_transaction",
+    "billing_portal.configuration",
+    "billing_portal.session",
     "charge",
     "checkout.session",
     "customer",
