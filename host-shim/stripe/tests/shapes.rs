@@ -121,6 +121,11 @@ fn account() -> Sandbox {
         post(s, &format!("/v1/subscriptions/{}", id(&sub)), &[("items[0][id]", &item), ("items[0][price]", &other)]);
         post(s, &format!("/v1/customers/{customer}/balance_transactions"), &[("amount", "-100"), ("currency", "usd")]);
     }
+    post(s, "/v1/billing_portal/configurations", &[("features[invoice_history][enabled]", "true")]);
+    let portal = id(&post(s, "/v1/customers", &[]));
+    for flow in [&[][..], &[("flow_data[type]", "payment_method_update")]] {
+        post(s, "/v1/billing_portal/sessions", &[&[("customer", portal.as_str())], flow].concat());
+    }
     for card in TEST_CARDS {
         post(
             s,

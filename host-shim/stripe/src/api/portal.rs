@@ -14,11 +14,8 @@ use crate::portal;
 use crate::state::State;
 
 const PRORATION_BEHAVIOR: Kind = Kind::OneOf(&["always_invoice", "create_prorations", "none"]);
-const PRODUCT: Kind = Kind::Map(&[
-    req("product", Kind::Text),
-    req("prices", Kind::List(&Kind::Text)),
-    inert("adjustable_quantity"),
-]);
+const PRODUCT: Kind =
+    Kind::Map(&[req("product", Kind::Text), req("prices", Kind::List(&Kind::Text)), inert("adjustable_quantity")]);
 const ENABLED: Field = opt("enabled", Kind::Bool);
 const FEATURES: Kind = Kind::Map(&[
     opt(
@@ -50,10 +47,7 @@ const FEATURES: Kind = Kind::Map(&[
         Kind::Map(&[
             ENABLED,
             opt("billing_cycle_anchor", Kind::OneOf(&["now", "unchanged"])),
-            opt(
-                "default_allowed_updates",
-                Kind::List(&Kind::OneOf(&["price", "promotion_code", "quantity"])),
-            ),
+            opt("default_allowed_updates", Kind::List(&Kind::OneOf(&["price", "promotion_code", "quantity"]))),
             opt("products", Kind::List(&PRODUCT)),
             opt("proration_behavior", PRORATION_BEHAVIOR),
             opt("trial_update_behavior", Kind::OneOf(&["continue_trial", "end_trial"])),
@@ -110,11 +104,7 @@ const FLOW: Kind = Kind::Map(&[
             OF,
             req(
                 "items",
-                Kind::List(&Kind::Map(&[
-                    req("id", Kind::Text),
-                    req("price", Kind::Text),
-                    opt("quantity", QUANTITY),
-                ])),
+                Kind::List(&Kind::Map(&[req("id", Kind::Text), req("price", Kind::Text), opt("quantity", QUANTITY)])),
             ),
             inert("discounts"),
         ]),

@@ -5,6 +5,7 @@
 mod api;
 mod client;
 mod pages;
+mod portal;
 mod sink;
 mod state;
 mod webhooks;
