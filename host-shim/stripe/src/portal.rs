@@ -132,11 +132,21 @@ fn plan_change(st: &State, session: &str, args: &Args) -> Result<(Arc<Object>, A
     Ok((sub, update))
 }
 
-/// Changes the plan. A payment that fails leaves everything as it was.
+/// Changes the plan. A payment that fails leaves everything as it was; one that asks for 3-D Secure leaves the change
+/// pending, and the buyer comes back to the session from there.
 pub fn update(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiError> {
     let (sub, mut update) = plan_change(st, session, args)?;
     update.put("payment_behavior", json!("error_if_incomplete"));
-    change::update(st, sub.id(), &update)
+    match change::update(st, sub.id(), &update) {
+        Err(error) if error.code.as_deref() == Some("subscription_payment_intent_requires_action") => st.roll_back(),
+        outcome => return outcome,
+    }
+    update.put("payment_behavior", json!("pending_if_incomplete"));
+    let waiting = change::update(st, sub.id(), &update)?;
+    let intent = st.copy(st.copy(sub.id()).text("latest_invoice")).text("_payment_intent").to_owned();
+    let back = format!("{}/p/session/{session}?asked", st.settings.base_url);
+    st.change(&intent, |pi| pi.set("_return_url", back));
+    Ok(waiting)
 }
 
 /// What a change of plan would cost: it is made without a payment, looked at and undone.

@@ -139,6 +139,23 @@ async fn a_refused_payment_leaves_the_plan() {
 }
 
 #[tokio::test]
+async fn a_card_that_asks_for_authentication_leaves_the_change_pending_until_it_passes() {
+    for (outcome, words) in [("success", "Your plan was changed."), ("failure", "Your plan was not changed")] {
+        let shop = Shop::open("authenticationRequired").await;
+        let home = shop.session("").await;
+        let step = shop.press(&format!("{home}/{}/plans/{}", shop.subscription, shop.pro), "").await;
+        assert!(step.starts_with("/_sandbox/3ds/pi_"), "{step}");
+        assert!(shop.page(&step).await.contains("$20.00"));
+        assert_eq!(shop.sub().await["items"]["data"][0]["price"]["id"], shop.basic.as_str());
+        let back = shop.press(&step, &format!("outcome={outcome}")).await;
+        let page = shop.page(back.strip_prefix(shop.client.base.as_str()).unwrap()).await;
+        assert!(page.contains(words), "{page}");
+        let wanted = if outcome == "success" { &shop.pro } else { &shop.basic };
+        assert_eq!(shop.sub().await["items"]["data"][0]["price"]["id"], wanted.as_str());
+    }
+}
+
+#[tokio::test]
 async fn a_plan_is_cancelled_and_goes_on() {
     let shop = Shop::open("visa").await;
     let home = shop.session("").await;

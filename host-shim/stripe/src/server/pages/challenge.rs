@@ -56,9 +56,6 @@ pub(super) async fn answer(State(shared): State<Shared>, Path(id): Path<String>,
             false => checkout::page(&shared, &session, &Typed::default(), Some(&Fault::of(&response))),
         };
     }
-    if let Some(invoice) = owner.text_at("_invoice") {
-        return layout::go(&format!("/_sandbox/invoices/{invoice}"));
-    }
     finish(&shared, &owner, passed)
 }
 
@@ -69,6 +66,9 @@ fn finish(shared: &Shared, intent: &Object, passed: bool) -> HttpResponse<Body> 
         let status = if passed { "succeeded" } else { "failed" };
         let url = format!("{url}{separator}payment_intent={}&redirect_status={status}", intent.id());
         return layout::redirect(&look, &url);
+    }
+    if let Some(invoice) = intent.text_at("_invoice") {
+        return layout::go(&format!("/_sandbox/invoices/{invoice}"));
     }
     let words = if passed { "Authentication complete" } else { "Authentication failed" };
     let body = html!("<main class=\"narrow\"><h1 id=\"status\">{words}</h1></main>", words = words);

@@ -35,9 +35,7 @@ pub(in crate::server::pages) async fn show(
     {
         return layout::go(&visit.path(&path));
     }
-    let told = query
-        .strip_prefix("done=")
-        .map(|done| html!("<p class=\"notice\" role=\"status\" id=\"notice\">{words}</p>", words = notice(done)));
+    let told = told(&query);
     let work = shared.read(|s| {
         html!(
             "{told}{plans}{card}{invoices}",
@@ -48,6 +46,21 @@ pub(in crate::server::pages) async fn show(
         )
     });
     visit.page(StatusCode::OK, "Billing", &work)
+}
+
+/// What the step that led here ended with.
+fn told(query: &str) -> Option<Html> {
+    if query.ends_with("redirect_status=failed") {
+        return Some(html!(
+            "<p class=\"error\" role=\"alert\" id=\"error\">Your plan was not changed: the authentication failed.</p>"
+        ));
+    }
+    let done = match query.strip_prefix("done=") {
+        Some(done) => done,
+        None if query.ends_with("redirect_status=succeeded") => "updated",
+        None => return None,
+    };
+    Some(html!("<p class=\"notice\" role=\"status\" id=\"notice\">{words}</p>", words = notice(done)))
 }
 
 fn flow_path(session: &Object) -> Option<String> {

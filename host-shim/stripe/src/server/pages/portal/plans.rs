@@ -16,7 +16,7 @@ use crate::server::Shared;
 use crate::server::pages::card::Fault;
 use crate::server::pages::html::{Html, html};
 use crate::server::pages::summary::row;
-use crate::server::pages::words;
+use crate::server::pages::{layout, words};
 
 /// `GET /p/session/{id}/{subscription}/plans`: the plans on offer.
 pub(in crate::server::pages) async fn show(
@@ -150,7 +150,19 @@ pub(in crate::server::pages) async fn update(
     };
     let answer = act(&shared, &visit, "update", &[("subscription", sub.id()), ("price", &price)]);
     if answer.status == 200 {
-        return visit.finished("updated");
+        return match intent_to_authenticate(&shared, sub.id()) {
+            Some(intent) => layout::go(&format!("/_sandbox/3ds/{intent}")),
+            None => visit.finished("updated"),
+        };
     }
     preview_page(&shared, &visit, &sub, &price, Some(&Fault::of(&answer)))
+}
+
+/// The payment that a pending change of plan waits for.
+fn intent_to_authenticate(shared: &Shared, sub: &str) -> Option<String> {
+    shared.read(|s| {
+        let st = s.state();
+        let intent = st.copy(st.copy(st.copy(sub).text("latest_invoice")).text("_payment_intent"));
+        (intent.text("status") == "requires_action").then(|| intent.id().to_owned())
+    })
 }
