@@ -13,12 +13,16 @@ struct Shop {
     basic: String,
     pro: String,
     year: String,
-    _server: local_stripe::server::Server,
+    server: local_stripe::server::Server,
 }
 
 impl Shop {
     async fn open(card: &str) -> Self {
-        let (server, client) = Client::start(Options::default()).await;
+        Self::open_with(card, Options::default()).await
+    }
+
+    async fn open_with(card: &str, options: Options) -> Self {
+        let (server, client) = Client::start(options).await;
         let mut prices = Vec::new();
         for (name, unit, interval) in [("Basic", 1_000, "month"), ("Pro", 3_000, "month"), ("Year", 9_000, "year")] {
             let product = id(&client.post("/v1/products", &format!("name={name}")).await);
@@ -37,7 +41,7 @@ impl Shop {
             let form = format!("invoice_settings[default_payment_method]={next}");
             client.post(&format!("/v1/customers/{customer}"), &form).await;
         }
-        Self { client, customer, subscription, basic, pro, year, _server: server }
+        Self { client, customer, subscription, basic, pro, year, server }
     }
 
     async fn session(&self, more: &str) -> String {
@@ -126,6 +130,22 @@ async fn a_plan_is_changed_after_a_preview_that_changes_nothing() {
     let (events, _) = shop.events(15).await;
     assert!(events.contains(&"customer.subscription.updated".to_owned()), "{events:?}");
     assert!(shop.page(&format!("{home}?done=updated")).await.contains("Your plan was changed."));
+}
+
+#[tokio::test]
+async fn a_state_file_remembers_what_the_portal_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { state: Some(folder.path().join("state")), ..Options::default() };
+    let shop = Shop::open_with("visa", options.clone()).await;
+    let plan = format!("{}/{}/plans/{}", shop.session("").await, shop.subscription, shop.pro);
+    shop.page(&plan).await;
+    shop.press(&plan, "").await;
+    let customer = id(&shop.client.post("/v1/customers", "").await);
+    let before = shop.sub().await;
+    drop(shop.server);
+    let (_server, client) = Client::start(options).await;
+    assert_eq!(client.get(&format!("/v1/subscriptions/{}", shop.subscription)).await, before);
+    client.get(&format!("/v1/customers/{customer}")).await;
 }
 
 #[tokio::test]
