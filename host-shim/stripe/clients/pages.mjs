@@ -231,6 +231,18 @@ try {
     }
   }
 
+  // Colours that are hard to write on.
+  for (const brand_colour of ['#ffd60a', '#777777', '#000000', '#ffffff']) {
+    await post('/_sandbox/settings', { brand_colour });
+    for (const colorScheme of ['light', 'dark']) {
+      const { context, page } = await open({ colorScheme });
+      await page.goto((await portal(await subscriber())).url);
+      await check(page, `portal in ${brand_colour}, ${colorScheme}`);
+      await context.close();
+      count += 1;
+    }
+  }
+
   const { page, context } = await open({ viewport: { width: 1280, height: 800 } });
   const session = await checkout('subscription', [[club, 1]]);
   await page.goto(session.url);

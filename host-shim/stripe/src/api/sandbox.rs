@@ -9,6 +9,7 @@ use crate::colour::Colour;
 use crate::error::ApiError;
 use crate::params::{Args, Field, Kind, opt, req};
 use crate::payments::intent;
+use crate::settings::Settings;
 use crate::state::State;
 
 const CLOCK: &[Field] = &[opt("advance_by", Kind::Int(1, 400 * crate::calendar::DAY_S)), opt("advance_to", Kind::Time)];
@@ -87,15 +88,19 @@ fn show_clock(st: &State) -> Value {
     json!({ "object": "sandbox.clock", "now": st.clock_s() })
 }
 
-/// The business's name and colour, if a request sets them.
+/// The business's name and colour, if a request sets them; what is emptied is as at the start.
 fn read_look(args: &Args) -> Result<(Option<String>, Option<Colour>), ApiError> {
-    let name = args.text("business_name").map(|name| name.trim().to_owned());
-    if name.as_ref().is_some_and(|n| n.is_empty() || n.chars().count() > NAME_CHARS_MAX) {
+    let unset = Settings::default();
+    let name = args.text("business_name").map_or(unset.business_name, |name| name.trim().to_owned());
+    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
         let message = format!("The business's name has 1 to {NAME_CHARS_MAX} characters.");
         return Err(ApiError::invalid(message).about("business_name"));
     }
-    let read = |text: &str| text.parse().map_err(|e: String| ApiError::invalid(e).about("brand_colour"));
-    Ok((name, args.text("brand_colour").map(read).transpose()?))
+    let colour = match args.text("brand_colour") {
+        Some(text) => text.parse().map_err(|e: String| ApiError::invalid(e).about("brand_colour"))?,
+        None => unset.brand_colour,
+    };
+    Ok((args.has("business_name").then_some(name), args.has("brand_colour").then_some(colour)))
 }
 
 fn show_settings(st: &State) -> Value {

@@ -231,6 +231,8 @@ async fn the_business_has_a_name_and_a_colour() {
     let customer = id(&client.post("/v1/customers", "").await);
     let invoice = client.post("/v1/invoices", &format!("customer={customer}")).await;
     assert_eq!(invoice["account_name"], "Bergkaffee");
+    let emptied = client.post("/_sandbox/settings", "brand_colour=").await;
+    assert_eq!((&emptied["brand_colour"], &emptied["business_name"]), (&"#635bff".into(), &"Bergkaffee".into()));
 }
 
 #[tokio::test]

@@ -105,11 +105,12 @@ impl<'s> Summary<'s> {
         let every = words::every(&line["price"]);
         let put_off = !every.is_empty() && self.has_trial();
         let quantity = line["quantity"].as_i64().unwrap_or(1);
-        let how_often = if every.is_empty() { "once" } else { &every };
         let unit = words::unit(&line["price"]);
-        let each = match quantity {
-            1 => format!("{unit} {how_often}"),
-            _ => format!("Quantity {quantity}, {unit} each {every}"),
+        let each = match (quantity, every.is_empty()) {
+            (1, true) => format!("{unit} once"),
+            (1, false) => format!("{unit} {every}"),
+            (_, true) => format!("Quantity {quantity}, {unit} each"),
+            (_, false) => format!("Quantity {quantity}, {unit} each, {every}"),
         };
         let amount = if put_off { self.free().unwrap_or_default() } else { self.shown(whole(line)) };
         html!(
