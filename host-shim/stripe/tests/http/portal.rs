@@ -133,6 +133,39 @@ async fn a_plan_is_changed_after_a_preview_that_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_change_ends_a_trial_unless_the_configuration_lets_it_go_on() {
+    let features = "features[subscription_update][enabled]=true&features[subscription_update][default_allowed_updates][0]=price&features[subscription_update][proration_behavior]=always_invoice";
+    for (behavior, due, status) in [("end_trial", "$30.00", "active"), ("continue_trial", "$0.00", "trialing")] {
+        let shop = Shop::open("visa").await;
+        let form = format!("customer={}&items[0][price]={}&trial_period_days=14", shop.customer, shop.basic);
+        let trial = id(&shop.client.post("/v1/subscriptions", &form).await);
+        let form = format!("{features}&features[subscription_update][trial_update_behavior]={behavior}");
+        let configuration = id(&shop.client.post("/v1/billing_portal/configurations", &form).await);
+        let home = shop.session(&format!("&configuration={configuration}")).await;
+        assert!(shop.page(&home).await.contains("The trial ends on 15 Nov 2026"));
+        let path = format!("{home}/{trial}/plans/{}", shop.pro);
+        let preview = shop.page(&path).await;
+        assert!(preview.contains(&format!("id=\"total\">{due}")), "{behavior}: {preview}");
+        shop.press(&path, "").await;
+        assert_eq!(shop.client.get(&format!("/v1/subscriptions/{trial}")).await["status"], status);
+    }
+}
+
+#[tokio::test]
+async fn a_configuration_can_end_plans_at_once() {
+    let shop = Shop::open("visa").await;
+    let form = "features[subscription_cancel][enabled]=true&features[subscription_cancel][mode]=immediately";
+    let configuration = id(&shop.client.post("/v1/billing_portal/configurations", form).await);
+    let home = shop.session(&format!("&configuration={configuration}")).await;
+    let path = format!("{home}/{}/cancel", shop.subscription);
+    assert!(shop.page(&path).await.contains("It ends at once."));
+    shop.press(&path, "").await;
+    assert_eq!(shop.events(1).await.0, ["customer.subscription.deleted"]);
+    assert!(shop.page(&home).await.contains("There is no current plan."));
+    assert_eq!(shop.client.form("POST", &path, "").await.status, 404, "there is nothing left to cancel");
+}
+
+#[tokio::test]
 async fn a_state_file_remembers_what_the_portal_did() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options { state: Some(folder.path().join("state")), ..Options::default() };
