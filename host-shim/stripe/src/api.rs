@@ -18,6 +18,7 @@ pub mod meters;
 pub mod payments;
 pub mod plans;
 pub mod platform;
+pub mod portal;
 pub mod preview;
 pub mod quotes;
 pub mod sandbox;
@@ -77,6 +78,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         account::ROUTES,
         search::ROUTES,
         empty::ROUTES,
+        portal::ROUTES,
         sandbox::ROUTES,
     ];
     tables.into_iter().flatten()

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use crate::colour::Colour;
 use crate::sandbox::{json_of, own_request};
 use crate::server::{ClockMode, Options, Server};
 use crate::settings::{Dunning, Faults, Settings};
@@ -52,6 +53,12 @@ pub struct StripeArgs {
     /// the state file's, or not at all]
     #[arg(long, value_name = "FAULT,…")]
     pub faults: Option<Faults>,
+    /// The business's name on pages and invoices
+    #[arg(long, value_name = "NAME")]
+    pub business_name: Option<String>,
+    /// The colour of the pages' main button, such as #635bff
+    #[arg(long, value_name = "#RRGGBB")]
+    pub brand_colour: Option<Colour>,
     /// Seconds between the tries of a failed delivery
     #[arg(long, default_value = "1,5,25", value_delimiter = ',', value_name = "S,…")]
     pub retry: Vec<u64>,
@@ -125,6 +132,7 @@ async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
     })
     .await?;
     println!("listening on {}", server.url());
+    set_look(&server, args)?;
     if let Some(url) = &args.webhook {
         add_webhook(&server, url)?;
     }
@@ -167,6 +175,21 @@ fn chosen(args: &StripeArgs) -> (Settings, ClockMode, Vec<Given>) {
         given.push(Given::Faults);
     }
     (settings, clock, given)
+}
+
+/// Asked for as a request, so that a state file remembers it among the others.
+fn set_look(server: &Server, args: &StripeArgs) -> anyhow::Result<()> {
+    let colour = args.brand_colour.map(|c| c.to_string());
+    let wanted = [("business_name", args.business_name.as_deref()), ("brand_colour", colour.as_deref())];
+    let form: Vec<(&str, &str)> = wanted.iter().filter_map(|(name, value)| value.map(|v| (*name, v))).collect();
+    if form.is_empty() {
+        return Ok(());
+    }
+    let answer = server.handle(&own_request("POST", "/_sandbox/settings", &form));
+    if answer.status != 200 {
+        anyhow::bail!("{}", json_of(&answer)["error"]["message"].as_str().unwrap_or("the settings were refused"));
+    }
+    Ok(())
 }
 
 fn add_webhook(server: &Server, url: &str) -> anyhow::Result<()> {

@@ -135,6 +135,21 @@ pub fn display(amount: i64, currency: &str) -> String {
     let (major, minor) = (amount.unsigned_abs() / base, amount.unsigned_abs() % base);
     let number =
         if digits == 0 { major.to_string() } else { format!("{major}.{minor:0width$}", width = digits as usize) };
+    with_currency(sign, &number, currency)
+}
+
+/// A decimal of minor units as people write it: `0.5` is `$0.005`.
+pub fn display_decimal(minor: &str, currency: &str) -> String {
+    let digits = exponent(currency).unwrap_or(2) as usize;
+    let (whole, part) = minor.split_once('.').unwrap_or((minor, ""));
+    let part = part.trim_end_matches('0');
+    let whole = format!("{whole:0>width$}", width = digits + 1);
+    let (major, behind) = whole.split_at(whole.len() - digits);
+    let number = if digits + part.len() == 0 { major.to_owned() } else { format!("{major}.{behind}{part}") };
+    with_currency("", &number, currency)
+}
+
+fn with_currency(sign: &str, number: &str, currency: &str) -> String {
     match currency {
         "usd" => format!("{sign}${number}"),
         "eur" => format!("{sign}€{number}"),
@@ -160,6 +175,9 @@ mod tests {
             (display(-2_000, "usd"), display(500, "jpy"), display(1_010, "kwd")),
             ("-$20.00".into(), "¥500".into(), "1.010 KWD".into())
         );
+        let decimals = [("2000", "usd"), ("0.5", "usd"), ("12.50", "jpy"), ("500", "jpy"), ("1010", "kwd")];
+        let shown = decimals.map(|(minor, currency)| display_decimal(minor, currency));
+        assert_eq!(shown, ["$20.00", "$0.005", "¥12.5", "¥500", "1.010 KWD"]);
     }
 
     #[test]

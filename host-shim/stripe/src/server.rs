@@ -237,12 +237,7 @@ pub(crate) fn wall_s() -> i64 {
 }
 
 fn router(shared: Shared) -> Router {
-    Router::new()
-        .route("/c/pay/{id}", get(pages::checkout).post(pages::pay))
-        .route("/_sandbox/3ds/{id}", get(pages::challenge).post(pages::answer))
-        .route("/_sandbox/receipts/{id}", get(pages::document))
-        .route("/_sandbox/invoices/{id}", get(pages::document))
-        .route("/_sandbox/invoices/{id}/pdf", get(pages::document))
+    pages::router()
         .route("/v1/stripecli/sessions", post(listen::session))
         .route("/_sandbox/listen/{id}", get(listen::socket))
         .fallback(any(api))

@@ -1,8 +1,9 @@
-//! What a user chooses: seed, clock, dunning, versions, and how webhooks misbehave.
+//! What a user chooses: seed, clock, dunning, versions, the business's look, and how webhooks misbehave.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::colour::Colour;
 use crate::version::{NEWEST, Version};
 
 /// 2026-11-01T00:00:00Z: where the sandbox's clock stands unless told otherwise.
@@ -130,6 +131,10 @@ pub struct Settings {
     pub dunning: Dunning,
     /// How webhooks misbehave.
     pub faults: Faults,
+    /// The business's name on pages and invoices.
+    pub business_name: String,
+    /// The colour of the pages' main button.
+    pub brand_colour: Colour,
 }
 
 impl Default for Settings {
@@ -141,6 +146,8 @@ impl Default for Settings {
             version: NEWEST.into(),
             dunning: Dunning::default(),
             faults: Faults::default(),
+            business_name: "Local sandbox".into(),
+            brand_colour: Colour::new(0x63, 0x5b, 0xff),
         }
     }
 }

@@ -31,6 +31,8 @@ const FILES: &[(&str, &str)] = &[
 const KINDS: &[&str] = &[
     "account",
     "balance_transaction",
+    "billing_portal.configuration",
+    "billing_portal.session",
     "card",
     "charge",
     "checkout.session",
@@ -167,6 +169,11 @@ fn sandbox_with_everything() -> Sandbox {
     post(s, "/v1/customers", &[("coupon", "TENTH")]);
     for card in ["pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired"] {
         post(s, "/v1/setup_intents", &[("confirm", "true"), ("payment_method", card)]);
+    }
+    post(s, "/v1/billing_portal/configurations", &[("features[invoice_history][enabled]", "true")]);
+    let portal = id(&post(s, "/v1/customers", &[]));
+    for flow in [&[][..], &[("flow_data[type]", "payment_method_update")]] {
+        post(s, "/v1/billing_portal/sessions", &[&[("customer", portal.as_str())], flow].concat());
     }
     for card in TEST_CARDS {
         post(

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::error::ApiError;
 use crate::object::list;
 use crate::payments::source;
+use crate::portal;
 use crate::shapes;
 use crate::state::State;
 use crate::version::Version;
@@ -88,6 +89,13 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
         return Some(json!([]));
     }
     let id = value.get("id")?.as_str()?;
+    if let ("billing_portal.configuration", "features") = (value.get("object")?.as_str()?, name) {
+        let configuration = portal::configuration(st, id, "id").ok()?;
+        let mut features = value.get(name)?.clone();
+        features["subscription_update"]["products"] =
+            configuration.at("features.subscription_update._products").clone();
+        return Some(features);
+    }
     let owner = st.find(id)?;
     let kind = value.get("object")?.as_str()?;
     let of = |kind: &str, member: &str, customer: Option<&str>| -> Vec<Value> {

@@ -5,13 +5,22 @@ use serde_json::{Value, json};
 use crate::api::{Route, route};
 use crate::checkout::{self, Confirmed};
 use crate::clock;
+use crate::colour::Colour;
 use crate::error::ApiError;
 use crate::params::{Args, Field, Kind, opt, req};
 use crate::payments::{intent, setup};
+use crate::settings::Settings;
 use crate::state::State;
 
 const CLOCK: &[Field] = &[opt("advance_by", Kind::Int(1, 400 * crate::calendar::DAY_S)), opt("advance_to", Kind::Time)];
-const SETTINGS: &[Field] = &[opt("dunning", Kind::Text), opt("faults", Kind::Text)];
+const SETTINGS: &[Field] = &[
+    opt("brand_colour", Kind::Text),
+    opt("business_name", Kind::Text),
+    opt("dunning", Kind::Text),
+    opt("faults", Kind::Text),
+];
+/// Characters of a business's name: it stands in one line.
+const NAME_CHARS_MAX: usize = 60;
 /// Seconds that an old secret stays valid, Stripe's limit.
 const ROLL_S_MAX: i64 = crate::calendar::DAY_S;
 
@@ -32,6 +41,7 @@ pub const ROUTES: &[Route] = &[
     }),
     route("GET", "/_sandbox/settings", &[], |st, _, _| Ok(show_settings(st))),
     route("POST", "/_sandbox/settings", SETTINGS, |st, _, args| {
+        let look = read_look(args)?;
         if let Some(text) = args.text("dunning") {
             st.settings.dunning = text
                 .parse()
@@ -42,6 +52,12 @@ pub const ROUTES: &[Route] = &[
             st.settings.faults = text
                 .parse()
                 .map_err(|e: crate::settings::SettingsError| ApiError::invalid(e.to_string()).about("faults"))?;
+        }
+        if let Some(name) = look.0 {
+            st.settings.business_name = name;
+        }
+        if let Some(colour) = look.1 {
+            st.settings.brand_colour = colour;
         }
         Ok(show_settings(st))
     }),
@@ -72,10 +88,27 @@ fn show_clock(st: &State) -> Value {
     json!({ "object": "sandbox.clock", "now": st.clock_s() })
 }
 
+/// The business's name and colour, if a request sets them; what is emptied is as at the start.
+fn read_look(args: &Args) -> Result<(Option<String>, Option<Colour>), ApiError> {
+    let unset = Settings::default();
+    let name = args.text("business_name").map_or(unset.business_name, |name| name.trim().to_owned());
+    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
+        let message = format!("The business's name has 1 to {NAME_CHARS_MAX} characters.");
+        return Err(ApiError::invalid(message).about("business_name"));
+    }
+    let colour = match args.text("brand_colour") {
+        Some(text) => text.parse().map_err(|e: String| ApiError::invalid(e).about("brand_colour"))?,
+        None => unset.brand_colour,
+    };
+    Ok((args.has("business_name").then_some(name), args.has("brand_colour").then_some(colour)))
+}
+
 fn show_settings(st: &State) -> Value {
     json!({
         "object": "sandbox.settings",
         "api_version": st.settings.version.as_str(),
+        "brand_colour": st.settings.brand_colour.to_string(),
+        "business_name": st.settings.business_name,
         "dunning": st.settings.dunning,
         "faults": st.settings.faults,
         "seed": st.settings.seed,

@@ -205,6 +205,7 @@ pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Obje
     let next = (current.1, period_end(&price, sub.int("billing_cycle_anchor"), current.1));
     let mut invoice =
         model::billing::invoice("upcoming".into(), st.now(sub), &customer, sub.text("currency"), "upcoming");
+    invoice.set("account_name", st.settings.business_name.clone());
     invoice.set("period_start", current.0);
     invoice.set("period_end", current.1);
     let details = json!({ "subscription": sub.id(), "metadata": sub.get("metadata") });

@@ -42,6 +42,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
     let id = st.new_id("in");
     let now = st.now(&customer);
     let mut invoice = model::billing::invoice(id.clone(), now, &customer, draft.currency, draft.reason);
+    invoice.set("account_name", st.settings.business_name.clone());
     if let Some(sub) = draft.subscription {
         let details = json!({ "subscription": sub.id(), "metadata": sub.get("metadata") });
         invoice.set(

@@ -76,6 +76,17 @@ pub const CHANGES: &[Change] = &[
     added(Y2026, "refund", &["customer", "customer_account", "payment_method"]),
     added(Y2026, "dispute", &["payment_method_details.card.network"]),
     added(Y2026, "item", &["adjustable_quantity"]),
+    added(CLOVER, "billing_portal.session", &["customer_account"]),
+    added(
+        CLOVER,
+        "billing_portal.configuration",
+        &[
+            "features.payment_method_update.payment_method_configuration",
+            "features.subscription_update.billing_cycle_anchor",
+            "features.subscription_update.trial_update_behavior",
+            "name",
+        ],
+    ),
     added(CLOVER, "payment_method", &["customer_account"]),
     added(
         CLOVER,
@@ -189,6 +200,8 @@ pub const CHANGES: &[Change] = &[
     removed(BASIL, "plan", &[("aggregate_usage", Old::Null)]),
     added(BASIL, "balance_transaction", &["balance_type"]),
     added(BASIL, "customer_balance_transaction", &["checkout_session"]),
+    added(ACACIA, "billing_portal.configuration", &["features.subscription_update.schedule_at_period_end"]),
+    removed(ACACIA, "billing_portal.configuration", &[("features.subscription_pause", Old::Of(no_pause))]),
     added(ACACIA, "payment_method", &["allow_redisplay", "card.display_brand"]),
     added(ACACIA, "product", &["marketing_features", "type"]),
     added(ACACIA, "price", &["recurring.meter", "recurring.trial_period_days"]),
@@ -355,6 +368,12 @@ pub const CHANGES: &[Change] = &[
             "settings.card_payments.statement_descriptor_prefix_kana",
             "settings.card_payments.statement_descriptor_prefix_kanji",
         ],
+    ),
+    added(Y2022, "billing_portal.session", &["flow", "locale"]),
+    added(
+        Y2022,
+        "billing_portal.configuration",
+        &["features.subscription_cancel.cancellation_reason", "login_page", "metadata"],
     ),
     added(Y2022, "customer", &["test_clock", "invoice_settings.rendering_options"]),
     added(Y2022, "product", &["default_price", "tax_code"]),
@@ -526,4 +545,8 @@ fn charges(intent: &Object) -> Value {
 fn refunds(charge: &Object) -> Value {
     let url = format!("/v1/charges/{}/refunds", charge.id());
     list(&url, charge.get("_refunds").as_array().cloned().unwrap_or_default())
+}
+
+fn no_pause(_: &Object) -> Value {
+    json!({ "enabled": false })
 }

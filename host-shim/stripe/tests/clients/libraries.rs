@@ -53,3 +53,25 @@ fn chromium() {
     print!("{out}");
     assert!(out.contains("both modes paid, declined, authenticated and left"), "{out}");
 }
+
+/// `UPDATE_SCREENSHOTS=1` writes those of the documentation anew.
+#[test]
+fn pages() {
+    if left_out("chromium") {
+        return;
+    }
+    let runtime = runtime();
+    let server = start(&runtime, Options::default());
+    let mut command = Command::new("node");
+    command
+        .env("NODE_CLIENTS", install::node())
+        .arg(install::clients().join("pages.mjs"))
+        .arg(server.url())
+        .arg(install::chromium());
+    if std::env::var_os("UPDATE_SCREENSHOTS").is_some() {
+        command.arg(install::clients().join("../../../docs/images"));
+    }
+    let out = succeeds(&mut command, LIMIT);
+    print!("{out}");
+    assert!(out.contains("axe-core found nothing"), "{out}");
+}

@@ -7,6 +7,7 @@ mod client;
 mod damage;
 mod https;
 mod pages;
+mod portal;
 mod process;
 mod sink;
 mod slow;

@@ -1,8 +1,9 @@
 //! The buyer's pages, without a browser.
 
 use local_stripe::server::Options;
+use local_stripe::settings::Settings;
 
-use crate::client::{Client, id};
+use crate::client::{Answer, Client, id};
 
 async fn session(client: &Client, mode: &str) -> String {
     let product = id(&client.post("/v1/products", "name=<b>Shirt</b>").await);
@@ -73,4 +74,225 @@ async fn three_d_secure_fails_and_passes() {
         }
         assert_eq!(client.get(&format!("/v1/checkout/sessions/{session}")).await["payment_status"], "paid");
     }
+}
+
+/// The value of a field, as the page has it.
+fn value_of<'p>(page: &'p str, id: &str) -> &'p str {
+    let input = page.split("<input ").find(|i| i.starts_with(&format!("id=\"{id}\""))).unwrap_or_default();
+    input.split("value=\"").nth(1).and_then(|v| v.split('"').next()).unwrap_or_else(|| panic!("no {id} in {page}"))
+}
+
+#[tokio::test]
+async fn a_decline_keeps_what_was_typed_but_the_cvc_and_no_number_that_may_be_real() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let path = format!("/c/pay/{}", session(&client, "subscription").await);
+    let page = client.form("POST", &path, &card("4000 0000 0000 0002")).await.text;
+    for (field, kept) in [
+        ("email", "a@example.com"),
+        ("cardNumber", "4000 0000 0000 0002"),
+        ("cardExpiry", "12 / 34"),
+        ("cardCvc", ""),
+        ("billingName", "A"),
+    ] {
+        assert_eq!(value_of(&page, field), kept, "{field}");
+    }
+    assert!(page.contains("aria-describedby=\"error\"") && page.contains("role=\"alert\""));
+    let before = client.get("/v1/events").await["data"].as_array().unwrap().len();
+    let page = client.form("POST", &path, &card("4111 1111 1111 1111")).await;
+    assert_eq!((page.status, value_of(&page.text, "cardNumber")), (402, ""));
+    assert!(!page.text.contains("4111") && page.text.contains("never a real one"));
+    assert_eq!(client.get("/v1/events").await["data"].as_array().unwrap().len(), before);
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said_at_its_field() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let path = format!("/c/pay/{}", session(&client, "payment").await);
+    for (typed, field, words) in [
+        ("number=4242424242424242&expiry=12&cvc=123", "cardExpiry", "expiration date is incomplete"),
+        ("number=4242424242424242&expiry=13 / 34&cvc=123", "cardExpiry", "expiration month is invalid"),
+        ("number=4242424242424242&expiry=01 / 20&cvc=123", "cardExpiry", "expiration year is invalid"),
+        ("number=4242424242424242&expiry=12 / 34&cvc=12", "cardCvc", "security code is incomplete"),
+        ("number=4000000000000127&expiry=12 / 34&cvc=123", "cardCvc", "security code is incorrect"),
+        ("", "cardExpiry", "incomplete"),
+    ] {
+        let page = client.form("POST", &path, typed).await;
+        let marked = page.text.split("<input ").find(|i| i.contains("aria-invalid")).unwrap_or_default();
+        assert!(page.status == 402 && page.text.contains(words), "{typed}: {}", page.text);
+        assert!(marked.starts_with(&format!("id=\"{field}\"")), "{typed}: {marked}");
+    }
+}
+
+#[tokio::test]
+async fn markup_in_any_value_is_text() {
+    let hostile = "</style><script>alert(1)</script>\"'><img src=x>";
+    // As much of it as a URL may hold.
+    let in_url = "</style><script>alert(1)</script>\"'>";
+    let settings = Settings { business_name: hostile.to_owned(), ..Settings::default() };
+    let (_server, client) = Client::start(Options { settings, ..Options::default() }).await;
+    let product = id(&client.post("/v1/products", &format!("name={hostile}")).await);
+    let price = id(&client
+        .post("/v1/prices", &format!("product={product}&currency=usd&unit_amount=1500&recurring[interval]=month"))
+        .await);
+    let lines = format!("line_items[0][price]={price}&line_items[0][quantity]=1");
+    let form =
+        format!("mode=subscription&{lines}&success_url=http://x.test/{in_url}&cancel_url=http://x.test/{in_url}");
+    let session = id(&client.post("/v1/checkout/sessions", &form).await);
+    let path = format!("/c/pay/{session}");
+    let typed = format!("number={hostile}&expiry={hostile}&cvc={hostile}&email={hostile}&name={hostile}");
+    let customer = id(&client
+        .post(
+            "/v1/customers",
+            &format!(
+                "name={hostile}&payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa"
+            ),
+        )
+        .await);
+    let sub = client.post("/v1/subscriptions", &format!("customer={customer}&items[0][price]={price}")).await;
+    let features = "features[subscription_update][enabled]=true&features[subscription_cancel][enabled]=true&features[invoice_history][enabled]=true";
+    let configuration = id(&client
+        .post(
+            "/v1/billing_portal/configurations",
+            &format!("{features}&business_profile[headline]={hostile}&business_profile[privacy_policy_url]=http://x.test/{in_url}"),
+        )
+        .await);
+    let portal = client
+        .post(
+            "/v1/billing_portal/sessions",
+            &format!("customer={customer}&configuration={configuration}&return_url=http://x.test/{in_url}"),
+        )
+        .await;
+    let portal = portal["url"].as_str().unwrap().strip_prefix(client.base.as_str()).unwrap().to_owned();
+    let invoice = sub["latest_invoice"].as_str().unwrap();
+    let pages = [
+        client.form("GET", &path, "").await,
+        client.form("POST", &path, &typed).await,
+        client.form("GET", &portal, "").await,
+        client.form("GET", &format!("{portal}/{}/cancel", id(&sub)), "").await,
+        client.form("GET", &format!("{portal}/{}/plans", id(&sub)), "").await,
+        client.form("GET", &format!("/_sandbox/invoices/{invoice}"), "").await,
+        client.form("GET", "/c/pay/none", "").await,
+        client.form("GET", "/_sandbox/icon.svg", "").await,
+    ];
+    for page in pages {
+        assert!(!page.text.contains("<script>") && !page.text.contains("<img"), "{}", page.text);
+        assert!(!page.text.contains("</style>"), "{}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn only_the_web_can_be_linked_or_redirected_to() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let product = id(&client.post("/v1/products", "name=Shirt").await);
+    let price = id(&client.post("/v1/prices", &format!("product={product}&currency=usd&unit_amount=1500")).await);
+    let customer = id(&client.post("/v1/customers", "").await);
+    for bad in ["javascript:alert(1)", "JavaScript://x.test/%0aalert(1)", "data:text/html,x", "/_sandbox/settings"] {
+        let lines = format!("line_items[0][price]={price}&line_items[0][quantity]=1");
+        let session = |urls: &str| format!("mode=payment&{lines}&{urls}");
+        for (path, form, param) in [
+            ("/v1/checkout/sessions", session(&format!("success_url={bad}")), "success_url"),
+            ("/v1/checkout/sessions", session(&format!("success_url=https://x.test&cancel_url={bad}")), "cancel_url"),
+            ("/v1/billing_portal/sessions", format!("customer={customer}&return_url={bad}"), "return_url"),
+        ] {
+            let refused = client.form("POST", path, &form).await;
+            assert_eq!((refused.status, refused.json()["error"]["param"].as_str()), (400, Some(param)), "{form}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn headers_that_protect_a_page_and_its_parts() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let page = client.form("GET", &format!("/c/pay/{}", session(&client, "payment").await), "").await;
+    let policy = page.header("content-security-policy");
+    for wanted in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"] {
+        assert!(policy.contains(wanted) && !policy.contains("unsafe"), "{policy}");
+    }
+    assert_eq!(
+        (page.header("x-content-type-options"), page.header("referrer-policy"), page.header("cache-control")),
+        ("nosniff", "no-referrer", "no-store")
+    );
+    assert!(!page.text.contains("<style") && !page.text.contains(" style="), "{}", page.text);
+    for (path, kind) in [("page.css", "text/css"), ("page.js", "text/javascript"), ("icon.svg", "image/svg+xml")] {
+        let part = client.form("GET", &format!("/_sandbox/{path}"), "").await;
+        assert!(part.status == 200 && part.header("content-type").starts_with(kind), "{path}");
+        assert_eq!(part.header("x-content-type-options"), "nosniff");
+    }
+}
+
+#[tokio::test]
+async fn the_business_has_a_name_and_a_colour() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let css = |answer: Answer| answer.text.lines().next().unwrap_or_default().to_owned();
+    assert_eq!(css(client.form("GET", "/_sandbox/page.css", "").await), ":root{--brand:#635bff;--on-brand:#ffffff}");
+    client.post("/_sandbox/settings", "business_name=Bergkaffee&brand_colour=#FFD60A").await;
+    assert_eq!(css(client.form("GET", "/_sandbox/page.css", "").await), ":root{--brand:#ffd60a;--on-brand:#000000}");
+    let page = client.form("GET", &format!("/c/pay/{}", session(&client, "payment").await), "").await;
+    assert!(page.text.contains("Bergkaffee"));
+    for wrong in ["brand_colour=red", "brand_colour=#63;}*{", "business_name= "] {
+        assert_eq!(client.form("POST", "/_sandbox/settings", wrong).await.status, 400, "{wrong}");
+    }
+    let customer = id(&client.post("/v1/customers", "").await);
+    let invoice = client.post("/v1/invoices", &format!("customer={customer}")).await;
+    assert_eq!(invoice["account_name"], "Bergkaffee");
+    let emptied = client.post("/_sandbox/settings", "brand_colour=").await;
+    assert_eq!((&emptied["brand_colour"], &emptied["business_name"]), (&"#635bff".into(), &"Bergkaffee".into()));
+}
+
+#[tokio::test]
+async fn a_trial_says_what_is_due_now_and_later() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let product = id(&client.post("/v1/products", "name=Pro").await);
+    let price = id(&client
+        .post("/v1/prices", &format!("product={product}&currency=usd&unit_amount=2000&recurring[interval]=month"))
+        .await);
+    let form = format!(
+        "mode=subscription&line_items[0][price]={price}&line_items[0][quantity]=1&success_url=http://x.test&subscription_data[trial_period_days]=14"
+    );
+    let session = id(&client.post("/v1/checkout/sessions", &form).await);
+    let page = client.form("GET", &format!("/c/pay/{session}"), "").await.text;
+    for wanted in [
+        "14 days free",
+        "Then $20.00 per month",
+        "Total due today</dt><dd id=\"total\">$0.00",
+        "From 15 Nov 2026",
+        "Start trial",
+    ] {
+        assert!(page.contains(wanted), "{wanted} in {page}");
+    }
+}
+
+#[tokio::test]
+async fn an_open_invoice_is_paid_on_its_page() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let customer = id(&client.post("/v1/customers", "email=a@example.com").await);
+    for (number, outcome) in
+        [("4242424242424242", ""), ("4000002760003184", "success"), ("4000002760003184", "failure")]
+    {
+        client.post("/v1/invoiceitems", &format!("customer={customer}&amount=4200&currency=usd")).await;
+        let form = format!(
+            "customer={customer}&collection_method=send_invoice&days_until_due=14&pending_invoice_items_behavior=include"
+        );
+        let invoice = id(&client.post("/v1/invoices", &form).await);
+        client.post(&format!("/v1/invoices/{invoice}/finalize"), "").await;
+        let path = format!("/_sandbox/invoices/{invoice}");
+        let page = client.form("GET", &path, "").await.text;
+        assert!(page.contains("Pay $42.00") && page.contains("15 Nov 2026"), "{page}");
+        let declined = client.form("POST", &path, &card("4000000000000002")).await;
+        assert_eq!((declined.status, value_of(&declined.text, "cardCvc")), (402, ""));
+        let sent = client.form("POST", &path, &card(number)).await;
+        assert_eq!(sent.status, 303, "{}", sent.text);
+        if !outcome.is_empty() {
+            let step = sent.header("location").to_owned();
+            let answered = client.form("POST", &step, &format!("outcome={outcome}")).await;
+            assert_eq!(answered.header("location"), path);
+        }
+        let wanted = if outcome == "failure" { "open" } else { "paid" };
+        assert_eq!(client.get(&format!("/v1/invoices/{invoice}")).await["status"], wanted);
+        assert_eq!(client.form("GET", &path, "").await.text.contains("id=\"submit\""), wanted == "open");
+    }
+    let charges = client.get("/v1/charges").await;
+    let paid = charges["data"].as_array().unwrap().iter().find(|c| c["paid"] == true).unwrap();
+    let page = client.form("GET", &format!("/_sandbox/receipts/{}", id(paid)), "").await.text;
+    assert!(page.contains("$42.00") && page.contains("Succeeded"), "{page}");
 }

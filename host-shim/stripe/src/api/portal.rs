@@ -1,0 +1,299 @@
+//! The billing portal: configurations, sessions, and what its page does.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
+use crate::api::{Route, route};
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::params::{Args, Field, Kind, QUANTITY, inert, merge_metadata, opt, req};
+use crate::portal;
+use crate::state::State;
+
+const PRORATION_BEHAVIOR: Kind = Kind::OneOf(&["always_invoice", "create_prorations", "none"]);
+const PRODUCT: Kind =
+    Kind::Map(&[req("product", Kind::Text), req("prices", Kind::List(&Kind::Text)), inert("adjustable_quantity")]);
+const ENABLED: Field = opt("enabled", Kind::Bool);
+const FEATURES: Kind = Kind::Map(&[
+    opt(
+        "customer_update",
+        Kind::Map(&[
+            ENABLED,
+            opt(
+                "allowed_updates",
+                Kind::List(&Kind::OneOf(&["address", "email", "name", "phone", "shipping", "tax_id"])),
+            ),
+        ]),
+    ),
+    opt("invoice_history", Kind::Map(&[ENABLED])),
+    opt("payment_method_update", Kind::Map(&[ENABLED, inert("payment_method_configuration")])),
+    opt(
+        "subscription_cancel",
+        Kind::Map(&[
+            ENABLED,
+            opt(
+                "cancellation_reason",
+                Kind::Map(&[ENABLED, opt("options", Kind::List(&Kind::OneOf(model::portal::FEEDBACK)))]),
+            ),
+            opt("mode", Kind::OneOf(&["at_period_end", "immediately"])),
+            opt("proration_behavior", PRORATION_BEHAVIOR),
+        ]),
+    ),
+    opt(
+        "subscription_update",
+        Kind::Map(&[
+            ENABLED,
+            opt("billing_cycle_anchor", Kind::OneOf(&["now", "unchanged"])),
+            opt("default_allowed_updates", Kind::List(&Kind::OneOf(&["price", "promotion_code", "quantity"]))),
+            opt("products", Kind::List(&PRODUCT)),
+            opt("proration_behavior", PRORATION_BEHAVIOR),
+            opt("trial_update_behavior", Kind::OneOf(&["continue_trial", "end_trial"])),
+            inert("schedule_at_period_end"),
+        ]),
+    ),
+]);
+const PROFILE: Kind = Kind::Map(&[
+    opt("headline", Kind::Text),
+    opt("privacy_policy_url", Kind::Url),
+    opt("terms_of_service_url", Kind::Url),
+]);
+
+macro_rules! configuration_fields {
+    ($($more:expr),* $(,)?) => {
+        &[
+            opt("business_profile", PROFILE),
+            opt("default_return_url", Kind::Url),
+            opt("metadata", Kind::Metadata),
+            opt("name", Kind::Text),
+            inert("login_page"),
+            $($more),*
+        ]
+    };
+}
+
+const CREATE: &[Field] = configuration_fields![req("features", FEATURES)];
+const UPDATE: &[Field] = configuration_fields![opt("features", FEATURES), opt("active", Kind::Bool)];
+
+const OF: Field = req("subscription", Kind::Text);
+const FLOW: Kind = Kind::Map(&[
+    req(
+        "type",
+        Kind::OneOf(&[
+            "payment_method_update",
+            "subscription_cancel",
+            "subscription_update",
+            "subscription_update_confirm",
+        ]),
+    ),
+    opt(
+        "after_completion",
+        Kind::Map(&[
+            req("type", Kind::OneOf(&["hosted_confirmation", "portal_homepage", "redirect"])),
+            opt("hosted_confirmation", Kind::Map(&[opt("custom_message", Kind::Text)])),
+            opt("redirect", Kind::Map(&[req("return_url", Kind::Url)])),
+        ]),
+    ),
+    opt("subscription_cancel", Kind::Map(&[OF, inert("retention")])),
+    opt("subscription_update", Kind::Map(&[OF])),
+    opt(
+        "subscription_update_confirm",
+        Kind::Map(&[
+            OF,
+            req(
+                "items",
+                Kind::List(&Kind::Map(&[req("id", Kind::Text), req("price", Kind::Text), opt("quantity", QUANTITY)])),
+            ),
+            inert("discounts"),
+        ]),
+    ),
+]);
+const SESSION: &[Field] = &[
+    req("customer", Kind::Text),
+    opt("configuration", Kind::Text),
+    opt("flow_data", FLOW),
+    opt("locale", Kind::Text),
+    opt("return_url", Kind::Url),
+    inert("customer_account"),
+    inert("on_behalf_of"),
+];
+const PLAN: &[Field] = &[OF, req("price", Kind::Text)];
+
+/// The endpoints. Those below `/_sandbox` are the buttons of the portal's page.
+pub const ROUTES: &[Route] = &[
+    route("POST", "/v1/billing_portal/configurations", CREATE, create),
+    route(
+        "GET",
+        "/v1/billing_portal/configurations",
+        &[LIMIT, AFTER, BEFORE, opt("active", Kind::Bool), opt("is_default", Kind::Bool)],
+        list,
+    ),
+    route("GET", "/v1/billing_portal/configurations/{}", &[], |st, ids, _| {
+        portal::configuration(st, ids[0], "id").map(|c| c.value())
+    }),
+    route("POST", "/v1/billing_portal/configurations/{}", UPDATE, update),
+    route("POST", "/v1/billing_portal/sessions", SESSION, create_session),
+    route("POST", "/_sandbox/portal/{}/preview", PLAN, |st, ids, args| portal::preview(st, ids[0], args)),
+    route("POST", "/_sandbox/portal/{}/update", PLAN, |st, ids, args| portal::update(st, ids[0], args)),
+    route(
+        "POST",
+        "/_sandbox/portal/{}/cancel",
+        &[OF, opt("comment", Kind::Text), opt("feedback", Kind::OneOf(model::portal::FEEDBACK))],
+        |st, ids, args| portal::cancel(st, ids[0], args),
+    ),
+    route("POST", "/_sandbox/portal/{}/resume", &[OF], |st, ids, args| portal::resume(st, ids[0], args)),
+    route("POST", "/_sandbox/portal/{}/card", &[req("payment_method", Kind::Text)], |st, ids, args| {
+        portal::card(st, ids[0], args)
+    }),
+];
+
+fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let id = st.new_id("bpc");
+    let mut made = model::portal::configuration(id, st.clock_s());
+    apply(st, &mut made, args)?;
+    let made = st.put(made);
+    st.emit("billing_portal.configuration.created", &made);
+    Ok(made.value())
+}
+
+fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let before = portal::configuration(st, ids[0], "id")?;
+    let mut next = Object::clone(&before);
+    if let Some(active) = args.flag("active") {
+        if before.is("is_default") && !active {
+            return Err(ApiError::invalid("The default configuration can't be deactivated.").about("active"));
+        }
+        next.set("active", active);
+    }
+    apply(st, &mut next, args)?;
+    if next == *before {
+        return Ok(next.value());
+    }
+    next.set("updated", st.clock_s());
+    // The account's own configuration isn't stored until somebody touches it.
+    st.put(Object::clone(&before));
+    Ok(st.change_and_emit(ids[0], "billing_portal.configuration.updated", |c| *c = next).value())
+}
+
+fn apply(st: &State, configuration: &mut Object, args: &Args) -> Result<(), ApiError> {
+    for member in ["default_return_url", "name"] {
+        if args.has(member) {
+            configuration.set(member, args.value(member));
+        }
+    }
+    configuration.set("metadata", merge_metadata(configuration.get("metadata"), args)?);
+    if let Value::Object(profile) = args.value("business_profile") {
+        profile.into_iter().for_each(|(name, value)| configuration.set_at(&format!("business_profile.{name}"), value));
+    }
+    if let Value::Object(features) = args.value("features") {
+        for (feature, members) in features {
+            set_members(configuration, &format!("features.{feature}"), members);
+        }
+        let named = |p: &Value| st.load("price", p.as_str().unwrap_or_default(), "features[subscription_update]");
+        for product in configuration.list_at("features.subscription_update._products") {
+            product["prices"].as_array().into_iter().flatten().try_for_each(|p| named(p).map(drop))?;
+        }
+    }
+    Ok(())
+}
+
+/// Sets what was given, down to the leaves; what was emptied becomes empty.
+fn set_members(configuration: &mut Object, path: &str, given: Value) {
+    match given {
+        Value::Object(members) => {
+            for (name, value) in members {
+                // Stripe leaves the products out unless they are asked for.
+                let name = if name == "products" { "_products" } else { &name };
+                set_members(configuration, &format!("{path}.{name}"), value);
+            }
+        }
+        Value::Null if configuration.at(path).is_array() => configuration.set_at(path, json!([])),
+        // Accepted without effect: the shape stays complete.
+        Value::Null if configuration.at(path).is_object() => {}
+        value => configuration.set_at(path, value),
+    }
+}
+
+fn list(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let own = portal::configuration(st, &portal::default_id(st), "id")?;
+    let made = st.newest("billing_portal.configuration", None).filter(|c| !c.is("is_default"));
+    let fits = |c: &Arc<Object>| ["active", "is_default"].iter().all(|m| args.given(m).is_none_or(|v| c.get(m) == v));
+    listing::page(args, "/v1/billing_portal/configurations", made.chain(std::iter::once(own)).filter(fits))
+}
+
+fn create_session(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let customer = st.load("customer", args.text("customer").unwrap_or_default(), "customer")?;
+    let chosen = args.text("configuration").map_or_else(|| portal::default_id(st), str::to_owned);
+    let configuration = portal::configuration(st, &chosen, "configuration")?;
+    if !configuration.is("active") {
+        return Err(ApiError::invalid("The portal configuration is inactive.").about("configuration"));
+    }
+    let id = st.new_id("bps");
+    let url = format!("{}/p/session/{id}", st.settings.base_url);
+    let mut session = model::portal::session(id, st.clock_s(), customer.id(), &chosen, url);
+    let return_url = args.given("return_url").unwrap_or(configuration.get("default_return_url"));
+    session.set("return_url", return_url.clone());
+    session.set("locale", args.value("locale"));
+    if args.given("flow_data").is_some() {
+        session.set("flow", read_flow(st, &session, &args.map("flow_data"))?);
+    }
+    if configuration.is("is_default") {
+        // From now on its id can be expanded.
+        st.put(Object::clone(&configuration));
+    }
+    let session = st.put(session);
+    st.emit("billing_portal.session.created", &session);
+    Ok(session.value())
+}
+
+fn read_flow(st: &State, session: &Object, given: &Args) -> Result<Value, ApiError> {
+    let kind = given.text("type").unwrap_or_default();
+    let mut flow = model::portal::flow(kind);
+    if kind != "payment_method_update" {
+        let param = format!("flow_data[{kind}]");
+        let mut about = given.given(kind).cloned().ok_or_else(|| ApiError::missing(&param))?;
+        let sub = portal::owned(st, session, about["subscription"].as_str().unwrap_or_default())
+            .map_err(|e| e.about(&format!("{param}[subscription]")))?;
+        if !portal::is_live(&sub) {
+            let message = "This subscription can't be changed in the portal any more.";
+            return Err(ApiError::invalid(message).about(&format!("{param}[subscription]")));
+        }
+        if kind == "subscription_update_confirm" {
+            check_items(st, &sub, &about["items"], &param)?;
+            about["discounts"] = Value::Null;
+        }
+        if kind == "subscription_cancel" {
+            about["retention"] = Value::Null;
+        }
+        flow[kind] = about;
+    }
+    let after = given.map("after_completion");
+    if let Some(then) = after.text("type") {
+        flow["after_completion"]["type"] = json!(then);
+        let told = after.map("hosted_confirmation");
+        if then == "hosted_confirmation" {
+            flow["after_completion"][then] = json!({ "custom_message": told.value("custom_message") });
+        }
+        if then == "redirect" {
+            let url = after.given(then).ok_or_else(|| ApiError::missing("flow_data[after_completion][redirect]"))?;
+            flow["after_completion"][then] = url.clone();
+        }
+    }
+    Ok(flow)
+}
+
+/// One item with one price: what the portal's page can confirm.
+fn check_items(st: &State, sub: &Object, items: &Value, param: &str) -> Result<(), ApiError> {
+    let (Some([given]), [item]) = (items.as_array().map(Vec::as_slice), sub.list_at("items")) else {
+        let message = "The portal changes subscriptions of exactly one item.";
+        return Err(ApiError::invalid(message).about(&format!("{param}[items]")));
+    };
+    if given["id"] != item["id"] {
+        let id = given["id"].as_str().unwrap_or_default();
+        return Err(ApiError::no_such("subscription item", id, &format!("{param}[items][0][id]")));
+    }
+    let price = given["price"].as_str().unwrap_or_default();
+    st.load("price", price, &format!("{param}[items][0][price]")).map(drop)
+}

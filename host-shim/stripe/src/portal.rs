@@ -1,0 +1,236 @@
+//! What a customer may do in the billing portal, and doing it by the rules of the API.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::billing::due::period;
+use crate::billing::{change, cycle, end, invoice};
+use crate::calendar::HOUR_S;
+use crate::error::ApiError;
+use crate::ids;
+use crate::model;
+use crate::object::Object;
+use crate::params::Args;
+use crate::payments::method;
+use crate::state::State;
+
+/// How long a session can be used, on the sandbox's clock.
+pub const SESSION_S: i64 = HOUR_S;
+/// Prices offered for a change of plan.
+pub const OFFERS_MAX: usize = 20;
+
+/// The id of the account's own configuration: the one number that no other id is made of.
+pub fn default_id(st: &State) -> String {
+    ids::id("bpc", st.settings.seed, 0)
+}
+
+/// A configuration. The account's own is there before anybody made one.
+pub fn configuration(st: &State, id: &str, param: &str) -> Result<Arc<Object>, ApiError> {
+    if id == default_id(st) && st.find(id).is_none() {
+        return Ok(Arc::new(model::portal::default_configuration(id.to_owned(), st.settings.start_s)));
+    }
+    st.load("billing_portal.configuration", id, param)
+}
+
+/// Whether a session's time is over.
+pub fn is_over(st: &State, session: &Object) -> bool {
+    st.clock_s() >= session.int("created") + SESSION_S
+}
+
+/// A session that can still be used, and its configuration.
+pub fn live(st: &State, id: &str) -> Result<(Arc<Object>, Arc<Object>), ApiError> {
+    let session = st.load("billing_portal.session", id, "id")?;
+    if is_over(st, &session) {
+        return Err(ApiError::coded("portal_session_expired", "This portal session has expired."));
+    }
+    let configuration = configuration(st, session.text("configuration"), "configuration")?;
+    Ok((session, configuration))
+}
+
+/// Whether a configuration allows a feature.
+pub fn allows(configuration: &Object, feature: &str) -> bool {
+    configuration.at(&format!("features.{feature}.enabled")) == true
+}
+
+fn check_allowed(configuration: &Object, feature: &str) -> Result<(), ApiError> {
+    if allows(configuration, feature) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!("This portal configuration doesn't allow {feature}.")))
+}
+
+/// A subscription of the session's customer.
+pub fn owned(st: &State, session: &Object, id: &str) -> Result<Arc<Object>, ApiError> {
+    let found = st.load("subscription", id, "subscription")?;
+    if found.text("customer") != session.text("customer") {
+        return Err(ApiError::no_such("subscription", id, "subscription"));
+    }
+    Ok(found)
+}
+
+/// Whether there is something left of a subscription to manage.
+pub fn is_live(sub: &Object) -> bool {
+    !matches!(sub.text("status"), "canceled" | "incomplete" | "incomplete_expired")
+}
+
+/// The prices a subscription can change to, cheapest first: the configuration's, else any of its currency.
+pub fn offers(st: &State, configuration: &Object, sub: &Object) -> Vec<Arc<Object>> {
+    let may_change = allows(configuration, "subscription_update")
+        && configuration.list_at("features.subscription_update.default_allowed_updates").contains(&json!("price"));
+    // Which of several items would change, nobody could say; Stripe's portal leaves them alone as well.
+    let [item] = sub.list_at("items") else { return Vec::new() };
+    if !may_change || !is_live(sub) {
+        return Vec::new();
+    }
+    let products = configuration.list_at("features.subscription_update._products");
+    let listed = |price: &Object| {
+        products.is_empty()
+            || products.iter().any(|p| {
+                p["product"] == *price.get("product")
+                    && p["prices"].as_array().is_some_and(|all| all.contains(price.get("id")))
+            })
+    };
+    let fits = |price: &Arc<Object>| {
+        price.is("active")
+            && price.text("type") == "recurring"
+            && price.text("currency") == sub.text("currency")
+            && *price.get("id") != item["price"]["id"]
+            && st.find(price.text("product")).is_some_and(|p| p.is("active"))
+            && listed(price)
+    };
+    let mut found: Vec<Arc<Object>> = st.newest("price", None).filter(fits).take(OFFERS_MAX).collect();
+    found.sort_by_key(|p| p.int("unit_amount"));
+    found
+}
+
+/// The change of plan that a customer asked for, as the parameters of an update.
+fn plan_change(st: &State, session: &str, args: &Args) -> Result<(Arc<Object>, Args), ApiError> {
+    let (session, configuration) = live(st, session)?;
+    check_allowed(&configuration, "subscription_update")?;
+    let sub = owned(st, &session, args.text("subscription").unwrap_or_default())?;
+    let price = args.text("price").unwrap_or_default();
+    // A session made to confirm one change allows that one, whatever is on offer.
+    let confirms = session.at("flow.subscription_update_confirm");
+    let agreed = confirms["subscription"] == sub.id() && confirms["items"][0]["price"] == price;
+    if !agreed && !offers(st, &configuration, &sub).iter().any(|p| p.id() == price) {
+        return Err(ApiError::invalid("This plan isn't on offer for that subscription.").about("price"));
+    }
+    let item = sub.list_at("items").first().cloned().unwrap_or_default();
+    let feature = |name: &str| configuration.at(&format!("features.subscription_update.{name}")).clone();
+    let quantity = confirms["items"][0]["quantity"].as_i64().filter(|_| agreed);
+    let quantity = quantity.map_or(item["quantity"].clone(), Value::from);
+    let mut update = Args::default();
+    update.put("items", json!([{ "id": item["id"], "price": price, "quantity": quantity }]));
+    update.put("proration_behavior", feature("proration_behavior"));
+    if feature("billing_cycle_anchor") == "now" {
+        update.put("billing_cycle_anchor", json!("now"));
+    }
+    if sub.text("status") == "trialing" && feature("trial_update_behavior") == "end_trial" {
+        update.put("trial_end", json!("now"));
+    }
+    Ok((sub, update))
+}
+
+/// Changes the plan. A payment that fails leaves everything as it was; one that asks for 3-D Secure leaves the change
+/// pending, and the buyer comes back to the session from there.
+pub fn update(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiError> {
+    let (sub, mut update) = plan_change(st, session, args)?;
+    update.put("payment_behavior", json!("error_if_incomplete"));
+    match change::update(st, sub.id(), &update) {
+        Err(error) if error.code.as_deref() == Some("subscription_payment_intent_requires_action") => st.roll_back(),
+        outcome => return outcome,
+    }
+    update.put("payment_behavior", json!("pending_if_incomplete"));
+    let waiting = change::update(st, sub.id(), &update)?;
+    let intent = st.copy(st.copy(sub.id()).text("latest_invoice")).text("_payment_intent").to_owned();
+    let back = format!("{}/p/session/{session}?asked", st.settings.base_url);
+    st.change(&intent, |pi| pi.set("_return_url", back));
+    Ok(waiting)
+}
+
+/// What a change of plan would cost: it is made without a payment, looked at and undone.
+pub fn preview(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiError> {
+    let (before, mut update) = plan_change(st, session, args)?;
+    update.put("payment_behavior", json!("default_incomplete"));
+    let changed = change::update(st, before.id(), &update).and_then(|_| look(st, &before));
+    st.roll_back();
+    changed
+}
+
+fn look(st: &mut State, before: &Object) -> Result<Value, ApiError> {
+    let after = st.copy(before.id());
+    let invoiced = after.get("latest_invoice") != before.get("latest_invoice");
+    let invoice = st.copy(after.text("latest_invoice"));
+    let pending = invoice::pending_items(st, after.text("customer"), after.text("currency"), Some(&after));
+    let line = |description: &Value, amount: &Value| json!({ "description": description, "amount": amount });
+    let lines: Vec<Value> = if invoiced {
+        invoice.list_at("lines").iter().map(|l| line(&l["description"], &l["amount"])).collect()
+    } else {
+        pending.iter().map(|i| line(i.get("description"), i.get("amount"))).collect()
+    };
+    let current = period(&after).unwrap_or_default();
+    let ends = after.is("cancel_at_period_end");
+    let next = if ends { Value::Null } else { cycle::preview(st, &after, current)?.get("amount_due").clone() };
+    Ok(json!({
+        "object": "sandbox.portal_preview",
+        "amount_due": if invoiced { invoice.get("amount_due").clone() } else { json!(0) },
+        "balance_applied": if invoiced { json!(invoice.int("amount_due") - invoice.int("total")) } else { json!(0) },
+        "currency": after.get("currency"),
+        "invoiced_now": invoiced,
+        "lines": lines,
+        "next_amount": next,
+        "next_date": if ends { Value::Null } else { json!(current.1) },
+        "total": if invoiced { invoice.get("total").clone() } else { json!(0) },
+    }))
+}
+
+/// Ends a subscription at its period's end, or now where the configuration says so.
+pub fn cancel(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiError> {
+    let (session, configuration) = live(st, session)?;
+    check_allowed(&configuration, "subscription_cancel")?;
+    let sub = owned(st, &session, args.text("subscription").unwrap_or_default())?;
+    let details: serde_json::Map<String, Value> =
+        ["comment", "feedback"].iter().filter_map(|m| args.given(m).map(|v| ((*m).to_owned(), v.clone()))).collect();
+    let mut request = Args::default();
+    request.put("cancellation_details", Value::Object(details));
+    let mode = |name: &str| configuration.at(&format!("features.subscription_cancel.{name}"));
+    if mode("mode") == "immediately" {
+        request.put("prorate", json!(mode("proration_behavior") != "none"));
+        request.put("invoice_now", json!(mode("proration_behavior") == "always_invoice"));
+        return end::cancel_now(st, sub.id(), &request);
+    }
+    request.put("cancel_at_period_end", json!(true));
+    change::update(st, sub.id(), &request)
+}
+
+/// Takes a planned end back.
+pub fn resume(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiError> {
+    let (session, configuration) = live(st, session)?;
+    check_allowed(&configuration, "subscription_cancel")?;
+    let sub = owned(st, &session, args.text("subscription").unwrap_or_default())?;
+    if !sub.is("cancel_at_period_end") {
+        return Err(ApiError::invalid("Only a subscription that ends with its period can be resumed."));
+    }
+    change::update(st, sub.id(), &Args::of(json!({ "cancel_at_period_end": false })))
+}
+
+/// Makes a card the customer's, and that of each subscription which has one of its own.
+pub fn card(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiError> {
+    let (session, configuration) = live(st, session)?;
+    check_allowed(&configuration, "payment_method_update")?;
+    let customer = st.load("customer", session.text("customer"), "customer")?;
+    let found = method::resolve(st, args.text("payment_method").unwrap_or_default(), "payment_method")?;
+    let attached = method::attach(st, &found, &customer)?;
+    let id = attached.id().to_owned();
+    st.change_and_emit(customer.id(), "customer.updated", |c| {
+        c.set_at("invoice_settings.default_payment_method", id.clone());
+    });
+    let with_own = |s: &Arc<Object>| is_live(s) && !s.get("default_payment_method").is_null();
+    let subs: Vec<String> =
+        st.newest("subscription", Some(customer.id())).filter(with_own).map(|s| s.id().to_owned()).collect();
+    for sub in subs {
+        change::update(st, &sub, &Args::of(json!({ "default_payment_method": id })))?;
+    }
+    Ok(attached.value())
+}

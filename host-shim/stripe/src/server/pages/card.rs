@@ -1,0 +1,196 @@
+//! The card form: its fields, what was typed into them, and the payment method made of it.
+
+use super::html::{Html, html};
+use super::{Shared, field};
+use crate::cards;
+use crate::form::Form;
+use crate::sandbox::{Response, json_of, own_request};
+
+/// What a form shows again after a refusal. The CVC isn't in it: no page keeps that.
+#[derive(Default)]
+pub(super) struct Typed {
+    pub(super) email: String,
+    pub(super) number: String,
+    pub(super) expiry: String,
+    pub(super) name: String,
+}
+
+/// A refusal, and the field it is about.
+pub(super) struct Fault {
+    message: String,
+    field: &'static str,
+}
+
+impl Fault {
+    fn about(field: &'static str, message: &str) -> Self {
+        Self { message: message.to_owned(), field }
+    }
+
+    /// The refusal of an API call.
+    pub(super) fn of(response: &Response) -> Self {
+        let error = &json_of(response)["error"];
+        let param = error["param"].as_str().unwrap_or_default();
+        let field = match param {
+            "cvc" => "cardCvc",
+            p if p.contains("exp_") => "cardExpiry",
+            _ => "cardNumber",
+        };
+        Self { message: error["message"].as_str().unwrap_or("Something went wrong.").to_owned(), field }
+    }
+
+    pub(super) fn html(&self) -> Html {
+        html!("<p class=\"error\" role=\"alert\" id=\"error\">{message}</p>", message = self.message)
+    }
+}
+
+impl Typed {
+    /// What was typed, without a number that may be a real card's: such a one isn't sent back.
+    pub(super) fn of(form: &Form) -> Self {
+        let number = field(form, "number");
+        Self {
+            email: field(form, "email").to_owned(),
+            number: if may_be_real(number) { String::new() } else { number.to_owned() },
+            expiry: field(form, "expiry").to_owned(),
+            name: field(form, "name").to_owned(),
+        }
+    }
+}
+
+fn may_be_real(number: &str) -> bool {
+    cards::passes_luhn(number) && cards::by_number(number).is_none()
+}
+
+/// A card form.
+pub(super) struct CardForm<'f> {
+    pub(super) action: &'f str,
+    pub(super) button: &'f str,
+    pub(super) asks_email: bool,
+    pub(super) typed: &'f Typed,
+    pub(super) fault: Option<&'f Fault>,
+}
+
+impl CardForm<'_> {
+    pub(super) fn html(&self) -> Html {
+        // A browser's saved cards are real ones: it is told not to offer them.
+        let email = self.asks_email.then(|| {
+            let kind = html!("type=\"email\" autocomplete=\"email\"");
+            self.input("email", "email", "Email", &kind, &self.typed.email)
+        });
+        let number = html!("inputmode=\"numeric\" autocomplete=\"off\" placeholder=\"1234 1234 1234 1234\"");
+        let expiry = html!("inputmode=\"numeric\" autocomplete=\"off\" placeholder=\"MM / YY\"");
+        let cvc = html!("inputmode=\"numeric\" autocomplete=\"off\" placeholder=\"123\" maxlength=\"4\"");
+        html!(
+            "<form method=\"post\" action=\"{action}\" class=\"card-form\">{fault}{email}{number}\
+             <div class=\"pair\">{expiry}{cvc}</div>{name}\
+             <button id=\"submit\" class=\"primary\" type=\"submit\">{button}</button></form>{hint}",
+            action = self.action,
+            fault = self.fault.map(Fault::html),
+            email = email,
+            number = self.input("cardNumber", "number", "Card number", &number, &self.typed.number),
+            expiry = self.input("cardExpiry", "expiry", "Expiry", &expiry, &self.typed.expiry),
+            cvc = self.input("cardCvc", "cvc", "CVC", &cvc, ""),
+            name =
+                self.input("billingName", "name", "Name on the card", &html!("autocomplete=\"off\""), &self.typed.name),
+            button = self.button,
+            hint = test_cards(),
+        )
+    }
+
+    fn input(&self, id: &str, name: &str, label: &str, attributes: &Html, value: &str) -> Html {
+        let wrong = self.fault.is_some_and(|f| f.field == id);
+        html!(
+            "<div class=\"field\"><label for=\"{id}\">{label}</label>\
+             <input id=\"{id}\" name=\"{name}\" required {attributes} value=\"{value}\"{wrong}></div>",
+            id = id,
+            label = label,
+            name = name,
+            attributes = attributes,
+            value = value,
+            wrong = wrong.then(|| html!(" aria-invalid=\"true\" aria-describedby=\"error\" autofocus")),
+        )
+    }
+}
+
+fn test_cards() -> Html {
+    html!(
+        "<div class=\"hint\"><h3>Test cards</h3><dl><div><dt>4242 4242 4242 4242</dt><dd>succeeds</dd></div>\
+         <div><dt>4000 0000 0000 0002</dt><dd>is declined</dd></div>\
+         <div><dt>4000 0025 0000 3155</dt><dd>asks for 3-D Secure</dd></div></dl>\
+         <p>Any future date, any CVC. Never type a real card’s number.</p></div>"
+    )
+}
+
+/// Makes a payment method of what was typed; gives its id.
+pub(super) fn make(shared: &Shared, form: &Form) -> Result<String, Fault> {
+    let number = field(form, "number");
+    if may_be_real(number) {
+        // Refused here, so that it gets into no state file.
+        let message = "Your card was declined. This is a sandbox: use a test card, never a real one.";
+        return Err(Fault::about("cardNumber", message));
+    }
+    let (month, year) = expiry(field(form, "expiry"))
+        .ok_or_else(|| Fault::about("cardExpiry", "Your card's expiration date is incomplete."))?;
+    let cvc = field(form, "cvc");
+    if !(3..=4).contains(&cvc.len()) || !cvc.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Fault::about("cardCvc", "Your card's security code is incomplete."));
+    }
+    // The CVC decides nothing here, so it goes no further than this.
+    let mut fields = vec![
+        ("type", "card"),
+        ("card[number]", number),
+        ("card[exp_month]", month),
+        ("card[exp_year]", year),
+        ("billing_details[name]", field(form, "name")),
+    ];
+    let email = field(form, "email");
+    if !email.is_empty() {
+        fields.push(("billing_details[email]", email));
+    }
+    let made = shared.handle(&own_request("POST", "/v1/payment_methods", &fields));
+    let method = json_of(&made)["id"].as_str().map(str::to_owned).filter(|_| made.status == 200);
+    method.ok_or_else(|| Fault::of(&made))
+}
+
+/// Month and year of `12 / 34` or `1234`.
+fn expiry(text: &str) -> Option<(&str, &str)> {
+    let (month, year) = match text.split_once('/') {
+        Some(halves) => halves,
+        None if text.len() == 4 && text.is_ascii() => text.split_at(2),
+        None => return None,
+    };
+    let (month, year) = (month.trim(), year.trim());
+    let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+    (digits(month) && digits(year)).then_some((month, year))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expiries() {
+        for (text, read) in [
+            ("12 / 34", Some(("12", "34"))),
+            ("1/2034", Some(("1", "2034"))),
+            ("1234", Some(("12", "34"))),
+            ("12", None),
+            ("12/", None),
+            ("a/b", None),
+            ("é12", None),
+        ] {
+            assert_eq!(expiry(text), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_may_be_real_is_not_kept() {
+        let kept = |number: &str| Typed::of(&form_of(number)).number;
+        assert_eq!(kept("4000 0000 0000 0002"), "4000 0000 0000 0002");
+        assert_eq!(kept("4242 4242 4242 4241"), "4242 4242 4242 4241", "mistyped, and to be put right");
+        assert_eq!(kept("4111 1111 1111 1111"), "");
+    }
+
+    fn form_of(number: &str) -> Form {
+        [("number".to_owned(), crate::form::Node::Text(number.to_owned()))].into()
+    }
+}

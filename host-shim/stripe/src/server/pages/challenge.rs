@@ -1,0 +1,76 @@
+//! The 3-D Secure step: what a cardholder's bank would ask.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Response as HttpResponse, StatusCode};
+
+use super::card::{Fault, Typed};
+use super::html::html;
+use super::{Shared, checkout, field, fields, layout, look, not_found, object, words};
+use crate::money;
+use crate::object::Object;
+use crate::sandbox::own_request;
+
+/// `GET /_sandbox/3ds/{id}`: the bank's question.
+pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
+    let (owner, card) = shared.read(|s| {
+        let owner = s.state().copy(&id);
+        let method = ["payment_method", "_waiting_method"].map(|m| owner.text(m).to_owned()).concat();
+        let card = s.state().copy(&method).get("card").clone();
+        (owner, card)
+    });
+    if owner.text("status") != "requires_action" && owner.text("_waiting_method").is_empty() {
+        return not_found(&shared);
+    }
+    let look = look(&shared);
+    let amount = match owner.kind() {
+        "payment_intent" => Some(owner.int("amount")),
+        _ => None,
+    };
+    let amount =
+        amount.map(|a| html!("<div><dt>Amount</dt><dd>{a}</dd></div>", a = money::display(a, owner.text("currency"))));
+    let body = html!(
+        "<main class=\"narrow\"><h1>3-D Secure test page</h1>\
+         <p>A real bank would ask the card’s holder for a code here. Say how that ended:</p>\
+         <dl class=\"sums\"><div><dt>Business</dt><dd>{business}</dd></div>{amount}<div><dt>Card</dt><dd>{card}</dd></div></dl>\
+         <form method=\"post\"><button id=\"complete\" class=\"primary\" name=\"outcome\" value=\"success\">Complete authentication</button>\
+         <button id=\"fail\" class=\"second\" name=\"outcome\" value=\"failure\">Fail authentication</button></form></main>",
+        business = look.name,
+        amount = amount,
+        card = words::card(&card),
+    );
+    layout::page(&look, StatusCode::OK, "3-D Secure", &body)
+}
+
+/// `POST /_sandbox/3ds/{id}`: the answer, then back to where the buyer came from.
+pub(super) async fn answer(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
+    let form = fields(body).await;
+    let owner = shared.read(|s| s.state().copy(&id));
+    let request = own_request("POST", &format!("/_sandbox/authenticate/{id}"), &[("outcome", field(&form, "outcome"))]);
+    let response = shared.handle(&request);
+    let passed = response.status == 200;
+    let session_id = if id.starts_with("cs_") { &id } else { owner.text("_session") };
+    if let Some(session) = object(&shared, "checkout.session", session_id) {
+        return match passed {
+            true => checkout::done(&shared, session_id),
+            false => checkout::page(&shared, &session, &Typed::default(), Some(&Fault::of(&response))),
+        };
+    }
+    finish(&shared, &owner, passed)
+}
+
+fn finish(shared: &Shared, intent: &Object, passed: bool) -> HttpResponse<Body> {
+    let look = look(shared);
+    if let Some(url) = intent.text_at("_return_url") {
+        let separator = if url.contains('?') { '&' } else { '?' };
+        let status = if passed { "succeeded" } else { "failed" };
+        let url = format!("{url}{separator}payment_intent={}&redirect_status={status}", intent.id());
+        return layout::redirect(&look, &url);
+    }
+    if let Some(invoice) = intent.text_at("_invoice") {
+        return layout::go(&format!("/_sandbox/invoices/{invoice}"));
+    }
+    let words = if passed { "Authentication complete" } else { "Authentication failed" };
+    let body = html!("<main class=\"narrow\"><h1 id=\"status\">{words}</h1></main>", words = words);
+    layout::page(&look, StatusCode::OK, words, &body)
+}

@@ -1,0 +1,115 @@
+//! The checkout page: what is bought, the card form, and where the buyer goes from there.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Response as HttpResponse, StatusCode};
+
+use super::card::{self, CardForm, Fault, Typed};
+use super::html::html;
+use super::summary::Summary;
+use super::{Shared, fields, layout, look, not_found, object};
+use crate::object::Object;
+use crate::sandbox::{json_of, own_request};
+
+/// `GET /c/pay/{id}`.
+pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
+    match object(&shared, "checkout.session", &id) {
+        Some(session) => page(&shared, &session, &Typed::default(), None),
+        None => not_found(&shared),
+    }
+}
+
+/// The form of a session, with what was typed and what is wrong with it.
+pub(super) fn page(shared: &Shared, session: &Object, typed: &Typed, fault: Option<&Fault>) -> HttpResponse<Body> {
+    let look = look(shared);
+    if session.text("status") != "open" {
+        return over(shared, session);
+    }
+    let now_s = shared.read(|s| s.state().now(session));
+    let summary = Summary::of(session, now_s);
+    let known = |path: &str| session.text_at(path).unwrap_or_default().to_owned();
+    let email = [typed.email.clone(), known("customer_details.email"), known("customer_email")];
+    let name = [typed.name.clone(), known("customer_details.name")];
+    let first = |all: &[String]| all.iter().find(|t| !t.is_empty()).cloned().unwrap_or_default();
+    let typed =
+        Typed { email: first(&email), name: first(&name), number: typed.number.clone(), expiry: typed.expiry.clone() };
+    let form = CardForm {
+        action: &format!("/c/pay/{}", session.id()),
+        button: &button(session, &summary),
+        asks_email: true,
+        typed: &typed,
+        fault,
+    };
+    let body = html!(
+        "<main class=\"split\"><section class=\"side\">{back}{business}{summary}</section>\
+         <section class=\"work\"><h2>Pay with card</h2>{form}</section></main>",
+        back = layout::back("cancel", session.get("cancel_url"), "Cancel and go back"),
+        business = look.business(),
+        summary = summary.html(),
+        form = form.html(),
+    );
+    let status = if fault.is_some() { StatusCode::PAYMENT_REQUIRED } else { StatusCode::OK };
+    layout::page(&look, status, if fault.is_some() { "Not paid yet" } else { "Checkout" }, &body)
+}
+
+fn button(session: &Object, summary: &Summary) -> String {
+    let due = summary.due_text();
+    match (session.text("mode"), session.text("submit_type")) {
+        ("subscription", _) if summary.has_trial() => "Start trial".to_owned(),
+        ("subscription", _) => "Subscribe".to_owned(),
+        _ if summary.due() == 0 => "Complete order".to_owned(),
+        (_, "book") => format!("Book for {due}"),
+        (_, "donate") => format!("Donate {due}"),
+        _ => format!("Pay {due}"),
+    }
+}
+
+fn over(shared: &Shared, session: &Object) -> HttpResponse<Body> {
+    let words = match session.text("status") {
+        "complete" => "It was completed.",
+        "expired" => "Its time ran out, or it was ended. Nothing was paid.",
+        _ => "",
+    };
+    let body = html!(
+        "<main class=\"narrow\">{business}<h1>This checkout is over</h1><p id=\"status\">{words}</p>{back}</main>",
+        business = look(shared).business(),
+        words = words,
+        back = layout::back("cancel", session.get("cancel_url"), "Go back"),
+    );
+    layout::page(&look(shared), StatusCode::OK, "Checkout", &body)
+}
+
+/// `POST /c/pay/{id}`: what the form's button does.
+pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
+    let form = fields(body).await;
+    let Some(open) = object(&shared, "checkout.session", &id) else { return not_found(&shared) };
+    let again = |fault: &Fault| page(&shared, &open, &Typed::of(&form), Some(fault));
+    let method = match card::make(&shared, &form) {
+        Ok(method) => method,
+        Err(fault) => return again(&fault),
+    };
+    let path = format!("/v1/payment_pages/{id}/confirm");
+    let confirmed = shared.handle(&own_request("POST", &path, &[("payment_method", &method)]));
+    if confirmed.status != 200 {
+        return again(&Fault::of(&confirmed));
+    }
+    match json_of(&confirmed)["next_action"]["redirect_to_url"]["url"].as_str() {
+        Some(url) => layout::redirect(&look(&shared), url),
+        None => done(&shared, &id),
+    }
+}
+
+/// On to the success URL, or a page that says so.
+pub(super) fn done(shared: &Shared, id: &str) -> HttpResponse<Body> {
+    let look = look(shared);
+    let session = object(shared, "checkout.session", id).unwrap_or_default();
+    if let Some(url) = session.text_at("success_url") {
+        let url = url.replace("{CHECKOUT_SESSION_ID}", id).replace("%7BCHECKOUT_SESSION_ID%7D", id);
+        return layout::redirect(&look, &url);
+    }
+    let body = html!(
+        "<main class=\"narrow\">{business}<h1 id=\"status\">Payment complete</h1><p>Thank you. You can close this page.</p></main>",
+        business = look.business(),
+    );
+    layout::page(&look, StatusCode::OK, "Paid", &body)
+}

@@ -1,0 +1,161 @@
+//! Invoices and receipts. An open invoice can be paid on its page.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Response as HttpResponse, StatusCode};
+
+use super::card::{self, CardForm, Fault, Typed};
+use super::html::{Html, html};
+use super::summary::row;
+use super::{Shared, fields, layout, look, not_found, object, words};
+use crate::calendar::date_text;
+use crate::money;
+use crate::object::Object;
+use crate::sandbox::{json_of, own_request};
+
+/// A status in its colour.
+pub(super) fn badge(status: &str) -> Html {
+    let (words, mood) = words::status(status);
+    html!("<span class=\"badge {mood}\">{words}</span>", mood = mood, words = words)
+}
+
+/// `GET /_sandbox/invoices/{id}`.
+pub(super) async fn invoice(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
+    match object(&shared, "invoice", &id) {
+        Some(invoice) => page(&shared, &invoice, &Typed::default(), None),
+        None => not_found(&shared),
+    }
+}
+
+fn page(shared: &Shared, invoice: &Object, typed: &Typed, fault: Option<&Fault>) -> HttpResponse<Body> {
+    let mut look = look(shared);
+    // The name it was issued under, whatever the business calls itself now.
+    look.name = invoice.text("account_name").to_owned();
+    let shown = |member: &str| money::display(invoice.int(member), invoice.text("currency"));
+    let (status, mood) = words::status(invoice.text("status"));
+    let action = format!("/_sandbox/invoices/{}", invoice.id());
+    let button = format!("Pay {}", shown("amount_remaining"));
+    let form = (invoice.text("status") == "open" && invoice.int("amount_remaining") > 0).then(|| {
+        let form = CardForm { action: &action, button: &button, asks_email: false, typed, fault };
+        html!("<section class=\"work\"><h2>Pay with card</h2>{form}</section>", form = form.html())
+    });
+    let body = html!(
+        "<main class=\"{class}\"><section class=\"side\">{business}\
+         <h1>Invoice {number}</h1><p class=\"price\">{amount}</p><p><span id=\"status\" class=\"badge {mood}\">{status}</span></p>\
+         <dl class=\"facts\">{facts}</dl><ul class=\"lines\">{lines}</ul><dl class=\"sums\">{sums}</dl></section>{form}</main>",
+        class = if form.is_some() { "split" } else { "sheet" },
+        business = look.business(),
+        number = invoice.text("number"),
+        amount = shown("total"),
+        mood = mood,
+        status = status,
+        facts = facts(invoice),
+        lines = invoice.list_at("lines").iter().map(line).collect::<Html>(),
+        sums = sums(invoice),
+        form = form,
+    );
+    let status = if fault.is_some() { StatusCode::PAYMENT_REQUIRED } else { StatusCode::OK };
+    layout::page(&look, status, "Invoice", &body)
+}
+
+fn facts(invoice: &Object) -> Html {
+    let to = [invoice.text("customer_name"), invoice.text("customer_email")].into_iter().find(|t| !t.is_empty());
+    let day = |path: &str| invoice.at(path).as_i64().map(date_text);
+    let all = [
+        ("Billed to", to.map(str::to_owned)),
+        ("Issued on", day("effective_at").or(day("created"))),
+        ("Due on", day("due_date")),
+        ("Paid on", day("status_transitions.paid_at")),
+    ];
+    all.into_iter().filter_map(|(words, value)| value.map(|v| row("", words, &v))).collect()
+}
+
+fn line(line: &serde_json::Value) -> Html {
+    let currency = line["currency"].as_str().unwrap_or_default();
+    let day = |name: &str| line["period"][name].as_i64().unwrap_or_default();
+    let period =
+        (day("end") > day("start")).then(|| format!("{} – {}", date_text(day("start")), date_text(day("end"))));
+    html!(
+        "<li><div><p class=\"name\">{words}</p><p class=\"dim\">{period}</p></div><p class=\"amount\">{amount}</p></li>",
+        words = line["description"].as_str().unwrap_or("Item"),
+        period = period,
+        amount = money::display(line["amount"].as_i64().unwrap_or_default(), currency),
+    )
+}
+
+fn sums(invoice: &Object) -> Html {
+    let shown = |amount: i64| money::display(amount, invoice.text("currency"));
+    let (subtotal, total) = (invoice.int("subtotal"), invoice.int("total"));
+    let sum = |member: &str| -> i64 {
+        invoice.list_at(member).iter().map(|part| part["amount"].as_i64().unwrap_or_default()).sum()
+    };
+    let (discount, tax) = (sum("total_discount_amounts"), sum("total_taxes"));
+    let mut rows = vec![row("", "Subtotal", &shown(subtotal))];
+    if discount != 0 {
+        rows.push(row("", "Discount", &shown(-discount)));
+    }
+    if tax != 0 {
+        rows.push(row("", "Tax", &shown(tax)));
+    }
+    rows.push(row("", "Total", &shown(total)));
+    let due = invoice.int("amount_due");
+    if due != total {
+        rows.push(row("", "Customer balance", &shown(due - total)));
+    }
+    let paid = invoice.int("amount_paid");
+    if paid != 0 {
+        rows.push(row("", "Paid", &shown(-paid)));
+    }
+    rows.push(html!(
+        "<div class=\"due\"><dt>Amount due</dt><dd id=\"total\">{due}</dd></div>",
+        due = shown(invoice.int("amount_remaining")),
+    ));
+    rows.into_iter().collect()
+}
+
+/// `POST /_sandbox/invoices/{id}`: pays with the card that was typed.
+pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
+    let form = fields(body).await;
+    let Some(open) = object(&shared, "invoice", &id) else { return not_found(&shared) };
+    let again = |fault: &Fault| page(&shared, &open, &Typed::of(&form), Some(fault));
+    let method = match card::make(&shared, &form) {
+        Ok(method) => method,
+        Err(fault) => return again(&fault),
+    };
+    let paid = shared.handle(&own_request("POST", &format!("/v1/invoices/{id}/pay"), &[("payment_method", &method)]));
+    if paid.status == 200 {
+        return layout::go(&format!("/_sandbox/invoices/{id}"));
+    }
+    if json_of(&paid)["error"]["code"] == "invoice_payment_intent_requires_action" {
+        return layout::go(&format!("/_sandbox/3ds/{}", open.text("_payment_intent")));
+    }
+    again(&Fault::of(&paid))
+}
+
+/// `GET /_sandbox/receipts/{id}`.
+pub(super) async fn receipt(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
+    let Some(charge) = object(&shared, "charge", &id) else { return not_found(&shared) };
+    let look = look(&shared);
+    let shown = |amount: i64| money::display(amount, charge.text("currency"));
+    let refunded = charge.int("amount_refunded");
+    let refund = (refunded != 0).then(|| row("", "Refunded", &shown(-refunded)));
+    let body = html!(
+        "<main class=\"sheet\"><section class=\"side\">{business}<h1>Receipt</h1><p class=\"price\">{total}</p>\
+         <p><span id=\"status\" class=\"badge {mood}\">{status}</span></p>\
+         <dl class=\"facts\"><div><dt>Paid on</dt><dd>{date}</dd></div><div><dt>Paid with</dt><dd>{card}</dd></div>\
+         <div><dt>Number</dt><dd class=\"id\">{id}</dd></div></dl>\
+         <dl class=\"sums\"><div><dt>{words}</dt><dd>{amount}</dd></div>{refund}\
+         <div class=\"due\"><dt>Total</dt><dd id=\"total\">{total}</dd></div></dl></section></main>",
+        business = look.business(),
+        mood = words::status(charge.text("status")).1,
+        status = words::status(charge.text("status")).0,
+        date = date_text(charge.int("created")),
+        card = words::card(charge.at("payment_method_details.card")),
+        id = charge.id(),
+        words = charge.text_at("description").unwrap_or("Payment"),
+        amount = shown(charge.int("amount")),
+        refund = refund,
+        total = shown(charge.int("amount") - refunded),
+    );
+    layout::page(&look, StatusCode::OK, "Receipt", &body)
+}

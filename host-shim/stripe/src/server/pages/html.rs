@@ -1,0 +1,140 @@
+//! Markup that can't forget to escape: a template's values are text unless they are markup already.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+/// Markup.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Html(String);
+
+impl Html {
+    /// Takes text that is markup; only [`html!`] calls it, with what it escaped.
+    pub(super) fn of_template(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromIterator<Html> for Html {
+    fn from_iter<I: IntoIterator<Item = Html>>(parts: I) -> Self {
+        Self(parts.into_iter().map(|p| p.0).collect())
+    }
+}
+
+/// What can stand in a template.
+pub(super) trait Markup {
+    fn markup(&self) -> Cow<'_, str>;
+}
+
+impl Markup for Html {
+    fn markup(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.0)
+    }
+}
+
+impl Markup for str {
+    fn markup(&self) -> Cow<'_, str> {
+        Cow::Owned(escape(self))
+    }
+}
+
+impl Markup for String {
+    fn markup(&self) -> Cow<'_, str> {
+        self.as_str().markup()
+    }
+}
+
+impl Markup for i64 {
+    fn markup(&self) -> Cow<'_, str> {
+        Cow::Owned(self.to_string())
+    }
+}
+
+impl<M: Markup + ?Sized> Markup for &M {
+    fn markup(&self) -> Cow<'_, str> {
+        (**self).markup()
+    }
+}
+
+/// Nothing where there is nothing.
+impl<M: Markup> Markup for Option<M> {
+    fn markup(&self) -> Cow<'_, str> {
+        self.as_ref().map_or(Cow::Borrowed(""), Markup::markup)
+    }
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Fills a template. `concat!` keeps `format!` from taking variables by their bare names, past the escaping.
+macro_rules! html {
+    ($template:expr $(, $name:ident = $value:expr)* $(,)?) => {
+        $crate::server::pages::html::Html::of_template(
+            format!(concat!($template), $($name = $crate::server::pages::html::Markup::markup(&$value)),*)
+        )
+    };
+}
+pub(super) use html;
+
+/// A URL that a page may lead to: `javascript:` and whatever else isn't the web never becomes a link.
+pub(super) fn web_url(url: &str) -> Option<&str> {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let is_web = matches!(scheme.as_deref(), Some("http" | "https"));
+    // Browsers drop such characters, which would make another URL of it.
+    (is_web && !url.chars().any(|c| c.is_control() || c == '\\')).then_some(url)
+}
+
+/// A text member's web URL.
+pub(super) fn url_of(value: &Value) -> Option<&str> {
+    value.as_str().and_then(web_url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_escaped_and_markup_is_not() {
+        let name = "<b>\"a\" & 'b'</b>";
+        let inner = html!("<i>{name}</i>", name = name);
+        assert_eq!(inner.as_str(), "<i>&lt;b&gt;&quot;a&quot; &amp; &#39;b&#39;&lt;/b&gt;</i>");
+        let outer = html!("{inner}{none}{n}", inner = inner, none = None::<&str>, n = 5);
+        assert_eq!(outer.as_str(), format!("{}5", inner.as_str()));
+    }
+
+    #[test]
+    fn only_the_web_is_linked() {
+        for good in ["http://127.0.0.1:1/ok?s={CHECKOUT_SESSION_ID}", "HTTPS://shop.test"] {
+            assert_eq!(web_url(good), Some(good));
+        }
+        for bad in [
+            "javascript:alert(1)",
+            "javascript://x/%0aalert(1)",
+            "data:text/html,x",
+            " http://x",
+            "//x",
+            "java\nscript://",
+            "http://a\u{1}b",
+            "/p",
+            "",
+        ] {
+            assert_eq!(web_url(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What a checkout session costs: the lines, what is due today, and what comes later.
+
+use serde_json::Value;
+
+use super::html::{Html, html};
+use super::words;
+use crate::billing::create;
+use crate::billing::items;
+use crate::calendar::{DAY_S, date_text};
+use crate::money;
+use crate::object::Object;
+
+/// The amounts of a session, as its page says them.
+pub(super) struct Summary<'s> {
+    session: &'s Object,
+    now_s: i64,
+    trial_end_s: Option<i64>,
+}
+
+impl<'s> Summary<'s> {
+    pub(super) fn of(session: &'s Object, now_s: i64) -> Self {
+        let data = session.get("_subscription_data");
+        let days = data["trial_period_days"].as_i64().filter(|d| *d > 0);
+        let trial_end_s = data["trial_end"].as_i64().or(days.map(|d| now_s + d * DAY_S)).filter(|e| *e > now_s);
+        Self { session, now_s, trial_end_s: trial_end_s.filter(|_| session.text("mode") == "subscription") }
+    }
+
+    pub(super) fn has_trial(&self) -> bool {
+        self.trial_end_s.is_some()
+    }
+
+    fn shown(&self, amount: i64) -> String {
+        money::display(amount, self.session.text("currency"))
+    }
+
+    fn lines(&self) -> &'s [Value] {
+        self.session.list_at("_lines")
+    }
+
+    fn recurring(&self) -> impl Iterator<Item = &'s Value> {
+        self.lines().iter().filter(|l| l["price"]["recurring"].is_object())
+    }
+
+    fn detail(&self, name: &str) -> i64 {
+        self.session.at(&format!("total_details.{name}")).as_i64().unwrap_or_default()
+    }
+
+    /// What each period costs, before discounts and tax.
+    fn each_period(&self) -> i64 {
+        self.recurring().map(whole).sum()
+    }
+
+    /// What is paid today. A total may or may not have the periods in it that a trial puts off.
+    pub(super) fn due(&self) -> i64 {
+        let total = self.session.int("amount_total");
+        let all: i64 = self.lines().iter().map(whole).sum();
+        let has_all = total == all - self.detail("amount_discount") + self.detail("amount_tax");
+        if self.has_trial() && has_all { (total - self.each_period()).max(0) } else { total }
+    }
+
+    pub(super) fn due_text(&self) -> String {
+        self.shown(self.due())
+    }
+
+    /// `14 days free`.
+    fn free(&self) -> Option<String> {
+        // A part of a day is a day to whoever reads it.
+        self.trial_end_s.map(|end| format!("{} free", words::days((end - self.now_s + DAY_S - 1) / DAY_S)))
+    }
+
+    /// `per month`, of the first recurring line: all have the same interval.
+    fn every(&self) -> Option<String> {
+        self.recurring().next().map(|l| words::every(&l["price"]))
+    }
+
+    /// What the buyer is asked for, in a few words.
+    fn headline(&self) -> String {
+        let name = self.lines().first().and_then(|l| l["description"].as_str()).unwrap_or_default();
+        match (self.session.text("mode"), self.lines().len()) {
+            ("subscription", _) if self.has_trial() => format!("Try {name}"),
+            ("subscription", _) => format!("Subscribe to {name}"),
+            (_, 1) => name.to_owned(),
+            _ => "Your order".to_owned(),
+        }
+    }
+
+    /// The large figures below the headline.
+    fn price(&self) -> Html {
+        let (Some(every), true) = (self.every(), self.recurring().next().is_some()) else {
+            return html!("<p class=\"price\">{due}</p>", due = self.due_text());
+        };
+        let each = self.shown(self.each_period());
+        match self.free() {
+            Some(free) => html!(
+                "<p class=\"price\">{free}</p><p class=\"dim\">Then {each} {every}</p>",
+                free = free,
+                each = each,
+                every = every,
+            ),
+            None => html!("<p class=\"price\">{each} <small>{every}</small></p>", each = each, every = every,),
+        }
+    }
+
+    fn line(&self, line: &Value) -> Html {
+        let every = words::every(&line["price"]);
+        let put_off = !every.is_empty() && self.has_trial();
+        let quantity = line["quantity"].as_i64().unwrap_or(1);
+        let unit = words::unit(&line["price"]);
+        let each = match (quantity, every.is_empty()) {
+            (1, true) => format!("{unit} once"),
+            (1, false) => format!("{unit} {every}"),
+            (_, true) => format!("Quantity {quantity}, {unit} each"),
+            (_, false) => format!("Quantity {quantity}, {unit} each, {every}"),
+        };
+        let amount = if put_off { self.free().unwrap_or_default() } else { self.shown(whole(line)) };
+        html!(
+            "<li><div><p class=\"name\">{name}</p><p class=\"dim\">{each}</p></div><p class=\"amount\">{amount}</p></li>",
+            name = line["description"].as_str().unwrap_or_default(),
+            each = each,
+            amount = amount,
+        )
+    }
+
+    fn sums(&self) -> Html {
+        let (discount, tax) = (self.detail("amount_discount"), self.detail("amount_tax"));
+        let mut rows = Vec::new();
+        if self.lines().len() > 1 || discount != 0 || tax != 0 {
+            rows.push(row("", "Subtotal", &self.shown(self.due() + discount - tax)));
+        }
+        if discount != 0 {
+            rows.push(row("", "Discount", &self.shown(-discount)));
+        }
+        if tax != 0 {
+            rows.push(row("", "Tax", &self.shown(tax)));
+        }
+        let words = if self.recurring().next().is_some() { "Total due today" } else { "Total due" };
+        rows.push(html!(
+            "<div class=\"due\"><dt>{words}</dt><dd id=\"total\">{due}</dd></div>",
+            words = words,
+            due = self.due_text(),
+        ));
+        if let Some(every) = self.every() {
+            let data = self.session.get("_subscription_data");
+            let price = self.recurring().next().map(|l| l["price"].clone()).unwrap_or_default();
+            let anchor = data["billing_cycle_anchor"].as_i64().unwrap_or(self.now_s);
+            let next = self.trial_end_s.unwrap_or_else(|| create::end_of(&price, anchor, self.now_s));
+            let apart = if discount != 0 || tax != 0 { ", before discounts and tax" } else { "" };
+            let amount = format!("{} {every}{apart}", self.shown(self.each_period()));
+            rows.push(row("dim", &format!("From {}", date_text(next)), &amount));
+        }
+        rows.into_iter().collect()
+    }
+
+    pub(super) fn html(&self) -> Html {
+        html!(
+            "<h1>{headline}</h1>{price}<ul class=\"lines\">{lines}</ul><dl class=\"sums\">{sums}</dl>",
+            headline = self.headline(),
+            price = self.price(),
+            lines = self.lines().iter().map(|l| self.line(l)).collect::<Html>(),
+            sums = self.sums(),
+        )
+    }
+}
+
+/// A line's price times its quantity, whatever a trial makes of it.
+fn whole(line: &Value) -> i64 {
+    items::amount(&line["price"], line["quantity"].as_i64().unwrap_or(1)).unwrap_or_default()
+}
+
+/// A row of a table of sums.
+pub(super) fn row(class: &str, words: &str, amount: &str) -> Html {
+    html!(
+        "<div class=\"{class}\"><dt>{words}</dt><dd>{amount}</dd></div>",
+        class = class,
+        words = words,
+        amount = amount,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn session(total: i64, trial: Value, discount: i64, tax: i64) -> Object {
+        let recurring = json!({ "interval": "month", "interval_count": 1 });
+        let line = |unit: &str, recurring: Value| {
+            json!({ "description": "A", "quantity": 1,
+                "price": { "currency": "usd", "unit_amount_decimal": unit, "recurring": recurring } })
+        };
+        Object::of(json!({
+            "mode": "subscription", "currency": "usd", "amount_total": total,
+            "total_details": { "amount_discount": discount, "amount_tax": tax },
+            "_lines": [line("2000", recurring), line("500", Value::Null)],
+            "_subscription_data": trial,
+        }))
+    }
+
+    #[test]
+    fn due_today_with_and_without_the_periods_in_the_total() {
+        let days = json!({ "trial_period_days": 14 });
+        let due = |session: &Object| Summary::of(session, 1_000).due();
+        assert_eq!(due(&session(2_500, json!({}), 0, 0)), 2_500);
+        assert_eq!(due(&session(2_500, days.clone(), 0, 0)), 500, "a total that doesn't know the trial");
+        assert_eq!(due(&session(500, days.clone(), 0, 0)), 500, "a total that does");
+        assert_eq!(due(&session(450, days, 100, 50)), 450);
+        assert_eq!(due(&session(2_500, json!({ "trial_end": 999 }), 0, 0)), 2_500, "a trial that is over");
+    }
+
+    #[test]
+    fn words_of_a_trial_and_of_discounts() {
+        let shown = |session: &Object| Summary::of(session, 1_793_491_200).html().as_str().to_owned();
+        let trial = shown(&session(500, json!({ "trial_period_days": 14 }), 0, 0));
+        for wanted in ["14 days free", "Then $20.00 per month", "From 15 Nov 2026", "id=\"total\">$5.00"] {
+            assert!(trial.contains(wanted), "{wanted} in {trial}");
+        }
+        let plain = shown(&session(2_450, json!({}), 100, 50));
+        for wanted in ["Subtotal</dt><dd>$25.00", "-$1.00", "Tax</dt><dd>$0.50", "From 1 Dec 2026"] {
+            assert!(plain.contains(wanted), "{wanted} in {plain}");
+        }
+    }
+}
