@@ -192,6 +192,31 @@ fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Resul
     Ok((lines, total, currency))
 }
 
+/// Uses a promotion code that the buyer typed, or none any more for an empty one.
+pub fn use_code(st: &mut State, id: &str, code: &str) -> Result<Value, ApiError> {
+    let session = st.load("checkout.session", id, "id")?;
+    if session.text("status") != "open" || !session.is("allow_promotion_codes") {
+        return Err(ApiError::invalid("This Checkout Session takes no promotion code.").about("code"));
+    }
+    let customer = session.text_at("customer").map(str::to_owned);
+    let (amount, currency) = (session.int("amount_subtotal"), session.text("currency").to_owned());
+    let purpose = Use { customer: customer.as_deref(), amount, currency: &currency };
+    let redeemed = match code {
+        "" => None,
+        typed => {
+            let is_meant =
+                |known: &std::sync::Arc<Object>| known.is("active") && known.text("code").eq_ignore_ascii_case(typed);
+            let known = st.newest("promotion_code", None).find(is_meant);
+            let known = known
+                .ok_or_else(|| ApiError::coded("promotion_code_invalid", "This code is invalid.").about("code"))?;
+            Some(redeem::by_code(st, known.id(), "code", purpose)?)
+        }
+    };
+    let mut next = Object::clone(&session);
+    discounts::set(&mut next, redeemed.as_ref());
+    Ok(st.put(next).value())
+}
+
 /// How a confirmation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Confirmed {
@@ -220,7 +245,7 @@ pub fn find(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError> {
 }
 
 /// Whether a session wants a payment method: not where nothing is due and it was told to ask only if required.
-fn wants_method(session: &Object) -> bool {
+pub fn wants_method(session: &Object) -> bool {
     let asks_always = session.text("payment_method_collection") != "if_required";
     match session.text("mode") {
         "setup" => true,

@@ -61,6 +61,9 @@ pub const ROUTES: &[Route] = &[
         }
         Ok(show_settings(st))
     }),
+    route("POST", "/_sandbox/checkout/sessions/{}/promotion_code", &[opt("code", Kind::Text)], |st, ids, args| {
+        checkout::use_code(st, ids[0], args.text("code").unwrap_or_default())
+    }),
     route("POST", "/_sandbox/authenticate/{}", &[req("outcome", Kind::OneOf(&["success", "failure"]))], authenticate),
     route(
         "POST",

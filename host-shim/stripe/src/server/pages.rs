@@ -26,6 +26,7 @@ use layout::Look;
 pub(super) fn router() -> Router<Shared> {
     Router::new()
         .route("/c/pay/{id}", get(checkout::show).post(checkout::pay))
+        .route("/c/pay/{id}/code", post(checkout::use_code))
         .route("/p/session/{id}", get(portal::home::show))
         .route("/p/session/{id}/card", get(portal::card::show).post(portal::card::save))
         .route("/p/session/{id}/{subscription}/plans", get(portal::plans::show))

@@ -296,3 +296,57 @@ async fn an_open_invoice_is_paid_on_its_page() {
     let page = client.form("GET", &format!("/_sandbox/receipts/{}", id(paid)), "").await.text;
     assert!(page.contains("$42.00") && page.contains("Succeeded"), "{page}");
 }
+
+#[tokio::test]
+async fn a_promotion_code_is_typed_used_and_taken_off_again() {
+    let (_server, client) = Client::start(Options::default()).await;
+    client.post("/v1/coupons", "id=HALF&percent_off=50&duration=once").await;
+    client.post("/v1/promotion_codes", "coupon=HALF&code=Welcome").await;
+    let product = id(&client.post("/v1/products", "name=Shirt").await);
+    let price = id(&client.post("/v1/prices", &format!("product={product}&currency=usd&unit_amount=1500")).await);
+    let form = format!(
+        "mode=payment&line_items[0][price]={price}&line_items[0][quantity]=1&success_url=https://x.test&allow_promotion_codes=true"
+    );
+    let path = format!("/c/pay/{}", id(&client.post("/v1/checkout/sessions", &form).await));
+    let code = format!("{path}/code");
+    let wrong = client.form("POST", &code, "code=nothing").await;
+    assert!(wrong.status == 402 && wrong.text.contains("This code is invalid."), "{}", wrong.text);
+    assert_eq!(client.form("POST", &code, "code=WELCOME").await.status, 303);
+    let page = client.form("GET", &path, "").await;
+    for wanted in ["id=\"total\">$7.50", "-$7.50", "Remove the code"] {
+        assert!(page.text.contains(wanted), "{wanted} in {}", page.text);
+    }
+    assert_eq!(client.form("POST", &code, "").await.status, 303);
+    assert!(client.form("GET", &path, "").await.text.contains("id=\"total\">$15.00"));
+    client.form("POST", &code, "code=welcome").await;
+    assert_eq!(client.form("POST", &path, &card("4242424242424242")).await.header("location"), "https://x.test");
+    let paid = client.get("/v1/payment_intents").await;
+    assert_eq!(paid["data"][0]["amount_received"], 750);
+}
+
+#[tokio::test]
+async fn a_card_is_saved_and_a_free_trial_asks_for_none() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let customer = id(&client.post("/v1/customers", "").await);
+    let form = format!("mode=setup&success_url=https://x.test/saved&customer={customer}");
+    let path = format!("/c/pay/{}", id(&client.post("/v1/checkout/sessions", &form).await));
+    let page = client.form("GET", &path, "").await;
+    assert!(page.text.contains("Save your card") && !page.text.contains("id=\"total\""), "{}", page.text);
+    let saved = client.form("POST", &path, &card("4242424242424242")).await;
+    assert_eq!(saved.header("location"), "https://x.test/saved");
+    let kept = client.get(&format!("/v1/customers/{customer}/payment_methods")).await;
+    assert_eq!(kept["data"].as_array().unwrap().len(), 1);
+    let product = id(&client.post("/v1/products", "name=Pro").await);
+    let price = format!("product={product}&currency=usd&unit_amount=1500&recurring[interval]=month");
+    let price = id(&client.post("/v1/prices", &price).await);
+    let form = format!(
+        "mode=subscription&line_items[0][price]={price}&line_items[0][quantity]=1&success_url=https://x.test/trial\
+         &payment_method_collection=if_required&subscription_data[trial_period_days]=14"
+    );
+    let path = format!("/c/pay/{}", id(&client.post("/v1/checkout/sessions", &form).await));
+    let page = client.form("GET", &path, "").await;
+    assert!(page.text.contains("Nothing to pay today") && !page.text.contains("cardNumber"), "{}", page.text);
+    let begun = client.form("POST", &path, "email=buyer@example.com").await;
+    assert_eq!(begun.header("location"), "https://x.test/trial");
+    assert_eq!(client.get("/v1/subscriptions").await["data"][0]["status"], "trialing");
+}

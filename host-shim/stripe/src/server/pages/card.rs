@@ -31,6 +31,7 @@ impl Fault {
         let error = &json_of(response)["error"];
         let param = error["param"].as_str().unwrap_or_default();
         let field = match param {
+            "code" => "code",
             "cvc" => "cardCvc",
             p if p.contains("exp_") => "cardExpiry",
             _ => "cardNumber",

@@ -64,7 +64,7 @@ fn finish(shared: &Shared, intent: &Object, passed: bool) -> HttpResponse<Body> 
     if let Some(url) = intent.text_at("_return_url") {
         let separator = if url.contains('?') { '&' } else { '?' };
         let status = if passed { "succeeded" } else { "failed" };
-        let url = format!("{url}{separator}payment_intent={}&redirect_status={status}", intent.id());
+        let url = format!("{url}{separator}{}={}&redirect_status={status}", intent.kind(), intent.id());
         return layout::redirect(&look, &url);
     }
     if let Some(invoice) = intent.text_at("_invoice") {

@@ -5,9 +5,10 @@ use axum::extract::{Path, State};
 use axum::http::{Response as HttpResponse, StatusCode};
 
 use super::card::{self, CardForm, Fault, Typed};
-use super::html::html;
+use super::html::{Html, html};
 use super::summary::Summary;
-use super::{Shared, fields, layout, look, not_found, object};
+use super::{Shared, field, fields, layout, look, not_found, object};
+use crate::checkout;
 use crate::object::Object;
 use crate::sandbox::{json_of, own_request};
 
@@ -33,28 +34,77 @@ pub(super) fn page(shared: &Shared, session: &Object, typed: &Typed, fault: Opti
     let first = |all: &[String]| all.iter().find(|t| !t.is_empty()).cloned().unwrap_or_default();
     let typed =
         Typed { email: first(&email), name: first(&name), number: typed.number.clone(), expiry: typed.expiry.clone() };
-    let form = CardForm {
-        action: &format!("/c/pay/{}", session.id()),
-        button: &button(session, &summary),
-        asks_email: true,
-        typed: &typed,
-        fault,
+    let action = format!("/c/pay/{}", session.id());
+    let button = button(session, &summary);
+    let (heading, form) = if checkout::wants_method(session) {
+        let card = CardForm { action: &action, button: &button, asks_email: true, typed: &typed, fault };
+        (if session.text("mode") == "setup" { "Your card" } else { "Pay with card" }, card.html())
+    } else {
+        ("Nothing to pay today", without_card(&action, &button, &typed, fault))
     };
     let body = html!(
-        "<main class=\"split\"><section class=\"side\">{back}{business}{summary}</section>\
-         <section class=\"work\"><h2>Pay with card</h2>{form}</section></main>",
+        "<main class=\"split\"><section class=\"side\">{back}{business}{summary}{code}</section>\
+         <section class=\"work\"><h2>{heading}</h2>{form}</section></main>",
         back = layout::back("cancel", session.get("cancel_url"), "Cancel and go back"),
         business = look.business(),
         summary = summary.html(),
-        form = form.html(),
+        code = code(session),
+        heading = heading,
+        form = form,
     );
     let status = if fault.is_some() { StatusCode::PAYMENT_REQUIRED } else { StatusCode::OK };
     layout::page(&look, status, if fault.is_some() { "Not paid yet" } else { "Checkout" }, &body)
 }
 
+/// The form of a session that asks for no card.
+fn without_card(action: &str, button: &str, typed: &Typed, fault: Option<&Fault>) -> Html {
+    html!(
+        "<form method=\"post\" action=\"{action}\" class=\"card-form\">{fault}<div class=\"field\">\
+         <label for=\"email\">Email</label><input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"email\" required value=\"{email}\">\
+         </div><button id=\"submit\" class=\"primary\" type=\"submit\">{button}</button></form>",
+        action = action,
+        fault = fault.map(Fault::html),
+        email = typed.email,
+        button = button,
+    )
+}
+
+/// Where a promotion code is typed, if the session takes any; the one that counts can be taken off again.
+fn code(session: &Object) -> Option<Html> {
+    if !session.is("allow_promotion_codes") {
+        return None;
+    }
+    let action = format!("/c/pay/{}/code", session.id());
+    let used = !session.list_at("discounts").is_empty();
+    let field = html!(
+        "<div class=\"field\"><label for=\"code\">Promotion code</label>\
+         <input id=\"code\" name=\"code\" autocomplete=\"off\" required></div>"
+    );
+    Some(html!(
+        "<form method=\"post\" action=\"{action}\" class=\"code\">{field}\
+         <button id=\"applyCode\" class=\"second\" type=\"submit\">{words}</button></form>",
+        action = action,
+        field = (!used).then_some(field),
+        words = if used { "Remove the code" } else { "Apply" },
+    ))
+}
+
+/// `POST /c/pay/{id}/code`: a promotion code is used, or the used one taken off.
+pub(super) async fn use_code(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
+    let form = fields(body).await;
+    let path = format!("/_sandbox/checkout/sessions/{id}/promotion_code");
+    let answer = shared.handle(&own_request("POST", &path, &[("code", field(&form, "code"))]));
+    let Some(session) = object(&shared, "checkout.session", &id) else { return not_found(&shared) };
+    match answer.status {
+        200 => layout::go(&format!("/c/pay/{id}")),
+        _ => page(&shared, &session, &Typed::default(), Some(&Fault::of(&answer))),
+    }
+}
+
 fn button(session: &Object, summary: &Summary) -> String {
     let due = summary.due_text();
     match (session.text("mode"), session.text("submit_type")) {
+        ("setup", _) => "Save card".to_owned(),
         ("subscription", _) if summary.has_trial() => "Start trial".to_owned(),
         ("subscription", _) => "Subscribe".to_owned(),
         _ if summary.due() == 0 => "Complete order".to_owned(),
@@ -84,12 +134,16 @@ pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, bo
     let form = fields(body).await;
     let Some(open) = object(&shared, "checkout.session", &id) else { return not_found(&shared) };
     let again = |fault: &Fault| page(&shared, &open, &Typed::of(&form), Some(fault));
-    let method = match card::make(&shared, &form) {
+    let method = match checkout::wants_method(&open).then(|| card::make(&shared, &form)).transpose() {
         Ok(method) => method,
         Err(fault) => return again(&fault),
     };
     let path = format!("/v1/payment_pages/{id}/confirm");
-    let confirmed = shared.handle(&own_request("POST", &path, &[("payment_method", &method)]));
+    let fields = match &method {
+        Some(method) => ("payment_method", method.as_str()),
+        None => ("billing_details[email]", field(&form, "email")),
+    };
+    let confirmed = shared.handle(&own_request("POST", &path, &[fields]));
     if confirmed.status != 200 {
         return again(&Fault::of(&confirmed));
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::html::{Html, html};
 use super::words;
 use crate::billing::create;
-use crate::billing::items;
+use crate::billing::{items, usage};
 use crate::calendar::{DAY_S, date_text};
 use crate::money;
 use crate::object::Object;
@@ -50,12 +50,9 @@ impl<'s> Summary<'s> {
         self.recurring().map(whole).sum()
     }
 
-    /// What is paid today. A total may or may not have the periods in it that a trial puts off.
+    /// What is paid today.
     pub(super) fn due(&self) -> i64 {
-        let total = self.session.int("amount_total");
-        let all: i64 = self.lines().iter().map(whole).sum();
-        let has_all = total == all - self.detail("amount_discount") + self.detail("amount_tax");
-        if self.has_trial() && has_all { (total - self.each_period()).max(0) } else { total }
+        self.session.int("amount_total")
     }
 
     pub(super) fn due_text(&self) -> String {
@@ -77,6 +74,7 @@ impl<'s> Summary<'s> {
     fn headline(&self) -> String {
         let name = self.lines().first().and_then(|l| l["description"].as_str()).unwrap_or_default();
         match (self.session.text("mode"), self.lines().len()) {
+            ("setup", _) => "Save your card".to_owned(),
             ("subscription", _) if self.has_trial() => format!("Try {name}"),
             ("subscription", _) => format!("Subscribe to {name}"),
             (_, 1) => name.to_owned(),
@@ -86,7 +84,10 @@ impl<'s> Summary<'s> {
 
     /// The large figures below the headline.
     fn price(&self) -> Html {
-        let (Some(every), true) = (self.every(), self.recurring().next().is_some()) else {
+        if self.session.text("mode") == "setup" {
+            return html!("<p class=\"dim\">Nothing is charged now.</p>");
+        }
+        let Some(every) = self.every() else {
             return html!("<p class=\"price\">{due}</p>", due = self.due_text());
         };
         let each = self.shown(self.each_period());
@@ -106,13 +107,21 @@ impl<'s> Summary<'s> {
         let put_off = !every.is_empty() && self.has_trial();
         let quantity = line["quantity"].as_i64().unwrap_or(1);
         let unit = words::unit(&line["price"]);
+        let is_metered = usage::is_metered(&line["price"]);
         let each = match (quantity, every.is_empty()) {
+            _ if is_metered => format!("{unit} for each that is used, billed {every}"),
             (1, true) => format!("{unit} once"),
             (1, false) => format!("{unit} {every}"),
             (_, true) => format!("Quantity {quantity}, {unit} each"),
             (_, false) => format!("Quantity {quantity}, {unit} each, {every}"),
         };
-        let amount = if put_off { self.free().unwrap_or_default() } else { self.shown(whole(line)) };
+        let amount = if is_metered {
+            "by use".to_owned()
+        } else if put_off {
+            self.free().unwrap_or_default()
+        } else {
+            self.shown(whole(line))
+        };
         html!(
             "<li><div><p class=\"name\">{name}</p><p class=\"dim\">{each}</p></div><p class=\"amount\">{amount}</p></li>",
             name = line["description"].as_str().unwrap_or_default(),
@@ -122,6 +131,9 @@ impl<'s> Summary<'s> {
     }
 
     fn sums(&self) -> Html {
+        if self.session.text("mode") == "setup" {
+            return Html::default();
+        }
         let (discount, tax) = (self.detail("amount_discount"), self.detail("amount_tax"));
         let mut rows = Vec::new();
         if self.lines().len() > 1 || discount != 0 || tax != 0 {
@@ -162,8 +174,11 @@ impl<'s> Summary<'s> {
     }
 }
 
-/// A line's price times its quantity, whatever a trial makes of it.
+/// A line's price times its quantity, whatever a trial makes of it; nothing where use decides.
 fn whole(line: &Value) -> i64 {
+    if usage::is_metered(&line["price"]) {
+        return 0;
+    }
     items::amount(&line["price"], line["quantity"].as_i64().unwrap_or(1)).unwrap_or_default()
 }
 
@@ -194,17 +209,6 @@ mod tests {
             "_lines": [line("2000", recurring), line("500", Value::Null)],
             "_subscription_data": trial,
         }))
-    }
-
-    #[test]
-    fn due_today_with_and_without_the_periods_in_the_total() {
-        let days = json!({ "trial_period_days": 14 });
-        let due = |session: &Object| Summary::of(session, 1_000).due();
-        assert_eq!(due(&session(2_500, json!({}), 0, 0)), 2_500);
-        assert_eq!(due(&session(2_500, days.clone(), 0, 0)), 500, "a total that doesn't know the trial");
-        assert_eq!(due(&session(500, days.clone(), 0, 0)), 500, "a total that does");
-        assert_eq!(due(&session(450, days, 100, 50)), 450);
-        assert_eq!(due(&session(2_500, json!({ "trial_end": 999 }), 0, 0)), 2_500, "a trial that is over");
     }
 
     #[test]
