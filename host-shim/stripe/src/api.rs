@@ -13,6 +13,7 @@ pub mod empty;
 pub mod expand;
 pub mod invoices;
 pub mod listing;
+pub mod payment_links;
 pub mod payments;
 pub mod plans;
 pub mod platform;
@@ -63,6 +64,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         quotes::ROUTES,
         invoices::ROUTES,
         credit_notes::ROUTES,
+        payment_links::ROUTES,
         payments::ROUTES,
         balance::ROUTES,
         tax_rates::ROUTES,

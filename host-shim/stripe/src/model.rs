@@ -8,6 +8,7 @@ pub mod checkout;
 pub mod credit_note;
 pub mod customer;
 pub mod payment;
+pub mod payment_link;
 pub mod price;
 pub mod quote;
 pub mod schedule;

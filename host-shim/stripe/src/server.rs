@@ -1,6 +1,7 @@
 //! The server: HTTP on loopback, the pages, webhook delivery, and the journal.
 
 mod dispatch;
+mod link;
 pub mod listen;
 pub mod pages;
 
@@ -234,6 +235,7 @@ pub(crate) fn wall_s() -> i64 {
 
 fn router(shared: Shared) -> Router {
     Router::new()
+        .route("/b/{id}", get(link::visit))
         .route("/c/pay/{id}", get(pages::checkout).post(pages::pay))
         .route("/_sandbox/3ds/{id}", get(pages::challenge).post(pages::answer))
         .route("/_sandbox/receipts/{id}", get(pages::document))

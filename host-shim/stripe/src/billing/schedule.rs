@@ -20,17 +20,15 @@ const PHASES_MAX: usize = 10;
 
 /// Makes a schedule as a request asks; one that begins now makes its subscription.
 pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
-    let schedule = match args.text("from_subscription") {
+    let mut schedule = match args.text("from_subscription") {
         Some(sub) => around(st, sub)?,
         None => planned(st, args)?,
     };
-    let id = schedule.id().to_owned();
-    let mut schedule = schedule;
     schedule.set("metadata", merge_metadata(&json!({}), args)?);
-    st.put(schedule);
-    if next(&st.copy(&id)).is_some_and(|time| time <= st.now(&st.copy(&id)))
-        && st.copy(&id).text("status") == "not_started"
-    {
+    let schedule = st.put(schedule);
+    let id = schedule.id().to_owned();
+    let begins = next(&schedule).is_some_and(|time| time <= st.now(&schedule));
+    if schedule.text("status") == "not_started" && begins {
         begin(st, &id, Presence::OnSession)?;
     }
     let made = st.copy(&id);
@@ -212,11 +210,18 @@ fn begin(st: &mut State, id: &str, presence: Presence) -> Result<(), ApiError> {
     let mut args = Args::of(json!({ "customer": schedule.get("customer"), "items": items, "_schedule": id }));
     args.put("metadata", phase["metadata"].clone());
     let owner = Object::of(json!({ "customer": schedule.get("customer") }));
-    if presence == Presence::OffSession && settle::method_of(st, &owner).is_none() {
-        // Nobody is there to be told that nothing can be charged: the first invoice waits.
+    let waits = settle::method_of(st, &owner).is_none();
+    if waits {
+        // A schedule begins also where nothing can be charged: the first invoice stays open.
         args.put("payment_behavior", json!("default_incomplete"));
     }
     let sub = create::create(st, &args, presence)?;
+    if waits && sub.text("status") == "incomplete" {
+        st.change_and_emit(sub.id(), "customer.subscription.updated", |s| {
+            s.set("status", "past_due");
+            s.set("_expires_at", Value::Null);
+        });
+    }
     let began = st.change(id, |s| {
         s.set("status", "active");
         s.set("subscription", sub.id());
