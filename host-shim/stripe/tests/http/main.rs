@@ -4,6 +4,7 @@
 
 mod api;
 mod client;
+mod links;
 mod pages;
 mod sink;
 mod state;
