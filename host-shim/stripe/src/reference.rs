@@ -10,7 +10,7 @@ use crate::cards::{Behaviour, TEST_CARDS};
 use crate::params::{Field, Kind};
 use crate::shapes::changes::{CHANGES, Edit};
 use crate::story::STORIES;
-use crate::version::{CHECKED, NEWEST, OLDEST};
+use crate::version::{CHECKED, CLI, NEWEST, OLDEST};
 
 /// How the sandbox differs from real Stripe, beside the endpoints it doesn't have.
 pub const DIFFERENCES: &[&str] = &[
@@ -111,7 +111,7 @@ fn versions(out: &mut String) {
     }
     let rows: Vec<String> = counts.iter().rev().map(|(version, count)| format!("| {version} | {count} |")).collect();
     let intro = format!(
-        "Any version from {OLDEST} on is taken; a later one than {NEWEST} gets the newest shape. Key by key checked: {}. Members that came or went:",
+        "Any version from {OLDEST} on is taken; a later one than {NEWEST} gets the newest shape, and {CLI}, the Stripe CLI's own, the oldest. Key by key checked: {}. Members that came or went:",
         CHECKED.join(", ")
     );
     section(out, "API versions", &format!("{intro}\n\n| version | changes of shape |\n|---|---|\n{}", rows.join("\n")));
