@@ -104,10 +104,11 @@ pub fn expire_incomplete(st: &mut State, id: &str) {
         // Paid or void already: then nothing is left to void.
         let _ = settle::void(st, latest);
     }
-    st.change_and_emit(id, "customer.subscription.updated", |s| {
+    let expired = st.change_and_emit(id, "customer.subscription.updated", |s| {
         s.set("status", "incomplete_expired");
         s.set("ended_at", now);
     });
+    schedule::subscription_ended(st, &expired, true);
 }
 
 /// A trial ended without a payment method.

@@ -49,6 +49,10 @@ fn around(st: &mut State, sub: &str) -> Result<Object, ApiError> {
         let message = "The subscription is already attached to a schedule.";
         return Err(ApiError::invalid(message).about("from_subscription"));
     }
+    if matches!(sub.text("status"), "canceled" | "incomplete_expired") {
+        let message = "You cannot make a schedule of a subscription that has ended.";
+        return Err(ApiError::invalid(message).about("from_subscription"));
+    }
     let (start, end) = period(&sub).unwrap_or_default();
     let priced: Vec<Priced> = sub
         .list_at("items")
