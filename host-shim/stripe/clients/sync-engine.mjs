@@ -36,8 +36,8 @@ const kinds = [
 ];
 // What the account must have some of; the sandbox has none of the others.
 const present = new Set(
-  ["product", "price", "plan", "customer", "subscription", "invoice", "charge", "payment_method", "payment_intent",
-    "dispute", "refund", "checkout_sessions"],
+  ["product", "price", "plan", "customer", "subscription", "subscription_schedules", "invoice", "charge", "payment_method",
+    "payment_intent", "credit_note", "dispute", "refund", "checkout_sessions"],
 );
 async function* methods(stripe) {
   for await (const customer of stripe.customers.list({ limit: 100 })) {

@@ -8,6 +8,7 @@ pub mod due;
 pub mod end;
 pub mod invoice;
 pub mod items;
+pub mod phases;
 pub mod proration;
 pub mod quote;
 pub mod schedule;

@@ -27,6 +27,7 @@ pub mod model;
 pub mod money;
 pub mod object;
 pub mod params;
+pub mod payment_link;
 pub mod payments;
 pub mod plans;
 pub mod portal;

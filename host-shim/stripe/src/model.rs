@@ -10,6 +10,7 @@ pub mod customer;
 pub mod discount;
 pub mod meter;
 pub mod payment;
+pub mod payment_link;
 pub mod portal;
 pub mod price;
 pub mod quote;

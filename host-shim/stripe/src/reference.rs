@@ -1,5 +1,7 @@
 //! The tables of `docs/local-stripe.md`, made from the code's own tables.
 
+pub mod triggers;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -10,18 +12,7 @@ use crate::debits::{TEST_ACCOUNTS, TestAccount};
 use crate::params::{Field, Kind};
 use crate::shapes::changes::{CHANGES, Edit};
 use crate::story::STORIES;
-use crate::version::{CHECKED, NEWEST, OLDEST};
-
-/// The Stripe CLI triggers that the client tests run.
-pub const TRIGGERS: &[&str] = &[
-    "checkout.session.completed",
-    "customer.subscription.created",
-    "customer.subscription.updated",
-    "customer.subscription.deleted",
-    "invoice.payment_succeeded",
-    "invoice.payment_failed",
-    "payment_intent.succeeded",
-];
+use crate::version::{CHECKED, CLI, NEWEST, OLDEST};
 
 /// How the sandbox differs from real Stripe, beside the endpoints it doesn't have.
 pub const DIFFERENCES: &[&str] = &[
@@ -29,15 +20,21 @@ pub const DIFFERENCES: &[&str] = &[
     "The order of events is causal and always the same; real Stripe promises none.",
     "Failed deliveries are tried again after 1, 5 and 25 seconds (`--retry`), not over hours or days; unanswered `invoice.created` doesn't hold up finalization, and Checkout redirects without waiting for the webhook.",
     "Test clocks advance at once: the answer says `advancing`, and the clock is `ready` already.",
-    "Cards only: no bank debits, wallets, sources, delayed methods (`checkout.session.async_payment_*`), and no setup intents or `mode=setup`.",
-    "No tax, coupons, promotion codes, discounts, credit notes, quotes, schedules, meters, tiers, payment links, Connect: parameters for them are accepted without effect where the table says so, else refused.",
+    "Cards and bank debits only: no wallets. A debit pays or fails four (ACH) or five (SEPA) days after it was confirmed, without micro-deposits; the checkout page itself asks for cards only.",
+    "No tax and no tiers: parameters for them are refused, unless they switch it off. Tax rates are kept, not applied.",
+    "Discounts are on customers, subscriptions, invoices and sessions, not on single items; prorations carry the discount in them, as under `proration_discounts=included`.",
+    "Meters count whole numbers; a meter event is judged at once, and what a period used is billed with the renewal's invoice.",
     "The billing portal changes the plan of subscriptions of one item, cancels, replaces the card and lists invoices; it has no customer details, quantities, coupons, changes planned for the period's end, or login page. A session ends after an hour of the sandbox's clock, a default configuration is always there, and trying out a change goes through `POST /_sandbox/portal/{id}/preview`.",
+    "Lists that nothing can be added to, such as `/v1/radar/early_fraud_warnings`, are empty for the clients that ask for everything.",
+    "A schedule takes its phases' items, times, proration and metadata; what else a phase can change is accepted without effect. A schedule that begins for a customer without a card leaves the subscription `past_due`.",
     "All items of a subscription share one billing interval; prorations are pending invoice items, as under `billing_mode[type]=classic`, though `flexible` is shown.",
     "Checkout in subscription mode makes the subscription after the payment in every version, as Stripe does since 2025-03-31.basil; versions decide shapes, not behaviour.",
     "Pending invoice items come onto a manual invoice only with `pending_invoice_items_behavior=include`, in every version.",
-    "Balance transactions have no fee and are available at once; exchange rates and payouts don't exist.",
+    "Balance transactions have no fee and are available at once, which `balance.available` tells only of `pm_card_bypassPending`; payouts are made by hand and arrive after two days; exchange rates don't exist.",
+    "Sources are cards of a token: each is also a payment method with an id `card_…`.",
     "A dispute opens at the end of the call that charged the card, and evidence decides it at once: `winning_evidence` or `losing_evidence` in `uncategorized_text`.",
-    "`GET /v1/events` shows events in the account's version (`--api-version`); one sandbox is one account.",
+    "`GET /v1/events` shows events in the account's version (`--api-version`); one sandbox is one account, whose id the seed decides.",
+    "Searches see what was just written, and the name of a page is the id of the last object before it.",
     "Rate limits don't exist. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
 ];
 
@@ -45,8 +42,7 @@ pub const DIFFERENCES: &[&str] = &[
 pub fn markdown() -> String {
     let mut out = String::new();
     endpoints(&mut out);
-    let triggers: Vec<String> = TRIGGERS.iter().map(|t| format!("`{t}`")).collect();
-    section(&mut out, "Stripe CLI triggers that are tested", &format!("{}.", triggers.join(", ")));
+    section(&mut out, "Stripe CLI triggers", &triggers::markdown());
     cards(&mut out);
     debits(&mut out);
     versions(&mut out);
@@ -140,7 +136,7 @@ fn versions(out: &mut String) {
     }
     let rows: Vec<String> = counts.iter().rev().map(|(version, count)| format!("| {version} | {count} |")).collect();
     let intro = format!(
-        "Any version from {OLDEST} on is taken; a later one than {NEWEST} gets the newest shape. Key by key checked: {}. Members that came or went:",
+        "Any version from {OLDEST} on is taken; a later one than {NEWEST} gets the newest shape, and {CLI}, the Stripe CLI's own, the oldest. Key by key checked: {}. Members that came or went:",
         CHECKED.join(", ")
     );
     section(out, "API versions", &format!("{intro}\n\n| version | changes of shape |\n|---|---|\n{}", rows.join("\n")));

@@ -3,6 +3,7 @@
 mod connection;
 mod dispatch;
 mod framing;
+mod link;
 pub mod listen;
 pub mod pages;
 
@@ -238,6 +239,7 @@ pub(crate) fn wall_s() -> i64 {
 
 fn router(shared: Shared) -> Router {
     pages::router()
+        .route("/b/{id}", get(link::visit))
         .route("/v1/stripecli/sessions", post(listen::session))
         .route("/_sandbox/listen/{id}", get(listen::socket))
         .fallback(any(api))

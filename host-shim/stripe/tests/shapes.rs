@@ -134,6 +134,7 @@ fn sandbox_with_everything() -> Sandbox {
         &[("customer", &debtor), ("start_date", "1800000000"), ("phases[0][items][0][price]", &monthly)],
     );
     post(s, "/v1/quotes", &[("customer", &debtor), ("line_items[0][price]", &monthly)]);
+    post(s, "/v1/payment_links", &[("line_items[0][price]", &once), ("line_items[0][quantity]", "1")]);
     post(s, "/v1/topups", &[("amount", "5000"), ("currency", "usd")]);
     post(s, "/v1/payouts", &[("amount", "1000"), ("currency", "usd")]);
     post(s, "/v1/webhook_endpoints", &[("url", "http://127.0.0.1:9/"), ("enabled_events[]", "*")]);

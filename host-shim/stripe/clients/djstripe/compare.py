@@ -43,6 +43,7 @@ def expected():
     return {
         "Account": [get("/v1/account")],
         "BalanceTransaction": listed("/v1/balance_transactions"),
+        "Card": below("/v1/customers/{}/sources", customers),
         "Charge": listed("/v1/charges"),
         "Customer": customers,
         "Dispute": listed("/v1/disputes"),
@@ -52,12 +53,15 @@ def expected():
         "LineItem": below("/v1/invoices/{}/lines", invoices),
         "PaymentIntent": listed("/v1/payment_intents"),
         "PaymentMethod": below("/v1/customers/{}/payment_methods", customers),
+        "Payout": listed("/v1/payouts"),
         "Price": listed("/v1/prices"),
         "Product": listed("/v1/products"),
         "Refund": listed("/v1/refunds"),
         "Session": listed("/v1/checkout/sessions"),
         "Subscription": subscriptions,
         "SubscriptionItem": [one for s in subscriptions for one in listed("/v1/subscription_items", subscription=s["id"])],
+        "SubscriptionSchedule": listed("/v1/subscription_schedules"),
+        "TaxRate": listed("/v1/tax_rates"),
         "WebhookEndpoint": listed("/v1/webhook_endpoints"),
     }
 

@@ -22,7 +22,8 @@ const LINE: Kind = Kind::Map(&[
     inert("metadata"),
     off("tax_rates"),
 ]);
-const SUBSCRIPTION_DATA: Kind = Kind::Map(&[
+/// What the subscription of a session is made with.
+pub const SUBSCRIPTION_DATA: Kind = Kind::Map(&[
     opt("billing_cycle_anchor", Kind::Time),
     opt("description", Kind::Text),
     opt("metadata", Kind::Metadata),
@@ -34,7 +35,8 @@ const SUBSCRIPTION_DATA: Kind = Kind::Map(&[
     inert("invoice_settings"),
     opt("proration_behavior", Kind::OneOf(&["create_prorations", "none"])),
 ]);
-const PAYMENT_INTENT_DATA: Kind = Kind::Map(&[
+/// What the payment intent of a session is made with.
+pub const PAYMENT_INTENT_DATA: Kind = Kind::Map(&[
     opt("capture_method", Kind::OneOf(&["automatic", "automatic_async", "manual"])),
     opt("description", Kind::Text),
     opt("metadata", Kind::Metadata),

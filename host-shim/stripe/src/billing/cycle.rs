@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
-use crate::billing::{create, end, schedule, settle, usage};
+use crate::billing::{create, end, phases, settle, usage};
 use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
@@ -107,7 +107,7 @@ pub fn renew(st: &mut State, id: &str) {
     if trial_ends && ends_without_method(st, &sub) {
         return;
     }
-    if schedule::before_renewal(st, &sub, end) {
+    if phases::before_renewal(st, &sub, end) {
         return;
     }
     let sub = st.copy(id);

@@ -1,6 +1,6 @@
 //! When an object next does something by itself, and doing it.
 
-use crate::billing::{cycle, end, invoice, schedule, settle};
+use crate::billing::{cycle, end, invoice, phases, settle};
 use crate::calendar::DAY_S;
 use crate::checkout;
 use crate::discount::term;
@@ -23,7 +23,7 @@ pub fn next(object: &Object) -> Option<i64> {
         "invoice" if object.text("status") == "open" => object.int_at("next_payment_attempt"),
         "checkout.session" if object.text("status") == "open" => object.int_at("expires_at"),
         "payment_intent" if object.text("status") == "processing" => object.int_at("_settles_at"),
-        "subscription_schedule" => schedule::next(object),
+        "subscription_schedule" => phases::next(object),
         "payout" if object.text("status") == "pending" => object.int_at("arrival_date"),
         _ => None,
     }
@@ -81,7 +81,7 @@ pub fn run(st: &mut State, id: &str, now_s: i64) {
         "invoice" => settle::retry(st, id),
         "checkout.session" => checkout::expire(st, id),
         "payment_intent" => intent::settle_debit(st, id),
-        "subscription_schedule" => schedule::run(st, id, now_s),
+        "subscription_schedule" => phases::run(st, id, now_s),
         "payout" => balance::arrive(st, id),
         "subscription" => run_subscription(st, &object, now_s),
         _ => {}

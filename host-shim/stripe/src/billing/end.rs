@@ -43,6 +43,7 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
         let words = if reason == Reason::PaymentFailed { "payment_failed" } else { "cancellation_requested" };
         s.set_at("cancellation_details.reason", words);
         s.set("pending_update", Value::Null);
+        s.set("schedule", Value::Null);
     });
     let open: Vec<String> = st
         .newest("invoice", Some(sub.text("customer")))
@@ -57,7 +58,7 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
         });
     }
     st.emit("customer.subscription.deleted", &ended);
-    schedule::subscription_ended(st, &ended, reason == Reason::PaymentFailed);
+    schedule::subscription_ended(st, &sub, reason == Reason::PaymentFailed);
 }
 
 /// What meters counted in a period, as lines.
@@ -148,7 +149,9 @@ pub fn expire_incomplete(st: &mut State, id: &str) {
     st.change_and_emit(id, "customer.subscription.updated", |s| {
         s.set("status", "incomplete_expired");
         s.set("ended_at", now);
+        s.set("schedule", Value::Null);
     });
+    schedule::subscription_ended(st, &sub, true);
 }
 
 /// A trial ended without a payment method.

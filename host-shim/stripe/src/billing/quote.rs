@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::billing::invoice::{self, Draft};
-use crate::billing::{create, cycle, items};
+use crate::billing::{create, items};
 use crate::error::ApiError;
 use crate::model;
+use crate::model::billing::NewLine;
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
 use crate::payments::attempt::Presence;
@@ -158,14 +159,20 @@ pub fn accept(st: &mut State, id: &str) -> Result<Value, ApiError> {
 }
 
 fn bill(st: &mut State, quote: &Object, lines: &[Value]) -> Result<String, ApiError> {
-    let owner = Object::of(json!({ "id": null, "currency": quote.get("currency") }));
     let now = st.now(quote);
     let mut out = Vec::new();
     for line in lines {
-        let price = Object::of(line["price"].clone());
         let quantity = line["quantity"].as_i64().unwrap_or(1);
-        let priced = items::Priced { price, quantity, metadata: json!({}) };
-        out.push(cycle::extra_line(st, &owner, &priced, now)?);
+        out.push(NewLine {
+            amount: line["amount_total"].as_i64().unwrap_or_default(),
+            currency: quote.text("currency").to_owned(),
+            description: line["description"].as_str().unwrap_or_default().to_owned(),
+            period: (now, now),
+            price: line["price"].clone(),
+            quantity,
+            parent: Value::Null,
+            metadata: json!({}),
+        });
     }
     let draft = Draft {
         customer: quote.text("customer"),

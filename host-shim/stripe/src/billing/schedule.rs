@@ -1,11 +1,10 @@
-//! Subscription schedules: phases that a subscription goes through by the clock.
+//! Subscription schedules: made, changed and ended by requests; their phases go by the clock.
 
 use serde_json::{Value, json};
 
 use crate::billing::due::period;
-use crate::billing::items::{self, Priced};
-use crate::billing::{change, create, end, settle};
-use crate::calendar::{self, DAY_S};
+use crate::billing::items::Priced;
+use crate::billing::{end, phases};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -13,25 +12,18 @@ use crate::params::{Args, merge_metadata};
 use crate::payments::attempt::Presence;
 use crate::state::State;
 
-/// Days before its end that a schedule is said to expire.
-const EXPIRY_DAYS: i64 = 7;
-/// Phases of a schedule, Stripe's limit.
-const PHASES_MAX: usize = 10;
-
 /// Makes a schedule as a request asks; one that begins now makes its subscription.
 pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
-    let schedule = match args.text("from_subscription") {
+    let mut schedule = match args.text("from_subscription") {
         Some(sub) => around(st, sub)?,
         None => planned(st, args)?,
     };
-    let id = schedule.id().to_owned();
-    let mut schedule = schedule;
     schedule.set("metadata", merge_metadata(&json!({}), args)?);
-    st.put(schedule);
-    if next(&st.copy(&id)).is_some_and(|time| time <= st.now(&st.copy(&id)))
-        && st.copy(&id).text("status") == "not_started"
-    {
-        begin(st, &id, Presence::OnSession)?;
+    let schedule = st.put(schedule);
+    let id = schedule.id().to_owned();
+    let begins = phases::next(&schedule).is_some_and(|time| time <= st.now(&schedule));
+    if schedule.text("status") == "not_started" && begins {
+        phases::begin(st, &id, Presence::OnSession)?;
     }
     let made = st.copy(&id);
     st.emit("subscription_schedule.created", &made);
@@ -44,7 +36,7 @@ fn planned(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     let customer = st.load("customer", customer, "customer")?;
     let now = st.now(&customer);
     let start = args.int("start_date").unwrap_or(now);
-    let phases = read_phases(st, args, start)?;
+    let phases = phases::read(st, args, start)?;
     let id = st.new_id("sub_sched");
     let behavior = args.text("end_behavior").unwrap_or("release");
     Ok(model::schedule::schedule(id, now, &customer, phases, behavior))
@@ -55,6 +47,10 @@ fn around(st: &mut State, sub: &str) -> Result<Object, ApiError> {
     let sub = st.load("subscription", sub, "from_subscription")?;
     if !sub.get("schedule").is_null() {
         let message = "The subscription is already attached to a schedule.";
+        return Err(ApiError::invalid(message).about("from_subscription"));
+    }
+    if matches!(sub.text("status"), "canceled" | "incomplete_expired") {
+        let message = "You cannot make a schedule of a subscription that has ended.";
         return Err(ApiError::invalid(message).about("from_subscription"));
     }
     let (start, end) = period(&sub).unwrap_or_default();
@@ -78,51 +74,14 @@ fn around(st: &mut State, sub: &str) -> Result<Object, ApiError> {
     Ok(schedule)
 }
 
-fn read_phases(st: &mut State, args: &Args, start: i64) -> Result<Vec<Value>, ApiError> {
-    let given = args.list("phases");
-    if given.is_empty() {
-        return Err(ApiError::missing("phases"));
-    }
-    if given.len() > PHASES_MAX {
-        return Err(ApiError::invalid(format!("A schedule can have at most {PHASES_MAX} phases.")).about("phases"));
-    }
-    let (mut phases, mut from) = (Vec::new(), start);
-    for (n, phase) in given.into_iter().map(Args::of).enumerate() {
-        let param = format!("phases[{n}]");
-        let priced = create::read_items(st, &phase)?;
-        let recurring = priced.first().map(|p| p.price.get("recurring").clone()).unwrap_or_default();
-        let interval = |count: i64| {
-            let each = recurring["interval_count"].as_i64().unwrap_or(1);
-            calendar::add(from, recurring["interval"].as_str().unwrap_or("month"), each * count)
-        };
-        let duration = phase.map("duration");
-        let to = match (phase.int("end_date"), phase.int("iterations"), duration.text("interval")) {
-            (Some(end), _, _) => end,
-            (None, Some(count), _) => interval(count),
-            (None, None, Some(unit)) => calendar::add(from, unit, duration.int("interval_count").unwrap_or(1)),
-            (None, None, None) => interval(1),
-        };
-        if to <= from {
-            let message = "A phase must end after it starts.";
-            return Err(ApiError::invalid(message).about(&format!("{param}[end_date]")));
-        }
-        let behavior = phase.text("proration_behavior").unwrap_or("create_prorations");
-        let mut made = model::schedule::phase(from, to, &priced, behavior);
-        made["metadata"] = merge_metadata(&json!({}), &phase)?;
-        phases.push(made);
-        from = to;
-    }
-    Ok(phases)
-}
-
 /// Changes a schedule that isn't over.
 pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let before = unfinished(st, id)?;
     let metadata = merge_metadata(before.get("metadata"), args)?;
     let start = before.list_at("phases").first().and_then(|p| p["start_date"].as_i64()).unwrap_or_default();
-    let phases = if args.has("phases") { Some(read_phases(st, args, start)?) } else { None };
+    let phases = if args.has("phases") { Some(phases::read(st, args, start)?) } else { None };
     let now = st.now(&before);
-    let index = current(&before, now);
+    let index = phases::current(&before, now);
     let changes_items = |phases: &[Value]| {
         let items = |list: &[Value]| list.get(index).map(|p| p["items"].clone());
         before.text("status") == "active" && items(phases) != items(before.list_at("phases"))
@@ -144,7 +103,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
     });
     if applies {
         let behavior = args.text("proration_behavior").unwrap_or("create_prorations");
-        move_to(st, &changed, index, behavior)?;
+        phases::move_to(st, &changed, index, behavior)?;
     }
     Ok(st.copy(id).value())
 }
@@ -161,163 +120,12 @@ fn unfinished(st: &State, id: &str) -> Result<Object, ApiError> {
     Err(ApiError::invalid(message))
 }
 
-/// The index of the phase that a time is in, the last one's if all are over.
-fn current(schedule: &Object, now: i64) -> usize {
-    let phases = schedule.list_at("phases");
-    let over = phases.iter().filter(|p| p["end_date"].as_i64().unwrap_or_default() <= now).count();
-    over.min(phases.len().saturating_sub(1))
-}
-
-/// When the clock next has something to do for a schedule.
-pub fn next(schedule: &Object) -> Option<i64> {
-    let phases = schedule.list_at("phases");
-    match schedule.text("status") {
-        "not_started" => phases.first()?["start_date"].as_i64(),
-        "active" => {
-            let phase_ends = schedule.int_at("current_phase.end_date");
-            [phase_ends, expiry_notice(schedule)].into_iter().flatten().min()
-        }
-        _ => None,
-    }
-}
-
-fn expiry_notice(schedule: &Object) -> Option<i64> {
-    let end = schedule.list_at("phases").last()?["end_date"].as_i64()?;
-    let notice = end - EXPIRY_DAYS * DAY_S;
-    let begun = schedule.list_at("phases").first()?["start_date"].as_i64()?;
-    (!schedule.is("_expiry_told") && notice > begun).then_some(notice)
-}
-
-/// What is due for a schedule at a time happens.
-pub fn run(st: &mut State, id: &str, now: i64) {
-    let schedule = st.copy(id);
-    if schedule.text("status") == "not_started" {
-        if begin(st, id, Presence::OffSession).is_err() {
-            // Nothing can be made of it, such as when a price is gone: it ends as Stripe ends what can't begin.
-            finish(st, id, "canceled");
-        }
-    } else if expiry_notice(&schedule).is_some_and(|time| time <= now) {
-        let told = st.change(id, |s| s.set("_expiry_told", true));
-        st.emit("subscription_schedule.expiring", &told);
-    } else {
-        pass_on(st, id, now, false);
-    }
-}
-
-/// The first phase begins: its subscription is made.
-fn begin(st: &mut State, id: &str, presence: Presence) -> Result<(), ApiError> {
-    let schedule = st.copy(id);
-    let Some(phase) = schedule.list_at("phases").first().cloned() else { return Ok(()) };
-    let items: Vec<Value> = entries(&phase);
-    let mut args = Args::of(json!({ "customer": schedule.get("customer"), "items": items, "_schedule": id }));
-    args.put("metadata", phase["metadata"].clone());
-    let owner = Object::of(json!({ "customer": schedule.get("customer") }));
-    if presence == Presence::OffSession && settle::method_of(st, &owner).is_none() {
-        // Nobody is there to be told that nothing can be charged: the first invoice waits.
-        args.put("payment_behavior", json!("default_incomplete"));
-    }
-    let sub = create::create(st, &args, presence)?;
-    let began = st.change(id, |s| {
-        s.set("status", "active");
-        s.set("subscription", sub.id());
-        s.set("current_phase", json!({ "end_date": phase["end_date"], "start_date": phase["start_date"] }));
-    });
-    if presence == Presence::OffSession {
-        st.emit("subscription_schedule.updated", &began);
-    }
-    Ok(())
-}
-
-/// The items of a phase as parameters of a subscription.
-fn entries(phase: &Value) -> Vec<Value> {
-    let items = phase["items"].as_array().cloned().unwrap_or_default();
-    items.iter().map(|i| json!({ "price": i["price"], "quantity": i["quantity"] })).collect()
-}
-
-/// Ahead of a renewal: a phase that ends with the period makes room for the next, so that nothing is prorated. True if
-/// the subscription ended with it.
-pub fn before_renewal(st: &mut State, sub: &Object, now: i64) -> bool {
-    let id = sub.text("schedule");
-    let ends = st.copy(id).int_at("current_phase.end_date").is_some_and(|end| end <= now);
-    if ends {
-        pass_on(st, id, now, true);
-    }
-    st.copy(sub.id()).text("status") == "canceled"
-}
-
-/// The current phase is over: the next one begins, or the schedule is complete.
-fn pass_on(st: &mut State, id: &str, now: i64, renews: bool) {
-    let schedule = st.copy(id);
-    let index = current(&schedule, now);
-    let last = schedule.list_at("phases").last().and_then(|p| p["end_date"].as_i64()).unwrap_or_default();
-    if last <= now {
-        let sub = schedule.text("subscription").to_owned();
-        finish(st, id, "completed");
-        if schedule.text("end_behavior") == "cancel" {
-            end::cancel(st, &sub, end::Reason::AtItsTime);
-        }
-        return;
-    }
-    let phase = schedule.list_at("phases")[index].clone();
-    let moved = st.change_and_emit(id, "subscription_schedule.updated", |s| {
-        s.set("current_phase", json!({ "end_date": phase["end_date"], "start_date": phase["start_date"] }));
-    });
-    let behavior = if renews { "none" } else { phase["proration_behavior"].as_str().unwrap_or("create_prorations") };
-    // A price that is gone or inactive by now leaves the items as they were.
-    let _ = move_to(st, &moved, index, behavior);
-}
-
-/// Gives the subscription the items of a phase.
-fn move_to(st: &mut State, schedule: &Object, index: usize, behavior: &str) -> Result<(), ApiError> {
-    let sub = st.load("subscription", schedule.text("subscription"), "subscription")?;
-    let Some(phase) = schedule.list_at("phases").get(index) else { return Ok(()) };
-    let mut wanted = entries(phase);
-    let old = sub.list_at("items");
-    for (n, item) in old.iter().enumerate() {
-        match wanted.get_mut(n) {
-            Some(entry) => entry["id"] = item["id"].clone(),
-            None => wanted.push(json!({ "id": item["id"], "deleted": true })),
-        }
-    }
-    let same = wanted.len() == old.len()
-        && wanted.iter().zip(old).all(|(w, o)| w["price"] == o["price"]["id"] && w["quantity"] == o["quantity"]);
-    if same {
-        return Ok(());
-    }
-    if behavior == "none" {
-        return swap(st, &sub, &wanted);
-    }
-    let args = Args::of(json!({ "items": wanted, "proration_behavior": behavior }));
-    change::update(st, sub.id(), &args).map(|_| ())
-}
-
-/// Puts other items into the current period, without a proration or an invoice.
-fn swap(st: &mut State, sub: &Object, wanted: &[Value]) -> Result<(), ApiError> {
-    let span = period(sub).unwrap_or_default();
-    let mut list = Vec::new();
-    for entry in wanted.iter().filter(|w| w["deleted"] != true).cloned().map(Args::of) {
-        let priced = items::read(st, &entry, "items")?;
-        let item_id = entry.text("id").map_or_else(|| st.new_id("si"), str::to_owned);
-        create::point_to(st, &item_id, sub.id());
-        list.push(model::billing::subscription_item(
-            &item_id,
-            st.now(sub),
-            sub.id(),
-            &priced.price,
-            priced.quantity,
-            span,
-        ));
-    }
-    st.change_and_emit(sub.id(), "customer.subscription.updated", |s| s.set_at("items.data", list));
-    Ok(())
-}
-
 /// Ends a schedule in a status whose name is also its event's; the subscription is no longer bound to it.
-fn finish(st: &mut State, id: &str, status: &str) -> Object {
+pub fn finish(st: &mut State, id: &str, status: &str) -> Object {
     let schedule = st.copy(id);
     let (now, sub) = (st.now(&schedule), schedule.text("subscription").to_owned());
     if !sub.is_empty() {
-        st.change(&sub, |s| s.set("schedule", Value::Null));
+        st.change_and_emit(&sub, "customer.subscription.updated", |s| s.set("schedule", Value::Null));
     }
     let after = st.change(id, |s| {
         s.set("current_phase", Value::Null);

@@ -316,6 +316,20 @@ pub const CHANGES: &[Change] = &[
     added(CLOVER, "quote", &["customer_account", "subscription_data.billing_mode"]),
     added(BASIL, "quote", &["automatic_tax.provider"]),
     added(ACACIA, "quote", &["automatic_tax.liability", "invoice_settings.issuer", "subscription_data.metadata"]),
+    added(Y2026, "payment_link", &["managed_payments", "payment_method_options"]),
+    added(
+        ACACIA,
+        "payment_link",
+        &[
+            "application",
+            "automatic_tax.liability",
+            "custom_text.after_submit",
+            "custom_text.terms_of_service_acceptance",
+            "inactive_message",
+            "restrictions",
+            "tax_id_collection.required",
+        ],
+    ),
     added(Y2026, "credit_note_line_item", &["metadata"]),
     added(CLOVER, "credit_note", &["customer_account"]),
     added(

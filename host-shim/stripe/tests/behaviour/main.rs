@@ -3,16 +3,19 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod catalog;
 mod change;
 mod checkout;
 mod cycle;
 mod debits;
 mod discounts;
 mod meters;
+mod money;
 mod payments;
 mod play;
 mod previews;
 mod refusals;
+mod schedules;
 mod setup;
 mod stories;
 mod subscriptions;

@@ -15,6 +15,9 @@ const CARDS: &[&str] = &[
     "authenticationRequiredOnSetup",
 ];
 
+/// Kinds of steps.
+const KINDS: u8 = 19;
+
 /// One step: what to do, and to which of what is there.
 #[derive(Debug, Clone, Copy)]
 struct Step {
@@ -24,7 +27,7 @@ struct Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    (0..14_u8, any::<usize>(), 1..4_000_i64).prop_map(|(kind, pick, number)| Step { kind, pick, number })
+    (0..KINDS, any::<usize>(), 1..4_000_i64).prop_map(|(kind, pick, number)| Step { kind, pick, number })
 }
 
 fn pick(play: &Play, kind: &str, pick: usize) -> String {
@@ -98,6 +101,37 @@ fn walk(steps: &[Step]) -> Play {
                 "/v1/invoices".into(),
                 format!("customer={customer}&pending_invoice_items_behavior=include&auto_advance=true"),
             ),
+            13 => {
+                let back = if step.number % 2 == 0 { "refund_amount" } else { "credit_amount" };
+                let paid = play.sandbox.state().copy(&invoice).text("status") == "paid";
+                let back = if paid { format!("&{back}={}", step.number) } else { String::new() };
+                ("POST", "/v1/credit_notes".into(), format!("invoice={invoice}&amount={}{back}", step.number))
+            }
+            14 => ("POST", format!("/v1/credit_notes/{}/void", pick(&play, "credit_note", step.pick)), String::new()),
+            15 => {
+                let phases = format!(
+                    "phases[0][items][0][price]={price}&phases[1][items][0][price]={price}&phases[1][items][0][quantity]=2"
+                );
+                let end = ["cancel", "release"][step.pick % 2];
+                let start = if step.number % 2 == 0 {
+                    format!("customer={customer}&{phases}")
+                } else {
+                    format!("from_subscription={sub}")
+                };
+                ("POST", "/v1/subscription_schedules".into(), format!("{start}&end_behavior={end}"))
+            }
+            16 => {
+                let schedule = pick(&play, "subscription_schedule", step.pick);
+                let how = ["cancel", "release"][step.number as usize % 2];
+                ("POST", format!("/v1/subscription_schedules/{schedule}/{how}"), String::new())
+            }
+            17 => {
+                let form = format!("customer={customer}&line_items[0][price]={price}");
+                let quote = play.call("POST", "/v1/quotes", &form);
+                let quote = local_stripe::sandbox::json_of(&quote)["id"].as_str().unwrap_or("none").to_owned();
+                play.call("POST", &format!("/v1/quotes/{quote}/finalize"), "");
+                ("POST", format!("/v1/quotes/{quote}/accept"), String::new())
+            }
             _ => ("POST", "/_sandbox/clock".into(), format!("advance_by={}", step.number * 1_000)),
         };
         let response = play.call(method, &path, &form);
@@ -128,9 +162,17 @@ fn check(play: &Play) {
         assert_eq!((invoice.int("total"), invoice.int("subtotal")), (lines - off, lines));
         if invoice.text("status") == "paid" {
             assert_eq!((invoice.int("amount_paid"), invoice.int("amount_remaining")), (invoice.int("amount_due"), 0));
-            let due = invoice.int("total") + invoice.int("starting_balance") - invoice.int("ending_balance");
+            let credited = invoice.int("pre_payment_credit_notes_amount");
+            let due = invoice.int("total") + invoice.int("starting_balance") - invoice.int("ending_balance") - credited;
             assert_eq!(invoice.int("amount_due"), due, "{}", invoice.id());
         }
+    }
+    // A schedule and its subscription name each other, or neither does.
+    for schedule in all("subscription_schedule") {
+        let sub = state.copy(schedule.text("subscription"));
+        let bound = matches!(schedule.text("status"), "active");
+        assert_eq!(sub.text("schedule") == schedule.id(), bound, "{}", schedule.id());
+        assert!(!bound || sub.text("status") != "canceled", "{}", schedule.id());
     }
     // A customer's balance is the sum of its movements.
     for customer in all("customer") {
@@ -184,7 +226,11 @@ fn a_long_walk_meets_everything_it_is_meant_to() {
         word
     };
     let steps: Vec<Step> = (0..600)
-        .map(|_| Step { kind: (draw() % 14) as u8, pick: draw() as usize >> 8, number: (draw() % 4_000) as i64 + 1 })
+        .map(|_| Step {
+            kind: (draw() % u64::from(KINDS)) as u8,
+            pick: draw() as usize >> 8,
+            number: (draw() % 4_000) as i64 + 1,
+        })
         .collect();
     let play = walk(&steps);
     check(&play);
@@ -193,12 +239,19 @@ fn a_long_walk_meets_everything_it_is_meant_to() {
     for wanted in [
         "charge.dispute.created",
         "charge.refunded",
+        "credit_note.created",
+        "credit_note.voided",
         "customer.subscription.deleted",
         "invoice.payment_action_required",
         "invoice.payment_failed",
         "invoice.upcoming",
         "invoice.voided",
+        "quote.accepted",
         "refund.failed",
+        "subscription_schedule.canceled",
+        "subscription_schedule.completed",
+        "subscription_schedule.released",
+        "subscription_schedule.updated",
     ] {
         assert!(met.contains(wanted), "no {wanted} in {met:?}");
     }

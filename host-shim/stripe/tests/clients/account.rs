@@ -52,6 +52,7 @@ pub fn play(server: &Server) {
     invoices(&p);
     checkout(&p, &monthly, &once);
     subscriptions(&p, &monthly, &yearly);
+    others(&p, &monthly);
     for n in 0..CUSTOMERS {
         p.make("/v1/customers", &[("name", &format!("customer {n}")), ("metadata[number]", &n.to_string())]);
     }
@@ -158,6 +159,36 @@ fn checkout(p: &Player<'_>, monthly: &str, once: &str) {
         let expired = p.make("/v1/checkout/sessions", &form);
         p.post(&format!("/v1/checkout/sessions/{expired}/expire"), &[]);
     }
+}
+
+/// Kinds that there are few of.
+fn others(p: &Player<'_>, monthly: &str) {
+    let customer = p.make("/v1/customers", &[("source", "tok_visa"), ("name", "by source")]);
+    p.post(&format!("/v1/customers/{customer}/sources"), &[("source", "tok_amex")]);
+    let open = p.invoice(&customer, "3000");
+    p.post(&format!("/v1/invoices/{open}/finalize"), &[]);
+    let note = p.make("/v1/credit_notes", &[("invoice", &open), ("amount", "400"), ("memo", "sorry")]);
+    p.make("/v1/credit_notes", &[("invoice", &open), ("amount", "100")]);
+    p.post(&format!("/v1/credit_notes/{note}/void"), &[]);
+    p.make("/v1/tax_rates", &[("display_name", "VAT"), ("inclusive", "false"), ("percentage", "8.1")]);
+    p.make("/v1/topups", &[("amount", "9000"), ("currency", "usd")]);
+    let paid_out = p.make("/v1/payouts", &[("amount", "1200"), ("currency", "usd")]);
+    p.post(&format!("/v1/payouts/{paid_out}"), &[("metadata[a]", "b")]);
+    p.make("/v1/payment_links", &[("line_items[0][price]", monthly), ("line_items[0][quantity]", "1")]);
+    let phases = [
+        ("customer", customer.as_str()),
+        ("start_date", "now"),
+        ("phases[0][items][0][price]", monthly),
+        ("phases[0][iterations]", "1"),
+        ("phases[1][items][0][price]", monthly),
+        ("phases[1][items][0][quantity]", "2"),
+    ];
+    p.make("/v1/subscription_schedules", &phases);
+    let released = p.make("/v1/subscription_schedules", &phases);
+    p.post(&format!("/v1/subscription_schedules/{released}/release"), &[]);
+    let quote = p.make("/v1/quotes", &[("customer", &customer), ("line_items[0][price]", monthly)]);
+    p.post(&format!("/v1/quotes/{quote}/finalize"), &[]);
+    p.post(&format!("/v1/quotes/{quote}/accept"), &[]);
 }
 
 /// Months pass on a test clock: renewals, a trial's end, failed payments, a cancellation.

@@ -28,6 +28,9 @@ const HANDLED: &[&str] = &[
     "charge.updated",
     "checkout.session.completed",
     "checkout.session.expired",
+    "credit_note.created",
+    "credit_note.updated",
+    "credit_note.voided",
     "customer.created",
     "customer.deleted",
     "customer.subscription.created",
@@ -74,6 +77,13 @@ const HANDLED: &[&str] = &[
     "refund.created",
     "refund.failed",
     "refund.updated",
+    "subscription_schedule.aborted",
+    "subscription_schedule.canceled",
+    "subscription_schedule.completed",
+    "subscription_schedule.created",
+    "subscription_schedule.expiring",
+    "subscription_schedule.released",
+    "subscription_schedule.updated",
 ];
 
 #[test]

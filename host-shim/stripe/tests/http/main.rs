@@ -6,6 +6,7 @@ mod api;
 mod client;
 mod damage;
 mod https;
+mod links;
 mod pages;
 mod portal;
 mod process;

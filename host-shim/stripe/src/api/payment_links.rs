@@ -1,0 +1,71 @@
+//! Payment links.
+
+use crate::api::catalog::PRICE_DATA;
+use crate::api::checkout::{PAYMENT_INTENT_DATA, SUBSCRIPTION_DATA};
+use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
+use crate::api::{Route, route};
+use crate::object::Object;
+use crate::params::{Kind, QUANTITY, inert, opt, req};
+use crate::payment_link;
+
+const LINE: Kind = Kind::Map(&[
+    opt("price", Kind::Text),
+    opt("price_data", PRICE_DATA),
+    req("quantity", QUANTITY),
+    inert("adjustable_quantity"),
+]);
+const AFTER_COMPLETION: Kind = Kind::Map(&[
+    req("type", Kind::OneOf(&["hosted_confirmation", "redirect"])),
+    opt("redirect", Kind::Map(&[req("url", Kind::Text)])),
+    inert("hosted_confirmation"),
+]);
+
+macro_rules! link_fields {
+    ($($more:expr),* $(,)?) => {
+        &[
+            opt("after_completion", AFTER_COMPLETION),
+            opt("allow_promotion_codes", Kind::Bool),
+            opt("billing_address_collection", Kind::OneOf(&["auto", "required"])),
+            opt("customer_creation", Kind::OneOf(&["always", "if_required"])),
+            opt("inactive_message", Kind::Text),
+            opt("metadata", Kind::Metadata),
+            opt("payment_intent_data", PAYMENT_INTENT_DATA),
+            opt("submit_type", Kind::OneOf(&["auto", "book", "donate", "pay", "subscribe"])),
+            opt("subscription_data", SUBSCRIPTION_DATA),
+            inert("automatic_tax"),
+            inert("custom_fields"),
+            inert("custom_text"),
+            inert("invoice_creation"),
+            inert("payment_method_collection"),
+            inert("payment_method_types"),
+            inert("phone_number_collection"),
+            inert("restrictions"),
+            inert("shipping_address_collection"),
+            inert("tax_id_collection"),
+            $($more),*
+        ]
+    };
+}
+
+/// The endpoints.
+pub const ROUTES: &[Route] = &[
+    route(
+        "POST",
+        "/v1/payment_links",
+        link_fields![req("line_items", Kind::List(&LINE)), inert("currency")],
+        |st, _, args| payment_link::create(st, args),
+    ),
+    route("GET", "/v1/payment_links", &[LIMIT, AFTER, BEFORE, opt("active", Kind::Bool)], |st, _, args| {
+        listing::list(st, "payment_link", "/v1/payment_links", args, &["active"])
+    }),
+    route("GET", "/v1/payment_links/{}", &[], |st, ids, _| Ok(st.load("payment_link", ids[0], "id")?.value())),
+    route("POST", "/v1/payment_links/{}", link_fields![opt("active", Kind::Bool)], |st, ids, args| {
+        payment_link::update(st, ids[0], args)
+    }),
+    route("GET", "/v1/payment_links/{}/line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
+        let link = st.load("payment_link", ids[0], "id")?;
+        let lines = link.list_at("_lines").iter().cloned().map(Object::of);
+        listing::page_of(args, &format!("/v1/payment_links/{}/line_items", ids[0]), lines, |l| l.id(), Object::value)
+    }),
+    route("POST", "/_sandbox/payment_links/{}/open", &[], |st, ids, _| payment_link::open(st, ids[0])),
+];

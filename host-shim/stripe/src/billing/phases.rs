@@ -1,0 +1,214 @@
+//! The phases of subscription schedules, and what the clock does with them.
+
+use serde_json::{Value, json};
+
+use crate::billing::due::period;
+use crate::billing::{change, create, end, items, schedule, settle};
+use crate::calendar::{self, DAY_S};
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::params::{Args, merge_metadata};
+use crate::payments::attempt::Presence;
+use crate::state::State;
+
+/// Days before its end that a schedule is said to expire.
+const EXPIRY_DAYS: i64 = 7;
+/// Phases of a schedule, Stripe's limit.
+const PHASES_MAX: usize = 10;
+
+/// The phases of a request, one after the other from a start.
+pub fn read(st: &mut State, args: &Args, start: i64) -> Result<Vec<Value>, ApiError> {
+    let given = args.list("phases");
+    if given.is_empty() {
+        return Err(ApiError::missing("phases"));
+    }
+    if given.len() > PHASES_MAX {
+        return Err(ApiError::invalid(format!("A schedule can have at most {PHASES_MAX} phases.")).about("phases"));
+    }
+    let (mut phases, mut from) = (Vec::new(), start);
+    for (n, phase) in given.into_iter().map(Args::of).enumerate() {
+        let param = format!("phases[{n}]");
+        let priced = create::read_items(st, &phase)?;
+        let recurring = priced.first().map(|p| p.price.get("recurring").clone()).unwrap_or_default();
+        let interval = |count: i64| {
+            let each = recurring["interval_count"].as_i64().unwrap_or(1);
+            calendar::add(from, recurring["interval"].as_str().unwrap_or("month"), each * count)
+        };
+        let duration = phase.map("duration");
+        let to = match (phase.int("end_date"), phase.int("iterations"), duration.text("interval")) {
+            (Some(end), _, _) => end,
+            (None, Some(count), _) => interval(count),
+            (None, None, Some(unit)) => calendar::add(from, unit, duration.int("interval_count").unwrap_or(1)),
+            (None, None, None) => interval(1),
+        };
+        if to <= from {
+            let message = "A phase must end after it starts.";
+            return Err(ApiError::invalid(message).about(&format!("{param}[end_date]")));
+        }
+        let behavior = phase.text("proration_behavior").unwrap_or("create_prorations");
+        let mut made = model::schedule::phase(from, to, &priced, behavior);
+        made["metadata"] = merge_metadata(&json!({}), &phase)?;
+        phases.push(made);
+        from = to;
+    }
+    Ok(phases)
+}
+
+/// The index of the phase that a time is in, the last one's if all are over.
+pub fn current(schedule: &Object, now: i64) -> usize {
+    let phases = schedule.list_at("phases");
+    let over = phases.iter().filter(|p| p["end_date"].as_i64().unwrap_or_default() <= now).count();
+    over.min(phases.len().saturating_sub(1))
+}
+
+/// When the clock next has something to do for a schedule.
+pub fn next(schedule: &Object) -> Option<i64> {
+    let phases = schedule.list_at("phases");
+    match schedule.text("status") {
+        "not_started" => phases.first()?["start_date"].as_i64(),
+        "active" => {
+            let phase_ends = schedule.int_at("current_phase.end_date");
+            [phase_ends, expiry_notice(schedule)].into_iter().flatten().min()
+        }
+        _ => None,
+    }
+}
+
+fn expiry_notice(schedule: &Object) -> Option<i64> {
+    let end = schedule.list_at("phases").last()?["end_date"].as_i64()?;
+    let notice = end - EXPIRY_DAYS * DAY_S;
+    let begun = schedule.list_at("phases").first()?["start_date"].as_i64()?;
+    (!schedule.is("_expiry_told") && notice > begun).then_some(notice)
+}
+
+/// What is due for a schedule at a time happens.
+pub fn run(st: &mut State, id: &str, now: i64) {
+    let schedule = st.copy(id);
+    if schedule.text("status") == "not_started" {
+        if begin(st, id, Presence::OffSession).is_err() {
+            // Nothing can be made of it, such as when a price is gone: it ends as Stripe ends what can't begin.
+            schedule::finish(st, id, "canceled");
+        }
+    } else if expiry_notice(&schedule).is_some_and(|time| time <= now) {
+        let told = st.change(id, |s| s.set("_expiry_told", true));
+        st.emit("subscription_schedule.expiring", &told);
+    } else {
+        pass_on(st, id, now, false);
+    }
+}
+
+/// The first phase begins: its subscription is made.
+pub fn begin(st: &mut State, id: &str, presence: Presence) -> Result<(), ApiError> {
+    let schedule = st.copy(id);
+    let Some(phase) = schedule.list_at("phases").first().cloned() else { return Ok(()) };
+    let items: Vec<Value> = entries(&phase);
+    let mut args = Args::of(json!({ "customer": schedule.get("customer"), "items": items, "_schedule": id }));
+    args.put("metadata", phase["metadata"].clone());
+    let owner = Object::of(json!({ "customer": schedule.get("customer") }));
+    let waits = settle::method_of(st, &owner).is_none();
+    if waits {
+        // A schedule begins also where nothing can be charged: the first invoice stays open.
+        args.put("payment_behavior", json!("default_incomplete"));
+    }
+    let sub = create::create(st, &args, presence)?;
+    if waits && sub.text("status") == "incomplete" {
+        st.change_and_emit(sub.id(), "customer.subscription.updated", |s| {
+            s.set("status", "past_due");
+            s.set("_expires_at", Value::Null);
+        });
+    }
+    let began = st.change(id, |s| {
+        s.set("status", "active");
+        s.set("subscription", sub.id());
+        s.set("current_phase", json!({ "end_date": phase["end_date"], "start_date": phase["start_date"] }));
+    });
+    if presence == Presence::OffSession {
+        st.emit("subscription_schedule.updated", &began);
+    }
+    Ok(())
+}
+
+/// The items of a phase as parameters of a subscription.
+fn entries(phase: &Value) -> Vec<Value> {
+    let items = phase["items"].as_array().cloned().unwrap_or_default();
+    items.iter().map(|i| json!({ "price": i["price"], "quantity": i["quantity"] })).collect()
+}
+
+/// Ahead of a renewal: a phase that ends with the period makes room for the next, so that nothing is prorated. True if
+/// the subscription ended with it.
+pub fn before_renewal(st: &mut State, sub: &Object, now: i64) -> bool {
+    let id = sub.text("schedule");
+    let ends = st.copy(id).int_at("current_phase.end_date").is_some_and(|end| end <= now);
+    if ends {
+        pass_on(st, id, now, true);
+    }
+    st.copy(sub.id()).text("status") == "canceled"
+}
+
+/// The current phase is over: the next one begins, or the schedule is complete.
+fn pass_on(st: &mut State, id: &str, now: i64, renews: bool) {
+    let schedule = st.copy(id);
+    let index = current(&schedule, now);
+    let last = schedule.list_at("phases").last().and_then(|p| p["end_date"].as_i64()).unwrap_or_default();
+    if last <= now {
+        let sub = schedule.text("subscription").to_owned();
+        schedule::finish(st, id, "completed");
+        if schedule.text("end_behavior") == "cancel" {
+            end::cancel(st, &sub, end::Reason::AtItsTime);
+        }
+        return;
+    }
+    let Some(phase) = schedule.list_at("phases").get(index).cloned() else { return };
+    let moved = st.change_and_emit(id, "subscription_schedule.updated", |s| {
+        s.set("current_phase", json!({ "end_date": phase["end_date"], "start_date": phase["start_date"] }));
+    });
+    let behavior = if renews { "none" } else { phase["proration_behavior"].as_str().unwrap_or("create_prorations") };
+    // A price that is gone or inactive by now leaves the items as they were.
+    let _ = move_to(st, &moved, index, behavior);
+}
+
+/// Gives the subscription the items of a phase.
+pub fn move_to(st: &mut State, schedule: &Object, index: usize, behavior: &str) -> Result<(), ApiError> {
+    let sub = st.load("subscription", schedule.text("subscription"), "subscription")?;
+    let Some(phase) = schedule.list_at("phases").get(index) else { return Ok(()) };
+    let mut wanted = entries(phase);
+    let old = sub.list_at("items");
+    for (n, item) in old.iter().enumerate() {
+        match wanted.get_mut(n) {
+            Some(entry) => entry["id"] = item["id"].clone(),
+            None => wanted.push(json!({ "id": item["id"], "deleted": true })),
+        }
+    }
+    let same = wanted.len() == old.len()
+        && wanted.iter().zip(old).all(|(w, o)| w["price"] == o["price"]["id"] && w["quantity"] == o["quantity"]);
+    if same {
+        return Ok(());
+    }
+    if behavior == "none" {
+        return swap(st, &sub, &wanted);
+    }
+    let args = Args::of(json!({ "items": wanted, "proration_behavior": behavior }));
+    change::update(st, sub.id(), &args).map(|_| ())
+}
+
+/// Puts other items into the current period, without a proration or an invoice.
+fn swap(st: &mut State, sub: &Object, wanted: &[Value]) -> Result<(), ApiError> {
+    let span = period(sub).unwrap_or_default();
+    let mut list = Vec::new();
+    for entry in wanted.iter().filter(|w| w["deleted"] != true).cloned().map(Args::of) {
+        let priced = items::read(st, &entry, "items")?;
+        let item_id = entry.text("id").map_or_else(|| st.new_id("si"), str::to_owned);
+        create::point_to(st, &item_id, sub.id());
+        list.push(model::billing::subscription_item(
+            &item_id,
+            st.now(sub),
+            sub.id(),
+            &priced.price,
+            priced.quantity,
+            span,
+        ));
+    }
+    st.change_and_emit(sub.id(), "customer.subscription.updated", |s| s.set_at("items.data", list));
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! Which of the Stripe CLI's triggers work here, and why the others don't. The client tests hold both to the CLI's list.
+
+/// The triggers that the client tests see arrive.
+pub const TRIGGERS: &[&str] = &[
+    "balance.available",
+    "charge.captured",
+    "charge.dispute.closed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.failed",
+    "charge.refund.updated",
+    "charge.refunded",
+    "charge.succeeded",
+    "checkout.session.completed",
+    "checkout.session.expired",
+    "credit_note.created",
+    "credit_note.updated",
+    "credit_note.voided",
+    "customer.created",
+    "customer.deleted",
+    "customer.source.created",
+    "customer.source.updated",
+    "customer.subscription.created",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.trial_will_end",
+    "customer.subscription.updated",
+    "customer.updated",
+    "invoice.created",
+    "invoice.deleted",
+    "invoice.finalized",
+    "invoice.marked_uncollectible",
+    "invoice.paid",
+    "invoice.payment_action_required",
+    "invoice.payment_failed",
+    "invoice.payment_succeeded",
+    "invoice.sent",
+    "invoice.updated",
+    "invoice.voided",
+    "invoiceitem.created",
+    "invoiceitem.deleted",
+    "payment_intent.amount_capturable_updated",
+    "payment_intent.canceled",
+    "payment_intent.created",
+    "payment_intent.payment_failed",
+    "payment_intent.requires_action",
+    "payment_intent.succeeded",
+    "payment_link.created",
+    "payment_link.updated",
+    "payment_method.attached",
+    "payment_method.detached",
+    "payout.created",
+    "payout.updated",
+    "plan.created",
+    "plan.deleted",
+    "plan.updated",
+    "price.created",
+    "price.updated",
+    "product.created",
+    "product.deleted",
+    "product.updated",
+    "quote.accepted",
+    "quote.canceled",
+    "quote.created",
+    "quote.finalized",
+    "subscription.payment_failed",
+    "subscription.payment_succeeded",
+    "subscription_schedule.canceled",
+    "subscription_schedule.completed",
+    "subscription_schedule.created",
+    "subscription_schedule.released",
+    "subscription_schedule.updated",
+    "tax_rate.created",
+    "tax_rate.updated",
+    "test_helpers.test_clock.advancing",
+    "test_helpers.test_clock.created",
+    "test_helpers.test_clock.deleted",
+    "test_helpers.test_clock.ready",
+    "topup.created",
+];
+
+/// The others: a reason, and the triggers that it keeps away.
+pub const OTHER_TRIGGERS: &[(&str, &[&str])] = &[
+    (
+        "Coupons and promotion codes are not there yet",
+        &[
+            "coupon.created",
+            "coupon.deleted",
+            "coupon.updated",
+            "customer.discount.created",
+            "customer.discount.deleted",
+            "customer.discount.updated",
+            "promotion_code.created",
+            "promotion_code.updated",
+        ],
+    ),
+    (
+        "Setup intents are not there yet",
+        &[
+            "payment_method.updated",
+            "setup_intent.canceled",
+            "setup_intent.created",
+            "setup_intent.requires_action",
+            "setup_intent.setup_failed",
+            "setup_intent.succeeded",
+        ],
+    ),
+    (
+        "Other accounts than the own one are not there yet",
+        &[
+            "account.application.deauthorized",
+            "account.updated",
+            "transfer.created",
+            "transfer.reversed",
+            "transfer.updated",
+        ],
+    ),
+    (
+        "The billing portal is not there yet",
+        &[
+            "billing_portal.configuration.created",
+            "billing_portal.configuration.updated",
+            "billing_portal.session.created",
+        ],
+    ),
+    (
+        "Delayed methods are not there yet",
+        &[
+            "checkout.session.async_payment_failed",
+            "checkout.session.async_payment_succeeded",
+            "payment_intent.processing",
+        ],
+    ),
+    (
+        "Bank transfers and cash balances are not simulated",
+        &[
+            "cash_balance.funds_available",
+            "customer_cash_balance_transaction.created",
+            "payment_intent.partially_funded",
+        ],
+    ),
+    (
+        "Identity is not simulated",
+        &[
+            "identity.verification_session.canceled",
+            "identity.verification_session.created",
+            "identity.verification_session.redacted",
+        ],
+    ),
+    (
+        "Issuing is not simulated",
+        &[
+            "issuing_authorization.request",
+            "issuing_authorization.request.eu",
+            "issuing_authorization.request.gb",
+            "issuing_card.created",
+            "issuing_card.created.eu",
+            "issuing_card.created.gb",
+            "issuing_cardholder.created",
+            "issuing_cardholder.created.eu",
+            "issuing_cardholder.created.gb",
+            "issuing_transaction.created",
+            "issuing_transaction.purchase_details_receipt_updated",
+            "issuing_transaction.updated",
+        ],
+    ),
+    ("Reports are not simulated", &["reporting.report_run.succeeded"]),
+    (
+        "The CLI cancels a schedule that hasn't begun, which is `canceled` here; `aborted` comes of failed payments",
+        &["subscription_schedule.aborted"],
+    ),
+    (
+        "The CLI stops 9 days before the schedule's end; `expiring` comes 7 days before",
+        &["subscription_schedule.expiring"],
+    ),
+    (
+        "The CLI sends meter events to another host than the one it is told",
+        &["v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found"],
+    ),
+];
+
+/// The type of event that a trigger is for: two go by another name, some name a region.
+pub fn event_of(trigger: &str) -> String {
+    let plain = trigger.strip_suffix(".eu").or(trigger.strip_suffix(".gb")).unwrap_or(trigger);
+    plain.replacen("subscription.payment_", "invoice.payment_", usize::from(plain.starts_with("subscription.payment_")))
+}
+
+/// The tables as the page shows them.
+pub(super) fn markdown() -> String {
+    let names = |triggers: &[&str]| triggers.iter().map(|t| format!("`{t}`")).collect::<Vec<_>>().join(", ");
+    let rows: Vec<String> =
+        OTHER_TRIGGERS.iter().map(|(why, triggers)| format!("| {why} | {} |", names(triggers))).collect();
+    format!(
+        "These {} are tested: {}.\n\n| why not | the others |\n|---|---|\n{}",
+        TRIGGERS.len(),
+        names(TRIGGERS),
+        rows.join("\n")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn triggers_name_events() {
+        assert_eq!(event_of("subscription.payment_failed"), "invoice.payment_failed");
+        assert_eq!(event_of("issuing_card.created.eu"), "issuing_card.created");
+        assert_eq!(event_of("customer.subscription.created"), "customer.subscription.created");
+    }
+}

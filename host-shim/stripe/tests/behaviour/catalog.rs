@@ -1,0 +1,121 @@
+//! Plans beside their prices, searches, the own account, empty lists, what isn't there.
+
+use crate::play::{Play, id};
+use local_stripe::sandbox::json_of;
+use serde_json::json;
+
+#[test]
+fn a_plan_is_a_recurring_price_and_both_are_told() {
+    let mut play = Play::new();
+    let plan = play.post("/v1/plans", "currency=usd&interval=month&amount=2000&product[name]=Pro&nickname=n");
+    assert_eq!(play.events(), ["product.created", "price.created", "plan.created"]);
+    assert_eq!((&plan["object"], &plan["amount"], &plan["interval"]), (&json!("plan"), &json!(2_000), &json!("month")));
+    let price = play.get(&format!("/v1/prices/{}", id(&plan)));
+    assert_eq!((&price["unit_amount"], &price["product"]), (&json!(2_000), &plan["product"]));
+    play.post(&format!("/v1/plans/{}", id(&plan)), "metadata[a]=b");
+    assert_eq!(play.events(), ["price.updated", "plan.updated"]);
+    assert_eq!(play.event("plan.updated")["data"]["previous_attributes"], json!({ "metadata": { "a": null } }));
+    let sub = play.customer("pm_card_visa");
+    let sub = id(&play.subscribe(&sub, &id(&plan), ""));
+    play.events();
+    play.ok("DELETE", &format!("/v1/plans/{}", id(&plan)), "");
+    assert_eq!(play.events(), ["price.deleted", "plan.deleted"]);
+    play.refused("GET", &format!("/v1/prices/{}", id(&plan)), "", 404);
+    play.until_day(31);
+    assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["status"], "active", "it renews with the price it has");
+}
+
+#[test]
+fn plans_are_listed_without_one_time_prices() {
+    let mut play = Play::new();
+    let recurring = play.monthly("Pro", 2_000);
+    let product = id(&play.post("/v1/products", "name=Once"));
+    let once = id(&play.post("/v1/prices", &format!("product={product}&currency=usd&unit_amount=1")));
+    let listed = play.get("/v1/plans");
+    assert_eq!(listed["data"].as_array().map(Vec::len), Some(1));
+    assert_eq!(listed["data"][0]["id"], recurring.as_str());
+    play.refused("GET", &format!("/v1/plans/{once}"), "", 404);
+    assert_eq!(play.refused("POST", "/v1/plans", "currency=usd&interval=month&amount=1", 400)["param"], "product");
+}
+
+#[test]
+fn searches_find_page_and_refuse() {
+    let mut play = Play::new();
+    for n in 0..5 {
+        play.post("/v1/customers", &format!("name=Jane {n}&email=j{n}@example.com&metadata[n]={n}"));
+    }
+    let found =
+        play.get("/v1/customers/search?query=name~\"jane\" AND -metadata['n']:'3'&limit=3&expand[]=total_count");
+    let names = |page: &serde_json::Value| -> Vec<String> {
+        page["data"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&found), ["Jane 4", "Jane 2", "Jane 1"]);
+    assert_eq!(
+        (&found["object"], &found["has_more"], &found["total_count"]),
+        (&json!("search_result"), &json!(true), &json!(4))
+    );
+    let page = found["next_page"].as_str().unwrap();
+    let rest =
+        play.get(&format!("/v1/customers/search?query=name~\"jane\" AND -metadata['n']:'3'&limit=3&page={page}"));
+    assert_eq!((names(&rest), rest.get("total_count")), (vec!["Jane 0".to_owned()], None));
+    assert_eq!((&rest["has_more"], &rest["next_page"]), (&json!(false), &json!(null)));
+    let refused = play.refused("GET", "/v1/customers/search", "query=color:'red'", 400);
+    assert_eq!((&refused["type"], &refused["param"]), (&json!("invalid_request_error"), &json!("query")));
+    play.refused("GET", "/v1/customers/search", "query=name:'x'&page=none", 400);
+    play.refused("GET", "/v1/customers/search", "", 400);
+}
+
+#[test]
+fn every_search_knows_its_fields() {
+    let mut play = Play::new();
+    let price = play.monthly("Pro", 2_000);
+    let customer = play.customer("pm_card_visa");
+    let sub = id(&play.subscribe(&customer, &price, "&metadata[k]=v"));
+    for (what, query) in [
+        ("charges", "payment_method_details.card.last4:'4242' amount>1999".to_owned()),
+        ("invoices", format!("subscription:'{sub}' AND status:'paid' AND total:2000")),
+        ("payment_intents", format!("customer:'{customer}' status:'succeeded'")),
+        (
+            "prices",
+            format!(
+                "active:'true' product:'{}'",
+                play.get(&format!("/v1/prices/{price}"))["product"].as_str().unwrap()
+            ),
+        ),
+        ("products", "name~'Pro' OR name:'other'".to_owned()),
+        ("subscriptions", "status:'active' AND metadata['k']:'v'".to_owned()),
+    ] {
+        let found = play.get(&format!("/v1/{what}/search?query={query}"));
+        assert_eq!(found["data"].as_array().map(Vec::len), Some(1), "{what}: {query}");
+    }
+}
+
+#[test]
+fn the_own_account_is_always_the_same_and_no_other_is_there() {
+    let mut play = Play::new();
+    let account = play.get("/v1/account");
+    let own = id(&account);
+    assert_eq!((&account["object"], own.len(), &account), (&json!("account"), 21, &Play::new().get("/v1/account")));
+    assert_eq!(play.get(&format!("/v1/accounts/{own}")), account);
+    assert_eq!(play.refused("GET", "/v1/accounts/acct_other", "", 403)["code"], "account_invalid");
+    let mut request = crate::play::request("GET", "/v1/customers", "");
+    request.account = Some(own);
+    assert_eq!(play.sandbox.handle(&request).status, 200);
+    request.account = Some("acct_other".into());
+    assert_eq!(play.sandbox.handle(&request).status, 403);
+    play.post("/v1/customers", "");
+    assert!(play.event("customer.created").get("account").is_none());
+}
+
+#[test]
+fn lists_without_anything_are_empty_and_what_is_not_there_says_where_to_look() {
+    let mut play = Play::new();
+    let empty = play.get("/v1/radar/early_fraud_warnings?limit=100&charge=ch_1");
+    assert_eq!((&empty["data"], &empty["has_more"]), (&json!([]), &json!(false)));
+    assert_eq!(play.get("/v1/customers/cus_1/tax_ids")["url"], "/v1/customers/cus_1/tax_ids");
+    play.refused("GET", "/v1/radar/early_fraud_warnings", "limit=0", 400);
+    let missing = play.call("POST", "/v1/radar/early_fraud_warnings", "");
+    let error = &json_of(&missing)["error"];
+    assert_eq!((missing.status, &error["type"]), (404, &json!("invalid_request_error")));
+    assert!(error["message"].as_str().unwrap().contains("docs/local-stripe.md"), "{error}");
+}

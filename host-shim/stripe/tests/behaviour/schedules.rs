@@ -1,0 +1,119 @@
+//! Subscription schedules: phases by the clock, and every way they end.
+
+use crate::play::{Play, id};
+use serde_json::json;
+
+/// A schedule of a month with one unit and a month with three; gives its id and its subscription's.
+fn two_months(play: &mut Play, card: &str, more: &str) -> (String, String) {
+    let price = play.monthly("Pro", 2_000);
+    let customer = play.customer(card);
+    let phases = format!(
+        "phases[0][items][0][price]={price}&phases[0][iterations]=1&phases[1][items][0][price]={price}&phases[1][items][0][quantity]=3&phases[1][iterations]=1"
+    );
+    let form = format!("customer={customer}&start_date=now&{phases}{more}");
+    let schedule = play.post("/v1/subscription_schedules", &form);
+    (id(&schedule), schedule["subscription"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn the_second_phase_begins_with_the_renewal_and_nothing_is_prorated() {
+    let mut play = Play::new();
+    let (schedule, sub) = two_months(&mut play, "pm_card_visa", "");
+    assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["schedule"], schedule.as_str());
+    assert!(play.events().ends_with(&["subscription_schedule.created".to_owned()]));
+    play.until_day(31);
+    let now = play.get(&format!("/v1/subscriptions/{sub}"));
+    assert_eq!(now["items"]["data"][0]["quantity"], 3);
+    let invoice = play.get(&format!("/v1/invoices/{}", now["latest_invoice"].as_str().unwrap()));
+    assert_eq!((invoice["total"].as_i64(), invoice["lines"]["data"].as_array().map(Vec::len)), (Some(6_000), Some(1)));
+    let shown = play.get(&format!("/v1/subscription_schedules/{schedule}"));
+    assert_eq!(shown["current_phase"]["start_date"], shown["phases"][1]["start_date"]);
+    assert!(play.events().contains(&"subscription_schedule.updated".to_owned()));
+    play.until_day(62);
+    let ended = play.get(&format!("/v1/subscription_schedules/{schedule}"));
+    assert_eq!((&ended["status"], &ended["current_phase"]), (&json!("completed"), &json!(null)));
+    let sub = play.get(&format!("/v1/subscriptions/{sub}"));
+    assert_eq!((&sub["status"], &sub["schedule"]), (&json!("active"), &json!(null)), "released, it goes on");
+    let events = play.events();
+    assert!(events.contains(&"subscription_schedule.expiring".to_owned()), "{events:?}");
+    assert!(events.contains(&"subscription_schedule.completed".to_owned()), "{events:?}");
+}
+
+#[test]
+fn a_schedule_that_cancels_takes_the_subscription_with_it() {
+    let mut play = Play::new();
+    let (schedule, sub) = two_months(&mut play, "pm_card_visa", "&end_behavior=cancel");
+    play.until_day(62);
+    assert_eq!(play.get(&format!("/v1/subscription_schedules/{schedule}"))["status"], "completed");
+    assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["status"], "canceled");
+    assert_eq!(play.get("/v1/invoices")["data"].as_array().map(Vec::len), Some(2), "no third month is billed");
+}
+
+#[test]
+fn released_canceled_and_aborted() {
+    let mut play = Play::new();
+    let (schedule, sub) = two_months(&mut play, "pm_card_visa", "");
+    let released = play.post(&format!("/v1/subscription_schedules/{schedule}/release"), "");
+    assert_eq!((&released["status"], &released["released_subscription"]), (&json!("released"), &json!(sub)));
+    assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["status"], "active");
+    play.refused("POST", &format!("/v1/subscription_schedules/{schedule}/release"), "", 400);
+
+    let (schedule, sub) = two_months(&mut play, "pm_card_visa", "");
+    play.post(&format!("/v1/subscription_schedules/{schedule}/cancel"), "");
+    assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["status"], "canceled");
+
+    let (schedule, sub) = two_months(&mut play, "pm_card_visa", "");
+    play.events();
+    play.ok("DELETE", &format!("/v1/subscriptions/{sub}"), "");
+    assert_eq!(play.events(), ["customer.subscription.deleted", "subscription_schedule.canceled"]);
+    assert_eq!(play.get(&format!("/v1/subscription_schedules/{schedule}"))["status"], "canceled");
+}
+
+#[test]
+fn dunning_that_ends_a_subscription_aborts_its_schedule() {
+    let mut play = Play::new();
+    let price = play.monthly("Pro", 2_000);
+    let customer = play.customer("pm_card_visa");
+    let sub = id(&play.subscribe(&customer, &price, ""));
+    let schedule = id(&play.post("/v1/subscription_schedules", &format!("from_subscription={sub}")));
+    let more = format!("phases[0][items][0][price]={price}&phases[0][iterations]=12");
+    play.post(&format!("/v1/subscription_schedules/{schedule}"), &more);
+    let failing =
+        id(&play.post("/v1/payment_methods/pm_card_chargeCustomerFail/attach", &format!("customer={customer}")));
+    play.post(&format!("/v1/customers/{customer}"), &format!("invoice_settings[default_payment_method]={failing}"));
+    play.until_day(60);
+    assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["status"], "canceled");
+    assert!(play.events().contains(&"subscription_schedule.aborted".to_owned()));
+}
+
+#[test]
+fn a_schedule_begins_on_its_day_also_without_a_card() {
+    let mut play = Play::new();
+    let price = play.monthly("Pro", 2_000);
+    let customer = id(&play.post("/v1/customers", "name=later"));
+    let start = local_stripe::settings::START_S + 10 * 86_400;
+    let form = format!("customer={customer}&start_date={start}&phases[0][items][0][price]={price}");
+    let schedule = play.post("/v1/subscription_schedules", &form);
+    assert_eq!((&schedule["status"], &schedule["subscription"]), (&json!("not_started"), &json!(null)));
+    play.until_day(11);
+    let begun = play.get(&format!("/v1/subscription_schedules/{}", id(&schedule)));
+    let sub = play.get(&format!("/v1/subscriptions/{}", begun["subscription"].as_str().unwrap()));
+    assert_eq!((&begun["status"], &sub["status"]), (&json!("active"), &json!("past_due")));
+    assert_eq!(sub["start_date"].as_i64(), Some(start));
+}
+
+#[test]
+fn changing_the_current_phase_changes_the_subscription() {
+    let mut play = Play::new();
+    let (schedule, sub) = two_months(&mut play, "pm_card_visa", "");
+    let other = play.monthly("Team", 5_000);
+    let form = format!("proration_behavior=none&phases[0][items][0][price]={other}&phases[0][iterations]=2");
+    let changed = play.post(&format!("/v1/subscription_schedules/{schedule}"), &form);
+    assert_eq!(changed["phases"].as_array().map(Vec::len), Some(1));
+    assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["items"]["data"][0]["price"]["id"], other.as_str());
+    let wrong = format!(
+        "customer={}&phases[0][items][0][price]={other}&phases[0][end_date]=1",
+        changed["customer"].as_str().unwrap()
+    );
+    assert_eq!(play.refused("POST", "/v1/subscription_schedules", &wrong, 400)["param"], "phases[0][end_date]");
+}
