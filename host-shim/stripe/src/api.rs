@@ -2,11 +2,11 @@
 //!
 //! The tables are the single source: routing, checking of parameters and the reference page derive from them.
 
-pub mod account;
 pub mod balance;
 pub mod billing;
 pub mod catalog;
 pub mod checkout;
+pub mod connect;
 pub mod credit_notes;
 pub mod customers;
 pub mod discounts;
@@ -79,7 +79,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         setup::ROUTES,
         tax_rates::ROUTES,
         platform::ROUTES,
-        account::ROUTES,
+        connect::ROUTES,
         empty::ROUTES,
         portal::ROUTES,
         sandbox::ROUTES,

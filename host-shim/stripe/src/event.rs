@@ -21,6 +21,9 @@ pub struct Event {
     pub created_s: i64,
     /// The request that caused it; empty if the sandbox acted by itself.
     pub request: RequestMeta,
+    /// The connected account it happened in; none for the own one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// The object, frozen.
     pub object: Arc<Object>,
     /// The object before, frozen, on `*.updated`.
@@ -39,7 +42,7 @@ impl Event {
             data.insert("previous_attributes".into(), previous(&before, &object));
         }
         data.insert("object".into(), object);
-        json!({
+        let mut shown = json!({
             "id": self.id,
             "object": "event",
             "api_version": version.as_str(),
@@ -49,7 +52,11 @@ impl Event {
             "pending_webhooks": self.pending_webhooks,
             "request": { "id": self.request.id, "idempotency_key": self.request.idempotency_key },
             "type": self.kind,
-        })
+        });
+        if let Some(account) = &self.account {
+            shown["account"] = json!(account);
+        }
+        shown
     }
 }
 

@@ -29,7 +29,7 @@ pub fn characters(seed: u64, number: u64, length: usize) -> String {
 /// An id such as `cus_NffrFeUfNV2Hib`.
 pub fn id(prefix: &str, seed: u64, number: u64) -> String {
     let (lead, length) = match prefix {
-        "cus" | "prod" | "si" | "req" | "sub_sched" | "ppage" => ("", 14),
+        "acct" | "cus" | "prod" | "si" | "req" | "sub_sched" | "ppage" => ("", 14),
         "cs_test" => ("a1", 56),
         "whsec" => ("", 32),
         _ => ("1", 23),

@@ -16,6 +16,7 @@ pub mod checkout;
 pub mod cli;
 pub mod clock;
 pub mod colour;
+pub mod connect;
 pub mod debits;
 pub mod discount;
 pub mod error;

@@ -17,3 +17,4 @@ pub mod quote;
 pub mod schedule;
 pub mod setup;
 pub mod tax_rate;
+pub mod transfer;

@@ -132,6 +132,11 @@ impl Args {
         Value::Object(self.0)
     }
 
+    /// The values by name.
+    pub fn into_members(self) -> Map<String, Value> {
+        self.0
+    }
+
     /// Sets a value.
     pub fn put(&mut self, name: &str, value: Value) {
         self.0.insert(name.into(), value);

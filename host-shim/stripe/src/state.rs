@@ -245,6 +245,8 @@ impl State {
     pub fn emit_with(&mut self, event: &str, object: &Object, before: Option<Object>) {
         let object = Arc::new(self.freeze(object));
         let before = before.map(Arc::new);
+        let account = (object.kind() == "account").then(|| object.id().to_owned());
+        let pending = self.endpoints_for(event, account.is_some()).len() as u64;
         let twins = if self.settings.faults.twins { 2 } else { 1 };
         for _ in 0..twins {
             let made = Event {
@@ -254,7 +256,8 @@ impl State {
                 request: self.request.clone(),
                 object: Arc::clone(&object),
                 before: before.clone(),
-                pending_webhooks: self.endpoints_for(event).len() as u64,
+                account: account.clone(),
+                pending_webhooks: pending,
             };
             let position = self.counters.events;
             self.counters.events += 1;
@@ -316,10 +319,12 @@ impl State {
         positions.filter_map(|position| self.event(position))
     }
 
-    /// The enabled webhook endpoints that asked for an event type, oldest first.
-    pub fn endpoints_for(&self, event: &str) -> Vec<Arc<Object>> {
+    /// The enabled webhook endpoints that asked for an event type, of connected accounts or of the own one, oldest first.
+    pub fn endpoints_for(&self, event: &str, of_connected: bool) -> Vec<Arc<Object>> {
         let asked = |o: &Arc<Object>| {
-            o.text("status") == "enabled" && o.list_at("enabled_events").iter().any(|e| e == "*" || e == event)
+            o.text("status") == "enabled"
+                && o.is("_connect") == of_connected
+                && o.list_at("enabled_events").iter().any(|e| e == "*" || e == event)
         };
         let mut found: Vec<_> = self.newest("webhook_endpoint", None).filter(asked).collect();
         found.reverse();

@@ -64,6 +64,8 @@ const KINDS: &[&str] = &[
     "subscription_schedule",
     "tax_rate",
     "test_helpers.test_clock",
+    "transfer",
+    "transfer_reversal",
     "topup",
     "webhook_endpoint",
 ];
@@ -165,6 +167,11 @@ fn sandbox_with_everything() -> Sandbox {
         post(s, &format!("/v1/subscriptions/{}", id(&sub)), &[("items[0][id]", &item), ("items[0][price]", &other)]);
         post(s, &format!("/v1/customers/{customer}/balance_transactions"), &[("amount", "-100"), ("currency", "usd")]);
     }
+    let seller = id(&post(s, "/v1/accounts", &[("capabilities[transfers][requested]", "true")]));
+    post(s, &format!("/_sandbox/accounts/{seller}/onboard"), &[]);
+    post(s, "/v1/topups", &[("amount", "1000"), ("currency", "usd")]);
+    let moved = post(s, "/v1/transfers", &[("amount", "100"), ("currency", "usd"), ("destination", &seller)]);
+    post(s, &format!("/v1/transfers/{}/reversals", id(&moved)), &[]);
     post(s, "/v1/coupons", &[("id", "TENTH"), ("percent_off", "10"), ("duration", "forever")]);
     post(s, "/v1/promotion_codes", &[("coupon", "TENTH")]);
     post(s, "/v1/customers", &[("coupon", "TENTH")]);

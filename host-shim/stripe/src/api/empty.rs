@@ -37,7 +37,6 @@ macro_rules! empty {
 
 /// The endpoints.
 pub const ROUTES: &[Route] = empty![
-    "/v1/accounts",
     "/v1/application_fees",
     "/v1/country_specs",
     "/v1/customers/{}/tax_ids",
@@ -58,5 +57,4 @@ pub const ROUTES: &[Route] = empty![
     "/v1/shipping_rates",
     "/v1/tax_codes",
     "/v1/tax_ids",
-    "/v1/transfers",
 ];

@@ -46,7 +46,7 @@ macro_rules! intent_fields {
             opt("statement_descriptor", Kind::Text),
             opt("statement_descriptor_suffix", Kind::Text),
             inert("payment_method_options"),
-            inert("transfer_group"),
+            opt("transfer_group", Kind::Text),
             $($more),*
         ]
     };
@@ -224,6 +224,7 @@ fn apply(pi: &mut Object, args: &Args) -> Result<(), ApiError> {
         "shipping",
         "statement_descriptor",
         "statement_descriptor_suffix",
+        "transfer_group",
     ] {
         if args.has(member) {
             pi.set(member, args.value(member));

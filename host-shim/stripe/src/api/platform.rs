@@ -19,7 +19,7 @@ const ENDPOINT_CREATE: &[Field] = &[
     opt("api_version", Kind::Text),
     opt("description", Kind::Text),
     opt("metadata", Kind::Metadata),
-    inert("connect"),
+    opt("connect", Kind::Bool),
 ];
 const ENDPOINT_UPDATE: &[Field] = &[
     opt("description", Kind::Text),
@@ -156,6 +156,7 @@ fn create_endpoint(st: &mut State, _: &[&str], args: &Args) -> Result<Value, Api
     let secret = st.new_id("whsec");
     let mut endpoint = model::catalog::webhook_endpoint(id, st.clock_s(), url, events, secret.clone());
     endpoint.set("api_version", version.map_or(Value::Null, |v| json!(v.as_str())));
+    endpoint.set("_connect", args.flag("connect") == Some(true));
     endpoint.set("description", args.value("description"));
     endpoint.set("metadata", merge_metadata(&json!({}), args)?);
     let mut shown = st.put(endpoint).value();

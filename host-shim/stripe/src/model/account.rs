@@ -1,4 +1,4 @@
-//! The sandbox's own account.
+//! The sandbox's own account, and connected ones.
 
 use serde_json::{Value, json};
 
@@ -55,6 +55,33 @@ pub fn own(settings: &Settings) -> Object {
         "tos_acceptance": { "date": settings.start_s, "ip": "127.0.0.1", "user_agent": null },
         "type": "standard",
     }))
+}
+
+/// A new connected account, which nothing is known of yet.
+pub fn connected(id: String, created_s: i64, settings: &Settings) -> Object {
+    let mut account = own(settings);
+    let url = format!("/v1/accounts/{id}/external_accounts");
+    for (member, value) in [
+        ("id", json!(id)),
+        ("business_type", Value::Null),
+        ("capabilities", json!({})),
+        ("charges_enabled", json!(false)),
+        ("controller", json!({ "is_controller": true, "type": "application" })),
+        ("created", json!(created_s)),
+        ("details_submitted", json!(false)),
+        ("email", Value::Null),
+        ("external_accounts", list(&url, Vec::new())),
+        ("payouts_enabled", json!(false)),
+        ("tos_acceptance", json!({ "date": null })),
+        ("type", json!("express")),
+    ] {
+        account.set(member, value);
+    }
+    for member in ["mcc", "name"] {
+        account.set_at(&format!("business_profile.{member}"), Value::Null);
+    }
+    account.set_at("settings.dashboard.display_name", Value::Null);
+    account
 }
 
 fn nothing_required() -> Value {

@@ -151,7 +151,7 @@ pub fn charge(id: String, created_s: i64, intent: &Object, method: &Object, rece
         "statement_descriptor_suffix": null,
         "status": "succeeded",
         "transfer_data": null,
-        "transfer_group": null,
+        "transfer_group": intent.get("transfer_group"),
         "_refund_ids": [],
         "_invoice": intent.get("_invoice"),
         "_clock": intent.get("_clock"),

@@ -32,6 +32,13 @@ pub fn balance(st: &State) -> Object {
     }))
 }
 
+/// What the balance holds in a currency, in minor units.
+pub fn available(st: &State, currency: &str) -> i64 {
+    let entries = balance(st);
+    let held = entries.list_at("available").iter().find(|e| e["currency"] == currency);
+    held.and_then(|e| e["amount"].as_i64()).unwrap_or_default()
+}
+
 /// Tells that money became available.
 pub fn tell(st: &mut State) {
     let now = balance(st);
@@ -41,9 +48,7 @@ pub fn tell(st: &mut State) {
 /// Pays out what the balance holds.
 pub fn pay_out(st: &mut State, mut payout: Object) -> Result<Object, ApiError> {
     let (amount, currency) = (payout.int("amount"), payout.text("currency").to_owned());
-    let entries = balance(st);
-    let held = entries.list_at("available").iter().find(|e| e["currency"] == *currency);
-    let held = held.and_then(|e| e["amount"].as_i64()).unwrap_or_default();
+    let held = available(st, &currency);
     if amount > held {
         let message = format!(
             "You have insufficient funds in your Stripe account for this transfer. Your balance in {currency} is {}.",

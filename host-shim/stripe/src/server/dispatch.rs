@@ -93,7 +93,7 @@ impl Dispatch {
             self.listeners.retain(|l| l.send(position).is_ok());
             let Some(event) = state.event(position) else { continue };
             self.write(sandbox, position + 1, &event);
-            for endpoint in state.endpoints_for(&event.kind) {
+            for endpoint in state.endpoints_for(&event.kind, event.account.is_some()) {
                 self.queue(endpoint.id(), Job { position, attempt: 0, _ticket: Some(Arc::clone(&ticket)) });
             }
         }
@@ -103,7 +103,7 @@ impl Dispatch {
             let Some(event) = state.event(position) else { continue };
             // A listener stands for the endpoint that the CLI made for itself.
             self.listeners.retain(|l| l.send(position).is_ok());
-            for endpoint in state.endpoints_for(&event.kind) {
+            for endpoint in state.endpoints_for(&event.kind, event.account.is_some()) {
                 if only.as_deref().is_none_or(|only| only == endpoint.id()) {
                     // Beyond the first attempt: no fault applies, so that a lost event can come after all.
                     self.queue(endpoint.id(), Job { position, attempt: 1, _ticket: None });

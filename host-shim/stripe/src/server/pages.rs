@@ -7,6 +7,7 @@ mod checkout;
 mod documents;
 mod html;
 mod layout;
+mod onboarding;
 mod portal;
 mod summary;
 mod words;
@@ -37,6 +38,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/_sandbox/receipts/{id}", get(documents::receipt))
         .route("/_sandbox/invoices/{id}", get(documents::invoice).post(documents::pay))
         .route("/_sandbox/invoices/{id}/pdf", get(documents::invoice))
+        .route("/_sandbox/onboarding/{token}", get(onboarding::show).post(onboarding::complete))
         .route("/_sandbox/page.css", get(layout::style))
         .route("/_sandbox/page.js", get(layout::script))
         .route("/_sandbox/icon.svg", get(layout::icon))

@@ -6,6 +6,7 @@ mod accounts;
 mod catalog;
 mod change;
 mod checkout;
+mod connect;
 mod cycle;
 mod debits;
 mod discounts;

@@ -350,3 +350,17 @@ async fn a_card_is_saved_and_a_free_trial_asks_for_none() {
     assert_eq!(begun.header("location"), "https://x.test/trial");
     assert_eq!(client.get("/v1/subscriptions").await["data"][0]["status"], "trialing");
 }
+
+#[tokio::test]
+async fn a_connected_account_is_onboarded_on_its_page() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let seller = id(&client.post("/v1/accounts", "capabilities[transfers][requested]=true").await);
+    let form = format!("account={seller}&type=account_onboarding&return_url=https://x.test/back");
+    let link = client.post("/v1/account_links", &form).await;
+    let path = link["url"].as_str().unwrap().strip_prefix(client.base.as_str()).unwrap().to_owned();
+    assert!(client.form("GET", &path, "").await.text.contains(&seller));
+    assert_eq!(client.form("POST", &path, "").await.header("location"), "https://x.test/back");
+    assert_eq!(client.get(&format!("/v1/accounts/{seller}")).await["capabilities"]["transfers"], "active");
+    client.post("/_sandbox/clock", "advance_by=301").await;
+    assert_eq!(client.form("GET", &path, "").await.status, 404);
+}

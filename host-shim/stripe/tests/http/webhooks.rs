@@ -145,3 +145,20 @@ async fn what_was_delivered_is_pending_no_more() {
     }
     panic!("still pending two seconds after its delivery");
 }
+
+#[tokio::test]
+async fn events_of_connected_accounts_go_to_endpoints_that_asked_for_them() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let (own, connected) = (Sink::start(&[]).await, Sink::start(&[]).await);
+    endpoint(&client, &own, "").await;
+    endpoint(&client, &connected, "&connect=true").await;
+    let seller = id(&client.post("/v1/accounts", "type=express").await);
+    client.post(&format!("/v1/accounts/{seller}"), "business_profile[name]=Shop").await;
+    client.post("/v1/products", "name=Pro").await;
+    let (from_own, from_connected) = (own.wait_for(1).await, connected.wait_for(1).await);
+    assert_eq!(
+        (kinds(&from_own), kinds(&from_connected)),
+        (vec!["product.created".into()], vec!["account.updated".into()])
+    );
+    assert_eq!(from_connected[0].event()["account"], seller.as_str());
+}

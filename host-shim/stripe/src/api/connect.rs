@@ -1,0 +1,154 @@
+//! The own account, connected ones, their links, and transfers to them.
+
+use serde_json::json;
+
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::{Route, route};
+use crate::connect;
+use crate::error::ApiError;
+use crate::model::account;
+use crate::object::Object;
+use crate::params::{Field, Kind, inert, merge_metadata, opt, req};
+use crate::state::State;
+
+const ASKED: Kind = Kind::Map(&[req("requested", Kind::Bool)]);
+const CAPABILITIES: Kind = Kind::Map(&[opt("card_payments", ASKED), opt("transfers", ASKED)]);
+const PROFILE: Kind = Kind::Map(&[
+    opt("mcc", Kind::Text),
+    opt("name", Kind::Text),
+    opt("product_description", Kind::Text),
+    opt("support_email", Kind::Email),
+    opt("support_phone", Kind::Text),
+    opt("support_url", Kind::Url),
+    opt("url", Kind::Url),
+]);
+
+macro_rules! account_fields {
+    ($($more:expr),* $(,)?) => {
+        &[
+            opt("business_profile", PROFILE),
+            opt("business_type", Kind::OneOf(&["company", "government_entity", "individual", "non_profit"])),
+            opt("capabilities", CAPABILITIES),
+            opt("email", Kind::Email),
+            opt("metadata", Kind::Metadata),
+            inert("company"),
+            inert("external_account"),
+            inert("individual"),
+            inert("settings"),
+            inert("tos_acceptance"),
+            $($more),*
+        ]
+    };
+}
+
+const CREATE: &[Field] = account_fields![
+    opt("country", Kind::Text),
+    opt("default_currency", Kind::Currency),
+    opt("type", Kind::OneOf(&["custom", "express", "standard"])),
+    inert("controller"),
+];
+const UPDATE: &[Field] = account_fields![];
+const LINK: &[Field] = &[
+    req("account", Kind::Text),
+    req("type", Kind::OneOf(&["account_onboarding", "account_update"])),
+    opt("refresh_url", Kind::Url),
+    opt("return_url", Kind::Url),
+    inert("collect"),
+    inert("collection_options"),
+];
+/// At least one minor unit.
+const POSITIVE: Kind = Kind::Int(1, 999_999_999_999);
+const TRANSFER: &[Field] = &[
+    req("amount", POSITIVE),
+    req("currency", Kind::Currency),
+    req("destination", Kind::Text),
+    opt("description", Kind::Text),
+    opt("metadata", Kind::Metadata),
+    opt("source_transaction", Kind::Text),
+    opt("source_type", Kind::OneOf(&["card"])),
+    opt("transfer_group", Kind::Text),
+];
+
+/// The endpoints.
+pub const ROUTES: &[Route] = &[
+    route("GET", "/v1/account", &[], |st, _, _| Ok(account::own(&st.settings).value())),
+    route("POST", "/v1/accounts", CREATE, |st, _, args| connect::create(st, args).map(|a| a.value())),
+    route("GET", "/v1/accounts", &[LIMIT, AFTER, BEFORE, CREATED], |st, _, args| {
+        listing::list(st, "account", "/v1/accounts", args, &[])
+    }),
+    route("GET", "/v1/accounts/{}", &[], |st, ids, _| {
+        if ids[0] == account::own_id(&st.settings) {
+            return Ok(account::own(&st.settings).value());
+        }
+        of_platform(st, ids[0]).map(|found| found.value())
+    }),
+    route("POST", "/v1/accounts/{}", UPDATE, |st, ids, args| {
+        of_platform(st, ids[0])?;
+        connect::update(st, ids[0], args).map(|a| a.value())
+    }),
+    route("DELETE", "/v1/accounts/{}", &[], |st, ids, _| {
+        of_platform(st, ids[0])?;
+        st.remove(ids[0]);
+        Ok(json!({ "id": ids[0], "object": "account", "deleted": true }))
+    }),
+    route("POST", "/_sandbox/accounts/{}/onboard", &[], |st, ids, _| connect::onboard(st, ids[0]).map(|a| a.value())),
+    route("POST", "/v1/account_links", LINK, |st, _, args| connect::link(st, args)),
+    route("POST", "/v1/transfers", TRANSFER, |st, _, args| connect::transfer(st, args).map(|t| t.value())),
+    route(
+        "GET",
+        "/v1/transfers",
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("destination", Kind::Text), opt("transfer_group", Kind::Text)],
+        |st, _, args| listing::list(st, "transfer", "/v1/transfers", args, &["destination", "transfer_group"]),
+    ),
+    route("GET", "/v1/transfers/{}", &[], |st, ids, _| Ok(st.load("transfer", ids[0], "id")?.value())),
+    route(
+        "POST",
+        "/v1/transfers/{}",
+        &[opt("description", Kind::Text), opt("metadata", Kind::Metadata)],
+        |st, ids, args| {
+            let transfer = st.load("transfer", ids[0], "id")?;
+            let metadata = merge_metadata(transfer.get("metadata"), args)?;
+            let changed = st.change_and_emit(ids[0], "transfer.updated", |t| {
+                t.set("metadata", metadata);
+                if args.has("description") {
+                    t.set("description", args.value("description"));
+                }
+            });
+            Ok(changed.value())
+        },
+    ),
+    route(
+        "POST",
+        "/v1/transfers/{}/reversals",
+        &[opt("amount", POSITIVE), opt("description", Kind::Text), opt("metadata", Kind::Metadata)],
+        |st, ids, args| {
+            let metadata = merge_metadata(&json!({}), args)?;
+            connect::reverse(st, ids[0], args.int("amount"), metadata).map(|r| r.value())
+        },
+    ),
+    route("GET", "/v1/transfers/{}/reversals", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
+        let transfer = st.load("transfer", ids[0], "id")?;
+        let all = transfer.list_at("reversals").iter().cloned().map(Object::of);
+        listing::page_of(args, &format!("/v1/transfers/{}/reversals", ids[0]), all, |r| r.id(), Object::value)
+    }),
+    route("GET", "/v1/transfers/{}/reversals/{}", &[], |st, ids, _| {
+        let reversal = st.load("transfer_reversal", ids[1], "id")?;
+        match reversal.text("transfer") == ids[0] {
+            true => Ok(reversal.value()),
+            false => Err(ApiError::no_such("transfer reversal", ids[1], "id")),
+        }
+    }),
+];
+
+/// A connected account; Stripe doesn't say whether any other exists.
+fn of_platform(st: &State, id: &str) -> Result<Object, ApiError> {
+    match st.load("account", id, "id") {
+        Ok(account) => Ok(Object::clone(&account)),
+        Err(_) => {
+            let message = format!(
+                "The provided key does not have access to account '{id}' (or that account does not exist). Application access may have been revoked."
+            );
+            Err(ApiError { status: 403, ..ApiError::coded("account_invalid", message) })
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Where a connected account would tell Stripe about itself: one button, then back to the platform.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Response as HttpResponse, StatusCode};
+
+use super::html::html;
+use super::{Shared, layout, look, not_found, object};
+use crate::object::Object;
+use crate::sandbox::own_request;
+
+/// The link, if it can still be used.
+fn link(shared: &Shared, token: &str) -> Option<Object> {
+    let now_s = shared.read(|s| s.state().clock_s());
+    object(shared, "_account_link", &format!("_link_{token}")).filter(|link| link.int("expires_at") > now_s)
+}
+
+/// `GET /_sandbox/onboarding/{token}`.
+pub(super) async fn show(State(shared): State<Shared>, Path(token): Path<String>) -> HttpResponse<Body> {
+    let Some(link) = link(&shared, &token) else { return not_found(&shared) };
+    let look = look(&shared);
+    let body = html!(
+        "<main class=\"narrow\"><h1>Connect with {business}</h1>\
+         <p>Stripe would ask here who you are and where your money goes. This account is {account}.</p>\
+         <form method=\"post\"><button id=\"complete\" class=\"primary\" type=\"submit\">Agree and submit</button></form></main>",
+        business = look.name,
+        account = link.text("account"),
+    );
+    layout::page(&look, StatusCode::OK, "Onboarding", &body)
+}
+
+/// `POST /_sandbox/onboarding/{token}`.
+pub(super) async fn complete(State(shared): State<Shared>, Path(token): Path<String>) -> HttpResponse<Body> {
+    let Some(link) = link(&shared, &token) else { return not_found(&shared) };
+    let path = format!("/_sandbox/accounts/{}/onboard", link.text("account"));
+    if shared.handle(&own_request("POST", &path, &[])).status != 200 {
+        return not_found(&shared);
+    }
+    let look = look(&shared);
+    if let Some(url) = link.text_at("return_url") {
+        return layout::redirect(&look, url);
+    }
+    let body = html!("<main class=\"narrow\"><h1 id=\"status\">{words}</h1></main>", words = "All is told");
+    layout::page(&look, StatusCode::OK, "Onboarding", &body)
+}

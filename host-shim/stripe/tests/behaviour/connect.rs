@@ -1,0 +1,102 @@
+//! A marketplace: connected accounts are onboarded, paid by transfers, and give back what is reversed.
+
+use crate::play::{Play, id};
+use serde_json::json;
+
+fn seller(play: &mut Play) -> String {
+    let form =
+        "type=express&country=US&email=seller@example.com&capabilities[transfers][requested]=true&metadata[shop]=7";
+    id(&play.post("/v1/accounts", form))
+}
+
+fn balance(play: &mut Play) -> i64 {
+    play.get("/v1/balance")["available"][0]["amount"].as_i64().unwrap()
+}
+
+#[test]
+fn an_account_can_be_paid_once_it_is_onboarded() {
+    let mut play = Play::new();
+    let seller = seller(&mut play);
+    let link =
+        format!("account={seller}&type=account_onboarding&return_url=https://x.test/back&refresh_url=https://x.test");
+    let link = play.post("/v1/account_links", &link);
+    assert!(link["url"].as_str().unwrap().contains("/_sandbox/onboarding/"));
+    let paid = play.post("/v1/payment_intents", "amount=10000&currency=usd&confirm=true&payment_method=pm_card_visa");
+    let transfer = format!("amount=7000&currency=usd&destination={seller}");
+    let error = play.refused("POST", "/v1/transfers", &transfer, 400);
+    assert_eq!(error["code"], "insufficient_capabilities_for_transfer");
+    let before = play.get(&format!("/v1/accounts/{seller}"));
+    assert_eq!(
+        (&before["details_submitted"], &before["capabilities"]["transfers"]),
+        (&json!(false), &json!("inactive"))
+    );
+    play.events();
+    play.post(&format!("/_sandbox/accounts/{seller}/onboard"), "");
+    assert_eq!(play.events(), ["account.updated"]);
+    let told = play.event("account.updated");
+    assert_eq!((&told["account"], &told["data"]["object"]["payouts_enabled"]), (&json!(seller), &json!(true)));
+    assert_eq!(told["data"]["previous_attributes"]["capabilities"]["transfers"], "inactive");
+    let moved = play
+        .post("/v1/transfers", &format!("{transfer}&source_transaction={}", paid["latest_charge"].as_str().unwrap()));
+    assert_eq!((&moved["destination"], &moved["reversed"], balance(&mut play)), (&json!(seller), &json!(false), 3_000));
+    assert_eq!(id(&play.get(&format!("/v1/transfers?destination={seller}"))["data"][0]), id(&moved));
+}
+
+#[test]
+fn no_more_is_transferred_than_there_is() {
+    let mut play = Play::new();
+    let seller = seller(&mut play);
+    play.post(&format!("/_sandbox/accounts/{seller}/onboard"), "");
+    let pay = "amount=1000&currency=usd&confirm=true&payment_method=pm_card_visa&transfer_group=order_1";
+    let charge = play.post("/v1/payment_intents", pay)["latest_charge"].as_str().unwrap().to_owned();
+    play.post("/v1/payment_intents", "amount=1000&currency=usd&confirm=true&payment_method=pm_card_visa");
+    let of_charge =
+        |amount: i64| format!("amount={amount}&currency=usd&destination={seller}&source_transaction={charge}");
+    let first = play.post("/v1/transfers", &of_charge(600));
+    assert_eq!(first["transfer_group"], "order_1");
+    for form in [of_charge(401), format!("amount=1401&currency=usd&destination={seller}")] {
+        assert_eq!(play.refused("POST", "/v1/transfers", &form, 400)["code"], "balance_insufficient", "{form}");
+    }
+    play.post("/v1/transfers", &of_charge(400));
+    play.refused("POST", "/v1/transfers", &format!("amount=1&currency=eur&destination={seller}"), 400);
+    play.refused("POST", "/v1/transfers", "amount=1&currency=usd&destination=acct_none", 400);
+}
+
+#[test]
+fn a_transfer_is_reversed_in_parts_and_no_further_than_it_went() {
+    let mut play = Play::new();
+    let seller = seller(&mut play);
+    play.post(&format!("/_sandbox/accounts/{seller}/onboard"), "");
+    play.post("/v1/payment_intents", "amount=1000&currency=usd&confirm=true&payment_method=pm_card_visa");
+    let transfer = id(&play.post("/v1/transfers", &format!("amount=1000&currency=usd&destination={seller}")));
+    let path = format!("/v1/transfers/{transfer}/reversals");
+    play.events();
+    let part = play.post(&path, "amount=300");
+    assert_eq!(play.events(), ["transfer.reversed"]);
+    let now = play.get(&format!("/v1/transfers/{transfer}"));
+    assert_eq!((&now["amount_reversed"], &now["reversed"], balance(&mut play)), (&json!(300), &json!(false), 300));
+    assert_eq!(play.get(&format!("{path}/{}", id(&part)))["amount"], 300);
+    play.refused("POST", &path, "amount=701", 400);
+    play.post(&path, "");
+    let done = play.get(&format!("/v1/transfers/{transfer}"));
+    assert_eq!((&done["reversed"], done["reversals"]["data"].as_array().unwrap().len()), (&json!(true), 2));
+    play.refused("POST", &path, "", 400);
+}
+
+#[test]
+fn an_account_is_changed_listed_and_deleted() {
+    let mut play = Play::new();
+    let seller = seller(&mut play);
+    let path = format!("/v1/accounts/{seller}");
+    play.events();
+    let changed =
+        play.post(&path, "business_profile[name]=Shop&business_profile[url]=https://shop.test&metadata[shop]=");
+    assert_eq!((&changed["business_profile"]["name"], &changed["metadata"]), (&json!("Shop"), &json!({})));
+    assert_eq!(play.events(), ["account.updated"]);
+    assert_eq!(play.get("/v1/accounts")["data"].as_array().unwrap().len(), 1);
+    let own = id(&play.get("/v1/account"));
+    assert_eq!(id(&play.get(&format!("/v1/accounts/{own}"))), own);
+    play.refused("POST", "/v1/accounts/acct_none", "email=a@example.com", 403);
+    assert_eq!(play.ok("DELETE", &path, "")["deleted"], true);
+    play.refused("GET", &path, "", 403);
+}
