@@ -15,6 +15,7 @@ mod schema;
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 pub use account::{Counters, Given};
@@ -27,7 +28,9 @@ use file::Files;
 /// Statements that stay prepared: more than there are, so that none is prepared twice.
 const STATEMENTS_MAX: usize = 64;
 /// SQLite's page cache in KiB: with the caches of decoded rows, what bounds the memory.
-const CACHE_KIB: i64 = 32 * 1024;
+const CACHE_KIB: i64 = 8 * 1024;
+/// The same of a temporary store, which looks at every changed page in it with each commit.
+const TEMPORARY_CACHE_KIB: i64 = 1024;
 
 /// An open store. It knows nothing of the API: objects by id, events by position, answers by key.
 #[derive(Debug)]
@@ -47,6 +50,7 @@ impl Store {
 
     fn new_temporary(settings: &Settings) -> Result<Self, StoreError> {
         let connection = connect(Path::new(""))?;
+        connection.pragma_update(None, "cache_size", -TEMPORARY_CACHE_KIB)?;
         connection.pragma_update(None, "synchronous", "OFF")?;
         schema::create(&connection)?;
         account::create(&connection, settings)?;
@@ -57,9 +61,12 @@ impl Store {
     /// were given: they must be the same, or are taken over where they may change.
     pub fn open(path: &Path, settings: Settings, given: &[Given]) -> Result<(Self, Settings, Counters), StoreError> {
         let (connection, files) = file::open(path, &settings)?;
-        let store = Self { connection, files: Some(files) };
+        let mut store = Self { connection, files: Some(files) };
         let (kept, counters) = account::read(&store.connection)?;
-        let settings = account::merge(path, kept, settings, given)?;
+        let settings = account::merge(path, kept.clone(), settings, given)?;
+        if settings != (Settings { base_url: settings.base_url.clone(), ..kept }) {
+            store.commit(&settings, &counters)?;
+        }
         Ok((store, settings, counters))
     }
 
@@ -73,8 +80,8 @@ impl Store {
         !self.connection.is_autocommit()
     }
 
-    /// Writes what all writes of a request go through. A log that grew long is emptied first, so that a failure to do
-    /// so is the failure of a request that changed nothing yet.
+    /// Begins the transaction of a request with its first write. A log that grew long is emptied before, so that a
+    /// failure to do so is the failure of a request that changed nothing yet.
     fn begin(&mut self) -> Result<(), StoreError> {
         if self.is_open() {
             return Ok(());
@@ -90,7 +97,11 @@ impl Store {
     pub fn commit(&mut self, settings: &Settings, counters: &Counters) -> Result<(), StoreError> {
         self.begin()?;
         account::write(&self.connection, settings, counters)?;
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        let outcome = self.connection.prepare_cached("COMMIT")?.execute([]);
+        if let (Err(_), Some(files)) = (&outcome, &mut self.files) {
+            files.leave_torn();
+        }
+        outcome?;
         Ok(())
     }
 
@@ -118,7 +129,11 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     // Without URIs: a file may have any name.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    // Before anything looks at the database, so that SQLite needs no shared memory for its log.
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Else SQLite prepares a statement anew for each value that could make a partial index apply.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "page_size", pages::PAGE_BYTES as i64)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok(connection)

@@ -84,6 +84,7 @@ const APART: &[(&str, &str, &str)] = &[
     ("invoiceitem", "parent.subscription_details.subscription_item", "optional; the examples leave it out"),
     ("invoiceitem", "pricing.price_details", "optional; the examples leave it out"),
     ("line_item", "pricing.price_details", "optional; the examples leave it out"),
+    ("account", "capabilities.card_payments", "a connected account has those that were requested for it"),
     ("charge", "outcome.risk_level", "Radar's, left out of the examples"),
     ("charge", "outcome.risk_score", "Radar's, left out of the examples"),
 ];

@@ -66,13 +66,13 @@ pub fn connected(id: String, created_s: i64, settings: &Settings) -> Object {
         ("business_type", Value::Null),
         ("capabilities", json!({})),
         ("charges_enabled", json!(false)),
-        ("controller", json!({ "is_controller": true, "type": "application" })),
+        ("controller", json!({ "type": "application" })),
         ("created", json!(created_s)),
         ("details_submitted", json!(false)),
         ("email", Value::Null),
         ("external_accounts", list(&url, Vec::new())),
         ("payouts_enabled", json!(false)),
-        ("tos_acceptance", json!({ "date": null })),
+        ("tos_acceptance", json!({ "date": null, "ip": null, "user_agent": null })),
         ("type", json!("express")),
     ] {
         account.set(member, value);

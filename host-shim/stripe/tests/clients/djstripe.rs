@@ -52,7 +52,12 @@ fn djstripe_syncs_every_model() {
     }
     let (runtime, folder) = (runtime(), tempfile::tempdir().unwrap());
     let server = start(&runtime, Options::default());
-    call(&server, "POST", "/v1/webhook_endpoints", &[("url", "http://127.0.0.1:9/"), ("enabled_events[]", "issuing_card.created")]);
+    call(
+        &server,
+        "POST",
+        "/v1/webhook_endpoints",
+        &[("url", "http://127.0.0.1:9/"), ("enabled_events[]", "issuing_card.created")],
+    );
     account::play(&server);
     let database = folder.path().join("synced.sqlite3");
     let names =
