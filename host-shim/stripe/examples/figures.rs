@@ -1,7 +1,15 @@
 //! The figures: `cargo run --release -p local-stripe --example figures`. Cold start, calls a second, ordered delivery.
 //! Run it on an otherwise idle machine; it prints what it measured and fails only if something isn't delivered.
+//!
+//! `… --example figures -- soak` makes a million calls and prints how much memory they took at most; with a path, they go
+//! to a state file there, which needs some gigabytes.
+
+/// The command's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,61 +18,142 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http;
 use http_body_util::BodyExt;
-use local_stripe::sandbox::own_request;
+use local_stripe::sandbox::{Request, Sandbox, json_of, own_request};
 use local_stripe::server::{Options, Server};
+use local_stripe::settings::Settings;
 use local_stripe::webhook::deliver::client;
 
 const CALLS: usize = 20_000;
 const CONNECTIONS: usize = 8;
 const EVENTS: usize = 10_000;
 const STARTS: usize = 11;
+/// Bytes of state of a cold start.
+const STATE_BYTES: u64 = 100_000_000;
+const SOAK_CALLS: usize = 1_000_000;
+/// Customers that the calls of the soak are about.
+const SOAK_CUSTOMERS: usize = 1_000;
 
 fn main() -> anyhow::Result<()> {
-    if std::env::args().nth(1).as_deref() == Some("serve") {
-        return serve();
+    let mut arguments = std::env::args().skip(1);
+    let (mode, path) = (arguments.next(), arguments.next().map(PathBuf::from));
+    match (mode.as_deref(), path) {
+        (Some("serve"), state) => return serve(state),
+        (Some("fill"), Some(state)) => return fill(&state),
+        (Some("soak"), state) => return soak(state),
+        _ => {}
     }
-    let mut starts = (0..STARTS).map(|_| cold_start()).collect::<anyhow::Result<Vec<_>>>()?;
-    starts.sort();
-    println!("cold start to the first line: {:?} (median of {STARTS})", starts[STARTS / 2]);
+    println!("cold start to the first line: {:?} (median of {STARTS})", cold_start(None)?);
+    let folder = tempfile::tempdir()?;
+    let state = folder.path().join("state");
+    // Killed in the middle of things, so that a part is in the log.
+    first_line(Command::new(std::env::current_exe()?).arg("fill").arg(&state))?;
+    let bytes: u64 = ["", "-wal"].iter().map(|s| size(&state, s)).sum();
+    println!("cold start with {} MB of state: {:?} (median of {STARTS})", bytes / 1_000_000, cold_start(Some(&state))?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(calls(Options::default(), "in memory"))?;
-    let file = std::env::temp_dir().join(format!("local-stripe-figures-{}", std::process::id()));
-    runtime.block_on(calls(Options { state: Some(file.clone()), ..Options::default() }, "with --state"))?;
-    std::fs::remove_file(file)?;
+    let state = folder.path().join("calls");
+    runtime.block_on(calls(Options { state: Some(state), ..Options::default() }, "with --state"))?;
     runtime.block_on(delivery())
 }
 
-fn serve() -> anyhow::Result<()> {
+fn size(state: &Path, suffix: &str) -> u64 {
+    std::fs::metadata(format!("{}{suffix}", state.display())).map_or(0, |found| found.len())
+}
+
+fn serve(state: Option<PathBuf>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let server = Server::start(Options::default()).await?;
+        let server = Server::start(Options { state, ..Options::default() }).await?;
         println!("listening on {}", server.url());
         server.wait().await;
         Ok(())
     })
 }
 
-fn cold_start() -> anyhow::Result<Duration> {
+/// Makes paid intents in a state file, until it is as large as for a cold start.
+fn fill(state: &Path) -> anyhow::Result<()> {
+    let mut sandbox = Sandbox::open(state, Settings::default(), &[])?;
+    while size(state, "") < STATE_BYTES {
+        let made = sandbox.handle(&paid());
+        ensure!(made.status == 200, "{}", made.body);
+    }
+    println!("filled");
+    // Until it is killed.
+    std::thread::park();
+    Ok(())
+}
+
+fn paid() -> Request {
+    let form = [("amount", "500"), ("currency", "usd"), ("confirm", "true"), ("payment_method", "pm_card_visa")];
+    own_request("POST", "/v1/payment_intents", &form)
+}
+
+/// The median time of some starts.
+fn cold_start(state: Option<&Path>) -> anyhow::Result<Duration> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("serve").args(state);
+    let mut starts = (0..STARTS).map(|_| first_line(&mut command)).collect::<anyhow::Result<Vec<_>>>()?;
+    starts.sort();
+    Ok(starts[STARTS / 2])
+}
+
+/// Starts a command and kills it when it said something; how long that took.
+fn first_line(command: &mut Command) -> anyhow::Result<Duration> {
     let start = Instant::now();
-    let mut child = Command::new(std::env::current_exe()?).arg("serve").stdout(Stdio::piped()).spawn()?;
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
     let mut line = String::new();
     BufReader::new(child.stdout.take().context("a pipe")?).read_line(&mut line)?;
     let took = start.elapsed();
     child.kill()?;
     child.wait()?;
-    ensure!(line.starts_with("listening on"), "it said {line:?}");
+    ensure!(!line.is_empty(), "it said nothing");
     Ok(took)
+}
+
+/// A million calls: three updates of a customer, then a paid intent, and so on. Every call makes events.
+fn soak(state: Option<PathBuf>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let _entered = runtime.enter();
+    let server = runtime.block_on(Server::start(Options { state, ..Options::default() }))?;
+    let call = |request: &Request| {
+        let answer = server.handle(request);
+        ensure!(answer.status == 200, "{}", answer.body);
+        Ok(json_of(&answer))
+    };
+    let mut customers = Vec::new();
+    for _ in 0..SOAK_CUSTOMERS {
+        let made = call(&own_request("POST", "/v1/customers", &[("name", "a")]))?;
+        customers.push(format!("/v1/customers/{}", made["id"].as_str().context("an id")?));
+    }
+    let start = Instant::now();
+    for n in 1..=SOAK_CALLS {
+        if n % 4 == 0 {
+            call(&paid())?;
+        } else {
+            call(&own_request("POST", &customers[n % SOAK_CUSTOMERS], &[("name", &n.to_string())]))?;
+        }
+        if n % (SOAK_CALLS / 10) == 0 {
+            println!("{n} calls in {:.0?}: {}", start.elapsed(), peak_memory()?);
+        }
+    }
+    Ok(())
+}
+
+/// The most memory that the process had so far, as Linux tells.
+fn peak_memory() -> anyhow::Result<String> {
+    let status = std::fs::read_to_string("/proc/self/status").context("only Linux tells how much memory it was")?;
+    Ok(status.lines().find(|line| line.starts_with("VmHWM")).context("VmHWM")?.to_owned())
 }
 
 async fn calls(options: Options, what: &str) -> anyhow::Result<()> {
     let server = Server::start(options).await?;
-    let http = client();
+    let caller = client();
     let start = Instant::now();
     let mut tasks = Vec::new();
     for _ in 0..CONNECTIONS {
-        let (http, url) = (http.clone(), server.url());
+        let (caller, url) = (caller.clone(), server.url());
         tasks.push(tokio::spawn(async move {
             for n in 0..CALLS / CONNECTIONS {
                 // Half writes, half reads of one object.
@@ -73,12 +162,12 @@ async fn calls(options: Options, what: &str) -> anyhow::Result<()> {
                 } else {
                     ("GET", "/v1/customers?limit=1", "")
                 };
-                let request = Request::builder()
+                let request = http::Request::builder()
                     .method(method)
                     .uri(format!("{url}{path}"))
                     .header("authorization", "Bearer sk_test_x")
                     .body(Body::from(body))?;
-                let response = http.request(request).await?;
+                let response = caller.request(request).await?;
                 ensure!(response.status() == 200, "{method} {path}: {}", response.status());
                 response.into_body().collect().await?;
             }

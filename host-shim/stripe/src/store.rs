@@ -15,6 +15,7 @@ mod schema;
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 pub use account::{Counters, Given};
@@ -27,7 +28,9 @@ use file::Files;
 /// Statements that stay prepared: more than there are, so that none is prepared twice.
 const STATEMENTS_MAX: usize = 64;
 /// SQLite's page cache in KiB: with the caches of decoded rows, what bounds the memory.
-const CACHE_KIB: i64 = 32 * 1024;
+const CACHE_KIB: i64 = 8 * 1024;
+/// The same of a temporary store, which looks at every changed page in it with each commit.
+const TEMPORARY_CACHE_KIB: i64 = 1024;
 
 /// An open store. It knows nothing of the API: objects by id, events by position, answers by key.
 #[derive(Debug)]
@@ -47,6 +50,7 @@ impl Store {
 
     fn new_temporary(settings: &Settings) -> Result<Self, StoreError> {
         let connection = connect(Path::new(""))?;
+        connection.pragma_update(None, "cache_size", -TEMPORARY_CACHE_KIB)?;
         connection.pragma_update(None, "synchronous", "OFF")?;
         schema::create(&connection)?;
         account::create(&connection, settings)?;
@@ -119,6 +123,8 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Else SQLite prepares a statement anew for each value that could make a partial index apply.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "page_size", pages::PAGE_BYTES as i64)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok(connection)

@@ -75,6 +75,7 @@ fn sum(settings: &str, columns: &[i64; 5]) -> RowSum {
 
 /// Writes the row of a new account.
 pub(super) fn create(connection: &Connection, settings: &Settings) -> Result<(), StoreError> {
+    connection.execute("INSERT INTO account VALUES (1, '', 0, 0, 0, 0, 0, 0)", [])?;
     write(connection, settings, &Counters { clock_s: settings.start_s, ..Counters::default() })
 }
 
@@ -83,7 +84,7 @@ pub(super) fn write(connection: &Connection, settings: &Settings, counters: &Cou
     let (text, columns) = (text_of(settings), columns(counters));
     let sum = sum(&text, &columns).finish();
     let [clock_s, next_number, requests, events, delivered] = columns;
-    connection.prepare_cached("INSERT OR REPLACE INTO account VALUES (1, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
+    connection.prepare_cached("UPDATE account SET settings = ?, clock_s = ?, next_number = ?, requests = ?, events = ?, delivered = ?, sum = ?")?.execute(params![
         text,
         clock_s,
         next_number,

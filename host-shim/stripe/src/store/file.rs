@@ -14,14 +14,14 @@ use super::{StoreError, account, connect, schema};
 use crate::settings::Settings;
 
 /// Bytes of the log from which it is emptied: as much as a start after a kill can check in a few milliseconds.
-const LOG_BYTES: u64 = 8 * 1024 * 1024;
+const LOG_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The files of an open store. The file of checksums carries the lock: to open and close the database a second time
 /// would drop SQLite's own.
 #[derive(Debug)]
 pub(super) struct Files {
     path: PathBuf,
-    log_path: PathBuf,
+    /// Open all the time: some file systems write a file out when it is closed after it was cut.
     log: File,
     sums: Sums,
 }
@@ -52,7 +52,7 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(Connection, File
             Unfit::Io(error) => io(error),
             Unfit::Damaged(place) => StoreError::Damaged { path: path.to_owned(), place },
         };
-        let log = Log::read(&log_path).map_err(unfit)?;
+        let log = Log::check(&log_path).map_err(unfit)?;
         sums.check(path, &log).map_err(unfit)?;
         log.cut(&log_path).map_err(io)?;
     } else {
@@ -65,7 +65,7 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(Connection, File
     // The first use of the log, which makes its file.
     connection.pragma_query_value(None, "user_version", |_| Ok(()))?;
     let log = File::open(&log_path).map_err(io)?;
-    Ok((connection, Files { path: path.to_owned(), log_path, log, sums }))
+    Ok((connection, Files { path: path.to_owned(), log, sums }))
 }
 
 impl Files {
@@ -77,25 +77,26 @@ impl Files {
 
     /// Empties the log into the file. A kill on the way leaves the log, which has every page that is half written.
     pub(super) fn checkpoint(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        let checkpoint = |mode: &str| {
-            let (busy, frames, done): (i64, i64, i64) =
-                connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                })?;
-            if busy == 0 && frames == done {
-                return Ok(());
-            }
-            let error = std::io::Error::other(format!("{done} of {frames} pages of the log are written"));
-            Err(StoreError::Io { path: self.log_path.clone(), error })
-        };
-        checkpoint("FULL")?;
-        let log = Log::read(&self.log_path).map_err(|unfit| match unfit {
+        self.write_log(connection, "FULL")?;
+        let log = Log::written(&self.log).map_err(|unfit| match unfit {
             Unfit::Io(error) => self.io(error),
             Unfit::Damaged(place) => StoreError::Damaged { path: self.path.clone(), place },
         })?;
         let written = self.sums.take_over(&log);
         written.map_err(|error| self.io(error))?;
-        checkpoint("TRUNCATE")
+        self.write_log(connection, "TRUNCATE")
+    }
+
+    /// Lets SQLite write the log to the file, and cut it if the mode says so.
+    fn write_log(&self, connection: &Connection, mode: &str) -> Result<(), StoreError> {
+        let (busy, frames, done): (i64, i64, i64) =
+            connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        if busy == 0 && frames == done {
+            return Ok(());
+        }
+        Err(self.io(std::io::Error::other(format!("{done} of {frames} pages of the log are written"))))
     }
 
     fn io(&self, error: std::io::Error) -> StoreError {
