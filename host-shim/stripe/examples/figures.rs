@@ -20,9 +20,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http;
 use http_body_util::BodyExt;
-use local_stripe::sandbox::{Request, Sandbox, json_of, own_request};
+use local_stripe::sandbox::{Request, json_of, own_request};
 use local_stripe::server::{Options, Server};
-use local_stripe::settings::Settings;
 use local_stripe::webhook::deliver::client;
 
 const CALLS: usize = 20_000;
@@ -74,11 +73,15 @@ fn serve(state: Option<PathBuf>) -> anyhow::Result<()> {
 
 /// Makes paid intents in a state file, until it is as large as for a cold start.
 fn fill(state: &Path) -> anyhow::Result<()> {
-    let mut sandbox = Sandbox::open(state, Settings::default(), &[])?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let _entered = runtime.enter();
+    let server = runtime.block_on(Server::start(Options { state: Some(state.to_owned()), ..Options::default() }))?;
     while size(state, "") < STATE_BYTES {
-        let made = sandbox.handle(&paid());
+        let made = server.handle(&paid());
         ensure!(made.status == 200, "{}", made.body);
     }
+    // The books of deliveries are kept a moment later.
+    std::thread::sleep(Duration::from_secs(1));
     println!("filled");
     // Until it is killed.
     std::thread::park();

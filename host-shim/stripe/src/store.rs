@@ -122,6 +122,8 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     // Without URIs: a file may have any name.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    // Before anything looks at the database, so that SQLite needs no shared memory for its log.
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // Else SQLite prepares a statement anew for each value that could make a partial index apply.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

@@ -125,8 +125,6 @@ fn create(path: &Path, sums: &mut Sums, settings: &Settings) -> Result<(), Store
 /// Commits go to the log, and from there only when told to. What was committed is the operating system's at once, so
 /// that it outlives the process; nothing waits for the disk.
 fn use_log(connection: &Connection) -> Result<(), StoreError> {
-    // Before the first look at the log, so that SQLite needs no shared memory for it.
-    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;

@@ -117,7 +117,8 @@ impl Log {
     /// Cuts off what a kill left behind the last commit: nothing of it was acknowledged.
     pub(super) fn cut(&self, path: &Path) -> std::io::Result<()> {
         match OpenOptions::new().write(true).open(path) {
-            Ok(file) => file.set_len(self.committed_bytes),
+            Ok(file) if file.metadata()?.len() > self.committed_bytes => file.set_len(self.committed_bytes),
+            Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
         }
