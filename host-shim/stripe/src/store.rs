@@ -61,9 +61,12 @@ impl Store {
     /// were given: they must be the same, or are taken over where they may change.
     pub fn open(path: &Path, settings: Settings, given: &[Given]) -> Result<(Self, Settings, Counters), StoreError> {
         let (connection, files) = file::open(path, &settings)?;
-        let store = Self { connection, files: Some(files) };
+        let mut store = Self { connection, files: Some(files) };
         let (kept, counters) = account::read(&store.connection)?;
-        let settings = account::merge(path, kept, settings, given)?;
+        let settings = account::merge(path, kept.clone(), settings, given)?;
+        if settings != (Settings { base_url: settings.base_url.clone(), ..kept }) {
+            store.commit(&settings, &counters)?;
+        }
         Ok((store, settings, counters))
     }
 
@@ -94,7 +97,11 @@ impl Store {
     pub fn commit(&mut self, settings: &Settings, counters: &Counters) -> Result<(), StoreError> {
         self.begin()?;
         account::write(&self.connection, settings, counters)?;
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        let outcome = self.connection.prepare_cached("COMMIT")?.execute([]);
+        if let (Err(_), Some(files)) = (&outcome, &mut self.files) {
+            files.leave_torn();
+        }
+        outcome?;
         Ok(())
     }
 

@@ -23,6 +23,8 @@ pub(super) struct Files {
     path: PathBuf,
     /// Open all the time: some file systems write a file out when it is closed after it was cut.
     log: File,
+    /// Whether the log may end in something that isn't committed.
+    is_torn: bool,
     sums: Sums,
 }
 
@@ -65,14 +67,20 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(Connection, File
     // The first use of the log, which makes its file.
     connection.pragma_query_value(None, "user_version", |_| Ok(()))?;
     let log = File::open(&log_path).map_err(io)?;
-    Ok((connection, Files { path: path.to_owned(), log, sums }))
+    Ok((connection, Files { path: path.to_owned(), log, is_torn: false, sums }))
 }
 
 impl Files {
     /// Empties the log if it is long.
     pub(super) fn checkpoint_if_long(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let length = self.log.metadata().map_err(|error| self.io(error))?.len();
-        if length >= LOG_BYTES { self.checkpoint(connection) } else { Ok(()) }
+        if length >= LOG_BYTES || self.is_torn { self.checkpoint(connection) } else { Ok(()) }
+    }
+
+    /// Has the log emptied before the next write: a commit that failed may have left frames in it, and those that later
+    /// ones don't cover would look like damage.
+    pub(super) fn leave_torn(&mut self) {
+        self.is_torn = true;
     }
 
     /// Empties the log into the file. A kill on the way leaves the log, which has every page that is half written.
@@ -84,7 +92,9 @@ impl Files {
         })?;
         let written = self.sums.take_over(&log);
         written.map_err(|error| self.io(error))?;
-        self.write_log(connection, "TRUNCATE")
+        self.write_log(connection, "TRUNCATE")?;
+        self.is_torn = false;
+        Ok(())
     }
 
     /// Lets SQLite write the log to the file, and cut it if the mode says so.
