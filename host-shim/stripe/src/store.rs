@@ -80,8 +80,8 @@ impl Store {
         !self.connection.is_autocommit()
     }
 
-    /// Writes what all writes of a request go through. A log that grew long is emptied first, so that a failure to do
-    /// so is the failure of a request that changed nothing yet.
+    /// Begins the transaction of a request with its first write. A log that grew long is emptied before, so that a
+    /// failure to do so is the failure of a request that changed nothing yet.
     fn begin(&mut self) -> Result<(), StoreError> {
         if self.is_open() {
             return Ok(());

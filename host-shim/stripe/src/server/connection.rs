@@ -54,7 +54,7 @@ struct Limit {
 }
 
 impl Limit {
-    /// The time is over, counted from the first of the calls since [`Limit::clear`].
+    /// Fails when the time is over, counted from the first call since [`Limit::clear`].
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         let end = self.end.get_or_insert_with(|| Box::pin(sleep(self.patience)));
         match end.as_mut().poll(context) {

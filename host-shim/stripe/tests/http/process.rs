@@ -1,19 +1,32 @@
 //! The command in a process of its own, to be killed.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::client::Client;
 
 /// The command, as cargo builds it beside the tests.
-pub fn command(state: &Path, more: &[&str]) -> Command {
+fn command(state: &Path, more: &[&str]) -> Command {
     let mut path: PathBuf = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
     let mut command = Command::new(path.join("examples").join("local-stripe"));
     command.args(["--port", "0", "--state"]).arg(state).args(more);
     command
+}
+
+/// What the command says when it doesn't start.
+pub fn refusal(state: &Path, more: &[&str]) -> String {
+    let mut child = command(state, more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut line, mut words) = (String::new(), String::new());
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    // A start says so, and would go on for ever.
+    child.kill().unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+    let started = child.wait().unwrap().success();
+    assert!(line.is_empty() && !started, "it started: {line}");
+    words
 }
 
 pub struct Running {

@@ -9,7 +9,7 @@ use local_stripe::store::{Given, StoreError};
 use serde_json::Value;
 
 use crate::client::{Client, id};
-use crate::process::{command, start};
+use crate::process::{refusal, start};
 use crate::sink::Sink;
 
 /// Kills of the test.
@@ -95,9 +95,8 @@ async fn one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let running = start(&state);
-    let second = command(&state, &[]).output().unwrap();
-    let words = String::from_utf8(second.stderr).unwrap();
-    assert!(!second.status.success() && words.contains("is in use by another process"), "{words}");
+    let words = refusal(&state, &[]);
+    assert!(words.contains("is in use by another process"), "{words}");
     assert!(words.contains(&state.display().to_string()), "{words}");
     let within = Server::start(Options { state: Some(state.clone()), ..Options::default() }).await.err().unwrap();
     assert!(within.to_string().contains("in use"), "{within}");
@@ -116,9 +115,8 @@ async fn settings_that_an_account_keeps_are_refused() {
         (["--seed", "0"], "was begun with 5"),
         (["--clock", "1793491201"], "--clock 1793491201 is refused"),
     ] {
-        let refused = command(&state, &arguments).output().unwrap();
-        let said = String::from_utf8(refused.stderr).unwrap();
-        assert!(!refused.status.success() && said.contains(words), "{arguments:?}: {said}");
+        let said = refusal(&state, &arguments);
+        assert!(said.contains(words), "{arguments:?}: {said}");
     }
 }
 
