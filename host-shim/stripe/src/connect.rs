@@ -29,14 +29,17 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
         }
     }
     apply(&mut account, args)?;
-    Ok(Object::clone(&st.put(account)))
+    let account = st.put(account);
+    // Who accepts the terms over the API tells all the rest there too.
+    if args.has("tos_acceptance") { onboard(st, account.id()) } else { Ok(Object::clone(&account)) }
 }
 
 /// Changes what a request gives.
 pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Object, ApiError> {
     let mut next = Object::clone(&*st.load("account", id, "id")?);
     apply(&mut next, args)?;
-    Ok(Object::clone(&st.change_and_emit(id, "account.updated", |account| *account = next)))
+    let changed = st.change_and_emit(id, "account.updated", |account| *account = next);
+    if args.has("tos_acceptance") { onboard(st, id) } else { Ok(Object::clone(&changed)) }
 }
 
 fn apply(account: &mut Object, args: &Args) -> Result<(), ApiError> {

@@ -57,6 +57,7 @@ pub const TEST_ACCOUNTS: &[TestAccount] = &[
     account("000333333335", Some("pm_usBankAccount_debitNotAuthorized"), &ACH, Some("debit_not_authorized")),
     account("DE89370400440532013000", None, &SEPA, None),
     account("AT611904300234573201", None, &SEPA, None),
+    account("AT321904300235473204", None, &SEPA, None),
     account("AT861904300235473202", None, &SEPA, Some("insufficient_funds")),
     account("DE62370400440532013001", None, &SEPA, Some("insufficient_funds")),
 ];

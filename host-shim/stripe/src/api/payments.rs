@@ -62,6 +62,7 @@ const CREATE: &[Field] = intent_fields![
     opt("off_session", Kind::Bool),
     opt("return_url", Kind::Url),
     inert("mandate"),
+    inert("mandate_data"),
     inert("use_stripe_sdk"),
 ];
 const UPDATE: &[Field] = intent_fields![opt("amount", AMOUNT), opt("currency", Kind::Currency)];
@@ -77,6 +78,7 @@ const CONFIRM: &[Field] = &[
     opt("shipping", SHIPPING),
     inert("client_secret"),
     inert("mandate"),
+    inert("mandate_data"),
     inert("payment_method_options"),
     inert("use_stripe_sdk"),
 ];

@@ -20,13 +20,17 @@ pub fn in_force(st: &State, customer: &Object, sub: Option<&Object>) -> Vec<Valu
 /// Puts a discount on a customer, in place of the one before.
 pub fn give_customer(st: &mut State, id: &str, redeemed: &Redeemed) {
     let customer = st.copy(id);
-    if customer.get("discount").is_object() {
-        end_of_customer(st, id);
-    }
-    let discount = redeem::redeem(st, redeemed, &json!(id), st.now(&customer), |_| {});
+    let now = st.now(&customer);
+    let old = Object::of(customer.get("discount").clone());
+    let discount = redeem::redeem(st, redeemed, &json!(id), now, |_| {});
     let shown = discount.value();
     st.change_and_emit(id, "customer.updated", |c| c.set("discount", shown));
-    st.emit("customer.discount.created", &discount);
+    if old.0.is_empty() {
+        st.emit("customer.discount.created", &discount);
+    } else {
+        let ended = close(st, &old, now);
+        st.emit_with("customer.discount.updated", &discount, Some(ended));
+    }
 }
 
 /// Takes a customer's discount away; gives it.

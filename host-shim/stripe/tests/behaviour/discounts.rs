@@ -92,6 +92,10 @@ fn a_customers_discount_is_on_all_that_they_are_billed_and_older_versions_show_i
         (&shown["discount"]["coupon"]["name"], &shown["discount"]["customer"]),
         (&json!("Ten"), &json!(customer))
     );
+    play.post("/v1/coupons", "id=FIFTH&percent_off=20&duration=forever");
+    play.events();
+    play.post(&format!("/v1/customers/{customer}"), "coupon=FIFTH");
+    assert_eq!(play.events(), ["customer.updated", "customer.discount.updated"]);
     assert_eq!(play.ok("DELETE", &format!("/v1/customers/{customer}/discount"), "")["deleted"], true);
     play.refused("DELETE", &format!("/v1/customers/{customer}/discount"), "", 404);
     assert!(play.get(&format!("/v1/customers/{customer}"))["discount"].is_null());
