@@ -73,7 +73,7 @@ pub fn connected(id: String, created_s: i64, settings: &Settings) -> Object {
         ("external_accounts", list(&url, Vec::new())),
         ("payouts_enabled", json!(false)),
         ("tos_acceptance", json!({ "date": null, "ip": null, "user_agent": null })),
-        ("type", json!("express")),
+        ("type", json!("standard")),
     ] {
         account.set(member, value);
     }

@@ -96,13 +96,14 @@ pub const TRIGGERS: &[&str] = &[
     "test_helpers.test_clock.deleted",
     "test_helpers.test_clock.ready",
     "topup.created",
-    "transfer.reversed",
-    "transfer.updated",
 ];
 
 /// The others: a reason, and the triggers that it keeps away.
 pub const OTHER_TRIGGERS: &[(&str, &[&str])] = &[
-    ("The CLI's account has accepted no terms, so that nothing can be transferred to it", &["transfer.created"]),
+    (
+        "The CLI's account has told nothing about itself, so that nothing can be transferred to it",
+        &["transfer.created", "transfer.reversed", "transfer.updated"],
+    ),
     (
         "Connected accounts have no applications that could be taken away from them",
         &["account.application.deauthorized"],
