@@ -402,6 +402,9 @@ pub fn debit_failed(st: &mut State, id: &str) {
 }
 
 fn complete(st: &mut State, id: &str, payment_status: &str) {
+    if st.copy(id).text("mode") == "payment" {
+        discounts::count(st, id);
+    }
     let done = st.change(id, |s| {
         s.set("status", "complete");
         s.set("payment_status", payment_status);

@@ -153,9 +153,9 @@ pub fn update(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiEr
 pub fn preview(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiError> {
     let (before, mut update) = plan_change(st, session, args)?;
     update.put("payment_behavior", json!("default_incomplete"));
-    let changed = change::update(st, before.id(), &update).and_then(|_| look(st, &before));
-    st.roll_back();
-    changed
+    st.is_preview = true;
+    change::update(st, before.id(), &update)?;
+    look(st, &before)
 }
 
 fn look(st: &mut State, before: &Object) -> Result<Value, ApiError> {

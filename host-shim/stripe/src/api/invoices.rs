@@ -512,6 +512,7 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     if open.text("status") == "paid" {
         return Ok(open.value());
     }
+    settle::check_not_processing(st, &open)?;
     if open.text("status") == "uncollectible" {
         st.change(id, |i| i.set("status", "open"));
     }

@@ -135,6 +135,10 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
                 members.remove("quantity");
             }
         }
+        if usage::is_metered(&new["price"]) && given.given("quantity").is_some() {
+            let message = "A price of usage_type metered takes no quantity.";
+            return Err(ApiError::invalid(message).about(&format!("{param}[quantity]")));
+        }
         if let Some(quantity) = given.int("quantity") {
             new["quantity"] = json!(quantity);
         }

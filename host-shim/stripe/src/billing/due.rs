@@ -17,6 +17,7 @@ pub const UPCOMING_DAYS: i64 = 7;
 pub fn next(object: &Object) -> Option<i64> {
     match object.kind() {
         "subscription" => next_of_subscription(object),
+        "customer" => object.int_at("discount.end"),
         "invoice" if object.text("status") == "draft" && object.is("auto_advance") => {
             object.int_at("automatically_finalizes_at")
         }
@@ -79,6 +80,9 @@ pub fn run(st: &mut State, id: &str, now_s: i64) {
     match object.kind() {
         "invoice" if object.text("status") == "draft" => invoice::auto_finalize(st, id),
         "invoice" => settle::retry(st, id),
+        "customer" => {
+            term::end_of_customer(st, id);
+        }
         "checkout.session" => checkout::expire(st, id),
         "payment_intent" => intent::settle_debit(st, id),
         "subscription_schedule" => phases::run(st, id, now_s),

@@ -99,7 +99,7 @@ pub fn attempt_with(st: &mut State, id: &str, method: &str, by: By, presence: Pr
 /// The invoice was paid: says so, and brings the subscription back.
 pub fn paid(st: &mut State, id: &str) {
     let before = st.copy(id);
-    if before.text("status") == "paid" {
+    if matches!(before.text("status"), "paid" | "void") {
         return;
     }
     let now = st.now(&before);
@@ -307,6 +307,15 @@ pub fn retry(st: &mut State, id: &str) {
     attempt(st, id, By::Schedule);
 }
 
+/// Refuses what would pay or void an invoice while a bank has its payment.
+pub fn check_not_processing(st: &State, invoice: &Object) -> Result<(), ApiError> {
+    if st.copy(invoice.text("_payment_intent")).text("status") != "processing" {
+        return Ok(());
+    }
+    let message = "The payment of this invoice is processing. Wait until it succeeded or failed.";
+    Err(ApiError::coded("invoice_payment_intent_processing", message))
+}
+
 /// Voids an open invoice; its payment intent is cancelled.
 pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let before = st.load("invoice", id, "id")?;
@@ -315,6 +324,7 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
             format!("You can only pass in open or uncollectible invoices. This invoice is {}.", before.text("status"));
         return Err(ApiError::coded("invoice_not_editable", message));
     }
+    check_not_processing(st, &before)?;
     let now = st.now(&before);
     let frozen = st.freeze(&before);
     let after = st.change(id, |i| {

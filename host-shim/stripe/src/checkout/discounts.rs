@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::discount::amount::{self, Line};
-use crate::discount::redeem::Redeemed;
+use crate::discount::redeem::{self, Redeemed};
 use crate::object::Object;
+use crate::state::State;
 
 /// Sets or clears a session's discount and adds its lines up anew.
 pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
@@ -33,6 +34,23 @@ pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
         json!({ "coupon": coupon, "promotion_code": one.promotion_code })
     });
     session.set("discounts", shown.into_iter().collect::<Vec<_>>());
+}
+
+/// Counts the discount of a payment as redeemed; a subscription's counts where it is made.
+pub fn count(st: &mut State, id: &str) {
+    let session = st.copy(id);
+    for discount in session.list_at("discounts") {
+        let promotion_code = discount["promotion_code"].clone();
+        let of_code = promotion_code.as_str().map(|code| st.copy(code).at("promotion.coupon").clone());
+        let coupon = of_code.unwrap_or_else(|| discount["coupon"].clone());
+        let coupon = st.copy(coupon.as_str().unwrap_or_default());
+        // One that was deleted since counts no more.
+        if !coupon.0.is_empty() {
+            let redeemed = Redeemed { coupon, promotion_code };
+            let now = st.now(&session);
+            redeem::redeem(st, &redeemed, session.get("customer"), now, |d| d.set("checkout_session", id));
+        }
+    }
 }
 
 /// The session's discount, as a request for a subscription gives it.

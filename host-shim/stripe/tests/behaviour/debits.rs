@@ -115,3 +115,20 @@ fn sepa_pays_in_euros_only_and_a_paused_collection_resumes() {
     let told = play.event("customer.subscription.updated");
     assert_eq!(told["data"]["previous_attributes"]["pause_collection"]["behavior"], "void");
 }
+
+#[test]
+fn an_invoice_whose_payment_is_under_way_is_neither_paid_again_nor_voided() {
+    let mut play = Play::new();
+    let price = play.monthly("Pro", 2_000);
+    let customer = play.customer("pm_usBankAccount_success");
+    play.subscribe(&customer, &price, "");
+    let invoice = play.event("invoice.created")["data"]["object"]["id"].as_str().unwrap().to_owned();
+    for (action, form) in [("pay", ""), ("pay", "paid_out_of_band=true"), ("void", "")] {
+        let error = play.refused("POST", &format!("/v1/invoices/{invoice}/{action}"), form, 400);
+        assert_eq!(error["code"], "invoice_payment_intent_processing", "{action} {form}");
+    }
+    play.until_day(5);
+    let paid = play.get(&format!("/v1/invoices/{invoice}"));
+    assert_eq!((&paid["status"], &paid["amount_paid"]), (&json!("paid"), &json!(2_000)));
+    assert_eq!(play.get("/v1/charges")["data"].as_array().unwrap().len(), 1);
+}

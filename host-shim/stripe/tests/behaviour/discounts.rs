@@ -143,6 +143,21 @@ fn a_session_shows_its_discount_and_hands_it_on() {
         play.post(&format!("/v1/payment_pages/{}/confirm", id(&session)), &format!("payment_method={card}"));
         assert_eq!(play.event("payment_intent.succeeded")["data"]["object"]["amount_received"], 2_400, "{mode}");
     }
+    assert_eq!(play.get(&format!("/v1/coupons/{coupon}"))["times_redeemed"], 2);
+}
+
+#[test]
+fn a_customers_discount_ends_at_its_time() {
+    let mut play = Play::new();
+    play.post("/v1/coupons", "id=MONTH&percent_off=50&duration=repeating&duration_in_months=1");
+    let customer = play.customer("pm_card_visa");
+    play.post(&format!("/v1/customers/{customer}"), "coupon=MONTH");
+    let price = play.monthly("Pro", 2_000);
+    let sub = id(&play.subscribe(&customer, &price, ""));
+    assert_eq!(latest(&mut play, &sub)["amount_paid"], 1_000);
+    play.until_day(31);
+    assert_eq!(latest(&mut play, &sub)["amount_paid"], 2_000);
+    assert!(play.get(&format!("/v1/customers/{customer}"))["discount"].is_null());
 }
 
 #[test]

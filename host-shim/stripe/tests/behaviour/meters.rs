@@ -125,6 +125,10 @@ fn wrong_events_and_prices_are_refused() {
     }
     let form = format!("customer={customer}&items[0][price]={calls}&items[0][quantity]=2");
     assert_eq!(play.refused("POST", "/v1/subscriptions", &form, 400)["param"], "items[0][quantity]");
+    let sub = play.subscribe(&customer, &calls, "");
+    let change = format!("items[0][id]={}&items[0][quantity]=2", id(&sub["items"]["data"][0]));
+    let error = play.refused("POST", &format!("/v1/subscriptions/{}", id(&sub)), &change, 400);
+    assert_eq!(error["param"], "items[0][quantity]");
     play.post(&format!("/v1/billing/meters/{meter}/deactivate"), "");
     play.refused("POST", &format!("/v1/billing/meters/{meter}/deactivate"), "", 400);
     play.refused("POST", "/v1/billing/meter_events", &format!("{event}&payload[value]=1"), 400);
