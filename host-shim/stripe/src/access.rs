@@ -34,10 +34,17 @@ pub fn take_key(form: &mut Form) -> Option<String> {
 }
 
 /// Refuses what a publishable key may not do.
-pub fn check_publishable(st: &State, route: &Route, ids: &[&str], form: &mut Form) -> Result<(), ApiError> {
+pub fn check_publishable(st: &State, route: &Route, ids: &[&str], form: &Form) -> Result<(), ApiError> {
     if !PUBLISHABLE.contains(&(route.method, route.path)) {
         let message = "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a list of your API keys at https://dashboard.stripe.com/account/apikeys.";
         return Err(ApiError { code: Some("secret_key_required".into()), ..ApiError::unauthorized(message) });
+    }
+    // A browser is shown the object itself and nothing behind it, and decides nothing about how it is paid.
+    for name in ["expand", "capture_method", "error_on_requires_action", "off_session"] {
+        if form.contains_key(name) {
+            let message = format!("The parameter {name} can only be used with a secret API key.");
+            return Err(ApiError::coded("secret_key_required", message).about(name));
+        }
     }
     let given = match form.get("client_secret") {
         Some(Node::Text(secret)) => secret.as_str(),

@@ -92,13 +92,11 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }
     session.set("currency", currency);
     session.set("_lines", lines);
-    let buyer = customer.as_ref().map(|c| c.id());
-    let purpose = Use { customer: buyer, amount: total, currency: session.text("currency") };
     let given = args.list("discounts");
     if given.len() > 1 {
         return Err(ApiError::invalid("A session takes one discount at most.").about("discounts"));
     }
-    let redeemed = redeem::read(st, &given, "discounts", purpose)?;
+    let redeemed = redeem::read(st, &given, "discounts", purpose_of(&session))?;
     discounts::set(&mut session, redeemed.first());
     session.set("_clock", clock);
     session.set("_subscription_data", args.get("subscription_data").clone());
@@ -193,15 +191,23 @@ fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Resul
     Ok((lines, total, currency))
 }
 
+/// What a session's discounts are for: all that is ordered, also what a trial puts off.
+fn purpose_of(session: &Object) -> Use<'_> {
+    let whole = |line: &Value| match usage::is_metered(&line["price"]) {
+        true => 0,
+        // It was added up when the session was opened.
+        false => items::amount(&line["price"], line["quantity"].as_i64().unwrap_or(1)).unwrap_or_default(),
+    };
+    let amount = session.list_at("_lines").iter().map(whole).fold(0_i64, i64::saturating_add);
+    Use { customer: session.text_at("customer"), amount, currency: session.text("currency") }
+}
+
 /// Uses a promotion code that the buyer typed, or none any more for an empty one.
 pub fn use_code(st: &mut State, id: &str, code: &str) -> Result<Value, ApiError> {
     let session = st.load("checkout.session", id, "id")?;
     if session.text("status") != "open" || !session.is("allow_promotion_codes") {
         return Err(ApiError::invalid("This Checkout Session takes no promotion code.").about("code"));
     }
-    let customer = session.text_at("customer").map(str::to_owned);
-    let (amount, currency) = (session.int("amount_subtotal"), session.text("currency").to_owned());
-    let purpose = Use { customer: customer.as_deref(), amount, currency: &currency };
     let redeemed = match code {
         "" => None,
         typed => {
@@ -210,7 +216,7 @@ pub fn use_code(st: &mut State, id: &str, code: &str) -> Result<Value, ApiError>
             let known = st.newest("promotion_code", None).find(is_meant);
             let known = known
                 .ok_or_else(|| ApiError::coded("promotion_code_invalid", "This code is invalid.").about("code"))?;
-            Some(redeem::by_code(st, known.id(), "code", purpose)?)
+            Some(redeem::by_code(st, known.id(), "code", purpose_of(&session))?)
         }
     };
     let mut next = Object::clone(&session);
@@ -275,6 +281,7 @@ pub fn confirm(
     let method = method_id.map(|method| st.copy(method)).unwrap_or_default();
     if !method.0.is_empty() {
         method::check_type(&method, &session)?;
+        method::check_owner(&method, session.text("customer"))?;
     }
     note_buyer(st, &session, &method, buyer);
     match session.text("mode") {
@@ -340,11 +347,14 @@ fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
 
 fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmed, ApiError> {
     let session = st.copy(id);
+    // A code may have been used up since it was typed.
+    redeem::read(st, discounts::given(&session).as_array().unwrap_or(&Vec::new()), "discounts", purpose_of(&session))?;
+    let pending = session.text("_intent").to_owned();
     if session.int("amount_total") == 0 {
+        intent::cancel_if_open(st, &pending);
         complete(st, id, "no_payment_required");
         return Ok(Confirmed::Complete);
     }
-    let pending = session.text("_intent").to_owned();
     let intent_id = if pending.is_empty() {
         let customer = customer_of(st, id, false);
         let data = Args::of(session.get("_payment_intent_data").clone());
@@ -361,6 +371,8 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
         st.change(id, |s| s.set("_intent", intent_id.clone()));
         intent_id
     } else {
+        // A code that was typed after a first attempt changes what is charged.
+        st.change(&pending, |pi| pi.set("amount", session.int("amount_total")));
         pending
     };
     match attempt(st, &intent_id, method.id(), presence) {

@@ -147,9 +147,13 @@ pub fn transfer(st: &mut State, args: &Args) -> Result<Object, ApiError> {
 
 /// What of a charge was not transferred yet.
 fn left_of(st: &State, charge: &Object) -> i64 {
+    if charge.text("status") != "succeeded" || !charge.is("captured") {
+        return 0;
+    }
     let of_charge = st.newest("transfer", None).filter(|t| t.text("source_transaction") == charge.id());
     let transferred: i64 = of_charge.map(|t| t.int("amount") - t.int("amount_reversed")).sum();
-    charge.int("amount_captured") - charge.int("amount_refunded") - transferred
+    // What was not captured counts as refunded.
+    charge.int("amount") - charge.int("amount_refunded") - transferred
 }
 
 /// Takes a transfer back; `None` takes what is left.

@@ -132,6 +132,11 @@ impl Args {
         Value::Object(self.0)
     }
 
+    /// The names of what was given.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The values by name.
     pub fn into_members(self) -> Map<String, Value> {
         self.0

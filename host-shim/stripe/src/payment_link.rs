@@ -16,7 +16,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let mut link = model::payment_link::payment_link(id.clone(), format!("{}/b/{id}", st.settings.base_url));
     let mut lines = Vec::new();
     for (n, line) in args.list("line_items").into_iter().enumerate() {
-        let priced = items::read(st, &Args::of(line), &format!("line_items[{n}]"))?;
+        let priced = items::read_licensed(st, &Args::of(line), &format!("line_items[{n}]"))?;
         let amount = items::amount(&priced.price.value(), priced.quantity)?;
         let words = items::product_name(st, &priced.price.value());
         let line = st.new_id("li");

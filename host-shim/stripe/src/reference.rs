@@ -33,7 +33,7 @@ pub const DIFFERENCES: &[&str] = &[
     "Balance transactions have no fee and are available at once, which `balance.available` tells only of `pm_card_bypassPending`; payouts are made by hand and arrive after two days; exchange rates don't exist.",
     "Sources are cards of a token: each is also a payment method with an id `card_…`.",
     "A dispute opens at the end of the call that charged the card, and evidence decides it at once: `winning_evidence` or `losing_evidence` in `uncategorized_text`.",
-    "`GET /v1/events` shows events in the account's version (`--api-version`); one sandbox is one account, whose id the seed decides.",
+    "`GET /v1/events` shows events in the account's version (`--api-version`); one sandbox is one account, whose id the seed decides. It can't act for connected accounts (`Stripe-Account`), and deleting one sends no event.",
     "Searches see what was just written, and the name of a page is the id of the last object before it.",
     "Rate limits don't exist. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
 ];

@@ -143,14 +143,14 @@ impl Sandbox {
         response.version = version.to_string();
         let own = account::own_id(&self.state.settings);
         if request.account.as_deref().is_some_and(|a| !a.is_empty() && a != own) {
-            let message = "This sandbox has one account and no connected accounts.";
+            let message = "The local sandbox acts for its own account only, not for connected ones.";
             return Err(ApiError { status: 403, ..ApiError::coded("account_invalid", message) });
         }
         let (route, ids) = api::find(&request.method, &request.path)?;
-        let expands = api::take_expand(&mut form)?;
         if access == Access::Publishable {
-            access::check_publishable(&self.state, route, &ids, &mut form)?;
+            access::check_publishable(&self.state, route, &ids, &form)?;
         }
+        let expands = api::take_expand(&mut form)?;
         let args = Args::read(&form, route.fields)?;
         let key = request.idempotency_key.as_deref().filter(|k| request.method == "POST" && !k.is_empty());
         if let Some(key) = key {

@@ -427,6 +427,9 @@ impl State {
     /// Undoes what a call left that panicked, so that the next one doesn't commit it.
     pub fn begin(&mut self) {
         self.take_failure();
+        // What a request that panicked left behind.
+        self.is_preview = false;
+        self.later.clear();
         if self.store.is_open() {
             self.roll_back();
         }

@@ -4,7 +4,7 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::billing::credit_note;
 use crate::object::Object;
-use crate::params::{AMOUNT, Field, Kind, QUANTITY, inert, merge_metadata, opt, req};
+use crate::params::{AMOUNT, Field, Kind, QUANTITY, inert, merge_metadata, off, opt, req};
 
 const LINE: Kind = Kind::Map(&[
     req("type", Kind::OneOf(&["custom_line_item", "invoice_line_item"])),
@@ -13,8 +13,8 @@ const LINE: Kind = Kind::Map(&[
     opt("invoice_line_item", Kind::Text),
     opt("quantity", QUANTITY),
     opt("unit_amount", AMOUNT),
-    inert("tax_amounts"),
-    inert("tax_rates"),
+    off("tax_amounts"),
+    off("tax_rates"),
 ]);
 const CREATE: &[Field] = &[
     req("invoice", Kind::Text),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::api::catalog;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::discount::redeem::is_valid;
@@ -129,7 +130,10 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
         Some(own) if st.find(own).is_some() => {
             return Err(ApiError::coded("resource_already_exists", "Coupon already exists.").about("id"));
         }
-        Some(own) => own.to_owned(),
+        Some(own) => {
+            catalog::check_own_id(own)?;
+            own.to_owned()
+        }
         None => st.new_characters(8),
     };
     let now = st.clock_s();

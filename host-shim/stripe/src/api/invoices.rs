@@ -246,7 +246,7 @@ fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<NewL
         if let Some(id) = price_id {
             entry.put("price", json!(id));
         }
-        let priced = items::read(st, &entry, "")?;
+        let priced = items::read_licensed(st, &entry, "")?;
         let price = priced.price.value();
         let words = items::product_name(st, &price);
         (items::amount(&price, quantity)?, priced.price.text("currency").to_owned(), price, words)
@@ -404,10 +404,19 @@ fn own_discounts(
         return Ok(None);
     }
     let purpose = Use { customer: Some(customer.id()), amount, currency };
-    let redeemed = redeem::read(st, &args.list("discounts"), "discounts", purpose)?;
+    let given = args.list("discounts");
+    let mut all = Vec::new();
+    for id in given.iter().filter_map(|entry| entry["discount"].as_str()) {
+        let known = st.load("discount", id, "discounts")?;
+        if known.text("customer") != customer.id() {
+            return Err(ApiError::no_such("discount", id, "discounts"));
+        }
+        all.push(known.value());
+    }
+    let redeemed = redeem::read(st, &given, "discounts", purpose)?;
     let now = st.now(customer);
-    let made = |one: &redeem::Redeemed| redeem::redeem(st, one, &json!(customer.id()), now, |_| {}).value();
-    Ok(Some(redeemed.iter().map(made).collect()))
+    all.extend(redeemed.iter().map(|one| redeem::redeem(st, one, &json!(customer.id()), now, |_| {}).value()));
+    Ok(Some(all))
 }
 
 fn read_settings(st: &mut State, args: &Args, customer: &str) -> Result<Vec<(&'static str, Value)>, ApiError> {
@@ -523,7 +532,11 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         return Ok(st.copy(id).value());
     }
     let paid_with = match args.text("payment_method") {
-        Some(name) => method::resolve(st, name, "payment_method")?.id().to_owned(),
+        Some(name) => {
+            let found = method::resolve(st, name, "payment_method")?;
+            method::check_owner(&found, open.text("customer"))?;
+            found.id().to_owned()
+        }
         None => settle::method_of(st, &open).ok_or_else(settle::no_method)?,
     };
     let presence = if args.flag("off_session") == Some(true) { Presence::OffSession } else { Presence::OnSession };

@@ -5,7 +5,7 @@ use crate::api::checkout::{PAYMENT_INTENT_DATA, SUBSCRIPTION_DATA};
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};
 use crate::object::Object;
-use crate::params::{Kind, QUANTITY, inert, opt, req};
+use crate::params::{Kind, QUANTITY, inert, off, opt, req};
 use crate::payment_link;
 
 const LINE: Kind = Kind::Map(&[
@@ -32,7 +32,7 @@ macro_rules! link_fields {
             opt("payment_intent_data", PAYMENT_INTENT_DATA),
             opt("submit_type", Kind::OneOf(&["auto", "book", "donate", "pay", "subscribe"])),
             opt("subscription_data", SUBSCRIPTION_DATA),
-            inert("automatic_tax"),
+            off("automatic_tax"),
             inert("custom_fields"),
             inert("custom_text"),
             inert("invoice_creation"),

@@ -111,6 +111,11 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/payment_intents/{}", UPDATE, update),
     route("POST", "/v1/payment_intents/{}/confirm", CONFIRM, confirm),
     route("POST", "/v1/payment_intents/{}/cancel", &[opt("cancellation_reason", CANCEL_REASON)], |st, ids, args| {
+        let found = st.load("payment_intent", ids[0], "id")?;
+        if let Some(invoice) = found.text_at("_invoice") {
+            let message = format!("This PaymentIntent belongs to the invoice {invoice}: void that instead.");
+            return Err(ApiError::coded("payment_intent_unexpected_state", message));
+        }
         intent::cancel(st, ids[0], args.value("cancellation_reason"))
     }),
     route(
@@ -290,6 +295,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
             "requires_payment_method, requires_confirmation, requires_action",
         ));
     }
+    check_own(&found, args)?;
     if let Some(customer) = args.text("customer") {
         st.load("customer", customer, "customer")?;
     }
@@ -336,13 +342,8 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
         let message = "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.";
         return Err(ApiError::coded("payment_intent_unexpected_state", message));
     };
-    let owner = st.copy(&paid_with).text("customer").to_owned();
-    if !owner.is_empty() && owner != found.text("customer") {
-        let message = format!(
-            "The provided PaymentMethod ({paid_with}) is attached to another customer. Set `customer` to {owner} to use it."
-        );
-        return Err(ApiError::invalid(message).about("payment_method"));
-    }
+    method::check_owner(&st.copy(&paid_with), found.text("customer"))?;
+    check_own(&found, args)?;
     let mut next = Object::clone(&found);
     apply(&mut next, args)?;
     check_return_url(&next)?;
@@ -353,6 +354,18 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     let presence = if off_session || strict { Presence::OffSession } else { Presence::OnSession };
     intent::confirm(st, id, &paid_with, presence)?;
     Ok(st.copy(id).value())
+}
+
+/// What an invoice or a session charges is decided there.
+fn check_own(intent: &Object, args: &Args) -> Result<(), ApiError> {
+    let is_owned = ["_invoice", "_session"].iter().any(|owner| intent.text_at(owner).is_some());
+    match ["amount", "currency", "customer", "capture_method"].iter().find(|member| args.has(member)) {
+        Some(member) if is_owned => {
+            let message = format!("The {member} of this PaymentIntent is decided by its invoice or Checkout Session.");
+            Err(ApiError::invalid(message).about(member))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// With automatic methods the buyer may be sent elsewhere, so that Stripe wants to know where to come back to.

@@ -5,14 +5,10 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::billing::quote;
 use crate::object::Object;
-use crate::params::{Field, Kind, QUANTITY, inert, opt};
+use crate::params::{Field, Kind, QUANTITY, inert, off, opt};
 
-const LINE: Kind = Kind::Map(&[
-    opt("price", Kind::Text),
-    opt("price_data", PRICE_DATA),
-    opt("quantity", QUANTITY),
-    inert("tax_rates"),
-]);
+const LINE: Kind =
+    Kind::Map(&[opt("price", Kind::Text), opt("price_data", PRICE_DATA), opt("quantity", QUANTITY), off("tax_rates")]);
 const FIELDS: &[Field] = &[
     opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
     opt("customer", Kind::Text),
@@ -32,9 +28,9 @@ const FIELDS: &[Field] = &[
             inert("effective_date"),
         ]),
     ),
-    inert("automatic_tax"),
-    inert("default_tax_rates"),
-    inert("discounts"),
+    off("automatic_tax"),
+    off("default_tax_rates"),
+    off("discounts"),
 ];
 
 /// The endpoints.

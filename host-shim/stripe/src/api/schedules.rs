@@ -3,13 +3,13 @@
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::billing::schedule;
-use crate::params::{Field, Kind, QUANTITY, inert, opt, req};
+use crate::params::{Field, Kind, QUANTITY, inert, off, opt, req};
 
 const ITEM: Kind = Kind::Map(&[
     req("price", Kind::Text),
     opt("metadata", Kind::Metadata),
     opt("quantity", QUANTITY),
-    inert("tax_rates"),
+    off("tax_rates"),
 ]);
 const DURATION: Kind = Kind::Map(&[
     req("interval", Kind::OneOf(&["day", "week", "month", "year"])),

@@ -117,6 +117,9 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
 
 fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let mut next = Object::clone(&*st.load("setup_intent", ids[0], "id")?);
+    if matches!(next.text("status"), "succeeded" | "canceled") && args.names().any(|name| name != "metadata") {
+        return Err(setup::unexpected_state(&next, "update"));
+    }
     if let Some(customer) = args.text("customer") {
         st.load("customer", customer, "customer")?;
     }

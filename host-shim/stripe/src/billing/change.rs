@@ -28,6 +28,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
             return Err(ApiError::invalid(message));
         }
     }
+    check_can_wait(args)?;
     let now = st.now(&before);
     let mut next = Object::clone(&before);
     create::apply_settings(st, &mut next, args, now)?;
@@ -42,21 +43,49 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
         };
         next.set("pause_collection", value);
     }
-    if ends_trial(args, &status) && cycle::ends_without_method(st, &next) {
-        return Ok(st.copy(id).value());
+    if ends_trial(args, &status) && !cycle::has_method(st, &next) {
+        // What else the request gives stays; the end of the trial then tells of all of it.
+        let kept = store(st, &before, next.clone());
+        if cycle::ends_without_method(st, &kept) {
+            return Ok(st.copy(id).value());
+        }
     }
     apply_trial(&mut next, args, now)?;
     create::apply_discounts(st, &mut next, args)?;
     let changed = if args.has("items") { Some(read_change(st, &next, args, now)?) } else { None };
-    if ends_trial(args, &status) && cycle::ends_without_method(st, &before) {
-        return Ok(st.copy(id).value());
-    }
     let resets = args.text("billing_cycle_anchor") == Some("now") || ends_trial(args, &status);
     if changed.is_none() && !resets {
         return Ok(store(st, &before, next).value());
     }
     let change = changed.unwrap_or_else(|| Change { list: next.list_at("items").to_vec(), prorated: Vec::new() });
     apply_items(st, &before, next, change, args, resets, now)
+}
+
+/// What a change that waits for its payment can hold, as at Stripe.
+const CAN_WAIT: [&str; 7] = [
+    "billing_cycle_anchor",
+    "items",
+    "off_session",
+    "payment_behavior",
+    "proration_behavior",
+    "proration_date",
+    "trial_end",
+];
+
+fn check_can_wait(args: &Args) -> Result<(), ApiError> {
+    if args.text("payment_behavior") != Some("pending_if_incomplete") {
+        return Ok(());
+    }
+    match args.names().find(|name| !CAN_WAIT.contains(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!(
+                "When `payment_behavior` is set to `pending_if_incomplete`, only these can be changed: {}.",
+                CAN_WAIT.join(", ")
+            );
+            Err(ApiError::invalid(message).about(name))
+        }
+    }
 }
 
 fn ends_trial(args: &Args, status: &str) -> bool {
@@ -194,7 +223,9 @@ fn apply_items(
         let end = cycle::period_end(&price, now, now);
         next.set("billing_cycle_anchor", now);
         cycle::set_period(&mut next, now, end);
-        full_lines = cycle::lines(st, &next, (now, end), period(before).map(|over| (over.0, now)), false)?;
+        // What was used in a trial is free.
+        let over = period(before).filter(|_| before.text("status") != "trialing").map(|over| (over.0, now));
+        full_lines = cycle::lines(st, &next, (now, end), over, false)?;
     }
     let from = args.int("proration_date").unwrap_or(now);
     if prorates {
@@ -210,6 +241,10 @@ fn apply_items(
         return Ok(store(st, before, next).value());
     }
     let waits = payment == "pending_if_incomplete";
+    if let Some(earlier) = before.text_at("_pending_invoice") {
+        // A change takes the place of one that waits; its invoice is void, unless it is paid already.
+        let _ = settle::void(st, earlier);
+    }
     let stored = if waits { before.clone() } else { Object::clone(&keep(st, before, next.clone())) };
     let draft = Draft {
         customer: before.text("customer"),
@@ -238,7 +273,7 @@ fn apply_items(
     let outcome =
         if payment == "default_incomplete" { Outcome::NeedsAction } else { settle::attempt(st, &invoice, By::Hand) };
     match outcome {
-        Outcome::Paid | Outcome::Processing => {}
+        Outcome::Paid => {}
         Outcome::Failed(error) if payment == "error_if_incomplete" => {
             return Err(ApiError { keeps_changes: false, status: 402, ..error });
         }
@@ -246,7 +281,7 @@ fn apply_items(
             let message = "Payment for this subscription requires additional user action before it can be completed successfully.";
             return Err(settle::action_required("subscription_payment_intent_requires_action", message));
         }
-        Outcome::NeedsAction | Outcome::Failed(_) if waits => {
+        Outcome::NeedsAction | Outcome::Processing | Outcome::Failed(_) if waits => {
             let pending = json!({
                 "billing_cycle_anchor": if restarts { json!(now) } else { Value::Null },
                 "discount": null,
@@ -259,7 +294,7 @@ fn apply_items(
             });
             st.change_and_emit(&id, "customer.subscription.updated", |s| s.set("pending_update", pending));
         }
-        Outcome::NeedsAction | Outcome::Failed(_) => {}
+        Outcome::NeedsAction | Outcome::Processing | Outcome::Failed(_) => {}
     }
     Ok(st.copy(&id).value())
 }
@@ -270,7 +305,7 @@ pub fn apply_pending(st: &mut State, id: &str) {
     let change = Object::of(before.get("_pending_change").clone());
     let had_to_wait = !before.get("pending_update").is_null();
     let after = st.change_and_emit(id, "customer.subscription.updated", |s| {
-        for member in ["items", "billing_cycle_anchor"] {
+        for member in ["items", "billing_cycle_anchor", "status", "trial_start", "trial_end"] {
             s.set(member, change.get(member).clone());
         }
         s.set("pending_update", Value::Null);

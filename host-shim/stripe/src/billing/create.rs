@@ -240,7 +240,11 @@ pub fn apply_discounts(st: &mut State, sub: &mut Object, args: &Args) -> Result<
     let given = args.list("discounts");
     let amounts =
         sub.list_at("items").iter().map(|item| items::amount(&item["price"], item["quantity"].as_i64().unwrap_or(1)));
-    let amount = amounts.sum::<Result<i64, ApiError>>()?;
+    let mut amount = amounts.sum::<Result<i64, ApiError>>()?;
+    for extra in args.list("add_invoice_items") {
+        let extra = items::read_licensed(st, &Args::of(extra), "add_invoice_items")?;
+        amount = amount.saturating_add(items::amount(&extra.price.value(), extra.quantity)?);
+    }
     let (customer, currency) = (sub.text("customer").to_owned(), sub.text("currency").to_owned());
     let purpose = Use { customer: Some(&customer), amount, currency: &currency };
     let redeemed = redeem::read(st, &given, "discounts", purpose)?;
@@ -287,7 +291,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         cycle::shorten_first(&sub, &mut lines, (start, end), is_free)?;
     }
     for (n, extra) in args.list("add_invoice_items").into_iter().enumerate() {
-        let priced = items::read(st, &Args::of(extra), &format!("add_invoice_items[{n}]"))?;
+        let priced = items::read_licensed(st, &Args::of(extra), &format!("add_invoice_items[{n}]"))?;
         lines.push(cycle::extra_line(st, &sub, &priced, start)?);
     }
     let draft = Draft {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::billing::{invoice, settle};
 use crate::error::ApiError;
 use crate::model;
+use crate::money;
 use crate::object::Object;
 use crate::params::Args;
 use crate::payments::{intent, refund};
@@ -13,6 +14,7 @@ use crate::state::State;
 /// Issues a credit note as a request asks.
 pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let invoice = st.load("invoice", args.text("invoice").unwrap_or_default(), "invoice")?;
+    settle::check_not_processing(st, &invoice)?;
     let (is_paid, left) = match invoice.text("status") {
         "open" | "uncollectible" => (false, invoice.int("amount_remaining")),
         "paid" => (true, invoice.int("amount_paid") - invoice.int("post_payment_credit_notes_amount")),
@@ -23,7 +25,9 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         }
     };
     let lines = read_lines(st, &invoice, args)?;
-    let total: i64 = lines.iter().filter_map(|l| l["amount"].as_i64()).sum();
+    let add = |sum: i64, line: &Value| sum.checked_add(line["amount"].as_i64().unwrap_or_default());
+    let too_large = || ApiError::coded("amount_too_large", "The credit note's total is too large.");
+    let total = lines.iter().try_fold(0_i64, add).ok_or_else(too_large)?;
     if total < 1 || args.int("amount").is_some_and(|amount| amount != total) {
         let message = "The credit note's amount must be positive and the sum of its lines.";
         return Err(ApiError::invalid(message).about("amount"));
@@ -74,7 +78,7 @@ fn read_lines(st: &mut State, invoice: &Object, args: &Args) -> Result<Vec<Value
             let credited = invoice.list_at("lines").iter().find(|l| l["id"] == wanted);
             let credited =
                 credited.ok_or_else(|| ApiError::no_such("invoice line item", wanted, &param("invoice_line_item")))?;
-            let amount = line.int("amount").or(credited["amount"].as_i64()).unwrap_or_default();
+            let amount = line.int("amount").unwrap_or_else(|| net_of(credited, line.int("quantity")));
             model::credit_note::line(id, amount, quantity, credited["description"].clone(), Some(wanted))
         } else {
             let each = line.int("unit_amount").ok_or_else(|| ApiError::missing(&param("unit_amount")))?;
@@ -84,6 +88,16 @@ fn read_lines(st: &mut State, invoice: &Object, args: &Args) -> Result<Vec<Value
         lines.push(made);
     }
     Ok(lines)
+}
+
+/// What so many units of a line cost, all of them by default, after its discounts.
+fn net_of(line: &Value, quantity: Option<i64>) -> i64 {
+    let discounts = line["discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let off: i64 = discounts.iter().filter_map(|discount| discount["amount"].as_i64()).sum();
+    let whole = line["amount"].as_i64().unwrap_or_default() - off;
+    let units = line["quantity"].as_i64().filter(|units| *units > 0).unwrap_or(1);
+    // A part of a line is at most the line.
+    quantity.map_or(whole, |part| money::prorate(whole, part.clamp(0, units), units).unwrap_or(whole))
 }
 
 /// What was paid goes back to the card, onto the balance, or was given back elsewhere.

@@ -119,7 +119,7 @@ pub fn renew(st: &mut State, id: &str) {
             s.set("status", "active");
         }
     });
-    let invoice = match cycle_draft(st, &renewed, (start, end), (end, next_end)) {
+    let invoice = match cycle_draft(st, &renewed, (start, end), (end, next_end), trial_ends) {
         Ok(invoice) => Some(invoice),
         Err(error) => {
             // The amount doesn't fit: real Stripe reports the same as a failed finalization.
@@ -155,8 +155,14 @@ pub fn has_method(st: &State, sub: &Object) -> bool {
         || !customer.get("default_source").is_null()
 }
 
-fn cycle_draft(st: &mut State, sub: &Object, over: (i64, i64), next: (i64, i64)) -> Result<String, ApiError> {
-    let lines = lines(st, sub, next, Some(over), false)?;
+fn cycle_draft(
+    st: &mut State,
+    sub: &Object,
+    over: (i64, i64),
+    next: (i64, i64),
+    was_trial: bool,
+) -> Result<String, ApiError> {
+    let lines = lines(st, sub, next, (!was_trial).then_some(over), false)?;
     let held = sub.text("status") == "unpaid" || !sub.get("pause_collection").is_null();
     let draft = Draft {
         customer: sub.text("customer"),

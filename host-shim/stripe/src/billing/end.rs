@@ -27,7 +27,6 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
     let sub = st.copy(id);
     let now = st.now(&sub);
     if reason == Reason::AtItsTime
-        && sub.text("status") != "trialing"
         && let Some((start, end)) = due::period(&sub)
         && let Err(error) = bill_usage(st, &sub, (start, end.min(now)))
     {
@@ -42,7 +41,9 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
         }
         let words = if reason == Reason::PaymentFailed { "payment_failed" } else { "cancellation_requested" };
         s.set_at("cancellation_details.reason", words);
-        s.set("pending_update", Value::Null);
+        for member in ["pending_update", "_pending_change", "_pending_invoice"] {
+            s.set(member, Value::Null);
+        }
         s.set("schedule", Value::Null);
     });
     let open: Vec<String> = st
@@ -63,6 +64,9 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
 
 /// What meters counted in a period, as lines.
 fn usage_lines(st: &State, sub: &Object, over: (i64, i64)) -> Result<Vec<NewLine>, ApiError> {
+    if sub.text("status") == "trialing" {
+        return Ok(Vec::new());
+    }
     let mut lines = cycle::lines(st, sub, over, Some(over), false)?;
     lines.retain(|line| usage::is_metered(&line.price));
     Ok(lines)

@@ -58,15 +58,17 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
         invoice.set("period_start", start);
         invoice.set("period_end", end);
     }
-    let discounts = term::in_force(st, &customer, draft.subscription);
-    invoice.set("_discounts", discounts.clone());
+    invoice.set("_discounts", term::in_force(st, &customer, draft.subscription));
     edit(&mut invoice);
     let mut lines = Vec::new();
+    let mut taken = Vec::new();
     if draft.takes_pending {
-        for item in pending_items(st, draft.customer, draft.currency, draft.subscription) {
-            lines.push(item_line(st, &id, &item));
-            let invoice_id = id.clone();
-            st.change(item.id(), |i| i.set("invoice", invoice_id));
+        // What doesn't fit waits for the next invoice.
+        let room = LINES_MAX.saturating_sub(draft.lines.len());
+        taken = pending_items(st, draft.customer, draft.currency, draft.subscription);
+        taken.truncate(room);
+        for item in &taken {
+            lines.push(item_line(st, &id, item));
         }
     }
     for line in draft.lines {
@@ -74,14 +76,13 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
         lines.push(model::billing::line(line_id, &id, line));
     }
     set_lines(&mut invoice, lines, &customer)?;
-    let took_something = invoice.get("total_discount_amounts") != &json!([]);
     let invoice = st.put(invoice);
+    for item in taken {
+        st.change(item.id(), |i| i.set("invoice", id.clone()));
+    }
     if let Some(sub) = draft.subscription {
         let latest = id.clone();
         st.change(sub.id(), |s| s.set("latest_invoice", latest));
-    }
-    if took_something {
-        term::spend(st, &discounts, customer.id(), draft.subscription.map(Object::id));
     }
     st.emit("invoice.created", &invoice);
     Ok(id)
@@ -218,6 +219,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     if shares_currency && ending != starting {
         move_balance(st, customer.id(), ending - starting, "applied_to_invoice", Some(id));
     }
+    spend_discounts(st, &invoice);
     let base = st.settings.base_url.clone();
     let days = invoice.int_at("_days_until_due");
     let opened = st.change(id, |i| {
@@ -260,6 +262,17 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     st.put(payment);
     st.change(id, |i| i.set("_payment_intent", pi));
     Ok(())
+}
+
+/// Ends the discounts that count once and took something off an invoice that is now final.
+fn spend_discounts(st: &mut State, invoice: &Object) {
+    let took = |discount: &Value| {
+        let amounts = invoice.list_at("total_discount_amounts").iter();
+        amounts.clone().any(|taken| taken["discount"] == discount["id"])
+    };
+    let spent: Vec<Value> = invoice.list_at("_discounts").iter().filter(|d| took(d)).cloned().collect();
+    let sub = settle::subscription_of(invoice);
+    term::spend(st, &spent, invoice.text("customer"), Some(sub).filter(|sub| !sub.is_empty()));
 }
 
 /// Changes a customer's balance and records the movement.

@@ -59,6 +59,16 @@ pub fn read(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError
     })
 }
 
+/// The same where only a fixed quantity can be billed.
+pub fn read_licensed(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError> {
+    let priced = read(st, args, param)?;
+    if usage::is_metered(&priced.price.value()) {
+        let message = "The local sandbox takes prices of usage_type metered on subscriptions and in Checkout only.";
+        return Err(ApiError::invalid(message).about(&format!("{param}[price]")));
+    }
+    Ok(priced)
+}
+
 /// A price made on the way, of `price_data`.
 pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, ApiError> {
     let currency = data.text("currency").ok_or_else(|| ApiError::missing(&format!("{param}[price_data][currency]")))?;

@@ -197,7 +197,7 @@ fn swap(st: &mut State, sub: &Object, wanted: &[Value]) -> Result<(), ApiError> 
     let span = period(sub).unwrap_or_default();
     let mut list = Vec::new();
     for entry in wanted.iter().filter(|w| w["deleted"] != true).cloned().map(Args::of) {
-        let priced = items::read(st, &entry, "items")?;
+        let priced = items::read_licensed(st, &entry, "items")?;
         let item_id = entry.text("id").map_or_else(|| st.new_id("si"), str::to_owned);
         create::point_to(st, &item_id, sub.id());
         list.push(model::billing::subscription_item(

@@ -66,7 +66,7 @@ fn set_lines(st: &mut State, quote: &mut Object, args: &Args) -> Result<(), ApiE
     let (mut lines, mut prices) = (Vec::new(), Vec::new());
     let (mut total, mut recurring) = (0_i64, None);
     for (n, line) in args.list("line_items").into_iter().enumerate() {
-        let priced = items::read(st, &Args::of(line), &format!("line_items[{n}]"))?;
+        let priced = items::read_licensed(st, &Args::of(line), &format!("line_items[{n}]"))?;
         let price = priced.price.value();
         let amount = items::amount(&price, priced.quantity)?;
         total += amount;

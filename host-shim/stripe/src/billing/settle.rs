@@ -44,7 +44,9 @@ pub fn method_of(st: &State, invoice: &Object) -> Option<String> {
         customer.text_at("invoice_settings.default_payment_method"),
         customer.text_at("default_source"),
     ];
-    found.into_iter().flatten().next().map(str::to_owned)
+    // A card that was detached or removed pays nothing any more.
+    let is_theirs = |id: &&str| st.find(id).is_some_and(|method| method.text("customer") == customer.id());
+    found.into_iter().flatten().find(is_theirs).map(str::to_owned)
 }
 
 /// The id of the invoice's subscription, empty if there is none.
@@ -75,6 +77,9 @@ pub fn attempt(st: &mut State, id: &str, by: By) -> Outcome {
 
 /// Tries to pay an open invoice with a method.
 pub fn attempt_with(st: &mut State, id: &str, method: &str, by: By, presence: Presence) -> Outcome {
+    if st.is_preview {
+        return Outcome::NeedsAction;
+    }
     let pi = st.copy(id).text("_payment_intent").to_owned();
     match attempt::attempt(st, &pi, method, presence) {
         Attempt::Succeeded => {
@@ -157,6 +162,9 @@ pub fn processing(st: &mut State, id: &str) {
 /// The payment object of an invoice.
 pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
     let intent = st.copy(invoice).text("_payment_intent").to_owned();
+    if intent.is_empty() {
+        return None;
+    }
     let ours = |p: &std::sync::Arc<Object>| {
         p.text("invoice") == invoice && p.text_at("payment.payment_intent") == Some(&intent)
     };
@@ -265,7 +273,7 @@ fn record_failure(st: &mut State, id: &str, by: By) -> Object {
         }
     });
     let customer = st.copy(after.text("customer"));
-    if !customer.is("delinquent") && sub.text("status") != "incomplete" {
+    if customer.kind() == "customer" && !customer.is("delinquent") && sub.text("status") != "incomplete" {
         st.change_and_emit(customer.id(), "customer.updated", |c| c.set("delinquent", true));
     }
     Object::clone(&after)

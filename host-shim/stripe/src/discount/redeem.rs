@@ -51,7 +51,7 @@ pub fn read(st: &State, entries: &[Value], param: &str, purpose: Use<'_>) -> Res
         let message = format!("At most {DISCOUNTS_MAX} discounts can be given.");
         return Err(ApiError::invalid(message).about(param));
     }
-    let mut out = Vec::new();
+    let mut out: Vec<Redeemed> = Vec::new();
     for (n, entry) in entries.iter().enumerate() {
         let entry = Args::of(entry.clone());
         let here = |name: &str| format!("{param}[{n}][{name}]");
@@ -64,6 +64,14 @@ pub fn read(st: &State, entries: &[Value], param: &str, purpose: Use<'_>) -> Res
                     "Exactly one of these parameters must be given: coupon, promotion_code, discount.".to_owned();
                 return Err(ApiError::invalid(message).about(&format!("{param}[{n}]")));
             }
+        }
+        let (last, before) = match out.split_last() {
+            Some(parts) => parts,
+            None => continue,
+        };
+        if before.iter().any(|other| other.coupon.id() == last.coupon.id()) {
+            let message = format!("The coupon {} is given twice.", last.coupon.id());
+            return Err(ApiError::invalid(message).about(&format!("{param}[{n}]")));
         }
     }
     Ok(out)

@@ -99,17 +99,21 @@ pub fn expire(st: &mut State, id: &str, now_s: i64) {
     }
 }
 
-/// Ends those that count once, after an invoice that they took something off. The subscription's event is the caller's.
+/// Ends those that count once. A subscription that is being made is told of when it is.
 pub fn spend(st: &mut State, spent: &[Value], customer: &str, sub: Option<&str>) {
     for discount in spent.iter().filter(|d| d["_coupon"]["duration"] == "once") {
         let id = discount["id"].as_str().unwrap_or_default();
         if st.copy(customer).text_at("discount.id") == Some(id) {
             end_of_customer(st, customer);
         } else if let Some(sub) = sub.filter(|sub| ids(&st.copy(sub)).iter().any(|own| own == id)) {
-            let mut next = st.copy(sub);
+            let before = st.copy(sub);
+            let mut next = before.clone();
             let kept: Vec<String> = ids(&next).into_iter().filter(|kept| kept != id).collect();
             set_of_subscription(st, &mut next, &kept, &[]);
             st.change(sub, |s| *s = next);
+            if !before.is("_being_made") {
+                st.emit_since(sub, "customer.subscription.updated", &before);
+            }
         }
     }
 }

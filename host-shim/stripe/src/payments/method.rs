@@ -130,6 +130,19 @@ pub fn check_type(method: &Object, intent: &Object) -> Result<(), ApiError> {
     }
 }
 
+/// Refuses a method that is another customer's.
+pub fn check_owner(method: &Object, customer: &str) -> Result<(), ApiError> {
+    let owner = method.text("customer");
+    if owner.is_empty() || owner == customer {
+        return Ok(());
+    }
+    let message = format!(
+        "The provided PaymentMethod ({}) is attached to another customer. Set `customer` to {owner} to use it.",
+        method.id()
+    );
+    Err(ApiError::invalid(message).about("payment_method"))
+}
+
 /// Attaches a method to a customer and says so; a card that declines is refused.
 pub fn attach(st: &mut State, method: &Object, customer: &Object) -> Result<Object, ApiError> {
     let owner = method.text("customer");

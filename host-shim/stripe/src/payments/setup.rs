@@ -25,7 +25,7 @@ pub fn create(st: &mut State, usage: &str, clock: &Value, edit: impl FnOnce(&mut
 }
 
 /// The refusal of an operation that the intent's status doesn't allow.
-fn unexpected_state(intent: &Object, verb: &str) -> ApiError {
+pub fn unexpected_state(intent: &Object, verb: &str) -> ApiError {
     let status = intent.text("status");
     let message = format!("You cannot {verb} this SetupIntent because it has a status of {status}.");
     ApiError::coded("setup_intent_unexpected_state", message).with("setup_intent", intent.value())

@@ -6,7 +6,8 @@ use super::StoreError;
 
 /// What marks a file as a sandbox's: `LSTR`, at a fixed place of SQLite's header.
 const APPLICATION_ID: i32 = 0x4c53_5452;
-/// Changes whenever older files can't be read any more. The journals of requests were 1.
+/// Changes whenever older files can't be read any more, or what `due::next` says of an object changes, which is stored
+/// beside it. The journals of requests were 1.
 const FORMAT: i32 = 2;
 /// Bytes of a file that [`is_ours`] looks at.
 pub(super) const HEADER_BYTES: usize = 100;

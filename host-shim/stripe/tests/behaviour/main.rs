@@ -10,6 +10,7 @@ mod connect;
 mod cycle;
 mod debits;
 mod discounts;
+mod guards;
 mod meters;
 mod money;
 mod payments;
