@@ -43,6 +43,9 @@ const [club, family] = [
 await price('Coffee Club, a year ahead', 20000, 'year');
 const [grinder, beans] = [await price('Hand grinder', 8900), await price('House blend, 500 g', 1450)];
 
+await post('/v1/coupons', { id: 'TENTH', percent_off: 10, duration: 'once' });
+await post('/v1/promotion_codes', { coupon: 'TENTH', code: 'WELCOME' });
+
 function checkout(mode, lines, more = {}) {
   const form = { mode, success_url: `${shopUrl}/ok`, cancel_url: `${shopUrl}/left`, ...more };
   lines.forEach(([id, quantity], n) => {
@@ -86,6 +89,21 @@ const views = [
   ['checkout', async (page) => page.goto((await checkout('subscription', [[club, 2]])).url)],
   ['checkout-trial', async (page) => page.goto((await checkout('subscription', [[club, 1], [grinder, 1]], trial)).url)],
   ['checkout-payment', async (page) => page.goto((await checkout('payment', [[grinder, 1], [beans, 3]])).url)],
+  ['checkout-code', async (page) => {
+    await page.goto((await checkout('payment', [[beans, 2]], { allow_promotion_codes: true })).url);
+    await page.fill('#code', 'welcome');
+    await page.click('#applyCode');
+    assert.equal(await page.innerText('#total'), '$26.10');
+  }],
+  ['checkout-setup', async (page) => page.goto((await checkout('setup', [])).url)],
+  ['checkout-without-card', async (page) => {
+    const more = { ...trial, payment_method_collection: 'if_required' };
+    await page.goto((await checkout('subscription', [[club, 1]], more)).url);
+  }],
+  ['onboarding', async (page) => {
+    const account = await post('/v1/accounts', { type: 'express' });
+    await page.goto((await post('/v1/account_links', { account: account.id, type: 'account_onboarding' })).url);
+  }],
   ['checkout-declined', async (page) => {
     await page.goto((await checkout('subscription', [[club, 1]], trial)).url);
     await pay(page, '4000000000000002');
