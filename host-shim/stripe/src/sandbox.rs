@@ -186,13 +186,13 @@ impl Sandbox {
 
     fn show(&self, mut value: Value, expands: &[String], version: &Version) -> Result<String, ApiError> {
         let done = value.get("_rendered").is_some();
-        let page = value.get("_page").is_some();
+        let listing = value.get("_listing").is_some();
         let shown = if done {
             if let Value::Object(map) = &mut value {
                 map.retain(|name, _| !name.starts_with('_'));
             }
             value
-        } else if page {
+        } else if listing {
             self.show_page(value, version)
         } else {
             let object = crate::object::Object::of(value);

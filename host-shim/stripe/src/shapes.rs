@@ -52,8 +52,9 @@ fn reshape(map: &Map<String, Value>, kind: &str, version: &Version) -> Object {
             Edit::Added(paths) => paths.iter().for_each(|path| remove_at(&mut object.0, path)),
             Edit::Removed(members) => {
                 for (path, old) in members {
-                    let value = old_value(&object, old);
-                    restore(&mut object, path, value);
+                    if let Some(value) = old_value(&object, old) {
+                        restore(&mut object, path, value);
+                    }
                 }
             }
         }
@@ -61,12 +62,13 @@ fn reshape(map: &Map<String, Value>, kind: &str, version: &Version) -> Object {
     object
 }
 
-fn old_value(object: &Object, old: &Old) -> Value {
+fn old_value(object: &Object, old: &Old) -> Option<Value> {
     match old {
-        Old::Null => Value::Null,
-        Old::EmptyList => json!([]),
-        Old::Hidden(name) => object.get(name).clone(),
-        Old::Of(make) => make(object),
+        Old::Null => Some(Value::Null),
+        Old::EmptyList => Some(json!([])),
+        Old::Hidden(name) => Some(object.get(name).clone()),
+        Old::Of(make) => Some(make(object)),
+        Old::Maybe(make) => make(object),
     }
 }
 

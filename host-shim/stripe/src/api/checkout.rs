@@ -182,7 +182,7 @@ fn page(st: &State, session: &Object) -> Value {
         "success_url": session.get("success_url"),
         "total_summary": { "due": session.get("amount_total"), "subtotal": session.get("amount_subtotal"), "total": session.get("amount_total") },
         "url": session.get("url"),
-        "_page": true,
+        "_listing": true,
     })
 }
 

@@ -30,7 +30,7 @@ macro_rules! empty {
     ($($path:literal),* $(,)?) => {
         &[$(route("GET", $path, ASKED, |_, ids, _| {
             let url = ids.iter().fold($path.to_owned(), |url, id| url.replacen("{}", id, 1));
-            Ok(json!({ "object": "list", "url": url, "has_more": false, "data": [], "_page": true }))
+            Ok(json!({ "object": "list", "url": url, "has_more": false, "data": [], "_listing": true }))
         })),*]
     };
 }

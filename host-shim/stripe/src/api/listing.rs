@@ -63,7 +63,7 @@ pub fn page_of<T>(
         (members, all.next().is_some())
     };
     let data: Vec<Value> = members.iter().map(show).collect();
-    Ok(json!({ "object": "list", "url": url, "has_more": has_more, "data": data, "_page": true }))
+    Ok(json!({ "object": "list", "url": url, "has_more": has_more, "data": data, "_listing": true }))
 }
 
 /// The newest objects of a kind first, from the cursor on if there is one: what a page is taken from.

@@ -86,7 +86,7 @@ fn search(st: &State, kind: &str, noun: &str, fields: Fields, args: &Args) -> Re
         "data": data,
         "next_page": next_page,
         "total_count": found.len(),
-        "_page": true,
+        "_listing": true,
     }))
 }
 

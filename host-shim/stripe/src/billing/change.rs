@@ -43,12 +43,13 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
         };
         next.set("pause_collection", value);
     }
-    if ends_trial(args, &status) && !cycle::has_method(st, &next) {
-        // What else the request gives stays; the end of the trial then tells of all of it.
-        let kept = store(st, &before, next.clone());
-        if cycle::ends_without_method(st, &kept) {
-            return Ok(st.copy(id).value());
-        }
+    if ends_trial(args, &status)
+        && let Some(end) = cycle::end_without_method(st, &next)
+    {
+        // What else the request gives stays.
+        store(st, &before, next);
+        end(st, id);
+        return Ok(st.copy(id).value());
     }
     apply_trial(&mut next, args, now)?;
     create::apply_discounts(st, &mut next, args)?;

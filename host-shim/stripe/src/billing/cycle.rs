@@ -104,7 +104,8 @@ pub fn renew(st: &mut State, id: &str) {
         return;
     }
     let trial_ends = sub.text("status") == "trialing";
-    if trial_ends && ends_without_method(st, &sub) {
+    if trial_ends && let Some(end) = end_without_method(st, &sub) {
+        end(st, id);
         return;
     }
     if phases::before_renewal(st, &sub, end) {
@@ -134,17 +135,16 @@ pub fn renew(st: &mut State, id: &str) {
     }
 }
 
-/// A trial is over and nothing can be charged: ends or pauses the subscription where that is how it was made.
-pub fn ends_without_method(st: &mut State, sub: &Object) -> bool {
+/// How a subscription leaves its trial that nothing can be charged for: canceled or paused if it was made so.
+pub fn end_without_method(st: &State, sub: &Object) -> Option<fn(&mut State, &str)> {
     if sub.text("collection_method") != "charge_automatically" || has_method(st, sub) {
-        return false;
+        return None;
     }
     match sub.text_at("trial_settings.end_behavior.missing_payment_method") {
-        Some("cancel") => end::cancel(st, sub.id(), end::Reason::AtItsTime),
-        Some("pause") => end::pause(st, sub.id()),
-        _ => return false,
+        Some("cancel") => Some(|st, id| end::cancel(st, id, end::Reason::AtItsTime)),
+        Some("pause") => Some(end::pause),
+        _ => None,
     }
-    true
 }
 
 /// Whether there is anything that a subscription could be charged to.

@@ -114,6 +114,7 @@ pub fn paid(st: &mut State, id: &str) {
     let after = st.change_and_emit(id, "invoice.updated", |i| {
         i.set("status", "paid");
         i.set("attempted", true);
+        i.set("auto_advance", false);
         if due > 0 && !out_of_band {
             i.set("attempt_count", i.int("attempt_count").max(1));
         }

@@ -54,25 +54,21 @@ pub fn read(st: &State, entries: &[Value], param: &str, purpose: Use<'_>) -> Res
     let mut out: Vec<Redeemed> = Vec::new();
     for (n, entry) in entries.iter().enumerate() {
         let entry = Args::of(entry.clone());
-        let here = |name: &str| format!("{param}[{n}][{name}]");
-        match (entry.text("coupon"), entry.text("promotion_code"), entry.text("discount")) {
-            (Some(id), None, None) => out.push(by_coupon(st, id, &here("coupon"), purpose)?),
-            (None, Some(id), None) => out.push(by_code(st, id, &here("promotion_code"), purpose)?),
-            (None, None, Some(_)) => {}
+        let here = format!("{param}[{n}]");
+        let redeemed = match (entry.text("coupon"), entry.text("promotion_code"), entry.text("discount")) {
+            (Some(id), None, None) => by_coupon(st, id, &format!("{here}[coupon]"), purpose)?,
+            (None, Some(id), None) => by_code(st, id, &format!("{here}[promotion_code]"), purpose)?,
+            (None, None, Some(_)) => continue,
             _ => {
-                let message =
-                    "Exactly one of these parameters must be given: coupon, promotion_code, discount.".to_owned();
-                return Err(ApiError::invalid(message).about(&format!("{param}[{n}]")));
+                let message = "Exactly one of these parameters must be given: coupon, promotion_code, discount.";
+                return Err(ApiError::invalid(message).about(&here));
             }
-        }
-        let (last, before) = match out.split_last() {
-            Some(parts) => parts,
-            None => continue,
         };
-        if before.iter().any(|other| other.coupon.id() == last.coupon.id()) {
-            let message = format!("The coupon {} is given twice.", last.coupon.id());
-            return Err(ApiError::invalid(message).about(&format!("{param}[{n}]")));
+        if out.iter().any(|other| other.coupon.id() == redeemed.coupon.id()) {
+            let message = format!("The coupon {} is given twice.", redeemed.coupon.id());
+            return Err(ApiError::invalid(message).about(&here));
         }
+        out.push(redeemed);
     }
     Ok(out)
 }

@@ -39,6 +39,8 @@ pub enum Old {
     Hidden(&'static str),
     /// Something derived.
     Of(fn(&Object) -> Value),
+    /// Something derived that only some objects have.
+    Maybe(fn(&Object) -> Option<Value>),
 }
 
 const fn added(version: &'static str, kind: &'static str, paths: &'static [&'static str]) -> Change {
@@ -172,12 +174,13 @@ pub const CHANGES: &[Change] = &[
         "line_item",
         &[
             ("amount_excluding_tax", Old::Of(|line| line.get("amount").clone())),
-            ("invoice_item", Old::Of(line_invoice_item)),
+            ("invoice_item", Old::Maybe(line_invoice_item)),
             ("plan", Old::Of(plan)),
             ("price", Old::Hidden("_price")),
             ("proration", Old::Of(line_proration)),
             ("proration_details", Old::Of(|_| json!({ "credited_items": null }))),
             ("subscription", Old::Of(line_subscription)),
+            ("subscription_item", Old::Maybe(line_subscription_item)),
             ("tax_amounts", Old::EmptyList),
             ("tax_rates", Old::EmptyList),
             ("type", Old::Of(line_type)),
@@ -415,8 +418,6 @@ pub const CHANGES: &[Change] = &[
             "shipping_cost",
             "shipping_details",
             "shipping_options",
-            "status",
-            "url",
         ],
     ),
     removed(Y2022, "checkout.session", &[("shipping", Old::Null)]),
@@ -531,8 +532,14 @@ fn plan(owner: &Object) -> Value {
     plan_of(owner.get("_price"))
 }
 
-fn line_invoice_item(line: &Object) -> Value {
-    line.at("parent.invoice_item_details.invoice_item").clone()
+fn line_invoice_item(line: &Object) -> Option<Value> {
+    let items = ["parent.invoice_item_details.invoice_item", "parent.subscription_item_details.invoice_item"];
+    items.into_iter().map(|path| line.at(path)).find(|id| !id.is_null()).cloned()
+}
+
+fn line_subscription_item(line: &Object) -> Option<Value> {
+    let id = line.at("parent.subscription_item_details.subscription_item");
+    (!id.is_null()).then(|| id.clone())
 }
 
 fn line_proration(line: &Object) -> Value {

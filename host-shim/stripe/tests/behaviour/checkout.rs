@@ -1,6 +1,7 @@
 //! Checkout sessions, paid through the page's endpoints.
 
 use crate::play::{Play, id};
+use local_stripe::sandbox::Request;
 use serde_json::{Value, json};
 
 fn open(play: &mut Play, mode: &str, price: &str, more: &str) -> Value {
@@ -52,6 +53,27 @@ fn a_payment_completes_the_session() {
     assert_eq!(done["payment_intent"]["metadata"], json!({"c": "d"}));
     assert_eq!(done["line_items"]["data"][0]["amount_total"], 3_000);
     assert_eq!(confirm(&mut play, &id(&session), "tok_visa").0, 400);
+}
+
+#[test]
+fn a_session_is_answered_in_the_version_asked_for() {
+    let mut play = Play::new();
+    let price = play.monthly("Pro", 1_000);
+    let session = id(&open(&mut play, "subscription", &price, ""));
+    assert_eq!(confirm(&mut play, &session, "tok_visa").0, 200);
+    let mut in_2020 = |path: &str| {
+        let asked = crate::play::request("GET", path, "");
+        let answer = play.sandbox.handle(&Request { version: Some("2020-08-27".into()), ..asked });
+        local_stripe::sandbox::json_of(&answer)
+    };
+    let shown = in_2020(&format!("/v1/checkout/sessions/{session}"));
+    assert_eq!((shown.get("shipping"), shown.get("managed_payments")), (Some(&Value::Null), None));
+    assert_eq!(shown["status"], "complete");
+    let subscription = in_2020(&format!("/v1/subscriptions/{}", shown["subscription"].as_str().unwrap()));
+    let invoice = in_2020(&format!("/v1/invoices/{}", subscription["latest_invoice"].as_str().unwrap()));
+    let line = &invoice["lines"]["data"][0];
+    assert_eq!(line["subscription_item"], subscription["items"]["data"][0]["id"]);
+    assert_eq!((line.get("invoice_item"), &invoice["auto_advance"]), (None, &json!(false)));
 }
 
 #[test]

@@ -185,5 +185,10 @@ fn wrong_coupons_are_refused() {
         let error = play.refused("POST", "/v1/subscriptions", &form, 400);
         assert_eq!(error["param"], "discounts[0][coupon]", "{coupon}");
     }
+    play.post("/v1/coupons", "id=FIVE&percent_off=5&max_redemptions=1");
+    let twice = "&discounts[0][coupon]=FIVE&discounts[1][coupon]=FIVE";
+    let form = format!("customer={customer}&items[0][price]={price}{twice}");
+    assert_eq!(play.refused("POST", "/v1/subscriptions", &form, 400)["param"], "discounts[1]");
     assert_eq!(play.sandbox.state().count("subscription"), 0);
+    assert_eq!(play.get("/v1/coupons/FIVE")["times_redeemed"], 0);
 }
