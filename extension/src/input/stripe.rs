@@ -301,6 +301,8 @@ struct PriceDetails<'a> {
 struct LineParent<'a> {
     #[serde(borrow, default)]
     subscription_item_details: Option<ItemDetails<'a>>,
+    #[serde(borrow, default)]
+    invoice_item_details: Option<ItemDetails<'a>>,
 }
 
 #[derive(serde::Deserialize)]
@@ -321,13 +323,17 @@ impl Line<'_> {
 
     /// Whether the line settles a part of a period.
     pub fn is_proration(&self) -> bool {
-        let details = self.parent.as_ref().and_then(|p| p.subscription_item_details.as_ref());
-        self.proration.or_else(|| details.and_then(|d| d.proration)).unwrap_or(false)
+        self.proration.or_else(|| self.details()?.proration).unwrap_or(false)
     }
 
     fn subscription_id(&self) -> Option<&str> {
-        let details = self.parent.as_ref().and_then(|p| p.subscription_item_details.as_ref());
-        id_of(&self.subscription).or_else(|| details.and_then(|d| id_of(&d.subscription)))
+        id_of(&self.subscription).or_else(|| self.details().and_then(|d| id_of(&d.subscription)))
+    }
+
+    /// What stands behind the line since 2025-03-31.basil; a change of plan in the middle of a period is an invoice item.
+    fn details(&self) -> Option<&ItemDetails<'_>> {
+        let parent = self.parent.as_ref()?;
+        parent.subscription_item_details.as_ref().or(parent.invoice_item_details.as_ref())
     }
 }
 
