@@ -9,6 +9,7 @@ mod properties {
     mod duplication;
     mod interleaving;
     mod permutation;
+    mod sandbox;
     mod stories;
     mod support;
     mod terminality;
