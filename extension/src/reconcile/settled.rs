@@ -18,18 +18,21 @@ fn is_outlived(facts: &SubscriptionFacts, by: &SubscriptionFacts) -> bool {
         && facts.named.iter().all(|price| gave(&price.id))
 }
 
-/// Settle what is missed no more.
+/// Settle what is missed no more, and what was told of it after it was settled.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
-    for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final() && !facts.row.settled) {
-        let others = standing.subscriptions.iter().filter(|other| other.id != facts.id);
-        if !others.into_iter().any(|other| is_outlived(facts, other)) {
-            continue;
+    for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final()) {
+        if !facts.row.settled {
+            let mut others = standing.subscriptions.iter().filter(|other| other.id != facts.id);
+            if !others.any(|other| is_outlived(facts, other)) {
+                continue;
+            }
+            if let Some(row) = desk.account.fetch::<SubscriptionRow>(&facts.id)? {
+                desk.account.put(&facts.id, SubscriptionRow { settled: true, ..row });
+            }
         }
-        if let Some(row) = desk.account.fetch::<SubscriptionRow>(&facts.id)? {
-            desk.account.put(&facts.id, SubscriptionRow { settled: true, ..row });
-        }
-        if let Some(billing) = desk.account.fetch::<BillingHistory>(&facts.id)? {
-            desk.account.put(&facts.id, BillingHistory { settled: true, ..billing });
+        let billing = desk.account.get::<BillingHistory>(&facts.id)?;
+        if let Some(billing) = billing.filter(|billing| !billing.settled) {
+            desk.account.put(&facts.id, BillingHistory { settled: true, ..BillingHistory::clone(&billing) });
         }
     }
     Ok(())
