@@ -1,11 +1,13 @@
-//! What the end-to-end tests share: a small model of Stripe that tells stories, and a host to play them on.
+//! What the end-to-end tests share: stories that the local Stripe tells, and a host to play them on.
 //!
-//! A [`story::Story`] is written as a scenario, so that a failing one can be replayed by the command line tool as it
-//! is. [`model`] makes it from a list of moves, which is what proptest generates and shrinks. [`sandbox`] has the local
-//! Stripe tell the story of a customer's steps instead.
+//! [`moves`] are what proptest generates and shrinks. [`people`] play them on a [`sandbox`], which makes a
+//! [`story::Story`] with what the local Stripe has on its [`books`] at the end. A failing story is written down as
+//! scenarios that the command line tool plays.
 
+pub mod books;
 pub mod compare;
-pub mod model;
+pub mod moves;
+pub mod people;
 pub mod play;
 pub mod sandbox;
 pub mod story;

@@ -1,97 +1,91 @@
-//! Stories of the local Stripe: one customer's steps in, the events that a real integration would see out.
+//! A local Stripe that sells the plans of Solobase's catalog, and what it tells an endpoint.
 
-use crate::story::{Delivery, Part};
 use crate::world::START_MS;
 use host_providers::scripted::short_hash;
+use local_stripe::event::Event;
+use local_stripe::object::Object;
 use local_stripe::sandbox::{Sandbox, json_of, own_request};
 use local_stripe::settings::Settings;
-use proptest::prelude::*;
+use local_stripe::shapes;
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-const DAY_S: i64 = 86_400;
-/// Seconds between two steps, so that no two of them share a second.
-const PAUSE_S: i64 = 60;
-/// The cards that a customer may have: one that pays, and one that can be kept but not charged.
-const CARDS: [&str; 2] = ["pm_card_visa", "pm_card_chargeCustomerFail"];
+/// A card that pays.
+pub const GOOD_CARD: &str = "pm_card_visa";
+/// A card that can be kept but not charged.
+pub const BAD_CARD: &str = "pm_card_chargeCustomerFail";
+/// A card that pays, and whose refunds fail.
+pub const NO_REFUND_CARD: &str = "pm_card_refundFail";
 
-/// What a customer or a clerk does.
-#[derive(Clone, Copy, Debug)]
-pub enum Step {
-    /// Subscribes to a plan by number, perhaps with days of trial.
-    Subscribe(u8, bool),
-    /// The subscription by number takes a plan by number, whose difference is invoiced at once.
-    ChangePlan(u8, u8),
-    /// Has another default card, which pays or doesn't.
-    ChangeCard(bool),
-    /// Pays an invoice by number with a good card.
-    Pay(u8),
-    /// Lets a subscription by number end with its period, or not after all.
-    CancelAtEnd(u8, bool),
-    /// Ends a subscription by number at once.
-    Cancel(u8),
-    /// Gives back of a charge by number some hundredths.
-    Refund(u8, u8),
-    /// Days pass.
-    Wait(u8),
+/// A plan on sale: product, the catalog's name of its price, minor units a month.
+struct Plan {
+    product: &'static str,
+    price: String,
+    amount: &'static str,
 }
 
-/// One step.
-pub fn a_step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        3 => (any::<u8>(), any::<bool>()).prop_map(|(plan, trial)| Step::Subscribe(plan, trial)),
-        2 => (any::<u8>(), any::<u8>()).prop_map(|(of, plan)| Step::ChangePlan(of, plan)),
-        2 => any::<bool>().prop_map(Step::ChangeCard),
-        1 => any::<u8>().prop_map(Step::Pay),
-        1 => (any::<u8>(), any::<bool>()).prop_map(|(of, ends)| Step::CancelAtEnd(of, ends)),
-        1 => any::<u8>().prop_map(Step::Cancel),
-        2 => (any::<u8>(), 1..=100u8).prop_map(|(of, part)| Step::Refund(of, part)),
-        4 => (1..40u8).prop_map(Step::Wait),
+fn plans() -> [Plan; 3] {
+    // Starter has no price id in the catalog: the sync makes one, and the provider derives it from the effect's key.
+    let synced = format!("price_{}", short_hash("sync:price:prod_starter:1500usd:month"));
+    [
+        Plan { product: "prod_hobby", price: "price_xyz789".to_owned(), amount: "500" },
+        Plan { product: "prod_professional", price: "price_professional_monthly".to_owned(), amount: "7900" },
+        Plan { product: "prod_starter", price: synced, amount: "1500" },
     ]
 }
 
-/// A local Stripe with the catalog's plans and one customer, `user:A`.
-pub struct Customer {
-    sandbox: Sandbox,
-    id: String,
-    /// The local Stripe's id of a price, and the catalog's.
-    prices: Vec<(String, String)>,
+/// The product of a plan, by number.
+pub fn product(plan: usize) -> &'static str {
+    let plans = plans();
+    plans[plan % plans.len()].product
 }
 
-impl Customer {
-    /// The account after some steps. A step that Stripe refuses is none.
-    pub fn after(steps: &[Step]) -> Self {
-        let settings = Settings { start_s: START_MS / 1_000, ..Settings::default() };
-        let mut made = Self { sandbox: Sandbox::new(settings), id: String::new(), prices: Vec::new() };
-        // Starter has no price id in the catalog: the sync makes one, and the provider derives it from the effect's key.
-        let synced = format!("price_{}", short_hash("sync:price:prod_starter:1500usd:month"));
-        for (product, price, amount) in [
-            ("prod_hobby", "price_xyz789", "500"),
-            ("prod_starter", synced.as_str(), "1500"),
-            ("prod_professional", "price_professional_monthly", "7900"),
-        ] {
-            made.post("/v1/products", &[("id", product), ("name", product)]);
-            let form =
-                [("product", product), ("currency", "usd"), ("unit_amount", amount), ("recurring[interval]", "month")];
-            let id = made.post("/v1/prices", &form);
-            made.prices.push((id, price.to_owned()));
+/// The local Stripe of one account, from [`START_MS`] on.
+pub struct Stripe {
+    sandbox: Sandbox,
+    /// Ids of the plans' prices.
+    prices: Vec<String>,
+    /// What it calls an object, and what our catalog and our provider do.
+    names: BTreeMap<String, String>,
+    /// Events that were taken already.
+    taken: u64,
+}
+
+impl Stripe {
+    /// One with the plans, and with an endpoint that hears of some types of events. `name` makes its ids others than
+    /// those of another.
+    pub fn new(name: &str, heard: &[&str]) -> Self {
+        let seed = name.bytes().fold(0, |seed, byte| seed << 8 | u64::from(byte));
+        let settings = Settings { start_s: START_MS / 1_000, seed, ..Settings::default() };
+        let (prices, names) = (Vec::new(), BTreeMap::new());
+        let mut made = Self { sandbox: Sandbox::new(settings), prices, names, taken: 0 };
+        for plan in plans() {
+            made.post("/v1/products", &[("id", plan.product), ("name", plan.product)]);
+            let form = [
+                ("product", plan.product),
+                ("currency", "usd"),
+                ("unit_amount", plan.amount),
+                ("recurring[interval]", "month"),
+            ];
+            let price = made.post("/v1/prices", &form);
+            made.rename(&price, plan.price);
+            made.prices.push(price);
         }
-        let form = [
-            ("email", "customer@example.com"),
-            ("metadata[user_id]", "A"),
-            ("payment_method", CARDS[0]),
-            ("invoice_settings[default_payment_method]", CARDS[0]),
-        ];
-        made.id = made.post("/v1/customers", &form);
-        for step in steps {
-            made.post("/_sandbox/clock", &[("advance_by", &PAUSE_S.to_string())]);
-            made.play(*step);
-        }
+        let mut endpoint = vec![("url", "http://127.0.0.1:9/")];
+        endpoint.extend(heard.iter().map(|kind| ("enabled_events[]", *kind)));
+        assert_ne!(made.post("/v1/webhook_endpoints", &endpoint), "", "{heard:?} are Stripe's types of events");
         made
     }
 
-    /// Makes a call, and gives the id of what it made; empty if it was refused.
-    fn post(&mut self, path: &str, form: &[(&str, &str)]) -> String {
+    /// Makes a call, and gives the id of what it made or changed; an empty one if it was refused.
+    pub fn post(&mut self, path: &str, form: &[(&str, &str)]) -> String {
         self.send("POST", path, form)
+    }
+
+    /// Deletes, in the same way.
+    pub fn delete(&mut self, path: &str) -> String {
+        self.send("DELETE", path, &[])
     }
 
     fn send(&mut self, method: &str, path: &str, form: &[(&str, &str)]) -> String {
@@ -100,103 +94,61 @@ impl Customer {
         json_of(&response)["id"].as_str().unwrap_or_default().to_owned()
     }
 
-    fn pick(&self, kind: &str, number: u8) -> String {
-        let all: Vec<String> = self.sandbox.state().newest(kind, None).map(|object| object.id().to_owned()).collect();
-        all.get(usize::from(number) % all.len().max(1)).cloned().unwrap_or_else(|| "none".to_owned())
-    }
-
-    fn price(&self, plan: u8) -> String {
-        self.prices[usize::from(plan) % self.prices.len()].0.clone()
-    }
-
-    fn play(&mut self, step: Step) {
-        match step {
-            Step::Subscribe(plan, trial) => {
-                let (customer, price) = (self.id.clone(), self.price(plan));
-                let mut form = vec![
-                    ("customer", customer.as_str()),
-                    ("items[0][price]", price.as_str()),
-                    ("metadata[user_id]", "A"),
-                ];
-                if trial {
-                    form.push(("trial_period_days", "14"));
-                }
-                self.post("/v1/subscriptions", &form);
-            }
-            Step::ChangePlan(of, plan) => {
-                let (id, price) = (self.pick("subscription", of), self.price(plan));
-                let sub = self.sandbox.state().copy(&id);
-                let Some(item) = sub.list_at("items").first().and_then(|item| item["id"].as_str()) else { return };
-                let form = [
-                    ("items[0][id]", item),
-                    ("items[0][price]", price.as_str()),
-                    ("proration_behavior", "always_invoice"),
-                ];
-                self.post(&format!("/v1/subscriptions/{id}"), &form);
-            }
-            Step::ChangeCard(good) => {
-                let customer = self.id.clone();
-                let path = format!("/v1/payment_methods/{}/attach", CARDS[usize::from(!good)]);
-                let card = self.post(&path, &[("customer", &customer)]);
-                let form = [("invoice_settings[default_payment_method]", card.as_str())];
-                self.post(&format!("/v1/customers/{customer}"), &form);
-            }
-            Step::Pay(of) => {
-                let invoice = self.pick("invoice", of);
-                self.post(&format!("/v1/invoices/{invoice}/pay"), &[("payment_method", CARDS[0])]);
-            }
-            Step::CancelAtEnd(of, ends) => {
-                let ends = ends.to_string();
-                let path = format!("/v1/subscriptions/{}", self.pick("subscription", of));
-                self.post(&path, &[("cancel_at_period_end", &ends)]);
-            }
-            Step::Cancel(of) => {
-                let path = format!("/v1/subscriptions/{}", self.pick("subscription", of));
-                self.send("DELETE", &path, &[]);
-            }
-            Step::Refund(of, part) => {
-                let charge = self.pick("charge", of);
-                let amount = (self.sandbox.state().copy(&charge).int("amount") * i64::from(part) / 100).to_string();
-                self.post("/v1/refunds", &[("charge", &charge), ("amount", &amount)]);
-            }
-            Step::Wait(days) => {
-                let seconds = (i64::from(days) * DAY_S).to_string();
-                self.post("/_sandbox/clock", &[("advance_by", &seconds)]);
-            }
+    /// Lets seconds pass, and everything happen that is due.
+    pub fn wait(&mut self, seconds: i64) {
+        if seconds > 0 {
+            self.post("/_sandbox/clock", &[("advance_by", &seconds.to_string())]);
         }
     }
 
-    /// All events in an API version, in Stripe's order, those of a second together.
-    pub fn told_in(&self, version: &str) -> Vec<Part> {
+    /// Its clock in seconds since the epoch.
+    pub fn now_s(&self) -> i64 {
+        self.sandbox.state().clock_s()
+    }
+
+    /// All objects of a kind, the newest first.
+    pub fn all(&self, kind: &str) -> Vec<Arc<Object>> {
+        self.sandbox.state().newest(kind, None).collect()
+    }
+
+    /// An object as an API version shows it.
+    pub fn shown(&self, id: &str, version: &str) -> Value {
         let version = version.parse().expect("a version of the local Stripe");
-        let mut parts: Vec<Part> = Vec::new();
-        for event in self.sandbox.state().events() {
-            let shown = event.render(&version);
-            let clock = shown["created"].as_i64().unwrap_or_default() * 1_000;
-            let id = shown["id"].as_str().unwrap_or_default().to_owned();
-            let mut text = shown.to_string();
-            for (ours, catalogs) in &self.prices {
-                text = text.replace(ours, catalogs);
-            }
-            let delivery = Delivery { id, bytes: text.into_bytes() };
-            match parts.last_mut().filter(|part| part.clock == clock) {
-                Some(part) => part.events.push(delivery),
-                None => parts.push(Part { clock, events: vec![delivery], commands: Vec::new() }),
-            }
+        shapes::render(&self.sandbox.state().copy(id).value(), &version)
+    }
+
+    /// The price of a plan, by number.
+    pub fn price(&self, plan: usize) -> String {
+        self.prices[plan % self.prices.len()].clone()
+    }
+
+    /// The number of the plan with that price.
+    pub fn plan(&self, price: &str) -> usize {
+        self.prices.iter().position(|id| id == price).unwrap_or_default()
+    }
+
+    /// In what it tells, an object has another id: the one that our side knows it by.
+    pub fn rename(&mut self, id: &str, known_as: String) {
+        self.names.insert(id.to_owned(), known_as);
+    }
+
+    /// What the endpoint hears since the last call, in Stripe's order.
+    pub fn take_events(&mut self) -> Vec<Arc<Event>> {
+        let state = self.sandbox.state();
+        let (first, end) = (self.taken, state.event_count());
+        let heard = (first..end).filter_map(|at| state.event(at)).filter(|event| event.pending_webhooks > 0).collect();
+        self.taken = end;
+        self.sandbox.set_delivered(end).expect("a sandbox in memory keeps everything");
+        heard
+    }
+
+    /// An event as an endpoint of an API version gets it.
+    pub fn tell(&self, event: &Event, version: &str) -> Value {
+        let version = version.parse().expect("a version of the local Stripe");
+        let mut text = event.render(&version).to_string();
+        for (theirs, ours) in &self.names {
+            text = text.replace(theirs, ours);
         }
-        parts
-    }
-
-    /// Id and status of each subscription.
-    pub fn statuses(&self) -> Vec<(String, String)> {
-        let all = self.sandbox.state().newest("subscription", None);
-        all.map(|object| (object.id().to_owned(), object.text("status").to_owned())).collect()
-    }
-
-    /// What came in by charges and did not go back, in minor units.
-    pub fn takings(&self) -> i64 {
-        let all = self.sandbox.state().newest("charge", None);
-        let paid = all.filter(|charge| charge.get("paid") == &Value::Bool(true));
-        paid.map(|charge| charge.int("amount") - charge.int("amount_refunded")).sum()
+        serde_json::from_str(&text).expect("ids need no escapes")
     }
 }

@@ -1,13 +1,12 @@
-//! A story: what Stripe and people did to one account, written as a scenario, in segments.
+//! A story: what Stripe and people did to one account, in segments.
 //!
 //! Within a segment provider events may come in any order; the commands after them are decided in theirs.
 
-use crate::world::{fixtures, root};
-use host_replay::prepare::prepare;
-use host_replay::scenario::Scenario;
+use crate::books::Books;
+use crate::world::root;
 use products_contract::Timestamp;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The API versions that stories are told in.
 pub const VERSIONS: [&str; 2] = ["2020-08-27", "2025-03-31.basil"];
@@ -17,10 +16,37 @@ pub const VERSIONS: [&str; 2] = ["2020-08-27", "2025-03-31.basil"];
 pub struct Segment {
     /// The clock at which all of it arrives, milliseconds since the epoch.
     pub clock: Timestamp,
-    /// Provider events, as scenario steps, in the order in which they were made.
-    pub events: Vec<Value>,
-    /// Commands, as scenario steps.
-    pub commands: Vec<Value>,
+    /// Provider events, in the order in which they were made.
+    pub events: Vec<Told>,
+    /// Commands.
+    pub commands: Vec<Told>,
+}
+
+/// An event or command, with its body in each of [`VERSIONS`].
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Its id.
+    pub id: String,
+    bodies: [Value; VERSIONS.len()],
+}
+
+impl Told {
+    /// What `body` makes of it in each version.
+    pub fn of(id: &str, body: impl Fn(&str) -> Value) -> Self {
+        Told { id: id.to_owned(), bodies: VERSIONS.map(body) }
+    }
+
+    /// The same under another id.
+    pub fn under(&self, id: String) -> Self {
+        let mut other = Told { id, bodies: self.bodies.clone() };
+        other.bodies.iter_mut().for_each(|body| body["id"] = json!(other.id));
+        other
+    }
+
+    fn in_version(&self, version: &str) -> &Value {
+        let index = VERSIONS.iter().position(|known| *known == version).expect("one of the versions");
+        &self.bodies[index]
+    }
 }
 
 /// A story.
@@ -30,6 +56,8 @@ pub struct Story {
     pub account: String,
     /// Its parts, with rising clocks.
     pub segments: Vec<Segment>,
+    /// What Stripe says of its end.
+    pub books: Books,
 }
 
 /// An event or command as it is delivered.
@@ -53,49 +81,52 @@ pub struct Part {
 }
 
 impl Story {
-    /// The story as a scenario document; JSON is YAML, so it can be written into a scenario file as it is.
-    pub fn scenario(&self, name: &str) -> Value {
+    /// The story in an API version as a scenario document; JSON is YAML, so it can be written into a scenario file as it
+    /// is.
+    fn scenario(&self, name: &str, version: &str) -> Value {
         let mut steps = Vec::new();
         for segment in &self.segments {
             steps.push(json!({"until": host_replay::time::text(segment.clock)}));
-            steps.extend(segment.events.iter().cloned());
-            steps.extend(segment.commands.iter().cloned());
+            let told = segment.events.iter().chain(&segment.commands);
+            steps.extend(told.map(|told| json!({"raw": told.in_version(version)})));
         }
-        json!({"name": name, "given": {"account": self.account}, "events": steps})
+        json!({
+            "name": name,
+            "versions": {"only": [version], "because": "its bodies are written down"},
+            "given": {"account": self.account},
+            "events": steps,
+        })
     }
 
     /// The bodies of the story in an API version.
     pub fn told_in(&self, version: &str) -> Vec<Part> {
-        let text = self.scenario("story").to_string();
-        let scenario = Scenario::parse(Path::new("story.yml"), &text).unwrap_or_else(|bad| panic!("{bad}\n{text}"));
-        let cases = prepare(&scenario, &fixtures().shapes).unwrap_or_else(|bad| panic!("{bad}\n{text}"));
-        let case = cases.into_iter().find(|case| case.version == version).expect("both versions have all bodies");
-        let mut deliveries = scenario.steps.iter().zip(case.deliveries);
-        let mut take = |count: usize| -> Vec<Delivery> {
-            let taken = deliveries.by_ref().take(count);
-            taken
-                .filter_map(|(step, delivery)| {
-                    Some(Delivery { id: step.action.event_id()?.to_owned(), bytes: delivery?.bytes })
-                })
-                .collect()
+        let deliveries = |told: &[Told]| {
+            let delivery = |told: &Told| {
+                let bytes = told.in_version(version).to_string().into_bytes();
+                Delivery { id: told.id.clone(), bytes }
+            };
+            told.iter().map(delivery).collect()
         };
-        self.segments
-            .iter()
-            .map(|segment| {
-                take(1);
-                let (events, commands) = (take(segment.events.len()), take(segment.commands.len()));
-                Part { clock: segment.clock, events, commands }
-            })
-            .collect()
+        let parts = self.segments.iter().map(|segment| Part {
+            clock: segment.clock,
+            events: deliveries(&segment.events),
+            commands: deliveries(&segment.commands),
+        });
+        parts.collect()
     }
 
-    /// Writes the story where a person finds it, as a scenario that `host-shim replay` plays. Returns the file.
-    pub fn write(&self, property: &str) -> PathBuf {
+    /// Writes the story where a person finds it, as scenarios that `host-shim replay` plays, one for each API version.
+    /// Returns the files.
+    pub fn write(&self, property: &str) -> Vec<PathBuf> {
         let folder = root().join("target/failed-stories");
-        let file = folder.join(format!("{property}.yml"));
-        let text = serde_json::to_string_pretty(&self.scenario(property)).expect("a JSON value can be written");
         std::fs::create_dir_all(&folder).expect("the target folder can be written");
-        std::fs::write(&file, text).expect("the target folder can be written");
-        file
+        let written = VERSIONS.map(|version| {
+            let file = folder.join(format!("{property}-{version}.yml"));
+            let scenario = self.scenario(property, version);
+            let text = serde_json::to_string_pretty(&scenario).expect("a JSON value can be written");
+            std::fs::write(&file, text).expect("the target folder can be written");
+            file
+        });
+        written.to_vec()
     }
 }

@@ -5,7 +5,8 @@ mod calls;
 
 use component_builder::PROVISIONER;
 use end_to_end::compare::{difference, report};
-use end_to_end::model::{Kind, Move, moves, story};
+use end_to_end::moves::{Kind, Move, moves};
+use end_to_end::people::story;
 use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
 use end_to_end::world::{Setup, World};
@@ -90,8 +91,7 @@ fn the_component_does_not_care_about_order_and_repetition() {
 /// Property 4 through the component, at some writes.
 #[test]
 fn the_component_survives_kills() {
-    let a_move = |kind, flags, pause| Move { kind, pick: 0, flags, pause };
-    let moves = [a_move(Kind::Order, 1, 0), a_move(Kind::Buy, 0, 0), a_move(Kind::End, 0, 2)];
+    let moves = [Move::plain(Kind::Order, 1, 0), Move::plain(Kind::Buy, 0, 0), Move::plain(Kind::End, 0, 2)];
     let parts = story("A", &moves).told_in(VERSIONS[1]);
     let mut expected = World::start(in_wasm(Mode::Fresh));
     expected.faults().fail_at(u64::MAX, Moment::Before, Then::Dead);

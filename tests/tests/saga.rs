@@ -3,7 +3,8 @@
 //! What exists at the provider must in the end be what our record says exists.
 
 use end_to_end::compare::difference;
-use end_to_end::model::{Kind, Move, story};
+use end_to_end::moves::{Kind, Move};
+use end_to_end::people::story;
 use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
 use end_to_end::world::{Setup, World};
@@ -43,8 +44,8 @@ struct Buyer {
 }
 
 fn buyer(scripted: &Scripted) -> Buyer {
-    let bought = Move { kind: Kind::Buy, pick: 0, flags: 0, pause: 0 };
-    let ended = Move { kind: Kind::End, pick: 0, flags: 0, pause: 0 };
+    let bought = Move::plain(Kind::Buy, 0, 0);
+    let ended = Move::plain(Kind::End, 0, 0);
     let mut parts = story("A", &[bought, ended]).told_in(VERSIONS[1]);
     let setup = Setup { config: vec![("cdn_zone_id".to_owned(), "zone".to_owned())], ..Setup::default() };
     let mut world = World::start_with(setup, scripted.clone());

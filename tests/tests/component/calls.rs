@@ -1,7 +1,8 @@
 //! What an event costs at the boundary: host calls and fuel, and the order in which rows come.
 
 use crate::{component, in_wasm, stories};
-use end_to_end::model::{Kind, Move, story};
+use end_to_end::moves::{Kind, Move};
+use end_to_end::people::story;
 use end_to_end::play;
 use end_to_end::story::VERSIONS;
 use end_to_end::watched::{Asked, Watch};
@@ -67,8 +68,7 @@ fn on_the_simplest_account(setup: Setup) -> Asked {
 /// An account that ordered a plan with an instance, paid in a checkout, goes to another plan.
 fn with_an_instance(setup: Setup) -> Asked {
     let (mut world, watch) = watched(setup);
-    let a_move = |kind, flags, pause| Move { kind, pick: 0, flags, pause };
-    let moves = [a_move(Kind::Order, 1, 0), a_move(Kind::Buy, 0, 0), a_move(Kind::ChangePlan, 1, 1)];
+    let moves = [Move::plain(Kind::Order, 1, 0), Move::plain(Kind::Buy, 0, 0), Move::plain(Kind::ChangePlan, 1, 1)];
     let parts = story("A", &moves).told_in(VERSIONS[1]);
     let (change, bought) = parts.split_last().expect("a story has parts");
     play::whole(&mut world, bought);

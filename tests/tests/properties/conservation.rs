@@ -1,5 +1,7 @@
 use super::support::{cases, played, told};
-use end_to_end::model::{moves, story};
+use end_to_end::books::Books;
+use end_to_end::moves::moves;
+use end_to_end::people::story;
 use end_to_end::story::VERSIONS;
 use end_to_end::world::{Setup, World, solobase};
 use host::processor::{Business, Processor, replay_log};
@@ -39,20 +41,26 @@ fn balances(entries: &BTreeMap<(String, String), Value>) -> Result<(), String> {
     Ok(())
 }
 
-/// Of no payment more goes back than came in. Refund `re_A3_1` is of the payment of invoice `in_A3`.
-fn refunds_are_covered(entries: &BTreeMap<(String, String), Value>) -> Result<(), String> {
-    let mut left: BTreeMap<String, i64> = BTreeMap::new();
+/// Of no payment more goes back than came in.
+fn refunds_are_covered(entries: &BTreeMap<(String, String), Value>, books: &Books) -> Result<(), String> {
+    let mut left: BTreeMap<&str, i64> = BTreeMap::new();
     for ((_, fact), entry) in entries {
-        let Some((kind, object)) = fact.split_once(':') else { continue };
-        let payment = match kind {
-            "paid" => object.trim_start_matches("in_"),
-            _ => object.trim_start_matches("re_").split('_').next().unwrap_or_default(),
-        };
-        *left.entry(payment.to_owned()).or_default() += moved(entry, "cash:stripe");
+        let Some((_, object)) = fact.split_once(':') else { continue };
+        let payment = books.refunds.get(object).map_or(object, String::as_str);
+        *left.entry(payment).or_default() += moved(entry, "cash:stripe");
     }
     match left.into_iter().find(|(_, left)| *left < 0) {
         Some((payment, left)) => Err(format!("payment {payment} gave back {} more than it brought", -left)),
         None => Ok(()),
+    }
+}
+
+/// What the ledger says that Stripe holds for us is what Stripe says.
+fn cash_is_there(entries: &BTreeMap<(String, String), Value>, books: &Books) -> Result<(), String> {
+    let ours: i64 = entries.values().map(|entry| moved(entry, "cash:stripe")).sum();
+    match ours == books.takings {
+        true => Ok(()),
+        false => Err(format!("Stripe took {}, the ledger has {ours}", books.takings)),
     }
 }
 
@@ -99,7 +107,8 @@ proptest! {
         let world = played(&story.told_in(VERSIONS[version]));
         let entries = ledger(&world.document());
         let law = balances(&entries)
-            .and_then(|()| refunds_are_covered(&entries))
+            .and_then(|()| refunds_are_covered(&entries, &story.books))
+            .and_then(|()| cash_is_there(&entries, &story.books))
             .and_then(|()| facts_name_events(&world, &entries))
             .and_then(|()| the_inbox_tells_all(&world, &entries));
         told("conservation", &[&story], law)?;

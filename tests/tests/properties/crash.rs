@@ -1,5 +1,6 @@
 use super::support::{cases, played, same_state, told};
-use end_to_end::model::{Kind, Move, moves, story};
+use end_to_end::moves::{Kind, Move, moves};
+use end_to_end::people::story;
 use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
 use end_to_end::world::{Setup, World};
@@ -60,8 +61,8 @@ proptest! {
 /// Property 4 at every boundary of one story: bought, provisioned, cancelled, archived.
 #[test]
 fn a_kill_at_every_write_ends_as_the_uninterrupted_run() {
-    let a_move = |kind, flags, pause| Move { kind, pick: 0, flags, pause };
-    let story = story("A", &[a_move(Kind::Order, 1, 0), a_move(Kind::Buy, 0, 0), a_move(Kind::End, 0, 2)]);
+    let story =
+        story("A", &[Move::plain(Kind::Order, 1, 0), Move::plain(Kind::Buy, 0, 0), Move::plain(Kind::End, 0, 2)]);
     let parts = story.told_in(VERSIONS[1]);
     let expected = played(&parts);
     for write in 1..=writes(&parts) {

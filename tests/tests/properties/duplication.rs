@@ -1,5 +1,6 @@
 use super::support::{cases, told};
-use end_to_end::model::{moves, story};
+use end_to_end::moves::moves;
+use end_to_end::people::story;
 use end_to_end::story::{Delivery, Part, VERSIONS};
 use end_to_end::world::{Setup, World};
 use host_replay::shuffle::Random;

@@ -1,8 +1,12 @@
 //! The stories themselves: that they say something.
 
 use super::support::played;
-use end_to_end::model::{moves, story};
+use end_to_end::moves::{Kind, Move, moves};
+use end_to_end::people::story;
 use end_to_end::story::VERSIONS;
+use host_replay::line::{Line, StreamLine, Summary};
+use host_replay::run::{ReplayOptions, Sink, replay};
+use host_replay::runners::Runners;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use std::collections::BTreeMap;
@@ -54,5 +58,55 @@ fn stories_are_understood_and_full_of_life() {
         "instance \"suspended\"",
     ] {
         assert!(seen.contains_key(what), "no story has `{what}`");
+    }
+}
+
+/// Collects the outcome of each event.
+#[derive(Default)]
+struct Outcomes(Vec<(String, String)>);
+
+impl Sink for Outcomes {
+    fn line(&mut self, line: &Line) -> std::io::Result<()> {
+        if let Line::Input(line) = line {
+            self.0.push((line.event.clone(), line.outcome.to_owned()));
+        }
+        Ok(())
+    }
+    fn stream(&mut self, _: &StreamLine, _: &Summary) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn end(&mut self, _: &Summary) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A story that is written down for a person plays in `host-shim replay` as it was played here.
+#[test]
+fn a_story_that_is_written_down_can_be_replayed() {
+    let a_move = |kind| Move::plain(kind, 1, 2);
+    let story = story("A", &[a_move(Kind::Order), a_move(Kind::Buy), a_move(Kind::Renew), a_move(Kind::End)]);
+    for (version, file) in VERSIONS.iter().zip(story.write("written")) {
+        let parts = story.told_in(version);
+        let world = played(&parts);
+        let told = parts.iter().flat_map(|part| part.events.iter().chain(&part.commands));
+        let first = |id: &str| world.reports.iter().find(|report| report.event_id == id).map(|r| r.result.name());
+        let expected: Vec<(String, String)> =
+            told.map(|told| (told.id.clone(), first(&told.id).expect("it was delivered").to_owned())).collect();
+        assert!(expected.len() > 10, "{expected:?}");
+        let options = ReplayOptions {
+            business: Some("solobase".to_owned()),
+            fixtures: None,
+            runners: Runners::native(),
+            store: None,
+            shuffle: None,
+            repeat: 1,
+            bless: false,
+            trace: false,
+            until: None,
+        };
+        let mut found = Outcomes::default();
+        let finished = replay(&[file], &mut std::io::empty(), &options, &mut found).expect("it can be read");
+        assert!(finished.held(), "{version}: {:?}", finished.cases);
+        assert_eq!(found.0, expected, "{version}");
     }
 }

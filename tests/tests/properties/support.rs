@@ -22,14 +22,14 @@ pub fn cases(default: u32) -> Config {
 /// that is what the files hold at the end.
 pub fn told(property: &str, stories: &[&Story], law: Result<(), String>) -> Result<(), TestCaseError> {
     law.map_err(|problem| {
-        let files = stories.iter().map(|story| {
+        let files = stories.iter().flat_map(|story| {
             let name = match stories {
                 [_] => property.to_owned(),
                 _ => format!("{property}-{}", story.account.replace(':', "-")),
             };
-            story.write(&name).display().to_string()
+            story.write(&name)
         });
-        let files: Vec<String> = files.collect();
+        let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
         TestCaseError::fail(format!("{problem}\nwritten to {}", files.join(" and ")))
     })
 }

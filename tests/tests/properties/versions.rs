@@ -1,7 +1,25 @@
-use super::support::{cases, played, same_state, told};
-use end_to_end::model::{moves, story};
+use super::support::{cases, played, told};
+use end_to_end::books::Books;
+use end_to_end::compare::difference;
+use end_to_end::moves::moves;
+use end_to_end::people::story;
 use end_to_end::story::VERSIONS;
 use proptest::prelude::*;
+use serde_json::Value;
+
+/// The state without what one version tells and the other doesn't: since basil a payment names the invoice that it is
+/// meant for only once it is paid.
+fn told_by_both(mut document: Value, books: &Books) -> Value {
+    for rows in document["accounts"].as_array_mut().into_iter().flatten() {
+        let payments = rows.pointer_mut("/records/payments").and_then(Value::as_array_mut);
+        for payment in payments.into_iter().flatten().filter_map(|row| row["value"].as_object_mut()) {
+            if !payment.get("invoice").and_then(Value::as_str).is_some_and(|invoice| books.paid.contains(invoice)) {
+                payment.remove("invoice");
+            }
+        }
+    }
+    document
+}
 
 proptest! {
     #![proptest_config(cases(24))]
@@ -11,7 +29,8 @@ proptest! {
     #[test]
     fn a_story_in_another_api_version_ends_in_the_same_state(moves in moves(8)) {
         let story = story("A", &moves);
-        let [old, new] = VERSIONS.map(|version| played(&story.told_in(version)));
-        told("versions", &[&story], same_state(&old, &new, "the versions differ"))?;
+        let [old, new] = VERSIONS.map(|version| told_by_both(played(&story.told_in(version)).document(), &story.books));
+        let law = difference(&old, &new).map_or(Ok(()), |difference| Err(format!("the versions differ: {difference}")));
+        told("versions", &[&story], law)?;
     }
 }

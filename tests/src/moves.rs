@@ -1,0 +1,127 @@
+//! Moves of the people around one account, which proptest makes up and shrinks.
+
+use proptest::prelude::*;
+
+const DAY_S: i64 = 86_400;
+/// Pauses between moves, in seconds.
+const PAUSES: [i64; 6] = [60, 3_600, DAY_S, 4 * DAY_S, 9 * DAY_S, 33 * DAY_S];
+
+/// What may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Our own command `purchase.create`, perhaps with an instance that waits for it.
+    Order,
+    /// A checkout, or a subscription made by hand; paid, failed or on trial.
+    Buy,
+    /// The next period begins; paid or failed.
+    Renew,
+    /// Another attempt at an open invoice.
+    Retry,
+    /// No more attempts, after weeks: unpaid, or cancelled.
+    GiveUp,
+    /// The first payment never came.
+    Expire,
+    /// Another plan, paid at once or failed.
+    ChangePlan,
+    /// To be cancelled at the end of the period, by our command or at Stripe's.
+    CancelAtEnd,
+    /// Not to be cancelled after all.
+    Undo,
+    /// The end of a subscription: of its period, or at once.
+    End,
+    /// Money goes back, in part or all that is left.
+    Refund,
+    /// The command that makes an instance.
+    Make,
+    /// The command that deletes one.
+    Delete,
+    /// The command that tries one again.
+    TryAgain,
+    /// The last event's fact once more, as an event of another id.
+    Twin,
+    /// Time passes.
+    Wait,
+}
+
+const KINDS: [(u32, Kind); 16] = [
+    (3, Kind::Order),
+    (6, Kind::Buy),
+    (6, Kind::Renew),
+    (4, Kind::Retry),
+    (3, Kind::GiveUp),
+    (2, Kind::Expire),
+    (4, Kind::ChangePlan),
+    (3, Kind::CancelAtEnd),
+    (2, Kind::Undo),
+    (4, Kind::End),
+    (5, Kind::Refund),
+    (5, Kind::Make),
+    (2, Kind::Delete),
+    (1, Kind::TryAgain),
+    (3, Kind::Twin),
+    (2, Kind::Wait),
+];
+
+/// One thing that happens, with what it depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Move {
+    /// What.
+    pub kind: Kind,
+    /// Which of several, and how much.
+    pub pick: u8,
+    /// Ways in which it can happen.
+    pub flags: u16,
+    /// Which pause comes before it.
+    pub pause: u8,
+}
+
+impl Move {
+    /// A move that depends on nothing else, after the pause of that number.
+    pub fn plain(kind: Kind, flags: u16, pause: u8) -> Self {
+        Move { kind, pick: 0, flags, pause }
+    }
+
+    /// One of the ways in which it can happen.
+    pub fn flag(&self, bit: u32) -> bool {
+        self.flags >> bit & 1 == 1
+    }
+
+    /// Seconds that pass before it.
+    pub fn pause_s(&self) -> i64 {
+        PAUSES[usize::from(self.pause) % PAUSES.len()]
+    }
+
+    /// Which of so many; none of none.
+    pub fn of(&self, count: usize) -> Option<usize> {
+        usize::from(self.pick).checked_rem(count)
+    }
+}
+
+/// One move.
+pub fn a_move() -> impl Strategy<Value = Move> {
+    let kinds = proptest::sample::select(
+        KINDS.iter().flat_map(|(weight, kind)| std::iter::repeat_n(*kind, *weight as usize)).collect::<Vec<_>>(),
+    );
+    (kinds, any::<u8>(), any::<u16>(), 0..PAUSES.len() as u8).prop_map(|(kind, pick, flags, pause)| Move {
+        kind,
+        pick,
+        flags,
+        pause,
+    })
+}
+
+/// Moves that begin with a purchase.
+pub fn moves(most: usize) -> impl Strategy<Value = Vec<Move>> {
+    let first = (any::<bool>(), any::<u8>(), any::<u16>()).prop_map(|(ours, pick, flags)| {
+        let kind = if ours { Kind::Order } else { Kind::Buy };
+        Move { kind, pick, flags, pause: 0 }
+    });
+    (first, proptest::collection::vec(a_move(), 1..most)).prop_map(|(first, rest)| {
+        let mut all = vec![first];
+        if first.kind == Kind::Order {
+            all.push(Move { kind: Kind::Buy, pause: 0, ..first });
+        }
+        all.extend(rest);
+        all
+    })
+}
