@@ -1,12 +1,14 @@
 //! The rows that an extension sees, but for claims and effects: a table a kind, the same questions to each.
 
+mod referrers;
 mod table;
 mod values;
 
 use super::text;
 use crate::changes::RowWrite;
 use crate::prefix::scan_bounds;
-use products_contract::{Account, Listing, Product, RecordKey, Reference, Row as Stored, RowKey, RowKind, StoredRow};
+use products_contract::{Account, Listing, Product, Reference, Row as Stored, RowKey, RowKind, StoredRow};
+use referrers::Before;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, ToSql, params, params_from_iter};
 use std::collections::BTreeSet;
@@ -45,15 +47,9 @@ fn many(connection: &Connection, owner: &Account, sql: &str, params: impl Params
 }
 
 pub(super) fn one(connection: &Connection, scope: i64, owner: &Account, key: &RowKey) -> Result<Option<Held>, Error> {
-    let (table, collection) = match key {
-        RowKey::Product(_) => (PRODUCT, None),
-        RowKey::Price(_) => (PRICE, None),
-        RowKey::Purchase(_) => (PURCHASE, None),
-        RowKey::Subscription(_) => (SUBSCRIPTION, None),
-        RowKey::Record(RecordKey { collection, .. }) => (RECORD, Some(collection)),
-    };
+    let (table, collection) = Table::of(key);
     connection
-        .prepare_cached(&TABLES[table].one)?
+        .prepare_cached(&table.one)?
         .query_row(params![scope, collection, key.id()], |row| held(row, owner))
         .optional()
 }
@@ -217,20 +213,22 @@ pub(super) fn release_purchase(connection: &Connection, scope: i64, id: &str) ->
     Ok(())
 }
 
-/// Write a row as of a revision of its account, or remove it. The references are written by triggers, if they are
-/// others than before.
+/// Write a row as of a revision of its account, or remove it; what it is found by as well, if that is another than before.
 pub(super) fn put(connection: &Connection, scope: i64, revision: u64, write: &RowWrite) -> Result<(), Error> {
     let RowWrite { key, row, data_version, live, references, fingerprint } = write;
+    let before = Before::of(connection, scope, key)?;
     let Some(row) = row else {
         if let RowKey::Record(key) = key {
             connection
                 .prepare_cached("DELETE FROM records WHERE scope = ?1 AND collection = ?2 AND id = ?3")?
                 .execute(params![scope, key.collection, key.id])?;
         }
-        return Ok(());
+        return before.replace(connection, scope, key, None);
     };
     let (table, columns) = values::columns(row)?;
     let refs = text::references_value(references)?;
+    let is_shown = !matches!(row, Stored::Product(product) if product.deleted);
+    before.replace(connection, scope, key, refs.as_deref().filter(|_| is_shown))?;
     let said: [&dyn ToSql; 5] = [data_version, live, fingerprint, &revision, &refs];
     let said = said.iter().map(|value| value.to_sql()).collect::<Result<Vec<_>, _>>()?;
     let values = std::iter::once(ToSqlOutput::from(scope)).chain(columns).chain(said);

@@ -4,10 +4,11 @@ use super::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// In order; a released file never changes.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_rows.sql"),
     include_str!("migrations/0002_references.sql"),
     include_str!("migrations/0003_inbox.sql"),
+    include_str!("migrations/0004_referrers.sql"),
 ];
 
 /// Bring a file up to the newest schema, in one transaction.

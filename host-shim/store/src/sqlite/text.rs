@@ -6,7 +6,10 @@ use products_contract::{
 };
 use rusqlite::types::{Type, Value, ValueRef};
 use rusqlite::{Error, Row};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// What stands in the database for each value of an enumeration.
 pub(super) type Names<T, const N: usize> = [(T, &'static str); N];
@@ -138,6 +141,20 @@ pub(super) fn references(row: &Row<'_>, column: usize) -> Result<Vec<Reference>,
     let texts: Vec<String> = json(row, column)?;
     texts.iter().map(|text| reference(text).ok_or_else(|| damaged(column, text))).collect()
 }
+
+/// What of a column of references a row is found by, each once: parts of the catalog are none of it.
+pub(super) fn targets(references: Option<&str>) -> Result<BTreeSet<Cow<'_, str>>, Error> {
+    let Some(text) = references else { return Ok(BTreeSet::new()) };
+    let texts: Vec<Target<'_>> = serde_json::from_str(text).map_err(|error| damaged(0, error))?;
+    Ok(texts.into_iter().map(|Target(text)| text).filter(|text| !text.starts_with(OF_CATALOG)).collect())
+}
+
+/// A text that is copied only where it has escapes, which a bare `Cow` in a list always is.
+#[derive(Deserialize)]
+struct Target<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// How the text of a reference to a part of the catalog begins.
+const OF_CATALOG: &str = "catalog:";
 
 fn reference(text: &str) -> Option<Reference> {
     let (kind, rest) = text.split_once(':')?;

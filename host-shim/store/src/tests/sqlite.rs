@@ -172,7 +172,7 @@ fn a_row_that_is_written_again_leaves_its_references_alone() {
     let scope = samples::scope("user:A");
     let mut purchase = samples::purchase("pur", Some("cs"));
     let name = |name: &str| Reference::Name(name.into());
-    // The number of rows that a write changed, triggers' among them.
+    // The number of rows that a write changed, references among them.
     let mut write = |purchase: &products_contract::Purchase, references: &[Reference]| -> u64 {
         let mut changes = samples::changes(&scope, "evt_1");
         let row = samples::write(Row::Purchase(purchase.clone()));
@@ -253,7 +253,7 @@ fn a_file_of_a_newer_version_or_of_somebody_else_is_refused_untouched() {
     let connection = rusqlite::Connection::open(&path).expect("opened");
     connection.pragma_update(None, "user_version", 99).expect("set");
     drop(connection);
-    assert!(matches!(SqliteStore::open(&path), Err(OpenError::TooNew { found: 99, known: 3 })));
+    assert!(matches!(SqliteStore::open(&path), Err(OpenError::TooNew { found: 99, known: 4 })));
 
     let foreign = folder.path().join("foreign.db");
     rusqlite::Connection::open(&foreign).expect("opened").execute_batch("CREATE TABLE notes (text)").expect("made");

@@ -1,5 +1,6 @@
 //! The tables of rows and their statements, which are made from the names of the columns.
 
+use products_contract::{RecordKey, RowKey};
 use std::sync::LazyLock;
 
 /// What makes one table.
@@ -118,9 +119,24 @@ pub(super) struct Table {
     pub(super) next_fingerprint: String,
     /// When rows of the fingerprint `?3` were written, and their ids, least recent first, at most `?4`.
     pub(super) of_fingerprint: String,
+    /// What the row of the id `?3` refers to, null if it is not shown.
+    pub(super) references: String,
     /// Writes a row: the scope, its key, its values, then data version, live, fingerprint, revision and references.
-    /// With REPLACE, the triggers that keep the references would not see what was there.
     pub(super) put: String,
+}
+
+impl Table {
+    /// The table of a row, and the collection if it is a record.
+    pub(super) fn of(key: &RowKey) -> (&'static Table, Option<&str>) {
+        let (table, collection) = match key {
+            RowKey::Product(_) => (PRODUCT, None),
+            RowKey::Price(_) => (PRICE, None),
+            RowKey::Purchase(_) => (PURCHASE, None),
+            RowKey::Subscription(_) => (SUBSCRIPTION, None),
+            RowKey::Record(RecordKey { collection, .. }) => (RECORD, Some(collection.as_str())),
+        };
+        (&TABLES[table], collection)
+    }
 }
 
 /// The statements of every table.
@@ -179,6 +195,7 @@ impl Shape {
             of_fingerprint: format!(
                 "SELECT written, id FROM {name} {bearing} AND fingerprint = ?3 ORDER BY written, id LIMIT ?4"
             ),
+            references: format!("SELECT iif(true{shown}, refs, NULL) FROM {name} WHERE {of_kind} AND id = ?3"),
             put: self.put(),
         }
     }
