@@ -21,6 +21,7 @@ use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::Store;
 use catalog::Catalog;
+use claims::Claims;
 use graph::AccountGraph;
 use products_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, RowKey, RowKind, Selection, StoreError, Stored,
@@ -90,6 +91,7 @@ pub struct SqliteStore {
     connection: Connection,
     scopes: Scopes,
     catalog: Catalog,
+    claims: Claims,
     /// SQLite's counter of changes by other connections when the group began.
     seen_changes: i64,
     in_group: bool,
@@ -136,6 +138,7 @@ impl SqliteStore {
             connection,
             scopes: Scopes::default(),
             catalog: Catalog::default(),
+            claims: Claims::default(),
             seen_changes: -1,
             in_group: false,
             is_broken: false,
@@ -164,8 +167,7 @@ impl SqliteStore {
         match changes {
             Ok(changes) if changes == self.seen_changes => {}
             Ok(changes) => {
-                self.scopes.forget();
-                self.catalog.forget();
+                self.forget();
                 self.seen_changes = changes;
             }
             Err(error) => {
@@ -177,10 +179,20 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Throw the open group away.
-    fn end_group(&mut self) -> Stored<()> {
+    /// Forget what was read: somebody else changed it, or what changed it was thrown away.
+    fn forget(&self) {
         self.scopes.forget();
         self.catalog.forget();
+        self.claims.forget();
+    }
+
+    fn claim(&self, key: &str) -> Stored<Option<ClaimRow>> {
+        self.claims.find(&self.connection, key, self.in_group).map_err(unavailable)
+    }
+
+    /// Throw the open group away.
+    fn end_group(&mut self) -> Stored<()> {
+        self.forget();
         self.in_group = false;
         self.is_broken = false;
         if self.connection.is_autocommit() { Ok(()) } else { self.run("ROLLBACK").map_err(unavailable) }
@@ -385,8 +397,7 @@ impl Store for SqliteStore {
     }
 
     fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>> {
-        let claim = |store: &Self, key: &String| claims::claim(&store.connection, key).map_err(unavailable);
-        self.read(|store| full_keys.iter().map(|key| claim(store, key)).collect())
+        self.read(|store| full_keys.iter().map(|key| store.claim(key)).collect())
     }
 
     fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {

@@ -2,7 +2,7 @@
 //! SQLite copy each page that an event changes.
 
 use super::scopes::Known;
-use super::{SqliteStore, claims, effects, inbox, rows, unavailable};
+use super::{SqliteStore, effects, inbox, rows, unavailable};
 use crate::changes::{Applied, Changes, InboxChange};
 use crate::refusal::{Present, Unique, check};
 use crate::scope::{Partition, Scope};
@@ -65,7 +65,7 @@ impl SqliteStore {
             }
         }
         for (key, row) in &expected.claims {
-            if claims::claim(&self.connection, key).map_err(unavailable)? != *row {
+            if self.claim(key)? != *row {
                 return Ok(false);
             }
         }
@@ -91,7 +91,7 @@ impl SqliteStore {
             rows::put_fact(connection, known.id, fact, &changes.event_id).map_err(unavailable)?;
         }
         for (key, row) in &changes.claims {
-            claims::put(connection, key, row.as_ref()).map_err(unavailable)?;
+            self.claims.put(connection, key, row.as_ref()).map_err(unavailable)?;
         }
         if !changes.effects.is_empty() {
             let partition = self.scopes.ensure_partition(connection, &scope.partition()).map_err(unavailable)?;

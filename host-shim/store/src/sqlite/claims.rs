@@ -5,8 +5,53 @@ use crate::prefix::prefix_end;
 use crate::rows::ClaimRow;
 use crate::scope::{Partition, Scope};
 use rusqlite::{Connection, Error, OptionalExtension, params};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
-pub(super) fn claim(connection: &Connection, key: &str) -> Result<Option<ClaimRow>, Error> {
+/// Claims that are remembered at most; beyond it the cache begins anew, so that memory stays bounded.
+const CACHE_MAX: usize = 16 * 1024;
+
+/// Claims that were read or written in a group: an event is placed by some, and its commit looks at them again. Like
+/// scopes they are forgotten around groups in which somebody else could have changed them.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    seen: RefCell<HashMap<String, Option<ClaimRow>>>,
+}
+
+impl Claims {
+    pub(super) fn forget(&self) {
+        self.seen.borrow_mut().clear();
+    }
+
+    /// A claim or block; `grouped` says that a group is open and the cache holds.
+    pub(super) fn find(&self, connection: &Connection, key: &str, grouped: bool) -> Result<Option<ClaimRow>, Error> {
+        if grouped && let Some(row) = self.seen.borrow().get(key) {
+            return Ok(row.clone());
+        }
+        let row = read(connection, key)?;
+        if grouped {
+            self.remember(key, row.clone());
+        }
+        Ok(row)
+    }
+
+    /// Write a claim or block, or that there is none. A group must be open.
+    pub(super) fn put(&self, connection: &Connection, key: &str, row: Option<&ClaimRow>) -> Result<(), Error> {
+        write(connection, key, row)?;
+        self.remember(key, row.cloned());
+        Ok(())
+    }
+
+    fn remember(&self, key: &str, row: Option<ClaimRow>) {
+        let mut seen = self.seen.borrow_mut();
+        if seen.len() >= CACHE_MAX {
+            seen.clear();
+        }
+        seen.insert(key.to_owned(), row);
+    }
+}
+
+fn read(connection: &Connection, key: &str) -> Result<Option<ClaimRow>, Error> {
     connection
         .prepare_cached("SELECT holder, until, blocked_until FROM claims WHERE key = ?1")?
         .query_row([key], |row| {
@@ -47,7 +92,7 @@ pub(super) fn held(connection: &Connection, scope: &Scope, prefix: &str) -> Resu
     Ok(keys)
 }
 
-pub(super) fn put(connection: &Connection, key: &str, row: Option<&ClaimRow>) -> Result<(), Error> {
+fn write(connection: &Connection, key: &str, row: Option<&ClaimRow>) -> Result<(), Error> {
     match row {
         Some(row) => connection
             .prepare_cached(
