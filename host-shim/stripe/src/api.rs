@@ -26,6 +26,7 @@ pub mod sandbox;
 pub mod schedules;
 pub mod search;
 pub mod setup;
+pub mod since;
 pub mod sources;
 pub mod tax_rates;
 

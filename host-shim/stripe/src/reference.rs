@@ -5,7 +5,8 @@ pub mod triggers;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::api;
+use crate::api::since::{self, Span};
+use crate::api::{self, Route};
 use crate::calendar::DAY_S;
 use crate::cards::{Behaviour, TEST_CARDS};
 use crate::debits::{TEST_ACCOUNTS, TestAccount};
@@ -59,7 +60,7 @@ fn section(out: &mut String, title: &str, body: &str) {
 }
 
 fn endpoints(out: &mut String) {
-    let mut rows = String::from("| endpoint | parameters | accepted without effect |\n|---|---|---|");
+    let mut rows = String::from("| endpoint | since | parameters | accepted without effect |\n|---|---|---|---|");
     for route in api::routes() {
         let named = |wanted: bool| -> String {
             let shown = route.fields.iter().filter(|f| !matches!(f.kind, Kind::Off));
@@ -68,14 +69,32 @@ fn endpoints(out: &mut String) {
         };
         let _ = write!(
             rows,
-            "\n| `{} {}` | {} | {} |",
+            "\n| `{} {}` | {} | {} | {} |",
             route.method,
             route.path.replace("{}", "{id}"),
+            versions_of(route),
             named(true),
             named(false)
         );
     }
     section(out, "Endpoints", &rows);
+}
+
+/// `all`, or the first version that has the endpoint; then the parameters that not all of those show.
+fn versions_of(route: &Route) -> String {
+    let words = |span: Span| match span {
+        Span { since: None, until: None } => "all".to_owned(),
+        Span { since: Some(since), until: None } => since.to_owned(),
+        Span { since: None, until: Some(until) } => format!("before {until}"),
+        Span { since: Some(since), until: Some(until) } => format!("{since}, before {until}"),
+    };
+    let whole = since::of_route(route);
+    let is_narrower = |span: &Span| (span.until.is_some() && span.until != whole.until) || span.since > whole.since;
+    // `off` parameters are only there to be switched off.
+    let shown = route.fields.iter().filter(|f| !matches!(f.kind, Kind::Off));
+    let spans = shown.map(|f| (f.name, since::of_parameter(route, f.name))).filter(|(_, span)| is_narrower(span));
+    let narrower: Vec<String> = spans.map(|(name, span)| format!("{name}: {}", words(span))).collect();
+    [vec![words(whole)], narrower].concat().join("; ")
 }
 
 /// A parameter's name, with a star if it must be given.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::access::{self, Access};
-use crate::api::{self, expand};
+use crate::api::{self, expand, since};
 use crate::calendar::DAY_S;
 use crate::clock;
 use crate::error::{ApiError, ErrorType};
@@ -147,6 +147,7 @@ impl Sandbox {
             return Err(ApiError { status: 403, ..ApiError::coded("account_invalid", message) });
         }
         let (route, ids) = api::find(&request.method, &request.path)?;
+        since::check(route, &version)?;
         if access == Access::Publishable {
             access::check_publishable(&self.state, route, &ids, &form)?;
         }

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use local_stripe::api::since::RESOURCES;
 use local_stripe::cards::TEST_CARDS;
 use local_stripe::model::account;
 use local_stripe::object::Object;
@@ -337,4 +338,22 @@ fn keys_are_those_of_the_examples() {
     }
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
     println!("{} kinds in {} versions have the keys of the examples", KINDS.len(), FILES.len());
+}
+
+/// The table says of each kind that is here which of the files is the first with it.
+#[test]
+fn objects_are_said_to_be_there_since_the_first_file_that_has_them() {
+    let Some(folder) = std::env::var_os("STRIPE_OBJECTS") else {
+        println!("did not run: STRIPE_OBJECTS doesn't name the folder of Stripe's example objects");
+        return;
+    };
+    let has = |file: &str, kind: &str| {
+        let text = std::fs::read_to_string(Path::new(&folder).join(format!("{file}.json"))).unwrap();
+        let examples: Value = serde_json::from_str(&text).unwrap();
+        !examples["resources"][kind].is_null()
+    };
+    for resource in RESOURCES.iter().filter(|r| !r.path.ends_with("/create_preview")) {
+        let first = FILES.iter().find(|(file, _)| has(file, resource.kind)).map(|(_, version)| *version);
+        assert_eq!(first, Some(resource.since), "{}", resource.path);
+    }
 }

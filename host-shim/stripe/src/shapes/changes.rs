@@ -53,9 +53,12 @@ const fn removed(version: &'static str, kind: &'static str, members: &'static [(
 
 const Y2026: &str = "2026-07-29";
 const CLOVER: &str = "2025-09-30.clover";
-const BASIL: &str = "2025-03-31.basil";
-const ACACIA: &str = "2024-09-30.acacia";
-const Y2022: &str = "2022-11-15";
+/// The version that moved what invoices, subscriptions and payments say of each other.
+pub const BASIL: &str = "2025-03-31.basil";
+/// The first version with a train.
+pub const ACACIA: &str = "2024-09-30.acacia";
+/// The second of the versions whose shapes are checked.
+pub const Y2022: &str = "2022-11-15";
 
 /// All changes the sandbox knows.
 pub const CHANGES: &[Change] = &[

@@ -21,4 +21,5 @@ mod schedules;
 mod setup;
 mod stories;
 mod subscriptions;
+mod versions;
 mod walk;

@@ -1,0 +1,168 @@
+//! Since which API version endpoints and parameters answer as they do, and until which.
+//!
+//! Stripe counts new endpoints and new optional parameters as compatible: a request in an older version gets them too,
+//! in that version's shape. So does the sandbox; `since` is what its answers show, not a gate. What Stripe took away
+//! again is refused from that version on.
+
+use super::Route;
+use crate::error::ApiError;
+use crate::shapes::changes::{ACACIA, BASIL, CHANGES, Edit, Y2022};
+use crate::version::{OLDEST, Version};
+
+/// Endpoints whose paths begin alike, and what they answer with.
+#[derive(Debug)]
+pub struct Resource {
+    /// The beginning of the paths, whole segments; `{}` is an id.
+    pub path: &'static str,
+    /// The `object` member of what is answered.
+    pub kind: &'static str,
+    /// The first version, of those whose shapes are checked, that has it.
+    pub since: &'static str,
+}
+
+const fn resource(path: &'static str, kind: &'static str, since: &'static str) -> Resource {
+    Resource { path, kind, since }
+}
+
+/// What the endpoints are about. Of several rows that fit a path, the longest counts.
+pub const RESOURCES: &[Resource] = &[
+    resource("/v1/account", "account", OLDEST),
+    resource("/v1/accounts", "account", OLDEST),
+    resource("/v1/balance_transactions", "balance_transaction", OLDEST),
+    resource("/v1/billing/meter_event_adjustments", "billing.meter_event_adjustment", ACACIA),
+    resource("/v1/billing/meter_events", "billing.meter_event", ACACIA),
+    resource("/v1/billing/meters", "billing.meter", ACACIA),
+    resource("/v1/billing/meters/{}/event_summaries", "billing.meter_event_summary", ACACIA),
+    resource("/v1/billing_portal/configurations", "billing_portal.configuration", OLDEST),
+    resource("/v1/billing_portal/sessions", "billing_portal.session", OLDEST),
+    resource("/v1/charges", "charge", OLDEST),
+    resource("/v1/checkout/sessions", "checkout.session", OLDEST),
+    resource("/v1/coupons", "coupon", OLDEST),
+    resource("/v1/credit_notes", "credit_note", OLDEST),
+    resource("/v1/customers", "customer", OLDEST),
+    resource("/v1/customers/{}/balance_transactions", "customer_balance_transaction", OLDEST),
+    resource("/v1/customers/{}/payment_methods", "payment_method", OLDEST),
+    resource("/v1/customers/{}/sources", "card", OLDEST),
+    resource("/v1/disputes", "dispute", OLDEST),
+    resource("/v1/entitlements/active_entitlements", "entitlements.active_entitlement", ACACIA),
+    resource("/v1/entitlements/features", "entitlements.feature", ACACIA),
+    resource("/v1/invoice_payments", "invoice_payment", BASIL),
+    resource("/v1/invoiceitems", "invoiceitem", OLDEST),
+    resource("/v1/invoices", "invoice", OLDEST),
+    // Stripe brought it in April 2024, between two of the versions here.
+    resource("/v1/invoices/create_preview", "invoice", ACACIA),
+    resource("/v1/payment_intents", "payment_intent", OLDEST),
+    resource("/v1/payment_links", "payment_link", Y2022),
+    resource("/v1/payment_methods", "payment_method", OLDEST),
+    resource("/v1/payouts", "payout", OLDEST),
+    resource("/v1/plans", "plan", OLDEST),
+    resource("/v1/prices", "price", OLDEST),
+    resource("/v1/products", "product", OLDEST),
+    resource("/v1/products/{}/features", "product_feature", ACACIA),
+    resource("/v1/promotion_codes", "promotion_code", OLDEST),
+    resource("/v1/quotes", "quote", Y2022),
+    resource("/v1/refunds", "refund", OLDEST),
+    resource("/v1/setup_attempts", "setup_attempt", OLDEST),
+    resource("/v1/setup_intents", "setup_intent", OLDEST),
+    resource("/v1/shipping_rates", "shipping_rate", Y2022),
+    resource("/v1/subscription_items", "subscription_item", OLDEST),
+    resource("/v1/subscription_schedules", "subscription_schedule", OLDEST),
+    resource("/v1/subscriptions", "subscription", OLDEST),
+    resource("/v1/tax_codes", "tax_code", Y2022),
+    resource("/v1/tax_rates", "tax_rate", OLDEST),
+    resource("/v1/test_helpers/test_clocks", "test_helpers.test_clock", Y2022),
+    resource("/v1/topups", "topup", OLDEST),
+    resource("/v1/transfers", "transfer", OLDEST),
+    resource("/v1/webhook_endpoints", "webhook_endpoint", OLDEST),
+];
+
+/// Endpoints that Stripe took away: method, path, the first version without it, and what took its place.
+pub const GONE: &[(&str, &str, &str, &str)] =
+    &[("GET", "/v1/invoices/upcoming", BASIL, "POST /v1/invoices/create_preview")];
+
+/// The versions in which something shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Span {
+    /// The first one, if it isn't the oldest.
+    pub since: Option<&'static str>,
+    /// The first one without it, if Stripe took it away.
+    pub until: Option<&'static str>,
+}
+
+/// What a path is about; none for the sandbox's own paths and what has no object.
+pub fn resource_of(path: &str) -> Option<&'static Resource> {
+    let begins = |r: &&Resource| path.strip_prefix(r.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    RESOURCES.iter().filter(begins).max_by_key(|r| r.path.len())
+}
+
+/// The versions that have an endpoint.
+pub fn of_route(route: &Route) -> Span {
+    let since = resource_of(route.path).map(|r| r.since).filter(|since| *since != OLDEST);
+    Span { since, until: gone(route).map(|(_, _, version, _)| *version) }
+}
+
+/// The versions whose answers show the member that a parameter is named after, as the [changes](CHANGES) say.
+pub fn of_parameter(route: &Route, name: &str) -> Span {
+    let kind = resource_of(route.path).map(|r| r.kind).unwrap_or_default();
+    let (mut came, mut went) = (None, None);
+    for change in CHANGES.iter().filter(|change| change.kind == kind) {
+        match change.edit {
+            Edit::Added(paths) if paths.contains(&name) => came = Some(change.version),
+            Edit::Removed(members) if members.iter().any(|(path, _)| *path == name) => went = Some(change.version),
+            _ => {}
+        }
+    }
+    match (came, went) {
+        // What went and came back is in the oldest one and the newest one.
+        (Some(came), Some(went)) if went <= came => Span::default(),
+        (since, until) => Span { since, until },
+    }
+}
+
+/// Refuses an endpoint that a version doesn't have any more.
+pub fn check(route: &Route, version: &Version) -> Result<(), ApiError> {
+    match gone(route).filter(|(_, _, since, _)| !version.is_before(since)) {
+        None => Ok(()),
+        Some((method, path, since, instead)) => {
+            let message =
+                format!("Unrecognized request URL ({method}: {path}). It is gone since {since}: use {instead}.");
+            Err(ApiError { status: 404, ..ApiError::invalid(message) })
+        }
+    }
+}
+
+fn gone(route: &Route) -> Option<&'static (&'static str, &'static str, &'static str, &'static str)> {
+    GONE.iter().find(|(method, path, ..)| *method == route.method && *path == route.path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{find, routes};
+
+    #[test]
+    fn every_row_is_about_an_endpoint() {
+        for row in RESOURCES {
+            let is_about = |r: &Route| resource_of(r.path).is_some_and(|found| found.path == row.path);
+            assert!(routes().any(is_about), "{}", row.path);
+        }
+        for (method, path, ..) in GONE {
+            assert!(routes().any(|r| r.method == *method && r.path == *path), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn the_longest_row_counts_and_changes_say_since_when_a_parameter_shows() {
+        let span = |method: &str, path: &str| of_route(find(method, path).unwrap().0);
+        assert_eq!(span("GET", "/v1/invoices/in_1"), Span::default());
+        assert_eq!(span("GET", "/v1/invoices/upcoming").until, Some(BASIL));
+        assert_eq!(span("POST", "/v1/invoices/create_preview").since, Some(ACACIA));
+        assert_eq!(span("GET", "/v1/invoice_payments/inpay_1").since, Some(BASIL));
+        let codes = find("POST", "/v1/promotion_codes").unwrap().0;
+        assert_eq!(of_parameter(codes, "promotion").since, Some("2025-09-30.clover"));
+        assert_eq!(of_parameter(codes, "coupon").until, Some("2025-09-30.clover"));
+        assert_eq!(of_parameter(codes, "code"), Span::default());
+        let subscriptions = find("POST", "/v1/subscriptions").unwrap().0;
+        assert_eq!(of_parameter(subscriptions, "billing_thresholds"), Span::default());
+    }
+}

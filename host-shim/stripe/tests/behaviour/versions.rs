@@ -1,0 +1,28 @@
+//! What the version of a request decides beside shapes.
+
+use crate::play::{Play, id, request};
+use local_stripe::sandbox::json_of;
+
+#[test]
+fn an_endpoint_that_a_version_took_away_is_refused_from_then_on() {
+    let mut play = Play::new();
+    let price = play.monthly("Pro", 2_000);
+    let customer = play.customer("pm_card_visa");
+    let sub = id(&play.subscribe(&customer, &price, ""));
+    for (version, status) in
+        [("2020-08-27", 200), ("2024-09-30.acacia", 200), ("2025-03-31.basil", 404), ("2026-10-28.endive", 404)]
+    {
+        let mut asked = request("GET", "/v1/invoices/upcoming", &format!("subscription={sub}"));
+        asked.version = Some(version.into());
+        let answer = play.sandbox.handle(&asked);
+        assert_eq!(answer.status, status, "{version}: {}", answer.body);
+        if status == 404 {
+            let message = json_of(&answer)["error"]["message"].as_str().unwrap().to_owned();
+            assert!(message.contains("create_preview"), "{message}");
+        }
+    }
+    // What came later is taken in every version, in its shape.
+    let mut asked = request("GET", "/v1/invoice_payments", "");
+    asked.version = Some("2020-08-27".into());
+    assert_eq!(play.sandbox.handle(&asked).status, 200);
+}
