@@ -1,5 +1,6 @@
 //! Billing: subscriptions, their invoices, and what time does to them.
 
+pub mod billed;
 pub mod change;
 pub mod create;
 pub mod credit_note;

@@ -23,7 +23,7 @@ pub const DIFFERENCES: &[&str] = &[
     "Test clocks advance at once: the answer says `advancing`, and the clock is `ready` already.",
     "Cards and bank debits only: no wallets. A debit pays or fails four (ACH) or five (SEPA) days after it was confirmed, without micro-deposits; the checkout page itself asks for cards only.",
     "No tax and no tiers: parameters for them are refused, unless they switch it off. Tax rates are kept, not applied.",
-    "Discounts are on customers, subscriptions, invoices and sessions, not on single items; prorations carry the discount in them, as under `proration_discounts=included`.",
+    "Discounts are on customers, subscriptions, invoices and sessions, not on single items; prorations carry the discount in them, as under `proration_discounts=included`. A credit gives back what was billed, discounts taken off; one that counts once is spent on an invoice.",
     "Meters count whole numbers; a meter event is judged at once, and what a period used is billed with the renewal's invoice.",
     "The billing portal changes the plan of subscriptions of one item, cancels, replaces the card and lists invoices; it has no customer details, quantities, coupons, changes planned for the period's end, or login page. A session ends after an hour of the sandbox's clock, a default configuration is always there, and trying out a change goes through `POST /_sandbox/portal/{id}/preview`.",
     "Lists that nothing can be added to, such as `/v1/radar/early_fraud_warnings`, are empty for the clients that ask for everything.",

@@ -234,7 +234,8 @@ fn apply_items(
             proration::add(st, before, item, Half::Unused, from)?;
         }
         for (item, half) in change.prorated.iter().filter(|_| !restarts) {
-            proration::add(st, before, item, *half, from)?;
+            let owner = if *half == Half::Unused { before } else { &next };
+            proration::add(st, owner, item, *half, from)?;
         }
     }
     let invoices_now = restarts || (behavior == "always_invoice" && prorates);

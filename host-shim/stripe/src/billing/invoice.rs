@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::billing::settle;
 use crate::calendar::HOUR_S;
-use crate::discount::amount::{self, Line, Taken};
+use crate::discount::amount::{self, Discountable, Line, Taken};
 use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
@@ -159,7 +159,11 @@ fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, i64) 
         .map(|line| Line {
             amount: line["amount"].as_i64().unwrap_or_default(),
             product: line["_price"]["product"].as_str().unwrap_or_default(),
-            discountable: line["discountable"] != false,
+            discountable: match (&line["discountable"], &line["parent"]["invoice_item_details"]["proration"]) {
+                (Value::Bool(false), Value::Bool(true)) => Discountable::Once,
+                (Value::Bool(false), _) => Discountable::Never,
+                _ => Discountable::Always,
+            },
         })
         .collect();
     let taken = amount::take(&discounts, &looked_at, invoice.text("currency"));

@@ -1,11 +1,13 @@
-//! Proration: what is left of the old price comes back, what is left of the new one is due. To the second, rounded
+//! Proration: what is left of what was paid comes back, what is left of the new price is due. To the second, rounded
 //! to the nearest minor unit, halves away from zero, once per line.
 
 use serde_json::{Value, json};
 
+use crate::billing::billed::{self, Billed};
 use crate::billing::{items, usage};
 use crate::calendar::date_text;
-use crate::discount::{amount, term};
+use crate::discount::amount::{self, Discountable, Line};
+use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::NewLine;
@@ -22,24 +24,24 @@ pub enum Half {
     Remaining,
 }
 
-/// Makes the pending invoice item of one half, for the rest of the item's period from `from_s`.
+/// Makes the pending invoice item of one half, for the rest of the item's period from `from_s`. The subscription is as
+/// it was before the change for the old price, and as it is after it for the new one.
 pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) -> Result<(), ApiError> {
     if usage::is_metered(&item["price"]) {
         // What is metered is billed when it was used.
         return Ok(());
     }
-    let start = item["current_period_start"].as_i64().unwrap_or_default();
     let end = item["current_period_end"].as_i64().unwrap_or_default();
     let quantity = item["quantity"].as_i64().unwrap_or(1);
     let price = &item["price"];
-    let whole = items::amount(price, quantity)?;
-    let from_s = from_s.clamp(start, end);
+    let known = if half == Half::Unused { billed::newest(st, sub, item) } else { None };
+    let billed = match known {
+        Some(billed) => billed,
+        None => Billed { amount: anew(st, sub, item)?, period: (item["current_period_start"].as_i64().unwrap_or_default(), end) },
+    };
+    let from_s = from_s.clamp(billed.period.0, end);
     let too_large = || ApiError::coded("amount_too_large", "The prorated amount is too large.");
-    // What was or will be paid for the whole period, with its discounts.
-    let discounts = term::in_force(st, &st.copy(sub.text("customer")), Some(sub));
-    let product = price["product"].as_str().unwrap_or_default();
-    let whole = amount::reduced(&discounts, whole, product, sub.text("currency"));
-    let rest = money::prorate(whole, end - from_s, (end - start).max(1)).ok_or_else(too_large)?;
+    let rest = money::prorate(billed.amount, end - from_s, (end - billed.period.0).max(1)).ok_or_else(too_large)?;
     let name = items::product_name(st, price);
     let name = if quantity == 1 { name } else { format!("{quantity} × {name}") };
     let date = date_text(from_s);
@@ -62,9 +64,28 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
     let mut pending = model::billing::invoice_item(id, st.now(&customer), &customer, new);
     pending.set("proration", true);
     pending.set("discountable", false);
+    pending.set("_debit", half == Half::Remaining);
     let details = json!({ "subscription": sub.id(), "subscription_item": item["id"] });
     pending.set("parent", json!({ "subscription_details": details, "type": "subscription_details" }));
     let pending = st.put(pending);
     st.emit("invoiceitem.created", &pending);
     Ok(())
+}
+
+/// What an item costs for a whole period, its share of the lasting discounts taken off. One that counts once isn't
+/// among them: it takes its part off the invoice that it is spent on.
+fn anew(st: &State, sub: &Object, item: &Value) -> Result<i64, ApiError> {
+    let mut discounts = term::in_force(st, &st.copy(sub.text("customer")), Some(sub));
+    discounts.retain(|discount| !term::counts_once(discount));
+    let all = sub.list_at("items");
+    let mut lines = Vec::new();
+    for one in all {
+        let is_metered = usage::is_metered(&one["price"]);
+        let amount = if is_metered { 0 } else { items::amount(&one["price"], one["quantity"].as_i64().unwrap_or(1))? };
+        let product = one["price"]["product"].as_str().unwrap_or_default();
+        lines.push(Line { amount, product, discountable: Discountable::Always });
+    }
+    let Some(own) = all.iter().position(|one| one["id"] == item["id"]) else { return Ok(0) };
+    let taken = amount::take(&discounts, &lines, sub.text("currency"));
+    Ok(taken.iter().fold(lines[own].amount, |left, taken| left - taken.by_line[own]))
 }

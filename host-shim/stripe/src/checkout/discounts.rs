@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::discount::amount::{self, Line};
+use crate::discount::amount::{self, Discountable, Line};
 use crate::discount::redeem::{self, Redeemed};
 use crate::object::Object;
 use crate::state::State;
@@ -16,7 +16,7 @@ pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
         .map(|line| Line {
             amount: line["amount_subtotal"].as_i64().unwrap_or_default(),
             product: line["price"]["product"].as_str().unwrap_or_default(),
-            discountable: true,
+            discountable: Discountable::Always,
         })
         .collect();
     let taken = amount::take(&discounts, &looked_at, session.text("currency"));

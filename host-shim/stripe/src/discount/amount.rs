@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::term;
 use crate::money;
 
 /// Hundredths of a percent in a whole.
@@ -15,8 +16,19 @@ pub struct Line<'a> {
     pub amount: i64,
     /// The product's id, empty if it has none.
     pub product: &'a str,
-    /// Prorations aren't: their discount is in them already.
-    pub discountable: bool,
+    /// Which discounts take something off it.
+    pub discountable: Discountable,
+}
+
+/// Which discounts take something off a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discountable {
+    /// All.
+    Always,
+    /// Those that count once, of a proration: the lasting ones are in it already.
+    Once,
+    /// None.
+    Never,
 }
 
 /// What a discount takes off each line.
@@ -43,7 +55,12 @@ pub fn take(discounts: &[Value], lines: &[Line<'_>], currency: &str) -> Vec<Take
         let coupon = &discount["_coupon"];
         let products = coupon["_products"].as_array();
         let applies = |line: &Line<'_>| {
-            line.discountable && products.is_none_or(|of| of.iter().any(|product| product == line.product))
+            let may = match line.discountable {
+                Discountable::Always => true,
+                Discountable::Once => term::counts_once(discount),
+                Discountable::Never => false,
+            };
+            may && products.is_none_or(|of| of.iter().any(|product| product == line.product))
         };
         let base: Vec<i64> =
             lines.iter().zip(&left).map(|(line, left)| if applies(line) { *left } else { 0 }).collect();
@@ -54,12 +71,6 @@ pub fn take(discounts: &[Value], lines: &[Line<'_>], currency: &str) -> Vec<Take
         out.push(Taken { discount: discount["id"].as_str().unwrap_or_default().to_owned(), by_line });
     }
     out
-}
-
-/// What is left of a recurring amount after percentages; for prorations, which carry their discount in them.
-pub fn reduced(discounts: &[Value], amount: i64, product: &str, currency: &str) -> i64 {
-    let line = Line { amount, product, discountable: true };
-    take(discounts, &[line], currency).iter().fold(amount, |left, taken| left - taken.total())
 }
 
 /// What a coupon is worth against a sum.
@@ -101,7 +112,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn line(amount: i64, product: &str) -> Line<'_> {
-        Line { amount, product, discountable: true }
+        Line { amount, product, discountable: Discountable::Always }
     }
 
     fn percent(hundredths: i64) -> Value {
@@ -117,8 +128,12 @@ mod tests {
         assert_eq!(taken(json!({ "_coupon": { "amount_off": 100, "currency": "eur" } })), [0, 0]);
         assert_eq!(taken(json!({ "_coupon": { "amount_off": 5_000, "currency": "usd" } })), [1_000, 333]);
         assert_eq!(taken(json!({ "_coupon": { "_percent_hundredths": 10_000, "_products": ["b"] } })), [0, 333]);
-        let credit = [line(1_000, "a"), Line { amount: -400, product: "a", discountable: false }];
+        let credit = [line(1_000, "a"), Line { amount: -400, product: "a", discountable: Discountable::Never }];
         assert_eq!(take(&[percent(5_000)], &credit, "usd")[0].by_line, [500, 0]);
+        let rest = [line(1_000, "a"), Line { amount: 400, product: "a", discountable: Discountable::Once }];
+        assert_eq!(take(&[percent(5_000)], &rest, "usd")[0].by_line, [500, 0]);
+        let once = json!({ "_coupon": { "_percent_hundredths": 5_000, "duration": "once" } });
+        assert_eq!(take(&[once], &rest, "usd")[0].by_line, [500, 200]);
         let two = take(&[percent(5_000), percent(5_000)], &lines, "usd");
         assert_eq!((two[0].by_line.clone(), two[1].by_line.clone()), (vec![500, 167], vec![250, 83]));
     }

@@ -6,15 +6,28 @@ use super::redeem::{self, Redeemed};
 use crate::object::Object;
 use crate::state::State;
 
-/// Discounts in force for an invoice: the subscription's own, else the customer's.
+/// Whether a discount is spent on the first invoice that it takes something off.
+pub fn counts_once(discount: &Value) -> bool {
+    discount["_coupon"]["duration"] == "once"
+}
+
+/// Discounts in force for a new invoice: the subscription's own, else the customer's. One that counts once and takes
+/// something off a draft already is promised to that.
 pub fn in_force(st: &State, customer: &Object, sub: Option<&Object>) -> Vec<Value> {
     let own = sub.map(|sub| sub.list_at("discounts")).unwrap_or_default();
     let found: Vec<Value> =
         own.iter().filter_map(Value::as_str).filter_map(|id| st.find(id)).map(|discount| discount.value()).collect();
-    match (found.is_empty(), customer.get("discount")) {
+    let mut all = match (found.is_empty(), customer.get("discount")) {
         (true, discount) if discount.is_object() => vec![discount.clone()],
         _ => found,
-    }
+    };
+    all.retain(|discount| !counts_once(discount) || !is_promised(st, customer.id(), &discount["id"]));
+    all
+}
+
+fn is_promised(st: &State, customer: &str, discount: &Value) -> bool {
+    let mut drafts = st.newest("invoice", Some(customer)).filter(|invoice| invoice.text("status") == "draft");
+    drafts.any(|draft| draft.list_at("total_discount_amounts").iter().any(|taken| &taken["discount"] == discount))
 }
 
 /// Puts a discount on a customer, in place of the one before.
@@ -101,7 +114,7 @@ pub fn expire(st: &mut State, id: &str, now_s: i64) {
 
 /// Ends those that count once. A subscription that is being made is told of when it is.
 pub fn spend(st: &mut State, spent: &[Value], customer: &str, sub: Option<&str>) {
-    for discount in spent.iter().filter(|d| d["_coupon"]["duration"] == "once") {
+    for discount in spent.iter().filter(|discount| counts_once(discount)) {
         let id = discount["id"].as_str().unwrap_or_default();
         if st.copy(customer).text_at("discount.id") == Some(id) {
             end_of_customer(st, customer);

@@ -74,6 +74,87 @@ fn prorations_carry_the_discount_in_them() {
     assert_eq!((lines, &invoice["amount_paid"]), (vec![-667, 1_667], &json!(1_000)));
 }
 
+/// The amounts of an invoice's lines.
+fn amounts(invoice: &Value) -> Vec<i64> {
+    invoice["lines"]["data"].as_array().unwrap().iter().map(|l| l["amount"].as_i64().unwrap()).collect()
+}
+
+#[test]
+fn a_credit_gives_back_what_was_paid_with_a_coupon_that_is_spent() {
+    let mut play = Play::new();
+    play.post("/v1/coupons", "id=WELCOME&amount_off=500&currency=usd&duration=once");
+    let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
+    let customer = play.customer("pm_card_visa");
+    let sub = play.subscribe(&customer, &pro, "&discounts[0][coupon]=WELCOME");
+    let (item, sub) = (id(&sub["items"]["data"][0]), id(&sub));
+    assert_eq!(totals(&latest(&mut play, &sub)), (2_000, 1_500, 1_500));
+    play.until_day(10);
+    let change = format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice");
+    play.post(&format!("/v1/subscriptions/{sub}"), &change);
+    // 20 of 30 days of the 15.00 that were paid, and of 50.00 without the coupon.
+    let invoice = latest(&mut play, &sub);
+    assert_eq!((amounts(&invoice), totals(&invoice)), (vec![-1_000, 3_333], (2_333, 2_333, 2_333)));
+    // Half of what was billed ten days ago comes back: the debit, not the price.
+    play.until_day(20);
+    play.ok("DELETE", &format!("/v1/subscriptions/{sub}"), "prorate=true&invoice_now=true");
+    assert_eq!(amounts(&latest(&mut play, &sub)), [-1_667]);
+}
+
+#[test]
+fn a_change_prorates_an_items_share_of_a_sum_taken_off() {
+    let mut play = Play::new();
+    play.post("/v1/coupons", "id=SIX&amount_off=600&currency=usd&duration=forever");
+    let (pro, team, seat) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000), play.monthly("Seat", 1_000));
+    let customer = play.customer("pm_card_visa");
+    let sub = play.subscribe(&customer, &pro, &format!("&items[1][price]={seat}&discounts[0][coupon]=SIX"));
+    let (item, sub) = (id(&sub["items"]["data"][0]), id(&sub));
+    assert_eq!(totals(&latest(&mut play, &sub)), (3_000, 2_400, 2_400));
+    play.until_day(10);
+    let change = format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice");
+    play.post(&format!("/v1/subscriptions/{sub}"), &change);
+    // 20 of 30 days: of 20.00 less two thirds of 6.00, and of 50.00 less five sixths of it.
+    assert_eq!(amounts(&latest(&mut play, &sub)), [-1_067, 3_000]);
+}
+
+#[test]
+fn a_coupon_that_comes_with_a_change_is_spent_on_its_invoice() {
+    let mut play = Play::new();
+    play.post("/v1/coupons", "id=WELCOME&amount_off=600&currency=usd&duration=once");
+    let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
+    let customer = play.customer("pm_card_visa");
+    let sub = play.subscribe(&customer, &pro, "");
+    let (item, sub) = (id(&sub["items"]["data"][0]), id(&sub));
+    play.until_day(10);
+    let change = format!(
+        "items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice&discounts[0][coupon]=WELCOME"
+    );
+    play.post(&format!("/v1/subscriptions/{sub}"), &change);
+    let invoice = latest(&mut play, &sub);
+    assert_eq!((amounts(&invoice), totals(&invoice)), (vec![-1_333, 3_333], (2_000, 1_400, 1_400)));
+    assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["discounts"], json!([]));
+    play.until_day(31);
+    assert_eq!(totals(&latest(&mut play, &sub)), (5_000, 5_000, 5_000));
+}
+
+#[test]
+fn a_coupon_that_a_draft_counts_on_is_on_no_other_invoice() {
+    let mut play = Play::new();
+    let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
+    let customer = play.customer("pm_card_visa");
+    let sub = play.subscribe(&customer, &pro, "");
+    let (item, sub) = (id(&sub["items"]["data"][0]), id(&sub));
+    play.post("/v1/coupons", "id=WELCOME&amount_off=600&currency=usd&duration=once");
+    play.post(&format!("/v1/subscriptions/{sub}"), "discounts[0][coupon]=WELCOME");
+    // The renewal's draft, which takes the coupon, stands for an hour.
+    play.until_day(30);
+    assert_eq!((latest(&mut play, &sub)["status"].clone(), totals(&latest(&mut play, &sub))), (json!("draft"), (2_000, 1_400, 0)));
+    let change = format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice");
+    play.post(&format!("/v1/subscriptions/{sub}"), &change);
+    let invoice = latest(&mut play, &sub);
+    // A whole period of what the draft bills comes back.
+    assert_eq!((amounts(&invoice), totals(&invoice)), (vec![-1_400, 5_000], (3_600, 3_600, 3_600)));
+}
+
 #[test]
 fn a_customers_discount_is_on_all_that_they_are_billed_and_older_versions_show_it_whole() {
     let mut play = Play::new();

@@ -1,0 +1,60 @@
+//! What a subscription item was billed for its current period: what a credit for unused time gives back.
+
+use serde_json::Value;
+
+use crate::object::Object;
+use crate::state::State;
+
+/// A bill of a subscription item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Billed {
+    /// Minor units, discounts taken off.
+    pub amount: i64,
+    /// The time it was for, in Unix seconds.
+    pub period: (i64, i64),
+}
+
+/// The newest bill of an item for its current period: a change's debit, else the line of its subscription. None if the
+/// item has changed since without a bill.
+pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
+    let customer = sub.text("customer");
+    let start = item["current_period_start"].as_i64()?;
+    let end = &item["current_period_end"];
+    let is_debit = |debit: &std::sync::Arc<Object>| {
+        debit.is("_debit")
+            && debit.at("parent.subscription_details.subscription_item") == &item["id"]
+            && debit.at("period.end") == end
+    };
+    // Nothing that was made before a period is for it.
+    let mut items = st.newest("invoiceitem", Some(customer)).take_while(|made| made.int("date") >= start);
+    if let Some(debit) = items.find(is_debit) {
+        let off = line_of(st, &debit).map_or(0, |line| taken_off(&line));
+        return of_same(item, &debit.value(), debit.int("amount") - off);
+    }
+    let is_regular = |line: &&Value| {
+        line["parent"]["subscription_item_details"]["subscription_item"] == item["id"] && &line["period"]["end"] == end
+    };
+    let mut invoices = st.newest("invoice", Some(customer)).take_while(|made| made.int("created") >= start);
+    let line = invoices.find_map(|invoice| invoice.list_at("lines").iter().find(is_regular).cloned())?;
+    of_same(item, &line, line["amount"].as_i64()? - taken_off(&line))
+}
+
+/// The line that an invoice item became, if it is on an invoice.
+fn line_of(st: &State, item: &Object) -> Option<Value> {
+    let invoice = st.find(item.text("invoice"))?;
+    let is_its = |line: &&Value| line["parent"]["invoice_item_details"]["invoice_item"] == item.id();
+    invoice.list_at("lines").iter().find(is_its).cloned()
+}
+
+fn taken_off(line: &Value) -> i64 {
+    let amounts = line["discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    amounts.iter().filter_map(|taken| taken["amount"].as_i64()).sum()
+}
+
+/// The bill, if it was for the price and quantity that the item has.
+fn of_same(item: &Value, bill: &Value, amount: i64) -> Option<Billed> {
+    let is_same =
+        bill["_price"]["id"] == item["price"]["id"] && bill["quantity"].as_i64() == item["quantity"].as_i64().or(Some(1));
+    let period = (bill["period"]["start"].as_i64()?, bill["period"]["end"].as_i64()?);
+    is_same.then_some(Billed { amount, period })
+}
