@@ -310,6 +310,10 @@ pub fn apply_pending(st: &mut State, id: &str) {
         for member in ["items", "billing_cycle_anchor", "status", "trial_start", "trial_end"] {
             s.set(member, change.get(member).clone());
         }
+        if let Some((start, end)) = period(s) {
+            // What was planned for the period's end since the change was asked for follows it.
+            cycle::set_period(s, start, end);
+        }
         s.set("pending_update", Value::Null);
         s.set("_pending_change", Value::Null);
         s.set("_pending_invoice", Value::Null);

@@ -114,6 +114,8 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         point_to(st, item["id"].as_str().unwrap_or_default(), &id);
     }
     sub.set_at("items.data", list);
+    // Only now is there a period that an end could be planned by.
+    apply_cancellation(&mut sub, args, now)?;
     if let Some(end) = trial_end {
         sub.set("status", "trialing");
         sub.set("trial_start", now);

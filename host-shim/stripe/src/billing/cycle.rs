@@ -85,7 +85,7 @@ pub fn extra_line(st: &State, sub: &Object, priced: &Priced, now: i64) -> Result
     })
 }
 
-/// Moves every item to a period.
+/// Moves every item to a period, and an end that was planned for the period's with it.
 pub fn set_period(sub: &mut Object, start: i64, end: i64) {
     let mut list = sub.list_at("items").to_vec();
     for item in &mut list {
@@ -93,6 +93,9 @@ pub fn set_period(sub: &mut Object, start: i64, end: i64) {
         item["current_period_end"] = json!(end);
     }
     sub.set_at("items.data", list);
+    if sub.is("cancel_at_period_end") {
+        sub.set("cancel_at", end);
+    }
 }
 
 /// The current period is over.

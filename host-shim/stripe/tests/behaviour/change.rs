@@ -110,6 +110,28 @@ fn proration_none_and_another_interval() {
 }
 
 #[test]
+fn an_end_planned_for_the_periods_follows_it_to_another_interval() {
+    for pay in ["allow_incomplete", "pending_if_incomplete"] {
+        let Upgrade { mut play, sub, item, .. } = ten_days_in();
+        play.post(&format!("/v1/subscriptions/{sub}"), "cancel_at_period_end=true");
+        let yearly = play.price("Year", 20_000, "&recurring[interval]=year");
+        let change = format!("items[0][id]={item}&items[0][price]={yearly}&payment_behavior={pay}");
+        let changed = play.post(&format!("/v1/subscriptions/{sub}"), &change);
+        let end = 1_793_491_200 + 375 * 86_400;
+        assert_eq!(changed["items"]["data"][0]["current_period_end"], end, "{pay}");
+        assert_eq!((&changed["cancel_at"], &changed["cancel_at_period_end"]), (&json!(end), &json!(true)), "{pay}");
+        play.until_day(374);
+        assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["status"], "active");
+        play.until_day(375);
+        assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["status"], "canceled");
+    }
+    let mut play = Play::new();
+    let (price, customer) = (play.monthly("Pro", 2_000), play.customer("pm_card_visa"));
+    let sub = play.subscribe(&customer, &price, "&cancel_at_period_end=true");
+    assert_eq!(sub["cancel_at"], sub["items"]["data"][0]["current_period_end"]);
+}
+
+#[test]
 fn an_upgrade_whose_payment_fails_stays_and_the_subscription_is_past_due() {
     let Upgrade { mut play, customer, sub, item, team } = ten_days_in();
     play.new_card(&customer, "pm_card_chargeCustomerFail");
