@@ -25,7 +25,7 @@ const PHASE: Kind = Kind::Map(&[
     opt("proration_behavior", PRORATION),
     inert("currency"),
     inert("description"),
-    inert("start_date"),
+    opt("start_date", Kind::TimeOr(&["now"])),
 ]);
 const END_BEHAVIOR: Kind = Kind::OneOf(&["cancel", "release"]);
 const CREATE: &[Field] = &[

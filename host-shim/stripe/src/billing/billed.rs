@@ -53,8 +53,8 @@ fn taken_off(line: &Value) -> i64 {
 
 /// The bill, if it was for the price and quantity that the item has.
 fn of_same(item: &Value, bill: &Value, amount: i64) -> Option<Billed> {
-    let is_same =
-        bill["_price"]["id"] == item["price"]["id"] && bill["quantity"].as_i64() == item["quantity"].as_i64().or(Some(1));
+    let is_same = bill["_price"]["id"] == item["price"]["id"]
+        && bill["quantity"].as_i64() == item["quantity"].as_i64().or(Some(1));
     let period = (bill["period"]["start"].as_i64()?, bill["period"]["end"].as_i64()?);
     is_same.then_some(Billed { amount, period })
 }

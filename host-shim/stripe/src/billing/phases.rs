@@ -55,9 +55,32 @@ pub fn read(st: &mut State, args: &Args, start: i64) -> Result<Vec<Value>, ApiEr
     Ok(phases)
 }
 
+/// The phases of a request that changes a schedule. The current phase stays where it began and can't be over already;
+/// phases before it can be left out, if the first one that is given says when it starts.
+pub fn replaced(st: &mut State, schedule: &Object, args: &Args, now: i64) -> Result<Vec<Value>, ApiError> {
+    let old = schedule.list_at("phases");
+    let begun = |phases: &[Value], index: usize| phases.get(index).and_then(|p| p["start_date"].as_i64());
+    let first = begun(old, 0).unwrap_or_default();
+    if schedule.text("status") != "active" {
+        return read(st, args, first);
+    }
+    let start = args.list("phases").first().and_then(|p| p["start_date"].as_i64()).unwrap_or(first);
+    let moved = || ApiError::invalid("You can not modify the start date of the current phase.").about("phases");
+    let known = old.iter().position(|p| p["start_date"] == start).ok_or_else(moved)?;
+    let mut phases = old[..known].to_vec();
+    phases.extend(read(st, args, start)?);
+    if phases.last().and_then(|p| p["end_date"].as_i64()).unwrap_or_default() <= now {
+        let message = "The current phase can not end in the past; release or cancel the schedule instead.";
+        return Err(ApiError::invalid(message).about("phases"));
+    }
+    if begun(&phases, current(&phases, now)) != begun(old, current(old, now)) {
+        return Err(moved());
+    }
+    Ok(phases)
+}
+
 /// The index of the phase that a time is in, the last one's if all are over.
-pub fn current(schedule: &Object, now: i64) -> usize {
-    let phases = schedule.list_at("phases");
+pub fn current(phases: &[Value], now: i64) -> usize {
     let over = phases.iter().filter(|p| p["end_date"].as_i64().unwrap_or_default() <= now).count();
     over.min(phases.len().saturating_sub(1))
 }
@@ -149,7 +172,7 @@ pub fn before_renewal(st: &mut State, sub: &Object, now: i64) -> bool {
 /// The current phase is over: the next one begins, or the schedule is complete.
 fn pass_on(st: &mut State, id: &str, now: i64, renews: bool) {
     let schedule = st.copy(id);
-    let index = current(&schedule, now);
+    let index = current(schedule.list_at("phases"), now);
     let last = schedule.list_at("phases").last().and_then(|p| p["end_date"].as_i64()).unwrap_or_default();
     if last <= now {
         let sub = schedule.text("subscription").to_owned();

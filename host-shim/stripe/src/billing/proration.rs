@@ -37,7 +37,10 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
     let known = if half == Half::Unused { billed::newest(st, sub, item) } else { None };
     let billed = match known {
         Some(billed) => billed,
-        None => Billed { amount: anew(st, sub, item)?, period: (item["current_period_start"].as_i64().unwrap_or_default(), end) },
+        None => Billed {
+            amount: anew(st, sub, item)?,
+            period: (item["current_period_start"].as_i64().unwrap_or_default(), end),
+        },
     };
     let from_s = from_s.clamp(billed.period.0, end);
     let too_large = || ApiError::coded("amount_too_large", "The prorated amount is too large.");

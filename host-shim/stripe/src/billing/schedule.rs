@@ -78,19 +78,18 @@ fn around(st: &mut State, sub: &str) -> Result<Object, ApiError> {
 pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let before = unfinished(st, id)?;
     let metadata = merge_metadata(before.get("metadata"), args)?;
-    let start = before.list_at("phases").first().and_then(|p| p["start_date"].as_i64()).unwrap_or_default();
-    let phases = if args.has("phases") { Some(phases::read(st, args, start)?) } else { None };
     let now = st.now(&before);
-    let index = phases::current(&before, now);
+    let phases = if args.has("phases") { Some(phases::replaced(st, &before, args, now)?) } else { None };
+    let index = phases::current(before.list_at("phases"), now);
+    let next = phases.as_deref().map_or(index, |phases| phases::current(phases, now));
     let changes_items = |phases: &[Value]| {
-        let items = |list: &[Value]| list.get(index).map(|p| p["items"].clone());
-        before.text("status") == "active" && items(phases) != items(before.list_at("phases"))
+        let items = |list: &[Value], index: usize| list.get(index).map(|p| p["items"].clone());
+        before.text("status") == "active" && items(phases, next) != items(before.list_at("phases"), index)
     };
     let applies = phases.as_deref().is_some_and(changes_items);
     let changed = st.change_and_emit(id, "subscription_schedule.updated", |s| {
         if let Some(phases) = phases {
-            let current =
-                phases.get(index).map(|p| json!({ "end_date": p["end_date"], "start_date": p["start_date"] }));
+            let current = phases.get(next).map(|p| json!({ "end_date": p["end_date"], "start_date": p["start_date"] }));
             if s.text("status") == "active" {
                 s.set("current_phase", current.unwrap_or_default());
             }
@@ -103,7 +102,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
     });
     if applies {
         let behavior = args.text("proration_behavior").unwrap_or("create_prorations");
-        phases::move_to(st, &changed, index, behavior)?;
+        phases::move_to(st, &changed, next, behavior)?;
     }
     Ok(st.copy(id).value())
 }

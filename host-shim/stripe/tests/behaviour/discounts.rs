@@ -147,7 +147,10 @@ fn a_coupon_that_a_draft_counts_on_is_on_no_other_invoice() {
     play.post(&format!("/v1/subscriptions/{sub}"), "discounts[0][coupon]=WELCOME");
     // The renewal's draft, which takes the coupon, stands for an hour.
     play.until_day(30);
-    assert_eq!((latest(&mut play, &sub)["status"].clone(), totals(&latest(&mut play, &sub))), (json!("draft"), (2_000, 1_400, 0)));
+    assert_eq!(
+        (latest(&mut play, &sub)["status"].clone(), totals(&latest(&mut play, &sub))),
+        (json!("draft"), (2_000, 1_400, 0))
+    );
     let change = format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice");
     play.post(&format!("/v1/subscriptions/{sub}"), &change);
     let invoice = latest(&mut play, &sub);

@@ -117,3 +117,50 @@ fn changing_the_current_phase_changes_the_subscription() {
     );
     assert_eq!(play.refused("POST", "/v1/subscription_schedules", &wrong, 400)["param"], "phases[0][end_date]");
 }
+
+#[test]
+fn a_current_phase_is_neither_cut_off_nor_moved() {
+    let mut play = Play::new();
+    let (schedule, sub) = two_months(&mut play, "pm_card_visa", "");
+    play.until_day(40);
+    let before = play.get(&format!("/v1/subscription_schedules/{schedule}"));
+    let price = before["phases"][0]["items"][0]["price"].as_str().unwrap().to_owned();
+    let (first, second) = (&before["phases"][0]["start_date"], &before["phases"][1]["start_date"]);
+    let end = before["phases"][1]["end_date"].as_i64().unwrap();
+    let phase = |n: usize, more: String| format!("phases[{n}][items][0][price]={price}&phases[{n}]{more}");
+    let path = format!("/v1/subscription_schedules/{schedule}");
+    play.events();
+    for (form, words) in [
+        // All of it would be over.
+        (phase(0, "[iterations]=1".into()), "can not end in the past"),
+        (
+            phase(0, format!("[start_date]={second}&phases[0][end_date]={}", end - 25 * 86_400)),
+            "can not end in the past",
+        ),
+        // The current phase would have begun at another time.
+        (phase(0, "[iterations]=2".into()), "start date of the current phase"),
+        (
+            format!("{}&{}", phase(0, format!("[end_date]={}", end - 29 * 86_400)), phase(1, "[iterations]=1".into())),
+            "start date of the current phase",
+        ),
+        (
+            phase(0, format!("[start_date]={}&phases[0][iterations]=1", end - 24 * 86_400)),
+            "start date of the current phase",
+        ),
+    ] {
+        let error = play.refused("POST", &path, &form, 400);
+        assert_eq!(error["param"], "phases", "{form}");
+        assert!(error["message"].as_str().unwrap().contains(words), "{form}: {error}");
+    }
+    assert_eq!((play.get(&path), play.events().len()), (before.clone(), 0));
+    // Phases that are over can be left out; they stay as they were.
+    let form = format!(
+        "{}&phases[0][items][0][quantity]=3",
+        phase(0, format!("[start_date]={second}&phases[0][iterations]=2"))
+    );
+    let changed = play.post(&path, &form);
+    assert_eq!((&changed["phases"][0], &changed["phases"][0]["start_date"]), (&before["phases"][0], first));
+    assert_eq!(changed["current_phase"]["start_date"], *second);
+    assert_eq!(changed["phases"].as_array().map(Vec::len), Some(2));
+    assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["items"]["data"][0]["quantity"], 3);
+}
