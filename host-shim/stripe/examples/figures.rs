@@ -20,8 +20,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::http;
 use http_body_util::BodyExt;
-use local_stripe::sandbox::{Request, json_of, own_request};
+use local_stripe::sandbox::{Request, Sandbox, json_of, own_request};
 use local_stripe::server::{Options, Server};
+use local_stripe::settings::Settings;
 use local_stripe::webhook::deliver::client;
 use local_stripe::webhook::trust;
 
@@ -31,6 +32,8 @@ const EVENTS: usize = 10_000;
 const STARTS: usize = 11;
 /// Bytes of state of a cold start.
 const STATE_BYTES: u64 = 100_000_000;
+/// Customers that a meter counts for, and what it counts for each.
+const METERED: (usize, usize) = (200, 500);
 const SOAK_CALLS: usize = 1_000_000;
 /// Customers that the calls of the soak are about.
 const SOAK_CUSTOMERS: usize = 1_000;
@@ -55,7 +58,53 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(calls(Options::default(), "in memory"))?;
     let state = folder.path().join("calls");
     runtime.block_on(calls(Options { state: Some(state), ..Options::default() }, "with --state"))?;
-    runtime.block_on(delivery())
+    runtime.block_on(delivery())?;
+    metered()
+}
+
+/// What a metered subscription costs to renew beside what the meter counted for everybody.
+fn metered() -> anyhow::Result<()> {
+    let mut sandbox = Sandbox::new(Settings::default());
+    let mut post = |path: &str, form: &[(&str, &str)]| {
+        let answer = sandbox.handle(&own_request("POST", path, form));
+        ensure!(answer.status == 200, "{}", answer.body);
+        Ok(json_of(&answer)["id"].as_str().unwrap_or_default().to_owned())
+    };
+    let meter = post(
+        "/v1/billing/meters",
+        &[("display_name", "Calls"), ("event_name", "calls"), ("default_aggregation[formula]", "sum")],
+    )?;
+    let price = post(
+        "/v1/prices",
+        &[
+            ("product_data[name]", "Calls"),
+            ("currency", "usd"),
+            ("unit_amount", "1"),
+            ("recurring[interval]", "month"),
+            ("recurring[usage_type]", "metered"),
+            ("recurring[meter]", &meter),
+        ],
+    )?;
+    let (customers, events) = METERED;
+    for _ in 0..customers {
+        let card = "pm_card_visa";
+        let form = [("payment_method", card), ("invoice_settings[default_payment_method]", card)];
+        let customer = post("/v1/customers", &form)?;
+        post("/v1/subscriptions", &[("customer", &customer), ("items[0][price]", &price)])?;
+        for _ in 0..events {
+            let form =
+                [("event_name", "calls"), ("payload[stripe_customer_id]", customer.as_str()), ("payload[value]", "1")];
+            post("/v1/billing/meter_events", &form)?;
+        }
+    }
+    let start = Instant::now();
+    post("/_sandbox/clock", &[("advance_by", "2595600")])?;
+    println!(
+        "{customers} metered renewals, each over {events} of {} meter events: {:?}",
+        customers * events,
+        start.elapsed()
+    );
+    Ok(())
 }
 
 fn size(state: &Path, suffix: &str) -> u64 {

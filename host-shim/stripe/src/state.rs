@@ -20,6 +20,10 @@ use crate::settings::Settings;
 use crate::store::cache::Cache;
 use crate::store::{Answer, Counters, Given, Store, StoreError};
 
+mod series;
+
+pub use series::Series;
+
 /// Bytes of JSON of the objects that are held decoded, which takes about ten times as much.
 const OBJECTS_BYTES_MAX: usize = 4_000_000;
 /// The same of events.

@@ -25,7 +25,7 @@ const STATUS: Kind = Kind::OneOf(&["active", "inactive"]);
 const IDENTIFIER_CHARS_MAX: usize = 100;
 /// Days that a meter event may lie in the past, Stripe's limit.
 const PAST_DAYS: i64 = 35;
-/// Windows of one request: each looks at all meter events.
+/// Windows of one request: each looks its events up.
 const WINDOWS_MAX: i64 = 1_000;
 /// Seconds that a meter event may lie in the future, Stripe's limit.
 const FUTURE_S: i64 = 300;
@@ -165,7 +165,8 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         return Err(ApiError::invalid(message).about("identifier"));
     }
     let mut event = model::meter::event(id, now, name, &identifier, at, payload.into_value());
-    event.set("_customer", customer.id());
+    event.set("_series", usage::series(customer.id(), name));
+    event.set("_at_s", at);
     event.set("_value", value);
     event.set("_clock", customer.get("test_clock").clone());
     let mut shown = st.put(event).value();

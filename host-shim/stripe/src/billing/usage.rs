@@ -11,25 +11,18 @@ pub fn is_metered(price: &Value) -> bool {
     price["recurring"]["usage_type"] == "metered"
 }
 
+/// The series that a customer's meter events of a name are counted in.
+pub fn series(customer: &str, event_name: &str) -> String {
+    format!("{customer}:{event_name}")
+}
+
 /// What a meter counted for a customer from a time until another, which is not in it.
 pub fn counted(st: &State, meter: &Object, customer: &str, from_s: i64, until_s: i64) -> Result<i64, ApiError> {
-    let of = |event: &std::sync::Arc<Object>| {
-        event.get("event_name") == meter.get("event_name")
-            && event.text("_customer") == customer
-            && !event.is("_cancelled")
-            && (from_s..until_s).contains(&event.int("timestamp"))
-    };
-    // Newest first, as they came in; of one second the later one is the last.
-    let events = st.newest("billing.meter_event", None).filter(of);
+    let series = series(customer, meter.text("event_name"));
+    let mut events = st.series(series, from_s..until_s).filter(|event| !event.is("_cancelled"));
     match meter.text_at("default_aggregation.formula") {
         Some("count") => Ok(i64::try_from(events.count()).unwrap_or(i64::MAX)),
-        Some("last") => {
-            let last = events.fold(None, |last: Option<(i64, i64)>, event| {
-                let one = (event.int("timestamp"), event.int("_value"));
-                Some(last.filter(|known| known.0 >= one.0).unwrap_or(one))
-            });
-            Ok(last.map_or(0, |(_, value)| value))
-        }
+        Some("last") => Ok(events.next().map_or(0, |event| event.int("_value"))),
         _ => {
             let mut sum = 0_i64;
             for event in events {

@@ -1,4 +1,4 @@
-//! Objects: by id, newest first of a kind, and by when they come due.
+//! Objects: by id, newest first of a kind, by when they come due, and by the series and time they are counted in.
 
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 
@@ -17,6 +17,9 @@ struct Keys<'o> {
     customer: Option<&'o str>,
     clock: &'o str,
     due_s: Option<i64>,
+    /// What it is counted in, and at which time.
+    series: Option<&'o str>,
+    at_s: Option<i64>,
 }
 
 fn keys(object: &Object) -> Keys<'_> {
@@ -25,6 +28,8 @@ fn keys(object: &Object) -> Keys<'_> {
         customer: object.get("customer").as_str(),
         clock: clock_of(object),
         due_s: due::next(object),
+        series: object.text_at("_series"),
+        at_s: object.int_at("_at_s"),
     }
 }
 
@@ -41,6 +46,8 @@ fn sum(seq: i64, id: &str, keys: &Keys, body: &str) -> RowSum {
         .text_or_null(keys.customer)
         .text(keys.clock)
         .int_or_null(keys.due_s)
+        .text_or_null(keys.series)
+        .int_or_null(keys.at_s)
         .text(body)
 }
 
@@ -61,7 +68,7 @@ impl Store {
         let body = serde_json::to_string(after).unwrap_or_default();
         let (seq, id, keys) = (seq(after), after.id(), keys(after));
         let sum = sum(seq, id, &keys, &body).finish();
-        let Keys { kind, customer, clock, due_s } = &keys;
+        let Keys { kind, customer, clock, due_s, series, at_s } = &keys;
         let changed = match before.map(self::keys) {
             // Most changes leave the indexes alone.
             Some(old) if old == keys => self
@@ -71,16 +78,17 @@ impl Store {
             Some(_) => self
                 .connection
                 .prepare_cached(
-                    "UPDATE object SET sum = ?, kind = ?, customer = ?, clock = ?, due_s = ?, body = ? WHERE seq = ?",
+                    "UPDATE object SET sum = ?, kind = ?, customer = ?, clock = ?, due_s = ?, series = ?, at_s = ?,
+                     body = ? WHERE seq = ?",
                 )?
-                .execute(params![sum, kind, customer, clock, due_s, body, seq])?,
+                .execute(params![sum, kind, customer, clock, due_s, series, at_s, body, seq])?,
             None => self
                 .connection
                 .prepare_cached(
-                    "INSERT INTO object (seq, sum, id, kind, customer, clock, due_s, body)
-                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO object (seq, sum, id, kind, customer, clock, due_s, series, at_s, body)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 )?
-                .execute(params![seq, sum, id, kind, customer, clock, due_s, body])?,
+                .execute(params![seq, sum, id, kind, customer, clock, due_s, series, at_s, body])?,
         };
         if changed == 1 { Ok(body.len()) } else { Err(StoreError::missing(TABLE, id)) }
     }
@@ -94,9 +102,9 @@ impl Store {
 
     /// The object of an id.
     pub fn object(&self, id: &str) -> Result<Option<StoredObject>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT seq, sum, id, kind, customer, clock, due_s, body FROM object WHERE id = ?")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, sum, id, kind, customer, clock, due_s, series, at_s, body FROM object WHERE id = ?",
+        )?;
         let mut rows = statement.query([id])?;
         rows.next()?.map(|row| read(row, id)).transpose()
     }
@@ -126,6 +134,26 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Time, number and id of the latest objects of a series first, from a time on, before a time and number; of one
+    /// time, those made later first.
+    pub fn series_below(
+        &self,
+        series: &str,
+        from_s: i64,
+        below: (i64, i64),
+        limit: usize,
+    ) -> Result<Vec<(i64, i64, String)>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut statement = self.connection.prepare_cached(
+            "SELECT at_s, seq, id FROM object WHERE series IS NOT NULL AND series = ? AND at_s >= ?
+             AND (at_s, seq) < (?, ?) ORDER BY at_s DESC, seq DESC LIMIT ?",
+        )?;
+        let rows = statement.query_map(params![series, from_s, below.0, below.1, limit], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// How many objects of a kind there are.
     pub fn count_objects(&self, kind: &str) -> Result<usize, StoreError> {
         let mut statement = self.connection.prepare_cached("SELECT count(*) FROM object WHERE kind = ?")?;
@@ -148,9 +176,16 @@ fn read(row: &Row, wanted: &str) -> Result<StoredObject, StoreError> {
     let unreadable = |error: &dyn ToString| StoreError::unreadable(TABLE, wanted, error.to_string());
     let text = |column: usize| row.get_ref(column)?.as_str().map_err(|e| unreadable(&e));
     let seq: i64 = row.get(0)?;
-    let (id, kind, clock, body) = (text(2)?, text(3)?, text(5)?, text(7)?);
-    let customer = row.get_ref(4)?.as_str_or_null().map_err(|e| unreadable(&e))?;
-    let found = Keys { kind, customer, clock, due_s: row.get(6)? };
+    let text_or_null = |column: usize| row.get_ref(column)?.as_str_or_null().map_err(|e| unreadable(&e));
+    let (id, kind, clock, body) = (text(2)?, text(3)?, text(5)?, text(9)?);
+    let found = Keys {
+        kind,
+        customer: text_or_null(4)?,
+        clock,
+        due_s: row.get(6)?,
+        series: text_or_null(7)?,
+        at_s: row.get(8)?,
+    };
     sum(seq, id, &found, body).check(row.get(1)?, TABLE, wanted)?;
     if id != wanted {
         return Err(unreadable(&format!("the index leads to {id}")));

@@ -8,7 +8,7 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x4c53_5452;
 /// Changes whenever older files can't be read any more, or what `due::next` says of an object changes, which is stored
 /// beside it. The journals of requests were 1.
-const FORMAT: i32 = 2;
+const FORMAT: i32 = 3;
 /// Bytes of a file that [`is_ours`] looks at.
 pub(super) const HEADER_BYTES: usize = 100;
 
@@ -32,12 +32,15 @@ CREATE TABLE object (
     customer TEXT,
     clock TEXT NOT NULL,
     due_s INTEGER,
+    series TEXT,
+    at_s INTEGER,
     body TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX object_id ON object (id);
 CREATE INDEX object_kind ON object (kind);
 CREATE INDEX object_customer ON object (customer, kind) WHERE customer IS NOT NULL;
 CREATE INDEX object_due ON object (clock, due_s, id) WHERE due_s IS NOT NULL;
+CREATE INDEX object_series ON object (series, at_s) WHERE series IS NOT NULL;
 CREATE TABLE event (
     position INTEGER PRIMARY KEY,
     sum INTEGER NOT NULL,

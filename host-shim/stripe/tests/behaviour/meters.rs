@@ -60,6 +60,46 @@ fn what_was_used_is_billed_when_the_period_is_over_beside_what_comes() {
 }
 
 #[test]
+fn only_the_customers_own_events_of_the_meter_and_the_period_count() {
+    let mut play = Play::new();
+    let (meter, calls) = metered(&mut play, "sum");
+    play.post("/v1/billing/meters", "display_name=Mails&event_name=mails&default_aggregation[formula]=sum");
+    let (customer, other) = (play.customer("pm_card_visa"), play.customer("pm_card_visa"));
+    let sub = id(&play.subscribe(&customer, &calls, ""));
+    play.until_day(29);
+    let (first, end) = (START_S, START_S + 30 * DAY_S);
+    for (who, name, at, value) in [
+        (&customer, "calls", first - 1, 1),
+        (&customer, "calls", first, 10),
+        (&customer, "calls", first + DAY_S, 100),
+        (&customer, "mails", first + DAY_S, 1_000),
+        (&other, "calls", first + DAY_S, 10_000),
+    ] {
+        let payload = format!("payload[stripe_customer_id]={who}&payload[value]={value}");
+        play.post("/v1/billing/meter_events", &format!("event_name={name}&timestamp={at}&{payload}"));
+    }
+    play.until(end - 1);
+    count(&mut play, &customer, 100_000, "");
+    // In the next period already.
+    count(&mut play, &customer, 1_000_000, &format!("&timestamp={end}"));
+    play.until_day(31);
+    assert_eq!(latest(&mut play, &sub)["lines"]["data"][0]["quantity"], 100_110);
+    play.until_day(62);
+    assert_eq!(latest(&mut play, &sub)["lines"]["data"][0]["quantity"], 1_000_000);
+    // More than are looked up at once, and one that was cancelled among them.
+    for n in 0..300 {
+        count(&mut play, &other, 1, &format!("&identifier=n{n}"));
+    }
+    play.post("/v1/billing/meter_event_adjustments", "event_name=calls&type=cancel&cancel[identifier]=n150");
+    let day = START_S + 62 * DAY_S;
+    let path = format!(
+        "/v1/billing/meters/{meter}/event_summaries?customer={other}&start_time={day}&end_time={}",
+        day + 60
+    );
+    assert_eq!(play.get(&path)["data"][0]["aggregated_value"], 299);
+}
+
+#[test]
 fn the_last_usage_is_billed_at_the_end() {
     for (now, amount) in [(true, 500), (false, 500)] {
         let mut play = Play::new();
