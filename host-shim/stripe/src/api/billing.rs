@@ -55,7 +55,7 @@ const NEW_ITEM: Kind = Kind::Map(&[
 ]);
 /// An item of a change.
 pub const CHANGED_ITEM: Kind = Kind::Map(&[
-    opt("clear_usage", Kind::Bool),
+    inert("clear_usage"),
     opt("deleted", Kind::Bool),
     opt("id", Kind::Text),
     opt("metadata", Kind::Metadata),

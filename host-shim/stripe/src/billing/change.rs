@@ -142,6 +142,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
                 (start, end),
             );
             item["metadata"] = priced.metadata;
+            usage::begin(&mut item, now);
             prorated.push((item.clone(), Half::Remaining));
             list.push(item);
             continue;
@@ -161,6 +162,9 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
             new["price"] = priced.price.value();
             new["plan"] = model::price::plan_of(&new["price"]);
             new["quantity"] = json!(1);
+            if new["price"]["id"] != old["price"]["id"] {
+                usage::begin(&mut new, now);
+            }
             if let (true, Value::Object(members)) = (usage::is_metered(&new["price"]), &mut new) {
                 members.remove("quantity");
             }
@@ -236,6 +240,12 @@ fn apply_items(
         for (item, half) in change.prorated.iter().filter(|_| !restarts) {
             let owner = if *half == Half::Unused { before } else { &next };
             proration::add(st, owner, item, *half, from)?;
+        }
+        let kept = next.list_at("items");
+        let goes =
+            |item: &&Value| !kept.iter().any(|k| k["id"] == item["id"] && k["price"]["id"] == item["price"]["id"]);
+        for item in before.list_at("items").iter().filter(goes) {
+            usage::close(st, before, item, now)?;
         }
     }
     let invoices_now = restarts || (behavior == "always_invoice" && prorates);

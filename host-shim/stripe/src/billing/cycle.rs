@@ -33,7 +33,7 @@ pub fn lines(
         let price = &item["price"];
         let (period, quantity) = match (usage::is_metered(price), over) {
             (false, _) => (next, item["quantity"].as_i64().unwrap_or(1)),
-            (true, Some(over)) => (over, usage::of_item(st, sub, price, over)?),
+            (true, Some(over)) => (over, usage::of_item(st, sub, item, over)?),
             (true, None) => (next, 0),
         };
         let amount = if trial { 0 } else { items::amount(price, quantity)? };

@@ -88,6 +88,18 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
     Ok(id)
 }
 
+/// Makes and announces an item that waits for the next invoice of a subscription, about one of its items.
+pub fn pend(st: &mut State, sub: &Object, item: &Value, new: NewLine, edit: impl FnOnce(&mut Object)) {
+    let customer = st.copy(sub.text("customer"));
+    let id = st.new_id("ii");
+    let mut pending = model::billing::invoice_item(id, st.now(&customer), &customer, new);
+    let details = json!({ "subscription": sub.id(), "subscription_item": item["id"] });
+    pending.set("parent", json!({ "subscription_details": details, "type": "subscription_details" }));
+    edit(&mut pending);
+    let pending = st.put(pending);
+    st.emit("invoiceitem.created", &pending);
+}
+
 /// The customer's items that wait for an invoice, oldest first: those of the subscription, else those of none.
 pub fn pending_items(st: &State, customer: &str, currency: &str, subscription: Option<&Object>) -> Vec<Object> {
     let fits = |item: &std::sync::Arc<Object>| {

@@ -1,15 +1,14 @@
 //! Proration: what is left of what was paid comes back, what is left of the new price is due. To the second, rounded
 //! to the nearest minor unit, halves away from zero, once per line.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::billing::billed::{self, Billed};
-use crate::billing::{items, usage};
+use crate::billing::{invoice, items, usage};
 use crate::calendar::date_text;
 use crate::discount::amount::{self, Discountable, Line};
 use crate::discount::term;
 use crate::error::ApiError;
-use crate::model;
 use crate::model::billing::NewLine;
 use crate::money;
 use crate::object::Object;
@@ -52,8 +51,6 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
         Half::Unused => (-rest, format!("Unused time on {name} after {date}")),
         Half::Remaining => (rest, format!("Remaining time on {name} after {date}")),
     };
-    let customer = st.copy(sub.text("customer"));
-    let id = st.new_id("ii");
     let new = NewLine {
         amount,
         currency: sub.text("currency").to_owned(),
@@ -64,14 +61,11 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
         parent: Value::Null,
         metadata: sub.get("metadata").clone(),
     };
-    let mut pending = model::billing::invoice_item(id, st.now(&customer), &customer, new);
-    pending.set("proration", true);
-    pending.set("discountable", false);
-    pending.set("_debit", half == Half::Remaining);
-    let details = json!({ "subscription": sub.id(), "subscription_item": item["id"] });
-    pending.set("parent", json!({ "subscription_details": details, "type": "subscription_details" }));
-    let pending = st.put(pending);
-    st.emit("invoiceitem.created", &pending);
+    invoice::pend(st, sub, item, new, |pending| {
+        pending.set("proration", true);
+        pending.set("discountable", false);
+        pending.set("_debit", half == Half::Remaining);
+    });
     Ok(())
 }
 

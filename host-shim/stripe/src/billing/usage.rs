@@ -1,8 +1,10 @@
 //! What meters counted, and what it costs at the end of a period.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::billing::{invoice, items};
 use crate::error::ApiError;
+use crate::model::billing::NewLine;
 use crate::object::Object;
 use crate::state::State;
 
@@ -34,8 +36,43 @@ pub fn counted(st: &State, meter: &Object, customer: &str, from_s: i64, until_s:
     }
 }
 
-/// How much of a metered item a customer used in a period.
-pub fn of_item(st: &State, sub: &Object, price: &Value, period: (i64, i64)) -> Result<i64, ApiError> {
-    let meter = st.copy(price["recurring"]["meter"].as_str().unwrap_or_default());
-    counted(st, &meter, sub.text("customer"), period.0, period.1)
+/// How much of a metered item a customer used in a period, from when the item had its price.
+pub fn of_item(st: &State, sub: &Object, item: &Value, period: (i64, i64)) -> Result<i64, ApiError> {
+    let meter = st.copy(item["price"]["recurring"]["meter"].as_str().unwrap_or_default());
+    counted(st, &meter, sub.text("customer"), since(item, period.0), period.1)
+}
+
+/// When an item's usage begins to count in a period that began at a time.
+fn since(item: &Value, start_s: i64) -> i64 {
+    item["_metered_from"].as_i64().map_or(start_s, |from| from.max(start_s))
+}
+
+/// Notes that an item has its price from now on: what was used before isn't its own.
+pub fn begin(item: &mut Value, now_s: i64) {
+    item["_metered_from"] = if is_metered(&item["price"]) { json!(now_s) } else { Value::Null };
+}
+
+/// Puts what an item was used for up to now on the next invoice, since its price goes before the period is over.
+pub fn close(st: &mut State, sub: &Object, item: &Value, now_s: i64) -> Result<(), ApiError> {
+    let price = &item["price"];
+    let start = since(item, item["current_period_start"].as_i64().unwrap_or(now_s));
+    if !is_metered(price) {
+        return Ok(());
+    }
+    let used = of_item(st, sub, item, (start, now_s))?;
+    if used == 0 {
+        return Ok(());
+    }
+    let line = NewLine {
+        amount: items::amount(price, used)?,
+        currency: sub.text("currency").to_owned(),
+        description: items::words(st, price, used),
+        period: (start, now_s),
+        price: price.clone(),
+        quantity: used,
+        parent: Value::Null,
+        metadata: sub.get("metadata").clone(),
+    };
+    invoice::pend(st, sub, item, line, |_| {});
+    Ok(())
 }

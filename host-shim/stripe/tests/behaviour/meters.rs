@@ -92,10 +92,8 @@ fn only_the_customers_own_events_of_the_meter_and_the_period_count() {
     }
     play.post("/v1/billing/meter_event_adjustments", "event_name=calls&type=cancel&cancel[identifier]=n150");
     let day = START_S + 62 * DAY_S;
-    let path = format!(
-        "/v1/billing/meters/{meter}/event_summaries?customer={other}&start_time={day}&end_time={}",
-        day + 60
-    );
+    let path =
+        format!("/v1/billing/meters/{meter}/event_summaries?customer={other}&start_time={day}&end_time={}", day + 60);
     assert_eq!(play.get(&path)["data"][0]["aggregated_value"], 299);
 }
 
@@ -118,6 +116,110 @@ fn the_last_usage_is_billed_at_the_end() {
         assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["status"], "canceled");
         assert_eq!(latest(&mut play, &sub)["amount_paid"], amount);
     }
+}
+
+/// A subscription of 20.00 a month and of calls that were used a thousand times by the tenth day, which costs 5.00.
+struct Used {
+    play: Play,
+    customer: String,
+    sub: String,
+    calls: String,
+}
+
+fn used() -> Used {
+    let mut play = Play::new();
+    let (_, calls) = metered(&mut play, "sum");
+    let base = play.monthly("Pro", 2_000);
+    let customer = play.customer("pm_card_visa");
+    let sub = play.subscribe(&customer, &base, &format!("&items[1][price]={calls}"));
+    play.until_day(5);
+    count(&mut play, &customer, 1_000, "");
+    play.until_day(10);
+    Used { play, customer, calls: id(&sub["items"]["data"][1]), sub: id(&sub) }
+}
+
+/// Amount and quantity of an invoice's lines, without those that cost nothing.
+fn lines(invoice: &Value) -> Vec<(i64, i64)> {
+    let lines = invoice["lines"]["data"].as_array().unwrap().iter();
+    let both = lines.map(|l| (l["amount"].as_i64().unwrap(), l["quantity"].as_i64().unwrap()));
+    both.filter(|(amount, _)| *amount != 0).collect()
+}
+
+#[test]
+fn a_removed_items_usage_is_billed_once_unless_nothing_is_prorated() {
+    for (more, renewal) in [
+        ("", vec![(500, 1_000), (2_000, 1)]),
+        ("&items[0][clear_usage]=true", vec![(500, 1_000), (2_000, 1)]),
+        ("&proration_behavior=none", vec![(2_000, 1)]),
+    ] {
+        let Used { mut play, customer, sub, calls } = used();
+        let form = format!("items[0][id]={calls}&items[0][deleted]=true{more}");
+        play.post(&format!("/v1/subscriptions/{sub}"), &form);
+        count(&mut play, &customer, 7_777, "");
+        play.until_day(31);
+        assert_eq!(lines(&latest(&mut play, &sub)), renewal, "{more}");
+        play.until_day(62);
+        assert_eq!(lines(&latest(&mut play, &sub)), [(2_000, 1)], "{more}");
+    }
+    let Used { mut play, sub, calls, .. } = used();
+    play.ok("DELETE", &format!("/v1/subscription_items/{calls}"), "proration_behavior=always_invoice");
+    assert_eq!(lines(&latest(&mut play, &sub)), [(500, 1_000)]);
+    play.until_day(31);
+    assert_eq!(lines(&latest(&mut play, &sub)), [(2_000, 1)]);
+}
+
+#[test]
+fn usage_is_billed_once_where_its_period_restarts() {
+    // Kept: billed with the restart. Removed: by an item of its own. Both times the base's rest comes back.
+    for (more, restart) in [
+        ("", vec![(-1_333, 1), (2_000, 1), (500, 1_000)]),
+        ("&items[0][id]=CALLS&items[0][deleted]=true", vec![(-1_333, 1), (500, 1_000), (2_000, 1)]),
+    ] {
+        let Used { mut play, customer, sub, calls } = used();
+        let form = format!("billing_cycle_anchor=now{}", more.replace("CALLS", &calls));
+        play.post(&format!("/v1/subscriptions/{sub}"), &form);
+        assert_eq!(lines(&latest(&mut play, &sub)), restart, "{more}");
+        play.until_day(20);
+        count(&mut play, &customer, 200, "");
+        play.until_day(41);
+        let renewal = if more.is_empty() { vec![(2_000, 1), (100, 200)] } else { vec![(2_000, 1)] };
+        assert_eq!(lines(&latest(&mut play, &sub)), renewal, "{more}");
+    }
+}
+
+#[test]
+fn each_price_bills_what_was_used_while_it_was_there() {
+    let Used { mut play, customer, sub, calls } = used();
+    let item = play.get(&format!("/v1/subscription_items/{calls}"));
+    let meter = item["price"]["recurring"]["meter"].as_str().unwrap();
+    let dear = play.price(
+        "Dear",
+        1,
+        &format!("&recurring[interval]=month&recurring[usage_type]=metered&recurring[meter]={meter}"),
+    );
+    play.post(&format!("/v1/subscription_items/{calls}"), &format!("price={dear}"));
+    count(&mut play, &customer, 30, "");
+    play.until_day(31);
+    assert_eq!(lines(&latest(&mut play, &sub)), [(500, 1_000), (2_000, 1), (30, 30)]);
+    // To another interval: the period restarts, and what the old price counted is billed.
+    let mut play = Play::new();
+    let (meter, calls) = metered(&mut play, "sum");
+    let customer = play.customer("pm_card_visa");
+    let yearly = play.price(
+        "Year",
+        2,
+        &format!("&recurring[interval]=year&recurring[usage_type]=metered&recurring[meter]={meter}"),
+    );
+    let sub = play.subscribe(&customer, &calls, "");
+    let (item, sub) = (id(&sub["items"]["data"][0]), id(&sub));
+    play.until_day(5);
+    count(&mut play, &customer, 1_000, "");
+    play.until_day(10);
+    play.post(&format!("/v1/subscriptions/{sub}"), &format!("items[0][id]={item}&items[0][price]={yearly}"));
+    assert_eq!(lines(&latest(&mut play, &sub)), [(500, 1_000)]);
+    count(&mut play, &customer, 10, "");
+    play.until_day(376);
+    assert_eq!(lines(&latest(&mut play, &sub)), [(20, 10)]);
 }
 
 #[test]
