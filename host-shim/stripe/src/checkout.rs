@@ -16,6 +16,7 @@ use crate::payments::{intent, method, setup};
 use crate::state::State;
 
 mod discounts;
+pub mod keep;
 
 /// Lines of a session, Stripe's limit.
 const LINES_MAX: usize = 100;
@@ -98,6 +99,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }
     let redeemed = redeem::read(st, &given, "discounts", purpose_of(&session))?;
     discounts::set(&mut session, redeemed.first());
+    keep::set(&mut session, args);
     session.set("_clock", clock);
     session.set("_subscription_data", args.get("subscription_data").clone());
     session.set("_payment_intent_data", args.get("payment_intent_data").clone());
@@ -297,6 +299,7 @@ fn confirm_setup(st: &mut State, id: &str, method: &Object, presence: Presence) 
     if let Some(customer) = customer {
         st.change(&intent, |si| si.set("customer", customer));
     }
+    keep::note(st, &st.copy(id), method);
     match setup::confirm(st, &intent, method.id(), presence)? {
         true => Ok(Confirmed::NeedsAction(action_url(st, &intent))),
         false => Ok(Confirmed::Complete),
@@ -350,13 +353,14 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
     // A code may have been used up since it was typed.
     redeem::read(st, discounts::given(&session).as_array().unwrap_or(&Vec::new()), "discounts", purpose_of(&session))?;
     let pending = session.text("_intent").to_owned();
+    let saves = keep::is_wanted(&session, method);
     if session.int("amount_total") == 0 {
         intent::cancel_if_open(st, &pending);
         complete(st, id, "no_payment_required");
         return Ok(Confirmed::Complete);
     }
     let intent_id = if pending.is_empty() {
-        let customer = customer_of(st, id, false);
+        let customer = customer_of(st, id, saves);
         let data = Args::of(session.get("_payment_intent_data").clone());
         let clock = session.get("_clock").clone();
         let intent_id = intent::create(st, session.int("amount_total"), session.text("currency"), &clock, |pi| {
@@ -375,6 +379,10 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
         st.change(&pending, |pi| pi.set("amount", session.int("amount_total")));
         pending
     };
+    st.change(&intent_id, |pi| pi.set("_keeps_method", saves));
+    if saves || !st.copy(&intent_id).get("setup_future_usage").is_null() {
+        keep::note(st, &session, method);
+    }
     match attempt(st, &intent_id, method.id(), presence) {
         Attempt::Succeeded => {
             paid(st, id);
@@ -438,7 +446,8 @@ fn confirm_subscription(st: &mut State, id: &str, method: &Object, presence: Pre
     let customer = customer_of(st, id, true).unwrap_or_default();
     let owner = st.copy(&customer);
     let mut data = Args::of(session.get("_subscription_data").clone());
-    let default = keep_method(st, &session, method, &owner)?;
+    keep::note(st, &session, method);
+    let default = keep_method(st, &session, &st.copy(method.id()), &owner)?;
     let line = |l: &Value| json!({ "price": l["price"]["id"], "quantity": l["quantity"] });
     let (recurring, once): (Vec<&Value>, Vec<&Value>) =
         session.list_at("_lines").iter().partition(|l| l["price"]["type"] == "recurring");

@@ -6,7 +6,7 @@ use crate::api::catalog::PRICE_DATA;
 use crate::api::customers::{BILLING_DETAILS, METHOD_TYPE};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
-use crate::checkout::{self, Buyer, Confirmed};
+use crate::checkout::{self, Buyer, Confirmed, keep};
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, Kind, QUANTITY, inert, merge_metadata, off, opt, req};
@@ -63,6 +63,7 @@ const CREATE: &[Field] = &[
     opt("locale", Kind::Text),
     opt("metadata", Kind::Metadata),
     opt("payment_intent_data", PAYMENT_INTENT_DATA),
+    opt("payment_method_data", Kind::Map(&[opt("allow_redisplay", keep::REDISPLAY)])),
     opt("payment_method_collection", Kind::OneOf(&["always", "if_required"])),
     opt("payment_method_types", Kind::List(&METHOD_TYPE)),
     opt("setup_intent_data", Kind::Map(&[opt("description", Kind::Text), opt("metadata", Kind::Metadata)])),
@@ -83,7 +84,7 @@ const CREATE: &[Field] = &[
     off("invoice_creation"),
     inert("payment_method_options"),
     inert("phone_number_collection"),
-    inert("saved_payment_method_options"),
+    opt("saved_payment_method_options", keep::OPTIONS),
     inert("shipping_address_collection"),
     off("shipping_options"),
     inert("tax_id_collection"),

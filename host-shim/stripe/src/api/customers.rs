@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::billing::{end, invoice};
+use crate::checkout::keep::REDISPLAY;
 use crate::discount::redeem::{self, Use};
 use crate::discount::term;
 use crate::error::ApiError;
@@ -147,7 +148,7 @@ pub const ROUTES: &[Route] = &[
             opt("sepa_debit", SEPA_DEBIT),
             opt("us_bank_account", US_BANK_ACCOUNT),
             opt("metadata", Kind::Metadata),
-            opt("allow_redisplay", Kind::OneOf(&["always", "limited", "unspecified"])),
+            opt("allow_redisplay", REDISPLAY),
             inert("payment_user_agent"),
         ],
         create_method,
@@ -162,7 +163,12 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/payment_methods/{}",
-        &[opt("billing_details", BILLING_DETAILS), opt("metadata", Kind::Metadata), opt("card", CARD)],
+        &[
+            opt("billing_details", BILLING_DETAILS),
+            opt("metadata", Kind::Metadata),
+            opt("card", CARD),
+            opt("allow_redisplay", REDISPLAY),
+        ],
         update_method,
     ),
     route("POST", "/v1/payment_methods/{}/attach", &[req("customer", Kind::Text)], |st, ids, args| {
@@ -371,9 +377,6 @@ fn create_method(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
     let made = st.change(made.id(), |m| {
         fill_details(m, &details);
         m.set("metadata", metadata);
-        if let Some(redisplay) = args.text("allow_redisplay") {
-            m.set("allow_redisplay", redisplay);
-        }
     });
     Ok(made.value())
 }
@@ -396,6 +399,9 @@ fn update_method(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, Api
         return Err(ApiError::invalid(message));
     }
     fill_details(&mut next, &args.map("billing_details"));
+    if let Some(redisplay) = args.text("allow_redisplay") {
+        next.set("allow_redisplay", redisplay);
+    }
     let card = args.map("card");
     for member in ["exp_month", "exp_year"] {
         if card.has(member) {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::api::customers::{BILLING_DETAILS, CARD, METHOD_TYPE, SEPA_DEBIT, US_BANK_ACCOUNT};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
+use crate::checkout::keep::REDISPLAY;
 use crate::error::ApiError;
 use crate::model::payment::EVIDENCE;
 use crate::money;
@@ -25,7 +26,7 @@ pub const METHOD_DATA: Kind = Kind::Map(&[
     opt("us_bank_account", US_BANK_ACCOUNT),
     opt("billing_details", BILLING_DETAILS),
     opt("metadata", Kind::Metadata),
-    inert("allow_redisplay"),
+    opt("allow_redisplay", REDISPLAY),
 ]);
 /// When a kept payment method will be used.
 pub const USAGE: Kind = Kind::OneOf(&["off_session", "on_session"]);

@@ -187,9 +187,10 @@ pub fn settle_debit(st: &mut State, intent: &str) -> Attempt {
     Attempt::Succeeded
 }
 
-/// Attaches what paid to its customer, where the intent says that it will be used again.
+/// Attaches what paid to its customer, where the intent says that it will be used again, or the customer wants it kept.
 fn keep_for_later(st: &mut State, intent: &Object) {
-    if intent.get("setup_future_usage").is_null() || intent.text("customer").is_empty() {
+    let keeps = !intent.get("setup_future_usage").is_null() || intent.is("_keeps_method");
+    if !keeps || intent.text("customer").is_empty() {
         return;
     }
     let (method, customer) = (st.copy(intent.text("payment_method")), st.copy(intent.text("customer")));

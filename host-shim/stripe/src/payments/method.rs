@@ -46,6 +46,12 @@ fn make_debit(st: &mut State, account: &TestAccount) -> Object {
 
 /// Makes a payment method of a request's parameters, by its type.
 pub fn from_data(st: &mut State, data: &Args) -> Result<Object, ApiError> {
+    let made = of_type(st, data)?;
+    let Some(redisplay) = data.text("allow_redisplay") else { return Ok(made) };
+    Ok(Object::clone(&st.change(made.id(), |m| m.set("allow_redisplay", redisplay))))
+}
+
+fn of_type(st: &mut State, data: &Args) -> Result<Object, ApiError> {
     let kind = data.text("type").unwrap_or("card");
     if kind == "card" {
         if !data.has("card") {

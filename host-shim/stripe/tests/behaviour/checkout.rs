@@ -207,3 +207,49 @@ fn three_d_secure_that_was_passed_for_a_trial_is_not_asked_for_again() {
     let subscription = done["subscription"].as_str().unwrap();
     assert_eq!(play.get(&format!("/v1/subscriptions/{subscription}"))["status"], "active");
 }
+
+#[test]
+fn a_kept_card_says_whether_it_may_be_shown_again() {
+    let asks = "&saved_payment_method_options[payment_method_save]=enabled";
+    let data = "&payment_method_data[allow_redisplay]=unspecified";
+    let later = "&payment_intent_data[setup_future_usage]=off_session&customer_creation=always";
+    // By what it was kept for, by what the buyer wants, by what the session says.
+    for (mode, more, wanted, shown) in [
+        ("setup", "", "", Some("always")),
+        ("subscription", "", "", Some("limited")),
+        ("subscription", asks, "", Some("limited")),
+        ("subscription", asks, "&allow_redisplay=always", Some("always")),
+        ("subscription", data, "", Some("unspecified")),
+        ("payment", later, "", Some("limited")),
+        ("payment", asks, "&allow_redisplay=always", Some("always")),
+        ("payment", asks, "", None),
+        ("payment", "", "&allow_redisplay=always", None),
+    ] {
+        let mut play = Play::new();
+        let session = if mode == "setup" {
+            let customer = id(&play.post("/v1/customers", ""));
+            play.post(
+                "/v1/checkout/sessions",
+                &format!("mode=setup&customer={customer}&success_url=https://example.com"),
+            )
+        } else {
+            let price = if mode == "payment" { play.price("Shirt", 500, "") } else { play.monthly("Pro", 500) };
+            open(&mut play, mode, &price, more)
+        };
+        let card = play.post("/v1/payment_methods", &format!("type=card&card[token]=tok_visa{wanted}"));
+        play.post(&format!("/v1/payment_pages/{}/confirm", id(&session)), &format!("payment_method={}", id(&card)));
+        let kept = play.get(&format!("/v1/payment_methods/{}", id(&card)));
+        assert_eq!(kept["customer"].is_string(), shown.is_some(), "{mode}{more}{wanted}");
+        if let Some(shown) = shown {
+            assert_eq!(kept["allow_redisplay"], shown, "{mode}{more}{wanted}");
+            assert_eq!(play.event("payment_method.attached")["data"]["object"], kept, "{mode}{more}{wanted}");
+        }
+    }
+    let mut play = Play::new();
+    let price = play.monthly("Pro", 500);
+    let session = open(&mut play, "subscription", &price, asks);
+    assert_eq!(
+        session["saved_payment_method_options"],
+        json!({"allow_redisplay_filters": ["always"], "payment_method_remove": "disabled", "payment_method_save": "enabled"})
+    );
+}

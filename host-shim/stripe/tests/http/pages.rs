@@ -364,3 +364,30 @@ async fn a_connected_account_is_onboarded_on_its_page() {
     client.post("/_sandbox/clock", "advance_by=301").await;
     assert_eq!(client.form("GET", &path, "").await.status, 404);
 }
+
+#[tokio::test]
+async fn the_buyer_may_have_the_card_saved_where_the_session_asks() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let price = id(&client.post("/v1/prices", "product_data[name]=Shirt&currency=usd&unit_amount=1500").await);
+    let ask = "&saved_payment_method_options[payment_method_save]=enabled";
+    for (more, box_is_there) in [("", false), (ask, true)] {
+        let form = format!(
+            "mode=payment&line_items[0][price]={price}&line_items[0][quantity]=1&success_url=http://shop.test/ok{more}"
+        );
+        let session = id(&client.post("/v1/checkout/sessions", &form).await);
+        let path = format!("/c/pay/{session}");
+        let page = client.form("GET", &path, "").await;
+        assert_eq!(page.text.contains("name=\"save\""), box_is_there, "{}", page.text);
+        if !box_is_there {
+            continue;
+        }
+        // What was ticked stays so after a decline.
+        let declined = client.form("POST", &path, &format!("{}&save=on", card("4000000000000002"))).await;
+        assert!(declined.text.contains("type=\"checkbox\" checked"), "{}", declined.text);
+        assert_eq!(client.form("POST", &path, &format!("{}&save=on", card("4242424242424242"))).await.status, 303);
+        let paid = client.get(&format!("/v1/checkout/sessions/{session}")).await;
+        let customer = paid["customer"].as_str().expect("one was made to keep the card for");
+        let kept = client.get(&format!("/v1/customers/{customer}/payment_methods")).await;
+        assert_eq!(kept["data"][0]["allow_redisplay"], "always");
+    }
+}

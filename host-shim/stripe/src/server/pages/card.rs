@@ -13,6 +13,8 @@ pub(super) struct Typed {
     pub(super) number: String,
     pub(super) expiry: String,
     pub(super) name: String,
+    /// Whether the card shall be saved, where the form asks for that.
+    pub(super) saves: bool,
 }
 
 /// A refusal, and the field it is about.
@@ -53,6 +55,7 @@ impl Typed {
             number: if may_be_real(number) { String::new() } else { number.to_owned() },
             expiry: field(form, "expiry").to_owned(),
             name: field(form, "name").to_owned(),
+            saves: field(form, "save") == "on",
         }
     }
 }
@@ -66,6 +69,7 @@ pub(super) struct CardForm<'f> {
     pub(super) action: &'f str,
     pub(super) button: &'f str,
     pub(super) asks_email: bool,
+    pub(super) asks_to_save: bool,
     pub(super) typed: &'f Typed,
     pub(super) fault: Option<&'f Fault>,
 }
@@ -82,7 +86,7 @@ impl CardForm<'_> {
         let cvc = html!("inputmode=\"numeric\" autocomplete=\"off\" placeholder=\"123\" maxlength=\"4\"");
         html!(
             "<form method=\"post\" action=\"{action}\" class=\"card-form\">{fault}{email}{number}\
-             <div class=\"pair\">{expiry}{cvc}</div>{name}\
+             <div class=\"pair\">{expiry}{cvc}</div>{name}{save}\
              <button id=\"submit\" class=\"primary\" type=\"submit\">{button}</button></form>{hint}",
             action = self.action,
             fault = self.fault.map(Fault::html),
@@ -92,6 +96,7 @@ impl CardForm<'_> {
             cvc = self.input("cardCvc", "cvc", "CVC", &cvc, ""),
             name =
                 self.input("billingName", "name", "Name on the card", &html!("autocomplete=\"off\""), &self.typed.name),
+            save = self.asks_to_save.then(|| save(self.typed.saves)),
             button = self.button,
             hint = test_cards(),
         )
@@ -110,6 +115,15 @@ impl CardForm<'_> {
             wrong = wrong.then(|| html!(" aria-invalid=\"true\" aria-describedby=\"error\" autofocus")),
         )
     }
+}
+
+/// Asks whether the card shall be saved for other purchases.
+fn save(is_ticked: bool) -> Html {
+    html!(
+        "<label class=\"choice\"><input id=\"save\" name=\"save\" type=\"checkbox\"{ticked}> \
+         Save this card for future purchases</label>",
+        ticked = is_ticked.then(|| html!(" checked")),
+    )
 }
 
 fn test_cards() -> Html {
@@ -146,6 +160,9 @@ pub(super) fn make(shared: &Shared, form: &Form) -> Result<String, Fault> {
     let email = field(form, "email");
     if !email.is_empty() {
         fields.push(("billing_details[email]", email));
+    }
+    if field(form, "save") == "on" {
+        fields.push(("allow_redisplay", "always"));
     }
     let made = shared.handle(&own_request("POST", "/v1/payment_methods", &fields));
     let method = json_of(&made)["id"].as_str().map(str::to_owned).filter(|_| made.status == 200);

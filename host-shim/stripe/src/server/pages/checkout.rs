@@ -8,7 +8,7 @@ use super::card::{self, CardForm, Fault, Typed};
 use super::html::{Html, html};
 use super::summary::Summary;
 use super::{Shared, field, fields, layout, look, not_found, object};
-use crate::checkout;
+use crate::checkout::{self, keep};
 use crate::object::Object;
 use crate::sandbox::{json_of, own_request};
 
@@ -32,12 +32,18 @@ pub(super) fn page(shared: &Shared, session: &Object, typed: &Typed, fault: Opti
     let email = [typed.email.clone(), known("customer_details.email"), known("customer_email")];
     let name = [typed.name.clone(), known("customer_details.name")];
     let first = |all: &[String]| all.iter().find(|t| !t.is_empty()).cloned().unwrap_or_default();
-    let typed =
-        Typed { email: first(&email), name: first(&name), number: typed.number.clone(), expiry: typed.expiry.clone() };
+    let typed = Typed {
+        email: first(&email),
+        name: first(&name),
+        number: typed.number.clone(),
+        expiry: typed.expiry.clone(),
+        saves: typed.saves,
+    };
     let action = format!("/c/pay/{}", session.id());
     let button = button(session, &summary);
     let (heading, form) = if checkout::wants_method(session) {
-        let card = CardForm { action: &action, button: &button, asks_email: true, typed: &typed, fault };
+        let asks_to_save = keep::asks(session);
+        let card = CardForm { action: &action, button: &button, asks_email: true, asks_to_save, typed: &typed, fault };
         (if session.text("mode") == "setup" { "Your card" } else { "Pay with card" }, card.html())
     } else {
         ("Nothing to pay today", without_card(&action, &button, &typed, fault))

@@ -22,7 +22,14 @@ fn card_page(shared: &Shared, visit: &Visit, typed: &Typed, fault: Option<&Fault
     if !visit.allows("payment_method_update") {
         return not_found(shared);
     }
-    let form = CardForm { action: &visit.path("/card"), button: "Save card", asks_email: false, typed, fault };
+    let form = CardForm {
+        action: &visit.path("/card"),
+        button: "Save card",
+        asks_email: false,
+        asks_to_save: false,
+        typed,
+        fault,
+    };
     let work =
         html!("{up}<section class=\"card\"><h2>Your card</h2>{form}</section>", up = visit.up(), form = form.html(),);
     let status = if fault.is_some() { StatusCode::PAYMENT_REQUIRED } else { StatusCode::OK };
