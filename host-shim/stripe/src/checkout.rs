@@ -6,6 +6,7 @@ use crate::billing::items::{self, Priced};
 use crate::billing::{create, usage};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::cards::Behaviour;
+use crate::descriptor;
 use crate::discount::redeem::{self, Use};
 use crate::error::ApiError;
 use crate::model;
@@ -102,6 +103,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     keep::set(&mut session, args);
     session.set("_clock", clock);
     session.set("_subscription_data", args.get("subscription_data").clone());
+    descriptor::check(&args.map("payment_intent_data"), "payment_intent_data")?;
     session.set("_payment_intent_data", args.get("payment_intent_data").clone());
     if mode == "setup" {
         let intent = open_setup(st, args, &session);
@@ -366,7 +368,9 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
         let intent_id = intent::create(st, session.int("amount_total"), session.text("currency"), &clock, |pi| {
             pi.set("customer", customer.map_or(Value::Null, Value::from));
             pi.set("metadata", data.given("metadata").cloned().unwrap_or(json!({})));
-            pi.set("description", data.value("description"));
+            for member in ["description", "statement_descriptor", "statement_descriptor_suffix"] {
+                pi.set(member, data.value(member));
+            }
             pi.set("setup_future_usage", data.value("setup_future_usage"));
             pi.set("capture_method", data.text("capture_method").unwrap_or("automatic"));
             pi.set("payment_method_types", session.get("payment_method_types").clone());

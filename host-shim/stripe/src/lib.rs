@@ -18,6 +18,7 @@ pub mod clock;
 pub mod colour;
 pub mod connect;
 pub mod debits;
+pub mod descriptor;
 pub mod discount;
 pub mod error;
 pub mod event;

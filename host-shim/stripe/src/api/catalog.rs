@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::billing::items;
+use crate::descriptor;
 use crate::error::ApiError;
 use crate::model;
 use crate::model::price::NewPrice;
@@ -207,6 +208,7 @@ fn create_product(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiE
 }
 
 fn apply_product(product: &mut Object, args: &Args) -> Result<(), ApiError> {
+    descriptor::check(args, "")?;
     for member in ["active", "name"] {
         if let Some(given) = args.given(member) {
             product.set(member, given.clone());

@@ -43,8 +43,8 @@ pub const PAYMENT_INTENT_DATA: Kind = Kind::Map(&[
     opt("setup_future_usage", Kind::OneOf(&["off_session", "on_session"])),
     inert("receipt_email"),
     inert("shipping"),
-    inert("statement_descriptor"),
-    inert("statement_descriptor_suffix"),
+    opt("statement_descriptor", Kind::Text),
+    opt("statement_descriptor_suffix", Kind::Text),
 ]);
 
 const SESSION_DISCOUNTS: Kind = Kind::List(&Kind::Map(&[opt("coupon", Kind::Text), opt("promotion_code", Kind::Text)]));

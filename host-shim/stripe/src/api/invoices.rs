@@ -9,6 +9,7 @@ use crate::api::{Route, route};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items;
 use crate::billing::settle::{self, By, Outcome};
+use crate::descriptor;
 use crate::discount::redeem::{self, DISCOUNTS, Use};
 use crate::error::ApiError;
 use crate::model;
@@ -71,7 +72,7 @@ macro_rules! invoice_fields {
             opt("due_date", Kind::Time),
             inert("payment_settings"),
             inert("rendering"),
-            inert("statement_descriptor"),
+            opt("statement_descriptor", Kind::Text),
             $($more),*
         ]
     };
@@ -421,7 +422,8 @@ fn own_discounts(
 
 fn read_settings(st: &mut State, args: &Args, customer: &str) -> Result<Vec<(&'static str, Value)>, ApiError> {
     let mut out = Vec::new();
-    for member in ["collection_method", "description", "footer"] {
+    descriptor::check(args, "")?;
+    for member in ["collection_method", "description", "footer", "statement_descriptor"] {
         if args.has(member) {
             out.push((member, args.value(member)));
         }

@@ -6,6 +6,7 @@ use crate::api::customers::{BILLING_DETAILS, CARD, METHOD_TYPE, SEPA_DEBIT, US_B
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::checkout::keep::REDISPLAY;
+use crate::descriptor;
 use crate::error::ApiError;
 use crate::model::payment::EVIDENCE;
 use crate::money;
@@ -224,6 +225,7 @@ pub fn given_method(st: &mut State, args: &Args) -> Result<Option<String>, ApiEr
 }
 
 fn apply(pi: &mut Object, args: &Args) -> Result<(), ApiError> {
+    descriptor::check(args, "")?;
     for member in [
         "customer",
         "description",

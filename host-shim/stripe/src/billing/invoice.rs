@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::billing::settle;
 use crate::calendar::HOUR_S;
+use crate::descriptor;
 use crate::discount::amount::{self, Discountable, Line, Taken};
 use crate::discount::term;
 use crate::error::ApiError;
@@ -264,9 +265,12 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     }
     let clock = opened.get("test_clock").clone();
     let parent = opened.get("parent").clone();
+    let products = opened.list_at("lines").iter().filter_map(|line| line["_price"]["product"].as_str());
+    let words = descriptor::of_invoice(opened.get("statement_descriptor"), products.map(|id| st.copy(id)));
     let pi = intent::create(st, due, &currency, &clock, |pi| {
         pi.set("customer", opened.get("customer").clone());
         pi.set("_invoice", id);
+        pi.set("statement_descriptor", words);
         pi.set("description", if parent.is_null() { "Payment for Invoice" } else { "Subscription update" });
         if opened.text("billing_reason") == "subscription_create" {
             pi.set("description", "Subscription creation");

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::descriptor;
 use crate::ids;
 use crate::object::{Object, list};
 use crate::settings::Settings;
@@ -51,7 +52,7 @@ pub fn own(settings: &Settings) -> Object {
         "metadata": {},
         "payouts_enabled": true,
         "requirements": nothing_required(),
-        "settings": account_settings(),
+        "settings": account_settings(settings),
         "tos_acceptance": { "date": settings.start_s, "ip": "127.0.0.1", "user_agent": null },
         "type": "standard",
     }))
@@ -97,7 +98,7 @@ fn nothing_required() -> Value {
     })
 }
 
-fn account_settings() -> Value {
+fn account_settings(settings: &Settings) -> Value {
     json!({
         "bacs_debit_payments": { "display_name": null, "service_user_number": null },
         "branding": { "icon": null, "logo": null, "primary_color": null, "secondary_color": null },
@@ -111,7 +112,7 @@ fn account_settings() -> Value {
         "dashboard": { "display_name": "Local sandbox", "timezone": "Etc/UTC" },
         "invoices": { "default_account_tax_ids": null, "hosted_payment_method_save": null },
         "payments": {
-            "statement_descriptor": "LOCAL SANDBOX",
+            "statement_descriptor": descriptor::of_business(&settings.business_name),
             "statement_descriptor_kana": null,
             "statement_descriptor_kanji": null,
             "statement_descriptor_prefix_kana": null,

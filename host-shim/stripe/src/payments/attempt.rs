@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cards::{self, Behaviour};
 use crate::debits::{self, Debit, TestAccount};
+use crate::descriptor;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -248,7 +249,10 @@ pub fn fail_intent(st: &mut State, intent: &str, method: &Object, error: ApiErro
 fn new_charge(st: &mut State, intent: &Object, method: &Object) -> Object {
     let id = st.new_id("ch");
     let receipt = format!("{}/_sandbox/receipts/{id}", st.settings.base_url);
-    model::payment::charge(id, st.now(intent), intent, method, receipt)
+    let mut charge = model::payment::charge(id, st.now(intent), intent, method, receipt);
+    let account = descriptor::of_business(&st.settings.business_name);
+    charge.set("calculated_statement_descriptor", descriptor::of_charge(&account, intent, method));
+    charge
 }
 
 fn remember_charge(intent: &mut Object, charge: Value) {

@@ -230,3 +230,46 @@ fn a_fraction_of_a_cent_is_rounded_once() {
     let invoice = play.get(&format!("/v1/invoices/{}", sub["latest_invoice"].as_str().unwrap()));
     assert_eq!(invoice["amount_paid"], 151);
 }
+
+/// What the newest charge says on a statement: all of it, the intent's text, the intent's suffix.
+fn statement(play: &mut Play) -> (Value, Value, Value) {
+    let charge = play.get("/v1/charges?limit=1")["data"][0].clone();
+    let of = |member: &str| charge[member].clone();
+    (of("calculated_statement_descriptor"), of("statement_descriptor"), of("statement_descriptor_suffix"))
+}
+
+#[test]
+fn a_statement_says_what_the_account_and_the_payment_say() {
+    let mut play = Play::new();
+    let pay = "amount=500&currency=usd&confirm=true&payment_method=pm_card_visa";
+    play.post("/v1/payment_intents", pay);
+    assert_eq!(statement(&mut play), (json!("LOCAL SANDBOX"), json!(null), json!(null)));
+    play.post("/_sandbox/settings", "business_name=Émile's Bakery");
+    assert_eq!(play.get("/v1/account")["settings"]["payments"]["statement_descriptor"], "MILES BAKERY");
+    play.post("/v1/payment_intents", &format!("{pay}&statement_descriptor_suffix=Order 77"));
+    assert_eq!(statement(&mut play), (json!("MILES BAKERY* Order 77"), json!(null), json!("Order 77")));
+    play.post("/v1/payment_intents", &format!("{pay}&statement_descriptor=Something else"));
+    assert_eq!(statement(&mut play), (json!("Something else"), json!("Something else"), json!(null)));
+    // A subscription's: its product's, or its invoice's.
+    let product = id(&play.post("/v1/products", "name=Pro&statement_descriptor=Bread club"));
+    let price =
+        id(&play
+            .post("/v1/prices", &format!("product={product}&currency=usd&unit_amount=2000&recurring[interval]=month")));
+    let customer = play.customer("pm_card_visa");
+    play.subscribe(&customer, &price, "");
+    assert_eq!(statement(&mut play).0, "Bread club");
+    play.post("/v1/invoiceitems", &format!("customer={customer}&currency=usd&amount=700"));
+    let form = format!("customer={customer}&pending_invoice_items_behavior=include&statement_descriptor=Cakes");
+    let invoice = play.post("/v1/invoices", &form);
+    assert_eq!(invoice["statement_descriptor"], "Cakes");
+    play.post(&format!("/v1/invoices/{}/pay", id(&invoice)), "");
+    assert_eq!(statement(&mut play).0, "Cakes");
+    for (name, text) in [
+        ("statement_descriptor", "Twenty-three characters"),
+        ("statement_descriptor_suffix", "12345"),
+        ("statement_descriptor_suffix", "A*B"),
+    ] {
+        let error = play.refused("POST", "/v1/payment_intents", &format!("{pay}&{name}={text}"), 400);
+        assert_eq!(error["param"], name);
+    }
+}

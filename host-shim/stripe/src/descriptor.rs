@@ -1,0 +1,99 @@
+//! What the customer reads of a charge on the statement of their bank.
+
+use serde_json::Value;
+
+use crate::error::ApiError;
+use crate::object::Object;
+use crate::params::Args;
+
+/// Characters of a statement descriptor, the banks' limit.
+pub const CHARS_MAX: usize = 22;
+/// Characters of one that stands alone, Stripe's least.
+const CHARS_MIN: usize = 5;
+/// What divides the account's part from a suffix.
+const DIVIDER: &str = "* ";
+/// Characters that banks don't take.
+const REFUSED: &str = "<>\\'\"*";
+
+/// The descriptor of an account by the name of its business; a name that makes none has the sandbox's own.
+pub fn of_business(name: &str) -> String {
+    let kept = name.chars().filter(|c| (c.is_ascii_graphic() || *c == ' ') && !REFUSED.contains(*c));
+    let text: String = kept.take(CHARS_MAX).collect::<String>().to_ascii_uppercase();
+    let text = text.trim();
+    if text.len() < CHARS_MIN || !text.bytes().any(|b| b.is_ascii_alphabetic()) {
+        return "LOCAL SANDBOX".into();
+    }
+    text.to_owned()
+}
+
+/// What a charge of an intent says: the account's text and the intent's suffix, the intent's whole text, or the
+/// account's alone. Suffixes are for cards; where both parts are too long together, the account's is cut.
+pub fn of_charge(account: &str, intent: &Object, method: &Object) -> String {
+    let own = intent.text("statement_descriptor");
+    match intent.text_at("statement_descriptor_suffix").filter(|_| method.text("type") == "card") {
+        Some(suffix) if !suffix.is_empty() => {
+            let room = CHARS_MAX.saturating_sub(DIVIDER.len() + suffix.chars().count());
+            let prefix: String = account.chars().take(room).collect();
+            format!("{}{DIVIDER}{suffix}", prefix.trim_end())
+        }
+        _ if own.is_empty() => account.to_owned(),
+        _ => own.to_owned(),
+    }
+}
+
+/// What an invoice's payment says: its own text, else that of the first product that has one.
+pub fn of_invoice(own: &Value, products: impl Iterator<Item = Object>) -> Value {
+    match own {
+        Value::Null => {
+            products.map(|p| p.get("statement_descriptor").clone()).find(|d| !d.is_null()).unwrap_or_default()
+        }
+        own => own.clone(),
+    }
+}
+
+/// Refuses the descriptors of a request that banks don't take.
+pub fn check(args: &Args, prefix: &str) -> Result<(), ApiError> {
+    for name in ["statement_descriptor", "statement_descriptor_suffix"] {
+        let Some(text) = args.text(name) else { continue };
+        let param = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}[{name}]") };
+        if text.chars().count() > CHARS_MAX {
+            let message = format!("The {name} must be at most {CHARS_MAX} characters long.");
+            return Err(ApiError::invalid(message).about(&param));
+        }
+        if text.chars().any(|c| REFUSED.contains(c)) || !text.chars().any(|c| c.is_ascii_alphabetic()) {
+            let message = format!("The {name} must contain a letter, and none of the characters {REFUSED}.");
+            return Err(ApiError::invalid(message).about(&param));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn accounts_intents_and_suffixes() {
+        for (name, text) in [
+            ("Local sandbox", "LOCAL SANDBOX"),
+            ("Émile's <Shop> & Co", "MILES SHOP & CO"),
+            ("A very long name of a business", "A VERY LONG NAME OF A"),
+            ("店", "LOCAL SANDBOX"),
+            ("12345", "LOCAL SANDBOX"),
+        ] {
+            assert_eq!(of_business(name), text);
+        }
+        let card = Object::of(json!({ "type": "card" }));
+        let debit = Object::of(json!({ "type": "sepa_debit" }));
+        for (intent, method, text) in [
+            (json!({}), &card, "SOME BUSINESS"),
+            (json!({ "statement_descriptor_suffix": "Order 7" }), &card, "SOME BUSINESS* Order 7"),
+            (json!({ "statement_descriptor_suffix": "Order 12345" }), &card, "SOME BUSI* Order 12345"),
+            (json!({ "statement_descriptor": "Whole text" }), &card, "Whole text"),
+            (json!({ "statement_descriptor": "Whole text", "statement_descriptor_suffix": "O" }), &debit, "Whole text"),
+        ] {
+            assert_eq!(of_charge("SOME BUSINESS", &Object::of(intent), method), text);
+        }
+    }
+}
