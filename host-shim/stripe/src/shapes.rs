@@ -49,17 +49,34 @@ fn reshape(map: &Map<String, Value>, kind: &str, version: &Version) -> Object {
     let mut object = Object(map.clone());
     for change in CHANGES.iter().filter(|c| c.kind == kind && version.is_before(c.version)) {
         match change.edit {
-            Edit::Added(paths) => paths.iter().for_each(|path| remove_at(&mut object.0, path)),
+            Edit::Added(paths) => {
+                paths.iter().for_each(|path| each(&mut object, path, &|one, path| remove_at(&mut one.0, path)));
+            }
             Edit::Removed(members) => {
                 for (path, old) in members {
-                    if let Some(value) = old_value(&object, old) {
-                        restore(&mut object, path, value);
-                    }
+                    each(&mut object, path, &|one, path| {
+                        if let Some(value) = old_value(one, old) {
+                            restore(one, path, value);
+                        }
+                    });
                 }
             }
         }
     }
     object
+}
+
+/// Edits the map that a path leads to; behind `[].`, each map of that list.
+fn each(object: &mut Object, path: &str, edit: &dyn Fn(&mut Object, &str)) {
+    let Some((list, rest)) = path.split_once("[].") else { return edit(object, path) };
+    let Some(Value::Array(all)) = object.0.get_mut(list) else { return };
+    for member in all {
+        if let Value::Object(map) = member {
+            let mut one = Object(std::mem::take(map));
+            each(&mut one, rest, edit);
+            *map = one.0;
+        }
+    }
 }
 
 fn old_value(object: &Object, old: &Old) -> Option<Value> {

@@ -255,8 +255,11 @@ fn collect<'v>(value: &'v Value, kind: &str, found: &mut Vec<&'v Value>) {
     }
 }
 
-/// Differences of keys, by path; below maps that both have, not below embedded objects.
+/// Differences of keys, by path; below maps that both have and in lists of maps, not below embedded objects.
 fn differences(ours: &Value, theirs: &Value, prefix: &str, out: &mut BTreeSet<String>) {
+    if let (Value::Array(ours), Some(example)) = (ours, theirs.get(0)) {
+        ours.iter().for_each(|one| differences(one, example, &format!("{}[].", prefix.trim_end_matches('.')), out));
+    }
     let (Value::Object(ours), Value::Object(theirs)) = (ours, theirs) else { return };
     if !prefix.is_empty() && theirs.get("object").is_some_and(|o| o != "list") {
         return;

@@ -22,7 +22,7 @@ pub struct Change {
 /// What a version did to a kind of object.
 #[derive(Debug)]
 pub enum Edit {
-    /// Members, behind dots, that weren't there before.
+    /// Members, behind dots, that weren't there before; `a[].b` is the member of each map of a list.
     Added(&'static [&'static str]),
     /// Members that aren't there any more.
     Removed(&'static [(&'static str, Old)]),
@@ -294,13 +294,34 @@ pub const CHANGES: &[Change] = &[
     added(
         CLOVER,
         "subscription_schedule",
-        &["billing_mode", "customer_account", "default_settings.billing_thresholds"],
+        &[
+            "billing_mode",
+            "customer_account",
+            "default_settings.billing_thresholds",
+            "phases[].billing_thresholds",
+            "phases[].items[].billing_thresholds",
+        ],
     ),
-    removed(BASIL, "subscription_schedule", &[("default_settings.billing_thresholds", Old::Null)]),
+    removed(
+        BASIL,
+        "subscription_schedule",
+        &[
+            ("default_settings.billing_thresholds", Old::Null),
+            ("phases[].billing_thresholds", Old::Null),
+            ("phases[].coupon", Old::Null),
+            ("phases[].items[].billing_thresholds", Old::Null),
+        ],
+    ),
     added(
         ACACIA,
         "subscription_schedule",
-        &["default_settings.automatic_tax.disabled_reason", "default_settings.automatic_tax.liability"],
+        &[
+            "default_settings.automatic_tax.disabled_reason",
+            "default_settings.automatic_tax.liability",
+            "phases[].discounts",
+            "phases[].items[].discounts",
+            "phases[].items[].plan",
+        ],
     ),
     removed(ACACIA, "subscription_schedule", &[("default_settings.invoice_settings", Old::Null)]),
     added(
@@ -311,6 +332,11 @@ pub const CHANGES: &[Change] = &[
             "default_settings.automatic_tax",
             "default_settings.description",
             "default_settings.on_behalf_of",
+            "phases[].currency",
+            "phases[].description",
+            "phases[].items[].metadata",
+            "phases[].metadata",
+            "phases[].on_behalf_of",
             "test_clock",
         ],
     ),

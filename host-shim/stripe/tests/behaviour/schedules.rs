@@ -1,6 +1,7 @@
 //! Subscription schedules: phases by the clock, and every way they end.
 
-use crate::play::{Play, id};
+use crate::play::{Play, id, request};
+use local_stripe::sandbox::json_of;
 use serde_json::json;
 
 /// A schedule of a month with one unit and a month with three; gives its id and its subscription's.
@@ -163,4 +164,27 @@ fn a_current_phase_is_neither_cut_off_nor_moved() {
     assert_eq!(changed["current_phase"]["start_date"], *second);
     assert_eq!(changed["phases"].as_array().map(Vec::len), Some(2));
     assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["items"]["data"][0]["quantity"], 3);
+}
+
+#[test]
+fn phases_have_the_shape_of_the_version() {
+    let mut play = Play::new();
+    let (schedule, _) = two_months(&mut play, "pm_card_visa", "");
+    let has = |shown: &serde_json::Value, member: &str| shown.get(member).is_some();
+    for (version, coupon, discounts, plan, thresholds) in [
+        ("2020-08-27", true, false, false, true),
+        ("2024-09-30.acacia", true, true, true, true),
+        ("2025-03-31.basil", false, true, true, false),
+        ("2026-10-28.endive", false, true, true, true),
+    ] {
+        let mut asked = request("GET", &format!("/v1/subscription_schedules/{schedule}"), "");
+        asked.version = Some(version.into());
+        let shown = json_of(&play.sandbox.handle(&asked));
+        for phase in shown["phases"].as_array().unwrap() {
+            let item = &phase["items"][0];
+            assert_eq!((has(phase, "coupon"), has(phase, "discounts")), (coupon, discounts), "{version}");
+            assert_eq!((has(item, "plan"), has(item, "discounts")), (plan, discounts), "{version}");
+            assert_eq!((has(item, "billing_thresholds"), has(phase, "billing_thresholds")), (thresholds, thresholds));
+        }
+    }
 }
