@@ -1,11 +1,22 @@
 //! An API object in the internal model: the newest version's shape, plus members whose name begins with `_`,
 //! which no client ever sees.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// What a member that isn't there looks like.
 static NULL: Value = Value::Null;
+
+/// What an object of a kind and id is stored and found by. Where callers choose ids, the kind is a part of it, so that
+/// objects of two kinds may have the same id; any other id is one of its own.
+pub fn key<'i>(kind: &str, id: &'i str) -> Cow<'i, str> {
+    match kind {
+        "coupon" | "product" => Cow::Owned(format!("{kind}:{id}")),
+        _ => Cow::Borrowed(id),
+    }
+}
 
 /// An API object.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +35,11 @@ impl Object {
     /// The object's id.
     pub fn id(&self) -> &str {
         self.text("id")
+    }
+
+    /// What the object is stored by; see [`key`].
+    pub fn key(&self) -> Cow<'_, str> {
+        key(self.kind(), self.id())
     }
 
     /// The object's `object` member, such as `customer`.

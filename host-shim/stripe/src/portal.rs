@@ -10,7 +10,7 @@ use crate::calendar::HOUR_S;
 use crate::error::ApiError;
 use crate::ids;
 use crate::model;
-use crate::object::Object;
+use crate::object::{Object, key};
 use crate::params::Args;
 use crate::payments::method;
 use crate::state::State;
@@ -97,7 +97,7 @@ pub fn offers(st: &State, configuration: &Object, sub: &Object) -> Vec<Arc<Objec
             && !usage::is_metered(&price.value())
             && price.text("currency") == sub.text("currency")
             && *price.get("id") != item["price"]["id"]
-            && st.find(price.text("product")).is_some_and(|p| p.is("active"))
+            && st.find(&key("product", price.text("product"))).is_some_and(|p| p.is("active"))
             && listed(price)
     };
     let mut found: Vec<Arc<Object>> = st.newest("price", None).filter(fits).take(OFFERS_MAX).collect();

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::error::ApiError;
 use crate::event::Event;
 use crate::ids;
-use crate::object::Object;
+use crate::object::{Object, key};
 use crate::settings::Settings;
 use crate::store::cache::Cache;
 use crate::store::{Answer, Counters, Given, Store, StoreError};
@@ -138,7 +138,7 @@ impl State {
         self.time_on(clock_of(object))
     }
 
-    /// The object of that id.
+    /// The object of that id; of kinds whose ids callers choose, of that [key].
     pub fn find(&self, id: &str) -> Option<Arc<Object>> {
         if let Some(held) = self.objects.borrow_mut().get(id) {
             return Some(held);
@@ -151,7 +151,7 @@ impl State {
 
     /// The object of that id and kind, or `resource_missing` about the parameter (`id` for a path).
     pub fn load(&self, kind: &str, id: &str, param: &str) -> Result<Arc<Object>, ApiError> {
-        self.find(id).filter(|o| o.kind() == kind).ok_or_else(|| ApiError::no_such(noun(kind), id, param))
+        self.find(&key(kind, id)).filter(|o| o.kind() == kind).ok_or_else(|| ApiError::no_such(noun(kind), id, param))
     }
 
     /// A copy of an object that an invariant says is there; empty otherwise, which no rule acts on.
@@ -159,9 +159,9 @@ impl State {
         self.find(id).map(|o| Object::clone(&o)).unwrap_or_default()
     }
 
-    /// Stores an object, new or changed. The id decides which.
+    /// Stores an object, new or changed. The [key] decides which.
     pub fn put(&mut self, mut object: Object) -> Arc<Object> {
-        let id = object.id().to_owned();
+        let id = object.key().into_owned();
         let before = self.find(&id);
         match &before {
             Some(before) => object.set("_seq", before.get("_seq").clone()),
@@ -222,7 +222,7 @@ impl State {
 
     /// The same, from the object of an id on if it is one of them.
     pub fn newest_from(&self, kind: &str, customer: Option<&str>, from: Option<&str>) -> Newest<'_> {
-        let first = from.and_then(|id| self.find(id)).filter(|first| {
+        let first = from.and_then(|id| self.find(&key(kind, id))).filter(|first| {
             first.kind() == kind && customer.is_none_or(|customer| first.get("customer").as_str() == Some(customer))
         });
         Newest {

@@ -9,7 +9,7 @@ use crate::descriptor;
 use crate::error::ApiError;
 use crate::model;
 use crate::model::price::NewPrice;
-use crate::object::Object;
+use crate::object::{Object, key};
 use crate::params::{AMOUNT, Args, Field, Kind, inert, merge_metadata, opt, req};
 use crate::plans;
 use crate::state::State;
@@ -184,7 +184,7 @@ fn create_product(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiE
     let id = match args.text("id") {
         Some(own) => {
             check_own_id(own)?;
-            if st.find(own).is_some() {
+            if st.find(&key("product", own)).is_some() {
                 return Err(ApiError::coded("resource_already_exists", "Product already exists.").about("id"));
             }
             own.to_owned()
@@ -202,9 +202,9 @@ fn create_product(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiE
         let mut data = args.map("default_price_data");
         data.put("product", json!(id));
         let price = items::from_data(st, &data, "default_price_data")?;
-        st.change(&id, |p| p.set("default_price", price.id()));
+        st.change(&product.key(), |p| p.set("default_price", price.id()));
     }
-    Ok(st.copy(&id).value())
+    Ok(st.copy(&product.key()).value())
 }
 
 fn apply_product(product: &mut Object, args: &Args) -> Result<(), ApiError> {
@@ -238,7 +238,7 @@ fn update_product(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, Ap
         next.set("default_price", args.value("default_price"));
     }
     next.set("updated", st.clock_s());
-    Ok(st.change_and_emit(ids[0], "product.updated", |p| *p = next).value())
+    Ok(st.change_and_emit(&key("product", ids[0]), "product.updated", |p| *p = next).value())
 }
 
 fn delete_product(st: &mut State, ids: &[&str], _: &Args) -> Result<Value, ApiError> {
@@ -248,7 +248,7 @@ fn delete_product(st: &mut State, ids: &[&str], _: &Args) -> Result<Value, ApiEr
         return Err(ApiError::invalid(message));
     }
     st.emit("product.deleted", &product);
-    st.remove(ids[0]);
+    st.remove(&product.key());
     Ok(json!({ "id": ids[0], "object": "product", "deleted": true }))
 }
 

@@ -9,7 +9,7 @@ use crate::discount::redeem::is_valid;
 use crate::error::ApiError;
 use crate::model;
 use crate::money;
-use crate::object::Object;
+use crate::object::{Object, key};
 use crate::params::{AMOUNT, Args, Field, Kind, merge_metadata, opt, req};
 use crate::state::State;
 
@@ -53,7 +53,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/coupons/{}", &[opt("metadata", Kind::Metadata), opt("name", Kind::Text)], |st, ids, args| {
         let coupon = st.load("coupon", ids[0], "id")?;
         let metadata = merge_metadata(coupon.get("metadata"), args)?;
-        let changed = st.change_and_emit(ids[0], "coupon.updated", |c| {
+        let changed = st.change_and_emit(&coupon.key(), "coupon.updated", |c| {
             c.set("metadata", metadata);
             if args.has("name") {
                 c.set("name", args.value("name"));
@@ -64,7 +64,7 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/v1/coupons/{}", &[], |st, ids, _| {
         let coupon = st.load("coupon", ids[0], "id")?;
         st.emit("coupon.deleted", &coupon);
-        st.remove(ids[0]);
+        st.remove(&coupon.key());
         Ok(json!({ "id": ids[0], "object": "coupon", "deleted": true }))
     }),
     route("POST", "/v1/promotion_codes", CREATE_CODE, create_code),
@@ -127,7 +127,7 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
         return Err(ApiError::invalid(message).about("duration_in_months"));
     }
     let id = match args.text("id") {
-        Some(own) if st.find(own).is_some() => {
+        Some(own) if st.find(&key("coupon", own)).is_some() => {
             return Err(ApiError::coded("resource_already_exists", "Coupon already exists.").about("id"));
         }
         Some(own) => {

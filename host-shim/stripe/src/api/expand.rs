@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
-use crate::object::list;
+use crate::object::{key, list};
 use crate::payments::source;
 use crate::portal;
 use crate::shapes;
@@ -54,7 +54,8 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
             format!("This property cannot be expanded ({path}). You may want to try expanding a different property.");
         return Err(ApiError::invalid(message).about("expand"));
     };
-    let found = member.as_str().and_then(|id| st.find(id)).filter(|o| !o.kind().starts_with('_'));
+    // The member's name says of which kind it is, where callers choose ids.
+    let found = member.as_str().and_then(|id| st.find(&key(name, id))).filter(|o| !o.kind().starts_with('_'));
     if let Some(object) = found {
         *member = shapes::render(&st.freeze(&object).value(), version);
     } else if member.is_string() || member.is_number() || member.is_boolean() {
@@ -96,8 +97,8 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
             configuration.at("features.subscription_update._products").clone();
         return Some(features);
     }
-    let owner = st.find(id)?;
     let kind = value.get("object")?.as_str()?;
+    let owner = st.find(&key(kind, id))?;
     let of = |kind: &str, member: &str, customer: Option<&str>| -> Vec<Value> {
         st.newest(kind, customer).filter(|o| o.text(member) == id).map(|o| o.value()).collect()
     };

@@ -11,7 +11,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::{NewLine, item_parent};
 use crate::money;
-use crate::object::{Object, list};
+use crate::object::{Object, key, list};
 use crate::payments::intent;
 use crate::state::State;
 
@@ -266,7 +266,8 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     let clock = opened.get("test_clock").clone();
     let parent = opened.get("parent").clone();
     let products = opened.list_at("lines").iter().filter_map(|line| line["_price"]["product"].as_str());
-    let words = descriptor::of_invoice(opened.get("statement_descriptor"), products.map(|id| st.copy(id)));
+    let words =
+        descriptor::of_invoice(opened.get("statement_descriptor"), products.map(|id| st.copy(&key("product", id))));
     let pi = intent::create(st, due, &currency, &clock, |pi| {
         pi.set("customer", opened.get("customer").clone());
         pi.set("_invoice", id);

@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::model::price::NewPrice;
 use crate::money;
-use crate::object::Object;
+use crate::object::{Object, key};
 use crate::params::Args;
 use crate::plans;
 use crate::state::State;
@@ -146,7 +146,7 @@ pub fn unit_amount(args: &Args, prefix: &str) -> Result<String, ApiError> {
 /// A product's name, for the words of a line.
 pub fn product_name(st: &State, price: &Value) -> String {
     let product = price["product"].as_str().unwrap_or_default();
-    st.copy(product).text("name").to_owned()
+    st.copy(&key("product", product)).text("name").to_owned()
 }
 
 /// `2 × Pro (at $20.00 / month)`.

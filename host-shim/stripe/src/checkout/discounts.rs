@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::discount::amount::{self, Discountable, Line};
 use crate::discount::redeem::{self, Redeemed};
-use crate::object::Object;
+use crate::object::{Object, key};
 use crate::state::State;
 
 /// Sets or clears a session's discount and adds its lines up anew.
@@ -43,7 +43,7 @@ pub fn count(st: &mut State, id: &str) {
         let promotion_code = discount["promotion_code"].clone();
         let of_code = promotion_code.as_str().map(|code| st.copy(code).at("promotion.coupon").clone());
         let coupon = of_code.unwrap_or_else(|| discount["coupon"].clone());
-        let coupon = st.copy(coupon.as_str().unwrap_or_default());
+        let coupon = st.copy(&key("coupon", coupon.as_str().unwrap_or_default()));
         // One that was deleted since counts no more.
         if !coupon.0.is_empty() {
             let redeemed = Redeemed { coupon, promotion_code };

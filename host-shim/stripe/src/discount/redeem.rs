@@ -132,8 +132,7 @@ pub fn redeem(
     start_s: i64,
     edit: impl FnOnce(&mut Object),
 ) -> Object {
-    let coupon_id = redeemed.coupon.id().to_owned();
-    let coupon = st.change(&coupon_id, |c| {
+    let coupon = st.change(&redeemed.coupon.key(), |c| {
         c.set("times_redeemed", c.int("times_redeemed") + 1);
         c.set("valid", is_valid(c, start_s));
     });

@@ -19,7 +19,7 @@ use axum::routing::{get, post};
 
 use super::{Shared, read_body};
 use crate::form::{self, Form, Node};
-use crate::object::Object;
+use crate::object::{Object, key};
 use html::html;
 use layout::Look;
 
@@ -50,7 +50,7 @@ fn look(shared: &Shared) -> Look {
 
 /// An object of a kind, copied so that the account isn't held while a page is written.
 fn object(shared: &Shared, kind: &str, id: &str) -> Option<Object> {
-    shared.read(|s| s.state().find(id).filter(|o| o.kind() == kind).map(|o| Object::clone(&o)))
+    shared.read(|s| s.state().find(&key(kind, id)).filter(|o| o.kind() == kind).map(|o| Object::clone(&o)))
 }
 
 fn not_found(shared: &Shared) -> HttpResponse<Body> {

@@ -66,7 +66,8 @@ impl Store {
         self.begin()?;
         // Names are texts, so that it always serializes.
         let body = serde_json::to_string(after).unwrap_or_default();
-        let (seq, id, keys) = (seq(after), after.id(), keys(after));
+        let (seq, id, keys) = (seq(after), after.key(), keys(after));
+        let id = id.as_ref();
         let sum = sum(seq, id, &keys, &body).finish();
         let Keys { kind, customer, clock, due_s, series, at_s } = &keys;
         let changed = match before.map(self::keys) {

@@ -12,6 +12,7 @@ const FORMAT: i32 = 3;
 /// Bytes of a file that [`is_ours`] looks at.
 pub(super) const HEADER_BYTES: usize = 100;
 
+/// An object's `id` is its key: with the kind before it where callers choose ids.
 /// Numbers come first and long texts last, so that what lists look at is on a row's first page.
 const TABLES: &str = "
 CREATE TABLE account (

@@ -276,3 +276,22 @@ fn wrong_coupons_are_refused() {
     assert_eq!(play.sandbox.state().count("subscription"), 0);
     assert_eq!(play.get("/v1/coupons/FIVE")["times_redeemed"], 0);
 }
+
+#[test]
+fn a_coupon_and_a_product_may_have_the_same_id() {
+    let mut play = Play::new();
+    play.post("/v1/products", "id=SUMMER&name=Summer");
+    play.post("/v1/coupons", "id=SUMMER&percent_off=50&duration=once");
+    let error = play.refused("POST", "/v1/coupons", "id=SUMMER&percent_off=10&duration=once", 400);
+    assert_eq!(error["code"], "resource_already_exists");
+    let form = "product=SUMMER&currency=usd&unit_amount=2000&recurring[interval]=month";
+    let price = id(&play.post("/v1/prices", form));
+    let expanded = play.get(&format!("/v1/prices/{price}?expand[]=product"));
+    assert_eq!((&expanded["product"]["object"], &expanded["product"]["name"]), (&json!("product"), &json!("Summer")));
+    let customer = play.customer("pm_card_visa");
+    let sub = id(&play.subscribe(&customer, &price, "&discounts[0][coupon]=SUMMER"));
+    assert_eq!(totals(&latest(&mut play, &sub)), (2_000, 1_000, 1_000));
+    play.ok("DELETE", "/v1/coupons/SUMMER", "");
+    assert_eq!(play.get("/v1/products/SUMMER")["name"], "Summer");
+    play.refused("GET", "/v1/coupons/SUMMER", "", 404);
+}
