@@ -3,10 +3,14 @@
 //! It belongs to the account `platform`. A price is a small typed row with what it grants already resolved, so that a
 //! plan's own row is read only where an instance follows it.
 
+pub mod amount;
+pub mod buy;
 pub(crate) mod checks;
 pub(crate) mod declared;
 pub(crate) mod desk;
+pub mod entitlement;
 pub(crate) mod instance;
+pub mod price;
 pub(crate) mod product;
 pub mod schema;
 pub(crate) mod settings;
@@ -42,6 +46,8 @@ pub(crate) fn is_reserved(product_type: &str) -> bool {
 /// What was read of the catalog for one decision, and what the decision writes over it.
 pub(crate) struct Catalog<'h> {
     reader: Rc<Reader<'h>>,
+    /// Whether money is real: prices have other ids then.
+    pub livemode: bool,
     products: RefCell<BTreeMap<String, Option<Rc<Product>>>>,
     /// The metadata of products, once decoded.
     metadata: RefCell<BTreeMap<String, Rc<Object>>>,
@@ -54,9 +60,10 @@ pub(crate) struct Catalog<'h> {
 
 impl<'h> Catalog<'h> {
     /// A catalog of which nothing is read yet.
-    pub fn new(reader: Rc<Reader<'h>>) -> Self {
+    pub fn new(reader: Rc<Reader<'h>>, livemode: bool) -> Self {
         Catalog {
             reader,
+            livemode,
             products: RefCell::default(),
             metadata: RefCell::default(),
             prices: RefCell::default(),

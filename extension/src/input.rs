@@ -98,8 +98,10 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
             let concern = Concern::of_context(&report.context);
             let names = match &concern {
                 Some(Concern::Resource { instance: id, .. } | Concern::Watch { instance: id }) => instance(id).to_vec(),
-                Some(Concern::Checkout { purchase }) => vec![Reference::Row(RowKey::Purchase(purchase.clone()))],
-                Some(Concern::Sync { product }) => vec![Reference::Row(RowKey::Product(product.clone()))],
+                Some(Concern::Checkout { purchase } | Concern::Customer { purchase }) => {
+                    vec![Reference::Row(RowKey::Purchase(purchase.clone()))]
+                }
+                Some(Concern::Sync { product, .. }) => vec![Reference::Row(RowKey::Product(product.clone()))],
                 Some(Concern::Retrieve { object }) => retrieved(object).to_vec(),
                 None => Vec::new(),
             };

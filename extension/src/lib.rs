@@ -48,7 +48,8 @@ impl Extension for Provisioner {
     }
 
     fn validate(&self, host: &mut dyn Imports, candidate: &Candidate) -> Result<ProductValues, Problem> {
-        queries::validate(&Catalog::new(Rc::new(Reader::new(host))), candidate)
+        // Which ids prices have is not judged here.
+        queries::validate(&Catalog::new(Rc::new(Reader::new(host)), false), candidate)
     }
 
     fn handle(&self, host: &mut dyn Imports, event: &Event) -> Fallible<Decision> {
@@ -108,7 +109,7 @@ fn desk<'d>(host: &'d mut dyn Imports, event: &'d Event, owner: Option<Owner>) -
     let reader = Rc::new(Reader::new(host));
     Desk {
         account: Account::new(reader.clone(), owner),
-        catalog: Catalog::new(reader),
+        catalog: Catalog::new(reader, event.livemode == Some(true)),
         now: event.received_at,
         provider_time: event.provider.as_ref().and_then(|facts| facts.time).unwrap_or(event.received_at),
         business: &event.business,

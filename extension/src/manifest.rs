@@ -8,13 +8,15 @@ use products_contract::*;
 use serde_json::{Map, json};
 
 /// Collections of `records`.
-const COLLECTIONS: [&str; 10] = [
+const COLLECTIONS: [&str; 12] = [
     "account",
     "billing",
+    "counters",
     "customers",
     "disputes",
     "instances",
     "invoices",
+    "items",
     "ledger",
     "payments",
     "sessions",

@@ -1,7 +1,10 @@
 //! Questions: what is on sale, what an account may use and has used, and where its ledgers stand.
 
 use crate::catalog::desk::Desk;
+use crate::catalog::entitlement::{EntitlementKind, declared};
+use crate::catalog::price::prices_of;
 use crate::catalog::{BUSINESS, Catalog, schema};
+use crate::derive::period::period_of;
 use crate::derive::standing::{Standing, standing};
 use crate::input::actor;
 use crate::model::account::Account;
@@ -9,6 +12,7 @@ use crate::model::halt::{Halt, Ruled};
 use crate::model::json::{Object, decode, encode};
 use crate::model::reader::Reader;
 use crate::model::records::balances::Balances;
+use crate::model::records::counter::Counter;
 use crate::model::records::instance::InstanceRecord;
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
@@ -52,7 +56,7 @@ pub(crate) fn ask<T>(
     let reader = Rc::new(Reader::new(host));
     let mut desk = Desk {
         account: Account::new(reader.clone(), Some(opened.account)),
-        catalog: Catalog::new(reader),
+        catalog: Catalog::new(reader, false),
         now: question.at,
         provider_time: question.at,
         business: "",
@@ -93,16 +97,16 @@ pub(crate) fn validate(catalog: &Catalog<'_>, candidate: &Candidate) -> Result<P
 /// What is on sale, in display order: by the products' own number, then by id.
 pub(crate) fn catalog(desk: &mut Desk<'_>) -> Ruled<Vec<Offer>> {
     let mut offers = Vec::new();
+    let currency = desk.catalog.settings()?.currency.clone();
     for decl in desk.catalog.types()?.iter().filter(|decl| decl.catalog) {
         for product in desk.catalog.products(Some(&decl.name))?.into_iter().filter(|row| row.values.active) {
             let metadata: Object = decode("products", &product.id, &product.values.metadata)?;
-            let price = match metadata.get("stripe_price_id").and_then(Value::as_str) {
-                Some(id) => desk.catalog.price(id)?.filter(|price| price.active),
-                None => None,
-            };
+            let mut prices = Vec::new();
+            for id in prices_of(&product.values, &metadata, &currency).into_iter().filter_map(|price| price.id) {
+                prices.extend(desk.catalog.price(&id)?.filter(|price| price.active).map(|price| Price::clone(&price)));
+            }
             let order = metadata.get("display_order").and_then(Value::as_i64).unwrap_or(i64::MAX);
-            let available = price.is_some() && metadata.get("purchasable") != Some(&json!(false));
-            let prices = price.iter().map(|price| Price::clone(price)).collect();
+            let available = !prices.is_empty() && metadata.get("purchasable") != Some(&json!(false));
             offers.push((order, Offer { product: Product::clone(&product), prices, available }));
         }
     }
@@ -136,10 +140,23 @@ pub(crate) fn entitlements(desk: &mut Desk<'_>) -> Ruled<Vec<Entitlement>> {
     }
     let mut out = Vec::new();
     for (key, (allowed, sources)) in &standing.allowed {
+        let (ends_at, period_end) = times(&standing, key);
+        if let Some(decl) =
+            declared(&standing.settings.entitlements, key).filter(|d| d.kind == EntitlementKind::Counter)
+        {
+            let period = period_of(&standing, key, decl, desk.now);
+            let counter = desk.account.get::<Counter>(key)?;
+            let measured = summary.measured.iter().filter(|(meter, _)| key.starts_with(meter.as_str()));
+            let of_instances = measured.fold(0i64, |sum, (_, amount)| sum.saturating_add(*amount));
+            let used = counter.map_or(0, |counter| counter.used(period.start)).saturating_add(of_instances);
+            let resets_at = Some(period.end);
+            let sources = sources.clone();
+            out.push(Entitlement { key: key.clone(), allowed: *allowed, used, resets_at, ends_at, sources });
+            continue;
+        }
         let consumed = summary.consumed.get(key).copied().unwrap_or(0);
         let measured = summary.measured.iter().filter(|(meter, _)| key.starts_with(meter.as_str()));
         let used = measured.fold(consumed, |sum, (_, amount)| sum.saturating_add(*amount));
-        let (ends_at, period_end) = times(&standing, key);
         out.push(Entitlement {
             key: key.clone(),
             allowed: *allowed,

@@ -1,5 +1,6 @@
 //! The difference between what should be and what is, stage by stage, once an event, from one place.
 
+mod buys;
 mod fingerprint;
 mod grace;
 mod instance;
@@ -23,6 +24,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedul
     ledger::reconcile(desk)?;
     let standing = standing(desk)?;
     let mut desired = DesiredSchedule::default();
+    buys::reconcile(desk, &standing)?;
     grace::reconcile(desk, &standing, &mut desired)?;
     instances::reconcile(desk, &standing, goes_on, &mut desired)?;
     settled::reconcile(desk, &standing)?;

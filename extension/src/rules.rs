@@ -6,6 +6,7 @@ mod customer;
 mod dispute;
 mod instance;
 mod invoice;
+mod metering;
 mod payment;
 mod price;
 mod product_event;
@@ -19,6 +20,7 @@ mod timer;
 mod usage;
 
 use crate::catalog::desk::Desk;
+use crate::catalog::price::Interval;
 use crate::input::actor;
 use crate::input::placement::named_account;
 use crate::input::stripe::Metadata;
@@ -81,7 +83,11 @@ fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
 fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Concern>) -> Ruled<Verdict> {
     let outcome = match about {
         Some(Concern::Checkout { purchase }) => return purchase::checkout_made(desk, purchase, report),
-        Some(Concern::Sync { product }) => return catalog::synced(desk, product, report),
+        Some(Concern::Sync { product, interval }) => {
+            let interval = interval.as_deref().and_then(Interval::parse);
+            return catalog::synced(desk, product, interval, report);
+        }
+        Some(Concern::Customer { purchase }) => return purchase::customer_made(desk, purchase, report),
         Some(Concern::Retrieve { .. }) => retrieve::answered(desk, report)?,
         Some(Concern::Resource { instance, resource, verb }) => {
             resource_result::decide(desk, report, instance, resource, *verb)?

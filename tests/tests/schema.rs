@@ -68,6 +68,7 @@ fn fitting(field: &Field) -> Value {
             json!(free.expect("an option that is not reserved"))
         }
         FieldType::Int | FieldType::Money => json!(field.min.unwrap_or(1).max(0)),
+        FieldType::Milli => json!("0.5"),
         FieldType::Bool => json!(true),
         FieldType::Object => json!({}),
         FieldType::List => json!([]),

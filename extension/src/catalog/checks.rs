@@ -1,8 +1,11 @@
 //! A product type is checked whole when the catalog loads: what it names exists, or the load is refused with its place.
 
+use super::amount::Amount;
+use super::buy::Buy;
 use super::declared::{CONFIG, has_effect};
-use super::schema::{self, TypeDecl};
-use super::template::places;
+use super::entitlement::{EntitlementKind, Entitlements, declared};
+use super::schema::{self, Field, FieldType, TypeDecl};
+use super::template::{places, places_of};
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use products_contract::FieldErrorCode;
 
@@ -27,6 +30,7 @@ pub(crate) fn read_type(entry: &str, index: usize) -> Ruled<TypeDecl> {
             .ok_or_else(|| wrong_field(&path, FieldErrorCode::NotAllowed, format!("`{name}` is no built-in type")));
     }
     let decl: TypeDecl = json_reader::from_str(entry).map_err(|error| unreadable(&path, &error))?;
+    let decl = decl.complete();
     check_type(&decl, &path)?;
     Ok(decl)
 }
@@ -34,24 +38,43 @@ pub(crate) fn read_type(entry: &str, index: usize) -> Ruled<TypeDecl> {
 /// A type must hold together: what it refers to exists, and resources don't wait for each other in a circle.
 fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
     let unknown = |what: &str, name: &str| {
-        Err(wrong_field(&format!("{path}/{what}"), FieldErrorCode::NotAllowed, format!("`{name}` is not declared")))
+        let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
+        let message = format!("`{name}` is not declared: expected one of {}", fields.join(", "));
+        Err(wrong_field(&format!("{path}/{what}"), FieldErrorCode::NotAllowed, message))
     };
-    for field in decl.grants.values().chain(decl.rank_by.iter()).chain(decl.id_by.iter()) {
-        if decl.field(field).is_none() {
-            return unknown("grants", field);
+    for (index, field) in decl.fields.iter().enumerate() {
+        if field.field_type == FieldType::Milli && (field.min.is_some() || field.max.is_some()) {
+            let message = "thousandths have no bounds but 0";
+            return Err(wrong_field(&format!("{path}/fields/{index}"), FieldErrorCode::NotAllowed, message));
         }
+    }
+    for (what, name) in [("rank_by", &decl.rank_by), ("id_by", &decl.id_by)] {
+        if let Some(name) = name.as_ref().filter(|name| decl.field(name).is_none()) {
+            return unknown(what, name);
+        }
+    }
+    for (key, granted) in &decl.grants {
+        check_amount(decl, granted.amount(), "product", &format!("{path}/grants/{}", escaped(key)))?;
+        check_places(decl, &places_of(key), "product", &format!("{path}/grants/{}", escaped(key)))?;
+        if granted.condition().is_some() && decl.family.is_some() {
+            let message = "a plan grants without condition: conditions name what plans grant";
+            return Err(wrong_field(
+                &format!("{path}/grants/{}/if", escaped(key)),
+                FieldErrorCode::NotAllowed,
+                message,
+            ));
+        }
+    }
+    for (key, amount) in &decl.consumes {
+        check_amount(decl, amount, "instance", &format!("{path}/consumes/{}", escaped(key)))?;
+    }
+    if let Some(buy) = &decl.buy {
+        check_buy(decl, buy, &format!("{path}/buy"))?;
     }
     if let Some(link) = &decl.plan
         && decl.field(&link.field).is_none()
     {
         return unknown("plan/field", &link.field);
-    }
-    if !decl.provisions.is_empty() {
-        for field in ["status", "resources"] {
-            if decl.field(field).is_none() {
-                return unknown("fields", field);
-            }
-        }
     }
     // Each resource may need only those before it, so there is no circle.
     for (index, resource) in decl.provisions.iter().enumerate() {
@@ -62,13 +85,109 @@ fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
         };
         for verb in verbs {
             if !has_effect(&resource.resource, verb) {
-                return unknown(&format!("provisions/{index}/resource"), &format!("{}.{verb}", resource.resource));
+                let message = format!("`{}.{verb}` is no effect", resource.resource);
+                let place = format!("{path}/provisions/{index}/resource");
+                return Err(wrong_field(&place, FieldErrorCode::NotAllowed, message));
             }
         }
         for need in &resource.needs {
             if !decl.provisions[..index].iter().any(|earlier| earlier.name == *need) {
-                return unknown(&format!("provisions/{index}/needs"), need);
+                let earlier: Vec<&str> =
+                    decl.provisions[..index].iter().map(|resource| resource.name.as_str()).collect();
+                let message = format!("`{need}` does not come before it: expected one of {}", earlier.join(", "));
+                let place = format!("{path}/provisions/{index}/needs");
+                return Err(wrong_field(&place, FieldErrorCode::NotAllowed, message));
             }
+        }
+    }
+    Ok(())
+}
+
+/// A key as a part of a JSON Pointer.
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// An amount names a field that has a number, or places that there are.
+fn check_amount(decl: &TypeDecl, amount: &Amount, scope: &str, path: &str) -> Ruled<()> {
+    if let Some(name) = amount.field() {
+        let counts = |field: &&Field| {
+            matches!(field.field_type, FieldType::Int | FieldType::Money | FieldType::Milli | FieldType::Bool)
+        };
+        let fields: Vec<&str> = decl.fields.iter().filter(counts).map(|field| field.name.as_str()).collect();
+        if !fields.contains(&name) {
+            let message = format!("`{name}` is no field with a number: expected {}", one_of(&fields));
+            return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
+        }
+    }
+    check_places(decl, &amount.places(), scope, path)
+}
+
+/// Places name fields of the type, under the only word that there is.
+fn check_places(decl: &TypeDecl, places: &[&str], word: &str, path: &str) -> Ruled<()> {
+    for place in places {
+        let (scope, name) = place.split_once('.').unwrap_or((place, ""));
+        if scope != word {
+            let message = format!("`{{{place}}}` names nothing: expected `{{{word}.FIELD}}`");
+            return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
+        }
+        let name = name.split('.').next().unwrap_or_default();
+        if name != "id" && !decl.extras && decl.field(name).is_none() {
+            let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
+            let message = format!("`{{{place}}}` names no field: expected {}", one_of(&fields));
+            return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
+        }
+    }
+    Ok(())
+}
+
+/// The clause `buy` names fields, and the places of `product` and `account`.
+fn check_buy(decl: &TypeDecl, buy: &Buy, path: &str) -> Ruled<()> {
+    if !decl.catalog {
+        let message = "only products of the catalog are bought";
+        return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
+    }
+    if let Some(name) = &buy.once_per {
+        let is_named =
+            |field: &&Field| field.required && matches!(field.field_type, FieldType::String | FieldType::Enum);
+        let fields: Vec<&str> = decl.fields.iter().filter(is_named).map(|field| field.name.as_str()).collect();
+        if !fields.contains(&name.as_str()) {
+            let message = format!("`{name}` is no required text: expected {}", one_of(&fields));
+            return Err(wrong_field(&format!("{path}/once_per"), FieldErrorCode::NotAllowed, message));
+        }
+    }
+    if buy.condition.is_some() && decl.family.is_some() {
+        let message = "a plan is bought without condition: conditions name what plans grant";
+        return Err(wrong_field(&format!("{path}/if"), FieldErrorCode::NotAllowed, message));
+    }
+    if buy.quantity.is_some_and(|quantity| quantity.max == 0) {
+        return Err(wrong_field(&format!("{path}/quantity/max"), FieldErrorCode::OutOfRange, "expected at least 1"));
+    }
+    let texts = places(&buy.metadata).into_iter();
+    let urls = [&buy.success_url, &buy.cancel_url].into_iter().flatten().flat_map(|url| places_of(url));
+    let of_product: Vec<&str> = texts.chain(urls).filter(|place| *place != "account.id").collect();
+    check_places(decl, &of_product, "product", path)
+}
+
+/// What is allowed, for a message.
+fn one_of(names: &[&str]) -> String {
+    match names.is_empty() {
+        true => "none, since there are none".to_owned(),
+        false => format!("one of {}", names.join(", ")),
+    }
+}
+
+/// Declared entitlements hold together: only counters have periods and alerts.
+pub(crate) fn check_entitlements(entitlements: &Entitlements) -> Ruled<()> {
+    for (key, decl) in entitlements {
+        let path = format!("/entitlements/{}", escaped(key));
+        let is_counter = decl.kind == EntitlementKind::Counter;
+        if !is_counter && (decl.period.is_some() || !decl.alerts.is_empty()) {
+            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, "only a counter has a period and alerts"));
+        }
+        if decl.alerts.iter().any(|percent| !(1..=100).contains(percent)) {
+            let message = "expected per cent from 1 to 100";
+            return Err(wrong_field(&format!("{path}/alerts"), FieldErrorCode::OutOfRange, message));
         }
     }
     Ok(())
@@ -76,24 +195,44 @@ fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
 
 /// A type names what some type of the catalog has: families, entitlements, fields and configuration. What names nothing
 /// would be a customer's dead letter.
-pub(crate) fn check_names(decl: &TypeDecl, types: &[TypeDecl], path: &str) -> Ruled<()> {
+pub(crate) fn check_names(decl: &TypeDecl, types: &[TypeDecl], entitlements: &Entitlements, path: &str) -> Ruled<()> {
     let unknown = |what: String, name: &str, expected: String| {
         let message = format!("`{name}` is not declared: expected {expected}");
         Err(wrong_field(&format!("{path}/{what}"), FieldErrorCode::NotAllowed, message))
     };
-    let one_of = |names: Vec<&str>| match names.is_empty() {
-        true => "none, since there are none".to_owned(),
-        false => format!("one of {}", names.join(", ")),
-    };
+    let one_of = |names: Vec<&str>| one_of(&names);
+    let keys = || entitlements.keys().map(String::as_str).collect::<Vec<_>>();
+    let is_declared = |key: &str| declared(entitlements, key).is_some();
+    let used = decl.grants.keys().map(|key| ("grants", key)).chain(decl.consumes.keys().map(|key| ("consumes", key)));
+    for (clause, key) in used {
+        if !is_declared(key) {
+            return unknown(format!("{clause}/{}", escaped(key)), key, one_of(keys()));
+        }
+    }
+    for (index, resource) in decl.provisions.iter().enumerate() {
+        if let Some(key) = resource.quota.as_ref().filter(|key| !is_declared(key)) {
+            return unknown(format!("provisions/{index}/quota"), key, one_of(keys()));
+        }
+    }
+    // A condition that no plan can meet would be a customer's dead letter.
+    let plans = || types.iter().filter(|decl| decl.family.is_some());
+    let by_plans: Vec<&str> = plans().flat_map(|decl| decl.grants.keys().map(String::as_str)).collect();
+    let conditions = decl
+        .grants
+        .iter()
+        .filter_map(|(key, granted)| Some((format!("grants/{}/if", escaped(key)), granted.condition()?)));
+    let bought = decl.buy.as_ref().and_then(|buy| Some(("buy/if".to_owned(), buy.condition.as_deref()?)));
+    for (place, key) in conditions.chain(bought) {
+        if !by_plans.contains(&key) {
+            let message = format!("`{key}` is granted by no plan: expected {}", one_of(by_plans));
+            return Err(wrong_field(&format!("{path}/{place}"), FieldErrorCode::NotAllowed, message));
+        }
+    }
     if let Some(link) = &decl.plan {
         let families: Vec<&str> = types.iter().filter_map(|decl| decl.family.as_deref()).collect();
         if !families.contains(&link.family.as_str()) {
             return unknown("plan/family".to_owned(), &link.family, one_of(families));
         }
-    }
-    let granted: Vec<&str> = types.iter().flat_map(|decl| decl.grants.keys().map(String::as_str)).collect();
-    if let Some(key) = decl.consumes.keys().find(|key| !granted.contains(&key.as_str())) {
-        return unknown(format!("consumes/{key}"), key, one_of(granted));
     }
     let settings: Vec<&str> = CONFIG.iter().map(|(key, ..)| *key).collect();
     for (index, resource) in decl.provisions.iter().enumerate() {
@@ -103,7 +242,7 @@ pub(crate) fn check_names(decl: &TypeDecl, types: &[TypeDecl], path: &str) -> Ru
         for place in places(&resource.with) {
             let (scope, name) = place.split_once('.').unwrap_or((place, ""));
             let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
-            if scope == "metadata" && !decl.extras && !fields.contains(&name.split('.').next().unwrap_or_default()) {
+            if scope == "instance" && !decl.extras && !fields.contains(&name.split('.').next().unwrap_or_default()) {
                 return unknown(format!("provisions/{index}/with"), place, one_of(fields));
             }
             if scope == "config" && !settings.contains(&name) {

@@ -10,7 +10,7 @@ const PROMPT: RetryPolicy = RetryPolicy { max_attempts: 5, first_delay_ms: 5_000
 const MAIL: RetryPolicy = RetryPolicy { max_attempts: 3, first_delay_ms: 60_000, max_delay_ms: 600_000 };
 
 /// Effect kinds with the members that their payload and result must have.
-pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 32] = [
+pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 33] = [
     ("bucket.change", &[], &[], PROMPT),
     ("bucket.destroy", &[], &[], PATIENT),
     ("bucket.ensure", &[], &[], PROMPT),
@@ -37,9 +37,10 @@ pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 32] = [
     ("probe.watch", &["url", "every_s", "fail_after", "recover_after"], &["health"], PATIENT),
     ("stripe.checkout.create", &["mode", "price", "quantity"], &[], PROMPT),
     ("stripe.credit.create", &["customer", "amount_minor", "currency"], &[], PATIENT),
+    ("stripe.customer.create", &["metadata"], &["id"], PATIENT),
     ("stripe.price.create", &["stripe_product_id", "unit_amount", "currency"], &["id"], PATIENT),
     ("stripe.product.create", &["name"], &["id"], PATIENT),
-    ("stripe.refund.create", &["payment_intent", "reason"], &[], PATIENT),
+    ("stripe.refund.create", &["reason"], &[], PATIENT),
     ("stripe.retrieve", &["object", "id"], &["date_ms", "object"], PATIENT),
     ("stripe.subscription.cancel", &["subscription", "at_period_end"], &[], PATIENT),
     ("stripe.subscription.update", &["subscription", "item", "price"], &[], PATIENT),

@@ -1,7 +1,9 @@
 //! An instance being worked on: its product row, its type, its metadata and its record, saved together.
 
+use super::amount::Amount;
 use super::desk::Desk;
 use super::schema::TypeDecl;
+use super::template::Scope;
 use crate::model::account::Account;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
@@ -12,6 +14,7 @@ use crate::model::records::summary::{Contribution, Summary};
 use crate::model::shared::Shared;
 use products_contract::{ProductValues, Refusal};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Fingerprint of an instance that was brought nowhere yet.
@@ -146,7 +149,7 @@ impl Instance {
             }
         }
         if self.counts() {
-            out.consumed = self.decl.consumes.clone();
+            out.consumed = consumed(&self.decl, &self.metadata);
             for key in self.decl.provisions.iter().filter_map(|decl| decl.quota.as_ref()) {
                 if let Some(amount) = usage.and_then(|usage| usage.get(key)?.as_i64()) {
                     out.held.insert(key.clone(), amount);
@@ -191,6 +194,13 @@ impl Instance {
         }
         Ok(())
     }
+}
+
+/// What a product of a type with this metadata uses up, by entitlement.
+pub(crate) fn consumed(decl: &TypeDecl, metadata: &Object) -> BTreeMap<String, i64> {
+    let scope = Scope::default().object("instance", metadata);
+    let of = |(key, amount): (&String, &Amount)| Some((key.clone(), amount.of(metadata, &scope)?));
+    decl.consumes.iter().filter_map(of).collect()
 }
 
 /// Claim keys of a product's unique fields.

@@ -1,6 +1,7 @@
 //! A product as somebody sends it, in any of the shapes that are around, brought into the one that is stored.
 
 use super::Catalog;
+use super::price::{self, PRICES};
 use super::schema::{self, TypeDecl};
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{decode, encode};
@@ -23,7 +24,7 @@ pub(crate) struct Proposed {
 }
 
 /// Keys that describe every product (SOL-04); all others belong to the metadata.
-const COMMON: [&str; 13] = [
+const COMMON: [&str; 14] = [
     "id",
     "type",
     "product_type",
@@ -35,6 +36,7 @@ const COMMON: [&str; 13] = [
     "currency",
     "billing_interval",
     "interval",
+    PRICES,
     "metadata",
     "features",
 ];
@@ -57,6 +59,10 @@ pub(crate) fn normalise(
             Some(_) => return Err(wrong_field(&format!("/{key}"), FieldErrorCode::WrongType, "expected an object")),
         }
     }
+    if let Some(written) = metadata.get(PRICES).or_else(|| body.get(PRICES)).filter(|value| !value.is_null()) {
+        let stored = price::stored_form(written, catalog.livemode)?;
+        metadata.insert(PRICES.to_owned(), stored);
+    }
     for (key, value) in body {
         if !COMMON.contains(&key.as_str()) && !value.is_null() {
             if metadata.get(key).is_some_and(|other| other != value) {
@@ -75,8 +81,12 @@ pub(crate) fn normalise(
         .map_err(|errors| Halt::Refused(Refusal::Invalid(errors)))?;
     let settings = catalog.settings()?;
     let current = current.map(|(_, values)| values);
-    let common = Common::read(body, current, &settings.currency)?;
+    let mut common = Common::read(body, current, &settings.currency)?;
     let is_default = read_default(&decl, body, current)?;
+    // Where a product lists prices, it is shown with the first of them.
+    if let Some(first) = price::listed(&metadata, &settings.currency).and_then(|prices| prices.into_iter().next()) {
+        (common.interval, common.price) = (first.interval.billing(), Some(first.amount));
+    }
     let mut filters = current.map(|values| values.filters.clone()).unwrap_or_default();
     filters.retain(|(name, _)| name != DEFAULT);
     if is_default {

@@ -4,7 +4,11 @@
 //! else; a property test holds the two against each other.
 
 mod check;
+mod implied;
 
+use super::amount::{Amount, Granted};
+use super::buy::Buy;
+use super::price::Interval;
 use crate::model::shared::Shared;
 pub(crate) use check::check;
 use serde::{Deserialize, Serialize};
@@ -12,15 +16,18 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Kind of a field's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FieldType {
     /// Text.
+    #[default]
     String,
     /// Whole number.
     Int,
     /// Minor units, a whole number that is not negative.
     Money,
+    /// Thousandths, a whole number that is not negative; a text such as `0.5` is read as 500.
+    Milli,
     /// One of `options`.
     Enum,
     /// Truth value.
@@ -57,7 +64,7 @@ pub enum SetBy {
 }
 
 /// A field of a product type's metadata.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Field {
     /// Key in the metadata.
@@ -269,12 +276,18 @@ pub struct TypeDecl {
     /// It entitles only beside a plan.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub requires_plan: bool,
-    /// Entitlements by the metadata fields that give their amounts.
+    /// Billing intervals that each of its products has a price for; none says nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intervals: Vec<Interval>,
+    /// How its products are bought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buy: Option<Buy>,
+    /// What one product of the type grants, by entitlement; a key may have places of `product`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub grants: BTreeMap<String, String>,
-    /// Entitlements that one product of the type uses up, with the amounts.
+    pub grants: BTreeMap<String, Granted>,
+    /// What one product of the type uses up, by entitlement; places are of `instance`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub consumes: BTreeMap<String, i64>,
+    pub consumes: BTreeMap<String, Amount>,
     /// The plan that pays for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanLink>,
@@ -304,7 +317,8 @@ const BUILT_IN: &str = include_str!("schema/types.json");
 /// The built-in types: `subscription_plan` and `instance`.
 pub fn built_in() -> Vec<TypeDecl> {
     // Proven by the test below, which reads the same constant.
-    json_reader::from_str(BUILT_IN).expect("the built-in types are valid")
+    let types: Vec<TypeDecl> = json_reader::from_str(BUILT_IN).expect("the built-in types are valid");
+    types.into_iter().map(TypeDecl::complete).collect()
 }
 
 impl TypeDecl {
@@ -341,11 +355,17 @@ impl TypeDecl {
     }
 }
 
+/// Thousandths as a text: `0.5`.
+const MILLI_PATTERN: &str = r"^[0-9]{1,12}(\.[0-9]{1,3})?$";
+
 impl Field {
     fn json_schema(&self) -> Value {
         let mut out = match self.field_type {
             FieldType::String => json!({"type": "string"}),
             FieldType::Int => json!({"type": "integer"}),
+            FieldType::Milli => {
+                json!({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": MILLI_PATTERN}]})
+            }
             FieldType::Money => json!({"type": "integer", "minimum": 0}),
             FieldType::Enum => json!({"enum": self.options.iter().chain(self.aliases.keys()).collect::<Vec<_>>()}),
             FieldType::Bool => json!({"type": "boolean"}),

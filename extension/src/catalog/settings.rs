@@ -1,6 +1,8 @@
 //! Policies of a business, with the defaults of requirements 7.2 and 8.
 
-use products_contract::Grant;
+use super::buy::Buyer;
+use super::entitlement::Entitlements;
+use products_contract::{Account, Grant};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -36,10 +38,40 @@ pub(crate) struct Settings {
     pub cancel_url: Option<String>,
     /// Origins that a return URL may have.
     pub origins: Vec<String>,
+    /// False: prices are made elsewhere, and a product names each by the provider's id.
+    #[serde(skip_serializing_if = "is_true")]
+    pub sync_prices: bool,
+    /// When a customer is made at the provider.
+    #[serde(skip_serializing_if = "CustomerCreation::is_at_checkout")]
+    pub customer_creation: CustomerCreation,
+    /// What there is to be entitled to: the catalog's own clause, kept here since every decision may need it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub entitlements: Entitlements,
     /// Plans that are in force where no paid plan of their family is, by family: kept here by the catalog's own rules,
     /// since every decision about an account without a plan needs them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub defaults: BTreeMap<String, DefaultPlan>,
+}
+
+/// When a customer is made at the provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CustomerCreation {
+    /// By the checkout itself.
+    #[default]
+    Checkout,
+    /// Before the first checkout, which then is that customer's.
+    BeforeCheckout,
+}
+
+impl CustomerCreation {
+    fn is_at_checkout(&self) -> bool {
+        *self == CustomerCreation::Checkout
+    }
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 /// A plan that nobody pays for.
@@ -49,6 +81,20 @@ pub(crate) struct DefaultPlan {
     pub product_id: String,
     /// What it grants.
     pub grants: Vec<Grant>,
+    /// Whose it is; everybody's where its type doesn't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Buyer>,
+}
+
+impl DefaultPlan {
+    /// Whether an account of this kind has it.
+    pub fn is_for(&self, account: Option<&Account>) -> bool {
+        match (self.account, account) {
+            (None, _) => true,
+            (Some(buyer), Some(account)) => buyer.is(account),
+            (Some(_), None) => false,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -68,6 +114,9 @@ impl Default for Settings {
             success_url: None,
             cancel_url: None,
             origins: Vec::new(),
+            sync_prices: true,
+            customer_creation: CustomerCreation::Checkout,
+            entitlements: Entitlements::new(),
             defaults: BTreeMap::new(),
         }
     }

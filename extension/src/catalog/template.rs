@@ -1,4 +1,4 @@
-//! Texts with places to fill in: `solobase-{metadata.subdomain}`.
+//! Texts with places to fill in: `site-{instance.label}`.
 
 use serde_json::{Map, Value};
 
@@ -89,12 +89,14 @@ pub(crate) fn places(templates: &Map<String, Value>) -> Vec<&str> {
     found
 }
 
+/// The places of one template.
+pub(crate) fn places_of(text: &str) -> Vec<&str> {
+    text.split('{').skip(1).filter_map(|part| part.split_once('}').map(|(place, _)| place)).collect()
+}
+
 fn add_places<'t>(template: &'t Value, found: &mut Vec<&'t str>) {
     match template {
-        Value::String(text) => {
-            let parts = text.split('{').skip(1);
-            found.extend(parts.filter_map(|part| part.split_once('}').map(|(place, _)| place)));
-        }
+        Value::String(text) => found.extend(places_of(text)),
         Value::Array(values) => values.iter().for_each(|value| add_places(value, found)),
         Value::Object(members) => members.values().for_each(|value| add_places(value, found)),
         _ => {}
@@ -110,10 +112,10 @@ mod tests {
     fn places_are_filled_and_types_kept() {
         let metadata = json!({"subdomain": "myapp", "n": 3, "deep": {"x": "y"}});
         let map = metadata.as_object().expect("an object");
-        let scope = Scope::default().object("metadata", map).text("id", "inst_1");
-        assert_eq!(scope.fill(&json!("solobase-{metadata.subdomain}")), Ok(json!("solobase-myapp")));
-        assert_eq!(scope.fill(&json!("{metadata.n}")), Ok(json!(3)));
-        assert_eq!(scope.fill(&json!({"a": ["{id}/{metadata.deep.x}"]})), Ok(json!({"a": ["inst_1/y"]})));
-        assert_eq!(scope.fill(&json!("{metadata.other}")), Err("metadata.other".to_owned()));
+        let scope = Scope::default().object("instance", map).text("id", "inst_1");
+        assert_eq!(scope.fill(&json!("site-{instance.subdomain}")), Ok(json!("site-myapp")));
+        assert_eq!(scope.fill(&json!("{instance.n}")), Ok(json!(3)));
+        assert_eq!(scope.fill(&json!({"a": ["{id}/{instance.deep.x}"]})), Ok(json!({"a": ["inst_1/y"]})));
+        assert_eq!(scope.fill(&json!("{instance.other}")), Err("instance.other".to_owned()));
     }
 }

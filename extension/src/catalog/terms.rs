@@ -1,11 +1,15 @@
 //! A price with its terms, which its row has no columns for, and the row that a catalog product's price becomes.
 
+use super::price::{Interval, ProductPrice};
 use super::product::Proposed;
-use crate::model::json::{Object, decode, encode};
+use super::template::Scope;
+use crate::model::json::{Object, decode, encode, is_false};
 use crate::model::merge::price::OnSale;
-use products_contract::{Fallible, Grant, IntervalUnit, Money, Price};
+use products_contract::{Fallible, Grant, Price};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::ops::Deref;
 
 /// Terms of a price.
@@ -14,8 +18,20 @@ pub(crate) struct Terms {
     /// Rank within the family; the highest plan counts.
     pub rank: i64,
     /// It entitles only beside a plan.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub requires_plan: bool,
+    /// The entitlement that a plan must grant, else it gives nothing.
+    #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// Of what it grants: the entitlement that a plan must grant for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub conditions: BTreeMap<String, String>,
+    /// An account holds one of what has this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
+    /// Of a plan: it counts as often as it was bought.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub by_seat: bool,
     /// What the provider said last of whether it is on sale; none if it never said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<OnSale>,
@@ -70,38 +86,80 @@ fn number(metadata: &Object, field: &str) -> Option<i64> {
     value.as_i64().or_else(|| value.as_bool().map(i64::from))
 }
 
-/// What a product of the catalog grants.
-pub(crate) fn grants_of(proposed: &Proposed) -> Vec<Grant> {
-    let grants = proposed.decl.grants.iter();
-    let resolved =
-        grants.filter_map(|(key, field)| Some(Grant { key: key.clone(), amount: number(&proposed.metadata, field)? }));
+/// What one product of the catalog grants.
+pub(crate) fn grants_of(proposed: &Proposed, product_id: &str) -> Vec<Grant> {
+    let fields = with_id(&proposed.metadata, product_id);
+    let scope = Scope::default().object("product", &fields);
+    let resolved = proposed.decl.grants.iter().filter_map(|(key, granted)| {
+        let amount = granted.amount().of(&proposed.metadata, &scope)?;
+        Some(Grant { key: filled(key, &scope)?, amount })
+    });
     resolved.collect()
 }
 
-/// The row of a product's price.
-pub(crate) fn price_row(proposed: &Proposed, product_id: &str, price_id: &str, amount: Money) -> Fallible<Price> {
-    let rank = proposed.decl.rank_by.as_ref().and_then(|field| number(&proposed.metadata, field));
-    let terms =
-        Terms { rank: rank.unwrap_or(amount.amount_minor), requires_plan: proposed.decl.requires_plan, provider: None };
-    Ok(Price {
-        id: price_id.to_owned(),
-        product_id: product_id.to_owned(),
-        product_type: proposed.decl.name.clone(),
-        family: proposed.decl.family.clone(),
-        interval: proposed.values.interval,
-        active: proposed.values.active,
-        grants: grants_of(proposed),
-        terms: encode(&terms)?,
-        amount,
-    })
+/// The fields of a product and its id, as templates see them.
+pub(crate) fn with_id(metadata: &Object, product_id: &str) -> Object {
+    let mut fields = metadata.clone();
+    fields.entry("id").or_insert_with(|| Value::from(product_id));
+    fields
 }
 
-/// The name of a billing interval's unit, which is Stripe's as well.
-pub(crate) fn unit_name(unit: IntervalUnit) -> &'static str {
-    match unit {
-        IntervalUnit::Day => "day",
-        IntervalUnit::Week => "week",
-        IntervalUnit::Month => "month",
-        IntervalUnit::Year => "year",
+/// A key with its places filled in.
+fn filled(key: &str, scope: &Scope<'_>) -> Option<String> {
+    match scope.fill(&Value::String(key.to_owned())) {
+        Ok(Value::String(text)) => Some(text),
+        Ok(other) => Some(other.to_string()),
+        Err(_) => None,
     }
+}
+
+/// Terms of a product's prices.
+fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> Terms {
+    let decl = &proposed.decl;
+    let rank = decl.rank_by.as_ref().and_then(|field| number(&proposed.metadata, field));
+    // One price alone ranks by itself; of several, none ranks before another of the same product.
+    let by_price = || match prices {
+        [] => 0,
+        [only] => only.amount.amount_minor,
+        [first, ..] => first.amount.amount_minor.saturating_mul(first.interval.a_year()) / Interval::Month.a_year(),
+    };
+    let fields = with_id(&proposed.metadata, product_id);
+    let scope = Scope::default().object("product", &fields);
+    let conditional =
+        decl.grants.iter().filter_map(|(key, granted)| Some((filled(key, &scope)?, granted.condition()?.to_owned())));
+    let buy = decl.buy.as_ref();
+    let item = buy.and_then(|buy| proposed.metadata.get(buy.once_per.as_ref()?)?.as_str());
+    Terms {
+        rank: rank.unwrap_or_else(by_price),
+        requires_plan: decl.requires_plan,
+        condition: buy.and_then(|buy| buy.condition.clone()),
+        conditions: conditional.collect(),
+        item: item.map(|value| format!("{}:{value}", decl.name)),
+        by_seat: decl.family.is_some() && buy.is_some_and(|buy| buy.quantity.is_some()),
+        provider: None,
+    }
+}
+
+/// The rows of a product's prices that have an id.
+pub(crate) fn price_rows(proposed: &Proposed, product_id: &str, currency: &str) -> Fallible<Vec<Price>> {
+    let prices = proposed.prices(currency);
+    let terms = encode(&terms_of(proposed, product_id, &prices))?;
+    let grants = grants_of(proposed, product_id);
+    let rows = prices.into_iter().filter_map(|price| {
+        Some(Price {
+            id: price.id?,
+            product_id: product_id.to_owned(),
+            product_type: proposed.decl.name.clone(),
+            family: proposed.decl.family.clone(),
+            interval: match proposed.metadata.contains_key(super::price::PRICES) {
+                true => price.interval.billing(),
+                false => proposed.values.interval,
+            },
+            active: proposed.values.active,
+            grants: grants.clone(),
+            terms: terms.clone(),
+            amount: price.amount,
+        })
+    });
+    Ok(rows.collect())
 }

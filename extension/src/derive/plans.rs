@@ -1,11 +1,12 @@
 //! The plan of each family: the highest that is paid for, else the one that is in force by default.
 
 use super::subscriptions::{KnownPrices, SubscriptionFacts};
+use crate::catalog::amount::times;
 use crate::catalog::settings::Settings;
 use crate::catalog::terms::CatalogPrice;
 use crate::model::halt::Ruled;
 use crate::model::records::subscription::Observation;
-use products_contract::{Grant, Money, Timestamp};
+use products_contract::{Account, Grant, Money, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -69,6 +70,7 @@ pub(crate) fn plans(
     paid_once: &[PaidOnce],
     known: &KnownPrices,
     settings: &Settings,
+    owner: Option<&Account>,
 ) -> Ruled<Plans> {
     /// Rank, then what is older, then the smaller id.
     type Order = (i64, Reverse<(Timestamp, String)>);
@@ -83,14 +85,17 @@ pub(crate) fn plans(
             let since = facts.row.run_start(named).unwrap_or(facts.row.first_at);
             let rank = price.rank()?;
             let order = (rank, Reverse((facts.row.first_at, facts.id.clone())));
-            offer(family, order, in_force(price, rank, Some(&facts.id), &facts.id, since));
+            let bought = facts.gives.iter().find(|(given, _)| given.id == price.id);
+            let seats = bought.map_or(1, |(_, quantity)| *quantity);
+            offer(family, order, in_force(price, rank, seats, Some(&facts.id), &facts.id, since)?);
         }
     }
     for bought in paid_once {
         let Some(family) = &bought.price.family else { continue };
         let rank = bought.price.rank()?;
         let order = (rank, Reverse((bought.at, bought.purchase.clone())));
-        offer(family, order, in_force(&bought.price, rank, None, &bought.purchase, bought.at));
+        let plan = in_force(&bought.price, rank, bought.quantity, None, &bought.purchase, bought.at)?;
+        offer(family, order, plan);
     }
     let mut out = Plans::default();
     for (family, (_, mut plan)) in best {
@@ -104,7 +109,7 @@ pub(crate) fn plans(
             out.lost.insert(family, lost);
         }
     }
-    for (family, default) in &settings.defaults {
+    for (family, default) in settings.defaults.iter().filter(|(_, default)| default.is_for(owner)) {
         if out.in_force.contains_key(family) {
             continue;
         }
@@ -128,20 +133,24 @@ pub(crate) fn plans(
 fn in_force(
     price: &CatalogPrice,
     rank: i64,
+    seats: u32,
     subscription: Option<&String>,
     source: &str,
     since: Timestamp,
-) -> PlanInForce {
-    PlanInForce {
+) -> Ruled<PlanInForce> {
+    Ok(PlanInForce {
         product_id: price.product_id.clone(),
         price_id: Some(price.id.clone()),
         amount: Some(price.amount.clone()),
         rank,
-        grants: price.grants.clone(),
+        grants: match price.terms()?.by_seat {
+            true => times(&price.grants, seats),
+            false => price.grants.clone(),
+        },
         subscription: subscription.cloned(),
         source: source.to_owned(),
         since,
-    }
+    })
 }
 
 /// Families of which a subscription of the account ever named a price.

@@ -2,17 +2,16 @@
 
 use super::plans::{LostPlan, PaidOnce, PlanInForce, plans};
 use super::subscriptions::{SubscriptionFacts, facts};
+use crate::catalog::amount;
+pub(crate) use crate::catalog::amount::UNLIMITED;
 use crate::catalog::desk::Desk;
 use crate::catalog::settings::Settings;
-use crate::catalog::terms::CatalogPrice;
+use crate::catalog::terms::{CatalogPrice, Terms};
 use crate::model::halt::Ruled;
 use crate::model::records::purchase::PurchaseRow;
 use products_contract::{Grant, SubscriptionItem, Timestamp};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-
-/// Of an amount without bound.
-pub(crate) const UNLIMITED: i64 = -1;
 
 /// Where an account stands at a time.
 pub(crate) struct Standing {
@@ -25,11 +24,27 @@ pub(crate) struct Standing {
     pub lost: BTreeMap<String, LostPlan>,
     /// Allowed amounts by entitlement, with the ids of what gives them.
     pub allowed: BTreeMap<String, (i64, Vec<String>)>,
+    /// What an account has once of everything that it can have once of, with what gives it.
+    pub items: BTreeMap<String, Holder>,
     /// When the last add-on that granted an entitlement was lost, by entitlement.
     pub add_ons_lost: BTreeMap<String, Timestamp>,
 }
 
+/// What gives an item of which an account has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    /// Since when: of two the earlier counts.
+    pub since: Timestamp,
+    /// The subscription or purchase.
+    pub id: String,
+}
+
 impl Standing {
+    /// Whether a plan in force grants something: what conditions are judged by.
+    pub fn is_granted_by_plan(&self, key: &str) -> bool {
+        is_granted(&self.plans, key)
+    }
+
     /// The allowed amount of one thing.
     pub fn allows(&self, key: &str) -> i64 {
         self.allowed.get(key).map_or(0, |(amount, _)| *amount)
@@ -67,6 +82,12 @@ impl Standing {
         family.map_or_else(|| self.period(), |family| self.plan_item(family))
     }
 
+    /// The family of the plan that grants something.
+    pub fn granting(&self, key: &str) -> Option<&str> {
+        let grants = |plan: &PlanInForce| plan.grants.iter().any(|grant| grant.key == key);
+        self.plans.iter().find(|(_, plan)| grants(plan)).map(|(family, _)| family.as_str())
+    }
+
     /// When the last plan of any family was lost.
     pub fn last_lost(&self) -> Option<Timestamp> {
         self.lost.values().map(|lost| lost.at).max()
@@ -78,17 +99,22 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
     let settings = desk.catalog.settings()?;
     let (subscriptions, known) = facts(&mut desk.account, &desk.catalog, &settings, desk.now)?;
     let bought = paid_once(desk)?;
-    let plans = plans(&subscriptions, &bought, &known, &settings)?;
+    let plans = plans(&subscriptions, &bought, &known, &settings, desk.account.owner())?;
     let mut allowed = BTreeMap::new();
     for plan in plans.in_force.values() {
         add_grants(&mut allowed, &plan.grants, 1, &plan.source);
     }
-    let has_plan = !plans.in_force.is_empty();
+    let items = items(&subscriptions, &bought)?;
     let mut add = |price: &CatalogPrice, quantity: u32, source: &str| -> Ruled<()> {
-        // An add-on without a base plan grants nothing.
-        if price.family.is_none() && (has_plan || !price.terms()?.requires_plan) {
-            add_grants(&mut allowed, &price.grants, i64::from(quantity), source);
+        let terms = price.terms()?;
+        if price.family.is_some() || !gives(terms, &plans.in_force, &items, source) {
+            return Ok(());
         }
+        let is_met = |grant: &&Grant| {
+            terms.conditions.get(&grant.key).is_none_or(|condition| is_granted(&plans.in_force, condition))
+        };
+        let grants: Vec<Grant> = price.grants.iter().filter(is_met).cloned().collect();
+        add_grants(&mut allowed, &grants, i64::from(quantity), source);
         Ok(())
     };
     for facts in subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
@@ -104,7 +130,8 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
             *last = (*last).max(lost_at);
         }
     }
-    Ok(Standing { settings, subscriptions, plans: plans.in_force, lost: plans.lost, allowed, add_ons_lost })
+    let (plans, lost) = (plans.in_force, plans.lost);
+    Ok(Standing { settings, subscriptions, plans, lost, allowed, items, add_ons_lost })
 }
 
 /// What the account paid once and for all.
@@ -125,15 +152,43 @@ fn paid_once(desk: &mut Desk<'_>) -> Ruled<Vec<PaidOnce>> {
     Ok(out)
 }
 
+/// Whether a plan grants something.
+fn is_granted(plans: &BTreeMap<String, PlanInForce>, key: &str) -> bool {
+    plans.values().any(|plan| plan.grants.iter().any(|grant| grant.key == key && grant.amount != 0))
+}
+
+/// Whether an add-on gives anything: beside a plan if it needs one, under its condition, and only the first of what an
+/// account has once.
+fn gives(terms: &Terms, plans: &BTreeMap<String, PlanInForce>, items: &BTreeMap<String, Holder>, source: &str) -> bool {
+    (!terms.requires_plan || !plans.is_empty())
+        && terms.condition.as_ref().is_none_or(|condition| is_granted(plans, condition))
+        && terms.item.as_ref().and_then(|item| items.get(item)).is_none_or(|holder| holder.id == source)
+}
+
+/// Who holds each item: of several the one that began first by the provider's clock, then the smaller id.
+fn items(subscriptions: &[SubscriptionFacts], bought: &[PaidOnce]) -> Ruled<BTreeMap<String, Holder>> {
+    let mut out: BTreeMap<String, Holder> = BTreeMap::new();
+    let mut offer = |price: &CatalogPrice, holder: Holder| -> Ruled<()> {
+        if let Some(item) = &price.terms()?.item {
+            let held = out.entry(item.clone()).or_insert_with(|| holder.clone());
+            if (holder.since, &holder.id) < (held.since, &held.id) {
+                *held = holder;
+            }
+        }
+        Ok(())
+    };
+    for facts in subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
+        let holder = || Holder { since: facts.row.first_at, id: facts.id.clone() };
+        facts.gives.iter().try_for_each(|(price, _)| offer(price, holder()))?;
+    }
+    bought.iter().try_for_each(|b| offer(&b.price, Holder { since: b.at, id: b.purchase.clone() }))?;
+    Ok(out)
+}
+
 fn add_grants(allowed: &mut BTreeMap<String, (i64, Vec<String>)>, grants: &[Grant], quantity: i64, source: &str) {
     for grant in grants {
-        let (amount, sources) = allowed.entry(grant.key.clone()).or_insert((0, Vec::new()));
-        // Unlimited absorbs addition.
-        *amount = if *amount == UNLIMITED || grant.amount == UNLIMITED {
-            UNLIMITED
-        } else {
-            amount.saturating_add(grant.amount.saturating_mul(quantity))
-        };
+        let (held, sources) = allowed.entry(grant.key.clone()).or_insert((0, Vec::new()));
+        *held = amount::add(*held, grant.amount, quantity);
         sources.push(source.to_owned());
     }
 }

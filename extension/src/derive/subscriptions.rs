@@ -185,7 +185,8 @@ pub(crate) fn facts(
     for (id, row, billing) in rows {
         let grace_end = grace_end(&row, &billing, settings.grace_days);
         let lost_at = lost_at(&row, grace_end, now);
-        let gives = gives(&row, &known);
+        // What is being ended because it could not be had gives nothing, whatever becomes of what it lost to.
+        let gives = if billing.beaten { Vec::new() } else { gives(&row, &known) };
         let named = row.named().filter_map(|id| known.get(id).cloned()).collect();
         let mut plans = BTreeMap::new();
         for (price, _) in &gives {

@@ -9,10 +9,12 @@ use super::ledger;
 use super::notice;
 use super::reader::Reader;
 use super::records::balances::Balances;
+use super::records::counter::Counter;
 use super::records::customer::Customer;
 use super::records::dispute::Dispute;
 use super::records::instance::InstanceRecord;
 use super::records::invoice::Invoice;
+use super::records::item::Item;
 use super::records::payment::Payment;
 use super::records::product::ProductRow;
 use super::records::purchase::PurchaseRow;
@@ -45,6 +47,8 @@ pub(crate) struct Tables {
     subscription_schedules: Table<SubscriptionSchedule>,
     summaries: Table<Summary>,
     balances: Table<Balances>,
+    counters: Table<Counter>,
+    items: Table<Item>,
     entries: Table<ledger::Entry>,
 }
 
@@ -96,6 +100,8 @@ tables! {
     subscription_schedules: SubscriptionSchedule,
     summaries: Summary,
     balances: Balances,
+    counters: Counter,
+    items: Item,
     entries: ledger::Entry,
 }
 
@@ -111,8 +117,10 @@ impl Tables {
                 BillingHistory::COLLECTION => self.billing.hold(id, row),
                 Invoice::COLLECTION => self.invoices.hold(id, row),
                 Session::COLLECTION => self.sessions.hold(id, row),
+                Item::COLLECTION => self.items.hold(id, row),
                 Payment::COLLECTION => self.payments.hold(id, row),
                 Dispute::COLLECTION => self.disputes.hold(id, row),
+                Counter::COLLECTION => self.counters.hold(id, row),
                 Customer::COLLECTION => self.customers.hold(id, row),
                 SubscriptionSchedule::COLLECTION => self.subscription_schedules.hold(id, row),
                 InstanceRecord::COLLECTION => self.instances.hold(id, row),

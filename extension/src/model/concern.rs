@@ -31,6 +31,14 @@ pub(crate) enum Concern {
     Sync {
         /// Product id.
         product: String,
+        /// Billing interval of the price; none of the product itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        interval: Option<String>,
+    },
+    /// The customer that a purchase waits for.
+    Customer {
+        /// Purchase id.
+        purchase: String,
     },
     /// An object of the payment provider.
     Retrieve {

@@ -14,13 +14,17 @@ pub(crate) enum EffectKey {
     Watch { instance: String },
     /// The checkout of a purchase.
     Checkout { purchase: String },
+    /// The customer that a purchase waits for.
+    Customer { purchase: String },
     /// A change of plan, by the event that asked for it.
     Change { subscription: String, asked_by: String },
     /// A cancellation, by the event that asked for it.
     Cancel { subscription: String, asked_by: String },
     /// The money of a second session of a purchase.
     GiveBack { session: String },
-    /// The subscription that a second session of a purchase began.
+    /// The money that a subscription began with which could not be had.
+    GiveBackInvoice { invoice: String },
+    /// A subscription that could not be had: one of a second session of a purchase, a second one of the same item.
     CancelBeaten { subscription: String },
     /// A catalog product at the provider.
     SyncProduct { product: String },
@@ -59,9 +63,11 @@ impl fmt::Display for EffectKey {
             EffectKey::Resource { instance, resource, verb } => write!(f, "{instance}/{resource}/{verb}"),
             EffectKey::Watch { instance } => write!(f, "{instance}/watch/changed"),
             EffectKey::Checkout { purchase } => write!(f, "checkout:{purchase}"),
+            EffectKey::Customer { purchase } => write!(f, "customer:{purchase}"),
             EffectKey::Change { subscription, asked_by } => write!(f, "change:{subscription}:{asked_by}"),
             EffectKey::Cancel { subscription, asked_by } => write!(f, "cancel:{subscription}:{asked_by}"),
             EffectKey::GiveBack { session } => write!(f, "give-back:{session}"),
+            EffectKey::GiveBackInvoice { invoice } => write!(f, "give-back-invoice:{invoice}"),
             EffectKey::CancelBeaten { subscription } => write!(f, "cancel-beaten:{subscription}"),
             EffectKey::SyncProduct { product } => write!(f, "sync:product:{product}"),
             EffectKey::SyncPrice { product, amount, interval } => write!(f, "sync:price:{product}:{amount}:{interval}"),
@@ -127,7 +133,9 @@ impl EffectKey {
             let by_event = || rest.rsplit_once(':').map(|(id, by)| (own(id), own(by)));
             match word {
                 "checkout" => return Some(EffectKey::Checkout { purchase: own(rest) }),
+                "customer" => return Some(EffectKey::Customer { purchase: own(rest) }),
                 "give-back" => return Some(EffectKey::GiveBack { session: own(rest) }),
+                "give-back-invoice" => return Some(EffectKey::GiveBackInvoice { invoice: own(rest) }),
                 "cancel-beaten" => return Some(EffectKey::CancelBeaten { subscription: own(rest) }),
                 "change" => {
                     return by_event().map(|(subscription, asked_by)| EffectKey::Change { subscription, asked_by });
@@ -316,9 +324,11 @@ mod tests {
                 .prop_map(|(instance, resource, verb)| EffectKey::Resource { instance, resource, verb }),
             plain.prop_map(|instance| EffectKey::Watch { instance }),
             id().prop_map(|purchase| EffectKey::Checkout { purchase }),
+            id().prop_map(|purchase| EffectKey::Customer { purchase }),
             (id(), name()).prop_map(|(subscription, asked_by)| EffectKey::Change { subscription, asked_by }),
             (id(), name()).prop_map(|(subscription, asked_by)| EffectKey::Cancel { subscription, asked_by }),
             id().prop_map(|session| EffectKey::GiveBack { session }),
+            id().prop_map(|invoice| EffectKey::GiveBackInvoice { invoice }),
             id().prop_map(|subscription| EffectKey::CancelBeaten { subscription }),
             id().prop_map(|product| EffectKey::SyncProduct { product }),
             (id(), name(), name()).prop_map(|(product, amount, interval)| EffectKey::SyncPrice {

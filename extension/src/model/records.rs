@@ -1,10 +1,12 @@
 //! The rows of an account as types: what each kind keeps, when it is live, and what it refers to.
 
 pub(crate) mod balances;
+pub(crate) mod counter;
 pub(crate) mod customer;
 pub(crate) mod dispute;
 pub(crate) mod instance;
 pub(crate) mod invoice;
+pub(crate) mod item;
 pub(crate) mod payment;
 pub(crate) mod product;
 pub(crate) mod purchase;

@@ -52,6 +52,26 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
+/// Days from 1970-01-01 to the first of a month, the inverse of [`civil`].
+fn days_to(year: i64, month: i64) -> i64 {
+    const DAYS_OF_400_YEARS: i64 = 146_097;
+    const DAYS_BEFORE_1970: i64 = 719_468;
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * DAYS_OF_400_YEARS + day_of_era - DAYS_BEFORE_1970
+}
+
+/// The first moment of the calendar's month (UTC) that a time is in, and that of the next one. Beyond the calendar it is
+/// its first or last month.
+pub(crate) fn month_of(at: Timestamp) -> (Timestamp, Timestamp) {
+    let (year, month, _) = civil(at.clamp(FIRST, LAST).div_euclid(DAY_MS));
+    let (next_year, next) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    (days_to(year, month) * DAY_MS, days_to(next_year, next) * DAY_MS)
+}
+
 /// Whether a text is a date and time of RFC 3339, leap seconds included.
 pub(crate) fn is_rfc3339(text: &str) -> bool {
     let Some((date, time)) = text.split_once(['T', 't', ' ']) else { return false };
@@ -143,6 +163,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_month_is_that_of_a_library(at in prop_oneof![FIRST..=LAST, 0i64..4_102_444_800_000]) {
+            let time = jiff::Timestamp::from_millisecond(at).expect("within the calendar").to_zoned(jiff::tz::TimeZone::UTC);
+            let first = time.first_of_month().and_then(|day| day.start_of_day()).expect("a day");
+            let (start, end) = month_of(at);
+            prop_assert_eq!(start, first.timestamp().as_millisecond());
+            prop_assert_eq!(end, start + i64::from(time.days_in_month()) * DAY_MS);
+        }
+
         #[test]
         fn a_time_is_written_as_a_library_writes_it(at in prop_oneof![FIRST..=LAST, 0i64..4_102_444_800_000]) {
             let time = jiff::Timestamp::from_millisecond(at).expect("within the calendar");

@@ -4,11 +4,13 @@
 
 mod sync;
 
-use crate::catalog::checks::{check_names, read_type, unreadable};
+use crate::catalog::checks::{check_entitlements, check_names, read_type, unreadable};
 use crate::catalog::desk::Desk;
+use crate::catalog::entitlement::Entitlements;
+use crate::catalog::price::{PRICE_ID, PRICES};
 use crate::catalog::product::{Proposed, normalise};
 use crate::catalog::settings::{DefaultPlan, PROVIDERS, Settings};
-use crate::catalog::terms::{CatalogPrice, Terms, grants_of, price_row};
+use crate::catalog::terms::{CatalogPrice, Terms, grants_of, price_rows};
 use crate::catalog::{BUSINESS, PRODUCT_TYPE, schema};
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
@@ -27,6 +29,8 @@ pub(super) use sync::synced;
 struct Document<'a> {
     #[serde(default)]
     business: Settings,
+    #[serde(default)]
+    entitlements: Entitlements,
     /// Types: the name of a built-in one, or all of it.
     #[serde(borrow, default)]
     product_types: Vec<Raw<'a>>,
@@ -42,9 +46,14 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
         let message = format!("expected one of {}", PROVIDERS.join(", "));
         return Err(wrong_field("/business/provider", FieldErrorCode::NotAllowed, message));
     }
-    if !document.business.defaults.is_empty() {
-        let message = "expected `default: true` on the products themselves";
-        return Err(wrong_field("/business/defaults", FieldErrorCode::UnknownField, message));
+    for (name, is_given, instead) in [
+        ("defaults", !document.business.defaults.is_empty(), "`default: true` on the products themselves"),
+        ("entitlements", !document.business.entitlements.is_empty(), "`entitlements` beside `business`"),
+    ] {
+        if is_given {
+            let message = format!("expected {instead}");
+            return Err(wrong_field(&format!("/business/{name}"), FieldErrorCode::UnknownField, message));
+        }
     }
     let mut decls = Vec::new();
     for (index, entry) in document.product_types.into_iter().enumerate() {
@@ -55,11 +64,14 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
     types.retain(|known| decls.iter().all(|decl| decl.name != known.name));
     types.extend(decls.iter().cloned());
     let types = if types.is_empty() { schema::built_in() } else { types };
+    let known = desk.catalog.settings()?;
+    let mut entitlements = known.entitlements.clone();
+    check_entitlements(&document.entitlements)?;
+    entitlements.extend(document.entitlements);
     for (index, decl) in decls.iter().enumerate() {
-        check_names(decl, &types, &format!("/product_types/{index}"))?;
+        check_names(decl, &types, &entitlements, &format!("/product_types/{index}"))?;
     }
-    let defaults = desk.catalog.settings()?.defaults.clone();
-    let mut settings = Settings { defaults, ..document.business };
+    let mut settings = Settings { defaults: known.defaults.clone(), entitlements, ..document.business };
     desk.catalog.decide_by(settings.clone(), types);
     let mut products = Vec::with_capacity(document.products.len());
     for (index, body) in document.products.iter().enumerate() {
@@ -153,7 +165,8 @@ fn keep_default(settings: &mut Settings, id: &str, proposed: &Proposed) -> Ruled
             return Err(wrong_field("/default", FieldErrorCode::Taken, message));
         }
         (true, _) => {
-            let plan = DefaultPlan { product_id: id.to_owned(), grants: grants_of(proposed) };
+            let account = proposed.decl.buy.as_ref().and_then(|buy| buy.account);
+            let plan = DefaultPlan { product_id: id.to_owned(), grants: grants_of(proposed, id), account };
             settings.defaults.insert(family.clone(), plan);
         }
         (false, Some(known)) if known.product_id == id => drop(settings.defaults.remove(family)),
@@ -168,9 +181,27 @@ fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()> {
         let message = format!("products of type {} belong to accounts", proposed.decl.name);
         return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
     }
-    let given = proposed.metadata.get("stripe_price_id").and_then(Value::as_str);
-    if let (Some(price_id), Some(amount)) = (given, &proposed.values.price) {
-        check_price(desk, &price_row(proposed, id, price_id, amount.clone())?)?;
+    let settings = desk.catalog.settings()?;
+    let prices = proposed.prices(&settings.currency);
+    if proposed.values.active
+        && !settings.sync_prices
+        && let Some(price) = prices.iter().find(|price| price.id.is_none())
+    {
+        let path = match proposed.metadata.contains_key(PRICES) {
+            true => format!("/prices/{}/id", price.interval.name()),
+            false => format!("/metadata/{PRICE_ID}"),
+        };
+        let message = format!("required: the prices of {id} are made elsewhere (`sync_prices: false`)");
+        return Err(wrong_field(&path, FieldErrorCode::Missing, message));
+    }
+    let is_sold = proposed.values.active && proposed.metadata.get("purchasable") != Some(&json!(false));
+    let missing = proposed.decl.intervals.iter().find(|wanted| prices.iter().all(|price| price.interval != **wanted));
+    if let Some(interval) = missing.filter(|_| is_sold && !proposed.is_default) {
+        let message = format!("required: each {} has this price", proposed.decl.name);
+        return Err(wrong_field(&format!("/prices/{}", interval.name()), FieldErrorCode::Missing, message));
+    }
+    for price in price_rows(proposed, id, &settings.currency)? {
+        check_price(desk, &price)?;
     }
     Ok(())
 }
@@ -206,12 +237,12 @@ fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_to: Option<S
         Some(current) => sync::keep(&current, &mut proposed)?,
         None => false,
     };
-    let given = proposed.metadata.get("stripe_price_id").and_then(Value::as_str).map(str::to_owned);
-    if let (Some(price_id), Some(amount)) = (&given, &proposed.values.price) {
-        let price = price_row(&proposed, id, price_id, amount.clone())?;
+    let currency = desk.catalog.settings()?.currency.clone();
+    for price in price_rows(&proposed, id, &currency)? {
         put_price(desk, price)?;
     }
-    let wants_sync = given.is_none() && proposed.values.price.is_some() && proposed.values.active;
+    let is_missing = proposed.prices(&currency).iter().any(|price| price.id.is_none());
+    let wants_sync = is_missing && proposed.values.active;
     if wants_sync {
         sync::mark(&mut proposed, sync_failed)?;
     }

@@ -1,6 +1,6 @@
 //! The commands, and what each may have.
 
-use super::{instance, purchase};
+use super::{instance, metering, purchase};
 use crate::catalog::desk::Desk;
 use crate::model::halt::{Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
@@ -8,7 +8,7 @@ use products_contract::{FieldErrorCode, Refusal};
 use serde_json::Value;
 
 /// The commands, with what their payload must have (for the manifest).
-pub(crate) const COMMANDS: [(&str, &[&str]); 9] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 10] = [
     ("catalog.load", &[]),
     ("product.create", &["name"]),
     ("product.update", &["id"]),
@@ -18,15 +18,32 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 9] = [
     ("purchase.create", &[]),
     ("subscription.change", &[]),
     ("subscription.cancel", &[]),
+    ("usage.consume", &["key"]),
 ];
 
 /// What the payloads of commands may have that read it member by member; products are checked against their type.
-const MEMBERS: [(&str, &[&str]); 5] = [
+const MEMBERS: [(&str, &[&str]); 6] = [
     ("instance.retry", &["id"]),
     ("instance.delete", &["id", "confirm"]),
-    ("purchase.create", &["plan_id", "product_id", "plan", "success_url", "cancel_url", "payment_method", "product"]),
-    ("subscription.change", &["plan_id", "product_id", "plan"]),
+    (
+        "purchase.create",
+        &[
+            "plan_id",
+            "product_id",
+            "plan",
+            "product_type",
+            "item",
+            "interval",
+            "quantity",
+            "success_url",
+            "cancel_url",
+            "payment_method",
+            "product",
+        ],
+    ),
+    ("subscription.change", &["plan_id", "product_id", "plan", "interval", "quantity"]),
     ("subscription.cancel", &["id", "at_period_end"]),
+    ("usage.consume", &["key", "amount", "id"]),
 ];
 
 /// Refuse a member that a command doesn't know: what is ignored is taken for done.
@@ -60,6 +77,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "purchase.create" => purchase::create(desk, body),
         "subscription.change" => purchase::change_plan(desk, body),
         "subscription.cancel" => purchase::cancel(desk, body),
+        "usage.consume" => metering::consume(desk, body),
         _ => Err(Refusal::NotFound(format!("command {kind}")).into()),
     }
 }

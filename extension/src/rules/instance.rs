@@ -2,12 +2,13 @@
 
 use super::catalog;
 use crate::catalog::desk::Desk;
-use crate::catalog::instance::{Instance, names};
+use crate::catalog::instance::{Instance, consumed, names};
 use crate::catalog::product::{Proposed, normalise, required_text};
 use crate::catalog::schema::TypeDecl;
-use crate::derive::standing::{Standing, UNLIMITED, standing};
+use crate::derive::standing::{Standing, standing};
+use crate::derive::upgrade::refusal;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
-use crate::model::json::{Object, decode, encode};
+use crate::model::json::{Object, encode};
 use crate::model::records::instance::{InstanceRecord, InstanceStatus};
 use crate::model::records::product::ProductRow;
 use crate::model::records::summary::Summary;
@@ -24,6 +25,7 @@ fn may_report(from: &str, to: &str) -> bool {
 pub(super) fn check_room(
     desk: &mut Desk<'_>,
     decl: &TypeDecl,
+    metadata: &Object,
     standing: &Standing,
     except: Option<&Instance>,
 ) -> Ruled<()> {
@@ -33,35 +35,14 @@ pub(super) fn check_room(
         return Err(Refusal::NoEntitlement(link.family.clone()).into());
     }
     let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
-    for (key, amount) in &decl.consumes {
-        let own = except.and_then(|instance| instance.record.adds.consumed.get(key)).copied().unwrap_or(0);
-        let used = summary.consumed.get(key).copied().unwrap_or(0).saturating_sub(own);
-        if !standing.has_room(key, used.saturating_add(*amount)) {
-            let upgrade = upgrade_for(desk, key, used.saturating_add(*amount))?;
-            let quota = QuotaRefusal { quota: key.clone(), allowed: standing.allows(key), used, upgrade };
-            return Err(Refusal::QuotaExceeded(quota).into());
+    for (key, amount) in consumed(decl, metadata) {
+        let own = except.and_then(|instance| instance.record.adds.consumed.get(&key)).copied().unwrap_or(0);
+        let used = summary.consumed.get(&key).copied().unwrap_or(0).saturating_sub(own);
+        if !standing.has_room(&key, used.saturating_add(amount)) {
+            return Err(Refusal::QuotaExceeded(refusal(&desk.catalog, standing, &key, used, amount)?).into());
         }
     }
     Ok(())
-}
-
-/// The cheapest product on sale that allows an amount.
-fn upgrade_for(desk: &mut Desk<'_>, key: &str, amount: i64) -> Ruled<Option<String>> {
-    let types = desk.catalog.types()?;
-    let mut best: Option<(i64, String)> = None;
-    for row in desk.catalog.products(None)?.iter().filter(|row| row.values.active) {
-        let decl = types.iter().find(|decl| decl.name == row.values.product_type);
-        let Some(field) = decl.and_then(|decl| decl.grants.get(key)) else { continue };
-        let Some(price) = &row.values.price else { continue };
-        let metadata: Object = decode("products", &row.id, &row.values.metadata)?;
-        let allows = metadata.get(field).and_then(Value::as_i64).unwrap_or(0);
-        if (allows == UNLIMITED || allows >= amount)
-            && best.as_ref().is_none_or(|(cheapest, _)| price.amount_minor < *cheapest)
-        {
-            best = Some((price.amount_minor, row.id.clone()));
-        }
-    }
-    Ok(best.map(|(_, id)| id))
 }
 
 /// Take the claims of unique fields. One that is taken, by whomever, names itself, never its holder.
@@ -110,7 +91,7 @@ pub(super) fn create_waiting(desk: &mut Desk<'_>, body: &Object, purchase: &str)
 /// Insert a row if the account's standing has room for it.
 fn insert_with_room(desk: &mut Desk<'_>, mut proposed: Proposed) -> Ruled<String> {
     let standing = standing(desk)?;
-    check_room(desk, &proposed.decl, &standing, None)?;
+    check_room(desk, &proposed.decl, &proposed.metadata, &standing, None)?;
     match_plan(&mut proposed, &standing)?;
     insert(desk, proposed, None)
 }
@@ -296,7 +277,7 @@ pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         record.retry_wanted = true;
     } else {
         let standing = standing(desk)?;
-        check_room(desk, &instance.decl.clone(), &standing, Some(&instance))?;
+        check_room(desk, &instance.decl, &instance.metadata, &standing, Some(&instance))?;
         take_names(desk, &instance.decl.clone(), &instance.metadata, instance.record.holds_names)?;
         instance.record.holds_names = true;
         instance.begin_again();

@@ -226,6 +226,9 @@ fn tell_subscription(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> Ruled<
         }
     }
     if invoice.status == InvoiceStatus::Paid {
+        if invoice.began_subscription() && invoice.amount_paid_minor > 0 && !invoice.paid_out_of_band {
+            billing.began_with = Some(id.to_owned());
+        }
         let at = invoice.paid_at.unwrap_or(invoice.at);
         for price in prices() {
             let latest = billing.paid.entry(price).or_insert(at);

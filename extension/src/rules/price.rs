@@ -2,7 +2,7 @@
 //! who has a price keeps what it grants.
 
 use crate::catalog::desk::Desk;
-use crate::catalog::terms::unit_name;
+use crate::catalog::price::Interval;
 use crate::input::stripe;
 use crate::model::halt::Ruled;
 use crate::model::json::encode;
@@ -14,7 +14,7 @@ use serde_json::json;
 /// Whether it is the interval of a price of the catalog; what is not told contradicts nothing.
 fn fits(told: &stripe::Recurring<'_>, interval: Option<BillingInterval>) -> bool {
     let Some(interval) = interval else { return false };
-    told.interval.as_deref().is_none_or(|unit| unit == unit_name(interval.unit))
+    told.interval.as_deref().is_none_or(|unit| unit == Interval::of(Some(interval)).name())
         && told.interval_count.is_none_or(|count| count == interval.count)
 }
 

@@ -214,7 +214,7 @@ fn accept(desk: &mut Desk<'_>, instance: &Instance, values: &ProductValues) -> R
     wrapped.insert("metadata".to_owned(), Value::Object(body));
     let mut proposed = normalise(&desk.catalog, desk.actor.kind, &own_body(desk, &wrapped)?, None)?;
     let standing = standing(desk)?;
-    check_room(desk, decl, &standing, Some(instance))?;
+    check_room(desk, decl, &instance.metadata, &standing, Some(instance))?;
     match_plan(&mut proposed, &standing)?;
     take_names(desk, decl, &proposed.metadata, instance.record.holds_names)?;
     begin_metadata(desk, decl, &mut proposed.metadata, None)?;

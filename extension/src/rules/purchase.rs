@@ -2,8 +2,12 @@
 
 use super::instance;
 use crate::catalog::desk::Desk;
-use crate::catalog::product::{required_text, text};
+use crate::catalog::price::Interval;
+use crate::catalog::product::text;
+use crate::catalog::settings::{CustomerCreation, Settings};
 use crate::catalog::terms::CatalogPrice;
+use crate::derive::offer::{self, OnOffer};
+use crate::derive::plans::PlanInForce;
 use crate::derive::standing::{Standing, UNLIMITED, standing};
 use crate::model::concern::Concern;
 use crate::model::effect::request;
@@ -11,50 +15,24 @@ use crate::model::halt::{Answer, Halt, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{CUSTOMER_CLAIMS, ClaimKey, EffectKey};
 use crate::model::records::customer::Customer;
-use crate::model::records::purchase::{Details, PurchaseRow, Step};
+use crate::model::records::purchase::{AwaitsCustomer, Details, PurchaseRow, Step};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::{BillingHistory, PendingChange};
 use crate::model::records::summary::Summary;
 use products_contract::*;
 use serde_json::{Value, json};
-use std::rc::Rc;
-
-/// A product on sale, with its price.
-struct OnOffer {
-    product: Rc<Product>,
-    price: Rc<CatalogPrice>,
-}
-
-fn find_offer(desk: &mut Desk<'_>, body: &Object) -> Ruled<OnOffer> {
-    let given = ["plan_id", "product_id", "plan"].into_iter().find(|key| body.get(*key).is_some_and(|v| !v.is_null()));
-    let name = required_text(body, given.unwrap_or("plan_id"))?;
-    let mut id = name.clone();
-    for decl in desk.catalog.types()?.iter() {
-        if let Some(family) = &decl.family
-            && let Some(found) = desk.catalog.plan_by_name(family, &name)?
-        {
-            id = found;
-            break;
-        }
-    }
-    let product = desk.catalog.product(&id)?.ok_or(Refusal::NotFound(format!("plan {name}")))?;
-    let metadata = desk.catalog.metadata(&id)?;
-    let unavailable = || Halt::Refused(Refusal::RequirementUnmet(format!("purchasable:{}", product.id)));
-    let price_id = metadata.get("stripe_price_id").and_then(Value::as_str).ok_or_else(unavailable)?;
-    if !product.values.active || metadata.get("purchasable") == Some(&json!(false)) {
-        return Err(unavailable());
-    }
-    let price = desk.catalog.price(price_id)?.filter(|price| price.active).ok_or_else(unavailable)?;
-    Ok(OnOffer { product, price })
-}
+use std::cmp::Ordering;
 
 /// `purchase.create`: begin a checkout, or change the plan of who has one already.
 pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
-    let offer = find_offer(desk, body)?;
+    let offer = offer::find(&desk.catalog, body)?;
     let settings = desk.catalog.settings()?;
-    let success_url = return_url(body, "success_url", settings.success_url.as_deref(), &settings.origins)?;
-    let cancel_url = return_url(body, "cancel_url", settings.cancel_url.as_deref(), &settings.origins)?;
+    let origins = &settings.origins;
+    let success_url = return_url(body, "success_url", origins)?;
+    let cancel_url = return_url(body, "cancel_url", origins)?;
     let standing = standing(desk)?;
+    let account = desk.account.owned()?;
+    offer.judge(&desk.catalog, &standing, &account)?;
     let held = offer.price.family.as_ref().and_then(|family| standing.plans.get(family));
     // A plan that is in force by default, or that was paid once, has no subscription that could change.
     if let Some(plan) = held.filter(|plan| plan.price_id.is_some()) {
@@ -79,9 +57,42 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         Some(product) => Some(instance::create_waiting(desk, product, &id)?),
         None => None,
     };
-    let amount = offer.price.amount.clone();
-    let nothing = Money { amount_minor: 0, currency: amount.currency.clone() };
-    let values = PurchaseValues {
+    desk.account.put(
+        &id,
+        PurchaseRow { values: agreed(&offer, &settings)?, details: Details { product_id, ..Details::default() } },
+    );
+    let mut metadata = offer.metadata(&account)?;
+    metadata.insert("purchase_id".to_owned(), json!(id));
+    match &account {
+        Account::Platform => {}
+        Account::User(user) => drop(metadata.insert("user_id".to_owned(), json!(user))),
+        Account::Organization(organization) => {
+            drop(metadata.insert("organization_id".to_owned(), json!(organization)));
+        }
+    }
+    let is_recurring = offer.price.interval.is_some();
+    let mut payload = json!({
+        "mode": if is_recurring { "subscription" } else { "payment" },
+        "price": offer.price.id, "quantity": offer.quantity, "client_reference_id": id, "customer": customer(desk)?,
+        "success_url": success_url.or(offer.url(offer.buy.success_url.as_ref())?).or(settings.success_url.clone()),
+        "cancel_url": cancel_url.or(offer.url(offer.buy.cancel_url.as_ref())?).or(settings.cancel_url.clone()),
+    });
+    // The provider copies nothing from a session to what it makes.
+    let made = if is_recurring { "subscription_data" } else { "payment_intent_data" };
+    payload[made] = json!({"metadata": metadata});
+    payload["metadata"] = Value::Object(metadata);
+    begin_checkout(desk, &id, payload, settings.customer_creation)?;
+    Ok(Outcome::Applied.into())
+}
+
+/// What is agreed: the products, their prices and the sum.
+fn agreed(offer: &OnOffer, settings: &Settings) -> Ruled<PurchaseValues> {
+    let unit_price = offer.price.amount.clone();
+    let sum = unit_price.amount_minor.checked_mul(i64::from(offer.quantity));
+    let too_much = || wrong_field("/quantity", FieldErrorCode::OutOfRange, "the sum exceeds 64 bits");
+    let amount = Money { amount_minor: sum.ok_or_else(too_much)?, currency: unit_price.currency.clone() };
+    let nothing = Money { amount_minor: 0, currency: unit_price.currency.clone() };
+    Ok(PurchaseValues {
         provider: settings.provider.clone(),
         session_id: None,
         payment_intent_id: None,
@@ -91,29 +102,80 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
             product_id: offer.product.id.clone(),
             price_id: Some(offer.price.id.clone()),
             name: offer.product.values.name.clone(),
-            quantity: 1,
-            unit_price: amount.clone(),
+            quantity: offer.quantity,
+            unit_price,
         }],
         total: amount.clone(),
         amount,
         tax: nothing.clone(),
         refunded: nothing,
         metadata: "{}".to_owned(),
+    })
+}
+
+/// Ask for the checkout, or for its customer first, where the business wants one and there is none.
+fn begin_checkout(desk: &mut Desk<'_>, id: &str, payload: Value, creation: CustomerCreation) -> Ruled<()> {
+    if creation == CustomerCreation::Checkout || !payload["customer"].is_null() {
+        return ask_checkout(desk, id, &payload, desk.reply_to.cloned());
+    }
+    let waits = |row: &PurchaseRow| row.details.awaits_customer.is_some();
+    let is_asked_for = desk.account.all::<PurchaseRow>()?.iter().any(|(other, row)| other != id && waits(row));
+    let Some(mut row) = desk.account.fetch::<PurchaseRow>(id)? else { return Ok(()) };
+    row.details.awaits_customer = Some(AwaitsCustomer { checkout: payload.clone(), reply_to: desk.reply_to.cloned() });
+    desk.account.put(id, row);
+    if is_asked_for {
+        return Ok(());
+    }
+    let key = EffectKey::Customer { purchase: id.to_owned() };
+    let about = Concern::Customer { purchase: id.to_owned() };
+    ask(desk, "stripe.customer.create", &key, &json!({"metadata": payload["metadata"]}), Some(&about))
+}
+
+fn ask_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value, reply_to: Option<String>) -> Ruled<()> {
+    let about = Concern::Checkout { purchase: id.to_owned() };
+    let key = EffectKey::Checkout { purchase: id.to_owned() };
+    let effect = request("stripe.checkout.create", &key, payload, Some(&about))?;
+    desk.account.ask(Effect { reply_to, ..effect });
+    Ok(())
+}
+
+/// The customer exists, or could not be made: every checkout that waits for one goes on, or fails.
+pub(super) fn customer_made(desk: &mut Desk<'_>, asked_for: &str, report: &EffectReport) -> Ruled<Verdict> {
+    let customer = match &report.answer {
+        Ok(answer) => {
+            let answer: Object = decode("effects", &report.key, answer)?;
+            let Some(customer) = answer.get("id").and_then(Value::as_str) else {
+                return Err(internal(format!("{} answered without an id", report.key)));
+            };
+            desk.account.claim([ClaimKey::Customer(customer)])?;
+            Ok(customer.to_owned())
+        }
+        Err(failure) => Err(failure.code.clone()),
     };
-    desk.account.put(&id, PurchaseRow { values, details: Details { product_id, ..Details::default() } });
-    let owner = match desk.account.owned()? {
-        Account::Platform => json!({"purchase_id": id}),
-        Account::User(user) => json!({"purchase_id": id, "user_id": user}),
-        Account::Organization(organization) => json!({"purchase_id": id, "organization_id": organization}),
-    };
-    let mode = if offer.price.interval.is_some() { "subscription" } else { "payment" };
-    let payload = json!({
-        "mode": mode, "price": offer.price.id, "quantity": 1, "client_reference_id": id, "metadata": owner,
-        "customer": customer(desk)?, "success_url": success_url, "cancel_url": cancel_url,
-    });
-    let about = Concern::Checkout { purchase: id.clone() };
-    ask(desk, "stripe.checkout.create", &EffectKey::Checkout { purchase: id }, &payload, Some(&about))?;
-    Ok(Outcome::Applied.into())
+    let waiting: Vec<String> = desk.account.all::<PurchaseRow>()?.into_iter().map(|(id, _)| id).collect();
+    for id in waiting {
+        let Some(mut row) = desk.account.fetch::<PurchaseRow>(&id)? else { continue };
+        let Some(AwaitsCustomer { mut checkout, reply_to }) = row.details.awaits_customer.take() else { continue };
+        match &customer {
+            Ok(customer) => {
+                checkout["customer"] = json!(customer);
+                ask_checkout(desk, &id, &checkout, reply_to)?;
+            }
+            Err(code) => {
+                row.values.status = PurchaseStatus::Cancelled;
+                row.details.step = Step::Failed;
+                row.details.error = Some(json!({"code": code}));
+            }
+        }
+        desk.account.put(&id, row);
+    }
+    Ok(match customer {
+        Ok(_) => Outcome::Applied.into(),
+        Err(code) => {
+            let refusal = Refusal::BadTransition(format!("customer of {asked_for} {code}"));
+            Verdict::answered(Answer::Refused(refusal))
+        }
+    })
 }
 
 /// The customer of the account that can still be sold to: the first by id.
@@ -144,7 +206,9 @@ fn open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &OnOffer) -> Ruled<O
         return Ok(None);
     }
     for (id, row) in desk.account.all::<PurchaseRow>()? {
-        let same = row.values.items.iter().any(|item| item.price_id.as_ref() == Some(&offer.price.id));
+        let is_same =
+            |item: &LineItem| item.price_id.as_ref() == Some(&offer.price.id) && item.quantity == offer.quantity;
+        let same = row.values.items.iter().any(is_same);
         if !same || row.values.status != PurchaseStatus::Pending || row.details.product_id.is_some() {
             continue;
         }
@@ -157,9 +221,9 @@ fn open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &OnOffer) -> Ruled<O
     Ok(None)
 }
 
-/// A return URL must be of an origin that the business names; the default needs no check.
-fn return_url(body: &Object, field: &str, default: Option<&str>, origins: &[String]) -> Ruled<Option<String>> {
-    let Some(url) = text(body, field)? else { return Ok(default.map(str::to_owned)) };
+/// A return URL that is asked for must be of an origin that the business names.
+fn return_url(body: &Object, field: &str, origins: &[String]) -> Ruled<Option<String>> {
+    let Some(url) = text(body, field)? else { return Ok(None) };
     let own = origins.iter().any(|origin| {
         url.strip_prefix(origin.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
     });
@@ -218,7 +282,7 @@ pub(super) fn checkout_made(desk: &mut Desk<'_>, id: &str, report: &EffectReport
 /// `subscription.change`: to a higher plan at once with the difference charged at once; to a lower one at the end of
 /// the period.
 pub(super) fn change_plan(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
-    let offer = find_offer(desk, body)?;
+    let offer = offer::find(&desk.catalog, body)?;
     let standing = standing(desk)?;
     change(desk, &standing, &offer, None)
 }
@@ -231,30 +295,36 @@ fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Op
     };
     let billing = desk.account.fetch::<BillingHistory>(&subscription)?.unwrap_or_default();
     let is_held = plan.price_id.as_ref() == Some(&offer.price.id);
+    let seats = standing.plan_item(&family).map_or(1, |(_, item)| item.quantity);
+    let is_by_seat = offer.price.terms()?.by_seat;
     // What is still to come can be taken back: the plan stays what it is.
     let taken_back = billing
         .pending
         .as_ref()
         .is_some_and(|pending| pending.at > desk.now && Some(&pending.price) != plan.price_id.as_ref());
-    if is_held && !taken_back {
+    if is_held && !taken_back && (!is_by_seat || seats == offer.quantity) {
         return Err(Refusal::AlreadyOwned(offer.product.id.clone()).into());
     }
     let Some((_, item)) = standing.plan_item(&family) else {
         return Err(internal(format!("{subscription} has no item of its plan")));
     };
-    let (at, behavior) = match offer.price.rank()?.cmp(&plan.rank) {
-        std::cmp::Ordering::Greater => ("now", "always_invoice"),
-        std::cmp::Ordering::Equal if is_held => ("now", "none"),
-        _ => ("period_end", "none"),
+    let way = direction(desk, plan, offer, is_by_seat.then_some(seats))?;
+    let (at, behavior) = match way {
+        Ordering::Greater => ("now", "always_invoice"),
+        Ordering::Equal => ("now", "none"),
+        Ordering::Less => ("period_end", "none"),
     };
     let pending = (at == "period_end").then(|| PendingChange { price: offer.price.id.clone(), at: item.period_end });
     if billing.pending != pending {
         desk.account.put(&subscription, BillingHistory { pending, ..billing });
     }
-    let payload = json!({
+    let mut payload = json!({
         "subscription": subscription, "item": item.id, "price": offer.price.id, "at": at,
         "period_end_ms": item.period_end, "proration_behavior": behavior,
     });
+    if is_by_seat {
+        payload["quantity"] = json!(offer.quantity);
+    }
     let key = EffectKey::Change { subscription: subscription.clone(), asked_by: desk.event_hash() };
     ask(desk, "stripe.subscription.update", &key, &payload, None)?;
     let over = over_after(desk, standing, offer)?;
@@ -266,6 +336,24 @@ fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Op
         reply["product_id"] = json!(product);
     }
     Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
+}
+
+/// Whether a change asks for more, the same or less: by the rank of the plan, then by how long a period it pays for
+/// then by its seats.
+fn direction(desk: &mut Desk<'_>, plan: &PlanInForce, offer: &OnOffer, seats: Option<u32>) -> Ruled<Ordering> {
+    let held = match &plan.price_id {
+        Some(id) => desk.catalog.price(id)?,
+        None => None,
+    };
+    // Of what is asked for less often a year has fewer, and more is paid at a time.
+    let of_year = |price: &CatalogPrice| Interval::of(price.interval).a_year();
+    let intervals = held.filter(|held| held.product_id == offer.product.id);
+    let by_interval = intervals.map_or(Ordering::Equal, |held| of_year(&held).cmp(&of_year(&offer.price)));
+    let by_seats = seats.map_or(Ordering::Equal, |seats| offer.quantity.cmp(&seats));
+    let is_same = plan.price_id.as_ref() == Some(&offer.price.id);
+    let way = offer.price.rank()?.cmp(&plan.rank).then(by_interval).then(by_seats);
+    // Another plan of the same rank is none that is better.
+    Ok(if way == Ordering::Equal && !is_same { Ordering::Less } else { way })
 }
 
 /// What is in use beyond what the other plan allows; a change down is allowed after this warning.

@@ -1,6 +1,9 @@
-//! Measurements of a product, kept in its metadata: counters of the billing period and newest gauges.
+//! Measurements: of the account itself, which its counters add up, and of a product, kept in its metadata as counters of
+//! the billing period and newest gauges.
 
+use super::metering;
 use crate::catalog::desk::Desk;
+use crate::catalog::entitlement::EntitlementDecl;
 use crate::catalog::instance::Instance;
 use crate::catalog::product::ID_BYTES;
 use crate::catalog::schema::Meter;
@@ -14,12 +17,36 @@ use products_contract::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// What a measurement is of.
+enum What<'u> {
+    /// The account itself, under a counter.
+    Account(EntitlementDecl),
+    /// A product, by a meter of its type.
+    Instance(&'u str, Meter),
+}
+
+fn check(usage: &Usage) -> Ruled<()> {
+    if usage.quantity < 0 {
+        return Err(Refusal::Malformed(format!("quantity of {}", usage.id)).into());
+    }
+    if usage.id.is_empty() || usage.id.len() > ID_BYTES {
+        return Err(Refusal::Malformed(format!("id of {} bytes", usage.id.len())).into());
+    }
+    Ok(())
+}
+
 /// Take in a batch of measurements. Each counts once, by its meter and id.
 pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     let standing = standing(desk)?;
     let mut instances: BTreeMap<String, Instance> = BTreeMap::new();
     let mut checked = Vec::with_capacity(batch.len());
     for usage in batch {
+        check(usage)?;
+        let is_named = usage.attributes.iter().any(|(name, _)| name == "instance");
+        if let Some(decl) = metering::counter(desk, &usage.meter)?.filter(|_| !is_named) {
+            checked.push((What::Account(decl), usage));
+            continue;
+        }
         let named = usage.attributes.iter().find(|(name, _)| name == "instance").map(|(_, value)| value.as_str());
         let unknown = || Refusal::NotFound(format!("instance {}", named.unwrap_or("of the measurement")));
         let id = named.filter(|id| (1..=ID_BYTES_MAX).contains(&id.len())).ok_or_else(unknown)?;
@@ -31,28 +58,32 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         let Some(meter) = meters.into_iter().flatten().find(|meter| meter.meter == usage.meter).cloned() else {
             return Err(Refusal::NotFound(format!("meter {}", usage.meter)).into());
         };
-        if usage.quantity < 0 {
-            return Err(Refusal::Malformed(format!("quantity of {}", usage.id)).into());
-        }
-        if usage.id.is_empty() || usage.id.len() > ID_BYTES {
-            return Err(Refusal::Malformed(format!("id of {} bytes", usage.id.len())).into());
-        }
-        checked.push((id, meter, usage));
+        checked.push((What::Instance(id, meter), usage));
     }
     // The whole batch is sound before any of it is noted.
     let mut has_news = false;
-    for (id, meter, usage) in checked {
+    for (what, usage) in checked {
         let fact = FactKey::Usage { meter: &usage.meter, id: &usage.id }.to_string();
-        if desk.account.record_fact(&fact)?
-            && let Some(instance) = instances.get_mut(id)
-        {
-            has_news = true;
-            let period = standing.period_of(&meter.meter).map(|(_, item)| (item.period_start, item.period_end));
-            add(instance, &meter, usage, period);
+        if !desk.account.record_fact(&fact)? {
+            continue;
+        }
+        has_news = true;
+        match what {
+            What::Account(decl) => metering::count(desk, &standing, &usage.meter, &decl, usage.quantity, usage.at)?,
+            What::Instance(id, meter) => {
+                if let Some(instance) = instances.get_mut(id) {
+                    let period = standing.period_of(&meter.meter);
+                    let period = period.map(|(_, item)| (item.period_start, item.period_end));
+                    add(instance, &meter, usage, period);
+                }
+            }
         }
     }
     if !has_news {
         return Ok(Outcome::Duplicate(batch.first().map_or_else(String::new, |usage| format!("usage:{}", usage.id))));
+    }
+    if instances.is_empty() {
+        return Ok(Outcome::Applied);
     }
     for instance in instances.values_mut() {
         instance.save(&mut desk.account)?;

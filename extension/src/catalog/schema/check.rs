@@ -70,6 +70,9 @@ fn may_set(by: ActorKind, field: &Field) -> bool {
 
 fn stored_form(field: &Field, value: &Value) -> Value {
     match value {
+        Value::String(text) if field.field_type == FieldType::Milli => {
+            milli(text).map_or_else(|| value.clone(), Value::from)
+        }
         Value::String(text) if field.lowercase => Value::String(text.to_lowercase()),
         Value::String(text) if field.aliases.contains_key(text) => Value::String(field.aliases[text].clone()),
         other => other.clone(),
@@ -89,6 +92,8 @@ fn check_value(field: &Field, value: &Value) -> Result<(), (FieldErrorCode, Stri
             }
         }
         (FieldType::Int | FieldType::Money, _) => return wrong("a whole number"),
+        (FieldType::Milli, Value::Number(number)) if number.as_i64().is_some_and(|number| number >= 0) => {}
+        (FieldType::Milli, _) => return wrong("thousandths, at least 0, or a text such as `0.5`"),
         (FieldType::String, Value::String(text)) => check_text(field, text)?,
         (FieldType::String, _) => return wrong("a text"),
         (FieldType::Enum, Value::String(text)) if field.reserved.contains(text) || !field.options.contains(text) => {
@@ -106,6 +111,17 @@ fn check_value(field: &Field, value: &Value) -> Result<(), (FieldErrorCode, Stri
         (FieldType::SecretRef, _) => return wrong("a reference to a secret"),
     }
     Ok(())
+}
+
+/// Thousandths of a decimal text with at most three places.
+fn milli(text: &str) -> Option<i64> {
+    let (whole, places) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole, 12) || !digits(places, 3) {
+        return None;
+    }
+    let (whole, places) = (whole.parse::<i64>().ok()?, format!("{places:0<3}").parse::<i64>().ok()?);
+    whole.checked_mul(1000)?.checked_add(places)
 }
 
 fn check_text(field: &Field, text: &str) -> Result<(), (FieldErrorCode, String)> {

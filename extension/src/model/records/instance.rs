@@ -35,6 +35,19 @@ pub(crate) enum InstanceStatus {
 }
 
 impl InstanceStatus {
+    /// Every status.
+    pub const ALL: [InstanceStatus; 9] = [
+        InstanceStatus::Provisioning,
+        InstanceStatus::Running,
+        InstanceStatus::Suspended,
+        InstanceStatus::Archiving,
+        InstanceStatus::Archived,
+        InstanceStatus::Restoring,
+        InstanceStatus::Deleting,
+        InstanceStatus::Error,
+        InstanceStatus::Terminated,
+    ];
+
     /// The status as it stands in metadata.
     pub fn name(self) -> &'static str {
         match self {

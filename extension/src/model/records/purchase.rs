@@ -45,6 +45,16 @@ pub(crate) struct Counted {
     pub paid_at: Option<Timestamp>,
 }
 
+/// A checkout that is asked for once there is a customer for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AwaitsCustomer {
+    /// What is asked for, but for the customer.
+    pub checkout: Value,
+    /// Who waits for the checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+}
+
 /// What a purchase's row keeps beside the columns that everybody sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -53,6 +63,8 @@ pub(crate) struct Details {
     /// The instance that waits for the payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub awaits_customer: Option<AwaitsCustomer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkout_url: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,7 @@
 //! What invoices and sessions tell of a subscription: what is open, what failed, what was paid, who bought it.
 
 use super::json_record;
+use crate::model::json::is_false;
 use products_contract::{Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,8 +49,17 @@ pub(crate) struct BillingHistory {
     /// The change of plan that was asked for at the end of the period.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingChange>,
+    /// The invoice that was paid when it began, if that cost anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub began_with: Option<String>,
+    /// It is being ended: another has what it was bought for, or nothing ever allowed it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub beaten: bool,
+    /// What it began with goes back.
+    #[serde(skip_serializing_if = "is_false")]
+    pub given_back: bool,
     /// The subscription has ended and gives nothing that is missed any more.
-    #[serde(skip_serializing_if = "crate::model::json::is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     pub settled: bool,
 }
 

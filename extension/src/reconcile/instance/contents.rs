@@ -33,7 +33,7 @@ pub(super) fn show(instance: &mut Instance) {
     use InstanceStatus::{Deleting, Error, Provisioning};
     let has_address = !matches!(instance.status(), Some(Provisioning | Error | Deleting));
     if let (Some(rule), true) = (rule, has_address) {
-        let mut scope = Scope::default().object("metadata", &instance.metadata);
+        let mut scope = Scope::default().object("instance", &instance.metadata);
         for (name, outputs) in &present {
             scope = scope.object(name, outputs);
         }

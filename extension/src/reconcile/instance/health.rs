@@ -42,7 +42,7 @@ pub(super) fn watch(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<()> {
 /// The address to be watched; none while the instance has none.
 fn watched_url(instance: &Instance, url: &str) -> Option<String> {
     let resources = instance.metadata.get("resources").and_then(Value::as_object).cloned().unwrap_or_default();
-    let scope = Scope::default().object("metadata", &instance.metadata).object("resources", &resources);
+    let scope = Scope::default().object("instance", &instance.metadata).object("resources", &resources);
     match scope.fill(&Value::String(url.to_owned())) {
         Ok(Value::String(url)) => Some(url),
         _ => None,

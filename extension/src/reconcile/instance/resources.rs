@@ -96,7 +96,7 @@ fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, wish: Wish) -> Ru
     {
         return Ok(entry);
     }
-    let scope = Scope::default().object("plan", plan).object("metadata", &instance.metadata);
+    let scope = Scope::default().object("plan", plan).object("instance", &instance.metadata);
     match scope.fill(&Value::String(template.clone())) {
         Ok(Value::String(variant)) => Ok(format!("{}@{variant}", decl.name)),
         _ => Ok(existing().unwrap_or_else(|| decl.name.clone())),
@@ -137,7 +137,7 @@ fn inputs(
     let mut scope = Scope::default()
         .text("id", &instance.id)
         .text("business", desk.business)
-        .object("metadata", &instance.metadata)
+        .object("instance", &instance.metadata)
         .object("plan", plan)
         .object("config", &config);
     for (name, outputs) in outputs {

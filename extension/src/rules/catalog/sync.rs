@@ -2,8 +2,9 @@
 
 use super::put_price;
 use crate::catalog::desk::Desk;
+use crate::catalog::price::{self, Interval, PRICES, ProductPrice, prices_of};
 use crate::catalog::product::Proposed;
-use crate::catalog::terms::{price_row, unit_name};
+use crate::catalog::terms::price_rows;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal};
@@ -22,6 +23,7 @@ pub(super) fn keep(current: &Product, proposed: &mut Proposed) -> Ruled<bool> {
     let stored: Object = decode("products", &current.id, &current.values.metadata)?;
     let same_price =
         current.values.price == proposed.values.price && current.values.interval == proposed.values.interval;
+    price::keep_ids(&stored, &mut proposed.metadata);
     for key in ["stripe_product_id", "stripe_price_id", "sync", "sync_generation"] {
         let kept = same_price || matches!(key, "stripe_product_id" | "sync_generation");
         if let (true, None, Some(value)) = (kept, proposed.metadata.get(key), stored.get(key)) {
@@ -48,7 +50,7 @@ fn generation(metadata: &Object) -> u32 {
     metadata.get("sync_generation").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1)
 }
 
-/// Ask for what is missing: the product first, then its price.
+/// Ask for what is missing: the product first, then its prices one by one.
 pub(super) fn ask(
     desk: &mut Desk<'_>,
     id: &str,
@@ -56,40 +58,53 @@ pub(super) fn ask(
     metadata: &Object,
     reply_to: Option<String>,
 ) -> Ruled<()> {
-    let Some(price) = &values.price else { return Ok(()) };
-    let about = Concern::Sync { product: id.to_owned() };
-    let effect = match metadata.get("stripe_product_id").and_then(Value::as_str) {
-        None => {
-            let payload = json!({"product": id, "name": values.name, "description": values.description});
-            request(PRODUCT, &EffectKey::SyncProduct { product: id.to_owned() }, &payload, Some(&about))?
-        }
-        Some(product) => {
-            let unit = values.interval.map(|interval| interval.unit);
-            let payload = json!({
-                "product": id, "stripe_product_id": product, "unit_amount": price.amount_minor,
-                "currency": price.currency, "interval": unit,
-                "interval_count": values.interval.map(|interval| interval.count),
-            });
-            let key = EffectKey::SyncPrice {
-                product: id.to_owned(),
-                amount: format!("{}{}", price.amount_minor, price.currency),
-                interval: unit.map_or("once", unit_name).to_owned(),
-            };
-            request("stripe.price.create", &key, &payload, Some(&about))?
-        }
-    };
     let ordering_key = Some(format!("sync:{id}"));
+    let about = |interval: Option<Interval>| Concern::Sync {
+        product: id.to_owned(),
+        interval: interval.map(|interval| interval.name().to_owned()),
+    };
+    let Some(product) = metadata.get("stripe_product_id").and_then(Value::as_str) else {
+        let payload = json!({"product": id, "name": values.name, "description": values.description});
+        let key = EffectKey::SyncProduct { product: id.to_owned() };
+        let effect = request(PRODUCT, &key, &payload, Some(&about(None)))?;
+        desk.account.ask(Effect { reply_to, generation: generation(metadata), ordering_key, ..effect });
+        return Ok(());
+    };
+    let currency = desk.catalog.settings()?.currency.clone();
+    let missing = prices_of(values, metadata, &currency).into_iter().find(|price| price.id.is_none());
+    let Some(ProductPrice { interval, amount, .. }) = missing else { return Ok(()) };
+    let billing = match metadata.contains_key(PRICES) {
+        true => interval.billing(),
+        false => values.interval,
+    };
+    let payload = json!({
+        "product": id, "stripe_product_id": product, "unit_amount": amount.amount_minor,
+        "currency": amount.currency, "interval": billing.map(|billing| billing.unit),
+        "interval_count": billing.map(|billing| billing.count),
+    });
+    let key = EffectKey::SyncPrice {
+        product: id.to_owned(),
+        amount: format!("{}{}", amount.amount_minor, amount.currency),
+        interval: interval.name().to_owned(),
+    };
+    let effect = request("stripe.price.create", &key, &payload, Some(&about(Some(interval))))?;
     desk.account.ask(Effect { reply_to, generation: generation(metadata), ordering_key, ..effect });
     Ok(())
 }
 
-/// The end of a sync effect: store the id, and go on. Who waits is answered with the product when both are made.
-pub(crate) fn synced(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Verdict> {
+/// The end of a sync effect: store the id, and go on. Who waits is answered with the product when all are made.
+pub(crate) fn synced(
+    desk: &mut Desk<'_>,
+    id: &str,
+    interval: Option<Interval>,
+    report: &EffectReport,
+) -> Ruled<Verdict> {
     let Some(row) = desk.account.get::<ProductRow>(id)? else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
     };
     let is_product = desk.kind == PRODUCT;
     let (row, mut metadata) = row.parts(id)?;
+    let mut is_whole = false;
     match &report.answer {
         Err(failure) => {
             metadata.insert("sync".to_owned(), json!("failed"));
@@ -102,9 +117,14 @@ pub(crate) fn synced(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ru
             let Some(made) = answer.get("id").and_then(Value::as_str) else {
                 return Err(internal(format!("{} answered without an id", report.key)));
             };
-            let field = if is_product { "stripe_product_id" } else { "stripe_price_id" };
-            metadata.insert(field.to_owned(), json!(made));
-            if !is_product {
+            match (is_product, interval) {
+                (true, _) => drop(metadata.insert("stripe_product_id".to_owned(), json!(made))),
+                (false, Some(interval)) => price::set_id(&mut metadata, interval, made),
+                (false, None) => return Err(internal(format!("{} is about no interval", report.key))),
+            }
+            let currency = desk.catalog.settings()?.currency.clone();
+            is_whole = !is_product && prices_of(&row, &metadata, &currency).iter().all(|price| price.id.is_some());
+            if is_whole {
                 metadata.insert("sync".to_owned(), json!("synced"));
             }
         }
@@ -112,23 +132,21 @@ pub(crate) fn synced(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ru
     let values = ProductValues { metadata: encode(&*metadata)?, ..ProductValues::clone(&row) };
     desk.account.put(id, ProductRow::from(values.clone()));
     let reply_to = desk.reply_to.cloned();
-    match (&report.answer, is_product) {
-        // The product stays, and its answer says that its price is not synced.
-        (Err(_), _) => {}
-        (Ok(_), true) => {
-            ask(desk, id, &values, &metadata, reply_to)?;
-            return Ok(Outcome::Applied.into());
+    if report.answer.is_ok()
+        && !is_product
+        && let Some(decl) = desk.catalog.type_named(&values.product_type)?
+    {
+        let currency = desk.catalog.settings()?.currency.clone();
+        let metadata = Object::clone(&metadata);
+        let proposed = Proposed { id: None, decl, values: values.clone(), metadata, is_default: false };
+        for price in price_rows(&proposed, id, &currency)? {
+            put_price(desk, price)?;
         }
-        (Ok(_), false) => {
-            let price_id = metadata.get("stripe_price_id").and_then(Value::as_str).map(str::to_owned);
-            if let (Some(price_id), Some(amount)) = (price_id, values.price.clone())
-                && let Some(decl) = desk.catalog.type_named(&values.product_type)?
-            {
-                let proposed =
-                    Proposed { id: None, decl, values, metadata: Object::clone(&metadata), is_default: false };
-                put_price(desk, price_row(&proposed, id, &price_id, amount)?)?;
-            }
-        }
+    }
+    // The product stays where one failed, and its answer says that its prices are not synced.
+    if report.answer.is_ok() && !is_whole {
+        ask(desk, id, &values, &metadata, reply_to)?;
+        return Ok(Outcome::Applied.into());
     }
     Ok(match reply_to {
         Some(_) => Verdict::answered(Answer::Product(id.to_owned())),

@@ -1,0 +1,152 @@
+//! How much a type grants or uses up: a number, a field's value, a template, or one of these on a condition.
+
+use super::template::{Scope, places_of};
+use products_contract::Grant;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Of an amount without bound.
+pub const UNLIMITED: i64 = -1;
+/// How a catalog writes an amount without bound.
+const UNLIMITED_WORD: &str = "unlimited";
+
+/// An amount: a number is a constant, `unlimited` has no bound, another word is a field, braces are a template.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a whole number, true, a field's name or a template")]
+pub enum Amount {
+    /// A constant.
+    Number(i64),
+    /// One, or none.
+    Truth(bool),
+    /// A field's name, a template, or `unlimited`.
+    Text(String),
+}
+
+/// What a type grants of one entitlement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a whole number, true, a field's name, a template, or {amount, if}")]
+pub enum Granted {
+    /// Always.
+    Plain(Amount),
+    /// Only while a plan grants something else.
+    If(Conditional),
+}
+
+/// An amount that is granted on a condition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conditional {
+    /// How much.
+    pub amount: Amount,
+    /// The entitlement that a plan must grant.
+    #[serde(rename = "if")]
+    pub condition: String,
+}
+
+impl Granted {
+    /// The amount, whatever its condition.
+    pub fn amount(&self) -> &Amount {
+        match self {
+            Granted::Plain(amount) => amount,
+            Granted::If(conditional) => &conditional.amount,
+        }
+    }
+
+    /// The entitlement that a plan must grant for it.
+    pub fn condition(&self) -> Option<&str> {
+        match self {
+            Granted::Plain(_) => None,
+            Granted::If(conditional) => Some(&conditional.condition),
+        }
+    }
+}
+
+impl Amount {
+    /// The field that it names; none of a constant or a template.
+    pub(crate) fn field(&self) -> Option<&str> {
+        match self {
+            Amount::Text(text) if !text.contains('{') && text != UNLIMITED_WORD => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The places of its template.
+    pub(crate) fn places(&self) -> Vec<&str> {
+        match self {
+            Amount::Text(text) => places_of(text),
+            _ => Vec::new(),
+        }
+    }
+
+    /// How much it is of a product with these fields; none where a field has no number. True counts as one.
+    pub(crate) fn of(&self, fields: &Map<String, Value>, scope: &Scope<'_>) -> Option<i64> {
+        match self {
+            Amount::Number(number) => Some(*number),
+            Amount::Truth(truth) => Some(i64::from(*truth)),
+            Amount::Text(text) if text == UNLIMITED_WORD => Some(UNLIMITED),
+            Amount::Text(text) if text.contains('{') => number(&scope.fill(&Value::String(text.clone())).ok()?),
+            Amount::Text(field) => number(fields.get(field)?),
+        }
+    }
+}
+
+/// A whole number, also one that a template made a text of.
+fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Bool(truth) => Some(i64::from(*truth)),
+        Value::String(text) => text.parse().ok(),
+        other => other.as_i64(),
+    }
+}
+
+/// Put together what several sources give of one thing: no bound absorbs every number.
+pub(crate) fn add(held: i64, amount: i64, quantity: i64) -> i64 {
+    match held == UNLIMITED || amount == UNLIMITED {
+        true => UNLIMITED,
+        false => held.saturating_add(amount.saturating_mul(quantity)),
+    }
+}
+
+/// The same grants, for so many of what gives them.
+pub(crate) fn times(grants: &[Grant], quantity: u32) -> Vec<Grant> {
+    let of = |grant: &Grant| Grant { amount: add(0, grant.amount, i64::from(quantity)), ..grant.clone() };
+    grants.iter().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(value: Value) -> Result<Granted, String> {
+        json_reader::from_str(&value.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn numbers_words_and_braces_are_told_apart() {
+        let fields = json!({"sites": 3, "open": true, "cores": 500});
+        let fields = fields.as_object().expect("an object");
+        let scope = Scope::default().object("product", fields);
+        let of = |value: Value| read(value).expect("an amount").amount().of(fields, &scope);
+        assert_eq!(of(json!(7)), Some(7));
+        assert_eq!(of(json!(true)), Some(1));
+        assert_eq!(of(json!("sites")), Some(3));
+        assert_eq!(of(json!("open")), Some(1));
+        assert_eq!(of(json!("unlimited")), Some(UNLIMITED));
+        assert_eq!(of(json!("{product.cores}")), Some(500));
+        assert_eq!(of(json!("1{product.sites}")), Some(13));
+        assert_eq!(of(json!("others")), None);
+        assert_eq!(of(json!({"amount": "sites", "if": "may"})), Some(3));
+        assert_eq!(read(json!({"amount": 1, "if": "may"})).expect("read").condition(), Some("may"));
+        assert!(read(json!({"amount": 1, "iff": "may"})).is_err());
+        assert!(read(json!([1])).is_err());
+    }
+
+    #[test]
+    fn no_bound_absorbs_addition() {
+        assert_eq!(add(5, 2, 3), 11);
+        assert_eq!(add(UNLIMITED, 2, 3), UNLIMITED);
+        assert_eq!(add(5, UNLIMITED, 3), UNLIMITED);
+        assert_eq!(add(i64::MAX, 2, 3), i64::MAX);
+    }
+}

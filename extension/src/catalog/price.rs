@@ -1,0 +1,223 @@
+//! The prices of a product: one for each billing interval, with the provider's id where it has one.
+
+use super::product::Proposed;
+use crate::model::halt::{Ruled, wrong_field};
+use crate::model::json::Object;
+use products_contract::{BillingInterval, FieldErrorCode, IntervalUnit, Money, ProductValues};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Member of a product's metadata that holds its prices by interval.
+pub(crate) const PRICES: &str = "prices";
+/// Member of a product's metadata that holds the provider's id of its only price.
+pub(crate) const PRICE_ID: &str = "stripe_price_id";
+
+/// How often a price is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Interval {
+    /// Each month.
+    #[serde(alias = "monthly")]
+    Month,
+    /// Each year.
+    #[serde(alias = "yearly")]
+    Year,
+    /// Each week.
+    #[serde(alias = "weekly")]
+    Week,
+    /// Each day.
+    #[serde(alias = "daily")]
+    Day,
+    /// Once.
+    #[serde(alias = "one-time", alias = "onetime")]
+    Once,
+}
+
+impl Interval {
+    /// Every interval, the usual ones first.
+    pub(crate) const ALL: [Interval; 5] =
+        [Interval::Month, Interval::Year, Interval::Week, Interval::Day, Interval::Once];
+
+    /// Its name, which is Stripe's as well.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Interval::Month => "month",
+            Interval::Year => "year",
+            Interval::Week => "week",
+            Interval::Day => "day",
+            Interval::Once => "once",
+        }
+    }
+
+    /// Read a name.
+    pub(crate) fn parse(text: &str) -> Option<Interval> {
+        json_reader::from_str(&json!(text).to_string()).ok()
+    }
+
+    /// The interval of a price's row.
+    pub(crate) fn of(interval: Option<BillingInterval>) -> Interval {
+        match interval.map(|interval| interval.unit) {
+            None => Interval::Once,
+            Some(IntervalUnit::Day) => Interval::Day,
+            Some(IntervalUnit::Week) => Interval::Week,
+            Some(IntervalUnit::Month) => Interval::Month,
+            Some(IntervalUnit::Year) => Interval::Year,
+        }
+    }
+
+    /// As a price's row has it.
+    pub(crate) fn billing(self) -> Option<BillingInterval> {
+        let unit = match self {
+            Interval::Once => return None,
+            Interval::Day => IntervalUnit::Day,
+            Interval::Week => IntervalUnit::Week,
+            Interval::Month => IntervalUnit::Month,
+            Interval::Year => IntervalUnit::Year,
+        };
+        Some(BillingInterval { unit, count: 1 })
+    }
+
+    /// How many of it a year has; one for what is asked for once.
+    pub(crate) fn a_year(self) -> i64 {
+        match self {
+            Interval::Year | Interval::Once => 1,
+            Interval::Month => 12,
+            Interval::Week => 52,
+            Interval::Day => 365,
+        }
+    }
+}
+
+/// A price of a product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProductPrice {
+    pub interval: Interval,
+    pub amount: Money,
+    /// The provider's id; none before it is made there.
+    pub id: Option<String>,
+}
+
+/// A price as a catalog writes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    amount: i64,
+    #[serde(default)]
+    id: Option<WrittenId>,
+}
+
+/// An id, or one for each mode.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected an id, or {test, live}")]
+enum WrittenId {
+    One(String),
+    ByMode(ByMode),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ByMode {
+    #[serde(default)]
+    test: Option<String>,
+    #[serde(default)]
+    live: Option<String>,
+}
+
+/// Bring the prices that a body writes into the form in which they are stored: `{"month": {"amount": 500, "id": "p"}}`.
+pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
+    let Some(entries) = written.as_object() else {
+        return Err(wrong_field("/prices", FieldErrorCode::WrongType, "expected an object of prices by interval"));
+    };
+    let mut out = Object::new();
+    for (name, value) in entries {
+        let path = format!("/prices/{name}");
+        let Some(interval) = Interval::parse(name) else {
+            let names = Interval::ALL.map(Interval::name).join(", ");
+            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, format!("expected one of {names}")));
+        };
+        let price: Written = json_reader::from_str(&value.to_string()).map_err(|error| {
+            wrong_field(&format!("{path}{}", error.pointer()), FieldErrorCode::BadFormat, error.cause())
+        })?;
+        if price.amount < 0 {
+            return Err(wrong_field(&format!("{path}/amount"), FieldErrorCode::OutOfRange, "expected at least 0"));
+        }
+        let mode = if livemode { "live" } else { "test" };
+        let id = match price.id {
+            None => None,
+            Some(WrittenId::One(id)) => Some(id),
+            Some(WrittenId::ByMode(ids)) => {
+                let id = if livemode { ids.live } else { ids.test };
+                let missing =
+                    || wrong_field(&format!("{path}/id/{mode}"), FieldErrorCode::Missing, "required in this mode");
+                Some(id.ok_or_else(missing)?)
+            }
+        };
+        if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > super::product::ID_BYTES) {
+            return Err(wrong_field(&format!("{path}/id"), FieldErrorCode::OutOfRange, "expected 1 to 200 bytes"));
+        }
+        let mut entry = Object::new();
+        entry.insert("amount".to_owned(), json!(price.amount));
+        if let Some(id) = id {
+            entry.insert("id".to_owned(), json!(id));
+        }
+        if out.insert(interval.name().to_owned(), Value::Object(entry)).is_some() {
+            return Err(wrong_field(
+                &path,
+                FieldErrorCode::NotAllowed,
+                format!("{} is there already", interval.name()),
+            ));
+        }
+    }
+    Ok(Value::Object(out))
+}
+
+/// The prices that a product lists by interval, the usual ones first; none where it lists none.
+pub(crate) fn listed(metadata: &Object, currency: &str) -> Option<Vec<ProductPrice>> {
+    let prices = metadata.get(PRICES)?.as_object()?;
+    let price = |interval: Interval| {
+        let price = prices.get(interval.name())?;
+        Some(ProductPrice {
+            interval,
+            amount: Money { amount_minor: price["amount"].as_i64()?, currency: currency.to_owned() },
+            id: price["id"].as_str().map(str::to_owned),
+        })
+    };
+    Some(Interval::ALL.into_iter().filter_map(price).collect())
+}
+
+/// The prices of a product: those that it lists, else its only one.
+pub(crate) fn prices_of(values: &ProductValues, metadata: &Object, currency: &str) -> Vec<ProductPrice> {
+    listed(metadata, currency).unwrap_or_else(|| {
+        let id = metadata.get(PRICE_ID).and_then(Value::as_str).map(str::to_owned);
+        let amount = values.price.clone();
+        let only = amount.map(|amount| ProductPrice { interval: Interval::of(values.interval), amount, id });
+        only.into_iter().collect()
+    })
+}
+
+/// Note the id that the provider gave a price.
+pub(crate) fn set_id(metadata: &mut Object, interval: Interval, id: &str) {
+    match metadata.get_mut(PRICES).and_then(|prices| prices.get_mut(interval.name())) {
+        Some(Value::Object(price)) => drop(price.insert("id".to_owned(), json!(id))),
+        _ => drop(metadata.insert(PRICE_ID.to_owned(), json!(id))),
+    }
+}
+
+/// Carry over ids of prices that are what they were: a catalog that doesn't name them does not make them anew.
+pub(crate) fn keep_ids(stored: &Object, metadata: &mut Object) {
+    let Some(before) = stored.get(PRICES).and_then(Value::as_object) else { return };
+    let Some(Value::Object(now)) = metadata.get_mut(PRICES) else { return };
+    for (interval, price) in now {
+        let Some(known) = before.get(interval).filter(|known| known["amount"] == price["amount"]) else { continue };
+        if let (Value::Object(price), Some(id)) = (price, known.get("id")) {
+            price.entry("id").or_insert_with(|| id.clone());
+        }
+    }
+}
+
+impl Proposed {
+    /// Its prices, the usual intervals first.
+    pub fn prices(&self, currency: &str) -> Vec<ProductPrice> {
+        prices_of(&self.values, &self.metadata, currency)
+    }
+}

@@ -1,0 +1,157 @@
+//! What a purchase is for: a product on sale, at one of its prices, and whether the account may buy it.
+
+use super::standing::Standing;
+use super::upgrade;
+use crate::catalog::Catalog;
+use crate::catalog::buy::{Buy, Buyer};
+use crate::catalog::price::{Interval, prices_of};
+use crate::catalog::product::{required_text, text};
+use crate::catalog::template::Scope;
+use crate::catalog::terms::{CatalogPrice, with_id};
+use crate::model::halt::{Halt, Ruled, wrong_field};
+use crate::model::json::Object;
+use products_contract::{Account, FieldErrorCode, Product, Refusal};
+use serde_json::{Value, json};
+use std::rc::Rc;
+
+/// Members of a command that name what is bought.
+const NAMES: [&str; 3] = ["plan_id", "product_id", "plan"];
+
+/// A product on sale, at a price, so many times.
+pub(crate) struct OnOffer {
+    pub product: Rc<Product>,
+    pub price: Rc<CatalogPrice>,
+    pub quantity: u32,
+    /// The clause `buy` of its type.
+    pub buy: Buy,
+    /// The product's fields, as templates see them.
+    fields: Object,
+}
+
+/// Find what a command names: a product by its id, a plan by its name too, or an item of a type by the field that tells
+/// the type's products apart; at the price of the interval that is named, else at the first.
+pub(crate) fn find(catalog: &Catalog<'_>, body: &Object) -> Ruled<OnOffer> {
+    let (name, id) = named(catalog, body)?;
+    let product = catalog.product(&id)?.ok_or(Refusal::NotFound(name))?;
+    let decl = catalog.type_named(&product.values.product_type)?;
+    let decl = decl.filter(|decl| decl.catalog).ok_or_else(|| Refusal::NotFound(id.clone()))?;
+    let metadata = catalog.metadata(&id)?;
+    let unavailable = || Halt::Refused(Refusal::RequirementUnmet(format!("purchasable:{id}")));
+    if !product.values.active || metadata.get("purchasable") == Some(&json!(false)) {
+        return Err(unavailable());
+    }
+    let prices = prices_of(&product.values, &metadata, &catalog.settings()?.currency);
+    let wanted = match text(body, "interval")? {
+        None => prices.first(),
+        Some(name) => {
+            let found = Interval::parse(&name).and_then(|interval| prices.iter().find(|p| p.interval == interval));
+            let names: Vec<&str> = prices.iter().map(|price| price.interval.name()).collect();
+            let message = || format!("expected {}", names.join(" or "));
+            Some(found.ok_or_else(|| wrong_field("/interval", FieldErrorCode::NotAllowed, message()))?)
+        }
+    };
+    let price_id = wanted.and_then(|price| price.id.as_ref()).ok_or_else(unavailable)?;
+    let price = catalog.price(price_id)?.filter(|price| price.active).ok_or_else(unavailable)?;
+    let buy = decl.buy.clone().unwrap_or_default();
+    let quantity = quantity(body, buy.quantity_max())?;
+    let fields = with_id(&metadata, &id);
+    Ok(OnOffer { product, price, quantity, buy, fields })
+}
+
+/// The product that a command names, with the name under which it did.
+fn named(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
+    let given = NAMES.into_iter().find(|key| body.get(*key).is_some_and(|value| !value.is_null()));
+    if given.is_none() && body.contains_key("item") {
+        return item(catalog, body);
+    }
+    let name = required_text(body, given.unwrap_or("plan_id"))?;
+    for decl in catalog.types()?.iter() {
+        if let Some(family) = &decl.family
+            && let Some(found) = catalog.plan_by_name(family, &name)?
+        {
+            return Ok((format!("plan {name}"), found));
+        }
+    }
+    Ok((format!("plan {name}"), name))
+}
+
+/// An item of a type by the value of the field that the type is inferred by.
+fn item(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
+    let type_name = required_text(body, "product_type")?;
+    let value = required_text(body, "item")?;
+    let types = catalog.types()?;
+    let decl = types.iter().find(|decl| decl.catalog && (decl.name == type_name || decl.aliases.contains(&type_name)));
+    let Some((decl, by)) = decl.and_then(|decl| Some((decl, decl.infer_by.as_ref()?))) else {
+        let names: Vec<&str> = types.iter().filter(|d| d.catalog && d.infer_by.is_some()).map(|d| &*d.name).collect();
+        let message = format!("expected one of {}", names.join(", "));
+        return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
+    };
+    let value = decl.field(by).and_then(|field| field.aliases.get(&value)).cloned().unwrap_or(value);
+    let mut known = Vec::new();
+    for row in catalog.products(Some(&decl.name))? {
+        match catalog.metadata(&row.id)?.get(by).and_then(Value::as_str) {
+            Some(found) if found == value => return Ok((format!("{type_name} {value}"), row.id.clone())),
+            Some(other) => known.push(other.to_owned()),
+            None => {}
+        }
+    }
+    Err(wrong_field("/item", FieldErrorCode::NotAllowed, format!("expected one of {}", known.join(", "))))
+}
+
+fn quantity(body: &Object, most: u32) -> Ruled<u32> {
+    let wrong = || wrong_field("/quantity", FieldErrorCode::OutOfRange, format!("expected 1 to {most}"));
+    match body.get("quantity") {
+        None | Some(Value::Null) => Ok(1),
+        Some(value) => {
+            let quantity = value.as_u64().and_then(|quantity| u32::try_from(quantity).ok());
+            quantity.filter(|quantity| (1..=most).contains(quantity)).ok_or_else(wrong)
+        }
+    }
+}
+
+impl OnOffer {
+    /// Refuse who may not buy it: another kind of account, one without the plan that its condition wants, or one that has
+    /// its item.
+    pub fn judge(&self, catalog: &Catalog<'_>, standing: &Standing, account: &Account) -> Ruled<()> {
+        let is_theirs = self.buy.account.is_none_or(|buyer| buyer.is(account));
+        if !is_theirs {
+            let whom = if self.buy.account == Some(Buyer::User) { "people" } else { "organizations" };
+            let message = format!("{} is sold to {whom}", self.product.id);
+            return Err(wrong_field("/product_id", FieldErrorCode::NotAllowed, message));
+        }
+        if let Some(condition) = &self.buy.condition
+            && !standing.is_granted_by_plan(condition)
+        {
+            let refusal = upgrade::refusal(catalog, standing, condition, 0, 1)?;
+            return Err(Refusal::QuotaExceeded(refusal).into());
+        }
+        match self.price.terms()?.item.as_ref().is_some_and(|item| standing.items.contains_key(item)) {
+            true => Err(Refusal::AlreadyOwned(self.product.id.clone()).into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Metadata that the checkout and what it makes shall have.
+    pub fn metadata(&self, account: &Account) -> Ruled<Object> {
+        let id = match account {
+            Account::User(id) | Account::Organization(id) => id.as_str(),
+            Account::Platform => "",
+        };
+        let account = Object::from_iter([("id".to_owned(), json!(id))]);
+        let scope = Scope::default().object("product", &self.fields).object("account", &account);
+        self.filled(scope.fill_object(&self.buy.metadata))
+    }
+
+    /// A URL of the clause, filled in.
+    pub fn url(&self, template: Option<&String>) -> Ruled<Option<String>> {
+        let Some(template) = template else { return Ok(None) };
+        let scope = Scope::default().object("product", &self.fields);
+        let filled = self.filled(scope.fill(&Value::String(template.clone())))?;
+        Ok(filled.as_str().map(str::to_owned))
+    }
+
+    /// The catalog's check has seen that every place is a field; one that this product leaves empty has nothing to say.
+    fn filled<T>(&self, filled: Result<T, String>) -> Ruled<T> {
+        filled.map_err(|place| Refusal::RequirementUnmet(format!("{}:{place}", self.product.id)).into())
+    }
+}

@@ -1,0 +1,152 @@
+//! What was bought although it could not be: ended and given back. And the row of each item that an account has once.
+
+use crate::catalog::desk::Desk;
+use crate::catalog::price::Interval;
+use crate::derive::standing::Standing;
+use crate::derive::subscriptions::SubscriptionFacts;
+use crate::model::effect::request;
+use crate::model::halt::Ruled;
+use crate::model::keys::EffectKey;
+use crate::model::notice::{To, send_once};
+use crate::model::records::item::Item;
+use crate::model::records::purchase::PurchaseRow;
+use crate::model::records::subscription_history::BillingHistory;
+use products_contract::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Give back what may not be had, and bring the items' rows up to date.
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+    for facts in &standing.subscriptions {
+        let Some(billing) = desk.account.get_here::<BillingHistory>(&facts.id)? else { continue };
+        let mut billing = BillingHistory::clone(&billing);
+        let before = billing.clone();
+        if !billing.beaten
+            && facts.lost_at.is_none()
+            && let Some(because) = refused_because(desk, standing, facts, &billing)?
+        {
+            billing.beaten = true;
+            end(desk, facts, because)?;
+        }
+        if billing.beaten
+            && !billing.given_back
+            && let Some(invoice) = billing.began_with.clone()
+        {
+            billing.given_back = true;
+            give_back(desk, &invoice)?;
+        }
+        if billing != before {
+            desk.account.put(&facts.id, billing);
+        }
+    }
+    items(desk, standing)
+}
+
+/// Why a subscription gives nothing that it was bought for: another one has its item, or no plan ever allowed it.
+fn refused_because(
+    desk: &mut Desk<'_>,
+    standing: &Standing,
+    facts: &SubscriptionFacts,
+    billing: &BillingHistory,
+) -> Ruled<Option<&'static str>> {
+    let (mut owned, mut unmet) = (0, Vec::new());
+    for (price, _) in &facts.gives {
+        let terms = price.terms()?;
+        let holder = terms.item.as_ref().and_then(|item| standing.items.get(item));
+        owned += usize::from(holder.is_some_and(|holder| holder.id != facts.id));
+        unmet.extend(terms.condition.clone().filter(|condition| !standing.is_granted_by_plan(condition)));
+    }
+    // One of several things in a subscription is a person's to judge.
+    if owned > 0 && owned == facts.gives.len() {
+        return Ok(Some("already_active"));
+    }
+    if unmet.is_empty() || unmet.len() < facts.gives.len() {
+        return Ok(None);
+    }
+    // What was made elsewhere was judged by nobody before it was paid; it waits for its condition.
+    let Some(purchase) = &billing.purchase else { return Ok(None) };
+    let row = desk.account.get::<PurchaseRow>(purchase)?.filter(|row| !row.values.items.is_empty());
+    let paid_at = row.and_then(|row| row.details.counts.as_ref()?.paid_at);
+    Ok(paid_at.filter(|at| was_never_met(standing, *at)).map(|_| "upgrade_required"))
+}
+
+/// Whether no plan that was in force at a time can have met a condition that none meets now: what is in force now has
+/// been since before it, and so has what was lost been lost.
+fn was_never_met(standing: &Standing, at: Timestamp) -> bool {
+    standing.plans.values().all(|plan| plan.since <= at) && standing.lost.values().all(|lost| lost.at <= at)
+}
+
+fn end(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: &str) -> Ruled<()> {
+    let payload = json!({"subscription": facts.id, "at_period_end": false});
+    let key = EffectKey::CancelBeaten { subscription: facts.id.clone() };
+    desk.account.ask(request("stripe.subscription.cancel", &key, &payload, None)?);
+    let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
+    let values = json!({"subscription": facts.id, "products": products, "because": because});
+    send_once(&mut desk.account, "purchase_returned", To::Account, &facts.id, &values)
+}
+
+fn give_back(desk: &mut Desk<'_>, invoice: &str) -> Ruled<()> {
+    let payload = json!({"invoice": invoice, "reason": "duplicate"});
+    let key = EffectKey::GiveBackInvoice { invoice: invoice.to_owned() };
+    desk.account.ask(request("stripe.refund.create", &key, &payload, None)?);
+    Ok(())
+}
+
+/// The name of a status, as rows have it.
+fn name(status: &impl Serialize) -> String {
+    serde_json::to_value(status).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Each item's row shows who holds it, or held it last.
+fn items(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+    let mut told: BTreeMap<String, Vec<Item>> = BTreeMap::new();
+    for facts in &standing.subscriptions {
+        let state = facts.row.state();
+        for (price, _) in &facts.gives {
+            let Some(item) = &price.terms()?.item else { continue };
+            let carried = state.items.iter().find(|item| item.price_id == price.id);
+            told.entry(item.clone()).or_default().push(Item {
+                product_id: price.product_id.clone(),
+                price_id: price.id.clone(),
+                interval: Interval::of(price.interval).name().to_owned(),
+                source: facts.id.clone(),
+                status: name(&facts.row.status()),
+                since: facts.row.first_at,
+                period_end: carried.map(|item| item.period_end),
+                cancel_at_period_end: state.cancel_at_period_end,
+            });
+        }
+    }
+    for (id, purchase) in desk.account.all::<PurchaseRow>()? {
+        let paid_at = purchase.details.counts.as_ref().and_then(|session| session.paid_at);
+        let (Some(since), None) = (paid_at, &purchase.values.subscription_id) else { continue };
+        for price_id in purchase.values.items.iter().filter_map(|item| item.price_id.as_ref()) {
+            let Some(price) = desk.catalog.price(price_id)? else { continue };
+            let Some(item) = &price.terms()?.item else { continue };
+            told.entry(item.clone()).or_default().push(Item {
+                product_id: price.product_id.clone(),
+                price_id: price.id.clone(),
+                interval: Interval::Once.name().to_owned(),
+                source: id.clone(),
+                status: name(&purchase.values.status),
+                since,
+                period_end: None,
+                cancel_at_period_end: false,
+            });
+        }
+    }
+    for (id, mut candidates) in told {
+        let stored = desk.account.get::<Item>(&id)?;
+        candidates.extend(stored.iter().map(|item| Item::clone(item)));
+        let holder = standing.items.get(&id).map(|holder| holder.id.as_str());
+        let shown = match candidates.iter().position(|item| Some(item.source.as_str()) == holder) {
+            Some(index) => Some(candidates.swap_remove(index)),
+            None => candidates.into_iter().rev().max_by(|a, b| (a.since, &a.source).cmp(&(b.since, &b.source))),
+        };
+        if let Some(shown) = shown.filter(|shown| stored.as_deref() != Some(shown)) {
+            desk.account.put(&id, shown);
+        }
+    }
+    Ok(())
+}
