@@ -71,11 +71,11 @@ impl Extension for Provisioner {
     }
 
     fn catalog(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Offer>, Problem> {
-        queries::ask(host, question, queries::catalog)
+        queries::ask(host, question, "catalog", queries::catalog)
     }
 
     fn entitlements(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Entitlement>, Problem> {
-        queries::ask(host, question, queries::entitlements)
+        queries::ask(host, question, "entitlements", queries::entitlements)
     }
 
     fn usage(
@@ -85,11 +85,11 @@ impl Extension for Provisioner {
         start: Timestamp,
         end: Timestamp,
     ) -> Result<Vec<UsageTotal>, Problem> {
-        queries::ask(host, question, |desk| queries::usage(desk, start, end))
+        queries::ask(host, question, "usage", |desk| queries::usage(desk, start, end))
     }
 
     fn balances(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Balance>, Problem> {
-        queries::ask(host, question, queries::balances)
+        queries::ask(host, question, "balances", queries::balances)
     }
 
     fn list(

@@ -29,22 +29,13 @@ fn problem(halt: Halt) -> Problem {
     }
 }
 
-/// Refuse who may not look at the account.
-fn check_actor(question: &Question) -> Result<(), Problem> {
-    if actor::may_look(&question.actor, &question.account) {
-        return Ok(());
-    }
-    let text = format!("{} does not look at this account", question.actor.subject);
-    Err(Problem::Refused(Refusal::Forbidden(text)))
-}
-
 /// Answer a question about an account, for who may look at it.
 pub(crate) fn ask<T>(
     host: &mut dyn Imports,
     question: &Question,
+    name: &str,
     answer: impl FnOnce(&mut Desk<'_>) -> Ruled<T>,
 ) -> Result<T, Problem> {
-    check_actor(question)?;
     let names = vec![Reference::Catalog(CatalogKey::Product(BUSINESS.to_owned()))];
     let opened = match host.open(&Placement::known(names.clone()), &[]) {
         Ok(Opened::Here(here)) => *here,
@@ -66,6 +57,11 @@ pub(crate) fn ask<T>(
         reply_to: None,
     };
     desk.catalog.take_in(opened.catalog, &names);
+    let settings = desk.catalog.settings().map_err(problem)?;
+    if !actor::may_look(&question.actor, &question.account, name, &settings.may) {
+        let text = format!("{} does not look at this account", question.actor.subject);
+        return Err(Problem::Refused(Refusal::Forbidden(text)));
+    }
     desk.account.take_in(opened.rows, &names, &[]).map_err(problem)?;
     answer(&mut desk).map_err(problem)
 }
@@ -225,8 +221,7 @@ pub(crate) fn list(
     filter: Option<&str>,
     page: &Page,
 ) -> Result<Vec<Listed>, Problem> {
-    check_actor(question)?;
-    host.open(&Placement::known(Vec::new()), &[]).map_err(|error| Problem::Failed(error.into()))?;
+    ask(host, question, "list", |_| Ok(()))?;
     let rows = match kind {
         "instances" | "products" => RowKind::Product,
         "purchases" => RowKind::Purchase,

@@ -33,7 +33,7 @@ use products_contract::*;
 /// Decide what an event means.
 pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ruled<Verdict> {
     let is_asked_for = matches!(event.payload, Payload::Command(_) | Payload::Product(_));
-    if is_asked_for && !actor::may_act(event, desk.account.owner()) {
+    if is_asked_for && !actor::may_act(event, desk.account.owner(), &desk.catalog.settings()?.may) {
         let refusal = Refusal::Forbidden(format!("{} does not act in this account", event.actor.subject));
         return Err(Halt::Refused(refusal));
     }

@@ -24,7 +24,7 @@ pub(crate) struct Proposed {
 }
 
 /// Keys that describe every product (SOL-04); all others belong to the metadata.
-const COMMON: [&str; 14] = [
+const COMMON: [&str; 15] = [
     "id",
     "type",
     "product_type",
@@ -37,6 +37,7 @@ const COMMON: [&str; 14] = [
     "billing_interval",
     "interval",
     PRICES,
+    STRIPE_METADATA,
     "metadata",
     "features",
 ];
@@ -79,6 +80,7 @@ pub(crate) fn normalise(
     };
     let metadata = schema::check(&decl, by, stored.as_ref(), &metadata)
         .map_err(|errors| Halt::Refused(Refusal::Invalid(errors)))?;
+    check_stripe_metadata(&decl, body.get(STRIPE_METADATA), &metadata)?;
     let settings = catalog.settings()?;
     let current = current.map(|(_, values)| values);
     let mut common = Common::read(body, current, &settings.currency)?;
@@ -165,6 +167,35 @@ fn resolve_plan(catalog: &Catalog<'_>, decl: &TypeDecl, metadata: &mut Map<Strin
         [a, b, ..] => {
             let path = format!("/metadata/{}", link.field);
             return Err(wrong_field(&path, FieldErrorCode::NotAllowed, format!("names {a} and {b}")));
+        }
+    }
+    Ok(())
+}
+
+/// Member of a product that says what its metadata at the payment provider is.
+const STRIPE_METADATA: &str = "stripe_metadata";
+
+/// What stands at the provider, all of it text, says the same of a field as the catalog does (BOT-11).
+fn check_stripe_metadata(decl: &TypeDecl, told: Option<&Value>, metadata: &Map<String, Value>) -> Ruled<()> {
+    let told = match told {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::Object(told)) => told,
+        Some(_) => {
+            return Err(wrong_field(&format!("/{STRIPE_METADATA}"), FieldErrorCode::WrongType, "expected an object"));
+        }
+    };
+    for (key, value) in told {
+        let path = format!("/{STRIPE_METADATA}/{key}");
+        let Some(text) = value.as_str() else {
+            return Err(wrong_field(&path, FieldErrorCode::WrongType, "expected a text, as Stripe keeps it"));
+        };
+        let own = match key.as_str() {
+            "product_type" => Some(decl.name.clone()),
+            _ => decl.field(key).and_then(|field| schema::text_form(field, metadata.get(key)?)),
+        };
+        if own.as_ref().is_some_and(|own| own != text) {
+            let message = format!("`{text}` at Stripe, `{}` in the catalog", own.unwrap_or_default());
+            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use super::amount::{Amount, Granted};
 use super::buy::Buy;
 use super::price::Interval;
 use crate::model::shared::Shared;
-pub(crate) use check::check;
+pub(crate) use check::{check, text_form};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

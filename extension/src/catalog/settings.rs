@@ -47,11 +47,17 @@ pub(crate) struct Settings {
     /// What there is to be entitled to: the catalog's own clause, kept here since every decision may need it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub entitlements: Entitlements,
+    /// Who in an organization may what: a clause of its own, kept here since every command needs it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub may: Roles,
     /// Plans that are in force where no paid plan of their family is, by family: kept here by the catalog's own rules,
     /// since every decision about an account without a plan needs them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub defaults: BTreeMap<String, DefaultPlan>,
 }
+
+/// Roles of an organization's members, by the command or question that they may.
+pub(crate) type Roles = BTreeMap<String, Vec<String>>;
 
 /// When a customer is made at the provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +123,7 @@ impl Default for Settings {
             sync_prices: true,
             customer_creation: CustomerCreation::Checkout,
             entitlements: Entitlements::new(),
+            may: Roles::new(),
             defaults: BTreeMap::new(),
         }
     }
@@ -124,3 +131,6 @@ impl Default for Settings {
 
 /// The payment providers that effects exist for.
 pub(crate) const PROVIDERS: [&str; 1] = ["stripe"];
+
+/// Questions that can be asked about an account, as roles name them.
+pub(crate) const QUESTIONS: [&str; 4] = ["entitlements", "usage", "balances", "list"];

@@ -4,6 +4,7 @@ use super::standing::Standing;
 use super::upgrade;
 use crate::catalog::Catalog;
 use crate::catalog::buy::{Buy, Buyer};
+use crate::catalog::desk::Desk;
 use crate::catalog::price::{Interval, prices_of};
 use crate::catalog::product::{required_text, text};
 use crate::catalog::template::Scope;
@@ -112,8 +113,9 @@ fn quantity(body: &Object, most: u32) -> Ruled<u32> {
 impl OnOffer {
     /// Refuse who may not buy it: another kind of account, one without the plan that its condition wants, or one that has
     /// its item.
-    pub fn judge(&self, catalog: &Catalog<'_>, standing: &Standing, account: &Account) -> Ruled<()> {
-        let is_theirs = self.buy.account.is_none_or(|buyer| buyer.is(account));
+    pub fn judge(&self, desk: &Desk<'_>, standing: &Standing) -> Ruled<()> {
+        let account = desk.account.owned()?;
+        let is_theirs = self.buy.account.is_none_or(|buyer| buyer.is(&account));
         if !is_theirs {
             let whom = if self.buy.account == Some(Buyer::User) { "people" } else { "organizations" };
             let message = format!("{} is sold to {whom}", self.product.id);
@@ -122,7 +124,7 @@ impl OnOffer {
         if let Some(condition) = &self.buy.condition
             && !standing.is_granted_by_plan(condition)
         {
-            let refusal = upgrade::refusal(catalog, standing, condition, 0, 1)?;
+            let refusal = upgrade::refusal(desk, standing, condition, 0, 1)?;
             return Err(Refusal::QuotaExceeded(refusal).into());
         }
         match self.price.terms()?.item.as_ref().is_some_and(|item| standing.items.contains_key(item)) {

@@ -1,26 +1,36 @@
 //! The way out of a refusal: what the account could buy to be allowed more.
 
-use crate::catalog::Catalog;
+use super::standing::Standing;
 use crate::catalog::amount::UNLIMITED;
+use crate::catalog::desk::Desk;
+use crate::catalog::schema::TypeDecl;
 use crate::catalog::template::Scope;
 use crate::catalog::terms::with_id;
 use crate::model::halt::Ruled;
-use products_contract::QuotaRefusal;
+use crate::model::json::Object;
+use products_contract::{Account, QuotaRefusal};
 
-use super::standing::Standing;
-
-/// The cheapest product on sale that allows an amount by itself.
-fn upgrade_for(catalog: &Catalog<'_>, key: &str, amount: i64) -> Ruled<Option<String>> {
+/// The cheapest product on sale with which an amount would be allowed: a plan takes the place of the plan that there is,
+/// anything else comes on top.
+fn upgrade_for(desk: &Desk<'_>, standing: &Standing, key: &str, amount: i64) -> Ruled<Option<String>> {
+    let (catalog, owner) = (&desk.catalog, desk.account.owner());
     let types = catalog.types()?;
+    let allowed = standing.allows(key);
     let mut best: Option<(i64, String)> = None;
     for row in catalog.products(None)?.iter().filter(|row| row.values.active) {
-        let decl = types.iter().find(|decl| decl.name == row.values.product_type);
-        let granted = decl.and_then(|decl| decl.grants.get(key)).filter(|granted| granted.condition().is_none());
+        let Some(decl) = types.iter().find(|decl| decl.name == row.values.product_type) else { continue };
+        let granted = decl.grants.get(key).filter(|granted| granted.condition().is_none());
         let (Some(granted), Some(price)) = (granted, &row.values.price) else { continue };
         let metadata = catalog.metadata(&row.id)?;
+        if !may_have(decl, &metadata, standing, owner) {
+            continue;
+        }
         let fields = with_id(&metadata, &row.id);
-        let allows = granted.amount().of(&metadata, &Scope::default().object("product", &fields)).unwrap_or(0);
-        if (allows == UNLIMITED || allows >= amount)
+        let grants = granted.amount().of(&metadata, &Scope::default().object("product", &fields)).unwrap_or(0);
+        let replaced = decl.family.as_ref().and_then(|family| standing.plans.get(family));
+        let of_plan = replaced.and_then(|plan| plan.grants.iter().find(|grant| grant.key == key));
+        let others = allowed.saturating_sub(of_plan.map_or(0, |grant| grant.amount));
+        if (grants == UNLIMITED || others.saturating_add(grants) >= amount)
             && best.as_ref().is_none_or(|(cheapest, _)| price.amount_minor < *cheapest)
         {
             best = Some((price.amount_minor, row.id.clone()));
@@ -29,14 +39,17 @@ fn upgrade_for(catalog: &Catalog<'_>, key: &str, amount: i64) -> Ruled<Option<St
     Ok(best.map(|(_, id)| id))
 }
 
+/// Whether an account could have a product: it is sold to its kind, its condition is met, and it has it not yet.
+fn may_have(decl: &TypeDecl, metadata: &Object, standing: &Standing, owner: Option<&Account>) -> bool {
+    let Some(buy) = &decl.buy else { return true };
+    let is_theirs = buy.account.is_none_or(|buyer| owner.is_some_and(|owner| buyer.is(owner)));
+    let is_met = buy.condition.as_ref().is_none_or(|condition| standing.is_granted_by_plan(condition));
+    let item = buy.once_per.as_ref().and_then(|field| metadata.get(field)?.as_str());
+    is_theirs && is_met && item.is_none_or(|item| !standing.items.contains_key(&format!("{}:{item}", decl.name)))
+}
+
 /// A refusal of more than is allowed, with the limit, what is used of it, and the way out.
-pub(crate) fn refusal(
-    catalog: &Catalog<'_>,
-    standing: &Standing,
-    key: &str,
-    used: i64,
-    amount: i64,
-) -> Ruled<QuotaRefusal> {
-    let upgrade = upgrade_for(catalog, key, used.saturating_add(amount))?;
+pub(crate) fn refusal(desk: &Desk<'_>, standing: &Standing, key: &str, used: i64, amount: i64) -> Ruled<QuotaRefusal> {
+    let upgrade = upgrade_for(desk, standing, key, used.saturating_add(amount))?;
     Ok(QuotaRefusal { quota: key.to_owned(), allowed: standing.allows(key), used, upgrade })
 }

@@ -19,9 +19,8 @@ use std::collections::BTreeMap;
 /// Give back what may not be had, and bring the items' rows up to date.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
     for facts in &standing.subscriptions {
-        let Some(billing) = desk.account.get_here::<BillingHistory>(&facts.id)? else { continue };
-        let mut billing = BillingHistory::clone(&billing);
-        let before = billing.clone();
+        let before = desk.account.get_here::<BillingHistory>(&facts.id)?.unwrap_or_default();
+        let mut billing = BillingHistory::clone(&before);
         if !billing.beaten
             && facts.lost_at.is_none()
             && let Some(because) = refused_because(desk, standing, facts, &billing)?
@@ -36,7 +35,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
             billing.given_back = true;
             give_back(desk, &invoice)?;
         }
-        if billing != before {
+        if billing != *before {
+            desk.account.load::<BillingHistory>(std::slice::from_ref(&facts.id))?;
             desk.account.put(&facts.id, billing);
         }
     }
@@ -98,6 +98,19 @@ fn name(status: &impl Serialize) -> String {
     serde_json::to_value(status).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
+/// A subscription that was changed to another product takes its row along: the old one is nobody's any more.
+fn moved(desk: &mut Desk<'_>, standing: &Standing, told: &BTreeMap<String, Vec<Item>>) -> Ruled<()> {
+    for facts in standing.subscriptions.iter().filter(|facts| !facts.gives.is_empty()) {
+        for price in &facts.named {
+            let Some(item) = price.terms()?.item.clone().filter(|item| !told.contains_key(item)) else { continue };
+            if desk.account.get_here::<Item>(&item)?.is_some_and(|row| row.source == facts.id) {
+                desk.account.remove::<Item>(&item);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Each item's row shows who holds it, or held it last.
 fn items(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
     let mut told: BTreeMap<String, Vec<Item>> = BTreeMap::new();
@@ -136,6 +149,7 @@ fn items(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
             });
         }
     }
+    moved(desk, standing, &told)?;
     for (id, mut candidates) in told {
         let stored = desk.account.get::<Item>(&id)?;
         candidates.extend(stored.iter().map(|item| Item::clone(item)));

@@ -4,12 +4,13 @@
 
 mod sync;
 
+use super::command::COMMANDS;
 use crate::catalog::checks::{check_entitlements, check_names, read_type, unreadable};
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::Entitlements;
 use crate::catalog::price::{PRICE_ID, PRICES};
 use crate::catalog::product::{Proposed, normalise};
-use crate::catalog::settings::{DefaultPlan, PROVIDERS, Settings};
+use crate::catalog::settings::{DefaultPlan, PROVIDERS, QUESTIONS, Roles, Settings};
 use crate::catalog::terms::{CatalogPrice, Terms, grants_of, price_rows};
 use crate::catalog::{BUSINESS, PRODUCT_TYPE, schema};
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
@@ -31,6 +32,8 @@ struct Document<'a> {
     business: Settings,
     #[serde(default)]
     entitlements: Entitlements,
+    #[serde(default)]
+    may: Roles,
     /// Types: the name of a built-in one, or all of it.
     #[serde(borrow, default)]
     product_types: Vec<Raw<'a>>,
@@ -49,6 +52,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
     for (name, is_given, instead) in [
         ("defaults", !document.business.defaults.is_empty(), "`default: true` on the products themselves"),
         ("entitlements", !document.business.entitlements.is_empty(), "`entitlements` beside `business`"),
+        ("may", !document.business.may.is_empty(), "`may` in the business's own file"),
     ] {
         if is_given {
             let message = format!("expected {instead}");
@@ -71,7 +75,9 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
     for (index, decl) in decls.iter().enumerate() {
         check_names(decl, &types, &entitlements, &format!("/product_types/{index}"))?;
     }
-    let mut settings = Settings { defaults: known.defaults.clone(), entitlements, ..document.business };
+    check_roles(&document.may)?;
+    let mut settings =
+        Settings { defaults: known.defaults.clone(), entitlements, may: document.may, ..document.business };
     desk.catalog.decide_by(settings.clone(), types);
     let mut products = Vec::with_capacity(document.products.len());
     for (index, body) in document.products.iter().enumerate() {
@@ -98,6 +104,19 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
     save_settings(desk, &settings)?;
     let reply = json!({"product_types": decls.iter().map(|d| &d.name).collect::<Vec<_>>(), "products": ids});
     Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
+}
+
+/// Roles are given for commands and questions that there are.
+fn check_roles(may: &Roles) -> Ruled<()> {
+    let known = COMMANDS.iter().map(|(command, _)| *command).chain(QUESTIONS);
+    let known: Vec<&str> = known.collect();
+    match may.keys().find(|key| !known.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(key) => {
+            let message = format!("`{key}` is no command or question: expected one of {}", known.join(", "));
+            Err(wrong_field(&format!("/may/{key}"), FieldErrorCode::UnknownField, message))
+        }
+    }
 }
 
 /// Put the place in the document before the path of a field error.

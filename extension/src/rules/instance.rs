@@ -39,7 +39,7 @@ pub(super) fn check_room(
         let own = except.and_then(|instance| instance.record.adds.consumed.get(&key)).copied().unwrap_or(0);
         let used = summary.consumed.get(&key).copied().unwrap_or(0).saturating_sub(own);
         if !standing.has_room(&key, used.saturating_add(amount)) {
-            return Err(Refusal::QuotaExceeded(refusal(&desk.catalog, standing, &key, used, amount)?).into());
+            return Err(Refusal::QuotaExceeded(refusal(desk, standing, &key, used, amount)?).into());
         }
     }
     Ok(())

@@ -47,25 +47,26 @@ pub(super) fn consume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let period = period_of(&standing, &key, &decl, desk.now);
     let used = desk.account.get::<Counter>(&key)?.map_or(0, |counter| counter.used(period.start));
     let fact = id.map(|id| FactKey::Usage { meter: &key, id: &id }.to_string());
-    let is_repeated = match &fact {
-        Some(fact) => desk.account.is_known(fact)?,
+    let repeated = match &fact {
+        Some(fact) => !desk.account.record_fact(fact)?,
         None => false,
     };
     let mut counted = used;
-    if !is_repeated {
+    if !repeated {
         counted = used.saturating_add(amount);
         if !standing.has_room(&key, counted) {
-            return Err(Refusal::QuotaExceeded(refusal(&desk.catalog, &standing, &key, used, amount)?).into());
-        }
-        if let Some(fact) = &fact {
-            desk.account.record_fact(fact)?;
+            return Err(Refusal::QuotaExceeded(refusal(desk, &standing, &key, used, amount)?).into());
         }
         count(desk, &standing, &key, &decl, amount, desk.now)?;
     }
     let reply = json!({
         "key": key, "used": counted, "allowed": standing.allows(&key), "resets_at": rfc3339(period.end),
     });
-    Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
+    let outcome = match fact.filter(|_| repeated) {
+        Some(fact) => Outcome::Duplicate(fact),
+        None => Outcome::Applied,
+    };
+    Ok(Verdict { answer: Answer::Value(encode(&reply)?), ..outcome.into() })
 }
 
 /// Count an amount in the period of its time, and tell the account when it gets near what it may use.

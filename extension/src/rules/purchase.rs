@@ -32,7 +32,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let cancel_url = return_url(body, "cancel_url", origins)?;
     let standing = standing(desk)?;
     let account = desk.account.owned()?;
-    offer.judge(&desk.catalog, &standing, &account)?;
+    offer.judge(desk, &standing)?;
     let held = offer.price.family.as_ref().and_then(|family| standing.plans.get(family));
     // A plan that is in force by default, or that was paid once, has no subscription that could change.
     if let Some(plan) = held.filter(|plan| plan.price_id.is_some()) {

@@ -124,6 +124,20 @@ fn milli(text: &str) -> Option<i64> {
     whole.checked_mul(1000)?.checked_add(places)
 }
 
+/// A stored value as the text that others keep of it: thousandths are a decimal again.
+pub(crate) fn text_form(field: &Field, value: &Value) -> Option<String> {
+    match (field.field_type, value) {
+        (_, Value::String(text)) => Some(text.clone()),
+        (FieldType::Milli, Value::Number(number)) => {
+            let (whole, places) = (number.as_i64()? / 1000, number.as_i64()? % 1000);
+            let text = format!("{whole}.{places:03}");
+            Some(text.trim_end_matches('0').trim_end_matches('.').to_owned())
+        }
+        (_, Value::Number(_) | Value::Bool(_)) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
 fn check_text(field: &Field, text: &str) -> Result<(), (FieldErrorCode, String)> {
     let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
     let (least, most) = (field.min_length.map(i64::from), field.max_length.map(i64::from));
@@ -157,5 +171,31 @@ fn range(unit: &str, least: Option<i64>, most: Option<i64>) -> String {
         (Some(least), None) => format!("expected at least {least}{unit}"),
         (None, Some(most)) => format!("expected at most {most}{unit}"),
         (None, None) => "out of range".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn thousandths_are_read_to_the_last_place() {
+        for (text, expected) in [("0.5", 500), ("16", 16_000), ("0.001", 1), ("1.25", 1_250), ("0", 0)] {
+            assert_eq!(milli(text), Some(expected), "{text}");
+        }
+        for bad in ["", ".5", "1.", "-1", "1.0005", "1,5", "1e3", "9999999999999"] {
+            assert_eq!(milli(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn thousandths_are_written_as_they_were_read(value in 0i64..1_000_000_000_000) {
+            let field = Field { field_type: FieldType::Milli, ..Field::default() };
+            let text = text_form(&field, &json!(value)).expect("a number has a text");
+            prop_assert_eq!(milli(&text), Some(value));
+        }
     }
 }
