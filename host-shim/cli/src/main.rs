@@ -1,9 +1,13 @@
 //! The command line: options in, report out, exit code. Every command is a library call.
 
+mod check;
+mod extension;
 mod inspect;
 mod replay;
 
 use clap::{Parser, Subcommand};
+use host_replay::error::ReplayError;
+use host_replay::report::printable;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -23,6 +27,7 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "Examples:
+  host-shim check my-business               say what is wrong with a catalog and its scenarios
   host-shim replay fixtures                 play every scenario and print a table
   host-shim replay --format json log.jsonl  replay recorded events, one JSON line an event
   host-shim inspect my-extension.wasm       say whether this host can load a component
@@ -32,6 +37,7 @@ Exit codes: 0 all held, 1 an expectation failed or an event ended without outcom
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(Box<replay::Args>),
+    Check(check::Args),
     Inspect(inspect::Args),
     #[cfg(feature = "stripe")]
     Stripe(Box<local_stripe::cli::StripeArgs>),
@@ -40,6 +46,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Replay(args) => replay::run(*args),
+        Command::Check(args) => check::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         #[cfg(feature = "stripe")]
         Command::Stripe(args) => local_stripe::cli::run(&args),
@@ -48,4 +55,12 @@ fn main() -> ExitCode {
         eprintln!("error: {error:#}");
         ExitCode::from(EXIT_FAILED)
     })
+}
+
+/// Tells why nothing was done, a line a mistake, and gives the exit code.
+pub(crate) fn refuse(error: &ReplayError) -> ExitCode {
+    for line in error.to_string().lines() {
+        eprintln!("error: {}", printable(line));
+    }
+    ExitCode::from(if error.is_bad_input() { EXIT_BAD_INPUT } else { EXIT_FAILED })
 }

@@ -1,15 +1,15 @@
 //! `host-shim replay [OPTIONS] PATH…`.
 
-use crate::{EXIT_BAD_INPUT, EXIT_FAILED};
+use crate::extension::ExtensionArgs;
+use crate::refuse;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_replay::error::{Place, ReplayError};
 use host_replay::report::{Human, Json, junit, printable};
 use host_replay::run::{Finished, ReplayOptions, Sink, replay};
-use host_replay::runners::Runners;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Replay scenarios and recorded events
@@ -31,13 +31,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     fixtures: Option<PathBuf>,
 
-    /// The component to run [default: instance-provisioner.wasm beside the program]
-    #[arg(long, value_name = "FILE", conflicts_with = "native")]
-    component: Option<PathBuf>,
-
-    /// Run the extension's library instead of a component
-    #[arg(long)]
-    native: bool,
+    #[command(flatten)]
+    extension: ExtensionArgs,
 
     /// Make a new instance of the component for every event
     #[arg(long, conflicts_with = "native")]
@@ -100,10 +95,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match try_run(&args) {
         Ok(code) => Ok(code),
         Err(error) => match error.downcast_ref::<ReplayError>() {
-            Some(known) => {
-                eprintln!("error: {}", printable(&known.to_string()));
-                Ok(ExitCode::from(if known.is_bad_input() { EXIT_BAD_INPUT } else { EXIT_FAILED }))
-            }
+            Some(known) => Ok(refuse(known)),
             None => Err(error),
         },
     }
@@ -113,7 +105,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let options = ReplayOptions {
         business: args.business.clone(),
         fixtures: args.fixtures.clone(),
-        runners: runners(args)?,
+        runners: args.extension.runners(args.fresh)?,
         store: args.store.clone(),
         shuffle: args.shuffle,
         repeat: args.repeat,
@@ -173,31 +165,6 @@ fn progress_bar() -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-fn runners(args: &Args) -> Result<Runners, ReplayError> {
-    if args.native {
-        return Ok(Runners::native());
-    }
-    let file = match &args.component {
-        Some(file) => file.clone(),
-        None => default_component().ok_or_else(|| {
-            ReplayError::Usage(
-                "no instance-provisioner.wasm beside the program: run `cargo xtask build`, or give --component FILE or --native"
-                    .to_owned(),
-            )
-        })?,
-    };
-    Runners::component(&file, args.fresh)
-}
-
-/// Beside the program, or where `cargo xtask build` puts it when the program is run from the target folder.
-fn default_component() -> Option<PathBuf> {
-    const NAME: &str = "instance-provisioner.wasm";
-    let program = std::env::current_exe().ok()?;
-    let beside = program.parent().map(|folder| folder.join(NAME));
-    let in_dist = program.ancestors().map(|folder: &Path| folder.join("dist").join(NAME));
-    beside.into_iter().chain(in_dist).find(|file| file.is_file())
 }
 
 /// Says nothing.

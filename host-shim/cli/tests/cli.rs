@@ -2,6 +2,8 @@
 
 #[path = "cli/bad_inputs.rs"]
 mod bad_inputs;
+#[path = "cli/check.rs"]
+mod check;
 #[path = "cli/contract.rs"]
 mod contract;
 #[path = "cli/help.rs"]

@@ -1,12 +1,13 @@
 //! The catalog of a business's folder: compared with the one that was loaded last, and loaded if it is another.
 
+mod refused;
+
 use crate::StartError;
-use crate::bad_input::{BadInput, Place};
-use crate::business::{BusinessFolder, CATALOG_FILE};
+use crate::business::BusinessFolder;
 use crate::outbox::Outbox;
 use crate::processor::{Processor, Report};
 use host_store::{InboxRow, Partition, Store};
-use products_contract::{Account, Actor, ActorKind, Event, IgnoreReason, Outcome, Payload, Refusal, Stored, Timestamp};
+use products_contract::{Account, Actor, ActorKind, Event, IgnoreReason, Outcome, Payload, Stored, Timestamp};
 
 /// Where loads of a folder's catalog come from.
 const SOURCE: &str = "api";
@@ -32,7 +33,9 @@ pub(crate) fn bring_in(
             business: business.name.clone(),
             reason: report.result.reason().unwrap_or_default(),
         }),
-        Some(report) if !was_taken(report.result.outcome()) => Err(refused(business, report).into()),
+        Some(report) if !was_taken(report.result.outcome()) => {
+            Err(StartError::Catalog(refused::mistakes(business, report)))
+        }
         _ => Ok(reports),
     }
 }
@@ -87,57 +90,4 @@ fn is_in_force(processor: &Processor, row: &InboxRow) -> bool {
 
 fn was_taken(outcome: Option<&Outcome>) -> bool {
     matches!(outcome, Some(Outcome::Applied | Outcome::Duplicate(_) | Outcome::Ignored(IgnoreReason::NoChange)))
-}
-
-/// What the extension has against a catalog, with the line it means.
-fn refused(business: &BusinessFolder, report: &Report) -> BadInput {
-    let file = business.folder.join(CATALOG_FILE);
-    let (mut line, mut reason) = (0, report.result.reason().unwrap_or_default());
-    if let Some(Outcome::Rejected(Refusal::Invalid(errors))) = report.result.outcome() {
-        let told: Vec<String> =
-            errors.iter().map(|e| format!("{} {}", e.path, without_json_place(&e.message))).collect();
-        reason = told.iter().map(|text| text.trim()).collect::<Vec<_>>().join("; ");
-        if let Some(first) = errors.first() {
-            line = business.catalog_lines.line_meant(&first.path, first_quotation(&first.message));
-        }
-    }
-    let problem = format!("the extension says {}: {reason}", report.result.name());
-    BadInput::new(Place::line(&file, line), problem, "a catalog that it takes")
-}
-
-/// What a message quotes first: only that is the catalog's, the others are what was expected.
-fn first_quotation(message: &str) -> Option<&str> {
-    let quoted = ['`', '"'].iter().filter_map(|mark| {
-        let from = message.find(*mark)? + 1;
-        let length = message[from..].find(*mark)?;
-        Some((from, &message[from..from + length]))
-    });
-    quoted.min().map(|(_, text)| text)
-}
-
-/// A message of an extension's JSON reader, without its place in a text that nobody has seen.
-fn without_json_place(message: &str) -> &str {
-    let Some((text, place)) = message.rsplit_once(" at line ") else { return message };
-    match place.split_once(" column ") {
-        Some((line, column)) if line.parse::<u64>().is_ok() && column.parse::<u64>().is_ok() => text,
-        _ => message,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_first_quotation_of_a_message_is_of_the_catalog() {
-        assert_eq!(first_quotation("`free` is none of `month`, \"year\""), Some("free"));
-        assert_eq!(first_quotation("\"free\" is none of `month`"), Some("free"));
-        assert_eq!(first_quotation("it's `half"), None);
-    }
-
-    #[test]
-    fn a_place_within_unseen_text_is_left_out() {
-        assert_eq!(without_json_place("unknown field `x` at line 1 column 7"), "unknown field `x`");
-        assert_eq!(without_json_place("not at line level"), "not at line level");
-    }
 }

@@ -11,6 +11,7 @@ mod catalog;
 mod check;
 pub mod clock;
 pub mod decision;
+pub mod guess;
 pub mod manifest;
 pub mod outbox;
 pub mod processor;

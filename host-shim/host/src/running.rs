@@ -29,9 +29,9 @@ pub struct Setup {
 /// Why a host does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The extension does not take the catalog.
-    #[error(transparent)]
-    Catalog(#[from] BadInput),
+    /// The extension does not take the catalog: each of its mistakes, at least one.
+    #[error("{}", crate::bad_input::lines(.0))]
+    Catalog(Vec<BadInput>),
     /// The extension failed when it was given the catalog, which says nothing of the catalog.
     #[error("the extension failed when it was given the catalog of {business}: {reason}")]
     Extension {

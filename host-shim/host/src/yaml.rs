@@ -87,7 +87,7 @@ impl Lined {
     /// key or value at or below that reads so, else that of the value itself. A pointer that leads nowhere means the
     /// nearest value above.
     pub fn line_meant(&self, pointer: &str, quoted: Option<&str>) -> usize {
-        let node = self.at(pointer);
+        let node = self.at(pointer).unwrap_or_else(|above| above);
         let mut lines = Vec::new();
         if let Some(quoted) = quoted {
             node.find(quoted, &mut lines);
@@ -98,7 +98,8 @@ impl Lined {
         }
     }
 
-    fn at(&self, pointer: &str) -> &Lined {
+    /// The value that a JSON Pointer names; where it leads nowhere, the nearest value above as an error.
+    pub fn at(&self, pointer: &str) -> Result<&Lined, &Lined> {
         let mut node = self;
         for part in pointer.split('/').skip(1) {
             let part = part.replace("~1", "/").replace("~0", "~");
@@ -107,10 +108,31 @@ impl Lined {
                 Content::List(list) => part.parse().ok().and_then(|at: usize| list.get(at)),
                 Content::Single(_) => None,
             };
-            let Some(next) = next else { break };
+            let Some(next) = next else { return Err(node) };
             node = next;
         }
-        node
+        Ok(node)
+    }
+
+    /// A single value as it reads; none for nothing, a list or a mapping.
+    pub fn single(&self) -> Option<String> {
+        match &self.content {
+            Content::Single(Value::String(text)) => Some(text.clone()),
+            Content::Single(Value::Null) | Content::List(_) | Content::Map(_) => None,
+            Content::Single(value) => Some(value.to_string()),
+        }
+    }
+
+    /// All keys and texts at or below this value, in the order of the file.
+    pub fn words(&self) -> Vec<&str> {
+        match &self.content {
+            Content::Single(Value::String(text)) => vec![text],
+            Content::Single(_) => Vec::new(),
+            Content::List(list) => list.iter().flat_map(Lined::words).collect(),
+            Content::Map(map) => {
+                map.iter().flat_map(|entry| [entry.key.as_str()].into_iter().chain(entry.value.words())).collect()
+            }
+        }
     }
 
     /// Lines on which a key or a single value reads `text`, in the order of the file.

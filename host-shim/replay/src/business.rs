@@ -51,10 +51,7 @@ impl Fixtures {
                 return Ok(folder);
             }
         }
-        let names = self.businesses()?.join(", ");
-        Err(ReplayError::Usage(format!(
-            "no business `{name}`: expected one of {names}, or a folder with {CATALOG_FILE}"
-        )))
+        Err(ReplayError::NoBusiness { name: name.to_owned(), known: self.businesses()? })
     }
 
     /// The business to take where nothing names one.

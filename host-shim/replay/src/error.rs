@@ -1,7 +1,9 @@
 //! What can be wrong with an input, a business or a run.
 
+use crate::business::CATALOG_FILE;
 use host::StartError;
 use host::outbox::OutboxError;
+use host_store::ConfigError;
 use std::path::PathBuf;
 
 pub use host::bad_input::{BadInput, Place};
@@ -9,9 +11,25 @@ pub use host::bad_input::{BadInput, Place};
 /// Why a replay could not be carried through. A failed expectation is none of these: it is in the report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// The input or an option is wrong.
-    #[error(transparent)]
-    Input(#[from] BadInput),
+    /// An input or a business is wrong: each of its mistakes, at least one.
+    #[error("{}", host::bad_input::lines(.0))]
+    Input(Vec<BadInput>),
+    /// The configuration is not the one that the extension declares.
+    #[error("configuration of {business}: {error}")]
+    Config {
+        /// Name of the business.
+        business: String,
+        /// What is wrong with it.
+        error: ConfigError,
+    },
+    /// A business is named that is not there.
+    #[error("no business `{name}`; expected {}", expected_business(.known))]
+    NoBusiness {
+        /// The name.
+        name: String,
+        /// Those that the fixtures have.
+        known: Vec<String>,
+    },
     /// Options that don't go together.
     #[error("{0}")]
     Usage(String),
@@ -31,18 +49,32 @@ pub enum ReplayError {
     },
 }
 
+/// What may be named as a business.
+pub(crate) fn expected_business(known: &[String]) -> String {
+    match known {
+        [] => format!("a folder with {CATALOG_FILE}"),
+        known => format!("one of {}, or a folder with {CATALOG_FILE}", known.join(", ")),
+    }
+}
+
 impl ReplayError {
     /// True where the caller gave something wrong: exit code 2.
     pub fn is_bad_input(&self) -> bool {
-        matches!(self, ReplayError::Input(_) | ReplayError::Usage(_) | ReplayError::File { .. })
+        !matches!(self, ReplayError::Store(_) | ReplayError::Host(_))
+    }
+}
+
+impl From<BadInput> for ReplayError {
+    fn from(bad: BadInput) -> Self {
+        ReplayError::Input(vec![bad])
     }
 }
 
 impl From<StartError> for ReplayError {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Catalog(bad) => ReplayError::Input(bad),
-            StartError::Config { .. } => ReplayError::Usage(error.to_string()),
+            StartError::Catalog(mistakes) => ReplayError::Input(mistakes),
+            StartError::Config { business, error } => ReplayError::Config { business, error },
             StartError::Extension { .. } => ReplayError::Host(error.to_string()),
             StartError::Outbox(error) => error.into(),
         }

@@ -37,33 +37,66 @@ impl Input {
     }
 }
 
+/// What lies at or below some paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Folders with a catalog.
+    pub businesses: Vec<PathBuf>,
+    /// Inputs.
+    pub inputs: Vec<Input>,
+}
+
 /// Finds the inputs that the arguments name; folders are walked in order of names.
 pub fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, BadInput> {
-    let mut found = Vec::new();
+    let mut found = Found::default();
     for path in paths {
         if path.as_os_str() == STDIN {
-            found.push(Input::Stdin);
+            found.inputs.push(Input::Stdin);
         } else if path.is_dir() {
-            let before = found.len();
+            let before = found.inputs.len();
             walk(path, 0, &mut found)?;
-            if found.len() == before {
+            if found.inputs.len() == before {
                 let expected = "scenarios (.yml) or raw events (.json, .jsonl, .ndjson) in it";
                 return Err(BadInput::new(Place::file(path), "a folder without cases", expected));
             }
         } else if !path.exists() {
-            return Err(BadInput::new(
-                Place::file(path),
-                "no such file or folder",
-                "a scenario, raw events, a folder or -",
-            ));
+            return Err(no_such(path, "a scenario, raw events, a folder or -"));
         } else {
-            found.push(classify(path).unwrap_or_else(|| Input::Raw(path.clone())));
+            found.inputs.push(classify(path).unwrap_or_else(|| Input::Raw(path.clone())));
+        }
+    }
+    Ok(found.inputs)
+}
+
+/// Finds businesses and inputs, for a look at the files alone: a folder may have a catalog only, and a file may be one.
+pub fn find(paths: &[PathBuf]) -> Result<Found, BadInput> {
+    let mut found = Found::default();
+    for path in paths {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() {
+            let before = found.clone();
+            walk(path, 0, &mut found)?;
+            if found == before {
+                let expected = "catalog.yml, scenarios (.yml) or raw events (.json, .jsonl, .ndjson) in it";
+                return Err(BadInput::new(Place::file(path), "a folder without a business or cases", expected));
+            }
+        } else if !path.exists() {
+            return Err(no_such(path, "the folder of a business, a scenario or raw events"));
+        } else if [CATALOG_FILE, CONFIG_FILE].contains(&name) {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            found.businesses.push(folder.unwrap_or(Path::new(".")).to_owned());
+        } else {
+            found.inputs.push(classify(path).unwrap_or_else(|| Input::Raw(path.clone())));
         }
     }
     Ok(found)
 }
 
-fn walk(folder: &Path, depth: usize, found: &mut Vec<Input>) -> Result<(), BadInput> {
+fn no_such(path: &Path, expected: &str) -> BadInput {
+    BadInput::new(Place::file(path), "no such file or folder", expected)
+}
+
+fn walk(folder: &Path, depth: usize, found: &mut Found) -> Result<(), BadInput> {
     if depth > DEPTH_MAX {
         return Err(BadInput::new(
             Place::file(folder),
@@ -73,6 +106,9 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<Input>) -> Result<(), BadIn
     }
     if folder.join(PLACES_FILE).is_file() {
         return Ok(());
+    }
+    if folder.join(CATALOG_FILE).is_file() {
+        found.businesses.push(folder.to_owned());
     }
     for entry in sorted_entries(folder)? {
         let name = entry.file_name().and_then(|n| n.to_str()).unwrap_or_default();
@@ -88,7 +124,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<Input>) -> Result<(), BadIn
                 let expected = "a regular file; a pipe is read if it is named itself";
                 return Err(BadInput::new(Place::file(&entry), "not a regular file", expected));
             }
-            found.push(input);
+            found.inputs.push(input);
         }
     }
     Ok(())
@@ -135,6 +171,23 @@ mod tests {
             Input::Raw(at("z.json")),
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_look_at_the_files_finds_businesses_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        for name in ["a/catalog.yml", "b/catalog.yml", "b/scenarios/one.yml", "c/two.yml"] {
+            fs::create_dir_all(at(name).parent().expect("a parent")).expect("made");
+            fs::write(at(name), "").expect("written");
+        }
+        fs::create_dir(at("d")).expect("made");
+        let found = find(&[folder.path().to_owned()]).expect("businesses");
+        assert_eq!(found.businesses, [at("a"), at("b")]);
+        assert_eq!(found.inputs, [at("b/scenarios/one.yml"), at("c/two.yml")].map(Input::Scenario));
+        assert_eq!(find(&[at("a/catalog.yml")]).expect("a business").businesses, [at("a")]);
+        let error = find(&[at("d")]).expect_err("nothing in it");
+        assert_eq!(error.problem, "a folder without a business or cases");
     }
 
     #[cfg(unix)]

@@ -1,10 +1,12 @@
 //! Scenarios and raw streams replayed, compared and reported.
 
 pub mod business;
+pub mod check;
 pub mod diff;
 pub mod error;
 pub mod host;
 pub mod inputs;
+pub mod library;
 pub mod line;
 pub mod manifest;
 pub mod matcher;

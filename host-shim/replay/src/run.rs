@@ -1,21 +1,18 @@
 //! A whole replay: inputs found and checked, played one by one, reported as they go.
 
-use crate::business::{BusinessFolder, CATALOG_FILE, Fixtures, business_above};
 use crate::error::{BadInput, ReplayError};
-use crate::host::{Host, HostSetup, StoreKind};
-use crate::inputs::{Input, RawInput, collect, read_raw};
+use crate::host::StoreKind;
+use crate::inputs::{Input, collect};
+use crate::library::{Library, Ready, Sources};
 use crate::line::{Line, StreamLine, Summary};
 use crate::play::{CaseReport, Order, PlayOptions, play_all};
-use crate::prepare::{Case, prepare};
 use crate::runners::Runners;
 use crate::scenario::Scenario;
 use crate::state::hash_of_streams;
 use crate::stream::{StreamOptions, replay_stream};
 use products_contract::Timestamp;
-use std::collections::{HashMap, HashSet};
 use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 /// What is replayed and how.
 #[derive(Clone, Debug)]
@@ -104,89 +101,6 @@ impl Finished {
     }
 }
 
-/// An input that has been checked.
-enum Ready {
-    Scenario { scenario: Box<Scenario>, cases: Vec<Case>, business: Arc<BusinessFolder> },
-    Raw { raw: RawInput, business: Arc<BusinessFolder> },
-}
-
-/// Finds and reads fixtures and businesses, each once.
-struct Library<'a> {
-    options: &'a ReplayOptions,
-    paths: &'a [PathBuf],
-    fixtures: Option<Fixtures>,
-    businesses: HashMap<PathBuf, Arc<BusinessFolder>>,
-    /// Folders and configurations with which a host has started.
-    started: HashSet<(PathBuf, Vec<(String, String)>)>,
-}
-
-impl Library<'_> {
-    /// The fixtures, which raw events of a business that is given as a folder do without.
-    fn fixtures(&mut self) -> Result<&Fixtures, ReplayError> {
-        let fixtures = match self.fixtures.take() {
-            Some(fixtures) => fixtures,
-            None => {
-                let mut near = self.paths.to_vec();
-                near.extend(self.options.business.as_ref().map(PathBuf::from));
-                Fixtures::load(&find_fixtures(self.options.fixtures.as_deref(), &near)?)?
-            }
-        };
-        Ok(self.fixtures.insert(fixtures))
-    }
-
-    fn named(&mut self, name: &str) -> Result<PathBuf, ReplayError> {
-        let is_folder = self.options.fixtures.is_none() && Path::new(name).join(CATALOG_FILE).is_file();
-        match self.fixtures() {
-            Ok(fixtures) => fixtures.business(name),
-            Err(_) if is_folder => Ok(PathBuf::from(name)),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// A host in memory takes the business's catalog, or says what is wrong with it before anything is applied.
-    fn try_start(&mut self, business: &BusinessFolder, config: &[(String, String)]) -> Result<(), ReplayError> {
-        if self.started.insert((business.folder.clone(), config.to_vec())) {
-            Host::start(HostSetup {
-                business: business.clone(),
-                livemode: false,
-                config: config.to_vec(),
-                runners: self.options.runners.clone(),
-                store: StoreKind::Memory,
-                clock: 0,
-            })?;
-        }
-        Ok(())
-    }
-
-    fn business(&mut self, named: Option<&str>, file: Option<&Path>) -> Result<Arc<BusinessFolder>, ReplayError> {
-        let named = self.options.business.as_deref().or(named);
-        let folder = match (named, file.and_then(business_above)) {
-            (Some(name), _) => self.named(name)?,
-            (None, Some(folder)) => folder,
-            (None, None) => self.fixtures()?.business_default()?,
-        };
-        if let Some(known) = self.businesses.get(&folder) {
-            return Ok(known.clone());
-        }
-        let business = Arc::new(BusinessFolder::load(&folder)?);
-        self.businesses.insert(folder, business.clone());
-        Ok(business)
-    }
-}
-
-/// Finds the folder of fixtures for these inputs.
-fn find_fixtures(given: Option<&Path>, paths: &[PathBuf]) -> Result<PathBuf, ReplayError> {
-    if let Some(folder) = given {
-        return Ok(folder.to_owned());
-    }
-    let mut starts: Vec<PathBuf> = paths.iter().filter(|path| path.exists()).cloned().collect();
-    starts.extend(std::env::current_dir());
-    starts.extend(std::env::current_exe());
-    Fixtures::find(&starts).ok_or_else(|| {
-        ReplayError::Usage("no folder `fixtures` with Stripe's shapes above the inputs, the working folder or the program: expected --fixtures".to_owned())
-    })
-}
-
 /// Replays everything that `paths` name. Files are checked whole before the first event is applied.
 pub fn replay(
     paths: &[PathBuf],
@@ -227,10 +141,8 @@ fn check(
     stdin: &mut dyn Read,
     options: &ReplayOptions,
 ) -> Result<Vec<Ready>, ReplayError> {
-    let mut library = Library { options, paths, fixtures: None, businesses: HashMap::new(), started: HashSet::new() };
-    if options.fixtures.is_some() {
-        library.fixtures()?;
-    }
+    let sources = Sources { business: options.business.clone(), fixtures: options.fixtures.clone() };
+    let mut library = Library::new(sources, options.runners.clone(), paths)?;
     let scenarios = inputs.iter().filter(|input| matches!(input, Input::Scenario(_))).count();
     if options.until.is_some() && scenarios == inputs.len() {
         return Err(ReplayError::Usage("--until goes on after raw events; a scenario says `until` itself".to_owned()));
@@ -251,30 +163,15 @@ fn check(
     }
     inputs
         .iter()
-        .map(|input| match input {
-            Input::Scenario(file) => {
-                let scenario = Scenario::read(file)?;
-                let cases = prepare(&scenario, &library.fixtures()?.shapes)?;
-                let business = library.business(scenario.given.business.as_deref(), Some(file))?;
-                library.try_start(&business, &scenario.given.config)?;
-                Ok(Ready::Scenario { scenario: Box::new(scenario), cases, business })
+        .map(|input| {
+            let ready = library.ready(input, stdin)?;
+            if let (Ready::Raw { raw, .. }, Some(until)) = (&ready, options.until)
+                && let Some(newest) = raw.newest.filter(|newest| until < *newest)
+            {
+                let (until, newest) = (crate::time::text(until), crate::time::text(newest));
+                return Err(ReplayError::Usage(format!("--until {until} is before the newest event, {newest}")));
             }
-            Input::Raw(_) | Input::Stdin => {
-                let file = match input {
-                    Input::Raw(file) => Some(file.as_path()),
-                    _ => None,
-                };
-                let business = library.business(None, file)?;
-                let raw = read_raw(input, stdin, &business.name)?;
-                library.try_start(&business, &[])?;
-                if let (Some(until), Some(newest)) = (options.until, raw.newest)
-                    && until < newest
-                {
-                    let (until, newest) = (crate::time::text(until), crate::time::text(newest));
-                    return Err(ReplayError::Usage(format!("--until {until} is before the newest event, {newest}")));
-                }
-                Ok(Ready::Raw { raw, business })
-            }
+            Ok(ready)
         })
         .collect()
 }

@@ -148,11 +148,11 @@ impl Shape {
             base.is_none().then(|| {
                 let wanted = stripe.base.as_deref().unwrap_or(&stripe.kind);
                 let problem = format!("no base body for `{wanted}` in {}", self.version);
-                BadInput::new(
-                    Place::line(&scenario.file, step.line),
-                    problem,
-                    format!("`base` with one of {}", names.join(", ")),
-                )
+                let expected = format!("`base` with one of {}", names.join(", "));
+                // Of a type, the object's name is what may be misspelt.
+                let object = |kind: &'_ str| kind.rsplit('.').nth(1).unwrap_or(kind).to_owned();
+                let word = stripe.base.clone().unwrap_or_else(|| object(&stripe.kind));
+                BadInput::new(Place::line(&scenario.file, step.line), problem, expected).guessing(&word, names)
             })
         })
     }

@@ -3,6 +3,7 @@
 //! Scenarios are read from this tree, not into derived structs: each expectation needs its line when it fails.
 
 use crate::error::{BadInput, Place};
+use host::guess::nearest;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 use std::fmt;
@@ -10,9 +11,6 @@ use std::path::Path;
 
 /// Deepest nesting of a scenario or catalog that is read.
 const DEPTH_MAX: usize = 64;
-
-/// Share of equal characters from which on one key is taken for another, misspelt.
-const ALIKE_RATIO_MIN: f32 = 0.7;
 
 /// A value and the line it stands on.
 #[derive(Clone, Debug, PartialEq)]
@@ -339,8 +337,7 @@ impl<'n> Fields<'_, 'n> {
         if let Some(node) = self.take(name) {
             return Ok(node);
         }
-        let alike =
-            |entry: &&&Entry| similar::TextDiff::from_chars(entry.key.as_str(), name).ratio() >= ALIKE_RATIO_MIN;
+        let alike = |entry: &&&Entry| nearest(&entry.key, [name]).is_some();
         let (reader, what) = (self.reader, self.what);
         Err(match self.entries.iter().flatten().find(alike) {
             Some(entry) => {
@@ -354,11 +351,11 @@ impl<'n> Fields<'_, 'n> {
     pub fn finish(self) -> Result<(), BadInput> {
         match self.entries.iter().flatten().next() {
             None => Ok(()),
-            Some(entry) => Err(self.reader.bad(
-                entry.line,
-                format!("unknown field `{}` in {}", entry.key, self.what),
-                format!("one of {}", self.known.join(", ")),
-            )),
+            Some(entry) => {
+                let problem = format!("unknown field `{}` in {}", entry.key, self.what);
+                let expected = format!("one of {}", self.known.join(", "));
+                Err(self.reader.bad(entry.line, problem, expected).guessing(&entry.key, self.known.iter().copied()))
+            }
         }
     }
 }
@@ -400,7 +397,10 @@ mod tests {
         let mut fields = reader.fields("the scenario", &node).expect("a mapping");
         fields.take("name");
         let error = fields.finish().expect_err("`nmae` is unknown");
-        assert_eq!(error.to_string(), "x.yml:2: unknown field `nmae` in the scenario; expected one of name");
+        assert_eq!(
+            error.to_string(),
+            "x.yml:2: unknown field `nmae` in the scenario; expected one of name; did you mean `name`?"
+        );
     }
 
     #[test]

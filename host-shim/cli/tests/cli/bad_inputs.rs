@@ -140,11 +140,19 @@ fn a_bad_catalog_keeps_the_inputs_before_it_from_being_applied() {
 fn what_is_wrong_with_a_catalog_has_its_line() {
     let catalog = fs::read_to_string(fixtures().join("solobase/catalog.yml")).expect("the catalog");
     for (good, bad, told) in [
-        ("id_prefix: inst", "id_prefx: inst", "/product_types/1 unknown field `id_prefx`"),
-        ("max_length: 40", "max_length: forty", "/max_length expected a whole number from 0 to 4294967295"),
-        ("resource: database", "resource: databse", "/provisions/0/resource `databse.ensure` is not declared"),
+        ("id_prefix: inst", "id_prefx: inst", "/product_types/1: unknown field `id_prefx`"),
+        (
+            "max_length: 40",
+            "max_length: forty",
+            "/max_length: found `forty`; expected a whole number from 0 to 4294967295",
+        ),
+        ("resource: database", "resource: databse", "/provisions/0/resource: `databse.ensure` is not declared"),
         ("product_types:", "product_typs:", "unknown field `product_typs`"),
-        ("format: label", "format: labl", "/format expected `label` or `date-time`"),
+        (
+            "format: label",
+            "format: labl",
+            "/format: found `labl`; expected `label` or `date-time`; did you mean `label`?",
+        ),
         ("product_type: subscription_plan", "product_type: subscription_pln", "/products/0"),
     ] {
         let line = 1 + catalog[..catalog.find(good).expect("in the catalog")].matches('\n').count();

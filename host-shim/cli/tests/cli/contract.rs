@@ -1,6 +1,6 @@
 //! `--format json` is a contract: what is on stdout, in which order, with which fields.
 
-use crate::run::{invoice, lines, replay, subscription};
+use crate::run::{fixtures, invoice, lines, replay, subscription};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -174,7 +174,11 @@ fn the_table_names_the_source_of_each_event_where_there_are_several() {
     fs::write(&b, lines(&[invoice("evt_2"), subscription("evt_3")])).expect("written");
     let ran = |paths: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_host-shim"));
-        command.current_dir(folder.path()).args(["replay", "--native", "--business", "solobase"]).args(paths);
+        command
+            .current_dir(folder.path())
+            .args(["replay", "--native", "--business", "solobase", "--fixtures"])
+            .arg(fixtures())
+            .args(paths);
         String::from_utf8(command.output().expect("it runs").stdout).expect("UTF-8")
     };
     let both = ran(&["a.jsonl", "b.jsonl"]);

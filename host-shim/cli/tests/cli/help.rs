@@ -24,3 +24,8 @@ fn help_of_replay() {
 fn help_of_inspect() {
     golden("inspect-help.txt", &["inspect", "--help"]);
 }
+
+#[test]
+fn help_of_check() {
+    golden("check-help.txt", &["check", "--help"]);
+}

@@ -80,15 +80,23 @@ fn another_component_loads_the_same_catalog_in_its_own_way() {
 #[test]
 fn a_refused_catalog_is_told_with_its_line_and_is_not_in_force() {
     let refused = "sell:\n  - price_a\n  - price_b\noutcome:\n  rejected: {invalid: [{path: /sell, code: taken, \
-                   message: '`price_b` is sold, expected `another`'}]}\n";
+                   message: '`price_b` is sold, expected `another`'}, {path: /outcom, code: unknown-field, message: \
+                   'unknown field `outcom`: expected `outcome`'}]}\n";
     let shop = Shop::new();
     shop.start(A);
     for number in [2, 3] {
         let error = shop.start_with(refused, &[], ToyRunner::new(1)).err().unwrap();
-        let StartError::Catalog(bad) = error else { panic!("{error}") };
-        assert_eq!((bad.place.file, bad.place.line), (shop.folder.join(CATALOG_FILE), 3), "start {number}");
-        let expected = "the extension says rejected: /sell `price_b` is sold, expected `another`";
-        assert_eq!(bad.problem, expected);
+        let StartError::Catalog(mistakes) = error else { panic!("{error}") };
+        let told: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        let file = shop.folder.join(CATALOG_FILE);
+        let expected = [
+            format!("{}:3: /sell: `price_b` is sold; expected `another`", file.display()),
+            format!(
+                "{}:1: /outcom: unknown field `outcom`; expected `outcome`; did you mean `outcome`?",
+                file.display()
+            ),
+        ];
+        assert_eq!(told, expected, "start {number}");
     }
     assert_eq!(shop.start(A), ["catalog:toys:4: applied"]);
 }

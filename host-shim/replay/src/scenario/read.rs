@@ -446,7 +446,10 @@ fn outcome(reader: Reader<'_>, node: &Node) -> Result<OutcomeExpectation, BadInp
         let text = reader.text("outcome", node)?;
         match OUTCOMES.contains(&text.as_str()) {
             true => Ok(text),
-            false => Err(reader.bad(node.line, format!("`{text}` is no outcome"), OUTCOME_NAMES)),
+            false => {
+                let bad = reader.bad(node.line, format!("`{text}` is no outcome"), OUTCOME_NAMES);
+                Err(bad.guessing(&text, OUTCOMES))
+            }
         }
     };
     if matches!(node.value, Tree::Text(_)) {

@@ -136,7 +136,7 @@ impl Builder<'_> {
                         true => "a path that exists, or `add`".to_owned(),
                         false => format!("a path that exists, one of {}, or `add`", names.join(", ")),
                     };
-                    self.bad(change.line, format!("{error} in {in_version}"), expected)
+                    self.bad(change.line, format!("{error} in {in_version}"), expected).guessing(&change.key, names)
                 })
             }
         }

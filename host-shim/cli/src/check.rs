@@ -1,0 +1,119 @@
+//! `host-shim check [OPTIONS] PATH…`.
+
+use crate::extension::ExtensionArgs;
+use crate::{EXIT_BAD_INPUT, refuse};
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use host_replay::check::{Checked, check};
+use host_replay::error::BadInput;
+use host_replay::library::Sources;
+use host_replay::report::printable;
+use serde_json::json;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Say whether a business and its scenarios are right, without playing them
+///
+/// The catalog (catalog.yml) and the configuration (config.yml) are given to the extension, scenarios are read and their
+/// events built in every API version of Stripe's bodies, recorded events are read. Nothing is applied. Each mistake is told
+/// with its file and line, the place in the document, what is allowed there and, where a name is almost right, a guess.
+#[derive(Debug, Parser)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// Folders of businesses, of scenarios, or of both; single files
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+
+    /// The business of the scenarios: its name in the fixtures, or a folder with catalog.yml [default: that of the
+    /// scenario's folder]
+    #[arg(long, value_name = "NAME|DIR")]
+    business: Option<String>,
+
+    /// The folder of fixtures [default: found above the inputs, the working folder or the program]
+    #[arg(long, value_name = "DIR")]
+    fixtures: Option<PathBuf>,
+
+    #[command(flatten)]
+    extension: ExtensionArgs,
+
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+const AFTER_HELP: &str = "Examples:
+  host-shim check my-business                 its catalog and all scenarios below it
+  host-shim check my-business/catalog.yml     its catalog alone
+  host-shim check --format json fixtures      one JSON line a mistake, then the counts
+
+What a mistake looks like:
+  my-business/catalog.yml:12: /product_types/0: unknown field `grnats`; expected `name`, `grants`
+  or `fields`; did you mean `grants`?
+
+The first part is file and line, the second the place in the document as a JSON Pointer: the first
+of the product types, here. An extension may tell the first mistake of a catalog only: check again
+when it is put right.
+
+Exit codes: 0 all is right, 2 there are mistakes, or the usage is wrong, 1 the extension failed.";
+
+/// How to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A line a mistake
+    Human,
+    /// JSON lines
+    Json,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let sources = Sources { business: args.business.clone(), fixtures: args.fixtures.clone() };
+    let checked = args.extension.runners(false).and_then(|runners| check(&args.paths, sources, &runners));
+    let checked = match checked {
+        Ok(checked) => checked,
+        // A path or an option that is wrong keeps everything from being checked.
+        Err(error) => return Ok(refuse(&error)),
+    };
+    match args.format {
+        Format::Human => human(&checked),
+        Format::Json => json(&checked),
+    }
+    .context("the report can't be written")?;
+    Ok(if checked.mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_BAD_INPUT) })
+}
+
+fn human(checked: &Checked) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for mistake in &checked.mistakes {
+        writeln!(out, "{}", printable(&mistake.to_string()))?;
+    }
+    let count = |number: usize, what: &str, several: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        _ => Some(format!("{number} {several}")),
+    };
+    let parts = [
+        count(checked.businesses, "business", "businesses"),
+        count(checked.scenarios, "scenario", "scenarios"),
+        count(checked.raw, "file of raw events", "files of raw events"),
+    ];
+    let checked_files = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    match count(checked.mistakes.len(), "mistake", "mistakes") {
+        None => writeln!(out, "no mistake in {checked_files}"),
+        Some(mistakes) => writeln!(out, "{mistakes} in {checked_files}"),
+    }
+}
+
+fn json(checked: &Checked) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for BadInput { place, problem, expected, guess } in &checked.mistakes {
+        // A line of 0 means the file as a whole.
+        let line = Some(place.line).filter(|line| *line > 0);
+        let mistake = json!({"file": place.file.display().to_string(), "line": line, "pointer": place.pointer,
+            "problem": problem, "expected": expected, "guess": guess});
+        writeln!(out, "{}", json!({"mistake": mistake}))?;
+    }
+    let Checked { businesses, scenarios, raw, mistakes } = checked;
+    let summary = json!({"businesses": businesses, "scenarios": scenarios, "raw": raw, "mistakes": mistakes.len()});
+    writeln!(out, "{}", json!({"summary": summary}))
+}

@@ -1,0 +1,46 @@
+//! Which extension is run: the options that commands share.
+
+use clap::Parser;
+use host_replay::error::ReplayError;
+use host_replay::runners::Runners;
+use std::path::{Path, PathBuf};
+
+/// Which extension is run.
+#[derive(Debug, Parser)]
+pub(crate) struct ExtensionArgs {
+    /// The component to run [default: instance-provisioner.wasm beside the program]
+    #[arg(long, value_name = "FILE", conflicts_with = "native")]
+    component: Option<PathBuf>,
+
+    /// Run the extension's library instead of a component
+    #[arg(long)]
+    native: bool,
+}
+
+impl ExtensionArgs {
+    /// The library or the component, which is made anew for every event if `fresh`.
+    pub(crate) fn runners(&self, fresh: bool) -> Result<Runners, ReplayError> {
+        if self.native {
+            return Ok(Runners::native());
+        }
+        let file = match &self.component {
+            Some(file) => file.clone(),
+            None => default_component().ok_or_else(|| {
+                ReplayError::Usage(
+                    "no instance-provisioner.wasm beside the program: run `cargo xtask build`, or give --component FILE or --native"
+                        .to_owned(),
+                )
+            })?,
+        };
+        Runners::component(&file, fresh)
+    }
+}
+
+/// Beside the program, or where `cargo xtask build` puts it when the program is run from the target folder.
+fn default_component() -> Option<PathBuf> {
+    const NAME: &str = "instance-provisioner.wasm";
+    let program = std::env::current_exe().ok()?;
+    let beside = program.parent().map(|folder| folder.join(NAME));
+    let in_dist = program.ancestors().map(|folder: &Path| folder.join("dist").join(NAME));
+    beside.into_iter().chain(in_dist).find(|file| file.is_file())
+}

@@ -1,0 +1,208 @@
+//! `host-shim check` from outside: what is told of right and of wrong files.
+
+use crate::run::{Ran, fixtures, run};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+const CATALOG: &str = "product_types:
+  - name: seat_plan
+    catalog: true
+    infer_by: slug
+    family: plan
+    fields:
+      - {name: slug, type: string, required: true, max_length: 40}
+      - {name: seats, type: int, required: true, min: 0}
+      - {name: stripe_price_id, type: string, set_by: admin}
+    grants: {seats: seats}
+products:
+  - id: prod_team
+    product_type: seat_plan
+    name: Team
+    price: 900
+    billing_interval: month
+    metadata: {slug: team, seats: 5, stripe_price_id: price_team}
+";
+
+const STORY: &str = "name: a team subscribes
+given: {account: \"user:ana\", claims: {\"stripe-customer:cus_A\": \"user:ana\"}}
+events:
+  - stripe: customer.subscription.created
+    set: {price: price_team}
+    expect: applied
+expect:
+  entitlements: {seats: 5}
+";
+
+/// A business in a folder of its own.
+fn business(catalog: &str, story: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("scenarios")).expect("made");
+    fs::write(folder.path().join("catalog.yml"), catalog).expect("written");
+    fs::write(folder.path().join("scenarios/story.yml"), story).expect("written");
+    folder
+}
+
+fn check(folder: &Path, args: &[&str]) -> Ran {
+    let (folder, fixtures) = (folder.display().to_string(), fixtures().display().to_string());
+    let mut all = vec!["check", "--native", "--fixtures", &fixtures];
+    all.extend(args);
+    all.push(&folder);
+    run(&all, b"")
+}
+
+/// The only line of a text that is a mistake, without the folder.
+fn told(ran: &Ran, folder: &Path) -> Vec<String> {
+    assert_eq!((ran.code, ran.stderr.as_str()), (2, ""), "{}", ran.stdout);
+    let folder = format!("{}/", folder.display());
+    let mut lines: Vec<String> = ran.stdout.lines().map(|line| line.replace(&folder, "")).collect();
+    assert!(lines.pop().is_some_and(|count| count.contains("mistake")), "{}", ran.stdout);
+    lines
+}
+
+#[test]
+fn what_is_right_is_said_to_be_and_nothing_is_played() {
+    // The expectation does not hold, and nobody asks.
+    let folder = business(CATALOG, &STORY.replace("seats: 5", "seats: 7"));
+    let ran = check(folder.path(), &[]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "no mistake in 1 business, 1 scenario\n"), "{}", ran.stderr);
+    for path in ["catalog.yml", "scenarios", "scenarios/story.yml"] {
+        let ran = check(&folder.path().join(path), &[]);
+        assert_eq!(ran.code, 0, "{path}: {}{}", ran.stdout, ran.stderr);
+    }
+}
+
+#[test]
+fn each_mistake_of_a_catalog_has_line_place_what_is_allowed_and_a_guess() {
+    for (good, bad, line, place, parts) in [
+        (
+            "grants: {",
+            "grnats: {",
+            10,
+            "/product_types/0: unknown field `grnats`",
+            ["`grants`", "`family`", "did you mean `grants`?"],
+        ),
+        (
+            "type: int,",
+            "type: itn,",
+            8,
+            "/product_types/0/fields/1/type: found `itn`",
+            ["expected", "`int`", "did you mean `int`?"],
+        ),
+        (
+            "max_length: 40",
+            "max_length: [40]",
+            7,
+            "/product_types/0/fields/0/max_length: found a list",
+            ["expected a whole number", "", ""],
+        ),
+        (
+            "product_type: seat_plan",
+            "product_type: seat_paln",
+            13,
+            "/products/0/product_type: `seat_paln` is no product type",
+            ["", "", "did you mean `seat_plan`?"],
+        ),
+        ("{seats: seats}", "{seats: saets}", 10, "/product_types/0/grants: `saets`", ["", "", "did you mean `seats`?"]),
+        (
+            "billing_interval: month",
+            "billing_interval: moon",
+            16,
+            "/products/0/billing_interval: found `moon`",
+            ["expected day, week, month or year", "", ""],
+        ),
+    ] {
+        assert_eq!(CATALOG.matches(good).count(), 1, "{good}");
+        let folder = business(&CATALOG.replace(good, bad), STORY);
+        let lines = told(&check(folder.path(), &[]), folder.path());
+        assert_eq!(lines.len(), 1, "told once, though a scenario is of it, too: {lines:?}");
+        assert!(lines[0].starts_with(&format!("catalog.yml:{line}: {place}")), "{bad}: {}", lines[0]);
+        for part in parts {
+            assert!(lines[0].contains(part), "{part}: {}", lines[0]);
+        }
+        assert_eq!(lines[0].contains("did you mean"), !parts[2].is_empty(), "{}", lines[0]);
+    }
+}
+
+#[test]
+fn replay_tells_a_catalogs_mistake_with_the_same_words() {
+    let folder = business(&CATALOG.replace("grants: {", "grnats: {"), STORY);
+    let told = check(folder.path(), &[]).stdout;
+    let (path, fixtures) = (folder.path().display().to_string(), fixtures().display().to_string());
+    let ran = run(&["replay", "--native", "--fixtures", &fixtures, &path], b"");
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    let message = ran.stderr.strip_prefix("error: ").and_then(|line| line.split(": ").nth(1)).expect("a message");
+    assert!(told.contains(message) && ran.stderr.contains("did you mean `grants`?"), "{}", ran.stderr);
+}
+
+#[test]
+fn every_wrong_file_is_told_of_and_not_the_first_alone() {
+    let folder = business(&CATALOG.replace("grants: {", "grnats: {"), STORY);
+    let scenario = |name: &str, text: &str| {
+        fs::write(folder.path().join("scenarios").join(name), text).expect("written");
+    };
+    scenario("a.yml", &STORY.replace("expect: applied", "expect: aplied"));
+    scenario("b.yml", &STORY.replace("given:", "gvien:"));
+    scenario("c.yml", &STORY.replace("set: {price: price_team}", "set: {qauntity: 2}"));
+    scenario("d.yml", &STORY.replace("customer.subscription", "customer.subscripton"));
+    scenario("e.yml", &STORY.replace("given: {", "given: {business: solobse, "));
+    scenario("f.yml", &STORY.replace("given: {", "given: {business: solobase, config: {no_such_key: 1}, "));
+    scenario("g.jsonl", "{}\n");
+    let lines = told(&check(folder.path(), &[]), folder.path());
+    for (line, (file, parts)) in lines.iter().zip([
+        ("catalog.yml:10: ", ["`grnats`", "did you mean `grants`?"]),
+        ("scenarios/a.yml:6: ", ["`aplied` is no outcome", "did you mean `applied`?"]),
+        ("scenarios/b.yml:2: ", ["unknown field `gvien`", "did you mean `given`?"]),
+        ("scenarios/c.yml:5: ", ["qauntity", "did you mean `quantity`?"]),
+        ("scenarios/d.yml:4: ", ["no base body", "did you mean `subscription`?"]),
+        ("scenarios/e.yml:2: ", ["no business `solobse`", "did you mean `solobase`?"]),
+        ("scenarios/f.yml:2: ", ["`no_such_key` is not declared", ""]),
+        ("scenarios/g.jsonl:1: ", ["expected a Stripe event", ""]),
+    ]) {
+        assert!(line.starts_with(file), "{file}: {line}");
+        assert!(parts.iter().all(|part| line.contains(part)), "{parts:?}: {line}");
+    }
+    assert_eq!(lines.len(), 8, "{lines:#?}");
+}
+
+#[test]
+fn a_configuration_is_part_of_the_business() {
+    let folder = business(CATALOG, STORY);
+    fs::write(folder.path().join("config.yml"), "# ours\nno_such_key: 1\n").expect("written");
+    let lines = told(&check(folder.path(), &[]), folder.path());
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("config.yml:2: ") && lines[0].contains("`no_such_key`"), "{}", lines[0]);
+}
+
+#[test]
+fn json_is_one_line_a_mistake_and_then_the_counts() {
+    let folder = business(&CATALOG.replace("product_type: seat_plan", "product_type: seat_paln"), STORY);
+    let ran = check(folder.path(), &["--format", "json"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    let lines = ran.lines();
+    let mistake = json!({"file": folder.path().join("catalog.yml").display().to_string(), "line": 13,
+        "pointer": "/products/0/product_type", "problem": "`seat_paln` is no product type",
+        "expected": "a catalog that the extension takes", "guess": "seat_plan"});
+    let summary = json!({"businesses": 1, "scenarios": 1, "raw": 0, "mistakes": 1});
+    assert_eq!(lines, [json!({"mistake": mistake}), json!({"summary": summary})]);
+    fs::write(folder.path().join("catalog.yml"), "- a\n").expect("written");
+    let lines = check(folder.path(), &["--format", "json"]).lines();
+    assert_eq!(lines[0]["mistake"]["line"], Value::Null, "the file as a whole");
+}
+
+#[test]
+fn what_can_not_be_checked_is_refused() {
+    let empty = tempfile::tempdir().expect("a folder");
+    for (path, expected) in [(empty.path(), "without a business or cases"), (Path::new("no/such"), "no such file")] {
+        let ran = check(path, &[]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+    }
+    assert_eq!(run(&["check"], b"").code, 2, "a path is required");
+}
+
+#[test]
+fn the_projects_own_fixtures_are_right() {
+    let ran = check(&fixtures(), &[]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+}

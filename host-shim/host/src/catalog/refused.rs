@@ -1,0 +1,181 @@
+//! What an extension has against a catalog, told as mistakes of the file: with line, place, what is allowed and a guess.
+//!
+//! An extension names a value by its JSON Pointer and says in words what is wrong: `PROBLEM: expected WHAT`, either half of
+//! which may be missing, with the wrong name quoted first.
+
+use crate::bad_input::{BadInput, Place};
+use crate::business::{BusinessFolder, CATALOG_FILE};
+use crate::processor::Report;
+use crate::yaml::Lined;
+use products_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
+use std::path::Path;
+
+/// What is expected where the extension doesn't say it.
+const EXPECTED: &str = "a catalog that the extension takes";
+
+/// The mistakes of a catalog that was not taken; at least one.
+pub(super) fn mistakes(business: &BusinessFolder, report: &Report) -> Vec<BadInput> {
+    let file = business.folder.join(CATALOG_FILE);
+    match report.result.outcome() {
+        Some(Outcome::Rejected(Refusal::Invalid(errors))) if !errors.is_empty() => {
+            errors.iter().map(|error| mistake(&file, &business.catalog_lines, error)).collect()
+        }
+        _ => {
+            let reason = report.result.reason().unwrap_or_default();
+            let problem = format!("the extension says {}: {reason}", report.result.name());
+            vec![BadInput::new(Place::file(&file), problem, EXPECTED)]
+        }
+    }
+}
+
+fn mistake(file: &Path, catalog: &Lined, error: &FieldError) -> BadInput {
+    let Said { problem, expected } = Said::read(without_json_place(&error.message));
+    let quoted = problem.and_then(first_quotation);
+    let there = catalog.at(&error.path);
+    let problem = match (problem, there) {
+        (Some(problem), _) => problem.to_owned(),
+        (None, Ok(value)) => match value.single() {
+            Some(text) => format!("found `{text}`"),
+            None => format!("found {}", value.kind()),
+        },
+        (None, Err(_)) => "it is missing".to_owned(),
+    };
+    let place = Place::line(file, catalog.line_meant(&error.path, quoted)).at(&error.path);
+    let bad = BadInput::new(place, problem, expected.unwrap_or(EXPECTED));
+    let value = there.ok().and_then(Lined::single);
+    let Some(word) = value.as_deref().or(quoted) else { return bad };
+    let allowed = expected.map(names_in).unwrap_or_default();
+    match (allowed.is_empty(), error.code) {
+        (false, _) => bad.guessing(word, allowed),
+        // A name that nothing has, and nobody says which there are: others of the catalog are likely meant.
+        (true, FieldErrorCode::NotAllowed) if quoted.is_some() => bad.guessing(word, catalog.words()),
+        (true, _) => bad,
+    }
+}
+
+/// The parts of a message.
+struct Said<'m> {
+    problem: Option<&'m str>,
+    expected: Option<&'m str>,
+}
+
+impl<'m> Said<'m> {
+    fn read(message: &'m str) -> Self {
+        let halves = [": expected ", "; expected ", ", expected "].iter().find_map(|mark| message.split_once(mark));
+        let (problem, rest) = match (halves, message.strip_prefix("expected ")) {
+            (_, Some(rest)) => (None, rest),
+            (Some((problem, rest)), None) => (Some(problem), rest),
+            (None, None) => return Said { problem: Some(message), expected: None },
+        };
+        // The file tells better what is there than a reader of its JSON.
+        let expected = rest.split_once(", found ").map_or(rest, |(expected, _)| expected);
+        Said { problem, expected: Some(expected) }
+    }
+}
+
+/// The names in a list such as `one of a, b` or `` `a`, `b` or `c` ``; what has more than one word is no name.
+fn names_in(expected: &str) -> Vec<&str> {
+    let list = expected.strip_prefix("one of ").unwrap_or(expected);
+    let names = list.split(", ").flat_map(|part| part.split(" or ")).map(|name| name.trim().trim_matches('`'));
+    names.filter(|name| !name.is_empty() && !name.contains(char::is_whitespace)).collect()
+}
+
+/// What a message quotes first.
+fn first_quotation(message: &str) -> Option<&str> {
+    let quoted = ['`', '"'].iter().filter_map(|mark| {
+        let from = message.find(*mark)? + 1;
+        let length = message[from..].find(*mark)?;
+        Some((from, &message[from..from + length]))
+    });
+    quoted.min().map(|(_, text)| text)
+}
+
+/// A message of an extension's JSON reader, without its place in a text that nobody has seen.
+fn without_json_place(message: &str) -> &str {
+    let Some((text, place)) = message.rsplit_once(" at line ") else { return message };
+    match place.split_once(" column ") {
+        Some((line, column)) if line.parse::<u64>().is_ok() && column.parse::<u64>().is_ok() => text,
+        _ => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CATALOG: &str = "types:\n  - name: plan\n    grnats: {seats: seats}\n    fields:\n      - {name: seats, type: \
+                           itn}\nproducts:\n  - {id: prod_a, type: pln, price: [1]}\n";
+
+    fn told(path: &str, code: FieldErrorCode, message: &str) -> String {
+        let file = Path::new("catalog.yml");
+        let catalog = Lined::parse(file, CATALOG).expect("YAML");
+        let error = FieldError { path: path.to_owned(), code, message: message.to_owned() };
+        mistake(file, &catalog, &error).to_string()
+    }
+
+    #[test]
+    fn each_form_of_message_has_its_line_its_place_what_is_allowed_and_a_guess() {
+        use FieldErrorCode::*;
+        for (path, code, message, expected) in [
+            (
+                "/types/0",
+                UnknownField,
+                "unknown field `grnats`: expected `name`, `grants` or `fields`, found another name",
+                "catalog.yml:3: /types/0: unknown field `grnats`; expected `name`, `grants` or `fields`; did you mean \
+                 `grants`?",
+            ),
+            (
+                "/types/0/fields/0/type",
+                BadFormat,
+                "expected one of int, string, found another text",
+                "catalog.yml:5: /types/0/fields/0/type: found `itn`; expected one of int, string; did you mean `int`?",
+            ),
+            (
+                "/products/0/type",
+                NotAllowed,
+                "`pln` is no product type",
+                "catalog.yml:7: /products/0/type: `pln` is no product type; expected a catalog that the extension \
+                 takes; did you mean `plan`?",
+            ),
+            (
+                "/products/0/price",
+                WrongType,
+                "expected minor units, a whole number",
+                "catalog.yml:7: /products/0/price: found a list; expected minor units, a whole number",
+            ),
+            (
+                "/products/0/name",
+                BadFormat,
+                "expected a value, found none at line 1 column 3",
+                "catalog.yml:7: /products/0/name: it is missing; expected a value",
+            ),
+            (
+                "/products/0/name",
+                Missing,
+                "required",
+                "catalog.yml:7: /products/0/name: required; expected a catalog that the extension takes",
+            ),
+            (
+                "",
+                Taken,
+                "`seats` is taken",
+                "catalog.yml:1: `seats` is taken; expected a catalog that the extension takes",
+            ),
+        ] {
+            assert_eq!(told(path, code, message), expected);
+        }
+    }
+
+    #[test]
+    fn only_the_first_quotation_of_a_problem_is_of_the_catalog() {
+        assert_eq!(first_quotation("`free` is none of `month`, \"year\""), Some("free"));
+        assert_eq!(first_quotation("\"free\" is none of `month`"), Some("free"));
+        assert_eq!(first_quotation("it's `half"), None);
+    }
+
+    #[test]
+    fn a_place_within_unseen_text_is_left_out() {
+        assert_eq!(without_json_place("unknown field `x` at line 1 column 7"), "unknown field `x`");
+        assert_eq!(without_json_place("not at line level"), "not at line level");
+    }
+}

@@ -1,0 +1,199 @@
+//! The fixtures and businesses of a run, each found and read once, and inputs checked by them.
+
+use crate::business::{BusinessFolder, CATALOG_FILE, CONFIG_FILE, Fixtures, business_above};
+use crate::error::{BadInput, Place, ReplayError};
+use crate::host::{Host, HostSetup, StoreKind};
+use crate::inputs::{Input, RawInput, read_raw};
+use crate::prepare::{Case, prepare};
+use crate::runners::Runners;
+use crate::scenario::{Scenario, read_text};
+use crate::tree::Node;
+use host_store::ConfigError;
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where businesses and fixtures are, if not near the inputs.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Name or folder of the business; none is that of the input's folder.
+    pub business: Option<String>,
+    /// Folder of the fixtures; none looks above the inputs, the working folder and the program.
+    pub fixtures: Option<PathBuf>,
+}
+
+/// An input that has been checked.
+pub(crate) enum Ready {
+    Scenario { scenario: Box<Scenario>, cases: Vec<Case>, business: Arc<BusinessFolder> },
+    Raw { raw: RawInput, business: Arc<BusinessFolder> },
+}
+
+/// Finds and reads fixtures and businesses.
+pub(crate) struct Library<'a> {
+    sources: Sources,
+    runners: Runners,
+    paths: &'a [PathBuf],
+    fixtures: Option<Fixtures>,
+    /// By folder as the system names it; one that can't be read stays so.
+    businesses: HashMap<PathBuf, Result<Arc<BusinessFolder>, BadInput>>,
+    /// Folders and configurations with which a host has started.
+    started: HashSet<(PathBuf, Vec<(String, String)>)>,
+}
+
+impl<'a> Library<'a> {
+    /// A library for inputs at these paths; fixtures that are named must be there.
+    pub(crate) fn new(sources: Sources, runners: Runners, paths: &'a [PathBuf]) -> Result<Self, ReplayError> {
+        let must_be_there = sources.fixtures.is_some();
+        let mut library =
+            Library { sources, runners, paths, fixtures: None, businesses: HashMap::new(), started: HashSet::new() };
+        if must_be_there {
+            library.fixtures()?;
+        }
+        Ok(library)
+    }
+
+    /// Reads an input whole, with its business, whose catalog the extension takes.
+    pub(crate) fn ready(&mut self, input: &Input, stdin: &mut dyn Read) -> Result<Ready, ReplayError> {
+        match input {
+            Input::Scenario(file) => {
+                let scenario = Scenario::read(file)?;
+                let cases = prepare(&scenario, &self.fixtures()?.shapes)?;
+                let business = self.business(scenario.given.business.as_deref(), Some(file))?;
+                self.try_start(&business, &scenario.given.config, Some(file))?;
+                Ok(Ready::Scenario { scenario: Box::new(scenario), cases, business })
+            }
+            Input::Raw(_) | Input::Stdin => {
+                let file = match input {
+                    Input::Raw(file) => Some(file.as_path()),
+                    _ => None,
+                };
+                let business = self.business(None, file)?;
+                let raw = read_raw(input, stdin, &business.name)?;
+                self.try_start(&business, &[], None)?;
+                Ok(Ready::Raw { raw, business })
+            }
+        }
+    }
+
+    /// Reads a folder's business, whose catalog the extension takes.
+    pub(crate) fn ready_business(&mut self, folder: &Path) -> Result<(), ReplayError> {
+        let business = self.business_in(folder)?;
+        self.try_start(&business, &[], None)
+    }
+
+    /// The fixtures, which raw events of a business that is given as a folder do without.
+    fn fixtures(&mut self) -> Result<&Fixtures, ReplayError> {
+        let fixtures = match self.fixtures.take() {
+            Some(fixtures) => fixtures,
+            None => {
+                let mut near = self.paths.to_vec();
+                near.extend(self.sources.business.as_ref().map(PathBuf::from));
+                Fixtures::load(&find_fixtures(self.sources.fixtures.as_deref(), &near)?)?
+            }
+        };
+        Ok(self.fixtures.insert(fixtures))
+    }
+
+    fn named(&mut self, name: &str) -> Result<PathBuf, ReplayError> {
+        let is_folder = self.sources.fixtures.is_none() && Path::new(name).join(CATALOG_FILE).is_file();
+        match self.fixtures() {
+            Ok(fixtures) => fixtures.business(name),
+            Err(_) if is_folder => Ok(PathBuf::from(name)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A host in memory takes the business's catalog, or says what is wrong with it before anything is applied.
+    /// `scenario` is the file that `config` stands in.
+    fn try_start(
+        &mut self,
+        business: &BusinessFolder,
+        config: &[(String, String)],
+        scenario: Option<&Path>,
+    ) -> Result<(), ReplayError> {
+        if !self.started.insert((business.folder.clone(), config.to_vec())) {
+            return Ok(());
+        }
+        let started = Host::start(HostSetup {
+            business: business.clone(),
+            livemode: false,
+            config: config.to_vec(),
+            runners: self.runners.clone(),
+            store: StoreKind::Memory,
+            clock: 0,
+        });
+        match started {
+            Ok(_) => Ok(()),
+            Err(ReplayError::Config { error, .. }) => Err(bad_config(business, config, scenario, &error).into()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn business(&mut self, named: Option<&str>, file: Option<&Path>) -> Result<Arc<BusinessFolder>, ReplayError> {
+        let folder = match (self.sources.business.clone(), named, file.and_then(business_above)) {
+            (Some(name), ..) => self.named(&name)?,
+            (None, Some(name), _) => self.named(name).map_err(|error| named_by(file, error))?,
+            (None, None, Some(folder)) => folder,
+            (None, None, None) => self.fixtures()?.business_default()?,
+        };
+        self.business_in(&folder)
+    }
+
+    fn business_in(&mut self, folder: &Path) -> Result<Arc<BusinessFolder>, ReplayError> {
+        let key = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let known = self.businesses.entry(key).or_insert_with(|| BusinessFolder::load(folder).map(Arc::new));
+        Ok(known.clone()?)
+    }
+}
+
+/// Finds the folder of fixtures for these inputs.
+fn find_fixtures(given: Option<&Path>, paths: &[PathBuf]) -> Result<PathBuf, ReplayError> {
+    if let Some(folder) = given {
+        return Ok(folder.to_owned());
+    }
+    let mut starts: Vec<PathBuf> = paths.iter().filter(|path| path.exists()).cloned().collect();
+    starts.extend(std::env::current_dir());
+    starts.extend(std::env::current_exe());
+    Fixtures::find(&starts).ok_or_else(|| {
+        ReplayError::Usage("no folder `fixtures` with Stripe's shapes above the inputs, the working folder or the program: expected --fixtures".to_owned())
+    })
+}
+
+/// An unknown business, at the place where a scenario names it.
+fn named_by(scenario: Option<&Path>, error: ReplayError) -> ReplayError {
+    match (scenario, error) {
+        (Some(file), ReplayError::NoBusiness { name, known }) => {
+            let place = Place::line(file, line_of(file, "/given/business", &name));
+            let expected = crate::error::expected_business(&known);
+            let bad = BadInput::new(place, format!("no business `{name}`"), expected);
+            bad.guessing(&name, known.iter().map(String::as_str)).into()
+        }
+        (_, error) => error,
+    }
+}
+
+/// A configuration that the extension does not declare, at its place in the scenario or in the business's folder.
+fn bad_config(
+    business: &BusinessFolder,
+    config: &[(String, String)],
+    scenario: Option<&Path>,
+    error: &ConfigError,
+) -> BadInput {
+    let (ConfigError::Undeclared { key } | ConfigError::Missing { key } | ConfigError::WrongType { key, .. }) = error;
+    let of_scenario = scenario.filter(|_| config.iter().any(|(name, _)| name == key));
+    let place = match of_scenario {
+        Some(file) => Place::line(file, line_of(file, "/given/config", key)),
+        None => {
+            let file = business.folder.join(CONFIG_FILE);
+            Place::line(&file, line_of(&file, "", key))
+        }
+    };
+    BadInput::new(place, error.to_string(), "what the extension declares")
+}
+
+/// The first line at or below a place of a file that reads so; 0 if there is none.
+fn line_of(file: &Path, pointer: &str, text: &str) -> usize {
+    let node = read_text(file).and_then(|content| Node::parse(file, &content));
+    node.ok().and_then(|node| node.at(pointer).lines_of(text).first().copied()).unwrap_or_default()
+}
