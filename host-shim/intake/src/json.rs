@@ -195,6 +195,11 @@ impl<'d> Value<'d> {
         (self.node.kind == Kind::Array).then(|| scan::strings(self.raw()))?
     }
 
+    /// An array's items if all are objects.
+    pub fn as_objects(&self) -> Option<Vec<Document<'d>>> {
+        (self.node.kind == Kind::Array).then(|| scan::objects(self.raw()))?
+    }
+
     /// An object's member by name; the first if there are two.
     pub fn get(&self, name: &str) -> Option<Value<'d>> {
         self.members().find(|(member, _)| member.name == name).map(|(_, value)| value)

@@ -1,10 +1,11 @@
-//! What a file or a line of one holds, unsigned: a Stripe event, a product event or a command.
+//! What a file or a line of one holds, unsigned: a Stripe event, a product event, a command or measurements.
 //!
-//! A JSON object that claims to be one of them, by a text in `object`, `event`, `type` or `command`, becomes an event in any case,
-//! refused if parts are missing, so that a replay shows it. Anything else is an error of who gave the input.
+//! A JSON object that claims to be one of them, by a text in `object`, `event`, `type` or `command` or a list in `usage`, becomes
+//! an event in any case, refused if parts are missing, so that a replay shows it. Anything else is an error of who gave the input.
 
 mod command;
 mod product;
+mod usage;
 
 use crate::body::{NotAnObject, parse_object};
 use crate::envelope::{self, Decoded, SNAPSHOT_EVENT, THIN_EVENT, id_of_bytes};
@@ -27,7 +28,8 @@ pub enum InputError {
     /// It is an object, but nothing says that it is an event.
     #[error(
         "expected a Stripe event (`object` is `event`), a product event (`event` is `product.created`, `product.updated` or \
-         `product.deleted`) or a command (`command` is its kind); none of `object`, `event`, `type` and `command` is a text"
+         `product.deleted`), a command (`command` is its kind) or measurements (`usage` is a list of them); none of `object`, \
+         `event`, `type` and `command` is a text, and `usage` is no list"
     )]
     NoEvent,
 }
@@ -58,6 +60,7 @@ enum Claim {
     /// A product record as the old platform hands it to its hook: without an envelope.
     Record,
     Command,
+    Usage,
 }
 
 /// Read one object. The caller sets the time of receipt in the event once it has seen [`Decoded::time`] of all its input.
@@ -76,6 +79,7 @@ pub fn read(bytes: Vec<u8>, business: &str, received_at: Timestamp) -> Result<De
         Claim::Product => product::read(&document),
         Claim::Record => product::read_record(&document),
         Claim::Command => command::read(&document),
+        Claim::Usage => usage::read(&document),
     };
     let event = Event {
         id: envelope.id.unwrap_or_else(|| id_of_bytes(&bytes)),
@@ -111,10 +115,14 @@ fn claim(document: &Document<'_>) -> Result<Claim, InputError> {
     if is_record && is_text("type") && root.get("metadata").is_some_and(|value| value.kind() == Kind::Object) {
         return Ok(Claim::Record);
     }
+    let has_list = root.get("usage").is_some_and(|value| value.kind() == Kind::Array);
+    if has_list && !is_text("type") && !is_text("object") {
+        return Ok(Claim::Usage);
+    }
     if is_text("type") || is_text("object") { Ok(Claim::Stripe) } else { Err(InputError::NoEvent) }
 }
 
-/// The parts of an envelope that a product event or a command fills.
+/// The parts of an envelope that a product event, a command or measurements fill.
 struct Envelope {
     id: Option<String>,
     source: &'static str,

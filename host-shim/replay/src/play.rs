@@ -256,7 +256,12 @@ impl<'a> Player<'a> {
             }
             Action::Check(expectations) => self.failures.state(&mut self.host, self.scenario, expectations)?,
             Action::Redrive(id) => self.redrive(step, id)?,
-            Action::Stripe(_) | Action::Command(_) | Action::Product(_) | Action::Raw(_) | Action::Same(_) => {
+            Action::Stripe(_)
+            | Action::Command(_)
+            | Action::Product(_)
+            | Action::Usage(_)
+            | Action::Raw(_)
+            | Action::Same(_) => {
                 let Some(delivery) = delivery else { return Ok(()) };
                 self.deliver(step, delivery)?;
             }

@@ -1,10 +1,10 @@
 //! From a scenario to what is delivered: every event built and decoded, in one API version, before anything runs.
 
 use crate::error::{BadInput, Place};
-use crate::scenario::{Action, At, CommandStep, ProductStep, Scenario};
+use crate::scenario::{Action, At, CommandStep, Measurement, ProductStep, Scenario, UsageStep};
 use crate::shapes::{Shape, Shapes};
 use products_contract::{Account, Actor, ActorKind, Timestamp};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
 /// An event of a scenario as it is delivered.
@@ -62,6 +62,7 @@ fn case(scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Result<Case, Bad
                 }
                 Action::Command(command) => Some(command_bytes(command, given.account.as_ref(), clock)),
                 Action::Product(product) => Some(product_bytes(product, given.livemode, clock)),
+                Action::Usage(usage) => Some(usage_bytes(usage, given.account.as_ref(), clock)),
                 Action::Raw(raw) => Some(raw.bytes.clone()),
                 Action::Same(id) => match by_id.get(id.as_str()) {
                     Some(bytes) => Some(bytes.clone()),
@@ -119,6 +120,24 @@ fn product_bytes(step: &ProductStep, livemode: bool, clock: Timestamp) -> Vec<u8
         "actor": actor(&step.by),
         "livemode": livemode,
         "data": step.data,
+    }))
+}
+
+fn usage_bytes(step: &UsageStep, account: Option<&Account>, clock: Timestamp) -> Vec<u8> {
+    let account = step.account.as_ref().or(account).map(ToString::to_string);
+    let measured = |Measurement { id, meter, quantity, at, attributes }: &Measurement| {
+        let attributes: Map<String, Value> =
+            attributes.iter().map(|(name, text)| (name.clone(), json!(text))).collect();
+        let at = crate::time::text(at.unwrap_or(clock));
+        json!({"id": id, "meter": meter, "quantity": quantity, "at": at, "attributes": attributes})
+    };
+    bytes_of(&json!({
+        "id": step.id,
+        "usage": step.batch.iter().map(measured).collect::<Vec<_>>(),
+        "account": account,
+        "timestamp": crate::time::text(clock),
+        "actor": actor(&step.by),
+        "reply_to": step.id,
     }))
 }
 

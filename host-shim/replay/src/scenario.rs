@@ -2,6 +2,7 @@
 
 mod answers;
 mod read;
+mod usage;
 
 pub use answers::Answers;
 pub use host::bad_input::read_text;
@@ -109,6 +110,8 @@ pub enum Action {
     Command(CommandStep),
     /// A product event.
     Product(ProductStep),
+    /// Measurements.
+    Usage(UsageStep),
     /// An event as it came, of whatever kind.
     Raw(RawStep),
     /// The event of this id once more, byte for byte.
@@ -226,6 +229,34 @@ pub struct ProductStep {
     pub data: serde_json::Value,
 }
 
+/// Measurements as a monitor sends them.
+#[derive(Clone, Debug)]
+pub struct UsageStep {
+    /// Id of the event.
+    pub id: String,
+    /// Account; none is the scenario's.
+    pub account: Option<Account>,
+    /// Who sends them.
+    pub by: Actor,
+    /// The measurements.
+    pub batch: Vec<Measurement>,
+}
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measurement {
+    /// Identity within account and meter.
+    pub id: String,
+    /// Meter.
+    pub meter: String,
+    /// Amount in the meter's unit.
+    pub quantity: i64,
+    /// When it was used, milliseconds since the epoch; none is the clock.
+    pub at: Option<i64>,
+    /// What the cost depends on.
+    pub attributes: Vec<(String, String)>,
+}
+
 /// The outcome that a step expects.
 #[derive(Clone, Debug)]
 pub struct OutcomeExpectation {
@@ -302,6 +333,7 @@ impl Action {
             Action::Stripe(step) => Some(&step.id),
             Action::Command(step) => Some(&step.id),
             Action::Product(step) => Some(&step.id),
+            Action::Usage(step) => Some(&step.id),
             Action::Raw(step) => Some(&step.id),
             Action::Same(id) | Action::Redrive(id) => Some(id),
             _ => None,

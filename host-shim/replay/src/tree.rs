@@ -347,6 +347,11 @@ impl<'n> Fields<'_, 'n> {
         })
     }
 
+    /// Ends the reading: whatever is left may have any name.
+    pub fn rest(self) -> impl Iterator<Item = &'n Entry> {
+        self.entries.into_iter().flatten()
+    }
+
     /// Ends the reading: whatever is left is unknown.
     pub fn finish(self) -> Result<(), BadInput> {
         match self.entries.iter().flatten().next() {

@@ -224,3 +224,61 @@ fn the_scenario_of_the_documentation_holds() {
     let ran = Case::new(story).replay(&["--business", "solobase"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
 }
+
+/// A customer on Hobby with an instance that is measured.
+const MEASURED: &str = r#"name: measurements count
+given: {business: solobase, account: "user:u1"}
+events:
+  - stripe: customer.subscription.created
+    set: {metadata: {user_id: u1}, price: price_xyz789}
+    expect: applied
+  - command: instance.create
+    payload: {name: Acme, metadata: {subdomain: acme}}
+    expect: applied
+  - usage: {meter: api_requests, quantity: 700, instance: inst_acme}
+    expect: applied
+  - usage:
+      - {meter: api_requests, quantity: 50, instance: inst_acme}
+      - {meter: storage_gb, quantity: 1, id: m1, at: 2026-01-01T00:00:00Z, instance: inst_acme}
+    id: night
+    by: service
+    expect: {outcome: applied, account: "user:u1"}
+  - same: night
+    expect: duplicate
+    unchanged: true
+  - usage: {meter: storage_gb, quantity: 2, id: m1, instance: inst_acme}
+    expect: {outcome: duplicate, reason: {regex: 'usage:m1'}}
+    unchanged: true
+  - usage: {meter: cpu_seconds, quantity: 1, instance: inst_acme}
+    expect: rejected
+    reply: {refused: {code: not-found, detail: meter cpu_seconds}}
+  - advance: 1h
+  - usage: {meter: storage_gb, quantity: 2, instance: inst_acme}
+    expect: applied
+expect:
+  products: {inst_acme: {metadata: {usage: {api_requests: 750, storage_gb: 2}, usage_at: {storage_gb: "2026-01-01T01:00:00Z"}}}}
+  outcomes: {use_1: applied, night: applied, use_5: applied}
+"#;
+
+#[test]
+fn measurements_are_steps_and_count_once_each() {
+    let ran = Case::new(MEASURED).replay(&[]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    for (from, to) in
+        [("700", "701"), ("quantity: 2, instance", "quantity: 3, instance"), ("advance: 1h", "advance: 2h")]
+    {
+        let ran = Case::new(&MEASURED.replace(from, to)).replay(&[]);
+        assert_eq!(ran.code, 1, "{to} makes a difference: {}{}", ran.stdout, ran.stderr);
+    }
+}
+
+#[test]
+fn measurements_come_raw_as_well() {
+    let body = serde_json::json!({"id": "use_1", "account": "user:u1", "timestamp": "2026-01-01T00:00:00Z",
+        "usage": [{"id": "m1", "meter": "storage_gb", "quantity": 1, "attributes": {"instance": "inst_none"}}]});
+    let ran = replay(&["--format", "json", "--business", "solobase", "-"], &lines(&[body]));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let line = &ran.lines()[0];
+    assert_eq!((&line["type"], &line["account"]), (&"usage".into(), &"user:u1".into()), "{line}");
+    assert_eq!(line["reason"], "not-found(instance inst_none)");
+}

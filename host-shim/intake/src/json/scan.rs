@@ -40,14 +40,18 @@ impl<'t> Scanner<'t> {
     }
 
     fn document(&mut self) -> Result<Node, JsonError> {
+        let node = self.complete()?;
+        self.space();
+        if self.at == self.text.len() { Ok(node) } else { Err(self.expected("the end")) }
+    }
+
+    /// One value with all that is in it.
+    fn complete(&mut self) -> Result<Node, JsonError> {
         loop {
             let Some(mut node) = self.value()? else { continue };
             // A finished value may finish the array or object around it, and so on outwards.
             loop {
-                let Some(frame) = self.frames.last_mut() else {
-                    self.space();
-                    return if self.at == self.text.len() { Ok(node) } else { Err(self.expected("the end")) };
-                };
+                let Some(frame) = self.frames.last_mut() else { return Ok(node) };
                 if let Some(item) = &mut frame.item {
                     *item += 1;
                     match self.after_space() {
@@ -320,6 +324,24 @@ pub(super) fn strings(raw: &str) -> Option<Vec<String>> {
                 let start = scanner.at;
                 scanner.string().ok()?;
                 items.push(unescape(&raw[start..scanner.at]).into_owned());
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// The items of a checked array if all are objects.
+pub(super) fn objects(raw: &str) -> Option<Vec<Document<'_>>> {
+    let mut scanner = Scanner::new(raw, 1);
+    let mut items = Vec::new();
+    loop {
+        match scanner.after_space()? {
+            b',' => scanner.at += 1,
+            b']' => return Some(items),
+            b'{' => {
+                let start = scanner.at;
+                scanner.complete().ok()?;
+                items.push(scan(&raw[start..scanner.at]).ok()?);
             }
             _ => return None,
         }

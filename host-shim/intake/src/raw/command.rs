@@ -34,7 +34,7 @@ pub(super) fn read(document: &Document<'_>) -> Envelope {
 }
 
 /// `account`: `user:ID`, `organization:ID` or `platform`; without one, a user speaks for themselves.
-fn read_account(reader: &mut Reader, root: Place<'_, '_>, actor: &Actor) -> Option<Account> {
+pub(super) fn read_account(reader: &mut Reader, root: Place<'_, '_>, actor: &Actor) -> Option<Account> {
     let account = match reader.id(root, "account") {
         Some(text) => text.parse().ok(),
         None if actor.kind == ActorKind::User && !actor.subject.is_empty() => {

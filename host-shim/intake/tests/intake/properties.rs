@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use std::sync::LazyLock;
 
-/// Real bodies to start from: every base body as an event, a product event and a command.
+/// Real bodies to start from: every base body as an event, a product event, a command and measurements.
 static REAL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let events = base_bodies().into_iter().map(|(version, object)| {
         let event = event_of(&format!("{object}.updated"), base_body(&version, &object));
@@ -19,7 +19,8 @@ static REAL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let product = r#"{"id":"pe_1","event":"product.created","timestamp":1767225600,"actor":{"kind":"user","id":"u1"},
         "data":{"id":"inst_1","type":"instance","price":{"amount":5,"currency":"usd"},"metadata":{"a":[1,"\u00e9"]}}}"#;
     let command = r#"{"id":"c_1","command":"instance.retry","account":"user:u1","payload":{"n":-1.5e3}}"#;
-    events.chain([product.into(), command.into()]).collect()
+    let usage = r#"{"id":"u_1","usage":[{"id":"m","meter":"t","quantity":1,"at":1,"attributes":{"n":-1}}],"account":"user:u1"}"#;
+    events.chain([product.into(), command.into(), usage.into()]).collect()
 });
 
 /// Pieces that break or bend JSON.

@@ -6,7 +6,7 @@ use host_intake::json::Kind;
 use host_intake::raw::{InputError, read};
 use products_contract::{
     Account, Actor, ActorKind, BillingInterval, IntervalUnit, Money, Payload, Product, ProductChange, ProductValues,
-    Refusal,
+    Refusal, Usage,
 };
 use serde_json::{Value, json};
 
@@ -319,6 +319,61 @@ fn commands() {
 }
 
 #[test]
+fn measurements() {
+    let batch = json!({
+        "id": "use_1", "account": "user:u1", "timestamp": "2026-01-01T00:00:00Z", "reply_to": "call-1",
+        "actor": {"kind": "service", "id": "monitor"},
+        "usage": [
+            {"id": "m1", "meter": "tokens", "quantity": 5, "attributes": {"model": "m, [1]", "cached": true, "tier": 2}},
+            {"id": "m2", "meter": "tokens", "quantity": -1, "at": "2026-01-02T00:00:00Z"},
+            {"id": "m3", "meter": "tokens", "quantity": 0, "at": 1767225601, "attributes": {}},
+        ],
+    });
+    let read = decoded(&batch);
+    assert_eq!((read.refusal, read.time), (None, Some(1_767_225_600_000)));
+    assert_eq!(read.event.account, Some(Account::User("u1".to_owned())));
+    assert_eq!((read.event.source.as_str(), read.event.kind.as_str()), ("api", "usage"));
+    assert_eq!(read.event.reply_to.as_deref(), Some("call-1"));
+    let usage = |id: &str, quantity, at, attributes: &[(&str, &str)]| Usage {
+        id: id.to_owned(),
+        meter: "tokens".to_owned(),
+        quantity,
+        at,
+        attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+    };
+    let expected = vec![
+        usage("m1", 5, 1_767_225_600_000, &[("cached", "true"), ("model", "m, [1]"), ("tier", "2")]),
+        usage("m2", -1, 1_767_312_000_000, &[]),
+        usage("m3", 0, 1_767_225_601_000, &[]),
+    ];
+    assert_eq!(read.event.payload, Payload::Usage(expected));
+
+    for (pointer, value, expected) in [
+        ("/usage", json!([]), "/usage"),
+        ("/usage", json!([7]), "/usage"),
+        ("/usage", json!(vec![batch["usage"][0].clone(); 257]), "/usage"),
+        ("/usage/1/id", json!(null), "/usage/1/id"),
+        ("/usage/0/meter", json!(""), "/usage/0/meter"),
+        ("/usage/0/quantity", json!(1.5), "/usage/0/quantity"),
+        ("/usage/0/quantity", json!(null), "/usage/0/quantity"),
+        ("/usage/1/at", json!("today"), "/usage/1/at"),
+        ("/usage/0/attributes", json!([]), "/usage/0/attributes"),
+        ("/usage/0/attributes/model", json!({}), "/usage/0/attributes"),
+        ("/usage/0/attributes/model", json!("x".repeat(256)), "/usage/0/attributes"),
+        ("/account", json!(null), "/account"),
+        // Without it, the first measurement has no time.
+        ("/timestamp", json!(null), "/usage/0/at"),
+    ] {
+        let mut broken = batch.clone();
+        *broken.pointer_mut(pointer).expect("a place") = value.clone();
+        assert_eq!(decoded(&broken).refusal, malformed(expected), "{pointer} = {value}");
+    }
+    let full =
+        json!({"id": "use_2", "account": "user:u1", "timestamp": 1, "usage": vec![batch["usage"][0].clone(); 256]});
+    assert_eq!(decoded(&full).refusal, None);
+}
+
+#[test]
 fn what_claims_to_be_an_event_is_refused_not_an_error() {
     let named = decoded(&json!({"type": "invoice.paid", "id": "evt_1"}));
     assert_eq!((named.event.id.as_str(), named.refusal), ("evt_1", malformed("/object")));
@@ -330,6 +385,7 @@ fn what_claims_to_be_an_event_is_refused_not_an_error() {
         (json!({"type": "", "data": {}}), "/object"),
         (json!({"event": "user.registered"}), "/id"),
         (json!({"command": "x"}), "/id"),
+        (json!({"usage": []}), "/id"),
     ] {
         let decoded = decoded(&value);
         assert_eq!(decoded.refusal, malformed(pointer), "{value}");
@@ -342,12 +398,12 @@ fn anything_else_is_an_input_error() {
     let error = |bytes: &[u8]| read(bytes.to_vec(), "solobase", NOW_MS).expect_err("no event");
     assert_eq!(error(b"[]"), InputError::NotAnObject { found: Kind::Array });
     assert_eq!(error(b"{}"), InputError::NoEvent);
-    assert_eq!(error(b"{\"type\": 1, \"object\": null, \"event\": {}}"), InputError::NoEvent);
+    assert_eq!(error(b"{\"type\": 1, \"object\": null, \"event\": {}, \"usage\": {}}"), InputError::NoEvent);
     let broken = b"{\n\"object\": \"event\",\n}";
     let broken_error = error(broken);
     assert!(matches!(broken_error, InputError::NotJson(_)), "{broken_error}");
     assert_eq!(broken_error.line(broken), 3);
-    for part in ["`object`", "`event`", "`command`", "`product.created`"] {
+    for part in ["`object`", "`event`", "`command`", "`usage`", "`product.created`"] {
         assert!(InputError::NoEvent.to_string().contains(part), "names what is expected");
     }
     let too_large = vec![b' '; 20 * 1024 * 1024];

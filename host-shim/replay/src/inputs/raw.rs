@@ -20,7 +20,7 @@ const FIRST_BYTES_MAX: u64 = 16 << 20;
 /// What is read from a file at once.
 const READ_BYTES: usize = 1 << 18;
 
-const EXPECTED: &str = "a Stripe event, a product event or a command as a JSON object, one a line";
+const EXPECTED: &str = "a Stripe event, a product event, a command or measurements as a JSON object, one a line";
 
 /// The events of one input, checked.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use super::{
     Action, At, Change, CommandStep, Expectations, Given, Known, OutcomeExpectation, Patch, ProductStep, RawStep,
-    SECTIONS, Scenario, SectionExpectation, Step, StripeStep, Versions, answers, read_text,
+    SECTIONS, Scenario, SectionExpectation, Step, StripeStep, UsageStep, Versions, answers, read_text, usage,
 };
 use crate::error::BadInput;
 use crate::matcher::Matcher;
@@ -17,7 +17,7 @@ const CLOCK_DEFAULT_MS: i64 = 1_767_225_600_000;
 const OUTCOMES: [&str; 7] = ["applied", "duplicate", "stale", "ignored", "deferred", "rejected", "failed"];
 const OUTCOME_NAMES: &str = "applied, duplicate, stale, ignored, deferred, rejected or failed";
 const STEP_NAMES: &str =
-    "a step with stripe, command, product, raw, same, redrive, advance, until, answers, restart or check";
+    "a step with stripe, command, product, usage, raw, same, redrive, advance, until, answers, restart or check";
 
 impl Scenario {
     /// Reads a scenario; every error names file, line and what was expected.
@@ -170,6 +170,7 @@ struct Counter {
     stripe: usize,
     command: usize,
     product: usize,
+    usage: usize,
     raw: usize,
 }
 
@@ -211,6 +212,10 @@ fn action(
     if let Some(verb) = fields.take("product") {
         counter.product += 1;
         return Ok(Action::Product(product(reader, verb, fields, given, counter.product)?));
+    }
+    if let Some(node) = fields.take("usage") {
+        counter.usage += 1;
+        return Ok(Action::Usage(measured(reader, node, fields, given, counter.usage)?));
     }
     if let Some(node) = fields.take("raw") {
         counter.raw += 1;
@@ -393,6 +398,26 @@ fn product(
         by: actor(reader, fields.take("by"), given.account.as_ref())?,
         data: fields.need("data")?.json(),
     })
+}
+
+fn measured(
+    reader: Reader<'_>,
+    node: &Node,
+    fields: &mut Fields<'_, '_>,
+    given: &Given,
+    number: usize,
+) -> Result<UsageStep, BadInput> {
+    let account = fields.take("account").map(|n| account(reader, n)).transpose()?;
+    let of_account = account.as_ref().or(given.account.as_ref());
+    if of_account.is_none() {
+        return Err(reader.bad(node.line, "measurements without account", "`account`, here or in `given`"));
+    }
+    let id = fields.take("id").map_or_else(|| Ok(format!("use_{number}")), |node| reader.text("id", node))?;
+    let by = match fields.take("by") {
+        Some(by) => actor(reader, Some(by), of_account)?,
+        None => Actor::system(),
+    };
+    Ok(UsageStep { batch: usage::read(reader, node, &id)?, id, by, account })
 }
 
 fn actor(reader: Reader<'_>, node: Option<&Node>, account: Option<&Account>) -> Result<Actor, BadInput> {

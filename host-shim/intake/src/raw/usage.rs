@@ -1,0 +1,68 @@
+//! Measurements: `{"id", "usage": [{"id", "meter", "quantity", "at", "attributes"}…], "account", "timestamp", "actor"}`.
+
+use super::command::read_account;
+use super::{Envelope, read_actor, read_id, read_timestamp};
+use crate::json::{Document, Kind, Value};
+use crate::reader::{Place, Reader};
+use products_contract::{BULK_MAX, ID_BYTES_MAX, Payload, Timestamp, Usage};
+
+/// The kind of such an event.
+const KIND: &str = "usage";
+
+pub(super) fn read(document: &Document<'_>) -> Envelope {
+    let mut reader = Reader::new(document);
+    let root = Place::root(document);
+    let id = read_id(&mut reader, document);
+    let time = read_timestamp(&mut reader, root);
+    let actor = read_actor(&mut reader, root);
+    let account = read_account(&mut reader, root, &actor);
+    let livemode = reader.flag(root, "livemode");
+    let reply_to = reader.id(root, "reply_to");
+    let items = root.get("usage").and_then(|list| list.as_objects()).unwrap_or_default();
+    if items.is_empty() || items.len() > BULK_MAX {
+        reader.malformed(root, "usage");
+    }
+    let batch = items.iter().enumerate().filter_map(|(index, item)| {
+        let pointer = format!("/usage/{index}");
+        measurement(&mut reader, Place { pointer: &pointer, object: item.root() }, time)
+    });
+    let payload = Payload::Usage(batch.collect());
+    let refusal = reader.refusal();
+    Envelope { id, source: "api", kind: KIND.to_owned(), account, livemode, actor, reply_to, payload, time, refusal }
+}
+
+/// One measurement; without a time of its own it is of the event's. None if a part is missing; the refusal says so.
+fn measurement(reader: &mut Reader, place: Place<'_, '_>, time: Option<Timestamp>) -> Option<Usage> {
+    let id = reader.required_id(place, "id");
+    let meter = reader.required_id(place, "meter");
+    let quantity = place.get("quantity").and_then(|quantity| quantity.as_i64());
+    if quantity.is_none() {
+        reader.malformed(place, "quantity");
+    }
+    let at = match place.get("at").map(|at| at.kind()) {
+        None => time,
+        Some(Kind::String) => reader.rfc3339(place, "at"),
+        Some(_) => reader.seconds(place, "at"),
+    };
+    if at.is_none() {
+        reader.malformed(place, "at");
+    }
+    let mut attributes = Vec::new();
+    for (name, value) in reader.object(place, "attributes").into_iter().flat_map(|object| object.members()) {
+        match attribute(value) {
+            Some(text) if name.name.len() <= ID_BYTES_MAX => attributes.push((name.name.to_owned(), text)),
+            _ => reader.malformed(place, "attributes"),
+        }
+    }
+    Some(Usage { id: id?, meter: meter?, quantity: quantity?, at: at?, attributes })
+}
+
+/// An attribute as text: a number or truth value as it is written.
+fn attribute(value: Value<'_>) -> Option<String> {
+    let text = match value.kind() {
+        Kind::String => value.as_str()?.into_owned(),
+        Kind::Number | Kind::Bool => value.raw().to_owned(),
+        Kind::Null | Kind::Object | Kind::Array => return None,
+    };
+    (text.len() <= ID_BYTES_MAX).then_some(text)
+}
