@@ -1,4 +1,5 @@
-//! A business as a folder: `catalog.yml`, which the extension reads, and `config.yml`, which the host does.
+//! A business as a folder: `catalog.yml`, which the extension reads; `business.yml`, which says who may what; and
+//! `config.yml`, the configuration.
 
 use crate::bad_input::{BadInput, Place, read_text};
 use crate::yaml::Lined;
@@ -10,6 +11,13 @@ use std::sync::Arc;
 
 /// The catalog's file in a business's folder.
 pub const CATALOG_FILE: &str = "catalog.yml";
+/// The file of what is no product, in a business's folder; it need not be there.
+pub const BUSINESS_FILE: &str = "business.yml";
+/// What that file may say. The roles of organizations' members are judged by the extension, so they go to it with the
+/// catalog.
+const CLAUSES: [&str; 1] = [MAY];
+/// The clause of the roles.
+const MAY: &str = "may";
 /// The configuration's file in a business's folder; it need not be there.
 pub const CONFIG_FILE: &str = "config.yml";
 
@@ -20,10 +28,12 @@ pub struct BusinessFolder {
     pub name: String,
     /// The folder.
     pub folder: PathBuf,
-    /// The catalog document, the payload of `catalog.load`.
+    /// The catalog document with what else the extension judges by, the payload of `catalog.load`.
     pub catalog: Value,
     /// The same with its lines, for messages.
     pub catalog_lines: Arc<Lined>,
+    /// What `business.yml` says, with its lines.
+    pub own_lines: Option<Arc<Lined>>,
     /// Configuration as text; secrets are references.
     pub config: BTreeMap<String, String>,
 }
@@ -36,6 +46,17 @@ impl BusinessFolder {
         if lines.entries().is_none() {
             return Err(BadInput::new(Place::file(&file), "the catalog is no mapping", "a mapping"));
         }
+        if let Some(entry) = lines.entries().and_then(|entries| entries.iter().find(|entry| entry.key == MAY)) {
+            let problem = format!("`{MAY}` is no clause of the catalog");
+            return Err(BadInput::new(Place::line(&file, entry.line), problem, format!("it in {BUSINESS_FILE}")));
+        }
+        let mut catalog = lines.json();
+        let own_lines = own(folder)?;
+        if let (Some(own), Value::Object(document)) = (&own_lines, &mut catalog)
+            && let Value::Object(clauses) = own.json()
+        {
+            document.extend(clauses);
+        }
         let file = folder.join(CONFIG_FILE);
         let config = match file.is_file() {
             true => config_values(&file, &Lined::parse(&file, &read_text(&file)?)?)?,
@@ -43,8 +64,8 @@ impl BusinessFolder {
         };
         let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let name = absolute.file_name().map_or_else(|| "business".to_owned(), |n| n.to_string_lossy().into_owned());
-        let (folder, catalog) = (folder.to_owned(), lines.json());
-        Ok(BusinessFolder { name, folder, catalog, catalog_lines: Arc::new(lines), config })
+        let (folder, catalog_lines, own_lines) = (folder.to_owned(), Arc::new(lines), own_lines.map(Arc::new));
+        Ok(BusinessFolder { name, folder, catalog, catalog_lines, own_lines, config })
     }
 
     /// The configuration with `overrides` in place of what the folder says.
@@ -60,6 +81,26 @@ impl BusinessFolder {
         let document = json!({"catalog": self.catalog, "config": self.config_with(overrides)});
         let canonical = serde_json_canonicalizer::to_vec(&document).expect("finite numbers and text keys");
         hex::encode(Sha256::digest(canonical))
+    }
+}
+
+/// Reads `business.yml`, if there is one.
+fn own(folder: &Path) -> Result<Option<Lined>, BadInput> {
+    let file = folder.join(BUSINESS_FILE);
+    if !file.is_file() {
+        return Ok(None);
+    }
+    let lines = Lined::parse(&file, &read_text(&file)?)?;
+    let Some(entries) = lines.entries() else {
+        return Err(BadInput::new(Place::file(&file), "it is no mapping", "a mapping"));
+    };
+    match entries.iter().find(|entry| !CLAUSES.contains(&entry.key.as_str())) {
+        None => Ok(Some(lines)),
+        Some(entry) => {
+            let problem = format!("unknown clause `{}`", entry.key);
+            let bad = BadInput::new(Place::line(&file, entry.line), problem, CLAUSES.join(", "));
+            Err(bad.guessing(&entry.key, CLAUSES.to_vec()))
+        }
     }
 }
 
@@ -104,6 +145,22 @@ mod tests {
 
     fn loaded(catalog: &str, config: &str) -> BusinessFolder {
         folder(catalog, Some(config)).1.expect("a business")
+    }
+
+    #[test]
+    fn who_may_what_stands_in_a_file_of_its_own() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
+        write(CATALOG_FILE, "a: 1\n");
+        write(BUSINESS_FILE, "may: {purchase.create: [owner]}\n");
+        let business = BusinessFolder::load(dir.path()).expect("a business");
+        assert_eq!(business.catalog, json!({"a": 1, "may": {"purchase.create": ["owner"]}}));
+        write(BUSINESS_FILE, "# roles\nmya: {}\n");
+        let told = BusinessFolder::load(dir.path()).expect_err("an unknown clause").to_string();
+        assert!(told.contains("business.yml:2") && told.contains("`mya`") && told.contains("may"), "{told}");
+        write(CATALOG_FILE, "a: 1\nmay: {}\n");
+        let told = BusinessFolder::load(dir.path()).expect_err("roles in the catalog").to_string();
+        assert!(told.contains("catalog.yml:2") && told.contains("business.yml"), "{told}");
     }
 
     #[test]

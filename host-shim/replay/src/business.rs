@@ -4,7 +4,7 @@ use crate::error::{BadInput, ReplayError};
 use crate::shapes::{Shapes, sorted_entries};
 use std::path::{Path, PathBuf};
 
-pub use host::business::{BusinessFolder, CATALOG_FILE, CONFIG_FILE};
+pub use host::business::{BUSINESS_FILE, BusinessFolder, CATALOG_FILE, CONFIG_FILE};
 
 /// The business that is meant where nothing else says which, and there are several.
 pub const BUSINESS_DEFAULT: &str = "solobase";

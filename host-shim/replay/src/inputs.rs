@@ -2,7 +2,7 @@
 
 mod raw;
 
-use crate::business::{CATALOG_FILE, CONFIG_FILE};
+use crate::business::{BUSINESS_FILE, CATALOG_FILE, CONFIG_FILE};
 use crate::error::{BadInput, Place};
 use crate::shapes::sorted_entries;
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Found, BadInput> {
             }
         } else if !path.exists() {
             return Err(no_such(path, "the folder of a business, a scenario or raw events"));
-        } else if [CATALOG_FILE, CONFIG_FILE].contains(&name) {
+        } else if [CATALOG_FILE, BUSINESS_FILE, CONFIG_FILE].contains(&name) {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             found.businesses.push(folder.unwrap_or(Path::new(".")).to_owned());
         } else {
@@ -117,7 +117,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Found) -> Result<(), BadInput> 
         }
         if entry.is_dir() {
             walk(&entry, depth + 1, found)?;
-        } else if ![CATALOG_FILE, CONFIG_FILE].contains(&name) && !name.ends_with(".snap.json") {
+        } else if ![CATALOG_FILE, BUSINESS_FILE, CONFIG_FILE].contains(&name) && !name.ends_with(".snap.json") {
             let Some(input) = classify(&entry) else { continue };
             // Nobody may ever write to a pipe that lies about; one that is named is meant.
             if entry.metadata().is_ok_and(|found| !found.is_file()) {

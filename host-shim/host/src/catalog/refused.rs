@@ -4,7 +4,7 @@
 //! which may be missing, with the wrong name quoted first.
 
 use crate::bad_input::{BadInput, Place};
-use crate::business::{BusinessFolder, CATALOG_FILE};
+use crate::business::{BUSINESS_FILE, BusinessFolder, CATALOG_FILE};
 use crate::processor::Report;
 use crate::yaml::Lined;
 use products_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
@@ -16,9 +16,19 @@ const EXPECTED: &str = "a catalog that the extension takes";
 /// The mistakes of a catalog that was not taken; at least one.
 pub(super) fn mistakes(business: &BusinessFolder, report: &Report) -> Vec<BadInput> {
     let file = business.folder.join(CATALOG_FILE);
+    let own = business.folder.join(BUSINESS_FILE);
+    let place = |error: &FieldError| match &business.own_lines {
+        // What the other file says goes with the catalog, under its own names.
+        Some(lines) if lines.at(&error.path).is_ok_and(|there| !std::ptr::eq(there, &**lines)) => (&own, lines),
+        _ => (&file, &business.catalog_lines),
+    };
     match report.result.outcome() {
         Some(Outcome::Rejected(Refusal::Invalid(errors))) if !errors.is_empty() => {
-            errors.iter().map(|error| mistake(&file, &business.catalog_lines, error)).collect()
+            let told = errors.iter().map(|error| {
+                let (file, lines) = place(error);
+                mistake(file, lines, error)
+            });
+            told.collect()
         }
         _ => {
             let reason = report.result.reason().unwrap_or_default();
