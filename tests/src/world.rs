@@ -28,12 +28,20 @@ pub fn fixtures() -> &'static Fixtures {
     FIXTURES.get_or_init(|| Fixtures::load(&root().join("fixtures")).expect("the project's own fixtures can be read"))
 }
 
+fn business(name: &str) -> BusinessFolder {
+    BusinessFolder::load(&root().join("fixtures").join(name)).expect("the project's own business can be read")
+}
+
 /// Solobase hosting, read once.
 pub fn solobase() -> &'static BusinessFolder {
     static BUSINESS: OnceLock<BusinessFolder> = OnceLock::new();
-    BUSINESS.get_or_init(|| {
-        BusinessFolder::load(&root().join("fixtures/solobase")).expect("the project's own business can be read")
-    })
+    BUSINESS.get_or_init(|| business("solobase"))
+}
+
+/// 2Bot, read once.
+pub fn twobot() -> &'static BusinessFolder {
+    static BUSINESS: OnceLock<BusinessFolder> = OnceLock::new();
+    BUSINESS.get_or_init(|| business("twobot"))
 }
 
 /// What a world is made with.
@@ -41,17 +49,19 @@ pub fn solobase() -> &'static BusinessFolder {
 pub struct Setup {
     /// The extension.
     pub runners: Runners,
+    /// The business.
+    pub business: &'static BusinessFolder,
     /// Configuration over that of the business.
     pub config: Vec<(String, String)>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Setup { runners: Runners::native(), config: Vec::new() }
+        Setup { runners: Runners::native(), business: solobase(), config: Vec::new() }
     }
 }
 
-/// A host with Solobase's catalog. A store that fails kills it; [`World::reopen`] starts it again.
+/// A host with a business's catalog. A store that fails kills it; [`World::reopen`] starts it again.
 pub struct World {
     setup: Setup,
     outbox: Option<Outbox>,
@@ -84,7 +94,7 @@ impl World {
     /// A host at [`START_MS`] with the catalog and a provider that has been told what to answer.
     pub fn start_with(setup: Setup, scripted: Scripted) -> World {
         let mut world = World::empty(setup, scripted);
-        world.accept(catalog_load()).expect("the store has no fault yet");
+        world.accept(catalog_load(world.setup.business)).expect("the store has no fault yet");
         world.settle().expect("the store has no fault yet");
         world.reports.clear();
         world
@@ -92,12 +102,12 @@ impl World {
 
     fn boot(&mut self, store: Box<dyn Store>) {
         let runner = self.setup.runners.make().expect("a runner can be made");
-        let mut config = solobase().config.clone();
+        let mut config = self.setup.business.config.clone();
         config.extend(self.setup.config.iter().cloned());
         let manifest = host_replay::manifest::of(&runner.declarations().name).expect("the project's own manifest");
         let not_state = manifest.unwrap_or_default().not_state;
         let business = Business {
-            name: "solobase".to_owned(),
+            name: self.setup.business.name.clone(),
             livemode: false,
             config,
             catalog_hash: "catalog".to_owned(),
@@ -131,7 +141,8 @@ impl World {
     /// Takes a raw event or command in.
     pub fn deliver(&mut self, bytes: &[u8]) -> Result<Vec<Report>, StoreError> {
         let Decoded { event, refusal, .. } =
-            host_intake::raw::read(bytes.to_vec(), "solobase", self.clock).expect("stories are made of events");
+            host_intake::raw::read(bytes.to_vec(), &self.setup.business.name, self.clock)
+                .expect("stories are made of events");
         assert_eq!(refusal, None, "stories are made of well-formed events");
         self.accept(event)
     }
@@ -235,12 +246,12 @@ impl World {
 }
 
 /// The command that loads the catalog.
-pub fn catalog_load() -> Event {
+pub fn catalog_load(business: &BusinessFolder) -> Event {
     Event {
         id: "catalog:1".to_owned(),
         source: "api".to_owned(),
         kind: "catalog.load".to_owned(),
-        business: "solobase".to_owned(),
+        business: business.name.clone(),
         account: Some(Account::Platform),
         livemode: Some(false),
         received_at: START_MS,
@@ -248,6 +259,6 @@ pub fn catalog_load() -> Event {
         actor: Actor { kind: ActorKind::Admin, subject: "admin".to_owned(), roles: Vec::new() },
         reply_to: None,
         provider: None,
-        payload: Payload::Command(solobase().catalog.to_string()),
+        payload: Payload::Command(business.catalog.to_string()),
     }
 }
