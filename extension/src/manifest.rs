@@ -8,10 +8,11 @@ use products_contract::*;
 use serde_json::{Map, json};
 
 /// Collections of `records`.
-const COLLECTIONS: [&str; 12] = [
+const COLLECTIONS: [&str; 13] = [
     "account",
     "billing",
     "counters",
+    "credits",
     "customers",
     "disputes",
     "instances",

@@ -14,11 +14,13 @@ use crate::model::reader::Reader;
 use crate::model::records::balances::Balances;
 use crate::model::records::counter::Counter;
 use crate::model::records::instance::InstanceRecord;
+use crate::model::records::lot::Lot;
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
 use products_contract::*;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 fn problem(halt: Halt) -> Problem {
@@ -190,7 +192,8 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
     Ok(out)
 }
 
-/// Balances of the account's ledgers, by ledger and currency; debit positive.
+/// Balances of the account's ledgers, by ledger and currency, debit positive; and what is left of its credits, in
+/// millionths of the currency's unit.
 pub(crate) fn balances(desk: &mut Desk<'_>) -> Ruled<Vec<Balance>> {
     let balances = desk.account.get::<Balances>(Balances::ID)?.unwrap_or_default();
     let mut out = Vec::new();
@@ -199,6 +202,17 @@ pub(crate) fn balances(desk: &mut Desk<'_>) -> Ruled<Vec<Balance>> {
             out.push(Balance { ledger: ledger.clone(), unit: unit.clone(), available: *available, pending: 0 });
         }
     }
+    let mut left: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+    for (_, lot) in desk.account.all::<Lot>()? {
+        let (available, owed) = left.entry(format!("{}_micros", lot.currency)).or_insert((0, 0));
+        *available = available.saturating_add(lot.left_micros());
+        *owed = owed.saturating_add(lot.owed_micros - lot.repaid_micros);
+    }
+    // What is owed comes off what is paid next.
+    let left = left.into_iter().map(|(unit, (available, owed))| {
+        Balance { ledger: "credits_left".to_owned(), unit, available, pending: -owed }
+    });
+    out.extend(left);
     Ok(out)
 }
 

@@ -1,6 +1,7 @@
 //! The difference between what should be and what is, stage by stage, once an event, from one place.
 
 mod buys;
+mod credits;
 mod fingerprint;
 mod grace;
 mod instance;
@@ -22,6 +23,7 @@ pub(crate) use schedule::DesiredSchedule;
 pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedule> {
     purchases::reconcile(desk)?;
     ledger::reconcile(desk)?;
+    credits::reconcile(desk)?;
     let standing = standing(desk)?;
     let mut desired = DesiredSchedule::default();
     buys::reconcile(desk, &standing)?;

@@ -68,6 +68,13 @@ fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
     for (key, amount) in &decl.consumes {
         check_amount(decl, amount, "instance", &format!("{path}/consumes/{}", escaped(key)))?;
     }
+    for (index, left) in decl.on_paid.iter().enumerate() {
+        check_amount(decl, &left.credit, "product", &format!("{path}/on_paid/{index}/credit"))?;
+    }
+    if !decl.on_paid.is_empty() && (!decl.catalog || decl.family.is_some()) {
+        let message = "a payment leaves something behind where a product is sold once, and a plan is not";
+        return Err(wrong_field(&format!("{path}/on_paid"), FieldErrorCode::NotAllowed, message));
+    }
     if let Some(buy) = &decl.buy {
         check_buy(decl, buy, &format!("{path}/buy"))?;
     }

@@ -247,6 +247,14 @@ pub struct Watch {
     pub recover_after: u32,
 }
 
+/// What a payment leaves behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftBehind {
+    /// Credits, in minor units of the currency: a lot that usage is paid from.
+    pub credit: Amount,
+}
+
 /// A product type.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -285,6 +293,9 @@ pub struct TypeDecl {
     /// What one product of the type grants, by entitlement; a key may have places of `product`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub grants: BTreeMap<String, Granted>,
+    /// What a payment of a product of the type leaves behind, beside what it grants.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_paid: Vec<LeftBehind>,
     /// What one product of the type uses up, by entitlement; places are of `instance`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub consumes: BTreeMap<String, Amount>,

@@ -32,6 +32,9 @@ pub(crate) struct Terms {
     /// Of a plan: it counts as often as it was bought.
     #[serde(default, skip_serializing_if = "is_false")]
     pub by_seat: bool,
+    /// Credits that it leaves behind when it is paid, in minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit: Option<i64>,
     /// What the provider said last of whether it is on sale; none if it never said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<OnSale>,
@@ -135,9 +138,16 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
         condition: buy.and_then(|buy| buy.condition.clone()),
         conditions: conditional.collect(),
         item: item.map(|value| format!("{}:{value}", decl.name)),
+        credit: credit_of(proposed, &scope),
         by_seat: decl.family.is_some() && buy.is_some_and(|buy| buy.quantity.is_some()),
         provider: None,
     }
+}
+
+/// Credits that a paid product leaves behind; none where it leaves nothing.
+fn credit_of(proposed: &Proposed, scope: &Scope<'_>) -> Option<i64> {
+    let credits = proposed.decl.on_paid.iter().filter_map(|left| left.credit.of(&proposed.metadata, scope));
+    Some(credits.fold(0i64, i64::saturating_add)).filter(|sum| *sum > 0)
 }
 
 /// The rows of a product's prices that have an id.

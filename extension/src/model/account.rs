@@ -15,6 +15,7 @@ use super::records::dispute::Dispute;
 use super::records::instance::InstanceRecord;
 use super::records::invoice::Invoice;
 use super::records::item::Item;
+use super::records::lot::Lot;
 use super::records::payment::Payment;
 use super::records::product::ProductRow;
 use super::records::purchase::PurchaseRow;
@@ -49,6 +50,7 @@ pub(crate) struct Tables {
     balances: Table<Balances>,
     counters: Table<Counter>,
     items: Table<Item>,
+    lots: Table<Lot>,
     entries: Table<ledger::Entry>,
 }
 
@@ -102,6 +104,7 @@ tables! {
     balances: Balances,
     counters: Counter,
     items: Item,
+    lots: Lot,
     entries: ledger::Entry,
 }
 
@@ -118,6 +121,7 @@ impl Tables {
                 Invoice::COLLECTION => self.invoices.hold(id, row),
                 Session::COLLECTION => self.sessions.hold(id, row),
                 Item::COLLECTION => self.items.hold(id, row),
+                Lot::COLLECTION => self.lots.hold(id, row),
                 Payment::COLLECTION => self.payments.hold(id, row),
                 Dispute::COLLECTION => self.disputes.hold(id, row),
                 Counter::COLLECTION => self.counters.hold(id, row),

@@ -35,3 +35,8 @@ pub(crate) fn short_hash(text: &str) -> String {
 pub(crate) fn is_false(flag: &bool) -> bool {
     !flag
 }
+
+/// For numbers that are left out where they are nothing.
+pub(crate) fn is_zero(number: &i64) -> bool {
+    *number == 0
+}

@@ -24,6 +24,8 @@ pub(crate) enum EffectKey {
     GiveBack { session: String },
     /// The money that a subscription began with which could not be had.
     GiveBackInvoice { invoice: String },
+    /// The money of a purchase that could not be had.
+    GiveBackPurchase { purchase: String },
     /// A subscription that could not be had: one of a second session of a purchase, a second one of the same item.
     CancelBeaten { subscription: String },
     /// A catalog product at the provider.
@@ -68,6 +70,7 @@ impl fmt::Display for EffectKey {
             EffectKey::Cancel { subscription, asked_by } => write!(f, "cancel:{subscription}:{asked_by}"),
             EffectKey::GiveBack { session } => write!(f, "give-back:{session}"),
             EffectKey::GiveBackInvoice { invoice } => write!(f, "give-back-invoice:{invoice}"),
+            EffectKey::GiveBackPurchase { purchase } => write!(f, "give-back-purchase:{purchase}"),
             EffectKey::CancelBeaten { subscription } => write!(f, "cancel-beaten:{subscription}"),
             EffectKey::SyncProduct { product } => write!(f, "sync:product:{product}"),
             EffectKey::SyncPrice { product, amount, interval } => write!(f, "sync:price:{product}:{amount}:{interval}"),
@@ -136,6 +139,7 @@ impl EffectKey {
                 "customer" => return Some(EffectKey::Customer { purchase: own(rest) }),
                 "give-back" => return Some(EffectKey::GiveBack { session: own(rest) }),
                 "give-back-invoice" => return Some(EffectKey::GiveBackInvoice { invoice: own(rest) }),
+                "give-back-purchase" => return Some(EffectKey::GiveBackPurchase { purchase: own(rest) }),
                 "cancel-beaten" => return Some(EffectKey::CancelBeaten { subscription: own(rest) }),
                 "change" => {
                     return by_event().map(|(subscription, asked_by)| EffectKey::Change { subscription, asked_by });
@@ -252,6 +256,8 @@ pub(crate) enum FactKey<'a> {
     DisputeReturned(&'a str),
     /// A second session of a purchase was given back.
     Beaten(&'a str),
+    /// What can be spent of a purchase's credits changed, for the so-manieth time.
+    Credits { purchase: &'a str, entry: i64 },
     /// A subscription ended for good.
     Ended(&'a str),
     /// A customer was deleted at the provider.
@@ -278,6 +284,7 @@ impl fmt::Display for FactKey<'_> {
             FactKey::Dispute(id) => write!(f, "dispute:{id}"),
             FactKey::DisputeReturned(id) => write!(f, "dispute-returned:{id}"),
             FactKey::Beaten(session) => write!(f, "beaten:{session}"),
+            FactKey::Credits { purchase, entry } => write!(f, "credits:{purchase}:{entry}"),
             FactKey::Ended(id) => write!(f, "ended:{id}"),
             FactKey::CustomerDeleted(id) => write!(f, "customer-deleted:{id}"),
             FactKey::TrialWillEnd { subscription, end } => write!(f, "trial-will-end:{subscription}:{end}"),
@@ -329,6 +336,7 @@ mod tests {
             (id(), name()).prop_map(|(subscription, asked_by)| EffectKey::Cancel { subscription, asked_by }),
             id().prop_map(|session| EffectKey::GiveBack { session }),
             id().prop_map(|invoice| EffectKey::GiveBackInvoice { invoice }),
+            id().prop_map(|purchase| EffectKey::GiveBackPurchase { purchase }),
             id().prop_map(|subscription| EffectKey::CancelBeaten { subscription }),
             id().prop_map(|product| EffectKey::SyncProduct { product }),
             (id(), name(), name()).prop_map(|(product, amount, interval)| EffectKey::SyncPrice {

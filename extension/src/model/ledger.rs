@@ -16,6 +16,8 @@ pub(crate) const CASH: &str = "cash:stripe";
 pub(crate) const CASH_OUT_OF_BAND: &str = "cash:out_of_band";
 /// What was earned.
 pub(crate) const REVENUE: &str = "revenue";
+/// What was paid in advance and is not used yet.
+pub(crate) const CREDITS: &str = "credits";
 /// What was given back, kept apart from revenue.
 pub(crate) const REFUNDS: &str = "refunds";
 /// What banks took back.

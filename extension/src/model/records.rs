@@ -7,6 +7,7 @@ pub(crate) mod dispute;
 pub(crate) mod instance;
 pub(crate) mod invoice;
 pub(crate) mod item;
+pub(crate) mod lot;
 pub(crate) mod payment;
 pub(crate) mod product;
 pub(crate) mod purchase;

@@ -40,7 +40,36 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
             desk.account.put(&facts.id, billing);
         }
     }
+    for (id, purchase) in desk.account.all::<PurchaseRow>()? {
+        if let (true, Some(paid_at)) = (purchase.grants(), purchase.paid_once_at()) {
+            once(desk, standing, &id, &purchase, paid_at)?;
+        }
+    }
     items(desk, standing)
+}
+
+/// What was paid once goes back if another holds its item, or no plan ever allowed it.
+fn once(desk: &mut Desk<'_>, standing: &Standing, id: &str, purchase: &PurchaseRow, paid_at: Timestamp) -> Ruled<()> {
+    let [item] = purchase.values.items.as_slice() else { return Ok(()) };
+    let Some(price_id) = &item.price_id else { return Ok(()) };
+    let Some(price) = desk.catalog.price(price_id)? else { return Ok(()) };
+    let terms = price.terms()?;
+    let holder = terms.item.as_ref().and_then(|item| standing.items.get(item));
+    let is_unmet = terms.condition.as_ref().is_some_and(|condition| !standing.is_granted_by_plan(condition));
+    let because = match () {
+        () if holder.is_some_and(|holder| holder.id != id) => "already_active",
+        () if is_unmet && was_never_met(standing, paid_at) => "upgrade_required",
+        () => return Ok(()),
+    };
+    let Some(payment_intent) = &purchase.values.payment_intent_id else { return Ok(()) };
+    let mut row = PurchaseRow::clone(purchase);
+    row.details.beaten = true;
+    desk.account.put(id, row);
+    let payload = json!({"payment_intent": payment_intent, "reason": "duplicate"});
+    let key = EffectKey::GiveBackPurchase { purchase: id.to_owned() };
+    desk.account.ask(request("stripe.refund.create", &key, &payload, None)?);
+    let values = json!({"purchase": id, "products": [price.product_id], "because": because});
+    send_once(&mut desk.account, "purchase_returned", To::Account, id, &values)
 }
 
 /// Why a subscription gives nothing that it was bought for: another one has its item, or no plan ever allowed it.

@@ -33,7 +33,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
         sessions.entry(session.purchase.clone()).or_default().push((id, session));
     }
     let given_back = given_back(desk)?;
-    let paid = given_back.iter().map(|(purchase, ..)| purchase.clone());
+    let paid = given_back.iter().map(|back| back.purchase.clone());
     let here = desk.account.all::<PurchaseRow>()?.into_iter().map(|(id, _)| id);
     let purchases: BTreeSet<String> = here.chain(sessions.keys().cloned()).chain(paid).collect();
     for id in purchases {
@@ -43,13 +43,21 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
+/// What came back of a payment, in minor units.
+struct Back {
+    purchase: String,
+    payment: String,
+    refunded_minor: i64,
+    disputed_minor: i64,
+}
+
 /// What was given back of payments, with the purchase that each belongs to.
-fn given_back(desk: &mut Desk<'_>) -> Ruled<Vec<(String, String, i64)>> {
+fn given_back(desk: &mut Desk<'_>) -> Ruled<Vec<Back>> {
     let mut out = Vec::new();
     for (id, payment) in desk.account.all::<Payment>()? {
-        let refunded = payment.refunded_minor();
+        let (refunded_minor, disputed_minor) = (payment.refunded_minor(), payment.disputed_minor());
         if let Some(purchase) = purchase_of(desk, &payment)? {
-            out.push((purchase, id, refunded));
+            out.push(Back { purchase, payment: id, refunded_minor, disputed_minor });
         }
     }
     Ok(out)
@@ -66,12 +74,7 @@ fn purchase_of(desk: &mut Desk<'_>, payment: &Payment) -> Ruled<Option<String>> 
     Ok(desk.account.get::<BillingHistory>(&subscription)?.and_then(|billing| billing.purchase.clone()))
 }
 
-fn reconcile_one(
-    desk: &mut Desk<'_>,
-    id: &str,
-    sessions: &[(String, Rc<Session>)],
-    given_back: &[(String, String, i64)],
-) -> Ruled<()> {
+fn reconcile_one(desk: &mut Desk<'_>, id: &str, sessions: &[(String, Rc<Session>)], given_back: &[Back]) -> Ruled<()> {
     let stored = desk.account.get::<PurchaseRow>(id)?;
     let Some((counts, beaten)) = candidates(stored.as_deref(), sessions) else { return Ok(()) };
     let mut row = match (&stored, sessions.first()) {
@@ -88,11 +91,9 @@ fn reconcile_one(
     for session in &beaten {
         give_back(desk, id, session)?;
     }
-    for (_, payment, amount) in given_back.iter().filter(|(purchase, ..)| purchase == id) {
-        match *amount > 0 {
-            true => row.details.given_back.insert(payment.clone(), *amount),
-            false => row.details.given_back.remove(payment),
-        };
+    for back in given_back.iter().filter(|back| back.purchase == id) {
+        keep(&mut row.details.given_back, &back.payment, back.refunded_minor);
+        keep(&mut row.details.disputed, &back.payment, back.disputed_minor);
     }
     row.values.session_id = Some(counts.id.clone());
     row.values.payment_intent_id = counts.payment_intent.clone().or(row.values.payment_intent_id);
@@ -109,6 +110,14 @@ fn reconcile_one(
         desk.account.put(id, row);
     }
     Ok(())
+}
+
+/// Keep an amount of a payment, or that there is none.
+fn keep(amounts: &mut BTreeMap<String, i64>, payment: &str, amount_minor: i64) {
+    match amount_minor > 0 {
+        true => amounts.insert(payment.to_owned(), amount_minor),
+        false => amounts.remove(payment),
+    };
 }
 
 /// The session that counts is the one that was paid first by the provider's clock, then the smaller id; where none is

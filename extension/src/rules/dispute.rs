@@ -5,8 +5,10 @@ use crate::input::stripe::{self, id_of};
 use crate::model::halt::Ruled;
 use crate::model::keys::ClaimKey;
 use crate::model::merge::dispute::merge;
+use crate::model::merge::payment as merge_payment;
 use crate::model::notice::{To, send_once};
 use crate::model::records::dispute::{Dispute, DisputeStatus};
+use crate::model::records::payment::Payment;
 use products_contract::{Outcome, Refusal};
 use serde_json::json;
 
@@ -21,6 +23,18 @@ fn parse_status(text: Option<&str>) -> Ruled<DisputeStatus> {
         Some("charge_refunded") => DisputeStatus::Won,
         Some(other) => return Err(Refusal::UnknownStatus(format!("dispute {other}")).into()),
     })
+}
+
+/// The payment knows what a bank has of it, so that what it paid for does.
+fn note(desk: &mut Desk<'_>, payment: &str, id: &str, view: &Dispute) -> Ruled<()> {
+    let known = desk.account.fetch::<Payment>(payment)?;
+    let mut record = known.clone().unwrap_or_default();
+    let told = Payment { disputes: [(id.to_owned(), (view.status, view.amount_minor))].into(), ..Payment::default() };
+    merge_payment::merge(&mut record, &told);
+    if known.as_ref() != Some(&record) {
+        desk.account.put(payment, record);
+    }
+    Ok(())
 }
 
 /// Decide an event.
@@ -42,6 +56,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Dispute<'_>) -> Ruled
         booked: None,
         booked_minor: 0,
     };
+    note(desk, payment, id, &view)?;
     let known = desk.account.fetch::<Dispute>(id)?;
     let mut dispute = known.clone().unwrap_or_else(|| view.clone());
     merge(&mut dispute, &view);

@@ -16,6 +16,10 @@ pub(crate) fn merge(record: &mut Payment, view: &Payment) {
             None => drop(record.refunds.insert(id.clone(), refund.clone())),
         }
     }
+    for (id, (status, amount)) in &view.disputes {
+        let known = record.disputes.entry(id.clone()).or_insert((*status, *amount));
+        *known = (known.0.max(*status), known.1.max(*amount));
+    }
 }
 
 /// Of two amounts the least counts, and the others are kept: what was promised to go back goes back.

@@ -1,5 +1,6 @@
 //! A payment, by its payment intent, else its charge: what it paid, and what of it was given back.
 
+use super::dispute::DisputeStatus;
 use super::invoice::Invoice;
 use super::{json_record, to_record};
 use crate::model::json::is_false;
@@ -59,9 +60,18 @@ pub(crate) struct Payment {
     /// Refunds by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub refunds: BTreeMap<String, Refund>,
+    /// Disputes by id, with how far each is and what it is about, in minor units.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub disputes: BTreeMap<String, (DisputeStatus, i64)>,
 }
 
 impl Payment {
+    /// What a bank has taken or may take, in minor units: of every dispute that is not won.
+    pub fn disputed_minor(&self) -> i64 {
+        let held = self.disputes.values().filter(|(status, _)| *status != DisputeStatus::Won);
+        held.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
+    }
+
     /// What was given back, in minor units: what refunds explain, or what the charge says if that is more.
     pub fn refunded_minor(&self) -> i64 {
         let sum = |failed: bool| {

@@ -77,6 +77,12 @@ pub(crate) struct Details {
     /// What was given back of its payments, by payment, in minor units.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub given_back: BTreeMap<String, i64>,
+    /// What banks hold or have taken of its payments, by payment, in minor units.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub disputed: BTreeMap<String, i64>,
+    /// It is being given back: another has what it was for, or nothing ever allowed it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub beaten: bool,
     /// Payments of other sessions, which go back in full.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub beaten_payments: BTreeSet<String>,
@@ -99,11 +105,31 @@ impl PurchaseRow {
         own.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
     }
 
-    /// Whether it gives something by itself: it was paid once and for all.
+    /// What came back of its money by refunds or is with a bank, in minor units.
+    pub fn back_minor(&self) -> i64 {
+        self.details.disputed.values().fold(self.refunded_minor(), |sum, amount| sum.saturating_add(*amount))
+    }
+
+    /// What it cost in the end, in minor units: a discount may have made it less than what was agreed.
+    pub fn paid_minor(&self) -> i64 {
+        let told = self.details.counts.as_ref().map_or(0, |session| session.total_minor);
+        if told > 0 { told } else { self.values.total.amount_minor }
+    }
+
+    /// When it was paid, if it is paid once and for all.
+    pub fn paid_once_at(&self) -> Option<Timestamp> {
+        let counts = self.details.counts.as_ref().filter(|session| session.status == SessionStatus::Paid)?;
+        let is_once = self.values.subscription_id.is_none() && !self.values.items.is_empty();
+        is_once.then(|| counts.paid_at.unwrap_or(Timestamp::MIN))
+    }
+
+    /// Whether it gives something by itself: it was paid once and for all, and no bank has its money.
     pub fn grants(&self) -> bool {
         self.values.status == PurchaseStatus::Paid
             && self.values.subscription_id.is_none()
             && !self.values.items.is_empty()
+            && self.details.disputed.is_empty()
+            && !self.details.beaten
     }
 }
 

@@ -1,0 +1,40 @@
+//! Millionths of a currency's unit: what small prices are counted in, so that cents are rounded once.
+
+/// Currencies of ISO 4217 that Stripe takes without minor units.
+const NO_MINOR: [&str; 16] =
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"];
+/// Currencies with thousandths.
+const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
+
+/// Millionths of one minor unit: 10 000 of a cent.
+pub(crate) fn micros_per_minor(currency: &str) -> i64 {
+    match (NO_MINOR.contains(&currency), THOUSANDTHS.contains(&currency)) {
+        (true, _) => 1_000_000,
+        (_, true) => 1_000,
+        _ => 10_000,
+    }
+}
+
+/// Minor units in millionths, held at the ends of the range.
+pub(crate) fn to_micros(minor: i64, currency: &str) -> i64 {
+    minor.saturating_mul(micros_per_minor(currency))
+}
+
+/// Millionths in minor units, a part of one counted as one.
+pub(crate) fn to_minor_up(micros: i64, currency: &str) -> i64 {
+    let per = micros_per_minor(currency);
+    micros.div_euclid(per) + i64::from(micros.rem_euclid(per) > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_minor_unit_counts_as_one() {
+        assert_eq!((to_micros(5, "usd"), to_micros(5, "jpy"), to_micros(5, "kwd")), (50_000, 5_000_000, 5_000));
+        for (micros, minor) in [(0, 0), (1, 1), (9_999, 1), (10_000, 1), (10_001, 2)] {
+            assert_eq!(to_minor_up(micros, "usd"), minor, "{micros}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Credits follow the purchases that brought them: given when paid, taken back by refunds and disputes no further than
+//! they were given. What was spent before it was taken back is owed, and the next credits pay that first.
+
+use crate::catalog::desk::Desk;
+use crate::model::halt::Ruled;
+use crate::model::keys::FactKey;
+use crate::model::ledger::{CREDITS, REVENUE, book};
+use crate::model::money::{to_micros, to_minor_up};
+use crate::model::records::lot::Lot;
+use crate::model::records::purchase::PurchaseRow;
+
+/// Bring the lots to what their purchases say, and the ledger to the lots.
+pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
+    for id in desk.account.touched::<PurchaseRow>() {
+        follow(desk, &id)?;
+    }
+    if desk.account.touched::<Lot>().is_empty() {
+        return Ok(());
+    }
+    settle(desk)?;
+    for id in desk.account.touched::<Lot>() {
+        book_lot(desk, &id)?;
+    }
+    Ok(())
+}
+
+/// The lot of a purchase: what its products bring, less what came back of its money in the same proportion.
+fn follow(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let Some(purchase) = desk.account.get::<PurchaseRow>(id)? else { return Ok(()) };
+    let Some(paid_at) = purchase.paid_once_at() else { return Ok(()) };
+    let mut credits = 0i64;
+    for item in &purchase.values.items {
+        let Some(price_id) = &item.price_id else { continue };
+        let Some(price) = desk.catalog.price(price_id)? else { continue };
+        let of_one = price.terms()?.credit.unwrap_or(0);
+        credits = credits.saturating_add(of_one.saturating_mul(i64::from(item.quantity)));
+    }
+    if credits <= 0 {
+        return Ok(());
+    }
+    let currency = &purchase.values.total.currency;
+    let known = desk.account.fetch::<Lot>(id)?;
+    let mut lot = known.clone().unwrap_or_default();
+    lot.currency.clone_from(currency);
+    lot.at = paid_at;
+    lot.granted_micros = to_micros(credits, currency);
+    let back = share(lot.granted_micros, purchase.back_minor(), purchase.paid_minor());
+    lot.taken_micros = back.min(lot.granted_micros - lot.spent_micros);
+    lot.owed_micros = back - lot.taken_micros;
+    // What it paid for others comes out of what is left of it.
+    lot.repaid_micros = lot.repaid_micros.min(lot.granted_micros - lot.spent_micros - lot.taken_micros);
+    if known.as_ref() != Some(&lot) {
+        desk.account.put(id, lot);
+    }
+    Ok(())
+}
+
+/// The part of an amount that a part of a total makes up, the whole of it if the whole came back.
+fn share(amount: i64, part: i64, total: i64) -> i64 {
+    if total <= 0 || part >= total {
+        return if part > 0 { amount } else { 0 };
+    }
+    let exact = i128::from(amount) * i128::from(part.max(0)) / i128::from(total);
+    i64::try_from(exact).unwrap_or(amount)
+}
+
+/// What lots owe is paid by others, the oldest first; what is owed no more goes back to those that paid, the newest first.
+fn settle(desk: &mut Desk<'_>) -> Ruled<()> {
+    let mut lots: Vec<(String, Lot)> =
+        desk.account.all::<Lot>()?.into_iter().map(|(id, lot)| (id, Lot::clone(&lot))).collect();
+    lots.sort_by(|(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
+    let before = lots.clone();
+    let sum = |lots: &[(String, Lot)], of: fn(&Lot) -> i64| lots.iter().map(|(_, lot)| of(lot)).sum::<i64>();
+    let mut open = sum(&lots, |lot| lot.owed_micros) - sum(&lots, |lot| lot.repaid_micros);
+    for (_, lot) in &mut lots {
+        let pays = open.clamp(0, lot.left_micros());
+        lot.repaid_micros += pays;
+        open -= pays;
+    }
+    for (_, lot) in lots.iter_mut().rev() {
+        let returns = (-open).clamp(0, lot.repaid_micros);
+        lot.repaid_micros -= returns;
+        open += returns;
+    }
+    for ((id, lot), (_, before)) in lots.into_iter().zip(before) {
+        if lot != before {
+            desk.account.put(&id, lot);
+        }
+    }
+    Ok(())
+}
+
+/// What can still be spent is owed to the account and no revenue yet, a part of a minor unit counted as one.
+fn book_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let Some(mut lot) = desk.account.fetch::<Lot>(id)? else { return Ok(()) };
+    let held = to_minor_up(lot.left_micros().max(0), &lot.currency);
+    let more = held - lot.booked_minor;
+    if more == 0 {
+        return Ok(());
+    }
+    lot.entries += 1;
+    lot.booked_minor = held;
+    let fact = FactKey::Credits { purchase: id, entry: lot.entries };
+    book(&mut desk.account, fact, id, &lot.currency, &[(REVENUE, more), (CREDITS, -more)])?;
+    desk.account.put(id, lot);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn all_of_the_money_is_all_of_the_credits() {
+        assert_eq!(share(5_000_000, 500, 500), 5_000_000);
+        assert_eq!(share(5_000_000, 250, 500), 2_500_000);
+        assert_eq!(share(5_000_000, 1, 3), 1_666_666);
+        assert_eq!((share(5_000_000, 0, 500), share(5_000_000, 0, 0)), (0, 0));
+        assert_eq!(share(5_000_000, 600, 500), 5_000_000);
+    }
+}
