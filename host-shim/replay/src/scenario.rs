@@ -76,6 +76,9 @@ pub struct Given {
     pub config: Vec<(String, String)>,
     /// Account that commands and expectations mean if they name none.
     pub account: Option<Account>,
+    /// Who gives commands and changes products where a step names nobody, as it is written: who a kind of actor is depends
+    /// on the account.
+    pub by: Option<Node>,
     /// Claims that are held at the start, by short key.
     pub claims: Vec<(String, Account)>,
     /// What the provider answers, by pattern of effect keys.

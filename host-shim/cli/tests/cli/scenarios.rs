@@ -282,3 +282,33 @@ fn measurements_come_raw_as_well() {
     assert_eq!((&line["type"], &line["account"]), (&"usage".into(), &"user:u1".into()), "{line}");
     assert_eq!(line["reason"], "not-found(instance inst_none)");
 }
+
+#[test]
+fn the_given_actor_acts_where_a_step_names_nobody() {
+    let story = r#"name: a stranger
+given: {business: solobase, account: "user:u1", by: {kind: user, subject: stranger}}
+events:
+  - stripe: customer.subscription.created
+    set: {metadata: {user_id: u1}, price: price_xyz789}
+    expect: applied
+  - command: instance.create
+    payload: {name: Acme, metadata: {subdomain: acme}}
+    expect: {outcome: rejected, reason: {regex: '^forbidden'}}
+  - command: instance.create
+    by: user
+    payload: {name: Acme, metadata: {subdomain: acme}}
+    expect: applied
+  - product: created
+    data: {id: p_1, type: instance, name: B, user_id: u1, metadata: {subdomain: b}}
+    expect: {outcome: rejected, reason: {regex: '^forbidden'}}
+  - usage: {meter: storage_gb, quantity: 1, instance: inst_acme}
+    expect: applied
+expect:
+  products: {inst_acme: {metadata: {status: running}}}
+"#;
+    let ran = Case::new(story).replay(&[]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let ran = Case::new(&story.replace("kind: user,", "kind: usr,")).replay(&[]);
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    assert!(ran.stderr.contains("story.yml:2: `usr` is no kind of actor"), "{}", ran.stderr);
+}

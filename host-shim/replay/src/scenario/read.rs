@@ -90,6 +90,7 @@ fn given(reader: Reader<'_>, node: Option<&Node>) -> Result<Given, BadInput> {
         livemode: false,
         config: Vec::new(),
         account: None,
+        by: None,
         claims: Vec::new(),
         answers: Vec::new(),
     };
@@ -106,6 +107,11 @@ fn given(reader: Reader<'_>, node: Option<&Node>) -> Result<Given, BadInput> {
         given.config = config_values(reader, config)?;
     }
     given.account = fields.take("account").map(|n| account(reader, n)).transpose()?;
+    if let Some(by) = fields.take("by") {
+        // Read once here, so that a wrong one is an error where it stands.
+        actor(reader, Some(by), given.account.as_ref())?;
+        given.by = Some(by.clone());
+    }
     if let Some(claims) = fields.take("claims") {
         for entry in reader.map("claims", claims)? {
             given.claims.push((entry.key.clone(), account(reader, &entry.value)?));
@@ -365,7 +371,7 @@ fn command(
     if of_account.is_none() {
         return Err(reader.bad(kind.line, "a command without account", "`account`, here or in `given`"));
     }
-    let by = actor(reader, fields.take("by"), of_account)?;
+    let by = actor(reader, fields.take("by").or(given.by.as_ref()), of_account)?;
     Ok(CommandStep {
         kind: reader.text("command", kind)?,
         id: match fields.take("id") {
@@ -395,7 +401,7 @@ fn product(
             Some(node) => reader.text("id", node)?,
             None => format!("prd_{number}"),
         },
-        by: actor(reader, fields.take("by"), given.account.as_ref())?,
+        by: actor(reader, fields.take("by").or(given.by.as_ref()), given.account.as_ref())?,
         data: fields.need("data")?.json(),
     })
 }
