@@ -269,6 +269,8 @@ pub struct OutcomeExpectation {
     pub outcome: String,
     /// Its reason.
     pub reason: Option<Matcher>,
+    /// The quota that it is refused for.
+    pub quota: Option<Matcher>,
     /// The account that it was placed in.
     pub account: Option<Matcher>,
     /// The outcome at the end of the story, for what is deferred first.
@@ -373,9 +375,8 @@ impl Scenario {
             .iter()
             .map(|step| {
                 let outcome = step.outcome.as_ref().map_or(0, |o| {
-                    1 + o.reason.as_ref().map_or(0, Matcher::assertions)
-                        + o.account.as_ref().map_or(0, Matcher::assertions)
-                        + usize::from(o.then.is_some())
+                    let matchers = [&o.reason, &o.quota, &o.account].into_iter().flatten();
+                    1 + matchers.map(Matcher::assertions).sum::<usize>() + usize::from(o.then.is_some())
                 });
                 let check = match &step.action {
                     Action::Check(expectations) => expectations.assertions(),

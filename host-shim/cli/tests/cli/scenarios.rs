@@ -312,3 +312,40 @@ expect:
     assert_eq!(ran.code, 2, "{}", ran.stdout);
     assert!(ran.stderr.contains("story.yml:2: `usr` is no kind of actor"), "{}", ran.stderr);
 }
+
+#[test]
+fn the_quota_of_a_refusal_is_asserted_member_by_member() {
+    let story = r#"name: the fourth instance
+given: {business: solobase, account: "user:u1"}
+events:
+  - stripe: customer.subscription.created
+    set: {metadata: {user_id: u1}, price: price_xyz789}
+    expect: applied
+  - command: instance.create
+    payload: {name: A, metadata: {subdomain: app-a}}
+    expect: applied
+  - command: instance.create
+    payload: {name: B, metadata: {subdomain: app-b}}
+    expect:
+      outcome: rejected
+      quota: {key: instances, allowed: 1, used: 1, upgrade: prod_starter}
+    unchanged: true
+  - command: instance.create
+    payload: {name: B, metadata: {}}
+    expect: {outcome: rejected, quota: {absent: true}}
+expect:
+  entitlements: {instances: {allowed: 1, used: 1}}
+"#;
+    let ran = Case::new(story).replay(&[]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    for (good, bad, told) in [
+        ("allowed: 1, used: 1, upgrade", "allowed: 2, used: 1, upgrade", "cmd_2.quota.allowed: expected 2, got 1"),
+        ("key: instances", "key: seats", "cmd_2.quota.key: expected \"seats\", got \"instances\""),
+        ("prod_starter", "null", "cmd_2.quota.upgrade: expected null"),
+        ("{absent: true}", "{key: any}", "cmd_3.quota: expected {key: any}, got nothing"),
+    ] {
+        let ran = Case::new(&story.replace(good, bad)).replay(&["--format", "json"]);
+        assert_eq!(ran.code, 1, "{bad}: {}", ran.stderr);
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+    }
+}

@@ -8,7 +8,7 @@ use crate::matcher::{Matcher, Mismatch};
 use crate::scenario::{Action, Answers, Expectations, Scenario, Step};
 use crate::view;
 use host::processor::Report;
-use products_contract::{Account, Refusal, Reply};
+use products_contract::{Account, Outcome, Refusal, Reply};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -104,9 +104,15 @@ impl<'a> Failures<'a> {
                 let title = format!("{}: expected {}, got {of}", report.event_id, expected.outcome);
                 let diff = diff::unified(self.file, expected.line, &expected.outcome, &of);
                 self.add(expected.line, title, diff);
-            } else if let Some(matcher) = &expected.reason {
-                let actual = reason.map(Value::from);
-                self.check(matcher, &format!("{}.reason", report.event_id), actual.as_ref());
+            } else {
+                if let Some(matcher) = &expected.reason {
+                    let actual = reason.map(Value::from);
+                    self.check(matcher, &format!("{}.reason", report.event_id), actual.as_ref());
+                }
+                if let Some(matcher) = &expected.quota {
+                    let quota = report.result.outcome().and_then(quota_value);
+                    self.check(matcher, &format!("{}.quota", report.event_id), quota.as_ref());
+                }
             }
             if let Some(matcher) = &expected.account {
                 let account = report.account.as_ref().map(|account| json!(account.to_string()));
@@ -196,6 +202,12 @@ impl<'a> Failures<'a> {
         }
         Ok(())
     }
+}
+
+/// The quota that an event is refused for, as expectations see it.
+fn quota_value(outcome: &Outcome) -> Option<Value> {
+    let Outcome::Rejected(Refusal::QuotaExceeded(quota)) = outcome else { return None };
+    Some(json!({"key": quota.quota, "allowed": quota.allowed, "used": quota.used, "upgrade": quota.upgrade}))
 }
 
 /// A reply as expectations see it: the answer's object, or `{"refused": {"code", "detail"}}`; that of a quota says also what

@@ -488,6 +488,7 @@ fn outcome(reader: Reader<'_>, node: &Node) -> Result<OutcomeExpectation, BadInp
             line: node.line,
             outcome: name(node)?,
             reason: None,
+            quota: None,
             account: None,
             then: None,
         });
@@ -497,6 +498,7 @@ fn outcome(reader: Reader<'_>, node: &Node) -> Result<OutcomeExpectation, BadInp
         line: node.line,
         outcome: name(fields.need("outcome")?)?,
         reason: fields.take("reason").map(|n| Matcher::read(reader, n)).transpose()?,
+        quota: fields.take("quota").map(|n| Matcher::read(reader, n)).transpose()?,
         account: fields.take("account").map(|n| Matcher::read(reader, n)).transpose()?,
         then: fields.take("then").map(name).transpose()?,
     };
