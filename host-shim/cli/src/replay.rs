@@ -27,7 +27,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME|DIR")]
     business: Option<String>,
 
-    /// The folder of fixtures [default: found above the inputs, the working folder or the program]
+    /// The folder of fixtures, with businesses and Stripe's bodies [default: found above the inputs, the working folder or
+    /// the program; else the program's own bodies]
     #[arg(long, value_name = "DIR")]
     fixtures: Option<PathBuf>,
 

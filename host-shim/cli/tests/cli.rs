@@ -6,6 +6,8 @@ mod bad_inputs;
 mod check;
 #[path = "cli/contract.rs"]
 mod contract;
+#[path = "cli/elsewhere.rs"]
+mod elsewhere;
 #[path = "cli/help.rs"]
 mod help;
 #[path = "cli/run.rs"]

@@ -1,6 +1,6 @@
 //! Businesses as scenarios find them: by name among the fixtures, by folder, or above a file.
 
-use crate::error::{BadInput, ReplayError};
+use crate::error::{BadInput, Place, ReplayError};
 use crate::shapes::{Shapes, sorted_entries};
 use std::path::{Path, PathBuf};
 
@@ -14,16 +14,26 @@ const SHAPES_FOLDER: &str = "stripe";
 /// The folder `fixtures`, with the businesses and Stripe's shapes.
 #[derive(Clone, Debug)]
 pub struct Fixtures {
-    /// The folder.
-    pub folder: PathBuf,
+    /// The folder; none where only the shapes are needed that the program has within it.
+    pub folder: Option<PathBuf>,
     /// Stripe's shapes.
     pub shapes: Shapes,
 }
 
 impl Fixtures {
-    /// Reads Stripe's shapes of a folder of fixtures.
+    /// Reads Stripe's shapes of a folder of fixtures; one without them has those of the program.
     pub fn load(folder: &Path) -> Result<Fixtures, BadInput> {
-        Ok(Fixtures { folder: folder.to_owned(), shapes: Shapes::load(&folder.join(SHAPES_FOLDER))? })
+        let shapes = match folder.join(SHAPES_FOLDER) {
+            of_folder if of_folder.is_dir() => Shapes::load(&of_folder)?,
+            _ if folder.is_dir() => Shapes::built_in()?,
+            _ => return Err(BadInput::new(Place::file(folder), "no such folder", "a folder with businesses")),
+        };
+        Ok(Fixtures { folder: Some(folder.to_owned()), shapes })
+    }
+
+    /// No folder, and the shapes that the program has within it.
+    pub fn built_in() -> Result<Fixtures, BadInput> {
+        Ok(Fixtures { folder: None, shapes: Shapes::built_in()? })
     }
 
     /// Finds the fixtures: at or above one of these places.
@@ -44,27 +54,27 @@ impl Fixtures {
 
     /// The folder of a business that is named, or given as a folder.
     pub fn business(&self, name: &str) -> Result<PathBuf, ReplayError> {
-        let named = self.folder.join(name);
+        let named = self.folder.as_ref().map(|folder| folder.join(name));
         let given = PathBuf::from(name);
-        for folder in [named, given] {
-            if folder.join(CATALOG_FILE).is_file() {
-                return Ok(folder);
-            }
+        match named.into_iter().chain([given]).find(|folder| folder.join(CATALOG_FILE).is_file()) {
+            Some(folder) => Ok(folder),
+            None => Err(ReplayError::NoBusiness { name: name.to_owned(), known: self.businesses()? }),
         }
-        Err(ReplayError::NoBusiness { name: name.to_owned(), known: self.businesses()? })
     }
 
-    /// The business to take where nothing names one.
-    pub fn business_default(&self) -> Result<PathBuf, ReplayError> {
+    /// The business to take where nothing names one; none if there is no telling which.
+    pub fn business_default(&self) -> Result<Option<PathBuf>, ReplayError> {
         let names = self.businesses()?;
         match names.as_slice() {
-            [only] => self.business(only),
-            _ => self.business(BUSINESS_DEFAULT),
+            [only] => self.business(only).map(Some),
+            names if names.iter().any(|name| name == BUSINESS_DEFAULT) => self.business(BUSINESS_DEFAULT).map(Some),
+            _ => Ok(None),
         }
     }
 
     fn businesses(&self) -> Result<Vec<String>, BadInput> {
-        let folders = sorted_entries(&self.folder)?.into_iter().filter(|entry| entry.join(CATALOG_FILE).is_file());
+        let Some(folder) = &self.folder else { return Ok(Vec::new()) };
+        let folders = sorted_entries(folder)?.into_iter().filter(|entry| entry.join(CATALOG_FILE).is_file());
         Ok(folders.filter_map(|f| f.file_name().map(|n| n.to_string_lossy().into_owned())).collect())
     }
 }

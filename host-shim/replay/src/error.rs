@@ -52,7 +52,7 @@ pub enum ReplayError {
 /// What may be named as a business.
 pub(crate) fn expected_business(known: &[String]) -> String {
     match known {
-        [] => format!("a folder with {CATALOG_FILE}"),
+        [] => format!("a folder with {CATALOG_FILE}, or --fixtures with the folder that it is in"),
         known => format!("one of {}, or a folder with {CATALOG_FILE}", known.join(", ")),
     }
 }

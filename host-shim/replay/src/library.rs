@@ -1,9 +1,9 @@
 //! The fixtures and businesses of a run, each found and read once, and inputs checked by them.
 
-use crate::business::{BusinessFolder, CATALOG_FILE, CONFIG_FILE, Fixtures, business_above};
+use crate::business::{BusinessFolder, CONFIG_FILE, Fixtures, business_above};
 use crate::error::{BadInput, Place, ReplayError};
 use crate::host::{Host, HostSetup, StoreKind};
-use crate::inputs::{Input, RawInput, read_raw};
+use crate::inputs::{Input, RawInput, STDIN, read_raw};
 use crate::prepare::{Case, prepare};
 use crate::runners::Runners;
 use crate::scenario::{Scenario, read_text};
@@ -14,12 +14,16 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// How an input says of which business it is.
+const WHICH_BUSINESS: &str =
+    "catalog.yml in its folder or above, `business` in a scenario's `given`, or --business NAME or DIR";
+
 /// Where businesses and fixtures are, if not near the inputs.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// Name or folder of the business; none is that of the input's folder.
     pub business: Option<String>,
-    /// Folder of the fixtures; none looks above the inputs, the working folder and the program.
+    /// Folder of the fixtures; none looks above the inputs, the working folder and the program, and does without.
     pub fixtures: Option<PathBuf>,
 }
 
@@ -82,26 +86,19 @@ impl<'a> Library<'a> {
         self.try_start(&business, &[], None)
     }
 
-    /// The fixtures, which raw events of a business that is given as a folder do without.
     fn fixtures(&mut self) -> Result<&Fixtures, ReplayError> {
         let fixtures = match self.fixtures.take() {
             Some(fixtures) => fixtures,
             None => {
                 let mut near = self.paths.to_vec();
                 near.extend(self.sources.business.as_ref().map(PathBuf::from));
-                Fixtures::load(&find_fixtures(self.sources.fixtures.as_deref(), &near)?)?
+                match find_fixtures(self.sources.fixtures.as_deref(), &near) {
+                    Some(folder) => Fixtures::load(&folder)?,
+                    None => Fixtures::built_in()?,
+                }
             }
         };
         Ok(self.fixtures.insert(fixtures))
-    }
-
-    fn named(&mut self, name: &str) -> Result<PathBuf, ReplayError> {
-        let is_folder = self.sources.fixtures.is_none() && Path::new(name).join(CATALOG_FILE).is_file();
-        match self.fixtures() {
-            Ok(fixtures) => fixtures.business(name),
-            Err(_) if is_folder => Ok(PathBuf::from(name)),
-            Err(error) => Err(error),
-        }
     }
 
     /// A host in memory takes the business's catalog, or says what is wrong with it before anything is applied.
@@ -132,10 +129,13 @@ impl<'a> Library<'a> {
 
     fn business(&mut self, named: Option<&str>, file: Option<&Path>) -> Result<Arc<BusinessFolder>, ReplayError> {
         let folder = match (self.sources.business.clone(), named, file.and_then(business_above)) {
-            (Some(name), ..) => self.named(&name)?,
-            (None, Some(name), _) => self.named(name).map_err(|error| named_by(file, error))?,
+            (Some(name), ..) => self.fixtures()?.business(&name)?,
+            (None, Some(name), _) => self.fixtures()?.business(name).map_err(|error| named_by(file, error))?,
             (None, None, Some(folder)) => folder,
-            (None, None, None) => self.fixtures()?.business_default()?,
+            (None, None, None) => self.fixtures()?.business_default()?.ok_or_else(|| {
+                let file = file.unwrap_or(Path::new(STDIN));
+                BadInput::new(Place::file(file), "nothing says of which business it is", WHICH_BUSINESS)
+            })?,
         };
         self.business_in(&folder)
     }
@@ -148,16 +148,14 @@ impl<'a> Library<'a> {
 }
 
 /// Finds the folder of fixtures for these inputs.
-fn find_fixtures(given: Option<&Path>, paths: &[PathBuf]) -> Result<PathBuf, ReplayError> {
+fn find_fixtures(given: Option<&Path>, paths: &[PathBuf]) -> Option<PathBuf> {
     if let Some(folder) = given {
-        return Ok(folder.to_owned());
+        return Some(folder.to_owned());
     }
     let mut starts: Vec<PathBuf> = paths.iter().filter(|path| path.exists()).cloned().collect();
     starts.extend(std::env::current_dir());
     starts.extend(std::env::current_exe());
-    Fixtures::find(&starts).ok_or_else(|| {
-        ReplayError::Usage("no folder `fixtures` with Stripe's shapes above the inputs, the working folder or the program: expected --fixtures".to_owned())
-    })
+    Fixtures::find(&starts)
 }
 
 /// An unknown business, at the place where a scenario names it.

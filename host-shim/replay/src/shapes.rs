@@ -4,6 +4,7 @@
 //! this version keeps what a scenario sets by name.
 
 mod build;
+mod built_in;
 mod places;
 
 use crate::error::{BadInput, Place};
@@ -14,6 +15,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use build::Built;
+
+/// Where a message says that a body is which the program has within it.
+const BUILT_IN: &str = "(built in)/stripe";
+/// Names of bodies end so.
+const BODY_SUFFIX: &str = ".json";
+/// What says where a version keeps what a scenario sets by name.
+const PLACES_FILE: &str = "places.yml";
 
 /// One API version.
 #[derive(Clone, Debug)]
@@ -42,6 +50,16 @@ impl Shapes {
             }
         }
         Ok(Shapes { versions })
+    }
+
+    /// The versions that the program has within it.
+    pub fn built_in() -> Result<Shapes, BadInput> {
+        let versions = built_in::VERSIONS.iter().map(|(version, files)| {
+            let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+            let shape = Shape::read(&Path::new(BUILT_IN).join(version), files.collect())?;
+            Ok((shape.version.clone(), shape))
+        });
+        Ok(Shapes { versions: versions.collect::<Result<_, BadInput>>()? })
     }
 
     /// A version by its exact name.
@@ -101,15 +119,28 @@ impl Shapes {
 
 impl Shape {
     fn load(folder: &Path) -> Result<Shape, BadInput> {
-        let mut bodies = BTreeMap::new();
+        let mut files = Vec::new();
         for file in sorted_entries(folder)? {
             let name = file.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-            if let Some(name) = name.strip_suffix(".json") {
-                bodies.insert(name.to_owned(), read_json(&file)?);
+            if name.ends_with(BODY_SUFFIX) || name == PLACES_FILE {
+                files.push((name.to_owned(), read_text(&file)?));
+            }
+        }
+        Shape::read(folder, files)
+    }
+
+    /// Reads the files of a version, by name, as if they lay in this folder.
+    fn read(folder: &Path, files: Vec<(String, String)>) -> Result<Shape, BadInput> {
+        let (mut bodies, mut places) = (BTreeMap::new(), BTreeMap::new());
+        for (name, text) in files {
+            let file = folder.join(&name);
+            match name.strip_suffix(BODY_SUFFIX) {
+                Some(name) => drop(bodies.insert(name.to_owned(), json_of(&file, &text)?)),
+                None => places = places::read(&file, &text)?,
             }
         }
         let version = folder.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
-        let of_event = bodies.get("event").and_then(|event| event["api_version"].as_str());
+        let of_event = bodies.get("event").and_then(|event: &Value| event["api_version"].as_str());
         if of_event != Some(&version) {
             let problem = format!("`api_version` is {:?}", of_event.unwrap_or_default());
             return Err(BadInput::new(
@@ -118,10 +149,6 @@ impl Shape {
                 format!("`{version}`, as the folder"),
             ));
         }
-        let places = match folder.join("places.yml") {
-            file if file.is_file() => places::read(&file, &read_text(&file)?)?,
-            _ => BTreeMap::new(),
-        };
         Ok(Shape { version, folder: folder.to_owned(), bodies, places })
     }
 
@@ -172,7 +199,35 @@ pub fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
 
 /// Reads a JSON file.
 pub fn read_json(file: &Path) -> Result<Value, BadInput> {
-    let text = read_text(file)?;
-    serde_json::from_str(&text)
+    json_of(file, &read_text(file)?)
+}
+
+fn json_of(file: &Path, text: &str) -> Result<Value, BadInput> {
+    serde_json::from_str(text)
         .map_err(|error| BadInput::new(Place::line(file, error.line()), error.to_string(), "a JSON value"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_program_has_within_it_is_all_of_the_folder() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/stripe");
+        let name = |path: &PathBuf| path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+        let versions: Vec<PathBuf> =
+            sorted_entries(&folder).expect("versions").into_iter().filter(|entry| entry.is_dir()).collect();
+        assert_eq!(versions.iter().map(name).collect::<Vec<_>>(), built_in::VERSIONS.map(|(version, _)| version));
+        for (of_folder, (_, files)) in versions.iter().zip(built_in::VERSIONS) {
+            let listed: Vec<String> = sorted_entries(of_folder).expect("files").iter().map(name).collect();
+            assert_eq!(listed, files.iter().map(|(name, _)| *name).collect::<Vec<_>>(), "in {}", of_folder.display());
+        }
+        let built_in = Shapes::built_in().expect("shapes");
+        let loaded = Shapes::load(&folder).expect("shapes");
+        assert_eq!(built_in.names(), loaded.names());
+        for name in loaded.names() {
+            let [a, b] = [&built_in, &loaded].map(|shapes| &shapes.version(name).expect("a version").bodies);
+            assert_eq!(a, b, "the bodies of {name}");
+        }
+    }
 }

@@ -239,5 +239,5 @@ fn raw_events_of_a_business_that_is_a_folder_need_no_fixtures() {
     let nameless = run(&["--business", "nobody", "a.jsonl"]);
     let stderr = String::from_utf8_lossy(&nameless.stderr);
     assert_eq!(nameless.status.code(), Some(2));
-    assert!(stderr.contains("expected --fixtures"), "{stderr}");
+    assert!(stderr.contains("or --fixtures"), "{stderr}");
 }

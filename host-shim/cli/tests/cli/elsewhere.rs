@@ -1,0 +1,84 @@
+//! The program alone, far from the source tree: what it needs is within it.
+
+use crate::run::fixtures;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A folder with nothing but a copy of the program in it, so that no fixtures lie above.
+struct Elsewhere {
+    folder: tempfile::TempDir,
+}
+
+impl Elsewhere {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (built, program) = (env!("CARGO_BIN_EXE_host-shim"), folder.path().join("host-shim"));
+        // A link is enough, where the system allows it.
+        fs::hard_link(built, &program).or_else(|_| fs::copy(built, &program).map(drop)).expect("a copy");
+        Elsewhere { folder }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, args: &[&str]) -> (i32, String, String) {
+        let mut command = Command::new(self.at("host-shim"));
+        let Output { status, stdout, stderr } =
+            command.current_dir(self.folder.path()).args(args).output().expect("it runs");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        (status.code().expect("an exit code"), text(stdout), text(stderr))
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("made");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry").path();
+        let target = to.join(entry.file_name().expect("a name"));
+        if entry.is_dir() {
+            copy(&entry, &target);
+        } else {
+            fs::copy(&entry, &target).expect("copied");
+        }
+    }
+}
+
+#[test]
+fn a_business_replays_wherever_it_lies() {
+    let elsewhere = Elsewhere::new();
+    copy(&fixtures().join("example-sites"), &elsewhere.at("my-business"));
+    let (code, out, err) = elsewhere.run(&["replay", "--native", "my-business"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    for version in ["2020-08-27", "2025-03-31.basil", "2 of 2 cases held"] {
+        assert!(out.contains(version), "{version}: {out}");
+    }
+    let (code, out, err) = elsewhere.run(&["check", "--native", "my-business"]);
+    assert_eq!((code, out.as_str()), (0, "no mistake in 1 business, 1 scenario\n"), "{err}");
+}
+
+#[test]
+fn the_bodies_beside_the_inputs_come_before_those_of_the_program() {
+    let elsewhere = Elsewhere::new();
+    let folder = elsewhere.at("fixtures/my-business");
+    copy(&fixtures().join("example-sites"), &folder);
+    copy(&fixtures().join("stripe/2020-08-27"), &elsewhere.at("fixtures/stripe/2020-08-27"));
+    let (code, out, err) = elsewhere.run(&["replay", "--native", "fixtures/my-business"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("1 of 1 cases held") && !out.contains("basil"), "one version lies there: {out}");
+}
+
+#[test]
+fn without_a_folder_of_fixtures_no_business_is_guessed() {
+    let elsewhere = Elsewhere::new();
+    let story = "name: x\ngiven:\n  account: user:u1\nevents:\n  - stripe: invoice.paid\n";
+    fs::write(elsewhere.at("a.yml"), story).expect("written");
+    let (code, _, err) = elsewhere.run(&["replay", "--native", "a.yml"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.starts_with("error: a.yml: nothing says of which business it is; expected catalog.yml"), "{err}");
+    fs::write(elsewhere.at("b.yml"), story.replace("given:", "given:\n  business: solobase")).expect("written");
+    let (code, _, err) = elsewhere.run(&["replay", "--native", "b.yml"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.starts_with("error: b.yml:3: no business `solobase`; expected a folder with catalog.yml"), "{err}");
+}

@@ -1,0 +1,25 @@
+//! The base bodies of `fixtures/stripe` within the program, for businesses that lie elsewhere.
+
+/// The files of an API version: its name, and each file's name and text.
+macro_rules! version {
+    ($version:literal: $($file:literal)*) => {
+        ($version, &[$(($file, include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"), "/../../fixtures/stripe/", $version, "/", $file
+        )))),*])
+    };
+}
+
+/// Name and text of each file.
+pub(super) type Files = [(&'static str, &'static str)];
+
+/// Every version; a test holds the list against the folder.
+pub(super) const VERSIONS: [(&str, &Files); 2] = [
+    version!("2020-08-27": "charge.json" "checkout.session.json" "customer.json" "dispute.json" "event.json" "invoice.json"
+        "invoice_line.json" "payment_intent.json" "payment_method.json" "places.yml" "price.json" "product.json"
+        "radar.early_fraud_warning.json" "refund.json" "subscription.json" "subscription_item.json"
+        "subscription_schedule.json"),
+    version!("2025-03-31.basil": "charge.json" "checkout.session.json" "customer.json" "dispute.json" "event.json"
+        "invoice.json" "invoice_line.json" "invoice_payment.json" "payment_intent.json" "payment_method.json" "places.yml"
+        "price.json" "product.json" "radar.early_fraud_warning.json" "refund.json" "subscription.json"
+        "subscription_item.json" "subscription_schedule.json"),
+];
