@@ -5,7 +5,7 @@ use crate::refuse;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_replay::error::{Place, ReplayError};
-use host_replay::report::{Human, Json, junit, printable};
+use host_replay::report::{Human, Json, failures, junit, printable};
 use host_replay::run::{Finished, ReplayOptions, Sink, replay};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -146,12 +146,10 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
 /// What the report on stdout has no place for.
 fn tell(format: Format, finished: &Finished) {
     if format == Format::Json {
-        for case in finished.cases.iter().filter(|case| case.failed()) {
-            for failure in &case.failures {
-                let place = Place::line(&failure.file, failure.line);
-                let text = format!("{place}: {} ({}): {}", case.name, case.version, failure.title);
-                eprintln!("{}", printable(&text));
-            }
+        for told in failures(&finished.cases) {
+            let place = Place::line(&told.failure.file, told.failure.line);
+            let text = format!("{place}: {}: {}", told.heading(), told.failure.title);
+            eprintln!("{}", printable(&text));
         }
     }
     if let Some(bad) = finished.bad() {

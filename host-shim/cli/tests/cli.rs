@@ -10,6 +10,8 @@ mod contract;
 mod elsewhere;
 #[path = "cli/help.rs"]
 mod help;
+#[path = "cli/missing_price.rs"]
+mod missing_price;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/scenarios.rs"]

@@ -1,6 +1,7 @@
 //! Plays a scenario in one API version and holds it against what it expects.
 
 mod check;
+mod missing_price;
 mod snapshot;
 
 use crate::business::BusinessFolder;
@@ -15,6 +16,7 @@ use crate::tally::Tally;
 use check::{Failures, Happened};
 use host::processor::Report;
 use host_intake::Decoded;
+use missing_price::MissingPrice;
 use products_contract::Timestamp;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -162,6 +164,7 @@ struct Player<'a> {
     options: &'a PlayOptions,
     host: Host,
     failures: Failures<'a>,
+    missing_price: Option<MissingPrice>,
     lines: Vec<Line>,
     tally: Tally,
     /// Number in the inbox of each event, by id.
@@ -193,6 +196,7 @@ impl<'a> Player<'a> {
             options,
             host,
             failures: Failures::new(&scenario.file),
+            missing_price: None,
             lines: Vec::new(),
             tally: Tally::default(),
             seqs: HashMap::new(),
@@ -245,14 +249,14 @@ impl<'a> Player<'a> {
         };
         if self.host.clock() < clock {
             let reports = self.host.advance_to(clock)?;
-            self.following(&reports);
+            self.following(&reports)?;
         }
         match &step.action {
             Action::Advance(_) | Action::Until(_) => {}
             Action::Answers(answers) => self.host.script(answers),
             Action::Restart => {
                 let reports = self.host.restart()?;
-                self.following(&reports);
+                self.following(&reports)?;
             }
             Action::Check(expectations) => self.failures.state(&mut self.host, self.scenario, expectations)?,
             Action::Redrive(id) => self.redrive(step, id)?,
@@ -280,8 +284,8 @@ impl<'a> Player<'a> {
             let decoded = self.decode(step, delivery)?;
             let clock = self.host.clock();
             let delivered = self.host.deliver(decoded, clock)?;
-            self.first(&delivered.first);
-            self.following(&delivered.following);
+            self.first(&delivered.first)?;
+            self.following(&delivered.following)?;
             if time == 0 {
                 self.seqs.entry(delivered.first.event_id.clone()).or_insert(delivered.first.seq);
                 let happened = self.happened(&delivered)?;
@@ -313,7 +317,7 @@ impl<'a> Player<'a> {
         let delivered = Delivered { first, following: reports };
         let mut all = vec![delivered.first.clone()];
         all.extend(delivered.following.iter().cloned());
-        self.following(&all);
+        self.following(&all)?;
         let happened = self.happened(&delivered)?;
         self.failures.step(step, &happened);
         Ok(())
@@ -337,16 +341,19 @@ impl<'a> Player<'a> {
         Ok(Happened { first: first.clone(), effects: Value::Array(effects), reply })
     }
 
-    fn first(&mut self, report: &Report) {
+    fn first(&mut self, report: &Report) -> Result<(), ReplayError> {
+        self.look_for_missing_price(report)?;
         self.lines.push(Line::input(report));
         self.tally.arrived(report);
         if report.result.outcome().is_none() {
             self.failures.failed(report);
         }
+        Ok(())
     }
 
-    fn following(&mut self, reports: &[Report]) {
+    fn following(&mut self, reports: &[Report]) -> Result<(), ReplayError> {
         for report in reports {
+            self.look_for_missing_price(report)?;
             self.lines.push(Line::following(report));
             if crate::host::is_input(report) {
                 self.tally.again(report);
@@ -354,6 +361,7 @@ impl<'a> Player<'a> {
                 self.failures.failed(report);
             }
         }
+        Ok(())
     }
 
     /// What must hold at the end of a story in its written order.
@@ -371,6 +379,9 @@ impl<'a> Player<'a> {
 
     fn finish(mut self, began: Instant) -> Result<CaseReport, ReplayError> {
         self.failures.ledgers(&self.host)?;
+        if let Some(missing) = self.missing_price.take() {
+            missing.stand_for(&mut self.failures);
+        }
         let mut summary = self.tally.summary().clone();
         summary.state = self.host.state()?;
         let mut effects: Vec<String> =

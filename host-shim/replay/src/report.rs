@@ -1,9 +1,11 @@
 //! What a replay looks like from outside: a table for people, JSON lines, JUnit.
 
+mod failures;
 mod human;
 mod json;
 mod junit;
 
+pub use failures::{Told, failures};
 pub use human::Human;
 pub use json::Json;
 pub use junit::junit;

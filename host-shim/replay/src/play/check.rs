@@ -45,6 +45,16 @@ impl<'a> Failures<'a> {
         Failures { file, list: Vec::new(), expected_failure: false }
     }
 
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// One failure instead of those from this number on.
+    pub fn replace_from(&mut self, from: usize, failure: Failure) {
+        self.list.truncate(from);
+        self.list.push(failure);
+    }
+
     pub fn into_list(self) -> Vec<Failure> {
         match self.expected_failure {
             true => {

@@ -1,8 +1,8 @@
 //! A table for people, and what did not hold below it.
 
-use super::printable;
+use super::{Told, failures, printable};
 use crate::line::{Line, StreamLine, Summary};
-use crate::play::{CaseReport, Failure};
+use crate::play::CaseReport;
 use crate::run::Sink;
 use crate::scenario::Scenario;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -33,7 +33,7 @@ pub struct Human<W, P> {
     cases: Vec<Vec<String>>,
     streams: Vec<Vec<String>>,
     events: Vec<Vec<String>>,
-    failures: Vec<(String, Failure)>,
+    failures: Vec<Told>,
     held: usize,
     /// Ids of the findings of cases that are known to fail.
     known: BTreeSet<String>,
@@ -151,11 +151,9 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
             ]);
             if let Some(known) = &report.known {
                 self.known.insert(known.finding.clone());
-                continue;
             }
-            let name = format!("{} ({})", report.name, report.version);
-            self.failures.extend(report.failures.iter().map(|failure| (name.clone(), failure.clone())));
         }
+        self.failures.extend(failures(reports));
         (self.progress)(0);
         Ok(())
     }
@@ -183,9 +181,10 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
         if !self.scenarios && !self.streams.is_empty() {
             writeln!(self.out, "{}", self.table(&["source", "events", "state"], &self.streams))?;
         }
-        for (name, failure) in &self.failures {
+        for told in &self.failures {
+            let (name, failure) = (told.heading(), &told.failure);
             let place = crate::error::Place::line(&failure.file, failure.line);
-            let (name, place) = (printable(name), place.to_string());
+            let (name, place) = (printable(&name), place.to_string());
             let place = printable(&place);
             writeln!(self.out, "\n{} {name}\n  {place}: {}", self.paint.bad("FAILED"), printable(&failure.title))?;
             for line in failure.diff.lines() {

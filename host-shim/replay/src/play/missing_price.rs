@@ -1,0 +1,76 @@
+//! A price that an event names and the catalog doesn't have: what follows from it is told as that one mistake.
+
+use super::Player;
+use super::check::{Failure, Failures};
+use crate::business::CATALOG_FILE;
+use crate::error::ReplayError;
+use crate::scenario::{Action, Step};
+use host::guess::nearest;
+use host::processor::Report;
+use products_contract::{Outcome, Refusal};
+
+/// Names of prices that are shown.
+const SHOWN_MAX: usize = 5;
+
+/// The first event of a case that was refused for such a price against what the scenario says.
+pub(super) struct MissingPrice {
+    failure: Failure,
+    /// How many failures there were before it.
+    failures_before: usize,
+}
+
+impl Player<'_> {
+    /// Looks at a run for a price that is missing.
+    pub(super) fn look_for_missing_price(&mut self, report: &Report) -> Result<(), ReplayError> {
+        let Some(Outcome::Rejected(Refusal::UnknownPrice(price))) = report.result.outcome() else { return Ok(()) };
+        let is_it = |step: &&Step| step.action.event_id() == Some(&report.event_id);
+        let Some(step) = self.scenario.steps.iter().find(is_it).filter(|_| self.missing_price.is_none()) else {
+            return Ok(());
+        };
+        let expected = step.outcome.as_ref().map(|outcome| outcome.then.as_ref().unwrap_or(&outcome.outcome));
+        let prices = host::view::prices(self.host.processor())?;
+        let known: Vec<&str> = prices.as_object().into_iter().flatten().map(|(id, _)| id.as_str()).collect();
+        if expected.is_some_and(|outcome| outcome == "rejected") || known.contains(&price.as_str()) {
+            return Ok(());
+        }
+        let named = line_that_names(step, price);
+        let catalog = self.host.setup().business.folder.join(CATALOG_FILE);
+        let file = self.scenario.file.clone();
+        let title = title(price, &catalog.display().to_string(), &known, named.is_some());
+        let failure = Failure { file, line: named.unwrap_or(step.line), title, diff: String::new() };
+        self.missing_price = Some(MissingPrice { failure, failures_before: self.failures.len() });
+        Ok(())
+    }
+}
+
+impl MissingPrice {
+    /// Takes the place of all that did not hold since.
+    pub(super) fn stand_for(self, failures: &mut Failures<'_>) {
+        if failures.len() > self.failures_before {
+            failures.replace_from(self.failures_before, self.failure);
+        }
+    }
+}
+
+/// The line on which a step names a price; none if the price is the base body's.
+fn line_that_names(step: &Step, price: &str) -> Option<usize> {
+    let Action::Stripe(stripe) = &step.action else { return None };
+    let patches = [&stripe.patch, &stripe.envelope].into_iter().chain(stripe.version_patches.iter().map(|(_, p)| p));
+    let changes = patches.flat_map(|patch| patch.set.iter().chain(&patch.add));
+    changes.flat_map(|change| change.value.lines_of(price)).next()
+}
+
+fn title(price: &str, catalog: &str, known: &[&str], is_named: bool) -> String {
+    let shown = known.iter().take(SHOWN_MAX).copied().collect::<Vec<_>>().join(", ");
+    let there = match known.len() {
+        0 => "none".to_owned(),
+        count if count > SHOWN_MAX => format!("{shown} and {} others", count - SHOWN_MAX),
+        _ => shown,
+    };
+    let hint = match (is_named, nearest(price, known.iter().copied())) {
+        (false, _) => "; it is the base body's, and `set: {price: …}` names another".to_owned(),
+        (true, Some(guess)) => format!("; did you mean `{guess}`?"),
+        (true, None) => String::new(),
+    };
+    format!("no price `{price}` among those of the products in {catalog} ({there}){hint}")
+}

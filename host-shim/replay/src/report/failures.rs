@@ -1,0 +1,39 @@
+//! What did not hold, told once: what differs alike in several API versions is one thing to look at.
+
+use crate::play::{CaseReport, Failure};
+
+/// A failure of a scenario, with the versions that it is in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// Name of the scenario.
+    pub name: String,
+    /// API versions, in the order in which they were played.
+    pub versions: Vec<String>,
+    /// What differs.
+    pub failure: Failure,
+}
+
+impl Told {
+    /// The scenario and the versions, as `a customer pays (2020-08-27, 2025-03-31.basil)`.
+    pub fn heading(&self) -> String {
+        format!("{} ({})", self.name, self.versions.join(", "))
+    }
+}
+
+/// The failures of cases that are not known to fail, in order, each once.
+pub fn failures(cases: &[CaseReport]) -> Vec<Told> {
+    let mut told: Vec<Told> = Vec::new();
+    for case in cases.iter().filter(|case| case.failed()) {
+        for failure in &case.failures {
+            match told.iter_mut().find(|known| known.failure == *failure && known.name == case.name) {
+                Some(known) if known.versions.contains(&case.version) => {}
+                Some(known) => known.versions.push(case.version.clone()),
+                None => {
+                    let (name, versions) = (case.name.clone(), vec![case.version.clone()]);
+                    told.push(Told { name, versions, failure: failure.clone() });
+                }
+            }
+        }
+    }
+    told
+}
