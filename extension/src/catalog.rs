@@ -12,6 +12,7 @@ pub mod entitlement;
 pub(crate) mod instance;
 pub mod price;
 pub(crate) mod product;
+pub mod rate;
 pub mod schema;
 pub(crate) mod settings;
 pub(crate) mod template;

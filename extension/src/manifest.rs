@@ -8,7 +8,7 @@ use products_contract::*;
 use serde_json::{Map, json};
 
 /// Collections of `records`.
-const COLLECTIONS: [&str; 13] = [
+const COLLECTIONS: [&str; 15] = [
     "account",
     "billing",
     "counters",
@@ -22,6 +22,8 @@ const COLLECTIONS: [&str; 13] = [
     "payments",
     "sessions",
     "subscription_schedules",
+    "usage_days",
+    "usage_months",
 ];
 
 /// Stripe events that mean something (requirements 7.3).

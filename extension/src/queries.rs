@@ -18,6 +18,7 @@ use crate::model::records::lot::Lot;
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
+use crate::model::records::usage::{UsageDay, Uses};
 use products_contract::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -167,15 +168,30 @@ pub(crate) fn entitlements(desk: &mut Desk<'_>) -> Ruled<Vec<Entitlement>> {
     Ok(out)
 }
 
-/// Use between two times: what is measured of the account's instances now. Totals by period come with metering.
+/// Use between two times: what was paid for, by the days that begin between them, and what is measured of the account's
+/// instances now.
 pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ruled<Vec<UsageTotal>> {
     if start >= end {
         let message = "expected an end after the start";
         return Err(crate::model::halt::wrong_field("/end", FieldErrorCode::OutOfRange, message));
     }
     let currency = desk.catalog.settings()?.currency.clone();
+    let mut uses = Uses::default();
+    desk.account.load_whole(&record_key(UsageDay::COLLECTION, "").kind())?;
+    for (_, day) in desk.account.all::<UsageDay>()? {
+        if (start..end).contains(&day.start) {
+            day.uses.0.iter().cloned().for_each(|used| uses.add(used));
+        }
+    }
+    let paid = uses.0.into_iter().map(|used| UsageTotal {
+        meter: used.meter,
+        attributes: used.attributes,
+        quantity: used.quantity,
+        cost_micros: used.cost_micros,
+        currency: currency.clone(),
+    });
+    let mut out: Vec<UsageTotal> = paid.collect();
     desk.account.load_whole(&record_key(InstanceRecord::COLLECTION, "").kind())?;
-    let mut out = Vec::new();
     for (id, record) in desk.account.all::<InstanceRecord>()? {
         for (meter, quantity) in &record.adds.measured {
             if record.measured_at.get(meter).is_some_and(|at| (start..end).contains(at)) {
@@ -209,8 +225,11 @@ pub(crate) fn balances(desk: &mut Desk<'_>) -> Ruled<Vec<Balance>> {
         *owed = owed.saturating_add(lot.owed_micros - lot.repaid_micros);
     }
     // What is owed comes off what is paid next.
-    let left = left.into_iter().map(|(unit, (available, owed))| {
-        Balance { ledger: "credits_left".to_owned(), unit, available, pending: -owed }
+    let left = left.into_iter().map(|(unit, (available, owed))| Balance {
+        ledger: "credits_left".to_owned(),
+        unit,
+        available,
+        pending: -owed,
     });
     out.extend(left);
     Ok(out)

@@ -11,6 +11,7 @@ mod purchases;
 mod room;
 mod schedule;
 mod settled;
+mod usage_invoice;
 
 use crate::catalog::desk::Desk;
 use crate::derive::standing::standing;
@@ -30,6 +31,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedul
     grace::reconcile(desk, &standing, &mut desired)?;
     instances::reconcile(desk, &standing, goes_on, &mut desired)?;
     settled::reconcile(desk, &standing)?;
+    usage_invoice::reconcile(desk, &mut desired)?;
     Ok(desired)
 }
 

@@ -14,6 +14,7 @@ mod purchase;
 mod resource_result;
 mod retrieve;
 mod session;
+mod spending;
 mod subscription;
 mod subscription_schedule;
 mod timer;

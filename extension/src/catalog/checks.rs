@@ -4,6 +4,7 @@ use super::amount::Amount;
 use super::buy::Buy;
 use super::declared::{CONFIG, has_effect};
 use super::entitlement::{EntitlementKind, Entitlements, declared};
+use super::rate::{PaidBy, Rates};
 use super::schema::{self, Field, FieldType, TypeDecl};
 use super::template::{places, places_of};
 use crate::model::halt::{Halt, Ruled, wrong_field};
@@ -195,6 +196,36 @@ pub(crate) fn check_entitlements(entitlements: &Entitlements) -> Ruled<()> {
         if decl.alerts.iter().any(|percent| !(1..=100).contains(percent)) {
             let message = "expected per cent from 1 to 100";
             return Err(wrong_field(&format!("{path}/alerts"), FieldErrorCode::OutOfRange, message));
+        }
+    }
+    Ok(())
+}
+
+/// Rates hold together: a meter is either counted or paid for, prices are not negative, and conditions are met by plans.
+pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[TypeDecl]) -> Ruled<()> {
+    let plans = types.iter().filter(|decl| decl.family.is_some());
+    let by_plans: Vec<&str> = plans.flat_map(|decl| decl.grants.keys().map(String::as_str)).collect();
+    for (meter, rate) in rates {
+        let path = format!("/rates/{}", escaped(meter));
+        if declared(entitlements, meter).is_some() {
+            let message = format!("`{meter}` is an entitlement: what is counted under one costs nothing by itself");
+            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
+        }
+        if let Some((value, _)) = rate.micros.iter().find(|(_, micros)| **micros < 0) {
+            let place = format!("{path}/micros/{}", escaped(value));
+            return Err(wrong_field(&place, FieldErrorCode::OutOfRange, "expected at least 0"));
+        }
+        if rate.pay.is_empty() {
+            return Err(wrong_field(&format!("{path}/pay"), FieldErrorCode::Missing, "expected credits or invoice"));
+        }
+        if rate.pay.contains(&PaidBy::Invoice) != rate.invoice.is_some() {
+            let message = "required where an invoice pays, and not allowed where none does";
+            return Err(wrong_field(&format!("{path}/invoice"), FieldErrorCode::Missing, message));
+        }
+        let condition = rate.invoice.as_ref().and_then(|terms| terms.condition.as_deref());
+        if let Some(key) = condition.filter(|key| !by_plans.contains(key)) {
+            let message = format!("`{key}` is granted by no plan: expected {}", one_of(&by_plans));
+            return Err(wrong_field(&format!("{path}/invoice/if"), FieldErrorCode::NotAllowed, message));
         }
     }
     Ok(())

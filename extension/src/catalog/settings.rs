@@ -2,6 +2,7 @@
 
 use super::buy::Buyer;
 use super::entitlement::Entitlements;
+use super::rate::Rates;
 use products_contract::{Account, Grant};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -47,6 +48,9 @@ pub(crate) struct Settings {
     /// What there is to be entitled to: the catalog's own clause, kept here since every decision may need it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub entitlements: Entitlements,
+    /// What measured use costs: a clause of its own, kept here since every measurement needs it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rates: Rates,
     /// Who in an organization may what: a clause of its own, kept here since every command needs it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub may: Roles,
@@ -123,6 +127,7 @@ impl Default for Settings {
             sync_prices: true,
             customer_creation: CustomerCreation::Checkout,
             entitlements: Entitlements::new(),
+            rates: Rates::new(),
             may: Roles::new(),
             defaults: BTreeMap::new(),
         }

@@ -25,6 +25,7 @@ use super::records::subscription::SubscriptionRow;
 use super::records::subscription_history::BillingHistory;
 use super::records::subscription_schedule::SubscriptionSchedule;
 use super::records::summary::Summary;
+use super::records::usage::{UsageDay, UsageMonth};
 use super::records::{ACCOUNT, record_key};
 use super::table::{Record, Table};
 use products_contract::*;
@@ -51,6 +52,8 @@ pub(crate) struct Tables {
     counters: Table<Counter>,
     items: Table<Item>,
     lots: Table<Lot>,
+    usage_days: Table<UsageDay>,
+    usage_months: Table<UsageMonth>,
     entries: Table<ledger::Entry>,
 }
 
@@ -105,6 +108,8 @@ tables! {
     counters: Counter,
     items: Item,
     lots: Lot,
+    usage_days: UsageDay,
+    usage_months: UsageMonth,
     entries: ledger::Entry,
 }
 
@@ -127,6 +132,8 @@ impl Tables {
                 Counter::COLLECTION => self.counters.hold(id, row),
                 Customer::COLLECTION => self.customers.hold(id, row),
                 SubscriptionSchedule::COLLECTION => self.subscription_schedules.hold(id, row),
+                UsageDay::COLLECTION => self.usage_days.hold(id, row),
+                UsageMonth::COLLECTION => self.usage_months.hold(id, row),
                 InstanceRecord::COLLECTION => self.instances.hold(id, row),
                 ledger::Entry::COLLECTION => self.entries.hold(id, row),
                 _ if id == OpenSchedule::ID => self.schedules.hold(id, row),

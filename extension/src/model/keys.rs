@@ -34,6 +34,8 @@ pub(crate) enum EffectKey {
     SyncPrice { product: String, amount: String, interval: String },
     /// A question for an object, by what made it necessary: a time or an amount.
     Retrieve { object: String, because: i64 },
+    /// The invoice of a month's use.
+    UsageInvoice { month: String },
     /// Days lost in `error`, by the failure that they are counted from.
     Credit { instance: String, since: Timestamp },
     /// A mail, once for each template, recipient and reference.
@@ -49,6 +51,8 @@ pub(crate) enum TimerKey {
     Grace { subscription: String, due: Timestamp },
     /// The end of the wait of who uses more than is allowed.
     OverLimit { due: Timestamp },
+    /// The end of the day after a month, when its use is invoiced.
+    UsageInvoice { due: Timestamp },
     /// The end of the hours in `error` after which days are credited.
     Error { instance: String, due: Timestamp },
     /// The archive of a suspended instance.
@@ -75,6 +79,7 @@ impl fmt::Display for EffectKey {
             EffectKey::SyncProduct { product } => write!(f, "sync:product:{product}"),
             EffectKey::SyncPrice { product, amount, interval } => write!(f, "sync:price:{product}:{amount}:{interval}"),
             EffectKey::Retrieve { object, because } => write!(f, "retrieve:{object}:{because}"),
+            EffectKey::UsageInvoice { month } => write!(f, "usage-invoice:{month}"),
             EffectKey::Credit { instance, since } => write!(f, "credit:{instance}:{since}"),
             EffectKey::Mail { template, to, reference } => write!(f, "mail:{template}:{to}:{reference}"),
             EffectKey::Timer(timer) => timer.fmt(f),
@@ -87,6 +92,7 @@ impl fmt::Display for TimerKey {
         match self {
             TimerKey::Grace { subscription, due } => write!(f, "grace:{subscription}:{due}"),
             TimerKey::OverLimit { due } => write!(f, "over-limit:{due}"),
+            TimerKey::UsageInvoice { due } => write!(f, "close-usage:{due}"),
             TimerKey::Error { instance, due } => write!(f, "error:{instance}:{due}"),
             TimerKey::Archive { instance, due } => write!(f, "archive:{instance}:{due}"),
             TimerKey::Terminate { instance, due } => write!(f, "terminate:{instance}:{due}"),
@@ -101,6 +107,9 @@ impl TimerKey {
         let (word, rest) = text.split_once(':')?;
         if word == "continue" {
             return Some(TimerKey::Continue { asked_by: rest.to_owned() });
+        }
+        if word == "close-usage" {
+            return Some(TimerKey::UsageInvoice { due: rest.parse().ok()? });
         }
         if word == "over-limit" {
             return Some(TimerKey::OverLimit { due: rest.parse().ok()? });
@@ -122,7 +131,10 @@ impl TimerKey {
             TimerKey::Error { instance, .. }
             | TimerKey::Archive { instance, .. }
             | TimerKey::Terminate { instance, .. } => Some(instance),
-            TimerKey::Grace { .. } | TimerKey::OverLimit { .. } | TimerKey::Continue { .. } => None,
+            TimerKey::Grace { .. }
+            | TimerKey::OverLimit { .. }
+            | TimerKey::UsageInvoice { .. }
+            | TimerKey::Continue { .. } => None,
         }
     }
 }
@@ -137,6 +149,7 @@ impl EffectKey {
             match word {
                 "checkout" => return Some(EffectKey::Checkout { purchase: own(rest) }),
                 "customer" => return Some(EffectKey::Customer { purchase: own(rest) }),
+                "usage-invoice" => return Some(EffectKey::UsageInvoice { month: own(rest) }),
                 "give-back" => return Some(EffectKey::GiveBack { session: own(rest) }),
                 "give-back-invoice" => return Some(EffectKey::GiveBackInvoice { invoice: own(rest) }),
                 "give-back-purchase" => return Some(EffectKey::GiveBackPurchase { purchase: own(rest) }),
@@ -315,6 +328,7 @@ mod tests {
         prop_oneof![
             (id(), any::<i64>()).prop_map(|(subscription, due)| TimerKey::Grace { subscription, due }),
             any::<i64>().prop_map(|due| TimerKey::OverLimit { due }),
+            any::<i64>().prop_map(|due| TimerKey::UsageInvoice { due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Error { instance, due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Archive { instance, due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Terminate { instance, due }),
@@ -345,6 +359,7 @@ mod tests {
                 interval
             }),
             (id(), any::<i64>()).prop_map(|(object, because)| EffectKey::Retrieve { object, because }),
+            name().prop_map(|month| EffectKey::UsageInvoice { month }),
             (id(), any::<i64>()).prop_map(|(instance, since)| EffectKey::Credit { instance, since }),
             (name(), name(), id()).prop_map(|(template, to, reference)| EffectKey::Mail { template, to, reference }),
             timer().prop_map(EffectKey::Timer),

@@ -17,6 +17,7 @@ pub(crate) mod subscription;
 pub(crate) mod subscription_history;
 pub(crate) mod subscription_schedule;
 pub(crate) mod summary;
+pub(crate) mod usage;
 
 use products_contract::{RecordKey, Reference, RowKey};
 

@@ -5,11 +5,12 @@
 mod sync;
 
 use super::command::COMMANDS;
-use crate::catalog::checks::{check_entitlements, check_names, read_type, unreadable};
+use crate::catalog::checks::{check_entitlements, check_names, check_rates, read_type, unreadable};
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::Entitlements;
 use crate::catalog::price::{PRICE_ID, PRICES};
 use crate::catalog::product::{Proposed, normalise};
+use crate::catalog::rate::Rates;
 use crate::catalog::settings::{DefaultPlan, PROVIDERS, QUESTIONS, Roles, Settings};
 use crate::catalog::terms::{CatalogPrice, Terms, grants_of, price_rows};
 use crate::catalog::{BUSINESS, PRODUCT_TYPE, schema};
@@ -33,6 +34,8 @@ struct Document<'a> {
     #[serde(default)]
     entitlements: Entitlements,
     #[serde(default)]
+    rates: Rates,
+    #[serde(default)]
     may: Roles,
     /// Types: the name of a built-in one, or all of it.
     #[serde(borrow, default)]
@@ -52,6 +55,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
     for (name, is_given, instead) in [
         ("defaults", !document.business.defaults.is_empty(), "`default: true` on the products themselves"),
         ("entitlements", !document.business.entitlements.is_empty(), "`entitlements` beside `business`"),
+        ("rates", !document.business.rates.is_empty(), "`rates` beside `business`"),
         ("may", !document.business.may.is_empty(), "`may` in the business's own file"),
     ] {
         if is_given {
@@ -76,8 +80,14 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
         check_names(decl, &types, &entitlements, &format!("/product_types/{index}"))?;
     }
     check_roles(&document.may)?;
-    let mut settings =
-        Settings { defaults: known.defaults.clone(), entitlements, may: document.may, ..document.business };
+    check_rates(&document.rates, &entitlements, &types)?;
+    let mut settings = Settings {
+        defaults: known.defaults.clone(),
+        entitlements,
+        rates: document.rates,
+        may: document.may,
+        ..document.business
+    };
     desk.catalog.decide_by(settings.clone(), types);
     let mut products = Vec::with_capacity(document.products.len());
     for (index, body) in document.products.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! The commands, and what each may have.
 
-use super::{instance, metering, purchase};
+use super::{instance, metering, purchase, spending};
 use crate::catalog::desk::Desk;
 use crate::model::halt::{Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
@@ -8,7 +8,7 @@ use products_contract::{FieldErrorCode, Refusal};
 use serde_json::Value;
 
 /// The commands, with what their payload must have (for the manifest).
-pub(crate) const COMMANDS: [(&str, &[&str]); 10] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 11] = [
     ("catalog.load", &[]),
     ("product.create", &["name"]),
     ("product.update", &["id"]),
@@ -18,11 +18,12 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 10] = [
     ("purchase.create", &[]),
     ("subscription.change", &[]),
     ("subscription.cancel", &[]),
+    ("usage.admit", &["meter"]),
     ("usage.consume", &["key"]),
 ];
 
 /// What the payloads of commands may have that read it member by member; products are checked against their type.
-const MEMBERS: [(&str, &[&str]); 6] = [
+const MEMBERS: [(&str, &[&str]); 7] = [
     ("instance.retry", &["id"]),
     ("instance.delete", &["id", "confirm"]),
     (
@@ -43,6 +44,7 @@ const MEMBERS: [(&str, &[&str]); 6] = [
     ),
     ("subscription.change", &["plan_id", "product_id", "plan", "interval", "quantity"]),
     ("subscription.cancel", &["id", "at_period_end"]),
+    ("usage.admit", &["meter"]),
     ("usage.consume", &["key", "amount", "id"]),
 ];
 
@@ -77,6 +79,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "purchase.create" => purchase::create(desk, body),
         "subscription.change" => purchase::change_plan(desk, body),
         "subscription.cancel" => purchase::cancel(desk, body),
+        "usage.admit" => spending::admit(desk, body),
         "usage.consume" => metering::consume(desk, body),
         _ => Err(Refusal::NotFound(format!("command {kind}")).into()),
     }

@@ -1,11 +1,12 @@
 //! Measurements: of the account itself, which its counters add up, and of a product, kept in its metadata as counters of
 //! the billing period and newest gauges.
 
-use super::metering;
+use super::{metering, spending};
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::EntitlementDecl;
 use crate::catalog::instance::Instance;
 use crate::catalog::product::ID_BYTES;
+use crate::catalog::rate::Rate;
 use crate::catalog::schema::Meter;
 use crate::derive::standing::{UNLIMITED, standing};
 use crate::model::halt::Ruled;
@@ -19,6 +20,8 @@ use std::collections::BTreeMap;
 
 /// What a measurement is of.
 enum What<'u> {
+    /// The account itself, at a price: what it costs in millionths.
+    Paid(Rate, i64),
     /// The account itself, under a counter.
     Account(EntitlementDecl),
     /// A product, by a meter of its type.
@@ -42,6 +45,10 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     let mut checked = Vec::with_capacity(batch.len());
     for usage in batch {
         check(usage)?;
+        if let Some(rate) = desk.catalog.settings()?.rates.get(&usage.meter) {
+            checked.push((What::Paid(rate.clone(), spending::cost(rate, usage)?), usage));
+            continue;
+        }
         let is_named = usage.attributes.iter().any(|(name, _)| name == "instance");
         if let Some(decl) = metering::counter(desk, &usage.meter)?.filter(|_| !is_named) {
             checked.push((What::Account(decl), usage));
@@ -69,6 +76,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         }
         has_news = true;
         match what {
+            What::Paid(rate, cost) => spending::spend(desk, &rate, usage, cost)?,
             What::Account(decl) => metering::count(desk, &standing, &usage.meter, &decl, usage.quantity, usage.at)?,
             What::Instance(id, meter) => {
                 if let Some(instance) = instances.get_mut(id) {

@@ -6,7 +6,7 @@ use host::processor::{AskError, Report};
 use products_contract::{Account, Actor, ActorKind, Event, Page, Payload, Problem, Question, Refusal};
 
 /// Commands, and who of an organization's members may give each; nobody gives one that belongs to the platform.
-const COMMANDS: [(&str, &[&str]); 10] = [
+const COMMANDS: [(&str, &[&str]); 11] = [
     ("catalog.load", &[]),
     ("product.create", &["owner", "member"]),
     ("product.update", &["owner", "member"]),
@@ -16,6 +16,7 @@ const COMMANDS: [(&str, &[&str]); 10] = [
     ("purchase.create", &["owner", "billing"]),
     ("subscription.change", &["owner", "billing"]),
     ("subscription.cancel", &["owner", "billing"]),
+    ("usage.admit", &["owner"]),
     ("usage.consume", &["owner", "member"]),
 ];
 /// Questions, and who of the members may ask each: where the business lists nobody, whoever has a role.
@@ -93,7 +94,7 @@ fn a_command_is_judged_by_who_gives_it_and_where() {
             }
         }
     }
-    assert_eq!(cells, 10 * 11 * 4);
+    assert_eq!(cells, 11 * 11 * 4);
 }
 
 #[test]

@@ -1,0 +1,106 @@
+//! A month's use is invoiced once, a day after the month's end; what is too little goes to the next month (TES-68, Q-64).
+
+use super::schedule::DesiredSchedule;
+use crate::catalog::desk::Desk;
+use crate::catalog::rate::{PaidBy, Rates};
+use crate::model::effect::request;
+use crate::model::halt::Ruled;
+use crate::model::keys::{CUSTOMER_CLAIMS, EffectKey, TimerKey};
+use crate::model::money::to_minor_up;
+use crate::model::records::customer::Customer;
+use crate::model::records::usage::UsageMonth;
+use crate::model::time::{DAY_MS, month_of, rfc3339};
+use products_contract::Timestamp;
+use serde_json::{Value, json};
+
+/// Close the months that are over, and set when the others are.
+pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ruled<()> {
+    let mut months: Vec<String> = desk.account.all::<UsageMonth>()?.into_iter().map(|(id, _)| id).collect();
+    if months.is_empty() {
+        return Ok(());
+    }
+    months.sort_unstable();
+    let rates = desk.catalog.settings()?.rates.clone();
+    for id in months {
+        let Some(month) = desk.account.fetch::<UsageMonth>(&id)?.filter(|month| !month.closed) else { continue };
+        let due = month.end.saturating_add(DAY_MS);
+        match due <= desk.now {
+            true => close(desk, &id, month, &rates, desired)?,
+            false => desired.timer(desk.now, TimerKey::UsageInvoice { due }, due),
+        }
+    }
+    Ok(())
+}
+
+fn close(
+    desk: &mut Desk<'_>,
+    id: &str,
+    mut month: UsageMonth,
+    rates: &Rates,
+    desired: &mut DesiredSchedule,
+) -> Ruled<()> {
+    let currency = desk.catalog.settings()?.currency.clone();
+    let terms = rates.values().filter(|rate| rate.pay.contains(&PaidBy::Invoice)).filter_map(|r| r.invoice.as_ref());
+    let least = terms.map(|terms| terms.min).min();
+    let open = month.open_micros().max(0);
+    let total = to_minor_up(open, &currency);
+    month.closed = true;
+    match least {
+        // Nothing is invoiced where credits alone pay.
+        None => {}
+        Some(least) if total > 0 && total >= least => {
+            month.invoiced_minor = total;
+            let payload = invoice(desk, id, &month, total, &currency)?;
+            let key = EffectKey::UsageInvoice { month: id.to_owned() };
+            desk.account.ask(request("stripe.invoice.create", &key, &payload, None)?);
+        }
+        Some(_) if open > 0 => carry(desk, open, desired)?,
+        Some(_) => {}
+    }
+    desk.account.put(id, month);
+    Ok(())
+}
+
+/// What the invoice says: a line for each use, what credits paid, what was left over, and the sum in minor units.
+fn invoice(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, total: i64, currency: &str) -> Ruled<Value> {
+    let lines: Vec<Value> = month
+        .uses
+        .0
+        .iter()
+        .map(|used| {
+            let attributes: Value = used.attributes.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+            json!({"meter": used.meter, "attributes": attributes, "quantity": used.quantity,
+                "cost_micros": used.cost_micros})
+        })
+        .collect();
+    Ok(json!({
+        "customer": customer(desk)?, "month": id, "period_start": rfc3339(month.start), "period_end": rfc3339(month.end),
+        "currency": currency, "lines": lines, "cost_micros": month.cost_micros(),
+        "credits_micros": -month.credits_micros, "carried_micros": month.carried_micros, "total_minor": total,
+    }))
+}
+
+/// Too little for an invoice: the month of now takes it along.
+fn carry(desk: &mut Desk<'_>, open_micros: i64, desired: &mut DesiredSchedule) -> Ruled<()> {
+    let (start, end) = month_of(desk.now);
+    let id = rfc3339(start)[..7].to_owned();
+    let mut month = desk.account.fetch::<UsageMonth>(&id)?.unwrap_or_default();
+    (month.start, month.end) = (start, end);
+    month.carried_micros = month.carried_micros.saturating_add(open_micros);
+    desk.account.put(&id, month);
+    let due = end.saturating_add(DAY_MS);
+    desired.timer(desk.now, TimerKey::UsageInvoice { due }, due);
+    Ok(())
+}
+
+/// The customer that is invoiced: the first of the account that is not deleted.
+fn customer(desk: &mut Desk<'_>) -> Ruled<Option<String>> {
+    for key in desk.account.claims_mine(CUSTOMER_CLAIMS)? {
+        let Some(id) = key.strip_prefix(CUSTOMER_CLAIMS) else { continue };
+        let deleted: Option<Timestamp> = desk.account.get::<Customer>(id)?.and_then(|customer| customer.deleted_at);
+        if deleted.is_none() {
+            return Ok(Some(id.to_owned()));
+        }
+    }
+    Ok(None)
+}

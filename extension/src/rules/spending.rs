@@ -1,0 +1,139 @@
+//! What measured use costs: priced by its attributes, paid from credits first, the rest left for the month's invoice.
+
+use crate::catalog::desk::Desk;
+use crate::catalog::product::required_text;
+use crate::catalog::rate::{PaidBy, Rate};
+use crate::derive::standing::{Standing, standing};
+use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
+use crate::model::json::{Object, encode};
+use crate::model::money::{to_micros, to_minor_up};
+use crate::model::records::lot::Lot;
+use crate::model::records::usage::{UsageDay, UsageMonth, Use};
+use crate::model::time::{DAY_MS, month_of, rfc3339};
+use products_contract::*;
+use serde_json::json;
+
+/// What one measurement costs, in millionths; refused where no price is known for it.
+pub(super) fn cost(rate: &Rate, usage: &Usage) -> Ruled<i64> {
+    let value = attribute(usage, &rate.by).unwrap_or_default();
+    let known = || Refusal::NotFound(format!("rate of {} for {} `{value}`", usage.meter, rate.by));
+    let micros = rate.micros.get(value).ok_or_else(known)?;
+    let beyond = || Refusal::Malformed(format!("quantity of {}: its cost exceeds 64 bits", usage.id));
+    Ok(usage.quantity.checked_mul(*micros).ok_or_else(beyond)?)
+}
+
+fn attribute<'u>(usage: &'u Usage, name: &str) -> Option<&'u str> {
+    usage.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+/// Count a measurement whose cost is known, in the day and month of its own time; of a month that is closed it is in the
+/// month that is open now.
+pub(super) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost_micros: i64) -> Ruled<()> {
+    let names = std::iter::once(&rate.by).chain(&rate.group);
+    let attributes = names.filter_map(|name| Some((name.clone(), attribute(usage, name)?.to_owned())));
+    let used =
+        Use { meter: usage.meter.clone(), attributes: attributes.collect(), quantity: usage.quantity, cost_micros };
+    let id = rfc3339(usage.at)[..10].to_owned();
+    let mut day = desk.account.fetch::<UsageDay>(&id)?.unwrap_or_default();
+    day.start = usage.at.div_euclid(DAY_MS) * DAY_MS;
+    day.uses.add(used.clone());
+    desk.account.put(&id, day);
+    let (id, mut month) = open_month(desk, usage.at)?;
+    month.uses.add(used);
+    if rate.pay.contains(&PaidBy::Credits) {
+        let paid = take_credits(desk, cost_micros)?;
+        month.credits_micros = month.credits_micros.saturating_add(paid);
+    }
+    desk.account.put(&id, month);
+    Ok(())
+}
+
+/// The month that a time is in, or the one of now if that is closed.
+fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, UsageMonth)> {
+    for at in [at, desk.now] {
+        let (start, end) = month_of(at);
+        let id = rfc3339(start)[..7].to_owned();
+        match desk.account.fetch::<UsageMonth>(&id)? {
+            Some(month) if month.closed => {}
+            Some(month) => return Ok((id, month)),
+            // A month that is over, in which nothing was used, is as good as closed.
+            None if end.saturating_add(DAY_MS) <= desk.now => {}
+            None => return Ok((id, UsageMonth { start, end, ..UsageMonth::default() })),
+        }
+    }
+    // A clock that went back: the month of now is closed, so the one after it takes what is left.
+    let (start, end) = month_of(month_of(desk.now).1);
+    let id = rfc3339(start)[..7].to_owned();
+    let month = desk.account.fetch::<UsageMonth>(&id)?.unwrap_or_default();
+    Ok((id, UsageMonth { start, end, ..month }))
+}
+
+/// Take up to an amount from the lots, the oldest first. Returns what they had.
+fn take_credits(desk: &mut Desk<'_>, amount_micros: i64) -> Ruled<i64> {
+    let mut lots = desk.account.all::<Lot>()?;
+    lots.sort_by(|(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
+    let mut open = amount_micros;
+    for (id, lot) in lots {
+        let takes = open.clamp(0, lot.left_micros().max(0));
+        if takes > 0 {
+            open -= takes;
+            desk.account.put(&id, Lot { spent_micros: lot.spent_micros + takes, ..Lot::clone(&lot) });
+        }
+    }
+    Ok(amount_micros - open)
+}
+
+/// `usage.admit`: whether use of a meter may begin now. Use that runs already is counted in any case.
+pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let meter = required_text(body, "meter")?;
+    let settings = desk.catalog.settings()?;
+    let Some(rate) = settings.rates.get(&meter) else {
+        let names: Vec<&str> = settings.rates.keys().map(String::as_str).collect();
+        let message = format!("`{meter}` has no rate: expected one of {}", names.join(", "));
+        return Err(wrong_field("/meter", FieldErrorCode::NotAllowed, message));
+    };
+    let standing = standing(desk)?;
+    let (mut left, mut owed) = (0i64, 0i64);
+    for (_, lot) in desk.account.all::<Lot>()? {
+        left = left.saturating_add(lot.left_micros());
+        owed = owed.saturating_add(lot.owed_micros - lot.repaid_micros);
+    }
+    let (_, month) = open_month(desk, desk.now)?;
+    let open = month.open_micros();
+    let by_credits = rate.pay.contains(&PaidBy::Credits) && left > 0;
+    if owed > 0 || !(by_credits || may_owe(rate, &standing, open, &settings.currency)) {
+        let limit = rate.invoice.as_ref().and_then(|terms| terms.limit).unwrap_or(0);
+        let quota = QuotaRefusal {
+            quota: meter,
+            allowed: limit,
+            used: to_minor_up(open.max(0).saturating_add(owed), &settings.currency),
+            upgrade: top_up(desk)?,
+        };
+        return Err(Refusal::QuotaExceeded(quota).into());
+    }
+    let reply = json!({"meter": meter, "credits_left_micros": left, "open_micros": open});
+    Ok(Verdict { answer: Answer::Value(encode(&reply)?), ..Outcome::Ignored(IgnoreReason::NoChange).into() })
+}
+
+/// Whether use without credits may go on the month's invoice.
+fn may_owe(rate: &Rate, standing: &Standing, open_micros: i64, currency: &str) -> bool {
+    let Some(terms) = rate.invoice.as_ref().filter(|_| rate.pay.contains(&PaidBy::Invoice)) else { return false };
+    let is_met = terms.condition.as_ref().is_none_or(|condition| standing.is_granted_by_plan(condition));
+    is_met && terms.limit.is_none_or(|limit| open_micros < to_micros(limit, currency))
+}
+
+/// The cheapest product on sale that leaves credits behind.
+fn top_up(desk: &Desk<'_>) -> Ruled<Option<String>> {
+    let types = desk.catalog.types()?;
+    let mut best: Option<(i64, String)> = None;
+    for decl in types.iter().filter(|decl| !decl.on_paid.is_empty()) {
+        for row in desk.catalog.products(Some(&decl.name))?.iter().filter(|row| row.values.active) {
+            let Some(price) = &row.values.price else { continue };
+            let offer = (price.amount_minor, row.id.clone());
+            if best.as_ref().is_none_or(|best| offer < *best) {
+                best = Some(offer);
+            }
+        }
+    }
+    Ok(best.map(|(_, id)| id))
+}
