@@ -44,6 +44,12 @@ pub fn twobot() -> &'static BusinessFolder {
     BUSINESS.get_or_init(|| business("twobot"))
 }
 
+/// Tesslate Studio, read once.
+pub fn tesslate() -> &'static BusinessFolder {
+    static BUSINESS: OnceLock<BusinessFolder> = OnceLock::new();
+    BUSINESS.get_or_init(|| business("tesslate"))
+}
+
 /// What a world is made with.
 #[derive(Clone)]
 pub struct Setup {

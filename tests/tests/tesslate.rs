@@ -1,0 +1,5 @@
+//! Tesslate Studio as data: its credits under random operations.
+
+mod tesslate {
+    mod credits;
+}
