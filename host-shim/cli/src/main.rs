@@ -4,6 +4,7 @@ mod check;
 mod extension;
 mod inspect;
 mod replay;
+mod schema;
 
 use clap::{Parser, Subcommand};
 use host_replay::error::ReplayError;
@@ -31,6 +32,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim replay fixtures                 play every scenario and print a table
   host-shim replay --format json log.jsonl  replay recorded events, one JSON line an event
   host-shim inspect my-extension.wasm       say whether this host can load a component
+  host-shim schema scenario                 print the JSON Schema of scenarios, for editors
 
 Exit codes: 0 all held, 1 an expectation failed or an event ended without outcome, 2 bad usage or input.";
 
@@ -39,6 +41,7 @@ enum Command {
     Replay(Box<replay::Args>),
     Check(check::Args),
     Inspect(inspect::Args),
+    Schema(schema::Args),
     #[cfg(feature = "stripe")]
     Stripe(Box<local_stripe::cli::StripeArgs>),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Schema(args) => schema::run(&args),
         #[cfg(feature = "stripe")]
         Command::Stripe(args) => local_stripe::cli::run(&args),
     };

@@ -17,6 +17,7 @@ pub mod report;
 pub mod run;
 pub mod runners;
 pub mod scenario;
+pub mod schema;
 pub mod shapes;
 pub mod shuffle;
 pub mod state;

@@ -26,6 +26,19 @@ fn help_of_inspect() {
 }
 
 #[test]
+fn help_of_schema() {
+    golden("schema-help.txt", &["schema", "--help"]);
+}
+
+#[test]
+fn the_schema_is_that_of_the_documentation() {
+    let ran = run(&["schema", "scenario"], b"");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schemas/scenario.json");
+    assert_eq!((ran.code, ran.stdout), (0, fs::read_to_string(file).expect("the schema")), "{}", ran.stderr);
+    assert_eq!(run(&["schema", "no-such"], b"").code, 2);
+}
+
+#[test]
 fn help_of_check() {
     golden("check-help.txt", &["check", "--help"]);
 }

@@ -1,0 +1,193 @@
+//! The schema of scenarios against the reader: what one takes the other takes, and they know the same names.
+
+use host_replay::inputs::{Input, collect};
+use host_replay::scenario::Scenario;
+use host_replay::schema::SCENARIO;
+use host_replay::tree::Node;
+use jsonschema::Validator;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+fn schema() -> Value {
+    serde_json::from_str(SCENARIO).expect("JSON")
+}
+
+fn validator() -> Validator {
+    jsonschema::draft202012::new(&schema()).expect("a valid schema")
+}
+
+fn json_of(text: &str) -> Value {
+    Node::parse(Path::new("x.yml"), text).expect("valid YAML").json()
+}
+
+#[test]
+fn every_scenario_of_the_project_is_valid() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    let validator = validator();
+    let mut seen = 0;
+    for input in collect(&[fixtures]).expect("scenarios") {
+        let Input::Scenario(file) = input else { continue };
+        let value = json_of(&std::fs::read_to_string(&file).expect("a file"));
+        let errors: Vec<String> =
+            validator.iter_errors(&value).map(|error| format!("{} {error}", error.instance_path())).collect();
+        assert_eq!(errors, [""; 0], "{}", file.display());
+        seen += 1;
+    }
+    assert!(seen > 100, "{seen} scenarios");
+}
+
+/// A scenario with this step.
+fn with_step(step: &str) -> String {
+    format!("name: x\ngiven: {{account: platform}}\nevents:\n  - {{stripe: invoice.paid}}\n  - {step}\n")
+}
+
+/// A scenario with this start.
+fn with_given(given: &str) -> String {
+    format!("name: x\ngiven: {given}\nevents:\n  - {{raw: x}}\n")
+}
+
+/// A scenario with this end.
+fn with_expect(expect: &str) -> String {
+    format!("name: x\nevents:\n  - {{raw: x}}\nexpect: {expect}\n")
+}
+
+#[test]
+fn schema_and_reader_take_and_refuse_the_same() {
+    let validator = validator();
+    let right = [
+        with_step("{stripe: a.b, id: 7, at: +5s, set: {a: 1}, 'set@2020-08-27': {b: 1}, 'unset@2020-08-27': [c]}"),
+        with_step("{stripe: a.b, envelope: {unset: [a]}, previous: {a: 1}, livemode: true, expect: {outcome: stale}}"),
+        with_step("{command: a, by: {kind: user, subject: 1, roles: [owner]}, account: 'user:1', payload: [1]}"),
+        with_step(
+            "{command: a, expect: {outcome: rejected, reason: any, quota: {allowed: 1}, then: applied}, reply: 1}",
+        ),
+        with_step("{product: created, data: {id: 1}, by: admin, effects: []}"),
+        with_step("{usage: {meter: m, quantity: 1, id: 1, at: 2026-01-01T00:00:00Z, model: 1, b: true}}"),
+        with_step("{usage: [{meter: m, quantity: 1}, {meter: m, quantity: 2}], by: service, only: [2020-08-27]}"),
+        with_step("{raw: {a: 1}, unchanged: true}"),
+        with_step("{same: evt_1, expect: duplicate}"),
+        with_step("{redrive: evt_1}"),
+        with_step("{advance: 7d, unchanged: false}"),
+        with_step("{until: 2027-01-01T00:00:00Z}"),
+        with_step(
+            "{answers: {a: ok, b: [lost, retryable x, {final: y, message: m}, {late: 2h, then: never}, late 1s]}}",
+        ),
+        with_step("{restart: true}"),
+        with_step("{check: {prices: any, accounts: {'organization:1': {ledger: {}}}}}"),
+        with_given(
+            "{business: b, clock: 2026-01-01T00:00:00Z, livemode: true, config: {a: 1, b: true, c: t}, by: system}",
+        ),
+        with_given("{claims: {'a:b': 'user:1'}, answers: {k: {ok: {a: 1}}}}"),
+        with_expect("{products: {a: {regex: x}}, snapshot: full, claims: {a: null}}"),
+        "name: 7\ncovers: [A, B, C]\nknown_to_fail: 'C1: x'\nversions: {only: [a], because: b}\nevents: [{raw: 1}]\n"
+            .into(),
+    ];
+    for text in &right {
+        let value = json_of(text);
+        assert!(
+            validator.is_valid(&value),
+            "{text}: {:?}",
+            validator.iter_errors(&value).next().map(|e| e.to_string())
+        );
+        Scenario::parse(Path::new("x.yml"), text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    }
+    let wrong = [
+        "{}".to_owned(),
+        "name: x\n".into(),
+        "name: x\nevents: []\n".into(),
+        "nmae: x\nevents: [{raw: 1}]\n".into(),
+        "name: x\ncovers: [A, B, C, D]\nevents: [{raw: 1}]\n".into(),
+        "name: x\nknown_to_fail: 'C: x'\nevents: [{raw: 1}]\n".into(),
+        "name: x\nversions: {only: [a]}\nevents: [{raw: 1}]\n".into(),
+        with_step("{}"),
+        with_step("{stripes: a}"),
+        with_step("{stripe: a, command: b}"),
+        with_step("{stripe: a, sett: {}}"),
+        with_step("{stripe: a, at: soon}"),
+        with_step("{stripe: a, set: [1]}"),
+        with_step("{stripe: a, envelope: {sett: {}}}"),
+        with_step("{stripe: a, expect: aplied}"),
+        with_step("{stripe: a, expect: {reason: x}}"),
+        with_step("{command: a, by: nobody}"),
+        with_step("{command: a, account: 7}"),
+        with_step("{command: a, account: nobody}"),
+        with_step("{product: made, data: {}}"),
+        with_step("{product: created}"),
+        with_step("{usage: []}"),
+        with_step("{usage: {meter: m}}"),
+        with_step("{usage: {meter: m, quantity: 1.5}}"),
+        with_step("{usage: {meter: m, quantity: 1, model: [m]}}"),
+        with_step("{advance: 7}"),
+        with_step("{advance: 7d, expect: applied}"),
+        with_step("{until: tomorrow}"),
+        with_step("{answers: {a: perhaps}}"),
+        with_step("{answers: {a: []}}"),
+        with_step("{answers: {a: {late: 1h, then: late 2h}}}"),
+        with_step("{answers: {a: {ok: 1, final: x}}}"),
+        with_step("{restart: false}"),
+        with_step("{check: {accounts: {'user:1': {claims: {}}}}}"),
+        with_step("{check: {accounts: {nobody: {products: {}}}}}"),
+        with_step("{raw: 1, only: 7}"),
+        with_given("{clock: today}"),
+        with_given("{config: {a: [1]}}"),
+        with_given("{claims: {a: nobody}}"),
+        with_given("{by: {subject: x}}"),
+        with_given("{acount: platform}"),
+        with_expect("{product: {}}"),
+        with_expect("{snapshot: half}"),
+    ];
+    for text in &wrong {
+        assert!(!validator.is_valid(&json_of(text)), "{text}");
+        assert!(Scenario::parse(Path::new("x.yml"), text).is_err(), "{text}");
+    }
+}
+
+/// The names that the reader takes where an unknown one stands.
+fn known(text: &str) -> BTreeSet<String> {
+    let error = Scenario::parse(Path::new("x.yml"), text).expect_err("an unknown name");
+    assert!(error.problem.starts_with("unknown field `zzz`"), "{text}: {error}");
+    let names = error.expected.strip_prefix("one of ").unwrap_or_default().split(", ");
+    names.map(str::to_owned).collect()
+}
+
+/// The names that an object of the schema has.
+fn named(object: &Value) -> BTreeSet<String> {
+    object["properties"].as_object().expect("properties").keys().cloned().collect()
+}
+
+#[test]
+fn schema_and_reader_know_the_same_names() {
+    let schema = schema();
+    let of = |name: &str| &schema["$defs"][name];
+    let steps = [
+        ("stripe", "stripe: a"),
+        ("command", "command: a"),
+        ("product", "product: created, data: {}"),
+        ("usage", "usage: {meter: m, quantity: 1}"),
+        ("raw", "raw: x"),
+        ("same", "same: evt_1"),
+        ("redrive", "redrive: evt_1"),
+        ("advance", "advance: 1d"),
+        ("until", "until: 2027-01-01T00:00:00Z"),
+        ("answers", "answers: {}"),
+        ("restart", "restart: true"),
+        ("check", "check: {}"),
+    ];
+    let alternatives = schema["$defs"]["step"]["oneOf"].as_array().expect("steps").clone();
+    assert_eq!(alternatives, steps.map(|(name, _)| json!({"$ref": format!("#/$defs/{name}Step")})));
+    for (name, step) in steps {
+        let mut read = known(&with_step(&format!("{{{step}, zzz: 1}}")));
+        // The reader looks for one kind of step after the other.
+        read.retain(|field| field == name || steps.iter().all(|(other, _)| other != field));
+        assert_eq!(read, named(of(&format!("{name}Step"))), "{name}");
+    }
+    assert_eq!(known(&format!("{}zzz: 1\n", with_given("{}"))), named(&schema), "at the top");
+    assert_eq!(known(&with_given("{zzz: 1}")), named(&schema["properties"]["given"]), "given");
+    assert_eq!(known(&with_expect("{zzz: 1}")), named(of("expectations")), "expect");
+    let accounts = &of("expectations")["properties"]["accounts"]["additionalProperties"];
+    assert_eq!(known(&with_expect("{accounts: {'user:1': {zzz: 1}}}")), named(accounts), "accounts");
+    let outcome = &of("outcome")["anyOf"][1];
+    assert_eq!(known(&with_step("{raw: x, expect: {outcome: stale, zzz: 1}}")), named(outcome), "an outcome");
+    assert_eq!(known(&with_given("{by: {kind: user, zzz: 1}}")), named(&of("actor")["anyOf"][1]), "an actor");
+}
