@@ -63,8 +63,8 @@ fn main() -> ExitCode {
 
 /// Tells why nothing was done, a line a mistake, and gives the exit code.
 pub(crate) fn refuse(error: &ReplayError) -> ExitCode {
-    for line in error.to_string().lines() {
-        eprintln!("error: {}", printable(line));
+    for message in error.messages() {
+        eprintln!("error: {}", printable(&message));
     }
     ExitCode::from(if error.is_bad_input() { EXIT_BAD_INPUT } else { EXIT_FAILED })
 }

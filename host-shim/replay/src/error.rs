@@ -58,6 +58,14 @@ pub(crate) fn expected_business(known: &[String]) -> String {
 }
 
 impl ReplayError {
+    /// What it tells, each mistake by itself.
+    pub fn messages(&self) -> Vec<String> {
+        match self {
+            ReplayError::Input(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
+            other => vec![other.to_string()],
+        }
+    }
+
     /// True where the caller gave something wrong: exit code 2.
     pub fn is_bad_input(&self) -> bool {
         !matches!(self, ReplayError::Store(_) | ReplayError::Host(_))

@@ -216,28 +216,3 @@ fn control_characters_of_the_input_do_not_reach_the_terminal() {
         assert!(!shown.is_empty() && !shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
     }
 }
-
-#[test]
-fn raw_events_of_a_business_that_is_a_folder_need_no_fixtures() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let business = folder.path().join("shop");
-    fs::create_dir(&business).expect("made");
-    let catalog = crate::run::fixtures().join("solobase/catalog.yml");
-    fs::copy(catalog, business.join("catalog.yml")).expect("copied");
-    // A copy of the program, since the fixtures are looked for above it, too.
-    let program = folder.path().join("host-shim");
-    fs::copy(env!("CARGO_BIN_EXE_host-shim"), &program).expect("copied");
-    fs::write(folder.path().join("a.jsonl"), lines(&[subscription("evt_1")])).expect("written");
-    let run = |args: &[&str]| {
-        let mut command = std::process::Command::new(&program);
-        command.current_dir(folder.path()).args(["replay", "--native", "--format", "json"]).args(args);
-        command.output().expect("it runs")
-    };
-    let ran = run(&["--business", "shop", "a.jsonl"]);
-    let (stdout, stderr) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    assert!(ran.status.success() && stdout.contains("\"outcome\":\"applied\""), "{stdout}{stderr}");
-    let nameless = run(&["--business", "nobody", "a.jsonl"]);
-    let stderr = String::from_utf8_lossy(&nameless.stderr);
-    assert_eq!(nameless.status.code(), Some(2));
-    assert!(stderr.contains("or --fixtures"), "{stderr}");
-}

@@ -255,8 +255,14 @@ events:
   - advance: 1h
   - usage: {meter: storage_gb, quantity: 2, instance: inst_acme}
     expect: applied
+  - usage: {meter: database_gb, quantity: 1, at: 2026-01-01T00:30:00Z, instance: inst_acme}
+    expect: applied
 expect:
-  products: {inst_acme: {metadata: {usage: {api_requests: 750, storage_gb: 2}, usage_at: {storage_gb: "2026-01-01T01:00:00Z"}}}}
+  products:
+    inst_acme:
+      metadata:
+        usage: {api_requests: 750, storage_gb: 2, database_gb: 1}
+        usage_at: {storage_gb: "2026-01-01T01:00:00Z", database_gb: "2026-01-01T00:30:00Z"}
   outcomes: {use_1: applied, night: applied, use_5: applied}
 "#;
 
