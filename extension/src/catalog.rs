@@ -18,6 +18,7 @@ pub(crate) mod settings;
 pub(crate) mod template;
 pub(crate) mod terms;
 
+use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::json::{Object, decode};
 use crate::model::keys::type_row_id;
@@ -192,7 +193,7 @@ impl<'h> Catalog<'h> {
             None => CatalogQuery::All,
         };
         let mut found: BTreeMap<String, Rc<Product>> =
-            self.reader.catalog_find(&query)?.into_iter().map(|row| (row.id.clone(), Rc::new(row))).collect();
+            gather(self.reader.catalog_find(&query)?.into_iter().map(|row| (row.id.clone(), Rc::new(row))));
         // What this decision wrote counts already.
         for (id, row) in &*self.products.borrow() {
             match row {
@@ -227,7 +228,7 @@ impl<'h> Catalog<'h> {
     pub fn decide_by(&self, settings: Settings, types: Vec<TypeDecl>) {
         *self.settings.borrow_mut() = Some(Rc::new(settings));
         let types: Vec<Rc<TypeDecl>> = types.into_iter().map(Rc::new).collect();
-        *self.types.borrow_mut() = types.iter().map(|decl| (decl.name.clone(), Some(decl.clone()))).collect();
+        *self.types.borrow_mut() = gather(types.iter().map(|decl| (decl.name.clone(), Some(decl.clone()))));
         *self.all_types.borrow_mut() = Some(Rc::new(types));
     }
 

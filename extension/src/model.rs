@@ -5,6 +5,7 @@
 pub(crate) mod account;
 pub(crate) mod concern;
 pub(crate) mod effect;
+pub(crate) mod gather;
 pub(crate) mod halt;
 pub(crate) mod json;
 pub(crate) mod keys;

@@ -8,6 +8,7 @@ use crate::derive::period::period_of;
 use crate::derive::standing::{Standing, standing};
 use crate::input::actor;
 use crate::model::account::Account;
+use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::json::{Object, decode, encode};
 use crate::model::reader::Reader;
@@ -39,6 +40,12 @@ pub(crate) fn ask<T>(
     name: &str,
     answer: impl FnOnce(&mut Desk<'_>) -> Ruled<T>,
 ) -> Result<T, Problem> {
+    answer(&mut opened(host, question, name)?).map_err(problem)
+}
+
+/// The account that a question is about; once in the component, not in every question.
+#[inline(never)]
+fn opened<'d>(host: &'d mut dyn Imports, question: &'d Question, name: &str) -> Result<Desk<'d>, Problem> {
     let names = vec![Reference::Catalog(CatalogKey::Product(BUSINESS.to_owned()))];
     let opened = match host.open(&Placement::known(names.clone()), &[]) {
         Ok(Opened::Here(here)) => *here,
@@ -66,7 +73,7 @@ pub(crate) fn ask<T>(
         return Err(Problem::Refused(Refusal::Forbidden(text)));
     }
     desk.account.take_in(opened.rows, &names, &[]).map_err(problem)?;
-    answer(&mut desk).map_err(problem)
+    Ok(desk)
 }
 
 /// `schemas.validate`: type, fields and who may set them.
@@ -109,7 +116,7 @@ pub(crate) fn catalog(desk: &mut Desk<'_>) -> Ruled<Vec<Offer>> {
             offers.push((order, Offer { product: Product::clone(&product), prices, available }));
         }
     }
-    offers.sort_unstable_by(|a, b| (a.0, &a.1.product.id).cmp(&(b.0, &b.1.product.id)));
+    sort_by(&mut offers, |a: &(i64, Offer), b| (a.0, &a.1.product.id).cmp(&(b.0, &b.1.product.id)));
     Ok(offers.into_iter().map(|(_, offer)| offer).collect())
 }
 

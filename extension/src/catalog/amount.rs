@@ -2,8 +2,11 @@
 
 use super::template::{Scope, places_of};
 use products_contract::Grant;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use std::fmt;
 
 /// Of an amount without bound.
 pub const UNLIMITED: i64 = -1;
@@ -11,8 +14,8 @@ pub const UNLIMITED: i64 = -1;
 const UNLIMITED_WORD: &str = "unlimited";
 
 /// An amount: a number is a constant, `unlimited` has no bound, another word is a field, braces are a template.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a whole number, true, a field's name or a template")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum Amount {
     /// A constant.
     Number(i64),
@@ -23,8 +26,8 @@ pub enum Amount {
 }
 
 /// What a type grants of one entitlement.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a whole number, true, a field's name, a template, or {amount, if}")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum Granted {
     /// Always.
     Plain(Amount),
@@ -41,6 +44,76 @@ pub struct Conditional {
     /// The entitlement that a plan must grant.
     #[serde(rename = "if")]
     pub condition: String,
+}
+
+/// What a reader of a single value makes of it; reading it as one form after the other would take 100 kB of the component.
+struct Single;
+
+impl<'de> Visitor<'de> for Single {
+    type Value = Amount;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number, true, a field's name or a template")
+    }
+
+    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Amount, E> {
+        Ok(Amount::Truth(truth))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Amount, E> {
+        Ok(Amount::Number(number))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Amount, E> {
+        i64::try_from(number).map(Amount::Number).map_err(|_| E::custom("expected a whole number of 64 bits"))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Amount, E> {
+        Ok(Amount::Text(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Single)
+    }
+}
+
+/// The same, or an object with a condition.
+struct SingleOrObject;
+
+impl<'de> Visitor<'de> for SingleOrObject {
+    type Value = Granted;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number, true, a field's name, a template, or {amount, if}")
+    }
+
+    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Granted, E> {
+        Single.visit_bool(truth).map(Granted::Plain)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Granted, E> {
+        Single.visit_i64(number).map(Granted::Plain)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Granted, E> {
+        Single.visit_u64(number).map(Granted::Plain)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Granted, E> {
+        Single.visit_str(text).map(Granted::Plain)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Granted, A::Error> {
+        Conditional::deserialize(MapAccessDeserializer::new(map)).map(Granted::If)
+    }
+}
+
+impl<'de> Deserialize<'de> for Granted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SingleOrObject)
+    }
 }
 
 impl Granted {

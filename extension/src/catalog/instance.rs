@@ -5,6 +5,7 @@ use super::desk::Desk;
 use super::schema::TypeDecl;
 use super::template::Scope;
 use crate::model::account::Account;
+use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
@@ -200,7 +201,7 @@ impl Instance {
 pub(crate) fn consumed(decl: &TypeDecl, metadata: &Object) -> BTreeMap<String, i64> {
     let scope = Scope::default().object("instance", metadata);
     let of = |(key, amount): (&String, &Amount)| Some((key.clone(), amount.of(metadata, &scope)?));
-    decl.consumes.iter().filter_map(of).collect()
+    gather(decl.consumes.iter().filter_map(of))
 }
 
 /// Claim keys of a product's unique fields.

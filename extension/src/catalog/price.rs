@@ -97,32 +97,6 @@ pub(crate) struct ProductPrice {
     pub id: Option<String>,
 }
 
-/// A price as a catalog writes it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    amount: i64,
-    #[serde(default)]
-    id: Option<WrittenId>,
-}
-
-/// An id, or one for each mode.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected an id, or {test, live}")]
-enum WrittenId {
-    One(String),
-    ByMode(ByMode),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ByMode {
-    #[serde(default)]
-    test: Option<String>,
-    #[serde(default)]
-    live: Option<String>,
-}
-
 /// Bring the prices that a body writes into the form in which they are stored: `{"month": {"amount": 500, "id": "p"}}`.
 pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
     let Some(entries) = written.as_object() else {
@@ -135,28 +109,26 @@ pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
             let names = Interval::ALL.map(Interval::name).join(", ");
             return Err(wrong_field(&path, FieldErrorCode::NotAllowed, format!("expected one of {names}")));
         };
-        let price: Written = json_reader::from_str(&value.to_string()).map_err(|error| {
-            wrong_field(&format!("{path}{}", error.pointer()), FieldErrorCode::BadFormat, error.cause())
-        })?;
-        if price.amount < 0 {
-            return Err(wrong_field(&format!("{path}/amount"), FieldErrorCode::OutOfRange, "expected at least 0"));
-        }
-        let mode = if livemode { "live" } else { "test" };
-        let id = match price.id {
-            None => None,
-            Some(WrittenId::One(id)) => Some(id),
-            Some(WrittenId::ByMode(ids)) => {
-                let id = if livemode { ids.live } else { ids.test };
-                let missing =
-                    || wrong_field(&format!("{path}/id/{mode}"), FieldErrorCode::Missing, "required in this mode");
-                Some(id.ok_or_else(missing)?)
-            }
+        let Some(written) = value.as_object() else {
+            return Err(wrong_field(&path, FieldErrorCode::WrongType, "expected {amount, id}"));
         };
+        if let Some(unknown) = written.keys().find(|key| !["amount", "id"].contains(&key.as_str())) {
+            let message = format!("unknown field `{unknown}`: expected amount or id");
+            return Err(wrong_field(&path, FieldErrorCode::UnknownField, message));
+        }
+        let amount = match written.get("amount") {
+            None => return Err(wrong_field(&format!("{path}/amount"), FieldErrorCode::Missing, "required")),
+            Some(amount) => amount.as_i64().filter(|amount| *amount >= 0).ok_or_else(|| {
+                let expected = "expected minor units, a whole number that is not negative";
+                wrong_field(&format!("{path}/amount"), FieldErrorCode::OutOfRange, expected)
+            })?,
+        };
+        let id = id_of(written.get("id"), if livemode { "live" } else { "test" }, &path)?;
         if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > super::product::ID_BYTES) {
             return Err(wrong_field(&format!("{path}/id"), FieldErrorCode::OutOfRange, "expected 1 to 200 bytes"));
         }
         let mut entry = Object::new();
-        entry.insert("amount".to_owned(), json!(price.amount));
+        entry.insert("amount".to_owned(), json!(amount));
         if let Some(id) = id {
             entry.insert("id".to_owned(), json!(id));
         }
@@ -169,6 +141,22 @@ pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
         }
     }
     Ok(Value::Object(out))
+}
+
+/// The provider's id of a price: one, or one for each mode.
+fn id_of(written: Option<&Value>, mode: &str, path: &str) -> Ruled<Option<String>> {
+    match written {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(id)) => Ok(Some(id.clone())),
+        Some(Value::Object(ids)) if ids.keys().all(|mode| mode == "test" || mode == "live") => {
+            let missing =
+                || wrong_field(&format!("{path}/id/{mode}"), FieldErrorCode::Missing, "required in this mode");
+            Ok(Some(ids.get(mode).and_then(Value::as_str).ok_or_else(missing)?.to_owned()))
+        }
+        Some(_) => {
+            Err(wrong_field(&format!("{path}/id"), FieldErrorCode::WrongType, "expected an id, or {test, live}"))
+        }
+    }
 }
 
 /// The prices that a product lists by interval, the usual ones first; none where it lists none.

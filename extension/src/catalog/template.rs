@@ -55,7 +55,11 @@ impl<'a> Scope<'a> {
 
     /// Fill in every value of an object.
     pub fn fill_object(&self, template: &Map<String, Value>) -> Result<Map<String, Value>, String> {
-        template.iter().map(|(key, value)| Ok((key.clone(), self.fill(value)?))).collect()
+        let mut out = Map::new();
+        for (key, value) in template {
+            out.insert(key.clone(), self.fill(value)?);
+        }
+        Ok(out)
     }
 
     fn fill_text(&self, text: &str) -> Result<Value, String> {

@@ -3,6 +3,7 @@
 use super::price::{Interval, ProductPrice};
 use super::product::Proposed;
 use super::template::Scope;
+use crate::model::gather::gather;
 use crate::model::json::{Object, decode, encode, is_false};
 use crate::model::merge::price::OnSale;
 use products_contract::{Fallible, Grant, Price};
@@ -136,7 +137,7 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
         rank: rank.unwrap_or_else(by_price),
         requires_plan: decl.requires_plan,
         condition: buy.and_then(|buy| buy.condition.clone()),
-        conditions: conditional.collect(),
+        conditions: gather(conditional),
         item: item.map(|value| format!("{}:{value}", decl.name)),
         credit: credit_of(proposed, &scope),
         by_seat: decl.family.is_some() && buy.is_some_and(|buy| buy.quantity.is_some()),

@@ -9,6 +9,7 @@ use crate::catalog::price::{Interval, prices_of};
 use crate::catalog::product::{required_text, text};
 use crate::catalog::template::Scope;
 use crate::catalog::terms::{CatalogPrice, with_id};
+use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::Object;
 use products_contract::{Account, FieldErrorCode, Product, Refusal};
@@ -139,7 +140,7 @@ impl OnOffer {
             Account::User(id) | Account::Organization(id) => id.as_str(),
             Account::Platform => "",
         };
-        let account = Object::from_iter([("id".to_owned(), json!(id))]);
+        let account = gather::<Object, _>([("id".to_owned(), json!(id))]);
         let scope = Scope::default().object("product", &self.fields).object("account", &account);
         self.filled(scope.fill_object(&self.buy.metadata))
     }

@@ -4,6 +4,7 @@ use super::subscriptions::{KnownPrices, SubscriptionFacts};
 use crate::catalog::amount::times;
 use crate::catalog::settings::Settings;
 use crate::catalog::terms::CatalogPrice;
+use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::records::subscription::Observation;
 use products_contract::{Account, Grant, Money, Timestamp};
@@ -159,7 +160,7 @@ fn families(subscriptions: &[SubscriptionFacts], known: &KnownPrices) -> Vec<Str
         return Vec::new();
     }
     let mut out: Vec<String> = known.values().filter_map(|price| price.family.clone()).collect();
-    out.sort_unstable();
+    sort_by(&mut out, Ord::cmp);
     out.dedup();
     out
 }

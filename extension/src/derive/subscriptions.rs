@@ -4,6 +4,7 @@ use crate::catalog::Catalog;
 use crate::catalog::settings::Settings;
 use crate::catalog::terms::CatalogPrice;
 use crate::model::account::Account;
+use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::records::subscription::{SubscriptionRow, is_final};
 use crate::model::records::subscription_history::BillingHistory;
@@ -157,10 +158,10 @@ fn known_prices(
         ids.extend(row.named());
         ids.extend(billing.paid.keys());
     }
-    ids.sort_unstable();
+    sort_by(&mut ids, Ord::cmp);
     ids.dedup();
     let prices = catalog.prices(ids.into_iter())?;
-    Ok(prices.into_iter().flatten().map(|price| (price.id.clone(), price)).collect())
+    Ok(gather(prices.into_iter().flatten().map(|price| (price.id.clone(), price))))
 }
 
 /// Facts about every subscription of the account that may still give something, and the prices that they name.

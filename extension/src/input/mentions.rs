@@ -1,6 +1,7 @@
 //! What an object of the provider mentions: by what it can be placed, and which rows it is about.
 
 use super::stripe::{self, Metadata, id_of};
+use crate::model::gather::sort_by;
 use crate::model::keys::ClaimKey;
 use crate::model::records::dispute::Dispute;
 use crate::model::records::invoice::Invoice;
@@ -243,7 +244,7 @@ impl Mentions<'_> {
         let payments = self.payment_intents.iter().chain(&self.charges);
         out.extend(payments.take(products_contract::REFERENCES_MAX / 2).map(|id| to_record(Payment::COLLECTION, id)));
         let mut prices = self.prices.clone();
-        prices.sort_unstable();
+        sort_by(&mut prices, Ord::cmp);
         prices.dedup();
         let prices = prices.into_iter().take(PRICES_MAX);
         out.extend(prices.map(|id| Reference::Catalog(CatalogKey::Price(id.to_owned()))));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The rows that the end of an effect matters to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "about")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Concern {
     /// A resource of an instance.
     Resource {

@@ -2,6 +2,7 @@
 //! they were given. What was spent before it was taken back is owed, and the next credits pay that first.
 
 use crate::catalog::desk::Desk;
+use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
 use crate::model::ledger::{CREDITS, REVENUE, book};
@@ -68,7 +69,7 @@ fn share(amount: i64, part: i64, total: i64) -> i64 {
 fn settle(desk: &mut Desk<'_>) -> Ruled<()> {
     let mut lots: Vec<(String, Lot)> =
         desk.account.all::<Lot>()?.into_iter().map(|(id, lot)| (id, Lot::clone(&lot))).collect();
-    lots.sort_by(|(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
+    sort_by(&mut lots, |(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
     let before = lots.clone();
     let sum = |lots: &[(String, Lot)], of: fn(&Lot) -> i64| lots.iter().map(|(_, lot)| of(lot)).sum::<i64>();
     let mut open = sum(&lots, |lot| lot.owed_micros) - sum(&lots, |lot| lot.repaid_micros);

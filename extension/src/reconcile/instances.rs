@@ -11,6 +11,7 @@ use crate::catalog::instance::Instance;
 use crate::catalog::template::places;
 use crate::derive::standing::Standing;
 use crate::model::effect::request;
+use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::records::instance::InstanceRecord;
@@ -35,7 +36,7 @@ pub(super) fn reconcile(
     if first.count == 0 || desk.catalog.setting(ENABLED)? == Some(ConfigValue::Boolean(false)) {
         return Ok(());
     }
-    let mut named: BTreeSet<String> = desk.account.all::<InstanceRecord>()?.into_iter().map(|(id, _)| id).collect();
+    let mut named: BTreeSet<String> = gather(desk.account.all::<InstanceRecord>()?.into_iter().map(|(id, _)| id));
     loop {
         let mut of_pass = DesiredSchedule::default();
         let room = room(desk, standing, &mut of_pass)?;
@@ -111,7 +112,7 @@ fn load_settings(desk: &mut Desk<'_>, ids: &BTreeSet<String>) -> Ruled<()> {
             keys.extend(named.chain(resource.when.clone()).map(CatalogKey::Setting));
         }
     }
-    keys.sort_unstable();
+    sort_by(&mut keys, Ord::cmp);
     keys.dedup();
     desk.catalog.load(&keys)
 }

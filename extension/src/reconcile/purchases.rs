@@ -2,6 +2,7 @@
 
 use crate::catalog::desk::Desk;
 use crate::model::effect::request;
+use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
 use crate::model::notice::{To, send_once};
@@ -35,7 +36,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     let given_back = given_back(desk)?;
     let paid = given_back.iter().map(|back| back.purchase.clone());
     let here = desk.account.all::<PurchaseRow>()?.into_iter().map(|(id, _)| id);
-    let purchases: BTreeSet<String> = here.chain(sessions.keys().cloned()).chain(paid).collect();
+    let purchases: BTreeSet<String> = gather(here.chain(sessions.keys().cloned()).chain(paid));
     for id in purchases {
         let sessions = sessions.remove(&id).unwrap_or_default();
         reconcile_one(desk, &id, &sessions, &given_back)?;
@@ -150,7 +151,9 @@ fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) 
             });
         }
     }
-    all.sort_by(|a, b| b.status.cmp(&a.status).then_with(|| (a.paid_at, &a.id).cmp(&(b.paid_at, &b.id))));
+    sort_by(&mut all, |a: &Candidate, b| {
+        b.status.cmp(&a.status).then_with(|| (a.paid_at, &a.id).cmp(&(b.paid_at, &b.id)))
+    });
     let mut all = all.into_iter();
     let counts = all.next()?;
     Some((counts, all.filter(|session| session.status == SessionStatus::Paid).collect()))

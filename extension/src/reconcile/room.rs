@@ -3,6 +3,7 @@
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
 use crate::derive::standing::{Standing, UNLIMITED};
+use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::notice::{To, send_once};
@@ -54,7 +55,7 @@ fn is_judged(desk: &Desk<'_>, standing: &Standing, summary: &Summary) -> Ruled<b
 /// Instances are counted against what is allowed, oldest first; those that come too late, with what they consume.
 fn beyond(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<Vec<(String, Rc<InstanceRecord>)>> {
     let InstanceRows(mut rows) = InstanceRows::read(desk)?;
-    rows.sort_by(|(a_id, a), (b_id, b)| (a.made_at, a_id).cmp(&(b.made_at, b_id)));
+    sort_by(&mut rows, |(a_id, a), (b_id, b)| (a.made_at, a_id).cmp(&(b.made_at, b_id)));
     let mut counted: BTreeMap<String, i64> = BTreeMap::new();
     rows.retain(|(_, record)| {
         let mut fits = true;

@@ -4,6 +4,7 @@
 
 use crate::model::account::Account;
 use crate::model::effect::request;
+use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::notice::{self, To};
@@ -80,7 +81,7 @@ pub(super) fn apply(
 ) -> Ruled<()> {
     let timers: BTreeMap<String, Timestamp> =
         desired.timers.iter().map(|(key, (due, _))| (key.clone(), *due)).collect();
-    let mails: BTreeMap<String, Timestamp> = desired.mails.iter().map(|(key, mail)| (key.clone(), mail.at)).collect();
+    let mails: BTreeMap<String, Timestamp> = gather(desired.mails.iter().map(|(key, mail)| (key.clone(), mail.at)));
     let gone = |before: &BTreeMap<String, Timestamp>, after: &BTreeMap<String, Timestamp>| -> Vec<String> {
         let gone = before.iter().filter(|(key, due)| **due > now && after.get(*key) != Some(due));
         gone.map(|(key, _)| key.clone()).collect()

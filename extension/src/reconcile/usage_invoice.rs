@@ -4,7 +4,9 @@ use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
 use crate::catalog::rate::{PaidBy, Rates};
 use crate::model::effect::request;
+use crate::model::gather::gather;
 use crate::model::halt::Ruled;
+use crate::model::json::Object;
 use crate::model::keys::{CUSTOMER_CLAIMS, EffectKey, TimerKey};
 use crate::model::money::to_minor_up;
 use crate::model::records::customer::Customer;
@@ -15,11 +17,11 @@ use serde_json::{Value, json};
 
 /// Close the months that are over, and set when the others are.
 pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ruled<()> {
-    let mut months: Vec<String> = desk.account.all::<UsageMonth>()?.into_iter().map(|(id, _)| id).collect();
+    // In order of their ids, which is that of time.
+    let months: Vec<String> = desk.account.all::<UsageMonth>()?.into_iter().map(|(id, _)| id).collect();
     if months.is_empty() {
         return Ok(());
     }
-    months.sort_unstable();
     let rates = desk.catalog.settings()?.rates.clone();
     for id in months {
         let Some(month) = desk.account.fetch::<UsageMonth>(&id)?.filter(|month| !month.closed) else { continue };
@@ -68,7 +70,7 @@ fn invoice(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, total: i64, curren
         .0
         .iter()
         .map(|used| {
-            let attributes: Value = used.attributes.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+            let attributes: Object = gather(used.attributes.iter().map(|(name, value)| (name.clone(), json!(value))));
             json!({"meter": used.meter, "attributes": attributes, "quantity": used.quantity,
                 "cost_micros": used.cost_micros})
         })

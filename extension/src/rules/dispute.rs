@@ -2,6 +2,7 @@
 
 use crate::catalog::desk::Desk;
 use crate::input::stripe::{self, id_of};
+use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::ClaimKey;
 use crate::model::merge::dispute::merge;
@@ -29,7 +30,7 @@ fn parse_status(text: Option<&str>) -> Ruled<DisputeStatus> {
 fn note(desk: &mut Desk<'_>, payment: &str, id: &str, view: &Dispute) -> Ruled<()> {
     let known = desk.account.fetch::<Payment>(payment)?;
     let mut record = known.clone().unwrap_or_default();
-    let told = Payment { disputes: [(id.to_owned(), (view.status, view.amount_minor))].into(), ..Payment::default() };
+    let told = Payment { disputes: gather([(id.to_owned(), (view.status, view.amount_minor))]), ..Payment::default() };
     merge_payment::merge(&mut record, &told);
     if known.as_ref() != Some(&record) {
         desk.account.put(payment, record);

@@ -3,6 +3,7 @@
 use super::{check_owner, retrieve};
 use crate::catalog::desk::Desk;
 use crate::input::stripe::{self, id_of};
+use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::keys::{ClaimKey, FactKey};
 use crate::model::merge::{News, invoice as merge_invoice, payment as merge_payment};
@@ -159,7 +160,7 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
         proration: line.is_proration(),
     };
     let mut lines: Vec<Line> = object.lines.data.iter().map(line).collect();
-    lines.sort_unstable();
+    sort_by(&mut lines, Ord::cmp);
     let currency = object.currency.as_deref().filter(|code| is_currency(code));
     let is_paid = status == InvoiceStatus::Paid;
     Ok(Invoice {

@@ -6,6 +6,7 @@
 use super::retrieve;
 use crate::catalog::desk::Desk;
 use crate::input::stripe::{self, id_of};
+use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::merge::payment::merge;
@@ -46,7 +47,7 @@ pub(super) fn refund(desk: &mut Desk<'_>, object: &stripe::Refund<'_>) -> Ruled<
         return Err(Refusal::Malformed("/data/object/payment_intent".to_owned()).into());
     };
     let refund = read_refund(object, "/data/object/amount")?;
-    let view = Payment { refunds: BTreeMap::from([refund]), ..Payment::default() };
+    let view = Payment { refunds: gather([refund]), ..Payment::default() };
     let keys = Keys { intent: id_of(&object.payment_intent), charge: id_of(&object.charge), customer: None };
     apply(desk, id, &view, keys, FactKey::Refund(&object.id).to_string())
 }

@@ -4,6 +4,7 @@ use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
 use crate::catalog::rate::{PaidBy, Rate};
 use crate::derive::standing::{Standing, standing};
+use crate::model::gather::sort_by;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::money::{to_micros, to_minor_up};
@@ -71,7 +72,7 @@ fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, UsageMonth)>
 /// Take up to an amount from the lots, the oldest first. Returns what they had.
 fn take_credits(desk: &mut Desk<'_>, amount_micros: i64) -> Ruled<i64> {
     let mut lots = desk.account.all::<Lot>()?;
-    lots.sort_by(|(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
+    sort_by(&mut lots, |(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
     let mut open = amount_micros;
     for (id, lot) in lots {
         let takes = open.clamp(0, lot.left_micros().max(0));

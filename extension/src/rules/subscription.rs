@@ -5,6 +5,7 @@ use super::{check_owner, retrieve};
 use crate::catalog::desk::Desk;
 use crate::catalog::terms::CatalogPrice;
 use crate::input::stripe::{self, id_of};
+use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::keys::{ClaimKey, FactKey};
 use crate::model::merge::News;
@@ -213,7 +214,7 @@ fn read_items(
             period_end: end.unwrap_or(0),
         });
     }
-    out.sort_unstable_by(|a: &SubscriptionItem, b| a.id.cmp(&b.id));
+    sort_by(&mut out, |a: &SubscriptionItem, b| a.id.cmp(&b.id));
     Ok(out)
 }
 

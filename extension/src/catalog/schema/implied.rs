@@ -2,6 +2,7 @@
 //! every product that is sold has.
 
 use super::{Field, FieldType, Format, SetBy, TypeDecl};
+use crate::model::gather::gather;
 use crate::model::records::instance::InstanceStatus;
 
 impl TypeDecl {
@@ -53,7 +54,7 @@ fn provisioned(decl: &TypeDecl) -> Vec<Field> {
     let mut out = vec![
         Field {
             options: InstanceStatus::ALL.map(|status| status.name().to_owned()).to_vec(),
-            aliases: older.map(|(old, new)| (old.to_owned(), new.to_owned())).into(),
+            aliases: gather(older.map(|(old, new)| (old.to_owned(), new.to_owned()))),
             ..service("status", FieldType::Enum)
         },
         service("resources", FieldType::Object),

@@ -5,6 +5,7 @@
 //! views that are alike up to (4) are kept as a set: reading it by (5) is clear or unclear, in whatever order they came.
 
 use super::News;
+use crate::model::gather::sort_by;
 use crate::model::records::subscription::{Observation, Previous, State, SubscriptionRow, View, is_final, is_served};
 use products_contract::{Fallible, SnapshotRank, SubscriptionStatus, Timestamp};
 use std::rc::Rc;
@@ -105,7 +106,7 @@ pub(crate) fn merge(record: &mut SubscriptionRow, view: SubscriptionView, bounds
 fn observed(view: &SubscriptionView) -> Observation {
     let mut prices: Vec<(String, u32)> =
         view.state.items.iter().map(|item| (item.price_id.clone(), item.quantity)).collect();
-    prices.sort_unstable();
+    sort_by(&mut prices, Ord::cmp);
     Observation(view.at, view.rank, view.state.status, Rc::new(prices))
 }
 
