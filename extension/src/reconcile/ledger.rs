@@ -31,8 +31,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
 /// What was paid of an invoice: tax is owed, the rest is revenue. A settled invoice of nothing books nothing.
 fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(invoice) = desk.account.fetch::<Invoice>(id)? else { return Ok(()) };
-    // What is paid beyond the total is the customer's balance, no revenue (S107).
-    let paid = invoice.amount_paid_minor.min(invoice.total_minor);
+    let paid = invoice.takings_minor();
     if invoice.status != InvoiceStatus::Paid || invoice.booked || paid <= 0 {
         return Ok(());
     }

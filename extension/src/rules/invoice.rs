@@ -82,7 +82,7 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
     };
     claim(desk, id, known.as_ref(), &invoice, object)?;
     let is_first_payment = invoice.status == InvoiceStatus::Paid && !invoice.booked;
-    let is_booked_now = is_first_payment && invoice.amount_paid_minor.min(invoice.total_minor) > 0;
+    let is_booked_now = is_first_payment && invoice.takings_minor() > 0;
     if desk.kind == "invoice.payment_action_required" && invoice.status < InvoiceStatus::Uncollectible {
         let values = json!({"invoice": id, "hosted_invoice_url": invoice.hosted_invoice_url});
         send_once(&mut desk.account, "payment_action_required", To::Account, id, &values)?;

@@ -78,6 +78,12 @@ impl Invoice {
     pub fn began_subscription(&self) -> bool {
         self.reason == "subscription_create"
     }
+
+    /// What its payments brought in, in minor units. Beyond what was due they are the customer's balance, no revenue
+    /// (S107); what is due contains what earlier invoices were too small to collect.
+    pub fn takings_minor(&self) -> i64 {
+        self.amount_paid_minor.min(self.amount_due_minor)
+    }
 }
 
 // Only the first invoice leads to the subscription: the others would all be read with it.
