@@ -22,6 +22,7 @@ products:
     price: 900
     billing_interval: month
     metadata: {slug: team, seats: 5, stripe_price_id: price_team}
+entitlements: {seats: {kind: limit}}
 ";
 
 const STORY: &str = "name: a team subscribes
@@ -103,7 +104,13 @@ fn each_mistake_of_a_catalog_has_line_place_what_is_allowed_and_a_guess() {
             "/products/0/product_type: `seat_paln` is no product type",
             ["", "", "did you mean `seat_plan`?"],
         ),
-        ("{seats: seats}", "{seats: saets}", 10, "/product_types/0/grants: `saets`", ["", "", "did you mean `seats`?"]),
+        (
+            "{seats: seats}",
+            "{seats: saets}",
+            10,
+            "/product_types/0/grants/seats: `saets`",
+            ["", "", "did you mean `seats`?"],
+        ),
         (
             "billing_interval: month",
             "billing_interval: moon",
