@@ -10,7 +10,9 @@ use crate::model::concern::Concern;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::Object;
 use crate::model::keys::{FactKey, TimerKey};
+use crate::model::message::Message;
 use crate::model::notice::{self, To};
+use crate::model::records::earning::Earning;
 use crate::model::records::instance::InstanceRecord;
 use crate::model::records::invoice::Invoice;
 use crate::model::records::payment::Payment;
@@ -35,6 +37,7 @@ pub(crate) enum Body<'e> {
     InvoicePayment(stripe::InvoicePaymentObject<'e>),
     Customer(stripe::Customer<'e>),
     Price(stripe::Price<'e>),
+    ConnectedAccount(stripe::ConnectedAccount<'e>),
     /// A kind that means nothing here.
     Unhandled,
     /// It can't be read as what its kind says.
@@ -55,8 +58,8 @@ pub(crate) enum Content<'e> {
     Usage(&'e [Usage]),
     /// A timer, with its key if it is one of ours.
     Timer(Option<TimerKey>),
-    /// A message; nothing in this version sends any.
-    Message,
+    /// What another account tells; none if it is of another version's form.
+    Message(Option<Message>),
     /// The end of an effect, with what it is about.
     EffectResult(&'e EffectReport, Option<Concern>),
 }
@@ -93,7 +96,14 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
             let names = timer.as_ref().and_then(TimerKey::instance).into_iter().flat_map(instance).collect();
             known(Ok(Content::Timer(timer)), names)
         }
-        Payload::Message(_) => known(Ok(Content::Message), Vec::new()),
+        Payload::Message(delivery) => {
+            let message = Message::of_payload(&delivery.payload);
+            let names = match &message {
+                Some(Message::Share(share)) => vec![to_record(Earning::COLLECTION, &share.sale)],
+                None => Vec::new(),
+            };
+            known(Ok(Content::Message(message)), names)
+        }
         Payload::EffectResult(report) => {
             let concern = Concern::of_context(&report.context);
             let names = match &concern {
@@ -103,7 +113,7 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
                 }
                 Some(Concern::Sync { product, .. }) => vec![Reference::Row(RowKey::Product(product.clone()))],
                 Some(Concern::Retrieve { object }) => retrieved(object).to_vec(),
-                None => Vec::new(),
+                Some(Concern::Connect | Concern::ConnectLink | Concern::Transfer { .. }) | None => Vec::new(),
             };
             known(Ok(Content::EffectResult(report, concern)), names)
         }
@@ -196,6 +206,7 @@ fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
         Body::PaymentIntent(object) => placement::of(event, &object.mentions()),
         Body::InvoicePayment(object) => placement::of(event, &object.mentions()),
         Body::Customer(object) => placement::of(event, &object.mentions()),
+        Body::ConnectedAccount(_) => placement::of_connected(event),
         Body::Price(_) => Placement::known(Vec::new()),
         // What can't be read may still say whose it is; deciding it then says what is wrong with it.
         Body::Unhandled | Body::Malformed(_) => match object::<stripe::Ids<'_>>(bytes) {
@@ -224,6 +235,7 @@ fn body<'e>(kind: &str, bytes: &'e [u8]) -> Body<'e> {
         | "customer.subscription.trial_will_end" => {
             stripe::read(bytes).map(|data| Body::Subscription(Box::new(data.object), data.previous_attributes))
         }
+        "account.updated" => object(bytes).map(Body::ConnectedAccount),
         "invoice_payment.paid" => object(bytes).map(Body::InvoicePayment),
         "customer.created" | "customer.updated" | "customer.deleted" => object(bytes).map(Body::Customer),
         _ if kind.starts_with("subscription_schedule.") => {

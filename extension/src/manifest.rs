@@ -8,18 +8,20 @@ use products_contract::*;
 use serde_json::{Map, json};
 
 /// Collections of `records`.
-const COLLECTIONS: [&str; 15] = [
+const COLLECTIONS: [&str; 17] = [
     "account",
     "billing",
     "counters",
     "credits",
     "customers",
     "disputes",
+    "earnings",
     "instances",
     "invoices",
     "items",
     "ledger",
     "payments",
+    "sales",
     "sessions",
     "subscription_schedules",
     "usage_days",
@@ -27,7 +29,8 @@ const COLLECTIONS: [&str; 15] = [
 ];
 
 /// Stripe events that mean something (requirements 7.3).
-const PROVIDER_KINDS: [&str; 53] = [
+const PROVIDER_KINDS: [&str; 54] = [
+    "account.updated",
     "charge.dispute.closed",
     "charge.dispute.created",
     "charge.dispute.funds_reinstated",

@@ -11,6 +11,7 @@ pub(crate) mod json;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod merge;
+pub(crate) mod message;
 pub(crate) mod money;
 pub(crate) mod notice;
 pub(crate) mod reader;

@@ -7,10 +7,12 @@ mod grace;
 mod instance;
 mod instances;
 mod ledger;
+mod payouts;
 mod purchases;
 mod room;
 mod schedule;
 mod settled;
+mod splits;
 mod usage_invoice;
 
 use crate::catalog::desk::Desk;
@@ -25,6 +27,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedul
     purchases::reconcile(desk)?;
     ledger::reconcile(desk)?;
     credits::reconcile(desk)?;
+    splits::reconcile(desk)?;
     let standing = standing(desk)?;
     let mut desired = DesiredSchedule::default();
     buys::reconcile(desk, &standing)?;
@@ -32,6 +35,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedul
     instances::reconcile(desk, &standing, goes_on, &mut desired)?;
     settled::reconcile(desk, &standing)?;
     usage_invoice::reconcile(desk, &mut desired)?;
+    payouts::reconcile(desk, &mut desired)?;
     Ok(desired)
 }
 

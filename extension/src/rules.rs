@@ -2,6 +2,7 @@
 
 mod catalog;
 pub(crate) mod command;
+mod connect;
 mod customer;
 mod dispute;
 mod instance;
@@ -14,6 +15,7 @@ mod purchase;
 mod resource_result;
 mod retrieve;
 mod session;
+mod share;
 mod spending;
 mod subscription;
 mod subscription_schedule;
@@ -28,6 +30,7 @@ use crate::input::stripe::Metadata;
 use crate::input::{Body, Content, Input};
 use crate::model::concern::Concern;
 use crate::model::halt::{Halt, Ruled, Verdict};
+use crate::model::message::Message;
 use crate::model::notice::{To, send_once};
 use products_contract::*;
 
@@ -46,8 +49,8 @@ pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ru
         Content::CatalogLoad(payload) => catalog::load(desk, payload),
         Content::Usage(batch) => usage::decide(desk, batch).map(Verdict::from),
         Content::Timer(timer) => timer::decide(desk, timer.as_ref()).map(Verdict::from),
-        // Nothing in this version sends messages between accounts, so nothing can arrive.
-        Content::Message => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind).into()),
+        Content::Message(Some(Message::Share(told))) => share::decide(desk, &told).map(Verdict::from),
+        Content::Message(None) => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind).into()),
         Content::EffectResult(report, about) => effect_result(desk, report, about.as_ref()),
     }
 }
@@ -74,6 +77,7 @@ fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
         Body::InvoicePayment(object) => payment::invoice_payment(desk, &object),
         Body::Customer(object) => customer::decide(desk, &object),
         Body::Price(object) => price::decide(desk, &object),
+        Body::ConnectedAccount(object) => connect::updated(desk, &object),
         // What is said of a product says nothing of its prices.
         Body::Unhandled if desk.kind.starts_with("product.") => Ok(Outcome::Ignored(IgnoreReason::NoChange)),
         Body::Unhandled => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind)),
@@ -89,6 +93,9 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
             return catalog::synced(desk, product, interval, report);
         }
         Some(Concern::Customer { purchase }) => return purchase::customer_made(desk, purchase, report),
+        Some(Concern::Connect) => return connect::made(desk, report),
+        Some(Concern::ConnectLink) => return connect::linked(report),
+        Some(Concern::Transfer { currency }) => connect::transferred(desk, currency, report)?,
         Some(Concern::Retrieve { .. }) => retrieve::answered(desk, report)?,
         Some(Concern::Resource { instance, resource, verb }) => {
             resource_result::decide(desk, report, instance, resource, *verb)?

@@ -1,5 +1,6 @@
-//! Tesslate Studio as data: its credits under random operations.
+//! Tesslate Studio as data: its credits and shared sales under random operations.
 
 mod tesslate {
     mod credits;
+    mod splits;
 }

@@ -5,7 +5,8 @@ use super::buy::Buy;
 use super::declared::{CONFIG, has_effect};
 use super::entitlement::{EntitlementKind, Entitlements, declared};
 use super::rate::{PaidBy, Rates};
-use super::schema::{self, Field, FieldType, TypeDecl};
+use super::schema::{self, Field, FieldType, Format, TypeDecl};
+use super::split::{Split, WHOLE_BP};
 use super::template::{places, places_of};
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use products_contract::FieldErrorCode;
@@ -78,6 +79,9 @@ fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
     }
     if let Some(buy) = &decl.buy {
         check_buy(decl, buy, &format!("{path}/buy"))?;
+    }
+    if let Some(split) = &decl.split {
+        check_split(decl, split, &format!("{path}/split"))?;
     }
     if let Some(link) = &decl.plan
         && decl.field(&link.field).is_none()
@@ -175,6 +179,28 @@ fn check_buy(decl: &TypeDecl, buy: &Buy, path: &str) -> Ruled<()> {
     let urls = [&buy.success_url, &buy.cancel_url].into_iter().flatten().flat_map(|url| places_of(url));
     let of_product: Vec<&str> = texts.chain(urls).filter(|place| *place != "account.id").collect();
     check_places(decl, &of_product, "product", path)
+}
+
+/// The clause `split` names a field that every product has, and that is an account.
+fn check_split(decl: &TypeDecl, split: &Split, path: &str) -> Ruled<()> {
+    if !decl.catalog {
+        return Err(wrong_field(path, FieldErrorCode::NotAllowed, "only products of the catalog are sold"));
+    }
+    let is_account = |field: &&Field| field.required && field.format == Some(Format::Account);
+    let fields: Vec<&str> = decl.fields.iter().filter(is_account).map(|field| field.name.as_str()).collect();
+    if split.field().is_none_or(|name| !fields.contains(&name)) {
+        let message = format!(
+            "`{}` is no place of a required field with format account: expected `{{product.FIELD}}` with {}",
+            split.to,
+            one_of(&fields)
+        );
+        return Err(wrong_field(&format!("{path}/to"), FieldErrorCode::NotAllowed, message));
+    }
+    if split.share_bp > WHOLE_BP {
+        let message = format!("expected basis points, 0 to {WHOLE_BP}");
+        return Err(wrong_field(&format!("{path}/share_bp"), FieldErrorCode::OutOfRange, message));
+    }
+    Ok(())
 }
 
 /// What is allowed, for a message.

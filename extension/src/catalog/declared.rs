@@ -10,7 +10,7 @@ const PROMPT: RetryPolicy = RetryPolicy { max_attempts: 5, first_delay_ms: 5_000
 const MAIL: RetryPolicy = RetryPolicy { max_attempts: 3, first_delay_ms: 60_000, max_delay_ms: 600_000 };
 
 /// Effect kinds with the members that their payload and result must have.
-pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 34] = [
+pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 37] = [
     ("bucket.change", &[], &[], PROMPT),
     ("bucket.destroy", &[], &[], PATIENT),
     ("bucket.ensure", &[], &[], PROMPT),
@@ -35,6 +35,8 @@ pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 34] = [
     ("function.observe", &[], &[], PROMPT),
     ("mail.send", &["template", "to", "values"], &[], MAIL),
     ("probe.watch", &["url", "every_s", "fail_after", "recover_after"], &["health"], PATIENT),
+    ("stripe.account.create", &["metadata"], &["id"], PROMPT),
+    ("stripe.account.link", &["account", "return_url", "refresh_url"], &["url"], PROMPT),
     ("stripe.checkout.create", &["mode", "price", "quantity"], &[], PROMPT),
     ("stripe.credit.create", &["customer", "amount_minor", "currency"], &[], PATIENT),
     ("stripe.customer.create", &["metadata"], &["id"], PATIENT),
@@ -45,6 +47,7 @@ pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 34] = [
     ("stripe.retrieve", &["object", "id"], &["date_ms", "object"], PATIENT),
     ("stripe.subscription.cancel", &["subscription", "at_period_end"], &[], PATIENT),
     ("stripe.subscription.update", &["subscription", "item", "price"], &[], PATIENT),
+    ("stripe.transfer.create", &["destination", "amount_minor", "currency", "transfer_group"], &[], PATIENT),
 ];
 
 /// Key, type, required, default, environment variable, description.

@@ -84,6 +84,7 @@ pub(crate) fn normalise(
     let settings = catalog.settings()?;
     let current = current.map(|(_, values)| values);
     let mut common = Common::read(body, current, &settings.currency)?;
+    check_least(&decl, &metadata, &settings.currency, common.price.as_ref())?;
     let is_default = read_default(&decl, body, current)?;
     // Where a product lists prices, it is shown with the first of them.
     if let Some(first) = price::listed(&metadata, &settings.currency).and_then(|prices| prices.into_iter().next()) {
@@ -196,6 +197,20 @@ fn check_stripe_metadata(decl: &TypeDecl, told: Option<&Value>, metadata: &Map<S
         if own.as_ref().is_some_and(|own| own != text) {
             let message = format!("`{text}` at Stripe, `{}` in the catalog", own.unwrap_or_default());
             return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
+        }
+    }
+    Ok(())
+}
+
+/// A price whose parts are shared is nothing, or no less than the clause says (TES-57).
+fn check_least(decl: &TypeDecl, metadata: &Map<String, Value>, currency: &str, price: Option<&Money>) -> Ruled<()> {
+    let Some(least) = decl.split.as_ref().map(|split| split.min) else { return Ok(()) };
+    let listed = price::listed(metadata, currency).unwrap_or_default();
+    let listed = listed.iter().map(|price| (format!("/prices/{}/amount", price.interval.name()), &price.amount));
+    for (path, amount) in listed.chain(price.map(|price| ("/price".to_owned(), price))) {
+        if (1..least).contains(&amount.amount_minor) {
+            let message = format!("expected 0, or {least} and more");
+            return Err(wrong_field(&path, FieldErrorCode::OutOfRange, message));
         }
     }
     Ok(())
@@ -320,4 +335,17 @@ pub(crate) fn required_text(body: &Map<String, Value>, key: &str) -> Ruled<Strin
         }
         Some(text) => Ok(text),
     }
+}
+
+/// A return URL that is asked for must be of an origin that the business names.
+pub(crate) fn return_url(body: &Map<String, Value>, field: &str, origins: &[String]) -> Ruled<Option<String>> {
+    let Some(url) = text(body, field)? else { return Ok(None) };
+    let own = origins.iter().any(|origin| {
+        url.strip_prefix(origin.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
+    });
+    if own {
+        return Ok(Some(url));
+    }
+    let message = format!("expected an origin of {}", origins.join(", "));
+    Err(wrong_field(&format!("/{field}"), FieldErrorCode::NotAllowed, message))
 }

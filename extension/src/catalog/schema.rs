@@ -9,6 +9,7 @@ mod implied;
 use super::amount::{Amount, Granted};
 use super::buy::Buy;
 use super::price::Interval;
+use super::split::Split;
 use crate::model::shared::Shared;
 pub(crate) use check::{check, text_form};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,8 @@ pub enum Format {
     Label,
     /// RFC 3339 date and time.
     DateTime,
+    /// An account: `user:ID` or `organization:ID`.
+    Account,
 }
 
 /// Who may set a field.
@@ -290,6 +293,9 @@ pub struct TypeDecl {
     /// How its products are bought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buy: Option<Buy>,
+    /// Who has a share of what its products are sold for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
     /// What one product of the type grants, by entitlement; a key may have places of `product`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub grants: BTreeMap<String, Granted>,
@@ -398,6 +404,9 @@ impl Field {
         }
         if self.format == Some(Format::DateTime) {
             set("format", Some(json!("date-time")));
+        }
+        if self.format == Some(Format::Account) {
+            set("pattern", Some(json!("^(user|organization):[^\\p{Cc}]{1,200}$")));
         }
         if !self.reserved.is_empty() {
             set("not", Some(json!({"enum": self.reserved})));

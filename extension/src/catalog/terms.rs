@@ -2,6 +2,7 @@
 
 use super::price::{Interval, ProductPrice};
 use super::product::Proposed;
+use super::split::Share;
 use super::template::Scope;
 use crate::model::gather::gather;
 use crate::model::json::{Object, decode, encode, is_false};
@@ -36,6 +37,9 @@ pub(crate) struct Terms {
     /// Credits that it leaves behind when it is paid, in minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit: Option<i64>,
+    /// Who has a share of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Share>,
     /// What the provider said last of whether it is on sale; none if it never said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<OnSale>,
@@ -141,8 +145,16 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
         item: item.map(|value| format!("{}:{value}", decl.name)),
         credit: credit_of(proposed, &scope),
         by_seat: decl.family.is_some() && buy.is_some_and(|buy| buy.quantity.is_some()),
+        split: share_of(proposed),
         provider: None,
     }
+}
+
+/// Who has a share of a product's sales.
+fn share_of(proposed: &Proposed) -> Option<Share> {
+    let split = proposed.decl.split.as_ref()?;
+    let to = proposed.metadata.get(split.field()?)?.as_str()?;
+    Some(Share { to: to.to_owned(), share_bp: split.share_bp, hold_days: split.hold_days })
 }
 
 /// Credits that a paid product leaves behind; none where it leaves nothing.

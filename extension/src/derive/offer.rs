@@ -7,6 +7,7 @@ use crate::catalog::buy::{Buy, Buyer};
 use crate::catalog::desk::Desk;
 use crate::catalog::price::{Interval, prices_of};
 use crate::catalog::product::{required_text, text};
+use crate::catalog::split::text_of;
 use crate::catalog::template::Scope;
 use crate::catalog::terms::{CatalogPrice, with_id};
 use crate::model::gather::gather;
@@ -112,7 +113,7 @@ fn quantity(body: &Object, most: u32) -> Ruled<u32> {
 }
 
 impl OnOffer {
-    /// Refuse who may not buy it: another kind of account, one without the plan that its condition wants, or one that has
+    /// Refuse who may not buy it: another kind of account, one that sells it, one without the plan that its condition wants, or one that has
     /// its item.
     pub fn judge(&self, desk: &Desk<'_>, standing: &Standing) -> Ruled<()> {
         let account = desk.account.owned()?;
@@ -121,6 +122,9 @@ impl OnOffer {
             let whom = if self.buy.account == Some(Buyer::User) { "people" } else { "organizations" };
             let message = format!("{} is sold to {whom}", self.product.id);
             return Err(wrong_field("/product_id", FieldErrorCode::NotAllowed, message));
+        }
+        if self.price.terms()?.split.as_ref().is_some_and(|share| share.to == text_of(&account)) {
+            return Err(Refusal::Forbidden(format!("{} is sold by this account", self.product.id)).into());
         }
         if let Some(condition) = &self.buy.condition
             && !standing.is_granted_by_plan(condition)

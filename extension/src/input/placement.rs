@@ -3,6 +3,7 @@
 //! The host looks the keys up; what metadata says counts only where no key does.
 
 use super::mentions::Mentions;
+use crate::model::keys::ClaimKey;
 use products_contract::*;
 
 /// The account that metadata names.
@@ -12,6 +13,13 @@ pub(crate) fn named_account(user: Option<&str>, organization: Option<&str>) -> O
         (_, Some(id)) if !id.is_empty() => Some(Account::User(id.to_owned())),
         _ => None,
     }
+}
+
+/// How to place what is told of a connected account: by that account's own claim, whatever stands in it.
+pub(crate) fn of_connected(event: &Event) -> Placement {
+    let facts = event.provider.as_ref();
+    let connected = facts.and_then(|facts| facts.connected_account.as_deref()).map(ClaimKey::ConnectedAccount);
+    Placement { keys: connected.map(String::from).into_iter().collect(), ..Placement::known(Vec::new()) }
 }
 
 /// How to place a provider's event by what its object mentions.

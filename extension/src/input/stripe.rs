@@ -573,6 +573,17 @@ pub(crate) struct Price<'a> {
     pub recurring: Option<Recurring<'a>>,
 }
 
+/// An account that is paid to.
+#[derive(serde::Deserialize)]
+pub(crate) struct ConnectedAccount<'a> {
+    #[serde(borrow, deserialize_with = "id")]
+    pub id: Text<'a>,
+    #[serde(default)]
+    pub payouts_enabled: bool,
+    #[serde(default)]
+    pub details_submitted: bool,
+}
+
 /// How often a price is charged.
 #[derive(serde::Deserialize)]
 pub(crate) struct Recurring<'a> {

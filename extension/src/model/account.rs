@@ -12,13 +12,16 @@ use super::records::balances::Balances;
 use super::records::counter::Counter;
 use super::records::customer::Customer;
 use super::records::dispute::Dispute;
+use super::records::earning::Earning;
 use super::records::instance::InstanceRecord;
 use super::records::invoice::Invoice;
 use super::records::item::Item;
 use super::records::lot::Lot;
 use super::records::payment::Payment;
+use super::records::payouts::Payouts;
 use super::records::product::ProductRow;
 use super::records::purchase::PurchaseRow;
+use super::records::sale::Sale;
 use super::records::schedule::OpenSchedule;
 use super::records::session::Session;
 use super::records::subscription::SubscriptionRow;
@@ -52,6 +55,9 @@ pub(crate) struct Tables {
     counters: Table<Counter>,
     items: Table<Item>,
     lots: Table<Lot>,
+    sales: Table<Sale>,
+    earnings: Table<Earning>,
+    payouts: Table<Payouts>,
     usage_days: Table<UsageDay>,
     usage_months: Table<UsageMonth>,
     entries: Table<ledger::Entry>,
@@ -108,6 +114,9 @@ tables! {
     counters: Counter,
     items: Item,
     lots: Lot,
+    sales: Sale,
+    earnings: Earning,
+    payouts: Payouts,
     usage_days: UsageDay,
     usage_months: UsageMonth,
     entries: ledger::Entry,
@@ -127,6 +136,8 @@ impl Tables {
                 Session::COLLECTION => self.sessions.hold(id, row),
                 Item::COLLECTION => self.items.hold(id, row),
                 Lot::COLLECTION => self.lots.hold(id, row),
+                Sale::COLLECTION => self.sales.hold(id, row),
+                Earning::COLLECTION => self.earnings.hold(id, row),
                 Payment::COLLECTION => self.payments.hold(id, row),
                 Dispute::COLLECTION => self.disputes.hold(id, row),
                 Counter::COLLECTION => self.counters.hold(id, row),
@@ -138,6 +149,7 @@ impl Tables {
                 ledger::Entry::COLLECTION => self.entries.hold(id, row),
                 _ if id == OpenSchedule::ID => self.schedules.hold(id, row),
                 _ if id == Summary::ID => self.summaries.hold(id, row),
+                _ if id == Payouts::ID => self.payouts.hold(id, row),
                 _ if id == Balances::ID => self.balances.hold(id, row),
                 _ => {}
             },

@@ -40,6 +40,15 @@ pub(crate) enum Concern {
         /// Purchase id.
         purchase: String,
     },
+    /// The account that shares are paid out to.
+    Connect,
+    /// The link to its onboarding.
+    ConnectLink,
+    /// A transfer of shares.
+    Transfer {
+        /// Its currency.
+        currency: String,
+    },
     /// An object of the payment provider.
     Retrieve {
         /// Its id.

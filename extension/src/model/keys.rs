@@ -2,7 +2,7 @@
 //!
 //! Ids of other people stand in keys, colons and slashes and all, so each form is read from the end whose parts are ours.
 
-use products_contract::Timestamp;
+use products_contract::{CONNECTED_ACCOUNT_CLAIMS, Timestamp};
 use std::fmt;
 
 /// What names an effect for good: the same key is the same effect.
@@ -36,6 +36,14 @@ pub(crate) enum EffectKey {
     Retrieve { object: String, because: i64 },
     /// The invoice of a month's use.
     UsageInvoice { month: String },
+    /// What another account is told of its share of a sale, for the so-manieth time.
+    Share { sale: String, told: i64 },
+    /// The account that shares are paid out to, by the event that asked for it.
+    Connect { asked_by: String },
+    /// A link to its onboarding, by the event that asked for it.
+    ConnectLink { asked_by: String },
+    /// The so-manieth transfer of shares in a currency.
+    Transfer { currency: String, number: i64 },
     /// Days lost in `error`, by the failure that they are counted from.
     Credit { instance: String, since: Timestamp },
     /// A mail, once for each template, recipient and reference.
@@ -53,6 +61,8 @@ pub(crate) enum TimerKey {
     OverLimit { due: Timestamp },
     /// The end of the day after a month, when its use is invoiced.
     UsageInvoice { due: Timestamp },
+    /// The end of a share's hold.
+    Payout { due: Timestamp },
     /// The end of the hours in `error` after which days are credited.
     Error { instance: String, due: Timestamp },
     /// The archive of a suspended instance.
@@ -80,6 +90,10 @@ impl fmt::Display for EffectKey {
             EffectKey::SyncPrice { product, amount, interval } => write!(f, "sync:price:{product}:{amount}:{interval}"),
             EffectKey::Retrieve { object, because } => write!(f, "retrieve:{object}:{because}"),
             EffectKey::UsageInvoice { month } => write!(f, "usage-invoice:{month}"),
+            EffectKey::Share { sale, told } => write!(f, "share:{sale}:{told}"),
+            EffectKey::Connect { asked_by } => write!(f, "connect:{asked_by}"),
+            EffectKey::ConnectLink { asked_by } => write!(f, "connect-link:{asked_by}"),
+            EffectKey::Transfer { currency, number } => write!(f, "transfer:{currency}:{number}"),
             EffectKey::Credit { instance, since } => write!(f, "credit:{instance}:{since}"),
             EffectKey::Mail { template, to, reference } => write!(f, "mail:{template}:{to}:{reference}"),
             EffectKey::Timer(timer) => timer.fmt(f),
@@ -93,6 +107,7 @@ impl fmt::Display for TimerKey {
             TimerKey::Grace { subscription, due } => write!(f, "grace:{subscription}:{due}"),
             TimerKey::OverLimit { due } => write!(f, "over-limit:{due}"),
             TimerKey::UsageInvoice { due } => write!(f, "close-usage:{due}"),
+            TimerKey::Payout { due } => write!(f, "payout:{due}"),
             TimerKey::Error { instance, due } => write!(f, "error:{instance}:{due}"),
             TimerKey::Archive { instance, due } => write!(f, "archive:{instance}:{due}"),
             TimerKey::Terminate { instance, due } => write!(f, "terminate:{instance}:{due}"),
@@ -110,6 +125,9 @@ impl TimerKey {
         }
         if word == "close-usage" {
             return Some(TimerKey::UsageInvoice { due: rest.parse().ok()? });
+        }
+        if word == "payout" {
+            return Some(TimerKey::Payout { due: rest.parse().ok()? });
         }
         if word == "over-limit" {
             return Some(TimerKey::OverLimit { due: rest.parse().ok()? });
@@ -134,6 +152,7 @@ impl TimerKey {
             TimerKey::Grace { .. }
             | TimerKey::OverLimit { .. }
             | TimerKey::UsageInvoice { .. }
+            | TimerKey::Payout { .. }
             | TimerKey::Continue { .. } => None,
         }
     }
@@ -154,6 +173,16 @@ impl EffectKey {
                 "give-back-invoice" => return Some(EffectKey::GiveBackInvoice { invoice: own(rest) }),
                 "give-back-purchase" => return Some(EffectKey::GiveBackPurchase { purchase: own(rest) }),
                 "cancel-beaten" => return Some(EffectKey::CancelBeaten { subscription: own(rest) }),
+                "connect" => return Some(EffectKey::Connect { asked_by: own(rest) }),
+                "connect-link" => return Some(EffectKey::ConnectLink { asked_by: own(rest) }),
+                "share" => {
+                    let (sale, told) = rest.rsplit_once(':')?;
+                    return Some(EffectKey::Share { sale: own(sale), told: told.parse().ok()? });
+                }
+                "transfer" => {
+                    let (currency, number) = rest.rsplit_once(':')?;
+                    return Some(EffectKey::Transfer { currency: own(currency), number: number.parse().ok()? });
+                }
                 "change" => {
                     return by_event().map(|(subscription, asked_by)| EffectKey::Change { subscription, asked_by });
                 }
@@ -213,6 +242,8 @@ pub(crate) enum ClaimKey<'a> {
     Charge(&'a str),
     /// An invoice.
     Invoice(&'a str),
+    /// An account of somebody else at the provider, which is paid to.
+    ConnectedAccount(&'a str),
     /// A value of a unique field, within the space of names that the field's type gives.
     Name { space: &'a str, value: &'a str },
 }
@@ -221,6 +252,9 @@ pub(crate) enum ClaimKey<'a> {
 pub(crate) fn type_row_id(name: &str) -> String {
     format!("type:{name}")
 }
+
+/// What claims of connected accounts begin with, before the colon.
+const CONNECTED_ACCOUNT: &str = CONNECTED_ACCOUNT_CLAIMS.split_at(CONNECTED_ACCOUNT_CLAIMS.len() - 1).0;
 
 /// What all claims of customers begin with.
 pub(crate) const CUSTOMER_CLAIMS: &str = "stripe-customer:";
@@ -235,6 +269,7 @@ impl ClaimKey<'_> {
             ClaimKey::PaymentIntent(id) => ("stripe-payment-intent", id),
             ClaimKey::Charge(id) => ("stripe-charge", id),
             ClaimKey::Invoice(id) => ("stripe-invoice", id),
+            ClaimKey::ConnectedAccount(id) => (CONNECTED_ACCOUNT, id),
             ClaimKey::Name { space, value } => (space, value),
         }
     }
@@ -271,6 +306,12 @@ pub(crate) enum FactKey<'a> {
     Beaten(&'a str),
     /// What can be spent of a purchase's credits changed, for the so-manieth time.
     Credits { purchase: &'a str, entry: i64 },
+    /// The share of a sale changed, for the so-manieth time.
+    Split { sale: &'a str, entry: i64 },
+    /// A share of a sale of somebody else was told, for the so-manieth time.
+    Earned { sale: &'a str, told: i64 },
+    /// The so-manieth transfer in a currency was made.
+    Transferred { currency: &'a str, number: i64 },
     /// A subscription ended for good.
     Ended(&'a str),
     /// A customer was deleted at the provider.
@@ -298,6 +339,9 @@ impl fmt::Display for FactKey<'_> {
             FactKey::DisputeReturned(id) => write!(f, "dispute-returned:{id}"),
             FactKey::Beaten(session) => write!(f, "beaten:{session}"),
             FactKey::Credits { purchase, entry } => write!(f, "credits:{purchase}:{entry}"),
+            FactKey::Split { sale, entry } => write!(f, "split:{sale}:{entry}"),
+            FactKey::Earned { sale, told } => write!(f, "earned:{sale}:{told}"),
+            FactKey::Transferred { currency, number } => write!(f, "transferred:{currency}:{number}"),
             FactKey::Ended(id) => write!(f, "ended:{id}"),
             FactKey::CustomerDeleted(id) => write!(f, "customer-deleted:{id}"),
             FactKey::TrialWillEnd { subscription, end } => write!(f, "trial-will-end:{subscription}:{end}"),
@@ -329,6 +373,7 @@ mod tests {
             (id(), any::<i64>()).prop_map(|(subscription, due)| TimerKey::Grace { subscription, due }),
             any::<i64>().prop_map(|due| TimerKey::OverLimit { due }),
             any::<i64>().prop_map(|due| TimerKey::UsageInvoice { due }),
+            any::<i64>().prop_map(|due| TimerKey::Payout { due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Error { instance, due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Archive { instance, due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Terminate { instance, due }),
@@ -360,6 +405,10 @@ mod tests {
             }),
             (id(), any::<i64>()).prop_map(|(object, because)| EffectKey::Retrieve { object, because }),
             name().prop_map(|month| EffectKey::UsageInvoice { month }),
+            (id(), any::<i64>()).prop_map(|(sale, told)| EffectKey::Share { sale, told }),
+            name().prop_map(|asked_by| EffectKey::Connect { asked_by }),
+            name().prop_map(|asked_by| EffectKey::ConnectLink { asked_by }),
+            (name(), any::<i64>()).prop_map(|(currency, number)| EffectKey::Transfer { currency, number }),
             (id(), any::<i64>()).prop_map(|(instance, since)| EffectKey::Credit { instance, since }),
             (name(), name(), id()).prop_map(|(template, to, reference)| EffectKey::Mail { template, to, reference }),
             timer().prop_map(EffectKey::Timer),

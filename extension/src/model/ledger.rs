@@ -18,6 +18,10 @@ pub(crate) const CASH_OUT_OF_BAND: &str = "cash:out_of_band";
 pub(crate) const REVENUE: &str = "revenue";
 /// What was paid in advance and is not used yet.
 pub(crate) const CREDITS: &str = "credits";
+/// What other accounts owe this one of their sales.
+pub(crate) const DUE_FROM_SALES: &str = "due:sales";
+/// What an account earned by the sales of others.
+pub(crate) const EARNINGS: &str = "earnings";
 /// What was given back, kept apart from revenue.
 pub(crate) const REFUNDS: &str = "refunds";
 /// What banks took back.

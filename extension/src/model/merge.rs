@@ -13,6 +13,7 @@ mod law;
 #[cfg(test)]
 mod order;
 pub(crate) mod payment;
+pub(crate) mod payouts;
 pub(crate) mod price;
 pub(crate) mod session;
 pub(crate) mod subscription;

@@ -26,9 +26,27 @@ pub(crate) fn to_minor_up(micros: i64, currency: &str) -> i64 {
     micros.div_euclid(per) + i64::from(micros.rem_euclid(per) > 0)
 }
 
+/// The part of an amount that a part of a total makes up, rounded down; the whole of it if the whole is meant.
+pub(crate) fn part_of(amount: i64, part: i64, total: i64) -> i64 {
+    if total <= 0 || part >= total {
+        return if part > 0 { amount } else { 0 };
+    }
+    let exact = i128::from(amount) * i128::from(part.max(0)) / i128::from(total);
+    i64::try_from(exact).unwrap_or(amount)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_of_the_total_is_all_of_the_amount() {
+        assert_eq!(part_of(5_000_000, 500, 500), 5_000_000);
+        assert_eq!(part_of(5_000_000, 250, 500), 2_500_000);
+        assert_eq!(part_of(5_000_000, 1, 3), 1_666_666);
+        assert_eq!((part_of(5_000_000, 0, 500), part_of(5_000_000, 0, 0)), (0, 0));
+        assert_eq!(part_of(5_000_000, 600, 500), 5_000_000);
+    }
 
     #[test]
     fn a_part_of_a_minor_unit_counts_as_one() {

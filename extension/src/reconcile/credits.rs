@@ -6,7 +6,7 @@ use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
 use crate::model::ledger::{CREDITS, REVENUE, book};
-use crate::model::money::{to_micros, to_minor_up};
+use crate::model::money::{part_of, to_micros, to_minor_up};
 use crate::model::records::lot::Lot;
 use crate::model::records::purchase::PurchaseRow;
 
@@ -45,7 +45,7 @@ fn follow(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     lot.currency.clone_from(currency);
     lot.at = paid_at;
     lot.granted_micros = to_micros(credits, currency);
-    let back = share(lot.granted_micros, purchase.back_minor(), purchase.paid_minor());
+    let back = part_of(lot.granted_micros, purchase.back_minor(), purchase.paid_minor());
     lot.taken_micros = back.min(lot.granted_micros - lot.spent_micros);
     lot.owed_micros = back - lot.taken_micros;
     // What it paid for others comes out of what is left of it.
@@ -54,15 +54,6 @@ fn follow(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
         desk.account.put(id, lot);
     }
     Ok(())
-}
-
-/// The part of an amount that a part of a total makes up, the whole of it if the whole came back.
-fn share(amount: i64, part: i64, total: i64) -> i64 {
-    if total <= 0 || part >= total {
-        return if part > 0 { amount } else { 0 };
-    }
-    let exact = i128::from(amount) * i128::from(part.max(0)) / i128::from(total);
-    i64::try_from(exact).unwrap_or(amount)
 }
 
 /// What lots owe is paid by others, the oldest first; what is owed no more goes back to those that paid, the newest first.
@@ -105,18 +96,4 @@ fn book_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     book(&mut desk.account, fact, id, &lot.currency, &[(REVENUE, more), (CREDITS, -more)])?;
     desk.account.put(id, lot);
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::share;
-
-    #[test]
-    fn all_of_the_money_is_all_of_the_credits() {
-        assert_eq!(share(5_000_000, 500, 500), 5_000_000);
-        assert_eq!(share(5_000_000, 250, 500), 2_500_000);
-        assert_eq!(share(5_000_000, 1, 3), 1_666_666);
-        assert_eq!((share(5_000_000, 0, 500), share(5_000_000, 0, 0)), (0, 0));
-        assert_eq!(share(5_000_000, 600, 500), 5_000_000);
-    }
 }

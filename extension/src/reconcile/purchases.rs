@@ -96,7 +96,8 @@ fn reconcile_one(desk: &mut Desk<'_>, id: &str, sessions: &[(String, Rc<Session>
         keep(&mut row.details.given_back, &back.payment, back.refunded_minor);
         keep(&mut row.details.disputed, &back.payment, back.disputed_minor);
     }
-    row.values.session_id = Some(counts.id.clone());
+    // What costs nothing counts by itself, without a session.
+    row.values.session_id = Some(counts.id.clone()).filter(|session| session != id);
     row.values.payment_intent_id = counts.payment_intent.clone().or(row.values.payment_intent_id);
     row.values.subscription_id = counts.subscription.clone().or(row.values.subscription_id);
     row.values.refunded = Money { amount_minor: row.refunded_minor(), currency: row.values.total.currency.clone() };

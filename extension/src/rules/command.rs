@@ -1,6 +1,6 @@
 //! The commands, and what each may have.
 
-use super::{instance, metering, purchase, spending};
+use super::{connect, instance, metering, purchase, spending};
 use crate::catalog::desk::Desk;
 use crate::model::halt::{Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
@@ -8,7 +8,7 @@ use products_contract::{FieldErrorCode, Refusal};
 use serde_json::Value;
 
 /// The commands, with what their payload must have (for the manifest).
-pub(crate) const COMMANDS: [(&str, &[&str]); 11] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 12] = [
     ("catalog.load", &[]),
     ("product.create", &["name"]),
     ("product.update", &["id"]),
@@ -20,10 +20,11 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 11] = [
     ("subscription.cancel", &[]),
     ("usage.admit", &["meter"]),
     ("usage.consume", &["key"]),
+    ("account.connect", &[]),
 ];
 
 /// What the payloads of commands may have that read it member by member; products are checked against their type.
-const MEMBERS: [(&str, &[&str]); 7] = [
+const MEMBERS: [(&str, &[&str]); 8] = [
     ("instance.retry", &["id"]),
     ("instance.delete", &["id", "confirm"]),
     (
@@ -46,6 +47,7 @@ const MEMBERS: [(&str, &[&str]); 7] = [
     ("subscription.cancel", &["id", "at_period_end"]),
     ("usage.admit", &["meter"]),
     ("usage.consume", &["key", "amount", "id"]),
+    ("account.connect", &["return_url", "refresh_url"]),
 ];
 
 /// Refuse a member that a command doesn't know: what is ignored is taken for done.
@@ -80,6 +82,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "subscription.change" => purchase::change_plan(desk, body),
         "subscription.cancel" => purchase::cancel(desk, body),
         "usage.admit" => spending::admit(desk, body),
+        "account.connect" => connect::connect(desk, body),
         "usage.consume" => metering::consume(desk, body),
         _ => Err(Refusal::NotFound(format!("command {kind}")).into()),
     }

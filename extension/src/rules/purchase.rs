@@ -3,7 +3,7 @@
 use super::instance;
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
-use crate::catalog::product::text;
+use crate::catalog::product::{return_url, text};
 use crate::catalog::settings::{CustomerCreation, Settings};
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::offer::{self, OnOffer};
@@ -15,7 +15,8 @@ use crate::model::halt::{Answer, Halt, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{CUSTOMER_CLAIMS, ClaimKey, EffectKey};
 use crate::model::records::customer::Customer;
-use crate::model::records::purchase::{AwaitsCustomer, Details, PurchaseRow, Step};
+use crate::model::records::purchase::{AwaitsCustomer, Counted, Details, PurchaseRow, Step};
+use crate::model::records::session::SessionStatus;
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::{BillingHistory, PendingChange};
 use crate::model::records::summary::Summary;
@@ -47,6 +48,9 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
             };
             return change(desk, &standing, &offer, product);
         }
+    }
+    if offer.price.interval.is_none() && offer.price.amount.amount_minor == 0 {
+        return take(desk, &offer, &settings);
     }
     if let Some(open) = open_checkout(desk, body, &offer)? {
         return Ok(open);
@@ -83,6 +87,18 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     payload["metadata"] = Value::Object(metadata);
     begin_checkout(desk, &id, payload, settings.customer_creation)?;
     Ok(Outcome::Applied.into())
+}
+
+/// What costs nothing is had at once: nobody is asked for anything.
+fn take(desk: &mut Desk<'_>, offer: &OnOffer, settings: &Settings) -> Ruled<Verdict> {
+    let id = format!("pur_{}", desk.event_hash());
+    desk.account.claim([ClaimKey::Purchase(&id)])?;
+    let counts =
+        Counted { id: id.clone(), status: SessionStatus::Paid, total_minor: 0, paid_at: Some(desk.provider_time) };
+    let values = PurchaseValues { status: PurchaseStatus::Paid, ..agreed(offer, settings)? };
+    let details = Details { step: Step::Fulfilled, counts: Some(counts), ..Details::default() };
+    desk.account.put(&id, PurchaseRow { values, details });
+    Ok(Verdict::answered(Answer::Value(encode(&json!({"purchase_id": id, "checkout_url": null}))?)))
 }
 
 /// What is agreed: the products, their prices and the sum.
@@ -219,19 +235,6 @@ fn open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &OnOffer) -> Ruled<O
         return Ok(Some(Verdict { answer, ..Outcome::Ignored(IgnoreReason::NoChange).into() }));
     }
     Ok(None)
-}
-
-/// A return URL that is asked for must be of an origin that the business names.
-fn return_url(body: &Object, field: &str, origins: &[String]) -> Ruled<Option<String>> {
-    let Some(url) = text(body, field)? else { return Ok(None) };
-    let own = origins.iter().any(|origin| {
-        url.strip_prefix(origin.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
-    });
-    if own {
-        return Ok(Some(url));
-    }
-    let message = format!("expected an origin of {}", origins.join(", "));
-    Err(wrong_field(&format!("/{field}"), FieldErrorCode::NotAllowed, message))
 }
 
 fn ask(desk: &mut Desk<'_>, kind: &str, key: &EffectKey, payload: &Value, about: Option<&Concern>) -> Ruled<()> {

@@ -2,7 +2,7 @@
 
 use crate::check;
 use crate::processor::EffectRef;
-use crate::snapshot::{Place, Seen, full_key};
+use crate::snapshot::{Place, Seen};
 use host_store::{
     Changes, ClaimRow, EffectChange, EffectRow, EffectState, Expected, Lease, MESSAGE, RowWrite, Scope, TIMER,
 };
@@ -245,7 +245,7 @@ fn claims(seen: &Seen, scope: &Scope, changes: &[ClaimChange], kept: &mut Kept) 
     for change in changes {
         let (ClaimChange::Take { key, .. } | ClaimChange::Release { key, .. }) = change;
         contract(check::id("claim key", key))?;
-        let full = full_key(&seen.context, key);
+        let full = seen.context.full_key(key);
         let row = match (kept.changes.claims.get(&full), seen.claims.get(&full)) {
             (Some(row), _) | (None, Some(row)) => row.clone(),
             (None, None) => {

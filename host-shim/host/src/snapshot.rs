@@ -6,9 +6,9 @@
 use crate::check;
 use host_store::{ClaimRow, Declared, LogEntry, Partition, Scope, Store};
 use products_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, ClaimState, Here, ID_BYTES_MAX, IgnoreReason, Imports, LogLevel,
-    Mark, Opened, Page, Placement, Product, Reference, Refusal, RowKey, RowVersion, Selection, StoreError, Stored,
-    StoredRow, Timestamp,
+    Account, CONNECTED_ACCOUNT_CLAIMS, CatalogKey, CatalogQuery, CatalogRow, ClaimState, Here, ID_BYTES_MAX,
+    IgnoreReason, Imports, LogLevel, Mark, Opened, Page, Placement, Product, Reference, Refusal, RowKey, RowVersion,
+    Selection, StoreError, Stored, StoredRow, Timestamp,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -39,6 +39,13 @@ pub struct Context {
     pub access: Access,
     /// What the extension declared, with the host's configuration.
     pub declared: Arc<Declared>,
+}
+
+impl Context {
+    /// The full form of a short claim key.
+    pub(crate) fn full_key(&self, key: &str) -> String {
+        full_key(&self.partition, self.connected_account.as_deref(), key)
+    }
 }
 
 /// Where an event was found to belong.
@@ -150,7 +157,7 @@ impl Snapshot {
             .keys
             .iter()
             .filter(|key| (1..=ID_BYTES_MAX).contains(&key.len()))
-            .map(|key| (key, full_key(&self.context, key)))
+            .map(|key| (key, self.context.full_key(key)))
             .collect();
         let wanted: Vec<String> = full_keys.iter().map(|(_, full)| full.clone()).collect();
         let mut holder: Option<(&str, Account)> = None;
@@ -238,10 +245,11 @@ impl Snapshot {
     }
 }
 
-/// The full form of a short claim key.
-pub(crate) fn full_key(context: &Context, key: &str) -> String {
-    let connected = context.connected_account.as_deref().unwrap_or_default();
-    format!("{}/{connected}/{key}", context.partition.name())
+/// The full form of a short claim key, whose first part, `business/mode`, is the partition. Who has a connected account
+/// is known by our own account, so that the events of the connected one find it.
+pub(crate) fn full_key(partition: &Partition, connected: Option<&str>, key: &str) -> String {
+    let connected = connected.filter(|_| !key.starts_with(CONNECTED_ACCOUNT_CLAIMS)).unwrap_or_default();
+    format!("{}/{connected}/{key}", partition.name())
 }
 
 /// An account's name has 1 to 255 bytes and no control characters.
@@ -338,7 +346,7 @@ impl Imports for Snapshot {
                 check::id("claim key", key)?;
             }
             let account = snapshot.scope()?.account;
-            let full: Vec<String> = keys.iter().map(|key| full_key(&snapshot.context, key)).collect();
+            let full: Vec<String> = keys.iter().map(|key| snapshot.context.full_key(key)).collect();
             let rows = snapshot.store.claims(&full)?;
             let mut states = Vec::with_capacity(keys.len());
             for ((key, full), row) in keys.iter().zip(full).zip(rows) {
@@ -365,7 +373,7 @@ impl Imports for Snapshot {
     fn claims_mine(&mut self, prefix: &str) -> Stored<Vec<String>> {
         self.call(|snapshot| {
             let scope = snapshot.scope()?;
-            let full_prefix = full_key(&snapshot.context, prefix);
+            let full_prefix = snapshot.context.full_key(prefix);
             let cut = full_prefix.len() - prefix.len();
             let mut held = snapshot.store.claims_held(&scope, &full_prefix)?;
             let rows = snapshot.store.claims(&held)?;

@@ -188,6 +188,9 @@ fn bodies(version: &'static str) -> BTreeMap<&'static str, Value> {
     play.named(&refund, "re_1");
     play.names.insert(refund["balance_transaction"].as_str().unwrap().to_owned(), "txn_2".to_owned());
     made.insert("refund", play.body(refund));
+    let seller = play.post("/v1/accounts", &[("capabilities[transfers][requested]", "true")]);
+    play.named(&seller, "acct_1");
+    made.insert("account", play.body(seller));
     made.insert("event", event(&mut play));
     made.insert("dispute", dispute(version));
     for (file, member, _) in LEFT_OPEN {

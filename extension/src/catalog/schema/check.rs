@@ -152,6 +152,9 @@ fn check_text(field: &Field, text: &str) -> Result<(), (FieldErrorCode, String)>
         Some(Format::DateTime) if !crate::model::time::is_rfc3339(text) => {
             return Err((FieldErrorCode::BadFormat, "expected an RFC 3339 date and time".to_owned()));
         }
+        Some(Format::Account) if crate::catalog::split::account_of(text).is_none() => {
+            return Err((FieldErrorCode::BadFormat, "expected user:ID or organization:ID".to_owned()));
+        }
         _ => {}
     }
     if field.reserved.iter().any(|reserved| reserved == text) {

@@ -1,16 +1,16 @@
 //! What a parked or deferred event waits for, as keys of `Store::woken_by`.
 
 use super::Processor;
+use crate::snapshot::full_key;
 use host_store::Scope;
 use products_contract::{Account, DeferReason, Event, ID_BYTES_MAX};
 
 impl Processor {
     /// Short claim keys in their full form; without those that nobody can claim.
     fn full_claim_keys(&self, event: &Event, keys: &[String]) -> Vec<String> {
-        let space = self.partition.name();
-        let connected = connected_account(event).unwrap_or_default();
+        let connected = connected_account(event);
         let claimable = keys.iter().filter(|key| (1..=ID_BYTES_MAX).contains(&key.len()));
-        claimable.map(|key| format!("{space}/{connected}/{key}")).collect()
+        claimable.map(|key| full_key(&self.partition, connected, key)).collect()
     }
 
     /// What a parked event waits for: its claims; and the lists that it is found in when there are too many.

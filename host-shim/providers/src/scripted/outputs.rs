@@ -48,6 +48,9 @@ pub fn derived_outputs(call: &Call) -> Value {
         "stripe.portal.create" => {
             json!({"id": format!("bps_{hash}"), "url": format!("https://billing.invalid/p/{hash}")})
         }
+        "stripe.account.create" => json!({"id": format!("acct_{hash}")}),
+        "stripe.account.link" => json!({"url": format!("https://connect.invalid/setup/{hash}")}),
+        "stripe.transfer.create" => json!({"id": format!("tr_{hash}")}),
         "stripe.customer.create" => json!({"id": format!("cus_{hash}")}),
         "stripe.product.create" => json!({"id": format!("prod_{hash}")}),
         "stripe.price.create" => json!({"id": format!("price_{hash}")}),

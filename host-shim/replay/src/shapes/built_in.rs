@@ -14,12 +14,12 @@ pub(super) type Files = [(&'static str, &'static str)];
 
 /// Every version; a test holds the list against the folder.
 pub(super) const VERSIONS: [(&str, &Files); 2] = [
-    version!("2020-08-27": "charge.json" "checkout.session.json" "customer.json" "dispute.json" "event.json" "invoice.json"
-        "invoice_line.json" "payment_intent.json" "payment_method.json" "places.yml" "price.json" "product.json"
+    version!("2020-08-27": "account.json" "charge.json" "checkout.session.json" "customer.json" "dispute.json" "event.json"
+        "invoice.json" "invoice_line.json" "payment_intent.json" "payment_method.json" "places.yml" "price.json" "product.json"
         "radar.early_fraud_warning.json" "refund.json" "subscription.json" "subscription_item.json"
         "subscription_schedule.json"),
-    version!("2025-03-31.basil": "charge.json" "checkout.session.json" "customer.json" "dispute.json" "event.json"
-        "invoice.json" "invoice_line.json" "invoice_payment.json" "payment_intent.json" "payment_method.json" "places.yml"
+    version!("2025-03-31.basil": "account.json" "charge.json" "checkout.session.json" "customer.json" "dispute.json"
+        "event.json" "invoice.json" "invoice_line.json" "invoice_payment.json" "payment_intent.json" "payment_method.json" "places.yml"
         "price.json" "product.json" "radar.early_fraud_warning.json" "refund.json" "subscription.json"
         "subscription_item.json" "subscription_schedule.json"),
 ];

@@ -1,0 +1,67 @@
+//! The clause `split`: who has a share of what a product of the type is sold for.
+
+use products_contract::Account;
+use serde::{Deserialize, Serialize};
+
+/// Days for which a share is held where the clause doesn't say.
+const HOLD_DAYS: u32 = 7;
+/// Basis points of the whole.
+pub(crate) const WHOLE_BP: u32 = 10_000;
+
+/// Who has a share, as a product type says it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Split {
+    /// The place of the field that holds the account: `{product.creator}`.
+    pub to: String,
+    /// The account's share, in basis points; the rest is ours.
+    pub share_bp: u32,
+    /// Days after the sale from which on it can be paid out.
+    #[serde(default = "hold_days")]
+    pub hold_days: u32,
+    /// Minor units below which nothing is sold; what costs nothing may still be had.
+    #[serde(default, skip_serializing_if = "crate::model::json::is_zero")]
+    pub min: i64,
+}
+
+fn hold_days() -> u32 {
+    HOLD_DAYS
+}
+
+impl Split {
+    /// The field that holds the account.
+    pub(crate) fn field(&self) -> Option<&str> {
+        self.to.strip_prefix("{product.")?.strip_suffix('}')
+    }
+}
+
+/// Who has a share of a price.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Share {
+    /// Text form of the account.
+    pub to: String,
+    pub share_bp: u32,
+    pub hold_days: u32,
+}
+
+/// The account of a text `user:ID` or `organization:ID`.
+pub(crate) fn account_of(text: &str) -> Option<Account> {
+    let (kind, id) = text.split_once(':')?;
+    if id.is_empty() || id.len() > super::product::ID_BYTES || id.chars().any(char::is_control) {
+        return None;
+    }
+    match kind {
+        "user" => Some(Account::User(id.to_owned())),
+        "organization" => Some(Account::Organization(id.to_owned())),
+        _ => None,
+    }
+}
+
+/// The text of an account.
+pub(crate) fn text_of(account: &Account) -> String {
+    match account {
+        Account::Platform => "platform".to_owned(),
+        Account::User(id) => format!("user:{id}"),
+        Account::Organization(id) => format!("organization:{id}"),
+    }
+}

@@ -1,0 +1,38 @@
+//! What one account tells another.
+
+use products_contract::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A message, as it goes out and as it arrives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Message {
+    /// The receiver's share of a sale, as it is now.
+    Share(Share),
+}
+
+/// A share of a sale: all of it each time, so that the newest one replaces what was told before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Share {
+    pub sale: String,
+    pub product: String,
+    pub currency: String,
+    pub at: Timestamp,
+    pub available_at: Timestamp,
+    /// Minor units, as the two below.
+    pub gross_minor: i64,
+    pub back_minor: i64,
+    pub share_minor: i64,
+    /// Counts what was told of the sale, from 1.
+    pub told: i64,
+}
+
+/// Effect kind of a message.
+pub(crate) const KIND: &str = "account.send";
+
+impl Message {
+    /// Read a payload; none if it is of another version's form.
+    pub fn of_payload(text: &str) -> Option<Message> {
+        json_reader::from_str(text).ok()
+    }
+}

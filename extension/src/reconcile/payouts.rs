@@ -1,0 +1,51 @@
+//! Shares become available when their hold is over, and what is available is transferred as soon as it can be.
+
+use super::schedule::DesiredSchedule;
+use crate::catalog::desk::Desk;
+use crate::model::concern::Concern;
+use crate::model::effect::request;
+use crate::model::halt::Ruled;
+use crate::model::keys::{EffectKey, TimerKey};
+use crate::model::records::earning::Earning;
+use crate::model::records::payouts::{Onboarding, Payouts};
+use serde_json::json;
+
+/// Bring the sums to the shares, and transfers to the sums. What came back of shares that were paid out stays owed, and
+/// is less of the next transfer.
+pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ruled<()> {
+    let before = desk.account.get::<Payouts>(Payouts::ID)?;
+    let held = desk.account.all::<Earning>()?;
+    if before.is_none() && held.is_empty() {
+        return Ok(());
+    }
+    let mut payouts = before.as_deref().cloned().unwrap_or_default();
+    for (id, earning) in held.into_iter().filter(|(_, earning)| !earning.available) {
+        if earning.available_at > desk.now {
+            let due = earning.available_at;
+            desired.timer(desk.now, TimerKey::Payout { due }, due);
+            continue;
+        }
+        payouts.add(&earning.currency, earning.share_minor);
+        desk.account.put(&id, Earning { available: true, ..Earning::clone(&earning) });
+    }
+    if let Some(connected) = payouts.connected.clone().filter(|_| payouts.onboarding == Onboarding::Enabled) {
+        for (currency, payout) in &mut payouts.currencies {
+            if payout.stopped || payout.open_minor > 0 || payout.available_minor <= 0 {
+                continue;
+            }
+            payout.transfers += 1;
+            payout.open_minor = std::mem::take(&mut payout.available_minor);
+            let key = EffectKey::Transfer { currency: currency.clone(), number: payout.transfers };
+            let payload = json!({
+                "destination": connected, "amount_minor": payout.open_minor, "currency": currency,
+                "transfer_group": format!("{connected}:{}", payout.transfers),
+            });
+            let about = Concern::Transfer { currency: currency.clone() };
+            desk.account.ask(request("stripe.transfer.create", &key, &payload, Some(&about))?);
+        }
+    }
+    if before.as_deref() != Some(&payouts) {
+        desk.account.put(Payouts::ID, payouts);
+    }
+    Ok(())
+}

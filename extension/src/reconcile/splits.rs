@@ -1,0 +1,159 @@
+//! Shares of sales follow what was paid and what came back of it; each change is booked here as owed to the account that
+//! has the share, and told there by a message.
+
+use crate::catalog::desk::Desk;
+use crate::catalog::split::{Share, account_of, text_of};
+use crate::model::effect::request;
+use crate::model::halt::{Ruled, internal};
+use crate::model::keys::{EffectKey, FactKey};
+use crate::model::ledger::{REVENUE, book};
+use crate::model::message::{self, Message};
+use crate::model::money::part_of;
+use crate::model::records::invoice::{Invoice, InvoiceStatus};
+use crate::model::records::payment::Payment;
+use crate::model::records::purchase::PurchaseRow;
+use crate::model::records::sale::Sale;
+use crate::model::records::session::Session;
+use crate::model::time::plus_days;
+use products_contract::{Effect, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Bring the sales to what their purchases and invoices say, and ledger and receivers to the sales.
+pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
+    for id in desk.account.touched::<PurchaseRow>() {
+        of_purchase(desk, &id)?;
+    }
+    let mut invoices: BTreeSet<String> = desk.account.touched::<Invoice>().into_iter().collect();
+    let mut back: Vec<(String, String, i64)> = Vec::new();
+    for id in desk.account.touched::<Payment>() {
+        let Some(payment) = desk.account.get::<Payment>(&id)? else { continue };
+        if let Some(invoice) = &payment.invoice {
+            let amount = payment.refunded_minor().saturating_add(payment.disputed_minor());
+            back.push((invoice.clone(), id, amount));
+            invoices.insert(invoice.clone());
+        }
+    }
+    for id in invoices {
+        of_invoice(desk, &id, &back)?;
+    }
+    for id in desk.account.touched::<Sale>() {
+        tell(desk, &id)?;
+    }
+    Ok(())
+}
+
+/// The share of a price, unless the account itself has it.
+fn share_of(desk: &mut Desk<'_>, price_id: &str) -> Ruled<Option<(String, Share)>> {
+    let Some(price) = desk.catalog.price(price_id)? else { return Ok(None) };
+    let Some(share) = price.terms()?.split.clone() else { return Ok(None) };
+    let own = text_of(&desk.account.owned()?);
+    Ok((share.to != own).then(|| (price.product_id.clone(), share)))
+}
+
+/// A sale as it is known, or as it is agreed now.
+fn sale(desk: &mut Desk<'_>, id: &str, product: String, share: Share, currency: &str, at: Timestamp) -> Ruled<Sale> {
+    let agreed = || Sale {
+        product,
+        to: share.to,
+        share_bp: share.share_bp,
+        hold_days: share.hold_days,
+        currency: currency.to_owned(),
+        at,
+        ..Sale::default()
+    };
+    Ok(desk.account.fetch::<Sale>(id)?.unwrap_or_else(agreed))
+}
+
+fn put(desk: &mut Desk<'_>, id: &str, sale: Sale) -> Ruled<()> {
+    let known = desk.account.get::<Sale>(id)?;
+    // What costs nothing is no sale.
+    if known.as_deref() != Some(&sale) && (known.is_some() || sale.gross_minor > 0) {
+        desk.account.put(id, sale);
+    }
+    Ok(())
+}
+
+/// What was paid once and for all: what it brought without tax, less what came back or goes back.
+fn of_purchase(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let Some(purchase) = desk.account.get::<PurchaseRow>(id)? else { return Ok(()) };
+    let Some(paid_at) = purchase.paid_once_at() else { return Ok(()) };
+    let price_id = purchase.values.items.first().and_then(|item| item.price_id.clone());
+    let Some(price_id) = price_id else { return Ok(()) };
+    let Some((product, share)) = share_of(desk, &price_id)? else { return Ok(()) };
+    let mut sale = sale(desk, id, product, share, &purchase.values.total.currency, paid_at)?;
+    let paid = purchase.paid_minor();
+    let session = match &purchase.details.counts {
+        Some(counts) => desk.account.get::<Session>(&counts.id)?,
+        None => None,
+    };
+    let tax = session.map_or(0, |session| session.tax_minor.clamp(0, paid));
+    sale.gross_minor = paid - tax;
+    let back = if purchase.details.beaten { paid } else { purchase.back_minor() };
+    sale.back = [(id.to_owned(), part_of(sale.gross_minor, back, paid))].into_iter().filter(|(_, b)| *b > 0).collect();
+    put(desk, id, sale)
+}
+
+/// What an invoice brought for each product that somebody has a share of, in proportion to its lines.
+fn of_invoice(desk: &mut Desk<'_>, id: &str, back: &[(String, String, i64)]) -> Ruled<()> {
+    let Some(invoice) = desk.account.get::<Invoice>(id)? else { return Ok(()) };
+    let paid = invoice.takings_minor();
+    if invoice.status != InvoiceStatus::Paid || paid <= 0 {
+        return Ok(());
+    }
+    let mut shared: BTreeMap<String, (Share, i64)> = BTreeMap::new();
+    for line in &invoice.lines {
+        let Some(price_id) = &line.price else { continue };
+        if let Some((product, share)) = share_of(desk, price_id)? {
+            let (_, amount) = shared.entry(product).or_insert((share, 0));
+            *amount = amount.saturating_add(line.amount_minor);
+        }
+    }
+    let all = invoice.lines.iter().fold(0i64, |sum, line| sum.saturating_add(line.amount_minor));
+    let net = paid - invoice.tax_minor.clamp(0, paid);
+    for (product, (share, amount)) in shared {
+        let sale_id = format!("{id}/{product}");
+        let at = invoice.paid_at.unwrap_or(invoice.at);
+        let mut sale = sale(desk, &sale_id, product, share, &invoice.currency, at)?;
+        sale.gross_minor = part_of(net, amount, all);
+        for (_, payment, amount) in back.iter().filter(|(invoice, ..)| invoice == id) {
+            match part_of(sale.gross_minor, *amount, paid) {
+                0 => drop(sale.back.remove(payment)),
+                part => drop(sale.back.insert(payment.clone(), part)),
+            }
+        }
+        put(desk, &sale_id, sale)?;
+    }
+    Ok(())
+}
+
+/// Book what the share is more or less than what is booked, and tell the account that has it.
+fn tell(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let Some(mut sale) = desk.account.fetch::<Sale>(id)? else { return Ok(()) };
+    let share_minor = sale.share_minor();
+    let more = share_minor - sale.booked_minor;
+    if more == 0 {
+        return Ok(());
+    }
+    sale.entries += 1;
+    sale.booked_minor = share_minor;
+    let to = account_of(&sale.to).ok_or_else(|| internal(format!("{id} is shared with `{}`", sale.to)))?;
+    let due = format!("due:{}", sale.to);
+    let fact = FactKey::Split { sale: id, entry: sale.entries };
+    book(&mut desk.account, fact, id, &sale.currency, &[(REVENUE, more), (&due, -more)])?;
+    let told = Message::Share(message::Share {
+        sale: id.to_owned(),
+        product: sale.product.clone(),
+        currency: sale.currency.clone(),
+        at: sale.at,
+        available_at: plus_days(sale.at, sale.hold_days),
+        gross_minor: sale.gross_minor,
+        back_minor: sale.back_minor(),
+        share_minor,
+        told: sale.entries,
+    });
+    let key = EffectKey::Share { sale: id.to_owned(), told: sale.entries };
+    let effect = request(message::KIND, &key, &told, None)?;
+    desk.account.ask(Effect { to: Some(to), ordering_key: Some(id.to_owned()), ..effect });
+    desk.account.put(id, sale);
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! `account.connect`, `account.updated` and transfers: the account at the provider that shares are paid out to.
+
+use crate::catalog::desk::Desk;
+use crate::catalog::product::return_url;
+use crate::input::stripe;
+use crate::model::concern::Concern;
+use crate::model::effect::request;
+use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
+use crate::model::json::{Object, decode, encode};
+use crate::model::keys::{ClaimKey, EffectKey, FactKey};
+use crate::model::ledger::{CASH, EARNINGS, book};
+use crate::model::merge::payouts::{View, merge};
+use crate::model::notice::{To, send_once};
+use crate::model::records::payouts::{AwaitsLink, Onboarding, Payouts};
+use products_contract::{Account, Effect, EffectReport, FieldErrorCode, Outcome, Refusal, Snapshot, SnapshotRank};
+use serde_json::{Value, json};
+
+/// `account.connect`: a link to the onboarding; the account is made once, before the first.
+pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let settings = desk.catalog.settings()?;
+    let url = |field: &str, default: &Option<String>| {
+        let given = return_url(body, field, &settings.origins)?.or_else(|| default.clone());
+        given.ok_or_else(|| wrong_field(&format!("/{field}"), FieldErrorCode::Missing, "required"))
+    };
+    let awaits = AwaitsLink {
+        reply_to: desk.reply_to.cloned(),
+        return_url: url("return_url", &settings.success_url)?,
+        refresh_url: url("refresh_url", &settings.cancel_url)?,
+    };
+    let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
+    if let Some(connected) = payouts.connected.clone() {
+        let number = payouts.waiting.len();
+        return link(desk, &connected, number, &awaits).map(|()| Outcome::Applied.into());
+    }
+    if payouts.waiting.is_empty() {
+        let metadata = match desk.account.owned()? {
+            Account::Platform => return Err(Refusal::Forbidden("the platform is paid by itself".to_owned()).into()),
+            Account::User(id) => json!({"user_id": id}),
+            Account::Organization(id) => json!({"organization_id": id}),
+        };
+        let key = EffectKey::Connect { asked_by: desk.event_hash() };
+        let effect = request("stripe.account.create", &key, &json!({"metadata": metadata}), Some(&Concern::Connect))?;
+        desk.account.ask(effect);
+    }
+    payouts.waiting.push(awaits);
+    desk.account.put(Payouts::ID, payouts);
+    Ok(Outcome::Applied.into())
+}
+
+fn link(desk: &mut Desk<'_>, connected: &str, number: usize, awaits: &AwaitsLink) -> Ruled<()> {
+    let payload = json!({"account": connected, "return_url": awaits.return_url, "refresh_url": awaits.refresh_url});
+    let key = EffectKey::ConnectLink { asked_by: format!("{}-{number}", desk.event_hash()) };
+    let effect = request("stripe.account.link", &key, &payload, Some(&Concern::ConnectLink))?;
+    desk.account.ask(Effect { reply_to: awaits.reply_to.clone(), ..effect });
+    Ok(())
+}
+
+/// The account exists, or could not be made: everybody who waits gets a link, or may ask again.
+pub(super) fn made(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Verdict> {
+    let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
+    let waiting = std::mem::take(&mut payouts.waiting);
+    let outcome = match &report.answer {
+        Ok(answer) => {
+            let answer: Object = decode("effects", &report.key, answer)?;
+            let Some(connected) = answer.get("id").and_then(Value::as_str) else {
+                return Err(internal(format!("{} answered without an id", report.key)));
+            };
+            desk.account.claim([ClaimKey::ConnectedAccount(connected)])?;
+            for (number, awaits) in waiting.iter().enumerate() {
+                link(desk, connected, number, awaits)?;
+            }
+            payouts.connected = Some(connected.to_owned());
+            payouts.onboarding = payouts.onboarding.max(Onboarding::Begun);
+            Outcome::Applied
+        }
+        Err(failure) => {
+            let values = json!({"effect": report.key, "kind": desk.kind, "code": failure.code});
+            send_once(&mut desk.account, "effect_failed", To::Admin, &report.key, &values)?;
+            Outcome::Applied
+        }
+    };
+    desk.account.put(Payouts::ID, payouts);
+    Ok(outcome.into())
+}
+
+/// The link exists, or could not be made.
+pub(super) fn linked(report: &EffectReport) -> Ruled<Verdict> {
+    Ok(Verdict::answered(match &report.answer {
+        Ok(answer) => {
+            let answer: Object = decode("effects", &report.key, answer)?;
+            Answer::Value(encode(&json!({"onboarding_url": answer.get("url")}))?)
+        }
+        Err(failure) => Answer::Refused(Refusal::BadTransition(format!("onboarding link {}", failure.code))),
+    }))
+}
+
+/// `account.updated`: whether it can be paid to.
+pub(super) fn updated(desk: &mut Desk<'_>, object: &stripe::ConnectedAccount<'_>) -> Ruled<Outcome> {
+    let before = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
+    let view = View {
+        at: desk.provider_time,
+        onboarding: match (object.payouts_enabled, object.details_submitted) {
+            (true, _) => Onboarding::Enabled,
+            (false, true) => Onboarding::Restricted,
+            (false, false) => Onboarding::Begun,
+        },
+    };
+    let mut payouts = before.clone();
+    if payouts.connected.as_deref() != Some(object.id.as_ref()) {
+        return Err(Refusal::Inconsistent("/data/object/id".to_owned()).into());
+    }
+    merge(&mut payouts, &view);
+    if payouts == before {
+        let seen = |at| Snapshot { at, rank: SnapshotRank::Updated, event_id: String::new() };
+        return Ok(match before.seen_at {
+            Some(at) if at > view.at => Outcome::Stale(seen(at)),
+            _ => Outcome::Duplicate(String::from(ClaimKey::ConnectedAccount(&object.id))),
+        });
+    }
+    for payout in payouts.currencies.values_mut() {
+        payout.stopped = false;
+    }
+    if payouts.onboarding == Onboarding::Restricted && before.onboarding != Onboarding::Restricted {
+        let reference = format!("{}:{}", object.id, view.at);
+        send_once(&mut desk.account, "payouts_restricted", To::Account, &reference, &json!({"account": object.id}))?;
+    }
+    desk.account.put(Payouts::ID, payouts);
+    Ok(Outcome::Applied)
+}
+
+/// A transfer was made, or could not be: then its money is there for the next one.
+pub(super) fn transferred(desk: &mut Desk<'_>, currency: &str, report: &EffectReport) -> Ruled<Outcome> {
+    let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
+    let Some(payout) = payouts.currencies.get_mut(currency) else { return Err(internal(report.key.clone())) };
+    let amount = std::mem::take(&mut payout.open_minor);
+    match &report.answer {
+        Ok(_) => {
+            payout.paid_minor = payout.paid_minor.saturating_add(amount);
+            let fact = FactKey::Transferred { currency, number: payout.transfers };
+            book(&mut desk.account, fact, &report.key, currency, &[(EARNINGS, amount), (CASH, -amount)])?;
+        }
+        Err(failure) => {
+            payout.available_minor = payout.available_minor.saturating_add(amount);
+            payout.stopped = true;
+            let values = json!({"effect": report.key, "amount_minor": amount, "currency": currency,
+                "code": failure.code});
+            send_once(&mut desk.account, "payout_failed", To::Admin, &report.key, &values)?;
+        }
+    }
+    desk.account.put(Payouts::ID, payouts);
+    Ok(Outcome::Applied)
+}
