@@ -618,6 +618,10 @@ pub(crate) struct Charge<'a> {
 pub(crate) struct PaymentIntent<'a> {
     #[serde(borrow, deserialize_with = "id")]
     pub id: Text<'a>,
+    #[serde(default)]
+    pub amount_received: i64,
+    #[serde(borrow, default)]
+    pub currency: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub customer: Option<Ref<'a>>,
     #[serde(borrow, default)]

@@ -294,6 +294,8 @@ pub(crate) enum FactKey<'a> {
     Paid(&'a str),
     /// A session of a purchase was paid.
     PaidSession { purchase: &'a str, session: &'a str },
+    /// What a session of a purchase was paid contains tax.
+    TaxOfSession { purchase: &'a str, session: &'a str },
     /// A refund left us.
     Refund(&'a str),
     /// A refund came back.
@@ -333,6 +335,7 @@ impl fmt::Display for FactKey<'_> {
         match self {
             FactKey::Paid(id) => write!(f, "paid:{id}"),
             FactKey::PaidSession { purchase, session } => write!(f, "paid:{purchase}:{session}"),
+            FactKey::TaxOfSession { purchase, session } => write!(f, "tax:{purchase}:{session}"),
             FactKey::Refund(id) => write!(f, "refund:{id}"),
             FactKey::RefundFailed(id) => write!(f, "refund-failed:{id}"),
             FactKey::Dispute(id) => write!(f, "dispute:{id}"),

@@ -53,14 +53,17 @@ fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
 fn session(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(session) = desk.account.fetch::<Session>(id)? else { return Ok(()) };
     let is_paid = session.status == SessionStatus::Paid && session.mode == "payment" && session.total_minor > 0;
-    if session.booked || !is_paid {
+    let (total, tax) = (session.total_minor, session.tax_minor.clamp(0, session.total_minor));
+    if !is_paid || (session.booked && (session.tax_booked || tax == 0)) {
         return Ok(());
     }
-    let (total, tax) = (session.total_minor, session.tax_minor.clamp(0, session.total_minor));
-    let sides = [(CASH, total), (REVENUE, tax - total), (TAX, -tax)];
-    let fact = FactKey::PaidSession { purchase: &session.purchase, session: id };
-    book(&mut desk.account, fact, &session.purchase, &session.currency, &sides)?;
-    desk.account.put(id, Session { booked: true, ..session });
+    let purchase = &session.purchase;
+    let fact = FactKey::PaidSession { purchase, session: id };
+    book(&mut desk.account, fact, purchase, &session.currency, &[(CASH, total), (REVENUE, -total)])?;
+    // A payment that is known first doesn't tell of tax.
+    let fact = FactKey::TaxOfSession { purchase, session: id };
+    book(&mut desk.account, fact, purchase, &session.currency, &[(REVENUE, tax), (TAX, -tax)])?;
+    desk.account.put(id, Session { booked: true, tax_booked: tax > 0, ..session });
     Ok(())
 }
 

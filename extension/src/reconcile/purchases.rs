@@ -5,6 +5,7 @@ use crate::model::effect::request;
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
+use crate::model::merge::session as merge_session;
 use crate::model::notice::{To, send_once};
 use crate::model::records::invoice::Invoice;
 use crate::model::records::payment::Payment;
@@ -29,6 +30,7 @@ struct Candidate {
 
 /// Bring the status of every purchase that the event led to up to date.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
+    sessions_by_payment(desk)?;
     let mut sessions: BTreeMap<String, Vec<(String, Rc<Session>)>> = BTreeMap::new();
     for (id, session) in desk.account.all::<Session>()? {
         sessions.entry(session.purchase.clone()).or_default().push((id, session));
@@ -42,6 +44,51 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
         reconcile_one(desk, &id, &sessions, &given_back)?;
     }
     Ok(())
+}
+
+/// A payment that succeeded says of the session of its purchase that it is paid, whichever is told first (TES-47).
+fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
+    for (id, payment) in desk.account.all::<Payment>()? {
+        let (Some(purchase), Some(received)) = (&payment.purchase, &payment.received) else { continue };
+        let Some(row) = desk.account.get::<PurchaseRow>(purchase)? else { continue };
+        if row.values.total.currency != received.currency || !is_once(desk, &row)? {
+            continue;
+        }
+        let told = desk.account.all::<Session>()?.into_iter();
+        let told = told.into_iter().find(|(_, session)| session.payment_intent.as_ref() == Some(&id));
+        let Some(session_id) = told.map(|(id, _)| id).or_else(|| row.values.session_id.clone()) else { continue };
+        let view = Session {
+            status: SessionStatus::Paid,
+            mode: "payment".to_owned(),
+            purchase: purchase.clone(),
+            currency: received.currency.clone(),
+            total_minor: received.amount_minor,
+            payment_intent: Some(id.clone()),
+            paid_at: Some(received.at),
+            ..Session::default()
+        };
+        let known = desk.account.fetch::<Session>(&session_id)?;
+        if known.as_ref().and_then(|known| known.payment_intent.as_ref()).is_some_and(|other| *other != id) {
+            continue;
+        }
+        let mut session = known.clone().unwrap_or_else(|| view.clone());
+        merge_session::merge(&mut session, &view);
+        if known.as_ref() != Some(&session) {
+            desk.account.put(&session_id, session);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a purchase is paid once and for all.
+fn is_once(desk: &Desk<'_>, row: &PurchaseRow) -> Ruled<bool> {
+    for item in &row.values.items {
+        let Some(price_id) = &item.price_id else { return Ok(false) };
+        if desk.catalog.price(price_id)?.is_none_or(|price| price.interval.is_some()) {
+            return Ok(false);
+        }
+    }
+    Ok(row.values.subscription_id.is_none() && !row.values.items.is_empty())
 }
 
 /// What came back of a payment, in minor units.

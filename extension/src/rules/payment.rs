@@ -10,7 +10,7 @@ use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::merge::payment::merge;
-use crate::model::records::payment::{Payment, Refund, RefundStatus};
+use crate::model::records::payment::{Received, Payment, Refund, RefundStatus};
 use products_contract::*;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -96,9 +96,19 @@ fn told_sum(object: &stripe::Charge<'_>) -> String {
 /// `payment_intent.*`: links the intent to its charge; what it pays is told by invoice or session.
 pub(super) fn intent(desk: &mut Desk<'_>, object: &stripe::PaymentIntent<'_>) -> Ruled<Outcome> {
     let succeeded = desk.kind == "payment_intent.succeeded";
+    // What an invoice asked for is judged by the invoice (S108).
+    let purchase = object.metadata.as_ref().and_then(|metadata| metadata.purchase_id.as_deref());
+    let purchase = purchase.filter(|id| !id.is_empty() && object.invoice.is_none());
+    let received = object.currency.as_deref().filter(|_| succeeded).map(|currency| Received {
+        amount_minor: object.amount_received,
+        currency: currency.to_owned(),
+        at: desk.provider_time,
+    });
     let view = Payment {
         charge: object.charge_id().filter(|_| succeeded).map(str::to_owned),
         invoice: id_of(&object.invoice).map(str::to_owned),
+        purchase: purchase.map(str::to_owned),
+        received: received.filter(|_| purchase.is_some()),
         ..Payment::default()
     };
     let keys = Keys { intent: Some(&object.id), charge: object.charge_id(), customer: id_of(&object.customer) };

@@ -105,6 +105,7 @@ fn read(object: &stripe::Session<'_>, status: SessionStatus, purchase: &str, at:
         payment_intent: id_of(&object.payment_intent).map(str::to_owned),
         paid_at: (status == SessionStatus::Paid).then_some(at),
         booked: false,
+        tax_booked: false,
     }
 }
 

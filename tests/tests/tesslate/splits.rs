@@ -153,7 +153,7 @@ impl Story {
         assert_eq!(reports[0].result.name(), "applied", "{:?}", reports[0].result.reason());
         let known: Vec<&String> = self.paid.iter().map(|paid| &paid.purchase).collect();
         let rows = rows(&self.world.document(), "user:A", "purchases");
-        let purchase = rows.into_iter().map(|(id, _)| id).find(|id| !known.contains(&id)).expect("a purchase");
+        let purchase = rows.into_keys().find(|id| !known.contains(&id)).expect("a purchase");
         let net = SOLD[sold].1;
         let tax = net * percent / 100;
         self.told(

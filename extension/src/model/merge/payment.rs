@@ -1,6 +1,6 @@
 //! A payment, from its intent, its charge and its refunds: sums only grow, what it paid is named once, refunds unite.
 
-use crate::model::records::payment::{Payment, Refund};
+use crate::model::records::payment::{Payment, Received, Refund};
 
 /// Merge what one view says, be it of the intent, the charge or a refund.
 pub(crate) fn merge(record: &mut Payment, view: &Payment) {
@@ -9,6 +9,13 @@ pub(crate) fn merge(record: &mut Payment, view: &Payment) {
     record.charge = record.charge.take().max(view.charge.clone());
     record.invoice = record.invoice.take().max(view.invoice.clone());
     record.purchase = record.purchase.take().max(view.purchase.clone());
+    record.received = match (record.received.take(), view.received.clone()) {
+        (Some(known), Some(told)) => {
+            let at = known.at.min(told.at);
+            Some(Received { at, ..known.max(told) })
+        }
+        (known, told) => known.or(told),
+    };
     record.charge_refunded_minor = record.charge_refunded_minor.max(view.charge_refunded_minor);
     for (id, refund) in &view.refunds {
         match record.refunds.get_mut(id) {

@@ -17,6 +17,7 @@ pub(crate) fn merge(record: &mut Session, view: &Session) {
         payment_intent: record.payment_intent.clone().max(view.payment_intent.clone()),
         purchase: record.purchase.clone().max(view.purchase.clone()),
         booked: record.booked,
+        tax_booked: record.tax_booked,
         ..winner.clone()
     };
 }

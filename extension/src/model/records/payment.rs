@@ -4,7 +4,7 @@ use super::dispute::DisputeStatus;
 use super::invoice::Invoice;
 use super::{json_record, to_record};
 use crate::model::json::is_false;
-use products_contract::{Reference, RowKey};
+use products_contract::{Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +42,17 @@ pub(crate) struct Refund {
     pub booked_back: bool,
 }
 
+/// Money that a payment intent brought in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Received {
+    /// Minor units.
+    pub amount_minor: i64,
+    /// ISO 4217 code in lower case.
+    pub currency: String,
+    /// When it succeeded, by the provider's clock.
+    pub at: Timestamp,
+}
+
 /// What is known of one payment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -55,6 +66,9 @@ pub(crate) struct Payment {
     /// The purchase it paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purchase: Option<String>,
+    /// What its intent brought in, once that said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<Received>,
     /// The charge's own sum of what was given back, the highest seen, in minor units.
     pub charge_refunded_minor: i64,
     /// Refunds by id.

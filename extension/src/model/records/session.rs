@@ -43,6 +43,9 @@ pub(crate) struct Session {
     /// What was paid is booked.
     #[serde(skip_serializing_if = "crate::model::json::is_false")]
     pub booked: bool,
+    /// So is its tax.
+    #[serde(skip_serializing_if = "crate::model::json::is_false")]
+    pub tax_booked: bool,
 }
 
 fn is_zero(amount: &i64) -> bool {
