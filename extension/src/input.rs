@@ -18,6 +18,7 @@ use crate::model::records::invoice::Invoice;
 use crate::model::records::payment::Payment;
 use crate::model::records::subscription::history_of;
 use crate::model::records::to_record;
+use crate::model::records::usage::UsageMonth;
 use mentions::{Mentioning, Mentions};
 use products_contract::*;
 use serde::Deserialize;
@@ -113,6 +114,7 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
                 }
                 Some(Concern::Sync { product, .. }) => vec![Reference::Row(RowKey::Product(product.clone()))],
                 Some(Concern::Retrieve { object }) => retrieved(object).to_vec(),
+                Some(Concern::UsageInvoice { month }) => vec![to_record(UsageMonth::COLLECTION, month)],
                 Some(Concern::Connect | Concern::ConnectLink | Concern::Transfer { .. }) | None => Vec::new(),
             };
             known(Ok(Content::EffectResult(report, concern)), names)

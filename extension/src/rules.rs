@@ -93,15 +93,22 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
             return catalog::synced(desk, product, interval, report);
         }
         Some(Concern::Customer { purchase }) => return purchase::customer_made(desk, purchase, report),
-        Some(Concern::Connect) => return connect::made(desk, report),
+        Some(Concern::Connect) => {
+            connect::made(desk, report)?;
+            match report.answer.is_ok() {
+                true => Outcome::Applied,
+                false => unattended(desk, report)?,
+            }
+        }
         Some(Concern::ConnectLink) => return connect::linked(report),
+        Some(Concern::UsageInvoice { month }) if report.answer.is_ok() => spending::invoiced(desk, month, report)?,
         Some(Concern::Transfer { currency }) => connect::transferred(desk, currency, report)?,
         Some(Concern::Retrieve { .. }) => retrieve::answered(desk, report)?,
         Some(Concern::Resource { instance, resource, verb }) => {
             resource_result::decide(desk, report, instance, resource, *verb)?
         }
         Some(Concern::Watch { instance }) => resource_result::health(desk, report, instance)?,
-        None => unattended(desk, report)?,
+        Some(Concern::UsageInvoice { .. }) | None => unattended(desk, report)?,
     };
     Ok(outcome.into())
 }

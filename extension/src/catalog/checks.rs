@@ -248,6 +248,19 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
             let message = "required where an invoice pays, and not allowed where none does";
             return Err(wrong_field(&format!("{path}/invoice"), FieldErrorCode::Missing, message));
         }
+        if let Some(seller) = &rate.seller {
+            let numbers = types.iter().filter(|decl| decl.split.is_some()).flat_map(|decl| &decl.fields);
+            let numbers = numbers.filter(|field| field.field_type == FieldType::Int).map(|field| field.name.as_str());
+            let numbers: Vec<&str> = numbers.collect();
+            if !numbers.contains(&seller.micros.as_str()) {
+                let message = format!(
+                    "`{}` is no whole number of a type with `split`: expected {}",
+                    seller.micros,
+                    one_of(&numbers)
+                );
+                return Err(wrong_field(&format!("{path}/seller/micros"), FieldErrorCode::NotAllowed, message));
+            }
+        }
         let condition = rate.invoice.as_ref().and_then(|terms| terms.condition.as_deref());
         if let Some(key) = condition.filter(|key| !by_plans.contains(key)) {
             let message = format!("`{key}` is granted by no plan: expected {}", one_of(&by_plans));

@@ -44,6 +44,11 @@ pub(crate) enum Concern {
     Connect,
     /// The link to its onboarding.
     ConnectLink,
+    /// The invoice of a month's use.
+    UsageInvoice {
+        /// The month.
+        month: String,
+    },
     /// A transfer of shares.
     Transfer {
         /// Its currency.

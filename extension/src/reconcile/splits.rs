@@ -18,7 +18,7 @@ use crate::model::time::plus_days;
 use products_contract::{Effect, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Bring the sales to what their purchases and invoices say, and ledger and receivers to the sales.
+/// Bring the sales to what their purchases and invoices say.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<PurchaseRow>() {
         of_purchase(desk, &id)?;
@@ -36,8 +36,13 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in invoices {
         of_invoice(desk, &id, &back)?;
     }
+    Ok(())
+}
+
+/// Book and tell what changed of the shares of sales.
+pub(super) fn tell(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<Sale>() {
-        tell(desk, &id)?;
+        tell_of(desk, &id)?;
     }
     Ok(())
 }
@@ -51,7 +56,14 @@ fn share_of(desk: &mut Desk<'_>, price_id: &str) -> Ruled<Option<(String, Share)
 }
 
 /// A sale as it is known, or as it is agreed now.
-fn sale(desk: &mut Desk<'_>, id: &str, product: String, share: Share, currency: &str, at: Timestamp) -> Ruled<Sale> {
+pub(super) fn sale(
+    desk: &mut Desk<'_>,
+    id: &str,
+    product: String,
+    share: Share,
+    currency: &str,
+    at: Timestamp,
+) -> Ruled<Sale> {
     let agreed = || Sale {
         product,
         to: share.to,
@@ -64,7 +76,7 @@ fn sale(desk: &mut Desk<'_>, id: &str, product: String, share: Share, currency: 
     Ok(desk.account.fetch::<Sale>(id)?.unwrap_or_else(agreed))
 }
 
-fn put(desk: &mut Desk<'_>, id: &str, sale: Sale) -> Ruled<()> {
+pub(super) fn put(desk: &mut Desk<'_>, id: &str, sale: Sale) -> Ruled<()> {
     let known = desk.account.get::<Sale>(id)?;
     // What costs nothing is no sale.
     if known.as_deref() != Some(&sale) && (known.is_some() || sale.gross_minor > 0) {
@@ -127,7 +139,7 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, back: &[(String, String, i64)]) -> 
 }
 
 /// Book what the share is more or less than what is booked, and tell the account that has it.
-fn tell(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+fn tell_of(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(mut sale) = desk.account.fetch::<Sale>(id)? else { return Ok(()) };
     let share_minor = sale.share_minor();
     let more = share_minor - sale.booked_minor;
