@@ -109,7 +109,9 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
             let concern = Concern::of_context(&report.context);
             let names = match &concern {
                 Some(Concern::Resource { instance: id, .. } | Concern::Watch { instance: id }) => instance(id).to_vec(),
-                Some(Concern::Checkout { purchase } | Concern::Customer { purchase }) => {
+                Some(
+                    Concern::Checkout { purchase } | Concern::Customer { purchase } | Concern::Refund { purchase, .. },
+                ) => {
                     vec![Reference::Row(RowKey::Purchase(purchase.clone()))]
                 }
                 Some(Concern::Sync { product, .. }) => vec![Reference::Row(RowKey::Product(product.clone()))],

@@ -12,6 +12,7 @@ mod payment;
 mod price;
 mod product_event;
 mod purchase;
+mod refund;
 mod resource_result;
 mod retrieve;
 mod session;
@@ -91,6 +92,9 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
         Some(Concern::Sync { product, interval }) => {
             let interval = interval.as_deref().and_then(Interval::parse);
             return catalog::synced(desk, product, interval, report);
+        }
+        Some(Concern::Refund { purchase, amount_minor }) => {
+            return refund::answered(desk, purchase, *amount_minor, report);
         }
         Some(Concern::Customer { purchase }) => return purchase::customer_made(desk, purchase, report),
         Some(Concern::Connect) => {

@@ -54,6 +54,13 @@ pub(crate) enum Concern {
         /// Its currency.
         currency: String,
     },
+    /// A refund that was asked for.
+    Refund {
+        /// Purchase id.
+        purchase: String,
+        /// Minor units.
+        amount_minor: i64,
+    },
     /// An object of the payment provider.
     Retrieve {
         /// Its id.

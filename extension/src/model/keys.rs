@@ -44,6 +44,8 @@ pub(crate) enum EffectKey {
     ConnectLink { asked_by: String },
     /// The so-manieth transfer of shares in a currency.
     Transfer { currency: String, number: i64 },
+    /// A refund, by the event that asked for it.
+    RefundAsked { purchase: String, asked_by: String },
     /// Days lost in `error`, by the failure that they are counted from.
     Credit { instance: String, since: Timestamp },
     /// A mail, once for each template, recipient and reference.
@@ -94,6 +96,7 @@ impl fmt::Display for EffectKey {
             EffectKey::Connect { asked_by } => write!(f, "connect:{asked_by}"),
             EffectKey::ConnectLink { asked_by } => write!(f, "connect-link:{asked_by}"),
             EffectKey::Transfer { currency, number } => write!(f, "transfer:{currency}:{number}"),
+            EffectKey::RefundAsked { purchase, asked_by } => write!(f, "refund:{purchase}:{asked_by}"),
             EffectKey::Credit { instance, since } => write!(f, "credit:{instance}:{since}"),
             EffectKey::Mail { template, to, reference } => write!(f, "mail:{template}:{to}:{reference}"),
             EffectKey::Timer(timer) => timer.fmt(f),
@@ -173,6 +176,9 @@ impl EffectKey {
                 "give-back-invoice" => return Some(EffectKey::GiveBackInvoice { invoice: own(rest) }),
                 "give-back-purchase" => return Some(EffectKey::GiveBackPurchase { purchase: own(rest) }),
                 "cancel-beaten" => return Some(EffectKey::CancelBeaten { subscription: own(rest) }),
+                "refund" => {
+                    return by_event().map(|(purchase, asked_by)| EffectKey::RefundAsked { purchase, asked_by });
+                }
                 "connect" => return Some(EffectKey::Connect { asked_by: own(rest) }),
                 "connect-link" => return Some(EffectKey::ConnectLink { asked_by: own(rest) }),
                 "share" => {
@@ -408,6 +414,7 @@ mod tests {
             }),
             (id(), any::<i64>()).prop_map(|(object, because)| EffectKey::Retrieve { object, because }),
             name().prop_map(|month| EffectKey::UsageInvoice { month }),
+            (id(), name()).prop_map(|(purchase, asked_by)| EffectKey::RefundAsked { purchase, asked_by }),
             (id(), any::<i64>()).prop_map(|(sale, told)| EffectKey::Share { sale, told }),
             name().prop_map(|asked_by| EffectKey::Connect { asked_by }),
             name().prop_map(|asked_by| EffectKey::ConnectLink { asked_by }),
