@@ -117,7 +117,15 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
                 Some(Concern::Sync { product, .. }) => vec![Reference::Row(RowKey::Product(product.clone()))],
                 Some(Concern::Retrieve { object }) => retrieved(object).to_vec(),
                 Some(Concern::UsageInvoice { month }) => vec![to_record(UsageMonth::COLLECTION, month)],
-                Some(Concern::Connect | Concern::ConnectLink | Concern::Transfer { .. }) | None => Vec::new(),
+                Some(
+                    Concern::Registration
+                    | Concern::CustomerForPortal { .. }
+                    | Concern::Portal
+                    | Concern::Connect
+                    | Concern::ConnectLink
+                    | Concern::Transfer { .. },
+                )
+                | None => Vec::new(),
             };
             known(Ok(Content::EffectResult(report, concern)), names)
         }

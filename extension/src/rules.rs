@@ -1,5 +1,6 @@
 //! What an event means: an object is merged, or a command judged. A file a mechanism; a rule never calls another one.
 
+mod account;
 mod catalog;
 pub(crate) mod command;
 mod connect;
@@ -31,6 +32,7 @@ use crate::input::stripe::Metadata;
 use crate::input::{Body, Content, Input};
 use crate::model::concern::Concern;
 use crate::model::halt::{Halt, Ruled, Verdict};
+use crate::model::keys::FactKey;
 use crate::model::message::Message;
 use crate::model::notice::{To, send_once};
 use products_contract::*;
@@ -96,6 +98,16 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
         Some(Concern::Refund { purchase, amount_minor }) => {
             return refund::answered(desk, purchase, *amount_minor, report);
         }
+        Some(Concern::Registration) => {
+            desk.account.record_fact(&FactKey::RegistrationEnded.to_string())?;
+            purchase::customer_made(desk, "registration", report)?;
+            match report.answer.is_ok() {
+                true => Outcome::Applied,
+                false => unattended(desk, report)?,
+            }
+        }
+        Some(Concern::CustomerForPortal { return_url }) => return account::customer_made(desk, return_url, report),
+        Some(Concern::Portal) => return account::opened(report),
         Some(Concern::Customer { purchase }) => return purchase::customer_made(desk, purchase, report),
         Some(Concern::Connect) => {
             connect::made(desk, report)?;

@@ -40,6 +40,15 @@ pub(crate) enum Concern {
         /// Purchase id.
         purchase: String,
     },
+    /// The customer that an account becomes when it is registered.
+    Registration,
+    /// The customer that is wanted for the provider's page about it.
+    CustomerForPortal {
+        /// Where that page returns to.
+        return_url: String,
+    },
+    /// The provider's page about a customer.
+    Portal,
     /// The account that shares are paid out to.
     Connect,
     /// The link to its onboarding.

@@ -38,6 +38,10 @@ pub(crate) enum EffectKey {
     UsageInvoice { month: String },
     /// What another account is told of its share of a sale, for the so-manieth time.
     Share { sale: String, told: i64 },
+    /// A customer that no purchase waits for, by the event that asked for it.
+    AccountCustomer { asked_by: String },
+    /// The provider's page about a customer, by the event that asked for it.
+    Portal { asked_by: String },
     /// The account that shares are paid out to, by the event that asked for it.
     Connect { asked_by: String },
     /// A link to its onboarding, by the event that asked for it.
@@ -93,6 +97,8 @@ impl fmt::Display for EffectKey {
             EffectKey::Retrieve { object, because } => write!(f, "retrieve:{object}:{because}"),
             EffectKey::UsageInvoice { month } => write!(f, "usage-invoice:{month}"),
             EffectKey::Share { sale, told } => write!(f, "share:{sale}:{told}"),
+            EffectKey::AccountCustomer { asked_by } => write!(f, "account-customer:{asked_by}"),
+            EffectKey::Portal { asked_by } => write!(f, "portal:{asked_by}"),
             EffectKey::Connect { asked_by } => write!(f, "connect:{asked_by}"),
             EffectKey::ConnectLink { asked_by } => write!(f, "connect-link:{asked_by}"),
             EffectKey::Transfer { currency, number } => write!(f, "transfer:{currency}:{number}"),
@@ -179,6 +185,8 @@ impl EffectKey {
                 "refund" => {
                     return by_event().map(|(purchase, asked_by)| EffectKey::RefundAsked { purchase, asked_by });
                 }
+                "account-customer" => return Some(EffectKey::AccountCustomer { asked_by: own(rest) }),
+                "portal" => return Some(EffectKey::Portal { asked_by: own(rest) }),
                 "connect" => return Some(EffectKey::Connect { asked_by: own(rest) }),
                 "connect-link" => return Some(EffectKey::ConnectLink { asked_by: own(rest) }),
                 "share" => {
@@ -320,6 +328,10 @@ pub(crate) enum FactKey<'a> {
     Earned { sale: &'a str, told: i64 },
     /// The so-manieth transfer in a currency was made.
     Transferred { currency: &'a str, number: i64 },
+    /// The account was registered, and a customer asked for.
+    Registered,
+    /// That customer is made, or could not be.
+    RegistrationEnded,
     /// A subscription ended for good.
     Ended(&'a str),
     /// A customer was deleted at the provider.
@@ -351,6 +363,8 @@ impl fmt::Display for FactKey<'_> {
             FactKey::Split { sale, entry } => write!(f, "split:{sale}:{entry}"),
             FactKey::Earned { sale, told } => write!(f, "earned:{sale}:{told}"),
             FactKey::Transferred { currency, number } => write!(f, "transferred:{currency}:{number}"),
+            FactKey::Registered => f.write_str("registered"),
+            FactKey::RegistrationEnded => f.write_str("registration-ended"),
             FactKey::Ended(id) => write!(f, "ended:{id}"),
             FactKey::CustomerDeleted(id) => write!(f, "customer-deleted:{id}"),
             FactKey::TrialWillEnd { subscription, end } => write!(f, "trial-will-end:{subscription}:{end}"),
@@ -416,6 +430,8 @@ mod tests {
             name().prop_map(|month| EffectKey::UsageInvoice { month }),
             (id(), name()).prop_map(|(purchase, asked_by)| EffectKey::RefundAsked { purchase, asked_by }),
             (id(), any::<i64>()).prop_map(|(sale, told)| EffectKey::Share { sale, told }),
+            name().prop_map(|asked_by| EffectKey::AccountCustomer { asked_by }),
+            name().prop_map(|asked_by| EffectKey::Portal { asked_by }),
             name().prop_map(|asked_by| EffectKey::Connect { asked_by }),
             name().prop_map(|asked_by| EffectKey::ConnectLink { asked_by }),
             (name(), any::<i64>()).prop_map(|(currency, number)| EffectKey::Transfer { currency, number }),

@@ -6,7 +6,7 @@ use host::processor::{AskError, Report};
 use products_contract::{Account, Actor, ActorKind, Event, Page, Payload, Problem, Question, Refusal};
 
 /// Commands, and who of an organization's members may give each; nobody gives one that belongs to the platform.
-const COMMANDS: [(&str, &[&str]); 11] = [
+const COMMANDS: [(&str, &[&str]); 15] = [
     ("catalog.load", &[]),
     ("product.create", &["owner", "member"]),
     ("product.update", &["owner", "member"]),
@@ -16,6 +16,10 @@ const COMMANDS: [(&str, &[&str]); 11] = [
     ("purchase.create", &["owner", "billing"]),
     ("subscription.change", &["owner", "billing"]),
     ("subscription.cancel", &["owner", "billing"]),
+    ("purchase.refund", &["owner", "billing"]),
+    ("account.register", &["owner"]),
+    ("account.portal", &["owner", "billing"]),
+    ("account.connect", &["owner"]),
     ("usage.admit", &["owner"]),
     ("usage.consume", &["owner", "member"]),
 ];
