@@ -25,7 +25,7 @@ pub(super) fn register(desk: &mut Desk<'_>, body: &Object, customer: Option<Stri
 /// Metadata that names the account.
 fn owner(desk: &Desk<'_>) -> Ruled<Value> {
     match desk.account.owned()? {
-        Account::Platform => Err(Refusal::Forbidden("the platform is nobody's customer".to_owned()).into()),
+        Account::Platform => Err(Refusal::RequirementUnmet("a user or an organization".to_owned()).into()),
         Account::User(id) => Ok(json!({"user_id": id})),
         Account::Organization(id) => Ok(json!({"organization_id": id})),
     }

@@ -34,7 +34,7 @@ pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     }
     if payouts.waiting.is_empty() {
         let metadata = match desk.account.owned()? {
-            Account::Platform => return Err(Refusal::Forbidden("the platform is paid by itself".to_owned()).into()),
+            Account::Platform => return Err(Refusal::RequirementUnmet("a user or an organization".to_owned()).into()),
             Account::User(id) => json!({"user_id": id}),
             Account::Organization(id) => json!({"organization_id": id}),
         };
