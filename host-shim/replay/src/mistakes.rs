@@ -26,10 +26,13 @@ pub(crate) fn all(
     let (mut told, mut next): (Vec<BadInput>, _) = (Vec::new(), first);
     for _ in 0..ROUNDS_MAX {
         let mut is_smaller = false;
-        for bad in next {
+        // Where each stands in the whole, before more of it is left out.
+        let found = next.into_iter().map(|bad| {
             let pointer = left_out.original(bad.place.pointer.as_deref().unwrap_or_default());
-            let place = bad.place.clone().at(&pointer);
-            let bad = BadInput { place, ..bad };
+            (pointer.clone(), BadInput { place: bad.place.clone().at(&pointer), ..bad })
+        });
+        let found: Vec<(String, BadInput)> = found.collect();
+        for (pointer, bad) in found {
             if told.is_empty() || !left_out.explains(&pointer, &bad) {
                 told.push(bad.clone());
             }
