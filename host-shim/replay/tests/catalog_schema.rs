@@ -88,11 +88,14 @@ fn a_catalog_with_every_clause_is_right() {
 }
 
 /// Objects of the schema, each with a place of [`WHOLE`] that is one.
-const OBJECTS: [(&str, &str); 22] = [
+const OBJECTS: [(&str, &str); 25] = [
     ("", ""),
     ("/$defs/policies", "/business"),
     ("/$defs/entitlement", "/entitlements/calls"),
     ("/$defs/rate", "/rates/tokens"),
+    ("/$defs/rate/properties/seller", "/rates/tokens/seller"),
+    ("/$defs/productType/properties/refund", "/product_types/1/refund"),
+    ("/$defs/productType/properties/split", "/product_types/1/split"),
     ("/$defs/rate/properties/invoice", "/rates/tokens/invoice"),
     ("/$defs/productType", "/product_types/2"),
     ("/$defs/field", "/product_types/0/fields/0"),
