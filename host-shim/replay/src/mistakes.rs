@@ -24,16 +24,19 @@ pub(crate) fn all(
     let mut left_out =
         LeftOut { business, pointers: BTreeSet::new(), entries: BTreeSet::new(), words: BTreeSet::new() };
     let (mut told, mut next): (Vec<BadInput>, _) = (Vec::new(), first);
-    for _ in 0..ROUNDS_MAX {
-        let mut is_smaller = false;
-        for bad in next {
+    for round in 0..ROUNDS_MAX {
+        // What is told at once is of one document: none of it is there because of the others.
+        let place = |bad: BadInput| {
             let pointer = left_out.original(bad.place.pointer.as_deref().unwrap_or_default());
             let place = bad.place.clone().at(&pointer);
-            let bad = BadInput { place, ..bad };
-            if told.is_empty() || !left_out.explains(&pointer, &bad) {
-                told.push(bad.clone());
-            }
-            is_smaller |= left_out.add(&pointer, &bad);
+            (pointer, BadInput { place, ..bad })
+        };
+        let placed: Vec<(String, BadInput)> = next.into_iter().map(place).collect();
+        let is_own = |(pointer, bad): &&(String, BadInput)| round == 0 || !left_out.explains(pointer, bad);
+        told.extend(placed.iter().filter(is_own).map(|(_, bad)| bad.clone()));
+        let mut is_smaller = false;
+        for (pointer, bad) in &placed {
+            is_smaller |= left_out.add(pointer, bad);
         }
         if !is_smaller || told.len() >= TOLD_MAX {
             break;
