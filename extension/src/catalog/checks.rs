@@ -196,7 +196,11 @@ fn check_buy(decl: &TypeDecl, buy: &Buy, path: &str) -> Ruled<()> {
 /// The clause `split` names a field that every product has, and that is an account.
 fn check_split(decl: &TypeDecl, split: &Split, path: &str) -> Ruled<()> {
     if !decl.catalog {
-        return Err(wrong_field(path, FieldErrorCode::NotAllowed, "only products of the catalog are sold"));
+        return Err(wrong_field(
+            path,
+            FieldErrorCode::NotAllowed,
+            "only products of the catalog are sold: expected `catalog: true`",
+        ));
     }
     let is_account = |field: &&Field| field.required && field.format == Some(Format::Account);
     let fields: Vec<&str> = decl.fields.iter().filter(is_account).map(|field| field.name.as_str()).collect();

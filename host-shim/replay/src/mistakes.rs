@@ -24,19 +24,19 @@ pub(crate) fn all(
     let mut left_out =
         LeftOut { business, pointers: BTreeSet::new(), entries: BTreeSet::new(), words: BTreeSet::new() };
     let (mut told, mut next): (Vec<BadInput>, _) = (Vec::new(), first);
-    for _ in 0..ROUNDS_MAX {
-        let mut is_smaller = false;
-        // Where each stands in the whole, before more of it is left out.
-        let found = next.into_iter().map(|bad| {
+    for round in 0..ROUNDS_MAX {
+        // What is told at once is of one document: none of it is there because of the others.
+        let place = |bad: BadInput| {
             let pointer = left_out.original(bad.place.pointer.as_deref().unwrap_or_default());
-            (pointer.clone(), BadInput { place: bad.place.clone().at(&pointer), ..bad })
-        });
-        let found: Vec<(String, BadInput)> = found.collect();
-        for (pointer, bad) in found {
-            if told.is_empty() || !left_out.explains(&pointer, &bad) {
-                told.push(bad.clone());
-            }
-            is_smaller |= left_out.add(&pointer, &bad);
+            let place = bad.place.clone().at(&pointer);
+            (pointer, BadInput { place, ..bad })
+        };
+        let placed: Vec<(String, BadInput)> = next.into_iter().map(place).collect();
+        let is_own = |(pointer, bad): &&(String, BadInput)| round == 0 || !left_out.explains(pointer, bad);
+        told.extend(placed.iter().filter(is_own).map(|(_, bad)| bad.clone()));
+        let mut is_smaller = false;
+        for (pointer, bad) in &placed {
+            is_smaller |= left_out.add(pointer, bad);
         }
         if !is_smaller || told.len() >= TOLD_MAX {
             break;

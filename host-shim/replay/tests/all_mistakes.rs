@@ -99,6 +99,19 @@ fn what_stands_beside_the_catalog_has_its_own_file_and_line() {
 }
 
 #[test]
+fn several_that_are_told_at_once_stay_where_they_are() {
+    let products = "  - {id: prod_c, product_type: tier, name: C, metadata: {slg: c, rnk: 1}}\n  - {id: prod_d, product_type: tier, \
+                    name: D, metadata: {slug: d, rnk: 1, siez: s}}\n";
+    let found = told(&format!("{WHOLE}{products}"));
+    let pointers: Vec<&str> = found.iter().filter_map(|bad| bad.place.pointer.as_deref()).collect();
+    let of = |product: usize, field: &str| format!("/products/{product}/metadata/{field}");
+    let expected = [of(2, "rnk"), of(2, "slg"), of(2, "slug"), of(3, "rnk"), of(3, "siez")];
+    let mut sorted = pointers.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, expected, "{found:#?}");
+}
+
+#[test]
 fn at_most_twenty_are_told() {
     let product = |number: usize| {
         format!("  - {{id: prod_{number}, product_type: tier, name: N, active: 7, metadata: {{slug: s}}}}\n")
