@@ -175,7 +175,8 @@ fn facts(body: &Body<'_>) -> Vec<String> {
     match body {
         Body::Invoice(object) => {
             let id = object.id.as_deref().unwrap_or_default();
-            vec![FactKey::Paid(id).to_string(), notice::key("receipt", To::Account, id).to_string()]
+            let by_session = FactKey::BookedBySession(id).to_string();
+            vec![FactKey::Paid(id).to_string(), by_session, notice::key("receipt", To::Account, id).to_string()]
         }
         Body::Session(object) => {
             let purchase = object.metadata.as_ref().and_then(|metadata| metadata.purchase_id.as_deref());

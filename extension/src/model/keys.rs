@@ -310,6 +310,10 @@ pub(crate) enum FactKey<'a> {
     PaidSession { purchase: &'a str, session: &'a str },
     /// What a session of a purchase was paid contains tax.
     TaxOfSession { purchase: &'a str, session: &'a str },
+    /// What an invoice was paid by is booked by a session already.
+    BookedBySession(&'a str),
+    /// What an invoice of such a payment booked is taken back.
+    Unbooked(&'a str),
     /// A refund left us.
     Refund(&'a str),
     /// A refund came back.
@@ -354,6 +358,8 @@ impl fmt::Display for FactKey<'_> {
             FactKey::Paid(id) => write!(f, "paid:{id}"),
             FactKey::PaidSession { purchase, session } => write!(f, "paid:{purchase}:{session}"),
             FactKey::TaxOfSession { purchase, session } => write!(f, "tax:{purchase}:{session}"),
+            FactKey::BookedBySession(invoice) => write!(f, "booked-by-session:{invoice}"),
+            FactKey::Unbooked(invoice) => write!(f, "unbooked:{invoice}"),
             FactKey::Refund(id) => write!(f, "refund:{id}"),
             FactKey::RefundFailed(id) => write!(f, "refund-failed:{id}"),
             FactKey::Dispute(id) => write!(f, "dispute:{id}"),

@@ -120,13 +120,15 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, back: &[(String, String, i64)]) -> 
             *amount = amount.saturating_add(line.amount_minor);
         }
     }
+    // What a session sold is a sale of its purchase.
+    let is_sold = desk.account.is_known(&FactKey::BookedBySession(id).to_string())?;
     let all = invoice.lines.iter().fold(0i64, |sum, line| sum.saturating_add(line.amount_minor));
     let net = paid - invoice.tax_minor.clamp(0, paid);
     for (product, (share, amount)) in shared {
         let sale_id = format!("{id}/{product}");
         let at = invoice.paid_at.unwrap_or(invoice.at);
         let mut sale = sale(desk, &sale_id, product, share, &invoice.currency, at)?;
-        sale.gross_minor = part_of(net, amount, all);
+        sale.gross_minor = if is_sold { 0 } else { part_of(net, amount, all) };
         for (_, payment, amount) in back.iter().filter(|(invoice, ..)| invoice == id) {
             match part_of(sale.gross_minor, *amount, paid) {
                 0 => drop(sale.back.remove(payment)),
