@@ -23,6 +23,7 @@ mod queries;
 mod reconcile;
 mod rules;
 
+pub use catalog::product::PRODUCT_MEMBERS;
 pub use catalog::schema;
 
 use catalog::Catalog;

@@ -2,8 +2,9 @@
 
 use super::amount::Amount;
 use super::buy::Buy;
-use super::declared::{CONFIG, has_effect};
+use super::declared::{CONFIG, resources};
 use super::entitlement::{EntitlementKind, Entitlements, declared};
+use super::product::ID_BYTES;
 use super::rate::{PaidBy, Rates};
 use super::schema::{self, Field, FieldType, Format, TypeDecl};
 use super::split::{Split, WHOLE_BP};
@@ -27,11 +28,19 @@ pub(crate) fn unreadable(path: &str, error: &json_reader::Error) -> Halt {
 pub(crate) fn read_type(entry: &str, index: usize) -> Ruled<TypeDecl> {
     let path = format!("/product_types/{index}");
     if let Ok(name) = json_reader::from_str::<String>(entry) {
-        let found = schema::built_in().into_iter().find(|decl| decl.name == name || decl.aliases.contains(&name));
-        return found
-            .ok_or_else(|| wrong_field(&path, FieldErrorCode::NotAllowed, format!("`{name}` is no built-in type")));
+        let built_in = schema::built_in();
+        let is_named = |decl: &&TypeDecl| decl.name == name || decl.aliases.contains(&name);
+        return built_in.iter().find(is_named).cloned().ok_or_else(|| {
+            let names: Vec<&str> = built_in.iter().map(|decl| decl.name.as_str()).collect();
+            let message = format!("`{name}` is no built-in type: expected {}", one_of(&names));
+            wrong_field(&path, FieldErrorCode::NotAllowed, message)
+        });
     }
     let decl: TypeDecl = json_reader::from_str(entry).map_err(|error| unreadable(&path, &error))?;
+    if !(1..=ID_BYTES).contains(&decl.name.len()) {
+        let message = format!("expected 1 to {ID_BYTES} bytes");
+        return Err(wrong_field(&format!("{path}/name"), FieldErrorCode::OutOfRange, message));
+    }
     let decl = decl.complete();
     check_type(&decl, &path)?;
     Ok(decl)
@@ -41,12 +50,12 @@ pub(crate) fn read_type(entry: &str, index: usize) -> Ruled<TypeDecl> {
 fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
     let unknown = |what: &str, name: &str| {
         let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
-        let message = format!("`{name}` is not declared: expected one of {}", fields.join(", "));
+        let message = format!("`{name}` is not declared: expected {}", one_of(&fields));
         Err(wrong_field(&format!("{path}/{what}"), FieldErrorCode::NotAllowed, message))
     };
     for (index, field) in decl.fields.iter().enumerate() {
         if field.field_type == FieldType::Milli && (field.min.is_some() || field.max.is_some()) {
-            let message = "thousandths have no bounds but 0";
+            let message = "thousandths have no bounds but 0: expected no `min` and no `max`";
             return Err(wrong_field(&format!("{path}/fields/{index}"), FieldErrorCode::NotAllowed, message));
         }
     }
@@ -59,7 +68,8 @@ fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
         check_amount(decl, granted.amount(), "product", &format!("{path}/grants/{}", escaped(key)))?;
         check_places(decl, &places_of(key), "product", &format!("{path}/grants/{}", escaped(key)))?;
         if granted.condition().is_some() && decl.family.is_some() {
-            let message = "a plan grants without condition: conditions name what plans grant";
+            let message =
+                "a plan grants without condition, since conditions name what plans grant: expected an amount alone";
             return Err(wrong_field(
                 &format!("{path}/grants/{}/if", escaped(key)),
                 FieldErrorCode::NotAllowed,
@@ -74,7 +84,8 @@ fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
         check_amount(decl, &left.credit, "product", &format!("{path}/on_paid/{index}/credit"))?;
     }
     if !decl.on_paid.is_empty() && (!decl.catalog || decl.family.is_some()) {
-        let message = "a payment leaves something behind where a product is sold once, and a plan is not";
+        let message = "a payment leaves something behind where a product is sold once, and a plan is not: expected `catalog: true` \
+                       and no `family`";
         return Err(wrong_field(&format!("{path}/on_paid"), FieldErrorCode::NotAllowed, message));
     }
     if let Some(buy) = &decl.buy {
@@ -96,8 +107,9 @@ fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
             &["ensure", "change", "destroy"]
         };
         for verb in verbs {
-            if !has_effect(&resource.resource, verb) {
-                let message = format!("`{}.{verb}` is no effect", resource.resource);
+            let known = resources(verb);
+            if !known.contains(&resource.resource.as_str()) {
+                let message = format!("`{}.{verb}` is no effect: expected {}", resource.resource, one_of(&known));
                 let place = format!("{path}/provisions/{index}/resource");
                 return Err(wrong_field(&place, FieldErrorCode::NotAllowed, message));
             }
@@ -106,7 +118,7 @@ fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
             if !decl.provisions[..index].iter().any(|earlier| earlier.name == *need) {
                 let earlier: Vec<&str> =
                     decl.provisions[..index].iter().map(|resource| resource.name.as_str()).collect();
-                let message = format!("`{need}` does not come before it: expected one of {}", earlier.join(", "));
+                let message = format!("`{need}` does not come before it: expected {}", one_of(&earlier));
                 let place = format!("{path}/provisions/{index}/needs");
                 return Err(wrong_field(&place, FieldErrorCode::NotAllowed, message));
             }
@@ -156,7 +168,7 @@ fn check_places(decl: &TypeDecl, places: &[&str], word: &str, path: &str) -> Rul
 /// The clause `buy` names fields, and the places of `product` and `account`.
 fn check_buy(decl: &TypeDecl, buy: &Buy, path: &str) -> Ruled<()> {
     if !decl.catalog {
-        let message = "only products of the catalog are bought";
+        let message = "only products of the catalog are bought: expected `catalog: true`";
         return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
     }
     if let Some(name) = &buy.once_per {
@@ -169,7 +181,7 @@ fn check_buy(decl: &TypeDecl, buy: &Buy, path: &str) -> Ruled<()> {
         }
     }
     if buy.condition.is_some() && decl.family.is_some() {
-        let message = "a plan is bought without condition: conditions name what plans grant";
+        let message = "a plan is bought without condition, since conditions name what plans grant: expected no `if`";
         return Err(wrong_field(&format!("{path}/if"), FieldErrorCode::NotAllowed, message));
     }
     if buy.quantity.is_some_and(|quantity| quantity.max == 0) {
@@ -204,7 +216,7 @@ fn check_split(decl: &TypeDecl, split: &Split, path: &str) -> Ruled<()> {
 }
 
 /// What is allowed, for a message.
-fn one_of(names: &[&str]) -> String {
+pub(crate) fn one_of(names: &[&str]) -> String {
     match names.is_empty() {
         true => "none, since there are none".to_owned(),
         false => format!("one of {}", names.join(", ")),
@@ -217,7 +229,8 @@ pub(crate) fn check_entitlements(entitlements: &Entitlements) -> Ruled<()> {
         let path = format!("/entitlements/{}", escaped(key));
         let is_counter = decl.kind == EntitlementKind::Counter;
         if !is_counter && (decl.period.is_some() || !decl.alerts.is_empty()) {
-            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, "only a counter has a period and alerts"));
+            let message = "only a counter has a period and alerts: expected `kind: counter`";
+            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
         }
         if decl.alerts.iter().any(|percent| !(1..=100).contains(percent)) {
             let message = "expected per cent from 1 to 100";
@@ -234,7 +247,9 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
     for (meter, rate) in rates {
         let path = format!("/rates/{}", escaped(meter));
         if declared(entitlements, meter).is_some() {
-            let message = format!("`{meter}` is an entitlement: what is counted under one costs nothing by itself");
+            let message = format!(
+                "`{meter}` is an entitlement, and what is counted under one costs nothing by itself: expected another name"
+            );
             return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
         }
         if let Some((value, _)) = rate.micros.iter().find(|(_, micros)| **micros < 0) {
@@ -245,7 +260,7 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
             return Err(wrong_field(&format!("{path}/pay"), FieldErrorCode::Missing, "expected credits or invoice"));
         }
         if rate.pay.contains(&PaidBy::Invoice) != rate.invoice.is_some() {
-            let message = "required where an invoice pays, and not allowed where none does";
+            let message = "expected {min, limit, if} where `pay` names `invoice`, and only there";
             return Err(wrong_field(&format!("{path}/invoice"), FieldErrorCode::Missing, message));
         }
         let condition = rate.invoice.as_ref().and_then(|terms| terms.condition.as_deref());

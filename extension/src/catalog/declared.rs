@@ -76,7 +76,8 @@ pub(crate) const CONFIG: [ConfigRow; 12] = [
     ("stripe_webhook_secret", ConfigType::Secret, false, None, Some("STRIPE_WEBHOOK_SECRET"), "Signs webhooks"),
 ];
 
-/// Whether a resource of a product type can be asked for this.
-pub(crate) fn has_effect(resource: &str, verb: &str) -> bool {
-    EFFECTS.iter().any(|(kind, ..)| kind.split_once('.') == Some((resource, verb)))
+/// The resources of product types that can be asked for this.
+pub(crate) fn resources(verb: &str) -> Vec<&'static str> {
+    let parts = EFFECTS.iter().filter_map(|(kind, ..)| kind.split_once('.'));
+    parts.filter(|(_, own)| *own == verb).map(|(resource, _)| resource).collect()
 }

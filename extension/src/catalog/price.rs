@@ -136,11 +136,16 @@ pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
             return Err(wrong_field(
                 &path,
                 FieldErrorCode::NotAllowed,
-                format!("{} is there already", interval.name()),
+                format!("{} is there already: expected each once", interval.name()),
             ));
         }
     }
     Ok(Value::Object(out))
+}
+
+/// Whether a value is an id, or none.
+fn may_be_id(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|id| (1..=super::product::ID_BYTES).contains(&id.len()))
 }
 
 /// The provider's id of a price: one, or one for each mode.
@@ -148,7 +153,10 @@ fn id_of(written: Option<&Value>, mode: &str, path: &str) -> Ruled<Option<String
     match written {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(id)) => Ok(Some(id.clone())),
-        Some(Value::Object(ids)) if ids.keys().all(|mode| mode == "test" || mode == "live") => {
+        // That of the other mode is as wrong as that of this one.
+        Some(Value::Object(ids))
+            if ids.iter().all(|(mode, id)| (mode == "test" || mode == "live") && may_be_id(id)) =>
+        {
             let missing =
                 || wrong_field(&format!("{path}/id/{mode}"), FieldErrorCode::Missing, "required in this mode");
             Ok(Some(ids.get(mode).and_then(Value::as_str).ok_or_else(missing)?.to_owned()))

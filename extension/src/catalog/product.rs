@@ -1,7 +1,8 @@
 //! A product as somebody sends it, in any of the shapes that are around, brought into the one that is stored.
 
 use super::Catalog;
-use super::price::{self, PRICES};
+use super::checks::one_of;
+use super::price::{self, PRICE_ID, PRICES};
 use super::schema::{self, TypeDecl};
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{decode, encode};
@@ -24,7 +25,7 @@ pub(crate) struct Proposed {
 }
 
 /// Keys that describe every product (SOL-04); all others belong to the metadata.
-const COMMON: [&str; 15] = [
+pub const PRODUCT_MEMBERS: [&str; 15] = [
     "id",
     "type",
     "product_type",
@@ -65,9 +66,13 @@ pub(crate) fn normalise(
         metadata.insert(PRICES.to_owned(), stored);
     }
     for (key, value) in body {
-        if !COMMON.contains(&key.as_str()) && !value.is_null() {
+        if !PRODUCT_MEMBERS.contains(&key.as_str()) && !value.is_null() {
             if metadata.get(key).is_some_and(|other| other != value) {
-                return Err(wrong_field(&format!("/{key}"), FieldErrorCode::NotAllowed, "differs from the metadata"));
+                return Err(wrong_field(
+                    &format!("/{key}"),
+                    FieldErrorCode::NotAllowed,
+                    "differs from the metadata: expected the same",
+                ));
             }
             metadata.insert(key.clone(), value.clone());
         }
@@ -80,6 +85,14 @@ pub(crate) fn normalise(
     };
     let metadata = schema::check(&decl, by, stored.as_ref(), &metadata)
         .map_err(|errors| Halt::Refused(Refusal::Invalid(errors)))?;
+    // A price's row has this id.
+    if metadata.get(PRICE_ID).and_then(Value::as_str).is_some_and(str::is_empty) {
+        return Err(wrong_field(
+            &format!("/metadata/{PRICE_ID}"),
+            FieldErrorCode::OutOfRange,
+            "expected at least 1 byte",
+        ));
+    }
     check_stripe_metadata(&decl, body.get(STRIPE_METADATA), &metadata)?;
     let settings = catalog.settings()?;
     let current = current.map(|(_, values)| values);
@@ -105,7 +118,9 @@ pub(crate) fn normalise(
         filters,
         metadata: encode(&metadata)?,
     };
-    Ok(Proposed { id: text(body, "id")?, decl, values, metadata, is_default })
+    let is_given = body.get("id").is_some_and(|id| !id.is_null());
+    let id = is_given.then(|| required_text(body, "id")).transpose()?;
+    Ok(Proposed { id, decl, values, metadata, is_default })
 }
 
 /// The product's type: `product_type` or `type`, by name or alias; without either by a telling key of the metadata.
@@ -117,7 +132,11 @@ fn find_type(
 ) -> Ruled<Rc<TypeDecl>> {
     let given = match (text(body, "product_type")?, text(body, "type")?) {
         (Some(a), Some(b)) if a != b => {
-            return Err(wrong_field("/type", FieldErrorCode::NotAllowed, "differs from product_type"));
+            return Err(wrong_field(
+                "/type",
+                FieldErrorCode::NotAllowed,
+                "differs from product_type: expected the same",
+            ));
         }
         (Some(name), _) | (None, Some(name)) => Some(name),
         (None, None) => current.map(|values| values.product_type.clone()),
@@ -128,7 +147,11 @@ fn find_type(
         None => types.iter().find(|t| t.infer_by.as_ref().is_some_and(|key| metadata.contains_key(key))),
     };
     let decl = found.cloned().ok_or_else(|| match given {
-        Some(name) => wrong_field("/product_type", FieldErrorCode::NotAllowed, format!("`{name}` is no product type")),
+        Some(name) => {
+            let names: Vec<&str> = types.iter().map(|decl| decl.name.as_str()).collect();
+            let message = format!("`{name}` is no product type: expected {}", one_of(&names));
+            wrong_field("/product_type", FieldErrorCode::NotAllowed, message)
+        }
         None => wrong_field("/product_type", FieldErrorCode::Missing, "required"),
     })?;
     if current.is_some_and(|values| values.product_type != decl.name) {
@@ -195,7 +218,8 @@ fn check_stripe_metadata(decl: &TypeDecl, told: Option<&Value>, metadata: &Map<S
             _ => decl.field(key).and_then(|field| schema::text_form(field, metadata.get(key)?)),
         };
         if own.as_ref().is_some_and(|own| own != text) {
-            let message = format!("`{text}` at Stripe, `{}` in the catalog", own.unwrap_or_default());
+            let message =
+                format!("`{text}` at Stripe, `{}` in the catalog: expected the same", own.unwrap_or_default());
             return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
         }
     }
@@ -232,7 +256,7 @@ fn read_default(decl: &TypeDecl, body: &Map<String, Value>, current: Option<&Pro
         return Err(wrong_field(
             "/default",
             FieldErrorCode::NotAllowed,
-            "expected a type of the catalog with a family",
+            "only a plan can be it: expected a type of the catalog with a family",
         ));
     }
     Ok(is_default)
@@ -264,7 +288,12 @@ impl Common {
         {
             return Err(wrong_field("/currency", FieldErrorCode::NotAllowed, format!("expected {currency}")));
         }
-        let interval = match text(body, "billing_interval")?.or(text(body, "interval")?).as_deref() {
+        let (interval, other) = (text(body, "billing_interval")?, text(body, "interval")?);
+        if interval.is_some() && other.is_some() && interval != other {
+            let message = "differs from billing_interval: expected the same";
+            return Err(wrong_field("/interval", FieldErrorCode::NotAllowed, message));
+        }
+        let interval = match interval.or(other).as_deref() {
             None => current.and_then(|values| values.interval),
             Some("once" | "one-time") => None,
             Some(unit) => Some(BillingInterval { unit: interval_unit(unit)?, count: 1 }),
@@ -281,11 +310,20 @@ impl Common {
     }
 }
 
+/// What a price may have that is an object.
+const MONEY_MEMBERS: [&str; 3] = ["amount", "amount_minor", "currency"];
+
 /// Minor units as a whole number, or an object with amount and currency; never a fraction.
 fn money(value: &Value, currency: &str) -> Ruled<Money> {
     let (amount, currency, path) = match value {
         Value::Object(map) => {
-            let given = map.get("currency").and_then(Value::as_str).unwrap_or(currency).to_lowercase();
+            if let Some(unknown) = map.keys().find(|key| !MONEY_MEMBERS.contains(&key.as_str())) {
+                let message = format!("unknown field `{unknown}`: expected {}", one_of(&MONEY_MEMBERS));
+                return Err(wrong_field("/price", FieldErrorCode::UnknownField, message));
+            }
+            let Some(given) = map.get("currency").map_or(Some(currency), Value::as_str).map(str::to_lowercase) else {
+                return Err(wrong_field("/price/currency", FieldErrorCode::WrongType, "expected a text"));
+            };
             (map.get("amount_minor").or_else(|| map.get("amount")), given, "/price/amount")
         }
         other => (Some(other), currency.to_owned(), "/price"),

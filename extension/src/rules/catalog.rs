@@ -207,7 +207,8 @@ fn keep_default(settings: &mut Settings, id: &str, proposed: &Proposed) -> Ruled
 /// Whether a product can be put: it is the catalog's, and its price is not published otherwise.
 fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()> {
     if !proposed.decl.catalog {
-        let message = format!("products of type {} belong to accounts", proposed.decl.name);
+        let message =
+            format!("products of type {} belong to accounts: expected one with `catalog: true`", proposed.decl.name);
         return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
     }
     let settings = desk.catalog.settings()?;

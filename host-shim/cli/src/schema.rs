@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use host_replay::schema::SCENARIO;
+use host_replay::schema::{BUSINESS, CATALOG, SCENARIO};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -20,8 +20,9 @@ pub(crate) struct Args {
 
 const AFTER_HELP: &str = "Examples:
   host-shim schema scenario > scenario.json
+  host-shim schema catalog > catalog.json
 
-Then name the file in the editor's settings, or in the first line of a scenario:
+Then name the file in the editor's settings, or in the first line of a scenario or catalog:
   # yaml-language-server: $schema=../scenario.json";
 
 /// A file format.
@@ -29,11 +30,17 @@ Then name the file in the editor's settings, or in the first line of a scenario:
 enum Name {
     /// A scenario (.yml)
     Scenario,
+    /// What a business sells (catalog.yml), as this project's extension reads it
+    Catalog,
+    /// Who in an organization may what (business.yml)
+    Business,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let text = match args.name {
         Name::Scenario => SCENARIO,
+        Name::Catalog => CATALOG,
+        Name::Business => BUSINESS,
     };
     std::io::stdout().lock().write_all(text.as_bytes()).context("the schema can't be written")?;
     Ok(ExitCode::SUCCESS)

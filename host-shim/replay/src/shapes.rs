@@ -84,9 +84,12 @@ impl Shapes {
         }
         let mut has_shape = false;
         for step in &scenario.steps {
+            if let Some(version) = step.only.iter().find(|v| self.version(v).is_none()) {
+                return Err(unknown(version, step.line));
+            }
             let Action::Stripe(stripe) = &step.action else { continue };
             has_shape |= stripe.version.is_none();
-            let pinned = stripe.version.iter().chain(stripe.version_patches.iter().map(|(v, _)| v)).chain(&step.only);
+            let pinned = stripe.version.iter().chain(stripe.version_patches.iter().map(|(v, _)| v));
             if let Some(version) = pinned.into_iter().find(|v| self.version(v).is_none()) {
                 return Err(unknown(version, step.line));
             }

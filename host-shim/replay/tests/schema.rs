@@ -21,6 +21,17 @@ fn json_of(text: &str) -> Value {
     Node::parse(Path::new("x.yml"), text).expect("valid YAML").json()
 }
 
+/// A file's first line tells an editor of its schema.
+fn assert_schema_is_named(file: &Path, name: &str) {
+    let text = std::fs::read_to_string(file).expect("a file");
+    let first = text.lines().next().unwrap_or_default();
+    let named = first.strip_prefix("# yaml-language-server: $schema=").unwrap_or_default();
+    let (file, named) = (file.canonicalize().expect("a file"), Path::new(named));
+    let meant = file.parent().expect("a folder").join(named).canonicalize().unwrap_or_default();
+    let end = format!("docs/schemas/{name}.json");
+    assert!(meant.ends_with(&end), "{}: its first line is no comment that names {end}: {first}", file.display());
+}
+
 #[test]
 fn every_scenario_of_the_project_is_valid() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
@@ -32,6 +43,7 @@ fn every_scenario_of_the_project_is_valid() {
         let errors: Vec<String> =
             validator.iter_errors(&value).map(|error| format!("{} {error}", error.instance_path())).collect();
         assert_eq!(errors, [""; 0], "{}", file.display());
+        assert_schema_is_named(&file, "scenario");
         seen += 1;
     }
     assert!(seen > 100, "{seen} scenarios");
@@ -52,10 +64,9 @@ fn with_expect(expect: &str) -> String {
     format!("name: x\nevents:\n  - {{raw: x}}\nexpect: {expect}\n")
 }
 
-#[test]
-fn schema_and_reader_take_and_refuse_the_same() {
-    let validator = validator();
-    let right = [
+/// Scenarios that have between them every member that there is.
+fn right() -> Vec<String> {
+    vec![
         with_step("{stripe: a.b, id: 7, at: +5s, set: {a: 1}, 'set@2020-08-27': {b: 1}, 'unset@2020-08-27': [c]}"),
         with_step("{stripe: a.b, envelope: {unset: [a]}, previous: {a: 1}, livemode: true, expect: {outcome: stale}}"),
         with_step("{command: a, by: {kind: user, subject: 1, roles: [owner]}, account: 'user:1', payload: [1]}"),
@@ -82,8 +93,13 @@ fn schema_and_reader_take_and_refuse_the_same() {
         with_expect("{products: {a: {regex: x}}, snapshot: full, claims: {a: null}}"),
         "name: 7\ncovers: [A, B, C]\nknown_to_fail: 'C1: x'\nversions: {only: [a], because: b}\nevents: [{raw: 1}]\n"
             .into(),
-    ];
-    for text in &right {
+    ]
+}
+
+#[test]
+fn schema_and_reader_take_and_refuse_the_same() {
+    let validator = validator();
+    for text in &right() {
         let value = json_of(text);
         assert!(
             validator.is_valid(&value),
@@ -124,7 +140,10 @@ fn schema_and_reader_take_and_refuse_the_same() {
         with_step("{answers: {a: perhaps}}"),
         with_step("{answers: {a: []}}"),
         with_step("{answers: {a: {late: 1h, then: late 2h}}}"),
-        with_step("{answers: {a: {ok: 1, final: x}}}"),
+        with_step("{answers: {a: {ok: {}, final: x}}}"),
+        with_step("{answers: {a: {ok: 1}}}"),
+        with_step("{answers: {a: {ok: {}, then: lost}}}"),
+        with_step("{answers: {a: {late: 1h, message: m}}}"),
         with_step("{restart: false}"),
         with_step("{check: {accounts: {'user:1': {claims: {}}}}}"),
         with_step("{check: {accounts: {nobody: {products: {}}}}}"),
@@ -190,4 +209,132 @@ fn schema_and_reader_know_the_same_names() {
     let outcome = &of("outcome")["anyOf"][1];
     assert_eq!(known(&with_step("{raw: x, expect: {outcome: stale, zzz: 1}}")), named(outcome), "an outcome");
     assert_eq!(known(&with_given("{by: {kind: user, zzz: 1}}")), named(&of("actor")["anyOf"][1]), "an actor");
+}
+
+/// Where a scenario may have names of its own: values that are handed on, expectations, and maps by key or pattern.
+const FREE: [&str; 4] = [
+    r"^/given/(config|claims|answers)$",
+    r"^(/given|/events/\d+)/answers(/[^/]+(/\d+)?(/then)?/ok.*)?$",
+    r"^/events/\d+/(envelope/)?(set|add|previous|payload|data|raw|reply|effects|usage|(set|add)@[^/]+|expect/(reason|quota|account))(/.*)?$",
+    r"^(/expect|/events/\d+/check)(/accounts/[^/]+)?/(accounts$|(products|prices|purchases|subscriptions|records|entitlements|balances|ledger|timers|effects|notices|claims|inventory|outcomes)(/.*)?$)",
+];
+
+/// The pointers of all mappings at or below a value.
+fn mappings(value: &Value, at: &str, found: &mut Vec<String>) {
+    let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
+    match value {
+        Value::Object(map) => {
+            found.push(at.to_owned());
+            map.iter().for_each(|(key, value)| mappings(value, &format!("{at}/{}", escaped(key)), found));
+        }
+        Value::Array(list) => {
+            list.iter().enumerate().for_each(|(index, value)| mappings(value, &format!("{at}/{index}"), found));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn an_unknown_member_is_refused_wherever_names_are_not_free() {
+    let free: Vec<regex::Regex> = FREE.map(|place| regex::Regex::new(place).expect("a pattern")).to_vec();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    let files = collect(&[fixtures]).expect("scenarios").into_iter().filter_map(|input| match input {
+        Input::Scenario(file) => Some(std::fs::read_to_string(file).expect("a file")),
+        _ => None,
+    });
+    let validator = validator();
+    let (mut refused, mut seen) = (0, BTreeSet::new());
+    for text in files.chain(right()) {
+        let value = json_of(&text);
+        let mut places = Vec::new();
+        mappings(&value, "", &mut places);
+        for place in places {
+            if let Some(at) = free.iter().position(|free| free.is_match(&place)) {
+                seen.insert(at);
+                continue;
+            }
+            let mut wrong = value.clone();
+            wrong.pointer_mut(&place).and_then(Value::as_object_mut).expect("a mapping").insert("zzz".into(), json!(1));
+            assert!(!validator.is_valid(&wrong), "the schema takes a member at {place}: {wrong}");
+            let error = Scenario::parse(Path::new("x.yml"), &wrong.to_string()).expect_err(&place);
+            assert!(error.problem.contains("`zzz`") && error.place.line > 0, "{place}: {error}");
+            assert!(error.expected.starts_with("one of ") || error.expected.starts_with('`'), "{place}: {error}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 2_000, "{refused} refused");
+    assert_eq!(seen.len(), FREE.len(), "no pattern is of nothing");
+}
+
+#[test]
+fn members_that_say_nothing_together_are_refused() {
+    let validator = validator();
+    let judge = |text: &str| {
+        let (schema, read) = (validator.is_valid(&json_of(text)), Scenario::parse(Path::new("x.yml"), text));
+        assert_eq!(schema, read.is_ok(), "{text}: {:?}", read.err().map(|error| error.to_string()));
+        schema
+    };
+    let answer = ["ok: {}", "retryable: x", "final: x", "late: 1h", "then: lost", "message: m"];
+    let subsets = (0..1 << answer.len()).map(|bits| {
+        let members = answer.iter().enumerate().filter(|(at, _)| bits & (1 << at) != 0).map(|(_, member)| *member);
+        members.collect::<Vec<_>>().join(", ")
+    });
+    let right: Vec<String> =
+        subsets.filter(|members| judge(&with_given(&format!("{{answers: {{k: {{{members}}}}}}}")))).collect();
+    let expected = [
+        "ok: {}",
+        "retryable: x",
+        "final: x",
+        "late: 1h",
+        "late: 1h, then: lost",
+        "retryable: x, message: m",
+        "final: x, message: m",
+    ];
+    assert_eq!(right, expected);
+    let kinds = [
+        "stripe: a.b",
+        "command: a",
+        "product: created",
+        "usage: {meter: m, quantity: 1}",
+        "raw: x",
+        "same: evt_1",
+        "redrive: evt_1",
+        "advance: 7d",
+        "until: 2027-01-01T00:00:00Z",
+        "answers: {}",
+        "restart: true",
+        "check: {}",
+    ];
+    let members = [
+        "id: e9",
+        "base: b",
+        "at: +5s",
+        "set: {a: 1}",
+        "add: {a: 1}",
+        "unset: [a]",
+        "previous: {a: 1}",
+        "version: v",
+        "connected: acct_1",
+        "livemode: true",
+        "request_key: k",
+        "envelope: {}",
+        "'set@v': {a: 1}",
+        "expect: applied",
+        "effects: []",
+        "reply: 1",
+        "unchanged: true",
+        "only: [v]",
+        "payload: {}",
+        "account: platform",
+        "by: admin",
+        "data: {}",
+    ];
+    let mut taken = 0;
+    for kind in kinds {
+        for member in kinds.into_iter().chain(members).filter(|member| *member != kind) {
+            let data = if kind.starts_with("product") && !member.starts_with("data") { ", data: {}" } else { "" };
+            taken += usize::from(judge(&with_step(&format!("{{{kind}, {member}{data}}}"))));
+        }
+    }
+    assert!(taken > 60, "{taken} pairs are taken");
 }

@@ -1,5 +1,6 @@
 //! Checks a product's metadata against its type, and says where each error is.
 
+use super::super::checks::one_of;
 use super::{Field, FieldType, Format, SetBy, TypeDecl};
 use products_contract::{ActorKind, FieldError, FieldErrorCode};
 use serde_json::{Map, Value};
@@ -20,7 +21,7 @@ pub(crate) fn check(
             None if decl.extras => {
                 out.insert(key.clone(), value.clone());
             }
-            None => errors.push(error(key, FieldErrorCode::UnknownField, format!("{} has no such field", decl.name))),
+            None => errors.push(error(key, FieldErrorCode::UnknownField, unknown(decl, by))),
             Some(_) => {}
         }
     }
@@ -54,6 +55,12 @@ pub(crate) fn check(
 fn error(key: &str, code: FieldErrorCode, message: String) -> FieldError {
     let path = format!("/metadata/{}", key.replace('~', "~0").replace('/', "~1"));
     FieldError { path, code, message }
+}
+
+/// A key that is no field, with those that there are for who sets it.
+fn unknown(decl: &TypeDecl, by: ActorKind) -> String {
+    let fields: Vec<&str> = decl.fields.iter().filter(|f| may_set(by, f)).map(|f| f.name.as_str()).collect();
+    format!("{} has no such field: expected {}", decl.name, one_of(&fields))
 }
 
 fn read_only(by: ActorKind, field: &Field) -> String {
@@ -158,7 +165,7 @@ fn check_text(field: &Field, text: &str) -> Result<(), (FieldErrorCode, String)>
         _ => {}
     }
     if field.reserved.iter().any(|reserved| reserved == text) {
-        return Err((FieldErrorCode::NotAllowed, "is reserved".to_owned()));
+        return Err((FieldErrorCode::NotAllowed, "is reserved: expected another text".to_owned()));
     }
     Ok(())
 }

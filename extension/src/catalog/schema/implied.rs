@@ -33,7 +33,11 @@ fn field(name: &str, field_type: FieldType, set_by: SetBy) -> Field {
 
 /// What a product of the catalog has: its match at the provider, its prices, and how it is shown.
 fn sold() -> Vec<Field> {
-    let id = |name: &str| Field { max_length: Some(255), ..field(name, FieldType::String, SetBy::Admin) };
+    let id = |name: &str| Field {
+        min_length: Some(1),
+        max_length: Some(255),
+        ..field(name, FieldType::String, SetBy::Admin)
+    };
     let states = ["local", "syncing", "synced", "failed"].map(str::to_owned).to_vec();
     vec![
         field("purchasable", FieldType::Bool, SetBy::Admin),

@@ -189,7 +189,7 @@ fn json_is_one_line_a_mistake_and_then_the_counts() {
     let lines = ran.lines();
     let mistake = json!({"file": folder.path().join("catalog.yml").display().to_string(), "line": 13,
         "pointer": "/products/0/product_type", "problem": "`seat_paln` is no product type",
-        "expected": "a catalog that the extension takes", "guess": "seat_plan"});
+        "expected": "one of seat_plan", "guess": "seat_plan"});
     let summary = json!({"businesses": 1, "scenarios": 1, "raw": 0, "mistakes": 1});
     assert_eq!(lines, [json!({"mistake": mistake}), json!({"summary": summary})]);
     fs::write(folder.path().join("catalog.yml"), "- a\n").expect("written");

@@ -31,10 +31,12 @@ fn help_of_schema() {
 }
 
 #[test]
-fn the_schema_is_that_of_the_documentation() {
-    let ran = run(&["schema", "scenario"], b"");
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schemas/scenario.json");
-    assert_eq!((ran.code, ran.stdout), (0, fs::read_to_string(file).expect("the schema")), "{}", ran.stderr);
+fn the_schemas_are_those_of_the_documentation() {
+    for name in ["scenario", "catalog", "business"] {
+        let ran = run(&["schema", name], b"");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/schemas/{name}.json"));
+        assert_eq!((ran.code, ran.stdout), (0, fs::read_to_string(file).expect("the schema")), "{}", ran.stderr);
+    }
     assert_eq!(run(&["schema", "no-such"], b"").code, 2);
 }
 

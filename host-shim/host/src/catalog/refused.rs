@@ -13,6 +13,16 @@ use std::path::Path;
 /// What is expected where the extension doesn't say it.
 const EXPECTED: &str = "a catalog that the extension takes";
 
+/// The same of one value, by what is wrong with it.
+fn expected_by(code: FieldErrorCode) -> &'static str {
+    match code {
+        FieldErrorCode::Missing => "a value",
+        FieldErrorCode::ReadOnly => "what it was before",
+        FieldErrorCode::Taken => "another one",
+        _ => EXPECTED,
+    }
+}
+
 /// The mistakes of a catalog that was not taken; at least one.
 pub(super) fn mistakes(business: &BusinessFolder, report: &Report) -> Vec<BadInput> {
     let file = business.folder.join(CATALOG_FILE);
@@ -51,8 +61,11 @@ fn mistake(file: &Path, catalog: &Lined, error: &FieldError) -> BadInput {
         (None, Err(_)) => "it is missing".to_owned(),
     };
     let place = Place::line(file, catalog.line_meant(&error.path, quoted)).at(&error.path);
-    let bad = BadInput::new(place, problem, expected.unwrap_or(EXPECTED));
-    let value = there.ok().and_then(Lined::single);
+    let bad = BadInput::new(place, problem, expected.unwrap_or(expected_by(error.code)));
+    // Of a name that nothing has, the name is wrong and not its value.
+    let name = error.path.rsplit_once('/').map(|(_, name)| name);
+    let name = name.filter(|_| error.code == FieldErrorCode::UnknownField && quoted.is_none()).map(str::to_owned);
+    let value = name.or_else(|| there.ok().and_then(Lined::single));
     let Some(word) = value.as_deref().or(quoted) else { return bad };
     let allowed = expected.map(names_in).unwrap_or_default();
     match (allowed.is_empty(), error.code) {
@@ -159,18 +172,8 @@ mod tests {
                 "expected a value, found none at line 1 column 3",
                 "catalog.yml:7: /products/0/name: it is missing; expected a value",
             ),
-            (
-                "/products/0/name",
-                Missing,
-                "required",
-                "catalog.yml:7: /products/0/name: required; expected a catalog that the extension takes",
-            ),
-            (
-                "",
-                Taken,
-                "`seats` is taken",
-                "catalog.yml:1: `seats` is taken; expected a catalog that the extension takes",
-            ),
+            ("/products/0/name", Missing, "required", "catalog.yml:7: /products/0/name: required; expected a value"),
+            ("", Taken, "`seats` is taken", "catalog.yml:1: `seats` is taken; expected another one"),
         ] {
             assert_eq!(told(path, code, message), expected);
         }

@@ -54,7 +54,7 @@ fn short(reader: Reader<'_>, line: usize, text: &str) -> Result<ScriptedAnswer, 
         (Some("ok"), None, _) => ScriptedAnswer::Ok(Value::Null),
         (Some("lost"), None, _) => ScriptedAnswer::Lost,
         (Some("never"), None, _) => ScriptedAnswer::Never,
-        (Some("retryable"), Some(code), None) => retryable(code, None),
+        (Some("retryable"), Some(code), None) => retryable(code, "as the scenario says"),
         (Some("final"), Some(code), None) => ScriptedAnswer::failed(code, "as the scenario says"),
         (Some("late"), Some(span), None) => match crate::time::parse_span(span) {
             Some(after_ms) => ScriptedAnswer::Late { after_ms, then: Box::new(ScriptedAnswer::Ok(Value::Null)) },
@@ -65,42 +65,51 @@ fn short(reader: Reader<'_>, line: usize, text: &str) -> Result<ScriptedAnswer, 
     Ok(answer)
 }
 
+/// The forms of a long answer, each with the member that it may have beside itself.
+const LONG_FORMS: [(&str, Option<&str>); 4] =
+    [("ok", None), ("retryable", Some("message")), ("final", Some("message")), ("late", Some("then"))];
+
 fn long(reader: Reader<'_>, node: &Node) -> Result<ScriptedAnswer, BadInput> {
-    let mut fields = reader.fields("an answer", node)?;
-    let message = fields.take("message").map(|n| reader.text("message", n)).transpose()?;
-    let then = fields.take("then");
-    let (ok, retry, end, late) =
-        (fields.take("ok"), fields.take("retryable"), fields.take("final"), fields.take("late"));
-    let found = match (ok, retry, end, late) {
-        (Some(outputs), None, None, None) => ScriptedAnswer::Ok(outputs.json()),
-        (None, Some(code), None, None) => retryable(&reader.text("retryable", code)?, message),
-        (None, None, Some(code), None) => ScriptedAnswer::failed(
-            &reader.text("final", code)?,
-            message.unwrap_or_else(|| "as the scenario says".to_owned()),
-        ),
-        (None, None, None, Some(span)) => {
-            let then = match then {
-                Some(node) => answer(reader, node)?,
-                None => ScriptedAnswer::Ok(Value::Null),
-            };
-            if matches!(then, ScriptedAnswer::Late { .. }) {
-                return Err(reader.bad(
-                    node.line,
-                    "a late answer is late again",
-                    "ok, lost, never, retryable or final",
-                ));
-            }
-            ScriptedAnswer::Late { after_ms: reader.span("late", span)?, then: Box::new(then) }
-        }
-        _ => return Err(reader.bad(node.line, "an answer says nothing or several things", FORMS)),
+    let entries = reader.map("an answer", node)?;
+    let said = |name: &str| entries.iter().any(|entry| entry.key == name);
+    let mut forms = LONG_FORMS.iter().filter(|(form, _)| said(form));
+    let (Some((form, beside)), None) = (forms.next(), forms.next()) else {
+        return Err(reader.bad(node.line, "an answer says nothing or several things", FORMS));
     };
+    // What another form may have is known, and says nothing here.
+    let of_others = LONG_FORMS.iter().filter_map(|(_, other)| *other).filter(|other| Some(*other) != *beside);
+    if let Some(entry) = of_others.filter_map(|name| entries.iter().find(|entry| entry.key == name)).next() {
+        let expected = beside.map_or_else(|| format!("`{form}` alone"), |beside| format!("one of {form}, {beside}"));
+        return Err(reader.bad(entry.line, format!("`{}` says nothing beside `{form}`", entry.key), expected));
+    }
+    let mut fields = reader.fields("an answer", node)?;
+    let value = fields.need(form)?;
+    let beside = beside.and_then(|name| fields.take(name));
     fields.finish()?;
-    Ok(found)
+    let message = |node: Option<&Node>| match node {
+        Some(node) => reader.text("message", node),
+        None => Ok("as the scenario says".to_owned()),
+    };
+    Ok(match *form {
+        "ok" => match &value.value {
+            Tree::Map(_) | Tree::Null => ScriptedAnswer::Ok(value.json()),
+            _ => return Err(reader.bad(value.line, format!("`ok` is {}", value.kind()), "a mapping of outputs")),
+        },
+        "retryable" => retryable(&reader.text(form, value)?, message(beside)?),
+        "final" => ScriptedAnswer::failed(&reader.text(form, value)?, message(beside)?),
+        _ => {
+            let then = beside.map_or(Ok(ScriptedAnswer::Ok(Value::Null)), |node| answer(reader, node))?;
+            if matches!(then, ScriptedAnswer::Late { .. }) {
+                let expected = "ok, lost, never, retryable or final";
+                return Err(reader.bad(node.line, "a late answer is late again", expected));
+            }
+            ScriptedAnswer::Late { after_ms: reader.span("late", value)?, then: Box::new(then) }
+        }
+    })
 }
 
-fn retryable(code: &str, message: Option<String>) -> ScriptedAnswer {
-    let message = message.unwrap_or_else(|| "as the scenario says".to_owned());
-    ScriptedAnswer::Retryable { code: code.to_owned(), message }
+fn retryable(code: &str, message: impl Into<String>) -> ScriptedAnswer {
+    ScriptedAnswer::Retryable { code: code.to_owned(), message: message.into() }
 }
 
 #[cfg(test)]
@@ -142,11 +151,29 @@ mod tests {
     }
 
     #[test]
+    fn a_member_that_says_nothing_is_refused_with_what_is_allowed() {
+        for (text, expected) in [
+            ("{ok: {},\n then: lost}", "x.yml:2: `then` says nothing beside `ok`; expected `ok` alone"),
+            ("{ok: {},\n message: m}", "x.yml:2: `message` says nothing beside `ok`; expected `ok` alone"),
+            ("{final: x,\n then: lost}", "x.yml:2: `then` says nothing beside `final`; expected one of final, message"),
+            ("{late: 1h,\n message: m}", "x.yml:2: `message` says nothing beside `late`; expected one of late, then"),
+            (
+                "{late: 1h,\n tehn: lost}",
+                "x.yml:2: unknown field `tehn` in an answer; expected one of late, then; did you mean `then`?",
+            ),
+            ("{ok:\n 1}", "x.yml:2: `ok` is a whole number; expected a mapping of outputs"),
+        ] {
+            assert_eq!(answers(&format!("k: {text}")).expect_err(text).to_string(), expected);
+        }
+    }
+
+    #[test]
     fn what_is_no_answer_is_refused_with_its_line() {
         for text in [
             "k:\n  okay",
             "k:\n  retryable",
-            "k:\n  {ok: 1, lost: 2}",
+            "k:\n  {ok: {}, lost: 2}",
+            "k:\n  {ok: 1}",
             "k:\n  late soon",
             "k:\n  - 5",
             "k:\n  {late: 1h, then: late 2h}",

@@ -1,0 +1,449 @@
+//! The schemas of catalogs and of what a business says beside one, against the reader in the extension: what one takes the
+//! other takes, and they know the same names.
+
+use host_replay::business::{BusinessFolder, CATALOG_FILE};
+use host_replay::error::{BadInput, ReplayError};
+use host_replay::host::{Host, HostSetup, StoreKind};
+use host_replay::runners::Runners;
+use host_replay::schema::{BUSINESS, CATALOG};
+use host_replay::tree::Node;
+use instance_provisioner::PRODUCT_MEMBERS;
+use instance_provisioner::schema::built_in;
+use jsonschema::Validator;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A catalog that has every clause and every member.
+const WHOLE: &str = r#"
+business: {provider: stripe, currency: usd, sync_prices: true, customer_creation: checkout, success_url: https://a.example,
+  cancel_url: https://a.example, origins: [https://a.example], grace_days: 7, dunning_days: [0, 3], over_limit_days: 14,
+  archive_after_days: 30, retention_days: 90, notice_days: [7], name_block_days: 30, final_backup_days: 30,
+  error_credit_hours: 24}
+entitlements:
+  seats: {kind: limit}
+  calls: {kind: counter, period: calendar_month, alerts: [80, 100]}
+  may_owe: {kind: flag}
+rates:
+  tokens: {by: model, micros: {large: 12}, group: [agent], pay: [credits, invoice], invoice: {min: 50, limit: 5000, if: may_owe}}
+product_types:
+  - name: tier
+    aliases: [level]
+    catalog: true
+    family: plan
+    infer_by: slug
+    rank_by: rank
+    requires_plan: false
+    extras: false
+    intervals: [month]
+    buy: {account: user, quantity: {max: 3}}
+    fields:
+      - {name: slug, type: string, required: true, min_length: 1, max_length: 40, format: label, lowercase: true, unique: true,
+        immutable: true, reserved: [www], set_by: owner}
+      - {name: rank, type: int, min: 0, max: 9, default: 1}
+      - {name: size, type: enum, options: [s, m], aliases: {small: s}}
+      - {name: cores, type: milli}
+    grants: {seats: rank, may_owe: true}
+  - name: pack
+    catalog: true
+    infer_by: credits
+    buy: {account: user, if: may_owe, once_per: label, metadata: {label: "{product.label}"}, success_url: https://a.example,
+      cancel_url: https://a.example}
+    fields:
+      - {name: label, type: string, required: true}
+      - {name: credits, type: int, required: true}
+    grants: {calls: {amount: 5, if: may_owe}}
+    on_paid: [{credit: credits}]
+  - name: site
+    id_prefix: site
+    id_by: label
+    consumes: {seats: 1}
+    plan: {field: plan_id, family: plan, quotas: {seats: rank}}
+    fields: [{name: label, type: string, required: true, format: label}]
+    provisions:
+      - {name: data, resource: database, quota: seats, when: enabled, with: {name: "{instance.label}"}, variant: "{plan.slug}",
+        outputs: {endpoint: endpoint}, suspends: true, backup: true, on_archive: keep}
+      - {name: edge, resource: cdn, needs: [data]}
+    url: [{resource: edge, value: "https://{instance.label}.example"}]
+    watch: {url: "{resources.url}/health", every_s: 300, fail_after: 3, recover_after: 1}
+    meters: [{meter: seats, counter: true}]
+products:
+  - id: prod_a
+    product_type: tier
+    name: A
+    description: All of it
+    active: true
+    default: false
+    prices: {month: {amount: 500, id: {test: price_a, live: price_live_a}}}
+    metadata: {slug: a}
+    stripe_metadata: {slug: a}
+  - {id: prod_b, type: pack, name: B, price: {amount: 700, currency: usd}, billing_interval: once, interval: once, currency: usd,
+    purchasable: true, display_order: 1, stripe_price_id: price_b, stripe_product_id: prod_at_b, metadata: {label: b}, features: {credits: 7}}
+"#;
+
+/// Members of the catalog's `business` that its policies are stored with, and that stand elsewhere in a catalog.
+const STORED: [&str; 4] = ["defaults", "entitlements", "may", "rates"];
+
+fn schema() -> Value {
+    serde_json::from_str(CATALOG).expect("JSON")
+}
+
+fn validator(schema: &Value) -> Validator {
+    jsonschema::draft202012::new(schema).expect("a valid schema")
+}
+
+fn json_of(text: &str) -> Value {
+    Node::parse(Path::new("x.yml"), text).expect("valid YAML").json()
+}
+
+/// What the host and the extension have against a catalog and what stands beside it.
+fn told_of(catalog: &str, beside: Option<&str>) -> Vec<BadInput> {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join(CATALOG_FILE), catalog).expect("written");
+    if let Some(beside) = beside {
+        fs::write(folder.path().join("business.yml"), beside).expect("written");
+    }
+    let business = match BusinessFolder::load(folder.path()) {
+        Ok(business) => business,
+        Err(bad) => return vec![bad],
+    };
+    let (config, runners, store) = (Vec::new(), Runners::native(), StoreKind::Memory);
+    match Host::start(HostSetup { business, livemode: false, config, runners, store, clock: 0 }) {
+        Ok(_) => Vec::new(),
+        Err(ReplayError::Input(mistakes)) => mistakes,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn told(catalog: &Value) -> Vec<BadInput> {
+    told_of(&catalog.to_string(), None)
+}
+
+/// The files of this name in the folders of businesses.
+fn files(name: &str) -> Vec<PathBuf> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    let folders = fs::read_dir(fixtures).expect("the fixtures").map(|entry| entry.expect("an entry").path());
+    folders.map(|folder| folder.join(name)).filter(|file| file.is_file()).collect()
+}
+
+#[test]
+fn every_catalog_of_the_project_is_valid() {
+    for (name, schema, least) in [(CATALOG_FILE, CATALOG, 5), ("business.yml", BUSINESS, 1)] {
+        let validator = validator(&serde_json::from_str(schema).expect("JSON"));
+        let files = files(name);
+        assert!(files.len() >= least, "{files:?}");
+        for file in files {
+            let value = json_of(&fs::read_to_string(&file).expect("a file"));
+            let errors: Vec<String> =
+                validator.iter_errors(&value).map(|error| format!("{} {error}", error.instance_path())).collect();
+            assert_eq!(errors, [""; 0], "{}", file.display());
+            let first = format!("# yaml-language-server: $schema=../../docs/schemas/{}\n", name.replace("yml", "json"));
+            assert!(fs::read_to_string(&file).expect("a file").starts_with(&first), "{}: not {first}", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_catalog_with_every_clause_is_right() {
+    let value = json_of(WHOLE);
+    let errors: Vec<String> = validator(&schema()).iter_errors(&value).map(|error| error.to_string()).collect();
+    assert_eq!((errors, told(&value)), (Vec::new(), Vec::new()));
+}
+
+/// Objects of the schema, each with a place of [`WHOLE`] that is one.
+const OBJECTS: [(&str, &str); 22] = [
+    ("", ""),
+    ("/$defs/policies", "/business"),
+    ("/$defs/entitlement", "/entitlements/calls"),
+    ("/$defs/rate", "/rates/tokens"),
+    ("/$defs/rate/properties/invoice", "/rates/tokens/invoice"),
+    ("/$defs/productType", "/product_types/2"),
+    ("/$defs/field", "/product_types/0/fields/0"),
+    ("/$defs/buy", "/product_types/1/buy"),
+    ("/$defs/buy/properties/quantity", "/product_types/0/buy/quantity"),
+    ("/$defs/granted/anyOf/1", "/product_types/1/grants/calls"),
+    ("/$defs/leftBehind", "/product_types/1/on_paid/0"),
+    ("/$defs/planLink", "/product_types/2/plan"),
+    ("/$defs/resource", "/product_types/2/provisions/0"),
+    ("/$defs/url", "/product_types/2/url/0"),
+    ("/$defs/watch", "/product_types/2/watch"),
+    ("/$defs/meter", "/product_types/2/meters/0"),
+    ("/$defs/prices", "/products/0/prices"),
+    ("/$defs/price", "/products/0/prices/month"),
+    ("/$defs/price/properties/id/anyOf/1", "/products/0/prices/month/id"),
+    ("/$defs/product/properties/price/anyOf/1", "/products/1/price"),
+    // Fields of the type may stand in it, so it is open.
+    ("/$defs/product", "/products/0"),
+    ("/$defs/product", "/products/1"),
+];
+
+/// Pointers of the objects of a schema that have no other members than those that they name.
+fn closed(schema: &Value, at: &str, found: &mut BTreeSet<String>) {
+    if schema["additionalProperties"] == json!(false) {
+        found.insert(at.to_owned());
+    }
+    match schema {
+        Value::Object(map) => map.iter().for_each(|(key, value)| closed(value, &format!("{at}/{key}"), found)),
+        Value::Array(list) => {
+            list.iter().enumerate().for_each(|(at_list, value)| closed(value, &format!("{at}/{at_list}"), found));
+        }
+        _ => {}
+    }
+}
+
+fn with(catalog: &Value, pointer: &str, member: &str, value: Value) -> Value {
+    let mut catalog = catalog.clone();
+    catalog.pointer_mut(pointer).and_then(Value::as_object_mut).expect("an object").insert(member.to_owned(), value);
+    catalog
+}
+
+/// The names in a list such as `` `a`, `b` or `c` `` or `one of a, b`.
+fn names_in(expected: &str) -> BTreeSet<String> {
+    let list = expected.strip_prefix("one of ").unwrap_or(expected);
+    let names = list.split(", ").flat_map(|part| part.split(" or "));
+    names.map(|name| name.trim_matches('`').to_owned()).collect()
+}
+
+/// The only mistake of a catalog.
+fn only(catalog: &Value) -> BadInput {
+    let mut told = told(catalog);
+    assert_eq!(told.len(), 1, "{told:?}");
+    told.remove(0)
+}
+
+fn named(object: &Value) -> BTreeSet<String> {
+    object["properties"].as_object().expect("properties").keys().cloned().collect()
+}
+
+#[test]
+fn schema_and_reader_know_the_same_names() {
+    let (schema, whole, mut seen) = (schema(), json_of(WHOLE), BTreeSet::new());
+    for (object, place) in OBJECTS {
+        let of_schema = schema.pointer(object).expect("an object of the schema");
+        if of_schema["additionalProperties"] != json!(false) {
+            continue;
+        }
+        seen.insert(object.to_owned());
+        if object == "/$defs/price/properties/id/anyOf/1" {
+            let bad = only(&with(&whole, place, "zzz", json!("x")));
+            assert_eq!((bad.expected.as_str(), named(of_schema)), ("an id, or {test, live}", names_in("live, test")));
+            continue;
+        }
+        let bad = only(&with(&whole, place, "zzz", json!(1)));
+        let mut read = names_in(&bad.expected);
+        match object {
+            "/$defs/prices" => assert_eq!(bad.place.pointer.as_deref(), Some("/products/0/prices/zzz")),
+            _ => assert!(bad.problem == "unknown field `zzz`", "{object}: {bad}"),
+        }
+        match object {
+            // It goes with the catalog, and stands in another file.
+            "" => assert!(read.remove("may")),
+            "/$defs/policies" => assert!(STORED.iter().all(|name| read.remove(*name))),
+            _ => {}
+        }
+        assert_eq!(read, named(of_schema), "{object}");
+    }
+    let mut all = BTreeSet::new();
+    closed(&schema, "", &mut all);
+    assert_eq!(seen, all);
+}
+
+#[test]
+fn a_product_has_the_members_of_the_schema_and_the_fields_of_its_type() {
+    let (schema, whole) = (schema(), json_of(WHOLE));
+    let mut of_schema = named(&schema["$defs"]["product"]);
+    // A field that nothing has is told with those that an administrator may set.
+    let bad = only(&with(&whole, "/products/0", "zzz", json!(1)));
+    assert!(bad.problem.contains("no such field"), "{bad}");
+    let fields = names_in(&bad.expected);
+    for member in PRODUCT_MEMBERS {
+        assert!(of_schema.remove(member), "{member}");
+    }
+    assert!(of_schema.is_subset(&fields), "{of_schema:?} {fields:?}");
+    let own = names_in("slug, rank, size, cores, prices").into_iter().collect();
+    assert_eq!(&fields - &of_schema, own, "fields that come with `catalog: true`, and the type's own");
+}
+
+#[test]
+fn schema_and_reader_know_the_same_words() {
+    let (schema, whole) = (schema(), json_of(WHOLE));
+    let words = |list: &Value| -> BTreeSet<String> {
+        list.as_array().expect("a list").iter().map(|word| word.as_str().expect("a text").to_owned()).collect()
+    };
+    for (place, member, list) in [
+        ("/business", "provider", "/$defs/policies/properties/provider/enum"),
+        ("/business", "customer_creation", "/$defs/policies/properties/customer_creation/enum"),
+        ("/entitlements/calls", "kind", "/$defs/entitlement/properties/kind/enum"),
+        ("/entitlements/calls", "period", "/$defs/entitlement/properties/period/enum"),
+        ("/product_types/1/buy", "account", "/$defs/buy/properties/account/enum"),
+        ("/product_types/0/fields/0", "type", "/$defs/field/properties/type/anyOf/0/enum"),
+        ("/product_types/0/fields/0", "format", "/$defs/field/properties/format/enum"),
+        ("/product_types/0/fields/0", "set_by", "/$defs/field/properties/set_by/enum"),
+        ("/product_types/2/provisions/1", "resource", "/$defs/resource/properties/resource/enum"),
+        ("/product_types/2/provisions/1", "when", "/$defs/resource/properties/when/enum"),
+        ("/product_types/2/provisions/1", "on_archive", "/$defs/resource/properties/on_archive/enum"),
+    ] {
+        let bad = only(&with(&whole, place, member, json!("zzz")));
+        assert_eq!(names_in(&bad.expected), words(schema.pointer(list).expect("words")), "{member}: {bad}");
+        assert!(bad.place.pointer.as_deref().is_some_and(|at| at == format!("{place}/{member}")), "{bad}");
+    }
+    let bad = only(&with(&whole, "/product_types/0", "intervals", json!(["zzz"])));
+    let mut intervals = words(&schema["$defs"]["interval"]["anyOf"][0]["enum"]);
+    intervals.extend(words(&schema["$defs"]["interval"]["anyOf"][1]["enum"]));
+    assert_eq!(names_in(&bad.expected), intervals);
+    let bad = only(&with(&whole, "/rates/tokens", "pay", json!(["zzz"])));
+    assert_eq!(names_in(&bad.expected), words(&schema["$defs"]["rate"]["properties"]["pay"]["items"]["enum"]));
+    let types = &schema["properties"]["product_types"]["items"]["anyOf"][0]["enum"];
+    let own = built_in().into_iter().flat_map(|decl| [vec![decl.name], decl.aliases].concat()).collect();
+    assert_eq!(words(types), own);
+}
+
+#[test]
+fn schema_and_reader_know_the_same_commands_and_questions() {
+    let schema: Value = serde_json::from_str(BUSINESS).expect("JSON");
+    let of = |text: &str| {
+        let mut told = told_of("products: []\n", Some(text));
+        assert_eq!(told.len(), 1, "{told:?}");
+        told.remove(0)
+    };
+    assert_eq!(names_in(&of("zzz: 1\n").expected), named(&schema));
+    let bad = of("may: {zzz: [owner]}\n");
+    let names = schema["properties"]["may"]["propertyNames"]["enum"].as_array().expect("names");
+    let names: BTreeSet<String> = names.iter().map(|name| name.as_str().expect("a text").to_owned()).collect();
+    assert_eq!(names_in(&bad.expected), names, "{bad}");
+    let validator = validator(&schema);
+    for (text, is_right) in [
+        ("{}", true),
+        ("may: {}", true),
+        ("may: {list: [owner, billing], usage.consume: []}", true),
+        ("may: {zzz: [owner]}", false),
+        ("may: {list: owner}", false),
+        ("may: {list: [1]}", false),
+        ("may: [list]", false),
+        ("zzz: {}", false),
+        ("[]", false),
+    ] {
+        assert_eq!(validator.is_valid(&json_of(text)), is_right, "{text}");
+        assert_eq!(told_of("products: []\n", Some(text)).is_empty(), is_right, "{text}");
+    }
+}
+
+/// Whether a mistake is one of the value at this place itself, and not of what it means beside others.
+fn is_of_shape(bad: &BadInput, place: &str) -> bool {
+    let within = bad.place.pointer.as_deref().is_some_and(|pointer| pointer.starts_with(place));
+    within && (bad.problem.starts_with("found ") || bad.problem.starts_with("unknown field"))
+}
+
+#[test]
+fn schema_and_reader_take_the_same_values() {
+    let (schema, whole) = (schema(), json_of(WHOLE));
+    let validator = validator(&schema);
+    let probes = [
+        json!(true),
+        json!(7),
+        json!(-1),
+        json!(300),
+        json!(1.5),
+        json!(5_000_000_000i64),
+        json!("zzz"),
+        json!(""),
+        json!([]),
+        json!([7]),
+        json!([-1]),
+        json!(["zzz"]),
+        json!([{}]),
+        json!({}),
+        json!({"zzz": 1}),
+        json!({"zzz": "x"}),
+        json!({"zzz": {}}),
+    ];
+    let (mut taken, mut refused, mut differences) = (0, 0, Vec::new());
+    for (object, place) in OBJECTS {
+        for member in named(schema.pointer(object).expect("an object of the schema")) {
+            let at = format!("{place}/{member}");
+            for probe in &probes {
+                let catalog = with(&whole, place, &member, probe.clone());
+                let (is_valid, mistakes) = (validator.is_valid(&catalog), told(&catalog));
+                if !is_valid && mistakes.is_empty() {
+                    differences.push(format!("the schema alone refuses {at}: {probe}"));
+                }
+                if let Some(bad) = mistakes.iter().find(|bad| is_valid && is_of_shape(bad, &at)) {
+                    differences.push(format!("the reader alone refuses {at}: {probe}: {bad}"));
+                }
+                *if is_valid { &mut taken } else { &mut refused } += 1;
+            }
+        }
+    }
+    assert_eq!(differences, [""; 0]);
+    assert!(taken > 200 && refused > 1500, "{taken} taken, {refused} refused");
+}
+
+#[test]
+fn schema_and_reader_refuse_the_same_catalogs() {
+    let validator = validator(&schema());
+    for (good, bad) in [
+        ("business:", "busines:"),
+        ("product_types:", "types:"),
+        ("grace_days: 7", "grace_days: -7"),
+        ("dunning_days: [0, 3]", "dunning_days: 3"),
+        ("currency: usd, sync_prices", "curency: usd, sync_prices"),
+        ("provider: stripe", "provider: paddle"),
+        ("seats: {kind: limit}", "seats: limit"),
+        ("seats: {kind: limit}", "seats: {}"),
+        ("seats: {kind: limit}", "seats: {kind: limit, period: calendar_month}"),
+        ("alerts: [80, 100]", "alerts: [80, 101]"),
+        ("micros: {large: 12}", "micros: {large: -12}"),
+        ("micros: {large: 12}, ", ""),
+        ("pay: [credits, invoice]", "pay: []"),
+        ("pay: [credits, invoice]", "pay: [credits]"),
+        (", invoice: {min: 50, limit: 5000, if: may_owe}", ""),
+        ("- name: site\n    ", "- "),
+        ("catalog: true\n    family: plan\n", "family: plan\n"),
+        ("intervals: [month]", "intervals: [fortnight]"),
+        ("buy: {account: user, quantity", "buy: {account: users, quantity"),
+        ("quantity: {max: 3}", "quantity: {max: 0}"),
+        ("quantity: {max: 3}", "quantity: 3"),
+        ("quantity: {max: 3}", "if: may_owe"),
+        ("type: string, required: true, min_length", "required: true, min_length"),
+        ("name: cores, type: milli", "name: cores, type: milli, max: 4000"),
+        ("name: cores, type: milli", "name: cores, type: millis"),
+        ("unique: true", "unique: [slug]"),
+        ("aliases: {small: s}", "aliases: [small]"),
+        ("seats: rank, may_owe", "seats: {amount: rank, if: may_owe}, may_owe"),
+        ("seats: rank, may_owe", "seats: [rank], may_owe"),
+        ("{amount: 5, if: may_owe}", "{amount: 5, when: may_owe}"),
+        ("{amount: 5, if: may_owe}", "{amount: 5}"),
+        ("[{credit: credits}]", "{credit: credits}"),
+        ("[{credit: credits}]", "[{credits: credits}]"),
+        ("consumes: {seats: 1}", "consumes: {seats: {amount: 1, if: may_owe}}"),
+        ("plan: {field: plan_id, family", "plan: {family"),
+        ("resource: cdn", "resource: cdm"),
+        ("name: edge, resource: cdn", "name: edge, resource: cdn, backup: true"),
+        ("when: enabled", "when: enabledd"),
+        ("on_archive: keep", "on_archive: stay"),
+        ("every_s: 300, ", ""),
+        ("meters: [{meter: seats", "meters: [{name: seats"),
+        ("- id: prod_a\n    ", "- "),
+        ("    name: A\n", ""),
+        ("active: true", "active: yes"),
+        ("prices: {month:", "prices: {fortnight:"),
+        ("{amount: 500, id", "{amount: 5.5, id"),
+        ("{amount: 500, id", "{id"),
+        ("{test: price_a, live: price_live_a}", "{tset: price_a}"),
+        ("price: {amount: 700, currency: usd}", "price: {amount: 700, curency: usd}"),
+        ("price: {amount: 700, currency: usd}", "price: -700"),
+        ("billing_interval: once", "billing_interval: fortnight"),
+        ("display_order: 1", "display_order: -1"),
+        ("stripe_metadata: {slug: a}", "stripe_metadata: {slug: 1}"),
+    ] {
+        assert_eq!(WHOLE.matches(good).count(), 1, "{good}");
+        let text = WHOLE.replace(good, bad);
+        assert!(!validator.is_valid(&json_of(&text)), "the schema takes {bad}");
+        let told = told_of(&text, None);
+        assert!(!told.is_empty(), "the reader takes {bad}");
+        for mistake in told {
+            assert_ne!(mistake.expected, "a catalog that the extension takes", "{mistake}");
+        }
+    }
+}
