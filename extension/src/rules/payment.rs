@@ -10,7 +10,7 @@ use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::merge::payment::merge;
-use crate::model::records::payment::{Received, Payment, Refund, RefundStatus};
+use crate::model::records::payment::{Payment, Received, Refund, RefundStatus};
 use products_contract::*;
 use serde_json::json;
 use std::collections::BTreeMap;
