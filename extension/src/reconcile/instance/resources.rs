@@ -106,7 +106,7 @@ fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, wish: Wish) -> Ru
 /// What may be named of a resource that is needed: its outputs; none of one that was skipped.
 type Outputs<'i> = (&'i str, Option<&'i Object>);
 
-/// The outputs of what a resource needs; none while one of them is not there.
+/// The outputs of what a resource needs, and of what that needs; none while one of them is not there.
 fn needed<'i>(
     instance: &'i Instance,
     decl: &Decl,
@@ -114,8 +114,7 @@ fn needed<'i>(
     current: &'i [String],
 ) -> Option<Vec<Outputs<'i>>> {
     let mut out = Vec::new();
-    for need in &decl.needs {
-        let index = decls.iter().position(|other| other.name == *need)?;
+    for index in decl.needs_of(decls) {
         let resource = instance.record.resources.get(&current[index])?;
         match resource.status {
             ResourceStatus::Present | ResourceStatus::Changing | ResourceStatus::BackingUp => {
