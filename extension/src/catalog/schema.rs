@@ -11,7 +11,7 @@ use super::buy::Buy;
 use super::price::Interval;
 use super::split::Split;
 use crate::model::shared::Shared;
-pub(crate) use check::{check, text_form};
+pub(crate) use check::{check, check_default, text_form};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
