@@ -188,11 +188,14 @@ fn facts(body: &Body<'_>) -> Vec<String> {
         }
         Body::Dispute(object) => {
             let id = object.id.as_ref();
-            vec![
+            let movements = object.balance_transactions.iter().flatten().filter(|movement| movement.fee != 0);
+            let mut facts = vec![
                 FactKey::Dispute(id).to_string(),
                 FactKey::DisputeReturned(id).to_string(),
                 notice::key("dispute_opened", To::Admin, id).to_string(),
-            ]
+            ];
+            facts.extend(movements.map(|movement| FactKey::DisputeFee(&movement.id).to_string()));
+            facts
         }
         _ => Vec::new(),
     }

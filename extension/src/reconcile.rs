@@ -2,6 +2,7 @@
 
 mod buys;
 mod credits;
+mod dispute_fees;
 mod fingerprint;
 mod grace;
 mod instance;
@@ -27,6 +28,7 @@ pub(crate) use schedule::DesiredSchedule;
 pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedule> {
     purchases::reconcile(desk)?;
     ledger::reconcile(desk)?;
+    dispute_fees::reconcile(desk)?;
     credits::reconcile(desk)?;
     splits::reconcile(desk)?;
     let standing = standing(desk)?;

@@ -6,7 +6,7 @@ use super::declared::{CONFIG, resources};
 use super::entitlement::{EntitlementKind, Entitlements, declared};
 use super::product::ID_BYTES;
 use super::rate::{PaidBy, Rates};
-use super::schema::{self, Field, FieldType, Format, TypeDecl};
+use super::schema::{self, Field, FieldType, Format, PlanLink, TypeDecl};
 use super::split::{Split, WHOLE_BP};
 use super::template::{places, places_of};
 use crate::model::halt::{Halt, Ruled, wrong_field};
@@ -58,11 +58,19 @@ fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
             let message = "thousandths have no bounds but 0: expected no `min` and no `max`";
             return Err(wrong_field(&format!("{path}/fields/{index}"), FieldErrorCode::NotAllowed, message));
         }
+        if let Err((code, message)) = schema::check_default(field) {
+            return Err(wrong_field(&format!("{path}/fields/{index}/default"), code, message));
+        }
     }
-    for (what, name) in [("rank_by", &decl.rank_by), ("id_by", &decl.id_by)] {
-        if let Some(name) = name.as_ref().filter(|name| decl.field(name).is_none()) {
+    // A key of other metadata may tell products apart as well.
+    for (what, name) in [("id_by", &decl.id_by), ("infer_by", &decl.infer_by)] {
+        let is_missing = |name: &&String| decl.field(name).is_none() && !(decl.extras && what == "infer_by");
+        if let Some(name) = name.as_ref().filter(is_missing) {
             return unknown(what, name);
         }
+    }
+    if let Some(name) = &decl.rank_by {
+        check_number(decl, name, &format!("{path}/rank_by"))?;
     }
     for (key, granted) in &decl.grants {
         check_amount(decl, granted.amount(), "product", &format!("{path}/grants/{}", escaped(key)))?;
@@ -135,16 +143,57 @@ fn escaped(key: &str) -> String {
 /// An amount names a field that has a number, or places that there are.
 fn check_amount(decl: &TypeDecl, amount: &Amount, scope: &str, path: &str) -> Ruled<()> {
     if let Some(name) = amount.field() {
-        let counts = |field: &&Field| {
-            matches!(field.field_type, FieldType::Int | FieldType::Money | FieldType::Milli | FieldType::Bool)
-        };
-        let fields: Vec<&str> = decl.fields.iter().filter(counts).map(|field| field.name.as_str()).collect();
-        if !fields.contains(&name) {
-            let message = format!("`{name}` is no field with a number: expected {}", one_of(&fields));
-            return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
-        }
+        check_number(decl, name, path)?;
     }
     check_places(decl, &amount.places(), scope, path)
+}
+
+/// A field that has a number, or that counts as one.
+fn check_number(decl: &TypeDecl, name: &str, path: &str) -> Ruled<()> {
+    let counts = |field: &&Field| {
+        matches!(field.field_type, FieldType::Int | FieldType::Money | FieldType::Milli | FieldType::Bool)
+    };
+    let fields: Vec<&str> = decl.fields.iter().filter(counts).map(|field| field.name.as_str()).collect();
+    match fields.contains(&name) {
+        true => Ok(()),
+        false => {
+            let message = format!("`{name}` is no field with a number: expected {}", one_of(&fields));
+            Err(wrong_field(path, FieldErrorCode::NotAllowed, message))
+        }
+    }
+}
+
+/// A word that places of a template may begin with, and what may follow it; anything where that is not known.
+type Word<'a> = (&'a str, Option<Vec<&'a str>>);
+
+/// Names of the fields that metadata of these types may have; none where other keys are allowed.
+fn fields_of<'a>(decls: impl Iterator<Item = &'a TypeDecl>) -> Option<Vec<&'a str>> {
+    let mut fields = Vec::new();
+    for decl in decls {
+        if decl.extras {
+            return None;
+        }
+        fields.extend(decl.fields.iter().map(|field| field.name.as_str()));
+    }
+    Some(fields)
+}
+
+/// Each place begins with one of the words and goes on with a name that there is.
+fn check_words(places: &[&str], words: &[Word<'_>], path: &str) -> Ruled<()> {
+    for place in places {
+        let (word, name) = place.split_once('.').unwrap_or((place, ""));
+        // Configuration has no members.
+        let name = if word == "config" { name } else { name.split('.').next().unwrap_or_default() };
+        let expected = match words.iter().find(|(known, _)| *known == word) {
+            Some((_, Some(names))) if !names.contains(&name) => one_of(names),
+            Some((_, None)) if name.is_empty() => format!("`{{{word}.NAME}}`"),
+            Some(_) => continue,
+            None => one_of(&words.iter().map(|(known, _)| *known).collect::<Vec<_>>()),
+        };
+        let message = format!("`{{{place}}}` is not declared: expected {expected}");
+        return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
+    }
+    Ok(())
 }
 
 /// Places name fields of the type, under the only word that there is.
@@ -324,10 +373,17 @@ pub(crate) fn check_names(decl: &TypeDecl, types: &[TypeDecl], entitlements: &En
             return Err(wrong_field(&format!("{path}/{place}"), FieldErrorCode::NotAllowed, message));
         }
     }
+    let plan_fields =
+        |link: &PlanLink| fields_of(types.iter().filter(|plan| plan.family.as_ref() == Some(&link.family)));
     if let Some(link) = &decl.plan {
         let families: Vec<&str> = types.iter().filter_map(|decl| decl.family.as_deref()).collect();
         if !families.contains(&link.family.as_str()) {
             return unknown("plan/family".to_owned(), &link.family, one_of(families));
+        }
+        if let Some(fields) = plan_fields(link)
+            && let Some((key, field)) = link.quotas.iter().find(|(_, field)| !fields.contains(&field.as_str()))
+        {
+            return unknown(format!("plan/quotas/{}", escaped(key)), field, one_of(fields));
         }
     }
     let settings: Vec<&str> = CONFIG.iter().map(|(key, ..)| *key).collect();
@@ -335,16 +391,35 @@ pub(crate) fn check_names(decl: &TypeDecl, types: &[TypeDecl], entitlements: &En
         if let Some(key) = resource.when.as_ref().filter(|key| !settings.contains(&key.as_str())) {
             return unknown(format!("provisions/{index}/when"), key, one_of(settings));
         }
-        for place in places(&resource.with) {
-            let (scope, name) = place.split_once('.').unwrap_or((place, ""));
-            let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
-            if scope == "instance" && !decl.extras && !fields.contains(&name.split('.').next().unwrap_or_default()) {
-                return unknown(format!("provisions/{index}/with"), place, one_of(fields));
-            }
-            if scope == "config" && !settings.contains(&name) {
-                return unknown(format!("provisions/{index}/with"), place, one_of(settings));
-            }
+        let mut words = vec![("instance", fields_of([decl].into_iter()))];
+        words.extend(decl.plan.as_ref().map(|link| ("plan", plan_fields(link))));
+        if let Some(variant) = &resource.variant {
+            check_words(&places_of(variant), &words, &format!("{path}/provisions/{index}/variant"))?;
         }
+        words.extend([("id", Some(vec![""])), ("business", Some(vec![""])), ("config", Some(settings.clone()))]);
+        words.extend(resource.needs_of(&decl.provisions).into_iter().map(|need| (&*decl.provisions[need].name, None)));
+        check_words(&places(&resource.with), &words, &format!("{path}/provisions/{index}/with"))?;
     }
-    Ok(())
+    check_addresses(decl, path)
+}
+
+/// The public address and the one that is watched name resources, their outputs and fields.
+fn check_addresses(decl: &TypeDecl, path: &str) -> Ruled<()> {
+    let resources: Vec<&str> = decl.provisions.iter().map(|resource| resource.name.as_str()).collect();
+    for (index, rule) in decl.url.iter().enumerate() {
+        if !resources.contains(&rule.resource.as_str()) {
+            let message = format!("`{}` is not declared: expected {}", rule.resource, one_of(&resources));
+            let place = format!("{path}/url/{index}/resource");
+            return Err(wrong_field(&place, FieldErrorCode::NotAllowed, message));
+        }
+        let mut words = vec![("instance", fields_of([decl].into_iter()))];
+        words.extend(resources.iter().map(|name| (*name, None)));
+        check_words(&places_of(&rule.value), &words, &format!("{path}/url/{index}/value"))?;
+    }
+    let Some(watch) = &decl.watch else { return Ok(()) };
+    let mut shown: Vec<&str> =
+        decl.provisions.iter().flat_map(|resource| resource.outputs.keys()).map(|key| &**key).collect();
+    shown.extend((!decl.url.is_empty()).then_some("url"));
+    let words = [("instance", fields_of([decl].into_iter())), ("resources", Some(shown))];
+    check_words(&places_of(&watch.url), &words, &format!("{path}/watch/url"))
 }

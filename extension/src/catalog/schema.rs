@@ -11,7 +11,7 @@ use super::buy::Buy;
 use super::price::Interval;
 use super::split::Split;
 use crate::model::shared::Shared;
-pub(crate) use check::{check, text_form};
+pub(crate) use check::{check, check_default, text_form};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -173,7 +173,7 @@ pub struct Resource {
     pub name: String,
     /// Resource of the effect kinds, for example `function`.
     pub resource: String,
-    /// Names of resources that must be there first; their outputs can be named in `with`.
+    /// Names of resources that must be there first; their outputs, and those of what they need, can be named in `with`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
     /// Entitlement that its contents count against; while more is in use than allowed, it refuses writes.
@@ -200,6 +200,21 @@ pub struct Resource {
     /// What an archive does to it.
     #[serde(default)]
     pub on_archive: OnArchive,
+}
+
+impl Resource {
+    /// Which of its type's resources it needs, itself or through another one: each comes before what needs it.
+    pub(crate) fn needs_of(&self, all: &[Resource]) -> Vec<usize> {
+        let mut names: Vec<&str> = self.needs.iter().map(String::as_str).collect();
+        let mut found = Vec::new();
+        for (index, other) in all.iter().enumerate().rev() {
+            if names.contains(&other.name.as_str()) {
+                names.extend(other.needs.iter().map(String::as_str));
+                found.push(index);
+            }
+        }
+        found
+    }
 }
 
 /// How a product refers to the plan that pays for it.

@@ -11,6 +11,8 @@ pub(crate) struct Scope<'a> {
 enum Source<'a> {
     Text(String),
     Object(&'a Map<String, Value>),
+    /// What it does not have is empty, and no mistake.
+    Fields(&'a Map<String, Value>),
 }
 
 impl<'a> Scope<'a> {
@@ -26,47 +28,63 @@ impl<'a> Scope<'a> {
         self
     }
 
-    fn find(&self, place: &str) -> Option<Value> {
+    /// `{name.key}` is a member of this object, and empty where it has no such member.
+    pub fn fields(mut self, name: &'a str, value: &'a Map<String, Value>) -> Self {
+        self.words.push((name, Source::Fields(value)));
+        self
+    }
+
+    /// The value of a place; none where it is empty. The error is the place that names nothing.
+    fn find(&self, place: &str) -> Result<Option<Value>, String> {
         let (word, key) = place.split_once('.').unwrap_or((place, ""));
-        let (_, source) = self.words.iter().find(|(name, _)| *name == word)?;
-        match source {
-            Source::Text(text) => Some(Value::String(text.clone())),
-            Source::Object(object) => {
-                let mut parts = key.split('.');
-                let mut value = object.get(parts.next()?)?;
-                for part in parts {
-                    value = value.get(part)?;
-                }
-                Some(value.clone())
-            }
+        let member = |object: &Map<String, Value>| {
+            let mut parts = key.split('.');
+            let first = object.get(parts.next()?)?;
+            parts.try_fold(first, |value, part| value.get(part)).cloned()
+        };
+        match self.words.iter().find(|(name, _)| *name == word) {
+            Some((_, Source::Text(text))) => Ok(Some(Value::String(text.clone()))),
+            Some((_, Source::Object(object))) => member(object).map(Some).ok_or_else(|| place.to_owned()),
+            Some((_, Source::Fields(object))) => Ok(member(object)),
+            None => Err(place.to_owned()),
         }
     }
 
     /// Fill in a template. A text that is one place alone takes the value as it is, a number stays a number. The error
     /// is the place that names nothing.
     pub fn fill(&self, template: &Value) -> Result<Value, String> {
-        match template {
-            Value::String(text) => self.fill_text(text),
-            Value::Array(values) => values.iter().map(|v| self.fill(v)).collect::<Result<_, _>>().map(Value::Array),
-            Value::Object(map) => self.fill_object(map).map(Value::Object),
-            other => Ok(other.clone()),
-        }
+        Ok(self.fill_one(template)?.unwrap_or_default())
     }
 
-    /// Fill in every value of an object.
+    /// Fill in every value of an object. One that is an empty place alone is left out.
     pub fn fill_object(&self, template: &Map<String, Value>) -> Result<Map<String, Value>, String> {
         let mut out = Map::new();
         for (key, value) in template {
-            out.insert(key.clone(), self.fill(value)?);
+            if let Some(value) = self.fill_one(value)? {
+                out.insert(key.clone(), value);
+            }
         }
         Ok(out)
     }
 
-    fn fill_text(&self, text: &str) -> Result<Value, String> {
+    /// Fill in a template; none where it is an empty place alone.
+    fn fill_one(&self, template: &Value) -> Result<Option<Value>, String> {
+        Ok(match template {
+            Value::String(text) => self.fill_text(text)?,
+            Value::Array(values) => {
+                let filled = values.iter().filter_map(|value| self.fill_one(value).transpose());
+                Some(Value::Array(filled.collect::<Result<_, _>>()?))
+            }
+            Value::Object(map) => Some(Value::Object(self.fill_object(map)?)),
+            other => Some(other.clone()),
+        })
+    }
+
+    fn fill_text(&self, text: &str) -> Result<Option<Value>, String> {
         if let Some(place) = text.strip_prefix('{').and_then(|t| t.strip_suffix('}'))
             && !place.contains(['{', '}'])
         {
-            return self.find(place).ok_or_else(|| place.to_owned());
+            return self.find(place);
         }
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
@@ -74,15 +92,16 @@ impl<'a> Scope<'a> {
             let Some(end) = rest[start..].find('}') else { break };
             out.push_str(&rest[..start]);
             let place = &rest[start + 1..start + end];
-            match self.find(place) {
+            match self.find(place)? {
                 Some(Value::String(value)) => out.push_str(&value),
+                // Within a text, what is empty is the empty text.
+                None | Some(Value::Null) => {}
                 Some(value) => out.push_str(&value.to_string()),
-                None => return Err(place.to_owned()),
             }
             rest = &rest[start + end + 1..];
         }
         out.push_str(rest);
-        Ok(Value::String(out))
+        Ok(Some(Value::String(out)))
     }
 }
 
@@ -121,5 +140,16 @@ mod tests {
         assert_eq!(scope.fill(&json!("{instance.n}")), Ok(json!(3)));
         assert_eq!(scope.fill(&json!({"a": ["{id}/{instance.deep.x}"]})), Ok(json!({"a": ["inst_1/y"]})));
         assert_eq!(scope.fill(&json!("{instance.other}")), Err("instance.other".to_owned()));
+    }
+
+    #[test]
+    fn an_empty_field_is_left_out_and_is_no_text_within_a_text() {
+        let metadata = json!({"label": "one", "unset": null});
+        let map = metadata.as_object().expect("an object");
+        let scope = Scope::default().fields("instance", map);
+        let template = json!({"region": "{instance.region}", "name": "{instance.label}-{instance.region}{instance.unset}",
+            "all": ["{instance.region}", "{instance.label}"]});
+        assert_eq!(scope.fill(&template), Ok(json!({"name": "one-", "all": ["one"]})));
+        assert_eq!(scope.fill(&json!("{other.region}")), Err("other.region".to_owned()));
     }
 }

@@ -543,8 +543,23 @@ pub(crate) struct Dispute<'a> {
     pub charge: Option<Ref<'a>>,
     #[serde(borrow, default)]
     pub payment_intent: Option<Ref<'a>>,
+    /// What it took and gave back so far.
+    #[serde(borrow, default)]
+    pub balance_transactions: Option<Vec<Movement<'a>>>,
     #[serde(borrow, default)]
     pub metadata: Option<Metadata<'a>>,
+}
+
+/// A movement of our money at the provider.
+#[derive(serde::Deserialize)]
+pub(crate) struct Movement<'a> {
+    #[serde(borrow, deserialize_with = "id")]
+    pub id: Text<'a>,
+    /// In the currency that is paid out to us.
+    #[serde(default)]
+    pub fee: i64,
+    #[serde(borrow, default)]
+    pub currency: Option<Text<'a>>,
 }
 
 /// A payment of an invoice, since 2025-05-28.

@@ -322,6 +322,8 @@ pub(crate) enum FactKey<'a> {
     Dispute(&'a str),
     /// A dispute gave its amount back.
     DisputeReturned(&'a str),
+    /// A movement of our money for a dispute had a fee.
+    DisputeFee(&'a str),
     /// A second session of a purchase was given back.
     Beaten(&'a str),
     /// What can be spent of a purchase's credits changed, for the so-manieth time.
@@ -364,6 +366,7 @@ impl fmt::Display for FactKey<'_> {
             FactKey::RefundFailed(id) => write!(f, "refund-failed:{id}"),
             FactKey::Dispute(id) => write!(f, "dispute:{id}"),
             FactKey::DisputeReturned(id) => write!(f, "dispute-returned:{id}"),
+            FactKey::DisputeFee(movement) => write!(f, "dispute-fee:{movement}"),
             FactKey::Beaten(session) => write!(f, "beaten:{session}"),
             FactKey::Credits { purchase, entry } => write!(f, "credits:{purchase}:{entry}"),
             FactKey::Split { sale, entry } => write!(f, "split:{sale}:{entry}"),

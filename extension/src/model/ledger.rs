@@ -26,6 +26,8 @@ pub(crate) const EARNINGS: &str = "earnings";
 pub(crate) const REFUNDS: &str = "refunds";
 /// What banks took back.
 pub(crate) const DISPUTES: &str = "disputes";
+/// What banks and the payment provider keep for a dispute.
+pub(crate) const FEES: &str = "fees";
 /// Tax that is owed to an authority.
 pub(crate) const TAX: &str = "tax";
 

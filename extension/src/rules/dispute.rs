@@ -1,4 +1,5 @@
-//! `charge.dispute.*`: a bank takes a payment back until it is decided; a person answers it, so operators are told.
+//! `charge.dispute.*`: a bank takes a payment back until it is decided; a person answers it, so operators are told. As long
+//! as it only asks (an inquiry) it takes nothing.
 
 use crate::catalog::desk::Desk;
 use crate::input::stripe::{self, id_of};
@@ -12,18 +13,28 @@ use crate::model::records::dispute::{Dispute, DisputeStatus};
 use crate::model::records::payment::Payment;
 use products_contract::{Outcome, Refusal};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 fn parse_status(text: Option<&str>) -> Ruled<DisputeStatus> {
     Ok(match text {
-        Some("won" | "warning_closed" | "prevented") => DisputeStatus::Won,
+        Some("won" | "prevented") => DisputeStatus::Won,
         Some("lost") => DisputeStatus::Lost,
-        Some("needs_response" | "under_review" | "warning_needs_response" | "warning_under_review") | None => {
-            DisputeStatus::Open
-        }
+        Some("needs_response" | "under_review") | None => DisputeStatus::Open,
+        Some("warning_needs_response" | "warning_under_review") => DisputeStatus::Inquiry,
+        Some("warning_closed") => DisputeStatus::InquiryClosed,
         // What it was before it had words of its own: the charge went back.
         Some("charge_refunded") => DisputeStatus::Won,
         Some(other) => return Err(Refusal::UnknownStatus(format!("dispute {other}")).into()),
     })
+}
+
+/// Fees that the movements of our money tell of. A fee is not always in the currency of what is disputed.
+fn read_fees(object: &stripe::Dispute<'_>) -> BTreeMap<String, BTreeMap<String, i64>> {
+    let movements = object.balance_transactions.iter().flatten().filter(|movement| movement.fee != 0);
+    gather(movements.map(|movement| {
+        let currency = movement.currency.as_deref().unwrap_or(&object.currency);
+        (movement.id.to_string(), gather([(currency.to_owned(), movement.fee)]))
+    }))
 }
 
 /// The payment knows what a bank has of it, so that what it paid for does.
@@ -47,13 +58,17 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Dispute<'_>) -> Ruled
         return Err(Refusal::Malformed("/data/object/amount".to_owned()).into());
     }
     let id = object.id.as_ref();
+    let withdrawn = desk.kind == "charge.dispute.funds_withdrawn";
+    let told = parse_status(object.status.as_deref())?;
     let view = Dispute {
-        status: parse_status(object.status.as_deref())?,
+        // Money that was taken was more than asked about.
+        status: if withdrawn { told.max(DisputeStatus::Open) } else { told },
         amount_minor: object.amount,
         currency: object.currency.to_string(),
         payment: payment.to_owned(),
-        withdrawn: desk.kind == "charge.dispute.funds_withdrawn",
+        withdrawn,
         returned: desk.kind == "charge.dispute.funds_reinstated",
+        fees: read_fees(object),
         booked: None,
         booked_minor: 0,
     };

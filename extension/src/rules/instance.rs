@@ -286,7 +286,8 @@ pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(id)))
 }
 
-/// `instance.delete`: by the owner, confirmed by typing the name; a last backup is kept.
+/// `instance.delete`: by the owner, confirmed by typing the name; a last backup is kept. What is gone
+/// or going is answered as it is (TES-52): who asks again has not heard the first answer.
 pub(super) fn delete(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
     let confirmed = required_text(body, "confirm")?;
@@ -296,7 +297,10 @@ pub(super) fn delete(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return Err(wrong_field("/confirm", FieldErrorCode::NotAllowed, "expected the name of the product"));
     }
     use InstanceStatus::{Archiving, Deleting, Restoring, Terminated};
-    if matches!(instance.status(), Some(Deleting | Terminated | Archiving | Restoring)) {
+    if instance.is(Terminated) || (instance.is(Deleting) && instance.record.ended_by_owner) {
+        return Ok(Verdict { answer: Answer::Product(id), ..Outcome::Ignored(IgnoreReason::NoChange).into() });
+    }
+    if matches!(instance.status(), Some(Deleting | Archiving | Restoring)) {
         return Err(Refusal::BadTransition(instance.status_text().to_owned()).into());
     }
     instance.record.ended_by_owner = true;

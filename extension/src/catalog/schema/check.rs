@@ -29,9 +29,10 @@ pub(crate) fn check(
         let before = current.and_then(|current| current.get(&field.name));
         let given = proposed.get(&field.name).filter(|value| !value.is_null());
         let Some(given) = given else {
-            match before.or(field.default.as_ref()) {
+            let default = || field.default.as_ref().map(|default| stored_form(field, default));
+            match before.cloned().or_else(default) {
                 Some(value) => {
-                    out.insert(field.name.clone(), value.clone());
+                    out.insert(field.name.clone(), value);
                 }
                 None if field.required => errors.push(error(&field.name, FieldErrorCode::Missing, "required".into())),
                 None => {}
@@ -50,6 +51,11 @@ pub(crate) fn check(
         out.insert(field.name.clone(), value);
     }
     if errors.is_empty() { Ok(out) } else { Err(errors) }
+}
+
+/// The value that a field has where none is given must be one that it allows.
+pub(crate) fn check_default(field: &Field) -> Result<(), (FieldErrorCode, String)> {
+    field.default.as_ref().map_or(Ok(()), |default| check_value(field, &stored_form(field, default)))
 }
 
 fn error(key: &str, code: FieldErrorCode, message: String) -> FieldError {

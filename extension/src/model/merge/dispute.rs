@@ -1,4 +1,4 @@
-//! A dispute moves forward; that money went one way or the other, once told, stays told.
+//! A dispute moves forward; that money went one way or the other, once told, stays told, and so does each fee.
 
 use crate::model::records::dispute::Dispute;
 
@@ -10,4 +10,11 @@ pub(crate) fn merge(record: &mut Dispute, view: &Dispute) {
     record.payment = std::mem::take(&mut record.payment).max(view.payment.clone());
     record.withdrawn |= view.withdrawn;
     record.returned |= view.returned;
+    for (movement, fees) in &view.fees {
+        let known = record.fees.entry(movement.clone()).or_default();
+        for (currency, fee) in fees {
+            let known = known.entry(currency.clone()).or_insert(*fee);
+            *known = (*known).max(*fee);
+        }
+    }
 }

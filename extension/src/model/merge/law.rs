@@ -360,20 +360,24 @@ fn refunds() {
 
 #[test]
 fn disputes() {
-    let status = prop::sample::select(vec![DisputeStatus::Open, DisputeStatus::Won, DisputeStatus::Lost]);
-    let view =
-        (status, 1..3i64, any::<bool>(), any::<bool>()).prop_map(|(status, amount_minor, withdrawn, returned)| {
-            Dispute {
-                status,
-                amount_minor,
-                currency: "usd".to_owned(),
-                payment: "pi_1".to_owned(),
-                withdrawn,
-                returned,
-                booked: None,
-                booked_minor: 0,
-            }
-        });
+    use DisputeStatus::{Inquiry, InquiryClosed, Lost, Open, Won};
+    let status = prop::sample::select(vec![Inquiry, InquiryClosed, Open, Won, Lost]);
+    let fee = (1..3, prop::sample::select(vec!["usd", "eur"]), -1..2i64)
+        .prop_map(|(txn, currency, fee)| (format!("txn_{txn}"), BTreeMap::from([(currency.to_owned(), fee)])));
+    let fees = prop::collection::vec(fee, 0..2).prop_map(|fees| fees.into_iter().collect::<BTreeMap<_, _>>());
+    let view = (status, 1..3i64, any::<bool>(), any::<bool>(), fees).prop_map(
+        |(status, amount_minor, withdrawn, returned, fees)| Dispute {
+            status,
+            amount_minor,
+            currency: "usd".to_owned(),
+            payment: "pi_1".to_owned(),
+            withdrawn,
+            returned,
+            fees,
+            booked: None,
+            booked_minor: 0,
+        },
+    );
     hold(
         "disputes",
         view,

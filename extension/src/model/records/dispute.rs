@@ -3,18 +3,30 @@
 use super::payment::Payment;
 use super::{json_record, to_record};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How far a dispute is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DisputeStatus {
-    /// Asked about, or to be answered.
+    /// A bank asks about a payment, which stays ours: an inquiry.
     #[default]
+    Inquiry,
+    /// The bank asks no more. What it disputes after that is a dispute all the same.
+    InquiryClosed,
+    /// To be answered: the bank holds the money.
     Open,
-    /// Decided without a loss: won, or the inquiry was closed.
+    /// Decided without a loss.
     Won,
     /// Decided against us; final.
     Lost,
+}
+
+impl DisputeStatus {
+    /// Whether a bank has what it is about.
+    pub fn is_held(self) -> bool {
+        matches!(self, DisputeStatus::Open | DisputeStatus::Lost)
+    }
 }
 
 /// What is kept of a dispute.
@@ -33,6 +45,9 @@ pub(crate) struct Dispute {
     pub withdrawn: bool,
     /// The amount was given back to us.
     pub returned: bool,
+    /// Fees in minor units, those that came back negative, by movement of our money and by currency.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fees: BTreeMap<String, BTreeMap<String, i64>>,
     /// The amount that is booked, in minor units.
     pub booked_minor: i64,
     /// What is booked of that.

@@ -83,9 +83,9 @@ pub(crate) struct Payment {
 }
 
 impl Payment {
-    /// What a bank has taken or may take, in minor units: of every dispute that is not won.
+    /// What a bank has taken or may take, in minor units: of every dispute that is not won, and of no inquiry.
     pub fn disputed_minor(&self) -> i64 {
-        let held = self.disputes.values().filter(|(status, _)| *status != DisputeStatus::Won);
+        let held = self.disputes.values().filter(|(status, _)| status.is_held());
         held.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
     }
 

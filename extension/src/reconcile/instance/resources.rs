@@ -103,22 +103,24 @@ fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, wish: Wish) -> Ru
     }
 }
 
-/// The outputs of what a resource needs; none while one of them is not there.
+/// What may be named of a resource that is needed: its outputs; none of one that was skipped.
+type Outputs<'i> = (&'i str, Option<&'i Object>);
+
+/// The outputs of what a resource needs, and of what that needs; none while one of them is not there.
 fn needed<'i>(
     instance: &'i Instance,
     decl: &Decl,
     decls: &'i [Decl],
     current: &'i [String],
-) -> Option<Vec<(&'i str, &'i Object)>> {
+) -> Option<Vec<Outputs<'i>>> {
     let mut out = Vec::new();
-    for need in &decl.needs {
-        let index = decls.iter().position(|other| other.name == *need)?;
+    for index in decl.needs_of(decls) {
         let resource = instance.record.resources.get(&current[index])?;
         match resource.status {
             ResourceStatus::Present | ResourceStatus::Changing | ResourceStatus::BackingUp => {
-                out.push((decls[index].name.as_str(), &resource.outputs))
+                out.push((decls[index].name.as_str(), Some(&resource.outputs)))
             }
-            ResourceStatus::Skipped => {}
+            ResourceStatus::Skipped => out.push((decls[index].name.as_str(), None)),
             _ => return None,
         }
     }
@@ -130,25 +132,30 @@ fn inputs(
     desk: &mut Desk<'_>,
     instance: &Instance,
     decl: &Decl,
-    outputs: &[(&str, &Object)],
+    outputs: &[Outputs<'_>],
     plan: &Object,
 ) -> Ruled<Object> {
     let config = config_of(desk, &decl.with)?;
     let mut scope = Scope::default()
         .text("id", &instance.id)
         .text("business", desk.business)
-        .object("instance", &instance.metadata)
-        .object("plan", plan)
-        .object("config", &config);
+        .fields("instance", &instance.metadata)
+        .fields("config", &config);
+    // Without a plan nothing of it is known to be empty.
+    scope = if plan.is_empty() { scope.object("plan", plan) } else { scope.fields("plan", plan) };
+    let nothing = Object::new();
     for (name, outputs) in outputs {
-        scope = scope.object(name, outputs);
+        scope = match outputs {
+            Some(outputs) => scope.object(name, outputs),
+            None => scope.fields(name, &nothing),
+        };
     }
     scope
         .fill_object(&decl.with)
         .map_err(|place| internal(format!("{}: `{{{place}}}` of resource {} names nothing", instance.id, decl.name)))
 }
 
-/// The configuration values that a template names; a secret is its reference.
+/// The configuration values that a template names, as far as they are set; a secret is its reference.
 fn config_of(desk: &mut Desk<'_>, with: &Object) -> Ruled<Object> {
     let mut out = Object::new();
     for place in places(with) {
@@ -157,7 +164,7 @@ fn config_of(desk: &mut Desk<'_>, with: &Object) -> Ruled<Object> {
             Some(ConfigValue::Text(text) | ConfigValue::Secret(text)) => Value::String(text),
             Some(ConfigValue::Integer(number)) => json!(number),
             Some(ConfigValue::Boolean(flag)) => json!(flag),
-            None => Value::Null,
+            None => continue,
         };
         out.insert(key.to_owned(), value);
     }
