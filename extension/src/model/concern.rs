@@ -5,8 +5,7 @@ use products_contract::{Fallible, Json};
 use serde::{Deserialize, Serialize};
 
 /// The rows that the end of an effect matters to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Concern {
     /// A resource of an instance.
     Resource {
@@ -32,7 +31,6 @@ pub(crate) enum Concern {
         /// Product id.
         product: String,
         /// Billing interval of the price; none of the product itself.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         interval: Option<String>,
     },
     /// The customer that a purchase waits for.
@@ -106,14 +104,121 @@ impl Verb {
     }
 }
 
+/// What kind of concern a context is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum About {
+    Resource,
+    Watch,
+    Checkout,
+    Sync,
+    Customer,
+    Registration,
+    CustomerForPortal,
+    Portal,
+    Connect,
+    ConnectLink,
+    UsageInvoice,
+    Transfer,
+    Refund,
+    Retrieve,
+}
+
+/// A concern as a context has it: one form for all, which takes a fifth of the code that a form for each would.
+#[derive(Debug, Serialize, Deserialize)]
+struct Flat {
+    about: About,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    part: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verb: Option<Verb>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    amount_minor: Option<i64>,
+}
+
 impl Concern {
     /// As an effect's context.
     pub fn to_context(&self) -> Fallible<Json> {
-        encode(self)
+        let (about, id) = match self {
+            Concern::Resource { instance, .. } => (About::Resource, Some(instance)),
+            Concern::Watch { instance } => (About::Watch, Some(instance)),
+            Concern::Checkout { purchase } => (About::Checkout, Some(purchase)),
+            Concern::Sync { product, .. } => (About::Sync, Some(product)),
+            Concern::Customer { purchase } => (About::Customer, Some(purchase)),
+            Concern::Registration => (About::Registration, None),
+            Concern::CustomerForPortal { return_url } => (About::CustomerForPortal, Some(return_url)),
+            Concern::Portal => (About::Portal, None),
+            Concern::Connect => (About::Connect, None),
+            Concern::ConnectLink => (About::ConnectLink, None),
+            Concern::UsageInvoice { month } => (About::UsageInvoice, Some(month)),
+            Concern::Transfer { currency } => (About::Transfer, Some(currency)),
+            Concern::Refund { purchase, .. } => (About::Refund, Some(purchase)),
+            Concern::Retrieve { object } => (About::Retrieve, Some(object)),
+        };
+        let mut flat = Flat { about, id: id.cloned(), part: None, verb: None, amount_minor: None };
+        match self {
+            Concern::Resource { resource, verb, .. } => (flat.part, flat.verb) = (Some(resource.clone()), Some(*verb)),
+            Concern::Sync { interval, .. } => flat.part = interval.clone(),
+            Concern::Refund { amount_minor, .. } => flat.amount_minor = Some(*amount_minor),
+            _ => {}
+        }
+        encode(&flat)
     }
 
     /// From an effect's context; none where it is about nothing of ours.
     pub fn of_context(context: &str) -> Option<Concern> {
-        json_reader::from_str(context).ok()
+        let flat: Flat = json_reader::from_str(context).ok()?;
+        let (id, part) = (flat.id, flat.part);
+        Some(match flat.about {
+            About::Resource => Concern::Resource { instance: id?, resource: part?, verb: flat.verb? },
+            About::Watch => Concern::Watch { instance: id? },
+            About::Checkout => Concern::Checkout { purchase: id? },
+            About::Sync => Concern::Sync { product: id?, interval: part },
+            About::Customer => Concern::Customer { purchase: id? },
+            About::Registration => Concern::Registration,
+            About::CustomerForPortal => Concern::CustomerForPortal { return_url: id? },
+            About::Portal => Concern::Portal,
+            About::Connect => Concern::Connect,
+            About::ConnectLink => Concern::ConnectLink,
+            About::UsageInvoice => Concern::UsageInvoice { month: id? },
+            About::Transfer => Concern::Transfer { currency: id? },
+            About::Refund => Concern::Refund { purchase: id?, amount_minor: flat.amount_minor? },
+            About::Retrieve => Concern::Retrieve { object: id? },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_out_comes_back() {
+        let own = str::to_owned;
+        for concern in [
+            Concern::Resource { instance: own("inst_1"), resource: own("compute/ecs"), verb: Verb::Backup },
+            Concern::Watch { instance: own("inst_1") },
+            Concern::Checkout { purchase: own("pur_1") },
+            Concern::Sync { product: own("prod_1"), interval: Some(own("month")) },
+            Concern::Sync { product: own("prod_1"), interval: None },
+            Concern::Customer { purchase: own("pur_1") },
+            Concern::Registration,
+            Concern::CustomerForPortal { return_url: own("https://a.example/?b=\"c\"") },
+            Concern::Portal,
+            Concern::Connect,
+            Concern::ConnectLink,
+            Concern::UsageInvoice { month: own("2026-01") },
+            Concern::Transfer { currency: own("usd") },
+            Concern::Refund { purchase: own("pur_1"), amount_minor: 5 },
+            Concern::Retrieve { object: own("sub_1") },
+        ] {
+            let context = concern.to_context().expect("it can be encoded");
+            assert_eq!(Concern::of_context(&context), Some(concern), "{context}");
+        }
+        for none in ["{}", "", r#"{"about": "resource", "id": "inst_1"}"#, r#"{"about": "weather"}"#] {
+            assert_eq!(Concern::of_context(none), None, "{none}");
+        }
     }
 }

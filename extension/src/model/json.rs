@@ -10,12 +10,24 @@ pub(crate) type Object = Map<String, Value>;
 
 /// Decode a stored JSON text; what was stored by us and can't be read is damaged data.
 pub(crate) fn decode<T: DeserializeOwned>(collection: &str, id: &str, text: &str) -> Fallible<T> {
-    json_reader::from_str(text).map_err(|error| Failure::Internal(format!("{collection}/{id} can't be read: {error}")))
+    json_reader::from_str(text).map_err(|error| damaged(collection, id, &error))
+}
+
+#[cold]
+#[inline(never)]
+fn damaged(collection: &str, id: &str, error: &json_reader::Error) -> Failure {
+    Failure::Internal(format!("{collection}/{id} can't be read: {error}"))
 }
 
 /// Encode a value as JSON text.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Fallible<String> {
-    serde_json::to_string(value).map_err(|error| Failure::Internal(format!("can't encode: {error}")))
+    serde_json::to_string(value).map_err(|error| not_encoded(&error))
+}
+
+#[cold]
+#[inline(never)]
+fn not_encoded(error: &serde_json::Error) -> Failure {
+    Failure::Internal(format!("can't encode: {error}"))
 }
 
 /// Sixteen hexadecimal digits that derive from a text: ids without a counter.

@@ -54,6 +54,14 @@ impl<T: Record> Slot<T> {
     }
 }
 
+/// Note a change unless it says what is stored already. In one place for all kinds: the component's size counts.
+#[inline(never)]
+fn push_unless_stored(out: &mut Vec<Change>, stored: Option<&StoredRow>, change: Change) {
+    if !stored.is_some_and(|stored| says_the_same(&change.write, &stored.row)) {
+        out.push(change);
+    }
+}
+
 /// Whether a write says what is stored already.
 fn says_the_same(write: &Write, stored: &Row) -> bool {
     match (write, stored) {
@@ -176,10 +184,9 @@ impl<T: Record> Table<T> {
                 None if slot.stored.is_some() => (Write::Remove, false, Vec::new(), None),
                 None => continue,
             };
-            if slot.stored.as_ref().is_some_and(|stored| says_the_same(&write, &stored.row)) {
-                continue;
-            }
-            out.push(Change { key: T::key(&slot.id), expected: slot.version(), write, live, references, fingerprint });
+            let expected = slot.version();
+            let change = Change { key: T::key(&slot.id), expected, write, live, references, fingerprint };
+            push_unless_stored(out, slot.stored.as_ref(), change);
         }
         Ok(())
     }
