@@ -18,6 +18,7 @@ use crate::model::records::invoice::Invoice;
 use crate::model::records::payment::Payment;
 use crate::model::records::subscription::history_of;
 use crate::model::records::to_record;
+use crate::model::records::usage::UsageMonth;
 use mentions::{Mentioning, Mentions};
 use products_contract::*;
 use serde::Deserialize;
@@ -108,12 +109,23 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
             let concern = Concern::of_context(&report.context);
             let names = match &concern {
                 Some(Concern::Resource { instance: id, .. } | Concern::Watch { instance: id }) => instance(id).to_vec(),
-                Some(Concern::Checkout { purchase } | Concern::Customer { purchase }) => {
+                Some(
+                    Concern::Checkout { purchase } | Concern::Customer { purchase } | Concern::Refund { purchase, .. },
+                ) => {
                     vec![Reference::Row(RowKey::Purchase(purchase.clone()))]
                 }
                 Some(Concern::Sync { product, .. }) => vec![Reference::Row(RowKey::Product(product.clone()))],
                 Some(Concern::Retrieve { object }) => retrieved(object).to_vec(),
-                Some(Concern::Connect | Concern::ConnectLink | Concern::Transfer { .. }) | None => Vec::new(),
+                Some(Concern::UsageInvoice { month }) => vec![to_record(UsageMonth::COLLECTION, month)],
+                Some(
+                    Concern::Registration
+                    | Concern::CustomerForPortal { .. }
+                    | Concern::Portal
+                    | Concern::Connect
+                    | Concern::ConnectLink
+                    | Concern::Transfer { .. },
+                )
+                | None => Vec::new(),
             };
             known(Ok(Content::EffectResult(report, concern)), names)
         }
@@ -163,7 +175,8 @@ fn facts(body: &Body<'_>) -> Vec<String> {
     match body {
         Body::Invoice(object) => {
             let id = object.id.as_deref().unwrap_or_default();
-            vec![FactKey::Paid(id).to_string(), notice::key("receipt", To::Account, id).to_string()]
+            let by_session = FactKey::BookedBySession(id).to_string();
+            vec![FactKey::Paid(id).to_string(), by_session, notice::key("receipt", To::Account, id).to_string()]
         }
         Body::Session(object) => {
             let purchase = object.metadata.as_ref().and_then(|metadata| metadata.purchase_id.as_deref());

@@ -15,6 +15,7 @@ mod schedule;
 mod settled;
 mod splits;
 mod usage_invoice;
+mod usage_shares;
 
 use crate::catalog::desk::Desk;
 use crate::derive::standing::standing;
@@ -37,6 +38,8 @@ pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedul
     instances::reconcile(desk, &standing, goes_on, &mut desired)?;
     settled::reconcile(desk, &standing)?;
     usage_invoice::reconcile(desk, &mut desired)?;
+    usage_shares::reconcile(desk)?;
+    splits::tell(desk)?;
     payouts::reconcile(desk, &mut desired)?;
     Ok(desired)
 }

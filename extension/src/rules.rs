@@ -1,5 +1,6 @@
 //! What an event means: an object is merged, or a command judged. A file a mechanism; a rule never calls another one.
 
+mod account;
 mod catalog;
 pub(crate) mod command;
 mod connect;
@@ -12,6 +13,7 @@ mod payment;
 mod price;
 mod product_event;
 mod purchase;
+mod refund;
 mod resource_result;
 mod retrieve;
 mod session;
@@ -30,6 +32,7 @@ use crate::input::stripe::Metadata;
 use crate::input::{Body, Content, Input};
 use crate::model::concern::Concern;
 use crate::model::halt::{Halt, Ruled, Verdict};
+use crate::model::keys::FactKey;
 use crate::model::message::Message;
 use crate::model::notice::{To, send_once};
 use products_contract::*;
@@ -92,16 +95,36 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
             let interval = interval.as_deref().and_then(Interval::parse);
             return catalog::synced(desk, product, interval, report);
         }
+        Some(Concern::Refund { purchase, amount_minor }) => {
+            return refund::answered(desk, purchase, *amount_minor, report);
+        }
+        Some(Concern::Registration) => {
+            desk.account.record_fact(&FactKey::RegistrationEnded.to_string())?;
+            purchase::customer_made(desk, "registration", report)?;
+            match report.answer.is_ok() {
+                true => Outcome::Applied,
+                false => unattended(desk, report)?,
+            }
+        }
+        Some(Concern::CustomerForPortal { return_url }) => return account::customer_made(desk, return_url, report),
+        Some(Concern::Portal) => return account::opened(report),
         Some(Concern::Customer { purchase }) => return purchase::customer_made(desk, purchase, report),
-        Some(Concern::Connect) => return connect::made(desk, report),
+        Some(Concern::Connect) => {
+            connect::made(desk, report)?;
+            match report.answer.is_ok() {
+                true => Outcome::Applied,
+                false => unattended(desk, report)?,
+            }
+        }
         Some(Concern::ConnectLink) => return connect::linked(report),
+        Some(Concern::UsageInvoice { month }) if report.answer.is_ok() => spending::invoiced(desk, month, report)?,
         Some(Concern::Transfer { currency }) => connect::transferred(desk, currency, report)?,
         Some(Concern::Retrieve { .. }) => retrieve::answered(desk, report)?,
         Some(Concern::Resource { instance, resource, verb }) => {
             resource_result::decide(desk, report, instance, resource, *verb)?
         }
         Some(Concern::Watch { instance }) => resource_result::health(desk, report, instance)?,
-        None => unattended(desk, report)?,
+        Some(Concern::UsageInvoice { .. }) | None => unattended(desk, report)?,
     };
     Ok(outcome.into())
 }

@@ -245,7 +245,11 @@ fn check_buy(decl: &TypeDecl, buy: &Buy, path: &str) -> Ruled<()> {
 /// The clause `split` names a field that every product has, and that is an account.
 fn check_split(decl: &TypeDecl, split: &Split, path: &str) -> Ruled<()> {
     if !decl.catalog {
-        return Err(wrong_field(path, FieldErrorCode::NotAllowed, "only products of the catalog are sold"));
+        return Err(wrong_field(
+            path,
+            FieldErrorCode::NotAllowed,
+            "only products of the catalog are sold: expected `catalog: true`",
+        ));
     }
     let is_account = |field: &&Field| field.required && field.format == Some(Format::Account);
     let fields: Vec<&str> = decl.fields.iter().filter(is_account).map(|field| field.name.as_str()).collect();
@@ -311,6 +315,19 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
         if rate.pay.contains(&PaidBy::Invoice) != rate.invoice.is_some() {
             let message = "expected {min, limit, if} where `pay` names `invoice`, and only there";
             return Err(wrong_field(&format!("{path}/invoice"), FieldErrorCode::Missing, message));
+        }
+        if let Some(seller) = &rate.seller {
+            let numbers = types.iter().filter(|decl| decl.split.is_some()).flat_map(|decl| &decl.fields);
+            let numbers = numbers.filter(|field| field.field_type == FieldType::Int).map(|field| field.name.as_str());
+            let numbers: Vec<&str> = numbers.collect();
+            if !numbers.contains(&seller.micros.as_str()) {
+                let message = format!(
+                    "`{}` is no whole number of a type with `split`: expected {}",
+                    seller.micros,
+                    one_of(&numbers)
+                );
+                return Err(wrong_field(&format!("{path}/seller/micros"), FieldErrorCode::NotAllowed, message));
+            }
         }
         let condition = rate.invoice.as_ref().and_then(|terms| terms.condition.as_deref());
         if let Some(key) = condition.filter(|key| !by_plans.contains(key)) {

@@ -10,7 +10,7 @@ const PROMPT: RetryPolicy = RetryPolicy { max_attempts: 5, first_delay_ms: 5_000
 const MAIL: RetryPolicy = RetryPolicy { max_attempts: 3, first_delay_ms: 60_000, max_delay_ms: 600_000 };
 
 /// Effect kinds with the members that their payload and result must have.
-pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 37] = [
+pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 38] = [
     ("bucket.change", &[], &[], PROMPT),
     ("bucket.destroy", &[], &[], PATIENT),
     ("bucket.ensure", &[], &[], PROMPT),
@@ -41,6 +41,7 @@ pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 37] = [
     ("stripe.credit.create", &["customer", "amount_minor", "currency"], &[], PATIENT),
     ("stripe.customer.create", &["metadata"], &["id"], PATIENT),
     ("stripe.invoice.create", &["customer", "month", "currency", "lines", "total_minor"], &[], PATIENT),
+    ("stripe.portal.create", &["customer", "return_url"], &["url"], PROMPT),
     ("stripe.price.create", &["stripe_product_id", "unit_amount", "currency"], &["id"], PATIENT),
     ("stripe.product.create", &["name"], &["id"], PATIENT),
     ("stripe.refund.create", &["reason"], &[], PATIENT),

@@ -28,6 +28,16 @@ pub struct InvoiceTerms {
     pub condition: Option<String>,
 }
 
+/// What the use of somebody's product costs beside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seller {
+    /// The attribute of a measurement that names a product of the catalog.
+    pub by: String,
+    /// The product's field that says how many millionths one costs; the product's `split` shares them.
+    pub micros: String,
+}
+
 /// What the use of a meter costs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +46,9 @@ pub struct Rate {
     pub by: String,
     /// Millionths of the currency's unit for one, by the values of that attribute.
     pub micros: BTreeMap<String, i64>,
+    /// What it costs beside, if a measurement names a product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seller: Option<Seller>,
     /// Other attributes that totals are split by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub group: Vec<String>,

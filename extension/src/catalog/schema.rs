@@ -273,6 +273,14 @@ pub struct LeftBehind {
     pub credit: Amount,
 }
 
+/// When a buyer may have the money back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefundTerms {
+    /// Days from the payment on, for what is unspent and unused.
+    pub days: u32,
+}
+
 /// A product type.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -308,6 +316,9 @@ pub struct TypeDecl {
     /// How its products are bought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buy: Option<Buy>,
+    /// When what was paid once for its products may go back; not at all where it isn't said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund: Option<RefundTerms>,
     /// Who has a share of what its products are sold for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,

@@ -1,5 +1,7 @@
 //! The clause `split`: who has a share of what a product of the type is sold for.
 
+use super::schema::TypeDecl;
+use crate::model::json::Object;
 use products_contract::Account;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +44,15 @@ pub(crate) struct Share {
     pub to: String,
     pub share_bp: u32,
     pub hold_days: u32,
+}
+
+impl Share {
+    /// Who has a share of what a product with these fields is sold for.
+    pub(crate) fn of(decl: &TypeDecl, metadata: &Object) -> Option<Share> {
+        let split = decl.split.as_ref()?;
+        let to = metadata.get(split.field()?)?.as_str()?;
+        Some(Share { to: to.to_owned(), share_bp: split.share_bp, hold_days: split.hold_days })
+    }
 }
 
 /// The account of a text `user:ID` or `organization:ID`.

@@ -145,16 +145,9 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
         item: item.map(|value| format!("{}:{value}", decl.name)),
         credit: credit_of(proposed, &scope),
         by_seat: decl.family.is_some() && buy.is_some_and(|buy| buy.quantity.is_some()),
-        split: share_of(proposed),
+        split: Share::of(decl, &proposed.metadata),
         provider: None,
     }
-}
-
-/// Who has a share of a product's sales.
-fn share_of(proposed: &Proposed) -> Option<Share> {
-    let split = proposed.decl.split.as_ref()?;
-    let to = proposed.metadata.get(split.field()?)?.as_str()?;
-    Some(Share { to: to.to_owned(), share_bp: split.share_bp, hold_days: split.hold_days })
 }
 
 /// Credits that a paid product leaves behind; none where it leaves nothing.

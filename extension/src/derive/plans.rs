@@ -87,7 +87,9 @@ pub(crate) fn plans(
             let rank = price.rank()?;
             let order = (rank, Reverse((facts.row.first_at, facts.id.clone())));
             let bought = facts.gives.iter().find(|(given, _)| given.id == price.id);
-            let seats = bought.map_or(1, |(_, quantity)| *quantity);
+            // What is paid for is another price than that on the subscription where a change is unpaid.
+            let before = || facts.row.history.iter().rev().find_map(|seen| seen.quantity_of(&price.id));
+            let seats = bought.map(|(_, quantity)| *quantity).or_else(before).unwrap_or(1);
             offer(family, order, in_force(price, rank, seats, Some(&facts.id), &facts.id, since)?);
         }
     }

@@ -6,7 +6,7 @@ use crate::catalog::terms::CatalogPrice;
 use crate::model::account::Account;
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
-use crate::model::records::subscription::{SubscriptionRow, is_final};
+use crate::model::records::subscription::{Observation, SubscriptionRow, is_final};
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::plus_days;
 use products_contract::{SubscriptionStatus, Timestamp};
@@ -20,8 +20,8 @@ pub(crate) type KnownPrices = BTreeMap<String, Rc<CatalogPrice>>;
 pub(crate) struct SubscriptionFacts {
     pub id: String,
     pub row: Rc<SubscriptionRow>,
-    /// The prices that it gives something by, with quantities: of its items, or of the newest view that named only known
-    /// ones.
+    /// The prices that it gives something by, with the quantities that are paid for: of its items, or of the newest view
+    /// that named only known ones.
     pub gives: Vec<(Rc<CatalogPrice>, u32)>,
     /// Prices of the catalog that any view of it named, some of them more than once.
     pub named: Vec<Rc<CatalogPrice>>,
@@ -68,6 +68,15 @@ fn lost_at(row: &SubscriptionRow, grace_end: Option<Timestamp>, now: Timestamp) 
     }
 }
 
+/// Whether an invoice of a price is open, or was voided and nothing was paid of that price since.
+fn is_unsettled(price: &CatalogPrice, billing: &BillingHistory, reasons: &[&str]) -> bool {
+    billing.open.values().any(|invoice| {
+        reasons.contains(&invoice.reason.as_str())
+            && (invoice.prices.is_empty() || invoice.prices.contains(&price.id))
+            && invoice.void_at.is_none_or(|void_at| billing.paid.get(&price.id).is_none_or(|paid| *paid < void_at))
+    })
+}
+
 /// The price of a family that is paid for: the one on the subscription, unless its payment is open or failed; then the
 /// one that was paid last, if that is not more. Where no payment is known at all, a failed one is that of a renewal.
 fn paid_price(
@@ -76,11 +85,7 @@ fn paid_price(
     billing: &BillingHistory,
     known: &KnownPrices,
 ) -> Ruled<Option<Rc<CatalogPrice>>> {
-    let is_unsettled = billing.open.values().any(|invoice| {
-        matches!(invoice.reason.as_str(), "subscription_create" | "subscription_update")
-            && (invoice.prices.is_empty() || invoice.prices.contains(&current.id))
-            && invoice.void_at.is_none_or(|void_at| billing.paid.get(&current.id).is_none_or(|paid| *paid < void_at))
-    });
+    let is_unsettled = is_unsettled(current, billing, &["subscription_create", "subscription_update"]);
     if !is_unsettled && row.status() != SubscriptionStatus::PastDue {
         return Ok(Some(current.clone()));
     }
@@ -123,6 +128,38 @@ fn before_change(
         }
     }
     Ok(None)
+}
+
+/// How many of a price are paid for: those on the subscription, unless the payment of a change to more is open or failed
+/// (S53); then as many as the newest view in good standing with fewer named. A renewal that fails changes no quantity.
+fn paid_quantity(
+    price: &Rc<CatalogPrice>,
+    quantity: u32,
+    row: &SubscriptionRow,
+    billing: &BillingHistory,
+    known: &KnownPrices,
+) -> u32 {
+    // Another price of a plan's family counts as well: a month's may have become a year's.
+    let is_same = |id: &String| {
+        *id == price.id || price.family.is_some() && known.get(id).is_some_and(|other| other.family == price.family)
+    };
+    let named = |seen: &Observation| seen.prices().iter().find(|(id, _)| is_same(id)).map(|(_, quantity)| *quantity);
+    let in_good_standing = || {
+        let good =
+            |seen: &&Observation| matches!(seen.status(), SubscriptionStatus::Active | SubscriptionStatus::Trialing);
+        row.history.iter().rev().filter(good).filter_map(named)
+    };
+    let is_open = is_unsettled(price, billing, &["subscription_update"]);
+    // Its invoice may not be known yet: nothing was paid since the payment failed.
+    let failed = row.run_start(|seen| seen.status() == SubscriptionStatus::PastDue);
+    let paid_at = billing.paid.get(&price.id);
+    let has_failed = failed.is_some_and(|failed| paid_at.is_none_or(|paid| *paid < failed));
+    let before = match (is_open, has_failed) {
+        (true, _) => in_good_standing().find(|fewer| *fewer < quantity),
+        (false, true) => in_good_standing().next().filter(|fewer| *fewer < quantity),
+        (false, false) => None,
+    };
+    before.unwrap_or(quantity)
 }
 
 /// The prices that a subscription gives something by. A metered item beside ours, which has no quantity, gives nothing
@@ -187,7 +224,10 @@ pub(crate) fn facts(
         let grace_end = grace_end(&row, &billing, settings.grace_days);
         let lost_at = lost_at(&row, grace_end, now);
         // What is being ended because it could not be had gives nothing, whatever becomes of what it lost to.
-        let gives = if billing.beaten { Vec::new() } else { gives(&row, &known) };
+        let mut gives = if billing.beaten { Vec::new() } else { gives(&row, &known) };
+        for (price, quantity) in &mut gives {
+            *quantity = paid_quantity(price, *quantity, &row, &billing, &known);
+        }
         let named = row.named().filter_map(|id| known.get(id).cloned()).collect();
         let mut plans = BTreeMap::new();
         for (price, _) in &gives {

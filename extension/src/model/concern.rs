@@ -40,14 +40,35 @@ pub(crate) enum Concern {
         /// Purchase id.
         purchase: String,
     },
+    /// The customer that an account becomes when it is registered.
+    Registration,
+    /// The customer that is wanted for the provider's page about it.
+    CustomerForPortal {
+        /// Where that page returns to.
+        return_url: String,
+    },
+    /// The provider's page about a customer.
+    Portal,
     /// The account that shares are paid out to.
     Connect,
     /// The link to its onboarding.
     ConnectLink,
+    /// The invoice of a month's use.
+    UsageInvoice {
+        /// The month.
+        month: String,
+    },
     /// A transfer of shares.
     Transfer {
         /// Its currency.
         currency: String,
+    },
+    /// A refund that was asked for.
+    Refund {
+        /// Purchase id.
+        purchase: String,
+        /// Minor units.
+        amount_minor: i64,
     },
     /// An object of the payment provider.
     Retrieve {

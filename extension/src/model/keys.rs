@@ -38,12 +38,18 @@ pub(crate) enum EffectKey {
     UsageInvoice { month: String },
     /// What another account is told of its share of a sale, for the so-manieth time.
     Share { sale: String, told: i64 },
+    /// A customer that no purchase waits for, by the event that asked for it.
+    AccountCustomer { asked_by: String },
+    /// The provider's page about a customer, by the event that asked for it.
+    Portal { asked_by: String },
     /// The account that shares are paid out to, by the event that asked for it.
     Connect { asked_by: String },
     /// A link to its onboarding, by the event that asked for it.
     ConnectLink { asked_by: String },
     /// The so-manieth transfer of shares in a currency.
     Transfer { currency: String, number: i64 },
+    /// A refund, by the event that asked for it.
+    RefundAsked { purchase: String, asked_by: String },
     /// Days lost in `error`, by the failure that they are counted from.
     Credit { instance: String, since: Timestamp },
     /// A mail, once for each template, recipient and reference.
@@ -91,9 +97,12 @@ impl fmt::Display for EffectKey {
             EffectKey::Retrieve { object, because } => write!(f, "retrieve:{object}:{because}"),
             EffectKey::UsageInvoice { month } => write!(f, "usage-invoice:{month}"),
             EffectKey::Share { sale, told } => write!(f, "share:{sale}:{told}"),
+            EffectKey::AccountCustomer { asked_by } => write!(f, "account-customer:{asked_by}"),
+            EffectKey::Portal { asked_by } => write!(f, "portal:{asked_by}"),
             EffectKey::Connect { asked_by } => write!(f, "connect:{asked_by}"),
             EffectKey::ConnectLink { asked_by } => write!(f, "connect-link:{asked_by}"),
             EffectKey::Transfer { currency, number } => write!(f, "transfer:{currency}:{number}"),
+            EffectKey::RefundAsked { purchase, asked_by } => write!(f, "refund:{purchase}:{asked_by}"),
             EffectKey::Credit { instance, since } => write!(f, "credit:{instance}:{since}"),
             EffectKey::Mail { template, to, reference } => write!(f, "mail:{template}:{to}:{reference}"),
             EffectKey::Timer(timer) => timer.fmt(f),
@@ -173,6 +182,11 @@ impl EffectKey {
                 "give-back-invoice" => return Some(EffectKey::GiveBackInvoice { invoice: own(rest) }),
                 "give-back-purchase" => return Some(EffectKey::GiveBackPurchase { purchase: own(rest) }),
                 "cancel-beaten" => return Some(EffectKey::CancelBeaten { subscription: own(rest) }),
+                "refund" => {
+                    return by_event().map(|(purchase, asked_by)| EffectKey::RefundAsked { purchase, asked_by });
+                }
+                "account-customer" => return Some(EffectKey::AccountCustomer { asked_by: own(rest) }),
+                "portal" => return Some(EffectKey::Portal { asked_by: own(rest) }),
                 "connect" => return Some(EffectKey::Connect { asked_by: own(rest) }),
                 "connect-link" => return Some(EffectKey::ConnectLink { asked_by: own(rest) }),
                 "share" => {
@@ -296,6 +310,10 @@ pub(crate) enum FactKey<'a> {
     PaidSession { purchase: &'a str, session: &'a str },
     /// What a session of a purchase was paid contains tax.
     TaxOfSession { purchase: &'a str, session: &'a str },
+    /// What an invoice was paid by is booked by a session already.
+    BookedBySession(&'a str),
+    /// What an invoice of such a payment booked is taken back.
+    Unbooked(&'a str),
     /// A refund left us.
     Refund(&'a str),
     /// A refund came back.
@@ -316,6 +334,10 @@ pub(crate) enum FactKey<'a> {
     Earned { sale: &'a str, told: i64 },
     /// The so-manieth transfer in a currency was made.
     Transferred { currency: &'a str, number: i64 },
+    /// The account was registered, and a customer asked for.
+    Registered,
+    /// That customer is made, or could not be.
+    RegistrationEnded,
     /// A subscription ended for good.
     Ended(&'a str),
     /// A customer was deleted at the provider.
@@ -338,6 +360,8 @@ impl fmt::Display for FactKey<'_> {
             FactKey::Paid(id) => write!(f, "paid:{id}"),
             FactKey::PaidSession { purchase, session } => write!(f, "paid:{purchase}:{session}"),
             FactKey::TaxOfSession { purchase, session } => write!(f, "tax:{purchase}:{session}"),
+            FactKey::BookedBySession(invoice) => write!(f, "booked-by-session:{invoice}"),
+            FactKey::Unbooked(invoice) => write!(f, "unbooked:{invoice}"),
             FactKey::Refund(id) => write!(f, "refund:{id}"),
             FactKey::RefundFailed(id) => write!(f, "refund-failed:{id}"),
             FactKey::Dispute(id) => write!(f, "dispute:{id}"),
@@ -348,6 +372,8 @@ impl fmt::Display for FactKey<'_> {
             FactKey::Split { sale, entry } => write!(f, "split:{sale}:{entry}"),
             FactKey::Earned { sale, told } => write!(f, "earned:{sale}:{told}"),
             FactKey::Transferred { currency, number } => write!(f, "transferred:{currency}:{number}"),
+            FactKey::Registered => f.write_str("registered"),
+            FactKey::RegistrationEnded => f.write_str("registration-ended"),
             FactKey::Ended(id) => write!(f, "ended:{id}"),
             FactKey::CustomerDeleted(id) => write!(f, "customer-deleted:{id}"),
             FactKey::TrialWillEnd { subscription, end } => write!(f, "trial-will-end:{subscription}:{end}"),
@@ -411,7 +437,10 @@ mod tests {
             }),
             (id(), any::<i64>()).prop_map(|(object, because)| EffectKey::Retrieve { object, because }),
             name().prop_map(|month| EffectKey::UsageInvoice { month }),
+            (id(), name()).prop_map(|(purchase, asked_by)| EffectKey::RefundAsked { purchase, asked_by }),
             (id(), any::<i64>()).prop_map(|(sale, told)| EffectKey::Share { sale, told }),
+            name().prop_map(|asked_by| EffectKey::AccountCustomer { asked_by }),
+            name().prop_map(|asked_by| EffectKey::Portal { asked_by }),
             name().prop_map(|asked_by| EffectKey::Connect { asked_by }),
             name().prop_map(|asked_by| EffectKey::ConnectLink { asked_by }),
             (name(), any::<i64>()).prop_map(|(currency, number)| EffectKey::Transfer { currency, number }),

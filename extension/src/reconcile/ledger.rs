@@ -1,26 +1,30 @@
 //! What is owed to the ledger: what records say that was paid, given back or taken, less what is booked of them.
 
 use crate::catalog::desk::Desk;
+use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
-use crate::model::ledger::{CASH, CASH_OUT_OF_BAND, DISPUTES, REFUNDS, REVENUE, TAX, book};
+use crate::model::ledger::{CASH, CASH_OUT_OF_BAND, DISPUTES, Entry, REFUNDS, REVENUE, TAX, book};
 use crate::model::notice::{To, send_once};
 use crate::model::records::dispute::{Booked, Dispute, DisputeStatus};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::payment::{Payment, RefundStatus};
 use crate::model::records::session::{Session, SessionStatus};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Book what the records that this event changed say beyond what is booked.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
-    for id in desk.account.touched::<Invoice>() {
-        invoice(desk, &id)?;
-    }
     for id in desk.account.touched::<Session>() {
         session(desk, &id)?;
     }
+    let mut invoices: BTreeSet<String> = gather(desk.account.touched::<Invoice>());
     for id in desk.account.touched::<Payment>() {
         refunds(desk, &id)?;
+        invoices.extend(booked_by_session(desk, &id)?);
+    }
+    for id in invoices {
+        invoice(desk, &id)?;
     }
     for id in desk.account.touched::<Dispute>() {
         dispute(desk, &id)?;
@@ -28,23 +32,43 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
-/// What was paid of an invoice: tax is owed, the rest is revenue. A settled invoice of nothing books nothing.
+/// The invoice of a payment that its session books: a checkout may write one for what it sells (S90).
+fn booked_by_session(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<String>> {
+    let payment = desk.account.get::<Payment>(id)?.filter(|payment| payment.booked);
+    let invoice = payment.and_then(|payment| payment.invoice.clone());
+    if let Some(invoice) = &invoice {
+        desk.account.record_fact(&FactKey::BookedBySession(invoice).to_string())?;
+    }
+    Ok(invoice)
+}
+
+/// What was paid of an invoice: tax is owed, the rest is revenue. A settled invoice of nothing books nothing. That a
+/// session books the same money may be known before or after, so the entry is made and taken back, whichever it is.
 fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(invoice) = desk.account.fetch::<Invoice>(id)? else { return Ok(()) };
     let paid = invoice.takings_minor();
-    if invoice.status != InvoiceStatus::Paid || invoice.booked || paid <= 0 {
+    if invoice.status != InvoiceStatus::Paid || paid <= 0 {
         return Ok(());
     }
-    let tax = invoice.tax_minor.clamp(0, paid);
-    let cash = if invoice.paid_out_of_band { CASH_OUT_OF_BAND } else { CASH };
-    let sides = [(cash, paid), (REVENUE, tax - paid), (TAX, -tax)];
-    book(&mut desk.account, FactKey::Paid(id), id, &invoice.currency, &sides)?;
-    let values = json!({
-        "invoice": id, "number": invoice.number, "amount_paid_minor": paid, "currency": invoice.currency,
-        "hosted_invoice_url": invoice.hosted_invoice_url,
-    });
-    send_once(&mut desk.account, "receipt", To::Account, id, &values)?;
-    desk.account.put(id, Invoice { booked: true, ..invoice });
+    if !invoice.booked {
+        let tax = invoice.tax_minor.clamp(0, paid);
+        let cash = if invoice.paid_out_of_band { CASH_OUT_OF_BAND } else { CASH };
+        let sides = [(cash, paid), (REVENUE, tax - paid), (TAX, -tax)];
+        book(&mut desk.account, FactKey::Paid(id), id, &invoice.currency, &sides)?;
+        let values = json!({
+            "invoice": id, "number": invoice.number, "amount_paid_minor": paid, "currency": invoice.currency,
+            "hosted_invoice_url": invoice.hosted_invoice_url,
+        });
+        send_once(&mut desk.account, "receipt", To::Account, id, &values)?;
+        desk.account.put(id, Invoice { booked: true, ..invoice });
+    }
+    if desk.account.is_known(&FactKey::BookedBySession(id).to_string())?
+        && let Some(entry) = desk.account.get::<Entry>(&FactKey::Paid(id).to_string())?
+    {
+        let taken_back = entry.postings.iter().map(|side| (side.account.as_str(), -side.amount_minor));
+        let sides: Vec<(&str, i64)> = taken_back.collect();
+        book(&mut desk.account, FactKey::Unbooked(id), id, &entry.currency, &sides)?;
+    }
     Ok(())
 }
 
@@ -53,8 +77,17 @@ fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
 fn session(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(session) = desk.account.fetch::<Session>(id)? else { return Ok(()) };
     let is_paid = session.status == SessionStatus::Paid && session.mode == "payment" && session.total_minor > 0;
+    if !is_paid {
+        return Ok(());
+    }
+    if let Some(intent) = &session.payment_intent {
+        let payment = desk.account.fetch::<Payment>(intent)?.unwrap_or_default();
+        if !payment.booked {
+            desk.account.put(intent, Payment { booked: true, ..payment });
+        }
+    }
     let (total, tax) = (session.total_minor, session.tax_minor.clamp(0, session.total_minor));
-    if !is_paid || (session.booked && (session.tax_booked || tax == 0)) {
+    if session.booked && (session.tax_booked || tax == 0) {
         return Ok(());
     }
     let purchase = &session.purchase;

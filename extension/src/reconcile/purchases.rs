@@ -139,10 +139,13 @@ fn reconcile_one(desk: &mut Desk<'_>, id: &str, sessions: &[(String, Rc<Session>
     for session in &beaten {
         give_back(desk, id, session)?;
     }
+    let before = row.refunded_minor();
     for back in given_back.iter().filter(|back| back.purchase == id) {
         keep(&mut row.details.given_back, &back.payment, back.refunded_minor);
         keep(&mut row.details.disputed, &back.payment, back.disputed_minor);
     }
+    let more = row.refunded_minor() - before;
+    row.details.refunding_minor = (row.details.refunding_minor - more.max(0)).max(0);
     // What costs nothing counts by itself, without a session.
     row.values.session_id = Some(counts.id.clone()).filter(|session| session != id);
     row.values.payment_intent_id = counts.payment_intent.clone().or(row.values.payment_intent_id);

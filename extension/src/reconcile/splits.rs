@@ -18,7 +18,7 @@ use crate::model::time::plus_days;
 use products_contract::{Effect, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Bring the sales to what their purchases and invoices say, and ledger and receivers to the sales.
+/// Bring the sales to what their purchases and invoices say.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<PurchaseRow>() {
         of_purchase(desk, &id)?;
@@ -36,8 +36,13 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in invoices {
         of_invoice(desk, &id, &back)?;
     }
+    Ok(())
+}
+
+/// Book and tell what changed of the shares of sales.
+pub(super) fn tell(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<Sale>() {
-        tell(desk, &id)?;
+        tell_of(desk, &id)?;
     }
     Ok(())
 }
@@ -51,7 +56,14 @@ fn share_of(desk: &mut Desk<'_>, price_id: &str) -> Ruled<Option<(String, Share)
 }
 
 /// A sale as it is known, or as it is agreed now.
-fn sale(desk: &mut Desk<'_>, id: &str, product: String, share: Share, currency: &str, at: Timestamp) -> Ruled<Sale> {
+pub(super) fn sale(
+    desk: &mut Desk<'_>,
+    id: &str,
+    product: String,
+    share: Share,
+    currency: &str,
+    at: Timestamp,
+) -> Ruled<Sale> {
     let agreed = || Sale {
         product,
         to: share.to,
@@ -64,7 +76,7 @@ fn sale(desk: &mut Desk<'_>, id: &str, product: String, share: Share, currency: 
     Ok(desk.account.fetch::<Sale>(id)?.unwrap_or_else(agreed))
 }
 
-fn put(desk: &mut Desk<'_>, id: &str, sale: Sale) -> Ruled<()> {
+pub(super) fn put(desk: &mut Desk<'_>, id: &str, sale: Sale) -> Ruled<()> {
     let known = desk.account.get::<Sale>(id)?;
     // What costs nothing is no sale.
     if known.as_deref() != Some(&sale) && (known.is_some() || sale.gross_minor > 0) {
@@ -108,13 +120,15 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, back: &[(String, String, i64)]) -> 
             *amount = amount.saturating_add(line.amount_minor);
         }
     }
+    // What a session sold is a sale of its purchase.
+    let is_sold = desk.account.is_known(&FactKey::BookedBySession(id).to_string())?;
     let all = invoice.lines.iter().fold(0i64, |sum, line| sum.saturating_add(line.amount_minor));
     let net = paid - invoice.tax_minor.clamp(0, paid);
     for (product, (share, amount)) in shared {
         let sale_id = format!("{id}/{product}");
         let at = invoice.paid_at.unwrap_or(invoice.at);
         let mut sale = sale(desk, &sale_id, product, share, &invoice.currency, at)?;
-        sale.gross_minor = part_of(net, amount, all);
+        sale.gross_minor = if is_sold { 0 } else { part_of(net, amount, all) };
         for (_, payment, amount) in back.iter().filter(|(invoice, ..)| invoice == id) {
             match part_of(sale.gross_minor, *amount, paid) {
                 0 => drop(sale.back.remove(payment)),
@@ -127,7 +141,7 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, back: &[(String, String, i64)]) -> 
 }
 
 /// Book what the share is more or less than what is booked, and tell the account that has it.
-fn tell(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+fn tell_of(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(mut sale) = desk.account.fetch::<Sale>(id)? else { return Ok(()) };
     let share_minor = sale.share_minor();
     let more = share_minor - sale.booked_minor;

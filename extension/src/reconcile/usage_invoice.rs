@@ -3,12 +3,13 @@
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
 use crate::catalog::rate::{PaidBy, Rates};
+use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use crate::model::keys::{CUSTOMER_CLAIMS, EffectKey, TimerKey};
-use crate::model::money::to_minor_up;
+use crate::model::money::{part_of, to_minor_up};
 use crate::model::records::customer::Customer;
 use crate::model::records::usage::UsageMonth;
 use crate::model::time::{DAY_MS, month_of, rfc3339};
@@ -47,6 +48,7 @@ fn close(
     let open = month.open_micros().max(0);
     let total = to_minor_up(open, &currency);
     month.closed = true;
+    cover_by_credits(&mut month);
     match least {
         // Nothing is invoiced where credits alone pay.
         None => {}
@@ -54,9 +56,10 @@ fn close(
             month.invoiced_minor = total;
             let payload = invoice(desk, id, &month, total, &currency)?;
             let key = EffectKey::UsageInvoice { month: id.to_owned() };
-            desk.account.ask(request("stripe.invoice.create", &key, &payload, None)?);
+            let about = Concern::UsageInvoice { month: id.to_owned() };
+            desk.account.ask(request("stripe.invoice.create", &key, &payload, Some(&about))?);
         }
-        Some(_) if open > 0 => carry(desk, open, desired)?,
+        Some(_) if open > 0 => carry(desk, open, &mut month, desired)?,
         Some(_) => {}
     }
     desk.account.put(id, month);
@@ -82,13 +85,31 @@ fn invoice(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, total: i64, curren
     }))
 }
 
+/// Of what is somebody's, credits pay the same part as of the whole month.
+fn cover_by_credits(month: &mut UsageMonth) {
+    let cost = month.cost_micros();
+    let credits = month.credits_micros;
+    for part in month.sellers.values_mut() {
+        part.paid_micros = part_of(part.micros, credits, cost);
+    }
+}
+
 /// Too little for an invoice: the month of now takes it along.
-fn carry(desk: &mut Desk<'_>, open_micros: i64, desired: &mut DesiredSchedule) -> Ruled<()> {
+fn carry(desk: &mut Desk<'_>, open_micros: i64, closed: &mut UsageMonth, desired: &mut DesiredSchedule) -> Ruled<()> {
     let (start, end) = month_of(desk.now);
     let id = rfc3339(start)[..7].to_owned();
     let mut month = desk.account.fetch::<UsageMonth>(&id)?.unwrap_or_default();
     (month.start, month.end) = (start, end);
     month.carried_micros = month.carried_micros.saturating_add(open_micros);
+    for (product, part) in &mut closed.sellers {
+        let unpaid = part.micros + part.carried_micros - part.paid_micros;
+        if unpaid > 0 {
+            let next = month.sellers.entry(product.clone()).or_default();
+            next.carried_micros = next.carried_micros.saturating_add(unpaid);
+            // What is carried is told of by the month that it is carried to.
+            (part.carried_micros, part.micros) = (0, part.paid_micros);
+        }
+    }
     desk.account.put(&id, month);
     let due = end.saturating_add(DAY_MS);
     desired.timer(desk.now, TimerKey::UsageInvoice { due }, due);

@@ -1,6 +1,6 @@
 //! The commands, and what each may have.
 
-use super::{connect, instance, metering, purchase, spending};
+use super::{account, connect, instance, metering, purchase, refund, spending};
 use crate::catalog::desk::Desk;
 use crate::model::halt::{Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
@@ -8,7 +8,7 @@ use products_contract::{FieldErrorCode, Refusal};
 use serde_json::Value;
 
 /// The commands, with what their payload must have (for the manifest).
-pub(crate) const COMMANDS: [(&str, &[&str]); 12] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 15] = [
     ("catalog.load", &[]),
     ("product.create", &["name"]),
     ("product.update", &["id"]),
@@ -21,10 +21,13 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 12] = [
     ("usage.admit", &["meter"]),
     ("usage.consume", &["key"]),
     ("account.connect", &[]),
+    ("account.portal", &[]),
+    ("account.register", &[]),
+    ("purchase.refund", &["id"]),
 ];
 
 /// What the payloads of commands may have that read it member by member; products are checked against their type.
-const MEMBERS: [(&str, &[&str]); 8] = [
+const MEMBERS: [(&str, &[&str]); 11] = [
     ("instance.retry", &["id"]),
     ("instance.delete", &["id", "confirm"]),
     (
@@ -48,6 +51,9 @@ const MEMBERS: [(&str, &[&str]); 8] = [
     ("usage.admit", &["meter"]),
     ("usage.consume", &["key", "amount", "id"]),
     ("account.connect", &["return_url", "refresh_url"]),
+    ("account.portal", &["return_url"]),
+    ("account.register", &["email", "name"]),
+    ("purchase.refund", &["id", "amount", "reason"]),
 ];
 
 /// Refuse a member that a command doesn't know: what is ignored is taken for done.
@@ -82,6 +88,15 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "subscription.change" => purchase::change_plan(desk, body),
         "subscription.cancel" => purchase::cancel(desk, body),
         "usage.admit" => spending::admit(desk, body),
+        "purchase.refund" => refund::refund(desk, body),
+        "account.portal" => {
+            let customer = purchase::customer(desk)?;
+            account::portal(desk, body, customer)
+        }
+        "account.register" => {
+            let customer = purchase::customer(desk)?;
+            account::register(desk, body, customer)
+        }
         "account.connect" => connect::connect(desk, body),
         "usage.consume" => metering::consume(desk, body),
         _ => Err(Refusal::NotFound(format!("command {kind}")).into()),

@@ -34,7 +34,7 @@ pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     }
     if payouts.waiting.is_empty() {
         let metadata = match desk.account.owned()? {
-            Account::Platform => return Err(Refusal::Forbidden("the platform is paid by itself".to_owned()).into()),
+            Account::Platform => return Err(Refusal::RequirementUnmet("a user or an organization".to_owned()).into()),
             Account::User(id) => json!({"user_id": id}),
             Account::Organization(id) => json!({"organization_id": id}),
         };
@@ -56,31 +56,23 @@ fn link(desk: &mut Desk<'_>, connected: &str, number: usize, awaits: &AwaitsLink
 }
 
 /// The account exists, or could not be made: everybody who waits gets a link, or may ask again.
-pub(super) fn made(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Verdict> {
+pub(super) fn made(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<()> {
     let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
     let waiting = std::mem::take(&mut payouts.waiting);
-    let outcome = match &report.answer {
-        Ok(answer) => {
-            let answer: Object = decode("effects", &report.key, answer)?;
-            let Some(connected) = answer.get("id").and_then(Value::as_str) else {
-                return Err(internal(format!("{} answered without an id", report.key)));
-            };
-            desk.account.claim([ClaimKey::ConnectedAccount(connected)])?;
-            for (number, awaits) in waiting.iter().enumerate() {
-                link(desk, connected, number, awaits)?;
-            }
-            payouts.connected = Some(connected.to_owned());
-            payouts.onboarding = payouts.onboarding.max(Onboarding::Begun);
-            Outcome::Applied
+    if let Ok(answer) = &report.answer {
+        let answer: Object = decode("effects", &report.key, answer)?;
+        let Some(connected) = answer.get("id").and_then(Value::as_str) else {
+            return Err(internal(format!("{} answered without an id", report.key)));
+        };
+        desk.account.claim([ClaimKey::ConnectedAccount(connected)])?;
+        for (number, awaits) in waiting.iter().enumerate() {
+            link(desk, connected, number, awaits)?;
         }
-        Err(failure) => {
-            let values = json!({"effect": report.key, "kind": desk.kind, "code": failure.code});
-            send_once(&mut desk.account, "effect_failed", To::Admin, &report.key, &values)?;
-            Outcome::Applied
-        }
-    };
+        payouts.connected = Some(connected.to_owned());
+        payouts.onboarding = payouts.onboarding.max(Onboarding::Begun);
+    }
     desk.account.put(Payouts::ID, payouts);
-    Ok(outcome.into())
+    Ok(())
 }
 
 /// The link exists, or could not be made.

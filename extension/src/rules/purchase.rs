@@ -13,7 +13,7 @@ use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
-use crate::model::keys::{CUSTOMER_CLAIMS, ClaimKey, EffectKey};
+use crate::model::keys::{CUSTOMER_CLAIMS, ClaimKey, EffectKey, FactKey};
 use crate::model::records::customer::Customer;
 use crate::model::records::purchase::{AwaitsCustomer, Counted, Details, PurchaseRow, Step};
 use crate::model::records::session::SessionStatus;
@@ -139,12 +139,18 @@ fn begin_checkout(desk: &mut Desk<'_>, id: &str, payload: Value, creation: Custo
     let Some(mut row) = desk.account.fetch::<PurchaseRow>(id)? else { return Ok(()) };
     row.details.awaits_customer = Some(AwaitsCustomer { checkout: payload.clone(), reply_to: desk.reply_to.cloned() });
     desk.account.put(id, row);
-    if is_asked_for {
+    if is_asked_for || is_being_registered(desk)? {
         return Ok(());
     }
     let key = EffectKey::Customer { purchase: id.to_owned() };
     let about = Concern::Customer { purchase: id.to_owned() };
     ask(desk, "stripe.customer.create", &key, &json!({"metadata": payload["metadata"]}), Some(&about))
+}
+
+/// Whether the account's registration has asked for a customer that is not there yet.
+fn is_being_registered(desk: &mut Desk<'_>) -> Ruled<bool> {
+    let is_asked_for = desk.account.is_known(&FactKey::Registered.to_string())?;
+    Ok(is_asked_for && !desk.account.is_known(&FactKey::RegistrationEnded.to_string())?)
 }
 
 fn ask_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value, reply_to: Option<String>) -> Ruled<()> {
@@ -195,7 +201,7 @@ pub(super) fn customer_made(desk: &mut Desk<'_>, asked_for: &str, report: &Effec
 }
 
 /// The customer of the account that can still be sold to: the first by id.
-fn customer(desk: &mut Desk<'_>) -> Ruled<Option<String>> {
+pub(super) fn customer(desk: &mut Desk<'_>) -> Ruled<Option<String>> {
     for key in desk.account.claims_mine(CUSTOMER_CLAIMS)? {
         let Some(id) = key.strip_prefix(CUSTOMER_CLAIMS) else { continue };
         let is_deleted = desk.account.get::<Customer>(id)?.is_some_and(|customer| customer.deleted_at.is_some());

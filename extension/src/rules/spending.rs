@@ -1,26 +1,47 @@
 //! What measured use costs: priced by its attributes, paid from credits first, the rest left for the month's invoice.
 
+use crate::catalog::Catalog;
 use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
 use crate::catalog::rate::{PaidBy, Rate};
 use crate::derive::standing::{Standing, standing};
 use crate::model::gather::sort_by;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
-use crate::model::json::{Object, encode};
+use crate::model::json::{Object, decode, encode};
+
 use crate::model::money::{to_micros, to_minor_up};
 use crate::model::records::lot::Lot;
 use crate::model::records::usage::{UsageDay, UsageMonth, Use};
 use crate::model::time::{DAY_MS, month_of, rfc3339};
 use products_contract::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// What one measurement costs, in millionths; refused where no price is known for it.
-pub(super) fn cost(rate: &Rate, usage: &Usage) -> Ruled<i64> {
+/// What one measurement costs, in millionths.
+#[derive(Clone, Debug)]
+pub(super) struct Cost {
+    /// All of it.
+    all: i64,
+    /// What of it is of a product that somebody sells.
+    seller: Option<(String, i64)>,
+}
+
+/// What one measurement costs; refused where no price is known for it.
+pub(super) fn cost(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
     let value = attribute(usage, &rate.by).unwrap_or_default();
     let known = || Refusal::NotFound(format!("rate of {} for {} `{value}`", usage.meter, rate.by));
     let micros = rate.micros.get(value).ok_or_else(known)?;
     let beyond = || Refusal::Malformed(format!("quantity of {}: its cost exceeds 64 bits", usage.id));
-    Ok(usage.quantity.checked_mul(*micros).ok_or_else(beyond)?)
+    let of_meter = usage.quantity.checked_mul(*micros).ok_or_else(beyond)?;
+    let named = rate.seller.as_ref().and_then(|seller| Some((seller, attribute(usage, &seller.by)?)));
+    let Some((seller, product)) = named else { return Ok(Cost { all: of_meter, seller: None }) };
+    // What is no product is nobody's.
+    if catalog.product(product)?.is_none() {
+        return Ok(Cost { all: of_meter, seller: None });
+    }
+    let micros = catalog.metadata(product)?.get(&seller.micros).and_then(Value::as_i64).unwrap_or(0).max(0);
+    let of_seller = usage.quantity.checked_mul(micros).ok_or_else(beyond)?;
+    let all = of_meter.checked_add(of_seller).ok_or_else(beyond)?;
+    Ok(Cost { all, seller: (of_seller > 0).then(|| (product.to_owned(), of_seller)) })
 }
 
 fn attribute<'u>(usage: &'u Usage, name: &str) -> Option<&'u str> {
@@ -29,7 +50,8 @@ fn attribute<'u>(usage: &'u Usage, name: &str) -> Option<&'u str> {
 
 /// Count a measurement whose cost is known, in the day and month of its own time; of a month that is closed it is in the
 /// month that is open now.
-pub(super) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost_micros: i64) -> Ruled<()> {
+pub(super) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost) -> Ruled<()> {
+    let cost_micros = cost.all;
     let names = std::iter::once(&rate.by).chain(&rate.group);
     let attributes = names.filter_map(|name| Some((name.clone(), attribute(usage, name)?.to_owned())));
     let used =
@@ -41,12 +63,27 @@ pub(super) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost_micros
     desk.account.put(&id, day);
     let (id, mut month) = open_month(desk, usage.at)?;
     month.uses.add(used);
+    if let Some((product, micros)) = &cost.seller {
+        let part = month.sellers.entry(product.clone()).or_default();
+        part.micros = part.micros.saturating_add(*micros);
+    }
     if rate.pay.contains(&PaidBy::Credits) {
         let paid = take_credits(desk, cost_micros)?;
         month.credits_micros = month.credits_micros.saturating_add(paid);
     }
     desk.account.put(&id, month);
     Ok(())
+}
+
+/// The invoice of a month's use exists.
+pub(super) fn invoiced(desk: &mut Desk<'_>, month_id: &str, report: &EffectReport) -> Ruled<Outcome> {
+    let Some(mut month) = desk.account.fetch::<UsageMonth>(month_id)? else {
+        return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+    };
+    let answer: Object = decode("effects", &report.key, report.answer.as_deref().unwrap_or("{}"))?;
+    month.invoice = answer.get("id").and_then(Value::as_str).map(str::to_owned);
+    desk.account.put(month_id, month);
+    Ok(Outcome::Applied)
 }
 
 /// The month that a time is in, or the one of now if that is closed.

@@ -1,6 +1,7 @@
 //! Measurements: of the account itself, which its counters add up, and of a product, kept in its metadata as counters of
 //! the billing period and newest gauges.
 
+use super::spending::Cost;
 use super::{metering, spending};
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::EntitlementDecl;
@@ -20,8 +21,8 @@ use std::collections::BTreeMap;
 
 /// What a measurement is of.
 enum What<'u> {
-    /// The account itself, at a price: what it costs in millionths.
-    Paid(Rate, i64),
+    /// The account itself, at a price.
+    Paid(Rate, Cost),
     /// The account itself, under a counter.
     Account(EntitlementDecl),
     /// A product, by a meter of its type.
@@ -46,7 +47,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     for usage in batch {
         check(usage)?;
         if let Some(rate) = desk.catalog.settings()?.rates.get(&usage.meter) {
-            checked.push((What::Paid(rate.clone(), spending::cost(rate, usage)?), usage));
+            checked.push((What::Paid(rate.clone(), spending::cost(&desk.catalog, rate, usage)?), usage));
             continue;
         }
         let is_named = usage.attributes.iter().any(|(name, _)| name == "instance");
@@ -76,7 +77,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         }
         has_news = true;
         match what {
-            What::Paid(rate, cost) => spending::spend(desk, &rate, usage, cost)?,
+            What::Paid(rate, cost) => spending::spend(desk, &rate, usage, &cost)?,
             What::Account(decl) => metering::count(desk, &standing, &usage.meter, &decl, usage.quantity, usage.at)?,
             What::Instance(id, meter) => {
                 if let Some(instance) = instances.get_mut(id) {

@@ -53,8 +53,8 @@ What a mistake looks like:
   or `fields`; did you mean `grants`?
 
 The first part is file and line, the second the place in the document as a JSON Pointer: the first
-of the product types, here. An extension may tell the first mistake of a catalog only: check again
-when it is put right.
+of the product types, here. Of a catalog at most 20 mistakes are told, and none that may be there
+only because of another one: check again when they are put right.
 
 Exit codes: 0 all is right, 2 there are mistakes, or the usage is wrong, 1 the extension failed.";
 

@@ -5,7 +5,7 @@ use crate::bad_input::{BadInput, Place, read_text};
 use crate::yaml::Lined;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,13 +50,8 @@ impl BusinessFolder {
             let problem = format!("`{MAY}` is no clause of the catalog");
             return Err(BadInput::new(Place::line(&file, entry.line), problem, format!("it in {BUSINESS_FILE}")));
         }
-        let mut catalog = lines.json();
         let own_lines = own(folder)?;
-        if let (Some(own), Value::Object(document)) = (&own_lines, &mut catalog)
-            && let Value::Object(clauses) = own.json()
-        {
-            document.extend(clauses);
-        }
+        let catalog = together(&lines, own_lines.as_ref());
         let file = folder.join(CONFIG_FILE);
         let config = match file.is_file() {
             true => config_values(&file, &Lined::parse(&file, &read_text(&file)?)?)?,
@@ -66,6 +61,15 @@ impl BusinessFolder {
         let name = absolute.file_name().map_or_else(|| "business".to_owned(), |n| n.to_string_lossy().into_owned());
         let (folder, catalog_lines, own_lines) = (folder.to_owned(), Arc::new(lines), own_lines.map(Arc::new));
         Ok(BusinessFolder { name, folder, catalog, catalog_lines, own_lines, config })
+    }
+
+    /// The business without the values at these JSON Pointers. Those that are left keep their lines.
+    pub fn without(&self, pointers: &BTreeSet<String>) -> BusinessFolder {
+        let lines = self.catalog_lines.without(pointers);
+        let own_lines = self.own_lines.as_ref().map(|own| own.without(pointers));
+        let catalog = together(&lines, own_lines.as_ref());
+        let (catalog_lines, own_lines) = (Arc::new(lines), own_lines.map(Arc::new));
+        BusinessFolder { catalog, catalog_lines, own_lines, ..self.clone() }
     }
 
     /// The configuration with `overrides` in place of what the folder says.
@@ -82,6 +86,15 @@ impl BusinessFolder {
         let canonical = serde_json_canonicalizer::to_vec(&document).expect("finite numbers and text keys");
         hex::encode(Sha256::digest(canonical))
     }
+}
+
+/// The catalog, with the clauses of `business.yml`.
+fn together(catalog: &Lined, own: Option<&Lined>) -> Value {
+    let mut catalog = catalog.json();
+    if let (Value::Object(document), Some(Value::Object(clauses))) = (&mut catalog, own.map(Lined::json)) {
+        document.extend(clauses);
+    }
+    catalog
 }
 
 /// Reads `business.yml`, if there is one.

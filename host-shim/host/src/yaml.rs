@@ -4,6 +4,7 @@ use crate::bad_input::{BadInput, Place};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 use serde_saphyr::Spanned;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -60,6 +61,33 @@ impl Lined {
             Content::List(list) => list.iter().map(Lined::json).collect(),
             Content::Map(map) => Value::Object(map.iter().map(|e| (e.key.clone(), e.value.json())).collect()),
         }
+    }
+
+    /// The value without what stands at these JSON Pointers; the rest keeps its lines.
+    pub fn without(&self, pointers: &BTreeSet<String>) -> Lined {
+        self.left("", pointers)
+    }
+
+    fn left(&self, at: &str, pointers: &BTreeSet<String>) -> Lined {
+        let left = |key: &str, value: &Lined| {
+            let at = format!("{at}/{key}");
+            (!pointers.contains(&at)).then(|| value.left(&at, pointers))
+        };
+        let content = match &self.content {
+            Content::Single(value) => Content::Single(value.clone()),
+            Content::List(list) => {
+                let values = list.iter().enumerate().filter_map(|(index, value)| left(&index.to_string(), value));
+                Content::List(values.collect())
+            }
+            Content::Map(map) => {
+                let entry = |entry: &Entry| {
+                    let value = left(&entry.key.replace('~', "~0").replace('/', "~1"), &entry.value)?;
+                    Some(Entry { key: entry.key.clone(), line: entry.line, value })
+                };
+                Content::Map(map.iter().filter_map(entry).collect())
+            }
+        };
+        Lined { line: self.line, content }
     }
 
     /// The entries of a mapping; none for anything else.
@@ -237,6 +265,16 @@ impl<'de> Visitor<'de> for ContentVisitor {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn what_is_left_out_is_gone_and_the_rest_keeps_its_lines() {
+        let text = "a:\n  - x: 1\n  - y/z: 2\n    w: 3\n  - 4\nb: 5\n";
+        let left = parse(text).without(&["/a/0", "/a/1/y~1z", "/b", "/none/7"].map(str::to_owned).into());
+        assert_eq!(left.json(), json!({"a": [{"w": 3}, 4]}));
+        let lines =
+            [("/a/0", None), ("/a/0", Some("w")), ("/a/1", None)].map(|(at, quoted)| left.line_meant(at, quoted));
+        assert_eq!(lines, [3, 4, 5]);
+    }
 
     fn parse(text: &str) -> Lined {
         Lined::parse(Path::new("x.yml"), text).expect("valid YAML")

@@ -10,6 +10,7 @@ pub mod library;
 pub mod line;
 pub mod manifest;
 pub mod matcher;
+mod mistakes;
 pub mod path;
 pub mod play;
 pub mod prepare;

@@ -80,10 +80,15 @@ impl<'a> Library<'a> {
         }
     }
 
-    /// Reads a folder's business, whose catalog the extension takes.
+    /// Reads a folder's business, whose catalog the extension takes, or tells all that can be told of what is wrong with it.
     pub(crate) fn ready_business(&mut self, folder: &Path) -> Result<(), ReplayError> {
         let business = self.business_in(folder)?;
-        self.try_start(&business, &[], None)
+        let first = match self.try_start(&business, &[], None) {
+            Err(ReplayError::Input(mistakes)) => mistakes,
+            other => return other,
+        };
+        let judge = |rest| self.start(rest, &[]).map(drop);
+        Err(ReplayError::Input(crate::mistakes::all(&business, first, judge)))
     }
 
     fn fixtures(&mut self) -> Result<&Fixtures, ReplayError> {
@@ -112,19 +117,16 @@ impl<'a> Library<'a> {
         if !self.started.insert((business.folder.clone(), config.to_vec())) {
             return Ok(());
         }
-        let started = Host::start(HostSetup {
-            business: business.clone(),
-            livemode: false,
-            config: config.to_vec(),
-            runners: self.runners.clone(),
-            store: StoreKind::Memory,
-            clock: 0,
-        });
-        match started {
+        match self.start(business.clone(), config) {
             Ok(_) => Ok(()),
             Err(ReplayError::Config { error, .. }) => Err(bad_config(business, config, scenario, &error).into()),
             Err(error) => Err(error),
         }
+    }
+
+    fn start(&self, business: BusinessFolder, config: &[(String, String)]) -> Result<Host, ReplayError> {
+        let (config, runners) = (config.to_vec(), self.runners.clone());
+        Host::start(HostSetup { business, livemode: false, config, runners, store: StoreKind::Memory, clock: 0 })
     }
 
     fn business(&mut self, named: Option<&str>, file: Option<&Path>) -> Result<Arc<BusinessFolder>, ReplayError> {

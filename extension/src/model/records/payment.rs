@@ -69,6 +69,9 @@ pub(crate) struct Payment {
     /// What its intent brought in, once that said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received: Option<Received>,
+    /// What it brought in is booked by its session.
+    #[serde(skip_serializing_if = "is_false")]
+    pub booked: bool,
     /// The charge's own sum of what was given back, the highest seen, in minor units.
     pub charge_refunded_minor: i64,
     /// Refunds by id.

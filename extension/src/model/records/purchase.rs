@@ -77,6 +77,9 @@ pub(crate) struct Details {
     /// What was given back of its payments, by payment, in minor units.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub given_back: BTreeMap<String, i64>,
+    /// Refunds that were asked for and are not told of yet, in minor units.
+    #[serde(skip_serializing_if = "crate::model::json::is_zero")]
+    pub refunding_minor: i64,
     /// What banks hold or have taken of its payments, by payment, in minor units.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub disputed: BTreeMap<String, i64>,

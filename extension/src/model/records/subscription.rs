@@ -99,6 +99,11 @@ impl Observation {
     pub fn prices(&self) -> &[(String, u32)] {
         &self.3
     }
+
+    /// How many of a price it names, if it names it.
+    pub fn quantity_of(&self, price: &str) -> Option<u32> {
+        self.prices().iter().find(|(id, _)| id == price).map(|(_, quantity)| *quantity)
+    }
 }
 
 /// A subscription.

@@ -4,6 +4,7 @@ use super::json_record;
 use crate::model::json::{is_false, is_zero};
 use products_contract::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Different uses of one day or month that are kept apart; beyond them all count as one.
 const USES_MAX: usize = 200;
@@ -61,6 +62,20 @@ pub(crate) struct UsageDay {
 
 json_record!(UsageDay, "usage_days", live: |_| false, references: |_| Vec::new());
 
+/// What use of somebody's product cost beside, in millionths of the currency's unit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct SellerPart {
+    /// Of the month.
+    pub micros: i64,
+    /// Of earlier months, not paid for yet.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub carried_micros: i64,
+    /// What of both was paid for.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub paid_micros: i64,
+}
+
 /// The use of a month; its id is the month, `2026-01`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -77,12 +92,21 @@ pub(crate) struct UsageMonth {
     /// What earlier months left over, since it was too little for an invoice, in millionths.
     #[serde(skip_serializing_if = "is_zero")]
     pub carried_micros: i64,
+    /// What of it is somebody's, by product.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sellers: BTreeMap<String, SellerPart>,
     /// Its invoice is made, or it is carried over; later measurements are of the next month.
     #[serde(skip_serializing_if = "is_false")]
     pub closed: bool,
     /// What was invoiced, in minor units.
     #[serde(skip_serializing_if = "is_zero")]
     pub invoiced_minor: i64,
+    /// The provider's invoice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoice: Option<String>,
+    /// Nobody has anything more of it to get.
+    #[serde(skip_serializing_if = "is_false")]
+    pub settled: bool,
 }
 
 impl UsageMonth {
@@ -91,13 +115,18 @@ impl UsageMonth {
         self.uses.0.iter().fold(0, |sum, used| sum.saturating_add(used.cost_micros))
     }
 
+    /// Whether somebody gets something once its invoice is paid.
+    pub fn is_waited_for(&self) -> bool {
+        self.closed && self.invoiced_minor > 0 && !self.settled && !self.sellers.is_empty()
+    }
+
     /// What nothing has paid for yet, in millionths.
     pub fn open_micros(&self) -> i64 {
         self.cost_micros().saturating_sub(self.credits_micros).saturating_add(self.carried_micros)
     }
 }
 
-json_record!(UsageMonth, "usage_months", live: |month| !month.closed, references: |_| Vec::new());
+json_record!(UsageMonth, "usage_months", live: |month| !month.closed || month.is_waited_for(), references: |_| Vec::new());
 
 #[cfg(test)]
 mod tests {

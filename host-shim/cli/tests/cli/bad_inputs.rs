@@ -151,7 +151,7 @@ fn what_is_wrong_with_a_catalog_has_its_line() {
         (
             "format: label",
             "format: labl",
-            "/format: found `labl`; expected `label` or `date-time`; did you mean `label`?",
+            "/format: found `labl`; expected `label`, `date-time` or `account`; did you mean `label`?",
         ),
         ("product_type: subscription_plan", "product_type: subscription_pln", "/products/0"),
     ] {

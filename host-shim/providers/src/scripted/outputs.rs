@@ -50,6 +50,7 @@ pub fn derived_outputs(call: &Call) -> Value {
         }
         "stripe.account.create" => json!({"id": format!("acct_{hash}")}),
         "stripe.account.link" => json!({"url": format!("https://connect.invalid/setup/{hash}")}),
+        "stripe.invoice.create" => json!({"id": format!("in_{hash}")}),
         "stripe.transfer.create" => json!({"id": format!("tr_{hash}")}),
         "stripe.customer.create" => json!({"id": format!("cus_{hash}")}),
         "stripe.product.create" => json!({"id": format!("prod_{hash}")}),

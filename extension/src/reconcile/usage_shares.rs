@@ -1,0 +1,57 @@
+//! Use of somebody's product is a sale of the month: of what credits paid when the month is closed, of the rest when its
+//! invoice is paid (M9, TES-65).
+
+use super::splits;
+use crate::catalog::desk::Desk;
+use crate::catalog::split::{Share, text_of};
+use crate::model::halt::Ruled;
+use crate::model::json::short_hash;
+use crate::model::money::micros_per_minor;
+use crate::model::records::invoice::{Invoice, InvoiceStatus};
+use crate::model::records::usage::UsageMonth;
+use std::collections::BTreeSet;
+
+/// Bring the sales to what was paid of each closed month.
+pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
+    let here = desk.account.all::<UsageMonth>()?.into_iter();
+    let waiting = here.filter(|(_, month)| month.is_waited_for()).map(|(id, _)| id);
+    let months: BTreeSet<String> = waiting.chain(desk.account.touched::<UsageMonth>()).collect();
+    for id in months {
+        let Some(mut month) = desk.account.fetch::<UsageMonth>(&id)?.filter(|month| month.closed) else { continue };
+        if month.is_waited_for() && is_paid(desk, &month)? {
+            month.settled = true;
+            month
+                .sellers
+                .values_mut()
+                .for_each(|part| part.paid_micros = part.micros.saturating_add(part.carried_micros));
+            desk.account.put(&id, month.clone());
+        }
+        sell(desk, &id, &month)?;
+    }
+    Ok(())
+}
+
+fn is_paid(desk: &mut Desk<'_>, month: &UsageMonth) -> Ruled<bool> {
+    let Some(invoice) = &month.invoice else { return Ok(false) };
+    Ok(desk.account.get::<Invoice>(invoice)?.is_some_and(|invoice| invoice.status == InvoiceStatus::Paid))
+}
+
+/// A sale for each product whose use was paid for. Its id doesn't tell who used it.
+fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth) -> Ruled<()> {
+    let currency = desk.catalog.settings()?.currency.clone();
+    let own = text_of(&desk.account.owned()?);
+    for (product, part) in month.sellers.iter().filter(|(_, part)| part.paid_micros > 0) {
+        let Some(row) = desk.catalog.product(product)? else { continue };
+        let Some(decl) = desk.catalog.type_named(&row.values.product_type)? else { continue };
+        let fields = desk.catalog.metadata(product)?;
+        let Some(share) = Share::of(&decl, &fields) else { continue };
+        if share.to == own {
+            continue;
+        }
+        let sale_id = format!("use_{}/{id}/{product}", short_hash(&own));
+        let mut sale = splits::sale(desk, &sale_id, product.clone(), share, &currency, month.end)?;
+        sale.gross_minor = part.paid_micros / micros_per_minor(&currency);
+        splits::put(desk, &sale_id, sale)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! `purchase.refund`: what was paid once goes back as long and as far as its type allows: of credits what is unspent, of
+//! the rest what is unused. An administrator may give back any part of what is left.
+
+use crate::catalog::desk::Desk;
+use crate::catalog::product::required_text;
+use crate::derive::standing::standing;
+use crate::model::concern::Concern;
+use crate::model::effect::request;
+use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
+use crate::model::json::{Object, encode};
+use crate::model::keys::EffectKey;
+use crate::model::money::part_of;
+use crate::model::records::lot::Lot;
+use crate::model::records::purchase::PurchaseRow;
+use crate::model::records::summary::Summary;
+use crate::model::records::usage::UsageMonth;
+use crate::model::time::{month_of, plus_days, rfc3339};
+use products_contract::{ActorKind, Effect, EffectReport, FieldErrorCode, Outcome, Refusal};
+use serde_json::{Value, json};
+
+/// Ask for a refund.
+pub(super) fn refund(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let id = required_text(body, "id")?;
+    let mut row = desk.account.fetch::<PurchaseRow>(&id)?.ok_or_else(|| Refusal::NotFound(id.clone()))?;
+    let (Some(paid_at), Some(payment)) = (row.paid_once_at(), row.values.payment_intent_id.clone()) else {
+        return Err(Refusal::BadTransition("not paid once".to_owned()).into());
+    };
+    if row.details.beaten || !row.details.disputed.is_empty() {
+        return Err(Refusal::BadTransition("disputed".to_owned()).into());
+    }
+    let left = row.paid_minor() - row.refunded_minor() - row.details.refunding_minor;
+    let amount = match (desk.actor.kind, body.get("amount")) {
+        (ActorKind::User, Some(amount)) if !amount.is_null() => {
+            return Err(wrong_field("/amount", FieldErrorCode::ReadOnly, "set by administrators"));
+        }
+        (ActorKind::User, _) => (allowed(desk, &id, &row, paid_at)? - row.details.refunding_minor).min(left),
+        (_, None | Some(Value::Null)) => left,
+        (_, Some(amount)) => amount.as_i64().filter(|amount| (1..=left).contains(amount)).ok_or_else(|| {
+            wrong_field("/amount", FieldErrorCode::OutOfRange, format!("expected minor units from 1 to {left}"))
+        })?,
+    };
+    if amount <= 0 {
+        return Err(Refusal::InsufficientBalance(format!("purchase {id}")).into());
+    }
+    row.details.refunding_minor += amount;
+    desk.account.put(&id, row);
+    let payload = json!({"payment_intent": payment, "amount_minor": amount, "reason": "requested_by_customer",
+        "metadata": {"purchase_id": id, "asked_by": desk.actor.subject, "because": body.get("reason")}});
+    let key = EffectKey::RefundAsked { purchase: id.clone(), asked_by: desk.event_hash() };
+    let about = Concern::Refund { purchase: id.clone(), amount_minor: amount };
+    let effect = request("stripe.refund.create", &key, &payload, Some(&about))?;
+    desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
+    Ok(Outcome::Applied.into())
+}
+
+/// What of a purchase its buyer may have back, in minor units.
+fn allowed(desk: &mut Desk<'_>, id: &str, row: &PurchaseRow, paid_at: i64) -> Ruled<i64> {
+    let [item] = row.values.items.as_slice() else { return Ok(0) };
+    let product = desk.catalog.product(&item.product_id)?;
+    let decl = match &product {
+        Some(product) => desk.catalog.type_named(&product.values.product_type)?,
+        None => None,
+    };
+    let Some(terms) = decl.and_then(|decl| decl.refund) else {
+        return Err(Refusal::RequirementUnmet("refund".to_owned()).into());
+    };
+    if desk.now > plus_days(paid_at, terms.days) {
+        return Err(Refusal::RequirementUnmet(format!("refund within {} days", terms.days)).into());
+    }
+    let paid = row.paid_minor();
+    if let Some(lot) = desk.account.get::<Lot>(id)? {
+        return Ok(part_of(paid, lot.left_micros(), lot.granted_micros));
+    }
+    let standing = standing(desk)?;
+    let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
+    let price = match &item.price_id {
+        Some(price) => desk.catalog.price(price)?,
+        None => None,
+    };
+    for grant in price.iter().flat_map(|price| &price.grants) {
+        let used = summary.consumed.get(&grant.key).copied().unwrap_or(0);
+        let without = standing.allows(&grant.key) - grant.amount * i64::from(item.quantity);
+        if used > 0 && used > without {
+            return Err(Refusal::BadTransition(format!("{} is in use", grant.key)).into());
+        }
+    }
+    for at in [paid_at, desk.now] {
+        let month = rfc3339(month_of(at).0)[..7].to_owned();
+        let uses = desk.account.get::<UsageMonth>(&month)?;
+        let names_it = |(_, value): &(String, String)| *value == item.product_id;
+        if uses.is_some_and(|month| month.uses.0.iter().any(|used| used.attributes.iter().any(names_it))) {
+            return Err(Refusal::BadTransition(format!("{} was used", item.product_id)).into());
+        }
+    }
+    Ok(paid)
+}
+
+/// The refund is on its way, whose own event books it; or it could not be had.
+pub(super) fn answered(desk: &mut Desk<'_>, id: &str, amount_minor: i64, report: &EffectReport) -> Ruled<Verdict> {
+    let answer = match &report.answer {
+        Ok(_) => Answer::Value(encode(&json!({"purchase_id": id, "amount_minor": amount_minor}))?),
+        Err(failure) => {
+            if let Some(mut row) = desk.account.fetch::<PurchaseRow>(id)? {
+                row.details.refunding_minor = (row.details.refunding_minor - amount_minor).max(0);
+                desk.account.put(id, row);
+            }
+            Answer::Refused(Refusal::BadTransition(format!("refund {}", failure.code)))
+        }
+    };
+    Ok(Verdict::answered(answer))
+}

@@ -1,0 +1,124 @@
+//! A check tells all mistakes of a catalog, and nothing that is one only because something else is wrong.
+
+mod catalogs;
+
+use catalogs::{BROKEN, WHOLE};
+use host_replay::check::check;
+use host_replay::error::BadInput;
+use host_replay::library::Sources;
+use host_replay::runners::Runners;
+use std::fs;
+
+/// What a check tells of a catalog.
+fn told(catalog: &str) -> Vec<BadInput> {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("catalog.yml"), catalog).expect("written");
+    check(&[folder.path().to_owned()], Sources::default(), &Runners::native()).expect("it can be checked").mistakes
+}
+
+/// A mistake without its line, which depends on what else is wrong, and without what is allowed.
+fn said(mistakes: &[BadInput]) -> Vec<(Option<String>, String)> {
+    mistakes.iter().map(|bad| (bad.place.pointer.as_deref().map(str::to_owned), bad.problem.clone())).collect()
+}
+
+#[test]
+fn of_two_mistakes_nothing_is_told_that_is_none() {
+    let single: Vec<_> = BROKEN.iter().map(|(good, bad)| said(&told(&WHOLE.replace(good, bad)))).collect();
+    for ((good, bad), told) in BROKEN.iter().zip(&single) {
+        assert_eq!(told.len(), 1, "{bad} in place of {good}: {told:?}");
+    }
+    let (mut both, mut pairs, mut others) = (0, 0, 0);
+    for (a, first) in BROKEN.iter().enumerate() {
+        for (b, second) in BROKEN.iter().enumerate().skip(a + 1) {
+            let text = WHOLE.replace(first.0, first.1);
+            // One of three, so that it takes seconds; not two of one place.
+            if (a + b) % 3 != 0 || text.matches(second.0).count() != 1 {
+                continue;
+            }
+            let found = said(&told(&text.replace(second.0, second.1)));
+            let known = |one: &(Option<String>, String)| single[a].contains(one) || single[b].contains(one);
+            // The first one is the extension's own word: what is wrong alone may be right, or something else, together.
+            if !found.first().is_some_and(known) {
+                others += 1;
+                continue;
+            }
+            assert!(found.iter().all(known), "{} and {}: {found:#?}", first.1, second.1);
+            both += usize::from(found.len() == 2);
+            pairs += 1;
+        }
+    }
+    println!("both are told of {both} among {pairs} pairs; {others} make something else together");
+    assert!(
+        pairs > 300 && others < 20 && both * 10 > pairs * 6,
+        "both are told of {both} among {pairs} pairs, {others} others"
+    );
+}
+
+#[test]
+fn mistakes_in_all_clauses_are_told_each_with_its_line() {
+    let mut text = WHOLE.to_owned();
+    let wrong = [
+        ("grace_days: 7", "grace_days: -7"),
+        ("alerts: [80, 100]", "alerts: [80, 101]"),
+        ("micros: {large: 12}", "micros: {large: -12}"),
+        ("type: milli", "type: mili"),
+        ("once_per: label", "once_pre: label"),
+        ("on_archive: keep", "on_archive: kepe"),
+        ("meters: [{meter: seats, counter: true}]", "meters: [{meter: seats, countr: true}]"),
+    ];
+    let mut lines = Vec::new();
+    for (good, bad) in wrong {
+        assert_eq!(text.matches(good).count(), 1, "{good}");
+        lines.push(1 + text[..text.find(good).expect("it is there")].matches('\n').count());
+        text = text.replace(good, bad);
+    }
+    let mut found: Vec<usize> = told(&text).iter().map(|bad| bad.place.line).collect();
+    found.sort_unstable();
+    assert_eq!(found, lines);
+}
+
+#[test]
+fn what_stands_beside_the_catalog_has_its_own_file_and_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let catalog = WHOLE.replace("micros: {large: 12}", "micros: {large: -12}");
+    fs::write(folder.path().join("catalog.yml"), &catalog).expect("written");
+    let roles = "may:\n  list: [owner]\n  lits: [owner]\n  usage.cosnume: [owner]\n";
+    fs::write(folder.path().join("business.yml"), roles).expect("written");
+    let checked =
+        check(&[folder.path().to_owned()], Sources::default(), &Runners::native()).expect("it can be checked");
+    let told = checked.mistakes.iter().map(|bad| {
+        (bad.place.file.file_name().and_then(|name| name.to_str()), bad.place.line, bad.place.pointer.as_deref())
+    });
+    let line = 1 + catalog[..catalog.find("micros").expect("it is there")].matches('\n').count();
+    let expected = [
+        (Some("business.yml"), 3, Some("/may/lits")),
+        (Some("business.yml"), 4, Some("/may/usage.cosnume")),
+        (Some("catalog.yml"), line, Some("/rates/tokens/micros/large")),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn several_that_are_told_at_once_stay_where_they_are() {
+    let products = "  - {id: prod_c, product_type: tier, name: C, metadata: {slg: c, rnk: 1}}\n  - {id: prod_d, product_type: tier, \
+                    name: D, metadata: {slug: d, rnk: 1, siez: s}}\n";
+    let found = told(&format!("{WHOLE}{products}"));
+    let pointers: Vec<&str> = found.iter().filter_map(|bad| bad.place.pointer.as_deref()).collect();
+    let of = |product: usize, field: &str| format!("/products/{product}/metadata/{field}");
+    let expected = [of(2, "rnk"), of(2, "slg"), of(2, "slug"), of(3, "rnk"), of(3, "siez")];
+    let mut sorted = pointers.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, expected, "{found:#?}");
+}
+
+#[test]
+fn at_most_twenty_are_told() {
+    let product = |number: usize| {
+        format!("  - {{id: prod_{number}, product_type: tier, name: N, active: 7, metadata: {{slug: s}}}}\n")
+    };
+    let text = format!("{WHOLE}{}", (0..30).map(product).collect::<String>());
+    let found = told(&text);
+    assert_eq!(found.len(), 20);
+    let pointers: Vec<String> = (2..22).map(|index| format!("/products/{index}/active")).collect();
+    assert_eq!(found.iter().filter_map(|bad| bad.place.pointer.as_deref()).collect::<Vec<_>>(), pointers);
+}

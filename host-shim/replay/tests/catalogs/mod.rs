@@ -1,0 +1,132 @@
+//! A catalog with every clause, and what can be wrong with it.
+
+/// A catalog that has every clause and every member.
+pub const WHOLE: &str = r#"
+business: {provider: stripe, currency: usd, sync_prices: true, customer_creation: checkout, success_url: https://a.example,
+  cancel_url: https://a.example, origins: [https://a.example], grace_days: 7, dunning_days: [0, 3], over_limit_days: 14,
+  archive_after_days: 30, retention_days: 90, notice_days: [7], name_block_days: 30, final_backup_days: 30,
+  error_credit_hours: 24}
+entitlements:
+  seats: {kind: limit}
+  calls: {kind: counter, period: calendar_month, alerts: [80, 100]}
+  may_owe: {kind: flag}
+rates:
+  tokens: {by: model, micros: {large: 12}, group: [agent], seller: {by: agent, micros: token_micros}, pay: [credits, invoice], invoice: {min: 50, limit: 5000, if: may_owe}}
+product_types:
+  - name: tier
+    aliases: [level]
+    catalog: true
+    family: plan
+    infer_by: slug
+    rank_by: rank
+    requires_plan: false
+    extras: false
+    intervals: [month]
+    buy: {account: user, quantity: {max: 3}}
+    fields:
+      - {name: slug, type: string, required: true, min_length: 1, max_length: 40, format: label, lowercase: true, unique: true,
+        immutable: true, reserved: [www], set_by: owner}
+      - {name: rank, type: int, min: 0, max: 9, default: 1}
+      - {name: size, type: enum, options: [s, m], aliases: {small: s}}
+      - {name: cores, type: milli}
+    grants: {seats: rank, may_owe: true}
+  - name: pack
+    catalog: true
+    infer_by: credits
+    buy: {account: user, if: may_owe, once_per: label, metadata: {label: "{product.label}"}, success_url: https://a.example,
+      cancel_url: https://a.example}
+    fields:
+      - {name: label, type: string, required: true}
+      - {name: credits, type: int, required: true}
+      - {name: creator, type: string, required: true, format: account}
+      - {name: token_micros, type: int}
+    refund: {days: 30}
+    split: {to: "{product.creator}", share_bp: 9000, hold_days: 7, min: 5}
+    grants: {calls: {amount: 5, if: may_owe}}
+    on_paid: [{credit: credits}]
+  - name: site
+    id_prefix: site
+    id_by: label
+    consumes: {seats: 1}
+    plan: {field: plan_id, family: plan, quotas: {seats: rank}}
+    fields: [{name: label, type: string, required: true, format: label}]
+    provisions:
+      - {name: data, resource: database, quota: seats, when: enabled, with: {name: "{instance.label}"}, variant: "{plan.slug}",
+        outputs: {endpoint: endpoint}, suspends: true, backup: true, on_archive: keep}
+      - {name: edge, resource: cdn, needs: [data]}
+    url: [{resource: edge, value: "https://{instance.label}.example"}]
+    watch: {url: "{resources.url}/health", every_s: 300, fail_after: 3, recover_after: 1}
+    meters: [{meter: seats, counter: true}]
+products:
+  - id: prod_a
+    product_type: tier
+    name: A
+    description: All of it
+    active: true
+    default: false
+    prices: {month: {amount: 500, id: {test: price_a, live: price_live_a}}}
+    metadata: {slug: a}
+    stripe_metadata: {slug: a}
+  - {id: prod_b, type: pack, name: B, price: {amount: 700, currency: usd}, billing_interval: once, interval: once, currency: usd,
+    purchasable: true, display_order: 1, stripe_price_id: price_b, stripe_product_id: prod_at_b, metadata: {label: b, creator: "user:c"}, features: {credits: 7}}
+"#;
+
+/// Texts of [`WHOLE`], each of which stands there once, with what makes the catalog wrong in its place.
+pub const BROKEN: [(&str, &str); 56] = [
+    ("business:", "busines:"),
+    ("product_types:", "types:"),
+    ("grace_days: 7", "grace_days: -7"),
+    ("dunning_days: [0, 3]", "dunning_days: 3"),
+    ("currency: usd, sync_prices", "curency: usd, sync_prices"),
+    ("provider: stripe", "provider: paddle"),
+    ("seats: {kind: limit}", "seats: limit"),
+    ("seats: {kind: limit}", "seats: {}"),
+    ("seats: {kind: limit}", "seats: {kind: limit, period: calendar_month}"),
+    ("alerts: [80, 100]", "alerts: [80, 101]"),
+    ("micros: {large: 12}", "micros: {large: -12}"),
+    ("micros: {large: 12}, ", ""),
+    ("pay: [credits, invoice]", "pay: []"),
+    ("pay: [credits, invoice]", "pay: [credits]"),
+    (", invoice: {min: 50, limit: 5000, if: may_owe}", ""),
+    ("- name: site\n    ", "- "),
+    ("catalog: true\n    family: plan\n", "family: plan\n"),
+    ("intervals: [month]", "intervals: [fortnight]"),
+    ("buy: {account: user, quantity", "buy: {account: users, quantity"),
+    ("quantity: {max: 3}", "quantity: {max: 0}"),
+    ("quantity: {max: 3}", "quantity: 3"),
+    ("quantity: {max: 3}", "if: may_owe"),
+    ("type: string, required: true, min_length", "required: true, min_length"),
+    ("name: cores, type: milli", "name: cores, type: milli, max: 4000"),
+    ("name: cores, type: milli", "name: cores, type: millis"),
+    ("unique: true", "unique: [slug]"),
+    ("aliases: {small: s}", "aliases: [small]"),
+    ("seats: rank, may_owe", "seats: {amount: rank, if: may_owe}, may_owe"),
+    ("seats: rank, may_owe", "seats: [rank], may_owe"),
+    ("{amount: 5, if: may_owe}", "{amount: 5, when: may_owe}"),
+    ("{amount: 5, if: may_owe}", "{amount: 5}"),
+    ("[{credit: credits}]", "{credit: credits}"),
+    ("[{credit: credits}]", "[{credits: credits}]"),
+    ("seller: {by: agent, micros: token_micros}", "seller: {by: agent}"),
+    ("refund: {days: 30}", "refund: 30"),
+    ("share_bp: 9000", "share_bp: 10001"),
+    ("consumes: {seats: 1}", "consumes: {seats: {amount: 1, if: may_owe}}"),
+    ("plan: {field: plan_id, family", "plan: {family"),
+    ("resource: cdn", "resource: cdm"),
+    ("name: edge, resource: cdn", "name: edge, resource: cdn, backup: true"),
+    ("when: enabled", "when: enabledd"),
+    ("on_archive: keep", "on_archive: stay"),
+    ("every_s: 300, ", ""),
+    ("meters: [{meter: seats", "meters: [{name: seats"),
+    ("- id: prod_a\n    ", "- "),
+    ("    name: A\n", ""),
+    ("active: true", "active: yes"),
+    ("prices: {month:", "prices: {fortnight:"),
+    ("{amount: 500, id", "{amount: 5.5, id"),
+    ("{amount: 500, id", "{id"),
+    ("{test: price_a, live: price_live_a}", "{tset: price_a}"),
+    ("price: {amount: 700, currency: usd}", "price: {amount: 700, curency: usd}"),
+    ("price: {amount: 700, currency: usd}", "price: -700"),
+    ("billing_interval: once, interval: once", "billing_interval: fortnight"),
+    ("display_order: 1", "display_order: -1"),
+    ("stripe_metadata: {slug: a}", "stripe_metadata: {slug: 1}"),
+];
