@@ -59,6 +59,7 @@ fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
             return Err(wrong_field(&format!("{path}/fields/{index}"), FieldErrorCode::NotAllowed, message));
         }
         if let Err((code, message)) = schema::check_default(field) {
+            let message = format!("the field does not allow it: {message}");
             return Err(wrong_field(&format!("{path}/fields/{index}/default"), code, message));
         }
     }

@@ -87,6 +87,11 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
         let values = json!({"invoice": id, "hosted_invoice_url": invoice.hosted_invoice_url});
         send_once(&mut desk.account, "payment_action_required", To::Account, id, &values)?;
     }
+    // It asks for nothing until a person has mended what it lacks.
+    if desk.kind == "invoice.finalization_failed" && invoice.status == InvoiceStatus::Draft {
+        let values = json!({"invoice": id, "subscription": invoice.subscription, "customer": invoice.customer});
+        send_once(&mut desk.account, "finalization_failed", To::Admin, id, &values)?;
+    }
     let told = tell_subscription(desk, id, &invoice)? | link_payments(desk, id, object)?;
     let is_changed = news == News::Changed || is_booked_now || told;
     let (status, stale) = (invoice.status, snapshot(&invoice));

@@ -10,6 +10,7 @@ use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::merge::payment::merge;
+use crate::model::notice::{To, send_once};
 use crate::model::records::payment::{Payment, Received, Refund, RefundStatus};
 use products_contract::*;
 use serde_json::json;
@@ -159,6 +160,14 @@ fn apply(desk: &mut Desk<'_>, id: &str, view: &Payment, keys: Keys<'_>, fact: St
     desk.account.claim(intent.into_iter().chain(charge).chain(customer))?;
     if known.as_ref() == Some(&payment) {
         return Ok(Outcome::Duplicate(fact));
+    }
+    // The money is ours again, and whoever should have it waits: a person finds another way.
+    let failed = payment.refunds.iter().filter(|(_, refund)| refund.status == RefundStatus::Failed);
+    for (refund_id, refund) in failed.filter(|(id, _)| view.refunds.contains_key(*id)) {
+        let values = json!({
+            "refund": refund_id, "payment": id, "amount_minor": refund.amount_minor, "currency": refund.currency,
+        });
+        send_once(&mut desk.account, "refund_failed", To::Admin, refund_id, &values)?;
     }
     desk.account.put(id, payment);
     Ok(Outcome::Applied)

@@ -74,6 +74,11 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
             _ => Outcome::Ignored(IgnoreReason::NoChange),
         });
     }
+    // Who chose a payment that takes days waits for it, and can only begin anew.
+    if status == SessionStatus::Failed && session.status == SessionStatus::Failed {
+        let values = json!({"session": id, "purchase": purchase});
+        send_once(&mut desk.account, "delayed_payment_failed", To::Account, id, &values)?;
+    }
     if let Some(subscription) = &session.subscription {
         let billing = desk.account.fetch::<BillingHistory>(subscription)?.unwrap_or_default();
         if billing.purchase.as_ref() != Some(&purchase) {

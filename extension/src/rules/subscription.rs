@@ -10,7 +10,7 @@ use crate::model::halt::{Halt, Ruled};
 use crate::model::keys::{ClaimKey, FactKey};
 use crate::model::merge::News;
 use crate::model::merge::subscription::{BOUNDS, SubscriptionView, first, is_newer, merge};
-use crate::model::notice::{To, send_once};
+use crate::model::notice::{self, To, send_once};
 use crate::model::records::subscription::{Previous, State, SubscriptionRow, is_final};
 use crate::model::time::rfc3339;
 use products_contract::*;
@@ -31,7 +31,11 @@ pub(super) fn decide(
         "customer.subscription.deleted" => SnapshotRank::Deleted,
         _ => SnapshotRank::Updated,
     };
-    apply(desk, object, desk.provider_time, rank, previous)
+    let outcome = apply(desk, object, desk.provider_time, rank, previous)?;
+    match desk.kind {
+        "customer.subscription.pending_update_expired" => tell_expired(desk, object, outcome),
+        _ => Ok(outcome),
+    }
 }
 
 /// The answer of a `stripe.retrieve`: a view dated by the provider's answer.
@@ -253,6 +257,19 @@ fn read_previous(
         items,
     };
     Ok((previous != Previous::default()).then_some(previous))
+}
+
+/// One notice of each change that waited for its payment and did not come, also where the view itself is not the newest.
+fn tell_expired(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>, outcome: Outcome) -> Ruled<Outcome> {
+    const TEMPLATE: &str = "change_expired";
+    let reference = format!("{}:{}", object.id, desk.provider_time);
+    let is_told = desk.account.is_known(&notice::key(TEMPLATE, To::Account, &reference).to_string())?;
+    if is_told || matches!(outcome, Outcome::Deferred(_)) {
+        return Ok(outcome);
+    }
+    let values = json!({"subscription": object.id, "at": rfc3339(desk.provider_time)});
+    send_once(&mut desk.account, TEMPLATE, To::Account, &reference, &values)?;
+    Ok(Outcome::Applied)
 }
 
 /// One notice for each end of a trial.

@@ -9,7 +9,7 @@ use super::{customer, dispute, invoice, payment, price, session, subscription, s
 use crate::model::records::customer::Customer;
 use crate::model::records::dispute::{Dispute, DisputeStatus};
 use crate::model::records::invoice::{Invoice, InvoiceStatus, Line};
-use crate::model::records::payment::{Payment, Refund, RefundStatus};
+use crate::model::records::payment::{Payment, Received, Refund, RefundStatus};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::{Previous, State};
 use crate::model::records::subscription_schedule::{Phase, ScheduleStatus, SubscriptionSchedule};
@@ -358,10 +358,27 @@ fn refunds() {
     hold("refunds", view, |_| None, fold_payment);
 }
 
+fn dispute_status() -> impl Strategy<Value = DisputeStatus> {
+    use DisputeStatus::{Inquiry, InquiryClosed, Lost, Open, Won};
+    prop::sample::select(vec![Inquiry, InquiryClosed, Open, Won, Lost])
+}
+
+/// What a payment keeps of its disputes, and of what its intent brought in.
+#[test]
+fn disputed_payments() {
+    let received =
+        (1..3i64, second()).prop_map(|(amount_minor, at)| Received { amount_minor, currency: "usd".to_owned(), at });
+    let view =
+        (1..3, dispute_status(), 1..3i64, prop::option::of(received)).prop_map(|(id, status, amount, received)| {
+            let disputes = BTreeMap::from([(format!("dp_{id}"), (status, amount))]);
+            Payment { disputes, received, ..Payment::default() }
+        });
+    hold("disputed payments", view, |_| None, fold_payment);
+}
+
 #[test]
 fn disputes() {
-    use DisputeStatus::{Inquiry, InquiryClosed, Lost, Open, Won};
-    let status = prop::sample::select(vec![Inquiry, InquiryClosed, Open, Won, Lost]);
+    let status = dispute_status();
     let fee = (1..3, prop::sample::select(vec!["usd", "eur"]), -1..2i64)
         .prop_map(|(txn, currency, fee)| (format!("txn_{txn}"), BTreeMap::from([(currency.to_owned(), fee)])));
     let fees = prop::collection::vec(fee, 0..2).prop_map(|fees| fees.into_iter().collect::<BTreeMap<_, _>>());
