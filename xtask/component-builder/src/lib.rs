@@ -14,7 +14,7 @@ pub const PROVISIONER: &str = "instance-provisioner-component";
 
 /// Flags of the compiler for a component: wasmtime has vector instructions, which skipping through JSON gains from; inlining is
 /// held back so that the component stays below its 2 MiB.
-const FLAGS: &str = "-Ctarget-feature=+simd128 -Cllvm-args=-inline-threshold=20";
+const FLAGS: &str = "-Ctarget-feature=+simd128 -Cllvm-args=-inline-threshold=45";
 
 /// Why there is no component.
 #[derive(Debug, thiserror::Error)]
