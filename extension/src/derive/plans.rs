@@ -31,6 +31,8 @@ pub(crate) struct PlanInForce {
     pub source: String,
     /// Since when it holds.
     pub since: Timestamp,
+    /// Since when it grants no more than now: as `since`, or when it was changed to fewer seats.
+    pub no_more_since: Timestamp,
 }
 
 /// A plan that was lost, and that nothing has replaced.
@@ -90,7 +92,9 @@ pub(crate) fn plans(
             // What is paid for is another price than that on the subscription where a change is unpaid.
             let before = || facts.row.history.iter().rev().find_map(|seen| seen.quantity_of(&price.id));
             let seats = bought.map(|(_, quantity)| *quantity).or_else(before).unwrap_or(1);
-            offer(family, order, in_force(price, rank, seats, Some(&facts.id), &facts.id, since)?);
+            let fewer_since = facts.row.fewer_since(&price.id, seats).unwrap_or(since);
+            let plan = in_force(price, rank, seats, Some(&facts.id), &facts.id, since)?;
+            offer(family, order, PlanInForce { no_more_since: fewer_since, ..plan });
         }
     }
     for bought in paid_once {
@@ -103,6 +107,7 @@ pub(crate) fn plans(
     let mut out = Plans::default();
     for (family, (_, mut plan)) in best {
         plan.since = plan.since.max(fell_at(subscriptions, &family, plan.rank)?);
+        plan.no_more_since = plan.no_more_since.max(plan.since);
         out.in_force.insert(family, plan);
     }
     for family in families(subscriptions, known) {
@@ -127,6 +132,7 @@ pub(crate) fn plans(
             subscription: None,
             source: default.product_id.clone(),
             since,
+            no_more_since: since,
         };
         out.in_force.insert(family.clone(), plan);
     }
@@ -153,6 +159,7 @@ fn in_force(
         subscription: subscription.cloned(),
         source: source.to_owned(),
         since,
+        no_more_since: since,
     })
 }
 

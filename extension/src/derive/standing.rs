@@ -26,7 +26,7 @@ pub(crate) struct Standing {
     pub allowed: BTreeMap<String, (i64, Vec<String>)>,
     /// What an account has once of everything that it can have once of, with what gives it.
     pub items: BTreeMap<String, Holder>,
-    /// When the last add-on that granted an entitlement was lost, by entitlement.
+    /// When the last add-on that granted an entitlement was lost, or became fewer, by entitlement.
     pub add_ons_lost: BTreeMap<String, Timestamp>,
 }
 
@@ -123,11 +123,16 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
     bought.iter().try_for_each(|bought| add(&bought.price, bought.quantity, &bought.purchase))?;
     let mut add_ons_lost: BTreeMap<String, Timestamp> = BTreeMap::new();
     for facts in subscriptions.iter().filter(|facts| facts.row.was_ever_served) {
-        let Some(lost_at) = facts.lost_at else { continue };
-        let add_ons = facts.gives.iter().filter(|(price, _)| price.family.is_none());
-        for grant in add_ons.flat_map(|(price, _)| &price.grants) {
-            let last = add_ons_lost.entry(grant.key.clone()).or_insert(lost_at);
-            *last = (*last).max(lost_at);
+        for price in facts.named.iter().filter(|price| price.family.is_none()) {
+            let given = facts.gives.iter().find(|(given, _)| given.id == price.id);
+            let quantity = given.map_or(0, |(_, quantity)| *quantity);
+            // What an ended one no longer names was lost before.
+            let lost_at = given.and(facts.lost_at).or_else(|| facts.row.fewer_since(&price.id, quantity));
+            let Some(lost_at) = lost_at else { continue };
+            for grant in &price.grants {
+                let last = add_ons_lost.entry(grant.key.clone()).or_insert(lost_at);
+                *last = (*last).max(lost_at);
+            }
         }
     }
     let (plans, lost) = (plans.in_force, plans.lost);

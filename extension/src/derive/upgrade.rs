@@ -2,6 +2,7 @@
 
 use super::standing::Standing;
 use crate::catalog::amount::UNLIMITED;
+use crate::catalog::buy::Buy;
 use crate::catalog::desk::Desk;
 use crate::catalog::schema::TypeDecl;
 use crate::catalog::template::Scope;
@@ -30,13 +31,23 @@ fn upgrade_for(desk: &Desk<'_>, standing: &Standing, key: &str, amount: i64) -> 
         let replaced = decl.family.as_ref().and_then(|family| standing.plans.get(family));
         let of_plan = replaced.and_then(|plan| plan.grants.iter().find(|grant| grant.key == key));
         let others = allowed.saturating_sub(of_plan.map_or(0, |grant| grant.amount));
-        if (grants == UNLIMITED || others.saturating_add(grants) >= amount)
-            && best.as_ref().is_none_or(|(cheapest, _)| price.amount_minor < *cheapest)
-        {
-            best = Some((price.amount_minor, row.id.clone()));
+        let most = decl.buy.as_ref().map_or(1, Buy::quantity_max);
+        let Some(quantity) = least_of(grants, amount.saturating_sub(others), most) else { continue };
+        let cost = price.amount_minor.saturating_mul(quantity);
+        if best.as_ref().is_none_or(|(cheapest, _)| cost < *cheapest) {
+            best = Some((cost, row.id.clone()));
         }
     }
     Ok(best.map(|(_, id)| id))
+}
+
+/// How many of what grants so much at a time give what is missing, if no more than can be bought do (M6).
+fn least_of(grants: i64, missing: i64, most: u32) -> Option<i64> {
+    if grants == UNLIMITED || missing <= grants {
+        return Some(1);
+    }
+    let quantity = 1 + (missing - 1).checked_div(grants.max(0))?;
+    (quantity <= i64::from(most)).then_some(quantity)
 }
 
 /// Whether an account could have a product: it is sold to its kind, its condition is met, and it has it not yet.

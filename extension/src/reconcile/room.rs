@@ -95,7 +95,7 @@ fn over_limit(
             standing.plans.iter().filter(|(family, _)| link.as_ref().is_none_or(|link| link.family == **family));
         for (_, in_force) in plans {
             plan = plan.or(Some(in_force));
-            since = since.max(in_force.since);
+            since = since.max(in_force.no_more_since);
         }
         let lost = record.adds.consumed.keys().filter_map(|key| standing.add_ons_lost.get(key)).max();
         since = lost.map_or(since, |lost| since.max(*lost));
@@ -128,8 +128,9 @@ fn excess(
         let Some(plan) = standing.plans.values().find(grants).or_else(|| standing.plans.values().next()) else {
             continue;
         };
-        // A measurement says since when; without one the plan became smaller.
-        let since = summary.excess.get(key).map_or(plan.since, |at| plan.since.max(*at));
+        // A measurement says since when; without one what is allowed became less.
+        let measured = summary.excess.get(key).into_iter().chain(standing.add_ons_lost.get(key));
+        let since = measured.fold(plan.no_more_since, |since, at| since.max(*at));
         let due = plus_days(since, standing.settings.over_limit_days);
         desired.timer(desk.now, TimerKey::OverLimit { due }, due);
         let values = json!({"plan": plan.product_id, "key": key, "used": held, "allowed": allowed,

@@ -1,6 +1,7 @@
 //! Commands about purchases: made from the catalog, changed and cancelled. What a checkout brings is told by its session.
 
 use super::instance;
+use crate::catalog::amount::times;
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
 use crate::catalog::product::{return_url, text};
@@ -307,10 +308,10 @@ fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Op
     let seats = standing.plan_item(&family).map_or(1, |(_, item)| item.quantity);
     let is_by_seat = offer.price.terms()?.by_seat;
     // What is still to come can be taken back: the plan stays what it is.
-    let taken_back = billing
-        .pending
-        .as_ref()
-        .is_some_and(|pending| pending.at > desk.now && Some(&pending.price) != plan.price_id.as_ref());
+    let taken_back = billing.pending.as_ref().is_some_and(|pending| {
+        let is_other = Some(&pending.price) != plan.price_id.as_ref() || is_by_seat && pending.quantity != seats;
+        pending.at > desk.now && is_other
+    });
     if is_held && !taken_back && (!is_by_seat || seats == offer.quantity) {
         return Err(Refusal::AlreadyOwned(offer.product.id.clone()).into());
     }
@@ -323,7 +324,8 @@ fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Op
         Ordering::Equal => ("now", "none"),
         Ordering::Less => ("period_end", "none"),
     };
-    let pending = (at == "period_end").then(|| PendingChange { price: offer.price.id.clone(), at: item.period_end });
+    let (price, quantity) = (&offer.price.id, offer.quantity);
+    let pending = (at == "period_end").then(|| PendingChange { price: price.clone(), quantity, at: item.period_end });
     if billing.pending != pending {
         desk.account.put(&subscription, BillingHistory { pending, ..billing });
     }
@@ -369,7 +371,8 @@ fn direction(desk: &mut Desk<'_>, plan: &PlanInForce, offer: &OnOffer, seats: Op
 fn over_after(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer) -> Ruled<Vec<Value>> {
     let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
     let mut out = Vec::new();
-    for grant in &offer.price.grants {
+    let seats = if offer.price.terms()?.by_seat { offer.quantity } else { 1 };
+    for grant in &times(&offer.price.grants, seats) {
         let used = summary.consumed.get(&grant.key).copied().unwrap_or(0);
         if grant.amount != UNLIMITED && used > grant.amount {
             let now = standing.allows(&grant.key);

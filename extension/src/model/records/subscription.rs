@@ -247,6 +247,14 @@ impl SubscriptionRow {
         self.history.iter().rev().take_while(|seen| holds(seen)).last().map(Observation::at)
     }
 
+    /// Since when no more than so many of a price count: the first view after those that named more, or the first of
+    /// those that name more and are not paid for. None where no view ever named more.
+    pub fn fewer_since(&self, price: &str, quantity: u32) -> Option<Timestamp> {
+        let more = |seen: &Observation| seen.quantity_of(price).is_some_and(|named| named > quantity);
+        let fell = || self.history.iter().any(more).then(|| self.run_start(|seen| !more(seen))).flatten();
+        self.run_start(more).or_else(fell)
+    }
+
     /// When the newest view before the present run of `past_due` was seen; what a run is known by.
     pub fn before_past_due(&self) -> Option<Timestamp> {
         self.history.iter().rev().find(|seen| seen.status() != SubscriptionStatus::PastDue).map(Observation::at)

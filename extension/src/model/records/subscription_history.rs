@@ -26,6 +26,9 @@ pub(crate) struct OpenInvoice {
 pub(crate) struct PendingChange {
     /// The price to come.
     pub price: String,
+    /// How many of it; it matters where each counts.
+    #[serde(default)]
+    pub quantity: u32,
     /// When it comes.
     pub at: Timestamp,
 }
