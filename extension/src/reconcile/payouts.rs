@@ -13,7 +13,7 @@ use serde_json::json;
 /// Bring the sums to the shares, and transfers to the sums. What came back of shares that were paid out stays owed, and
 /// is less of the next transfer.
 pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ruled<()> {
-    let before = desk.account.get::<Payouts>(Payouts::ID)?;
+    let before = desk.account.get_here::<Payouts>(Payouts::ID)?;
     let held = desk.account.all::<Earning>()?;
     if before.is_none() && held.is_empty() {
         return Ok(());
@@ -45,6 +45,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> R
         }
     }
     if before.as_deref() != Some(&payouts) {
+        desk.account.load::<Payouts>(&[Payouts::ID.to_owned()])?;
         desk.account.put(Payouts::ID, payouts);
     }
     Ok(())
