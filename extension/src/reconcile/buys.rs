@@ -2,7 +2,7 @@
 
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
-use crate::derive::standing::Standing;
+use crate::derive::standing::{Holder, Standing};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
@@ -10,8 +10,9 @@ use crate::model::keys::EffectKey;
 use crate::model::notice::{To, send_once};
 use crate::model::records::item::Item;
 use crate::model::records::purchase::PurchaseRow;
+use crate::model::records::subscription::Observation;
 use crate::model::records::subscription_history::BillingHistory;
-use products_contract::Timestamp;
+use products_contract::{SubscriptionStatus, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -21,8 +22,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
     for facts in &standing.subscriptions {
         let before = desk.account.get_here::<BillingHistory>(&facts.id)?.unwrap_or_default();
         let mut billing = BillingHistory::clone(&before);
+        // That it has ended may be known first; the money goes back all the same.
         if !billing.beaten
-            && facts.lost_at.is_none()
+            && (facts.lost_at.is_none() || facts.row.is_final())
             && let Some(because) = refused_because(desk, standing, facts, &billing)?
         {
             billing.beaten = true;
@@ -82,8 +84,10 @@ fn refused_because(
     let (mut owned, mut unmet) = (0, Vec::new());
     for (price, _) in &facts.gives {
         let terms = price.terms()?;
-        let holder = terms.item.as_ref().and_then(|item| standing.items.get(item));
-        owned += usize::from(holder.is_some_and(|holder| holder.id != facts.id));
+        let holder = terms.item.as_ref().and_then(|item| Some((item, standing.items.get(item)?)));
+        if let Some((item, holder)) = holder.filter(|(_, holder)| holder.id != facts.id) {
+            owned += usize::from(!facts.row.is_final() || had_before(standing, item, holder, facts)?);
+        }
         unmet.extend(terms.condition.clone().filter(|condition| !standing.is_granted_by_plan(condition)));
     }
     // One of several things in a subscription is a person's to judge.
@@ -100,6 +104,24 @@ fn refused_because(
     Ok(paid_at.filter(|at| was_never_met(standing, *at)).map(|_| "upgrade_required"))
 }
 
+/// Whether who holds an item had it before another subscription began, and ever since: then that one, which has ended,
+/// never gave anything.
+fn had_before(standing: &Standing, item: &str, holder: &Holder, ended: &SubscriptionFacts) -> Ruled<bool> {
+    let Some(facts) = standing.subscription(&holder.id) else { return Ok(false) };
+    let mut of_item: Vec<&str> = Vec::new();
+    for price in &facts.named {
+        if price.terms()?.item.as_deref() == Some(item) {
+            of_item.push(&price.id);
+        }
+    }
+    let holds = |seen: &Observation| {
+        matches!(seen.status(), SubscriptionStatus::Active | SubscriptionStatus::Trialing)
+            && of_item.iter().any(|price| seen.quantity_of(price).is_some())
+    };
+    let is_older = (holder.since, &holder.id) < (ended.row.first_at, &ended.id);
+    Ok(is_older && facts.row.history.iter().all(holds))
+}
+
 /// Whether no plan that was in force at a time can have met a condition that none meets now: what is in force now has
 /// been since before it, and so has what was lost been lost.
 fn was_never_met(standing: &Standing, at: Timestamp) -> bool {
@@ -107,9 +129,11 @@ fn was_never_met(standing: &Standing, at: Timestamp) -> bool {
 }
 
 fn end(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: &str) -> Ruled<()> {
-    let payload = json!({"subscription": facts.id, "at_period_end": false});
-    let key = EffectKey::CancelBeaten { subscription: facts.id.clone() };
-    desk.account.ask(request("stripe.subscription.cancel", &key, &payload, None)?);
+    if !facts.row.is_final() {
+        let payload = json!({"subscription": facts.id, "at_period_end": false});
+        let key = EffectKey::CancelBeaten { subscription: facts.id.clone() };
+        desk.account.ask(request("stripe.subscription.cancel", &key, &payload, None)?);
+    }
     let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
     let values = json!({"subscription": facts.id, "products": products, "because": because});
     send_once(&mut desk.account, "purchase_returned", To::Account, &facts.id, &values)
