@@ -320,6 +320,8 @@ pub(crate) enum FactKey<'a> {
     Transferred { currency: &'a str, number: i64 },
     /// A subscription ended for good.
     Ended(&'a str),
+    /// An add-on is not renewed, since the plan that it needs has ended.
+    NotRenewed { subscription: &'a str, plan: &'a str },
     /// A customer was deleted at the provider.
     CustomerDeleted(&'a str),
     /// The coming end of a trial was told.
@@ -352,6 +354,7 @@ impl fmt::Display for FactKey<'_> {
             FactKey::Earned { sale, told } => write!(f, "earned:{sale}:{told}"),
             FactKey::Transferred { currency, number } => write!(f, "transferred:{currency}:{number}"),
             FactKey::Ended(id) => write!(f, "ended:{id}"),
+            FactKey::NotRenewed { subscription, plan } => write!(f, "not-renewed:{subscription}:{plan}"),
             FactKey::CustomerDeleted(id) => write!(f, "customer-deleted:{id}"),
             FactKey::TrialWillEnd { subscription, end } => write!(f, "trial-will-end:{subscription}:{end}"),
             FactKey::Usage { meter, id } => write!(f, "usage:{meter}:{id}"),

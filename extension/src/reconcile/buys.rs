@@ -6,7 +6,8 @@ use crate::derive::standing::{Holder, Standing};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
-use crate::model::keys::EffectKey;
+use crate::model::json::short_hash;
+use crate::model::keys::{EffectKey, FactKey};
 use crate::model::notice::{To, send_once};
 use crate::model::records::item::Item;
 use crate::model::records::purchase::PurchaseRow;
@@ -36,6 +37,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
         {
             billing.given_back = true;
             give_back(desk, &invoice)?;
+        }
+        if !billing.beaten && facts.lost_at.is_none() {
+            not_renewed(desk, standing, facts)?;
         }
         if billing != *before {
             desk.account.load::<BillingHistory>(std::slice::from_ref(&facts.id))?;
@@ -137,6 +141,31 @@ fn end(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: &str) -> Ruled<(
     let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
     let values = json!({"subscription": facts.id, "products": products, "because": because});
     send_once(&mut desk.account, "purchase_returned", To::Account, &facts.id, &values)
+}
+
+/// What needs a plan gives nothing once the last plan has ended for good: it is not renewed, so that nobody goes on paying
+/// for nothing, and gives what it gave if a plan is bought before (S111). What waits for a condition beside a plan that
+/// is in force by default is kept.
+fn not_renewed(desk: &mut Desk<'_>, standing: &Standing, facts: &SubscriptionFacts) -> Ruled<()> {
+    if facts.gives.is_empty() || facts.row.state().cancel_at_period_end || !standing.plans.is_empty() {
+        return Ok(());
+    }
+    for (price, _) in &facts.gives {
+        if !price.terms()?.requires_plan {
+            return Ok(());
+        }
+    }
+    let Some(last) = standing.lost.values().max_by_key(|lost| (lost.at, &lost.subscription)) else { return Ok(()) };
+    let fact = FactKey::NotRenewed { subscription: &facts.id, plan: &last.subscription }.to_string();
+    if !standing.lost.values().all(|lost| lost.is_final) || !desk.account.record_fact(&fact)? {
+        return Ok(());
+    }
+    let payload = json!({"subscription": facts.id, "at_period_end": true});
+    let key = EffectKey::Cancel { subscription: facts.id.clone(), asked_by: short_hash(&last.subscription) };
+    desk.account.ask(request("stripe.subscription.cancel", &key, &payload, None)?);
+    let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
+    let values = json!({"subscription": facts.id, "products": products, "plan": last.product_id});
+    send_once(&mut desk.account, "add_on_ends", To::Account, &fact, &values)
 }
 
 fn give_back(desk: &mut Desk<'_>, invoice: &str) -> Ruled<()> {
