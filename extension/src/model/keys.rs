@@ -340,6 +340,8 @@ pub(crate) enum FactKey<'a> {
     RegistrationEnded,
     /// A subscription ended for good.
     Ended(&'a str),
+    /// An add-on is not renewed, since the plan that it needs has ended.
+    NotRenewed { subscription: &'a str, plan: &'a str },
     /// A customer was deleted at the provider.
     CustomerDeleted(&'a str),
     /// The coming end of a trial was told.
@@ -375,6 +377,7 @@ impl fmt::Display for FactKey<'_> {
             FactKey::Registered => f.write_str("registered"),
             FactKey::RegistrationEnded => f.write_str("registration-ended"),
             FactKey::Ended(id) => write!(f, "ended:{id}"),
+            FactKey::NotRenewed { subscription, plan } => write!(f, "not-renewed:{subscription}:{plan}"),
             FactKey::CustomerDeleted(id) => write!(f, "customer-deleted:{id}"),
             FactKey::TrialWillEnd { subscription, end } => write!(f, "trial-will-end:{subscription}:{end}"),
             FactKey::Usage { meter, id } => write!(f, "usage:{meter}:{id}"),

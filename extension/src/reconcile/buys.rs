@@ -2,16 +2,18 @@
 
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
-use crate::derive::standing::Standing;
+use crate::derive::standing::{Holder, Standing};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
-use crate::model::keys::EffectKey;
+use crate::model::json::short_hash;
+use crate::model::keys::{EffectKey, FactKey};
 use crate::model::notice::{To, send_once};
 use crate::model::records::item::Item;
 use crate::model::records::purchase::PurchaseRow;
+use crate::model::records::subscription::Observation;
 use crate::model::records::subscription_history::BillingHistory;
-use products_contract::Timestamp;
+use products_contract::{SubscriptionStatus, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -21,8 +23,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
     for facts in &standing.subscriptions {
         let before = desk.account.get_here::<BillingHistory>(&facts.id)?.unwrap_or_default();
         let mut billing = BillingHistory::clone(&before);
+        // That it has ended may be known first; the money goes back all the same.
         if !billing.beaten
-            && facts.lost_at.is_none()
+            && (facts.lost_at.is_none() || facts.row.is_final())
             && let Some(because) = refused_because(desk, standing, facts, &billing)?
         {
             billing.beaten = true;
@@ -34,6 +37,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
         {
             billing.given_back = true;
             give_back(desk, &invoice)?;
+        }
+        if !billing.beaten && facts.lost_at.is_none() {
+            not_renewed(desk, standing, facts)?;
         }
         if billing != *before {
             desk.account.load::<BillingHistory>(std::slice::from_ref(&facts.id))?;
@@ -82,8 +88,10 @@ fn refused_because(
     let (mut owned, mut unmet) = (0, Vec::new());
     for (price, _) in &facts.gives {
         let terms = price.terms()?;
-        let holder = terms.item.as_ref().and_then(|item| standing.items.get(item));
-        owned += usize::from(holder.is_some_and(|holder| holder.id != facts.id));
+        let holder = terms.item.as_ref().and_then(|item| Some((item, standing.items.get(item)?)));
+        if let Some((item, holder)) = holder.filter(|(_, holder)| holder.id != facts.id) {
+            owned += usize::from(!facts.row.is_final() || had_before(standing, item, holder, facts)?);
+        }
         unmet.extend(terms.condition.clone().filter(|condition| !standing.is_granted_by_plan(condition)));
     }
     // One of several things in a subscription is a person's to judge.
@@ -100,6 +108,24 @@ fn refused_because(
     Ok(paid_at.filter(|at| was_never_met(standing, *at)).map(|_| "upgrade_required"))
 }
 
+/// Whether who holds an item had it before another subscription began, and ever since: then that one, which has ended,
+/// never gave anything.
+fn had_before(standing: &Standing, item: &str, holder: &Holder, ended: &SubscriptionFacts) -> Ruled<bool> {
+    let Some(facts) = standing.subscription(&holder.id) else { return Ok(false) };
+    let mut of_item: Vec<&str> = Vec::new();
+    for price in &facts.named {
+        if price.terms()?.item.as_deref() == Some(item) {
+            of_item.push(&price.id);
+        }
+    }
+    let holds = |seen: &Observation| {
+        matches!(seen.status(), SubscriptionStatus::Active | SubscriptionStatus::Trialing)
+            && of_item.iter().any(|price| seen.quantity_of(price).is_some())
+    };
+    let is_older = (holder.since, &holder.id) < (ended.row.first_at, &ended.id);
+    Ok(is_older && facts.row.history.iter().all(holds))
+}
+
 /// Whether no plan that was in force at a time can have met a condition that none meets now: what is in force now has
 /// been since before it, and so has what was lost been lost.
 fn was_never_met(standing: &Standing, at: Timestamp) -> bool {
@@ -107,12 +133,39 @@ fn was_never_met(standing: &Standing, at: Timestamp) -> bool {
 }
 
 fn end(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: &str) -> Ruled<()> {
-    let payload = json!({"subscription": facts.id, "at_period_end": false});
-    let key = EffectKey::CancelBeaten { subscription: facts.id.clone() };
-    desk.account.ask(request("stripe.subscription.cancel", &key, &payload, None)?);
+    if !facts.row.is_final() {
+        let payload = json!({"subscription": facts.id, "at_period_end": false});
+        let key = EffectKey::CancelBeaten { subscription: facts.id.clone() };
+        desk.account.ask(request("stripe.subscription.cancel", &key, &payload, None)?);
+    }
     let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
     let values = json!({"subscription": facts.id, "products": products, "because": because});
     send_once(&mut desk.account, "purchase_returned", To::Account, &facts.id, &values)
+}
+
+/// What needs a plan gives nothing once the last plan has ended for good: it is not renewed, so that nobody goes on paying
+/// for nothing, and gives what it gave if a plan is bought before (S111). What waits for a condition beside a plan that
+/// is in force by default is kept.
+fn not_renewed(desk: &mut Desk<'_>, standing: &Standing, facts: &SubscriptionFacts) -> Ruled<()> {
+    if facts.gives.is_empty() || facts.row.state().cancel_at_period_end || !standing.plans.is_empty() {
+        return Ok(());
+    }
+    for (price, _) in &facts.gives {
+        if !price.terms()?.requires_plan {
+            return Ok(());
+        }
+    }
+    let Some(last) = standing.lost.values().max_by_key(|lost| (lost.at, &lost.subscription)) else { return Ok(()) };
+    let fact = FactKey::NotRenewed { subscription: &facts.id, plan: &last.subscription }.to_string();
+    if !standing.lost.values().all(|lost| lost.is_final) || !desk.account.record_fact(&fact)? {
+        return Ok(());
+    }
+    let payload = json!({"subscription": facts.id, "at_period_end": true});
+    let key = EffectKey::Cancel { subscription: facts.id.clone(), asked_by: short_hash(&last.subscription) };
+    desk.account.ask(request("stripe.subscription.cancel", &key, &payload, None)?);
+    let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
+    let values = json!({"subscription": facts.id, "products": products, "plan": last.product_id});
+    send_once(&mut desk.account, "add_on_ends", To::Account, &fact, &values)
 }
 
 fn give_back(desk: &mut Desk<'_>, invoice: &str) -> Ruled<()> {

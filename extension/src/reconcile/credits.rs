@@ -82,10 +82,27 @@ fn settle(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
-/// What can still be spent is owed to the account and no revenue yet, a part of a minor unit counted as one.
+/// What can still be spent is owed to the account and no revenue yet, a part of a minor unit counted as one. First all
+/// that was granted and paid no debt: what was known to go back before the payment is an entry of its own, as it is
+/// afterwards.
 fn book_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(mut lot) = desk.account.fetch::<Lot>(id)? else { return Ok(()) };
-    let held = to_minor_up(lot.left_micros().max(0), &lot.currency);
+    let entries = lot.entries;
+    if entries == 0 {
+        let granted = lot.granted_micros - lot.repaid_micros;
+        book_held(desk, id, &mut lot, granted)?;
+    }
+    let left = lot.left_micros();
+    book_held(desk, id, &mut lot, left)?;
+    if lot.entries != entries {
+        desk.account.put(id, lot);
+    }
+    Ok(())
+}
+
+/// Book what of a lot is held beyond what is booked.
+fn book_held(desk: &mut Desk<'_>, id: &str, lot: &mut Lot, micros: i64) -> Ruled<()> {
+    let held = to_minor_up(micros.max(0), &lot.currency);
     let more = held - lot.booked_minor;
     if more == 0 {
         return Ok(());
@@ -93,7 +110,5 @@ fn book_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     lot.entries += 1;
     lot.booked_minor = held;
     let fact = FactKey::Credits { purchase: id, entry: lot.entries };
-    book(&mut desk.account, fact, id, &lot.currency, &[(REVENUE, more), (CREDITS, -more)])?;
-    desk.account.put(id, lot);
-    Ok(())
+    book(&mut desk.account, fact, id, &lot.currency, &[(REVENUE, more), (CREDITS, -more)])
 }

@@ -393,16 +393,60 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return Err(Refusal::Forbidden("only an administrator cancels at once".to_owned()).into());
     }
     let named = text(body, "id")?;
+    let standing = standing(desk)?;
     // Without a name it is the one that gives a plan; without a plan the first that lives.
     let meant = match &named {
         Some(id) => Some(id.clone()),
-        None => standing(desk)?.plans.into_values().find_map(|plan| plan.subscription),
+        None => standing.plans.values().find_map(|plan| plan.subscription.clone()),
     };
     let mut living = desk.account.all::<SubscriptionRow>()?.into_iter().filter(|(_, row)| !row.is_final());
     let found = living.find(|(id, _)| meant.as_ref().is_none_or(|meant| id == meant));
     let (id, _) = found.ok_or_else(|| Refusal::NotFound(named.unwrap_or_else(|| "subscription".to_owned())))?;
-    let payload = json!({"subscription": id, "at_period_end": at_period_end});
-    let key = EffectKey::Cancel { subscription: id, asked_by: desk.event_hash() };
+    let mut payload = json!({"subscription": id, "at_period_end": at_period_end});
+    let key = EffectKey::Cancel { subscription: id.clone(), asked_by: desk.event_hash() };
     ask(desk, "stripe.subscription.cancel", &key, &payload, None)?;
+    let add_ons = cancel_with(desk, &standing, &id, at_period_end)?;
+    if !add_ons.is_empty() {
+        payload["add_ons"] = json!(add_ons);
+    }
     Ok(Verdict::answered(Answer::Value(encode(&payload)?)))
+}
+
+/// Add-ons that could be bought because of a plan end with it, at its date, and what was paid for beyond that goes back
+/// . Who carries it out and knows no date cancels at the period's end, so that nothing is lost.
+fn cancel_with(desk: &mut Desk<'_>, standing: &Standing, plan: &str, at_period_end: bool) -> Ruled<Vec<String>> {
+    let ends = |in_force: &PlanInForce| in_force.subscription.as_deref() == Some(plan);
+    let end = standing.plans.iter().find(|(_, in_force)| ends(in_force)).and_then(|(f, _)| standing.plan_item(f));
+    let Some((_, end)) = end else { return Ok(Vec::new()) };
+    let grants = |grants: &[Grant], key: &str| grants.iter().any(|grant| grant.key == key && grant.amount != 0);
+    // What is granted without the plan: by others, and by the one that then is in force by default.
+    let stays = |key: &str| {
+        standing.plans.iter().any(|(family, in_force)| {
+            let default = standing.settings.defaults.get(family).filter(|default| default.is_for(desk.account.owner()));
+            match ends(in_force) {
+                true => default.is_some_and(|default| grants(&default.grants, key)),
+                false => grants(&in_force.grants, key),
+            }
+        })
+    };
+    let mut found = Vec::new();
+    for facts in standing.subscriptions.iter().filter(|facts| facts.id != plan && facts.lost_at.is_none()) {
+        let mut all_end = !facts.gives.is_empty();
+        for (price, _) in &facts.gives {
+            let condition = price.terms()?.condition.as_deref();
+            all_end &= condition.is_some_and(|key| standing.is_granted_by_plan(key) && !stays(key));
+        }
+        if all_end {
+            found.push(facts.id.clone());
+        }
+    }
+    for id in &found {
+        let mut payload = json!({"subscription": id, "at_period_end": at_period_end, "prorate": true});
+        if at_period_end {
+            payload["cancel_at_ms"] = json!(end.period_end);
+        }
+        let key = EffectKey::Cancel { subscription: id.clone(), asked_by: desk.event_hash() };
+        desk.account.ask(request("stripe.subscription.cancel", &key, &payload, None)?);
+    }
+    Ok(found)
 }
