@@ -3,4 +3,5 @@
 mod tesslate {
     mod credits;
     mod splits;
+    mod support;
 }

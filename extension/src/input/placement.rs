@@ -3,8 +3,11 @@
 //! The host looks the keys up; what metadata says counts only where no key does.
 
 use super::mentions::Mentions;
+use crate::model::gather::gather;
+use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
 use products_contract::*;
+use serde_json::Value;
 
 /// The account that metadata names.
 pub(crate) fn named_account(user: Option<&str>, organization: Option<&str>) -> Option<Account> {
@@ -13,6 +16,16 @@ pub(crate) fn named_account(user: Option<&str>, organization: Option<&str>) -> O
         (_, Some(id)) if !id.is_empty() => Some(Account::User(id.to_owned())),
         _ => None,
     }
+}
+
+/// Metadata that names an account, as [`named_account`] reads it; nothing names the platform.
+pub(crate) fn metadata_naming(account: &Account) -> Option<Object> {
+    let (key, id) = match account {
+        Account::Platform => return None,
+        Account::User(id) => ("user_id", id),
+        Account::Organization(id) => ("organization_id", id),
+    };
+    Some(gather([(key.to_owned(), Value::from(id.as_str()))]))
 }
 
 /// How to place what is told of a connected account: by that account's own claim, whatever stands in it.

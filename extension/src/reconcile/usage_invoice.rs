@@ -3,17 +3,16 @@
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
 use crate::catalog::rate::{PaidBy, Rates};
+use crate::derive::customer::customer;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
-use crate::model::keys::{CUSTOMER_CLAIMS, EffectKey, TimerKey};
+use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::money::{part_of, to_minor_up};
-use crate::model::records::customer::Customer;
 use crate::model::records::usage::UsageMonth;
 use crate::model::time::{DAY_MS, month_of, rfc3339};
-use products_contract::Timestamp;
 use serde_json::{Value, json};
 
 /// Close the months that are over, and set when the others are.
@@ -114,16 +113,4 @@ fn carry(desk: &mut Desk<'_>, open_micros: i64, closed: &mut UsageMonth, desired
     let due = end.saturating_add(DAY_MS);
     desired.timer(desk.now, TimerKey::UsageInvoice { due }, due);
     Ok(())
-}
-
-/// The customer that is invoiced: the first of the account that is not deleted.
-fn customer(desk: &mut Desk<'_>) -> Ruled<Option<String>> {
-    for key in desk.account.claims_mine(CUSTOMER_CLAIMS)? {
-        let Some(id) = key.strip_prefix(CUSTOMER_CLAIMS) else { continue };
-        let deleted: Option<Timestamp> = desk.account.get::<Customer>(id)?.and_then(|customer| customer.deleted_at);
-        if deleted.is_none() {
-            return Ok(Some(id.to_owned()));
-        }
-    }
-    Ok(None)
 }

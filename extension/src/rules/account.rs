@@ -2,18 +2,20 @@
 
 use crate::catalog::desk::Desk;
 use crate::catalog::product::{return_url, text};
+use crate::derive::customer::customer;
+use crate::input::placement::metadata_naming;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
-use products_contract::{Account, Effect, EffectReport, FieldErrorCode, Outcome, Refusal};
+use products_contract::{Effect, EffectReport, FieldErrorCode, Outcome, Refusal};
 use serde_json::{Value, json};
 
 /// `account.register`: make a customer, once. That there is none yet holds up nothing: a checkout makes one if it must.
-pub(super) fn register(desk: &mut Desk<'_>, body: &Object, customer: Option<String>) -> Ruled<Verdict> {
+pub(super) fn register(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let fact = FactKey::Registered.to_string();
-    if customer.is_some() || !desk.account.record_fact(&fact)? {
+    if customer(desk)?.is_some() || !desk.account.record_fact(&fact)? {
         return Ok(Outcome::Duplicate(fact).into());
     }
     let payload = json!({"metadata": owner(desk)?, "email": text(body, "email")?, "name": text(body, "name")?});
@@ -23,20 +25,17 @@ pub(super) fn register(desk: &mut Desk<'_>, body: &Object, customer: Option<Stri
 }
 
 /// Metadata that names the account.
-fn owner(desk: &Desk<'_>) -> Ruled<Value> {
-    match desk.account.owned()? {
-        Account::Platform => Err(Refusal::RequirementUnmet("a user or an organization".to_owned()).into()),
-        Account::User(id) => Ok(json!({"user_id": id})),
-        Account::Organization(id) => Ok(json!({"organization_id": id})),
-    }
+fn owner(desk: &Desk<'_>) -> Ruled<Object> {
+    let named = metadata_naming(&desk.account.owned()?);
+    Ok(named.ok_or_else(|| Refusal::RequirementUnmet("a user or an organization".to_owned()))?)
 }
 
 /// `account.portal`: a link to the provider's page about the account; who is no customer yet becomes one first.
-pub(super) fn portal(desk: &mut Desk<'_>, body: &Object, customer: Option<String>) -> Ruled<Verdict> {
+pub(super) fn portal(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let settings = desk.catalog.settings()?;
     let given = return_url(body, "return_url", &settings.origins)?.or_else(|| settings.success_url.clone());
     let return_url = given.ok_or_else(|| wrong_field("/return_url", FieldErrorCode::Missing, "required"))?;
-    match customer {
+    match customer(desk)? {
         Some(customer) => link(desk, &customer, &return_url)?,
         None => {
             let key = EffectKey::AccountCustomer { asked_by: desk.event_hash() };

@@ -89,14 +89,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "subscription.cancel" => purchase::cancel(desk, body),
         "usage.admit" => spending::admit(desk, body),
         "purchase.refund" => refund::refund(desk, body),
-        "account.portal" => {
-            let customer = purchase::customer(desk)?;
-            account::portal(desk, body, customer)
-        }
-        "account.register" => {
-            let customer = purchase::customer(desk)?;
-            account::register(desk, body, customer)
-        }
+        "account.portal" => account::portal(desk, body),
+        "account.register" => account::register(desk, body),
         "account.connect" => connect::connect(desk, body),
         "usage.consume" => metering::consume(desk, body),
         _ => Err(Refusal::NotFound(format!("command {kind}")).into()),

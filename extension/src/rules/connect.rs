@@ -2,6 +2,7 @@
 
 use crate::catalog::desk::Desk;
 use crate::catalog::product::return_url;
+use crate::input::placement::metadata_naming;
 use crate::input::stripe;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
@@ -12,7 +13,7 @@ use crate::model::ledger::{CASH, EARNINGS, book};
 use crate::model::merge::payouts::{View, merge};
 use crate::model::notice::{To, send_once};
 use crate::model::records::payouts::{AwaitsLink, Onboarding, Payouts};
-use products_contract::{Account, Effect, EffectReport, FieldErrorCode, Outcome, Refusal, Snapshot, SnapshotRank};
+use products_contract::{Effect, EffectReport, FieldErrorCode, Outcome, Refusal, Snapshot, SnapshotRank};
 use serde_json::{Value, json};
 
 /// `account.connect`: a link to the onboarding; the account is made once, before the first.
@@ -33,11 +34,8 @@ pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return link(desk, &connected, number, &awaits).map(|()| Outcome::Applied.into());
     }
     if payouts.waiting.is_empty() {
-        let metadata = match desk.account.owned()? {
-            Account::Platform => return Err(Refusal::RequirementUnmet("a user or an organization".to_owned()).into()),
-            Account::User(id) => json!({"user_id": id}),
-            Account::Organization(id) => json!({"organization_id": id}),
-        };
+        let metadata = metadata_naming(&desk.account.owned()?);
+        let metadata = metadata.ok_or_else(|| Refusal::RequirementUnmet("a user or an organization".to_owned()))?;
         let key = EffectKey::Connect { asked_by: desk.event_hash() };
         let effect = request("stripe.account.create", &key, &json!({"metadata": metadata}), Some(&Concern::Connect))?;
         desk.account.ask(effect);

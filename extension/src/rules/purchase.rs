@@ -7,15 +7,16 @@ use crate::catalog::price::Interval;
 use crate::catalog::product::{return_url, text};
 use crate::catalog::settings::{CustomerCreation, Settings};
 use crate::catalog::terms::CatalogPrice;
+use crate::derive::customer::customer;
 use crate::derive::offer::{self, OnOffer};
 use crate::derive::plans::PlanInForce;
 use crate::derive::standing::{Standing, UNLIMITED, standing};
+use crate::input::placement::metadata_naming;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
-use crate::model::keys::{CUSTOMER_CLAIMS, ClaimKey, EffectKey, FactKey};
-use crate::model::records::customer::Customer;
+use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::records::purchase::{AwaitsCustomer, Counted, Details, PurchaseRow, Step};
 use crate::model::records::session::SessionStatus;
 use crate::model::records::subscription::SubscriptionRow;
@@ -68,13 +69,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     );
     let mut metadata = offer.metadata(&account)?;
     metadata.insert("purchase_id".to_owned(), json!(id));
-    match &account {
-        Account::Platform => {}
-        Account::User(user) => drop(metadata.insert("user_id".to_owned(), json!(user))),
-        Account::Organization(organization) => {
-            drop(metadata.insert("organization_id".to_owned(), json!(organization)));
-        }
-    }
+    metadata.extend(metadata_naming(&account).into_iter().flatten());
     let is_recurring = offer.price.interval.is_some();
     let mut payload = json!({
         "mode": if is_recurring { "subscription" } else { "payment" },
@@ -199,18 +194,6 @@ pub(super) fn customer_made(desk: &mut Desk<'_>, asked_for: &str, report: &Effec
             Verdict::answered(Answer::Refused(refusal))
         }
     })
-}
-
-/// The customer of the account that can still be sold to: the first by id.
-pub(super) fn customer(desk: &mut Desk<'_>) -> Ruled<Option<String>> {
-    for key in desk.account.claims_mine(CUSTOMER_CLAIMS)? {
-        let Some(id) = key.strip_prefix(CUSTOMER_CLAIMS) else { continue };
-        let is_deleted = desk.account.get::<Customer>(id)?.is_some_and(|customer| customer.deleted_at.is_some());
-        if !is_deleted {
-            return Ok(Some(id.to_owned()));
-        }
-    }
-    Ok(None)
 }
 
 /// The product that is to be made for a purchase.

@@ -2,10 +2,10 @@
 //! less all that was used, less all that came back; what is missing is owed. The ledger sums to zero, and no money is there
 //! that nobody paid.
 
+use super::support::{cases, rows};
 use end_to_end::world::{START_MS, Setup, World, tesslate};
 use products_contract::{Account, Actor, ActorKind, Balance, Event, Payload, Question, Usage};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, FileFailurePersistence};
 use serde_json::{Value, json};
 
 /// Millionths of a dollar in a cent.
@@ -215,24 +215,11 @@ fn deliver(world: &mut World, number: usize, kind: &str, object: &Value) {
 }
 
 fn purchases(world: &World) -> Vec<String> {
-    let document = world.document();
-    let accounts = document["accounts"].as_array().into_iter().flatten();
-    let rows = accounts.filter(|rows| rows["account"] == "user:A").flat_map(|rows| rows["purchases"].as_array());
-    rows.flatten().filter_map(|row| row["id"].as_str().map(str::to_owned)).collect()
-}
-
-fn cases() -> Config {
-    let given = std::env::var("PROPTEST_CASES").is_ok();
-    Config {
-        cases: if given { Config::default().cases } else { 40 },
-        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        max_shrink_iters: 200,
-        ..Config::default()
-    }
+    rows(&world.document(), "user:A", "purchases").into_keys().collect()
 }
 
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(cases(40))]
 
     // covers: TES-62
     #[test]

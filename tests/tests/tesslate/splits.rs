@@ -2,11 +2,11 @@
 //! side has is held against what the clause says of a sale, in whole numbers; nothing is made or lost on the way from
 //! buyer to creator.
 
+use super::support::{cases, rows};
 use end_to_end::world::{START_MS, Setup, World};
 use host_replay::business::BusinessFolder;
 use products_contract::{Account, Actor, ActorKind, Event, Payload};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, FileFailurePersistence};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -251,15 +251,6 @@ impl Story {
     }
 }
 
-/// The rows of an account: purchases, or records of a collection, by id.
-fn rows(document: &Value, account: &str, kind: &str) -> BTreeMap<String, Value> {
-    let accounts = document["accounts"].as_array().into_iter().flatten();
-    let own = accounts.filter(|rows| rows["account"] == account);
-    let tables = own.flat_map(|rows| [&rows[kind], &rows["records"][kind]]);
-    let listed = tables.filter_map(Value::as_array).flatten();
-    listed.filter_map(|row| Some((row["id"].as_str()?.to_owned(), row["value"].clone()))).collect()
-}
-
 /// Balances of an account's ledger in a currency.
 fn ledger(document: &Value, account: &str, currency: &str) -> BTreeMap<String, i64> {
     let balances = rows(document, account, "account").remove("balances").unwrap_or_default();
@@ -267,18 +258,8 @@ fn ledger(document: &Value, account: &str, currency: &str) -> BTreeMap<String, i
     ledgers.into_iter().filter_map(|(ledger, units)| Some((ledger, units.get(currency)?.as_i64()?))).collect()
 }
 
-fn cases() -> Config {
-    let given = std::env::var("PROPTEST_CASES").is_ok();
-    Config {
-        cases: if given { Config::default().cases } else { 60 },
-        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        max_shrink_iters: 200,
-        ..Config::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(cases(60))]
 
     // covers: TES-66, S119, S120
     #[test]

@@ -1,0 +1,25 @@
+//! What the random stories share: how many there are, and the rows that a story left behind.
+
+use proptest::test_runner::{Config, FileFailurePersistence};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// So many cases, or as many as `PROPTEST_CASES` says.
+pub fn cases(most: u32) -> Config {
+    let given = std::env::var("PROPTEST_CASES").is_ok();
+    Config {
+        cases: if given { Config::default().cases } else { most },
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        max_shrink_iters: 200,
+        ..Config::default()
+    }
+}
+
+/// The rows of an account: purchases, or records of a collection, by id.
+pub fn rows(document: &Value, account: &str, kind: &str) -> BTreeMap<String, Value> {
+    let accounts = document["accounts"].as_array().into_iter().flatten();
+    let own = accounts.filter(|rows| rows["account"] == account);
+    let tables = own.flat_map(|rows| [&rows[kind], &rows["records"][kind]]);
+    let listed = tables.filter_map(Value::as_array).flatten();
+    listed.filter_map(|row| Some((row["id"].as_str()?.to_owned(), row["value"].clone()))).collect()
+}
