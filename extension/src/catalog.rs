@@ -243,14 +243,12 @@ impl<'h> Catalog<'h> {
         Ok(out)
     }
 
-    /// All product types: the catalog's; the built-in ones before it has any.
+    /// All product types that the catalog has.
     pub fn types(&self) -> Ruled<Rc<Vec<Rc<TypeDecl>>>> {
         if let Some(types) = &*self.all_types.borrow() {
             return Ok(types.clone());
         }
-        let stored = self.stored_types()?;
-        let types = if stored.is_empty() { schema::built_in() } else { stored };
-        let types = Rc::new(types.into_iter().map(Rc::new).collect::<Vec<_>>());
+        let types = Rc::new(self.stored_types()?.into_iter().map(Rc::new).collect::<Vec<_>>());
         *self.all_types.borrow_mut() = Some(types.clone());
         Ok(types)
     }
@@ -271,7 +269,7 @@ impl<'h> Catalog<'h> {
         Ok(decl)
     }
 
-    /// Version of a type's row; 0 for a built-in one.
+    /// Version of a type's row; 0 where there is none.
     pub fn type_version(&self, name: &str) -> Ruled<RowVersion> {
         Ok(self.product(&type_row_id(name))?.map_or(0, |row| row.version))
     }

@@ -1,8 +1,7 @@
-//! What the extension declares: types, collections, kinds, commands, effects and configuration, all from data.
+//! What the extension declares: collections, kinds, commands, effects and configuration, all from data.
 
 use crate::DATA_VERSION;
 use crate::catalog::declared::{CONFIG, EFFECTS};
-use crate::catalog::schema;
 use crate::rules::command::COMMANDS;
 use products_contract::*;
 use serde_json::{Map, json};
@@ -92,14 +91,8 @@ pub(crate) fn declare() -> Declarations {
         name: "instance-provisioner".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         data_version: DATA_VERSION,
-        product_types: schema::built_in()
-            .iter()
-            .map(|decl| TypeDecl {
-                name: decl.name.clone(),
-                schema: decl.json_schema().to_string(),
-                behaviour: serde_json::to_string(decl).unwrap_or_default(),
-            })
-            .collect(),
+        // Types come with a catalog.
+        product_types: Vec::new(),
         collections: COLLECTIONS.map(str::to_owned).to_vec(),
         provider_kinds: PROVIDER_KINDS.map(str::to_owned).to_vec(),
         commands: COMMANDS

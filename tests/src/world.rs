@@ -116,6 +116,7 @@ impl World {
             name: self.setup.business.name.clone(),
             livemode: false,
             config,
+            own: self.setup.business.own.clone(),
             catalog_hash: "catalog".to_owned(),
             not_state,
         };

@@ -1,8 +1,9 @@
 //! Our validation of product metadata against a standard JSON Schema validator and the schemas that we export.
 
-use end_to_end::world::{START_MS, Setup, World, solobase};
+use end_to_end::world::{START_MS, Setup, World, solobase, tesslate, twobot};
+use host::business::BusinessFolder;
 use host::processor::AskError;
-use instance_provisioner::schema::{Field, FieldType, Format, TypeDecl, built_in};
+use instance_provisioner::schema::{Field, FieldType, Format, TypeDecl};
 use jsonschema::Validator;
 use products_contract::{ActorKind, Candidate, Problem, ProductValues, Refusal};
 use proptest::prelude::*;
@@ -11,13 +12,10 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 
-/// The product types of the catalog; a name alone is a built-in one.
-fn of_catalog() -> Vec<TypeDecl> {
-    let entries = solobase().catalog["product_types"].as_array().cloned().unwrap_or_default();
-    let read = |entry: Value| match entry {
-        Value::String(name) => built_in().into_iter().find(|decl| decl.name == name).expect("a built-in type"),
-        other => serde_json::from_value(other).expect("a product type"),
-    };
+/// The product types of a catalog, with the fields that their clauses bring.
+fn types_of(business: &BusinessFolder) -> Vec<TypeDecl> {
+    let entries = business.catalog["product_types"].as_array().cloned().unwrap_or_default();
+    let read = |entry: Value| serde_json::from_value::<TypeDecl>(entry).expect("a product type").complete();
     entries.into_iter().map(read).collect()
 }
 
@@ -33,6 +31,9 @@ fn value_of(field: &Field) -> BoxedStrategy<Value> {
     good.extend([min - 1, min, min + 1, max, max + 1, 0, -1].map(|number| json!(number)));
     if field.format == Some(Format::DateTime) {
         good.extend(["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.5+02:00", "yesterday"].map(|text| json!(text)));
+    }
+    if field.format == Some(Format::Account) {
+        good.extend(["user:c", "organization:a b", "user:", "platform", "user"].map(|text| json!(text)));
     }
     let length = field.max_length.unwrap_or(12) as usize;
     let around = prop_oneof![0..=field.min_length.unwrap_or(1) as usize + 1, length.saturating_sub(1)..=length + 1];
@@ -74,6 +75,7 @@ fn fitting(field: &Field) -> Value {
         FieldType::List => json!([]),
         FieldType::SecretRef => json!("secret:x"),
         FieldType::String if field.format == Some(Format::DateTime) => json!("2026-01-01T00:00:00Z"),
+        FieldType::String if field.format == Some(Format::Account) => json!("user:c"),
         FieldType::String => json!("a".repeat(field.min_length.unwrap_or(1).max(1) as usize)),
     }
 }
@@ -144,20 +146,11 @@ fn agree(world: &mut World, types: &[TypeDecl]) {
 
 // covers: SOL-02
 #[test]
-fn built_in_types_mean_what_their_exported_schemas_say() {
-    let mut world = World::without_catalog(Setup::default());
-    let declared = world.processor().runner().declarations().product_types.clone();
-    let types = built_in();
-    for (declared, decl) in declared.iter().zip(&types) {
-        let exported: Value = serde_json::from_str(&declared.schema).expect("a schema is JSON");
-        assert_eq!((&declared.name, exported), (&decl.name, decl.json_schema()));
+fn types_of_catalogs_mean_what_their_schemas_say() {
+    for business in [solobase(), twobot(), tesslate()] {
+        let mut world = World::start(Setup { business, ..Setup::default() });
+        let types = types_of(business);
+        assert!(types.len() > 1, "{}", business.name);
+        agree(&mut world, &types);
     }
-    assert_eq!(declared.len(), types.len());
-    agree(&mut world, &types);
-}
-
-// covers: SOL-02
-#[test]
-fn types_of_a_catalog_mean_what_their_schemas_say() {
-    agree(&mut World::start(Setup::default()), &of_catalog());
 }

@@ -2,7 +2,7 @@
 
 use super::amount::Amount;
 use super::buy::Buy;
-use super::declared::{CONFIG, resources};
+use super::declared::{CONFIG, OwnResources, VERBS, is_built_in, resources};
 use super::entitlement::{EntitlementKind, Entitlements, declared};
 use super::product::ID_BYTES;
 use super::rate::{PaidBy, Rates};
@@ -24,15 +24,17 @@ pub(crate) fn unreadable(path: &str, error: &json_reader::Error) -> Halt {
     wrong_field(&format!("{path}{pointer}"), FieldErrorCode::BadFormat, cause)
 }
 
-/// Read an entry of `product_types`: the name of a built-in one, or all of it.
-pub(crate) fn read_type(entry: &str, index: usize) -> Ruled<TypeDecl> {
+/// Read an entry of `product_types`: all of a type, or the name of one that the catalog has.
+pub(crate) fn read_type(entry: &str, index: usize, known: &[TypeDecl], own: &OwnResources) -> Ruled<TypeDecl> {
     let path = format!("/product_types/{index}");
     if let Ok(name) = json_reader::from_str::<String>(entry) {
-        let built_in = schema::built_in();
         let is_named = |decl: &&TypeDecl| decl.name == name || decl.aliases.contains(&name);
-        return built_in.iter().find(is_named).cloned().ok_or_else(|| {
-            let names: Vec<&str> = built_in.iter().map(|decl| decl.name.as_str()).collect();
-            let message = format!("`{name}` is no built-in type: expected {}", one_of(&names));
+        return known.iter().find(is_named).cloned().ok_or_else(|| {
+            let names: Vec<&str> = known.iter().map(|decl| decl.name.as_str()).collect();
+            let message = match names.is_empty() {
+                true => format!("the catalog has no type `{name}` yet: expected its fields"),
+                false => format!("the catalog has no type `{name}`: expected its fields, or {}", one_of(&names)),
+            };
             wrong_field(&path, FieldErrorCode::NotAllowed, message)
         });
     }
@@ -42,12 +44,12 @@ pub(crate) fn read_type(entry: &str, index: usize) -> Ruled<TypeDecl> {
         return Err(wrong_field(&format!("{path}/name"), FieldErrorCode::OutOfRange, message));
     }
     let decl = decl.complete();
-    check_type(&decl, &path)?;
+    check_type(&decl, &path, own)?;
     Ok(decl)
 }
 
 /// A type must hold together: what it refers to exists, and resources don't wait for each other in a circle.
-fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
+fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
     let unknown = |what: &str, name: &str| {
         let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
         let message = format!("`{name}` is not declared: expected {}", one_of(&fields));
@@ -116,7 +118,7 @@ fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
             &["ensure", "change", "destroy"]
         };
         for verb in verbs {
-            let known = resources(verb);
+            let known = resources(verb, own);
             if !known.contains(&resource.resource.as_str()) {
                 let message = format!("`{}.{verb}` is no effect: expected {}", resource.resource, one_of(&known));
                 let place = format!("{path}/provisions/{index}/resource");
@@ -135,6 +137,39 @@ fn check_type(decl: &TypeDecl, path: &str) -> Ruled<()> {
     }
     Ok(())
 }
+
+/// Names of a business's own: lower-case words, none of which means something already.
+pub(crate) fn check_own(config: &[String], resources: &OwnResources) -> Ruled<()> {
+    let is_word = |name: &str| {
+        let mut letters = name.bytes();
+        letters.next().is_some_and(|first| first.is_ascii_lowercase())
+            && letters.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+            && name.len() <= WORD_BYTES
+    };
+    let is_setting = |key: &str| CONFIG.iter().any(|(known, ..)| *known == key);
+    let config = config.iter().map(|key| ("config", key, is_setting(key)));
+    let names = resources.keys().map(|name| ("resources", name, is_built_in(name)));
+    for (clause, name, is_taken) in config.chain(names) {
+        let path = format!("/{clause}/{}", escaped(name));
+        if !is_word(name) {
+            let message = format!("expected 1 to {WORD_BYTES} of a-z, 0-9 and _, a letter first");
+            return Err(wrong_field(&path, FieldErrorCode::BadFormat, message));
+        }
+        if is_taken {
+            return Err(wrong_field(&path, FieldErrorCode::Taken, "it is built in: expected another name"));
+        }
+    }
+    for (name, verbs) in resources {
+        if let Some(index) = verbs.iter().position(|verb| !VERBS.contains(&verb.as_str())) {
+            let place = format!("/resources/{}/{index}", escaped(name));
+            return Err(wrong_field(&place, FieldErrorCode::NotAllowed, format!("expected {}", one_of(&VERBS))));
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that a name of a business's own has at most.
+const WORD_BYTES: usize = 40;
 
 /// A key as a part of a JSON Pointer.
 fn escaped(key: &str) -> String {
@@ -341,7 +376,13 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
 
 /// A type names what some type of the catalog has: families, entitlements, fields and configuration. What names nothing
 /// would be a customer's dead letter.
-pub(crate) fn check_names(decl: &TypeDecl, types: &[TypeDecl], entitlements: &Entitlements, path: &str) -> Ruled<()> {
+pub(crate) fn check_names(
+    decl: &TypeDecl,
+    types: &[TypeDecl],
+    entitlements: &Entitlements,
+    config: &[String],
+    path: &str,
+) -> Ruled<()> {
     let unknown = |what: String, name: &str, expected: String| {
         let message = format!("`{name}` is not declared: expected {expected}");
         Err(wrong_field(&format!("{path}/{what}"), FieldErrorCode::NotAllowed, message))
@@ -387,7 +428,8 @@ pub(crate) fn check_names(decl: &TypeDecl, types: &[TypeDecl], entitlements: &En
             return unknown(format!("plan/quotas/{}", escaped(key)), field, one_of(fields));
         }
     }
-    let settings: Vec<&str> = CONFIG.iter().map(|(key, ..)| *key).collect();
+    let own = config.iter().map(String::as_str);
+    let settings: Vec<&str> = CONFIG.iter().map(|(key, ..)| *key).chain(own).collect();
     for (index, resource) in decl.provisions.iter().enumerate() {
         if let Some(key) = resource.when.as_ref().filter(|key| !settings.contains(&key.as_str())) {
             return unknown(format!("provisions/{index}/when"), key, one_of(settings));

@@ -1,6 +1,7 @@
 //! Effect kinds and configuration that exist: what a product type may ask for, and by which values.
 
 use products_contract::{ConfigType, RetryPolicy};
+use std::collections::BTreeMap;
 
 /// Ten tries in about an hour and a half: a provider's ordinary outage.
 const PATIENT: RetryPolicy = RetryPolicy { max_attempts: 10, first_delay_ms: 5_000, max_delay_ms: 1_800_000 };
@@ -54,31 +55,27 @@ pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 38] = [
 /// Key, type, required, default, environment variable, description.
 pub(crate) type ConfigRow = (&'static str, ConfigType, bool, Option<&'static str>, Option<&'static str>, &'static str);
 
-/// Configuration.
-pub(crate) const CONFIG: [ConfigRow; 12] = [
-    ("aws_region", ConfigType::Text, false, Some("us-east-1"), None, "Region of functions and databases"),
-    ("b2_key_id", ConfigType::Text, false, None, Some("B2_KEY_ID"), "Key id for buckets"),
-    ("b2_app_key", ConfigType::Secret, false, None, Some("B2_APP_KEY"), "Key for buckets"),
-    ("shared_rds_endpoint", ConfigType::Text, false, None, Some("SHARED_RDS_ENDPOINT"), "Server of shared databases"),
-    ("shared_rds_master_user", ConfigType::Text, false, None, Some("SHARED_RDS_MASTER_USER"), "Its administrator"),
-    ("shared_rds_master_pass", ConfigType::Secret, false, None, Some("SHARED_RDS_MASTER_PASS"), "Password of that"),
-    (
-        "solobase_binary_s3_bucket",
-        ConfigType::Text,
-        false,
-        Some("solobase-lambda-binaries"),
-        None,
-        "Bucket of the binaries that functions run",
-    ),
-    ("cloudfront_key_pair_id", ConfigType::Text, false, None, Some("CLOUDFRONT_KEY_PAIR_ID"), "Key pair for URLs"),
-    ("cdn_zone_id", ConfigType::Text, false, None, Some("CDN_ZONE_ID"), "Zone of the CDN; without it none is made"),
-    ("cdn_certificate_arn", ConfigType::Text, false, None, Some("CDN_CERTIFICATE_ARN"), "Certificate of the CDN"),
+/// Configuration of the extension itself; what resources need is declared by the business.
+pub(crate) const CONFIG: [ConfigRow; 2] = [
     ("enabled", ConfigType::Boolean, false, Some("true"), None, "False: nothing is provisioned"),
     ("stripe_webhook_secret", ConfigType::Secret, false, None, Some("STRIPE_WEBHOOK_SECRET"), "Signs webhooks"),
 ];
 
+/// What can be asked for of a resource.
+pub(crate) const VERBS: [&str; 6] = ["backup", "change", "destroy", "ensure", "observe", "restore"];
+
+/// Resources of a business's own, each with what can be asked for of it.
+pub(crate) type OwnResources = BTreeMap<String, Vec<String>>;
+
+/// Whether effects are of this resource, or of this part of the host, without a business saying so.
+pub(crate) fn is_built_in(resource: &str) -> bool {
+    EFFECTS.iter().any(|(kind, ..)| kind.split_once('.').is_some_and(|(part, _)| part == resource))
+}
+
 /// The resources of product types that can be asked for this.
-pub(crate) fn resources(verb: &str) -> Vec<&'static str> {
+pub(crate) fn resources<'a>(verb: &str, own: &'a OwnResources) -> Vec<&'a str> {
     let parts = EFFECTS.iter().filter_map(|(kind, ..)| kind.split_once('.'));
-    parts.filter(|(_, own)| *own == verb).map(|(resource, _)| resource).collect()
+    let built_in = parts.filter(|(_, known)| *known == verb).map(|(resource, _)| resource);
+    let own = own.iter().filter(|(_, verbs)| verbs.iter().any(|known| known == verb));
+    built_in.chain(own.map(|(resource, _)| resource.as_str())).collect()
 }

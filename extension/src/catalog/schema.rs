@@ -354,16 +354,6 @@ pub struct TypeDecl {
     pub meters: Vec<Meter>,
 }
 
-/// The types that every business has unless its catalog says otherwise, as data.
-const BUILT_IN: &str = include_str!("schema/types.json");
-
-/// The built-in types: `subscription_plan` and `instance`.
-pub fn built_in() -> Vec<TypeDecl> {
-    // Proven by the test below, which reads the same constant.
-    let types: Vec<TypeDecl> = json_reader::from_str(BUILT_IN).expect("the built-in types are valid");
-    types.into_iter().map(TypeDecl::complete).collect()
-}
-
 impl TypeDecl {
     /// The field of a name.
     pub fn field(&self, name: &str) -> Option<&Field> {
@@ -439,14 +429,5 @@ impl Field {
         }
         set("default", self.default.clone());
         out
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn built_in_types_can_be_read() {
-        let names: Vec<String> = super::built_in().into_iter().map(|t| t.name).collect();
-        assert_eq!(names, ["subscription_plan", "instance"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Policies of a business, with the defaults of requirements 7.2 and 8.
 
 use super::buy::Buyer;
+use super::declared::OwnResources;
 use super::entitlement::Entitlements;
 use super::rate::Rates;
 use products_contract::{Account, Grant};
@@ -54,6 +55,12 @@ pub(crate) struct Settings {
     /// Who in an organization may what: a clause of its own, kept here since every command needs it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub may: Roles,
+    /// Configuration keys of the business's own, in the order of their names: kept here since types name them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub config: Vec<String>,
+    /// Resources of the business's own, with their verbs: a clause of its own, kept here since types name them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub resources: OwnResources,
     /// Plans that are in force where no paid plan of their family is, by family: kept here by the catalog's own rules,
     /// since every decision about an account without a plan needs them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -129,6 +136,8 @@ impl Default for Settings {
             entitlements: Entitlements::new(),
             rates: Rates::new(),
             may: Roles::new(),
+            config: Vec::new(),
+            resources: OwnResources::new(),
             defaults: BTreeMap::new(),
         }
     }

@@ -60,7 +60,7 @@ mod tests {
             id: "cmd_1".to_owned(),
             source: "api".to_owned(),
             kind: "instance.create".to_owned(),
-            business: "solobase".to_owned(),
+            business: "toys".to_owned(),
             account: None,
             livemode: None,
             received_at: 0,

@@ -5,7 +5,8 @@
 mod sync;
 
 use super::command::COMMANDS;
-use crate::catalog::checks::{check_entitlements, check_names, check_rates, read_type, unreadable};
+use crate::catalog::checks::{check_entitlements, check_names, check_own, check_rates, read_type, unreadable};
+use crate::catalog::declared::OwnResources;
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::Entitlements;
 use crate::catalog::price::{PRICE_ID, PRICES};
@@ -13,7 +14,7 @@ use crate::catalog::product::{Proposed, normalise};
 use crate::catalog::rate::Rates;
 use crate::catalog::settings::{DefaultPlan, PROVIDERS, QUESTIONS, Roles, Settings};
 use crate::catalog::terms::{CatalogPrice, Terms, grants_of, price_rows};
-use crate::catalog::{BUSINESS, PRODUCT_TYPE, schema};
+use crate::catalog::{BUSINESS, PRODUCT_TYPE};
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::type_row_id;
@@ -37,7 +38,12 @@ struct Document<'a> {
     rates: Rates,
     #[serde(default)]
     may: Roles,
-    /// Types: the name of a built-in one, or all of it.
+    /// Keys of the configuration, each with what the host needs to know of it.
+    #[serde(default)]
+    config: Object,
+    #[serde(default)]
+    resources: OwnResources,
+    /// Types: all of one, or the name of one that is loaded.
     #[serde(borrow, default)]
     product_types: Vec<Raw<'a>>,
     #[serde(default)]
@@ -57,27 +63,33 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
         ("entitlements", !document.business.entitlements.is_empty(), "`entitlements` beside `business`"),
         ("rates", !document.business.rates.is_empty(), "`rates` beside `business`"),
         ("may", !document.business.may.is_empty(), "`may` in the business's own file"),
+        ("config", !document.business.config.is_empty(), "`config` in the business's own file"),
+        ("resources", !document.business.resources.is_empty(), "`resources` in the business's own file"),
     ] {
         if is_given {
             let message = format!("expected {instead}");
             return Err(wrong_field(&format!("/business/{name}"), FieldErrorCode::UnknownField, message));
         }
     }
+    // Everything is judged before anything is saved.
+    let known = desk.catalog.settings()?;
+    let mut resources = known.resources.clone();
+    resources.extend(document.resources);
+    let mut config = known.config.clone();
+    config.extend(document.config.iter().map(|(key, _)| key.clone()).filter(|key| !known.config.contains(key)));
+    check_own(&config, &resources)?;
+    let mut types = desk.catalog.stored_types()?;
     let mut decls = Vec::new();
     for (index, entry) in document.product_types.into_iter().enumerate() {
-        decls.push(read_type(entry.get(), index)?);
+        decls.push(read_type(entry.get(), index, &types, &resources)?);
     }
-    // Everything is judged before anything is saved.
-    let mut types = desk.catalog.stored_types()?;
     types.retain(|known| decls.iter().all(|decl| decl.name != known.name));
     types.extend(decls.iter().cloned());
-    let types = if types.is_empty() { schema::built_in() } else { types };
-    let known = desk.catalog.settings()?;
     let mut entitlements = known.entitlements.clone();
     check_entitlements(&document.entitlements)?;
     entitlements.extend(document.entitlements);
     for (index, decl) in decls.iter().enumerate() {
-        check_names(decl, &types, &entitlements, &format!("/product_types/{index}"))?;
+        check_names(decl, &types, &entitlements, &config, &format!("/product_types/{index}"))?;
     }
     check_roles(&document.may)?;
     check_rates(&document.rates, &entitlements, &types)?;
@@ -86,6 +98,8 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
         entitlements,
         rates: document.rates,
         may: document.may,
+        config,
+        resources,
         ..document.business
     };
     desk.catalog.decide_by(settings.clone(), types);

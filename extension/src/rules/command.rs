@@ -76,8 +76,11 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "product.create" => instance::create(desk, body),
         "instance.create" => {
             let mut body = body.clone();
-            if !body.contains_key("type") {
-                body.entry("product_type").or_insert_with(|| Value::from("instance"));
+            if !body.contains_key("type")
+                && !body.contains_key("product_type")
+                && let Some(name) = instance::only_type(desk)?
+            {
+                body.insert("product_type".to_owned(), Value::from(name));
             }
             instance::create(desk, &body)
         }

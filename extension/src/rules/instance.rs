@@ -67,6 +67,14 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(id)))
 }
 
+/// The type of the catalog whose products belong to accounts, where there is one alone.
+pub(super) fn only_type(desk: &Desk<'_>) -> Ruled<Option<String>> {
+    let types = desk.catalog.types()?;
+    let mut owned = types.iter().filter(|decl| !decl.catalog);
+    let first = owned.next().map(|decl| decl.name.clone());
+    Ok(first.filter(|_| owned.next().is_none()))
+}
+
 fn provisioned(desk: &mut Desk<'_>, body: &Object) -> Ruled<Proposed> {
     let proposed = normalise(&desk.catalog, desk.actor.kind, &own_body(desk, body)?, None)?;
     if proposed.decl.catalog || proposed.decl.provisions.is_empty() {

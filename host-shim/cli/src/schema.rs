@@ -32,7 +32,7 @@ enum Name {
     Scenario,
     /// What a business sells (catalog.yml), as this project's extension reads it
     Catalog,
-    /// Who in an organization may what (business.yml)
+    /// Who in an organization may what, and what a business has of its own (business.yml)
     Business,
 }
 

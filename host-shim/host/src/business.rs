@@ -1,8 +1,12 @@
-//! A business as a folder: `catalog.yml`, which the extension reads; `business.yml`, which says who may what; and
-//! `config.yml`, the configuration.
+//! A business as a folder: `catalog.yml`, which the extension reads; `business.yml`, which says who may what and what the
+//! business has of its own; and `config.yml`, the configuration.
+
+mod own;
 
 use crate::bad_input::{BadInput, Place, read_text};
-use crate::yaml::Lined;
+use crate::yaml::{Entry, Lined};
+pub use own::Own;
+use own::{CONFIG, RESOURCES};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +17,9 @@ use std::sync::Arc;
 pub const CATALOG_FILE: &str = "catalog.yml";
 /// The file of what is no product, in a business's folder; it need not be there.
 pub const BUSINESS_FILE: &str = "business.yml";
-/// What that file may say. The roles of organizations' members are judged by the extension, so they go to it with the
-/// catalog.
-const CLAUSES: [&str; 1] = [MAY];
-/// The clause of the roles.
-const MAY: &str = "may";
+/// What that file may say: roles of organizations' members, configuration keys and resources. The extension judges by
+/// all of them, so they go to it with the catalog.
+const CLAUSES: [&str; 3] = ["may", CONFIG, RESOURCES];
 /// The configuration's file in a business's folder; it need not be there.
 pub const CONFIG_FILE: &str = "config.yml";
 
@@ -34,6 +36,8 @@ pub struct BusinessFolder {
     pub catalog_lines: Arc<Lined>,
     /// What `business.yml` says, with its lines.
     pub own_lines: Option<Arc<Lined>>,
+    /// What it declares beside what the extension does.
+    pub own: Own,
     /// Configuration as text; secrets are references.
     pub config: BTreeMap<String, String>,
 }
@@ -46,11 +50,16 @@ impl BusinessFolder {
         if lines.entries().is_none() {
             return Err(BadInput::new(Place::file(&file), "the catalog is no mapping", "a mapping"));
         }
-        if let Some(entry) = lines.entries().and_then(|entries| entries.iter().find(|entry| entry.key == MAY)) {
-            let problem = format!("`{MAY}` is no clause of the catalog");
+        let is_own = |entry: &&Entry| CLAUSES.contains(&entry.key.as_str());
+        if let Some(entry) = lines.entries().and_then(|entries| entries.iter().find(is_own)) {
+            let problem = format!("`{}` is no clause of the catalog", entry.key);
             return Err(BadInput::new(Place::line(&file, entry.line), problem, format!("it in {BUSINESS_FILE}")));
         }
-        let own_lines = own(folder)?;
+        let own_lines = own_lines(folder)?;
+        let own = match &own_lines {
+            Some(lines) => Own::read(&folder.join(BUSINESS_FILE), lines)?,
+            None => Own::default(),
+        };
         let catalog = together(&lines, own_lines.as_ref());
         let file = folder.join(CONFIG_FILE);
         let config = match file.is_file() {
@@ -60,7 +69,7 @@ impl BusinessFolder {
         let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let name = absolute.file_name().map_or_else(|| "business".to_owned(), |n| n.to_string_lossy().into_owned());
         let (folder, catalog_lines, own_lines) = (folder.to_owned(), Arc::new(lines), own_lines.map(Arc::new));
-        Ok(BusinessFolder { name, folder, catalog, catalog_lines, own_lines, config })
+        Ok(BusinessFolder { name, folder, catalog, catalog_lines, own_lines, own, config })
     }
 
     /// The business without the values at these JSON Pointers. Those that are left keep their lines.
@@ -98,7 +107,7 @@ fn together(catalog: &Lined, own: Option<&Lined>) -> Value {
 }
 
 /// Reads `business.yml`, if there is one.
-fn own(folder: &Path) -> Result<Option<Lined>, BadInput> {
+fn own_lines(folder: &Path) -> Result<Option<Lined>, BadInput> {
     let file = folder.join(BUSINESS_FILE);
     if !file.is_file() {
         return Ok(None);
@@ -117,21 +126,25 @@ fn own(folder: &Path) -> Result<Option<Lined>, BadInput> {
     }
 }
 
+/// A value of the configuration as text; none if it is no single value.
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
+    }
+}
+
 /// Configuration values as text.
 fn config_values(file: &Path, document: &Lined) -> Result<BTreeMap<String, String>, BadInput> {
     let Some(entries) = document.entries() else {
         let problem = format!("the configuration is {}", document.kind());
         return Err(BadInput::new(Place::line(file, document.line), problem, "a mapping"));
     };
-    let value = |entry: &crate::yaml::Entry| match entry.value.json() {
-        Value::String(text) => Some(text),
-        Value::Bool(truth) => Some(truth.to_string()),
-        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
-        _ => None,
-    };
-    entries
+        entries
         .iter()
-        .map(|entry| match value(entry) {
+        .map(|entry| match text_of(&entry.value.json()) {
             Some(text) => Ok((entry.key.clone(), text)),
             None => {
                 let problem = format!("`{}` is {}", entry.key, entry.value.kind());

@@ -17,6 +17,7 @@ pub use ask::AskError;
 pub use log_replay::{Difference, replay_log};
 pub use report::{Disposition, EffectRef, Report};
 
+use crate::business::Own;
 use crate::snapshot::{Context, Seen, Snapshot};
 use host_store::{ConfigError, Declared, InboxRow, InboxState, NotState, Partition, Scope, Store};
 use products_contract::{Account, Event, Outcome, Payload, Refusal, StoreError, Timestamp};
@@ -49,6 +50,8 @@ pub struct Business {
     pub livemode: bool,
     /// Configuration as text, by declared key; what is absent has its default.
     pub config: BTreeMap<String, String>,
+    /// What it declares beside what the extension does.
+    pub own: Own,
     /// SHA-256 of catalog and configuration, hex; recorded beside every outcome.
     pub catalog_hash: String,
     /// What of the JSON in its rows is no state, as the extension's manifest says.
@@ -87,9 +90,9 @@ pub struct Processor {
 impl Processor {
     /// A processor; fails if the configuration is not the one that the extension declares.
     pub fn new(store: Box<dyn Store>, runner: Box<dyn Runner>, business: Business) -> Result<Self, ConfigError> {
-        let declarations = runner.declarations();
+        let declarations = business.own.beside(runner.declarations());
         let declared =
-            Arc::new(Declared::new(declarations, &business.config)?.without_state(business.not_state.clone()));
+            Arc::new(Declared::new(&declarations, &business.config)?.without_state(business.not_state.clone()));
         let provider_kinds = declarations.provider_kinds.iter().cloned().collect();
         let partition = Partition { business: business.name.clone(), livemode: business.livemode };
         Ok(Processor {

@@ -80,6 +80,7 @@ impl Host {
             name: setup.business.name.clone(),
             livemode: setup.livemode,
             config: setup.business.config_with(&setup.config),
+            own: setup.business.own.clone(),
             catalog_hash: setup.business.hash(&setup.config),
             not_state: setup.manifest.as_ref().map(|manifest| manifest.not_state.clone()).unwrap_or_default(),
         };

@@ -189,7 +189,7 @@ fn bad_config(
             Place::line(&file, line_of(&file, "", key))
         }
     };
-    BadInput::new(place, error.to_string(), "what the extension declares")
+    BadInput::new(place, error.to_string(), "what the extension or business.yml declares")
 }
 
 /// The first line at or below a place of a file that reads so; 0 if there is none.

@@ -11,7 +11,6 @@ use host_replay::runners::Runners;
 use host_replay::schema::{BUSINESS, CATALOG};
 use host_replay::tree::Node;
 use instance_provisioner::PRODUCT_MEMBERS;
-use instance_provisioner::schema::built_in;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -19,7 +18,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Members of the catalog's `business` that its policies are stored with, and that stand elsewhere in a catalog.
-const STORED: [&str; 4] = ["defaults", "entitlements", "may", "rates"];
+const STORED: [&str; 6] = ["config", "defaults", "entitlements", "may", "rates", "resources"];
+
+/// Texts of [`WHOLE`], each with a name that may be a business's own, so that the reader alone can tell that it is not.
+const UNKNOWN: [(&str, &str); 4] = [
+    ("resource: cdn", "resource: cdm"),
+    ("name: edge, resource: cdn", "name: edge, resource: cdn, backup: true"),
+    ("when: enabled", "when: enabledd"),
+    ("product_types:\n", "product_types:\n  - shop\n"),
+];
 
 fn schema() -> Value {
     serde_json::from_str(CATALOG).expect("JSON")
@@ -176,8 +183,8 @@ fn schema_and_reader_know_the_same_names() {
             _ => assert!(bad.problem == "unknown field `zzz`", "{object}: {bad}"),
         }
         match object {
-            // It goes with the catalog, and stands in another file.
-            "" => assert!(read.remove("may")),
+            // They go with the catalog, and stand in another file.
+            "" => assert!(["config", "may", "resources"].iter().all(|name| read.remove(*name))),
             "/$defs/policies" => assert!(STORED.iter().all(|name| read.remove(*name))),
             _ => {}
         }
@@ -219,8 +226,8 @@ fn schema_and_reader_know_the_same_words() {
         ("/product_types/0/fields/0", "type", "/$defs/field/properties/type/anyOf/0/enum"),
         ("/product_types/0/fields/0", "format", "/$defs/field/properties/format/enum"),
         ("/product_types/0/fields/0", "set_by", "/$defs/field/properties/set_by/enum"),
-        ("/product_types/2/provisions/1", "resource", "/$defs/resource/properties/resource/enum"),
-        ("/product_types/2/provisions/1", "when", "/$defs/resource/properties/when/enum"),
+        ("/product_types/2/provisions/1", "resource", "/$defs/resource/properties/resource/anyOf/0/enum"),
+        ("/product_types/2/provisions/1", "when", "/$defs/resource/properties/when/anyOf/0/enum"),
         ("/product_types/2/provisions/1", "on_archive", "/$defs/resource/properties/on_archive/enum"),
     ] {
         let bad = only(&with(&whole, place, member, json!("zzz")));
@@ -233,9 +240,6 @@ fn schema_and_reader_know_the_same_words() {
     assert_eq!(names_in(&bad.expected), intervals);
     let bad = only(&with(&whole, "/rates/tokens", "pay", json!(["zzz"])));
     assert_eq!(names_in(&bad.expected), words(&schema["$defs"]["rate"]["properties"]["pay"]["items"]["enum"]));
-    let types = &schema["properties"]["product_types"]["items"]["anyOf"][0]["enum"];
-    let own = built_in().into_iter().flat_map(|decl| [vec![decl.name], decl.aliases].concat()).collect();
-    assert_eq!(words(types), own);
 }
 
 #[test]
@@ -260,6 +264,29 @@ fn schema_and_reader_know_the_same_commands_and_questions() {
         ("may: {list: owner}", false),
         ("may: {list: [1]}", false),
         ("may: [list]", false),
+        ("config: {zone: {}}", true),
+        ("config: {zone: {type: integer, required: false, default: 7, env: ZONE, description: Where}}", true),
+        ("config: {zone: {default: true}}", true),
+        ("config: {key: {type: secret, env: KEY}}", true),
+        ("config: {key: {type: secret, default: k}}", false),
+        ("config: {zone: {type: text}}", false),
+        ("config: {zone: {required: maybe}}", false),
+        ("config: {zone: {default: [1]}}", false),
+        ("config: {zone: {env: 7}}", false),
+        ("config: {zone: {zzz: 1}}", false),
+        ("config: {zone: x}", false),
+        ("config: {Zone: {}}", false),
+        ("config: {enabled: {}}", false),
+        ("config: [zone]", false),
+        ("resources: {tent: [ensure, change, destroy]}", true),
+        ("resources: {tent: []}", true),
+        ("resources: {tent: [pitch]}", false),
+        ("resources: {tent: ensure}", false),
+        ("resources: {tent: [1]}", false),
+        ("resources: {9tents: [ensure]}", false),
+        ("resources: {bucket: [ensure]}", false),
+        ("resources: {mail: [ensure]}", false),
+        ("resources: [tent]", false),
         ("zzz: {}", false),
         ("[]", false),
     ] {
@@ -316,6 +343,20 @@ fn schema_and_reader_take_the_same_values() {
     }
     assert_eq!(differences, [""; 0]);
     assert!(taken > 200 && refused > 1500, "{taken} taken, {refused} refused");
+}
+
+#[test]
+fn names_that_may_be_a_businesss_own_are_looked_up_by_the_reader() {
+    let validator = validator(&schema());
+    for (good, bad) in UNKNOWN {
+        assert_eq!(WHOLE.matches(good).count(), 1, "{good}");
+        let text = WHOLE.replace(good, bad);
+        assert!(validator.is_valid(&json_of(&text)), "the schema refuses {bad}");
+        assert!(!told_of(&text, None).is_empty(), "the reader takes {bad}");
+    }
+    let own = "config: {zone: {}}\nresources: {tent: [ensure, change, destroy]}\n";
+    let text = WHOLE.replace("resource: cdn", "resource: tent").replace("when: enabled", "when: zone");
+    assert_eq!(told_of(&text, Some(own)), []);
 }
 
 #[test]

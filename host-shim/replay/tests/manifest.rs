@@ -1,5 +1,6 @@
 //! `manifest.yml`, from which a host knows how to load the extension, against what the extension declares itself.
 
+use host_replay::business::BusinessFolder;
 use host_replay::tree::Node;
 use instance_provisioner::Provisioner;
 use products_contract::{ConfigType, Declarations, Extension};
@@ -93,19 +94,27 @@ fn configuration_is_that_which_the_extension_declares_with_its_variables_and_sec
         assert_eq!(entry["env"], json!(decl.env), "{}", decl.key);
         assert_eq!(entry["secret"] == json!(true), decl.value_type == ConfigType::Secret, "{}", decl.key);
     }
+}
+
+// covers: SOL-45
+#[test]
+fn what_hosting_is_configured_with_is_declared_by_its_own_folder() {
+    let business = BusinessFolder::load(&root().join("fixtures/solobase")).expect("a business");
+    let decl = |key: &str| business.own.config.iter().find(|decl| decl.key == key).expect("declared").clone();
     for (key, env) in
         [("b2_key_id", "B2_KEY_ID"), ("b2_app_key", "B2_APP_KEY"), ("shared_rds_endpoint", "SHARED_RDS_ENDPOINT")]
     {
-        assert_eq!(config[key]["env"], env);
+        assert_eq!(decl(key).env.as_deref(), Some(env));
     }
-    assert_eq!(config["aws_region"]["default"], "us-east-1");
+    assert_eq!(decl("b2_app_key").value_type, ConfigType::Secret);
+    assert_eq!(decl("aws_region").default_value.as_deref(), Some("us-east-1"));
 }
 
 // covers: D-15
 #[test]
 fn what_is_written_for_this_business_alone_is_within_the_800_lines_of_its_plan() {
     let folder = root().join("fixtures/solobase");
-    let own = ["catalog.yml", "config.yml"].map(|name| std::fs::read_to_string(folder.join(name)).unwrap_or_default());
+    let own = ["catalog.yml", "business.yml", "config.yml"].map(|name| std::fs::read_to_string(folder.join(name)).unwrap_or_default());
     let lines = own.iter().flat_map(|text| text.lines()).filter(|line| !line.trim().is_empty()).count();
     assert!((1..=800).contains(&lines), "{lines} lines");
 }

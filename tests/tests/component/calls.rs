@@ -162,7 +162,7 @@ fn rows_of_open_and_more_come_in_byte_order_from_each_store() {
         let partition = Partition { business: "solobase".to_owned(), livemode: false };
         let account = Account::User("A".to_owned());
         let declared =
-            Declared::new(component().declarations(), &solobase().config).expect("the declared configuration");
+            Declared::new(&solobase().own.beside(component().declarations()), &solobase().config).expect("the declared configuration");
         let context = Context {
             partition: partition.clone(),
             account: Some(account.clone()),

