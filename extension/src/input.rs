@@ -15,6 +15,7 @@ use crate::model::notice::{self, To};
 use crate::model::records::earning::Earning;
 use crate::model::records::instance::InstanceRecord;
 use crate::model::records::invoice::Invoice;
+use crate::model::records::listing::ListingRow;
 use crate::model::records::payment::Payment;
 use crate::model::records::subscription::history_of;
 use crate::model::records::to_record;
@@ -59,8 +60,8 @@ pub(crate) enum Content<'e> {
     Usage(&'e [Usage]),
     /// A timer, with its key if it is one of ours.
     Timer(Option<TimerKey>),
-    /// What another account tells; none if it is of another version's form.
-    Message(Option<Message>),
+    /// What another account tells, and which; none if it is of another version's form.
+    Message(Option<Message>, &'e Account),
     /// The end of an effect, with what it is about.
     EffectResult(&'e EffectReport, Option<Concern>),
 }
@@ -101,9 +102,10 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
             let message = Message::of_payload(&delivery.payload);
             let names = match &message {
                 Some(Message::Share(share)) => vec![to_record(Earning::COLLECTION, &share.sale)],
-                None => Vec::new(),
+                Some(Message::Listed(listed)) => vec![to_record(ListingRow::COLLECTION, &listed.product)],
+                Some(Message::Listing(_)) | None => Vec::new(),
             };
-            known(Ok(Content::Message(message)), names)
+            known(Ok(Content::Message(message, &delivery.sender)), names)
         }
         Payload::EffectResult(report) => {
             let concern = Concern::of_context(&report.context);

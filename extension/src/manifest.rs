@@ -7,7 +7,7 @@ use products_contract::*;
 use serde_json::{Map, json};
 
 /// Collections of `records`.
-const COLLECTIONS: [&str; 17] = [
+const COLLECTIONS: [&str; 18] = [
     "account",
     "billing",
     "counters",
@@ -19,6 +19,7 @@ const COLLECTIONS: [&str; 17] = [
     "invoices",
     "items",
     "ledger",
+    "listings",
     "payments",
     "sales",
     "sessions",

@@ -266,9 +266,10 @@ pub(crate) fn list(
         "instances" | "products" => RowKind::Product,
         "purchases" => RowKind::Purchase,
         "subscriptions" => RowKind::Subscription,
-        "invoices" | "ledger" => RowKind::Record(kind.to_owned()),
+        "invoices" | "ledger" | "listings" | "earnings" | "sales" => RowKind::Record(kind.to_owned()),
         _ => {
-            let message = "expected instances, products, purchases, subscriptions, invoices or ledger".to_owned();
+            let message =
+                "expected instances, products, purchases, subscriptions, invoices, ledger, listings, earnings or sales".to_owned();
             let error = FieldError { path: "/kind".to_owned(), code: FieldErrorCode::NotAllowed, message };
             return Err(Problem::Refused(Refusal::Invalid(vec![error])));
         }

@@ -8,6 +8,7 @@ mod customer;
 mod dispute;
 mod instance;
 mod invoice;
+mod listing;
 mod metering;
 mod payment;
 mod price;
@@ -52,8 +53,12 @@ pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ru
         Content::CatalogLoad(payload) => catalog::load(desk, payload),
         Content::Usage(batch) => usage::decide(desk, batch).map(Verdict::from),
         Content::Timer(timer) => timer::decide(desk, timer.as_ref()).map(Verdict::from),
-        Content::Message(Some(Message::Share(told))) => share::decide(desk, &told).map(Verdict::from),
-        Content::Message(None) => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind).into()),
+        Content::Message(Some(Message::Share(told)), _) => share::decide(desk, &told).map(Verdict::from),
+        Content::Message(Some(Message::Listing(told)), sender) => {
+            listing::asked(desk, sender, &told).map(Verdict::from)
+        }
+        Content::Message(Some(Message::Listed(told)), _) => listing::answered(desk, told).map(Verdict::from),
+        Content::Message(None, _) => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind).into()),
         Content::EffectResult(report, about) => effect_result(desk, report, about.as_ref()),
     }
 }

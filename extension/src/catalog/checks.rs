@@ -105,6 +105,10 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
     if let Some(split) = &decl.split {
         check_split(decl, split, &format!("{path}/split"))?;
     }
+    if decl.listing.is_some() && (decl.split.is_none() || decl.family.is_some()) {
+        let message = "who has a share of a product lists it, and a plan is nobody's: expected `split` and no `family`";
+        return Err(wrong_field(&format!("{path}/listing"), FieldErrorCode::NotAllowed, message));
+    }
     if let Some(link) = &decl.plan
         && decl.field(&link.field).is_none()
     {

@@ -124,7 +124,7 @@ pub(crate) fn normalise(
 }
 
 /// The product's type: `product_type` or `type`, by name or alias; without either by a telling key of the metadata.
-fn find_type(
+pub(crate) fn find_type(
     catalog: &Catalog<'_>,
     body: &Map<String, Value>,
     metadata: &Map<String, Value>,

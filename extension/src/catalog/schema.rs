@@ -273,6 +273,16 @@ pub struct LeftBehind {
     pub credit: Amount,
 }
 
+/// How an account brings a product of its own into the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Listing {
+    /// At once.
+    Open,
+    /// When an administrator approves it; each change waits again.
+    Approved,
+}
+
 /// When a buyer may have the money back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -322,6 +332,9 @@ pub struct TypeDecl {
     /// Who has a share of what its products are sold for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
+    /// How who has the share brings products into the catalog; only administrators do where it isn't said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listing: Option<Listing>,
     /// What one product of the type grants, by entitlement; a key may have places of `product`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub grants: BTreeMap<String, Granted>,

@@ -16,6 +16,7 @@ use super::records::earning::Earning;
 use super::records::instance::InstanceRecord;
 use super::records::invoice::Invoice;
 use super::records::item::Item;
+use super::records::listing::ListingRow;
 use super::records::lot::Lot;
 use super::records::payment::Payment;
 use super::records::payouts::Payouts;
@@ -57,6 +58,7 @@ pub(crate) struct Tables {
     lots: Table<Lot>,
     sales: Table<Sale>,
     earnings: Table<Earning>,
+    listings: Table<ListingRow>,
     payouts: Table<Payouts>,
     usage_days: Table<UsageDay>,
     usage_months: Table<UsageMonth>,
@@ -116,6 +118,7 @@ tables! {
     lots: Lot,
     sales: Sale,
     earnings: Earning,
+    listings: ListingRow,
     payouts: Payouts,
     usage_days: UsageDay,
     usage_months: UsageMonth,
@@ -138,6 +141,7 @@ impl Tables {
                 Lot::COLLECTION => self.lots.hold(id, row),
                 Sale::COLLECTION => self.sales.hold(id, row),
                 Earning::COLLECTION => self.earnings.hold(id, row),
+                ListingRow::COLLECTION => self.listings.hold(id, row),
                 Payment::COLLECTION => self.payments.hold(id, row),
                 Dispute::COLLECTION => self.disputes.hold(id, row),
                 Counter::COLLECTION => self.counters.hold(id, row),

@@ -38,6 +38,10 @@ pub(crate) enum EffectKey {
     UsageInvoice { month: String },
     /// What another account is told of its share of a sale, for the so-manieth time.
     Share { sale: String, told: i64 },
+    /// A product that is asked for in the catalog, by the event that asked for it.
+    Listing { product: String, asked_by: String },
+    /// What its owner is told of it, by the event that changed it.
+    Listed { product: String, asked_by: String },
     /// A customer that no purchase waits for, by the event that asked for it.
     AccountCustomer { asked_by: String },
     /// The provider's page about a customer, by the event that asked for it.
@@ -97,6 +101,8 @@ impl fmt::Display for EffectKey {
             EffectKey::Retrieve { object, because } => write!(f, "retrieve:{object}:{because}"),
             EffectKey::UsageInvoice { month } => write!(f, "usage-invoice:{month}"),
             EffectKey::Share { sale, told } => write!(f, "share:{sale}:{told}"),
+            EffectKey::Listing { product, asked_by } => write!(f, "listing:{product}:{asked_by}"),
+            EffectKey::Listed { product, asked_by } => write!(f, "listed:{product}:{asked_by}"),
             EffectKey::AccountCustomer { asked_by } => write!(f, "account-customer:{asked_by}"),
             EffectKey::Portal { asked_by } => write!(f, "portal:{asked_by}"),
             EffectKey::Connect { asked_by } => write!(f, "connect:{asked_by}"),
@@ -185,6 +191,8 @@ impl EffectKey {
                 "refund" => {
                     return by_event().map(|(purchase, asked_by)| EffectKey::RefundAsked { purchase, asked_by });
                 }
+                "listing" => return by_event().map(|(product, asked_by)| EffectKey::Listing { product, asked_by }),
+                "listed" => return by_event().map(|(product, asked_by)| EffectKey::Listed { product, asked_by }),
                 "account-customer" => return Some(EffectKey::AccountCustomer { asked_by: own(rest) }),
                 "portal" => return Some(EffectKey::Portal { asked_by: own(rest) }),
                 "connect" => return Some(EffectKey::Connect { asked_by: own(rest) }),
@@ -442,6 +450,8 @@ mod tests {
             name().prop_map(|month| EffectKey::UsageInvoice { month }),
             (id(), name()).prop_map(|(purchase, asked_by)| EffectKey::RefundAsked { purchase, asked_by }),
             (id(), any::<i64>()).prop_map(|(sale, told)| EffectKey::Share { sale, told }),
+            (id(), name()).prop_map(|(product, asked_by)| EffectKey::Listing { product, asked_by }),
+            (id(), name()).prop_map(|(product, asked_by)| EffectKey::Listed { product, asked_by }),
             name().prop_map(|asked_by| EffectKey::AccountCustomer { asked_by }),
             name().prop_map(|asked_by| EffectKey::Portal { asked_by }),
             name().prop_map(|asked_by| EffectKey::Connect { asked_by }),

@@ -1,5 +1,7 @@
 //! What one account tells another.
 
+use super::json::Object;
+use super::records::listing::ListingStatus;
 use products_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Message {
     /// The receiver's share of a sale, as it is now.
     Share(Share),
+    /// A product of the sender's own that it asks for in the catalog.
+    Listing(Listing),
+    /// Where a product of the receiver's own stands.
+    Listed(Listed),
 }
 
 /// A share of a sale: all of it each time, so that the newest one replaces what was told before.
@@ -25,6 +31,25 @@ pub(crate) struct Share {
     pub share_minor: i64,
     /// Counts what was told of the sale, from 1.
     pub told: i64,
+}
+
+/// A product that is asked for in the catalog.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Listing {
+    pub product: String,
+    /// The product as its owner wrote it.
+    pub body: Object,
+}
+
+/// Where a product in the catalog stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Listed {
+    pub product: String,
+    pub name: String,
+    pub status: ListingStatus,
+    /// Code of the refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Effect kind of a message.

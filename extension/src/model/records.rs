@@ -8,6 +8,7 @@ pub(crate) mod earning;
 pub(crate) mod instance;
 pub(crate) mod invoice;
 pub(crate) mod item;
+pub(crate) mod listing;
 pub(crate) mod lot;
 pub(crate) mod payment;
 pub(crate) mod payouts;

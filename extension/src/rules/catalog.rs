@@ -5,6 +5,7 @@
 mod sync;
 
 use super::command::COMMANDS;
+use super::listing;
 use crate::catalog::checks::{check_entitlements, check_names, check_own, check_rates, read_type, unreadable};
 use crate::catalog::declared::OwnResources;
 use crate::catalog::desk::Desk;
@@ -256,7 +257,11 @@ pub(super) fn put_one(desk: &mut Desk<'_>, id: &str, proposed: Proposed, reply_t
     let known = desk.catalog.settings()?;
     let mut settings = (*known).clone();
     keep_default(&mut settings, id, &proposed)?;
+    let concerned = listing::concerns(&proposed);
     let is_syncing = put(desk, id, proposed, reply_to)?;
+    if let Some((owner, name, status)) = concerned {
+        listing::tell(desk, owner, id, name, status, None)?;
+    }
     if settings != *known {
         save_settings(desk, &settings)?;
     }

@@ -1,6 +1,6 @@
 //! The commands, and what each may have.
 
-use super::{account, connect, instance, metering, purchase, refund, spending};
+use super::{account, connect, instance, listing, metering, purchase, refund, spending};
 use crate::catalog::desk::Desk;
 use crate::model::halt::{Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
@@ -8,10 +8,11 @@ use products_contract::{FieldErrorCode, Refusal};
 use serde_json::Value;
 
 /// The commands, with what their payload must have (for the manifest).
-pub(crate) const COMMANDS: [(&str, &[&str]); 15] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 16] = [
     ("catalog.load", &[]),
     ("product.create", &["name"]),
     ("product.update", &["id"]),
+    ("product.list", &[]),
     ("instance.create", &["name"]),
     ("instance.retry", &["id"]),
     ("instance.delete", &["id", "confirm"]),
@@ -85,6 +86,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
             instance::create(desk, &body)
         }
         "product.update" => instance::update(desk, body),
+        "product.list" => listing::list(desk, body),
         "instance.retry" => instance::retry(desk, body),
         "instance.delete" => instance::delete(desk, body),
         "purchase.create" => purchase::create(desk, body),
