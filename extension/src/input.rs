@@ -12,6 +12,7 @@ use crate::model::json::Object;
 use crate::model::keys::{FactKey, TimerKey};
 use crate::model::message::Message;
 use crate::model::notice::{self, To};
+use crate::model::records::earned::Earned;
 use crate::model::records::earning::Earning;
 use crate::model::records::instance::InstanceRecord;
 use crate::model::records::invoice::Invoice;
@@ -101,7 +102,9 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
         Payload::Message(delivery) => {
             let message = Message::of_payload(&delivery.payload);
             let names = match &message {
-                Some(Message::Share(share)) => vec![to_record(Earning::COLLECTION, &share.sale)],
+                Some(Message::Share(share)) => {
+                    vec![to_record(Earning::COLLECTION, &share.sale), to_record(Earned::COLLECTION, &share.product)]
+                }
                 Some(Message::Listed(listed)) => vec![to_record(ListingRow::COLLECTION, &listed.product)],
                 Some(Message::Listing(_)) | None => Vec::new(),
             };

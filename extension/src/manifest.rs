@@ -7,13 +7,14 @@ use products_contract::*;
 use serde_json::{Map, json};
 
 /// Collections of `records`.
-const COLLECTIONS: [&str; 18] = [
+const COLLECTIONS: [&str; 19] = [
     "account",
     "billing",
     "counters",
     "credits",
     "customers",
     "disputes",
+    "earned",
     "earnings",
     "instances",
     "invoices",

@@ -195,6 +195,8 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
         attributes: used.attributes,
         quantity: used.quantity,
         cost_micros: used.cost_micros,
+        requests: used.requests,
+        covered_micros: used.covered_micros,
         currency: currency.clone(),
     });
     let mut out: Vec<UsageTotal> = paid.collect();
@@ -207,6 +209,8 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
                     attributes: vec![("instance".to_owned(), id.clone())],
                     quantity: *quantity,
                     cost_micros: 0,
+                    requests: 0,
+                    covered_micros: 0,
                     currency: currency.clone(),
                 });
             }
@@ -266,10 +270,12 @@ pub(crate) fn list(
         "instances" | "products" => RowKind::Product,
         "purchases" => RowKind::Purchase,
         "subscriptions" => RowKind::Subscription,
-        "invoices" | "ledger" | "listings" | "earnings" | "sales" => RowKind::Record(kind.to_owned()),
+        "invoices" | "ledger" | "listings" | "earned" | "earnings" | "sales" => RowKind::Record(kind.to_owned()),
         _ => {
             let message =
-                "expected instances, products, purchases, subscriptions, invoices, ledger, listings, earnings or sales".to_owned();
+                "expected instances, products, purchases, subscriptions, invoices, ledger, listings, earned, earnings or \
+                 sales"
+                    .to_owned();
             let error = FieldError { path: "/kind".to_owned(), code: FieldErrorCode::NotAllowed, message };
             return Err(Problem::Refused(Refusal::Invalid(vec![error])));
         }

@@ -271,7 +271,7 @@ macro_rules! crossing {
         $crate::cross_record!(Question { account, actor, at });
         $crate::cross_record!(Offer { product, prices, available });
         $crate::cross_record!(Entitlement { key, allowed, used, resets_at, ends_at, sources });
-        $crate::cross_record!(UsageTotal { meter, attributes, quantity, cost_micros, currency });
+        $crate::cross_record!(UsageTotal { meter, attributes, quantity, cost_micros, requests, covered_micros, currency });
         $crate::cross_record!(Balance { ledger, unit, available, pending });
         $crate::cross_record!(Listed { id, value });
     };

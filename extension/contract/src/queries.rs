@@ -64,6 +64,10 @@ pub struct UsageTotal {
     pub quantity: i64,
     /// Cost in millionths of a major unit, before rounding.
     pub cost_micros: i64,
+    /// Measurements that it was told by; 0 where they are not counted.
+    pub requests: i64,
+    /// What of the cost credits paid, in millionths of a major unit.
+    pub covered_micros: i64,
     /// ISO 4217 code.
     pub currency: String,
 }

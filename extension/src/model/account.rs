@@ -12,6 +12,7 @@ use super::records::balances::Balances;
 use super::records::counter::Counter;
 use super::records::customer::Customer;
 use super::records::dispute::Dispute;
+use super::records::earned::Earned;
 use super::records::earning::Earning;
 use super::records::instance::InstanceRecord;
 use super::records::invoice::Invoice;
@@ -57,6 +58,7 @@ pub(crate) struct Tables {
     items: Table<Item>,
     lots: Table<Lot>,
     sales: Table<Sale>,
+    earned: Table<Earned>,
     earnings: Table<Earning>,
     listings: Table<ListingRow>,
     payouts: Table<Payouts>,
@@ -117,6 +119,7 @@ tables! {
     items: Item,
     lots: Lot,
     sales: Sale,
+    earned: Earned,
     earnings: Earning,
     listings: ListingRow,
     payouts: Payouts,
@@ -140,6 +143,7 @@ impl Tables {
                 Item::COLLECTION => self.items.hold(id, row),
                 Lot::COLLECTION => self.lots.hold(id, row),
                 Sale::COLLECTION => self.sales.hold(id, row),
+                Earned::COLLECTION => self.earned.hold(id, row),
                 Earning::COLLECTION => self.earnings.hold(id, row),
                 ListingRow::COLLECTION => self.listings.hold(id, row),
                 Payment::COLLECTION => self.payments.hold(id, row),

@@ -2,6 +2,7 @@
 
 use super::json::Object;
 use super::records::listing::ListingStatus;
+use super::records::sale::SaleKind;
 use products_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,7 @@ pub(crate) enum Message {
 pub(crate) struct Share {
     pub sale: String,
     pub product: String,
+    pub kind: SaleKind,
     pub currency: String,
     pub at: Timestamp,
     pub available_at: Timestamp,

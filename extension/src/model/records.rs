@@ -4,6 +4,7 @@ pub(crate) mod balances;
 pub(crate) mod counter;
 pub(crate) mod customer;
 pub(crate) mod dispute;
+pub(crate) mod earned;
 pub(crate) mod earning;
 pub(crate) mod instance;
 pub(crate) mod invoice;

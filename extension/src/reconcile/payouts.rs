@@ -6,6 +6,7 @@ use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
+use crate::model::records::earned::Earned;
 use crate::model::records::earning::Earning;
 use crate::model::records::payouts::{Onboarding, Payouts};
 use serde_json::json;
@@ -26,7 +27,11 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> R
             continue;
         }
         payouts.add(&earning.currency, earning.share_minor);
-        desk.account.put(&id, Earning { available: true, ..Earning::clone(&earning) });
+        let available = Earning { available: true, ..Earning::clone(&earning) };
+        let mut earned = desk.account.fetch::<Earned>(&earning.product)?.unwrap_or_default();
+        earned.replace(&earning, &available);
+        desk.account.put(&earning.product, earned);
+        desk.account.put(&id, available);
     }
     if let Some(connected) = payouts.connected.clone().filter(|_| payouts.onboarding == Onboarding::Enabled) {
         for (currency, payout) in &mut payouts.currencies {

@@ -12,7 +12,7 @@ use crate::model::money::part_of;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::payment::Payment;
 use crate::model::records::purchase::PurchaseRow;
-use crate::model::records::sale::Sale;
+use crate::model::records::sale::{Sale, SaleKind};
 use crate::model::records::session::Session;
 use crate::model::time::plus_days;
 use products_contract::{Effect, Timestamp};
@@ -59,13 +59,14 @@ fn share_of(desk: &mut Desk<'_>, price_id: &str) -> Ruled<Option<(String, Share)
 pub(super) fn sale(
     desk: &mut Desk<'_>,
     id: &str,
-    product: String,
+    sold: (SaleKind, String),
     share: Share,
     currency: &str,
     at: Timestamp,
 ) -> Ruled<Sale> {
     let agreed = || Sale {
-        product,
+        product: sold.1,
+        kind: sold.0,
         to: share.to,
         share_bp: share.share_bp,
         hold_days: share.hold_days,
@@ -92,7 +93,7 @@ fn of_purchase(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let price_id = purchase.values.items.first().and_then(|item| item.price_id.clone());
     let Some(price_id) = price_id else { return Ok(()) };
     let Some((product, share)) = share_of(desk, &price_id)? else { return Ok(()) };
-    let mut sale = sale(desk, id, product, share, &purchase.values.total.currency, paid_at)?;
+    let mut sale = sale(desk, id, (SaleKind::Once, product), share, &purchase.values.total.currency, paid_at)?;
     let paid = purchase.paid_minor();
     let session = match &purchase.details.counts {
         Some(counts) => desk.account.get::<Session>(&counts.id)?,
@@ -127,7 +128,7 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, back: &[(String, String, i64)]) -> 
     for (product, (share, amount)) in shared {
         let sale_id = format!("{id}/{product}");
         let at = invoice.paid_at.unwrap_or(invoice.at);
-        let mut sale = sale(desk, &sale_id, product, share, &invoice.currency, at)?;
+        let mut sale = sale(desk, &sale_id, (SaleKind::Subscription, product), share, &invoice.currency, at)?;
         sale.gross_minor = if is_sold { 0 } else { part_of(net, amount, all) };
         for (_, payment, amount) in back.iter().filter(|(invoice, ..)| invoice == id) {
             match part_of(sale.gross_minor, *amount, paid) {
@@ -157,6 +158,7 @@ fn tell_of(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let told = Message::Share(message::Share {
         sale: id.to_owned(),
         product: sale.product.clone(),
+        kind: sale.kind,
         currency: sale.currency.clone(),
         at: sale.at,
         available_at: plus_days(sale.at, sale.hold_days),

@@ -8,6 +8,7 @@ use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::money::micros_per_minor;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
+use crate::model::records::sale::SaleKind;
 use crate::model::records::usage::UsageMonth;
 use std::collections::BTreeSet;
 
@@ -49,7 +50,7 @@ fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth) -> Ruled<()> {
             continue;
         }
         let sale_id = format!("use_{}/{id}/{product}", short_hash(&own));
-        let mut sale = splits::sale(desk, &sale_id, product.clone(), share, &currency, month.end)?;
+        let mut sale = splits::sale(desk, &sale_id, (SaleKind::Usage, product.clone()), share, &currency, month.end)?;
         sale.gross_minor = part.paid_micros / micros_per_minor(&currency);
         splits::put(desk, &sale_id, sale)?;
     }

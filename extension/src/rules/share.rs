@@ -5,6 +5,7 @@ use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
 use crate::model::ledger::{DUE_FROM_SALES, EARNINGS, book};
 use crate::model::message::Share;
+use crate::model::records::earned::Earned;
 use crate::model::records::earning::Earning;
 use crate::model::records::payouts::Payouts;
 use products_contract::Outcome;
@@ -26,6 +27,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, told: &Share) -> Ruled<Outcome> {
     }
     let earning = Earning {
         product: told.product.clone(),
+        kind: told.kind,
         currency: told.currency.clone(),
         at: told.at,
         available_at: told.available_at,
@@ -35,6 +37,9 @@ pub(super) fn decide(desk: &mut Desk<'_>, told: &Share) -> Ruled<Outcome> {
         told: told.told,
         available: before.available,
     };
+    let mut earned = desk.account.fetch::<Earned>(&told.product)?.unwrap_or_default();
+    earned.replace(&before, &earning);
+    desk.account.put(&told.product, earned);
     desk.account.put(&told.sale, earning);
     Ok(Outcome::Applied)
 }

@@ -54,8 +54,18 @@ pub(super) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
     let cost_micros = cost.all;
     let names = std::iter::once(&rate.by).chain(&rate.group);
     let attributes = names.filter_map(|name| Some((name.clone(), attribute(usage, name)?.to_owned())));
-    let used =
-        Use { meter: usage.meter.clone(), attributes: attributes.collect(), quantity: usage.quantity, cost_micros };
+    let covered_micros = match rate.pay.contains(&PaidBy::Credits) {
+        true => take_credits(desk, cost_micros)?,
+        false => 0,
+    };
+    let used = Use {
+        meter: usage.meter.clone(),
+        attributes: attributes.collect(),
+        quantity: usage.quantity,
+        cost_micros,
+        requests: 1,
+        covered_micros,
+    };
     let id = rfc3339(usage.at)[..10].to_owned();
     let mut day = desk.account.fetch::<UsageDay>(&id)?.unwrap_or_default();
     day.start = usage.at.div_euclid(DAY_MS) * DAY_MS;
@@ -67,10 +77,7 @@ pub(super) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
         let part = month.sellers.entry(product.clone()).or_default();
         part.micros = part.micros.saturating_add(*micros);
     }
-    if rate.pay.contains(&PaidBy::Credits) {
-        let paid = take_credits(desk, cost_micros)?;
-        month.credits_micros = month.credits_micros.saturating_add(paid);
-    }
+    month.credits_micros = month.credits_micros.saturating_add(covered_micros);
     desk.account.put(&id, month);
     Ok(())
 }

@@ -142,7 +142,7 @@ fn config_values(file: &Path, document: &Lined) -> Result<BTreeMap<String, Strin
         let problem = format!("the configuration is {}", document.kind());
         return Err(BadInput::new(Place::line(file, document.line), problem, "a mapping"));
     };
-        entries
+    entries
         .iter()
         .map(|entry| match text_of(&entry.value.json()) {
             Some(text) => Ok((entry.key.clone(), text)),

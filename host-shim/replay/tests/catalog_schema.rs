@@ -223,6 +223,7 @@ fn schema_and_reader_know_the_same_words() {
         ("/entitlements/calls", "kind", "/$defs/entitlement/properties/kind/enum"),
         ("/entitlements/calls", "period", "/$defs/entitlement/properties/period/enum"),
         ("/product_types/1/buy", "account", "/$defs/buy/properties/account/enum"),
+        ("/product_types/1", "listing", "/$defs/productType/properties/listing/enum"),
         ("/product_types/0/fields/0", "type", "/$defs/field/properties/type/anyOf/0/enum"),
         ("/product_types/0/fields/0", "format", "/$defs/field/properties/format/enum"),
         ("/product_types/0/fields/0", "set_by", "/$defs/field/properties/set_by/enum"),

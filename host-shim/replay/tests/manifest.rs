@@ -114,7 +114,8 @@ fn what_hosting_is_configured_with_is_declared_by_its_own_folder() {
 #[test]
 fn what_is_written_for_this_business_alone_is_within_the_800_lines_of_its_plan() {
     let folder = root().join("fixtures/solobase");
-    let own = ["catalog.yml", "business.yml", "config.yml"].map(|name| std::fs::read_to_string(folder.join(name)).unwrap_or_default());
+    let own = ["catalog.yml", "business.yml", "config.yml"]
+        .map(|name| std::fs::read_to_string(folder.join(name)).unwrap_or_default());
     let lines = own.iter().flat_map(|text| text.lines()).filter(|line| !line.trim().is_empty()).count();
     assert!((1..=800).contains(&lines), "{lines} lines");
 }

@@ -161,8 +161,8 @@ fn rows_of_open_and_more_come_in_byte_order_from_each_store() {
     for (name, store) in stores {
         let partition = Partition { business: "solobase".to_owned(), livemode: false };
         let account = Account::User("A".to_owned());
-        let declared =
-            Declared::new(&solobase().own.beside(component().declarations()), &solobase().config).expect("the declared configuration");
+        let declared = Declared::new(&solobase().own.beside(component().declarations()), &solobase().config)
+            .expect("the declared configuration");
         let context = Context {
             partition: partition.clone(),
             account: Some(account.clone()),

@@ -239,6 +239,20 @@ impl Story {
             let earnings = rows(&document, creator, "earnings");
             let of_sales: i64 = earnings.values().map(|row| row["share_minor"].as_i64().expect("an amount")).sum();
             prop_assert_eq!(*due, of_sales, "the sum of {}'s sales", creator);
+            // The sums of each product are those of its sales, all of which are still held.
+            let earned = rows(&document, creator, "earned");
+            for product in (0..SOLD.len()).map(|sold| format!("prod_{sold}")) {
+                let own = earnings.values().filter(|row| row["product"] == *product);
+                let own: Vec<&Value> = own.collect();
+                let sum = |member: &str| own.iter().map(|row| row[member].as_i64().expect("an amount")).sum::<i64>();
+                let told = earned.get(&product).map(|row| &row[self.currency]["once"]);
+                let of = |member: &str| told.map_or(0, |sums| sums[member].as_i64().expect("an amount"));
+                prop_assert_eq!(of("sales"), i64::try_from(own.len()).expect("few"), "sales of {}", product);
+                for member in ["gross_minor", "back_minor", "share_minor"] {
+                    prop_assert_eq!(of(member), sum(member), "{} of {}", member, product);
+                }
+                prop_assert_eq!(of("pending_minor"), sum("share_minor"), "held of {}", product);
+            }
             for paid in self.paid.iter().filter(|paid| format!("user:c{}", paid.sold % 2) == creator) {
                 let share =
                     earnings.get(&paid.purchase).map_or(0, |row| row["share_minor"].as_i64().expect("an amount"));
@@ -261,7 +275,7 @@ fn ledger(document: &Value, account: &str, currency: &str) -> BTreeMap<String, i
 proptest! {
     #![proptest_config(cases(60))]
 
-    // covers: TES-66, S119, S120
+    // covers: TES-66, TES-70, S119, S120
     #[test]
     fn of_every_sale_each_side_has_its_part_to_the_unit(
         currency in 0..CURRENCIES.len(),

@@ -1,6 +1,7 @@
 //! A share of a sale, in the account that has it.
 
 use super::json_record;
+use super::sale::SaleKind;
 use crate::model::json::is_false;
 use products_contract::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub(crate) struct Earning {
     pub product: String,
+    pub kind: SaleKind,
     /// ISO 4217 code in lower case.
     pub currency: String,
     /// When the sale was paid.

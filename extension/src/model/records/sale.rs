@@ -5,11 +5,25 @@ use products_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// What was sold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SaleKind {
+    /// Something that is paid once.
+    #[default]
+    Once,
+    /// A period of a subscription.
+    Subscription,
+    /// A month's use.
+    Usage,
+}
+
 /// A sale; its id is the purchase, or `invoice/product`. It keeps the split that was agreed when it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Sale {
     pub product: String,
+    pub kind: SaleKind,
     /// Text form of the account that has the share.
     pub to: String,
     pub share_bp: u32,

@@ -20,6 +20,12 @@ pub(crate) struct Use {
     pub quantity: i64,
     /// What it cost, in millionths of the currency's unit.
     pub cost_micros: i64,
+    /// Measurements that it was told by.
+    #[serde(default)]
+    pub requests: i64,
+    /// What credits paid of its cost, in millionths.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub covered_micros: i64,
 }
 
 /// Uses, in order of meter and attributes.
@@ -44,6 +50,8 @@ impl Uses {
                 let known = &mut self.0[index];
                 known.quantity = known.quantity.saturating_add(used.quantity);
                 known.cost_micros = known.cost_micros.saturating_add(used.cost_micros);
+                known.requests = known.requests.saturating_add(used.requests);
+                known.covered_micros = known.covered_micros.saturating_add(used.covered_micros);
             }
             Err(index) => self.0.insert(index, used),
         }
@@ -134,7 +142,14 @@ mod tests {
 
     fn used(meter: &str, model: &str, quantity: i64) -> Use {
         let attributes = vec![("model".to_owned(), model.to_owned())];
-        Use { meter: meter.to_owned(), attributes, quantity, cost_micros: quantity * 2 }
+        Use {
+            meter: meter.to_owned(),
+            attributes,
+            quantity,
+            cost_micros: quantity * 2,
+            requests: 1,
+            covered_micros: quantity,
+        }
     }
 
     #[test]
@@ -149,6 +164,13 @@ mod tests {
             uses.add(used("tokens", &format!("m{index:04}"), 1));
         }
         assert!(uses.0.len() <= USES_MAX + 1);
-        assert_eq!(uses.0.iter().map(|used| used.quantity).sum::<i64>(), 1_006, "nothing is lost");
+        for (of, sum) in [
+            ((|used| used.quantity) as fn(&Use) -> i64, 1_006),
+            (|used| used.cost_micros, 2_012),
+            (|used| used.requests, 1_003),
+            (|used| used.covered_micros, 1_006),
+        ] {
+            assert_eq!(uses.0.iter().map(of).sum::<i64>(), sum, "nothing is lost");
+        }
     }
 }

@@ -66,8 +66,7 @@ fn a_business_replays_wherever_it_lies() {
 fn a_mistake_of_a_catalog_is_told_once_for_all_of_its_scenarios() {
     let elsewhere = Elsewhere::new();
     copy(&fixtures().join("example-sites"), &elsewhere.at("my-business"));
-    let story =
-        "name: x\ngiven:\n  account: user:u1\n  config: {enabled: true}\nevents:\n  - stripe: invoice.paid\n";
+    let story = "name: x\ngiven:\n  account: user:u1\n  config: {enabled: true}\nevents:\n  - stripe: invoice.paid\n";
     fs::write(elsewhere.at("my-business/scenarios/configured.yml"), story).expect("written");
     let catalog = fs::read_to_string(elsewhere.at("my-business/catalog.yml")).expect("the catalog");
     for (wrong, told) in [

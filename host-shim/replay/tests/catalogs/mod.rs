@@ -42,6 +42,7 @@ product_types:
       - {name: token_micros, type: int}
     refund: {days: 30}
     split: {to: "{product.creator}", share_bp: 9000, hold_days: 7, min: 5}
+    listing: approved
     grants: {calls: {amount: 5, if: may_owe}}
     on_paid: [{credit: credits}]
   - name: site
@@ -72,7 +73,7 @@ products:
 "#;
 
 /// Texts of [`WHOLE`], each of which stands there once, with what makes the catalog wrong in its place.
-pub const BROKEN: [(&str, &str); 53] = [
+pub const BROKEN: [(&str, &str); 55] = [
     ("business:", "busines:"),
     ("product_types:", "types:"),
     ("grace_days: 7", "grace_days: -7"),
@@ -109,6 +110,8 @@ pub const BROKEN: [(&str, &str); 53] = [
     ("seller: {by: agent, micros: token_micros}", "seller: {by: agent}"),
     ("refund: {days: 30}", "refund: 30"),
     ("share_bp: 9000", "share_bp: 10001"),
+    ("listing: approved", "listing: true"),
+    ("    split: {to: \"{product.creator}\", share_bp: 9000, hold_days: 7, min: 5}\n", ""),
     ("consumes: {seats: 1}", "consumes: {seats: {amount: 1, if: may_owe}}"),
     ("plan: {field: plan_id, family", "plan: {family"),
     ("on_archive: keep", "on_archive: stay"),

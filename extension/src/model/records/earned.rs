@@ -1,0 +1,56 @@
+//! What a product brought the account that has the share of it.
+
+use super::earning::Earning;
+use super::json_record;
+use super::sale::SaleKind;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Sums of shares, in minor units of one currency.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Sums {
+    /// Sales that were told of.
+    pub sales: i64,
+    /// What they brought without tax.
+    pub gross_minor: i64,
+    /// What of that came back.
+    pub back_minor: i64,
+    /// The shares of what is left.
+    pub share_minor: i64,
+    /// What of the shares can't be paid out yet.
+    pub pending_minor: i64,
+}
+
+impl Sums {
+    fn add(&mut self, earning: &Earning, sign: i64) {
+        let pending = if earning.available { 0 } else { earning.share_minor };
+        for (sum, amount) in [
+            (&mut self.sales, i64::from(earning.told > 0)),
+            (&mut self.gross_minor, earning.gross_minor),
+            (&mut self.back_minor, earning.back_minor),
+            (&mut self.share_minor, earning.share_minor),
+            (&mut self.pending_minor, pending),
+        ] {
+            *sum = sum.saturating_add(amount.saturating_mul(sign));
+        }
+    }
+}
+
+/// A product's earnings, by currency and by what was sold; its id is the product.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Earned(pub BTreeMap<String, BTreeMap<SaleKind, Sums>>);
+
+impl Earned {
+    /// Count a share anew that was counted as it was before.
+    pub fn replace(&mut self, before: &Earning, after: &Earning) {
+        for (earning, sign) in [(before, -1), (after, 1)] {
+            if earning.told > 0 {
+                self.0.entry(earning.currency.clone()).or_default().entry(earning.kind).or_default().add(earning, sign);
+            }
+        }
+    }
+}
+
+json_record!(Earned, "earned", live: |_| false, references: |_| Vec::new());
