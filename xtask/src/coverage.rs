@@ -202,6 +202,8 @@ struct Coverage {
     notes: Vec<String>,
     /// Unknown ids, cases that don't show what they name, required ids that nothing shows.
     problems: Vec<String>,
+    /// Ids that are left for something else and that nothing shows, in a line each.
+    left: Vec<String>,
 }
 
 fn combine(ids: &Ids, showings: &[Showing]) -> Coverage {
@@ -231,7 +233,12 @@ fn combine(ids: &Ids, showings: &[Showing]) -> Coverage {
     for id in ids.required.iter().filter(|id| !rows.contains_key(id.as_str())) {
         problems.push(format!("nothing shows {id}, which is required"));
     }
-    Coverage { rows: rows.into_values().collect(), notes, problems }
+    let of_left = ids.left.iter().map(|(what, ids)| {
+        let open: Vec<&str> = ids.iter().map(String::as_str).filter(|id| !rows.contains_key(id)).collect();
+        format!("left for {what} ({}): {}", open.len(), open.join(" "))
+    });
+    let left = of_left.collect();
+    Coverage { rows: rows.into_values().collect(), notes, problems, left }
 }
 
 impl Coverage {
@@ -242,7 +249,7 @@ impl Coverage {
         for row in &self.rows {
             text.push_str(&format!("{:width$}  {:>10}  {}\n", row.id, row.assertions, row.cases.join(", ")));
         }
-        for line in self.notes.iter().chain(&self.problems) {
+        for line in self.left.iter().chain(&self.notes).chain(&self.problems) {
             text.push_str(line);
             text.push('\n');
         }
@@ -278,6 +285,14 @@ mod tests {
         let rows: Vec<(&str, usize, usize)> =
             found.rows.iter().map(|row| (row.id.as_str(), row.cases.len(), row.assertions)).collect();
         assert_eq!(rows, [("S17", 2, 6), ("S18", 1, 3), ("SOL-01", 1, 3)]);
+    }
+
+    #[test]
+    fn what_is_left_for_something_else_is_listed_until_it_is_shown() {
+        let ids = Ids::parse("http TES-20 TES-21\npages TES-80\n").expect("ids");
+        let found = combine(&ids, &[showing(&["TES-21"], Standing::Shows)]);
+        assert_eq!(found.left, ["left for http (1): TES-20", "left for pages (1): TES-80"]);
+        assert!(found.render().contains("left for pages (1): TES-80\n"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The ids of requirements, decisions and scenarios: `fixtures/ids.txt`.
 
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -12,10 +12,15 @@ pub struct Ids {
     pub required: BTreeSet<String>,
     /// All others.
     pub known: BTreeSet<String>,
+    /// Of these, ids that no scenario can show, by what they are left for.
+    pub left: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
+/// What ids can be left for: a server, its pages, real clouds, and what is read by people.
+const LEFT: [&str; 4] = ["http", "pages", "cloud", "paper"];
+
 impl Ids {
-    /// Reads lines `required ID…` and `known ID…`; `#` begins a comment.
+    /// Reads lines `required ID…`, `known ID…` and `http ID…` (or `pages`, `cloud`, `paper`); `#` begins a comment.
     pub fn read(file: &Path) -> Result<Ids> {
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         Ids::parse(&text).with_context(|| file.display().to_string())
@@ -30,7 +35,15 @@ impl Ids {
                 None => {}
                 Some("required") => ids.required.extend(words.map(str::to_owned)),
                 Some("known") => ids.known.extend(words.map(str::to_owned)),
-                Some(other) => bail!("line {} begins with `{other}`; expected required or known, then ids", at + 1),
+                Some(word) => {
+                    let Some(what) = LEFT.into_iter().find(|what| *what == word) else {
+                        let expected = LEFT.join(", ");
+                        bail!("line {} begins with `{word}`; expected required, known, {expected}, then ids", at + 1);
+                    };
+                    let left: Vec<String> = words.map(str::to_owned).collect();
+                    ids.known.extend(left.iter().cloned());
+                    ids.left.entry(what).or_default().extend(left);
+                }
             }
         }
         Ok(ids)
@@ -51,6 +64,8 @@ mod tests {
         let ids = Ids::parse("# all\nrequired SOL-01 S17\nknown S18 # later S19\n").expect("ids");
         assert_eq!((ids.required.len(), ids.known.len()), (2, 1));
         assert!(ids.contains("S17") && ids.contains("S18") && !ids.contains("S19"));
+        let ids = Ids::parse("http TES-20 TES-21\npages TES-80\n").expect("ids");
+        assert!(ids.contains("TES-20") && ids.left["http"].len() == 2 && ids.left["pages"].contains("TES-80"));
         let error = Ids::parse("required S1\nSOL-02\n").expect_err("no word");
         assert!(error.to_string().contains("line 2"), "{error}");
     }
