@@ -358,6 +358,8 @@ pub(crate) enum FactKey<'a> {
     Usage { meter: &'a str, id: &'a str },
     /// A product event was decided, by the hash of its id.
     ProductEvent(&'a str),
+    /// A question was asked by what follows from an account, and not by an event that waits.
+    Asked(&'a str),
     /// A question of a generation failed for good.
     RetrieveFailed { key: &'a str, generation: u32 },
     /// An event gave up a question after failures.
@@ -390,6 +392,7 @@ impl fmt::Display for FactKey<'_> {
             FactKey::TrialWillEnd { subscription, end } => write!(f, "trial-will-end:{subscription}:{end}"),
             FactKey::Usage { meter, id } => write!(f, "usage:{meter}:{id}"),
             FactKey::ProductEvent(hash) => write!(f, "product-event:{hash}"),
+            FactKey::Asked(key) => write!(f, "asked:{key}"),
             FactKey::RetrieveFailed { key, generation } => write!(f, "retrieve-failed:{key}:{generation}"),
             FactKey::Unanswered { key, failures, event } => write!(f, "unanswered:{key}:{failures}:{event}"),
         }

@@ -4,6 +4,7 @@ use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
 use crate::derive::standing::{Holder, Standing};
 use crate::derive::subscriptions::SubscriptionFacts;
+use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
@@ -85,18 +86,23 @@ fn refused_because(
     facts: &SubscriptionFacts,
     billing: &BillingHistory,
 ) -> Ruled<Option<&'static str>> {
-    let (mut owned, mut unmet) = (0, Vec::new());
+    let (mut owned, mut unmet, mut is_known) = (0, Vec::new(), true);
     for (price, _) in &facts.gives {
         let terms = price.terms()?;
         let holder = terms.item.as_ref().and_then(|item| Some((item, standing.items.get(item)?)));
         if let Some((item, holder)) = holder.filter(|(_, holder)| holder.id != facts.id) {
-            owned += usize::from(!facts.row.is_final() || had_before(standing, item, holder, facts)?);
+            if !facts.row.is_final() {
+                owned += 1;
+                is_known &= is_known_since(desk, standing.subscription(&holder.id), facts.row.first_at)?;
+            } else if had_before(standing, item, holder, facts)? {
+                owned += 1;
+            }
         }
         unmet.extend(terms.condition.clone().filter(|condition| !standing.is_granted_by_plan(condition)));
     }
     // One of several things in a subscription is a person's to judge.
     if owned > 0 && owned == facts.gives.len() {
-        return Ok(Some("already_active"));
+        return Ok(is_known.then_some("already_active"));
     }
     if unmet.is_empty() || unmet.len() < facts.gives.len() {
         return Ok(None);
@@ -106,6 +112,23 @@ fn refused_because(
     let row = desk.account.get::<PurchaseRow>(purchase)?.filter(|row| !row.values.items.is_empty());
     let paid_at = row.and_then(|row| row.details.counts.as_ref()?.paid_at);
     Ok(paid_at.filter(|at| was_never_met(standing, *at)).map(|_| "upgrade_required"))
+}
+
+/// Whether a subscription that holds an item is known as it was at or after a time: before that, it may have ended
+/// without us knowing, so the provider is asked before anything is given back. Without an answer what is known has to do.
+fn is_known_since(desk: &mut Desk<'_>, holder: Option<&SubscriptionFacts>, since: Timestamp) -> Ruled<bool> {
+    let Some(holder) = holder.filter(|holder| holder.row.at < since) else { return Ok(true) };
+    let key = EffectKey::Retrieve { object: holder.id.clone(), because: since };
+    let text = key.to_string();
+    if desk.account.is_known(&FactKey::RetrieveFailed { key: &text, generation: 1 }.to_string())? {
+        return Ok(true);
+    }
+    if desk.account.record_fact(&FactKey::Asked(&text).to_string())? {
+        let about = Concern::Retrieve { object: holder.id.clone() };
+        let payload = json!({"object": "subscription", "id": holder.id});
+        desk.account.ask(request("stripe.retrieve", &key, &payload, Some(&about))?);
+    }
+    Ok(false)
 }
 
 /// Whether who holds an item had it before another subscription began, and ever since: then that one, which has ended,
