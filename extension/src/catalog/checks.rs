@@ -444,6 +444,8 @@ pub(crate) fn check_names(
             check_words(&places_of(variant), &words, &format!("{path}/provisions/{index}/variant"))?;
         }
         words.extend([("id", Some(vec![""])), ("business", Some(vec![""])), ("config", Some(settings.clone()))]);
+        let amounts = entitlements.iter().filter(|(_, decl)| decl.kind != EntitlementKind::Flag);
+        words.push(("allowed", Some(amounts.map(|(key, _)| key.as_str()).collect())));
         words.extend(resource.needs_of(&decl.provisions).into_iter().map(|need| (&*decl.provisions[need].name, None)));
         check_words(&places(&resource.with), &words, &format!("{path}/provisions/{index}/with"))?;
     }

@@ -2,6 +2,7 @@
 
 use super::room::Room;
 use crate::catalog::desk::Desk;
+use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::derive::plans::LostPlan;
 use crate::derive::standing::Standing;
 use crate::model::halt::Ruled;
@@ -31,6 +32,13 @@ pub(super) fn of(desk: &mut Desk<'_>, standing: &Standing, room: &Room, summary:
     for (family, plan) in &standing.plans {
         let version = desk.catalog.product(&plan.product_id)?.map_or(0, |row| row.version);
         let _ = write!(text, "|plan {family} {} {version} {:?}", plan.product_id, plan.subscription);
+    }
+    // What an account is allowed to do, and not how much of it, makes no resource.
+    for (key, (amount, _)) in &standing.allowed {
+        let decl = declared(&standing.settings.entitlements, key);
+        if decl.is_some_and(|decl| decl.kind != EntitlementKind::Flag) {
+            let _ = write!(text, "|allowed {key} {amount}");
+        }
     }
     for (family, lost) in &standing.lost {
         let LostPlan { at, subscription, product_id, is_final } = lost;

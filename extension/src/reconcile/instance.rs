@@ -52,6 +52,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, view: &Cir
     waiting::revive(desk, instance, view)?;
     plan::follow(desk, instance, view)?;
     let metadata = plan::metadata(desk, instance, view)?;
+    let given = resources::Given { plan: &metadata, standing: view.standing };
     for _ in 0..STEPS_MAX {
         let status = instance.status();
         match status {
@@ -60,7 +61,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, view: &Cir
             _ => {
                 redirect(desk.now, instance, view, wanted);
                 if instance.status() == status {
-                    let done = resources::advance(desk, instance, &metadata)?;
+                    let done = resources::advance(desk, instance, &given)?;
                     arrive(desk, instance, view, done)?;
                 }
             }

@@ -9,7 +9,9 @@ use crate::catalog::instance::Instance;
 use crate::catalog::schema::{OnArchive, Resource as Decl};
 use crate::catalog::template::{Scope, places};
 use crate::model::concern::{Concern, Verb};
+use crate::derive::standing::Standing;
 use crate::model::effect::request;
+use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
 use crate::model::keys::EffectKey;
@@ -37,20 +39,27 @@ fn wish(status: Option<InstanceStatus>, decl: &Decl) -> Wish {
     }
 }
 
+/// What the account gives a resource beside what is the instance's own.
+pub(super) struct Given<'g> {
+    /// The fields of the plan that pays for it.
+    pub plan: &'g Object,
+    pub standing: &'g Standing,
+}
+
 /// Ask for all whose needs are there. True if the status has what it wants.
-pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, plan: &Object) -> Ruled<bool> {
+pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, given: &Given<'_>) -> Ruled<bool> {
     let status = instance.status();
     let declared = instance.decl.clone();
     let decls = &declared.provisions;
     let mut done = true;
     let mut current = Vec::with_capacity(decls.len());
     for decl in decls {
-        current.push(entry_name(instance, decl, plan, wish(status, decl))?);
+        current.push(entry_name(instance, decl, given.plan, wish(status, decl))?);
     }
     // Making goes forward: a resource begins when what it needs is there.
     for (decl, name) in decls.iter().zip(&current) {
         done &= match wish(status, decl) {
-            Wish::Running => make(desk, instance, decl, name, decls, &current, plan)?,
+            Wish::Running => make(desk, instance, decl, name, decls, &current, given)?,
             Wish::Suspended => suspend(desk, instance, decl, name)?,
             Wish::Absent => true,
             Wish::AsItIs => !instance.record.resources.get(name).is_some_and(|r| r.status.is_in_flight()),
@@ -133,15 +142,17 @@ fn inputs(
     instance: &Instance,
     decl: &Decl,
     outputs: &[Outputs<'_>],
-    plan: &Object,
+    given: &Given<'_>,
 ) -> Ruled<Object> {
-    let config = config_of(desk, &decl.with)?;
+    let (config, allowed) = (config_of(desk, &decl.with)?, allowed_of(given.standing, &decl.with));
     let mut scope = Scope::default()
         .text("id", &instance.id)
         .text("business", desk.business)
         .fields("instance", &instance.metadata)
-        .fields("config", &config);
+        .fields("config", &config)
+        .object("allowed", &allowed);
     // Without a plan nothing of it is known to be empty.
+    let plan = given.plan;
     scope = if plan.is_empty() { scope.object("plan", plan) } else { scope.fields("plan", plan) };
     let nothing = Object::new();
     for (name, outputs) in outputs {
@@ -171,6 +182,13 @@ fn config_of(desk: &mut Desk<'_>, with: &Object) -> Ruled<Object> {
     Ok(out)
 }
 
+/// What the account may use of what a template names; -1 has no bound.
+fn allowed_of(standing: &Standing, with: &Object) -> Object {
+    let places = places(with);
+    let keys = places.iter().filter_map(|place| place.strip_prefix("allowed."));
+    gather(keys.map(|key| (key.to_owned(), json!(standing.allows(key)))))
+}
+
 /// See that a resource is there and runs. True if it does.
 fn make(
     desk: &mut Desk<'_>,
@@ -179,7 +197,7 @@ fn make(
     name: &str,
     decls: &[Decl],
     current: &[String],
-    plan: &Object,
+    given: &Given<'_>,
 ) -> Ruled<bool> {
     let nothing = ResourceState::default();
     let known = instance.record.resources.get(name).unwrap_or(&nothing);
@@ -198,7 +216,7 @@ fn make(
         return Ok(true);
     }
     let Some(outputs) = needed(instance, decl, decls, current) else { return Ok(false) };
-    let mut inputs = inputs(desk, instance, decl, &outputs, plan)?;
+    let mut inputs = inputs(desk, instance, decl, &outputs, given)?;
     if let Some(quota) = &decl.quota {
         let writes = if instance.record.over.contains(quota) { "refused" } else { "allowed" };
         inputs.insert("writes".to_owned(), json!(writes));
