@@ -52,10 +52,13 @@ fn is_judged(desk: &Desk<'_>, standing: &Standing, summary: &Summary) -> Ruled<b
     Ok(false)
 }
 
-/// Instances are counted against what is allowed, oldest first; those that come too late, with what they consume.
+/// Instances are counted against what is allowed: those that the owner chose to keep first, the last choice before the
+/// others, then the oldest. Those that come too late, with what they consume.
 fn beyond(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<Vec<(String, Rc<InstanceRecord>)>> {
     let InstanceRows(mut rows) = InstanceRows::read(desk)?;
-    sort_by(&mut rows, |(a_id, a), (b_id, b)| (a.made_at, a_id).cmp(&(b.made_at, b_id)));
+    sort_by(&mut rows, |(a_id, a), (b_id, b)| {
+        b.kept_at.cmp(&a.kept_at).then((a.made_at, a_id).cmp(&(b.made_at, b_id)))
+    });
     let mut counted: BTreeMap<String, i64> = BTreeMap::new();
     rows.retain(|(_, record)| {
         let mut fits = true;

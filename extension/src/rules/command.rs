@@ -8,12 +8,13 @@ use products_contract::{FieldErrorCode, Refusal};
 use serde_json::Value;
 
 /// The commands, with what their payload must have (for the manifest).
-pub(crate) const COMMANDS: [(&str, &[&str]); 16] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 17] = [
     ("catalog.load", &[]),
     ("product.create", &["name"]),
     ("product.update", &["id"]),
     ("product.list", &[]),
     ("instance.create", &["name"]),
+    ("instance.keep", &["id"]),
     ("instance.retry", &["id"]),
     ("instance.delete", &["id", "confirm"]),
     ("purchase.create", &[]),
@@ -28,7 +29,8 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 16] = [
 ];
 
 /// What the payloads of commands may have that read it member by member; products are checked against their type.
-const MEMBERS: [(&str, &[&str]); 11] = [
+const MEMBERS: [(&str, &[&str]); 12] = [
+    ("instance.keep", &["id"]),
     ("instance.retry", &["id"]),
     ("instance.delete", &["id", "confirm"]),
     (
@@ -87,6 +89,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         }
         "product.update" => instance::update(desk, body),
         "product.list" => listing::list(desk, body),
+        "instance.keep" => instance::keep(desk, body),
         "instance.retry" => instance::retry(desk, body),
         "instance.delete" => instance::delete(desk, body),
         "purchase.create" => purchase::create(desk, body),

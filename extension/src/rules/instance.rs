@@ -264,6 +264,18 @@ pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict { stands: sets("resources"), ..Verdict::answered(Answer::Product(id)) })
 }
 
+/// `instance.keep`: who has more than is allowed chooses what goes on; what was chosen last comes first.
+pub(super) fn keep(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let id = required_text(body, "id")?;
+    let mut instance = Instance::load(desk, &id)?;
+    if instance.is(InstanceStatus::Terminated) || instance.is(InstanceStatus::Deleting) {
+        return Err(Refusal::BadTransition(instance.status_text().to_owned()).into());
+    }
+    instance.record.kept_at = Some(desk.now);
+    instance.save(&mut desk.account)?;
+    Ok(Verdict::answered(Answer::Product(id)))
+}
+
 /// `instance.retry`: from `error`, with the checks of a new one; otherwise a step that failed is tried again.
 pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;

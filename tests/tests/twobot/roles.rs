@@ -6,12 +6,13 @@ use host::processor::{AskError, Report};
 use products_contract::{Account, Actor, ActorKind, Event, Page, Payload, Problem, Question, Refusal};
 
 /// Commands, and who of an organization's members may give each; nobody gives one that belongs to the platform.
-const COMMANDS: [(&str, &[&str]); 16] = [
+const COMMANDS: [(&str, &[&str]); 17] = [
     ("catalog.load", &[]),
     ("product.create", &["owner", "member"]),
     ("product.update", &["owner", "member"]),
     ("product.list", &["owner"]),
     ("instance.create", &["owner"]),
+    ("instance.keep", &["owner"]),
     ("instance.retry", &["owner", "member"]),
     ("instance.delete", &["owner"]),
     ("purchase.create", &["owner", "billing"]),

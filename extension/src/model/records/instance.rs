@@ -192,6 +192,9 @@ pub(crate) struct InstanceRecord {
     pub product_type: String,
     /// When it was made: the order in which instances are counted.
     pub made_at: Timestamp,
+    /// When its owner chose that it goes on where not all can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_at: Option<Timestamp>,
     /// Whether anything was ever asked for.
     pub begun: bool,
     /// Whether anything that was asked for reached the world: what was called off in time never began.
