@@ -55,7 +55,7 @@ pub(crate) struct Settings {
     /// Who in an organization may what: a clause of its own, kept here since every command needs it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub may: Roles,
-    /// Configuration keys of the business's own, in the order of their names: kept here since types name them.
+    /// Configuration keys of the business's own: kept here since types name them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub config: Vec<String>,
     /// Resources of the business's own, with their verbs: a clause of its own, kept here since types name them.

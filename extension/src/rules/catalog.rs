@@ -19,6 +19,7 @@ use crate::catalog::{BUSINESS, PRODUCT_TYPE};
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::type_row_id;
+use crate::model::records::listing::ListingStatus;
 use crate::model::records::product::ProductRow;
 use json_reader::Raw;
 use products_contract::*;
@@ -257,9 +258,11 @@ pub(super) fn put_one(desk: &mut Desk<'_>, id: &str, proposed: Proposed, reply_t
     let known = desk.catalog.settings()?;
     let mut settings = (*known).clone();
     keep_default(&mut settings, id, &proposed)?;
-    let concerned = listing::concerns(&proposed);
+    let owner = listing::owner(&proposed.decl, &proposed.metadata);
+    let name = proposed.values.name.clone();
+    let status = if proposed.values.active { ListingStatus::Listed } else { ListingStatus::Unlisted };
     let is_syncing = put(desk, id, proposed, reply_to)?;
-    if let Some((owner, name, status)) = concerned {
+    if let Some(owner) = owner {
         listing::tell(desk, owner, id, name, status, None)?;
     }
     if settings != *known {
@@ -268,8 +271,13 @@ pub(super) fn put_one(desk: &mut Desk<'_>, id: &str, proposed: Proposed, reply_t
     Ok(is_syncing)
 }
 
-/// A product of the catalog is gone: it is nobody's default any more.
-pub(super) fn forget(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+/// A product of the catalog is gone: it is nobody's default any more, and who listed it is told.
+pub(super) fn forget(desk: &mut Desk<'_>, id: &str, before: &ProductValues) -> Ruled<()> {
+    let metadata = decode("products", id, &before.metadata)?;
+    let decl = desk.catalog.type_named(&before.product_type)?;
+    if let Some(owner) = decl.and_then(|decl| listing::owner(&decl, &metadata)) {
+        listing::tell(desk, owner, id, before.name.clone(), ListingStatus::Unlisted, None)?;
+    }
     let known = desk.catalog.settings()?;
     let mut settings = (*known).clone();
     settings.defaults.retain(|_, plan| plan.product_id != id);

@@ -62,7 +62,9 @@ fn put(desk: &mut Desk<'_>, sender: &Account, told: &message::Listing) -> Ruled<
     let known = desk.catalog.product(id)?.map(|_| id.as_str());
     let mut body = told.body.clone();
     let mut proposed = judged(desk, sender, known, &mut body)?;
-    let waits = proposed.decl.listing == Some(Listing::Approved) && proposed.values.active;
+    // Each change is told, so that nobody approves what has become another product meanwhile.
+    let is_taken_back = told.body.get("active") == Some(&json!(false));
+    let waits = proposed.decl.listing == Some(Listing::Approved) && !is_taken_back;
     proposed.values.active &= !waits;
     let values = json!({"product": id, "name": proposed.values.name, "account": text_of(sender)});
     catalog::put_one(desk, id, proposed, None)?;
@@ -87,15 +89,13 @@ fn save(desk: &mut Desk<'_>, product: &str, row: ListingRow) -> Ruled<()> {
     Ok(())
 }
 
-/// Whom it concerns whether a product is on sale, with its name and that; nobody where administrators alone list it.
-pub(super) fn concerns(proposed: &Proposed) -> Option<(Account, String, ListingStatus)> {
-    proposed.decl.listing?;
-    let owner = proposed.metadata.get(owner_field(&proposed.decl)?).and_then(Value::as_str).and_then(account_of)?;
-    let status = if proposed.values.active { ListingStatus::Listed } else { ListingStatus::Unlisted };
-    Some((owner, proposed.values.name.clone(), status))
+/// The account that a product of the catalog belongs to; none where administrators alone list it.
+pub(super) fn owner(decl: &TypeDecl, metadata: &Object) -> Option<Account> {
+    decl.listing?;
+    account_of(metadata.get(owner_field(decl)?)?.as_str()?)
 }
 
-/// Tell the account that has the share of a product where it stands.
+/// Tell an account where a product of its own stands.
 pub(super) fn tell(
     desk: &mut Desk<'_>,
     to: Account,

@@ -51,8 +51,10 @@ pub(super) fn decide(desk: &mut Desk<'_>, change: &ProductChange) -> Ruled<Outco
     let decided = match (account, after) {
         (Account::Platform, Some(after)) => catalog::adopt(desk, &id, &after).map(|()| Outcome::Applied),
         // Who has bought it keeps what it grants; it is no longer on sale.
-        (Account::Platform, None) if before.is_some() => catalog::forget(desk, &id).map(|()| Outcome::Applied),
-        (Account::Platform, None) => Ok(UNCHANGED),
+        (Account::Platform, None) => match &before {
+            Some(before) => catalog::forget(desk, &id, before).map(|()| Outcome::Applied),
+            None => Ok(UNCHANGED),
+        },
         (_, after) => of_account(desk, &id, before, after),
     };
     noted(desk, fact, decided)

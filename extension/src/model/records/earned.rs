@@ -26,7 +26,7 @@ impl Sums {
     fn add(&mut self, earning: &Earning, sign: i64) {
         let pending = if earning.available { 0 } else { earning.share_minor };
         for (sum, amount) in [
-            (&mut self.sales, i64::from(earning.told > 0)),
+            (&mut self.sales, 1),
             (&mut self.gross_minor, earning.gross_minor),
             (&mut self.back_minor, earning.back_minor),
             (&mut self.share_minor, earning.share_minor),
