@@ -5,6 +5,7 @@
 //! scenarios that the command line tool plays.
 
 pub mod books;
+pub mod cases;
 pub mod compare;
 pub mod moves;
 pub mod people;

@@ -2,43 +2,15 @@
 //! no other test catches has to come past (`.cargo/mutants.toml`).
 
 use end_to_end::world::root;
-use host_replay::line::{Line, StreamLine, Summary};
 use host_replay::report::failures;
-use host_replay::run::{ReplayOptions, Sink, replay};
+use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
 use std::io;
-
-/// Says nothing.
-struct Silent;
-
-impl Sink for Silent {
-    fn line(&mut self, _: &Line) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn stream(&mut self, _: &StreamLine, _: &Summary) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn end(&mut self, _: &Summary) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 #[test]
 fn every_scenario_of_the_fixtures_holds_with_the_library() {
     let fixtures = root().join("fixtures");
-    let options = ReplayOptions {
-        business: None,
-        fixtures: Some(fixtures.clone()),
-        runners: Runners::native(),
-        store: None,
-        shuffle: None,
-        repeat: 1,
-        bless: false,
-        trace: false,
-        until: None,
-    };
+    let options = ReplayOptions { fixtures: Some(fixtures.clone()), ..ReplayOptions::new(Runners::native()) };
     let finished = replay(&[fixtures], &mut io::empty(), &options, &mut Silent).expect("the fixtures are right");
     let told: Vec<String> = failures(&finished.cases)
         .iter()

@@ -52,13 +52,7 @@ fn run(setting: &Setting, extension: Extension, log: &Path, events: usize) -> Re
     let options = ReplayOptions {
         business: Some(BUSINESS.to_owned()),
         fixtures: Some(setting.fixtures.clone()),
-        runners: setting.runners(extension),
-        store: None,
-        shuffle: None,
-        repeat: 1,
-        bless: false,
-        trace: false,
-        until: None,
+        ..ReplayOptions::new(setting.runners(extension))
     };
     let begun = Instant::now();
     let finished = replay(

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_replay::error::{Place, ReplayError};
 use host_replay::report::{Human, Json, failures, junit, printable};
-use host_replay::run::{Finished, ReplayOptions, Sink, replay};
+use host_replay::run::{Finished, ReplayOptions, Silent, replay};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
@@ -164,19 +164,4 @@ fn progress_bar() -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-/// Says nothing.
-struct Silent;
-
-impl Sink for Silent {
-    fn line(&mut self, _: &host_replay::line::Line) -> io::Result<()> {
-        Ok(())
-    }
-    fn stream(&mut self, _: &host_replay::line::StreamLine, _: &host_replay::line::Summary) -> io::Result<()> {
-        Ok(())
-    }
-    fn end(&mut self, _: &host_replay::line::Summary) -> io::Result<()> {
-        Ok(())
-    }
 }

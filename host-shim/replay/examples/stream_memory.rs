@@ -58,13 +58,8 @@ fn main() {
     let options = ReplayOptions {
         business: Some("solobase".to_owned()),
         fixtures: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")),
-        runners: Runners::native(),
         store: (!in_memory).then(|| folder.join("store.db")),
-        shuffle: None,
-        repeat: 1,
-        bless: false,
-        trace: false,
-        until: None,
+        ..ReplayOptions::new(Runners::native())
     };
     let before = memory("VmRSS:");
     let begun = Instant::now();

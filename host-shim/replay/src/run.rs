@@ -37,6 +37,23 @@ pub struct ReplayOptions {
     pub until: Option<Timestamp>,
 }
 
+impl ReplayOptions {
+    /// Everything once, in memory and in its own order; only how it ends is told.
+    pub fn new(runners: Runners) -> ReplayOptions {
+        ReplayOptions {
+            business: None,
+            fixtures: None,
+            runners,
+            store: None,
+            shuffle: None,
+            repeat: 1,
+            bless: false,
+            trace: false,
+            until: None,
+        }
+    }
+}
+
 /// Who is told what happens.
 pub trait Sink {
     /// The inputs are read and right; so many will be played.
@@ -54,6 +71,23 @@ pub trait Sink {
     fn stream(&mut self, stream: &StreamLine, summary: &Summary) -> std::io::Result<()>;
     /// Everything ended.
     fn end(&mut self, summary: &Summary) -> std::io::Result<()>;
+}
+
+/// Tells nobody anything.
+pub struct Silent;
+
+impl Sink for Silent {
+    fn line(&mut self, _: &Line) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn stream(&mut self, _: &StreamLine, _: &Summary) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self, _: &Summary) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// How one input of raw events ended.

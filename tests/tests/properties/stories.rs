@@ -93,17 +93,7 @@ fn a_story_that_is_written_down_can_be_replayed() {
         let expected: Vec<(String, String)> =
             told.map(|told| (told.id.clone(), first(&told.id).expect("it was delivered").to_owned())).collect();
         assert!(expected.len() > 10, "{expected:?}");
-        let options = ReplayOptions {
-            business: Some("solobase".to_owned()),
-            fixtures: None,
-            runners: Runners::native(),
-            store: None,
-            shuffle: None,
-            repeat: 1,
-            bless: false,
-            trace: false,
-            until: None,
-        };
+        let options = ReplayOptions { business: Some("solobase".to_owned()), ..ReplayOptions::new(Runners::native()) };
         let mut found = Outcomes::default();
         let finished = replay(&[file], &mut std::io::empty(), &options, &mut found).expect("it can be read");
         assert!(finished.held(), "{version}: {:?}", finished.cases);

@@ -5,17 +5,11 @@ use end_to_end::play;
 use end_to_end::story::{Part, Story};
 use end_to_end::world::{Setup, World};
 use proptest::prelude::TestCaseError;
-use proptest::test_runner::{Config, FileFailurePersistence};
+use proptest::test_runner::Config;
 
 /// `default` cases, or as many as `PROPTEST_CASES` says.
 pub fn cases(default: u32) -> Config {
-    let given = std::env::var("PROPTEST_CASES").is_ok();
-    Config {
-        cases: if given { Config::default().cases } else { default },
-        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        max_shrink_iters: 500,
-        ..Config::default()
-    }
+    end_to_end::cases::cases(default, 500)
 }
 
 /// A broken law is told with its stories, which are written down. Shrinking ends with the smallest one that fails, so

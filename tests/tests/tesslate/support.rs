@@ -1,18 +1,12 @@
 //! What the random stories share: how many there are, and the rows that a story left behind.
 
-use proptest::test_runner::{Config, FileFailurePersistence};
+use proptest::test_runner::Config;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// So many cases, or as many as `PROPTEST_CASES` says.
 pub fn cases(most: u32) -> Config {
-    let given = std::env::var("PROPTEST_CASES").is_ok();
-    Config {
-        cases: if given { Config::default().cases } else { most },
-        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        max_shrink_iters: 200,
-        ..Config::default()
-    }
+    end_to_end::cases::cases(most, 200)
 }
 
 /// The rows of an account: purchases, or records of a collection, by id.
