@@ -15,6 +15,7 @@ pub(crate) mod product;
 pub mod rate;
 pub mod schema;
 pub(crate) mod settings;
+pub(crate) mod span;
 pub mod split;
 pub(crate) mod template;
 pub(crate) mod terms;

@@ -14,7 +14,7 @@ use crate::model::json::{Object, decode, encode};
 use crate::model::reader::Reader;
 use crate::model::records::balances::Balances;
 use crate::model::records::counter::Counter;
-use crate::model::records::instance::InstanceRecord;
+use crate::model::records::instance::{InstanceRecord, ResourceStatus};
 use crate::model::records::lot::Lot;
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
@@ -268,13 +268,14 @@ pub(crate) fn list(
     ask(host, question, "list", |_| Ok(()))?;
     let rows = match kind {
         "instances" | "products" => RowKind::Product,
+        "tasks" => RowKind::Record(InstanceRecord::COLLECTION.to_owned()),
         "purchases" => RowKind::Purchase,
         "subscriptions" => RowKind::Subscription,
         "invoices" | "ledger" | "listings" | "earned" | "earnings" | "sales" => RowKind::Record(kind.to_owned()),
         _ => {
             let message =
-                "expected instances, products, purchases, subscriptions, invoices, ledger, listings, earned, earnings or \
-                 sales"
+                "expected instances, products, purchases, subscriptions, invoices, ledger, listings, earned, earnings, \
+                 sales or tasks"
                     .to_owned();
             let error = FieldError { path: "/kind".to_owned(), code: FieldErrorCode::NotAllowed, message };
             return Err(Problem::Refused(Refusal::Invalid(vec![error])));
@@ -289,9 +290,16 @@ pub(crate) fn list(
         let full = found.len() == page.limit as usize;
         after = None;
         for stored in found {
-            let (id, status, value) = entry(&stored.row).map_err(failed)?;
+            let (id, status, value) = match kind {
+                "tasks" => open_tasks(&stored.row).map_err(failed)?,
+                _ => entry(&stored.row).map_err(failed)?,
+            };
             after = Some(id.clone());
-            if filter.is_none_or(|wanted| status.as_deref() == Some(wanted)) && out.len() < page.limit as usize {
+            let is_shown = kind != "tasks" || status.is_some();
+            if is_shown
+                && filter.is_none_or(|wanted| status.as_deref() == Some(wanted))
+                && out.len() < page.limit as usize
+            {
                 out.push(Listed { id, value });
             }
         }
@@ -334,6 +342,30 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
         }
         Row::Price(row) => (row.id.clone(), None, encode(row)?),
     })
+}
+
+/// What of an instance waits for people: each step with why, since when, until when and whose it is. The status is the
+/// furthest of them, and none where nothing waits.
+fn open_tasks(row: &Row) -> Fallible<(String, Option<String>, Json)> {
+    let Row::Record(row) = row else { return entry(row) };
+    let record: InstanceRecord = decode(&row.collection, &row.id, &row.value)?;
+    let open = record.resources.iter().filter_map(|(step, resource)| {
+        let status = match (resource.status, resource.task.as_deref()?) {
+            (ResourceStatus::ByHand, task) if task.is_overdue => "overdue",
+            (ResourceStatus::ByHand, _) => "waiting",
+            (ResourceStatus::Checking, _) => "checking",
+            _ => return None,
+        };
+        let mut task = json!(resource.task);
+        task["step"] = json!(step);
+        task["status"] = json!(status);
+        Some((status, task))
+    });
+    let (statuses, steps): (Vec<&str>, Vec<Value>) = open.unzip();
+    let status =
+        statuses.into_iter().max_by_key(|status| ["checking", "waiting", "overdue"].iter().position(|s| s == status));
+    let value = json!({"id": row.id, "product_type": record.product_type, "status": status, "steps": steps});
+    Ok((row.id.clone(), status.map(str::to_owned), encode(&value)?))
 }
 
 /// A product as the API shows it: status, subdomain and resources mirrored on top (D-04).

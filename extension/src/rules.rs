@@ -20,6 +20,7 @@ mod retrieve;
 mod session;
 mod share;
 mod spending;
+mod step;
 mod subscription;
 mod subscription_schedule;
 mod timer;
@@ -126,7 +127,7 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
         Some(Concern::Transfer { currency }) => connect::transferred(desk, currency, report)?,
         Some(Concern::Retrieve { .. }) => retrieve::answered(desk, report)?,
         Some(Concern::Resource { instance, resource, verb }) => {
-            resource_result::decide(desk, report, instance, resource, *verb)?
+            return resource_result::decide(desk, report, instance, resource, *verb);
         }
         Some(Concern::Watch { instance }) => resource_result::health(desk, report, instance)?,
         Some(Concern::UsageInvoice { .. }) | None => unattended(desk, report)?,

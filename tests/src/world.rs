@@ -50,6 +50,12 @@ pub fn tesslate() -> &'static BusinessFolder {
     BUSINESS.get_or_init(|| business("tesslate"))
 }
 
+/// Orchestra, read once.
+pub fn orchestra() -> &'static BusinessFolder {
+    static BUSINESS: OnceLock<BusinessFolder> = OnceLock::new();
+    BUSINESS.get_or_init(|| business("orchestra"))
+}
+
 /// What a world is made with.
 #[derive(Clone)]
 pub struct Setup {

@@ -2,14 +2,15 @@
 
 use super::amount::Amount;
 use super::buy::Buy;
-use super::declared::{CONFIG, OwnResources, VERBS, is_built_in, resources};
+use super::declared::{CONFIG, OwnResources, VERBS, is_built_in, resources, steps};
 use super::entitlement::{EntitlementKind, Entitlements, declared};
 use super::product::ID_BYTES;
 use super::rate::{PaidBy, Rates};
-use super::schema::{self, Field, FieldType, Format, PlanLink, TypeDecl};
+use super::schema::{self, Field, FieldType, Format, OnArchive, PHASE, PlanLink, REFUSED, Resource, SetBy, TypeDecl};
 use super::split::{Split, WHOLE_BP};
 use super::template::{places, places_of};
 use crate::model::halt::{Halt, Ruled, wrong_field};
+use crate::model::records::instance::InstanceStatus;
 use products_contract::FieldErrorCode;
 
 /// What of a catalog can't be read, with its place and what is allowed there.
@@ -114,29 +115,93 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
     {
         return unknown("plan/field", &link.field);
     }
-    // Each resource may need only those before it, so there is no circle.
     for (index, resource) in decl.provisions.iter().enumerate() {
-        let verbs: &[&str] = if resource.backup {
-            &["ensure", "change", "destroy", "backup", "restore"]
-        } else {
-            &["ensure", "change", "destroy"]
-        };
-        for verb in verbs {
-            let known = resources(verb, own);
-            if !known.contains(&resource.resource.as_str()) {
-                let message = format!("`{}.{verb}` is no effect: expected {}", resource.resource, one_of(&known));
-                let place = format!("{path}/provisions/{index}/resource");
-                return Err(wrong_field(&place, FieldErrorCode::NotAllowed, message));
+        check_provision(resource, &decl.provisions[..index], &format!("{path}/provisions/{index}"), own)?;
+    }
+    check_views(decl, path)
+}
+
+/// Views are of statuses, in fields that the type has for nothing else; steps have words where one is shown.
+fn check_views(decl: &TypeDecl, path: &str) -> Ruled<()> {
+    let wrong = |place: &str, message: String| {
+        Err(wrong_field(&format!("{path}/{place}"), FieldErrorCode::NotAllowed, message))
+    };
+    let mut statuses = InstanceStatus::ALL.map(InstanceStatus::name).to_vec();
+    statuses.push(REFUSED);
+    for (name, view) in &decl.views {
+        let place = format!("views/{}", escaped(name));
+        if decl.provisions.is_empty() {
+            return wrong(&place, "what is not made has no status: expected `provisions`".to_owned());
+        }
+        let is_ours = |field: &Field| field.set_by == SetBy::Service && field.field_type == FieldType::String;
+        let is_taken = ["created_at", "purchase_id", "stripe_subscription_id", "user_id"].contains(&name.as_str());
+        if is_taken || !decl.field(name).is_some_and(is_ours) {
+            return wrong(&place, format!("`{name}` is a field of its own: expected another name"));
+        }
+        if let Some(status) = view.keys().find(|status| !statuses.contains(&status.as_str())) {
+            return wrong(
+                &format!("{place}/{}", escaped(status)),
+                format!("`{status}` is no status: expected {}", one_of(&statuses)),
+            );
+        }
+    }
+    for (index, resource) in decl.provisions.iter().enumerate() {
+        let by_hand = resource.or_manual.as_ref().and_then(|by_hand| by_hand.phase.as_ref());
+        if (resource.phase.is_some() || by_hand.is_some()) && !decl.views.contains_key(PHASE) {
+            return wrong(
+                &format!("provisions/{index}/phase"),
+                format!("nothing shows it: expected `views` with `{PHASE}`"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A resource or step is made of effects that exist, after what stands before it: so there is no circle.
+fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &OwnResources) -> Ruled<()> {
+    let wrong =
+        |what: &str, message: String| Err(wrong_field(&format!("{path}{what}"), FieldErrorCode::NotAllowed, message));
+    let verify = resource.or_manual.as_ref().is_some_and(|by_hand| by_hand.verify);
+    match (&resource.resource, &resource.run) {
+        (Some(name), None) => {
+            let optional = [(resource.backup, "backup"), (resource.backup, "restore"), (verify, "observe")];
+            let optional = optional.into_iter().filter_map(|(is_used, verb)| is_used.then_some(verb));
+            for verb in ["ensure", "change", "destroy"].into_iter().chain(optional) {
+                let known = resources(verb, own);
+                if !known.contains(&name.as_str()) {
+                    return wrong("/resource", format!("`{name}.{verb}` is no effect: expected {}", one_of(&known)));
+                }
             }
         }
-        for need in &resource.needs {
-            if !decl.provisions[..index].iter().any(|earlier| earlier.name == *need) {
-                let earlier: Vec<&str> =
-                    decl.provisions[..index].iter().map(|resource| resource.name.as_str()).collect();
-                let message = format!("`{need}` does not come before it: expected {}", one_of(&earlier));
-                let place = format!("{path}/provisions/{index}/needs");
-                return Err(wrong_field(&place, FieldErrorCode::NotAllowed, message));
+        (None, Some(kind)) => {
+            let known = steps(own);
+            if !known.contains(kind) {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                return wrong("/run", format!("`{kind}` is no step: expected {}", one_of(&known)));
             }
+            let is_thing = resource.suspends || resource.backup || resource.on_archive != OnArchive::Free || verify;
+            if is_thing || resource.variant.is_some() || resource.quota.is_some() {
+                let message =
+                    "a step is done once: expected no suspends, backup, on_archive, variant, quota and verify";
+                return wrong("", message.to_owned());
+            }
+        }
+        _ => return wrong("", "expected either `resource` or `run`".to_owned()),
+    }
+    if let Some(name) = resource.after.iter().find(|name| !earlier.iter().any(|other| other.name == **name)) {
+        let earlier: Vec<&str> = earlier.iter().map(|resource| resource.name.as_str()).collect();
+        return wrong("/after", format!("`{name}` does not come before it: expected {}", one_of(&earlier)));
+    }
+    if earlier.iter().any(|other| other.name == resource.name) {
+        return wrong("/name", format!("`{}` stands before it: expected another name", resource.name));
+    }
+    let asks = resource.or_manual.iter().flat_map(|by_hand| by_hand.asks.iter().enumerate());
+    for (index, field) in asks {
+        if let Err((_, message)) = schema::check_default(field) {
+            return wrong(
+                &format!("/or_manual/asks/{index}/default"),
+                format!("the field does not allow it: {message}"),
+            );
         }
     }
     Ok(())
@@ -164,9 +229,10 @@ pub(crate) fn check_own(config: &[String], resources: &OwnResources) -> Ruled<()
         }
     }
     for (name, verbs) in resources {
-        if let Some(index) = verbs.iter().position(|verb| !VERBS.contains(&verb.as_str())) {
+        if let Some(index) = verbs.iter().position(|verb| !is_word(verb)) {
             let place = format!("/resources/{}/{index}", escaped(name));
-            return Err(wrong_field(&place, FieldErrorCode::NotAllowed, format!("expected {}", one_of(&VERBS))));
+            let message = format!("expected {}, or 1 to {WORD_BYTES} of a-z, 0-9 and _ for a step", one_of(&VERBS));
+            return Err(wrong_field(&place, FieldErrorCode::BadFormat, message));
         }
     }
     Ok(())
@@ -435,8 +501,12 @@ pub(crate) fn check_names(
     let own = config.iter().map(String::as_str);
     let settings: Vec<&str> = CONFIG.iter().map(|(key, ..)| *key).chain(own).collect();
     for (index, resource) in decl.provisions.iter().enumerate() {
-        if let Some(key) = resource.when.as_ref().filter(|key| !settings.contains(&key.as_str())) {
-            return unknown(format!("provisions/{index}/when"), key, one_of(settings));
+        if let Some(condition) = &resource.condition
+            && !resource.setting().is_some_and(|key| settings.contains(&key))
+        {
+            let keys: Vec<String> = settings.iter().map(|key| format!("config.{key}")).collect();
+            let keys = keys.iter().map(String::as_str).collect();
+            return unknown(format!("provisions/{index}/if"), condition, one_of(keys));
         }
         let mut words = vec![("instance", fields_of([decl].into_iter()))];
         words.extend(decl.plan.as_ref().map(|link| ("plan", plan_fields(link))));
@@ -446,7 +516,9 @@ pub(crate) fn check_names(
         words.extend([("id", Some(vec![""])), ("business", Some(vec![""])), ("config", Some(settings.clone()))]);
         let amounts = entitlements.iter().filter(|(_, decl)| decl.kind != EntitlementKind::Flag);
         words.push(("allowed", Some(amounts.map(|(key, _)| key.as_str()).collect())));
-        words.extend(resource.needs_of(&decl.provisions).into_iter().map(|need| (&*decl.provisions[need].name, None)));
+        words.extend(
+            resource.comes_after(&decl.provisions).into_iter().map(|place| (&*decl.provisions[place].name, None)),
+        );
         check_words(&places(&resource.with), &words, &format!("{path}/provisions/{index}/with"))?;
     }
     check_addresses(decl, path)

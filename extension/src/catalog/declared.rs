@@ -11,7 +11,7 @@ const PROMPT: RetryPolicy = RetryPolicy { max_attempts: 5, first_delay_ms: 5_000
 const MAIL: RetryPolicy = RetryPolicy { max_attempts: 3, first_delay_ms: 60_000, max_delay_ms: 600_000 };
 
 /// Effect kinds with the members that their payload and result must have.
-pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 38] = [
+pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 40] = [
     ("bucket.change", &[], &[], PROMPT),
     ("bucket.destroy", &[], &[], PATIENT),
     ("bucket.ensure", &[], &[], PROMPT),
@@ -24,8 +24,10 @@ pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 38] = [
     ("database.change", &[], &[], PROMPT),
     ("database.destroy", &[], &[], PATIENT),
     ("database.ensure", &[], &[], PROMPT),
+    ("database.migrate", &[], &[], PROMPT),
     ("database.observe", &[], &[], PROMPT),
     ("database.restore", &["backup"], &[], PROMPT),
+    ("database.seed", &[], &[], PROMPT),
     ("domain.change", &[], &[], PROMPT),
     ("domain.destroy", &[], &[], PATIENT),
     ("domain.ensure", &[], &[], PROMPT),
@@ -61,7 +63,7 @@ pub(crate) const CONFIG: [ConfigRow; 2] = [
     ("stripe_webhook_secret", ConfigType::Secret, false, None, Some("STRIPE_WEBHOOK_SECRET"), "Signs webhooks"),
 ];
 
-/// What can be asked for of a resource.
+/// What is asked for of a resource in the course of its life; other verbs are steps.
 pub(crate) const VERBS: [&str; 6] = ["backup", "change", "destroy", "ensure", "observe", "restore"];
 
 /// Resources of a business's own, each with what can be asked for of it.
@@ -70,6 +72,17 @@ pub(crate) type OwnResources = BTreeMap<String, Vec<String>>;
 /// Whether effects are of this resource, or of this part of the host, without a business saying so.
 pub(crate) fn is_built_in(resource: &str) -> bool {
     EFFECTS.iter().any(|(kind, ..)| kind.split_once('.').is_some_and(|(part, _)| part == resource))
+}
+
+/// The effects that a step may be.
+pub(crate) fn steps(own: &OwnResources) -> Vec<String> {
+    let is_step = |kind: &&str| {
+        kind.split_once('.').is_some_and(|(part, verb)| !["stripe", "probe"].contains(&part) && !VERBS.contains(&verb))
+    };
+    let built_in = EFFECTS.iter().map(|(kind, ..)| *kind).filter(is_step).map(str::to_owned);
+    let of_own = own.iter().flat_map(|(resource, verbs)| verbs.iter().map(move |verb| (resource, verb)));
+    let of_own = of_own.filter(|(_, verb)| !VERBS.contains(&verb.as_str()));
+    built_in.chain(of_own.map(|(resource, verb)| format!("{resource}.{verb}"))).collect()
 }
 
 /// The resources of product types that can be asked for this.

@@ -5,13 +5,15 @@
 
 mod check;
 mod implied;
+mod provision;
 
 use super::amount::{Amount, Granted};
 use super::buy::Buy;
 use super::price::Interval;
 use super::split::Split;
 use crate::model::shared::Shared;
-pub(crate) use check::{check, check_default, text_form};
+pub(crate) use check::{check, check_default, check_fields, text_form};
+pub use provision::{ByHand, Doer, OnArchive, Reminder, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -154,69 +156,6 @@ fn field_type<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Field
     }
 }
 
-/// What happens to a resource when its instance is archived.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnArchive {
-    /// It is freed.
-    #[default]
-    Free,
-    /// It stays: it holds the data.
-    Keep,
-}
-
-/// A resource that a product of the type provisions.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Resource {
-    /// Name within the product, for example `compute`.
-    pub name: String,
-    /// Resource of the effect kinds, for example `function`.
-    pub resource: String,
-    /// Names of resources that must be there first; their outputs, and those of what they need, can be named in `with`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub needs: Vec<String>,
-    /// Entitlement that its contents count against; while more is in use than allowed, it refuses writes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quota: Option<String>,
-    /// Configuration key that must be set, else the resource is skipped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub when: Option<String>,
-    /// Payload of its effects, with places to fill in.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub with: Map<String, Value>,
-    /// A template; when its value changes, a new resource replaces the old one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub variant: Option<String>,
-    /// Keys of the product's `metadata.resources` by the outputs that fill them.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub outputs: BTreeMap<String, String>,
-    /// It can be suspended and resumed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub suspends: bool,
-    /// A verified backup must exist before it is freed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub backup: bool,
-    /// What an archive does to it.
-    #[serde(default)]
-    pub on_archive: OnArchive,
-}
-
-impl Resource {
-    /// Which of its type's resources it needs, itself or through another one: each comes before what needs it.
-    pub(crate) fn needs_of(&self, all: &[Resource]) -> Vec<usize> {
-        let mut names: Vec<&str> = self.needs.iter().map(String::as_str).collect();
-        let mut found = Vec::new();
-        for (index, other) in all.iter().enumerate().rev() {
-            if names.contains(&other.name.as_str()) {
-                names.extend(other.needs.iter().map(String::as_str));
-                found.push(index);
-            }
-        }
-        found
-    }
-}
-
 /// How a product refers to the plan that pays for it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -291,6 +230,12 @@ pub struct RefundTerms {
     pub days: u32,
 }
 
+/// The view that shows the step that is under way.
+pub(crate) const PHASE: &str = "phase";
+
+/// What views call the status `error` of what was refused and never began.
+pub(crate) const REFUSED: &str = "refused";
+
 /// A product type.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -347,9 +292,13 @@ pub struct TypeDecl {
     /// The plan that pays for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanLink>,
-    /// Resources it provisions.
+    /// Resources it provisions, and steps beside them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provisions: Vec<Resource>,
+    /// Fields that show the status in other words, by field and status; `refused` is the `error` of what never began, and
+    /// a status without a word shows its own name. The field `phase` shows the step that is under way.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub views: BTreeMap<String, BTreeMap<String, String>>,
     /// Ids of its products: this prefix, `_` and the value of `id_by`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_prefix: Option<String>,
@@ -371,6 +320,11 @@ impl TypeDecl {
     /// The field of a name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// What an entry of an instance is of.
+    pub(crate) fn resource(&self, entry: &str) -> Option<&Resource> {
+        self.provisions.iter().find(|decl| decl.has(entry))
     }
 
     /// Bring older values of metadata that is stored to what they are read as.

@@ -89,6 +89,10 @@ pub(crate) enum Verb {
     Restore,
     /// Free it.
     Destroy,
+    /// Look at it.
+    Observe,
+    /// Do a step.
+    Run,
 }
 
 impl Verb {
@@ -100,6 +104,8 @@ impl Verb {
             Verb::Backup => "backup",
             Verb::Restore => "restore",
             Verb::Destroy => "destroy",
+            Verb::Observe => "observe",
+            Verb::Run => "run",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One instance: which status it should have (requirements M12), and the way there.
 
+mod by_hand;
 mod contents;
 mod credit;
 mod health;
@@ -78,7 +79,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, view: &Cir
         contents::show(instance);
         health::watch(desk, instance)?;
         remind(desk.now, instance, view, wanted, &mut later);
+        by_hand::remind(desk.now, instance, &mut later);
     }
+    contents::show_views(instance);
     if !later.is_open_in(&instance.record.schedule) {
         schedule::apply(&mut desk.account, desk.now, &mut instance.record.schedule, later)?;
     }
@@ -189,7 +192,9 @@ fn arrive(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>
             credit::lost_days(desk, instance, view)?;
             instance.record.failed = None;
             instance.set_status(InstanceStatus::Running);
-            let values = json!({"instance": instance.id, "url": instance.metadata.get("resources")});
+            contents::show(instance);
+            let url = instance.metadata.get("resources").and_then(|resources| resources.get("url"));
+            let values = json!({"instance": instance.id, "url": url});
             send_once(&mut desk.account, "instance_ready", To::Account, &instance.id, &values)?;
         }
         Some(InstanceStatus::Restoring) => {

@@ -109,7 +109,7 @@ fn load_settings(desk: &mut Desk<'_>, ids: &BTreeSet<String>) -> Ruled<()> {
         for resource in &decl.provisions {
             let named = places(&resource.with);
             let named = named.into_iter().filter_map(|place| place.strip_prefix("config.")).map(str::to_owned);
-            keys.extend(named.chain(resource.when.clone()).map(CatalogKey::Setting));
+            keys.extend(named.chain(resource.setting().map(str::to_owned)).map(CatalogKey::Setting));
         }
     }
     sort_by(&mut keys, Ord::cmp);

@@ -1,14 +1,14 @@
 //! The commands, and what each may have.
 
-use super::{account, connect, instance, listing, metering, purchase, refund, spending};
+use super::{account, connect, instance, listing, metering, purchase, refund, spending, step};
 use crate::catalog::desk::Desk;
 use crate::model::halt::{Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
-use products_contract::{FieldErrorCode, Refusal};
+use products_contract::{ActorKind, FieldErrorCode, Refusal};
 use serde_json::Value;
 
 /// The commands, with what their payload must have (for the manifest).
-pub(crate) const COMMANDS: [(&str, &[&str]); 17] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 19] = [
     ("catalog.load", &[]),
     ("product.create", &["name"]),
     ("product.update", &["id"]),
@@ -20,6 +20,8 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 17] = [
     ("purchase.create", &[]),
     ("subscription.change", &[]),
     ("subscription.cancel", &[]),
+    ("step.complete", &["id", "step"]),
+    ("step.assign", &["id", "step", "to"]),
     ("usage.admit", &["meter"]),
     ("usage.consume", &["key"]),
     ("account.connect", &[]),
@@ -29,7 +31,7 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 17] = [
 ];
 
 /// What the payloads of commands may have that read it member by member; products are checked against their type.
-const MEMBERS: [(&str, &[&str]); 12] = [
+const MEMBERS: [(&str, &[&str]); 14] = [
     ("instance.keep", &["id"]),
     ("instance.retry", &["id"]),
     ("instance.delete", &["id", "confirm"]),
@@ -51,6 +53,8 @@ const MEMBERS: [(&str, &[&str]); 12] = [
     ),
     ("subscription.change", &["plan_id", "product_id", "plan", "interval", "quantity"]),
     ("subscription.cancel", &["id", "at_period_end"]),
+    ("step.complete", &["id", "step", "outputs"]),
+    ("step.assign", &["id", "step", "to"]),
     ("usage.admit", &["meter"]),
     ("usage.consume", &["key", "amount", "id"]),
     ("account.connect", &["return_url", "refresh_url"]),
@@ -58,6 +62,14 @@ const MEMBERS: [(&str, &[&str]); 12] = [
     ("account.register", &["email", "name"]),
     ("purchase.refund", &["id", "amount", "reason"]),
 ];
+
+/// Refuse what a user asks for that only operators, services and the host do.
+pub(super) fn operators_only(desk: &Desk<'_>) -> Ruled<()> {
+    match desk.actor.kind {
+        ActorKind::User => Err(Refusal::Forbidden("only operators do it".to_owned()).into()),
+        _ => Ok(()),
+    }
+}
 
 /// Refuse a member that a command doesn't know: what is ignored is taken for done.
 fn check_members(kind: &str, body: &Object) -> Ruled<()> {
@@ -71,9 +83,15 @@ fn check_members(kind: &str, body: &Object) -> Ruled<()> {
     }
 }
 
+/// Commands that no account's own people give, whatever their roles.
+const OF_OPERATORS: [&str; 1] = ["step.assign"];
+
 /// Decide a command.
 pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let kind = desk.kind;
+    if OF_OPERATORS.contains(&kind) {
+        operators_only(desk)?;
+    }
     check_members(kind, body)?;
     match kind {
         "product.create" => instance::create(desk, body),
@@ -92,6 +110,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "instance.keep" => instance::keep(desk, body),
         "instance.retry" => instance::retry(desk, body),
         "instance.delete" => instance::delete(desk, body),
+        "step.complete" => step::complete(desk, body),
+        "step.assign" => step::assign(desk, body),
         "purchase.create" => purchase::create(desk, body),
         "subscription.change" => purchase::change_plan(desk, body),
         "subscription.cancel" => purchase::cancel(desk, body),

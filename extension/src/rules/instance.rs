@@ -9,7 +9,7 @@ use crate::derive::standing::{Standing, standing};
 use crate::derive::upgrade::refusal;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
-use crate::model::records::instance::{InstanceRecord, InstanceStatus};
+use crate::model::records::instance::{InstanceRecord, InstanceStatus, ResourceState, ResourceStatus};
 use crate::model::records::product::ProductRow;
 use crate::model::records::summary::Summary;
 use crate::model::time::rfc3339;
@@ -282,7 +282,9 @@ pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let mut instance = Instance::load(desk, &id)?;
     let is_error = instance.is(InstanceStatus::Error);
     let record = &mut instance.record;
-    let waits = record.archive_paused || record.resources.values().any(|resource| resource.blocked);
+    let is_by_hand = |resource: &ResourceState| resource.status == ResourceStatus::ByHand;
+    let waits =
+        record.archive_paused || record.resources.values().any(|resource| resource.blocked || is_by_hand(resource));
     if !is_error && !waits {
         return Err(Refusal::BadTransition(instance.status_text().to_owned()).into());
     }
@@ -290,6 +292,10 @@ pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         record.archive_paused = false;
         record.unblock();
         record.unstick();
+        // What was given to people is the machine's again.
+        for resource in record.resources.values_mut().filter(|resource| is_by_hand(resource)) {
+            *resource = std::mem::take(resource).gone();
+        }
     } else if !record.is_compensated() {
         // What could not be undone is undone first.
         record.unblock();

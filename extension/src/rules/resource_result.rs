@@ -1,13 +1,14 @@
 //! What came back of a request for a resource, and of a health watch.
 
-use super::unattended;
+use super::{step, unattended};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
+use crate::catalog::schema::Resource as Decl;
 use crate::model::concern::Verb;
-use crate::model::halt::Ruled;
+use crate::model::halt::{Answer, Ruled, Verdict};
 use crate::model::json::{Object, decode};
 use crate::model::notice::{To, send_once};
-use crate::model::records::instance::{FailedStep, InstanceStatus, ResourceState, ResourceStatus};
+use crate::model::records::instance::{FailedStep, InstanceStatus, ResourceState, ResourceStatus, Task, late_entry};
 use products_contract::*;
 use serde_json::{Value, json};
 
@@ -16,19 +17,22 @@ fn stale(desk: &Desk<'_>) -> Outcome {
 }
 
 /// The end of a resource's effect.
-pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name: &str, verb: Verb) -> Ruled<Outcome> {
-    let Some(mut instance) = Instance::find(desk, id)? else { return unattended(desk, report) };
-    let Some(resource) = instance.record.resource(name) else { return unattended(desk, report) };
+pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name: &str, verb: Verb) -> Ruled<Verdict> {
+    let Some(mut instance) = Instance::find(desk, id)? else { return Ok(unattended(desk, report)?.into()) };
+    let Some(resource) = instance.record.resource(name) else { return Ok(unattended(desk, report)?.into()) };
     let expected = match verb {
-        Verb::Ensure => ResourceStatus::Making,
+        Verb::Ensure | Verb::Run => ResourceStatus::Making,
+        Verb::Observe => ResourceStatus::Checking,
         Verb::Change => ResourceStatus::Changing,
         Verb::Backup => ResourceStatus::BackingUp,
         Verb::Restore => ResourceStatus::Restoring,
         Verb::Destroy => ResourceStatus::Freeing,
     };
     instance.record.reached_world = true;
+    let first = if instance.decl.resource(name).is_some_and(Decl::is_step) { Verb::Run } else { Verb::Ensure };
     let is_awaited = resource.generation == report.generation && resource.status == expected;
     let outputs = |answer: &str| decode::<Object>("effects", &report.key, answer);
+    let told = step::names(&instance.decl, name, &resource);
     match (&report.answer, is_awaited) {
         (Ok(answer), true) => succeeded(desk, &mut instance, name, verb, outputs(answer)?)?,
         (Err(failure), true) => failed(desk, &mut instance, name, verb, failure)?,
@@ -38,10 +42,25 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
             instance.record.generation.gone.remove(name);
             instance.record.resources.insert(name.to_owned(), found);
         }
-        (_, false) => return Ok(stale(desk)),
+        // What was given to people is there after all: theirs is not needed any more.
+        (Ok(answer), false) if verb == first && resource.status == ResourceStatus::ByHand => {
+            adopt(&mut instance, name, resource, outputs(answer)?);
+        }
+        // A person made another one meanwhile: this one is freed.
+        (Ok(answer), false) if verb == Verb::Ensure && is_by_a_person(&resource) => {
+            let found = ResourceState {
+                outputs: outputs(answer)?,
+                inputs: resource.inputs.clone(),
+                ..ResourceState::default()
+            };
+            let found = ResourceState { status: ResourceStatus::Present, ..found };
+            instance.record.resources.insert(late_entry(name, report.generation), found);
+        }
+        (_, false) => return Ok(stale(desk).into()),
     }
+    let answer = if verb == Verb::Observe { step::answer(desk, &instance, name, told) } else { Answer::None };
     instance.save(&mut desk.account)?;
-    Ok(Outcome::Applied)
+    Ok(Verdict::answered(answer))
 }
 
 fn succeeded(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, outputs: Object) -> Ruled<()> {
@@ -78,31 +97,64 @@ fn succeeded(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Ver
             resource.backup = None;
         }
         Verb::Destroy => {
-            resource.status = ResourceStatus::Absent;
-            resource.outputs = Object::new();
-            resource.inputs = Object::new();
-            resource.suspended = false;
+            let gone = std::mem::take(resource);
+            *resource = gone.clone().gone();
+            let told = step::names(&instance.decl, name, &gone);
+            if !told.is_empty() {
+                desk.account.release_claims(told, None);
+            }
         }
+        Verb::Run => {
+            resource.status = ResourceStatus::Present;
+            resource.outputs = outputs;
+        }
+        Verb::Observe => step::checked(resource, &outputs, is_restoring),
     }
     Ok(())
+}
+
+/// Whether somebody made it where the machine could not.
+fn is_by_a_person(resource: &ResourceState) -> bool {
+    resource.task.as_ref().and_then(|task| task.done_by.as_deref()).is_some_and(|by| by != step::MACHINE)
+}
+
+/// What a machine made after it was given up.
+fn adopt(instance: &mut Instance, name: &str, resource: ResourceState, outputs: Object) {
+    let restore_due = instance.is(InstanceStatus::Restoring) && resource.backup.is_some();
+    let task = resource.task.clone().map(|task| Task { done_by: Some(step::MACHINE.to_owned()), ..*task }.into());
+    let found = ResourceState { status: ResourceStatus::Present, outputs, task, restore_due, ..resource };
+    instance.record.resources.insert(name.to_owned(), found);
 }
 
 fn failed(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, failure: &EffectFailure) -> Ruled<()> {
     let id = instance.id.clone();
     let status = instance.status();
+    let by_hand = instance.decl.resource(name).is_some_and(|decl| decl.or_manual.is_some());
     let Some(resource) = instance.record.resources.get_mut(name) else { return Ok(()) };
+    if verb == Verb::Observe {
+        step::refused(resource, &failure.code);
+        return Ok(());
+    }
     // What was refused does not exist; of anything else nobody knows, so it is undone as if it did.
     let is_refused = failure.class == EffectFailureClass::Final;
     resource.status = match verb {
         Verb::Ensure if is_refused => ResourceStatus::Absent,
+        Verb::Run => ResourceStatus::Absent,
         Verb::Destroy => ResourceStatus::Stuck,
         _ => ResourceStatus::Present,
     };
+    let is_first = matches!(verb, Verb::Ensure | Verb::Run);
+    if is_first && by_hand && status != Some(InstanceStatus::Restoring) {
+        let may_exist = verb == Verb::Ensure && !is_refused;
+        resource.status = ResourceStatus::ByHand;
+        resource.task = Some(Task { code: failure.code.clone(), may_exist, ..Task::default() }.into());
+        return Ok(());
+    }
     let step = format!("{name}/{}", verb.name());
     let values = json!({"instance": id, "step": step, "code": failure.code});
     let reference = format!("{id}:{step}:{}", resource.generation);
     match (status, verb) {
-        (Some(InstanceStatus::Provisioning), Verb::Ensure) => {
+        (Some(InstanceStatus::Provisioning), Verb::Ensure | Verb::Run) => {
             instance.record.failed = Some(FailedStep { step: step.clone(), code: failure.code.clone(), at: desk.now });
             instance.set_status(InstanceStatus::Error);
             let error = json!({"step": step, "code": failure.code, "message": failure.message});
@@ -110,7 +162,7 @@ fn failed(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, 
             send_once(&mut desk.account, "provisioning_failed", To::Account, &reference, &values)?;
         }
         // The state before: what was made anew is freed again, its backup is still there.
-        (Some(InstanceStatus::Restoring), Verb::Ensure | Verb::Restore) => {
+        (Some(InstanceStatus::Restoring), Verb::Ensure | Verb::Restore | Verb::Run) => {
             instance.record.archive_paused = true;
             instance.set_status(InstanceStatus::Archiving);
         }

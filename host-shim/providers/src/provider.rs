@@ -13,7 +13,7 @@ use std::sync::Arc;
 ///
 /// | verb | what it does |
 /// |---|---|
-/// | `observe` | looks without changing anything: `{"exists", "state", "outputs"}`, the outputs those of `ensure` |
+/// | `observe` | looks without changing anything: `{"exists", "state", "outputs"}`, the outputs those of `ensure`; with `"adopt": true` and `outputs` at what a person made: one that can't be reached or is not empty is refused |
 /// | `ensure` | makes it exist; what it made before it finds again, with the same outputs |
 /// | `change` | brings it to `{"state": "suspended"\|"running"}`, or to other settings |
 /// | `destroy` | makes it not exist; that it doesn't already is success |

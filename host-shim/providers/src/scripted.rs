@@ -167,6 +167,7 @@ impl Simulation for Scripted {
                 "ensure" => drop(state.inventory.ensure(call, outputs.clone())),
                 "change" => drop(state.inventory.change(call)),
                 "destroy" => state.inventory.destroy(call),
+                "observe" => drop(state.inventory.observe(call)),
                 _ => {}
             }
         }
@@ -191,9 +192,6 @@ impl Provider for Scripted {
 
 impl State {
     fn answer(&mut self, call: &Call) -> ScriptedAnswer {
-        if call.is_resource_call() && call.verb() == "observe" {
-            return ScriptedAnswer::Ok(self.inventory.observe(call));
-        }
         if call.is_resource_call() && !self.inventory.admit(call) {
             return ScriptedAnswer::failed("superseded", format!("`{}` has a newer generation", call.key));
         }
@@ -224,6 +222,7 @@ impl State {
         }
         match call.verb() {
             "ensure" => ScriptedAnswer::Ok(self.inventory.ensure(call, overlay(derived_outputs(call), said))),
+            "observe" => ScriptedAnswer::Ok(overlay(self.inventory.observe(call), said)),
             "change" => match self.inventory.change(call) {
                 Some(outputs) => ScriptedAnswer::Ok(overlay(outputs, said)),
                 None => ScriptedAnswer::failed("not-found", format!("`{}` names nothing that exists", call.key)),

@@ -21,11 +21,17 @@ use std::path::{Path, PathBuf};
 const STORED: [&str; 6] = ["config", "defaults", "entitlements", "may", "rates", "resources"];
 
 /// Texts of [`WHOLE`], each with a name that may be a business's own, so that the reader alone can tell that it is not.
-const UNKNOWN: [(&str, &str); 4] = [
+const UNKNOWN: [(&str, &str); 10] = [
     ("resource: cdn", "resource: cdm"),
     ("name: edge, resource: cdn", "name: edge, resource: cdn, backup: true"),
-    ("when: enabled", "when: enabledd"),
+    ("if: config.enabled", "if: config.enabledd"),
     ("product_types:\n", "product_types:\n  - shop\n"),
+    ("run: database.seed", "run: database.sow"),
+    ("run: database.seed, phase", "run: database.ensure, phase"),
+    ("run: database.seed, phase", "run: database.seed, backup: true, phase"),
+    ("verify: false", "verify: true"),
+    ("name: fill, run", "name: edge, run"),
+    ("views: {phase: {running: ready}}", "views: {label: {running: ready}, phase: {}}"),
 ];
 
 fn schema() -> Value {
@@ -95,7 +101,7 @@ fn a_catalog_with_every_clause_is_right() {
 }
 
 /// Objects of the schema, each with a place of [`WHOLE`] that is one.
-const OBJECTS: [(&str, &str); 25] = [
+const OBJECTS: [(&str, &str); 26] = [
     ("", ""),
     ("/$defs/policies", "/business"),
     ("/$defs/entitlement", "/entitlements/calls"),
@@ -112,6 +118,7 @@ const OBJECTS: [(&str, &str); 25] = [
     ("/$defs/leftBehind", "/product_types/1/on_paid/0"),
     ("/$defs/planLink", "/product_types/2/plan"),
     ("/$defs/resource", "/product_types/2/provisions/0"),
+    ("/$defs/byHand", "/product_types/2/provisions/2/or_manual"),
     ("/$defs/url", "/product_types/2/url/0"),
     ("/$defs/watch", "/product_types/2/watch"),
     ("/$defs/meter", "/product_types/2/meters/0"),
@@ -228,7 +235,9 @@ fn schema_and_reader_know_the_same_words() {
         ("/product_types/0/fields/0", "format", "/$defs/field/properties/format/enum"),
         ("/product_types/0/fields/0", "set_by", "/$defs/field/properties/set_by/enum"),
         ("/product_types/2/provisions/1", "resource", "/$defs/resource/properties/resource/anyOf/0/enum"),
-        ("/product_types/2/provisions/1", "when", "/$defs/resource/properties/when/anyOf/0/enum"),
+        ("/product_types/2/provisions/1", "if", "/$defs/resource/properties/if/anyOf/0/enum"),
+        ("/product_types/2/provisions/2", "run", "/$defs/resource/properties/run/anyOf/0/enum"),
+        ("/product_types/2/provisions/2/or_manual", "by", "/$defs/byHand/properties/by/enum"),
         ("/product_types/2/provisions/1", "on_archive", "/$defs/resource/properties/on_archive/enum"),
     ] {
         let bad = only(&with(&whole, place, member, json!("zzz")));
@@ -281,7 +290,8 @@ fn schema_and_reader_know_the_same_commands_and_questions() {
         ("config: [zone]", false),
         ("resources: {tent: [ensure, change, destroy]}", true),
         ("resources: {tent: []}", true),
-        ("resources: {tent: [pitch]}", false),
+        ("resources: {tent: [pitch]}", true),
+        ("resources: {tent: [Pitch]}", false),
         ("resources: {tent: ensure}", false),
         ("resources: {tent: [1]}", false),
         ("resources: {9tents: [ensure]}", false),
@@ -356,7 +366,7 @@ fn names_that_may_be_a_businesss_own_are_looked_up_by_the_reader() {
         assert!(!told_of(&text, None).is_empty(), "the reader takes {bad}");
     }
     let own = "config: {zone: {}}\nresources: {tent: [ensure, change, destroy]}\n";
-    let text = WHOLE.replace("resource: cdn", "resource: tent").replace("when: enabled", "when: zone");
+    let text = WHOLE.replace("resource: cdn", "resource: tent").replace("if: config.enabled", "if: config.zone");
     assert_eq!(told_of(&text, Some(own)), []);
 }
 

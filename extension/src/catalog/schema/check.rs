@@ -14,18 +14,33 @@ pub(crate) fn check(
     current: Option<&Metadata>,
     proposed: &Metadata,
 ) -> Result<Metadata, Vec<FieldError>> {
+    let mut others = Metadata::new();
+    if decl.extras {
+        let is_other = |(key, _): &(&String, &Value)| decl.field(key).is_none();
+        others.extend(proposed.iter().filter(is_other).map(|(key, value)| (key.clone(), value.clone())));
+    }
+    let mut out = check_fields(&decl.name, &decl.fields, decl.extras, by, current, proposed)?;
+    out.extend(others);
+    Ok(out)
+}
+
+/// Check an object against fields; returns it with defaults and in stored form, without what is no field. Errors are below
+/// `/metadata`.
+pub(crate) fn check_fields(
+    name: &str,
+    fields: &[Field],
+    extras: bool,
+    by: ActorKind,
+    current: Option<&Metadata>,
+    proposed: &Metadata,
+) -> Result<Metadata, Vec<FieldError>> {
     let mut errors = Vec::new();
     let mut out = Metadata::new();
-    for (key, value) in proposed {
-        match decl.field(key) {
-            None if decl.extras => {
-                out.insert(key.clone(), value.clone());
-            }
-            None => errors.push(error(key, FieldErrorCode::UnknownField, unknown(decl, by))),
-            Some(_) => {}
-        }
+    if !extras {
+        let unknown_keys = proposed.keys().filter(|key| !fields.iter().any(|field| field.name == **key));
+        errors.extend(unknown_keys.map(|key| error(key, FieldErrorCode::UnknownField, unknown(name, fields, by))));
     }
-    for field in &decl.fields {
+    for field in fields {
         let before = current.and_then(|current| current.get(&field.name));
         let given = proposed.get(&field.name).filter(|value| !value.is_null());
         let Some(given) = given else {
@@ -64,9 +79,9 @@ fn error(key: &str, code: FieldErrorCode, message: String) -> FieldError {
 }
 
 /// A key that is no field, with those that there are for who sets it.
-fn unknown(decl: &TypeDecl, by: ActorKind) -> String {
-    let fields: Vec<&str> = decl.fields.iter().filter(|f| may_set(by, f)).map(|f| f.name.as_str()).collect();
-    format!("{} has no such field: expected {}", decl.name, one_of(&fields))
+fn unknown(name: &str, fields: &[Field], by: ActorKind) -> String {
+    let fields: Vec<&str> = fields.iter().filter(|f| may_set(by, f)).map(|f| f.name.as_str()).collect();
+    format!("{name} has no such field: expected {}", one_of(&fields))
 }
 
 fn read_only(by: ActorKind, field: &Field) -> String {

@@ -76,6 +76,7 @@ fn provisioned(decl: &TypeDecl) -> Vec<Field> {
     if decl.plan.as_ref().is_some_and(|link| !link.quotas.is_empty()) {
         out.push(service("quotas", FieldType::Object));
     }
+    out.extend(decl.views.keys().map(|name| service(name, FieldType::String)));
     if !decl.meters.is_empty() {
         out.extend(["usage", "usage_at"].map(|name| service(name, FieldType::Object)));
     }

@@ -114,14 +114,53 @@ pub(crate) enum ResourceStatus {
     Skipped,
     /// Destroying it failed; a person must look.
     Stuck,
+    /// A person makes it; `task` says what is asked for.
+    ByHand,
+    /// What a person made is being looked at.
+    Checking,
 }
 
 impl ResourceStatus {
     /// Whether something was asked for that is not back.
     pub fn is_in_flight(self) -> bool {
-        use ResourceStatus::{BackingUp, Changing, Freeing, Making, Restoring};
-        matches!(self, Making | Changing | BackingUp | Restoring | Freeing)
+        use ResourceStatus::{BackingUp, Changing, Checking, Freeing, Making, Restoring};
+        matches!(self, Making | Changing | BackingUp | Restoring | Freeing | Checking)
     }
+}
+
+/// What a person does in place of a machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Task {
+    /// Why the machine did not: the provider's code, or `not-configured`.
+    pub code: String,
+    /// What the machine was asked for may exist all the same.
+    #[serde(skip_serializing_if = "is_false")]
+    pub may_exist: bool,
+    /// It was looked for before people were told.
+    #[serde(skip_serializing_if = "is_false")]
+    pub looked_for: bool,
+    /// When it was given to people; none before they are told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opened_at: Option<Timestamp>,
+    /// When what it is for was paid; it is counted from then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// When it should be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+    /// It was not done in time.
+    #[serde(skip_serializing_if = "is_false")]
+    pub is_overdue: bool,
+    /// Whose it is, if it was handed to somebody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assigned_to: Option<String>,
+    /// Why what was told last does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// Who did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub done_by: Option<String>,
 }
 
 /// A resource of an instance.
@@ -153,9 +192,24 @@ pub(crate) struct ResourceState {
     /// A change that failed is not tried again before the status changes.
     #[serde(skip_serializing_if = "is_false")]
     pub blocked: bool,
+    /// What a person does, or did, in place of the machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<Box<Task>>,
 }
 
 impl ResourceState {
+    /// As it is when it is gone: its generation and its backup stay.
+    pub fn gone(self) -> ResourceState {
+        ResourceState {
+            status: ResourceStatus::Absent,
+            suspended: false,
+            inputs: Object::new(),
+            outputs: Object::new(),
+            task: None,
+            ..self
+        }
+    }
+
     /// Whether it is gone and nothing needs to be known of it.
     pub fn is_traceless(&self) -> bool {
         self.status == ResourceStatus::Absent && self.backup.is_none() && !self.blocked
@@ -182,6 +236,19 @@ pub(crate) struct Generations {
     /// Of resources that are gone, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub gone: BTreeMap<String, u32>,
+}
+
+/// What stands in the entry of a thing that a machine made too late, when a person had made another one.
+const LATE: &str = "@late-";
+
+/// The entry of such a thing.
+pub(crate) fn late_entry(entry: &str, generation: u32) -> String {
+    format!("{entry}{LATE}{generation}")
+}
+
+/// Whether nothing serves from an entry: it only waits to be freed.
+pub(crate) fn is_late(entry: &str) -> bool {
+    entry.contains(LATE)
 }
 
 /// Everything that an instance's status does not say.

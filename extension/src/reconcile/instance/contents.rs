@@ -1,11 +1,12 @@
-//! `metadata.resources` of an instance: what the resources' outputs say, and the public address.
+//! `metadata.resources` of an instance: what the resources' outputs say, and the public address; and its views,
+//! which tell where it stands in words of the business.
 
-use super::resources::is_of;
 use crate::catalog::instance::Instance;
+use crate::catalog::schema::{PHASE, REFUSED};
 use crate::catalog::template::Scope;
 use crate::model::json::Object;
-use crate::model::records::instance::{InstanceStatus, ResourceStatus};
-use serde_json::Value;
+use crate::model::records::instance::{InstanceStatus, ResourceStatus, is_late};
+use serde_json::{Value, json};
 
 /// Show what is there.
 pub(super) fn show(instance: &mut Instance) {
@@ -18,7 +19,7 @@ pub(super) fn show(instance: &mut Instance) {
     for decl in &instance.decl.provisions {
         let entries = instance.record.resources.iter().filter(|(entry, resource)| {
             use ResourceStatus::{BackingUp, Changing, Present, Restoring};
-            is_of(entry, &decl.name) && matches!(resource.status, Present | Changing | BackingUp | Restoring)
+            decl.has(entry) && !is_late(entry) && matches!(resource.status, Present | Changing | BackingUp | Restoring)
         });
         for (_, resource) in entries {
             for (key, output) in &decl.outputs {
@@ -42,4 +43,31 @@ pub(super) fn show(instance: &mut Instance) {
         }
     }
     instance.set("resources", Value::Object(resources));
+}
+
+/// Show where it stands in the words of its type.
+pub(super) fn show_views(instance: &mut Instance) {
+    let decl = instance.decl.clone();
+    for (name, words) in &decl.views {
+        let status = if instance.record.refused { REFUSED } else { instance.status_text() };
+        let word = words.get(status).map_or_else(|| instance.status_text(), String::as_str);
+        let shown = if name == PHASE { under_way(instance).unwrap_or(word) } else { word };
+        let shown = json!(shown);
+        instance.set(name, shown);
+    }
+}
+
+/// The word of the first step that is under way.
+fn under_way(instance: &Instance) -> Option<&str> {
+    if !matches!(instance.status(), Some(InstanceStatus::Provisioning | InstanceStatus::Restoring)) {
+        return None;
+    }
+    instance.decl.provisions.iter().find_map(|decl| {
+        let mut entries = instance.record.resources.iter().filter(|(entry, _)| decl.has(entry) && !is_late(entry));
+        entries.find_map(|(_, resource)| match resource.status {
+            ResourceStatus::ByHand | ResourceStatus::Checking => decl.or_manual.as_ref()?.phase.as_deref(),
+            status if status.is_in_flight() => decl.phase.as_deref(),
+            _ => None,
+        })
+    })
 }

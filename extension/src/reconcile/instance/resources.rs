@@ -2,8 +2,10 @@
 //!
 //! State-based: from what each resource is and what the status wants of it follows the next effect, if any. Whatever
 //! happened in between, running [`advance`] again finds the way. What is asked for is recorded before it is asked for;
-//! a resource is identified by name and variant, and its effects carry a generation that rises with each request.
+//! a resource is identified by name and variant, and its effects carry a generation that rises with each request. A step
+//! is asked for once: when it is done it stays done until its instance begins anew.
 
+use super::by_hand;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::schema::{OnArchive, Resource as Decl};
@@ -15,7 +17,7 @@ use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
 use crate::model::keys::EffectKey;
-use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
+use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus, Task, is_late};
 use products_contract::{ConfigValue, Effect};
 use serde_json::{Value, json};
 
@@ -33,7 +35,7 @@ fn wish(status: Option<InstanceStatus>, decl: &Decl) -> Wish {
     match status {
         Some(Provisioning | Running | Restoring) => Wish::Running,
         Some(Suspended) => Wish::Suspended,
-        Some(Archiving) if decl.on_archive == OnArchive::Free => Wish::Absent,
+        Some(Archiving) if decl.on_archive == OnArchive::Free && !decl.is_step() => Wish::Absent,
         Some(Deleting | Error) => Wish::Absent,
         _ => Wish::AsItIs,
     }
@@ -78,7 +80,7 @@ pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, given: &Give
     // Undoing goes backward, one at a time; a replaced variant goes once its successor is there.
     for (decl, name) in decls.iter().zip(&current).rev() {
         let absent = wish(status, decl) == Wish::Absent;
-        let entries: Vec<String> = instance.record.resources.keys().filter(|e| is_of(e, &decl.name)).cloned().collect();
+        let entries: Vec<String> = instance.record.resources.keys().filter(|e| decl.has(e)).cloned().collect();
         for entry in entries {
             if (absent || (entry != *name && done)) && !free(desk, instance, decl, &entry)? {
                 return Ok(false);
@@ -88,17 +90,13 @@ pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, given: &Give
     Ok(done)
 }
 
-/// Whether an entry belongs to a declared resource.
-pub(super) fn is_of(entry: &str, name: &str) -> bool {
-    entry == name || entry.strip_prefix(name).is_some_and(|rest| rest.starts_with('@'))
-}
-
 /// The entry that should serve: with the variant that the plan wants; without a plan the one that is there.
 fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, wish: Wish) -> Ruled<String> {
     let Some(template) = &decl.variant else { return Ok(decl.name.clone()) };
     let existing = || {
-        let mut entries = instance.record.resources.iter().filter(|(entry, _)| is_of(entry, &decl.name));
-        entries.find(|(_, r)| r.status != ResourceStatus::Absent).map(|(entry, _)| entry.clone())
+        let mut entries = instance.record.resources.iter().filter(|(entry, _)| decl.has(entry));
+        let serves = |entry: &str, r: &ResourceState| r.status != ResourceStatus::Absent && !is_late(entry);
+        entries.find(|(entry, r)| serves(entry, r)).map(|(entry, _)| entry.clone())
     };
     if wish != Wish::Running
         && let Some(entry) = existing()
@@ -112,10 +110,10 @@ fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, wish: Wish) -> Ru
     }
 }
 
-/// What may be named of a resource that is needed: its outputs; none of one that was skipped.
+/// What may be named of a resource that comes before: its outputs; none of one that was skipped.
 type Outputs<'i> = (&'i str, Option<&'i Object>);
 
-/// The outputs of what a resource needs, and of what that needs; none while one of them is not there.
+/// The outputs of what comes before a resource, itself or by another one; none while one of them is not there.
 fn needed<'i>(
     instance: &'i Instance,
     decl: &Decl,
@@ -123,7 +121,7 @@ fn needed<'i>(
     current: &'i [String],
 ) -> Option<Vec<Outputs<'i>>> {
     let mut out = Vec::new();
-    for index in decl.needs_of(decls) {
+    for index in decl.comes_after(decls) {
         let resource = instance.record.resources.get(&current[index])?;
         match resource.status {
             ResourceStatus::Present | ResourceStatus::Changing | ResourceStatus::BackingUp => {
@@ -204,19 +202,38 @@ fn make(
     if known.status.is_in_flight() || known.status == ResourceStatus::Stuck {
         return Ok(false);
     }
+    if let (Some(task), ResourceStatus::ByHand) = (&decl.or_manual, known.status) {
+        if !look(desk, instance, decl, name)? {
+            by_hand::wait(desk, instance, task, name)?;
+        }
+        return Ok(false);
+    }
+    if decl.is_step() && known.status == ResourceStatus::Present {
+        return Ok(true);
+    }
     // A successor that could not be made leaves its predecessor in service.
     if known.blocked && known.status == ResourceStatus::Absent {
         return Ok(false);
     }
-    if let Some(key) = &decl.when
-        && known.status != ResourceStatus::Present
-        && desk.catalog.setting(key)?.is_none()
-    {
+    let is_configured = match decl.setting() {
+        Some(key) if known.status != ResourceStatus::Present => desk.catalog.setting(key)?.is_some(),
+        _ => true,
+    };
+    if !is_configured && decl.or_manual.is_none() {
         instance.record.resources.entry(name.to_owned()).or_default().status = ResourceStatus::Skipped;
         return Ok(true);
     }
     let Some(outputs) = needed(instance, decl, decls, current) else { return Ok(false) };
     let mut inputs = inputs(desk, instance, decl, &outputs, given)?;
+    if let (Some(task), false) = (&decl.or_manual, is_configured) {
+        let given_up = Task { code: by_hand::NOT_CONFIGURED.to_owned(), ..Task::default() };
+        let next =
+            ResourceState { status: ResourceStatus::ByHand, inputs, task: Some(given_up.into()), ..known.clone() };
+        instance.record.begun = true;
+        instance.record.resources.insert(name.to_owned(), next);
+        by_hand::wait(desk, instance, task, name)?;
+        return Ok(false);
+    }
     if let Some(quota) = &decl.quota {
         let writes = if instance.record.over.contains(quota) { "refused" } else { "allowed" };
         inputs.insert("writes".to_owned(), json!(writes));
@@ -248,8 +265,33 @@ fn make(
     }
     let next =
         ResourceState { status: ResourceStatus::Making, inputs: inputs.clone(), suspending: false, ..known.clone() };
-    ask(desk, instance, decl, name, next, Verb::Ensure, inputs)?;
+    ask(desk, instance, decl, name, next, first_verb(decl), inputs)?;
     Ok(false)
+}
+
+/// Look at what a person told before it counts: who told it waits for the answer. And look for what the machine may have
+/// made all the same, before people are told. True if it is asked for.
+fn look(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Ruled<bool> {
+    let Some(mut next) = instance.record.resources.get(name).cloned() else { return Ok(false) };
+    let is_looked_at = decl.or_manual.as_ref().is_some_and(|by_hand| by_hand.verify);
+    let Some(task) = next.task.as_mut().filter(|_| is_looked_at) else { return Ok(false) };
+    let mut payload = next.inputs.clone();
+    if !next.outputs.is_empty() {
+        payload.insert("outputs".to_owned(), Value::Object(next.outputs.clone()));
+        payload.insert("adopt".to_owned(), json!(true));
+    } else if task.may_exist && !task.looked_for {
+        task.looked_for = true;
+    } else {
+        return Ok(false);
+    }
+    next.status = ResourceStatus::Checking;
+    ask(desk, instance, decl, name, next, Verb::Observe, payload)?;
+    Ok(true)
+}
+
+/// What brings a resource or a step about.
+pub(super) fn first_verb(decl: &Decl) -> Verb {
+    if decl.is_step() { Verb::Run } else { Verb::Ensure }
 }
 
 /// See that a resource stands still. True if it does, and for one that can't be suspended.
@@ -301,19 +343,26 @@ fn back_up(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str
 /// See that a resource is gone. True if it is. A request to make it that has not begun is taken back.
 fn free(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Ruled<bool> {
     let Some(known) = instance.record.resources.get(name).cloned() else { return Ok(true) };
-    match known.status {
+    let may_exist = known.task.as_ref().is_some_and(|task| task.may_exist);
+    let is_undone = match known.status {
         ResourceStatus::Absent | ResourceStatus::Skipped => return Ok(true),
         ResourceStatus::Making => {
-            if desk.account.call_off_in_time(key(&instance.id, name, Verb::Ensure).to_string())? {
-                let gone = ResourceState { status: ResourceStatus::Absent, inputs: Object::new(), ..known };
-                instance.record.resources.insert(name.to_owned(), gone);
-                return Ok(true);
+            let is_called_off = desk.account.call_off_in_time(key(&instance.id, name, first_verb(decl)).to_string())?;
+            if !is_called_off {
+                instance.record.reached_world = true;
+                return Ok(false);
             }
-            instance.record.reached_world = true;
-            return Ok(false);
+            true
         }
-        ResourceStatus::Present => {}
+        // Nothing is left of a step when what it was done to goes, nor of what nobody made.
+        ResourceStatus::Present | ResourceStatus::ByHand if decl.is_step() => true,
+        ResourceStatus::ByHand => !may_exist,
+        ResourceStatus::Present => false,
         _ => return Ok(false),
+    };
+    if is_undone {
+        instance.record.resources.insert(name.to_owned(), known.gone());
+        return Ok(true);
     }
     let mut payload = known.inputs.clone();
     payload.insert("outputs".to_owned(), Value::Object(known.outputs.clone()));
@@ -342,10 +391,15 @@ fn ask(
     let last = instance.record.generation.gone.remove(name).unwrap_or(0);
     next.generation = next.generation.max(last).saturating_add(1);
     let about = Concern::Resource { instance: instance.id.clone(), resource: name.to_owned(), verb };
-    let kind = format!("{}.{}", decl.resource, verb.name());
+    let kind = match (&decl.run, &decl.resource) {
+        (Some(step), _) => step.clone(),
+        (None, resource) => format!("{}.{}", resource.as_deref().unwrap_or_default(), verb.name()),
+    };
     let effect = Effect {
         generation: next.generation,
         ordering_key: Some(format!("{}/{name}", instance.id)),
+        reply_to: desk.reply_to.filter(|_| verb == Verb::Observe).cloned(),
+        deadline: decl.within.filter(|_| verb == first_verb(decl)).map(|within| within.after(desk.now)),
         ..request(&kind, &key(&instance.id, name, verb), &payload, Some(&about))?
     };
     instance.record.begun = true;

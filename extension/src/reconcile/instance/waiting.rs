@@ -11,7 +11,8 @@ use crate::model::records::subscription::SubscriptionRow;
 use products_contract::PurchaseStatus;
 use serde_json::json;
 
-fn purchase_of(desk: &mut Desk<'_>, instance: &Instance) -> Ruled<Option<PurchaseRow>> {
+/// The purchase that an instance waits for, or waited for.
+pub(super) fn purchase_of(desk: &mut Desk<'_>, instance: &Instance) -> Ruled<Option<PurchaseRow>> {
     match instance.text("purchase_id").map(str::to_owned) {
         Some(id) => desk.account.fetch::<PurchaseRow>(&id),
         None => Ok(None),
@@ -74,9 +75,11 @@ fn step_back(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<bool> {
         return Ok(false);
     }
     let id = instance.id.clone();
+    let decls = &instance.decl.provisions;
     for (name, resource) in &mut instance.record.resources {
         if resource.status == ResourceStatus::Making {
-            let key = resources::key(&id, name, Verb::Ensure).to_string();
+            let decl = decls.iter().find(|decl| decl.has(name));
+            let key = resources::key(&id, name, decl.map_or(Verb::Ensure, resources::first_verb)).to_string();
             if !desk.account.call_off_in_time(key)? {
                 instance.record.reached_world = true;
                 return Ok(false);

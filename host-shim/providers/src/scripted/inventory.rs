@@ -85,7 +85,13 @@ impl Inventory {
         }
     }
 
-    pub(super) fn observe(&self, call: &Call) -> Value {
+    /// What there is; with `adopt` what somebody made, which is ours from then on.
+    pub(super) fn observe(&mut self, call: &Call) -> Value {
+        let made = call.payload.get("outputs").filter(|_| call.payload.get("adopt") == Some(&json!(true)));
+        if let Some(outputs) = made {
+            self.resources.remove(&own_id(call));
+            self.ensure(call, outputs.clone());
+        }
         match self.find(call).and_then(|id| self.resources.get(&id)) {
             Some(resource) => json!({"exists": true, "state": resource.state, "outputs": resource.outputs}),
             None => json!({"exists": false}),

@@ -52,9 +52,12 @@ product_types:
     plan: {field: plan_id, family: plan, quotas: {seats: rank}}
     fields: [{name: label, type: string, required: true, format: label}]
     provisions:
-      - {name: data, resource: database, quota: seats, when: enabled, with: {name: "{instance.label}"}, variant: "{plan.slug}",
+      - {name: data, resource: database, quota: seats, if: config.enabled, with: {name: "{instance.label}"}, variant: "{plan.slug}",
         outputs: {endpoint: endpoint}, suspends: true, backup: true, on_archive: keep}
-      - {name: edge, resource: cdn, needs: [data]}
+      - {name: edge, resource: cdn, after: [data]}
+      - {name: fill, run: database.seed, phase: filling, within: 10m, after: [data], or_manual: {by: owner, how: [Look],
+        sla: 24h, remind: [12h, daily], verify: false, phase: by_hand, asks: [{name: host, type: secret-ref}]}}
+    views: {phase: {running: ready}}
     url: [{resource: edge, value: "https://{instance.label}.example"}]
     watch: {url: "{resources.url}/health", every_s: 300, fail_after: 3, recover_after: 1}
     meters: [{meter: seats, counter: true}]
@@ -73,7 +76,7 @@ products:
 "#;
 
 /// Texts of [`WHOLE`], each of which stands there once, with what makes the catalog wrong in its place.
-pub const BROKEN: [(&str, &str); 55] = [
+pub const BROKEN: [(&str, &str); 65] = [
     ("business:", "busines:"),
     ("product_types:", "types:"),
     ("grace_days: 7", "grace_days: -7"),
@@ -115,6 +118,16 @@ pub const BROKEN: [(&str, &str); 55] = [
     ("consumes: {seats: 1}", "consumes: {seats: {amount: 1, if: may_owe}}"),
     ("plan: {field: plan_id, family", "plan: {family"),
     ("on_archive: keep", "on_archive: stay"),
+    ("resource: cdn, after", "resource: cdn, run: database.seed, after"),
+    ("run: database.seed, phase", "phase"),
+    ("run: database.seed, phase", "run: seed, phase"),
+    ("within: 10m", "within: 10"),
+    ("within: 10m", "within: 0m"),
+    ("sla: 24h", "sla: day"),
+    ("remind: [12h, daily]", "remind: [weekly]"),
+    ("by: owner, how", "by: nobody, how"),
+    ("asks: [{name: host, type: secret-ref}]", "asks: [host]"),
+    ("views: {phase: {running: ready}}", "views: {phase: {runing: ready}}"),
     ("every_s: 300, ", ""),
     ("meters: [{meter: seats", "meters: [{name: seats"),
     ("- id: prod_a\n    ", "- "),

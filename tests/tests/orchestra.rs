@@ -1,0 +1,5 @@
+//! Orchestra database provisioning as data: the queue that operators work through.
+
+mod orchestra {
+    mod queue;
+}
