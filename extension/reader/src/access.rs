@@ -133,20 +133,48 @@ impl<'a> Deserializer<'a> for Name<'_, 'a, '_> {
 }
 
 /// A variant that is an object of one field: its name and its value.
-pub(crate) struct Variant<'r, 'a, 'm>(pub &'r mut Reader<'a, 'm>);
+pub(crate) struct Variant<D>(pub D);
 
-impl<'a> EnumAccess<'a> for Variant<'_, 'a, '_> {
+/// A reader that goes on where it is.
+pub(crate) trait Onward<'a>: Deserializer<'a, Error = Error> {
+    /// The same reader again.
+    type Again<'s>: Deserializer<'a, Error = Error>
+    where
+        Self: 's;
+
+    fn again(&mut self) -> Self::Again<'_>;
+
+    fn colon(&mut self) -> Result<(), Error>;
+}
+
+impl<'a, 'm> Onward<'a> for &mut Reader<'a, 'm> {
+    type Again<'s>
+        = &'s mut Reader<'a, 'm>
+    where
+        Self: 's;
+
+    fn again(&mut self) -> Self::Again<'_> {
+        self
+    }
+
+    fn colon(&mut self) -> Result<(), Error> {
+        self.cursor.colon()?;
+        Ok(())
+    }
+}
+
+impl<'a, D: Onward<'a>> EnumAccess<'a> for Variant<D> {
     type Error = Error;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), Error> {
-        let variant = seed.deserialize(&mut *self.0)?;
-        self.0.cursor.colon()?;
+    fn variant_seed<V: DeserializeSeed<'a>>(mut self, seed: V) -> Result<(V::Value, Self), Error> {
+        let variant = seed.deserialize(self.0.again())?;
+        self.0.colon()?;
         Ok((variant, self))
     }
 }
 
-impl<'a> VariantAccess<'a> for Variant<'_, 'a, '_> {
+impl<'a, D: Onward<'a>> VariantAccess<'a> for Variant<D> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<(), Error> {
@@ -167,19 +195,19 @@ impl<'a> VariantAccess<'a> for Variant<'_, 'a, '_> {
 }
 
 /// A variant that is a text: its name alone.
-pub(crate) struct VariantName<'r, 'a, 'm>(pub &'r mut Reader<'a, 'm>);
+pub(crate) struct VariantName<D>(pub D);
 
-impl<'a> EnumAccess<'a> for VariantName<'_, 'a, '_> {
+impl<'a, D: Onward<'a>> EnumAccess<'a> for VariantName<D> {
     type Error = Error;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), Error> {
-        let variant = seed.deserialize(&mut *self.0)?;
+    fn variant_seed<V: DeserializeSeed<'a>>(mut self, seed: V) -> Result<(V::Value, Self), Error> {
+        let variant = seed.deserialize(self.0.again())?;
         Ok((variant, self))
     }
 }
 
-impl<'a> VariantAccess<'a> for VariantName<'_, 'a, '_> {
+impl<'a, D: Onward<'a>> VariantAccess<'a> for VariantName<D> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<(), Error> {

@@ -24,19 +24,32 @@ mod block;
 mod cursor;
 mod error;
 mod expected;
+mod key;
 mod raw;
 mod reader;
 mod rest;
 mod skip;
+mod small;
 mod text;
 
 pub use error::Error;
+pub use key::{Key, member};
 pub use raw::Raw;
 pub use rest::Rest;
 
 /// Read a whole JSON text as one value of the type.
 pub fn from_str<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
     read(text, &block::index(text.as_bytes()))
+}
+
+/// Read a whole JSON text as one value of the type, with a reader of which each type has less code: for what is short or
+/// read seldom. Values and errors are the same.
+pub fn from_str_small<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
+    let index = block::index(text.as_bytes());
+    let mut reader = reader::Reader::new(text, &index.blocks);
+    let value = T::deserialize(small::Small(&mut reader))?;
+    reader.end()?;
+    Ok(value)
 }
 
 /// Read bytes that should be a JSON text in UTF-8.

@@ -31,7 +31,7 @@ pub(crate) enum Text<'a> {
     Built,
 }
 
-enum Number {
+pub(crate) enum Number {
     Unsigned(u64),
     Signed(i64),
     /// It has a fraction, an exponent or too many digits, or is -0, which serde_json takes as a float.
@@ -40,7 +40,7 @@ enum Number {
 
 impl Number {
     #[inline(always)]
-    fn visit<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    pub fn visit<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self {
             Number::Unsigned(number) => visitor.visit_u64(number),
             Number::Signed(number) => visitor.visit_i64(number),
@@ -49,7 +49,7 @@ impl Number {
     }
 
     /// Show it where any value may stand.
-    fn visit_any<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    pub fn visit_any<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self {
             Number::Other(number) => visitor.visit_f64(number),
             whole => whole.visit(visitor),
@@ -123,7 +123,8 @@ impl<'a, 'm> Reader<'a, 'm> {
         }
     }
 
-    fn number(&mut self) -> Result<Number, Fault> {
+    /// Read a number from its first character.
+    pub fn number(&mut self) -> Result<Number, Fault> {
         let start = self.cursor;
         let negative = self.cursor.peek() == b'-';
         if negative {
@@ -170,13 +171,13 @@ impl<'a, 'm> Reader<'a, 'm> {
         }
     }
 
-    fn literal<const N: usize>(&mut self, literal: &[u8; N]) -> Result<(), Error> {
+    pub fn literal<const N: usize>(&mut self, literal: &[u8; N]) -> Result<(), Error> {
         Ok(self.cursor.literal(literal)?)
     }
 
     /// What is here is not what is expected.
     #[cold]
-    fn mismatch(&mut self, expected: &dyn Expected) -> Error {
+    pub fn mismatch(&mut self, expected: &dyn Expected) -> Error {
         match kind_from(self.cursor.space()) {
             Some(found) => Error::mismatch(&expected.to_string(), found),
             None => Fault::Value.into(),
@@ -186,18 +187,36 @@ impl<'a, 'm> Reader<'a, 'm> {
     /// Read what is within an object or a list, from its opening bracket.
     #[inline(always)]
     fn within<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        self.enter()?;
+        let value = read(self)?;
+        self.leave();
+        Ok(value)
+    }
+
+    /// Step over an opening bracket, one deeper.
+    #[inline(always)]
+    pub fn enter(&mut self) -> Result<(), Error> {
         self.cursor.at += 1;
         self.depth -= 1;
         if self.depth == 0 {
             return Err(Fault::Depth.into());
         }
-        let value = read(self)?;
+        Ok(())
+    }
+
+    /// Be one less deep.
+    #[inline(always)]
+    pub fn leave(&mut self) {
         self.depth += 1;
-        Ok(value)
+    }
+
+    /// The text that was put together last.
+    pub fn built(&self) -> &str {
+        &self.scratch
     }
 
     #[inline(always)]
-    fn close(&mut self, bracket: u8, fault: Fault) -> Result<(), Error> {
+    pub fn close(&mut self, bracket: u8, fault: Fault) -> Result<(), Error> {
         if self.cursor.space() != bracket {
             return Err(fault.into());
         }
@@ -375,7 +394,7 @@ impl<'a> Deserializer<'a> for &mut Reader<'a, '_> {
         match self.cursor.space() {
             b'"' => visitor.visit_enum(VariantName(self)),
             b'{' => self.within(|reader| {
-                let value = visitor.visit_enum(Variant(reader))?;
+                let value = visitor.visit_enum(Variant(&mut *reader))?;
                 reader.close(b'}', Fault::CommaOrBrace)?;
                 Ok(value)
             }),

@@ -115,9 +115,13 @@ fn has_listed_struct(typed: &serde_json::Value) -> bool {
     typed.is_array() || since.is_array() || (!typed["inner"].is_null() && has_listed_struct(&typed["inner"]))
 }
 
-/// The same values, or refused by both.
+/// The same values, or refused by both; in less code the same values, and refused in the same words.
 fn same<'a, T: Deserialize<'a> + Debug + PartialEq>(text: &'a str) {
-    match (json_reader::from_str::<T>(text), serde_json::from_str::<T>(text)) {
+    let ours = json_reader::from_str::<T>(text);
+    let told = |read: &Result<T, json_reader::Error>| read.as_ref().err().map(ToString::to_string);
+    let small = json_reader::from_str_small::<T>(text);
+    assert_eq!((told(&small), small.as_ref().ok()), (told(&ours), ours.as_ref().ok()), "{text:?}");
+    match (ours, serde_json::from_str::<T>(text)) {
         (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs, "{text:?}"),
         (Err(_), Err(_)) => {}
         (Err(error), Ok(_)) if error.cause() == "expected an object, found a list" => {
@@ -180,10 +184,13 @@ fn same_in_all_ways(text: &str) {
     same::<Vec<Typed<'_>>>(text);
     let theirs = serde_json::from_str::<IgnoredAny>(text).is_ok();
     assert_eq!(json_reader::from_str::<IgnoredAny>(text).is_ok(), theirs, "skipped: {text:?}");
+    assert_eq!(json_reader::from_str_small::<IgnoredAny>(text).is_ok(), theirs, "skipped in less code: {text:?}");
     assert_eq!(json_reader::from_slice::<IgnoredAny>(text.as_bytes()).is_ok(), theirs, "as bytes: {text:?}");
     let ours = json_reader::from_str::<json_reader::Raw<'_>>(text).ok().map(json_reader::Raw::get);
     let theirs = serde_json::from_str::<&serde_json::value::RawValue>(text).ok().map(|raw| raw.get());
     assert_eq!(ours, theirs, "as written: {text:?}");
+    let small = json_reader::from_str_small::<json_reader::Raw<'_>>(text).ok().map(json_reader::Raw::get);
+    assert_eq!(small, theirs, "as written, in less code: {text:?}");
     same_id(text);
 }
 

@@ -6,6 +6,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use small_deserialize::SmallDeserialize;
 use std::fmt;
 
 /// Of an amount without bound.
@@ -36,7 +37,7 @@ pub enum Granted {
 }
 
 /// An amount that is granted on a condition.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conditional {
     /// How much.

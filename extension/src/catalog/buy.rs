@@ -3,6 +3,7 @@
 use products_contract::Account;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use small_deserialize::SmallDeserialize;
 
 /// Whose a purchase may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ impl Buyer {
 }
 
 /// How many of a product one purchase may be for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quantity {
     /// Most.
@@ -30,7 +31,7 @@ pub struct Quantity {
 }
 
 /// How products of a type are bought.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Buy {
     /// Whose it may be; everybody's where it isn't said.

@@ -1,6 +1,7 @@
 //! What there is to be entitled to: each key is declared, with its kind.
 
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// What an amount of an entitlement means.
@@ -29,7 +30,7 @@ pub enum CountedBy {
 }
 
 /// An entitlement, declared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntitlementDecl {
     /// Its kind.

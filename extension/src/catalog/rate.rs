@@ -1,6 +1,7 @@
 //! The clause `rates`: what measured use costs, and what pays for it.
 
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// What pays for use.
@@ -14,7 +15,7 @@ pub enum PaidBy {
 }
 
 /// How a month's use is invoiced.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InvoiceTerms {
     /// Minor units below which nothing is invoiced; the next month's invoice has it.
@@ -29,7 +30,7 @@ pub struct InvoiceTerms {
 }
 
 /// What the use of somebody's product costs beside.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seller {
     /// The attribute of a measurement that names a product of the catalog.
@@ -39,7 +40,7 @@ pub struct Seller {
 }
 
 /// What the use of a meter costs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// The attribute of a measurement that tells the price.

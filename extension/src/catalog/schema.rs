@@ -16,6 +16,7 @@ pub(crate) use check::{check, check_default, check_fields, text_form};
 pub use provision::{ByHand, Doer, OnArchive, Reminder, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// Kind of a field's value.
@@ -69,7 +70,7 @@ pub enum SetBy {
 }
 
 /// A field of a product type's metadata.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Field {
     /// Key in the metadata.
@@ -157,7 +158,7 @@ fn field_type<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Field
 }
 
 /// How a product refers to the plan that pays for it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanLink {
     /// Field that holds the plan's product id.
@@ -170,7 +171,7 @@ pub struct PlanLink {
 }
 
 /// A counter or gauge that is kept of a product.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meter {
     /// Meter of the measurement, and key in `metadata.usage`.
@@ -181,7 +182,7 @@ pub struct Meter {
 }
 
 /// A public address of a product.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Url {
     /// Resource that serves it.
@@ -191,7 +192,7 @@ pub struct Url {
 }
 
 /// How the health of a product is watched.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Watch {
     /// Template of the URL.
@@ -205,7 +206,7 @@ pub struct Watch {
 }
 
 /// What a payment leaves behind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeftBehind {
     /// Credits, in minor units of the currency: a lot that usage is paid from.
@@ -223,7 +224,7 @@ pub enum Listing {
 }
 
 /// When a buyer may have the money back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefundTerms {
     /// Days from the payment on, for what is unspent and unused.
@@ -237,7 +238,7 @@ pub(crate) const PHASE: &str = "phase";
 pub(crate) const REFUSED: &str = "refused";
 
 /// A product type.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TypeDecl {
     /// Name.

@@ -6,10 +6,11 @@ use super::entitlement::Entitlements;
 use super::rate::Rates;
 use products_contract::{Account, Grant};
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// Policies, as the catalog's `business` says them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     /// Payment provider.
@@ -92,7 +93,7 @@ fn is_true(value: &bool) -> bool {
 }
 
 /// A plan that nobody pays for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct DefaultPlan {
     /// Its product.
     pub product_id: String,

@@ -3,7 +3,8 @@
 use super::schema::TypeDecl;
 use crate::model::json::Object;
 use products_contract::Account;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use small_deserialize::SmallDeserialize;
 
 /// Days for which a share is held where the clause doesn't say.
 const HOLD_DAYS: u32 = 7;
@@ -11,7 +12,7 @@ const HOLD_DAYS: u32 = 7;
 pub(crate) const WHOLE_BP: u32 = 10_000;
 
 /// Who has a share, as a product type says it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Split {
     /// The place of the field that holds the account: `{product.creator}`.
@@ -38,7 +39,7 @@ impl Split {
 }
 
 /// Who has a share of a price.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Share {
     /// Text form of the account.
     pub to: String,

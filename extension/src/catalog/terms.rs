@@ -8,14 +8,15 @@ use crate::model::gather::gather;
 use crate::model::json::{Object, decode, encode, is_false};
 use crate::model::merge::price::OnSale;
 use products_contract::{Fallible, Grant, Price};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
+use small_deserialize::SmallDeserialize;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
 /// Terms of a price.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Terms {
     /// Rank within the family; the highest plan counts.
     pub rank: i64,

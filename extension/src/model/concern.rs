@@ -3,6 +3,7 @@
 use super::json::encode;
 use products_contract::{Fallible, Json};
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 
 /// The rows that the end of an effect matters to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +132,7 @@ enum About {
 }
 
 /// A concern as a context has it: one form for all, which takes a fifth of the code that a form for each would.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, SmallDeserialize)]
 struct Flat {
     about: About,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,7 +176,7 @@ impl Concern {
 
     /// From an effect's context; none where it is about nothing of ours.
     pub fn of_context(context: &str) -> Option<Concern> {
-        let flat: Flat = json_reader::from_str(context).ok()?;
+        let flat: Flat = json_reader::from_str_small(context).ok()?;
         let (id, part) = (flat.id, flat.part);
         Some(match flat.about {
             About::Resource => Concern::Resource { instance: id?, resource: part?, verb: flat.verb? },

@@ -10,7 +10,7 @@ pub(crate) type Object = Map<String, Value>;
 
 /// Decode a stored JSON text; what was stored by us and can't be read is damaged data.
 pub(crate) fn decode<T: DeserializeOwned>(collection: &str, id: &str, text: &str) -> Fallible<T> {
-    json_reader::from_str(text).map_err(|error| damaged(collection, id, &error))
+    json_reader::from_str_small(text).map_err(|error| damaged(collection, id, &error))
 }
 
 #[cold]

@@ -8,7 +8,8 @@ use super::halt::{Ruled, internal};
 use super::keys::FactKey;
 use super::records::balances::Balances;
 use super::records::json_record;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use small_deserialize::SmallDeserialize;
 
 /// Money at the payment provider.
 pub(crate) const CASH: &str = "cash:stripe";
@@ -32,7 +33,7 @@ pub(crate) const FEES: &str = "fees";
 pub(crate) const TAX: &str = "tax";
 
 /// One side of an entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Posting {
     /// Account of the ledger.
     pub account: String,
@@ -41,7 +42,7 @@ pub(crate) struct Posting {
 }
 
 /// A booked fact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Entry {
     /// ISO 4217 code in lower case.
     pub currency: String,

@@ -5,6 +5,7 @@ use super::records::listing::ListingStatus;
 use super::records::sale::SaleKind;
 use products_contract::Timestamp;
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 
 /// A message, as it goes out and as it arrives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +20,7 @@ pub(crate) enum Message {
 }
 
 /// A share of a sale: all of it each time, so that the newest one replaces what was told before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Share {
     pub sale: String,
     pub product: String,
@@ -36,7 +37,7 @@ pub(crate) struct Share {
 }
 
 /// A product that is asked for in the catalog.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Listing {
     pub product: String,
     /// The product as its owner wrote it.
@@ -44,7 +45,7 @@ pub(crate) struct Listing {
 }
 
 /// Where a product in the catalog stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Listed {
     pub product: String,
     pub name: String,
@@ -60,6 +61,6 @@ pub(crate) const KIND: &str = "account.send";
 impl Message {
     /// Read a payload; none if it is of another version's form.
     pub fn of_payload(text: &str) -> Option<Message> {
-        json_reader::from_str(text).ok()
+        json_reader::from_str_small(text).ok()
     }
 }

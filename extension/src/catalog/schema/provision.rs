@@ -4,6 +4,7 @@ use super::Field;
 use crate::catalog::span::Span;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+use small_deserialize::SmallDeserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ pub enum OnArchive {
 }
 
 /// A resource that a product of the type provisions, or a step on the way.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resource {
     /// Name within the product, for example `compute`.
@@ -110,7 +111,7 @@ pub enum Doer {
 }
 
 /// What a person does in place of a machine.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ByHand {
     /// What is to be told when it is done: outputs, as fields.

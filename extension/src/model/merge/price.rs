@@ -1,10 +1,11 @@
 //! Whether the provider sells a price: its newest view says; of one second the one that withdraws it.
 
 use products_contract::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use small_deserialize::SmallDeserialize;
 
 /// What the provider said last of whether a price is on sale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
 pub(crate) struct OnSale {
     /// The provider's time, in milliseconds since the epoch.
     pub at: Timestamp,

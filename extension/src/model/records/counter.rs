@@ -2,13 +2,14 @@
 
 use super::json_record;
 use products_contract::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use small_deserialize::SmallDeserialize;
 
 /// Periods that are kept: this one, and those that a late measurement may be of.
 const PERIODS_MAX: usize = 3;
 
 /// A counter; its id is the entitlement's key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Counter {
     /// The beginnings of periods with what was counted in each, in order of time.
     periods: Vec<(Timestamp, i64)>,

@@ -2,10 +2,11 @@
 
 use super::json_record;
 use products_contract::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use small_deserialize::SmallDeserialize;
 
 /// What is kept of a customer beside the claim.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Customer {
     /// When the provider deleted it, by the first view that says so; nothing can be sold to it any more.

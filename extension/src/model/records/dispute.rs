@@ -3,6 +3,7 @@
 use super::payment::Payment;
 use super::{json_record, to_record};
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// How far a dispute is.
@@ -30,7 +31,7 @@ impl DisputeStatus {
 }
 
 /// What is kept of a dispute.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Dispute {
     /// The furthest status.

@@ -4,10 +4,11 @@ use super::earning::Earning;
 use super::json_record;
 use super::sale::SaleKind;
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// Sums of shares, in minor units of one currency.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Sums {
     /// Sales that were told of.

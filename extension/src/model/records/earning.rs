@@ -4,10 +4,11 @@ use super::json_record;
 use super::sale::SaleKind;
 use crate::model::json::is_false;
 use products_contract::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use small_deserialize::SmallDeserialize;
 
 /// A share; its id is the sale. Who bought is not said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Earning {
     pub product: String,

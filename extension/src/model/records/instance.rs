@@ -7,6 +7,7 @@ use crate::model::json::{Object, is_false};
 use products_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// Status of an instance, `metadata.status` of its product.
@@ -129,7 +130,7 @@ impl ResourceStatus {
 }
 
 /// What a person does in place of a machine.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Task {
     /// Why the machine did not: the provider's code, or `not-configured`.
@@ -164,7 +165,7 @@ pub(crate) struct Task {
 }
 
 /// A resource of an instance.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct ResourceState {
     #[serde(rename = "state")]
@@ -217,7 +218,7 @@ impl ResourceState {
 }
 
 /// The step that failed for good.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct FailedStep {
     /// Resource and verb.
     pub step: String,
@@ -228,7 +229,7 @@ pub(crate) struct FailedStep {
 }
 
 /// Generations go on rising when what they belong to comes and goes; they are no part of the state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Generations {
     /// Of the health watch.
@@ -252,7 +253,7 @@ pub(crate) fn is_late(entry: &str) -> bool {
 }
 
 /// Everything that an instance's status does not say.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct InstanceRecord {
     /// Its product type.

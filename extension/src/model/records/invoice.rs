@@ -5,6 +5,7 @@ use super::{json_record, to_record};
 use crate::model::json::is_false;
 use products_contract::Timestamp;
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 
 /// How far an invoice is: it only moves forward.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,7 +25,7 @@ pub(crate) enum InvoiceStatus {
 }
 
 /// A line, as far as it matters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
 pub(crate) struct Line {
     /// Stripe's price.
     pub price: Option<String>,
@@ -35,7 +36,7 @@ pub(crate) struct Line {
 }
 
 /// What is kept of an invoice.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Invoice {
     pub status: InvoiceStatus,

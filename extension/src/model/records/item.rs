@@ -3,10 +3,11 @@
 use super::json_record;
 use crate::model::json::is_false;
 use products_contract::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use small_deserialize::SmallDeserialize;
 
 /// An item; its id is the product type and the value that tells its products apart: `workspace_addon:MICRO`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Item {
     /// Its product.
     pub product_id: String,

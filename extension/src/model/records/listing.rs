@@ -3,6 +3,7 @@
 use super::json_record;
 use products_contract::Timestamp;
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 
 /// Where it stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +21,7 @@ pub(crate) enum ListingStatus {
 }
 
 /// A listing; its id is the product's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct ListingRow {
     pub name: String,

@@ -3,10 +3,11 @@
 use super::json_record;
 use crate::model::json::is_zero;
 use products_contract::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use small_deserialize::SmallDeserialize;
 
 /// A lot; its id is the purchase. Amounts are millionths of the currency's unit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Lot {
     /// ISO 4217 code in lower case.

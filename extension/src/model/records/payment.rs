@@ -6,6 +6,7 @@ use super::{json_record, to_record};
 use crate::model::json::is_false;
 use products_contract::{Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a refund is: it only moves forward.
@@ -23,7 +24,7 @@ pub(crate) enum RefundStatus {
 }
 
 /// A refund as it is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Refund {
     /// Minor units.
     pub amount_minor: i64,
@@ -43,7 +44,7 @@ pub(crate) struct Refund {
 }
 
 /// Money that a payment intent brought in.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
 pub(crate) struct Received {
     /// Minor units.
     pub amount_minor: i64,
@@ -54,7 +55,7 @@ pub(crate) struct Received {
 }
 
 /// What is known of one payment.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Payment {
     /// The charge that moved the money.

@@ -4,6 +4,7 @@ use super::{ACCOUNT, json_record};
 use crate::model::json::{is_false, is_zero};
 use products_contract::Timestamp;
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// How far the account at the payment provider is (requirements 7.6).
@@ -23,7 +24,7 @@ pub(crate) enum Onboarding {
 }
 
 /// Who waits for the link of an account that is being made.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct AwaitsLink {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
@@ -32,7 +33,7 @@ pub(crate) struct AwaitsLink {
 }
 
 /// Payouts in one currency.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Payout {
     /// Shares that can be paid out, less what was paid out, in minor units. Negative where a share came back too late.
@@ -50,7 +51,7 @@ pub(crate) struct Payout {
 }
 
 /// What an account needs to be paid.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Payouts {
     /// The account at the provider.

@@ -11,6 +11,7 @@ use products_contract::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use small_deserialize::SmallDeserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The finer steps of a purchase (requirements M3).
@@ -35,7 +36,7 @@ pub(crate) enum Step {
 }
 
 /// The session that counts for a purchase: the one that was paid first, else the furthest.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Counted {
     pub id: String,
     pub status: SessionStatus,
@@ -46,7 +47,7 @@ pub(crate) struct Counted {
 }
 
 /// A checkout that is asked for once there is a customer for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct AwaitsCustomer {
     /// What is asked for, but for the customer.
     pub checkout: Value,
@@ -56,7 +57,7 @@ pub(crate) struct AwaitsCustomer {
 }
 
 /// What a purchase's row keeps beside the columns that everybody sees.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Details {
     pub step: Step,

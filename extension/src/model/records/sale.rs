@@ -3,6 +3,7 @@
 use super::json_record;
 use products_contract::Timestamp;
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// What was sold.
@@ -19,7 +20,7 @@ pub(crate) enum SaleKind {
 }
 
 /// A sale; its id is the purchase, or `invoice/product`. It keeps the split that was agreed when it was made.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Sale {
     pub product: String,

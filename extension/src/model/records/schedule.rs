@@ -2,11 +2,12 @@
 
 use super::{ACCOUNT, json_record};
 use products_contract::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// What is open, by key. A generation outlives what it belongs to, so that the same key can be set again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct OpenSchedule {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -3,6 +3,7 @@
 use super::json_record;
 use products_contract::{Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 
 /// How far a session is: it only moves forward.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ pub(crate) enum SessionStatus {
 }
 
 /// What is kept of a session.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Session {
     pub status: SessionStatus,

@@ -9,6 +9,7 @@ use products_contract::{
     SubscriptionStatus, SubscriptionValues, Timestamp, Write,
 };
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 use std::rc::Rc;
 
 /// Whether nothing leaves this status.
@@ -22,7 +23,7 @@ pub(crate) fn is_served(status: SubscriptionStatus) -> bool {
 }
 
 /// What a view says of the subscription's state: null counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct State {
     pub status: SubscriptionStatus,
     pub items: Vec<SubscriptionItem>,
@@ -37,7 +38,7 @@ pub(crate) struct State {
 }
 
 /// What an update says that it changed: `previous_attributes`, as far as we mirror the fields.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Previous {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +71,7 @@ impl Previous {
 }
 
 /// One view of the newest moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct View {
     pub state: State,
     /// What views of this state say that they changed.
@@ -136,7 +137,7 @@ pub(crate) struct SubscriptionRow {
 }
 
 /// What the row's metadata keeps.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, SmallDeserialize)]
 #[serde(default)]
 struct Kept {
     customer_at: Timestamp,
@@ -156,7 +157,7 @@ struct Kept {
 }
 
 /// The history as it is stored: most views name the same prices, and numbers are read fast.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, SmallDeserialize)]
 struct KeptHistory {
     /// The different lists of prices with quantities.
     prices: Vec<Rc<Vec<(String, u32)>>>,

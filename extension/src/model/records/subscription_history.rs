@@ -3,14 +3,15 @@
 use super::json_record;
 use crate::model::json::is_false;
 use products_contract::{Reference, RowKey, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// Entries of each kind that are kept: more than a subscription has at a time.
 pub(crate) const KEPT_MAX: usize = 100;
 
 /// An invoice that is not settled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct OpenInvoice {
     /// Stripe's `billing_reason`.
     pub reason: String,
@@ -22,7 +23,7 @@ pub(crate) struct OpenInvoice {
 }
 
 /// A change of plan that can be taken back until its time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct PendingChange {
     /// The price to come.
     pub price: String,
@@ -34,7 +35,7 @@ pub(crate) struct PendingChange {
 }
 
 /// What is remembered of a subscription beside its own views.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct BillingHistory {
     /// Open invoices by id.

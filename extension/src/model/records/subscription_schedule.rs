@@ -3,6 +3,7 @@
 use super::json_record;
 use products_contract::{Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 
 /// How far a schedule is: it only moves forward, and of its ends each is final.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ pub(crate) enum ScheduleStatus {
 }
 
 /// What a phase bills.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
 pub(crate) struct PhaseItem {
     /// The price's id.
     pub price: String,
@@ -30,7 +31,7 @@ pub(crate) struct PhaseItem {
 }
 
 /// A span of time with its items.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
 pub(crate) struct Phase {
     pub starts_at: Timestamp,
     pub ends_at: Timestamp,
@@ -38,7 +39,7 @@ pub(crate) struct Phase {
 }
 
 /// What is kept of a schedule.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct SubscriptionSchedule {
     pub status: ScheduleStatus,

@@ -4,11 +4,12 @@ use super::{ACCOUNT, json_record};
 use crate::model::json::is_false;
 use crate::model::keys::type_row_id;
 use products_contract::{CatalogKey, Reference, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// What an instance adds to the summary of its account.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Contribution {
     /// What it uses up, by entitlement; nothing once it is gone.
@@ -23,7 +24,7 @@ pub(crate) struct Contribution {
 }
 
 /// Sums over all instances.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Summary {
     /// Instances that were ever made.

@@ -4,13 +4,14 @@ use super::json_record;
 use crate::model::json::{is_false, is_zero};
 use products_contract::Timestamp;
 use serde::{Deserialize, Serialize};
+use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// Different uses of one day or month that are kept apart; beyond them all count as one.
 const USES_MAX: usize = 200;
 
 /// A use: what was measured of one meter with the same attributes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Use {
     /// The meter.
     pub meter: String,
@@ -59,7 +60,7 @@ impl Uses {
 }
 
 /// The use of a day; its id is the day, `2026-01-31`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct UsageDay {
     /// The first moment of the day.
@@ -71,7 +72,7 @@ pub(crate) struct UsageDay {
 json_record!(UsageDay, "usage_days", live: |_| false, references: |_| Vec::new());
 
 /// What use of somebody's product cost beside, in millionths of the currency's unit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct SellerPart {
     /// Of the month.
@@ -85,7 +86,7 @@ pub(crate) struct SellerPart {
 }
 
 /// The use of a month; its id is the month, `2026-01`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct UsageMonth {
     /// The first moment of the month.

@@ -1,0 +1,198 @@
+//! `#[derive(SmallDeserialize)]`: serde's `Deserialize` for a struct with named fields, in less code.
+//!
+//! Serde's own stages each field in an option, has a type of its own for the names, and reads a sequence as well: with a
+//! hundred structs that is half of a component. This one begins with the defaults, looks names up in a table and stores
+//! what it reads. It takes `default`, `deny_unknown_fields`, `rename` and `deserialize_with`; a struct that says more is
+//! told to derive serde's.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::meta::ParseNestedMeta;
+use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, LitStr, Path, Result};
+
+/// Fields that a struct may have: a bit of a word each.
+const FIELDS_MAX: usize = 64;
+
+/// See the crate.
+#[proc_macro_derive(SmallDeserialize, attributes(serde))]
+pub fn derive(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let input = syn::parse_macro_input!(input as DeriveInput);
+    expand(&input).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// What the attributes of a struct say.
+#[derive(Default)]
+struct Container {
+    default: bool,
+    deny_unknown_fields: bool,
+}
+
+/// What is read of a field.
+struct Member {
+    name: String,
+    /// What it is where it isn't there; none of one that must be there.
+    absent: Option<TokenStream>,
+    with: Option<Path>,
+}
+
+/// Each `key` of the `serde` attributes, with what follows it.
+fn each(attributes: &[Attribute], mut read: impl FnMut(&ParseNestedMeta<'_>) -> Result<()>) -> Result<()> {
+    let own = attributes.iter().filter(|attribute| attribute.path().is_ident("serde"));
+    for attribute in own {
+        attribute.parse_nested_meta(|meta| read(&meta))?;
+    }
+    Ok(())
+}
+
+fn container(input: &DeriveInput) -> Result<Container> {
+    let mut out = Container::default();
+    each(&input.attrs, |meta| {
+        match () {
+            () if meta.path.is_ident("default") && !meta.input.peek(syn::Token![=]) => out.default = true,
+            () if meta.path.is_ident("deny_unknown_fields") => out.deny_unknown_fields = true,
+            () => return Err(meta.error("derive serde's Deserialize for it: expected default or deny_unknown_fields")),
+        }
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+fn member(field: &Field) -> Result<Member> {
+    let name = field.ident.as_ref().map(|name| name.to_string().trim_start_matches("r#").to_owned());
+    let mut out = Member { name: name.unwrap_or_default(), absent: None, with: None };
+    let nothing = quote!(::core::default::Default::default());
+    each(&field.attrs, |meta| {
+        match () {
+            () if meta.path.is_ident("default") && !meta.input.peek(syn::Token![=]) => {
+                out.absent = Some(nothing.clone())
+            }
+            () if meta.path.is_ident("default") => {
+                let path: Path = meta.value()?.parse::<LitStr>()?.parse()?;
+                out.absent = Some(quote!(#path()));
+            }
+            () if meta.path.is_ident("rename") => out.name = meta.value()?.parse::<LitStr>()?.value(),
+            () if meta.path.is_ident("deserialize_with") => out.with = Some(meta.value()?.parse::<LitStr>()?.parse()?),
+            // What is written is not read.
+            () if meta.path.is_ident("skip_serializing_if") => drop(meta.value()?.parse::<LitStr>()?),
+            () => {
+                let message = "derive serde's Deserialize for it: expected default, rename, deserialize_with or skip_serializing_if";
+                return Err(meta.error(message));
+            }
+        }
+        Ok(())
+    })?;
+    if out.absent.is_none() && out.with.is_none() && is_option(field) {
+        out.absent = Some(nothing);
+    }
+    Ok(out)
+}
+
+fn expand(input: &DeriveInput) -> Result<TokenStream> {
+    let name = &input.ident;
+    let Data::Struct(data) = &input.data else {
+        return Err(Error::new_spanned(name, "expected a struct: derive serde's Deserialize for others"));
+    };
+    let Fields::Named(fields) = &data.fields else {
+        return Err(Error::new_spanned(name, "expected named fields: derive serde's Deserialize for others"));
+    };
+    if !input.generics.params.is_empty() || fields.named.len() > FIELDS_MAX {
+        return Err(Error::new_spanned(name, format!("expected no parameters, and at most {FIELDS_MAX} fields")));
+    }
+    let container = container(input)?;
+    let members = fields.named.iter().map(member).collect::<Result<Vec<Member>>>()?;
+    let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    let idents: Vec<_> = fields.named.iter().filter_map(|field| field.ident.as_ref()).collect();
+    let locals: Vec<_> = (0..members.len()).map(|index| format_ident!("field{index}")).collect();
+    // Where the struct has defaults of its own, it is what is read into; else each field is, and one that must be there is none.
+    let (begin, end) = match container.default {
+        true => (quote!(let mut out = <#name as ::core::default::Default>::default();), quote!(out)),
+        false => {
+            let begin = members.iter().zip(&locals).map(|(member, local)| match &member.absent {
+                Some(absent) => quote!(let mut #local = #absent;),
+                None => quote!(let mut #local = ::core::option::Option::None;),
+            });
+            let end = members.iter().zip(&locals).zip(&idents).map(|((member, local), ident)| match &member.absent {
+                Some(_) => quote!(#ident: #local),
+                None => {
+                    let name = &member.name;
+                    quote!(#ident: #local.ok_or_else(|| ::serde::de::Error::missing_field(#name))?)
+                }
+            });
+            (quote!(#(#begin)*), quote!(#name { #(#end,)* }))
+        }
+    };
+    let arms = members.iter().zip(&fields.named).enumerate().map(|(index, (member, field))| {
+        let (ident, local, ty) = (&field.ident, &locals[index], &field.ty);
+        let (wrapper, read) = match &member.with {
+            None => (None, quote!(::json_reader::member::<#ty, A>(&mut map)?)),
+            Some(with) => {
+                let wrapper = format_ident!("Field{index}");
+                let declared = quote! {
+                    struct #wrapper(#ty);
+                    impl<'de> ::serde::Deserialize<'de> for #wrapper {
+                        fn deserialize<D: ::serde::Deserializer<'de>>(from: D) -> ::core::result::Result<Self, D::Error> {
+                            #with(from).map(#wrapper)
+                        }
+                    }
+                };
+                (Some(declared), quote!(::json_reader::member::<#wrapper, A>(&mut map)?.0))
+            }
+        };
+        let store = match (container.default, &member.absent) {
+            (true, _) => quote!(out.#ident = #read),
+            (false, Some(_)) => quote!(#local = #read),
+            (false, None) => quote!(#local = ::core::option::Option::Some(#read)),
+        };
+        quote!(#index => { #wrapper #store; })
+    });
+    let unknown = match container.deny_unknown_fields {
+        true => quote!(return ::core::result::Result::Err(::serde::de::Error::unknown_field(key.as_str(), NAMES))),
+        false => quote!({
+            ::json_reader::member::<::serde::de::IgnoredAny, A>(&mut map)?;
+        }),
+    };
+    let text = name.to_string();
+    Ok(quote! {
+        const _: () = {
+            const NAMES: &[&str] = &[#(#names),*];
+            struct Visitor;
+            impl<'de> ::serde::de::Visitor<'de> for Visitor {
+                type Value = #name;
+                fn expecting(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<A: ::serde::de::MapAccess<'de>>(self, mut map: A) -> ::core::result::Result<#name, A::Error> {
+                    #begin
+                    let mut seen = 0u64;
+                    while let ::core::option::Option::Some(key) = ::serde::de::MapAccess::next_key::<::json_reader::Key<'de>>(&mut map)? {
+                        let index = key.place_in(NAMES).unwrap_or(usize::MAX);
+                        if index < NAMES.len() {
+                            if seen & (1 << index) != 0 {
+                                return ::core::result::Result::Err(::serde::de::Error::duplicate_field(NAMES[index]));
+                            }
+                            seen |= 1 << index;
+                        }
+                        match index {
+                            #(#arms)*
+                            _ => #unknown,
+                        }
+                    }
+                    ::core::result::Result::Ok(#end)
+                }
+            }
+            impl<'de> ::serde::Deserialize<'de> for #name {
+                fn deserialize<D: ::serde::Deserializer<'de>>(from: D) -> ::core::result::Result<Self, D::Error> {
+                    ::serde::Deserializer::deserialize_struct(from, #text, NAMES, Visitor)
+                }
+            }
+        };
+    })
+}
+
+/// Whether a field is an option, which may be left out.
+fn is_option(field: &Field) -> bool {
+    match &field.ty {
+        syn::Type::Path(path) => path.path.segments.last().is_some_and(|segment| segment.ident == "Option"),
+        _ => false,
+    }
+}

@@ -1,0 +1,95 @@
+//! A struct reads the same values as with serde's own derive, and refuses the same in the same words.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+use serde::{Deserialize, Deserializer};
+use small_deserialize::SmallDeserialize;
+use std::collections::BTreeMap;
+
+fn seven() -> i64 {
+    7
+}
+
+fn doubled<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    i64::deserialize(from).map(|number| number.saturating_mul(2))
+}
+
+/// The same structs with another derive each.
+macro_rules! structs {
+    ($derive:ident) => {
+        #[derive(Debug, PartialEq, $derive)]
+        pub struct Plain {
+            a: String,
+            b: Option<i64>,
+            #[serde(default)]
+            c: Vec<bool>,
+            #[serde(default = "seven")]
+            d: i64,
+            #[serde(rename = "type")]
+            e: i64,
+            #[serde(default, deserialize_with = "doubled")]
+            f: i64,
+        }
+
+        #[derive(Debug, PartialEq, $derive)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Strict {
+            a: String,
+            b: Option<i64>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            c: Vec<bool>,
+            d: BTreeMap<String, i64>,
+        }
+
+        impl Default for Strict {
+            fn default() -> Self {
+                Strict { a: "none".to_owned(), b: Some(1), c: vec![true], d: BTreeMap::new() }
+            }
+        }
+    };
+}
+
+mod theirs {
+    use super::*;
+    structs!(Deserialize);
+}
+
+mod ours {
+    use super::*;
+    structs!(SmallDeserialize);
+}
+
+/// An object of a few members, of names and values that fit and that don't.
+fn object() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec!["a", "b", "c", "d", "type", "f", "e", "z", "\\u0061"]);
+    let value =
+        prop::sample::select(vec![r#""x""#, "3", "-1", "null", "[]", "[true]", "{}", r#"{"k": 1}"#, "true", "1.5"]);
+    let members = prop::collection::vec((name, value), 0..8);
+    members.prop_map(|members| {
+        let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
+        format!("{{{}}}", members.join(", "))
+    })
+}
+
+/// What a text is read as, shown; or why it is refused.
+fn shown<'a, T: Deserialize<'a> + std::fmt::Debug>(text: &'a str) -> Result<String, String> {
+    json_reader::from_str::<T>(text).map(|value| format!("{value:?}")).map_err(|error| error.to_string())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #[test]
+    fn a_struct_is_read_as_with_serdes_own_derive(text in object()) {
+        prop_assert_eq!(shown::<ours::Plain>(&text), shown::<theirs::Plain>(&text));
+        prop_assert_eq!(shown::<ours::Strict>(&text), shown::<theirs::Strict>(&text));
+    }
+}
+
+#[test]
+fn it_reads_what_it_should_and_no_list() {
+    let text = r#"{"a": "x", "type": 2, "f": 3, "zzz": [1]}"#;
+    let read: ours::Plain = json_reader::from_str(text).unwrap();
+    assert_eq!(format!("{read:?}"), r#"Plain { a: "x", b: None, c: [], d: 7, e: 2, f: 6 }"#);
+    assert_eq!(shown::<ours::Strict>("{}").unwrap(), r#"Strict { a: "none", b: Some(1), c: [true], d: {} }"#);
+    assert!(shown::<ours::Plain>("[]").is_err());
+}
