@@ -64,8 +64,14 @@ pub(crate) fn find(catalog: &Catalog<'_>, body: &Object) -> Ruled<OnOffer> {
 /// The product that a command names, with the name under which it did.
 fn named(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
     let given = NAMES.into_iter().find(|key| body.get(*key).is_some_and(|value| !value.is_null()));
-    if given.is_none() && body.contains_key("item") {
-        return item(catalog, body);
+    if body.contains_key("item") {
+        return match given {
+            None => item(catalog, body),
+            Some(key) => {
+                let message = format!("`{key}` names what is bought already: expected one of them");
+                Err(wrong_field("/item", FieldErrorCode::NotAllowed, message))
+            }
+        };
     }
     let name = required_text(body, given.unwrap_or("plan_id"))?;
     for decl in catalog.types()?.iter() {

@@ -179,7 +179,14 @@ fn lost_plan(subscriptions: &[SubscriptionFacts], family: &str, known: &KnownPri
     let mut gave = subscriptions.iter().filter(|facts| facts.gave_plan(family, known)).peekable();
     gave.peek()?;
     let is_final = gave.clone().all(|facts| facts.row.is_final());
-    let lost = gave.filter_map(|facts| Some((facts.lost_at?, facts))).max_by_key(|(at, facts)| (*at, &facts.id));
+    // A subscription that goes on without the plan's item pays for the plan no more.
+    let left_out = |facts: &SubscriptionFacts| {
+        let of_family = facts.row.named().filter(|id| known.get(*id).is_some_and(|p| p.family.as_deref() == Some(family)));
+        let gone = of_family.filter(|id| !facts.row.state().items.iter().any(|item| item.price_id == **id));
+        gone.filter_map(|id| facts.row.fewer_since(id, 0)).max()
+    };
+    let lost_at = |facts: &SubscriptionFacts| facts.lost_at.or_else(|| left_out(facts));
+    let lost = gave.filter_map(|facts| Some((lost_at(facts)?, facts))).max_by_key(|(at, facts)| (*at, &facts.id));
     let (at, facts) = lost?;
     let product_id = facts.plans.get(family).map(|price| price.product_id.clone());
     Some(LostPlan { at, subscription: facts.id.clone(), product_id, is_final })
