@@ -118,6 +118,16 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
     for (index, resource) in decl.provisions.iter().enumerate() {
         check_provision(resource, &decl.provisions[..index], &format!("{path}/provisions/{index}"), own)?;
     }
+    let idle = decl.lifecycle.as_ref().and_then(|lifecycle| lifecycle.idle.as_ref());
+    if let Some(idle) = idle.filter(|idle| !decl.meters.iter().any(|meter| meter.meter == idle.meter)) {
+        let meters: Vec<&str> = decl.meters.iter().map(|meter| meter.meter.as_str()).collect();
+        let message = format!("`{}` is no meter of the type: expected {}", idle.meter, one_of(&meters));
+        return Err(wrong_field(&format!("{path}/lifecycle/idle/meter"), FieldErrorCode::NotAllowed, message));
+    }
+    if decl.lifecycle.is_some() && decl.provisions.is_empty() {
+        let message = "what is not made does not end: expected `provisions`";
+        return Err(wrong_field(&format!("{path}/lifecycle"), FieldErrorCode::NotAllowed, message));
+    }
     check_views(decl, path)
 }
 

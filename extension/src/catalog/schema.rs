@@ -10,6 +10,7 @@ mod provision;
 use super::amount::{Amount, Granted};
 use super::buy::Buy;
 use super::price::Interval;
+use super::span::Span;
 use super::split::Split;
 use crate::model::shared::Shared;
 pub(crate) use check::{check, check_default, check_fields, text_form};
@@ -205,6 +206,31 @@ pub struct Watch {
     pub recover_after: u32,
 }
 
+/// How long a product stands where it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lifecycle {
+    /// Nobody uses it: it is archived, although it is paid for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle: Option<Idle>,
+    /// From standing still unpaid to the archive; the business's `archive_after_days` where it isn't said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_after: Option<Span>,
+    /// From that to its end; the business's `retention_days` where it isn't said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delete_after: Option<Span>,
+}
+
+/// When nobody uses a product.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Idle {
+    /// The meter whose measurements are use by people.
+    pub meter: String,
+    /// From the last one, or from when it began to run.
+    pub after: Span,
+}
+
 /// What a payment leaves behind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
@@ -300,6 +326,9 @@ pub struct TypeDecl {
     /// a status without a word shows its own name. The field `phase` shows the step that is under way.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub views: BTreeMap<String, BTreeMap<String, String>>,
+    /// How long it stands where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<Lifecycle>,
     /// Ids of its products: this prefix, `_` and the value of `id_by`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_prefix: Option<String>,

@@ -181,7 +181,8 @@ fn lost_plan(subscriptions: &[SubscriptionFacts], family: &str, known: &KnownPri
     let is_final = gave.clone().all(|facts| facts.row.is_final());
     // A subscription that goes on without the plan's item pays for the plan no more.
     let left_out = |facts: &SubscriptionFacts| {
-        let of_family = facts.row.named().filter(|id| known.get(*id).is_some_and(|p| p.family.as_deref() == Some(family)));
+        let of_family =
+            facts.row.named().filter(|id| known.get(*id).is_some_and(|p| p.family.as_deref() == Some(family)));
         let gone = of_family.filter(|id| !facts.row.state().items.iter().any(|item| item.price_id == **id));
         gone.filter_map(|id| facts.row.fewer_since(id, 0)).max()
     };

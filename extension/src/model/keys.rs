@@ -79,6 +79,8 @@ pub(crate) enum TimerKey {
     Archive { instance: String, due: Timestamp },
     /// The end of an archived instance.
     Terminate { instance: String, due: Timestamp },
+    /// The archive of an instance that nobody uses.
+    Idle { instance: String, due: Timestamp },
     /// A reminder of what a person is to do, or that it is late.
     Task { instance: String, due: Timestamp },
     /// More instances than one decision drives: go on at once.
@@ -128,6 +130,7 @@ impl fmt::Display for TimerKey {
             TimerKey::Error { instance, due } => write!(f, "error:{instance}:{due}"),
             TimerKey::Archive { instance, due } => write!(f, "archive:{instance}:{due}"),
             TimerKey::Terminate { instance, due } => write!(f, "terminate:{instance}:{due}"),
+            TimerKey::Idle { instance, due } => write!(f, "idle:{instance}:{due}"),
             TimerKey::Task { instance, due } => write!(f, "task:{instance}:{due}"),
             TimerKey::Continue { asked_by } => write!(f, "continue:{asked_by}"),
         }
@@ -157,6 +160,7 @@ impl TimerKey {
             "error" => TimerKey::Error { instance: id, due },
             "archive" => TimerKey::Archive { instance: id, due },
             "terminate" => TimerKey::Terminate { instance: id, due },
+            "idle" => TimerKey::Idle { instance: id, due },
             "task" => TimerKey::Task { instance: id, due },
             _ => return None,
         })
@@ -168,6 +172,7 @@ impl TimerKey {
             TimerKey::Error { instance, .. }
             | TimerKey::Archive { instance, .. }
             | TimerKey::Terminate { instance, .. }
+            | TimerKey::Idle { instance, .. }
             | TimerKey::Task { instance, .. } => Some(instance),
             TimerKey::Grace { .. }
             | TimerKey::OverLimit { .. }
@@ -428,6 +433,7 @@ mod tests {
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Error { instance, due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Archive { instance, due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Terminate { instance, due }),
+            (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Idle { instance, due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Task { instance, due }),
             name().prop_map(|asked_by| TimerKey::Continue { asked_by }),
         ]

@@ -39,6 +39,8 @@ enum Desired {
     Running,
     /// To stand still, since a time.
     Suspended(SuspendReason, Timestamp),
+    /// To be archived: nobody uses it.
+    Idle,
     /// Nothing is known that it should be otherwise than it is.
     AsItIs,
 }
@@ -49,7 +51,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, view: &Cir
         instance.record.over = view.room.excess.keys().cloned().collect();
     }
     let fits = !view.room.beyond.contains(&instance.id);
-    let wanted = desired(desk.now, instance, view, fits);
+    let wanted = unused(desk.now, instance, desired(desk.now, instance, view, fits));
     waiting::revive(desk, instance, view)?;
     plan::follow(desk, instance, view)?;
     let metadata = plan::metadata(desk, instance, view)?;
@@ -126,11 +128,39 @@ fn desired(now: Timestamp, instance: &Instance, view: &Circumstances<'_>, fits: 
     }
 }
 
+/// What is allowed to run stands still where an operator wants it to, and is archived where nobody uses it.
+fn unused(now: Timestamp, instance: &Instance, desired: Desired) -> Desired {
+    match (desired, instance.record.held_at) {
+        (Desired::Running | Desired::AsItIs, Some(since)) => Desired::Suspended(SuspendReason::Admin, since),
+        (Desired::Running, None) if idle_due(instance).is_some_and(|due| due <= now) => Desired::Idle,
+        _ => desired,
+    }
+}
+
+/// When it will have been idle for too long.
+fn idle_due(instance: &Instance) -> Option<Timestamp> {
+    let idle = instance.decl.lifecycle.as_ref()?.idle.as_ref()?;
+    Some(idle.after.after(instance.record.active_at?))
+}
+
+/// When what is unpaid since a time is archived, and when that ends.
+fn ends(instance: &Instance, view: &Circumstances<'_>, since: Timestamp) -> (Timestamp, Timestamp) {
+    let (lifecycle, settings) = (instance.decl.lifecycle.as_ref(), &view.standing.settings);
+    let archive = match lifecycle.and_then(|lifecycle| lifecycle.archive_after) {
+        Some(span) => span.after(since),
+        None => plus_days(since, settings.archive_after_days),
+    };
+    let end = match lifecycle.and_then(|lifecycle| lifecycle.delete_after) {
+        Some(span) => span.after(archive),
+        None => plus_days(archive, settings.retention_days),
+    };
+    (archive, end)
+}
+
 /// Change the status where the standing wants another one, and where it is safe to.
 fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, desired: Desired) {
     use InstanceStatus::{Archived, Archiving, Provisioning, Restoring, Running, Suspended};
     use SuspendReason::Payment;
-    let settings = &view.standing.settings;
     let paused = instance.record.archive_paused;
     let set_reason = |instance: &mut Instance, reason: SuspendReason| {
         instance.set("suspend_reason", json!(reason.name()));
@@ -146,15 +176,23 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, d
             set_reason(instance, reason);
             instance.set_status(Suspended);
         }
-        (Suspended, Desired::Running) => {
+        (Running, Desired::Idle) if !paused => {
+            instance.record.before = Some(Running);
+            instance.set_status(Archiving);
+        }
+        // Who pays again uses it again.
+        (Suspended, Desired::Running | Desired::Idle) => {
             instance.unset("suspend_reason");
             instance.record.archive_paused = false;
-            instance.set_status(Running);
+            run(now, instance);
+        }
+        (Archived, Desired::Idle) if !paused && instance.text("suspend_reason") == Some(Payment.name()) => {
+            instance.unset("suspend_reason");
+            instance.record.before = Some(Archived);
+            instance.set_status(Restoring);
         }
         // What is beyond the limit of a plan that is paid for is never archived or deleted.
-        (Suspended, Desired::Suspended(Payment, since))
-            if !paused && plus_days(since, settings.archive_after_days) <= now =>
-        {
+        (Suspended, Desired::Suspended(Payment, since)) if !paused && ends(instance, view, since).0 <= now => {
             instance.record.before = Some(Suspended);
             instance.set_status(Archiving);
         }
@@ -168,11 +206,7 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, d
             instance.record.before = Some(Archived);
             instance.set_status(Restoring);
         }
-        (Archived, Desired::Suspended(Payment, since))
-            if plus_days(since, settings.archive_after_days.saturating_add(settings.retention_days)) <= now =>
-        {
-            instance.end(false);
-        }
+        (Archived, Desired::Suspended(Payment, since)) if ends(instance, view, since).1 <= now => instance.end(false),
         _ => {}
     }
 }
@@ -191,7 +225,7 @@ fn arrive(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>
         Some(InstanceStatus::Provisioning) => {
             credit::lost_days(desk, instance, view)?;
             instance.record.failed = None;
-            instance.set_status(InstanceStatus::Running);
+            run(desk.now, instance);
             contents::show(instance);
             let url = instance.metadata.get("resources").and_then(|resources| resources.get("url"));
             let values = json!({"instance": instance.id, "url": url});
@@ -199,7 +233,7 @@ fn arrive(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>
         }
         Some(InstanceStatus::Restoring) => {
             instance.record.before = None;
-            instance.set_status(InstanceStatus::Running);
+            run(desk.now, instance);
         }
         Some(InstanceStatus::Archiving) => {
             instance.record.before = None;
@@ -223,6 +257,14 @@ fn arrive(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>
     Ok(())
 }
 
+/// It runs, and is used from now on.
+fn run(now: Timestamp, instance: &mut Instance) {
+    if instance.decl.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.idle.is_some()) {
+        instance.record.active_at = instance.record.active_at.max(Some(now));
+    }
+    instance.set_status(InstanceStatus::Running);
+}
+
 /// Timers and mails of what will happen unless something is done.
 fn remind(
     now: Timestamp,
@@ -239,9 +281,17 @@ fn remind(
         let due = failed.at.saturating_add(i64::from(settings.error_credit_hours) * HOUR_MS);
         later.timer(now, TimerKey::Error { instance: id.clone(), due }, due);
     }
+    let is_in_use = desired == Desired::Running && instance.is(InstanceStatus::Running);
+    if let Some(due) = idle_due(instance).filter(|_| is_in_use && !instance.record.archive_paused) {
+        later.timer(now, TimerKey::Idle { instance: id.clone(), due }, due);
+        for days in &settings.notice_days {
+            let at = due.saturating_sub(i64::from(*days) * DAY_MS);
+            let values = json!({"instance": id, "at": rfc3339(due)});
+            later.mail(now, "idle_soon", To::Account, &format!("{id}:{due}:{days}"), at, values);
+        }
+    }
     let Desired::Suspended(SuspendReason::Payment, since) = desired else { return };
-    let archive = plus_days(since, settings.archive_after_days);
-    let terminate = plus_days(archive, settings.retention_days);
+    let (archive, terminate) = ends(instance, view, since);
     let at_archive = ("archive_soon", TimerKey::Archive { instance: id.clone(), due: archive }, archive);
     let at_end = ("termination_soon", TimerKey::Terminate { instance: id.clone(), due: terminate }, terminate);
     let steps = match instance.status() {

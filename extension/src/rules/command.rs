@@ -8,13 +8,15 @@ use products_contract::{ActorKind, FieldErrorCode, Refusal};
 use serde_json::Value;
 
 /// The commands, with what their payload must have (for the manifest).
-pub(crate) const COMMANDS: [(&str, &[&str]); 19] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 21] = [
     ("catalog.load", &[]),
     ("product.create", &["name"]),
     ("product.update", &["id"]),
     ("product.list", &[]),
     ("instance.create", &["name"]),
     ("instance.keep", &["id"]),
+    ("instance.suspend", &["id"]),
+    ("instance.resume", &["id"]),
     ("instance.retry", &["id"]),
     ("instance.delete", &["id", "confirm"]),
     ("purchase.create", &[]),
@@ -31,8 +33,10 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 19] = [
 ];
 
 /// What the payloads of commands may have that read it member by member; products are checked against their type.
-const MEMBERS: [(&str, &[&str]); 14] = [
+const MEMBERS: [(&str, &[&str]); 16] = [
     ("instance.keep", &["id"]),
+    ("instance.suspend", &["id"]),
+    ("instance.resume", &["id"]),
     ("instance.retry", &["id"]),
     ("instance.delete", &["id", "confirm"]),
     (
@@ -84,7 +88,7 @@ fn check_members(kind: &str, body: &Object) -> Ruled<()> {
 }
 
 /// Commands that no account's own people give, whatever their roles.
-const OF_OPERATORS: [&str; 1] = ["step.assign"];
+const OF_OPERATORS: [&str; 2] = ["instance.suspend", "step.assign"];
 
 /// Decide a command.
 pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
@@ -108,6 +112,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "product.update" => instance::update(desk, body),
         "product.list" => listing::list(desk, body),
         "instance.keep" => instance::keep(desk, body),
+        "instance.suspend" => instance::suspend(desk, body),
+        "instance.resume" => instance::resume(desk, body),
         "instance.retry" => instance::retry(desk, body),
         "instance.delete" => instance::delete(desk, body),
         "step.complete" => step::complete(desk, body),

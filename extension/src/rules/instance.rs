@@ -1,6 +1,7 @@
 //! Commands about instances: made, changed, tried again and ended by people, as far as the account's standing allows.
 
 use super::catalog;
+use super::command::operators_only;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::{Instance, consumed, names};
 use crate::catalog::product::{Proposed, normalise, required_text};
@@ -272,6 +273,35 @@ pub(super) fn keep(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return Err(Refusal::BadTransition(instance.status_text().to_owned()).into());
     }
     instance.record.kept_at = Some(desk.now);
+    instance.save(&mut desk.account)?;
+    Ok(Verdict::answered(Answer::Product(id)))
+}
+
+/// `instance.suspend`: it stands still until an operator lets it go on; nothing is archived or deleted for that alone.
+pub(super) fn suspend(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let id = required_text(body, "id")?;
+    let mut instance = Instance::load(desk, &id)?;
+    use InstanceStatus::{Deleting, Error, Terminated};
+    if instance.record.held_at.is_some() || matches!(instance.status(), Some(Deleting | Error | Terminated)) {
+        return Err(Refusal::BadTransition(instance.status_text().to_owned()).into());
+    }
+    instance.record.held_at = Some(desk.now);
+    instance.save(&mut desk.account)?;
+    Ok(Verdict::answered(Answer::Product(id)))
+}
+
+/// `instance.resume`: what an operator let stand still goes on, by an operator; what was archived since nobody used it
+/// comes back, by its owner as well.
+pub(super) fn resume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let id = required_text(body, "id")?;
+    let mut instance = Instance::load(desk, &id)?;
+    if instance.record.held_at.is_some() {
+        operators_only(desk)?;
+        instance.record.held_at = None;
+    } else if !instance.is(InstanceStatus::Archived) || instance.record.active_at.is_none() {
+        return Err(Refusal::BadTransition(instance.status_text().to_owned()).into());
+    }
+    instance.record.active_at = instance.record.active_at.map(|at| at.max(desk.now));
     instance.save(&mut desk.account)?;
     Ok(Verdict::answered(Answer::Product(id)))
 }

@@ -81,6 +81,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
             What::Account(decl) => metering::count(desk, &standing, &usage.meter, &decl, usage.quantity, usage.at)?,
             What::Instance(id, meter) => {
                 if let Some(instance) = instances.get_mut(id) {
+                    note_use(instance, usage, desk.now);
                     let period = standing.period_of(&meter.meter);
                     let period = period.map(|(_, item)| (item.period_start, item.period_end));
                     add(instance, &meter, usage, period);
@@ -110,6 +111,17 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     }
     desk.account.put(Summary::ID, summary);
     Ok(Outcome::Applied)
+}
+
+/// Somebody used it: what was idle is not any more, and what could not be archived may be tried again when it is.
+fn note_use(instance: &mut Instance, usage: &Usage, now: Timestamp) {
+    let idle = instance.decl.lifecycle.as_ref().and_then(|lifecycle| lifecycle.idle.as_ref());
+    let is_use = idle.is_some_and(|idle| idle.meter == usage.meter) && usage.quantity > 0;
+    let at = Some(usage.at.min(now));
+    if is_use && at > instance.record.active_at {
+        instance.record.active_at = at;
+        instance.record.archive_paused = false;
+    }
 }
 
 fn add(instance: &mut Instance, meter: &Meter, usage: &Usage, period: Option<(Timestamp, Timestamp)>) {

@@ -6,13 +6,15 @@ use host::processor::{AskError, Report};
 use products_contract::{Account, Actor, ActorKind, Event, Page, Payload, Problem, Question, Refusal};
 
 /// Commands, and who of an organization's members may give each; nobody gives one that belongs to the platform.
-const COMMANDS: [(&str, &[&str]); 19] = [
+const COMMANDS: [(&str, &[&str]); 21] = [
     ("catalog.load", &[]),
     ("product.create", &["owner", "member"]),
     ("product.update", &["owner", "member"]),
     ("product.list", &["owner"]),
     ("instance.create", &["owner"]),
     ("instance.keep", &["owner"]),
+    ("instance.suspend", &[]),
+    ("instance.resume", &["owner"]),
     ("instance.retry", &["owner", "member"]),
     ("instance.delete", &["owner"]),
     ("step.complete", &["owner"]),
@@ -94,7 +96,7 @@ fn a_command_is_judged_by_who_gives_it_and_where() {
                 let report = reports.first().expect("each command is decided");
                 // Who is let through is refused for what was asked, or for where.
                 let is_catalogs = kind == "catalog.load";
-                let is_operators = kind == "step.assign" && actor.kind == ActorKind::User;
+                let is_operators = ["instance.suspend", "step.assign"].contains(&kind) && actor.kind == ActorKind::User;
                 let elsewhere = is_catalogs && account != Account::Platform;
                 let expected = !is_allowed(&actor, &account, roles) || elsewhere || is_operators;
                 let what = format!("{kind} by {actor:?} in {account:?}: {:?}", report.result.reason());

@@ -76,6 +76,8 @@ impl InstanceStatus {
 /// Why an instance is suspended, `metadata.suspend_reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SuspendReason {
+    /// An operator wants it to.
+    Admin,
     /// Nothing is paid.
     Payment,
     /// Less is allowed than is in use.
@@ -86,6 +88,7 @@ impl SuspendReason {
     /// The reason as it stands in metadata.
     pub fn name(self) -> &'static str {
         match self {
+            SuspendReason::Admin => "admin",
             SuspendReason::Payment => "payment",
             SuspendReason::OverLimit => "over_limit",
         }
@@ -263,6 +266,12 @@ pub(crate) struct InstanceRecord {
     /// When its owner chose that it goes on where not all can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_at: Option<Timestamp>,
+    /// When people used it last, or when it began to run, whichever is later; for what is archived when it is idle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active_at: Option<Timestamp>,
+    /// Since when an operator wants it to stand still.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_at: Option<Timestamp>,
     /// Whether anything was ever asked for.
     pub begun: bool,
     /// Whether anything that was asked for reached the world: what was called off in time never began.

@@ -58,6 +58,7 @@ product_types:
       - {name: fill, run: database.seed, phase: filling, within: 10m, after: [data], or_manual: {by: owner, how: [Look],
         sla: 24h, remind: [12h, daily], verify: false, phase: by_hand, asks: [{name: host, type: secret-ref}]}}
     views: {phase: {running: ready}}
+    lifecycle: {idle: {meter: seats, after: 30d}, archive_after: 7d, delete_after: 60d}
     url: [{resource: edge, value: "https://{instance.label}.example"}]
     watch: {url: "{resources.url}/health", every_s: 300, fail_after: 3, recover_after: 1}
     meters: [{meter: seats, counter: true}]
@@ -76,7 +77,7 @@ products:
 "#;
 
 /// Texts of [`WHOLE`], each of which stands there once, with what makes the catalog wrong in its place.
-pub const BROKEN: [(&str, &str); 65] = [
+pub const BROKEN: [(&str, &str); 68] = [
     ("business:", "busines:"),
     ("product_types:", "types:"),
     ("grace_days: 7", "grace_days: -7"),
@@ -128,6 +129,9 @@ pub const BROKEN: [(&str, &str); 65] = [
     ("by: owner, how", "by: nobody, how"),
     ("asks: [{name: host, type: secret-ref}]", "asks: [host]"),
     ("views: {phase: {running: ready}}", "views: {phase: {runing: ready}}"),
+    ("{meter: seats, after: 30d}", "{meter: seats}"),
+    ("{meter: seats, after: 30d}", "{meter: seats, after: month}"),
+    ("archive_after: 7d", "archive_after: 7"),
     ("every_s: 300, ", ""),
     ("meters: [{meter: seats", "meters: [{name: seats"),
     ("- id: prod_a\n    ", "- "),
