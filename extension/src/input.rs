@@ -184,7 +184,7 @@ fn facts(body: &Body<'_>) -> Vec<String> {
             vec![FactKey::Paid(id).to_string(), by_session, notice::key("receipt", To::Account, id).to_string()]
         }
         Body::Session(object) => {
-            let purchase = object.metadata.as_ref().and_then(|metadata| metadata.purchase_id.as_deref());
+            let purchase = object.ours().and_then(|metadata| metadata.purchase_id.as_deref());
             let paid = purchase.map(|purchase| FactKey::PaidSession { purchase, session: &object.id }.to_string());
             paid.into_iter().collect()
         }

@@ -3,6 +3,7 @@
 mod buys;
 mod credits;
 mod dispute_fees;
+mod elsewhere;
 mod fingerprint;
 mod grace;
 mod instance;
@@ -27,6 +28,7 @@ pub(crate) use schedule::DesiredSchedule;
 /// continues with what one decision left over.
 pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedule> {
     purchases::reconcile(desk)?;
+    elsewhere::reconcile(desk)?;
     ledger::reconcile(desk)?;
     dispute_fees::reconcile(desk)?;
     credits::reconcile(desk)?;

@@ -7,7 +7,7 @@ use std::fmt;
 /// The name of a member.
 pub struct Key<'a>(Cow<'a, str>);
 
-impl Key<'_> {
+impl<'a> Key<'a> {
     /// Where the name stands in a list.
     pub fn place_in(&self, names: &[&str]) -> Option<usize> {
         names.iter().position(|name| *name == self.0)
@@ -16,6 +16,11 @@ impl Key<'_> {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name, borrowed from the text where it can be.
+    pub fn into_text(self) -> Cow<'a, str> {
+        self.0
     }
 }
 

@@ -118,6 +118,15 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
     for (index, resource) in decl.provisions.iter().enumerate() {
         check_provision(resource, &decl.provisions[..index], &format!("{path}/provisions/{index}"), own)?;
     }
+    if let Some(made) = &decl.from_checkout {
+        let words = [("session", None)];
+        check_words(&places_of(&made.name), &words, &format!("{path}/from_checkout/name"))?;
+        check_words(&places(&made.metadata), &words, &format!("{path}/from_checkout/metadata"))?;
+        if decl.catalog || decl.plan.is_none() {
+            let message = "a checkout pays for what a plan pays for: expected `plan`, and no `catalog: true`";
+            return Err(wrong_field(&format!("{path}/from_checkout"), FieldErrorCode::NotAllowed, message));
+        }
+    }
     let idle = decl.lifecycle.as_ref().and_then(|lifecycle| lifecycle.idle.as_ref());
     if let Some(idle) = idle.filter(|idle| !decl.meters.iter().any(|meter| meter.meter == idle.meter)) {
         let meters: Vec<&str> = decl.meters.iter().map(|meter| meter.meter.as_str()).collect();

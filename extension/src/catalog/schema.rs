@@ -221,6 +221,18 @@ pub struct Lifecycle {
     pub delete_after: Option<Span>,
 }
 
+/// A product of a checkout session that somebody else made: templates with places of `session`, which are the session's
+/// metadata and `email`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FromCheckout {
+    /// Its name.
+    pub name: String,
+    /// Its metadata.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
+}
+
 /// When nobody uses a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
@@ -326,6 +338,9 @@ pub struct TypeDecl {
     /// a status without a word shows its own name. The field `phase` shows the step that is under way.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub views: BTreeMap<String, BTreeMap<String, String>>,
+    /// What a checkout that was made elsewhere makes one with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_checkout: Option<FromCheckout>,
     /// How long it stands where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Lifecycle>,

@@ -92,7 +92,7 @@ impl Mentioning for stripe::Session<'_> {
         let lines = self.line_items.iter().flat_map(|list| &list.data);
         Mentions {
             own: set(&self.id).map(ClaimKey::Session),
-            metadata: ours(self.metadata.as_ref()),
+            metadata: ours(self.ours()),
             subscription: id_of(&self.subscription),
             customer: id_of(&self.customer),
             payment_intents: id_of(&self.payment_intent).into_iter().collect(),

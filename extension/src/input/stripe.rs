@@ -5,7 +5,7 @@
 
 use crate::model::halt::{Halt, Ruled};
 use crate::model::time::from_seconds;
-use json_reader::Rest;
+use json_reader::{Key, Raw, Rest};
 use products_contract::{Refusal, Timestamp};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::borrow::Cow;
@@ -148,6 +148,47 @@ pub(crate) struct Metadata<'a> {
     pub user_id: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "optional_id")]
     pub organization_id: Option<Text<'a>>,
+}
+
+/// All metadata of an object whose maker may be somebody else.
+#[derive(Default, Debug)]
+pub(crate) struct AllMetadata<'a> {
+    pub ours: Metadata<'a>,
+    /// What else is there that is a text.
+    pub others: Vec<(Text<'a>, Text<'a>)>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for AllMetadata<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Seen<'a>(std::marker::PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Seen<'a> {
+            type Value = AllMetadata<'a>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                const OURS: [&str; 3] = ["purchase_id", "user_id", "organization_id"];
+                let (mut found, mut seen) = ([None, None, None], [false; 3]);
+                let mut others = Vec::new();
+                while let Some(key) = map.next_key::<Key<'de>>()? {
+                    let Some(place) = key.place_in(&OURS) else {
+                        // Stripe has texts alone there; anything else is nobody's.
+                        if let Ok(text) = json_reader::from_str_small(map.next_value::<Raw<'de>>()?.get()) {
+                            others.push((key.into_text(), Cow::Owned(text)));
+                        }
+                        continue;
+                    };
+                    if std::mem::replace(&mut seen[place], true) {
+                        return Err(serde::de::Error::duplicate_field(OURS[place]));
+                    }
+                    found[place] = map.next_value::<Option<Ref<'de>>>()?.map(|reference| reference.0);
+                }
+                let [purchase_id, user_id, organization_id] = found;
+                Ok(AllMetadata { ours: Metadata { purchase_id, user_id, organization_id }, others })
+            }
+        }
+        deserializer.deserialize_map(Seen(std::marker::PhantomData))
+    }
 }
 
 /// An item of a subscription.
@@ -508,7 +549,31 @@ pub(crate) struct Session<'a> {
     #[serde(borrow, default)]
     pub payment_intent: Option<Ref<'a>>,
     #[serde(borrow, default)]
-    pub metadata: Option<Metadata<'a>>,
+    pub customer_email: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub customer_details: Option<CustomerDetails<'a>>,
+    #[serde(borrow, default)]
+    pub metadata: Option<AllMetadata<'a>>,
+}
+
+/// Who went through a checkout.
+#[derive(serde::Deserialize)]
+pub(crate) struct CustomerDetails<'a> {
+    #[serde(borrow, default)]
+    pub email: Option<Text<'a>>,
+}
+
+impl Session<'_> {
+    /// The metadata keys that we write.
+    pub fn ours(&self) -> Option<&Metadata<'_>> {
+        self.metadata.as_ref().map(|metadata| &metadata.ours)
+    }
+
+    /// The address of who went through it.
+    pub fn email(&self) -> Option<&str> {
+        let told = || self.customer_details.as_ref()?.email.as_deref();
+        self.customer_email.as_deref().or_else(told).filter(|email| !email.is_empty())
+    }
 }
 
 /// A refund.

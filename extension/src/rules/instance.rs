@@ -3,17 +3,17 @@
 use super::catalog;
 use super::command::operators_only;
 use crate::catalog::desk::Desk;
-use crate::catalog::instance::{Instance, consumed, names};
+use crate::catalog::instance::{Instance, consumed};
+use crate::catalog::making::{insert, take_names};
 use crate::catalog::product::{Proposed, normalise, required_text};
-use crate::catalog::schema::TypeDecl;
+use crate::catalog::schema::{TypeDecl, check};
 use crate::derive::standing::{Standing, standing};
 use crate::derive::upgrade::refusal;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
-use crate::model::records::instance::{InstanceRecord, InstanceStatus, ResourceState, ResourceStatus};
+use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
 use crate::model::records::product::ProductRow;
 use crate::model::records::summary::Summary;
-use crate::model::time::rfc3339;
 use products_contract::*;
 use serde_json::{Value, json};
 
@@ -44,17 +44,6 @@ pub(super) fn check_room(
         }
     }
     Ok(())
-}
-
-/// Take the claims of unique fields. One that is taken, by whomever, names itself, never its holder.
-pub(super) fn take_names(desk: &mut Desk<'_>, decl: &TypeDecl, metadata: &Object, holds_them: bool) -> Ruled<()> {
-    if holds_them {
-        return Ok(());
-    }
-    match desk.account.claim_free(&names(decl, metadata))? {
-        None => Ok(()),
-        Some(key) => Err(Refusal::NameTaken(key).into()),
-    }
 }
 
 /// `product.create` of a product that belongs to an account: check, take the names, write the row, begin.
@@ -94,7 +83,8 @@ pub(super) fn create_now(desk: &mut Desk<'_>, body: &Object) -> Ruled<String> {
 /// A row that waits for its purchase to be paid; its names are held meanwhile.
 pub(super) fn create_waiting(desk: &mut Desk<'_>, body: &Object, purchase: &str) -> Ruled<String> {
     let proposed = provisioned(desk, body)?;
-    insert(desk, proposed, Some(purchase))
+    let seed = desk.event_hash();
+    insert(desk, proposed, Some(purchase), &seed)
 }
 
 /// Insert a row if the account's standing has room for it.
@@ -102,7 +92,8 @@ fn insert_with_room(desk: &mut Desk<'_>, mut proposed: Proposed) -> Ruled<String
     let standing = standing(desk)?;
     check_room(desk, &proposed.decl, &proposed.metadata, &standing, None)?;
     match_plan(&mut proposed, &standing)?;
-    insert(desk, proposed, None)
+    let seed = desk.event_hash();
+    insert(desk, proposed, None, &seed)
 }
 
 fn create_in_catalog(desk: &mut Desk<'_>, proposed: Proposed) -> Ruled<Verdict> {
@@ -171,64 +162,6 @@ pub(super) fn match_plan(proposed: &mut Proposed, standing: &Standing) -> Ruled<
     }
 }
 
-fn insert(desk: &mut Desk<'_>, mut proposed: Proposed, purchase: Option<&str>) -> Ruled<String> {
-    take_names(desk, &proposed.decl, &proposed.metadata, false)?;
-    let by = proposed.decl.id_by.as_ref().and_then(|key| proposed.metadata.get(key)).and_then(Value::as_str);
-    let prefix = proposed.decl.id_prefix.as_deref().unwrap_or("prod");
-    let mut id = match by {
-        Some(name) => format!("{prefix}_{name}"),
-        None => format!("{prefix}_{}", desk.event_hash()),
-    };
-    // A name that was used before belongs to a row that stays for its history.
-    if desk.is_product_id_taken(&id)? {
-        id = format!("{id}_{}", desk.event_hash());
-    }
-    begin_metadata(desk, &proposed.decl, &mut proposed.metadata, purchase)?;
-    proposed.values.metadata = encode(&proposed.metadata)?;
-    desk.account.load::<ProductRow>(&[id.clone()])?;
-    desk.account.put(&id, ProductRow::from(proposed.values));
-    adopt(desk, &id)?;
-    Ok(id)
-}
-
-/// From here on an instance is ours to drive.
-pub(super) fn adopt(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
-    let mut instance = Instance::load(desk, id)?;
-    instance.record = InstanceRecord {
-        made_at: desk.now,
-        holds_names: true,
-        adds: instance.record.adds.clone(),
-        generation: instance.record.generation.clone(),
-        ..InstanceRecord::default()
-    }
-    .into();
-    instance.save(&mut desk.account)
-}
-
-/// What every instance has from its first moment.
-pub(super) fn begin_metadata(
-    desk: &Desk<'_>,
-    decl: &TypeDecl,
-    metadata: &mut Object,
-    purchase: Option<&str>,
-) -> Ruled<()> {
-    let mut set = |key: &str, value: Value| {
-        if decl.field(key).is_some() {
-            metadata.insert(key.to_owned(), value);
-        }
-    };
-    set("status", json!(InstanceStatus::Provisioning.name()));
-    set("health_status", json!("unknown"));
-    set("created_at", json!(rfc3339(desk.now)));
-    if let Account::User(id) = desk.account.owned()? {
-        set("user_id", json!(id));
-    }
-    if let Some(purchase) = purchase {
-        set("purchase_id", json!(purchase));
-    }
-    Ok(())
-}
-
 /// `product.update`: names and descriptions by the owner; status and resources by a service alone (SOL-15).
 pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
@@ -249,10 +182,17 @@ pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return Err(Refusal::Forbidden("/metadata/status is set by the provisioner".to_owned()).into());
     }
     let from = instance.status_text().to_owned();
-    let current = match desk.account.get::<ProductRow>(&id)? {
+    let mut current = match desk.account.get::<ProductRow>(&id)? {
         Some(row) => row.values()?,
         None => return Err(Refusal::NotFound(id).into()),
     };
+    // What was refused is put right before it is tried again; nothing was made of it yet.
+    if instance.record.refused {
+        let mut metadata = Object::clone(&instance.metadata);
+        let fields = instance.decl.fields.iter().filter(|field| field.immutable && given.contains_key(&field.name));
+        fields.for_each(|field| drop(metadata.remove(&field.name)));
+        current.metadata = encode(&metadata)?;
+    }
     let proposed = normalise(&desk.catalog, by, &body, Some((&id, &current)))?;
     let to = proposed.metadata.get("status").and_then(Value::as_str).unwrap_or(&from);
     if to != from && !may_report(&from, to) {
@@ -332,6 +272,11 @@ pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         record.unstick();
         record.retry_wanted = true;
     } else {
+        // It stands as somebody wrote it: it must be whole, and in the form in which names are compared.
+        if instance.record.refused {
+            let checked = check(&instance.decl, ActorKind::System, None, &instance.metadata);
+            instance.metadata = checked.map_err(Refusal::Invalid)?.into();
+        }
         let standing = standing(desk)?;
         check_room(desk, &instance.decl, &instance.metadata, &standing, Some(&instance))?;
         take_names(desk, &instance.decl.clone(), &instance.metadata, instance.record.holds_names)?;

@@ -2,10 +2,11 @@
 //! written: a refused creation stays with its mark, a refused change or deletion leaves the row as it was.
 
 use super::catalog;
-use super::instance::{adopt, begin_metadata, check_room, match_plan, own_body, take_names};
+use super::instance::{check_room, match_plan, own_body};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::is_reserved;
+use crate::catalog::making::{adopt, begin_metadata, take_names};
 use crate::catalog::product::{ID_BYTES, normalise};
 use crate::derive::standing::standing;
 use crate::model::halt::{Halt, Ruled, wrong_field};

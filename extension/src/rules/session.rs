@@ -4,7 +4,9 @@
 use super::check_owner;
 use crate::catalog::desk::Desk;
 use crate::input::stripe::{self, id_of};
+use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled};
+use crate::model::json::{Object, encode};
 use crate::model::keys::ClaimKey;
 use crate::model::merge::{payment as merge_payment, session as merge_session};
 use crate::model::notice::{To, send_once};
@@ -52,9 +54,9 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     if object.mode.as_deref() == Some("setup") {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
-    check_owner(desk, object.metadata.as_ref())?;
+    check_owner(desk, object.ours())?;
     let known = desk.account.fetch::<Session>(id)?;
-    let named = object.metadata.as_ref().and_then(|m| m.purchase_id.as_deref()).filter(|id| !id.is_empty());
+    let named = object.ours().and_then(|m| m.purchase_id.as_deref()).filter(|id| !id.is_empty());
     let found = purchase_of(desk, id, known.as_ref(), named)?;
     // A purchase that we made knows its session; metadata that names another one, or one that is not there, lies.
     if named.is_some() && found.as_ref().map(|(id, _)| id.as_str()) != named {
@@ -63,8 +65,9 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     if let Some((purchase, row)) = &found {
         check_amount(desk, purchase, row, id, object)?;
     }
+    let made_with = if found.is_none() { written_on(desk, object)? } else { None };
     let purchase = found.map_or_else(|| format!("pur_{id}"), |(id, _)| id);
-    let view = read(object, status, &purchase, desk.provider_time);
+    let view = Session { made_with, ..read(object, status, &purchase, desk.provider_time) };
     let mut session = known.clone().unwrap_or_else(|| view.clone());
     merge_session::merge(&mut session, &view);
     claim(desk, id, &purchase, object)?;
@@ -109,10 +112,30 @@ fn read(object: &stripe::Session<'_>, status: SessionStatus, purchase: &str, at:
         subscription: id_of(&object.subscription).map(str::to_owned),
         payment_intent: id_of(&object.payment_intent).map(str::to_owned),
         paid_at: (status == SessionStatus::Paid).then_some(at),
+        made_with: None,
+        made: None,
         booked: false,
         tax_booked: false,
     }
 }
+
+/// What somebody else wrote on a session, where a type makes something of it.
+fn written_on(desk: &Desk<'_>, object: &stripe::Session<'_>) -> Ruled<Option<String>> {
+    if !desk.catalog.types()?.iter().any(|decl| decl.from_checkout.is_some()) {
+        return Ok(None);
+    }
+    let written = object.metadata.iter().flat_map(|metadata| &metadata.others).take(WRITTEN_MAX);
+    let mut out: Object = gather(written.map(|(key, value)| (key.to_string(), json!(value))));
+    if let Some(email) = object.email() {
+        out.insert("email".to_owned(), json!(email));
+    }
+    Ok(Some(encode(&out)?).filter(|text| text.len() <= WRITTEN_BYTES))
+}
+
+/// Keys that Stripe allows on an object.
+const WRITTEN_MAX: usize = 50;
+/// More than keys and values of that many may have.
+const WRITTEN_BYTES: usize = 64 * 1024;
 
 fn claim(desk: &mut Desk<'_>, id: &str, purchase: &str, object: &stripe::Session<'_>) -> Ruled<()> {
     let mut keys = vec![ClaimKey::Session(id), ClaimKey::Purchase(purchase)];

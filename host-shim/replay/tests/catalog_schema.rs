@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 const STORED: [&str; 6] = ["config", "defaults", "entitlements", "may", "rates", "resources"];
 
 /// Texts of [`WHOLE`], each with a name that may be a business's own, so that the reader alone can tell that it is not.
-const UNKNOWN: [(&str, &str); 11] = [
+const UNKNOWN: [(&str, &str); 12] = [
     ("resource: cdn", "resource: cdm"),
     ("name: edge, resource: cdn", "name: edge, resource: cdn, backup: true"),
     ("if: config.enabled", "if: config.enabledd"),
@@ -32,6 +32,7 @@ const UNKNOWN: [(&str, &str); 11] = [
     ("verify: false", "verify: true"),
     ("name: fill, run", "name: edge, run"),
     ("{meter: seats, after: 30d}", "{meter: logins, after: 30d}"),
+    ("metadata: {label: \"{session.label}\"}", "metadata: {label: \"{sesion.label}\"}"),
     ("views: {phase: {running: ready}}", "views: {label: {running: ready}, phase: {}}"),
 ];
 
@@ -102,7 +103,7 @@ fn a_catalog_with_every_clause_is_right() {
 }
 
 /// Objects of the schema, each with a place of [`WHOLE`] that is one.
-const OBJECTS: [(&str, &str); 28] = [
+const OBJECTS: [(&str, &str); 29] = [
     ("", ""),
     ("/$defs/policies", "/business"),
     ("/$defs/entitlement", "/entitlements/calls"),
@@ -120,6 +121,7 @@ const OBJECTS: [(&str, &str); 28] = [
     ("/$defs/planLink", "/product_types/2/plan"),
     ("/$defs/resource", "/product_types/2/provisions/0"),
     ("/$defs/byHand", "/product_types/2/provisions/2/or_manual"),
+    ("/$defs/fromCheckout", "/product_types/2/from_checkout"),
     ("/$defs/lifecycle", "/product_types/2/lifecycle"),
     ("/$defs/idle", "/product_types/2/lifecycle/idle"),
     ("/$defs/url", "/product_types/2/url/0"),

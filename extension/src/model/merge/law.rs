@@ -273,6 +273,7 @@ prop_compose! {
         total_minor in 0..3i64,
         subscription in named("sub"),
         payment_intent in named("pi"),
+        made_with in named("{}"),
     ) -> Session {
         Session {
             status,
@@ -282,6 +283,7 @@ prop_compose! {
             total_minor,
             subscription,
             payment_intent,
+            made_with,
             paid_at: (status == SessionStatus::Paid).then_some(at),
             ..Session::default()
         }

@@ -16,6 +16,8 @@ pub(crate) fn merge(record: &mut Session, view: &Session) {
         subscription: record.subscription.clone().max(view.subscription.clone()),
         payment_intent: record.payment_intent.clone().max(view.payment_intent.clone()),
         purchase: record.purchase.clone().max(view.purchase.clone()),
+        made_with: record.made_with.clone().max(view.made_with.clone()),
+        made: record.made.clone(),
         booked: record.booked,
         tax_booked: record.tax_booked,
         ..winner.clone()

@@ -41,6 +41,13 @@ pub(crate) struct Session {
     /// The provider's time of the first view that told that it is paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
+    /// What its maker wrote on it, with the buyer's address, as a JSON object: of one that is not ours, where something may
+    /// be made of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_with: Option<String>,
+    /// The product that was made of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made: Option<String>,
     /// What was paid is booked.
     #[serde(skip_serializing_if = "crate::model::json::is_false")]
     pub booked: bool,

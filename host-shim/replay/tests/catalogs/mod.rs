@@ -58,6 +58,7 @@ product_types:
       - {name: fill, run: database.seed, phase: filling, within: 10m, after: [data], or_manual: {by: owner, how: [Look],
         sla: 24h, remind: [12h, daily], verify: false, phase: by_hand, asks: [{name: host, type: secret-ref}]}}
     views: {phase: {running: ready}}
+    from_checkout: {name: "{session.label}", metadata: {label: "{session.label}"}}
     lifecycle: {idle: {meter: seats, after: 30d}, archive_after: 7d, delete_after: 60d}
     url: [{resource: edge, value: "https://{instance.label}.example"}]
     watch: {url: "{resources.url}/health", every_s: 300, fail_after: 3, recover_after: 1}
@@ -77,7 +78,7 @@ products:
 "#;
 
 /// Texts of [`WHOLE`], each of which stands there once, with what makes the catalog wrong in its place.
-pub const BROKEN: [(&str, &str); 68] = [
+pub const BROKEN: [(&str, &str); 69] = [
     ("business:", "busines:"),
     ("product_types:", "types:"),
     ("grace_days: 7", "grace_days: -7"),
@@ -129,6 +130,7 @@ pub const BROKEN: [(&str, &str); 68] = [
     ("by: owner, how", "by: nobody, how"),
     ("asks: [{name: host, type: secret-ref}]", "asks: [host]"),
     ("views: {phase: {running: ready}}", "views: {phase: {runing: ready}}"),
+    ("from_checkout: {name: \"{session.label}\", ", "from_checkout: {"),
     ("{meter: seats, after: 30d}", "{meter: seats}"),
     ("{meter: seats, after: 30d}", "{meter: seats, after: month}"),
     ("archive_after: 7d", "archive_after: 7"),

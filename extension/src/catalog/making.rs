@@ -1,0 +1,83 @@
+//! A product of an account is made: its names are taken, its row is written, and it is ours to drive.
+
+use super::desk::Desk;
+use super::instance::{Instance, names};
+use super::product::Proposed;
+use super::schema::TypeDecl;
+use crate::model::halt::Ruled;
+use crate::model::json::{Object, encode};
+use crate::model::records::instance::{InstanceRecord, InstanceStatus};
+use crate::model::records::product::ProductRow;
+use crate::model::time::rfc3339;
+use products_contract::{Account, Refusal};
+use serde_json::{Value, json};
+
+/// Take the claims of unique fields. One that is taken, by whomever, names itself, never its holder.
+pub(crate) fn take_names(desk: &mut Desk<'_>, decl: &TypeDecl, metadata: &Object, holds_them: bool) -> Ruled<()> {
+    if holds_them {
+        return Ok(());
+    }
+    match desk.account.claim_free(&names(decl, metadata))? {
+        None => Ok(()),
+        Some(key) => Err(Refusal::NameTaken(key).into()),
+    }
+}
+
+/// Insert a row; ids that derive from nothing else derive from `seed`. Its id.
+pub(crate) fn insert(desk: &mut Desk<'_>, mut proposed: Proposed, purchase: Option<&str>, seed: &str) -> Ruled<String> {
+    take_names(desk, &proposed.decl, &proposed.metadata, false)?;
+    let by = proposed.decl.id_by.as_ref().and_then(|key| proposed.metadata.get(key)).and_then(Value::as_str);
+    let prefix = proposed.decl.id_prefix.as_deref().unwrap_or("prod");
+    let mut id = match by {
+        Some(name) => format!("{prefix}_{name}"),
+        None => format!("{prefix}_{seed}"),
+    };
+    // A name that was used before belongs to a row that stays for its history.
+    if desk.is_product_id_taken(&id)? {
+        id = format!("{id}_{seed}");
+    }
+    begin_metadata(desk, &proposed.decl, &mut proposed.metadata, purchase)?;
+    proposed.values.metadata = encode(&proposed.metadata)?;
+    desk.account.load::<ProductRow>(&[id.clone()])?;
+    desk.account.put(&id, ProductRow::from(proposed.values));
+    adopt(desk, &id)?;
+    Ok(id)
+}
+
+/// From here on an instance is ours to drive.
+pub(crate) fn adopt(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let mut instance = Instance::load(desk, id)?;
+    instance.record = InstanceRecord {
+        made_at: desk.now,
+        holds_names: true,
+        adds: instance.record.adds.clone(),
+        generation: instance.record.generation.clone(),
+        ..InstanceRecord::default()
+    }
+    .into();
+    instance.save(&mut desk.account)
+}
+
+/// What every instance has from its first moment.
+pub(crate) fn begin_metadata(
+    desk: &Desk<'_>,
+    decl: &TypeDecl,
+    metadata: &mut Object,
+    purchase: Option<&str>,
+) -> Ruled<()> {
+    let mut set = |key: &str, value: Value| {
+        if decl.field(key).is_some() {
+            metadata.insert(key.to_owned(), value);
+        }
+    };
+    set("status", json!(InstanceStatus::Provisioning.name()));
+    set("health_status", json!("unknown"));
+    set("created_at", json!(rfc3339(desk.now)));
+    if let Account::User(id) = desk.account.owned()? {
+        set("user_id", json!(id));
+    }
+    if let Some(purchase) = purchase {
+        set("purchase_id", json!(purchase));
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! What a paid checkout that was made elsewhere is for (ORC-02, ORC-03): a product is made of what stands on it, once. One that
+//! can't be made is kept with its mistake, for somebody to put right.
+
+use crate::catalog::desk::Desk;
+use crate::catalog::instance::Instance;
+use crate::catalog::making::{begin_metadata, insert};
+use crate::catalog::product::normalise;
+use crate::catalog::schema::{FromCheckout, TypeDecl};
+use crate::catalog::template::{Scope, places, places_of};
+use crate::model::halt::{Halt, Ruled, internal};
+use crate::model::json::{Object, decode, encode, short_hash};
+use crate::model::notice::{To, send_once};
+use crate::model::records::instance::{InstanceRecord, InstanceStatus};
+use crate::model::records::product::ProductRow;
+use crate::model::records::session::{Session, SessionStatus};
+use products_contract::{ActorKind, ProductValues, Refusal};
+use serde_json::{Value, json};
+
+/// Make what is paid for and not made.
+pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
+    for (id, session) in desk.account.all::<Session>()? {
+        let Some(text) = session.made_with.as_ref().filter(|_| session.made.is_none()) else { continue };
+        if session.status != SessionStatus::Paid {
+            continue;
+        }
+        let written: Object = decode(Session::COLLECTION, &id, text)?;
+        let types = desk.catalog.types()?;
+        let meant = types.iter().find_map(|decl| Some((decl, decl.from_checkout.as_ref()?)));
+        let Some((decl, made)) = meant.filter(|(_, made)| is_meant(made, &written)) else { continue };
+        let made = make(desk, decl, made, &short_hash(&id), &written)?;
+        desk.account.put(&id, Session { made: Some(made), ..Session::clone(&session) });
+    }
+    Ok(())
+}
+
+/// Whether a session says anything that is asked for, beside whose it is.
+fn is_meant(made: &FromCheckout, written: &Object) -> bool {
+    let places = places_of(&made.name).into_iter().chain(places(&made.metadata));
+    let keys = places.filter_map(|place| place.strip_prefix("session."));
+    keys.filter(|key| *key != "email").any(|key| written.contains_key(key))
+}
+
+fn make(desk: &mut Desk<'_>, decl: &TypeDecl, made: &FromCheckout, seed: &str, written: &Object) -> Ruled<String> {
+    let scope = Scope::default().fields("session", written);
+    let unknown = |place: String| internal(format!("`{{{place}}}` of {} names nothing", decl.name));
+    let name = scope.fill(&Value::String(made.name.clone())).map_err(unknown)?;
+    let name = name.as_str().unwrap_or_default().to_owned();
+    let metadata = scope.fill_object(&made.metadata).map_err(unknown)?;
+    let mut body = Object::new();
+    body.insert("product_type".to_owned(), json!(decl.name));
+    body.insert("name".to_owned(), json!(name));
+    body.insert("metadata".to_owned(), Value::Object(metadata.clone()));
+    let proposed = normalise(&desk.catalog, ActorKind::System, &body, None);
+    match proposed.and_then(|proposed| insert(desk, proposed, None, seed)) {
+        Err(Halt::Refused(refusal)) => keep(desk, decl, name, metadata, seed, &refusal),
+        made => made,
+    }
+}
+
+/// Keep what can't be made, with why; `instance.retry` makes it once that is put right.
+fn keep(
+    desk: &mut Desk<'_>,
+    decl: &TypeDecl,
+    name: String,
+    mut metadata: Object,
+    seed: &str,
+    refusal: &Refusal,
+) -> Ruled<String> {
+    let id = format!("{}_{seed}", decl.id_prefix.as_deref().unwrap_or("prod"));
+    begin_metadata(desk, decl, &mut metadata, None)?;
+    metadata.insert("status".to_owned(), json!(InstanceStatus::Error.name()));
+    metadata.insert("error".to_owned(), json!({"code": refusal.code(), "message": refusal.detail()}));
+    let values = ProductValues {
+        product_type: decl.name.clone(),
+        name: if name.is_empty() { id.clone() } else { name },
+        description: String::new(),
+        active: true,
+        price: None,
+        interval: None,
+        filters: Vec::new(),
+        metadata: encode(&metadata)?,
+    };
+    desk.account.load::<ProductRow>(&[id.clone()])?;
+    desk.account.put(&id, ProductRow::from(values));
+    let mut instance = Instance::load(desk, &id)?;
+    instance.record = InstanceRecord { made_at: desk.now, refused: true, ..InstanceRecord::default() }.into();
+    instance.save(&mut desk.account)?;
+    let values = json!({"instance": id, "code": refusal.code(), "detail": refusal.detail(), "given": metadata});
+    send_once(&mut desk.account, "needs_attention", To::Admin, &id, &values)?;
+    Ok(id)
+}
