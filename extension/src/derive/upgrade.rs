@@ -64,3 +64,24 @@ pub(crate) fn refusal(desk: &Desk<'_>, standing: &Standing, key: &str, used: i64
     let upgrade = upgrade_for(desk, standing, key, used.saturating_add(amount))?;
     Ok(QuotaRefusal { quota: key.to_owned(), allowed: standing.allows(key), used, upgrade })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_are_offered_as_are_missing_and_no_more_than_can_be_bought() {
+        for (grants, missing, most, expected) in [
+            (1, 2, 50, Some(2)),
+            (100, 5_000, 50, Some(50)),
+            (100, 5_001, 50, None),
+            (10, 10, 1, Some(1)),
+            (10, 11, 1, None),
+            (UNLIMITED, 9, 1, Some(1)),
+            (0, 1, 9, None),
+            (5, -3, 1, Some(1)),
+        ] {
+            assert_eq!(least_of(grants, missing, most), expected, "{missing} of {grants} each, {most} at most");
+        }
+    }
+}

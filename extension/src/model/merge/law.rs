@@ -434,3 +434,25 @@ fn customers() {
         },
     );
 }
+
+/// The law alone would hold for a merge that does nothing.
+#[test]
+fn a_customer_was_deleted_when_it_was_deleted_first() {
+    let mut record = Customer::default();
+    for deleted_at in [None, Some(3), Some(2), None] {
+        customer::merge(&mut record, &Customer { deleted_at });
+    }
+    assert_eq!(record.deleted_at, Some(2));
+}
+
+#[test]
+fn a_payment_was_received_when_it_was_told_first() {
+    let received = |amount_minor, at| Payment {
+        received: Some(Received { amount_minor, currency: "usd".to_owned(), at }),
+        ..Payment::default()
+    };
+    let mut record = received(500, 7);
+    payment::merge(&mut record, &received(500, 5));
+    payment::merge(&mut record, &received(500, 9));
+    assert_eq!(record.received.map(|received| (received.amount_minor, received.at)), Some((500, 5)));
+}
