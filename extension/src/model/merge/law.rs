@@ -5,11 +5,12 @@
 //! views have times at all.
 
 use super::subscription::{Bounds, SubscriptionView};
-use super::{customer, dispute, invoice, payment, price, session, subscription, subscription_schedule};
+use super::{customer, dispute, invoice, payment, payouts, price, session, subscription, subscription_schedule};
 use crate::model::records::customer::Customer;
 use crate::model::records::dispute::{Dispute, DisputeStatus};
 use crate::model::records::invoice::{Invoice, InvoiceStatus, Line};
 use crate::model::records::payment::{Payment, Received, Refund, RefundStatus};
+use crate::model::records::payouts::{Onboarding, Payouts};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::{Previous, State};
 use crate::model::records::subscription_schedule::{Phase, ScheduleStatus, SubscriptionSchedule};
@@ -274,11 +275,12 @@ prop_compose! {
         subscription in named("sub"),
         payment_intent in named("pi"),
         made_with in named("{}"),
+        purchase in 1..3,
     ) -> Session {
         Session {
             status,
             mode: "payment".to_owned(),
-            purchase: "pur_1".to_owned(),
+            purchase: format!("pur_{purchase}"),
             currency: "usd".to_owned(),
             total_minor,
             subscription,
@@ -433,6 +435,35 @@ fn customers() {
             json(&record)
         },
     );
+}
+
+#[test]
+fn payouts_are_held_to_it() {
+    use Onboarding::{Begun, Enabled, Restricted};
+    let onboarding = prop::sample::select(vec![Onboarding::None, Begun, Enabled, Restricted]);
+    hold(
+        "payouts",
+        (second(), onboarding).prop_map(|(at, onboarding)| payouts::View { at, onboarding }),
+        |view| Some(view.at),
+        |views| {
+            let mut record = Payouts::default();
+            views.iter().for_each(|view| payouts::merge(&mut record, view));
+            json(&record)
+        },
+    );
+    let mut record = Payouts::default();
+    for (at, onboarding) in [(1, Begun), (2, Enabled), (2, Restricted), (2, Begun), (1, Enabled)] {
+        payouts::merge(&mut record, &payouts::View { at, onboarding });
+    }
+    assert_eq!((record.seen_at, record.onboarding), (Some(2), Restricted), "of one second what holds back");
+}
+
+#[test]
+fn what_a_session_booked_stays_booked_when_it_goes_on() {
+    let mut record = Session { booked: true, tax_booked: true, made: Some("prod_1".to_owned()), ..Session::default() };
+    session::merge(&mut record, &Session { status: SessionStatus::Paid, ..Session::default() });
+    assert_eq!(record.status, SessionStatus::Paid);
+    assert!(record.booked && record.tax_booked && record.made.is_some());
 }
 
 /// The law alone would hold for a merge that does nothing.
