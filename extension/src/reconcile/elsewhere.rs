@@ -80,7 +80,7 @@ fn keep(
         filters: Vec::new(),
         metadata: encode(&metadata)?,
     };
-    desk.account.load::<ProductRow>(&[id.clone()])?;
+    desk.account.load::<ProductRow>(std::slice::from_ref(&id))?;
     desk.account.put(&id, ProductRow::from(values));
     let mut instance = Instance::load(desk, &id)?;
     instance.record = InstanceRecord { made_at: desk.now, refused: true, ..InstanceRecord::default() }.into();
