@@ -186,11 +186,6 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, d
             instance.record.archive_paused = false;
             run(now, instance);
         }
-        (Archived, Desired::Idle) if !paused && instance.text("suspend_reason") == Some(Payment.name()) => {
-            instance.unset("suspend_reason");
-            instance.record.before = Some(Archived);
-            instance.set_status(Restoring);
-        }
         // What is beyond the limit of a plan that is paid for is never archived or deleted.
         (Suspended, Desired::Suspended(Payment, since)) if !paused && ends(instance, view, since).0 <= now => {
             instance.record.before = Some(Suspended);
@@ -201,7 +196,9 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, d
             instance.record.before = None;
             instance.set_status(Running);
         }
-        (Archived, Desired::Running) if !paused => {
+        (Archived, Desired::Running | Desired::Idle)
+            if !paused && (desired == Desired::Running || instance.text("suspend_reason") == Some(Payment.name())) =>
+        {
             instance.unset("suspend_reason");
             instance.record.before = Some(Archived);
             instance.set_status(Restoring);
@@ -281,24 +278,21 @@ fn remind(
         let due = failed.at.saturating_add(i64::from(settings.error_credit_hours) * HOUR_MS);
         later.timer(now, TimerKey::Error { instance: id.clone(), due }, due);
     }
+    let mut steps = Vec::new();
     let is_in_use = desired == Desired::Running && instance.is(InstanceStatus::Running);
     if let Some(due) = idle_due(instance).filter(|_| is_in_use && !instance.record.archive_paused) {
-        later.timer(now, TimerKey::Idle { instance: id.clone(), due }, due);
-        for days in &settings.notice_days {
-            let at = due.saturating_sub(i64::from(*days) * DAY_MS);
-            let values = json!({"instance": id, "at": rfc3339(due)});
-            later.mail(now, "idle_soon", To::Account, &format!("{id}:{due}:{days}"), at, values);
+        steps.push(("idle_soon", TimerKey::Idle { instance: id.clone(), due }, due));
+    }
+    if let Desired::Suspended(SuspendReason::Payment, since) = desired {
+        let (archive, terminate) = ends(instance, view, since);
+        let goes_on = instance.is(InstanceStatus::Suspended) && !instance.record.archive_paused;
+        if goes_on {
+            steps.push(("archive_soon", TimerKey::Archive { instance: id.clone(), due: archive }, archive));
+        }
+        if goes_on || matches!(instance.status(), Some(InstanceStatus::Archiving | InstanceStatus::Archived)) {
+            steps.push(("termination_soon", TimerKey::Terminate { instance: id.clone(), due: terminate }, terminate));
         }
     }
-    let Desired::Suspended(SuspendReason::Payment, since) = desired else { return };
-    let (archive, terminate) = ends(instance, view, since);
-    let at_archive = ("archive_soon", TimerKey::Archive { instance: id.clone(), due: archive }, archive);
-    let at_end = ("termination_soon", TimerKey::Terminate { instance: id.clone(), due: terminate }, terminate);
-    let steps = match instance.status() {
-        Some(InstanceStatus::Suspended) if !instance.record.archive_paused => vec![at_archive, at_end],
-        Some(InstanceStatus::Archiving | InstanceStatus::Archived) => vec![at_end],
-        _ => return,
-    };
     for (template, timer, due) in steps {
         later.timer(now, timer, due);
         for days in &settings.notice_days {

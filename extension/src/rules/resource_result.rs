@@ -29,7 +29,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
         Verb::Destroy => ResourceStatus::Freeing,
     };
     instance.record.reached_world = true;
-    let first = if instance.decl.resource(name).is_some_and(Decl::is_step) { Verb::Run } else { Verb::Ensure };
+    let first = instance.decl.resource(name).map_or(Verb::Ensure, Decl::first_verb);
     let is_awaited = resource.generation == report.generation && resource.status == expected;
     let outputs = |answer: &str| decode::<Object>("effects", &report.key, answer);
     let told = step::names(&instance.decl, name, &resource);
@@ -49,11 +49,11 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
         // A person made another one meanwhile: this one is freed.
         (Ok(answer), false) if verb == Verb::Ensure && is_by_a_person(&resource) => {
             let found = ResourceState {
+                status: ResourceStatus::Present,
                 outputs: outputs(answer)?,
                 inputs: resource.inputs.clone(),
                 ..ResourceState::default()
             };
-            let found = ResourceState { status: ResourceStatus::Present, ..found };
             instance.record.resources.insert(late_entry(name, report.generation), found);
         }
         (_, false) => return Ok(stale(desk).into()),

@@ -2,6 +2,7 @@
 
 use super::Field;
 use crate::catalog::span::Span;
+use crate::model::concern::Verb;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use small_deserialize::SmallDeserialize;
@@ -91,6 +92,11 @@ impl Resource {
     /// Whether an entry of an instance is of this: it has its name, or its name and a variant.
     pub(crate) fn has(&self, entry: &str) -> bool {
         entry.strip_prefix(self.name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
+    }
+
+    /// What brings it about.
+    pub(crate) fn first_verb(&self) -> Verb {
+        if self.is_step() { Verb::Run } else { Verb::Ensure }
     }
 
     /// Whether it is done once, and not a thing that is there.

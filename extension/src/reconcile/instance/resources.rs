@@ -265,7 +265,7 @@ fn make(
     }
     let next =
         ResourceState { status: ResourceStatus::Making, inputs: inputs.clone(), suspending: false, ..known.clone() };
-    ask(desk, instance, decl, name, next, first_verb(decl), inputs)?;
+    ask(desk, instance, decl, name, next, decl.first_verb(), inputs)?;
     Ok(false)
 }
 
@@ -287,11 +287,6 @@ fn look(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -
     next.status = ResourceStatus::Checking;
     ask(desk, instance, decl, name, next, Verb::Observe, payload)?;
     Ok(true)
-}
-
-/// What brings a resource or a step about.
-pub(super) fn first_verb(decl: &Decl) -> Verb {
-    if decl.is_step() { Verb::Run } else { Verb::Ensure }
 }
 
 /// See that a resource stands still. True if it does, and for one that can't be suspended.
@@ -347,7 +342,8 @@ fn free(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -
     let is_undone = match known.status {
         ResourceStatus::Absent | ResourceStatus::Skipped => return Ok(true),
         ResourceStatus::Making => {
-            let is_called_off = desk.account.call_off_in_time(key(&instance.id, name, first_verb(decl)).to_string())?;
+            let is_called_off =
+                desk.account.call_off_in_time(key(&instance.id, name, decl.first_verb()).to_string())?;
             if !is_called_off {
                 instance.record.reached_world = true;
                 return Ok(false);
@@ -399,7 +395,7 @@ fn ask(
         generation: next.generation,
         ordering_key: Some(format!("{}/{name}", instance.id)),
         reply_to: desk.reply_to.filter(|_| verb == Verb::Observe).cloned(),
-        deadline: decl.within.filter(|_| verb == first_verb(decl)).map(|within| within.after(desk.now)),
+        deadline: decl.within.filter(|_| verb == decl.first_verb()).map(|within| within.after(desk.now)),
         ..request(&kind, &key(&instance.id, name, verb), &payload, Some(&about))?
     };
     instance.record.begun = true;

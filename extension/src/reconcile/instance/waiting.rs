@@ -3,6 +3,7 @@
 use super::{Circumstances, plan, resources};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
+use crate::catalog::schema::Resource;
 use crate::model::concern::Verb;
 use crate::model::halt::Ruled;
 use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
@@ -79,7 +80,7 @@ fn step_back(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<bool> {
     for (name, resource) in &mut instance.record.resources {
         if resource.status == ResourceStatus::Making {
             let decl = decls.iter().find(|decl| decl.has(name));
-            let key = resources::key(&id, name, decl.map_or(Verb::Ensure, resources::first_verb)).to_string();
+            let key = resources::key(&id, name, decl.map_or(Verb::Ensure, Resource::first_verb)).to_string();
             if !desk.account.call_off_in_time(key)? {
                 instance.record.reached_world = true;
                 return Ok(false);
