@@ -5,7 +5,7 @@
 //! views have times at all.
 
 use super::subscription::{Bounds, SubscriptionView};
-use super::{customer, dispute, invoice, payment, payouts, price, session, subscription, subscription_schedule};
+use super::{News, customer, dispute, invoice, payment, payouts, price, session, subscription, subscription_schedule};
 use crate::model::records::customer::Customer;
 use crate::model::records::dispute::{Dispute, DisputeStatus};
 use crate::model::records::invoice::{Invoice, InvoiceStatus, Line};
@@ -138,9 +138,8 @@ fn subscriptions() {
     );
 }
 
-/// A chain that is clear in order is clear in every order, and its end counts.
-#[test]
-fn chains() {
+/// A view of the first second that shows a quantity, and says which it was before.
+fn view_of(number: u32, before: u32) -> SubscriptionView {
     let quantity = |quantity: u32| {
         vec![SubscriptionItem {
             id: "si_1".to_owned(),
@@ -150,7 +149,7 @@ fn chains() {
             period_end: 100,
         }]
     };
-    let view = |number: u32| SubscriptionView {
+    SubscriptionView {
         at: 1000,
         rank: SnapshotRank::Updated,
         event_id: format!("evt_{number}"),
@@ -163,22 +162,47 @@ fn chains() {
             trial_end: None,
             ended_at: None,
         },
-        previous: Some(Previous { items: Some(quantity(number - 1)), ..Previous::default() }),
-    };
+        previous: Some(Previous { items: Some(quantity(before)), ..Previous::default() }),
+    }
+}
+
+/// A chain that is clear in order is clear in every order, and its end counts.
+#[test]
+fn chains() {
     let cases = (2..8u32).prop_flat_map(|length| Just((1..=length).collect::<Vec<u32>>()).prop_shuffle());
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     runner
         .run(&cases, |order| {
+            let view = |number: u32| view_of(number, number - 1);
             let mut record = subscription::first(view(order[0]));
             for number in &order[1..] {
                 subscription::merge(&mut record, view(*number), subscription::BOUNDS).expect("can be encoded");
             }
             let last = order.iter().max().copied().unwrap_or_default();
             prop_assert!(!record.is_unclear, "{:?}", order);
-            prop_assert_eq!(&record.state().items, &quantity(last), "{:?}", order);
+            prop_assert_eq!(record.state(), &view(last).state, "{:?}", order);
             Ok(())
         })
         .unwrap_or_else(|broken| panic!("{broken}"));
+}
+
+/// Two views that each say that they came after the other lead nowhere, although a third follows none of them.
+#[test]
+fn what_does_not_lead_to_the_end_makes_a_second_unclear() {
+    let mut record = subscription::first(view_of(1, 2));
+    for view in [view_of(2, 1), view_of(3, 9)] {
+        subscription::merge(&mut record, view, subscription::BOUNDS).expect("can be encoded");
+    }
+    assert!(record.is_unclear);
+}
+
+#[test]
+fn what_comes_later_is_newer_and_what_came_in_the_same_second_is_not() {
+    let record = subscription::first(view_of(1, 0));
+    for (at, expected) in [(999, false), (1000, false), (1001, true)] {
+        let view = SubscriptionView { at, ..view_of(2, 1) };
+        assert_eq!(subscription::is_newer(&record, &view), expected, "at {at}");
+    }
 }
 
 #[test]
@@ -202,6 +226,24 @@ fn subscription_schedules() {
             json(&record)
         },
     );
+}
+
+/// The law alone would hold for a merge that forgets which subscription it was tied to.
+#[test]
+fn a_schedule_stays_tied_to_its_subscription() {
+    let view = |status, at, subscription: Option<&str>| SubscriptionSchedule {
+        status,
+        at,
+        subscription: subscription.map(str::to_owned),
+        phases: Vec::new(),
+    };
+    let mut record = view(ScheduleStatus::Active, 1, Some("sub_1"));
+    assert_eq!(subscription_schedule::merge(&mut record, &view(ScheduleStatus::Completed, 2, None)), News::Changed);
+    assert_eq!(record, view(ScheduleStatus::Completed, 2, Some("sub_1")));
+    let later = view(ScheduleStatus::Completed, 3, Some("sub_1"));
+    assert_eq!(subscription_schedule::merge(&mut record, &later), News::Same, "the same at a later time is no news");
+    let before = view(ScheduleStatus::Active, 4, Some("sub_1"));
+    assert_eq!(subscription_schedule::merge(&mut record, &before), News::Older, "it moves forward only");
 }
 
 prop_compose! {

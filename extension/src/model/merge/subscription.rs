@@ -165,13 +165,13 @@ fn read_chain(record: &mut SubscriptionRow) {
             return;
         }
     };
+    let mut unreached: Vec<usize> = all.filter(|view| *view != last).collect();
     let mut reached = vec![last];
-    let mut next = 0;
-    while let Some(later) = reached.get(next).copied() {
-        next += 1;
-        let before: Vec<usize> = all.clone().filter(|view| !reached.contains(view) && follows(later, *view)).collect();
+    while let Some(later) = reached.pop() {
+        let (before, others): (Vec<_>, Vec<_>) = unreached.into_iter().partition(|view| follows(later, *view));
         reached.extend(before);
+        unreached = others;
     }
-    let is_unclear = reached.len() < views.len();
+    let is_unclear = !unreached.is_empty();
     (record.shown, record.is_unclear) = if is_unclear { (0, true) } else { (last, false) };
 }
