@@ -5,6 +5,7 @@
 
 pub mod amount;
 pub mod buy;
+pub mod campaign;
 pub(crate) mod checks;
 pub(crate) mod declared;
 pub(crate) mod desk;
@@ -14,6 +15,7 @@ pub(crate) mod making;
 pub mod price;
 pub(crate) mod product;
 pub mod rate;
+pub mod reaction;
 pub mod schema;
 pub(crate) mod settings;
 pub(crate) mod span;

@@ -8,10 +8,11 @@ pub(crate) mod stripe;
 use crate::catalog::{BUSINESS, ENABLED};
 use crate::model::concern::Concern;
 use crate::model::halt::{Halt, Ruled, wrong_field};
-use crate::model::json::Object;
+use crate::model::json::{Object, short_hash};
 use crate::model::keys::{FactKey, TimerKey};
 use crate::model::message::Message;
 use crate::model::notice::{self, To};
+use crate::model::records::campaign::{Campaign, Member};
 use crate::model::records::earned::Earned;
 use crate::model::records::earning::Earning;
 use crate::model::records::instance::InstanceRecord;
@@ -20,6 +21,7 @@ use crate::model::records::listing::ListingRow;
 use crate::model::records::payment::Payment;
 use crate::model::records::subscription::history_of;
 use crate::model::records::to_record;
+use crate::model::records::token::{Access, Token};
 use crate::model::records::usage::UsageMonth;
 use mentions::{Mentioning, Mentions};
 use products_contract::*;
@@ -55,6 +57,8 @@ pub(crate) enum Content<'e> {
     Product(&'e ProductChange),
     /// A command, with its members; `catalog.load` reads its own.
     Command(Object),
+    /// A fact of the business's own, with what it tells.
+    Fact(Object),
     /// A catalog.
     CatalogLoad(&'e str),
     /// Measurements.
@@ -106,7 +110,8 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
                     vec![to_record(Earning::COLLECTION, &share.sale), to_record(Earned::COLLECTION, &share.product)]
                 }
                 Some(Message::Listed(listed)) => vec![to_record(ListingRow::COLLECTION, &listed.product)],
-                Some(Message::Listing(_)) | None => Vec::new(),
+                Some(Message::Member(_)) => vec![to_record(Member::COLLECTION, &delivery.sender.to_string())],
+                Some(Message::Listing(_) | Message::Campaign(_)) | None => Vec::new(),
             };
             known(Ok(Content::Message(message, &delivery.sender)), names)
         }
@@ -121,6 +126,7 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
                 }
                 Some(Concern::Sync { product, .. }) => vec![Reference::Row(RowKey::Product(product.clone()))],
                 Some(Concern::Retrieve { object }) => retrieved(object).to_vec(),
+                Some(Concern::Token { token, .. } | Concern::Redeem { token, .. }) => token_of(token, event).to_vec(),
                 Some(Concern::UsageInvoice { month }) => vec![to_record(UsageMonth::COLLECTION, month)],
                 Some(
                     Concern::Registration
@@ -149,6 +155,11 @@ fn instance(id: &str) -> [Reference; 2] {
     [Reference::Row(RowKey::Product(id.to_owned())), to_record(InstanceRecord::COLLECTION, id)]
 }
 
+/// The rows of a token, and of the line that an event may write of it.
+fn token_of(id: &str, event: &Event) -> [Reference; 2] {
+    [to_record(Token::COLLECTION, id), to_record(Access::COLLECTION, &short_hash(&event.id))]
+}
+
 /// The rows that an object of the provider may be.
 fn retrieved(id: &str) -> [Reference; 4] {
     let subscription = Reference::Row(RowKey::Subscription(id.to_owned()));
@@ -156,17 +167,21 @@ fn retrieved(id: &str) -> [Reference; 4] {
 }
 
 fn command<'e>(event: &'e Event, payload: &'e str) -> Input<'e> {
-    if event.kind == "catalog.load" {
+    let is_fact = event.source == FACT_SOURCE;
+    if event.kind == "catalog.load" && !is_fact {
         return known(Ok(Content::CatalogLoad(payload)), Vec::new());
     }
     match json_reader::from_str::<Object>(payload) {
         Err(error) => {
             known(Err(wrong_field("", FieldErrorCode::WrongType, format!("expected an object: {error}"))), Vec::new())
         }
+        Ok(body) if is_fact => known(Ok(Content::Fact(body)), Vec::new()),
         Ok(body) => {
             let id = body.get("id").and_then(Value::as_str).filter(|id| id.len() <= ID_BYTES_MAX && !id.is_empty());
             let names = match (event.kind.split_once('.'), id) {
                 (Some(("product" | "instance", _)), Some(id)) => instance(id).to_vec(),
+                (Some(("campaign", _)), Some(id)) => vec![to_record(Campaign::COLLECTION, id)],
+                (Some(("token", _)), id) => token_of(id.unwrap_or_default(), event).to_vec(),
                 (Some(("subscription", _)), Some(id)) => vec![Reference::Row(RowKey::Subscription(id.to_owned()))],
                 _ => Vec::new(),
             };

@@ -172,7 +172,7 @@ fn conclude(mut desk: Desk<'_>, event: &Event, decided: Ruled<Verdict>) -> Falli
         }
         Err(Halt::Ended(outcome)) => desk.account.into_decision(outcome, None),
         Err(Halt::Refused(refusal)) => {
-            desk.account.keep_mails();
+            desk.account.keep_what_is_told();
             let reply = waits.then(|| Reply::Refused(refusal.clone()));
             if let Payload::Product(_) = event.payload {
                 let fact = model::keys::FactKey::ProductEvent(&desk.event_hash()).to_string();

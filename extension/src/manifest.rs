@@ -7,9 +7,11 @@ use products_contract::*;
 use serde_json::{Map, json};
 
 /// Collections of `records`.
-const COLLECTIONS: [&str; 19] = [
+const COLLECTIONS: [&str; 23] = [
+    "access_log",
     "account",
     "billing",
+    "campaigns",
     "counters",
     "credits",
     "customers",
@@ -21,10 +23,12 @@ const COLLECTIONS: [&str; 19] = [
     "items",
     "ledger",
     "listings",
+    "members",
     "payments",
     "sales",
     "sessions",
     "subscription_schedules",
+    "tokens",
     "usage_days",
     "usage_months",
 ];

@@ -9,12 +9,14 @@ mod grace;
 mod instance;
 mod instances;
 mod ledger;
+mod membership;
 mod payouts;
 mod purchases;
 mod room;
 mod schedule;
 mod settled;
 mod splits;
+mod tokens;
 mod usage_invoice;
 mod usage_shares;
 
@@ -38,6 +40,8 @@ pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedul
     buys::reconcile(desk, &standing)?;
     grace::reconcile(desk, &standing, &mut desired)?;
     instances::reconcile(desk, &standing, goes_on, &mut desired)?;
+    tokens::reconcile(desk, &standing, &mut desired)?;
+    membership::reconcile(desk, &standing)?;
     settled::reconcile(desk, &standing)?;
     usage_invoice::reconcile(desk, &mut desired)?;
     usage_shares::reconcile(desk)?;

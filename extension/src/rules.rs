@@ -1,11 +1,13 @@
 //! What an event means: an object is merged, or a command judged. A file a mechanism; a rule never calls another one.
 
 mod account;
+mod campaign;
 mod catalog;
 pub(crate) mod command;
 mod connect;
 mod customer;
 mod dispute;
+mod event;
 mod instance;
 mod invoice;
 mod listing;
@@ -24,6 +26,7 @@ mod step;
 mod subscription;
 mod subscription_schedule;
 mod timer;
+mod token;
 mod usage;
 
 use crate::catalog::desk::Desk;
@@ -51,6 +54,7 @@ pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ru
         Content::Provider(body) => provider(desk, body).map(Verdict::from),
         Content::Product(change) => product_event::decide(desk, change).map(Verdict::from),
         Content::Command(body) => command::decide(desk, &body),
+        Content::Fact(body) => event::told(desk, &body),
         Content::CatalogLoad(payload) => catalog::load(desk, payload),
         Content::Usage(batch) => usage::decide(desk, batch).map(Verdict::from),
         Content::Timer(timer) => timer::decide(desk, timer.as_ref()).map(Verdict::from),
@@ -59,6 +63,8 @@ pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ru
             listing::asked(desk, sender, &told).map(Verdict::from)
         }
         Content::Message(Some(Message::Listed(told)), _) => listing::answered(desk, told).map(Verdict::from),
+        Content::Message(Some(Message::Member(told)), sender) => campaign::told(desk, sender, told).map(Verdict::from),
+        Content::Message(Some(Message::Campaign(told)), _) => campaign::arrived(desk, &told).map(Verdict::from),
         Content::Message(None, _) => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind).into()),
         Content::EffectResult(report, about) => effect_result(desk, report, about.as_ref()),
     }
@@ -125,6 +131,8 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
         Some(Concern::ConnectLink) => return connect::linked(report),
         Some(Concern::UsageInvoice { month }) if report.answer.is_ok() => spending::invoiced(desk, month, report)?,
         Some(Concern::Transfer { currency }) => connect::transferred(desk, currency, report)?,
+        Some(Concern::Token { token, ip }) => return token::made(desk, token, ip.as_ref(), report),
+        Some(Concern::Redeem { token, expires_at }) => return token::granted(desk, token, *expires_at, report),
         Some(Concern::Retrieve { .. }) => retrieve::answered(desk, report)?,
         Some(Concern::Resource { instance, resource, verb }) => {
             return resource_result::decide(desk, report, instance, resource, *verb);

@@ -39,5 +39,7 @@ pub const BULK_MAX: usize = 256;
 pub const PAGE_ROWS_MAX: u32 = 500;
 /// Most references of one row, and most rows that `account.open` follows references to.
 pub const REFERENCES_MAX: usize = 32;
+/// Source of the facts of a business's own, which come as commands of their kind: `user.registered`.
+pub const FACT_SOURCE: &str = "business";
 /// Claims of connected accounts, `connected-account:ID`: our own account's, also for the events of a connected one.
 pub const CONNECTED_ACCOUNT_CLAIMS: &str = "connected-account:";

@@ -2,7 +2,7 @@
 
 use super::amount::Amount;
 use super::buy::Buy;
-use super::declared::{CONFIG, OwnResources, VERBS, is_built_in, resources, steps};
+use super::declared::{CONFIG, OwnResources, VERBS, grants, is_built_in, resources, steps};
 use super::entitlement::{EntitlementKind, Entitlements, declared};
 use super::product::ID_BYTES;
 use super::rate::{PaidBy, Rates};
@@ -49,14 +49,9 @@ pub(crate) fn read_type(entry: &str, index: usize, known: &[TypeDecl], own: &Own
     Ok(decl)
 }
 
-/// A type must hold together: what it refers to exists, and resources don't wait for each other in a circle.
-fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
-    let unknown = |what: &str, name: &str| {
-        let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
-        let message = format!("`{name}` is not declared: expected {}", one_of(&fields));
-        Err(wrong_field(&format!("{path}/{what}"), FieldErrorCode::NotAllowed, message))
-    };
-    for (index, field) in decl.fields.iter().enumerate() {
+/// Fields hold together: bounds are of numbers that have some, and a default is allowed.
+pub(super) fn check_fields_hold(fields: &[Field], path: &str) -> Ruled<()> {
+    for (index, field) in fields.iter().enumerate() {
         if field.field_type == FieldType::Milli && (field.min.is_some() || field.max.is_some()) {
             let message = "thousandths have no bounds but 0: expected no `min` and no `max`";
             return Err(wrong_field(&format!("{path}/fields/{index}"), FieldErrorCode::NotAllowed, message));
@@ -66,6 +61,17 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
             return Err(wrong_field(&format!("{path}/fields/{index}/default"), code, message));
         }
     }
+    Ok(())
+}
+
+/// A type must hold together: what it refers to exists, and resources don't wait for each other in a circle.
+fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
+    let unknown = |what: &str, name: &str| {
+        let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
+        let message = format!("`{name}` is not declared: expected {}", one_of(&fields));
+        Err(wrong_field(&format!("{path}/{what}"), FieldErrorCode::NotAllowed, message))
+    };
+    check_fields_hold(&decl.fields, path)?;
     // A key of other metadata may tell products apart as well.
     for (what, name) in [("id_by", &decl.id_by), ("infer_by", &decl.infer_by)] {
         let is_missing = |name: &&String| decl.field(name).is_none() && !(decl.extras && what == "infer_by");
@@ -137,7 +143,37 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
         let message = "what is not made does not end: expected `provisions`";
         return Err(wrong_field(&format!("{path}/lifecycle"), FieldErrorCode::NotAllowed, message));
     }
+    check_tokens(decl, path, own)?;
     check_views(decl, path)
+}
+
+/// Tokens are of products that the catalog sells, and are redeemed for what can be given.
+fn check_tokens(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
+    for (index, token) in decl.tokens.iter().enumerate() {
+        let path = format!("{path}/tokens/{index}");
+        let wrong = |place: &str, message: String| {
+            Err(wrong_field(&format!("{path}{place}"), FieldErrorCode::NotAllowed, message))
+        };
+        if !decl.catalog {
+            return wrong("", "they are of what is sold: expected `catalog: true`".to_owned());
+        }
+        if !is_word(&token.name) || decl.tokens[..index].iter().any(|other| other.name == token.name) {
+            return wrong("/name", format!("expected another name, 1 to {WORD_BYTES} of a-z, 0-9 and _"));
+        }
+        if token.live == 0 {
+            return Err(wrong_field(&format!("{path}/live"), FieldErrorCode::OutOfRange, "expected at least 1"));
+        }
+        check_places(decl, &places_of(&token.condition), "product", &format!("{path}/if"))?;
+        check_places(decl, &places(&token.shows), "product", &format!("{path}/shows"))?;
+        let Some(redeem) = &token.redeem else { continue };
+        let known = grants(own);
+        if !known.contains(&redeem.effect) {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            return wrong("/redeem/effect", format!("`{}` gives nothing: expected {}", redeem.effect, one_of(&known)));
+        }
+        check_places(decl, &places(&redeem.with), "product", &format!("{path}/redeem/with"))?;
+    }
+    Ok(())
 }
 
 /// Views are of statuses, in fields that the type has for nothing else; steps have words where one is shown.
@@ -226,14 +262,16 @@ fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &
     Ok(())
 }
 
+/// Whether a name is a lower-case word that is not too long.
+pub(super) fn is_word(name: &str) -> bool {
+    let mut letters = name.bytes();
+    letters.next().is_some_and(|first| first.is_ascii_lowercase())
+        && letters.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        && name.len() <= WORD_BYTES
+}
+
 /// Names of a business's own: lower-case words, none of which means something already.
 pub(crate) fn check_own(config: &[String], resources: &OwnResources) -> Ruled<()> {
-    let is_word = |name: &str| {
-        let mut letters = name.bytes();
-        letters.next().is_some_and(|first| first.is_ascii_lowercase())
-            && letters.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-            && name.len() <= WORD_BYTES
-    };
     let is_setting = |key: &str| CONFIG.iter().any(|(known, ..)| *known == key);
     let config = config.iter().map(|key| ("config", key, is_setting(key)));
     let names = resources.keys().map(|name| ("resources", name, is_built_in(name)));
@@ -261,7 +299,7 @@ pub(crate) fn check_own(config: &[String], resources: &OwnResources) -> Ruled<()
 const WORD_BYTES: usize = 40;
 
 /// A key as a part of a JSON Pointer.
-fn escaped(key: &str) -> String {
+pub(super) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
@@ -289,7 +327,7 @@ fn check_number(decl: &TypeDecl, name: &str, path: &str) -> Ruled<()> {
 }
 
 /// A word that places of a template may begin with, and what may follow it; anything where that is not known.
-type Word<'a> = (&'a str, Option<Vec<&'a str>>);
+pub(super) type Word<'a> = (&'a str, Option<Vec<&'a str>>);
 
 /// Names of the fields that metadata of these types may have; none where other keys are allowed.
 fn fields_of<'a>(decls: impl Iterator<Item = &'a TypeDecl>) -> Option<Vec<&'a str>> {
@@ -304,7 +342,7 @@ fn fields_of<'a>(decls: impl Iterator<Item = &'a TypeDecl>) -> Option<Vec<&'a st
 }
 
 /// Each place begins with one of the words and goes on with a name that there is.
-fn check_words(places: &[&str], words: &[Word<'_>], path: &str) -> Ruled<()> {
+pub(super) fn check_words(places: &[&str], words: &[Word<'_>], path: &str) -> Ruled<()> {
     for place in places {
         let (word, name) = place.split_once('.').unwrap_or((place, ""));
         // Configuration has no members.
@@ -484,6 +522,10 @@ pub(crate) fn check_names(
         if !is_declared(key) {
             return unknown(format!("{clause}/{}", escaped(key)), key, one_of(keys()));
         }
+    }
+    let unmet = decl.tokens.iter().enumerate().find(|(_, token)| !is_declared(&token.condition));
+    if let Some((index, token)) = unmet {
+        return unknown(format!("tokens/{index}/if"), &token.condition, one_of(keys()));
     }
     for (index, resource) in decl.provisions.iter().enumerate() {
         if let Some(key) = resource.quota.as_ref().filter(|key| !is_declared(key)) {

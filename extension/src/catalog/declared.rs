@@ -11,7 +11,7 @@ const PROMPT: RetryPolicy = RetryPolicy { max_attempts: 5, first_delay_ms: 5_000
 const MAIL: RetryPolicy = RetryPolicy { max_attempts: 3, first_delay_ms: 60_000, max_delay_ms: 600_000 };
 
 /// Effect kinds with the members that their payload and result must have.
-pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 40] = [
+pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 42] = [
     ("bucket.change", &[], &[], PROMPT),
     ("bucket.destroy", &[], &[], PATIENT),
     ("bucket.ensure", &[], &[], PROMPT),
@@ -37,7 +37,9 @@ pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 40] = [
     ("function.ensure", &[], &[], PROMPT),
     ("function.observe", &[], &[], PROMPT),
     ("mail.send", &["template", "to", "values"], &[], MAIL),
+    ("object.sign", &["ttl_s", "expires_at"], &[], PROMPT),
     ("probe.watch", &["url", "every_s", "fail_after", "recover_after"], &["health"], PATIENT),
+    ("secret.ensure", &["bytes"], &["ref", "sha256"], PROMPT),
     ("stripe.account.create", &["metadata"], &["id"], PROMPT),
     ("stripe.account.link", &["account", "return_url", "refresh_url"], &["url"], PROMPT),
     ("stripe.checkout.create", &["mode", "price", "quantity"], &[], PROMPT),
@@ -66,6 +68,9 @@ pub(crate) const CONFIG: [ConfigRow; 2] = [
 /// What is asked for of a resource in the course of its life; other verbs are steps.
 pub(crate) const VERBS: [&str; 6] = ["backup", "change", "destroy", "ensure", "observe", "restore"];
 
+/// What effects are of that no product type asks for.
+const OF_HOST: [&str; 4] = ["object", "probe", "secret", "stripe"];
+
 /// Resources of a business's own, each with what can be asked for of it.
 pub(crate) type OwnResources = BTreeMap<String, Vec<String>>;
 
@@ -77,7 +82,7 @@ pub(crate) fn is_built_in(resource: &str) -> bool {
 /// The effects that a step may be.
 pub(crate) fn steps(own: &OwnResources) -> Vec<String> {
     let is_step = |kind: &&str| {
-        kind.split_once('.').is_some_and(|(part, verb)| !["stripe", "probe"].contains(&part) && !VERBS.contains(&verb))
+        kind.split_once('.').is_some_and(|(part, verb)| !OF_HOST.contains(&part) && !VERBS.contains(&verb))
     };
     let built_in = EFFECTS.iter().map(|(kind, ..)| *kind).filter(is_step).map(str::to_owned);
     let of_own = own.iter().flat_map(|(resource, verbs)| verbs.iter().map(move |verb| (resource, verb)));
@@ -85,10 +90,18 @@ pub(crate) fn steps(own: &OwnResources) -> Vec<String> {
     built_in.chain(of_own.map(|(resource, verb)| format!("{resource}.{verb}"))).collect()
 }
 
+/// The effects that give what a token is redeemed for.
+pub(crate) fn grants(own: &OwnResources) -> Vec<String> {
+    let mut out = steps(own);
+    out.retain(|kind| !EFFECTS.iter().any(|(known, ..)| known == kind));
+    out.push("object.sign".to_owned());
+    out
+}
+
 /// The resources of product types that can be asked for this.
 pub(crate) fn resources<'a>(verb: &str, own: &'a OwnResources) -> Vec<&'a str> {
     let parts = EFFECTS.iter().filter_map(|(kind, ..)| kind.split_once('.'));
-    let built_in = parts.filter(|(_, known)| *known == verb).map(|(resource, _)| resource);
+    let built_in = parts.filter(|(part, known)| *known == verb && !OF_HOST.contains(part)).map(|(resource, _)| resource);
     let own = own.iter().filter(|(_, verbs)| verbs.iter().any(|known| known == verb));
     built_in.chain(own.map(|(resource, _)| resource.as_str())).collect()
 }

@@ -13,7 +13,7 @@ use super::price::Interval;
 use super::span::Span;
 use super::split::Split;
 use crate::model::shared::Shared;
-pub(crate) use check::{check, check_default, check_fields, text_form};
+pub(crate) use check::{check, check_default, check_told, text_form};
 pub use provision::{ByHand, Doer, OnArchive, Reminder, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -71,7 +71,7 @@ pub enum SetBy {
 }
 
 /// A field of a product type's metadata.
-#[derive(Clone, Debug, Default, Serialize, SmallDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Field {
     /// Key in the metadata.
@@ -269,6 +269,46 @@ pub struct RefundTerms {
     pub days: u32,
 }
 
+/// A token that who may have a product can ask for: places are of `product`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenDecl {
+    /// Its name among the tokens of the type.
+    pub name: String,
+    /// The entitlement that it stands on.
+    #[serde(rename = "if")]
+    pub condition: String,
+    /// How long it counts.
+    pub ttl: Span,
+    /// How many of them an account has of one product at a time.
+    #[serde(default = "ten")]
+    pub live: u32,
+    /// What who asked is told beside it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub shows: Map<String, Value>,
+    /// What it is good for; nothing but to be looked at where it isn't said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redeem: Option<Redeem>,
+}
+
+/// What a token is redeemed for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redeem {
+    /// Kind of the effect that gives the grant.
+    pub effect: String,
+    /// How long the grant counts.
+    pub ttl: Span,
+    /// What the effect is told, beside `expires_at` and `ttl_s`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub with: Map<String, Value>,
+}
+
+/// At most so many live tokens of a user and product (requirements M11).
+fn ten() -> u32 {
+    10
+}
+
 /// The view that shows the step that is under way.
 pub(crate) const PHASE: &str = "phase";
 
@@ -344,6 +384,9 @@ pub struct TypeDecl {
     /// How long it stands where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Lifecycle>,
+    /// Tokens for its products.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<TokenDecl>,
     /// Ids of its products: this prefix, `_` and the value of `id_by`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_prefix: Option<String>,

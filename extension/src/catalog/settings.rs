@@ -1,9 +1,11 @@
 //! Policies of a business, with the defaults of requirements 7.2 and 8.
 
 use super::buy::Buyer;
+use super::campaign::Campaigns;
 use super::declared::OwnResources;
 use super::entitlement::Entitlements;
 use super::rate::Rates;
+use super::reaction::{Events, Reaction, Templates};
 use products_contract::{Account, Grant};
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
@@ -62,6 +64,18 @@ pub(crate) struct Settings {
     /// Resources of the business's own, with their verbs: a clause of its own, kept here since types name them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub resources: OwnResources,
+    /// Facts of the business's own: a clause of its own, kept here since every command may be one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub events: Events,
+    /// What follows from facts: a clause of its own, kept here since every decision may bring one about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<Reaction>,
+    /// How campaigns go out: a clause of its own, kept here since every decision tells who could be written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub campaigns: Option<Campaigns>,
+    /// Templates of mails, with their places: kept here since campaigns name them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub templates: Templates,
     /// Plans that are in force where no paid plan of their family is, by family: kept here by the catalog's own rules,
     /// since every decision about an account without a plan needs them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -139,6 +153,10 @@ impl Default for Settings {
             may: Roles::new(),
             config: Vec::new(),
             resources: OwnResources::new(),
+            events: Events::new(),
+            on: Vec::new(),
+            campaigns: None,
+            templates: Templates::new(),
             defaults: BTreeMap::new(),
         }
     }

@@ -9,6 +9,7 @@ use super::ledger;
 use super::notice;
 use super::reader::Reader;
 use super::records::balances::Balances;
+use super::records::campaign::{Campaign, Member, Membership};
 use super::records::counter::Counter;
 use super::records::customer::Customer;
 use super::records::dispute::Dispute;
@@ -30,6 +31,7 @@ use super::records::subscription::SubscriptionRow;
 use super::records::subscription_history::BillingHistory;
 use super::records::subscription_schedule::SubscriptionSchedule;
 use super::records::summary::Summary;
+use super::records::token::{Access, Token};
 use super::records::usage::{UsageDay, UsageMonth};
 use super::records::{ACCOUNT, record_key};
 use super::table::{Record, Table};
@@ -62,6 +64,11 @@ pub(crate) struct Tables {
     earnings: Table<Earning>,
     listings: Table<ListingRow>,
     payouts: Table<Payouts>,
+    campaigns: Table<Campaign>,
+    members: Table<Member>,
+    memberships: Table<Membership>,
+    tokens: Table<Token>,
+    accesses: Table<Access>,
     usage_days: Table<UsageDay>,
     usage_months: Table<UsageMonth>,
     entries: Table<ledger::Entry>,
@@ -123,6 +130,11 @@ tables! {
     earnings: Earning,
     listings: ListingRow,
     payouts: Payouts,
+    campaigns: Campaign,
+    members: Member,
+    memberships: Membership,
+    tokens: Token,
+    accesses: Access,
     usage_days: UsageDay,
     usage_months: UsageMonth,
     entries: ledger::Entry,
@@ -146,6 +158,10 @@ impl Tables {
                 Earned::COLLECTION => self.earned.hold(id, row),
                 Earning::COLLECTION => self.earnings.hold(id, row),
                 ListingRow::COLLECTION => self.listings.hold(id, row),
+                Campaign::COLLECTION => self.campaigns.hold(id, row),
+                Member::COLLECTION => self.members.hold(id, row),
+                Token::COLLECTION => self.tokens.hold(id, row),
+                Access::COLLECTION => self.accesses.hold(id, row),
                 Payment::COLLECTION => self.payments.hold(id, row),
                 Dispute::COLLECTION => self.disputes.hold(id, row),
                 Counter::COLLECTION => self.counters.hold(id, row),
@@ -157,6 +173,7 @@ impl Tables {
                 ledger::Entry::COLLECTION => self.entries.hold(id, row),
                 _ if id == OpenSchedule::ID => self.schedules.hold(id, row),
                 _ if id == Summary::ID => self.summaries.hold(id, row),
+                _ if id == Membership::ID => self.memberships.hold(id, row),
                 _ if id == Payouts::ID => self.payouts.hold(id, row),
                 _ if id == Balances::ID => self.balances.hold(id, row),
                 _ => {}
@@ -464,12 +481,14 @@ impl<'h> Account<'h> {
             || self.tables.is_touched()
     }
 
-    /// Forget all that was written and asked for, apart from mails: a refusal may be told.
-    pub fn keep_mails(&mut self) {
+    /// Forget all that was written and asked for, apart from mails and the audit trail: a refusal may be told.
+    pub fn keep_what_is_told(&mut self) {
         self.effects.retain(notice::is_immediate);
         let mails: Vec<&str> = self.effects.iter().map(|mail| mail.key.as_str()).collect();
         self.facts.retain(|fact| mails.contains(&fact.as_str()));
+        let accesses = std::mem::take(&mut self.tables.accesses);
         self.tables.take_back();
+        self.tables.accesses = accesses;
         self.prices.clear();
         self.claims.clear();
         self.cancel.clear();

@@ -1,7 +1,7 @@
 //! What an effect is about: goes out as its context, and comes back with its result.
 
 use super::json::encode;
-use products_contract::{Fallible, Json};
+use products_contract::{Fallible, Json, Timestamp};
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
 
@@ -69,6 +69,20 @@ pub(crate) enum Concern {
         /// Minor units.
         amount_minor: i64,
     },
+    /// A token that is made.
+    Token {
+        /// Its id.
+        token: String,
+        /// The address that it was asked from.
+        ip: Option<String>,
+    },
+    /// What a token is redeemed for.
+    Redeem {
+        /// Its id.
+        token: String,
+        /// When the grant ends.
+        expires_at: Timestamp,
+    },
     /// An object of the payment provider.
     Retrieve {
         /// Its id.
@@ -128,6 +142,8 @@ enum About {
     UsageInvoice,
     Transfer,
     Refund,
+    Token,
+    Redeem,
     Retrieve,
 }
 
@@ -143,6 +159,8 @@ struct Flat {
     verb: Option<Verb>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     amount_minor: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
 }
 
 impl Concern {
@@ -162,12 +180,16 @@ impl Concern {
             Concern::UsageInvoice { month } => (About::UsageInvoice, Some(month)),
             Concern::Transfer { currency } => (About::Transfer, Some(currency)),
             Concern::Refund { purchase, .. } => (About::Refund, Some(purchase)),
+            Concern::Token { token, .. } => (About::Token, Some(token)),
+            Concern::Redeem { token, .. } => (About::Redeem, Some(token)),
             Concern::Retrieve { object } => (About::Retrieve, Some(object)),
         };
-        let mut flat = Flat { about, id: id.cloned(), part: None, verb: None, amount_minor: None };
+        let mut flat = Flat { about, id: id.cloned(), part: None, verb: None, amount_minor: None, expires_at: None };
         match self {
             Concern::Resource { resource, verb, .. } => (flat.part, flat.verb) = (Some(resource.clone()), Some(*verb)),
             Concern::Sync { interval, .. } => flat.part = interval.clone(),
+            Concern::Token { ip, .. } => flat.part = ip.clone(),
+            Concern::Redeem { expires_at, .. } => flat.expires_at = Some(*expires_at),
             Concern::Refund { amount_minor, .. } => flat.amount_minor = Some(*amount_minor),
             _ => {}
         }
@@ -192,6 +214,8 @@ impl Concern {
             About::UsageInvoice => Concern::UsageInvoice { month: id? },
             About::Transfer => Concern::Transfer { currency: id? },
             About::Refund => Concern::Refund { purchase: id?, amount_minor: flat.amount_minor? },
+            About::Token => Concern::Token { token: id?, ip: part },
+            About::Redeem => Concern::Redeem { token: id?, expires_at: flat.expires_at? },
             About::Retrieve => Concern::Retrieve { object: id? },
         })
     }
@@ -219,6 +243,9 @@ mod tests {
             Concern::UsageInvoice { month: own("2026-01") },
             Concern::Transfer { currency: own("usd") },
             Concern::Refund { purchase: own("pur_1"), amount_minor: 5 },
+            Concern::Token { token: own("tok_1"), ip: None },
+            Concern::Token { token: own("tok_1"), ip: Some(own("192.0.2.1")) },
+            Concern::Redeem { token: own("tok_1"), expires_at: 7 },
             Concern::Retrieve { object: own("sub_1") },
         ] {
             let context = concern.to_context().expect("it can be encoded");

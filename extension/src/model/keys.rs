@@ -56,6 +56,16 @@ pub(crate) enum EffectKey {
     RefundAsked { purchase: String, asked_by: String },
     /// Days lost in `error`, by the failure that they are counted from.
     Credit { instance: String, since: Timestamp },
+    /// What the account tells of itself, for the so-manieth time.
+    Member { told: i64 },
+    /// A campaign on its way to an account.
+    CampaignMail { campaign: String, account: String },
+    /// A token that is made.
+    Token { token: String },
+    /// What a token is redeemed for, by the event that asked for it.
+    Redeem { token: String, asked_by: String },
+    /// What follows from a fact.
+    Reaction { event: String, run: String, reference: String },
     /// A mail, once for each template, recipient and reference.
     Mail { template: String, to: String, reference: String },
     /// A timer.
@@ -73,6 +83,10 @@ pub(crate) enum TimerKey {
     UsageInvoice { due: Timestamp },
     /// The end of a share's hold.
     Payout { due: Timestamp },
+    /// The beginning of a campaign, or of its next batch.
+    Campaign { campaign: String, due: Timestamp },
+    /// The end of a token's time.
+    Token { due: Timestamp },
     /// The end of the hours in `error` after which days are credited.
     Error { instance: String, due: Timestamp },
     /// The archive of a suspended instance.
@@ -114,6 +128,11 @@ impl fmt::Display for EffectKey {
             EffectKey::Transfer { currency, number } => write!(f, "transfer:{currency}:{number}"),
             EffectKey::RefundAsked { purchase, asked_by } => write!(f, "refund:{purchase}:{asked_by}"),
             EffectKey::Credit { instance, since } => write!(f, "credit:{instance}:{since}"),
+            EffectKey::Member { told } => write!(f, "member:{told}"),
+            EffectKey::CampaignMail { campaign, account } => write!(f, "to-member:{campaign}:{account}"),
+            EffectKey::Token { token } => write!(f, "token:{token}"),
+            EffectKey::Redeem { token, asked_by } => write!(f, "redeem:{token}:{asked_by}"),
+            EffectKey::Reaction { event, run, reference } => write!(f, "on:{event}:{run}:{reference}"),
             EffectKey::Mail { template, to, reference } => write!(f, "mail:{template}:{to}:{reference}"),
             EffectKey::Timer(timer) => timer.fmt(f),
         }
@@ -127,6 +146,8 @@ impl fmt::Display for TimerKey {
             TimerKey::OverLimit { due } => write!(f, "over-limit:{due}"),
             TimerKey::UsageInvoice { due } => write!(f, "close-usage:{due}"),
             TimerKey::Payout { due } => write!(f, "payout:{due}"),
+            TimerKey::Campaign { campaign, due } => write!(f, "campaign:{campaign}:{due}"),
+            TimerKey::Token { due } => write!(f, "tokens:{due}"),
             TimerKey::Error { instance, due } => write!(f, "error:{instance}:{due}"),
             TimerKey::Archive { instance, due } => write!(f, "archive:{instance}:{due}"),
             TimerKey::Terminate { instance, due } => write!(f, "terminate:{instance}:{due}"),
@@ -150,12 +171,16 @@ impl TimerKey {
         if word == "payout" {
             return Some(TimerKey::Payout { due: rest.parse().ok()? });
         }
+        if word == "tokens" {
+            return Some(TimerKey::Token { due: rest.parse().ok()? });
+        }
         if word == "over-limit" {
             return Some(TimerKey::OverLimit { due: rest.parse().ok()? });
         }
         let (id, due) = rest.rsplit_once(':')?;
         let (id, due) = (id.to_owned(), due.parse().ok()?);
         Some(match word {
+            "campaign" => TimerKey::Campaign { campaign: id, due },
             "grace" => TimerKey::Grace { subscription: id, due },
             "error" => TimerKey::Error { instance: id, due },
             "archive" => TimerKey::Archive { instance: id, due },
@@ -178,6 +203,8 @@ impl TimerKey {
             | TimerKey::OverLimit { .. }
             | TimerKey::UsageInvoice { .. }
             | TimerKey::Payout { .. }
+            | TimerKey::Token { .. }
+            | TimerKey::Campaign { .. }
             | TimerKey::Continue { .. } => None,
         }
     }
@@ -237,6 +264,18 @@ impl EffectKey {
                     let (instance, since) = rest.rsplit_once(':')?;
                     return Some(EffectKey::Credit { instance: own(instance), since: since.parse().ok()? });
                 }
+                "member" => return Some(EffectKey::Member { told: rest.parse().ok()? }),
+                "to-member" => {
+                    let (campaign, account) = rest.split_once(':')?;
+                    return Some(EffectKey::CampaignMail { campaign: own(campaign), account: own(account) });
+                }
+                "token" => return Some(EffectKey::Token { token: own(rest) }),
+                "redeem" => return by_event().map(|(token, asked_by)| EffectKey::Redeem { token, asked_by }),
+                "on" => {
+                    let mut parts = rest.splitn(3, ':');
+                    let (event, run, reference) = (own(parts.next()?), own(parts.next()?), own(parts.next()?));
+                    return Some(EffectKey::Reaction { event, run, reference });
+                }
                 "mail" => {
                     let mut parts = rest.splitn(3, ':');
                     let (template, to, reference) = (own(parts.next()?), own(parts.next()?), own(parts.next()?));
@@ -276,6 +315,8 @@ pub(crate) enum ClaimKey<'a> {
     Invoice(&'a str),
     /// An account of somebody else at the provider, which is paid to.
     ConnectedAccount(&'a str),
+    /// A token.
+    Token(&'a str),
     /// A value of a unique field, within the space of names that the field's type gives.
     Name { space: &'a str, value: &'a str },
 }
@@ -302,6 +343,7 @@ impl ClaimKey<'_> {
             ClaimKey::Charge(id) => ("stripe-charge", id),
             ClaimKey::Invoice(id) => ("stripe-invoice", id),
             ClaimKey::ConnectedAccount(id) => (CONNECTED_ACCOUNT, id),
+            ClaimKey::Token(id) => ("token", id),
             ClaimKey::Name { space, value } => (space, value),
         }
     }
@@ -430,6 +472,8 @@ mod tests {
             any::<i64>().prop_map(|due| TimerKey::OverLimit { due }),
             any::<i64>().prop_map(|due| TimerKey::UsageInvoice { due }),
             any::<i64>().prop_map(|due| TimerKey::Payout { due }),
+            any::<i64>().prop_map(|due| TimerKey::Token { due }),
+            (id(), any::<i64>()).prop_map(|(campaign, due)| TimerKey::Campaign { campaign, due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Error { instance, due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Archive { instance, due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Terminate { instance, due }),
@@ -473,6 +517,11 @@ mod tests {
             name().prop_map(|asked_by| EffectKey::ConnectLink { asked_by }),
             (name(), any::<i64>()).prop_map(|(currency, number)| EffectKey::Transfer { currency, number }),
             (id(), any::<i64>()).prop_map(|(instance, since)| EffectKey::Credit { instance, since }),
+            any::<i64>().prop_map(|told| EffectKey::Member { told }),
+            (name(), id()).prop_map(|(campaign, account)| EffectKey::CampaignMail { campaign, account }),
+            name().prop_map(|token| EffectKey::Token { token }),
+            (name(), name()).prop_map(|(token, asked_by)| EffectKey::Redeem { token, asked_by }),
+            (name(), name(), id()).prop_map(|(event, run, reference)| EffectKey::Reaction { event, run, reference }),
             (name(), name(), id()).prop_map(|(template, to, reference)| EffectKey::Mail { template, to, reference }),
             timer().prop_map(EffectKey::Timer),
         ]

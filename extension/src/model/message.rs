@@ -1,6 +1,7 @@
 //! What one account tells another.
 
 use super::json::Object;
+use super::records::campaign::Member;
 use super::records::listing::ListingStatus;
 use super::records::sale::SaleKind;
 use products_contract::Timestamp;
@@ -17,6 +18,10 @@ pub(crate) enum Message {
     Listing(Listing),
     /// Where a product of the receiver's own stands.
     Listed(Listed),
+    /// What the sender tells of itself, for campaigns.
+    Member(Member),
+    /// A campaign that the receiver is in the audience of.
+    Campaign(CampaignMail),
 }
 
 /// A share of a sale: all of it each time, so that the newest one replaces what was told before.
@@ -53,6 +58,14 @@ pub(crate) struct Listed {
     /// Code of the refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// A campaign's mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+pub(crate) struct CampaignMail {
+    pub campaign: String,
+    pub name: String,
+    pub template: String,
 }
 
 /// Effect kind of a message.

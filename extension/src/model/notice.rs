@@ -3,6 +3,7 @@
 use super::account::Account;
 use super::effect::request;
 use super::halt::Ruled;
+use super::json::Object;
 use super::keys::EffectKey;
 use products_contract::{Effect, Fallible};
 use serde_json::{Value, json};
@@ -50,6 +51,23 @@ pub(crate) fn send_once(
     let key = key(template, to, reference);
     if account.record_fact(&key.to_string())? {
         account.ask(mail(&key, template, to, values)?);
+    }
+    Ok(())
+}
+
+/// Send a mail to an address that somebody told, unless it went before.
+pub(crate) fn send_to(
+    account: &mut Account<'_>,
+    template: &str,
+    address: &str,
+    reference: &str,
+    values: &Object,
+) -> Ruled<()> {
+    let to = "address".to_owned();
+    let key = EffectKey::Mail { template: template.to_owned(), to, reference: reference.to_owned() };
+    if account.record_fact(&key.to_string())? {
+        let payload = json!({"template": template, "to": address, "values": values});
+        account.ask(request(KIND, &key, &payload, None)?);
     }
     Ok(())
 }

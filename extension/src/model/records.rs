@@ -1,6 +1,7 @@
 //! The rows of an account as types: what each kind keeps, when it is live, and what it refers to.
 
 pub(crate) mod balances;
+pub(crate) mod campaign;
 pub(crate) mod counter;
 pub(crate) mod customer;
 pub(crate) mod dispute;
@@ -22,6 +23,7 @@ pub(crate) mod subscription;
 pub(crate) mod subscription_history;
 pub(crate) mod subscription_schedule;
 pub(crate) mod summary;
+pub(crate) mod token;
 pub(crate) mod usage;
 
 use products_contract::{RecordKey, Reference, RowKey};

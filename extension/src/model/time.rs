@@ -72,6 +72,30 @@ pub(crate) fn month_of(at: Timestamp) -> (Timestamp, Timestamp) {
     (days_to(year, month) * DAY_MS, days_to(next_year, next) * DAY_MS)
 }
 
+/// The time of a text of RFC 3339, in whole milliseconds; a leap second is the first moment after it.
+pub(crate) fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+    if !is_rfc3339(text) {
+        return None;
+    }
+    // Its form was checked, so each part has its place.
+    let part = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
+    let (hour, minute, second) = (part(11, 13)?, part(14, 16)?, part(17, 19)?);
+    let rest = text.get(19..)?;
+    let zone = rest.find(['Z', 'z', '+', '-'])?;
+    let (fraction, zone) = rest.split_at(zone);
+    let ms = format!("{:0<3.3}", fraction.trim_start_matches('.')).parse::<i64>().ok()?;
+    let offset = match (zone.get(1..3), zone.get(4..6)) {
+        (Some(hours), Some(minutes)) => {
+            let minutes = hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?;
+            if zone.starts_with('-') { -minutes } else { minutes }
+        }
+        _ => 0,
+    };
+    let days = days_to(year, month) + day - 1;
+    Some(days * DAY_MS + ((hour * 60 + minute - offset) * 60 + second) * 1_000 + ms)
+}
+
 /// Whether a text is a date and time of RFC 3339, leap seconds included.
 pub(crate) fn is_rfc3339(text: &str) -> bool {
     let Some((date, time)) = text.split_once(['T', 't', ' ']) else { return false };
@@ -178,6 +202,22 @@ mod tests {
             let text = rfc3339(at);
             prop_assert_eq!(&text, &time.to_string());
             prop_assert!(is_rfc3339(&text));
+            prop_assert_eq!(parse_rfc3339(&text), Some(at));
+        }
+
+        #[test]
+        fn a_time_with_an_offset_is_read_as_a_library_reads_it(
+            at in 0i64..4_102_444_800_000, minutes in -1_439i64..=1_439, digits in 0usize..=9,
+        ) {
+            let time = jiff::Timestamp::from_millisecond(at).expect("within the calendar");
+            let sign = if minutes < 0 { '-' } else { '+' };
+            let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
+            let local = time.to_string();
+            let (clock, _) = local.split_at(19);
+            let fraction = if digits == 0 { String::new() } else { format!(".{}", &"987654321"[..digits]) };
+            let text = format!("{clock}{fraction}{sign}{hours:02}:{minutes:02}");
+            let read: jiff::Timestamp = text.parse().expect("RFC 3339");
+            prop_assert_eq!(parse_rfc3339(&text), Some(read.as_millisecond()), "{}", text);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is owed to the ledger: what records say that was paid, given back or taken, less what is booked of them.
 
 use crate::catalog::desk::Desk;
+use crate::catalog::reaction::publish;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::FactKey;
@@ -60,6 +61,7 @@ fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
             "hosted_invoice_url": invoice.hosted_invoice_url,
         });
         send_once(&mut desk.account, "receipt", To::Account, id, &values)?;
+        publish(desk, "invoice.paid", id, &[("invoice", id)])?;
         desk.account.put(id, Invoice { booked: true, ..invoice });
     }
     if desk.account.is_known(&FactKey::BookedBySession(id).to_string())?
@@ -93,6 +95,7 @@ fn session(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let purchase = &session.purchase;
     let fact = FactKey::PaidSession { purchase, session: id };
     book(&mut desk.account, fact, purchase, &session.currency, &[(CASH, total), (REVENUE, -total)])?;
+    publish(desk, "payment.succeeded", purchase, &[("purchase", purchase)])?;
     // A payment that is known first doesn't tell of tax.
     let fact = FactKey::TaxOfSession { purchase, session: id };
     book(&mut desk.account, fact, purchase, &session.currency, &[(REVENUE, tax), (TAX, -tax)])?;

@@ -6,6 +6,7 @@ mod sync;
 
 use super::command::COMMANDS;
 use super::listing;
+use crate::catalog::campaign::{BATCH_MAX, Campaigns};
 use crate::catalog::checks::{check_entitlements, check_names, check_own, check_rates, read_type, unreadable};
 use crate::catalog::declared::OwnResources;
 use crate::catalog::desk::Desk;
@@ -13,6 +14,7 @@ use crate::catalog::entitlement::Entitlements;
 use crate::catalog::price::{PRICE_ID, PRICES};
 use crate::catalog::product::{Proposed, normalise};
 use crate::catalog::rate::Rates;
+use crate::catalog::reaction::{Events, Reaction, Templates, check_reactions};
 use crate::catalog::settings::{DefaultPlan, PROVIDERS, QUESTIONS, Roles, Settings};
 use crate::catalog::terms::{CatalogPrice, Terms, grants_of, price_rows};
 use crate::catalog::{BUSINESS, PRODUCT_TYPE};
@@ -45,6 +47,15 @@ struct Document<'a> {
     config: Object,
     #[serde(default)]
     resources: OwnResources,
+    #[serde(default)]
+    events: Events,
+    #[serde(default)]
+    on: Vec<Reaction>,
+    #[serde(default)]
+    campaigns: Option<Campaigns>,
+    /// Names of the mails' templates, which the host has as files, each with its places.
+    #[serde(default)]
+    templates: Templates,
     /// Types: all of one, or the name of one that is loaded.
     #[serde(borrow, default)]
     product_types: Vec<Raw<'a>>,
@@ -67,6 +78,10 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
         ("may", !document.business.may.is_empty(), "`may` in the business's own file"),
         ("config", !document.business.config.is_empty(), "`config` in the business's own file"),
         ("resources", !document.business.resources.is_empty(), "`resources` in the business's own file"),
+        ("events", !document.business.events.is_empty(), "`events` beside `business`"),
+        ("templates", !document.business.templates.is_empty(), "files in the business's folder `templates`"),
+        ("campaigns", document.business.campaigns.is_some(), "`campaigns` beside `business`"),
+        ("on", !document.business.on.is_empty(), "`on` beside `business`"),
     ] {
         if is_given {
             let message = format!("expected {instead}");
@@ -80,6 +95,12 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
     let mut config = known.config.clone();
     config.extend(document.config.iter().map(|(key, _)| key.clone()).filter(|key| !known.config.contains(key)));
     check_own(&config, &resources)?;
+    if document.campaigns.is_some_and(|campaigns| !(1..=BATCH_MAX).contains(&campaigns.batch)) {
+        let message = format!("expected 1 to {BATCH_MAX}");
+        return Err(wrong_field("/campaigns/batch", FieldErrorCode::OutOfRange, message));
+    }
+    let commands = COMMANDS.map(|(command, _)| command);
+    check_reactions(&document.events, &document.on, &document.templates, &resources, &commands)?;
     let mut types = desk.catalog.stored_types()?;
     let mut decls = Vec::new();
     for (index, entry) in document.product_types.into_iter().enumerate() {
@@ -102,6 +123,10 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
         may: document.may,
         config,
         resources,
+        events: document.events,
+        on: document.on,
+        campaigns: document.campaigns,
+        templates: document.templates,
         ..document.business
     };
     desk.catalog.decide_by(settings.clone(), types);

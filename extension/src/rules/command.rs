@@ -1,6 +1,6 @@
 //! The commands, and what each may have.
 
-use super::{account, connect, instance, listing, metering, purchase, refund, spending, step};
+use super::{account, campaign, connect, instance, listing, metering, purchase, refund, spending, step, token};
 use crate::catalog::desk::Desk;
 use crate::model::halt::{Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
@@ -8,7 +8,7 @@ use products_contract::{ActorKind, FieldErrorCode, Refusal};
 use serde_json::Value;
 
 /// The commands, with what their payload must have (for the manifest).
-pub(crate) const COMMANDS: [(&str, &[&str]); 21] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 29] = [
     ("catalog.load", &[]),
     ("product.create", &["name"]),
     ("product.update", &["id"]),
@@ -24,6 +24,14 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 21] = [
     ("subscription.cancel", &[]),
     ("step.complete", &["id", "step"]),
     ("step.assign", &["id", "step", "to"]),
+    ("campaign.create", &["name", "template"]),
+    ("campaign.send", &["id"]),
+    ("campaign.cancel", &["id"]),
+    ("mail.subscribe", &[]),
+    ("mail.unsubscribe", &[]),
+    ("token.issue", &["product"]),
+    ("token.redeem", &["id", "sha256"]),
+    ("token.revoke", &["id"]),
     ("usage.admit", &["meter"]),
     ("usage.consume", &["key"]),
     ("account.connect", &[]),
@@ -33,7 +41,7 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 21] = [
 ];
 
 /// What the payloads of commands may have that read it member by member; products are checked against their type.
-const MEMBERS: [(&str, &[&str]); 16] = [
+const MEMBERS: [(&str, &[&str]); 24] = [
     ("instance.keep", &["id"]),
     ("instance.suspend", &["id"]),
     ("instance.resume", &["id"]),
@@ -59,6 +67,14 @@ const MEMBERS: [(&str, &[&str]); 16] = [
     ("subscription.cancel", &["id", "at_period_end"]),
     ("step.complete", &["id", "step", "outputs"]),
     ("step.assign", &["id", "step", "to"]),
+    ("campaign.create", &["name", "template", "audience", "enrols"]),
+    ("campaign.send", &["id", "at"]),
+    ("campaign.cancel", &["id"]),
+    ("mail.subscribe", &[]),
+    ("mail.unsubscribe", &[]),
+    ("token.issue", &["product", "name", "ip"]),
+    ("token.redeem", &["id", "sha256", "ip"]),
+    ("token.revoke", &["id", "ip"]),
     ("usage.admit", &["meter"]),
     ("usage.consume", &["key", "amount", "id"]),
     ("account.connect", &["return_url", "refresh_url"]),
@@ -121,6 +137,14 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "purchase.create" => purchase::create(desk, body),
         "subscription.change" => purchase::change_plan(desk, body),
         "subscription.cancel" => purchase::cancel(desk, body),
+        "campaign.create" => campaign::create(desk, body),
+        "campaign.send" => campaign::send(desk, body),
+        "campaign.cancel" => campaign::cancel(desk, body),
+        "mail.subscribe" => campaign::subscribe(desk, true),
+        "mail.unsubscribe" => campaign::subscribe(desk, false),
+        "token.issue" => token::issue(desk, body),
+        "token.redeem" => token::redeem(desk, body),
+        "token.revoke" => token::revoke(desk, body),
         "usage.admit" => spending::admit(desk, body),
         "purchase.refund" => refund::refund(desk, body),
         "account.portal" => account::portal(desk, body),

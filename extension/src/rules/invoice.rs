@@ -2,6 +2,7 @@
 
 use super::{check_owner, retrieve};
 use crate::catalog::desk::Desk;
+use crate::catalog::reaction::publish;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
@@ -91,6 +92,9 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
     if desk.kind == "invoice.finalization_failed" && invoice.status == InvoiceStatus::Draft {
         let values = json!({"invoice": id, "subscription": invoice.subscription, "customer": invoice.customer});
         send_once(&mut desk.account, "finalization_failed", To::Admin, id, &values)?;
+    }
+    if invoice.failed_at.is_some() {
+        publish(desk, "invoice.payment_failed", id, &[("invoice", id)])?;
     }
     let told = tell_subscription(desk, id, &invoice)? | link_payments(desk, id, object)?;
     let is_changed = news == News::Changed || is_booked_now || told;

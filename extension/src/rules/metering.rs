@@ -4,7 +4,7 @@ use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementDecl, EntitlementKind, declared};
 use crate::catalog::product::{ID_BYTES, required_text, text};
 use crate::derive::period::{Period, period_of};
-use crate::derive::standing::{Standing, UNLIMITED, standing};
+use crate::derive::standing::{Standing, standing};
 use crate::derive::upgrade::refusal;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
@@ -98,7 +98,8 @@ fn alert(
     used: i64,
 ) -> Ruled<()> {
     let allowed = standing.allows(key);
-    if allowed == UNLIMITED || allowed <= 0 {
+    // Of nothing there is no part, and no limit is a negative one.
+    if allowed <= 0 {
         return Ok(());
     }
     for percent in &decl.alerts {

@@ -5,8 +5,7 @@ use super::command::operators_only;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::product::required_text;
-use crate::catalog::schema::{Doer, TypeDecl, check_fields};
-use crate::model::gather::gather;
+use crate::catalog::schema::{Doer, TypeDecl, check_told};
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
@@ -45,10 +44,7 @@ pub(super) fn complete(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         Some(Value::Object(told)) => told,
         Some(_) => return Err(wrong_field("/outputs", FieldErrorCode::WrongType, "expected an object")),
     };
-    let told = check_fields(&name, &by_hand.asks, false, desk.actor.kind, None, told).map_err(|errors| {
-        let moved = |error: FieldError| FieldError { path: error.path.replacen("/metadata", "/outputs", 1), ..error };
-        Refusal::Invalid(gather(errors.into_iter().map(moved)))
-    })?;
+    let told = check_told("/outputs", &name, &by_hand.asks, desk.actor.kind, told)?;
     if let Some((key, _)) = told.iter().find(|(_, value)| value.as_str().is_some_and(has_password)) {
         let message = "has a password in it: expected the address without, and the password as a reference to a secret";
         return Err(wrong_field(&format!("/outputs/{key}"), FieldErrorCode::NotAllowed, message));

@@ -3,6 +3,7 @@
 
 use super::{check_owner, retrieve};
 use crate::catalog::desk::Desk;
+use crate::catalog::reaction::publish;
 use crate::catalog::terms::CatalogPrice;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::sort_by;
@@ -101,6 +102,13 @@ fn apply(
             (merged, news)
         }
     };
+    if known.is_none() {
+        publish(desk, "subscription.created", id, &[("subscription", id)])?;
+    }
+    if desk.kind == "customer.subscription.updated" {
+        let event = desk.event_id;
+        publish(desk, "subscription.updated", event, &[("subscription", id)])?;
+    }
     let changed = known.as_deref() != Some(&row);
     let known_customer = known.as_ref().map(|row| &row.customer_id);
     if let Some(customer) = known_customer.filter(|_| row.is_unclear) {
@@ -113,6 +121,7 @@ fn apply(
     }
     if row.is_final() && !known.is_some_and(|known| known.is_final()) {
         desk.account.record_new_fact(FactKey::Ended(id).to_string());
+        publish(desk, "subscription.canceled", id, &[("subscription", id)])?;
     }
     let (snapshot, is_unclear) = (row.snapshot(), row.is_unclear && (row.at, row.rank) == (at, rank));
     if changed {

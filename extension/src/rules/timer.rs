@@ -1,5 +1,6 @@
 //! A timer is nothing but a reason to look again. Only the end of the hours in `error` says something of its own.
 
+use super::campaign;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::halt::Ruled;
@@ -11,6 +12,9 @@ use serde_json::json;
 
 /// Decide a timer. That it changed nothing shows when all stages have run.
 pub(super) fn decide(desk: &mut Desk<'_>, timer: Option<&TimerKey>) -> Ruled<Outcome> {
+    if let Some(TimerKey::Campaign { campaign: id, due }) = timer {
+        return campaign::go_on(desk, id, *due);
+    }
     let Some(TimerKey::Error { instance: id, .. }) = timer else { return Ok(Outcome::Applied) };
     let Some(mut instance) = Instance::find(desk, id)? else { return Ok(Outcome::Applied) };
     if instance.is(InstanceStatus::Error) && !instance.record.credit_due {

@@ -1,10 +1,11 @@
 //! A business as a folder: `catalog.yml`, which the extension reads; `business.yml`, which says who may what and what the
-//! business has of its own; and `config.yml`, the configuration.
+//! business has of its own; `config.yml`, the configuration; and `templates`, its mails.
 
 mod own;
+mod templates;
 
 use crate::bad_input::{BadInput, Place, read_text};
-use crate::yaml::{Entry, Lined};
+use crate::yaml::Lined;
 pub use own::Own;
 use own::{CONFIG, RESOURCES};
 use serde_json::{Value, json};
@@ -38,6 +39,8 @@ pub struct BusinessFolder {
     pub own_lines: Option<Arc<Lined>>,
     /// What it declares beside what the extension does.
     pub own: Own,
+    /// Names of its mails' templates, each with its places.
+    pub templates: BTreeMap<String, Value>,
     /// Configuration as text; secrets are references.
     pub config: BTreeMap<String, String>,
 }
@@ -50,17 +53,22 @@ impl BusinessFolder {
         if lines.entries().is_none() {
             return Err(BadInput::new(Place::file(&file), "the catalog is no mapping", "a mapping"));
         }
-        let is_own = |entry: &&Entry| CLAUSES.contains(&entry.key.as_str());
-        if let Some(entry) = lines.entries().and_then(|entries| entries.iter().find(is_own)) {
+        for entry in lines.entries().unwrap_or_default() {
+            let instead = match entry.key.as_str() {
+                key if CLAUSES.contains(&key) => format!("it in {BUSINESS_FILE}"),
+                templates::FOLDER => format!("files in {}/", templates::FOLDER),
+                _ => continue,
+            };
             let problem = format!("`{}` is no clause of the catalog", entry.key);
-            return Err(BadInput::new(Place::line(&file, entry.line), problem, format!("it in {BUSINESS_FILE}")));
+            return Err(BadInput::new(Place::line(&file, entry.line), problem, instead));
         }
         let own_lines = own_lines(folder)?;
         let own = match &own_lines {
             Some(lines) => Own::read(&folder.join(BUSINESS_FILE), lines)?,
             None => Own::default(),
         };
-        let catalog = together(&lines, own_lines.as_ref());
+        let templates = templates::read(folder)?;
+        let catalog = together(&lines, own_lines.as_ref(), &templates);
         let file = folder.join(CONFIG_FILE);
         let config = match file.is_file() {
             true => config_values(&file, &Lined::parse(&file, &read_text(&file)?)?)?,
@@ -69,14 +77,14 @@ impl BusinessFolder {
         let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let name = absolute.file_name().map_or_else(|| "business".to_owned(), |n| n.to_string_lossy().into_owned());
         let (folder, catalog_lines, own_lines) = (folder.to_owned(), Arc::new(lines), own_lines.map(Arc::new));
-        Ok(BusinessFolder { name, folder, catalog, catalog_lines, own_lines, own, config })
+        Ok(BusinessFolder { name, folder, catalog, catalog_lines, own_lines, own, templates, config })
     }
 
     /// The business without the values at these JSON Pointers. Those that are left keep their lines.
     pub fn without(&self, pointers: &BTreeSet<String>) -> BusinessFolder {
         let lines = self.catalog_lines.without(pointers);
         let own_lines = self.own_lines.as_ref().map(|own| own.without(pointers));
-        let catalog = together(&lines, own_lines.as_ref());
+        let catalog = together(&lines, own_lines.as_ref(), &self.templates);
         let (catalog_lines, own_lines) = (Arc::new(lines), own_lines.map(Arc::new));
         BusinessFolder { catalog, catalog_lines, own_lines, ..self.clone() }
     }
@@ -97,11 +105,14 @@ impl BusinessFolder {
     }
 }
 
-/// The catalog, with the clauses of `business.yml`.
-fn together(catalog: &Lined, own: Option<&Lined>) -> Value {
+/// The catalog, with the clauses of `business.yml` and the names of the mails.
+fn together(catalog: &Lined, own: Option<&Lined>, templates: &BTreeMap<String, Value>) -> Value {
     let mut catalog = catalog.json();
     if let (Value::Object(document), Some(Value::Object(clauses))) = (&mut catalog, own.map(Lined::json)) {
         document.extend(clauses);
+    }
+    if let (Value::Object(document), false) = (&mut catalog, templates.is_empty()) {
+        document.insert(templates::FOLDER.to_owned(), json!(templates));
     }
     catalog
 }

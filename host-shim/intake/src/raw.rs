@@ -1,9 +1,11 @@
-//! What a file or a line of one holds, unsigned: a Stripe event, a product event, a command or measurements.
+//! What a file or a line of one holds, unsigned: a Stripe event, a product event, a fact of the business's own, a command or
+//! measurements.
 //!
 //! A JSON object that claims to be one of them, by a text in `object`, `event`, `type` or `command` or a list in `usage`, becomes
 //! an event in any case, refused if parts are missing, so that a replay shows it. Anything else is an error of who gave the input.
 
 mod command;
+mod fact;
 mod product;
 mod usage;
 
@@ -28,7 +30,7 @@ pub enum InputError {
     /// It is an object, but nothing says that it is an event.
     #[error(
         "expected a Stripe event (`object` is `event`), a product event (`event` is `product.created`, `product.updated` or \
-         `product.deleted`), a command (`command` is its kind) or measurements (`usage` is a list of them); none of `object`, \
+         `product.deleted`), a fact of the business's own (any other `event`), a command (`command` is its kind) or measurements (`usage` is a list of them); none of `object`, \
          `event`, `type` and `command` is a text, and `usage` is no list"
     )]
     NoEvent,
@@ -60,6 +62,7 @@ enum Claim {
     /// A product record as the old platform hands it to its hook: without an envelope.
     Record,
     Command,
+    Fact,
     Usage,
 }
 
@@ -79,6 +82,7 @@ pub fn read(bytes: Vec<u8>, business: &str, received_at: Timestamp) -> Result<De
         Claim::Product => product::read(&document),
         Claim::Record => product::read_record(&document),
         Claim::Command => command::read(&document),
+        Claim::Fact => fact::read(&document),
         Claim::Usage => usage::read(&document),
     };
     let event = Event {
@@ -105,8 +109,8 @@ fn claim(document: &Document<'_>) -> Result<Claim, InputError> {
     if matches!(object.as_deref(), Some(SNAPSHOT_EVENT | THIN_EVENT)) {
         return Ok(Claim::Stripe);
     }
-    if is_text("event") {
-        return Ok(Claim::Product);
+    if let Some(event) = root.get("event").and_then(|value| value.as_str()) {
+        return Ok(if event.starts_with("product.") { Claim::Product } else { Claim::Fact });
     }
     if is_text("command") {
         return Ok(Claim::Command);

@@ -262,6 +262,7 @@ impl<'a> Player<'a> {
             Action::Redrive(id) => self.redrive(step, id)?,
             Action::Stripe(_)
             | Action::Command(_)
+            | Action::Fact(_)
             | Action::Product(_)
             | Action::Usage(_)
             | Action::Raw(_)

@@ -61,6 +61,7 @@ fn case(scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Result<Case, Bad
                     Some(built.bytes)
                 }
                 Action::Command(command) => Some(command_bytes(command, given.account.as_ref(), clock)),
+                Action::Fact(fact) => Some(fact_bytes(fact, given.account.as_ref(), clock)),
                 Action::Product(product) => Some(product_bytes(product, given.livemode, clock)),
                 Action::Usage(usage) => Some(usage_bytes(usage, given.account.as_ref(), clock)),
                 Action::Raw(raw) => Some(raw.bytes.clone()),
@@ -109,6 +110,19 @@ fn command_bytes(step: &CommandStep, account: Option<&Account>, clock: Timestamp
         "actor": actor(&step.by),
         "reply_to": step.id,
         "payload": step.payload,
+    }))
+}
+
+fn fact_bytes(step: &CommandStep, account: Option<&Account>, clock: Timestamp) -> Vec<u8> {
+    let account = step.account.as_ref().or(account).map(ToString::to_string);
+    bytes_of(&json!({
+        "id": step.id,
+        "event": step.kind,
+        "account": account,
+        "timestamp": crate::time::text(clock),
+        "actor": actor(&step.by),
+        "reply_to": step.id,
+        "data": step.payload,
     }))
 }
 

@@ -111,6 +111,8 @@ pub enum Action {
     Stripe(Box<StripeStep>),
     /// A command.
     Command(CommandStep),
+    /// A fact of the business's own.
+    Fact(CommandStep),
     /// A product event.
     Product(ProductStep),
     /// Measurements.
@@ -204,10 +206,10 @@ pub struct RawStep {
     pub bytes: Vec<u8>,
 }
 
-/// A command of the API.
+/// A command of the API, or a fact of the business's own.
 #[derive(Clone, Debug)]
 pub struct CommandStep {
-    /// Kind, such as `instance.create`.
+    /// Kind, such as `instance.create`; of a fact its name, such as `user.registered`.
     pub kind: String,
     /// Id.
     pub id: String,
@@ -215,7 +217,7 @@ pub struct CommandStep {
     pub account: Option<Account>,
     /// Who gives it.
     pub by: Actor,
-    /// Payload.
+    /// Payload; of a fact what it tells.
     pub payload: serde_json::Value,
 }
 
@@ -336,7 +338,7 @@ impl Action {
     pub fn event_id(&self) -> Option<&str> {
         match self {
             Action::Stripe(step) => Some(&step.id),
-            Action::Command(step) => Some(&step.id),
+            Action::Command(step) | Action::Fact(step) => Some(&step.id),
             Action::Product(step) => Some(&step.id),
             Action::Usage(step) => Some(&step.id),
             Action::Raw(step) => Some(&step.id),

@@ -2,7 +2,7 @@
 
 mod catalogs;
 
-use catalogs::{BROKEN, WHOLE};
+use catalogs::{BROKEN, WHOLE, folder_with};
 use host_replay::check::check;
 use host_replay::error::BadInput;
 use host_replay::library::Sources;
@@ -11,8 +11,7 @@ use std::fs;
 
 /// What a check tells of a catalog.
 fn told(catalog: &str) -> Vec<BadInput> {
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("catalog.yml"), catalog).expect("written");
+    let folder = folder_with(catalog);
     check(&[folder.path().to_owned()], Sources::default(), &Runners::native()).expect("it can be checked").mistakes
 }
 
@@ -79,9 +78,8 @@ fn mistakes_in_all_clauses_are_told_each_with_its_line() {
 
 #[test]
 fn what_stands_beside_the_catalog_has_its_own_file_and_line() {
-    let folder = tempfile::tempdir().expect("a folder");
     let catalog = WHOLE.replace("micros: {large: 12}", "micros: {large: -12}");
-    fs::write(folder.path().join("catalog.yml"), &catalog).expect("written");
+    let folder = folder_with(&catalog);
     let roles = "may:\n  list: [owner]\n  lits: [owner]\n  usage.cosnume: [owner]\n";
     fs::write(folder.path().join("business.yml"), roles).expect("written");
     let checked =

@@ -3,7 +3,7 @@
 
 mod catalogs;
 
-use catalogs::{BROKEN, WHOLE};
+use catalogs::{BROKEN, WHOLE, folder_with};
 use host_replay::business::{BusinessFolder, CATALOG_FILE};
 use host_replay::error::{BadInput, ReplayError};
 use host_replay::host::{Host, HostSetup, StoreKind};
@@ -18,15 +18,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Members of the catalog's `business` that its policies are stored with, and that stand elsewhere in a catalog.
-const STORED: [&str; 6] = ["config", "defaults", "entitlements", "may", "rates", "resources"];
+const STORED: [&str; 10] =
+    ["campaigns", "config", "defaults", "entitlements", "events", "may", "on", "rates", "resources", "templates"];
 
 /// Texts of [`WHOLE`], each with a name that may be a business's own, so that the reader alone can tell that it is not.
-const UNKNOWN: [(&str, &str); 12] = [
+const UNKNOWN: [(&str, &str); 22] = [
+    ("event: invoice.paid", "event: invoice.payed"),
+    ("run: database.seed}", "run: database.sow}"),
+    ("run: database.seed}", "run: mail.send}"),
+    ("mail: hello", "mail: helo"),
+    ("{name: \"{account.id}\"}", "{nmae: \"{account.id}\"}"),
+    ("to: \"{event.email}\"", "to: \"{event.mail}\""),
+    ("to: \"{event.email}\"", "to: everybody"),
+    ("if: calls", "if: cals"),
+    ("effect: object.sign", "effect: database.seed"),
+    ("shows: {label: \"{product.label}\"}", "shows: {label: \"{product.lable}\"}"),
     ("resource: cdn", "resource: cdm"),
     ("name: edge, resource: cdn", "name: edge, resource: cdn, backup: true"),
     ("if: config.enabled", "if: config.enabledd"),
     ("product_types:\n", "product_types:\n  - shop\n"),
-    ("run: database.seed", "run: database.sow"),
+    ("run: database.seed, phase", "run: database.sow, phase"),
     ("run: database.seed, phase", "run: database.ensure, phase"),
     ("run: database.seed, phase", "run: database.seed, backup: true, phase"),
     ("verify: false", "verify: true"),
@@ -50,8 +61,7 @@ fn json_of(text: &str) -> Value {
 
 /// What the host and the extension have against a catalog and what stands beside it.
 fn told_of(catalog: &str, beside: Option<&str>) -> Vec<BadInput> {
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join(CATALOG_FILE), catalog).expect("written");
+    let folder = folder_with(catalog);
     if let Some(beside) = beside {
         fs::write(folder.path().join("business.yml"), beside).expect("written");
     }
@@ -103,7 +113,7 @@ fn a_catalog_with_every_clause_is_right() {
 }
 
 /// Objects of the schema, each with a place of [`WHOLE`] that is one.
-const OBJECTS: [(&str, &str); 29] = [
+const OBJECTS: [(&str, &str); 34] = [
     ("", ""),
     ("/$defs/policies", "/business"),
     ("/$defs/entitlement", "/entitlements/calls"),
@@ -114,6 +124,11 @@ const OBJECTS: [(&str, &str); 29] = [
     ("/$defs/rate/properties/invoice", "/rates/tokens/invoice"),
     ("/$defs/productType", "/product_types/2"),
     ("/$defs/field", "/product_types/0/fields/0"),
+    ("/$defs/event", "/events/user.registered"),
+    ("/$defs/reaction", "/on/0"),
+    ("/properties/campaigns", "/campaigns"),
+    ("/$defs/token", "/product_types/1/tokens/0"),
+    ("/$defs/redeem", "/product_types/1/tokens/0/redeem"),
     ("/$defs/buy", "/product_types/1/buy"),
     ("/$defs/buy/properties/quantity", "/product_types/0/buy/quantity"),
     ("/$defs/granted/anyOf/1", "/product_types/1/grants/calls"),
@@ -196,7 +211,7 @@ fn schema_and_reader_know_the_same_names() {
         }
         match object {
             // They go with the catalog, and stand in another file.
-            "" => assert!(["config", "may", "resources"].iter().all(|name| read.remove(*name))),
+            "" => assert!(["config", "may", "resources", "templates"].iter().all(|name| read.remove(*name))),
             "/$defs/policies" => assert!(STORED.iter().all(|name| read.remove(*name))),
             _ => {}
         }

@@ -73,6 +73,7 @@ fn right() -> Vec<String> {
         with_step(
             "{command: a, expect: {outcome: rejected, reason: any, quota: {allowed: 1}, then: applied}, reply: 1}",
         ),
+        with_step("{event: user.registered, id: f, data: {a: 1}, account: 'user:1', by: admin, reply: 1, effects: []}"),
         with_step("{product: created, data: {id: 1}, by: admin, effects: []}"),
         with_step("{usage: {meter: m, quantity: 1, id: 1, at: 2026-01-01T00:00:00Z, model: 1, b: true}}"),
         with_step("{usage: [{meter: m, quantity: 1}, {meter: m, quantity: 2}], by: service, only: [2020-08-27]}"),
@@ -128,6 +129,8 @@ fn schema_and_reader_take_and_refuse_the_same() {
         with_step("{command: a, by: nobody}"),
         with_step("{command: a, account: 7}"),
         with_step("{command: a, account: nobody}"),
+        with_step("{event: a.b, payload: {}}"),
+        with_step("{event: a.b, command: b}"),
         with_step("{product: made, data: {}}"),
         with_step("{product: created}"),
         with_step("{usage: []}"),
@@ -182,6 +185,7 @@ fn schema_and_reader_know_the_same_names() {
     let steps = [
         ("stripe", "stripe: a"),
         ("command", "command: a"),
+        ("event", "event: a.b"),
         ("product", "product: created, data: {}"),
         ("usage", "usage: {meter: m, quantity: 1}"),
         ("raw", "raw: x"),

@@ -2,7 +2,8 @@
 
 use super::super::checks::one_of;
 use super::{Field, FieldType, Format, SetBy, TypeDecl};
-use products_contract::{ActorKind, FieldError, FieldErrorCode};
+use crate::model::gather::gather;
+use products_contract::{ActorKind, FieldError, FieldErrorCode, Refusal};
 use serde_json::{Map, Value};
 
 type Metadata = Map<String, Value>;
@@ -26,7 +27,7 @@ pub(crate) fn check(
 
 /// Check an object against fields; returns it with defaults and in stored form, without what is no field. Errors are below
 /// `/metadata`.
-pub(crate) fn check_fields(
+fn check_fields(
     name: &str,
     fields: &[Field],
     extras: bool,
@@ -66,6 +67,20 @@ pub(crate) fn check_fields(
         out.insert(field.name.clone(), value);
     }
     if errors.is_empty() { Ok(out) } else { Err(errors) }
+}
+
+/// Check what somebody told against fields; errors are below `path`.
+pub(crate) fn check_told(
+    path: &str,
+    name: &str,
+    fields: &[Field],
+    by: ActorKind,
+    told: &Metadata,
+) -> Result<Metadata, Refusal> {
+    check_fields(name, fields, false, by, None, told).map_err(|errors| {
+        let moved = |error: FieldError| FieldError { path: error.path.replacen("/metadata", path, 1), ..error };
+        Refusal::Invalid(gather(errors.into_iter().map(moved)))
+    })
 }
 
 /// The value that a field has where none is given must be one that it allows.

@@ -318,6 +318,34 @@ fn commands() {
     }
 }
 
+// covers: PLG-05
+#[test]
+fn facts_of_the_businesss_own() {
+    let fact = json!({
+        "id": "reg_1", "event": "user.registered", "account": "user:u1", "timestamp": 1767225600,
+        "actor": {"kind": "service", "id": "identity"}, "data": {"email": "ada@example.com"},
+    });
+    let read = decoded(&fact);
+    assert_eq!((read.refusal, read.time), (None, Some(1_767_225_600_000)));
+    assert_eq!(read.event.payload, Payload::Command(r#"{"email":"ada@example.com"}"#.to_owned()));
+    assert_eq!((read.event.source.as_str(), read.event.kind.as_str()), ("business", "user.registered"));
+    assert_eq!(read.event.account, Some(Account::User("u1".to_owned())));
+    let bare = decoded(&json!({"id": "f", "event": "a.b", "account": "user:u1"}));
+    assert_eq!((bare.refusal, bare.event.payload), (None, Payload::Command("{}".to_owned())));
+    for (name, value, pointer) in [
+        ("account", json!("u1"), "/account"),
+        ("id", json!(null), "/id"),
+        ("data", json!([]), "/data"),
+        ("data", json!({"big": "x".repeat(300_000)}), "/data"),
+        ("event", json!(""), "/event"),
+        ("event", json!("product.made"), "/event"),
+    ] {
+        let mut broken = fact.clone();
+        broken[name] = value.clone();
+        assert_eq!(decoded(&broken).refusal, malformed(pointer), "{name} = {value}");
+    }
+}
+
 #[test]
 fn measurements() {
     let batch = json!({

@@ -17,7 +17,7 @@ const CLOCK_DEFAULT_MS: i64 = 1_767_225_600_000;
 const OUTCOMES: [&str; 7] = ["applied", "duplicate", "stale", "ignored", "deferred", "rejected", "failed"];
 const OUTCOME_NAMES: &str = "applied, duplicate, stale, ignored, deferred, rejected or failed";
 const STEP_NAMES: &str =
-    "a step with stripe, command, product, usage, raw, same, redrive, advance, until, answers, restart or check";
+    "a step with stripe, command, event, product, usage, raw, same, redrive, advance, until, answers, restart or check";
 
 impl Scenario {
     /// Reads a scenario; every error names file, line and what was expected.
@@ -175,6 +175,7 @@ fn steps(reader: Reader<'_>, list: &[Node], given: &Given) -> Result<Vec<Step>, 
 struct Counter {
     stripe: usize,
     command: usize,
+    fact: usize,
     product: usize,
     usage: usize,
     raw: usize,
@@ -214,6 +215,10 @@ fn action(
     if let Some(kind) = fields.take("command") {
         counter.command += 1;
         return Ok(Action::Command(command(reader, kind, fields, given, counter.command)?));
+    }
+    if let Some(kind) = fields.take("event") {
+        counter.fact += 1;
+        return Ok(Action::Fact(fact(reader, kind, fields, given, counter.fact)?));
     }
     if let Some(verb) = fields.take("product") {
         counter.product += 1;
@@ -380,6 +385,35 @@ fn command(
         },
         by,
         payload: fields.take("payload").map_or_else(|| json!({}), Node::json),
+        account,
+    })
+}
+
+/// A fact of the business's own is told by a service unless the step says otherwise.
+fn fact(
+    reader: Reader<'_>,
+    kind: &Node,
+    fields: &mut Fields<'_, '_>,
+    given: &Given,
+    number: usize,
+) -> Result<CommandStep, BadInput> {
+    let account = fields.take("account").map(|n| account(reader, n)).transpose()?;
+    let of_account = account.as_ref().or(given.account.as_ref());
+    if of_account.is_none() {
+        return Err(reader.bad(kind.line, "a fact without account", "`account`, here or in `given`"));
+    }
+    let by = match fields.take("by") {
+        Some(node) => actor(reader, Some(node), of_account)?,
+        None => Actor { kind: ActorKind::Service, subject: "service".to_owned(), roles: Vec::new() },
+    };
+    Ok(CommandStep {
+        kind: reader.text("event", kind)?,
+        id: match fields.take("id") {
+            Some(node) => reader.text("id", node)?,
+            None => format!("fct_{number}"),
+        },
+        by,
+        payload: fields.take("data").map_or_else(|| json!({}), Node::json),
         account,
     })
 }

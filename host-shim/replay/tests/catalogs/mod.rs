@@ -1,5 +1,17 @@
 //! A catalog with every clause, and what can be wrong with it.
 
+use std::fs;
+use tempfile::TempDir;
+
+/// A business's folder with a catalog, and with the mail that [`WHOLE`] names.
+pub fn folder_with(catalog: &str) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("catalog.yml"), catalog).expect("written");
+    fs::create_dir(folder.path().join("templates")).expect("made");
+    fs::write(folder.path().join("templates/hello.txt"), "Subject: Hello {name}\n").expect("written");
+    folder
+}
+
 /// A catalog that has every clause and every member.
 pub const WHOLE: &str = r#"
 business: {provider: stripe, currency: usd, sync_prices: true, customer_creation: checkout, success_url: https://a.example,
@@ -12,6 +24,12 @@ entitlements:
   may_owe: {kind: flag}
 rates:
   tokens: {by: model, micros: {large: 12}, group: [agent], seller: {by: agent, micros: token_micros}, pay: [credits, invoice], invoice: {min: 50, limit: 5000, if: may_owe}}
+events:
+  user.registered: {fields: [{name: email, type: string, required: true}]}
+on:
+  - {event: user.registered, mail: hello, to: "{event.email}", with: {name: "{account.id}"}}
+  - {event: invoice.paid, run: database.seed}
+campaigns: {batch: 100, every: 1m}
 product_types:
   - name: tier
     aliases: [level]
@@ -45,6 +63,8 @@ product_types:
     listing: approved
     grants: {calls: {amount: 5, if: may_owe}}
     on_paid: [{credit: credits}]
+    tokens: [{name: download, if: calls, ttl: 24h, live: 5, shows: {label: "{product.label}"}, redeem: {effect: object.sign,
+      ttl: 15m, with: {label: "{product.label}"}}}]
   - name: site
     id_prefix: site
     id_by: label
@@ -78,7 +98,7 @@ products:
 "#;
 
 /// Texts of [`WHOLE`], each of which stands there once, with what makes the catalog wrong in its place.
-pub const BROKEN: [(&str, &str); 69] = [
+pub const BROKEN: [(&str, &str); 81] = [
     ("business:", "busines:"),
     ("product_types:", "types:"),
     ("grace_days: 7", "grace_days: -7"),
@@ -94,6 +114,18 @@ pub const BROKEN: [(&str, &str); 69] = [
     ("pay: [credits, invoice]", "pay: []"),
     ("pay: [credits, invoice]", "pay: [credits]"),
     (", invoice: {min: 50, limit: 5000, if: may_owe}", ""),
+    ("user.registered: {fields", "registered: {fields"),
+    ("user.registered: {fields: [", "user.registered: {feilds: ["),
+    ("{event: invoice.paid, run", "{run"),
+    ("run: database.seed}", "run: database.seed, mail: hello}"),
+    ("run: database.seed}", "run: database.seed, to: admin}"),
+    ("{event: invoice.paid, run: database.seed}", "{event: invoice.paid}"),
+    ("batch: 100", "batch: 0"),
+    ("every: 1m", "every: minute"),
+    ("name: download, if: calls", "if: calls"),
+    ("ttl: 24h", "ttl: day"),
+    ("live: 5", "live: 0"),
+    ("effect: object.sign,\n      ttl: 15m", "effect: object.sign"),
     ("- name: site\n    ", "- "),
     ("catalog: true\n    family: plan\n", "family: plan\n"),
     ("intervals: [month]", "intervals: [fortnight]"),

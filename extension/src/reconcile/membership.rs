@@ -1,0 +1,65 @@
+//! What an account tells of itself so that campaigns find it: what it has, where its subscriptions stand, what was told of it.
+
+use crate::catalog::desk::Desk;
+use crate::derive::standing::Standing;
+use crate::model::effect::request;
+use crate::model::gather::sort_by;
+use crate::model::halt::Ruled;
+use crate::model::keys::EffectKey;
+use crate::model::message::{self, Message};
+use crate::model::records::campaign::{Member, Membership};
+use crate::model::records::purchase::PurchaseRow;
+use products_contract::{Account, Effect, SubscriptionStatus};
+
+/// Tell what differs from what was told last, if the business sends campaigns.
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+    if standing.settings.campaigns.is_none() {
+        return Ok(());
+    }
+    let mut known = desk.account.fetch::<Membership>(Membership::ID)?.unwrap_or_default();
+    let member = Member {
+        products: products(desk, standing)?,
+        statuses: statuses(standing, &known.told),
+        events: known.events.clone(),
+        unsubscribed: known.unsubscribed,
+        told: known.told.told,
+    };
+    if member == known.told {
+        return Ok(());
+    }
+    let member = Member { told: member.told.saturating_add(1), ..member };
+    let effect =
+        request(message::KIND, &EffectKey::Member { told: member.told }, &Message::Member(member.clone()), None)?;
+    desk.account.ask(Effect { to: Some(Account::Platform), ordering_key: Some("member".to_owned()), ..effect });
+    known.told = member;
+    desk.account.put(Membership::ID, known);
+    Ok(())
+}
+
+/// What the account has: by its plans, its subscriptions that give something, and what it paid once.
+fn products(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<Vec<String>> {
+    let mut out: Vec<String> = standing.plans.values().map(|plan| plan.product_id.clone()).collect();
+    for facts in standing.subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
+        out.extend(
+            facts.gives.iter().filter(|(price, _)| price.family.is_none()).map(|(price, _)| price.product_id.clone()),
+        );
+    }
+    for (_, purchase) in desk.account.all::<PurchaseRow>()? {
+        if purchase.grants() {
+            out.extend(purchase.values.items.iter().map(|item| item.product_id.clone()));
+        }
+    }
+    sort_by(&mut out, Ord::cmp);
+    out.dedup();
+    Ok(out)
+}
+
+fn statuses(standing: &Standing, told: &Member) -> Vec<SubscriptionStatus> {
+    let mut out: Vec<SubscriptionStatus> = standing.subscriptions.iter().map(|facts| facts.row.status()).collect();
+    if out.is_empty() && !told.statuses.is_empty() {
+        out.push(SubscriptionStatus::Canceled);
+    }
+    sort_by(&mut out, Ord::cmp);
+    out.dedup();
+    out
+}

@@ -1,0 +1,261 @@
+//! Campaigns: mails to many, written and sent where the catalog is. Who could get one is what accounts tell of themselves;
+//! whether they get it is theirs to say, so the mail itself goes out of the account.
+
+use super::catalog::admin_of_platform;
+use crate::catalog::campaign::Campaigns;
+use crate::catalog::desk::Desk;
+use crate::catalog::product::required_text;
+use crate::catalog::reaction::{check_template, publish};
+use crate::catalog::split::text_of;
+use crate::model::effect::request;
+use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
+use crate::model::json::{Object, encode};
+use crate::model::keys::{EffectKey, TimerKey};
+use crate::model::message::{self, CampaignMail, Message};
+use crate::model::notice::{To, send_once};
+use crate::model::records::campaign::{Audience, Campaign, CampaignStatus, Member, Membership};
+use crate::model::records::record_key;
+use crate::model::time::{parse_rfc3339, rfc3339};
+use products_contract::*;
+use serde_json::json;
+
+/// What a campaign's mail is told.
+const TOLD: [&str; 2] = ["campaign", "unsubscribe"];
+
+/// Accounts that are counted for a preview at most.
+const COUNTED_MAX: usize = 10_000;
+
+/// Accounts that are read at once while they are counted.
+const COUNTED_AT_ONCE: u32 = 500;
+
+/// How campaigns go out, if the business has any.
+fn campaigns(desk: &Desk<'_>) -> Ruled<Campaigns> {
+    admin_of_platform(desk)?;
+    let campaigns = desk.catalog.settings()?.campaigns;
+    Ok(campaigns.ok_or_else(|| Refusal::RequirementUnmet("campaigns".to_owned()))?)
+}
+
+/// `campaign.create`: a draft, with how many would get it now.
+pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    campaigns(desk)?;
+    let (name, template) = (required_text(body, "name")?, required_text(body, "template")?);
+    check_template(&template, &desk.catalog.settings()?.templates, &TOLD, "/template")?;
+    let audience = audience(body)?;
+    let enrols = body.get("enrols") == Some(&json!(true));
+    let id = format!("cmp_{}", desk.event_hash());
+    let answer = answer(desk, &id, &audience)?;
+    desk.account.load::<Campaign>(std::slice::from_ref(&id))?;
+    desk.account.put(&id, Campaign { name, template, audience, enrols, ..Campaign::default() });
+    Ok(Verdict::answered(answer))
+}
+
+/// The audience that a command says.
+fn audience(body: &Object) -> Ruled<Audience> {
+    let Some(given) = body.get("audience").filter(|given| !given.is_null()) else { return Ok(Audience::default()) };
+    json_reader::from_str_small(&encode(given)?).map_err(|error| {
+        wrong_field(&format!("/audience{}", error.pointer()), FieldErrorCode::NotAllowed, error.cause())
+    })
+}
+
+/// How many of those that are known would get a campaign: what an operator sees before it is sent.
+fn answer(desk: &mut Desk<'_>, id: &str, audience: &Audience) -> Ruled<Answer> {
+    let (mut count, mut seen, mut after) = (0, 0, None);
+    loop {
+        let page = page(desk, after, COUNTED_AT_ONCE)?;
+        for id in &page {
+            let member = desk.account.get::<Member>(id)?;
+            count += i64::from(member.is_some_and(|member| member.is_in(audience)));
+        }
+        seen += page.len();
+        let is_last = page.len() < COUNTED_AT_ONCE as usize;
+        after = page.into_iter().next_back();
+        if is_last || seen >= COUNTED_MAX {
+            let answer = json!({"id": id, "recipients": count, "counted": seen, "is_exact": is_last});
+            return Ok(Answer::Value(encode(&answer)?));
+        }
+    }
+}
+
+/// Accounts that could be written to, beyond one.
+fn page(desk: &mut Desk<'_>, after: Option<String>, limit: u32) -> Ruled<Vec<String>> {
+    let kind = record_key(Member::COLLECTION, "").kind();
+    desk.account.more(&Selection::Listed(Listing { kind, prefix: String::new(), descending: false, after }), limit)
+}
+
+/// The campaign that a command names, on its way to another state.
+fn moved(desk: &mut Desk<'_>, body: &Object, to: CampaignStatus) -> Ruled<(String, Campaign)> {
+    campaigns(desk)?;
+    let id = required_text(body, "id")?;
+    let Some(mut campaign) = desk.account.fetch::<Campaign>(&id)? else { return Err(Refusal::NotFound(id).into()) };
+    if !campaign.status.leads_to(to) {
+        return Err(Refusal::BadTransition(format!("campaign {}", campaign.status.name())).into());
+    }
+    campaign.status = to;
+    Ok((id, campaign))
+}
+
+/// `campaign.send`: at once, or at a time.
+pub(super) fn send(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let at =
+        match body.get("at").filter(|at| !at.is_null()) {
+            None => None,
+            Some(at) => {
+                let at = at.as_str().and_then(parse_rfc3339);
+                Some(at.ok_or_else(|| {
+                    wrong_field("/at", FieldErrorCode::BadFormat, "expected a date and time of RFC 3339")
+                })?)
+            }
+        };
+    if let Some(at) = at.filter(|at| *at > desk.now) {
+        let (id, mut campaign) = moved(desk, body, CampaignStatus::Scheduled)?;
+        campaign.at = Some(at);
+        wake(desk, &id, at)?;
+        desk.account.put(&id, campaign);
+        let answer = json!({"id": id, "status": "scheduled", "at": rfc3339(at)});
+        return Ok(Verdict::answered(Answer::Value(encode(&answer)?)));
+    }
+    let (id, campaign) = moved(desk, body, CampaignStatus::Sending)?;
+    let campaign = batch(desk, &id, campaign)?;
+    let answer = json!({"id": id, "status": campaign.status.name(), "recipients": campaign.recipients});
+    desk.account.put(&id, campaign);
+    Ok(Verdict::answered(Answer::Value(encode(&answer)?)))
+}
+
+/// `campaign.cancel`: nobody else gets it.
+pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let (id, campaign) = moved(desk, body, CampaignStatus::Canceled)?;
+    desk.account.put(&id, campaign);
+    Ok(Outcome::Applied.into())
+}
+
+/// The time of a campaign, or of its next batch, has come.
+pub(super) fn go_on(desk: &mut Desk<'_>, id: &str, due: Timestamp) -> Ruled<Outcome> {
+    let ignored = Outcome::Ignored(IgnoreReason::NoChange);
+    let Some(mut campaign) = desk.account.fetch::<Campaign>(id)? else { return Ok(ignored) };
+    match campaign.status {
+        // It was put off since.
+        CampaignStatus::Scheduled if campaign.at.is_none_or(|at| at == due) => {
+            campaign.status = CampaignStatus::Sending
+        }
+        CampaignStatus::Sending if !campaign.through => {}
+        _ => return Ok(ignored),
+    }
+    let campaign = batch(desk, id, campaign)?;
+    desk.account.put(id, campaign);
+    Ok(Outcome::Applied)
+}
+
+/// The next accounts are looked at, and those of the audience are written to.
+fn batch(desk: &mut Desk<'_>, id: &str, mut campaign: Campaign) -> Ruled<Campaign> {
+    let settings = desk.catalog.settings()?;
+    let Some(terms) = settings.campaigns.filter(|_| settings.templates.contains_key(&campaign.template)) else {
+        campaign.status = CampaignStatus::Failed;
+        let values = json!({"campaign": id, "name": campaign.name, "template": campaign.template});
+        send_once(&mut desk.account, "campaign_failed", To::Admin, id, &values)?;
+        return Ok(campaign);
+    };
+    let page = page(desk, campaign.after.clone(), terms.batch)?;
+    for account in &page {
+        if desk.account.get::<Member>(account)?.is_some_and(|member| member.is_in(&campaign.audience)) {
+            write(desk, id, &mut campaign, account)?;
+        }
+    }
+    if page.len() == terms.batch as usize {
+        campaign.after = page.into_iter().next_back();
+        let next = terms.every.after(desk.now);
+        wake(desk, id, next)?;
+        return Ok(campaign);
+    }
+    campaign.through = true;
+    if !campaign.enrols {
+        campaign.status = CampaignStatus::Sent;
+        publish(desk, "campaign.sent", id, &[("campaign", id)])?;
+    }
+    Ok(campaign)
+}
+
+/// Let an account send itself the mail, once.
+fn write(desk: &mut Desk<'_>, id: &str, campaign: &mut Campaign, account: &str) -> Ruled<()> {
+    let Ok(to) = account.parse::<Account>() else { return Ok(()) };
+    let key = EffectKey::CampaignMail { campaign: id.to_owned(), account: account.to_owned() };
+    if desk.account.record_fact(&key.to_string())? {
+        let told =
+            CampaignMail { campaign: id.to_owned(), name: campaign.name.clone(), template: campaign.template.clone() };
+        let effect = request(message::KIND, &key, &Message::Campaign(told), None)?;
+        desk.account.ask(Effect { to: Some(to), ..effect });
+        campaign.recipients = campaign.recipients.saturating_add(1);
+    }
+    Ok(())
+}
+
+/// Look at a campaign again at a time.
+fn wake(desk: &mut Desk<'_>, id: &str, due: Timestamp) -> Ruled<()> {
+    let key = EffectKey::Timer(TimerKey::Campaign { campaign: id.to_owned(), due });
+    let effect = request("timer.at", &key, &json!({}), None)?;
+    desk.account.ask(Effect { not_before: Some(due), ..effect });
+    Ok(())
+}
+
+/// What an account tells of itself: kept, and written to if a campaign enrols whoever comes to meet it.
+pub(super) fn told(desk: &mut Desk<'_>, sender: &Account, told: Member) -> Ruled<Outcome> {
+    let id = text_of(sender);
+    let known = desk.account.fetch::<Member>(&id)?;
+    if known.is_some_and(|known| known.told >= told.told) {
+        return Ok(Outcome::Duplicate(format!("member:{id}:{}", told.told)));
+    }
+    let enrolling: Vec<(String, Campaign)> = desk
+        .account
+        .all::<Campaign>()?
+        .into_iter()
+        .filter(|(_, campaign)| campaign.enrols && campaign.status == CampaignStatus::Sending)
+        // Who stands before the next batch was looked at already; the others come with theirs.
+        .filter(|(_, campaign)| campaign.through || campaign.after.as_ref().is_some_and(|after| id <= *after))
+        .filter(|(_, campaign)| told.is_in(&campaign.audience))
+        .map(|(id, campaign)| (id, Campaign::clone(&campaign)))
+        .collect();
+    for (campaign_id, mut campaign) in enrolling {
+        write(desk, &campaign_id, &mut campaign, &id)?;
+        desk.account.put(&campaign_id, campaign);
+    }
+    desk.account.put(&id, told);
+    Ok(Outcome::Applied)
+}
+
+/// A campaign has come to the account: it gets the mail, unless it wants none.
+pub(super) fn arrived(desk: &mut Desk<'_>, told: &CampaignMail) -> Ruled<Outcome> {
+    let membership = desk.account.get::<Membership>(Membership::ID)?;
+    if membership.is_some_and(|membership| membership.unsubscribed) {
+        return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+    }
+    let account = text_of(&desk.account.owned()?);
+    let values = json!({"campaign": told.name, "unsubscribe": account});
+    send_once(&mut desk.account, &told.template, To::Account, &format!("campaign:{}", told.campaign), &values)?;
+    Ok(Outcome::Applied)
+}
+
+/// `mail.unsubscribe` and `mail.subscribe`: whether the account wants campaigns. What concerns its contracts comes in any
+/// case.
+pub(super) fn subscribe(desk: &mut Desk<'_>, wants: bool) -> Ruled<Verdict> {
+    if desk.account.is_platform() {
+        return Err(Halt::Refused(Refusal::RequirementUnmet("a user or an organization".to_owned())));
+    }
+    let known = desk.account.fetch::<Membership>(Membership::ID)?.unwrap_or_default();
+    if known.unsubscribed != wants {
+        return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
+    }
+    desk.account.put(Membership::ID, Membership { unsubscribed: !wants, ..known });
+    Ok(Outcome::Applied.into())
+}
+
+/// Keep that a fact was told of an account, for campaigns that look for it.
+pub(super) fn remember(desk: &mut Desk<'_>, event: &str) -> Ruled<()> {
+    if desk.catalog.settings()?.campaigns.is_none() {
+        return Ok(());
+    }
+    let mut known = desk.account.fetch::<Membership>(Membership::ID)?.unwrap_or_default();
+    if !known.events.iter().any(|told| told == event) {
+        known.events.push(event.to_owned());
+        desk.account.put(Membership::ID, known);
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! A fact of the business's own, as `user.registered`: services tell it, and what the catalog says follows from it.
+
+use super::campaign;
+use super::command::operators_only;
+use crate::catalog::desk::Desk;
+use crate::catalog::reaction::react;
+use crate::catalog::schema::check_told;
+use crate::model::halt::{Ruled, Verdict};
+use crate::model::json::Object;
+use products_contract::{Outcome, Refusal};
+
+/// Decide a fact, if the catalog declares it.
+pub(super) fn told(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let kind = desk.kind;
+    let settings = desk.catalog.settings()?;
+    let Some(decl) = settings.events.get(kind) else {
+        return Err(Refusal::NotFound(format!("event {kind}")).into());
+    };
+    operators_only(desk)?;
+    if desk.account.is_platform() {
+        return Err(Refusal::RequirementUnmet("a user or an organization".to_owned()).into());
+    }
+    campaign::remember(desk, kind)?;
+    let fields = check_told("", kind, &decl.fields, desk.actor.kind, body)?;
+    react(desk, kind, &desk.event_hash(), &fields)?;
+    Ok(Outcome::Applied.into())
+}

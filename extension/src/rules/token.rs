@@ -1,0 +1,286 @@
+//! Tokens: who may have a product gets one, redeems it for a short grant, and can take it back. Each issue, redemption and
+//! refusal is a line of the account's `access_log`.
+//!
+//! The host makes the token and shows it to who asked; what comes back to here is its hash.
+
+use crate::catalog::desk::Desk;
+use crate::catalog::product::{required_text, text};
+use crate::catalog::reaction::publish;
+use crate::catalog::schema::{TokenDecl, TypeDecl};
+use crate::catalog::template::Scope;
+use crate::catalog::terms::with_id;
+use crate::derive::standing::{Standing, standing};
+use crate::model::concern::Concern;
+use crate::model::effect::request;
+use crate::model::halt::{Answer, Halt, Ruled, Verdict, internal, wrong_field};
+use crate::model::json::{Object, decode, encode};
+use crate::model::keys::{ClaimKey, EffectKey};
+use crate::model::records::token::{Access, Token, TokenStatus};
+use crate::model::time::rfc3339;
+use products_contract::*;
+use serde_json::{Value, json};
+use std::rc::Rc;
+
+/// Random bytes of a token (PLG-42).
+const TOKEN_BYTES: u32 = 32;
+
+/// Hexadecimal digits of a SHA-256.
+const HASH_DIGITS: usize = 64;
+
+/// Longest text of an address that something is asked from: IPv6 with an IPv4 address in it.
+const IP_BYTES: usize = 45;
+
+/// A product with its type, and the token of it that is meant.
+struct Meant {
+    decl: Rc<TypeDecl>,
+    index: usize,
+    fields: Object,
+}
+
+impl Meant {
+    /// The product's token of this name, or its only one.
+    fn find(desk: &Desk<'_>, product: &str, name: Option<&str>) -> Ruled<Option<Meant>> {
+        let Some(row) = desk.catalog.product(product)? else { return Ok(None) };
+        let Some(decl) = desk.catalog.type_named(&row.values.product_type)? else { return Ok(None) };
+        let index = decl.tokens.iter().position(|token| name.is_none_or(|name| token.name == name));
+        let fields = with_id(&*desk.catalog.metadata(product)?, product);
+        Ok(index.map(|index| Meant { decl, index, fields }))
+    }
+
+    fn token(&self) -> &TokenDecl {
+        &self.decl.tokens[self.index]
+    }
+
+    /// Templates of the product's fields, filled in.
+    fn filled(&self, templates: &Object) -> Ruled<Object> {
+        let scope = Scope::default().fields("product", &self.fields);
+        scope.fill_object(templates).map_err(|place| internal(format!("token {}: {{{place}}}", self.token().name)))
+    }
+
+    /// The entitlement that a token stands on.
+    fn entitlement(&self) -> Ruled<String> {
+        let scope = Scope::default().object("product", &self.fields);
+        let filled = scope.fill(&json!(self.token().condition));
+        let filled = filled.map_err(|place| internal(format!("token {}: {{{place}}}", self.token().name)))?;
+        Ok(filled.as_str().unwrap_or_default().to_owned())
+    }
+}
+
+/// `token.issue`: the subscription, then the product, then how many there are (PLG-40).
+pub(super) fn issue(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let (product, name, ip) = (required_text(body, "product")?, text(body, "name")?, ip(body)?);
+    let Some(meant) = Meant::find(desk, &product, name.as_deref())? else {
+        let message = "there is no token of it: expected a product of a type with `tokens`";
+        return Err(wrong_field("/product", FieldErrorCode::NotAllowed, message));
+    };
+    let entitlement = meant.entitlement()?;
+    let standing = standing(desk)?;
+    let refused = match standing.allows(&entitlement) != 0 {
+        true => None,
+        false if has_paid(&standing) => Some("product_not_included"),
+        false => Some("subscription_required"),
+    };
+    if let Some(code) = refused {
+        return log_refusal(desk, "token_refused", None, &product, ip, Refusal::RequirementUnmet(code.to_owned()));
+    }
+    let decl = meant.token();
+    let now = desk.now;
+    let is_same = |token: &Token| {
+        token.is_live() && token.expires_at > now && token.product == product && token.name == decl.name
+    };
+    let live = desk.account.all::<Token>()?.iter().filter(|(_, token)| is_same(token)).count() as i64;
+    if live >= i64::from(decl.live) {
+        let (quota, allowed) = (format!("token:{}", decl.name), i64::from(decl.live));
+        let refusal = QuotaRefusal { quota, allowed, used: live, upgrade: None };
+        return log_refusal(desk, "token_refused", None, &product, ip, Refusal::QuotaExceeded(refusal));
+    }
+    let id = format!("tok_{}", desk.event_hash());
+    desk.account.claim([ClaimKey::Token(&id)])?;
+    let payload = json!({"bytes": TOKEN_BYTES, "show_to": desk.actor.subject, "prefix": id});
+    let about = Concern::Token { token: id.clone(), ip };
+    let effect = request("secret.ensure", &EffectKey::Token { token: id.clone() }, &payload, Some(&about))?;
+    desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
+    let token = Token {
+        name: decl.name.clone(),
+        product,
+        entitlement,
+        subject: desk.actor.subject.clone(),
+        issued_at: desk.now,
+        expires_at: decl.ttl.after(desk.now),
+        ..Token::default()
+    };
+    desk.account.load::<Token>(std::slice::from_ref(&id))?;
+    desk.account.put(&id, token);
+    Ok(Outcome::Applied.into())
+}
+
+/// Whether an account pays for anything, or has paid for something once: whatever is in force and is no default.
+fn has_paid(standing: &Standing) -> bool {
+    let is_default =
+        |source: &String| standing.plans.values().any(|plan| plan.price_id.is_none() && plan.source == *source);
+    standing.allowed.values().any(|(_, sources)| sources.iter().any(|source| !is_default(source)))
+}
+
+/// The host made it, or could not.
+pub(super) fn made(desk: &mut Desk<'_>, id: &str, ip: Option<&String>, report: &EffectReport) -> Ruled<Verdict> {
+    let Some(mut token) = desk.account.fetch::<Token>(id)? else {
+        return Err(internal(format!("{id} is gone while it is made")));
+    };
+    let answer: Object = match &report.answer {
+        Ok(answer) => decode("effects", &report.key, answer)?,
+        Err(failure) => {
+            (token.status, token.reason) = (TokenStatus::Revoked, Some(failure.code.clone()));
+            desk.account.put(id, token);
+            return Ok(Verdict::answered(Answer::Refused(Refusal::BadTransition(format!("token {}", failure.code)))));
+        }
+    };
+    let hash = answer.get("sha256").and_then(Value::as_str).filter(|hash| is_hash(hash));
+    let hash = hash.ok_or_else(|| internal(format!("{} answered without a SHA-256", report.key)))?;
+    if token.status != TokenStatus::Issuing {
+        // What it stands on ended meanwhile.
+        let refusal = Refusal::RequirementUnmet(format!("token_{}", token.status.name()));
+        return Ok(Verdict::answered(Answer::Refused(refusal)));
+    }
+    (token.status, token.sha256) = (TokenStatus::Issued, Some(hash.to_lowercase()));
+    let shown = match Meant::find(desk, &token.product, Some(&token.name))? {
+        Some(meant) => meant.filled(&meant.token().shows)?,
+        None => Object::new(),
+    };
+    let mut reply = json!({
+        "id": id, "product": token.product, "token": answer.get("ref"), "expires_at": rfc3339(token.expires_at),
+    });
+    if let Some(reply) = reply.as_object_mut() {
+        reply.extend(shown);
+    }
+    let product = token.product.clone();
+    let subject = token.subject.clone();
+    desk.account.put(id, token);
+    log(desk, "token_issued", Some(id), &product, subject, ip.cloned(), None)?;
+    publish(desk, "token.issued", id, &[("token", id), ("product", &product)])?;
+    Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
+}
+
+/// `token.redeem`: a token that is right and still stands on something gives a grant for a short time.
+pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let (id, given, ip) = (required_text(body, "id")?, required_text(body, "sha256")?, ip(body)?);
+    if !is_hash(&given) {
+        let message = format!("expected a SHA-256: {HASH_DIGITS} hexadecimal digits");
+        return Err(wrong_field("/sha256", FieldErrorCode::BadFormat, message));
+    }
+    let Some(token) = desk.account.fetch::<Token>(&id)? else {
+        return log_refusal(desk, "pull_refused", Some(&id), "", ip, Refusal::NotFound(id.clone()));
+    };
+    let refused = |desk: &mut Desk<'_>, refusal: Refusal| {
+        log_refusal(desk, "pull_refused", Some(&id), &token.product, ip.clone(), refusal)
+    };
+    let is_right = token.sha256.as_ref().is_some_and(|kept| is_equal(kept, &given.to_lowercase()));
+    if !is_right {
+        return refused(desk, Refusal::Forbidden("token".to_owned()));
+    }
+    if token.status == TokenStatus::Revoked {
+        return refused(desk, Refusal::RequirementUnmet("token_revoked".to_owned()));
+    }
+    if !token.is_live() || token.expires_at <= desk.now {
+        return refused(desk, Refusal::RequirementUnmet("token_expired".to_owned()));
+    }
+    if standing(desk)?.allows(&token.entitlement) == 0 {
+        return refused(desk, Refusal::RequirementUnmet("product_not_included".to_owned()));
+    }
+    let Some(meant) = Meant::find(desk, &token.product, Some(&token.name))? else {
+        return refused(desk, Refusal::NotFound(token.product.clone()));
+    };
+    let Some(redeem) = &meant.token().redeem else {
+        return refused(desk, Refusal::BadTransition("it is not redeemed".to_owned()));
+    };
+    let expires_at = redeem.ttl.after(desk.now);
+    let mut payload = meant.filled(&redeem.with)?;
+    payload.insert("expires_at".to_owned(), json!(rfc3339(expires_at)));
+    payload.insert("ttl_s".to_owned(), json!((expires_at - desk.now) / 1_000));
+    let key = EffectKey::Redeem { token: id.clone(), asked_by: desk.event_hash() };
+    let about = Concern::Redeem { token: id.clone(), expires_at };
+    let effect = request(&redeem.effect, &key, &payload, Some(&about))?;
+    desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
+    let (product, subject) = (token.product.clone(), token.subject.clone());
+    log(desk, "pulled", Some(&id), &product, subject, ip.clone(), None)?;
+    desk.account.put(&id, Token { redeemed: token.redeemed.saturating_add(1), ..token });
+    Ok(Outcome::Applied.into())
+}
+
+/// The grant is there, or could not be given.
+pub(super) fn granted(desk: &mut Desk<'_>, id: &str, expires_at: Timestamp, report: &EffectReport) -> Ruled<Verdict> {
+    Ok(Verdict::answered(match &report.answer {
+        Ok(answer) => {
+            let answer: Object = decode("effects", &report.key, answer)?;
+            let product = desk.account.fetch::<Token>(id)?.map(|token| token.product);
+            let reply = json!({"id": id, "product": product, "grant": answer, "expires_at": rfc3339(expires_at)});
+            Answer::Value(encode(&reply)?)
+        }
+        Err(failure) => Answer::Refused(Refusal::BadTransition(format!("grant {}", failure.code))),
+    }))
+}
+
+/// `token.revoke`: it counts no more, from now on.
+pub(super) fn revoke(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let (id, ip) = (required_text(body, "id")?, ip(body)?);
+    let Some(token) = desk.account.fetch::<Token>(&id)? else { return Err(Refusal::NotFound(id).into()) };
+    if !token.is_live() {
+        return Err(Refusal::BadTransition(format!("token {}", token.status.name())).into());
+    }
+    let (product, subject) = (token.product.clone(), desk.actor.subject.clone());
+    desk.account.put(&id, Token { status: TokenStatus::Revoked, reason: Some("asked".to_owned()), ..token });
+    log(desk, "token_revoked", Some(&id), &product, subject, ip, None)?;
+    Ok(Outcome::Applied.into())
+}
+
+/// The address that something is asked from, if the host tells it.
+fn ip(body: &Object) -> Ruled<Option<String>> {
+    let ip = text(body, "ip")?;
+    match ip.as_ref().is_some_and(|ip| ip.len() > IP_BYTES || ip.parse::<std::net::IpAddr>().is_err()) {
+        true => Err(wrong_field("/ip", FieldErrorCode::BadFormat, "expected an IPv4 or IPv6 address")),
+        false => Ok(ip),
+    }
+}
+
+/// A line of the audit trail.
+fn log(
+    desk: &mut Desk<'_>,
+    action: &str,
+    token: Option<&str>,
+    product: &str,
+    subject: String,
+    ip: Option<String>,
+    reason: Option<String>,
+) -> Ruled<()> {
+    let id = desk.event_hash();
+    desk.account.load::<Access>(std::slice::from_ref(&id))?;
+    let (action, token, product) = (action.to_owned(), token.map(str::to_owned), product.to_owned());
+    desk.account.put(&id, Access { at: desk.now, action, token, product, subject, ip, reason });
+    Ok(())
+}
+
+/// Refuse, and keep that it was.
+fn log_refusal(
+    desk: &mut Desk<'_>,
+    action: &str,
+    token: Option<&str>,
+    product: &str,
+    ip: Option<String>,
+    refusal: Refusal,
+) -> Ruled<Verdict> {
+    let reason = match &refusal {
+        Refusal::RequirementUnmet(code) => code.clone(),
+        other => other.code().to_owned(),
+    };
+    log(desk, action, token, product, desk.actor.subject.clone(), ip, Some(reason))?;
+    Err(Halt::Refused(refusal))
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == HASH_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether two texts are equal, in a time that depends on their length alone.
+fn is_equal(kept: &str, given: &str) -> bool {
+    let difference = kept.bytes().zip(given.bytes()).fold(0u8, |all, (a, b)| all | (a ^ b));
+    kept.len() == given.len() && std::hint::black_box(difference) == 0
+}
