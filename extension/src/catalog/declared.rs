@@ -101,7 +101,8 @@ pub(crate) fn grants(own: &OwnResources) -> Vec<String> {
 /// The resources of product types that can be asked for this.
 pub(crate) fn resources<'a>(verb: &str, own: &'a OwnResources) -> Vec<&'a str> {
     let parts = EFFECTS.iter().filter_map(|(kind, ..)| kind.split_once('.'));
-    let built_in = parts.filter(|(part, known)| *known == verb && !OF_HOST.contains(part)).map(|(resource, _)| resource);
+    let built_in =
+        parts.filter(|(part, known)| *known == verb && !OF_HOST.contains(part)).map(|(resource, _)| resource);
     let own = own.iter().filter(|(_, verbs)| verbs.iter().any(|known| known == verb));
     built_in.chain(own.map(|(resource, _)| resource.as_str())).collect()
 }

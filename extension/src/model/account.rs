@@ -34,74 +34,44 @@ use super::records::summary::Summary;
 use super::records::token::{Access, Token};
 use super::records::usage::{UsageDay, UsageMonth};
 use super::records::{ACCOUNT, record_key};
-use super::table::{Record, Table};
+use super::table::{Record, Table, typed};
 use products_contract::*;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// Rows by kind.
-#[derive(Default)]
-pub(crate) struct Tables {
-    products: Table<ProductRow>,
-    purchases: Table<PurchaseRow>,
-    subscriptions: Table<SubscriptionRow>,
-    billing: Table<BillingHistory>,
-    invoices: Table<Invoice>,
-    sessions: Table<Session>,
-    payments: Table<Payment>,
-    disputes: Table<Dispute>,
-    customers: Table<Customer>,
-    instances: Table<InstanceRecord>,
-    schedules: Table<OpenSchedule>,
-    subscription_schedules: Table<SubscriptionSchedule>,
-    summaries: Table<Summary>,
-    balances: Table<Balances>,
-    counters: Table<Counter>,
-    items: Table<Item>,
-    lots: Table<Lot>,
-    sales: Table<Sale>,
-    earned: Table<Earned>,
-    earnings: Table<Earning>,
-    listings: Table<ListingRow>,
-    payouts: Table<Payouts>,
-    campaigns: Table<Campaign>,
-    members: Table<Member>,
-    memberships: Table<Membership>,
-    tokens: Table<Token>,
-    accesses: Table<Access>,
-    usage_days: Table<UsageDay>,
-    usage_months: Table<UsageMonth>,
-    entries: Table<ledger::Entry>,
-}
-
 /// A kind of rows that an account has a table for.
 pub(crate) trait Tabled: Record {
     /// Its table.
-    fn table(tables: &mut Tables) -> &mut Table<Self>;
+    fn table(tables: &mut Tables) -> &mut Table;
 }
 
-/// Give each kind of rows its table, and do the same for the table of every kind.
+/// Give each kind of rows its table.
 macro_rules! tables {
     ($($field:ident: $record:ty),* $(,)?) => {
+        /// Rows by kind.
+        pub(crate) struct Tables {
+            $($field: Table,)*
+        }
+
+        impl Default for Tables {
+            fn default() -> Self {
+                Tables { $($field: Table::of::<$record>(),)* }
+            }
+        }
+
         $(impl Tabled for $record {
-            fn table(tables: &mut Tables) -> &mut Table<Self> {
+            fn table(tables: &mut Tables) -> &mut Table {
                 &mut tables.$field
             }
         })*
 
         impl Tables {
-            fn take_back(&mut self) {
-                $(self.$field.take_back();)*
+            fn all(&self) -> impl Iterator<Item = &Table> {
+                [$(&self.$field),*].into_iter()
             }
 
-            fn is_touched(&self) -> bool {
-                false $(|| self.$field.is_touched())*
-            }
-
-            fn changes(&self) -> Fallible<Vec<Change>> {
-                let mut out = Vec::new();
-                $(self.$field.changes(&mut out)?;)*
-                Ok(out)
+            fn all_mut(&mut self) -> impl Iterator<Item = &mut Table> {
+                [$(&mut self.$field),*].into_iter()
             }
         }
     };
@@ -143,42 +113,43 @@ tables! {
 impl Tables {
     /// Take in a row that was read, or that there is none.
     fn hold(&mut self, key: &RowKey, row: Option<StoredRow>) {
-        match key {
-            RowKey::Product(id) => self.products.hold(id, row),
-            RowKey::Purchase(id) => self.purchases.hold(id, row),
-            RowKey::Subscription(id) => self.subscriptions.hold(id, row),
-            RowKey::Price(_) => {}
+        let (table, id) = match key {
+            RowKey::Product(id) => (&mut self.products, id),
+            RowKey::Purchase(id) => (&mut self.purchases, id),
+            RowKey::Subscription(id) => (&mut self.subscriptions, id),
+            RowKey::Price(_) => return,
             RowKey::Record(RecordKey { collection, id }) => match collection.as_str() {
-                BillingHistory::COLLECTION => self.billing.hold(id, row),
-                Invoice::COLLECTION => self.invoices.hold(id, row),
-                Session::COLLECTION => self.sessions.hold(id, row),
-                Item::COLLECTION => self.items.hold(id, row),
-                Lot::COLLECTION => self.lots.hold(id, row),
-                Sale::COLLECTION => self.sales.hold(id, row),
-                Earned::COLLECTION => self.earned.hold(id, row),
-                Earning::COLLECTION => self.earnings.hold(id, row),
-                ListingRow::COLLECTION => self.listings.hold(id, row),
-                Campaign::COLLECTION => self.campaigns.hold(id, row),
-                Member::COLLECTION => self.members.hold(id, row),
-                Token::COLLECTION => self.tokens.hold(id, row),
-                Access::COLLECTION => self.accesses.hold(id, row),
-                Payment::COLLECTION => self.payments.hold(id, row),
-                Dispute::COLLECTION => self.disputes.hold(id, row),
-                Counter::COLLECTION => self.counters.hold(id, row),
-                Customer::COLLECTION => self.customers.hold(id, row),
-                SubscriptionSchedule::COLLECTION => self.subscription_schedules.hold(id, row),
-                UsageDay::COLLECTION => self.usage_days.hold(id, row),
-                UsageMonth::COLLECTION => self.usage_months.hold(id, row),
-                InstanceRecord::COLLECTION => self.instances.hold(id, row),
-                ledger::Entry::COLLECTION => self.entries.hold(id, row),
-                _ if id == OpenSchedule::ID => self.schedules.hold(id, row),
-                _ if id == Summary::ID => self.summaries.hold(id, row),
-                _ if id == Membership::ID => self.memberships.hold(id, row),
-                _ if id == Payouts::ID => self.payouts.hold(id, row),
-                _ if id == Balances::ID => self.balances.hold(id, row),
-                _ => {}
+                BillingHistory::COLLECTION => (&mut self.billing, id),
+                Invoice::COLLECTION => (&mut self.invoices, id),
+                Session::COLLECTION => (&mut self.sessions, id),
+                Item::COLLECTION => (&mut self.items, id),
+                Lot::COLLECTION => (&mut self.lots, id),
+                Sale::COLLECTION => (&mut self.sales, id),
+                Earned::COLLECTION => (&mut self.earned, id),
+                Earning::COLLECTION => (&mut self.earnings, id),
+                ListingRow::COLLECTION => (&mut self.listings, id),
+                Campaign::COLLECTION => (&mut self.campaigns, id),
+                Member::COLLECTION => (&mut self.members, id),
+                Token::COLLECTION => (&mut self.tokens, id),
+                Access::COLLECTION => (&mut self.accesses, id),
+                Payment::COLLECTION => (&mut self.payments, id),
+                Dispute::COLLECTION => (&mut self.disputes, id),
+                Counter::COLLECTION => (&mut self.counters, id),
+                Customer::COLLECTION => (&mut self.customers, id),
+                SubscriptionSchedule::COLLECTION => (&mut self.subscription_schedules, id),
+                UsageDay::COLLECTION => (&mut self.usage_days, id),
+                UsageMonth::COLLECTION => (&mut self.usage_months, id),
+                InstanceRecord::COLLECTION => (&mut self.instances, id),
+                ledger::Entry::COLLECTION => (&mut self.entries, id),
+                _ if id == OpenSchedule::ID => (&mut self.schedules, id),
+                _ if id == Summary::ID => (&mut self.summaries, id),
+                _ if id == Membership::ID => (&mut self.memberships, id),
+                _ if id == Payouts::ID => (&mut self.payouts, id),
+                _ if id == Balances::ID => (&mut self.balances, id),
+                _ => return,
             },
-        }
+        };
+        table.hold(id, row);
     }
 }
 
@@ -227,7 +198,7 @@ impl<'h> Account<'h> {
             self.tables.hold(key, None);
         }
         // Rows that an account has one of are live, so that they came or do not exist.
-        for id in [OpenSchedule::ID, Summary::ID, Balances::ID] {
+        for id in [OpenSchedule::ID, Summary::ID, Balances::ID, Membership::ID] {
             self.tables.hold(&record_key(ACCOUNT, id), None);
         }
         self.known.extend(facts.iter().cloned());
@@ -266,7 +237,7 @@ impl<'h> Account<'h> {
             return Ok(());
         }
         let table = T::table(&mut self.tables);
-        let missing: Vec<RowKey> = ids.iter().filter(|id| !table.knows(id)).map(|id| T::key(id)).collect();
+        let missing = table.missing(ids);
         self.load_missing(missing)
     }
 
@@ -299,7 +270,7 @@ impl<'h> Account<'h> {
 
     /// A row that is here already: for rows that are live while what leads to them is.
     pub fn get_here<T: Tabled>(&mut self, id: &str) -> Ruled<Option<Rc<T>>> {
-        Ok(T::table(&mut self.tables).get(id)?.cloned())
+        T::table(&mut self.tables).get(id)?.map(typed).transpose()
     }
 
     /// A row by its id, to be changed and put back.
@@ -335,7 +306,12 @@ impl<'h> Account<'h> {
 
     /// Rows of a kind that are here, with their ids: the live ones, and those that the event led to.
     pub fn all<T: Tabled>(&mut self) -> Ruled<Vec<(String, Rc<T>)>> {
-        Ok(T::table(&mut self.tables).all()?)
+        let rows = T::table(&mut self.tables).all()?;
+        let mut out = Vec::with_capacity(rows.len());
+        for (id, row) in rows {
+            out.push((id, typed(row)?));
+        }
+        Ok(out)
     }
 
     /// Read a page of rows beyond those that are here; their ids.
@@ -469,7 +445,14 @@ impl<'h> Account<'h> {
             || !self.facts.is_empty()
             || !self.claims.is_empty()
             || !self.prices.is_empty()
-            || !self.tables.changes()?.is_empty())
+            || !self.row_changes()?.is_empty())
+    }
+
+    /// What differs from what is stored, of rows of every kind.
+    fn row_changes(&self) -> Fallible<Vec<Change>> {
+        let mut out = Vec::new();
+        self.tables.all().try_for_each(|table| table.changes(&mut out))?;
+        Ok(out)
     }
 
     /// Whether a rule wrote or asked for anything, be it what is there already.
@@ -478,7 +461,7 @@ impl<'h> Account<'h> {
             || !self.facts.is_empty()
             || !self.claims.is_empty()
             || !self.cancel.is_empty()
-            || self.tables.is_touched()
+            || self.tables.all().any(Table::is_touched)
     }
 
     /// Forget all that was written and asked for, apart from mails and the audit trail: a refusal may be told.
@@ -486,8 +469,8 @@ impl<'h> Account<'h> {
         self.effects.retain(notice::is_immediate);
         let mails: Vec<&str> = self.effects.iter().map(|mail| mail.key.as_str()).collect();
         self.facts.retain(|fact| mails.contains(&fact.as_str()));
-        let accesses = std::mem::take(&mut self.tables.accesses);
-        self.tables.take_back();
+        let accesses = std::mem::replace(&mut self.tables.accesses, Table::of::<Access>());
+        self.tables.all_mut().for_each(Table::take_back);
         self.tables.accesses = accesses;
         self.prices.clear();
         self.claims.clear();
@@ -496,7 +479,7 @@ impl<'h> Account<'h> {
 
     /// All that was written and asked for, as a decision.
     pub fn into_decision(self, outcome: Outcome, reply: Option<Reply>) -> Fallible<Decision> {
-        let mut changes = self.tables.changes()?;
+        let mut changes = self.row_changes()?;
         for (id, price) in self.prices {
             changes.push(Change {
                 key: RowKey::Price(id),

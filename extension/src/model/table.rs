@@ -1,10 +1,15 @@
 //! Rows of one kind as typed values, decoded when they are first needed.
+//!
+//! A table doesn't know the type of its rows, so that there is its code once and not for each kind: the component's size counts.
+//! Who asks for a row names the type.
 
-use products_contract::{Change, Fallible, Reference, Row, RowKey, RowVersion, StoredRow, Write};
+use crate::model::halt::{Ruled, internal};
+use products_contract::{Change, Fallible, Reference, Row, RowKey, StoredRow, Write};
+use std::any::Any;
 use std::rc::Rc;
 
 /// A row as a typed value.
-pub(crate) trait Record: Clone + Sized {
+pub(crate) trait Record: Clone + Sized + 'static {
     /// What names the row.
     fn key(id: &str) -> RowKey;
     /// Decode a stored row; none if it is deleted.
@@ -23,25 +28,51 @@ pub(crate) trait Record: Clone + Sized {
     }
 }
 
+/// A row of some kind, as far as it matters to write it.
+pub(crate) trait AnyRow: Any {
+    fn encoded(&self) -> Fallible<Encoded>;
+}
+
+/// What is written of a row.
+pub(crate) struct Encoded {
+    write: Write,
+    live: bool,
+    references: Vec<Reference>,
+    fingerprint: Option<String>,
+}
+
+impl<T: Record> AnyRow for T {
+    fn encoded(&self) -> Fallible<Encoded> {
+        Ok(Encoded {
+            write: self.write()?,
+            live: self.is_live(),
+            references: self.references(),
+            fingerprint: self.fingerprint(),
+        })
+    }
+}
+
+/// A row as what it is.
+pub(crate) fn typed<T: Record>(row: Rc<dyn AnyRow>) -> Ruled<Rc<T>> {
+    let row: Rc<dyn Any> = row;
+    row.downcast().map_err(|_| internal("a table has a row of another kind".to_owned()))
+}
+
 /// A row: as it is stored, and as it is after the rules.
-pub(crate) struct Slot<T> {
+struct Slot {
     id: String,
     stored: Option<StoredRow>,
     /// What is stored, once decoded.
-    read: Option<Rc<T>>,
-    value: Option<Rc<T>>,
+    read: Option<Rc<dyn AnyRow>>,
+    value: Option<Rc<dyn AnyRow>>,
     decoded: bool,
     touched: bool,
 }
 
-impl<T: Record> Slot<T> {
-    fn version(&self) -> RowVersion {
-        self.stored.as_ref().map_or(0, |stored| stored.row.version())
-    }
-
-    fn decode(&mut self) -> Fallible<()> {
+impl Slot {
+    fn decode(&mut self, read: Read) -> Fallible<()> {
         if !self.decoded {
-            self.read = self.stored.as_ref().map_or(Ok(None), |stored| T::read(&stored.row))?.map(Rc::new);
+            self.read = self.stored.as_ref().map_or(Ok(None), |stored| read(&stored.row))?;
             self.value.clone_from(&self.read);
             self.decoded = true;
         }
@@ -51,14 +82,6 @@ impl<T: Record> Slot<T> {
     /// Whether what was put is what was read.
     fn is_as_read(&self) -> bool {
         matches!((&self.read, &self.value), (Some(read), Some(value)) if Rc::ptr_eq(read, value))
-    }
-}
-
-/// Note a change unless it says what is stored already. In one place for all kinds: the component's size counts.
-#[inline(never)]
-fn push_unless_stored(out: &mut Vec<Change>, stored: Option<&StoredRow>, change: Change) {
-    if !stored.is_some_and(|stored| says_the_same(&change.write, &stored.row)) {
-        out.push(change);
     }
 }
 
@@ -73,18 +96,23 @@ fn says_the_same(write: &Write, stored: &Row) -> bool {
     }
 }
 
+/// How a stored row of a kind is decoded; none if it is deleted.
+type Read = fn(&Row) -> Fallible<Option<Rc<dyn AnyRow>>>;
+
 /// The rows of one kind that are here, in order of their ids.
-pub(crate) struct Table<T> {
-    slots: Vec<Slot<T>>,
+pub(crate) struct Table {
+    slots: Vec<Slot>,
+    read: Read,
+    key: fn(&str) -> RowKey,
 }
 
-impl<T> Default for Table<T> {
-    fn default() -> Self {
-        Table { slots: Vec::new() }
+impl Table {
+    /// A table for a kind of rows.
+    pub fn of<T: Record>() -> Table {
+        let read: Read = |row| Ok(T::read(row)?.map(|row| Rc::new(row) as Rc<dyn AnyRow>));
+        Table { slots: Vec::new(), read, key: T::key }
     }
-}
 
-impl<T> Table<T> {
     /// Where a row is, or where it would be.
     fn find(&self, id: &str) -> Result<usize, usize> {
         // Rows come in order of their ids, so that a new one mostly belongs at the end.
@@ -93,9 +121,12 @@ impl<T> Table<T> {
             _ => self.slots.binary_search_by(|slot| slot.id.as_str().cmp(id)),
         }
     }
-}
 
-impl<T: Record> Table<T> {
+    /// What names the rows of these ids that are not known yet.
+    pub fn missing(&self, ids: &[String]) -> Vec<RowKey> {
+        ids.iter().filter(|id| !self.knows(id)).map(|id| (self.key)(id)).collect()
+    }
+
     /// Whether a row, or that there is none, is known.
     pub fn knows(&self, id: &str) -> bool {
         self.find(id).is_ok()
@@ -111,11 +142,11 @@ impl<T: Record> Table<T> {
     }
 
     /// A row that is here.
-    pub fn get(&mut self, id: &str) -> Fallible<Option<&Rc<T>>> {
+    pub fn get(&mut self, id: &str) -> Fallible<Option<Rc<dyn AnyRow>>> {
         let Ok(place) = self.find(id) else { return Ok(None) };
         let slot = &mut self.slots[place];
-        slot.decode()?;
-        Ok(slot.value.as_ref())
+        slot.decode(self.read)?;
+        Ok(slot.value.clone())
     }
 
     /// Whether a row is stored, deleted or not.
@@ -124,7 +155,7 @@ impl<T: Record> Table<T> {
     }
 
     /// Write a row.
-    pub fn put(&mut self, id: &str, value: Rc<T>) {
+    pub fn put(&mut self, id: &str, value: Rc<dyn AnyRow>) {
         let value = Some(value);
         match self.find(id) {
             Ok(place) => {
@@ -149,10 +180,10 @@ impl<T: Record> Table<T> {
     }
 
     /// The rows that are here, with their ids.
-    pub fn all(&mut self) -> Fallible<Vec<(String, Rc<T>)>> {
+    pub fn all(&mut self) -> Fallible<Vec<(String, Rc<dyn AnyRow>)>> {
         let mut out = Vec::with_capacity(self.slots.len());
         for slot in &mut self.slots {
-            slot.decode()?;
+            slot.decode(self.read)?;
             out.extend(slot.value.clone().map(|value| (slot.id.clone(), value)));
         }
         Ok(out)
@@ -179,14 +210,18 @@ impl<T: Record> Table<T> {
     /// What differs from what is stored.
     pub fn changes(&self, out: &mut Vec<Change>) -> Fallible<()> {
         for slot in self.slots.iter().filter(|slot| slot.touched && !slot.is_as_read()) {
-            let (write, live, references, fingerprint) = match &slot.value {
-                Some(value) => (value.write()?, value.is_live(), value.references(), value.fingerprint()),
-                None if slot.stored.is_some() => (Write::Remove, false, Vec::new(), None),
+            let Encoded { write, live, references, fingerprint } = match &slot.value {
+                Some(value) => value.encoded()?,
+                None if slot.stored.is_some() => {
+                    Encoded { write: Write::Remove, live: false, references: Vec::new(), fingerprint: None }
+                }
                 None => continue,
             };
-            let expected = slot.version();
-            let change = Change { key: T::key(&slot.id), expected, write, live, references, fingerprint };
-            push_unless_stored(out, slot.stored.as_ref(), change);
+            if slot.stored.as_ref().is_some_and(|stored| says_the_same(&write, &stored.row)) {
+                continue;
+            }
+            let expected = slot.stored.as_ref().map_or(0, |stored| stored.row.version());
+            out.push(Change { key: (self.key)(&slot.id), expected, write, live, references, fingerprint });
         }
         Ok(())
     }
@@ -198,8 +233,8 @@ mod tests {
     use crate::model::records::customer::Customer;
     use products_contract::StoredRecord;
 
-    fn table() -> Table<Customer> {
-        let mut table = Table::default();
+    fn table() -> Table {
+        let mut table = Table::of::<Customer>();
         let record = StoredRecord {
             collection: Customer::COLLECTION.to_owned(),
             id: "cus_1".to_owned(),
@@ -210,7 +245,7 @@ mod tests {
         table
     }
 
-    fn changed(table: &Table<Customer>) -> Vec<RowKey> {
+    fn changed(table: &Table) -> Vec<RowKey> {
         let mut changes = Vec::new();
         table.changes(&mut changes).expect("rows can be encoded");
         changes.into_iter().map(|change| change.key).collect()
@@ -219,7 +254,7 @@ mod tests {
     #[test]
     fn a_row_that_is_put_back_as_it_was_read_is_touched_and_no_change() {
         let mut table = table();
-        let read = table.get("cus_1").expect("decoded").cloned().expect("there");
+        let read: Rc<Customer> = typed(table.get("cus_1").expect("decoded").expect("there")).ok().expect("a customer");
         table.put("cus_1", read.clone());
         assert!(table.is_touched());
         assert_eq!(changed(&table), []);
@@ -228,7 +263,8 @@ mod tests {
         table.put("cus_1", Rc::new(Customer { deleted_at: Some(1) }));
         assert_eq!(changed(&table), [Customer::key("cus_1")]);
         table.take_back();
-        assert_eq!(table.get("cus_1").expect("decoded"), Some(&read));
+        let again: Option<Rc<Customer>> = table.get("cus_1").expect("decoded").and_then(|row| typed(row).ok());
+        assert_eq!(again, Some(read));
         assert!(!table.is_touched());
     }
 

@@ -1,13 +1,14 @@
 //! A business as a folder: `catalog.yml`, which the extension reads; `business.yml`, which says who may what and what the
-//! business has of its own; `config.yml`, the configuration; and `templates`, its mails.
+//! business has of its own; `config.yml`, the configuration; `templates`, its mails; and `features`, folders that add more of these.
 
+mod features;
 mod own;
 mod templates;
 
 use crate::bad_input::{BadInput, Place, read_text};
 use crate::yaml::Lined;
+pub use features::business_of;
 pub use own::Own;
-use own::{CONFIG, RESOURCES};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,9 +19,6 @@ use std::sync::Arc;
 pub const CATALOG_FILE: &str = "catalog.yml";
 /// The file of what is no product, in a business's folder; it need not be there.
 pub const BUSINESS_FILE: &str = "business.yml";
-/// What that file may say: roles of organizations' members, configuration keys and resources. The extension judges by
-/// all of them, so they go to it with the catalog.
-const CLAUSES: [&str; 3] = ["may", CONFIG, RESOURCES];
 /// The configuration's file in a business's folder; it need not be there.
 pub const CONFIG_FILE: &str = "config.yml";
 
@@ -33,10 +31,8 @@ pub struct BusinessFolder {
     pub folder: PathBuf,
     /// The catalog document with what else the extension judges by, the payload of `catalog.load`.
     pub catalog: Value,
-    /// The same with its lines, for messages.
-    pub catalog_lines: Arc<Lined>,
-    /// What `business.yml` says, with its lines.
-    pub own_lines: Option<Arc<Lined>>,
+    /// The same with files and lines, for messages.
+    pub lines: Arc<Lined>,
     /// What it declares beside what the extension does.
     pub own: Own,
     /// Names of its mails' templates, each with its places.
@@ -48,27 +44,9 @@ pub struct BusinessFolder {
 impl BusinessFolder {
     /// Reads a folder.
     pub fn load(folder: &Path) -> Result<BusinessFolder, BadInput> {
-        let file = folder.join(CATALOG_FILE);
-        let lines = Lined::parse(&file, &read_text(&file)?)?;
-        if lines.entries().is_none() {
-            return Err(BadInput::new(Place::file(&file), "the catalog is no mapping", "a mapping"));
-        }
-        for entry in lines.entries().unwrap_or_default() {
-            let instead = match entry.key.as_str() {
-                key if CLAUSES.contains(&key) => format!("it in {BUSINESS_FILE}"),
-                templates::FOLDER => format!("files in {}/", templates::FOLDER),
-                _ => continue,
-            };
-            let problem = format!("`{}` is no clause of the catalog", entry.key);
-            return Err(BadInput::new(Place::line(&file, entry.line), problem, instead));
-        }
-        let own_lines = own_lines(folder)?;
-        let own = match &own_lines {
-            Some(lines) => Own::read(&folder.join(BUSINESS_FILE), lines)?,
-            None => Own::default(),
-        };
-        let templates = templates::read(folder)?;
-        let catalog = together(&lines, own_lines.as_ref(), &templates);
+        let features::Together { lines, templates } = features::read(folder)?;
+        let own = Own::read(&lines)?;
+        let catalog = together(&lines, &templates);
         let file = folder.join(CONFIG_FILE);
         let config = match file.is_file() {
             true => config_values(&file, &Lined::parse(&file, &read_text(&file)?)?)?,
@@ -76,17 +54,15 @@ impl BusinessFolder {
         };
         let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let name = absolute.file_name().map_or_else(|| "business".to_owned(), |n| n.to_string_lossy().into_owned());
-        let (folder, catalog_lines, own_lines) = (folder.to_owned(), Arc::new(lines), own_lines.map(Arc::new));
-        Ok(BusinessFolder { name, folder, catalog, catalog_lines, own_lines, own, templates, config })
+        let (folder, lines) = (folder.to_owned(), Arc::new(lines));
+        Ok(BusinessFolder { name, folder, catalog, lines, own, templates, config })
     }
 
     /// The business without the values at these JSON Pointers. Those that are left keep their lines.
     pub fn without(&self, pointers: &BTreeSet<String>) -> BusinessFolder {
-        let lines = self.catalog_lines.without(pointers);
-        let own_lines = self.own_lines.as_ref().map(|own| own.without(pointers));
-        let catalog = together(&lines, own_lines.as_ref(), &self.templates);
-        let (catalog_lines, own_lines) = (Arc::new(lines), own_lines.map(Arc::new));
-        BusinessFolder { catalog, catalog_lines, own_lines, ..self.clone() }
+        let lines = self.lines.without(pointers);
+        let catalog = together(&lines, &self.templates);
+        BusinessFolder { catalog, lines: Arc::new(lines), ..self.clone() }
     }
 
     /// The configuration with `overrides` in place of what the folder says.
@@ -105,36 +81,13 @@ impl BusinessFolder {
     }
 }
 
-/// The catalog, with the clauses of `business.yml` and the names of the mails.
-fn together(catalog: &Lined, own: Option<&Lined>, templates: &BTreeMap<String, Value>) -> Value {
-    let mut catalog = catalog.json();
-    if let (Value::Object(document), Some(Value::Object(clauses))) = (&mut catalog, own.map(Lined::json)) {
-        document.extend(clauses);
-    }
+/// The payload of `catalog.load`: all clauses, and the mails' templates.
+fn together(lines: &Lined, templates: &BTreeMap<String, Value>) -> Value {
+    let mut catalog = lines.json();
     if let (Value::Object(document), false) = (&mut catalog, templates.is_empty()) {
         document.insert(templates::FOLDER.to_owned(), json!(templates));
     }
     catalog
-}
-
-/// Reads `business.yml`, if there is one.
-fn own_lines(folder: &Path) -> Result<Option<Lined>, BadInput> {
-    let file = folder.join(BUSINESS_FILE);
-    if !file.is_file() {
-        return Ok(None);
-    }
-    let lines = Lined::parse(&file, &read_text(&file)?)?;
-    let Some(entries) = lines.entries() else {
-        return Err(BadInput::new(Place::file(&file), "it is no mapping", "a mapping"));
-    };
-    match entries.iter().find(|entry| !CLAUSES.contains(&entry.key.as_str())) {
-        None => Ok(Some(lines)),
-        Some(entry) => {
-            let problem = format!("unknown clause `{}`", entry.key);
-            let bad = BadInput::new(Place::line(&file, entry.line), problem, CLAUSES.join(", "));
-            Err(bad.guessing(&entry.key, CLAUSES.to_vec()))
-        }
-    }
 }
 
 /// A value of the configuration as text; none if it is no single value.

@@ -1,4 +1,5 @@
-//! A YAML document as JSON that remembers its lines, so that what is wrong with a value can be told with its line.
+//! A YAML document as JSON that remembers its file and lines, so that what is wrong with a value can be told with both. Documents
+//! of several files can be put together.
 
 use crate::bad_input::{BadInput, Place};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -7,15 +8,17 @@ use serde_saphyr::Spanned;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Deepest nesting that is read.
 const DEPTH_MAX: usize = 64;
 
-/// A value and the line it stands on.
+/// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lined {
     /// Line, from 1.
     pub line: usize,
+    file: Arc<Path>,
     content: Content,
 }
 
@@ -39,6 +42,13 @@ pub struct Entry {
     pub value: Lined,
 }
 
+impl Entry {
+    /// Where its key stands.
+    pub fn place(&self) -> Place {
+        Place::line(&self.value.file, self.line)
+    }
+}
+
 impl Lined {
     /// Reads one YAML document; JSON is YAML, too.
     pub fn parse(file: &Path, text: &str) -> Result<Lined, BadInput> {
@@ -47,11 +57,68 @@ impl Lined {
             with_snippet: false,
             budget: serde_saphyr::budget! { max_depth: DEPTH_MAX },
         };
-        serde_saphyr::from_str_with_options::<Lined>(text, options).map_err(|error| {
+        let mut document = serde_saphyr::from_str_with_options::<Lined>(text, options).map_err(|error| {
             let line = error.location().map_or(0, |location| line_of(&location));
             let text = error.to_string();
             BadInput::new(Place::line(file, line), text.lines().next().unwrap_or_default(), "a YAML document")
-        })
+        })?;
+        document.stands_in(&file.into());
+        Ok(document)
+    }
+
+    fn stands_in(&mut self, file: &Arc<Path>) {
+        self.file = file.clone();
+        match &mut self.content {
+            Content::Single(_) => {}
+            Content::List(list) => list.iter_mut().for_each(|value| value.stands_in(file)),
+            Content::Map(map) => map.iter_mut().for_each(|entry| entry.value.stands_in(file)),
+        }
+    }
+
+    /// Where it stands.
+    pub fn place(&self) -> Place {
+        Place::line(&self.file, self.line)
+    }
+
+    /// The values of a list; none for anything else.
+    pub fn list(&self) -> Option<&[Lined]> {
+        match &self.content {
+            Content::List(list) => Some(list),
+            Content::Single(_) | Content::Map(_) => None,
+        }
+    }
+
+    /// Put the entries of another mapping to those of this one, or the values of another list behind those of this one.
+    /// Nothing happens to anything else.
+    pub fn extend(&mut self, other: Lined) {
+        match (&mut self.content, other.content) {
+            (Content::Map(map), Content::Map(entries)) => map.extend(entries),
+            (Content::List(list), Content::List(values)) => list.extend(values),
+            _ => {}
+        }
+    }
+
+    /// The value of a key of a mapping, to be changed.
+    pub fn entry_mut(&mut self, key: &str) -> Option<&mut Lined> {
+        match &mut self.content {
+            Content::Map(map) => map.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.value),
+            Content::Single(_) | Content::List(_) => None,
+        }
+    }
+
+    /// Put an entry to those of a mapping.
+    pub fn push(&mut self, entry: Entry) {
+        if let Content::Map(map) = &mut self.content {
+            map.push(entry);
+        }
+    }
+
+    /// The entries of a mapping, taken out of it; none of anything else.
+    pub fn into_entries(self) -> Vec<Entry> {
+        match self.content {
+            Content::Map(map) => map,
+            Content::Single(_) | Content::List(_) => Vec::new(),
+        }
     }
 
     /// The value without its lines.
@@ -87,7 +154,7 @@ impl Lined {
                 Content::Map(map.iter().filter_map(entry).collect())
             }
         };
-        Lined { line: self.line, content }
+        Lined { line: self.line, file: self.file.clone(), content }
     }
 
     /// The entries of a mapping; none for anything else.
@@ -111,18 +178,18 @@ impl Lined {
         }
     }
 
-    /// The line that somebody means who names a value by its JSON Pointer and quotes a part of it: the line of the only
+    /// The place that somebody means who names a value by its JSON Pointer and quotes a part of it: that of the only
     /// key or value at or below that reads so, else that of the value itself. A pointer that leads nowhere means the
     /// nearest value above.
-    pub fn line_meant(&self, pointer: &str, quoted: Option<&str>) -> usize {
+    pub fn place_meant(&self, pointer: &str, quoted: Option<&str>) -> Place {
         let node = self.at(pointer).unwrap_or_else(|above| above);
-        let mut lines = Vec::new();
+        let mut places = Vec::new();
         if let Some(quoted) = quoted {
-            node.find(quoted, &mut lines);
+            node.find(quoted, &mut places);
         }
-        match lines.as_slice() {
-            [only] => *only,
-            _ => node.line,
+        match places.as_slice() {
+            [only] => only.clone(),
+            _ => node.place(),
         }
     }
 
@@ -163,19 +230,19 @@ impl Lined {
         }
     }
 
-    /// Lines on which a key or a single value reads `text`, in the order of the file.
-    fn find(&self, text: &str, found: &mut Vec<usize>) {
+    /// Places at which a key or a single value reads `text`, in the order of the file.
+    fn find(&self, text: &str, found: &mut Vec<Place>) {
         match &self.content {
             Content::List(list) => list.iter().for_each(|node| node.find(text, found)),
             Content::Map(map) => {
                 for entry in map {
                     if entry.key == text {
-                        found.push(entry.line);
+                        found.push(entry.place());
                     }
                     entry.value.find(text, found);
                 }
             }
-            Content::Single(value) if reads(value, text) => found.push(self.line),
+            Content::Single(value) if reads(value, text) => found.push(self.place()),
             Content::Single(_) => {}
         }
     }
@@ -198,7 +265,7 @@ fn line_of(location: &serde_saphyr::Location) -> usize {
 impl<'de> Deserialize<'de> for Lined {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Content>::deserialize(deserializer)?;
-        Ok(Lined { line: line_of(&spanned.referenced), content: spanned.value })
+        Ok(Lined { line: line_of(&spanned.referenced), file: Path::new("").into(), content: spanned.value })
     }
 }
 
@@ -272,7 +339,7 @@ mod tests {
         let left = parse(text).without(&["/a/0", "/a/1/y~1z", "/b", "/none/7"].map(str::to_owned).into());
         assert_eq!(left.json(), json!({"a": [{"w": 3}, 4]}));
         let lines =
-            [("/a/0", None), ("/a/0", Some("w")), ("/a/1", None)].map(|(at, quoted)| left.line_meant(at, quoted));
+            [("/a/0", None), ("/a/0", Some("w")), ("/a/1", None)].map(|(at, quoted)| left.place_meant(at, quoted).line);
         assert_eq!(lines, [3, 4, 5]);
     }
 
@@ -291,10 +358,10 @@ mod tests {
     #[test]
     fn a_pointer_means_its_line_or_the_nearest_above_and_a_quotation_the_only_line_that_reads_so() {
         let document = parse("a:\n  - x: 1\n  - y/z:\n      '~': 2\n");
-        let lines =
-            ["", "/a/0/x", "/a/1/y~1z/~0", "/a/1/none/x", "/a/7", "/none"].map(|at| document.line_meant(at, None));
+        let lines = ["", "/a/0/x", "/a/1/y~1z/~0", "/a/1/none/x", "/a/7", "/none"]
+            .map(|at| document.place_meant(at, None).line);
         assert_eq!(lines, [1, 2, 4, 3, 2, 1]);
-        assert_eq!(["x", "2", "no"].map(|text| document.line_meant("/a", Some(text))), [2, 4, 2]);
+        assert_eq!(["x", "2", "no"].map(|text| document.place_meant("/a", Some(text)).line), [2, 4, 2]);
     }
 
     #[test]

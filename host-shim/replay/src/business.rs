@@ -4,7 +4,7 @@ use crate::error::{BadInput, Place, ReplayError};
 use crate::shapes::{Shapes, sorted_entries};
 use std::path::{Path, PathBuf};
 
-pub use host::business::{BUSINESS_FILE, BusinessFolder, CATALOG_FILE, CONFIG_FILE};
+pub use host::business::{BUSINESS_FILE, BusinessFolder, CATALOG_FILE, CONFIG_FILE, business_of};
 
 /// The business that is meant where nothing else says which, and there are several.
 pub const BUSINESS_DEFAULT: &str = "solobase";
@@ -79,8 +79,9 @@ impl Fixtures {
     }
 }
 
-/// The folder of the business that a file is in: the nearest one above with a catalog.
+/// The folder of the business that a file is in: the nearest one above with a catalog, and not that of a feature.
 pub fn business_above(file: &Path) -> Option<PathBuf> {
     let file = file.canonicalize().ok()?;
-    file.ancestors().skip(1).find(|folder| folder.join(CATALOG_FILE).is_file()).map(Path::to_owned)
+    let is_business = |folder: &&Path| folder.join(CATALOG_FILE).is_file() && business_of(folder).is_none();
+    file.ancestors().skip(1).find(is_business).map(Path::to_owned)
 }

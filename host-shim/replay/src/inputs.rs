@@ -2,7 +2,7 @@
 
 mod raw;
 
-use crate::business::{BUSINESS_FILE, CATALOG_FILE, CONFIG_FILE};
+use crate::business::{BUSINESS_FILE, CATALOG_FILE, CONFIG_FILE, business_of};
 use crate::error::{BadInput, Place};
 use crate::shapes::sorted_entries;
 use std::path::{Path, PathBuf};
@@ -84,7 +84,11 @@ pub fn find(paths: &[PathBuf]) -> Result<Found, BadInput> {
             return Err(no_such(path, "the folder of a business, a scenario or raw events"));
         } else if [CATALOG_FILE, BUSINESS_FILE, CONFIG_FILE].contains(&name) {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            found.businesses.push(folder.unwrap_or(Path::new(".")).to_owned());
+            let folder = folder.unwrap_or(Path::new("."));
+            let business = business_of(folder).unwrap_or(folder).to_owned();
+            if !found.businesses.contains(&business) {
+                found.businesses.push(business);
+            }
         } else {
             found.inputs.push(classify(path).unwrap_or_else(|| Input::Raw(path.clone())));
         }
@@ -107,7 +111,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Found) -> Result<(), BadInput> 
     if folder.join(PLACES_FILE).is_file() {
         return Ok(());
     }
-    if folder.join(CATALOG_FILE).is_file() {
+    if folder.join(CATALOG_FILE).is_file() && business_of(folder).is_none() {
         found.businesses.push(folder.to_owned());
     }
     for entry in sorted_entries(folder)? {
@@ -177,7 +181,7 @@ mod tests {
     fn a_look_at_the_files_finds_businesses_too() {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
-        for name in ["a/catalog.yml", "b/catalog.yml", "b/scenarios/one.yml", "c/two.yml"] {
+        for name in ["a/catalog.yml", "a/features/f/catalog.yml", "b/catalog.yml", "b/scenarios/one.yml", "c/two.yml"] {
             fs::create_dir_all(at(name).parent().expect("a parent")).expect("made");
             fs::write(at(name), "").expect("written");
         }
@@ -185,6 +189,8 @@ mod tests {
         let found = find(&[folder.path().to_owned()]).expect("businesses");
         assert_eq!(found.businesses, [at("a"), at("b")]);
         assert_eq!(found.inputs, [at("b/scenarios/one.yml"), at("c/two.yml")].map(Input::Scenario));
+        let of_feature = find(&[at("a/features/f/catalog.yml"), at("a/catalog.yml")]).expect("a business");
+        assert_eq!(of_feature.businesses, [at("a")], "a feature is a part of its business");
         assert_eq!(find(&[at("a/catalog.yml")]).expect("a business").businesses, [at("a")]);
         let error = find(&[at("d")]).expect_err("nothing in it");
         assert_eq!(error.problem, "a folder without a business or cases");

@@ -81,8 +81,7 @@ impl LeftOut<'_> {
 
     /// The value of the whole at a pointer.
     fn value(&self, pointer: &str) -> Option<&Lined> {
-        let beside = self.business.own_lines.as_deref().and_then(|lines| lines.at(pointer).ok());
-        self.business.catalog_lines.at(pointer).ok().or(beside)
+        self.business.lines.at(pointer).ok()
     }
 
     /// Whether a mistake may be there because of what is not.

@@ -81,11 +81,17 @@ fn told(catalog: &Value) -> Vec<BadInput> {
     told_of(&catalog.to_string(), None)
 }
 
-/// The files of this name in the folders of businesses.
-fn files(name: &str) -> Vec<PathBuf> {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
-    let folders = fs::read_dir(fixtures).expect("the fixtures").map(|entry| entry.expect("an entry").path());
-    folders.map(|folder| folder.join(name)).filter(|file| file.is_file()).collect()
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).map_or(Vec::new(), |found| found.map(|entry| entry.expect("an entry").path()).collect())
+}
+
+/// The files of this name in the folders of businesses and their features, each with the way up to the root.
+fn files(name: &str) -> Vec<(PathBuf, &'static str)> {
+    let businesses = entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures"));
+    let features = businesses.iter().flat_map(|folder| entries(&folder.join("features")));
+    let features: Vec<(PathBuf, &str)> = features.map(|folder| (folder.join(name), "../../../..")).collect();
+    let businesses = businesses.iter().map(|folder| (folder.join(name), "../.."));
+    businesses.chain(features).filter(|(file, _)| file.is_file()).collect()
 }
 
 #[test]
@@ -94,12 +100,13 @@ fn every_catalog_of_the_project_is_valid() {
         let validator = validator(&serde_json::from_str(schema).expect("JSON"));
         let files = files(name);
         assert!(files.len() >= least, "{files:?}");
-        for file in files {
+        for (file, root) in files {
             let value = json_of(&fs::read_to_string(&file).expect("a file"));
             let errors: Vec<String> =
                 validator.iter_errors(&value).map(|error| format!("{} {error}", error.instance_path())).collect();
             assert_eq!(errors, [""; 0], "{}", file.display());
-            let first = format!("# yaml-language-server: $schema=../../docs/schemas/{}\n", name.replace("yml", "json"));
+            let first =
+                format!("# yaml-language-server: $schema={root}/docs/schemas/{}\n", name.replace("yml", "json"));
             assert!(fs::read_to_string(&file).expect("a file").starts_with(&first), "{}: not {first}", file.display());
         }
     }

@@ -1,11 +1,10 @@
 //! What a business declares of its own in `business.yml`: configuration keys, and resources with their effects.
 
 use super::text_of;
-use crate::bad_input::{BadInput, Place};
+use crate::bad_input::BadInput;
 use crate::yaml::{Entry, Lined};
 use products_contract::{ConfigDecl, ConfigType, Declarations, EffectDecl, RetryPolicy};
 use serde_json::json;
-use std::path::Path;
 
 /// The clause of the configuration keys.
 pub(super) const CONFIG: &str = "config";
@@ -36,14 +35,14 @@ pub struct Own {
 
 impl Own {
     /// Reads the clauses. Names, and the verbs of resources, are judged by the extension, which is given the same.
-    pub(super) fn read(file: &Path, document: &Lined) -> Result<Own, BadInput> {
+    pub(super) fn read(document: &Lined) -> Result<Own, BadInput> {
         let clause = |name: &str| document.entries().unwrap_or_default().iter().find(|entry| entry.key == name);
         let mut own = Own::default();
         if let Some(config) = clause(CONFIG) {
-            own.config = mapping(file, config)?.iter().map(|entry| key(file, entry)).collect::<Result<_, _>>()?;
+            own.config = mapping(config)?.iter().map(key).collect::<Result<_, _>>()?;
         }
         if let Some(resources) = clause(RESOURCES) {
-            for resource in mapping(file, resources)? {
+            for resource in mapping(resources)? {
                 let verbs = resource.value.words();
                 own.effects.extend(verbs.into_iter().map(|verb| effect(&resource.key, verb)));
             }
@@ -71,15 +70,15 @@ fn effect(resource: &str, verb: &str) -> EffectDecl {
 }
 
 /// The entries of a mapping.
-fn mapping<'a>(file: &Path, entry: &'a Entry) -> Result<&'a [Entry], BadInput> {
+fn mapping(entry: &Entry) -> Result<&[Entry], BadInput> {
     entry.value.entries().ok_or_else(|| {
         let problem = format!("`{}` is {}", entry.key, entry.value.kind());
-        BadInput::new(Place::line(file, entry.line), problem, "a mapping")
+        BadInput::new(entry.place(), problem, "a mapping")
     })
 }
 
 /// One configuration key.
-fn key(file: &Path, entry: &Entry) -> Result<ConfigDecl, BadInput> {
+fn key(entry: &Entry) -> Result<ConfigDecl, BadInput> {
     let mut decl = ConfigDecl {
         key: entry.key.clone(),
         value_type: ConfigType::Text,
@@ -88,15 +87,15 @@ fn key(file: &Path, entry: &Entry) -> Result<ConfigDecl, BadInput> {
         env: None,
         description: String::new(),
     };
-    for member in mapping(file, entry)? {
+    for member in mapping(entry)? {
         let value = member.value.json();
         let wrong = |expected: &str| {
             let problem = format!("`{}` of `{}` is {}", member.key, entry.key, member.value.kind());
-            BadInput::new(Place::line(file, member.line), problem, expected)
+            BadInput::new(member.place(), problem, expected)
         };
         let text = || value.as_str().map(str::to_owned).ok_or_else(|| wrong("a text"));
         match member.key.as_str() {
-            "type" => decl.value_type = type_named(file, member, &text()?)?,
+            "type" => decl.value_type = type_named(member, &text()?)?,
             "required" => decl.required = value.as_bool().ok_or_else(|| wrong("true or false"))?,
             "default" => {
                 let default = text_of(&value);
@@ -106,23 +105,23 @@ fn key(file: &Path, entry: &Entry) -> Result<ConfigDecl, BadInput> {
             "description" => decl.description = text()?,
             name => {
                 let problem = format!("unknown member `{name}` of `{}`", entry.key);
-                let bad = BadInput::new(Place::line(file, member.line), problem, MEMBERS.join(", "));
+                let bad = BadInput::new(member.place(), problem, MEMBERS.join(", "));
                 return Err(bad.guessing(name, MEMBERS));
             }
         }
     }
     if decl.value_type == ConfigType::Secret && decl.default_value.is_some() {
         let problem = format!("`{}` is a secret with a default", entry.key);
-        return Err(BadInput::new(Place::line(file, entry.line), problem, "`env`, or a reference in config.yml"));
+        return Err(BadInput::new(entry.place(), problem, "`env`, or a reference in config.yml"));
     }
     Ok(decl)
 }
 
-fn type_named(file: &Path, member: &Entry, name: &str) -> Result<ConfigType, BadInput> {
+fn type_named(member: &Entry, name: &str) -> Result<ConfigType, BadInput> {
     let names = TYPES.map(|(known, _)| known);
     let known = TYPES.iter().find(|(known, _)| *known == name).map(|(_, value_type)| *value_type);
     known.ok_or_else(|| {
         let problem = format!("`{name}` is no type of a configuration value");
-        BadInput::new(Place::line(file, member.line), problem, names.join(", ")).guessing(name, names)
+        BadInput::new(member.place(), problem, names.join(", ")).guessing(name, names)
     })
 }

@@ -4,11 +4,10 @@
 //! which may be missing, with the wrong name quoted first.
 
 use crate::bad_input::{BadInput, Place};
-use crate::business::{BUSINESS_FILE, BusinessFolder, CATALOG_FILE};
+use crate::business::{BusinessFolder, CATALOG_FILE};
 use crate::processor::Report;
 use crate::yaml::Lined;
 use products_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
-use std::path::Path;
 
 /// What is expected where the extension doesn't say it.
 const EXPECTED: &str = "a catalog that the extension takes";
@@ -25,30 +24,19 @@ fn expected_by(code: FieldErrorCode) -> &'static str {
 
 /// The mistakes of a catalog that was not taken; at least one.
 pub(super) fn mistakes(business: &BusinessFolder, report: &Report) -> Vec<BadInput> {
-    let file = business.folder.join(CATALOG_FILE);
-    let own = business.folder.join(BUSINESS_FILE);
-    let place = |error: &FieldError| match &business.own_lines {
-        // What the other file says goes with the catalog, under its own names.
-        Some(lines) if lines.at(&error.path).is_ok_and(|there| !std::ptr::eq(there, &**lines)) => (&own, lines),
-        _ => (&file, &business.catalog_lines),
-    };
     match report.result.outcome() {
         Some(Outcome::Rejected(Refusal::Invalid(errors))) if !errors.is_empty() => {
-            let told = errors.iter().map(|error| {
-                let (file, lines) = place(error);
-                mistake(file, lines, error)
-            });
-            told.collect()
+            errors.iter().map(|error| mistake(&business.lines, error)).collect()
         }
         _ => {
             let reason = report.result.reason().unwrap_or_default();
             let problem = format!("the extension says {}: {reason}", report.result.name());
-            vec![BadInput::new(Place::file(&file), problem, EXPECTED)]
+            vec![BadInput::new(Place::file(&business.folder.join(CATALOG_FILE)), problem, EXPECTED)]
         }
     }
 }
 
-fn mistake(file: &Path, catalog: &Lined, error: &FieldError) -> BadInput {
+fn mistake(catalog: &Lined, error: &FieldError) -> BadInput {
     let Said { problem, expected } = Said::read(without_json_place(&error.message));
     let quoted = problem.and_then(first_quotation);
     let there = catalog.at(&error.path);
@@ -60,7 +48,7 @@ fn mistake(file: &Path, catalog: &Lined, error: &FieldError) -> BadInput {
         },
         (None, Err(_)) => "it is missing".to_owned(),
     };
-    let place = Place::line(file, catalog.line_meant(&error.path, quoted)).at(&error.path);
+    let place = catalog.place_meant(&error.path, quoted).at(&error.path);
     let bad = BadInput::new(place, problem, expected.unwrap_or(expected_by(error.code)));
     // Of a name that nothing has, the name is wrong and not its value.
     let name = error.path.rsplit_once('/').map(|(_, name)| name);
@@ -125,6 +113,7 @@ fn without_json_place(message: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     const CATALOG: &str = "types:\n  - name: plan\n    grnats: {seats: seats}\n    fields:\n      - {name: seats, type: \
                            itn}\nproducts:\n  - {id: prod_a, type: pln, price: [1]}\n";
@@ -133,7 +122,7 @@ mod tests {
         let file = Path::new("catalog.yml");
         let catalog = Lined::parse(file, CATALOG).expect("YAML");
         let error = FieldError { path: path.to_owned(), code, message: message.to_owned() };
-        mistake(file, &catalog, &error).to_string()
+        mistake(&catalog, &error).to_string()
     }
 
     #[test]

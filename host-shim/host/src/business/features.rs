@@ -1,0 +1,244 @@
+//! A business in parts: each folder in `features` has a catalog, a `business.yml` and mails of its own, as the business itself has,
+//! and adds them. Leaving the folder out takes them away again. What two of them claim is refused, with both places.
+
+use super::{BUSINESS_FILE, CATALOG_FILE, own, templates};
+use crate::bad_input::{BadInput, Place, read_text};
+use crate::yaml::{Entry, Lined};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The folder of the features, in a business's folder; it need not be there.
+const FOLDER: &str = "features";
+/// What `business.yml` may say: roles of organizations' members, configuration keys and resources. The extension judges
+/// by all of them, so they go to it with the catalog.
+pub(super) const CLAUSES: [&str; 3] = ["may", own::CONFIG, own::RESOURCES];
+/// Clauses that are one thing, and not a list of things that each may add to.
+const WHOLE: [&str; 2] = ["business", "campaigns"];
+/// Clauses that are lists of named things, with the member that names them.
+const NAMED: [(&str, &str); 2] = [("product_types", "name"), ("products", "id")];
+
+/// The business that a folder is a feature of; none if it is none.
+pub fn business_of(feature: &Path) -> Option<&Path> {
+    let features = feature.parent().filter(|parent| parent.file_name().is_some_and(|name| name == FOLDER))?;
+    features.parent().filter(|business| business.join(CATALOG_FILE).is_file())
+}
+
+/// All that a business says, put together.
+pub(super) struct Together {
+    /// Its clauses, each with its place.
+    pub lines: Lined,
+    /// Its mails' templates, each with its places.
+    pub templates: BTreeMap<String, Value>,
+}
+
+/// Read a business's folder with its features, in the order of their names.
+pub(super) fn read(folder: &Path) -> Result<Together, BadInput> {
+    let mut lines = catalog(folder)?;
+    add_own(&mut lines, folder)?;
+    let mut templates = templates::read(folder)?;
+    for feature in folders(&folder.join(FOLDER))? {
+        let files = [CATALOG_FILE, BUSINESS_FILE].map(|name| feature.join(name));
+        let of_feature = templates::read(&feature)?;
+        if !files.iter().any(|file| file.is_file()) && of_feature.is_empty() {
+            let expected = format!("{CATALOG_FILE}, {BUSINESS_FILE} or {}/", templates::FOLDER);
+            return Err(BadInput::new(Place::file(&feature), "the feature has nothing in it", expected));
+        }
+        if files[0].is_file() {
+            add(&mut lines, catalog(&feature)?)?;
+        }
+        add_own(&mut lines, &feature)?;
+        for (name, places) in of_feature {
+            if templates.insert(name.clone(), places).is_some() {
+                let file = feature.join(templates::FOLDER).join(format!("{name}.txt"));
+                let problem = format!("the template `{name}` is there already");
+                return Err(BadInput::new(Place::file(&file), problem, "another name"));
+            }
+        }
+    }
+    Ok(Together { lines, templates })
+}
+
+fn folders(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let unreadable =
+        |cause: std::io::Error| BadInput::new(Place::file(folder), cause.to_string(), "a folder that can be read");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        found.push(entry.map_err(unreadable)?.path());
+    }
+    found.sort();
+    match found.iter().find(|path| !path.is_dir()) {
+        Some(file) => Err(BadInput::new(Place::file(file), "it is no feature", "a folder")),
+        None => Ok(found),
+    }
+}
+
+/// A file that must be a mapping.
+fn mapping(file: &Path, what: &str) -> Result<Lined, BadInput> {
+    let lines = Lined::parse(file, &read_text(file)?)?;
+    match lines.entries() {
+        Some(_) => Ok(lines),
+        None => Err(BadInput::new(Place::file(file), format!("{what} is no mapping"), "a mapping")),
+    }
+}
+
+fn catalog(folder: &Path) -> Result<Lined, BadInput> {
+    let lines = mapping(&folder.join(CATALOG_FILE), "the catalog")?;
+    for entry in lines.entries().unwrap_or_default() {
+        let instead = match entry.key.as_str() {
+            key if CLAUSES.contains(&key) => format!("it in {BUSINESS_FILE}"),
+            templates::FOLDER => format!("files in {}/", templates::FOLDER),
+            _ => continue,
+        };
+        let problem = format!("`{}` is no clause of the catalog", entry.key);
+        return Err(BadInput::new(entry.place(), problem, instead));
+    }
+    Ok(lines)
+}
+
+/// What `business.yml` says, if there is one.
+fn add_own(lines: &mut Lined, folder: &Path) -> Result<(), BadInput> {
+    let file = folder.join(BUSINESS_FILE);
+    if !file.is_file() {
+        return Ok(());
+    }
+    let own = mapping(&file, "it")?;
+    if let Some(entry) = own.entries().unwrap_or_default().iter().find(|entry| !CLAUSES.contains(&entry.key.as_str())) {
+        let bad = BadInput::new(entry.place(), format!("unknown clause `{}`", entry.key), CLAUSES.join(", "));
+        return Err(bad.guessing(&entry.key, CLAUSES.to_vec()));
+    }
+    add(lines, own)
+}
+
+/// Add what another file says, clause by clause.
+fn add(lines: &mut Lined, other: Lined) -> Result<(), BadInput> {
+    for entry in other.into_entries() {
+        let Some(known) = lines.entry_mut(&entry.key) else {
+            lines.push(entry);
+            continue;
+        };
+        check_free(known, &entry)?;
+        known.extend(entry.value);
+    }
+    Ok(())
+}
+
+/// A clause may be added to: nothing in it is there already.
+fn check_free(known: &Lined, entry: &Entry) -> Result<(), BadInput> {
+    let taken = |place: Place, what: String, there: Place| {
+        let problem = format!("{what} is there already: {}:{}", there.file.display(), there.line);
+        Err(BadInput::new(place, problem, "it in one place"))
+    };
+    if WHOLE.contains(&entry.key.as_str()) {
+        return taken(entry.place(), format!("`{}`", entry.key), known.place());
+    }
+    if known.kind() != entry.value.kind() {
+        let problem = format!("`{}` is {}", entry.key, entry.value.kind());
+        return Err(BadInput::new(entry.place(), problem, known.kind()));
+    }
+    for new in entry.value.entries().unwrap_or_default() {
+        if let Some(old) = known.entries().unwrap_or_default().iter().find(|old| old.key == new.key) {
+            return taken(new.place(), format!("`{}` of `{}`", new.key, entry.key), old.place());
+        }
+    }
+    let Some((_, member)) = NAMED.iter().find(|(clause, _)| *clause == entry.key) else { return Ok(()) };
+    let name = |value: &Lined| value.at(&format!("/{member}")).ok().and_then(Lined::single);
+    for new in entry.value.list().unwrap_or_default() {
+        let Some(new_name) = name(new) else { continue };
+        if let Some(old) = known.list().unwrap_or_default().iter().find(|old| name(old).as_ref() == Some(&new_name)) {
+            return taken(new.place(), format!("`{new_name}` of `{}`", entry.key), old.place());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read_of(files: &[(&str, &str)]) -> Result<Together, String> {
+        let dir = tempfile::tempdir().expect("a folder");
+        for (name, text) in files {
+            let file = dir.path().join(name);
+            std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+            std::fs::write(file, text).expect("written");
+        }
+        read(dir.path()).map_err(|bad| bad.to_string().replace(&dir.path().display().to_string(), ""))
+    }
+
+    const BASE: (&str, &str) =
+        ("catalog.yml", "business: {currency: usd}\nentitlements: {a: {kind: flag}}\nproducts: [{id: p}]\n");
+
+    // covers: PLG-01, PLG-03
+    #[test]
+    fn a_folder_that_is_dropped_in_adds_what_it_has() {
+        let alone = read_of(&[BASE]).expect("a business");
+        let with = read_of(&[
+            BASE,
+            ("features/b/catalog.yml", "entitlements: {b: {kind: limit}}\nproducts: [{id: q}]\non: [{event: x.y}]\n"),
+            ("features/b/business.yml", "resources: {tent: [ensure]}\n"),
+            ("features/b/templates/hello.txt", "Subject: Hello {name}\n"),
+            ("features/a/templates/bye.txt", "Subject: Bye\n"),
+        ])
+        .expect("a business");
+        let expected = json!({
+            "business": {"currency": "usd"}, "entitlements": {"a": {"kind": "flag"}, "b": {"kind": "limit"}},
+            "products": [{"id": "p"}, {"id": "q"}], "on": [{"event": "x.y"}], "resources": {"tent": ["ensure"]},
+        });
+        assert_eq!(with.lines.json(), expected);
+        assert_eq!(with.templates.keys().collect::<Vec<_>>(), ["bye", "hello"]);
+        assert!(with.lines.place_meant("/products/1", None).file.ends_with("features/b/catalog.yml"));
+        assert!(with.lines.place_meant("/products/0", None).file.ends_with("catalog.yml"));
+        let without = json!({
+            "business": {"currency": "usd"}, "entitlements": {"a": {"kind": "flag"}}, "products": [{"id": "p"}],
+        });
+        assert_eq!((alone.lines.json(), alone.templates.len()), (without, 0));
+    }
+
+    #[test]
+    fn what_two_claim_is_refused_with_both_places() {
+        let feature = "features/b/catalog.yml";
+        for (name, text, said) in [
+            (
+                feature,
+                "x: 1\nentitlements: {a: {kind: limit}}",
+                "/features/b/catalog.yml:2: `a` of `entitlements` is there already: /catalog.yml:2",
+            ),
+            (
+                feature,
+                "products: [{id: p}]",
+                "/features/b/catalog.yml:1: `p` of `products` is there already: /catalog.yml:3",
+            ),
+            (
+                feature,
+                "business: {grace_days: 3}",
+                "/features/b/catalog.yml:1: `business` is there already: /catalog.yml:1",
+            ),
+            (feature, "products: {id: q}", "/features/b/catalog.yml:1: `products` is a mapping"),
+            (feature, "may: {}", "/features/b/catalog.yml:1: `may` is no clause of the catalog"),
+            (feature, "[]", "/features/b/catalog.yml: the catalog is no mapping"),
+            ("features/b/business.yml", "products: []", "/features/b/business.yml:1: unknown clause `products`"),
+            ("features/b/readme.md", "x", "/features/b: the feature has nothing in it"),
+            ("features/readme.md", "x", "/features/readme.md: it is no feature"),
+        ] {
+            let told = read_of(&[BASE, (name, text)]).map(|_| ()).expect_err("refused");
+            assert!(told.starts_with(said), "{told}");
+        }
+        let mails = ["templates/a.txt", "features/b/templates/a.txt"].map(|name| (name, "Subject: x"));
+        let told = read_of(&[BASE, mails[0], mails[1]]).map(|_| ()).expect_err("refused");
+        assert!(told.starts_with("/features/b/templates/a.txt: the template `a` is there already"), "{told}");
+        let features = ["features/b/business.yml", "features/c/business.yml"];
+        let told = read_of(&[BASE, (features[0], "config: {k: {}}"), (features[1], "config: {k: {}}")]);
+        let told = told.map(|_| ()).expect_err("refused");
+        assert!(
+            told.starts_with(
+                "/features/c/business.yml:1: `k` of `config` is there already: /features/b/business.yml:1"
+            ),
+            "{told}"
+        );
+    }
+}
