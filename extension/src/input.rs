@@ -125,7 +125,9 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
                     vec![Reference::Row(RowKey::Purchase(purchase.clone()))]
                 }
                 Some(Concern::Sync { product, .. }) => vec![Reference::Row(RowKey::Product(product.clone()))],
-                Some(Concern::Retrieve { object }) => retrieved(object).to_vec(),
+                Some(Concern::Compare { subscription: object } | Concern::Retrieve { object }) => {
+                    retrieved(object).to_vec()
+                }
                 Some(Concern::Token { token, .. } | Concern::Redeem { token, .. }) => token_of(token, event).to_vec(),
                 Some(Concern::UsageInvoice { month }) => vec![to_record(UsageMonth::COLLECTION, month)],
                 Some(

@@ -1,7 +1,9 @@
 //! The difference between what should be and what is, stage by stage, once an event, from one place.
 
 mod buys;
+mod comparison;
 mod credits;
+mod departure;
 mod dispute_fees;
 mod elsewhere;
 mod fingerprint;
@@ -37,10 +39,12 @@ pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedul
     splits::reconcile(desk)?;
     let standing = standing(desk)?;
     let mut desired = DesiredSchedule::default();
+    departure::reconcile(desk, &standing)?;
     buys::reconcile(desk, &standing)?;
     grace::reconcile(desk, &standing, &mut desired)?;
     instances::reconcile(desk, &standing, goes_on, &mut desired)?;
     tokens::reconcile(desk, &standing, &mut desired)?;
+    comparison::reconcile(desk, &standing, &mut desired)?;
     membership::reconcile(desk, &standing)?;
     settled::reconcile(desk, &standing)?;
     usage_invoice::reconcile(desk, &mut desired)?;

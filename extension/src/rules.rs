@@ -133,6 +133,7 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
         Some(Concern::Transfer { currency }) => connect::transferred(desk, currency, report)?,
         Some(Concern::Token { token, ip }) => return token::made(desk, token, ip.as_ref(), report),
         Some(Concern::Redeem { token, expires_at }) => return token::granted(desk, token, *expires_at, report),
+        Some(Concern::Compare { subscription }) => retrieve::compared(desk, subscription, report)?,
         Some(Concern::Retrieve { .. }) => retrieve::answered(desk, report)?,
         Some(Concern::Resource { instance, resource, verb }) => {
             return resource_result::decide(desk, report, instance, resource, *verb);

@@ -6,7 +6,9 @@ use super::declared::{CONFIG, OwnResources, VERBS, grants, is_built_in, resource
 use super::entitlement::{EntitlementKind, Entitlements, declared};
 use super::product::ID_BYTES;
 use super::rate::{PaidBy, Rates};
-use super::schema::{self, Field, FieldType, Format, OnArchive, PHASE, PlanLink, REFUSED, Resource, SetBy, TypeDecl};
+use super::schema::{
+    self, Field, FieldType, Format, OnArchive, PHASE, PlanLink, REFUSED, Resource, STOCK_MAX, SetBy, TypeDecl,
+};
 use super::split::{Split, WHOLE_BP};
 use super::template::{places, places_of};
 use crate::model::halt::{Halt, Ruled, wrong_field};
@@ -242,6 +244,16 @@ fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &
             }
         }
         _ => return wrong("", "expected either `resource` or `run`".to_owned()),
+    }
+    if let Some(stock) = &resource.stock {
+        if resource.or_manual.is_none() || resource.run.is_some() {
+            let message = "somebody makes a resource where none is left: expected `resource` and `or_manual`";
+            return wrong("/stock", message.to_owned());
+        }
+        if stock.most.is_empty() || stock.most.values().any(|most| !(1..=STOCK_MAX).contains(most)) {
+            let message = format!("expected how many there are, 1 to {STOCK_MAX}, of each value");
+            return Err(wrong_field(&format!("{path}/stock/most"), FieldErrorCode::OutOfRange, message));
+        }
     }
     if let Some(name) = resource.after.iter().find(|name| !earlier.iter().any(|other| other.name == **name)) {
         let earlier: Vec<&str> = earlier.iter().map(|resource| resource.name.as_str()).collect();
@@ -573,6 +585,9 @@ pub(crate) fn check_names(
         words.extend(decl.plan.as_ref().map(|link| ("plan", plan_fields(link))));
         if let Some(variant) = &resource.variant {
             check_words(&places_of(variant), &words, &format!("{path}/provisions/{index}/variant"))?;
+        }
+        if let Some(stock) = &resource.stock {
+            check_words(&places_of(&stock.by), &words, &format!("{path}/provisions/{index}/stock/by"))?;
         }
         words.extend([("id", Some(vec![""])), ("business", Some(vec![""])), ("config", Some(settings.clone()))]);
         let amounts = entitlements.iter().filter(|(_, decl)| decl.kind != EntitlementKind::Flag);

@@ -6,6 +6,7 @@ use super::declared::OwnResources;
 use super::entitlement::Entitlements;
 use super::rate::Rates;
 use super::reaction::{Events, Reaction, Templates};
+use super::span::Span;
 use products_contract::{Account, Grant};
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
@@ -43,6 +44,9 @@ pub(crate) struct Settings {
     pub cancel_url: Option<String>,
     /// Origins that a return URL may have.
     pub origins: Vec<String>,
+    /// For how long nothing need be heard of a subscription before it is asked for; never asked for where it isn't said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compare_after: Option<Span>,
     /// False: prices are made elsewhere, and a product names each by the provider's id.
     #[serde(skip_serializing_if = "is_true")]
     pub sync_prices: bool,
@@ -146,6 +150,7 @@ impl Default for Settings {
             success_url: None,
             cancel_url: None,
             origins: Vec::new(),
+            compare_after: None,
             sync_prices: true,
             customer_creation: CustomerCreation::Checkout,
             entitlements: Entitlements::new(),

@@ -8,6 +8,7 @@ use crate::catalog::desk::Desk;
 use crate::catalog::settings::Settings;
 use crate::catalog::terms::{CatalogPrice, Terms};
 use crate::model::halt::Ruled;
+use crate::model::records::closed::Closed;
 use crate::model::records::purchase::PurchaseRow;
 use products_contract::{Grant, SubscriptionItem, Timestamp};
 use std::collections::BTreeMap;
@@ -16,6 +17,8 @@ use std::rc::Rc;
 /// Where an account stands at a time.
 pub(crate) struct Standing {
     pub settings: Rc<Settings>,
+    /// When it was given up; nothing is in force since.
+    pub closed_at: Option<Timestamp>,
     /// Its subscriptions that may still give something.
     pub subscriptions: Vec<SubscriptionFacts>,
     /// The plan in force of each family.
@@ -97,9 +100,19 @@ impl Standing {
 /// Work out where the account stands now.
 pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
     let settings = desk.catalog.settings()?;
-    let (subscriptions, known) = facts(&mut desk.account, &desk.catalog, &settings, desk.now)?;
-    let bought = paid_once(desk)?;
-    let plans = plans(&subscriptions, &bought, &known, &settings, desk.account.owner())?;
+    let closed_at = desk.account.get_here::<Closed>(Closed::ID)?.map(|closed| closed.at);
+    let (mut subscriptions, known) = facts(&mut desk.account, &desk.catalog, &settings, desk.now)?;
+    let mut bought = paid_once(desk)?;
+    if let Some(closed_at) = closed_at {
+        subscriptions
+            .iter_mut()
+            .for_each(|facts| facts.lost_at = Some(facts.lost_at.map_or(closed_at, |at| at.min(closed_at))));
+        bought.clear();
+    }
+    let mut plans = plans(&subscriptions, &bought, &known, &settings, desk.account.owner())?;
+    if closed_at.is_some() {
+        plans.in_force.clear();
+    }
     let mut allowed = BTreeMap::new();
     for plan in plans.in_force.values() {
         add_grants(&mut allowed, &plan.grants, 1, &plan.source);
@@ -136,7 +149,7 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
         }
     }
     let (plans, lost) = (plans.in_force, plans.lost);
-    Ok(Standing { settings, subscriptions, plans, lost, allowed, items, add_ons_lost })
+    Ok(Standing { settings, closed_at, subscriptions, plans, lost, allowed, items, add_ons_lost })
 }
 
 /// What the account paid once and for all.

@@ -10,6 +10,8 @@ use super::notice;
 use super::reader::Reader;
 use super::records::balances::Balances;
 use super::records::campaign::{Campaign, Member, Membership};
+use super::records::closed::Closed;
+use super::records::comparison::Comparison;
 use super::records::counter::Counter;
 use super::records::customer::Customer;
 use super::records::dispute::Dispute;
@@ -103,6 +105,8 @@ tables! {
     campaigns: Campaign,
     members: Member,
     memberships: Membership,
+    comparisons: Comparison,
+    closed: Closed,
     tokens: Token,
     accesses: Access,
     usage_days: UsageDay,
@@ -143,6 +147,8 @@ impl Tables {
                 ledger::Entry::COLLECTION => (&mut self.entries, id),
                 _ if id == OpenSchedule::ID => (&mut self.schedules, id),
                 _ if id == Summary::ID => (&mut self.summaries, id),
+                _ if id == Closed::ID => (&mut self.closed, id),
+                _ if id == Comparison::ID => (&mut self.comparisons, id),
                 _ if id == Membership::ID => (&mut self.memberships, id),
                 _ if id == Payouts::ID => (&mut self.payouts, id),
                 _ if id == Balances::ID => (&mut self.balances, id),
@@ -198,7 +204,7 @@ impl<'h> Account<'h> {
             self.tables.hold(key, None);
         }
         // Rows that an account has one of are live, so that they came or do not exist.
-        for id in [OpenSchedule::ID, Summary::ID, Balances::ID, Membership::ID] {
+        for id in [OpenSchedule::ID, Summary::ID, Balances::ID, Membership::ID, Comparison::ID, Closed::ID] {
             self.tables.hold(&record_key(ACCOUNT, id), None);
         }
         self.known.extend(facts.iter().cloned());
@@ -404,6 +410,18 @@ impl<'h> Account<'h> {
             self.claims.extend(keys.iter().map(|key| ClaimChange::Take { key: key.clone(), until: None }));
         }
         Ok(held)
+    }
+
+    /// Take one of several claims that nobody holds; none if there is none.
+    pub fn claim_one_of(&mut self, keys: &[String]) -> Ruled<Option<String>> {
+        let states = self.reader.claims_take(keys)?;
+        let is_taken = |key: &String| {
+            self.claims.iter().any(|change| matches!(change, ClaimChange::Take { key: taken, .. } if taken == key))
+        };
+        let free = keys.iter().zip(states).find(|(key, state)| *state == ClaimState::Free && !is_taken(key));
+        let free = free.map(|(key, _)| key.clone());
+        self.claims.extend(free.iter().map(|key| ClaimChange::Take { key: key.clone(), until: None }));
+        Ok(free)
     }
 
     /// Give claims back, and let nobody take them before a time.

@@ -83,6 +83,11 @@ pub(crate) enum Concern {
         /// When the grant ends.
         expires_at: Timestamp,
     },
+    /// A subscription of which nothing was heard.
+    Compare {
+        /// Its id.
+        subscription: String,
+    },
     /// An object of the payment provider.
     Retrieve {
         /// Its id.
@@ -144,6 +149,7 @@ enum About {
     Refund,
     Token,
     Redeem,
+    Compare,
     Retrieve,
 }
 
@@ -182,6 +188,7 @@ impl Concern {
             Concern::Refund { purchase, .. } => (About::Refund, Some(purchase)),
             Concern::Token { token, .. } => (About::Token, Some(token)),
             Concern::Redeem { token, .. } => (About::Redeem, Some(token)),
+            Concern::Compare { subscription } => (About::Compare, Some(subscription)),
             Concern::Retrieve { object } => (About::Retrieve, Some(object)),
         };
         let mut flat = Flat { about, id: id.cloned(), part: None, verb: None, amount_minor: None, expires_at: None };
@@ -216,6 +223,7 @@ impl Concern {
             About::Refund => Concern::Refund { purchase: id?, amount_minor: flat.amount_minor? },
             About::Token => Concern::Token { token: id?, ip: part },
             About::Redeem => Concern::Redeem { token: id?, expires_at: flat.expires_at? },
+            About::Compare => Concern::Compare { subscription: id? },
             About::Retrieve => Concern::Retrieve { object: id? },
         })
     }
@@ -246,6 +254,7 @@ mod tests {
             Concern::Token { token: own("tok_1"), ip: None },
             Concern::Token { token: own("tok_1"), ip: Some(own("192.0.2.1")) },
             Concern::Redeem { token: own("tok_1"), expires_at: 7 },
+            Concern::Compare { subscription: own("sub_1") },
             Concern::Retrieve { object: own("sub_1") },
         ] {
             let context = concern.to_context().expect("it can be encoded");

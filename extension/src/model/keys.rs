@@ -26,7 +26,10 @@ pub(crate) enum EffectKey {
     GiveBackInvoice { invoice: String },
     /// The money of a purchase that could not be had.
     GiveBackPurchase { purchase: String },
-    /// A subscription that could not be had: one of a second session of a purchase, a second one of the same item.
+    /// What was paid for the rest of a year by an account that was given up.
+    GiveBackRest { subscription: String, currency: String },
+    /// A subscription that could not be had, one of a second session of a purchase, a second one of the same item; or one
+    /// of an account that was given up.
     CancelBeaten { subscription: String },
     /// A catalog product at the provider.
     SyncProduct { product: String },
@@ -56,6 +59,8 @@ pub(crate) enum EffectKey {
     RefundAsked { purchase: String, asked_by: String },
     /// Days lost in `error`, by the failure that they are counted from.
     Credit { instance: String, since: Timestamp },
+    /// A question for a subscription of which nothing was heard until then.
+    Compare { subscription: String, due: Timestamp },
     /// What the account tells of itself, for the so-manieth time.
     Member { told: i64 },
     /// A campaign on its way to an account.
@@ -85,6 +90,8 @@ pub(crate) enum TimerKey {
     Payout { due: Timestamp },
     /// The beginning of a campaign, or of its next batch.
     Campaign { campaign: String, due: Timestamp },
+    /// A subscription of which nothing was heard until then is to be asked for.
+    Compare { due: Timestamp },
     /// The end of a token's time.
     Token { due: Timestamp },
     /// The end of the hours in `error` after which days are credited.
@@ -113,6 +120,7 @@ impl fmt::Display for EffectKey {
             EffectKey::GiveBack { session } => write!(f, "give-back:{session}"),
             EffectKey::GiveBackInvoice { invoice } => write!(f, "give-back-invoice:{invoice}"),
             EffectKey::GiveBackPurchase { purchase } => write!(f, "give-back-purchase:{purchase}"),
+            EffectKey::GiveBackRest { subscription, currency } => write!(f, "give-back-rest:{subscription}:{currency}"),
             EffectKey::CancelBeaten { subscription } => write!(f, "cancel-beaten:{subscription}"),
             EffectKey::SyncProduct { product } => write!(f, "sync:product:{product}"),
             EffectKey::SyncPrice { product, amount, interval } => write!(f, "sync:price:{product}:{amount}:{interval}"),
@@ -128,6 +136,7 @@ impl fmt::Display for EffectKey {
             EffectKey::Transfer { currency, number } => write!(f, "transfer:{currency}:{number}"),
             EffectKey::RefundAsked { purchase, asked_by } => write!(f, "refund:{purchase}:{asked_by}"),
             EffectKey::Credit { instance, since } => write!(f, "credit:{instance}:{since}"),
+            EffectKey::Compare { subscription, due } => write!(f, "compare:{subscription}:{due}"),
             EffectKey::Member { told } => write!(f, "member:{told}"),
             EffectKey::CampaignMail { campaign, account } => write!(f, "to-member:{campaign}:{account}"),
             EffectKey::Token { token } => write!(f, "token:{token}"),
@@ -147,6 +156,7 @@ impl fmt::Display for TimerKey {
             TimerKey::UsageInvoice { due } => write!(f, "close-usage:{due}"),
             TimerKey::Payout { due } => write!(f, "payout:{due}"),
             TimerKey::Campaign { campaign, due } => write!(f, "campaign:{campaign}:{due}"),
+            TimerKey::Compare { due } => write!(f, "compare:{due}"),
             TimerKey::Token { due } => write!(f, "tokens:{due}"),
             TimerKey::Error { instance, due } => write!(f, "error:{instance}:{due}"),
             TimerKey::Archive { instance, due } => write!(f, "archive:{instance}:{due}"),
@@ -170,6 +180,9 @@ impl TimerKey {
         }
         if word == "payout" {
             return Some(TimerKey::Payout { due: rest.parse().ok()? });
+        }
+        if word == "compare" {
+            return Some(TimerKey::Compare { due: rest.parse().ok()? });
         }
         if word == "tokens" {
             return Some(TimerKey::Token { due: rest.parse().ok()? });
@@ -204,6 +217,7 @@ impl TimerKey {
             | TimerKey::UsageInvoice { .. }
             | TimerKey::Payout { .. }
             | TimerKey::Token { .. }
+            | TimerKey::Compare { .. }
             | TimerKey::Campaign { .. }
             | TimerKey::Continue { .. } => None,
         }
@@ -224,6 +238,10 @@ impl EffectKey {
                 "give-back" => return Some(EffectKey::GiveBack { session: own(rest) }),
                 "give-back-invoice" => return Some(EffectKey::GiveBackInvoice { invoice: own(rest) }),
                 "give-back-purchase" => return Some(EffectKey::GiveBackPurchase { purchase: own(rest) }),
+                "give-back-rest" => {
+                    return by_event()
+                        .map(|(subscription, currency)| EffectKey::GiveBackRest { subscription, currency });
+                }
                 "cancel-beaten" => return Some(EffectKey::CancelBeaten { subscription: own(rest) }),
                 "refund" => {
                     return by_event().map(|(purchase, asked_by)| EffectKey::RefundAsked { purchase, asked_by });
@@ -263,6 +281,11 @@ impl EffectKey {
                 "credit" => {
                     let (instance, since) = rest.rsplit_once(':')?;
                     return Some(EffectKey::Credit { instance: own(instance), since: since.parse().ok()? });
+                }
+                "compare" => {
+                    if let Some((subscription, due)) = rest.rsplit_once(':') {
+                        return Some(EffectKey::Compare { subscription: own(subscription), due: due.parse().ok()? });
+                    }
                 }
                 "member" => return Some(EffectKey::Member { told: rest.parse().ok()? }),
                 "to-member" => {
@@ -473,6 +496,7 @@ mod tests {
             any::<i64>().prop_map(|due| TimerKey::UsageInvoice { due }),
             any::<i64>().prop_map(|due| TimerKey::Payout { due }),
             any::<i64>().prop_map(|due| TimerKey::Token { due }),
+            any::<i64>().prop_map(|due| TimerKey::Compare { due }),
             (id(), any::<i64>()).prop_map(|(campaign, due)| TimerKey::Campaign { campaign, due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Error { instance, due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Archive { instance, due }),
@@ -498,6 +522,7 @@ mod tests {
             id().prop_map(|session| EffectKey::GiveBack { session }),
             id().prop_map(|invoice| EffectKey::GiveBackInvoice { invoice }),
             id().prop_map(|purchase| EffectKey::GiveBackPurchase { purchase }),
+            (id(), name()).prop_map(|(subscription, currency)| EffectKey::GiveBackRest { subscription, currency }),
             id().prop_map(|subscription| EffectKey::CancelBeaten { subscription }),
             id().prop_map(|product| EffectKey::SyncProduct { product }),
             (id(), name(), name()).prop_map(|(product, amount, interval)| EffectKey::SyncPrice {
@@ -517,6 +542,7 @@ mod tests {
             name().prop_map(|asked_by| EffectKey::ConnectLink { asked_by }),
             (name(), any::<i64>()).prop_map(|(currency, number)| EffectKey::Transfer { currency, number }),
             (id(), any::<i64>()).prop_map(|(instance, since)| EffectKey::Credit { instance, since }),
+            (id(), any::<i64>()).prop_map(|(subscription, due)| EffectKey::Compare { subscription, due }),
             any::<i64>().prop_map(|told| EffectKey::Member { told }),
             (name(), id()).prop_map(|(campaign, account)| EffectKey::CampaignMail { campaign, account }),
             name().prop_map(|token| EffectKey::Token { token }),

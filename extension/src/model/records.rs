@@ -2,6 +2,8 @@
 
 pub(crate) mod balances;
 pub(crate) mod campaign;
+pub(crate) mod closed;
+pub(crate) mod comparison;
 pub(crate) mod counter;
 pub(crate) mod customer;
 pub(crate) mod dispute;

@@ -45,6 +45,9 @@ pub(super) fn of(desk: &mut Desk<'_>, standing: &Standing, room: &Room, summary:
         let stage = stage(standing, *at, now);
         let _ = write!(text, "|lost {family} {at} {subscription} {product_id:?} {is_final} {stage}");
     }
+    if let Some(at) = standing.closed_at {
+        let _ = write!(text, "|closed {at} {}", plus_days(at, standing.settings.retention_days) <= now);
+    }
     let is_over = room.over_due.is_some_and(|due| due <= now);
     for id in &room.beyond {
         let _ = write!(text, "|beyond {id}");

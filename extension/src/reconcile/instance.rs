@@ -6,6 +6,7 @@ mod credit;
 mod health;
 mod plan;
 mod resources;
+mod stock;
 mod waiting;
 
 use super::room::Room;
@@ -65,6 +66,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, view: &Cir
                 redirect(desk.now, instance, view, wanted);
                 if instance.status() == status {
                     let done = resources::advance(desk, instance, &given)?;
+                    stock::give_back(desk, instance);
                     arrive(desk, instance, view, done)?;
                 }
             }
@@ -94,6 +96,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, view: &Cir
 }
 
 fn desired(now: Timestamp, instance: &Instance, view: &Circumstances<'_>, fits: bool) -> Desired {
+    if let Some(at) = view.standing.closed_at {
+        return Desired::Suspended(SuspendReason::Payment, at);
+    }
     let over_due = view.room.over_due;
     let by_plan = match &instance.decl.plan {
         Some(link) => {
@@ -150,6 +155,8 @@ fn ends(instance: &Instance, view: &Circumstances<'_>, since: Timestamp) -> (Tim
         Some(span) => span.after(since),
         None => plus_days(since, settings.archive_after_days),
     };
+    // Nobody is left who could come back to it.
+    let archive = view.standing.closed_at.unwrap_or(archive);
     let end = match lifecycle.and_then(|lifecycle| lifecycle.delete_after) {
         Some(span) => span.after(archive),
         None => plus_days(archive, settings.retention_days),
@@ -171,7 +178,7 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, d
     }
     match (status, desired) {
         // Cancelled on the way: nothing new begins, what was made goes.
-        (Provisioning, Desired::Suspended(Payment, _)) if plan::is_over(instance, view) => instance.end(false),
+        (Provisioning, Desired::Suspended(Payment, _)) if is_over(instance, view) => instance.end(false),
         (Running, Desired::Suspended(reason, _)) => {
             set_reason(instance, reason);
             instance.set_status(Suspended);
@@ -206,6 +213,11 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, d
         (Archived, Desired::Suspended(Payment, since)) if ends(instance, view, since).1 <= now => instance.end(false),
         _ => {}
     }
+}
+
+/// Whether nothing will ever pay for it again.
+fn is_over(instance: &Instance, view: &Circumstances<'_>) -> bool {
+    view.standing.closed_at.is_some() || plan::is_over(instance, view)
 }
 
 /// The point up to which an archive can be taken back.

@@ -9,8 +9,10 @@ use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
-use products_contract::{Effect, EffectReport, FieldErrorCode, Outcome, Refusal};
+use crate::model::records::closed::Closed;
+use products_contract::{Effect, EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// `account.register`: make a customer, once. That there is none yet holds up nothing: a checkout makes one if it must.
 pub(super) fn register(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
@@ -21,6 +23,16 @@ pub(super) fn register(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let payload = json!({"metadata": owner(desk)?, "email": text(body, "email")?, "name": text(body, "name")?});
     let key = EffectKey::AccountCustomer { asked_by: desk.event_hash() };
     desk.account.ask(request("stripe.customer.create", &key, &payload, Some(&Concern::Registration))?);
+    Ok(Outcome::Applied.into())
+}
+
+/// `account.close`: whoever it was of is gone, which the operators and services that know people tell.
+pub(super) fn close(desk: &mut Desk<'_>) -> Ruled<Verdict> {
+    owner(desk)?;
+    if desk.account.get::<Closed>(Closed::ID)?.is_some() {
+        return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
+    }
+    desk.account.put(Closed::ID, Closed { at: desk.now, cancelled: BTreeSet::new() });
     Ok(Outcome::Applied.into())
 }
 

@@ -1,14 +1,16 @@
 //! The commands, and what each may have.
 
 use super::{account, campaign, connect, instance, listing, metering, purchase, refund, spending, step, token};
+use crate::catalog::checks::one_of;
 use crate::catalog::desk::Desk;
 use crate::model::halt::{Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
+use crate::model::records::closed::Closed;
 use products_contract::{ActorKind, FieldErrorCode, Refusal};
 use serde_json::Value;
 
 /// The commands, with what their payload must have (for the manifest).
-pub(crate) const COMMANDS: [(&str, &[&str]); 29] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 30] = [
     ("catalog.load", &[]),
     ("product.create", &["name"]),
     ("product.update", &["id"]),
@@ -34,6 +36,7 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 29] = [
     ("token.revoke", &["id"]),
     ("usage.admit", &["meter"]),
     ("usage.consume", &["key"]),
+    ("account.close", &[]),
     ("account.connect", &[]),
     ("account.portal", &[]),
     ("account.register", &[]),
@@ -41,7 +44,7 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 29] = [
 ];
 
 /// What the payloads of commands may have that read it member by member; products are checked against their type.
-const MEMBERS: [(&str, &[&str]); 24] = [
+const MEMBERS: [(&str, &[&str]); 25] = [
     ("instance.keep", &["id"]),
     ("instance.suspend", &["id"]),
     ("instance.resume", &["id"]),
@@ -77,6 +80,7 @@ const MEMBERS: [(&str, &[&str]); 24] = [
     ("token.revoke", &["id", "ip"]),
     ("usage.admit", &["meter"]),
     ("usage.consume", &["key", "amount", "id"]),
+    ("account.close", &[]),
     ("account.connect", &["return_url", "refresh_url"]),
     ("account.portal", &["return_url"]),
     ("account.register", &["email", "name"]),
@@ -97,14 +101,25 @@ fn check_members(kind: &str, body: &Object) -> Ruled<()> {
     match body.keys().find(|key| !members.contains(&key.as_str())) {
         None => Ok(()),
         Some(key) => {
-            let message = format!("expected one of {}", members.join(", "));
+            let message = format!("expected {}", one_of(members));
             Err(wrong_field(&format!("/{key}"), FieldErrorCode::UnknownField, message))
         }
     }
 }
 
 /// Commands that no account's own people give, whatever their roles.
-const OF_OPERATORS: [&str; 2] = ["instance.suspend", "step.assign"];
+const OF_OPERATORS: [&str; 3] = ["account.close", "instance.suspend", "step.assign"];
+
+/// What is still done in an account that was given up: it comes to its end.
+const AFTER_DEPARTURE: [&str; 7] = [
+    "account.close",
+    "instance.delete",
+    "mail.unsubscribe",
+    "purchase.refund",
+    "step.assign",
+    "step.complete",
+    "subscription.cancel",
+];
 
 /// Decide a command.
 pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
@@ -113,6 +128,9 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         operators_only(desk)?;
     }
     check_members(kind, body)?;
+    if !AFTER_DEPARTURE.contains(&kind) && desk.account.get_here::<Closed>(Closed::ID)?.is_some() {
+        return Err(Refusal::RequirementUnmet("account_closed".to_owned()).into());
+    }
     match kind {
         "product.create" => instance::create(desk, body),
         "instance.create" => {
@@ -147,6 +165,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "token.revoke" => token::revoke(desk, body),
         "usage.admit" => spending::admit(desk, body),
         "purchase.refund" => refund::refund(desk, body),
+        "account.close" => account::close(desk),
         "account.portal" => account::portal(desk, body),
         "account.register" => account::register(desk, body),
         "account.connect" => connect::connect(desk, body),

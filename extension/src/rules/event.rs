@@ -7,6 +7,7 @@ use crate::catalog::reaction::react;
 use crate::catalog::schema::check_told;
 use crate::model::halt::{Ruled, Verdict};
 use crate::model::json::Object;
+use crate::model::records::closed::Closed;
 use products_contract::{Outcome, Refusal};
 
 /// Decide a fact, if the catalog declares it.
@@ -19,6 +20,9 @@ pub(super) fn told(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     operators_only(desk)?;
     if desk.account.is_platform() {
         return Err(Refusal::RequirementUnmet("a user or an organization".to_owned()).into());
+    }
+    if desk.account.get_here::<Closed>(Closed::ID)?.is_some() {
+        return Err(Refusal::RequirementUnmet("account_closed".to_owned()).into());
     }
     campaign::remember(desk, kind)?;
     let fields = check_told("", kind, &decl.fields, desk.actor.kind, body)?;

@@ -8,10 +8,13 @@ use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
 use crate::model::notice::{To, send_once};
+use crate::model::records::comparison::Comparison;
+use crate::model::records::subscription::SubscriptionRow;
 use json_reader::Raw;
 use products_contract::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::rc::Rc;
 
 /// Failed questions in a row after which an operator is told instead of asking once more.
 const ASKED_MAX: u32 = 3;
@@ -63,6 +66,26 @@ struct Answer<'a> {
 struct Kind<'a> {
     #[serde(borrow, default)]
     object: Option<crate::input::stripe::Text<'a>>,
+}
+
+/// A subscription that was asked for since nothing was heard of it: what differs is believed, counted and told.
+pub(super) fn compared(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Outcome> {
+    if report.answer.is_err() {
+        return unattended(desk, report);
+    }
+    let before = desk.account.get::<SubscriptionRow>(id)?;
+    let outcome = answered(desk, report)?;
+    let after = desk.account.get::<SubscriptionRow>(id)?;
+    let differs = before.as_ref().map(|row| row.state()) != after.as_ref().map(|row| row.state());
+    let known = desk.account.fetch::<Comparison>(Comparison::ID)?.unwrap_or_default();
+    let (compared, corrected) = (known.compared.saturating_add(1), known.corrected + i64::from(differs));
+    desk.account.put(Comparison::ID, Comparison { compared, corrected, ..known });
+    if differs {
+        let status = |row: &Option<Rc<SubscriptionRow>>| row.as_ref().map(|row| row.status());
+        let values = json!({"subscription": id, "before": status(&before), "after": status(&after)});
+        send_once(&mut desk.account, "difference_corrected", To::Admin, &report.key, &values)?;
+    }
+    Ok(outcome)
 }
 
 /// A question was answered, or failed for good.

@@ -22,7 +22,7 @@ const STORED: [&str; 10] =
     ["campaigns", "config", "defaults", "entitlements", "events", "may", "on", "rates", "resources", "templates"];
 
 /// Texts of [`WHOLE`], each with a name that may be a business's own, so that the reader alone can tell that it is not.
-const UNKNOWN: [(&str, &str); 22] = [
+const UNKNOWN: [(&str, &str); 24] = [
     ("event: invoice.paid", "event: invoice.payed"),
     ("run: database.seed}", "run: database.sow}"),
     ("run: database.seed}", "run: mail.send}"),
@@ -33,6 +33,8 @@ const UNKNOWN: [(&str, &str); 22] = [
     ("if: calls", "if: cals"),
     ("effect: object.sign", "effect: database.seed"),
     ("shows: {label: \"{product.label}\"}", "shows: {label: \"{product.lable}\"}"),
+    ("stock: {by: \"{plan.slug}\"", "stock: {by: \"{plan.slgu}\""),
+    (",\n        or_manual: {how: [Ask]}}", "}"),
     ("resource: cdn", "resource: cdm"),
     ("name: edge, resource: cdn", "name: edge, resource: cdn, backup: true"),
     ("if: config.enabled", "if: config.enabledd"),
@@ -120,7 +122,7 @@ fn a_catalog_with_every_clause_is_right() {
 }
 
 /// Objects of the schema, each with a place of [`WHOLE`] that is one.
-const OBJECTS: [(&str, &str); 34] = [
+const OBJECTS: [(&str, &str); 35] = [
     ("", ""),
     ("/$defs/policies", "/business"),
     ("/$defs/entitlement", "/entitlements/calls"),
@@ -142,6 +144,7 @@ const OBJECTS: [(&str, &str); 34] = [
     ("/$defs/leftBehind", "/product_types/1/on_paid/0"),
     ("/$defs/planLink", "/product_types/2/plan"),
     ("/$defs/resource", "/product_types/2/provisions/0"),
+    ("/$defs/stock", "/product_types/2/provisions/0/stock"),
     ("/$defs/byHand", "/product_types/2/provisions/2/or_manual"),
     ("/$defs/fromCheckout", "/product_types/2/from_checkout"),
     ("/$defs/lifecycle", "/product_types/2/lifecycle"),

@@ -68,7 +68,23 @@ pub struct Resource {
     /// What the view `phase` shows while it is being made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
+    /// How many of it there are in the whole business; a person does it where none is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stock: Option<Stock>,
 }
+
+/// How many of a resource there are in the whole business.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stock {
+    /// A template whose value tells which count it is of.
+    pub by: String,
+    /// How many there are, by that value; what isn't named has no bound.
+    pub most: BTreeMap<String, u32>,
+}
+
+/// How many of one value there may be: each is a claim.
+pub(crate) const STOCK_MAX: u32 = 100;
 
 impl Resource {
     /// Which of its type's resources come before it, themselves or by another one: each stands before what follows it.

@@ -199,6 +199,9 @@ pub(crate) struct ResourceState {
     /// What a person does, or did, in place of the machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<Box<Task>>,
+    /// The claim of what there is so many of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stock: Option<String>,
 }
 
 impl ResourceState {
@@ -216,7 +219,7 @@ impl ResourceState {
 
     /// Whether it is gone and nothing needs to be known of it.
     pub fn is_traceless(&self) -> bool {
-        self.status == ResourceStatus::Absent && self.backup.is_none() && !self.blocked
+        self.status == ResourceStatus::Absent && self.backup.is_none() && !self.blocked && self.stock.is_none()
     }
 }
 

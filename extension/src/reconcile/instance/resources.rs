@@ -6,6 +6,7 @@
 //! is asked for once: when it is done it stays done until its instance begins anew.
 
 use super::by_hand;
+use super::stock::{self, Stock};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::schema::{OnArchive, Resource as Decl};
@@ -225,14 +226,9 @@ fn make(
     }
     let Some(outputs) = needed(instance, decl, decls, current) else { return Ok(false) };
     let mut inputs = inputs(desk, instance, decl, &outputs, given)?;
-    if let (Some(task), false) = (&decl.or_manual, is_configured) {
-        let given_up = Task { code: by_hand::NOT_CONFIGURED.to_owned(), ..Task::default() };
-        let next =
-            ResourceState { status: ResourceStatus::ByHand, inputs, task: Some(given_up.into()), ..known.clone() };
-        instance.record.begun = true;
-        instance.record.resources.insert(name.to_owned(), next);
-        by_hand::wait(desk, instance, task, name)?;
-        return Ok(false);
+    if !is_configured {
+        let next = ResourceState { inputs, ..known.clone() };
+        return give_to_people(desk, instance, decl, name, next, by_hand::NOT_CONFIGURED);
     }
     if let Some(quota) = &decl.quota {
         let writes = if instance.record.over.contains(quota) { "refused" } else { "allowed" };
@@ -263,9 +259,43 @@ fn make(
     if known.blocked {
         return Ok(false);
     }
-    let next =
-        ResourceState { status: ResourceStatus::Making, inputs: inputs.clone(), suspending: false, ..known.clone() };
+    let stock = match &known.stock {
+        Some(held) => Some(held.clone()),
+        None => match stock::take(desk, instance, decl, given.plan)? {
+            Stock::Unlimited => None,
+            Stock::Taken(key) => Some(key),
+            Stock::Out => {
+                let next = ResourceState { inputs, ..known.clone() };
+                return give_to_people(desk, instance, decl, name, next, stock::OUT_OF_STOCK);
+            }
+        },
+    };
+    let next = ResourceState {
+        status: ResourceStatus::Making,
+        inputs: inputs.clone(),
+        suspending: false,
+        stock,
+        ..known.clone()
+    };
     ask(desk, instance, decl, name, next, decl.first_verb(), inputs)?;
+    Ok(false)
+}
+
+/// A person makes what the machine is not asked for; nobody does where the type doesn't say so. It is not there yet.
+fn give_to_people(
+    desk: &mut Desk<'_>,
+    instance: &mut Instance,
+    decl: &Decl,
+    name: &str,
+    next: ResourceState,
+    code: &str,
+) -> Ruled<bool> {
+    let Some(by_hand) = &decl.or_manual else { return Ok(false) };
+    let task = Task { code: code.to_owned(), ..Task::default() };
+    let next = ResourceState { status: ResourceStatus::ByHand, task: Some(task.into()), ..next };
+    instance.record.begun = true;
+    instance.record.resources.insert(name.to_owned(), next);
+    by_hand::wait(desk, instance, by_hand, name)?;
     Ok(false)
 }
 

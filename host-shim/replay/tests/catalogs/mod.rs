@@ -14,7 +14,7 @@ pub fn folder_with(catalog: &str) -> TempDir {
 
 /// A catalog that has every clause and every member.
 pub const WHOLE: &str = r#"
-business: {provider: stripe, currency: usd, sync_prices: true, customer_creation: checkout, success_url: https://a.example,
+business: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, customer_creation: checkout, success_url: https://a.example,
   cancel_url: https://a.example, origins: [https://a.example], grace_days: 7, dunning_days: [0, 3], over_limit_days: 14,
   archive_after_days: 30, retention_days: 90, notice_days: [7], name_block_days: 30, final_backup_days: 30,
   error_credit_hours: 24}
@@ -73,7 +73,8 @@ product_types:
     fields: [{name: label, type: string, required: true, format: label}]
     provisions:
       - {name: data, resource: database, quota: seats, if: config.enabled, with: {name: "{instance.label}"}, variant: "{plan.slug}",
-        outputs: {endpoint: endpoint}, suspends: true, backup: true, on_archive: keep}
+        outputs: {endpoint: endpoint}, suspends: true, backup: true, on_archive: keep, stock: {by: "{plan.slug}", most: {free: 2}},
+        or_manual: {how: [Ask]}}
       - {name: edge, resource: cdn, after: [data]}
       - {name: fill, run: database.seed, phase: filling, within: 10m, after: [data], or_manual: {by: owner, how: [Look],
         sla: 24h, remind: [12h, daily], verify: false, phase: by_hand, asks: [{name: host, type: secret-ref}]}}
@@ -98,7 +99,7 @@ products:
 "#;
 
 /// Texts of [`WHOLE`], each of which stands there once, with what makes the catalog wrong in its place.
-pub const BROKEN: [(&str, &str); 81] = [
+pub const BROKEN: [(&str, &str); 86] = [
     ("business:", "busines:"),
     ("product_types:", "types:"),
     ("grace_days: 7", "grace_days: -7"),
@@ -152,6 +153,11 @@ pub const BROKEN: [(&str, &str); 81] = [
     ("consumes: {seats: 1}", "consumes: {seats: {amount: 1, if: may_owe}}"),
     ("plan: {field: plan_id, family", "plan: {family"),
     ("on_archive: keep", "on_archive: stay"),
+    ("compare_after: 1d", "compare_after: day"),
+    ("most: {free: 2}", "most: {}"),
+    ("most: {free: 2}", "most: {free: 101}"),
+    ("by: \"{plan.slug}\", most", "most"),
+    ("stock: {by", "stock: {of: 2, by"),
     ("resource: cdn, after", "resource: cdn, run: database.seed, after"),
     ("run: database.seed, phase", "phase"),
     ("run: database.seed, phase", "run: seed, phase"),

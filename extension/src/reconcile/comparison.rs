@@ -1,0 +1,41 @@
+//! What no event told is found all the same: subscriptions of which nothing was heard for a while are asked for.
+
+use super::DesiredSchedule;
+use crate::catalog::desk::Desk;
+use crate::derive::standing::Standing;
+use crate::model::concern::Concern;
+use crate::model::effect::request;
+use crate::model::halt::Ruled;
+use crate::model::keys::{EffectKey, TimerKey};
+use crate::model::records::comparison::Comparison;
+use serde_json::json;
+
+/// Ask for what is due, and look again when the next one is.
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<()> {
+    let Some(after) = standing.settings.compare_after else { return Ok(()) };
+    let before = desk.account.fetch::<Comparison>(Comparison::ID)?.unwrap_or_default();
+    let mut known = before.clone();
+    let goes_on = || standing.subscriptions.iter().filter(|facts| !facts.row.is_final());
+    known.asked.retain(|id, _| goes_on().any(|facts| facts.id == *id));
+    let mut next = None;
+    for facts in goes_on() {
+        let asked = known.asked.get(&facts.id).copied();
+        let mut due = after.after(asked.map_or(facts.row.at, |asked| asked.max(facts.row.at)));
+        if due <= desk.now {
+            let about = Concern::Compare { subscription: facts.id.clone() };
+            let key = EffectKey::Compare { subscription: facts.id.clone(), due };
+            let payload = json!({"object": "subscription", "id": facts.id});
+            desk.account.ask(request("stripe.retrieve", &key, &payload, Some(&about))?);
+            known.asked.insert(facts.id.clone(), desk.now);
+            due = after.after(desk.now);
+        }
+        next = Some(next.map_or(due, |next| due.min(next)));
+    }
+    if let Some(due) = next {
+        desired.timer(desk.now, TimerKey::Compare { due }, due);
+    }
+    if known != before {
+        desk.account.put(Comparison::ID, known);
+    }
+    Ok(())
+}
