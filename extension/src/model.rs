@@ -16,6 +16,7 @@ pub(crate) mod money;
 pub(crate) mod notice;
 pub(crate) mod reader;
 pub(crate) mod records;
+pub(crate) mod secret;
 pub(crate) mod shared;
 pub(crate) mod table;
 pub(crate) mod time;

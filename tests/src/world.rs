@@ -56,6 +56,12 @@ pub fn orchestra() -> &'static BusinessFolder {
     BUSINESS.get_or_init(|| business("orchestra"))
 }
 
+/// The plugin business, read once.
+pub fn saas_plugins() -> &'static BusinessFolder {
+    static BUSINESS: OnceLock<BusinessFolder> = OnceLock::new();
+    BUSINESS.get_or_init(|| business("saas-plugins"))
+}
+
 /// What a world is made with.
 #[derive(Clone)]
 pub struct Setup {

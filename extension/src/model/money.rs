@@ -1,10 +1,22 @@
 //! Millionths of a currency's unit: what small prices are counted in, so that cents are rounded once.
 
 /// Currencies of ISO 4217 that Stripe takes without minor units.
-const NO_MINOR: [&str; 16] =
-    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"];
+const NO_MINOR: [&str; 15] =
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
 /// Currencies with thousandths.
 const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
+/// Currencies that Stripe writes with hundredths although there are none.
+const WHOLE_ONLY: [&str; 2] = ["isk", "ugx"];
+
+/// As much of an amount as Stripe takes (S96): thousandths end in 0, and of what has no hundredths only whole ones.
+pub(crate) fn sendable(minor: i64, currency: &str) -> i64 {
+    let step = match (THOUSANDTHS.contains(&currency), WHOLE_ONLY.contains(&currency)) {
+        (true, _) => 10,
+        (_, true) => 100,
+        _ => 1,
+    };
+    minor - minor.rem_euclid(step)
+}
 
 /// Millionths of one minor unit: 10 000 of a cent.
 pub(crate) fn micros_per_minor(currency: &str) -> i64 {
@@ -46,6 +58,22 @@ mod tests {
         assert_eq!(part_of(5_000_000, 1, 3), 1_666_666);
         assert_eq!((part_of(5_000_000, 0, 500), part_of(5_000_000, 0, 0)), (0, 0));
         assert_eq!(part_of(5_000_000, 600, 500), 5_000_000);
+    }
+
+    #[test]
+    fn as_much_is_sent_as_the_currency_lets_be_sent() {
+        for (minor, currency, expected) in [
+            (1791, "usd", 1791),
+            (1791, "jpy", 1791),
+            (1791, "kwd", 1790),
+            (1790, "kwd", 1790),
+            (9, "tnd", 0),
+            (2250, "isk", 2200),
+            (99, "ugx", 0),
+        ] {
+            assert_eq!(sendable(minor, currency), expected, "{minor} {currency}");
+        }
+        assert_eq!(to_micros(5, "ugx"), 50_000, "Stripe writes it with hundredths");
     }
 
     #[test]

@@ -187,6 +187,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
         #[test]
         fn a_month_is_that_of_a_library(at in prop_oneof![FIRST..=LAST, 0i64..4_102_444_800_000]) {
             let time = jiff::Timestamp::from_millisecond(at).expect("within the calendar").to_zoned(jiff::tz::TimeZone::UTC);

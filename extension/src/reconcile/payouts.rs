@@ -6,6 +6,7 @@ use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
+use crate::model::money::sendable;
 use crate::model::records::earned::Earned;
 use crate::model::records::earning::Earning;
 use crate::model::records::payouts::{Onboarding, Payouts};
@@ -35,11 +36,14 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> R
     }
     if let Some(connected) = payouts.connected.clone().filter(|_| payouts.onboarding == Onboarding::Enabled) {
         for (currency, payout) in &mut payouts.currencies {
-            if payout.stopped || payout.open_minor > 0 || payout.available_minor <= 0 {
+            // What is left of it goes with the next one.
+            let sendable = sendable(payout.available_minor, currency);
+            if payout.stopped || payout.open_minor > 0 || sendable <= 0 {
                 continue;
             }
             payout.transfers += 1;
-            payout.open_minor = std::mem::take(&mut payout.available_minor);
+            payout.open_minor = sendable;
+            payout.available_minor -= sendable;
             let key = EffectKey::Transfer { currency: currency.clone(), number: payout.transfers };
             let payload = json!({
                 "destination": connected, "amount_minor": payout.open_minor, "currency": currency,

@@ -13,7 +13,7 @@ use crate::model::records::purchase::{Counted, Details, PurchaseRow, Step};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
-use products_contract::{Money, PurchaseStatus, PurchaseValues};
+use products_contract::{Money, PurchaseStatus, PurchaseValues, SubscriptionStatus};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -35,15 +35,30 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for (id, session) in desk.account.all::<Session>()? {
         sessions.entry(session.purchase.clone()).or_default().push((id, session));
     }
+    let unpaid = never_paid(desk)?;
     let given_back = given_back(desk)?;
     let paid = given_back.iter().map(|back| back.purchase.clone());
     let here = desk.account.all::<PurchaseRow>()?.into_iter().map(|(id, _)| id);
-    let purchases: BTreeSet<String> = gather(here.chain(sessions.keys().cloned()).chain(paid));
+    let purchases: BTreeSet<String> =
+        gather(here.chain(sessions.keys().cloned()).chain(paid).chain(unpaid.iter().cloned()));
     for id in purchases {
         let sessions = sessions.remove(&id).unwrap_or_default();
-        reconcile_one(desk, &id, &sessions, &given_back)?;
+        reconcile_one(desk, &id, &sessions, &given_back, unpaid.contains(&id))?;
     }
     Ok(())
+}
+
+/// Purchases whose subscription expired before its first payment: nobody will pay for them any more (S46).
+fn never_paid(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
+    let mut out = BTreeSet::new();
+    for (id, row) in desk.account.all::<SubscriptionRow>()? {
+        if row.status() == SubscriptionStatus::IncompleteExpired
+            && let Some(billing) = desk.account.get::<BillingHistory>(&id)?
+        {
+            out.extend(billing.purchase.clone());
+        }
+    }
+    Ok(out)
 }
 
 /// A payment that succeeded says of the session of its purchase that it is paid, whichever is told first (TES-47).
@@ -122,7 +137,13 @@ fn purchase_of(desk: &mut Desk<'_>, payment: &Payment) -> Ruled<Option<String>> 
     Ok(desk.account.get::<BillingHistory>(&subscription)?.and_then(|billing| billing.purchase.clone()))
 }
 
-fn reconcile_one(desk: &mut Desk<'_>, id: &str, sessions: &[(String, Rc<Session>)], given_back: &[Back]) -> Ruled<()> {
+fn reconcile_one(
+    desk: &mut Desk<'_>,
+    id: &str,
+    sessions: &[(String, Rc<Session>)],
+    given_back: &[Back],
+    is_never_paid: bool,
+) -> Ruled<()> {
     let stored = desk.account.get::<PurchaseRow>(id)?;
     let Some((counts, beaten)) = candidates(stored.as_deref(), sessions) else { return Ok(()) };
     let mut row = match (&stored, sessions.first()) {
@@ -157,6 +178,7 @@ fn reconcile_one(desk: &mut Desk<'_>, id: &str, sessions: &[(String, Rc<Session>
         total_minor: counts.total_minor,
         paid_at: counts.paid_at,
     });
+    row.details.subscription_ended |= is_never_paid;
     judge(desk, id, &counts, &mut row)?;
     if stored.as_deref() != Some(&row) {
         desk.account.put(id, row);
@@ -261,6 +283,10 @@ fn judge(desk: &mut Desk<'_>, id: &str, session: &Candidate, row: &mut PurchaseR
         SessionStatus::Paid => None,
     };
     if let Some((status, step)) = unpaid {
+        if row.details.subscription_ended {
+            (row.values.status, row.details.step) = (PurchaseStatus::Cancelled, Step::Expired);
+            return Ok(());
+        }
         // A checkout that could not be made stays failed until an event tells of its session.
         if row.details.error.is_none() || session.status != SessionStatus::Open {
             (row.values.status, row.details.step) = (status, step);

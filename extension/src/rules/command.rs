@@ -1,6 +1,6 @@
 //! The commands, and what each may have.
 
-use super::{account, campaign, connect, instance, listing, metering, purchase, refund, spending, step, token};
+use super::{account, campaign, catalog, connect, instance, listing, metering, purchase, refund, spending, step, token};
 use crate::catalog::checks::one_of;
 use crate::catalog::desk::Desk;
 use crate::model::halt::{Ruled, Verdict, wrong_field};
@@ -126,6 +126,9 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let kind = desk.kind;
     if OF_OPERATORS.contains(&kind) {
         operators_only(desk)?;
+    }
+    if kind.starts_with("campaign.") {
+        catalog::admin_of_platform(desk)?;
     }
     check_members(kind, body)?;
     if !AFTER_DEPARTURE.contains(&kind) && desk.account.get_here::<Closed>(Closed::ID)?.is_some() {

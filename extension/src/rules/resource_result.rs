@@ -9,6 +9,7 @@ use crate::model::halt::{Answer, Ruled, Verdict};
 use crate::model::json::{Object, decode};
 use crate::model::notice::{To, send_once};
 use crate::model::records::instance::{FailedStep, InstanceStatus, ResourceState, ResourceStatus, Task, late_entry};
+use crate::model::secret::without_passwords;
 use products_contract::*;
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
     instance.record.reached_world = true;
     let first = instance.decl.resource(name).map_or(Verb::Ensure, Decl::first_verb);
     let is_awaited = resource.generation == report.generation && resource.status == expected;
-    let outputs = |answer: &str| decode::<Object>("effects", &report.key, answer);
+    let outputs = |answer: &str| decode::<Object>("effects", &report.key, answer).map(without_passwords);
     let told = step::names(&instance.decl, name, &resource);
     match (&report.answer, is_awaited) {
         (Ok(answer), true) => succeeded(desk, &mut instance, name, verb, outputs(answer)?)?,

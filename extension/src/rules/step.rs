@@ -10,6 +10,7 @@ use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
 use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
+use crate::model::secret::has_password;
 use products_contract::*;
 use serde_json::{Value, json};
 
@@ -100,13 +101,6 @@ pub(super) const MACHINE: &str = "machine";
 
 /// Bytes of a name at most.
 const NAME_BYTES: usize = 200;
-
-/// Whether an address carries a password: `postgres://user:password@host`.
-fn has_password(text: &str) -> bool {
-    let Some((_, rest)) = text.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
-}
 
 /// It is there.
 fn done(resource: &mut ResourceState, is_restoring: bool) {

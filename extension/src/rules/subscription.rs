@@ -12,7 +12,9 @@ use crate::model::keys::{ClaimKey, FactKey};
 use crate::model::merge::News;
 use crate::model::merge::subscription::{BOUNDS, SubscriptionView, first, is_newer, merge};
 use crate::model::notice::{self, To, send_once};
+use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::{Previous, State, SubscriptionRow, is_final};
+use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::rfc3339;
 use products_contract::*;
 use serde_json::json;
@@ -127,6 +129,10 @@ fn apply(
     if changed {
         desk.account.put(id, row);
     }
+    let purchase = object.metadata.as_ref().and_then(|metadata| metadata.purchase_id.as_deref());
+    if let Some(purchase) = purchase.filter(|purchase| !purchase.is_empty()) {
+        link(desk, id, purchase)?;
+    }
     if is_unclear {
         return retrieve::ask_for_view(desk, "subscription", id, at);
     }
@@ -135,6 +141,19 @@ fn apply(
         News::Same => Outcome::Duplicate(format!("view:{id}:{at}")),
         News::Older => Outcome::Stale(snapshot),
     })
+}
+
+/// Keep which purchase of this account a subscription is of, where no session told.
+fn link(desk: &mut Desk<'_>, id: &str, purchase: &str) -> Ruled<()> {
+    let billing = desk.account.get::<BillingHistory>(id)?;
+    if billing.as_ref().is_some_and(|billing| billing.purchase.is_some())
+        || desk.account.get::<PurchaseRow>(purchase)?.is_none()
+    {
+        return Ok(());
+    }
+    let billing = billing.as_deref().cloned().unwrap_or_default();
+    desk.account.put(id, BillingHistory { purchase: Some(purchase.to_owned()), ..billing });
+    Ok(())
 }
 
 /// Whether every price is ours, and at most one of them a plan of its family. A metered item beside ours, which has no

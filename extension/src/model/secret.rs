@@ -1,0 +1,91 @@
+//! Passwords in addresses: nothing that is kept may have one. A secret is told as a reference, which the host holds.
+
+use super::json::Object;
+use serde_json::Value;
+
+/// What a parameter of an address is called that is a password.
+const PARAMETERS: [&str; 4] = ["password", "passwd", "pass", "pwd"];
+
+/// Whether an address carries a password: `postgres://user:password@host`, `postgres://host/db?password=x`.
+pub(crate) fn has_password(text: &str) -> bool {
+    without_password(text).is_some()
+}
+
+/// An address without its password; none if it has none.
+fn without_password(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let user = authority.rsplit_once('@').and_then(|(user, host)| Some((user.split_once(':')?.0, host)));
+    let authority = user.map_or_else(|| authority.to_owned(), |(name, host)| format!("{name}@{host}"));
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    let is_password = |parameter: &&str| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        PARAMETERS.iter().any(|known| name.eq_ignore_ascii_case(known))
+    };
+    let parameters = || query.iter().flat_map(|query| query.split('&'));
+    let all = parameters().count();
+    let kept: Vec<&str> = parameters().filter(|part| !is_password(part)).collect();
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    let is_there = user.is_some() || all > kept.len();
+    is_there.then(|| format!("{scheme}://{authority}{path}{query}"))
+}
+
+/// What a provider answered, without passwords: those of addresses, and what is called one and is no reference.
+pub(crate) fn without_passwords(mut outputs: Object) -> Object {
+    let is_plain = |value: &Value| value.as_str().is_none_or(|text| !text.starts_with("secret:"));
+    outputs.retain(|name, value| !(PARAMETERS.contains(&name.to_lowercase().as_str()) && is_plain(value)));
+    outputs.values_mut().for_each(clean);
+    outputs
+}
+
+fn clean(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some(clean) = without_password(text) {
+                *text = clean;
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(clean),
+        Value::Object(members) => *members = without_passwords(std::mem::take(members)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    // covers: ORC-18
+    #[test]
+    fn an_address_keeps_everything_but_its_password() {
+        for (text, clean) in [
+            ("postgres://u:p@db.example/postgres", Some("postgres://u@db.example/postgres")),
+            ("postgres://u:p:q@db.example:5432", Some("postgres://u@db.example:5432")),
+            ("postgres://db.example/x?password=p", Some("postgres://db.example/x")),
+            ("postgres://db.example/x?sslmode=require&PWD=p&a=b", Some("postgres://db.example/x?sslmode=require&a=b")),
+            ("postgres://u:p@db.example/x?pass=q", Some("postgres://u@db.example/x")),
+            ("postgres://u@db.example/x?sslmode=require", None),
+            ("https://db.example/a:b@c", None),
+            ("db.example", None),
+            ("secret:database/1", None),
+            ("https://a.example/?", None),
+        ] {
+            assert_eq!(without_password(text).as_deref(), clean, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_called_a_password_is_kept_as_a_reference_alone() {
+        let answered = json!({
+            "endpoint": "postgres://u:p@db.example", "password": "hunter2", "pwd": "secret:held",
+            "replicas": [{"url": "postgres://u:p@r.example", "Password": 7}], "port": 5432,
+        });
+        let kept = json!({
+            "endpoint": "postgres://u@db.example", "pwd": "secret:held", "replicas": [{"url": "postgres://u@r.example"}],
+            "port": 5432,
+        });
+        assert_eq!(json!(without_passwords(answered.as_object().cloned().expect("an object"))), kept);
+    }
+}

@@ -1,0 +1,5 @@
+//! The plugin business as data: what tokens are good for, and for whom.
+
+mod saas_plugins {
+    mod tokens;
+}

@@ -1,0 +1,170 @@
+//! A token is good for its owner, its product and its day, and for nothing else, whatever is shown in its place.
+
+use end_to_end::world::{START_MS, Setup, World, saas_plugins};
+use serde_json::{Value, json};
+
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+const EDITOR: &str = "prod_sample_editor";
+
+/// A world in which A pays for the editor, and B for nothing.
+fn subscribed() -> World {
+    let mut world = World::start(Setup { business: saas_plugins(), ..Setup::default() });
+    subscription(&mut world, "evt_1", "created", "active");
+    world
+}
+
+fn subscription(world: &mut World, id: &str, verb: &str, status: &str) {
+    let now = world.clock() / 1000;
+    let item = json!({
+        "id": "si_1", "object": "subscription_item", "quantity": 1, "price": {"id": "price_editor_m", "object": "price"},
+        "current_period_start": START_MS / 1000, "current_period_end": START_MS / 1000 + 31 * 86_400,
+    });
+    let mut subscription = json!({
+        "id": "sub_1", "object": "subscription", "customer": "cus_A", "status": status, "metadata": {"user_id": "A"},
+        "items": {"object": "list", "has_more": false, "data": [item]},
+    });
+    if status == "canceled" {
+        subscription["ended_at"] = json!(now);
+    }
+    let event = json!({
+        "id": id, "object": "event", "type": format!("customer.subscription.{verb}"), "created": now, "livemode": false,
+        "api_version": "2025-03-31.basil", "data": {"object": subscription},
+    });
+    assert_eq!(told(world, &event), "applied");
+}
+
+/// What comes of an event: its outcome, with the reason where it is refused.
+fn told(world: &mut World, event: &Value) -> String {
+    let reports = world.deliver(event.to_string().as_bytes()).expect("the store has no fault");
+    let report = reports.first().expect("it is decided");
+    let (name, reason) = (report.result.name().to_owned(), report.result.reason());
+    world.settle().expect("the store has no fault");
+    match name.as_str() {
+        "rejected" => reason.unwrap_or_default(),
+        _ => name,
+    }
+}
+
+/// A command of somebody in an account.
+fn command(world: &mut World, id: &str, kind: &str, who: &str, account: &str, payload: Value) -> String {
+    let actor = if who == "host" { json!({"kind": "service", "id": who}) } else { json!({"kind": "user", "id": who}) };
+    told(world, &json!({"id": id, "command": kind, "account": account, "actor": actor, "payload": payload}))
+}
+
+fn issue(world: &mut World, product: &str) -> String {
+    command(world, "issue", "token.issue", "A", "user:A", json!({"product": product}))
+}
+
+/// The only token of A: its id, and the hash that is kept of it.
+fn token(world: &World) -> (String, String) {
+    let document = world.document();
+    let tokens = &document["accounts"]["user:A"]["records"]["tokens"];
+    let (id, row) = tokens.as_object().and_then(|rows| rows.iter().next()).expect("a token");
+    (id.clone(), row["sha256"].as_str().expect("its hash").to_owned())
+}
+
+fn redeem(world: &mut World, id: &str, account: &str, sha256: &str) -> String {
+    let (token, _) = token(world);
+    command(world, id, "token.redeem", "host", account, json!({"id": token, "sha256": sha256}))
+}
+
+// covers: PLG-41
+#[test]
+fn a_token_is_good_until_its_day_is_over() {
+    for (after_ms, expected) in [
+        (0, "applied"),
+        (1, "applied"),
+        (12 * HOUR_MS, "applied"),
+        (DAY_MS - 1000, "applied"),
+        (DAY_MS - 1, "applied"),
+        (DAY_MS, "requirement-unmet(token_expired)"),
+        (DAY_MS + 1, "requirement-unmet(token_expired)"),
+        (30 * DAY_MS, "requirement-unmet(token_expired)"),
+    ] {
+        let mut world = subscribed();
+        assert_eq!(issue(&mut world, EDITOR), "applied");
+        let (_, hash) = token(&world);
+        world.advance_to(START_MS + after_ms).expect("the store has no fault");
+        assert_eq!(redeem(&mut world, "r", "user:A", &hash), expected, "after {after_ms} ms");
+    }
+}
+
+// covers: PLG-44
+#[test]
+fn only_who_may_have_a_product_gets_a_token_for_it() {
+    for (product, who, account, expected) in [
+        (EDITOR, "A", "user:A", "applied"),
+        ("prod_sample_monitor", "A", "user:A", "requirement-unmet(product_not_included)"),
+        (EDITOR, "B", "user:B", "requirement-unmet(subscription_required)"),
+        (EDITOR, "B", "user:A", "forbidden"),
+        (EDITOR, "A", "organization:O", "forbidden"),
+        (EDITOR, "A", "platform", "forbidden"),
+        ("prod_none", "A", "user:A", "invalid(/product"),
+        ("", "A", "user:A", "invalid(/product"),
+        ("../prod_sample_editor", "A", "user:A", "invalid(/product"),
+        ("prod_sample_editor/../prod_sample_monitor", "A", "user:A", "invalid(/product"),
+        ("prod_sample_editor%2f..", "A", "user:A", "invalid(/product"),
+        ("type:software", "A", "user:A", "invalid(/product"),
+        ("business", "A", "user:A", "invalid(/product"),
+    ] {
+        let mut world = subscribed();
+        let told = command(&mut world, "issue", "token.issue", who, account, json!({"product": product}));
+        assert!(told.starts_with(expected), "{product} by {who} in {account}: {told}");
+    }
+}
+
+#[test]
+fn what_is_no_hash_of_the_token_opens_nothing() {
+    let mut world = subscribed();
+    assert_eq!(issue(&mut world, EDITOR), "applied");
+    let (id, hash) = token(&world);
+    let flipped = format!("{}{}", if hash.starts_with('0') { '1' } else { '0' }, &hash[1..]);
+    for (case, (token, given, expected)) in [
+        (id.as_str(), hash.as_str(), "applied"),
+        (&id, &hash.to_uppercase(), "applied"),
+        (&id, &flipped, "forbidden(token)"),
+        (&id, &"0".repeat(64), "forbidden(token)"),
+        (&id, &hash[..63], "invalid(/sha256"),
+        (&id, &format!("{hash}0"), "invalid(/sha256"),
+        (&id, &format!("{}g", &hash[..63]), "invalid(/sha256"),
+        (&id, "", "invalid(/sha256"),
+        (&id, &id, "invalid(/sha256"),
+        ("tok_0000000000000000", &hash, "not-found(tok_0000000000000000)"),
+        ("../tokens", &hash, "not-found(../tokens)"),
+        ("", &hash, "invalid(/id"),
+        (&format!("{id}/"), &hash, "not-found("),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let payload = json!({"id": token, "sha256": given});
+        let told = command(&mut world, &format!("r{case}"), "token.redeem", "host", "user:A", payload);
+        assert!(told.starts_with(expected), "{token} with {given}: {told}");
+    }
+    assert!(redeem(&mut world, "other", "user:B", &hash).starts_with("not-found("), "it is A's");
+}
+
+#[test]
+fn what_is_said_again_happens_once_and_what_is_taken_back_stays_so() {
+    let mut world = subscribed();
+    assert_eq!(issue(&mut world, EDITOR), "applied");
+    assert_eq!(issue(&mut world, EDITOR), "duplicate", "the same command");
+    let (id, hash) = token(&world);
+    assert_eq!(redeem(&mut world, "first", "user:A", &hash), "applied");
+    assert_eq!(redeem(&mut world, "first", "user:A", &hash), "duplicate", "the same command");
+    assert_eq!(redeem(&mut world, "second", "user:A", &hash), "applied", "another one");
+    let tokens = |world: &World| world.document()["accounts"]["user:A"]["records"]["tokens"].clone();
+    assert_eq!(tokens(&world)[&id]["redeemed"], 2);
+    subscription(&mut world, "evt_2", "deleted", "canceled");
+    assert_eq!(redeem(&mut world, "third", "user:A", &hash), "requirement-unmet(token_revoked)");
+    let revoke = |world: &mut World, command_id: &str| {
+        command(world, command_id, "token.revoke", "A", "user:A", json!({"id": id}))
+    };
+    assert_eq!(revoke(&mut world, "late"), "bad-transition(token revoked)");
+    assert_eq!(
+        (tokens(&world)[&id]["status"].clone(), tokens(&world)[&id]["redeemed"].clone()),
+        (json!("revoked"), json!(2))
+    );
+    assert!(!world.document().to_string().contains("secret:"), "the state has no token, nor where it is");
+}
