@@ -1,6 +1,8 @@
 //! The commands, and what each may have.
 
-use super::{account, campaign, catalog, connect, instance, listing, metering, purchase, refund, spending, step, token};
+use super::{
+    account, campaign, catalog, connect, instance, listing, metering, purchase, refund, spending, step, token,
+};
 use crate::catalog::checks::one_of;
 use crate::catalog::desk::Desk;
 use crate::model::halt::{Ruled, Verdict, wrong_field};
