@@ -43,6 +43,8 @@ pub(crate) enum Body<'e> {
     Customer(stripe::Customer<'e>),
     Price(stripe::Price<'e>),
     ConnectedAccount(stripe::ConnectedAccount<'e>),
+    /// A connected account took back that we act for it; its object tells nothing of it.
+    Deauthorized,
     /// A kind that means nothing here.
     Unhandled,
     /// It can't be read as what its kind says.
@@ -244,7 +246,7 @@ fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
         Body::PaymentIntent(object) => placement::of(event, &object.mentions()),
         Body::InvoicePayment(object) => placement::of(event, &object.mentions()),
         Body::Customer(object) => placement::of(event, &object.mentions()),
-        Body::ConnectedAccount(_) => placement::of_connected(event),
+        Body::ConnectedAccount(_) | Body::Deauthorized => placement::of_connected(event),
         Body::Price(_) => Placement::known(Vec::new()),
         // What can't be read may still say whose it is; deciding it then says what is wrong with it.
         Body::Unhandled | Body::Malformed(_) => match object::<stripe::Ids<'_>>(bytes) {
@@ -273,6 +275,7 @@ fn body<'e>(kind: &str, bytes: &'e [u8]) -> Body<'e> {
         | "customer.subscription.trial_will_end" => {
             stripe::read(bytes).map(|data| Body::Subscription(Box::new(data.object), data.previous_attributes))
         }
+        "account.application.deauthorized" => Ok(Body::Deauthorized),
         "account.updated" => object(bytes).map(Body::ConnectedAccount),
         "invoice_payment.paid" => object(bytes).map(Body::InvoicePayment),
         "customer.created" | "customer.updated" | "customer.deleted" => object(bytes).map(Body::Customer),

@@ -34,7 +34,8 @@ const COLLECTIONS: [&str; 23] = [
 ];
 
 /// Stripe events that mean something (requirements 7.3).
-const PROVIDER_KINDS: [&str; 54] = [
+const PROVIDER_KINDS: [&str; 55] = [
+    "account.application.deauthorized",
     "account.updated",
     "charge.dispute.closed",
     "charge.dispute.created",

@@ -93,6 +93,7 @@ fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
         Body::Customer(object) => customer::decide(desk, &object),
         Body::Price(object) => price::decide(desk, &object),
         Body::ConnectedAccount(object) => connect::updated(desk, &object),
+        Body::Deauthorized => connect::deauthorized(desk),
         // What is said of a product says nothing of its prices.
         Body::Unhandled if desk.kind.starts_with("product.") => Ok(Outcome::Ignored(IgnoreReason::NoChange)),
         Body::Unhandled => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind)),

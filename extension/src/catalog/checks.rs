@@ -136,10 +136,24 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
         }
     }
     let idle = decl.lifecycle.as_ref().and_then(|lifecycle| lifecycle.idle.as_ref());
-    if let Some(idle) = idle.filter(|idle| !decl.meters.iter().any(|meter| meter.meter == idle.meter)) {
-        let meters: Vec<&str> = decl.meters.iter().map(|meter| meter.meter.as_str()).collect();
-        let message = format!("`{}` is no meter of the type: expected {}", idle.meter, one_of(&meters));
-        return Err(wrong_field(&format!("{path}/lifecycle/idle/meter"), FieldErrorCode::NotAllowed, message));
+    let idle = idle.map(|idle| ("lifecycle/idle".to_owned(), &idle.meter));
+    let expected = decl.expects.iter().enumerate().map(|(index, of)| (format!("expects/{index}"), &of.meter));
+    // When a counter was measured last is not kept.
+    let is_counter = |name: &str| decl.meters.iter().any(|meter| meter.meter == name && meter.counter);
+    if let Some(index) = decl.expects.iter().position(|expected| is_counter(&expected.meter)) {
+        let message =
+            format!("`{}` is a counter: expected a meter whose newest measurement counts", decl.expects[index].meter);
+        return Err(wrong_field(&format!("{path}/expects/{index}/meter"), FieldErrorCode::NotAllowed, message));
+    }
+    let meters: Vec<&str> = decl.meters.iter().map(|meter| meter.meter.as_str()).collect();
+    if let Some((place, meter)) = idle.into_iter().chain(expected).find(|(_, meter)| !meters.contains(&meter.as_str()))
+    {
+        let message = format!("`{meter}` is no meter of the type: expected {}", one_of(&meters));
+        return Err(wrong_field(&format!("{path}/{place}/meter"), FieldErrorCode::NotAllowed, message));
+    }
+    if !decl.expects.is_empty() && decl.provisions.is_empty() {
+        let message = "what is not made does not run: expected `provisions`";
+        return Err(wrong_field(&format!("{path}/expects"), FieldErrorCode::NotAllowed, message));
     }
     if decl.lifecycle.is_some() && decl.provisions.is_empty() {
         let message = "what is not made does not end: expected `provisions`";

@@ -244,6 +244,16 @@ pub struct Idle {
     pub after: Span,
 }
 
+/// A meter that something is heard of while a product runs, as of a backup that is made each day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// The meter.
+    pub meter: String,
+    /// From one measurement to the next at most; operators are told when it takes longer.
+    pub within: Span,
+}
+
 /// What a payment leaves behind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
@@ -385,6 +395,9 @@ pub struct TypeDecl {
     /// How long it stands where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Lifecycle>,
+    /// What must be heard of it while it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expects: Vec<Expected>,
     /// Tokens for its products.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<TokenDecl>,

@@ -271,6 +271,9 @@ fn run(now: Timestamp, instance: &mut Instance) {
     if instance.decl.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.idle.is_some()) {
         instance.record.active_at = instance.record.active_at.max(Some(now));
     }
+    if !instance.decl.expects.is_empty() {
+        instance.record.running_since = Some(now);
+    }
     instance.set_status(InstanceStatus::Running);
 }
 
@@ -289,6 +292,14 @@ fn remind(
     {
         let due = failed.at.saturating_add(i64::from(settings.error_credit_hours) * HOUR_MS);
         later.timer(now, TimerKey::Error { instance: id.clone(), due }, due);
+    }
+    if let Some(since) = instance.record.running_since.filter(|_| instance.is(InstanceStatus::Running)) {
+        for expected in &instance.decl.expects {
+            let heard_at = instance.record.measured_at.get(&expected.meter).copied();
+            let due = expected.within.after(heard_at.map_or(since, |at| at.max(since)));
+            let values = json!({"instance": id, "meter": expected.meter, "heard_at": heard_at.map(rfc3339)});
+            later.mail(now, "measurement_missing", To::Admin, &format!("{id}:{}:{due}", expected.meter), due, values);
+        }
     }
     let mut steps = Vec::new();
     let is_in_use = desired == Desired::Running && instance.is(InstanceStatus::Running);

@@ -86,7 +86,6 @@ pub(super) fn linked(report: &EffectReport) -> Ruled<Verdict> {
 
 /// `account.updated`: whether it can be paid to.
 pub(super) fn updated(desk: &mut Desk<'_>, object: &stripe::ConnectedAccount<'_>) -> Ruled<Outcome> {
-    let before = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
     let view = View {
         at: desk.provider_time,
         onboarding: match (object.payouts_enabled, object.details_submitted) {
@@ -95,24 +94,35 @@ pub(super) fn updated(desk: &mut Desk<'_>, object: &stripe::ConnectedAccount<'_>
             (false, false) => Onboarding::Begun,
         },
     };
+    seen(desk, &view, Some(object.id.as_ref()))
+}
+
+/// `account.application.deauthorized`: nothing can be paid out to it any more (S78). What it earns stays owed.
+pub(super) fn deauthorized(desk: &mut Desk<'_>) -> Ruled<Outcome> {
+    seen(desk, &View { at: desk.provider_time, onboarding: Onboarding::Restricted }, None)
+}
+
+/// Merge what is seen of the account that is paid to; `id` is what the view says that it is of.
+fn seen(desk: &mut Desk<'_>, view: &View, id: Option<&str>) -> Ruled<Outcome> {
+    let before = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
     let mut payouts = before.clone();
-    if payouts.connected.as_deref() != Some(object.id.as_ref()) {
+    let Some(connected) = payouts.connected.clone().filter(|connected| id.is_none_or(|id| id == connected)) else {
         return Err(Refusal::Inconsistent("/data/object/id".to_owned()).into());
-    }
-    merge(&mut payouts, &view);
+    };
+    merge(&mut payouts, view);
     if payouts == before {
         let seen = |at| Snapshot { at, rank: SnapshotRank::Updated, event_id: String::new() };
         return Ok(match before.seen_at {
             Some(at) if at > view.at => Outcome::Stale(seen(at)),
-            _ => Outcome::Duplicate(String::from(ClaimKey::ConnectedAccount(&object.id))),
+            _ => Outcome::Duplicate(String::from(ClaimKey::ConnectedAccount(&connected))),
         });
     }
     for payout in payouts.currencies.values_mut() {
         payout.stopped = false;
     }
     if payouts.onboarding == Onboarding::Restricted && before.onboarding != Onboarding::Restricted {
-        let reference = format!("{}:{}", object.id, view.at);
-        send_once(&mut desk.account, "payouts_restricted", To::Account, &reference, &json!({"account": object.id}))?;
+        let reference = format!("{connected}:{}", view.at);
+        send_once(&mut desk.account, "payouts_restricted", To::Account, &reference, &json!({"account": connected}))?;
     }
     desk.account.put(Payouts::ID, payouts);
     Ok(Outcome::Applied)

@@ -63,7 +63,7 @@ fn mistakes_in_all_clauses_are_told_each_with_its_line() {
         ("type: milli", "type: mili"),
         ("once_per: label", "once_pre: label"),
         ("on_archive: keep", "on_archive: kepe"),
-        ("meters: [{meter: seats, counter: true}]", "meters: [{meter: seats, countr: true}]"),
+        ("meters: [{meter: seats, counter: true}", "meters: [{meter: seats, countr: true}"),
     ];
     let mut lines = Vec::new();
     for (good, bad) in wrong {

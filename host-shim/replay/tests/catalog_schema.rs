@@ -22,7 +22,7 @@ const STORED: [&str; 10] =
     ["campaigns", "config", "defaults", "entitlements", "events", "may", "on", "rates", "resources", "templates"];
 
 /// Texts of [`WHOLE`], each with a name that may be a business's own, so that the reader alone can tell that it is not.
-const UNKNOWN: [(&str, &str); 24] = [
+const UNKNOWN: [(&str, &str); 26] = [
     ("event: invoice.paid", "event: invoice.payed"),
     ("run: database.seed}", "run: database.sow}"),
     ("run: database.seed}", "run: mail.send}"),
@@ -31,6 +31,8 @@ const UNKNOWN: [(&str, &str); 24] = [
     ("to: \"{event.email}\"", "to: \"{event.mail}\""),
     ("to: \"{event.email}\"", "to: everybody"),
     ("if: calls", "if: cals"),
+    ("{meter: backups, within: 26h}", "{meter: logins, within: 26h}"),
+    ("{meter: backups, within: 26h}", "{meter: seats, within: 26h}"),
     ("effect: object.sign", "effect: database.seed"),
     ("shows: {label: \"{product.label}\"}", "shows: {label: \"{product.lable}\"}"),
     ("stock: {by: \"{plan.slug}\"", "stock: {by: \"{plan.slgu}\""),
@@ -122,7 +124,7 @@ fn a_catalog_with_every_clause_is_right() {
 }
 
 /// Objects of the schema, each with a place of [`WHOLE`] that is one.
-const OBJECTS: [(&str, &str); 35] = [
+const OBJECTS: [(&str, &str); 36] = [
     ("", ""),
     ("/$defs/policies", "/business"),
     ("/$defs/entitlement", "/entitlements/calls"),
@@ -151,6 +153,7 @@ const OBJECTS: [(&str, &str); 35] = [
     ("/$defs/idle", "/product_types/2/lifecycle/idle"),
     ("/$defs/url", "/product_types/2/url/0"),
     ("/$defs/watch", "/product_types/2/watch"),
+    ("/$defs/expected", "/product_types/2/expects/0"),
     ("/$defs/meter", "/product_types/2/meters/0"),
     ("/$defs/prices", "/products/0/prices"),
     ("/$defs/price", "/products/0/prices/month"),

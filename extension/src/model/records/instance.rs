@@ -318,6 +318,9 @@ pub(crate) struct InstanceRecord {
     /// The address whose health is watched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watching: Option<String>,
+    /// Since when it runs, where it must be heard of while it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running_since: Option<Timestamp>,
     /// Beginning of what a counter counts, or time of a gauge, by meter.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub measured_at: BTreeMap<String, Timestamp>,

@@ -83,7 +83,8 @@ product_types:
     lifecycle: {idle: {meter: seats, after: 30d}, archive_after: 7d, delete_after: 60d}
     url: [{resource: edge, value: "https://{instance.label}.example"}]
     watch: {url: "{resources.url}/health", every_s: 300, fail_after: 3, recover_after: 1}
-    meters: [{meter: seats, counter: true}]
+    meters: [{meter: seats, counter: true}, {meter: backups}]
+    expects: [{meter: backups, within: 26h}]
 products:
   - id: prod_a
     product_type: tier
@@ -99,7 +100,7 @@ products:
 "#;
 
 /// Texts of [`WHOLE`], each of which stands there once, with what makes the catalog wrong in its place.
-pub const BROKEN: [(&str, &str); 86] = [
+pub const BROKEN: [(&str, &str); 88] = [
     ("business:", "busines:"),
     ("product_types:", "types:"),
     ("grace_days: 7", "grace_days: -7"),
@@ -174,6 +175,8 @@ pub const BROKEN: [(&str, &str); 86] = [
     ("archive_after: 7d", "archive_after: 7"),
     ("every_s: 300, ", ""),
     ("meters: [{meter: seats", "meters: [{name: seats"),
+    ("within: 26h", "within: day"),
+    ("{meter: backups, within: 26h}", "{meter: backups}"),
     ("- id: prod_a\n    ", "- "),
     ("    name: A\n", ""),
     ("active: true", "active: yes"),
