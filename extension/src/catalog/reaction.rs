@@ -89,7 +89,7 @@ pub(crate) fn react(desk: &mut Desk<'_>, event: &str, reference: &str, fields: &
             false => scope.fill_object(&reaction.with).map_err(|place| internal(format!("{event}: {{{place}}}")))?,
         };
         if let Some(template) = &reaction.mail {
-            // Two facts of one name may have the same reference as another fact's.
+            // A subscription is created and cancelled under one id.
             let reference = format!("{event}:{reference}");
             match reaction.to.as_deref() {
                 None | Some("account") => {

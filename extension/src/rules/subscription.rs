@@ -104,13 +104,6 @@ fn apply(
             (merged, news)
         }
     };
-    if known.is_none() {
-        publish(desk, "subscription.created", id, &[("subscription", id)])?;
-    }
-    if desk.kind == "customer.subscription.updated" {
-        let event = desk.event_id;
-        publish(desk, "subscription.updated", event, &[("subscription", id)])?;
-    }
     let changed = known.as_deref() != Some(&row);
     let known_customer = known.as_ref().map(|row| &row.customer_id);
     if let Some(customer) = known_customer.filter(|_| row.is_unclear) {
@@ -120,6 +113,14 @@ fn apply(
     // Whose they are is judged before anything is saved.
     if known_customer != Some(&row.customer_id) {
         desk.account.claim([ClaimKey::Subscription(id), ClaimKey::Customer(&row.customer_id)])?;
+    }
+    // Facts are told when nothing can refuse the event any more.
+    if known.is_none() {
+        publish(desk, "subscription.created", id, &[("subscription", id)])?;
+    }
+    if desk.kind == "customer.subscription.updated" {
+        let event = desk.event_id;
+        publish(desk, "subscription.updated", event, &[("subscription", id)])?;
     }
     if row.is_final() && !known.is_some_and(|known| known.is_final()) {
         desk.account.record_new_fact(FactKey::Ended(id).to_string());

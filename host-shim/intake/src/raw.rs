@@ -5,7 +5,6 @@
 //! an event in any case, refused if parts are missing, so that a replay shows it. Anything else is an error of who gave the input.
 
 mod command;
-mod fact;
 mod product;
 mod usage;
 
@@ -82,7 +81,7 @@ pub fn read(bytes: Vec<u8>, business: &str, received_at: Timestamp) -> Result<De
         Claim::Product => product::read(&document),
         Claim::Record => product::read_record(&document),
         Claim::Command => command::read(&document),
-        Claim::Fact => fact::read(&document),
+        Claim::Fact => command::read_fact(&document),
         Claim::Usage => usage::read(&document),
     };
     let event = Event {

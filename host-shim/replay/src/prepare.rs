@@ -60,8 +60,10 @@ fn case(scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Result<Case, Bad
                     clock = clock.max(built.created);
                     Some(built.bytes)
                 }
-                Action::Command(command) => Some(command_bytes(command, given.account.as_ref(), clock)),
-                Action::Fact(fact) => Some(fact_bytes(fact, given.account.as_ref(), clock)),
+                Action::Command(command) => {
+                    Some(told_bytes(command, ["command", "payload"], given.account.as_ref(), clock))
+                }
+                Action::Fact(fact) => Some(told_bytes(fact, ["event", "data"], given.account.as_ref(), clock)),
                 Action::Product(product) => Some(product_bytes(product, given.livemode, clock)),
                 Action::Usage(usage) => Some(usage_bytes(usage, given.account.as_ref(), clock)),
                 Action::Raw(raw) => Some(raw.bytes.clone()),
@@ -100,29 +102,17 @@ fn case(scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Result<Case, Bad
     Ok(case)
 }
 
-fn command_bytes(step: &CommandStep, account: Option<&Account>, clock: Timestamp) -> Vec<u8> {
+/// A command or a fact, its kind and its contents under these names.
+fn told_bytes(step: &CommandStep, [kind, contents]: [&str; 2], account: Option<&Account>, clock: Timestamp) -> Vec<u8> {
     let account = step.account.as_ref().or(account).map(ToString::to_string);
     bytes_of(&json!({
         "id": step.id,
-        "command": step.kind,
+        (kind): step.kind,
         "account": account,
         "timestamp": crate::time::text(clock),
         "actor": actor(&step.by),
         "reply_to": step.id,
-        "payload": step.payload,
-    }))
-}
-
-fn fact_bytes(step: &CommandStep, account: Option<&Account>, clock: Timestamp) -> Vec<u8> {
-    let account = step.account.as_ref().or(account).map(ToString::to_string);
-    bytes_of(&json!({
-        "id": step.id,
-        "event": step.kind,
-        "account": account,
-        "timestamp": crate::time::text(clock),
-        "actor": actor(&step.by),
-        "reply_to": step.id,
-        "data": step.payload,
+        (contents): step.payload,
     }))
 }
 

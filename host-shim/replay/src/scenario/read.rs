@@ -214,11 +214,11 @@ fn action(
     }
     if let Some(kind) = fields.take("command") {
         counter.command += 1;
-        return Ok(Action::Command(command(reader, kind, fields, given, counter.command)?));
+        return Ok(Action::Command(told(reader, &COMMAND, kind, fields, given, counter.command)?));
     }
     if let Some(kind) = fields.take("event") {
         counter.fact += 1;
-        return Ok(Action::Fact(fact(reader, kind, fields, given, counter.fact)?));
+        return Ok(Action::Fact(told(reader, &FACT, kind, fields, given, counter.fact)?));
     }
     if let Some(verb) = fields.take("product") {
         counter.product += 1;
@@ -364,34 +364,23 @@ fn at(reader: Reader<'_>, node: &Node) -> Result<At, BadInput> {
     }
 }
 
-fn command(
-    reader: Reader<'_>,
-    kind: &Node,
-    fields: &mut Fields<'_, '_>,
-    given: &Given,
-    number: usize,
-) -> Result<CommandStep, BadInput> {
-    let account = fields.take("account").map(|n| account(reader, n)).transpose()?;
-    let of_account = account.as_ref().or(given.account.as_ref());
-    if of_account.is_none() {
-        return Err(reader.bad(kind.line, "a command without account", "`account`, here or in `given`"));
-    }
-    let by = actor(reader, fields.take("by").or(given.by.as_ref()), of_account)?;
-    Ok(CommandStep {
-        kind: reader.text("command", kind)?,
-        id: match fields.take("id") {
-            Some(node) => reader.text("id", node)?,
-            None => format!("cmd_{number}"),
-        },
-        by,
-        payload: fields.take("payload").map_or_else(|| json!({}), Node::json),
-        account,
-    })
+/// How a command or a fact is written.
+struct Told {
+    name: &'static str,
+    what: &'static str,
+    contents: &'static str,
+    /// What ids begin with.
+    id: &'static str,
+    /// It comes from a service unless the step says otherwise.
+    by_service: bool,
 }
 
-/// A fact of the business's own is told by a service unless the step says otherwise.
-fn fact(
+const COMMAND: Told = Told { name: "command", what: "a command", contents: "payload", id: "cmd", by_service: false };
+const FACT: Told = Told { name: "event", what: "a fact", contents: "data", id: "fct", by_service: true };
+
+fn told(
     reader: Reader<'_>,
+    form: &Told,
     kind: &Node,
     fields: &mut Fields<'_, '_>,
     given: &Given,
@@ -400,20 +389,21 @@ fn fact(
     let account = fields.take("account").map(|n| account(reader, n)).transpose()?;
     let of_account = account.as_ref().or(given.account.as_ref());
     if of_account.is_none() {
-        return Err(reader.bad(kind.line, "a fact without account", "`account`, here or in `given`"));
+        let problem = format!("{} without account", form.what);
+        return Err(reader.bad(kind.line, problem, "`account`, here or in `given`"));
     }
-    let by = match fields.take("by") {
-        Some(node) => actor(reader, Some(node), of_account)?,
-        None => Actor { kind: ActorKind::Service, subject: "service".to_owned(), roles: Vec::new() },
+    let by = match (fields.take("by"), form.by_service) {
+        (None, true) => Actor { kind: ActorKind::Service, subject: "service".to_owned(), roles: Vec::new() },
+        (by, _) => actor(reader, by.or(given.by.as_ref()), of_account)?,
     };
     Ok(CommandStep {
-        kind: reader.text("event", kind)?,
+        kind: reader.text(form.name, kind)?,
         id: match fields.take("id") {
             Some(node) => reader.text("id", node)?,
-            None => format!("fct_{number}"),
+            None => format!("{}_{number}", form.id),
         },
         by,
-        payload: fields.take("data").map_or_else(|| json!({}), Node::json),
+        payload: fields.take(form.contents).map_or_else(|| json!({}), Node::json),
         account,
     })
 }
