@@ -87,7 +87,11 @@ fn named(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
 /// An item of a type by the value of the field that the type is inferred by.
 fn item(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
     let type_name = required_text(body, "product_type")?;
-    let value = required_text(body, "item")?;
+    // A whole number tells products apart as well as a text does.
+    let value = match body.get("item") {
+        Some(Value::Number(number)) => number.to_string(),
+        _ => required_text(body, "item")?,
+    };
     let types = catalog.types()?;
     let decl = types.iter().find(|decl| decl.catalog && (decl.name == type_name || decl.aliases.contains(&type_name)));
     let Some((decl, by)) = decl.and_then(|decl| Some((decl, decl.infer_by.as_ref()?))) else {
@@ -98,11 +102,15 @@ fn item(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
     let value = decl.field(by).and_then(|field| field.aliases.get(&value)).cloned().unwrap_or(value);
     let mut known = Vec::new();
     for row in catalog.products(Some(&decl.name))? {
-        match catalog.metadata(&row.id)?.get(by).and_then(Value::as_str) {
-            Some(found) if found == value => return Ok((format!("{type_name} {value}"), row.id.clone())),
-            Some(other) => known.push(other.to_owned()),
-            None => {}
+        let found = match catalog.metadata(&row.id)?.get(by) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => continue,
+        };
+        if found == value {
+            return Ok((format!("{type_name} {value}"), row.id.clone()));
         }
+        known.push(found);
     }
     Err(wrong_field("/item", FieldErrorCode::NotAllowed, format!("expected one of {}", known.join(", "))))
 }

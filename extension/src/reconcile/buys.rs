@@ -6,6 +6,7 @@ use crate::derive::standing::{Holder, Standing};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
+use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::keys::{EffectKey, FactKey};
@@ -52,7 +53,27 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
             once(desk, standing, &id, &purchase, paid_at)?;
         }
     }
+    plans_paid_twice(desk, standing)?;
     items(desk, standing)
+}
+
+/// Of two subscriptions that pay for a plan of one family the better one is in force; what becomes of the newer one, and of
+/// its money, is the operators' to say (S35).
+fn plans_paid_twice(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+    let mut paid: BTreeMap<&str, Vec<&SubscriptionFacts>> = BTreeMap::new();
+    for facts in standing.subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
+        for family in facts.plans.keys() {
+            paid.entry(family).or_default().push(facts);
+        }
+    }
+    for (family, mut of_family) in paid {
+        sort_by(&mut of_family, |a: &&SubscriptionFacts, b| (a.row.first_at, &a.id).cmp(&(b.row.first_at, &b.id)));
+        for pair in of_family.windows(2) {
+            let values = json!({"subscription": pair[1].id, "beside": pair[0].id, "family": family});
+            send_once(&mut desk.account, "plan_paid_twice", To::Admin, &pair[1].id, &values)?;
+        }
+    }
+    Ok(())
 }
 
 /// What was paid once goes back if another holds its item, or no plan ever allowed it.

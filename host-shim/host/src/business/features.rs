@@ -56,6 +56,7 @@ pub(super) fn read(folder: &Path) -> Result<Together, BadInput> {
             }
         }
     }
+    check_names(&lines)?;
     Ok(Together { lines, templates })
 }
 
@@ -128,10 +129,6 @@ fn add(lines: &mut Lined, other: Lined) -> Result<(), BadInput> {
 
 /// A clause may be added to: nothing in it is there already.
 fn check_free(known: &Lined, entry: &Entry) -> Result<(), BadInput> {
-    let taken = |place: Place, what: String, there: Place| {
-        let problem = format!("{what} is there already: {}:{}", there.file.display(), there.line);
-        Err(BadInput::new(place, problem, "it in one place"))
-    };
     if WHOLE.contains(&entry.key.as_str()) {
         return taken(entry.place(), format!("`{}`", entry.key), known.place());
     }
@@ -144,12 +141,26 @@ fn check_free(known: &Lined, entry: &Entry) -> Result<(), BadInput> {
             return taken(new.place(), format!("`{}` of `{}`", new.key, entry.key), old.place());
         }
     }
-    let Some((_, member)) = NAMED.iter().find(|(clause, _)| *clause == entry.key) else { return Ok(()) };
-    let name = |value: &Lined| value.at(&format!("/{member}")).ok().and_then(Lined::single);
-    for new in entry.value.list().unwrap_or_default() {
-        let Some(new_name) = name(new) else { continue };
-        if let Some(old) = known.list().unwrap_or_default().iter().find(|old| name(old).as_ref() == Some(&new_name)) {
-            return taken(new.place(), format!("`{new_name}` of `{}`", entry.key), old.place());
+    Ok(())
+}
+
+/// What is there already.
+fn taken(place: Place, what: String, there: Place) -> Result<(), BadInput> {
+    let problem = format!("{what} is there already: {}:{}", there.file.display(), there.line);
+    Err(BadInput::new(place, problem, "it in one place"))
+}
+
+/// Of what has a name each stands there once.
+fn check_names(lines: &Lined) -> Result<(), BadInput> {
+    for (clause, member) in NAMED {
+        let all = lines.entries().unwrap_or_default().iter().find(|entry| entry.key == clause);
+        let mut seen: BTreeMap<String, &Lined> = BTreeMap::new();
+        for value in all.and_then(|entry| entry.value.list()).unwrap_or_default() {
+            let Some(name) = value.at(&format!("/{member}")).ok().and_then(Lined::single) else { continue };
+            let what = format!("`{name}` of `{clause}`");
+            if let Some(before) = seen.insert(name, value) {
+                return taken(value.place(), what, before.place());
+            }
         }
     }
     Ok(())
@@ -213,6 +224,7 @@ mod tests {
                 "products: [{id: p}]",
                 "/features/b/catalog.yml:1: `p` of `products` is there already: /catalog.yml:3",
             ),
+            (feature, "products: [{id: q}, {id: q}]", "/features/b/catalog.yml:1: `q` of `products` is there already"),
             (
                 feature,
                 "business: {grace_days: 3}",
