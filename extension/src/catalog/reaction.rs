@@ -164,7 +164,10 @@ pub(crate) fn check_reactions(
             }
             (None, Some(kind)) => {
                 if !known_steps.contains(&kind.as_str()) {
-                    let message = format!("`{kind}` is no step: expected {}", one_of(&known_steps));
+                    let message = format!(
+                        "`{kind}` is no step, nor a verb of a resource in the business's own file: expected {}",
+                        one_of(&known_steps)
+                    );
                     return wrong(&format!("{path}/run"), message);
                 }
                 if reaction.to.is_some() {
@@ -176,7 +179,9 @@ pub(crate) fn check_reactions(
         if let Some(to) = reaction.to.as_deref().filter(|to| !["account", "admin"].contains(to)) {
             let place = to.strip_prefix("{event.").and_then(|to| to.strip_suffix('}'));
             if place.is_none_or(|name| !of_event.contains(&name)) || places_of(to).len() != 1 {
-                let message = format!("`{to}` is nobody: expected account, admin or `{{event.FIELD}}`");
+                let places: Vec<String> = of_event.iter().map(|name| format!("{{event.{name}}}")).collect();
+                let known = places.iter().map(String::as_str).chain(["account", "admin"]).collect::<Vec<_>>();
+                let message = format!("`{to}` is nobody: expected {}", one_of(&known));
                 return wrong(&format!("{path}/to"), message);
             }
         }
@@ -198,7 +203,7 @@ pub(crate) fn check_template(template: &str, templates: &Templates, told: &[&str
     let message = match templates.get(template) {
         None => {
             let known: Vec<&str> = templates.keys().map(String::as_str).collect();
-            format!("`{template}` is no template: expected {}", one_of(&known))
+            format!("`{template}` is no template, since `templates` has no such file: expected {}", one_of(&known))
         }
         Some(places) => match places.iter().find(|place| !told.contains(&place.as_str())) {
             None => return Ok(()),

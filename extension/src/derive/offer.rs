@@ -73,7 +73,9 @@ fn named(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
             }
         };
     }
-    let name = required_text(body, given.unwrap_or("plan_id"))?;
+    // A type alone names none of its products.
+    let missing = if body.contains_key("product_type") { "item" } else { "plan_id" };
+    let name = required_text(body, given.unwrap_or(missing))?;
     for decl in catalog.types()?.iter() {
         if let Some(family) = &decl.family
             && let Some(found) = catalog.plan_by_name(family, &name)?

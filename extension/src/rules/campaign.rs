@@ -21,8 +21,8 @@ use serde_json::json;
 /// What a campaign's mail is told.
 const TOLD: [&str; 2] = ["campaign", "unsubscribe"];
 
-/// Accounts that are counted for a preview at most.
-const COUNTED_MAX: usize = 10_000;
+/// Accounts that are counted for a preview at most: a decision has a bound.
+const COUNTED_MAX: usize = 1_000;
 
 /// Accounts that are read at once while they are counted.
 const COUNTED_AT_ONCE: u32 = 500;

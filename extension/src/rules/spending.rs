@@ -1,6 +1,7 @@
 //! What measured use costs: priced by its attributes, paid from credits first, the rest left for the month's invoice.
 
 use crate::catalog::Catalog;
+use crate::catalog::checks::one_of;
 use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
 use crate::catalog::rate::{PaidBy, Rate};
@@ -28,7 +29,11 @@ pub(super) struct Cost {
 /// What one measurement costs; refused where no price is known for it.
 pub(super) fn cost(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
     let value = attribute(usage, &rate.by).unwrap_or_default();
-    let known = || Refusal::NotFound(format!("rate of {} for {} `{value}`", usage.meter, rate.by));
+    let known = || {
+        let values: Vec<&str> = rate.micros.keys().map(String::as_str).collect();
+        let text = format!("rate of {} for {} `{value}`: expected {}", usage.meter, rate.by, one_of(&values));
+        Refusal::NotFound(text)
+    };
     let micros = rate.micros.get(value).ok_or_else(known)?;
     let beyond = || Refusal::Malformed(format!("quantity of {}: its cost exceeds 64 bits", usage.id));
     let of_meter = usage.quantity.checked_mul(*micros).ok_or_else(beyond)?;

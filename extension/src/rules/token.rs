@@ -70,8 +70,9 @@ impl Meant {
 pub(super) fn issue(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (product, name, ip) = (required_text(body, "product")?, text(body, "name")?, ip(body)?);
     let Some(meant) = Meant::find(desk, &product, name.as_deref())? else {
-        let message = "there is no token of it: expected a product of a type with `tokens`";
-        return Err(wrong_field("/product", FieldErrorCode::NotAllowed, message));
+        let place = if Meant::find(desk, &product, None)?.is_some() { "/name" } else { "/product" };
+        let message = "there is no such token: expected a product of a type with `tokens`, and a name of one of them";
+        return Err(wrong_field(place, FieldErrorCode::NotAllowed, message));
     };
     let entitlement = meant.entitlement()?;
     let standing = standing(desk)?;

@@ -56,7 +56,10 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
             continue;
         }
         let named = usage.attributes.iter().find(|(name, _)| name == "instance").map(|(_, value)| value.as_str());
-        let unknown = || Refusal::NotFound(format!("instance {}", named.unwrap_or("of the measurement")));
+        let unknown = || {
+            let nobody = || format!("rate or counter `{}`, or the instance that is measured", usage.meter);
+            Refusal::NotFound(named.map_or_else(nobody, |id| format!("instance {id}")))
+        };
         let id = named.filter(|id| (1..=ID_BYTES_MAX).contains(&id.len())).ok_or_else(unknown)?;
         if !instances.contains_key(id) {
             let found = Instance::find(desk, id)?.ok_or_else(unknown)?;

@@ -1,5 +1,9 @@
-//! What the guide shows stands in the fixtures, word by word, and they are played by the other tests.
+//! What the guide shows stands in the fixtures, word by word, and they are played by the other tests; and the table of commands
+//! has all of them.
 
+use instance_provisioner::Provisioner;
+use products_contract::Extension;
+use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
@@ -16,4 +20,24 @@ fn the_guide_shows_what_stands_in_the_fixtures() {
         shown += 1;
     }
     assert!(shown > 8, "{shown} parts");
+}
+
+#[test]
+fn every_command_is_in_the_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = fs::read_to_string(root.join("docs/commands.md")).expect("the table");
+    let table: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
+    let commands = Provisioner.declare().commands;
+    assert!(commands.len() > 20, "{} commands", commands.len());
+    for command in commands {
+        let row = table.iter().find(|row| row.contains(&format!("`{}`", command.kind)));
+        let row = row.unwrap_or_else(|| panic!("{} is in no row", command.kind));
+        let schema: Value = serde_json::from_str(&command.schema).expect("a schema");
+        for member in schema["required"].as_array().expect("members") {
+            let member = member.as_str().expect("a name");
+            // What a product has stands with its type.
+            let is_products = command.kind.starts_with("product.");
+            assert!(is_products || row.contains(&format!("`{member}`")), "{}: no `{member}`", command.kind);
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 use crate::bad_input::{BadInput, Place};
 use crate::business::{BusinessFolder, CATALOG_FILE};
+use crate::guess::nearest;
 use crate::processor::Report;
 use crate::yaml::Lined;
 use products_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
@@ -57,7 +58,14 @@ fn mistake(catalog: &Lined, error: &FieldError) -> BadInput {
     let Some(word) = value.as_deref().or(quoted) else { return bad };
     let allowed = expected.map(names_in).unwrap_or_default();
     match (allowed.is_empty(), error.code) {
-        (false, _) => bad.guessing(word, allowed),
+        (false, _) => {
+            // What the message quotes is what is wrong; of a place in a template, its last name.
+            let place = quoted.map(|quoted| quoted.trim_matches(['{', '}']));
+            let member = place.and_then(|place| place.rsplit('.').next());
+            let written = [quoted, member, Some(word)].into_iter().flatten();
+            let meant = written.clone().find(|word| nearest(word, allowed.iter().copied()).is_some());
+            bad.guessing(meant.unwrap_or(word), allowed)
+        }
         // A name that nothing has, and nobody says which there are: others of the catalog are likely meant.
         (true, FieldErrorCode::NotAllowed) if quoted.is_some() => bad.guessing(word, catalog.words()),
         (true, _) => bad,
@@ -86,6 +94,9 @@ impl<'m> Said<'m> {
 
 /// The names in a list such as `one of a, b` or `` `a`, `b` or `c` ``; what has more than one word is no name.
 fn names_in(expected: &str) -> Vec<&str> {
+    if expected.starts_with("none, ") {
+        return Vec::new();
+    }
     let list = expected.strip_prefix("one of ").unwrap_or(expected);
     let names = list.split(", ").flat_map(|part| part.split(" or ")).map(|name| name.trim().trim_matches('`'));
     names.filter(|name| !name.is_empty() && !name.contains(char::is_whitespace)).collect()
