@@ -1,5 +1,6 @@
 //! The plugin business as data: what tokens are good for, and for whom.
 
 mod saas_plugins {
+    mod model;
     mod tokens;
 }

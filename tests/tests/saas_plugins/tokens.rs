@@ -5,31 +5,31 @@ use serde_json::{Value, json};
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
-const EDITOR: &str = "prod_sample_editor";
+pub(super) const EDITOR: &str = "prod_sample_editor";
 
 /// A world in which A pays for the editor, and B for nothing.
-fn subscribed() -> World {
+pub(super) fn subscribed() -> World {
     let mut world = World::start(Setup { business: saas_plugins(), ..Setup::default() });
-    subscription(&mut world, "evt_1", "created", "active");
+    subscription(&mut world, "evt_1", "sub_1", "created", "active");
     world
 }
 
-fn subscription(world: &mut World, id: &str, verb: &str, status: &str) {
+pub(super) fn subscription(world: &mut World, id: &str, subscription: &str, verb: &str, status: &str) {
     let now = world.clock() / 1000;
     let item = json!({
         "id": "si_1", "object": "subscription_item", "quantity": 1, "price": {"id": "price_editor_m", "object": "price"},
         "current_period_start": START_MS / 1000, "current_period_end": START_MS / 1000 + 31 * 86_400,
     });
-    let mut subscription = json!({
-        "id": "sub_1", "object": "subscription", "customer": "cus_A", "status": status, "metadata": {"user_id": "A"},
+    let mut object = json!({
+        "id": subscription, "object": "subscription", "customer": "cus_A", "status": status, "metadata": {"user_id": "A"},
         "items": {"object": "list", "has_more": false, "data": [item]},
     });
     if status == "canceled" {
-        subscription["ended_at"] = json!(now);
+        object["ended_at"] = json!(now);
     }
     let event = json!({
         "id": id, "object": "event", "type": format!("customer.subscription.{verb}"), "created": now, "livemode": false,
-        "api_version": "2025-03-31.basil", "data": {"object": subscription},
+        "api_version": "2025-03-31.basil", "data": {"object": object},
     });
     assert_eq!(told(world, &event), "applied");
 }
@@ -47,7 +47,7 @@ fn told(world: &mut World, event: &Value) -> String {
 }
 
 /// A command of somebody in an account.
-fn command(world: &mut World, id: &str, kind: &str, who: &str, account: &str, payload: Value) -> String {
+pub(super) fn command(world: &mut World, id: &str, kind: &str, who: &str, account: &str, payload: Value) -> String {
     let actor = if who == "host" { json!({"kind": "service", "id": who}) } else { json!({"kind": "user", "id": who}) };
     told(world, &json!({"id": id, "command": kind, "account": account, "actor": actor, "payload": payload}))
 }
@@ -57,7 +57,7 @@ fn issue(world: &mut World, product: &str) -> String {
 }
 
 /// The tokens of A, by their ids.
-fn tokens(world: &World) -> Vec<(String, Value)> {
+pub(super) fn tokens(world: &World) -> Vec<(String, Value)> {
     let document = world.document();
     let accounts = document["accounts"].as_array().expect("accounts");
     let own = accounts.iter().find(|account| account["account"] == "user:A").expect("A has rows");
@@ -162,7 +162,7 @@ fn what_is_said_again_happens_once_and_what_is_taken_back_stays_so() {
     assert_eq!(redeem(&mut world, "first", "user:A", &hash), "duplicate", "the same command");
     assert_eq!(redeem(&mut world, "second", "user:A", &hash), "applied", "another one");
     assert_eq!(tokens(&world)[0].1["redeemed"], 2);
-    subscription(&mut world, "evt_2", "deleted", "canceled");
+    subscription(&mut world, "evt_2", "sub_1", "deleted", "canceled");
     assert_eq!(redeem(&mut world, "third", "user:A", &hash), "requirement-unmet(token_revoked)");
     let revoke = |world: &mut World, command_id: &str| {
         command(world, command_id, "token.revoke", "A", "user:A", json!({"id": id}))
