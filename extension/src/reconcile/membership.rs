@@ -21,7 +21,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
         products: products(desk, standing)?,
         statuses: statuses(standing, &known.told),
         events: known.events.clone(),
-        unsubscribed: known.unsubscribed,
+        // Nobody is left who could be written to.
+        unsubscribed: known.unsubscribed || standing.closed_at.is_some(),
         told: known.told.told,
     };
     if member == known.told {

@@ -222,7 +222,7 @@ pub(super) fn told(desk: &mut Desk<'_>, sender: &Account, told: Member) -> Ruled
 /// A campaign has come to the account: it gets the mail, unless it wants none.
 pub(super) fn arrived(desk: &mut Desk<'_>, told: &CampaignMail) -> Ruled<Outcome> {
     let membership = desk.account.get::<Membership>(Membership::ID)?;
-    if membership.is_some_and(|membership| membership.unsubscribed) {
+    if membership.is_some_and(|membership| membership.told.unsubscribed) {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
     let account = text_of(&desk.account.owned()?);
