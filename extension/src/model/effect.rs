@@ -2,9 +2,10 @@
 
 use super::concern::Concern;
 use super::json::encode;
-use super::keys::EffectKey;
-use products_contract::{Effect, Fallible};
+use super::keys::{EffectKey, TimerKey};
+use products_contract::{Effect, Fallible, Timestamp};
 use serde::Serialize;
+use serde_json::json;
 
 /// An effect that may begin at once and that nobody waits for, as most are; the others change what differs.
 pub(crate) fn request(
@@ -26,4 +27,16 @@ pub(crate) fn request(
         deadline: None,
         retry: None,
     })
+}
+
+/// A timer.
+pub(crate) fn timer(key: TimerKey, due: Timestamp) -> Fallible<Effect> {
+    Ok(Effect { not_before: Some(due), ..request("timer.at", &EffectKey::Timer(key), &json!({}), None)? })
+}
+
+/// The end of a subscription at once, which is asked for once, whatever the reasons.
+pub(crate) fn cancel_now(subscription: &str) -> Fallible<Effect> {
+    let key = EffectKey::CancelBeaten { subscription: subscription.to_owned() };
+    let payload = json!({"subscription": subscription, "at_period_end": false});
+    request("stripe.subscription.cancel", &key, &payload, None)
 }

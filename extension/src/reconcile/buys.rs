@@ -5,7 +5,7 @@ use crate::catalog::price::Interval;
 use crate::derive::standing::{Holder, Standing};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::concern::Concern;
-use crate::model::effect::request;
+use crate::model::effect::{cancel_now, request};
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
@@ -178,9 +178,7 @@ fn was_never_met(standing: &Standing, at: Timestamp) -> bool {
 
 fn end(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: &str) -> Ruled<()> {
     if !facts.row.is_final() {
-        let payload = json!({"subscription": facts.id, "at_period_end": false});
-        let key = EffectKey::CancelBeaten { subscription: facts.id.clone() };
-        desk.account.ask(request("stripe.subscription.cancel", &key, &payload, None)?);
+        desk.account.ask(cancel_now(&facts.id)?);
     }
     let products: Vec<&str> = facts.gives.iter().map(|(price, _)| price.product_id.as_str()).collect();
     let values = json!({"subscription": facts.id, "products": products, "because": because});

@@ -4,7 +4,7 @@
 use crate::catalog::desk::Desk;
 use crate::derive::standing::Standing;
 use crate::derive::subscriptions::SubscriptionFacts;
-use crate::model::effect::request;
+use crate::model::effect::{cancel_now, request};
 use crate::model::halt::Ruled;
 use crate::model::keys::EffectKey;
 use crate::model::notice::{To, send_once};
@@ -21,9 +21,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
         if !after.cancelled.insert(facts.id.clone()) {
             continue;
         }
-        let payload = json!({"subscription": facts.id, "at_period_end": false});
-        let key = EffectKey::CancelBeaten { subscription: facts.id.clone() };
-        desk.account.ask(request("stripe.subscription.cancel", &key, &payload, None)?);
+        desk.account.ask(cancel_now(&facts.id)?);
         for rest in rest_of_years(facts, desk.now) {
             let payload = json!({
                 "subscription": facts.id, "amount_minor": rest.amount_minor, "currency": rest.currency,

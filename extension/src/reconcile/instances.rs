@@ -10,16 +10,15 @@ use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::template::places;
 use crate::derive::standing::Standing;
-use crate::model::effect::request;
+use crate::model::effect::timer;
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
-use crate::model::keys::{EffectKey, TimerKey};
+use crate::model::keys::TimerKey;
 use crate::model::records::instance::InstanceRecord;
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
-use products_contract::{CatalogKey, ConfigValue, Effect, Selection};
-use serde_json::json;
+use products_contract::{CatalogKey, ConfigValue, Selection};
 use std::collections::BTreeSet;
 
 /// Instances that one decision drives beside those that its event led to.
@@ -84,10 +83,9 @@ fn pass(
         let mut summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
         // One timer goes on at a time.
         if is_rest && (goes_on || !summary.continues) {
-            let key = EffectKey::Timer(TimerKey::Continue { asked_by: desk.event_hash() });
+            let key = TimerKey::Continue { asked_by: desk.event_hash() };
             if !desk.account.asks_for(&key.to_string()) {
-                let timer = request("timer.at", &key, &json!({}), None)?;
-                desk.account.ask(Effect { not_before: Some(desk.now), ..timer });
+                desk.account.ask(timer(key, desk.now)?);
             }
         }
         summary.continues = is_rest;

@@ -1,7 +1,7 @@
 //! Purchases: which session counts, what was given back, and the status that follows, whichever was known first.
 
 use crate::catalog::desk::Desk;
-use crate::model::effect::request;
+use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
@@ -244,9 +244,7 @@ fn give_back(desk: &mut Desk<'_>, purchase: &str, loser: &Candidate) -> Ruled<()
         desk.account.ask(request("stripe.refund.create", &key, &payload, None)?);
     }
     if let Some(subscription) = &loser.subscription {
-        let payload = json!({"subscription": subscription, "at_period_end": false});
-        let key = EffectKey::CancelBeaten { subscription: subscription.clone() };
-        desk.account.ask(request("stripe.subscription.cancel", &key, &payload, None)?);
+        desk.account.ask(cancel_now(subscription)?);
     }
     let values = json!({
         "session": loser.id, "purchase": purchase, "subscription": loser.subscription,

@@ -3,7 +3,7 @@
 //! Nothing else sets or cancels them, so they can't be forgotten, and they don't depend on how the account got here.
 
 use crate::model::account::Account;
-use crate::model::effect::request;
+use crate::model::effect::timer;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, TimerKey};
@@ -11,7 +11,7 @@ use crate::model::notice::{self, To};
 use crate::model::records::schedule::OpenSchedule;
 use crate::model::time::plus_days;
 use products_contract::{Effect, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A mail of later.
@@ -94,9 +94,8 @@ pub(super) fn apply(
     open.generation.retain(|_, (_, until)| *until > now);
     for (text, (due, key)) in desired.timers {
         if open.timers.get(&text) != Some(&due) {
-            let effect = request("timer.at", &EffectKey::Timer(key), &json!({}), None)?;
             let generation = next(&mut open.generation, &text, due);
-            account.ask(Effect { generation, not_before: Some(due), ..effect });
+            account.ask(Effect { generation, ..timer(key, due)? });
         }
     }
     for (text, mail) in desired.mails {

@@ -1,13 +1,14 @@
 //! Campaigns: mails to many, written and sent where the catalog is. Who could get one is what accounts tell of themselves;
 //! whether they get it is theirs to say, so the mail itself goes out of the account.
 
+use super::command::not_the_platform;
 use crate::catalog::campaign::Campaigns;
 use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
 use crate::catalog::reaction::{check_template, publish};
 use crate::catalog::split::text_of;
-use crate::model::effect::request;
-use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
+use crate::model::effect::{request, timer};
+use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::message::{self, CampaignMail, Message};
@@ -188,9 +189,7 @@ fn write(desk: &mut Desk<'_>, id: &str, campaign: &mut Campaign, account: &str) 
 
 /// Look at a campaign again at a time.
 fn wake(desk: &mut Desk<'_>, id: &str, due: Timestamp) -> Ruled<()> {
-    let key = EffectKey::Timer(TimerKey::Campaign { campaign: id.to_owned(), due });
-    let effect = request("timer.at", &key, &json!({}), None)?;
-    desk.account.ask(Effect { not_before: Some(due), ..effect });
+    desk.account.ask(timer(TimerKey::Campaign { campaign: id.to_owned(), due }, due)?);
     Ok(())
 }
 
@@ -234,9 +233,7 @@ pub(super) fn arrived(desk: &mut Desk<'_>, told: &CampaignMail) -> Ruled<Outcome
 /// `mail.unsubscribe` and `mail.subscribe`: whether the account wants campaigns. What concerns its contracts comes in any
 /// case.
 pub(super) fn subscribe(desk: &mut Desk<'_>, wants: bool) -> Ruled<Verdict> {
-    if desk.account.is_platform() {
-        return Err(Halt::Refused(Refusal::RequirementUnmet("a user or an organization".to_owned())));
-    }
+    not_the_platform(desk)?;
     let known = desk.account.fetch::<Membership>(Membership::ID)?.unwrap_or_default();
     if known.unsubscribed != wants {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());

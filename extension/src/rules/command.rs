@@ -97,6 +97,22 @@ pub(super) fn operators_only(desk: &Desk<'_>) -> Ruled<()> {
     }
 }
 
+/// Refuse what only people and organizations do.
+pub(super) fn not_the_platform(desk: &Desk<'_>) -> Ruled<()> {
+    match desk.account.is_platform() {
+        true => Err(Refusal::RequirementUnmet("a user or an organization".to_owned()).into()),
+        false => Ok(()),
+    }
+}
+
+/// Refuse what begins something in an account that was given up.
+pub(super) fn not_closed(desk: &mut Desk<'_>) -> Ruled<()> {
+    match desk.account.get_here::<Closed>(Closed::ID)? {
+        Some(_) => Err(Refusal::RequirementUnmet("account_closed".to_owned()).into()),
+        None => Ok(()),
+    }
+}
+
 /// Refuse a member that a command doesn't know: what is ignored is taken for done.
 fn check_members(kind: &str, body: &Object) -> Ruled<()> {
     let Some((_, members)) = MEMBERS.iter().find(|(command, _)| *command == kind) else { return Ok(()) };
@@ -133,8 +149,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         catalog::admin_of_platform(desk)?;
     }
     check_members(kind, body)?;
-    if !AFTER_DEPARTURE.contains(&kind) && desk.account.get_here::<Closed>(Closed::ID)?.is_some() {
-        return Err(Refusal::RequirementUnmet("account_closed".to_owned()).into());
+    if !AFTER_DEPARTURE.contains(&kind) {
+        not_closed(desk)?;
     }
     match kind {
         "product.create" => instance::create(desk, body),

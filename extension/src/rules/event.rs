@@ -1,13 +1,12 @@
 //! A fact of the business's own, as `user.registered`: services tell it, and what the catalog says follows from it.
 
 use super::campaign;
-use super::command::operators_only;
+use super::command::{not_closed, not_the_platform, operators_only};
 use crate::catalog::desk::Desk;
 use crate::catalog::reaction::react;
 use crate::catalog::schema::check_told;
 use crate::model::halt::{Ruled, Verdict};
 use crate::model::json::Object;
-use crate::model::records::closed::Closed;
 use products_contract::{Outcome, Refusal};
 
 /// Decide a fact, if the catalog declares it.
@@ -18,12 +17,8 @@ pub(super) fn told(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return Err(Refusal::NotFound(format!("event {kind}")).into());
     };
     operators_only(desk)?;
-    if desk.account.is_platform() {
-        return Err(Refusal::RequirementUnmet("a user or an organization".to_owned()).into());
-    }
-    if desk.account.get_here::<Closed>(Closed::ID)?.is_some() {
-        return Err(Refusal::RequirementUnmet("account_closed".to_owned()).into());
-    }
+    not_the_platform(desk)?;
+    not_closed(desk)?;
     campaign::remember(desk, kind)?;
     let fields = check_told("", kind, &decl.fields, desk.actor.kind, body)?;
     react(desk, kind, &desk.event_hash(), &fields)?;

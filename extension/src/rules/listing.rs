@@ -2,6 +2,7 @@
 //! where the catalog is, by a message each way.
 
 use super::catalog;
+use super::command::not_the_platform;
 use crate::catalog::desk::Desk;
 use crate::catalog::product::{Proposed, find_type, normalise, required_text};
 use crate::catalog::schema::{Listing, TypeDecl};
@@ -19,9 +20,7 @@ use serde_json::{Value, json};
 
 /// `product.list`: ask for a product of the account's own in the catalog, or for a change of one that is there.
 pub(super) fn list(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
-    if desk.account.is_platform() {
-        return Err(Refusal::RequirementUnmet("a user or an organization".to_owned()).into());
-    }
+    not_the_platform(desk)?;
     let known = body.contains_key("id").then(|| required_text(body, "id")).transpose()?;
     let mut body = body.clone();
     body.remove("id");
