@@ -45,6 +45,8 @@ pub(crate) enum Body<'e> {
     ConnectedAccount(stripe::ConnectedAccount<'e>),
     /// A connected account took back that we act for it; its object tells nothing of it.
     Deauthorized,
+    /// Only the name of an object.
+    Thin(stripe::ThinEvent<'e>),
     /// A kind that means nothing here.
     Unhandled,
     /// It can't be read as what its kind says.
@@ -82,6 +84,9 @@ pub(crate) struct Input<'e> {
     /// Facts that its decision will ask for.
     pub facts: Vec<String>,
 }
+
+/// What types of events begin with that only name their object.
+pub(crate) const THIN: &str = "v1.";
 
 /// What the catalog is told of belongs to it, whoever's metadata is on it.
 const CATALOG_KINDS: [&str; 6] =
@@ -127,7 +132,7 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
                     vec![Reference::Row(RowKey::Purchase(purchase.clone()))]
                 }
                 Some(Concern::Sync { product, .. }) => vec![Reference::Row(RowKey::Product(product.clone()))],
-                Some(Concern::Compare { subscription: object } | Concern::Retrieve { object }) => {
+                Some(Concern::Compare { subscription: object } | Concern::Retrieve { object, .. }) => {
                     retrieved(object).to_vec()
                 }
                 Some(Concern::Token { token, .. } | Concern::Redeem { token, .. }) => token_of(token, event).to_vec(),
@@ -138,6 +143,7 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
                     | Concern::Portal
                     | Concern::Connect
                     | Concern::ConnectLink
+                    | Concern::Thin { .. }
                     | Concern::Transfer { .. },
                 )
                 | None => Vec::new(),
@@ -182,7 +188,11 @@ fn command<'e>(event: &'e Event, payload: &'e str) -> Input<'e> {
         Ok(body) if is_fact => known(Ok(Content::Fact(body)), Vec::new()),
         Ok(body) => {
             let id = body.get("id").and_then(Value::as_str).filter(|id| id.len() <= ID_BYTES_MAX && !id.is_empty());
+            let month = body.get("month").and_then(Value::as_str).filter(|month| month.len() <= ID_BYTES_MAX);
             let names = match (event.kind.split_once('.'), id) {
+                (Some(("usage", _)), _) => {
+                    month.map(|month| to_record(UsageMonth::COLLECTION, month)).into_iter().collect()
+                }
                 (Some(("product" | "instance", _)), Some(id)) => instance(id).to_vec(),
                 (Some(("campaign", _)), Some(id)) => vec![to_record(Campaign::COLLECTION, id)],
                 (Some(("token", _)), id) => token_of(id.unwrap_or_default(), event).to_vec(),
@@ -226,6 +236,12 @@ fn facts(body: &Body<'_>) -> Vec<String> {
 }
 
 fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
+    if event.kind.starts_with(THIN) {
+        // Whose it is its object tells, which somebody must ask for.
+        let placement = Placement { account: Some(Account::Platform), ..Placement::known(Vec::new()) };
+        let body = stripe::read_thin(bytes).map_or_else(Body::Malformed, Body::Thin);
+        return Input { content: Ok(Content::Provider(body)), placement, facts: Vec::new() };
+    }
     if CATALOG_KINDS.contains(&event.kind.as_str()) {
         let placement = Placement { account: Some(Account::Platform), ..Placement::known(Vec::new()) };
         let body = match event.kind.starts_with("price.") {
@@ -247,7 +263,7 @@ fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
         Body::InvoicePayment(object) => placement::of(event, &object.mentions()),
         Body::Customer(object) => placement::of(event, &object.mentions()),
         Body::ConnectedAccount(_) | Body::Deauthorized => placement::of_connected(event),
-        Body::Price(_) => Placement::known(Vec::new()),
+        Body::Price(_) | Body::Thin(_) => Placement::known(Vec::new()),
         // What can't be read may still say whose it is; deciding it then says what is wrong with it.
         Body::Unhandled | Body::Malformed(_) => match object::<stripe::Ids<'_>>(bytes) {
             Ok(ids) => placement::of(event, &ids.mentions()),

@@ -117,6 +117,7 @@ fn desk<'d>(host: &'d mut dyn Imports, event: &'d Event, owner: Option<Owner>) -
         event_id: &event.id,
         kind: &event.kind,
         actor: &event.actor,
+        provider: event.provider.as_ref(),
         reply_to: event.reply_to.as_ref(),
     }
 }
@@ -149,12 +150,20 @@ fn decide(desk: &mut Desk<'_>, event: &Event, input: input::Input<'_>) -> Ruled<
         return Ok(verdict);
     }
     let desired = reconcile::stages(desk, goes_on)?;
+    if is_old_news(desk)? {
+        desk.account.hold_back_mails();
+    }
     let changed = !is_timer || desk.account.is_changed()?;
     reconcile::apply_schedule(desk, desired)?;
     if !changed {
         verdict.outcome = Outcome::Ignored(IgnoreReason::NoChange);
     }
     Ok(verdict)
+}
+
+/// Whether the payment provider tells of something so late that nobody waits for a mail about it.
+fn is_old_news(desk: &Desk<'_>) -> Ruled<bool> {
+    Ok(desk.provider_time < desk.now && desk.catalog.settings()?.mail_within.after(desk.provider_time) < desk.now)
 }
 
 /// The decision that comes of it.

@@ -2,6 +2,7 @@
 
 use crate::DATA_VERSION;
 use crate::catalog::declared::{CONFIG, EFFECTS};
+use crate::input::THIN;
 use crate::rules::command::COMMANDS;
 use products_contract::*;
 use serde_json::{Map, json};
@@ -101,7 +102,7 @@ pub(crate) fn declare() -> Declarations {
         // Types come with a catalog.
         product_types: Vec::new(),
         collections: COLLECTIONS.map(str::to_owned).to_vec(),
-        provider_kinds: PROVIDER_KINDS.map(str::to_owned).to_vec(),
+        provider_kinds: PROVIDER_KINDS.iter().flat_map(|kind| [(*kind).to_owned(), format!("{THIN}{kind}")]).collect(),
         commands: COMMANDS
             .iter()
             .map(|(kind, required)| CommandDecl { kind: (*kind).to_owned(), schema: object_schema(required) })
@@ -112,7 +113,7 @@ pub(crate) fn declare() -> Declarations {
                 kind: (*kind).to_owned(),
                 payload_schema: object_schema(payload),
                 result_schema: object_schema(result),
-                retry: *retry,
+                retry: RetryPolicy { delays_ms: retry.to_vec() },
             })
             .collect(),
         config: CONFIG

@@ -64,6 +64,7 @@ fn opened<'d>(host: &'d mut dyn Imports, question: &'d Question, name: &str) -> 
         event_id: "",
         kind: "query",
         actor: &question.actor,
+        provider: None,
         reply_to: None,
     };
     desk.catalog.take_in(opened.catalog, &names);

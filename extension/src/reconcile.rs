@@ -6,6 +6,7 @@ mod credits;
 mod departure;
 mod dispute_fees;
 mod elsewhere;
+mod erasure;
 mod fingerprint;
 mod grace;
 mod instance;
@@ -51,6 +52,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedul
     usage_shares::reconcile(desk)?;
     splits::tell(desk)?;
     payouts::reconcile(desk, &mut desired)?;
+    erasure::reconcile(desk, &standing, &mut desired)?;
     Ok(desired)
 }
 

@@ -25,6 +25,7 @@ mod spending;
 mod step;
 mod subscription;
 mod subscription_schedule;
+mod thin;
 mod timer;
 mod token;
 mod usage;
@@ -94,6 +95,7 @@ fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
         Body::Price(object) => price::decide(desk, &object),
         Body::ConnectedAccount(object) => connect::updated(desk, &object),
         Body::Deauthorized => connect::deauthorized(desk),
+        Body::Thin(event) => thin::decide(desk, &event),
         // What is said of a product says nothing of its prices.
         Body::Unhandled if desk.kind.starts_with("product.") => Ok(Outcome::Ignored(IgnoreReason::NoChange)),
         Body::Unhandled => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind)),
@@ -130,17 +132,24 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
             }
         }
         Some(Concern::ConnectLink) => return connect::linked(report),
-        Some(Concern::UsageInvoice { month }) if report.answer.is_ok() => spending::invoiced(desk, month, report)?,
+        Some(Concern::UsageInvoice { month }) => {
+            let outcome = spending::invoiced(desk, month, report)?;
+            match report.answer.is_ok() {
+                true => outcome,
+                false => unattended(desk, report)?,
+            }
+        }
         Some(Concern::Transfer { currency }) => connect::transferred(desk, currency, report)?,
         Some(Concern::Token { token, ip }) => return token::made(desk, token, ip.as_ref(), report),
         Some(Concern::Redeem { token, expires_at }) => return token::granted(desk, token, *expires_at, report),
         Some(Concern::Compare { subscription }) => retrieve::compared(desk, subscription, report)?,
-        Some(Concern::Retrieve { .. }) => retrieve::answered(desk, report)?,
+        Some(Concern::Thin { event, kind }) => thin::fetched(desk, event, kind, report)?,
+        Some(Concern::Retrieve { known, .. }) => retrieve::answered(desk, report, known)?,
         Some(Concern::Resource { instance, resource, verb }) => {
             return resource_result::decide(desk, report, instance, resource, *verb);
         }
         Some(Concern::Watch { instance }) => resource_result::health(desk, report, instance)?,
-        Some(Concern::UsageInvoice { .. }) | None => unattended(desk, report)?,
+        None => unattended(desk, report)?,
     };
     Ok(outcome.into())
 }

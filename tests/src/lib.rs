@@ -6,11 +6,16 @@
 
 pub mod books;
 pub mod cases;
+pub mod catalog;
 pub mod compare;
+mod customer;
 pub mod moves;
+pub mod oracle;
 pub mod people;
 pub mod play;
 pub mod sandbox;
 pub mod story;
+pub mod trade;
+pub mod traders;
 pub mod watched;
 pub mod world;

@@ -64,9 +64,9 @@ const KINDS: [(u32, Kind); 16] = [
 
 /// One thing that happens, with what it depends on.
 #[derive(Clone, Copy, Debug)]
-pub struct Move {
+pub struct Move<K = Kind> {
     /// What.
-    pub kind: Kind,
+    pub kind: K,
     /// Which of several, and how much.
     pub pick: u8,
     /// Ways in which it can happen.
@@ -75,9 +75,9 @@ pub struct Move {
     pub pause: u8,
 }
 
-impl Move {
+impl<K> Move<K> {
     /// A move that depends on nothing else, after the pause of that number.
-    pub fn plain(kind: Kind, flags: u16, pause: u8) -> Self {
+    pub fn plain(kind: K, flags: u16, pause: u8) -> Self {
         Move { kind, pick: 0, flags, pause }
     }
 
@@ -99,8 +99,13 @@ impl Move {
 
 /// One move.
 pub fn a_move() -> impl Strategy<Value = Move> {
+    one_of(&KINDS)
+}
+
+/// One move of these kinds, each with its weight.
+pub fn one_of<K: Copy + std::fmt::Debug + 'static>(weighted: &[(u32, K)]) -> impl Strategy<Value = Move<K>> + use<K> {
     let kinds = proptest::sample::select(
-        KINDS.iter().flat_map(|(weight, kind)| std::iter::repeat_n(*kind, *weight as usize)).collect::<Vec<_>>(),
+        weighted.iter().flat_map(|(weight, kind)| std::iter::repeat_n(*kind, *weight as usize)).collect::<Vec<_>>(),
     );
     (kinds, any::<u8>(), any::<u16>(), 0..PAUSES.len() as u8).prop_map(|(kind, pick, flags, pause)| Move {
         kind,

@@ -1,4 +1,4 @@
-//! A local Stripe that sells the plans of Solobase's catalog, and what it tells an endpoint.
+//! A local Stripe that sells what a catalog has, and what it tells an endpoint.
 
 use crate::world::START_MS;
 use host_providers::scripted::short_hash;
@@ -18,27 +18,41 @@ pub const BAD_CARD: &str = "pm_card_chargeCustomerFail";
 /// A card that pays, and whose refunds fail.
 pub const NO_REFUND_CARD: &str = "pm_card_refundFail";
 
-/// A plan on sale: product, the catalog's name of its price, minor units a month.
-struct Plan {
-    product: &'static str,
-    price: String,
-    amount: &'static str,
+/// What is on sale.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The product of the catalog.
+    pub product: String,
+    /// The catalog's name of its price.
+    pub price: String,
+    /// Minor units.
+    pub amount: i64,
+    /// `month` or `year`; none is paid once.
+    pub interval: Option<String>,
 }
 
-fn plans() -> [Plan; 3] {
-    // Starter has no price id in the catalog: the sync makes one, and the provider derives it from the effect's key.
-    let synced = format!("price_{}", short_hash("sync:price:prod_starter:1500usd:month"));
+/// The name of a price without an id in the catalog: the sync makes one, and the provider derives it from the effect's key.
+pub fn synced_price(product: &str, amount: i64, interval: &str) -> String {
+    format!("price_{}", short_hash(&format!("sync:price:{product}:{amount}usd:{interval}")))
+}
+
+/// The plans of Solobase.
+pub fn plans() -> [Offer; 3] {
+    let plan = |product: &str, price: String, amount| {
+        let (product, interval) = (product.to_owned(), Some("month".to_owned()));
+        Offer { product, price, amount, interval }
+    };
     [
-        Plan { product: "prod_hobby", price: "price_xyz789".to_owned(), amount: "500" },
-        Plan { product: "prod_professional", price: "price_professional_monthly".to_owned(), amount: "7900" },
-        Plan { product: "prod_starter", price: synced, amount: "1500" },
+        plan("prod_hobby", "price_xyz789".to_owned(), 500),
+        plan("prod_professional", "price_professional_monthly".to_owned(), 7_900),
+        plan("prod_starter", synced_price("prod_starter", 1_500, "month"), 1_500),
     ]
 }
 
 /// The product of a plan, by number.
-pub fn product(plan: usize) -> &'static str {
+pub fn product(plan: usize) -> String {
     let plans = plans();
-    plans[plan % plans.len()].product
+    plans[plan % plans.len()].product.clone()
 }
 
 /// The local Stripe of one account, from [`START_MS`] on.
@@ -53,23 +67,30 @@ pub struct Stripe {
 }
 
 impl Stripe {
-    /// One with the plans, and with an endpoint that hears of some types of events. `name` makes its ids others than
-    /// those of another.
+    /// One with the plans of Solobase.
     pub fn new(name: &str, heard: &[&str]) -> Self {
+        Stripe::selling(name, heard, &plans())
+    }
+
+    /// One with what is on sale, and with an endpoint that hears of some types of events. `name` makes its ids others
+    /// than those of another.
+    pub fn selling(name: &str, heard: &[&str], offers: &[Offer]) -> Self {
         let seed = name.bytes().fold(0, |seed, byte| seed << 8 | u64::from(byte));
         let settings = Settings { start_s: START_MS / 1_000, seed, ..Settings::default() };
         let (prices, names) = (Vec::new(), BTreeMap::new());
         let mut made = Self { sandbox: Sandbox::new(settings), prices, names, taken: 0 };
-        for plan in plans() {
-            made.post("/v1/products", &[("id", plan.product), ("name", plan.product)]);
-            let form = [
-                ("product", plan.product),
-                ("currency", "usd"),
-                ("unit_amount", plan.amount),
-                ("recurring[interval]", "month"),
-            ];
+        for offer in offers {
+            // One product may have several prices; the second time it is there already.
+            made.post("/v1/products", &[("id", &offer.product), ("name", &offer.product)]);
+            let amount = offer.amount.to_string();
+            let mut form =
+                vec![("product", offer.product.as_str()), ("currency", "usd"), ("unit_amount", amount.as_str())];
+            if let Some(interval) = &offer.interval {
+                form.push(("recurring[interval]", interval));
+            }
             let price = made.post("/v1/prices", &form);
-            made.rename(&price, plan.price);
+            assert_ne!(price, "", "{offer:?} can be sold");
+            made.rename(&price, offer.price.clone());
             made.prices.push(price);
         }
         let mut endpoint = vec![("url", "http://127.0.0.1:9/")];
@@ -122,6 +143,11 @@ impl Stripe {
         self.prices[plan % self.prices.len()].clone()
     }
 
+    /// Whether a price is one of those on sale.
+    pub fn sells(&self, price: &str) -> bool {
+        self.prices.iter().any(|id| id == price)
+    }
+
     /// The number of the plan with that price.
     pub fn plan(&self, price: &str) -> usize {
         self.prices.iter().position(|id| id == price).unwrap_or_default()
@@ -130,6 +156,12 @@ impl Stripe {
     /// In what it tells, an object has another id: the one that our side knows it by.
     pub fn rename(&mut self, id: &str, known_as: String) {
         self.names.insert(id.to_owned(), known_as);
+    }
+
+    /// Every event so far, whether anybody hears of it or not, from a number on.
+    pub fn history(&self, from: u64) -> impl Iterator<Item = Arc<Event>> {
+        let state = self.sandbox.state();
+        (from..state.event_count()).filter_map(|at| state.event(at))
     }
 
     /// What the endpoint hears since the last call, in Stripe's order.

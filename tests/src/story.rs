@@ -52,6 +52,8 @@ impl Told {
 /// A story.
 #[derive(Clone, Debug)]
 pub struct Story {
+    /// The business, by its folder's name.
+    pub business: String,
     /// The account, `user:…`.
     pub account: String,
     /// Its parts, with rising clocks.
@@ -93,7 +95,7 @@ impl Story {
         json!({
             "name": name,
             "versions": {"only": [version], "because": "its bodies are written down"},
-            "given": {"account": self.account},
+            "given": {"business": self.business, "account": self.account},
             "events": steps,
         })
     }

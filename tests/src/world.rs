@@ -11,8 +11,9 @@ use host_store::testing::Faults;
 use host_store::{MemoryStore, Store};
 use products_contract::{Account, Actor, ActorKind, Entitlement, Event, Payload, Question, StoreError, Timestamp};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The clock at which every host starts: 2026-01-01T00:00:00Z in milliseconds since the epoch.
 pub const START_MS: Timestamp = 1_767_225_600_000;
@@ -30,6 +31,13 @@ pub fn fixtures() -> &'static Fixtures {
 
 fn business(name: &str) -> BusinessFolder {
     BusinessFolder::load(&root().join("fixtures").join(name)).expect("the project's own business can be read")
+}
+
+/// A business of the fixtures by its folder's name, read once.
+pub fn business_named(name: &str) -> &'static BusinessFolder {
+    static KNOWN: Mutex<BTreeMap<String, &'static BusinessFolder>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.entry(name.to_owned()).or_insert_with(|| Box::leak(Box::new(business(name))))
 }
 
 /// Solobase hosting, read once.

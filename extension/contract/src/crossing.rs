@@ -133,7 +133,7 @@ macro_rules! crossing {
         $crate::cross_variant!(ClaimState [Mine Free Taken Blocked] []);
         $crate::cross_variant!(CatalogQuery [All] [ProductType Name]);
         $crate::cross_record!(Page { after, limit });
-        $crate::cross_record!(RetryPolicy { max_attempts, first_delay_ms, max_delay_ms });
+        $crate::cross_record!(RetryPolicy { delays_ms });
         $crate::cross_record!(Effect {
             kind, to, key, generation, payload, context, reply_to, ordering_key, not_before, deadline, retry
         });

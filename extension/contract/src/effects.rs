@@ -3,15 +3,11 @@
 use crate::types::{Account, Json, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How often a passing failure is tried again; delays double from the first to the longest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How often a passing failure is tried again, and when: there is one attempt more than delays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPolicy {
-    /// Attempts in all, at least 1.
-    pub max_attempts: u32,
-    /// Delay after the first failed attempt, in milliseconds.
-    pub first_delay_ms: u32,
-    /// Longest delay, in milliseconds.
-    pub max_delay_ms: u32,
+    /// The wait after each failed attempt, in milliseconds; at most [`RETRY_DELAYS_MAX`](crate::RETRY_DELAYS_MAX).
+    pub delays_ms: Vec<u32>,
 }
 
 /// An effect to enqueue.

@@ -39,6 +39,8 @@ pub const BULK_MAX: usize = 256;
 pub const PAGE_ROWS_MAX: u32 = 500;
 /// Most references of one row, and most rows that `account.open` follows references to.
 pub const REFERENCES_MAX: usize = 32;
+/// Most delays of a retry policy.
+pub const RETRY_DELAYS_MAX: usize = 20;
 /// Source of the facts of a business's own, which come as commands of their kind: `user.registered`.
 pub const FACT_SOURCE: &str = "business";
 /// Claims of connected accounts, `connected-account:ID`: our own account's, also for the events of a connected one.

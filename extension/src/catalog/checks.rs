@@ -4,7 +4,8 @@ use super::amount::Amount;
 use super::buy::Buy;
 use super::declared::{CONFIG, OwnResources, VERBS, grants, is_built_in, resources, steps};
 use super::entitlement::{EntitlementKind, Entitlements, declared};
-use super::product::ID_BYTES;
+use super::price::PRICES;
+use super::product::{ID_BYTES, Proposed};
 use super::rate::{PaidBy, Rates};
 use super::schema::{
     self, Field, FieldType, Format, OnArchive, PHASE, PlanLink, REFUSED, Resource, STOCK_MAX, SetBy, TypeDecl,
@@ -12,6 +13,7 @@ use super::schema::{
 use super::split::{Split, WHOLE_BP};
 use super::template::{places, places_of};
 use crate::model::halt::{Halt, Ruled, wrong_field};
+use crate::model::json::Object;
 use crate::model::records::instance::InstanceStatus;
 use products_contract::FieldErrorCode;
 
@@ -462,6 +464,37 @@ pub(crate) fn one_of(names: &[&str]) -> String {
     match names.is_empty() {
         true => "none, since there are none".to_owned(),
         false => format!("one of {}", names.join(", ")),
+    }
+}
+
+/// Where a product lists prices by interval, what says an only price would be passed over.
+pub(crate) fn check_prices(body: &Object) -> Ruled<()> {
+    let is_given = |object: &Object, name: &str| object.get(name).is_some_and(|value| !value.is_null());
+    let metadata = ["metadata", "features"].into_iter().filter_map(|name| body.get(name)?.as_object());
+    if !metadata.chain([body]).any(|object| is_given(object, PRICES)) {
+        return Ok(());
+    }
+    match ["price", "billing_interval", "interval"].into_iter().find(|name| is_given(body, name)) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("it says the only price, and `prices` stands beside it: expected no `{name}`");
+            Err(wrong_field(&format!("/{name}"), FieldErrorCode::NotAllowed, message))
+        }
+    }
+}
+
+/// Products of one type are told apart by their field of `infer_by`: of two with one value, one could not be asked for.
+pub(crate) fn check_told_apart(proposed: &Proposed, earlier: &[(String, Proposed)]) -> Ruled<()> {
+    let Some(key) = &proposed.decl.infer_by else { return Ok(()) };
+    let Some(value) = proposed.metadata.get(key) else { return Ok(()) };
+    let is_same = |other: &Proposed| other.decl.name == proposed.decl.name && other.metadata.get(key) == Some(value);
+    match earlier.iter().find(|(_, other)| is_same(other)) {
+        None => Ok(()),
+        Some((id, _)) => {
+            let message =
+                format!("`{id}` has the same, and `{key}` tells products of this type apart: expected another");
+            Err(wrong_field(&format!("/metadata/{}", escaped(key)), FieldErrorCode::Taken, message))
+        }
     }
 }
 

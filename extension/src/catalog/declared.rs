@@ -1,17 +1,19 @@
 //! Effect kinds and configuration that exist: what a product type may ask for, and by which values.
 
-use products_contract::{ConfigType, RetryPolicy};
+use products_contract::ConfigType;
 use std::collections::BTreeMap;
 
-/// Ten tries in about an hour and a half: a provider's ordinary outage.
-const PATIENT: RetryPolicy = RetryPolicy { max_attempts: 10, first_delay_ms: 5_000, max_delay_ms: 1_800_000 };
-/// Five tries in about five minutes: somebody waits for the end.
-const PROMPT: RetryPolicy = RetryPolicy { max_attempts: 5, first_delay_ms: 5_000, max_delay_ms: 120_000 };
+/// The waits after failed attempts, in milliseconds.
+type Delays = &'static [u32];
+/// Ten tries in about three quarters of an hour: a provider's ordinary outage.
+const PATIENT: Delays = &[5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 640_000, 1_280_000];
+/// Five tries in somewhat more than a minute: somebody waits for the end.
+const PROMPT: Delays = &[5_000, 10_000, 20_000, 40_000];
 /// Three tries (requirements M13).
-const MAIL: RetryPolicy = RetryPolicy { max_attempts: 3, first_delay_ms: 60_000, max_delay_ms: 600_000 };
+const MAIL: Delays = &[60_000, 120_000];
 
-/// Effect kinds with the members that their payload and result must have.
-pub(crate) const EFFECTS: [(&str, &[&str], &[&str], RetryPolicy); 42] = [
+/// Effect kinds with the members that their payload and result must have, and when they are tried again.
+pub(crate) const EFFECTS: [(&str, &[&str], &[&str], Delays); 42] = [
     ("bucket.change", &[], &[], PROMPT),
     ("bucket.destroy", &[], &[], PATIENT),
     ("bucket.ensure", &[], &[], PROMPT),

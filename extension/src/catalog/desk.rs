@@ -5,7 +5,7 @@ use crate::model::account::Account;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::records::product::ProductRow;
-use products_contract::{Actor, Timestamp};
+use products_contract::{Actor, ProviderFacts, Timestamp};
 
 /// The account and the catalog while an event is decided.
 pub(crate) struct Desk<'d> {
@@ -25,6 +25,8 @@ pub(crate) struct Desk<'d> {
     pub kind: &'d str,
     /// Who caused it.
     pub actor: &'d Actor,
+    /// The provider's view of the event; none where no provider is involved.
+    pub provider: Option<&'d ProviderFacts>,
     /// Who waits for an answer.
     pub reply_to: Option<&'d String>,
 }

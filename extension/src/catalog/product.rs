@@ -144,7 +144,7 @@ pub(crate) fn find_type(
     let types = catalog.types()?;
     let found = match &given {
         Some(name) => types.iter().find(|t| t.name == *name || t.aliases.contains(name)),
-        None => types.iter().find(|t| t.infer_by.as_ref().is_some_and(|key| metadata.contains_key(key))),
+        None => inferred(&types, metadata)?,
     };
     let decl = found.cloned().ok_or_else(|| match given {
         Some(name) => {
@@ -158,6 +158,16 @@ pub(crate) fn find_type(
         return Err(wrong_field("/product_type", FieldErrorCode::ReadOnly, "can't be changed once set"));
     }
     Ok(decl)
+}
+
+/// The only type that a key of the metadata tells.
+fn inferred<'t>(types: &'t [Rc<TypeDecl>], metadata: &Map<String, Value>) -> Ruled<Option<&'t Rc<TypeDecl>>> {
+    let is_told = |decl: &&Rc<TypeDecl>| decl.infer_by.as_ref().is_some_and(|key| metadata.contains_key(key));
+    let mut told = types.iter().filter(is_told);
+    let (first, others) = (told.next(), told.next());
+    let (Some(first), Some(other)) = (first, others) else { return Ok(first) };
+    let message = format!("its metadata tells two types: expected {} or {}", first.name, other.name);
+    Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message))
 }
 
 /// The plan by product id; its slug (`plan`) and `parent_product_id` are read as the same field.

@@ -119,6 +119,9 @@ pub struct Field {
     /// It can't be changed once set.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub immutable: bool,
+    /// It is about a person, and goes when what is personal of a closed account does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub personal: bool,
     /// One account of the business may have a value; held as a claim.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "unique")]
     pub unique: Option<Unique>,

@@ -7,6 +7,8 @@ use super::entitlement::Entitlements;
 use super::rate::Rates;
 use super::reaction::{Events, Reaction, Templates};
 use super::span::Span;
+use crate::model::json::is_false;
+use crate::model::records::subscription::Pause;
 use products_contract::{Account, Grant};
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
@@ -47,6 +49,18 @@ pub(crate) struct Settings {
     /// For how long nothing need be heard of a subscription before it is asked for; never asked for where it isn't said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compare_after: Option<Span>,
+    /// How long after an account was given up what is personal of it is erased; kept where it isn't said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erase_after: Option<Span>,
+    /// How late the payment provider may tell of something for which the account still gets a mail (S25): by default as
+    /// long as Stripe itself delivers, so that reading up after an outage writes to nobody.
+    pub mail_within: Span,
+    /// Ways of pausing the collection during which a subscription entitles to nothing (S62); of the others it goes on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suspend_on_pause: Vec<Pause>,
+    /// Events of the provider that only name their object are asked for; refused where it isn't said.
+    #[serde(skip_serializing_if = "is_false")]
+    pub thin_events: bool,
     /// False: prices are made elsewhere, and a product names each by the provider's id.
     #[serde(skip_serializing_if = "is_true")]
     pub sync_prices: bool,
@@ -151,6 +165,10 @@ impl Default for Settings {
             cancel_url: None,
             origins: Vec::new(),
             compare_after: None,
+            erase_after: None,
+            mail_within: Span::days(3),
+            suspend_on_pause: Vec::new(),
+            thin_events: false,
             sync_prices: true,
             customer_creation: CustomerCreation::Checkout,
             entitlements: Entitlements::new(),

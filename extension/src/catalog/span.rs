@@ -28,6 +28,11 @@ impl Span {
         (1..=MOST).contains(&span).then_some(Span(span))
     }
 
+    /// So many days.
+    pub(crate) const fn days(days: u16) -> Span {
+        Span(days as i64 * DAY_MS)
+    }
+
     /// The time that is so much later.
     pub(crate) fn after(self, time: Timestamp) -> Timestamp {
         time.saturating_add(self.0)

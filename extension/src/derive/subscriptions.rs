@@ -6,7 +6,7 @@ use crate::catalog::terms::CatalogPrice;
 use crate::model::account::Account;
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
-use crate::model::records::subscription::{Observation, SubscriptionRow, is_final};
+use crate::model::records::subscription::{Observation, Pause, SubscriptionRow, is_final};
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::plus_days;
 use products_contract::{SubscriptionStatus, Timestamp};
@@ -59,8 +59,17 @@ fn grace_end(row: &SubscriptionRow, billing: &BillingHistory, days: u32) -> Opti
 }
 
 /// Since when a subscription entitles to nothing; none while it does.
-fn lost_at(row: &SubscriptionRow, grace_end: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+fn lost_at(
+    row: &SubscriptionRow,
+    grace_end: Option<Timestamp>,
+    settings: &Settings,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let stands_still = |pause: Option<Pause>| pause.is_some_and(|pause| settings.suspend_on_pause.contains(&pause));
     match row.status() {
+        status if stands_still(row.state().pause) && !is_final(status) => {
+            Some(row.run_start(|seen| stands_still(seen.pause())).unwrap_or(row.at))
+        }
         SubscriptionStatus::Active | SubscriptionStatus::Trialing => None,
         SubscriptionStatus::PastDue => grace_end.filter(|end| *end <= now),
         status if is_final(status) => Some(row.ended_at()),
@@ -222,7 +231,7 @@ pub(crate) fn facts(
     let mut out = Vec::with_capacity(rows.len());
     for (id, row, billing) in rows {
         let grace_end = grace_end(&row, &billing, settings.grace_days);
-        let lost_at = lost_at(&row, grace_end, now);
+        let lost_at = lost_at(&row, grace_end, settings, now);
         // What is being ended because it could not be had gives nothing, whatever becomes of what it lost to.
         let mut gives = if billing.beaten { Vec::new() } else { gives(&row, &known) };
         for (price, quantity) in &mut gives {

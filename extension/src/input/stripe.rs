@@ -48,6 +48,29 @@ pub(crate) fn read_fetched<'a, T: serde::Deserialize<'a>>(object: &'a str) -> Ru
     Ok(json_reader::from_str(object).map_err(malformed)?)
 }
 
+/// An event that only names its object.
+#[derive(serde::Deserialize)]
+pub(crate) struct ThinEvent<'a> {
+    #[serde(borrow)]
+    pub related_object: RelatedObject<'a>,
+}
+
+/// The object that a thin event names.
+#[derive(serde::Deserialize)]
+pub(crate) struct RelatedObject<'a> {
+    #[serde(borrow, deserialize_with = "id")]
+    pub id: Text<'a>,
+    /// What it is, for example `invoice`.
+    #[serde(borrow, rename = "type")]
+    pub object: Text<'a>,
+}
+
+/// Read an event that only names its object.
+pub(crate) fn read_thin(body: &[u8]) -> Ruled<ThinEvent<'_>> {
+    let malformed = |error: json_reader::Error| Halt::Refused(Refusal::Malformed(error.to_string()));
+    json_reader::from_slice(body).map_err(malformed)
+}
+
 /// Longest id in bytes. Stripe's are far shorter; this leaves room for what keys put before and behind one.
 const ID_BYTES: usize = 200;
 
@@ -243,7 +266,16 @@ pub(crate) struct Subscription<'a> {
     #[serde(default)]
     pub current_period_end: Option<i64>,
     #[serde(borrow, default)]
+    pub pause_collection: Option<PauseCollection<'a>>,
+    #[serde(borrow, default)]
     pub metadata: Option<Metadata<'a>>,
+}
+
+/// A pause of a subscription's collection.
+#[derive(serde::Deserialize)]
+pub(crate) struct PauseCollection<'a> {
+    #[serde(borrow, default)]
+    pub behavior: Option<Text<'a>>,
 }
 
 /// What an update of a subscription says that it changed: the fields that a decision looks at, as they were.
@@ -260,6 +292,9 @@ pub(crate) struct PreviousSubscription<'a> {
     pub items: Option<List<Item<'a>>>,
     pub current_period_start: Option<i64>,
     pub current_period_end: Option<i64>,
+    /// Null is not absent.
+    #[serde(borrow, deserialize_with = "crate::model::records::subscription::given")]
+    pub pause_collection: Option<Option<PauseCollection<'a>>>,
 }
 
 /// A span of time of a schedule.

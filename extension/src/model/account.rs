@@ -331,12 +331,16 @@ impl<'h> Account<'h> {
         Ok(ids)
     }
 
+    /// Read a page of the rows of a kind, in order of their ids, after one; their ids.
+    pub fn page(&mut self, kind: RowKind, after: Option<String>, limit: u32) -> Ruled<Vec<String>> {
+        self.more(&Selection::Listed(Listing { kind, prefix: String::new(), descending: false, after }), limit)
+    }
+
     /// Read every row of a kind.
     pub fn load_whole(&mut self, kind: &RowKind) -> Ruled<()> {
         let mut after: Option<String> = None;
         loop {
-            let listing = Listing { kind: kind.clone(), prefix: String::new(), descending: false, after };
-            let ids = self.more(&Selection::Listed(listing), PAGE_ROWS_MAX)?;
+            let ids = self.page(kind.clone(), after, PAGE_ROWS_MAX)?;
             if ids.len() < PAGE_ROWS_MAX as usize {
                 return Ok(());
             }
@@ -480,6 +484,11 @@ impl<'h> Account<'h> {
             || !self.claims.is_empty()
             || !self.cancel.is_empty()
             || self.tables.all().any(Table::is_touched)
+    }
+
+    /// Send none of the mails of now that are not for the operators: what they tell of counts as told.
+    pub fn hold_back_mails(&mut self) {
+        self.effects.retain(|effect| !notice::is_immediate(effect) || notice::is_for_operators(effect));
     }
 
     /// Forget all that was written and asked for, apart from mails and the audit trail: a refusal may be told.

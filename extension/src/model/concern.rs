@@ -88,10 +88,19 @@ pub(crate) enum Concern {
         /// Its id.
         subscription: String,
     },
+    /// An object that an event of the payment provider only named.
+    Thin {
+        /// Id of the event that tells it with its object.
+        event: String,
+        /// Type of that event.
+        kind: String,
+    },
     /// An object of the payment provider.
     Retrieve {
         /// Its id.
         object: String,
+        /// Events whose views were known when it was asked for: the answer is newer than these.
+        known: Vec<String>,
     },
 }
 
@@ -150,6 +159,7 @@ enum About {
     Token,
     Redeem,
     Compare,
+    Thin,
     Retrieve,
 }
 
@@ -167,6 +177,8 @@ struct Flat {
     amount_minor: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    known: Vec<String>,
 }
 
 impl Concern {
@@ -189,15 +201,26 @@ impl Concern {
             Concern::Token { token, .. } => (About::Token, Some(token)),
             Concern::Redeem { token, .. } => (About::Redeem, Some(token)),
             Concern::Compare { subscription } => (About::Compare, Some(subscription)),
-            Concern::Retrieve { object } => (About::Retrieve, Some(object)),
+            Concern::Thin { event, .. } => (About::Thin, Some(event)),
+            Concern::Retrieve { object, .. } => (About::Retrieve, Some(object)),
         };
-        let mut flat = Flat { about, id: id.cloned(), part: None, verb: None, amount_minor: None, expires_at: None };
+        let mut flat = Flat {
+            about,
+            id: id.cloned(),
+            part: None,
+            verb: None,
+            amount_minor: None,
+            expires_at: None,
+            known: Vec::new(),
+        };
         match self {
             Concern::Resource { resource, verb, .. } => (flat.part, flat.verb) = (Some(resource.clone()), Some(*verb)),
             Concern::Sync { interval, .. } => flat.part = interval.clone(),
             Concern::Token { ip, .. } => flat.part = ip.clone(),
+            Concern::Thin { kind, .. } => flat.part = Some(kind.clone()),
             Concern::Redeem { expires_at, .. } => flat.expires_at = Some(*expires_at),
             Concern::Refund { amount_minor, .. } => flat.amount_minor = Some(*amount_minor),
+            Concern::Retrieve { known, .. } => flat.known.clone_from(known),
             _ => {}
         }
         encode(&flat)
@@ -224,7 +247,8 @@ impl Concern {
             About::Token => Concern::Token { token: id?, ip: part },
             About::Redeem => Concern::Redeem { token: id?, expires_at: flat.expires_at? },
             About::Compare => Concern::Compare { subscription: id? },
-            About::Retrieve => Concern::Retrieve { object: id? },
+            About::Thin => Concern::Thin { event: id?, kind: part? },
+            About::Retrieve => Concern::Retrieve { object: id?, known: flat.known },
         })
     }
 }
@@ -255,7 +279,9 @@ mod tests {
             Concern::Token { token: own("tok_1"), ip: Some(own("192.0.2.1")) },
             Concern::Redeem { token: own("tok_1"), expires_at: 7 },
             Concern::Compare { subscription: own("sub_1") },
-            Concern::Retrieve { object: own("sub_1") },
+            Concern::Thin { event: own("evt_1"), kind: own("invoice.paid") },
+            Concern::Retrieve { object: own("sub_1"), known: Vec::new() },
+            Concern::Retrieve { object: own("sub_1"), known: vec![own("evt_1"), own("evt_2")] },
         ] {
             let context = concern.to_context().expect("it can be encoded");
             assert_eq!(Concern::of_context(&context), Some(concern), "{context}");

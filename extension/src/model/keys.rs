@@ -35,10 +35,15 @@ pub(crate) enum EffectKey {
     SyncProduct { product: String },
     /// A catalog product's price at the provider, by what it costs: `500usd:month`.
     SyncPrice { product: String, amount: String, interval: String },
-    /// A question for an object, by what made it necessary: a time or an amount.
-    Retrieve { object: String, because: i64 },
-    /// The invoice of a month's use.
-    UsageInvoice { month: String },
+    /// A question for an object, by what made it necessary, a time or an amount; and by how many views there are of that
+    /// time where an answer is one of them and didn't settle it.
+    Retrieve { object: String, because: i64, views: usize },
+    /// What was sent by and to an account that was given up.
+    Erase,
+    /// What a provider's event says of its object, once that is there.
+    Told { event: String },
+    /// The invoice of a month's use, and how often it was asked for again since it was refused.
+    UsageInvoice { month: String, again: i64 },
     /// What another account is told of its share of a sale, for the so-manieth time.
     Share { sale: String, told: i64 },
     /// A product that is asked for in the catalog, by the event that asked for it.
@@ -92,6 +97,8 @@ pub(crate) enum TimerKey {
     Campaign { campaign: String, due: Timestamp },
     /// A subscription of which nothing was heard until then is to be asked for.
     Compare { due: Timestamp },
+    /// What is personal of an account that was given up goes.
+    Erase { due: Timestamp },
     /// The end of a token's time.
     Token { due: Timestamp },
     /// The end of the hours in `error` after which days are credited.
@@ -124,8 +131,12 @@ impl fmt::Display for EffectKey {
             EffectKey::CancelBeaten { subscription } => write!(f, "cancel-beaten:{subscription}"),
             EffectKey::SyncProduct { product } => write!(f, "sync:product:{product}"),
             EffectKey::SyncPrice { product, amount, interval } => write!(f, "sync:price:{product}:{amount}:{interval}"),
-            EffectKey::Retrieve { object, because } => write!(f, "retrieve:{object}:{because}"),
-            EffectKey::UsageInvoice { month } => write!(f, "usage-invoice:{month}"),
+            EffectKey::Retrieve { object, because, views: 0 } => write!(f, "retrieve:{object}:{because}"),
+            EffectKey::Retrieve { object, because, views } => write!(f, "retrieve:{object}:{because}/{views}"),
+            EffectKey::Erase => f.write_str("erase-account"),
+            EffectKey::Told { event } => write!(f, "told:{event}"),
+            EffectKey::UsageInvoice { month, again: 0 } => write!(f, "usage-invoice:{month}"),
+            EffectKey::UsageInvoice { month, again } => write!(f, "usage-invoice:{month}/{again}"),
             EffectKey::Share { sale, told } => write!(f, "share:{sale}:{told}"),
             EffectKey::Listing { product, asked_by } => write!(f, "listing:{product}:{asked_by}"),
             EffectKey::Listed { product, asked_by } => write!(f, "listed:{product}:{asked_by}"),
@@ -157,6 +168,7 @@ impl fmt::Display for TimerKey {
             TimerKey::Payout { due } => write!(f, "payout:{due}"),
             TimerKey::Campaign { campaign, due } => write!(f, "campaign:{campaign}:{due}"),
             TimerKey::Compare { due } => write!(f, "compare:{due}"),
+            TimerKey::Erase { due } => write!(f, "erase:{due}"),
             TimerKey::Token { due } => write!(f, "tokens:{due}"),
             TimerKey::Error { instance, due } => write!(f, "error:{instance}:{due}"),
             TimerKey::Archive { instance, due } => write!(f, "archive:{instance}:{due}"),
@@ -183,6 +195,9 @@ impl TimerKey {
         }
         if word == "compare" {
             return Some(TimerKey::Compare { due: rest.parse().ok()? });
+        }
+        if word == "erase" {
+            return Some(TimerKey::Erase { due: rest.parse().ok()? });
         }
         if word == "tokens" {
             return Some(TimerKey::Token { due: rest.parse().ok()? });
@@ -218,10 +233,16 @@ impl TimerKey {
             | TimerKey::Payout { .. }
             | TimerKey::Token { .. }
             | TimerKey::Compare { .. }
+            | TimerKey::Erase { .. }
             | TimerKey::Campaign { .. }
             | TimerKey::Continue { .. } => None,
         }
     }
+}
+
+/// Who a mail's key says that it goes to.
+pub(crate) fn recipient_of(key: &str) -> Option<&str> {
+    key.strip_prefix("mail:")?.split(':').nth(1)
 }
 
 impl EffectKey {
@@ -234,7 +255,14 @@ impl EffectKey {
             match word {
                 "checkout" => return Some(EffectKey::Checkout { purchase: own(rest) }),
                 "customer" => return Some(EffectKey::Customer { purchase: own(rest) }),
-                "usage-invoice" => return Some(EffectKey::UsageInvoice { month: own(rest) }),
+                "told" => return Some(EffectKey::Told { event: own(rest) }),
+                "usage-invoice" => {
+                    let (month, again) = match rest.split_once('/') {
+                        Some((month, again)) => (month, again.parse().ok().filter(|again| *again > 0)?),
+                        None => (rest, 0),
+                    };
+                    return Some(EffectKey::UsageInvoice { month: own(month), again });
+                }
                 "give-back" => return Some(EffectKey::GiveBack { session: own(rest) }),
                 "give-back-invoice" => return Some(EffectKey::GiveBackInvoice { invoice: own(rest) }),
                 "give-back-purchase" => return Some(EffectKey::GiveBackPurchase { purchase: own(rest) }),
@@ -276,7 +304,11 @@ impl EffectKey {
                 }
                 "retrieve" => {
                     let (object, because) = rest.rsplit_once(':')?;
-                    return Some(EffectKey::Retrieve { object: own(object), because: because.parse().ok()? });
+                    let (because, views) = match because.split_once('/') {
+                        Some((because, views)) => (because, views.parse().ok().filter(|views| *views > 0)?),
+                        None => (because, 0),
+                    };
+                    return Some(EffectKey::Retrieve { object: own(object), because: because.parse().ok()?, views });
                 }
                 "credit" => {
                     let (instance, since) = rest.rsplit_once(':')?;
@@ -309,6 +341,9 @@ impl EffectKey {
             if let Some(timer) = TimerKey::parse(text) {
                 return Some(EffectKey::Timer(timer));
             }
+        }
+        if text == EffectKey::Erase.to_string() {
+            return Some(EffectKey::Erase);
         }
         let mut parts = text.rsplitn(3, '/');
         let (verb, resource, instance) = (own(parts.next()?), own(parts.next()?), own(parts.next()?));
@@ -389,6 +424,8 @@ impl From<ClaimKey<'_>> for String {
 pub(crate) enum FactKey<'a> {
     /// An invoice was paid.
     Paid(&'a str),
+    /// What an event only named was told, under the id of this event.
+    Told(&'a str),
     /// A session of a purchase was paid.
     PaidSession { purchase: &'a str, session: &'a str },
     /// What a session of a purchase was paid contains tax.
@@ -445,6 +482,7 @@ impl fmt::Display for FactKey<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FactKey::Paid(id) => write!(f, "paid:{id}"),
+            FactKey::Told(event) => write!(f, "told:{event}"),
             FactKey::PaidSession { purchase, session } => write!(f, "paid:{purchase}:{session}"),
             FactKey::TaxOfSession { purchase, session } => write!(f, "tax:{purchase}:{session}"),
             FactKey::BookedBySession(invoice) => write!(f, "booked-by-session:{invoice}"),
@@ -497,6 +535,7 @@ mod tests {
             any::<i64>().prop_map(|due| TimerKey::Payout { due }),
             any::<i64>().prop_map(|due| TimerKey::Token { due }),
             any::<i64>().prop_map(|due| TimerKey::Compare { due }),
+            any::<i64>().prop_map(|due| TimerKey::Erase { due }),
             (id(), any::<i64>()).prop_map(|(campaign, due)| TimerKey::Campaign { campaign, due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Error { instance, due }),
             (id(), any::<i64>()).prop_map(|(instance, due)| TimerKey::Archive { instance, due }),
@@ -530,8 +569,14 @@ mod tests {
                 amount,
                 interval
             }),
-            (id(), any::<i64>()).prop_map(|(object, because)| EffectKey::Retrieve { object, because }),
-            name().prop_map(|month| EffectKey::UsageInvoice { month }),
+            (id(), any::<i64>(), any::<u16>()).prop_map(|(object, because, views)| EffectKey::Retrieve {
+                object,
+                because,
+                views: views.into()
+            }),
+            Just(EffectKey::Erase),
+            id().prop_map(|event| EffectKey::Told { event }),
+            (name(), 0i64..4).prop_map(|(month, again)| EffectKey::UsageInvoice { month, again }),
             (id(), name()).prop_map(|(purchase, asked_by)| EffectKey::RefundAsked { purchase, asked_by }),
             (id(), any::<i64>()).prop_map(|(sale, told)| EffectKey::Share { sale, told }),
             (id(), name()).prop_map(|(product, asked_by)| EffectKey::Listing { product, asked_by }),
@@ -556,7 +601,13 @@ mod tests {
     proptest! {
         #[test]
         fn a_key_that_was_written_is_read_as_the_same(key in key()) {
-            prop_assert_eq!(EffectKey::parse(&key.to_string()), Some(key));
+            let text = key.to_string();
+            let to = match &key {
+                EffectKey::Mail { to, .. } => Some(to.clone()),
+                _ => None,
+            };
+            prop_assert_eq!(recipient_of(&text), to.as_deref());
+            prop_assert_eq!(EffectKey::parse(&text), Some(key));
         }
     }
 }

@@ -4,7 +4,7 @@ use super::account::Account;
 use super::effect::request;
 use super::halt::Ruled;
 use super::json::Object;
-use super::keys::EffectKey;
+use super::keys::{EffectKey, recipient_of};
 use products_contract::{Effect, Fallible};
 use serde_json::{Value, json};
 
@@ -70,6 +70,11 @@ pub(crate) fn send_to(
         account.ask(request(KIND, &key, &payload, None)?);
     }
     Ok(())
+}
+
+/// Whether a mail is for the operators.
+pub(crate) fn is_for_operators(mail: &Effect) -> bool {
+    recipient_of(&mail.key) == Some(To::Admin.name())
 }
 
 /// Whether an effect is a mail that goes out at once; those of later belong to the schedule.

@@ -139,13 +139,13 @@ fn refused_because(
 /// without us knowing, so the provider is asked before anything is given back. Without an answer what is known has to do.
 fn is_known_since(desk: &mut Desk<'_>, holder: Option<&SubscriptionFacts>, since: Timestamp) -> Ruled<bool> {
     let Some(holder) = holder.filter(|holder| holder.row.at < since) else { return Ok(true) };
-    let key = EffectKey::Retrieve { object: holder.id.clone(), because: since };
+    let key = EffectKey::Retrieve { object: holder.id.clone(), because: since, views: 0 };
     let text = key.to_string();
     if desk.account.is_known(&FactKey::RetrieveFailed { key: &text, generation: 1 }.to_string())? {
         return Ok(true);
     }
     if desk.account.record_fact(&FactKey::Asked(&text).to_string())? {
-        let about = Concern::Retrieve { object: holder.id.clone() };
+        let about = Concern::Retrieve { object: holder.id.clone(), known: Vec::new() };
         let payload = json!({"object": "subscription", "id": holder.id});
         desk.account.ask(request("stripe.retrieve", &key, &payload, Some(&about))?);
     }

@@ -54,7 +54,7 @@ fn close(
         Some(least) if total > 0 && total >= least => {
             month.invoiced_minor = total;
             let payload = invoice(desk, id, &month, total, &currency)?;
-            let key = EffectKey::UsageInvoice { month: id.to_owned() };
+            let key = EffectKey::UsageInvoice { month: id.to_owned(), again: month.asked_again };
             let about = Concern::UsageInvoice { month: id.to_owned() };
             desk.account.ask(request("stripe.invoice.create", &key, &payload, Some(&about))?);
         }

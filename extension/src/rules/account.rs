@@ -9,7 +9,7 @@ use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
-use crate::model::records::closed::Closed;
+use crate::model::records::closed::{Closed, Erased};
 use products_contract::{Effect, EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ pub(super) fn close(desk: &mut Desk<'_>) -> Ruled<Verdict> {
     if desk.account.get::<Closed>(Closed::ID)?.is_some() {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
     }
-    desk.account.put(Closed::ID, Closed { at: desk.now, cancelled: BTreeSet::new() });
+    desk.account.put(Closed::ID, Closed { at: desk.now, cancelled: BTreeSet::new(), erased: Erased::default() });
     Ok(Outcome::Applied.into())
 }
 

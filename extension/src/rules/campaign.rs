@@ -78,7 +78,7 @@ fn answer(desk: &mut Desk<'_>, id: &str, audience: &Audience) -> Ruled<Answer> {
 /// Accounts that could be written to, beyond one.
 fn page(desk: &mut Desk<'_>, after: Option<String>, limit: u32) -> Ruled<Vec<String>> {
     let kind = record_key(Member::COLLECTION, "").kind();
-    desk.account.more(&Selection::Listed(Listing { kind, prefix: String::new(), descending: false, after }), limit)
+    desk.account.page(kind, after, limit)
 }
 
 /// The campaign that a command names, on its way to another state.

@@ -7,7 +7,9 @@ mod sync;
 use super::command::COMMANDS;
 use super::listing;
 use crate::catalog::campaign::{BATCH_MAX, Campaigns};
-use crate::catalog::checks::{check_entitlements, check_names, check_own, check_rates, read_type, unreadable};
+use crate::catalog::checks::{
+    check_entitlements, check_names, check_own, check_prices, check_rates, check_told_apart, read_type, unreadable,
+};
 use crate::catalog::declared::OwnResources;
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::Entitlements;
@@ -130,11 +132,13 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
         ..document.business
     };
     desk.catalog.decide_by(settings.clone(), types);
-    let mut products = Vec::with_capacity(document.products.len());
+    let mut products: Vec<(String, Proposed)> = Vec::with_capacity(document.products.len());
     for (index, body) in document.products.iter().enumerate() {
+        check_prices(body).map_err(|halt| at(halt, index))?;
         let proposed = normalise(&desk.catalog, desk.actor.kind, body, None).map_err(|halt| at(halt, index))?;
         let id = proposed.id.clone();
         let id = id.ok_or_else(|| at(wrong_field("/id", FieldErrorCode::Missing, "required"), index))?;
+        check_told_apart(&proposed, &products).map_err(|halt| at(halt, index))?;
         check(desk, &id, &proposed).map_err(|halt| at(halt, index))?;
         products.push((id, proposed));
     }

@@ -12,7 +12,7 @@ use products_contract::{ActorKind, FieldErrorCode, Refusal};
 use serde_json::Value;
 
 /// The commands, with what their payload must have (for the manifest).
-pub(crate) const COMMANDS: [(&str, &[&str]); 30] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 31] = [
     ("catalog.load", &[]),
     ("product.create", &["name"]),
     ("product.update", &["id"]),
@@ -38,6 +38,7 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 30] = [
     ("token.revoke", &["id"]),
     ("usage.admit", &["meter"]),
     ("usage.consume", &["key"]),
+    ("usage.invoice", &["month"]),
     ("account.close", &[]),
     ("account.connect", &[]),
     ("account.portal", &[]),
@@ -46,7 +47,7 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 30] = [
 ];
 
 /// What the payloads of commands may have that read it member by member; products are checked against their type.
-const MEMBERS: [(&str, &[&str]); 25] = [
+const MEMBERS: [(&str, &[&str]); 26] = [
     ("instance.keep", &["id"]),
     ("instance.suspend", &["id"]),
     ("instance.resume", &["id"]),
@@ -82,6 +83,7 @@ const MEMBERS: [(&str, &[&str]); 25] = [
     ("token.revoke", &["id", "ip"]),
     ("usage.admit", &["meter"]),
     ("usage.consume", &["key", "amount", "id"]),
+    ("usage.invoice", &["month"]),
     ("account.close", &[]),
     ("account.connect", &["return_url", "refresh_url"]),
     ("account.portal", &["return_url"]),
@@ -126,10 +128,10 @@ fn check_members(kind: &str, body: &Object) -> Ruled<()> {
 }
 
 /// Commands that no account's own people give, whatever their roles.
-const OF_OPERATORS: [&str; 3] = ["account.close", "instance.suspend", "step.assign"];
+const OF_OPERATORS: [&str; 4] = ["account.close", "instance.suspend", "step.assign", "usage.invoice"];
 
 /// What is still done in an account that was given up: it comes to its end.
-const AFTER_DEPARTURE: [&str; 7] = [
+const AFTER_DEPARTURE: [&str; 8] = [
     "account.close",
     "instance.delete",
     "mail.unsubscribe",
@@ -137,6 +139,7 @@ const AFTER_DEPARTURE: [&str; 7] = [
     "step.assign",
     "step.complete",
     "subscription.cancel",
+    "usage.invoice",
 ];
 
 /// Decide a command.
@@ -185,6 +188,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "token.redeem" => token::redeem(desk, body),
         "token.revoke" => token::revoke(desk, body),
         "usage.admit" => spending::admit(desk, body),
+        "usage.invoice" => spending::invoice_again(desk, body),
         "purchase.refund" => refund::refund(desk, body),
         "account.close" => account::close(desk),
         "account.portal" => account::portal(desk, body),

@@ -72,9 +72,10 @@ pub(super) fn charge(desk: &mut Desk<'_>, object: &stripe::Charge<'_>) -> Ruled<
     let known = desk.account.fetch::<Payment>(id)?.unwrap_or_default();
     // Some versions' charges don't list their refunds; what no event explains is asked for.
     if known.charge_refunded_minor > known.explained_minor() {
-        let key = EffectKey::Retrieve { object: object.id.to_string(), because: known.charge_refunded_minor };
+        let because = known.charge_refunded_minor;
+        let key = EffectKey::Retrieve { object: object.id.to_string(), because, views: 0 };
         let payload = json!({"object": "charge", "id": object.id, "expand": ["refunds"]});
-        retrieve::ask(desk, &key, &object.id, &payload)?;
+        retrieve::ask(desk, &key, &object.id, &payload, Vec::new())?;
     }
     Ok(outcome)
 }

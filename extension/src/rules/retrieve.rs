@@ -21,13 +21,32 @@ const ASKED_MAX: u32 = 3;
 
 /// Ask for an object as it is now; the event waits for the answer.
 pub(super) fn ask_for_view(desk: &mut Desk<'_>, object: &str, id: &str, at: Timestamp) -> Ruled<Outcome> {
-    let key = EffectKey::Retrieve { object: id.to_owned(), because: at };
-    ask(desk, &key, id, &json!({"object": object, "id": id}))?;
+    ask_again(desk, object, id, at, Known::default())
+}
+
+/// What is known of an object when it is asked for.
+#[derive(Default)]
+pub(super) struct Known {
+    /// Events that brought its views: an answer is newer than these.
+    pub events: Vec<String>,
+    /// Views of the moment that is unclear, if an answer is one of them: each question has a key of its own.
+    pub views: usize,
+}
+
+/// Ask for an object of which something is known as it is now; the event waits for the answer.
+pub(super) fn ask_again(desk: &mut Desk<'_>, object: &str, id: &str, at: Timestamp, known: Known) -> Ruled<Outcome> {
+    let key = EffectKey::Retrieve { object: id.to_owned(), because: at, views: known.views };
+    ask(desk, &key, id, &json!({"object": object, "id": id}), known.events)?;
     Ok(Outcome::Deferred(DeferReason::Effect(key.to_string())))
 }
 
 /// Ask for an object, unless the same question is open.
-pub(super) fn ask(desk: &mut Desk<'_>, key: &EffectKey, id: &str, payload: &Value) -> Ruled<()> {
+pub(super) fn ask(desk: &mut Desk<'_>, key: &EffectKey, id: &str, payload: &Value, known: Vec<String>) -> Ruled<()> {
+    ask_about(desk, key, payload, &Concern::Retrieve { object: id.to_owned(), known })
+}
+
+/// Ask for an object that matters to something else, unless the same question is open.
+pub(super) fn ask_about(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: &Concern) -> Ruled<()> {
     let text = key.to_string();
     let failures = failures(desk, &text)?;
     // Each event that waits gives up by itself, so that two of them don't ask in turn for ever.
@@ -37,8 +56,7 @@ pub(super) fn ask(desk: &mut Desk<'_>, key: &EffectKey, id: &str, payload: &Valu
         let reference = format!("{text}:{failures}");
         return send_once(&mut desk.account, "retrieve_unanswered", To::Admin, &reference, &values);
     }
-    let about = Concern::Retrieve { object: id.to_owned() };
-    let effect = request("stripe.retrieve", key, payload, Some(&about))?;
+    let effect = request("stripe.retrieve", key, payload, Some(about))?;
     desk.account.ask(Effect { generation: failures.saturating_add(1), ..effect });
     Ok(())
 }
@@ -54,11 +72,25 @@ fn failures(desk: &mut Desk<'_>, key: &str) -> Ruled<u32> {
 
 /// The answer of a `stripe.retrieve`.
 #[derive(Deserialize)]
-struct Answer<'a> {
+pub(super) struct Answer<'a> {
     /// The provider's date of the answer, in milliseconds.
-    date_ms: i64,
+    pub date_ms: i64,
     #[serde(borrow)]
-    object: Raw<'a>,
+    pub object: Raw<'a>,
+}
+
+/// The answer to a question; none, and counted, if it failed for good.
+pub(super) fn read_answer<'r>(desk: &mut Desk<'_>, report: &'r EffectReport) -> Ruled<Option<Answer<'r>>> {
+    let Ok(answer) = &report.answer else {
+        let failed = FactKey::RetrieveFailed { key: &report.key, generation: report.generation };
+        desk.account.record_fact(&failed.to_string())?;
+        return Ok(None);
+    };
+    Ok(Some(json_reader::from_str(answer).map_err(|error| malformed(report, &error))?))
+}
+
+fn malformed(report: &EffectReport, error: &json_reader::Error) -> Refusal {
+    Refusal::Malformed(format!("{}: {error}", report.key))
 }
 
 /// What the object says that it is.
@@ -74,7 +106,7 @@ pub(super) fn compared(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> 
         return unattended(desk, report);
     }
     let before = desk.account.get::<SubscriptionRow>(id)?;
-    let outcome = answered(desk, report)?;
+    let outcome = answered(desk, report, &[])?;
     let after = desk.account.get::<SubscriptionRow>(id)?;
     let differs = before.as_ref().map(|row| row.state()) != after.as_ref().map(|row| row.state());
     let known = desk.account.fetch::<Comparison>(Comparison::ID)?.unwrap_or_default();
@@ -88,19 +120,13 @@ pub(super) fn compared(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> 
     Ok(outcome)
 }
 
-/// A question was answered, or failed for good.
-pub(super) fn answered(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Outcome> {
-    let Ok(answer) = &report.answer else {
-        let failed = FactKey::RetrieveFailed { key: &report.key, generation: report.generation };
-        desk.account.record_fact(&failed.to_string())?;
-        return unattended(desk, report);
-    };
-    let malformed = |error: json_reader::Error| Refusal::Malformed(format!("{}: {error}", report.key));
-    let answer: Answer<'_> = json_reader::from_str(answer).map_err(malformed)?;
+/// A question was answered, or failed for good. The answer is newer than the views of these events.
+pub(super) fn answered(desk: &mut Desk<'_>, report: &EffectReport, known: &[String]) -> Ruled<Outcome> {
+    let Some(answer) = read_answer(desk, report)? else { return unattended(desk, report) };
     let object = answer.object.get();
-    let kind: Kind<'_> = json_reader::from_str(object).map_err(malformed)?;
+    let kind: Kind<'_> = json_reader::from_str(object).map_err(|error| malformed(report, &error))?;
     match kind.object.as_deref() {
-        Some("subscription") => subscription::retrieved(desk, object, answer.date_ms),
+        Some("subscription") => subscription::retrieved(desk, object, answer.date_ms, known),
         Some("invoice") => invoice::retrieved(desk, object, answer.date_ms),
         Some("charge") => payment::retrieved(desk, object),
         other => Err(Refusal::WrongShape(format!("{}: {}", report.key, other.unwrap_or("no object"))).into()),

@@ -87,15 +87,41 @@ pub(super) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
     Ok(())
 }
 
-/// The invoice of a month's use exists.
+/// The invoice of a month's use exists, or Stripe refused to make it: what was used is not invoiced then, until an
+/// operator asks again. Of what timed out nobody knows whether it exists.
 pub(super) fn invoiced(desk: &mut Desk<'_>, month_id: &str, report: &EffectReport) -> Ruled<Outcome> {
     let Some(mut month) = desk.account.fetch::<UsageMonth>(month_id)? else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     };
-    let answer: Object = decode("effects", &report.key, report.answer.as_deref().unwrap_or("{}"))?;
-    month.invoice = answer.get("id").and_then(Value::as_str).map(str::to_owned);
+    match &report.answer {
+        Ok(answer) => {
+            let answer: Object = decode("effects", &report.key, answer)?;
+            month.invoice = answer.get("id").and_then(Value::as_str).map(str::to_owned);
+        }
+        Err(failure) => month.refused = failure.class == EffectFailureClass::Final && month.invoice.is_none(),
+    }
     desk.account.put(month_id, month);
     Ok(Outcome::Applied)
+}
+
+/// `usage.invoice`: ask once more for the invoice of a month, which Stripe refused. It has a key of its own, since under the
+/// same one Stripe would repeat its answer (S127).
+pub(super) fn invoice_again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let id = required_text(body, "month")?;
+    let not_found = || Refusal::NotFound(format!("use in {id}: expected a month, as 2026-01"));
+    let mut month = desk.account.fetch::<UsageMonth>(&id)?.ok_or_else(not_found)?;
+    if !month.refused {
+        let state = match (&month.invoice, month.invoiced_minor) {
+            (Some(invoice), _) => format!("invoiced as {invoice}"),
+            (None, 0) => "not invoiced yet".to_owned(),
+            (None, _) => "asked for, and not known to be refused".to_owned(),
+        };
+        return Err(Refusal::BadTransition(state).into());
+    }
+    // It is closed again by the same decision.
+    (month.refused, month.closed, month.asked_again) = (false, false, month.asked_again + 1);
+    desk.account.put(&id, month);
+    Ok(Outcome::Applied.into())
 }
 
 /// The month that a time is in, or the one of now if that is closed.

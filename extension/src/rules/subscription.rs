@@ -1,7 +1,8 @@
 //! `customer.subscription.*`: a view is merged. What can't be judged, as an unknown price, grants nothing new; a failed
 //! payment is believed all the same.
 
-use super::{check_owner, retrieve};
+use super::check_owner;
+use super::retrieve::{self, Known};
 use crate::catalog::desk::Desk;
 use crate::catalog::reaction::publish;
 use crate::catalog::terms::CatalogPrice;
@@ -13,7 +14,7 @@ use crate::model::merge::News;
 use crate::model::merge::subscription::{BOUNDS, SubscriptionView, first, is_newer, merge};
 use crate::model::notice::{self, To, send_once};
 use crate::model::records::purchase::PurchaseRow;
-use crate::model::records::subscription::{Previous, State, SubscriptionRow, is_final};
+use crate::model::records::subscription::{Pause, Previous, State, SubscriptionRow, is_final};
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::rfc3339;
 use products_contract::*;
@@ -34,17 +35,25 @@ pub(super) fn decide(
         "customer.subscription.deleted" => SnapshotRank::Deleted,
         _ => SnapshotRank::Updated,
     };
-    let outcome = apply(desk, object, desk.provider_time, rank, previous)?;
+    let outcome = apply(desk, object, desk.provider_time, rank, Before::Said(previous))?;
     match desk.kind {
         "customer.subscription.pending_update_expired" => tell_expired(desk, object, outcome),
         _ => Ok(outcome),
     }
 }
 
-/// The answer of a `stripe.retrieve`: a view dated by the provider's answer.
-pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str, at: Timestamp) -> Ruled<Outcome> {
+/// The answer of a `stripe.retrieve`: a view dated by the provider's answer. It is newer than those of these events.
+pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str, at: Timestamp, known: &[String]) -> Ruled<Outcome> {
     let object = stripe::read_fetched::<stripe::Subscription<'_>>(object)?;
-    apply(desk, &object, at, SnapshotRank::Retrieved, None)
+    apply(desk, &object, at, SnapshotRank::Retrieved, Before::Known(known))
+}
+
+/// By what a view is known to come after others.
+enum Before<'p> {
+    /// What it says that it changed.
+    Said(Option<&'p stripe::PreviousSubscription<'p>>),
+    /// The events whose views were there when it was asked for.
+    Known(&'p [String]),
 }
 
 /// Merge one view.
@@ -53,7 +62,7 @@ fn apply(
     object: &stripe::Subscription<'_>,
     at: Timestamp,
     rank: SnapshotRank,
-    previous: Option<&stripe::PreviousSubscription<'_>>,
+    before: Before<'_>,
 ) -> Ruled<Outcome> {
     let id = object.id.as_ref();
     check_owner(desk, object.metadata.as_ref())?;
@@ -81,7 +90,10 @@ fn apply(
         rank,
         event_id: desk.event_id.to_owned(),
         customer: id_of(&object.customer).map(str::to_owned),
-        previous: read_previous(previous, id, &state)?,
+        previous: match before {
+            Before::Said(previous) => read_previous(previous, id, &state)?.into_iter().collect(),
+            Before::Known(events) => known.iter().flat_map(|row| row.views_of(events)).map(Previous::all_of).collect(),
+        },
         state,
     };
     if known.is_none() && view.customer.is_none() {
@@ -97,7 +109,7 @@ fn apply(
         };
     }
     let (mut row, news) = match &known {
-        None => (first(view), News::Changed),
+        None => (first(view, BOUNDS), News::Changed),
         Some(row) => {
             let mut merged = SubscriptionRow::clone(row);
             let news = merge(&mut merged, view, BOUNDS)?;
@@ -126,7 +138,8 @@ fn apply(
         desk.account.record_new_fact(FactKey::Ended(id).to_string());
         publish(desk, "subscription.canceled", id, &[("subscription", id)])?;
     }
-    let (snapshot, is_unclear) = (row.snapshot(), row.is_unclear && (row.at, row.rank) == (at, rank));
+    let (snapshot, is_unclear) = (row.snapshot(), row.is_unclear && row.at == at);
+    let asked = is_unclear.then(|| Known { events: row.events(), views: row.views_beside_an_answer() });
     if changed {
         desk.account.put(id, row);
     }
@@ -134,8 +147,8 @@ fn apply(
     if let Some(purchase) = purchase.filter(|purchase| !purchase.is_empty()) {
         link(desk, id, purchase)?;
     }
-    if is_unclear {
-        return retrieve::ask_for_view(desk, "subscription", id, at);
+    if let Some(asked) = asked {
+        return retrieve::ask_again(desk, "subscription", id, at, asked);
     }
     Ok(match news {
         News::Changed => Outcome::Applied,
@@ -192,6 +205,11 @@ fn parse_status(text: &str) -> Option<SubscriptionStatus> {
     })
 }
 
+/// A behaviour that is not known changes nothing of what is served.
+fn read_pause(shape: Option<&stripe::PauseCollection<'_>>) -> Option<Pause> {
+    Pause::parse(shape?.behavior.as_deref()?)
+}
+
 fn read_state(object: &stripe::Subscription<'_>) -> Ruled<State> {
     let missing = |field: &str| Halt::Refused(Refusal::Malformed(format!("/data/object/{field}")));
     let status = object.status.as_deref().ok_or_else(|| missing("status"))?;
@@ -220,6 +238,7 @@ fn read_state(object: &stripe::Subscription<'_>) -> Ruled<State> {
         cancel_at: stripe::time(object.cancel_at, "/data/object/cancel_at")?,
         trial_end: stripe::time(object.trial_end, "/data/object/trial_end")?,
         ended_at: ended_at.filter(|_| is_final(status)),
+        pause: read_pause(object.pause_collection.as_ref()),
     })
 }
 
@@ -284,6 +303,7 @@ fn read_previous(
             Some(seconds) => Some(stripe::time(seconds, "/data/previous_attributes/cancel_at")?),
         },
         items,
+        pause: shape.pause_collection.as_ref().map(|pause| read_pause(pause.as_ref())),
     };
     Ok((previous != Previous::default()).then_some(previous))
 }

@@ -15,9 +15,10 @@ use std::process::ExitCode;
 
 /// Say whether a business and its scenarios are right, without playing them
 ///
-/// The catalog (catalog.yml) and the configuration (config.yml) are given to the extension, scenarios are read and their
-/// events built in every API version of Stripe's bodies, recorded events are read. Nothing is applied. Each mistake is told
-/// with its file and line, the place in the document, what is allowed there and, where a name is almost right, a guess.
+/// The catalog (catalog.yml) and the configuration (config.yml) are given to the extension, scenarios are read, their
+/// events built in every API version of Stripe's bodies and their names looked up, recorded events are read. Nothing is
+/// applied. Each mistake is told with its file and line, the place in the document, what is allowed there and, where a name
+/// is almost right, a guess.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {

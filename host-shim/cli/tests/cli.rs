@@ -8,6 +8,8 @@ mod check;
 mod contract;
 #[path = "cli/elsewhere.rs"]
 mod elsewhere;
+#[path = "cli/guide.rs"]
+mod guide;
 #[path = "cli/help.rs"]
 mod help;
 #[path = "cli/missing_price.rs"]

@@ -3,17 +3,21 @@
 
 mod features;
 mod own;
+mod retry;
 mod templates;
+mod webhooks;
 
 use crate::bad_input::{BadInput, Place, read_text};
 use crate::yaml::Lined;
 pub use features::business_of;
 pub use own::Own;
+pub use retry::OwnRetry;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+pub use webhooks::OwnWebhook;
 
 /// The catalog's file in a business's folder.
 pub const CATALOG_FILE: &str = "catalog.yml";
@@ -62,7 +66,8 @@ impl BusinessFolder {
     pub fn without(&self, pointers: &BTreeSet<String>) -> BusinessFolder {
         let lines = self.lines.without(pointers);
         let catalog = together(&lines, &self.templates);
-        BusinessFolder { catalog, lines: Arc::new(lines), ..self.clone() }
+        let own = self.own.without(pointers);
+        BusinessFolder { catalog, lines: Arc::new(lines), own, ..self.clone() }
     }
 
     /// The configuration with `overrides` in place of what the folder says.
@@ -81,11 +86,19 @@ impl BusinessFolder {
     }
 }
 
-/// The payload of `catalog.load`: all clauses, and the mails' templates.
+/// Clauses of `business.yml` that the host alone goes by.
+const OF_HOST: [&str; 2] = [retry::CLAUSE, webhooks::CLAUSE];
+
+/// The payload of `catalog.load`: all clauses that the extension judges by, and the mails' templates.
 fn together(lines: &Lined, templates: &BTreeMap<String, Value>) -> Value {
     let mut catalog = lines.json();
-    if let (Value::Object(document), false) = (&mut catalog, templates.is_empty()) {
-        document.insert(templates::FOLDER.to_owned(), json!(templates));
+    if let Value::Object(document) = &mut catalog {
+        for clause in OF_HOST {
+            document.remove(clause);
+        }
+        if !templates.is_empty() {
+            document.insert(templates::FOLDER.to_owned(), json!(templates));
+        }
     }
     catalog
 }

@@ -2,13 +2,15 @@
 
 use crate::check;
 use crate::processor::EffectRef;
+use crate::provider_event::ProviderEvent;
 use crate::snapshot::{Place, Seen};
 use host_store::{
-    Changes, ClaimRow, EffectChange, EffectRow, EffectState, Expected, Lease, MESSAGE, RowWrite, Scope, TIMER,
+    Changes, ClaimRow, ERASE, EffectChange, EffectRow, EffectState, Expected, Lease, MESSAGE, PROVIDER_EVENT, RowWrite,
+    Scope, TIMER,
 };
 use products_contract::{
-    Account, Change, ClaimChange, Decision, Effect, Outcome, Product, Purchase, REFERENCES_MAX, Reference, Row, RowKey,
-    RowVersion, StoreError, StoredRecord, Subscription, Timestamp, Write,
+    Account, Change, ClaimChange, Decision, Effect, Outcome, Product, Purchase, REFERENCES_MAX, RETRY_DELAYS_MAX,
+    Reference, Row, RowKey, RowVersion, StoreError, StoredRecord, Subscription, Timestamp, Write,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -324,7 +326,7 @@ impl Outbox<'_> {
                 return Err(broken(format!("effect key `{}` has a newer generation", effect.key)));
             }
             if row.effect.generation == effect.generation {
-                if !same_contents(&row.effect, effect) {
+                if !same_contents(row, effect) {
                     return Err(broken(format!("effect key `{}` was used with other contents", effect.key)));
                 }
                 same = true;
@@ -345,6 +347,7 @@ impl Outbox<'_> {
             created_at: now,
             caused_by: self.seen.context.event_id.clone(),
             lease: Lease::default(),
+            erased: false,
         };
         self.push(effect.key.clone(), EffectChange::Insert(Box::new(row)));
         Ok(true)
@@ -361,7 +364,16 @@ impl Outbox<'_> {
         match effect.kind.as_str() {
             TIMER if effect.not_before.is_none() => return invalid("a timer needs a not-before"),
             MESSAGE if effect.to.is_none() => return invalid("a message needs a receiver"),
-            TIMER | MESSAGE => {}
+            PROVIDER_EVENT => {
+                if let Err(problem) = ProviderEvent::parse(&effect.payload) {
+                    return invalid(&format!("payload: {problem}"));
+                }
+            }
+            ERASE if effect.payload != "{}" => return invalid("payload: an erasure has none, expected `{}`"),
+            ERASE if self.scope.account == Account::Platform => {
+                return invalid("the catalog's account is not erased, expected a user or an organization");
+            }
+            TIMER | MESSAGE | ERASE => {}
             kind if !self.seen.context.declared.declares_effect(kind) => {
                 return Err(broken(format!("unknown effect kind `{kind}`")));
             }
@@ -370,8 +382,8 @@ impl Outbox<'_> {
         if effect.to.is_some() && effect.kind != MESSAGE {
             return invalid("only a message has a receiver");
         }
-        if effect.retry.is_some_and(|retry| retry.max_attempts == 0) {
-            return invalid("a retry policy has at least 1 attempt");
+        if effect.retry.as_ref().is_some_and(|retry| retry.delays_ms.len() > RETRY_DELAYS_MAX) {
+            return invalid(&format!("a retry policy has at most {RETRY_DELAYS_MAX} delays"));
         }
         for (part, text) in [("payload", &effect.payload), ("context", &effect.context)] {
             if let Some(problem) = check::json_problem(text) {
@@ -428,11 +440,13 @@ fn not_started(row: &EffectRow) -> bool {
     row.state == EffectState::Queued && row.attempts == 0
 }
 
-/// Who waits for the end of an effect, and what comes back with it, is not part of it.
-fn same_contents(a: &Effect, b: &Effect) -> bool {
+/// Who waits for the end of an effect, and what comes back with it, is not part of it. What an erased one was asked with
+/// is not known any more, so that it differs from nothing.
+fn same_contents(row: &EffectRow, b: &Effect) -> bool {
+    let a = &row.effect;
     a.kind == b.kind
         && a.to == b.to
-        && a.payload == b.payload
+        && (row.erased || a.payload == b.payload)
         && a.ordering_key == b.ordering_key
         && a.not_before == b.not_before
         && a.deadline == b.deadline

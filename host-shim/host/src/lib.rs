@@ -15,6 +15,7 @@ pub mod guess;
 pub mod manifest;
 pub mod outbox;
 pub mod processor;
+mod provider_event;
 pub mod read;
 mod running;
 pub mod snapshot;

@@ -12,7 +12,7 @@ mod events;
 mod policy;
 mod queue;
 
-pub use policy::{DEFAULT_RETRY, retry_delay_ms};
+pub use policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 
 use crate::processor::{Processor, Report, WAIT_MAX_MS};
 use agenda::{Agenda, EffectId, Event as Happening, Stands, id_of};
@@ -426,7 +426,7 @@ impl Outbox {
 
     /// Another attempt if the policy has one, not after the deadline; else the effect ends in `failure`.
     fn again(&self, row: EffectRow, after_ms: Option<i64>, failure: EffectFailure, now: Timestamp) -> Judged {
-        let Some(delay) = retry_delay_ms(&self.queue.policy(&row), row.attempts) else {
+        let Some(delay) = self.queue.retry_delay_ms(&row) else {
             return ended(row, Err(failure));
         };
         let at = now.saturating_add(after_ms.unwrap_or(delay).max(1));

@@ -242,13 +242,18 @@ impl Processor {
     /// The report of an event that the inbox has already.
     fn duplicate(&self, event: &Event) -> Result<Option<Report>, StoreError> {
         let Some(known) = self.known(event)? else { return Ok(None) };
-        let alert = conflicts_with(&known.event, event);
+        let alert = known.event.id == event.id && conflicts_with(&known, event);
         Ok(Some(Report { alert, ..Report::duplicate(&known) }))
     }
 
-    /// The inbox row of an event with the same source and id.
+    /// The inbox row of an event with the same source and id, or of the one that tells the same with its object.
     fn known(&self, event: &Event) -> Result<Option<InboxRow>, StoreError> {
-        self.store().event(&self.partition, &event.source, &event.id)
+        let twin = event.provider.as_ref().and_then(|facts| facts.snapshot_event.as_deref());
+        let of = |id: &str| self.store().event(&self.partition, &event.source, id);
+        match (of(&event.id)?, twin) {
+            (None, Some(twin)) => of(twin),
+            (known, _) => Ok(known),
+        }
     }
 
     /// Run every pending event whose time has come, oldest first, and what it wakes. `now` in milliseconds.
@@ -280,12 +285,14 @@ impl Processor {
 
     /// Run an event again because an operator says so: a dead letter, a rejected one, one that waits.
     ///
-    /// One that was applied, ignored or found to be a repetition is `duplicate`. No report: there is no such row of this business and mode.
+    /// One that was applied, ignored or found to be a repetition is `duplicate`, and so is one that was erased: nothing
+    /// is left to decide by. No report: there is no such row of this business and mode.
     pub fn redrive(&mut self, seq: u64, now: Timestamp) -> Result<Vec<Report>, StoreError> {
         self.grouped(|processor| {
             let row = processor.store().inbox(seq)?.filter(|row| processor.is_own(row));
             let Some(row) = row else { return Ok(Vec::new()) };
             match (&row.state, &row.outcome) {
+                _ if row.erased => return Ok(vec![Report::duplicate(&row)]),
                 (InboxState::Done, _) if refuse::by_intake(&row) => return Ok(vec![refuse::report(&row)]),
                 (InboxState::Done, Some(Outcome::Rejected(_)) | None) => {}
                 (InboxState::Done, _) => return Ok(vec![Report::duplicate(&row)]),
@@ -380,11 +387,19 @@ fn wrong_mode(event: &Event, livemode: bool) -> Option<Outcome> {
 }
 
 /// Whether a provider's event that is known by its id comes with other data, which a provider never does: the first
-/// stays, and an operator looks. In another API version it has another shape.
-fn conflicts_with(known: &Event, again: &Event) -> bool {
+/// stays, and an operator looks. In another API version it has another shape. What an erased one said is not known any
+/// more, so that nothing conflicts with it.
+fn conflicts_with(known: &InboxRow, again: &Event) -> bool {
+    if known.erased {
+        return false;
+    }
+    let known = &known.event;
     let (Payload::Provider(first), Payload::Provider(second)) = (&known.payload, &again.payload) else { return false };
     let version = |event: &Event| event.provider.as_ref().and_then(|facts| facts.api_version.clone());
     let read = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).ok();
     let data = |body: &[u8]| read(body).and_then(|body| body.get("data").cloned());
-    first != second && version(known) == version(again) && data(first) != data(second)
+    // What was asked for since is newer than what was sent.
+    let time = |event: &Event| event.provider.as_ref().and_then(|facts| facts.time);
+    let is_same = version(known) == version(again) && time(known) == time(again);
+    first != second && is_same && data(first) != data(second)
 }

@@ -29,7 +29,7 @@ pub struct Setup {
 /// Why a host does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The extension does not take the catalog: each of its mistakes, at least one.
+    /// The extension does not take the catalog, or has not what the business says of it: each mistake, at least one.
     #[error("{}", crate::bad_input::lines(.0))]
     Catalog(Vec<BadInput>),
     /// The extension failed when it was given the catalog, which says nothing of the catalog.
@@ -76,6 +76,10 @@ impl Host {
         registry: Registry,
         mut clock: Clock,
     ) -> Result<(Host, Vec<Report>), StartError> {
+        let mistakes = setup.business.own.mistakes(runner.declarations(), &setup.business.lines);
+        if !mistakes.is_empty() {
+            return Err(StartError::Catalog(mistakes));
+        }
         let business = Business {
             name: setup.business.name.clone(),
             livemode: setup.livemode,

@@ -5,8 +5,10 @@
 //! after the commit that they stand in; if there is none, because the store failed or the process was killed, nobody is
 //! told an outcome. Providers are called elsewhere, by the [`Listener`], and nothing of the host is held meanwhile.
 
+mod deliver;
 mod jobs;
 
+pub use deliver::Delivered;
 pub use jobs::{Answer, Jobs, OnAnswer, Ticket, Unanswered};
 
 use crate::Host;

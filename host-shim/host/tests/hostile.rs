@@ -331,7 +331,7 @@ const BAD_DECISIONS: [(&str, &str); 37] = [
     ("timer-without-time", "timer.at `k`: a timer needs a not-before"),
     ("message-to-nobody", "account.send `k`: a message needs a receiver"),
     ("mail-to-an-account", "mail.send `k`: only a message has a receiver"),
-    ("no-attempts", "mail.send `k`: a retry policy has at least 1 attempt"),
+    ("many-retries", "mail.send `k`: a retry policy has at most 20 delays"),
     ("other-contents", "effect key `k` was used with other contents"),
 ];
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod outbox {
+    mod erase;
     #[path = "../processor/events.rs"]
     pub mod events;
     mod fate;

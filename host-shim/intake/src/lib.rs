@@ -1,18 +1,21 @@
 //! From bytes to an authentic, bounded envelope.
 //!
 //! Nothing here does I/O or reads a clock: bytes, configuration and the time come in, a decision goes out. [`receive`] is
-//! the whole way of a webhook delivery; [`raw::read`] reads what a file holds, unsigned, with the same decoder. Every byte
+//! the whole way of a webhook delivery of Stripe, and [`webhook::receive`] of one of another provider; [`raw::read`] reads what a file holds, unsigned, with the same decoder. Every byte
 //! string gets an answer in bounded time and memory, and an authentic event is never lost: what can't be applied comes out as
 //! an envelope with a refusal beside it, to be stored and recorded as `rejected`.
 
 pub mod body;
 pub mod envelope;
+pub mod headers;
 pub mod json;
 pub mod raw;
 mod reader;
+pub mod request;
 pub mod signature;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod webhook;
 
 pub use envelope::Decoded;
 pub use signature::{EndpointSecret, EndpointSecrets, Mode, SecretConfig};

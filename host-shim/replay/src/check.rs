@@ -2,7 +2,8 @@
 
 use crate::error::{BadInput, ReplayError};
 use crate::inputs::{Found, Input, find};
-use crate::library::{Library, Sources};
+use crate::library::{Library, Ready, Sources};
+use crate::names::Names;
 use crate::runners::Runners;
 use std::path::PathBuf;
 
@@ -31,11 +32,12 @@ impl Checked {
     }
 }
 
-/// Checks all that lies at or below these paths: catalogs and configurations are given to the extension, scenarios read and
-/// their events built in each API version, raw events read.
+/// Checks all that lies at or below these paths: catalogs and configurations are given to the extension, scenarios read,
+/// their events built in each API version and their names looked up, raw events read.
 pub fn check(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result<Checked, ReplayError> {
     let Found { businesses, inputs } = find(paths)?;
     let mut library = Library::new(sources, runners.clone(), paths)?;
+    let declarations = runners.make()?.declarations().clone();
     let mut checked = Checked { businesses: businesses.len(), ..Checked::default() };
     for folder in &businesses {
         if let Err(error) = library.ready_business(folder) {
@@ -47,8 +49,13 @@ pub fn check(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result<C
             Input::Scenario(_) => checked.scenarios += 1,
             Input::Raw(_) | Input::Stdin => checked.raw += 1,
         }
-        if let Err(error) = library.ready(input, &mut std::io::empty()) {
-            checked.note(error)?;
+        match library.ready(input, &mut std::io::empty()) {
+            Ok(Ready::Scenario { scenario, business, .. }) => {
+                let unknown = Names::new(&declarations, &business).unknown(&scenario);
+                checked.note(ReplayError::Input(unknown))?;
+            }
+            Ok(Ready::Raw { .. }) => {}
+            Err(error) => checked.note(error)?,
         }
     }
     Ok(checked)

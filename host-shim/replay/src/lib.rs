@@ -11,6 +11,7 @@ pub mod line;
 pub mod manifest;
 pub mod matcher;
 mod mistakes;
+mod names;
 pub mod path;
 pub mod play;
 pub mod prepare;

@@ -115,6 +115,25 @@ impl Matcher {
         Matcher { line: inner.line, rule: Rule::Subset(vec![(key.to_owned(), inner)]) }
     }
 
+    /// The expectations of a list's entries, or of a mapping's members.
+    pub fn parts(&self) -> Vec<&Matcher> {
+        match &self.rule {
+            Rule::List(list) | Rule::Contains(list) => list.iter().collect(),
+            Rule::Subset(map) | Rule::Exact(map) => map.iter().map(|(_, part)| part).collect(),
+            Rule::Any | Rule::Absent | Rule::Literal(_) | Rule::Pattern(_) | Rule::Size(_) => Vec::new(),
+        }
+    }
+
+    /// The text that a mapping expects of a member; none if it expects anything else.
+    pub fn text_of(&self, member: &str) -> Option<(usize, &str)> {
+        let (Rule::Subset(map) | Rule::Exact(map)) = &self.rule else { return None };
+        let (_, expected) = map.iter().find(|(key, _)| key == member)?;
+        match &expected.rule {
+            Rule::Literal(Value::String(text)) => Some((expected.line, text)),
+            _ => None,
+        }
+    }
+
     /// True for a plain value: text, number, truth value or null.
     pub fn is_literal(&self) -> bool {
         matches!(&self.rule, Rule::Literal(_))

@@ -3,6 +3,7 @@
 mod check;
 mod missing_price;
 mod snapshot;
+mod webhook;
 
 use crate::business::BusinessFolder;
 use crate::error::{BadInput, Place, ReplayError};
@@ -16,6 +17,7 @@ use crate::tally::Tally;
 use check::{Failures, Happened};
 use host::processor::Report;
 use host_intake::Decoded;
+use host_intake::request::Taken;
 use missing_price::MissingPrice;
 use products_contract::Timestamp;
 use serde_json::Value;
@@ -221,8 +223,11 @@ impl<'a> Player<'a> {
             let segment: Vec<usize> = (at..steps.len()).take_while(|i| steps[*i].action.is_provider_event()).collect();
             if segment.is_empty() {
                 if self.case.happens[at] && !matches!(steps[at].action, Action::Check(_)) {
-                    let step = Step { outcome: None, effects: None, reply: None, unchanged: None, ..steps[at].clone() };
-                    self.step(&step, self.case.deliveries[at].as_ref(), self.case.clocks[at])?;
+                    self.step(
+                        &steps[at].without_expectations(),
+                        self.case.deliveries[at].as_ref(),
+                        self.case.clocks[at],
+                    )?;
                 }
                 at += 1;
                 continue;
@@ -235,8 +240,7 @@ impl<'a> Player<'a> {
                 shuffle::keep_order_of_same(&mut happening, |at| steps[at].action.event_id());
             }
             for index in happening {
-                let step = Step { outcome: None, effects: None, reply: None, unchanged: None, ..steps[index].clone() };
-                self.step(&step, self.case.deliveries[index].as_ref(), clock)?;
+                self.step(&steps[index].without_expectations(), self.case.deliveries[index].as_ref(), clock)?;
             }
         }
         Ok(())
@@ -265,6 +269,7 @@ impl<'a> Player<'a> {
             | Action::Fact(_)
             | Action::Product(_)
             | Action::Usage(_)
+            | Action::Webhook(_)
             | Action::Raw(_)
             | Action::Same(_) => {
                 let Some(delivery) = delivery else { return Ok(()) };
@@ -282,7 +287,7 @@ impl<'a> Player<'a> {
     fn deliver(&mut self, step: &Step, delivery: &Prepared) -> Result<(), ReplayError> {
         let repeats = if step.action.is_provider_event() { self.options.repeat.max(1) } else { 1 };
         for time in 0..repeats {
-            let decoded = self.decode(step, delivery)?;
+            let Some(decoded) = self.decode(step, delivery)? else { return Ok(()) };
             let clock = self.host.clock();
             let delivered = self.host.deliver(decoded, clock)?;
             self.first(&delivered.first)?;
@@ -298,12 +303,23 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    fn decode(&self, step: &Step, delivery: &Prepared) -> Result<Decoded, ReplayError> {
+    /// The event that is delivered; none of a webhook that is not taken.
+    fn decode(&mut self, step: &Step, delivery: &Prepared) -> Result<Option<Decoded>, ReplayError> {
+        if let Some(signed) = &delivery.webhook {
+            let business = &self.host.setup().business;
+            let place = Place::line(&self.scenario.file, step.line);
+            let answer = webhook::deliver(business, place, signed, delivery.bytes.clone(), self.host.clock())?;
+            self.failures.answer(step, &answer);
+            return Ok(match answer.taken {
+                Taken::Event(decoded, _) => Some(*decoded),
+                Taken::Quarantined(_) | Taken::Nothing(_) => None,
+            });
+        }
         let name = &self.host.setup().business.name;
-        host_intake::raw::read(delivery.bytes.clone(), name, self.host.clock()).map_err(|error| {
+        let decoded = host_intake::raw::read(delivery.bytes.clone(), name, self.host.clock()).map_err(|error| {
             BadInput::new(Place::line(&self.scenario.file, step.line), error.to_string(), "an event that can be read")
-                .into()
-        })
+        })?;
+        Ok(Some(decoded))
     }
 
     fn redrive(&mut self, step: &Step, id: &str) -> Result<(), ReplayError> {

@@ -1,7 +1,7 @@
 //! From a scenario to what is delivered: every event built and decoded, in one API version, before anything runs.
 
 use crate::error::{BadInput, Place};
-use crate::scenario::{Action, At, CommandStep, Measurement, ProductStep, Scenario, UsageStep};
+use crate::scenario::{Action, At, CommandStep, Measurement, ProductStep, Scenario, Signature, UsageStep, WebhookStep};
 use crate::shapes::{Shape, Shapes};
 use products_contract::{Account, Actor, ActorKind, Timestamp};
 use serde_json::{Map, Value, json};
@@ -12,8 +12,27 @@ use std::collections::HashMap;
 pub struct Prepared {
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// The webhook that they come by, and how they are signed; none is an event as it stands.
+    pub webhook: Option<Signed>,
     /// The clock at its delivery, milliseconds since the epoch.
     pub clock: Timestamp,
+}
+
+/// How a webhook is delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Name of the webhook.
+    pub name: String,
+    /// Id of the delivery.
+    pub delivery: String,
+    /// How it is signed.
+    pub signature: Signature,
+}
+
+impl Signed {
+    fn of(step: &WebhookStep) -> Signed {
+        Signed { name: step.name.clone(), delivery: step.delivery.clone(), signature: step.signature }
+    }
 }
 
 /// A scenario in one API version.
@@ -43,11 +62,12 @@ fn case(scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Result<Case, Bad
         clocks: Vec::with_capacity(scenario.steps.len()),
         happens: Vec::with_capacity(scenario.steps.len()),
     };
-    let mut by_id: HashMap<&str, Vec<u8>> = HashMap::new();
+    let mut by_id: HashMap<&str, (Vec<u8>, Option<Signed>)> = HashMap::new();
     for step in &scenario.steps {
         let happens = step.only.is_empty() || step.only.contains(&shape.version);
         let mut delivery = None;
         if happens {
+            let mut webhook = None;
             let bytes = match &step.action {
                 Action::Stripe(stripe) => {
                     let created = match stripe.at {
@@ -67,8 +87,15 @@ fn case(scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Result<Case, Bad
                 Action::Product(product) => Some(product_bytes(product, given.livemode, clock)),
                 Action::Usage(usage) => Some(usage_bytes(usage, given.account.as_ref(), clock)),
                 Action::Raw(raw) => Some(raw.bytes.clone()),
+                Action::Webhook(step) => {
+                    webhook = Some(Signed::of(step));
+                    Some(bytes_of(&step.body))
+                }
                 Action::Same(id) => match by_id.get(id.as_str()) {
-                    Some(bytes) => Some(bytes.clone()),
+                    Some((bytes, signed)) => {
+                        webhook = signed.clone();
+                        Some(bytes.clone())
+                    }
                     None => {
                         let place = Place::line(&scenario.file, step.line);
                         let problem = format!("no event `{id}` before in {}", shape.version);
@@ -91,9 +118,9 @@ fn case(scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Result<Case, Bad
                 _ => None,
             };
             if let (Some(id), Some(bytes)) = (step.action.event_id(), &bytes) {
-                by_id.entry(id).or_insert_with(|| bytes.clone());
+                by_id.entry(id).or_insert_with(|| (bytes.clone(), webhook.clone()));
             }
-            delivery = bytes.map(|bytes| Prepared { bytes, clock });
+            delivery = bytes.map(|bytes| Prepared { bytes, webhook, clock });
         }
         case.deliveries.push(delivery);
         case.clocks.push(clock);

@@ -100,8 +100,17 @@ pub struct Step {
     pub effects: Option<Matcher>,
     /// The answer to the caller of a command.
     pub reply: Option<Matcher>,
+    /// The status that a webhook is answered with.
+    pub answer: Option<Matcher>,
     /// Line of the expectation that the state is the same before and after.
     pub unchanged: Option<usize>,
+}
+
+impl Step {
+    /// The step with nothing expected of it, for where the order is another than the one that was written.
+    pub fn without_expectations(&self) -> Step {
+        Step { outcome: None, effects: None, reply: None, answer: None, unchanged: None, ..self.clone() }
+    }
 }
 
 /// What a step does.
@@ -117,6 +126,8 @@ pub enum Action {
     Product(ProductStep),
     /// Measurements.
     Usage(UsageStep),
+    /// A webhook of a provider that the business declares.
+    Webhook(WebhookStep),
     /// An event as it came, of whatever kind.
     Raw(RawStep),
     /// The event of this id once more, byte for byte.
@@ -234,6 +245,34 @@ pub struct ProductStep {
     pub data: serde_json::Value,
 }
 
+/// A webhook of another provider, which the host signs itself with a key that only it knows.
+#[derive(Clone, Debug)]
+pub struct WebhookStep {
+    /// Name of the webhook.
+    pub name: String,
+    /// Id of the event: the webhook's name, a colon, and the delivery's id.
+    pub id: String,
+    /// Id of the delivery.
+    pub delivery: String,
+    /// How it is signed.
+    pub signature: Signature,
+    /// The body.
+    pub body: serde_json::Value,
+}
+
+/// How a webhook is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signature {
+    /// By the provider, now.
+    Good,
+    /// By somebody else.
+    Bad,
+    /// By the provider, an hour ago.
+    Old,
+    /// By nobody.
+    None,
+}
+
 /// Measurements as a monitor sends them.
 #[derive(Clone, Debug)]
 pub struct UsageStep {
@@ -342,6 +381,7 @@ impl Action {
             Action::Product(step) => Some(&step.id),
             Action::Usage(step) => Some(&step.id),
             Action::Raw(step) => Some(&step.id),
+            Action::Webhook(step) => Some(&step.id),
             Action::Same(id) | Action::Redrive(id) => Some(id),
             _ => None,
         }
@@ -387,16 +427,17 @@ impl Scenario {
                 outcome
                     + check
                     + step.effects.as_ref().map_or(0, Matcher::assertions)
-                    + step.reply.as_ref().map_or(0, Matcher::assertions)
+                    + [&step.reply, &step.answer].into_iter().flatten().map(Matcher::assertions).sum::<usize>()
                     + usize::from(step.unchanged.is_some())
             })
             .sum();
         of_steps + self.expect.assertions()
     }
 
-    /// The first event whose outcome it does not assert, by line.
+    /// The first event whose outcome it does not assert, by line. A webhook that is refused has none, but an answer.
     pub fn unasserted_event(&self) -> Option<usize> {
-        let unasserted = |step: &&Step| step.action.event_id().is_some() && step.outcome.is_none();
+        let is_asserted = |step: &&Step| step.outcome.is_some() || step.answer.is_some();
+        let unasserted = |step: &&Step| step.action.event_id().is_some() && !is_asserted(step);
         self.steps.iter().find(unasserted).map(|step| step.line)
     }
 }

@@ -80,7 +80,8 @@ fn mistakes_in_all_clauses_are_told_each_with_its_line() {
 fn what_stands_beside_the_catalog_has_its_own_file_and_line() {
     let catalog = WHOLE.replace("micros: {large: 12}", "micros: {large: -12}");
     let folder = folder_with(&catalog);
-    let roles = "may:\n  list: [owner]\n  lits: [owner]\n  usage.cosnume: [owner]\n";
+    let roles = "may:\n  list: [owner]\n  lits: [owner]\n  usage.cosnume: [owner]\nretry:\n  databsae: [1s]\n  mail.sned: [1s]\n\
+                 webhooks:\n  idp:\n    scheme: standard\n    secret: stripe_secret\n    events:\n      - {event: user.left, account: \"user:{id}\"}\n";
     fs::write(folder.path().join("business.yml"), roles).expect("written");
     let checked =
         check(&[folder.path().to_owned()], Sources::default(), &Runners::native()).expect("it can be checked");
@@ -89,6 +90,10 @@ fn what_stands_beside_the_catalog_has_its_own_file_and_line() {
     });
     let line = 1 + catalog[..catalog.find("micros").expect("it is there")].matches('\n').count();
     let expected = [
+        (Some("business.yml"), 6, Some("/retry/databsae")),
+        (Some("business.yml"), 7, Some("/retry/mail.sned")),
+        (Some("business.yml"), 11, Some("/webhooks/idp/secret")),
+        (Some("business.yml"), 13, Some("/webhooks/idp/events/0/event")),
         (Some("business.yml"), 3, Some("/may/lits")),
         (Some("business.yml"), 4, Some("/may/usage.cosnume")),
         (Some("catalog.yml"), line, Some("/rates/tokens/micros/large")),

@@ -22,7 +22,7 @@ const STORED: [&str; 10] =
     ["campaigns", "config", "defaults", "entitlements", "events", "may", "on", "rates", "resources", "templates"];
 
 /// Texts of [`WHOLE`], each with a name that may be a business's own, so that the reader alone can tell that it is not.
-const UNKNOWN: [(&str, &str); 26] = [
+const UNKNOWN: [(&str, &str); 27] = [
     ("event: invoice.paid", "event: invoice.payed"),
     ("run: database.seed}", "run: database.sow}"),
     ("run: database.seed}", "run: mail.send}"),
@@ -49,6 +49,10 @@ const UNKNOWN: [(&str, &str); 26] = [
     ("{meter: seats, after: 30d}", "{meter: logins, after: 30d}"),
     ("metadata: {label: \"{session.label}\"}", "metadata: {label: \"{sesion.label}\"}"),
     ("views: {phase: {running: ready}}", "views: {label: {running: ready}, phase: {}}"),
+    (
+        "products:\n  - id: prod_a\n",
+        "products:\n  - {id: prod_c, product_type: tier, name: C, metadata: {slug: a}}\n  - id: prod_a\n",
+    ),
 ];
 
 fn schema() -> Value {
@@ -331,11 +335,92 @@ fn schema_and_reader_know_the_same_commands_and_questions() {
         ("resources: {bucket: [ensure]}", false),
         ("resources: {mail: [ensure]}", false),
         ("resources: [tent]", false),
+        ("retry: {database: [10s, 30s, 2m, 10m, 30m], mail.send: []}", true),
+        ("resources: {tent: [ensure]}\nretry: {tent: [1h], tent.ensure: [1d]}", true),
+        ("retry: {database: 10s}", false),
+        ("retry: {database: [10]}", false),
+        ("retry: {database: [10 s]}", false),
+        ("retry: [database]", false),
+        ("webhooks: {}", true),
+        ("webhooks: {idp: {scheme: standard, secret: stripe_webhook_secret, events: []}}", false),
+        ("webhooks: {stripe: {scheme: standard, secret: stripe_webhook_secret, events: [{}]}}", false),
+        ("webhooks: {idp: x}", false),
+        ("webhooks: [idp]", false),
         ("zzz: {}", false),
         ("[]", false),
     ] {
         assert_eq!(validator.is_valid(&json_of(text)), is_right, "{text}");
         assert_eq!(told_of("products: []\n", Some(text)).is_empty(), is_right, "{text}");
+    }
+}
+
+#[test]
+fn schema_and_reader_take_the_same_webhooks() {
+    let validator = validator(&serde_json::from_str(BUSINESS).expect("JSON"));
+    let catalog =
+        "events:\n  user.registered: {fields: [{name: email, type: string, required: true}, {name: age, type: int}]}\n";
+    let standard = "scheme: standard, secret: stripe_webhook_secret";
+    let hmac = "scheme: hmac, secret: stripe_webhook_secret, header: X-Signature";
+    let fact = "event: user.registered, account: 'user:{user.id}', fields: {email: '{user.email}'}";
+    let with = |webhook: &str, fact: &str| format!("webhooks: {{idp: {{{webhook}, events: [{{{fact}}}]}}}}");
+    let right = [
+        with(standard, fact),
+        with(hmac, fact),
+        with(&format!("{hmac}, prefix: sha256=, encoding: base64, id: '{{delivery.id}}'"), fact),
+        with(standard, &format!("{fact}, when: {{type: user.created, user.active: true, list.0.n: 7}}")),
+        with(standard, &fact.replace("'{user.email}'}", "'{user.name}@x', age: 7}")),
+        with(standard, &fact.replace("user:{", "organization:{")),
+    ];
+    for text in right {
+        assert!(validator.is_valid(&json_of(&text)), "{text}");
+        assert_eq!(told_of(catalog, Some(&text)), [], "{text}");
+    }
+    let wrong = [
+        with("secret: stripe_webhook_secret", fact),
+        with("scheme: standard", fact),
+        with("scheme: svix, secret: stripe_webhook_secret", fact),
+        with("scheme: hmac, secret: stripe_webhook_secret", fact),
+        with(&format!("{standard}, header: X"), fact),
+        with(&format!("{standard}, id: '{{id}}'"), fact),
+        with(&format!("{hmac}, encoding: base32"), fact),
+        with(&hmac.replace("X-Signature", "'X Signature'"), fact),
+        with(&format!("{hmac}, zzz: 1"), fact),
+        with(&format!("{hmac}, id: ''"), fact),
+        with(standard, &format!("{fact}, zzz: 1")),
+        with(standard, &format!("{fact}, when: {{'a b': x}}")),
+        with(standard, &format!("{fact}, when: {{a: [x]}}")),
+        with(standard, &format!("{fact}, when: [a]")),
+        with(standard, &fact.replace("'user:{user.id}'", "platform")),
+        with(standard, &fact.replace("account", "acount")),
+        with(standard, &fact.replace("event: user.registered, ", "")),
+        with(standard, &fact.replace("'{user.email}'", "[x]")),
+        with(standard, &fact.replace("{user.email}", &"x".repeat(501))),
+        format!("webhooks: {{Idp: {{{standard}, events: [{{{fact}}}]}}}}"),
+        format!("webhooks: {{stripe: {{{standard}, events: [{{{fact}}}]}}}}"),
+    ];
+    for text in wrong {
+        assert!(!validator.is_valid(&json_of(&text)), "the schema takes {text}");
+        assert_eq!(told_of(catalog, Some(&text)).len(), 1, "{text}");
+    }
+    // What only the reader can tell: braces, and names that stand elsewhere.
+    let own = "config: {zone: {}, key: {type: secret}}\n";
+    for (text, said) in [
+        (with(standard, &fact.replace("{user.id}", "{user.id")), "has a brace without its other one"),
+        (
+            with(&standard.replace("stripe_webhook_secret", "kye"), fact),
+            "expected stripe_webhook_secret, key; did you mean `key`?",
+        ),
+        (with(&standard.replace("stripe_webhook_secret", "zone"), fact), "the configuration key `zone` is no secret"),
+        (with(standard, &fact.replace("user.registered", "user.registred")), "did you mean `user.registered`?"),
+        (
+            with(standard, &fact.replace("email:", "emial:")),
+            "`emial` is no field of `user.registered`; expected email, age; did you mean `email`?",
+        ),
+        (with(standard, &fact.replace("email:", "age:")), "`user.registered` must have the field `email`"),
+    ] {
+        assert!(validator.is_valid(&json_of(&text)), "the schema refuses {text}");
+        let told: Vec<_> = told_of(catalog, Some(&format!("{own}{text}"))).iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|told| told.contains(said) && told.contains("business.yml:")), "{said}: {told:?}");
     }
 }
 

@@ -77,6 +77,8 @@ fn right() -> Vec<String> {
         with_step("{product: created, data: {id: 1}, by: admin, effects: []}"),
         with_step("{usage: {meter: m, quantity: 1, id: 1, at: 2026-01-01T00:00:00Z, model: 1, b: true}}"),
         with_step("{usage: [{meter: m, quantity: 1}, {meter: m, quantity: 2}], by: service, only: [2020-08-27]}"),
+        with_step("{webhook: identity, id: 7, body: {a: 1}, answer: 200, expect: applied, effects: [], reply: 1}"),
+        with_step("{webhook: identity, body: x, signature: bad, answer: {regex: 4}, unchanged: true, only: [v]}"),
         with_step("{raw: {a: 1}, unchanged: true}"),
         with_step("{same: evt_1, expect: duplicate}"),
         with_step("{redrive: evt_1}"),
@@ -137,6 +139,9 @@ fn schema_and_reader_take_and_refuse_the_same() {
         with_step("{usage: {meter: m}}"),
         with_step("{usage: {meter: m, quantity: 1.5}}"),
         with_step("{usage: {meter: m, quantity: 1, model: [m]}}"),
+        with_step("{webhook: identity}"),
+        with_step("{webhook: identity, body: {}, signature: good}"),
+        with_step("{event: a.b, answer: 200}"),
         with_step("{advance: 7}"),
         with_step("{advance: 7d, expect: applied}"),
         with_step("{until: tomorrow}"),
@@ -188,6 +193,7 @@ fn schema_and_reader_know_the_same_names() {
         ("event", "event: a.b"),
         ("product", "product: created, data: {}"),
         ("usage", "usage: {meter: m, quantity: 1}"),
+        ("webhook", "webhook: identity, body: {}"),
         ("raw", "raw: x"),
         ("same", "same: evt_1"),
         ("redrive", "redrive: evt_1"),
@@ -219,7 +225,7 @@ fn schema_and_reader_know_the_same_names() {
 const FREE: [&str; 4] = [
     r"^/given/(config|claims|answers)$",
     r"^(/given|/events/\d+)/answers(/[^/]+(/\d+)?(/then)?/ok.*)?$",
-    r"^/events/\d+/(envelope/)?(set|add|previous|payload|data|raw|reply|effects|usage|(set|add)@[^/]+|expect/(reason|quota|account))(/.*)?$",
+    r"^/events/\d+/(envelope/)?(set|add|previous|payload|data|raw|body|answer|reply|effects|usage|(set|add)@[^/]+|expect/(reason|quota|account))(/.*)?$",
     r"^(/expect|/events/\d+/check)(/accounts/[^/]+)?/(accounts$|(products|prices|purchases|subscriptions|records|entitlements|balances|ledger|timers|effects|notices|claims|inventory|outcomes)(/.*)?$)",
 ];
 
@@ -300,6 +306,7 @@ fn members_that_say_nothing_together_are_refused() {
         "command: a",
         "product: created",
         "usage: {meter: m, quantity: 1}",
+        "webhook: w",
         "raw: x",
         "same: evt_1",
         "redrive: evt_1",
@@ -332,11 +339,18 @@ fn members_that_say_nothing_together_are_refused() {
         "account: platform",
         "by: admin",
         "data: {}",
+        "body: {}",
+        "signature: bad",
+        "answer: 200",
     ];
     let mut taken = 0;
     for kind in kinds {
         for member in kinds.into_iter().chain(members).filter(|member| *member != kind) {
-            let data = if kind.starts_with("product") && !member.starts_with("data") { ", data: {}" } else { "" };
+            let data = match kind.split(':').next() {
+                Some("product") if !member.starts_with("data") => ", data: {}",
+                Some("webhook") if !member.starts_with("body") => ", body: {}",
+                _ => "",
+            };
             taken += usize::from(judge(&with_step(&format!("{{{kind}, {member}{data}}}"))));
         }
     }

@@ -121,9 +121,10 @@ fn bare(from: &std::path::Path, to: &std::path::Path, batch: u64) -> Duration {
     let facts = read("facts", "CAST(substr(event_id, 5) AS INTEGER)");
     let records = read("records", "id");
     let effects = read("effects", "seq");
+    let texts = read("effect_texts", "seq");
     let subscriptions = read("subscriptions", "CAST(substr(id, 5) AS INTEGER)");
     let scopes = read("scopes", "CAST(substr(account, 6) AS INTEGER)");
-    let tables = [&events, &inbox, &runs, &facts, &records, &effects, &subscriptions, &scopes];
+    let tables = [&events, &inbox, &runs, &facts, &records, &effects, &texts, &subscriptions, &scopes];
     let begun = Instant::now();
     for n in 0..events.1.len() {
         if (n as u64).is_multiple_of(batch) {

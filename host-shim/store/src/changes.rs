@@ -125,6 +125,13 @@ pub struct Changes {
     pub effects: Vec<EffectChange>,
     /// The event's own inbox row.
     pub inbox: Option<InboxChange>,
+    /// Erase what the scope's account said, after everything else of this change.
+    ///
+    /// Events of the account that are done or dead lose their raw bytes, what their payload says beyond ids, amounts and
+    /// times, and the words of their errors; effects that have ended lose payload and context. Rows stay, and so does
+    /// what is not through yet: events that are pending, parked or deferred and effects that are open, which a later
+    /// erasure takes. Log entries are in no store.
+    pub erase: bool,
     /// What must still be so.
     pub expected: Expected,
 }
@@ -144,10 +151,11 @@ pub enum Applied {
 impl Changes {
     /// True if more than the inbox row changes.
     pub fn has_rows(&self) -> bool {
-        self.decides() || !self.effects.is_empty()
+        self.decides() || !self.effects.is_empty() || self.erase
     }
 
-    /// True if the account is another afterwards: its revision rises. What becomes of an effect is not the account's.
+    /// True if the account is another afterwards: its revision rises. What becomes of an effect is not the account's, and
+    /// what is erased is nothing that an extension reads, so that no decision depends on it.
     pub fn decides(&self) -> bool {
         !(self.rows.is_empty() && self.facts.is_empty() && self.claims.is_empty())
     }

@@ -58,7 +58,7 @@ impl Declared {
         }
         Ok(Declared {
             collections: declarations.collections.iter().cloned().collect(),
-            effects: declarations.effects.iter().map(|decl| (decl.kind.clone(), decl.retry)).collect(),
+            effects: declarations.effects.iter().map(|decl| (decl.kind.clone(), decl.retry.clone())).collect(),
             config,
             not_state: NotState::default(),
         })
@@ -85,8 +85,8 @@ impl Declared {
     }
 
     /// Retry policy declared for an effect kind; none for kinds that the host handles itself.
-    pub fn retry(&self, kind: &str) -> Option<RetryPolicy> {
-        self.effects.get(kind).copied()
+    pub fn retry(&self, kind: &str) -> Option<&RetryPolicy> {
+        self.effects.get(kind)
     }
 
     /// True for an effect kind that a provider carries out.

@@ -6,6 +6,7 @@
 
 mod changes;
 mod declared;
+mod erase;
 mod log;
 mod memory;
 mod prefix;
@@ -24,8 +25,8 @@ pub use declared::{ConfigError, Declared, parse_config};
 pub use log::LogEntry;
 pub use memory::MemoryStore;
 pub use rows::{
-    ClaimRow, EffectRow, EffectState, InboxRow, InboxState, Lease, MESSAGE, OpenedRows, Provenance, Run, TIMER,
-    TimerRow,
+    ClaimRow, ERASE, EffectRow, EffectState, InboxRow, InboxState, Lease, MESSAGE, OF_HOST, OpenedRows, PROVIDER_EVENT,
+    Provenance, Run, TIMER, TimerRow,
 };
 pub use scope::{Partition, Scope};
 pub use sqlite::{OpenError, SqliteStore, Synchronous};

@@ -139,6 +139,13 @@ impl MemoryStore {
         self.record(|| Undo::Inbox(undo));
         seq
     }
+
+    fn erase(&mut self, scope: &Scope) {
+        let undo = Arc::make_mut(&mut self.inbox).erase(scope);
+        self.record(|| Undo::Inbox(undo));
+        let undo = Arc::make_mut(&mut self.outbox).erase(scope);
+        self.record(|| Undo::Outbox(undo));
+    }
 }
 
 impl Store for MemoryStore {
@@ -184,6 +191,9 @@ impl Store for MemoryStore {
             self.apply_rows(scope, changes);
         }
         let seq = changes.inbox.as_ref().and_then(|change| self.apply_inbox(change));
+        if let Some(scope) = changes.scope.as_ref().filter(|_| changes.erase) {
+            self.erase(scope);
+        }
         Ok(Applied::Done { seq })
     }
 

@@ -22,6 +22,12 @@ pub struct OpenedRows {
 pub const TIMER: &str = "timer.at";
 /// Effect kind of a message: it arrives once at the account in `to`.
 pub const MESSAGE: &str = "account.send";
+/// Kind of the effects that come in as an event of the provider, whosever it is.
+pub const PROVIDER_EVENT: &str = "provider.event";
+/// Kind of the effects by which an account is erased: see [`Changes::erase`](crate::Changes::erase).
+pub const ERASE: &str = "account.erase";
+/// Kinds that the host carries out itself: no extension declares them, and no provider is called.
+pub const OF_HOST: [&str; 4] = [TIMER, MESSAGE, PROVIDER_EVENT, ERASE];
 
 /// Where an event stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +68,7 @@ pub struct Provenance {
     pub effects_hash: String,
 }
 
-/// One run of an event: none is ever overwritten.
+/// One run of an event: none is ever overwritten, but by an erasure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     /// When it ran.
@@ -96,6 +102,8 @@ pub struct InboxRow {
     pub outcome: Option<Outcome>,
     /// How the last run came about; see [`Store::runs`](crate::Store::runs) for all of them.
     pub provenance: Option<Provenance>,
+    /// True once its account was erased: nothing can be decided by it any more, or compared with it.
+    pub erased: bool,
 }
 
 /// Where an effect stands.
@@ -143,6 +151,8 @@ pub struct EffectRow {
     pub caused_by: String,
     /// Its last lease.
     pub lease: Lease,
+    /// True once its account was erased: what was asked is not known any more.
+    pub erased: bool,
 }
 
 /// A claim on a name. A row without holder is a block.

@@ -8,6 +8,7 @@ mod apply;
 mod catalog;
 mod claims;
 mod effects;
+mod erase;
 mod graph;
 mod inbox;
 mod rows;
@@ -30,6 +31,7 @@ use products_contract::{
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use scopes::{Known, Scopes};
+use std::cell::Cell;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -97,6 +99,8 @@ pub struct SqliteStore {
     in_group: bool,
     /// True once a change of the open group was written in part.
     is_broken: bool,
+    /// True if the write-ahead log may still hold what was erased.
+    erased: Cell<bool>,
 }
 
 impl SqliteStore {
@@ -132,6 +136,10 @@ impl SqliteStore {
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
+        // What is deleted or written anew is overwritten with zeros, so that what an erasure takes is not in the file any
+        // more. Where SQLite moved rows between pages it may leave a copy in the unused part of one; the tables that
+        // hold what somebody wrote to us, `events` and `effect_texts`, only grow at their end, so that none of theirs move.
+        connection.pragma_update(None, "secure_delete", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
         Ok(SqliteStore {
@@ -142,6 +150,7 @@ impl SqliteStore {
             seen_changes: -1,
             in_group: false,
             is_broken: false,
+            erased: Cell::new(false),
         })
     }
 
@@ -177,6 +186,18 @@ impl SqliteStore {
         }
         self.in_group = true;
         Ok(())
+    }
+
+    /// Empty the write-ahead log, which holds pages as they were before something was erased. While somebody reads an older
+    /// state that can't be done: the next commit tries again, and the last one who closes the file deletes the log.
+    fn empty_log(&self) {
+        let is_busy = || -> Result<bool, rusqlite::Error> {
+            self.connection.busy_timeout(Duration::ZERO)?;
+            self.connection.prepare_cached("PRAGMA wal_checkpoint(TRUNCATE)")?.query_row([], |row| row.get(0))
+        };
+        // What was committed stays committed, whatever becomes of this.
+        self.erased.set(is_busy().unwrap_or(true));
+        let _ = self.connection.busy_timeout(BUSY_TIMEOUT);
     }
 
     /// Forget what was read: somebody else changed it, or what changed it was thrown away.
@@ -297,6 +318,9 @@ impl Store for SqliteStore {
         self.check_group()?;
         self.run("COMMIT").map_err(unavailable)?;
         self.in_group = false;
+        if self.erased.get() {
+            self.empty_log();
+        }
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 mod declared;
 mod equal;
+mod erase;
 mod fork;
 mod migration;
 mod sqlite;

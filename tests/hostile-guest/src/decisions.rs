@@ -161,8 +161,8 @@ pub fn spoil(kind: &str, mut decision: Decision) -> Result<Decision, Failure> {
         "timer-without-time" => effects.push(effect("timer.at", "k")),
         "message-to-nobody" => effects.push(effect("account.send", "k")),
         "mail-to-an-account" => effects.push(Effect { to: Some(Account::Platform), ..effect("mail.send", "k") }),
-        "no-attempts" => {
-            let retry = Some(RetryPolicy { max_attempts: 0, first_delay_ms: 1, max_delay_ms: 1 });
+        "many-retries" => {
+            let retry = Some(RetryPolicy { delays_ms: vec![1; 21] });
             effects.push(Effect { retry, ..effect("mail.send", "k") });
         }
         "other-contents" => {

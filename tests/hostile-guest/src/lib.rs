@@ -39,7 +39,7 @@ impl exports::solobase::products::manifest::Guest for Hostile {
                 kind: "mail.send".to_owned(),
                 payload_schema: "{}".to_owned(),
                 result_schema: "{}".to_owned(),
-                retry: RetryPolicy { max_attempts: 3, first_delay_ms: 1_000, max_delay_ms: 60_000 },
+                retry: RetryPolicy { delays_ms: vec![1_000, 2_000] },
             }],
             config: Vec::new(),
         }

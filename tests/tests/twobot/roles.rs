@@ -6,7 +6,7 @@ use host::processor::{AskError, Report};
 use products_contract::{Account, Actor, ActorKind, Event, Page, Payload, Problem, Question, Refusal};
 
 /// Commands, and who of an organization's members may give each; nobody gives one that belongs to the platform.
-const COMMANDS: [(&str, &[&str]); 30] = [
+const COMMANDS: [(&str, &[&str]); 31] = [
     ("catalog.load", &[]),
     ("product.create", &["owner", "member"]),
     ("product.update", &["owner", "member"]),
@@ -36,6 +36,7 @@ const COMMANDS: [(&str, &[&str]); 30] = [
     ("account.connect", &["owner"]),
     ("usage.admit", &["owner"]),
     ("usage.consume", &["owner", "member"]),
+    ("usage.invoice", &[]),
     // The last one: what comes after it is refused for that.
     ("account.close", &[]),
 ];
@@ -106,7 +107,8 @@ fn a_command_is_judged_by_who_gives_it_and_where() {
                 let report = reports.first().expect("each command is decided");
                 // Who is let through is refused for what was asked, or for where.
                 let is_catalogs = kind == "catalog.load" || kind.starts_with("campaign.");
-                let is_operators = ["account.close", "instance.suspend", "step.assign"].contains(&kind)
+                let is_operators = ["account.close", "instance.suspend", "step.assign", "usage.invoice"]
+                    .contains(&kind)
                     && actor.kind == ActorKind::User;
                 let elsewhere = is_catalogs && account != Account::Platform;
                 let expected = !is_allowed(&actor, &account, roles) || elsewhere || is_operators;

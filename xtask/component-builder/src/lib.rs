@@ -3,6 +3,7 @@
 //! That target has no WASI, so a component cannot come to import any. The chores and the tests both build through
 //! this crate, so what is tested is what is shipped.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,7 +15,10 @@ pub const PROVISIONER: &str = "instance-provisioner-component";
 
 /// Flags of the compiler for a component: wasmtime has vector instructions, which skipping through JSON gains from; inlining is
 /// held back so that the component stays below its 2 MiB.
-const FLAGS: &str = "-Ctarget-feature=+simd128 -Cllvm-args=-inline-threshold=45";
+const FLAGS: [&str; 2] = ["-Ctarget-feature=+simd128", "-Cllvm-args=-inline-threshold=45"];
+/// What stands in a component in place of the folder that cargo keeps sources in: panics name the files of dependencies, and
+/// where they lie is this machine's affair.
+const SOURCES: &str = "registry";
 
 /// Why there is no component.
 #[derive(Debug, thiserror::Error)]
@@ -125,6 +129,18 @@ fn build_with(package: &str, profile: &str) -> Result<Vec<u8>, BuildError> {
     encode(&module).map_err(|reason| BuildError::Encode { path, reason })
 }
 
+/// The compiler's flags, as cargo takes them from its environment.
+fn flags() -> OsString {
+    let mut flags = OsString::from(FLAGS.join("\u{1f}"));
+    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"));
+    if let Some(cargo_home) = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home) {
+        flags.push("\u{1f}--remap-path-prefix=");
+        flags.push(cargo_home.join("registry").join("src"));
+        flags.push(format!("={SOURCES}"));
+    }
+    flags
+}
+
 /// Build the core module and return its path.
 fn build_module(package: &str, profile: &str) -> Result<PathBuf, BuildError> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
@@ -132,10 +148,8 @@ fn build_module(package: &str, profile: &str) -> Result<PathBuf, BuildError> {
         .args(["build", "--package", package, "--target", TARGET, "--profile", profile])
         .args(["--quiet", "--message-format", "json-render-diagnostics"])
         .current_dir(workspace_root())
-        // Flags for the host, such as those of a coverage run, do not fit this target.
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", FLAGS)
+        // In place of the flags for the host, such as those of a coverage run, which do not fit this target.
+        .env("CARGO_ENCODED_RUSTFLAGS", flags())
         .stderr(Stdio::inherit())
         .output()
         .map_err(|source| BuildError::Start { program: cargo, source })?;

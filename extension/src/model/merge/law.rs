@@ -12,7 +12,7 @@ use crate::model::records::invoice::{Invoice, InvoiceStatus, Line};
 use crate::model::records::payment::{Payment, Received, Refund, RefundStatus};
 use crate::model::records::payouts::{Onboarding, Payouts};
 use crate::model::records::session::{Session, SessionStatus};
-use crate::model::records::subscription::{Previous, State};
+use crate::model::records::subscription::{Pause, Previous, State};
 use crate::model::records::subscription_schedule::{Phase, ScheduleStatus, SubscriptionSchedule};
 use products_contract::{SnapshotRank, SubscriptionItem, SubscriptionStatus};
 use proptest::prelude::*;
@@ -80,6 +80,10 @@ fn items() -> impl Strategy<Value = Vec<SubscriptionItem>> {
     })
 }
 
+fn pause() -> impl Strategy<Value = Option<Pause>> {
+    prop::option::weighted(0.2, prop::sample::select(vec![Pause::KeepAsDraft, Pause::MarkUncollectible, Pause::Void]))
+}
+
 prop_compose! {
     fn state()(
         status in status(),
@@ -87,9 +91,10 @@ prop_compose! {
         cancel_at_period_end: bool,
         cancel_at in prop::option::of(second()),
         ended_at in prop::option::of(second()),
+        pause in pause(),
     ) -> State {
         let ended_at = ended_at.filter(|_| crate::model::records::subscription::is_final(status));
-        State { status, items, cancel_at_period_end, cancel_at, trial_end: None, ended_at }
+        State { status, items, cancel_at_period_end, cancel_at, trial_end: None, ended_at, pause }
     }
 }
 
@@ -99,8 +104,9 @@ prop_compose! {
         cancel_at_period_end in prop::option::of(any::<bool>()),
         cancel_at in prop::option::of(prop::option::of(second())),
         items in prop::option::of(items()),
+        pause in prop::option::of(pause()),
     ) -> Option<Previous> {
-        let previous = Previous { status, cancel_at_period_end, cancel_at, items };
+        let previous = Previous { status, cancel_at_period_end, cancel_at, items, pause };
         (previous != Previous::default()).then_some(previous)
     }
 }
@@ -115,8 +121,13 @@ prop_compose! {
         event in 1..9,
         customer in named("cus"),
         state in state(),
-        previous in previous(),
+        said in previous(),
+        known in prop::collection::vec(state(), 0..5),
     ) -> SubscriptionView {
+        let previous = match rank {
+            SnapshotRank::Retrieved => known.iter().map(Previous::all_of).collect(),
+            _ => said.into_iter().collect(),
+        };
         SubscriptionView { at, rank, event_id: format!("evt_{event}"), customer, state, previous }
     }
 }
@@ -128,7 +139,7 @@ fn subscriptions() {
         subscription_view(),
         |view| Some(view.at),
         |views| {
-            let mut record = subscription::first(views[0].clone());
+            let mut record = subscription::first(views[0].clone(), TIGHT);
             for view in &views[1..] {
                 subscription::merge(&mut record, view.clone(), TIGHT).expect("a view can be encoded");
             }
@@ -161,8 +172,9 @@ fn view_of(number: u32, before: u32) -> SubscriptionView {
             cancel_at: None,
             trial_end: None,
             ended_at: None,
+            pause: None,
         },
-        previous: Some(Previous { items: Some(quantity(before)), ..Previous::default() }),
+        previous: vec![Previous { items: Some(quantity(before)), ..Previous::default() }],
     }
 }
 
@@ -174,7 +186,7 @@ fn chains() {
     runner
         .run(&cases, |order| {
             let view = |number: u32| view_of(number, number - 1);
-            let mut record = subscription::first(view(order[0]));
+            let mut record = subscription::first(view(order[0]), subscription::BOUNDS);
             for number in &order[1..] {
                 subscription::merge(&mut record, view(*number), subscription::BOUNDS).expect("can be encoded");
             }
@@ -189,7 +201,7 @@ fn chains() {
 /// Two views that each say that they came after the other lead nowhere, although a third follows none of them.
 #[test]
 fn what_does_not_lead_to_the_end_makes_a_second_unclear() {
-    let mut record = subscription::first(view_of(1, 2));
+    let mut record = subscription::first(view_of(1, 2), subscription::BOUNDS);
     for view in [view_of(2, 1), view_of(3, 9)] {
         subscription::merge(&mut record, view, subscription::BOUNDS).expect("can be encoded");
     }
@@ -198,7 +210,7 @@ fn what_does_not_lead_to_the_end_makes_a_second_unclear() {
 
 #[test]
 fn what_comes_later_is_newer_and_what_came_in_the_same_second_is_not() {
-    let record = subscription::first(view_of(1, 0));
+    let record = subscription::first(view_of(1, 0), subscription::BOUNDS);
     for (at, expected) in [(999, false), (1000, false), (1001, true)] {
         let view = SubscriptionView { at, ..view_of(2, 1) };
         assert_eq!(subscription::is_newer(&record, &view), expected, "at {at}");

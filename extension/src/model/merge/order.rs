@@ -25,17 +25,18 @@ fn view(at: i64, rank: SnapshotRank, status: SubscriptionStatus) -> Subscription
             cancel_at: None,
             trial_end: None,
             ended_at: is_final(status).then_some(at),
+            pause: None,
         },
-        previous: None,
+        previous: Vec::new(),
     }
 }
 
 fn after(status: SubscriptionStatus, view: SubscriptionView) -> SubscriptionView {
-    SubscriptionView { previous: Some(Previous { status: Some(status), ..Previous::default() }), ..view }
+    SubscriptionView { previous: vec![Previous { status: Some(status), ..Previous::default() }], ..view }
 }
 
 fn merged(one: &SubscriptionView, other: &SubscriptionView) -> (SubscriptionRow, News) {
-    let mut row = first(one.clone());
+    let mut row = first(one.clone(), BOUNDS);
     let news = merge(&mut row, other.clone(), BOUNDS).expect("a view can be encoded");
     (row, news)
 }
@@ -52,6 +53,13 @@ fn a_later_second_is_newer() {
     assert_newer(&view(2, SnapshotRank::Created, Active), &view(1, SnapshotRank::Deleted, Active));
 }
 
+/// The same of two views of one rank, of which the older one may change what is shown when it comes last.
+fn assert_newer_view(newer: &SubscriptionView, older: &SubscriptionView) {
+    for (row, _) in [merged(older, newer), merged(newer, older)] {
+        assert_eq!((row.status(), row.is_unclear), (newer.state.status, false));
+    }
+}
+
 // covers: S31
 #[test]
 fn a_final_state_absorbs_whatever_the_times() {
@@ -64,7 +72,8 @@ fn a_final_state_absorbs_whatever_the_times() {
 #[test]
 fn in_one_second_rank_decides() {
     assert_newer(&view(1, SnapshotRank::Updated, Active), &view(1, SnapshotRank::Created, Incomplete));
-    assert_newer(&view(1, SnapshotRank::Retrieved, PastDue), &view(1, SnapshotRank::Updated, Active));
+    assert_newer(&view(1, SnapshotRank::Deleted, PastDue), &view(1, SnapshotRank::Retrieved, Active));
+    assert_newer(&view(1, SnapshotRank::Retrieved, Active), &view(1, SnapshotRank::Created, PastDue));
 }
 
 #[test]
@@ -90,6 +99,25 @@ fn without_a_chain_the_order_is_unclear() {
     assert!(merged(&on, &off).0.is_unclear);
 }
 
+/// An answer is newer than what was known when it was asked for; whether it tells of what else is of its second, nobody
+/// knows.
+// covers: S39
+#[test]
+fn an_answer_is_newer_than_what_it_was_asked_after() {
+    let update = view(1, SnapshotRank::Updated, Active);
+    let answer = view(1, SnapshotRank::Retrieved, PastDue);
+    let told = SubscriptionView { previous: vec![Previous::all_of(&update.state)], ..answer.clone() };
+    assert_newer_view(&told, &update);
+    for (one, other) in [(&update, &answer), (&answer, &update)] {
+        let (row, _) = merged(one, other);
+        assert!(row.is_unclear, "{one:?} then {other:?}");
+        // Which question it takes to settle it is told by how many views there are.
+        assert_eq!(row.views_beside_an_answer(), 2);
+    }
+    assert_newer_view(&after(PastDue, update.clone()), &answer);
+    assert!(!merged(&answer, &view(1, SnapshotRank::Updated, PastDue)).0.is_unclear, "they say the same");
+}
+
 #[test]
 fn the_same_view_is_the_same_whatever_event_brought_it() {
     let one = view(1, SnapshotRank::Updated, Active);
@@ -106,7 +134,7 @@ fn the_history_keeps_the_newest_views() {
     let seen: Vec<SubscriptionView> =
         (0..most + 20).map(|at| view(at, SnapshotRank::Updated, if at < 60 { Active } else { PastDue })).collect();
     let fold = |views: &mut dyn Iterator<Item = &SubscriptionView>| {
-        let mut row = first(views.next().expect("views").clone());
+        let mut row = first(views.next().expect("views").clone(), BOUNDS);
         for view in views {
             merge(&mut row, view.clone(), BOUNDS).expect("a view can be encoded");
         }

@@ -1,8 +1,9 @@
 //! A subscription: the newest view counts (`design.md`, "Order of snapshots of one object").
 //!
-//! (1) a final state absorbs, whatever the times; (2) the provider's time; (3) in one second created, updated, fetched,
-//! deleted; (4) a subscription never becomes incomplete again; (5) the chain of what each view says that it changed. The
-//! views that are alike up to (4) are kept as a set: reading it by (5) is clear or unclear, in whatever order they came.
+//! (1) a final state absorbs, whatever the times; (2) the provider's time; (3) in one second created, updated or fetched,
+//! deleted; (4) a subscription never becomes incomplete again; (5) the chain of what each view says that it changed, or
+//! for a fetched one of what was known when it was asked for. The views that are alike up to (4) are kept as a set:
+//! reading it by (5) is clear or unclear, in whatever order they came.
 
 use super::News;
 use crate::model::gather::sort_by;
@@ -37,14 +38,16 @@ pub(crate) struct SubscriptionView {
     /// The customer that it names.
     pub customer: Option<String>,
     pub state: State,
-    /// What it says that it changed.
-    pub previous: Option<Previous>,
+    /// What it says that it changed, or what it was asked for after.
+    pub previous: Vec<Previous>,
 }
 
 /// What orders views before their chains do.
 type Moment = (bool, Timestamp, SnapshotRank, bool);
 
 fn moment(at: Timestamp, rank: SnapshotRank, status: SubscriptionStatus) -> Moment {
+    // The second of an answer says nothing of whether what happened in it is told.
+    let rank = if rank == SnapshotRank::Retrieved { SnapshotRank::Updated } else { rank };
     (is_final(status), at, rank, status != SubscriptionStatus::Incomplete)
 }
 
@@ -54,7 +57,7 @@ pub(crate) fn is_newer(record: &SubscriptionRow, view: &SubscriptionView) -> boo
 }
 
 /// The record of the first view. Without a customer it is nobody's.
-pub(crate) fn first(view: SubscriptionView) -> SubscriptionRow {
+pub(crate) fn first(view: SubscriptionView, bounds: Bounds) -> SubscriptionRow {
     SubscriptionRow {
         customer_id: view.customer.clone().unwrap_or_default(),
         customer_at: if view.customer.is_some() { view.at } else { Timestamp::MIN },
@@ -63,7 +66,7 @@ pub(crate) fn first(view: SubscriptionView) -> SubscriptionRow {
         history: vec![observed(&view)],
         first_at: view.at,
         was_ever_served: is_served(view.state.status),
-        views: vec![View { state: view.state, previous: view.previous.into_iter().collect(), event_id: view.event_id }],
+        views: vec![view_of(view, bounds)],
         shown: 0,
         is_unclear: false,
         grace_end: None,
@@ -86,13 +89,13 @@ pub(crate) fn merge(record: &mut SubscriptionRow, view: SubscriptionView, bounds
         std::cmp::Ordering::Less => return Ok(News::Older),
         std::cmp::Ordering::Greater => {
             (record.at, record.rank) = (view.at, view.rank);
-            let previous = view.previous.into_iter().collect();
-            record.views = vec![View { state: view.state, previous, event_id: view.event_id }];
+            record.views = vec![view_of(view, bounds)];
             (record.shown, record.is_unclear) = (0, false);
             return Ok(News::Changed);
         }
         std::cmp::Ordering::Equal => {}
     }
+    record.rank = record.rank.max(view.rank);
     let shown = record.state().clone();
     let same = add(&mut record.views, view, bounds)?;
     read_chain(record);
@@ -107,7 +110,7 @@ fn observed(view: &SubscriptionView) -> Observation {
     let mut prices: Vec<(String, u32)> =
         view.state.items.iter().map(|item| (item.price_id.clone(), item.quantity)).collect();
     sort_by(&mut prices, Ord::cmp);
-    Observation(view.at, view.rank, view.state.status, Rc::new(prices))
+    Observation(view.at, view.rank, view.state.status, Rc::new(prices), view.state.pause)
 }
 
 /// Keep the newest views that were seen, each once.
@@ -124,23 +127,33 @@ fn text(value: &impl serde::Serialize) -> Fallible<String> {
     crate::model::json::encode(value)
 }
 
+/// Keep the greatest by their text, each once.
+fn keep_greatest(previous: &mut Vec<Previous>, most: usize) {
+    if previous.len() > 1 {
+        previous.sort_by_cached_key(|previous| text(previous).unwrap_or_default());
+        previous.dedup();
+        let surplus = previous.len().saturating_sub(most);
+        previous.drain(..surplus);
+    }
+}
+
+fn view_of(mut view: SubscriptionView, bounds: Bounds) -> View {
+    keep_greatest(&mut view.previous, bounds.previous);
+    View { state: view.state, previous: view.previous, event_id: view.event_id }
+}
+
 /// Add a view to those of its moment; true if its state is among them.
 fn add(views: &mut Vec<View>, view: SubscriptionView, bounds: Bounds) -> Fallible<bool> {
     let found = views.iter_mut().find(|known| known.state == view.state);
     let same = found.is_some();
     match found {
         Some(known) => {
-            if let Some(previous) = view.previous.filter(|previous| !known.previous.contains(previous)) {
-                known.previous.push(previous);
-                known.previous.sort_by_cached_key(|previous| text(previous).unwrap_or_default());
-                let surplus = known.previous.len().saturating_sub(bounds.previous);
-                known.previous.drain(..surplus);
-            }
+            known.previous.extend(view.previous);
+            keep_greatest(&mut known.previous, bounds.previous);
             known.event_id = std::mem::take(&mut known.event_id).min(view.event_id);
         }
         None => {
-            let previous = view.previous.into_iter().collect();
-            views.push(View { state: view.state, previous, event_id: view.event_id });
+            views.push(view_of(view, bounds));
             views.sort_by_cached_key(|view| text(&view.state).unwrap_or_default());
             let surplus = views.len().saturating_sub(bounds.views);
             views.drain(..surplus);

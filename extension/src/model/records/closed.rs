@@ -2,7 +2,7 @@
 
 use super::{ACCOUNT, json_record};
 use products_contract::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
 use std::collections::BTreeSet;
 
@@ -13,6 +13,33 @@ pub(crate) struct Closed {
     /// Subscriptions that were cancelled for it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub cancelled: BTreeSet<String>,
+    /// What is personal and gone already.
+    #[serde(default, skip_serializing_if = "Erased::is_none")]
+    pub erased: Erased,
+}
+
+/// How far the erasure of what is personal came; it begins with the products.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Erased {
+    /// The products up to this one.
+    Products { reached: Option<String> },
+    /// All products, and the audit trail up to this line.
+    Accesses { reached: Option<String> },
+    /// All of it.
+    All,
+}
+
+impl Default for Erased {
+    fn default() -> Self {
+        Erased::Products { reached: None }
+    }
+}
+
+impl Erased {
+    fn is_none(&self) -> bool {
+        *self == Erased::default()
+    }
 }
 
 impl Closed {

@@ -22,6 +22,27 @@ pub(crate) fn is_served(status: SubscriptionStatus) -> bool {
     matches!(status, SubscriptionStatus::Active | SubscriptionStatus::Trialing | SubscriptionStatus::PastDue)
 }
 
+/// What becomes of the invoices of a subscription whose collection is paused; its status stays as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Pause {
+    KeepAsDraft,
+    MarkUncollectible,
+    Void,
+}
+
+impl Pause {
+    /// Stripe's `behavior`.
+    pub fn parse(text: &str) -> Option<Pause> {
+        Some(match text {
+            "keep_as_draft" => Pause::KeepAsDraft,
+            "mark_uncollectible" => Pause::MarkUncollectible,
+            "void" => Pause::Void,
+            _ => return None,
+        })
+    }
+}
+
 /// What a view says of the subscription's state: null counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct State {
@@ -35,6 +56,8 @@ pub(crate) struct State {
     pub trial_end: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
 }
 
 /// What an update says that it changed: `previous_attributes`, as far as we mirror the fields.
@@ -49,6 +72,8 @@ pub(crate) struct Previous {
     pub cancel_at: Option<Option<Timestamp>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub items: Option<Vec<SubscriptionItem>>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    pub pause: Option<Option<Pause>>,
 }
 
 /// Tells null (given, and nothing) from absent.
@@ -61,12 +86,24 @@ where
 }
 
 impl Previous {
+    /// All of a state: what it fits is that state alone.
+    pub fn all_of(state: &State) -> Previous {
+        Previous {
+            status: Some(state.status),
+            cancel_at_period_end: Some(state.cancel_at_period_end),
+            cancel_at: Some(state.cancel_at),
+            items: Some(state.items.clone()),
+            pause: Some(state.pause),
+        }
+    }
+
     /// Whether a view with this state can be the one right before.
     pub fn fits(&self, state: &State) -> bool {
         self.status.is_none_or(|status| status == state.status)
             && self.cancel_at_period_end.is_none_or(|flag| flag == state.cancel_at_period_end)
             && self.cancel_at.is_none_or(|at| at == state.cancel_at)
             && self.items.as_ref().is_none_or(|items| *items == state.items)
+            && self.pause.is_none_or(|pause| pause == state.pause)
     }
 }
 
@@ -81,9 +118,16 @@ pub(crate) struct View {
     pub event_id: String,
 }
 
-/// A view as it is remembered: when, its rank, its status, and the prices with their quantities.
+/// A view as it is remembered: when, its rank, its status, the prices with their quantities, and whether its collection
+/// was paused.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Observation(pub Timestamp, pub SnapshotRank, pub SubscriptionStatus, pub Rc<Vec<(String, u32)>>);
+pub(crate) struct Observation(
+    pub Timestamp,
+    pub SnapshotRank,
+    pub SubscriptionStatus,
+    pub Rc<Vec<(String, u32)>>,
+    pub Option<Pause>,
+);
 
 impl Observation {
     /// The provider's time of the view.
@@ -99,6 +143,11 @@ impl Observation {
     /// Prices of its items, with quantities.
     pub fn prices(&self) -> &[(String, u32)] {
         &self.3
+    }
+
+    /// How its collection was paused.
+    pub fn pause(&self) -> Option<Pause> {
+        self.4
     }
 
     /// How many of a price it names, if it names it.
@@ -161,7 +210,7 @@ struct Kept {
 struct KeptHistory {
     /// The different lists of prices with quantities.
     prices: Vec<Rc<Vec<(String, u32)>>>,
-    /// Time, rank, status and place in `prices` of each view.
+    /// Time, rank, status with pause, and place in `prices` of each view.
     seen: Vec<(Timestamp, usize, usize, usize)>,
 }
 
@@ -179,10 +228,12 @@ const STATUSES: [SubscriptionStatus; 8] = [
     SubscriptionStatus::Paused,
 ];
 
+const PAUSES: [Option<Pause>; 4] = [None, Some(Pause::KeepAsDraft), Some(Pause::MarkUncollectible), Some(Pause::Void)];
+
 impl KeptHistory {
     fn of(history: &[Observation]) -> KeptHistory {
         let mut kept = KeptHistory::default();
-        for Observation(at, rank, status, prices) in history {
+        for Observation(at, rank, status, prices, pause) in history {
             let known = kept.prices.iter().position(|known| Rc::ptr_eq(known, prices) || known == prices);
             let place = known.unwrap_or_else(|| {
                 kept.prices.push(prices.clone());
@@ -190,7 +241,8 @@ impl KeptHistory {
             });
             let rank = RANKS.iter().position(|known| known == rank).unwrap_or(0);
             let status = STATUSES.iter().position(|known| known == status).unwrap_or(0);
-            kept.seen.push((*at, rank, status, place));
+            let pause = PAUSES.iter().position(|known| known == pause).unwrap_or(0);
+            kept.seen.push((*at, rank, status + pause * STATUSES.len(), place));
         }
         kept
     }
@@ -199,9 +251,10 @@ impl KeptHistory {
         let damaged = || Failure::Internal(format!("the history of subscription {id} is damaged"));
         let mut out = Vec::with_capacity(self.seen.len());
         for (at, rank, status, place) in self.seen {
-            let (rank, status) = (RANKS.get(rank).ok_or_else(damaged)?, STATUSES.get(status).ok_or_else(damaged)?);
+            let (status, pause) = (status % STATUSES.len(), status / STATUSES.len());
+            let (rank, pause) = (RANKS.get(rank).ok_or_else(damaged)?, PAUSES.get(pause).ok_or_else(damaged)?);
             let prices = self.prices.get(place).ok_or_else(damaged)?;
-            out.push(Observation(at, *rank, *status, prices.clone()));
+            out.push(Observation(at, *rank, STATUSES[status], prices.clone(), *pause));
         }
         Ok(out)
     }
@@ -231,6 +284,21 @@ impl SubscriptionRow {
     /// Whether nothing follows any more.
     pub fn is_final(&self) -> bool {
         is_final(self.status())
+    }
+
+    /// The events that brought the views of the newest moment.
+    pub fn events(&self) -> Vec<String> {
+        self.views.iter().map(|view| view.event_id.clone()).collect()
+    }
+
+    /// The states of that moment that these events brought.
+    pub fn views_of<'r>(&'r self, events: &'r [String]) -> impl Iterator<Item = &'r State> {
+        self.views.iter().filter(|view| events.contains(&view.event_id)).map(|view| &view.state)
+    }
+
+    /// How many views of that moment there are, if what was fetched is one of them; else none.
+    pub fn views_beside_an_answer(&self) -> usize {
+        if self.rank == SnapshotRank::Retrieved { self.views.len() } else { 0 }
     }
 
     /// The view that counts, as the contract names it.
@@ -264,7 +332,7 @@ impl SubscriptionRow {
     /// Prices that any view of it named; views that name the same share a list, which counts once.
     pub fn named(&self) -> impl Iterator<Item = &String> {
         let mut lists: Vec<&Rc<Vec<(String, u32)>>> = Vec::new();
-        for Observation(.., prices) in &self.history {
+        for Observation(_, _, _, prices, _) in &self.history {
             if !lists.iter().any(|known| Rc::ptr_eq(known, prices)) {
                 lists.push(prices);
             }
@@ -275,7 +343,8 @@ impl SubscriptionRow {
     /// What everybody sees of it.
     pub fn values(&self) -> Fallible<SubscriptionValues> {
         let state = self.state();
-        let said_by_columns = |view: &View| view.previous.is_empty() && view.state.ended_at.is_none();
+        let said_by_columns =
+            |view: &View| view.previous.is_empty() && view.state.ended_at.is_none() && view.state.pause.is_none();
         let kept = Kept {
             customer_at: self.customer_at,
             views: match self.views.as_slice() {
@@ -319,6 +388,7 @@ impl Record for SubscriptionRow {
                 cancel_at: values.cancel_at,
                 trial_end: values.trial_end,
                 ended_at: None,
+                pause: None,
             },
             previous: Vec::new(),
             event_id: values.snapshot.event_id.clone(),

@@ -113,6 +113,12 @@ pub(crate) struct UsageMonth {
     /// The provider's invoice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invoice: Option<String>,
+    /// Stripe refused to make its invoice.
+    #[serde(skip_serializing_if = "is_false")]
+    pub refused: bool,
+    /// How often its invoice was asked for again after that.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub asked_again: i64,
     /// Nobody has anything more of it to get.
     #[serde(skip_serializing_if = "is_false")]
     pub settled: bool,

@@ -132,6 +132,114 @@ fn each_mistake_of_a_catalog_has_line_place_what_is_allowed_and_a_guess() {
 }
 
 #[test]
+fn products_that_can_not_be_told_apart_are_told() {
+    let second_type = "  - name: badge
+    catalog: true
+    infer_by: slug
+    fields: [{name: slug, type: string, required: true}]
+products:
+";
+    let two_types = CATALOG.replace("products:\n", second_type);
+    let folder = business(&two_types, STORY);
+    assert_eq!(check(folder.path(), &[]).code, 0, "two types may have one field, while products name theirs");
+    let same = "  - {id: prod_crew, product_type: seat_plan, name: Crew, price: 100, billing_interval: month, \
+                metadata: {slug: team, seats: 9}}\nentitlements:";
+    for (catalog, told_at) in [
+        (
+            two_types.replace("    product_type: seat_plan\n", ""),
+            "catalog.yml:16: /products/0/product_type: its metadata tells two types; expected seat_plan or badge",
+        ),
+        (
+            CATALOG.replace("entitlements:", same),
+            "catalog.yml:18: /products/1/metadata/slug: `prod_team` has the same, and `slug` tells products of this type \
+             apart; expected another",
+        ),
+        (
+            CATALOG.replace("metadata: {", "metadata: {prices: {month: {amount: 800}}, "),
+            "catalog.yml:15: /products/0/price: it says the only price, and `prices` stands beside it; expected no `price`",
+        ),
+        (
+            CATALOG.replace("    price: 900\n", "    price: 900\n    prices: {month: {amount: 800}}\n"),
+            "catalog.yml:15: /products/0/price: it says the only price, and `prices` stands beside it; expected no `price`",
+        ),
+        (
+            CATALOG.replace("    price: 900\n", "    prices: {month: {amount: 800}}\n"),
+            "catalog.yml:16: /products/0/billing_interval: it says the only price, and `prices` stands beside it; expected \
+             no `billing_interval`",
+        ),
+    ] {
+        let folder = business(&catalog, STORY);
+        let lines = told(&check(folder.path(), &[]), folder.path());
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert_eq!(lines[0], told_at);
+    }
+}
+
+#[test]
+fn names_that_nothing_has_are_told_of_a_scenario() {
+    let catalog = format!("{CATALOG}events: {{user.registered: {{fields: []}}}}\n");
+    let folder = business(&catalog, STORY);
+    fs::write(folder.path().join("business.yml"), "resources: {tent: [ensure, change, destroy]}\n").expect("written");
+    let story = "name: names
+given: {account: \"user:ana\"}
+events:
+  - {command: instance.craete, payload: {name: a}, expect: applied}
+  - {command: instance.craete, expect: rejected}
+  - {event: user.registerd, expect: applied}
+  - {event: user.registerd, expect: rejected}
+  - {stripe: customer.subscription.craeted, base: subscription, expect: deferred}
+  - {stripe: customer.subscription.craeted, base: subscription, expect: ignored}
+  - command: instance.create
+    effects:
+      - {kind: tent.ensure, payload: {kind: anything}}
+      - {kind: tent.enusre}
+    expect: applied
+  - check:
+      effects: {a: {kind: mail.sned}, b: {kind: timer.at}, c: finished, d: {kind: {regex: x}}}
+  - {event: user.registered, effects: {contains: [{kind: account.sned}]}, expect: applied}
+expect:
+  notices: [{kind: mail.send, template: kind}]
+  accounts:
+    user:bob:
+      effects: {a: {kind: database.enusre}}
+";
+    fs::write(folder.path().join("scenarios/names.yml"), story).expect("written");
+    let lines = told(&check(folder.path(), &[]), folder.path());
+    let expected = [
+        ("4: `instance.craete` is no command", "or a step that expects `rejected`; did you mean `instance.create`?"),
+        ("6: `user.registerd` is no fact", "one of user.registered; or a step that expects `rejected`; did you mean"),
+        (
+            "8: `customer.subscription.craeted` is no event type",
+            "expects `ignored`; did you mean `customer.subscription.cr",
+        ),
+        ("13: `tent.enusre` is no effect kind", "tent.destroy, tent.ensure, timer.at; did you mean `tent.ensure`?"),
+        ("16: `mail.sned` is no effect kind", "did you mean `mail.send`?"),
+        ("17: `account.sned` is no effect kind", "did you mean `account.send`?"),
+        ("22: `database.enusre` is no effect kind", "did you mean `database.ensure`?"),
+    ];
+    for (line, (begins, has)) in lines.iter().zip(expected) {
+        assert!(line.starts_with(&format!("scenarios/names.yml:{begins}")) && line.contains(has), "{line}");
+    }
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+}
+
+#[test]
+fn a_scenario_that_loads_a_catalog_has_its_names() {
+    let story = "name: names
+given: {account: \"user:ana\"}
+events:
+  - {command: catalog.load, account: platform, payload: {events: {cup.won: {fields: []}}, resources: {cup: [polish]}}, expect: applied}
+  - {event: cup.won, effects: [{kind: cup.polish}], expect: applied}
+  - {event: cup.lost, effects: [{kind: cup.drop}], expect: applied}
+";
+    let folder = business(CATALOG, story);
+    let lines = told(&check(folder.path(), &[]), folder.path());
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(lines[0].contains("`cup.lost` is no fact of the business; expected one of cup.won"), "{}", lines[0]);
+    assert!(lines[1].contains("`cup.drop` is no effect kind"), "{}", lines[1]);
+}
+
+#[test]
 fn replay_tells_a_catalogs_mistake_with_the_same_words() {
     let folder = business(&CATALOG.replace("grants: {", "grnats: {"), STORY);
     let told = check(folder.path(), &[]).stdout;

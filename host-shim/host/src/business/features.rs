@@ -1,7 +1,7 @@
 //! A business in parts: each folder in `features` has a catalog, a `business.yml` and mails of its own, as the business itself has,
 //! and adds them. Leaving the folder out takes them away again. What two of them claim is refused, with both places.
 
-use super::{BUSINESS_FILE, CATALOG_FILE, own, templates};
+use super::{BUSINESS_FILE, CATALOG_FILE, own, retry, templates, webhooks};
 use crate::bad_input::{BadInput, Place, read_text};
 use crate::yaml::{Entry, Lined};
 use serde_json::Value;
@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 /// The folder of the features, in a business's folder; it need not be there.
 const FOLDER: &str = "features";
-/// What `business.yml` may say: roles of organizations' members, configuration keys and resources. The extension judges
-/// by all of them, so they go to it with the catalog.
-pub(super) const CLAUSES: [&str; 3] = ["may", own::CONFIG, own::RESOURCES];
+/// What `business.yml` may say: roles of organizations' members, configuration keys, resources, retries
+/// and webhooks.
+pub(super) const CLAUSES: [&str; 5] = ["may", own::CONFIG, own::RESOURCES, retry::CLAUSE, webhooks::CLAUSE];
 /// Clauses that are one thing, and not a list of things that each may add to.
 const WHOLE: [&str; 2] = ["business", "campaigns"];
 /// Clauses that are lists of named things, with the member that names them.

@@ -1,10 +1,13 @@
-//! What a business declares of its own in `business.yml`: configuration keys, and resources with their effects.
+//! What a business declares of its own in `business.yml`: configuration keys, resources with their effects, retries and webhooks.
 
+use super::retry::{self, OwnRetry};
 use super::text_of;
+use super::webhooks::{self, OwnWebhook};
 use crate::bad_input::BadInput;
 use crate::yaml::{Entry, Lined};
 use products_contract::{ConfigDecl, ConfigType, Declarations, EffectDecl, RetryPolicy};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// The clause of the configuration keys.
 pub(super) const CONFIG: &str = "config";
@@ -19,10 +22,10 @@ const TYPES: [(&str, ConfigType); 4] = [
     ("boolean", ConfigType::Boolean),
     ("secret", ConfigType::Secret),
 ];
-/// Five tries in about five minutes.
-const RETRY: RetryPolicy = RetryPolicy { max_attempts: 5, first_delay_ms: 5_000, max_delay_ms: 120_000 };
-/// Ten tries in about an hour and a half, for what frees something.
-const RETRY_DESTROY: RetryPolicy = RetryPolicy { max_attempts: 10, first_delay_ms: 5_000, max_delay_ms: 1_800_000 };
+/// Five tries in somewhat more than a minute; the waits are in milliseconds.
+const RETRY_MS: &[u32] = &[5_000, 10_000, 20_000, 40_000];
+/// Ten tries in about three quarters of an hour, for what frees something.
+const RETRY_DESTROY_MS: &[u32] = &[5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 640_000, 1_280_000];
 
 /// What a business declares beside what the extension does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +34,10 @@ pub struct Own {
     pub config: Vec<ConfigDecl>,
     /// Effect kinds of its resources.
     pub effects: Vec<EffectDecl>,
+    /// Retries, of these and of the extension's.
+    pub retries: Vec<OwnRetry>,
+    /// Webhooks of other providers.
+    pub webhooks: Vec<OwnWebhook>,
 }
 
 impl Own {
@@ -47,7 +54,33 @@ impl Own {
                 own.effects.extend(verbs.into_iter().map(|verb| effect(&resource.key, verb)));
             }
         }
+        if let Some(retries) = clause(retry::CLAUSE) {
+            own.retries = retry::read(retries)?;
+        }
+        if let Some(webhooks) = clause(webhooks::CLAUSE) {
+            own.webhooks = webhooks::read(webhooks)?;
+        }
         Ok(own)
+    }
+
+    /// What of it names something that neither the extension declares nor the business's catalog.
+    pub fn mistakes(&self, declarations: &Declarations, catalog: &Lined) -> Vec<BadInput> {
+        let declared = self.beside(declarations);
+        let mut found = retry::unknown(&self.retries, &declared.effects);
+        found.extend(webhooks::mistakes(&self.webhooks, &declared.config, catalog));
+        found
+    }
+
+    /// The same without what stands at these JSON Pointers.
+    pub(super) fn without(&self, pointers: &BTreeSet<String>) -> Own {
+        let mut own = self.clone();
+        own.retries.retain(|retry| !pointers.contains(&retry.pointer()));
+        let is_in = |webhook: &OwnWebhook| {
+            let within = format!("{}/", webhook.pointer());
+            pointers.iter().any(|pointer| pointer.starts_with(&within))
+        };
+        own.webhooks.retain(|webhook| !is_in(webhook));
+        own
     }
 
     /// The declarations of the extension with these.
@@ -55,6 +88,7 @@ impl Own {
         let mut joined = declarations.clone();
         joined.config.extend(self.config.iter().cloned());
         joined.effects.extend(self.effects.iter().cloned());
+        retry::apply(&self.retries, &mut joined.effects);
         joined
     }
 }
@@ -65,12 +99,12 @@ fn effect(resource: &str, verb: &str) -> EffectDecl {
         kind: format!("{resource}.{verb}"),
         payload_schema: any.clone(),
         result_schema: any,
-        retry: if verb == "destroy" { RETRY_DESTROY } else { RETRY },
+        retry: RetryPolicy { delays_ms: if verb == "destroy" { RETRY_DESTROY_MS } else { RETRY_MS }.to_vec() },
     }
 }
 
 /// The entries of a mapping.
-fn mapping(entry: &Entry) -> Result<&[Entry], BadInput> {
+pub(super) fn mapping(entry: &Entry) -> Result<&[Entry], BadInput> {
     entry.value.entries().ok_or_else(|| {
         let problem = format!("`{}` is {}", entry.key, entry.value.kind());
         BadInput::new(entry.place(), problem, "a mapping")

@@ -1,6 +1,6 @@
 //! Events that effects end in.
 
-use host_store::{EffectRow, MESSAGE, TIMER};
+use host_store::{EffectRow, MESSAGE, OF_HOST};
 use products_contract::{
     Account, Actor, Delivery, EffectFailure, EffectFailureClass, EffectReport, Event, JSON_BYTES_MAX, Payload,
     ProviderFacts, Timestamp,
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// True for kinds that no provider carries out.
 pub(super) fn is_hosts_own(kind: &str) -> bool {
-    matches!(kind, TIMER | MESSAGE)
+    OF_HOST.contains(&kind)
 }
 
 /// The end of an effect, as an event. `late` is true if the effect had ended before (by its deadline).

@@ -1,17 +1,19 @@
 //! The rows of the outbox: everything that reads or writes them, and brings results in, stands here.
 
 use super::events::{delivery, result};
-use super::policy::DEFAULT_RETRY;
+use super::policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 use crate::processor::{Processor, Report};
-use host_store::{Changes, EffectChange, EffectRow, EffectState, Scope};
-use products_contract::{EffectFailure, EffectReport, Event, Payload, RetryPolicy, StoreError, Timestamp};
+use crate::provider_event::ProviderEvent;
+use host_intake::Decoded;
+use host_store::{Changes, ERASE, EffectChange, EffectRow, EffectState, PROVIDER_EVENT, Scope};
+use products_contract::{EffectFailure, EffectReport, Event, Payload, StoreError, Timestamp};
 use serde_json::Value;
 
 /// What becomes of a row.
 pub(super) enum Step {
     /// It has ended; the result comes in.
     End(Result<Value, EffectFailure>),
-    /// It goes to its account, or to another one, as an event.
+    /// The host itself does it: it goes to its account, or to another one, as an event, or its account is erased.
     Deliver,
     /// It is tried again at this time.
     Retry(Timestamp),
@@ -87,9 +89,11 @@ impl Queue {
         }
     }
 
-    /// How a row is tried again: as it says itself, else as its kind is declared.
-    pub(super) fn policy(&self, row: &EffectRow) -> RetryPolicy {
-        row.effect.retry.or_else(|| self.processor.declared().retry(&row.effect.kind)).unwrap_or(DEFAULT_RETRY)
+    /// Milliseconds until a row that failed is tried again, as it says itself, else as its kind is declared; none if it
+    /// is not.
+    pub(super) fn retry_delay_ms(&self, row: &EffectRow) -> Option<i64> {
+        let said = row.effect.retry.as_ref().or_else(|| self.processor.declared().retry(&row.effect.kind));
+        retry_delay_ms(said.map_or(&DEFAULT_DELAYS_MS, |policy| &policy.delays_ms), row.attempts)
     }
 
     /// Mark rows as running under the leases that they have now. Outside of an open group that is durable.
@@ -122,7 +126,11 @@ impl Queue {
                             it.effect.generation == row.effect.generation && it.state == EffectState::Queued
                         };
                         if rows.iter().any(queued) {
-                            reports.extend(accept(processor, delivery(row, now))?);
+                            if row.effect.kind == ERASE {
+                                erase(processor, row)?;
+                                continue;
+                            }
+                            reports.extend(deliver(processor, row, now)?);
                             mark(processor, row, EffectState::Finished, row.due_at)?;
                         }
                     }
@@ -135,11 +143,34 @@ impl Queue {
     }
 }
 
+/// A timer or a message goes to its account; what the provider told is placed like anything else of it.
+fn deliver(processor: &mut Processor, row: &EffectRow, now: Timestamp) -> Result<Vec<Report>, StoreError> {
+    if row.effect.kind != PROVIDER_EVENT {
+        return accept(processor, delivery(row, now));
+    }
+    let told = ProviderEvent::parse(&row.effect.payload).map_err(StoreError::Denied)?;
+    let (Decoded { event, refusal, .. }, raw) = told.take_in(&row.scope.business, row.scope.livemode, now);
+    match refusal {
+        Some(refusal) => processor.accept_refused(event, raw, refusal),
+        None => processor.accept(event, raw),
+    }
+}
+
 fn accept(processor: &mut Processor, event: Event) -> Result<Vec<Report>, StoreError> {
     processor.accept(event, Vec::new())
 }
 
+/// The account of an effect is erased and the effect has ended, in one write. Nobody is told: no event follows.
+fn erase(processor: &mut Processor, row: &EffectRow) -> Result<(), StoreError> {
+    let ended = marked(row, EffectState::Finished, row.due_at);
+    processor.store_mut().apply(&Changes { erase: true, ..ended }).map(drop)
+}
+
 fn mark(processor: &mut Processor, row: &EffectRow, state: EffectState, due_at: Timestamp) -> Result<(), StoreError> {
+    processor.store_mut().apply(&marked(row, state, due_at)).map(drop)
+}
+
+fn marked(row: &EffectRow, state: EffectState, due_at: Timestamp) -> Changes {
     let update = EffectChange::Update {
         key: row.effect.key.clone(),
         generation: row.effect.generation,
@@ -148,11 +179,10 @@ fn mark(processor: &mut Processor, row: &EffectRow, state: EffectState, due_at: 
         due_at,
         lease: row.lease.clone(),
     };
-    processor.store_mut().apply(&Changes {
+    Changes {
         scope: Some(row.scope.clone()),
         event_id: row.caused_by.clone(),
         effects: vec![update],
         ..Changes::default()
-    })?;
-    Ok(())
+    }
 }

@@ -89,7 +89,7 @@ fn a_passing_failure_that_outlasts_the_attempts_is_transient() {
 fn an_effects_own_policy_wins_over_the_declared_one() {
     let (mut outbox, scripted) = outbox();
     scripted.script("m", vec![retryable()]);
-    let retry = json!({"max_attempts": 1, "first_delay_ms": 1, "max_delay_ms": 1});
+    let retry = json!({"delays_ms": []});
     ask(&mut outbox, "c1", json!([{"kind": "mail.send", "key": "m", "retry": retry}]));
     run(&mut outbox, T0);
     assert_eq!(failure(&outbox, M), (EffectFailureClass::Transient, "throttled".into(), 1));

@@ -80,8 +80,8 @@ pub struct Ask {
 }
 
 pub const COLLECTION: &str = "things";
-/// Retries as the toy declares them.
-pub const RETRY: RetryPolicy = RetryPolicy { max_attempts: 3, first_delay_ms: 1_000, max_delay_ms: 60_000 };
+/// Waits after failed attempts, as the toy declares them.
+pub const RETRY_MS: [u32; 2] = [1_000, 2_000];
 /// Fuel of each call of `handle`.
 pub const FUEL: u64 = 10;
 
@@ -258,7 +258,7 @@ fn effect(ask: &Ask) -> Effect {
         ordering_key: ask.ordering_key.clone(),
         not_before: ask.not_before,
         deadline: ask.deadline,
-        retry: ask.retry,
+        retry: ask.retry.clone(),
     }
 }
 
@@ -279,7 +279,7 @@ impl Extension for Toy {
             kind: kind.to_owned(),
             payload_schema: "{}".into(),
             result_schema: "{}".into(),
-            retry: RETRY,
+            retry: RetryPolicy { delays_ms: RETRY_MS.to_vec() },
         };
         Declarations {
             name: "toy".into(),

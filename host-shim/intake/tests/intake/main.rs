@@ -6,4 +6,6 @@ mod envelope;
 mod json;
 mod properties;
 mod raw;
+mod request;
 mod signature;
+mod webhook;

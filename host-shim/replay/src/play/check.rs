@@ -8,6 +8,7 @@ use crate::matcher::{Matcher, Mismatch};
 use crate::scenario::{Action, Answers, Expectations, Scenario, Step};
 use crate::view;
 use host::processor::Report;
+use host_intake::request::{Answer, Taken};
 use products_contract::{Account, Outcome, Refusal, Reply};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -135,6 +136,22 @@ impl<'a> Failures<'a> {
         if let Some(matcher) = &step.reply {
             let reply = happened.reply.as_ref().map(reply_value);
             self.check(matcher, &format!("{}.reply", report.event_id), reply.as_ref());
+        }
+    }
+
+    /// What a webhook was answered; one that becomes no event has no outcome.
+    pub fn answer(&mut self, step: &Step, answer: &Answer) {
+        let id = step.action.event_id().unwrap_or_default();
+        if let Some(matcher) = &step.answer {
+            self.check(matcher, &format!("{id}.answer"), Some(&json!(answer.status)));
+        }
+        if let (Some(expected), Taken::Nothing(_) | Taken::Quarantined(_)) = (&step.outcome, &answer.taken) {
+            let of = match &answer.taken {
+                Taken::Nothing(why) => format!("no event, and the answer {} ({why})", answer.status),
+                _ => format!("no event, and the answer {}", answer.status),
+            };
+            let diff = diff::unified(self.file, expected.line, &expected.outcome, &of);
+            self.add(expected.line, format!("{id}: expected {}, got {of}", expected.outcome), diff);
         }
     }
 

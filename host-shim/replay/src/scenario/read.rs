@@ -2,7 +2,8 @@
 
 use super::{
     Action, At, Change, CommandStep, Expectations, Given, Known, OutcomeExpectation, Patch, ProductStep, RawStep,
-    SECTIONS, Scenario, SectionExpectation, Step, StripeStep, UsageStep, Versions, answers, read_text, usage,
+    SECTIONS, Scenario, SectionExpectation, Signature, Step, StripeStep, UsageStep, Versions, WebhookStep, answers,
+    read_text, usage,
 };
 use crate::error::BadInput;
 use crate::matcher::Matcher;
@@ -16,8 +17,7 @@ const CLOCK_DEFAULT_MS: i64 = 1_767_225_600_000;
 
 const OUTCOMES: [&str; 7] = ["applied", "duplicate", "stale", "ignored", "deferred", "rejected", "failed"];
 const OUTCOME_NAMES: &str = "applied, duplicate, stale, ignored, deferred, rejected or failed";
-const STEP_NAMES: &str =
-    "a step with stripe, command, event, product, usage, raw, same, redrive, advance, until, answers, restart or check";
+const STEP_NAMES: &str = "a step with stripe, command, event, product, usage, webhook, raw, same, redrive, advance, until, answers, restart or check";
 
 impl Scenario {
     /// Reads a scenario; every error names file, line and what was expected.
@@ -178,6 +178,7 @@ struct Counter {
     fact: usize,
     product: usize,
     usage: usize,
+    webhook: usize,
     raw: usize,
 }
 
@@ -185,12 +186,23 @@ fn step(reader: Reader<'_>, node: &Node, given: &Given, counter: &mut Counter) -
     let mut fields = reader.fields("a step", node)?;
     let action = action(reader, &mut fields, given, counter)?;
     let is_event = action.event_id().is_some();
-    let mut step =
-        Step { line: node.line, action, only: Vec::new(), outcome: None, effects: None, reply: None, unchanged: None };
+    let mut step = Step {
+        line: node.line,
+        action,
+        only: Vec::new(),
+        outcome: None,
+        effects: None,
+        reply: None,
+        answer: None,
+        unchanged: None,
+    };
     if is_event {
         step.outcome = fields.take("expect").map(|n| outcome(reader, n)).transpose()?;
         step.effects = fields.take("effects").map(|n| Matcher::read(reader, n)).transpose()?;
         step.reply = fields.take("reply").map(|n| Matcher::read(reader, n)).transpose()?;
+    }
+    if matches!(step.action, Action::Webhook(_)) {
+        step.answer = fields.take("answer").map(|n| Matcher::read(reader, n)).transpose()?;
     }
     if let Some(entry) = fields.take_entry("unchanged") {
         step.unchanged = reader.truth("unchanged", &entry.value)?.then_some(entry.line);
@@ -228,6 +240,10 @@ fn action(
         counter.usage += 1;
         return Ok(Action::Usage(measured(reader, node, fields, given, counter.usage)?));
     }
+    if let Some(name) = fields.take("webhook") {
+        counter.webhook += 1;
+        return Ok(Action::Webhook(webhook(reader, name, fields, counter.webhook)?));
+    }
     if let Some(node) = fields.take("raw") {
         counter.raw += 1;
         return Ok(Action::Raw(raw(node, counter.raw)));
@@ -257,6 +273,27 @@ fn action(
         return Ok(Action::Check(expectations(reader, node)?));
     }
     Err(reader.bad(fields.line, "a step that does nothing known", STEP_NAMES))
+}
+
+fn webhook(
+    reader: Reader<'_>,
+    name: &Node,
+    fields: &mut Fields<'_, '_>,
+    number: usize,
+) -> Result<WebhookStep, BadInput> {
+    let name = reader.text("webhook", name)?;
+    let delivery = fields.take("id").map_or_else(|| Ok(format!("dlv_{number}")), |node| reader.text("id", node))?;
+    let signature = match fields.take("signature") {
+        None => Signature::Good,
+        Some(node) => match reader.text("signature", node)?.as_str() {
+            "bad" => Signature::Bad,
+            "old" => Signature::Old,
+            "none" => Signature::None,
+            other => return Err(reader.bad(node.line, format!("`signature: {other}`"), "bad, old or none")),
+        },
+    };
+    let body = fields.need("body")?.json();
+    Ok(WebhookStep { id: format!("{name}:{delivery}"), name, delivery, signature, body })
 }
 
 /// A text is the body as it stands, anything else is written as JSON.

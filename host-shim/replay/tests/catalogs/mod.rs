@@ -14,7 +14,7 @@ pub fn folder_with(catalog: &str) -> TempDir {
 
 /// A catalog that has every clause and every member.
 pub const WHOLE: &str = r#"
-business: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, customer_creation: checkout, success_url: https://a.example,
+business: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, suspend_on_pause: [void], erase_after: 90d, mail_within: 3d, thin_events: true, customer_creation: checkout, success_url: https://a.example,
   cancel_url: https://a.example, origins: [https://a.example], grace_days: 7, dunning_days: [0, 3], over_limit_days: 14,
   archive_after_days: 30, retention_days: 90, notice_days: [7], name_block_days: 30, final_backup_days: 30,
   error_credit_hours: 24}
@@ -43,7 +43,7 @@ product_types:
     buy: {account: user, quantity: {max: 3}}
     fields:
       - {name: slug, type: string, required: true, min_length: 1, max_length: 40, format: label, lowercase: true, unique: true,
-        immutable: true, reserved: [www], set_by: owner}
+        immutable: true, personal: true, reserved: [www], set_by: owner}
       - {name: rank, type: int, min: 0, max: 9, default: 1}
       - {name: size, type: enum, options: [s, m], aliases: {small: s}}
       - {name: cores, type: milli}
@@ -100,7 +100,7 @@ products:
 "#;
 
 /// Texts of [`WHOLE`], each of which stands there once, with what makes the catalog wrong in its place.
-pub const BROKEN: [(&str, &str); 88] = [
+pub const BROKEN: [(&str, &str); 96] = [
     ("business:", "busines:"),
     ("product_types:", "types:"),
     ("grace_days: 7", "grace_days: -7"),
@@ -155,6 +155,11 @@ pub const BROKEN: [(&str, &str); 88] = [
     ("plan: {field: plan_id, family", "plan: {family"),
     ("on_archive: keep", "on_archive: stay"),
     ("compare_after: 1d", "compare_after: day"),
+    ("thin_events: true", "thin_events: some"),
+    ("erase_after: 90d", "erase_after: 90"),
+    ("personal: true", "personal: yes please"),
+    ("mail_within: 3d", "mail_within: 3"),
+    ("suspend_on_pause: [void]", "suspend_on_pause: [cancel]"),
     ("most: {free: 2}", "most: {}"),
     ("most: {free: 2}", "most: {free: 101}"),
     ("by: \"{plan.slug}\", most", "most"),
@@ -179,6 +184,9 @@ pub const BROKEN: [(&str, &str); 88] = [
     ("{meter: backups, within: 26h}", "{meter: backups}"),
     ("- id: prod_a\n    ", "- "),
     ("    name: A\n", ""),
+    ("    name: A\n", "    name: A\n    price: 500\n"),
+    ("    name: A\n", "    name: A\n    billing_interval: month\n"),
+    ("    name: A\n", "    name: A\n    interval: month\n"),
     ("active: true", "active: yes"),
     ("prices: {month:", "prices: {fortnight:"),
     ("{amount: 500, id", "{amount: 5.5, id"),

@@ -1,8 +1,9 @@
 //! Events that came in, and which of them may be tried.
 
 use crate::changes::{InboxMove, NewInbox, Standing};
+use crate::erase;
 use crate::rows::{InboxRow, InboxState, Run};
-use crate::scope::Partition;
+use crate::scope::{Partition, Scope};
 use products_contract::{Account, Event, Outcome, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inbox {
-    /// What came in and never changes, in order of `seq`, which begins at 1.
+    /// What came in and never changes, unless it is erased, in order of `seq`, which begins at 1.
     events: Vec<Arc<Accepted>>,
     /// Where each of them stands.
     places: Vec<Arc<Place>>,
@@ -20,14 +21,15 @@ pub(super) struct Inbox {
 }
 
 #[derive(Debug)]
-struct Accepted {
+pub(super) struct Accepted {
     event: Arc<Event>,
     partition: Partition,
     raw: Arc<Vec<u8>>,
+    erased: bool,
 }
 
 /// The part of a row that changes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Place {
     account: Option<Account>,
     state: InboxState,
@@ -71,6 +73,7 @@ impl Identity {
 pub(super) enum InboxUndo {
     Inserted,
     Moved(u64, Arc<Place>),
+    Erased(Vec<(u64, Arc<Accepted>, Arc<Place>)>),
 }
 
 impl Inbox {
@@ -90,7 +93,7 @@ impl Inbox {
         let identity = Identity::of(event, *livemode);
         let seq = self.events.len() as u64 + 1;
         let partition = identity.partition.clone();
-        self.events.push(Arc::new(Accepted { event: event.clone(), partition, raw: raw.clone() }));
+        self.events.push(Arc::new(Accepted { event: event.clone(), partition, raw: raw.clone(), erased: false }));
         self.places.push(Arc::new(place(standing, event.account.as_ref(), &[])));
         self.by_id.insert(Arc::new(identity), seq);
         self.enter(seq);
@@ -114,7 +117,35 @@ impl Inbox {
                 }
             }
             InboxUndo::Moved(seq, old) => drop(self.stand(seq, old)),
+            InboxUndo::Erased(rows) => {
+                for (seq, accepted, place) in rows {
+                    (self.events[index(seq)], self.places[index(seq)]) = (accepted, place);
+                }
+            }
         }
+    }
+
+    /// Erase what the events of an account said that are done or dead. Nothing is found by that, so no index changes; all
+    /// rows are looked at, which is seldom.
+    pub(super) fn erase(&mut self, scope: &Scope) -> InboxUndo {
+        let partition = scope.partition();
+        let mut before = Vec::new();
+        for (at, (accepted, place)) in self.events.iter_mut().zip(&mut self.places).enumerate() {
+            let is_of_account = place.account.as_ref() == Some(&scope.account) && accepted.partition == partition;
+            let is_through = matches!(place.state, InboxState::Done | InboxState::Dead);
+            if !is_of_account || !is_through || accepted.erased {
+                continue;
+            }
+            before.push((at as u64 + 1, accepted.clone(), place.clone()));
+            let mut event = accepted.event.clone();
+            erase::payload(&mut Arc::make_mut(&mut event).payload);
+            *accepted = Arc::new(Accepted { event, partition: partition.clone(), raw: Arc::default(), erased: true });
+            let place = Arc::make_mut(place);
+            erase::error(&mut place.error);
+            erase::outcome(&mut place.outcome);
+            place.runs.iter_mut().for_each(|run| erase::run(Arc::make_mut(run)));
+        }
+        InboxUndo::Erased(before)
     }
 
     pub(super) fn row(&self, seq: u64) -> Option<InboxRow> {
@@ -130,6 +161,7 @@ impl Inbox {
             error: place.error.clone(),
             outcome: place.outcome.clone(),
             provenance: place.runs.last().and_then(|run| run.provenance.clone()),
+            erased: accepted.erased,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Effects, and which of them may begin.
 
 use crate::changes::EffectChange;
+use crate::erase::NO_JSON;
 use crate::rows::{EffectRow, EffectState, Lease, TIMER};
 use crate::scope::{Partition, Scope};
 use products_contract::{Account, Timestamp};
@@ -41,6 +42,7 @@ struct ScopedEffects {
 pub(super) enum OutboxUndo {
     Inserted,
     Updated(u64, Box<Standing>),
+    Erased(Vec<Arc<EffectRow>>),
 }
 
 /// The part of an effect that changes.
@@ -96,7 +98,29 @@ impl Outbox {
                 }
             }
             OutboxUndo::Updated(seq, old) => drop(self.set(seq, *old)),
+            OutboxUndo::Erased(rows) => {
+                for row in rows {
+                    let at = row.seq as usize - 1;
+                    self.rows[at] = row;
+                }
+            }
         }
+    }
+
+    /// Erase what the effects of a scope said that have ended. Nothing is found by that, so no index changes.
+    pub(super) fn erase(&mut self, scope: &Scope) -> OutboxUndo {
+        let Some(scoped) = self.by_scope.get(scope) else { return OutboxUndo::Erased(Vec::new()) };
+        let mut before = Vec::new();
+        for seq in scoped.by_key.values().flatten() {
+            let row = &mut self.rows[*seq as usize - 1];
+            if is_open(row.state) || row.erased {
+                continue;
+            }
+            before.push(row.clone());
+            let row = Arc::make_mut(row);
+            (row.effect.payload, row.effect.context, row.erased) = (NO_JSON.into(), NO_JSON.into(), true);
+        }
+        OutboxUndo::Erased(before)
     }
 
     pub(super) fn generations(&self, scope: &Scope, key: &str) -> Vec<EffectRow> {

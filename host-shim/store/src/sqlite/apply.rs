@@ -2,7 +2,7 @@
 //! SQLite copy each page that an event changes.
 
 use super::scopes::Known;
-use super::{SqliteStore, effects, inbox, rows, unavailable};
+use super::{SqliteStore, effects, erase, inbox, rows, unavailable};
 use crate::changes::{Applied, Changes, InboxChange};
 use crate::refusal::{Present, Unique, check};
 use crate::scope::{Partition, Scope};
@@ -45,7 +45,21 @@ impl SqliteStore {
         if let Some(InboxChange::Move(change)) = &changes.inbox {
             inbox::change(&self.connection, change).map_err(unavailable)?;
         }
+        if let Some(scope) = changes.scope.as_ref().filter(|_| changes.erase) {
+            self.erase(scope).map_err(unavailable)?;
+        }
         Ok(Applied::Done { seq })
+    }
+
+    /// Erase what the account of a scope said.
+    fn erase(&self, scope: &Scope) -> Result<(), rusqlite::Error> {
+        let connection = &self.connection;
+        let partition = self.scopes.ensure_partition(connection, &scope.partition())?;
+        erase::events(connection, partition, &scope.account)?;
+        let known = self.scopes.ensure(connection, scope)?;
+        erase::effects(connection, known.id)?;
+        self.erased.set(true);
+        Ok(())
     }
 
     /// True if everything still is as a change expects it.

@@ -5,15 +5,17 @@ use crate::changes::EffectChange;
 use crate::rows::{EffectRow, EffectState, Lease};
 use products_contract::{Effect, RetryPolicy, Timestamp};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
+use serde_json::json;
 
 /// What every question about effects reads, by an index; the conditions follow.
 macro_rules! select {
     (by $index:literal, $($conditions:expr),+) => {
         concat!(
-            "SELECT e.seq, s.business, s.livemode, s.account, e.kind, e.receiver, e.key, e.generation, e.payload, ",
-            "e.reply_to, e.ordering_key, e.not_before, e.deadline, e.retry_attempts, e.retry_first_ms, ",
-            "e.retry_longest_ms, e.state, e.attempts, e.due_at, e.created_at, e.caused_by, e.context, e.lease_until, ",
-            "e.fence, e.token FROM effects e INDEXED BY ", $index, " CROSS JOIN scopes s ON s.id = e.scope WHERE ",
+            "SELECT e.seq, s.business, s.livemode, s.account, e.kind, e.receiver, e.key, e.generation, t.payload, ",
+            "e.reply_to, e.ordering_key, e.not_before, e.deadline, e.retry, e.state, e.attempts, e.due_at, ",
+            "e.created_at, e.caused_by, t.context, e.lease_until, e.fence, e.token, e.erased ",
+            "FROM effects e INDEXED BY ", $index, " CROSS JOIN scopes s ON s.id = e.scope ",
+            "CROSS JOIN effect_texts t ON t.seq = e.seq WHERE ",
             $($conditions),+
         )
     };
@@ -37,12 +39,7 @@ fn state_number(state: EffectState) -> i64 {
 }
 
 fn read(row: &Row<'_>) -> Result<EffectRow, Error> {
-    let retry = match row.get(13)? {
-        Some(max_attempts) => {
-            Some(RetryPolicy { max_attempts, first_delay_ms: row.get(14)?, max_delay_ms: row.get(15)? })
-        }
-        None => None,
-    };
+    let retry = row.get::<_, Option<String>>(13)?.map(|text| delays(&text)).transpose()?;
     Ok(EffectRow {
         seq: row.get(0)?,
         scope: scopes::read(row, 1)?,
@@ -52,26 +49,33 @@ fn read(row: &Row<'_>) -> Result<EffectRow, Error> {
             key: row.get(6)?,
             generation: row.get(7)?,
             payload: row.get(8)?,
-            context: row.get(21)?,
+            context: row.get(19)?,
             reply_to: row.get(9)?,
             ordering_key: row.get(10)?,
             not_before: row.get(11)?,
             deadline: row.get(12)?,
             retry,
         },
-        state: match row.get(16)? {
+        state: match row.get(14)? {
             0_i64 => EffectState::Queued,
             1 => EffectState::Running,
             2 => EffectState::Finished,
             3 => EffectState::Cancelled,
-            other => return Err(text::damaged(16, other)),
+            other => return Err(text::damaged(14, other)),
         },
-        attempts: row.get(17)?,
-        due_at: row.get(18)?,
-        created_at: row.get(19)?,
-        caused_by: row.get(20)?,
-        lease: Lease { until: row.get(22)?, number: row.get(23)?, token: row.get(24)? },
+        attempts: row.get(15)?,
+        due_at: row.get(16)?,
+        created_at: row.get(17)?,
+        caused_by: row.get(18)?,
+        lease: Lease { until: row.get(20)?, number: row.get(21)?, token: row.get(22)? },
+        erased: row.get(23)?,
     })
+}
+
+/// A retry policy, whose column is the list of its waits.
+fn delays(text: &str) -> Result<RetryPolicy, Error> {
+    let delays_ms = serde_json::from_str(text).map_err(|_| text::damaged(13, text))?;
+    Ok(RetryPolicy { delays_ms })
 }
 
 fn many(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<EffectRow>, Error> {
@@ -166,11 +170,9 @@ pub(super) fn change(connection: &Connection, partition: i64, scope: i64, change
             let effect = &row.effect;
             connection
                 .prepare_cached(
-                    "INSERT INTO effects (scope, key, generation, kind, receiver, payload, reply_to, ordering_key, \
-                     not_before, deadline, retry_attempts, retry_first_ms, retry_longest_ms, state, attempts, due_at, \
-                     created_at, caused_by, partition, context, lease_until, fence, token) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-                     ?20, ?21, ?22, ?23)",
+                    "INSERT INTO effects (scope, key, generation, kind, receiver, reply_to, ordering_key, not_before, \
+                     deadline, retry, state, attempts, due_at, created_at, caused_by, partition, lease_until, fence, \
+                     token) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
                 )?
                 .execute(params![
                     scope,
@@ -178,25 +180,24 @@ pub(super) fn change(connection: &Connection, partition: i64, scope: i64, change
                     effect.generation,
                     effect.kind,
                     effect.to.as_ref().map(ToString::to_string),
-                    effect.payload,
                     effect.reply_to,
                     effect.ordering_key,
                     effect.not_before,
                     effect.deadline,
-                    effect.retry.map(|retry| retry.max_attempts),
-                    effect.retry.map(|retry| retry.first_delay_ms),
-                    effect.retry.map(|retry| retry.max_delay_ms),
+                    effect.retry.as_ref().map(|retry| json!(retry.delays_ms).to_string()),
                     state_number(row.state),
                     row.attempts,
                     row.due_at,
                     row.created_at,
                     row.caused_by,
                     partition,
-                    effect.context,
                     row.lease.until,
                     row.lease.number,
                     row.lease.token,
                 ])?;
+            connection
+                .prepare_cached("INSERT INTO effect_texts (seq, payload, context) VALUES (?1, ?2, ?3)")?
+                .execute(params![connection.last_insert_rowid(), effect.payload, effect.context])?;
         }
         EffectChange::Update { key, generation, state, attempts, due_at, lease } => {
             connection

@@ -44,16 +44,8 @@ pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) ->
         reply_to: event.reply_to.as_deref().map(Cow::Borrowed),
         provider: event.provider.as_ref().map(Cow::Borrowed),
     })?;
-    let encoded;
-    let (payload_kind, payload): (i64, &[u8]) = match &event.payload {
-        Payload::Provider(bytes) => (PAYLOAD_PROVIDER, bytes),
-        Payload::Command(json) => (PAYLOAD_COMMAND, json.as_bytes()),
-        other => {
-            encoded = text::to_json(other)?;
-            (PAYLOAD_OTHER, encoded.as_bytes())
-        }
-    };
-    let raw = Some(raw.as_slice()).filter(|raw| *raw != payload);
+    let (payload_kind, payload) = payload_columns(&event.payload)?;
+    let raw = Some(raw.as_slice()).filter(|raw| *raw != &*payload);
     let inserted = connection
         .prepare_cached(
             "INSERT INTO events (business, livemode, source, id, kind, received_at, envelope, payload_kind, payload, \
@@ -68,7 +60,7 @@ pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) ->
             event.received_at,
             envelope,
             payload_kind,
-            ToSqlOutput::Borrowed(ValueRef::Blob(payload)),
+            ToSqlOutput::Borrowed(ValueRef::Blob(&payload)),
             raw.map(|raw| ToSqlOutput::Borrowed(ValueRef::Blob(raw))),
         ])?;
     if inserted == 0 {
@@ -95,6 +87,15 @@ pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) ->
     count_parked(connection, seq, i64::from(state == PARKED))?;
     write_waits_and_run(connection, seq, standing)?;
     Ok(Some(seq.unsigned_abs()))
+}
+
+/// A payload's kind and bytes as columns.
+pub(super) fn payload_columns(payload: &Payload) -> Result<(i64, Cow<'_, [u8]>), Error> {
+    Ok(match payload {
+        Payload::Provider(bytes) => (PAYLOAD_PROVIDER, Cow::Borrowed(bytes)),
+        Payload::Command(json) => (PAYLOAD_COMMAND, Cow::Borrowed(json.as_bytes())),
+        other => (PAYLOAD_OTHER, Cow::Owned(text::to_json(other)?.into_bytes())),
+    })
 }
 
 /// Whether an event is there already.
@@ -202,7 +203,7 @@ macro_rules! select {
             "SELECT e.seq, e.business, e.livemode, e.source, e.id, e.kind, e.received_at, e.envelope, ",
             "e.payload_kind, e.payload, e.raw, i.account, i.state, i.at, i.failures, i.error, i.outcome, ",
             run_columns!(),
-            " FROM ",
+            ", i.erased FROM ",
             $from,
             " LEFT JOIN runs r ON r.seq = e.seq AND r.n = i.runs WHERE ",
             $conditions
@@ -276,6 +277,7 @@ fn read(row: &Row<'_>) -> Result<InboxRow, Error> {
         error: row.get(15)?,
         outcome: outcome(row, 16)?,
         provenance: provenance(row, 20)?,
+        erased: row.get(25)?,
     })
 }
 
@@ -380,6 +382,6 @@ pub(super) fn in_state(
     many(connection, sql, [partition, state, number(after), text::limit(limit)])
 }
 
-fn number(seq: u64) -> i64 {
+pub(super) fn number(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }

@@ -4,11 +4,13 @@ use super::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// In order; a released file never changes.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_rows.sql"),
     include_str!("migrations/0002_references.sql"),
     include_str!("migrations/0003_inbox.sql"),
     include_str!("migrations/0004_referrers.sql"),
+    include_str!("migrations/0005_retries.sql"),
+    include_str!("migrations/0006_erased.sql"),
 ];
 
 /// Bring a file up to the newest schema, in one transaction.

@@ -2,12 +2,14 @@
 //!
 //! [`store_conformance!`](crate::store_conformance) makes a test of each.
 
+mod erase;
 mod groups;
 mod inbox;
 mod open;
 mod outbox;
 mod rows;
 
+pub use erase::*;
 pub use groups::*;
 pub use inbox::*;
 pub use open::*;
@@ -69,6 +71,9 @@ macro_rules! store_conformance {
             one_effect_of_an_ordering_key_is_due_at_a_time,
             open_effects_are_listed_until_they_end,
             an_effect_is_inserted_once_and_updated_if_it_is_there,
+            an_erased_account_keeps_ids_amounts_and_times,
+            an_erasure_leaves_what_is_not_through_and_other_accounts,
+            an_erasure_that_is_rolled_back_erased_nothing,
         );
     };
     (@cases $name:ident, $open:expr, $($case:ident),+ $(,)?) => {

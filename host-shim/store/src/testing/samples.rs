@@ -170,6 +170,7 @@ pub fn queued(scope: &Scope, effect: Effect, due_at: Timestamp) -> EffectRow {
         created_at: 0,
         caused_by: "evt_1".into(),
         lease: Lease::default(),
+        erased: false,
     }
 }
 

@@ -4,7 +4,7 @@ use crate::declared::{ConfigError, Declared};
 use products_contract::{ConfigDecl, ConfigType, ConfigValue, Declarations, EffectDecl, RetryPolicy};
 use std::collections::BTreeMap;
 
-const RETRY: RetryPolicy = RetryPolicy { max_attempts: 3, first_delay_ms: 100, max_delay_ms: 1000 };
+const DELAYS_MS: [u32; 2] = [100, 200];
 
 fn declarations(config: &[(&str, ConfigType, bool, Option<&str>)]) -> Declarations {
     Declarations {
@@ -19,7 +19,7 @@ fn declarations(config: &[(&str, ConfigType, bool, Option<&str>)]) -> Declaratio
             kind: "mail.send".into(),
             payload_schema: "{}".into(),
             result_schema: "{}".into(),
-            retry: RETRY,
+            retry: RetryPolicy { delays_ms: DELAYS_MS.to_vec() },
         }],
         config: config
             .iter()
@@ -43,7 +43,8 @@ fn given(values: &[(&str, &str)]) -> BTreeMap<String, String> {
 fn what_is_declared_is_looked_up() {
     let declared = Declared::new(&declarations(&[]), &given(&[])).expect("nothing to configure");
     assert!(declared.collections().contains("things") && !declared.collections().contains("others"));
-    assert_eq!((declared.retry("mail.send"), declared.retry("timer.at")), (Some(RETRY), None));
+    assert_eq!(declared.retry("mail.send").map(|retry| retry.delays_ms.as_slice()), Some(&DELAYS_MS[..]));
+    assert_eq!(declared.retry("timer.at"), None);
     assert!(declared.declares_effect("mail.send") && !declared.declares_effect("timer.at"));
     assert_eq!(declared.effects().len(), 1);
 }

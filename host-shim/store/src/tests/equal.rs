@@ -133,7 +133,12 @@ fn run_of_an_event() -> impl Strategy<Value = Run> {
         at,
         outcome: (!failed).then_some(Outcome::Applied),
         error: failed.then(|| "trap".into()),
-        provenance: (!failed).then(|| Provenance { catalog_hash: "00ff".into(), fuel: 7, ..Provenance::default() }),
+        provenance: (!failed).then(|| Provenance {
+            catalog_hash: "00ff".into(),
+            fuel: 7,
+            claim_answers: "a=mine\n".into(),
+            ..Provenance::default()
+        }),
     })
 }
 
@@ -173,8 +178,9 @@ fn expected() -> impl Strategy<Value = Expected> {
 
 fn changes() -> impl Strategy<Value = Changes> {
     let rows = (vec(row_write(), 0..5), vec(id("fact"), 0..2), vec((id("claim"), claim()), 0..3));
-    (account(), any::<bool>(), rows, vec(effect_change(), 0..3), option::of(inbox_change()), expected()).prop_map(
-        |(account, livemode, (rows, facts, claims), mut effects, inbox, expected)| {
+    let modes = (any::<bool>(), proptest::bool::weighted(0.2));
+    (account(), modes, rows, vec(effect_change(), 0..3), option::of(inbox_change()), expected()).prop_map(
+        |(account, (livemode, erase), (rows, facts, claims), mut effects, inbox, expected)| {
             let scope = Scope { livemode, ..samples::scope("platform").with_account(account) };
             for change in &mut effects {
                 if let EffectChange::Insert(row) = change {
@@ -195,6 +201,7 @@ fn changes() -> impl Strategy<Value = Changes> {
             changes.effects = effects;
             changes.inbox = inbox;
             changes.expected = expected;
+            changes.erase = erase;
             changes
         },
     )

@@ -4,7 +4,7 @@ use crate::rows::InboxState;
 use crate::sqlite::SqliteStore;
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{Account, CatalogKey, IgnoreReason, Outcome, Row, RowKey, RowKind, StoredRow};
+use products_contract::{Account, CatalogKey, IgnoreReason, Outcome, RetryPolicy, Row, RowKey, RowKind, StoredRow};
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -27,7 +27,7 @@ INSERT INTO records VALUES (1, 'things', 'r', '{}', 1), (2, 'meta', 'c', '{}', 1
 INSERT INTO facts VALUES (1, 'paid:in_1', 'evt_1');
 INSERT INTO claims VALUES ('shop/test//subdomain:a', 'user:A', NULL, NULL);
 INSERT INTO effects VALUES
-    (1, 1, 'mail', 1, 'mail.send', NULL, '{}', NULL, 'mails', NULL, NULL, 3, 100, 1000, 0, 0, 1000, 0, 'evt_1'),
+    (1, 1, 'mail', 1, 'mail.send', NULL, '{"n":1}', NULL, 'mails', NULL, NULL, 7, 100, 1000, 0, 0, 1000, 0, 'evt_1'),
     (2, 1, 'runs', 1, 'mail.send', NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1, 1, 1000, 0, 'evt_1'),
     (3, 3, 'timer', 1, 'timer.at', NULL, '{}', NULL, NULL, 2000, NULL, NULL, NULL, NULL, 0, 0, 2000, 0, 'evt_1');
 INSERT INTO events VALUES
@@ -87,8 +87,11 @@ fn a_file_of_the_first_schema_is_brought_up() {
     assert!(store.claims(&["shop/test//subdomain:a".into()]).expect("read")[0].is_some());
 
     let due = store.effects_due(&shop, 9000, true, 9).expect("read");
+    assert_eq!(due[0].effect.payload, "{\"n\":1}");
     assert_eq!((due.len(), &due[0].effect.context, due[0].lease.number), (1, &"{}".to_owned(), 0));
-    assert_eq!(store.effects_running(&shop).expect("read").len(), 1);
+    assert_eq!(due[0].effect.retry, Some(RetryPolicy { delays_ms: vec![100, 200, 400, 800, 1000, 1000] }));
+    let running = store.effects_running(&shop).expect("read");
+    assert_eq!((running.len(), &running[0].effect.retry), (1, &None));
     assert_eq!(store.effects_due(&live, 9000, true, 9).expect("read")[0].effect.key, "timer");
 
     let done = store.inbox(1).expect("read").expect("there");

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -28,6 +29,21 @@ pub(super) struct Files {
     sums: Sums,
 }
 
+/// How often a lock that is held is tried again, and how long it is waited in between.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Take the lock of a file. A program that this process is starting holds a lock that was just given back until it runs.
+fn lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            ended => return ended,
+        }
+    }
+    file.try_lock()
+}
+
 /// Opens a state file, or makes one with the row of a new account.
 pub(super) fn open(path: &Path, settings: &Settings) -> Result<(Connection, Files), StoreError> {
     let io = |error| StoreError::Io { path: path.to_owned(), error };
@@ -41,7 +57,7 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(Connection, File
         .truncate(false)
         .open(beside(path, "-sums"))
         .map_err(io)?;
-    match sums.try_lock() {
+    match lock(&sums) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => return Err(io(error)),

@@ -44,7 +44,7 @@ pub fn effects_come_back_as_they_were_asked_for(open: Open<'_>) {
         ordering_key: Some("order".into()),
         not_before: Some(2000),
         deadline: Some(9000),
-        retry: Some(RetryPolicy { max_attempts: 3, first_delay_ms: 100, max_delay_ms: 1000 }),
+        retry: Some(RetryPolicy { delays_ms: vec![100, 5000, 200] }),
         ..row.effect
     };
     let mut second = samples::queued(&scope, samples::effect("account.send", "k"), 2000);

@@ -1,0 +1,70 @@
+//! An event of the payment provider that only names its object: the object is asked for, and comes in as the event that
+//! would have brought it, under the id of that event. So it is placed by what stands in it, and counts once with its twin.
+
+use super::{retrieve, unattended};
+use crate::catalog::desk::Desk;
+use crate::input::THIN;
+use crate::input::stripe::ThinEvent;
+use crate::model::concern::Concern;
+use crate::model::effect::request;
+use crate::model::halt::Ruled;
+use crate::model::json::decode;
+use crate::model::keys::{EffectKey, FactKey};
+use products_contract::*;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Ask for the object; the event waits for the answer.
+pub(super) fn decide(desk: &mut Desk<'_>, event: &ThinEvent<'_>) -> Ruled<Outcome> {
+    if !desk.catalog.settings()?.thin_events {
+        let what = "v2.core.event: expected a classic event, since the business does not say `thin_events`";
+        return Err(Refusal::WrongShape(what.to_owned()).into());
+    }
+    let facts = desk.provider.cloned().unwrap_or_default();
+    let told_as = facts.snapshot_event.unwrap_or_else(|| format!("{}:object", desk.event_id));
+    if desk.account.is_known(&FactKey::Told(&told_as).to_string())? {
+        return Ok(Outcome::Applied);
+    }
+    let (id, kind) = (&event.related_object.id, desk.kind.strip_prefix(THIN).unwrap_or(desk.kind));
+    let key = EffectKey::Retrieve { object: id.to_string(), because: desk.provider_time, views: 0 };
+    let mut payload = json!({"object": event.related_object.object, "id": id});
+    if let Some(connected) = facts.connected_account {
+        payload["connected_account"] = json!(connected);
+    }
+    retrieve::ask_about(desk, &key, &payload, &Concern::Thin { event: told_as, kind: kind.to_owned() })?;
+    Ok(Outcome::Deferred(DeferReason::Effect(key.to_string())))
+}
+
+/// The event that tells of the object, as the host takes it in.
+#[derive(Serialize)]
+struct Told<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    date_ms: i64,
+    object: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connected_account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_version: Option<String>,
+}
+
+/// The object is there: it comes in with its event.
+pub(super) fn fetched(desk: &mut Desk<'_>, event: &str, kind: &str, report: &EffectReport) -> Ruled<Outcome> {
+    let Some(answer) = retrieve::read_answer(desk, report)? else { return unattended(desk, report) };
+    if !desk.account.record_fact(&FactKey::Told(event).to_string())? {
+        return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+    }
+    let facts = desk.provider.cloned().unwrap_or_default();
+    let payload = Told {
+        id: event,
+        kind,
+        date_ms: answer.date_ms,
+        object: decode("effects", &report.key, answer.object.get())?,
+        connected_account: facts.connected_account,
+        api_version: facts.api_version,
+    };
+    let key = EffectKey::Told { event: event.to_owned() };
+    desk.account.ask(request("provider.event", &key, &payload, None)?);
+    Ok(Outcome::Applied)
+}

@@ -1,0 +1,119 @@
+//! The guide to testing with Stripe: what it links to is there, its scenarios hold, its cards are the local Stripe's, and its commands
+//! are this program's.
+
+use crate::run::{fixtures, run};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+}
+
+fn guide() -> String {
+    fs::read_to_string(docs().join("testing-with-stripe.md")).expect("the guide")
+}
+
+/// The part of the guide under a heading.
+fn part<'g>(guide: &'g str, heading: &str) -> &'g str {
+    let after = guide.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no part `{heading}`")).1;
+    after.split("\n## ").next().unwrap_or(after)
+}
+
+/// The rows of a part's tables, each as its cells, without heads.
+fn rows(part: &str) -> Vec<Vec<&str>> {
+    let is_row = |line: &&str| line.starts_with("| ") && !line.ends_with("| file |") && !line.starts_with("| number |");
+    part.lines().filter(is_row).map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
+}
+
+/// What a text links to, without what stands behind `#`.
+fn links(text: &str) -> Vec<&str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    targets.map(|target| target.split('#').next().unwrap_or(target)).collect()
+}
+
+// covers: TES-101
+#[test]
+fn each_scenario_of_the_guide_is_a_file_that_holds() {
+    let guide = guide();
+    let scenarios = part(&guide, "Scenarios");
+    let told: BTreeSet<&str> = rows(scenarios).iter().map(|row| row[0]).collect();
+    for wanted in [
+        "Registration",
+        "Upgrade",
+        "Cancel",
+        "Renewal",
+        "Failed payment",
+        "Credits",
+        "Agent, monthly",
+        "Agent, one-time",
+        "Deploy slot",
+        "Usage sync",
+        "Usage invoice",
+    ] {
+        assert!(told.contains(wanted), "{wanted}: {told:?}");
+    }
+    for (name, least) in [("Setup", 1), ("Test cards", 1), ("Webhooks", 5), ("Troubleshooting", 0), ("Going live", 0)] {
+        assert!(links(part(&guide, name)).len() >= least, "{name}");
+    }
+    let files: BTreeSet<PathBuf> = links(&guide).into_iter().map(|link| docs().join(link)).collect();
+    let missing: Vec<&PathBuf> = files.iter().filter(|file| !file.is_file()).collect();
+    assert!(missing.is_empty(), "no such files: {missing:?}");
+    let played: Vec<String> = files
+        .iter()
+        .filter(|file| file.extension().is_some_and(|ext| ext == "yml"))
+        .map(|f| f.display().to_string())
+        .collect();
+    let linked = rows(scenarios).len() + rows(part(&guide, "Webhooks")).len();
+    assert_eq!((played.len(), linked), (19, 19), "each row has a file of its own");
+    let fixtures = fixtures().display().to_string();
+    let mut args = vec!["replay", "--native", "--format", "json", "--fixtures", &fixtures];
+    args.extend(played.iter().map(String::as_str));
+    let ran = run(&args, b"");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let lines = ran.lines();
+    let cases: Vec<&Value> = lines.iter().map(|line| &line["case"]).filter(|case| case.is_object()).collect();
+    assert!(cases.iter().all(|case| case["status"] == "held"), "none is known to fail");
+    let held: BTreeSet<&str> = cases.iter().filter_map(|case| case["file"].as_str()).collect();
+    assert_eq!(held, played.iter().map(String::as_str).collect());
+}
+
+#[test]
+fn the_cards_of_the_guide_are_those_of_the_local_stripe() {
+    let (guide, local) = (guide(), fs::read_to_string(docs().join("local-stripe.md")).expect("the page"));
+    let cards = rows(part(&guide, "Test cards"));
+    assert!(cards.len() > 5, "{cards:?}");
+    for card in cards {
+        assert!(local.contains(&format!("| {} | {} |", card[0], card[1])), "{card:?}");
+    }
+}
+
+#[test]
+fn the_commands_of_the_guide_are_there() {
+    let guide = guide();
+    let boxes = guide.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let inline = guide.split('`').skip(1).step_by(2).filter(|text| text.starts_with("host-shim "));
+    let lines: Vec<&str> =
+        boxes.flat_map(str::lines).chain(inline).filter(|line| line.starts_with("host-shim ")).collect();
+    let mut seen = BTreeSet::new();
+    for line in &lines {
+        let mut words = line.split_whitespace().skip(1);
+        let command = words.next().expect("a command");
+        seen.insert(command);
+        // The local Stripe need not be built into the program that is tested.
+        let help = match command {
+            "stripe" => fs::read_to_string(docs().join("local-stripe.md")).expect("the page"),
+            _ => {
+                let ran = run(&[command, "--help"], b"");
+                assert_eq!(ran.code, 0, "{line}: {}", ran.stderr);
+                ran.stdout
+            }
+        };
+        for option in words.filter(|word| word.starts_with("--")) {
+            assert!(help.contains(option), "{option} of `{line}`");
+        }
+    }
+    assert_eq!(seen, BTreeSet::from(["check", "replay", "stripe"]));
+    assert!(lines.len() > 8, "{lines:?}");
+}

@@ -1,0 +1,387 @@
+//! What a business's catalog says, read by the tests themselves: what is on sale, what it gives, what is made.
+//!
+//! It shares no code with the extension, which is judged by what stands here. A new business needs no code, as long as
+//! its catalog uses the clauses that are read.
+
+use crate::sandbox::{Offer, synced_price};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// No bound.
+pub const UNLIMITED: i64 = -1;
+
+/// So much of an entitlement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The entitlement.
+    pub key: String,
+    /// How much; [`UNLIMITED`] has no bound.
+    pub amount: i64,
+    /// What a plan must grant for it.
+    pub condition: Option<String>,
+}
+
+/// A price on sale, with what its product gives.
+#[derive(Clone, Debug)]
+pub struct Ware {
+    /// Product, price and amount.
+    pub offer: Offer,
+    /// The family of plans that it is one of.
+    pub family: Option<String>,
+    /// Where it stands in its family.
+    pub rank: i64,
+    /// `user` or `organization`; none is both.
+    pub sold_to: Option<String>,
+    /// What an account has one of.
+    pub item: Option<String>,
+    /// What a plan must grant before it is sold.
+    pub condition: Option<String>,
+    /// It gives something only beside a plan.
+    pub requires_plan: bool,
+    /// How many can be bought at once.
+    pub most: i64,
+    /// What one gives.
+    pub grants: Vec<Grant>,
+    /// Credits that its payment leaves behind, in minor units.
+    pub credit: i64,
+    /// Who has a share of it, and how many basis points.
+    pub share: Option<(String, i64)>,
+}
+
+/// The plan that is in force where nobody pays for one.
+#[derive(Clone, Debug)]
+pub struct UnpaidPlan {
+    /// Its family.
+    pub family: String,
+    /// For `user` or `organization`; none is both.
+    pub sold_to: Option<String>,
+    /// What it gives.
+    pub grants: Vec<Grant>,
+}
+
+/// A type of what accounts have made.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// Its name.
+    pub name: String,
+    /// What ids begin with.
+    pub prefix: String,
+    /// The field that ids end with.
+    pub id_by: String,
+    /// The family of the plan that pays for it.
+    pub family: Option<String>,
+    /// What one uses up.
+    pub consumes: Vec<(String, i64)>,
+    /// The fields that must be given, with what is given.
+    fields: Vec<(String, String, Value)>,
+    /// Whether something is made for it.
+    pub runs: bool,
+    /// It is archived when nobody uses it.
+    pub idles: bool,
+    /// Steps that people do, with what is asked of them.
+    pub by_hand: Vec<(String, Vec<(String, String)>)>,
+}
+
+impl Made {
+    /// Metadata of the so-manieth one, with the id that it will have.
+    pub fn metadata(&self, whose: &str, number: usize) -> (String, Value) {
+        let name = format!("{}-{}-{number}", self.prefix.replace('_', "-"), whose.to_lowercase());
+        let mut out = json!({});
+        for (field, kind, given) in &self.fields {
+            out[field] = match kind.as_str() {
+                "label" => json!(name),
+                "email" => json!(format!("{name}@example.com")),
+                _ => given.clone(),
+            };
+        }
+        (format!("{}_{}", self.prefix, out[&self.id_by].as_str().unwrap_or(&name)), out)
+    }
+}
+
+/// A meter that costs something.
+#[derive(Clone, Debug)]
+pub struct Rate {
+    /// The meter.
+    pub meter: String,
+    /// The attribute that tells the price.
+    pub by: String,
+    /// Values of it, with millionths of the currency's unit for one.
+    pub micros: Vec<(String, i64)>,
+    /// What credits don't cover is invoiced, from so many minor units on; none is never.
+    pub invoiced_from: Option<i64>,
+}
+
+/// A kind of tokens.
+#[derive(Clone, Debug)]
+pub struct TokenKind {
+    /// The product that they are for.
+    pub product: String,
+    /// What they stand on.
+    pub entitlement: String,
+    /// How long they are good, in milliseconds.
+    pub ttl_ms: i64,
+    /// How many at a time.
+    pub live: usize,
+}
+
+/// A catalog.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    /// The business.
+    pub name: String,
+    /// What is on sale and costs something.
+    pub wares: Vec<Ware>,
+    /// Plans that nobody pays for.
+    pub defaults: Vec<UnpaidPlan>,
+    /// What accounts have made.
+    pub made: Vec<Made>,
+    /// Meters that cost something.
+    pub rates: Vec<Rate>,
+    /// Entitlements that are counted by the calendar's month.
+    pub monthly: Vec<String>,
+    /// Tokens.
+    pub tokens: Vec<TokenKind>,
+    /// Facts of the business's own, with their fields.
+    pub facts: Vec<(String, Vec<String>)>,
+    /// What follows from facts: the fact, and `mail:TEMPLATE` or what is run.
+    pub follows: Vec<(String, String)>,
+    /// A template for campaigns; none where there are none.
+    pub campaign: Option<String>,
+    /// On how many days a failed payment is told of, and an end that is near.
+    pub reminders: (usize, usize),
+    /// Milliseconds of service after a failed payment.
+    pub grace_ms: i64,
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+/// A field of a product: in its metadata, beside it, or by default.
+fn field<'v>(product: &'v Value, kind: &'v Value, name: &str) -> &'v Value {
+    let default = || list(&kind["fields"]).find(|field| field["name"] == name).map_or(&Value::Null, |f| &f["default"]);
+    [&product["metadata"][name], &product[name]].into_iter().find(|value| !value.is_null()).unwrap_or_else(default)
+}
+
+/// A number, as its field's type reads it.
+fn number(value: &Value, kind: &Value, name: &str) -> i64 {
+    let is_milli = list(&kind["fields"]).any(|field| field["name"] == name && field["type"] == "milli");
+    match value {
+        Value::Bool(yes) => i64::from(*yes),
+        Value::String(written) if is_milli => {
+            let (whole, part) = written.split_once('.').unwrap_or((written, ""));
+            let part = format!("{part:0<3}");
+            whole.parse::<i64>().expect("a number") * 1_000 + part[..3].parse::<i64>().expect("a number")
+        }
+        Value::Number(_) if is_milli => value.as_i64().expect("a whole number") * 1_000,
+        _ => value.as_i64().unwrap_or_default(),
+    }
+}
+
+/// What a clause says of a product: a number, a truth value, `unlimited`, or a field.
+fn amount(said: &Value, product: &Value, kind: &Value) -> i64 {
+    match said {
+        Value::String(word) if word == "unlimited" => UNLIMITED,
+        Value::String(word) => {
+            let name = word.trim_start_matches("{instance.").trim_start_matches("{product.").trim_end_matches('}');
+            number(field(product, kind, name), kind, name)
+        }
+        Value::Bool(yes) => i64::from(*yes),
+        other => other.as_i64().unwrap_or_default(),
+    }
+}
+
+/// A template with the places of a product.
+fn filled(template: &str, product: &Value, kind: &Value) -> String {
+    let mut out = template.replace("{product.id}", product["id"].as_str().unwrap_or_default());
+    while let Some((before, rest)) = out.split_once("{product.") {
+        let (name, after) = rest.split_once('}').expect("a place ends");
+        let value = field(product, kind, name);
+        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        out = format!("{before}{shown}{after}");
+    }
+    out
+}
+
+fn grants(product: &Value, kind: &Value) -> Vec<Grant> {
+    let of = |(key, said): (&String, &Value)| {
+        let (how_much, condition) = if said.is_object() { (&said["amount"], text(&said["if"])) } else { (said, None) };
+        Grant { key: filled(key, product, kind), amount: amount(how_much, product, kind), condition }
+    };
+    members(&kind["grants"]).map(of).collect()
+}
+
+/// The prices of a product: interval, amount, id.
+fn prices(product: &Value) -> Vec<(Option<String>, i64, Option<String>)> {
+    let interval = |word: &str| (word != "once").then(|| word.to_owned());
+    let id = |said: &Value| text(said).or_else(|| text(&said["test"]));
+    if let Some(amount) = product["price"].as_i64() {
+        let known = text(&product["stripe_price_id"]).or_else(|| text(&product["metadata"]["stripe_price_id"]));
+        return vec![(text(&product["billing_interval"]), amount, known)];
+    }
+    let of =
+        |(word, price): (&String, &Value)| (interval(word), price["amount"].as_i64().unwrap_or(0), id(&price["id"]));
+    members(&product["prices"]).map(of).collect()
+}
+
+fn span_ms(written: &str) -> i64 {
+    let (count, unit) = written.split_at(written.len() - 1);
+    let unit_ms = match unit {
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => DAY_MS,
+    };
+    count.parse::<i64>().expect("a span") * unit_ms
+}
+
+/// A type of what accounts have made, as far as one can be made up.
+fn made(kind: &Value) -> Option<Made> {
+    let given = |field: &Value| {
+        let name = text(&field["name"])?;
+        let (type_, format) = (field["type"].as_str()?, field["format"].as_str());
+        let what = match (type_, format) {
+            ("string", Some("label")) => ("label", Value::Null),
+            ("string", _) if name.contains("email") => ("email", Value::Null),
+            ("string", None) => ("label", Value::Null),
+            ("int", _) => ("given", json!(field["min"].as_i64().unwrap_or(0).max(1))),
+            ("milli", _) => ("given", json!("1")),
+            _ => return None,
+        };
+        Some((name, what.0.to_owned(), what.1))
+    };
+    let required = list(&kind["fields"]).filter(|field| field["required"] == true);
+    let fields: Vec<_> = required.map(given).collect::<Option<_>>()?;
+    let as_given = json!({"metadata": fields.iter().map(|(name, _, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>()});
+    let by_hand = |step: &Value| {
+        // What the configuration has no key for, a person does.
+        let asks = (!step["or_manual"].is_null() && !step["if"].is_null()).then(|| list(&step["or_manual"]["asks"]))?;
+        let asks = asks.filter_map(|ask| Some((text(&ask["name"])?, text(&ask["type"])?)));
+        Some((text(&step["name"])?, asks.collect()))
+    };
+    Some(Made {
+        name: text(&kind["name"])?,
+        prefix: text(&kind["id_prefix"])?,
+        id_by: text(&kind["id_by"])?,
+        family: text(&kind["plan"]["family"]),
+        consumes: members(&kind["consumes"]).map(|(key, said)| (key.clone(), amount(said, &as_given, kind))).collect(),
+        fields,
+        runs: list(&kind["provisions"]).next().is_some(),
+        idles: !kind["lifecycle"]["idle"].is_null(),
+        by_hand: list(&kind["provisions"]).filter_map(by_hand).collect(),
+    })
+}
+
+fn ware(product: &Value, kind: &Value, rank: i64, price: (Option<String>, i64, Option<String>)) -> Ware {
+    let (interval, amount_minor, known) = price;
+    let id = text(&product["id"]).expect("a product has an id");
+    let word = interval.as_deref().unwrap_or("once");
+    let price = known.unwrap_or_else(|| synced_price(&id, amount_minor, word));
+    let share = || {
+        let to = filled(kind["split"]["to"].as_str()?, product, kind);
+        Some((to, kind["split"]["share_bp"].as_i64()?))
+    };
+    let credit = list(&kind["on_paid"]).map(|left| amount(&left["credit"], product, kind)).sum();
+    let buy = &kind["buy"];
+    let item = buy["once_per"].as_str().map(|name| format!("{}:{}", kind["name"], field(product, kind, name)));
+    Ware {
+        offer: Offer { product: id, price, amount: amount_minor, interval },
+        family: text(&kind["family"]),
+        rank,
+        sold_to: text(&buy["account"]),
+        item,
+        condition: text(&buy["if"]),
+        requires_plan: kind["requires_plan"] == true,
+        most: buy["quantity"]["max"].as_i64().unwrap_or(1),
+        grants: grants(product, kind),
+        credit,
+        share: share(),
+    }
+}
+
+impl Catalog {
+    /// Reads a catalog as its business wrote it.
+    pub fn read(name: &str, document: &Value) -> Self {
+        let types: BTreeMap<String, &Value> =
+            list(&document["product_types"]).filter_map(|kind| Some((text(&kind["name"])?, kind))).collect();
+        let grace = document["business"]["grace_days"].as_i64().unwrap_or(7);
+        let days = |key: &str, default| document["business"][key].as_array().map_or(default, Vec::len);
+        let reminders = (days("dunning_days", 3), days("notice_days", 2));
+        let grace_ms = grace * DAY_MS;
+        let mut out = Catalog { name: name.to_owned(), grace_ms, reminders, ..Catalog::default() };
+        for product in list(&document["products"]) {
+            let Some(kind) = product["product_type"].as_str().and_then(|kind| types.get(kind)) else { continue };
+            if field(product, kind, "purchasable") == &json!(false) {
+                continue;
+            }
+            let prices = prices(product);
+            let of = |word: &str| prices.iter().find(|price| price.0.as_deref() == Some(word)).map(|price| price.1);
+            let first = of("month").or_else(|| of("year")).or_else(|| prices.first().map(|price| price.1));
+            let rank = match kind["rank_by"].as_str() {
+                Some(name) => number(field(product, kind, name), kind, name),
+                None => first.unwrap_or(0),
+            };
+            if product["default"] == true {
+                let family = text(&kind["family"]).expect("a plan has a family");
+                let sold_to = text(&kind["buy"]["account"]);
+                out.defaults.push(UnpaidPlan { family, sold_to, grants: grants(product, kind) });
+            }
+            out.wares
+                .extend(prices.into_iter().filter(|price| price.1 > 0).map(|price| ware(product, kind, rank, price)));
+            for tokens in list(&kind["tokens"]) {
+                out.tokens.push(TokenKind {
+                    product: text(&product["id"]).expect("a product has an id"),
+                    entitlement: filled(tokens["if"].as_str().expect("a condition"), product, kind),
+                    ttl_ms: span_ms(tokens["ttl"].as_str().expect("a span")),
+                    live: tokens["live"].as_u64().expect("a limit") as usize,
+                });
+            }
+        }
+        let own = types.values().filter(|kind| kind["catalog"] != true);
+        out.made = own.filter_map(|kind| made(kind)).collect();
+        out.rates = members(&document["rates"]).map(|(meter, said)| rate(meter, said)).collect();
+        let counters = members(&document["entitlements"]).filter(|(_, said)| said["kind"] == "counter");
+        let monthly =
+            counters.filter(|(_, said)| said["period"].as_str().unwrap_or("calendar_month") == "calendar_month");
+        out.monthly = monthly.map(|(key, _)| key.clone()).collect();
+        let fact = |(name, said): (&String, &Value)| {
+            (name.clone(), list(&said["fields"]).filter_map(|field| text(&field["name"])).collect())
+        };
+        let follows = |rule: &Value| {
+            let then = rule["mail"].as_str().map(|mail| format!("mail:{mail}")).or_else(|| text(&rule["run"]));
+            Some((text(&rule["event"])?, then?))
+        };
+        out.follows = list(&document["on"]).filter_map(follows).collect();
+        let mut templates = members(&document["templates"]).map(|(name, _)| name);
+        let is_own = |name: &&String| !out.follows.iter().any(|(_, then)| *then == format!("mail:{name}"));
+        out.campaign = templates.find(is_own).filter(|_| !document["campaigns"].is_null()).cloned();
+        out.facts = members(&document["events"]).map(fact).collect();
+        out
+    }
+
+    /// The ware with a price.
+    pub fn ware(&self, price: &str) -> Option<usize> {
+        self.wares.iter().position(|ware| ware.offer.price == price)
+    }
+}
+
+fn rate(meter: &str, said: &Value) -> Rate {
+    let by_invoice = list(&said["pay"]).any(|pays| pays == "invoice");
+    let micros = members(&said["micros"]).filter_map(|(value, micros)| Some((value.clone(), micros.as_i64()?)));
+    Rate {
+        meter: meter.to_owned(),
+        by: text(&said["by"]).unwrap_or_default(),
+        micros: micros.collect(),
+        invoiced_from: by_invoice.then(|| said["invoice"]["min"].as_i64().unwrap_or(0)),
+    }
+}

@@ -1,0 +1,551 @@
+//! What must come out of a story, worked out from the catalog, from the local Stripe's own objects and from what people
+//! did. It is written from the requirements and shares no code with the extension, which it judges.
+
+use crate::catalog::{Catalog, Grant, Made, UNLIMITED};
+use crate::customer::lives;
+use crate::sandbox::Stripe;
+use local_stripe::object::Object;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Millionths of a dollar in a cent.
+const CENT: i64 = 10_000;
+
+/// What a command or a fact must come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is done.
+    Applied,
+    /// It is refused, and changes nothing.
+    Refused,
+}
+
+/// Something that was paid once.
+#[derive(Clone, Debug)]
+pub struct Bought {
+    /// Our id of the purchase.
+    pub purchase: String,
+    /// Number of the ware.
+    pub ware: usize,
+    /// How many.
+    pub quantity: i64,
+    /// Stripe's charge.
+    pub charge: String,
+    /// When, in seconds.
+    pub at_s: i64,
+}
+
+/// Something that an account has made.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Its id.
+    pub id: String,
+    /// Number of its type.
+    pub made: usize,
+    /// What must be typed to delete it.
+    pub confirm: String,
+    /// Somebody deleted it.
+    pub deleted: bool,
+    /// Steps that people have to do.
+    pub by_hand: Vec<String>,
+    /// Its plan was not in force all the time, or more was in use than allowed: what becomes of it depends on times.
+    pub is_unsure: bool,
+}
+
+/// A token.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// Its id.
+    pub id: String,
+    /// Number of its kind.
+    pub kind: usize,
+    /// When it was made, in milliseconds.
+    pub issued_at: i64,
+    /// It was taken back, or what it stands on ended.
+    pub revoked: bool,
+    /// How often it was shown in time.
+    pub redeemed: i64,
+}
+
+/// A share of one sale: the least and the most that it can be, in minor units.
+pub type Share = (i64, i64);
+
+/// What must hold at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    /// What the account may use, where it may use any.
+    pub entitlements: BTreeMap<String, i64>,
+    /// What Stripe holds for us, in minor units.
+    pub cash: i64,
+    /// Credits that are left and those that are owed, in millionths.
+    pub credits: (i64, i64),
+    /// What creators have earned together, by creator.
+    pub shares: BTreeMap<String, Share>,
+    /// What runs, by id.
+    pub running: BTreeSet<String>,
+    /// What must not run.
+    pub idle: BTreeSet<String>,
+    /// Tokens by id: `issued`, `expired` or `revoked`, and how often they were redeemed.
+    pub tokens: BTreeMap<String, (&'static str, i64)>,
+    /// Use of what is counted by the calendar's month.
+    pub counted: BTreeMap<String, i64>,
+    /// What months of use were invoiced for, in minor units, in their order.
+    pub invoices: Vec<i64>,
+    /// How often something followed from facts: `mail:TEMPLATE`, or what is run.
+    pub followed: BTreeMap<String, usize>,
+    /// On how many days a failed payment is told of, and an end that is near.
+    pub reminders: (usize, usize),
+    /// How many mails of each campaign went to the account, by the campaign's name.
+    pub campaigns: BTreeMap<String, usize>,
+}
+
+/// Something that may grant.
+struct Source {
+    ware: usize,
+    quantity: i64,
+    since_s: i64,
+    id: String,
+}
+
+/// What is known of an account beside what Stripe knows.
+#[derive(Clone, Debug, Default)]
+pub struct Oracle {
+    /// `user` or `organization`.
+    pub owner: String,
+    /// What was paid once.
+    pub bought: Vec<Bought>,
+    /// What was made.
+    pub instances: Vec<Instance>,
+    /// Tokens.
+    pub tokens: Vec<Token>,
+    /// Since when subscriptions are past due, in milliseconds.
+    past_due: BTreeMap<String, i64>,
+    /// Events of Stripe that were looked at.
+    seen: u64,
+    /// What credits paid of all use, in millionths.
+    covered_micros: i64,
+    /// What they did not pay, by month.
+    open_micros: BTreeMap<String, i64>,
+    /// Facts that follow from Stripe's events, with what they are of.
+    happened: BTreeSet<(&'static str, String)>,
+    /// How often facts of the business's own were told.
+    told: BTreeMap<String, usize>,
+    /// How many mails of each campaign the account must have, by its name.
+    campaigns: BTreeMap<String, usize>,
+    /// Uses by entitlement and month.
+    counted: BTreeMap<(String, String), i64>,
+}
+
+/// The month of a time.
+fn month(now_ms: i64) -> String {
+    host_replay::time::text(now_ms)[..7].to_owned()
+}
+
+/// When a month is invoiced: a day after its end.
+fn closes_at(month: &str) -> i64 {
+    let (year, number) = month.split_once('-').expect("a month");
+    let (year, number): (i64, i64) = (year.parse().expect("a year"), number.parse().expect("a month"));
+    let (year, number) = if number == 12 { (year + 1, 1) } else { (year, number + 1) };
+    host_replay::time::parse(&format!("{year}-{number:02}-02T00:00:00Z")).expect("a time")
+}
+
+/// What the bank took of a charge and did not give back.
+pub fn disputed(stripe: &Stripe, charge: &str) -> i64 {
+    let disputes = stripe.all("dispute");
+    let taken = disputes.iter().filter(|dispute| {
+        dispute.text("charge") == charge
+            && !dispute.text("status").starts_with("warning")
+            && dispute.text("status") != "won"
+    });
+    taken.map(|dispute| dispute.int("amount")).sum()
+}
+
+/// What is left of a charge, of all that it brought.
+fn left(stripe: &Stripe, charge: &Object) -> (i64, i64) {
+    let amount = charge.int("amount");
+    ((amount - charge.int("amount_refunded") - disputed(stripe, charge.id())).max(0), amount)
+}
+
+fn add(held: i64, amount: i64, times: i64) -> i64 {
+    if held == UNLIMITED || amount == UNLIMITED { UNLIMITED } else { held + amount * times }
+}
+
+impl Oracle {
+    /// One of a `user` or an `organization` of whom nothing is known.
+    pub fn new(owner: &str) -> Self {
+        Oracle { owner: owner.to_owned(), ..Oracle::default() }
+    }
+
+    /// Looks at what happened at Stripe since the last time.
+    pub fn look(&mut self, stripe: &Stripe) {
+        for event in stripe.history(self.seen) {
+            self.seen += 1;
+            let fact = match (event.kind.as_str(), event.object.text("status")) {
+                ("customer.subscription.created", _) => Some("subscription.created"),
+                ("customer.subscription.deleted", _) | ("customer.subscription.updated", "incomplete_expired") => {
+                    Some("subscription.canceled")
+                }
+                ("invoice.payment_failed", _) => Some("invoice.payment_failed"),
+                _ => None,
+            };
+            self.happened.extend(fact.map(|fact| (fact, event.object.id().to_owned())));
+            if !event.kind.starts_with("customer.subscription.") {
+                continue;
+            }
+            let id = event.object.id().to_owned();
+            match event.object.text("status") {
+                "past_due" => _ = self.past_due.entry(id).or_insert(event.created_s * 1_000),
+                _ => _ = self.past_due.remove(&id),
+            }
+        }
+    }
+
+    /// Whether a subscription entitles to something now.
+    fn entitles(&self, catalog: &Catalog, subscription: &Object, now_ms: i64) -> bool {
+        match subscription.text("status") {
+            "active" | "trialing" => true,
+            "past_due" => self.past_due.get(subscription.id()).is_some_and(|since| now_ms < since + catalog.grace_ms),
+            _ => false,
+        }
+    }
+
+    fn sources(&self, catalog: &Catalog, stripe: &Stripe) -> Vec<Source> {
+        let now_ms = stripe.now_s() * 1_000;
+        let mut out = Vec::new();
+        for subscription in stripe.all("subscription").iter().filter(|sub| self.entitles(catalog, sub, now_ms)) {
+            for item in subscription.list_at("items") {
+                let ware = stripe.plan(item["price"]["id"].as_str().unwrap_or_default());
+                let (quantity, id) = (item["quantity"].as_i64().unwrap_or(1), subscription.id().to_owned());
+                out.push(Source { ware, quantity, since_s: subscription.int("created"), id });
+            }
+        }
+        let kept = self.bought.iter().filter(|bought| self.is_kept(stripe, bought));
+        out.extend(kept.map(|bought| {
+            let (quantity, id) = (bought.quantity, bought.purchase.clone());
+            Source { ware: bought.ware, quantity, since_s: bought.at_s, id }
+        }));
+        out
+    }
+
+    /// Whether something is left of what was paid once.
+    fn is_kept(&self, stripe: &Stripe, bought: &Bought) -> bool {
+        let charge = stripe.all("charge").into_iter().find(|charge| charge.id() == bought.charge);
+        charge.is_some_and(|charge| left(stripe, &charge).0 > 0)
+    }
+
+    /// Of each family the plan in force, by what it grants and how often.
+    fn plans(&self, catalog: &Catalog, sources: &[Source]) -> BTreeMap<String, (Vec<Grant>, i64)> {
+        let mut best: BTreeMap<&str, &Source> = BTreeMap::new();
+        let order = |source: &Source| (catalog.wares[source.ware].rank, Reverse((source.since_s, source.id.clone())));
+        for source in sources {
+            let Some(family) = catalog.wares[source.ware].family.as_deref() else { continue };
+            if best.get(family).is_none_or(|held| order(source) > order(held)) {
+                best.insert(family, source);
+            }
+        }
+        let mut out: BTreeMap<String, (Vec<Grant>, i64)> = BTreeMap::new();
+        for default in &catalog.defaults {
+            if default.sold_to.as_ref().is_none_or(|owner| *owner == self.owner) {
+                out.insert(default.family.clone(), (default.grants.clone(), 1));
+            }
+        }
+        for (family, source) in best {
+            let ware = &catalog.wares[source.ware];
+            let seats = if ware.most > 1 { source.quantity } else { 1 };
+            out.insert(family.to_owned(), (ware.grants.clone(), seats));
+        }
+        out
+    }
+
+    /// What the account may use now.
+    pub fn entitlements(&self, catalog: &Catalog, stripe: &Stripe) -> BTreeMap<String, i64> {
+        let sources = self.sources(catalog, stripe);
+        let plans = self.plans(catalog, &sources);
+        let is_granted =
+            |key: &String| plans.values().flat_map(|(grants, _)| grants).any(|g| g.key == *key && g.amount != 0);
+        let mut out: BTreeMap<String, i64> = BTreeMap::new();
+        let mut give = |grants: &[Grant], times: i64| {
+            for grant in grants.iter().filter(|grant| grant.condition.as_ref().is_none_or(is_granted)) {
+                let held = out.entry(grant.key.clone()).or_default();
+                *held = add(*held, grant.amount, times);
+            }
+        };
+        plans.values().for_each(|(grants, times)| give(grants, *times));
+        for source in &sources {
+            let ware = &catalog.wares[source.ware];
+            let is_given = !ware.requires_plan || !plans.is_empty();
+            if ware.family.is_none() && is_given && ware.condition.as_ref().is_none_or(is_granted) {
+                give(&ware.grants, source.quantity);
+            }
+        }
+        out.retain(|_, amount| *amount != 0);
+        out
+    }
+
+    /// Whether a plan of a family is in force.
+    fn has_plan(&self, catalog: &Catalog, stripe: &Stripe, family: &str) -> bool {
+        self.plans(catalog, &self.sources(catalog, stripe)).contains_key(family)
+    }
+
+    /// Whether a plan grants something.
+    pub fn is_granted_by_plan(&self, catalog: &Catalog, stripe: &Stripe, key: &str) -> bool {
+        let plans = self.plans(catalog, &self.sources(catalog, stripe));
+        plans.values().flat_map(|(grants, _)| grants).any(|grant| grant.key == key && grant.amount != 0)
+    }
+
+    /// Whether another one may be made; none where that depends on times.
+    pub fn has_room(&self, catalog: &Catalog, stripe: &Stripe, made: &Made) -> Option<bool> {
+        if made.family.as_ref().is_some_and(|family| !self.has_plan(catalog, stripe, family)) {
+            return Some(false);
+        }
+        if !made.consumes.is_empty() && self.instances.iter().any(|own| own.is_unsure || own.deleted) {
+            return None;
+        }
+        let allowed = self.entitlements(catalog, stripe);
+        Some(made.consumes.iter().all(|(key, amount)| {
+            let allowed = allowed.get(key).copied().unwrap_or(0);
+            allowed == UNLIMITED || self.in_use(catalog, key) + amount <= allowed
+        }))
+    }
+
+    fn in_use(&self, catalog: &Catalog, key: &str) -> i64 {
+        let of = |own: &Instance| &catalog.made[own.made].consumes;
+        let used = self.instances.iter().filter(|own| !own.deleted).flat_map(of);
+        used.filter(|(consumed, _)| consumed == key).map(|(_, amount)| amount).sum()
+    }
+
+    /// Given, less what came back, less what use they paid for, in millionths.
+    fn net_credits(&self, catalog: &Catalog, stripe: &Stripe) -> i64 {
+        let charges = stripe.all("charge");
+        let held = self.bought.iter().map(|bought| {
+            let given = catalog.wares[bought.ware].credit * bought.quantity;
+            let charge = charges.iter().find(|charge| charge.id() == bought.charge);
+            let (left, all) = charge.map_or((0, 1), |charge| left(stripe, charge));
+            given * CENT * left / all
+        });
+        held.sum::<i64>() - self.covered_micros
+    }
+
+    /// Something was used that costs so much.
+    pub fn used(&mut self, catalog: &Catalog, stripe: &Stripe, micros: i64) {
+        let left = self.net_credits(catalog, stripe).max(0);
+        let covered = left.min(micros);
+        self.covered_micros += covered;
+        *self.open_micros.entry(month(stripe.now_s() * 1_000)).or_default() += micros - covered;
+    }
+
+    /// What was invoiced by now: a day after each month, what was open in it with what was too little before.
+    fn invoices(&self, catalog: &Catalog, now_ms: i64) -> Vec<i64> {
+        let Some(least) = catalog.rates.iter().filter_map(|rate| rate.invoiced_from).min() else { return Vec::new() };
+        let (mut carried, mut out) = (0, Vec::new());
+        for (_, open) in self.open_micros.iter().filter(|(month, _)| closes_at(month) <= now_ms) {
+            let total = carried + open;
+            let minor = (total + CENT - 1) / CENT;
+            match minor > 0 && minor >= least {
+                true => (carried, _) = (0, out.push(minor)),
+                false => carried = total,
+            }
+        }
+        out
+    }
+
+    /// A fact of the business's own was told.
+    pub fn tell(&mut self, fact: &str) {
+        *self.told.entry(fact.to_owned()).or_default() += 1;
+    }
+
+    /// Whether a fact of the business's own was ever told.
+    pub fn was_told(&self, fact: &str) -> bool {
+        self.told.contains_key(fact)
+    }
+
+    /// A campaign of that name goes to those with a subscription of that status, a product, or all.
+    pub fn campaign(&mut self, name: String, is_for: bool) {
+        self.campaigns.insert(name, usize::from(is_for));
+    }
+
+    /// How often something followed from facts.
+    fn followed(&self, catalog: &Catalog) -> BTreeMap<String, usize> {
+        let mut out: BTreeMap<String, usize> = BTreeMap::new();
+        for (fact, then) in &catalog.follows {
+            let of_stripe = || self.happened.iter().filter(|(kind, _)| kind == fact).count();
+            let count = match fact.as_str() {
+                "payment.succeeded" => Some(self.bought.len()),
+                "token.issued" => Some(self.tokens.len()),
+                "campaign.sent" => Some(self.campaigns.len()),
+                "subscription.created" | "subscription.canceled" | "invoice.payment_failed" => Some(of_stripe()),
+                own => catalog
+                    .facts
+                    .iter()
+                    .any(|(known, _)| known == own)
+                    .then(|| self.told.get(own).copied().unwrap_or(0)),
+            };
+            // What follows from a fact that isn't counted here isn't counted at all.
+            match (count, out.get(then)) {
+                (Some(count), _) => *out.entry(then.clone()).or_default() += count,
+                (None, _) => _ = out.insert(then.clone(), usize::MAX / 2),
+            }
+        }
+        out.retain(|_, count| *count < usize::MAX / 2);
+        out
+    }
+
+    /// A use of what is counted: whether there is room, and if so it is counted.
+    pub fn count(&mut self, catalog: &Catalog, stripe: &Stripe, key: &str, amount: i64) -> Verdict {
+        let allowed = self.entitlements(catalog, stripe).get(key).copied().unwrap_or(0);
+        let used = self.counted.entry((key.to_owned(), month(stripe.now_s() * 1_000))).or_default();
+        if allowed != UNLIMITED && *used + amount > allowed {
+            return Verdict::Refused;
+        }
+        *used += amount;
+        Verdict::Applied
+    }
+
+    fn is_live(catalog: &Catalog, token: &Token, now_ms: i64) -> bool {
+        !token.revoked && now_ms < token.issued_at + catalog.tokens[token.kind].ttl_ms
+    }
+
+    /// A token of a kind is asked for.
+    pub fn issue(&mut self, catalog: &Catalog, stripe: &Stripe, kind: usize, id: String) -> Verdict {
+        let now_ms = stripe.now_s() * 1_000;
+        let live =
+            self.tokens.iter().filter(|token| token.kind == kind && Self::is_live(catalog, token, now_ms)).count();
+        let is_entitled = self.entitlements(catalog, stripe).contains_key(&catalog.tokens[kind].entitlement);
+        if !is_entitled || live >= catalog.tokens[kind].live {
+            return Verdict::Refused;
+        }
+        self.tokens.push(Token { id, kind, issued_at: now_ms, revoked: false, redeemed: 0 });
+        Verdict::Applied
+    }
+
+    /// A token is shown.
+    pub fn redeem(&mut self, catalog: &Catalog, stripe: &Stripe, number: usize) -> Verdict {
+        let is_live = Self::is_live(catalog, &self.tokens[number], stripe.now_s() * 1_000);
+        self.tokens[number].redeemed += i64::from(is_live);
+        if is_live { Verdict::Applied } else { Verdict::Refused }
+    }
+
+    /// A token is taken back.
+    pub fn revoke(&mut self, catalog: &Catalog, stripe: &Stripe, number: usize) -> Verdict {
+        let is_live = Self::is_live(catalog, &self.tokens[number], stripe.now_s() * 1_000);
+        self.tokens[number].revoked |= is_live;
+        if is_live { Verdict::Applied } else { Verdict::Refused }
+    }
+
+    /// What time and payments do to what people have.
+    pub fn follow(&mut self, catalog: &Catalog, stripe: &Stripe) {
+        self.look(stripe);
+        let now_ms = stripe.now_s() * 1_000;
+        let allowed = self.entitlements(catalog, stripe);
+        for token in &mut self.tokens {
+            token.revoked |=
+                Self::is_live(catalog, token, now_ms) && !allowed.contains_key(&catalog.tokens[token.kind].entitlement);
+        }
+        let is_over = catalog.made.iter().flat_map(|made| &made.consumes).any(|(key, _)| {
+            let allowed = allowed.get(key).copied().unwrap_or(0);
+            allowed != UNLIMITED && self.in_use(catalog, key) > allowed
+        });
+        let plans = self.plans(catalog, &self.sources(catalog, stripe));
+        for own in &mut self.instances {
+            let made = &catalog.made[own.made];
+            own.is_unsure |= is_over || made.family.as_ref().is_some_and(|family| !plans.contains_key(family));
+        }
+    }
+
+    /// The share of each creator, of what was paid once and of each paid invoice.
+    fn shares(&self, catalog: &Catalog, stripe: &Stripe) -> BTreeMap<String, Share> {
+        let charges = stripe.all("charge");
+        let mut out: BTreeMap<String, Share> = BTreeMap::new();
+        let mut sale = |ware: usize, charge: &Object| {
+            let Some((creator, share_bp)) = &catalog.wares[ware].share else { return };
+            let (left, gross) = left(stripe, charge);
+            let whole = i128::from(gross) * i128::from(*share_bp) / 10_000;
+            let part = i128::from(left) * i128::from(*share_bp) / 10_000;
+            let whole = i64::try_from(whole).expect("a part of an amount");
+            let part = i64::try_from(part).expect("a part of an amount");
+            let (least, most) = match left {
+                0 => (0, 0),
+                left if left == gross => (whole, whole),
+                // What came back is rounded too.
+                _ => ((part - 1).max(0), (part + 1).min(whole)),
+            };
+            let held = out.entry(creator.clone()).or_default();
+            *held = (held.0 + least, held.1 + most);
+        };
+        for bought in &self.bought {
+            if let Some(charge) = charges.iter().find(|charge| charge.id() == bought.charge) {
+                sale(bought.ware, charge);
+            }
+        }
+        for charge in charges.iter().filter(|charge| charge.is("paid")) {
+            let shown = stripe.shown(charge.id(), crate::story::VERSIONS[0]);
+            let Some(invoice) = shown["invoice"].as_str() else { continue };
+            let invoice = stripe.shown(invoice, crate::story::VERSIONS[0]);
+            let price = invoice["lines"]["data"][0]["price"]["id"].as_str().unwrap_or_default();
+            if stripe.sells(price) {
+                sale(stripe.plan(price), charge);
+            }
+        }
+        out
+    }
+
+    /// What must hold now.
+    pub fn expects(&self, catalog: &Catalog, stripe: &Stripe) -> Expected {
+        let now_ms = stripe.now_s() * 1_000;
+        let charges = stripe.all("charge");
+        let net = self.net_credits(catalog, stripe);
+        let plans = self.plans(catalog, &self.sources(catalog, stripe));
+        let stands = |own: &&Instance| {
+            let made = &catalog.made[own.made];
+            made.family.as_ref().is_none_or(|family| plans.contains_key(family)) && !own.deleted
+        };
+        let runs = |own: &&Instance| {
+            stands(own)
+                && !own.is_unsure
+                && own.by_hand.is_empty()
+                && catalog.made[own.made].runs
+                && !catalog.made[own.made].idles
+        };
+        let status = |token: &Token| match (token.revoked, Self::is_live(catalog, token, now_ms)) {
+            (true, _) => "revoked",
+            (false, true) => "issued",
+            (false, false) => "expired",
+        };
+        let this_month = month(now_ms);
+        Expected {
+            entitlements: self.entitlements(catalog, stripe),
+            cash: charges.iter().filter(|charge| charge.is("paid")).map(|charge| left(stripe, charge).0).sum(),
+            credits: (net.max(0), (-net).max(0)),
+            shares: self.shares(catalog, stripe),
+            running: self.instances.iter().filter(runs).map(|own| own.id.clone()).collect(),
+            idle: self.instances.iter().filter(|own| !stands(own)).map(|own| own.id.clone()).collect(),
+            tokens: self.tokens.iter().map(|token| (token.id.clone(), (status(token), token.redeemed))).collect(),
+            counted: self
+                .counted
+                .iter()
+                .filter(|((_, at), _)| *at == this_month)
+                .map(|((key, _), n)| (key.clone(), *n))
+                .collect(),
+            invoices: self.invoices(catalog, now_ms),
+            followed: self.followed(catalog),
+            reminders: catalog.reminders,
+            campaigns: self.campaigns.clone(),
+        }
+    }
+
+    /// Whether a ware may be bought without another purchase coming in its way.
+    pub fn is_free(&self, catalog: &Catalog, stripe: &Stripe, ware: usize) -> bool {
+        let wanted = &catalog.wares[ware];
+        let clashes = |other: usize| {
+            let other = &catalog.wares[other];
+            let same_item = wanted.item.is_some() && other.item == wanted.item;
+            same_item || wanted.family.is_some() && other.family == wanted.family
+        };
+        let held = stripe.all("subscription").into_iter().filter(|sub| lives(sub)).any(|sub| {
+            sub.list_at("items")
+                .iter()
+                .any(|item| clashes(stripe.plan(item["price"]["id"].as_str().unwrap_or_default())))
+        });
+        !held && !self.bought.iter().any(|bought| clashes(bought.ware))
+    }
+}
