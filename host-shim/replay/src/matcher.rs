@@ -29,6 +29,9 @@ enum Rule {
     Contains(Vec<Matcher>),
 }
 
+/// Names of the forms of a mapping with one member.
+const FORMS: [&str; 7] = ["regex", "absent", "size", "literal", "contains", "subset", "exact"];
+
 /// One difference between a value and what was expected.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mismatch {
@@ -113,6 +116,35 @@ impl Matcher {
     /// An expectation of one member of a mapping.
     pub fn member(key: &str, inner: Matcher) -> Matcher {
         Matcher { line: inner.line, rule: Rule::Subset(vec![(key.to_owned(), inner)]) }
+    }
+
+    /// The expectation as it is written; none if it has a whole number beyond [`i64`], which no file has.
+    pub fn node(&self) -> Option<Node> {
+        let list = |list: &[Matcher]| list.iter().map(Matcher::node).collect::<Option<Vec<_>>>().map(Node::list);
+        let map = |map: &[(String, Matcher)]| {
+            let members = map.iter().map(|(key, inner)| Some((key.clone(), inner.node()?)));
+            members.collect::<Option<Vec<_>>>().map(Node::map)
+        };
+        let form = |name: &str, inner: Node| Node::map([(name, inner)]);
+        Some(match &self.rule {
+            Rule::Any => Node::text("any"),
+            Rule::Absent => form("absent", Node::of(Tree::Bool(true))),
+            Rule::Literal(value) => match value {
+                Value::String(text) if text == "any" => form("literal", Node::text(text)),
+                Value::Array(_) | Value::Object(_) => form("literal", Node::from_json(value)?),
+                plain => Node::from_json(plain)?,
+            },
+            Rule::Pattern(pattern) => form("regex", Node::text(pattern.as_str())),
+            Rule::Size(size) => form("size", Node::of(Tree::Int(i64::try_from(*size).ok()?))),
+            Rule::Subset(members) => match members.as_slice() {
+                // A member with the name of a form would be read as the form.
+                [(key, _)] if FORMS.contains(&key.as_str()) => form("subset", map(members)?),
+                members => map(members)?,
+            },
+            Rule::Exact(members) => form("exact", map(members)?),
+            Rule::List(entries) => list(entries)?,
+            Rule::Contains(entries) => form("contains", list(entries)?),
+        })
     }
 
     /// The expectations of a list's entries, or of a mapping's members.

@@ -3,6 +3,7 @@
 mod answers;
 mod read;
 mod usage;
+pub mod write;
 
 pub use answers::Answers;
 pub use host::bad_input::read_text;

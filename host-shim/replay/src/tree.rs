@@ -2,6 +2,8 @@
 //!
 //! Scenarios are read from this tree, not into derived structs: each expectation needs its line when it fails.
 
+pub mod text;
+
 use crate::error::{BadInput, Place};
 use host::guess::nearest;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};

@@ -3,6 +3,7 @@
 //! `ok`, `lost`, `never`, `retryable CODE`, `final CODE`, `late SPAN`, or the long forms `{ok: {…}}`,
 //! `{retryable: CODE, message: …}`, `{final: CODE, message: …}` and `{late: SPAN, then: ANSWER}`.
 
+use super::write::{Unwritable, span};
 use crate::error::BadInput;
 use crate::tree::{Node, Reader, Tree};
 use host_providers::scripted::ScriptedAnswer;
@@ -10,6 +11,9 @@ use serde_json::Value;
 
 const FORMS: &str =
     "ok, lost, never, `retryable CODE`, `final CODE`, `late SPAN`, or a mapping with ok, retryable, final or late";
+
+/// The message of a failure that says none.
+const MESSAGE: &str = "as the scenario says";
 
 /// What the provider answers to the effects whose keys fit a pattern.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,8 +58,8 @@ fn short(reader: Reader<'_>, line: usize, text: &str) -> Result<ScriptedAnswer, 
         (Some("ok"), None, _) => ScriptedAnswer::Ok(Value::Null),
         (Some("lost"), None, _) => ScriptedAnswer::Lost,
         (Some("never"), None, _) => ScriptedAnswer::Never,
-        (Some("retryable"), Some(code), None) => retryable(code, "as the scenario says"),
-        (Some("final"), Some(code), None) => ScriptedAnswer::failed(code, "as the scenario says"),
+        (Some("retryable"), Some(code), None) => retryable(code, MESSAGE),
+        (Some("final"), Some(code), None) => ScriptedAnswer::failed(code, MESSAGE),
         (Some("late"), Some(span), None) => match crate::time::parse_span(span) {
             Some(after_ms) => ScriptedAnswer::Late { after_ms, then: Box::new(ScriptedAnswer::Ok(Value::Null)) },
             None => return Err(reader.bad(line, format!("`{span}` is no span of time"), "a span such as 90s or 2h")),
@@ -88,7 +92,7 @@ fn long(reader: Reader<'_>, node: &Node) -> Result<ScriptedAnswer, BadInput> {
     fields.finish()?;
     let message = |node: Option<&Node>| match node {
         Some(node) => reader.text("message", node),
-        None => Ok("as the scenario says".to_owned()),
+        None => Ok(MESSAGE.to_owned()),
     };
     Ok(match *form {
         "ok" => match &value.value {
@@ -110,6 +114,47 @@ fn long(reader: Reader<'_>, node: &Node) -> Result<ScriptedAnswer, BadInput> {
 
 fn retryable(code: &str, message: impl Into<String>) -> ScriptedAnswer {
     ScriptedAnswer::Retryable { code: code.to_owned(), message: message.into() }
+}
+
+/// Answers as they are written, each in its short form where it has one.
+pub(super) fn node(answers: &[Answers]) -> Result<Node, Unwritable> {
+    let mut entries = Vec::with_capacity(answers.len());
+    for Answers { line: _, pattern, list } in answers {
+        let node = match list.as_slice() {
+            [only] => written(pattern, only)?,
+            list => Node::list(list.iter().map(|answer| written(pattern, answer)).collect::<Result<Vec<_>, _>>()?),
+        };
+        entries.push((pattern, node));
+    }
+    Ok(Node::map(entries))
+}
+
+fn written(pattern: &str, answer: &ScriptedAnswer) -> Result<Node, Unwritable> {
+    let failure = |form: &str, code: &str, message: &str| {
+        if message == MESSAGE && !code.is_empty() && !code.contains(char::is_whitespace) {
+            return Node::text(format!("{form} {code}"));
+        }
+        Node::map([(form, Node::text(code)), ("message", Node::text(message))])
+    };
+    Ok(match answer {
+        ScriptedAnswer::Ok(Value::Null) => Node::text("ok"),
+        ScriptedAnswer::Ok(outputs @ Value::Object(_)) => {
+            let outputs = Node::from_json(outputs).ok_or_else(|| Unwritable::Number { what: pattern.to_owned() })?;
+            Node::map([("ok", outputs)])
+        }
+        ScriptedAnswer::Ok(_) => return Err(Unwritable::Outputs { pattern: pattern.to_owned() }),
+        ScriptedAnswer::Retryable { code, message } => failure("retryable", code, message),
+        ScriptedAnswer::Final { code, message } => failure("final", code, message),
+        ScriptedAnswer::Late { after_ms, then } => {
+            let after = span("a late answer", *after_ms)?;
+            match &**then {
+                ScriptedAnswer::Ok(Value::Null) => Node::text(format!("late {after}")),
+                then => Node::map([("late", Node::text(after)), ("then", written(pattern, then)?)]),
+            }
+        }
+        ScriptedAnswer::Lost => Node::text("lost"),
+        ScriptedAnswer::Never => Node::text("never"),
+    })
 }
 
 #[cfg(test)]

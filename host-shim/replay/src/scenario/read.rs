@@ -13,7 +13,7 @@ use serde_json::json;
 use std::path::Path;
 
 /// The clock of a scenario that says nothing: 2026-01-01T00:00:00Z, when the base bodies' objects were made.
-const CLOCK_DEFAULT_MS: i64 = 1_767_225_600_000;
+pub(super) const CLOCK_DEFAULT_MS: i64 = 1_767_225_600_000;
 
 const OUTCOMES: [&str; 7] = ["applied", "duplicate", "stale", "ignored", "deferred", "rejected", "failed"];
 const OUTCOME_NAMES: &str = "applied, duplicate, stale, ignored, deferred, rejected or failed";
@@ -172,14 +172,14 @@ fn steps(reader: Reader<'_>, list: &[Node], given: &Given) -> Result<Vec<Step>, 
 
 /// Numbers the events of a scenario that have no id of their own.
 #[derive(Default)]
-struct Counter {
-    stripe: usize,
-    command: usize,
-    fact: usize,
-    product: usize,
-    usage: usize,
-    webhook: usize,
-    raw: usize,
+pub(super) struct Counter {
+    pub stripe: usize,
+    pub command: usize,
+    pub fact: usize,
+    pub product: usize,
+    pub usage: usize,
+    pub webhook: usize,
+    pub raw: usize,
 }
 
 fn step(reader: Reader<'_>, node: &Node, given: &Given, counter: &mut Counter) -> Result<Step, BadInput> {
@@ -402,18 +402,19 @@ fn at(reader: Reader<'_>, node: &Node) -> Result<At, BadInput> {
 }
 
 /// How a command or a fact is written.
-struct Told {
-    name: &'static str,
+pub(super) struct Told {
+    pub name: &'static str,
     what: &'static str,
-    contents: &'static str,
+    pub contents: &'static str,
     /// What ids begin with.
-    id: &'static str,
+    pub id: &'static str,
     /// It comes from a service unless the step says otherwise.
-    by_service: bool,
+    pub by_service: bool,
 }
 
-const COMMAND: Told = Told { name: "command", what: "a command", contents: "payload", id: "cmd", by_service: false };
-const FACT: Told = Told { name: "event", what: "a fact", contents: "data", id: "fct", by_service: true };
+pub(super) const COMMAND: Told =
+    Told { name: "command", what: "a command", contents: "payload", id: "cmd", by_service: false };
+pub(super) const FACT: Told = Told { name: "event", what: "a fact", contents: "data", id: "fct", by_service: true };
 
 fn told(
     reader: Reader<'_>,
@@ -430,7 +431,7 @@ fn told(
         return Err(reader.bad(kind.line, problem, "`account`, here or in `given`"));
     }
     let by = match (fields.take("by"), form.by_service) {
-        (None, true) => Actor { kind: ActorKind::Service, subject: "service".to_owned(), roles: Vec::new() },
+        (None, true) => service(),
         (by, _) => actor(reader, by.or(given.by.as_ref()), of_account)?,
     };
     Ok(CommandStep {
@@ -443,6 +444,11 @@ fn told(
         payload: fields.take(form.contents).map_or_else(|| json!({}), Node::json),
         account,
     })
+}
+
+/// Who tells a fact of the business's own if nothing else is said.
+pub(super) fn service() -> Actor {
+    Actor { kind: ActorKind::Service, subject: "service".to_owned(), roles: Vec::new() }
 }
 
 fn product(
@@ -487,7 +493,7 @@ fn measured(
     Ok(UsageStep { batch: usage::read(reader, node, &id)?, id, by, account })
 }
 
-fn actor(reader: Reader<'_>, node: Option<&Node>, account: Option<&Account>) -> Result<Actor, BadInput> {
+pub(super) fn actor(reader: Reader<'_>, node: Option<&Node>, account: Option<&Account>) -> Result<Actor, BadInput> {
     let Some(node) = node else {
         let subject = match account {
             Some(Account::User(id)) => id.clone(),

@@ -1,0 +1,244 @@
+//! A tree as YAML that reads as the same tree.
+
+use super::{Entry, Node, Tree};
+use serde_json::Value;
+use std::fmt::Write;
+
+/// Width that a mapping or a list on one line may have.
+const WIDTH: usize = 120;
+
+/// How an entry is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// On one line where it fits.
+    Short,
+    /// An entry a line, and the entries of these as [`Layout::Short`].
+    Block,
+}
+
+impl Node {
+    /// A node that stands in no file.
+    pub fn of(value: Tree) -> Node {
+        Node { line: 0, value }
+    }
+
+    /// A text.
+    pub fn text(text: impl Into<String>) -> Node {
+        Node::of(Tree::Text(text.into()))
+    }
+
+    /// A mapping with these entries, in their order.
+    pub fn map(entries: impl IntoIterator<Item = (impl Into<String>, Node)>) -> Node {
+        let entry = |(key, value): (_, Node)| Entry { key: Into::<String>::into(key), line: 0, value };
+        Node::of(Tree::Map(entries.into_iter().map(entry).collect()))
+    }
+
+    /// A list of these.
+    pub fn list(entries: impl IntoIterator<Item = Node>) -> Node {
+        Node::of(Tree::List(entries.into_iter().collect()))
+    }
+
+    /// A JSON value as a node; none if it has a whole number beyond [`i64`], which no tree has.
+    pub fn from_json(value: &Value) -> Option<Node> {
+        Some(Node::of(match value {
+            Value::Null => Tree::Null,
+            Value::Bool(truth) => Tree::Bool(*truth),
+            Value::Number(number) if number.is_f64() => Tree::Float(number.as_f64()?),
+            Value::Number(number) => Tree::Int(number.as_i64()?),
+            Value::String(text) => Tree::Text(text.clone()),
+            Value::Array(list) => Tree::List(list.iter().map(Node::from_json).collect::<Option<_>>()?),
+            Value::Object(map) => {
+                let entry =
+                    |(key, value)| Some(Entry { key: String::clone(key), line: 0, value: Node::from_json(value)? });
+                Tree::Map(map.iter().map(entry).collect::<Option<_>>()?)
+            }
+        }))
+    }
+
+    /// The node on one line.
+    pub fn flow(&self) -> String {
+        let mut out = String::new();
+        flow(self, &mut out);
+        out
+    }
+}
+
+/// Adds `KEY: VALUE` at a depth of so many spaces, with the line's end.
+pub fn entry(out: &mut String, indent: usize, key: &str, value: &Node, layout: Layout) {
+    pad(out, indent);
+    scalar(key, out);
+    out.push(':');
+    value_of(out, indent, key.chars().count() + 2, value, layout);
+}
+
+/// Adds a list's entry, a mapping with a line for each of its entries.
+pub fn item(out: &mut String, indent: usize, entries: &[Entry]) {
+    for (number, of_item) in entries.iter().enumerate() {
+        let at = out.len();
+        entry(out, indent + 2, &of_item.key, &of_item.value, Layout::Short);
+        if number == 0 {
+            out.replace_range(at + indent..at + indent + 1, "-");
+        }
+    }
+}
+
+fn value_of(out: &mut String, indent: usize, before: usize, value: &Node, layout: Layout) {
+    let short = value.flow();
+    let fits = indent + before + short.chars().count() <= WIDTH;
+    let inner = |out: &mut String| out.push('\n');
+    match &value.value {
+        Tree::Map(map) if !map.is_empty() && (layout == Layout::Block || !fits) => {
+            inner(out);
+            map.iter().for_each(|of_map| entry(out, indent + 2, &of_map.key, &of_map.value, Layout::Short));
+        }
+        Tree::List(list) if !list.is_empty() && (layout == Layout::Block || !fits) => {
+            inner(out);
+            for node in list {
+                match &node.value {
+                    Tree::Map(map) if !map.is_empty() && indent + 4 + node.flow().chars().count() > WIDTH => {
+                        item(out, indent + 2, map);
+                    }
+                    _ => {
+                        pad(out, indent + 2);
+                        let _ = writeln!(out, "- {}", node.flow());
+                    }
+                }
+            }
+        }
+        _ => {
+            let _ = writeln!(out, " {short}");
+        }
+    }
+}
+
+fn pad(out: &mut String, indent: usize) {
+    out.extend(std::iter::repeat_n(' ', indent));
+}
+
+fn flow(node: &Node, out: &mut String) {
+    match &node.value {
+        Tree::Null => out.push_str("null"),
+        Tree::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
+        Tree::Int(number) => {
+            let _ = write!(out, "{number}");
+        }
+        // As JSON writes it, so that a whole one keeps its point.
+        Tree::Float(number) => out.push_str(&Value::from(*number).to_string()),
+        Tree::Text(text) => scalar(text, out),
+        Tree::List(list) => {
+            out.push('[');
+            for (number, node) in list.iter().enumerate() {
+                out.push_str(if number == 0 { "" } else { ", " });
+                flow(node, out);
+            }
+            out.push(']');
+        }
+        Tree::Map(map) => {
+            out.push('{');
+            for (number, entry) in map.iter().enumerate() {
+                out.push_str(if number == 0 { "" } else { ", " });
+                scalar(&entry.key, out);
+                out.push_str(": ");
+                flow(&entry.value, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
+/// Words that some reader of YAML takes for something else than a text.
+const WORDS: [&str; 11] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"];
+
+fn scalar(text: &str, out: &mut String) {
+    if is_plain(text) {
+        return out.push_str(text);
+    }
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            // What YAML doesn't print, and what it would take for the end of a line or of the byte order.
+            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}') => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// Whether a text may stand without quotes, as a key, in a mapping on one line or in a list.
+fn is_plain(text: &str) -> bool {
+    if crate::time::parse(text).is_some() {
+        return true;
+    }
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-' | '@' | '+' | '*' | '$');
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let ends = text.ends_with(|c: char| word(c) && c != '-');
+    let inside = text.split([' ', ':']).all(|part| !part.is_empty() && part.chars().all(word));
+    // A dash by itself begins a list elsewhere, and a colon before a space ends a key.
+    begins && ends && inside && !text.contains(": ") && !WORDS.contains(&text.to_ascii_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::path::Path;
+
+    fn read(text: &str) -> Value {
+        Node::parse(Path::new("x.yml"), text).unwrap_or_else(|error| panic!("{error} in\n{text}")).json()
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let text = prop_oneof![any::<String>(), "[a-z0-9:_ .#,\\-]{0,9}", "(yes|No|null|~|1|0x1f|1e3|-|\\?|!|%|&a)"];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            (-1.0e9..1.0e9f64).prop_map(Value::from),
+            text.clone().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 40, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map(text.clone(), inner, 0..6).prop_map(|map| map.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Whatever a tree has is read as it was, on one line, in blocks and within a list.
+        #[test]
+        fn what_is_written_reads_as_the_same(value in json()) {
+            let node = Node::from_json(&value).expect("whole numbers within i64");
+            prop_assert_eq!(&read(&node.flow()), &value);
+            let mut text = String::new();
+            entry(&mut text, 0, "a", &node, Layout::Block);
+            entry(&mut text, 0, "b", &node, Layout::Short);
+            if let Tree::Map(map) = &node.value && !map.is_empty() {
+                text.push_str("c:\n");
+                item(&mut text, 2, map);
+                let read = read(&text);
+                prop_assert_eq!(&read["c"][0], &value);
+            }
+            let read = read(&text);
+            prop_assert_eq!((&read["a"], &read["b"]), (&value, &value));
+        }
+    }
+
+    #[test]
+    fn ids_and_times_stand_without_quotes() {
+        let plain = ["user:A", "customer.subscription.created", "2026-01-01T00:00:00Z", "late 2h", "a b", "inst_a/*"];
+        for text in plain {
+            assert_eq!(Node::text(text).flow(), text);
+        }
+        for text in ["", "yes", "1", "a: b", "a:", "-", "a #b", "{a}", "7d", " a", "a  b", "mail: x"] {
+            assert_eq!(Node::text(text).flow(), format!("\"{text}\""));
+        }
+    }
+}
