@@ -1,6 +1,7 @@
 //! The command line: options in, report out, exit code. Every command is a library call.
 
 mod check;
+mod explore;
 mod extension;
 mod inspect;
 mod replay;
@@ -40,6 +41,7 @@ Exit codes: 0 all held, 1 an expectation failed or an event ended without outcom
 enum Command {
     Replay(Box<replay::Args>),
     Check(check::Args),
+    Explore(Box<explore::Args>),
     Inspect(inspect::Args),
     Schema(schema::Args),
     #[cfg(feature = "stripe")]
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Replay(args) => replay::run(*args),
         Command::Check(args) => check::run(&args),
+        Command::Explore(args) => explore::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Schema(args) => schema::run(&args),
         #[cfg(feature = "stripe")]

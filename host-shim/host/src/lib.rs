@@ -24,4 +24,4 @@ pub mod view;
 pub mod writer;
 pub mod yaml;
 
-pub use running::{Host, Setup, StartError};
+pub use running::{Host, Saved, Setup, StartError};

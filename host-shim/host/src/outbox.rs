@@ -11,8 +11,10 @@ mod agenda;
 mod events;
 mod policy;
 mod queue;
+mod saved;
 
 pub use policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
+pub use saved::Saved;
 
 use crate::processor::{Processor, Report, WAIT_MAX_MS};
 use agenda::{Agenda, EffectId, Event as Happening, Stands, id_of};
@@ -186,11 +188,18 @@ impl Outbox {
 
     /// Tell simulations what the inbox says they did.
     fn remind(&self) -> Result<(), StoreError> {
+        self.each_done(&mut |call, outputs| {
+            if let Some(simulation) = self.registry.simulation(&call.kind) {
+                simulation.remember(call, outputs);
+            }
+        })
+    }
+
+    /// Every call that the inbox says has succeeded, with its outputs, in the order of the results.
+    pub fn each_done(&self, visit: &mut dyn FnMut(&Call, &Value)) -> Result<(), StoreError> {
         self.queue.each_done(&mut |row, outputs| {
-            if let Some(simulation) = self.registry.simulation(&row.effect.kind)
-                && let Ok(call) = self.call(&row)
-            {
-                simulation.remember(&call, outputs);
+            if let Ok(call) = self.call(&row) {
+                visit(&call, outputs);
             }
         })
     }

@@ -129,6 +129,11 @@ impl Processor {
         self.store.as_deref_mut().expect("a call of the extension gives the store back before it returns")
     }
 
+    /// Go on over another store, outside of a group; what was in use is left behind.
+    pub fn set_store(&mut self, store: Box<dyn Store>) {
+        self.store = Some(store);
+    }
+
     /// The extension.
     pub fn runner(&self) -> &dyn Runner {
         &*self.runner

@@ -5,11 +5,11 @@ use crate::business::BusinessFolder;
 use crate::catalog;
 use crate::clock::Clock;
 use crate::manifest::Manifest;
-use crate::outbox::{Outbox, OutboxError};
+use crate::outbox::{self, Outbox, OutboxError};
 use crate::processor::{Business, Processor, Report};
 use host_intake::Decoded;
 use host_providers::Registry;
-use host_store::{ConfigError, Store};
+use host_store::{ConfigError, MemoryStore, Store};
 use products_contract::{StoreError, Stored};
 use wasm_runner::runner::Runner;
 
@@ -65,7 +65,33 @@ pub struct Host {
     clock: Clock,
 }
 
+/// A point of a host's run that it can go back to.
+#[derive(Debug)]
+pub struct Saved {
+    outbox: outbox::Saved,
+    clock: Clock,
+}
+
+impl Saved {
+    /// The rows as they were.
+    pub fn store(&self) -> &MemoryStore {
+        self.outbox.store()
+    }
+}
+
 impl Host {
+    /// The point of now; none over a store that can't be forked. What providers did is theirs to remember.
+    pub fn save(&self) -> Option<Saved> {
+        Some(Saved { outbox: self.outbox.save()?, clock: self.clock.clone() })
+    }
+
+    /// Goes back to a point, or over to that of another host with the same business and extension.
+    pub fn go_to(&mut self, saved: &Saved) -> Result<(), OutboxError> {
+        self.outbox.go_to(&saved.outbox)?;
+        self.clock = saved.clock.clone();
+        Ok(())
+    }
+
     /// Starts: brings the catalog in if another one is in force, then recovers what was running when the store was
     /// left. What is due then waits for [`Outbox::begin`] or [`Outbox::run_until_quiet`]. The reports are those of the
     /// catalog.

@@ -78,11 +78,22 @@ pub struct Entry {
 #[derive(Clone, Default)]
 pub struct Scripted(Arc<Mutex<State>>);
 
-#[derive(Default)]
+/// What a scripted provider knew at a point of its run.
+#[derive(Clone)]
+pub struct Memory(State);
+
+impl Memory {
+    /// Number of calls by then.
+    pub fn calls(&self) -> usize {
+        self.0.journal.len()
+    }
+}
+
+#[derive(Clone, Default)]
 struct State {
     script: Script,
-    inventory: Inventory,
-    journal: Vec<Entry>,
+    inventory: Arc<Inventory>,
+    journal: Vec<Arc<Entry>>,
     /// Answers that are still to come, by the token of their call.
     late: BTreeMap<String, ScriptedAnswer>,
     reminded: bool,
@@ -101,6 +112,27 @@ impl Scripted {
         self.state().script.set(pattern.into(), answers);
     }
 
+    /// Let the call of this number, from 0, for one effect key go wrong: it is not done, or done as the script says and its
+    /// answer is lost or late.
+    pub fn fault(&self, key: impl Into<String>, call: usize, answer: ScriptedAnswer) {
+        self.state().script.fault(key.into(), call, answer);
+    }
+
+    /// What it knows now, at the cost of a few pointers.
+    pub fn memory(&self) -> Memory {
+        Memory(self.state().clone())
+    }
+
+    /// Know what was known then, and nothing else.
+    pub fn go_to(&self, memory: &Memory) {
+        *self.state() = memory.0.clone();
+    }
+
+    /// Number of calls so far.
+    pub fn calls(&self) -> usize {
+        self.state().journal.len()
+    }
+
     /// What exists, in order of scope, kind and id.
     pub fn inventory(&self) -> Vec<Resource> {
         self.state().inventory.all()
@@ -108,7 +140,7 @@ impl Scripted {
 
     /// Every call so far, in order.
     pub fn journal(&self) -> Vec<Entry> {
-        self.state().journal.clone()
+        self.state().journal.iter().map(|entry| (**entry).clone()).collect()
     }
 
     /// Patterns of the script that no call has used; a scenario that has one says something that never happens.
@@ -131,7 +163,7 @@ impl Scripted {
         if let ScriptedAnswer::Late { then, .. } = &answer {
             state.late.insert(token(call), (**then).clone());
         }
-        state.journal.push(Entry { call: call.clone(), answer: answer.clone() });
+        state.journal.push(Arc::new(Entry { call: call.clone(), answer: answer.clone() }));
         answer
     }
 }
@@ -162,12 +194,12 @@ impl Simulation for Scripted {
     fn remember(&self, call: &Call, outputs: &Value) {
         let mut state = self.state();
         state.reminded = true;
-        if call.is_resource_call() && state.inventory.admit(call) {
+        if call.is_resource_call() && state.inventory().admit(call) {
             match call.verb() {
-                "ensure" => drop(state.inventory.ensure(call, outputs.clone())),
-                "change" => drop(state.inventory.change(call)),
-                "destroy" => state.inventory.destroy(call),
-                "observe" => drop(state.inventory.observe(call)),
+                "ensure" => drop(state.inventory().ensure(call, outputs.clone())),
+                "change" => drop(state.inventory().change(call)),
+                "destroy" => state.inventory().destroy(call),
+                "observe" => drop(state.inventory().observe(call)),
                 _ => {}
             }
         }
@@ -191,14 +223,39 @@ impl Provider for Scripted {
 }
 
 impl State {
+    fn inventory(&mut self) -> &mut Inventory {
+        Arc::make_mut(&mut self.inventory)
+    }
+
     fn answer(&mut self, call: &Call) -> ScriptedAnswer {
-        if call.is_resource_call() && !self.inventory.admit(call) {
+        if call.is_resource_call() && !self.inventory().admit(call) {
             return ScriptedAnswer::failed("superseded", format!("`{}` has a newer generation", call.key));
         }
-        match self.script.next(&call.key) {
+        if let Some(fault) = self.script.next_fault(&call.key) {
+            return self.fail(call, fault);
+        }
+        match self.script.next(&call.key, true) {
             Some(answer) => self.carry_out(call, answer),
             None if matches!(call.kind.as_str(), "stripe.retrieve" | "probe.watch") => ScriptedAnswer::Never,
             None => self.carry_out(call, ScriptedAnswer::Ok(Value::Null)),
+        }
+    }
+
+    /// What was to be answered is done or not, as the fault says; what was not heard is answered alike the next time.
+    fn fail(&mut self, call: &Call, fault: ScriptedAnswer) -> ScriptedAnswer {
+        match fault {
+            ScriptedAnswer::Lost => {
+                let said = self.script.next(&call.key, false).unwrap_or(ScriptedAnswer::Ok(Value::Null));
+                match self.carry_out(call, said) {
+                    ScriptedAnswer::Ok(_) => ScriptedAnswer::Lost,
+                    other => other,
+                }
+            }
+            ScriptedAnswer::Late { after_ms, then } if matches!(*then, ScriptedAnswer::Ok(_)) => {
+                let said = self.script.next(&call.key, true).unwrap_or(*then);
+                self.carry_out(call, ScriptedAnswer::Late { after_ms, then: Box::new(said) })
+            }
+            other => self.carry_out(call, other),
         }
     }
 
@@ -221,14 +278,14 @@ impl State {
             return ScriptedAnswer::Ok(overlay(derived_outputs(call), said));
         }
         match call.verb() {
-            "ensure" => ScriptedAnswer::Ok(self.inventory.ensure(call, overlay(derived_outputs(call), said))),
-            "observe" => ScriptedAnswer::Ok(overlay(self.inventory.observe(call), said)),
-            "change" => match self.inventory.change(call) {
+            "ensure" => ScriptedAnswer::Ok(self.inventory().ensure(call, overlay(derived_outputs(call), said))),
+            "observe" => ScriptedAnswer::Ok(overlay(self.inventory().observe(call), said)),
+            "change" => match self.inventory().change(call) {
                 Some(outputs) => ScriptedAnswer::Ok(overlay(outputs, said)),
                 None => ScriptedAnswer::failed("not-found", format!("`{}` names nothing that exists", call.key)),
             },
             _ => {
-                self.inventory.destroy(call);
+                self.inventory().destroy(call);
                 ScriptedAnswer::Ok(overlay(json!({}), said))
             }
         }

@@ -4,15 +4,17 @@ use crate::business::BusinessFolder;
 use crate::error::ReplayError;
 use crate::manifest;
 use crate::runners::Runners;
-use crate::scenario::Answers;
+use crate::scenario::{Answers, Kill};
 use host::clock::Clock;
 use host::outbox::Outbox;
 use host::processor::{Processor, Report};
 use host_intake::Decoded;
 use host_providers::Registry;
-use host_providers::scripted::Scripted;
+use host_providers::Simulation;
+use host_providers::scripted::{Memory, Resource, Scripted};
+use host_store::fault::{Faults, Moment, Then};
 use host_store::{Changes, ClaimRow, MemoryStore, SqliteStore, Store};
-use products_contract::{Account, Timestamp};
+use products_contract::{Account, EffectFailureClass, Payload, Timestamp};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,9 +51,40 @@ pub struct Host {
     /// None only while it is started again.
     running: Option<host::Host>,
     scripted: Scripted,
-    asked: Vec<(Account, String)>,
-    asked_known: BTreeSet<(Account, String)>,
+    asked: Arc<Asked>,
     fire_timers: bool,
+    /// Where the clock stood when the host was last stopped over a store that failed.
+    stopped_at: Clock,
+}
+
+/// Effects that were asked for, as account and key.
+type AskedEffect = Arc<(Account, String)>;
+
+/// What was asked for, in order of the first request.
+#[derive(Clone, Debug, Default)]
+struct Asked {
+    in_order: Vec<AskedEffect>,
+    known: BTreeSet<AskedEffect>,
+}
+
+/// A point of a host's run that it can go back to, with what the provider knew by then.
+pub struct Point {
+    running: host::Saved,
+    provider: Memory,
+    asked: Arc<Asked>,
+    fire_timers: bool,
+}
+
+impl Point {
+    /// The rows as they were.
+    pub fn store(&self) -> &MemoryStore {
+        self.running.store()
+    }
+
+    /// Calls of the provider by then.
+    pub fn calls(&self) -> usize {
+        self.provider.calls()
+    }
 }
 
 /// What one delivery led to.
@@ -81,9 +114,9 @@ impl Host {
         let mut host = Host {
             running: None,
             scripted: Scripted::new(),
-            asked: Vec::new(),
-            asked_known: BTreeSet::new(),
+            asked: Arc::default(),
             fire_timers: true,
+            stopped_at: clock.clone(),
             setup,
         };
         host.boot(store, clock)?;
@@ -120,6 +153,112 @@ impl Host {
         };
         self.boot(store, clock)?;
         self.settle()
+    }
+
+    /// The point of now.
+    ///
+    /// An error over a store that can't be forked: one on disk.
+    pub fn save(&self) -> Result<Point, ReplayError> {
+        let running = self.running().save();
+        Ok(Point {
+            running: running
+                .ok_or_else(|| ReplayError::Usage("a store on disk has no points to go back to".to_owned()))?,
+            provider: self.scripted.memory(),
+            asked: self.asked.clone(),
+            fire_timers: self.fire_timers,
+        })
+    }
+
+    /// Goes back to a point, or over to that of another host with the same set-up.
+    pub fn go_to(&mut self, point: &Point) -> Result<(), ReplayError> {
+        self.running_mut().go_to(&point.running)?;
+        self.scripted.go_to(&point.provider);
+        self.asked = point.asked.clone();
+        self.fire_timers = point.fire_timers;
+        Ok(())
+    }
+
+    /// Runs `play` on a host that is killed meanwhile, then starts anew over what it had stored, and runs it again: whoever was
+    /// not answered tells it again. The reports are those of the starts. Where there are fewer writes nothing happens.
+    ///
+    /// An error over a store that can't be forked, or of `play` without a kill.
+    pub fn killed(
+        &mut self,
+        kill: Kill,
+        mut play: impl FnMut(&mut Host) -> Result<(), ReplayError>,
+    ) -> Result<Vec<Report>, ReplayError> {
+        let faults = self.with_faults()?;
+        faults.fail_at(kill.write, kill.moment, Then::Dead);
+        let played = play(self);
+        if !faults.struck() {
+            faults.clear();
+            return played.map(|()| Vec::new());
+        }
+        let mut reports = Vec::new();
+        let risen = kill.again.and_then(|write| {
+            faults.fail_at(write, Moment::Before, Then::Dead);
+            self.restart_over(faults.open()).ok()
+        });
+        match risen {
+            Some(found) => reports.extend(found),
+            None => {
+                faults.clear();
+                reports.extend(self.restart_over(faults.open())?);
+            }
+        }
+        faults.clear();
+        play(self)?;
+        Ok(reports)
+    }
+
+    /// Goes on over a store that fails on purpose, with the same rows.
+    ///
+    /// An error over a store that can't be forked.
+    pub fn with_faults(&mut self) -> Result<Faults, ReplayError> {
+        let forked = self.store().fork();
+        let store = forked.ok_or_else(|| ReplayError::Usage("a store on disk can't be made to fail".to_owned()))?;
+        let faults = Faults::new(Box::new(store));
+        self.processor_mut().set_store(faults.open());
+        Ok(faults)
+    }
+
+    /// Like [`Host::restart`], over this store: what is left of the one before, opened anew. After an error it may be
+    /// called again; nothing else may.
+    pub fn restart_over(&mut self, store: Box<dyn Store>) -> Result<Vec<Report>, ReplayError> {
+        if self.running.is_some() {
+            self.stopped_at = self.end().1;
+        }
+        self.boot(store, self.stopped_at.clone())?;
+        self.settle()
+    }
+
+    /// What the provider must have made, by what the inbox says has ended with a success.
+    pub fn recorded_inventory(&self) -> Result<Vec<Resource>, ReplayError> {
+        let recorded = Scripted::new();
+        self.outbox().each_done(&mut |call, outputs| recorded.remember(call, outputs))?;
+        Ok(recorded.inventory())
+    }
+
+    /// Effects of which no answer ever came, so that what was done is not known: by scope and key.
+    pub fn silent(&self) -> Result<BTreeSet<(String, String)>, ReplayError> {
+        const PAGE: usize = 256;
+        let mut found = BTreeSet::new();
+        let mut after = 0;
+        loop {
+            let page = self.processor().inbox_after(after, PAGE)?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = last.seq;
+            for row in page {
+                let (Payload::EffectResult(report), Some(account)) = (&row.event.payload, row.event.account) else {
+                    continue;
+                };
+                let effect = (self.processor().scope(account).name(), report.key.clone());
+                match &report.answer {
+                    Err(failure) if failure.class == EffectFailureClass::TimedOut => found.insert(effect),
+                    _ => found.remove(&effect),
+                };
+            }
+        }
     }
 
     /// Ends the host; the store is what is left.
@@ -206,9 +345,11 @@ impl Host {
         for report in reports {
             let Some(account) = report.account.as_ref().filter(|_| !report.effects.is_empty()) else { continue };
             for effect in &report.effects {
-                let asked = (account.clone(), effect.key.clone());
-                if self.asked_known.insert(asked.clone()) {
-                    self.asked.push(asked);
+                let asked = Arc::new((account.clone(), effect.key.clone()));
+                if !self.asked.known.contains(&asked) {
+                    let all = Arc::make_mut(&mut self.asked);
+                    all.known.insert(asked.clone());
+                    all.in_order.push(asked);
                 }
             }
         }
@@ -243,14 +384,13 @@ impl Host {
     }
 
     /// Keys of the effects that were asked for, by account, in order of the first request.
-    pub fn asked(&self) -> &[(Account, String)] {
-        &self.asked
+    pub fn asked(&self) -> impl Iterator<Item = (&Account, &str)> {
+        self.asked.in_order.iter().map(|asked| (&asked.0, asked.1.as_str()))
     }
 
     /// Leaves out what was asked for until now, for example by the catalog.
     pub fn forget_asked(&mut self) {
-        self.asked.clear();
-        self.asked_known.clear();
+        self.asked = Arc::default();
     }
 
     /// The processor.

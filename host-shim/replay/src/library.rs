@@ -3,7 +3,7 @@
 use crate::business::{BusinessFolder, CONFIG_FILE, Fixtures, business_above};
 use crate::error::{BadInput, Place, ReplayError};
 use crate::host::{Host, HostSetup, StoreKind};
-use crate::inputs::{Input, RawInput, STDIN, read_raw};
+use crate::inputs::{Input, RawInput, STDIN, collect, read_raw};
 use crate::prepare::{Case, prepare};
 use crate::runners::Runners;
 use crate::scenario::{Scenario, read_text};
@@ -31,6 +31,34 @@ pub struct Sources {
 pub(crate) enum Ready {
     Scenario { scenario: Box<Scenario>, cases: Vec<Case>, business: Arc<BusinessFolder> },
     Raw { raw: RawInput, business: Arc<BusinessFolder> },
+}
+
+/// A scenario with its business, and its events in each of its API versions.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// The scenario.
+    pub scenario: Arc<Scenario>,
+    /// Its versions.
+    pub cases: Vec<Case>,
+    /// The business.
+    pub business: Arc<BusinessFolder>,
+}
+
+/// Every scenario that `paths` name, read whole; streams of raw events in their folders are passed over.
+///
+/// An error if one of them is wrong, or if there is none.
+pub fn stories(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result<Vec<Story>, ReplayError> {
+    let mut library = Library::new(sources, runners.clone(), paths)?;
+    let mut found = Vec::new();
+    for input in collect(paths)?.iter().filter(|input| matches!(input, Input::Scenario(_))) {
+        if let Ready::Scenario { scenario, cases, business } = library.ready(input, &mut std::io::empty())? {
+            found.push(Story { scenario: Arc::new(*scenario), cases, business });
+        }
+    }
+    match found.is_empty() {
+        true => Err(ReplayError::Usage("no scenario (.yml) here; raw events become one by `export`".to_owned())),
+        false => Ok(found),
+    }
 }
 
 /// Finds and reads fixtures and businesses.

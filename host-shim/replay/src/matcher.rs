@@ -118,6 +118,34 @@ impl Matcher {
         Matcher { line: inner.line, rule: Rule::Subset(vec![(key.to_owned(), inner)]) }
     }
 
+    /// Anything, as long as it is there.
+    pub fn any(line: usize) -> Matcher {
+        Matcher { line, rule: Rule::Any }
+    }
+
+    /// What tells one value from another: the members that differ, at any depth, as they should be.
+    pub fn telling(should: &Value, is: &Value) -> Matcher {
+        let (Value::Object(one), Value::Object(two)) = (should, is) else { return Matcher::holding(should) };
+        let differ = one.iter().filter(|(name, value)| two.get(*name) != Some(value)).map(|(name, value)| {
+            let rule = two.get(name).map_or_else(|| Matcher::holding(value), |is| Matcher::telling(value, is));
+            (name.clone(), rule)
+        });
+        let too_many = two.keys().filter(|name| !one.contains_key(*name));
+        let absent = too_many.map(|name| (name.clone(), Matcher { line: 0, rule: Rule::Absent }));
+        Matcher { line: 0, rule: Rule::Subset(differ.chain(absent).collect()) }
+    }
+
+    /// The value itself, of a mapping at least these members.
+    fn holding(value: &Value) -> Matcher {
+        let rule = match value {
+            Value::Object(members) => {
+                Rule::Subset(members.iter().map(|(name, value)| (name.clone(), Matcher::holding(value))).collect())
+            }
+            other => Rule::Literal(other.clone()),
+        };
+        Matcher { line: 0, rule }
+    }
+
     /// The expectation as it is written; none if it has a whole number beyond [`i64`], which no file has.
     pub fn node(&self) -> Option<Node> {
         let list = |list: &[Matcher]| list.iter().map(Matcher::node).collect::<Option<Vec<_>>>().map(Node::list);

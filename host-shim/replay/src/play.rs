@@ -17,7 +17,7 @@ use crate::tally::Tally;
 use check::{Failures, Happened};
 use host::processor::Report;
 use host_intake::Decoded;
-use host_intake::request::Taken;
+use host_intake::request::{Answer, Taken};
 use missing_price::MissingPrice;
 use products_contract::Timestamp;
 use serde_json::Value;
@@ -160,6 +160,37 @@ fn mark(known: &Known, order: Order, reports: &mut [CaseReport]) {
     }
 }
 
+/// The event that a step of the file delivers at the host's time, and what it is answered if it is a webhook, of which no
+/// event comes where it is not taken.
+pub fn decoded(
+    host: &Host,
+    file: &Path,
+    step: &Step,
+    delivery: &Prepared,
+) -> Result<(Option<Decoded>, Option<Answer>), ReplayError> {
+    let place = Place::line(file, step.line);
+    let business = &host.setup().business;
+    let Some(signed) = &delivery.webhook else {
+        let read = host_intake::raw::read(delivery.bytes.clone(), &business.name, host.clock());
+        let event = read.map_err(|error| BadInput::new(place, error.to_string(), "an event that can be read"))?;
+        return Ok((Some(event), None));
+    };
+    let answer = webhook::deliver(business, place, signed, delivery.bytes.clone(), host.clock())?;
+    let event = match &answer.taken {
+        Taken::Event(decoded, _) => Some((**decoded).clone()),
+        Taken::Quarantined(_) | Taken::Nothing(_) => None,
+    };
+    Ok((event, Some(answer)))
+}
+
+/// What does not hold of all that a scenario expects of the state at its end.
+pub fn at_the_end(host: &mut Host, scenario: &Scenario, case: &Case) -> Result<Vec<Failure>, ReplayError> {
+    let mut failures = Failures::new(&scenario.file);
+    failures.state(host, scenario, &scenario.expect)?;
+    failures.then(host, scenario, &case.happens)?;
+    Ok(failures.into_list())
+}
+
 struct Player<'a> {
     scenario: &'a Scenario,
     case: &'a Case,
@@ -251,10 +282,7 @@ impl<'a> Player<'a> {
             Some(line) => Some((line, self.host.state()?, crate::state::snapshot(self.host.processor())?)),
             None => None,
         };
-        if self.host.clock() < clock {
-            let reports = self.host.advance_to(clock)?;
-            self.following(&reports)?;
-        }
+        self.time(step, clock)?;
         match &step.action {
             Action::Advance(_) | Action::Until(_) => {}
             Action::Answers(answers) => self.host.script(answers),
@@ -284,12 +312,56 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
+    /// Lets the clock go forward. A step that only does that may be killed meanwhile.
+    fn time(&mut self, step: &Step, clock: Timestamp) -> Result<(), ReplayError> {
+        let kill = step.kill.filter(|_| matches!(step.action, Action::Advance(_) | Action::Until(_)));
+        if self.host.clock() >= clock && kill.is_none() {
+            return Ok(());
+        }
+        let mut reports = Vec::new();
+        let mut advance = |host: &mut Host| {
+            reports.extend(host.advance_to(clock)?);
+            Ok(())
+        };
+        let of_start = match kill {
+            Some(kill) => self.host.killed(kill, advance)?,
+            None => {
+                advance(&mut self.host)?;
+                Vec::new()
+            }
+        };
+        self.following(&of_start)?;
+        self.following(&reports)
+    }
+
+    /// Takes an event in, and runs its effects unless they are to wait.
+    fn take_in(&mut self, step: &Step, decoded: Decoded) -> Result<Delivered, ReplayError> {
+        let clock = self.host.clock();
+        let mut delivered = None;
+        let mut deliver = |host: &mut Host| {
+            delivered = Some(match step.hold {
+                true => host.accept(decoded.clone(), clock)?,
+                false => host.deliver(decoded.clone(), clock)?,
+            });
+            Ok(())
+        };
+        let of_start = match step.kill {
+            Some(kill) => self.host.killed(kill, deliver)?,
+            None => {
+                deliver(&mut self.host)?;
+                Vec::new()
+            }
+        };
+        let mut delivered = delivered.ok_or_else(|| ReplayError::Host("an event was not delivered".to_owned()))?;
+        delivered.following.splice(0..0, of_start);
+        Ok(delivered)
+    }
+
     fn deliver(&mut self, step: &Step, delivery: &Prepared) -> Result<(), ReplayError> {
         let repeats = if step.action.is_provider_event() { self.options.repeat.max(1) } else { 1 };
         for time in 0..repeats {
             let Some(decoded) = self.decode(step, delivery)? else { return Ok(()) };
-            let clock = self.host.clock();
-            let delivered = self.host.deliver(decoded, clock)?;
+            let delivered = self.take_in(step, decoded)?;
             self.first(&delivered.first)?;
             self.following(&delivered.following)?;
             if time == 0 {
@@ -305,21 +377,11 @@ impl<'a> Player<'a> {
 
     /// The event that is delivered; none of a webhook that is not taken.
     fn decode(&mut self, step: &Step, delivery: &Prepared) -> Result<Option<Decoded>, ReplayError> {
-        if let Some(signed) = &delivery.webhook {
-            let business = &self.host.setup().business;
-            let place = Place::line(&self.scenario.file, step.line);
-            let answer = webhook::deliver(business, place, signed, delivery.bytes.clone(), self.host.clock())?;
+        let (decoded, answer) = decoded(&self.host, &self.scenario.file, step, delivery)?;
+        if let Some(answer) = answer {
             self.failures.answer(step, &answer);
-            return Ok(match answer.taken {
-                Taken::Event(decoded, _) => Some(*decoded),
-                Taken::Quarantined(_) | Taken::Nothing(_) => None,
-            });
         }
-        let name = &self.host.setup().business.name;
-        let decoded = host_intake::raw::read(delivery.bytes.clone(), name, self.host.clock()).map_err(|error| {
-            BadInput::new(Place::line(&self.scenario.file, step.line), error.to_string(), "an event that can be read")
-        })?;
-        Ok(Some(decoded))
+        Ok(decoded)
     }
 
     fn redrive(&mut self, step: &Step, id: &str) -> Result<(), ReplayError> {
@@ -401,8 +463,7 @@ impl<'a> Player<'a> {
         }
         let mut summary = self.tally.summary().clone();
         summary.state = self.host.state()?;
-        let mut effects: Vec<String> =
-            self.host.asked().iter().map(|(account, key)| format!("{account} {key}")).collect();
+        let mut effects: Vec<String> = self.host.asked().map(|(account, key)| format!("{account} {key}")).collect();
         effects.sort();
         Ok(CaseReport {
             name: self.scenario.name.clone(),

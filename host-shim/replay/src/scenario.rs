@@ -10,6 +10,7 @@ pub use host::bad_input::read_text;
 
 use crate::matcher::Matcher;
 use crate::tree::Node;
+use host_store::fault::Moment;
 use products_contract::{Account, Actor};
 use std::fmt;
 use std::path::PathBuf;
@@ -105,6 +106,21 @@ pub struct Step {
     pub answer: Option<Matcher>,
     /// Line of the expectation that the state is the same before and after.
     pub unchanged: Option<usize>,
+    /// Its effects wait for the next step that is not held.
+    pub hold: bool,
+    /// The host is killed while it runs.
+    pub kill: Option<Kill>,
+}
+
+/// When a host is killed, to start anew over what it had stored by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kill {
+    /// At which write of the step, from 1.
+    pub write: u64,
+    /// On which side of it.
+    pub moment: Moment,
+    /// Before which write of the start that follows, from 1, once more.
+    pub again: Option<u64>,
 }
 
 impl Step {
@@ -216,6 +232,14 @@ pub struct RawStep {
     pub id: String,
     /// The body.
     pub bytes: Vec<u8>,
+}
+
+impl RawStep {
+    /// True for an event as Stripe sends it.
+    fn is_provider_event(&self) -> bool {
+        let body = serde_json::from_slice::<serde_json::Value>(&self.bytes);
+        body.is_ok_and(|body| body["object"] == "event")
+    }
 }
 
 /// A command of the API, or a fact of the business's own.
@@ -390,7 +414,11 @@ impl Action {
 
     /// True for an event of a provider, which may come in any order and any number of times.
     pub fn is_provider_event(&self) -> bool {
-        matches!(self, Action::Stripe(_) | Action::Same(_))
+        match self {
+            Action::Stripe(_) | Action::Same(_) => true,
+            Action::Raw(raw) => raw.is_provider_event(),
+            _ => false,
+        }
     }
 }
 

@@ -15,6 +15,11 @@ use std::collections::BTreeMap;
 /// Kinds of effects that tell somebody something.
 const NOTICE_KINDS: [&str; 2] = ["mail.", "notice."];
 
+/// True for a kind of effects that tell somebody something.
+pub fn is_notice(kind: &str) -> bool {
+    NOTICE_KINDS.iter().any(|notice| kind.starts_with(notice))
+}
+
 /// The JSON of the section that an expectation is about; `account` is the one it means if it names none.
 pub fn section(
     host: &mut Host,
@@ -48,7 +53,7 @@ pub fn section(
 
 /// Keys of the effects that an account asked for, in order of the first request.
 fn asked_by<'h>(host: &'h Host, account: &Account) -> impl Iterator<Item = &'h str> {
-    host.asked().iter().filter(move |(of, _)| of == account).map(|(_, key)| key.as_str())
+    host.asked().filter(move |(of, _)| *of == account).map(|(_, key)| key)
 }
 
 /// `{balances: {currency: {account: minor units}}, entries: {fact: entry}}`, from the records of collection `ledger`:
@@ -87,8 +92,7 @@ fn notices(host: &Host, account: &Account) -> Result<Value, ReplayError> {
     let mut found = Vec::new();
     for key in asked_by(host, account) {
         for row in host.store().effect(&scope, key)? {
-            let tells = NOTICE_KINDS.iter().any(|kind| row.effect.kind.starts_with(kind));
-            if !tells || matches!(row.state, EffectState::Queued | EffectState::Cancelled) {
+            if !is_notice(&row.effect.kind) || matches!(row.state, EffectState::Queued | EffectState::Cancelled) {
                 continue;
             }
             let mut value = match parsed(&row.effect.payload) {

@@ -7,6 +7,7 @@
 mod changes;
 mod declared;
 mod erase;
+pub mod fault;
 mod log;
 mod memory;
 mod prefix;

@@ -9,6 +9,7 @@ mod account;
 mod claims;
 mod inbox;
 mod outbox;
+mod same;
 
 use crate::changes::{Applied, Changes, Expected, InboxChange};
 use crate::reach::{catalog_keys, reach};
@@ -353,6 +354,10 @@ impl Store for MemoryStore {
 
     fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         Ok(self.inbox.failed(partition, after, limit))
+    }
+
+    fn fork(&self) -> Option<MemoryStore> {
+        Some(MemoryStore::fork(self))
     }
 
     fn scopes(&self) -> Stored<Vec<Scope>> {

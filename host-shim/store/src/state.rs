@@ -148,15 +148,14 @@ fn rows(store: &dyn Store, scope: &Scope, not_state: &NotState, kind: &RowKind) 
         let page = store.rows_all(scope, kind, after.as_deref(), PAGE_ROWS)?;
         let full = page.len() == PAGE_ROWS;
         for stored in page {
-            let (id, value) = match stored.row {
-                Row::Product(row) => (row.id.clone(), product(&row, not_state)?),
-                Row::Price(row) => (row.id.clone(), price(&row, not_state)?),
-                Row::Purchase(row) => (row.id.clone(), purchase(&row, not_state)?),
-                Row::Subscription(row) => (row.id.clone(), subscription(&row, not_state)?),
-                Row::Record(row) => (row.id.clone(), record(&row, not_state)),
-            };
-            values.push(value);
-            after = Some(id);
+            values.push(row_value(&stored.row, not_state)?);
+            after = Some(match stored.row {
+                Row::Product(row) => row.id,
+                Row::Price(row) => row.id,
+                Row::Purchase(row) => row.id,
+                Row::Subscription(row) => row.id,
+                Row::Record(row) => row.id,
+            });
         }
         if !full {
             return Ok(values);
@@ -164,7 +163,19 @@ fn rows(store: &dyn Store, scope: &Scope, not_state: &NotState, kind: &RowKind) 
     }
 }
 
-fn open_timers(store: &dyn Store, scope: &Scope) -> Stored<Vec<TimerRow>> {
+/// What of a row is state, as the document shows it.
+pub(crate) fn row_value(row: &Row, not_state: &NotState) -> Stored<Value> {
+    match row {
+        Row::Product(row) => product(row, not_state),
+        Row::Price(row) => price(row, not_state),
+        Row::Purchase(row) => purchase(row, not_state),
+        Row::Subscription(row) => subscription(row, not_state),
+        Row::Record(row) => Ok(record(row, not_state)),
+    }
+}
+
+/// Timers of an account that have not fired, in order of their keys.
+pub(crate) fn open_timers(store: &dyn Store, scope: &Scope) -> Stored<Vec<TimerRow>> {
     let open = store.effects_open(&scope.partition(), Some(&scope.account))?;
     let mut timers: Vec<TimerRow> = open
         .into_iter()

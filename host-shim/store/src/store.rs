@@ -1,6 +1,7 @@
 //! What a store must do. Two implementations, one conformance suite.
 
 use crate::changes::{Applied, Changes};
+use crate::memory::MemoryStore;
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use products_contract::{
@@ -111,6 +112,12 @@ pub trait Store: Send {
     fn dead(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
     /// Rows that wait for an attempt and dead letters in order of acceptance, after `after`.
     fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
+
+    /// Another store with the same rows that goes its own way, where that costs next to nothing: none from a store on
+    /// disk.
+    fn fork(&self) -> Option<MemoryStore> {
+        None
+    }
 
     /// Every scope that rows were written in, in order of business, mode (test first) and account text.
     fn scopes(&self) -> Stored<Vec<Scope>>;

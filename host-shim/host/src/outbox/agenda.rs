@@ -47,7 +47,7 @@ impl Event {
 }
 
 /// The agenda. It is in memory only; what it holds of open effects stands in their rows, too.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Agenda {
     open: BTreeMap<EffectId, (EffectRow, Stands)>,
     /// Ended effects that a provider still works on, by the time of the look.

@@ -30,7 +30,7 @@ pub struct Resource {
     pub settings: Map<String, Value>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Inventory {
     resources: BTreeMap<ResourceId, Resource>,
     /// Newest generation seen, by scope and key.

@@ -2,13 +2,18 @@
 
 use super::ScriptedAnswer;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Lists of answers by pattern.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Script {
-    exact: BTreeMap<String, Vec<ScriptedAnswer>>,
-    globs: Vec<(String, Vec<ScriptedAnswer>)>,
+    exact: Arc<BTreeMap<String, Vec<ScriptedAnswer>>>,
+    globs: Arc<Vec<(String, Vec<ScriptedAnswer>)>>,
+    /// What single calls are answered instead, by effect key and number of the call from 0.
+    faults: Arc<BTreeMap<(String, usize), ScriptedAnswer>>,
     /// Calls so far, by effect key.
+    made: BTreeMap<String, usize>,
+    /// Those of them that lists were asked for.
     calls: BTreeMap<String, usize>,
     used: BTreeSet<String>,
 }
@@ -16,18 +21,35 @@ pub(super) struct Script {
 impl Script {
     pub(super) fn set(&mut self, pattern: String, answers: Vec<ScriptedAnswer>) {
         if !pattern.contains('*') {
-            self.exact.insert(pattern, answers);
-        } else if let Some((_, list)) = self.globs.iter_mut().find(|(known, _)| *known == pattern) {
-            *list = answers;
-        } else {
-            self.globs.push((pattern, answers));
+            Arc::make_mut(&mut self.exact).insert(pattern, answers);
+            return;
+        }
+        let globs = Arc::make_mut(&mut self.globs);
+        match globs.iter_mut().find(|(known, _)| *known == pattern) {
+            Some((_, list)) => *list = answers,
+            None => globs.push((pattern, answers)),
         }
     }
 
-    /// The answer of the next call for this key; none if the script does not say.
-    pub(super) fn next(&mut self, key: &str) -> Option<ScriptedAnswer> {
+    pub(super) fn fault(&mut self, key: String, call: usize, answer: ScriptedAnswer) {
+        Arc::make_mut(&mut self.faults).insert((key, call), answer);
+    }
+
+    /// What goes wrong with the next call for this key instead; counts it.
+    pub(super) fn next_fault(&mut self, key: &str) -> Option<ScriptedAnswer> {
+        let made = self.made.entry(key.to_owned()).or_default();
+        let call = *made;
+        *made += 1;
+        match self.faults.is_empty() {
+            true => None,
+            false => self.faults.get(&(key.to_owned(), call)).cloned(),
+        }
+    }
+
+    /// The answer of the next call for this key, used up or left for the one after it; none if the script does not say.
+    pub(super) fn next(&mut self, key: &str, use_up: bool) -> Option<ScriptedAnswer> {
         let (pattern, answers) = match self.exact.get_key_value(key) {
-            Some((pattern, answers)) => (pattern, answers),
+            Some(said) => said,
             None => {
                 let (pattern, answers) = self.globs.iter().find(|(pattern, _)| fits(pattern, key))?;
                 (pattern, answers)
@@ -35,7 +57,7 @@ impl Script {
         };
         let calls = self.calls.entry(key.to_owned()).or_default();
         let answer = answers.get(*calls).or(answers.last()).cloned();
-        *calls += 1;
+        *calls += usize::from(use_up);
         self.used.insert(pattern.clone());
         answer
     }
@@ -74,11 +96,26 @@ mod tests {
     fn a_list_is_used_up_call_by_call_and_its_last_answer_again() {
         let mut script = Script::default();
         script.set("db/*".into(), vec![ScriptedAnswer::Lost, ScriptedAnswer::Ok(json!({}))]);
-        assert_eq!(script.next("db/a"), Some(ScriptedAnswer::Lost));
-        assert_eq!(script.next("db/a"), Some(ScriptedAnswer::Ok(json!({}))));
-        assert_eq!(script.next("db/a"), Some(ScriptedAnswer::Ok(json!({}))));
-        assert_eq!(script.next("db/b"), Some(ScriptedAnswer::Lost), "another key begins anew");
-        assert_eq!(script.next("cdn/b"), None);
+        assert_eq!(script.next("db/a", true), Some(ScriptedAnswer::Lost));
+        assert_eq!(script.next("db/a", true), Some(ScriptedAnswer::Ok(json!({}))));
+        assert_eq!(script.next("db/a", true), Some(ScriptedAnswer::Ok(json!({}))));
+        assert_eq!(script.next("db/b", true), Some(ScriptedAnswer::Lost), "another key begins anew");
+        assert_eq!(script.next("cdn/b", true), None);
+    }
+
+    #[test]
+    fn a_fault_is_of_one_call_alone_and_may_leave_the_answer_for_the_next() {
+        let mut script = Script::default();
+        let ok = |n| Some(ScriptedAnswer::Ok(json!(n)));
+        script.set("db/*".into(), vec![ScriptedAnswer::Ok(json!(1)), ScriptedAnswer::Ok(json!(2))]);
+        script.fault("db/a".into(), 1, ScriptedAnswer::Lost);
+        let faults: Vec<_> = (0..3).map(|_| script.next_fault("db/a")).collect();
+        assert_eq!(faults, [None, Some(ScriptedAnswer::Lost), None]);
+        assert_eq!(script.next_fault("db/b"), None);
+        assert_eq!(
+            (script.next("db/a", false), script.next("db/a", true), script.next("db/a", true)),
+            (ok(1), ok(1), ok(2))
+        );
     }
 
     #[test]
@@ -87,7 +124,7 @@ mod tests {
         script.set("*".into(), vec![ScriptedAnswer::Lost]);
         script.set("k".into(), vec![ScriptedAnswer::Never]);
         script.set("other".into(), vec![ScriptedAnswer::Never]);
-        assert_eq!(script.next("k"), Some(ScriptedAnswer::Never));
+        assert_eq!(script.next("k", true), Some(ScriptedAnswer::Never));
         assert_eq!(script.unused(), ["other", "*"]);
     }
 

@@ -1,13 +1,14 @@
 //! From a YAML file to a [`Scenario`].
 
 use super::{
-    Action, At, Change, CommandStep, Expectations, Given, Known, OutcomeExpectation, Patch, ProductStep, RawStep,
+    Action, At, Change, CommandStep, Expectations, Given, Kill, Known, OutcomeExpectation, Patch, ProductStep, RawStep,
     SECTIONS, Scenario, SectionExpectation, Signature, Step, StripeStep, UsageStep, Versions, WebhookStep, answers,
     read_text, usage,
 };
 use crate::error::BadInput;
 use crate::matcher::Matcher;
 use crate::tree::{Entry, Fields, Node, Reader, Tree};
+use host_store::fault::Moment;
 use products_contract::{Account, Actor, ActorKind};
 use serde_json::json;
 use std::path::Path;
@@ -195,6 +196,8 @@ fn step(reader: Reader<'_>, node: &Node, given: &Given, counter: &mut Counter) -
         reply: None,
         answer: None,
         unchanged: None,
+        hold: false,
+        kill: None,
     };
     if is_event {
         step.outcome = fields.take("expect").map(|n| outcome(reader, n)).transpose()?;
@@ -204,6 +207,12 @@ fn step(reader: Reader<'_>, node: &Node, given: &Given, counter: &mut Counter) -
     if matches!(step.action, Action::Webhook(_)) {
         step.answer = fields.take("answer").map(|n| Matcher::read(reader, n)).transpose()?;
     }
+    if is_event && let Some(node) = fields.take("hold") {
+        step.hold = reader.truth("hold", node)?;
+    }
+    if is_event || matches!(step.action, Action::Advance(_) | Action::Until(_)) {
+        step.kill = fields.take("kill").map(|node| kill(reader, node)).transpose()?;
+    }
     if let Some(entry) = fields.take_entry("unchanged") {
         step.unchanged = reader.truth("unchanged", &entry.value)?.then_some(entry.line);
     }
@@ -212,6 +221,20 @@ fn step(reader: Reader<'_>, node: &Node, given: &Given, counter: &mut Counter) -
     }
     fields.finish()?;
     Ok(step)
+}
+
+fn kill(reader: Reader<'_>, node: &Node) -> Result<Kill, BadInput> {
+    let mut fields = reader.fields("`kill`", node)?;
+    let write = write_number(reader, "write", fields.need("write")?)?;
+    let after = fields.take("after").map(|node| reader.truth("after", node)).transpose()?.unwrap_or(false);
+    let again = fields.take("again").map(|node| write_number(reader, "again", node)).transpose()?;
+    fields.finish()?;
+    Ok(Kill { write, moment: if after { Moment::After } else { Moment::Before }, again })
+}
+
+fn write_number(reader: Reader<'_>, what: &str, node: &Node) -> Result<u64, BadInput> {
+    let number = node.json().as_u64().filter(|number| *number > 0);
+    number.ok_or_else(|| reader.bad(node.line, format!("`{what}` is {}", node.kind()), "the number of a write, from 1"))
 }
 
 fn action(

@@ -314,13 +314,13 @@ events:
   - {usage: {meter: m, quantity: 5, at: 2026-02-02T00:00:00Z, model: m1}, id: mine}
   - {usage: [{meter: m, quantity: 5}, {meter: m, quantity: 2, id: u}], by: service}
   - {webhook: clerk, body: {a: 1}, signature: old, id: d, answer: 401}
-  - {webhook: clerk, body: {}, expect: applied}
+  - {webhook: clerk, body: {}, expect: applied, hold: true}
   - raw: {id: raw, z: 1, a: "2"}
   - raw: "not\u0000 JSON"
   - raw: '{ "id": "spaced" }'
   - same: raw
   - {redrive: cmd_1, expect: applied}
-  - advance: 90s
+  - {advance: 90s, kill: {write: 2, after: true, again: 1}}
   - until: 2027-02-01T00:00:00Z
   - answers: {z: never}
   - restart: true

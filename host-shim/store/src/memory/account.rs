@@ -121,6 +121,11 @@ impl AccountRows {
         collections
     }
 
+    /// All rows in order of their keys.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&RowKey, &Row)> {
+        self.rows.iter().map(|(key, held)| (&**key, &held.stored.row))
+    }
+
     fn beyond(&self, kind: &RowKind, after: Option<&str>) -> impl Iterator<Item = &Arc<Held>> {
         let from = match after {
             Some(after) => Bound::Excluded(key(kind, after.to_owned())),

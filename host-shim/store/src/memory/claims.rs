@@ -20,6 +20,11 @@ impl Claims {
         self.rows.get(key)
     }
 
+    /// All claims and blocks, by key.
+    pub(super) fn rows(&self) -> &BTreeMap<Arc<str>, ClaimRow> {
+        &self.rows
+    }
+
     /// Keys of the scope's account that begin with `prefix`, in order.
     pub(super) fn held(&self, scope: &Scope, prefix: &str) -> Vec<String> {
         let space = scope.partition().name() + "/";

@@ -82,6 +82,19 @@ impl Inbox {
         self.find(seq).is_some()
     }
 
+    /// Events that are not done, in order of their ids: where each stands and what it waits for.
+    pub(super) fn open_events(&self) -> BTreeMap<(&str, &str), (&InboxState, &[Arc<str>])> {
+        let open = self.queues.values().flat_map(|queues| {
+            let waiting = queues.parked.iter().chain(&queues.deferred).map(|(_, seq)| seq);
+            queues.pending.keys().chain(waiting).chain(&queues.dead)
+        });
+        let standing = |seq: &u64| {
+            let (event, place) = (&self.events[index(*seq)].event, &self.places[index(*seq)]);
+            ((event.source.as_str(), event.id.as_str()), (&place.state, place.waits_for.as_slice()))
+        };
+        open.map(standing).collect()
+    }
+
     /// True if the event is there.
     pub(super) fn knows(&self, new: &NewInbox) -> bool {
         self.by_id.contains_key(&Identity::of(&new.event, new.livemode))

@@ -54,11 +54,32 @@ pub(super) struct Standing {
     lease: Lease,
 }
 
+/// An effect without the order in which it was asked for, and by which event.
+fn timeless(row: &Arc<EffectRow>) -> EffectRow {
+    EffectRow { seq: 0, caused_by: String::new(), ..(**row).clone() }
+}
+
+fn place(row: &EffectRow) -> (String, &str, u32) {
+    (row.scope.name(), &row.effect.key, row.effect.generation)
+}
+
 fn is_open(state: EffectState) -> bool {
     matches!(state, EffectState::Queued | EffectState::Running)
 }
 
 impl Outbox {
+    /// True if both have the same effects to carry out, whatever has ended.
+    pub(super) fn same_open(&self, other: &Outbox) -> bool {
+        let open = |of: &Outbox| -> Vec<EffectRow> {
+            let seqs = of.queues.values().flat_map(|queues| &queues.open);
+            let mut rows: Vec<EffectRow> =
+                seqs.filter_map(|seq| of.rows.get(*seq as usize - 1)).map(timeless).collect();
+            rows.sort_by(|a, b| place(a).cmp(&place(b)));
+            rows
+        };
+        open(self) == open(other)
+    }
+
     /// Make a change that nothing refuses.
     pub(super) fn change(&mut self, scope: &Scope, change: &EffectChange) -> OutboxUndo {
         match change {

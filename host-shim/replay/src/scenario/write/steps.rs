@@ -1,12 +1,13 @@
 //! The steps of a scenario as they are written.
 
 use super::super::{
-    Action, At, Change, CommandStep, Measurement, Patch, ProductStep, RawStep, Scenario, Signature, Step, StripeStep,
-    UsageStep, WebhookStep, answers, read,
+    Action, At, Change, CommandStep, Kill, Measurement, Patch, ProductStep, RawStep, Scenario, Signature, Step,
+    StripeStep, UsageStep, WebhookStep, answers, read,
 };
 use super::{Entries, Unwritable, expectations, json, outcome, span};
 use crate::matcher::Matcher;
 use crate::tree::{Node, Reader, Tree};
+use host_store::fault::Moment;
 use products_contract::{Account, Actor, ActorKind};
 
 /// Each step as a mapping.
@@ -23,7 +24,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn step(&mut self, step: &Step) -> Result<Node, Unwritable> {
-        let Step { line: _, action, only, outcome: expected, effects, reply, answer, unchanged } = step;
+        let Step { line: _, action, only, outcome: expected, effects, reply, answer, unchanged, hold, kill } = step;
         let mut entries = Entries::default();
         self.action(action, &mut entries)?;
         if !only.is_empty() {
@@ -38,6 +39,19 @@ impl Writer<'_> {
         }
         if unchanged.is_some() {
             entries.add("unchanged", Node::of(Tree::Bool(true)));
+        }
+        if *hold {
+            entries.add("hold", Node::of(Tree::Bool(true)));
+        }
+        if let Some(Kill { write, moment, again }) = kill {
+            let mut said = serde_json::json!({"write": write});
+            if *moment == Moment::After {
+                said["after"] = true.into();
+            }
+            if let Some(again) = again {
+                said["again"] = (*again).into();
+            }
+            entries.add("kill", json("`kill`", &said)?);
         }
         Ok(entries.node())
     }

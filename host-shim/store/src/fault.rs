@@ -1,6 +1,7 @@
-//! A store that fails at a chosen write, or at its reads.
+//! A store that fails at a chosen write, or at its reads: for tests, and for who explores what a crash leaves.
 
 use crate::changes::{Applied, Changes};
+use crate::memory::MemoryStore;
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::Store;
@@ -263,6 +264,9 @@ impl Store for FaultStore {
     fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         self.read(|store| store.failed(partition, after, limit))
     }
+    fn fork(&self) -> Option<MemoryStore> {
+        self.0.state().store.fork()
+    }
     fn scopes(&self) -> Stored<Vec<Scope>> {
         self.read(|store| store.scopes())
     }
@@ -271,7 +275,6 @@ impl Store for FaultStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::MemoryStore;
     use crate::testing::samples;
 
     fn run(store: &mut dyn Store) -> Stored<()> {

@@ -1,0 +1,261 @@
+//! `host-shim explore [OPTIONS] PATH…`.
+
+use crate::extension::ExtensionArgs;
+use crate::{EXIT_FAILED, refuse};
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use host_explore::report::{Found, Report};
+use host_explore::{Kind, Limits, Tale, Watch, explore_every, failing_scenario};
+use host_replay::error::ReplayError;
+use host_replay::library::{Sources, stories};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Play the variants of scenarios and say which law broke
+///
+/// A scenario is a story in one order, with one set of answers. Its variants are the same story in other orders, with
+/// events that come twice or late, with calls of providers that fail, and with a host that is killed. Each is held to laws:
+/// the state is the same in every order, nothing is asked for twice, what providers have is what our record says, every
+/// event has an outcome and every command an answer, ledgers sum to zero, no balance is negative. What breaks is shrunk to
+/// the shortest story and written as a scenario that fails.
+#[derive(Debug, Parser)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// Scenario files, or folders of them; scenarios that are known to fail are left out
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+
+    /// The business: its name in the fixtures, or a folder with catalog.yml [default: that of the scenario's folder]
+    #[arg(long, value_name = "NAME|DIR")]
+    business: Option<String>,
+
+    /// The folder of fixtures, with businesses and Stripe's bodies [default: found above the inputs, the working folder or
+    /// the program; else the program's own bodies]
+    #[arg(long, value_name = "DIR")]
+    fixtures: Option<PathBuf>,
+
+    #[command(flatten)]
+    extension: ExtensionArgs,
+
+    /// Which variants, separated by commas [default: all but pairs]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
+    only: Vec<Variants>,
+
+    /// Two failures at a time as well, undoing included; takes long
+    #[arg(long, conflicts_with = "only")]
+    pairs: bool,
+
+    /// Every API version of a scenario, not only its first
+    #[arg(long)]
+    every_version: bool,
+
+    /// Where the orders that are sampled begin
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Orders that are sampled of more than six events
+    #[arg(long, value_name = "N", default_value_t = 720)]
+    samples: usize,
+
+    /// End after this time with what was played by then (90s, 10m)
+    #[arg(long, value_name = "TIME", value_parser = parse_span)]
+    budget: Option<Duration>,
+
+    /// Stories at a time [default: as many as there are processors]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+
+    /// Where the shortest stories of what broke are written
+    #[arg(long, value_name = "DIR", default_value = "explored")]
+    write: PathBuf,
+
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+const AFTER_HELP: &str = "Variants:
+  orders    events of providers between two other steps in every order, those on both sides of a step of
+            the clock included; of more than six events a sample
+  repeats   each event once more, at once and at the end
+  drops     each event of a provider is lost, and comes at the end
+  failures  each call of a provider fails, is refused, or its answer is lost or late
+  crashes   the host is killed before and after each write, and again while it starts
+  pairs     two failures at a time
+
+Examples:
+  host-shim explore my-business                        all variants of all scenarios
+  host-shim explore --only orders,repeats my.yml       some of them
+  host-shim explore --budget 60s --format junit .      for CI
+  host-shim replay explored/my-orders-1.yml            what was found, until it is mended
+
+Exit codes: 0 no law broke, 1 one did, 2 bad usage or input.";
+
+/// Variants that may be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Variants {
+    Orders,
+    Repeats,
+    Drops,
+    Failures,
+    Crashes,
+    Pairs,
+}
+
+impl From<Variants> for Kind {
+    fn from(variants: Variants) -> Kind {
+        match variants {
+            Variants::Orders => Kind::Orders,
+            Variants::Repeats => Kind::Repeats,
+            Variants::Drops => Kind::Drops,
+            Variants::Failures => Kind::Failures,
+            Variants::Crashes => Kind::Crashes,
+            Variants::Pairs => Kind::Pairs,
+        }
+    }
+}
+
+/// How to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A table
+    Human,
+    /// JSON lines
+    Json,
+    /// JUnit XML
+    Junit,
+}
+
+fn parse_span(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a number of seconds or minutes such as 90s or 10m".to_owned();
+    let (number, unit) = text.split_at(text.len().saturating_sub(1));
+    let number: u64 = number.parse().map_err(|_| expected())?;
+    match unit {
+        "s" => Ok(Duration::from_secs(number)),
+        "m" => number.checked_mul(60).map(Duration::from_secs).ok_or_else(expected),
+        _ => Err(expected()),
+    }
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    match try_run(args) {
+        Ok(code) => Ok(code),
+        Err(error) => match error.downcast_ref::<ReplayError>() {
+            Some(known) => Ok(refuse(known)),
+            None => Err(error),
+        },
+    }
+}
+
+fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
+    let tales = tales(args)?;
+    let limits = limits(args);
+    let jobs = args.jobs.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let progress = Progress::new(args.budget);
+    let explored = explore_every(&tales, &limits, jobs, &progress)?;
+    progress.bar.finish_and_clear();
+    let mut files = Files { folder: &args.write, seed: args.seed, numbers: BTreeMap::new() };
+    let mut report = Report::new(progress.began.elapsed(), args.seed);
+    for (tale, explored) in tales.iter().zip(explored) {
+        let Some(explored) = explored else {
+            report.left_out += 1;
+            continue;
+        };
+        let mut found = Vec::new();
+        for finding in &explored.findings {
+            let (again, file) = files.write(tale, finding)?;
+            found.push(Found { finding: finding.clone(), again, file });
+        }
+        report.add(&tale.scenario.file, explored, found);
+    }
+    let mut out = std::io::stdout().lock();
+    let text = match args.format {
+        Format::Human => report.human(),
+        Format::Json => report.json(),
+        Format::Junit => report.junit().map_err(anyhow::Error::msg)?,
+    };
+    out.write_all(text.as_bytes()).context("the report can't be written")?;
+    Ok(if report.broke() { ExitCode::from(EXIT_FAILED) } else { ExitCode::SUCCESS })
+}
+
+fn tales(args: &Args) -> Result<Vec<Tale>, ReplayError> {
+    let runners = args.extension.runners(false)?;
+    let sources = Sources { business: args.business.clone(), fixtures: args.fixtures.clone() };
+    let mut tales = Vec::new();
+    for story in stories(&args.paths, sources, &runners)? {
+        if story.scenario.known_to_fail.is_some() {
+            continue;
+        }
+        let versions = if args.every_version { story.cases.len() } else { 1 };
+        for case in story.cases.into_iter().take(versions) {
+            let (scenario, business) = (story.scenario.clone(), story.business.clone());
+            tales.push(Tale { scenario, case, business, runners: runners.clone() });
+        }
+    }
+    Ok(tales)
+}
+
+fn limits(args: &Args) -> Limits {
+    let mut limits = Limits { seed: args.seed, samples: args.samples, ..Limits::default() };
+    if !args.only.is_empty() {
+        limits.kinds = args.only.iter().map(|kind| Kind::from(*kind)).collect();
+    }
+    if args.pairs {
+        limits.kinds.push(Kind::Pairs);
+    }
+    limits
+}
+
+/// Shows how far it is, and ends it when its time is up.
+struct Progress {
+    bar: ProgressBar,
+    began: Instant,
+    budget: Option<Duration>,
+}
+
+impl Progress {
+    fn new(budget: Option<Duration>) -> Progress {
+        // On anything but a terminal the bar draws nothing.
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} variants {elapsed}") {
+            bar.set_style(style);
+        }
+        Progress { bar, began: Instant::now(), budget }
+    }
+}
+
+impl Watch for Progress {
+    fn goes_on(&self, variants: u64) -> bool {
+        self.bar.inc(variants);
+        self.budget.is_none_or(|budget| self.began.elapsed() < budget)
+    }
+}
+
+/// Where findings are written.
+struct Files<'a> {
+    folder: &'a Path,
+    seed: u64,
+    numbers: BTreeMap<String, usize>,
+}
+
+impl Files<'_> {
+    /// The line that finds it again, and the file of its shortest story.
+    fn write(&mut self, tale: &Tale, finding: &host_explore::Finding) -> anyhow::Result<(String, PathBuf)> {
+        let file = tale.scenario.file.display();
+        let again = format!("host-shim explore --only {} --seed {} {file}", finding.kind, self.seed);
+        let stem = tale.scenario.file.file_stem().unwrap_or_default().to_string_lossy();
+        let name = format!("{stem}-{}", finding.kind);
+        let number = self.numbers.entry(name.clone()).or_default();
+        *number += 1;
+        let path = self.folder.join(format!("{name}-{number}.yml"));
+        let text = failing_scenario(tale, finding, &again)?;
+        std::fs::create_dir_all(self.folder).with_context(|| format!("cannot make {}", self.folder.display()))?;
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok((again, path))
+    }
+}

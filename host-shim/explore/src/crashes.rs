@@ -1,0 +1,59 @@
+//! Crashes: the host is killed before and after every write, and again within the start that follows. Whoever was not answered
+//! tells it again; the end is that of the written story.
+
+use crate::explorer::{Broken, Explorer, Kind, Written};
+use crate::law::Laws;
+use crate::plan::{Act, words};
+use crate::repeats::same_course;
+use host_replay::error::ReplayError;
+use host_replay::scenario::Kill;
+use host_store::fault::Moment;
+
+pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<(), ReplayError> {
+    for (at, act) in written.plan.acts.iter().enumerate() {
+        explorer.before(written, at)?;
+        let writes = explorer.stage.writes_of(act)?;
+        for write in 1..=writes {
+            for moment in [Moment::Before, Moment::After] {
+                let kill = Kill { write, moment, again: None };
+                if !killed(explorer, written, at, kill)? {
+                    return Ok(());
+                }
+                explorer.before(written, at)?;
+                let of_start = explorer.stage.writes_of_start(&Act { kill: Some(kill), ..act.clone() })?;
+                for again in 1..=of_start {
+                    if !killed(explorer, written, at, Kill { again: Some(again), ..kill })? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Plays the story with a kill in one of its acts; false if the exploration ends.
+fn killed(explorer: &mut Explorer<'_>, written: &Written, at: usize, kill: Kill) -> Result<bool, ReplayError> {
+    let laws = Laws { state: true, effects: true, expected: true, ..Laws::default() };
+    let mut plan = written.plan.clone();
+    plan.acts[at].kill = Some(kill);
+    explorer.before(written, at)?;
+    explorer.stage.act(&plan.acts[at])?;
+    let mut runs = 0;
+    if !same_course(explorer, written, at + 1)? {
+        runs = 1;
+        explorer.play(&plan.acts[at + 1..])?;
+        explorer.stage.rest(plan.rest_ms)?;
+        if let Some(breach) = written.end.judge(&mut explorer.stage, laws)? {
+            let side = if kill.moment == Moment::Before { "before" } else { "after" };
+            let scenario = &explorer.stage.tale.scenario;
+            let told = words(scenario, plan.acts[at].step);
+            let again =
+                kill.again.map(|write| format!(", and again before write {write} of the start")).unwrap_or_default();
+            let variant = format!("killed {side} write {} of {told}{again}", kill.write);
+            let reference = written.plan.clone();
+            explorer.found(Kind::Crashes, variant, Broken { breach, plan, reference }, laws)?;
+        }
+    }
+    Ok(explorer.judged(Kind::Crashes, 1, runs))
+}

@@ -1,0 +1,381 @@
+//! The laws that every variant of a story is held to, and what of them broke.
+
+use crate::stage::{Mark, Stage, accounts};
+use host_providers::scripted::Resource;
+use host_replay::error::ReplayError;
+use host_replay::host::Host;
+use host_replay::{play, state, view};
+use host_store::TIMER;
+use products_contract::Account;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// What must hold of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Law {
+    /// Every event ends with an outcome.
+    Outcome,
+    /// Who gave a command is answered.
+    Answered,
+    /// The state is that of the story as it is written.
+    SameState,
+    /// What accounts may use, what they have and which names they hold is that of the story as it is written.
+    SameStanding,
+    /// The same effects are asked for, under the same keys.
+    SameEffects,
+    /// Nothing is asked for twice under two keys.
+    AskedOnce,
+    /// What providers have made is what our record says.
+    Inventory,
+    /// Every ledger sums to zero.
+    Balanced,
+    /// No balance is negative.
+    NotNegative,
+    /// What the scenario expects at its end.
+    Expected,
+}
+
+impl fmt::Display for Law {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Law::Outcome => "every event ends with an outcome",
+            Law::Answered => "every command is answered",
+            Law::SameState => "the state is the same",
+            Law::SameStanding => "entitlements, balances and names are the same",
+            Law::SameEffects => "the same effects are asked for",
+            Law::AskedOnce => "nothing is asked for twice under two keys",
+            Law::Inventory => "what providers have is what our record says",
+            Law::Balanced => "every ledger sums to zero",
+            Law::NotNegative => "no balance is negative",
+            Law::Expected => "what the scenario expects holds",
+        })
+    }
+}
+
+/// A law that a run broke.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Breach {
+    /// Which.
+    pub law: Law,
+    /// How, in a line.
+    pub what: String,
+    /// What was to be and what is, where both are values.
+    pub values: Option<(Value, Value)>,
+}
+
+impl Breach {
+    /// A breach that its line says all of.
+    pub fn new(law: Law, what: impl Into<String>) -> Breach {
+        Breach { law, what: what.into(), values: None }
+    }
+}
+
+/// Which laws compare a run with its reference; the others always hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Laws {
+    /// [`Law::SameState`].
+    pub state: bool,
+    /// [`Law::SameStanding`].
+    pub standing: bool,
+    /// [`Law::SameEffects`].
+    pub effects: bool,
+    /// [`Law::Expected`].
+    pub expected: bool,
+}
+
+/// What is asked for, whatever the key: account, and kind with payload.
+type Group = (String, String);
+
+/// The run that others are held to.
+pub struct Reference {
+    mark: Mark,
+    standing: Value,
+    asked: BTreeSet<(Account, String)>,
+    groups: BTreeMap<Group, BTreeSet<String>>,
+    negative: BTreeSet<String>,
+    stray: BTreeSet<String>,
+    holds: bool,
+}
+
+impl Reference {
+    /// The run that has come to where the stage stands.
+    pub fn here(stage: &mut Stage<'_>) -> Result<Reference, ReplayError> {
+        let (scenario, case) = (stage.tale.scenario.clone(), stage.tale.case.clone());
+        let mark = stage.mark()?;
+        let host = stage.host();
+        let reference = Reference {
+            standing: standing(host)?,
+            asked: asked(host),
+            groups: groups(host)?,
+            negative: negative(host)?.into_keys().collect(),
+            stray: stray(host)?.into_keys().collect(),
+            holds: play::at_the_end(host, &scenario, &case)?.is_empty(),
+            mark,
+        };
+        stage.go_to(&reference.mark)?;
+        Ok(reference)
+    }
+
+    /// The point that it has come to.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    /// The first law that the run of the stage breaks, which has come to its end.
+    pub fn judge(&self, stage: &mut Stage<'_>, laws: Laws) -> Result<Option<Breach>, ReplayError> {
+        let watched = stage.watched();
+        if let Some((event, why)) = watched.failed.iter().find(|(id, _)| !self.mark.watched().failed.contains_key(*id))
+        {
+            return Ok(Some(Breach::new(Law::Outcome, format!("{event} failed: {why}"))));
+        }
+        let unanswered = self.mark.watched().answered.iter().find(|id| !watched.answered.contains(*id));
+        if let Some(id) = unanswered {
+            return Ok(Some(Breach::new(Law::Answered, format!("{id} got no answer"))));
+        }
+        if laws.state
+            && let Some(breach) = self.other_state(stage)?
+        {
+            return Ok(Some(breach));
+        }
+        if let Some(breach) = self.of_effects(stage.host(), laws.effects)? {
+            return Ok(Some(breach));
+        }
+        if let Some((what, resource)) = stray(stage.host())?.into_iter().find(|(what, _)| !self.stray.contains(what)) {
+            return Ok(Some(Breach { values: Some(resource), ..Breach::new(Law::Inventory, what) }));
+        }
+        if let Some(breach) = self.of_money(stage.host())? {
+            return Ok(Some(breach));
+        }
+        if laws.standing {
+            let found = standing(stage.host())?;
+            if found != self.standing {
+                let what = first_difference(&self.standing, &found).unwrap_or_default();
+                let values = Some((self.standing.clone(), found));
+                return Ok(Some(Breach { law: Law::SameStanding, what, values }));
+            }
+        }
+        if laws.expected && self.holds {
+            let (scenario, case) = (stage.tale.scenario.clone(), &stage.tale.case);
+            if let Some(failure) = play::at_the_end(stage.host(), &scenario, case)?.into_iter().next() {
+                return Ok(Some(Breach::new(Law::Expected, failure.title)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn other_state(&self, stage: &mut Stage<'_>) -> Result<Option<Breach>, ReplayError> {
+        let now = stage.mark()?;
+        let not_state = stage.host().processor().declared().not_state().clone();
+        if now.store().same_state(self.mark.store(), &not_state)? {
+            return Ok(None);
+        }
+        let found = state::snapshot(stage.host().processor())?;
+        stage.go_to(&self.mark)?;
+        let expected = state::snapshot(stage.host().processor())?;
+        stage.go_to(&now)?;
+        let what = first_difference(&expected, &found).unwrap_or_else(|| "the catalog is another".to_owned());
+        Ok(Some(Breach { law: Law::SameState, what, values: Some((expected, found)) }))
+    }
+
+    fn of_effects(&self, host: &Host, all: bool) -> Result<Option<Breach>, ReplayError> {
+        let found = asked(host);
+        if found == self.asked {
+            return Ok(None);
+        }
+        if all {
+            let values = |account: &Account, key: &str| json!({account.to_string(): {"effects": {key: {}}}});
+            let breach = |what: String, should: Value, is: Value| Breach {
+                law: Law::SameEffects,
+                what,
+                values: Some((should, is)),
+            };
+            let more = found.difference(&self.asked).next();
+            let less = self.asked.difference(&found).next();
+            return Ok(match (more, less) {
+                (Some((account, key)), _) => {
+                    Some(breach(format!("{account} asked for {key} as well"), json!({}), values(account, key)))
+                }
+                (_, Some((account, key))) => {
+                    Some(breach(format!("{account} did not ask for {key}"), values(account, key), json!({})))
+                }
+                (None, None) => None,
+            });
+        }
+        let often = |group: &Group| self.groups.get(group).map_or(1, BTreeSet::len);
+        let twice = groups(host)?.into_iter().find(|(group, keys)| keys.len() > often(group));
+        Ok(twice.map(|((account, effect), keys)| {
+            let what = format!("{account} asked {} times, under as many keys, for {effect}", keys.len());
+            let too_many: Map<String, Value> = keys.iter().skip(1).map(|key| (key.clone(), json!({}))).collect();
+            let values = Some((json!({}), json!({account: {"effects": too_many}})));
+            Breach { law: Law::AskedOnce, what, values }
+        }))
+    }
+
+    fn of_money(&self, host: &mut Host) -> Result<Option<Breach>, ReplayError> {
+        for account in accounts(host)? {
+            if let Some((currency, sum)) = view::unbalanced(host, &account)?.into_iter().next() {
+                let what = format!("the ledger of {account} sums to {sum} {currency}");
+                return Ok(Some(Breach::new(Law::Balanced, what)));
+            }
+        }
+        let negative = negative(host)?.into_iter().find(|(balance, _)| !self.negative.contains(balance));
+        let Some((balance, amount)) = negative else { return Ok(None) };
+        let values = Some((self.standing.clone(), standing(host)?));
+        Ok(Some(Breach { law: Law::NotNegative, what: format!("{balance} is {amount}"), values }))
+    }
+}
+
+/// What every account may use and has, and which names are held: what the world sees of a state.
+pub fn standing(host: &mut Host) -> Result<Value, ReplayError> {
+    let mut found = Map::new();
+    let at = host.clock();
+    for account in accounts(host)? {
+        let asked =
+            |what: &str, error: host::processor::AskError| ReplayError::Host(format!("{what} of {account}: {error}"));
+        let entitlements = host::view::entitlements(host.processor_mut(), &account, at);
+        let entitlements = entitlements.map_err(|error| asked("entitlements", error))?;
+        let balances =
+            host::view::balances(host.processor_mut(), &account, at).map_err(|error| asked("balances", error))?;
+        let mut of_account = Map::new();
+        let allowed = entitlements.as_object().into_iter().flatten();
+        let allowed = allowed.map(|(key, row)| (key.clone(), json!({"allowed": row["allowed"], "used": row["used"]})));
+        put(&mut of_account, "entitlements", allowed.collect());
+        let empty = json!({"available": 0, "pending": 0});
+        let balances = balances.as_object().into_iter().flatten().filter(|(_, row)| **row != empty);
+        put(&mut of_account, "balances", balances.map(|(key, row)| (key.clone(), row.clone())).collect());
+        if !of_account.is_empty() {
+            found.insert(account.to_string(), Value::Object(of_account));
+        }
+    }
+    let claims = host::view::claims(host.processor())?;
+    let claims = claims.as_object().into_iter().flatten();
+    put(&mut found, "claims", claims.map(|(key, row)| (key.clone(), json!({"holder": row["holder"]}))).collect());
+    Ok(Value::Object(found))
+}
+
+fn put(into: &mut Map<String, Value>, name: &str, rows: Map<String, Value>) {
+    if !rows.is_empty() {
+        into.insert(name.to_owned(), Value::Object(rows));
+    }
+}
+
+fn asked(host: &Host) -> BTreeSet<(Account, String)> {
+    host.asked().map(|(account, key)| (account.clone(), key.to_owned())).collect()
+}
+
+/// Verbs of effects that only look: asking twice makes nothing twice.
+const LOOKING: [&str; 3] = ["observe", "retrieve", "list"];
+
+/// The keys that ask for the same. A timer asks for nothing, and what happens twice may be
+/// told twice.
+fn groups(host: &Host) -> Result<BTreeMap<Group, BTreeSet<String>>, ReplayError> {
+    let mut keys: BTreeMap<Group, BTreeSet<String>> = BTreeMap::new();
+    for (account, key) in host.asked() {
+        let scope = host.processor().scope(account.clone());
+        for row in host.store().effect(&scope, key)? {
+            let kind = &row.effect.kind;
+            let looks = kind.rsplit('.').next().is_some_and(|verb| LOOKING.contains(&verb));
+            if *kind != TIMER && !looks && !view::is_notice(kind) && row.attempts > 0 {
+                let effect = format!("{} {}", row.effect.kind, row.effect.payload);
+                keys.entry((account.to_string(), effect)).or_default().insert(row.effect.key);
+            }
+        }
+    }
+    Ok(keys)
+}
+
+/// Balances below zero, by account and name.
+fn negative(host: &mut Host) -> Result<BTreeMap<String, i64>, ReplayError> {
+    let at = host.clock();
+    let mut found = BTreeMap::new();
+    for account in accounts(host)? {
+        let balances = host::view::balances(host.processor_mut(), &account, at)
+            .map_err(|error| ReplayError::Host(format!("balances of {account}: {error}")))?;
+        for (name, row) in balances.as_object().into_iter().flatten() {
+            for part in ["available", "pending"] {
+                if let Some(amount) = row[part].as_i64().filter(|amount| *amount < 0) {
+                    found.insert(format!("{name} ({part}) of {account}"), amount);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Resources that a provider has and our record doesn't, or the other way round, or that stand otherwise: with what our record
+/// says and what there is. What an open effect is about is not settled, and of what no answer ever came nobody knows.
+fn stray(host: &Host) -> Result<BTreeMap<String, (Value, Value)>, ReplayError> {
+    let open = host.store().effects_open(host.processor().partition(), None)?;
+    let silent = host.silent()?;
+    let is_open = |resource: &Resource| {
+        let of = |scope: &str, key: &str| {
+            let rest = key.strip_prefix(&resource.id.id).filter(|_| scope == resource.id.scope);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':']))
+        };
+        open.iter().any(|row| of(&row.scope.name(), &row.effect.key))
+            || silent.iter().any(|(scope, key)| of(scope, key))
+    };
+    let by_id = |resources: Vec<Resource>| -> BTreeMap<(String, String), String> {
+        let settled = resources.into_iter().filter(|resource| !is_open(resource));
+        settled
+            .map(|resource| {
+                ((format!("{}:{}", resource.id.resource, resource.id.id), resource.id.scope), resource.state)
+            })
+            .collect()
+    };
+    let (recorded, there) = (by_id(host.recorded_inventory()?), by_id(host.scripted().inventory()));
+    let ids: BTreeSet<&(String, String)> = recorded.keys().chain(there.keys()).collect();
+    let mut found = BTreeMap::new();
+    for id in ids {
+        let (should, is) = (recorded.get(id), there.get(id));
+        let name = format!("{} of {}", id.0, id.1);
+        let what = match (should, is) {
+            (None, Some(_)) => format!("{name} exists and our record does not know of it"),
+            (Some(_), None) => format!("{name} is in our record and does not exist"),
+            (Some(should), Some(is)) if should != is => format!("{name} is {is}, our record says {should}"),
+            _ => continue,
+        };
+        let state = |state: Option<&String>| match state {
+            Some(state) => json!({"inventory": {&id.0: {"state": state}}}),
+            None => json!({"inventory": {}}),
+        };
+        found.insert(what, (state(should), state(is)));
+    }
+    Ok(found)
+}
+
+/// Where two values first differ, as a path with both.
+pub fn first_difference(expected: &Value, found: &Value) -> Option<String> {
+    fn walk(path: &str, expected: &Value, found: &Value) -> Option<String> {
+        match (expected, found) {
+            (Value::Object(one), Value::Object(two)) => {
+                let names: BTreeSet<&String> = one.keys().chain(two.keys()).collect();
+                names.into_iter().find_map(|name| {
+                    let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                    match (one.get(name), two.get(name)) {
+                        (Some(one), Some(two)) => walk(&path, one, two),
+                        (Some(one), None) => Some(format!("{path}: {} is missing", short(one))),
+                        (None, Some(two)) => Some(format!("{path}: {} should not be", short(two))),
+                        (None, None) => None,
+                    }
+                })
+            }
+            _ if expected == found => None,
+            _ => Some(format!("{path}: {} and not {}", short(found), short(expected))),
+        }
+    }
+    walk("", expected, found)
+}
+
+/// A value in a few characters.
+fn short(value: &Value) -> String {
+    const MAX: usize = 80;
+    let text = value.to_string();
+    match text.char_indices().nth(MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

@@ -1,0 +1,58 @@
+//! The shortest story that breaks a law.
+
+use crate::law::{Breach, Laws, Reference};
+use crate::plan::Plan;
+use crate::stage::{Mark, Stage};
+use host_replay::error::ReplayError;
+
+/// Leaves out steps, of a variant and of what it is held to, as long as the same law breaks, until none can be left out.
+/// What does not break it when it is played from the beginning stays as it is.
+pub(crate) fn shrink(
+    stage: &mut Stage<'_>,
+    start: &Mark,
+    (mut reference, mut plan, mut breach): (Plan, Plan, Breach),
+    laws: Laws,
+) -> Result<(Plan, Plan, Breach), ReplayError> {
+    let law = breach.law;
+    let mut steps: Vec<usize> = plan.acts.iter().map(|act| act.step).collect();
+    steps.sort_unstable();
+    steps.dedup();
+    // From the end, since what comes late depends on what was before, seldom the other way round.
+    loop {
+        let before = plan.acts.len();
+        for step in steps.clone().into_iter().rev() {
+            let (shorter_reference, shorter) = (without(&reference, step), without(&plan, step));
+            if shorter.acts.is_empty() {
+                continue;
+            }
+            let found = breaks(stage, start, &shorter_reference, &shorter, laws);
+            if let Some(found) = found.filter(|found| found.law == law) {
+                (reference, plan, breach) = (shorter_reference, shorter, found);
+                steps.retain(|kept| *kept != step);
+            }
+        }
+        if plan.acts.len() == before {
+            return Ok((reference, plan, breach));
+        }
+    }
+}
+
+/// The law that a plan breaks against another one, both played from the beginning; none as well where one of them can't be
+/// played.
+fn breaks(stage: &mut Stage<'_>, start: &Mark, reference: &Plan, plan: &Plan, laws: Laws) -> Option<Breach> {
+    let mut run = || -> Result<Option<Breach>, ReplayError> {
+        stage.go_to(start)?;
+        stage.play(reference)?;
+        let held_to = Reference::here(stage)?;
+        stage.go_to(start)?;
+        stage.play(plan)?;
+        held_to.judge(stage, laws)
+    };
+    run().ok().flatten()
+}
+
+fn without(plan: &Plan, step: usize) -> Plan {
+    let mut shorter = plan.clone();
+    shorter.acts.retain(|act| act.step != step);
+    shorter
+}

@@ -1,0 +1,309 @@
+//! Plays acts on a host that can go back to any point it has marked.
+
+use crate::plan::{Act, Fault, Plan};
+use crate::tale::Tale;
+use host::processor::Report;
+use host_intake::Decoded;
+use host_replay::error::ReplayError;
+use host_replay::host::{Host, HostSetup, Point, StoreKind};
+use host_replay::play;
+use host_replay::scenario::{Action, Step};
+use host_store::fault::Then;
+use host_store::{MemoryStore, Store};
+use products_contract::{Account, Outcome, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What is noted of a run beside its store.
+#[derive(Clone, Debug, Default)]
+pub struct Watched {
+    /// Who waited and was answered.
+    pub answered: BTreeSet<String>,
+    /// Events that ended without an outcome, and why.
+    pub failed: BTreeMap<String, String>,
+    /// First outcomes of the story's own events that no provider sends.
+    pub outcomes: BTreeMap<String, String>,
+}
+
+/// A point to go back to.
+pub struct Mark {
+    point: Point,
+    watched: Arc<Watched>,
+    clock: Timestamp,
+}
+
+impl Mark {
+    /// The rows as they were.
+    pub fn store(&self) -> &MemoryStore {
+        self.point.store()
+    }
+
+    /// What was noted by then.
+    pub fn watched(&self) -> &Watched {
+        &self.watched
+    }
+
+    /// Calls of the provider by then.
+    pub fn calls(&self) -> usize {
+        self.point.calls()
+    }
+
+    /// The clock, milliseconds since the epoch.
+    pub fn clock(&self) -> Timestamp {
+        self.clock
+    }
+}
+
+/// A host that plays a story in one way after the other.
+pub struct Stage<'t> {
+    /// The story.
+    pub tale: &'t Tale,
+    host: Host,
+    /// The events of the steps, read once; none of a step that is read when it is delivered.
+    decoded: Vec<Option<Decoded>>,
+    notes: Notes,
+}
+
+impl<'t> Stage<'t> {
+    /// A host with what is given, before the first step.
+    pub fn start(tale: &'t Tale) -> Result<Self, ReplayError> {
+        let given = &tale.scenario.given;
+        let mut host = Host::start(HostSetup {
+            business: (*tale.business).clone(),
+            livemode: given.livemode,
+            config: given.config.clone(),
+            runners: tale.runners.clone(),
+            store: StoreKind::Memory,
+            clock: given.clock,
+        })?;
+        host.forget_asked();
+        host.script(&given.answers);
+        host.hold_claims(&given.claims)?;
+        let mut decoded = Vec::with_capacity(tale.scenario.steps.len());
+        for (step, delivery) in tale.scenario.steps.iter().zip(&tale.case.deliveries) {
+            decoded.push(match delivery {
+                Some(delivery) if delivery.webhook.is_none() => {
+                    play::decoded(&host, &tale.scenario.file, step, delivery)?.0
+                }
+                _ => None,
+            });
+        }
+        Ok(Stage { tale, host, decoded, notes: Notes::default() })
+    }
+
+    /// The host as it stands now.
+    pub fn host(&mut self) -> &mut Host {
+        &mut self.host
+    }
+
+    /// What was noted until now.
+    pub fn watched(&self) -> &Watched {
+        &self.notes.watched
+    }
+
+    /// Decisions that were made, on whatever way.
+    pub fn decisions(&self) -> u64 {
+        self.notes.decisions
+    }
+
+    /// The point of now.
+    pub fn mark(&self) -> Result<Mark, ReplayError> {
+        Ok(Mark { point: self.host.save()?, watched: self.notes.watched.clone(), clock: self.host.clock() })
+    }
+
+    /// Goes back to a point.
+    pub fn go_to(&mut self, mark: &Mark) -> Result<(), ReplayError> {
+        self.host.go_to(&mark.point)?;
+        self.notes.watched = mark.watched.clone();
+        Ok(())
+    }
+
+    /// From here on, these calls are answered otherwise.
+    pub fn fault(&mut self, fault: &Fault) {
+        self.host.scripted().fault(fault.key.clone(), fault.call, fault.answer.clone());
+    }
+
+    /// Plays a plan from where it stands to its end.
+    pub fn play(&mut self, plan: &Plan) -> Result<(), ReplayError> {
+        plan.faults.iter().for_each(|fault| self.fault(fault));
+        plan.acts.iter().try_for_each(|act| self.act(act))?;
+        self.settle()?;
+        self.rest(plan.rest_ms)
+    }
+
+    /// Lets time go on.
+    pub fn rest(&mut self, rest_ms: i64) -> Result<(), ReplayError> {
+        match rest_ms {
+            0 => Ok(()),
+            _ => self.time(self.host.clock().saturating_add(rest_ms)),
+        }
+    }
+
+    /// Lets it be at least a time.
+    pub fn time(&mut self, clock: Timestamp) -> Result<(), ReplayError> {
+        if self.host.clock() < clock {
+            let reports = self.host.advance_to(clock)?;
+            self.notes.note(&reports);
+        }
+        Ok(())
+    }
+
+    /// Runs all effects that are due.
+    pub fn settle(&mut self) -> Result<(), ReplayError> {
+        let reports = self.host.settle()?;
+        self.notes.note(&reports);
+        Ok(())
+    }
+
+    /// Plays one act.
+    pub fn act(&mut self, act: &Act) -> Result<(), ReplayError> {
+        let Some(kill) = act.kill else { return self.play_act(act) };
+        let (tale, decoded) = (self.tale, std::mem::take(&mut self.decoded));
+        let mut notes = std::mem::take(&mut self.notes);
+        let killed = self.host.killed(kill, |host| play_act(host, tale, &decoded, act, &mut notes));
+        (self.decoded, self.notes) = (decoded, notes);
+        self.notes.note(&killed?);
+        Ok(())
+    }
+
+    /// Writes that an act makes, from where the host stands; it goes there again.
+    pub fn writes_of(&mut self, act: &Act) -> Result<u64, ReplayError> {
+        let mark = self.mark()?;
+        let faults = self.host.with_faults()?;
+        faults.clear();
+        let before = faults.writes();
+        self.play_act(act)?;
+        let writes = faults.writes() - before;
+        self.go_to(&mark)?;
+        Ok(writes)
+    }
+
+    /// Writes of the start after a kill.
+    pub fn writes_of_start(&mut self, act: &Act) -> Result<u64, ReplayError> {
+        let Some(kill) = act.kill else { return Ok(0) };
+        let mark = self.mark()?;
+        let faults = self.host.with_faults()?;
+        faults.fail_at(kill.write, kill.moment, Then::Dead);
+        let mut writes = 0;
+        if self.play_act(act).is_err() && faults.struck() {
+            faults.fail_at(u64::MAX, kill.moment, Then::Dead);
+            self.host.restart_over(faults.open())?;
+            writes = faults.writes();
+        }
+        self.go_to(&mark)?;
+        Ok(writes)
+    }
+
+    fn play_act(&mut self, act: &Act) -> Result<(), ReplayError> {
+        play_act(&mut self.host, self.tale, &self.decoded, act, &mut self.notes)
+    }
+}
+
+/// What is noted of a run beside its store, and of all runs how much was decided.
+#[derive(Debug, Default)]
+struct Notes {
+    watched: Arc<Watched>,
+    decisions: u64,
+}
+
+impl Notes {
+    fn note(&mut self, reports: &[Report]) {
+        for report in reports {
+            let known = matches!(report.result.outcome(), Some(Outcome::Duplicate(of)) if *of == report.event_id);
+            self.decisions += u64::from(!known);
+            let waiting = report.reply.as_ref().and(report.reply_to.as_ref());
+            if let Some(waiting) = waiting.filter(|waiting| !self.watched.answered.contains(*waiting)) {
+                Arc::make_mut(&mut self.watched).answered.insert(waiting.clone());
+            }
+            if report.result.outcome().is_none() {
+                let why = report.result.reason().unwrap_or_default();
+                Arc::make_mut(&mut self.watched).failed.insert(report.event_id.clone(), why);
+            } else if self.watched.failed.contains_key(&report.event_id) {
+                Arc::make_mut(&mut self.watched).failed.remove(&report.event_id);
+            }
+        }
+    }
+}
+
+fn play_act(
+    host: &mut Host,
+    tale: &Tale,
+    decoded: &[Option<Decoded>],
+    act: &Act,
+    notes: &mut Notes,
+) -> Result<(), ReplayError> {
+    if host.clock() < act.clock {
+        notes.note(&host.advance_to(act.clock)?);
+    }
+    let step: &Step = &tale.scenario.steps[act.step];
+    match &step.action {
+        Action::Advance(_) | Action::Until(_) | Action::Check(_) => {}
+        Action::Answers(answers) => host.script(answers),
+        Action::Restart => notes.note(&host.restart()?),
+        Action::Redrive(id) => {
+            if let Some(seq) = seq_of(host.store(), id)? {
+                notes.note(&host.redrive(seq)?);
+            }
+        }
+        _ => deliver(host, tale, decoded, act, notes)?,
+    }
+    Ok(())
+}
+
+fn deliver(
+    host: &mut Host,
+    tale: &Tale,
+    decoded: &[Option<Decoded>],
+    act: &Act,
+    notes: &mut Notes,
+) -> Result<(), ReplayError> {
+    let step = &tale.scenario.steps[act.step];
+    let event = match (&decoded[act.step], &tale.case.deliveries[act.step]) {
+        (Some(event), _) => Some(event.clone()),
+        (None, Some(delivery)) => play::decoded(host, &tale.scenario.file, step, delivery)?.0,
+        (None, None) => None,
+    };
+    let Some(event) = event else { return Ok(()) };
+    let clock = host.clock();
+    let delivered = host.accept(event, clock)?;
+    if !step.action.is_provider_event() {
+        let (id, outcome) = (delivered.first.event_id.clone(), outcome_text(&delivered.first));
+        Arc::make_mut(&mut notes.watched).outcomes.entry(id).or_insert(outcome);
+    }
+    notes.note(std::slice::from_ref(&delivered.first));
+    notes.note(&delivered.following);
+    if !act.held {
+        notes.note(&host.settle()?);
+    }
+    Ok(())
+}
+
+/// The accounts that have rows, but for the catalog's.
+pub fn accounts(host: &Host) -> Result<Vec<Account>, ReplayError> {
+    let partition = host.processor().partition();
+    let scopes = host.store().scopes()?.into_iter().filter(|scope| scope.partition() == *partition);
+    Ok(scopes.map(|scope| scope.account).filter(|account| *account != Account::Platform).collect())
+}
+
+fn outcome_text(report: &Report) -> String {
+    match report.result.reason() {
+        Some(reason) => format!("{}: {reason}", report.result.name()),
+        None => report.result.name().to_owned(),
+    }
+}
+
+/// The number in the inbox of the event of an id.
+fn seq_of(store: &dyn Store, id: &str) -> Result<Option<u64>, ReplayError> {
+    const PAGE: usize = 500;
+    let mut after = 0;
+    loop {
+        let page = store.inbox_after(after, PAGE)?;
+        if let Some(row) = page.iter().find(|row| row.event.id == id) {
+            return Ok(Some(row.seq));
+        }
+        match page.last() {
+            Some(last) => after = last.seq,
+            None => return Ok(None),
+        }
+    }
+}

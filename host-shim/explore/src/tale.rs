@@ -1,0 +1,27 @@
+//! A story to be explored: a scenario in one API version, with its business and the extension that runs it.
+
+use host_replay::business::BusinessFolder;
+use host_replay::prepare::Case;
+use host_replay::runners::Runners;
+use host_replay::scenario::Scenario;
+use std::sync::Arc;
+
+/// A story.
+#[derive(Clone, Debug)]
+pub struct Tale {
+    /// The scenario.
+    pub scenario: Arc<Scenario>,
+    /// Its events in one API version.
+    pub case: Case,
+    /// The business.
+    pub business: Arc<BusinessFolder>,
+    /// The extension.
+    pub runners: Runners,
+}
+
+impl Tale {
+    /// Name and API version.
+    pub fn name(&self) -> String {
+        format!("{} ({})", self.scenario.name, self.case.version)
+    }
+}

@@ -1,0 +1,76 @@
+//! Whether two stores that were forked from one came to the same: what they still share is not looked at.
+
+use super::MemoryStore;
+use super::account::AccountRows;
+use crate::scope::Scope;
+use crate::state::{NotState, open_timers, row_value};
+use products_contract::{Row, Stored};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl MemoryStore {
+    /// True if both have the same state: [`state_hash`](crate::state_hash) of the two would be one.
+    pub fn same_state(&self, other: &MemoryStore, not_state: &NotState) -> Stored<bool> {
+        if !Arc::ptr_eq(&self.claims, &other.claims) && self.claims.rows() != other.claims.rows() {
+            return Ok(false);
+        }
+        for scope in self.scopes_beside(other) {
+            if !same_rows(self.account(&scope), other.account(&scope), not_state)? {
+                return Ok(false);
+            }
+            let timers_may_differ = !Arc::ptr_eq(&self.outbox, &other.outbox);
+            if timers_may_differ && open_timers(self, &scope)? != open_timers(other, &scope)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// True if nothing that is still to come can tell one from the other: the same state, the same facts, the same open
+    /// effects, the same events that wait. What was before, in which order and how often, may differ.
+    pub fn same_course(&self, other: &MemoryStore, not_state: &NotState) -> Stored<bool> {
+        if !Arc::ptr_eq(&self.inbox, &other.inbox) && self.inbox.open_events() != other.inbox.open_events() {
+            return Ok(false);
+        }
+        if !Arc::ptr_eq(&self.outbox, &other.outbox) && !self.outbox.same_open(&other.outbox) {
+            return Ok(false);
+        }
+        let none = AccountRows::default();
+        for scope in self.scopes_beside(other) {
+            let [one, two] = [self, other].map(|store| store.account(&scope).unwrap_or(&none));
+            let same_facts =
+                || one.facts.len() == two.facts.len() && one.facts.keys().all(|f| two.facts.contains_key(f));
+            if !std::ptr::eq(one, two) && !same_facts() {
+                return Ok(false);
+            }
+        }
+        self.same_state(other, not_state)
+    }
+
+    fn scopes_beside(&self, other: &MemoryStore) -> BTreeSet<Arc<Scope>> {
+        self.accounts.keys().chain(other.accounts.keys()).cloned().collect()
+    }
+}
+
+fn same_rows(one: Option<&AccountRows>, two: Option<&AccountRows>, not_state: &NotState) -> Stored<bool> {
+    let none = AccountRows::default();
+    let (one, two) = (one.unwrap_or(&none), two.unwrap_or(&none));
+    if std::ptr::eq(one, two) {
+        return Ok(true);
+    }
+    let (mut first, mut second) = (one.each(), two.each());
+    loop {
+        let (row, other) = match (first.next(), second.next()) {
+            (None, None) => return Ok(true),
+            (Some((key, row)), Some((other_key, other))) if key == other_key => (row, other),
+            _ => return Ok(false),
+        };
+        if !same_row(row, other, not_state)? {
+            return Ok(false);
+        }
+    }
+}
+
+fn same_row(one: &Row, two: &Row, not_state: &NotState) -> Stored<bool> {
+    Ok(std::ptr::eq(one, two) || one == two || row_value(one, not_state)? == row_value(two, not_state)?)
+}
