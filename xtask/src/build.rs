@@ -14,14 +14,19 @@ pub struct Options {
     /// Build the component only.
     #[arg(long)]
     component: bool,
+    /// Build the component with the names of its functions instead, for `host-shim profile`, into the target folder: the
+    /// same code, and larger.
+    #[arg(long, conflicts_with = "component")]
+    named: bool,
 }
 
 /// Run the chore.
 pub fn run(options: &Options) -> Result<()> {
     let mut groups = Groups::default();
-    let component = groups.run("component", component)?;
+    let build = if options.named { named_component } else { component };
+    let component = groups.run("component", build)?;
     println!("{}", component.display());
-    if !options.component {
+    if !options.component && !options.named {
         let host = groups.run("host", host)?;
         println!("{}", host.display());
     }

@@ -23,17 +23,17 @@ impl ExtensionArgs {
         if self.native {
             return Ok(Runners::native());
         }
-        let file = match &self.component {
-            Some(file) => file.clone(),
-            None => default_component().ok_or_else(|| {
-                ReplayError::Usage(
-                    "no instance-provisioner.wasm beside the program: run `cargo xtask build`, or give --component FILE or --native"
-                        .to_owned(),
-                )
-            })?,
-        };
-        Runners::component(&file, fresh)
+        Runners::component(&component_or_default(self.component.as_deref(), "--component FILE or --native")?, fresh)
     }
+}
+
+/// The component that is named, or the one beside the program; `instead` says what can be given where there is none.
+pub(crate) fn component_or_default(named: Option<&Path>, instead: &str) -> Result<PathBuf, ReplayError> {
+    named.map(Path::to_owned).or_else(default_component).ok_or_else(|| {
+        ReplayError::Usage(format!(
+            "no instance-provisioner.wasm beside the program: run `cargo xtask build`, or give {instead}"
+        ))
+    })
 }
 
 /// Beside the program, or where `cargo xtask build` puts it when the program is run from the target folder.

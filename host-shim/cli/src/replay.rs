@@ -1,13 +1,13 @@
 //! `host-shim replay [OPTIONS] PATH…`.
 
 use crate::extension::ExtensionArgs;
+use crate::progress::bar;
 use crate::refuse;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_replay::error::{Place, ReplayError};
 use host_replay::report::{Human, Json, failures, junit, printable};
 use host_replay::run::{Finished, ReplayOptions, Silent, replay};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -128,7 +128,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Human => {
             let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
             let width = if io::stdout().is_terminal() { None } else { Some(140) };
-            let bar = progress_bar();
+            let bar = bar();
             let step = |inputs: usize| match inputs {
                 0 => bar.inc(1),
                 _ => bar.set_length(inputs as u64),
@@ -155,13 +155,4 @@ fn tell(format: Format, finished: &Finished) {
     if let Some(bad) = finished.bad() {
         eprintln!("error: {}", printable(&bad.to_string()));
     }
-}
-
-fn progress_bar() -> ProgressBar {
-    // On anything but a terminal the bar draws nothing.
-    let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed}") {
-        bar.set_style(style);
-    }
-    bar
 }

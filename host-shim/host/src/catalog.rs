@@ -13,6 +13,8 @@ use products_contract::{Account, Actor, ActorKind, Event, IgnoreReason, Outcome,
 const SOURCE: &str = "api";
 /// Their kind.
 const KIND: &str = "catalog.load";
+/// Who gives the command.
+const SUBJECT: &str = "catalog";
 
 /// Load the catalog unless it is in force: unless the folder's last load was taken, with the same catalog and
 /// configuration, by the same component. Returns what that led to; nothing if there was nothing to do.
@@ -40,6 +42,11 @@ pub(crate) fn bring_in(
     }
 }
 
+/// Whether an event is the load of a folder's catalog by a host that starts, and nobody's command.
+pub fn is_load_at_start(event: &Event) -> bool {
+    event.kind == KIND && event.actor.kind == ActorKind::Admin && event.actor.subject == SUBJECT
+}
+
 /// Loads are numbered from 1, so that a catalog that comes back after another one is loaded again.
 fn load_id(business: &str, number: u64) -> String {
     format!("catalog:{business}:{number}")
@@ -55,7 +62,7 @@ fn load(business: &BusinessFolder, partition: &Partition, number: u64, now: Time
         livemode: Some(partition.livemode),
         received_at: now,
         attempt: 1,
-        actor: Actor { kind: ActorKind::Admin, subject: "catalog".to_owned(), roles: Vec::new() },
+        actor: Actor { kind: ActorKind::Admin, subject: SUBJECT.to_owned(), roles: Vec::new() },
         reply_to: None,
         provider: None,
         payload: Payload::Command(business.catalog.to_string()),

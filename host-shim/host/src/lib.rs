@@ -25,3 +25,4 @@ pub mod writer;
 pub mod yaml;
 
 pub use running::{Host, Saved, Setup, StartError};
+pub use catalog::is_load_at_start;

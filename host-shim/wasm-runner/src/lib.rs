@@ -7,6 +7,7 @@ mod bindings;
 pub mod cache;
 mod convert;
 pub mod inspect;
+pub mod names;
 pub mod native;
 pub mod runner;
 pub mod wasm;

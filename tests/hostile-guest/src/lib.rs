@@ -55,6 +55,11 @@ impl exports::solobase::products::schemas::Guest for Hostile {
 impl exports::solobase::products::events::Guest for Hostile {
     fn handle(event: Event) -> Result<Decision, Failure> {
         match event.kind.as_str() {
+            // A host that starts brings a catalog, whatever is in it.
+            "catalog.load" => {
+                open(&Placement { keys: Vec::new(), account: None, mark: Mark::Unknown, names: Vec::new() })?;
+                return Ok(decisions::of(Outcome::Applied));
+            }
             "garbage" => return garbage(),
             "not-opened" => return decisions::good(&event.id, 0),
             kind if PROVIDER_KINDS.contains(&kind) => return place(kind),

@@ -44,3 +44,8 @@ fn the_schemas_are_those_of_the_documentation() {
 fn help_of_check() {
     golden("check-help.txt", &["check", "--help"]);
 }
+
+#[test]
+fn help_of_profile() {
+    golden("profile-help.txt", &["profile", "--help"]);
+}

@@ -1,7 +1,7 @@
 //! Where a component's time goes: its stack, looked at again and again while it runs.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 
@@ -13,12 +13,28 @@ pub(super) const EVERY: Duration = Duration::from_micros(50);
 /// A stack is seen where a function or a loop begins: code without either is counted for the next function that is called.
 /// What was inlined has no name of its own.
 #[derive(Debug, Default)]
-pub struct Samples(Mutex<BTreeMap<Vec<String>, u64>>);
+pub struct Samples(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    heading: Option<String>,
+    stacks: BTreeMap<Vec<String>, u64>,
+}
 
 impl Samples {
-    /// The stacks, outermost function first, as the compiler names them, with how often each was seen.
+    /// The stacks, outermost function first, as the compiler names them, with how often each was seen. Before the functions
+    /// stands the heading under which a stack was seen, if there was one.
     pub fn stacks(&self) -> BTreeMap<Vec<String>, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen().stacks.clone()
+    }
+
+    /// From here on stacks are seen under this heading, or under none: what the component is asked for, for example.
+    pub fn set_heading(&self, heading: Option<String>) {
+        self.seen().heading = heading;
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, backtrace: &WasmBacktrace) {
@@ -26,8 +42,10 @@ impl Samples {
             Some(name) => name.to_owned(),
             None => format!("function {}", frame.func_index()),
         };
-        let stack: Vec<String> = backtrace.frames().iter().rev().map(name).collect();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(stack).or_default() += 1;
+        let mut seen = self.seen();
+        let functions = backtrace.frames().iter().rev().map(name);
+        let stack: Vec<String> = seen.heading.iter().cloned().chain(functions).collect();
+        *seen.stacks.entry(stack).or_default() += 1;
     }
 }
 

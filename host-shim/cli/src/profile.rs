@@ -1,0 +1,146 @@
+//! `host-shim profile [OPTIONS] PATH…`.
+
+use crate::extension::component_or_default;
+use crate::progress::bar;
+use crate::refuse;
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use host_profile::{Profile, ProfileOptions, Rounds, flamegraph, human, json, profile};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Say where a component's fuel goes: by event kind and by function
+///
+/// Scenarios or recorded events are played again and again, while the component's stack is looked at some thousand times a
+/// second. The fuel of an event kind is exact and the same in every run. The fuel of a function is an estimate: that of each
+/// event kind, shared out by how often the function was seen. What the compiler inlined is counted for the function that it is in.
+#[derive(Debug, Parser)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// Scenario files, raw events, folders, or - for standard input
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+
+    /// The business: its name in the fixtures, or a folder with catalog.yml [default: that of the input's folder]
+    #[arg(long, value_name = "NAME|DIR")]
+    business: Option<String>,
+
+    /// The folder of fixtures, with businesses and Stripe's bodies [default: found above the inputs, the working folder or
+    /// the program; else the program's own bodies]
+    #[arg(long, value_name = "DIR")]
+    fixtures: Option<PathBuf>,
+
+    /// The component, with the names of its functions [default: instance-provisioner.wasm beside the program]
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+
+    /// Another component that plays the same: what uses more or less than in it, sorted by difference
+    #[arg(long, value_name = "OLD.wasm")]
+    against: Option<PathBuf>,
+
+    /// Play everything N times
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "time")]
+    repeat: Option<u32>,
+
+    /// Play everything again and again until so much time is over, once at least: 500ms, 10s, 2m
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_time, default_value = "5s")]
+    time: Duration,
+
+    /// Tell the functions of these event kinds only [default: of all but the host's start, with which each scenario begins]
+    #[arg(long, value_name = "KIND")]
+    only: Vec<String>,
+
+    /// Functions that are listed
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    top: usize,
+
+    /// Draw the functions as a flamegraph, by event kind
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+
+    /// How to report; json has all functions
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+const AFTER_HELP: &str = "Examples:
+  cargo xtask build --named                              a component whose functions have names
+  host-shim profile --component target/instance-provisioner-named.wasm fixtures/solobase
+  host-shim profile --component named.wasm --svg profile.svg --only invoice.paid fixtures
+  host-shim profile --component new.wasm --against old.wasm --for 30s fixtures
+
+A component that is shipped is stripped: its functions have numbers in place of names, which two
+builds don't share. The fuel of event kinds is exact all the same.
+
+Exit codes: 0 everything held, 1 an expectation failed or an event ended without outcome, 2 bad
+usage or input.";
+
+/// How to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables
+    Human,
+    /// JSON lines: an event kind or a function each, then a summary
+    Json,
+}
+
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a number and a unit such as 500ms, 10s or 2m".to_owned();
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?);
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(wrong)
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let profiled = component_or_default(args.component.as_deref(), "--component FILE").and_then(|component| {
+        let options = ProfileOptions {
+            component,
+            against: args.against.clone(),
+            business: args.business.clone(),
+            fixtures: args.fixtures.clone(),
+            rounds: args.repeat.map_or(Rounds::For(args.time), Rounds::Times),
+            only: args.only.clone(),
+        };
+        let bar = bar();
+        let mut step = |inputs: usize| match inputs {
+            0 => bar.inc(1),
+            _ => {
+                bar.set_length(inputs as u64);
+                bar.set_position(0);
+            }
+        };
+        let profiled = profile(&args.paths, &mut io::stdin(), &options, &mut step);
+        bar.finish_and_clear();
+        profiled
+    });
+    let profiled = match profiled {
+        Ok(profiled) => profiled,
+        Err(error) => return Ok(refuse(&error)),
+    };
+    if let Some(file) = &args.svg {
+        draw(&profiled, file)?;
+    }
+    let mut out = BufWriter::new(io::stdout().lock());
+    match args.format {
+        Format::Human => human(&profiled, args.top, &mut out),
+        Format::Json => json(&profiled, &mut out),
+    }
+    .context("the report can't be written")?;
+    Ok(ExitCode::from(profiled.exit_code()))
+}
+
+fn draw(profiled: &Profile, file: &Path) -> anyhow::Result<()> {
+    let stacks = profiled.component.stacks_of(&profiled.only);
+    let out = std::fs::File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
+    let title = format!("{}: fuel of a round", profiled.component.file);
+    flamegraph::draw(&stacks, &title, "fuel", BufWriter::new(out))
+        .with_context(|| format!("cannot draw {}", file.display()))
+}

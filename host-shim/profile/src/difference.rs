@@ -1,0 +1,106 @@
+//! What one component uses more or less than another one for the same inputs.
+
+use crate::measured::Measured;
+use crate::meter::Spent;
+use crate::stacks::Function;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The whole of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Event kinds, the greatest difference of fuel first.
+    pub kinds: Vec<KindDifference>,
+    /// Functions, the greatest difference of their own fuel first.
+    pub functions: Vec<FunctionDifference>,
+}
+
+/// An event kind in both components; one that never ran used nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindDifference {
+    /// The kind.
+    pub kind: String,
+    /// What it used in the old one.
+    pub old: Spent,
+    /// What it uses in the new one.
+    pub new: Spent,
+}
+
+/// A function in both components, by estimated fuel; one that is not there weighs nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionDifference {
+    /// Its name.
+    pub name: String,
+    /// With all that it calls, in the old one and in the new one.
+    pub within: (u64, u64),
+    /// Alone, in the old one and in the new one.
+    pub alone: (u64, u64),
+}
+
+/// How much more the second one is than the first one; negative where it is less.
+pub fn more((old, new): (u64, u64)) -> i128 {
+    i128::from(new) - i128::from(old)
+}
+
+/// The second one as a multiple of the first one; none where there was nothing.
+pub fn ratio((old, new): (u64, u64)) -> Option<f64> {
+    (old > 0).then(|| new as f64 / old as f64)
+}
+
+/// Hold `new` against `old`: all event kinds, and the functions of those that `only` names.
+pub(crate) fn difference(old: &Measured, new: &Measured, only: &[String]) -> Difference {
+    let names: BTreeSet<&String> = old.kinds.keys().chain(new.kinds.keys()).collect();
+    let of = |measured: &Measured, kind: &String| measured.kinds.get(kind).copied().unwrap_or_default();
+    let kind = |kind: &String| KindDifference { kind: kind.clone(), old: of(old, kind), new: of(new, kind) };
+    let mut kinds: Vec<KindDifference> = names.into_iter().map(kind).collect();
+    kinds.sort_by_key(|kind| Reverse(more((kind.old.fuel, kind.new.fuel)).abs()));
+    let mut functions: BTreeMap<String, FunctionDifference> = BTreeMap::new();
+    for (is_new, list) in [(false, old.functions(only)), (true, new.functions(only))] {
+        for Function { name, within, alone } in list {
+            let entry =
+                functions.entry(name.clone()).or_insert(FunctionDifference { name, within: (0, 0), alone: (0, 0) });
+            if is_new {
+                (entry.within.1, entry.alone.1) = (within, alone);
+            } else {
+                (entry.within.0, entry.alone.0) = (within, alone);
+            }
+        }
+    }
+    let mut functions: Vec<FunctionDifference> = functions.into_values().collect();
+    functions.sort_by_key(|function| (Reverse(more(function.alone).abs()), Reverse(more(function.within).abs())));
+    Difference { kinds, functions }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(kinds: &[(&str, u64)], seen: &[(&str, u64)]) -> Measured {
+        let spent = |fuel: u64| Spent { calls: 1, fuel, failed: 0 };
+        let kinds = kinds.iter().map(|(kind, fuel)| ((*kind).to_owned(), spent(*fuel))).collect();
+        let seen = seen.iter().map(|(stack, n)| (stack.split(';').map(str::to_owned).collect(), *n)).collect();
+        Measured::new(("x".into(), "h".into(), true), 1, kinds, seen)
+    }
+
+    #[test]
+    fn the_greatest_difference_comes_first_whichever_way_it_goes() {
+        let old = measured(&[("a", 100), ("b", 900), ("gone", 10)], &[("a;f", 1), ("b;f;g", 3)]);
+        let new = measured(&[("a", 160), ("b", 400), ("new", 5)], &[("a;f", 1), ("b;f;g", 1), ("b;h", 1)]);
+        let found = difference(&old, &new, &[]);
+        let kinds: Vec<_> = found.kinds.iter().map(|k| (k.kind.as_str(), more((k.old.fuel, k.new.fuel)))).collect();
+        assert_eq!(kinds, [("b", -500), ("a", 60), ("gone", -10), ("new", 5)]);
+        let functions: Vec<_> = found.functions.iter().map(|f| (f.name.as_str(), f.alone, f.within)).collect();
+        let expected = [
+            ("g", (900, 200), (900, 200)),
+            ("h", (0, 200), (0, 200)),
+            ("f", (100, 160), (1_000, 360)),
+            (crate::NOT_SEEN, (10, 5), (10, 5)),
+        ];
+        assert_eq!(functions, expected);
+    }
+
+    #[test]
+    fn nothing_before_has_no_ratio() {
+        assert_eq!((ratio((0, 5)), ratio((10, 5)), more((10, 5))), (None, Some(0.5), -5));
+    }
+}

@@ -1,0 +1,39 @@
+//! Stacks as a picture.
+
+use crate::stacks::Stacks;
+use std::io::{self, Write};
+
+/// Draw stacks as a flamegraph (SVG). `unit` is what they weigh in: `samples` or `fuel`.
+pub fn draw(stacks: &Stacks, title: &str, unit: &str, out: impl Write) -> io::Result<()> {
+    // Semicolons part the frames of a line.
+    let line = |(stack, weight): (&Vec<String>, &u64)| {
+        format!("{} {weight}", stack.join("\n").replace(';', ",").replace('\n', ";"))
+    };
+    let lines: Vec<String> = stacks.iter().filter(|(_, weight)| **weight > 0).map(line).collect();
+    let mut options = inferno::flamegraph::Options::default();
+    options.title = title.to_owned();
+    options.count_name = unit.to_owned();
+    inferno::flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_picture_has_the_functions_and_their_weights() {
+        let stacks = Stacks::from([
+            (vec!["kind".to_owned(), "one".to_owned(), "a; b".to_owned()], 30),
+            (vec!["kind".to_owned(), "one".to_owned()], 10),
+        ]);
+        let mut out = Vec::new();
+        draw(&stacks, "Title", "fuel", &mut out).expect("drawn");
+        let text = String::from_utf8(out).expect("UTF-8");
+        assert!(text.contains("<title>one (40 fuel, 100.00%)</title>"), "{text}");
+        assert!(
+            text.contains("<title>a, b (30 fuel, 75.00%)</title>"),
+            "a semicolon in a name parts no frames: {text}"
+        );
+        assert!(text.contains("Title"));
+    }
+}

@@ -1,0 +1,133 @@
+//! A profile for people.
+
+use crate::difference::{Difference, more, ratio};
+use crate::measured::Measured;
+use crate::meter::{START, Spent};
+use crate::run::Profile;
+use host_replay::report::printable;
+use std::io::{self, Write};
+
+/// What to do about a component without names.
+const BUILD_NAMED: &str =
+    "build it with names: `cargo xtask build --named`, or `strip = false` in the profile that it is built with";
+
+/// Write a profile: event kinds with their fuel, then the first `top` functions.
+pub fn human(profile: &Profile, top: usize, out: &mut dyn Write) -> io::Result<()> {
+    let rounds = if profile.rounds == 1 { "1 round".to_owned() } else { format!("{} rounds", profile.rounds) };
+    let inputs = if profile.inputs == 1 { "1 input".to_owned() } else { format!("{} inputs", profile.inputs) };
+    for (word, measured) in [("", Some(&profile.component)), ("against ", profile.against.as_ref())] {
+        let Some(measured) = measured else { continue };
+        let (file, hash) = (printable(&measured.file), measured.hash.get(..12).unwrap_or_default());
+        writeln!(out, "{word}{file} ({hash}), {rounds} of {inputs}, stack seen {} times", grouped(measured.samples))?;
+        if !measured.named {
+            writeln!(out, "  it has no names of functions; {BUILD_NAMED}")?;
+        }
+    }
+    match profile.difference() {
+        None => alone(profile, top, out)?,
+        Some(difference) => against(&difference, top, out)?,
+    }
+    if !profile.not_held.is_empty() {
+        writeln!(out, "\ndid not hold; `host-shim replay` says why:")?;
+        profile.not_held.iter().try_for_each(|what| writeln!(out, "  {}", printable(what)))?;
+    }
+    out.flush()
+}
+
+fn alone(profile: &Profile, top: usize, out: &mut dyn Write) -> io::Result<()> {
+    let measured = &profile.component;
+    let counted = measured.kinds.iter().filter(|(kind, _)| *kind != START);
+    let all: u64 = counted.map(|(_, spent)| spent.fuel).sum();
+    writeln!(out, "\nfuel of a round by event kind (exact; shares without the host's start)")?;
+    writeln!(out, "{:>16} {:>7} {:>8} {:>12}  kind", "fuel", "share", "calls", "fuel a call")?;
+    for (kind, spent) in by_fuel(measured) {
+        let share = if kind == START { "-".to_owned() } else { share(spent.fuel, all) };
+        let failed = if spent.failed > 0 { format!(" ({} more failed)", spent.failed) } else { String::new() };
+        let (fuel, each) = (grouped(spent.fuel), grouped(spent.fuel / spent.calls.max(1)));
+        writeln!(out, "{fuel:>16} {share:>7} {:>8} {each:>12}  {}{failed}", spent.calls, printable(kind))?;
+    }
+    let functions = measured.functions(&profile.only);
+    let all: u64 = measured.stacks_of(&profile.only).values().sum();
+    writeln!(out, "\nfuel of a round by function (each kind's fuel, shared out as its stacks were seen)")?;
+    writeln!(out, "{:>16} {:>7} {:>7}  function", "with calls", "share", "alone")?;
+    for function in functions.iter().take(top) {
+        let (fuel, within, own) = (grouped(function.within), share(function.within, all), share(function.alone, all));
+        writeln!(out, "{fuel:>16} {within:>7} {own:>7}  {}", printable(&function.name))?;
+    }
+    left_out(functions.len(), top, out)
+}
+
+fn against(difference: &Difference, top: usize, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\nfuel of a round by event kind (exact), the greatest difference first")?;
+    writeln!(out, "{:>16} {:>16} {:>16} {:>8}  kind", "old", "new", "difference", "ratio")?;
+    for kind in &difference.kinds {
+        let of = (kind.old.fuel, kind.new.fuel);
+        let calls = match (kind.old.calls, kind.new.calls) {
+            (old, new) if old == new => String::new(),
+            (old, new) => format!(" ({old} calls, then {new})"),
+        };
+        writeln!(out, "{}  {}{calls}", both(of), printable(&kind.kind))?;
+    }
+    writeln!(out, "\nfuel of a round by function alone (estimated), the greatest difference first")?;
+    writeln!(out, "{:>16} {:>16} {:>16} {:>8}  function (with calls)", "old", "new", "difference", "ratio")?;
+    for function in difference.functions.iter().take(top) {
+        let (old, new) = function.within;
+        let within = format!("({} to {})", grouped(old), grouped(new));
+        writeln!(out, "{}  {} {within}", both(function.alone), printable(&function.name))?;
+    }
+    left_out(difference.functions.len(), top, out)
+}
+
+fn left_out(functions: usize, top: usize, out: &mut dyn Write) -> io::Result<()> {
+    match functions.saturating_sub(top) {
+        0 => Ok(()),
+        more => writeln!(out, "{:>16}  {more} more functions; --top shows them", ""),
+    }
+}
+
+/// Event kinds, the most fuel first.
+pub(super) fn by_fuel(measured: &Measured) -> Vec<(&str, Spent)> {
+    let mut kinds: Vec<(&str, Spent)> = measured.kinds.iter().map(|(kind, spent)| (kind.as_str(), *spent)).collect();
+    kinds.sort_by_key(|(kind, spent)| (std::cmp::Reverse(spent.fuel), *kind));
+    kinds
+}
+
+fn both((old, new): (u64, u64)) -> String {
+    let more = more((old, new));
+    let sign = if more < 0 { "-" } else { "+" };
+    let apart = u64::try_from(more.unsigned_abs()).unwrap_or(u64::MAX);
+    let more = if more == 0 { "0".to_owned() } else { format!("{sign}{}", grouped(apart)) };
+    let ratio = ratio((old, new)).map_or_else(|| "new".to_owned(), |ratio| format!("{ratio:.3}"));
+    format!("{:>16} {:>16} {more:>16} {ratio:>8}", grouped(old), grouped(new))
+}
+
+fn share(part: u64, all: u64) -> String {
+    format!("{:.1} %", 100.0 * part as f64 / all.max(1) as f64)
+}
+
+/// A number with a comma after each three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_differences_have_signs() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        let words = |of| both(of).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words((2_000, 1_000)), ["2,000", "1,000", "-1,000", "0.500"]);
+        assert_eq!(words((0, 1_000)), ["0", "1,000", "+1,000", "new"]);
+        assert_eq!(words((7, 7)), ["7", "7", "0", "1.000"]);
+    }
+}
