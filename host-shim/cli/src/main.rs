@@ -2,6 +2,7 @@
 
 mod check;
 mod explore;
+mod coverage;
 mod extension;
 mod inspect;
 mod profile;
@@ -34,6 +35,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim check my-business               say what is wrong with a catalog and its scenarios
   host-shim replay fixtures                 play every scenario and print a table
   host-shim replay --format json log.jsonl  replay recorded events, one JSON line an event
+  host-shim coverage fixtures               say which decisions no scenario reaches
   host-shim profile --svg p.svg fixtures    say where the component's fuel goes, and draw it
   host-shim inspect my-extension.wasm       say whether this host can load a component
   host-shim schema scenario                 print the JSON Schema of scenarios, for editors
@@ -45,6 +47,7 @@ enum Command {
     Replay(Box<replay::Args>),
     Check(check::Args),
     Explore(Box<explore::Args>),
+    Coverage(coverage::Args),
     Profile(Box<profile::Args>),
     Inspect(inspect::Args),
     Schema(schema::Args),
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Explore(args) => explore::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Schema(args) => schema::run(&args),

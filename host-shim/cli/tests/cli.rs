@@ -6,6 +6,8 @@ mod bad_inputs;
 mod check;
 #[path = "cli/contract.rs"]
 mod contract;
+#[path = "cli/coverage.rs"]
+mod coverage;
 #[path = "cli/elsewhere.rs"]
 mod elsewhere;
 #[path = "cli/guide.rs"]

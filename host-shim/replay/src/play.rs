@@ -99,6 +99,18 @@ impl CaseReport {
     }
 }
 
+/// A moment of a case at which its host stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// It has started, and nothing of the story has happened.
+    Started,
+    /// A step is done, with all that was due.
+    Stepped,
+}
+
+/// Looks at a case's host, and may ask it, whenever it stands still.
+pub type Watch<'w> = dyn FnMut(Moment, &mut Host) -> Result<(), ReplayError> + 'w;
+
 /// Plays one case.
 pub fn play(
     scenario: &Scenario,
@@ -106,11 +118,22 @@ pub fn play(
     business: &BusinessFolder,
     options: &PlayOptions,
 ) -> Result<CaseReport, ReplayError> {
+    play_watched(scenario, case, business, options, &mut |_, _| Ok(()))
+}
+
+fn play_watched(
+    scenario: &Scenario,
+    case: &Case,
+    business: &BusinessFolder,
+    options: &PlayOptions,
+    watch: &mut Watch<'_>,
+) -> Result<CaseReport, ReplayError> {
     let began = Instant::now();
     let mut player = Player::start(scenario, case, business, options)?;
+    watch(Moment::Started, &mut player.host)?;
     match options.order {
-        Order::Written => player.in_order()?,
-        Order::Together(seed) => player.together(seed)?,
+        Order::Written => player.in_order(watch)?,
+        Order::Together(seed) => player.together(seed, watch)?,
     }
     player.finish(began)
 }
@@ -122,11 +145,22 @@ pub fn play_all(
     business: &BusinessFolder,
     options: &PlayOptions,
 ) -> Result<Vec<CaseReport>, ReplayError> {
+    play_all_watched(scenario, cases, business, options, &mut |_, _| Ok(()))
+}
+
+/// [`play_all`], with somebody who looks at each case's host.
+pub fn play_all_watched(
+    scenario: &Scenario,
+    cases: &[Case],
+    business: &BusinessFolder,
+    options: &PlayOptions,
+    watch: &mut Watch<'_>,
+) -> Result<Vec<CaseReport>, ReplayError> {
     let mut reports: Vec<CaseReport> = Vec::new();
     for case in cases {
         let first_version = reports.is_empty();
         let of_case = PlayOptions { bless: options.bless && first_version, ..options.clone() };
-        let mut report = play(scenario, case, business, &of_case)?;
+        let mut report = play_watched(scenario, case, business, &of_case, watch)?;
         if let Order::Together(Some(seed)) = options.order {
             let written = PlayOptions { order: Order::Together(None), ..of_case };
             let written = play(scenario, case, business, &written)?;
@@ -236,17 +270,18 @@ impl<'a> Player<'a> {
         })
     }
 
-    fn in_order(&mut self) -> Result<(), ReplayError> {
+    fn in_order(&mut self, watch: &mut Watch<'_>) -> Result<(), ReplayError> {
         for (at, step) in self.scenario.steps.iter().enumerate() {
             if self.case.happens[at] {
                 self.step(step, self.case.deliveries[at].as_ref(), self.case.clocks[at])?;
+                watch(Moment::Stepped, &mut self.host)?;
             }
         }
         self.ended()
     }
 
     /// Provider events between two other steps come at the newest time among them, in the order that a seed makes.
-    fn together(&mut self, seed: Option<u64>) -> Result<(), ReplayError> {
+    fn together(&mut self, seed: Option<u64>, watch: &mut Watch<'_>) -> Result<(), ReplayError> {
         let steps = &self.scenario.steps;
         let mut random = seed.map(shuffle::Random::new);
         let mut at = 0;
@@ -259,6 +294,7 @@ impl<'a> Player<'a> {
                         self.case.deliveries[at].as_ref(),
                         self.case.clocks[at],
                     )?;
+                    watch(Moment::Stepped, &mut self.host)?;
                 }
                 at += 1;
                 continue;
@@ -272,6 +308,7 @@ impl<'a> Player<'a> {
             }
             for index in happening {
                 self.step(&steps[index].without_expectations(), self.case.deliveries[index].as_ref(), clock)?;
+                watch(Moment::Stepped, &mut self.host)?;
             }
         }
         Ok(())

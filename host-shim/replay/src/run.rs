@@ -1,11 +1,11 @@
 //! A whole replay: inputs found and checked, played one by one, reported as they go.
 
 use crate::error::{BadInput, ReplayError};
-use crate::host::StoreKind;
+use crate::host::{Host, StoreKind};
 use crate::inputs::{Input, collect};
 use crate::library::{Library, Ready, Sources};
 use crate::line::{Line, StreamLine, Summary};
-use crate::play::{CaseReport, Order, PlayOptions, play_all};
+use crate::play::{CaseReport, Moment, Order, PlayOptions, play_all_watched};
 use crate::runners::Runners;
 use crate::scenario::Scenario;
 use crate::state::hash_of_streams;
@@ -62,6 +62,11 @@ pub trait Sink {
     }
     /// One event's line.
     fn line(&mut self, line: &Line) -> std::io::Result<()>;
+    /// The host of a case stands still; it may be looked at and asked.
+    fn look(&mut self, moment: Moment, host: &mut Host) -> Result<(), ReplayError> {
+        let _ = (moment, host);
+        Ok(())
+    }
     /// The cases of a scenario were played.
     fn cases(&mut self, scenario: &Scenario, reports: &[CaseReport]) -> std::io::Result<()> {
         let _ = (scenario, reports);
@@ -231,7 +236,8 @@ fn play_one(
                 repeat: options.repeat,
                 bless: options.bless,
             };
-            let reports = play_all(&scenario, &cases, &business, &play)?;
+            let mut look = |moment, host: &mut Host| sink.look(moment, host);
+            let reports = play_all_watched(&scenario, &cases, &business, &play, &mut look)?;
             let Some(first) = reports.first() else { return Ok(Summary::default()) };
             for line in &first.lines {
                 if options.trace || !matches!(line, Line::Derived { .. }) {

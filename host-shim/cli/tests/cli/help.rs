@@ -49,3 +49,8 @@ fn help_of_check() {
 fn help_of_profile() {
     golden("profile-help.txt", &["profile", "--help"]);
 }
+
+#[test]
+fn help_of_coverage() {
+    golden("coverage-help.txt", &["coverage", "--help"]);
+}

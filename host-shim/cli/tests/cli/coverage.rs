@@ -1,0 +1,43 @@
+//! `host-shim coverage`, and what `host-shim profile` refuses; what they find is tested in their crates.
+
+use crate::run::{Ran, fixtures, run};
+use std::path::PathBuf;
+
+fn coverage(args: &[&str], path: PathBuf) -> Ran {
+    let mut all = vec!["coverage".to_owned(), "--native".to_owned(), path.display().to_string()];
+    all.extend(args.iter().map(|arg| (*arg).to_owned()));
+    run(&all, b"")
+}
+
+#[test]
+fn a_business_is_covered_as_a_table_and_as_lines() {
+    let human = coverage(&[], fixtures().join("podcasts"));
+    assert_eq!(human.code, 0, "{}", human.stderr);
+    assert!(human.stdout.contains("catalog of podcasts") && human.stdout.contains("rate transcription/de"));
+    let json = coverage(&["--format", "json"], fixtures().join("podcasts"));
+    assert_eq!((json.code, &json.summary()["held"]), (0, &6.into()), "{}", json.stderr);
+    assert!(json.lines().iter().any(|line| line["kind"]["name"] == "instance.create"));
+}
+
+#[test]
+fn a_share_that_is_not_reached_fails_and_a_wrong_one_is_refused() {
+    assert_eq!(coverage(&["--min", "99"], fixtures().join("podcasts")).code, 1);
+    assert_eq!(coverage(&["--min", "101"], fixtures().join("podcasts")).code, 2);
+    let missing = coverage(&[], fixtures().join("no-such"));
+    assert_eq!((missing.code, missing.stdout.as_str()), (2, ""));
+    assert!(missing.stderr.contains("no such file or folder"), "{}", missing.stderr);
+}
+
+#[test]
+fn what_can_not_be_profiled_is_refused() {
+    let path = fixtures().join("podcasts").display().to_string();
+    let refused = run(&["profile", "--component", "none.wasm", &path], b"");
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("none.wasm"), "{}", refused.stderr);
+    for wrong in ["5", "s", "5h", "-1s"] {
+        let refused = run(&["profile", &format!("--for={wrong}"), &path], b"");
+        assert_eq!(refused.code, 2, "{wrong}");
+        assert!(refused.stderr.contains("500ms, 10s or 2m"), "{}", refused.stderr);
+    }
+    assert_eq!(run(&["profile", "--repeat", "2", "--for", "2s", &path], b"").code, 2);
+}

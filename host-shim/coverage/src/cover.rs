@@ -1,0 +1,313 @@
+//! Scenarios played, and what they reach added up.
+
+use crate::clause::{Clause, clauses_of};
+use crate::coverage::{Clauses, Coverage, Item, OUTCOMES, REFUSALS, Section};
+use crate::reached::Reached;
+use crate::seen::{Seen, Sold};
+use host::business::BusinessFolder;
+use host_replay::error::{Place, ReplayError};
+use host_replay::host::Host;
+use host_replay::line::{Line, StreamLine, Summary};
+use host_replay::play::{CaseReport, Moment};
+use host_replay::run::{Finished, ReplayOptions, Sink, replay};
+use host_replay::runners::Runners;
+use host_replay::scenario::Scenario;
+use host_store::OF_HOST;
+use instance_provisioner::Provisioner;
+use products_contract::{Account, Declarations, Extension, Payload, Stored};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::path::PathBuf;
+
+/// What is played.
+#[derive(Clone, Debug)]
+pub struct CoverOptions {
+    /// Name or folder of the business; none is that of the input's folder.
+    pub business: Option<String>,
+    /// Folder of the fixtures; none looks above the inputs, the working folder and the program.
+    pub fixtures: Option<PathBuf>,
+    /// The extension.
+    pub runners: Runners,
+}
+
+/// Plays everything that `paths` name and adds up what it reaches. Streams of raw events count for event kinds, outcomes,
+/// refusals and effects; ids and clauses are shown by scenarios. `progress` is told the number of inputs, then 0 after each.
+pub fn cover(
+    paths: &[PathBuf],
+    stdin: &mut dyn Read,
+    options: &CoverOptions,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Coverage, ReplayError> {
+    let declarations = options.runners.make()?.declarations().clone();
+    let of_replay = ReplayOptions {
+        business: options.business.clone(),
+        fixtures: options.fixtures.clone(),
+        trace: true,
+        ..ReplayOptions::new(options.runners.clone())
+    };
+    let known = Provisioner.declare().name;
+    let mut collecting = Collecting::new(declarations.name == known, progress);
+    let finished = replay(paths, stdin, &of_replay, &mut collecting)?;
+    if let Some(bad) = finished.bad() {
+        return Err(bad.clone().into());
+    }
+    Ok(collecting.coverage(&finished, &declarations, known))
+}
+
+/// A business that scenarios were played of.
+struct Business {
+    folder: BusinessFolder,
+    clauses: Vec<Clause>,
+    /// In how many scenarios each of its clauses was touched.
+    touched: Vec<u64>,
+}
+
+/// What the scenario that is being played reaches.
+#[derive(Default)]
+struct Playing {
+    business: PathBuf,
+    touched: BTreeSet<usize>,
+    effects: BTreeSet<String>,
+    sold: Sold,
+    /// Of what the host had when it was looked at last; nothing has happened if it is the same.
+    last: (usize, u64, u64),
+}
+
+/// Listens to a replay.
+struct Collecting<'p> {
+    /// Whether the catalogs are in the language that is known.
+    knows_catalogs: bool,
+    progress: &'p mut dyn FnMut(usize),
+    businesses: BTreeMap<PathBuf, Business>,
+    playing: Playing,
+    reached: Reached,
+    /// Lines of the stream of raw events that is being replayed.
+    lines: Vec<Line>,
+    /// Ids with how many scenarios show them, and the first place that names each.
+    ids: BTreeMap<String, (u64, Place)>,
+    held: usize,
+    known: usize,
+    not_held: Vec<String>,
+    /// A scenario is being played.
+    is_scenario: bool,
+    /// The input that ended last was one.
+    was_scenario: bool,
+    /// There are several inputs, each of which ends by itself.
+    several: bool,
+    /// What each stream of raw events reached.
+    streams: Vec<Reached>,
+}
+
+impl<'p> Collecting<'p> {
+    fn new(knows_catalogs: bool, progress: &'p mut dyn FnMut(usize)) -> Self {
+        Collecting {
+            knows_catalogs,
+            progress,
+            businesses: BTreeMap::new(),
+            playing: Playing::default(),
+            reached: Reached::default(),
+            lines: Vec::new(),
+            ids: BTreeMap::new(),
+            held: 0,
+            known: 0,
+            not_held: Vec::new(),
+            is_scenario: false,
+            was_scenario: false,
+            several: false,
+            streams: Vec::new(),
+        }
+    }
+
+    /// Look at what every account has, unless nothing happened since.
+    fn look_at_accounts(&mut self, host: &mut Host) -> Result<(), ReplayError> {
+        let now = signature(host)?;
+        if std::mem::replace(&mut self.playing.last, now) == now {
+            return Ok(());
+        }
+        let Some(business) = self.businesses.get(&self.playing.business) else { return Ok(()) };
+        self.playing.sold = Sold::read(host.processor())?;
+        for account in accounts(host)? {
+            let seen = Seen::look(host, &account, &self.playing.sold)?;
+            let clauses = business.clauses.iter().enumerate();
+            let touched = clauses.filter(|(at, clause)| !self.playing.touched.contains(at) && clause.is_touched(&seen));
+            let touched: Vec<usize> = touched.map(|(at, _)| at).collect();
+            self.playing.touched.extend(touched);
+        }
+        Ok(())
+    }
+
+    fn coverage(mut self, finished: &Finished, declarations: &Declarations, known: String) -> Coverage {
+        // A stream counts if each of its events had an outcome.
+        for (raw, reached) in finished.raw.iter().zip(std::mem::take(&mut self.streams)) {
+            if raw.failed > 0 {
+                self.not_held.push(raw.source.clone());
+            } else {
+                self.held += 1;
+                self.reached.add(reached);
+            }
+        }
+        let (mut kinds, mut effects): (BTreeSet<String>, BTreeSet<String>) = Default::default();
+        effects.extend(OF_HOST.map(str::to_owned));
+        let mut declare = |declared: &Declarations| {
+            kinds.extend(declared.provider_kinds.iter().cloned());
+            kinds.extend(declared.commands.iter().map(|command| command.kind.clone()));
+            effects.extend(declared.effects.iter().map(|effect| effect.kind.clone()));
+        };
+        declare(declarations);
+        self.businesses.values().for_each(|business| declare(&business.folder.own.beside(declarations)));
+        if self.knows_catalogs {
+            let facts = self.businesses.values().filter_map(|business| business.folder.catalog["events"].as_object());
+            kinds.extend(facts.flatten().map(|(fact, _)| fact.clone()));
+        }
+        let reached = &self.reached;
+        let plain = |name: &str, reached: u64| Item { name: name.to_owned(), reached, place: None, when: None };
+        let section = |name: &str, items: Vec<Item>| Section { name: name.to_owned(), items };
+        let ids =
+            self.ids.iter().map(|(id, (shown, place))| Item { place: Some(place.to_string()), ..plain(id, *shown) });
+        let mut sections = vec![
+            section("ids", ids.collect()),
+            section("event kinds", kinds.iter().map(|kind| plain(kind, reached.kind(kind))).collect()),
+            section("outcomes", OUTCOMES.map(|outcome| plain(outcome, reached.outcome(outcome))).to_vec()),
+            section("refusals", REFUSALS.map(|code| plain(code, reached.refusal(code))).to_vec()),
+            section("effects", effects.iter().map(|kind| plain(kind, reached.effect(kind))).collect()),
+        ];
+        let clauses = match self.knows_catalogs {
+            true => Clauses::Measured,
+            false => Clauses::Unknown { extension: declarations.name.clone(), known },
+        };
+        for business in self.businesses.values().filter(|_| self.knows_catalogs) {
+            let clauses = business.clauses.iter().zip(&business.touched);
+            let mut clauses: Vec<_> =
+                clauses.map(|(clause, touched)| (clause.place(&business.folder), clause, *touched)).collect();
+            // Of a line the order is that of the language.
+            clauses.sort_by(|(a, ..), (b, ..)| (&a.file, a.line).cmp(&(&b.file, b.line)));
+            let items = clauses.into_iter().map(|(place, clause, touched)| Item {
+                place: Some(place.to_string()),
+                when: Some(clause.touched),
+                ..plain(&clause.name, touched)
+            });
+            sections.push(section(&format!("catalog of {}", business.folder.name), items.collect()));
+        }
+        let kinds = self.reached.rows(&kinds);
+        Coverage { held: self.held, not_held: self.not_held, known: self.known, kinds, sections, clauses }
+    }
+}
+
+impl Sink for Collecting<'_> {
+    fn begin(&mut self, inputs: usize) {
+        (self.progress)(inputs);
+    }
+
+    fn line(&mut self, line: &Line) -> std::io::Result<()> {
+        // Those of a scenario come again with its reports, of each version.
+        if !self.is_scenario {
+            self.lines.push(line.clone());
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, moment: Moment, host: &mut Host) -> Result<(), ReplayError> {
+        let folder = &host.setup().business;
+        if moment == Moment::Started {
+            self.is_scenario = true;
+            self.playing.last = Default::default();
+            self.playing.business.clone_from(&folder.folder);
+            if !self.businesses.contains_key(&folder.folder) {
+                let clauses = if self.knows_catalogs { clauses_of(folder) } else { Vec::new() };
+                let touched = vec![0; clauses.len()];
+                let business = Business { folder: folder.clone(), clauses, touched };
+                self.businesses.insert(folder.folder.clone(), business);
+            }
+        }
+        // What the load of the catalog asked for is told by no line.
+        self.playing.effects.extend(ended_effects(host)?);
+        if self.knows_catalogs { self.look_at_accounts(host) } else { Ok(()) }
+    }
+
+    fn cases(&mut self, scenario: &Scenario, reports: &[CaseReport]) -> std::io::Result<()> {
+        (self.is_scenario, self.was_scenario) = (false, true);
+        let playing = std::mem::take(&mut self.playing);
+        let held = reports.iter().all(CaseReport::held);
+        for (id, line) in &scenario.covers {
+            let place = Place::line(&scenario.file, *line);
+            self.ids.entry(id.clone()).or_insert((0, place)).0 += u64::from(held);
+        }
+        if held {
+            self.held += 1;
+            let mut reached = Reached::default();
+            reports.iter().for_each(|report| reached.add(Reached::of(&report.lines)));
+            let untold = playing.effects.iter().filter(|kind| reached.effect(kind) == 0);
+            let untold: Vec<&String> = untold.collect();
+            untold.into_iter().for_each(|kind| reached.add_effect(kind));
+            self.reached.add(reached);
+            if let Some(business) = self.businesses.get_mut(&playing.business) {
+                playing.touched.iter().for_each(|at| business.touched[*at] += 1);
+            }
+        } else {
+            self.known += usize::from(!reports.iter().any(CaseReport::failed));
+            self.not_held.push(scenario.file.display().to_string());
+        }
+        (self.progress)(0);
+        Ok(())
+    }
+
+    fn stream(&mut self, _: &StreamLine, _: &Summary) -> std::io::Result<()> {
+        self.several = true;
+        if !std::mem::take(&mut self.was_scenario) {
+            self.end_stream();
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, _: &Summary) -> std::io::Result<()> {
+        // The end of an only input is told as that of all.
+        if !self.several && !self.was_scenario {
+            self.end_stream();
+        }
+        Ok(())
+    }
+}
+
+impl Collecting<'_> {
+    fn end_stream(&mut self) {
+        self.streams.push(Reached::of(&std::mem::take(&mut self.lines)));
+        (self.progress)(0);
+    }
+}
+
+/// Something that changes with whatever happens: events, effects, revisions.
+fn signature(host: &Host) -> Stored<(usize, u64, u64)> {
+    let store = host.store();
+    let mut revisions = 0;
+    for scope in store.scopes()? {
+        revisions += store.revision(&scope)?;
+    }
+    let events = inbox(host)?.last().map_or(0, |row| row.seq);
+    Ok((host.asked().len(), revisions, events))
+}
+
+/// Accounts of the business and mode, the platform among them.
+fn accounts(host: &Host) -> Stored<Vec<Account>> {
+    let scopes = host.store().scopes()?.into_iter();
+    Ok(scopes.filter(|s| s.partition() == *host.processor().partition()).map(|s| s.account).collect())
+}
+
+/// Kinds of effects whose end is in the inbox.
+fn ended_effects(host: &Host) -> Stored<BTreeSet<String>> {
+    let rows = inbox(host)?.into_iter();
+    let ended = rows.filter(|row| matches!(row.event.payload, Payload::EffectResult(_)));
+    Ok(ended.map(|row| row.event.kind).collect())
+}
+
+/// All rows of the inbox.
+fn inbox(host: &Host) -> Stored<Vec<host_store::InboxRow>> {
+    const PAGE: usize = 500;
+    let mut found: Vec<host_store::InboxRow> = Vec::new();
+    loop {
+        let page = host.processor().inbox_after(found.last().map_or(0, |row| row.seq), PAGE)?;
+        if page.is_empty() {
+            return Ok(found);
+        }
+        found.extend(page);
+    }
+}

@@ -1,0 +1,7 @@
+//! Coverage as people and programs read it.
+
+mod human;
+mod json;
+
+pub use human::human;
+pub use json::json;

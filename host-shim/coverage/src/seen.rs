@@ -1,0 +1,233 @@
+//! What one account has at a moment at which its host stands still.
+
+use host::processor::Processor;
+use host::view::parsed;
+use host::{read, time};
+use host_replay::error::ReplayError;
+use host_replay::host::Host;
+use host_store::Scope;
+use products_contract::{
+    Account, Actor, ActorKind, Entitlement, Outcome, Payload, PurchaseStatus, Question, Stored, Usage,
+};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Rows that one look-up of the inbox brings.
+const PAGE: usize = 500;
+
+/// A product of the account's own; one that is deleted, too.
+pub(crate) struct Had {
+    pub id: String,
+    pub product_type: String,
+    pub metadata: Map<String, Value>,
+}
+
+/// A line of a purchase.
+pub(crate) struct Bought {
+    pub purchase: String,
+    pub product_id: String,
+    pub product_type: String,
+    pub is_paid: bool,
+    pub is_given_back: bool,
+}
+
+/// An effect that was asked for, in one of its generations.
+pub(crate) struct Asked {
+    pub kind: String,
+    pub key: String,
+    pub payload: Value,
+}
+
+/// An event of the account.
+pub(crate) struct Happened {
+    pub kind: String,
+    pub is_applied: bool,
+    pub is_by_member: bool,
+    pub measured: Vec<Usage>,
+    /// Key of a timer.
+    pub timer: Option<String>,
+}
+
+/// Which product and type a price, a subscription or a purchase is of.
+#[derive(Default)]
+pub(crate) struct Sold {
+    types: BTreeMap<String, String>,
+    prices: BTreeMap<String, String>,
+}
+
+impl Sold {
+    /// Read the catalog's products and prices.
+    pub fn read(processor: &Processor) -> Stored<Sold> {
+        let platform = processor.scope(Account::Platform);
+        let products = read::products(processor.store(), &platform)?;
+        let prices = read::prices(processor.store(), processor.partition())?;
+        Ok(Sold {
+            types: products.into_iter().map(|row| (row.id, row.values.product_type)).collect(),
+            prices: prices.into_iter().map(|price| (price.id, price.product_id)).collect(),
+        })
+    }
+
+    /// The type of a product of the catalog.
+    pub fn type_of(&self, product: &str) -> Option<&str> {
+        self.types.get(product).map(String::as_str)
+    }
+}
+
+/// See the module.
+pub(crate) struct Seen {
+    pub account: Account,
+    pub had: Vec<Had>,
+    pub bought: Vec<Bought>,
+    /// Products that subscriptions name, with their types.
+    pub subscribed: BTreeSet<(String, String)>,
+    pub entitlements: Vec<Entitlement>,
+    /// Products that grant something, by the ids that entitlements name as sources.
+    pub sources: BTreeMap<String, BTreeSet<String>>,
+    pub asked: Vec<Asked>,
+    pub happened: Vec<Happened>,
+    /// Records, by collection.
+    pub records: BTreeMap<String, Vec<(String, Value)>>,
+    /// Types of the catalog's products.
+    pub types: BTreeMap<String, String>,
+}
+
+impl Seen {
+    /// Look at an account. Whether it is entitled to anything is asked of the extension.
+    pub fn look(host: &mut Host, account: &Account, sold: &Sold) -> Result<Seen, ReplayError> {
+        let question = Question { account: account.clone(), actor: Actor::system(), at: host.clock() };
+        // The platform is entitled to nothing, and a question about it has no answer.
+        let entitlements = match account {
+            Account::Platform => Vec::new(),
+            _ => host.processor_mut().ask_entitlements(&question).map_err(|error| {
+                let at = time::text(question.at);
+                ReplayError::Host(format!("entitlements of {account} at {at}: {error}"))
+            })?,
+        };
+        let scope = host.processor().scope(account.clone());
+        let mut seen = Seen {
+            account: account.clone(),
+            had: Vec::new(),
+            bought: Vec::new(),
+            subscribed: BTreeSet::new(),
+            entitlements,
+            sources: BTreeMap::new(),
+            asked: asked(host, account, &scope)?,
+            happened: happened(host.processor(), account)?,
+            records: BTreeMap::new(),
+            types: sold.types.clone(),
+        };
+        seen.add_rows(host.processor(), &scope, sold)?;
+        Ok(seen)
+    }
+
+    fn add_rows(&mut self, processor: &Processor, scope: &Scope, sold: &Sold) -> Stored<()> {
+        let store = processor.store();
+        if self.account != Account::Platform {
+            for row in read::products(store, scope)? {
+                let Value::Object(metadata) = parsed(&row.values.metadata) else { continue };
+                self.had.push(Had { id: row.id, product_type: row.values.product_type, metadata });
+            }
+        }
+        for row in read::purchases(store, scope)? {
+            let is_paid = matches!(row.values.status, PurchaseStatus::Paid | PurchaseStatus::Refunded);
+            for item in row.values.items {
+                let product_type = sold.type_of(&item.product_id).unwrap_or_default().to_owned();
+                self.sources.entry(row.id.clone()).or_default().insert(item.product_id.clone());
+                let is_given_back = row.values.refunded.amount_minor > 0;
+                let (purchase, product_id) = (row.id.clone(), item.product_id);
+                self.bought.push(Bought { purchase, product_id, product_type, is_paid, is_given_back });
+            }
+        }
+        for row in read::subscriptions(store, scope)? {
+            for product in row.values.items.iter().filter_map(|item| sold.prices.get(&item.price_id)) {
+                let product_type = sold.type_of(product).unwrap_or_default().to_owned();
+                self.sources.entry(row.id.clone()).or_default().insert(product.clone());
+                self.subscribed.insert((product.clone(), product_type));
+            }
+        }
+        for collection in store.collections(scope)? {
+            let records = read::records(store, scope, &collection)?;
+            self.records.insert(collection, records.into_iter().map(|row| (row.id, parsed(&row.value))).collect());
+        }
+        Ok(())
+    }
+
+    /// Products of the account's own of a type.
+    pub fn had_of<'s>(&'s self, product_type: &'s str) -> impl Iterator<Item = &'s Had> {
+        self.had.iter().filter(move |had| had.product_type == product_type)
+    }
+
+    /// The products of the catalog that grant an entitlement. A plan that nobody pays for is its own source.
+    pub fn granted_by<'s>(&'s self, entitlement: &'s Entitlement) -> impl Iterator<Item = &'s str> {
+        let products = entitlement.sources.iter().flat_map(|source| match self.sources.get(source) {
+            Some(products) => products.iter().map(String::as_str).collect::<Vec<_>>(),
+            None => vec![source.as_str()],
+        });
+        products.filter(|_| entitlement.allowed != 0)
+    }
+
+    /// The type of a product of the catalog.
+    pub fn type_of(&self, product: &str) -> Option<&str> {
+        self.types.get(product).map(String::as_str)
+    }
+
+    /// Effects that belong to something of this instance: their keys are `INSTANCE/PART/VERB`.
+    pub fn asked_for<'s>(&'s self, instance: &'s str) -> impl Iterator<Item = (&'s str, &'s Asked)> {
+        self.asked.iter().filter_map(move |asked| {
+            let rest = asked.key.strip_prefix(instance)?.strip_prefix('/')?;
+            Some((rest.split_once('/')?.0, asked))
+        })
+    }
+
+    /// Mails of a template.
+    pub fn mails<'s>(&'s self, template: &'s str) -> impl Iterator<Item = &'s Asked> {
+        let is_meant = move |asked: &&Asked| asked.kind == "mail.send" && asked.payload["template"] == template;
+        self.asked.iter().filter(is_meant)
+    }
+
+    /// Records of a collection, with their ids.
+    pub fn records<'s>(&'s self, collection: &str) -> impl Iterator<Item = &'s (String, Value)> + use<'s> {
+        self.records.get(collection).into_iter().flatten()
+    }
+
+    /// Measurements that were taken.
+    pub fn measured(&self) -> impl Iterator<Item = &Usage> {
+        self.happened.iter().filter(|event| event.is_applied).flat_map(|event| &event.measured)
+    }
+
+    /// Whether a timer came whose key begins so.
+    pub fn reminded(&self, of: &str) -> bool {
+        self.happened.iter().filter_map(|event| event.timer.as_ref()).any(|key| key.starts_with(of))
+    }
+}
+
+fn asked(host: &Host, account: &Account, scope: &Scope) -> Stored<Vec<Asked>> {
+    let mut found = Vec::new();
+    for (_, key) in host.asked().iter().filter(|(of, _)| of == account) {
+        for row in host.store().effect(scope, key)? {
+            let payload = parsed(&row.effect.payload);
+            found.push(Asked { kind: row.effect.kind, key: row.effect.key, payload });
+        }
+    }
+    Ok(found)
+}
+
+fn happened(processor: &Processor, account: &Account) -> Stored<Vec<Happened>> {
+    let (mut found, mut after) = (Vec::new(), 0);
+    loop {
+        let page = processor.inbox_after(after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = last.seq;
+        for row in page.into_iter().filter(|row| row.event.account.as_ref() == Some(account)) {
+            let (mut measured, mut timer) = (Vec::new(), None);
+            match row.event.payload {
+                Payload::Usage(list) => measured = list,
+                Payload::Timer(delivery) => timer = Some(delivery.key),
+                _ => {}
+            }
+            let is_by_member = row.event.actor.kind == ActorKind::User;
+            let is_applied = row.outcome == Some(Outcome::Applied);
+            found.push(Happened { kind: row.event.kind, is_applied, is_by_member, measured, timer });
+        }
+    }
+}

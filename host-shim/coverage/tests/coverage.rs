@@ -1,0 +1,10 @@
+//! What a set of scenarios reaches, and what it is known not to.
+
+#[path = "coverage/catalogs.rs"]
+mod catalogs;
+#[path = "coverage/other_extension.rs"]
+mod other_extension;
+#[path = "coverage/support.rs"]
+mod support;
+#[path = "coverage/table.rs"]
+mod table;

@@ -1,0 +1,110 @@
+//! The clauses of a catalog: which of them some case touches.
+
+use crate::support::{covered, fixture, holes, lines, podcasts, reached, section, told};
+
+#[test]
+fn a_clause_that_no_case_touches_is_a_hole_and_one_more_case_fills_it() {
+    let found = covered(podcasts(&["plan"]).path());
+    let missing = holes(&found, "catalog");
+    for hole in ["type show", "type credit_pack", "rate transcription", "show provisions/feed", "credit_pack on_paid"] {
+        assert!(missing.contains(&hole), "{hole}: {missing:?}");
+    }
+    for touched in ["type plan", "plan grants/shows", "entitlement shows", "product prod_studio", "product prod_free"] {
+        assert!(reached(&found, "catalog", touched) > 0, "{touched}");
+    }
+    let more = covered(podcasts(&["plan", "credits", "show"]).path());
+    let filled = [
+        "type credit_pack",
+        "credit_pack on_paid",
+        "credit_pack refund",
+        "rate transcription",
+        "rate transcription/en",
+    ];
+    for touched in
+        filled.into_iter().chain(["type show", "show provisions/feed", "show consumes/shows", "show url/feed"])
+    {
+        assert_eq!(reached(&more, "catalog", touched), 1, "{touched}: by one scenario");
+    }
+    let missing = holes(&more, "catalog");
+    assert!(missing.contains(&"rate transcription/de"), "nothing was said in German: {missing:?}");
+    assert!(missing.contains(&"theme split") && missing.contains(&"extra_show grants/shows"), "{missing:?}");
+}
+
+#[test]
+fn a_hole_has_its_place_and_says_when_it_is_none() {
+    let found = covered(podcasts(&["plan"]).path());
+    let catalog = std::fs::read_to_string(fixture("podcasts/catalog.yml")).expect("read");
+    let line = |part: &str| 1 + catalog.lines().position(|line| line.contains(part)).expect("it is there");
+    let place = |name: &str| {
+        let item = section(&found, "catalog").iter().find(|item| item.name == name).expect("an item");
+        item.place.clone().expect("a place").rsplit(':').next().map(str::to_owned)
+    };
+    assert_eq!(place("type show"), Some(line("- name: show").to_string()));
+    assert_eq!(place("rate transcription/de"), Some(line("micros: {en").to_string()));
+    assert_eq!(place("show provisions/feed"), Some(line("- name: feed").to_string()));
+    assert_eq!(place("product prod_credits"), Some(line("{id: prod_credits").to_string()));
+    let text = told(&found, 0);
+    assert!(
+        text.contains(": show provisions/feed; it is when an effect of the resource or step is asked for"),
+        "{text}"
+    );
+    let item = lines(&found, 0).into_iter().find(|line| line["item"]["name"] == "type show").expect("its line");
+    assert_eq!((&item["item"]["reached"], &item["item"]["section"]), (&0.into(), &section_name(&found).into()));
+}
+
+fn section_name(found: &host_coverage::Coverage) -> String {
+    let section = found.sections.iter().find(|section| section.name.starts_with("catalog of "));
+    section.expect("a section").name.clone()
+}
+
+/// Shares, themes, alerts: what the other scenarios of the business touch.
+#[test]
+fn all_scenarios_of_a_business_leave_what_is_known_to_be_left() {
+    let found = covered(&fixture("podcasts"));
+    assert_eq!(found.not_held, [] as [String; 0]);
+    for touched in ["theme split", "theme buy", "theme grants/theme:{product.id}", "entitlement downloads/alerts"] {
+        assert!(reached(&found, "catalog", touched) > 0, "{touched}");
+    }
+    assert_eq!(
+        holes(&found, "catalog"),
+        ["rate transcription/de", "extra_show buy", "theme listing", "show provisions/feed/suspends"]
+    );
+}
+
+#[test]
+fn what_a_business_has_beside_products_is_a_clause_too() {
+    let found = covered(&fixture("saas-plugins"));
+    assert_eq!(found.not_held, [] as [String; 0]);
+    for touched in [
+        "event user.registered",
+        "on user.registered: mail welcome",
+        "on user.registered: analytics.track",
+        "template welcome",
+        "campaigns",
+        "software tokens/download",
+        "software tokens/download/redeem",
+    ] {
+        assert!(reached(&found, "catalog of saas-plugins", touched) > 0, "{touched}");
+    }
+    assert!(reached(&found, "event kinds", "user.registered") > 0, "a fact of the business is declared");
+    assert!(reached(&found, "effects", "registry.enrol") > 0, "so is an effect of its own resource");
+}
+
+#[test]
+fn what_is_made_by_hand_waits_or_ends_is_a_clause_too() {
+    let found = covered(&fixture("orchestra"));
+    assert_eq!(found.not_held, [] as [String; 0]);
+    for touched in [
+        "orchestra provisions/database/or_manual",
+        "orchestra provisions/database/backup",
+        "orchestra provisions/welcome",
+        "orchestra from_checkout",
+        "orchestra views/phase/running",
+        "orchestra lifecycle/idle",
+        "orchestra expects/backups",
+        "orchestra meters/logins",
+        "orchestra url/database",
+    ] {
+        assert!(reached(&found, "catalog of orchestra", touched) > 0, "{touched}");
+    }
+}
