@@ -63,7 +63,8 @@ pub(crate) struct Args {
     #[arg(long)]
     trace: bool,
 
-    /// Rewrite the snapshots beside the scenarios
+    /// Rewrite the snapshots beside the scenarios, and raise the numbers of budgets that events went beyond; each is told, old
+    /// and new
     #[arg(long)]
     bless: bool,
 }
@@ -145,6 +146,9 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// What the report on stdout has no place for.
 fn tell(format: Format, finished: &Finished) {
+    for raised in &finished.raised {
+        eprintln!("raised {}", printable(&raised.to_string()));
+    }
     if format == Format::Json {
         for told in failures(&finished.cases) {
             let place = Place::line(&told.failure.file, told.failure.line);

@@ -8,7 +8,7 @@ use host::business::BusinessFolder;
 use host_replay::error::{Place, ReplayError};
 use host_replay::host::Host;
 use host_replay::line::{Line, StreamLine, Summary};
-use host_replay::play::{CaseReport, Moment};
+use host_replay::play::{CaseReport, Stepped};
 use host_replay::run::{Finished, ReplayOptions, Sink, replay};
 use host_replay::runners::Runners;
 use host_replay::scenario::Scenario;
@@ -206,9 +206,9 @@ impl Sink for Collecting<'_> {
         Ok(())
     }
 
-    fn look(&mut self, moment: Moment, host: &mut Host) -> Result<(), ReplayError> {
+    fn look(&mut self, Stepped { step, host, .. }: Stepped<'_>) -> Result<(), ReplayError> {
         let folder = &host.setup().business;
-        if moment == Moment::Started {
+        if step.is_none() {
             self.is_scenario = true;
             self.playing.last = Default::default();
             self.playing.business.clone_from(&folder.folder);

@@ -113,6 +113,16 @@ impl Matcher {
         Matcher { line, rule: Rule::Literal(value) }
     }
 
+    /// Nothing may be there.
+    pub fn absent(line: usize) -> Matcher {
+        Matcher { line, rule: Rule::Absent }
+    }
+
+    /// Expectations of members of a mapping, which may have others.
+    pub fn members(members: Vec<(String, Matcher)>) -> Matcher {
+        Matcher { line: members.first().map_or(0, |(_, first)| first.line), rule: Rule::Subset(members) }
+    }
+
     /// An expectation of one member of a mapping.
     pub fn member(key: &str, inner: Matcher) -> Matcher {
         Matcher { line: inner.line, rule: Rule::Subset(vec![(key.to_owned(), inner)]) }

@@ -11,7 +11,8 @@ use crate::host::{Delivered, Host, HostSetup, StoreKind};
 use crate::line::{Line, Summary};
 use crate::prepare::{Case, Prepared};
 use crate::runners::Runners;
-use crate::scenario::{Action, Known, Scenario, Step};
+use crate::scenario::budget::{self, Over};
+use crate::scenario::{Action, Budget, Known, Scenario, Step};
 use crate::shuffle;
 use crate::tally::Tally;
 use check::{Failures, Happened};
@@ -25,7 +26,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-pub use check::Failure;
+pub use check::{Failure, reply_value};
 
 /// How cases are played.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ pub struct PlayOptions {
     pub order: Order,
     /// How often each provider event is delivered, at least 1.
     pub repeat: u32,
-    /// Rewrite snapshots instead of comparing with them.
+    /// Rewrite snapshots instead of comparing with them, and tell what went beyond a budget instead of failing.
     pub bless: bool,
 }
 
@@ -62,6 +63,8 @@ pub struct CaseReport {
     pub version: String,
     /// What did not hold.
     pub failures: Vec<Failure>,
+    /// Where events went beyond their budgets, in the order in which they ran; each is a failure, too, unless it is blessed.
+    pub over: Vec<Over>,
     /// The finding that its scenario names for that, if it failed as the scenario says.
     pub known: Option<Known>,
     /// What happened, in order.
@@ -93,23 +96,23 @@ impl CaseReport {
         }
     }
 
+    /// The report in which what went beyond a budget is a failure.
+    fn with_budgets(mut self) -> CaseReport {
+        let failure = |over: &Over| Failure {
+            file: self.file.clone(),
+            line: over.limit.line,
+            title: over.to_string(),
+            diff: String::new(),
+        };
+        self.failures.extend(self.over.iter().map(failure));
+        self
+    }
+
     /// True if something did not hold and no finding is named for it.
     pub fn failed(&self) -> bool {
         !self.held() && self.known.is_none()
     }
 }
-
-/// A moment of a case at which its host stands still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
-    /// It has started, and nothing of the story has happened.
-    Started,
-    /// A step is done, with all that was due.
-    Stepped,
-}
-
-/// Looks at a case's host, and may ask it, whenever it stands still.
-pub type Watch<'w> = dyn FnMut(Moment, &mut Host) -> Result<(), ReplayError> + 'w;
 
 /// Plays one case.
 pub fn play(
@@ -118,19 +121,49 @@ pub fn play(
     business: &BusinessFolder,
     options: &PlayOptions,
 ) -> Result<CaseReport, ReplayError> {
-    play_watched(scenario, case, business, options, &mut |_, _| Ok(()))
+    let report = run(scenario, case, business, options, None)?;
+    Ok(if options.bless { report } else { report.with_budgets() })
 }
 
-fn play_watched(
+/// Is told what each step led to; an error ends the play.
+pub type Watch<'w> = dyn FnMut(Stepped<'_>) -> Result<(), ReplayError> + 'w;
+
+/// What a step of a case led to; its host stands still.
+pub struct Stepped<'a> {
+    /// Number of the step in its scenario, from 0; none before the first one.
+    pub step: Option<usize>,
+    /// All runs of events, in their order: also of those that the clock brought before the step's own.
+    pub reports: &'a [Report],
+    /// The host as it is then.
+    pub host: &'a mut Host,
+}
+
+/// Plays one case in its written order, and tells after each step what it led to.
+pub fn play_watched(
     scenario: &Scenario,
     case: &Case,
     business: &BusinessFolder,
     options: &PlayOptions,
     watch: &mut Watch<'_>,
 ) -> Result<CaseReport, ReplayError> {
+    let report = run(scenario, case, business, options, Some(watch))?;
+    Ok(if options.bless { report } else { report.with_budgets() })
+}
+
+/// Plays one case; what went beyond a budget is no failure yet.
+fn run(
+    scenario: &Scenario,
+    case: &Case,
+    business: &BusinessFolder,
+    options: &PlayOptions,
+    watch: Option<&mut Watch<'_>>,
+) -> Result<CaseReport, ReplayError> {
     let began = Instant::now();
     let mut player = Player::start(scenario, case, business, options)?;
-    watch(Moment::Started, &mut player.host)?;
+    player.watched = watch.is_some();
+    let mut nobody = |_: Stepped<'_>| Ok(());
+    let watch = watch.unwrap_or(&mut nobody);
+    player.tell(None, watch)?;
     match options.order {
         Order::Written => player.in_order(watch)?,
         Order::Together(seed) => player.together(seed, watch)?,
@@ -145,22 +178,25 @@ pub fn play_all(
     business: &BusinessFolder,
     options: &PlayOptions,
 ) -> Result<Vec<CaseReport>, ReplayError> {
-    play_all_watched(scenario, cases, business, options, &mut |_, _| Ok(()))
+    play_all_watched(scenario, cases, business, options, None)
 }
 
-/// [`play_all`], with somebody who looks at each case's host.
+/// [`play_all`], with somebody who is told of each case what its steps led to.
 pub fn play_all_watched(
     scenario: &Scenario,
     cases: &[Case],
     business: &BusinessFolder,
     options: &PlayOptions,
-    watch: &mut Watch<'_>,
+    mut watch: Option<&mut Watch<'_>>,
 ) -> Result<Vec<CaseReport>, ReplayError> {
     let mut reports: Vec<CaseReport> = Vec::new();
     for case in cases {
         let first_version = reports.is_empty();
         let of_case = PlayOptions { bless: options.bless && first_version, ..options.clone() };
-        let mut report = play_watched(scenario, case, business, &of_case, watch)?;
+        let mut report = run(scenario, case, business, &of_case, watch.as_deref_mut())?;
+        if !options.bless {
+            report = report.with_budgets();
+        }
         if let Order::Together(Some(seed)) = options.order {
             let written = PlayOptions { order: Order::Together(None), ..of_case };
             let written = play(scenario, case, business, &written)?;
@@ -231,6 +267,12 @@ struct Player<'a> {
     options: &'a PlayOptions,
     host: Host,
     failures: Failures<'a>,
+    over: Vec<Over>,
+    /// Budgets of steps, by the id of their event.
+    budgets: HashMap<String, Budget>,
+    /// Whether somebody is told what ran, and what ran since the last step was told.
+    watched: bool,
+    reports: Vec<Report>,
     missing_price: Option<MissingPrice>,
     lines: Vec<Line>,
     tally: Tally,
@@ -250,7 +292,7 @@ impl<'a> Player<'a> {
             business: business.clone(),
             livemode: given.livemode,
             config: given.config.clone(),
-            runners: options.runners.clone(),
+            runners: if scenario.limits_memory() { options.runners.fresh() } else { options.runners.clone() },
             store: options.store.clone(),
             clock: given.clock,
         })?;
@@ -263,6 +305,10 @@ impl<'a> Player<'a> {
             options,
             host,
             failures: Failures::new(&scenario.file),
+            over: Vec::new(),
+            budgets: HashMap::new(),
+            watched: false,
+            reports: Vec::new(),
             missing_price: None,
             lines: Vec::new(),
             tally: Tally::default(),
@@ -274,10 +320,16 @@ impl<'a> Player<'a> {
         for (at, step) in self.scenario.steps.iter().enumerate() {
             if self.case.happens[at] {
                 self.step(step, self.case.deliveries[at].as_ref(), self.case.clocks[at])?;
-                watch(Moment::Stepped, &mut self.host)?;
+                self.tell(Some(at), watch)?;
             }
         }
         self.ended()
+    }
+
+    /// Tells who watches what a step led to.
+    fn tell(&mut self, step: Option<usize>, watch: &mut Watch<'_>) -> Result<(), ReplayError> {
+        let reports = std::mem::take(&mut self.reports);
+        watch(Stepped { step, reports: &reports, host: &mut self.host })
     }
 
     /// Provider events between two other steps come at the newest time among them, in the order that a seed makes.
@@ -294,7 +346,7 @@ impl<'a> Player<'a> {
                         self.case.deliveries[at].as_ref(),
                         self.case.clocks[at],
                     )?;
-                    watch(Moment::Stepped, &mut self.host)?;
+                    self.tell(Some(at), watch)?;
                 }
                 at += 1;
                 continue;
@@ -308,7 +360,7 @@ impl<'a> Player<'a> {
             }
             for index in happening {
                 self.step(&steps[index].without_expectations(), self.case.deliveries[index].as_ref(), clock)?;
-                watch(Moment::Stepped, &mut self.host)?;
+                self.tell(Some(index), watch)?;
             }
         }
         Ok(())
@@ -395,6 +447,7 @@ impl<'a> Player<'a> {
     }
 
     fn deliver(&mut self, step: &Step, delivery: &Prepared) -> Result<(), ReplayError> {
+        self.budget_of(step);
         let repeats = if step.action.is_provider_event() { self.options.repeat.max(1) } else { 1 };
         for time in 0..repeats {
             let Some(decoded) = self.decode(step, delivery)? else { return Ok(()) };
@@ -421,7 +474,15 @@ impl<'a> Player<'a> {
         Ok(decoded)
     }
 
+    /// From here on the step's budget is that of its event.
+    fn budget_of(&mut self, step: &Step) {
+        if let (Some(id), Some(budget)) = (step.action.event_id(), &step.budget) {
+            self.budgets.insert(id.to_owned(), budget.clone());
+        }
+    }
+
     fn redrive(&mut self, step: &Step, id: &str) -> Result<(), ReplayError> {
+        self.budget_of(step);
         let Some(seq) = self.seqs.get(id).copied() else { return Ok(()) };
         let before = self.host.store().inbox(seq)?.and_then(|row| row.outcome.map(|outcome| outcome.name()));
         self.tally.reopen(seq, before.unwrap_or("failed"));
@@ -457,7 +518,19 @@ impl<'a> Player<'a> {
         Ok(Happened { first: first.clone(), effects: Value::Array(effects), reply })
     }
 
+    /// Holds a run against the budget of its step, or of the scenario. In another order an event may well use more.
+    fn ran(&mut self, report: &Report) {
+        if self.watched {
+            self.reports.push(report.clone());
+        }
+        if self.options.order == Order::Written {
+            let of_step = self.budgets.get(&report.event_id);
+            self.over.extend(budget::over(of_step, self.scenario.budget.as_ref(), report));
+        }
+    }
+
     fn first(&mut self, report: &Report) -> Result<(), ReplayError> {
+        self.ran(report);
         self.look_for_missing_price(report)?;
         self.lines.push(Line::input(report));
         self.tally.arrived(report);
@@ -469,6 +542,7 @@ impl<'a> Player<'a> {
 
     fn following(&mut self, reports: &[Report]) -> Result<(), ReplayError> {
         for report in reports {
+            self.ran(report);
             self.look_for_missing_price(report)?;
             self.lines.push(Line::following(report));
             if crate::host::is_input(report) {
@@ -507,6 +581,7 @@ impl<'a> Player<'a> {
             file: self.scenario.file.clone(),
             version: self.case.version.clone(),
             failures: self.failures.into_list(),
+            over: self.over,
             known: None,
             lines: self.lines,
             snapshot: crate::state::snapshot(self.host.processor())?,

@@ -1,13 +1,14 @@
 //! A whole replay: inputs found and checked, played one by one, reported as they go.
 
 use crate::error::{BadInput, ReplayError};
-use crate::host::{Host, StoreKind};
+use crate::host::StoreKind;
 use crate::inputs::{Input, collect};
 use crate::library::{Library, Ready, Sources};
 use crate::line::{Line, StreamLine, Summary};
-use crate::play::{CaseReport, Moment, Order, PlayOptions, play_all_watched};
+use crate::play::{CaseReport, Order, PlayOptions, Stepped, play_all_watched};
 use crate::runners::Runners;
-use crate::scenario::Scenario;
+use crate::scenario::budget::{self, Raised};
+use crate::scenario::{Scenario, read_text};
 use crate::state::hash_of_streams;
 use crate::stream::{StreamOptions, replay_stream};
 use products_contract::Timestamp;
@@ -29,7 +30,7 @@ pub struct ReplayOptions {
     pub shuffle: Option<u64>,
     /// How often provider events (of scenarios) or the whole stream (of raw events) are delivered.
     pub repeat: u32,
-    /// Rewrite snapshots.
+    /// Rewrite snapshots, and raise what events went beyond of their budgets.
     pub bless: bool,
     /// Report results, timers and messages as well.
     pub trace: bool,
@@ -62,9 +63,9 @@ pub trait Sink {
     }
     /// One event's line.
     fn line(&mut self, line: &Line) -> std::io::Result<()>;
-    /// The host of a case stands still; it may be looked at and asked.
-    fn look(&mut self, moment: Moment, host: &mut Host) -> Result<(), ReplayError> {
-        let _ = (moment, host);
+    /// What a step of a case led to; its host may be looked at and asked.
+    fn look(&mut self, stepped: Stepped<'_>) -> Result<(), ReplayError> {
+        let _ = stepped;
         Ok(())
     }
     /// The cases of a scenario were played.
@@ -117,6 +118,8 @@ pub struct Finished {
     pub cases: Vec<CaseReport>,
     /// All inputs of raw events.
     pub raw: Vec<RawEnd>,
+    /// Limits of budgets that were raised in their files.
+    pub raised: Vec<Raised>,
 }
 
 impl Finished {
@@ -154,7 +157,7 @@ pub fn replay(
     let ready = check(&inputs, paths, stdin, options)?;
     sink.begin(ready.len());
     let several = inputs.len() > 1 || paths.len() > 1;
-    let mut finished = Finished { summary: Summary::default(), cases: Vec::new(), raw: Vec::new() };
+    let mut finished = Finished { summary: Summary::default(), cases: Vec::new(), raw: Vec::new(), raised: Vec::new() };
     let mut states = Vec::new();
     for (input, ready) in inputs.iter().zip(ready) {
         let source = input.source();
@@ -187,7 +190,9 @@ fn check(
         return Err(ReplayError::Usage("--until goes on after raw events; a scenario says `until` itself".to_owned()));
     }
     if options.bless && scenarios == 0 {
-        return Err(ReplayError::Usage("--bless rewrites snapshots of scenarios; there is none here".to_owned()));
+        return Err(ReplayError::Usage(
+            "--bless rewrites snapshots and budgets of scenarios; there is none here".to_owned(),
+        ));
     }
     if options.store.is_some() && scenarios > 0 {
         return Err(ReplayError::Usage(
@@ -236,8 +241,11 @@ fn play_one(
                 repeat: options.repeat,
                 bless: options.bless,
             };
-            let mut look = |moment, host: &mut Host| sink.look(moment, host);
-            let reports = play_all_watched(&scenario, &cases, &business, &play, &mut look)?;
+            let mut look = |stepped: Stepped<'_>| sink.look(stepped);
+            let reports = play_all_watched(&scenario, &cases, &business, &play, Some(&mut look))?;
+            if options.bless {
+                finished.raised.extend(raise(&scenario, &reports)?);
+            }
             let Some(first) = reports.first() else { return Ok(Summary::default()) };
             for line in &first.lines {
                 if options.trace || !matches!(line, Line::Derived { .. }) {
@@ -267,6 +275,17 @@ fn play_one(
             Ok(end.summary)
         }
     }
+}
+
+/// Raises the budgets in a scenario's file to what was used.
+fn raise(scenario: &Scenario, reports: &[CaseReport]) -> Result<Vec<Raised>, ReplayError> {
+    let over: Vec<_> = reports.iter().flat_map(|report| report.over.iter().cloned()).collect();
+    if over.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (text, raised) = budget::raise(scenario, &read_text(&scenario.file)?, &over)?;
+    std::fs::write(&scenario.file, text).map_err(|cause| ReplayError::File { path: scenario.file.clone(), cause })?;
+    Ok(raised)
 }
 
 fn unwritable(cause: std::io::Error) -> ReplayError {

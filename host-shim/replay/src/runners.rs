@@ -15,6 +15,8 @@ type Make = dyn Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync;
 pub struct Runners {
     name: String,
     make: Arc<Make>,
+    /// Makes runners with a new instance for every event, where that is something else.
+    make_fresh: Option<Arc<Make>>,
 }
 
 impl Runners {
@@ -23,7 +25,7 @@ impl Runners {
         name: impl Into<String>,
         make: impl Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync + 'static,
     ) -> Self {
-        Runners { name: name.into(), make: Arc::new(make) }
+        Runners { name: name.into(), make: Arc::new(make), make_fresh: None }
     }
 
     /// The extension's library, without a component.
@@ -40,8 +42,23 @@ impl Runners {
         let cache = ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok());
         let loaded = LoadedComponent::load(&bytes, Limits::default(), cache.as_ref())
             .map_err(|error| ReplayError::Usage(format!("{}: {error}", file.display())))?;
-        let mode = if fresh { Mode::Fresh } else { Mode::Reused };
-        Ok(Runners::new(file.display().to_string(), move || Ok(Box::new(loaded.runner(mode)))))
+        Ok(Runners::loaded(file.display().to_string(), loaded, fresh))
+    }
+
+    /// A component that is loaded already; `name` is for reports.
+    pub fn loaded(name: impl Into<String>, loaded: LoadedComponent, fresh: bool) -> Self {
+        let making =
+            |loaded: LoadedComponent, mode| -> Arc<Make> { Arc::new(move || Ok(Box::new(loaded.runner(mode)))) };
+        let make_fresh = making(loaded.clone(), Mode::Fresh);
+        let make = if fresh { make_fresh.clone() } else { making(loaded, Mode::Reused) };
+        Runners { name: name.into(), make, make_fresh: Some(make_fresh) }
+    }
+
+    /// The same with a new instance for every event; of what has no instances, itself.
+    #[must_use]
+    pub fn fresh(&self) -> Runners {
+        let make = self.make_fresh.as_ref().unwrap_or(&self.make).clone();
+        Runners { make, ..self.clone() }
     }
 
     /// What runs.

@@ -1,11 +1,13 @@
 //! A scenario as it is written: what is given, what happens, what is expected.
 
 mod answers;
+pub mod budget;
 mod read;
 mod usage;
 pub mod write;
 
 pub use answers::Answers;
+pub use budget::Budget;
 pub use host::bad_input::read_text;
 
 use crate::matcher::Matcher;
@@ -31,6 +33,8 @@ pub struct Scenario {
     pub known_to_fail: Option<Known>,
     /// The API versions that it is restricted to, and why.
     pub versions: Option<Versions>,
+    /// What each of its events may use.
+    pub budget: Option<Budget>,
     /// Where it starts.
     pub given: Given,
     /// What happens, in order.
@@ -106,6 +110,8 @@ pub struct Step {
     pub answer: Option<Matcher>,
     /// Line of the expectation that the state is the same before and after.
     pub unchanged: Option<usize>,
+    /// What its event may use.
+    pub budget: Option<Budget>,
     /// Its effects wait for the next step that is not held.
     pub hold: bool,
     /// The host is killed while it runs.
@@ -124,9 +130,26 @@ pub struct Kill {
 }
 
 impl Step {
+    /// A step of no file, with nothing expected of it.
+    pub fn new(action: Action) -> Step {
+        Step {
+            line: 0,
+            action,
+            only: Vec::new(),
+            outcome: None,
+            effects: None,
+            reply: None,
+            answer: None,
+            unchanged: None,
+            budget: None,
+            hold: false,
+            kill: None,
+        }
+    }
+
     /// The step with nothing expected of it, for where the order is another than the one that was written.
     pub fn without_expectations(&self) -> Step {
-        Step { outcome: None, effects: None, reply: None, answer: None, unchanged: None, ..self.clone() }
+        Step { outcome: None, effects: None, reply: None, answer: None, unchanged: None, budget: None, ..self.clone() }
     }
 }
 
@@ -458,9 +481,16 @@ impl Scenario {
                     + step.effects.as_ref().map_or(0, Matcher::assertions)
                     + [&step.reply, &step.answer].into_iter().flatten().map(Matcher::assertions).sum::<usize>()
                     + usize::from(step.unchanged.is_some())
+                    + step.budget.as_ref().map_or(0, |budget| budget.limits.len())
             })
             .sum();
-        of_steps + self.expect.assertions()
+        of_steps + self.expect.assertions() + self.budget.as_ref().map_or(0, |budget| budget.limits.len())
+    }
+
+    /// True if it limits the memory of an event: that is what a new instance needs, not what events before it left.
+    pub fn limits_memory(&self) -> bool {
+        let budgets = self.steps.iter().map(|step| &step.budget).chain([&self.budget]).flatten();
+        budgets.flat_map(|budget| &budget.limits).any(|limit| limit.resource == budget::Resource::Memory)
     }
 
     /// The first event whose outcome it does not assert, by line. A webhook that is refused has none, but an answer.

@@ -19,6 +19,8 @@ const DEPTH_MAX: usize = 64;
 pub struct Node {
     /// Line, from 1.
     pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
     /// The value.
     pub value: Tree,
 }
@@ -56,7 +58,9 @@ pub struct Entry {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Tree>::deserialize(deserializer)?;
-        Ok(Node { line: line_of(&spanned.referenced), value: spanned.value })
+        let location = &spanned.referenced;
+        let column = usize::try_from(location.column()).unwrap_or(usize::MAX);
+        Ok(Node { line: line_of(location), column, value: spanned.value })
     }
 }
 

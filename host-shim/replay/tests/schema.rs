@@ -82,6 +82,7 @@ fn right() -> Vec<String> {
         with_step("{raw: {a: 1}, unchanged: true}"),
         with_step("{same: evt_1, expect: duplicate}"),
         with_step("{redrive: evt_1}"),
+        with_step("{raw: x, budget: {fuel: 300_000, memory: 4MiB, host_calls: 3}}"),
         with_step("{advance: 7d, unchanged: false}"),
         with_step("{until: 2027-01-01T00:00:00Z, kill: {write: 3}}"),
         with_step("{same: evt_1, hold: true}"),
@@ -96,7 +97,7 @@ fn right() -> Vec<String> {
         ),
         with_given("{claims: {'a:b': 'user:1'}, answers: {k: {ok: {a: 1}}}}"),
         with_expect("{products: {a: {regex: x}}, snapshot: full, claims: {a: null}}"),
-        "name: 7\ncovers: [A, B, C]\nknown_to_fail: 'C1: x'\nversions: {only: [a], because: b}\nevents: [{raw: 1}]\n"
+        "name: 7\ncovers: [A, B, C]\nknown_to_fail: 'C1: x'\nversions: {only: [a], because: b}\nbudget: {memory: 65}\nevents: [{raw: 1}]\n"
             .into(),
     ]
 }
@@ -166,6 +167,12 @@ fn schema_and_reader_take_and_refuse_the_same() {
         with_step("{check: {accounts: {'user:1': {claims: {}}}}}"),
         with_step("{check: {accounts: {nobody: {products: {}}}}}"),
         with_step("{raw: 1, only: 7}"),
+        with_step("{raw: 1, budget: {}}"),
+        with_step("{raw: 1, budget: {fuel: many}}"),
+        with_step("{raw: 1, budget: {fuel: 4MiB}}"),
+        with_step("{raw: 1, budget: {memory: 4MB}}"),
+        with_step("{raw: 1, budget: {host_calls: -1}}"),
+        with_step("{advance: 7d, budget: {fuel: 1}}"),
         with_given("{clock: today}"),
         with_given("{config: {a: [1]}}"),
         with_given("{claims: {a: nobody}}"),
@@ -228,6 +235,7 @@ fn schema_and_reader_know_the_same_names() {
     assert_eq!(known(&with_expect("{accounts: {'user:1': {zzz: 1}}}")), named(accounts), "accounts");
     let outcome = &of("outcome")["anyOf"][1];
     assert_eq!(known(&with_step("{raw: x, expect: {outcome: stale, zzz: 1}}")), named(outcome), "an outcome");
+    assert_eq!(known(&with_step("{raw: x, budget: {zzz: 1}}")), named(of("budget")), "a budget");
     assert_eq!(known(&with_given("{by: {kind: user, zzz: 1}}")), named(&of("actor")["anyOf"][1]), "an actor");
 }
 
@@ -346,6 +354,7 @@ fn members_that_say_nothing_together_are_refused() {
         "unchanged: true",
         "hold: true",
         "kill: {write: 1}",
+        "budget: {fuel: 1}",
         "only: [v]",
         "payload: {}",
         "account: platform",

@@ -1,6 +1,9 @@
 //! Runs an extension as a library: no component, no limits. For tests, comparison and debugging.
 
+mod counted;
+
 use crate::runner::{Ran, RunError, Runner, SharedImports, Used};
+use counted::Counted;
 use products_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Extension, Imports, Listed, Offer, Page, Problem,
     ProductValues, Question, Timestamp, UsageTotal,
@@ -11,6 +14,14 @@ use std::sync::{MutexGuard, PoisonError};
 pub struct NativeRunner {
     extension: Box<dyn Extension + Send>,
     declarations: Declarations,
+}
+
+/// Call the extension, and say how often it called its imports.
+fn counted<T>(imports: &SharedImports, body: impl FnOnce(&mut dyn Imports) -> T) -> (T, Used) {
+    let mut imports = locked(imports);
+    let mut counted = Counted::new(&mut *imports);
+    let answer = body(&mut counted);
+    (answer, Used { host_calls: counted.calls(), ..Used::default() })
 }
 
 impl NativeRunner {
@@ -36,20 +47,20 @@ impl Runner for NativeRunner {
     }
 
     fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>> {
-        Ok((self.extension.validate(&mut *locked(imports), candidate), Used::default()))
+        Ok(counted(imports, |imports| self.extension.validate(imports, candidate)))
     }
 
     fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision> {
-        let decision = self.extension.handle(&mut *locked(imports), event).map_err(RunError::Failure)?;
-        Ok((decision, Used::default()))
+        let (decision, used) = counted(imports, |imports| self.extension.handle(imports, event));
+        Ok((decision.map_err(RunError::Failure)?, used))
     }
 
     fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {
-        Ok((self.extension.catalog(&mut *locked(imports), question), Used::default()))
+        Ok(counted(imports, |imports| self.extension.catalog(imports, question)))
     }
 
     fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>> {
-        Ok((self.extension.entitlements(&mut *locked(imports), question), Used::default()))
+        Ok(counted(imports, |imports| self.extension.entitlements(imports, question)))
     }
 
     fn usage(
@@ -59,11 +70,11 @@ impl Runner for NativeRunner {
         start: Timestamp,
         end: Timestamp,
     ) -> Ran<Result<Vec<UsageTotal>, Problem>> {
-        Ok((self.extension.usage(&mut *locked(imports), question, start, end), Used::default()))
+        Ok(counted(imports, |imports| self.extension.usage(imports, question, start, end)))
     }
 
     fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>> {
-        Ok((self.extension.balances(&mut *locked(imports), question), Used::default()))
+        Ok(counted(imports, |imports| self.extension.balances(imports, question)))
     }
 
     fn list(
@@ -74,6 +85,6 @@ impl Runner for NativeRunner {
         filter: Option<&str>,
         page: &Page,
     ) -> Ran<Result<Vec<Listed>, Problem>> {
-        Ok((self.extension.list(&mut *locked(imports), question, kind, filter, page), Used::default()))
+        Ok(counted(imports, |imports| self.extension.list(imports, question, kind, filter, page)))
     }
 }

@@ -11,6 +11,10 @@ use std::sync::{Arc, Mutex};
 pub struct Used {
     /// Fuel; 0 natively.
     pub fuel: u64,
+    /// Bytes of linear memory that the instance had grown to; 0 natively. One that is reused has what earlier calls needed.
+    pub memory_bytes: u64,
+    /// Calls of imports.
+    pub host_calls: u64,
 }
 
 /// Why a call has no answer. None of these is an outcome: nothing is kept.

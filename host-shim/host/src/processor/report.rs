@@ -71,8 +71,12 @@ pub struct Report {
     pub reply_to: Option<String>,
     /// The answer to who waits: the extension's, or the refusal of a rejected event.
     pub reply: Option<Reply>,
-    /// Fuel of all calls of this run; 0 natively.
+    /// Fuel of the call that was kept; 0 natively, and where the host decided by itself.
     pub fuel: u64,
+    /// Bytes of linear memory that the instance had grown to after it; 0 natively, and where the host decided by itself.
+    pub memory_bytes: u64,
+    /// Imports that it called; 0 where the host decided by itself.
+    pub host_calls: u64,
     /// What the extension logged in this run, also in one that failed.
     pub logs: Vec<LogEntry>,
     /// True if it is not this event's arrival: it was woken, tried again, driven again or given up.
@@ -98,6 +102,8 @@ impl Report {
             reply_to: known.event.reply_to.clone(),
             reply: None,
             fuel: 0,
+            memory_bytes: 0,
+            host_calls: 0,
             logs: Vec::new(),
             later: false,
             livemode: known.livemode,

@@ -15,7 +15,7 @@ use products_contract::{
 };
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use wasm_runner::runner::RunError;
+use wasm_runner::runner::{RunError, Used};
 
 /// Where a run's event stands in the inbox.
 #[derive(Clone)]
@@ -92,8 +92,8 @@ pub(super) struct Decided {
     pub claim_answers: String,
     /// Who decided in place of a component; none if one did, or the host for all of them.
     pub decided_by: Option<&'static str>,
-    /// Fuel of the call.
-    pub fuel: u64,
+    /// What the call used.
+    pub used: Used,
     /// What the extension logged.
     pub logs: Vec<LogEntry>,
 }
@@ -110,7 +110,7 @@ impl Decided {
             kept: Kept::default(),
             claim_answers: String::new(),
             decided_by: None,
-            fuel: 0,
+            used: Used::default(),
             logs: Vec::new(),
         }
     }
@@ -193,7 +193,7 @@ impl Processor {
             Some(Place::Here(account)) => Some(account.clone()),
             _ => None,
         };
-        let (decision, kept, fuel) = match kept {
+        let (decision, kept, used) = match kept {
             Ok(kept) => kept,
             Err(error) => return Err(Failed { error, account, logs }),
         };
@@ -222,7 +222,7 @@ impl Processor {
                 Decided { reply, state, waits_for, account, kept, ..Decided::by_host(outcome) }
             }
         };
-        Ok(Decided { claim_answers: trace.claim_answers, fuel, logs, ..decided })
+        Ok(Decided { claim_answers: trace.claim_answers, used, logs, ..decided })
     }
 
     /// The decision with the changes that it means; or why it is not kept.
@@ -230,16 +230,16 @@ impl Processor {
         &self,
         seen: &Seen,
         answer: wasm_runner::runner::Ran<Decision>,
-    ) -> Result<(Decision, Kept, u64), RunError> {
+    ) -> Result<(Decision, Kept, Used), RunError> {
         if let Some(text) = &seen.trace.unavailable {
             return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text.clone()))));
         }
         let (mut decision, used) = answer?;
         if matches!(seen.place, Some(Place::Parked { .. } | Place::Ignored(_) | Place::Refused(_))) {
-            return Ok((decision, Kept::nothing_but_expected(seen), used.fuel));
+            return Ok((decision, Kept::nothing_but_expected(seen), used));
         }
         match decision::keep(seen, self.runner.declarations().data_version, &mut decision) {
-            Ok(kept) => Ok((decision, kept, used.fuel)),
+            Ok(kept) => Ok((decision, kept, used)),
             Err(Unkept::Contract(problem)) => Err(RunError::BadDecision(problem)),
             Err(Unkept::Store(error)) => Err(RunError::Failure(Failure::Store(error))),
         }
@@ -272,7 +272,7 @@ impl Processor {
             catalog_hash: self.business.catalog_hash.clone(),
             component_hash: decided.decided_by.unwrap_or(self.runner.hash()).to_owned(),
             claim_answers: std::mem::take(&mut decided.claim_answers),
-            fuel: decided.fuel,
+            fuel: decided.used.fuel,
             effects_hash: effects_hash(&changes),
         };
         let outcome = Some(decided.outcome.clone());
@@ -308,7 +308,7 @@ impl Processor {
         let has_caller = event.reply_to.is_some() || matches!(event.payload, Payload::Command(_));
         let mut report = self.report(attempt, seq, decided.account, Disposition::Outcome(decided.outcome));
         report.effects = decided.kept.asked;
-        report.fuel = decided.fuel;
+        Used { fuel: report.fuel, memory_bytes: report.memory_bytes, host_calls: report.host_calls } = decided.used;
         report.logs = decided.logs;
         report.alert = refusal.is_some() && !has_caller;
         report.reply = decided.reply.or(refusal.filter(|_| has_caller).map(Reply::Refused));
@@ -373,6 +373,8 @@ impl Processor {
             reply_to: event.reply_to.clone(),
             reply: None,
             fuel: 0,
+            memory_bytes: 0,
+            host_calls: 0,
             logs: Vec::new(),
             later: attempt.later,
             livemode: self.business.livemode,

@@ -413,10 +413,10 @@ impl Runner for ToyRunner {
         self.native.validate(imports, candidate)
     }
     fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision> {
-        let (decision, _) = self.native.handle(imports, event)?;
+        let (decision, used) = self.native.handle(imports, event)?;
         match story_of(event) {
             Some(story) if story.trap => Err(RunError::Trap("unreachable".into())),
-            _ => Ok((decision, Used { fuel: FUEL })),
+            _ => Ok((decision, Used { fuel: FUEL, ..used })),
         }
     }
     fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>> {

@@ -239,7 +239,7 @@ fn quota_value(outcome: &Outcome) -> Option<Value> {
 
 /// A reply as expectations see it: the answer's object, or `{"refused": {"code", "detail"}}`; that of a quota says also what
 /// is allowed and used, and which product would allow it.
-fn reply_value(reply: &Reply) -> Value {
+pub fn reply_value(reply: &Reply) -> Value {
     match reply {
         Reply::Answer(text) => crate::state::parsed(text),
         Reply::Refused(refusal) => {

@@ -74,6 +74,7 @@ mod tests {
             file: "s.yml".into(),
             version: "2025-03-31.basil".into(),
             failures: Vec::new(),
+            over: Vec::new(),
             known: None,
             lines: Vec::new(),
             summary: Summary::default(),
@@ -83,7 +84,7 @@ mod tests {
             took: std::time::Duration::ZERO,
         };
         let raw = RawEnd { source: "a.jsonl".into(), events: 3, failed: 2, bad: None };
-        let finished = Finished { summary: Summary::default(), cases: vec![case], raw: vec![raw] };
+        let finished = Finished { summary: Summary::default(), cases: vec![case], raw: vec![raw], raised: Vec::new() };
         let text = junit(&finished).expect("XML");
         for part in ["a story", "raw events", "a.jsonl: 3 events", "2 events failed", "failures=\"1\""] {
             assert!(text.contains(part), "{part}: {text}");

@@ -1,9 +1,9 @@
 //! From a YAML file to a [`Scenario`].
 
 use super::{
-    Action, At, Change, CommandStep, Expectations, Given, Kill, Known, OutcomeExpectation, Patch, ProductStep, RawStep,
-    SECTIONS, Scenario, SectionExpectation, Signature, Step, StripeStep, UsageStep, Versions, WebhookStep, answers,
-    read_text, usage,
+    Action, At, Budget, Change, CommandStep, Expectations, Given, Kill, Known, OutcomeExpectation, Patch, ProductStep,
+    RawStep, SECTIONS, Scenario, SectionExpectation, Signature, Step, StripeStep, UsageStep, Versions, WebhookStep,
+    answers, read_text, usage,
 };
 use crate::error::BadInput;
 use crate::matcher::Matcher;
@@ -33,6 +33,7 @@ impl Scenario {
         };
         let known_to_fail = fields.take("known_to_fail").map(|n| known(reader, n)).transpose()?;
         let versions = fields.take("versions").map(|n| versions(reader, n)).transpose()?;
+        let budget = fields.take("budget").map(|n| Budget::read(reader, n)).transpose()?;
         let given = given(reader, fields.take("given"))?;
         let events = fields.need("events")?;
         let steps = steps(reader, reader.list("events", events)?, &given)?;
@@ -44,7 +45,7 @@ impl Scenario {
         if steps.is_empty() {
             return Err(reader.bad(events.line, "no event", STEP_NAMES));
         }
-        Ok(Scenario { file: file.to_owned(), name, covers, known_to_fail, versions, given, steps, expect })
+        Ok(Scenario { file: file.to_owned(), name, covers, known_to_fail, versions, budget, given, steps, expect })
     }
 
     /// Reads a scenario file.
@@ -198,11 +199,13 @@ fn step(reader: Reader<'_>, node: &Node, given: &Given, counter: &mut Counter) -
         unchanged: None,
         hold: false,
         kill: None,
+        budget: None,
     };
     if is_event {
         step.outcome = fields.take("expect").map(|n| outcome(reader, n)).transpose()?;
         step.effects = fields.take("effects").map(|n| Matcher::read(reader, n)).transpose()?;
         step.reply = fields.take("reply").map(|n| Matcher::read(reader, n)).transpose()?;
+        step.budget = fields.take("budget").map(|n| Budget::read(reader, n)).transpose()?;
     }
     if matches!(step.action, Action::Webhook(_)) {
         step.answer = fields.take("answer").map(|n| Matcher::read(reader, n)).transpose()?;

@@ -83,6 +83,9 @@ impl<'a> ScenarioText<'a> {
             let because = Node::text(&versions.because);
             entry(&mut out, 0, "versions", &Node::map([("only", only), ("because", because)]), Layout::Short);
         }
+        if let Some(budget) = &scenario.budget {
+            entry(&mut out, 0, "budget", &budget.node(), Layout::Short);
+        }
         let given = given(&scenario.given)?;
         if !is_empty(&given) {
             entry(&mut out, 0, "given", &given, Layout::Block);
@@ -240,7 +243,10 @@ mod tests {
                 _ => {}
             }
         }
-        Regex::new(r"line: \d+").expect("a pattern").replace_all(&format!("{scenario:#?}"), "line: _").into_owned()
+        Regex::new(r"(line|column): \d+")
+            .expect("a pattern")
+            .replace_all(&format!("{scenario:#?}"), "$1: _")
+            .into_owned()
     }
 
     #[test]
@@ -274,6 +280,7 @@ known_to_fail: "C1: it is only a sample"
 versions:
   only: [2025-03-31.basil]
   because: its bodies
+budget: {fuel: 300_000, memory: 4MiB}
 given:
   business: solobase
   clock: 2026-02-01T00:00:00.25Z
@@ -305,6 +312,7 @@ events:
     effects: {contains: [{kind: mail.send, payload: {subset: {regex: x}}}]}
     reply: {refused: {code: any}}
     unchanged: true
+    budget: {host_calls: 3, memory: 1000}
   - {stripe: invoice.paid, at: +0s}
   - {command: instance.create, by: admin, account: user:B, payload: {name: "yes", n: 1.0}, expect: rejected}
   - {command: x, by: {kind: service, subject: s}}

@@ -19,7 +19,7 @@ pub enum Layout {
 impl Node {
     /// A node that stands in no file.
     pub fn of(value: Tree) -> Node {
-        Node { line: 0, value }
+        Node { line: 0, column: 0, value }
     }
 
     /// A text.
@@ -173,7 +173,7 @@ fn scalar(text: &str, out: &mut String) {
 
 /// Whether a text may stand without quotes, as a key, in a mapping on one line or in a list.
 fn is_plain(text: &str) -> bool {
-    if crate::time::parse(text).is_some() {
+    if crate::time::parse(text).is_some() || crate::time::parse_span(text).is_some() {
         return true;
     }
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-' | '@' | '+' | '*' | '$');
@@ -233,11 +233,12 @@ mod tests {
 
     #[test]
     fn ids_and_times_stand_without_quotes() {
-        let plain = ["user:A", "customer.subscription.created", "2026-01-01T00:00:00Z", "late 2h", "a b", "inst_a/*"];
+        let plain =
+            ["user:A", "customer.subscription.created", "2026-01-01T00:00:00Z", "late 2h", "a b", "inst_a/*", "90s"];
         for text in plain {
             assert_eq!(Node::text(text).flow(), text);
         }
-        for text in ["", "yes", "1", "a: b", "a:", "-", "a #b", "{a}", "7d", " a", "a  b", "mail: x"] {
+        for text in ["", "yes", "1", "a: b", "a:", "-", "a #b", "{a}", "7", " a", "a  b", "mail: x"] {
             assert_eq!(Node::text(text).flow(), format!("\"{text}\""));
         }
     }

@@ -75,7 +75,8 @@ impl Live {
             Some(limit) => limit - self.store.get_fuel()?,
             None => 0,
         };
-        Ok((answer, Used { fuel }))
+        let state = self.store.data();
+        Ok((answer, Used { fuel, memory_bytes: state.memory_bytes() as u64, host_calls: state.calls() }))
     }
 }
 

@@ -24,7 +24,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn step(&mut self, step: &Step) -> Result<Node, Unwritable> {
-        let Step { line: _, action, only, outcome: expected, effects, reply, answer, unchanged, hold, kill } = step;
+        let Step { line: _, action, only, outcome: expected, effects, reply, answer, unchanged, budget, hold, kill } = step;
         let mut entries = Entries::default();
         self.action(action, &mut entries)?;
         if !only.is_empty() {
@@ -39,6 +39,9 @@ impl Writer<'_> {
         }
         if unchanged.is_some() {
             entries.add("unchanged", Node::of(Tree::Bool(true)));
+        }
+        if let Some(budget) = budget {
+            entries.add("budget", budget.node());
         }
         if *hold {
             entries.add("hold", Node::of(Tree::Bool(true)));

@@ -1,0 +1,9 @@
+//! Other extensions than this project's, in a replay.
+
+mod extensions {
+    mod budget;
+    mod failing;
+    #[allow(clippy::unwrap_used, reason = "the lint is off where the file is at home, too")]
+    #[path = "../../../host/tests/processor/toy.rs"]
+    mod toy;
+}

@@ -1,0 +1,61 @@
+//! Imports that count how often they are called.
+
+use products_contract::{
+    CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, LogLevel, Opened, Page, Placement, Product, RowKey,
+    Selection, Stored, StoredRow,
+};
+
+/// The imports of one call.
+pub(super) struct Counted<'a> {
+    inner: &'a mut dyn Imports,
+    calls: u64,
+}
+
+impl<'a> Counted<'a> {
+    pub fn new(inner: &'a mut dyn Imports) -> Self {
+        Counted { inner, calls: 0 }
+    }
+
+    /// Calls so far.
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    fn count(&mut self) -> &mut dyn Imports {
+        self.calls += 1;
+        self.inner
+    }
+}
+
+impl Imports for Counted<'_> {
+    fn open(&mut self, placement: &Placement, facts: &[String]) -> Stored<Opened> {
+        self.count().open(placement, facts)
+    }
+    fn load(&mut self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+        self.count().load(keys)
+    }
+    fn more(&mut self, selection: &Selection, limit: u32) -> Stored<Vec<StoredRow>> {
+        self.count().more(selection, limit)
+    }
+    fn known(&mut self, facts: &[String]) -> Stored<Vec<bool>> {
+        self.count().known(facts)
+    }
+    fn begun(&mut self, effects: &[String]) -> Stored<Vec<bool>> {
+        self.count().begun(effects)
+    }
+    fn claims_take(&mut self, keys: &[String]) -> Stored<Vec<ClaimState>> {
+        self.count().claims_take(keys)
+    }
+    fn claims_mine(&mut self, prefix: &str) -> Stored<Vec<String>> {
+        self.count().claims_mine(prefix)
+    }
+    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+        self.count().catalog_read(keys)
+    }
+    fn catalog_find(&mut self, query: &CatalogQuery, page: &Page) -> Stored<Vec<Product>> {
+        self.count().catalog_find(query, page)
+    }
+    fn log_write(&mut self, level: LogLevel, message: &str, fields: &[(String, String)]) {
+        self.count().log_write(level, message, fields);
+    }
+}
