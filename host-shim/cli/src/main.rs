@@ -3,6 +3,7 @@
 mod check;
 mod explore;
 mod coverage;
+mod compare;
 mod extension;
 mod inspect;
 mod profile;
@@ -37,6 +38,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim replay --format json log.jsonl  replay recorded events, one JSON line an event
   host-shim coverage fixtures               say which decisions no scenario reaches
   host-shim profile --svg p.svg fixtures    say where the component's fuel goes, and draw it
+  host-shim compare old.wasm new.wasm my-business   say what another component decides otherwise
   host-shim inspect my-extension.wasm       say whether this host can load a component
   host-shim schema scenario                 print the JSON Schema of scenarios, for editors
 
@@ -49,6 +51,7 @@ enum Command {
     Explore(Box<explore::Args>),
     Coverage(coverage::Args),
     Profile(Box<profile::Args>),
+    Compare(Box<compare::Args>),
     Inspect(inspect::Args),
     Schema(schema::Args),
     #[cfg(feature = "stripe")]
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Explore(args) => explore::run(&args),
         Command::Coverage(args) => coverage::run(&args),
         Command::Profile(args) => profile::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Schema(args) => schema::run(&args),
         #[cfg(feature = "stripe")]

@@ -4,6 +4,8 @@
 mod bad_inputs;
 #[path = "cli/check.rs"]
 mod check;
+#[path = "cli/compare.rs"]
+mod compare;
 #[path = "cli/contract.rs"]
 mod contract;
 #[path = "cli/coverage.rs"]

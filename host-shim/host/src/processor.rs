@@ -14,7 +14,8 @@ mod waiting;
 mod wake;
 
 pub use ask::AskError;
-pub use log_replay::{Difference, replay_log};
+pub use log_replay::{Difference, difference_from_record, replay_log};
+pub use refuse::by_intake as is_refused_by_intake;
 pub use report::{Disposition, EffectRef, Report};
 
 use crate::business::Own;

@@ -15,6 +15,13 @@ pub fn unified(file: &Path, line: usize, expected: &str, actual: &str) -> String
     diff.unified_diff().context_radius(3).header(&format!("{place} expected"), "actual").to_string()
 }
 
+/// A unified diff of two texts with names of their own.
+pub fn between((old_name, old): (&str, &str), (new_name, new): (&str, &str)) -> String {
+    let (old, new) = (with_newline(old), with_newline(new));
+    let diff = TextDiff::from_lines(old.as_str(), new.as_str());
+    diff.unified_diff().context_radius(3).header(old_name, new_name).to_string()
+}
+
 fn with_newline(text: &str) -> String {
     match text.is_empty() || text.ends_with('\n') {
         true => text.to_owned(),

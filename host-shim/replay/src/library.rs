@@ -28,9 +28,24 @@ pub struct Sources {
 }
 
 /// An input that has been checked.
-pub(crate) enum Ready {
-    Scenario { scenario: Box<Scenario>, cases: Vec<Case>, business: Arc<BusinessFolder> },
-    Raw { raw: RawInput, business: Arc<BusinessFolder> },
+#[derive(Debug)]
+pub enum Ready {
+    /// A scenario.
+    Scenario {
+        /// As it is written.
+        scenario: Box<Scenario>,
+        /// In each API version that it is played in.
+        cases: Vec<Case>,
+        /// Its business.
+        business: Arc<BusinessFolder>,
+    },
+    /// Raw events.
+    Raw {
+        /// The events.
+        raw: RawInput,
+        /// Their business.
+        business: Arc<BusinessFolder>,
+    },
 }
 
 /// A scenario with its business, and its events in each of its API versions.
@@ -62,7 +77,8 @@ pub fn stories(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result
 }
 
 /// Finds and reads fixtures and businesses.
-pub(crate) struct Library<'a> {
+#[derive(Debug)]
+pub struct Library<'a> {
     sources: Sources,
     runners: Runners,
     paths: &'a [PathBuf],
@@ -75,7 +91,7 @@ pub(crate) struct Library<'a> {
 
 impl<'a> Library<'a> {
     /// A library for inputs at these paths; fixtures that are named must be there.
-    pub(crate) fn new(sources: Sources, runners: Runners, paths: &'a [PathBuf]) -> Result<Self, ReplayError> {
+    pub fn new(sources: Sources, runners: Runners, paths: &'a [PathBuf]) -> Result<Self, ReplayError> {
         let must_be_there = sources.fixtures.is_some();
         let mut library =
             Library { sources, runners, paths, fixtures: None, businesses: HashMap::new(), started: HashSet::new() };
@@ -86,7 +102,7 @@ impl<'a> Library<'a> {
     }
 
     /// Reads an input whole, with its business, whose catalog the extension takes.
-    pub(crate) fn ready(&mut self, input: &Input, stdin: &mut dyn Read) -> Result<Ready, ReplayError> {
+    pub fn ready(&mut self, input: &Input, stdin: &mut dyn Read) -> Result<Ready, ReplayError> {
         match input {
             Input::Scenario(file) => {
                 let scenario = Scenario::read(file)?;
@@ -117,6 +133,28 @@ impl<'a> Library<'a> {
         };
         let judge = |rest| self.start(rest, &[]).map(drop);
         Err(ReplayError::Input(crate::mistakes::all(&business, first, judge)))
+    }
+
+    /// A scenario in each API version that it is played in.
+    pub fn cases(&mut self, scenario: &Scenario) -> Result<Vec<Case>, ReplayError> {
+        Ok(prepare(scenario, &self.fixtures()?.shapes)?)
+    }
+
+    /// The business of this name, unless the sources say another one.
+    pub fn business_named(&mut self, name: &str) -> Result<Arc<BusinessFolder>, ReplayError> {
+        self.business(Some(name), None)
+    }
+
+    /// What a scenario elsewhere names a business by: its name among the fixtures, or its folder.
+    pub fn name_of(&mut self, folder: &Path) -> String {
+        let among = |fixtures: &Fixtures| {
+            Some(fixtures.folder.as_ref()?.canonicalize().ok()? == folder.canonicalize().ok()?.parent()?)
+        };
+        let is_fixture = self.fixtures().ok().and_then(among).unwrap_or_default();
+        match folder.file_name().filter(|_| is_fixture) {
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => folder.display().to_string(),
+        }
     }
 
     fn fixtures(&mut self) -> Result<&Fixtures, ReplayError> {

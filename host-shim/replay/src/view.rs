@@ -61,6 +61,11 @@ fn asked_by<'h>(host: &'h Host, account: &Account) -> impl Iterator<Item = &'h s
 pub fn ledger(host: &Host, account: &Account) -> Result<Value, ReplayError> {
     let mut rows = account_rows(host.processor(), account)?;
     let entries = rows.sections.remove("records/ledger").unwrap_or_default();
+    Ok(json!({"balances": ledger_sums(&entries), "entries": entries}))
+}
+
+/// Minor units by currency and account of the ledger, summed over its entries.
+pub fn ledger_sums(entries: &BTreeMap<String, Value>) -> BTreeMap<String, BTreeMap<String, i64>> {
     let mut balances: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
     for entry in entries.values() {
         let currency = entry["currency"].as_str().unwrap_or_default();
@@ -70,7 +75,7 @@ pub fn ledger(host: &Host, account: &Account) -> Result<Value, ReplayError> {
             *balance = balance.saturating_add(posting["amount_minor"].as_i64().unwrap_or_default());
         }
     }
-    Ok(json!({"balances": balances, "entries": entries}))
+    balances
 }
 
 /// Currencies in which the account's ledger does not sum to zero, with the sum.

@@ -21,6 +21,11 @@ fn help_of_replay() {
 }
 
 #[test]
+fn help_of_compare() {
+    golden("compare-help.txt", &["compare", "--help"]);
+}
+
+#[test]
 fn help_of_inspect() {
     golden("inspect-help.txt", &["inspect", "--help"]);
 }

@@ -58,15 +58,17 @@ pub fn replay_log(recording: &dyn Store, processor: &mut Processor) -> Stored<Ve
         if let (Some(recorded), Some(replayed)) = (recorded, replayed)
             && !recorded.event.account.as_ref().is_some_and(|account| erased.contains(account))
         {
-            compare(&recorded, &replayed, &mut differences);
+            differences.extend(difference_from_record(&recorded, &replayed));
         }
     }
     Ok(differences)
 }
 
-fn compare(recorded: &InboxRow, replayed: &InboxRow, differences: &mut Vec<Difference>) {
+/// Where an event of a log came out otherwise than recorded. That the host gave it up by the clock is none.
+pub fn difference_from_record(recorded: &InboxRow, replayed: &InboxRow) -> Vec<Difference> {
+    let mut differences = Vec::new();
     if gave_up(recorded) && matches!(replayed.state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {
-        return;
+        return differences;
     }
     let mut differ = |field, recorded_text: String, replayed_text: String| {
         if recorded_text != replayed_text {
@@ -86,6 +88,7 @@ fn compare(recorded: &InboxRow, replayed: &InboxRow, differences: &mut Vec<Diffe
     differ("outcome", result_text(recorded), result_text(replayed));
     differ("claims", answers(recorded), answers(replayed));
     differ("effects", effects(recorded), effects(replayed));
+    differences
 }
 
 /// True if the host ended the wait by the clock, which a log replay does not do.

@@ -33,7 +33,7 @@ impl Processor {
 }
 
 /// True if the intake refused it.
-pub(super) fn by_intake(row: &InboxRow) -> bool {
+pub fn by_intake(row: &InboxRow) -> bool {
     row.provenance.as_ref().is_some_and(|provenance| provenance.component_hash == BY_INTAKE)
 }
 

@@ -1,0 +1,193 @@
+//! `host-shim compare OLD NEW [OPTIONS] PATH…`.
+
+use crate::refuse;
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use host_compare::allow::Allowed;
+use host_compare::cut::{self, CutError};
+use host_compare::report::{human, json, junit};
+use host_compare::{Comparison, Options, Step, log, paths};
+use host_replay::error::ReplayError;
+use host_replay::host::{StoreKind, open};
+use host_replay::library::{Library, Sources};
+use host_replay::runners::Runners;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What stands for the extension's library in place of a component.
+const NATIVE: &str = "native";
+
+/// Say what another component decides otherwise
+///
+/// Runs scenarios, raw events, or the log of a store through two components and holds them against each other, event by
+/// event: outcome, reply, effects (kind, key, payload), sums of the ledger, rows, claims and open timers, and fuel. Differences
+/// are grouped by their cause: kind of event, what differs, and how, without ids, times and amounts. What differs later of an
+/// account that is another already only follows, and is counted.
+#[derive(Debug, Parser)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// What is there: a component, or `native` for the extension's library
+    #[arg(value_name = "OLD.wasm")]
+    old: PathBuf,
+
+    /// What is to take its place: a component, or `native`
+    #[arg(value_name = "NEW.wasm")]
+    new: PathBuf,
+
+    /// Scenario files, raw events, or folders of them
+    #[arg(value_name = "PATH", required_unless_present = "store", conflicts_with = "store")]
+    paths: Vec<PathBuf>,
+
+    /// A SQLite store that a replay or a host has kept: its log is compared. It is brought up to the newest schema when it is
+    /// opened, so give a copy of one that an older host is to go on with
+    #[arg(long, value_name = "FILE")]
+    store: Option<PathBuf>,
+
+    /// A difference that fails nothing: outcome, reply, effects, money, state or fuel, or one of them with a kind of event,
+    /// such as effects:invoice.paid. It is counted all the same; repeatable
+    #[arg(long, value_name = "WHAT")]
+    allow: Vec<Allowed>,
+
+    /// Fail if NEW uses more fuel by more than PERCENT, in all or for a kind of event [default: any is told, and fails nothing]
+    #[arg(long, value_name = "PERCENT")]
+    fuel_within: Option<u32>,
+
+    /// Play scenarios in this API version only; repeatable
+    #[arg(long, value_name = "VERSION", conflicts_with = "store")]
+    only: Vec<String>,
+
+    /// Write the smallest difference as a scenario that holds with OLD and fails with NEW
+    #[arg(long, value_name = "FILE")]
+    to_scenario: Option<PathBuf>,
+
+    /// The business: its name in the fixtures, or a folder with catalog.yml [default: that of the input's folder, or that
+    /// which the log names]
+    #[arg(long, value_name = "NAME|DIR")]
+    business: Option<String>,
+
+    /// The folder of fixtures, with businesses and Stripe's bodies [default: as for replay]
+    #[arg(long, value_name = "DIR")]
+    fixtures: Option<PathBuf>,
+
+    /// How to report; json is one line a cause and one a kind of event whose fuel was compared, then a summary
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+const AFTER_HELP: &str = "Examples:
+  host-shim compare old.wasm new.wasm my-business        by its scenarios, in each API version
+  host-shim compare old.wasm new.wasm --store log.db     by what a host has kept
+  host-shim compare old.wasm native fixtures/solobase    a component and the library
+  host-shim compare old.wasm new.wasm --allow reply --allow effects:invoice.paid my-business
+  host-shim compare old.wasm new.wasm --fuel-within 10 --to-scenario differs.yml my-business
+
+Of a log no effect is carried out: what the providers answered is in it. What an erased account had
+said is left out. Where OLD does not come to what the log says, that is told once, and is no
+difference; what the host gave up by the clock is not held against it.
+
+Exit codes: 0 nothing differs that --allow does not name, 1 something does, 2 bad usage or input.";
+
+/// How to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Causes with their first difference
+    Human,
+    /// JSON lines
+    Json,
+    /// JUnit XML
+    Junit,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    match try_run(args) {
+        Ok(code) => Ok(code),
+        Err(error) => match error.downcast_ref::<ReplayError>() {
+            Some(known) => Ok(refuse(known)),
+            None => Err(error),
+        },
+    }
+}
+
+fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
+    let options = Options {
+        old: runners(&args.old)?,
+        new: runners(&args.new)?,
+        allow: args.allow.clone(),
+        only: args.only.clone(),
+        fuel_within: args.fuel_within,
+    };
+    let sources = Sources { business: args.business.clone(), fixtures: args.fixtures.clone() };
+    let mut library = Library::new(sources, options.old.clone(), &args.paths)?;
+    let bar = progress_bar();
+    let mut progress = |step| match step {
+        Step::Of(all) => bar.set_length(all),
+        Step::Done(more) => bar.inc(more),
+    };
+    let comparison = match &args.store {
+        Some(file) => {
+            if !file.is_file() {
+                let text =
+                    format!("{}: no such file; expected a store that a replay or a host has kept", file.display());
+                return Err(ReplayError::Usage(text).into());
+            }
+            let store = open(&StoreKind::Sqlite(file.clone()))?;
+            log::compare(&mut library, &*store, &options, &mut progress)
+        }
+        None => paths::compare(&mut library, &args.paths, &options, &mut progress),
+    };
+    bar.finish_and_clear();
+    let comparison = comparison?;
+    report(args.format, &comparison, &options).context("the report can't be written")?;
+    if let Some(file) = &args.to_scenario {
+        to_scenario(&mut library, &comparison, &options, file)?;
+    }
+    Ok(ExitCode::from(u8::from(comparison.differs(&options))))
+}
+
+fn runners(file: &Path) -> Result<Runners, ReplayError> {
+    if file.as_os_str() == NATIVE { Ok(Runners::native()) } else { Runners::component(file, false) }
+}
+
+fn report(format: Format, comparison: &Comparison, options: &Options) -> anyhow::Result<()> {
+    let stdout = io::stdout();
+    let mut out = BufWriter::new(stdout.lock());
+    match format {
+        Format::Json => json(&mut out, comparison, options)?,
+        Format::Junit => out.write_all(junit(comparison, options).map_err(anyhow::Error::msg)?.as_bytes())?,
+        Format::Human => {
+            let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+            human(&mut out, comparison, options, colour)?;
+        }
+    }
+    Ok(out.flush()?)
+}
+
+fn to_scenario(
+    library: &mut Library<'_>,
+    comparison: &Comparison,
+    options: &Options,
+    file: &Path,
+) -> anyhow::Result<()> {
+    match cut::smallest(library, comparison, options, file) {
+        Ok(Some(cut)) => {
+            std::fs::write(file, &cut.text).map_err(|cause| ReplayError::File { path: file.to_owned(), cause })?;
+            eprintln!("{}: {} of {} steps show the difference", file.display(), cut.steps, cut.steps_before);
+        }
+        Ok(None) => eprintln!("{}: not written, since nothing differs that is not allowed", file.display()),
+        Err(CutError::Replay(error)) => return Err(error.into()),
+        // What differs was reported; it only can't be told as a scenario.
+        Err(error) => eprintln!("{}: not written: {error}", file.display()),
+    }
+    Ok(())
+}
+
+fn progress_bar() -> ProgressBar {
+    // On anything but a terminal the bar draws nothing.
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,81 @@
+//! `host-shim compare` from outside: exit codes, and the lines of its JSON.
+
+use crate::run::{fixtures, replay, run};
+
+fn scenario() -> String {
+    fixtures().join("podcasts/scenarios/plan.yml").display().to_string()
+}
+
+fn released() -> String {
+    fixtures().join("../tests/released/0.2.0/instance-provisioner.wasm").display().to_string()
+}
+
+#[test]
+fn the_same_on_both_sides_is_exit_code_0() {
+    let ran = run(&["compare", "native", "native", &scenario()], b"");
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.starts_with("OLD native\nNEW native\n") && ran.stdout.contains("no difference in "),
+        "{}",
+        ran.stdout
+    );
+    let ran = run(&["compare", "native", "native", "--format", "json", &scenario()], b"");
+    let summary = ran.summary();
+    assert_eq!(
+        (&summary["differs"], &summary["differences"], &summary["record"]),
+        (&false.into(), &0.into(), &().into())
+    );
+    assert_eq!(ran.lines().len(), 1);
+}
+
+#[test]
+fn more_fuel_than_is_said_is_exit_code_1() {
+    // Of a component and itself no fuel differs, so that any use is too much only where nothing may be used.
+    let old = released();
+    let within = run(&["compare", &old, &old, "--fuel-within", "0", "--format", "json", &scenario()], b"");
+    assert_eq!(within.code, 0, "{}", within.stderr);
+    let fuel = within.lines().into_iter().find(|line| line["fuel"]["kind"] == "customer.subscription.created");
+    let fuel = fuel.expect("a line for its fuel")["fuel"].clone();
+    assert_eq!((&fuel["old"], &fuel["too_much"]), (&fuel["new"], &false.into()));
+    assert!(fuel["old"].as_u64().is_some_and(|fuel| fuel > 10_000), "{fuel}");
+}
+
+#[test]
+fn a_log_that_a_replay_kept_is_compared() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let command = r#"{"id":"c1","command":"instance.create","account":"user:ana","timestamp":"2026-01-01T00:00:00Z","actor":{"kind":"user","id":"ana"},"payload":{"name":"A","metadata":{"label":"first-show"}}}"#;
+    std::fs::write(at("log.jsonl"), command).expect("written");
+    let kept = replay(&["--business", "podcasts", "--store", &at("log.db"), &at("log.jsonl")], b"");
+    assert_eq!(kept.code, 0, "{}", kept.stderr);
+    let ran = run(&["compare", "native", "native", "--store", &at("log.db"), "--format", "json"], b"");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let record = ran.summary()["record"].clone();
+    assert_eq!(record["differing"], 0, "{record}");
+    assert!(
+        record["events"].as_u64().is_some_and(|events| events > 2),
+        "the catalog, the command and its effects: {record}"
+    );
+}
+
+#[test]
+fn bad_usage_and_bad_input_are_exit_code_2() {
+    let path = scenario();
+    for (args, told) in [
+        (vec!["native", "native"], "required"),
+        (vec!["native", "native", "--store", "no-such.db"], "no-such.db: no such file; expected a store"),
+        (vec!["native", "native", "--store", "x.db", path.as_str()], "cannot be used with"),
+        (vec!["native", "no-such.wasm", path.as_str()], "no-such.wasm"),
+        (vec!["native", "native", "--allow", "effect", path.as_str()], "expected one of outcome, reply, effects"),
+        (
+            vec!["native", "native", "--only", "2001-01-01", path.as_str()],
+            "nothing is played in API version 2001-01-01",
+        ),
+        (vec!["native", "native", "no-such.yml"], "no such file or folder"),
+        (vec!["native", "native", "-"], "standard input can be read once"),
+    ] {
+        let ran = run(&[&["compare"], args.as_slice()].concat(), b"");
+        assert_eq!(ran.code, 2, "{args:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(told), "{args:?}: {}", ran.stderr);
+    }
+}

@@ -1,0 +1,76 @@
+//! What two components use for the same events.
+
+use crate::Options;
+use crate::allow::Field;
+use std::collections::BTreeMap;
+
+/// Fuel by kind of event. Runs natively, or of which the host decided by itself, are not in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fuel {
+    /// By kind of event.
+    pub kinds: BTreeMap<String, Spent>,
+}
+
+/// Fuel of some runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Runs on both sides.
+    pub runs: u64,
+    /// With OLD.
+    pub old: u64,
+    /// With NEW.
+    pub new: u64,
+}
+
+impl Spent {
+    /// What NEW uses more (or less), in tenths of a percent.
+    pub fn more_permille(&self) -> i64 {
+        let (old, new) = (i128::from(self.old.max(1)), i128::from(self.new));
+        i64::try_from((new - i128::from(self.old)) * 1000 / old).unwrap_or(i64::MAX)
+    }
+
+    /// The same in words: `+5.3 %`.
+    pub fn more(&self) -> String {
+        let permille = self.more_permille();
+        let sign = if permille < 0 { '-' } else { '+' };
+        let permille = permille.unsigned_abs();
+        format!("{sign}{}.{} %", permille / 10, permille % 10)
+    }
+
+    /// True if NEW uses more by more than so many percent.
+    fn is_beyond(&self, percent: u32) -> bool {
+        u128::from(self.new) * 100 > u128::from(self.old) * (100 + u128::from(percent))
+    }
+}
+
+impl Fuel {
+    /// Adds a run on both sides.
+    pub(crate) fn add(&mut self, kind: &str, old: u64, new: u64) {
+        if old == 0 || new == 0 {
+            return;
+        }
+        let spent = self.kinds.entry(kind.to_owned()).or_default();
+        spent.runs += 1;
+        spent.old += old;
+        spent.new += new;
+    }
+
+    /// All kinds together.
+    pub fn total(&self) -> Spent {
+        self.kinds.values().fold(Spent::default(), |sum, spent| Spent {
+            runs: sum.runs + spent.runs,
+            old: sum.old + spent.old,
+            new: sum.new + spent.new,
+        })
+    }
+
+    /// Kinds that use more than `--fuel-within` and `--allow` say; `all` stands for all of them together.
+    pub fn beyond(&self, options: &Options) -> Vec<String> {
+        let Some(percent) = options.fuel_within else { return Vec::new() };
+        let allowed = |kind: &str| options.allow.iter().any(|allowed| allowed.allows(Field::Fuel, kind));
+        let all = ("all".to_owned(), self.total());
+        let kinds = self.kinds.iter().map(|(kind, spent)| (kind.clone(), *spent));
+        let beyond = |(kind, spent): &(String, Spent)| spent.is_beyond(percent) && !allowed(kind);
+        [all].into_iter().chain(kinds).filter(beyond).map(|(kind, _)| kind).collect()
+    }
+}

@@ -1,0 +1,212 @@
+//! A recorded log through both components: the events that a store has, in their order, into two processors without rows.
+//!
+//! No effect is carried out; that one was carried out, and what came of it, is taken from the log.
+
+use crate::causes::Grouper;
+use crate::lockstep::{Engine, Lockstep, Side};
+use crate::{Comparison, Options, Progress, Record, Step, story};
+use host::business::BusinessFolder;
+use host::processor::{Business, Processor, Report, difference_from_record, is_refused_by_intake};
+use host_replay::error::ReplayError;
+use host_replay::library::Library;
+use host_replay::manifest;
+use host_replay::runners::Runners;
+use host_store::{Changes, EffectChange, EffectState, InboxRow, MemoryStore, OF_HOST, Scope, Store};
+use products_contract::{Account, Event, Payload};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+/// Rows of the log that are read at once.
+const PAGE: usize = 500;
+
+/// A business in a mode, on both sides.
+struct Log {
+    business: Arc<BusinessFolder>,
+    lockstep: Lockstep<Processor>,
+    /// Numbers of the same event in the log and in OLD's inbox.
+    recorded: Vec<(u64, u64)>,
+    /// Accounts that were erased: nothing can be decided by what they said.
+    erased: HashSet<Account>,
+}
+
+/// Compares by a recorded log. The business of its events is looked for as that of an input: by name among the fixtures, or
+/// as the library was told.
+///
+/// # Errors
+///
+/// A store that fails, a business that is not found, or whose configuration one of the components does not declare.
+pub fn compare(
+    library: &mut Library<'_>,
+    recording: &dyn Store,
+    options: &Options,
+    progress: &mut Progress<'_>,
+) -> Result<Comparison, ReplayError> {
+    let mut grouper = Grouper::new(&options.allow);
+    let mut logs: BTreeMap<(String, bool), Log> = BTreeMap::new();
+    let (mut after, mut first) = (0, None);
+    loop {
+        let page = recording.inbox_after(after, PAGE)?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        progress(Step::Done(page.len() as u64));
+        for row in page {
+            let key = (row.event.business.clone(), row.livemode);
+            if !logs.contains_key(&key) {
+                let business = library.business_named(&key.0)?;
+                let start = |runners: &Runners| Side::new(runners, |runners| processor(&business, key.1, &runners));
+                let lockstep = Lockstep::new(start(&options.old)?, start(&options.new)?);
+                let log = Log { business: business.clone(), lockstep, recorded: Vec::new(), erased: HashSet::new() };
+                logs.insert(key.clone(), log);
+            }
+            let Some(log) = logs.get_mut(&key) else { continue };
+            let seq = row.seq;
+            log.feed(recording, row, &mut grouper)?;
+            if first.is_none() {
+                let found = grouper.first_of_case().cloned();
+                first = found.map(|(_, cause, account)| (key, seq, cause, account));
+            }
+        }
+    }
+    if logs.is_empty() {
+        return Err(ReplayError::Usage(
+            "the store has no event; expected a log that a host or a replay has kept".to_owned(),
+        ));
+    }
+    let mut record = Record::default();
+    for log in logs.values() {
+        log.hold_against_record(recording, &mut record)?;
+    }
+    let mut stories = Vec::new();
+    if let Some(((name, livemode), seq, cause, Some(account))) = first
+        && let (Ok(account), Some(log)) = (account.parse::<Account>(), logs.get(&(name, livemode)))
+    {
+        let partition = log.lockstep.old.engine.partition().clone();
+        stories.extend(story::of_account(recording, &partition, &account, seq, &log.business, cause)?);
+    }
+    let (old, new) = (options.old.name().to_owned(), options.new.name().to_owned());
+    let (causes, fuel, runs) = grouper.into_parts();
+    Ok(Comparison { old, new, cases: logs.len() as u64, runs, causes, fuel, record: Some(record), stories })
+}
+
+fn processor(business: &BusinessFolder, livemode: bool, runners: &Runners) -> Result<Processor, ReplayError> {
+    let runner = runners.make()?;
+    let not_state = manifest::of(&runner.declarations().name)?.map(|manifest| manifest.not_state).unwrap_or_default();
+    let of = Business {
+        name: business.name.clone(),
+        livemode,
+        config: business.config_with(&[]),
+        own: business.own.clone(),
+        catalog_hash: business.hash(&[]),
+        not_state,
+    };
+    Processor::new(Box::new(MemoryStore::new()), runner, of)
+        .map_err(|error| ReplayError::Config { business: business.name.clone(), error })
+}
+
+impl Log {
+    fn feed(&mut self, recording: &dyn Store, row: InboxRow, grouper: &mut Grouper<'_>) -> Result<(), ReplayError> {
+        if row.erased {
+            self.erased.extend(row.event.account);
+            return Ok(());
+        }
+        // The intake refused it before any component was asked.
+        if is_refused_by_intake(&row) {
+            return Ok(());
+        }
+        let (seq, mut event) = (row.seq, row.event);
+        if matches!(event.payload, Payload::Provider(_)) {
+            event.account = None;
+        }
+        let place = format!("event {seq} of the log");
+        let number = usize::try_from(seq).unwrap_or(usize::MAX);
+        let (event, raw) = (event, row.raw);
+        let reports = self.lockstep.step(&place, number, grouper, |processor| {
+            ended(processor, &event)?;
+            Ok(processor.accept(event.clone(), raw.clone())?)
+        })?;
+        if let Some(report) = reports[0].first() {
+            self.recorded.push((seq, report.seq));
+        }
+        for (side, reports) in [&mut self.lockstep.old, &mut self.lockstep.new].into_iter().zip(&reports) {
+            begun(recording, &mut side.engine, reports)?;
+        }
+        Ok(())
+    }
+
+    /// What OLD came to against what was recorded, once all is in.
+    fn hold_against_record(&self, recording: &dyn Store, record: &mut Record) -> Result<(), ReplayError> {
+        let store = self.lockstep.old.engine.processor().store();
+        for (recorded, replayed) in &self.recorded {
+            let (Some(recorded), Some(replayed)) = (recording.inbox(*recorded)?, store.inbox(*replayed)?) else {
+                continue;
+            };
+            if recorded.event.account.as_ref().is_some_and(|account| self.erased.contains(account)) {
+                continue;
+            }
+            record.events += 1;
+            let Some(first) = difference_from_record(&recorded, &replayed).into_iter().next() else { continue };
+            record.differing += 1;
+            record.first.get_or_insert_with(|| {
+                let (seq, id, field) = (first.seq, &first.event_id, first.field);
+                format!("event {seq} ({id}): {field} was {}, is {}", first.recorded, first.replayed)
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What was newly asked for and has begun, as the log says, can't be called off any more.
+fn begun(recording: &dyn Store, processor: &mut Processor, reports: &[Report]) -> Result<(), ReplayError> {
+    for report in reports {
+        let Some(account) = &report.account else { continue };
+        let scope = processor.scope(account.clone());
+        for asked in report.effects.iter().filter(|asked| !OF_HOST.contains(&asked.kind.as_str())) {
+            let generations = recording.effect(&scope, &asked.key)?;
+            let known = generations.iter().find(|row| row.effect.generation == asked.generation);
+            if known.is_some_and(|row| row.attempts > 0) {
+                stands(processor, &scope, &asked.key, asked.generation, EffectState::Running)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The effect that an event is the end of has ended.
+fn ended(processor: &mut Processor, event: &Event) -> Result<(), ReplayError> {
+    let (account, key, generation) = match &event.payload {
+        Payload::EffectResult(report) => (event.account.as_ref(), &report.key, report.generation),
+        Payload::Timer(delivery) | Payload::Message(delivery) => {
+            (Some(&delivery.sender), &delivery.key, delivery.generation)
+        }
+        _ => return Ok(()),
+    };
+    let Some(account) = account else { return Ok(()) };
+    let scope = processor.scope(account.clone());
+    stands(processor, &scope, key, generation, EffectState::Finished)
+}
+
+fn stands(
+    processor: &mut Processor,
+    scope: &Scope,
+    key: &str,
+    generation: u32,
+    state: EffectState,
+) -> Result<(), ReplayError> {
+    let generations = processor.store().effect(scope, key)?;
+    let open = |state| matches!(state, EffectState::Queued | EffectState::Running);
+    let Some(row) = generations.into_iter().find(|row| row.effect.generation == generation && open(row.state)) else {
+        return Ok(());
+    };
+    let update = EffectChange::Update {
+        key: key.to_owned(),
+        generation,
+        state,
+        attempts: row.attempts.max(1),
+        due_at: row.due_at,
+        lease: row.lease,
+    };
+    let changes =
+        Changes { scope: Some(scope.clone()), event_id: "log".to_owned(), effects: vec![update], ..Changes::default() };
+    processor.store_mut().apply(&changes)?;
+    Ok(())
+}

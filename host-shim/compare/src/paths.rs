@@ -1,0 +1,183 @@
+//! Scenarios and raw streams through both components.
+
+use crate::causes::Grouper;
+use crate::lockstep::{Lockstep, Side};
+use crate::moment::Moment;
+use crate::{Comparison, Options, Progress, Step, Story};
+use host_replay::business::BusinessFolder;
+use host_replay::error::{Place, ReplayError};
+use host_replay::host::{Host, HostSetup, StoreKind};
+use host_replay::inputs::{Input, RawInput, collect};
+use host_replay::library::{Library, Ready};
+use host_replay::play::{Order, PlayOptions, play_watched};
+use host_replay::prepare::Case;
+use host_replay::runners::Runners;
+use host_replay::scenario::Scenario;
+use products_contract::Account;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Compares by everything that `paths` name. Files are checked whole before the first event is applied.
+///
+/// # Errors
+///
+/// What is wrong with a path or a file, or a business that OLD does not take. That NEW does not take it is a difference.
+pub fn compare(
+    library: &mut Library<'_>,
+    paths: &[PathBuf],
+    options: &Options,
+    progress: &mut Progress<'_>,
+) -> Result<Comparison, ReplayError> {
+    let inputs = collect(paths)?;
+    if inputs.contains(&Input::Stdin) {
+        return Err(ReplayError::Usage("standard input can be read once; compare needs files or --store".to_owned()));
+    }
+    let mut ready = Vec::with_capacity(inputs.len());
+    for input in &inputs {
+        let mut found = library.ready(input, &mut std::io::empty())?;
+        if let Ready::Scenario { cases, .. } = &mut found {
+            cases.retain(|case| options.only.is_empty() || options.only.contains(&case.version));
+        }
+        ready.push((input.source(), found));
+    }
+    let work = ready.iter().map(|(_, ready)| match ready {
+        Ready::Scenario { cases, .. } => cases.len() as u64,
+        Ready::Raw { .. } => 1,
+    });
+    let work = work.sum();
+    if work == 0 {
+        let only = options.only.join(", ");
+        return Err(ReplayError::Usage(format!(
+            "nothing is played in API version {only}; expected one that scenarios have"
+        )));
+    }
+    progress(Step::Of(work));
+    let mut grouper = Grouper::new(&options.allow);
+    let mut stories = Vec::new();
+    for (source, ready) in ready {
+        match ready {
+            Ready::Scenario { scenario, cases, business } => {
+                for case in &cases {
+                    grouper.begin_case();
+                    both(&scenario, case, &business, options, &mut grouper)?;
+                    if let Some((step, cause, _)) = grouper.first_of_case().cloned() {
+                        let (scenario, version, business) =
+                            ((*scenario).clone(), Some(case.version.clone()), business.clone());
+                        stories.push(Story { scenario, version, business, step, cause });
+                    }
+                    progress(Step::Done(1));
+                }
+            }
+            Ready::Raw { raw, business } => {
+                grouper.begin_case();
+                stream(&source, &raw, &business, options, &mut grouper)?;
+                progress(Step::Done(1));
+            }
+        }
+    }
+    let (old, new) = (options.old.name().to_owned(), options.new.name().to_owned());
+    let (causes, fuel, runs) = grouper.into_parts();
+    Ok(Comparison { old, new, cases: work, runs, causes, fuel, record: None, stories })
+}
+
+/// One case through both components.
+pub(crate) fn both(
+    scenario: &Scenario,
+    case: &Case,
+    business: &BusinessFolder,
+    options: &Options,
+    grouper: &mut Grouper<'_>,
+) -> Result<(), ReplayError> {
+    let old = moments(scenario, case, business, &options.old)?;
+    let place = |step: usize| {
+        let line = scenario.steps.get(step).map_or(0, |step| step.line);
+        format!("{} ({})", Place::line(&scenario.file, line), case.version)
+    };
+    let new = match moments(scenario, case, business, &options.new) {
+        Ok(new) => new,
+        Err(error @ (ReplayError::Store(_) | ReplayError::File { .. })) => return Err(error),
+        Err(refused) => {
+            grouper.refused(&place(0), &refused.messages().join("\n"));
+            return Ok(());
+        }
+    };
+    for ((step, old), (_, new)) in old.iter().zip(&new) {
+        grouper.hold(&place(*step), *step, old, new);
+    }
+    Ok(())
+}
+
+/// What each step of a case leads to.
+pub(crate) fn moments(
+    scenario: &Scenario,
+    case: &Case,
+    business: &BusinessFolder,
+    runners: &Runners,
+) -> Result<Vec<(usize, Moment)>, ReplayError> {
+    let options = PlayOptions {
+        runners: runners.clone(),
+        store: StoreKind::Memory,
+        order: Order::Written,
+        repeat: 1,
+        bless: false,
+    };
+    // The catalog is brought in before the first step, and is looked at once.
+    let mut accounts = BTreeSet::from([Account::Platform]);
+    let mut found = Vec::with_capacity(scenario.steps.len());
+    play_watched(scenario, case, business, &options, &mut |stepped| {
+        accounts.extend(stepped.reports.iter().filter_map(|report| report.account.clone()));
+        let Some(step) = stepped.step else { return Ok(()) };
+        found.push((step, Moment::of(stepped.host.processor(), stepped.reports, &accounts)?));
+        if !stepped.reports.iter().any(|report| report.account == Some(Account::Platform)) {
+            accounts.remove(&Account::Platform);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// A stream through both components, as a replay of raw events: effects succeed, and no timer fires.
+fn stream(
+    source: &str,
+    raw: &RawInput,
+    business: &BusinessFolder,
+    options: &Options,
+    grouper: &mut Grouper<'_>,
+) -> Result<(), ReplayError> {
+    let clock = raw.newest.unwrap_or(0);
+    let mut modes: [Option<Lockstep<Host>>; 2] = [None, None];
+    for (number, event) in raw.events().enumerate() {
+        let decoded = event?;
+        let livemode = decoded.event.livemode == Some(true);
+        let place = format!("{source}, event {}", number + 1);
+        let mode = &mut modes[usize::from(livemode)];
+        let lockstep = match mode {
+            Some(lockstep) => lockstep,
+            None => {
+                let start = |runners: &Runners| {
+                    Side::new(runners, |runners| {
+                        let config = Vec::new();
+                        let (business, store) = (business.clone(), StoreKind::Memory);
+                        let mut host = Host::start(HostSetup { business, livemode, config, runners, store, clock })?;
+                        host.set_fire_timers(false);
+                        Ok(host)
+                    })
+                };
+                let old = start(&options.old)?;
+                match start(&options.new) {
+                    Ok(new) => mode.insert(Lockstep::new(old, new)),
+                    Err(error @ (ReplayError::Store(_) | ReplayError::File { .. })) => return Err(error),
+                    Err(refused) => {
+                        grouper.refused(&place, &refused.messages().join("\n"));
+                        return Ok(());
+                    }
+                }
+            }
+        };
+        lockstep.step(&place, number, grouper, |host| {
+            let delivered = host.deliver(decoded.clone(), clock)?;
+            Ok([delivered.first].into_iter().chain(delivered.following).collect())
+        })?;
+    }
+    Ok(())
+}

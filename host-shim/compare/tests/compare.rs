@@ -1,0 +1,13 @@
+//! Two components held against each other: by scenarios, by a raw stream and by a log.
+
+mod compare {
+    mod cut;
+    mod fields;
+    mod log;
+    mod other;
+    mod same;
+    mod support;
+    #[allow(clippy::unwrap_used, reason = "the lint is off where the file is at home, too")]
+    #[path = "../../../host/tests/processor/toy.rs"]
+    mod toy;
+}

@@ -1,0 +1,192 @@
+//! A component that decides otherwise is told with what it decides otherwise.
+
+use super::support::{by_paths, changed, options, podcasts, rewrite, told, with_fuel};
+use host_compare::report::{human, json, junit};
+use host_replay::runners::Runners;
+use products_contract::{Decision, IgnoreReason, Outcome, Refusal, Reply};
+use serde_json::{Value, json};
+
+/// Refuses every second show, whatever is allowed.
+fn refuses() -> Runners {
+    changed(|event, decision| {
+        let is_second = matches!(&event.payload, products_contract::Payload::Command(text) if text.contains("Second"));
+        if event.kind == "instance.create" && is_second && decision.outcome == Outcome::Applied {
+            *decision = Decision::of(Outcome::Rejected(Refusal::Malformed("/name".to_owned())));
+        }
+    })
+}
+
+#[test]
+fn another_outcome_is_told_and_what_comes_of_it_follows() {
+    let options = options(refuses(), &[]);
+    let found = by_paths(&[podcasts("add-on.yml")], &options);
+    let told = told(&found);
+    assert!(told[0].starts_with("outcome of instance.create: applied -> rejected("), "{told:?}");
+    let kinds: Vec<&str> = found.causes.iter().map(|cause| cause.key.kind.as_str()).collect();
+    assert!(kinds.iter().all(|kind| *kind == "instance.create"), "what follows is not told by itself: {told:?}");
+    assert!(found.causes[0].follows > 0, "{:?}", found.causes[0]);
+    let first = &found.causes[0].first;
+    assert!(first.place.contains("add-on.yml:8 ("), "{}", first.place);
+    assert_eq!(first.account.as_deref(), Some("user:ana"));
+    assert!(first.diff.contains("-applied in user:ana") && first.diff.contains("+rejected("), "{}", first.diff);
+    assert!(found.differs(&options));
+    // In each API version the same one.
+    assert_eq!(found.causes[0].count, found.cases);
+}
+
+#[test]
+fn another_payload_of_an_effect_is_told_by_its_path() {
+    let new = changed(|_, decision| {
+        for effect in decision.effects.iter_mut().filter(|effect| effect.kind == "mail.send") {
+            effect.payload = effect.payload.replace("\"percent\":80", "\"percent\":81");
+        }
+    });
+    let found = by_paths(&[podcasts("metered-limit.yml")], &options(new, &[]));
+    assert_eq!(told(&found), ["effects of usage.consume: mail.send values.percent: # -> #"]);
+    let diff = &found.causes[0].first.diff;
+    assert!(diff.contains("-        \"percent\": 80") && diff.contains("+        \"percent\": 81"), "{diff}");
+}
+
+#[test]
+fn an_effect_that_is_not_asked_for_is_told_and_its_result_follows() {
+    let new = changed(|event, decision| {
+        if event.kind == "instance.create" {
+            decision.effects.retain(|effect| effect.kind != "bucket.ensure");
+        }
+    });
+    let found = by_paths(&[podcasts("show.yml")], &options(new, &[]));
+    let told = told(&found);
+    assert_eq!(told[0], "effects of instance.create: - bucket.ensure");
+    assert!(
+        told.len() == 2 && told[1].starts_with("state of instance.create: "),
+        "and what comes of it at once: {told:?}"
+    );
+    assert!(found.causes[0].follows >= 1, "its result did not come: {:?}", found.causes[0]);
+}
+
+#[test]
+fn another_amount_in_the_ledger_is_money() {
+    let new = changed(|_, decision| {
+        rewrite(decision, "ledger", |entry| {
+            for posting in entry["postings"].as_array_mut().into_iter().flatten() {
+                posting["amount_minor"] = json!(posting["amount_minor"].as_i64().unwrap_or_default() * 2);
+            }
+        });
+    });
+    let found = by_paths(&[podcasts("shared-sale.yml")], &options(new, &[]));
+    let told = told(&found);
+    let money: Vec<&String> =
+        told.iter().filter(|told| told.starts_with("money of checkout.session.completed")).collect();
+    assert_eq!(money.len(), 1, "{told:?}");
+    assert!(money[0].contains("usd.revenue: # -> #"), "{told:?}");
+    assert!(!told.iter().any(|told| told.contains("records/ledger")), "the same is not told as rows: {told:?}");
+}
+
+#[test]
+fn another_reply_is_told_and_nothing_follows_from_it() {
+    let new = changed(|event, decision| {
+        if event.kind == "usage.consume" && decision.outcome == Outcome::Applied {
+            decision.reply = Some(Reply::Answer("{\"so\": true}".to_owned()));
+        }
+    });
+    let found = by_paths(&[podcasts("metered-limit.yml")], &options(new, &[]));
+    assert!(told(&found).iter().all(|told| told.starts_with("reply of usage.consume")), "{:?}", told(&found));
+    let counted: u64 = found.causes.iter().map(|cause| cause.count).sum();
+    assert_eq!(
+        (counted, found.causes[0].follows),
+        (3, 0),
+        "each of the three that are applied, once: {:?}",
+        found.causes
+    );
+}
+
+#[test]
+fn another_row_is_state() {
+    let new = changed(|_, decision| {
+        for change in &mut decision.changes {
+            if let products_contract::Write::Subscription(values) = &mut change.write {
+                values.metadata = "{\"other\": true}".to_owned();
+            }
+        }
+    });
+    let found = by_paths(&[podcasts("plan.yml")], &options(new, &[]));
+    let told = told(&found);
+    assert!(told.iter().any(|told| told.starts_with("state of customer.subscription.created")), "{told:?}");
+}
+
+#[test]
+fn what_is_allowed_is_counted_and_fails_nothing() {
+    let ignores = || {
+        changed(|event, decision| {
+            if event.kind == "instance.create" {
+                *decision = Decision::of(Outcome::Ignored(IgnoreReason::NoChange));
+            }
+        })
+    };
+    let path = [podcasts("show.yml")];
+    let differing = by_paths(&path, &options(ignores(), &[]));
+    let fields: Vec<String> = differing.causes.iter().map(|cause| cause.key.field.to_string()).collect();
+    assert!(fields.len() > 2, "{fields:?}");
+    let all: Vec<String> = fields.iter().map(|field| format!("{field}:instance.create")).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let allowed = options(ignores(), &all);
+    let found = by_paths(&path, &allowed);
+    assert!(!found.differs(&allowed) && found.causes.iter().all(|cause| cause.allowed), "{:?}", told(&found));
+    assert_eq!(found.causes.len(), differing.causes.len(), "they are counted all the same");
+    let some = options(ignores(), &all[1..]);
+    assert!(by_paths(&path, &some).differs(&some), "{} is not allowed", all[0]);
+    let of_others = options(ignores(), &["outcome:usage.consume", "reply", "effects", "state", "money"]);
+    assert!(by_paths(&path, &of_others).differs(&of_others));
+    assert!("effect".parse::<host_compare::allow::Allowed>().is_err());
+    assert!("effects:".parse::<host_compare::allow::Allowed>().is_err());
+}
+
+#[test]
+fn more_fuel_fails_only_beyond_what_is_said() {
+    let path = [podcasts("plan.yml")];
+    let of = |percent: Option<u32>, allow: &[&str]| {
+        let options = host_compare::Options {
+            old: with_fuel("old", 1_000),
+            fuel_within: percent,
+            ..options(with_fuel("new", 1_200), allow)
+        };
+        let found = by_paths(&path, &options);
+        assert_eq!(found.causes, []);
+        assert_eq!(found.fuel.total().more(), "+20.0 %");
+        found.differs(&options)
+    };
+    assert!(!of(None, &[]), "told, and no failure");
+    assert!(of(Some(19), &[]));
+    assert!(!of(Some(20), &[]));
+    assert!(!of(Some(19), &["fuel"]), "allowed for every kind");
+    assert!(of(Some(19), &["fuel:invoice.paid"]), "another kind");
+}
+
+#[test]
+fn reports_say_the_cause_the_count_and_the_first() {
+    let options = options(refuses(), &["state"]);
+    let found = by_paths(&[podcasts("add-on.yml")], &options);
+    let mut text = Vec::new();
+    human(&mut text, &found, &options, false).expect("written");
+    let text = String::from_utf8(text).expect("UTF-8");
+    for part in
+        ["OLD native\nNEW changed\n", "DIFFERS outcome of instance.create", "first: cmd_3 of user:ana", "--- OLD\n"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let mut lines = Vec::new();
+    json(&mut lines, &found, &options).expect("written");
+    let lines: Vec<Value> = String::from_utf8(lines)
+        .expect("UTF-8")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON line"))
+        .collect();
+    assert_eq!(lines.len(), found.causes.len() + 1);
+    assert_eq!(
+        (&lines[0]["cause"]["field"], &lines[0]["cause"]["kind"]),
+        (&json!("outcome"), &json!("instance.create"))
+    );
+    assert_eq!(lines.last().expect("a summary")["summary"]["differs"], true);
+    let xml = junit(&found, &options).expect("XML");
+    assert!(xml.contains("<failure") && xml.contains("outcome of instance.create"), "{xml}");
+}

@@ -1,0 +1,121 @@
+//! A log with effects, timers and messages through two components.
+
+use super::support::{changed, fixtures, options, sources, told};
+use host_compare::cut::smallest;
+use host_compare::{Comparison, Options, log};
+use host_replay::business::{BusinessFolder, Fixtures};
+use host_replay::host::{StoreKind, open};
+use host_replay::library::Library;
+use host_replay::play::{Order, PlayOptions, play};
+use host_replay::prepare::prepare;
+use host_replay::run::{ReplayOptions, Silent, replay};
+use host_replay::runners::Runners;
+use host_replay::scenario::Scenario;
+use host_store::Store;
+use products_contract::Payload;
+use std::fs;
+use std::path::Path;
+
+/// A show, a theme whose price is shared with another account, use of downloads, and three months.
+const STORY: &str = r#"name: a log with all that it may have
+given: {account: user:ana}
+events:
+  - {command: instance.create, payload: {name: First, metadata: {label: first-show}}, expect: applied}
+  - {command: purchase.create, id: buy, payload: {product_type: theme, item: night}, expect: applied}
+  - stripe: checkout.session.completed
+    set: {mode: payment, subscription: null, payment_intent: pi_1, payment_status: paid, metadata: {purchase_id: pur_e8197b20f8e71e42}, amount_subtotal: 500, amount_total: 500}
+    expect: applied
+  - {command: usage.consume, payload: {key: downloads, amount: 900}, expect: applied}
+  - {stripe: customer.subscription.created, set: {metadata: {user_id: ana}, price: price_studio}, expect: applied}
+  - advance: 90d
+  - {command: instance.create, payload: {name: Second, metadata: {label: second-show}}, expect: applied}
+"#;
+
+/// The log of the story, as a host has kept it.
+fn recorded(folder: &Path) -> Box<dyn Store> {
+    let fixtures = fixtures();
+    let scenario = Scenario::parse(&fixtures.join("podcasts/scenarios/x.yml"), STORY).expect("a scenario");
+    let shapes = Fixtures::load(&fixtures).expect("fixtures").shapes;
+    let cases = prepare(&scenario, &shapes).expect("cases");
+    let business = BusinessFolder::load(&fixtures.join("podcasts")).expect("the business");
+    let store = StoreKind::Sqlite(folder.join("log.db"));
+    let (runners, order) = (Runners::native(), Order::Written);
+    let play_options = PlayOptions { runners, store: store.clone(), order, repeat: 1, bless: false };
+    let report = play(&scenario, &cases[0], &business, &play_options).expect("played");
+    assert!(report.held(), "{:?}", report.failures);
+    open(&store).expect("the store")
+}
+
+fn by_log(store: &dyn Store, options: &Options) -> Comparison {
+    let mut library = Library::new(sources(), options.old.clone(), &[]).expect("the fixtures");
+    log::compare(&mut library, store, options, &mut |_| {}).expect("a comparison")
+}
+
+#[test]
+fn the_log_has_what_a_log_may_have() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows = recorded(folder.path()).inbox_after(0, 500).expect("rows");
+    let count = |is: fn(&Payload) -> bool| rows.iter().filter(|row| is(&row.event.payload)).count();
+    assert!(count(|payload| matches!(payload, Payload::EffectResult(_))) > 2);
+    assert!(count(|payload| matches!(payload, Payload::Timer(_))) > 0);
+    assert!(count(|payload| matches!(payload, Payload::Message(_))) > 0);
+}
+
+#[test]
+fn the_same_component_differs_in_nothing_and_comes_to_what_was_recorded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let found = by_log(&*recorded(folder.path()), &options(Runners::native(), &[]));
+    assert_eq!(found.causes, []);
+    let record = found.record.expect("a record");
+    assert_eq!((record.differing, record.first), (0, None));
+    assert!(record.events > 12 && found.runs >= record.events, "{} events", record.events);
+}
+
+#[test]
+fn another_decision_is_told_by_its_number_and_written_as_a_scenario() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = recorded(folder.path());
+    let new = changed(|event, decision| {
+        if event.kind == "customer.subscription.created" {
+            decision.facts.clear();
+            decision.changes.clear();
+            decision.effects.clear();
+        }
+    });
+    let options = options(new, &[]);
+    let found = by_log(&*store, &options);
+    let told = told(&found);
+    assert!(told.iter().all(|told| told.contains("of customer.subscription.created: ")), "{told:?}");
+    assert!(told.iter().any(|told| told.starts_with("state of")), "{told:?}");
+    assert!(found.causes.iter().any(|cause| cause.follows > 0), "the second show is refused later: {:?}", found.causes);
+    assert!(found.causes[0].first.place.ends_with(" of the log"), "{}", found.causes[0].first.place);
+    let file = folder.path().join("differs.yml");
+    let mut library = Library::new(sources(), options.old.clone(), &[]).expect("the fixtures");
+    let cut = smallest(&mut library, &found, &options, &file).expect("it can be told").expect("it differs");
+    fs::write(&file, &cut.text).expect("written");
+    for (runners, holds) in [(&options.old, true), (&options.new, false)] {
+        let replayed = ReplayOptions { fixtures: Some(fixtures()), ..ReplayOptions::new(runners.clone()) };
+        let finished = replay(std::slice::from_ref(&file), &mut std::io::empty(), &replayed, &mut Silent);
+        assert_eq!(finished.expect("it can be played").held(), holds, "{}", cut.text);
+    }
+    assert!(cut.steps < cut.steps_before, "{} of {}", cut.steps, cut.steps_before);
+}
+
+#[test]
+fn a_log_that_old_does_not_come_to_is_told_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = recorded(folder.path());
+    let other = || {
+        changed(|event, decision| {
+            if event.kind == "usage.consume" {
+                decision.effects.clear();
+                decision.cancel.clear();
+            }
+        })
+    };
+    let options = Options { old: other(), ..options(other(), &[]) };
+    let found = by_log(&*store, &options);
+    assert_eq!(found.causes, [], "both decide alike");
+    let record = found.record.expect("a record");
+    assert!(record.differing > 0 && record.first.is_some_and(|first| first.contains("effects")), "it is no difference");
+}

@@ -1,0 +1,82 @@
+//! Components that decide otherwise, and comparisons of them.
+
+use host_compare::allow::Allowed;
+use host_compare::causes::Cause;
+use host_compare::{Comparison, Options, paths};
+use host_replay::library::{Library, Sources};
+use host_replay::runners::Runners;
+use products_contract::{Decision, Event, RowKey, Write};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wasm_runner::around::Around;
+
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+}
+
+/// A scenario of the podcasts business.
+pub fn podcasts(name: &str) -> PathBuf {
+    fixtures().join("podcasts/scenarios").join(name)
+}
+
+/// The library, whose decisions are changed.
+pub fn changed(change: impl Fn(&Event, &mut Decision) + Send + Sync + 'static) -> Runners {
+    changed_of(Runners::native(), change)
+}
+
+/// An extension whose decisions are changed.
+pub fn changed_of(runners: Runners, change: impl Fn(&Event, &mut Decision) + Send + Sync + 'static) -> Runners {
+    let change = Arc::new(change);
+    Runners::new("changed", move || {
+        let change = change.clone();
+        Ok(Box::new(Around::new(runners.make()?, move |inner, imports, event| {
+            let (mut decision, used) = inner.handle(imports, event)?;
+            change(event, &mut decision);
+            Ok((decision, used))
+        })))
+    })
+}
+
+/// The library as if it had used so much fuel for each event.
+pub fn with_fuel(name: &str, fuel: u64) -> Runners {
+    Runners::new(name, move || {
+        Ok(Box::new(Around::new(Runners::native().make()?, move |inner, imports, event| {
+            let (decision, used) = inner.handle(imports, event)?;
+            Ok((decision, wasm_runner::runner::Used { fuel, ..used }))
+        })))
+    })
+}
+
+/// Rewrites the records of a collection that a decision writes.
+pub fn rewrite(decision: &mut Decision, collection: &str, change: impl Fn(&mut Value)) {
+    for row in &mut decision.changes {
+        if let (RowKey::Record(key), Write::Record(text)) = (&row.key, &mut row.write)
+            && key.collection == collection
+        {
+            let mut value: Value = serde_json::from_str(text).expect("a record is JSON");
+            change(&mut value);
+            *text = value.to_string();
+        }
+    }
+}
+
+pub fn sources() -> Sources {
+    Sources { business: None, fixtures: Some(fixtures()) }
+}
+
+pub fn options(new: Runners, allow: &[&str]) -> Options {
+    let allow = allow.iter().map(|text| text.parse::<Allowed>().expect(text)).collect();
+    Options { allow, ..Options::new(Runners::native(), new) }
+}
+
+pub fn by_paths(paths: &[PathBuf], options: &Options) -> Comparison {
+    let mut library = Library::new(sources(), options.old.clone(), paths).expect("the fixtures");
+    paths::compare(&mut library, paths, options, &mut |_| {}).expect("both play them")
+}
+
+/// Each cause as `field of kind: form`.
+pub fn told(comparison: &Comparison) -> Vec<String> {
+    let text = |cause: &Cause| format!("{} of {}: {}", cause.key.field, cause.key.kind, cause.key.form);
+    comparison.causes.iter().map(text).collect()
+}
