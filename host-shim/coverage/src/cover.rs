@@ -283,7 +283,7 @@ fn signature(host: &Host) -> Stored<(usize, u64, u64)> {
         revisions += store.revision(&scope)?;
     }
     let events = inbox(host)?.last().map_or(0, |row| row.seq);
-    Ok((host.asked().len(), revisions, events))
+    Ok((host.asked().count(), revisions, events))
 }
 
 /// Accounts of the business and mode, the platform among them.

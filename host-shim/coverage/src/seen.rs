@@ -203,7 +203,7 @@ impl Seen {
 
 fn asked(host: &Host, account: &Account, scope: &Scope) -> Stored<Vec<Asked>> {
     let mut found = Vec::new();
-    for (_, key) in host.asked().iter().filter(|(of, _)| of == account) {
+    for (_, key) in host.asked().filter(|(of, _)| *of == account) {
         for row in host.store().effect(scope, key)? {
             let payload = parsed(&row.effect.payload);
             found.push(Asked { kind: row.effect.kind, key: row.effect.key, payload });

@@ -67,19 +67,7 @@ fn steps(tale: &Tale, plan: &Plan) -> Vec<Step> {
         }
     }
     if plan.rest_ms > 0 {
-        let rest = Step {
-            line: 0,
-            action: Action::Advance(plan.rest_ms),
-            only: Vec::new(),
-            outcome: None,
-            effects: None,
-            reply: None,
-            answer: None,
-            unchanged: None,
-            hold: false,
-            kill: None,
-        };
-        steps.push(rest);
+        steps.push(Step::new(Action::Advance(plan.rest_ms)));
     }
     steps
 }

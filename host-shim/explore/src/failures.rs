@@ -183,7 +183,7 @@ fn judge(
 ) -> Result<bool, ReplayError> {
     // Who gave a command while something was late may have been told otherwise.
     let same_acts = explorer.stage.watched().outcomes == rested.end.mark().watched().outcomes;
-    let laws = Laws { standing: passes && same_acts, ..Laws::default() };
+    let laws = Laws { standing: passes && same_acts, names: true, ..Laws::default() };
     if let Some(breach) = rested.end.judge(&mut explorer.stage, laws)? {
         let mut told: Vec<String> = faults.iter().map(|fault| format!("{} {}", fault.key, fault.name)).collect();
         told.dedup();

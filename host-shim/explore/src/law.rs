@@ -22,17 +22,17 @@ pub enum Law {
     Answered,
     /// The state is that of the story as it is written.
     SameState,
-    /// What accounts may use, what they have and which names they hold is that of the story as it is written.
+    /// What accounts may use and what they have, mostly also which names they hold, is that of the story as it is written.
     SameStanding,
     /// The same effects are asked for, under the same keys.
     SameEffects,
-    /// Nothing is asked for twice under two keys.
+    /// Nothing is brought about twice under two keys.
     AskedOnce,
     /// What providers have made is what our record says.
     Inventory,
     /// Every ledger sums to zero.
     Balanced,
-    /// No balance is negative.
+    /// No balance that is above zero in the written story is below zero.
     NotNegative,
     /// What the scenario expects at its end.
     Expected,
@@ -46,10 +46,10 @@ impl fmt::Display for Law {
             Law::SameState => "the state is the same",
             Law::SameStanding => "entitlements, balances and names are the same",
             Law::SameEffects => "the same effects are asked for",
-            Law::AskedOnce => "nothing is asked for twice under two keys",
+            Law::AskedOnce => "nothing is brought about twice under two keys",
             Law::Inventory => "what providers have is what our record says",
             Law::Balanced => "every ledger sums to zero",
-            Law::NotNegative => "no balance is negative",
+            Law::NotNegative => "no balance falls below zero",
             Law::Expected => "what the scenario expects holds",
         })
     }
@@ -78,8 +78,10 @@ impl Breach {
 pub struct Laws {
     /// [`Law::SameState`].
     pub state: bool,
-    /// [`Law::SameStanding`].
+    /// [`Law::SameStanding`], but for names: which of them an instance holds depends on whether it ever ran.
     pub standing: bool,
+    /// The names as well.
+    pub names: bool,
     /// [`Law::SameEffects`].
     pub effects: bool,
     /// [`Law::Expected`].
@@ -95,7 +97,8 @@ pub struct Reference {
     standing: Value,
     asked: BTreeSet<(Account, String)>,
     groups: BTreeMap<Group, BTreeSet<String>>,
-    negative: BTreeSet<String>,
+    /// Balances above zero, by account and name.
+    positive: BTreeSet<String>,
     stray: BTreeSet<String>,
     holds: bool,
 }
@@ -110,7 +113,7 @@ impl Reference {
             standing: standing(host)?,
             asked: asked(host),
             groups: groups(host)?,
-            negative: negative(host)?.into_keys().collect(),
+            positive: balances(host)?.into_iter().filter(|(_, amount)| *amount > 0).map(|(name, _)| name).collect(),
             stray: stray(host)?.into_keys().collect(),
             holds: play::at_the_end(host, &scenario, &case)?.is_empty(),
             mark,
@@ -150,10 +153,13 @@ impl Reference {
             return Ok(Some(breach));
         }
         if laws.standing {
-            let found = standing(stage.host())?;
-            if found != self.standing {
-                let what = first_difference(&self.standing, &found).unwrap_or_default();
-                let values = Some((self.standing.clone(), found));
+            let (mut should, mut found) = (self.standing.clone(), standing(stage.host())?);
+            if !laws.names {
+                [&mut should, &mut found].map(|standing| standing.as_object_mut().map(|members| members.remove("claims")));
+            }
+            if found != should {
+                let what = first_difference(&should, &found).unwrap_or_default();
+                let values = Some((should, found));
                 return Ok(Some(Breach { law: Law::SameStanding, what, values }));
             }
         }
@@ -221,8 +227,9 @@ impl Reference {
                 return Ok(Some(Breach::new(Law::Balanced, what)));
             }
         }
-        let negative = negative(host)?.into_iter().find(|(balance, _)| !self.negative.contains(balance));
-        let Some((balance, amount)) = negative else { return Ok(None) };
+        // Whether more or less than nothing is much is the extension's affair: one that is above zero never falls below.
+        let negative = |(balance, amount): &(String, i64)| *amount < 0 && self.positive.contains(balance);
+        let Some((balance, amount)) = balances(host)?.into_iter().find(negative) else { return Ok(None) };
         let values = Some((self.standing.clone(), standing(host)?));
         Ok(Some(Breach { law: Law::NotNegative, what: format!("{balance} is {amount}"), values }))
     }
@@ -269,16 +276,17 @@ fn asked(host: &Host) -> BTreeSet<(Account, String)> {
 /// Verbs of effects that only look: asking twice makes nothing twice.
 const LOOKING: [&str; 3] = ["observe", "retrieve", "list"];
 
-/// The keys that ask for the same. A timer asks for nothing, and what happens twice may be
-/// told twice.
+/// The keys under which the same was brought about. A timer asks for nothing, and what happens twice may be told twice.
 fn groups(host: &Host) -> Result<BTreeMap<Group, BTreeSet<String>>, ReplayError> {
+    let done = host.succeeded()?;
     let mut keys: BTreeMap<Group, BTreeSet<String>> = BTreeMap::new();
     for (account, key) in host.asked() {
         let scope = host.processor().scope(account.clone());
         for row in host.store().effect(&scope, key)? {
             let kind = &row.effect.kind;
             let looks = kind.rsplit('.').next().is_some_and(|verb| LOOKING.contains(&verb));
-            if *kind != TIMER && !looks && !view::is_notice(kind) && row.attempts > 0 {
+            let succeeded = done.contains(&(row.scope.name(), row.effect.key.clone()));
+            if *kind != TIMER && !looks && !view::is_notice(kind) && succeeded {
                 let effect = format!("{} {}", row.effect.kind, row.effect.payload);
                 keys.entry((account.to_string(), effect)).or_default().insert(row.effect.key);
             }
@@ -287,8 +295,8 @@ fn groups(host: &Host) -> Result<BTreeMap<Group, BTreeSet<String>>, ReplayError>
     Ok(keys)
 }
 
-/// Balances below zero, by account and name.
-fn negative(host: &mut Host) -> Result<BTreeMap<String, i64>, ReplayError> {
+/// Balances by account and name.
+fn balances(host: &mut Host) -> Result<BTreeMap<String, i64>, ReplayError> {
     let at = host.clock();
     let mut found = BTreeMap::new();
     for account in accounts(host)? {
@@ -296,9 +304,7 @@ fn negative(host: &mut Host) -> Result<BTreeMap<String, i64>, ReplayError> {
             .map_err(|error| ReplayError::Host(format!("balances of {account}: {error}")))?;
         for (name, row) in balances.as_object().into_iter().flatten() {
             for part in ["available", "pending"] {
-                if let Some(amount) = row[part].as_i64().filter(|amount| *amount < 0) {
-                    found.insert(format!("{name} ({part}) of {account}"), amount);
-                }
+                found.insert(format!("{name} ({part}) of {account}"), row[part].as_i64().unwrap_or_default());
             }
         }
     }

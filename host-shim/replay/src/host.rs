@@ -239,6 +239,15 @@ impl Host {
         Ok(recorded.inventory())
     }
 
+    /// Effects that have ended with a success, by scope and key.
+    pub fn succeeded(&self) -> Result<BTreeSet<(String, String)>, ReplayError> {
+        let mut found = BTreeSet::new();
+        self.outbox().each_done(&mut |call, _| {
+            found.insert((call.scope.clone(), call.key.clone()));
+        })?;
+        Ok(found)
+    }
+
     /// Effects of which no answer ever came, so that what was done is not known: by scope and key.
     pub fn silent(&self) -> Result<BTreeSet<(String, String)>, ReplayError> {
         const PAGE: usize = 256;

@@ -68,6 +68,12 @@ impl Identity {
     }
 }
 
+/// Source and id of an event.
+type EventName<'a> = (&'a str, &'a str);
+
+/// Where an event stands that is not done, and the keys that wake it.
+type Waiting<'a> = (&'a InboxState, &'a [Arc<str>]);
+
 /// How to undo one change.
 #[derive(Debug)]
 pub(super) enum InboxUndo {
@@ -83,7 +89,7 @@ impl Inbox {
     }
 
     /// Events that are not done, in order of their ids: where each stands and what it waits for.
-    pub(super) fn open_events(&self) -> BTreeMap<(&str, &str), (&InboxState, &[Arc<str>])> {
+    pub(super) fn open_events(&self) -> BTreeMap<EventName<'_>, Waiting<'_>> {
         let open = self.queues.values().flat_map(|queues| {
             let waiting = queues.parked.iter().chain(&queues.deferred).map(|(_, seq)| seq);
             queues.pending.keys().chain(waiting).chain(&queues.dead)
