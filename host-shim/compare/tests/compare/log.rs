@@ -31,10 +31,23 @@ events:
   - {command: instance.create, payload: {name: Second, metadata: {label: second-show}}, expect: applied}
 "#;
 
+/// A show that is deleted while its bucket is being made.
+const MEANWHILE: &str = r#"name: what has begun can't be called off
+given: {account: user:ana, answers: {show_first-show/episodes/ensure: {late: 2h}}}
+events:
+  - {command: instance.create, payload: {name: First, metadata: {label: first-show}}, expect: applied}
+  - {command: instance.delete, payload: {id: show_first-show, confirm: first-show}, expect: applied}
+  - advance: 1d
+"#;
+
 /// The log of the story, as a host has kept it.
 fn recorded(folder: &Path) -> Box<dyn Store> {
+    log_of(STORY, folder)
+}
+
+fn log_of(story: &str, folder: &Path) -> Box<dyn Store> {
     let fixtures = fixtures();
-    let scenario = Scenario::parse(&fixtures.join("podcasts/scenarios/x.yml"), STORY).expect("a scenario");
+    let scenario = Scenario::parse(&fixtures.join("podcasts/scenarios/x.yml"), story).expect("a scenario");
     let shapes = Fixtures::load(&fixtures).expect("fixtures").shapes;
     let cases = prepare(&scenario, &shapes).expect("cases");
     let business = BusinessFolder::load(&fixtures.join("podcasts")).expect("the business");
@@ -69,6 +82,13 @@ fn the_same_component_differs_in_nothing_and_comes_to_what_was_recorded() {
     let record = found.record.expect("a record");
     assert_eq!((record.differing, record.first), (0, None));
     assert!(record.events > 12 && found.runs >= record.events, "{} events", record.events);
+}
+
+#[test]
+fn a_log_in_which_an_effect_was_running_is_come_to_as_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let found = by_log(&*log_of(MEANWHILE, folder.path()), &options(Runners::native(), &[]));
+    assert_eq!(found.record.map(|record| (record.differing, record.first)), Some((0, None)));
 }
 
 #[test]
