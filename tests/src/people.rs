@@ -1,12 +1,31 @@
 //! What people do at Solobase's side and at Stripe's, and what comes of it: moves in, a story out.
 
 use crate::books::Books;
-use crate::customer::{Checkout, Customer, id_after, lives, pays};
 use crate::moves::{Kind, Move};
-use crate::sandbox::{BAD_CARD, GOOD_CARD, NO_REFUND_CARD, plans, product};
+use crate::sandbox::{BAD_CARD, GOOD_CARD, NO_REFUND_CARD, Offer, synced_price};
 use crate::story::Story;
+use host_simulate::customer::{Checkout, Customer, id_after, lives, pays};
 use products_contract::Account;
 use serde_json::json;
+
+/// The plans of Solobase.
+fn plans() -> [Offer; 3] {
+    let plan = |product: &str, price: String, amount| {
+        let (product, interval) = (product.to_owned(), Some("month".to_owned()));
+        Offer { product, price, amount, interval }
+    };
+    [
+        plan("prod_hobby", "price_xyz789".to_owned(), 500),
+        plan("prod_professional", "price_professional_monthly".to_owned(), 7_900),
+        plan("prod_starter", synced_price("prod_starter", 1_500, "month"), 1_500),
+    ]
+}
+
+/// The product of a plan, by number.
+fn product(plan: usize) -> String {
+    let plans = plans();
+    plans[plan % plans.len()].product.clone()
+}
 
 /// A story of the account `user:NAME`.
 pub fn story(name: &str, moves: &[Move]) -> Story {
@@ -29,6 +48,7 @@ struct People {
 impl People {
     fn new(name: &str, first: Option<&Move>) -> Self {
         let at = Customer::new(Account::User(name.to_owned()), &plans(), first, &[]);
+        let at = at.expect("the local Stripe sells plans by the month");
         People { at, ordered: None, instances: Vec::new() }
     }
 

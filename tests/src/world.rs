@@ -15,8 +15,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// The clock at which every host starts: 2026-01-01T00:00:00Z in milliseconds since the epoch.
-pub const START_MS: Timestamp = 1_767_225_600_000;
+pub use host_simulate::sandbox::START_MS;
 
 /// The root folder of the repository.
 pub fn root() -> PathBuf {

@@ -5,9 +5,9 @@
 //! `host-shim replay` plays.
 
 mod businesses {
-    mod judge;
     mod oracle;
     mod orders;
+    mod simulation;
     mod support;
     mod terminality;
     mod versions;

@@ -18,6 +18,16 @@ pub(crate) struct ExtensionArgs {
 }
 
 impl ExtensionArgs {
+    /// The options as they were given, each after a space.
+    #[cfg(feature = "stripe")]
+    pub(crate) fn as_options(&self) -> String {
+        match (&self.component, self.native) {
+            (_, true) => " --native".to_owned(),
+            (Some(file), false) => format!(" --component {}", file.display()),
+            (None, false) => String::new(),
+        }
+    }
+
     /// The library or the component, which is made anew for every event if `fresh`.
     pub(crate) fn runners(&self, fresh: bool) -> Result<Runners, ReplayError> {
         if self.native {

@@ -10,6 +10,8 @@ mod profile;
 mod progress;
 mod replay;
 mod schema;
+#[cfg(feature = "stripe")]
+mod simulate;
 
 use clap::{Parser, Subcommand};
 use host_replay::error::ReplayError;
@@ -41,6 +43,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim compare old.wasm new.wasm my-business   say what another component decides otherwise
   host-shim inspect my-extension.wasm       say whether this host can load a component
   host-shim schema scenario                 print the JSON Schema of scenarios, for editors
+  host-shim simulate solobase               let customers live for a year, an oracle beside them (with feature `stripe`)
 
 Exit codes: 0 all held, 1 an expectation failed or an event ended without outcome, 2 bad usage or input.";
 
@@ -56,6 +59,8 @@ enum Command {
     Schema(schema::Args),
     #[cfg(feature = "stripe")]
     Stripe(Box<local_stripe::cli::StripeArgs>),
+    #[cfg(feature = "stripe")]
+    Simulate(Box<simulate::Args>),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +75,8 @@ fn main() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         #[cfg(feature = "stripe")]
         Command::Stripe(args) => local_stripe::cli::run(&args),
+        #[cfg(feature = "stripe")]
+        Command::Simulate(args) => simulate::run(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,5 +1,4 @@
-use super::judge::judge;
-use super::support::{businesses, catalog, of_every_business, told, world};
+use super::support::{businesses, catalog, judge, of_every_business, told, world};
 use end_to_end::oracle::{Expected, Verdict};
 use end_to_end::play;
 use end_to_end::story::VERSIONS;

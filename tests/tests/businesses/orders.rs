@@ -1,5 +1,4 @@
-use super::judge::judge;
-use super::support::{again, of_every_business, played, same_state, shuffled, told, world};
+use super::support::{again, judge, of_every_business, played, same_state, shuffled, told, world};
 use end_to_end::compare::{difference, of_account};
 use end_to_end::play;
 use end_to_end::story::{Delivery, Part, Story, VERSIONS};

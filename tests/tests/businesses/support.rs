@@ -2,12 +2,17 @@
 
 use end_to_end::catalog::Catalog;
 use end_to_end::compare::difference;
+use end_to_end::done::Done;
+use end_to_end::judge::Ledgers;
 use end_to_end::moves::Move;
+use end_to_end::oracle::Expected;
 use end_to_end::play;
 use end_to_end::story::{Delivery, Part, Story};
 use end_to_end::trade::{Deed, deeds};
 use end_to_end::world::{Setup, World, business_named, root};
+use host_providers::scripted::ScriptedAnswer;
 use host_replay::shuffle::Random;
+use products_contract::Account;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use serde_json::{Value, json};
@@ -63,10 +68,28 @@ pub fn of_every_business(
 /// A broken law is told with its story, which is written down.
 pub fn told(property: &str, story: &Story, law: Result<(), String>) -> Result<(), TestCaseError> {
     law.map_err(|problem| {
-        let files = story.write(&format!("{}-{property}", story.business));
+        let files = end_to_end::story::write(story, &format!("{}-{property}", story.business));
         let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
         TestCaseError::fail(format!("{problem}\nwritten to {}", files.join(" and ")))
     })
+}
+
+/// All of an account, and of what accounts have of each other, that must hold at one moment.
+pub fn judge(world: &mut World, account: &Account, expected: &Expected) -> Result<(), String> {
+    let mut done = Done::default();
+    for entry in world.scripted().journal() {
+        if let ScriptedAnswer::Ok(_) = entry.answer {
+            done.note(&entry.call);
+        }
+    }
+    let now = world.clock();
+    let ledgers = Ledgers::of(world.store());
+    let law = ledgers.and_then(|ledgers| {
+        ledgers.hold()?;
+        ledgers.have_shares(&expected.shares)?;
+        end_to_end::judge::judge(world.processor_mut(), &done, account, now, expected)
+    });
+    law.map_err(|difference| difference.to_string())
 }
 
 /// A host on which these parts were played.

@@ -85,7 +85,7 @@ impl Sink for Outcomes {
 fn a_story_that_is_written_down_can_be_replayed() {
     let a_move = |kind| Move::plain(kind, 1, 2);
     let story = story("A", &[a_move(Kind::Order), a_move(Kind::Buy), a_move(Kind::Renew), a_move(Kind::End)]);
-    for (version, file) in VERSIONS.iter().zip(story.write("written")) {
+    for (version, file) in VERSIONS.iter().zip(end_to_end::story::write(&story, "written")) {
         let parts = story.told_in(version);
         let world = played(&parts);
         let told = parts.iter().flat_map(|part| part.events.iter().chain(&part.commands));

@@ -21,7 +21,7 @@ pub fn told(property: &str, stories: &[&Story], law: Result<(), String>) -> Resu
                 [_] => property.to_owned(),
                 _ => format!("{property}-{}", story.account.replace(':', "-")),
             };
-            story.write(&name)
+            end_to_end::story::write(story, &name)
         });
         let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
         TestCaseError::fail(format!("{problem}\nwritten to {}", files.join(" and ")))

@@ -4,8 +4,8 @@
 //! that any list of moves is a story.
 
 use crate::moves::Move;
-use crate::sandbox::{BAD_CARD, GOOD_CARD, Offer, Stripe};
-use crate::story::{Segment, Told};
+use crate::sandbox::{BAD_CARD, GOOD_CARD, Offer, SandboxError, Stripe};
+use crate::story::{Segment, Told, VERSIONS};
 use host_providers::scripted::short_hash;
 use local_stripe::object::Object;
 use products_contract::Account;
@@ -48,12 +48,16 @@ const MORE: [(u32, &[&str]); 5] = [
 ];
 
 /// What is paid in a checkout.
-pub(crate) struct Checkout<'c> {
+pub struct Checkout<'c> {
     /// Number of the ware.
     pub ware: usize,
+    /// How many.
     pub quantity: i64,
+    /// Whether it is a subscription.
     pub recurs: bool,
+    /// Stripe's name of the card.
     pub card: &'c str,
+    /// Whether it begins with 14 days of trial.
     pub trial: bool,
     /// Whether the session's metadata are those of the subscription as well.
     pub hands_on: bool,
@@ -62,24 +66,43 @@ pub(crate) struct Checkout<'c> {
 }
 
 /// A customer, and what has been told of them.
-pub(crate) struct Customer {
+pub struct Customer {
+    /// Whose customer it is.
     pub account: Account,
     /// Who acts for the account.
     pub name: String,
+    /// The local Stripe of this customer.
     pub stripe: Stripe,
     /// Its id at Stripe.
     pub id: String,
     /// The card that subscriptions of the customer are charged with.
     card: &'static str,
     commands: usize,
+    /// The API versions that it all is told in.
+    versions: Vec<&'static str>,
+    /// Whether others move the clock: then nothing that is done here waits.
+    is_moved: bool,
     /// Commands of the open segment.
     open: Vec<Told>,
+    /// The event that was told last.
+    last: Option<Told>,
+    /// Segments that were taken.
+    taken: usize,
+    /// What was told, and not taken.
     pub segments: Vec<Segment>,
 }
 
 impl Customer {
     /// A customer of what is on sale. The flags of the first move say of what the endpoint hears, beside what it needs.
-    pub fn new<K>(account: Account, offers: &[Offer], first: Option<&Move<K>>, also: &[&str]) -> Self {
+    ///
+    /// # Errors
+    /// The local Stripe refuses what is on sale, or a type of events.
+    pub fn new<K>(
+        account: Account,
+        offers: &[Offer],
+        first: Option<&Move<K>>,
+        also: &[&str],
+    ) -> Result<Self, SandboxError> {
         let name = match &account {
             Account::User(name) | Account::Organization(name) => name.clone(),
             Account::Platform => "platform".to_owned(),
@@ -87,7 +110,7 @@ impl Customer {
         let more = MORE.iter().filter(|(bit, _)| first.is_some_and(|first| first.flag(*bit)));
         let more = more.flat_map(|(_, kinds)| kinds.iter().copied()).filter(|kind| !also.contains(kind));
         let heard: Vec<&str> = NEEDED.into_iter().chain(also.iter().copied()).chain(more).collect();
-        let mut stripe = Stripe::selling(&name, &heard, offers);
+        let mut stripe = Stripe::selling(&name, &heard, offers)?;
         let owner = format!("metadata[{}]", owner_key(&account));
         let form = [
             ("email", "customer@example.com"),
@@ -96,8 +119,45 @@ impl Customer {
             ("invoice_settings[default_payment_method]", GOOD_CARD),
         ];
         let id = stripe.post("/v1/customers", &form);
-        let (open, segments) = (Vec::new(), Vec::new());
-        Customer { account, name, stripe, id, card: GOOD_CARD, commands: 0, open, segments }
+        let (open, segments, versions) = (Vec::new(), Vec::new(), VERSIONS.to_vec());
+        Ok(Customer {
+            account,
+            name,
+            stripe,
+            id,
+            card: GOOD_CARD,
+            commands: 0,
+            versions,
+            is_moved: false,
+            open,
+            last: None,
+            taken: 0,
+            segments,
+        })
+    }
+
+    /// From now on others move the clock, and it all is told in one API version.
+    pub fn moved_by_others(mut self, version: &'static str) -> Self {
+        (self.is_moved, self.versions) = (true, vec![version]);
+        self
+    }
+
+    /// Lets time pass, unless others move the clock.
+    fn wait(&mut self, seconds: i64) {
+        if !self.is_moved {
+            self.stripe.wait(seconds);
+        }
+    }
+
+    /// How many segments were told: a number that no later one has.
+    pub fn number(&self) -> usize {
+        self.taken + self.segments.len()
+    }
+
+    /// Takes the segments that were told.
+    pub fn take_segments(&mut self) -> Vec<Segment> {
+        self.taken += self.segments.len();
+        std::mem::take(&mut self.segments)
     }
 
     /// Where the metadata of an object says whose it is.
@@ -135,7 +195,7 @@ impl Customer {
     pub fn say(&mut self, mut body: Value) -> String {
         let id = self.next_id();
         (body["id"], body["timestamp"]) = (json!(id), json!(self.stripe.now_s()));
-        self.open.push(Told::of(&id, |_| body.clone()));
+        self.open.push(Told::of(&id, &self.versions, |_| body.to_string()));
         id
     }
 
@@ -145,7 +205,8 @@ impl Customer {
         let mut new: Vec<Segment> = Vec::new();
         for event in self.stripe.take_events() {
             let clock = event.created_s * 1_000;
-            let told = Told::of(&event.id, |version| self.stripe.tell(&event, version));
+            let told = Told::of(&event.id, &self.versions, |version| self.stripe.tell(&event, version));
+            self.last = Some(told.clone());
             match new.last_mut().filter(|last| clock - last.clock <= TOGETHER_MS) {
                 Some(last) => {
                     last.clock = clock;
@@ -236,12 +297,14 @@ impl Customer {
         }
     }
 
+    /// Time until the next period begins; by the flags the card pays or fails.
     pub fn renew<K>(&mut self, each: &Move<K>) {
         let Some(subscription) = self.pick(each, goes_on) else { return };
         self.use_card(if pays(each) { GOOD_CARD } else { BAD_CARD });
-        self.stripe.wait(period_end_s(&subscription) - self.stripe.now_s() + TOGETHER_S);
+        self.wait(period_end_s(&subscription) - self.stripe.now_s() + TOGETHER_S);
     }
 
+    /// Another attempt at an open invoice.
     pub fn retry<K>(&mut self, each: &Move<K>) {
         let fits = |sub: &Object| matches!(sub.text("status"), "past_due" | "incomplete" | "unpaid");
         let Some(subscription) = self.pick(each, fits) else { return };
@@ -250,6 +313,7 @@ impl Customer {
         self.stripe.post(&format!("/v1/invoices/{}/pay", subscription.text("latest_invoice")), &[]);
     }
 
+    /// No more attempts: unpaid, cancelled, or written off.
     pub fn give_up<K>(&mut self, each: &Move<K>) {
         let Some(subscription) = self.pick(each, |sub| sub.text("status") == "past_due") else { return };
         if each.flag(0) && each.flag(1) {
@@ -261,15 +325,17 @@ impl Customer {
         let dunning = if each.flag(0) { "3,5,7:cancel" } else { "3,5,7:unpaid" };
         self.stripe.post("/_sandbox/settings", &[("dunning", dunning)]);
         self.use_card(BAD_CARD);
-        self.stripe.wait(20 * DAY_S);
+        self.wait(20 * DAY_S);
     }
 
+    /// Time until a first payment that never came is given up.
     pub fn expire(&mut self) {
         if self.stripe.all("subscription").iter().any(|sub| sub.text("status") == "incomplete") {
-            self.stripe.wait(DAY_S);
+            self.wait(DAY_S);
         }
     }
 
+    /// To be cancelled at the end of the period.
     pub fn cancel_at_end<K>(&mut self, each: &Move<K>) {
         let Some(subscription) = self.pick(each, goes_on) else { return };
         if !each.flag(0) {
@@ -279,21 +345,24 @@ impl Customer {
         self.stripe.post(&format!("/v1/subscriptions/{}", subscription.id()), &[("cancel_at_period_end", "true")]);
     }
 
+    /// Not to be cancelled after all.
     pub fn undo<K>(&mut self, each: &Move<K>) {
         let Some(subscription) = self.pick(each, |sub| lives(sub) && sub.is("cancel_at_period_end")) else { return };
         self.stripe.post(&format!("/v1/subscriptions/{}", subscription.id()), &[("cancel_at_period_end", "false")]);
     }
 
+    /// The end: of the period where that is asked for, else at once.
     pub fn end<K>(&mut self, each: &Move<K>) {
         let Some(subscription) = self.pick(each, |sub| lives(sub) && sub.text("status") != "incomplete") else {
             return;
         };
         match subscription.is("cancel_at_period_end") {
-            true => self.stripe.wait(period_end_s(&subscription) - self.stripe.now_s() + TOGETHER_S),
+            true => self.wait(period_end_s(&subscription) - self.stripe.now_s() + TOGETHER_S),
             false => _ = self.stripe.delete(&format!("/v1/subscriptions/{}", subscription.id())),
         }
     }
 
+    /// Money goes back.
     pub fn refund<K>(&mut self, each: &Move<K>) {
         let left = |charge: &Object| charge.int("amount") - charge.int("amount_refunded");
         let all = self.stripe.all("charge");
@@ -304,10 +373,11 @@ impl Customer {
         self.stripe.post("/v1/refunds", &[("charge", charge.id()), ("amount", &amount.to_string())]);
     }
 
+    /// The last event's fact once more, as an event of another id.
     pub fn twin(&mut self) {
-        let told = self.segments.iter().rev().find_map(|segment| segment.events.last());
-        if let Some(twin) = told.map(|event| event.under(format!("{}_twin{}", event.id, self.segments.len()))) {
+        if let Some(twin) = self.last.as_ref().map(|event| event.under(format!("{}_twin{}", event.id, self.number()))) {
             let clock = self.stripe.now_s() * 1_000;
+            self.last = Some(twin.clone());
             self.segments.push(Segment { clock, events: vec![twin], commands: Vec::new() });
         }
     }
@@ -321,25 +391,28 @@ fn owner_key(account: &Account) -> &'static str {
 }
 
 /// Our id of what a command makes: the command's id, hashed.
-pub(crate) fn id_after(prefix: &str, command: &str) -> String {
+pub fn id_after(prefix: &str, command: &str) -> String {
     let digest = Sha256::digest(command.as_bytes());
     let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("{prefix}_{hash}")
 }
 
-pub(crate) fn lives(subscription: &Object) -> bool {
+/// Whether a subscription has not ended.
+pub fn lives(subscription: &Object) -> bool {
     !matches!(subscription.text("status"), "canceled" | "incomplete_expired")
 }
 
 /// It will be renewed.
-pub(crate) fn goes_on(subscription: &Object) -> bool {
+pub fn goes_on(subscription: &Object) -> bool {
     matches!(subscription.text("status"), "active" | "trialing") && !subscription.is("cancel_at_period_end")
 }
 
-pub(crate) fn pays<K>(each: &Move<K>) -> bool {
+/// Whether the card of a move pays.
+pub fn pays<K>(each: &Move<K>) -> bool {
     each.flag(0) || each.flag(1)
 }
 
-pub(crate) fn period_end_s(subscription: &Object) -> i64 {
+/// When the period ends, in seconds since the epoch.
+pub fn period_end_s(subscription: &Object) -> i64 {
     subscription.list_at("items").first().and_then(|item| item["current_period_end"].as_i64()).unwrap_or_default()
 }

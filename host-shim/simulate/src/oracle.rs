@@ -4,6 +4,7 @@
 use crate::catalog::{Catalog, Grant, Made, UNLIMITED};
 use crate::customer::lives;
 use crate::sandbox::Stripe;
+use crate::story::VERSIONS;
 use local_stripe::object::Object;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +66,8 @@ pub struct Token {
     pub revoked: bool,
     /// How often it was shown in time.
     pub redeemed: i64,
+    /// Something was heard of late while it was live: whether it was taken back depends on when.
+    pub is_unsure: bool,
 }
 
 /// A share of one sale: the least and the most that it can be, in minor units.
@@ -97,6 +100,8 @@ pub struct Expected {
     pub reminders: (usize, usize),
     /// How many mails of each campaign went to the account, by the campaign's name.
     pub campaigns: BTreeMap<String, usize>,
+    /// Status of each subscription at Stripe, by its id.
+    pub subscriptions: BTreeMap<String, String>,
 }
 
 /// Something that may grant.
@@ -414,7 +419,7 @@ impl Oracle {
         if !is_entitled || live >= catalog.tokens[kind].live {
             return Verdict::Refused;
         }
-        self.tokens.push(Token { id, kind, issued_at: now_ms, revoked: false, redeemed: 0 });
+        self.tokens.push(Token { id, kind, issued_at: now_ms, revoked: false, redeemed: 0, is_unsure: false });
         Verdict::Applied
     }
 
@@ -452,6 +457,28 @@ impl Oracle {
         }
     }
 
+    /// Something was heard of late: what stands and is live was judged by less than Stripe knew, so what becomes of it
+    /// depends on when.
+    pub fn heard_late(&mut self) {
+        self.instances.iter_mut().for_each(|own| own.is_unsure = true);
+        self.tokens.iter_mut().for_each(|token| token.is_unsure = true);
+    }
+
+    /// Whether something that was made is deleted, or depends on times.
+    pub fn has_unsure(&self) -> bool {
+        self.instances.iter().any(|own| own.deleted || own.is_unsure)
+    }
+
+    /// What is gone for good counts no more: of what is deleted or depends on times.
+    pub fn forget(&mut self, is_gone: impl Fn(&str) -> bool) {
+        self.instances.retain(|own| !((own.deleted || own.is_unsure) && is_gone(&own.id)));
+    }
+
+    /// Whether a failed payment is open, of which the grace ends without a word of Stripe's.
+    pub fn is_past_due(&self) -> bool {
+        !self.past_due.is_empty()
+    }
+
     /// The share of each creator, of what was paid once and of each paid invoice.
     fn shares(&self, catalog: &Catalog, stripe: &Stripe) -> BTreeMap<String, Share> {
         let charges = stripe.all("charge");
@@ -478,9 +505,9 @@ impl Oracle {
             }
         }
         for charge in charges.iter().filter(|charge| charge.is("paid")) {
-            let shown = stripe.shown(charge.id(), crate::story::VERSIONS[0]);
+            let shown = stripe.shown(charge.id(), VERSIONS[0]);
             let Some(invoice) = shown["invoice"].as_str() else { continue };
-            let invoice = stripe.shown(invoice, crate::story::VERSIONS[0]);
+            let invoice = stripe.shown(invoice, VERSIONS[0]);
             let price = invoice["lines"]["data"][0]["price"]["id"].as_str().unwrap_or_default();
             if stripe.sells(price) {
                 sale(stripe.plan(price), charge);
@@ -511,7 +538,9 @@ impl Oracle {
             (false, true) => "issued",
             (false, false) => "expired",
         };
+        let sure = self.tokens.iter().filter(|token| !token.is_unsure);
         let this_month = month(now_ms);
+        let subscriptions = stripe.all("subscription").into_iter();
         Expected {
             entitlements: self.entitlements(catalog, stripe),
             cash: charges.iter().filter(|charge| charge.is("paid")).map(|charge| left(stripe, charge).0).sum(),
@@ -519,7 +548,7 @@ impl Oracle {
             shares: self.shares(catalog, stripe),
             running: self.instances.iter().filter(runs).map(|own| own.id.clone()).collect(),
             idle: self.instances.iter().filter(|own| !stands(own)).map(|own| own.id.clone()).collect(),
-            tokens: self.tokens.iter().map(|token| (token.id.clone(), (status(token), token.redeemed))).collect(),
+            tokens: sure.map(|token| (token.id.clone(), (status(token), token.redeemed))).collect(),
             counted: self
                 .counted
                 .iter()
@@ -530,6 +559,7 @@ impl Oracle {
             followed: self.followed(catalog),
             reminders: catalog.reminders,
             campaigns: self.campaigns.clone(),
+            subscriptions: subscriptions.map(|sub| (sub.id().to_owned(), sub.text("status").to_owned())).collect(),
         }
     }
 

@@ -1,15 +1,18 @@
 //! A local Stripe that sells what a catalog has, and what it tells an endpoint.
 
-use crate::world::START_MS;
 use host_providers::scripted::short_hash;
 use local_stripe::event::Event;
 use local_stripe::object::Object;
 use local_stripe::sandbox::{Sandbox, json_of, own_request};
 use local_stripe::settings::Settings;
 use local_stripe::shapes;
+use products_contract::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The clock at which every story begins: 2026-01-01T00:00:00Z in milliseconds since the epoch.
+pub const START_MS: Timestamp = 1_767_225_600_000;
 
 /// A card that pays.
 pub const GOOD_CARD: &str = "pm_card_visa";
@@ -36,23 +39,29 @@ pub fn synced_price(product: &str, amount: i64, interval: &str) -> String {
     format!("price_{}", short_hash(&format!("sync:price:{product}:{amount}usd:{interval}")))
 }
 
-/// The plans of Solobase.
-pub fn plans() -> [Offer; 3] {
-    let plan = |product: &str, price: String, amount| {
-        let (product, interval) = (product.to_owned(), Some("month".to_owned()));
-        Offer { product, price, amount, interval }
-    };
-    [
-        plan("prod_hobby", "price_xyz789".to_owned(), 500),
-        plan("prod_professional", "price_professional_monthly".to_owned(), 7_900),
-        plan("prod_starter", synced_price("prod_starter", 1_500, "month"), 1_500),
-    ]
-}
-
-/// The product of a plan, by number.
-pub fn product(plan: usize) -> String {
-    let plans = plans();
-    plans[plan % plans.len()].product.clone()
+/// Why the local Stripe can't sell what a catalog has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SandboxError {
+    /// It refuses an offer.
+    #[error("the local Stripe refuses the price {amount} {interval} of `{product}`: {message}")]
+    Offer {
+        /// The product of the catalog.
+        product: String,
+        /// Minor units.
+        amount: i64,
+        /// `once`, `month` or another.
+        interval: String,
+        /// What it says.
+        message: String,
+    },
+    /// It knows a type of events not.
+    #[error("the local Stripe refuses an endpoint that hears {heard:?}: {message}")]
+    Endpoint {
+        /// The types.
+        heard: Vec<String>,
+        /// What it says.
+        message: String,
+    },
 }
 
 /// The local Stripe of one account, from [`START_MS`] on.
@@ -67,14 +76,12 @@ pub struct Stripe {
 }
 
 impl Stripe {
-    /// One with the plans of Solobase.
-    pub fn new(name: &str, heard: &[&str]) -> Self {
-        Stripe::selling(name, heard, &plans())
-    }
-
     /// One with what is on sale, and with an endpoint that hears of some types of events. `name` makes its ids others
     /// than those of another.
-    pub fn selling(name: &str, heard: &[&str], offers: &[Offer]) -> Self {
+    ///
+    /// # Errors
+    /// The local Stripe refuses an offer or a type of events.
+    pub fn selling(name: &str, heard: &[&str], offers: &[Offer]) -> Result<Self, SandboxError> {
         let seed = name.bytes().fold(0, |seed, byte| seed << 8 | u64::from(byte));
         let settings = Settings { start_s: START_MS / 1_000, seed, ..Settings::default() };
         let (prices, names) = (Vec::new(), BTreeMap::new());
@@ -88,15 +95,21 @@ impl Stripe {
             if let Some(interval) = &offer.interval {
                 form.push(("recurring[interval]", interval));
             }
-            let price = made.post("/v1/prices", &form);
-            assert_ne!(price, "", "{offer:?} can be sold");
+            let price = made.try_send("POST", "/v1/prices", &form).map_err(|message| SandboxError::Offer {
+                product: offer.product.clone(),
+                amount: offer.amount,
+                interval: offer.interval.clone().unwrap_or_else(|| "once".to_owned()),
+                message,
+            })?;
             made.rename(&price, offer.price.clone());
             made.prices.push(price);
         }
         let mut endpoint = vec![("url", "http://127.0.0.1:9/")];
         endpoint.extend(heard.iter().map(|kind| ("enabled_events[]", *kind)));
-        assert_ne!(made.post("/v1/webhook_endpoints", &endpoint), "", "{heard:?} are Stripe's types of events");
-        made
+        let heard = || heard.iter().map(|kind| (*kind).to_owned()).collect();
+        let made_endpoint = made.try_send("POST", "/v1/webhook_endpoints", &endpoint);
+        made_endpoint.map_err(|message| SandboxError::Endpoint { heard: heard(), message })?;
+        Ok(made)
     }
 
     /// Makes a call, and gives the id of what it made or changed; an empty one if it was refused.
@@ -115,11 +128,31 @@ impl Stripe {
         json_of(&response)["id"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// The id of what a call made, or what the refusal says.
+    fn try_send(&mut self, method: &str, path: &str, form: &[(&str, &str)]) -> Result<String, String> {
+        let response = self.sandbox.handle(&own_request(method, path, form));
+        let body = json_of(&response);
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        text(&body["id"]).ok_or_else(|| text(&body["error"]["message"]).unwrap_or_default())
+    }
+
     /// Lets seconds pass, and everything happen that is due.
     pub fn wait(&mut self, seconds: i64) {
         if seconds > 0 {
-            self.post("/_sandbox/clock", &[("advance_by", &seconds.to_string())]);
+            self.advance_to(self.now_s() + seconds);
         }
+    }
+
+    /// Lets time pass until a second, and everything happen that is due. A time that has passed does nothing.
+    pub fn advance_to(&mut self, until_s: i64) {
+        if until_s > self.now_s() {
+            self.sandbox.tick(until_s).expect("a sandbox in memory keeps everything");
+        }
+    }
+
+    /// When something happens by itself next, until a second.
+    pub fn next_due_s(&self, until_s: i64) -> Option<i64> {
+        self.sandbox.state().next_due("", until_s).map(|(due_s, _)| due_s)
     }
 
     /// Its clock in seconds since the epoch.
@@ -174,13 +207,26 @@ impl Stripe {
         heard
     }
 
-    /// An event as an endpoint of an API version gets it.
-    pub fn tell(&self, event: &Event, version: &str) -> Value {
+    /// An event as an endpoint of an API version gets it, as JSON.
+    pub fn tell(&self, event: &Event, version: &str) -> String {
         let version = version.parse().expect("a version of the local Stripe");
-        let mut text = event.render(&version).to_string();
+        self.renamed(event.render(&version).to_string())
+    }
+
+    /// An object as an API version shows it, under the ids that our side knows; none of an id that isn't there.
+    pub fn retrieve(&self, id: &str, version: &str) -> Option<Value> {
+        let named = self.names.iter().find(|(_, ours)| *ours == id).map_or(id, |(theirs, _)| theirs);
+        self.sandbox.state().find(named)?;
+        let text = self.renamed(self.shown(named, version).to_string());
+        Some(serde_json::from_str(&text).expect("ids need no escapes"))
+    }
+
+    fn renamed(&self, mut text: String) -> String {
         for (theirs, ours) in &self.names {
-            text = text.replace(theirs, ours);
+            if text.contains(theirs.as_str()) {
+                text = text.replace(theirs.as_str(), ours);
+            }
         }
-        serde_json::from_str(&text).expect("ids need no escapes")
+        text
     }
 }

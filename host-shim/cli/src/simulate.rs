@@ -1,0 +1,170 @@
+//! `host-shim simulate [OPTIONS] [BUSINESS]`.
+
+use crate::extension::ExtensionArgs;
+use crate::{EXIT_BAD_INPUT, EXIT_FAILED};
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use host_replay::business::{BusinessFolder, Fixtures};
+use host_replay::error::ReplayError;
+use host_replay::report::printable;
+use host_simulate::report;
+use host_simulate::simulate::{Options, SimulateError, simulate};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Let a whole business live for a year, with an oracle beside it
+///
+/// Customers subscribe, change their plans, fail to pay, cancel, use, buy, get refunds and dispute, by chance, each at a local
+/// Stripe on one clock. The host is told of it in any order, some of it twice or days late; providers fail and hosts
+/// die at a write. Each simulated day money, entitlements, subscriptions, credits, tokens and instances are held to what
+/// Stripe's books and the catalog say, read by an oracle that shares no code with the extension.
+#[derive(Debug, Parser)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// The business: its name in the fixtures, or a folder with catalog.yml [default: that of the fixtures]
+    #[arg(value_name = "BUSINESS")]
+    business: Option<String>,
+
+    /// The folder of fixtures [default: found above the working folder or the program]
+    #[arg(long, value_name = "DIR")]
+    fixtures: Option<PathBuf>,
+
+    /// How many customers
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    customers: u32,
+
+    /// How many days
+    #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    days: u32,
+
+    /// The seed: the same one tells the same days again [default: drawn, and printed]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Begin no further day after this time: seconds, or 60s, 10m, 2h
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    budget: Option<Duration>,
+
+    /// How many threads [default: as many as the machine has]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    jobs: Option<u32>,
+
+    /// Write the days of each customer with a difference into this folder, as a scenario for `host-shim replay`
+    #[arg(long, value_name = "DIR")]
+    write: Option<PathBuf>,
+
+    #[command(flatten)]
+    extension: ExtensionArgs,
+
+    /// How to report; json is one line a difference, then a summary
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+const AFTER_HELP: &str = "Examples:
+  host-shim simulate                                     the default business, 1000 customers, a year
+  host-shim simulate my-business --customers 200 --days 60
+  host-shim simulate solobase --budget 60s --native      as much as a minute holds, without a component
+  host-shim simulate solobase --seed 7 --write broken    a difference as a scenario that fails
+
+A difference is told with the day, the account, what is and what should be, and the line that
+runs it again.
+
+Exit codes: 0 no difference, 1 a difference, or the host could not go on, 2 bad usage or input.";
+
+/// How to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Human,
+    /// JSON lines
+    Json,
+}
+
+fn parse_span(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a span such as 60, 60s, 10m or 2h".to_owned();
+    let (number, unit_s) = match text.char_indices().last() {
+        Some((at, 's')) => (&text[..at], 1),
+        Some((at, 'm')) => (&text[..at], 60),
+        Some((at, 'h')) => (&text[..at], 3_600),
+        _ => (text, 1),
+    };
+    let count: u64 = number.parse().map_err(|_| expected())?;
+    Ok(Duration::from_secs(count.checked_mul(unit_s).ok_or_else(expected)?))
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let simulated = options(args).map_err(SimulateError::from).and_then(|options| {
+        let bar = progress_bar(u64::from(args.customers) * u64::from(args.days));
+        let simulated = simulate(&options, &|days| bar.inc(days));
+        bar.finish_and_clear();
+        Ok((simulated?, options))
+    });
+    let (simulated, options) = match simulated {
+        Ok(simulated) => simulated,
+        Err(error) => {
+            error.messages().iter().for_each(|message| eprintln!("error: {}", printable(message)));
+            return Ok(ExitCode::from(if error.is_bad_input() { EXIT_BAD_INPUT } else { EXIT_FAILED }));
+        }
+    };
+    let extension = args.extension.as_options();
+    let mut out = BufWriter::new(io::stdout().lock());
+    match args.format {
+        Format::Human => report::human(&mut out, &simulated, &options, &extension),
+        Format::Json => report::json(&mut out, &simulated, &options, &extension),
+    }
+    .and_then(|()| out.flush())
+    .context("the report can't be written")?;
+    Ok(if simulated.found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+}
+
+fn options(args: &Args) -> Result<Options, ReplayError> {
+    let folder = business(args)?;
+    Ok(Options {
+        business: BusinessFolder::load(&folder)?,
+        runners: args.extension.runners(false)?,
+        customers: args.customers as usize,
+        days: args.days,
+        seed: args.seed.unwrap_or_else(drawn),
+        jobs: args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), |jobs| jobs as usize),
+        budget: args.budget,
+        write: args.write.clone(),
+    })
+}
+
+/// The folder of the business.
+fn business(args: &Args) -> Result<PathBuf, ReplayError> {
+    let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
+    let starts: Vec<PathBuf> = starts.into_iter().flatten().collect();
+    let fixtures = match args.fixtures.clone().or_else(|| Fixtures::find(&starts)) {
+        Some(folder) => Fixtures::load(&folder)?,
+        None => Fixtures::built_in()?,
+    };
+    match &args.business {
+        Some(name) => fixtures.business(name),
+        None => fixtures.business_default()?.ok_or_else(|| {
+            ReplayError::Usage(
+                "no fixtures here that say which business: give BUSINESS, a folder with catalog.yml".to_owned(),
+            )
+        }),
+    }
+}
+
+/// A seed that nobody gave.
+fn drawn() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::from(since.subsec_nanos()) ^ (since.as_secs() % 100_000)
+}
+
+fn progress_bar(length: u64) -> ProgressBar {
+    // On anything but a terminal the bar draws nothing.
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} days of customers {elapsed}") {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,60 @@
+//! What providers did for an account, as far as it must follow from what happened.
+
+use host_providers::Call;
+use std::collections::BTreeMap;
+
+/// A mail.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mail {
+    /// Its template.
+    pub template: String,
+    /// To whom, and what stands in it: the payload as JSON.
+    pub words: String,
+}
+
+/// What was done, each effect once.
+#[derive(Clone, Debug, Default)]
+pub struct Done {
+    mails: BTreeMap<Mail, usize>,
+    /// By `mail:TEMPLATE`, or kind of effect.
+    times: BTreeMap<String, usize>,
+    campaigns: BTreeMap<String, usize>,
+    /// What months of use were invoiced for, in minor units, in their order.
+    pub invoices: Vec<i64>,
+}
+
+impl Done {
+    /// A call was carried out.
+    pub fn note(&mut self, call: &Call) {
+        match call.kind.as_str() {
+            "mail.send" => {
+                let template = call.text("template").unwrap_or_default().to_owned();
+                *self.times.entry(format!("mail:{template}")).or_default() += 1;
+                if let Some(campaign) = call.payload["values"]["campaign"].as_str() {
+                    *self.campaigns.entry(campaign.to_owned()).or_default() += 1;
+                }
+                let mail = Mail { template, words: format!("{} {}", call.scope, call.payload) };
+                *self.mails.entry(mail).or_default() += 1;
+            }
+            "stripe.invoice.create" => {
+                self.invoices.push(call.payload["total_minor"].as_i64().unwrap_or_default());
+            }
+            kind => *self.times.entry(kind.to_owned()).or_default() += 1,
+        }
+    }
+
+    /// Mails with how often each was sent.
+    pub fn mails(&self) -> impl Iterator<Item = (&Mail, usize)> {
+        self.mails.iter().map(|(mail, times)| (mail, *times))
+    }
+
+    /// How often something was done: `mail:TEMPLATE`, or a kind of effect.
+    pub fn times(&self, what: &str) -> usize {
+        self.times.get(what).copied().unwrap_or(0)
+    }
+
+    /// How many mails a campaign sent.
+    pub fn of_campaign(&self, name: &str) -> usize {
+        self.campaigns.get(name).copied().unwrap_or(0)
+    }
+}

@@ -1,0 +1,187 @@
+//! The host under simulation: one business over a store in memory that dies at a write now and then.
+
+use crate::provider::Moody;
+use crate::simulate::SimulateError;
+use host::clock::Clock;
+use host::outbox::OutboxError;
+use host::processor::{Processor, Report};
+use host::{Host, Setup, StartError};
+use host_providers::Registry;
+use host_replay::error::ReplayError;
+use host_replay::runners::Runners;
+use host_store::testing::{Faults, Moment, Then};
+use host_store::{MemoryStore, Store};
+use products_contract::{Account, Timestamp};
+use std::sync::Arc;
+
+/// Starts in a row that may fail before the simulation gives up.
+const STARTS_MAX: usize = 100;
+/// Effects that stay open without being at work: what waits for a time, and what watches.
+const STANDING: [&str; 2] = ["timer.at", "probe.watch"];
+
+/// A host, started anew after each crash.
+pub(crate) struct House {
+    setup: Setup,
+    runners: Runners,
+    provider: Moody,
+    faults: Faults,
+    /// None only while it is started again.
+    host: Option<Host>,
+    clock: Timestamp,
+    crashes: u64,
+    reports: Vec<Report>,
+}
+
+impl House {
+    /// A host at a time, its catalog loaded and synced.
+    pub(crate) fn start(
+        setup: Setup,
+        runners: Runners,
+        provider: Moody,
+        clock: Timestamp,
+    ) -> Result<Self, SimulateError> {
+        let faults = Faults::new(Box::new(MemoryStore::new()));
+        let store = faults.open();
+        let mut house = House { setup, runners, provider, faults, host: None, clock, crashes: 0, reports: Vec::new() };
+        house.boot(store).map_err(ReplayError::from)?;
+        house.settle()?;
+        house.reports.clear();
+        Ok(house)
+    }
+
+    fn boot(&mut self, store: Box<dyn Store>) -> Result<(), StartError> {
+        let runner = self.runners.make().map_err(|error| StartError::Extension {
+            business: self.setup.business.name.clone(),
+            reason: error.to_string(),
+        })?;
+        let registry = Registry::with_default(Arc::new(self.provider.clone()));
+        let (host, reports) = Host::start(&self.setup, store, runner, registry, Clock::told(self.clock))?;
+        self.host = Some(host);
+        self.reports.extend(reports);
+        Ok(())
+    }
+
+    /// What is not in the store is forgotten; what was running is recovered.
+    fn reopen(&mut self) -> Result<(), StartError> {
+        if let Some(host) = self.host.take() {
+            self.clock = self.clock.max(host.outbox().clock());
+        }
+        let store = self.faults.open();
+        self.boot(store)
+    }
+
+    /// Does something until it is through: a write at which the store dies is a crash, and it is done again on a new host.
+    fn insist(
+        &mut self,
+        mut body: impl FnMut(&mut Host) -> Result<Vec<Report>, OutboxError>,
+    ) -> Result<(), SimulateError> {
+        loop {
+            match body(self.host_mut()) {
+                Ok(reports) => {
+                    self.reports.extend(reports);
+                    return Ok(());
+                }
+                Err(OutboxError::Store(_)) if self.faults.struck() => self.crash()?,
+                Err(error) => return Err(ReplayError::from(error).into()),
+            }
+        }
+    }
+
+    /// The host ends and is started again on what its store has.
+    pub(crate) fn crash(&mut self) -> Result<(), SimulateError> {
+        self.crashes += 1;
+        for _ in 0..STARTS_MAX {
+            match self.reopen() {
+                Ok(()) => return Ok(()),
+                Err(StartError::Outbox(OutboxError::Store(_))) if self.faults.struck() => self.crashes += 1,
+                Err(error) => return Err(ReplayError::from(error).into()),
+            }
+        }
+        Err(ReplayError::Host(format!("the host does not start again after {STARTS_MAX} attempts")).into())
+    }
+
+    /// The store dies at a write to come.
+    pub(crate) fn die_at(&self, write: u64, is_done: bool) {
+        self.faults.fail_at(write, if is_done { Moment::After } else { Moment::Before }, Then::Dead);
+    }
+
+    /// The store dies no more.
+    pub(crate) fn live(&self) {
+        self.faults.clear();
+    }
+
+    /// Takes a raw event or command in. Its effects wait for [`House::settle`].
+    pub(crate) fn accept(&mut self, body: &str) -> Result<(), SimulateError> {
+        let (business, clock) = (self.setup.business.name.clone(), self.clock);
+        let bad = |error: &dyn ToString| ReplayError::Host(format!("the intake refuses {body}: {}", error.to_string()));
+        let read = || host_intake::raw::read(body.as_bytes().to_vec(), &business, clock);
+        let first = read().map_err(|error| bad(&error))?;
+        if let Some(refusal) = &first.refusal {
+            return Err(bad(refusal).into());
+        }
+        let mut first = Some(first);
+        // After a crash it is sent again.
+        self.insist(|host| match first.take().map_or_else(read, Ok) {
+            Ok(decoded) => host.accept(decoded, Vec::new()),
+            Err(_) => Ok(Vec::new()),
+        })
+    }
+
+    /// Runs everything that is due now.
+    pub(crate) fn settle(&mut self) -> Result<(), SimulateError> {
+        let now = self.clock;
+        self.insist(|host| host.outbox_mut().run_until_quiet(now))
+    }
+
+    /// Lets time pass, and everything happen that is due on the way. A time that has passed does nothing.
+    pub(crate) fn advance_to(&mut self, until: Timestamp) -> Result<(), SimulateError> {
+        if until > self.clock {
+            self.insist(|host| {
+                let reports = host.outbox_mut().advance_to(until);
+                host.clock_mut().advance_to(until);
+                reports
+            })?;
+            self.clock = until;
+        }
+        Ok(())
+    }
+
+    /// Whether something that was asked for an account is not done: an effect is at work, or a timer is due.
+    pub(crate) fn is_busy(&self, account: &Account) -> Result<bool, SimulateError> {
+        let processor = self.processor();
+        let open = processor.store().effects_open(processor.partition(), Some(account)).map_err(ReplayError::from)?;
+        let stands = |kind: &str| STANDING.contains(&kind);
+        Ok(open
+            .iter()
+            .any(|row| !stands(&row.effect.kind) || row.effect.kind == STANDING[0] && row.due_at <= self.clock))
+    }
+
+    /// Takes what the host told since the last time.
+    pub(crate) fn take_reports(&mut self) -> Vec<Report> {
+        std::mem::take(&mut self.reports)
+    }
+
+    /// How often it crashed.
+    pub(crate) fn crashes(&self) -> u64 {
+        self.crashes
+    }
+
+    /// The clock in milliseconds since the epoch.
+    pub(crate) fn clock(&self) -> Timestamp {
+        self.clock
+    }
+
+    /// The processor.
+    pub(crate) fn processor(&self) -> &Processor {
+        self.host.as_ref().expect("a host that was started runs").processor()
+    }
+
+    /// The processor, for questions.
+    pub(crate) fn processor_mut(&mut self) -> &mut Processor {
+        self.host_mut().processor_mut()
+    }
+
+    fn host_mut(&mut self) -> &mut Host {
+        self.host.as_mut().expect("a host that was started runs")
+    }
+}

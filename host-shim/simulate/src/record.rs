@@ -1,0 +1,77 @@
+//! The days of one customer as the host was told of them, written down as a scenario.
+
+use crate::oracle::Expected;
+use host_replay::time;
+use products_contract::Timestamp;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// What the host was told of a customer, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    steps: Vec<Value>,
+    clock: Timestamp,
+}
+
+impl Record {
+    /// The clock goes on, if it does.
+    pub(crate) fn until(&mut self, clock: Timestamp) {
+        if clock > self.clock {
+            self.clock = clock;
+            self.steps.push(json!({"until": time::text(clock)}));
+        }
+    }
+
+    /// A body that was delivered.
+    pub(crate) fn told(&mut self, body: &str) {
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        self.steps.push(json!({"raw": body}));
+    }
+
+    /// The host was started anew.
+    pub(crate) fn restarted(&mut self) {
+        self.steps.push(json!({"restart": true}));
+    }
+
+    /// The scenario: it fails as long as the account is not as the oracle expects.
+    pub(crate) fn scenario(
+        self,
+        name: &str,
+        (business, account, version): (&str, &str, &str),
+        answers: BTreeMap<String, Vec<Value>>,
+        expected: &Expected,
+    ) -> Value {
+        // What always succeeds needs no answer.
+        let answers: BTreeMap<String, Vec<Value>> =
+            answers.into_iter().filter(|(_, list)| list.iter().any(|answer| answer != "ok")).collect();
+        json!({
+            "name": name,
+            "versions": {"only": [version], "because": "its bodies are written down"},
+            "given": {"business": business, "account": account, "answers": answers},
+            "events": self.steps,
+            "expect": expect(expected),
+        })
+    }
+}
+
+/// What of the oracle's word a scenario can say.
+fn expect(expected: &Expected) -> Value {
+    let mut out = Map::new();
+    if !expected.entitlements.is_empty() {
+        out.insert("entitlements".to_owned(), json!(expected.entitlements));
+    }
+    if expected.cash != 0 {
+        out.insert("balances".to_owned(), json!({"cash:stripe/usd": expected.cash}));
+    }
+    let subscriptions: BTreeMap<&String, Value> =
+        expected.subscriptions.iter().map(|(id, status)| (id, json!({"status": status}))).collect();
+    if !subscriptions.is_empty() {
+        out.insert("subscriptions".to_owned(), json!(subscriptions));
+    }
+    let products: BTreeMap<&String, Value> =
+        expected.running.iter().map(|id| (id, json!({"metadata": {"status": "running"}}))).collect();
+    if !products.is_empty() {
+        out.insert("products".to_owned(), json!(products));
+    }
+    Value::Object(out)
+}

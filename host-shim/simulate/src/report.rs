@@ -1,0 +1,74 @@
+//! What a simulation tells: for people, or as JSON lines, which are a contract.
+
+use crate::simulate::{Found, Options, Simulated};
+use host_replay::report::printable;
+use host_replay::time;
+use serde_json::json;
+use std::io::{self, Write};
+
+/// The arguments that simulate the same again up to a day; `extension` is the option that says which extension ran.
+fn again(options: &Options, extension: &str, day: i64) -> String {
+    let Options { business, customers, seed, .. } = options;
+    let folder = business.folder.display();
+    format!("host-shim simulate {folder} --customers {customers} --seed {seed} --days {}{extension}", day + 1)
+}
+
+/// For people.
+///
+/// # Errors
+/// It can't be written.
+pub fn human(out: &mut impl Write, simulated: &Simulated, options: &Options, extension: &str) -> io::Result<()> {
+    for Found { day, clock, account, difference, .. } in &simulated.found {
+        writeln!(out, "{account} differs on day {day}, {}", time::text(*clock))?;
+        writeln!(out, "  what       {}", printable(&difference.what))?;
+        writeln!(out, "  should be  {}", printable(&difference.should_be))?;
+        writeln!(out, "  is         {}", printable(&difference.is))?;
+        writeln!(out, "  again      {}\n", again(options, extension, *day))?;
+    }
+    for file in &simulated.written {
+        writeln!(out, "written: {}", file.display())?;
+    }
+    let counts = &simulated.counts;
+    let cut = if simulated.is_cut { ", ended early" } else { "" };
+    writeln!(out, "{}: {} customers, {} days of theirs{cut}", options.business.name, counts.customers, counts.days)?;
+    let lines = [
+        ("moves", counts.moves, "what customers did"),
+        ("events", counts.events, "what the host was told"),
+        ("repeated", counts.repeated, "of these, events that came twice"),
+        ("decisions", counts.decisions, "events, results, timers and messages that the host decided"),
+        ("faults", counts.faults, "calls of providers that failed, were lost or came late"),
+        ("crashes", counts.crashes, "hosts that died at a write and were started again"),
+        ("judged", counts.judged, "times that an account was held to the oracle"),
+        ("differences", simulated.found.len() as u64, ""),
+        ("seed", options.seed, ""),
+    ];
+    for (name, count, meaning) in lines {
+        writeln!(out, "{}", format!("  {name:<12} {count:>10}  {meaning}").trim_end())?;
+    }
+    Ok(())
+}
+
+/// A line a difference, then the summary.
+///
+/// # Errors
+/// It can't be written.
+pub fn json(out: &mut impl Write, simulated: &Simulated, options: &Options, extension: &str) -> io::Result<()> {
+    for Found { day, clock, account, difference, .. } in &simulated.found {
+        let line = json!({"difference": {
+            "day": day, "clock": time::text(*clock), "account": account, "what": difference.what,
+            "should_be": difference.should_be, "is": difference.is, "again": again(options, extension, *day),
+        }});
+        writeln!(out, "{line}")?;
+    }
+    for file in &simulated.written {
+        writeln!(out, "{}", json!({"written": file.display().to_string()}))?;
+    }
+    let counts = &simulated.counts;
+    let summary = json!({"summary": {
+        "business": options.business.name, "customers": counts.customers, "days": counts.days, "moves": counts.moves,
+        "events": counts.events, "repeated": counts.repeated, "decisions": counts.decisions, "faults": counts.faults,
+        "crashes": counts.crashes, "judged": counts.judged, "differences": simulated.found.len(),
+        "ended_early": simulated.is_cut, "seed": options.seed,
+    }});
+    writeln!(out, "{summary}")
+}

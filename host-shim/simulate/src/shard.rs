@@ -1,0 +1,353 @@
+//! Some customers of one host, day after day.
+//!
+//! Three times a day customers do something, and what has happened at their Stripes by then is told to the host, in any order;
+//! at the end of the day everything is told, and the oracle judges every account to which something happened, and each
+//! of the others once a week. Not judged is an account of which an event is still to come, until it has come, or for
+//! which the host still has something to do: it is judged on the first day on which it hasn't.
+
+use crate::catalog::Catalog;
+use crate::house::House;
+use crate::judge::{Difference, Ledgers, judge, statuses};
+use crate::oracle::{Share, Verdict};
+use crate::person::{Batch, HOURS, Person};
+use crate::provider::{LOOK_MS, Moody};
+use crate::rates::{CRASHES, TWICE, WRITES};
+use crate::record::Record;
+use crate::sandbox::START_MS;
+use crate::simulate::{Counts, Found, Options, SimulateError};
+use crate::story::Told;
+use crate::trade::Deed;
+use host::processor::Report;
+use host_replay::shuffle::Random;
+use products_contract::Account;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+const HOUR_S: i64 = 3_600;
+const DAY_S: i64 = 24 * HOUR_S;
+/// Days after which an account is judged of which nothing was heard.
+const WEEK: i64 = 7;
+/// Times in a row that answers of Stripe may be waited for at the end of a day.
+const LOOKS_MAX: usize = 4;
+/// Status of what was made and is no more.
+const GONE: [&str; 2] = ["terminated", "none"];
+
+/// What all customers have told before the host carries anything out, by the customer.
+#[derive(Default)]
+struct Round {
+    events: Vec<(usize, Told)>,
+    commands: Vec<(usize, Vec<Told>)>,
+}
+
+/// Some customers of one host.
+pub(crate) struct Shard<'c> {
+    catalog: &'c Catalog,
+    house: House,
+    provider: Moody,
+    folk: Vec<Person<'c>>,
+    /// Whose account it is, by its name.
+    index: BTreeMap<String, usize>,
+    /// Number of the first of them in the business.
+    first: usize,
+    random: Random,
+    day: i64,
+    now_s: i64,
+    counts: Counts,
+    found: Vec<Found>,
+    /// A difference between accounts was found.
+    is_wrong: bool,
+    /// The customer whose days are written down, with them.
+    record: Option<(usize, Record)>,
+}
+
+impl<'c> Shard<'c> {
+    /// The customers of these numbers. `recorded` is the one whose days are written down.
+    pub(crate) fn new(
+        catalog: &'c Catalog,
+        options: &Options,
+        setup: &host::Setup,
+        numbers: Range<usize>,
+        recorded: Option<usize>,
+    ) -> Result<Self, SimulateError> {
+        let end_s = START_MS / 1_000 + (i64::from(options.days) + 1) * DAY_S;
+        let of = |index| Person::new(catalog, options.seed, index, end_s);
+        let folk = numbers.clone().map(of).collect::<Result<Vec<_>, _>>()?;
+        let scope = |person: &Person<'_>| format!("{}/test/{}", setup.business.name, person.traders.at.account);
+        let log = recorded.and_then(|index| folk.get(index - numbers.start)).map(scope);
+        let provider = Moody::new(options.seed, log);
+        let house = House::start(setup.clone(), options.runners.clone(), provider.clone(), START_MS)?;
+        provider.wake();
+        let index = folk.iter().enumerate().map(|(at, person)| (person.traders.at.account.to_string(), at)).collect();
+        let random = Random::new(options.seed.rotate_left(32) ^ numbers.start as u64);
+        Ok(Shard {
+            catalog,
+            house,
+            provider,
+            folk,
+            index,
+            first: numbers.start,
+            random,
+            day: 0,
+            now_s: START_MS / 1_000,
+            counts: Counts { customers: numbers.len() as u64, ..Counts::default() },
+            found: Vec::new(),
+            is_wrong: false,
+            record: recorded.map(|index| (index - numbers.start, Record::default())),
+        })
+    }
+
+    /// One day: three times at which customers do something, and its end.
+    pub(crate) fn day(&mut self) -> Result<(), SimulateError> {
+        let begins_s = START_MS / 1_000 + self.day * DAY_S;
+        let mut moves: Vec<_> = self.folk.iter_mut().map(|person| person.moves_of(self.day)).collect();
+        for (hour, from) in HOURS.iter().enumerate() {
+            let now_s = begins_s + from * HOUR_S + self.random.below(4 * HOUR_S as usize) as i64;
+            self.house.advance_to(now_s * 1_000)?;
+            let mut told = Vec::with_capacity(self.folk.len());
+            for (at, moves) in moves.iter_mut().enumerate() {
+                let of_hour = moves.iter().filter(|(when, _)| *when == hour).map(|(_, each)| *each).collect::<Vec<_>>();
+                let person = &mut self.folk[at];
+                if of_hour.is_empty() && !person.has_due(now_s) {
+                    continue;
+                }
+                let mut batches = person.pass(now_s, self.catalog);
+                for each in of_hour {
+                    // What people do by hand waits for what machines do before it.
+                    let account = &person.traders.at.account;
+                    let is_early = each.kind == Deed::ByHand && self.house.is_busy(account)?;
+                    if !is_early && person.may(each.kind, now_s) {
+                        person.act(&each, now_s, &mut batches);
+                        self.counts.moves += 1;
+                    }
+                }
+                told.push((at, batches));
+            }
+            self.tell(now_s, told)?;
+            self.answer();
+        }
+        self.end(begins_s + DAY_S - 600, false)?;
+        self.day += 1;
+        self.counts.days += self.folk.len() as u64;
+        Ok(())
+    }
+
+    /// After the last day: every account is judged.
+    pub(crate) fn last(&mut self) -> Result<(), SimulateError> {
+        self.end(START_MS / 1_000 + self.day * DAY_S, true)
+    }
+
+    /// The end of the day: everything that may be told is told, then the oracle judges.
+    fn end(&mut self, at_s: i64, is_for_all: bool) -> Result<(), SimulateError> {
+        let mut now_s = at_s;
+        for _ in 0..LOOKS_MAX {
+            self.house.advance_to(now_s * 1_000)?;
+            self.note();
+            let is_turn = |at: usize| (self.day + at as i64) % WEEK == 0;
+            let mut told = Vec::new();
+            for (at, person) in self.folk.iter_mut().enumerate() {
+                if is_for_all || is_turn(at) || person.has_due(now_s) || person.is_to_be_judged() {
+                    person.is_active = true;
+                    told.push((at, person.pass(now_s, self.catalog)));
+                }
+            }
+            self.tell(now_s, told)?;
+            if !self.answer() {
+                break;
+            }
+            now_s += LOOK_MS / 1_000 + 1;
+        }
+        self.judge()
+    }
+
+    /// The host is told what has happened by now, in rounds: in each the events of all customers in any order, some of them
+    /// twice, then commands. It may crash meanwhile.
+    fn tell(&mut self, now_s: i64, told: Vec<(usize, Vec<Batch>)>) -> Result<(), SimulateError> {
+        self.now_s = now_s;
+        let crashes = self.house.crashes();
+        if self.random.below(100) < CRASHES {
+            let write = self.random.below(WRITES) as u64 + 1;
+            self.house.die_at(write, self.random.below(2) == 0);
+        }
+        let mut rounds: Vec<Round> = Vec::new();
+        for (at, batches) in told {
+            for (round, batch) in batches.into_iter().enumerate() {
+                if rounds.len() <= round {
+                    rounds.push(Round::default());
+                }
+                let Round { events, commands } = &mut rounds[round];
+                for event in batch.events {
+                    if self.random.below(1_000) < TWICE {
+                        self.counts.repeated += 1;
+                        events.push((at, event.clone()));
+                    }
+                    events.push((at, event));
+                }
+                if !batch.commands.is_empty() {
+                    commands.push((at, batch.commands));
+                }
+            }
+        }
+        for Round { mut events, mut commands } in rounds {
+            self.random.shuffle(&mut events);
+            self.random.shuffle(&mut commands);
+            events.iter().try_for_each(|(at, event)| self.accept(*at, event))?;
+            self.house.settle()?;
+            commands.iter().try_for_each(|(at, all)| all.iter().try_for_each(|command| self.accept(*at, command)))?;
+            self.house.settle()?;
+        }
+        self.house.live();
+        if let Some((_, record)) = self.record.as_mut().filter(|_| self.house.crashes() > crashes) {
+            record.until(now_s * 1_000);
+            record.restarted();
+        }
+        self.note();
+        Ok(())
+    }
+
+    fn accept(&mut self, at: usize, told: &Told) -> Result<(), SimulateError> {
+        let body = told.in_version(self.folk[at].version);
+        self.counts.events += 1;
+        if let Some((_, record)) = self.record.as_mut().filter(|(of, _)| *of == at) {
+            record.until(self.now_s * 1_000);
+            record.told(body);
+        }
+        self.house.accept(body)
+    }
+
+    /// Answers what the host asks Stripe for; false if it asks for nothing.
+    fn answer(&mut self) -> bool {
+        let asked = self.provider.take_asked();
+        for call in &asked {
+            let account = call.scope.splitn(3, '/').nth(2).unwrap_or_default();
+            let id = call.text("id").unwrap_or_default();
+            let found = self.index.get(account).and_then(|at| {
+                let person = &self.folk[*at];
+                let stripe = &person.traders.at.stripe;
+                let object = stripe.retrieve(id, person.version)?;
+                let date_ms = stripe.now_s() * 1_000;
+                Some(json!({"date_ms": date_ms, "api_version": person.version, "object": object}))
+            });
+            self.provider.answer(call, found.unwrap_or(Value::Null));
+        }
+        !asked.is_empty()
+    }
+
+    /// Looks at what the host reported: what must have come of commands, and what must not come of anything.
+    fn note(&mut self) {
+        for report in self.house.take_reports() {
+            self.counts.decisions += 1;
+            let at = report.account.as_ref().and_then(|account| self.index.get(&account.to_string())).copied();
+            if let Some(at) = at {
+                self.folk[at].is_active |= report.result.name() != "duplicate";
+            }
+            if let Some(difference) = self.wrong_of(at, &report) {
+                self.differs(at, difference);
+            }
+        }
+    }
+
+    fn wrong_of(&mut self, at: Option<usize>, report: &Report) -> Option<Difference> {
+        let (name, reason) = (report.result.name(), report.result.reason().unwrap_or_default());
+        let found = || if reason.is_empty() { name.to_owned() } else { format!("{name} ({reason})") };
+        let what = || format!("{} {}", report.kind, report.event_id);
+        if name == "failed" {
+            return Some(Difference::new(what(), "an outcome", found()));
+        }
+        if report.source == "stripe" && name == "rejected" {
+            return Some(Difference::new(what(), "taken", found()));
+        }
+        if report.later || name == "duplicate" {
+            return None;
+        }
+        let verdict = self.folk[at?].traders.verdicts.remove(&report.event_id)?;
+        let expected = if verdict == Verdict::Applied { "applied" } else { "rejected" };
+        (name != expected).then(|| Difference::new(what(), expected, found()))
+    }
+
+    fn differs(&mut self, at: Option<usize>, difference: Difference) {
+        let account = match at {
+            Some(at) if std::mem::replace(&mut self.folk[at].is_wrong, true) => return,
+            None if std::mem::replace(&mut self.is_wrong, true) => return,
+            Some(at) => self.folk[at].traders.at.account.to_string(),
+            None => "all accounts".to_owned(),
+        };
+        let customer = at.map(|at| at + self.first);
+        let clock = self.house.clock();
+        self.found.push(Found { day: self.day, clock, account, customer, difference });
+    }
+
+    /// The oracle judges every account to which something happened, then what accounts have of each other.
+    fn judge(&mut self) -> Result<(), SimulateError> {
+        let mut is_open = false;
+        for at in 0..self.folk.len() {
+            let person = &self.folk[at];
+            let account = person.traders.at.account.clone();
+            if person.is_withheld() || person.is_active && self.house.is_busy(&account)? {
+                is_open = true;
+                continue;
+            }
+            if !person.is_active || person.is_wrong {
+                continue;
+            }
+            if let Err(difference) = self.judge_one(at, &account) {
+                self.differs(Some(at), difference);
+            }
+        }
+        let is_sure = !is_open && !self.is_wrong && !self.folk.iter().any(|person| person.is_wrong);
+        let mut shares: BTreeMap<String, Share> = BTreeMap::new();
+        for (creator, (least, most)) in self.folk.iter().flat_map(|person| &person.shares) {
+            let held = shares.entry(creator.clone()).or_default();
+            *held = (held.0 + least, held.1 + most);
+        }
+        let ledgers = Ledgers::of(self.house.processor().store());
+        let held = ledgers.and_then(|ledgers| {
+            ledgers.hold()?;
+            if is_sure { ledgers.have_shares(&shares) } else { Ok(()) }
+        });
+        if let Err(difference) = held {
+            self.differs(None, difference);
+        }
+        Ok(())
+    }
+
+    fn judge_one(&mut self, at: usize, account: &Account) -> Result<(), Difference> {
+        self.counts.judged += 1;
+        let person = &mut self.folk[at];
+        person.is_active = false;
+        let expected = person.traders.expects();
+        let processor = self.house.processor_mut();
+        let scope = processor.scope(account.clone());
+        let (now, done) = (person.traders.at.stripe.now_s() * 1_000, self.provider.done(&scope.name()));
+        judge(processor, &done, account, now, &expected)?;
+        if person.traders.oracle.has_unsure() {
+            let statuses = statuses(processor.store(), &scope)?;
+            let is_gone = |id: &str| GONE.contains(&statuses.get(id).map_or("none", String::as_str));
+            person.traders.oracle.forget(is_gone);
+        }
+        person.shares = expected.shares;
+        Ok(())
+    }
+
+    /// What was found, and what was counted.
+    pub(crate) fn end_of_all(self) -> (Counts, Vec<Found>) {
+        let (crashes, faults) = (self.house.crashes(), self.provider.faults());
+        (Counts { crashes, faults, ..self.counts }, self.found)
+    }
+
+    /// Whether a difference was found with a customer.
+    pub(crate) fn has_found(&self, customer: usize) -> bool {
+        self.found.iter().any(|found| found.customer == Some(customer))
+    }
+
+    /// The days of the customer whose days were written down, as a scenario.
+    pub(crate) fn scenario(&mut self, found: &Found) -> Option<Value> {
+        let (at, mut record) = self.record.take()?;
+        let traders = &self.folk[at].traders;
+        record.until(traders.at.stripe.now_s() * 1_000);
+        let account = found.account.as_str();
+        let name = format!("{} on day {}: {}", account, found.day, found.difference.what);
+        let of = (self.catalog.name.as_str(), account, self.folk[at].version);
+        Some(record.scenario(&name, of, self.provider.log(), &traders.expects()))
+    }
+}

@@ -1,0 +1,144 @@
+//! A story: what Stripe and people did to one account, in segments.
+//!
+//! Within a segment provider events may come in any order; the commands after them are decided in theirs.
+
+use crate::books::Books;
+use products_contract::Timestamp;
+use serde_json::{Value, json};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The API versions that stories are told in.
+pub const VERSIONS: [&str; 2] = ["2020-08-27", "2025-03-31.basil"];
+
+/// A part of a story between two points at which commands may be decided.
+#[derive(Clone, Debug, Default)]
+pub struct Segment {
+    /// The clock at which all of it arrives, milliseconds since the epoch.
+    pub clock: Timestamp,
+    /// Provider events, in the order in which they were made.
+    pub events: Vec<Told>,
+    /// Commands.
+    pub commands: Vec<Told>,
+}
+
+/// An event or command, with its body in each version that it is told in.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Its id.
+    pub id: String,
+    /// Versions with bodies, the JSON as text.
+    bodies: Vec<(&'static str, String)>,
+}
+
+impl Told {
+    /// What `body` makes of it in each of these versions.
+    pub fn of(id: &str, versions: &[&'static str], body: impl Fn(&str) -> String) -> Self {
+        Told { id: id.to_owned(), bodies: versions.iter().map(|version| (*version, body(version))).collect() }
+    }
+
+    /// The same under another id.
+    pub fn under(&self, id: String) -> Self {
+        let mut other = Told { id, bodies: self.bodies.clone() };
+        for (_, text) in &mut other.bodies {
+            let mut body = parsed(text);
+            body["id"] = json!(other.id);
+            *text = body.to_string();
+        }
+        other
+    }
+
+    /// Its JSON in a version: that of the first one, if it isn't told in this one.
+    pub fn in_version(&self, version: &str) -> &str {
+        let told = self.bodies.iter().find(|(known, _)| *known == version).or(self.bodies.first());
+        told.map_or("{}", |(_, text)| text)
+    }
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).expect("it was made of a JSON value")
+}
+
+/// A story.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// The business, by its folder's name.
+    pub business: String,
+    /// The account, `user:…`.
+    pub account: String,
+    /// Its parts, with rising clocks.
+    pub segments: Vec<Segment>,
+    /// What Stripe says of its end.
+    pub books: Books,
+}
+
+/// An event or command as it is delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id.
+    pub id: String,
+    /// Its body.
+    pub bytes: Vec<u8>,
+}
+
+/// A segment in one API version.
+#[derive(Clone, Debug, Default)]
+pub struct Part {
+    /// The clock at which all of it arrives, milliseconds since the epoch.
+    pub clock: Timestamp,
+    /// Provider events.
+    pub events: Vec<Delivery>,
+    /// Commands.
+    pub commands: Vec<Delivery>,
+}
+
+impl Story {
+    /// The story in an API version as a scenario document; JSON is YAML, so it can be written into a scenario file as it
+    /// is.
+    fn scenario(&self, name: &str, version: &str) -> Value {
+        let mut steps = Vec::new();
+        for segment in &self.segments {
+            steps.push(json!({"until": host_replay::time::text(segment.clock)}));
+            let told = segment.events.iter().chain(&segment.commands);
+            steps.extend(told.map(|told| json!({"raw": parsed(told.in_version(version))})));
+        }
+        json!({
+            "name": name,
+            "versions": {"only": [version], "because": "its bodies are written down"},
+            "given": {"business": self.business, "account": self.account},
+            "events": steps,
+        })
+    }
+
+    /// The bodies of the story in an API version.
+    pub fn told_in(&self, version: &str) -> Vec<Part> {
+        let deliveries = |told: &[Told]| {
+            let delivery = |told: &Told| {
+                let bytes = told.in_version(version).as_bytes().to_vec();
+                Delivery { id: told.id.clone(), bytes }
+            };
+            told.iter().map(delivery).collect()
+        };
+        let parts = self.segments.iter().map(|segment| Part {
+            clock: segment.clock,
+            events: deliveries(&segment.events),
+            commands: deliveries(&segment.commands),
+        });
+        parts.collect()
+    }
+
+    /// Writes the story into a folder, which is made, as scenarios that `host-shim replay` plays, one for each API
+    /// version. Returns the files.
+    ///
+    /// # Errors
+    /// The folder or a file can't be written.
+    pub fn write(&self, folder: &Path, property: &str) -> io::Result<Vec<PathBuf>> {
+        std::fs::create_dir_all(folder)?;
+        let write = |version: &&str| {
+            let file = folder.join(format!("{property}-{version}.yml"));
+            std::fs::write(&file, format!("{:#}", self.scenario(property, version)))?;
+            Ok(file)
+        };
+        VERSIONS.iter().map(write).collect()
+    }
+}

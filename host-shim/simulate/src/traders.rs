@@ -1,0 +1,463 @@
+//! What people do around one account of any business, and what must come of it: moves in, a story and its oracle out.
+
+use crate::books::Books;
+use crate::catalog::{Catalog, Ware};
+use crate::customer::{Checkout, Customer, id_after};
+use crate::moves::Move;
+use crate::oracle::{Bought, Expected, Instance, Oracle, Verdict};
+use crate::sandbox::{BAD_CARD, GOOD_CARD, NO_REFUND_CARD, Offer, SandboxError};
+use crate::story::Story;
+use crate::trade::Deed;
+use products_contract::Account;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// A card whose payment the bank takes back.
+const DISPUTED_CARD: &str = "pm_card_createDispute";
+
+/// A story of any business, with what must come of it.
+#[derive(Clone, Debug)]
+pub struct Tale {
+    /// What happens.
+    pub story: Story,
+    /// What must hold, after the part of that number.
+    pub checks: BTreeMap<usize, Expected>,
+    /// What commands must come to, by their ids. One that isn't here may come to anything.
+    pub verdicts: BTreeMap<String, Verdict>,
+}
+
+/// A tale of an account with that name.
+///
+/// # Errors
+/// The local Stripe refuses what the catalog sells.
+pub fn tale(catalog: &Catalog, name: &str, moves: &[Move<Deed>]) -> Result<Tale, SandboxError> {
+    let mut traders = Traders::new(catalog, name, moves.first())?;
+    traders.checks = Some(BTreeMap::new());
+    for each in moves {
+        traders.play(each);
+    }
+    traders.pause(0);
+    let Traders { at, checks, verdicts, .. } = traders;
+    let story = Story {
+        business: catalog.name.clone(),
+        account: at.account.to_string(),
+        books: Books::of(&at.stripe),
+        segments: at.segments,
+    };
+    Ok(Tale { story, checks: checks.unwrap_or_default(), verdicts })
+}
+
+/// The people around one account, with the oracle beside them.
+pub struct Traders<'c> {
+    catalog: &'c Catalog,
+    /// The customer, and what was told of them.
+    pub at: Customer,
+    /// What must come of it.
+    pub oracle: Oracle,
+    /// Purchases of ours that nobody paid yet, with their wares and how many of them.
+    open: Vec<(String, usize, i64)>,
+    /// How many of what accounts have were made: a number that no later one has.
+    made: usize,
+    /// What must hold after each segment; none where nobody asks for it.
+    checks: Option<BTreeMap<usize, Expected>>,
+    /// What commands must come to, by their ids.
+    pub verdicts: BTreeMap<String, Verdict>,
+}
+
+impl<'c> Traders<'c> {
+    /// Those around an account of that name, of whom nothing is known. The flags of the first move say what it is and
+    /// what the endpoint hears.
+    ///
+    /// # Errors
+    /// The local Stripe refuses what the catalog sells.
+    pub fn new(catalog: &'c Catalog, name: &str, first: Option<&Move<Deed>>) -> Result<Self, SandboxError> {
+        let sells_to = |owner: &str| catalog.wares.iter().any(|ware| ware.sold_to.as_deref() == Some(owner));
+        let is_organization = match (sells_to("user"), sells_to("organization")) {
+            (true, true) => first.is_some_and(|first| first.flag(15)),
+            (_, for_all) => for_all,
+        };
+        let (account, owner) = match is_organization {
+            true => (Account::Organization(name.to_owned()), "organization"),
+            false => (Account::User(name.to_owned()), "user"),
+        };
+        let offers: Vec<Offer> = catalog.wares.iter().map(|ware| ware.offer.clone()).collect();
+        // Who is a customer already is made none before a checkout.
+        let also = [
+            "customer.created",
+            "charge.dispute.created",
+            "charge.dispute.updated",
+            "charge.dispute.closed",
+            "charge.dispute.funds_withdrawn",
+            "charge.dispute.funds_reinstated",
+        ];
+        let at = Customer::new(account, &offers, first, &also)?;
+        let oracle = Oracle::new(owner);
+        Ok(Traders { catalog, at, oracle, open: Vec::new(), made: 0, checks: None, verdicts: BTreeMap::new() })
+    }
+
+    /// Time passes; what has happened arrives, and must have come to something.
+    fn pause(&mut self, seconds: i64) {
+        self.close();
+        if seconds > 0 {
+            self.at.stripe.wait(seconds);
+            self.close();
+        }
+    }
+
+    /// What has happened arrives.
+    pub fn close(&mut self) {
+        self.at.end_segment();
+        self.oracle.follow(self.catalog, &self.at.stripe);
+        if let Some(checks) = &mut self.checks {
+            checks.insert(self.at.segments.len() - 1, self.oracle.expects(self.catalog, &self.at.stripe));
+        }
+    }
+
+    /// What must hold now.
+    pub fn expects(&self) -> Expected {
+        self.oracle.expects(self.catalog, &self.at.stripe)
+    }
+
+    fn play(&mut self, each: &Move<Deed>) {
+        // What is done with tokens is not days apart: they live for hours.
+        let is_of_tokens = matches!(each.kind, Deed::Issue | Deed::Redeem | Deed::Revoke);
+        let pause = if is_of_tokens { each.pause % 3 } else { each.pause };
+        self.pause(Move { pause, ..*each }.pause_s());
+        self.act(each);
+    }
+
+    /// One move, at once.
+    pub fn act(&mut self, each: &Move<Deed>) {
+        match each.kind {
+            Deed::Buy => self.buy(each),
+            Deed::Renew => self.at.renew(each),
+            Deed::Retry => self.at.retry(each),
+            Deed::GiveUp => self.at.give_up(each),
+            Deed::Expire => self.at.expire(),
+            Deed::ChangePlan => self.change_plan(each),
+            Deed::CancelAtEnd => self.at.cancel_at_end(each),
+            Deed::Undo => self.at.undo(each),
+            Deed::End => self.at.end(each),
+            Deed::Refund => self.refund(each),
+            Deed::Decide => self.decide(each),
+            Deed::Make => self.make(each),
+            Deed::Delete => self.delete(each),
+            Deed::ByHand => self.by_hand(each),
+            Deed::Use => self.consume(each),
+            Deed::Count => self.count(each),
+            Deed::Issue => self.issue(each),
+            Deed::Redeem => self.redeem(each),
+            Deed::Revoke => self.revoke(each),
+            Deed::Tell => self.tell(each),
+            Deed::Campaign => self.campaign(each),
+            Deed::Twin => self.at.twin(),
+            Deed::Wait => {}
+        }
+    }
+
+    fn must(&mut self, command: String, verdict: Verdict) {
+        self.verdicts.insert(command, verdict);
+    }
+
+    // What they buy.
+
+    /// The wares that the account can buy.
+    fn choice(&self) -> Vec<usize> {
+        let fits = |ware: &Ware| ware.sold_to.as_ref().is_none_or(|owner| *owner == self.oracle.owner);
+        let of = |(index, ware): (usize, &Ware)| fits(ware).then_some(index);
+        self.catalog.wares.iter().enumerate().filter_map(of).collect()
+    }
+
+    fn is_sold(&self, ware: usize) -> bool {
+        let condition = self.catalog.wares[ware].condition.as_ref();
+        condition.is_none_or(|key| self.oracle.is_granted_by_plan(self.catalog, &self.at.stripe, key))
+    }
+
+    fn buy(&mut self, each: &Move<Deed>) {
+        let choice = self.choice();
+        let Some(ware) = each.of(choice.len()).map(|index| choice[index]) else { return };
+        // What is open is paid before anything else is asked for.
+        if let Some((purchase, ware, quantity)) = self.open.pop() {
+            if self.is_sold(ware) && self.oracle.is_free(self.catalog, &self.at.stripe, ware) {
+                self.pay(each, ware, quantity, &purchase);
+            }
+            return;
+        }
+        if !self.oracle.is_free(self.catalog, &self.at.stripe, ware) {
+            return;
+        }
+        let wanted = self.catalog.wares[ware].clone();
+        let recurs = wanted.offer.interval.is_some();
+        // What a plan must allow is only asked for by our command.
+        let is_sold = self.is_sold(ware);
+        let ours = !recurs || !is_sold || each.flag(3);
+        if !ours {
+            let (declined, trial) = (each.flag(1) && each.flag(2), self.is_tried(each, ware));
+            match (declined, each.flag(4)) {
+                (true, _) => self.at.subscribe(ware, BAD_CARD, trial),
+                (false, true) => self.at.subscribe(ware, GOOD_CARD, trial),
+                (false, false) => self.check_out(each, ware, 1, None),
+            }
+            return;
+        }
+        let quantity = 1 + i64::from(each.flags >> 13) % wanted.most;
+        let mut payload = json!({"product_id": wanted.offer.product});
+        payload["interval"] = json!(wanted.offer.interval.as_deref().unwrap_or("once"));
+        if wanted.most > 1 {
+            payload["quantity"] = json!(quantity);
+        }
+        let command = self.at.command("purchase.create", payload);
+        let purchase = id_after("pur", &command);
+        self.must(command, if is_sold { Verdict::Applied } else { Verdict::Refused });
+        match (is_sold, each.flag(5) && each.flag(6)) {
+            (false, _) => {}
+            (true, true) => self.open.push((purchase, ware, quantity)),
+            (true, false) => {
+                self.close();
+                self.pay(each, ware, quantity, &purchase);
+            }
+        }
+    }
+
+    fn pay(&mut self, each: &Move<Deed>, ware: usize, quantity: i64, purchase: &str) {
+        self.check_out(each, ware, quantity, Some(purchase));
+        if self.catalog.wares[ware].offer.interval.is_some() {
+            return;
+        }
+        let Some(charge) = self.at.stripe.all("charge").first().map(|charge| charge.id().to_owned()) else { return };
+        let (purchase, at_s) = (purchase.to_owned(), self.at.stripe.now_s());
+        self.oracle.bought.push(Bought { purchase, ware, quantity, charge, at_s });
+    }
+
+    /// Whether it begins with a trial.
+    fn is_tried(&self, each: &Move<Deed>, ware: usize) -> bool {
+        let wanted = &self.catalog.wares[ware];
+        wanted.offer.interval.is_some() && wanted.share.is_none() && each.flag(0) && each.flag(1)
+    }
+
+    fn check_out(&mut self, each: &Move<Deed>, ware: usize, quantity: i64, purchase: Option<&str>) {
+        let trial = self.is_tried(each, ware);
+        let recurs = self.catalog.wares[ware].offer.interval.is_some();
+        let card = match (each.flag(11), each.flag(12)) {
+            (true, true) => NO_REFUND_CARD,
+            (true, false) if !recurs => DISPUTED_CARD,
+            _ => GOOD_CARD,
+        };
+        let hands_on = purchase.is_some() || each.flag(14);
+        self.at.check_out(&Checkout { ware, quantity, recurs, card, trial, hands_on, purchase });
+    }
+
+    fn change_plan(&mut self, each: &Move<Deed>) {
+        let is_active = |sub: &local_stripe::object::Object| sub.text("status") == "active";
+        let Some(subscription) = self.at.pick(each, is_active) else { return };
+        let Some(item) = subscription.list_at("items").first() else { return };
+        let (id, price) = (item["id"].as_str().unwrap_or_default(), item["price"]["id"].as_str().unwrap_or_default());
+        let held = self.at.stripe.plan(price);
+        let choice = self.choice();
+        let wares = &self.catalog.wares;
+        let is_other = |other: &usize| {
+            *other != held && wares[*other].family.is_some() && wares[*other].family == wares[held].family
+        };
+        let others: Vec<usize> = choice.into_iter().filter(is_other).collect();
+        let Some(other) = usize::from(each.flags >> 4).checked_rem(others.len()) else { return };
+        let other = self.at.stripe.price(others[other]);
+        self.at.use_card(GOOD_CARD);
+        let form = [("items[0][id]", id), ("items[0][price]", &other), ("proration_behavior", "always_invoice")];
+        self.at.stripe.post(&format!("/v1/subscriptions/{}", subscription.id()), &form);
+    }
+
+    /// Of what a bank has taken back nothing is given back.
+    fn refund(&mut self, each: &Move<Deed>) {
+        let disputes = self.at.stripe.all("dispute");
+        let is_disputed = |charge: &str| disputes.iter().any(|dispute| dispute.text("charge") == charge);
+        let left = |charge: &local_stripe::object::Object| charge.int("amount") - charge.int("amount_refunded");
+        let all = self.at.stripe.all("charge");
+        let fitting: Vec<_> =
+            all.iter().filter(|charge| charge.is("paid") && left(charge) > 0 && !is_disputed(charge.id())).collect();
+        let Some(index) = each.of(fitting.len()) else { return };
+        let charge = fitting[index];
+        let amount = if each.flag(0) { left(charge) } else { (left(charge) / 3).max(1) };
+        self.at.stripe.post("/v1/refunds", &[("charge", charge.id()), ("amount", &amount.to_string())]);
+    }
+
+    fn decide(&mut self, each: &Move<Deed>) {
+        let open: Vec<_> = self
+            .at
+            .stripe
+            .all("dispute")
+            .into_iter()
+            .filter(|dispute| dispute.text("status") == "needs_response")
+            .collect();
+        let Some(index) = each.of(open.len()) else { return };
+        let evidence = if each.flag(0) { "winning_evidence" } else { "losing_evidence" };
+        let form = [("evidence[uncategorized_text]", evidence), ("submit", "true")];
+        self.at.stripe.post(&format!("/v1/disputes/{}", open[index].id()), &form);
+    }
+
+    // What they have made.
+
+    fn make(&mut self, each: &Move<Deed>) {
+        let Some(made) = each.of(self.catalog.made.len()) else { return };
+        let kind = &self.catalog.made[made];
+        let (id, metadata) = kind.metadata(&self.at.name, self.made);
+        let name = metadata[&kind.id_by].as_str().unwrap_or_default().to_owned();
+        let room = self.oracle.has_room(self.catalog, &self.at.stripe, kind);
+        let payload = json!({"product_type": kind.name, "name": name, "metadata": metadata});
+        let command = self.at.command("product.create", payload);
+        if let Some(room) = room {
+            self.must(command, if room { Verdict::Applied } else { Verdict::Refused });
+        }
+        if room != Some(false) {
+            let by_hand = kind.by_hand.iter().map(|(step, _)| step.clone()).collect();
+            let is_unsure = room.is_none();
+            self.made += 1;
+            self.oracle.instances.push(Instance { id, made, confirm: name, deleted: false, by_hand, is_unsure });
+        }
+    }
+
+    fn delete(&mut self, each: &Move<Deed>) {
+        let Some(index) = each.of(self.oracle.instances.len()) else { return };
+        let own = &mut self.oracle.instances[index];
+        own.deleted = true;
+        let payload = json!({"id": own.id, "confirm": own.confirm});
+        self.at.command("instance.delete", payload);
+    }
+
+    fn by_hand(&mut self, each: &Move<Deed>) {
+        let waiting = |own: &&Instance| !own.by_hand.is_empty() && !own.deleted && !own.is_unsure;
+        let count = self.oracle.instances.iter().filter(waiting).count();
+        let Some(index) = each.of(count) else { return };
+        let Some(own) = self.oracle.instances.iter_mut().filter(|own| waiting(&&**own)).nth(index) else { return };
+        let step = own.by_hand.remove(0);
+        let asks = self.catalog.made[own.made].by_hand.iter().find(|(name, _)| *name == step);
+        let outputs: serde_json::Map<String, Value> = asks
+            .into_iter()
+            .flat_map(|(_, asks)| asks)
+            .map(|(name, kind)| match kind.as_str() {
+                "secret-ref" => (name.clone(), json!(format!("secret:{}", own.confirm))),
+                _ => (name.clone(), json!(format!("{}.db.example", own.confirm))),
+            })
+            .collect();
+        let payload = json!({"id": own.id, "step": step, "outputs": outputs});
+        let command = self.at.command_by(&json!({"kind": "admin", "id": "operator"}), "step.complete", payload);
+        self.must(command, Verdict::Applied);
+    }
+
+    // What they use.
+
+    fn consume(&mut self, each: &Move<Deed>) {
+        let Some(rate) = each.of(self.catalog.rates.len()).map(|index| &self.catalog.rates[index]) else { return };
+        let Some((value, micros)) = usize::from(each.flags).checked_rem(rate.micros.len()).map(|at| &rate.micros[at])
+        else {
+            return;
+        };
+        let quantity = i64::from(each.flags) * 7;
+        let (by, now_ms) = (rate.by.clone(), self.at.stripe.now_s() * 1_000);
+        let account = self.at.account.to_string();
+        let number = self.at.number();
+        let one = json!({
+            "id": format!("use_{}{number}", self.at.name), "meter": rate.meter, "quantity": quantity,
+            "at": host_replay::time::text(now_ms), "attributes": {by: value},
+        });
+        let told =
+            self.at.say(json!({"account": account, "actor": {"kind": "service", "id": "meter"}, "usage": [one]}));
+        self.oracle.used(self.catalog, &self.at.stripe, quantity * micros);
+        self.must(told, Verdict::Applied);
+    }
+
+    fn count(&mut self, each: &Move<Deed>) {
+        let Some(key) = each.of(self.catalog.monthly.len()).map(|index| self.catalog.monthly[index].clone()) else {
+            return;
+        };
+        let amount = i64::from(each.flags) + 1;
+        let number = self.at.number();
+        let payload = json!({"key": key, "amount": amount, "id": format!("count_{}{number}", self.at.name)});
+        let command = self.at.command("usage.consume", payload);
+        let verdict = self.oracle.count(self.catalog, &self.at.stripe, &key, amount);
+        self.must(command, verdict);
+    }
+
+    // What they prove with tokens.
+
+    fn issue(&mut self, each: &Move<Deed>) {
+        let Some(kind) = each.of(self.catalog.tokens.len()) else { return };
+        // Now and then many at once.
+        let times = if each.flags & 7 == 0 { self.catalog.tokens[kind].live + 1 } else { 1 };
+        for _ in 0..times {
+            let payload = json!({"product": self.catalog.tokens[kind].product});
+            let command = self.at.command("token.issue", payload);
+            let verdict = self.oracle.issue(self.catalog, &self.at.stripe, kind, id_after("tok", &command));
+            self.must(command, verdict);
+        }
+    }
+
+    /// One of the last few tokens.
+    fn token(&self, each: &Move<Deed>) -> Option<usize> {
+        let count = self.oracle.tokens.len();
+        each.of(count.min(4)).map(|back| count - 1 - back)
+    }
+
+    fn redeem(&mut self, each: &Move<Deed>) {
+        let Some(number) = self.token(each) else { return };
+        let id = self.oracle.tokens[number].id.clone();
+        let sha256: String =
+            Sha256::digest(format!("token:{id}").as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let host = json!({"kind": "service", "id": "host"});
+        let command = self.at.command_by(&host, "token.redeem", json!({"id": id, "sha256": sha256}));
+        let verdict = self.oracle.redeem(self.catalog, &self.at.stripe, number);
+        self.must(command, verdict);
+    }
+
+    fn revoke(&mut self, each: &Move<Deed>) {
+        let Some(number) = self.token(each) else { return };
+        let payload = json!({"id": self.oracle.tokens[number].id});
+        let command = self.at.command("token.revoke", payload);
+        let verdict = self.oracle.revoke(self.catalog, &self.at.stripe, number);
+        self.must(command, verdict);
+    }
+
+    // What they tell.
+
+    fn tell(&mut self, each: &Move<Deed>) {
+        let Some((fact, fields)) = each.of(self.catalog.facts.len()).map(|index| &self.catalog.facts[index]) else {
+            return;
+        };
+        let number = self.at.number();
+        let value = |field: &String| {
+            let told = if field.contains("email") { format!("{number}@example.com") } else { self.at.name.clone() };
+            (field.clone(), json!(told))
+        };
+        let data: serde_json::Map<String, Value> = fields.iter().map(value).collect();
+        let account = self.at.account.to_string();
+        let told = self.at.say(json!({
+            "event": fact, "account": account, "actor": {"kind": "service", "id": "site"}, "data": data,
+        }));
+        self.oracle.tell(fact);
+        self.must(told, Verdict::Applied);
+    }
+
+    fn campaign(&mut self, each: &Move<Deed>) {
+        let Some(template) = self.catalog.campaign.clone() else { return };
+        let subscriptions = self.at.stripe.all("subscription");
+        let has = |fits: &dyn Fn(&local_stripe::object::Object) -> bool| subscriptions.iter().any(|sub| fits(sub));
+        let ware = each.of(self.catalog.wares.len()).map(|index| &self.catalog.wares[index]);
+        let (audience, is_for) = match (each.flags & 3, self.catalog.facts.first(), ware) {
+            (0, Some((fact, _)), _) => (json!({"event": fact}), self.oracle.was_told(fact)),
+            (1, _, _) => (json!({"status": "active"}), has(&|sub| sub.text("status") == "active")),
+            (2, _, _) => (json!({"status": "canceled"}), has(&|sub| sub.text("status") == "canceled")),
+            // Whoever has bought anything is known.
+            _ => (json!({}), !subscriptions.is_empty() || !self.oracle.bought.is_empty()),
+        };
+        let operator = json!({"kind": "admin", "id": "operator"});
+        let name = format!("Number {}", self.at.number());
+        let mut command = |kind: &str, payload: Value| {
+            self.at.say(json!({"command": kind, "account": "platform", "actor": operator, "payload": payload}))
+        };
+        let draft = command("campaign.create", json!({"name": name, "template": template, "audience": audience}));
+        let sent = command("campaign.send", json!({"id": id_after("cmp", &draft)}));
+        self.must(draft, Verdict::Applied);
+        self.must(sent, Verdict::Applied);
+        self.oracle.campaign(name, is_for);
+    }
+}
