@@ -10,14 +10,14 @@ use host_providers::Registry;
 use host_replay::error::ReplayError;
 use host_replay::runners::Runners;
 use host_store::testing::{Faults, Moment, Then};
-use host_store::{MemoryStore, Store};
+use host_store::{EffectRow, EffectState, MemoryStore, Store};
 use products_contract::{Account, Timestamp};
 use std::sync::Arc;
 
 /// Starts in a row that may fail before the simulation gives up.
 const STARTS_MAX: usize = 100;
-/// Effects that stay open without being at work: what waits for a time, and what watches.
-const STANDING: [&str; 2] = ["timer.at", "probe.watch"];
+/// Kinds of effects that have no end.
+const WATCHES: [&str; 1] = ["probe.watch"];
 
 /// A host, started anew after each crash.
 pub(crate) struct House {
@@ -146,14 +146,16 @@ impl House {
         Ok(())
     }
 
-    /// Whether something that was asked for an account is not done: an effect is at work, or a timer is due.
-    pub(crate) fn is_busy(&self, account: &Account) -> Result<bool, SimulateError> {
+    /// What was asked for an account and is not done: kind and key of an effect that is due or was begun. What is meant for
+    /// a time to come, as a timer or a reminder, is not at work.
+    pub(crate) fn at_work(&self, account: &Account) -> Result<Option<String>, SimulateError> {
         let processor = self.processor();
         let open = processor.store().effects_open(processor.partition(), Some(account)).map_err(ReplayError::from)?;
-        let stands = |kind: &str| STANDING.contains(&kind);
-        Ok(open
-            .iter()
-            .any(|row| !stands(&row.effect.kind) || row.effect.kind == STANDING[0] && row.due_at <= self.clock))
+        let is_at_work = |row: &&EffectRow| {
+            let has_begun = row.state == EffectState::Running || row.attempts > 0 || row.due_at <= self.clock;
+            has_begun && !WATCHES.contains(&row.effect.kind.as_str())
+        };
+        Ok(open.iter().find(is_at_work).map(|row| format!("{} {}", row.effect.kind, row.effect.key)))
     }
 
     /// Takes what the host told since the last time.

@@ -4,8 +4,8 @@ use crate::done::Done;
 use crate::oracle::{Expected, Share};
 use host::processor::Processor;
 use host::read;
-use host_store::Store;
-use products_contract::{Account, Actor, Balance, Question, Timestamp};
+use host_store::{Scope, Store};
+use products_contract::{Account, Actor, Balance, Product, Question, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -117,11 +117,11 @@ fn same<T: PartialEq + fmt::Debug>(what: &str, expected: &T, found: &T) -> Resul
     Err(Difference::new(what, format!("{expected:?}"), format!("{found:?}")))
 }
 
-/// How often the same words may be told: once, but reminders on each of their days.
+/// How often the same words may be told: once, but reminders on each of their days, and what people are to look after each time.
 fn most(template: &str, expected: &Expected) -> usize {
     match template {
         "payment_failed" => expected.reminders.0,
-        "step_reminder" | "step_overdue" => usize::MAX,
+        "step_reminder" | "step_overdue" | "measurement_missing" => usize::MAX,
         _ if template.ends_with("_soon") => expected.reminders.1,
         _ => 1,
     }
@@ -203,15 +203,16 @@ pub fn judge(
     Ok(())
 }
 
-/// The status of each product of an account, by id.
+/// The status of each product of an account, by id: `deleted` where it is, `none` where it has no status.
 ///
 /// # Errors
 /// The store can't be read.
-pub fn statuses(store: &dyn Store, scope: &host_store::Scope) -> Result<BTreeMap<String, String>, Difference> {
+pub fn statuses(store: &dyn Store, scope: &Scope) -> Result<BTreeMap<String, String>, Difference> {
     let rows = read::products(store, scope).map_err(Difference::unreadable)?;
-    let status = |metadata: &str| {
-        let metadata: Value = serde_json::from_str(metadata).unwrap_or_default();
-        metadata["status"].as_str().unwrap_or("none").to_owned()
+    let status = |row: &Product| {
+        let metadata: Value = serde_json::from_str(&row.values.metadata).unwrap_or_default();
+        let status = metadata["status"].as_str().filter(|_| !row.deleted);
+        status.unwrap_or(if row.deleted { "deleted" } else { "none" }).to_owned()
     };
-    Ok(rows.into_iter().map(|row| (row.id, status(&row.values.metadata))).collect())
+    Ok(rows.into_iter().map(|row| (row.id.clone(), status(&row))).collect())
 }

@@ -45,6 +45,8 @@ pub(crate) struct Person<'c> {
     end_s: i64,
     /// Something happened since the oracle judged last.
     pub is_active: bool,
+    /// The day since which the host has had something to do for the account whenever the oracle was to judge.
+    pub at_work_since: Option<i64>,
     /// A difference was found: nothing more is done or judged.
     pub is_wrong: bool,
     /// The shares of sales at the last judgement.
@@ -56,7 +58,8 @@ impl<'c> Person<'c> {
     pub(crate) fn new(catalog: &'c Catalog, seed: u64, index: usize, end_s: i64) -> Result<Self, SandboxError> {
         let mut random = Random::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (index as u64 + 1));
         let first = Move { kind: Deed::Buy, pick: 0, flags: random.below(1 << 16) as u16, pause: 0 };
-        let mut traders = Traders::new(catalog, &format!("c{index}"), Some(&first))?;
+        // No name begins another one: ids of commands are a name and a number.
+        let mut traders = Traders::new(catalog, &format!("c{index:06}"), Some(&first))?;
         let version = VERSIONS[random.below(VERSIONS.len())];
         traders.at = traders.at.moved_by_others(version);
         let born = if random.below(2) == 0 { 0 } else { random.below(COMING_DAYS) as i64 };
@@ -73,6 +76,7 @@ impl<'c> Person<'c> {
             next_due_s: None,
             end_s,
             is_active: false,
+            at_work_since: None,
             is_wrong: false,
             shares: BTreeMap::new(),
         })

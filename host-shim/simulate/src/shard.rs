@@ -30,8 +30,10 @@ const DAY_S: i64 = 24 * HOUR_S;
 const WEEK: i64 = 7;
 /// Times in a row that answers of Stripe may be waited for at the end of a day.
 const LOOKS_MAX: usize = 4;
+/// Days after which whatever a provider was asked for must have ended: attempts are over within hours.
+const AT_WORK_DAYS: i64 = 3;
 /// Status of what was made and is no more.
-const GONE: [&str; 2] = ["terminated", "none"];
+const GONE: [&str; 2] = ["terminated", "deleted"];
 
 /// What all customers have told before the host carries anything out, by the customer.
 #[derive(Default)]
@@ -115,7 +117,7 @@ impl<'c> Shard<'c> {
                 for each in of_hour {
                     // What people do by hand waits for what machines do before it.
                     let account = &person.traders.at.account;
-                    let is_early = each.kind == Deed::ByHand && self.house.is_busy(account)?;
+                    let is_early = each.kind == Deed::ByHand && self.house.at_work(account)?.is_some();
                     if !is_early && person.may(each.kind, now_s) {
                         person.act(&each, now_s, &mut batches);
                         self.counts.moves += 1;
@@ -221,12 +223,13 @@ impl<'c> Shard<'c> {
         for call in &asked {
             let account = call.scope.splitn(3, '/').nth(2).unwrap_or_default();
             let id = call.text("id").unwrap_or_default();
+            let now_s = self.house.clock() / 1_000;
             let found = self.index.get(account).and_then(|at| {
-                let person = &self.folk[*at];
-                let stripe = &person.traders.at.stripe;
-                let object = stripe.retrieve(id, person.version)?;
-                let date_ms = stripe.now_s() * 1_000;
-                Some(json!({"date_ms": date_ms, "api_version": person.version, "object": object}))
+                let person = &mut self.folk[*at];
+                // The answer is of its own time; what happens by then is told at the next time.
+                person.traders.at.stripe.advance_to(now_s);
+                let object = person.traders.at.stripe.retrieve(id, person.version)?;
+                Some(json!({"date_ms": now_s * 1_000, "api_version": person.version, "object": object}))
             });
             self.provider.answer(call, found.unwrap_or(Value::Null));
         }
@@ -257,6 +260,9 @@ impl<'c> Shard<'c> {
         if report.source == "stripe" && name == "rejected" {
             return Some(Difference::new(what(), "taken", found()));
         }
+        if name == "duplicate" && report.alert {
+            return Some(Difference::new(what(), "an id that was not there, or the same event", found()));
+        }
         if report.later || name == "duplicate" {
             return None;
         }
@@ -281,15 +287,23 @@ impl<'c> Shard<'c> {
     fn judge(&mut self) -> Result<(), SimulateError> {
         let mut is_open = false;
         for at in 0..self.folk.len() {
-            let person = &self.folk[at];
-            let account = person.traders.at.account.clone();
-            if person.is_withheld() || person.is_active && self.house.is_busy(&account)? {
+            let person = &mut self.folk[at];
+            if person.is_withheld() {
                 is_open = true;
+            }
+            if person.is_withheld() || !person.is_active || person.is_wrong {
                 continue;
             }
-            if !person.is_active || person.is_wrong {
+            let account = person.traders.at.account.clone();
+            if let Some(effect) = self.house.at_work(&account)? {
+                is_open = true;
+                if self.day - *person.at_work_since.get_or_insert(self.day) >= AT_WORK_DAYS {
+                    let should_be = format!("done within {AT_WORK_DAYS} days");
+                    self.differs(Some(at), Difference::new(effect, should_be, "still at work"));
+                }
                 continue;
             }
+            person.at_work_since = None;
             if let Err(difference) = self.judge_one(at, &account) {
                 self.differs(Some(at), difference);
             }
@@ -322,7 +336,7 @@ impl<'c> Shard<'c> {
         judge(processor, &done, account, now, &expected)?;
         if person.traders.oracle.has_unsure() {
             let statuses = statuses(processor.store(), &scope)?;
-            let is_gone = |id: &str| GONE.contains(&statuses.get(id).map_or("none", String::as_str));
+            let is_gone = |id: &str| statuses.get(id).is_none_or(|status| GONE.contains(&status.as_str()));
             person.traders.oracle.forget(is_gone);
         }
         person.shares = expected.shares;
@@ -340,14 +354,14 @@ impl<'c> Shard<'c> {
         self.found.iter().any(|found| found.customer == Some(customer))
     }
 
-    /// The days of the customer whose days were written down, as a scenario.
-    pub(crate) fn scenario(&mut self, found: &Found) -> Option<Value> {
+    /// The days of the customer whose days were written down, as a scenario of the business in a folder.
+    pub(crate) fn scenario(&mut self, found: &Found, folder: &str) -> Option<Value> {
         let (at, mut record) = self.record.take()?;
         let traders = &self.folk[at].traders;
         record.until(traders.at.stripe.now_s() * 1_000);
         let account = found.account.as_str();
         let name = format!("{} on day {}: {}", account, found.day, found.difference.what);
-        let of = (self.catalog.name.as_str(), account, self.folk[at].version);
+        let of = (folder, account, self.folk[at].version);
         Some(record.scenario(&name, of, self.provider.log(), &traders.expects()))
     }
 }

@@ -281,6 +281,8 @@ impl Run<'_> {
         numbers: &Range<usize>,
         found: &[Found],
     ) -> Result<Vec<PathBuf>, SimulateError> {
+        let business = &self.options.business.folder;
+        let business = business.canonicalize().unwrap_or_else(|_| business.clone());
         let mut written = Vec::new();
         for one in found {
             let Some(customer) = one.customer else { continue };
@@ -294,7 +296,7 @@ impl Run<'_> {
             if !shard.has_found(customer) {
                 shard.last()?;
             }
-            let Some(scenario) = shard.scenario(one) else { continue };
+            let Some(scenario) = shard.scenario(one, &business.to_string_lossy()) else { continue };
             let file = format!("{}-{}-{}.yml", self.catalog.name, self.options.seed, one.account.replace(':', "-"));
             let path = folder.join(file);
             save(folder, &path, &scenario).map_err(|cause| SimulateError::Write { path: path.clone(), cause })?;

@@ -11,7 +11,7 @@ use crate::trade::Deed;
 use products_contract::Account;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A card whose payment the bank takes back.
 const DISPUTED_CARD: &str = "pm_card_createDispute";
@@ -57,6 +57,8 @@ pub struct Traders<'c> {
     pub oracle: Oracle,
     /// Purchases of ours that nobody paid yet, with their wares and how many of them.
     open: Vec<(String, usize, i64)>,
+    /// Wares of purchases of ours that nobody will pay.
+    left_open: BTreeSet<usize>,
     /// How many of what accounts have were made: a number that no later one has.
     made: usize,
     /// What must hold after each segment; none where nobody asks for it.
@@ -93,7 +95,16 @@ impl<'c> Traders<'c> {
         ];
         let at = Customer::new(account, &offers, first, &also)?;
         let oracle = Oracle::new(owner);
-        Ok(Traders { catalog, at, oracle, open: Vec::new(), made: 0, checks: None, verdicts: BTreeMap::new() })
+        Ok(Traders {
+            catalog,
+            at,
+            oracle,
+            open: Vec::new(),
+            left_open: BTreeSet::new(),
+            made: 0,
+            checks: None,
+            verdicts: BTreeMap::new(),
+        })
     }
 
     /// Time passes; what has happened arrives, and must have come to something.
@@ -181,6 +192,8 @@ impl<'c> Traders<'c> {
         if let Some((purchase, ware, quantity)) = self.open.pop() {
             if self.is_sold(ware) && self.oracle.is_free(self.catalog, &self.at.stripe, ware) {
                 self.pay(each, ware, quantity, &purchase);
+            } else {
+                self.left_open.insert(ware);
             }
             return;
         }
@@ -192,6 +205,10 @@ impl<'c> Traders<'c> {
         // What a plan must allow is only asked for by our command.
         let is_sold = self.is_sold(ware);
         let ours = !recurs || !is_sold || each.flag(3);
+        // Who asks again for what is open is given the checkout that there is.
+        if ours && self.left_open.contains(&ware) {
+            return;
+        }
         if !ours {
             let (declined, trial) = (each.flag(1) && each.flag(2), self.is_tried(each, ware));
             match (declined, each.flag(4)) {
