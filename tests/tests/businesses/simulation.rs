@@ -68,24 +68,25 @@ fn a_refund_that_is_not_booked_is_found_and_written_down() {
     let options = Options { runners: deaf_to_refunds(), customers: 8, days: 120, write, ..share("solobase", 1, 2) };
     let simulated = simulated(&options);
     let cash = simulated.found.iter().find(|found| found.difference.what == "cash").expect("a difference of cash");
-    let [should_be, is] = [&cash.difference.should_be, &cash.difference.is].map(|minor| minor.parse::<i64>().unwrap());
+    let [should_be, is] =
+        [&cash.difference.should_be, &cash.difference.is].map(|minor| minor.parse::<i64>().expect("minor units"));
     assert!(is > should_be, "{cash:?}");
     let mut out = Vec::new();
     report::json(&mut out, &simulated, &options, " --native").expect("a list takes everything");
     let lines: Vec<Value> =
-        String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        String::from_utf8(out).expect("UTF-8").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let told = lines.iter().find(|line| line["difference"]["account"] == cash.account.as_str()).expect("its line");
-    let again = told["difference"]["again"].as_str().unwrap();
+    let again = told["difference"]["again"].as_str().expect("a line to run");
     let days = cash.day + 1;
     assert!(again.ends_with(&format!("--customers 8 --seed 1 --days {days} --native")), "{again}");
-    let summary = &lines.last().unwrap()["summary"];
+    let summary = &lines.last().expect("a summary")["summary"];
     assert_eq!((&summary["differences"], &summary["seed"]), (&json!(simulated.found.len()), &json!(1)));
 
     let file = format!("solobase-1-{}.yml", cash.account.replace(':', "-"));
-    let path = simulated.written.iter().find(|path| path.ends_with(&file)).expect("its scenario").clone();
+    let path = simulated.written.iter().find(|path| path.ends_with(&file)).expect("its scenario");
     let plays = |runners: Runners| {
         let options = ReplayOptions::new(runners);
-        replay(&[path.clone()], &mut std::io::empty(), &options, &mut Silent).expect("a scenario")
+        replay(std::slice::from_ref(path), &mut std::io::empty(), &options, &mut Silent).expect("a scenario")
     };
     assert!(!plays(deaf_to_refunds()).held());
     let right = plays(Setup::default().runners);
