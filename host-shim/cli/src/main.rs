@@ -1,9 +1,9 @@
 //! The command line: options in, report out, exit code. Every command is a library call.
 
 mod check;
-mod explore;
-mod coverage;
 mod compare;
+mod coverage;
+mod explore;
 mod extension;
 mod inspect;
 mod profile;

@@ -155,7 +155,8 @@ impl Reference {
         if laws.standing {
             let (mut should, mut found) = (self.standing.clone(), standing(stage.host())?);
             if !laws.names {
-                [&mut should, &mut found].map(|standing| standing.as_object_mut().map(|members| members.remove("claims")));
+                [&mut should, &mut found]
+                    .map(|standing| standing.as_object_mut().map(|members| members.remove("claims")));
             }
             if found != should {
                 let what = first_difference(&should, &found).unwrap_or_default();

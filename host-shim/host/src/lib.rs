@@ -7,7 +7,7 @@
 
 pub mod bad_input;
 pub mod business;
-mod catalog;
+pub mod catalog;
 mod check;
 pub mod clock;
 pub mod decision;
@@ -24,5 +24,5 @@ pub mod view;
 pub mod writer;
 pub mod yaml;
 
-pub use running::{Host, Saved, Setup, StartError};
 pub use catalog::is_load_at_start;
+pub use running::{Host, Saved, Setup, StartError};

@@ -21,10 +21,10 @@ use agenda::{Agenda, EffectId, Event as Happening, Stands, id_of};
 use events::{failure, is_hosts_own};
 use host_providers::{Answer, Call, Registry, Reply};
 use host_store::{EffectRow, EffectState, Lease};
-use products_contract::{EffectFailure, EffectFailureClass, Event, StoreError, Timestamp};
+use products_contract::{Account, EffectFailure, EffectFailureClass, Event, StoreError, Timestamp};
 use queue::{Queue, Step};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most effects that run at one point in time before it counts as a loop.
 pub const EFFECTS_MAX: usize = 100_000;
@@ -112,6 +112,12 @@ impl Outbox {
     /// Whether `timer.at` effects come back; if not they stay in the outbox. They do by default.
     pub fn set_fire_timers(&mut self, fire_timers: bool) {
         self.fire_timers = fire_timers;
+    }
+
+    /// Only these accounts take messages: what is sent to another one has ended, and nobody is told. Without a list every
+    /// account takes what is sent to it.
+    pub fn set_receivers(&mut self, receivers: Option<BTreeSet<Account>>) {
+        self.queue.set_receivers(receivers);
     }
 
     /// Another bound than [`EFFECTS_MAX`].

@@ -19,18 +19,23 @@ pub fn text(ms: i64) -> String {
     }
 }
 
-/// A span such as `90s`, `15m`, `12h` or `7d` in milliseconds.
+/// The units of a span, each with its milliseconds; the longest name first where one ends as another.
+const UNITS: [(&str, i64); 5] = [("ms", 1), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+
+/// A span such as `250ms`, `90s`, `15m`, `12h` or `7d` in milliseconds.
 pub fn parse_span(text: &str) -> Option<i64> {
-    let unit = text.chars().last()?;
-    let ms_per_unit = match unit {
-        's' => 1_000,
-        'm' => 60_000,
-        'h' => 3_600_000,
-        'd' => 86_400_000,
-        _ => return None,
-    };
-    let number: i64 = text[..text.len() - 1].parse().ok().filter(|n| *n >= 0)?;
-    number.checked_mul(ms_per_unit)
+    let (number, ms_per_unit) = UNITS.iter().find_map(|(unit, ms)| Some((text.strip_suffix(unit)?, ms)))?;
+    let number: i64 = number.parse().ok().filter(|n| *n >= 0)?;
+    number.checked_mul(*ms_per_unit)
+}
+
+/// A span as [`parse_span`] reads it, in the longest unit that makes it a whole number; a negative one is none.
+pub fn span_text(ms: i64) -> String {
+    let ms = ms.max(0);
+    let mut units = UNITS;
+    units.sort_by_key(|(_, per_unit)| -per_unit);
+    let (unit, per_unit) = units.into_iter().find(|(_, per_unit)| ms % per_unit == 0 && ms > 0).unwrap_or(("s", 1_000));
+    format!("{}{unit}", ms / per_unit)
 }
 
 #[cfg(test)]
@@ -50,6 +55,11 @@ mod tests {
     fn spans_are_whole_units() {
         assert_eq!(parse_span("90s"), Some(90_000));
         assert_eq!(parse_span("7d"), Some(604_800_000));
+        assert_eq!(parse_span("250ms"), Some(250));
+        for ms in [0, 1, 250, 1_000, 90_000, 7_200_000, 86_400_000, 86_400_001] {
+            assert_eq!(parse_span(&span_text(ms)), Some(ms), "{}", span_text(ms));
+        }
+        assert_eq!((span_text(7_200_000), span_text(90_000), span_text(0)), ("2h".into(), "90s".into(), "0s".into()));
         assert_eq!(parse_span("-7d"), None);
         assert_eq!(parse_span("7 d"), None);
         assert_eq!(parse_span("7"), None);

@@ -1,10 +1,11 @@
-//! What a file or a line of one holds, unsigned: a Stripe event, a product event, a fact of the business's own, a command or
-//! measurements.
+//! What a file or a line of one holds, unsigned: a Stripe event, a product event, a fact of the business's own, a command,
+//! measurements, or a message of another account.
 //!
-//! A JSON object that claims to be one of them, by a text in `object`, `event`, `type` or `command` or a list in `usage`, becomes
+//! A JSON object that claims to be one of them, by a text in `object`, `event`, `type`, `command` or `message` or a list in `usage`, becomes
 //! an event in any case, refused if parts are missing, so that a replay shows it. Anything else is an error of who gave the input.
 
 mod command;
+mod message;
 mod product;
 mod usage;
 
@@ -29,8 +30,8 @@ pub enum InputError {
     /// It is an object, but nothing says that it is an event.
     #[error(
         "expected a Stripe event (`object` is `event`), a product event (`event` is `product.created`, `product.updated` or \
-         `product.deleted`), a fact of the business's own (any other `event`), a command (`command` is its kind) or measurements (`usage` is a list of them); none of `object`, \
-         `event`, `type` and `command` is a text, and `usage` is no list"
+         `product.deleted`), a fact of the business's own (any other `event`), a command (`command` is its kind), a message (`message` is its key) or measurements (`usage` is a list of them); none of `object`, \
+         `event`, `type`, `command` and `message` is a text, and `usage` is no list"
     )]
     NoEvent,
 }
@@ -63,6 +64,7 @@ enum Claim {
     Command,
     Fact,
     Usage,
+    Message,
 }
 
 /// Read one object. The caller sets the time of receipt in the event once it has seen [`Decoded::time`] of all its input.
@@ -83,6 +85,7 @@ pub fn read(bytes: Vec<u8>, business: &str, received_at: Timestamp) -> Result<De
         Claim::Command => command::read(&document),
         Claim::Fact => command::read_fact(&document),
         Claim::Usage => usage::read(&document),
+        Claim::Message => message::read(&document),
     };
     let event = Event {
         id: envelope.id.unwrap_or_else(|| id_of_bytes(&bytes)),
@@ -113,6 +116,9 @@ fn claim(document: &Document<'_>) -> Result<Claim, InputError> {
     }
     if is_text("command") {
         return Ok(Claim::Command);
+    }
+    if is_text("message") && is_text("from") && !is_text("object") && !is_text("type") {
+        return Ok(Claim::Message);
     }
     let is_record = object.is_none() && root.get("data").is_none();
     if is_record && is_text("type") && root.get("metadata").is_some_and(|value| value.kind() == Kind::Object) {

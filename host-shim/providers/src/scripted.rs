@@ -27,6 +27,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub enum ScriptedAnswer {
     /// Done; the outputs are laid over the derived ones.
     Ok(Value),
+    /// Done, with these outputs and no others: what a provider answered once.
+    Exactly(Value),
     /// Not done, and trying again may help.
     Retryable {
         /// For programs, for example `throttled`.
@@ -73,7 +75,7 @@ pub struct Entry {
 /// The scripted provider.
 ///
 /// A [`ScriptedAnswer::Ok`] of the script is laid over the derived outputs, member by member, so that a scenario writes
-/// only what matters to it; `Ok(null)` is plain success. What succeeds, is lost or comes late with success was done.
+/// only what matters to it; `Ok(null)` is plain success, [`ScriptedAnswer::Exactly`] the answer itself. What succeeds, is lost or comes late with success was done.
 /// `observe` tells what exists and uses no answer up.
 #[derive(Clone, Default)]
 pub struct Scripted(Arc<Mutex<State>>);
@@ -176,7 +178,7 @@ fn token(call: &Call) -> String {
 impl Simulation for Scripted {
     fn play(&self, call: &Call) -> Reply {
         let answer = match self.answer(call) {
-            ScriptedAnswer::Ok(outputs) => Answer::Done(outputs),
+            ScriptedAnswer::Ok(outputs) | ScriptedAnswer::Exactly(outputs) => Answer::Done(outputs),
             ScriptedAnswer::Retryable { code, message } => Answer::Retry { after_ms: None, code, message },
             ScriptedAnswer::Final { code, message } => Answer::Refused { code, message },
             ScriptedAnswer::Late { after_ms, .. } => Answer::InProgress { after_ms, token: token(call) },
@@ -195,13 +197,7 @@ impl Simulation for Scripted {
         let mut state = self.state();
         state.reminded = true;
         if call.is_resource_call() && state.inventory().admit(call) {
-            match call.verb() {
-                "ensure" => drop(state.inventory().ensure(call, outputs.clone())),
-                "change" => drop(state.inventory().change(call)),
-                "destroy" => state.inventory().destroy(call),
-                "observe" => drop(state.inventory().observe(call)),
-                _ => {}
-            }
+            state.inventory().learn(call, outputs);
         }
     }
 }
@@ -262,6 +258,10 @@ impl State {
     fn carry_out(&mut self, call: &Call, answer: ScriptedAnswer) -> ScriptedAnswer {
         match answer {
             ScriptedAnswer::Ok(said) => self.succeed(call, said),
+            ScriptedAnswer::Exactly(outputs) => {
+                self.inventory.learn(call, &outputs);
+                ScriptedAnswer::Ok(outputs)
+            }
             ScriptedAnswer::Lost => match self.succeed(call, Value::Null) {
                 ScriptedAnswer::Ok(_) => ScriptedAnswer::Lost,
                 failed => failed,
@@ -362,6 +362,15 @@ mod tests {
             assert!(matches!(&reply, Reply::Answer(Answer::Done(outputs)) if outputs["name"] == "n"), "{reply:?}");
         }
         assert_eq!(scripted.journal().len(), 1);
+    }
+
+    #[test]
+    fn an_exact_answer_has_nothing_of_the_derived_one_and_was_done() {
+        let scripted = Scripted::new();
+        scripted.script("*", vec![ScriptedAnswer::Exactly(json!({"id": "db-7"})), ScriptedAnswer::Ok(Value::Null)]);
+        assert_eq!(scripted.call(&call("database.ensure", 1)), Answer::Done(json!({"id": "db-7"})));
+        assert_eq!(scripted.call(&call("database.ensure", 1)), Answer::Done(json!({"id": "db-7"})), "it is there");
+        assert_eq!(scripted.inventory().len(), 1);
     }
 
     #[test]

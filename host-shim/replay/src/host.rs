@@ -4,7 +4,7 @@ use crate::business::BusinessFolder;
 use crate::error::ReplayError;
 use crate::manifest;
 use crate::runners::Runners;
-use crate::scenario::{Answers, Kill};
+use crate::scenario::{Answers, Holding, Kill};
 use host::clock::Clock;
 use host::outbox::Outbox;
 use host::processor::{Processor, Report};
@@ -55,6 +55,8 @@ pub struct Host {
     fire_timers: bool,
     /// Where the clock stood when the host was last stopped over a store that failed.
     stopped_at: Clock,
+    /// Accounts that take messages; none is all of them.
+    accounts: Option<BTreeSet<Account>>,
 }
 
 /// Effects that were asked for, as account and key.
@@ -87,6 +89,9 @@ impl Point {
     }
 }
 
+/// What ids of connected accounts begin with.
+const CONNECTED: &str = "acct_";
+
 /// What one delivery led to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivered {
@@ -117,6 +122,7 @@ impl Host {
             asked: Arc::default(),
             fire_timers: true,
             stopped_at: clock.clone(),
+            accounts: None,
             setup,
         };
         host.boot(store, clock)?;
@@ -136,6 +142,7 @@ impl Host {
         let registry = Registry::with_default(Arc::new(self.scripted.clone()));
         let (mut running, reports) = host::Host::start(&setup, store, runner, registry, clock)?;
         running.outbox_mut().set_fire_timers(self.fire_timers);
+        running.outbox_mut().set_receivers(self.accounts.clone());
         self.running = Some(running);
         self.note(&reports);
         Ok(())
@@ -281,15 +288,38 @@ impl Host {
 
     /// Claims that are held from the start, by short key.
     pub fn hold_claims(&mut self, claims: &[(String, Account)]) -> Result<(), ReplayError> {
-        for (key, account) in claims {
-            let scope = self.outbox().processor().scope(account.clone());
-            let full_key = format!("{}//{key}", scope.claim_space());
-            let row = ClaimRow { holder: Some(account.clone()), until: None, blocked_until: None };
-            let mut changes = Changes { scope: Some(scope), event_id: "given".to_owned(), ..Changes::default() };
-            changes.claims.insert(full_key, Some(row));
-            self.outbox_mut().processor_mut().store_mut().apply(&changes)?;
-        }
+        claims.iter().try_for_each(|(key, account)| self.hold_claim(key, &Holding::By(account.clone())))
+    }
+
+    /// A claim changes hands without anybody of this host: by its short key, that of a connected account with it in front,
+    /// `acct_1/stripe-customer:cus_1`.
+    pub fn hold_claim(&mut self, key: &str, holding: &Holding) -> Result<(), ReplayError> {
+        let row = match holding {
+            Holding::By(account) => Some(ClaimRow { holder: Some(account.clone()), until: None, blocked_until: None }),
+            Holding::Blocked => Some(ClaimRow { holder: None, until: None, blocked_until: Some(Timestamp::MAX) }),
+            Holding::Free => None,
+        };
+        let account = match holding {
+            Holding::By(account) => account.clone(),
+            Holding::Blocked | Holding::Free => Account::Platform,
+        };
+        let scope = self.processor().scope(account);
+        let of_connected = key.starts_with(CONNECTED) && key.find('/') < key.find(':');
+        let full_key = match of_connected && key.contains('/') {
+            true => format!("{}/{key}", scope.claim_space()),
+            false => format!("{}//{key}", scope.claim_space()),
+        };
+        let mut changes = Changes { scope: Some(scope), event_id: "given".to_owned(), ..Changes::default() };
+        changes.claims.insert(full_key, row);
+        self.processor_mut().store_mut().apply(&changes)?;
         Ok(())
+    }
+
+    /// Only these accounts take messages; none is all of them.
+    pub fn set_accounts(&mut self, accounts: &[Account]) {
+        self.accounts = (!accounts.is_empty()).then(|| accounts.iter().cloned().collect());
+        let receivers = self.accounts.clone();
+        self.outbox_mut().set_receivers(receivers);
     }
 
     /// Takes an event in and runs everything that is due by then.

@@ -123,6 +123,18 @@ impl Matcher {
         Matcher { line: members.first().map_or(0, |(_, first)| first.line), rule: Rule::Subset(members) }
     }
 
+    /// The expectation of a value as it is: a mapping may have more members, everything else is exact.
+    pub fn of(value: &Value) -> Matcher {
+        let rule = match value {
+            Value::Object(members) => {
+                Rule::Subset(members.iter().map(|(key, value)| (key.clone(), Matcher::of(value))).collect())
+            }
+            Value::Array(list) => Rule::List(list.iter().map(Matcher::of).collect()),
+            plain => Rule::Literal(plain.clone()),
+        };
+        Matcher { line: 0, rule }
+    }
+
     /// An expectation of one member of a mapping.
     pub fn member(key: &str, inner: Matcher) -> Matcher {
         Matcher { line: inner.line, rule: Rule::Subset(vec![(key.to_owned(), inner)]) }
@@ -135,25 +147,14 @@ impl Matcher {
 
     /// What tells one value from another: the members that differ, at any depth, as they should be.
     pub fn telling(should: &Value, is: &Value) -> Matcher {
-        let (Value::Object(one), Value::Object(two)) = (should, is) else { return Matcher::holding(should) };
+        let (Value::Object(one), Value::Object(two)) = (should, is) else { return Matcher::of(should) };
         let differ = one.iter().filter(|(name, value)| two.get(*name) != Some(value)).map(|(name, value)| {
-            let rule = two.get(name).map_or_else(|| Matcher::holding(value), |is| Matcher::telling(value, is));
+            let rule = two.get(name).map_or_else(|| Matcher::of(value), |is| Matcher::telling(value, is));
             (name.clone(), rule)
         });
         let too_many = two.keys().filter(|name| !one.contains_key(*name));
         let absent = too_many.map(|name| (name.clone(), Matcher { line: 0, rule: Rule::Absent }));
         Matcher { line: 0, rule: Rule::Subset(differ.chain(absent).collect()) }
-    }
-
-    /// The value itself, of a mapping at least these members.
-    fn holding(value: &Value) -> Matcher {
-        let rule = match value {
-            Value::Object(members) => {
-                Rule::Subset(members.iter().map(|(name, value)| (name.clone(), Matcher::holding(value))).collect())
-            }
-            other => Rule::Literal(other.clone()),
-        };
-        Matcher { line: 0, rule }
     }
 
     /// The expectation as it is written; none if it has a whole number beyond [`i64`], which no file has.

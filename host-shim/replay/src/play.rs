@@ -171,6 +171,21 @@ fn run(
     player.finish(began)
 }
 
+/// Plays one case in its written order, and shows the host to `look` at the end.
+pub fn play_and_look(
+    scenario: &Scenario,
+    case: &Case,
+    business: &BusinessFolder,
+    options: &PlayOptions,
+    look: &mut dyn FnMut(&mut Host) -> Result<(), ReplayError>,
+) -> Result<CaseReport, ReplayError> {
+    let began = Instant::now();
+    let mut player = Player::start(scenario, case, business, options)?;
+    player.in_order()?;
+    look(&mut player.host)?;
+    player.finish(began)
+}
+
 /// Plays a scenario in all its versions; the states must be the same, in each version and in each order.
 pub fn play_all(
     scenario: &Scenario,
@@ -299,6 +314,7 @@ impl<'a> Player<'a> {
         host.forget_asked();
         host.script(&given.answers);
         host.hold_claims(&given.claims)?;
+        host.set_accounts(&given.accounts);
         Ok(Player {
             scenario,
             case,
@@ -375,6 +391,14 @@ impl<'a> Player<'a> {
         match &step.action {
             Action::Advance(_) | Action::Until(_) => {}
             Action::Answers(answers) => self.host.script(answers),
+            Action::Claims(claims) => {
+                claims.iter().try_for_each(|(key, holding)| self.host.hold_claim(key, holding))?;
+            }
+            Action::Timers(fire) => {
+                self.host.set_fire_timers(*fire);
+                let reports = self.host.settle()?;
+                self.following(&reports)?;
+            }
             Action::Restart => {
                 let reports = self.host.restart()?;
                 self.following(&reports)?;

@@ -85,6 +85,8 @@ pub struct Given {
     /// Who gives commands and changes products where a step names nobody, as it is written: who a kind of actor is depends
     /// on the account.
     pub by: Option<Node>,
+    /// The only accounts that there are, where not all are: what is sent to others goes nowhere. Empty is all.
+    pub accounts: Vec<Account>,
     /// Claims that are held at the start, by short key.
     pub claims: Vec<(String, Account)>,
     /// What the provider answers, by pattern of effect keys.
@@ -180,10 +182,25 @@ pub enum Action {
     Until(i64),
     /// The provider answers otherwise from here on.
     Answers(Vec<Answers>),
+    /// Claims change hands elsewhere: by short key, who has them from here on.
+    Claims(Vec<(String, Holding)>),
+    /// Whether timers fire from here on.
+    Timers(bool),
     /// Host and component lose everything but the store.
     Restart,
     /// What is expected here.
     Check(Expectations),
+}
+
+/// Who has a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// An account.
+    By(Account),
+    /// Nobody, and nobody may take it.
+    Blocked,
+    /// Nobody.
+    Free,
 }
 
 /// When a provider event was made.

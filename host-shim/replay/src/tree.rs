@@ -297,7 +297,11 @@ impl<'a> Reader<'a> {
     pub fn span(&self, what: &str, node: &Node) -> Result<i64, BadInput> {
         let text = self.text(what, node)?;
         crate::time::parse_span(&text).ok_or_else(|| {
-            self.bad(node.line, format!("`{what}: {text}` is no span of time"), "a number and s, m, h or d, such as 7d")
+            self.bad(
+                node.line,
+                format!("`{what}: {text}` is no span of time"),
+                "a number and ms, s, m, h or d, such as 7d",
+            )
         })
     }
 }

@@ -90,12 +90,15 @@ fn right() -> Vec<String> {
         with_step(
             "{answers: {a: ok, b: [lost, retryable x, {final: y, message: m}, {late: 2h, then: never}, late 1s]}}",
         ),
+        with_step("{claims: {'a:b': 'user:1', 'a:c': blocked, 'a:d': null}}"),
+        with_step("{timers: false, unchanged: true, only: [v]}"),
         with_step("{restart: true}"),
         with_step("{check: {prices: any, accounts: {'organization:1': {ledger: {}}}}}"),
         with_given(
             "{business: b, clock: 2026-01-01T00:00:00Z, livemode: true, config: {a: 1, b: true, c: t}, by: system}",
         ),
-        with_given("{claims: {'a:b': 'user:1'}, answers: {k: {ok: {a: 1}}}}"),
+        with_given("{claims: {'a:b': 'user:1'}, answers: {k: {ok: {a: 1}}, l: [{exactly: {a: 1}}, late 250ms]}}"),
+        with_given("{accounts: ['user:1', platform]}"),
         with_expect("{products: {a: {regex: x}}, snapshot: full, claims: {a: null}}"),
         "name: 7\ncovers: [A, B, C]\nknown_to_fail: 'C1: x'\nversions: {only: [a], because: b}\nbudget: {memory: 65}\nevents: [{raw: 1}]\n"
             .into(),
@@ -155,6 +158,12 @@ fn schema_and_reader_take_and_refuse_the_same() {
         with_step("{answers: {a: {ok: 1}}}"),
         with_step("{answers: {a: {ok: {}, then: lost}}}"),
         with_step("{answers: {a: {late: 1h, message: m}}}"),
+        with_step("{answers: {a: {exactly: null}}}"),
+        with_step("{claims: {a: nobody}}"),
+        with_step("{claims: [a]}"),
+        with_step("{timers: off}"),
+        with_given("{accounts: []}"),
+        with_given("{accounts: [nobody]}"),
         with_step("{restart: false}"),
         with_step("{restart: true, hold: true}"),
         with_step("{advance: 1d, hold: true}"),
@@ -217,6 +226,8 @@ fn schema_and_reader_know_the_same_names() {
         ("advance", "advance: 1d"),
         ("until", "until: 2027-01-01T00:00:00Z"),
         ("answers", "answers: {}"),
+        ("claims", "claims: {}"),
+        ("timers", "timers: true"),
         ("restart", "restart: true"),
         ("check", "check: {}"),
     ];
@@ -241,8 +252,8 @@ fn schema_and_reader_know_the_same_names() {
 
 /// Where a scenario may have names of its own: values that are handed on, expectations, and maps by key or pattern.
 const FREE: [&str; 4] = [
-    r"^/given/(config|claims|answers)$",
-    r"^(/given|/events/\d+)/answers(/[^/]+(/\d+)?(/then)?/ok.*)?$",
+    r"^(/given/(config|claims|answers)|/events/\d+/claims)$",
+    r"^(/given|/events/\d+)/answers(/[^/]+(/\d+)?(/then)?/(ok|exactly).*)?$",
     r"^/events/\d+/(envelope/)?(set|add|previous|payload|data|raw|body|answer|reply|effects|usage|(set|add)@[^/]+|expect/(reason|quota|account))(/.*)?$",
     r"^(/expect|/events/\d+/check)(/accounts/[^/]+)?/(accounts$|(products|prices|purchases|subscriptions|records|entitlements|balances|ledger|timers|effects|notices|claims|inventory|outcomes)(/.*)?$)",
 ];
@@ -302,7 +313,7 @@ fn members_that_say_nothing_together_are_refused() {
         assert_eq!(schema, read.is_ok(), "{text}: {:?}", read.err().map(|error| error.to_string()));
         schema
     };
-    let answer = ["ok: {}", "retryable: x", "final: x", "late: 1h", "then: lost", "message: m"];
+    let answer = ["ok: {}", "exactly: {}", "retryable: x", "final: x", "late: 1h", "then: lost", "message: m"];
     let subsets = (0..1 << answer.len()).map(|bits| {
         let members = answer.iter().enumerate().filter(|(at, _)| bits & (1 << at) != 0).map(|(_, member)| *member);
         members.collect::<Vec<_>>().join(", ")
@@ -311,6 +322,7 @@ fn members_that_say_nothing_together_are_refused() {
         subsets.filter(|members| judge(&with_given(&format!("{{answers: {{k: {{{members}}}}}}}")))).collect();
     let expected = [
         "ok: {}",
+        "exactly: {}",
         "retryable: x",
         "final: x",
         "late: 1h",
@@ -331,6 +343,8 @@ fn members_that_say_nothing_together_are_refused() {
         "advance: 7d",
         "until: 2027-01-01T00:00:00Z",
         "answers: {}",
+        "claims: {}",
+        "timers: true",
         "restart: true",
         "check: {}",
     ];

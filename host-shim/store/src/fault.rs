@@ -216,6 +216,9 @@ impl Store for FaultStore {
     fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>> {
         self.read(|store| store.effect(scope, key))
     }
+    fn effects_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<EffectRow>> {
+        self.read(|store| store.effects_of(scope, after, limit))
+    }
     fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
         self.read(|store| store.effects_due(partition, now, timers, limit))
     }

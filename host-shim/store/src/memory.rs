@@ -292,6 +292,10 @@ impl Store for MemoryStore {
         Ok(self.outbox.generations(scope, key))
     }
 
+    fn effects_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.of_scope(scope, after, limit))
+    }
+
     fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
         Ok(self.outbox.due(partition, now, timers, limit))
     }

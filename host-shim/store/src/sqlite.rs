@@ -460,6 +460,10 @@ impl Store for SqliteStore {
         self.of_scope(scope, |connection, number| effects::generations(connection, number, key))
     }
 
+    fn effects_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<EffectRow>> {
+        self.of_scope(scope, |connection, number| effects::of_scope(connection, number, after, limit))
+    }
+
     fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
         self.of_partition(partition, |connection, number| effects::due(connection, number, now, timers, limit))
     }

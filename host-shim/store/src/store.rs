@@ -77,6 +77,8 @@ pub trait Store: Send {
 
     /// The generations of an effect of the scope, oldest first, finished ones included.
     fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>>;
+    /// All effects of the scope, finished and cancelled ones included, in order of `seq`, after `after`.
+    fn effects_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<EffectRow>>;
     /// Effects that may begin at `now`: queued, due, and first of their ordering key; in order of due time, then `seq`.
     /// Without `timers`, those of kind `timer.at` are left out (a replay whose timers do not fire may hold many).
     fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>>;

@@ -5,9 +5,10 @@ use super::policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 use crate::processor::{Processor, Report};
 use crate::provider_event::ProviderEvent;
 use host_intake::Decoded;
-use host_store::{Changes, ERASE, EffectChange, EffectRow, EffectState, PROVIDER_EVENT, Scope};
-use products_contract::{EffectFailure, EffectReport, Event, Payload, StoreError, Timestamp};
+use host_store::{Changes, ERASE, EffectChange, EffectRow, EffectState, MESSAGE, PROVIDER_EVENT, Scope};
+use products_contract::{Account, EffectFailure, EffectReport, Event, Payload, StoreError, Timestamp};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// What becomes of a row.
 pub(super) enum Step {
@@ -26,11 +27,23 @@ pub(super) enum Step {
 /// The outbox's rows of one business in one mode, behind the processor that also takes the results in.
 pub(super) struct Queue {
     processor: Processor,
+    /// Accounts that take messages; none is all of them.
+    receivers: Option<BTreeSet<Account>>,
 }
 
 impl Queue {
     pub(super) fn new(processor: Processor) -> Self {
-        Queue { processor }
+        Queue { processor, receivers: None }
+    }
+
+    pub(super) fn set_receivers(&mut self, receivers: Option<BTreeSet<Account>>) {
+        self.receivers = receivers;
+    }
+
+    /// False for a message to an account that takes none.
+    fn is_taken(&self, row: &EffectRow) -> bool {
+        let (Some(receivers), Some(to)) = (&self.receivers, &row.effect.to) else { return true };
+        row.effect.kind != MESSAGE || receivers.contains(to)
     }
 
     pub(super) fn processor(&self) -> &Processor {
@@ -110,9 +123,10 @@ impl Queue {
         if steps.is_empty() {
             return Ok(Vec::new());
         }
+        let taken: Vec<bool> = steps.iter().map(|(row, _)| self.is_taken(row)).collect();
         self.processor.grouped(|processor| {
             let mut reports = Vec::new();
-            for (row, step) in steps {
+            for ((row, step), is_taken) in steps.iter().zip(taken) {
                 match step {
                     Step::End(answer) => {
                         reports.extend(accept(processor, result(row, answer.clone(), false, now))?);
@@ -130,7 +144,9 @@ impl Queue {
                                 erase(processor, row)?;
                                 continue;
                             }
-                            reports.extend(deliver(processor, row, now)?);
+                            if is_taken {
+                                reports.extend(deliver(processor, row, now)?);
+                            }
                             mark(processor, row, EffectState::Finished, row.due_at)?;
                         }
                     }

@@ -32,7 +32,7 @@ impl Processor {
     }
 }
 
-/// True if the intake refused it.
+/// True if the intake refused the event, so that the extension never saw it.
 pub fn by_intake(row: &InboxRow) -> bool {
     row.provenance.as_ref().is_some_and(|provenance| provenance.component_hash == BY_INTAKE)
 }

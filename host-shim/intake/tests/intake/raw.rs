@@ -5,8 +5,8 @@ use host_intake::Decoded;
 use host_intake::json::Kind;
 use host_intake::raw::{InputError, read};
 use products_contract::{
-    Account, Actor, ActorKind, BillingInterval, IntervalUnit, Money, Payload, Product, ProductChange, ProductValues,
-    Refusal, Usage,
+    Account, Actor, ActorKind, BillingInterval, Delivery, IntervalUnit, Money, Payload, Product, ProductChange,
+    ProductValues, Refusal, Usage,
 };
 use serde_json::{Value, json};
 
@@ -399,6 +399,32 @@ fn measurements() {
     let full =
         json!({"id": "use_2", "account": "user:u1", "timestamp": 1, "usage": vec![batch["usage"][0].clone(); 256]});
     assert_eq!(decoded(&full).refusal, None);
+}
+
+#[test]
+fn a_message_comes_as_its_sender_sent_it() {
+    let message = json!({
+        "id": "solobase/test/user:u2/share/1@3", "message": "share/1", "generation": 3, "from": "user:u2",
+        "account": "user:u1", "timestamp": "2026-01-01T00:00:00Z", "payload": {"amount": 5},
+    });
+    let Decoded { event, refusal, .. } = decoded(&message);
+    assert_eq!(refusal, None);
+    assert_eq!((event.id.as_str(), event.source.as_str()), ("solobase/test/user:u2/share/1@3", "message"));
+    assert_eq!((event.kind.as_str(), event.account), ("account.send", Some(Account::User("u1".into()))));
+    let (sender, key) = (Account::User("u2".into()), "share/1".to_owned());
+    let payload = json!({"amount": 5}).to_string();
+    assert_eq!(event.payload, Payload::Message(Delivery { sender, key, generation: 3, payload }));
+    for (pointer, value) in [
+        ("/from", json!("nobody")),
+        ("/account", json!(null)),
+        ("/generation", json!(-1)),
+        ("/message", json!("")),
+        ("/payload", json!([])),
+    ] {
+        let mut broken = message.clone();
+        *broken.pointer_mut(pointer).expect("a place") = value.clone();
+        assert_eq!(decoded(&broken).refusal, malformed(pointer), "{pointer} = {value}");
+    }
 }
 
 #[test]

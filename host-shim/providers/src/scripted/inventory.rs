@@ -98,6 +98,19 @@ impl Inventory {
         }
     }
 
+    /// Take note of what a provider did, whatever it is that it did it to.
+    pub(super) fn learn(&mut self, call: &Call, outputs: &Value) {
+        if !call.is_resource_call() {
+            return;
+        }
+        match call.verb() {
+            "ensure" => drop(self.ensure(call, outputs.clone())),
+            "change" => drop(self.change(call)),
+            "destroy" => self.destroy(call),
+            _ => drop(self.observe(call)),
+        }
+    }
+
     /// By the key's own id, else by an output (`id`, `arn`, `bucket`, `name`) that the payload gives back.
     fn find(&self, call: &Call) -> Option<ResourceId> {
         let own = own_id(call);

@@ -1,6 +1,6 @@
 //! The provider's answers as a scenario writes them.
 //!
-//! `ok`, `lost`, `never`, `retryable CODE`, `final CODE`, `late SPAN`, or the long forms `{ok: {…}}`,
+//! `ok`, `lost`, `never`, `retryable CODE`, `final CODE`, `late SPAN`, or the long forms `{ok: {…}}`, `{exactly: {…}}`,
 //! `{retryable: CODE, message: …}`, `{final: CODE, message: …}` and `{late: SPAN, then: ANSWER}`.
 
 use super::write::{Unwritable, span};
@@ -9,8 +9,7 @@ use crate::tree::{Node, Reader, Tree};
 use host_providers::scripted::ScriptedAnswer;
 use serde_json::Value;
 
-const FORMS: &str =
-    "ok, lost, never, `retryable CODE`, `final CODE`, `late SPAN`, or a mapping with ok, retryable, final or late";
+const FORMS: &str = "ok, lost, never, `retryable CODE`, `final CODE`, `late SPAN`, or a mapping with ok, exactly, retryable, final or late";
 
 /// The message of a failure that says none.
 const MESSAGE: &str = "as the scenario says";
@@ -70,8 +69,13 @@ fn short(reader: Reader<'_>, line: usize, text: &str) -> Result<ScriptedAnswer, 
 }
 
 /// The forms of a long answer, each with the member that it may have beside itself.
-const LONG_FORMS: [(&str, Option<&str>); 4] =
-    [("ok", None), ("retryable", Some("message")), ("final", Some("message")), ("late", Some("then"))];
+const LONG_FORMS: [(&str, Option<&str>); 5] = [
+    ("ok", None),
+    ("exactly", None),
+    ("retryable", Some("message")),
+    ("final", Some("message")),
+    ("late", Some("then")),
+];
 
 fn long(reader: Reader<'_>, node: &Node) -> Result<ScriptedAnswer, BadInput> {
     let entries = reader.map("an answer", node)?;
@@ -98,6 +102,10 @@ fn long(reader: Reader<'_>, node: &Node) -> Result<ScriptedAnswer, BadInput> {
         "ok" => match &value.value {
             Tree::Map(_) | Tree::Null => ScriptedAnswer::Ok(value.json()),
             _ => return Err(reader.bad(value.line, format!("`ok` is {}", value.kind()), "a mapping of outputs")),
+        },
+        "exactly" => match &value.value {
+            Tree::Map(_) => ScriptedAnswer::Exactly(value.json()),
+            _ => return Err(reader.bad(value.line, format!("`exactly` is {}", value.kind()), "a mapping of outputs")),
         },
         "retryable" => retryable(&reader.text(form, value)?, message(beside)?),
         "final" => ScriptedAnswer::failed(&reader.text(form, value)?, message(beside)?),
@@ -142,7 +150,13 @@ fn written(pattern: &str, answer: &ScriptedAnswer) -> Result<Node, Unwritable> {
             let outputs = Node::from_json(outputs).ok_or_else(|| Unwritable::Number { what: pattern.to_owned() })?;
             Node::map([("ok", outputs)])
         }
-        ScriptedAnswer::Ok(_) => return Err(Unwritable::Outputs { pattern: pattern.to_owned() }),
+        ScriptedAnswer::Exactly(outputs @ Value::Object(_)) => {
+            let outputs = Node::from_json(outputs).ok_or_else(|| Unwritable::Number { what: pattern.to_owned() })?;
+            Node::map([("exactly", outputs)])
+        }
+        ScriptedAnswer::Ok(_) | ScriptedAnswer::Exactly(_) => {
+            return Err(Unwritable::Outputs { pattern: pattern.to_owned() });
+        }
         ScriptedAnswer::Retryable { code, message } => failure("retryable", code, message),
         ScriptedAnswer::Final { code, message } => failure("final", code, message),
         ScriptedAnswer::Late { after_ms, then } => {
@@ -193,6 +207,14 @@ mod tests {
                 list: vec![ScriptedAnswer::Ok(json!({"endpoint": "db.example"}))]
             }]
         );
+    }
+
+    #[test]
+    fn an_exact_answer_stands_for_all_of_it() {
+        let found = answers("k: {exactly: {id: db-7}}").expect("answers");
+        assert_eq!(found[0].list, vec![ScriptedAnswer::Exactly(json!({"id": "db-7"}))]);
+        let told = answers("k:\n  {exactly: 1}").expect_err("no mapping").to_string();
+        assert_eq!(told, "x.yml:2: `exactly` is a whole number; expected a mapping of outputs");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! From a YAML file to a [`Scenario`].
 
 use super::{
-    Action, At, Budget, Change, CommandStep, Expectations, Given, Kill, Known, OutcomeExpectation, Patch, ProductStep,
-    RawStep, SECTIONS, Scenario, SectionExpectation, Signature, Step, StripeStep, UsageStep, Versions, WebhookStep,
-    answers, read_text, usage,
+    Action, At, Budget, Change, CommandStep, Expectations, Given, Holding, Kill, Known, OutcomeExpectation, Patch,
+    ProductStep, RawStep, SECTIONS, Scenario, SectionExpectation, Signature, Step, StripeStep, UsageStep, Versions,
+    WebhookStep, answers, read_text, usage,
 };
 use crate::error::BadInput;
 use crate::matcher::Matcher;
@@ -18,7 +18,7 @@ pub(super) const CLOCK_DEFAULT_MS: i64 = 1_767_225_600_000;
 
 const OUTCOMES: [&str; 7] = ["applied", "duplicate", "stale", "ignored", "deferred", "rejected", "failed"];
 const OUTCOME_NAMES: &str = "applied, duplicate, stale, ignored, deferred, rejected or failed";
-const STEP_NAMES: &str = "a step with stripe, command, event, product, usage, webhook, raw, same, redrive, advance, until, answers, restart or check";
+const STEP_NAMES: &str = "a step with stripe, command, event, product, usage, webhook, raw, same, redrive, advance, until, answers, claims, timers, restart or check";
 
 impl Scenario {
     /// Reads a scenario; every error names file, line and what was expected.
@@ -93,6 +93,7 @@ fn given(reader: Reader<'_>, node: Option<&Node>) -> Result<Given, BadInput> {
         config: Vec::new(),
         account: None,
         by: None,
+        accounts: Vec::new(),
         claims: Vec::new(),
         answers: Vec::new(),
     };
@@ -113,6 +114,13 @@ fn given(reader: Reader<'_>, node: Option<&Node>) -> Result<Given, BadInput> {
         // Read once here, so that a wrong one is an error where it stands.
         actor(reader, Some(by), given.account.as_ref())?;
         given.by = Some(by.clone());
+    }
+    if let Some(accounts) = fields.take("accounts") {
+        let list = reader.list("accounts", accounts)?;
+        if list.is_empty() {
+            return Err(reader.bad(accounts.line, "no account", "at least one, or no `accounts`: then all take part"));
+        }
+        given.accounts = list.iter().map(|node| account(reader, node)).collect::<Result<_, _>>()?;
     }
     if let Some(claims) = fields.take("claims") {
         for entry in reader.map("claims", claims)? {
@@ -289,6 +297,12 @@ fn action(
     if let Some(node) = fields.take("answers") {
         return Ok(Action::Answers(answers::read(reader, node)?));
     }
+    if let Some(node) = fields.take("claims") {
+        return Ok(Action::Claims(holdings(reader, node)?));
+    }
+    if let Some(node) = fields.take("timers") {
+        return Ok(Action::Timers(reader.truth("timers", node)?));
+    }
     if let Some(node) = fields.take("restart") {
         return match reader.truth("restart", node)? {
             true => Ok(Action::Restart),
@@ -320,6 +334,21 @@ fn webhook(
     };
     let body = fields.need("body")?.json();
     Ok(WebhookStep { id: format!("{name}:{delivery}"), name, delivery, signature, body })
+}
+
+/// What stands for a claim that nobody may take.
+pub(super) const BLOCKED: &str = "blocked";
+
+fn holdings(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, Holding)>, BadInput> {
+    let holding = |entry: &Entry| {
+        let holding = match &entry.value.value {
+            Tree::Null => Holding::Free,
+            Tree::Text(text) if text == BLOCKED => Holding::Blocked,
+            _ => Holding::By(account(reader, &entry.value)?),
+        };
+        Ok((entry.key.clone(), holding))
+    };
+    reader.map("claims", node)?.iter().map(holding).collect()
 }
 
 /// A text is the body as it stands, anything else is written as JSON.

@@ -11,8 +11,8 @@ use serde_json::Value;
 /// What a scenario says that no scenario file can.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unwritable {
-    /// A span of time that is not of whole seconds.
-    #[error("{what} is {ms} ms; expected whole seconds, or a time")]
+    /// A span of time that leads back.
+    #[error("{what} is {ms} ms; expected 0 or more")]
     Span {
         /// What has it.
         what: String,
@@ -143,6 +143,9 @@ fn given(given: &Given) -> Result<Node, Unwritable> {
     if let Some(by) = &given.by {
         entries.add("by", by.clone());
     }
+    if !given.accounts.is_empty() {
+        entries.add("accounts", Node::list(given.accounts.iter().map(|account| Node::text(account.to_string()))));
+    }
     if !given.claims.is_empty() {
         let claims = given.claims.iter().map(|(key, holder)| (key, Node::text(holder.to_string())));
         entries.add("claims", Node::map(claims));
@@ -200,10 +203,10 @@ fn json(what: &str, value: &Value) -> Result<Node, Unwritable> {
 
 /// A span of time in its largest unit.
 pub(super) fn span(what: &str, ms: i64) -> Result<String, Unwritable> {
-    let units = [(86_400_000, 'd'), (3_600_000, 'h'), (60_000, 'm'), (1_000, 's')];
-    let unit = units.iter().find(|(unit, _)| ms % unit == 0 && ms >= *unit).or(units.last().filter(|_| ms == 0));
-    let Some((unit, name)) = unit else { return Err(Unwritable::Span { what: what.to_owned(), ms }) };
-    Ok(format!("{}{name}", ms / unit))
+    match ms >= 0 {
+        true => Ok(crate::time::span_text(ms)),
+        false => Err(Unwritable::Span { what: what.to_owned(), ms }),
+    }
 }
 
 #[cfg(test)]
@@ -212,7 +215,7 @@ mod tests {
     use crate::business::Fixtures;
     use crate::inputs::{Input, collect};
     use crate::prepare::prepare;
-    use crate::scenario::{Action, At};
+    use crate::scenario::Action;
     use regex::Regex;
     use std::path::{Path, PathBuf};
 
@@ -288,9 +291,10 @@ given:
   config: {grace_days: "3", enabled: "true"}
   account: organization:o
   by: {kind: user, subject: u, roles: [member]}
+  accounts: [organization:o, platform]
   claims: {stripe-customer:cus_1: user:B}
   answers:
-    "a/*": [ok, lost, never, retryable throttled, final gone, late 90s]
+    "a/*": [ok, lost, never, retryable throttled, final gone, late 90s, late 250ms, {exactly: {id: x}}]
     "b": {ok: {x: 1.0}}
     "c": [{retryable: "a b", message: m}, {final: x, message: ""}, {late: 2h, then: {final: gone, message: m}}]
 events:
@@ -331,6 +335,8 @@ events:
   - {advance: 90s, kill: {write: 2, after: true, again: 1}}
   - until: 2027-02-01T00:00:00Z
   - answers: {z: never}
+  - claims: {subdomain:a: user:B, subdomain:b: blocked, subdomain:c: null}
+  - timers: false
   - restart: true
   - check: {outcomes: {evt_9: applied}, accounts: {user:B: {entitlements: {n: 1}}}, snapshot: full}
 expect:
@@ -361,11 +367,7 @@ expect:
             scenario.steps[at].action = action;
             ScenarioText::of(&scenario).text().expect_err("no file says that").to_string()
         };
-        assert_eq!(told(1, Action::Advance(1_500)), "`advance` is 1500 ms; expected whole seconds, or a time");
-        let Action::Stripe(stripe) = &scenario.steps[0].action else { panic!("a Stripe event") };
-        let mut stripe = stripe.clone();
-        stripe.at = At::Later(-1);
-        assert_eq!(told(0, Action::Stripe(stripe)), "`at` is -1 ms; expected whole seconds, or a time");
+        assert_eq!(told(1, Action::Advance(-1)), "`advance` is -1 ms; expected 0 or more");
         let Action::Raw(raw) = &scenario.steps[2].action else { panic!("a raw event") };
         let mut raw = raw.clone();
         raw.bytes = vec![0xff];

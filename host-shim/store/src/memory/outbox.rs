@@ -149,6 +149,14 @@ impl Outbox {
         self.rows_of(seqs)
     }
 
+    pub(super) fn of_scope(&self, scope: &Scope, after: u64, limit: usize) -> Vec<EffectRow> {
+        let Some(scoped) = self.by_scope.get(scope) else { return Vec::new() };
+        let mut seqs: Vec<u64> = scoped.by_key.values().flatten().copied().filter(|seq| *seq > after).collect();
+        seqs.sort_unstable();
+        seqs.truncate(limit);
+        self.rows_of(&seqs)
+    }
+
     pub(super) fn due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Vec<EffectRow> {
         let Some(queues) = self.queues.get(partition) else { return Vec::new() };
         let upto = |queue: &Queue| queue.range(..=(now, u64::MAX)).take(limit).copied().collect::<Vec<_>>();

@@ -1,6 +1,6 @@
 //! The outbox, and which effects may begin.
 
-use super::{scopes, text};
+use super::{inbox, scopes, text};
 use crate::changes::EffectChange;
 use crate::rows::{EffectRow, EffectState, Lease};
 use products_contract::{Effect, RetryPolicy, Timestamp};
@@ -85,6 +85,12 @@ fn many(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<E
 pub(super) fn generations(connection: &Connection, scope: i64, key: &str) -> Result<Vec<EffectRow>, Error> {
     let sql = select!(by "effects_by_key", "e.scope = ?1 AND e.key = ?2 ORDER BY e.seq");
     many(connection, sql, params![scope, key])
+}
+
+/// A page of the effects of a scope. This is seldom asked for: those of the scope are looked up and sorted.
+pub(super) fn of_scope(connection: &Connection, scope: i64, after: u64, limit: usize) -> Result<Vec<EffectRow>, Error> {
+    let sql = select!(by "effects_by_key", "e.scope = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3");
+    many(connection, sql, params![scope, inbox::number(after), text::limit(limit)])
 }
 
 pub(super) fn due(

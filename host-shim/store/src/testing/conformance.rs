@@ -70,6 +70,7 @@ macro_rules! store_conformance {
             timers_can_be_left_out,
             one_effect_of_an_ordering_key_is_due_at_a_time,
             open_effects_are_listed_until_they_end,
+            effects_of_an_account_are_listed_whatever_became_of_them,
             an_effect_is_inserted_once_and_updated_if_it_is_there,
             an_erased_account_keeps_ids_amounts_and_times,
             an_erasure_leaves_what_is_not_through_and_other_accounts,

@@ -1,8 +1,8 @@
 //! The steps of a scenario as they are written.
 
 use super::super::{
-    Action, At, Change, CommandStep, Kill, Measurement, Patch, ProductStep, RawStep, Scenario, Signature, Step,
-    StripeStep, UsageStep, WebhookStep, answers, read,
+    Action, At, Change, CommandStep, Holding, Kill, Measurement, Patch, ProductStep, RawStep, Scenario, Signature,
+    Step, StripeStep, UsageStep, WebhookStep, answers, read,
 };
 use super::{Entries, Unwritable, expectations, json, outcome, span};
 use crate::matcher::Matcher;
@@ -24,7 +24,8 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn step(&mut self, step: &Step) -> Result<Node, Unwritable> {
-        let Step { line: _, action, only, outcome: expected, effects, reply, answer, unchanged, budget, hold, kill } = step;
+        let Step { line: _, action, only, outcome: expected, effects, reply, answer, unchanged, budget, hold, kill } =
+            step;
         let mut entries = Entries::default();
         self.action(action, &mut entries)?;
         if !only.is_empty() {
@@ -91,6 +92,8 @@ impl Writer<'_> {
             Action::Advance(ms) => entries.text("advance", Some(span("`advance`", *ms)?)),
             Action::Until(time) => entries.text("until", Some(crate::time::text(*time))),
             Action::Answers(list) => entries.add("answers", answers::node(list)?),
+            Action::Claims(claims) => entries.add("claims", holdings(claims)),
+            Action::Timers(fire) => entries.add("timers", Node::of(Tree::Bool(*fire))),
             Action::Restart => entries.add("restart", Node::of(Tree::Bool(true))),
             Action::Check(expect) => entries.add("check", expectations(expect)?),
         }
@@ -171,6 +174,15 @@ impl Writer<'_> {
     }
 }
 
+fn holdings(claims: &[(String, Holding)]) -> Node {
+    let holding = |holding: &Holding| match holding {
+        Holding::By(account) => Node::text(account.to_string()),
+        Holding::Blocked => Node::text(read::BLOCKED),
+        Holding::Free => Node::of(Tree::Null),
+    };
+    Node::map(claims.iter().map(|(key, held)| (key, holding(held))))
+}
+
 fn id(id: &str, by_default: &str, entries: &mut Entries) {
     entries.text("id", Some(id).filter(|id| *id != by_default));
 }
@@ -185,10 +197,7 @@ fn stripe(step: &StripeStep, number: usize, entries: &mut Entries) -> Result<(),
     match step.at {
         At::Same => {}
         At::Later(ms) if ms < 0 => {
-            // What is wrong is told as it was said.
-            let ago =
-                span("`at`", ms.saturating_neg()).map_err(|_| Unwritable::Span { what: "`at`".to_owned(), ms })?;
-            entries.text("at", Some(format!("-{ago}")));
+            entries.text("at", Some(format!("-{}", span("`at`", ms.saturating_neg())?)));
         }
         At::Later(ms) => entries.text("at", Some(format!("+{}", span("`at`", ms)?))),
         At::Time(time) => entries.text("at", Some(crate::time::text(time))),

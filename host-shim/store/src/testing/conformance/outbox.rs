@@ -224,3 +224,18 @@ pub fn an_effect_is_inserted_once_and_updated_if_it_is_there(open: Open<'_>) {
     queue(&mut *store, "user:A", "third", None, 1000);
     assert_eq!(store.effect(&scope, "third").expect("read")[0].seq, 3);
 }
+
+/// Ended ones too, by pages in order of their requests.
+pub fn effects_of_an_account_are_listed_whatever_became_of_them(open: Open<'_>) {
+    let mut store = open();
+    for (account, key) in [("user:A", "b"), ("user:B", "x"), ("user:A", "a"), ("user:A", "c")] {
+        queue(&mut *store, account, key, None, 1000);
+    }
+    update(&mut *store, "user:A", "a", EffectState::Finished, 1000);
+    update(&mut *store, "user:A", "c", EffectState::Cancelled, 1000);
+    let scope = samples::scope("user:A");
+    assert_eq!(keys(store.effects_of(&scope, 0, 10)), ["b", "a", "c"]);
+    assert_eq!(keys(store.effects_of(&scope, 0, 2)), ["b", "a"]);
+    assert_eq!(keys(store.effects_of(&scope, 3, 2)), ["c"]);
+    assert_eq!(keys(store.effects_of(&samples::scope("user:C"), 0, 10)), [""; 0]);
+}

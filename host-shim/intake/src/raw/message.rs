@@ -1,0 +1,61 @@
+//! A message of another account: `{"id", "message": key, "generation", "from": account, "account", "timestamp", "payload": {…}}`, as
+//! an `account.send` of the sender brings it.
+
+use super::{Envelope, read_id, read_timestamp};
+use crate::json::{Document, Kind};
+use crate::reader::{Place, Reader};
+use products_contract::{Account, Actor, Delivery, JSON_BYTES_MAX, Payload};
+
+/// Where messages come from, and their kind.
+const SOURCE: &str = "message";
+const KIND: &str = "account.send";
+
+/// Read a message. The sender and the receiver must be named: nobody speaks for another account by default.
+pub(super) fn read(document: &Document<'_>) -> Envelope {
+    let mut reader = Reader::new(document);
+    let root = Place::root(document);
+    let id = read_id(&mut reader, document);
+    let time = read_timestamp(&mut reader, root);
+    let key = reader.required_id(root, "message").unwrap_or_default();
+    let sender = read_account(&mut reader, root, "from");
+    let account = read_account(&mut reader, root, "account");
+    let generation = match root.get("generation").filter(|value| value.kind() != Kind::Null) {
+        None => Some(1),
+        Some(value) => value.as_i64().and_then(|number| u32::try_from(number).ok()),
+    };
+    if generation.is_none() {
+        reader.malformed(root, "generation");
+    }
+    let livemode = reader.flag(root, "livemode");
+    let reply_to = reader.id(root, "reply_to");
+    let payload = reader.object(root, "payload").map_or("{}", |payload| payload.raw());
+    if payload.len() > JSON_BYTES_MAX {
+        reader.malformed(root, "payload");
+    }
+    let delivery = Delivery {
+        sender: sender.unwrap_or(Account::Platform),
+        key,
+        generation: generation.unwrap_or(1),
+        payload: payload.to_owned(),
+    };
+    Envelope {
+        id,
+        source: SOURCE,
+        kind: KIND.to_owned(),
+        account,
+        livemode,
+        actor: Actor::system(),
+        reply_to,
+        payload: Payload::Message(delivery),
+        time,
+        refusal: reader.refusal(),
+    }
+}
+
+fn read_account(reader: &mut Reader, root: Place<'_, '_>, name: &str) -> Option<Account> {
+    let account = reader.id(root, name).and_then(|text| text.parse().ok());
+    if account.is_none() {
+        reader.malformed(root, name);
+    }
+    account
+}
