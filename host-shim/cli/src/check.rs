@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 use host_replay::check::{Checked, check};
 use host_replay::error::BadInput;
 use host_replay::library::Sources;
-use host_replay::report::printable;
+use host_replay::report::{github, printable};
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -66,6 +66,8 @@ enum Format {
     Human,
     /// JSON lines
     Json,
+    /// Annotations of GitHub Actions
+    Github,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -79,6 +81,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match args.format {
         Format::Human => human(&checked),
         Format::Json => json(&checked),
+        Format::Github => github(&checked),
     }
     .context("the report can't be written")?;
     Ok(if checked.mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_BAD_INPUT) })
@@ -104,6 +107,17 @@ fn human(checked: &Checked) -> io::Result<()> {
         None => writeln!(out, "no mistake in {checked_files}"),
         Some(mistakes) => writeln!(out, "{mistakes} in {checked_files}"),
     }
+}
+
+fn github(checked: &Checked) -> io::Result<()> {
+    let mut out: String = checked.mistakes.iter().map(github::mistake).collect();
+    let Checked { businesses, scenarios, raw, mistakes } = checked;
+    let counts = format!(
+        "{businesses} businesses, {scenarios} scenarios, {raw} files of raw events: {} mistakes",
+        mistakes.len()
+    );
+    github::notice(&mut out, "check", &counts);
+    io::stdout().lock().write_all(out.as_bytes())
 }
 
 fn json(checked: &Checked) -> io::Result<()> {

@@ -6,7 +6,7 @@ use crate::refuse;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_replay::error::{Place, ReplayError};
-use host_replay::report::{Human, Json, failures, junit, printable};
+use host_replay::report::{Human, Json, failures, github, junit, printable};
 use host_replay::run::{Finished, ReplayOptions, Silent, replay};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
@@ -74,6 +74,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim replay --bless my.yml                       accept the state as the new snapshot
   host-shim replay --shuffle 7 fixtures                 the same stories in another order
   host-shim replay --format json --business solobase - < log.jsonl
+  host-shim replay --format github fixtures             annotations at the lines that do not hold
   host-shim replay --until 2026-02-01T00:00:00Z log.jsonl
 
 Exit codes: 0 all held, 1 an expectation failed or an event ended without outcome, 2 bad usage or input.";
@@ -87,6 +88,8 @@ enum Format {
     Json,
     /// JUnit XML
     Junit,
+    /// Annotations of GitHub Actions
+    Github,
 }
 
 fn parse_time(text: &str) -> Result<i64, String> {
@@ -97,7 +100,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match try_run(&args) {
         Ok(code) => Ok(code),
         Err(error) => match error.downcast_ref::<ReplayError>() {
-            Some(known) => Ok(refuse(known)),
+            Some(known) => {
+                if let (Format::Github, ReplayError::Input(mistakes)) = (args.format, known) {
+                    mistakes.iter().for_each(|bad| print!("{}", github::mistake(bad)));
+                }
+                Ok(refuse(known))
+            }
             None => Err(error),
         },
     }
@@ -124,6 +132,11 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
             let finished = replay(&args.paths, &mut stdin, &options, &mut Silent)?;
             let text = junit(&finished).map_err(anyhow::Error::msg)?;
             out.write_all(text.as_bytes()).context("the report can't be written")?;
+            finished
+        }
+        Format::Github => {
+            let finished = replay(&args.paths, &mut stdin, &options, &mut Silent)?;
+            out.write_all(github::github(&finished).as_bytes()).context("the report can't be written")?;
             finished
         }
         Format::Human => {

@@ -1,6 +1,7 @@
-//! What a replay looks like from outside: a table for people, JSON lines, JUnit.
+//! What a replay looks like from outside: a table for people, JSON lines, JUnit, annotations for GitHub.
 
 mod failures;
+pub mod github;
 mod human;
 mod json;
 mod junit;
