@@ -5,10 +5,12 @@ use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wasm_runner::inspect::{InspectError, inspect_file};
+use wit_check::Advice;
 
 /// Say what a component imports and exports, and whether this host can load it
 ///
-/// Shows imports, exports, version of the contract and size. Exit code: 0 it can be loaded, 1 it can't, 2 the file can't
+/// Shows imports, exports, version of the contract and size; where it can't be loaded, what is missing or of another
+/// version, and what to do. Exit code: 0 it can be loaded, 1 it can't, 2 the file can't
 /// be read.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  host-shim inspect dist/instance-provisioner.wasm")]
@@ -43,6 +45,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         println!("{name}:");
         list.iter().for_each(|entry| println!("  {entry}"));
     }
+    let advice =
+        std::fs::read(&args.file).map_err(|error| error.to_string()).and_then(|bytes| wit_check::advice(&bytes));
     match inspection.loadable {
         Ok(()) => {
             println!("this host can load it");
@@ -50,6 +54,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Err(error) => {
             println!("this host can't load it: {error}");
+            for Advice { problem, remedy } in advice.unwrap_or_default() {
+                println!("- {problem}\n  {remedy}");
+            }
             Ok(ExitCode::from(1))
         }
     }

@@ -1,0 +1,113 @@
+//! `host-shim check-wit OLD NEW`.
+
+use crate::{EXIT_BAD_INPUT, EXIT_FAILED};
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use serde_json::json;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use wit_check::{Contract, Fit, fit};
+
+/// Say whether a component that was built against one contract runs on a host of another
+///
+/// Functions, types, cases and fields that were removed, added or changed are told, each with what it means to a component
+/// that was built against OLD, and which version NEW needs.
+#[derive(Debug, Parser)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// The contract of before: a .wit file, a folder with one, or a component
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+
+    /// The contract of a host: a .wit file, a folder with one, or a component
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+const AFTER_HELP: &str = "Examples:
+  host-shim check-wit wit/released/0.2.0 wit             may the contract be released as it is?
+  host-shim check-wit my-extension.wasm wit/products.wit  does my component fit that host?
+
+A version: a change that breaks raises the first number that is not 0, one that only adds the next
+one after it. What was released never changes.
+
+Exit codes: 0 it fits, 1 it does not, 2 a contract can't be read, or the usage is wrong.";
+
+/// How to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A line a difference
+    Human,
+    /// JSON lines
+    Json,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let contracts = Contract::read(&args.old).and_then(|old| Ok((old, Contract::read(&args.new)?)));
+    let (old, new) = match contracts {
+        Ok(contracts) => contracts,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Ok(ExitCode::from(EXIT_BAD_INPUT));
+        }
+    };
+    let fit = fit(&old, &new);
+    match args.format {
+        Format::Human => human(args, &fit),
+        Format::Json => json_lines(&fit),
+    }
+    .context("the report can't be written")?;
+    Ok(if fit.fits() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+}
+
+fn human(args: &Args, fit: &Fit) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for change in &fit.changes {
+        let mark = if change.breaks { "breaks" } else { "fits" };
+        writeln!(out, "{mark:6}  {}: {}\n        {}", change.place, change.what, change.means)?;
+    }
+    if let Some(objection) = &fit.objection {
+        writeln!(out, "breaks  {objection}")?;
+    }
+    let (old, new) = (args.old.display(), args.new.display());
+    match (fit.fits(), fit.changes.is_empty()) {
+        (true, true) => writeln!(out, "nothing differs: what was built against {old} runs on a host of {new}")?,
+        (true, false) => writeln!(out, "it fits: what was built against {old} runs on a host of {new}")?,
+        (false, _) => {
+            writeln!(out, "it does not fit: what was built against {old} can't run on a host of {new}; build it anew")?
+        }
+    }
+    let version =
+        |version: &Option<wit_check::Version>| version.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+    match fit.needs() {
+        Some(needs) if !fit.is_version_right() => {
+            writeln!(out, "version: {} after {} is too low, it needs {needs}", version(&fit.new), version(&fit.old))
+        }
+        Some(_) => writeln!(out, "version: {} after {}", version(&fit.new), version(&fit.old)),
+        None => Ok(()),
+    }
+}
+
+fn json_lines(fit: &Fit) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for change in &fit.changes {
+        let change =
+            json!({"place": change.place, "what": change.what, "means": change.means, "breaks": change.breaks});
+        writeln!(out, "{}", json!({"change": change}))?;
+    }
+    let text = |version: Option<&wit_check::Version>| version.map(ToString::to_string);
+    let summary = json!({
+        "fits": fit.fits(),
+        "objection": fit.objection,
+        "old": text(fit.old.as_ref()),
+        "new": text(fit.new.as_ref()),
+        "needs": text(fit.needs().as_ref()),
+        "changes": fit.changes.len(),
+    });
+    writeln!(out, "{}", json!({"summary": summary}))
+}

@@ -1,0 +1,81 @@
+//! Whether it fits, and which version the new contract needs.
+
+use crate::changes::{Change, changes};
+use crate::world::{Contract, lines};
+use semver::Version;
+use wit_parser::{PackageName, Resolve};
+
+/// How two contracts fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fit {
+    /// What differs.
+    pub changes: Vec<Change>,
+    /// What `wit-component` holds against it, where no difference that was found says it.
+    pub objection: Option<String>,
+    /// Version of the old contract.
+    pub old: Option<Version>,
+    /// Version of the new contract.
+    pub new: Option<Version>,
+}
+
+impl Fit {
+    /// True if a component that was built against the old contract runs on a host of the new one.
+    pub fn fits(&self) -> bool {
+        self.objection.is_none() && !self.changes.iter().any(|change| change.breaks)
+    }
+
+    /// The lowest version that the new contract may have after the old one: a change that breaks raises the first number that
+    /// is not 0, one that adds raises the next one after it.
+    pub fn needs(&self) -> Option<Version> {
+        let old = self.old.as_ref()?;
+        let (major, minor, patch) = (old.major, old.minor, old.patch);
+        Some(match (self.fits(), self.changes.is_empty(), major) {
+            (true, true, _) => old.clone(),
+            (true, false, 0) => Version::new(0, minor, patch + 1),
+            (true, false, _) => Version::new(major, minor + 1, 0),
+            (false, _, 0) => Version::new(0, minor + 1, 0),
+            (false, _, _) => Version::new(major + 1, 0, 0),
+        })
+    }
+
+    /// True if the new contract's version is high enough.
+    pub fn is_version_right(&self) -> bool {
+        self.needs().is_none_or(|needs| self.new.as_ref().is_some_and(|new| *new >= needs))
+    }
+}
+
+/// Whether what was built against one contract fits another one.
+pub fn fit(old: &Contract, new: &Contract) -> Fit {
+    let changes = changes(old, new);
+    let breaks = changes.iter().any(|change| change.breaks);
+    let objection = if breaks { None } else { objection(old, new) };
+    Fit { changes, objection, old: old.version.clone(), new: new.version.clone() }
+}
+
+/// What `wit-component` says against it. It judges two worlds of one package, or a component by a world of its own version.
+fn objection(old: &Contract, new: &Contract) -> Option<String> {
+    match &old.component {
+        Some(bytes) if old.version == new.version && new.component.is_none() => {
+            wit_component::targets(&new.resolve, new.world, bytes).err().map(|error| lines(&error))
+        }
+        None if new.component.is_none() => {
+            let mut together = new.resolve.clone();
+            let remap = together.merge(apart(old)).ok()?;
+            let world = remap.worlds.get(old.world.index()).copied().flatten()?;
+            wit_component::semver_check(together, world, new.world).err().map(|error| lines(&error))
+        }
+        _ => None,
+    }
+}
+
+/// The old contract under a version that no other one has, so that the two are not taken for one.
+fn apart(old: &Contract) -> Resolve {
+    let mut resolve = old.resolve.clone();
+    let version = Version { pre: semver::Prerelease::new("old").unwrap_or_default(), ..Version::new(0, 0, 0) };
+    for (_, package) in resolve.packages.iter_mut() {
+        package.name.version = Some(version.clone());
+    }
+    resolve.package_names =
+        resolve.packages.iter().map(|(id, package)| (PackageName { ..package.name.clone() }, id)).collect();
+    resolve
+}
