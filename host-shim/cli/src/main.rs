@@ -4,6 +4,8 @@ mod check;
 mod compare;
 mod coverage;
 mod explore;
+mod check_wit;
+mod export;
 mod extension;
 mod inspect;
 mod profile;
@@ -41,6 +43,8 @@ const AFTER_HELP: &str = "Examples:
   host-shim coverage fixtures               say which decisions no scenario reaches
   host-shim profile --svg p.svg fixtures    say where the component's fuel goes, and draw it
   host-shim compare old.wasm new.wasm my-business   say what another component decides otherwise
+  host-shim export user:A --store x.db      write an account's story as a scenario
+  host-shim check-wit old.wit new.wit       say whether components of before still run
   host-shim inspect my-extension.wasm       say whether this host can load a component
   host-shim schema scenario                 print the JSON Schema of scenarios, for editors
   host-shim simulate solobase               let customers live for a year, an oracle beside them (with feature `stripe`)
@@ -55,6 +59,8 @@ enum Command {
     Coverage(coverage::Args),
     Profile(Box<profile::Args>),
     Compare(Box<compare::Args>),
+    Export(Box<export::Args>),
+    CheckWit(check_wit::Args),
     Inspect(inspect::Args),
     Schema(schema::Args),
     #[cfg(feature = "stripe")]
@@ -71,6 +77,8 @@ fn main() -> ExitCode {
         Command::Coverage(args) => coverage::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::CheckWit(args) => check_wit::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Schema(args) => schema::run(&args),
         #[cfg(feature = "stripe")]

@@ -6,12 +6,18 @@ mod bad_inputs;
 mod check;
 #[path = "cli/compare.rs"]
 mod compare;
+#[path = "cli/check_wit.rs"]
+mod check_wit;
 #[path = "cli/contract.rs"]
 mod contract;
 #[path = "cli/coverage.rs"]
 mod coverage;
 #[path = "cli/elsewhere.rs"]
 mod elsewhere;
+#[path = "cli/export.rs"]
+mod export;
+#[path = "cli/github.rs"]
+mod github;
 #[path = "cli/guide.rs"]
 mod guide;
 #[path = "cli/help.rs"]

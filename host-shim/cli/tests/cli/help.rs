@@ -31,6 +31,16 @@ fn help_of_inspect() {
 }
 
 #[test]
+fn help_of_export() {
+    golden("export-help.txt", &["export", "--help"]);
+}
+
+#[test]
+fn help_of_check_wit() {
+    golden("check-wit-help.txt", &["check-wit", "--help"]);
+}
+
+#[test]
 fn help_of_schema() {
     golden("schema-help.txt", &["schema", "--help"]);
 }

@@ -1,0 +1,234 @@
+//! `host-shim export ACCOUNT --store FILE`.
+
+use crate::extension::ExtensionArgs;
+use crate::{EXIT_BAD_INPUT, EXIT_FAILED};
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use host_record::{Export, ExportError, Options, Verdict, account_of_event, export, scopes_of};
+use host_replay::business::{BusinessFolder, Fixtures};
+use host_replay::error::ReplayError;
+use host_replay::host::{StoreKind, open};
+use host_replay::report::printable;
+use host_store::{Scope, Store};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use products_contract::Account;
+use serde_json::json;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Write what a store kept of an account as a scenario
+///
+/// Events, answers of providers, claims of others and times become a scenario that replays to the same state of the account
+/// on an empty store; it is played once to see that it does. Personal data is replaced by made-up values, the same ones
+/// wherever the same stood.
+#[derive(Debug, Parser)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// The account: user:ID, organization:ID or platform
+    #[arg(value_name = "ACCOUNT", required_unless_present = "event", value_parser = parse_account)]
+    account: Option<Account>,
+
+    /// The account that this event belongs to
+    #[arg(long, value_name = "ID", conflicts_with = "account")]
+    event: Option<String>,
+
+    /// The SQLite file that `replay --store` or a host has kept
+    #[arg(long, value_name = "FILE")]
+    store: PathBuf,
+
+    /// The business: its name in the fixtures, or a folder with catalog.yml [default: the name that the store has]
+    #[arg(long, value_name = "NAME|DIR")]
+    business: Option<String>,
+
+    /// The folder of fixtures [default: found above the working folder or the program]
+    #[arg(long, value_name = "DIR")]
+    fixtures: Option<PathBuf>,
+
+    /// The account in live mode, where the store has it in both
+    #[arg(long)]
+    live: bool,
+
+    /// Configuration that the host had over that of config.yml
+    #[arg(long = "config", value_name = "KEY=VALUE", value_parser = parse_config)]
+    config: Vec<(String, String)>,
+
+    #[command(flatten)]
+    extension: ExtensionArgs,
+
+    /// Leave personal data as it came
+    #[arg(long)]
+    plain: bool,
+
+    /// The file to write [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// How to report; json needs --output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+const AFTER_HELP: &str = "Examples:
+  host-shim replay --store x.db log.jsonl                 keep what a log leads to
+  host-shim export user:A --store x.db -o story.yml       the story of one account
+  host-shim export --event evt_1 --store x.db --plain     of the account that an event belongs to
+  host-shim replay --business solobase story.yml          play it
+
+What was erased is not in it, and the file says so. Do not give a file that was written with --plain
+to anybody who may not read your customers' data.
+
+Exit codes: 0 it replays to the same state, 1 to another one, 2 bad usage or input.";
+
+/// How to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Sentences, on standard error
+    Human,
+    /// A JSON line
+    Json,
+}
+
+fn parse_account(text: &str) -> Result<Account, String> {
+    text.parse().map_err(|error: products_contract::BadAccount| error.to_string())
+}
+
+fn parse_config(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| "expected KEY=VALUE".to_owned())?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.format == Format::Json && args.output.is_none() {
+        eprintln!("error: --format json writes the scenario to a file; expected --output FILE");
+        return Ok(ExitCode::from(EXIT_BAD_INPUT));
+    }
+    let exported = match exported(args) {
+        Ok(exported) => exported,
+        Err(error) => {
+            eprintln!("error: {}", printable(&error.to_string()));
+            return Ok(ExitCode::from(if error.is_bad_input() { EXIT_BAD_INPUT } else { EXIT_FAILED }));
+        }
+    };
+    match &args.output {
+        Some(file) => std::fs::write(file, &exported.text).with_context(|| format!("{}", file.display()))?,
+        None => io::stdout().lock().write_all(exported.text.as_bytes()).context("the scenario can't be written")?,
+    }
+    match args.format {
+        Format::Human => human(&exported),
+        Format::Json => println!("{}", json_line(&exported)),
+    }
+    Ok(match exported.verdict {
+        Verdict::Differs(_) => ExitCode::from(EXIT_FAILED),
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+fn exported(args: &Args) -> Result<Export, ExportError> {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.enable_steady_tick(Duration::from_millis(100));
+    if !args.store.is_file() {
+        let cause = io::Error::from(io::ErrorKind::NotFound);
+        return Err(ReplayError::File { path: args.store.clone(), cause }.into());
+    }
+    let store = open(&StoreKind::Sqlite(args.store.clone()))?;
+    let scope = scope(args, store.as_ref())?;
+    let (business, names_business) = business(args, &scope)?;
+    let runners = args.extension.runners(false)?;
+    let salt = (!args.plain).then(salt);
+    let options = Options { business, config: args.config.clone(), names_business, runners, salt };
+    let exported = export(store, &scope, &options);
+    bar.finish_and_clear();
+    exported
+}
+
+fn scope(args: &Args, store: &dyn Store) -> Result<Scope, ExportError> {
+    let account = match (&args.account, &args.event) {
+        (Some(account), _) => account,
+        (None, Some(id)) => return account_of_event(store, id),
+        (None, None) => return Err(ReplayError::Usage("expected ACCOUNT or --event ID".to_owned()).into()),
+    };
+    let mut found = scopes_of(store, account)?;
+    if args.live || found.iter().any(|scope| !scope.livemode) {
+        found.retain(|scope| scope.livemode == args.live);
+    }
+    let named = args.business.as_deref().and_then(|name| PathBuf::from(name).file_name().map(|name| name.to_owned()));
+    if found.len() > 1
+        && let Some(name) = named
+    {
+        found.retain(|scope| *scope.business == *name.to_string_lossy());
+    }
+    match found.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => {
+            let (what, expected) = (format!("account `{account}` in live mode"), "one without --live".to_owned());
+            Err(ExportError::Nothing { what, expected })
+        }
+        several => {
+            let names: Vec<&str> = several.iter().map(|scope| scope.business.as_str()).collect();
+            let text = format!(
+                "the store has {account} of several businesses; expected --business with one of {}",
+                names.join(", ")
+            );
+            Err(ReplayError::Usage(text).into())
+        }
+    }
+}
+
+/// The business's folder, and whether a scenario may name it.
+fn business(args: &Args, scope: &Scope) -> Result<(BusinessFolder, bool), ReplayError> {
+    let starts: Vec<PathBuf> = [std::env::current_dir(), std::env::current_exe()].into_iter().flatten().collect();
+    let fixtures = match args.fixtures.clone().or_else(|| Fixtures::find(&starts)) {
+        Some(folder) => Fixtures::load(&folder)?,
+        None => Fixtures::built_in()?,
+    };
+    let folder = fixtures.business(args.business.as_deref().unwrap_or(&scope.business))?;
+    let is_named = fixtures.folder.as_ref().is_some_and(|of| of.join(&scope.business) == folder);
+    Ok((BusinessFolder::load(&folder)?, is_named))
+}
+
+/// Made anew for each export, from what the system gives a hash map, so that nobody finds a value by trying.
+fn salt() -> [u8; 32] {
+    let mut salt = [0; 32];
+    for (at, part) in salt.chunks_mut(8).enumerate() {
+        part.copy_from_slice(&RandomState::new().hash_one(at).to_be_bytes());
+    }
+    salt
+}
+
+fn human(exported: &Export) {
+    for warning in &exported.warnings {
+        eprintln!("warning: {}", printable(warning));
+    }
+    match &exported.verdict {
+        Verdict::Same => eprintln!("{} events; replays to the same state: {}", exported.events, exported.state),
+        Verdict::SameButReplaced(replaced) => eprintln!(
+            "{} events; replays to the same state: {}, but for {replaced} values that were replaced",
+            exported.events, exported.state
+        ),
+        Verdict::NotCompared(reason) => eprintln!("{} events; not compared, since {reason}", exported.events),
+        Verdict::Differs(differences) => {
+            eprintln!("{} events; replays to another state: {}", exported.events, exported.state);
+            differences.iter().for_each(|difference| eprintln!("  {}", printable(difference)));
+        }
+    }
+}
+
+fn json_line(exported: &Export) -> serde_json::Value {
+    let (verdict, differences) = match &exported.verdict {
+        Verdict::Same => ("same", Vec::new()),
+        Verdict::SameButReplaced(_) => ("same but replaced", Vec::new()),
+        Verdict::NotCompared(_) => ("not compared", Vec::new()),
+        Verdict::Differs(differences) => ("differs", differences.clone()),
+    };
+    json!({"summary": {
+        "events": exported.events,
+        "verdict": verdict,
+        "state": exported.state,
+        "replaced": exported.replaced,
+        "warnings": exported.warnings,
+        "differences": differences,
+    }})
+}

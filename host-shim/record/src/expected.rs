@@ -1,0 +1,57 @@
+//! What a story is expected to end in: the outcome of each event, and what the account has.
+
+use crate::draft::last_outcome;
+use crate::recording::Recording;
+use host_replay::error::ReplayError;
+use host_replay::host::Host;
+use host_replay::matcher::Matcher;
+use host_replay::scenario::{Expectations, SectionExpectation};
+use host_replay::view::section;
+use products_contract::Account;
+use serde_json::{Map, Value, json};
+
+/// Sections of an account that are expected, where there is something in them.
+const SECTIONS: [&str; 7] = ["products", "purchases", "subscriptions", "entitlements", "balances", "ledger", "timers"];
+
+/// What an account has, by section, as the end of a story is to find it.
+pub(crate) fn sections(host: &mut Host, account: &Account) -> Result<Vec<(&'static str, Value)>, ReplayError> {
+    let mut found = Vec::new();
+    for name in SECTIONS {
+        let asked = SectionExpectation { account: None, section: name, matcher: Matcher::of(&json!({})) };
+        let value = section(host, &asked, Some(account))?;
+        if !is_empty(&value) {
+            found.push((name, value));
+        }
+    }
+    Ok(found)
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members.values().all(is_empty),
+        Value::Null => true,
+        _ => false,
+    }
+}
+
+/// The expectations of these sections, and of the last outcome of every event that is told of a scenario's own sources.
+pub(crate) fn expectations(recording: &Recording, sections: Vec<(&'static str, Value)>, told: &[&str]) -> Expectations {
+    let of_sections = sections.into_iter().map(|(section, value)| SectionExpectation {
+        account: None,
+        section,
+        matcher: Matcher::of(&value),
+    });
+    let mut outcomes = Map::new();
+    for event in recording.events.iter().filter(|event| event.is_told) {
+        let row = &event.row;
+        if host::view::is_outside(&row.event.source) && told.contains(&row.event.id.as_str()) {
+            outcomes.insert(row.event.id.clone(), json!({"outcome": last_outcome(row)}));
+        }
+    }
+    let of_outcomes = (!outcomes.is_empty()).then(|| SectionExpectation {
+        account: None,
+        section: "outcomes",
+        matcher: Matcher::of(&Value::Object(outcomes)),
+    });
+    Expectations { sections: of_sections.chain(of_outcomes).collect(), snapshot: None }
+}

@@ -1,0 +1,21 @@
+//! What a store kept of an account, as a scenario that replays to the same state.
+//!
+//! [`export`] reads the account's events, effects and claims, writes them as steps and answers of a scenario, plays that in
+//! memory on an empty store, and holds the account's rows against those of the store. [`personal`] replaces what is
+//! personal; nothing else is changed.
+
+mod answers;
+mod claims;
+mod compare;
+mod draft;
+mod error;
+mod events;
+mod expected;
+mod export;
+pub mod personal;
+mod recording;
+mod timers;
+
+pub use error::ExportError;
+pub use export::{Export, Options, Verdict, export};
+pub use recording::{account_of_event, scopes_of};

@@ -1,0 +1,80 @@
+//! Where timers did not fire when they were due: in a raw stream, or while no host ran.
+
+use crate::recording::Recording;
+use host_store::{EffectState, TIMER};
+use products_contract::{Account, Payload, Timestamp};
+use std::collections::BTreeMap;
+
+/// Timers stand still from a time on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hold {
+    /// From when on: the first one that did not fire was due then.
+    pub from: Timestamp,
+    /// When they fired, and which event of the inbox the first of them was; none if they never did.
+    pub until: Option<(Timestamp, u64)>,
+}
+
+/// The times in which no timer fired though one was due, in order, without overlap.
+pub(crate) fn holds(recording: &Recording) -> Vec<Hold> {
+    let mut fired: BTreeMap<(&Account, &str, u32), (Timestamp, u64)> = BTreeMap::new();
+    let mut seqs: BTreeMap<&str, u64> = BTreeMap::new();
+    for told in &recording.events {
+        let event = &told.row.event;
+        seqs.insert(&event.id, told.row.seq);
+        if let (Payload::Timer(timer), Some(account)) = (&event.payload, &event.account) {
+            fired.insert((account, &timer.key, timer.generation), (event.received_at, told.row.seq));
+        }
+    }
+    let ended = recording.ended().unwrap_or(Timestamp::MIN);
+    let mut holds = Vec::new();
+    for row in recording.effects.iter().filter(|row| row.effect.kind == TIMER) {
+        let from = row.effect.not_before.unwrap_or(row.created_at).max(row.created_at);
+        let until = fired.get(&(&row.scope.account, row.effect.key.as_str(), row.effect.generation)).copied();
+        let asked = seqs.get(row.caused_by.as_str()).copied().unwrap_or_default();
+        let is_held = match until {
+            Some((at, seq)) => at > from || is_passed(recording, from, asked, seq),
+            None => row.state == EffectState::Queued && from <= ended,
+        };
+        if is_held {
+            holds.push(Hold { from, until });
+        }
+    }
+    joined(holds)
+}
+
+/// True if an event came between a timer's time and its firing.
+fn is_passed(recording: &Recording, from: Timestamp, asked: u64, fired: u64) -> bool {
+    recording
+        .events
+        .iter()
+        .any(|told| told.is_told && told.row.event.received_at >= from && told.row.seq > asked && told.row.seq < fired)
+}
+
+fn joined(mut holds: Vec<Hold>) -> Vec<Hold> {
+    holds.sort_by_key(|hold| hold.from);
+    let mut joined: Vec<Hold> = Vec::new();
+    for hold in holds {
+        match joined.last_mut() {
+            Some(last) if last.until.is_none_or(|(until, _)| hold.from < until) => {
+                last.until = match (last.until, hold.until) {
+                    (Some(a), Some(b)) => Some(a.max(b)),
+                    _ => None,
+                };
+            }
+            _ => joined.push(hold),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_overlap_are_one() {
+        let hold = |from, until: Option<i64>| Hold { from, until: until.map(|at| (at, 0)) };
+        let holds = vec![hold(50, Some(60)), hold(0, Some(10)), hold(5, Some(20)), hold(70, None), hold(80, Some(90))];
+        assert_eq!(joined(holds), [hold(0, Some(20)), hold(50, Some(60)), hold(70, None)]);
+    }
+}

@@ -1,0 +1,85 @@
+//! Playing with a store that is kept, and exporting from it.
+
+use host_record::{Export, Options, export};
+use host_replay::business::{BusinessFolder, Fixtures};
+use host_replay::host::{StoreKind, open};
+use host_replay::play::{CaseReport, Order, PlayOptions, play};
+use host_replay::prepare::prepare;
+use host_replay::runners::Runners;
+use host_replay::scenario::Scenario;
+use host_store::Scope;
+use products_contract::Account;
+use std::path::{Path, PathBuf};
+
+/// A salt like any other.
+pub const SALT: [u8; 32] = [7; 32];
+
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+}
+
+pub fn business(name: &str) -> BusinessFolder {
+    BusinessFolder::load(&fixtures().join(name)).expect("a business")
+}
+
+/// A scenario that was played, with its store.
+pub struct Played {
+    pub folder: tempfile::TempDir,
+    pub business: BusinessFolder,
+    pub config: Vec<(String, String)>,
+    pub runners: Runners,
+    pub report: CaseReport,
+}
+
+/// Plays a scenario in its newest API version and keeps the store.
+pub fn played(scenario: &Scenario, business: BusinessFolder, runners: Runners) -> Played {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shapes = Fixtures::built_in().expect("shapes").shapes;
+    let cases = prepare(scenario, &shapes).unwrap_or_else(|e| panic!("{}: {e}", scenario.file.display()));
+    let options = PlayOptions {
+        runners: runners.clone(),
+        store: StoreKind::Sqlite(folder.path().join("store.db")),
+        order: Order::Written,
+        repeat: 1,
+        bless: false,
+    };
+    let case = cases.last().expect("a version");
+    let report =
+        play(scenario, case, &business, &options).unwrap_or_else(|e| panic!("{}: {e}", scenario.file.display()));
+    Played { folder, business, config: scenario.given.config.clone(), runners, report }
+}
+
+/// Plays a text natively.
+pub fn played_text(text: &str, name: &str) -> Played {
+    let scenario = Scenario::parse(Path::new("story.yml"), text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let played = played(&scenario, business(name), Runners::native());
+    let told: Vec<&String> = played.report.failures.iter().map(|failure| &failure.title).collect();
+    assert!(told.is_empty(), "{told:?}");
+    played
+}
+
+impl Played {
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("store.db")
+    }
+
+    /// Scopes of all accounts but the platform.
+    pub fn scopes(&self) -> Vec<Scope> {
+        let store = open(&StoreKind::Sqlite(self.file())).expect("the store");
+        let mut scopes = store.scopes().expect("scopes");
+        scopes.retain(|scope| scope.account != Account::Platform);
+        scopes
+    }
+
+    pub fn export(&self, scope: &Scope, salt: Option<[u8; 32]>) -> Export {
+        let store = open(&StoreKind::Sqlite(self.file())).expect("the store");
+        let options = Options {
+            business: self.business.clone(),
+            config: self.config.clone(),
+            names_business: true,
+            runners: self.runners.clone(),
+            salt,
+        };
+        export(store, scope, &options).unwrap_or_else(|e| panic!("{}: {e}", scope.account))
+    }
+}
