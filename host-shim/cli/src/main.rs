@@ -1,10 +1,10 @@
 //! The command line: options in, report out, exit code. Every command is a library call.
 
 mod check;
+mod check_wit;
 mod compare;
 mod coverage;
 mod explore;
-mod check_wit;
 mod export;
 mod extension;
 mod inspect;

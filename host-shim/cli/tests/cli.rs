@@ -4,10 +4,10 @@
 mod bad_inputs;
 #[path = "cli/check.rs"]
 mod check;
-#[path = "cli/compare.rs"]
-mod compare;
 #[path = "cli/check_wit.rs"]
 mod check_wit;
+#[path = "cli/compare.rs"]
+mod compare;
 #[path = "cli/contract.rs"]
 mod contract;
 #[path = "cli/coverage.rs"]

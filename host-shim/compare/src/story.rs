@@ -94,6 +94,7 @@ fn given(clock: Timestamp, livemode: bool, account: &Account, answers: Vec<Answe
         config: Vec::new(),
         account: Some(account.clone()),
         by: None,
+        accounts: Vec::new(),
         claims: Vec::new(),
         answers,
     }

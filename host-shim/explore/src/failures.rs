@@ -106,7 +106,7 @@ fn made(journal: &[Entry], number: usize, marks: &[Mark], from: usize) -> Option
         let same = before.call.key == *key && before.call.generation == *generation;
         same && !matches!(before.answer, ScriptedAnswer::Retryable { .. } | ScriptedAnswer::Final { .. })
     };
-    if journal[..number].iter().any(|before| is_again(before)) {
+    if journal[..number].iter().any(is_again) {
         return None;
     }
     let at = marks.iter().rposition(|mark| mark.calls() <= number)?;

@@ -108,6 +108,8 @@ pub fn words(scenario: &Scenario, step: usize) -> String {
         Action::Advance(_) | Action::Until(_) => "time".to_owned(),
         Action::Answers(_) => "other answers".to_owned(),
         Action::Restart => "restart".to_owned(),
+        Action::Claims(_) => "claims of others".to_owned(),
+        Action::Timers(_) => "timers".to_owned(),
         Action::Check(_) => "check".to_owned(),
     }
 }

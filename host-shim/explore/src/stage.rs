@@ -79,6 +79,7 @@ impl<'t> Stage<'t> {
         host.forget_asked();
         host.script(&given.answers);
         host.hold_claims(&given.claims)?;
+        host.set_accounts(&given.accounts);
         let mut decoded = Vec::with_capacity(tale.scenario.steps.len());
         for (step, delivery) in tale.scenario.steps.iter().zip(&tale.case.deliveries) {
             decoded.push(match delivery {
@@ -239,6 +240,11 @@ fn play_act(
     match &step.action {
         Action::Advance(_) | Action::Until(_) | Action::Check(_) => {}
         Action::Answers(answers) => host.script(answers),
+        Action::Claims(claims) => claims.iter().try_for_each(|(key, holding)| host.hold_claim(key, holding))?,
+        Action::Timers(fire) => {
+            host.set_fire_timers(*fire);
+            notes.note(&host.settle()?);
+        }
         Action::Restart => notes.note(&host.restart()?),
         Action::Redrive(id) => {
             if let Some(seq) = seq_of(host.store(), id)? {

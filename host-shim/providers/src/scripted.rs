@@ -259,7 +259,7 @@ impl State {
         match answer {
             ScriptedAnswer::Ok(said) => self.succeed(call, said),
             ScriptedAnswer::Exactly(outputs) => {
-                self.inventory.learn(call, &outputs);
+                self.inventory().learn(call, &outputs);
                 ScriptedAnswer::Ok(outputs)
             }
             ScriptedAnswer::Lost => match self.succeed(call, Value::Null) {

@@ -3,7 +3,7 @@
 use crate::error::ExportError;
 use crate::recording::{Recording, Told};
 use crate::{answers, claims, events, timers};
-use host::processor::by_intake;
+use host::processor::is_refused_by_intake;
 use host_replay::prepare::prepare;
 use host_replay::scenario::write::ScenarioText;
 use host_replay::scenario::{Action, Expectations, Given, Holding, OutcomeExpectation, Scenario, Step};
@@ -102,7 +102,7 @@ fn told(recording: &Recording, raw: &BTreeSet<usize>, left_out: &mut Vec<(String
     let mut moments = Vec::new();
     for (number, told) in recording.events.iter().enumerate().filter(|(_, told)| told.is_told) {
         let event = &told.row.event;
-        if by_intake(&told.row) && !matches!(event.payload, Payload::Provider(_)) {
+        if is_refused_by_intake(&told.row) && !matches!(event.payload, Payload::Provider(_)) {
             left_out.push((event.id.clone(), "the intake refused it, and keeps no body"));
             continue;
         }
@@ -208,8 +208,7 @@ fn assemble(
     };
     let (mut steps, mut numbers, mut now) = (Vec::new(), Vec::new(), clock);
     let mut push = |action: Action, outcome: Option<OutcomeExpectation>, number: Option<usize>| {
-        let (only, effects, reply, answer, unchanged) = (Vec::new(), None, None, None, None);
-        steps.push(Step { line: 0, action, only, outcome, effects, reply, answer, unchanged });
+        steps.push(Step { outcome, ..Step::new(action) });
         numbers.push(number);
     };
     for moment in moments {
@@ -224,9 +223,7 @@ fn assemble(
     }
     if steps.is_empty() {
         // Of an account whose events are all gone, or that only timers moved, nothing is told but the clock.
-        let (only, effects, reply, answer, unchanged) = (Vec::new(), None, None, None, None);
-        let action = Action::Until(clock);
-        steps.push(Step { line: 0, action, only, outcome: None, effects, reply, answer, unchanged });
+        steps.push(Step::new(Action::Until(clock)));
         numbers.push(None);
     }
     let scenario = Scenario {
@@ -235,6 +232,7 @@ fn assemble(
         covers: Vec::new(),
         known_to_fail: None,
         versions: None,
+        budget: None,
         given,
         steps,
         expect: Expectations::default(),

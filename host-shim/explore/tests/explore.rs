@@ -1,0 +1,11 @@
+//! Variants of stories, of the extension as it is and of ones that have a fault.
+
+mod explore {
+    mod faults;
+    mod second;
+    mod support;
+    #[allow(clippy::unwrap_used, reason = "the lint is off where the file is at home, too")]
+    #[path = "../../../host/tests/processor/toy.rs"]
+    mod toy;
+    mod whole;
+}

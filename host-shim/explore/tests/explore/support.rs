@@ -1,0 +1,38 @@
+//! Stories of the fixtures, and extensions that decide otherwise.
+
+use host_explore::{Explored, Kind, Limits, Tale, ToTheEnd, explore};
+use host_replay::library::{Sources, Story, stories};
+use host_replay::runners::Runners;
+use products_contract::{Decision, Event};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wasm_runner::around::Around;
+
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)
+}
+
+/// A scenario in its first version, run by an extension.
+pub fn tale(file: &Path, runners: &Runners) -> Tale {
+    let mut found = stories(&[file.to_owned()], Sources::default(), runners).expect("a scenario");
+    let Story { scenario, mut cases, business } = found.remove(0);
+    Tale { scenario, case: cases.remove(0), business, runners: runners.clone() }
+}
+
+pub fn explored(tale: &Tale, kinds: &[Kind]) -> Explored {
+    let limits = Limits { kinds: kinds.to_vec(), ..Limits::default() };
+    explore(tale, &limits, &ToTheEnd).expect("the story can be played")
+}
+
+/// The library, whose decisions are changed.
+pub fn changed(change: impl Fn(&Event, &mut Decision) + Send + Sync + 'static) -> Runners {
+    let change = Arc::new(change);
+    Runners::new("changed", move || {
+        let change = change.clone();
+        Ok(Box::new(Around::new(Runners::native().make()?, move |inner, imports, event| {
+            let (mut decision, used) = inner.handle(imports, event)?;
+            change(event, &mut decision);
+            Ok((decision, used))
+        })))
+    })
+}
