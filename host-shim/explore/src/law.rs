@@ -111,7 +111,7 @@ impl Reference {
         let host = stage.host();
         let reference = Reference {
             standing: standing(host)?,
-            asked: asked(host),
+            asked: asked(host)?,
             groups: groups(host)?,
             positive: balances(host)?.into_iter().filter(|(_, amount)| *amount > 0).map(|(name, _)| name).collect(),
             stray: stray(host)?.into_keys().collect(),
@@ -189,7 +189,7 @@ impl Reference {
     }
 
     fn of_effects(&self, host: &Host, all: bool) -> Result<Option<Breach>, ReplayError> {
-        let found = asked(host);
+        let found = asked(host)?;
         if found == self.asked {
             return Ok(None);
         }
@@ -271,8 +271,15 @@ fn put(into: &mut Map<String, Value>, name: &str, rows: Map<String, Value>) {
     }
 }
 
-fn asked(host: &Host) -> BTreeSet<(Account, String)> {
-    host.asked().map(|(account, key)| (account.clone(), key.to_owned())).collect()
+/// Every effect that was asked for, by account and key.
+fn asked(host: &Host) -> Result<BTreeSet<(Account, String)>, ReplayError> {
+    let mut found = BTreeSet::new();
+    for scope in host.store().scopes()? {
+        for row in host.store().effects_of(&scope, 0, usize::MAX)? {
+            found.insert((scope.account.clone(), row.effect.key));
+        }
+    }
+    Ok(found)
 }
 
 /// Verbs of effects that only look: asking twice makes nothing twice.
@@ -282,15 +289,14 @@ const LOOKING: [&str; 3] = ["observe", "retrieve", "list"];
 fn groups(host: &Host) -> Result<BTreeMap<Group, BTreeSet<String>>, ReplayError> {
     let done = host.succeeded()?;
     let mut keys: BTreeMap<Group, BTreeSet<String>> = BTreeMap::new();
-    for (account, key) in host.asked() {
-        let scope = host.processor().scope(account.clone());
-        for row in host.store().effect(&scope, key)? {
+    for scope in host.store().scopes()? {
+        for row in host.store().effects_of(&scope, 0, usize::MAX)? {
             let kind = &row.effect.kind;
             let looks = kind.rsplit('.').next().is_some_and(|verb| LOOKING.contains(&verb));
             let succeeded = done.contains(&(row.scope.name(), row.effect.key.clone()));
             if *kind != TIMER && !looks && !view::is_notice(kind) && succeeded {
                 let effect = format!("{} {}", row.effect.kind, row.effect.payload);
-                keys.entry((account.to_string(), effect)).or_default().insert(row.effect.key);
+                keys.entry((scope.account.to_string(), effect)).or_default().insert(row.effect.key);
             }
         }
     }

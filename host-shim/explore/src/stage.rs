@@ -212,7 +212,8 @@ impl Notes {
         for report in reports {
             let known = matches!(report.result.outcome(), Some(Outcome::Duplicate(of)) if *of == report.event_id);
             self.decisions += u64::from(!known);
-            let waiting = report.reply.as_ref().and(report.reply_to.as_ref());
+            // Who tells a command again is told that it is in, which is an answer.
+            let waiting = report.reply_to.as_ref().filter(|_| known || report.reply.is_some());
             if let Some(waiting) = waiting.filter(|waiting| !self.watched.answered.contains(*waiting)) {
                 Arc::make_mut(&mut self.watched).answered.insert(waiting.clone());
             }
