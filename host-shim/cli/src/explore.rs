@@ -63,7 +63,7 @@ pub(crate) struct Args {
     samples: usize,
 
     /// End after this time with what was played by then (90s, 10m)
-    #[arg(long, value_name = "TIME", value_parser = parse_span)]
+    #[arg(long, value_name = "TIME", value_parser = crate::span::parse)]
     budget: Option<Duration>,
 
     /// Stories at a time [default: as many as there are processors]
@@ -129,17 +129,6 @@ enum Format {
     Json,
     /// JUnit XML
     Junit,
-}
-
-fn parse_span(text: &str) -> Result<Duration, String> {
-    let expected = || "expected a number of seconds or minutes such as 90s or 10m".to_owned();
-    let (number, unit) = text.split_at(text.len().saturating_sub(1));
-    let number: u64 = number.parse().map_err(|_| expected())?;
-    match unit {
-        "s" => Ok(Duration::from_secs(number)),
-        "m" => number.checked_mul(60).map(Duration::from_secs).ok_or_else(expected),
-        _ => Err(expected()),
-    }
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {

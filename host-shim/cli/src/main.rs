@@ -14,6 +14,7 @@ mod replay;
 mod schema;
 #[cfg(feature = "stripe")]
 mod simulate;
+mod span;
 
 use clap::{Parser, Subcommand};
 use host_replay::error::ReplayError;
@@ -40,6 +41,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim check my-business               say what is wrong with a catalog and its scenarios
   host-shim replay fixtures                 play every scenario and print a table
   host-shim replay --format json log.jsonl  replay recorded events, one JSON line an event
+  host-shim explore my-business             play other orders, failures and crashes, and say which law broke
   host-shim coverage fixtures               say which decisions no scenario reaches
   host-shim profile --svg p.svg fixtures    say where the component's fuel goes, and draw it
   host-shim compare old.wasm new.wasm my-business   say what another component decides otherwise

@@ -45,7 +45,7 @@ pub(crate) struct Args {
     repeat: Option<u32>,
 
     /// Play everything again and again until so much time is over, once at least: 500ms, 10s, 2m
-    #[arg(long = "for", value_name = "TIME", value_parser = parse_time, default_value = "5s")]
+    #[arg(long = "for", value_name = "TIME", value_parser = crate::span::parse, default_value = "5s")]
     time: Duration,
 
     /// Tell the functions of these event kinds only [default: of all but the host's start, with which each scenario begins]
@@ -84,19 +84,6 @@ enum Format {
     Human,
     /// JSON lines: an event kind or a function each, then a summary
     Json,
-}
-
-fn parse_time(text: &str) -> Result<Duration, String> {
-    let wrong = || "expected a number and a unit such as 500ms, 10s or 2m".to_owned();
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?);
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(wrong)
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {

@@ -46,7 +46,7 @@ pub(crate) struct Args {
     seed: Option<u64>,
 
     /// Begin no further day after this time: seconds, or 60s, 10m, 2h
-    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    #[arg(long, value_name = "SPAN", value_parser = crate::span::parse)]
     budget: Option<Duration>,
 
     /// How many threads [default: as many as the machine has]
@@ -83,18 +83,6 @@ enum Format {
     Human,
     /// JSON lines
     Json,
-}
-
-fn parse_span(text: &str) -> Result<Duration, String> {
-    let expected = || "expected a span such as 60, 60s, 10m or 2h".to_owned();
-    let (number, unit_s) = match text.char_indices().last() {
-        Some((at, 's')) => (&text[..at], 1),
-        Some((at, 'm')) => (&text[..at], 60),
-        Some((at, 'h')) => (&text[..at], 3_600),
-        _ => (text, 1),
-    };
-    let count: u64 = number.parse().map_err(|_| expected())?;
-    Ok(Duration::from_secs(count.checked_mul(unit_s).ok_or_else(expected)?))
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {

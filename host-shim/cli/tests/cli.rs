@@ -14,6 +14,8 @@ mod contract;
 mod coverage;
 #[path = "cli/elsewhere.rs"]
 mod elsewhere;
+#[path = "cli/explore.rs"]
+mod explore;
 #[path = "cli/export.rs"]
 mod export;
 #[path = "cli/github.rs"]

@@ -2,6 +2,7 @@
 
 mod explore {
     mod faults;
+    mod fixtures;
     mod second;
     mod support;
     #[allow(clippy::unwrap_used, reason = "the lint is off where the file is at home, too")]

@@ -34,7 +34,7 @@ fn what_can_not_be_profiled_is_refused() {
     let refused = run(&["profile", "--component", "none.wasm", &path], b"");
     assert_eq!(refused.code, 2);
     assert!(refused.stderr.contains("none.wasm"), "{}", refused.stderr);
-    for wrong in ["5", "s", "5h", "-1s"] {
+    for wrong in ["5", "s", "5d", "-1s"] {
         let refused = run(&["profile", &format!("--for={wrong}"), &path], b"");
         assert_eq!(refused.code, 2, "{wrong}");
         assert!(refused.stderr.contains("500ms, 10s or 2m"), "{}", refused.stderr);

@@ -69,3 +69,8 @@ fn help_of_profile() {
 fn help_of_coverage() {
     golden("coverage-help.txt", &["coverage", "--help"]);
 }
+
+#[test]
+fn help_of_explore() {
+    golden("explore-help.txt", &["explore", "--help"]);
+}

@@ -1,0 +1,78 @@
+//! Every story of the fixtures in other orders, and the providers' failures of the smaller businesses: what breaks is known.
+
+use super::support::fixture;
+use host_explore::{Kind, Limits, Tale, ToTheEnd, explore_every};
+use host_replay::library::{Sources, stories};
+use host_replay::runners::Runners;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Orders that are sampled of more than four events; `host-shim explore fixtures` samples more.
+const SAMPLES: usize = 12;
+/// Businesses whose calls of providers fail in each way.
+const FAILING: [&str; 4] = ["families-and-add-ons", "orchestra", "podcasts", "seats"];
+
+fn known_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explore/known.txt")
+}
+
+fn tales(business: &str) -> Vec<Tale> {
+    let runners = Runners::native();
+    let found = stories(&[fixture(business)], Sources::default(), &runners).expect("scenarios");
+    let held = found.into_iter().filter(|story| story.scenario.known_to_fail.is_none());
+    held.map(|story| {
+        let case = story.cases.into_iter().next().expect("a version");
+        Tale { scenario: story.scenario, case, business: story.business, runners: runners.clone() }
+    })
+    .collect()
+}
+
+/// What breaks of a business, as `business/story kind: law`.
+fn broken(business: &str, kinds: &[Kind]) -> (BTreeSet<String>, u64) {
+    let limits = Limits { kinds: kinds.to_vec(), samples: SAMPLES, all_orders_of: 4, ..Limits::default() };
+    let tales = tales(business);
+    let explored = explore_every(&tales, &limits, 2, &ToTheEnd).expect("every story can be played");
+    let (mut found, mut variants) = (BTreeSet::new(), 0);
+    for (tale, explored) in tales.iter().zip(explored) {
+        let explored = explored.expect("nobody ended it early");
+        variants += explored.counts.values().map(|counts| counts.variants).sum::<u64>();
+        let story = tale.scenario.file.file_stem().expect("a name").to_string_lossy().into_owned();
+        let named =
+            explored.findings.iter().map(|found| format!("{business}/{story} {}: {}", found.kind, found.breach.law));
+        found.extend(named);
+    }
+    (found, variants)
+}
+
+/// `UPDATE_GOLDEN=1` rewrites the list; what is new in it is a fault that was not there before.
+#[test]
+fn what_breaks_in_the_fixtures_is_known() {
+    let businesses = std::fs::read_dir(fixture("")).expect("the fixtures");
+    let mut names: Vec<String> = businesses
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|folder| folder.join("catalog.yml").is_file())
+        .map(|folder| folder.file_name().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    let (mut found, mut variants) = (BTreeSet::new(), 0);
+    for business in names.iter().filter(|name| fixture(name).join("scenarios").is_dir()) {
+        let mut kinds = vec![Kind::Orders, Kind::Repeats];
+        kinds.extend(FAILING.contains(&business.as_str()).then_some(Kind::Failures));
+        let (broken, played) = broken(business, &kinds);
+        found.extend(broken);
+        variants += played;
+    }
+    assert!(variants > 5_000, "{variants} variants");
+    let text = std::fs::read_to_string(known_file()).expect("the list");
+    let header: Vec<&str> = text.lines().filter(|line| line.starts_with('#') || line.is_empty()).collect();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let lines: Vec<&str> = header.into_iter().chain(found.iter().map(String::as_str)).collect();
+        std::fs::write(known_file(), lines.join("\n") + "\n").expect("written");
+        return;
+    }
+    let known: BTreeSet<String> =
+        text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect();
+    let new: Vec<&String> = found.difference(&known).collect();
+    let mended: Vec<&String> = known.difference(&found).collect();
+    assert!(new.is_empty() && mended.is_empty(), "new: {new:#?}\nmended, to be taken off the list: {mended:#?}");
+}
