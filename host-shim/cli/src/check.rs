@@ -1,12 +1,12 @@
 //! `host-shim check [OPTIONS] PATH…`.
 
 use crate::extension::ExtensionArgs;
+use crate::source::SourceArgs;
 use crate::{EXIT_BAD_INPUT, refuse};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_replay::check::{Checked, check};
 use host_replay::error::BadInput;
-use host_replay::library::Sources;
 use host_replay::report::{github, printable};
 use serde_json::json;
 use std::io::{self, Write};
@@ -26,15 +26,8 @@ pub(crate) struct Args {
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 
-    /// The business of the scenarios: its name in the fixtures, or a folder with catalog.yml [default: that of the
-    /// scenario's folder]
-    #[arg(long, value_name = "NAME|DIR")]
-    business: Option<String>,
-
-    /// The folder of fixtures, with businesses and Stripe's bodies [default: found above the inputs, the working folder or
-    /// the program; else the program's own bodies]
-    #[arg(long, value_name = "DIR")]
-    fixtures: Option<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
 
     #[command(flatten)]
     extension: ExtensionArgs,
@@ -71,7 +64,7 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let sources = Sources { business: args.business.clone(), fixtures: args.fixtures.clone() };
+    let sources = args.source.sources();
     let checked = args.extension.runners(false).and_then(|runners| check(&args.paths, sources, &runners));
     let checked = match checked {
         Ok(checked) => checked,

@@ -1,6 +1,7 @@
 //! `host-shim compare OLD NEW [OPTIONS] PATH…`.
 
 use crate::refuse;
+use crate::source::SourceArgs;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_compare::allow::Allowed;
@@ -9,7 +10,7 @@ use host_compare::report::{human, json, junit};
 use host_compare::{Comparison, Options, Step, log, paths};
 use host_replay::error::ReplayError;
 use host_replay::host::{StoreKind, open};
-use host_replay::library::{Library, Sources};
+use host_replay::library::Library;
 use host_replay::runners::Runners;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -62,14 +63,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     to_scenario: Option<PathBuf>,
 
-    /// The business: its name in the fixtures, or a folder with catalog.yml [default: that of the input's folder, or that
-    /// which the log names]
-    #[arg(long, value_name = "NAME|DIR")]
-    business: Option<String>,
-
-    /// The folder of fixtures, with businesses and Stripe's bodies [default: as for replay]
-    #[arg(long, value_name = "DIR")]
-    fixtures: Option<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
 
     /// How to report; json is one line a cause and one a kind of event whose fuel was compared, then a summary
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -118,7 +113,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         only: args.only.clone(),
         fuel_within: args.fuel_within,
     };
-    let sources = Sources { business: args.business.clone(), fixtures: args.fixtures.clone() };
+    let sources = args.source.sources();
     let mut library = Library::new(sources, options.old.clone(), &args.paths)?;
     let bar = progress_bar();
     let mut progress = |step| match step {

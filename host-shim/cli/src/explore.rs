@@ -1,13 +1,14 @@
 //! `host-shim explore [OPTIONS] PATH…`.
 
 use crate::extension::ExtensionArgs;
+use crate::source::SourceArgs;
 use crate::{EXIT_FAILED, refuse};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_explore::report::{Found, Report};
 use host_explore::{Kind, Limits, Tale, Watch, explore_every, failing_scenario};
 use host_replay::error::ReplayError;
-use host_replay::library::{Sources, stories};
+use host_replay::library::stories;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -30,14 +31,8 @@ pub(crate) struct Args {
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 
-    /// The business: its name in the fixtures, or a folder with catalog.yml [default: that of the scenario's folder]
-    #[arg(long, value_name = "NAME|DIR")]
-    business: Option<String>,
-
-    /// The folder of fixtures, with businesses and Stripe's bodies [default: found above the inputs, the working folder or
-    /// the program; else the program's own bodies]
-    #[arg(long, value_name = "DIR")]
-    fixtures: Option<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
 
     #[command(flatten)]
     extension: ExtensionArgs,
@@ -174,7 +169,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn tales(args: &Args) -> Result<Vec<Tale>, ReplayError> {
     let runners = args.extension.runners(false)?;
-    let sources = Sources { business: args.business.clone(), fixtures: args.fixtures.clone() };
+    let sources = args.source.sources();
     let mut tales = Vec::new();
     for story in stories(&args.paths, sources, &runners)? {
         if story.scenario.known_to_fail.is_some() {

@@ -14,6 +14,7 @@ mod replay;
 mod schema;
 #[cfg(feature = "stripe")]
 mod simulate;
+mod source;
 mod span;
 
 use clap::{Parser, Subcommand};

@@ -3,6 +3,7 @@
 use crate::extension::component_or_default;
 use crate::progress::bar;
 use crate::refuse;
+use crate::source::SourceArgs;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_profile::{Profile, ProfileOptions, Rounds, flamegraph, human, json, profile};
@@ -23,14 +24,8 @@ pub(crate) struct Args {
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 
-    /// The business: its name in the fixtures, or a folder with catalog.yml [default: that of the input's folder]
-    #[arg(long, value_name = "NAME|DIR")]
-    business: Option<String>,
-
-    /// The folder of fixtures, with businesses and Stripe's bodies [default: found above the inputs, the working folder or
-    /// the program; else the program's own bodies]
-    #[arg(long, value_name = "DIR")]
-    fixtures: Option<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
 
     /// The component, with the names of its functions [default: instance-provisioner.wasm beside the program]
     #[arg(long, value_name = "FILE")]
@@ -91,8 +86,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let options = ProfileOptions {
             component,
             against: args.against.clone(),
-            business: args.business.clone(),
-            fixtures: args.fixtures.clone(),
+            business: args.source.business.clone(),
+            fixtures: args.source.fixtures.clone(),
             rounds: args.repeat.map_or(Rounds::For(args.time), Rounds::Times),
             only: args.only.clone(),
         };

@@ -3,6 +3,7 @@
 use crate::extension::ExtensionArgs;
 use crate::progress::bar;
 use crate::refuse;
+use crate::source::SourceArgs;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_replay::error::{Place, ReplayError};
@@ -23,14 +24,8 @@ pub(crate) struct Args {
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 
-    /// The business: its name in the fixtures, or a folder with catalog.yml [default: that of the input's folder]
-    #[arg(long, value_name = "NAME|DIR")]
-    business: Option<String>,
-
-    /// The folder of fixtures, with businesses and Stripe's bodies [default: found above the inputs, the working folder or
-    /// the program; else the program's own bodies]
-    #[arg(long, value_name = "DIR")]
-    fixtures: Option<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
 
     #[command(flatten)]
     extension: ExtensionArgs,
@@ -113,8 +108,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let options = ReplayOptions {
-        business: args.business.clone(),
-        fixtures: args.fixtures.clone(),
+        business: args.source.business.clone(),
+        fixtures: args.source.fixtures.clone(),
         runners: args.extension.runners(args.fresh)?,
         store: args.store.clone(),
         shuffle: args.shuffle,
