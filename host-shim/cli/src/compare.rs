@@ -41,8 +41,8 @@ pub(crate) struct Args {
     #[arg(value_name = "PATH", required_unless_present = "store", conflicts_with = "store")]
     paths: Vec<PathBuf>,
 
-    /// A SQLite store that a replay or a host has kept: its log is compared. It is brought up to the newest schema when it is
-    /// opened, so give a copy of one that an older host is to go on with
+    /// A SQLite store that a replay or a host has kept: its log is compared, by the business that it names. It is brought up
+    /// to the newest schema when it is opened, so give a copy of one that an older host is to go on with
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
 
