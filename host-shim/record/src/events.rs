@@ -1,9 +1,8 @@
 //! A recorded event as a step of a scenario.
 
+use host_replay::prepare::actor;
 use host_replay::scenario::{Action, CommandStep, Measurement, RawStep, UsageStep};
-use products_contract::{
-    Account, Actor, ActorKind, Event, FACT_SOURCE, IntervalUnit, Payload, Product, ProductChange, Timestamp,
-};
+use products_contract::{Account, Event, FACT_SOURCE, IntervalUnit, Payload, Product, ProductChange, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// The step that says an event in the shortest way; it may say something else, which [`is_same`] finds.
@@ -99,21 +98,6 @@ fn with_text(envelope: &Map<String, Value>, name: &str, text: &str) -> Vec<u8> {
     let is_as_it_was = |whole: &Value| serde_json::to_string(&whole[name]).is_ok_and(|again| again == text);
     let sorted: Option<Value> = serde_json::from_str(&whole).ok().filter(is_as_it_was);
     sorted.map_or(whole, |sorted| sorted.to_string()).into_bytes()
-}
-
-fn actor(actor: &Actor) -> Value {
-    let kind = match actor.kind {
-        ActorKind::User => "user",
-        ActorKind::Admin => "admin",
-        ActorKind::Service => "service",
-        ActorKind::Extension => "extension",
-        ActorKind::System => "system",
-    };
-    let mut value = json!({"kind": kind, "roles": actor.roles});
-    if !actor.subject.is_empty() {
-        value["id"] = json!(actor.subject);
-    }
-    value
 }
 
 fn product_event(event: &Event, change: &ProductChange) -> Vec<u8> {

@@ -172,7 +172,8 @@ fn usage_bytes(step: &UsageStep, account: Option<&Account>, clock: Timestamp) ->
     }))
 }
 
-fn actor(actor: &Actor) -> Value {
+/// Who gives a command or changes a product, as a raw event says it.
+pub fn actor(actor: &Actor) -> Value {
     let kind = match actor.kind {
         ActorKind::User => "user",
         ActorKind::Admin => "admin",
