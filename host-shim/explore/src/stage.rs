@@ -76,7 +76,7 @@ impl<'t> Stage<'t> {
             store: StoreKind::Memory,
             clock: given.clock,
         })?;
-        host.forget_asked();
+        host.forget_asked()?;
         host.script(&given.answers);
         host.hold_claims(&given.claims)?;
         host.set_accounts(&given.accounts);
@@ -212,8 +212,7 @@ impl Notes {
         for report in reports {
             let known = matches!(report.result.outcome(), Some(Outcome::Duplicate(of)) if *of == report.event_id);
             self.decisions += u64::from(!known);
-            // Who tells a command again is told that it is in, which is an answer.
-            let waiting = report.reply_to.as_ref().filter(|_| known || report.reply.is_some());
+            let waiting = report.reply_to.as_ref().filter(|_| report.reply.is_some());
             if let Some(waiting) = waiting.filter(|waiting| !self.watched.answered.contains(*waiting)) {
                 Arc::make_mut(&mut self.watched).answered.insert(waiting.clone());
             }

@@ -21,8 +21,8 @@ pub use report::{Disposition, EffectRef, Report};
 use crate::business::Own;
 use crate::snapshot::{Context, Seen, Snapshot};
 use host_store::{ConfigError, Declared, InboxRow, InboxState, NotState, Partition, Scope, Store};
-use products_contract::{Account, Event, Outcome, Payload, Refusal, StoreError, Timestamp};
-use run::Attempt;
+use products_contract::{Account, Event, Outcome, Payload, Refusal, Reply, StoreError, Timestamp};
+use run::{Attempt, caller_of};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use wasm_runner::runner::{Runner, SharedImports};
@@ -249,7 +249,27 @@ impl Processor {
     fn duplicate(&self, event: &Event) -> Result<Option<Report>, StoreError> {
         let Some(known) = self.known(event)? else { return Ok(None) };
         let alert = known.event.id == event.id && conflicts_with(&known, event);
-        Ok(Some(Report { alert, ..Report::duplicate(&known) }))
+        let reply = if tells_the_same(&known.event, event) { self.reply_of(&known)? } else { None };
+        Ok(Some(Report { alert, reply, ..Report::duplicate(&known) }))
+    }
+
+    /// What the caller of an event was answered last: an answer that got lost is given again.
+    ///
+    /// None for an event without a caller, one that is not answered yet, and one that was erased.
+    pub fn reply_of(&self, row: &InboxRow) -> Result<Option<Reply>, StoreError> {
+        let (Some(caller), Some(account)) = (caller_of(&row.event), &row.event.account) else { return Ok(None) };
+        let kept = self.store().reply(&self.partition.scope(account.clone()), caller)?;
+        Ok(kept.or_else(|| match &row.outcome {
+            Some(Outcome::Rejected(refusal)) if !row.erased => Some(Reply::Refused(refusal.clone())),
+            _ => None,
+        }))
+    }
+
+    /// What whoever gave a stored event is told when it comes once more. No report: there is no such row of this business
+    /// and mode.
+    pub fn told_again(&self, seq: u64) -> Result<Option<Report>, StoreError> {
+        let Some(row) = self.store().inbox(seq)?.filter(|row| self.is_own(row)) else { return Ok(None) };
+        Ok(Some(Report { reply: self.reply_of(&row)?, ..Report::duplicate(&row) }))
     }
 
     /// The inbox row of an event with the same source and id, or of the one that tells the same with its object.
@@ -390,6 +410,14 @@ fn wrong_mode(event: &Event, livemode: bool) -> Option<Outcome> {
         return Some(Outcome::Rejected(Refusal::ModeMismatch));
     }
     (of_event != livemode).then_some(Outcome::Ignored(products_contract::IgnoreReason::WrongMode))
+}
+
+/// Whether who gives a command again is who gave it: nobody else is told the answer.
+fn tells_the_same(known: &Event, again: &Event) -> bool {
+    let same_account = again.account.is_none() || known.account == again.account;
+    same_account
+        && (&known.kind, &known.actor, &known.reply_to) == (&again.kind, &again.actor, &again.reply_to)
+        && known.payload == again.payload
 }
 
 /// Whether a provider's event that is known by its id comes with other data, which a provider never does: the first

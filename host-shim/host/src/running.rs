@@ -195,8 +195,9 @@ impl Host {
         host_store::state_hash(&[self.processor().store()], self.processor().declared().not_state())
     }
 
-    /// Ends the host; what is left is the store, as after a kill, and the clock.
-    pub fn stop(self) -> (Box<dyn Store>, Clock) {
+    /// Ends the host; what is left is the store, as after a kill, and the clock, which stands where the outbox had come to.
+    pub fn stop(mut self) -> (Box<dyn Store>, Clock) {
+        self.clock.advance_to(self.outbox.clock());
         let (processor, _) = self.outbox.into_parts();
         (processor.into_parts().0, self.clock)
     }

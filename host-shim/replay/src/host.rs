@@ -15,7 +15,7 @@ use host_providers::scripted::{Memory, Resource, Scripted};
 use host_store::fault::{Faults, Moment, Then};
 use host_store::{Changes, ClaimRow, MemoryStore, SqliteStore, Store};
 use products_contract::{Account, EffectFailureClass, Payload, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -52,6 +52,7 @@ pub struct Host {
     running: Option<host::Host>,
     scripted: Scripted,
     asked: Arc<Asked>,
+    waiting: Arc<Waiting>,
     fire_timers: bool,
     /// Where the clock stood when the host was last stopped over a store that failed.
     stopped_at: Clock,
@@ -67,13 +68,30 @@ type AskedEffect = Arc<(Account, String)>;
 struct Asked {
     in_order: Vec<AskedEffect>,
     known: BTreeSet<AskedEffect>,
+    /// The last row of the store that is left out.
+    after: u64,
 }
+
+impl Asked {
+    fn note(asked: &mut Arc<Asked>, account: &Account, key: &str) {
+        let effect = Arc::new((account.clone(), key.to_owned()));
+        if !asked.known.contains(&effect) {
+            let all = Arc::make_mut(asked);
+            all.known.insert(effect.clone());
+            all.in_order.push(effect);
+        }
+    }
+}
+
+/// Inputs whose caller was not answered yet: number in the inbox, by caller.
+type Waiting = BTreeMap<String, u64>;
 
 /// A point of a host's run that it can go back to, with what the provider knew by then.
 pub struct Point {
     running: host::Saved,
     provider: Memory,
     asked: Arc<Asked>,
+    waiting: Arc<Waiting>,
     fire_timers: bool,
 }
 
@@ -120,6 +138,7 @@ impl Host {
             running: None,
             scripted: Scripted::new(),
             asked: Arc::default(),
+            waiting: Arc::default(),
             fire_timers: true,
             stopped_at: clock.clone(),
             accounts: None,
@@ -172,6 +191,7 @@ impl Host {
                 .ok_or_else(|| ReplayError::Usage("a store on disk has no points to go back to".to_owned()))?,
             provider: self.scripted.memory(),
             asked: self.asked.clone(),
+            waiting: self.waiting.clone(),
             fire_timers: self.fire_timers,
         })
     }
@@ -181,12 +201,14 @@ impl Host {
         self.running_mut().go_to(&point.running)?;
         self.scripted.go_to(&point.provider);
         self.asked = point.asked.clone();
+        self.waiting = point.waiting.clone();
         self.fire_timers = point.fire_timers;
         Ok(())
     }
 
     /// Runs `play` on a host that is killed meanwhile, then starts anew over what it had stored, and runs it again: whoever was
-    /// not answered tells it again. The reports are those of the starts. Where there are fewer writes nothing happens.
+    /// not answered tells it again. The reports are those of the starts, and of what was told again though it was in. Where
+    /// there are fewer writes nothing happens.
     ///
     /// An error over a store that can't be forked, or of `play` without a kill.
     pub fn killed(
@@ -215,6 +237,17 @@ impl Host {
         }
         faults.clear();
         play(self)?;
+        reports.extend(self.told_again()?);
+        Ok(reports)
+    }
+
+    /// Whoever waits since before a kill asks again, and is told what was answered meanwhile.
+    fn told_again(&mut self) -> Result<Vec<Report>, ReplayError> {
+        let mut reports = Vec::new();
+        for seq in self.waiting.values() {
+            reports.extend(self.processor().told_again(*seq)?.filter(|report| report.reply.is_some()));
+        }
+        self.note(&reports);
         Ok(reports)
     }
 
@@ -236,6 +269,7 @@ impl Host {
             self.stopped_at = self.end().1;
         }
         self.boot(store, self.stopped_at.clone())?;
+        self.note_stored()?;
         self.settle()
     }
 
@@ -382,16 +416,37 @@ impl Host {
 
     fn note(&mut self, reports: &[Report]) {
         for report in reports {
-            let Some(account) = report.account.as_ref().filter(|_| !report.effects.is_empty()) else { continue };
-            for effect in &report.effects {
-                let asked = Arc::new((account.clone(), effect.key.clone()));
-                if !self.asked.known.contains(&asked) {
-                    let all = Arc::make_mut(&mut self.asked);
-                    all.known.insert(asked.clone());
-                    all.in_order.push(asked);
+            if let Some(caller) = &report.reply_to {
+                if report.reply.is_some() {
+                    if self.waiting.contains_key(caller) {
+                        Arc::make_mut(&mut self.waiting).remove(caller);
+                    }
+                } else if is_input(report) {
+                    Arc::make_mut(&mut self.waiting).insert(caller.clone(), report.seq);
                 }
             }
+            let Some(account) = report.account.as_ref().filter(|_| !report.effects.is_empty()) else { continue };
+            report.effects.iter().for_each(|effect| Asked::note(&mut self.asked, account, &effect.key));
         }
+    }
+
+    /// Notes what is stored as asked for, of which a killed host may have made no report.
+    fn note_stored(&mut self) -> Result<(), ReplayError> {
+        let after = self.asked.after;
+        let noted = std::mem::take(&mut self.asked);
+        let mut stored = Vec::new();
+        for scope in self.store().scopes()? {
+            let rows = self.store().effects_of(&scope, after, usize::MAX)?;
+            stored.extend(rows.into_iter().map(|row| (row.seq, scope.account.clone(), row.effect.key)));
+        }
+        stored.sort_unstable();
+        self.asked = Arc::new(Asked { after, ..Asked::default() });
+        for (_, account, key) in &stored {
+            Asked::note(&mut self.asked, account, key);
+        }
+        // What was asked for again has an older row.
+        noted.in_order.iter().for_each(|effect| Asked::note(&mut self.asked, &effect.0, &effect.1));
+        Ok(())
     }
 
     /// Whether timers fire; they do by default.
@@ -428,8 +483,14 @@ impl Host {
     }
 
     /// Leaves out what was asked for until now, for example by the catalog.
-    pub fn forget_asked(&mut self) {
-        self.asked = Arc::default();
+    pub fn forget_asked(&mut self) -> Result<(), ReplayError> {
+        let mut after = 0;
+        for scope in self.store().scopes()? {
+            let rows = self.store().effects_of(&scope, 0, usize::MAX)?;
+            after = rows.iter().map(|row| row.seq).fold(after, u64::max);
+        }
+        self.asked = Arc::new(Asked { after, ..Asked::default() });
+        Ok(())
     }
 
     /// The processor.

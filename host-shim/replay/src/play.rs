@@ -311,7 +311,7 @@ impl<'a> Player<'a> {
             store: options.store.clone(),
             clock: given.clock,
         })?;
-        host.forget_asked();
+        host.forget_asked()?;
         host.script(&given.answers);
         host.hold_claims(&given.claims)?;
         host.set_accounts(&given.accounts);

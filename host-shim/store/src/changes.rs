@@ -2,7 +2,7 @@
 
 use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease, Run};
 use crate::scope::Scope;
-use products_contract::{Account, Event, Outcome, Reference, Row, RowKey, StoreError, Stored, Timestamp};
+use products_contract::{Account, Event, Outcome, Reference, Reply, Row, RowKey, StoreError, Stored, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -123,12 +123,14 @@ pub struct Changes {
     pub claims: BTreeMap<String, Option<ClaimRow>>,
     /// Outbox, in the order of the requests.
     pub effects: Vec<EffectChange>,
+    /// Who is answered, and what: the last answer to each is kept, for who asks again.
+    pub reply: Option<(String, Reply)>,
     /// The event's own inbox row.
     pub inbox: Option<InboxChange>,
     /// Erase what the scope's account said, after everything else of this change.
     ///
     /// Events of the account that are done or dead lose their raw bytes, what their payload says beyond ids, amounts and
-    /// times, and the words of their errors; effects that have ended lose payload and context. Rows stay, and so does
+    /// times, and the words of their errors; effects that have ended lose payload and context; answers go. Rows stay, and so does
     /// what is not through yet: events that are pending, parked or deferred and effects that are open, which a later
     /// erasure takes. Log entries are in no store.
     pub erase: bool,
@@ -151,7 +153,7 @@ pub enum Applied {
 impl Changes {
     /// True if more than the inbox row changes.
     pub fn has_rows(&self) -> bool {
-        self.decides() || !self.effects.is_empty() || self.erase
+        self.decides() || !self.effects.is_empty() || self.reply.is_some() || self.erase
     }
 
     /// True if the account is another afterwards: its revision rises. What becomes of an effect is not the account's, and

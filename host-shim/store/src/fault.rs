@@ -6,8 +6,8 @@ use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::Store;
 use products_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, RowKey, RowKind, Selection, StoreError, Stored,
-    StoredRow, Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoreError,
+    Stored, StoredRow, Timestamp,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -187,6 +187,9 @@ impl Store for FaultStore {
     }
     fn revision(&self, scope: &Scope) -> Stored<u64> {
         self.read(|store| store.revision(scope))
+    }
+    fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>> {
+        self.read(|store| store.reply(scope, caller))
     }
     fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
         self.read(|store| store.newest_data_version(scope))

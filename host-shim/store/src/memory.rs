@@ -22,8 +22,8 @@ use claims::Claims;
 use inbox::{Inbox, InboxUndo};
 use outbox::{Outbox, OutboxUndo};
 use products_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Row, RowKey, RowKind, Selection, StoreError,
-    Stored, StoredRow, Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, Row, RowKey, RowKind, Selection,
+    StoreError, Stored, StoredRow, Timestamp,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -249,6 +249,10 @@ impl Store for MemoryStore {
 
     fn revision(&self, scope: &Scope) -> Stored<u64> {
         Ok(self.revision_of(scope))
+    }
+
+    fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>> {
+        Ok(self.account(scope).and_then(|account| account.replies.get(caller)).cloned())
     }
 
     fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>> {

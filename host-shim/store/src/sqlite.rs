@@ -11,6 +11,7 @@ mod effects;
 mod erase;
 mod graph;
 mod inbox;
+mod replies;
 mod rows;
 mod schema;
 mod scopes;
@@ -25,8 +26,8 @@ use catalog::Catalog;
 use claims::Claims;
 use graph::AccountGraph;
 use products_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, RowKey, RowKind, Selection, StoreError, Stored,
-    StoredRow, Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoreError,
+    Stored, StoredRow, Timestamp,
 };
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -414,6 +415,10 @@ impl Store for SqliteStore {
 
     fn revision(&self, scope: &Scope) -> Stored<u64> {
         Ok(self.known_scope(scope)?.map_or(0, |known| known.revision))
+    }
+
+    fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>> {
+        self.of_scope(scope, |connection, number| replies::of(connection, number, caller))
     }
 
     fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>> {

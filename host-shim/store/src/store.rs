@@ -5,7 +5,7 @@ use crate::memory::MemoryStore;
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use products_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, RowKey, RowKind, Selection, Stored, StoredRow,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, Stored, StoredRow,
     Timestamp,
 };
 
@@ -54,6 +54,8 @@ pub trait Store: Send {
     fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>>;
     /// Revision of the scope, 0 for a new one.
     fn revision(&self, scope: &Scope) -> Stored<u64>;
+    /// The last answer to a caller of the scope; none once its account was erased.
+    fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>>;
     /// Newest data version that a row of the scope was ever written with; none for a new scope.
     fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>>;
 

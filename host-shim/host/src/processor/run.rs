@@ -268,6 +268,12 @@ impl Processor {
         let keys = super::wake::keys_of(attempt.event(), &decided);
         let mut changes = std::mem::take(&mut decided.kept.changes);
         changes.event_id.clone_from(&attempt.event.id);
+        let event = &attempt.event;
+        let caller = caller_of(event);
+        if let (Some(caller), Some(reply), Some(account)) = (caller, &decided.reply, &decided.account) {
+            changes.scope.get_or_insert_with(|| self.partition.scope(account.clone()));
+            changes.reply = Some((caller.to_owned(), reply.clone()));
+        }
         let provenance = Provenance {
             catalog_hash: self.business.catalog_hash.clone(),
             component_hash: decided.decided_by.unwrap_or(self.runner.hash()).to_owned(),
@@ -304,8 +310,7 @@ impl Processor {
             Outcome::Rejected(refusal) => Some(refusal.clone()),
             _ => None,
         };
-        let event = &attempt.event;
-        let has_caller = event.reply_to.is_some() || matches!(event.payload, Payload::Command(_));
+        let has_caller = caller.is_some();
         let mut report = self.report(attempt, seq, decided.account, Disposition::Outcome(decided.outcome));
         report.effects = decided.kept.asked;
         Used { fuel: report.fuel, memory_bytes: report.memory_bytes, host_calls: report.host_calls } = decided.used;
@@ -381,6 +386,12 @@ impl Processor {
             alert: false,
         }
     }
+}
+
+/// Who waits for an event's answer: whom it names, or who gave the command.
+pub(super) fn caller_of(event: &Event) -> Option<&str> {
+    let gave = matches!(event.payload, Payload::Command(_)).then_some(&*event.id);
+    event.reply_to.as_deref().or(gave)
 }
 
 /// SHA-256 of nothing, hex.

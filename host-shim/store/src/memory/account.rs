@@ -4,7 +4,7 @@ use crate::changes::{Changes, RowWrite};
 use crate::prefix::scan_bounds;
 use crate::reach::{Graph, Rows};
 use crate::refusal::Unique;
-use products_contract::{Listing, Product, RecordKey, Reference, Row, RowKey, RowKind, Stored, StoredRow};
+use products_contract::{Listing, Product, RecordKey, Reference, Reply, Row, RowKey, RowKind, Stored, StoredRow};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub(super) struct AccountRows {
     fingerprints: BTreeMap<(RowKind, String), BTreeSet<Written>>,
     purchases: [HashMap<String, Arc<RowKey>>; 2],
     pub(super) facts: HashMap<Arc<str>, Arc<str>>,
+    /// The last answer to each caller.
+    pub(super) replies: HashMap<String, Reply>,
     pub(super) revision: u64,
     pub(super) data_version: Option<u32>,
 }
@@ -42,6 +44,8 @@ pub(super) struct AccountRows {
 pub(super) struct AccountUndo {
     rows: Vec<(Arc<RowKey>, Option<Arc<Held>>)>,
     facts: Vec<Arc<str>>,
+    reply: Option<(String, Option<Reply>)>,
+    erased: Option<HashMap<String, Reply>>,
     revision: u64,
     data_version: Option<u32>,
 }
@@ -138,6 +142,13 @@ impl AccountRows {
     pub(super) fn apply(&mut self, changes: &Changes) -> AccountUndo {
         let mut undo =
             AccountUndo { revision: self.revision, data_version: self.data_version, ..AccountUndo::default() };
+        if let Some((caller, reply)) = &changes.reply {
+            let before = self.replies.insert(caller.clone(), reply.clone());
+            undo.reply = Some((caller.clone(), before));
+        }
+        if changes.erase {
+            undo.erased = Some(std::mem::take(&mut self.replies));
+        }
         if changes.decides() {
             self.revision += 1;
         }
@@ -165,6 +176,14 @@ impl AccountRows {
         }
         for fact in undo.facts {
             self.facts.remove(&fact);
+        }
+        if let Some(replies) = undo.erased {
+            self.replies = replies;
+        }
+        match undo.reply {
+            Some((caller, Some(reply))) => drop(self.replies.insert(caller, reply)),
+            Some((caller, None)) => drop(self.replies.remove(&caller)),
+            None => {}
         }
         self.revision = undo.revision;
         self.data_version = undo.data_version;

@@ -2,7 +2,7 @@
 //! SQLite copy each page that an event changes.
 
 use super::scopes::Known;
-use super::{SqliteStore, effects, erase, inbox, rows, unavailable};
+use super::{SqliteStore, effects, erase, inbox, replies, rows, unavailable};
 use crate::changes::{Applied, Changes, InboxChange};
 use crate::refusal::{Present, Unique, check};
 use crate::scope::{Partition, Scope};
@@ -58,6 +58,7 @@ impl SqliteStore {
         erase::events(connection, partition, &scope.account)?;
         let known = self.scopes.ensure(connection, scope)?;
         erase::effects(connection, known.id)?;
+        replies::erase(connection, known.id)?;
         self.erased.set(true);
         Ok(())
     }
@@ -106,6 +107,9 @@ impl SqliteStore {
         }
         for (key, row) in &changes.claims {
             self.claims.put(connection, key, row.as_ref()).map_err(unavailable)?;
+        }
+        if let Some((caller, reply)) = &changes.reply {
+            replies::put(connection, known.id, caller, reply).map_err(unavailable)?;
         }
         if !changes.effects.is_empty() {
             let partition = self.scopes.ensure_partition(connection, &scope.partition()).map_err(unavailable)?;

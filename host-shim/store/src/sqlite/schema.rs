@@ -4,13 +4,14 @@ use super::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// In order; a released file never changes.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_rows.sql"),
     include_str!("migrations/0002_references.sql"),
     include_str!("migrations/0003_inbox.sql"),
     include_str!("migrations/0004_referrers.sql"),
     include_str!("migrations/0005_retries.sql"),
     include_str!("migrations/0006_erased.sql"),
+    include_str!("migrations/0007_replies.sql"),
 ];
 
 /// Bring a file up to the newest schema, in one transaction.
