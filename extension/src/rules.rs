@@ -29,6 +29,7 @@ mod thin;
 mod timer;
 mod token;
 mod usage;
+mod with_customer;
 
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
@@ -38,7 +39,6 @@ use crate::input::stripe::Metadata;
 use crate::input::{Body, Content, Input};
 use crate::model::concern::Concern;
 use crate::model::halt::{Halt, Ruled, Verdict};
-use crate::model::keys::FactKey;
 use crate::model::message::Message;
 use crate::model::notice::{To, send_once};
 use products_contract::*;
@@ -113,23 +113,15 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
         Some(Concern::Refund { purchase, amount_minor }) => {
             return refund::answered(desk, purchase, *amount_minor, report);
         }
-        Some(Concern::Registration) => {
-            desk.account.record_fact(&FactKey::RegistrationEnded.to_string())?;
-            purchase::customer_made(desk, "registration", report)?;
-            match report.answer.is_ok() {
-                true => Outcome::Applied,
-                false => unattended(desk, report)?,
-            }
-        }
-        Some(Concern::CustomerForPortal { return_url }) => return account::customer_made(desk, return_url, report),
+        Some(
+            asked_for @ (Concern::Registration | Concern::CustomerForPortal { .. } | Concern::Customer { .. }),
+        ) => return with_customer::made(desk, asked_for, report),
         Some(Concern::Portal) => return account::opened(report),
-        Some(Concern::Customer { purchase }) => return purchase::customer_made(desk, purchase, report),
         Some(Concern::Connect) => {
-            connect::made(desk, report)?;
-            match report.answer.is_ok() {
-                true => Outcome::Applied,
-                false => unattended(desk, report)?,
+            if report.answer.is_err() {
+                unattended(desk, report)?;
             }
+            return connect::made(desk, report);
         }
         Some(Concern::ConnectLink) => return connect::linked(report),
         Some(Concern::UsageInvoice { month }) => {

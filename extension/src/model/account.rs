@@ -13,7 +13,7 @@ use super::records::campaign::{Campaign, Member, Membership};
 use super::records::closed::Closed;
 use super::records::comparison::Comparison;
 use super::records::counter::Counter;
-use super::records::customer::Customer;
+use super::records::customer::{Customer, CustomerRequest};
 use super::records::dispute::Dispute;
 use super::records::earned::Earned;
 use super::records::earning::Earning;
@@ -107,6 +107,7 @@ tables! {
     memberships: Membership,
     comparisons: Comparison,
     closed: Closed,
+    customer_request: CustomerRequest,
     tokens: Token,
     accesses: Access,
     usage_days: UsageDay,
@@ -148,6 +149,7 @@ impl Tables {
                 _ if id == OpenSchedule::ID => (&mut self.schedules, id),
                 _ if id == Summary::ID => (&mut self.summaries, id),
                 _ if id == Closed::ID => (&mut self.closed, id),
+                _ if id == CustomerRequest::ID => (&mut self.customer_request, id),
                 _ if id == Comparison::ID => (&mut self.comparisons, id),
                 _ if id == Membership::ID => (&mut self.memberships, id),
                 _ if id == Payouts::ID => (&mut self.payouts, id),
@@ -204,7 +206,8 @@ impl<'h> Account<'h> {
             self.tables.hold(key, None);
         }
         // Rows that an account has one of are live, so that they came or do not exist.
-        for id in [OpenSchedule::ID, Summary::ID, Balances::ID, Membership::ID, Comparison::ID, Closed::ID] {
+        let ids = [OpenSchedule::ID, Summary::ID, Balances::ID, Membership::ID, Comparison::ID, Closed::ID];
+        for id in ids.into_iter().chain([CustomerRequest::ID]) {
             self.tables.hold(&record_key(ACCOUNT, id), None);
         }
         self.known.extend(facts.iter().cloned());

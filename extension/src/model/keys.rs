@@ -456,8 +456,6 @@ pub(crate) enum FactKey<'a> {
     Transferred { currency: &'a str, number: i64 },
     /// The account was registered, and a customer asked for.
     Registered,
-    /// That customer is made, or could not be.
-    RegistrationEnded,
     /// A subscription ended for good.
     Ended(&'a str),
     /// An add-on is not renewed, since the plan that it needs has ended.
@@ -498,7 +496,6 @@ impl fmt::Display for FactKey<'_> {
             FactKey::Earned { sale, told } => write!(f, "earned:{sale}:{told}"),
             FactKey::Transferred { currency, number } => write!(f, "transferred:{currency}:{number}"),
             FactKey::Registered => f.write_str("registered"),
-            FactKey::RegistrationEnded => f.write_str("registration-ended"),
             FactKey::Ended(id) => write!(f, "ended:{id}"),
             FactKey::NotRenewed { subscription, plan } => write!(f, "not-renewed:{subscription}:{plan}"),
             FactKey::CustomerDeleted(id) => write!(f, "customer-deleted:{id}"),

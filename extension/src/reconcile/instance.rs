@@ -61,7 +61,6 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, view: &Cir
         let status = instance.status();
         match status {
             Some(InstanceStatus::Provisioning) if !waiting::may_begin(desk, instance, view, fits)? => {}
-            Some(InstanceStatus::Terminated) => break,
             _ => {
                 redirect(desk.now, instance, view, wanted);
                 if instance.status() == status {
@@ -222,7 +221,8 @@ fn is_over(instance: &Instance, view: &Circumstances<'_>) -> bool {
 
 /// The point up to which an archive can be taken back.
 fn nothing_freed(record: &InstanceRecord) -> bool {
-    record.resources.values().all(|r| matches!(r.status, ResourceStatus::Present | ResourceStatus::Skipped))
+    use ResourceStatus::{Present, Skipped, Unknown};
+    record.resources.values().all(|r| matches!(r.status, Present | Unknown | Skipped))
 }
 
 /// The status has what it wants.

@@ -34,15 +34,21 @@ pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return link(desk, &connected, number, &awaits).map(|()| Outcome::Applied.into());
     }
     if payouts.waiting.is_empty() {
-        let metadata = metadata_naming(&desk.account.owned()?);
-        let metadata = metadata.ok_or_else(|| Refusal::RequirementUnmet("a user or an organization".to_owned()))?;
-        let key = EffectKey::Connect { asked_by: desk.event_hash() };
-        let effect = request("stripe.account.create", &key, &json!({"metadata": metadata}), Some(&Concern::Connect))?;
-        desk.account.ask(effect);
+        ask_account(desk, &awaits)?;
     }
     payouts.waiting.push(awaits);
     desk.account.put(Payouts::ID, payouts);
     Ok(Outcome::Applied.into())
+}
+
+/// Ask for the account; a refusal is told to whom it is asked for first.
+fn ask_account(desk: &mut Desk<'_>, awaits: &AwaitsLink) -> Ruled<()> {
+    let metadata = metadata_naming(&desk.account.owned()?);
+    let metadata = metadata.ok_or_else(|| Refusal::RequirementUnmet("a user or an organization".to_owned()))?;
+    let key = EffectKey::Connect { asked_by: desk.event_hash() };
+    let effect = request("stripe.account.create", &key, &json!({"metadata": metadata}), Some(&Concern::Connect))?;
+    desk.account.ask(Effect { reply_to: awaits.reply_to.clone(), ..effect });
+    Ok(())
 }
 
 fn link(desk: &mut Desk<'_>, connected: &str, number: usize, awaits: &AwaitsLink) -> Ruled<()> {
@@ -53,24 +59,36 @@ fn link(desk: &mut Desk<'_>, connected: &str, number: usize, awaits: &AwaitsLink
     Ok(())
 }
 
-/// The account exists, or could not be made: everybody who waits gets a link, or may ask again.
-pub(super) fn made(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<()> {
+/// The account exists, or could not be made: everybody who waits gets a link; or who asked is told, and it is asked for on
+/// behalf of who waits next.
+pub(super) fn made(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Verdict> {
     let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
-    let waiting = std::mem::take(&mut payouts.waiting);
-    if let Ok(answer) = &report.answer {
-        let answer: Object = decode("effects", &report.key, answer)?;
-        let Some(connected) = answer.get("id").and_then(Value::as_str) else {
-            return Err(internal(format!("{} answered without an id", report.key)));
-        };
-        desk.account.claim([ClaimKey::ConnectedAccount(connected)])?;
-        for (number, awaits) in waiting.iter().enumerate() {
-            link(desk, connected, number, awaits)?;
+    let mut waiting = std::mem::take(&mut payouts.waiting);
+    let verdict = match &report.answer {
+        Ok(answer) => {
+            let answer: Object = decode("effects", &report.key, answer)?;
+            let Some(connected) = answer.get("id").and_then(Value::as_str) else {
+                return Err(internal(format!("{} answered without an id", report.key)));
+            };
+            desk.account.claim([ClaimKey::ConnectedAccount(connected)])?;
+            for (number, awaits) in waiting.iter().enumerate() {
+                link(desk, connected, number, awaits)?;
+            }
+            payouts.connected = Some(connected.to_owned());
+            payouts.onboarding = payouts.onboarding.max(Onboarding::Begun);
+            Outcome::Applied.into()
         }
-        payouts.connected = Some(connected.to_owned());
-        payouts.onboarding = payouts.onboarding.max(Onboarding::Begun);
-    }
+        Err(failure) => {
+            waiting.drain(..waiting.len().min(1));
+            if let Some(next) = waiting.first() {
+                ask_account(desk, next)?;
+            }
+            payouts.waiting = waiting;
+            Verdict::answered(Answer::Refused(Refusal::BadTransition(format!("account {}", failure.code))))
+        }
+    };
     desk.account.put(Payouts::ID, payouts);
-    Ok(())
+    Ok(verdict)
 }
 
 /// The link exists, or could not be made.

@@ -1,6 +1,6 @@
 //! Commands about purchases: made from the catalog, changed and cancelled. What a checkout brings is told by its session.
 
-use super::instance;
+use super::{instance, with_customer};
 use crate::catalog::amount::times;
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
@@ -14,11 +14,11 @@ use crate::derive::standing::{Standing, UNLIMITED, standing};
 use crate::input::placement::metadata_naming;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
-use crate::model::halt::{Answer, Halt, Ruled, Verdict, internal, wrong_field};
+use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
-use crate::model::keys::{ClaimKey, EffectKey, FactKey};
-use crate::model::records::purchase::{AwaitsCustomer, Counted, Details, PurchaseRow, Step};
-use crate::model::records::session::SessionStatus;
+use crate::model::keys::{ClaimKey, EffectKey};
+use crate::model::records::purchase::{Counted, Details, PurchaseRow, Step};
+use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::{BillingHistory, PendingChange};
 use crate::model::records::summary::Summary;
@@ -81,7 +81,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let made = if is_recurring { "subscription_data" } else { "payment_intent_data" };
     payload[made] = json!({"metadata": metadata});
     payload["metadata"] = Value::Object(metadata);
-    begin_checkout(desk, &id, payload, settings.customer_creation)?;
+    begin_checkout(desk, &id, &payload, settings.customer_creation)?;
     Ok(Outcome::Applied.into())
 }
 
@@ -126,74 +126,11 @@ fn agreed(offer: &OnOffer, settings: &Settings) -> Ruled<PurchaseValues> {
 }
 
 /// Ask for the checkout, or for its customer first, where the business wants one and there is none.
-fn begin_checkout(desk: &mut Desk<'_>, id: &str, payload: Value, creation: CustomerCreation) -> Ruled<()> {
-    if creation == CustomerCreation::Checkout || !payload["customer"].is_null() {
-        return ask_checkout(desk, id, &payload, desk.reply_to.cloned());
+fn begin_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value, creation: CustomerCreation) -> Ruled<()> {
+    match creation == CustomerCreation::Checkout || !payload["customer"].is_null() {
+        true => with_customer::ask_checkout(desk, id, payload, desk.reply_to.cloned()),
+        false => with_customer::open_checkout(desk, id, payload),
     }
-    let waits = |row: &PurchaseRow| row.details.awaits_customer.is_some();
-    let is_asked_for = desk.account.all::<PurchaseRow>()?.iter().any(|(other, row)| other != id && waits(row));
-    let Some(mut row) = desk.account.fetch::<PurchaseRow>(id)? else { return Ok(()) };
-    row.details.awaits_customer = Some(AwaitsCustomer { checkout: payload.clone(), reply_to: desk.reply_to.cloned() });
-    desk.account.put(id, row);
-    if is_asked_for || is_being_registered(desk)? {
-        return Ok(());
-    }
-    let key = EffectKey::Customer { purchase: id.to_owned() };
-    let about = Concern::Customer { purchase: id.to_owned() };
-    ask(desk, "stripe.customer.create", &key, &json!({"metadata": payload["metadata"]}), Some(&about))
-}
-
-/// Whether the account's registration has asked for a customer that is not there yet.
-fn is_being_registered(desk: &mut Desk<'_>) -> Ruled<bool> {
-    let is_asked_for = desk.account.is_known(&FactKey::Registered.to_string())?;
-    Ok(is_asked_for && !desk.account.is_known(&FactKey::RegistrationEnded.to_string())?)
-}
-
-fn ask_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value, reply_to: Option<String>) -> Ruled<()> {
-    let about = Concern::Checkout { purchase: id.to_owned() };
-    let key = EffectKey::Checkout { purchase: id.to_owned() };
-    let effect = request("stripe.checkout.create", &key, payload, Some(&about))?;
-    desk.account.ask(Effect { reply_to, ..effect });
-    Ok(())
-}
-
-/// The customer exists, or could not be made: every checkout that waits for one goes on, or fails.
-pub(super) fn customer_made(desk: &mut Desk<'_>, asked_for: &str, report: &EffectReport) -> Ruled<Verdict> {
-    let customer = match &report.answer {
-        Ok(answer) => {
-            let answer: Object = decode("effects", &report.key, answer)?;
-            let Some(customer) = answer.get("id").and_then(Value::as_str) else {
-                return Err(internal(format!("{} answered without an id", report.key)));
-            };
-            desk.account.claim([ClaimKey::Customer(customer)])?;
-            Ok(customer.to_owned())
-        }
-        Err(failure) => Err(failure.code.clone()),
-    };
-    let waiting: Vec<String> = desk.account.all::<PurchaseRow>()?.into_iter().map(|(id, _)| id).collect();
-    for id in waiting {
-        let Some(mut row) = desk.account.fetch::<PurchaseRow>(&id)? else { continue };
-        let Some(AwaitsCustomer { mut checkout, reply_to }) = row.details.awaits_customer.take() else { continue };
-        match &customer {
-            Ok(customer) => {
-                checkout["customer"] = json!(customer);
-                ask_checkout(desk, &id, &checkout, reply_to)?;
-            }
-            Err(code) => {
-                row.values.status = PurchaseStatus::Cancelled;
-                row.details.step = Step::Failed;
-                row.details.error = Some(json!({"code": code}));
-            }
-        }
-        desk.account.put(&id, row);
-    }
-    Ok(match customer {
-        Ok(_) => Outcome::Applied.into(),
-        Err(code) => {
-            let refusal = Refusal::BadTransition(format!("customer of {asked_for} {code}"));
-            Verdict::answered(Answer::Refused(refusal))
-        }
-    })
 }
 
 /// The product that is to be made for a purchase.
@@ -238,38 +175,40 @@ pub(super) fn checkout_made(desk: &mut Desk<'_>, id: &str, report: &EffectReport
     let Some(mut row) = desk.account.fetch::<PurchaseRow>(id)? else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
     };
-    let failed = |code: &str| Halt::Refused(Refusal::BadTransition(format!("checkout {code}")));
+    let refused = |code: &str| Answer::Refused(Refusal::BadTransition(format!("checkout {code}")));
+    let fail = |row: &mut PurchaseRow, code: &str| {
+        row.values.status = PurchaseStatus::Cancelled;
+        row.details.step = Step::Failed;
+        row.details.error = Some(json!({"code": code}));
+        refused(code)
+    };
     let answer = match &report.answer {
         Ok(answer) => {
             let answer: Object = decode("effects", &report.key, answer)?;
             let Some(session) = answer.get("session_id").or_else(|| answer.get("id")).and_then(Value::as_str) else {
                 return Err(internal(format!("{} answered without a session", report.key)));
             };
-            // The webhook may have been faster.
-            if row.values.session_id.is_none() {
-                desk.account.claim([ClaimKey::Session(session)])?;
-                row.values.session_id = Some(session.to_owned());
-                row.details.step = Step::CheckoutOpen;
+            // The webhook may have been faster; without our metadata it made a purchase of its own of the session.
+            if desk.account.get::<Session>(session)?.is_some_and(|known| known.purchase != id) {
+                fail(&mut row, "session-of-another-purchase")
+            } else {
+                if row.values.session_id.is_none() {
+                    desk.account.claim([ClaimKey::Session(session)])?;
+                    row.values.session_id = Some(session.to_owned());
+                    row.details.step = Step::CheckoutOpen;
+                }
+                let url = answer.get("url").cloned().unwrap_or(Value::Null);
+                row.details.checkout_url = Some(url.clone());
+                let told = json!({"checkout_url": url, "session_id": session, "purchase_id": id});
+                Answer::Value(encode(&told)?)
             }
-            let url = answer.get("url").cloned().unwrap_or(Value::Null);
-            row.details.checkout_url = Some(url.clone());
-            Ok(encode(&json!({"checkout_url": url, "session_id": session, "purchase_id": id}))?)
         }
         // The webhook told that it exists after all, and may have told that it is paid.
-        Err(failure) if row.values.session_id.is_some() => Err(failed(&failure.code)),
-        Err(failure) => {
-            row.values.status = PurchaseStatus::Cancelled;
-            row.details.step = Step::Failed;
-            row.details.error = Some(json!({"code": failure.code}));
-            Err(failed(&failure.code))
-        }
+        Err(failure) if row.values.session_id.is_some() => refused(&failure.code),
+        Err(failure) => fail(&mut row, &failure.code),
     };
     desk.account.put(id, row);
-    Ok(match answer {
-        Ok(answer) => Verdict::answered(Answer::Value(answer)),
-        Err(Halt::Refused(refusal)) => Verdict::answered(Answer::Refused(refusal)),
-        Err(other) => return Err(other),
-    })
+    Ok(Verdict::answered(answer))
 }
 
 /// `subscription.change`: to a higher plan at once with the difference charged at once; to a lower one at the end of

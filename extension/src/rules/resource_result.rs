@@ -38,8 +38,12 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
         (Ok(answer), true) => succeeded(desk, &mut instance, name, verb, outputs(answer)?)?,
         (Err(failure), true) => failed(desk, &mut instance, name, verb, failure)?,
         // A late success of a step that was given up: it is recorded, and the status decides what becomes of it.
-        (Ok(answer), false) if verb == Verb::Ensure && resource.status == ResourceStatus::Absent => {
-            let found = ResourceState { status: ResourceStatus::Present, outputs: outputs(answer)?, ..resource };
+        (Ok(answer), false)
+            if verb == Verb::Ensure && matches!(resource.status, ResourceStatus::Absent | ResourceStatus::Unknown) =>
+        {
+            let blocked = resource.blocked && resource.status == ResourceStatus::Absent;
+            let found =
+                ResourceState { status: ResourceStatus::Present, outputs: outputs(answer)?, blocked, ..resource };
             instance.record.generation.gone.remove(name);
             instance.record.resources.insert(name.to_owned(), found);
         }
@@ -136,10 +140,11 @@ fn failed(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, 
         step::refused(resource, &failure.code);
         return Ok(());
     }
-    // What was refused does not exist; of anything else nobody knows, so it is undone as if it did.
+    // What was refused does not exist; of anything else nobody knows.
     let is_refused = failure.class == EffectFailureClass::Final;
     resource.status = match verb {
         Verb::Ensure if is_refused => ResourceStatus::Absent,
+        Verb::Ensure => ResourceStatus::Unknown,
         Verb::Run => ResourceStatus::Absent,
         Verb::Destroy => ResourceStatus::Stuck,
         _ => ResourceStatus::Present,

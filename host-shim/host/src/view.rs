@@ -7,11 +7,11 @@ pub use rows::{Rows, account_rows, parsed};
 use crate::processor::{AskError, Processor};
 use crate::{read, time};
 use host_store::{EffectRow, EffectState, InboxState};
-use products_contract::{Account, Actor, Outcome, Payload, Question, Stored, Timestamp};
+use products_contract::{Account, Actor, FACT_SOURCE, Outcome, Payload, Question, Stored, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// Sources of events that come from outside; the others are made by the host.
-const OUTSIDE: [&str; 3] = ["stripe", "api", "products"];
+const OUTSIDE: [&str; 4] = ["stripe", "api", "products", FACT_SOURCE];
 
 /// True for the source of an event that came from outside, false for those of results, timers and messages.
 pub fn is_outside(source: &str) -> bool {

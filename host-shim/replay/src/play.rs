@@ -9,6 +9,7 @@ use crate::business::BusinessFolder;
 use crate::error::{BadInput, Place, ReplayError};
 use crate::host::{Delivered, Host, HostSetup, StoreKind};
 use crate::line::{Line, Summary};
+use crate::matcher::Matcher;
 use crate::prepare::{Case, Prepared};
 use crate::runners::Runners;
 use crate::scenario::budget::{self, Over};
@@ -293,6 +294,8 @@ struct Player<'a> {
     tally: Tally,
     /// Number in the inbox of each event, by id.
     seqs: HashMap<String, u64>,
+    /// Replies that are still to come, with the number and the id of the event that is answered.
+    to_come: Vec<(Matcher, u64, String)>,
 }
 
 impl<'a> Player<'a> {
@@ -329,6 +332,7 @@ impl<'a> Player<'a> {
             lines: Vec::new(),
             tally: Tally::default(),
             seqs: HashMap::new(),
+            to_come: Vec::new(),
         })
     }
 
@@ -482,6 +486,7 @@ impl<'a> Player<'a> {
                 self.seqs.entry(delivered.first.event_id.clone()).or_insert(delivered.first.seq);
                 let happened = self.happened(&delivered)?;
                 self.failures.step(step, &happened);
+                self.reply(step, &happened);
             } else {
                 self.failures.repeated(step.line, &delivered.first);
             }
@@ -521,7 +526,17 @@ impl<'a> Player<'a> {
         self.following(&all)?;
         let happened = self.happened(&delivered)?;
         self.failures.step(step, &happened);
+        self.reply(step, &happened);
         Ok(())
+    }
+
+    /// Holds what the caller was answered against the step; what is not there yet may come until the story's end.
+    fn reply(&mut self, step: &Step, happened: &Happened) {
+        let Some(matcher) = &step.reply else { return };
+        let (event, waits) = (&happened.first.event_id, happened.first.reply_to.is_some());
+        if !self.failures.reply(matcher, event, happened.reply.as_ref(), !waits) {
+            self.to_come.push((matcher.clone(), happened.first.seq, event.clone()));
+        }
     }
 
     /// What a step is held against: its first report, its effects with their payloads, and the reply.
@@ -582,6 +597,10 @@ impl<'a> Player<'a> {
     fn ended(&mut self) -> Result<(), ReplayError> {
         self.failures.state(&mut self.host, self.scenario, &self.scenario.expect)?;
         self.failures.then(&mut self.host, self.scenario, &self.case.happens)?;
+        for (matcher, seq, event) in std::mem::take(&mut self.to_come) {
+            let told = self.host.processor().told_again(seq)?;
+            self.failures.reply(&matcher, &event, told.and_then(|report| report.reply).as_ref(), true);
+        }
         self.failures.unused_answers(&self.host, self.scenario);
         let asserts_snapshot = self.scenario.expect.snapshot;
         if let Some(line) = asserts_snapshot {

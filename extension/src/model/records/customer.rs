@@ -1,6 +1,6 @@
 //! A customer of the payment provider.
 
-use super::json_record;
+use super::{ACCOUNT, json_record};
 use products_contract::Timestamp;
 use serde::Serialize;
 use small_deserialize::SmallDeserialize;
@@ -15,3 +15,27 @@ pub(crate) struct Customer {
 }
 
 json_record!(Customer, "customers", live: |_| false, references: |_| Vec::new());
+
+/// Who waits for the provider's page about the customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+pub(crate) struct AwaitsPortal {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+    pub return_url: String,
+}
+
+/// The account's customer is asked for. It is there only until that is answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[serde(default)]
+pub(crate) struct CustomerRequest {
+    /// Who waits beside whom it is asked for, and beside checkouts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub portals: Vec<AwaitsPortal>,
+}
+
+impl CustomerRequest {
+    /// Id of the one row.
+    pub const ID: &'static str = "customer-request";
+}
+
+json_record!(CustomerRequest, ACCOUNT, live: |_| true, references: |_| Vec::new());

@@ -104,8 +104,10 @@ pub(crate) enum ResourceStatus {
     Absent,
     /// `ensure` was asked for.
     Making,
-    /// It exists, or may exist: an attempt whose end is not known.
+    /// It exists.
     Present,
+    /// `ensure` was asked for, and nobody knows what came of it: it is made again, or freed, as if it existed.
+    Unknown,
     /// `change` was asked for.
     Changing,
     /// `backup` was asked for.

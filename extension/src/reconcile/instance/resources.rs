@@ -32,12 +32,15 @@ enum Wish {
 }
 
 fn wish(status: Option<InstanceStatus>, decl: &Decl) -> Wish {
-    use InstanceStatus::{Archiving, Deleting, Error, Provisioning, Restoring, Running, Suspended};
+    use InstanceStatus::{
+        Archived, Archiving, Deleting, Error, Provisioning, Restoring, Running, Suspended, Terminated,
+    };
     match status {
         Some(Provisioning | Running | Restoring) => Wish::Running,
         Some(Suspended) => Wish::Suspended,
-        Some(Archiving) if decl.on_archive == OnArchive::Free && !decl.is_step() => Wish::Absent,
-        Some(Deleting | Error) => Wish::Absent,
+        // What was made after it was given up comes when its instance is archived or gone, and goes again.
+        Some(Archiving | Archived) if decl.on_archive == OnArchive::Free && !decl.is_step() => Wish::Absent,
+        Some(Deleting | Error | Terminated) => Wish::Absent,
         _ => Wish::AsItIs,
     }
 }
@@ -96,7 +99,9 @@ fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, wish: Wish) -> Ru
     let Some(template) = &decl.variant else { return Ok(decl.name.clone()) };
     let existing = || {
         let mut entries = instance.record.resources.iter().filter(|(entry, _)| decl.has(entry));
-        let serves = |entry: &str, r: &ResourceState| r.status != ResourceStatus::Absent && !is_late(entry);
+        let serves = |entry: &str, r: &ResourceState| {
+            !matches!(r.status, ResourceStatus::Absent | ResourceStatus::Unknown) && !is_late(entry)
+        };
         entries.find(|(entry, r)| serves(entry, r)).map(|(entry, _)| entry.clone())
     };
     if wish != Wish::Running
@@ -213,7 +218,7 @@ fn make(
         return Ok(true);
     }
     // A successor that could not be made leaves its predecessor in service.
-    if known.blocked && known.status == ResourceStatus::Absent {
+    if known.blocked && matches!(known.status, ResourceStatus::Absent | ResourceStatus::Unknown) {
         return Ok(false);
     }
     let is_configured = match decl.setting() {
@@ -383,7 +388,7 @@ fn free(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -
         // Nothing is left of a step when what it was done to goes, nor of what nobody made.
         ResourceStatus::Present | ResourceStatus::ByHand if decl.is_step() => true,
         ResourceStatus::ByHand => !may_exist,
-        ResourceStatus::Present => false,
+        ResourceStatus::Present | ResourceStatus::Unknown => false,
         _ => return Ok(false),
     };
     if is_undone {

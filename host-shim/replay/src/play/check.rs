@@ -133,10 +133,17 @@ impl<'a> Failures<'a> {
         if let Some(matcher) = &step.effects {
             self.check(matcher, &format!("{}.effects", report.event_id), Some(&happened.effects));
         }
-        if let Some(matcher) = &step.reply {
-            let reply = happened.reply.as_ref().map(reply_value);
-            self.check(matcher, &format!("{}.reply", report.event_id), reply.as_ref());
+    }
+
+    /// What the caller of an event was answered; `is_final` says that nothing more comes. False if that is still waited for.
+    pub fn reply(&mut self, matcher: &Matcher, event: &str, reply: Option<&Reply>, is_final: bool) -> bool {
+        let mut found = Vec::new();
+        matcher.check(&format!("{event}.reply"), reply.map(reply_value).as_ref(), &mut found);
+        if !found.is_empty() && reply.is_none() && !is_final {
+            return false;
         }
+        self.mismatches(found);
+        true
     }
 
     /// What a webhook was answered; one that becomes no event has no outcome.
