@@ -12,6 +12,7 @@ mod processor {
     mod placing;
     mod products;
     mod questions;
+    mod replies;
     mod runs;
     pub mod toy;
     mod versions;

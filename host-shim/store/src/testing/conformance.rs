@@ -7,6 +7,7 @@ mod groups;
 mod inbox;
 mod open;
 mod outbox;
+mod replies;
 mod rows;
 
 pub use erase::*;
@@ -14,6 +15,7 @@ pub use groups::*;
 pub use inbox::*;
 pub use open::*;
 pub use outbox::*;
+pub use replies::*;
 pub use rows::*;
 
 use crate::store::Store;
@@ -75,6 +77,8 @@ macro_rules! store_conformance {
             an_erased_account_keeps_ids_amounts_and_times,
             an_erasure_leaves_what_is_not_through_and_other_accounts,
             an_erasure_that_is_rolled_back_erased_nothing,
+            the_last_answer_to_a_caller_is_kept,
+            answers_are_erased_with_their_account,
         );
     };
     (@cases $name:ident, $open:expr, $($case:ident),+ $(,)?) => {

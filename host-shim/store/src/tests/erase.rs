@@ -56,6 +56,7 @@ fn says(store: &mut SqliteStore, account: &str, text: &str, n: usize) {
         let mut effect = samples::effect("mail.send", &format!("mail_{n}_{at}"));
         (effect.payload, effect.context) = (body(text, n + at), body(text, at));
         changes.effects = vec![samples::insert(samples::queued(&scope, effect, 1000))];
+        changes.reply = Some((format!("caller_{n}_{at}"), products_contract::Reply::Answer(body(text, n + at))));
         let record = samples::record("people", &format!("r{n}"), &body(&format!("row of {account}"), n + at));
         changes.rows = vec![samples::write(Row::Record(record))];
         store.apply(&changes).expect("applied");
@@ -89,7 +90,7 @@ fn what_was_erased_is_in_none_of_the_files() {
     // The log is empty as soon as the erasure is committed.
     assert_eq!(found(folder.path(), CANARY), []);
     assert_eq!(folder.path().join("state.db-wal").metadata().expect("there while open").len(), 0);
-    assert_eq!(found(folder.path(), OTHER), [("state.db".to_owned(), 600)], "what another account said stays");
+    assert_eq!(found(folder.path(), OTHER), [("state.db".to_owned(), 780)], "what another account said stays");
     drop(store);
     assert_eq!(found(folder.path(), CANARY), []);
     // What SQLite left of rows where it moved them goes when the file is written anew.
