@@ -138,10 +138,11 @@ impl Reference {
         if let Some(id) = unanswered {
             return Ok(Some(Breach::new(Law::Answered, format!("{id} got no answer"))));
         }
-        if laws.state
-            && let Some(breach) = self.other_state(stage)?
-        {
-            return Ok(Some(breach));
+        let now = stage.mark()?;
+        let not_state = stage.host().processor().declared().not_state().clone();
+        let is_same = now.store().same_state(self.mark.store(), &not_state)?;
+        if laws.state && !is_same {
+            return self.other_state(stage, &now).map(Some);
         }
         if let Some(breach) = self.of_effects(stage.host(), laws.effects)? {
             return Ok(Some(breach));
@@ -149,10 +150,11 @@ impl Reference {
         if let Some((what, resource)) = stray(stage.host())?.into_iter().find(|(what, _)| !self.stray.contains(what)) {
             return Ok(Some(Breach { values: Some(resource), ..Breach::new(Law::Inventory, what) }));
         }
-        if let Some(breach) = self.of_money(stage.host())? {
+        // What follows from the state is the same where that is.
+        if !is_same && let Some(breach) = self.of_money(stage.host())? {
             return Ok(Some(breach));
         }
-        if laws.standing {
+        if laws.standing && !is_same {
             let (mut should, mut found) = (self.standing.clone(), standing(stage.host())?);
             if !laws.names {
                 for members in [&mut should, &mut found].into_iter().filter_map(|standing| standing.as_object_mut()) {
@@ -174,18 +176,13 @@ impl Reference {
         Ok(None)
     }
 
-    fn other_state(&self, stage: &mut Stage<'_>) -> Result<Option<Breach>, ReplayError> {
-        let now = stage.mark()?;
-        let not_state = stage.host().processor().declared().not_state().clone();
-        if now.store().same_state(self.mark.store(), &not_state)? {
-            return Ok(None);
-        }
+    fn other_state(&self, stage: &mut Stage<'_>, now: &Mark) -> Result<Breach, ReplayError> {
         let found = state::snapshot(stage.host().processor())?;
         stage.go_to(&self.mark)?;
         let expected = state::snapshot(stage.host().processor())?;
-        stage.go_to(&now)?;
+        stage.go_to(now)?;
         let what = first_difference(&expected, &found).unwrap_or_else(|| "the catalog is another".to_owned());
-        Ok(Some(Breach { law: Law::SameState, what, values: Some((expected, found)) }))
+        Ok(Breach { law: Law::SameState, what, values: Some((expected, found)) })
     }
 
     fn of_effects(&self, host: &Host, all: bool) -> Result<Option<Breach>, ReplayError> {
