@@ -97,6 +97,15 @@ impl Faults {
         Box::new(FaultStore(self.clone()))
     }
 
+    /// Open another store in its place, as a new process does after a kill: the same file once more, with what was
+    /// committed to it. The fault and the count of writes stay.
+    pub fn open_in_place(&self, store: Box<dyn Store>) -> Box<dyn Store> {
+        let mut state = self.state();
+        (state.store, state.in_group, state.dead) = (store, false, false);
+        drop(state);
+        Box::new(FaultStore(self.clone()))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A test that panicked in between has failed already.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -309,6 +318,18 @@ mod tests {
                 assert_eq!(faults.open().inbox(1).expect("alive").is_some(), committed, "write {write} {moment:?}");
             }
         }
+    }
+
+    #[test]
+    fn another_store_in_place_of_a_dead_one_has_its_own_rows_and_the_same_fault() {
+        let faults = Faults::new(Box::new(MemoryStore::new()));
+        faults.fail_at(3, Moment::Before, Then::Dead);
+        run(&mut *faults.open()).expect_err("the third write fails");
+        let mut other = MemoryStore::new();
+        run(&mut other).expect("no fault");
+        let store = faults.open_in_place(Box::new(other));
+        assert!(store.inbox(1).expect("alive").is_some());
+        assert_eq!((faults.writes(), faults.struck()), (3, true));
     }
 
     #[test]
