@@ -14,6 +14,7 @@ mod house;
 pub mod judge;
 pub mod moves;
 pub mod oracle;
+mod paid;
 mod person;
 mod provider;
 pub mod rates;

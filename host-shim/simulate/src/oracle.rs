@@ -3,6 +3,7 @@
 
 use crate::catalog::{Catalog, Grant, Made, UNLIMITED};
 use crate::customer::lives;
+use crate::paid::ware_in_force;
 use crate::sandbox::Stripe;
 use crate::story::VERSIONS;
 use local_stripe::object::Object;
@@ -96,7 +97,7 @@ pub struct Expected {
     pub invoices: Vec<i64>,
     /// How often something followed from facts: `mail:TEMPLATE`, or what is run.
     pub followed: BTreeMap<String, usize>,
-    /// On how many days a failed payment is told of, and an end that is near.
+    /// How often failed payments are told of at most, and an end that is near.
     pub reminders: (usize, usize),
     /// How many mails of each campaign went to the account, by the campaign's name.
     pub campaigns: BTreeMap<String, usize>,
@@ -219,7 +220,8 @@ impl Oracle {
         let mut out = Vec::new();
         for subscription in stripe.all("subscription").iter().filter(|sub| self.entitles(catalog, sub, now_ms)) {
             for item in subscription.list_at("items") {
-                let ware = stripe.plan(item["price"]["id"].as_str().unwrap_or_default());
+                let on_item = stripe.plan(item["price"]["id"].as_str().unwrap_or_default());
+                let ware = ware_in_force(catalog, stripe, subscription, on_item);
                 let (quantity, id) = (item["quantity"].as_i64().unwrap_or(1), subscription.id().to_owned());
                 out.push(Source { ware, quantity, since_s: subscription.int("created"), id });
             }
@@ -367,6 +369,10 @@ impl Oracle {
     /// A campaign of that name goes to those with a subscription of that status, a product, or all.
     pub fn campaign(&mut self, name: String, is_for: bool) {
         self.campaigns.insert(name, usize::from(is_for));
+    }
+
+    fn failed_payments(&self) -> usize {
+        self.happened.iter().filter(|(fact, _)| *fact == "invoice.payment_failed").count()
     }
 
     /// How often something followed from facts.
@@ -557,7 +563,8 @@ impl Oracle {
                 .collect(),
             invoices: self.invoices(catalog, now_ms),
             followed: self.followed(catalog),
-            reminders: catalog.reminders,
+            // Each payment that failed is told of on its own days.
+            reminders: (catalog.reminders.0 * self.failed_payments().max(1), catalog.reminders.1),
             campaigns: self.campaigns.clone(),
             subscriptions: subscriptions.map(|sub| (sub.id().to_owned(), sub.text("status").to_owned())).collect(),
         }
