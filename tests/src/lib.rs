@@ -2,10 +2,13 @@
 //!
 //! [`moves`] are what proptest generates and shrinks. [`people`] play them on a [`sandbox`], which makes a
 //! [`story::Story`] with what the local Stripe has on its [`books`] at the end. A failing story is written down as
-//! scenarios that the command line tool plays. What a simulation needs as well comes from `host-simulate`.
+//! scenarios that the command line tool plays. [`hosts`] says what they are played on, [`judged`] what must come of them. What a simulation needs as well comes from `host-simulate`.
 
 pub mod cases;
 pub mod compare;
+pub mod hosts;
+pub mod judged;
+pub mod kept;
 pub mod moves;
 pub mod people;
 pub mod play;

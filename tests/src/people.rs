@@ -1,12 +1,19 @@
-//! What people do at Solobase's side and at Stripe's, and what comes of it: moves in, a story out.
+//! What people do at Solobase's side and at Stripe's, and what comes of it: moves in, a story out, with what must hold after
+//! each of its parts.
 
 use crate::books::Books;
+use crate::catalog::Catalog;
 use crate::moves::{Kind, Move};
+use crate::oracle::{Expected, Instance, Oracle, Verdict};
 use crate::sandbox::{BAD_CARD, GOOD_CARD, NO_REFUND_CARD, Offer, synced_price};
 use crate::story::Story;
+use crate::traders::Tale;
+use crate::world::solobase;
 use host_simulate::customer::{Checkout, Customer, id_after, lives, pays};
 use products_contract::Account;
 use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 /// The plans of Solobase.
 fn plans() -> [Offer; 3] {
@@ -27,15 +34,36 @@ fn product(plan: usize) -> String {
     plans[plan % plans.len()].product.clone()
 }
 
+/// What the catalog of Solobase says of these plans, by their numbers.
+fn catalog() -> &'static Catalog {
+    static CATALOG: OnceLock<Catalog> = OnceLock::new();
+    CATALOG.get_or_init(|| {
+        let mut catalog = Catalog::read("solobase", &solobase().catalog);
+        let ware = |offer: Offer| {
+            let number = catalog.ware(&offer.price).expect("the plan is on sale");
+            catalog.wares[number].clone()
+        };
+        catalog.wares = plans().map(ware).to_vec();
+        catalog
+    })
+}
+
 /// A story of the account `user:NAME`.
 pub fn story(name: &str, moves: &[Move]) -> Story {
+    tale(name, moves).story
+}
+
+/// A story of the account `user:NAME`, with what must come of it.
+pub fn tale(name: &str, moves: &[Move]) -> Tale {
     let mut people = People::new(name, moves.first());
     for each in moves {
         people.play(each);
     }
-    people.at.end_segment();
-    let Customer { account, stripe, segments, .. } = people.at;
-    Story { business: "solobase".to_owned(), account: account.to_string(), segments, books: Books::of(&stripe) }
+    people.close();
+    let People { at, checks, verdicts, .. } = people;
+    let books = Books::of(&at.stripe);
+    let account = at.account.to_string();
+    Tale { story: Story { business: "solobase".to_owned(), account, segments: at.segments, books }, checks, verdicts }
 }
 
 struct People {
@@ -43,19 +71,41 @@ struct People {
     /// A purchase of ours that nobody paid yet, and the number of its plan.
     ordered: Option<(String, usize)>,
     instances: Vec<String>,
+    /// Of these, those that a payment makes: when depends on when it is heard of.
+    made_by_payment: BTreeSet<String>,
+    /// What must come of it.
+    oracle: Oracle,
+    /// What must hold after each segment.
+    checks: BTreeMap<usize, Expected>,
+    verdicts: BTreeMap<String, Verdict>,
 }
 
 impl People {
     fn new(name: &str, first: Option<&Move>) -> Self {
         let at = Customer::new(Account::User(name.to_owned()), &plans(), first, &[]);
         let at = at.expect("the local Stripe sells plans by the month");
-        People { at, ordered: None, instances: Vec::new() }
+        People {
+            at,
+            ordered: None,
+            instances: Vec::new(),
+            made_by_payment: BTreeSet::new(),
+            oracle: Oracle::new("user"),
+            checks: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
+        }
+    }
+
+    /// What has happened arrives, and must have come to something.
+    fn close(&mut self) {
+        self.at.end_segment();
+        self.oracle.follow(catalog(), &self.at.stripe);
+        self.checks.insert(self.at.segments.len() - 1, self.oracle.expects(catalog(), &self.at.stripe));
     }
 
     fn play(&mut self, each: &Move) {
-        self.at.end_segment();
+        self.close();
         self.at.stripe.wait(each.pause_s());
-        self.at.end_segment();
+        self.close();
         match each.kind {
             Kind::Order => self.order(each),
             Kind::Buy => self.buy(each),
@@ -86,6 +136,8 @@ impl People {
         let mut payload = json!({"plan_id": product(plan)});
         if each.flag(0) {
             let subdomain = self.new_subdomain();
+            self.made_by_payment.insert(subdomain.clone());
+            self.has_made(&subdomain, true);
             payload["product"] =
                 json!({"product_type": "instance", "name": "Ordered", "metadata": {"subdomain": subdomain}});
         }
@@ -99,19 +151,50 @@ impl People {
         subdomain
     }
 
+    /// An instance that the oracle must know of; what becomes of an unsure one depends on times.
+    fn has_made(&mut self, subdomain: &str, is_unsure: bool) {
+        let made = catalog().made.iter().position(|made| made.name == "instance").expect("Solobase makes instances");
+        let (id, confirm) = (format!("inst_{subdomain}"), subdomain.to_owned());
+        self.oracle.instances.push(Instance { id, made, confirm, deleted: false, by_hand: Vec::new(), is_unsure });
+    }
+
+    fn known(&mut self, subdomain: &str) -> Option<&mut Instance> {
+        self.oracle.instances.iter_mut().find(|own| own.confirm == subdomain)
+    }
+
     fn make(&mut self, each: &Move) {
         // Now and then a name that is in use.
         let again = each.flags & 7 == 0 && !self.instances.is_empty();
         let subdomain = if again { self.instances[0].clone() } else { self.new_subdomain() };
         let payload = json!({"product_type": "instance", "name": "Site", "metadata": {"subdomain": subdomain}});
-        self.at.command("product.create", payload);
+        let kind = catalog().made.iter().find(|made| made.name == "instance").expect("Solobase makes instances");
+        let room = self.oracle.has_room(catalog(), &self.at.stripe, kind);
+        let command = self.at.command("product.create", payload);
+        if again {
+            // Whether the name is free again depends on times.
+            match self.known(&subdomain) {
+                Some(own) => (own.deleted, own.is_unsure) = (false, true),
+                None => self.has_made(&subdomain, true),
+            }
+            return;
+        }
+        if let Some(room) = room {
+            self.verdicts.insert(command, if room { Verdict::Applied } else { Verdict::Refused });
+        }
+        if room != Some(false) {
+            self.has_made(&subdomain, room.is_none());
+        }
     }
 
     fn delete(&mut self, each: &Move) {
         if let Some(index) = each.of(self.instances.len()) {
-            let subdomain = &self.instances[index];
+            let subdomain = self.instances[index].clone();
             let payload = json!({"id": format!("inst_{subdomain}"), "confirm": subdomain});
             self.at.command("instance.delete", payload);
+            let is_made_later = self.made_by_payment.contains(&subdomain);
+            if let Some(own) = self.known(&subdomain) {
+                (own.deleted, own.is_unsure) = (!is_made_later, own.is_unsure || is_made_later);
+            }
         }
     }
 

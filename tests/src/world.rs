@@ -1,5 +1,6 @@
 //! A host under test: an outbox over a store that may fail, with the scripted provider.
 
+use crate::kept::{Keeping, Kept};
 use host::outbox::{Outbox, OutboxError};
 use host::processor::{Business, Processor, Report};
 use host_intake::Decoded;
@@ -7,8 +8,8 @@ use host_providers::Registry;
 use host_providers::scripted::Scripted;
 use host_replay::business::{BusinessFolder, Fixtures};
 use host_replay::runners::Runners;
+use host_store::Store;
 use host_store::testing::Faults;
-use host_store::{MemoryStore, Store};
 use products_contract::{Account, Actor, ActorKind, Entitlement, Event, Payload, Question, StoreError, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -78,11 +79,13 @@ pub struct Setup {
     pub business: &'static BusinessFolder,
     /// Configuration over that of the business.
     pub config: Vec<(String, String)>,
+    /// Where its rows are.
+    pub keeping: Keeping,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Setup { runners: Runners::native(), business: solobase(), config: Vec::new() }
+        Setup { runners: Runners::native(), business: solobase(), config: Vec::new(), keeping: Keeping::Memory }
     }
 }
 
@@ -91,6 +94,7 @@ pub struct World {
     setup: Setup,
     outbox: Option<Outbox>,
     faults: Faults,
+    kept: Kept,
     scripted: Scripted,
     clock: Timestamp,
     /// What every event led to, in order.
@@ -109,9 +113,10 @@ impl World {
     }
 
     fn empty(setup: Setup, scripted: Scripted) -> World {
-        let faults = Faults::new(Box::new(MemoryStore::new()));
+        let (kept, store) = Kept::open(setup.keeping);
+        let faults = Faults::new(store);
         let store = faults.open();
-        let mut world = World { setup, outbox: None, faults, scripted, clock: START_MS, reports: Vec::new() };
+        let mut world = World { setup, outbox: None, faults, kept, scripted, clock: START_MS, reports: Vec::new() };
         world.boot(store);
         world
     }
@@ -144,11 +149,14 @@ impl World {
     }
 
     /// Like a new start after a kill: what was not committed is gone, what was running runs again with
-    /// [`World::settle`].
+    /// [`World::settle`]. Rows in a file are read from what the kill left on the disk.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
         self.clock = self.clock.max(self.outbox().clock());
         self.outbox = None;
-        let store = self.faults.open();
+        let store = match self.kept.after_kill() {
+            Some(store) => self.faults.open_in_place(store),
+            None => self.faults.open(),
+        };
         self.boot(store);
         let now = self.clock;
         let recovered = self.outbox_mut().recover(now);

@@ -3,8 +3,8 @@
 #[path = "component/calls.rs"]
 mod calls;
 
-use component_builder::PROVISIONER;
 use end_to_end::compare::{difference, report};
+use end_to_end::hosts::{HostKind, component, in_wasm};
 use end_to_end::moves::{Kind, Move, moves};
 use end_to_end::people::story;
 use end_to_end::play;
@@ -16,21 +16,9 @@ use host_store::testing::{Moment, Then};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
-
-fn component() -> &'static LoadedComponent {
-    static COMPONENT: OnceLock<LoadedComponent> = OnceLock::new();
-    COMPONENT.get_or_init(|| {
-        let bytes = component_builder::build(PROVISIONER).expect("the component can be built");
-        LoadedComponent::load(&bytes, Limits::default(), None).expect("the component can be loaded")
-    })
-}
-
-fn in_wasm(mode: Mode) -> Setup {
-    Setup { runners: Runners::new("component", move || Ok(Box::new(component().runner(mode)))), ..Setup::default() }
-}
+use wasm_runner::wasm::Mode;
 
 fn played(setup: Setup, parts: &[Part]) -> World {
     let mut world = World::start(setup);
@@ -54,8 +42,8 @@ fn native_reused_and_fresh_runs_say_the_same() {
     for (index, parts) in stories().iter().enumerate() {
         let native = played(Setup::default(), parts);
         let expected: Vec<Value> = native.reports.iter().map(report).collect();
-        for mode in [Mode::Reused, Mode::Fresh] {
-            let found = played(in_wasm(mode), parts);
+        for (mode, setup) in [(Mode::Reused, HostKind::Shipped.setup()), (Mode::Fresh, in_wasm(Mode::Fresh))] {
+            let found = played(setup, parts);
             let reports: Vec<Value> = found.reports.iter().map(report).collect();
             for (expected, found) in expected.iter().zip(&reports) {
                 assert_eq!(expected, found, "story {index}, {mode:?}");

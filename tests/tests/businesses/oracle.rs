@@ -1,63 +1,76 @@
-use super::support::{businesses, catalog, judge, of_every_business, told, world};
-use end_to_end::oracle::{Expected, Verdict};
+use super::support::{again, businesses, catalog, of_every_business, told, world, world_on};
+use end_to_end::hosts::HostKind;
+use end_to_end::judged::{holds, judge_end};
+use end_to_end::moves::Move;
 use end_to_end::play;
 use end_to_end::story::VERSIONS;
 use end_to_end::trade::{Deed, deeds, occasions};
-use end_to_end::traders::{Tale, tale};
-use end_to_end::world::World;
+use end_to_end::traders::tale;
 use host_providers::scripted::ScriptedAnswer;
-use products_contract::Account;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What commands came to is what they must come to.
-fn verdicts(world: &World, tale: &Tale) -> Result<(), String> {
-    for report in &world.reports {
-        let (name, reason) = (report.result.name(), report.result.reason().unwrap_or_default());
-        if name == "failed" {
-            return Err(format!("{} {} failed: {reason}", report.kind, report.event_id));
-        }
-        if report.source == "stripe" && name == "rejected" {
-            return Err(format!("{} {} is rejected: {reason}", report.kind, report.event_id));
-        }
-        let Some(verdict) = tale.verdicts.get(&report.event_id).filter(|_| !report.later && name != "duplicate") else {
-            continue;
-        };
-        let expected = if *verdict == Verdict::Applied { "applied" } else { "rejected" };
-        if name != expected {
-            return Err(format!("{} {} is {name} ({reason}), expected {expected}", report.kind, report.event_id));
-        }
-    }
-    Ok(())
-}
-
-/// Plays a tale and holds it to all that must be, where the provider carries out what is asked for.
-fn holds(tale: &Tale, version: &str, mut world: World, is_prompt: bool) -> Result<(), String> {
-    let account: Account = tale.story.account.parse().expect("an account");
-    for (index, part) in tale.story.told_in(version).iter().enumerate() {
-        play::part(&mut world, part).expect("the store has no fault");
-        verdicts(&world, tale)?;
-        let Some(expected) = tale.checks.get(&index) else { continue };
-        let at = host_replay::time::text(part.clock);
-        let expected = match is_prompt {
-            true => expected.clone(),
-            false => Expected { running: BTreeSet::new(), ..expected.clone() },
-        };
-        judge(&mut world, &account, &expected).map_err(|problem| format!("part {index}, {at}: {problem}"))?;
-    }
-    Ok(())
-}
-
 /// Properties 3 and 7: whenever a story is stopped, an account may use what is paid for and no more, and the money is
 /// where Stripe says it is.
 #[test]
 fn every_business_does_what_was_paid_for() {
-    of_every_business(file!(), 24, 14, |catalog, moves, version, _| {
-        let tale = tale(catalog, "A", moves);
-        told("oracle", &tale.story, holds(&tale, VERSIONS[version], world(&catalog.name), true))
-    });
+    for kind in HostKind::each() {
+        let count = if kind == HostKind::Quick { 24 } else { 2 };
+        of_every_business(file!(), count, 14, |catalog, moves, version, _| {
+            let tale = tale(catalog, "A", moves);
+            let parts = tale.story.told_in(VERSIONS[version]);
+            told("oracle", &tale.story, holds(&tale, &parts, &mut world_on(kind, &catalog.name), true))
+        });
+    }
+}
+
+/// Somebody buys a ware and uses all that is measured, in three months.
+fn use_of(ware: usize) -> Vec<Move<Deed>> {
+    let a_move = |kind, pick, flags, pause| Move { kind, pick, flags, pause };
+    let mut moves = vec![a_move(Deed::Buy, ware as u8, 0b1000, 0)];
+    for pause in [1, 5, 5] {
+        for pick in 0..3 {
+            // Little at first, which credits pay, then more than they do.
+            let many = if pause == 1 { 40 } else { 60_000 };
+            moves.push(a_move(Deed::Use, pick, many + u16::from(pick), 1));
+            moves.push(a_move(Deed::Count, pick, 0, 0));
+            moves.push(a_move(Deed::Count, pick, u16::MAX, 0));
+        }
+        moves.push(a_move(Deed::Wait, 0, 0, pause));
+    }
+    moves
+}
+
+/// Use is counted once, within what is allowed, paid by credits as far as they go, and the rest of a month is invoiced.
+#[test]
+fn use_is_counted_paid_by_credits_and_invoiced() {
+    for kind in HostKind::each() {
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        for name in &businesses() {
+            let catalog = catalog(name);
+            if catalog.rates.is_empty() && catalog.monthly.is_empty() {
+                continue;
+            }
+            for (ware, version) in (0..catalog.wares.len()).zip(VERSIONS.iter().cycle()) {
+                let tale = tale(&catalog, "A", &use_of(ware));
+                let parts = tale.story.told_in(version);
+                let mut world = world_on(kind, name);
+                let law = holds(&tale, &parts, &mut world, true).and_then(|()| {
+                    parts.iter().flat_map(|part| &part.commands).try_for_each(|told| again(&mut world, told))?;
+                    judge_end(&mut world, &tale)
+                });
+                told("use", &tale.story, law).unwrap_or_else(|broken| panic!("{name}, ware {ware}: {broken}"));
+                seen.extend(world.reports.iter().map(|report| format!("{} {}", report.kind, report.result.name())));
+            }
+        }
+        for what in
+            ["usage applied", "usage.consume applied", "usage.consume rejected", "stripe.invoice.create applied"]
+        {
+            assert!(seen.contains(what), "no story has `{what}`: {seen:#?}");
+        }
+    }
 }
 
 /// Resources that are made at the second attempt, late, or without a word change nothing of what anybody may use or owes.
@@ -65,7 +78,7 @@ fn every_business_does_what_was_paid_for() {
 fn a_provider_that_fails_costs_nobody_anything() {
     of_every_business(file!(), 6, 10, |catalog, moves, version, seed| {
         let tale = tale(catalog, "A", moves);
-        let world = world(&catalog.name);
+        let mut world = world(&catalog.name);
         let done = || ScriptedAnswer::Ok(Value::Null);
         let throttled = ScriptedAnswer::Retryable { code: "throttled".to_owned(), message: String::new() };
         let answers = match seed % 3 {
@@ -75,7 +88,7 @@ fn a_provider_that_fails_costs_nobody_anything() {
         };
         // Keys of resources and steps have their instance before a slash.
         world.scripted().script("*/*", answers);
-        told("failures", &tale.story, holds(&tale, VERSIONS[version], world, false))
+        told("failures", &tale.story, holds(&tale, &tale.story.told_in(VERSIONS[version]), &mut world, false))
     });
 }
 

@@ -1,13 +1,13 @@
-use super::support::{again, judge, of_every_business, played, same_state, shuffled, told, world};
+use super::support::{again, of_every_business, played, same_state, shuffled, told, world};
 use end_to_end::compare::{difference, of_account};
+use end_to_end::judged::judge_end;
 use end_to_end::play;
 use end_to_end::story::{Delivery, Part, Story, VERSIONS};
-use end_to_end::traders::{Tale, tale};
+use end_to_end::traders::tale;
 use host::processor::{Business, Processor, replay_log};
 use host_replay::shuffle::Random;
 use host_store::testing::{Moment, Then};
 use host_store::{MemoryStore, Store};
-use products_contract::Account;
 use serde_json::Value;
 
 fn ids(parts: &[Part]) -> String {
@@ -19,20 +19,19 @@ fn ids(parts: &[Part]) -> String {
 #[test]
 fn any_order_ends_in_the_same_state() {
     of_every_business(file!(), 6, 9, |catalog, moves, version, seed| {
-        let Tale { story, checks, .. } = tale(catalog, "A", moves);
+        let tale = tale(catalog, "A", moves);
+        let story = &tale.story;
         let parts = story.told_in(VERSIONS[version]);
         let expected = played(&story.business, &parts);
-        let account: Account = story.account.parse().expect("an account");
-        let (_, end) = checks.last_key_value().expect("a tale is held to something at its end");
         let mut random = Random::new(seed);
         let law = (0..3).try_for_each(|turn| {
             let other = shuffled(&parts, &mut random);
             let what = format!("turn {turn}, in the order {}", ids(&other));
             let mut found = played(&story.business, &other);
             same_state(&expected, &found, &what)?;
-            judge(&mut found, &account, end).map_err(|problem| format!("{what}: {problem}"))
+            judge_end(&mut found, &tale).map_err(|problem| format!("{what}: {problem}"))
         });
-        told("permutation", &story, law)
+        told("permutation", story, law)
     });
 }
 

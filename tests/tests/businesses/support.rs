@@ -2,17 +2,13 @@
 
 use end_to_end::catalog::Catalog;
 use end_to_end::compare::difference;
-use end_to_end::done::Done;
-use end_to_end::judge::Ledgers;
+use end_to_end::hosts::HostKind;
 use end_to_end::moves::Move;
-use end_to_end::oracle::Expected;
 use end_to_end::play;
 use end_to_end::story::{Delivery, Part, Story};
 use end_to_end::trade::{Deed, deeds};
 use end_to_end::world::{Setup, World, business_named, root};
-use host_providers::scripted::ScriptedAnswer;
 use host_replay::shuffle::Random;
-use products_contract::Account;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use serde_json::{Value, json};
@@ -35,7 +31,12 @@ pub fn catalog(name: &str) -> Catalog {
 
 /// A host of a business.
 pub fn world(business: &str) -> World {
-    World::start(Setup { business: business_named(business), ..Setup::default() })
+    world_on(HostKind::Quick, business)
+}
+
+/// A host of that kind of a business.
+pub fn world_on(kind: HostKind, business: &str) -> World {
+    World::start(Setup { business: business_named(business), ..kind.setup() })
 }
 
 /// Tells so many stories of up to so many moves of each business, the same ones in every run; or as many others as
@@ -72,24 +73,6 @@ pub fn told(property: &str, story: &Story, law: Result<(), String>) -> Result<()
         let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
         TestCaseError::fail(format!("{problem}\nwritten to {}", files.join(" and ")))
     })
-}
-
-/// All of an account, and of what accounts have of each other, that must hold at one moment.
-pub fn judge(world: &mut World, account: &Account, expected: &Expected) -> Result<(), String> {
-    let mut done = Done::default();
-    for entry in world.scripted().journal() {
-        if let ScriptedAnswer::Ok(_) = entry.answer {
-            done.note(&entry.call);
-        }
-    }
-    let now = world.clock();
-    let ledgers = Ledgers::of(world.store());
-    let law = ledgers.and_then(|ledgers| {
-        ledgers.hold()?;
-        ledgers.have_shares(&expected.shares)?;
-        end_to_end::judge::judge(world.processor_mut(), &done, account, now, expected)
-    });
-    law.map_err(|difference| difference.to_string())
 }
 
 /// A host on which these parts were played.

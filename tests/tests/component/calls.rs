@@ -1,6 +1,7 @@
 //! What an event costs at the boundary: host calls and fuel, and the order in which rows come.
 
-use crate::{component, in_wasm, stories};
+use crate::stories;
+use end_to_end::hosts::{component, in_wasm};
 use end_to_end::moves::{Kind, Move};
 use end_to_end::people::story;
 use end_to_end::play;

@@ -1,23 +1,29 @@
-use super::support::{cases, played, same_state, told};
+use super::support::{judged, same_state, told};
+use end_to_end::hosts::{Counts, HostKind, on_each_kind};
+use end_to_end::judged::judge_end;
+use end_to_end::kept::Keeping;
 use end_to_end::moves::{Kind, Move, moves};
-use end_to_end::people::story;
+use end_to_end::people::tale;
 use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
+use end_to_end::traders::Tale;
 use end_to_end::world::{Setup, World};
 use host_store::testing::{Moment, Then};
 use proptest::prelude::*;
 
-/// Writes of an uninterrupted run.
-fn writes(parts: &[Part]) -> u64 {
-    let mut world = World::start(Setup::default());
+/// The uninterrupted run, which is as the oracle says, and how often it wrote.
+fn uninterrupted(setup: &Setup, tale: &Tale, parts: &[Part]) -> Result<(World, u64), String> {
+    let mut world = World::start(setup.clone());
     world.faults().fail_at(u64::MAX, Moment::Before, Then::Dead);
     play::whole(&mut world, parts);
-    world.faults().writes()
+    let writes = world.faults().writes();
+    judge_end(&mut world, tale)?;
+    Ok((world, writes))
 }
 
-/// The host is killed at a write, started again, and everything that had no answer is sent again.
-fn killed(parts: &[Part], write: u64, moment: Moment) -> World {
-    let mut world = World::start(Setup::default());
+/// The host is killed at a write, started again on what it left, and everything that had no answer is sent again.
+fn killed(setup: &Setup, parts: &[Part], write: u64, moment: Moment) -> World {
+    let mut world = World::start(setup.clone());
     world.faults().fail_at(write, moment, Then::Dead);
     for part in parts {
         world.insist(|world| play::part(world, part));
@@ -26,8 +32,8 @@ fn killed(parts: &[Part], write: u64, moment: Moment) -> World {
     world
 }
 
-fn survives(parts: &[Part], expected: &World, write: u64, moment: Moment) -> Result<(), String> {
-    let found = killed(parts, write, moment);
+fn survives(setup: &Setup, parts: &[Part], expected: &World, write: u64, moment: Moment) -> Result<(), String> {
+    let found = killed(setup, parts, write, moment);
     let what = format!("killed {moment:?} write {write}");
     same_state(expected, &found, &what)?;
     if expected.scripted().inventory() != found.scripted().inventory() {
@@ -36,38 +42,41 @@ fn survives(parts: &[Part], expected: &World, write: u64, moment: Moment) -> Res
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(cases(10))]
-
-    /// Property 4: a kill anywhere, then redelivery.
-    // covers: S21
-    #[test]
-    fn a_kill_and_redelivery_end_as_the_uninterrupted_run(
-        moves in moves(7),
-        version in 0..2usize,
-        kills in proptest::collection::vec((any::<proptest::sample::Index>(), any::<bool>()), 8),
-    ) {
-        let story = story("A", &moves);
-        let parts = story.told_in(VERSIONS[version]);
-        let (expected, writes) = (played(&parts), writes(&parts));
-        for (at, after) in kills {
-            let moment = if after { Moment::After } else { Moment::Before };
-            let law = survives(&parts, &expected, at.index(writes as usize) as u64 + 1, moment);
-            told("crash", &[&story], law)?;
-        }
-    }
+/// Property 4: a kill anywhere, then redelivery.
+// covers: S21
+#[test]
+fn a_kill_and_redelivery_end_as_the_uninterrupted_run() {
+    let kills = proptest::collection::vec((any::<proptest::sample::Index>(), any::<bool>()), 8);
+    let told_so = (moves(7), 0..2usize, kills);
+    on_each_kind(file!(), Counts { quick: 10, shipped: 2 }, told_so, |setup, (moves, version, kills)| {
+        let tale = tale("A", &moves);
+        let parts = tale.story.told_in(VERSIONS[version]);
+        let law = uninterrupted(setup, &tale, &parts).and_then(|(expected, writes)| {
+            kills.into_iter().try_for_each(|(at, after)| {
+                let moment = if after { Moment::After } else { Moment::Before };
+                survives(setup, &parts, &expected, at.index(writes as usize) as u64 + 1, moment)
+            })
+        });
+        told("crash", &[&tale.story], law)?;
+        Ok(())
+    });
 }
 
-/// Property 4 at every boundary of one story: bought, provisioned, cancelled, archived.
+/// Property 4 at every boundary of one story: bought, provisioned, cancelled, archived. In memory and over a file; as it is
+/// shipped at some of them.
 #[test]
 fn a_kill_at_every_write_ends_as_the_uninterrupted_run() {
-    let story =
-        story("A", &[Move::plain(Kind::Order, 1, 0), Move::plain(Kind::Buy, 0, 0), Move::plain(Kind::End, 0, 2)]);
-    let parts = story.told_in(VERSIONS[1]);
-    let expected = played(&parts);
-    for write in 1..=writes(&parts) {
-        for moment in [Moment::Before, Moment::After] {
-            survives(&parts, &expected, write, moment).unwrap_or_else(|broken| panic!("{broken}"));
+    let tale = tale("A", &[Move::plain(Kind::Order, 1, 0), Move::plain(Kind::Buy, 0, 0), Move::plain(Kind::End, 0, 2)]);
+    let parts = tale.story.told_in(VERSIONS[1]);
+    let in_a_file = Setup { keeping: Keeping::Sqlite, ..Setup::default() };
+    for (setup, step) in [(HostKind::Quick.setup(), 1), (in_a_file, 1), (HostKind::Shipped.setup(), 12)] {
+        judged(&setup, &tale, &parts).unwrap_or_else(|broken| panic!("{broken}"));
+        let (expected, writes) = uninterrupted(&setup, &tale, &parts).unwrap_or_else(|broken| panic!("{broken}"));
+        for write in (1..=writes).step_by(step) {
+            for moment in [Moment::Before, Moment::After] {
+                survives(&setup, &parts, &expected, write, moment)
+                    .unwrap_or_else(|broken| panic!("{}, {:?}: {broken}", setup.runners.name(), setup.keeping));
+            }
         }
     }
 }

@@ -1,9 +1,11 @@
-use super::support::{cases, played, same_state, told};
+use super::support::{cases, judged, played, same_state, told};
+use end_to_end::judged::judge_end;
 use end_to_end::moves::{Kind, Move, moves};
-use end_to_end::people::story;
+use end_to_end::people::tale;
 use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
-use end_to_end::world::World;
+use end_to_end::traders::Tale;
+use end_to_end::world::{Setup, World};
 use host_replay::shuffle::Random;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -55,12 +57,14 @@ fn lasting_effects(world: &World) -> BTreeSet<String> {
     lasting.map(|effect| effect.key.clone()).collect()
 }
 
-fn in_orders(parts: &[Part], focus: usize, orders: Vec<Vec<usize>>) -> Result<(), String> {
-    let expected = played(&parts[..=focus]);
+/// A part in these orders ends as in its own, which is as the oracle says.
+fn in_orders(tale: &Tale, parts: &[Part], focus: usize, orders: Vec<Vec<usize>>) -> Result<(), String> {
+    let setup = Setup::default();
+    let expected = judged(&setup, tale, &parts[..=focus])?;
     for order in orders {
         let mut part = parts[focus].clone();
         part.events = order.iter().map(|index| parts[focus].events[*index].clone()).collect();
-        let mut world = played(&parts[..focus]);
+        let mut world = played(&setup, &parts[..focus]);
         play::part(&mut world, &part).expect("the store has no fault");
         let ids: Vec<&str> = part.events.iter().map(|event| event.id.as_str()).collect();
         let what = format!("in the order {}", ids.join(" "));
@@ -84,28 +88,30 @@ proptest! {
     /// Property 1, in every order: of the largest part of up to four events.
     #[test]
     fn every_order_of_a_part_ends_in_the_same_state(moves in moves(6), version in 0..2usize) {
-        let story = story("A", &moves);
-        let parts = story.told_in(VERSIONS[version]);
+        let tale = tale("A", &moves);
+        let parts = tale.story.told_in(VERSIONS[version]);
         if let Some(focus) = largest(&parts, 4) {
             let orders = orders(parts[focus].events.len());
-            told("permutation-all", &[&story], in_orders(&parts, focus, orders))?;
+            told("permutation-all", &[&tale.story], in_orders(&tale, &parts, focus, orders))?;
         }
     }
 
-    /// Property 1, sampled: all parts of a story shuffled, whatever their size.
+    /// Property 1, sampled: all parts of a story shuffled, whatever their size. After each part all is as the oracle says.
     #[test]
     fn any_order_of_all_parts_ends_in_the_same_state(moves in moves(8), version in 0..2usize, seed: u64) {
-        let story = story("A", &moves);
-        let parts = story.told_in(VERSIONS[version]);
-        let expected = played(&parts);
+        let tale = tale("A", &moves);
+        let parts = tale.story.told_in(VERSIONS[version]);
+        let expected = played(&Setup::default(), &parts);
         let mut random = Random::new(seed);
         for turn in 0..6 {
             let mut shuffled = parts.clone();
             shuffled.iter_mut().for_each(|part| random.shuffle(&mut part.events));
-            let found = played(&shuffled);
             let ids: Vec<&str> = shuffled.iter().flat_map(|p| &p.events).map(|event| event.id.as_str()).collect();
-            let law = same_state(&expected, &found, &format!("turn {turn} of seed {seed}, in the order {}", ids.join(" ")));
-            told("permutation", &[&story], law)?;
+            let what = format!("turn {turn} of seed {seed}, in the order {}", ids.join(" "));
+            let law = judged(&Setup::default(), &tale, &shuffled)
+                .map_err(|problem| format!("{what}: {problem}"))
+                .and_then(|found| same_state(&expected, &found, &what));
+            told("permutation", &[&tale.story], law)?;
         }
     }
 }
@@ -127,23 +133,27 @@ fn between_commands(parts: &[Part]) -> Vec<Part> {
     merged
 }
 
-/// Property 1, across moves: the same stories in every run, each in some orders.
+/// Property 1, across moves: the same stories in every run, each in some orders. The end is the oracle's.
 #[test]
 fn any_order_between_two_commands_ends_in_the_same_state() {
     let (mut runner, mut random) = (TestRunner::deterministic(), Random::new(1));
     let mut broken = Vec::new();
     for index in 0..STORIES {
         let moves = moves(8).new_tree(&mut runner).expect("moves can always be made").current();
-        let story = story("A", &moves);
+        let tale = tale("A", &moves);
+        let story = &tale.story;
         let parts = between_commands(&story.told_in(VERSIONS[index % 2]));
-        let expected = played(&parts);
+        let setup = Setup::default();
+        let mut expected = played(&setup, &parts);
+        let law = judge_end(&mut expected, &tale);
+        broken.extend(told(&format!("permutation-across-{index}"), &[story], law).err().map(|law| law.to_string()));
         let otherwise = (0..6).find_map(|turn| {
             let mut shuffled = parts.clone();
             shuffled.iter_mut().for_each(|part| random.shuffle(&mut part.events));
             let ids: Vec<&str> = shuffled.iter().flat_map(|part| &part.events).map(|event| event.id.as_str()).collect();
             let what = format!("story {index}, turn {turn}, in the order {}", ids.join(" "));
-            let law = same_state(&expected, &played(&shuffled), &what);
-            told(&format!("permutation-across-{index}"), &[&story], law).err().map(|broken| broken.to_string())
+            let law = same_state(&expected, &played(&setup, &shuffled), &what);
+            told(&format!("permutation-across-{index}"), &[story], law).err().map(|broken| broken.to_string())
         });
         broken.extend(otherwise);
     }
@@ -170,12 +180,12 @@ fn all_orders_of_six_events_end_in_the_same_state() {
         vec![a_move(Kind::Buy, 0), a_move(Kind::Renew, 0b1_1000_0000)],
     ];
     for moves in stories {
-        let story = story("A", &moves);
+        let tale = tale("A", &moves);
         for version in VERSIONS {
-            let parts = story.told_in(version);
+            let parts = tale.story.told_in(version);
             let focus = largest(&parts, EXHAUSTIVE_MAX).expect("a part of up to six events");
             let orders = orders(parts[focus].events.len());
-            in_orders(&parts, focus, orders).unwrap_or_else(|broken| panic!("{version}: {broken}"));
+            in_orders(&tale, &parts, focus, orders).unwrap_or_else(|broken| panic!("{version}: {broken}"));
         }
     }
 }
@@ -183,11 +193,11 @@ fn all_orders_of_six_events_end_in_the_same_state() {
 /// Property 1 beyond six events: some orders.
 #[test]
 fn many_orders_of_a_large_purchase_end_in_the_same_state() {
-    let story = story("A", &[a_move(Kind::Order, 0b111_1010_0001), a_move(Kind::Buy, 0)]);
+    let tale = tale("A", &[a_move(Kind::Order, 0b111_1010_0001), a_move(Kind::Buy, 0)]);
     for version in VERSIONS {
-        let parts = story.told_in(version);
+        let parts = tale.story.told_in(version);
         let focus = parts.iter().position(|part| part.events.len() > EXHAUSTIVE_MAX).expect("a part of seven or more");
         let orders = some_orders(parts[focus].events.len(), 1);
-        in_orders(&parts, focus, orders).unwrap_or_else(|broken| panic!("{version}: {broken}"));
+        in_orders(&tale, &parts, focus, orders).unwrap_or_else(|broken| panic!("{version}: {broken}"));
     }
 }

@@ -1,9 +1,10 @@
 //! The stories themselves: that they say something.
 
-use super::support::played;
+use super::support::{judged, played};
 use end_to_end::moves::{Kind, Move, moves};
-use end_to_end::people::story;
+use end_to_end::people::{story, tale};
 use end_to_end::story::VERSIONS;
+use end_to_end::world::Setup;
 use host_replay::line::{Line, StreamLine, Summary};
 use host_replay::run::{ReplayOptions, Sink, replay};
 use host_replay::runners::Runners;
@@ -11,16 +12,17 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use std::collections::BTreeMap;
 
-/// Told in order and in time, a story is understood: nothing fails, nothing waits at the end, and no provider's event
-/// is rejected. Over some stories everything that can happen to an account does.
+/// Told in order and in time, a story is understood: nothing fails, nothing waits at the end, no provider's event is
+/// rejected, and all is as the oracle says. Over some stories everything that can happen to an account does.
 #[test]
 fn stories_are_understood_and_full_of_life() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for index in 0..60 {
         let moves = moves(9).new_tree(&mut runner).expect("moves can always be made").current();
-        let story = story("A", &moves);
-        let world = played(&story.told_in(VERSIONS[index % 2]));
+        let tale = tale("A", &moves);
+        let world = judged(&Setup::default(), &tale, &tale.story.told_in(VERSIONS[index % 2]));
+        let world = world.unwrap_or_else(|broken| panic!("story {index}: {broken}\n{moves:#?}"));
         for row in world.store().inbox_after(0, 100_000).expect("the inbox can be read") {
             let outcome = row.outcome.as_ref().map_or("none", |outcome| outcome.name());
             let told =
@@ -87,7 +89,7 @@ fn a_story_that_is_written_down_can_be_replayed() {
     let story = story("A", &[a_move(Kind::Order), a_move(Kind::Buy), a_move(Kind::Renew), a_move(Kind::End)]);
     for (version, file) in VERSIONS.iter().zip(end_to_end::story::write(&story, "written")) {
         let parts = story.told_in(version);
-        let world = played(&parts);
+        let world = played(&Setup::default(), &parts);
         let told = parts.iter().flat_map(|part| part.events.iter().chain(&part.commands));
         let first = |id: &str| world.reports.iter().find(|report| report.event_id == id).map(|r| r.result.name());
         let expected: Vec<(String, String)> =

@@ -1,11 +1,15 @@
 //! What the properties share.
 
-use end_to_end::compare::difference;
+use end_to_end::books::Books;
+use end_to_end::compare::{difference, of_account};
+use end_to_end::judged::holds;
 use end_to_end::play;
 use end_to_end::story::{Part, Story};
+use end_to_end::traders::Tale;
 use end_to_end::world::{Setup, World};
 use proptest::prelude::TestCaseError;
 use proptest::test_runner::Config;
+use serde_json::Value;
 
 /// `default` cases, or as many as `PROPTEST_CASES` says.
 pub fn cases(default: u32) -> Config {
@@ -29,10 +33,34 @@ pub fn told(property: &str, stories: &[&Story], law: Result<(), String>) -> Resu
 }
 
 /// A host on which these parts were played.
-pub fn played(parts: &[Part]) -> World {
-    let mut world = World::start(Setup::default());
+pub fn played(setup: &Setup, parts: &[Part]) -> World {
+    let mut world = World::start(setup.clone());
     play::whole(&mut world, parts);
     world
+}
+
+/// A host on which these parts of a tale were played, and which had after each of them what the oracle says.
+pub fn judged(setup: &Setup, tale: &Tale, parts: &[Part]) -> Result<World, String> {
+    let mut world = World::start(setup.clone());
+    holds(tale, parts, &mut world, true)?;
+    Ok(world)
+}
+
+/// What an entry of the ledger moves into one of its accounts, in minor units.
+pub fn moved(entry: &Value, into: &str) -> i64 {
+    let postings = entry["postings"].as_array().into_iter().flatten();
+    postings.filter(|posting| posting["account"] == into).filter_map(|p| p["amount_minor"].as_i64()).sum()
+}
+
+/// What the ledger of an account says that Stripe holds for us is what Stripe says.
+pub fn cash_is_there(document: &Value, account: &str, books: &Books) -> Result<(), String> {
+    let own = of_account(document, account);
+    let entries = own.pointer("/rows/0/records/ledger").and_then(Value::as_array).into_iter().flatten();
+    let ours: i64 = entries.map(|row| moved(&row["value"], "cash:stripe")).sum();
+    match ours == books.takings {
+        true => Ok(()),
+        false => Err(format!("Stripe took {} of {account}, the ledger has {ours}", books.takings)),
+    }
 }
 
 /// Two hosts are in one state.
