@@ -9,6 +9,7 @@ use crate::story::VERSIONS;
 use local_stripe::object::Object;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Millionths of a dollar in a cent.
 const CENT: i64 = 10_000;
@@ -371,8 +372,14 @@ impl Oracle {
         self.campaigns.insert(name, usize::from(is_for));
     }
 
-    fn failed_payments(&self) -> usize {
-        self.happened.iter().filter(|(fact, _)| *fact == "invoice.payment_failed").count()
+    /// Invoices of which a payment failed, or that wait for one: each is told of on days of its own, the next period's as soon as
+    /// it begins while the one before is past due.
+    fn unpaid(&self, stripe: &Stripe) -> usize {
+        let is_open = |invoice: &&Arc<Object>| matches!(invoice.text("status"), "draft" | "open");
+        let has_failed = |invoice: &&Arc<Object>| {
+            self.happened.contains(&("invoice.payment_failed", invoice.id().to_owned())) || is_open(invoice)
+        };
+        stripe.all("invoice").iter().filter(has_failed).count()
     }
 
     /// How often something followed from facts.
@@ -563,8 +570,7 @@ impl Oracle {
                 .collect(),
             invoices: self.invoices(catalog, now_ms),
             followed: self.followed(catalog),
-            // Each payment that failed is told of on its own days.
-            reminders: (catalog.reminders.0 * self.failed_payments().max(1), catalog.reminders.1),
+            reminders: (catalog.reminders.0 * self.unpaid(stripe).max(1), catalog.reminders.1),
             campaigns: self.campaigns.clone(),
             subscriptions: subscriptions.map(|sub| (sub.id().to_owned(), sub.text("status").to_owned())).collect(),
         }
