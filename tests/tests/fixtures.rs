@@ -5,7 +5,60 @@ use end_to_end::world::root;
 use host_replay::report::failures;
 use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
+use std::fs;
 use std::io;
+use std::path::Path;
+
+/// How the secrets begin that these businesses have, each with the least number of letters and digits that follow.
+const SECRETS: [(&str, usize); 9] = [
+    ("sk_live_", 8),
+    ("sk_test_", 8),
+    ("rk_live_", 8),
+    ("whsec_", 8),
+    ("sbp_", 8),
+    ("AKIA", 12),
+    ("eyJhbGciOi", 8),
+    ("SG.", 16),
+    ("-----BEGIN ", 8),
+];
+
+/// The first secret in a text.
+fn secret(text: &str) -> Option<&str> {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == ' ';
+    SECRETS.into_iter().find_map(|(begin, least)| {
+        text.match_indices(begin).find_map(|(at, _)| {
+            let rest = &text[at + begin.len()..];
+            let long = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
+            (long >= least).then(|| &text[at..at + begin.len() + long])
+        })
+    })
+}
+
+fn without_secrets(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries
+        .map(|path| {
+            if path.is_dir() {
+                return without_secrets(&path);
+            }
+            let text = fs::read_to_string(&path).expect("a text");
+            assert_eq!(secret(&text), None, "{}", path.display());
+            1
+        })
+        .sum()
+}
+
+// covers: SOL-46
+#[test]
+fn no_file_of_the_fixtures_has_a_secret_in_it() {
+    for (begin, least) in SECRETS {
+        let long = format!("key: {begin}{}\n", "a".repeat(least));
+        assert_eq!(secret(&long), Some(long[5..].trim_end()), "{begin}");
+    }
+    assert_eq!(secret("whsec_… and sk_live_…"), None);
+    let files = without_secrets(&root().join("fixtures"));
+    assert!(files > 400, "{files} files");
+}
 
 #[test]
 fn every_scenario_of_the_fixtures_holds_with_the_library() {

@@ -175,6 +175,13 @@ fn bad(what: &str, problem: &str) -> RunError {
 
 //
 #[test]
+fn a_call_is_limited_without_anybody_asking_for_it() {
+    let Limits { fuel, memory_bytes, deadline_ms, .. } = Limits::default();
+    assert_eq!((fuel.is_some(), memory_bytes, deadline_ms), (true, 64 << 20, 1_000));
+}
+
+//
+#[test]
 fn spinning_runs_out_of_fuel() {
     assert_fails("spin", &RunError::OutOfFuel { limit: 100_000_000 });
 }
@@ -357,15 +364,21 @@ fn a_version_that_was_never_there_is_a_conflict() {
     assert_fails("wrong-version", &RunError::Failure(Failure::Store(StoreError::Conflict(0))));
 }
 
+//
 #[test]
 fn a_component_that_always_misbehaves_ends_as_a_dead_letter_beside_good_events() {
     let mut world = World::in_memory(Mode::Reused);
     let report = world.take("trap", user("u1"));
-    let mut now = T0;
+    let (mut now, last) = (T0, RETRY_DELAYS_MS[RETRY_DELAYS_MS.len() - 1]);
     for delay in RETRY_DELAYS_MS {
         world.assert_behaves();
         now += delay;
-        world.processor.retry_due(now).unwrap();
+        let reports = world.processor.retry_due(now).unwrap();
+        assert_eq!(
+            reports.iter().map(|report| report.alert).collect::<Vec<_>>(),
+            [delay == last],
+            "an operator is told"
+        );
     }
     let row = world.processor.store().inbox(report.seq).unwrap().unwrap();
     assert_eq!((row.state, row.failures), (InboxState::Dead, ATTEMPTS_MAX));

@@ -127,6 +127,16 @@ fn a_catalog_with_every_clause_is_right() {
     assert_eq!((errors, told(&value)), (Vec::new(), Vec::new()));
 }
 
+// covers: D-13
+#[test]
+fn a_catalog_in_json_is_the_same_business_as_in_yaml() {
+    let json = serde_json::to_string_pretty(&json_of(WHOLE)).expect("JSON");
+    assert_eq!(told_of(&json, None), []);
+    let hash = |catalog: &str| BusinessFolder::load(folder_with(catalog).path()).expect("a business").hash(&[]);
+    assert_eq!(hash(&json), hash(WHOLE));
+    assert_ne!(hash(&json.replace("\"max_length\": 40", "\"max_length\": 41")), hash(WHOLE));
+}
+
 /// Objects of the schema, each with a place of [`WHOLE`] that is one.
 const OBJECTS: [(&str, &str); 36] = [
     ("", ""),

@@ -1,10 +1,13 @@
 //! `manifest.yml`, from which a host knows how to load the extension, against what the extension declares itself.
 
 use host_replay::business::BusinessFolder;
+use host_replay::host::{Host, HostSetup, StoreKind};
+use host_replay::runners::Runners;
 use host_replay::tree::Node;
 use instance_provisioner::Provisioner;
 use products_contract::{ConfigType, Declarations, Extension};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -74,6 +77,107 @@ fn every_hook_is_handled_by_the_only_way_in() {
     }
 }
 
+fn solobase() -> BusinessFolder {
+    BusinessFolder::load(&root().join("fixtures/solobase")).expect("a business")
+}
+
+/// The events of others that change something, in the order in which they are told here.
+fn events_that_change_something() -> Vec<&'static str> {
+    let (business, config, runners, store) = (solobase(), Vec::new(), Runners::native(), StoreKind::Memory);
+    let mut host =
+        Host::start(HostSetup { business, livemode: false, config, runners, store, clock: 0 }).expect("a host");
+    let mut told = Vec::new();
+    let mut tell = |name, body: Value| {
+        let decoded = host_intake::raw::read(body.to_string().into_bytes(), "solobase", 1_000).expect("an event");
+        let before = host.state().expect("a state");
+        let delivered = host.deliver(decoded, 1_000).expect("an outcome");
+        if delivered.first.result.name() == "applied" && host.state().expect("a state") != before {
+            told.push(name);
+        }
+    };
+    let product = |change: &str, name: &str, metadata: Value| {
+        json!({"id": format!("prd_{change}"), "event": format!("product.{change}"), "timestamp": "1970-01-01T00:00:01Z",
+            "actor": {"kind": "user", "id": "u1", "roles": []},
+            "data": {"id": "inst_a", "product_type": "instance", "name": name, "user_id": "u1", "metadata": metadata}})
+    };
+    let item = json!({"id": "si_1", "price": {"id": "price_xyz789"}, "quantity": 1,
+        "current_period_start": 1, "current_period_end": 2_678_401});
+    tell(
+        "webhook.stripe",
+        json!({"id": "evt_1", "object": "event", "type": "customer.subscription.created",
+        "api_version": "2025-03-31.basil", "created": 1, "livemode": false,
+        "data": {"object": {"id": "sub_1", "object": "subscription", "customer": "cus_A", "status": "active",
+            "metadata": {"user_id": "u1"}, "items": {"object": "list", "data": [item], "has_more": false}}}}),
+    );
+    tell("product.created", product("created", "A", json!({"subdomain": "app-a", "status": "provisioning"})));
+    tell("product.updated", product("updated", "Another", json!({"subdomain": "app-a"})));
+    tell("product.deleted", product("deleted", "Another", json!({"subdomain": "app-a"})));
+    told
+}
+
+// covers: SOL-47
+#[test]
+fn the_hooks_are_the_events_that_the_extension_decides_about() {
+    let manifest = manifest();
+    let hooks =
+        manifest["hooks"].as_array().expect("a list").iter().map(|hook| hook["event"].as_str().expect("a name"));
+    let hooks: BTreeSet<&str> = hooks.collect();
+    assert_eq!(hooks, events_that_change_something().into_iter().collect());
+    assert!(declared().provider_kinds.contains(&"customer.subscription.created".to_owned()));
+}
+
+// covers: SOL-47, SOL-31
+#[test]
+fn the_monitor_looks_as_often_as_the_manifest_says() {
+    let (manifest, catalog) = (manifest(), solobase().catalog);
+    let watches: Vec<&Value> =
+        catalog["product_types"].as_array().expect("a list").iter().filter_map(|decl| decl.get("watch")).collect();
+    let [watch] = watches[..] else { panic!("one type is watched: {watches:?}") };
+    let minutes = watch["every_s"].as_u64().expect("seconds") / 60;
+    assert_eq!(manifest["schedules"], json!([{"effect": "probe.watch", "schedule": format!("*/{minutes} * * * *")}]));
+    assert_eq!(minutes, 5);
+}
+
+/// Members of a block of the contract, which begins with this line.
+fn members<'a>(wit: &'a str, begin: &str) -> Vec<&'a str> {
+    let (_, from) = wit.split_once(begin).unwrap_or_else(|| panic!("no `{begin}`"));
+    let (body, _) = from.split_once("\n    }").expect("its end");
+    let lines = body.lines().filter_map(|line| line.rsplit_once("*/ ")?.1.split([',', '(', ':']).next());
+    lines.map(|name| name.trim_start_matches('%')).collect()
+}
+
+// covers: SOL-47
+#[test]
+fn the_permissions_are_what_the_contract_lets_an_extension_do() {
+    let wit = std::fs::read_to_string(root().join("wit/products.wit")).expect("the contract");
+    let imports = wit.lines().filter_map(|line| line.strip_prefix("    import ")?.strip_suffix(';'));
+    let of_imports = imports.filter_map(|import| match import {
+        "account" | "catalog" => Some("products.read"),
+        "claims" => Some("claims.take"),
+        // What it says changes nothing.
+        "log" => None,
+        other => panic!("`{other}` has no permission"),
+    });
+    let rows = members(&wit, "\n    variant row-kind {");
+    assert_eq!(rows.len(), 5, "{rows:?}");
+    let of_rows = rows.into_iter().filter_map(|row| match row {
+        "product" | "price" | "purchase" => Some("products.write"),
+        "subscription" => Some("subscriptions.write"),
+        // Records are the extension's own.
+        "record" => None,
+        other => panic!("rows `{other}` have no permission"),
+    });
+    let of_effects = members(&wit, "\n    record decision {").into_iter().filter(|member| *member == "cancel");
+    let expected: BTreeSet<&str> = of_imports.chain(of_rows).chain(of_effects.map(|_| "effects.enqueue")).collect();
+    let manifest = manifest();
+    let permissions = manifest["permissions"].as_array().expect("a list");
+    let named = permissions.iter().map(|permission| permission["name"].as_str().expect("a name"));
+    assert_eq!(named.collect::<BTreeSet<&str>>(), expected);
+    assert!(
+        permissions.iter().all(|permission| permission["description"].as_str().is_some_and(|text| !text.is_empty()))
+    );
+}
+
 // covers: SOL-45
 #[test]
 fn configuration_is_that_which_the_extension_declares_with_its_variables_and_secrets() {
@@ -99,7 +203,7 @@ fn configuration_is_that_which_the_extension_declares_with_its_variables_and_sec
 // covers: SOL-45
 #[test]
 fn what_hosting_is_configured_with_is_declared_by_its_own_folder() {
-    let business = BusinessFolder::load(&root().join("fixtures/solobase")).expect("a business");
+    let business = solobase();
     let decl = |key: &str| business.own.config.iter().find(|decl| decl.key == key).expect("declared").clone();
     for (key, env) in
         [("b2_key_id", "B2_KEY_ID"), ("b2_app_key", "B2_APP_KEY"), ("shared_rds_endpoint", "SHARED_RDS_ENDPOINT")]

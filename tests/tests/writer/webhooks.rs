@@ -1,12 +1,15 @@
 //! Webhooks that come while the store is down, and eight at the same moment.
 
 use super::support::{Serving, bodies};
-use end_to_end::world::saas_plugins;
-use host::processor::Processor;
+use end_to_end::world::{START_MS, saas_plugins};
 use host::writer::Delivered;
+use host_intake::signature::TOLERANCE_S_DEFAULT;
+use host_intake::testing::signature;
+use host_intake::{EndpointSecrets, Mode, SecretConfig};
 use host_providers::scripted::Scripted;
 use host_store::testing::{Faults, Moment, Then};
-use host_store::{MemoryStore, SqliteStore, Store};
+use host_store::{InboxRow, MemoryStore, SqliteStore, Store};
+use products_contract::Payload;
 use std::collections::BTreeSet;
 use std::sync::Barrier;
 use std::thread;
@@ -23,9 +26,13 @@ fn answered(delivered: &Delivered) -> (u16, &'static str) {
     (delivered.status, delivered.reports.first().map_or("nothing", |report| report.result.name()))
 }
 
+/// The inbox's rows.
+fn rows(serving: &Serving) -> Vec<InboxRow> {
+    serving.jobs().look(|processor| processor.inbox_after(0, 100).expect("read")).expect("it runs")
+}
+
 fn is_there(serving: &Serving) -> bool {
-    let rows = serving.jobs().look(|processor| processor.inbox_after(0, 100).expect("read")).expect("it runs");
-    rows.iter().any(|row| row.event.id == "evt_1")
+    rows(serving).iter().any(|row| row.event.id == "evt_1")
 }
 
 // covers: S16
@@ -76,10 +83,7 @@ fn an_answer_that_is_lost_after_the_commit_is_a_repetition_when_it_is_sent_again
 fn of_what_stripe_did_not_sign_nothing_is_kept_but_a_word_for_a_counter() {
     let serving = Serving::start(saas_plugins(), Box::new(MemoryStore::new()), &Scripted::new());
     serving.settle();
-    let kept = || {
-        let rows = |processor: &mut Processor| processor.inbox_after(0, 100).expect("read").len();
-        (serving.jobs().look(rows).expect("it runs"), serving.called())
-    };
+    let kept = || (rows(&serving).len(), serving.called());
     let (body, before) = (subscribed(), kept());
     let mut other = body.clone();
     other.push(b' ');
@@ -96,6 +100,86 @@ fn of_what_stripe_did_not_sign_nothing_is_kept_but_a_word_for_a_counter() {
         assert_eq!(kept(), before, "{counted}");
     }
     assert_eq!(answered(&serving.stripe_signed(Some(&signature), &body)), (200, "applied"));
+    serving.stop();
+}
+
+// covers: S01, S10
+#[test]
+fn what_is_signed_is_kept_as_it_came_and_sent_again_asks_for_nothing() {
+    let serving = Serving::start(saas_plugins(), Box::new(MemoryStore::new()), &Scripted::new());
+    serving.settle();
+    let (body, before) = (subscribed(), rows(&serving).len());
+    let signature = serving.signature(&body);
+    let first = serving.stripe_signed(Some(&signature), &body);
+    assert_eq!(answered(&first), (200, "applied"));
+    assert!(first.reports.iter().any(|report| !report.effects.is_empty()), "there is something to ask for twice");
+    serving.settle();
+    let kept = rows(&serving);
+    let payloads: Vec<_> =
+        kept[before..].iter().filter(|row| row.event.id == "evt_1").map(|row| &row.event.payload).collect();
+    assert!(payloads == [&Payload::Provider(body.clone())], "the exact bytes, once");
+    let called = serving.called();
+    let again = serving.stripe_signed(Some(&signature), &body);
+    assert_eq!(answered(&again), (200, "duplicate"));
+    assert!(again.reports.iter().all(|report| report.effects.is_empty()), "{:?}", again.reports);
+    serving.settle();
+    assert_eq!((rows(&serving), serving.called()), (kept, called));
+    serving.stop();
+}
+
+// covers: S04
+#[test]
+fn while_a_secret_is_rolled_events_signed_with_the_old_and_the_new_one_are_applied() {
+    let (old, new) = ("whsec_old", "whsec_new");
+    let secret = |secret: &str| SecretConfig {
+        name: secret.trim_start_matches("whsec_").to_owned(),
+        mode: Mode::Test,
+        connect: None,
+        secret: secret.to_owned(),
+    };
+    let body = subscribed();
+    let signed = |secrets: &[&str]| {
+        let signatures = secrets.iter().map(|secret| format!(",v1={}", signature(secret, START_MS / 1000, &body)));
+        format!("t={}{}", START_MS / 1000, signatures.collect::<String>())
+    };
+    for (configured, header, expected) in [
+        (vec![old, new], signed(&[old, new]), (200, "applied")),
+        (vec![old, new], signed(&[new, old]), (200, "applied")),
+        (vec![old, new], signed(&[new]), (200, "applied")),
+        (vec![old], signed(&[old, new]), (200, "applied")),
+        (vec![new], signed(&[old, new]), (200, "applied")),
+        (vec![old], signed(&[new]), (400, "nothing")),
+        (vec!["whsec_other"], signed(&[old, new]), (400, "nothing")),
+    ] {
+        let mut serving = Serving::start(saas_plugins(), Box::new(MemoryStore::new()), &Scripted::new());
+        serving.settle();
+        let secrets = configured.iter().map(|text| secret(text)).collect();
+        serving.endpoints.stripe = Some(EndpointSecrets::new(secrets, TOLERANCE_S_DEFAULT).expect("secrets"));
+        assert_eq!(answered(&serving.stripe_signed(Some(&header), &body)), expected, "{configured:?} {header}");
+        assert_eq!(is_there(&serving), expected.0 == 200, "{configured:?} {header}");
+        serving.stop();
+    }
+}
+
+// covers: S12
+#[test]
+fn what_is_signed_and_no_json_is_answered_400_and_kept_aside() {
+    let serving = Serving::start(saas_plugins(), Box::new(MemoryStore::new()), &Scripted::new());
+    serving.settle();
+    let before = (rows(&serving), serving.called());
+    for body in
+        [&b""[..], b"{", b"[]", b"\xEF\xBB\xBF{}", b"{\"id\":\"\xff\"}", b"{\"id\":\"\\ud800\"}", b"{\"id\":\"\0\"}"]
+    {
+        let refused = serving.stripe(body);
+        assert_eq!(answered(&refused), (400, "nothing"), "{}", body.escape_ascii());
+        let aside = refused.quarantined.expect("its bytes are kept");
+        assert_eq!((&*aside.bytes, aside.sha256.len()), (body, 64), "{}", body.escape_ascii());
+        // Of what nobody signed not even the bytes are kept.
+        let unsigned = serving.stripe_signed(Some("t=1,v1=00"), body);
+        assert!(unsigned.status == 400 && unsigned.quarantined.is_none(), "{}", body.escape_ascii());
+    }
+    serving.settle();
+    assert_eq!((rows(&serving), serving.called()), before);
     serving.stop();
 }
 

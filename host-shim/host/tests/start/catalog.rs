@@ -2,7 +2,7 @@
 
 use super::events::{T0, lines};
 use super::toy::ToyRunner;
-use host::business::{BusinessFolder, CATALOG_FILE};
+use host::business::{BUSINESS_FILE, BusinessFolder, CATALOG_FILE};
 use host::clock::Clock;
 use host::outbox::OutboxError;
 use host::processor::Report;
@@ -121,6 +121,28 @@ fn a_configuration_that_is_not_declared_stops_the_start_before_anything_is_store
     let error = shop.start_with(A, &[("colour", "red")], ToyRunner::new(1)).err().unwrap();
     assert_eq!(error.to_string(), "configuration of toys: configuration key `colour` is not declared");
     assert_eq!(shop.start(A), ["catalog:toys:1: applied"]);
+}
+
+// covers: SOL-46
+#[test]
+fn a_secret_that_is_needed_and_not_given_stops_the_start_before_anything_is_stored() {
+    let shop = Shop::new();
+    let (file, key) = (shop.folder.join(BUSINESS_FILE), "stripe_secret_key");
+    let own = format!("config: {{{key}: {{type: secret, required: true, env: STRIPE_SECRET_KEY}}}}\n");
+    std::fs::write(&file, &own).unwrap();
+    let error = shop.start_with(A, &[], ToyRunner::new(1)).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        format!("configuration of toys: configuration key `{key}` is required and has no value")
+    );
+    // With it the start goes on, as far as the toy, which takes no such clause.
+    let error = Shop { folder: shop.folder.clone(), ..Shop::new() }
+        .start_with(A, &[(key, "secret:env/STRIPE_SECRET_KEY")], ToyRunner::new(1))
+        .err()
+        .unwrap();
+    assert!(matches!(error, StartError::Catalog(_)), "{error}");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(shop.start(A), ["catalog:toys:1: applied"], "the first that is stored");
 }
 
 #[test]

@@ -49,6 +49,7 @@ fn what_is_declared_is_looked_up() {
     assert_eq!(declared.effects().len(), 1);
 }
 
+// covers: SOL-46
 #[test]
 fn values_are_read_as_declared_and_secrets_become_references() {
     let declarations = declarations(&[
@@ -68,6 +69,7 @@ fn values_are_read_as_declared_and_secrets_become_references() {
     assert_eq!(config["reference"], Some(ConfigValue::Secret("secret:vault/x".into())));
 }
 
+// covers: SOL-46
 #[test]
 fn a_configuration_that_does_not_fit_is_refused() {
     let declarations =
@@ -75,6 +77,7 @@ fn a_configuration_that_does_not_fit_is_refused() {
     let refused = |values: &[(&str, &str)]| Declared::new(&declarations, &given(values)).expect_err("does not fit");
     assert_eq!(refused(&[("count", "1"), ("cuont", "1")]), ConfigError::Undeclared { key: "cuont".into() });
     assert_eq!(refused(&[]), ConfigError::Missing { key: "count".into() });
+    assert!(refused(&[]).to_string().contains("`count`"), "{}", refused(&[]));
     assert!(matches!(refused(&[("count", "one")]), ConfigError::WrongType { .. }));
     assert!(matches!(refused(&[("count", "1"), ("on", "yes")]), ConfigError::WrongType { .. }));
 }
