@@ -204,6 +204,8 @@ struct Coverage {
     problems: Vec<String>,
     /// Ids that are left for something else and that nothing shows, in a line each.
     left: Vec<String>,
+    /// What of an id that is shown can't be shown here, in a line each.
+    parts: Vec<String>,
 }
 
 fn combine(ids: &Ids, showings: &[Showing]) -> Coverage {
@@ -238,7 +240,9 @@ fn combine(ids: &Ids, showings: &[Showing]) -> Coverage {
         format!("left for {what} ({}): {}", open.len(), open.join(" "))
     });
     let left = of_left.collect();
-    Coverage { rows: rows.into_values().collect(), notes, problems, left }
+    let shown = ids.parts.iter().filter(|(id, _)| rows.contains_key(id.as_str()));
+    let parts = shown.map(|(id, what)| format!("{id} is shown but for this: {what}")).collect();
+    Coverage { rows: rows.into_values().collect(), notes, problems, left, parts }
 }
 
 impl Coverage {
@@ -249,12 +253,13 @@ impl Coverage {
         for row in &self.rows {
             text.push_str(&format!("{:width$}  {:>10}  {}\n", row.id, row.assertions, row.cases.join(", ")));
         }
-        for line in self.left.iter().chain(&self.notes).chain(&self.problems) {
+        for line in self.left.iter().chain(&self.parts).chain(&self.notes).chain(&self.problems) {
             text.push_str(line);
             text.push('\n');
         }
         let (rows, notes, problems) = (self.rows.len(), self.notes.len(), self.problems.len());
-        text.push_str(&format!("{rows} ids shown, {notes} not yet, {problems} problems\n"));
+        let parts = self.parts.len();
+        text.push_str(&format!("{rows} ids shown, {parts} of them in part, {notes} not yet, {problems} problems\n"));
         text
     }
 }
@@ -296,6 +301,15 @@ mod tests {
     }
 
     #[test]
+    fn what_can_t_be_shown_of_an_id_is_told_where_the_rest_is_shown() {
+        let ids = Ids::parse("known S17 S18\npart S17 the pages\npart S18 the mails\n").expect("ids");
+        let found = combine(&ids, &[showing(&["S17"], Standing::Shows)]);
+        assert_eq!(found.parts, ["S17 is shown but for this: the pages"]);
+        let text = "S17 is shown but for this: the pages\n1 ids shown, 1 of them in part, 0 not yet, 0 problems\n";
+        assert!(found.render().ends_with(text), "{}", found.render());
+    }
+
+    #[test]
     fn what_is_wrong_is_named_and_what_is_not_yet_is_apart() {
         let wrong = Standing::Wrong("it did not run".into());
         let later = Standing::NotYet("it is known to fail in v1".into());
@@ -313,7 +327,11 @@ mod tests {
                 "nothing shows SOL-01, which is required",
             ]
         );
-        assert!(found.render().ends_with("0 ids shown, 1 not yet, 4 problems\n"), "{}", found.render());
+        assert!(
+            found.render().ends_with("0 ids shown, 0 of them in part, 1 not yet, 4 problems\n"),
+            "{}",
+            found.render()
+        );
     }
 
     #[test]

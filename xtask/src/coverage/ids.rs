@@ -14,13 +14,16 @@ pub struct Ids {
     pub known: BTreeSet<String>,
     /// Of these, ids that no scenario can show, by what they are left for.
     pub left: BTreeMap<&'static str, BTreeSet<String>>,
+    /// What of an id nothing here can show, by ids that something shows all the same.
+    pub parts: BTreeMap<String, String>,
 }
 
 /// What ids can be left for: a server, its pages, real clouds, and what is read by people.
 const LEFT: [&str; 4] = ["http", "pages", "cloud", "paper"];
 
 impl Ids {
-    /// Reads lines `required ID…`, `known ID…` and `http ID…` (or `pages`, `cloud`, `paper`); `#` begins a comment.
+    /// Reads lines `required ID…`, `known ID…`, `http ID…` (or `pages`, `cloud`, `paper`) and `part ID what is not shown of
+    /// it`; `#` begins a comment.
     pub fn read(file: &Path) -> Result<Ids> {
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         Ids::parse(&text).with_context(|| file.display().to_string())
@@ -35,10 +38,22 @@ impl Ids {
                 None => {}
                 Some("required") => ids.required.extend(words.map(str::to_owned)),
                 Some("known") => ids.known.extend(words.map(str::to_owned)),
+                Some("part") => {
+                    let (id, what) = (words.next(), words.collect::<Vec<_>>().join(" "));
+                    match id {
+                        Some(id) if !what.is_empty() => drop(ids.parts.insert(id.to_owned(), what)),
+                        _ => {
+                            bail!("line {} says too little; expected part, an id, and what is not shown of it", at + 1)
+                        }
+                    }
+                }
                 Some(word) => {
                     let Some(what) = LEFT.into_iter().find(|what| *what == word) else {
                         let expected = LEFT.join(", ");
-                        bail!("line {} begins with `{word}`; expected required, known, {expected}, then ids", at + 1);
+                        bail!(
+                            "line {} begins with `{word}`; expected required, known, part, {expected}, then ids",
+                            at + 1
+                        );
                     };
                     let left: Vec<String> = words.map(str::to_owned).collect();
                     ids.known.extend(left.iter().cloned());
@@ -46,7 +61,10 @@ impl Ids {
                 }
             }
         }
-        Ok(ids)
+        match ids.parts.keys().find(|id| !ids.contains(id)) {
+            Some(id) => bail!("`part {id}`: unknown id `{id}`"),
+            None => Ok(ids),
+        }
     }
 
     /// Whether there is this id.
@@ -68,5 +86,17 @@ mod tests {
         assert!(ids.contains("TES-20") && ids.left["http"].len() == 2 && ids.left["pages"].contains("TES-80"));
         let error = Ids::parse("required S1\nSOL-02\n").expect_err("no word");
         assert!(error.to_string().contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_shown_of_an_id_stands_beside_it() {
+        let ids = Ids::parse("required S1\npart S1 a real   server # later\n").expect("ids");
+        assert_eq!(ids.parts["S1"], "a real server");
+        for (text, expected) in
+            [("part S1\n", "line 1"), ("part\n", "line 1"), ("part S2 a server\n", "unknown id `S2`")]
+        {
+            let error = Ids::parse(text).expect_err("wrong");
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 }
