@@ -1,12 +1,12 @@
 //! `host-shim compare OLD NEW [OPTIONS] PATH…`.
 
-use crate::refuse;
+use crate::ended;
 use crate::source::SourceArgs;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_compare::allow::Allowed;
 use host_compare::cut::{self, CutError};
-use host_compare::report::{human, json, junit};
+use host_compare::report::{github, human, json, junit};
 use host_compare::{Comparison, Options, Step, log, paths};
 use host_replay::error::ReplayError;
 use host_replay::host::{StoreKind, open};
@@ -77,6 +77,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim compare old.wasm native fixtures/solobase    a component and the library
   host-shim compare old.wasm new.wasm --allow reply --allow effects:invoice.paid my-business
   host-shim compare old.wasm new.wasm --fuel-within 10 --to-scenario differs.yml my-business
+  host-shim compare --format github old.wasm new.wasm fixtures   annotations where it differs
 
 Of a log no effect is carried out: what the providers answered is in it. What an erased account had
 said is left out. Where OLD does not come to what the log says, that is told once, and is no
@@ -93,16 +94,12 @@ enum Format {
     Json,
     /// JUnit XML
     Junit,
+    /// Annotations of GitHub Actions
+    Github,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    match try_run(args) {
-        Ok(code) => Ok(code),
-        Err(error) => match error.downcast_ref::<ReplayError>() {
-            Some(known) => Ok(refuse(known)),
-            None => Err(error),
-        },
-    }
+    ended(try_run(args), args.format == Format::Github)
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -151,6 +148,7 @@ fn report(format: Format, comparison: &Comparison, options: &Options) -> anyhow:
     match format {
         Format::Json => json(&mut out, comparison, options)?,
         Format::Junit => out.write_all(junit(comparison, options).map_err(anyhow::Error::msg)?.as_bytes())?,
+        Format::Github => out.write_all(github(comparison, options).as_bytes())?,
         Format::Human => {
             let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
             human(&mut out, comparison, options, colour)?;

@@ -2,7 +2,7 @@
 
 use crate::extension::ExtensionArgs;
 use crate::source::SourceArgs;
-use crate::{EXIT_FAILED, refuse};
+use crate::{EXIT_FAILED, ended};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_explore::report::{Found, Report};
@@ -87,6 +87,7 @@ Examples:
   host-shim explore my-business                        all variants of all scenarios
   host-shim explore --only orders,repeats my.yml       some of them
   host-shim explore --budget 60s --format junit .      for CI
+  host-shim explore --format github my-business        annotations where stories break
   host-shim replay explored/my-orders-1.yml            what was found, until it is mended
 
 Exit codes: 0 no law broke, 1 one did, 2 bad usage or input.";
@@ -124,16 +125,12 @@ enum Format {
     Json,
     /// JUnit XML
     Junit,
+    /// Annotations of GitHub Actions
+    Github,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    match try_run(args) {
-        Ok(code) => Ok(code),
-        Err(error) => match error.downcast_ref::<ReplayError>() {
-            Some(known) => Ok(refuse(known)),
-            None => Err(error),
-        },
-    }
+    ended(try_run(args), args.format == Format::Github)
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -153,7 +150,8 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         let mut found = Vec::new();
         for finding in &explored.findings {
             let (again, file) = files.write(tale, finding)?;
-            found.push(Found { finding: finding.clone(), again, file });
+            let line = finding.step().map_or(0, |step| tale.scenario.steps[step].line);
+            found.push(Found { finding: finding.clone(), again, file, line });
         }
         report.add(&tale.scenario.file, explored, found);
     }
@@ -162,6 +160,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Human => report.human(),
         Format::Json => report.json(),
         Format::Junit => report.junit().map_err(anyhow::Error::msg)?,
+        Format::Github => report.github(),
     };
     out.write_all(text.as_bytes()).context("the report can't be written")?;
     Ok(if report.broke() { ExitCode::from(EXIT_FAILED) } else { ExitCode::SUCCESS })

@@ -19,7 +19,7 @@ mod span;
 
 use clap::{Parser, Subcommand};
 use host_replay::error::ReplayError;
-use host_replay::report::printable;
+use host_replay::report::{github, printable};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -92,6 +92,18 @@ fn main() -> ExitCode {
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::from(EXIT_FAILED)
+    })
+}
+
+/// Ends a command: what its inputs keep it from is told, with `annotated` as annotations of GitHub Actions as well; any other
+/// error goes on.
+pub(crate) fn ended(result: anyhow::Result<ExitCode>, annotated: bool) -> anyhow::Result<ExitCode> {
+    result.or_else(|error| {
+        let known = error.downcast::<ReplayError>()?;
+        if let (true, ReplayError::Input(mistakes)) = (annotated, &known) {
+            mistakes.iter().for_each(|bad| print!("{}", github::mistake(bad)));
+        }
+        Ok(refuse(&known))
     })
 }
 

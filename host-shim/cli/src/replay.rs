@@ -1,12 +1,12 @@
 //! `host-shim replay [OPTIONS] PATH…`.
 
+use crate::ended;
 use crate::extension::ExtensionArgs;
 use crate::progress::bar;
-use crate::refuse;
 use crate::source::SourceArgs;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use host_replay::error::{Place, ReplayError};
+use host_replay::error::Place;
 use host_replay::report::{Human, Json, failures, github, junit, printable};
 use host_replay::run::{Finished, ReplayOptions, Silent, replay};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -92,18 +92,7 @@ fn parse_time(text: &str) -> Result<i64, String> {
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match try_run(&args) {
-        Ok(code) => Ok(code),
-        Err(error) => match error.downcast_ref::<ReplayError>() {
-            Some(known) => {
-                if let (Format::Github, ReplayError::Input(mistakes)) = (args.format, known) {
-                    mistakes.iter().for_each(|bad| print!("{}", github::mistake(bad)));
-                }
-                Ok(refuse(known))
-            }
-            None => Err(error),
-        },
-    }
+    ended(try_run(&args), args.format == Format::Github)
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {

@@ -4,6 +4,7 @@ use crate::allow::{Allowed, Field};
 use crate::difference::{Difference, of_held, of_turns, only_one};
 use crate::fuel::Fuel;
 use crate::moment::{Held, Moment, Turn};
+use crate::place::EventPlace;
 use host_replay::diff::between;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -40,8 +41,8 @@ pub struct Cause {
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
-    /// Where the event is: file and line, or the number in the log.
-    pub place: String,
+    /// Where the event is.
+    pub place: EventPlace,
     /// Its id.
     pub event: String,
     /// Its account.
@@ -73,7 +74,7 @@ struct Case {
 
 /// Of whom a difference is told.
 struct Of<'a> {
-    place: &'a str,
+    place: &'a EventPlace,
     step: usize,
     kind: &'a str,
     event: &'a str,
@@ -103,7 +104,7 @@ impl<'a> Grouper<'a> {
     }
 
     /// NEW does not begin with a business that OLD begins with.
-    pub fn refused(&mut self, place: &str, why: &str) {
+    pub fn refused(&mut self, place: &EventPlace, why: &str) {
         let difference = Difference {
             field: Field::Outcome,
             form: "taken -> refused".to_owned(),
@@ -116,7 +117,7 @@ impl<'a> Grouper<'a> {
     }
 
     /// Holds what a step led to on both sides against each other.
-    pub fn hold(&mut self, place: &str, step: usize, old: &Moment, new: &Moment) {
+    pub fn hold(&mut self, place: &EventPlace, step: usize, old: &Moment, new: &Moment) {
         // Accounts that are another since this very step, and the turn by which each is.
         let mut since_now: HashSet<Option<String>> = HashSet::new();
         let mut differing: HashMap<Option<String>, (&str, &str)> = HashMap::new();
@@ -203,7 +204,7 @@ impl<'a> Grouper<'a> {
             return *known;
         }
         let first = Example {
-            place: of.place.to_owned(),
+            place: of.place.clone(),
             event: of.event.to_owned(),
             account: of.account.clone(),
             diff: between(("OLD", &old), ("NEW", &new)),
@@ -237,7 +238,7 @@ impl Cause {
         json!({
             "kind": key.kind, "field": key.field.to_string(), "difference": key.form, "allowed": allowed,
             "count": count, "follows": follows,
-            "first": {"place": first.place, "event": first.event, "account": first.account, "diff": first.diff},
+            "first": {"place": first.place.to_string(), "event": first.event, "account": first.account, "diff": first.diff},
         })
     }
 }

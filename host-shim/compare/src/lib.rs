@@ -13,6 +13,7 @@ mod lockstep;
 pub mod log;
 pub mod moment;
 pub mod paths;
+pub mod place;
 pub mod report;
 mod story;
 

@@ -2,6 +2,7 @@
 
 use crate::causes::Grouper;
 use crate::moment::Moment;
+use crate::place::EventPlace;
 use host::processor::{Processor, Report};
 use host_replay::error::ReplayError;
 use host_replay::host::Host;
@@ -78,7 +79,7 @@ impl<E: Engine> Lockstep<E> {
     /// Gives both the same event and holds what it led to against each other. The reports are OLD's, then NEW's.
     pub fn step(
         &mut self,
-        place: &str,
+        place: &EventPlace,
         number: usize,
         grouper: &mut Grouper<'_>,
         mut feed: impl FnMut(&mut E) -> Result<Vec<Report>, ReplayError>,

@@ -4,6 +4,7 @@
 
 use crate::causes::Grouper;
 use crate::lockstep::{Engine, Lockstep, Side};
+use crate::place::EventPlace;
 use crate::{Comparison, Options, Progress, Record, Step, story};
 use host::business::BusinessFolder;
 use host::processor::{Business, Processor, Report, difference_from_record, is_refused_by_intake};
@@ -117,7 +118,7 @@ impl Log {
         if matches!(event.payload, Payload::Provider(_)) {
             event.account = None;
         }
-        let place = format!("event {seq} of the log");
+        let place = EventPlace::Log(seq);
         let number = usize::try_from(seq).unwrap_or(usize::MAX);
         let (event, raw) = (event, row.raw);
         let reports = self.lockstep.step(&place, number, grouper, |processor| {

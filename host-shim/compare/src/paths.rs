@@ -3,6 +3,7 @@
 use crate::causes::Grouper;
 use crate::lockstep::{Lockstep, Side};
 use crate::moment::Moment;
+use crate::place::EventPlace;
 use crate::{Comparison, Options, Progress, Step, Story};
 use host_replay::business::BusinessFolder;
 use host_replay::error::{Place, ReplayError};
@@ -91,7 +92,7 @@ pub(crate) fn both(
     let old = moments(scenario, case, business, &options.old)?;
     let place = |step: usize| {
         let line = scenario.steps.get(step).map_or(0, |step| step.line);
-        format!("{} ({})", Place::line(&scenario.file, line), case.version)
+        EventPlace::Step { place: Place::line(&scenario.file, line), version: case.version.clone() }
     };
     let new = match moments(scenario, case, business, &options.new) {
         Ok(new) => new,
@@ -149,7 +150,7 @@ fn stream(
     for (number, event) in raw.events().enumerate() {
         let decoded = event?;
         let livemode = decoded.event.livemode == Some(true);
-        let place = format!("{source}, event {}", number + 1);
+        let place = EventPlace::Raw { file: PathBuf::from(source), number: number + 1 };
         let mode = &mut modes[usize::from(livemode)];
         let lockstep = match mode {
             Some(lockstep) => lockstep,

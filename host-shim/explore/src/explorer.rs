@@ -75,6 +75,15 @@ pub struct Finding {
     pub reference: Plan,
 }
 
+impl Finding {
+    /// The step of the story at which it breaks: where the host is killed, else the last one that it takes. None if it takes
+    /// no step.
+    pub fn step(&self) -> Option<usize> {
+        let acts = &self.plan.acts;
+        acts.iter().find(|act| act.kill.is_some()).or(acts.last()).map(|act| act.step)
+    }
+}
+
 /// What is explored, and how far.
 #[derive(Clone, Debug)]
 pub struct Limits {

@@ -1,6 +1,7 @@
 //! What an exploration found, for people and programs.
 
 use crate::explorer::{Counts, Explored, Finding, Kind};
+use host_replay::report::github::{annotation, notice};
 use host_replay::report::printable;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use serde_json::json;
@@ -18,6 +19,8 @@ pub struct Found {
     pub again: String,
     /// The scenario that fails.
     pub file: PathBuf,
+    /// Line of the explored story at which it breaks, from 1; 0 where it breaks without any step.
+    pub line: usize,
 }
 
 struct Of {
@@ -75,7 +78,7 @@ impl Report {
     pub fn human(&self) -> String {
         let mut out = String::new();
         for found in self.stories.iter().flat_map(|story| &story.found) {
-            let Found { finding, again, file } = found;
+            let Found { finding, again, file, .. } = found;
             let _ = writeln!(out, "BROKEN  {}: {}", finding.kind, finding.breach.law);
             let _ = writeln!(out, "  {}", printable(&finding.breach.what));
             let _ = writeln!(out, "  {}", printable(&finding.variant));
@@ -110,7 +113,7 @@ impl Report {
     pub fn json(&self) -> String {
         let mut out = String::new();
         for story in &self.stories {
-            for Found { finding, again, file } in &story.found {
+            for Found { finding, again, file, .. } in &story.found {
                 let steps: Vec<usize> = finding.plan.acts.iter().map(|act| act.step).collect();
                 let line = json!({"broken": {
                     "story": story.explored.name, "file": story.file.display().to_string(), "kind": finding.kind,
@@ -127,6 +130,33 @@ impl Report {
             "ended_early": self.ended_early(), "left_out": self.left_out,
         }});
         let _ = writeln!(out, "{summary}");
+        out
+    }
+
+    /// Annotations for GitHub Actions: an error a finding, at the step at which the story breaks, and a notice with the counts.
+    pub fn github(&self) -> String {
+        let mut out = String::new();
+        for story in &self.stories {
+            for Found { finding, again, file, line } in &story.found {
+                let title = format!("{}, {}: {}", story.explored.name, finding.kind, finding.breach.law);
+                let steps = finding.plan.acts.len();
+                let text = format!(
+                    "{}\n{}\nshortest story, {steps} steps: {}\nagain: {again}",
+                    finding.breach.what,
+                    finding.variant,
+                    file.display()
+                );
+                annotation(&mut out, Some((&story.file, *line)), &title, &text);
+            }
+        }
+        let sum = |of: fn(&Counts) -> u64| self.counts().values().map(of).sum::<u64>();
+        let (variants, broken) = (sum(|counts| counts.variants), sum(|counts| counts.broken));
+        let stories = self.stories.len();
+        let mut text = format!("{stories} stories, {variants} variants, {broken} broke a law; seed {}", self.seed);
+        if self.ended_early() + self.left_out > 0 {
+            let _ = write!(text, "; time was up: {} ended early, {} not begun", self.ended_early(), self.left_out);
+        }
+        notice(&mut out, "explore", &text);
         out
     }
 

@@ -1,6 +1,7 @@
 //! Variants of stories, of the extension as it is and of ones that have a fault.
 
 mod explore {
+    mod annotations;
     mod faults;
     mod fixtures;
     mod second;

@@ -1,6 +1,6 @@
 //! Annotations of GitHub Actions. `UPDATE_GOLDEN=1` rewrites the file; read the difference before keeping it.
 
-use crate::run::{replay, run};
+use crate::run::{fixtures, replay, run};
 use std::path::Path;
 
 #[test]
@@ -37,4 +37,35 @@ fn a_mistake_is_an_annotation_too() {
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert!(ran.stdout.starts_with(&format!("::error file={path},line=3,title=mistake::")), "{}", ran.stdout);
     assert!(ran.stdout.contains("::notice title=check::"), "{}", ran.stdout);
+    for command in [vec!["explore", "--native"], vec!["compare", "native", "native"]] {
+        let args = [command.as_slice(), &["--business", "solobase", "--format", "github", &path]].concat();
+        let ran = run(&args, b"");
+        assert_eq!(ran.code, 2, "{command:?}: {}", ran.stderr);
+        assert!(ran.stdout.starts_with(&format!("::error file={path},line=3,title=mistake::")), "{}", ran.stdout);
+        assert!(ran.stderr.contains("x.yml:3: "), "people are told as well: {}", ran.stderr);
+        let human = run(&[command.as_slice(), &["--business", "solobase", &path]].concat(), b"");
+        assert_eq!((human.code, human.stdout.as_str()), (2, ""), "{command:?}");
+    }
+}
+
+#[test]
+fn where_nothing_breaks_or_differs_there_is_a_notice_alone() {
+    let story = fixtures().join("solobase/scenarios/requirements/billing-history.yml").display().to_string();
+    for (command, begin, end) in [
+        (
+            vec!["explore", "--native", "--only", "repeats"],
+            "::notice title=explore::1 stories, ",
+            " 0 broke a law; seed 1\n",
+        ),
+        (
+            vec!["compare", "native", "native"],
+            "::notice title=compare::native -> native: no difference in ",
+            " cases\n",
+        ),
+    ] {
+        let ran = run(&[command.as_slice(), &["--format", "github", &story]].concat(), b"");
+        assert_eq!(ran.code, 0, "{command:?}: {}{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.starts_with(begin) && ran.stdout.ends_with(end), "{}", ran.stdout);
+        assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.stdout);
+    }
 }

@@ -55,7 +55,8 @@ pub fn human(out: &mut dyn Write, comparison: &Comparison, options: &Options, co
     writeln!(out, "\n{}", paint(code, &text))
 }
 
-fn heading(cause: &Cause) -> String {
+/// A cause in one line.
+pub(super) fn heading(cause: &Cause) -> String {
     let times = if cause.count == 1 { String::new() } else { format!(" ×{}", cause.count) };
     let follows = match cause.follows {
         0 => String::new(),
@@ -83,7 +84,7 @@ fn fuel(out: &mut dyn Write, comparison: &Comparison, options: &Options) -> io::
 }
 
 /// The comparison in one line.
-fn verdict(comparison: &Comparison) -> String {
+pub(super) fn verdict(comparison: &Comparison) -> String {
     let (allowed, told): (Vec<&Cause>, Vec<&Cause>) = comparison.causes.iter().partition(|cause| cause.allowed);
     let sum = |causes: &[&Cause]| causes.iter().map(|cause| cause.count + cause.follows).sum::<u64>();
     let differences = match (told.len(), allowed.len()) {

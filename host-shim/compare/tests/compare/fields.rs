@@ -1,7 +1,7 @@
 //! A component that decides otherwise is told with what it decides otherwise.
 
 use super::support::{by_paths, changed, options, podcasts, rewrite, told, with_fuel};
-use host_compare::report::{human, json, junit};
+use host_compare::report::{github, human, json, junit};
 use host_replay::runners::Runners;
 use products_contract::{Decision, IgnoreReason, Outcome, Refusal, Reply};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ fn another_outcome_is_told_and_what_comes_of_it_follows() {
     assert!(kinds.iter().all(|kind| *kind == "instance.create"), "what follows is not told by itself: {told:?}");
     assert!(found.causes[0].follows > 0, "{:?}", found.causes[0]);
     let first = &found.causes[0].first;
-    assert!(first.place.contains("add-on.yml:8 ("), "{}", first.place);
+    assert!(first.place.to_string().contains("add-on.yml:8 ("), "{}", first.place);
     assert_eq!(first.account.as_deref(), Some("user:ana"));
     assert!(first.diff.contains("-applied in user:ana") && first.diff.contains("+rejected("), "{}", first.diff);
     assert!(found.differs(&options));
@@ -189,4 +189,47 @@ fn reports_say_the_cause_the_count_and_the_first() {
     assert_eq!(lines.last().expect("a summary")["summary"]["differs"], true);
     let xml = junit(&found, &options).expect("XML");
     assert!(xml.contains("<failure") && xml.contains("outcome of instance.create"), "{xml}");
+}
+
+#[test]
+fn annotations_stand_at_the_step_that_comes_out_otherwise() {
+    let allowed = options(refuses(), &["state"]);
+    let path = podcasts("add-on.yml");
+    let found = by_paths(std::slice::from_ref(&path), &allowed);
+    let text = github(&found, &allowed);
+    let lines: Vec<&str> = text.lines().collect();
+    let told = found.causes.iter().filter(|cause| !cause.allowed).count();
+    assert_eq!(lines.len(), told + 1, "one for each cause that is not allowed, and the counts: {text}");
+    let begin = format!(
+        "::error file={},line=8,title=outcome of instance.create::outcome of instance.create ×{}: applied -> rejected(",
+        path.display(),
+        found.cases
+    );
+    assert!(lines[0].starts_with(&begin), "{text}");
+    assert!(lines[0].contains("%0Acmd_3 of user:ana, ") && lines[0].contains("%0A-applied in user:ana%0A+rejected("));
+    let end = "::notice title=compare::native -> changed: ";
+    assert!(lines[told].starts_with(end) && lines[told].contains(" differences of "), "{text}");
+    let all_allowed = options(refuses(), &["outcome", "reply", "effects", "money", "state"]);
+    let text = github(&by_paths(&[path], &all_allowed), &all_allowed);
+    assert!(text.starts_with(end) && text.contains("all of them allowed"), "{text}");
+}
+
+#[test]
+fn too_much_fuel_is_an_annotation_of_no_file() {
+    let path = [podcasts("plan.yml")];
+    let old = with_fuel("old", 1_000);
+    let text = |percent| {
+        let options = host_compare::Options {
+            fuel_within: Some(percent),
+            old: old.clone(),
+            ..options(with_fuel("new", 1_200), &[])
+        };
+        github(&by_paths(&path, &options), &options)
+    };
+    assert!(
+        text(19).starts_with("::error title=fuel::") && text(19).contains("(+20.0 %25): too much for "),
+        "{}",
+        text(19)
+    );
+    assert!(text(20).starts_with("::notice title=compare::old -> new: no difference in "), "{}", text(20));
 }

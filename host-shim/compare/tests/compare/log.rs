@@ -108,7 +108,7 @@ fn another_decision_is_told_by_its_number_and_written_as_a_scenario() {
     assert!(told.iter().all(|told| told.contains("of customer.subscription.created: ")), "{told:?}");
     assert!(told.iter().any(|told| told.starts_with("state of")), "{told:?}");
     assert!(found.causes.iter().any(|cause| cause.follows > 0), "the second show is refused later: {:?}", found.causes);
-    assert!(found.causes[0].first.place.ends_with(" of the log"), "{}", found.causes[0].first.place);
+    assert!(found.causes[0].first.place.to_string().ends_with(" of the log"), "{}", found.causes[0].first.place);
     let file = folder.path().join("differs.yml");
     let mut library = Library::new(sources(), options.old.clone(), &[]).expect("the fixtures");
     let cut = smallest(&mut library, &found, &options, &file).expect("it can be told").expect("it differs");

@@ -54,5 +54,5 @@ fn a_raw_stream_goes_through_both() {
         }
     }));
     assert_eq!(super::support::told(&other)[0], "effects of instance.create: - bucket.ensure");
-    assert!(other.causes[0].first.place.ends_with("log.jsonl, event 1"), "{}", other.causes[0].first.place);
+    assert!(other.causes[0].first.place.to_string().ends_with("log.jsonl, event 1"), "{}", other.causes[0].first.place);
 }
