@@ -85,7 +85,7 @@ pub fn debug_host() -> Result<PathBuf> {
 }
 
 /// Name of a program's file on this system.
-fn program(name: &str) -> String {
+pub fn program(name: &str) -> String {
     format!("{name}{}", std::env::consts::EXE_SUFFIX)
 }
 

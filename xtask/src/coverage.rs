@@ -6,6 +6,7 @@
 mod assertions;
 mod cases;
 mod ids;
+pub mod lines;
 mod packages;
 mod ran;
 mod source;
@@ -27,11 +28,37 @@ pub use ran::{OBJECTS, Passed, objects};
 ///
 /// It fails on an unknown id, on a case that names ids and does not show them, and if nothing shows an id that
 /// `fixtures/ids.txt` requires.
+///
+/// With `--lines` it lists instead which lines of the extension's Rust no scenario reaches, natively. That takes `llvm-profdata`
+/// and `llvm-cov` of the compiler's LLVM: `rustup component add llvm-tools`; where they are missing it says how else to get
+/// them. What scenarios reach of what an extension and its catalogs declare is told by `host-shim coverage`.
 #[derive(clap::Args)]
-pub struct Options {}
+#[command(after_help = "Examples:
+  cargo xtask coverage                                    which id is shown by which case
+  cargo xtask coverage --lines                            lines of the extension that no fixture reaches
+  cargo xtask coverage --lines --min 90 fixtures/solobase fail if one business reaches fewer than 90 %
+  cargo xtask coverage --lines --format json > lines.json a line a file, then a summary")]
+pub struct Options {
+    /// List the lines of the extension that are not reached.
+    #[arg(long)]
+    lines: bool,
+    /// With --lines: scenarios, and folders of them.
+    #[arg(value_name = "PATH", requires = "lines", default_value = "fixtures")]
+    paths: Vec<PathBuf>,
+    /// With --lines: fail if fewer lines are reached than so many per cent.
+    #[arg(long, value_name = "PERCENT", requires = "lines", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
+    min: u32,
+    /// With --lines: how to report.
+    #[arg(long, value_enum, requires = "lines", default_value_t = lines::Format::Human)]
+    format: lines::Format,
+}
 
 /// Run the chore.
-pub fn run(_: &Options) -> Result<()> {
+pub fn run(options: &Options) -> Result<()> {
+    if options.lines {
+        let Options { paths, min, format, .. } = options;
+        return lines::run(&lines::Options { paths, format: *format, min: *min });
+    }
     let mut groups = Groups::default();
     let result = (|| {
         let passed = groups.run("tests", tests)?;

@@ -33,6 +33,10 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
+    // Cargo runs this program in the compiler's place where lines are counted.
+    if std::env::var_os(coverage::lines::WRAPPER).is_some() {
+        return coverage::lines::wrap();
+    }
     let done = match Options::parse().chore {
         Chore::Build(options) => build::run(&options),
         Chore::Replay(options) => return replay::run(&options),
