@@ -13,7 +13,7 @@ use host_providers::Registry;
 use host_providers::Simulation;
 use host_providers::scripted::{Memory, Resource, Scripted};
 use host_store::fault::{Faults, Moment, Then};
-use host_store::{Changes, ClaimRow, MemoryStore, SqliteStore, Store};
+use host_store::{Changes, ClaimRow, MemoryStore, Partition, SqliteStore, Store};
 use products_contract::{Account, EffectFailureClass, Payload, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -131,9 +131,12 @@ impl Host {
         Host::start_with(setup, store)
     }
 
-    /// [`Host::start`] on a store of the caller's.
+    /// [`Host::start`] on a store of the caller's. The clock begins no earlier than the time that the store has come to.
     pub fn start_with(setup: HostSetup, store: Box<dyn Store>) -> Result<Host, ReplayError> {
-        let clock = Clock::told(setup.clock);
+        let mut clock = Clock::told(setup.clock);
+        if let Some(left_at) = left_at(&*store, &setup)? {
+            clock.advance_to(left_at);
+        }
         let mut host = Host {
             running: None,
             scripted: Scripted::new(),
@@ -528,6 +531,13 @@ impl Host {
     fn outbox_mut(&mut self) -> &mut Outbox {
         self.running_mut().outbox_mut()
     }
+}
+
+/// The time at which the store was left: of the last event or run, or when a call that has begun became due.
+fn left_at(store: &dyn Store, setup: &HostSetup) -> Result<Option<Timestamp>, ReplayError> {
+    let partition = Partition { business: setup.business.name.clone(), livemode: setup.livemode };
+    let begun = store.effects_running(&partition)?.into_iter().map(|row| row.due_at).max();
+    Ok(store.latest(&partition)?.max(begun))
 }
 
 /// Opens a store.

@@ -12,6 +12,8 @@ use std::path::Path;
 
 /// A day after the last event: 2026-09-30T14:13:20Z in milliseconds since the epoch.
 const CLOCK_MS: i64 = 1_790_864_000_000;
+/// Until all that the end of the subscription leads to has happened.
+const YEAR_MS: i64 = 365 * 86_400_000;
 const STORY: &str = include_str!("kill/story.jsonl");
 
 /// What is left in the end.
@@ -96,6 +98,38 @@ fn a_kill_at_any_write_changes_nothing_in_the_end() {
                 deliver(&mut host, 4, together).expect("no further fault");
                 assert_eq!(end(&host), expected, "killed at write {write} {moment:?}, together: {together}");
             }
+        }
+    }
+}
+
+/// As `--until` does after the last event. The clock of the host that goes on is told the time of the events, long before
+/// that of the kill.
+#[test]
+fn a_kill_while_time_passes_changes_nothing_in_the_end() {
+    let pass = |host: &mut Host| -> Result<(), ReplayError> {
+        host.set_fire_timers(true);
+        host.advance_to(CLOCK_MS + YEAR_MS).map(drop)
+    };
+    let play = |host: &mut Host| deliver(host, 4, false).and_then(|()| pass(host));
+    let mut host = start(Box::new(MemoryStore::new())).expect("a host");
+    play(&mut host).expect("no fault");
+    let expected = end(&host);
+    assert!(expected.resources.iter().all(|(_, state)| state == "destroyed"), "{:?}", expected.resources);
+    let counting = Faults::new(Box::new(MemoryStore::new()));
+    let mut host = start(counting.open()).expect("a host");
+    deliver(&mut host, 4, false).expect("no fault");
+    let before = counting.writes();
+    pass(&mut host).expect("no fault");
+    assert!(counting.writes() >= before + 30, "{} writes after {before}", counting.writes());
+    for write in before + 1..=counting.writes() {
+        for moment in [Moment::Before, Moment::After] {
+            let faults = Faults::new(Box::new(MemoryStore::new()));
+            faults.fail_at(write, moment, Then::Dead);
+            let killed = start(faults.open()).and_then(|mut host| play(&mut host));
+            assert!(killed.is_err() && faults.struck());
+            let mut host = start(faults.open()).expect("started again");
+            play(&mut host).expect("no further fault");
+            assert_eq!(end(&host), expected, "killed at write {write} {moment:?}");
         }
     }
 }

@@ -255,6 +255,9 @@ impl Store for FaultStore {
     fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
         self.read(|store| store.runs(seq))
     }
+    fn latest(&self, partition: &Partition) -> Stored<Option<Timestamp>> {
+        self.read(|store| store.latest(partition))
+    }
     fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
         self.read(|store| store.inbox_due(partition, now, limit))
     }

@@ -332,6 +332,10 @@ impl Store for MemoryStore {
         Ok(self.inbox.runs(seq))
     }
 
+    fn latest(&self, partition: &Partition) -> Stored<Option<Timestamp>> {
+        Ok(self.inbox.latest(partition))
+    }
+
     fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
         Ok(self.inbox.due(partition, now, limit))
     }

@@ -504,6 +504,10 @@ impl Store for SqliteStore {
         inbox::runs(&self.connection, seq).map_err(unavailable)
     }
 
+    fn latest(&self, partition: &Partition) -> Stored<Option<Timestamp>> {
+        self.of_partition(partition, inbox::latest)
+    }
+
     fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
         self.of_partition(partition, |connection, number| inbox::due(connection, number, now, limit))
     }

@@ -99,6 +99,8 @@ pub trait Store: Send {
     fn inbox_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
     /// The runs of an event, first to last.
     fn runs(&self, seq: u64) -> Stored<Vec<Run>>;
+    /// The latest time at which an event of the partition was accepted or ran; none before the first. Reads every run.
+    fn latest(&self, partition: &Partition) -> Stored<Option<Timestamp>>;
     /// Pending rows that may be tried at `now`, in order of acceptance.
     fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>>;
     /// Time of the next pending row that becomes due after `now`.

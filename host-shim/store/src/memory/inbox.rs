@@ -210,6 +210,13 @@ impl Inbox {
         due
     }
 
+    pub(super) fn latest(&self, partition: &Partition) -> Option<Timestamp> {
+        let of_partition = self.events.iter().zip(&self.places).filter(|(event, _)| event.partition == *partition);
+        let times = of_partition
+            .flat_map(|(accepted, place)| place.runs.iter().map(|run| run.at).chain([accepted.event.received_at]));
+        times.max()
+    }
+
     pub(super) fn next_due(&self, partition: &Partition, now: Timestamp) -> Option<Timestamp> {
         let times = &self.queues.get(partition)?.pending_times;
         times.range((Bound::Excluded((now, u64::MAX)), Bound::Unbounded)).next().map(|(at, _)| *at)

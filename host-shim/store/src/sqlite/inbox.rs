@@ -317,6 +317,16 @@ pub(super) fn runs(connection: &Connection, seq: u64) -> Result<Vec<Run>, Error>
         .collect()
 }
 
+/// An event that is accepted later has the higher number, but may run again at any time.
+pub(super) fn latest(connection: &Connection, partition: i64) -> Result<Option<Timestamp>, Error> {
+    let accepted = "SELECT received_at FROM events WHERE seq = (SELECT max(seq) FROM inbox WHERE partition = ?1)";
+    let accepted: Option<Timestamp> =
+        connection.prepare_cached(accepted)?.query_row([partition], |row| row.get(0)).optional()?;
+    let ran = "SELECT max(r.at) FROM runs r JOIN inbox i ON i.seq = r.seq WHERE i.partition = ?1";
+    let ran: Option<Timestamp> = connection.prepare_cached(ran)?.query_row([partition], |row| row.get(0))?;
+    Ok(accepted.max(ran))
+}
+
 fn seqs(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<u64>, Error> {
     connection.prepare_cached(sql)?.query_map(params, |row| row.get(0))?.collect()
 }

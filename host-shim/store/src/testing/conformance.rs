@@ -66,6 +66,7 @@ macro_rules! store_conformance {
             inbox_queues_are_of_one_partition,
             inbox_rows_are_read_in_order,
             an_unknown_inbox_row_is_an_error,
+            the_latest_time_is_that_of_the_last_event_or_run,
             effects_come_back_as_they_were_asked_for,
             outbox_queues_are_of_one_partition,
             effects_are_due_in_order_of_time,

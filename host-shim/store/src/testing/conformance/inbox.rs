@@ -373,3 +373,25 @@ pub fn an_unknown_inbox_row_is_an_error(open: Open<'_>) {
         assert_eq!(store.inbox(seq), Ok(None));
     }
 }
+
+/// A run may be of any event, and what happens in another mode is another's time.
+pub fn the_latest_time_is_that_of_the_last_event_or_run(open: Open<'_>) {
+    let mut store = open();
+    let p = samples::partition();
+    assert_eq!(store.latest(&p), Ok(None));
+    let at = |id: &str, received_at: i64, livemode: bool| {
+        let mut new = samples::new_event(id);
+        Arc::make_mut(&mut new.event).received_at = received_at;
+        NewInbox { livemode, ..new }
+    };
+    accept(&mut *store, at("evt_1", 1000, false));
+    accept(&mut *store, at("evt_2", 2000, false));
+    accept(&mut *store, at("evt_3", 9000, true));
+    assert_eq!((store.latest(&p), store.latest(&live())), (Ok(Some(2000)), Ok(Some(9000))));
+    let run = Run { at: 5000, outcome: None, error: Some("trap".into()), provenance: None };
+    let pending = samples::standing(InboxState::Pending { not_before: 7000 });
+    place(&mut *store, 1, Standing { run: Some(run), ..pending });
+    assert_eq!((store.latest(&p), store.latest(&live())), (Ok(Some(5000)), Ok(Some(9000))));
+    accept(&mut *store, at("evt_4", 6000, false));
+    assert_eq!(store.latest(&p), Ok(Some(6000)));
+}
