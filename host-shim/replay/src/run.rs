@@ -63,6 +63,10 @@ pub trait Sink {
     }
     /// One event's line.
     fn line(&mut self, line: &Line) -> std::io::Result<()>;
+    /// What all lines so far say is in the store: whoever reads them may count on it.
+    fn durable(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
     /// What a step of a case led to; its host may be looked at and asked.
     fn look(&mut self, stepped: Stepped<'_>) -> Result<(), ReplayError> {
         let _ = stepped;
@@ -268,7 +272,10 @@ fn play_one(
                 until: options.until,
                 trace: options.trace,
             };
-            let mut emit = |line: Line| sink.line(&line.with_source(source)).map_err(unwritable);
+            let mut emit = |lines: Vec<Line>| {
+                lines.into_iter().try_for_each(|line| sink.line(&line.with_source(source))).map_err(unwritable)?;
+                sink.durable().map_err(unwritable)
+            };
             let end = replay_stream(raw, &business, &stream, &mut emit)?;
             let events = end.summary.events;
             finished.raw.push(RawEnd { source: name.to_owned(), events, failed: end.failed, bad });

@@ -54,12 +54,15 @@ struct Stream<'a> {
     tally: Tally,
 }
 
-/// Replays a stream; each line goes to `emit` as it comes.
+/// Takes the lines of a group once it is durable.
+type Emit<'a> = &'a mut dyn FnMut(Vec<Line>) -> Result<(), ReplayError>;
+
+/// Replays a stream; the lines of each group go to `emit` once it is durable.
 pub fn replay_stream(
     raw: RawInput,
     business: &BusinessFolder,
     options: &StreamOptions,
-    emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>,
+    emit: Emit<'_>,
 ) -> Result<StreamEnd, ReplayError> {
     let clock = raw.newest.unwrap_or(0);
     let mut stream = Stream {
@@ -96,11 +99,7 @@ fn shuffled(raw: &RawInput, seed: u64) -> Result<Vec<Located>, BadInput> {
 }
 
 impl Stream<'_> {
-    fn event(
-        &mut self,
-        decoded: host_intake::Decoded,
-        emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>,
-    ) -> Result<(), ReplayError> {
+    fn event(&mut self, decoded: host_intake::Decoded, emit: Emit<'_>) -> Result<(), ReplayError> {
         let mode = usize::from(decoded.event.livemode == Some(true));
         if self.open.is_some_and(|(_, open)| open != mode) {
             self.close(emit)?;
@@ -132,7 +131,7 @@ impl Stream<'_> {
     }
 
     /// Makes the open group durable and tells what became of it.
-    fn close(&mut self, emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>) -> Result<(), ReplayError> {
+    fn close(&mut self, emit: Emit<'_>) -> Result<(), ReplayError> {
         let Some((_, mode)) = self.open.take() else { return Ok(()) };
         let Some(host) = self.hosts[mode].as_mut() else { return Ok(()) };
         let reports = host.settle()?;
@@ -141,8 +140,8 @@ impl Stream<'_> {
         self.tell(emit)
     }
 
-    fn tell(&mut self, emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>) -> Result<(), ReplayError> {
-        self.lines.drain(..).try_for_each(emit)
+    fn tell(&mut self, emit: Emit<'_>) -> Result<(), ReplayError> {
+        emit(std::mem::take(&mut self.lines))
     }
 
     fn following(&mut self, reports: &[Report]) {
@@ -158,7 +157,7 @@ impl Stream<'_> {
         }
     }
 
-    fn end(mut self, emit: &mut dyn FnMut(Line) -> Result<(), ReplayError>) -> Result<StreamEnd, ReplayError> {
+    fn end(mut self, emit: Emit<'_>) -> Result<StreamEnd, ReplayError> {
         self.close(emit)?;
         if let Some(until) = self.options.until {
             if until < self.clock {

@@ -5,10 +5,15 @@
 use host_replay::business::BusinessFolder;
 use host_replay::error::ReplayError;
 use host_replay::host::{Host, HostSetup, StoreKind};
+use host_replay::report::Json;
+use host_replay::run::{ReplayOptions, replay};
 use host_replay::runners::Runners;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{Changes, EffectChange, EffectState, Lease, MemoryStore, Store};
+use std::cell::RefCell;
+use std::io::{self, Write};
 use std::path::Path;
+use std::rc::Rc;
 
 /// A day after the last event: 2026-09-30T14:13:20Z in milliseconds since the epoch.
 const CLOCK_MS: i64 = 1_790_864_000_000;
@@ -174,4 +179,40 @@ fn what_ran_when_the_host_was_killed_is_recovered_by_the_next_start() {
     assert_eq!(attempts, [("ensure", 1), ("ensure", 1)], "the same attempt again");
     deliver(&mut host, 4, false).expect("no fault");
     assert_eq!(end(&host), undisturbed());
+}
+
+/// Counts lines, and notes how many there were whenever they were handed on.
+#[derive(Clone, Default)]
+struct Lines(Rc<RefCell<(usize, Vec<usize>)>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().0 += bytes.iter().filter(|byte| **byte == b'\n').count();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let mut noted = self.0.borrow_mut();
+        let lines = noted.0;
+        noted.1.push(lines);
+        Ok(())
+    }
+}
+
+#[test]
+fn lines_are_handed_on_as_soon_as_their_group_is_durable() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log.jsonl");
+    let first = STORY.lines().next().expect("a subscription");
+    let events: String = (0..130).map(|n| first.replace("evt_0001", &format!("evt_{n}")) + "\n").collect();
+    std::fs::write(&log, events).expect("written");
+    let options = ReplayOptions {
+        business: Some("solobase".to_owned()),
+        fixtures: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")),
+        ..ReplayOptions::new(Runners::native())
+    };
+    let lines = Lines::default();
+    let mut out = Json::new(io::BufWriter::with_capacity(1 << 20, lines.clone()));
+    replay(&[log], &mut io::empty(), &options, &mut out).expect("replayed");
+    assert_eq!(lines.0.borrow().1, [64, 128, 130, 131], "two groups, the rest, and the summary");
 }

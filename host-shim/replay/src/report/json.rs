@@ -45,6 +45,10 @@ impl<W: Write> Sink for Json<W> {
         self.write(line)
     }
 
+    fn durable(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn cases(&mut self, scenario: &Scenario, reports: &[CaseReport]) -> io::Result<()> {
         reports.iter().try_for_each(|report| self.write(&Case { case: CaseLine::of(scenario, report) }))
     }
