@@ -24,6 +24,9 @@ mod github;
 mod guide;
 #[path = "cli/help.rs"]
 mod help;
+#[cfg(unix)]
+#[path = "cli/kill.rs"]
+mod kill;
 #[path = "cli/missing_price.rs"]
 mod missing_price;
 #[path = "cli/run.rs"]

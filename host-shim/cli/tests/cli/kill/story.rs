@@ -1,0 +1,86 @@
+//! What the killed process is told: customers who subscribe, pay, get an instance, and some who leave.
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// How much later each customer's story is than the one's before, in seconds, so that no two timers fire together.
+const APART_S: i64 = 3_600;
+/// How many customers come up before one has gone through all of their story.
+const BESIDE: usize = 6;
+/// When the instances of all who left are gone for good.
+pub const UNTIL: &str = "2028-01-01T00:00:00Z";
+
+/// The events, and what they must come to, whatever runs them.
+pub struct Story {
+    pub events: Vec<Value>,
+    /// Effects of providers by kind.
+    pub effects: BTreeMap<&'static str, usize>,
+}
+
+/// The four events of one customer: a subscription, its paid invoice, an instance, the end of the subscription.
+fn customer(template: &str, number: usize) -> Vec<Value> {
+    let shift = i64::try_from(number).expect("a few customers") * APART_S;
+    let named = [
+        ("user-adv", "u"),
+        ("cus_adv", "cus_"),
+        ("sub_1", "sub_"),
+        ("inst_acme", "inst_site"),
+        ("\"acme\"", "\"site"),
+        ("evt_000", "evt_"),
+        ("prd_1", "prd_"),
+    ];
+    let one = |line: &str| {
+        let text = named.iter().fold(line.to_owned(), |text, (from, to)| {
+            let end = if from.ends_with('"') {
+                "\""
+            } else if from.ends_with('0') {
+                "-"
+            } else {
+                ""
+            };
+            text.replace(from, &format!("{to}{number}{end}"))
+        });
+        let mut event = serde_json::from_str(&text.replace("\"2026-09-22T00:00:00Z\"", "1790035200")).expect("JSON");
+        later(&mut event, shift);
+        event
+    };
+    template.lines().map(one).collect()
+}
+
+/// Moves the times in an event, which are the numbers of that size.
+fn later(value: &mut Value, shift: i64) {
+    match value {
+        Value::Object(members) => members.values_mut().for_each(|member| later(member, shift)),
+        Value::Array(items) => items.iter_mut().for_each(|item| later(item, shift)),
+        Value::Number(number) => {
+            if let Some(time) = number.as_i64().filter(|n| (1_780_000_000..1_800_000_000).contains(n)) {
+                *value = json!(time + shift);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The story of so many customers. Each third one stays, and of each other third one the invoice comes before the
+/// subscription, so that it waits for it.
+pub fn of_customers(customers: usize) -> Story {
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../replay/tests/kill/story.jsonl");
+    let template = std::fs::read_to_string(template).expect("the story of one customer");
+    let (mut timed, mut leave) = (Vec::new(), 0);
+    for number in 0..customers {
+        let mut events = customer(&template, number);
+        match number % 3 {
+            0 => drop(events.pop()),
+            1 => events.swap(0, 1),
+            _ => {}
+        }
+        leave += usize::from(events.len() == 4);
+        timed.extend(events.into_iter().enumerate().map(|(step, event)| (number + step * BESIDE, event)));
+    }
+    timed.sort_by_key(|(at, _)| *at);
+    let made = ["database.ensure", "bucket.ensure", "function.ensure"].map(|kind| (kind, customers));
+    let given_up = ["function.change", "database.backup", "database.destroy", "bucket.destroy", "function.destroy"];
+    let effects = made.into_iter().chain(given_up.map(|kind| (kind, leave))).collect();
+    Story { events: timed.into_iter().map(|(_, event)| event).collect(), effects }
+}
