@@ -10,6 +10,7 @@
 
 mod properties {
     mod conservation;
+    mod corpus;
     mod crash;
     mod duplication;
     mod interleaving;

@@ -13,6 +13,7 @@ mod samples;
 mod state;
 mod stop;
 
+pub use bounds::decision as check_decision;
 pub use runner::{Mode, WasmRunner};
 pub use samples::Samples;
 

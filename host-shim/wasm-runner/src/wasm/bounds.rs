@@ -149,8 +149,12 @@ fn json(what: &str, value: &str) -> Checked {
     }
 }
 
-/// Check the words of a decision; its rows, claims and effects are held against the account by who commits it.
-pub(super) fn decision(decision: &Decision) -> Checked {
+/// Check the words of a decision; its rows, claims and effects are held against the account by who commits it. Those of a
+/// component are checked where they cross; who runs a library that is not trusted checks them with this.
+///
+/// # Errors
+/// [`RunError::ValueTooLarge`] or [`RunError::BadValue`], with what it is of.
+pub fn decision(decision: &Decision) -> Result<(), RunError> {
     match &decision.outcome {
         Outcome::Applied | Outcome::Ignored(_) => {}
         Outcome::Duplicate(fact) => id("outcome duplicate", fact)?,

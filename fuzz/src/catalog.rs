@@ -1,0 +1,39 @@
+//! A business of anybody: a host starts with it, or says what is wrong.
+//!
+//! The input is `catalog.yml`, and after [`NEXT`] `business.yml`.
+
+use host::business::BusinessFolder;
+use host_replay::error::ReplayError;
+use host_replay::host::{Host, HostSetup, StoreKind};
+use host_replay::runners::Runners;
+use std::fs;
+
+/// What stands between the two files.
+const NEXT: &str = "\n===\n";
+/// 2026-01-01T00:00:00Z.
+const CLOCK_MS: i64 = 1_767_225_600_000;
+
+/// One business.
+pub fn run(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (catalog, business) = text.split_once(NEXT).unwrap_or((text, ""));
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("catalog.yml"), catalog).expect("written");
+    if !business.is_empty() {
+        fs::write(folder.path().join("business.yml"), business).expect("written");
+    }
+    let started = BusinessFolder::load(folder.path()).map_err(ReplayError::from).and_then(|business| {
+        Host::start(HostSetup {
+            business: BusinessFolder { name: "acme".to_owned(), ..business },
+            livemode: false,
+            config: Vec::new(),
+            runners: Runners::native(),
+            store: StoreKind::Memory,
+            clock: CLOCK_MS,
+        })
+    });
+    match started {
+        Ok(host) => drop(host.state().expect("a host that has started has a state")),
+        Err(error) => assert!(error.is_bad_input(), "a catalog is right or wrong, and breaks nothing: {error}"),
+    }
+}

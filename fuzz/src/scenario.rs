@@ -1,0 +1,18 @@
+//! A scenario of anybody: it is read and its events are built, or it is said what is wrong.
+
+use host_replay::prepare::prepare;
+use host_replay::scenario::Scenario;
+use host_replay::shapes::Shapes;
+use std::path::Path;
+use std::sync::LazyLock;
+
+static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::built_in().expect("the program's own shapes can be read"));
+
+/// One scenario's file.
+pub fn run(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let prepared = Scenario::parse(Path::new("story.yml"), text).and_then(|scenario| prepare(&scenario, &SHAPES));
+    if let Err(bad) = prepared {
+        assert!(!bad.problem.is_empty() && !bad.expected.is_empty(), "{bad:?}");
+    }
+}

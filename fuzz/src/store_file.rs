@@ -1,0 +1,138 @@
+//! A store file of which bytes are other ones: it opens or is refused, and reading and writing it give an answer or an error.
+//!
+//! Each five bytes of the input put one byte at a place of the file; what is left over cuts it.
+
+use host_store::testing::samples;
+use host_store::{
+    Changes, InboxState, NewInbox, NotState, Partition, Scope, SqliteStore, Standing, Store, state_document,
+};
+use products_contract::{Account, CatalogQuery, Reference, Row};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+const PAGE: usize = 100;
+
+/// A file with rows in every table.
+static FILE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("host.db");
+    let mut store = SqliteStore::open(&path).expect("a new file opens");
+    for (n, account) in ["platform", "user:A", "user:B"].into_iter().enumerate() {
+        for changes in told(n, &samples::scope(account)) {
+            store.apply(&changes).expect("applied");
+        }
+    }
+    drop(store);
+    std::fs::read(&path).expect("the file")
+});
+
+/// What an account has: an event that is done with all that it changed, and one of each kind that waits.
+fn told(n: usize, scope: &Scope) -> Vec<Changes> {
+    let account = &scope.account;
+    let event = |id: &str| {
+        let mut new = samples::new_event(&format!("evt_{id}_{n}"));
+        Arc::make_mut(&mut new.event).account = Some(account.clone());
+        new
+    };
+    let mut changes = samples::changes(scope, &format!("evt_done_{n}"));
+    let product = samples::product(account, &format!("prod_{n}"), "site");
+    let purchase = samples::purchase(&format!("pur_{n}"), Some(&format!("cs_{n}")));
+    let subscription = samples::subscription(&format!("sub_{n}"));
+    let record = samples::record("notes", "first", "{\"a\":[1,2]}");
+    let mut rows = vec![Row::Product(product), Row::Purchase(purchase), Row::Subscription(subscription)];
+    rows.push(Row::Record(record));
+    if *account == Account::Platform {
+        rows.push(Row::Price(samples::price("price_1")));
+    }
+    changes.rows = rows.into_iter().map(samples::write).collect();
+    for row in &mut changes.rows {
+        row.references = vec![Reference::Name("stripe:obj_1".to_owned())];
+    }
+    changes.facts.insert("paid:in_1".to_owned());
+    changes.claims = BTreeMap::from([(format!("shop/test//name:{n}"), Some(samples::claim(account)))]);
+    for (kind, key) in [("mail.send", "mail"), ("timer.at", "timer")] {
+        changes.effects.push(samples::insert(samples::queued(scope, samples::effect(kind, key), 5000)));
+    }
+    changes.inbox =
+        samples::accepted(NewInbox { standing: samples::standing(InboxState::Done), ..event("done") }).inbox;
+    let waits = [
+        ("pending", InboxState::Pending { not_before: 2000 }),
+        ("parked", InboxState::Parked { since: 1000 }),
+        ("deferred", InboxState::Deferred { since: 1000 }),
+        ("dead", InboxState::Dead),
+    ];
+    let waits = waits.into_iter().map(|(id, state)| {
+        let waits_for = vec!["claim:k".to_owned()];
+        let standing = Standing { waits_for, ..samples::standing(state) };
+        samples::accepted(NewInbox { standing, ..event(id) })
+    });
+    [changes].into_iter().chain(waits).collect()
+}
+
+/// The file with other bytes in it.
+fn damaged(patches: &[u8]) -> Vec<u8> {
+    let mut bytes = FILE.clone();
+    let mut chunks = patches.chunks_exact(5);
+    for patch in &mut chunks {
+        let at = u32::from_le_bytes([patch[0], patch[1], patch[2], patch[3]]) as usize % bytes.len();
+        bytes[at] = patch[4];
+    }
+    if let [high, low, ..] = chunks.remainder() {
+        bytes.truncate(bytes.len() * usize::from(u16::from_be_bytes([*high, *low])) / usize::from(u16::MAX));
+    }
+    bytes
+}
+
+/// One damaged file.
+pub fn run(patches: &[u8]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("host.db");
+    std::fs::write(&path, damaged(patches)).expect("written");
+    use_all(&path);
+}
+
+fn use_all(path: &Path) {
+    let Ok(mut store) = SqliteStore::open(path) else { return };
+    let _ = state_document(&[&store], &NotState::default());
+    let partition = samples::partition();
+    read_inbox(&store, &partition);
+    let facts = ["paid:in_1".to_owned()];
+    for scope in store.scopes().unwrap_or_default() {
+        let _ = store.open(&scope, &[Reference::Name("stripe:obj_1".to_owned())], &facts);
+        let _ = store.effects_of(&scope, 0, PAGE);
+        let _ = store.claims_held(&scope, "");
+        let _ = store.collections(&scope);
+        let _ = store.newest_data_version(&scope);
+    }
+    let _ = store.effects_due(&partition, i64::MAX, true, PAGE);
+    let _ = store.effects_running(&partition);
+    let _ = store.effects_open(&partition, None);
+    let _ = store.next_due(&partition, 0);
+    let _ = store.claims_each(None, &mut |_, _| {});
+    let _ = store.catalog_find(&partition, &CatalogQuery::All, None, PAGE);
+    // A group that fails leaves the store to be used.
+    let _ = store.begin();
+    for changes in told(9, &samples::scope("user:C")).into_iter().chain(told(1, &samples::scope("user:A"))) {
+        let _ = store.apply(&changes);
+    }
+    if store.commit().is_err() {
+        let _ = store.rollback();
+    }
+    let _ = state_document(&[&store], &NotState::default());
+}
+
+fn read_inbox(store: &SqliteStore, partition: &Partition) {
+    for row in store.inbox_after(0, PAGE).unwrap_or_default() {
+        let _ = store.runs(row.seq);
+    }
+    let _ = store.latest(partition);
+    let _ = store.inbox_due(partition, i64::MAX, PAGE);
+    let _ = store.inbox_next_due(partition, 0);
+    let _ = store.woken_by(&["claim:k".to_owned()]);
+    let _ = store.parked_before(partition, i64::MAX, PAGE);
+    let _ = store.deferred_before(partition, i64::MAX, PAGE);
+    let _ = store.parked_count(partition);
+    let _ = store.failed(partition, 0, PAGE);
+    let _ = store.dead(partition, 0, PAGE);
+}
