@@ -1,6 +1,7 @@
 //! What broke, as annotations of GitHub Actions.
 
 use super::support::{changed, explored, fixture, tale};
+use host_explore::plan::Act;
 use host_explore::report::{Found, Report};
 use host_explore::{Kind, Law};
 use std::path::PathBuf;
@@ -22,9 +23,13 @@ fn an_annotation_stands_at_the_step_at_which_the_story_breaks() {
     // It is the step at which the host is killed, and without a kill the last one of the shortest story.
     let killed = finding.plan.acts.iter().find(|act| act.kill.is_some()).expect("a kill").step;
     assert_eq!(finding.step(), Some(killed));
+    let kill = finding.plan.acts.iter().find_map(|act| act.kill);
+    let mut early = finding.clone();
+    early.plan.acts = vec![Act { kill, ..Act::at(1, 0) }, Act::at(2, 0)];
+    assert_eq!(early.step(), Some(1));
     let mut alive = finding.clone();
-    alive.plan.acts.iter_mut().for_each(|act| act.kill = None);
-    assert_eq!(alive.step(), alive.plan.acts.last().map(|act| act.step));
+    alive.plan.acts = vec![Act::at(1, 0), Act::at(2, 0)];
+    assert_eq!(alive.step(), Some(2));
     alive.plan.acts.clear();
     assert_eq!(alive.step(), None);
 
