@@ -1,6 +1,6 @@
 //! The clauses of a catalog: which of them some case touches.
 
-use crate::support::{covered, fixture, holes, lines, podcasts, reached, section, told};
+use crate::support::{covered, fixture, holes, lines, podcasts, reached, section, told, write};
 
 #[test]
 fn a_clause_that_no_case_touches_is_a_hole_and_one_more_case_fills_it() {
@@ -72,6 +72,23 @@ fn all_scenarios_of_a_business_leave_what_is_known_to_be_left() {
 }
 
 #[test]
+fn what_is_only_begun_or_refused_touches_nothing() {
+    let folder = podcasts(&[]);
+    let story = "name: a sale that nobody pays for, and use that is refused\ngiven: {account: user:ana}\nevents:\n\
+         \x20 - {command: purchase.create, payload: {product_id: prod_credits}, expect: applied}\n\
+         \x20 - {usage: {meter: transcription, quantity: 1, language: fr}, expect: rejected, unchanged: true}\n\
+         expect: {entitlements: {shows: 1}}\n";
+    write(&folder, "begun.yml", story);
+    let found = covered(folder.path());
+    assert_eq!(found.not_held, [] as [String; 0]);
+    assert_eq!(reached(&found, "catalog", "type credit_pack"), 1, "it is begun");
+    let missing = holes(&found, "catalog");
+    for hole in ["credit_pack on_paid", "credit_pack refund", "rate transcription"] {
+        assert!(missing.contains(&hole), "{hole}: {missing:?}");
+    }
+}
+
+#[test]
 fn what_a_business_has_beside_products_is_a_clause_too() {
     let found = covered(&fixture("saas-plugins"));
     assert_eq!(found.not_held, [] as [String; 0]);
@@ -106,5 +123,27 @@ fn what_is_made_by_hand_waits_or_ends_is_a_clause_too() {
         "orchestra url/database",
     ] {
         assert!(reached(&found, "catalog of orchestra", touched) > 0, "{touched}");
+    }
+}
+
+#[test]
+fn what_another_step_timer_meter_or_status_shows_touches_nothing() {
+    let from = fixture("orchestra");
+    for (story, holed) in [
+        ("automatic", &["views/phase/error", "views/phase/provisioning", "views/database_status/terminated"][..]),
+        ("manual", &["provisions/migrate/or_manual"]),
+        ("idle", &["lifecycle/archive_after", "lifecycle/delete_after", "expects/backups", "meters/backups"]),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["catalog.yml", "business.yml", &format!("scenarios/requirements/{story}.yml")] {
+            let to = folder.path().join(name.rsplit('/').next().expect("a name"));
+            std::fs::copy(from.join(name), to).expect("copied");
+        }
+        let found = covered(folder.path());
+        assert_eq!(found.not_held, [] as [String; 0], "{story}");
+        let missing = holes(&found, "catalog");
+        for hole in holed.iter().map(|hole| format!("orchestra {hole}")) {
+            assert!(missing.contains(&hole.as_str()), "{story}: {hole}: {missing:?}");
+        }
     }
 }
