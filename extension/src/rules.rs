@@ -113,9 +113,9 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
         Some(Concern::Refund { purchase, amount_minor }) => {
             return refund::answered(desk, purchase, *amount_minor, report);
         }
-        Some(
-            asked_for @ (Concern::Registration | Concern::CustomerForPortal { .. } | Concern::Customer { .. }),
-        ) => return with_customer::made(desk, asked_for, report),
+        Some(asked_for @ (Concern::Registration | Concern::CustomerForPortal { .. } | Concern::Customer { .. })) => {
+            return with_customer::made(desk, asked_for, report);
+        }
         Some(Concern::Portal) => return account::opened(report),
         Some(Concern::Connect) => {
             if report.answer.is_err() {

@@ -5,8 +5,8 @@ use crate::memory::MemoryStore;
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use products_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, Stored, StoredRow,
-    Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, Stored,
+    StoredRow, Timestamp,
 };
 
 /// Rows, kept. Every error is `StoreError::Unavailable` unless a unique index says `Taken`.

@@ -7,15 +7,19 @@ use rusqlite::{Connection, Error, OptionalExtension, params};
 /// The last answer to a caller that was not erased.
 pub(super) fn of(connection: &Connection, scope: i64, caller: &str) -> Result<Option<Reply>, Error> {
     connection
-        .prepare_cached("SELECT reply FROM replies WHERE scope = ?1 AND caller = ?2 AND reply <> '' ORDER BY n DESC LIMIT 1")?
+        .prepare_cached(
+            "SELECT reply FROM replies WHERE scope = ?1 AND caller = ?2 AND reply <> '' ORDER BY n DESC LIMIT 1",
+        )?
         .query_row(params![scope, caller], |row| text::json(row, 0))
         .optional()
 }
 
 pub(super) fn put(connection: &Connection, scope: i64, caller: &str, reply: &Reply) -> Result<(), Error> {
-    connection
-        .prepare_cached("INSERT INTO replies (scope, caller, reply) VALUES (?1, ?2, ?3)")?
-        .execute(params![scope, caller, text::to_json(reply)?])?;
+    connection.prepare_cached("INSERT INTO replies (scope, caller, reply) VALUES (?1, ?2, ?3)")?.execute(params![
+        scope,
+        caller,
+        text::to_json(reply)?
+    ])?;
     Ok(())
 }
 

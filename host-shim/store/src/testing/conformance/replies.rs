@@ -20,7 +20,8 @@ pub fn the_last_answer_to_a_caller_is_kept(open: Open<'_>) {
     let (scope, other) = (samples::scope("user:A"), samples::scope("user:B"));
     assert_eq!(store.reply(&scope, "c1"), Ok(None));
     let refused = Reply::Refused(Refusal::NotFound("prod_1".into()));
-    for (scope, caller, reply) in [(&scope, "c1", answer(1)), (&scope, "c2", refused.clone()), (&other, "c1", answer(2))]
+    for (scope, caller, reply) in
+        [(&scope, "c1", answer(1)), (&scope, "c2", refused.clone()), (&other, "c1", answer(2))]
     {
         store.apply(&answered(scope, caller, reply)).expect("applied");
     }
