@@ -235,7 +235,8 @@ pub(super) fn suspend(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 pub(super) fn resume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
     let mut instance = Instance::load(desk, &id)?;
-    if instance.record.held_at.is_some() {
+    let is_over = matches!(instance.status(), Some(InstanceStatus::Deleting | InstanceStatus::Terminated));
+    if instance.record.held_at.is_some() && !is_over {
         operators_only(desk)?;
         instance.record.held_at = None;
     } else if !instance.is(InstanceStatus::Archived) || instance.record.active_at.is_none() {
