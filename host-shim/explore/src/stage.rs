@@ -233,7 +233,8 @@ fn play_act(
     act: &Act,
     notes: &mut Notes,
 ) -> Result<(), ReplayError> {
-    if host.clock() < act.clock {
+    // A host that was killed at that time has what is due then still before it.
+    if host.clock() < act.clock || (act.kill.is_some() && host.clock() == act.clock) {
         notes.note(&host.advance_to(act.clock)?);
     }
     let step: &Step = &tale.scenario.steps[act.step];

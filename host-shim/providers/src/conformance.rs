@@ -34,7 +34,12 @@ pub fn check(provider: &dyn Provider, resource: &str, ensure: &Value) -> Result<
         lease: 1,
         ..Call::default()
     };
-    let looks = |generation| ask(provider, &call("observe", generation, ensure.clone()));
+    // Each look is a call of its own, and none an old one that comes again.
+    let mut attempt = 0;
+    let mut looks = |generation| {
+        attempt += 1;
+        ask(provider, &Call { attempt, ..call("observe", generation, ensure.clone()) })
+    };
 
     let nothing = looks(1);
     hold(is(&nothing, "exists", &json!(false)), "observe tells that nothing is there yet", [&nothing])?;

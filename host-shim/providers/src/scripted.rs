@@ -19,7 +19,7 @@ use crate::provider::{Provider, Simulation};
 use inventory::Inventory;
 use script::Script;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a script has a call answered with.
@@ -76,7 +76,8 @@ pub struct Entry {
 ///
 /// A [`ScriptedAnswer::Ok`] of the script is laid over the derived outputs, member by member, so that a scenario writes
 /// only what matters to it; `Ok(null)` is plain success, [`ScriptedAnswer::Exactly`] the answer itself. What succeeds, is lost or comes late with success was done.
-/// `observe` tells what exists and uses no answer up.
+/// `observe` tells what exists and uses no answer up. An attempt that comes again, from a host that was killed before it had kept
+/// the answer, is answered as before.
 #[derive(Clone, Default)]
 pub struct Scripted(Arc<Mutex<State>>);
 
@@ -91,6 +92,17 @@ impl Memory {
     }
 }
 
+/// Scope and key of an effect.
+type EffectId = (String, String);
+
+/// What an attempt was answered.
+struct Answered {
+    kind: String,
+    generation: u32,
+    attempt: u32,
+    answer: ScriptedAnswer,
+}
+
 #[derive(Clone, Default)]
 struct State {
     script: Script,
@@ -98,6 +110,8 @@ struct State {
     journal: Vec<Arc<Entry>>,
     /// Answers that are still to come, by the token of their call.
     late: BTreeMap<String, ScriptedAnswer>,
+    /// What the last attempt of each effect was answered, by scope and key.
+    answered: Arc<HashMap<EffectId, Arc<Answered>>>,
     reminded: bool,
 }
 
@@ -227,6 +241,23 @@ impl State {
         if call.is_resource_call() && !self.inventory().admit(call) {
             return ScriptedAnswer::failed("superseded", format!("`{}` has a newer generation", call.key));
         }
+        let id = (call.scope.clone(), call.key.clone());
+        let Call { kind, generation, attempt, .. } = call;
+        let is_same = |it: &&Arc<Answered>| (&it.kind, &it.generation, &it.attempt) == (kind, generation, attempt);
+        if let Some(same) = self.answered.get(&id).filter(is_same) {
+            return same.answer.clone();
+        }
+        let answer = self.new_answer(call);
+        // Who heard nothing asks again under the same attempt, and may be told more.
+        if !matches!(answer, ScriptedAnswer::Lost | ScriptedAnswer::Never) {
+            let (kind, generation, attempt) = (kind.clone(), *generation, *attempt);
+            let answered = Answered { kind, generation, attempt, answer: answer.clone() };
+            Arc::make_mut(&mut self.answered).insert(id, Arc::new(answered));
+        }
+        answer
+    }
+
+    fn new_answer(&mut self, call: &Call) -> ScriptedAnswer {
         if let Some(fault) = self.script.next_fault(&call.key) {
             return self.fail(call, fault);
         }
@@ -362,6 +393,19 @@ mod tests {
             assert!(matches!(&reply, Reply::Answer(Answer::Done(outputs)) if outputs["name"] == "n"), "{reply:?}");
         }
         assert_eq!(scripted.journal().len(), 1);
+    }
+
+    #[test]
+    fn an_attempt_that_comes_again_is_answered_as_before_unless_nothing_was_heard() {
+        let scripted = Scripted::new();
+        let retry = ScriptedAnswer::Retryable { code: "throttled".to_owned(), message: String::new() };
+        scripted.script("*", vec![retry, ScriptedAnswer::Lost, ScriptedAnswer::Ok(json!({"name": "n"}))]);
+        let attempt = |attempt| scripted.play(&Call { attempt, ..call("database.ensure", 1) });
+        assert!(matches!(attempt(1), Reply::Answer(Answer::Retry { .. })));
+        assert_eq!(attempt(1), attempt(1), "the host was killed before it had kept the answer");
+        assert!(matches!(attempt(2), Reply::Silence { .. }));
+        assert!(matches!(attempt(2), Reply::Answer(Answer::Done(_))), "it asks again since it heard nothing");
+        assert_eq!(attempt(2), attempt(3));
     }
 
     #[test]
