@@ -12,7 +12,7 @@ use host_replay::error::ReplayError;
 use host_replay::library::Library;
 use host_replay::manifest;
 use host_replay::runners::Runners;
-use host_store::{Changes, EffectChange, EffectState, InboxRow, MemoryStore, OF_HOST, Scope, Store};
+use host_store::{Changes, EffectChange, EffectState, InboxRow, MemoryStore, Scope, Store};
 use products_contract::{Account, Event, Payload};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -161,7 +161,7 @@ fn begun(recording: &dyn Store, processor: &mut Processor, reports: &[Report]) -
     for report in reports {
         let Some(account) = &report.account else { continue };
         let scope = processor.scope(account.clone());
-        for asked in report.effects.iter().filter(|asked| !OF_HOST.contains(&asked.kind.as_str())) {
+        for asked in &report.effects {
             let generations = recording.effect(&scope, &asked.key)?;
             let known = generations.iter().find(|row| row.effect.generation == asked.generation);
             if known.is_some_and(|row| row.attempts > 0) {
@@ -202,7 +202,7 @@ fn stands(
         key: key.to_owned(),
         generation,
         state,
-        attempts: row.attempts.max(1),
+        attempts: row.attempts,
         due_at: row.due_at,
         lease: row.lease,
     };

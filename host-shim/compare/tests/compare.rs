@@ -6,6 +6,7 @@ mod compare {
     mod log;
     mod other;
     mod same;
+    mod standing;
     mod support;
     #[allow(clippy::unwrap_used, reason = "the lint is off where the file is at home, too")]
     #[path = "../../../host/tests/processor/toy.rs"]

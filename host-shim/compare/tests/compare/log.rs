@@ -1,16 +1,11 @@
 //! A log with effects, timers and messages through two components.
 
-use super::support::{changed, fixtures, options, sources, told};
+use super::support::{self, changed, fixtures, options, sources, told};
 use host_compare::cut::smallest;
-use host_compare::{Comparison, Options, log};
-use host_replay::business::{BusinessFolder, Fixtures};
-use host_replay::host::{StoreKind, open};
+use host_compare::{Comparison, Options};
 use host_replay::library::Library;
-use host_replay::play::{Order, PlayOptions, play};
-use host_replay::prepare::prepare;
 use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
-use host_replay::scenario::Scenario;
 use host_store::Store;
 use products_contract::Payload;
 use std::fs;
@@ -46,22 +41,11 @@ fn recorded(folder: &Path) -> Box<dyn Store> {
 }
 
 fn log_of(story: &str, folder: &Path) -> Box<dyn Store> {
-    let fixtures = fixtures();
-    let scenario = Scenario::parse(&fixtures.join("podcasts/scenarios/x.yml"), story).expect("a scenario");
-    let shapes = Fixtures::load(&fixtures).expect("fixtures").shapes;
-    let cases = prepare(&scenario, &shapes).expect("cases");
-    let business = BusinessFolder::load(&fixtures.join("podcasts")).expect("the business");
-    let store = StoreKind::Sqlite(folder.join("log.db"));
-    let (runners, order) = (Runners::native(), Order::Written);
-    let play_options = PlayOptions { runners, store: store.clone(), order, repeat: 1, bless: false };
-    let report = play(&scenario, &cases[0], &business, &play_options).expect("played");
-    assert!(report.held(), "{:?}", report.failures);
-    open(&store).expect("the store")
+    support::log_of(story, &fixtures().join("podcasts"), Runners::native(), folder)
 }
 
 fn by_log(store: &dyn Store, options: &Options) -> Comparison {
-    let mut library = Library::new(sources(), options.old.clone(), &[]).expect("the fixtures");
-    log::compare(&mut library, store, options, &mut |_| {}).expect("a comparison")
+    support::by_log(store, sources(), options)
 }
 
 #[test]

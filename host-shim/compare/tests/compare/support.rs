@@ -2,9 +2,15 @@
 
 use host_compare::allow::Allowed;
 use host_compare::causes::Cause;
-use host_compare::{Comparison, Options, paths};
+use host_compare::{Comparison, Options, log, paths};
+use host_replay::business::{BusinessFolder, Fixtures};
+use host_replay::host::{StoreKind, open};
 use host_replay::library::{Library, Sources};
+use host_replay::play::{Order, PlayOptions, play};
+use host_replay::prepare::prepare;
 use host_replay::runners::Runners;
+use host_replay::scenario::Scenario;
+use host_store::Store;
 use products_contract::{Decision, Event, RowKey, Write};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -73,6 +79,25 @@ pub fn options(new: Runners, allow: &[&str]) -> Options {
 pub fn by_paths(paths: &[PathBuf], options: &Options) -> Comparison {
     let mut library = Library::new(sources(), options.old.clone(), paths).expect("the fixtures");
     paths::compare(&mut library, paths, options, &mut |_| {}).expect("both play them")
+}
+
+/// The log of a story of the business in a folder, as a host keeps it that has `folder` for its store.
+pub fn log_of(story: &str, business: &Path, runners: Runners, folder: &Path) -> Box<dyn Store> {
+    let scenario = Scenario::parse(&business.join("x.yml"), story).expect("a scenario");
+    let shapes = Fixtures::load(&fixtures()).expect("fixtures").shapes;
+    let cases = prepare(&scenario, &shapes).expect("cases");
+    let business = BusinessFolder::load(business).expect("the business");
+    let store = StoreKind::Sqlite(folder.join("log.db"));
+    let play_options = PlayOptions { runners, store: store.clone(), order: Order::Written, repeat: 1, bless: false };
+    let report = play(&scenario, &cases[0], &business, &play_options).expect("played");
+    assert!(report.held(), "{:?}", report.failures);
+    open(&store).expect("the store")
+}
+
+/// Both components by a log, of a business that these sources have.
+pub fn by_log(store: &dyn Store, sources: Sources, options: &Options) -> Comparison {
+    let mut library = Library::new(sources, options.old.clone(), &[]).expect("the fixtures");
+    log::compare(&mut library, store, options, &mut |_| {}).expect("a comparison")
 }
 
 /// Each cause as `field of kind: form`.
