@@ -2,6 +2,8 @@
 
 #[path = "coverage/catalogs.rs"]
 mod catalogs;
+#[path = "coverage/near.rs"]
+mod near;
 #[path = "coverage/other_extension.rs"]
 mod other_extension;
 #[path = "coverage/support.rs"]
