@@ -100,6 +100,19 @@ mod tests {
     }
 
     #[test]
+    fn of_functions_that_did_as_much_alone_the_one_whose_calls_differ_comes_first() {
+        let seen = [("k;z;y", 1), ("j;a", 1)];
+        let (old, new) = (measured(&[("k", 100), ("j", 50)], &seen), measured(&[("k", 300), ("j", 50)], &seen));
+        let names = |only: &[&str]| {
+            let only: Vec<String> = only.iter().map(|kind| (*kind).to_owned()).collect();
+            let functions = difference(&old, &new, &only).functions;
+            functions.into_iter().map(|function| function.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[]), ["y", "z", "a"]);
+        assert_eq!(names(&["j"]), ["a"], "of the event kinds that are asked for");
+    }
+
+    #[test]
     fn nothing_before_has_no_ratio() {
         assert_eq!((ratio((0, 5)), ratio((10, 5)), more((10, 5))), (None, Some(0.5), -5));
     }

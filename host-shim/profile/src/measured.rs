@@ -113,6 +113,21 @@ mod tests {
     }
 
     #[test]
+    fn functions_have_the_names_that_people_gave_them() {
+        let kinds = [("paid".to_owned(), Spent { calls: 1, fuel: 300, failed: 0 })];
+        let stack = |name: &str| vec!["paid".to_owned(), name.to_owned()];
+        let seen = [
+            (stack("_ZN3one3two17h0123456789abcdefE"), 1),
+            (stack("_ZN3one3two17hfedcba9876543210E"), 1),
+            (stack("_RNvC3one5three"), 1),
+        ];
+        let found = Measured::new(("x.wasm".into(), "ab".into(), true), 1, kinds.into(), seen.into());
+        let functions: Vec<_> =
+            found.functions(&[]).into_iter().map(|function| (function.name, function.alone)).collect();
+        assert_eq!(functions, [("one::two".to_owned(), 200), ("one::three".to_owned(), 100)]);
+    }
+
+    #[test]
     fn kinds_can_be_chosen_and_one_that_never_ran_is_told() {
         let found = measured();
         let start = found.functions(&[START.to_owned()]);

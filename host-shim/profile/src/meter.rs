@@ -151,3 +151,30 @@ impl Runner for Metered {
         self.meter.call(QUESTIONS, || self.inner.list(imports, question, kind, filter, page))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_runner::runner::{RunError, Used};
+
+    #[test]
+    fn what_calls_use_adds_up_by_heading_and_only_while_it_is_measured() {
+        let meter = Meter::new(Arc::default());
+        let call = |heading: &str, fuel: u64| {
+            assert!(meter.call(heading, || Ok(((), Used { fuel, ..Used::default() }))).is_ok());
+        };
+        call("paid", 1_000);
+        meter.measure(true);
+        call("paid", 5);
+        call("made", 4);
+        call("paid", 6);
+        let failed: Ran<()> = meter.call("paid", || Err(RunError::Trap("unreachable".to_owned())));
+        assert!(failed.is_err());
+        meter.measure(false);
+        call("made", 1_000);
+        let (spent, _) = meter.read();
+        let expected =
+            [("made", Spent { calls: 1, fuel: 4, failed: 0 }), ("paid", Spent { calls: 2, fuel: 11, failed: 1 })];
+        assert_eq!(spent, expected.map(|(heading, spent)| (heading.to_owned(), spent)).into());
+    }
+}

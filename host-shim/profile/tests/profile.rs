@@ -3,6 +3,7 @@
 use host_profile::{NOT_SEEN, Profile, ProfileOptions, Rounds, START, Spent, flamegraph, human, json, profile};
 use host_replay::error::ReplayError;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -65,6 +66,8 @@ fn the_fuel_of_an_event_kind_is_exact_and_the_functions_have_names() {
     assert!(once.kinds()["behave"].fuel > 0 && once.kinds()["mail.send (result)"].calls > 0, "{:?}", once.kinds());
     assert_eq!((once.rounds, once.inputs, once.exit_code()), (1, 1, 0), "{:?}", once.not_held);
     assert!(long.rounds > 1 && long.component.named);
+    let headings: BTreeSet<&String> = long.component.stacks.keys().filter_map(|stack| stack.first()).collect();
+    assert_eq!(headings, long.kinds().keys().collect(), "a stack is seen for what was measured, and for nothing else");
     let stacks = long.component.stacks_of(&[]);
     let fuel: u64 = stacks.values().sum();
     let of_kinds = long.kinds().iter().filter(|(kind, _)| *kind != START).map(|(_, spent)| spent.fuel).sum::<u64>();

@@ -121,6 +121,63 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
+
+    fn measured(paid: u64) -> Measured {
+        let kinds = [
+            ("made", Spent { calls: 2, fuel: 1_000, failed: 0 }),
+            ("paid", Spent { calls: 4, fuel: paid, failed: 1 }),
+            (START, Spent { calls: 1, fuel: 96_000, failed: 0 }),
+        ];
+        let kinds: BTreeMap<_, _> = kinds.map(|(kind, spent)| (kind.to_owned(), spent)).into();
+        let seen = [("paid;a;b", 3), ("paid;a", 1), ("made;c", 1), ("the host's start;d", 5)];
+        let seen = seen.map(|(stack, times)| (stack.split(';').map(str::to_owned).collect(), times));
+        Measured::new(("x.wasm".into(), "ab".into(), true), 1, kinds, seen.into())
+    }
+
+    fn told(against: Option<Measured>, only: &[&str], top: usize) -> Vec<String> {
+        let only = only.iter().map(|kind| (*kind).to_owned()).collect();
+        let (component, not_held) = (measured(3_000), Vec::new());
+        let profile = Profile { component, against, rounds: 1, inputs: 1, not_held, only };
+        let mut out = Vec::new();
+        human(&profile, top, &mut out).expect("written");
+        let text = String::from_utf8(out).expect("UTF-8");
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    /// What is told below a heading.
+    fn below<'t>(told: &'t [String], heading: &str) -> &'t [String] {
+        let at = told.iter().position(|line| line.ends_with(heading)).expect("the heading") + 1;
+        told[at..].split(String::is_empty).next().unwrap_or_default()
+    }
+
+    #[test]
+    fn the_start_is_told_and_no_part_of_the_shares_and_what_is_beyond_the_top_is_counted() {
+        let all = told(None, &[], 2);
+        let kinds = [
+            "96,000 - 1 96,000 the host's start",
+            "3,000 75.0 % 4 750 paid (1 more failed)",
+            "1,000 25.0 % 2 500 made",
+        ];
+        assert_eq!(below(&all, "kind"), kinds, "the most fuel first");
+        let functions = ["3,000 75.0 % 18.8 % a", "2,250 56.2 % 56.2 % b", "1 more functions; --top shows them"];
+        assert_eq!(below(&all, " function"), functions, "without the start's");
+        assert_eq!(below(&told(None, &[], 3), " function").len(), 3, "nothing is left out");
+        assert_eq!(
+            below(&told(None, &[START], 2), " function"),
+            ["96,000 100.0 % 100.0 % d"],
+            "unless it is asked for"
+        );
+    }
+
+    #[test]
+    fn the_other_component_is_the_old_one() {
+        let told = told(Some(measured(2_000)), &["paid"], 1);
+        let kinds = below(&told, "ratio kind");
+        assert_eq!(kinds[0], "2,000 3,000 +1,000 1.500 paid");
+        let functions = ["1,500 2,250 +750 1.500 b (1,500 to 2,250)", "1 more functions; --top shows them"];
+        assert_eq!(below(&told, "function (with calls)"), functions);
+    }
 
     #[test]
     fn numbers_are_grouped_and_differences_have_signs() {
