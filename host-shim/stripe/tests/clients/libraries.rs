@@ -7,7 +7,7 @@ use local_stripe::server::Options;
 
 use crate::{install, left_out, runtime, start, succeeds};
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
 
 #[test]
 fn python() {
