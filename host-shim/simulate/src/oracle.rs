@@ -334,12 +334,15 @@ impl Oracle {
         held.sum::<i64>() - self.covered_micros
     }
 
-    /// Something was used that costs so much.
-    pub fn used(&mut self, catalog: &Catalog, stripe: &Stripe, micros: i64) {
+    /// Something was used at a time, in milliseconds, that costs so much. It is of the month of that time, or of this one if
+    /// that is closed (M10).
+    pub fn used(&mut self, catalog: &Catalog, stripe: &Stripe, micros: i64, at_ms: i64) {
         let left = self.net_credits(catalog, stripe).max(0);
         let covered = left.min(micros);
         self.covered_micros += covered;
-        *self.open_micros.entry(month(stripe.now_s() * 1_000)).or_default() += micros - covered;
+        let (of_then, now_ms) = (month(at_ms), stripe.now_s() * 1_000);
+        let of = if closes_at(&of_then) > now_ms { of_then } else { month(now_ms) };
+        *self.open_micros.entry(of).or_default() += micros - covered;
     }
 
     /// What was invoiced by now: a day after each month, what was open in it with what was too little before.
@@ -417,6 +420,11 @@ impl Oracle {
         }
         *used += amount;
         Verdict::Applied
+    }
+
+    /// So much of what is counted was used at a time, in milliseconds: that has happened, so no limit refuses it.
+    pub fn was_counted(&mut self, key: &str, amount: i64, at_ms: i64) {
+        *self.counted.entry((key.to_owned(), month(at_ms))).or_default() += amount;
     }
 
     fn is_live(catalog: &Catalog, token: &Token, now_ms: i64) -> bool {

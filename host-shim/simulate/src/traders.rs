@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
+const HOUR_MS: i64 = 3_600_000;
+/// How late use is told of that isn't told at once, in milliseconds: within its month as well as when that is closed.
+const LATE_MS: [i64; 4] = [HOUR_MS, 20 * HOUR_MS, 9 * 24 * HOUR_MS, 40 * 24 * HOUR_MS];
 /// A card whose payment the bank takes back.
 const DISPUTED_CARD: &str = "pm_card_createDispute";
 
@@ -363,6 +366,20 @@ impl<'c> Traders<'c> {
 
     // What they use.
 
+    /// How late it is told of, in milliseconds; none if at once.
+    fn late_ms(each: &Move<Deed>) -> Option<i64> {
+        let which = usize::from(each.flags >> 4) % LATE_MS.len();
+        (each.flag(2) && each.flag(3)).then(|| LATE_MS[which])
+    }
+
+    /// A measurement is told.
+    fn measure(&mut self, one: Value) {
+        let account = self.at.account.to_string();
+        let told =
+            self.at.say(json!({"account": account, "actor": {"kind": "service", "id": "meter"}, "usage": [one]}));
+        self.must(told, Verdict::Applied);
+    }
+
     fn consume(&mut self, each: &Move<Deed>) {
         let Some(rate) = each.of(self.catalog.rates.len()).map(|index| &self.catalog.rates[index]) else { return };
         let Some((value, micros)) = usize::from(each.flags).checked_rem(rate.micros.len()).map(|at| &rate.micros[at])
@@ -371,16 +388,13 @@ impl<'c> Traders<'c> {
         };
         let quantity = i64::from(each.flags) * 7;
         let (by, now_ms) = (rate.by.clone(), self.at.stripe.now_s() * 1_000);
-        let account = self.at.account.to_string();
+        let at_ms = now_ms - Self::late_ms(each).unwrap_or(0);
         let number = self.at.number();
-        let one = json!({
+        self.measure(json!({
             "id": format!("use_{}{number}", self.at.name), "meter": rate.meter, "quantity": quantity,
-            "at": host_replay::time::text(now_ms), "attributes": {by: value},
-        });
-        let told =
-            self.at.say(json!({"account": account, "actor": {"kind": "service", "id": "meter"}, "usage": [one]}));
-        self.oracle.used(self.catalog, &self.at.stripe, quantity * micros);
-        self.must(told, Verdict::Applied);
+            "at": host_replay::time::text(at_ms), "attributes": {by: value},
+        }));
+        self.oracle.used(self.catalog, &self.at.stripe, quantity * micros, at_ms);
     }
 
     fn count(&mut self, each: &Move<Deed>) {
@@ -388,8 +402,15 @@ impl<'c> Traders<'c> {
             return;
         };
         let amount = i64::from(each.flags) + 1;
-        let number = self.at.number();
-        let payload = json!({"key": key, "amount": amount, "id": format!("count_{}{number}", self.at.name)});
+        let id = format!("count_{}{}", self.at.name, self.at.number());
+        if let Some(late_ms) = Self::late_ms(each) {
+            let at_ms = self.at.stripe.now_s() * 1_000 - late_ms;
+            let at = host_replay::time::text(at_ms);
+            self.measure(json!({"id": id, "meter": key, "quantity": amount, "at": at}));
+            self.oracle.was_counted(&key, amount, at_ms);
+            return;
+        }
+        let payload = json!({"key": key, "amount": amount, "id": id});
         let command = self.at.command("usage.consume", payload);
         let verdict = self.oracle.count(self.catalog, &self.at.stripe, &key, amount);
         self.must(command, verdict);

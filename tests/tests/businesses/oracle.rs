@@ -26,7 +26,10 @@ fn every_business_does_what_was_paid_for() {
     }
 }
 
-/// Somebody buys a ware and uses all that is measured, in three months.
+/// The flags that say whether use is told of late, and how late.
+const LATE: u16 = 0b11_1100;
+
+/// Somebody buys a ware and uses all that is measured, in three months; some of it is told of late.
 fn use_of(ware: usize) -> Vec<Move<Deed>> {
     let a_move = |kind, pick, flags, pause| Move { kind, pick, flags, pause };
     let mut moves = vec![a_move(Deed::Buy, ware as u8, 0b1000, 0)];
@@ -36,7 +39,12 @@ fn use_of(ware: usize) -> Vec<Move<Deed>> {
             let many = if pause == 1 { 40 } else { 60_000 };
             moves.push(a_move(Deed::Use, pick, many + u16::from(pick), 1));
             moves.push(a_move(Deed::Count, pick, 0, 0));
-            moves.push(a_move(Deed::Count, pick, u16::MAX, 0));
+            moves.push(a_move(Deed::Count, pick, u16::MAX & !LATE, 0));
+        }
+        for (many, by) in [(40, 0), (60_000, 1), (60_000, 2), (60_000, 3)] {
+            let late = 0b1100 | (by << 4);
+            moves.push(a_move(Deed::Use, 0, (many & !LATE) | late, 0));
+            moves.push(a_move(Deed::Count, 0, late, 0));
         }
         moves.push(a_move(Deed::Wait, 0, 0, pause));
     }
