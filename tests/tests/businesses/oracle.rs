@@ -39,7 +39,7 @@ fn use_of(ware: usize) -> Vec<Move<Deed>> {
             let many = if pause == 1 { 40 } else { 60_000 };
             moves.push(a_move(Deed::Use, pick, many + u16::from(pick), 1));
             moves.push(a_move(Deed::Count, pick, 0, 0));
-            moves.push(a_move(Deed::Count, pick, u16::MAX & !LATE, 0));
+            moves.push(a_move(Deed::Count, pick, !LATE, 0));
         }
         for (many, by) in [(40, 0), (60_000, 1), (60_000, 2), (60_000, 3)] {
             let late = 0b1100 | (by << 4);
