@@ -206,8 +206,16 @@ impl<'h> Account<'h> {
             self.tables.hold(key, None);
         }
         // Rows that an account has one of are live, so that they came or do not exist.
-        let ids = [OpenSchedule::ID, Summary::ID, Balances::ID, Membership::ID, Comparison::ID, Closed::ID];
-        for id in ids.into_iter().chain([CustomerRequest::ID]) {
+        let ids = [
+            OpenSchedule::ID,
+            Summary::ID,
+            Balances::ID,
+            Membership::ID,
+            Comparison::ID,
+            Closed::ID,
+            CustomerRequest::ID,
+        ];
+        for id in ids {
             self.tables.hold(&record_key(ACCOUNT, id), None);
         }
         self.known.extend(facts.iter().cloned());

@@ -1,8 +1,8 @@
 //! `account.connect`, `account.updated` and transfers: the account at the provider that shares are paid out to.
 
+use super::with_customer::owner;
 use crate::catalog::desk::Desk;
 use crate::catalog::product::return_url;
-use crate::input::placement::metadata_naming;
 use crate::input::stripe;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
@@ -43,10 +43,9 @@ pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 
 /// Ask for the account; a refusal is told to whom it is asked for first.
 fn ask_account(desk: &mut Desk<'_>, awaits: &AwaitsLink) -> Ruled<()> {
-    let metadata = metadata_naming(&desk.account.owned()?);
-    let metadata = metadata.ok_or_else(|| Refusal::RequirementUnmet("a user or an organization".to_owned()))?;
+    let payload = json!({"metadata": owner(desk)?});
     let key = EffectKey::Connect { asked_by: desk.event_hash() };
-    let effect = request("stripe.account.create", &key, &json!({"metadata": metadata}), Some(&Concern::Connect))?;
+    let effect = request("stripe.account.create", &key, &payload, Some(&Concern::Connect))?;
     desk.account.ask(Effect { reply_to: awaits.reply_to.clone(), ..effect });
     Ok(())
 }

@@ -38,9 +38,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
         (Ok(answer), true) => succeeded(desk, &mut instance, name, verb, outputs(answer)?)?,
         (Err(failure), true) => failed(desk, &mut instance, name, verb, failure)?,
         // A late success of a step that was given up: it is recorded, and the status decides what becomes of it.
-        (Ok(answer), false)
-            if verb == Verb::Ensure && matches!(resource.status, ResourceStatus::Absent | ResourceStatus::Unknown) =>
-        {
+        (Ok(answer), false) if verb == Verb::Ensure && resource.status.is_missing() => {
             let blocked = resource.blocked && resource.status == ResourceStatus::Absent;
             let found =
                 ResourceState { status: ResourceStatus::Present, outputs: outputs(answer)?, blocked, ..resource };

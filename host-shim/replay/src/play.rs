@@ -485,8 +485,7 @@ impl<'a> Player<'a> {
             if time == 0 {
                 self.seqs.entry(delivered.first.event_id.clone()).or_insert(delivered.first.seq);
                 let happened = self.happened(&delivered)?;
-                self.failures.step(step, &happened);
-                self.reply(step, &happened);
+                self.hold_against(step, &happened);
             } else {
                 self.failures.repeated(step.line, &delivered.first);
             }
@@ -525,13 +524,13 @@ impl<'a> Player<'a> {
         all.extend(delivered.following.iter().cloned());
         self.following(&all)?;
         let happened = self.happened(&delivered)?;
-        self.failures.step(step, &happened);
-        self.reply(step, &happened);
+        self.hold_against(step, &happened);
         Ok(())
     }
 
-    /// Holds what the caller was answered against the step; what is not there yet may come until the story's end.
-    fn reply(&mut self, step: &Step, happened: &Happened) {
+    /// Holds what happened against what the step expects. A reply that is not there yet may come until the story's end.
+    fn hold_against(&mut self, step: &Step, happened: &Happened) {
+        self.failures.step(step, happened);
         let Some(matcher) = &step.reply else { return };
         let (event, waits) = (&happened.first.event_id, happened.first.reply_to.is_some());
         if !self.failures.reply(matcher, event, happened.reply.as_ref(), !waits) {

@@ -127,6 +127,11 @@ pub(crate) enum ResourceStatus {
 }
 
 impl ResourceStatus {
+    /// Whether nothing is known to exist.
+    pub fn is_missing(self) -> bool {
+        matches!(self, ResourceStatus::Absent | ResourceStatus::Unknown)
+    }
+
     /// Whether something was asked for that is not back.
     pub fn is_in_flight(self) -> bool {
         use ResourceStatus::{BackingUp, Changing, Checking, Freeing, Making, Restoring};

@@ -99,9 +99,7 @@ fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, wish: Wish) -> Ru
     let Some(template) = &decl.variant else { return Ok(decl.name.clone()) };
     let existing = || {
         let mut entries = instance.record.resources.iter().filter(|(entry, _)| decl.has(entry));
-        let serves = |entry: &str, r: &ResourceState| {
-            !matches!(r.status, ResourceStatus::Absent | ResourceStatus::Unknown) && !is_late(entry)
-        };
+        let serves = |entry: &str, r: &ResourceState| !r.status.is_missing() && !is_late(entry);
         entries.find(|(entry, r)| serves(entry, r)).map(|(entry, _)| entry.clone())
     };
     if wish != Wish::Running
@@ -218,7 +216,7 @@ fn make(
         return Ok(true);
     }
     // A successor that could not be made leaves its predecessor in service.
-    if known.blocked && matches!(known.status, ResourceStatus::Absent | ResourceStatus::Unknown) {
+    if known.blocked && known.status.is_missing() {
         return Ok(false);
     }
     let is_configured = match decl.setting() {
