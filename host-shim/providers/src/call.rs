@@ -1,6 +1,8 @@
 //! What a provider is asked and what it may say.
 
-use crate::secrets::{Secret, SecretAccess, SecretError};
+use crate::names::BadName;
+use crate::resource::ResourceId;
+use crate::secrets::{MadeSecret, Secret, SecretAccess, SecretError};
 use serde_json::Value;
 
 /// One attempt to carry an effect out, or one look at an attempt that is in progress.
@@ -58,6 +60,21 @@ impl Call {
     pub fn secret(&self, reference: &str) -> Result<Secret, SecretError> {
         self.secrets.resolve(&self.scope, reference)
     }
+
+    /// A random secret of this name, made now or by an earlier call; [`Secrets::make`](crate::Secrets::make).
+    pub fn make_secret(&self, name: &str, bytes: usize) -> Result<MadeSecret, SecretError> {
+        self.secrets.make(&self.scope, name, bytes)
+    }
+
+    /// Forget a secret that was made, by its reference.
+    pub fn forget_secret(&self, reference: &str) -> Result<(), SecretError> {
+        self.secrets.forget(&self.scope, reference)
+    }
+
+    /// Which resource the call is about.
+    pub fn resource_id(&self) -> ResourceId {
+        ResourceId::of(self)
+    }
 }
 
 /// What became of one call.
@@ -95,6 +112,11 @@ impl Answer {
     pub fn refused(code: &str, message: impl Into<String>) -> Self {
         Answer::Refused { code: code.to_owned(), message: message.into() }
     }
+
+    /// A failure that another attempt may help, at a time that the effect's retry policy says.
+    pub fn retry(code: &str, message: impl Into<String>) -> Self {
+        Answer::Retry { after_ms: None, code: code.to_owned(), message: message.into() }
+    }
 }
 
 /// What a call brought: an answer, or none.
@@ -107,6 +129,23 @@ pub enum Reply {
         /// Milliseconds until the lease runs out; none if it never does.
         lease_ms: Option<i64>,
     },
+}
+
+/// A secret that is not known is not going to be; one that can't be read now may be read later.
+impl From<SecretError> for Answer {
+    fn from(error: SecretError) -> Self {
+        match error {
+            SecretError::Unavailable { .. } => Answer::retry("secret-unavailable", error.to_string()),
+            SecretError::NoReference | SecretError::Unknown(_) => Answer::refused("secret-unknown", error.to_string()),
+        }
+    }
+}
+
+/// A name that the other side would refuse never becomes a right one.
+impl From<BadName> for Answer {
+    fn from(error: BadName) -> Self {
+        Answer::refused("bad-name", error.to_string())
+    }
 }
 
 impl From<Answer> for Reply {

@@ -6,10 +6,13 @@
 
 mod call;
 pub mod conformance;
+pub mod names;
 mod provider;
+mod resource;
 pub mod scripted;
 mod secrets;
 
 pub use call::{Answer, Call, Reply};
 pub use provider::{Provider, Registry, Simulation};
-pub use secrets::{SECRET_PREFIX, Secret, SecretAccess, SecretError, Secrets};
+pub use resource::{Held, ResourceId, Unlisted};
+pub use secrets::{MadeSecret, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretAccess, SecretError, Secrets};

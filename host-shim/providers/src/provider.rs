@@ -1,6 +1,7 @@
 //! The trait of all providers and the registry that picks one for an effect.
 
 use crate::call::{Answer, Call, Reply};
+use crate::resource::{Held, Unlisted};
 use crate::secrets::{SecretAccess, Secrets};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -20,6 +21,12 @@ use std::sync::Arc;
 pub trait Provider: Send + Sync {
     /// Carry the call out, or say why not.
     fn call(&self, call: &Call) -> Answer;
+
+    /// What the other side holds of what was made here, as it lists it itself: nothing for a provider of things that can't be
+    /// listed.
+    fn held(&self) -> Result<Vec<Held>, Unlisted> {
+        Ok(Vec::new())
+    }
 
     /// What a provider is beside that if it only pretends; none for one that does something in the world.
     fn simulation(&self) -> Option<&dyn Simulation> {
@@ -124,6 +131,16 @@ impl Registry {
         }
     }
 
+    /// What all providers hold, in order; each is asked once.
+    pub fn held(&self) -> Result<Vec<Held>, Unlisted> {
+        let mut held = Vec::new();
+        for provider in &self.providers {
+            held.extend(provider.held()?);
+        }
+        held.sort();
+        Ok(held)
+    }
+
     fn find(&self, kind: &str) -> Option<&dyn Provider> {
         let mut prefix = kind;
         loop {
@@ -141,7 +158,7 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secrets::{Secret, SecretError};
+    use crate::secrets::{MadeSecret, Secret, SecretError};
     use serde_json::json;
 
     struct Named(&'static str);
@@ -182,6 +199,14 @@ mod tests {
                 ("b/test/user:u", "secret:db/1") => Ok(Secret::new(PLAIN)),
                 _ => Err(SecretError::Unknown(reference.to_owned())),
             }
+        }
+
+        fn make(&self, _: &str, _: &str, _: usize) -> Result<MadeSecret, SecretError> {
+            Err(SecretError::Unavailable { reference: "secret:new".to_owned(), reason: "it makes none".to_owned() })
+        }
+
+        fn forget(&self, _: &str, _: &str) -> Result<(), SecretError> {
+            Ok(())
         }
     }
 

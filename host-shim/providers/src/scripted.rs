@@ -11,7 +11,8 @@ mod inventory;
 mod outputs;
 mod script;
 
-pub use inventory::{Resource, ResourceId};
+pub use crate::resource::ResourceId;
+pub use inventory::Resource;
 pub use outputs::{derived_outputs, short_hash};
 
 use crate::call::{Answer, Call, Reply};

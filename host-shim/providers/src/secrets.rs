@@ -54,6 +54,25 @@ pub trait Secrets: Send + Sync {
     /// The value behind a reference that a payload of `scope` (`business/mode/account`) names. What another scope
     /// owns is [`SecretError::Unknown`].
     fn resolve(&self, scope: &str, reference: &str) -> Result<Secret, SecretError>;
+
+    /// Make a random secret of `scope` with this name, or find the one that was made before; the same name gives the same
+    /// reference and value until it is forgotten. `bytes` is what it has of randomness, [`SECRET_BYTES_MIN`] at least.
+    fn make(&self, scope: &str, name: &str, bytes: usize) -> Result<MadeSecret, SecretError>;
+
+    /// Forget a secret that was made, by its reference. One that there is not is forgotten already.
+    fn forget(&self, scope: &str, reference: &str) -> Result<(), SecretError>;
+}
+
+/// Bytes of randomness of a secret that is made, at least: 256 bits.
+pub const SECRET_BYTES_MIN: usize = 32;
+
+/// A secret that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeSecret {
+    /// What names it, for payloads and outputs.
+    pub reference: String,
+    /// SHA-256 of the plain value, in hex: whoever is handed the value can tell that it is the one.
+    pub sha256: String,
 }
 
 /// A call's way to its secrets. It remembers what it gave out, so that no answer carries it back.
@@ -78,6 +97,21 @@ impl SecretAccess {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         given.push((reference.to_owned(), secret.clone()));
         Ok(secret)
+    }
+
+    fn secrets(&self, name: &str) -> Result<&dyn Secrets, SecretError> {
+        self.secrets.as_deref().ok_or_else(|| SecretError::Unavailable {
+            reference: format!("{SECRET_PREFIX}{name}"),
+            reason: "no store of secrets is open".to_owned(),
+        })
+    }
+
+    pub(crate) fn make(&self, scope: &str, name: &str, bytes: usize) -> Result<MadeSecret, SecretError> {
+        self.secrets(name)?.make(scope, name, bytes)
+    }
+
+    pub(crate) fn forget(&self, scope: &str, reference: &str) -> Result<(), SecretError> {
+        self.secrets(reference)?.forget(scope, reference)
     }
 
     /// The answer with the reference in place of each plain value that was given out.

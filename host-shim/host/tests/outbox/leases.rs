@@ -3,7 +3,7 @@
 use super::events::{T0, command, lines, things, user};
 use super::{advance, ask, effect, outbox, result, run};
 use host::outbox::LEASE_MS;
-use host_providers::{Answer, Call, Provider, Reply, Secret, SecretError, Secrets};
+use host_providers::{Answer, Call, MadeSecret, Provider, Reply, Secret, SecretError, Secrets};
 use host_store::EffectState;
 use products_contract::EffectFailureClass;
 use serde_json::json;
@@ -186,6 +186,14 @@ impl Secrets for Vault {
             true => Ok(Secret::new(PLAIN)),
             false => Err(SecretError::Unknown(reference.to_owned())),
         }
+    }
+
+    fn make(&self, _: &str, name: &str, _: usize) -> Result<MadeSecret, SecretError> {
+        Err(SecretError::Unknown(name.to_owned()))
+    }
+
+    fn forget(&self, _: &str, _: &str) -> Result<(), SecretError> {
+        Ok(())
     }
 }
 

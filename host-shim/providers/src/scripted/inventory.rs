@@ -1,19 +1,9 @@
 //! What the scripted provider has made.
 
 use crate::call::Call;
+use crate::resource::ResourceId;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-
-/// Which resource.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ResourceId {
-    /// `business/mode/account` that asked for it.
-    pub scope: String,
-    /// `database`, `bucket`, …
-    pub resource: String,
-    /// The effect's key without a last part that names the verb: `inst_1/database` for `inst_1/database/ensure`.
-    pub id: String,
-}
 
 /// Something that exists.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +40,7 @@ impl Inventory {
     }
 
     pub(super) fn ensure(&mut self, call: &Call, outputs: Value) -> Value {
-        let id = self.find(call).unwrap_or_else(|| own_id(call));
+        let id = self.find(call).unwrap_or_else(|| ResourceId::of(call));
         let resource = self.resources.entry(id.clone()).or_insert_with(|| Resource {
             id,
             state: "running".to_owned(),
@@ -89,7 +79,7 @@ impl Inventory {
     pub(super) fn observe(&mut self, call: &Call) -> Value {
         let made = call.payload.get("outputs").filter(|_| call.payload.get("adopt") == Some(&json!(true)));
         if let Some(outputs) = made {
-            self.resources.remove(&own_id(call));
+            self.resources.remove(&ResourceId::of(call));
             self.ensure(call, outputs.clone());
         }
         match self.find(call).and_then(|id| self.resources.get(&id)) {
@@ -113,7 +103,7 @@ impl Inventory {
 
     /// By the key's own id, else by an output (`id`, `arn`, `bucket`, `name`) that the payload gives back.
     fn find(&self, call: &Call) -> Option<ResourceId> {
-        let own = own_id(call);
+        let own = ResourceId::of(call);
         if self.resources.contains_key(&own) {
             return Some(own);
         }
@@ -126,14 +116,6 @@ impl Inventory {
         let same_kind = |id: &ResourceId| id.scope == call.scope && id.resource == call.resource();
         self.resources.iter().find(|(id, resource)| same_kind(id) && named(resource)).map(|(id, _)| id.clone())
     }
-}
-
-fn own_id(call: &Call) -> ResourceId {
-    let id = match call.key.rsplit_once(['/', ':']) {
-        Some((id, "observe" | "ensure" | "change" | "destroy")) => id,
-        _ => call.key.as_str(),
-    };
-    ResourceId { scope: call.scope.clone(), resource: call.resource().to_owned(), id: id.to_owned() }
 }
 
 fn settings(call: &Call) -> Map<String, Value> {

@@ -1,0 +1,133 @@
+//! The keys that secrets are encrypted with.
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// The environment variable that has the keys, as [`Keys::parse`] reads them.
+pub const KEY_VARIABLE: &str = "HOST_SHIM_SECRETS_KEY";
+/// Bytes of a key.
+const KEY_BYTES: usize = 32;
+/// Bytes of a nonce; as many as are safe to choose at random.
+pub(crate) const NONCE_BYTES: usize = 24;
+/// Digits of a key's id.
+const ID_DIGITS: usize = 16;
+
+/// One key: 256 bits. It can't be printed.
+#[derive(Clone)]
+pub struct Key {
+    id: String,
+    cipher: XChaCha20Poly1305,
+}
+
+/// Text that is no key, which is not repeated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// There is none.
+    #[error("there is no key: expected 64 hex digits, for example of `openssl rand -hex 32`, in {KEY_VARIABLE}")]
+    Missing,
+    /// One of them is none.
+    #[error("key {number} is none: expected 64 hex digits, found {found} characters")]
+    Malformed {
+        /// Which, from 1.
+        number: usize,
+        /// How many characters it has.
+        found: usize,
+    },
+    /// The machine gives no random bytes.
+    #[error("the machine gives no random bytes: {0}")]
+    Random(String),
+}
+
+impl Key {
+    /// A key of these bytes.
+    pub fn new(bytes: &[u8; KEY_BYTES]) -> Key {
+        let mut id = hex::encode(Sha256::digest([b"host-vault key id ".as_slice(), bytes].concat()));
+        id.truncate(ID_DIGITS);
+        Key { id, cipher: XChaCha20Poly1305::new(bytes.into()) }
+    }
+
+    /// A new random key.
+    pub fn random() -> Result<Key, KeyError> {
+        let mut bytes = [0; KEY_BYTES];
+        getrandom::fill(&mut bytes).map_err(|error| KeyError::Random(error.to_string()))?;
+        Ok(Key::new(&bytes))
+    }
+
+    /// A part of its hash, which stands beside what it encrypted.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// None if the text is too long to encrypt.
+    pub(crate) fn seal(&self, nonce: &[u8; NONCE_BYTES], plain: &[u8], about: &[u8]) -> Option<Vec<u8>> {
+        self.cipher.encrypt(XNonce::from_slice(nonce), Payload { msg: plain, aad: about }).ok()
+    }
+
+    /// None if it is not what was sealed with this key, nonce and `about`.
+    pub(crate) fn open(&self, nonce: &[u8; NONCE_BYTES], sealed: &[u8], about: &[u8]) -> Option<Vec<u8>> {
+        self.cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: about }).ok()
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.id)
+    }
+}
+
+/// Keys: the first encrypts, all of them decrypt.
+#[derive(Clone, Debug)]
+pub struct Keys(Vec<Key>);
+
+impl Keys {
+    /// This key alone.
+    pub fn one(key: Key) -> Keys {
+        Keys(vec![key])
+    }
+
+    /// Keys of 64 hex digits each, with commas between them: the one that encrypts first, then older ones.
+    pub fn parse(text: &str) -> Result<Keys, KeyError> {
+        let mut keys = Vec::new();
+        for (index, part) in text.split(',').map(str::trim).enumerate() {
+            let malformed = || KeyError::Malformed { number: index + 1, found: part.chars().count() };
+            if part.is_empty() && text.trim().is_empty() {
+                return Err(KeyError::Missing);
+            }
+            let mut bytes = [0; KEY_BYTES];
+            hex::decode_to_slice(part, &mut bytes).map_err(|_| malformed())?;
+            keys.push(Key::new(&bytes));
+        }
+        Ok(Keys(keys))
+    }
+
+    /// The key that encrypts.
+    pub(crate) fn first(&self) -> Option<&Key> {
+        self.0.first()
+    }
+
+    /// The key of this id.
+    pub(crate) fn find(&self, id: &str) -> Option<&Key> {
+        self.0.iter().find(|key| key.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_64_hex_digits_each_and_are_never_told() {
+        let (new, old) = ("11".repeat(32), "22".repeat(32));
+        let keys = Keys::parse(&format!("{new}, {old}")).expect("two keys");
+        assert_eq!(keys.0.len(), 2);
+        let told = format!("{keys:?}");
+        assert!(!told.contains(&new) && !told.contains("1111"), "{told}");
+        assert_eq!(Keys::parse(" ").expect_err("nothing"), KeyError::Missing);
+        for bad in ["zz", "11,", &"zz".repeat(32), &"1".repeat(63)] {
+            let error = Keys::parse(bad).expect_err(bad).to_string();
+            assert!(error.contains("64 hex digits") && !error.contains("zz"), "{error}");
+        }
+    }
+}

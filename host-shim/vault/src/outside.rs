@@ -1,0 +1,125 @@
+//! Secrets that the machine gives, and all places of secrets as one.
+
+use crate::vault::{SECRET_BYTES_MAX, Vault};
+use host_providers::{MadeSecret, Secret, SecretError, Secrets};
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What references to variables of the environment begin with.
+const ENVIRONMENT: &str = "secret:env/";
+/// What references to files begin with.
+const FILE: &str = "secret:file/";
+
+/// Variables of the environment and files of one folder, of which an operator names those that may be read. A payload can't name
+/// another one, so no tenant reads the host's own environment.
+#[derive(Clone, Debug, Default)]
+pub struct Outside {
+    variables: BTreeSet<String>,
+    folder: Option<PathBuf>,
+}
+
+impl Outside {
+    /// Only these variables, and the files of this folder.
+    pub fn new(variables: impl IntoIterator<Item = String>, folder: Option<PathBuf>) -> Outside {
+        Outside { variables: variables.into_iter().collect(), folder }
+    }
+
+    /// The reference to a variable.
+    pub fn variable(name: &str) -> String {
+        format!("{ENVIRONMENT}{name}")
+    }
+
+    /// The value behind a reference to a variable or a file; none for a reference of another kind.
+    fn resolve(&self, reference: &str) -> Option<Result<Secret, SecretError>> {
+        let unknown = || SecretError::Unknown(reference.to_owned());
+        if let Some(name) = reference.strip_prefix(ENVIRONMENT) {
+            let value = self.variables.get(name).and_then(|name| std::env::var(name).ok());
+            return Some(value.filter(|value| !value.is_empty()).map(Secret::new).ok_or_else(unknown));
+        }
+        let name = reference.strip_prefix(FILE)?;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let folder = self.folder.as_ref().filter(|_| !name.is_empty() && name.bytes().all(is_plain));
+        Some(folder.ok_or_else(unknown).and_then(|folder| read(folder.join(name), reference)))
+    }
+}
+
+/// The text of a file without its last end of line.
+fn read(path: PathBuf, reference: &str) -> Result<Secret, SecretError> {
+    let unavailable = |reason: String| SecretError::Unavailable { reference: reference.to_owned(), reason };
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(SecretError::Unknown(reference.to_owned()));
+        }
+        Err(error) => return Err(unavailable(error.to_string())),
+    };
+    let mut text = String::new();
+    let read = file.take(SECRET_BYTES_MAX as u64 + 1).read_to_string(&mut text);
+    read.map_err(|error| unavailable(error.to_string()))?;
+    if text.len() > SECRET_BYTES_MAX {
+        return Err(unavailable(format!("it has more than {SECRET_BYTES_MAX} bytes")));
+    }
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+}
+
+/// A vault, and what the machine gives beside it.
+pub struct Everywhere {
+    vault: Arc<Vault>,
+    outside: Outside,
+}
+
+impl Everywhere {
+    /// Both.
+    pub fn new(vault: Arc<Vault>, outside: Outside) -> Everywhere {
+        Everywhere { vault, outside }
+    }
+}
+
+impl Secrets for Everywhere {
+    fn resolve(&self, scope: &str, reference: &str) -> Result<Secret, SecretError> {
+        self.outside.resolve(reference).unwrap_or_else(|| self.vault.resolve(scope, reference))
+    }
+
+    fn make(&self, scope: &str, name: &str, bytes: usize) -> Result<MadeSecret, SecretError> {
+        self.vault.make(scope, name, bytes)
+    }
+
+    fn forget(&self, scope: &str, reference: &str) -> Result<(), SecretError> {
+        self.vault.forget(scope, reference)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_an_operator_named_is_read_of_the_machine() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("stripe_key"), "sk_test_of_a_file\n").expect("a file");
+        std::fs::write(folder.path().with_extension("outside"), "not here").expect("a file");
+        // PATH is set wherever tests run.
+        let outside = Outside::new(["PATH".to_owned()], Some(folder.path().to_owned()));
+        let get = |reference: &str| outside.resolve(reference).expect("one of the machine's");
+        assert!(get("secret:env/PATH").is_ok());
+        assert_eq!(get("secret:env/HOME"), Err(SecretError::Unknown("secret:env/HOME".to_owned())));
+        assert_eq!(get("secret:file/stripe_key").expect("the file").expose(), "sk_test_of_a_file");
+        for name in ["../etc/passwd", "..", "", "a/b", "absent"] {
+            assert!(matches!(get(&format!("{FILE}{name}")), Err(SecretError::Unknown(_))), "{name}");
+        }
+        assert!(outside.resolve("secret:vault/x").is_none());
+    }
+
+    #[test]
+    fn a_vault_and_the_machine_are_asked_as_one() {
+        let vault = Arc::new(Vault::in_memory().expect("a vault"));
+        let all = Everywhere::new(vault, Outside::new(["PATH".to_owned()], None));
+        let made = all.make("b/test/user:u", "inst_1/database", 32).expect("a secret");
+        assert!(all.resolve("b/test/user:u", &made.reference).is_ok());
+        assert!(all.resolve("b/test/user:u", "secret:env/PATH").is_ok());
+        all.forget("b/test/user:u", &made.reference).expect("forgotten");
+        assert!(all.resolve("b/test/user:u", &made.reference).is_err());
+    }
+}

@@ -1,0 +1,284 @@
+//! The vault: secrets in a SQLite file, each encrypted.
+
+use crate::key::{Key, Keys, NONCE_BYTES};
+use host_providers::names::letters;
+use host_providers::{MadeSecret, ResourceId, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretError, Secrets};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// What references of a vault begin with.
+const PREFIX: &str = "secret:vault/";
+/// Bytes of randomness of a made secret at most, and of the text of one that was put in.
+pub const SECRET_BYTES_MAX: usize = 16 * 1024;
+/// How long to wait for another process that writes.
+const BUSY: Duration = Duration::from_secs(10);
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS secrets (
+    scope TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    name TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    nonce BLOB NOT NULL,
+    sealed BLOB NOT NULL,
+    sha256 TEXT NOT NULL,
+    PRIMARY KEY (scope, reference)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Why a vault does not do what it is asked.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The file.
+    #[error("the secrets can't be read or written: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The folder or the file's mode.
+    #[error("{path}: {error}")]
+    Io {
+        /// What.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A secret was encrypted with a key that is not here.
+    #[error("`{reference}` was encrypted with key {key_id}, which is not among those given")]
+    NoKey {
+        /// Which secret.
+        reference: String,
+        /// Id of the key.
+        key_id: String,
+    },
+    /// A row was changed by somebody else.
+    #[error("`{reference}` is not what was stored")]
+    Changed {
+        /// Which secret.
+        reference: String,
+    },
+    /// The machine gives no random bytes.
+    #[error("the machine gives no random bytes: {0}")]
+    Random(String),
+    /// A value that can't be kept; it is not repeated.
+    #[error("a secret has {found} bytes: expected {expected}")]
+    Size {
+        /// How many it has.
+        found: usize,
+        /// How many it may have.
+        expected: String,
+    },
+}
+
+/// A secret as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// `business/mode/account` that owns it.
+    pub scope: String,
+    /// What names it in payloads.
+    pub reference: String,
+    /// What it was made or put in as.
+    pub name: String,
+    /// Id of the key that it is encrypted with.
+    pub key_id: String,
+}
+
+/// Secrets in one file, for several threads.
+pub struct Vault {
+    connection: Mutex<Connection>,
+    keys: Keys,
+}
+
+struct Sealed {
+    reference: String,
+    key_id: String,
+    nonce: Vec<u8>,
+    sealed: Vec<u8>,
+    sha256: String,
+}
+
+impl Vault {
+    /// Open the file, or make it, for its owner alone.
+    pub fn open(path: &Path, keys: Keys) -> Result<Vault, VaultError> {
+        only_for_owner(path).map_err(|error| VaultError::Io { path: path.display().to_string(), error })?;
+        Vault::with(Connection::open(path)?, keys)
+    }
+
+    /// A vault that is gone with the process, under a key of its own.
+    pub fn in_memory() -> Result<Vault, VaultError> {
+        let key = Key::random().map_err(|error| VaultError::Random(error.to_string()))?;
+        Vault::with(Connection::open_in_memory()?, Keys::one(key))
+    }
+
+    fn with(connection: Connection, keys: Keys) -> Result<Vault, VaultError> {
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "secure_delete", true)?;
+        connection.execute_batch(SCHEMA)?;
+        Ok(Vault { connection: Mutex::new(connection), keys })
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keep a value that somebody else made under a name of a scope, in place of what was there; its reference.
+    pub fn put(&self, scope: &str, name: &str, plain: &str) -> Result<MadeSecret, VaultError> {
+        if plain.is_empty() || plain.len() > SECRET_BYTES_MAX {
+            return Err(VaultError::Size { found: plain.len(), expected: format!("1 to {SECRET_BYTES_MAX}") });
+        }
+        let reference = reference(scope, name);
+        let row = self.seal(scope, &reference, plain)?;
+        self.connection().execute(
+            "INSERT OR REPLACE INTO secrets (scope, reference, name, key_id, nonce, sealed, sha256) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            params![scope, row.reference, name, row.key_id, row.nonce, row.sealed, row.sha256],
+        )?;
+        Ok(MadeSecret { reference: row.reference, sha256: row.sha256 })
+    }
+
+    /// Encrypt everything anew with the first key; how many were not yet.
+    pub fn rotate(&self) -> Result<usize, VaultError> {
+        let Some(first) = self.keys.first() else { return Ok(0) };
+        let rows: Vec<(String, Sealed)> = {
+            let connection = self.connection();
+            let mut all = connection.prepare(
+                "SELECT reference, key_id, nonce, sealed, sha256, scope FROM secrets WHERE key_id <> ? ORDER BY scope, reference",
+            )?;
+            let rows = all.query_map([first.id()], |row| Ok((row.get(5)?, sealed(row)?)))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        let mut renewed = Vec::new();
+        for (scope, row) in rows {
+            let plain = self.unseal(&scope, &row)?;
+            renewed.push((self.seal(&scope, &row.reference, &plain)?, scope));
+        }
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        for (row, scope) in &renewed {
+            transaction.execute(
+                "UPDATE secrets SET key_id = ?, nonce = ?, sealed = ? WHERE scope = ? AND reference = ?",
+                params![row.key_id, row.nonce, row.sealed, scope, row.reference],
+            )?;
+        }
+        transaction.commit()?;
+        Ok(renewed.len())
+    }
+
+    /// What there is, without values.
+    pub fn list(&self) -> Result<Vec<Stored>, VaultError> {
+        let connection = self.connection();
+        let mut all = connection.prepare("SELECT scope, reference, name, key_id FROM secrets ORDER BY scope, name")?;
+        let rows = all.query_map([], |row| {
+            Ok(Stored { scope: row.get(0)?, reference: row.get(1)?, name: row.get(2)?, key_id: row.get(3)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn seal(&self, scope: &str, reference: &str, plain: &str) -> Result<Sealed, VaultError> {
+        let mut nonce = [0; NONCE_BYTES];
+        getrandom::fill(&mut nonce).map_err(|error| VaultError::Random(error.to_string()))?;
+        let key = self.keys.first().ok_or_else(|| VaultError::Random("there is no key".to_owned()))?;
+        let sealed = key.seal(&nonce, plain.as_bytes(), &about(scope, reference));
+        let sealed = sealed.ok_or(VaultError::Size { found: plain.len(), expected: "less".to_owned() })?;
+        Ok(Sealed {
+            reference: reference.to_owned(),
+            key_id: key.id().to_owned(),
+            nonce: nonce.to_vec(),
+            sealed,
+            sha256: hex::encode(Sha256::digest(plain.as_bytes())),
+        })
+    }
+
+    fn unseal(&self, scope: &str, row: &Sealed) -> Result<String, VaultError> {
+        let reference = || row.reference.clone();
+        let key = self.keys.find(&row.key_id);
+        let key = key.ok_or_else(|| VaultError::NoKey { reference: reference(), key_id: row.key_id.clone() })?;
+        let nonce = row.nonce.as_slice().try_into().map_err(|_| VaultError::Changed { reference: reference() })?;
+        let plain = key.open(nonce, &row.sealed, &about(scope, &row.reference));
+        plain
+            .and_then(|plain| String::from_utf8(plain).ok())
+            .ok_or_else(|| VaultError::Changed { reference: reference() })
+    }
+
+    fn find(&self, scope: &str, reference: &str) -> Result<Option<Sealed>, VaultError> {
+        let connection = self.connection();
+        let mut one = connection.prepare_cached(
+            "SELECT reference, key_id, nonce, sealed, sha256 FROM secrets WHERE scope = ? AND reference = ?",
+        )?;
+        Ok(one.query_row([scope, reference], sealed).optional()?)
+    }
+
+    fn made(&self, scope: &str, name: &str, bytes: usize) -> Result<MadeSecret, VaultError> {
+        if !(SECRET_BYTES_MIN..=SECRET_BYTES_MAX / 2).contains(&bytes) {
+            let expected = format!("{SECRET_BYTES_MIN} to {}", SECRET_BYTES_MAX / 2);
+            return Err(VaultError::Size { found: bytes, expected });
+        }
+        let reference = reference(scope, name);
+        let mut random = vec![0; bytes];
+        getrandom::fill(&mut random).map_err(|error| VaultError::Random(error.to_string()))?;
+        let row = self.seal(scope, &reference, &hex::encode(random))?;
+        // Of two that make it at once the first one's value stays.
+        self.connection().execute(
+            "INSERT INTO secrets (scope, reference, name, key_id, nonce, sealed, sha256) VALUES (?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (scope, reference) DO NOTHING",
+            params![scope, row.reference, name, row.key_id, row.nonce, row.sealed, row.sha256],
+        )?;
+        let kept = self.find(scope, &reference)?.ok_or(VaultError::Changed { reference })?;
+        Ok(MadeSecret { reference: kept.reference, sha256: kept.sha256 })
+    }
+}
+
+impl Secrets for Vault {
+    fn resolve(&self, scope: &str, reference: &str) -> Result<Secret, SecretError> {
+        let row = self.find(scope, reference).map_err(|error| unavailable(reference, &error))?;
+        let row = row.ok_or_else(|| SecretError::Unknown(reference.to_owned()))?;
+        self.unseal(scope, &row).map(Secret::new).map_err(|error| unavailable(reference, &error))
+    }
+
+    fn make(&self, scope: &str, name: &str, bytes: usize) -> Result<MadeSecret, SecretError> {
+        self.made(scope, name, bytes).map_err(|error| unavailable(&format!("{SECRET_PREFIX}{name}"), &error))
+    }
+
+    fn forget(&self, scope: &str, reference: &str) -> Result<(), SecretError> {
+        let gone =
+            self.connection().execute("DELETE FROM secrets WHERE scope = ? AND reference = ?", [scope, reference]);
+        gone.map(drop).map_err(|error| unavailable(reference, &error.into()))
+    }
+}
+
+fn unavailable(reference: &str, error: &VaultError) -> SecretError {
+    SecretError::Unavailable { reference: reference.to_owned(), reason: error.to_string() }
+}
+
+fn reference(scope: &str, name: &str) -> String {
+    let id = ResourceId { scope: scope.to_owned(), resource: "secret".to_owned(), id: name.to_owned() };
+    format!("{PREFIX}{}", letters(&id))
+}
+
+/// What a secret is sealed for, so that it opens in its own row only.
+fn about(scope: &str, reference: &str) -> Vec<u8> {
+    format!("{}:{scope}{reference}", scope.len()).into_bytes()
+}
+
+fn sealed(row: &Row<'_>) -> rusqlite::Result<Sealed> {
+    Ok(Sealed {
+        reference: row.get(0)?,
+        key_id: row.get(1)?,
+        nonce: row.get(2)?,
+        sealed: row.get(3)?,
+        sha256: row.get(4)?,
+    })
+}
+
+#[cfg(unix)]
+fn only_for_owner(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn only_for_owner(path: &Path) -> std::io::Result<()> {
+    std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map(drop)
+}

@@ -1,0 +1,120 @@
+//! What is kept in the vault's file, who reads it, and what becomes of it when keys change.
+
+use host_providers::{SecretError, Secrets};
+use host_vault::{Keys, Vault, VaultError};
+use rusqlite::Connection;
+use sha2::{Digest, Sha256};
+use std::path::Path;
+
+const SCOPE: &str = "solobase/test/user:u1";
+
+fn key(digit: char) -> String {
+    digit.to_string().repeat(64)
+}
+
+fn open(path: &Path, keys: &str) -> Vault {
+    Vault::open(path, Keys::parse(keys).expect("keys")).expect("a vault")
+}
+
+#[test]
+fn a_secret_is_made_once_and_only_its_own_account_reads_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let vault = open(&folder.path().join("secrets.db"), &key('1'));
+    let made = vault.make(SCOPE, "inst_1/database", 32).expect("a secret");
+    assert_eq!(vault.make(SCOPE, "inst_1/database", 32), Ok(made.clone()), "the same name is the same secret");
+    let plain = vault.resolve(SCOPE, &made.reference).expect("its value");
+    assert_eq!(plain.expose().len(), 64, "256 bits in hex");
+    assert_eq!(made.sha256, hex::encode(Sha256::digest(plain.expose())));
+    for other in ["solobase/live/user:u1", "solobase/test/user:u2", "twobot/test/user:u1"] {
+        let found = vault.resolve(other, &made.reference);
+        assert_eq!(found, Err(SecretError::Unknown(made.reference.clone())), "{other}");
+    }
+    let elsewhere = vault.make("solobase/test/user:u2", "inst_1/database", 32).expect("a secret");
+    assert_ne!(elsewhere.reference, made.reference);
+    assert!(vault.make(SCOPE, "short", 31).is_err(), "less than 256 bits");
+}
+
+#[test]
+fn a_secret_that_is_forgotten_is_made_anew() {
+    let vault = Vault::in_memory().expect("a vault");
+    let first = vault.make(SCOPE, "a", 32).expect("a secret");
+    vault.forget(SCOPE, &first.reference).expect("forgotten");
+    vault.forget(SCOPE, &first.reference).expect("forgotten already");
+    assert!(vault.resolve(SCOPE, &first.reference).is_err());
+    assert_ne!(vault.make(SCOPE, "a", 32).expect("a secret").sha256, first.sha256);
+}
+
+#[test]
+fn no_byte_of_a_value_stands_in_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("secrets.db");
+    let vault = open(&path, &key('1'));
+    vault.put(SCOPE, "stripe", "sk_live_canary_in_the_file").expect("kept");
+    drop(vault);
+    for entry in std::fs::read_dir(folder.path()).expect("the folder") {
+        let bytes = std::fs::read(entry.expect("a file").path()).expect("its bytes");
+        let found = bytes.windows(b"sk_live_canary".len()).any(|window| window == b"sk_live_canary");
+        assert!(!found, "the plain value is in a file");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_reads_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("secrets.db");
+    std::fs::write(&path, "").expect("a file");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("its mode");
+    drop(open(&path, &key('1')));
+    assert_eq!(std::fs::metadata(&path).expect("the file").permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_row_opens_in_its_own_place_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("secrets.db");
+    let vault = open(&path, &key('1'));
+    let (mine, theirs) =
+        (vault.put(SCOPE, "mine", "mine").expect("kept"), vault.put(SCOPE, "theirs", "theirs").expect("kept"));
+    let file = Connection::open(&path).expect("the file");
+    file.execute(
+        "UPDATE secrets SET (nonce, sealed) = (SELECT nonce, sealed FROM secrets WHERE reference = ?) WHERE reference = ?",
+        [&theirs.reference, &mine.reference],
+    )
+    .expect("a copied row");
+    let found = vault.resolve(SCOPE, &mine.reference);
+    assert!(
+        matches!(&found, Err(SecretError::Unavailable { reason, .. }) if reason.contains("not what was stored")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn after_a_rotation_the_old_key_is_needed_no_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("secrets.db");
+    let kept = open(&path, &key('1')).put(SCOPE, "stripe", "sk_test_value").expect("kept");
+    let both = open(&path, &format!("{},{}", key('2'), key('1')));
+    assert_eq!(both.resolve(SCOPE, &kept.reference).expect("by the old key").expose(), "sk_test_value");
+    assert_eq!(both.rotate().expect("rotated"), 1);
+    assert_eq!(both.rotate().expect("nothing left"), 0);
+    drop(both);
+    let new = open(&path, &key('2'));
+    assert_eq!(new.resolve(SCOPE, &kept.reference).expect("by the new key").expose(), "sk_test_value");
+    let old = open(&path, &key('1'));
+    let found = old.resolve(SCOPE, &kept.reference);
+    assert!(
+        matches!(&found, Err(SecretError::Unavailable { reason, .. }) if reason.contains("not among those given")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn what_is_too_large_or_empty_is_not_kept() {
+    let vault = Vault::in_memory().expect("a vault");
+    for value in ["", &"x".repeat(16 * 1024 + 1)] {
+        let error = vault.put(SCOPE, "a", value).expect_err("not kept");
+        assert!(matches!(error, VaultError::Size { .. }), "{error}");
+    }
+}
