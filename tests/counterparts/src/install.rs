@@ -1,0 +1,89 @@
+//! Installing a counterpart: once, pinned.
+
+use crate::run::run;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(600);
+/// How often to look whether another process has installed.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Where everything is installed.
+pub fn folder() -> PathBuf {
+    // The test binary is in TARGET/PROFILE/deps.
+    let this = std::env::current_exe().expect("a test has a path");
+    let target = this.ancestors().nth(3).expect("a test binary is in TARGET/PROFILE/deps").to_owned();
+    target.join("counterparts")
+}
+
+/// One installation at a time, also of other processes.
+fn alone<T>(install: impl FnOnce() -> T) -> T {
+    std::fs::create_dir_all(folder()).expect("the folder of the counterparts");
+    let lock = File::create(folder().join("lock")).expect("the lock of the counterparts");
+    loop {
+        match lock.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK_EVERY),
+            Err(TryLockError::Error(error)) => panic!("the lock of the counterparts: {error}"),
+        }
+    }
+    install()
+}
+
+fn install(what: &str, line: &str) {
+    let output = run(Command::new("sh").arg("-c").arg(line), LIMIT);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{what} can't be installed. This line installs it:\n    {line}\n{text}");
+}
+
+/// The folder of a Python environment with these pinned requirements, `moto[server]==5.2.5`.
+pub fn venv(name: &str, requirements: &[&str]) -> PathBuf {
+    let (home, wanted) = (folder().join(name), requirements.join("\n"));
+    let marker = home.join("installed.txt");
+    alone(|| {
+        if std::fs::read_to_string(&marker).unwrap_or_default() != wanted {
+            let (dir, list) = (home.display(), requirements.iter().map(|one| format!("'{one}'")).collect::<Vec<_>>());
+            let line = format!("python3 -m venv --clear {dir} && {dir}/bin/pip install --quiet {}", list.join(" "));
+            install(name, &line);
+            // Written when the installation is complete, else an interrupted one would count.
+            std::fs::write(&marker, &wanted).expect("the marker of an installation");
+        }
+    });
+    home
+}
+
+/// The folder with `node_modules` that has these pinned packages, `s3rver@3.7.1`.
+pub fn node(name: &str, packages: &[&str]) -> PathBuf {
+    let (home, wanted) = (folder().join(name), packages.join("\n"));
+    let marker = home.join("installed.txt");
+    alone(|| {
+        if std::fs::read_to_string(&marker).unwrap_or_default() != wanted {
+            let line = format!(
+                "mkdir -p {0} && npm install --no-package-lock --no-audit --no-fund --prefix {0} {1}",
+                home.display(),
+                packages.join(" ")
+            );
+            install(name, &line);
+            std::fs::write(&marker, &wanted).expect("the marker of an installation");
+        }
+    });
+    home
+}
+
+/// What `find` finds, after this package of the system was installed if need be.
+pub fn apt(package: &str, find: impl Fn() -> Option<PathBuf>) -> PathBuf {
+    alone(|| {
+        if find().is_none() {
+            install(package, &format!("apt-get update && apt-get install -y --no-install-recommends {package}"));
+        }
+        find().unwrap_or_else(|| panic!("{package} is installed, and what is looked for is not in it"))
+    })
+}
+
+/// The first of these programs that is there.
+pub fn program(paths: &[&str]) -> Option<PathBuf> {
+    paths.iter().map(Path::new).find(|path| path.exists()).map(Path::to_owned)
+}

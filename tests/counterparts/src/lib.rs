@@ -1,0 +1,18 @@
+//! Real servers that tests talk to: installed once into `target/counterparts`, started for a test on a free port of
+//! 127.0.0.1, and stopped when they are dropped. What can't be installed fails the test with the line that installs it.
+//!
+//! Everything here is for tests, so it panics with what went wrong instead of returning it.
+
+mod install;
+mod moto;
+mod postgres;
+pub mod proxy;
+mod run;
+mod server;
+
+pub use install::{apt, folder, node, program, venv};
+pub use moto::Moto;
+pub use postgres::Postgres;
+pub use proxy::{Fault, FaultProxy, Protocol};
+pub use run::{run, succeeds};
+pub use server::{Server, free_port};

@@ -1,0 +1,109 @@
+//! A PostgreSQL of one's own, in a folder that goes with the test.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::install::apt;
+use crate::run::{run, succeeds};
+use crate::server::free_port;
+
+const LIMIT: Duration = Duration::from_secs(60);
+/// The system user that the package makes; the server refuses to run as root.
+const USER: &str = "postgres";
+
+/// A server on a socket in its folder and on a port of 127.0.0.1. Who comes by the socket needs no password, who comes by the
+/// port has one.
+pub struct Postgres {
+    folder: TempDir,
+    bin: PathBuf,
+    port: u16,
+}
+
+/// The password of the administrator, who is named `postgres`.
+const PASSWORD: &str = "administrators-password";
+
+impl Postgres {
+    /// Installs PostgreSQL if need be, makes a cluster and starts it.
+    pub fn start() -> Postgres {
+        let bin = apt("postgresql", || {
+            let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+            versions.map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists()).max()
+        });
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = Postgres { folder, bin, port: free_port() };
+        let password = server.folder.path().join("password");
+        std::fs::write(&password, PASSWORD).expect("the file of the password");
+        if is_root() {
+            succeeds(Command::new("chown").arg("-R").arg(USER).arg(server.folder.path()), LIMIT);
+        }
+        let data = server.data();
+        let made = ["-U", USER, "--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8"];
+        let mut initdb = server.command("initdb");
+        succeeds(initdb.arg("-D").arg(&data).args(made).arg("--no-sync").arg("--pwfile").arg(&password), LIMIT);
+        // The folder is thrown away, so nothing needs to reach the disk.
+        let socket = server.folder.path().display();
+        let settings = format!(
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{socket}' -c fsync=off",
+            server.port
+        );
+        let log = server.folder.path().join("log");
+        let start = ["-w", "-o", &settings, "start"];
+        succeeds(server.command("pg_ctl").arg("-D").arg(&data).arg("-l").arg(log).args(start), LIMIT);
+        server
+    }
+
+    /// Where it listens for those with a password, 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Password of the administrator `postgres`, who may do everything.
+    pub fn password(&self) -> &'static str {
+        PASSWORD
+    }
+
+    /// The folder of `psql`, `pg_dump` and the others.
+    pub fn programs(&self) -> &Path {
+        &self.bin
+    }
+
+    /// Makes a database; its address on the socket.
+    pub fn database(&self, name: &str) -> String {
+        let socket = self.folder.path().display().to_string();
+        let port = self.port.to_string();
+        succeeds(self.command("createdb").args(["-h", &socket, "-p", &port, "-U", USER, name]), LIMIT);
+        format!("postgres:///{name}?host={socket}&port={port}&user={USER}")
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let program = self.bin.join(name);
+        let mut command = if is_root() {
+            let mut as_user = Command::new("setpriv");
+            as_user.args([&format!("--reuid={USER}"), &format!("--regid={USER}"), "--clear-groups", "--"]).arg(program);
+            as_user
+        } else {
+            Command::new(program)
+        };
+        command.current_dir(Path::new("/"));
+        command
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let data = self.data();
+        // Whatever comes of it, the test is over.
+        let _ = run(self.command("pg_ctl").arg("-D").arg(data).args(["-m", "immediate", "-w", "stop"]), LIMIT);
+    }
+}
+
+fn is_root() -> bool {
+    succeeds(Command::new("id").arg("-u"), LIMIT).trim() == "0"
+}

@@ -1,0 +1,74 @@
+//! A server process that ends with its test.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a server may take to listen.
+const START: Duration = Duration::from_secs(60);
+
+/// A port of 127.0.0.1 that nobody listens on now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("a listener has an address").port()
+}
+
+/// A server that listens on a port of 127.0.0.1. It is killed when it is dropped.
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+    folder: TempDir,
+}
+
+impl Server {
+    /// Starts what `command` makes of a free port and a scratch folder, and waits until it listens.
+    pub fn start(command: impl FnOnce(u16, &std::path::Path) -> Command) -> Server {
+        let (port, folder) = (free_port(), tempfile::tempdir().expect("a scratch folder"));
+        let mut command = command(port, folder.path());
+        let log = File::create(folder.path().join("log")).expect("the log of a server");
+        let errors = log.try_clone().expect("a second handle on the log");
+        let shown = format!("{command:?}");
+        let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
+        let child = child.unwrap_or_else(|error| panic!("{shown}: {error}"));
+        let mut server = Server { child, address: (Ipv4Addr::LOCALHOST, port).into(), folder };
+        let begun = Instant::now();
+        while TcpStream::connect(server.address).is_err() {
+            let ended = server.child.try_wait().expect("a child that was started can be asked");
+            let is_late = begun.elapsed() > START;
+            assert!(ended.is_none() && !is_late, "{shown} does not listen on {}:\n{}", server.address, server.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+        server
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its scratch folder.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// What it has printed.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Whatever comes of it, the test is over.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
