@@ -30,6 +30,7 @@ pub fn run(bytes: &[u8]) {
             runners: Runners::native(),
             store: StoreKind::Memory,
             clock: CLOCK_MS,
+            world: None,
         })
     });
     match started {

@@ -97,6 +97,7 @@ impl Setting {
             runners,
             store: StoreKind::Memory,
             clock: START_MS,
+            world: None,
         };
         let mut host = Host::start_with(setup, store)?;
         host.set_fire_timers(false);

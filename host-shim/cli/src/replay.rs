@@ -106,6 +106,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         bless: args.bless,
         trace: args.trace,
         until: args.until,
+        world: None,
     };
     let stdout = io::stdout();
     let mut out = BufWriter::with_capacity(1 << 16, stdout.lock());

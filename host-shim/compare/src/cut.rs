@@ -209,6 +209,7 @@ impl Cutter<'_, '_> {
                 order: Order::Written,
                 repeat: 1,
                 bless: false,
+                world: None,
             };
             let played = play_all(&scenario, &cases, &self.story.business, &options);
             played.is_ok_and(|reports| reports.iter().all(|report| report.held()))

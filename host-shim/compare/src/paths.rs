@@ -121,6 +121,7 @@ pub(crate) fn moments(
         order: Order::Written,
         repeat: 1,
         bless: false,
+        world: None,
     };
     // The catalog is brought in before the first step, and is looked at once.
     let mut accounts = BTreeSet::from([Account::Platform]);
@@ -159,7 +160,8 @@ fn stream(
                     Side::new(runners, |runners| {
                         let config = Vec::new();
                         let (business, store) = (business.clone(), StoreKind::Memory);
-                        let mut host = Host::start(HostSetup { business, livemode, config, runners, store, clock })?;
+                        let mut host =
+                            Host::start(HostSetup { business, livemode, config, runners, store, clock, world: None })?;
                         host.set_fire_timers(false);
                         Ok(host)
                     })

@@ -75,6 +75,7 @@ impl<'t> Stage<'t> {
             runners: tale.runners.clone(),
             store: StoreKind::Memory,
             clock: given.clock,
+            world: None,
         })?;
         host.forget_asked()?;
         host.script(&given.answers);

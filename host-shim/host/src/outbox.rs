@@ -8,6 +8,7 @@
 //! The deadline of an effect that waits for the one before it (by ordering key) is judged when its turn comes.
 
 mod agenda;
+mod at_once;
 mod events;
 mod policy;
 mod queue;
@@ -357,9 +358,13 @@ impl Outbox {
         Ok(has_ended && now < since.saturating_add(WAIT_MAX_MS))
     }
 
-    /// Run everything that is due at `now`, retries of events included, until nothing is left; calls are made here, one
-    /// after the other. The reports are those of results, timers and messages, and of the events that these woke.
+    /// Run everything that is due at `now`, retries of events included, until nothing is left. Calls are made here: one
+    /// after the other if all providers only simulate, else several at once. The reports are those of results, timers and
+    /// messages, and of the events that these woke.
     pub fn run_until_quiet(&mut self, now: Timestamp) -> Result<Vec<Report>, OutboxError> {
+        if !self.registry.is_simulation() {
+            return self.run_at_once(now);
+        }
         let (mut reports, mut executed) = (Vec::new(), 0);
         loop {
             let retried = self.processor_mut().retry_due(now)?;
@@ -368,10 +373,7 @@ impl Outbox {
                 return Ok(reports);
             }
             executed += begun.moved;
-            if let Some(last) = begun.last.filter(|_| executed > self.effects_max) {
-                let (kind, key, scope) = (last.effect.kind, last.effect.key, last.scope.name());
-                return Err(OutboxError::Loop { executed, now, kind, key, scope });
-            }
+            self.check_end(executed, now, begun.last)?;
             reports.extend(retried);
             reports.extend(begun.reports);
             let mut replies = Vec::with_capacity(begun.calls.len());

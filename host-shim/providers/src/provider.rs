@@ -5,6 +5,7 @@ use crate::resource::{Held, Unlisted};
 use crate::secrets::{SecretAccess, Secrets};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Carries effects out. Every call is idempotent by `scope`, `key` and `generation`; several may run at a time.
@@ -21,6 +22,12 @@ use std::sync::Arc;
 pub trait Provider: Send + Sync {
     /// Carry the call out, or say why not.
     fn call(&self, call: &Call) -> Answer;
+
+    /// False for one whose calls stay in progress until something changes in the world, as a watch does: nobody waits for
+    /// their end.
+    fn ends(&self) -> bool {
+        true
+    }
 
     /// What the other side holds of what was made here, as it lists it itself: nothing for a provider of things that can't be
     /// listed.
@@ -116,19 +123,29 @@ impl Registry {
     }
 
     /// Carry an effect out with the provider of the longest fitting pattern. A secret that was resolved for the call
-    /// comes back as its reference, wherever the provider put it.
+    /// comes back as its reference, wherever the provider put it. A provider that panics has not answered; what it did is not
+    /// known, so it is called again.
     pub fn call(&self, call: &Call) -> Reply {
         let Some(provider) = self.find(&call.kind) else {
             return Answer::refused("no-provider", format!("no provider takes `{}`", call.kind)).into();
         };
         let reply = match provider.simulation() {
             Some(simulation) => simulation.play(call),
-            None => provider.call(call).into(),
+            None => catch_unwind(AssertUnwindSafe(|| provider.call(call)))
+                .unwrap_or_else(|_| {
+                    Answer::retry("provider-panicked", "the provider panicked; what it did is not known")
+                })
+                .into(),
         };
         match reply {
             Reply::Answer(answer) => call.secrets.redact(answer).into(),
             silence @ Reply::Silence { .. } => silence,
         }
+    }
+
+    /// False for effects whose calls stay in progress until something changes in the world.
+    pub fn ends(&self, kind: &str) -> bool {
+        self.find(kind).is_none_or(Provider::ends)
     }
 
     /// What all providers hold, in order; each is asked once.
@@ -188,6 +205,22 @@ mod tests {
     fn an_effect_that_nobody_takes_is_refused() {
         let reply = Registry::new().call(&call("mail.send"));
         assert!(matches!(&reply, Reply::Answer(Answer::Refused { code, .. }) if code == "no-provider"), "{reply:?}");
+    }
+
+    struct Panicking;
+    impl Provider for Panicking {
+        fn call(&self, _: &Call) -> Answer {
+            panic!("on purpose")
+        }
+    }
+
+    #[test]
+    fn a_provider_that_panics_is_called_again() {
+        let reply = Registry::with_default(Arc::new(Panicking)).call(&call("mail.send"));
+        assert!(
+            matches!(&reply, Reply::Answer(Answer::Retry { code, .. }) if code == "provider-panicked"),
+            "{reply:?}"
+        );
     }
 
     const PLAIN: &str = "hunter2-plain";

@@ -237,6 +237,7 @@ impl<'a> Exporter<'a> {
             order: Order::Written,
             repeat: 1,
             bless: false,
+            world: None,
         };
         let Some(case) = cases.first() else { return Ok(Vec::new()) };
         let report = play_and_look(scenario, case, &self.options.business, &options, look)?;

@@ -5,6 +5,7 @@ use crate::error::ReplayError;
 use crate::manifest;
 use crate::runners::Runners;
 use crate::scenario::{Answers, Holding, Kill};
+use crate::world::World;
 use host::clock::Clock;
 use host::outbox::Outbox;
 use host::processor::{Processor, Report};
@@ -18,6 +19,8 @@ use products_contract::{Account, EffectFailureClass, Payload, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Where the rows are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct HostSetup {
     pub store: StoreKind,
     /// The clock at the start, milliseconds since the epoch.
     pub clock: Timestamp,
+    /// Providers in place of the scripted one for what they take.
+    pub world: Option<World>,
 }
 
 /// A host that runs.
@@ -161,7 +166,11 @@ impl Host {
             config: config.clone(),
             manifest: manifest::of(&runner.declarations().name)?,
         };
-        let registry = Registry::with_default(Arc::new(self.scripted.clone()));
+        let scripted = self.scripted.clone();
+        let registry = match &self.setup.world {
+            Some(world) => world.over(scripted),
+            None => Registry::with_default(Arc::new(scripted)),
+        };
         let (mut running, reports) = host::Host::start(&setup, store, runner, registry, clock)?;
         running.outbox_mut().set_fire_timers(self.fire_timers);
         running.outbox_mut().set_receivers(self.accounts.clone());
@@ -392,8 +401,26 @@ impl Host {
     /// Runs everything that is due at the clock's time.
     pub fn settle(&mut self) -> Result<Vec<Report>, ReplayError> {
         let now = self.clock();
-        let reports = self.outbox_mut().run_until_quiet(now)?;
+        let mut reports = self.outbox_mut().run_until_quiet(now)?;
+        reports.extend(self.wait_for_world()?);
         self.note(&reports);
+        Ok(reports)
+    }
+
+    /// Waits for what real providers work on or are asked again for, as long as the patience lasts.
+    fn wait_for_world(&mut self) -> Result<Vec<Report>, ReplayError> {
+        let mut reports = Vec::new();
+        let Some(patience) = self.setup.world.as_ref().map(World::patience) else { return Ok(reports) };
+        let began = Instant::now();
+        while let Some(at) = self.outbox().next_call()? {
+            let wait = u64::try_from(at.saturating_sub(self.clock())).map_or(Duration::ZERO, Duration::from_millis);
+            if began.elapsed() + wait > patience {
+                break;
+            }
+            thread::sleep(wait);
+            reports.extend(self.outbox_mut().advance_to(at)?);
+            self.running_mut().clock_mut().advance_to(at);
+        }
         Ok(reports)
     }
 
@@ -409,10 +436,20 @@ impl Host {
     /// Lets time pass.
     pub fn advance_to(&mut self, until: Timestamp) -> Result<Vec<Report>, ReplayError> {
         let from = self.clock();
-        let outbox = self.outbox_mut();
-        let mut reports = outbox.run_until_quiet(from)?;
-        reports.extend(outbox.advance_to(until)?);
+        let mut reports = self.outbox_mut().run_until_quiet(from)?;
+        reports.extend(self.wait_for_world()?);
+        if self.setup.world.is_some() {
+            // Nothing that a provider works on in the meantime is passed over.
+            while let Some(next) = self.outbox().next_time()?.filter(|next| *next < until) {
+                reports.extend(self.outbox_mut().advance_to(next)?);
+                self.running_mut().clock_mut().advance_to(next);
+                reports.extend(self.wait_for_world()?);
+            }
+        }
+        let until = until.max(self.clock());
+        reports.extend(self.outbox_mut().advance_to(until)?);
         self.running_mut().clock_mut().advance_to(until);
+        reports.extend(self.wait_for_world()?);
         self.note(&reports);
         Ok(reports)
     }
@@ -468,6 +505,11 @@ impl Host {
     /// The provider.
     pub fn scripted(&self) -> &Scripted {
         &self.scripted
+    }
+
+    /// The providers that do something in the world.
+    pub fn world(&self) -> Option<&World> {
+        self.setup.world.as_ref()
     }
 
     /// The clock, milliseconds since the epoch.

@@ -27,5 +27,6 @@ pub mod stream;
 pub mod tally;
 pub mod tree;
 pub mod view;
+pub mod world;
 
 pub use ::host::time;

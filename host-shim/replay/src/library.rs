@@ -192,7 +192,15 @@ impl<'a> Library<'a> {
 
     fn start(&self, business: BusinessFolder, config: &[(String, String)]) -> Result<Host, ReplayError> {
         let (config, runners) = (config.to_vec(), self.runners.clone());
-        Host::start(HostSetup { business, livemode: false, config, runners, store: StoreKind::Memory, clock: 0 })
+        Host::start(HostSetup {
+            business,
+            livemode: false,
+            config,
+            runners,
+            store: StoreKind::Memory,
+            clock: 0,
+            world: None,
+        })
     }
 
     fn business(&mut self, named: Option<&str>, file: Option<&Path>) -> Result<Arc<BusinessFolder>, ReplayError> {

@@ -16,6 +16,7 @@ use crate::scenario::budget::{self, Over};
 use crate::scenario::{Action, Budget, Known, Scenario, Step};
 use crate::shuffle;
 use crate::tally::Tally;
+use crate::world::World;
 use check::{Failures, Happened};
 use host::processor::Report;
 use host_intake::Decoded;
@@ -42,6 +43,8 @@ pub struct PlayOptions {
     pub repeat: u32,
     /// Rewrite snapshots instead of comparing with them, and tell what went beyond a budget instead of failing.
     pub bless: bool,
+    /// Providers in place of the scripted one for what they take.
+    pub world: Option<World>,
 }
 
 /// The order in which the provider events between two other steps are delivered.
@@ -313,6 +316,7 @@ impl<'a> Player<'a> {
             runners: if scenario.limits_memory() { options.runners.fresh() } else { options.runners.clone() },
             store: options.store.clone(),
             clock: given.clock,
+            world: options.world.clone(),
         })?;
         host.forget_asked()?;
         host.script(&given.answers);

@@ -11,6 +11,7 @@ use crate::scenario::budget::{self, Raised};
 use crate::scenario::{Scenario, read_text};
 use crate::state::hash_of_streams;
 use crate::stream::{StreamOptions, replay_stream};
+use crate::world::World;
 use products_contract::Timestamp;
 use std::io::Read;
 use std::path::PathBuf;
@@ -36,6 +37,8 @@ pub struct ReplayOptions {
     pub trace: bool,
     /// Time until which timers fire after the last raw event, milliseconds since the epoch.
     pub until: Option<Timestamp>,
+    /// Providers in place of the scripted one for what they take. A scenario is then played in its first version alone.
+    pub world: Option<World>,
 }
 
 impl ReplayOptions {
@@ -51,6 +54,7 @@ impl ReplayOptions {
             bless: false,
             trace: false,
             until: None,
+            world: None,
         }
     }
 }
@@ -198,7 +202,12 @@ fn check(
             "--bless rewrites snapshots and budgets of scenarios; there is none here".to_owned(),
         ));
     }
-    if options.store.is_some() && scenarios > 0 {
+    if options.world.is_some() && (inputs.len() != 1 || options.shuffle.is_some()) {
+        return Err(ReplayError::Usage(
+            "providers that do something in the world play one input, in its own order: what it leaves would be the next one's".to_owned(),
+        ));
+    }
+    if options.store.is_some() && scenarios > 0 && options.world.is_none() {
         return Err(ReplayError::Usage(
             "--store keeps raw events; a scenario starts from nothing, in memory".to_owned(),
         ));
@@ -240,13 +249,19 @@ fn play_one(
             };
             let play = PlayOptions {
                 runners: options.runners.clone(),
-                store: StoreKind::Memory,
+                store: match (&options.world, &options.store) {
+                    (Some(_), Some(path)) => StoreKind::Sqlite(path.clone()),
+                    _ => StoreKind::Memory,
+                },
                 order,
                 repeat: options.repeat,
                 bless: options.bless,
+                world: options.world.clone(),
             };
+            // Another version would find what the first one made.
+            let cases = if options.world.is_some() { &cases[..cases.len().min(1)] } else { &cases[..] };
             let mut look = |stepped: Stepped<'_>| sink.look(stepped);
-            let reports = play_all_watched(&scenario, &cases, &business, &play, Some(&mut look))?;
+            let reports = play_all_watched(&scenario, cases, &business, &play, Some(&mut look))?;
             if options.bless {
                 finished.raised.extend(raise(&scenario, &reports)?);
             }
@@ -271,6 +286,7 @@ fn play_one(
                 repeat: options.repeat,
                 until: options.until,
                 trace: options.trace,
+                world: options.world.clone(),
             };
             let mut emit = |lines: Vec<Line>| {
                 lines.into_iter().try_for_each(|line| sink.line(&line.with_source(source))).map_err(unwritable)?;

@@ -8,6 +8,7 @@ use crate::line::{Line, Summary};
 use crate::runners::Runners;
 use crate::shuffle::{Random, keep_order_of_same};
 use crate::tally::Tally;
+use crate::world::World;
 use host::processor::Report;
 use products_contract::Timestamp;
 
@@ -29,6 +30,9 @@ pub struct StreamOptions {
     pub until: Option<Timestamp>,
     /// Whether results, timers and messages are reported.
     pub trace: bool,
+    /// Providers in place of the scripted one for what they take; what they are called for is durable before, so each event is
+    /// then a group of its own.
+    pub world: Option<World>,
 }
 
 /// How a stream ended.
@@ -109,8 +113,11 @@ impl Stream<'_> {
             self.hosts[mode] = Some(self.start(mode == 1)?);
         }
         let Some(host) = self.hosts[mode].as_mut() else { return Ok(()) };
+        let grouped = self.options.world.is_none();
         if self.open.is_none() {
-            host.begin_group()?;
+            if grouped {
+                host.begin_group()?;
+            }
             self.open = Some((0, mode));
         }
         let delivered = host.accept(decoded, clock)?;
@@ -124,7 +131,7 @@ impl Stream<'_> {
         self.following(&reports);
         let size = self.open.map_or(1, |(size, _)| size + 1);
         self.open = Some((size, mode));
-        if size >= GROUP_EVENTS_MAX {
+        if size >= GROUP_EVENTS_MAX || !grouped {
             self.close(emit)?;
         }
         Ok(())
@@ -135,7 +142,9 @@ impl Stream<'_> {
         let Some((_, mode)) = self.open.take() else { return Ok(()) };
         let Some(host) = self.hosts[mode].as_mut() else { return Ok(()) };
         let reports = host.settle()?;
-        host.commit_group()?;
+        if self.options.world.is_none() {
+            host.commit_group()?;
+        }
         self.following(&reports);
         self.tell(emit)
     }
@@ -192,6 +201,7 @@ impl Stream<'_> {
             runners: self.options.runners.clone(),
             store: self.options.store.clone(),
             clock: self.clock,
+            world: self.options.world.clone(),
         })?;
         host.set_fire_timers(false);
         Ok(host)

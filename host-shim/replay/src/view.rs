@@ -33,7 +33,7 @@ pub fn section(
     };
     Ok(match (expectation.section, named) {
         ("claims", _) => view::claims(host.processor())?,
-        ("inventory", _) => inventory(host),
+        ("inventory", _) => inventory(host)?,
         ("outcomes", _) => view::outcomes(host.processor())?,
         ("prices", _) => view::prices(host.processor())?,
         (_, None) => json!({}),
@@ -112,8 +112,18 @@ fn notices(host: &Host, account: &Account) -> Result<Value, ReplayError> {
     Ok(Value::Array(found))
 }
 
-/// What the scripted provider has, by `resource:id`.
-fn inventory(host: &Host) -> Value {
+/// What the scripted provider has and what real ones hold by their own lists, by `resource:id`.
+fn inventory(host: &Host) -> Result<Value, ReplayError> {
+    let held = match host.world() {
+        Some(world) => world.held().map_err(|error| ReplayError::Host(error.to_string()))?,
+        None => Vec::new(),
+    };
+    let ours = host.processor().scope(Account::Platform).claim_space();
+    let held = held.into_iter().filter(|held| held.id.scope.starts_with(&format!("{ours}/"))).map(|held| {
+        let account = held.id.scope.splitn(3, '/').nth(2).unwrap_or_default().to_owned();
+        let value = json!({"account": account, "state": held.state, "name": held.name});
+        (format!("{}:{}", held.id.resource, held.id.id), value)
+    });
     let rows = host.scripted().inventory().into_iter().map(|resource| {
         let account = resource.id.scope.splitn(3, '/').nth(2).unwrap_or_default().to_owned();
         let key = format!("{}:{}", resource.id.resource, resource.id.id);
@@ -125,5 +135,5 @@ fn inventory(host: &Host) -> Value {
         });
         (key, value)
     });
-    Value::Object(rows.collect())
+    Ok(Value::Object(rows.chain(held).collect()))
 }

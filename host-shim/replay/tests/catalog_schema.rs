@@ -78,7 +78,7 @@ fn told_of(catalog: &str, beside: Option<&str>) -> Vec<BadInput> {
         Err(bad) => return vec![bad],
     };
     let (config, runners, store) = (Vec::new(), Runners::native(), StoreKind::Memory);
-    match Host::start(HostSetup { business, livemode: false, config, runners, store, clock: 0 }) {
+    match Host::start(HostSetup { business, livemode: false, config, runners, store, clock: 0, world: None }) {
         Ok(_) => Vec::new(),
         Err(ReplayError::Input(mistakes)) => mistakes,
         Err(other) => panic!("{other}"),

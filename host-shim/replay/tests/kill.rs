@@ -40,6 +40,7 @@ fn setup(store: StoreKind) -> HostSetup {
         runners: Runners::native(),
         store,
         clock: CLOCK_MS,
+        world: None,
     }
 }
 

@@ -84,8 +84,8 @@ fn solobase() -> BusinessFolder {
 /// The events of others that change something, in the order in which they are told here.
 fn events_that_change_something() -> Vec<&'static str> {
     let (business, config, runners, store) = (solobase(), Vec::new(), Runners::native(), StoreKind::Memory);
-    let mut host =
-        Host::start(HostSetup { business, livemode: false, config, runners, store, clock: 0 }).expect("a host");
+    let mut host = Host::start(HostSetup { business, livemode: false, config, runners, store, clock: 0, world: None })
+        .expect("a host");
     let mut told = Vec::new();
     let mut tell = |name, body: Value| {
         let decoded = host_intake::raw::read(body.to_string().into_bytes(), "solobase", 1_000).expect("an event");

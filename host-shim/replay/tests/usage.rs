@@ -31,6 +31,7 @@ impl Story {
             runners: Runners::native(),
             store: StoreKind::Memory,
             clock: START_MS,
+            world: None,
         };
         Story { host: Host::start(setup).expect("a host"), now: START_MS, events: 0 }
     }

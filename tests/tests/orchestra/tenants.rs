@@ -100,8 +100,14 @@ fn every_data_command_is_for_exactly_one_orchestra() {
         for case in prepare(&scenario, &fixtures().shapes).expect("its events") {
             let folder = tempfile::tempdir().expect("a folder");
             let store = StoreKind::Sqlite(folder.path().join("rows.db"));
-            let options =
-                PlayOptions { runners: Runners::native(), store, order: Order::Written, repeat: 1, bless: false };
+            let options = PlayOptions {
+                runners: Runners::native(),
+                store,
+                order: Order::Written,
+                repeat: 1,
+                bless: false,
+                world: None,
+            };
             let report = play(&scenario, &case, orchestra(), &options).expect("it plays");
             assert!(report.held(), "{}: {:?}", file.display(), report.failures);
             let store = SqliteStore::open(folder.path().join("rows.db")).expect("the rows are there");

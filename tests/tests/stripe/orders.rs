@@ -14,7 +14,7 @@ const UNNECESSARY: [&str; 2] = ["grace:", "retrieve:"];
 
 fn play(scenario: &Scenario, cases: &[Case], seed: Option<u64>) -> Vec<CaseReport> {
     let (runners, order) = (Runners::native(), Order::Together(seed));
-    let options = PlayOptions { runners, store: StoreKind::Memory, order, repeat: 1, bless: false };
+    let options = PlayOptions { runners, store: StoreKind::Memory, order, repeat: 1, bless: false, world: None };
     play_all(scenario, cases, solobase(), &options).expect("it can be played")
 }
 

@@ -88,7 +88,8 @@ pub fn log_of(story: &str, business: &Path, runners: Runners, folder: &Path) -> 
     let cases = prepare(&scenario, &shapes).expect("cases");
     let business = BusinessFolder::load(business).expect("the business");
     let store = StoreKind::Sqlite(folder.join("log.db"));
-    let play_options = PlayOptions { runners, store: store.clone(), order: Order::Written, repeat: 1, bless: false };
+    let play_options =
+        PlayOptions { runners, store: store.clone(), order: Order::Written, repeat: 1, bless: false, world: None };
     let report = play(&scenario, &cases[0], &business, &play_options).expect("played");
     assert!(report.held(), "{:?}", report.failures);
     open(&store).expect("the store")

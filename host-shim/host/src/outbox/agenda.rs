@@ -93,6 +93,12 @@ impl Agenda {
         }
     }
 
+    /// The open effects that are to be called or looked at, with the time of that.
+    pub(super) fn calls(&self) -> impl Iterator<Item = (&EffectRow, Timestamp)> {
+        let to_call = self.open.values().filter(|(_, stands)| *stands == Stands::ToCall);
+        to_call.filter_map(|(row, _)| Some((row, row.lease.until?)))
+    }
+
     /// When something happens next.
     pub(super) fn next(&self) -> Option<Timestamp> {
         let look = self.looks.first_key_value().map(|((at, _), _)| *at);

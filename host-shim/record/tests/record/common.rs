@@ -42,6 +42,7 @@ pub fn played(scenario: &Scenario, business: BusinessFolder, runners: Runners) -
         order: Order::Written,
         repeat: 1,
         bless: false,
+        world: None,
     };
     let case = cases.last().expect("a version");
     let report =
