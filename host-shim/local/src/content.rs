@@ -1,0 +1,96 @@
+//! What a SQLite database has in it: its size, a hash, and the small table that functions keep things in.
+
+use crate::error::LocalError;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use sha2::{Digest, Sha256};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long to wait for another connection.
+const BUSY: Duration = Duration::from_secs(5);
+
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT";
+
+/// Opens a database that exists.
+pub(crate) fn open(path: &Path) -> Result<Connection, LocalError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    Ok(connection)
+}
+
+/// Makes a database if there is none.
+pub(crate) fn make(path: &Path) -> Result<(), LocalError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    connection.execute_batch(SCHEMA)?;
+    Ok(())
+}
+
+/// A hash over every row of every table, in order, whatever pages they are on.
+pub(crate) fn hash(connection: &Connection) -> Result<String, LocalError> {
+    let mut tables = connection.prepare(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
+    )?;
+    let tables = tables.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let mut hash = Sha256::new();
+    for table in tables {
+        let (name, sql) = table?;
+        part(&mut hash, b'T', sql.as_bytes());
+        let name = name.replace('"', "\"\"");
+        let mut rows = connection.prepare(&format!("SELECT * FROM \"{name}\" ORDER BY 1"))?;
+        let columns = rows.column_count();
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            for column in 0..columns {
+                match row.get_ref(column)? {
+                    ValueRef::Null => part(&mut hash, b'N', b""),
+                    ValueRef::Integer(number) => part(&mut hash, b'I', &number.to_be_bytes()),
+                    ValueRef::Real(number) => part(&mut hash, b'R', &number.to_be_bytes()),
+                    ValueRef::Text(text) => part(&mut hash, b'S', text),
+                    ValueRef::Blob(bytes) => part(&mut hash, b'B', bytes),
+                }
+            }
+        }
+    }
+    Ok(hex::encode(hash.finalize()))
+}
+
+fn part(hash: &mut Sha256, kind: u8, bytes: &[u8]) {
+    hash.update([kind]);
+    hash.update((bytes.len() as u64).to_be_bytes());
+    hash.update(bytes);
+}
+
+/// An error unless the database's own check finds nothing.
+pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), LocalError> {
+    let found: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+    match found.as_str() {
+        "ok" => Ok(()),
+        _ => Err(LocalError::Content { path: path.to_owned(), error: found }),
+    }
+}
+
+/// Bytes of its pages.
+pub(crate) fn size(connection: &Connection) -> Result<u64, LocalError> {
+    let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// What is kept under a name.
+pub(crate) fn entry(connection: &Connection, name: &str) -> Result<Option<String>, LocalError> {
+    let found = connection.query_row("SELECT value FROM entries WHERE name = ?", [name], |row| row.get(0));
+    Ok(found.optional()?)
+}
+
+/// Keeps a value under a name.
+pub(crate) fn put(connection: &Connection, name: &str, value: &str) -> Result<(), LocalError> {
+    connection.execute("INSERT OR REPLACE INTO entries (name, value) VALUES (?, ?)", [name, value])?;
+    Ok(())
+}
+
+/// How many are kept.
+pub(crate) fn count(connection: &Connection) -> Result<u64, LocalError> {
+    Ok(connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0))?)
+}

@@ -1,0 +1,49 @@
+//! `function.*`: a small HTTP server for one instance, found by its name.
+
+use crate::database;
+use crate::error::LocalError;
+use crate::shelf::{Resource, Shelf};
+use host_providers::names::{Rules, letters};
+use host_providers::{Answer, Call};
+use serde_json::{Value, json};
+
+/// Names of functions, which are labels of a host's name.
+pub(crate) const NAME: Rules = Rules { what: "function", shortest: 1, longest: 63, others: b"-" };
+/// What derived names begin with.
+const PREFIX: &str = "fn-";
+
+pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<Answer, LocalError> {
+    let id = call.resource_id();
+    let name = match NAME.name(call.text("name"), PREFIX, &id) {
+        Ok(name) => name,
+        Err(error) => return Ok(error.into()),
+    };
+    if by_name(shelf, &name)?.is_some_and(|other| other.full_id() != id) {
+        return Ok(Answer::refused("name-taken", format!("the function `{name}` is another one's")));
+    }
+    if let Some(endpoint) = call.text("database")
+        && let Err(refused) = database::opened(shelf, call, endpoint, call.text("database_secret"))?
+    {
+        return Ok(refused);
+    }
+    let outputs = json!({
+        "arn": format!("local:function:{}", letters(&id)),
+        "name": name,
+        "url": format!("http://{name}.localhost:{port}"),
+    });
+    shelf.keep(&Resource::new(call, outputs.clone()))?;
+    Ok(Answer::Done(outputs))
+}
+
+/// The function of this name; the newest of several with the same one, of which all but one are about to go.
+pub(crate) fn by_name(shelf: &Shelf, name: &str) -> Result<Option<Resource>, LocalError> {
+    let all = shelf.all()?.into_iter();
+    Ok(all.filter(|it| it.resource == "function" && it.output("name") == Some(name)).max_by_key(|it| it.generation))
+}
+
+/// The function's settings that are shown to who asks it.
+pub(crate) fn shown(function: &Resource) -> Value {
+    let hidden = ["database_secret", "database"];
+    let settings = function.settings.iter().filter(|(name, _)| !hidden.contains(&name.as_str()));
+    Value::Object(settings.map(|(name, value)| (name.clone(), value.clone())).collect())
+}

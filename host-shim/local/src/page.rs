@@ -1,0 +1,60 @@
+//! What a function shows to a browser.
+
+use serde_json::Value;
+use std::fmt::Write;
+
+const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem;color:#1c1c1c;background:#fff}\
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .5rem;border-bottom:1px solid #ddd}\
+@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}th,td{border-color:#444}}";
+
+/// A page with a heading, a line and a table of texts.
+pub(crate) fn page(title: &str, line: &str, rows: &[(String, String)]) -> String {
+    let (title, line) = (escaped(title), escaped(line));
+    let mut out = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{title}</title><style>{STYLE}</style></head><body><main><h1>{title}</h1><p>{line}</p>"
+    );
+    if !rows.is_empty() {
+        out.push_str("<table><caption>What it was made with</caption><tbody>");
+        for (name, value) in rows {
+            // Writing to a text doesn't fail.
+            let _ = write!(out, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", escaped(name), escaped(value));
+        }
+        out.push_str("</tbody></table>");
+    }
+    out.push_str("</main></body></html>\n");
+    out
+}
+
+/// Rows of an object's members; texts without their quotes.
+pub(crate) fn rows(object: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    object.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tenants_wrote_is_text() {
+        let shown = page("<b>", "\"&'", &[("<i>".to_owned(), "</td>".to_owned())]);
+        assert!(!shown.contains("<b>") && !shown.contains("<i>") && shown.contains("&lt;/td&gt;"), "{shown}");
+        assert!(shown.contains("&quot;&amp;&#39;"), "{shown}");
+    }
+}

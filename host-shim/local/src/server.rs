@@ -1,0 +1,222 @@
+//! The server before all functions: it finds the function by the request's host and answers for it.
+
+use crate::error::LocalError;
+use crate::page::{page, rows};
+use crate::shelf::{Resource, Shelf};
+use crate::{alias, content, database, function};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::Response;
+use serde_json::{Value, json};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+/// Bytes of a request's body at most.
+const BODY_MAX: usize = 64 * 1024;
+/// Characters of an entry's name at most.
+const NAME_MAX: usize = 128;
+const GIB: u64 = 1 << 30;
+/// How long to wait for requests that are under way when it ends.
+const STOP: Duration = Duration::from_secs(2);
+/// What the browser may do with a page: nothing but show it.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+/// The file that has the port.
+const PORT: &str = "port.json";
+
+/// A server on threads of its own; it ends when it is dropped.
+pub(crate) struct Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    runtime: Option<Runtime>,
+}
+
+impl Server {
+    pub fn start(shelf: Shelf, port: Option<u16>) -> Result<Server, LocalError> {
+        let file = shelf.file(PORT);
+        let before: Option<u16> = crate::shelf::read(&file)?;
+        let port = before.or(port).unwrap_or(0);
+        let taken = |error| LocalError::Port { port, error };
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(taken)?;
+        let address = listener.local_addr().map_err(taken)?;
+        listener.set_nonblocking(true).map_err(taken)?;
+        crate::shelf::write(&file, &address.port())?;
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_io().build().map_err(taken)?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let app = Router::new().fallback(answer).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(shelf);
+        let listener = {
+            let _inside = runtime.enter();
+            tokio::net::TcpListener::from_std(listener).map_err(taken)?
+        };
+        runtime.spawn(async move {
+            let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
+                // A sender that is gone says the same.
+                let _ = stopped.await;
+            });
+            // It ends when it is told to, or with the process.
+            let _ = serving.await;
+        });
+        Ok(Server { address, stop: Some(stop), runtime: Some(runtime) })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(runtime) = self.runtime.take() {
+            // The port is free when this returns.
+            runtime.shutdown_timeout(STOP);
+        }
+    }
+}
+
+async fn answer(State(shelf): State<Shelf>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
+    let path = uri.path().to_owned();
+    let answered = tokio::task::spawn_blocking(move || respond(&shelf, &method, &host, &path, &body)).await;
+    answered.unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "the function failed"))
+}
+
+/// Answers as the function that the host names.
+fn respond(shelf: &Shelf, method: &Method, host: &str, path: &str, body: &[u8]) -> Response {
+    let Some(label) = label(host) else {
+        return text(StatusCode::MISDIRECTED_REQUEST, "this server has functions at NAME.localhost only");
+    };
+    let function = match alias::resolve(shelf, label) {
+        Ok(Some(function)) => function,
+        Ok(None) => return text(StatusCode::NOT_FOUND, "there is no function of this name"),
+        Err(error) => return failed(&error),
+    };
+    if function.state == "suspended" {
+        let shown = page("Suspended", "This instance is suspended. Its data is kept.", &[]);
+        return html(StatusCode::SERVICE_UNAVAILABLE, shown);
+    }
+    serve(shelf, &function, method, path, body).unwrap_or_else(|error| failed(&error))
+}
+
+/// `name` of `name.localhost` and `name.localhost:PORT`; another host is none of this server's, whoever sent a browser here.
+fn label(host: &str) -> Option<&str> {
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    host.strip_suffix(".localhost").filter(|label| !label.contains('.'))
+}
+
+fn serve(shelf: &Shelf, function: &Resource, method: &Method, path: &str, body: &[u8]) -> Result<Response, LocalError> {
+    let name = function.output("name").unwrap_or_default();
+    let database = match function.setting("database") {
+        Some(endpoint) => database::at(shelf, endpoint)?.filter(|database| database.scope == function.scope),
+        None => None,
+    };
+    let Some(database) = database else {
+        return Ok(match (method, path) {
+            (&Method::GET, "/health") => json_of(StatusCode::OK, &json!({"status": "ok", "name": name})),
+            (&Method::GET, "/") => html(StatusCode::OK, page(name, "It runs.", &rows(&function::shown(function)))),
+            _ => text(StatusCode::NOT_FOUND, "not found"),
+        });
+    };
+    let connection = content::open(&database::file(shelf, &database.full_id()))?;
+    if let Some(entry) = path.strip_prefix("/data/") {
+        return entry_of(&connection, &database, method, entry, body);
+    }
+    let bytes = content::size(&connection)?;
+    Ok(match (method, path) {
+        (&Method::GET, "/health") => {
+            json_of(StatusCode::OK, &json!({"status": "ok", "name": name, "database_bytes": bytes}))
+        }
+        (&Method::GET, "/") => {
+            let mut shown = rows(&function::shown(function));
+            shown.push(("database entries".to_owned(), content::count(&connection)?.to_string()));
+            shown.push(("database bytes".to_owned(), bytes.to_string()));
+            html(StatusCode::OK, page(name, "It runs.", &shown))
+        }
+        _ => text(StatusCode::NOT_FOUND, "not found"),
+    })
+}
+
+/// `GET` and `PUT` of what the instance keeps under a name in its own database.
+fn entry_of(
+    connection: &rusqlite::Connection,
+    database: &Resource,
+    method: &Method,
+    name: &str,
+    body: &[u8],
+) -> Result<Response, LocalError> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(is_name) {
+        let told = format!("expected a name of 1 to {NAME_MAX} letters, digits, - and _");
+        return Ok(text(StatusCode::BAD_REQUEST, &told));
+    }
+    match *method {
+        Method::GET => Ok(match content::entry(connection, name)? {
+            Some(value) => text(StatusCode::OK, &value),
+            None => text(StatusCode::NOT_FOUND, "nothing is kept under this name"),
+        }),
+        Method::PUT => {
+            let Ok(value) = std::str::from_utf8(body) else {
+                return Ok(text(StatusCode::BAD_REQUEST, "expected UTF-8"));
+            };
+            let quota = database.settings.get("quota_gb").and_then(Value::as_u64).map(|gb| gb.saturating_mul(GIB));
+            let is_full = quota.is_some_and(|quota| quota <= content::size(connection).unwrap_or(u64::MAX));
+            if is_full || database.setting("writes") == Some("refused") {
+                return Ok(text(StatusCode::INSUFFICIENT_STORAGE, "the database has as much as the plan allows"));
+            }
+            content::put(connection, name, value)?;
+            Ok(text(StatusCode::OK, "kept"))
+        }
+        _ => Ok(text(StatusCode::METHOD_NOT_ALLOWED, "expected GET or PUT")),
+    }
+}
+
+fn failed(error: &LocalError) -> Response {
+    // The path in an error is the operator's.
+    eprintln!("a local function failed: {error}");
+    text(StatusCode::INTERNAL_SERVER_ERROR, "the function failed")
+}
+
+fn text(status: StatusCode, text: &str) -> Response {
+    response(status, "text/plain; charset=utf-8", text.to_owned())
+}
+
+fn json_of(status: StatusCode, value: &Value) -> Response {
+    response(status, "application/json", value.to_string())
+}
+
+fn html(status: StatusCode, page: String) -> Response {
+    response(status, "text/html; charset=utf-8", page)
+}
+
+fn response(status: StatusCode, kind: &'static str, body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_under_localhost_are_answered() {
+        assert_eq!(label("acme.localhost:8080"), Some("acme"));
+        assert_eq!(label("acme.localhost"), Some("acme"));
+        for other in
+            ["localhost:8080", "127.0.0.1:8080", "acme.example:80", "a.b.localhost", "evil.example.localhost", ""]
+        {
+            assert_eq!(label(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Backups outlive their database, and bring the same bytes back.
+
+use crate::Machine;
+use host_providers::Answer;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::PathBuf;
+
+const KEY: &str = "inst_acme/database";
+
+fn verb(machine: &Machine, verb: &str, generation: u32, payload: Value) -> Answer {
+    machine.call("u1", &format!("{KEY}/{verb}"), &format!("database.{verb}"), generation, payload)
+}
+
+fn done(answer: Answer) -> Value {
+    match answer {
+        Answer::Done(value) => value,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn files(machine: &Machine, end: &str) -> Vec<PathBuf> {
+    let folder = fs::read_dir(machine.folder().join("backups")).expect("the backups");
+    folder.map(|entry| entry.expect("a file").path()).filter(|path| path.to_string_lossy().ends_with(end)).collect()
+}
+
+fn hash(path: &PathBuf) -> String {
+    hex::encode(Sha256::digest(fs::read(path).expect("a file")))
+}
+
+#[test]
+fn an_archive_brings_the_same_bytes_back() {
+    let machine = Machine::new();
+    let acme = machine.instance("u1", "acme");
+    for number in 0..200 {
+        machine.http("PUT", &acme, &format!("/data/note-{number}"), &"row ".repeat(number));
+    }
+    let backup = done(verb(&machine, "backup", 1, json!({})));
+    assert_eq!(backup["verified"], true);
+    assert_eq!(done(verb(&machine, "backup", 1, json!({}))), backup, "the same call is the same backup");
+    let kept = files(&machine, ".sqlite");
+    assert_eq!((kept.len(), json!(hash(&kept[0]))), (1, backup["sha256"].clone()));
+    done(verb(&machine, "destroy", 2, json!({})));
+    assert_eq!(machine.http("GET", &acme, "/", "").0, 200, "a function without its database still answers");
+
+    let machine = machine.restarted();
+    done(verb(&machine, "ensure", 3, json!({"name": "acme"})));
+    assert_eq!(machine.http("GET", &acme, "/data/note-199", "").0, 404);
+    let restored = done(verb(&machine, "restore", 4, json!({"backup": backup})));
+    assert_eq!(restored["sha256"], backup["sha256"]);
+    assert_eq!(machine.http("GET", &acme, "/data/note-199", ""), (200, "row ".repeat(199)));
+    let places = fs::read_dir(machine.folder().join("resources")).expect("the resources");
+    let database =
+        places.map(|place| place.expect("a place").path().join("database.sqlite")).find(|path| path.exists());
+    assert_eq!(json!(hash(&database.expect("the database"))), backup["sha256"], "byte for byte");
+}
+
+#[test]
+fn a_backup_with_one_byte_changed_is_refused_and_nothing_is_lost() {
+    let machine = Machine::new();
+    let acme = machine.instance("u1", "acme");
+    machine.http("PUT", &acme, "/data/note", "of the backup");
+    let backup = done(verb(&machine, "backup", 1, json!({})));
+    machine.http("PUT", &acme, "/data/note", "of now");
+    let path = &files(&machine, ".sqlite")[0];
+    let mut bytes = fs::read(path).expect("the backup");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).expect("written");
+    let refused = verb(&machine, "restore", 2, json!({"backup": backup}));
+    assert!(matches!(&refused, Answer::Refused { code, .. } if code == "backup-changed"), "{refused:?}");
+    assert_eq!(machine.http("GET", &acme, "/data/note", ""), (200, "of now".to_owned()));
+}
+
+#[test]
+fn nobody_restores_another_ones_backup() {
+    let machine = Machine::new();
+    machine.instance("u1", "acme");
+    let backup = done(verb(&machine, "backup", 1, json!({})));
+    machine.instance("u2", "other");
+    for payload in [json!({"backup": backup}), json!({"backup": {"backup_id": "../x"}}), json!({})] {
+        let refused = machine.call("u2", "inst_other/database/restore", "database.restore", 2, payload);
+        assert!(matches!(&refused, Answer::Refused { code, .. } if code == "no-backup"), "{refused:?}");
+    }
+}

@@ -1,0 +1,168 @@
+//! Functions behind the server, and what resources keep.
+
+use crate::Machine;
+use host_providers::{Answer, conformance};
+use serde_json::json;
+
+fn refusal(answer: &Answer) -> &str {
+    match answer {
+        Answer::Refused { code, .. } => code,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn every_resource_keeps_what_all_providers_promise() {
+    let machine = Machine::new();
+    for (resource, payload) in [
+        ("bucket", json!({"name": "solobase-acme"})),
+        ("function", json!({"name": "solobase-acme"})),
+        ("cdn", json!({"host": "acme.solobase.cloud", "origin": "http://solobase-acme.localhost:1"})),
+        ("domain", json!({"domain": "shop.example"})),
+    ] {
+        let checked = conformance::check(&*machine.local, resource, &payload);
+        assert_eq!(checked, Ok(()), "{resource}");
+    }
+    assert_eq!(machine.local_held(), Vec::<String>::new());
+}
+
+#[test]
+fn a_database_is_made_once_and_keeps_its_secret() {
+    let machine = Machine::new();
+    let ensure = || machine.done("u1", "inst_a/database/ensure", "database.ensure", 1, json!({"name": "a"}));
+    let made = ensure();
+    assert_eq!(ensure(), made);
+    let reference = made["secret_ref"].as_str().expect("a reference");
+    assert!(reference.starts_with("secret:"), "{reference}");
+    let old = machine.call("u1", "inst_a/database/change", "database.change", 0, json!({"state": "suspended"}));
+    assert_eq!(refusal(&old), "superseded");
+    machine.done("u1", "inst_a/database/destroy", "database.destroy", 2, json!({}));
+    machine.done("u1", "inst_a/database/destroy", "database.destroy", 2, json!({}));
+    let seen = machine.done("u1", "inst_a/database/observe", "database.observe", 2, json!({}));
+    assert_eq!(seen, json!({"exists": false}));
+    assert_eq!(machine.local_held(), Vec::<String>::new());
+}
+
+#[test]
+fn an_instance_is_a_page_a_health_and_its_own_database() {
+    let machine = Machine::new();
+    let (acme, other) = (machine.instance("u1", "acme"), machine.instance("u2", "other"));
+    let (status, page) = machine.http("GET", &acme, "/", "");
+    assert!(status == 200 && page.contains("<h1>acme</h1>") && page.contains("hobby"), "{status} {page}");
+    assert!(!page.contains("secret:") && !page.contains("sqlite:"), "{page}");
+    let (status, health) = machine.http("GET", &acme, "/health", "");
+    assert!(status == 200 && health.contains(r#""status":"ok""#), "{status} {health}");
+    assert_eq!(machine.http("PUT", &acme, "/data/note", "of acme").0, 200);
+    assert_eq!(machine.http("GET", &acme, "/data/note", ""), (200, "of acme".to_owned()));
+    assert_eq!(machine.http("GET", &other, "/data/note", "").0, 404, "it has a database of its own");
+    assert_eq!(machine.http("GET", "nobody.localhost", "/", "").0, 404);
+    assert_eq!(machine.http("GET", "acme.example", "/", "").0, 421, "a host that is none of ours");
+    assert_eq!(machine.http("PUT", &acme, "/data/..%2f", "x").0, 400);
+    assert_eq!(machine.http("PUT", &acme, "/data/large", &"x".repeat(65 * 1024)).0, 413);
+}
+
+#[test]
+fn nobody_gets_a_function_over_another_ones_database_or_name() {
+    let machine = Machine::new();
+    machine.instance("u1", "acme");
+    let database = machine.done("u1", "inst_acme/database/ensure", "database.ensure", 1, json!({}));
+    let own = machine.done("u2", "inst_b/database/ensure", "database.ensure", 1, json!({}));
+    let ensure = |user: &str, payload| {
+        let answer = machine.call(user, "inst_b/compute/ensure", "function.ensure", 1, payload);
+        refusal(&answer).to_owned()
+    };
+    let theirs = json!({"name": "b", "database": database["endpoint"], "database_secret": database["secret_ref"]});
+    assert_eq!(ensure("u2", theirs), "no-database");
+    let wrong = json!({"name": "b", "database": own["endpoint"], "database_secret": database["secret_ref"]});
+    assert_eq!(ensure("u2", wrong), "secret-unknown");
+    assert_eq!(ensure("u2", json!({"name": "b", "database": own["endpoint"]})), "no-secret");
+    assert_eq!(ensure("u2", json!({"name": "acme"})), "name-taken");
+    assert_eq!(ensure("u2", json!({"name": "Acme!"})), "bad-name");
+    let bucket = |user: &str| {
+        machine.call(user, &format!("inst_{user}/bucket/ensure"), "bucket.ensure", 1, json!({"name": "solobase-acme"}))
+    };
+    assert!(matches!(bucket("u1"), Answer::Done(_)));
+    assert_eq!(refusal(&bucket("u2")), "name-taken");
+}
+
+#[test]
+fn a_suspended_function_says_so_and_goes_on_with_its_data() {
+    let machine = Machine::new();
+    let acme = machine.instance("u1", "acme");
+    machine.http("PUT", &acme, "/data/note", "canary");
+    let change = |generation, state: &str| {
+        machine.done("u1", "inst_acme/compute/change", "function.change", generation, json!({"state": state}))
+    };
+    change(2, "suspended");
+    let (status, page) = machine.http("GET", &acme, "/data/note", "");
+    assert!(status == 503 && page.contains("suspended") && !page.contains("canary"), "{status} {page}");
+    change(3, "running");
+    assert_eq!(machine.http("GET", &acme, "/data/note", ""), (200, "canary".to_owned()));
+}
+
+#[test]
+fn what_a_plan_does_not_allow_is_not_written() {
+    let machine = Machine::new();
+    let acme = machine.instance("u1", "acme");
+    let change = |generation, writes: &str| {
+        machine.done("u1", "inst_acme/database/change", "database.change", generation, json!({"writes": writes}))
+    };
+    change(2, "refused");
+    assert_eq!(machine.http("PUT", &acme, "/data/note", "x").0, 507);
+    change(3, "allowed");
+    assert_eq!(machine.http("PUT", &acme, "/data/note", "x").0, 200);
+}
+
+#[test]
+fn a_further_name_leads_to_the_same_function() {
+    let machine = Machine::new();
+    let acme = machine.instance("u1", "solobase-acme");
+    let payload = json!({"host": "acme.solobase.cloud", "origin": format!("http://{acme}")});
+    let made = machine.done("u1", "inst_solobase-acme/cdn/ensure", "cdn.ensure", 1, payload);
+    let domain = made["domain"].as_str().expect("a domain");
+    assert!(domain.starts_with("acme.localhost:"), "{domain}");
+    assert!(machine.http("GET", domain, "/", "").1.contains("<h1>solobase-acme</h1>"));
+}
+
+#[test]
+fn all_of_it_is_there_again_after_a_restart() {
+    let machine = Machine::new();
+    let acme = machine.instance("u1", "acme");
+    machine.http("PUT", &acme, "/data/note", "kept");
+    let before = machine.local_held();
+    let machine = machine.restarted();
+    assert_eq!(machine.local_held(), before);
+    assert_eq!(machine.http("GET", &acme, "/data/note", ""), (200, "kept".to_owned()), "at the same address");
+}
+
+#[test]
+fn a_database_is_seeded_with_what_the_step_says() {
+    let machine = Machine::new();
+    let acme = machine.instance("u1", "acme");
+    let database = machine.done("u1", "inst_acme/database/ensure", "database.ensure", 1, json!({}));
+    let step = |key: &str, kind: &str, secret: &serde_json::Value| {
+        let payload = json!({"database": database["endpoint"], "secret": secret, "admin": "a@example.com"});
+        machine.call("u1", &format!("inst_acme/{key}"), kind, 1, payload)
+    };
+    for kind in ["migrate", "seed", "seed"] {
+        let answer = step(kind, &format!("database.{kind}"), &database["secret_ref"]);
+        assert_eq!(answer, Answer::Done(json!({})), "{kind}");
+    }
+    assert_eq!(machine.http("GET", &acme, "/data/admin", ""), (200, "a@example.com".to_owned()));
+    assert_eq!(refusal(&step("seed", "database.seed", &json!("secret:vault/none"))), "secret-unknown");
+}
+
+impl Machine {
+    fn local_held(&self) -> Vec<String> {
+        use host_providers::Provider;
+        let mut held: Vec<_> = self
+            .local
+            .held()
+            .expect("a list")
+            .into_iter()
+            .map(|it| format!("{}:{} {}", it.id.resource, it.id.id, it.state))
+            .collect();
+        held.sort();
+        held
+    }
+}

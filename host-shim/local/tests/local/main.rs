@@ -1,0 +1,115 @@
+//! What `--providers local` makes, as a browser and as the next call see it.
+
+mod backups;
+mod functions;
+
+use host_local::{Local, PATTERNS};
+use host_providers::{Answer, Call, Registry, Reply, SecretAccess};
+use host_vault::Vault;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// A machine: the provider over a folder, and a vault that outlives it.
+struct Machine {
+    local: Arc<Local>,
+    registry: Registry,
+    vault: Arc<Vault>,
+    folder: TempDir,
+}
+
+impl Machine {
+    fn new() -> Machine {
+        let (folder, vault) = (tempfile::tempdir().expect("a folder"), Arc::new(Vault::in_memory().expect("a vault")));
+        Machine::over(folder, vault)
+    }
+
+    fn over(folder: TempDir, vault: Arc<Vault>) -> Machine {
+        let local = Arc::new(Local::open(folder.path(), None).expect("the folder can be served"));
+        let mut registry = Registry::new();
+        registry.register(&PATTERNS, local.clone());
+        registry.set_secrets(vault.clone());
+        Machine { local, registry, vault, folder }
+    }
+
+    /// The same folder after the process has ended.
+    fn restarted(self) -> Machine {
+        let Machine { local, registry, vault, folder } = self;
+        drop((local, registry));
+        Machine::over(folder, vault)
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn secrets(&self) -> SecretAccess {
+        self.registry.secret_access()
+    }
+
+    /// A call for the account of `user`, with the key `INSTANCE/NAME/VERB`.
+    fn call(&self, user: &str, key: &str, kind: &str, generation: u32, payload: Value) -> Answer {
+        let call = Call {
+            kind: kind.to_owned(),
+            scope: format!("solobase/test/user:{user}"),
+            key: key.to_owned(),
+            generation,
+            attempt: 1,
+            payload,
+            lease: 1,
+            secrets: self.secrets(),
+            ..Call::default()
+        };
+        match self.registry.call(&call) {
+            Reply::Answer(answer) => answer,
+            silence @ Reply::Silence { .. } => panic!("no answer: {silence:?}"),
+        }
+    }
+
+    /// The outputs of a call that must succeed.
+    fn done(&self, user: &str, key: &str, kind: &str, generation: u32, payload: Value) -> Value {
+        match self.call(user, key, kind, generation, payload) {
+            Answer::Done(outputs) => outputs,
+            other => panic!("{kind} {key}: {other:?}"),
+        }
+    }
+
+    /// Status and body of a request to a host's name.
+    fn http(&self, method: &str, host: &str, path: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.local.address()).expect("the server listens");
+        let length = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        )
+        .expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    }
+
+    /// An account's database and function, as Solobase's saga makes them; the host's name of the function.
+    fn instance(&self, user: &str, name: &str) -> String {
+        let database = self.done(
+            user,
+            &format!("inst_{name}/database/ensure"),
+            "database.ensure",
+            1,
+            serde_json::json!({"name": name, "quota_gb": 1}),
+        );
+        let function = self.done(
+            user,
+            &format!("inst_{name}/compute/ensure"),
+            "function.ensure",
+            1,
+            serde_json::json!({
+                "name": name, "tier": "hobby", "database": database["endpoint"], "database_secret": database["secret_ref"],
+            }),
+        );
+        function["url"].as_str().and_then(|url| url.strip_prefix("http://")).expect("a URL").to_owned()
+    }
+}

@@ -1,0 +1,95 @@
+//! What should exist, held against what the other sides say exists.
+
+use host_providers::{Held, ResourceId};
+use std::collections::BTreeMap;
+
+/// A difference between the record and the world.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Drift {
+    /// It exists and is in no record: it costs money and serves nobody.
+    Orphan(Held),
+    /// It is in the record and does not exist.
+    Lost {
+        /// Which resource.
+        id: ResourceId,
+        /// `running` or `suspended`, as recorded.
+        state: String,
+    },
+    /// It exists in another state than the recorded one.
+    Otherwise {
+        /// As the other side says.
+        held: Held,
+        /// `running` or `suspended`, as recorded.
+        recorded: String,
+    },
+    /// It exists more than once.
+    Twice(Held),
+}
+
+/// Everything that differs, in order. `recorded` is the state of each resource that has been made and not destroyed; `taken` says
+/// of which resources the other sides were asked.
+pub fn drift(recorded: &[(ResourceId, String)], held: &[Held], taken: impl Fn(&str) -> bool) -> Vec<Drift> {
+    let recorded: BTreeMap<&ResourceId, &str> =
+        recorded.iter().filter(|(id, _)| taken(&id.resource)).map(|(id, state)| (id, state.as_str())).collect();
+    let mut seen: BTreeMap<&ResourceId, usize> = BTreeMap::new();
+    let mut found = Vec::new();
+    for held in held {
+        let times = seen.entry(&held.id).or_default();
+        *times += 1;
+        match recorded.get(&held.id) {
+            _ if *times > 1 => found.push(Drift::Twice(held.clone())),
+            None => found.push(Drift::Orphan(held.clone())),
+            Some(state) if *state != held.state => {
+                found.push(Drift::Otherwise { held: held.clone(), recorded: (*state).to_owned() });
+            }
+            Some(_) => {}
+        }
+    }
+    for (id, state) in recorded {
+        if !seen.contains_key(id) {
+            found.push(Drift::Lost { id: id.clone(), state: state.to_owned() });
+        }
+    }
+    found.sort();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(resource: &str, id: &str) -> ResourceId {
+        ResourceId { scope: "b/test/user:u".into(), resource: resource.into(), id: id.into() }
+    }
+
+    fn held(of: ResourceId, state: &str) -> Held {
+        Held { name: format!("n-{}", of.id), id: of, state: state.into() }
+    }
+
+    #[test]
+    fn each_difference_is_told_once_and_what_agrees_is_not() {
+        let recorded = [
+            (id("bucket", "same"), "running".to_owned()),
+            (id("bucket", "lost"), "running".to_owned()),
+            (id("function", "stopped"), "running".to_owned()),
+            (id("database", "twice"), "running".to_owned()),
+            (id("workspace", "scripted"), "running".to_owned()),
+        ];
+        let world = [
+            held(id("bucket", "same"), "running"),
+            held(id("bucket", "orphan"), "running"),
+            held(id("function", "stopped"), "suspended"),
+            held(id("database", "twice"), "running"),
+            held(id("database", "twice"), "running"),
+        ];
+        let found = drift(&recorded, &world, |resource| resource != "workspace");
+        let expected = [
+            Drift::Orphan(held(id("bucket", "orphan"), "running")),
+            Drift::Lost { id: id("bucket", "lost"), state: "running".into() },
+            Drift::Otherwise { held: held(id("function", "stopped"), "suspended"), recorded: "running".into() },
+            Drift::Twice(held(id("database", "twice"), "running")),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(drift(&recorded[..1], &world[..1], |_| true), []);
+    }
+}

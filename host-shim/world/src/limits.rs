@@ -1,0 +1,300 @@
+//! Limits around a provider: how often, how many at once, how many of one account, and a circuit breaker.
+//!
+//! A call that has to wait is parked: it is answered as in progress, which uses no attempt up, and comes again as a look. So an
+//! outage costs waiting and no attempts, and one account with a thousand effects holds up no other one.
+
+use host_providers::{Answer, Call, Held, Provider, Unlisted};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What the token of a parked call begins with; the provider's own follows, if there is one.
+const PARKED: &str = "parked";
+/// The window of [`Limits::per_second`].
+const SECOND: Duration = Duration::from_secs(1);
+/// How long a call waits that found no room, before jitter.
+const NO_ROOM: Duration = Duration::from_millis(200);
+
+/// What a provider may be asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls that begin in any second.
+    pub per_second: usize,
+    /// Calls under way at a time.
+    pub at_once: usize,
+    /// Calls under way at a time for one account.
+    pub per_account: usize,
+    /// Failures in a row that open the circuit.
+    pub failures: usize,
+    /// How long it stays open; then one call is let through to try.
+    pub pause: Duration,
+}
+
+impl Default for Limits {
+    /// 20 a second, 16 at once, 4 of one account; after 8 failures in a row a pause of 15 seconds.
+    fn default() -> Self {
+        Limits { per_second: 20, at_once: 16, per_account: 4, failures: 8, pause: Duration::from_secs(15) }
+    }
+}
+
+/// A provider within limits.
+pub struct Limited {
+    inner: Arc<dyn Provider>,
+    limits: Limits,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// When the calls of the last second began.
+    begun: VecDeque<Instant>,
+    at_once: usize,
+    by_scope: BTreeMap<String, usize>,
+    failures: usize,
+    /// Until when the circuit is open.
+    open_until: Option<Instant>,
+    /// True while one call tries whether the other side is well again.
+    is_trying: bool,
+}
+
+impl Limited {
+    /// The provider, asked no more than that.
+    pub fn new(inner: Arc<dyn Provider>, limits: Limits) -> Limited {
+        Limited { inner, limits, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Room for one call; else how long to wait.
+    fn admit(&self, scope: &str, now: Instant) -> Result<(), Duration> {
+        let mut state = self.state();
+        if let Some(until) = state.open_until {
+            if now < until || state.is_trying {
+                return Err(until.saturating_duration_since(now).max(NO_ROOM));
+            }
+            state.is_trying = true;
+        }
+        while state.begun.front().is_some_and(|begun| now.saturating_duration_since(*begun) >= SECOND) {
+            state.begun.pop_front();
+        }
+        let of_account = state.by_scope.get(scope).copied().unwrap_or_default();
+        let wait = if state.at_once >= self.limits.at_once || of_account >= self.limits.per_account {
+            Some(NO_ROOM)
+        } else if state.begun.len() >= self.limits.per_second {
+            state.begun.front().map(|first| SECOND.saturating_sub(now.saturating_duration_since(*first)))
+        } else {
+            None
+        };
+        if let Some(wait) = wait {
+            state.is_trying = false;
+            return Err(wait.max(Duration::from_millis(1)));
+        }
+        state.begun.push_back(now);
+        state.at_once += 1;
+        *state.by_scope.entry(scope.to_owned()).or_default() += 1;
+        Ok(())
+    }
+
+    /// A call has ended, well or with a failure of the other side.
+    fn leave(&self, scope: &str, is_well: bool, now: Instant) {
+        let mut state = self.state();
+        state.at_once = state.at_once.saturating_sub(1);
+        if let Some(of_account) = state.by_scope.get_mut(scope) {
+            *of_account = of_account.saturating_sub(1);
+            if *of_account == 0 {
+                state.by_scope.remove(scope);
+            }
+        }
+        state.is_trying = false;
+        if is_well {
+            state.failures = 0;
+            state.open_until = None;
+            return;
+        }
+        state.failures = state.failures.saturating_add(1);
+        if state.failures >= self.limits.failures {
+            state.open_until = Some(now + self.limits.pause);
+        }
+    }
+}
+
+/// Ends a call's room also if the provider panics, which counts as a failure.
+struct Room<'l> {
+    limited: &'l Limited,
+    scope: &'l str,
+    is_well: bool,
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.limited.leave(self.scope, self.is_well, Instant::now());
+    }
+}
+
+impl Provider for Limited {
+    fn call(&self, call: &Call) -> Answer {
+        let own = own_token(call.token.as_deref());
+        if let Err(wait) = self.admit(&call.scope, Instant::now()) {
+            let token = own.map_or_else(|| PARKED.to_owned(), |own| format!("{PARKED}:{own}"));
+            return Answer::InProgress { after_ms: with_jitter(wait, call), token };
+        }
+        let mut room = Room { limited: self, scope: &call.scope, is_well: false };
+        let answer = match own == call.token.as_deref() {
+            true => self.inner.call(call),
+            false => self.inner.call(&Call { token: own.map(str::to_owned), ..call.clone() }),
+        };
+        room.is_well = !matches!(answer, Answer::Retry { .. });
+        answer
+    }
+
+    fn ends(&self) -> bool {
+        self.inner.ends()
+    }
+
+    fn held(&self) -> Result<Vec<Held>, Unlisted> {
+        self.inner.held()
+    }
+}
+
+/// The provider's own token within that of a parked call.
+fn own_token(token: Option<&str>) -> Option<&str> {
+    match token?.strip_prefix(PARKED) {
+        Some("") => None,
+        Some(rest) => rest.strip_prefix(':').or(token),
+        None => token,
+    }
+}
+
+/// The wait in milliseconds and up to half of it more, by the effect and its lease: those that wait together come again apart.
+fn with_jitter(wait: Duration, call: &Call) -> i64 {
+    let mut hash = Sha256::new();
+    hash.update(call.scope.as_bytes());
+    hash.update([0]);
+    hash.update(call.key.as_bytes());
+    hash.update(call.lease.to_be_bytes());
+    let share = u64::from(hash.finalize()[0]);
+    let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+    i64::try_from(wait.saturating_add(wait.saturating_mul(share) / 512)).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    /// Answers as it is told, and counts how many calls were under way at a time.
+    struct Busy {
+        now: AtomicUsize,
+        most: AtomicUsize,
+        calls: AtomicUsize,
+        takes: Duration,
+        answer: Mutex<Answer>,
+    }
+
+    impl Busy {
+        fn new(takes_ms: u64) -> Arc<Busy> {
+            let (now, most, calls) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+            let answer = Mutex::new(Answer::Done(json!({})));
+            Arc::new(Busy { now, most, calls, takes: Duration::from_millis(takes_ms), answer })
+        }
+
+        fn answer(&self, answer: Answer) {
+            *self.answer.lock().expect("nobody panics with it") = answer;
+        }
+    }
+
+    impl Provider for Busy {
+        fn call(&self, call: &Call) -> Answer {
+            assert_ne!(call.token.as_deref().map(|token| token.starts_with(PARKED)), Some(true));
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(now, Ordering::SeqCst);
+            thread::sleep(self.takes);
+            self.now.fetch_sub(1, Ordering::SeqCst);
+            self.answer.lock().expect("nobody panics with it").clone()
+        }
+    }
+
+    fn limits() -> Limits {
+        Limits { per_second: 1000, at_once: 3, per_account: 2, failures: 3, pause: Duration::from_millis(150) }
+    }
+
+    fn call(scope: &str, key: usize) -> Call {
+        Call { kind: "bucket.ensure".into(), scope: scope.into(), key: key.to_string(), ..Call::default() }
+    }
+
+    fn is_parked(answer: &Answer) -> bool {
+        matches!(answer, Answer::InProgress { token, after_ms } if token.starts_with(PARKED) && *after_ms > 0)
+    }
+
+    #[test]
+    fn no_more_than_allowed_are_under_way_and_one_account_leaves_room() {
+        let (busy, barrier) = (Busy::new(100), Barrier::new(8));
+        let limited = Limited::new(busy.clone(), limits());
+        let answers: Vec<(usize, Answer)> = thread::scope(|scope| {
+            let ask = |number: usize| {
+                let (limited, barrier) = (&limited, &barrier);
+                scope.spawn(move || {
+                    barrier.wait();
+                    // The greedy account is first by far.
+                    thread::sleep(Duration::from_millis(if number < 7 { 0 } else { 30 }));
+                    (number, limited.call(&call(if number < 7 { "greedy" } else { "other" }, number)))
+                })
+            };
+            let asked: Vec<_> = (0..8).map(ask).collect();
+            asked.into_iter().map(|it| it.join().expect("an answer")).collect()
+        });
+        let done =
+            |of: fn(usize) -> bool| answers.iter().filter(|(n, it)| of(*n) && matches!(it, Answer::Done(_))).count();
+        assert_eq!((done(|n| n < 7), done(|n| n == 7)), (2, 1), "{answers:?}");
+        assert!(busy.most.load(Ordering::SeqCst) <= 3);
+        assert!(answers.iter().all(|(_, it)| matches!(it, Answer::Done(_)) || is_parked(it)));
+    }
+
+    #[test]
+    fn a_second_has_so_many_calls_and_no_more() {
+        let busy = Busy::new(0);
+        let limited = Limited::new(busy.clone(), Limits { per_second: 5, ..limits() });
+        let parked = (0..9).filter(|number| is_parked(&limited.call(&call("u", *number)))).count();
+        assert_eq!((parked, busy.calls.load(Ordering::SeqCst)), (4, 5));
+    }
+
+    #[test]
+    fn after_failures_in_a_row_calls_wait_and_then_one_tries() {
+        let busy = Busy::new(0);
+        let limited = Limited::new(busy.clone(), limits());
+        busy.answer(Answer::retry("refused", "nobody listens"));
+        for number in 0..3 {
+            assert!(matches!(limited.call(&call("u", number)), Answer::Retry { .. }));
+        }
+        assert!(is_parked(&limited.call(&call("u", 3))), "the circuit is open");
+        assert_eq!(busy.calls.load(Ordering::SeqCst), 3, "nobody was asked");
+        thread::sleep(Duration::from_millis(200));
+        assert!(matches!(limited.call(&call("u", 3)), Answer::Retry { .. }), "one tries");
+        assert!(is_parked(&limited.call(&call("u", 4))), "and it is open again at once");
+        busy.answer(Answer::Done(json!({})));
+        thread::sleep(Duration::from_millis(200));
+        for number in 4..8 {
+            assert!(matches!(limited.call(&call("u", number)), Answer::Done(_)), "it is closed");
+        }
+    }
+
+    #[test]
+    fn a_parked_look_keeps_the_providers_own_token() {
+        let busy = Busy::new(0);
+        let limited = Limited::new(busy.clone(), Limits { per_second: 1, ..limits() });
+        limited.call(&call("u", 0));
+        let look = Call { token: Some("job-7".into()), ..call("u", 1) };
+        let Answer::InProgress { token, .. } = limited.call(&look) else { panic!("no room was left") };
+        assert_eq!(own_token(Some(&token)), Some("job-7"));
+        assert_eq!(own_token(Some(PARKED)), None);
+        assert_eq!(own_token(Some("parked-lot")), Some("parked-lot"));
+        assert_eq!(own_token(None), None);
+    }
+}
