@@ -16,6 +16,7 @@ mod schema;
 mod simulate;
 mod source;
 mod span;
+mod world;
 
 use clap::{Parser, Subcommand};
 use host_replay::error::ReplayError;

@@ -4,6 +4,7 @@ use crate::ended;
 use crate::extension::ExtensionArgs;
 use crate::progress::bar;
 use crate::source::SourceArgs;
+use crate::world::WorldArgs;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_replay::error::Place;
@@ -62,6 +63,9 @@ pub(crate) struct Args {
     /// and new
     #[arg(long)]
     bless: bool,
+
+    #[command(flatten)]
+    world: WorldArgs,
 }
 
 const AFTER_HELP: &str = "Examples:
@@ -70,6 +74,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim replay --shuffle 7 fixtures                 the same stories in another order
   host-shim replay --format json --business solobase - < log.jsonl
   host-shim replay --format github fixtures             annotations at the lines that do not hold
+  host-shim replay --providers local --keep my.yml      what it makes is made on this machine, to be looked at
   host-shim replay --until 2026-02-01T00:00:00Z log.jsonl
 
 Exit codes: 0 all held, 1 an expectation failed or an event ended without outcome, 2 bad usage or input.";
@@ -96,6 +101,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
+    let opened = args.world.open()?;
     let options = ReplayOptions {
         business: args.source.business.clone(),
         fixtures: args.source.fixtures.clone(),
@@ -106,7 +112,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         bless: args.bless,
         trace: args.trace,
         until: args.until,
-        world: None,
+        world: opened.as_ref().map(|(world, _)| world.clone()),
     };
     let stdout = io::stdout();
     let mut out = BufWriter::with_capacity(1 << 16, stdout.lock());
@@ -139,6 +145,13 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     out.flush().context("the report can't be written")?;
     tell(args.format, &finished);
+    if let Some((_, opened)) = &opened {
+        match args.format {
+            Format::Human => args.world.end(opened, &mut out)?,
+            // The report is for a program: what people are told of the providers goes beside it.
+            Format::Json | Format::Junit | Format::Github => args.world.end(opened, &mut io::stderr())?,
+        }
+    }
     Ok(ExitCode::from(finished.exit_code()))
 }
 
