@@ -18,7 +18,9 @@ pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<Answer, Lo
         Ok(name) => name,
         Err(error) => return Ok(error.into()),
     };
-    if by_name(shelf, &name)?.is_some_and(|other| other.full_id() != id) {
+    if by_name(shelf, &name)?
+        .is_some_and(|other| other.scope != id.scope || without_variant(&other.id) != without_variant(&id.id))
+    {
         return Ok(Answer::refused("name-taken", format!("the function `{name}` is another one's")));
     }
     if let Some(endpoint) = call.text("database")
@@ -33,6 +35,12 @@ pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<Answer, Lo
     });
     shelf.keep(&Resource::new(call, outputs.clone()))?;
     Ok(Answer::Done(outputs))
+}
+
+/// The id of which this one is a variant, `inst_1/compute` of `inst_1/compute@large`: a successor is made before the one that it
+/// follows goes, and both have the name.
+fn without_variant(id: &str) -> &str {
+    id.split('@').next().unwrap_or(id)
 }
 
 /// The function of this name; the newest of several with the same one, of which all but one are about to go.

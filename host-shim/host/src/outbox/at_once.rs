@@ -66,11 +66,15 @@ impl Outbox {
         }
     }
 
-    /// When a provider is called again that has said so: a look at what is in progress, or an attempt after one that failed.
-    /// Not of a provider whose calls have no end ([`Registry::ends`](host_providers::Registry::ends)).
+    /// When a provider is called again that does something in the world: for a look at what is in progress, or an attempt
+    /// after one that failed. Not one whose calls have no end ([`Registry::ends`](host_providers::Registry::ends)).
     pub fn next_call(&self) -> Result<Option<Timestamp>, OutboxError> {
-        let look = self.agenda.calls().filter(|(row, _)| self.registry.ends(&row.effect.kind)).map(|(_, at)| at).min();
-        let failed = |row: &EffectRow| row.attempts > 0 && self.registry.ends(&row.effect.kind);
+        let acts = |row: &EffectRow| {
+            let kind = &row.effect.kind;
+            self.registry.ends(kind) && self.registry.simulation(kind).is_none()
+        };
+        let look = self.agenda.calls().filter(|(row, _)| acts(row)).map(|(_, at)| at).min();
+        let failed = |row: &EffectRow| row.attempts > 0 && acts(row);
         let again = self.queue.due(Timestamp::MAX, false, LOOKED_AT_MAX)?;
         let again = again.into_iter().filter(failed).map(|row| row.due_at).min();
         Ok(look.into_iter().chain(again).min())
