@@ -1,7 +1,7 @@
 //! `host-shim simulate [OPTIONS] [BUSINESS]`.
 
 use crate::extension::ExtensionArgs;
-use crate::{EXIT_BAD_INPUT, EXIT_FAILED};
+use crate::{EXIT_BAD_INPUT, EXIT_FAILED, refuse};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_replay::business::{BusinessFolder, Fixtures};
@@ -36,6 +36,10 @@ pub(crate) struct Args {
     /// How many customers
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     customers: u32,
+
+    /// Only the customers of one host: those in whose company the customer with this number lives the same days as among all
+    #[arg(long, value_name = "NUMBER")]
+    only: Option<u32>,
 
     /// How many days
     #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3_650))]
@@ -86,6 +90,10 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(number) = args.only.filter(|number| *number >= args.customers) {
+        let told = format!("--only {number}: expected the number of a customer, below {}", args.customers);
+        return Ok(refuse(&ReplayError::Usage(told)));
+    }
     let simulated = options(args).map_err(SimulateError::from).and_then(|options| {
         let bar = progress_bar(u64::from(args.customers) * u64::from(args.days));
         let simulated = simulate(&options, &|days| bar.inc(days));
@@ -116,6 +124,7 @@ fn options(args: &Args) -> Result<Options, ReplayError> {
         business: BusinessFolder::load(&folder)?,
         runners: args.extension.runners(false)?,
         customers: args.customers as usize,
+        only: args.only.map(|number| number as usize),
         days: args.days,
         seed: args.seed.unwrap_or_else(drawn),
         jobs: args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), |jobs| jobs as usize),

@@ -88,7 +88,7 @@ impl WorldArgs {
     fn shown(&self, opened: &Opened, held: &host_providers::Held) -> String {
         match opened.serves {
             Some(address) if held.id.resource == "function" && self.providers.contains(&Name::Local) => {
-                format!("http://{}.localhost:{}", held.name, address.port())
+                format!("http://{}.localhost:{}", held.name.replace('_', "-"), address.port())
             }
             _ => held.name.clone(),
         }

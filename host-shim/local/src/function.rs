@@ -7,8 +7,10 @@ use host_providers::names::{Rules, letters};
 use host_providers::{Answer, Call};
 use serde_json::{Value, json};
 
-/// Names of functions, which are labels of a host's name.
-pub(crate) const NAME: Rules = Rules { what: "function", shortest: 1, longest: 63, others: b"-" };
+/// Names of functions.
+const NAME: Rules = Rules { what: "function", shortest: 1, longest: 63, others: b"-_" };
+/// Labels of a host's name.
+pub(crate) const LABEL: Rules = Rules { what: "host", shortest: 1, longest: 63, others: b"-" };
 /// What derived names begin with.
 const PREFIX: &str = "fn-";
 
@@ -18,7 +20,9 @@ pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<Answer, Lo
         Ok(name) => name,
         Err(error) => return Ok(error.into()),
     };
-    if by_name(shelf, &name)?
+    // A host's name has no `_`.
+    let label = name.replace('_', "-");
+    if by_label(shelf, &label)?
         .is_some_and(|other| other.scope != id.scope || without_variant(&other.id) != without_variant(&id.id))
     {
         return Ok(Answer::refused("name-taken", format!("the function `{name}` is another one's")));
@@ -31,7 +35,8 @@ pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<Answer, Lo
     let outputs = json!({
         "arn": format!("local:function:{}", letters(&id)),
         "name": name,
-        "url": format!("http://{name}.localhost:{port}"),
+        "label": label,
+        "url": format!("http://{label}.localhost:{port}"),
     });
     shelf.keep(&Resource::new(call, outputs.clone()))?;
     Ok(Answer::Done(outputs))
@@ -43,10 +48,10 @@ fn without_variant(id: &str) -> &str {
     id.split('@').next().unwrap_or(id)
 }
 
-/// The function of this name; the newest of several with the same one, of which all but one are about to go.
-pub(crate) fn by_name(shelf: &Shelf, name: &str) -> Result<Option<Resource>, LocalError> {
+/// The function that this label leads to; the newest of several with the same name, of which all but one are about to go.
+pub(crate) fn by_label(shelf: &Shelf, label: &str) -> Result<Option<Resource>, LocalError> {
     let all = shelf.all()?.into_iter();
-    Ok(all.filter(|it| it.resource == "function" && it.output("name") == Some(name)).max_by_key(|it| it.generation))
+    Ok(all.filter(|it| it.resource == "function" && it.output("label") == Some(label)).max_by_key(|it| it.generation))
 }
 
 /// The function's settings that are shown to who asks it.

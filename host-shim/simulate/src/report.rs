@@ -6,11 +6,14 @@ use host_replay::time;
 use serde_json::json;
 use std::io::{self, Write};
 
-/// The arguments that simulate the same again up to a day; `extension` is the option that says which extension ran.
-fn again(options: &Options, extension: &str, day: i64) -> String {
+/// The arguments that simulate the same again up to a difference's day; `extension` is the option that says which extension
+/// ran.
+fn again(options: &Options, extension: &str, found: &Found) -> String {
     let Options { business, customers, seed, .. } = options;
     let folder = business.folder.display();
-    format!("host-shim simulate {folder} --customers {customers} --seed {seed} --days {}{extension}", day + 1)
+    let only = found.customer.or(options.only).map(|number| format!(" --only {number}")).unwrap_or_default();
+    let days = found.day + 1;
+    format!("host-shim simulate {folder} --customers {customers} --seed {seed}{only} --days {days}{extension}")
 }
 
 /// For people.
@@ -18,12 +21,13 @@ fn again(options: &Options, extension: &str, day: i64) -> String {
 /// # Errors
 /// It can't be written.
 pub fn human(out: &mut impl Write, simulated: &Simulated, options: &Options, extension: &str) -> io::Result<()> {
-    for Found { day, clock, account, difference, .. } in &simulated.found {
+    for found in &simulated.found {
+        let Found { day, clock, account, difference, .. } = found;
         writeln!(out, "{account} differs on day {day}, {}", time::text(*clock))?;
         writeln!(out, "  what       {}", printable(&difference.what))?;
         writeln!(out, "  should be  {}", printable(&difference.should_be))?;
         writeln!(out, "  is         {}", printable(&difference.is))?;
-        writeln!(out, "  again      {}\n", again(options, extension, *day))?;
+        writeln!(out, "  again      {}\n", again(options, extension, found))?;
     }
     for file in &simulated.written {
         writeln!(out, "written: {}", file.display())?;
@@ -53,10 +57,11 @@ pub fn human(out: &mut impl Write, simulated: &Simulated, options: &Options, ext
 /// # Errors
 /// It can't be written.
 pub fn json(out: &mut impl Write, simulated: &Simulated, options: &Options, extension: &str) -> io::Result<()> {
-    for Found { day, clock, account, difference, .. } in &simulated.found {
+    for found in &simulated.found {
+        let Found { day, clock, account, difference, .. } = found;
         let line = json!({"difference": {
             "day": day, "clock": time::text(*clock), "account": account, "what": difference.what,
-            "should_be": difference.should_be, "is": difference.is, "again": again(options, extension, *day),
+            "should_be": difference.should_be, "is": difference.is, "again": again(options, extension, found),
         }});
         writeln!(out, "{line}")?;
     }

@@ -31,6 +31,8 @@ pub struct Options {
     pub runners: Runners,
     /// Customers, at least 1.
     pub customers: usize,
+    /// Only the customers of the host that has the one with this number, whose days are the same as among all.
+    pub only: Option<usize>,
     /// Days, at least 1.
     pub days: u32,
     /// The seed: the same one tells the same days again.
@@ -188,7 +190,7 @@ pub fn simulate(options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Si
         options,
         setup,
         catalog,
-        next: AtomicUsize::new(0),
+        next: AtomicUsize::new(options.only.map_or(0, |number| number / SHARD)),
         found: AtomicUsize::new(0),
         began: Instant::now(),
         progress,
@@ -226,7 +228,8 @@ impl Run<'_> {
     fn work(&self) {
         loop {
             let begin = self.next.fetch_add(1, Ordering::Relaxed) * SHARD;
-            if begin >= self.options.customers {
+            let is_another = self.options.only.is_some_and(|number| number / SHARD != begin / SHARD);
+            if begin >= self.options.customers || is_another {
                 return;
             }
             let of_shard = self.shard(begin..(begin + SHARD).min(self.options.customers));

@@ -18,6 +18,7 @@ fn share(business: &str, seed: u64, jobs: usize) -> Options {
         seed,
         jobs,
         budget: None,
+        only: None,
         write: None,
     }
 }

@@ -55,6 +55,8 @@ fn an_instance_is_a_page_a_health_and_its_own_database() {
     assert_eq!(machine.http("PUT", &acme, "/data/note", "of acme").0, 200);
     assert_eq!(machine.http("GET", &acme, "/data/note", ""), (200, "of acme".to_owned()));
     assert_eq!(machine.http("GET", &other, "/data/note", "").0, 404, "it has a database of its own");
+    let odd = machine.instance("u3", "inst_odd");
+    assert!(odd.starts_with("inst-odd.localhost:") && machine.http("GET", &odd, "/health", "").0 == 200, "{odd}");
     assert_eq!(machine.http("GET", "nobody.localhost", "/", "").0, 404);
     assert_eq!(machine.http("GET", "acme.example", "/", "").0, 421, "a host that is none of ours");
     assert_eq!(machine.http("PUT", &acme, "/data/..%2f", "x").0, 400);
