@@ -97,7 +97,12 @@ impl<'c> Person<'c> {
             let (pick, flags) = (self.random.below(1 << 8) as u8, self.random.below(1 << 16) as u16);
             (self.random.below(HOURS.len()), Move { kind, pick, flags, pause: 0 })
         };
-        deeds.into_iter().map(&mut made).collect()
+        let mut moves: Vec<(usize, Move<Deed>)> = deeds.into_iter().map(&mut made).collect();
+        // Of what is paid in the second in which a plan ends nobody says whether the plan still allowed it.
+        let ends = |it: &(usize, Move<Deed>)| matches!(it.1.kind, Deed::End | Deed::GiveUp);
+        let of_end: Vec<usize> = moves.iter().filter(|it| ends(it)).map(|it| it.0).collect();
+        moves.retain(|it| ends(it) || !of_end.contains(&it.0));
+        moves
     }
 
     /// Whether anything is to be told by then without a move.
