@@ -24,6 +24,10 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut 
             for day in &standing.settings.dunning_days {
                 let reference = format!("{id}:{period}:{day}");
                 if *day == 0 {
+                    // A period that begins while the one before is unpaid has no failure of its own: who owes was told.
+                    if standing.settings.mail_within.after(start) < now {
+                        continue;
+                    }
                     send_once(&mut desk.account, "payment_failed", To::Account, &reference, &values)?;
                 } else {
                     let at = plus_days(start, *day);
