@@ -1,0 +1,60 @@
+//! Watches the health of an address: `probe.watch` asks it again and again until its health changes.
+//!
+//! Each look is one request. What was counted so far stands in the token, so a host that starts again goes on counting.
+
+mod ask;
+mod count;
+
+pub use ask::{BODY_BYTES_MAX, Config};
+
+use ask::{Asked, Asker};
+use count::{Counted, Wish};
+use host_providers::{Answer, Call, Provider};
+use serde_json::json;
+
+/// The provider of `probe.watch`.
+///
+/// Payload: `url` (`http` or `https`), `every_s` (seconds between requests, 1 to 86 400), `fail_after` and `recover_after` (how
+/// many bad or good answers in a row change the health, 1 to 1000), `health` (what it was when the watch began: `healthy`,
+/// `unhealthy` or anything else for what nobody knows yet). Answer: `{"health": "healthy"|"unhealthy"}` once it is another one.
+///
+/// Good is an answer below 400 that comes whole in time; a redirect is good and is not followed.
+pub struct Probe {
+    asker: Asker,
+}
+
+impl Probe {
+    /// A provider with these limits. The machine's certificates are read now; that there are none shows with the first `https`.
+    pub fn new(config: Config) -> Probe {
+        Probe { asker: Asker::new(config) }
+    }
+}
+
+impl Provider for Probe {
+    fn call(&self, call: &Call) -> Answer {
+        if call.kind != "probe.watch" {
+            return Answer::unsupported(call);
+        }
+        let wish = match Wish::of(&call.payload) {
+            Ok(wish) => wish,
+            Err(error) => return Answer::refused("bad-payload", error.to_string()),
+        };
+        let counted = match &call.token {
+            Some(token) => match Counted::parse(token) {
+                Some(counted) => counted,
+                None => return Answer::refused("bad-token", "the token is none of this provider's"),
+            },
+            None => Counted::begin(&wish),
+        };
+        let is_good = match self.asker.ask(&wish.url) {
+            Asked::Good => true,
+            Asked::Bad => false,
+            Asked::NotAllowed(why) => return Answer::refused("address-refused", why),
+        };
+        let counted = counted.and(is_good);
+        match counted.change(&wish) {
+            Some(health) => Answer::Done(json!({"health": health})),
+            None => Answer::InProgress { after_ms: wish.every_ms, token: counted.token() },
+        }
+    }
+}

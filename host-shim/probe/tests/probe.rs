@@ -1,0 +1,164 @@
+//! A watch of a real server, which changes its mind.
+
+use host_probe::{Config, Probe};
+use host_providers::{Answer, Call, Provider};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const DOWN: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+
+/// A server that answers as it is told, one answer a request and the last one again and again.
+struct Fickle {
+    address: SocketAddr,
+    answers: Arc<Mutex<VecDeque<String>>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Fickle {
+    fn start(answers: &[&str]) -> Fickle {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let server = Fickle { address, answers: Arc::default(), asked: Arc::default() };
+        server.say(answers);
+        let (answers, asked) = (server.answers.clone(), server.asked.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                asked.fetch_add(1, Ordering::SeqCst);
+                let mut answers = answers.lock().expect("the answers");
+                let answer = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };
+                thread::spawn(move || answer_one(stream, &answer.expect("an answer")));
+            }
+        });
+        server
+    }
+
+    fn say(&self, answers: &[&str]) {
+        *self.answers.lock().expect("the answers") = answers.iter().map(|&answer| answer.to_owned()).collect();
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+fn answer_one(mut stream: TcpStream, answer: &str) {
+    let mut buffer = [0; 4096];
+    let _ = stream.read(&mut buffer);
+    if answer == "silence" {
+        thread::sleep(Duration::from_secs(3));
+    }
+    // Who asked may be gone by now.
+    let _ = stream.write_all(answer.as_bytes());
+}
+
+fn probe() -> Probe {
+    Probe::new(Config { timeout: Duration::from_millis(500) })
+}
+
+fn watch(url: &str, health: &str) -> Call {
+    Call {
+        kind: "probe.watch".to_owned(),
+        scope: "b/test/user:u".to_owned(),
+        key: "inst_1/watch".to_owned(),
+        generation: 1,
+        attempt: 1,
+        payload: json!({"url": url, "every_s": 30, "fail_after": 3, "recover_after": 2, "health": health}),
+        lease: 1,
+        ..Call::default()
+    }
+}
+
+/// Looks until the health has changed; how many requests that took, and what it is.
+fn follow(probe: impl Fn() -> Probe, call: &Call) -> (usize, Value) {
+    let mut call = call.clone();
+    for looks in 1..20 {
+        match probe().call(&call) {
+            Answer::InProgress { after_ms: 30_000, token } => call.token = Some(token),
+            Answer::Done(health) => return (looks, health),
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("the health never changed");
+}
+
+#[test]
+fn a_server_that_goes_down_and_comes_back_is_told_once_each_time() {
+    let server = Fickle::start(&[OK, DOWN, DOWN, OK, DOWN]);
+    let url = format!("http://{}/health", server.address);
+    // A new provider for each look: only the token goes from one to the next.
+    assert_eq!(follow(probe, &watch(&url, "healthy")), (7, json!({"health": "unhealthy"})));
+    server.say(&[DOWN, OK]);
+    assert_eq!(follow(probe, &watch(&url, "unhealthy")), (3, json!({"health": "healthy"})));
+    assert_eq!(server.asked(), 10);
+}
+
+#[test]
+fn a_look_that_comes_again_after_a_crash_counts_once() {
+    let server = Fickle::start(&[DOWN]);
+    let call = watch(&format!("http://{}/", server.address), "healthy");
+    let first = probe().call(&call);
+    let Answer::InProgress { token, .. } = &first else { panic!("{first:?}") };
+    let look = Call { token: Some(token.clone()), ..call };
+    let second = probe().call(&look);
+    assert_eq!(probe().call(&look), second, "the answer was lost and is counted from the same token");
+    assert!(matches!(second, Answer::InProgress { .. }));
+}
+
+#[test]
+fn silence_half_an_answer_and_nobody_there_are_bad() {
+    let half = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this";
+    for bad in ["silence", half, "no HTTP at all\r\n\r\n"] {
+        let server = Fickle::start(&[bad]);
+        let begun = Instant::now();
+        let told = follow(probe, &watch(&format!("http://{}/", server.address), "healthy"));
+        assert_eq!(told, (3, json!({"health": "unhealthy"})), "{bad}");
+        assert!(begun.elapsed() < Duration::from_secs(3), "{bad} took {:?}", begun.elapsed());
+    }
+    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port").local_addr().expect("an address");
+    assert_eq!(follow(probe, &watch(&format!("http://{nobody}/"), "healthy")).0, 3);
+}
+
+#[test]
+fn a_redirect_is_an_answer_and_is_not_followed() {
+    let elsewhere = Fickle::start(&[OK]);
+    let redirect =
+        format!("HTTP/1.1 302 Found\r\nLocation: http://{}/\r\nContent-Length: 0\r\n\r\n", elsewhere.address);
+    let server = Fickle::start(&[redirect.as_str()]);
+    let told = follow(probe, &watch(&format!("http://{}/", server.address), "unknown"));
+    assert_eq!(told, (2, json!({"health": "healthy"})));
+    assert_eq!(elsewhere.asked(), 0);
+}
+
+#[test]
+fn an_answer_without_end_is_read_to_its_limit() {
+    let long = format!("HTTP/1.1 200 OK\r\nContent-Length: 4000000000\r\n\r\n{}", "x".repeat(200_000));
+    let server = Fickle::start(&[long.as_str()]);
+    assert_eq!(follow(probe, &watch(&format!("http://{}/", server.address), "unknown")).0, 2);
+}
+
+#[test]
+fn nobody_is_asked_where_credentials_of_the_machine_are() {
+    for url in ["http://169.254.169.254/latest/meta-data/", "https://[fe80::1]/", "http://[::ffff:a9fe:a9fe]/"] {
+        let answer = probe().call(&watch(url, "unknown"));
+        assert!(matches!(&answer, Answer::Refused { code, .. } if code == "address-refused"), "{url}: {answer:?}");
+    }
+    for url in ["ftp://example.com/", "file:///etc/passwd", "example.com"] {
+        let answer = probe().call(&watch(url, "unknown"));
+        assert!(matches!(&answer, Answer::Refused { code, .. } if code == "bad-payload"), "{url}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_watch_says_so_when_it_is_asked_for_something_else() {
+    let answer = probe().call(&Call { kind: "probe.look".to_owned(), ..watch("http://127.0.0.1/", "unknown") });
+    assert!(matches!(&answer, Answer::Refused { code, .. } if code == "unsupported"), "{answer:?}");
+    let foreign = Call { token: Some("{}".to_owned()), ..watch("http://127.0.0.1:1/", "unknown") };
+    assert!(matches!(probe().call(&foreign), Answer::Refused { code, .. } if code == "bad-token"));
+}
