@@ -9,6 +9,7 @@ mod postgres;
 pub mod proxy;
 mod run;
 mod server;
+mod smtp;
 
 pub use install::{apt, folder, node, program, venv};
 pub use moto::Moto;
@@ -16,3 +17,4 @@ pub use postgres::Postgres;
 pub use proxy::{Fault, FaultProxy, Protocol};
 pub use run::{run, succeeds};
 pub use server::{Server, free_port};
+pub use smtp::Smtp;

@@ -1,0 +1,42 @@
+//! A mail as it goes out.
+
+use crate::template::Text;
+use host_providers::{Call, ResourceId, names};
+use lettre::Address;
+use lettre::error::Error;
+use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+
+/// What a mail is known by: derives from who asked for it and under which key.
+pub(crate) fn id(call: &Call) -> String {
+    names::letters(&ResourceId { scope: call.scope.clone(), resource: "mail".to_owned(), id: call.key.clone() })
+}
+
+pub(crate) struct Mail<'m> {
+    pub from: &'m Mailbox,
+    pub to: &'m [Address],
+    pub id: &'m str,
+    pub message_id: &'m str,
+    pub text: &'m Text,
+}
+
+impl Mail<'_> {
+    pub fn message(&self) -> Result<Message, Error> {
+        let mut mail = Message::builder()
+            .from(self.from.clone())
+            .subject(&self.text.subject)
+            .message_id(Some(format!("<{}>", self.message_id)))
+            .date_now();
+        for to in self.to {
+            mail = mail.to(Mailbox::new(None, to.clone()));
+        }
+        let plain = SinglePart::plain(self.text.plain.clone());
+        match &self.text.html {
+            None => mail.singlepart(plain),
+            Some(html) => {
+                // Drawn by lot, it would make another mail of each repeat.
+                let both = MultiPart::alternative().boundary(self.id);
+                mail.multipart(both.singlepart(plain).singlepart(SinglePart::html(html.clone())))
+            }
+        }
+    }
+}

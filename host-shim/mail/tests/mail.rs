@@ -1,0 +1,272 @@
+//! Mails to a real server and into a folder, read by another library than who wrote them.
+
+use counterparts::{Fault, FaultProxy, Protocol, Smtp as Sink};
+use host_mail::{AddressBook, Config, Mail, NobodyKnown, Password, Security, Smtp, Way};
+use host_providers::{Answer, Call, Provider, Secret, SecretAccess, Secrets};
+use host_vault::Vault;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const TIMEOUT: Duration = Duration::from_millis(700);
+
+/// One account has an address, the operators have two.
+struct Book;
+impl AddressBook for Book {
+    fn addresses(&self, scope: &str, to: &str) -> Result<Vec<String>, NobodyKnown> {
+        match (scope, to) {
+            ("shop/test/user:u", "account") => Ok(vec!["ana@example.com".to_owned()]),
+            ("shop/test/user:later", _) => Err(NobodyKnown("the directory is down".to_owned())),
+            (_, "admin") => Ok(vec!["ops@example.com".to_owned(), "night@example.com".to_owned()]),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+fn provider(way: Way, templates: Option<&Path>) -> Mail {
+    let from = "Shop <shop@shop.example>".to_owned();
+    Mail::new(Config { from, templates: templates.map(Path::to_owned), addresses: Arc::new(Book), way })
+        .expect("a provider")
+}
+
+fn smtp(address: SocketAddr, login: Option<(String, Password)>) -> Smtp {
+    let (host, port) = (address.ip().to_string(), address.port());
+    Smtp { host, port, security: Security::PlainOnLoopback, login, timeout: TIMEOUT, connections: 2 }
+}
+
+fn mail(key: &str, to: &str) -> Call {
+    Call {
+        kind: "mail.send".to_owned(),
+        scope: "shop/test/user:u".to_owned(),
+        key: key.to_owned(),
+        generation: 1,
+        attempt: 1,
+        payload: json!({"template": "welcome", "to": to, "values": {"name": "Zoë <b>", "url": "https://a.example/?x=1&y=2"}}),
+        lease: 1,
+        ..Call::default()
+    }
+}
+
+fn code(answer: &Answer) -> &str {
+    match answer {
+        Answer::Done(_) => "done",
+        Answer::Retry { code, .. } | Answer::Refused { code, .. } => code,
+        Answer::InProgress { .. } => "in-progress",
+    }
+}
+
+fn read(sink: &Sink, mail: &Path) -> Value {
+    serde_json::from_str(&sink.read(mail)).expect("the reader's JSON")
+}
+
+fn header<'v>(mail: &'v Value, name: &str) -> Vec<&'v str> {
+    let headers = mail["headers"].as_array().expect("the headers");
+    let named = headers.iter().filter(|pair| pair[0].as_str().is_some_and(|found| found.eq_ignore_ascii_case(name)));
+    named.filter_map(|pair| pair[1].as_str()).collect()
+}
+
+/// Templates of a business.
+fn templates() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "Subject: Willkommen, {name}\n\nHallo {name},\nhier entlang: {url}\n";
+    std::fs::write(folder.path().join("welcome.txt"), text).expect("the text");
+    std::fs::write(folder.path().join("welcome.html"), "<p>Hallo {name}, <a href=\"{url}\">hier</a></p>")
+        .expect("the html");
+    folder
+}
+
+#[test]
+fn a_mail_arrives_with_both_its_forms() {
+    let (sink, templates) = (Sink::start(None), templates());
+    let provider = provider(Way::Smtp(smtp(sink.address(), None)), Some(templates.path()));
+    let Answer::Done(told) = provider.call(&mail("mail:welcome", "zoe@example.com")) else { panic!("not sent") };
+    let mails = sink.mails();
+    let [file] = mails.as_slice() else { panic!("{} mails", mails.len()) };
+    let found = read(&sink, file);
+    assert_eq!(header(&found, "X-Envelope-To"), ["zoe@example.com"]);
+    assert_eq!(header(&found, "From"), ["Shop <shop@shop.example>"]);
+    assert_eq!(header(&found, "To"), ["zoe@example.com"]);
+    assert_eq!(header(&found, "Subject"), ["Willkommen, Zoë <b>"]);
+    let message_id = told["message_id"].as_str().expect("an id");
+    assert_eq!(header(&found, "Message-ID"), [format!("<{message_id}>")]);
+    assert!(message_id.ends_with("@shop.example") && message_id.len() == 24 + 13, "{message_id}");
+    let plain = found["parts"]["text/plain"].as_str().expect("a text").replace("\r\n", "\n");
+    assert_eq!(plain.trim_end(), "Hallo Zoë <b>,\nhier entlang: https://a.example/?x=1&y=2");
+    let html = found["parts"]["text/html"].as_str().expect("a second form");
+    assert_eq!(html.trim_end(), "<p>Hallo Zoë &lt;b&gt;, <a href=\"https://a.example/?x=1&amp;y=2\">hier</a></p>");
+}
+
+#[test]
+fn a_mail_without_a_template_is_plain_and_the_operators_all_get_theirs() {
+    let sink = Sink::start(None);
+    let provider = provider(Way::Smtp(smtp(sink.address(), None)), None);
+    let payload =
+        json!({"template": "step_failed", "to": "admin", "values": {"effect": "inst_1/migrate", "code": "x"}});
+    assert_eq!(code(&provider.call(&Call { payload, ..mail("a", "") })), "done");
+    assert_eq!(code(&provider.call(&mail("b", "account"))), "done");
+    let mails = sink.mails();
+    let (first, second) = (read(&sink, &mails[0]), read(&sink, &mails[1]));
+    assert_eq!(header(&first, "X-Envelope-To"), ["ops@example.com", "night@example.com"]);
+    assert_eq!(header(&first, "Subject"), ["Step failed"]);
+    let plain = first["parts"]["text/plain"].as_str().expect("a text").replace("\r\n", "\n");
+    assert_eq!(plain.trim_end(), "code: x\neffect: inst_1/migrate");
+    assert_eq!(header(&second, "X-Envelope-To"), ["ana@example.com"]);
+}
+
+#[test]
+fn no_value_and_no_address_begins_another_header_or_receiver() {
+    let sink = Sink::start(None);
+    let templates = templates();
+    let provider = provider(Way::Smtp(smtp(sink.address(), None)), Some(templates.path()));
+    let payload =
+        json!({"template": "welcome", "to": "zoe@example.com", "values": {"name": "Zoë\r\nBcc: all@example.com"}});
+    assert_eq!(code(&provider.call(&Call { payload, ..mail("a", "") })), "done");
+    let found = read(&sink, &sink.mails()[0]);
+    assert_eq!((header(&found, "Bcc").len(), header(&found, "X-Envelope-To").len()), (0, 1));
+    for to in ["a@example.com\r\nBcc: b@example.com", "a@example.com, b@example.com", "A <a@example.com>", "nobody", ""]
+    {
+        let answer = provider.call(&mail("b", to));
+        assert_eq!(code(&answer), "bad-address", "{to:?}");
+        assert!(!format!("{answer:?}").contains("a@example.com"), "an address is personal: {answer:?}");
+    }
+    assert_eq!(sink.mails().len(), 1);
+}
+
+#[test]
+fn who_is_refused_is_refused_and_who_is_deferred_comes_again() {
+    let sink = Sink::start(None);
+    let provider = provider(Way::Smtp(smtp(sink.address(), None)), None);
+    let refused = provider.call(&mail("a", "ana@refused.example"));
+    assert!(matches!(&refused, Answer::Refused { code, message } if code == "mail-refused" && message.contains("550")));
+    assert!(!format!("{refused:?}").contains("ana@"), "{refused:?}");
+    let later = provider.call(&mail("b", "ana@later.example"));
+    assert!(matches!(&later, Answer::Retry { code, .. } if code == "mail-deferred"), "{later:?}");
+    assert_eq!(code(&provider.call(&mail("b", "ana@later.example"))), "done");
+    assert_eq!(sink.mails().len(), 1);
+    let nobody = Call { scope: "shop/test/user:x".to_owned(), ..mail("c", "account") };
+    assert_eq!(code(&provider.call(&nobody)), "no-address");
+    let unknown = provider.call(&Call { scope: "shop/test/user:later".to_owned(), ..mail("d", "account") });
+    assert!(matches!(&unknown, Answer::Retry { code, .. } if code == "address-unavailable"), "{unknown:?}");
+    assert_eq!(code(&provider.call(&Call { kind: "mail.read".to_owned(), ..mail("e", "account") })), "unsupported");
+}
+
+#[test]
+fn a_server_that_wants_a_password_gets_it_and_nobody_else_sees_it() {
+    let vault = Arc::new(Vault::in_memory().expect("a vault"));
+    let kept = vault.put("shop/test/user:u", "smtp", "hunter2-plain").expect("kept");
+    let secrets: Arc<dyn Secrets> = vault;
+    let sink = Sink::start(Some("hunter2-plain"));
+    let with = |password| provider(Way::Smtp(smtp(sink.address(), Some(("shop".to_owned(), password)))), None);
+    let call = Call { secrets: SecretAccess::new(Some(secrets)), ..mail("a", "ana@example.com") };
+    assert_eq!(code(&with(Password::Reference(kept.reference)).call(&call)), "done");
+    assert_eq!(code(&with(Password::Plain(Secret::new("hunter2-plain"))).call(&call)), "done");
+    let wrong = with(Password::Plain(Secret::new("hunter3-plain"))).call(&call);
+    assert!(matches!(&wrong, Answer::Retry { code, .. } if code == "login-refused"), "{wrong:?}");
+    assert!(!format!("{wrong:?}").contains("hunter"), "{wrong:?}");
+    let missing = with(Password::Reference("secret:vault/none".to_owned())).call(&call);
+    assert_eq!(code(&missing), "secret-unknown");
+    assert_eq!(sink.mails().len(), 2);
+}
+
+#[test]
+fn a_plain_connection_leaves_this_machine_never() {
+    for (host, is_right) in
+        [("127.0.0.1", true), ("localhost", true), ("::1", true), ("mail.example.com", false), ("10.0.0.1", false)]
+    {
+        let way = Way::Smtp(Smtp { host: host.to_owned(), ..smtp(([127, 0, 0, 1], 25).into(), None) });
+        let config = Config { from: "a@b.example".to_owned(), templates: None, addresses: Arc::new(Book), way };
+        assert_eq!(Mail::new(config).is_ok(), is_right, "{host}");
+    }
+    let way = Way::Folder("mails".into());
+    let config = Config { from: "nobody".to_owned(), templates: None, addresses: Arc::new(Book), way };
+    let told = Mail::new(config).err().expect("no address").to_string();
+    assert!(told.starts_with("`from` is `nobody`: expected "), "{told}");
+    // A server without TLS gets no mail by a connection that needs it.
+    let sink = Sink::start(None);
+    let strict = Smtp { host: "localhost".to_owned(), security: Security::StartTls, ..smtp(sink.address(), None) };
+    let answer = provider(Way::Smtp(strict), None).call(&mail("a", "ana@example.com"));
+    assert!(matches!(&answer, Answer::Retry { .. }), "{answer:?}");
+    assert_eq!(sink.mails().len(), 0);
+}
+
+#[test]
+fn into_a_folder_a_mail_goes_once() {
+    let (folder, templates) = (tempfile::tempdir().expect("a folder"), templates());
+    let mails = folder.path().join("mails");
+    let send = |call: &Call| provider(Way::Folder(mails.clone()), Some(templates.path())).call(call);
+    let first = send(&mail("a", "ana@example.com"));
+    assert_eq!(code(&first), "done");
+    let files = || -> Vec<_> {
+        let entries = std::fs::read_dir(&mails).expect("the folder");
+        entries.map(|entry| entry.expect("a file").path()).collect()
+    };
+    let [file] = files().try_into().expect("one file");
+    let bytes = std::fs::read(&file).expect("the mail");
+    assert_eq!(send(&mail("a", "ana@example.com")), first, "the same mail again");
+    assert_eq!(std::fs::read(&file).expect("the mail"), bytes, "and the same file");
+    assert_ne!(send(&mail("b", "ana@example.com")), first);
+    assert_ne!(send(&Call { scope: "shop/live/user:u".to_owned(), ..mail("a", "ana@example.com") }), first);
+    assert_eq!(files().len(), 3);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&file).expect("the file").permissions().mode() & 0o777, 0o600);
+    }
+}
+
+/// How often each mail is there, by its id.
+fn ids(sink: &Sink) -> (usize, BTreeSet<String>) {
+    let mails = sink.mails();
+    let ids = mails.iter().map(|mail| {
+        let text = std::fs::read_to_string(mail).expect("a mail");
+        let line = text.lines().find(|line| line.starts_with("Message-ID:")).expect("an id");
+        line.to_owned()
+    });
+    (mails.len(), ids.collect())
+}
+
+#[test]
+fn whatever_breaks_the_mail_arrives_under_one_id() {
+    let sink = Sink::start(None);
+    let faults = [Fault::Refuse, Fault::ResetBefore, Fault::ResetAfter, Fault::Truncate, Fault::Delay(TIMEOUT * 2)];
+    let (mut struck, mut twice) = (0, 0);
+    // Greeting, hello, sender, receiver, data, the mail: the exchanges of a connection that begins.
+    for exchange in 0..6 {
+        for fault in faults {
+            let proxy = FaultProxy::start(sink.address(), Protocol::Plain);
+            let provider = provider(Way::Smtp(smtp(proxy.address(), None)), None);
+            let before = ids(&sink);
+            proxy.fail_nth(exchange, fault);
+            let call = mail(&format!("{exchange}/{fault:?}"), "ana@example.com");
+            let begun = Instant::now();
+            let first = provider.call(&call);
+            assert!(begun.elapsed() < TIMEOUT * 4, "{exchange} {fault:?} took {:?}", begun.elapsed());
+            // Not every fault hurts: an answer that nobody waits for may be lost.
+            assert!(matches!(&first, Answer::Done(_) | Answer::Retry { .. }), "{exchange} {fault:?}: {first:?}");
+            struck += proxy.struck();
+            proxy.clear();
+            let second = provider.call(&call);
+            assert_eq!(code(&second), "done", "{exchange} {fault:?}: {second:?}");
+            let after = ids(&sink);
+            assert_eq!(after.1.len(), before.1.len() + 1, "{exchange} {fault:?}: one id");
+            twice += after.0 - before.0 - 1;
+        }
+    }
+    assert!(struck >= 20, "only {struck} faults struck");
+    assert!(twice > 0, "no answer was lost after a mail was taken");
+}
+
+#[test]
+fn connections_are_kept() {
+    let sink = Sink::start(None);
+    let proxy = FaultProxy::start(sink.address(), Protocol::Plain);
+    let provider = provider(Way::Smtp(smtp(proxy.address(), None)), None);
+    for number in 0..3 {
+        assert_eq!(code(&provider.call(&mail(&number.to_string(), "ana@example.com"))), "done");
+    }
+    let hellos = proxy.seen().iter().filter(|line| line.starts_with("EHLO")).count();
+    assert_eq!((hellos, sink.mails().len()), (1, 3));
+}
