@@ -15,4 +15,4 @@ mod secrets;
 pub use call::{Answer, Call, Reply};
 pub use provider::{Provider, Registry, Simulation};
 pub use resource::{Held, ResourceId, Unlisted};
-pub use secrets::{MadeSecret, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretAccess, SecretError, Secrets};
+pub use secrets::{MadeSecret, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretAccess, SecretError, Secrets, map_texts};

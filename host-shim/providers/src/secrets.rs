@@ -123,9 +123,15 @@ impl SecretAccess {
         }
         // A longer value may hold a shorter one.
         given.sort_by_key(|(_, secret)| std::cmp::Reverse(secret.expose().len()));
-        let text = |text: String| given.iter().fold(text, |text, (name, secret)| text.replace(secret.expose(), name));
-        match answer {
-            Answer::Done(value) => Answer::Done(redact_value(value, &text)),
+        answer.map_text(&|text| given.iter().fold(text, |text, (name, secret)| text.replace(secret.expose(), name)))
+    }
+}
+
+impl Answer {
+    /// The answer with each of its texts, names of members included, replaced by what `text` makes of it.
+    pub fn map_text(self, text: &dyn Fn(String) -> String) -> Answer {
+        match self {
+            Answer::Done(value) => Answer::Done(map_texts(value, text)),
             Answer::InProgress { after_ms, token } => Answer::InProgress { after_ms, token: text(token) },
             Answer::Retry { after_ms, code, message } => {
                 Answer::Retry { after_ms, code: text(code), message: text(message) }
@@ -135,12 +141,13 @@ impl SecretAccess {
     }
 }
 
-fn redact_value(value: Value, text: &impl Fn(String) -> String) -> Value {
+/// The value with each of its texts, names of members included, replaced by what `text` makes of it.
+pub fn map_texts(value: Value, text: &dyn Fn(String) -> String) -> Value {
     match value {
         Value::String(plain) => Value::String(text(plain)),
-        Value::Array(items) => items.into_iter().map(|item| redact_value(item, text)).collect(),
+        Value::Array(items) => items.into_iter().map(|item| map_texts(item, text)).collect(),
         Value::Object(members) => {
-            members.into_iter().map(|(name, value)| (text(name), redact_value(value, text))).collect()
+            members.into_iter().map(|(name, value)| (text(name), map_texts(value, text))).collect()
         }
         other => other,
     }
