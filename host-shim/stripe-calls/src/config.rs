@@ -1,0 +1,137 @@
+//! What the provider is told once: keys, and what no payload says.
+
+use crate::failure::Failed;
+use host_http_call::Limits;
+use host_providers::Secret;
+use std::time::Duration;
+
+/// Address of Stripe's API.
+const API: &str = "https://api.stripe.com";
+
+/// Whether it is about real money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Real money.
+    Live,
+    /// Stripe's test mode.
+    Test,
+}
+
+impl Mode {
+    /// The mode of a scope, `business/mode/account`.
+    pub(crate) fn of(scope: &str) -> Result<Mode, Failed> {
+        match scope.split('/').nth(1) {
+            Some("live") => Ok(Mode::Live),
+            Some("test") => Ok(Mode::Test),
+            _ => Err(Failed::Scope),
+        }
+    }
+
+    /// What it is called in scopes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Live => "live",
+            Mode::Test => "test",
+        }
+    }
+
+    fn prefixes(self) -> [&'static str; 2] {
+        match self {
+            Mode::Live => ["sk_live_", "rk_live_"],
+            Mode::Test => ["sk_test_", "rk_test_"],
+        }
+    }
+}
+
+/// What a connected account is: who takes care of its holder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccountType {
+    /// Stripe has the pages, the platform is liable.
+    #[default]
+    Express,
+    /// The holder has an account at Stripe.
+    Standard,
+}
+
+/// Settings of the provider.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Secret or restricted key of live mode, `sk_live_…` or `rk_live_…`; without it no `live` scope is served.
+    pub live_key: Option<Secret>,
+    /// Secret or restricted key of test mode, `sk_test_…` or `rk_test_…`; without it no `test` scope is served.
+    pub test_key: Option<Secret>,
+    /// Address of the API, without a slash at the end.
+    pub url: String,
+    /// What one request may take. A call makes several at most: an invoice about fifty.
+    pub limits: Limits,
+    /// What connected accounts are made as.
+    pub account_type: AccountType,
+    /// Country of connected accounts, `DE`; without it the platform's own.
+    pub account_country: Option<String>,
+    /// Configuration of the customers' portal, `bpc_…`; without it the account's default.
+    pub portal_configuration: Option<String>,
+    /// Days until an invoice of use is due, which then is sent by mail; without it the customer's card is charged.
+    pub invoice_days_until_due: Option<u32>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            live_key: None,
+            test_key: None,
+            url: API.to_owned(),
+            // An invoice with its lines and payments is far below a megabyte; a page of a hundred events may reach a few.
+            limits: Limits { timeout: Duration::from_secs(30), body_bytes_max: 8 * 1024 * 1024 },
+            account_type: AccountType::default(),
+            account_country: None,
+            portal_configuration: None,
+            invoice_days_until_due: None,
+        }
+    }
+}
+
+impl Config {
+    /// The key of a mode, which must be one of that mode.
+    pub(crate) fn key(&self, mode: Mode) -> Result<&Secret, Failed> {
+        let key = match mode {
+            Mode::Live => self.live_key.as_ref(),
+            Mode::Test => self.test_key.as_ref(),
+        };
+        let key = key.filter(|key| !key.expose().is_empty()).ok_or(Failed::NoKey(mode))?;
+        match mode.prefixes().iter().any(|prefix| key.expose().starts_with(prefix)) {
+            true => Ok(key),
+            false => Err(Failed::KeyOfOtherMode(mode)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(live: &str, test: &str) -> Config {
+        Config { live_key: Some(Secret::new(live)), test_key: Some(Secret::new(test)), ..Config::default() }
+    }
+
+    #[test]
+    fn a_key_serves_its_own_mode_only() {
+        let right = config("rk_live_1", "sk_test_1");
+        assert_eq!(right.key(Mode::Live), Ok(&Secret::new("rk_live_1")));
+        assert_eq!(right.key(Mode::Test), Ok(&Secret::new("sk_test_1")));
+        let swapped = config("sk_test_1", "sk_live_1");
+        for mode in [Mode::Live, Mode::Test] {
+            assert_eq!(swapped.key(mode), Err(Failed::KeyOfOtherMode(mode)));
+            assert_eq!(config("", "").key(mode), Err(Failed::NoKey(mode)));
+            assert_eq!(config("pk_live_1", "pk_test_1").key(mode), Err(Failed::KeyOfOtherMode(mode)));
+        }
+    }
+
+    #[test]
+    fn a_scope_says_its_mode() {
+        assert_eq!(Mode::of("b/live/user:u"), Ok(Mode::Live));
+        assert_eq!(Mode::of("b/test/user:live"), Ok(Mode::Test));
+        for wrong in ["", "b", "b/Live/u", "live"] {
+            assert_eq!(Mode::of(wrong), Err(Failed::Scope), "{wrong}");
+        }
+    }
+}

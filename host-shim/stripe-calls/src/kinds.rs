@@ -1,0 +1,38 @@
+//! What each kind asks of Stripe, a file a part of its API.
+
+pub mod catalog;
+pub mod checkout;
+pub mod connect;
+pub mod customer;
+pub mod invoice;
+mod lines;
+pub mod refund;
+pub mod retrieve;
+pub mod subscription;
+
+use crate::failure::Failed;
+use serde_json::{Value, json};
+use stripe_types::Currency;
+
+/// `{"id"}` of an object.
+fn only_id(object: &Value) -> Result<Value, Failed> {
+    Ok(json!({"id": member(object, "id")?}))
+}
+
+/// A text that an object must have.
+fn member<'o>(object: &'o Value, name: &'static str) -> Result<&'o str, Failed> {
+    let reason = match name {
+        "id" => "an object without `id`",
+        "url" => "an object without `url`",
+        _ => "an object that lacks a text",
+    };
+    object.get(name).and_then(Value::as_str).ok_or(Failed::Unreadable { status: 200, reason })
+}
+
+/// A currency of a payload, `usd`.
+fn currency(text: &str) -> Result<Currency, Failed> {
+    let wrong = Failed::Payload { member: "currency", expected: "a currency of three lower case letters" };
+    let is_right = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_lowercase());
+    // The parser knows no error: what it does not know it passes on.
+    text.parse().ok().filter(|_| is_right).ok_or(wrong)
+}

@@ -1,0 +1,87 @@
+//! Products and their prices.
+
+use super::{currency, only_id};
+use crate::api::Api;
+use crate::failure::Failed;
+use crate::look;
+use crate::marks::Marks;
+use crate::payload::Payload;
+use host_providers::Call;
+use serde_json::Value;
+use stripe_client_core::StripeRequest;
+use stripe_product::price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval};
+use stripe_product::product::CreateProduct;
+
+/// Stripe's code for an id that is used already.
+const EXISTS: &str = "resource_already_exists";
+
+/// `stripe.product.create`: `name`, `description`, `product` (our id, as metadata); gives `id`, which is chosen by us: so
+/// there can't be two, however late a call comes again.
+pub(crate) fn product(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let id = marks.id("prod_");
+    let mut request = CreateProduct::new(payload.text("name")?).id(id.clone()).metadata(marks.on(names(payload)?));
+    if let Some(description) = payload.maybe_text("description")? {
+        request = request.description(description);
+    }
+    let path = format!("/products/{id}");
+    if look::may_be_done(call)
+        && let Some(made) = api.find(path.clone())?
+    {
+        return ours(&marks, &made);
+    }
+    match api.post(request.build(), &marks, "product") {
+        Err(Failed::Error { code, .. }) if code == EXISTS => ours(&marks, &api.get(path, &[])?.object),
+        made => only_id(&made?),
+    }
+}
+
+fn ours(marks: &Marks, found: &Value) -> Result<Value, Failed> {
+    match marks.made(found)? {
+        true => only_id(found),
+        false => Err(Failed::Taken(marks.id("prod_"))),
+    }
+}
+
+/// `stripe.price.create`: `stripe_product_id`, `unit_amount`, `currency`, `interval`, `interval_count`, `product` (our id, as
+/// metadata); gives `id`. Without an interval it is paid once.
+pub(crate) fn price(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let product = payload.text("stripe_product_id")?;
+    let amount = payload.maybe_int("unit_amount")?.filter(|amount| *amount >= 0);
+    let amount = amount.ok_or(Failed::Payload { member: "unit_amount", expected: "minor units, 0 or more" })?;
+    let mut request = CreatePrice::new(currency(payload.text("currency")?)?)
+        .product(product)
+        .unit_amount(amount)
+        .metadata(marks.on(names(payload)?));
+    if let Some(interval) = payload.maybe_text("interval")? {
+        let mut recurring = CreatePriceRecurring::new(unit(interval)?);
+        recurring.interval_count = payload.maybe_count("interval_count")?;
+        request = request.recurring(recurring);
+    }
+    if look::may_be_done(call)
+        && let Some(made) = look::in_list(api, &marks, "/prices", &[("product", product)])?
+    {
+        return only_id(&made);
+    }
+    only_id(&api.post(request.build(), &marks, "price")?)
+}
+
+/// Metadata of the payload, with our own id of the product.
+fn names(payload: Payload<'_>) -> Result<std::collections::HashMap<String, String>, Failed> {
+    let mut metadata = payload.metadata()?;
+    if let Some(product) = payload.maybe_text("product")? {
+        metadata.insert("product".to_owned(), product.to_owned());
+    }
+    Ok(metadata)
+}
+
+fn unit(interval: &str) -> Result<CreatePriceRecurringInterval, Failed> {
+    match interval {
+        "day" => Ok(CreatePriceRecurringInterval::Day),
+        "week" => Ok(CreatePriceRecurringInterval::Week),
+        "month" => Ok(CreatePriceRecurringInterval::Month),
+        "year" => Ok(CreatePriceRecurringInterval::Year),
+        _ => Err(Failed::Payload { member: "interval", expected: "day, week, month or year" }),
+    }
+}

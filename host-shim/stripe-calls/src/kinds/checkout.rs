@@ -1,0 +1,80 @@
+//! Checkout sessions: the page that somebody pays on.
+
+use super::member;
+use crate::api::Api;
+use crate::failure::Failed;
+use crate::look;
+use crate::marks::Marks;
+use crate::payload::Payload;
+use host_providers::Call;
+use serde_json::{Value, json};
+use stripe_checkout::CheckoutSessionMode;
+use stripe_checkout::checkout_session::{
+    CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionPaymentIntentData,
+    CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession,
+};
+use stripe_client_core::StripeRequest;
+
+/// `stripe.checkout.create`: `mode`, `price`, `quantity`, `client_reference_id`, `customer`, `success_url`, `cancel_url`,
+/// `metadata`, and `metadata` in `subscription_data` or `payment_intent_data`; gives `session_id`, `url`.
+pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let mode = match payload.text("mode")? {
+        "payment" => CheckoutSessionMode::Payment,
+        "subscription" => CheckoutSessionMode::Subscription,
+        _ => return Err(Failed::Payload { member: "mode", expected: "payment or subscription" }),
+    };
+    let mut item = CreateCheckoutSessionLineItems::new();
+    item.price = Some(payload.text("price")?.to_owned());
+    item.quantity = Some(payload.maybe_count("quantity")?.unwrap_or(1));
+    let mut request =
+        CreateCheckoutSession::new().mode(mode).line_items(vec![item]).metadata(marks.on(payload.metadata()?));
+    let customer = payload.maybe_id("customer")?;
+    if let Some(customer) = customer {
+        request = request.customer(customer);
+    }
+    if let Some(reference) = payload.maybe_text("client_reference_id")? {
+        request = request.client_reference_id(reference);
+    }
+    if let Some(url) = payload.maybe_text("success_url")? {
+        request = request.success_url(url);
+    }
+    if let Some(url) = payload.maybe_text("cancel_url")? {
+        request = request.cancel_url(url);
+    }
+    if let Some(metadata) = payload.metadata_of("subscription_data")? {
+        let mut data = CreateCheckoutSessionSubscriptionData::new();
+        data.metadata = Some(metadata);
+        request = request.subscription_data(data);
+    }
+    if let Some(metadata) = payload.metadata_of("payment_intent_data")? {
+        let mut data = CreateCheckoutSessionPaymentIntentData::new();
+        data.metadata = Some(metadata);
+        request = request.payment_intent_data(data);
+    }
+    let filter: Vec<_> = customer.map(|customer| ("customer", customer)).into_iter().collect();
+    if look::may_be_done(call)
+        && let Some(made) = look::in_list(api, &marks, "/checkout/sessions", &filter)?
+    {
+        return session(&made);
+    }
+    session(&api.post(request.build(), &marks, "checkout")?)
+}
+
+/// A session that was paid or has expired has no page any more.
+fn session(object: &Value) -> Result<Value, Failed> {
+    Ok(json!({"session_id": member(object, "id")?, "url": object.get("url")}))
+}
+
+/// `stripe.checkout.expire`: `session_id`; gives `session_id`, `status`. One that has expired already is expired; one that
+/// was paid is refused.
+pub(crate) fn expire(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let id = Payload::of(call).id("session_id")?;
+    let object = api.get(format!("/checkout/sessions/{id}"), &[])?.object;
+    let object = match object.get("status").and_then(Value::as_str) {
+        Some("expired") => object,
+        Some("complete") => return Err(Failed::Inconsistent(format!("`{id}` is paid"))),
+        _ => api.post(ExpireCheckoutSession::new(id).build(), &Marks::of(call), "expire")?,
+    };
+    Ok(json!({"session_id": id, "status": object.get("status")}))
+}

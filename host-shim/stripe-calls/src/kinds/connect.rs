@@ -1,0 +1,69 @@
+//! Connected accounts: those who are paid to.
+
+use super::{currency, member, only_id};
+use crate::api::Api;
+use crate::config::AccountType;
+use crate::failure::Failed;
+use crate::look;
+use crate::marks::Marks;
+use crate::payload::Payload;
+use host_providers::Call;
+use serde_json::{Value, json};
+use stripe_client_core::StripeRequest;
+use stripe_connect::account::{
+    CreateAccount, CreateAccountCapabilities, CreateAccountCapabilitiesTransfers, CreateAccountType,
+};
+use stripe_connect::account_link::{CreateAccountLink, CreateAccountLinkType};
+use stripe_connect::transfer::CreateTransfer;
+
+/// `stripe.account.create`: `metadata`; gives `id`. It asks for transfers, by which shares are paid.
+pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let mut transfers = CreateAccountCapabilitiesTransfers::new();
+    transfers.requested = Some(true);
+    let mut capabilities = CreateAccountCapabilities::new();
+    capabilities.transfers = Some(transfers);
+    let kind = match api.config.account_type {
+        AccountType::Express => CreateAccountType::Express,
+        AccountType::Standard => CreateAccountType::Standard,
+    };
+    let metadata = marks.on(payload.metadata()?);
+    let mut request = CreateAccount::new().type_(kind).capabilities(capabilities).metadata(metadata);
+    if let Some(country) = &api.config.account_country {
+        request = request.country(country.clone());
+    }
+    if look::may_be_done(call)
+        && let Some(made) = look::in_list(api, &marks, "/accounts", &[])?
+    {
+        return only_id(&made);
+    }
+    only_id(&api.post(request.build(), &marks, "account")?)
+}
+
+/// `stripe.account.link`: `account`, `return_url`, `refresh_url`; gives `url`. A link lives for minutes, so none is looked
+/// for.
+pub(crate) fn link(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let payload = Payload::of(call);
+    let request = CreateAccountLink::new(payload.id("account")?, CreateAccountLinkType::AccountOnboarding)
+        .return_url(payload.text("return_url")?)
+        .refresh_url(payload.text("refresh_url")?);
+    let made = api.post(request.build(), &Marks::of(call), "link")?;
+    Ok(json!({"url": member(&made, "url")?}))
+}
+
+/// `stripe.transfer.create`: `destination`, `amount_minor`, `currency`, `transfer_group`; gives `id`.
+pub(crate) fn transfer(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let (destination, group) = (payload.id("destination")?, payload.text("transfer_group")?);
+    let request = CreateTransfer::new(currency(payload.text("currency")?)?, destination)
+        .amount(payload.amount("amount_minor")?)
+        .transfer_group(group)
+        .metadata(marks.on(payload.metadata()?));
+    let filter = [("destination", destination), ("transfer_group", group)];
+    if look::may_be_done(call)
+        && let Some(made) = look::in_list(api, &marks, "/transfers", &filter)?
+    {
+        return only_id(&made);
+    }
+    only_id(&api.post(request.build(), &marks, "transfer")?)
+}

@@ -1,0 +1,222 @@
+//! Subscriptions: another price now or from the next period on, and their end. What is asked for is held against what is,
+//! so that a call that comes again changes nothing.
+
+use super::member;
+use crate::api::Api;
+use crate::failure::Failed;
+use crate::marks::Marks;
+use crate::payload::{Payload, is_id};
+use host_providers::Call;
+use serde_json::{Value, json};
+use stripe_billing::SubscriptionScheduleEndBehavior;
+use stripe_billing::subscription::{
+    CancelSubscription, UpdateSubscription, UpdateSubscriptionCancelAt, UpdateSubscriptionItems,
+    UpdateSubscriptionProrationBehavior,
+};
+use stripe_billing::subscription_schedule::{
+    CreateSubscriptionSchedule, ReleaseSubscriptionSchedule, UpdateSubscriptionSchedule,
+    UpdateSubscriptionSchedulePhases, UpdateSubscriptionSchedulePhasesEndDate, UpdateSubscriptionSchedulePhasesItems,
+    UpdateSubscriptionSchedulePhasesProrationBehavior, UpdateSubscriptionSchedulePhasesStartDate,
+    UpdateSubscriptionScheduleProrationBehavior,
+};
+use stripe_client_core::StripeRequest;
+
+/// `stripe.subscription.cancel`: `subscription`, `at_period_end`, `prorate`, `cancel_at_ms`; gives `id`, `status`. One that has
+/// ended already is cancelled.
+pub(crate) fn cancel(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let id = payload.id("subscription")?;
+    let at_period_end = payload.maybe_flag("at_period_end")?;
+    let at_period_end = at_period_end.ok_or(Failed::Payload { member: "at_period_end", expected: "true or false" })?;
+    let prorate = payload.maybe_flag("prorate")?.unwrap_or(false);
+    let at_s = payload.maybe_int("cancel_at_ms")?.map(|ms| ms.div_euclid(1_000));
+    let now = current(api, id)?;
+    if has_ended(&now) {
+        return state(&now);
+    }
+    if !at_period_end {
+        let mut request = CancelSubscription::new(id);
+        if prorate {
+            // What is not used comes back as balance with an invoice, else it waits for one that never comes.
+            request = request.prorate(true).invoice_now(true);
+        }
+        return state(&api.delete(request.build())?);
+    }
+    let is_so = match at_s {
+        Some(at_s) => now.get("cancel_at").and_then(Value::as_i64) == Some(at_s),
+        None => now.get("cancel_at_period_end") == Some(&Value::Bool(true)),
+    };
+    if is_so {
+        return state(&now);
+    }
+    release(api, &marks, &now)?;
+    let mut request = UpdateSubscription::new(id);
+    request = match at_s {
+        Some(at_s) => request.cancel_at(UpdateSubscriptionCancelAt::Timestamp(at_s)),
+        None => request.cancel_at_period_end(true),
+    };
+    if prorate && at_s.is_some() {
+        request = request.proration_behavior(UpdateSubscriptionProrationBehavior::CreateProrations);
+    }
+    state(&api.post(request.build(), &marks, "cancel")?)
+}
+
+/// `stripe.subscription.update`: `subscription`, `item`, `price`, `quantity`, `at` (`now`, or `period_end` with
+/// `period_end_ms`), `proration_behavior`; gives `id`, `status`.
+pub(crate) fn update(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let change = Change {
+        subscription: payload.id("subscription")?,
+        item: payload.id("item")?,
+        price: payload.text("price")?,
+        quantity: payload.maybe_count("quantity")?,
+    };
+    let now = current(api, change.subscription)?;
+    if has_ended(&now) {
+        return Err(Failed::Inconsistent(format!("`{}` has ended", change.subscription)));
+    }
+    match payload.maybe_text("at")?.unwrap_or("now") {
+        "now" => update_now(api, payload, &marks, &now, &change),
+        "period_end" => update_later(api, payload, &marks, &now, &change),
+        _ => Err(Failed::Payload { member: "at", expected: "now or period_end" }),
+    }
+}
+
+/// What is asked for.
+struct Change<'p> {
+    subscription: &'p str,
+    item: &'p str,
+    price: &'p str,
+    quantity: Option<u64>,
+}
+
+fn update_now(
+    api: &Api<'_>,
+    payload: Payload<'_>,
+    marks: &Marks,
+    now: &Value,
+    change: &Change<'_>,
+) -> Result<Value, Failed> {
+    let behavior = match payload.maybe_text("proration_behavior")? {
+        None | Some("create_prorations") => UpdateSubscriptionProrationBehavior::CreateProrations,
+        Some("always_invoice") => UpdateSubscriptionProrationBehavior::AlwaysInvoice,
+        Some("none") => UpdateSubscriptionProrationBehavior::None,
+        Some(_) => {
+            let expected = "always_invoice, create_prorations or none";
+            return Err(Failed::Payload { member: "proration_behavior", expected });
+        }
+    };
+    // What was to change at the period's end is taken back by what changes now.
+    let released = release(api, marks, now)?;
+    let held = items(now)?.into_iter().find(|item| item.id == change.item);
+    let held = held.ok_or_else(|| Failed::Inconsistent(format!("`{}` is no item of it", change.item)))?;
+    if held.price == change.price && change.quantity.is_none_or(|quantity| held.quantity == Some(quantity)) {
+        return match released {
+            true => state(&current(api, change.subscription)?),
+            false => state(now),
+        };
+    }
+    let mut item = UpdateSubscriptionItems::new();
+    item.id = Some(change.item.to_owned());
+    item.price = Some(change.price.to_owned());
+    item.quantity = change.quantity;
+    let request = UpdateSubscription::new(change.subscription).items(vec![item]).proration_behavior(behavior);
+    state(&api.post(request.build(), marks, "update")?)
+}
+
+/// By a schedule: its first phase is what is until the period's end, its second what was asked for; then it lets go.
+fn update_later(
+    api: &Api<'_>,
+    payload: Payload<'_>,
+    marks: &Marks,
+    now: &Value,
+    change: &Change<'_>,
+) -> Result<Value, Failed> {
+    let missing = Failed::Payload { member: "period_end_ms", expected: "milliseconds since the epoch" };
+    let end_s = payload.maybe_int("period_end_ms")?.ok_or(missing)?.div_euclid(1_000);
+    let held = items(now)?;
+    if held.iter().all(|item| item.id != change.item) {
+        return Err(Failed::Inconsistent(format!("`{}` is no item of it", change.item)));
+    }
+    let schedule = match scheduled(now) {
+        Some(id) => api.get(format!("/subscription_schedules/{id}"), &[])?.object,
+        None => {
+            let request = CreateSubscriptionSchedule::new().from_subscription(change.subscription);
+            api.post(request.build(), marks, "schedule")?
+        }
+    };
+    if marks.made(&schedule)? {
+        return state(now);
+    }
+    let start = schedule.pointer("/current_phase/start_date").and_then(Value::as_i64);
+    let start_s = start.ok_or(Failed::Unreadable { status: 200, reason: "a schedule without a current phase" })?;
+    let phase_items = |changed: bool| -> Vec<_> {
+        let item = |held: &Item<'_>| {
+            let is_it = changed && held.id == change.item;
+            let mut item = UpdateSubscriptionSchedulePhasesItems::new();
+            item.price = Some(if is_it { change.price } else { held.price }.to_owned());
+            item.quantity = change.quantity.filter(|_| is_it).or(held.quantity);
+            item
+        };
+        held.iter().map(item).collect()
+    };
+    let mut until = UpdateSubscriptionSchedulePhases::new(phase_items(false));
+    until.start_date = Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(start_s));
+    until.end_date = Some(UpdateSubscriptionSchedulePhasesEndDate::Timestamp(end_s));
+    let mut from = UpdateSubscriptionSchedulePhases::new(phase_items(true));
+    from.proration_behavior = Some(UpdateSubscriptionSchedulePhasesProrationBehavior::None);
+    let request = UpdateSubscriptionSchedule::new(member(&schedule, "id")?)
+        .phases(vec![until, from])
+        .end_behavior(SubscriptionScheduleEndBehavior::Release)
+        .proration_behavior(UpdateSubscriptionScheduleProrationBehavior::None)
+        .metadata(marks.on(std::collections::HashMap::new()));
+    api.post(request.build(), marks, "phases")?;
+    state(now)
+}
+
+fn current(api: &Api<'_>, id: &str) -> Result<Value, Failed> {
+    Ok(api.get(format!("/subscriptions/{id}"), &[])?.object)
+}
+
+fn has_ended(subscription: &Value) -> bool {
+    matches!(subscription.get("status").and_then(Value::as_str), Some("canceled" | "incomplete_expired"))
+}
+
+fn state(subscription: &Value) -> Result<Value, Failed> {
+    Ok(json!({"id": member(subscription, "id")?, "status": subscription.get("status")}))
+}
+
+/// The schedule that a subscription is bound to.
+fn scheduled(subscription: &Value) -> Option<&str> {
+    subscription.get("schedule").and_then(Value::as_str).filter(|id| is_id(id))
+}
+
+/// Lets a subscription go from its schedule, which else refuses changes; true if there was one.
+fn release(api: &Api<'_>, marks: &Marks, subscription: &Value) -> Result<bool, Failed> {
+    let Some(schedule) = scheduled(subscription) else { return Ok(false) };
+    api.post(ReleaseSubscriptionSchedule::new(schedule).build(), marks, "release")?;
+    Ok(true)
+}
+
+/// An item of a subscription.
+struct Item<'s> {
+    id: &'s str,
+    price: &'s str,
+    quantity: Option<u64>,
+}
+
+fn items(subscription: &Value) -> Result<Vec<Item<'_>>, Failed> {
+    let data = subscription.pointer("/items/data").and_then(Value::as_array);
+    let items = data.and_then(|all| all.iter().map(Item::read).collect());
+    items.ok_or(Failed::Unreadable { status: 200, reason: "a subscription whose items can't be read" })
+}
+
+impl Item<'_> {
+    fn read(item: &Value) -> Option<Item<'_>> {
+        Some(Item {
+            id: item.get("id")?.as_str()?,
+            price: item.pointer("/price/id")?.as_str()?,
+            quantity: item.get("quantity").and_then(Value::as_u64),
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! A local Stripe, a proxy before it, and a provider that talks to it through the proxy.
+
+use counterparts::{FaultProxy, Protocol};
+use host_http_call::Limits;
+use host_providers::{Answer, Call, Provider, Secret};
+use host_stripe_calls::{Config, Stripe};
+use local_stripe::sandbox::{json_of, own_request};
+use local_stripe::server::{Options, Server};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// The key, of which no answer may hold any part.
+pub const KEY: &str = "sk_test_51NobodyMayReadThis";
+/// What a request may take; a fault that delays takes longer.
+pub const TIMEOUT: Duration = Duration::from_millis(700);
+/// Longer than that.
+pub const TOO_LATE: Duration = Duration::from_millis(1_200);
+
+pub struct Bench {
+    pub stripe: Stripe,
+    pub proxy: FaultProxy,
+    server: Server,
+    _runtime: Runtime,
+}
+
+pub fn config(url: String) -> Config {
+    let limits = Limits { timeout: TIMEOUT, ..Config::default().limits };
+    Config { test_key: Some(Secret::new(KEY)), url, limits, ..Config::default() }
+}
+
+impl Bench {
+    pub fn start() -> Bench {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let server = runtime.block_on(Server::start(Options::default())).unwrap();
+        let address = server.url().strip_prefix("http://").unwrap().parse().unwrap();
+        let proxy = FaultProxy::start(address, Protocol::Http);
+        let stripe = Stripe::new(config(proxy.url()));
+        Bench { stripe, proxy, server, _runtime: runtime }
+    }
+
+    /// Calls the local Stripe beside the provider.
+    pub fn own(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
+        let response = self.server.handle(&own_request(method, path, form));
+        assert_eq!(response.status, 200, "{method} {path}: {}", response.body);
+        json_of(&response)
+    }
+
+    /// The id of what the local Stripe makes.
+    pub fn make(&self, path: &str, form: &[(&str, &str)]) -> String {
+        text(&self.own("POST", path, form), "id")
+    }
+
+    pub fn call(&self, call: &Call) -> Answer {
+        let answer = self.stripe.call(call);
+        let shown = format!("{answer:?}");
+        assert!(!shown.contains("sk_test_") && !shown.contains("NobodyMayReadThis"), "a key is told: {shown}");
+        answer
+    }
+
+    /// The outputs of a call that must succeed.
+    pub fn done(&self, call: &Call) -> Value {
+        match self.call(call) {
+            Answer::Done(outputs) => outputs,
+            other => panic!("{} {}: {other:?}", call.kind, call.payload),
+        }
+    }
+
+    /// What of a list bears the marks of a call.
+    pub fn made(&self, path: &str, filter: &[(&str, &str)], call: &Call) -> Vec<Value> {
+        let mut form = vec![("limit", "100")];
+        form.extend_from_slice(filter);
+        let list = self.own("GET", path, &form);
+        assert_eq!(list["has_more"], false, "a test looks at one page");
+        let is_of = |object: &&Value| {
+            let metadata = &object["metadata"];
+            metadata["provisioner_scope"] == call.scope.as_str() && metadata["provisioner_key"] == call.key.as_str()
+        };
+        list["data"].as_array().unwrap().iter().filter(is_of).cloned().collect()
+    }
+}
+
+pub fn call(kind: &str, payload: Value) -> Call {
+    Call {
+        kind: kind.to_owned(),
+        scope: "shop/test/user:ada".to_owned(),
+        key: format!("{kind}:1"),
+        generation: 1,
+        attempt: 1,
+        lease: 1,
+        payload,
+        ..Call::default()
+    }
+}
+
+/// The call as a host makes it that was killed before it had kept the answer.
+pub fn after_a_crash(call: &Call) -> Call {
+    Call { lease: call.lease + 1, ..call.clone() }
+}
+
+pub fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_else(|| panic!("{name} of {value}")).to_owned()
+}

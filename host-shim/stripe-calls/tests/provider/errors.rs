@@ -1,0 +1,157 @@
+//! What Stripe refuses, and what it can't say now.
+
+use crate::bench::{Bench, KEY, call, config};
+use counterparts::Fault;
+use host_http_call::Limits;
+use host_providers::{Answer, Call, Provider, Secret};
+use host_stripe_calls::{Config, Stripe};
+use serde_json::json;
+
+fn customer() -> Call {
+    call("stripe.customer.create", json!({"metadata": {"user_id": "ada"}}))
+}
+
+fn refused(answer: &Answer) -> (&str, &str) {
+    match answer {
+        Answer::Refused { code, message } => (code, message),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn what_stripe_refuses_is_refused_with_its_code_and_words() {
+    let bench = Bench::start();
+    let missing =
+        json!({"mode": "payment", "price": "price_missing", "quantity": 1, "success_url": "https://shop.example"});
+    let answer = bench.call(&call("stripe.checkout.create", missing));
+    let (code, message) = refused(&answer);
+    assert_eq!(code, "resource_missing");
+    assert!(message.contains("No such price: 'price_missing'"), "{message}");
+    let answer = bench.call(&call("stripe.retrieve", json!({"object": "customer", "id": "cus_missing"})));
+    assert_eq!(refused(&answer).0, "resource_missing");
+}
+
+#[test]
+fn each_status_is_refused_or_tried_again() {
+    let bench = Bench::start();
+    let mut number = 0;
+    let mut ask = |fault: Fault| {
+        number += 1;
+        bench.proxy.clear();
+        bench.proxy.fail_nth(0, fault);
+        bench.call(&Call { key: format!("customer:{number}"), ..customer() })
+    };
+    for status in [400, 402, 404] {
+        assert!(matches!(ask(Fault::Status(status, None)), Answer::Refused { .. }), "{status}");
+    }
+    for status in [401, 403] {
+        assert_eq!(refused(&ask(Fault::Status(status, None))).0, "unauthorized");
+    }
+    for status in [409, 424, 429, 500, 502, 503] {
+        let hinted = ask(Fault::Status(status, Some(7)));
+        assert!(matches!(hinted, Answer::Retry { after_ms: Some(7_000), .. }), "{status}: {hinted:?}");
+        assert!(matches!(ask(Fault::Status(status, None)), Answer::Retry { after_ms: None, .. }), "{status}");
+    }
+    for status in [302, 307] {
+        assert!(matches!(ask(Fault::Status(status, None)), Answer::Retry { .. }), "{status}");
+    }
+}
+
+#[test]
+fn nobody_there_is_tried_again() {
+    let stripe = Stripe::new(config(format!("http://127.0.0.1:{}", counterparts::free_port())));
+    let answer = stripe.call(&customer());
+    assert!(matches!(&answer, Answer::Retry { code, .. } if code == "connection"), "{answer:?}");
+}
+
+#[test]
+fn an_answer_that_is_too_large_is_not_read() {
+    let bench = Bench::start();
+    let limits = Limits { body_bytes_max: 100, ..config(String::new()).limits };
+    let stripe = Stripe::new(Config { limits, ..config(bench.proxy.url()) });
+    let answer = stripe.call(&customer());
+    assert!(matches!(&answer, Answer::Retry { code, .. } if code == "answer-too-large"), "{answer:?}");
+}
+
+#[test]
+fn an_account_that_is_not_ours_is_unauthorized_and_no_key_is_told() {
+    let bench = Bench::start();
+    let payload = json!({"object": "customer", "id": "cus_1", "connected_account": "acct_other"});
+    let answer = bench.call(&call("stripe.retrieve", payload));
+    assert_eq!(refused(&answer).0, "unauthorized");
+}
+
+#[test]
+fn a_key_of_the_other_mode_is_refused_before_anything_is_sent() {
+    let bench = Bench::start();
+    let url = bench.proxy.url();
+    let swapped = |live: &str, test: &str| {
+        let (live_key, test_key) = (Some(Secret::new(live)), Some(Secret::new(test)));
+        Stripe::new(Config { live_key, test_key, ..config(url.clone()) })
+    };
+    let live = Call { scope: "shop/live/user:ada".to_owned(), ..customer() };
+    let provider = swapped(KEY, "sk_live_1");
+    for asked in [customer(), live.clone()] {
+        let answer = provider.call(&asked);
+        let (code, message) = refused(&answer);
+        assert_eq!(code, "wrong-mode-key");
+        assert!(!message.contains(KEY) && !message.contains("sk_live_1"), "{message}");
+    }
+    let none = Stripe::new(Config { test_key: None, ..config(url.clone()) });
+    for asked in [customer(), live] {
+        assert_eq!(refused(&none.call(&asked)).0, "no-key");
+    }
+    let nowhere = Call { scope: "shop/user:ada".to_owned(), ..customer() };
+    assert_eq!(refused(&none.call(&nowhere)).0, "bad-scope");
+    assert!(bench.proxy.seen().is_empty(), "{:?}", bench.proxy.seen());
+}
+
+#[test]
+fn a_key_that_stripe_repeats_is_told_nobody() {
+    let bench = Bench::start();
+    // `Bench::call` looks for the key in every answer; these three bring it back.
+    let answer = bench.call(&call("stripe.retrieve", json!({"object": "customer", "id": KEY})));
+    assert!(refused(&answer).1.contains("No such customer: '(redacted)'"), "{answer:?}");
+    let named = bench.make("/v1/customers", &[("name", KEY), ("metadata[note]", &format!("it is {KEY}."))]);
+    let outputs = bench.done(&call("stripe.retrieve", json!({"object": "customer", "id": named})));
+    assert_eq!(
+        (&outputs["object"]["name"], &outputs["object"]["metadata"]["note"]),
+        (&json!("(redacted)"), &json!("it is (redacted)."))
+    );
+    let events = bench.stripe.events_since(host_stripe_calls::Mode::Test, None, 0, 10).expect("events");
+    assert!(!events.events.is_empty() && !format!("{events:?}").contains("NobodyMayReadThis"));
+    assert!(!format!("{:?}", config(String::new())).contains("NobodyMayReadThis"));
+}
+
+#[test]
+fn a_payload_that_is_wrong_is_refused_by_its_member_before_anything_is_sent() {
+    let bench = Bench::start();
+    for (kind, payload, member) in [
+        ("stripe.account.link", json!({"account": "acct_1/../x"}), "account"),
+        ("stripe.checkout.create", json!({"mode": "setup"}), "mode"),
+        ("stripe.credit.create", json!({"customer": "cus_1", "amount_minor": 0}), "amount_minor"),
+        ("stripe.credit.create", json!({"customer": "cus_1", "amount_minor": 1, "currency": "USD"}), "currency"),
+        ("stripe.customer.create", json!({"metadata": []}), "metadata"),
+        ("stripe.invoice.create", json!({"customer": null}), "customer"),
+        ("stripe.price.create", json!({"stripe_product_id": "p", "unit_amount": -1}), "unit_amount"),
+        ("stripe.product.create", json!({"name": ""}), "name"),
+        ("stripe.refund.create", json!({"reason": "duplicate"}), "payment_intent"),
+        (
+            "stripe.refund.create",
+            json!({"reason": "duplicate", "subscription": "sub_1", "currency": "usd"}),
+            "amount_minor",
+        ),
+        ("stripe.retrieve", json!({"object": "customer", "id": "a?b"}), "id"),
+        ("stripe.subscription.cancel", json!({"subscription": "sub_1"}), "at_period_end"),
+        ("stripe.transfer.create", json!({"destination": "acct_1"}), "transfer_group"),
+    ] {
+        let answer = bench.call(&call(kind, payload));
+        let (code, message) = refused(&answer);
+        assert_eq!(code, "bad-payload", "{kind}");
+        assert!(message.contains(&format!("`{member}`")), "{kind}: {message}");
+    }
+    assert_eq!(refused(&bench.call(&call("stripe.mystery.create", json!({})))).0, "unsupported");
+    let unknown = call("stripe.retrieve", json!({"object": "secret", "id": "s_1"}));
+    assert_eq!(refused(&bench.call(&unknown)).0, "unknown-object");
+    assert!(bench.proxy.seen().is_empty(), "{:?}", bench.proxy.seen());
+}

@@ -1,0 +1,207 @@
+//! Each kind makes what it says, read back from the local Stripe.
+
+use crate::bench::{Bench, call, text};
+use crate::cases::{CASES, Case, checkout, invoice, payment, subscription};
+use host_stripe_calls::KINDS;
+use serde_json::{Value, json};
+
+fn case(kind: &str) -> &'static Case {
+    CASES.iter().find(|case| case.kind == kind).unwrap()
+}
+
+/// Carries a kind's case out: the payload, and what was made, if it can be listed.
+fn carried_out(bench: &Bench, kind: &str) -> (Value, Value, Option<Value>) {
+    let case = case(kind);
+    let payload = (case.payload)(bench);
+    let call = call(kind, payload.clone());
+    let outputs = bench.done(&call);
+    let made = (case.listed)(&payload).map(|(path, filter)| {
+        let filter: Vec<_> = filter.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut made = bench.made(&path, &filter, &call);
+        assert_eq!(made.len(), 1, "{kind}: {made:?}");
+        made.remove(0)
+    });
+    (payload, outputs, made)
+}
+
+#[test]
+fn every_kind_is_tested() {
+    let tested = |kind: &&str| *kind == "stripe.retrieve" || CASES.iter().any(|case| *case.kind == **kind);
+    assert_eq!(KINDS.iter().filter(|kind| !tested(kind)).count(), 0);
+}
+
+#[test]
+fn a_customer_has_what_a_registration_tells() {
+    let bench = Bench::start();
+    let (_, outputs, made) = carried_out(&bench, "stripe.customer.create");
+    let made = made.unwrap();
+    assert_eq!(outputs, json!({"id": made["id"]}));
+    assert_eq!((&made["email"], &made["name"]), (&json!("ada@example.com"), &json!("Ada")));
+    assert_eq!(
+        (&made["metadata"]["user_id"], &made["metadata"]["provisioner_generation"]),
+        (&json!("ada"), &json!("1"))
+    );
+    let mut nameless = call("stripe.customer.create", json!({"metadata": {"organization_id": "o"}}));
+    nameless.key = "account-customer:2".to_owned();
+    let id = text(&bench.done(&nameless), "id");
+    let made = bench.own("GET", &format!("/v1/customers/{id}"), &[]);
+    assert_eq!((&made["email"], &made["metadata"]["organization_id"]), (&Value::Null, &json!("o")));
+}
+
+#[test]
+fn a_portal_page_is_the_customers() {
+    let bench = Bench::start();
+    let (payload, outputs, _) = carried_out(&bench, "stripe.portal.create");
+    assert!(
+        text(&outputs, "url").starts_with("http") && text(&outputs, "id").starts_with("bps_"),
+        "{outputs} {payload}"
+    );
+}
+
+#[test]
+fn a_credit_is_what_the_customer_owes_less() {
+    let bench = Bench::start();
+    let (payload, outputs, made) = carried_out(&bench, "stripe.credit.create");
+    let made = made.unwrap();
+    assert_eq!(outputs, json!({"id": made["id"]}));
+    assert_eq!((&made["amount"], &made["description"]), (&json!(-48), &json!("days lost")));
+    assert_eq!(made["metadata"]["instance"], "inst_1");
+    let customer = bench.own("GET", &format!("/v1/customers/{}", text(&payload, "customer")), &[]);
+    assert_eq!(customer["balance"], -48);
+}
+
+#[test]
+fn a_product_and_its_price_are_what_the_catalog_says() {
+    let bench = Bench::start();
+    let (_, outputs, made) = carried_out(&bench, "stripe.product.create");
+    assert_eq!((&outputs["id"], &made.unwrap()["name"]), (&outputs["id"], &json!("Mini")));
+    let (payload, outputs, made) = carried_out(&bench, "stripe.price.create");
+    let made = made.unwrap();
+    assert_eq!(outputs, json!({"id": made["id"]}));
+    assert_eq!((&made["unit_amount"], &made["currency"]), (&json!(500), &json!("usd")));
+    assert_eq!((&made["product"], &made["metadata"]["product"]), (&payload["stripe_product_id"], &json!("prod_mini")));
+    assert_eq!((&made["recurring"]["interval"], &made["recurring"]["interval_count"]), (&json!("month"), &json!(1)));
+    let mut once = call("stripe.price.create", payload);
+    once.key = "sync:price:once".to_owned();
+    once.payload["interval"] = Value::Null;
+    let id = text(&bench.done(&once), "id");
+    assert_eq!(bench.own("GET", &format!("/v1/prices/{id}"), &[])["recurring"], Value::Null);
+}
+
+#[test]
+fn a_checkout_is_of_the_customer_and_says_whose_it_is() {
+    let bench = Bench::start();
+    for mode in ["payment", "subscription"] {
+        let mut asked = call("stripe.checkout.create", checkout(&bench, mode));
+        asked.key = format!("checkout:{mode}");
+        let outputs = bench.done(&asked);
+        let made = bench.own("GET", &format!("/v1/checkout/sessions/{}", text(&outputs, "session_id")), &[]);
+        assert_eq!((&made["mode"], &made["url"]), (&json!(mode), &outputs["url"]));
+        assert_eq!((&made["client_reference_id"], &made["customer"]), (&json!("pur_1"), &asked.payload["customer"]));
+        assert_eq!((&made["success_url"], &made["amount_total"]), (&json!("https://shop.example/ok"), &json!(1000)));
+        assert_eq!(made["metadata"]["user_id"], "ada");
+        // What it makes in turn says whose it is, too.
+        let session = text(&outputs, "session_id");
+        bench.own("POST", &format!("/v1/payment_pages/{session}/confirm"), &[("payment_method", "pm_card_visa")]);
+        let made = bench.own("GET", &format!("/v1/checkout/sessions/{session}"), &[]);
+        let (path, member) = match mode {
+            "payment" => ("payment_intents", "payment_intent"),
+            _ => ("subscriptions", "subscription"),
+        };
+        let begun = bench.own("GET", &format!("/v1/{path}/{}", text(&made, member)), &[]);
+        assert_eq!(begun["metadata"]["purchase_id"], "pur_1", "{mode}");
+    }
+}
+
+#[test]
+fn a_checkout_expires_and_has_expired_once() {
+    let bench = Bench::start();
+    let (payload, outputs, _) = carried_out(&bench, "stripe.checkout.expire");
+    let path = format!("/v1/checkout/sessions/{}", text(&payload, "session_id"));
+    assert_eq!((&outputs["status"], &bench.own("GET", &path, &[])["status"]), (&json!("expired"), &json!("expired")));
+}
+
+#[test]
+fn a_connected_account_can_be_linked_to_and_paid_to() {
+    let bench = Bench::start();
+    let (_, outputs, made) = carried_out(&bench, "stripe.account.create");
+    let made = made.unwrap();
+    assert_eq!(outputs, json!({"id": made["id"]}));
+    assert_eq!((&made["type"], &made["metadata"]["user_id"]), (&json!("express"), &json!("ada")));
+    assert!(made["capabilities"].get("transfers").is_some(), "{made}");
+    let (_, outputs, _) = carried_out(&bench, "stripe.account.link");
+    assert!(text(&outputs, "url").starts_with("http"));
+    let (payload, outputs, made) = carried_out(&bench, "stripe.transfer.create");
+    let made = made.unwrap();
+    assert_eq!(outputs, json!({"id": made["id"]}));
+    assert_eq!((&made["amount"], &made["destination"]), (&json!(1799), &payload["destination"]));
+    assert_eq!((&made["currency"], &made["transfer_group"]), (&json!("usd"), &payload["transfer_group"]));
+}
+
+#[test]
+fn an_invoice_of_use_has_its_lines_and_comes_to_the_total() {
+    let bench = Bench::start();
+    let (payload, outputs, made) = carried_out(&bench, "stripe.invoice.create");
+    let made = made.unwrap();
+    assert_eq!(outputs, json!({"id": made["id"]}));
+    assert_eq!(
+        (&made["customer"], &made["total"], &made["currency"]),
+        (&payload["customer"], &json!(700), &json!("usd"))
+    );
+    assert_ne!(made["status"], "draft");
+    let mut lines: Vec<_> =
+        made["lines"]["data"].as_array().unwrap().iter().map(|line| line["amount"].as_i64().unwrap()).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, [-500, 400, 800]);
+    let start = made["lines"]["data"][0]["period"]["start"].as_i64();
+    assert_eq!(start, Some(1_767_225_600));
+}
+
+#[test]
+fn what_is_pending_for_the_customer_is_not_on_an_invoice_of_use() {
+    let bench = Bench::start();
+    let payload = invoice(&bench);
+    let customer = text(&payload, "customer");
+    bench.make("/v1/invoiceitems", &[("customer", &customer), ("amount", "999"), ("currency", "usd")]);
+    let id = text(&bench.done(&call("stripe.invoice.create", payload)), "id");
+    assert_eq!(bench.own("GET", &format!("/v1/invoices/{id}"), &[])["total"], 700);
+}
+
+#[test]
+fn a_part_of_a_payment_is_given_back() {
+    let bench = Bench::start();
+    let (payload, outputs, made) = carried_out(&bench, "stripe.refund.create");
+    let made = made.unwrap();
+    assert_eq!(outputs, json!({"id": made["id"]}));
+    assert_eq!((&made["amount"], &made["payment_intent"]), (&json!(700), &payload["payment_intent"]));
+    assert_eq!((&made["reason"], &made["metadata"]["asked_by"]), (&json!("requested_by_customer"), &json!("admin")));
+    assert!(made["metadata"].get("because").is_none());
+}
+
+#[test]
+fn all_of_a_payment_is_given_back_without_an_amount_and_a_reason_of_ones_own_is_kept() {
+    let bench = Bench::start();
+    let intent = payment(&bench, 2000);
+    let outputs = bench.done(&call("stripe.refund.create", json!({"payment_intent": intent, "reason": "a storm"})));
+    let made = bench.own("GET", &format!("/v1/refunds/{}", text(&outputs, "id")), &[]);
+    assert_eq!((&made["amount"], &made["reason"]), (&json!(2000), &Value::Null));
+    assert_eq!(made["metadata"]["reason"], "a storm");
+}
+
+#[test]
+fn an_invoices_and_a_subscriptions_payment_is_given_back() {
+    let bench = Bench::start();
+    let held = subscription(&bench, "12000", "year");
+    let refund = |key: &str, payload: Value| {
+        let mut asked = call("stripe.refund.create", payload);
+        asked.key = key.to_owned();
+        text(&bench.done(&asked), "id")
+    };
+    let rest =
+        json!({"subscription": held["id"], "amount_minor": 4000, "currency": "usd", "reason": "requested_by_customer"});
+    let first = refund("give-back-rest:1", rest);
+    let second = refund("give-back-invoice:1", json!({"invoice": held["latest_invoice"], "reason": "duplicate"}));
+    let of = |id: &str| bench.own("GET", &format!("/v1/refunds/{id}"), &[]);
+    assert_eq!((&of(&first)["amount"], &of(&second)["amount"]), (&json!(4000), &json!(8000)));
+    assert_eq!(of(&first)["payment_intent"], of(&second)["payment_intent"]);
+}
