@@ -1,8 +1,10 @@
 //! Where mails go, and as whom.
 
+#[cfg(feature = "smtp")]
 use host_providers::Secret;
 use std::path::PathBuf;
 use std::sync::Arc;
+#[cfg(feature = "smtp")]
 use std::time::Duration;
 
 /// A setting that is none.
@@ -33,12 +35,14 @@ pub struct Config {
 /// How mails go out.
 pub enum Way {
     /// To a server.
+    #[cfg(feature = "smtp")]
     Smtp(Smtp),
     /// Into this folder, each as a file `ID.eml` for its owner alone.
     Folder(PathBuf),
 }
 
 /// A server of mails.
+#[cfg(feature = "smtp")]
 pub struct Smtp {
     /// Its name, which its certificate must bear.
     pub host: String,
@@ -55,6 +59,7 @@ pub struct Smtp {
 }
 
 /// How a connection is kept from others.
+#[cfg(feature = "smtp")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
     /// TLS from the start.
@@ -66,6 +71,7 @@ pub enum Security {
 }
 
 /// A password or where it is.
+#[cfg(feature = "smtp")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Password {
     /// Itself.

@@ -1,23 +1,15 @@
 //! How a mail leaves.
 
-use crate::config::{BadConfig, Password, Security, Smtp, Way};
-use host_providers::{Answer, Call, Secret};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::transport::smtp::{Error, PoolConfig, SmtpTransport};
-use lettre::{Message, Transport};
+use crate::config::{BadConfig, Way};
+#[cfg(feature = "smtp")]
+use crate::smtp::Server;
+use host_providers::{Answer, Call};
+use lettre::Message;
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-/// How long a connection that nobody uses is kept.
-const IDLE: Duration = Duration::from_secs(60);
-/// Characters of what a server said that are told on, at most.
-const SAID_MAX: usize = 200;
 
 pub(crate) enum Delivery {
+    #[cfg(feature = "smtp")]
     Smtp(Box<Server>),
     Folder(PathBuf),
 }
@@ -26,13 +18,17 @@ impl Delivery {
     pub fn new(way: Way) -> Result<Delivery, BadConfig> {
         match way {
             Way::Folder(folder) => Ok(Delivery::Folder(folder)),
+            #[cfg(feature = "smtp")]
             Way::Smtp(smtp) => Ok(Delivery::Smtp(Box::new(Server::new(smtp)?))),
         }
     }
 
     /// The mail is delivered, or the answer says why not.
     pub fn deliver(&self, call: &Call, id: &str, mail: &Message) -> Result<(), Answer> {
+        #[cfg(not(feature = "smtp"))]
+        let _ = call;
         match self {
+            #[cfg(feature = "smtp")]
             Delivery::Smtp(server) => server.deliver(call, mail),
             Delivery::Folder(folder) => file(folder, id, mail)
                 .map_err(|error| Answer::retry("folder-unavailable", format!("{}: {error}", folder.display()))),
@@ -52,77 +48,4 @@ fn file(folder: &Path, id: &str, mail: &Message) -> io::Result<()> {
     draft.write_all(&mail.formatted())?;
     draft.as_file().sync_all()?;
     draft.persist(&path).map(drop).map_err(|error| error.error)
-}
-
-pub(crate) struct Server {
-    smtp: Smtp,
-    tls: Tls,
-    /// The connections, with the password that they were made with.
-    open: Mutex<Option<(Option<Secret>, SmtpTransport)>>,
-}
-
-impl Server {
-    fn new(smtp: Smtp) -> Result<Server, BadConfig> {
-        let bad = |field, expected| BadConfig { field, found: smtp.host.clone(), expected };
-        let parameters = || {
-            TlsParameters::new_rustls(smtp.host.clone()).map_err(|_| bad("host", "a name that a certificate can bear"))
-        };
-        let tls = match smtp.security {
-            Security::Tls => Tls::Wrapper(parameters()?),
-            Security::StartTls => Tls::Required(parameters()?),
-            Security::PlainOnLoopback if is_loopback(&smtp.host) => Tls::None,
-            Security::PlainOnLoopback => return Err(bad("host", "this machine, since the connection is plain")),
-        };
-        Ok(Server { smtp, tls, open: Mutex::new(None) })
-    }
-
-    fn deliver(&self, call: &Call, mail: &Message) -> Result<(), Answer> {
-        let password = match &self.smtp.login {
-            None => None,
-            Some((_, Password::Plain(secret))) => Some(secret.clone()),
-            Some((_, Password::Reference(reference))) => Some(call.secret(reference).map_err(Answer::from)?),
-        };
-        self.transport(password).send(mail).map(drop).map_err(|error| failed(&error))
-    }
-
-    fn transport(&self, password: Option<Secret>) -> SmtpTransport {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, transport)) = &*open
-            && *of == password
-        {
-            return transport.clone();
-        }
-        let pool = PoolConfig::new().max_size(self.smtp.connections.max(1)).idle_timeout(IDLE);
-        // Its other two constructors choose port and TLS themselves; both are set here.
-        let mut builder = SmtpTransport::builder_dangerous(&self.smtp.host)
-            .port(self.smtp.port)
-            .tls(self.tls.clone())
-            .timeout(Some(self.smtp.timeout))
-            .pool_config(pool);
-        if let (Some((user, _)), Some(password)) = (&self.smtp.login, &password) {
-            builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
-        }
-        let transport = builder.build();
-        *open = Some((password, transport.clone()));
-        transport
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// What the server refuses for good is refused; that it wants another login is the operator's to mend, and all else may pass.
-fn failed(error: &Error) -> Answer {
-    let code = error.status().map(u16::from);
-    // Servers like to repeat the address, which is personal and does not belong in a failure that is kept.
-    let said = error.to_string();
-    let said = said.split_whitespace().map(|word| if word.contains('@') { "…" } else { word });
-    let said: String = said.collect::<Vec<_>>().join(" ").chars().take(SAID_MAX).collect();
-    match code {
-        Some(530 | 534 | 535 | 538) => Answer::retry("login-refused", said),
-        Some(code) if (500..600).contains(&code) => Answer::refused("mail-refused", said),
-        Some(_) => Answer::retry("mail-deferred", said),
-        None => Answer::retry("mail-unreachable", said),
-    }
 }

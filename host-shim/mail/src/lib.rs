@@ -5,10 +5,14 @@
 
 mod config;
 mod deliver;
+#[cfg(feature = "smtp")]
+mod smtp;
 mod template;
 mod write;
 
-pub use config::{AddressBook, BadConfig, Config, NobodyKnown, Password, Security, Smtp, Way};
+pub use config::{AddressBook, BadConfig, Config, NobodyKnown, Way};
+#[cfg(feature = "smtp")]
+pub use config::{Password, Security, Smtp};
 
 use deliver::Delivery;
 use host_providers::{Answer, Call, Provider};

@@ -31,6 +31,11 @@ impl Probe {
 }
 
 impl Provider for Probe {
+    /// A watch lasts until the health is another one.
+    fn ends(&self) -> bool {
+        false
+    }
+
     fn call(&self, call: &Call) -> Answer {
         if call.kind != "probe.watch" {
             return Answer::unsupported(call);

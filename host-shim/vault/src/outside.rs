@@ -31,8 +31,13 @@ impl Outside {
         format!("{ENVIRONMENT}{name}")
     }
 
+    /// The variable that a reference names; none for a reference of another kind.
+    pub fn variable_of(reference: &str) -> Option<&str> {
+        reference.strip_prefix(ENVIRONMENT)
+    }
+
     /// The value behind a reference to a variable or a file; none for a reference of another kind.
-    fn resolve(&self, reference: &str) -> Option<Result<Secret, SecretError>> {
+    fn find(&self, reference: &str) -> Option<Result<Secret, SecretError>> {
         let unknown = || SecretError::Unknown(reference.to_owned());
         if let Some(name) = reference.strip_prefix(ENVIRONMENT) {
             let value = self.variables.get(name).and_then(|name| std::env::var(name).ok());
@@ -42,6 +47,22 @@ impl Outside {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         let folder = self.folder.as_ref().filter(|_| !name.is_empty() && name.bytes().all(is_plain));
         Some(folder.ok_or_else(unknown).and_then(|folder| read(folder.join(name), reference)))
+    }
+}
+
+/// The machine's secrets alone, which are the host's own in every scope. None is made there.
+impl Secrets for Outside {
+    fn resolve(&self, _: &str, reference: &str) -> Result<Secret, SecretError> {
+        self.find(reference).unwrap_or_else(|| Err(SecretError::Unknown(reference.to_owned())))
+    }
+
+    fn make(&self, _: &str, name: &str, _: usize) -> Result<MadeSecret, SecretError> {
+        let reason = "the machine's secrets are not made here".to_owned();
+        Err(SecretError::Unavailable { reference: name.to_owned(), reason })
+    }
+
+    fn forget(&self, _: &str, _: &str) -> Result<(), SecretError> {
+        Ok(())
     }
 }
 
@@ -79,7 +100,7 @@ impl Everywhere {
 
 impl Secrets for Everywhere {
     fn resolve(&self, scope: &str, reference: &str) -> Result<Secret, SecretError> {
-        self.outside.resolve(reference).unwrap_or_else(|| self.vault.resolve(scope, reference))
+        self.outside.find(reference).unwrap_or_else(|| self.vault.resolve(scope, reference))
     }
 
     fn make(&self, scope: &str, name: &str, bytes: usize) -> Result<MadeSecret, SecretError> {
@@ -102,14 +123,14 @@ mod tests {
         std::fs::write(folder.path().with_extension("outside"), "not here").expect("a file");
         // PATH is set wherever tests run.
         let outside = Outside::new(["PATH".to_owned()], Some(folder.path().to_owned()));
-        let get = |reference: &str| outside.resolve(reference).expect("one of the machine's");
+        let get = |reference: &str| outside.find(reference).expect("one of the machine's");
         assert!(get("secret:env/PATH").is_ok());
         assert_eq!(get("secret:env/HOME"), Err(SecretError::Unknown("secret:env/HOME".to_owned())));
         assert_eq!(get("secret:file/stripe_key").expect("the file").expose(), "sk_test_of_a_file");
         for name in ["../etc/passwd", "..", "", "a/b", "absent"] {
             assert!(matches!(get(&format!("{FILE}{name}")), Err(SecretError::Unknown(_))), "{name}");
         }
-        assert!(outside.resolve("secret:vault/x").is_none());
+        assert!(outside.find("secret:vault/x").is_none());
     }
 
     #[test]

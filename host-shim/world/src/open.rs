@@ -1,55 +1,28 @@
 //! The providers that were asked for, opened.
 
+use crate::addresses::Listed;
 use crate::journal::Journal;
 use crate::limits::{Limited, Limits};
+use crate::name::Name;
 use crate::settings::Settings;
 use host_local::{Local, LocalError};
+use host_mail::{BadConfig, Mail, Way};
 use host_providers::{Provider, Registry};
 use host_vault::{Everywhere, KEY_VARIABLE, KeyError, Keys, Minting, Outside, Vault, VaultError};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 
+/// How long a step of a conversation with a server of mails may take.
+#[cfg(feature = "smtp")]
+const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+/// Connections to a server of mails that are kept.
+#[cfg(feature = "smtp")]
+const SMTP_CONNECTIONS: u32 = 4;
 /// The file of secrets in the world's folder.
 const SECRETS: &str = "secrets.db";
-
-/// A provider that can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Name {
-    /// Databases, buckets and functions on this machine.
-    Local,
-}
-
-impl Name {
-    /// All of them.
-    pub const ALL: [Name; 1] = [Name::Local];
-
-    /// As it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Name::Local => "local",
-        }
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Name {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Name::ALL.map(Name::as_str);
-        let found = Name::ALL.into_iter().find(|name| name.as_str() == text);
-        found.ok_or_else(|| format!("expected one of {}", known.join(", ")))
-    }
-}
 
 /// What is opened.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +35,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// How the providers are reached.
     pub settings: Settings,
+    /// The folder of the business's templates of mails.
+    pub templates: Option<PathBuf>,
     /// Variables of the environment that payloads may name as secrets: those of the business's configuration.
     pub variables: BTreeSet<String>,
 }
@@ -81,6 +56,20 @@ pub enum OpenError {
     /// A scratch folder.
     #[error("no scratch folder can be made: {0}")]
     Scratch(std::io::Error),
+    /// A provider's settings.
+    #[error("{name}: {problem}")]
+    Settings {
+        /// Which provider.
+        name: Name,
+        /// What is wrong, and what was expected.
+        problem: String,
+    },
+    /// The program was built without it.
+    #[error(
+        "this program was built without `{0}`: build it with `cargo build --release --package host-shim --features {feature}`",
+        feature = .0.feature()
+    )]
+    NotBuilt(Name),
     /// None was named.
     #[error("no provider is named: expected one of {}", Name::ALL.map(Name::as_str).join(", "))]
     Nothing,
@@ -129,36 +118,138 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         // What is kept for nobody needs no key that is kept.
         None => Vault::in_memory()?,
     };
-    let outside = Outside::new(options.variables.iter().cloned(), options.settings.secrets_folder.clone());
-    let mut world = World { registry: Registry::new(), journal: Journal::default() };
-    world.registry.set_secrets(Arc::new(Everywhere::new(Arc::new(vault), outside)));
+    let secrets = Everywhere::new(Arc::new(vault), outside(options));
+    let mut world = World { registry: Registry::new(), journal: Journal::default(), options, serves: None };
+    world.registry.set_secrets(Arc::new(secrets));
     world.add(&["secret"], Arc::new(Minting), None);
     let folder = options.folder.as_deref().or(scratch.as_ref().map(tempfile::TempDir::path));
-    let mut serves = None;
     for name in &options.names {
         match (name, folder) {
-            (Name::Local, Some(folder)) => {
-                let local = Local::open(&folder.join("local"), options.port)?;
-                serves = Some(local.address());
-                world.add(&host_local::PATTERNS, Arc::new(local), None);
-            }
+            (Name::Local, Some(folder)) => world.local(folder)?,
             (Name::Local, None) => {}
+            (Name::Http, _) => world.http()?,
+            (Name::Smtp, _) => world.smtp()?,
+            (Name::Stripe, _) => world.stripe()?,
         }
     }
-    Ok(Opened { registry: world.registry, journal: world.journal, serves, scratch })
+    let World { registry, journal, serves, .. } = world;
+    Ok(Opened { registry, journal, serves, scratch })
 }
 
-struct World {
+/// What the machine may give away: what the business's configuration and the settings name.
+fn outside(options: &Options) -> Outside {
+    let stripe = &options.settings.stripe;
+    let smtp = options.settings.smtp.as_ref().and_then(|smtp| smtp.password.as_deref());
+    let named = [Some(stripe.test_key.as_str()), Some(stripe.live_key.as_str()), smtp];
+    let named = named.into_iter().flatten().filter_map(Outside::variable_of).map(str::to_owned);
+    Outside::new(options.variables.iter().cloned().chain(named), options.settings.secrets_folder.clone())
+}
+
+/// Providers as they are added; the features of this crate say which there are.
+struct World<'o> {
     registry: Registry,
     journal: Journal,
+    options: &'o Options,
+    serves: Option<SocketAddr>,
 }
 
-impl World {
+impl World<'_> {
     fn add(&mut self, patterns: &[&str], provider: Arc<dyn Provider>, limits: Option<Limits>) {
         let within: Arc<dyn Provider> = match limits {
             Some(limits) => Arc::new(Limited::new(provider, limits)),
             None => provider,
         };
         self.registry.register(patterns, self.journal.around(within));
+    }
+
+    /// Resources in a folder, and mails beside them.
+    fn local(&mut self, folder: &Path) -> Result<(), OpenError> {
+        let local = Local::open(&folder.join("local"), self.options.port)?;
+        self.serves = Some(local.address());
+        self.add(&host_local::PATTERNS, Arc::new(local), None);
+        self.mail(Name::Local, Way::Folder(folder.join("mails")), None)
+    }
+
+    fn mail(&mut self, name: Name, way: Way, limits: Option<Limits>) -> Result<(), OpenError> {
+        let settings = &self.options.settings.mail;
+        let mail = Mail::new(host_mail::Config {
+            from: settings.from.clone(),
+            templates: settings.templates.clone().or_else(|| self.options.templates.clone()),
+            addresses: Arc::new(Listed::new(settings.clone(), name == Name::Local)),
+            way,
+        });
+        let mail = mail.map_err(|error: BadConfig| OpenError::Settings { name, problem: error.to_string() })?;
+        self.add(&["mail"], Arc::new(mail), limits);
+        Ok(())
+    }
+
+    #[cfg(feature = "http")]
+    fn http(&mut self) -> Result<(), OpenError> {
+        let limits = self.options.settings.limits_of(Name::Http.as_str());
+        self.add(&["probe"], Arc::new(host_probe::Probe::new(host_probe::Config::default())), Some(limits));
+        Ok(())
+    }
+
+    #[cfg(not(feature = "http"))]
+    fn http(&mut self) -> Result<(), OpenError> {
+        Err(OpenError::NotBuilt(Name::Http))
+    }
+
+    #[cfg(feature = "smtp")]
+    fn smtp(&mut self) -> Result<(), OpenError> {
+        use crate::settings::SmtpSecurity;
+        use host_mail::{Password, Security, Smtp};
+        let problem = |problem: &str| OpenError::Settings { name: Name::Smtp, problem: problem.to_owned() };
+        let smtp = self.options.settings.smtp.as_ref();
+        let smtp = smtp.ok_or_else(|| problem("expected `smtp: {host: …}` in the file of --provider-settings"))?;
+        let login = match (&smtp.user, &smtp.password) {
+            (Some(user), Some(password)) => Some((user.clone(), Password::Reference(password.clone()))),
+            (None, None) => None,
+            _ => return Err(problem("expected `user` and `password`, or neither")),
+        };
+        let way = Way::Smtp(Smtp {
+            host: smtp.host.clone(),
+            port: smtp.port,
+            security: match smtp.security {
+                SmtpSecurity::Tls => Security::Tls,
+                SmtpSecurity::Starttls => Security::StartTls,
+                SmtpSecurity::Plain => Security::PlainOnLoopback,
+            },
+            login,
+            timeout: TIMEOUT,
+            connections: SMTP_CONNECTIONS,
+        });
+        let limits = self.options.settings.limits_of(Name::Smtp.as_str());
+        self.mail(Name::Smtp, way, Some(limits))
+    }
+
+    #[cfg(not(feature = "smtp"))]
+    fn smtp(&mut self) -> Result<(), OpenError> {
+        Err(OpenError::NotBuilt(Name::Smtp))
+    }
+
+    #[cfg(feature = "stripe")]
+    fn stripe(&mut self) -> Result<(), OpenError> {
+        use host_providers::Secrets;
+        let settings = &self.options.settings.stripe;
+        let outside = outside(self.options);
+        let key = |reference: &str| outside.resolve("", reference).ok();
+        let (test_key, live_key) = (key(&settings.test_key), key(&settings.live_key));
+        if test_key.is_none() && live_key.is_none() {
+            let problem =
+                format!("there is no key: expected one behind `{}` or `{}`", settings.test_key, settings.live_key);
+            return Err(OpenError::Settings { name: Name::Stripe, problem });
+        }
+        let default = host_stripe_calls::Config::default();
+        let url = settings.url.clone().unwrap_or_else(|| default.url.clone());
+        let config = host_stripe_calls::Config { test_key, live_key, url, ..default };
+        let limits = self.options.settings.limits_of(Name::Stripe.as_str());
+        self.add(&["stripe"], Arc::new(host_stripe_calls::Stripe::new(config)), Some(limits));
+        Ok(())
+    }
+
+    #[cfg(not(feature = "stripe"))]
+    fn stripe(&mut self) -> Result<(), OpenError> {
+        Err(OpenError::NotBuilt(Name::Stripe))
     }
 }
