@@ -98,8 +98,9 @@ impl<'c> Person<'c> {
             (self.random.below(HOURS.len()), Move { kind, pick, flags, pause: 0 })
         };
         let mut moves: Vec<(usize, Move<Deed>)> = deeds.into_iter().map(&mut made).collect();
-        // Of what is paid in the second in which a plan ends nobody says whether the plan still allowed it.
-        let ends = |it: &(usize, Move<Deed>)| matches!(it.1.kind, Deed::End | Deed::GiveUp);
+        // Of what is paid in the second in which a plan ends nobody says whether the plan still allowed it, nor whether an
+        // instance may be deleted that a payment of that second brings back.
+        let ends = |it: &(usize, Move<Deed>)| matches!(it.1.kind, Deed::End | Deed::GiveUp | Deed::Delete);
         let of_end: Vec<usize> = moves.iter().filter(|it| ends(it)).map(|it| it.0).collect();
         moves.retain(|it| ends(it) || !of_end.contains(&it.0));
         moves
