@@ -70,6 +70,11 @@ impl Postgres {
         &self.bin
     }
 
+    /// What the server has written into its log.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap_or_default()).into_owned()
+    }
+
     /// Makes a database; its address on the socket.
     pub fn database(&self, name: &str) -> String {
         let socket = self.folder.path().display().to_string();

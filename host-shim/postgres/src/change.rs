@@ -1,0 +1,97 @@
+//! Lets a database stand still or run, bounds it, and takes it away.
+
+use crate::config::Config;
+use crate::connect::within;
+use crate::failed::Failed;
+use crate::isolate;
+use crate::names::Names;
+use crate::record::{self, Record, State};
+use crate::servers::{Servers, admit};
+use crate::wish::Wish;
+use crate::worker;
+use host_providers::{Answer, Call};
+use postgres_protocol::escape::escape_identifier;
+use serde_json::json;
+
+/// Bytes of the secret that is made only to learn its reference.
+const PASSWORD_BYTES: usize = 32;
+
+pub(crate) fn change(config: &Config, call: &Call) -> Result<Answer, Failed> {
+    let (id, wish) = (call.resource_id(), Wish::of(&call.payload)?);
+    let names = Names::of(&id)?;
+    within(config.call_timeout, async {
+        let servers = Servers::reach(config, call).await?;
+        servers.lock(&names).await?;
+        let found = servers.find(&id, &names).await?;
+        admit(call, &found)?;
+        let there = found.at.zip(found.record).filter(|(_, record)| record.state != State::Making);
+        let Some((number, mut record)) = there else {
+            return Err(Failed::refused("not-found", format!("`{}` names no database of these servers", call.key)));
+        };
+        let server = &servers.0[number];
+        record.generation = i64::from(call.generation);
+        record.quota = wish.quota.unwrap_or(record.quota);
+        record.connections = wish.connections.unwrap_or(record.connections);
+        match wish.is_suspended {
+            Some(true) => record.state = State::Suspended,
+            Some(false) => record.state = State::Running,
+            None => {}
+        }
+        if let Some(writes_refused) = wish.writes_refused {
+            record.writes_refused = writes_refused;
+            server.inside(&names).await?.batch_execute(&isolate::writes(&record)).await?;
+        }
+        server.settle(&record).await?;
+        if record.state == State::Suspended {
+            server.end_sessions(&names.role).await?;
+        }
+        let mut outputs = record.outputs(&server.settings.endpoint());
+        outputs["state"] = json!(record.state.name());
+        Ok(Answer::Done(outputs))
+    })
+}
+
+pub(crate) fn destroy(config: &Config, call: &Call) -> Result<Answer, Failed> {
+    let id = call.resource_id();
+    let names = Names::of(&id)?;
+    within(config.call_timeout, async {
+        let servers = Servers::reach(config, call).await?;
+        servers.lock(&names).await?;
+        let found = servers.find(&id, &names).await?;
+        admit(call, &found)?;
+        // Where there is nothing the generation is kept all the same: what was asked for before may still be on its way.
+        let server = &servers.0[found.at.unwrap_or(0)];
+        let gone = Record {
+            generation: i64::from(call.generation),
+            state: State::Ended,
+            is_restoring: false,
+            ..found.record.clone().unwrap_or_else(|| Record {
+                names: names.clone(),
+                id: id.clone(),
+                generation: 0,
+                state: State::Ended,
+                is_restoring: false,
+                restored: None,
+                writes_refused: false,
+                quota: None,
+                connections: 0,
+                secret_ref: String::new(),
+            })
+        };
+        if found.at.is_some() {
+            let (has_role, _) = server.has(&names).await?;
+            if has_role {
+                let shut = format!("ALTER ROLE {} NOLOGIN", escape_identifier(&names.role));
+                server.client.batch_execute(&shut).await?;
+                server.end_sessions(&names.role).await?;
+            }
+            server.drop_all(&names).await?;
+        }
+        server.client.batch_execute(&[record::SCHEMA, &gone.store()].concat()).await?;
+        // Who made it before a crash knows its reference; made anew it has the same one.
+        worker::forget(call, &id)?;
+        let made = call.make_secret(&id.id, PASSWORD_BYTES)?;
+        call.forget_secret(&made.reference)?;
+        Ok(Answer::Done(json!({})))
+    })
+}

@@ -1,0 +1,103 @@
+//! Connections, each for one call and none without an end.
+
+use crate::config::{Config, Password, ServerConfig};
+use crate::failed::Failed;
+use host_providers::Secret;
+use std::future::Future;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, NoTls};
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(10);
+/// The database that administrators meet in.
+pub(crate) const MEETING: &str = "postgres";
+
+/// Runs work to its end on this thread, not longer than `limit`. What goes on in the background of it ends with it.
+pub(crate) fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(async {
+        let late =
+            |_| Failed::retry("timeout", format!("no end after {} ms; what was done is not known", limit.as_millis()));
+        tokio::time::timeout(limit, work).await.map_err(late)?
+    });
+    // A name that is still being looked up would be waited for.
+    runtime.shutdown_background();
+    done
+}
+
+pub(crate) fn runtime() -> Result<Runtime, Failed> {
+    let built = Builder::new_current_thread().enable_io().enable_time().build();
+    built.map_err(|error| Failed::retry("machine-unavailable", error.to_string()))
+}
+
+/// An administrator's connection to a database of a server.
+pub(crate) async fn as_admin(
+    config: &Config,
+    server: &ServerConfig,
+    password: &Secret,
+    database: &str,
+) -> Result<Client, Failed> {
+    let millis = config.call_timeout.as_millis();
+    // A tenant's objects must not stand in for the system's.
+    let options = format!(
+        "-c search_path=pg_catalog -c statement_timeout={millis} -c lock_timeout={millis} \
+         -c idle_in_transaction_session_timeout={millis}"
+    );
+    let mut wanted = tokio_postgres::Config::new();
+    wanted.user(&server.admin_user).password(password.expose()).dbname(database).options(options);
+    open(wanted.host(&server.host).port(server.port), server.tls).await
+}
+
+/// A connection as it is wanted, by TLS or plain.
+pub(crate) async fn open(wanted: &mut tokio_postgres::Config, tls: bool) -> Result<Client, Failed> {
+    wanted.connect_timeout(CONNECT).application_name("provisioner");
+    wanted.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(60));
+    if tls {
+        return by_tls(wanted.ssl_mode(SslMode::Require)).await;
+    }
+    let (client, connection) = wanted.ssl_mode(SslMode::Disable).connect(NoTls).await?;
+    // How it ends shows in the client's next question.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(client)
+}
+
+#[cfg(feature = "tls")]
+async fn by_tls(wanted: &tokio_postgres::Config) -> Result<Client, Failed> {
+    use std::sync::Arc;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let unready = |error: String| Failed::retry("machine-unavailable", format!("TLS can't be set up: {error}"));
+    let roots = roots().map_err(unready)?;
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unready(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let (client, connection) = wanted.connect(tokio_postgres_rustls::MakeRustlsConnect::new(tls)).await?;
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(client)
+}
+
+#[cfg(feature = "tls")]
+fn roots() -> Result<rustls::RootCertStore, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if added == 0 { Err("the machine has no certificates".to_owned()) } else { Ok(roots) }
+}
+
+#[cfg(not(feature = "tls"))]
+async fn by_tls(_: &tokio_postgres::Config) -> Result<Client, Failed> {
+    Err(Failed::refused("no-tls", "the server wants TLS, and this host is built without the feature `tls`"))
+}
+
+/// The administrator's password, now.
+pub(crate) fn password(
+    server: &ServerConfig,
+    resolve: impl FnOnce(&str) -> Result<Secret, host_providers::SecretError>,
+) -> Result<Secret, Failed> {
+    match &server.admin_password {
+        Password::Plain(secret) => Ok(secret.clone()),
+        Password::Reference(reference) => resolve(reference).map_err(Failed::from),
+    }
+}

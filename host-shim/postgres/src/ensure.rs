@@ -1,0 +1,152 @@
+//! Makes a database exist: first it is noted where, then the role, then the database, at last that it is complete. Whatever was
+//! done of that is found again.
+
+use crate::config::Config;
+use crate::connect::within;
+use crate::failed::Failed;
+use crate::isolate;
+use crate::names::Names;
+use crate::record::{self, Record, State};
+use crate::servers::{Found, Server, Servers, admit};
+use crate::wish::Wish;
+use host_providers::{Answer, Call};
+use postgres_protocol::escape::escape_identifier;
+use postgres_protocol::password::scram_sha_256;
+use tokio_postgres::types::Type;
+
+/// Bytes of randomness of a tenant's password.
+const PASSWORD_BYTES: usize = 32;
+
+pub(crate) fn ensure(config: &Config, call: &Call) -> Result<Answer, Failed> {
+    let (id, wish) = (call.resource_id(), Wish::of(&call.payload)?);
+    let names = Names::of(&id)?;
+    within(config.call_timeout, async {
+        let servers = Servers::reach(config, call).await?;
+        servers.lock(&names).await?;
+        let found = servers.find(&id, &names).await?;
+        admit(call, &found)?;
+        let secret = call.make_secret(&id.id, PASSWORD_BYTES)?;
+        let verifier = scram_sha_256(call.secret(&secret.reference)?.expose().as_bytes());
+        let known = found.record.filter(|_| found.at.is_some());
+        let mut record = Record {
+            generation: i64::from(call.generation),
+            secret_ref: secret.reference,
+            connections: wish.connections.unwrap_or(config.connections.cast_signed()),
+            quota: wish.quota.unwrap_or(known.as_ref().and_then(|known| known.quota)),
+            writes_refused: wish.writes_refused.unwrap_or(known.as_ref().is_some_and(|known| known.writes_refused)),
+            ..known.clone().unwrap_or_else(|| Record {
+                names: names.clone(),
+                id: id.clone(),
+                generation: 0,
+                state: State::Making,
+                is_restoring: false,
+                restored: None,
+                writes_refused: false,
+                quota: None,
+                connections: 1,
+                secret_ref: String::new(),
+            })
+        };
+        let server = match found.at {
+            Some(number) => begin_again(&servers.0[number], &record, &verifier).await?,
+            None => begin(&servers, &wish, &record, &verifier).await?,
+        };
+        complete(server, &mut record).await?;
+        Ok(Answer::Done(record.outputs(&server.settings.endpoint())))
+    })
+}
+
+/// Notes what is to be and makes the role of it, on the server with the most room.
+async fn begin<'s, 'c>(
+    servers: &'s Servers<'c>,
+    wish: &Wish,
+    record: &Record,
+    verifier: &str,
+) -> Result<&'s Server<'c>, Failed> {
+    let mut with_room = Vec::new();
+    let mut is_known = false;
+    for (number, server) in servers.0.iter().enumerate() {
+        let endpoint = server.settings.endpoint();
+        if wish.endpoint.as_ref().is_some_and(|wanted| *wanted != endpoint && *wanted != server.settings.host) {
+            continue;
+        }
+        is_known = true;
+        let has = record::all(&server.client).await?.len();
+        let room = usize::try_from(server.settings.max_databases).unwrap_or(usize::MAX).saturating_sub(has);
+        if room > 0 {
+            with_room.push((has, number));
+        }
+    }
+    if !is_known {
+        let known: Vec<String> = servers.0.iter().map(|server| server.settings.endpoint()).collect();
+        let wanted: String = wish.endpoint.iter().flat_map(|wanted| wanted.chars()).take(80).collect();
+        let problem = format!("`endpoint` is `{wanted}`: expected one of {}", known.join(", "));
+        return Err(Failed::refused("unknown-server", problem));
+    }
+    let Some((_, number)) = with_room.into_iter().min() else {
+        return Err(Failed::retry("no-room", "every server has as many databases as it takes"));
+    };
+    let server = &servers.0[number];
+    isolate::close(server).await?;
+    server.client.batch_execute(record::SCHEMA).await?;
+    // The same that others who look for room at the same time wait at, so that none takes what another one counted on.
+    let most = server.settings.max_databases;
+    let noted = format!(
+        "BEGIN; LOCK TABLE provisioner.databases IN SHARE ROW EXCLUSIVE MODE;
+         DO $$ BEGIN
+           IF (SELECT count(*) FROM provisioner.databases WHERE state <> 'ended') >= {most} THEN
+             RAISE lock_not_available USING MESSAGE = 'another database took the last room';
+           END IF;
+         END $$;
+         {} {} COMMIT",
+        record.store(),
+        isolate::role(&record.names, false, verifier)
+    );
+    server.client.batch_execute(&noted).await?;
+    Ok(server)
+}
+
+/// The role of what was begun before, with the password that its secret has now.
+async fn begin_again<'s, 'c>(
+    server: &'s Server<'c>,
+    record: &Record,
+    verifier: &str,
+) -> Result<&'s Server<'c>, Failed> {
+    isolate::close(server).await?;
+    let (has_role, _) = server.has(&record.names).await?;
+    server.client.batch_execute(&isolate::role(&record.names, has_role, verifier)).await?;
+    Ok(server)
+}
+
+/// Makes the database of a role that is there, as far as it isn't, and lets the tenant in.
+async fn complete(server: &Server<'_>, record: &mut Record) -> Result<(), Failed> {
+    let names = record.names.clone();
+    let (_, has_database) = server.has(&names).await?;
+    if !has_database {
+        // Nobody comes in before everybody else is kept out.
+        let made = format!(
+            "CREATE DATABASE {} TEMPLATE template0 ALLOW_CONNECTIONS false",
+            escape_identifier(&names.database)
+        );
+        server.client.batch_execute(&made).await?;
+    }
+    server.client.batch_execute(&isolate::around(&names, server.config)).await?;
+    let inside = server.inside(&names).await?;
+    inside.batch_execute(&[isolate::inside(&names), isolate::writes(record)].concat()).await?;
+    if record.state == State::Making {
+        record.state = State::Running;
+    }
+    server.settle(record).await
+}
+
+/// What is there of a resource, looked at without a lock.
+pub(crate) async fn look(servers: &Servers<'_>, call: &Call, names: &Names) -> Result<Option<(usize, Record)>, Failed> {
+    let Found { at, record } = servers.find(&call.resource_id(), names).await?;
+    Ok(at.zip(record).filter(|(_, record)| record.state != State::Making))
+}
+
+/// Bytes that a database takes on its server's disk.
+pub(crate) async fn size(server: &Server<'_>, names: &Names) -> Result<i64, Failed> {
+    let asked = "SELECT pg_database_size($1::text::name)";
+    Ok(server.client.query_typed_one(asked, &[(&names.database, Type::TEXT)]).await?.try_get(0)?)
+}

@@ -1,0 +1,124 @@
+//! Databases on shared PostgreSQL servers: one for each tenant, with a role of its own.
+//!
+//! Where a database is and how it stands is noted on its server before anything is made, so that a call that comes again finds it.
+//! Calls for one database wait for each other, also those of other processes. What takes long goes on in the background.
+
+mod backup;
+mod change;
+mod config;
+mod connect;
+mod ensure;
+mod failed;
+mod isolate;
+mod jobs;
+mod names;
+mod observe;
+mod process;
+mod record;
+mod restore;
+mod servers;
+mod steps;
+mod wish;
+mod worker;
+
+pub use config::{BadConfig, CONNECTIONS_MAX, Config, Password, ServerConfig};
+
+use connect::within;
+use failed::Failed;
+use host_providers::{Answer, Call, Held, Provider, SecretError, Unlisted};
+use jobs::Jobs;
+use record::State;
+use servers::Server;
+use std::sync::Arc;
+use steps::Step;
+
+/// The name in errors.
+const PROVIDER: &str = "postgres";
+
+/// The provider of `database.*`.
+///
+/// | verb | payload | answer |
+/// |---|---|---|
+/// | `ensure` | `quota_gb` or `quota_mb`, `max_connections`, `writes` (`refused`, `allowed`), `endpoint` of the server it is to be on | `id`, `endpoint`, `name`, `user`, `secret_ref` |
+/// | `change` | the same, and `state` (`suspended`, `running`) | the same, and `state` |
+/// | `observe` | nothing; or `adopt` with `outputs` (`endpoint`, `secret_ref`, for a password also `user` and `name`) | `exists`, `state`, `outputs`, `bytes`, `quota_bytes`, `is_over_quota` |
+/// | `destroy` | nothing | nothing |
+/// | `backup` | nothing | `backup_id`, `sha256`, `bytes`, `verified` |
+/// | `restore` | `backup`, as that answered | `backup_id`, `sha256`, `verified` |
+/// | `migrate` | `database` (an endpoint), `secret` | `version`, `migrations` |
+/// | `seed` | the same, and texts that seeds read as `current_setting('seed.NAME')` | `seeds` |
+pub struct Postgres {
+    config: Arc<Config>,
+    jobs: Jobs,
+}
+
+impl Postgres {
+    /// A provider with these servers. Nothing is connected to yet.
+    pub fn new(config: Config) -> Result<Postgres, BadConfig> {
+        config.check()?;
+        Ok(Postgres { config: Arc::new(config), jobs: Jobs::default() })
+    }
+
+    fn in_background(
+        &self,
+        call: &Call,
+        work: impl FnOnce(&Config, &Call) -> Result<Answer, Failed> + Send + 'static,
+    ) -> Answer {
+        let (config, of) = (self.config.clone(), call.clone());
+        self.jobs.run(call, self.config.work_wait, move || work(&config, &of))
+    }
+
+    fn list(&self) -> Result<Vec<Held>, Failed> {
+        let unknown = |reference: &str| SecretError::Unavailable {
+            reference: reference.to_owned(),
+            reason: "no store of secrets was given".to_owned(),
+        };
+        within(self.config.call_timeout, async {
+            let mut held = Vec::new();
+            for settings in &self.config.servers {
+                let password = connect::password(settings, |reference| match &self.config.secrets {
+                    Some(secrets) => secrets.resolve("", reference),
+                    None => Err(unknown(reference)),
+                })?;
+                let server = Server::reach(&self.config, settings, password).await?;
+                for record in record::all(&server.client).await? {
+                    let state = if record.state == State::Running { "running" } else { "suspended" };
+                    held.push(Held { id: record.id, name: record.names.database, state: state.to_owned() });
+                }
+            }
+            Ok(held)
+        })
+    }
+}
+
+impl Provider for Postgres {
+    fn call(&self, call: &Call) -> Answer {
+        let config = &*self.config;
+        let done = match call.kind.as_str() {
+            "database.ensure" => ensure::ensure(config, call),
+            "database.change" => change::change(config, call),
+            "database.observe" => observe::observe(config, call),
+            "database.destroy" => change::destroy(config, call),
+            "database.backup" => return self.in_background(call, backup::backup),
+            "database.restore" => return self.in_background(call, restore::restore),
+            "database.migrate" => {
+                return self.in_background(call, |config, call| steps::run(config, call, Step::Migrate));
+            }
+            "database.seed" => return self.in_background(call, |config, call| steps::run(config, call, Step::Seed)),
+            _ => Ok(Answer::unsupported(call)),
+        };
+        done.unwrap_or_else(|Failed(answer)| answer)
+    }
+
+    /// Also what was begun and is not complete, as suspended.
+    fn held(&self) -> Result<Vec<Held>, Unlisted> {
+        self.list().map_err(|Failed(answer)| match answer {
+            Answer::Retry { message, .. } | Answer::Refused { message, .. } => {
+                Unlisted { provider: PROVIDER, reason: message }
+            }
+            Answer::Done(_) | Answer::InProgress { .. } => {
+                Unlisted { provider: PROVIDER, reason: "no list was given".to_owned() }
+            }
+        })
+    }
+}

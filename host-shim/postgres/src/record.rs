@@ -1,0 +1,183 @@
+//! What is known of each database: a row in the administrators' own database, where no tenant comes. Comments on databases are
+//! read by everybody, so they only say that a database is one of ours.
+
+use crate::failed::Failed;
+use crate::names::Names;
+use host_providers::ResourceId;
+use postgres_protocol::escape::{escape_identifier, escape_literal};
+use serde_json::{Value, json};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
+
+/// Makes the table. Whoever makes it at the same time is met, not harmed.
+pub(crate) const SCHEMA: &str = "
+CREATE SCHEMA IF NOT EXISTS provisioner;
+CREATE TABLE IF NOT EXISTS provisioner.databases (
+    name text PRIMARY KEY,
+    scope text NOT NULL,
+    resource text NOT NULL,
+    id text NOT NULL,
+    generation bigint NOT NULL,
+    state text NOT NULL,
+    is_restoring boolean NOT NULL,
+    restored text,
+    writes_refused boolean NOT NULL,
+    quota_bytes bigint,
+    connections integer NOT NULL,
+    secret_ref text NOT NULL
+);";
+
+const COLUMNS: &str = "name, scope, resource, id, generation, state, is_restoring, restored, writes_refused, quota_bytes, \
+                       connections, secret_ref";
+
+/// How a database stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It was begun.
+    Making,
+    Running,
+    Suspended,
+    /// It is gone; only its generation is kept, so that what was asked for before does not make it anew.
+    Ended,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Making => "making",
+            State::Running => "running",
+            State::Suspended => "suspended",
+            State::Ended => "ended",
+        }
+    }
+
+    fn of(name: &str) -> State {
+        match name {
+            "running" => State::Running,
+            "suspended" => State::Suspended,
+            "ended" => State::Ended,
+            _ => State::Making,
+        }
+    }
+}
+
+/// A database.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Record {
+    pub names: Names,
+    pub id: ResourceId,
+    pub generation: i64,
+    pub state: State,
+    /// A restore was begun and has not ended: nobody logs in.
+    pub is_restoring: bool,
+    /// SHA-256 of the backup that the last restore brought.
+    pub restored: Option<String>,
+    pub writes_refused: bool,
+    pub quota: Option<i64>,
+    pub connections: i32,
+    pub secret_ref: String,
+}
+
+impl Record {
+    fn of(row: &Row) -> Result<Record, Failed> {
+        let id = ResourceId { scope: row.try_get(1)?, resource: row.try_get(2)?, id: row.try_get(3)? };
+        Ok(Record {
+            names: Names::of(&id)?,
+            id,
+            generation: row.try_get(4)?,
+            state: State::of(row.try_get(5)?),
+            is_restoring: row.try_get(6)?,
+            restored: row.try_get(7)?,
+            writes_refused: row.try_get(8)?,
+            quota: row.try_get(9)?,
+            connections: row.try_get(10)?,
+            secret_ref: row.try_get(11)?,
+        })
+    }
+
+    /// The statement that keeps it.
+    pub fn store(&self) -> String {
+        let text = |text: &str| escape_literal(text);
+        let number = |number: Option<i64>| number.map_or_else(|| "NULL".to_owned(), |number| number.to_string());
+        let values = [
+            text(&self.names.database),
+            text(&self.id.scope),
+            text(&self.id.resource),
+            text(&self.id.id),
+            self.generation.to_string(),
+            text(self.state.name()),
+            self.is_restoring.to_string(),
+            self.restored.as_deref().map_or_else(|| "NULL".to_owned(), text),
+            self.writes_refused.to_string(),
+            number(self.quota),
+            self.connections.to_string(),
+            text(&self.secret_ref),
+        ];
+        let renewed: Vec<String> =
+            COLUMNS.split(", ").skip(1).map(|name| format!("{name} = excluded.{name}")).collect();
+        format!(
+            "INSERT INTO provisioner.databases ({COLUMNS}) VALUES ({}) ON CONFLICT (name) DO UPDATE SET {};",
+            values.join(", "),
+            renewed.join(", ")
+        )
+    }
+
+    /// The statement that marks the database as one of ours, in words that tell a tenant nothing of another one.
+    pub fn mark(&self) -> String {
+        let mark = json!({"by": "provisioner", "generation": self.generation}).to_string();
+        format!("COMMENT ON DATABASE {} IS {};", escape_identifier(&self.names.database), escape_literal(&mark))
+    }
+
+    /// Whether the role may log in.
+    pub fn login(&self) -> String {
+        let may = self.state == State::Running && !self.is_restoring;
+        format!(
+            "ALTER ROLE {} {} CONNECTION LIMIT {};",
+            escape_identifier(&self.names.role),
+            if may { "LOGIN" } else { "NOLOGIN" },
+            self.connections
+        )
+    }
+
+    /// What `ensure` answers.
+    pub fn outputs(&self, endpoint: &str) -> Value {
+        json!({
+            "id": self.names.database,
+            "endpoint": endpoint,
+            "name": self.names.database,
+            "user": self.names.role,
+            "secret_ref": self.secret_ref,
+        })
+    }
+}
+
+/// The record of this name on a server; none as well where there is no table yet.
+pub(crate) async fn find(client: &Client, name: &str) -> Result<Option<Record>, Failed> {
+    let asked = format!("SELECT {COLUMNS} FROM provisioner.databases WHERE name = $1");
+    select(client, &asked, &[name]).await.map(|mut found| found.pop())
+}
+
+/// The database whose password is under this reference.
+pub(crate) async fn find_by_secret(client: &Client, scope: &str, secret: &str) -> Result<Option<Record>, Failed> {
+    let asked = format!(
+        "SELECT {COLUMNS} FROM provisioner.databases WHERE scope = $1 AND secret_ref = $2 AND state <> 'ended'"
+    );
+    select(client, &asked, &[scope, secret]).await.map(|mut found| found.pop())
+}
+
+/// Everything that is there or was begun.
+pub(crate) async fn all(client: &Client) -> Result<Vec<Record>, Failed> {
+    let asked = format!("SELECT {COLUMNS} FROM provisioner.databases WHERE state <> 'ended' ORDER BY name");
+    select(client, &asked, &[]).await
+}
+
+async fn select(client: &Client, asked: &str, texts: &[&str]) -> Result<Vec<Record>, Failed> {
+    let texts: Vec<(&(dyn tokio_postgres::types::ToSql + Sync), Type)> =
+        texts.iter().map(|text| (text as &(dyn tokio_postgres::types::ToSql + Sync), Type::TEXT)).collect();
+    match client.query_typed(asked, &texts).await {
+        Ok(rows) => rows.iter().map(Record::of).collect(),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,207 @@
+//! Migrations and seeds: files of SQL, each run once in a transaction of its own, with the tenant's rights.
+
+use crate::config::Config;
+use crate::connect::{self, within};
+use crate::failed::Failed;
+use crate::observe::{foreign, open, split};
+use crate::record;
+use crate::wish::bad;
+use host_providers::{Answer, Call, Secret};
+use postgres_protocol::escape::{escape_identifier, escape_literal};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::path::Path;
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+/// Bytes of a file at most.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Files at most.
+const FILES_MAX: usize = 10_000;
+
+/// Which files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// `NNN_name.sql`. One that was run and was changed since is refused: databases would differ.
+    Migrate,
+    /// `name.sql`. One that was changed is run again. It finds the payload's texts as settings, `current_setting('seed.NAME')`.
+    Seed,
+}
+
+struct File {
+    name: String,
+    sha256: String,
+    sql: String,
+}
+
+pub(crate) fn run(config: &Config, call: &Call, step: Step) -> Result<Answer, Failed> {
+    let folder = match step {
+        Step::Migrate => config.migrations.as_deref(),
+        Step::Seed => config.seeds.as_deref(),
+    };
+    let Some(folder) = folder else {
+        return Err(Failed::refused("not-configured", format!("no folder is set for `{}`", call.kind)));
+    };
+    let files = read(folder, step)?;
+    let secret = call.text("secret").unwrap_or_default();
+    let plain = call.secret(secret)?;
+    within(config.work_timeout, async {
+        let client = reach(config, call, &plain).await?;
+        let mut begun = format!("SET statement_timeout = {};", config.work_timeout.as_millis());
+        if let Step::Seed = step {
+            begun.push_str(&settings(&call.payload)?);
+        }
+        let has_schema = "SELECT to_regnamespace('app') IS NOT NULL";
+        // Not `IF NOT EXISTS`, which asks for the right to make one first.
+        if !client.query_typed_one(has_schema, &[]).await?.try_get::<_, bool>(0)? {
+            begun.push_str("CREATE SCHEMA app;");
+        }
+        let table = table(step);
+        begun.push_str(&format!(
+            "SET search_path = app; CREATE TABLE IF NOT EXISTS {table} (name text PRIMARY KEY, sha256 text NOT NULL);"
+        ));
+        client.batch_execute(&begun).await?;
+        for file in &files {
+            once(&client, step, file).await?;
+        }
+        // The same whatever was left to do, since the same call may come again.
+        let last = files.last().map(|file| file.name.as_str());
+        Ok(Answer::Done(match step {
+            Step::Migrate => json!({"version": last, "migrations": files.len()}),
+            Step::Seed => json!({"seeds": files.len()}),
+        }))
+    })
+}
+
+fn table(step: Step) -> &'static str {
+    match step {
+        Step::Migrate => "app.schema_migrations",
+        Step::Seed => "app.seeds",
+    }
+}
+
+/// The tenant's own connection: of one of our databases by the reference of its password, else by what the secret says.
+async fn reach(config: &Config, call: &Call, plain: &Secret) -> Result<Client, Failed> {
+    let nothing = Value::Null;
+    let told = call.payload.get("database").unwrap_or(&nothing);
+    let wanted = told.as_str().and_then(split);
+    let (host, port) = wanted.ok_or_else(|| bad("database", told, "`host:port`, as `database.ensure` answered"))?;
+    for settings in &config.servers {
+        if settings.host != host || port.is_some_and(|port| port != settings.port) {
+            continue;
+        }
+        let password = connect::password(settings, |reference| call.secret(reference))?;
+        let admin = connect::as_admin(config, settings, &password, connect::MEETING).await?;
+        let secret = call.text("secret").unwrap_or_default();
+        let Some(record) = record::find_by_secret(&admin, &call.scope, secret).await? else { continue };
+        let mut wanted = tokio_postgres::Config::new();
+        wanted.host(&settings.host).port(settings.port).user(&record.names.role).password(plain.expose());
+        return connect::open(wanted.dbname(&record.names.database), settings.tls).await;
+    }
+    open(foreign(call, &call.payload, "secret", "database")?).await
+}
+
+/// Statements that tell a seed the payload's texts: as settings they can't be taken for SQL.
+fn settings(payload: &Value) -> Result<String, Failed> {
+    let mut out = String::new();
+    for (name, value) in payload.as_object().into_iter().flatten() {
+        let Some(text) = value.as_str().filter(|_| !["secret", "database"].contains(&name.as_str())) else { continue };
+        let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if name.is_empty() || name.len() > 63 || !name.bytes().all(is_word) || text.contains('\0') {
+            return Err(bad(name, value, "a text under a name of a-z, 0-9 and _"));
+        }
+        out.push_str(&format!("SET {}.{} = {};", "seed", escape_identifier(name), escape_literal(text)));
+    }
+    Ok(out)
+}
+
+/// Runs a file unless it was run.
+async fn once(client: &Client, step: Step, file: &File) -> Result<(), Failed> {
+    let table = table(step);
+    let told = |failed: Failed| of_file(failed, &file.name);
+    // The lock makes a second one that runs the same files wait, and then find what was run.
+    client.batch_execute(&format!("BEGIN; LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")).await?;
+    let asked = format!("SELECT sha256 FROM {table} WHERE name = $1");
+    let known = client.query_typed_opt(&asked, &[(&file.name, Type::TEXT)]).await?;
+    let known: Option<String> = known.map(|row| row.try_get(0)).transpose()?;
+    match &known {
+        Some(sha256) if *sha256 == file.sha256 => return Ok(client.batch_execute("ROLLBACK").await?),
+        Some(_) if step == Step::Migrate => {
+            let problem = format!("{} was run and is another one now: expected a new file", file.name);
+            return Err(Failed::refused("migration-changed", problem));
+        }
+        _ => {}
+    }
+    let transaction = "SELECT pg_current_xact_id()::text";
+    let before: String = client.query_typed_one(transaction, &[]).await?.try_get(0)?;
+    client.batch_execute(&file.sql).await.map_err(|error| told(error.into()))?;
+    let after: String =
+        client.query_typed_one(transaction, &[]).await.map_err(|error| told(error.into()))?.try_get(0)?;
+    if before != after {
+        let problem = format!("{} ends its transaction: expected neither COMMIT nor ROLLBACK", file.name);
+        return Err(Failed::refused("bad-step", problem));
+    }
+    let (name, sha256) = (escape_literal(&file.name), escape_literal(&file.sha256));
+    let noted = format!(
+        "RESET search_path; SET search_path = app;
+         INSERT INTO {table} VALUES ({name}, {sha256}) ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256; COMMIT"
+    );
+    Ok(client.batch_execute(&noted).await?)
+}
+
+/// What went wrong, with the file in which it did.
+fn of_file(Failed(answer): Failed, name: &str) -> Failed {
+    Failed(match answer {
+        Answer::Refused { code, message } => Answer::Refused { code, message: format!("{name}: {message}") },
+        Answer::Retry { after_ms, code, message } => {
+            Answer::Retry { after_ms, code, message: format!("{name}: {message}") }
+        }
+        other => other,
+    })
+}
+
+/// The files of a folder, in the order of their names.
+fn read(folder: &Path, step: Step) -> Result<Vec<File>, Failed> {
+    let unreadable = |path: &Path, error: std::io::Error| {
+        Failed::retry("folder-unavailable", format!("{}: {error}", path.display()))
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
+        paths.push(entry.map_err(|error| unreadable(folder, error))?.path());
+    }
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
+    paths.sort();
+    if paths.len() > FILES_MAX {
+        let problem = format!("{} has {} files: expected {FILES_MAX} at most", folder.display(), paths.len());
+        return Err(Failed::refused("bad-step", problem));
+    }
+    let mut files: Vec<File> = Vec::with_capacity(paths.len());
+    for path in paths {
+        let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if !is_name(&name, step) {
+            let expected = if step == Step::Migrate { "NNN_name.sql" } else { "name.sql" };
+            let problem = format!("`{name}` is no name of a file: expected {expected} of a-z, 0-9, _ and -");
+            return Err(Failed::refused("bad-step", problem));
+        }
+        let number = |name: &str| name.split('_').next().map(str::to_owned);
+        if step == Step::Migrate && files.last().is_some_and(|last| number(&last.name) == number(&name)) {
+            return Err(Failed::refused("bad-step", format!("`{name}` has the number of the file before it")));
+        }
+        let size = std::fs::metadata(&path).map_err(|error| unreadable(&path, error))?.len();
+        if size > FILE_BYTES_MAX {
+            return Err(Failed::refused("bad-step", format!("{name} has {size} bytes: expected 16 MiB at most")));
+        }
+        let sql = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+        files.push(File { sha256: hex::encode(Sha256::digest(&sql)), name, sql });
+    }
+    Ok(files)
+}
+
+fn is_name(name: &str, step: Step) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    let is_right = !name.is_empty() && name.len() <= 200 && name.bytes().all(is_plain);
+    let is_numbered = name.split_once('_').is_some_and(|(number, rest)| {
+        number.len() >= 3 && number.bytes().all(|byte| byte.is_ascii_digit()) && !rest.is_empty()
+    });
+    is_right && (step == Step::Seed || is_numbered)
+}

@@ -1,0 +1,82 @@
+//! A database that a person made elsewhere.
+
+use super::support::{SCOPE, Stage, call, done, is_refused};
+use host_providers::{Answer, Call, Provider};
+use serde_json::{Value, json};
+
+/// A server with an empty database that a person made, and its address.
+fn made_by_hand(stage: &Stage) -> (String, String) {
+    let mut admin = stage.admin();
+    admin.batch_execute("CREATE ROLE ana LOGIN PASSWORD 'anas-own-password'").expect("a role");
+    admin.batch_execute("CREATE DATABASE project OWNER ana").expect("a database");
+    let endpoint = format!("127.0.0.1:{}", stage.servers[0].port());
+    (endpoint.clone(), format!("postgres://ana:anas-own-password@{endpoint}/project"))
+}
+
+fn adopt(endpoint: &str, secret: &str) -> Call {
+    let outputs = json!({"endpoint": endpoint, "secret_ref": secret});
+    call("database.observe", "inst_1/database", 1, json!({"adopt": true, "outputs": outputs}))
+}
+
+#[test]
+fn an_empty_one_that_can_be_reached_is_taken_and_migrated() {
+    let (stage, ours) = (Stage::with(1), Stage::with(1));
+    let (endpoint, address) = made_by_hand(&stage);
+    let migrations = ours.folder.path().join("migrations");
+    std::fs::create_dir(&migrations).expect("made");
+    std::fs::write(migrations.join("001_a.sql"), "CREATE TABLE a (n int)").expect("written");
+    let provider = ours.provider_with(|config| config.migrations = Some(migrations));
+    let secret = ours.vault.put(SCOPE, "by hand", &address).expect("kept").reference;
+    let outputs = json!({"endpoint": endpoint, "secret_ref": secret});
+    let seen = done(&provider, &adopt(&endpoint, &secret));
+    assert_eq!(seen, json!({"exists": true, "state": "running", "outputs": outputs}));
+    let run = call("database.migrate", "inst_1/migrate", 1, json!({"database": endpoint, "secret": secret}));
+    assert_eq!(done(&provider, &run), json!({"version": "001_a", "migrations": 1}));
+    stage.admin_of(0, "project").batch_execute("SELECT * FROM app.a").expect("migrated");
+    let filled = provider.call(&adopt(&endpoint, &secret));
+    assert!(is_refused(&filled, "not-empty"), "{filled:?}");
+    // What a person made, a person takes away.
+    assert_eq!(
+        done(&provider, &call("database.destroy", "inst_1/database", 2, json!({"outputs": outputs}))),
+        json!({})
+    );
+    stage.admin_of(0, "project").batch_execute("SELECT * FROM app.a").expect("still there");
+}
+
+#[test]
+fn a_password_needs_the_names_beside_it() {
+    let stage = Stage::with(1);
+    let (endpoint, _) = made_by_hand(&stage);
+    let provider = stage.provider();
+    let secret = stage.vault.put(SCOPE, "by hand", "anas-own-password").expect("kept").reference;
+    assert!(is_refused(&provider.call(&adopt(&endpoint, &secret)), "bad-payload"));
+    let outputs = json!({"endpoint": endpoint, "secret_ref": secret, "user": "ana", "name": "project"});
+    let with_names = call("database.observe", "inst_1/database", 1, json!({"adopt": true, "outputs": outputs}));
+    assert_eq!(done(&provider, &with_names)["outputs"], outputs);
+}
+
+#[test]
+fn one_that_can_not_be_reached_as_was_told_is_refused_without_its_password() {
+    let stage = Stage::with(1);
+    let (endpoint, address) = made_by_hand(&stage);
+    let provider = stage.provider();
+    let keep = |name: &str, plain: &str| stage.vault.put(SCOPE, name, plain).expect("kept").reference;
+    let told = |endpoint: &str, secret: &str| -> Answer { provider.call(&adopt(endpoint, secret)) };
+    let nobody = keep("nobody", "postgres://ana:anas-own-password@127.0.0.1:1/project");
+    for (endpoint, secret, expected) in [
+        (endpoint.as_str(), keep("wrong", &address.replace("anas-own", "another")), "unreachable"),
+        (endpoint.as_str(), keep("gone", &address.replace("/project", "/nothing")), "database-refused"),
+        (endpoint.as_str(), keep("else", &address.replace("127.0.0.1", "localhost")), "bad-secret"),
+        (endpoint.as_str(), keep("none", "postgres://%%%"), "bad-secret"),
+        ("127.0.0.1:1", nobody, "unreachable"),
+        ("127.0.0.1/x", keep("path", &address), "bad-payload"),
+        (endpoint.as_str(), "secret:vault/none".to_owned(), "secret-unknown"),
+    ] {
+        let answer = told(endpoint, &secret);
+        assert!(is_refused(&answer, expected), "{endpoint} {secret}: {answer:?}");
+        let shown = format!("{answer:?}");
+        assert!(!shown.contains("own-password") && !shown.contains("another-password"), "{shown}");
+    }
+    let nothing = call("database.observe", "inst_1/database", 1, json!({"adopt": true, "outputs": Value::Null}));
+    assert!(is_refused(&provider.call(&nothing), "bad-payload"));
+}

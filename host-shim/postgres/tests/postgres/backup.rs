@@ -1,0 +1,173 @@
+//! What was saved comes back, byte for byte, or not at all.
+
+use super::support::{Stage, call, code, done, ensure, is_refused, state};
+use ::postgres::{Client, NoTls};
+use host_providers::{Answer, Call, Provider};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A table with every kind of text that is in the way of who reads dumps line by line.
+const CONTENT: &str = r"
+    CREATE TABLE notes (id serial PRIMARY KEY, line text NOT NULL, data jsonb, bytes bytea);
+    INSERT INTO notes (line, data, bytes)
+        SELECT repeat(md5(i::text), 3), jsonb_build_object('n', i), decode(md5(i::text), 'hex') FROM generate_series(1, 2000) i;
+    UPDATE notes SET line = E'-- Dumped from\n\\restrict x\n\t\\.' WHERE id % 7 = 0;
+    DELETE FROM notes WHERE id % 11 = 0;
+    CREATE VIEW long_notes AS SELECT * FROM notes WHERE length(line) > 90;
+    CREATE FUNCTION twice(n int) RETURNS int LANGUAGE sql AS 'SELECT n * 2';
+";
+
+/// A hash of all rows in order, and what else there is.
+fn hash(client: &mut Client) -> String {
+    let asked = "SELECT md5(string_agg(n::text, '|' ORDER BY id)) || (SELECT count(*) FROM long_notes) || twice(21) FROM notes n";
+    client.query_one(asked, &[]).expect("the rows").get(0)
+}
+
+fn backup(generation: u32) -> Call {
+    call("database.backup", "inst_1/database", generation, json!({"name": "acme"}))
+}
+
+fn restore(generation: u32, backup: &Value) -> Call {
+    call("database.restore", "inst_1/database", generation, json!({"backup": backup}))
+}
+
+#[test]
+fn what_was_saved_comes_back() {
+    let stage = Stage::with(1);
+    let provider = stage.provider();
+    let first = ensure(&provider, "inst_1/database", 1);
+    let mut tenant = stage.tenant(&first);
+    tenant.batch_execute(CONTENT).expect("written");
+    let before = hash(&mut tenant);
+    // Also what stands still is saved.
+    done(&provider, &call("database.change", "inst_1/database", 2, json!({"state": "suspended"})));
+    let saved = done(&provider, &backup(3));
+    assert_eq!(saved["verified"], json!(true));
+    let file = stage.folder.path().join(format!("backups/{}.dump", saved["backup_id"].as_str().expect("an id")));
+    assert_eq!(json!(std::fs::metadata(&file).expect("the file").len()), saved["bytes"]);
+    #[cfg(unix)]
+    for path in [file.clone(), file.with_extension("json")] {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600, "{path:?}");
+    }
+    assert_eq!(done(&provider, &backup(3)), saved, "the same call is the same backup");
+    assert_ne!(done(&provider, &backup(4))["backup_id"], saved["backup_id"]);
+    done(&provider, &call("database.destroy", "inst_1/database", 5, json!({})));
+    assert_eq!(done(&stage.provider(), &backup(3)), saved, "also when what it is of is gone");
+
+    let second = ensure(&provider, "inst_1/database", 6);
+    let told = done(&provider, &restore(7, &saved));
+    assert_eq!(told, json!({"backup_id": saved["backup_id"], "sha256": saved["sha256"], "verified": true}));
+    let mut tenant = stage.tenant(&second);
+    assert_eq!(hash(&mut tenant), before, "the same bytes");
+    tenant.batch_execute("INSERT INTO notes (line) VALUES ('after')").expect("its own, and the next number is free");
+    let after = hash(&mut tenant);
+    assert_eq!(done(&stage.provider(), &restore(7, &saved)), told, "the same call again does nothing");
+    assert_eq!(hash(&mut tenant), after, "and takes nothing away");
+    let again = provider.call(&restore(8, &saved));
+    assert!(is_refused(&again, "not-empty"), "{again:?}");
+    assert!(is_refused(&provider.call(&restore(5, &saved)), "superseded"));
+}
+
+#[test]
+fn a_backup_that_is_not_what_was_made_is_refused() {
+    let stage = Stage::with(1);
+    let provider = stage.provider();
+    let outputs = ensure(&provider, "inst_1/database", 1);
+    stage.tenant(&outputs).batch_execute(CONTENT).expect("written");
+    let saved = done(&provider, &backup(2));
+    let file = stage.folder.path().join(format!("backups/{}.dump", saved["backup_id"].as_str().expect("an id")));
+    done(&provider, &call("database.destroy", "inst_1/database", 3, json!({})));
+    let anew = ensure(&provider, "inst_1/database", 4);
+    let good = std::fs::read(&file).expect("the file");
+    for at in [0, good.len() / 2, good.len() - 1] {
+        let mut changed = good.clone();
+        changed[at] ^= 1;
+        std::fs::write(&file, &changed).expect("changed");
+        let answer = provider.call(&restore(5, &saved));
+        assert!(is_refused(&answer, "backup-changed"), "byte {at}: {answer:?}");
+    }
+    std::fs::write(&file, &good[..good.len() / 2]).expect("cut");
+    assert!(is_refused(&provider.call(&restore(5, &saved)), "backup-changed"), "half of it");
+    std::fs::write(&file, &good).expect("as it was");
+    let other_hash = json!({"backup_id": saved["backup_id"], "sha256": "0".repeat(64)});
+    assert!(is_refused(&provider.call(&restore(5, &other_hash)), "backup-changed"), "another one was meant");
+    let elsewhere = json!({"backup_id": "../../../../etc/passwd", "sha256": saved["sha256"]});
+    assert!(is_refused(&provider.call(&restore(5, &elsewhere)), "bad-payload"));
+    let unknown = json!({"backup_id": "a".repeat(24), "sha256": saved["sha256"]});
+    assert!(is_refused(&provider.call(&restore(5, &unknown)), "backup-unknown"));
+    let others = Call { scope: "shop/test/user:u2".to_owned(), ..restore(5, &saved) };
+    assert!(is_refused(&provider.call(&others), "backup-unknown"), "it is another account's");
+    let tables = "SELECT count(*) FROM pg_class WHERE relnamespace = 'app'::regnamespace";
+    assert_eq!(stage.tenant(&anew).query_one(tables, &[]).expect("counted").get::<_, i64>(0), 0, "nothing came in");
+    done(&provider, &restore(5, &saved));
+}
+
+#[test]
+fn a_restore_that_broke_off_is_begun_anew_and_nobody_is_let_in_meanwhile() {
+    let stage = Stage::with(1);
+    let provider = stage.provider();
+    let outputs = ensure(&provider, "inst_1/database", 1);
+    let mut tenant = stage.tenant(&outputs);
+    tenant.batch_execute(CONTENT).expect("written");
+    let before = hash(&mut tenant);
+    let saved = done(&provider, &backup(2));
+    done(&provider, &call("database.destroy", "inst_1/database", 3, json!({})));
+    let outputs = ensure(&provider, "inst_1/database", 4);
+    let name = outputs["name"].as_str().expect("a name");
+    // The host died after it had noted what it begins, with more or less of it done.
+    stage.tenant(&outputs).batch_execute("CREATE TABLE half (n int)").expect("what the restore brought by then");
+    stage.admin().batch_execute("UPDATE provisioner.databases SET is_restoring = true, generation = 5").expect("noted");
+    let there = ensure(&provider, "inst_1/database", 5);
+    assert_eq!(there, outputs);
+    assert_eq!(state(stage.way(&outputs).connect(NoTls)), "28000", "nobody comes in");
+    assert_eq!(code(&provider.call(&backup(6))), "database-busy", "what is half there is not saved");
+    done(&provider, &restore(5, &saved));
+    assert_eq!(hash(&mut stage.tenant(&outputs)), before);
+    let half = "SELECT to_regclass('app.half') IS NULL";
+    assert!(stage.admin_of(0, name).query_one(half, &[]).expect("asked").get::<_, bool>(0), "the half is gone");
+}
+
+#[test]
+fn what_a_tenant_wrote_into_a_table_runs_with_its_own_rights_when_it_is_restored() {
+    let stage = Stage::with(1);
+    let provider = stage.provider();
+    let outputs = ensure(&provider, "inst_1/database", 1);
+    let role = outputs["user"].as_str().expect("a user");
+    let evil = format!(
+        "CREATE FUNCTION app.evil() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
+           BEGIN
+             EXECUTE 'SET ROLE postgres'; EXECUTE 'ALTER ROLE {role} SUPERUSER'; EXECUTE 'SET ROLE {role}';
+           EXCEPTION WHEN OTHERS THEN NULL; END;
+           RETURN true;
+         END $$;
+         CREATE TABLE app.t (n int CHECK (app.evil())); INSERT INTO app.t VALUES (1);"
+    );
+    stage.tenant(&outputs).batch_execute(&evil).expect("written");
+    let saved = done(&provider, &backup(2));
+    done(&provider, &call("database.destroy", "inst_1/database", 3, json!({})));
+    ensure(&provider, "inst_1/database", 4);
+    done(&provider, &restore(5, &saved));
+    let asked = "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = $1), (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'w\\_%')";
+    let row = stage.admin().query_one(asked, &[&role]).expect("asked");
+    assert_eq!((row.get::<_, bool>(0), row.get::<_, i64>(1)), (false, 0), "no superuser, and who restored is gone");
+    assert_eq!(stage.vault.list().expect("the secrets").len(), 1, "and so is the password");
+}
+
+#[test]
+fn what_takes_long_is_in_progress_and_looked_at_more_and_more_seldom() {
+    let stage = Stage::with(1);
+    let provider = stage.provider_with(|config| config.work_wait = Duration::from_millis(1));
+    let outputs = ensure(&provider, "inst_1/database", 1);
+    stage.tenant(&outputs).batch_execute(CONTENT).expect("written");
+    let first = provider.call(&backup(2));
+    let Answer::InProgress { after_ms: 1_000, token } = &first else { panic!("{first:?}") };
+    let second = provider.call(&Call { token: Some(token.clone()), ..backup(2) });
+    let Answer::InProgress { after_ms: 2_000, .. } = &second else { panic!("{second:?}") };
+    assert_eq!(done(&provider, &backup(2))["verified"], json!(true));
+    let dumps = std::fs::read_dir(stage.folder.path().join("backups")).expect("the folder");
+    let names: Vec<String> =
+        dumps.map(|entry| entry.expect("a file").file_name().to_string_lossy().into_owned()).collect();
+    assert_eq!(names.iter().filter(|name| name.ends_with(".dump")).count(), 1, "{names:?}");
+    assert_eq!(names.len(), 2, "no draft is left: {names:?}");
+}

@@ -1,0 +1,206 @@
+//! A database from its making to its end.
+
+use super::support::{SCOPE, Stage, call, code, done, ensure, is_refused, state};
+use ::postgres::NoTls;
+use host_postgres::{Config, Password, Postgres};
+use host_providers::{Provider, Secrets, conformance};
+use serde_json::json;
+
+#[test]
+fn it_keeps_what_every_provider_must() {
+    let stage = Stage::with(1);
+    let provider = stage.provider();
+    assert_eq!(conformance::check(&provider, "database", &json!({"quota_gb": 1, "name": "acme"})), Ok(()));
+    assert_eq!(provider.held(), Ok(Vec::new()), "nothing is left");
+    let left = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'r\\_%'";
+    assert_eq!(stage.admin().query_one(left, &[]).expect("counted").get::<_, i64>(0), 0);
+    assert!(stage.vault.list().expect("the secrets").is_empty(), "and no secret");
+}
+
+#[test]
+fn a_tenant_gets_a_database_that_it_can_use() {
+    let stage = Stage::with(1);
+    let provider = stage.provider();
+    let outputs = ensure(&provider, "inst_1/database", 1);
+    assert_eq!(outputs["endpoint"], json!(format!("127.0.0.1:{}", stage.servers[0].port())));
+    let mut tenant = stage.tenant(&outputs);
+    tenant
+        .batch_execute("CREATE TABLE t (n int); INSERT INTO t VALUES (1); UPDATE t SET n = 2")
+        .expect("its own schema");
+    let row =
+        tenant.query_one("SELECT n, current_schema()::text, current_setting('statement_timeout') FROM app.t", &[]);
+    let row = row.expect("its own table");
+    assert_eq!((row.get(0), row.get(1), row.get(2)), (2, "app", "30s"));
+    let held = provider.held().expect("a list");
+    let [held] = held.as_slice() else { panic!("{held:?}") };
+    assert_eq!(
+        (held.id.scope.as_str(), held.id.id.as_str(), held.state.as_str()),
+        (SCOPE, "inst_1/database", "running")
+    );
+    let seen = done(&provider, &call("database.observe", "inst_1/database", 1, json!({})));
+    assert_eq!((&seen["outputs"], &seen["is_over_quota"]), (&outputs, &json!(false)));
+    assert!(seen["bytes"].as_i64().is_some_and(|bytes| bytes > 1_000_000), "{seen}");
+}
+
+#[test]
+fn a_database_over_its_quota_is_told_as_such() {
+    let stage = Stage::with(1);
+    let provider = stage.provider();
+    done(&provider, &call("database.ensure", "inst_1/database", 1, json!({"quota_mb": 1})));
+    let seen = done(&provider, &call("database.observe", "inst_1/database", 1, json!({})));
+    assert_eq!((&seen["quota_bytes"], &seen["is_over_quota"]), (&json!(1 << 20), &json!(true)));
+    done(&provider, &call("database.change", "inst_1/database", 2, json!({"quota_mb": "2000", "state": "running"})));
+    let seen = done(&provider, &call("database.observe", "inst_1/database", 2, json!({})));
+    assert_eq!((&seen["quota_bytes"], &seen["is_over_quota"]), (&json!(2_000 << 20), &json!(false)));
+}
+
+#[test]
+fn who_is_suspended_is_put_out_and_stays_out() {
+    let stage = Stage::with(1);
+    let provider = stage.provider();
+    let outputs = ensure(&provider, "inst_1/database", 1);
+    let mut tenant = stage.tenant(&outputs);
+    tenant.batch_execute("CREATE TABLE t (n int)").expect("it writes");
+    let suspend = call("database.change", "inst_1/database", 2, json!({"state": "suspended"}));
+    assert_eq!(done(&provider, &suspend)["state"], json!("suspended"));
+    assert!(tenant.batch_execute("SELECT 1").is_err(), "its session has ended");
+    assert_eq!(state(stage.way(&outputs).connect(NoTls)), "28000", "it may not log in");
+    assert_eq!(ensure(&provider, "inst_1/database", 2), outputs, "what is there is found, and still suspended");
+    assert_eq!(state(stage.way(&outputs).connect(NoTls)), "28000");
+    assert_eq!(provider.held().expect("a list")[0].state, "suspended");
+    done(&provider, &call("database.change", "inst_1/database", 3, json!({"state": "running"})));
+    stage.tenant(&outputs).batch_execute("SELECT * FROM app.t").expect("all is there");
+}
+
+#[test]
+fn writes_that_are_refused_stay_refused_whatever_the_tenant_does() {
+    let stage = Stage::with(1);
+    let provider = stage.provider();
+    let outputs = ensure(&provider, "inst_1/database", 1);
+    let role = outputs["user"].as_str().expect("a user");
+    let mut tenant = stage.tenant(&outputs);
+    let begun = "CREATE TABLE t (n int); INSERT INTO t SELECT generate_series(1, 100); CREATE TABLE u (n int)";
+    tenant.batch_execute(begun).expect("it writes");
+    done(&provider, &call("database.change", "inst_1/database", 2, json!({"writes": "refused"})));
+    let mut later = stage.tenant(&outputs);
+    assert_eq!(state(later.batch_execute("INSERT INTO t VALUES (1)")), "25006", "a new session only reads");
+    for client in [&mut tenant, &mut later] {
+        client.batch_execute("SET default_transaction_read_only = off").expect("a session sets what it likes");
+        for write in [
+            "INSERT INTO t VALUES (1)".to_owned(),
+            "UPDATE t SET n = 0".to_owned(),
+            "COPY t FROM STDIN".to_owned(),
+            "CREATE TABLE v (n int)".to_owned(),
+            "CREATE TABLE v AS SELECT * FROM t".to_owned(),
+            format!("GRANT INSERT ON t TO {role}"),
+            "ALTER TABLE t DISABLE TRIGGER ALL".to_owned(),
+            "ALTER EVENT TRIGGER writes_refused DISABLE".to_owned(),
+            "DROP EVENT TRIGGER writes_refused".to_owned(),
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'".to_owned(),
+        ] {
+            assert_eq!(state(client.batch_execute(&write)), "42501", "{write}");
+        }
+    }
+    later.batch_execute("DELETE FROM t WHERE n > 50; DROP TABLE u").expect("what frees space is possible");
+    assert_eq!(ensure(&provider, "inst_1/database", 2), outputs, "and is refused still");
+    assert_eq!(state(stage.tenant(&outputs).batch_execute("INSERT INTO t VALUES (1)")), "25006");
+    done(&provider, &call("database.change", "inst_1/database", 3, json!({"writes": "allowed"})));
+    let again = "INSERT INTO t VALUES (1); UPDATE t SET n = 2; CREATE TABLE v (n int)";
+    stage.tenant(&outputs).batch_execute(again).expect("it writes again");
+}
+
+#[test]
+fn what_was_asked_for_before_the_end_makes_nothing_after_it() {
+    let stage = Stage::with(1);
+    let provider = stage.provider();
+    let first = ensure(&provider, "inst_1/database", 1);
+    done(&provider, &call("database.destroy", "inst_1/database", 2, json!({})));
+    let late = provider.call(&call("database.ensure", "inst_1/database", 1, json!({})));
+    assert!(is_refused(&late, "superseded"), "{late:?}");
+    assert_eq!(provider.held(), Ok(Vec::new()));
+    done(&provider, &call("database.destroy", "inst_2/database", 5, json!({})));
+    let late = provider.call(&call("database.ensure", "inst_2/database", 4, json!({})));
+    assert!(is_refused(&late, "superseded"), "it was destroyed before it was made: {late:?}");
+    let anew = ensure(&provider, "inst_1/database", 3);
+    assert_eq!(anew["name"], first["name"]);
+    stage.tenant(&anew).batch_execute("CREATE TABLE t (n int)").expect("an empty one, with a password of its own");
+    let nothing = provider.call(&call("database.change", "inst_3/database", 1, json!({"state": "suspended"})));
+    assert!(is_refused(&nothing, "not-found"), "{nothing:?}");
+}
+
+#[test]
+fn of_two_servers_the_emptier_one_is_taken_and_found_again() {
+    let stage = Stage::with(2);
+    let provider = stage.provider_with(|config| config.servers[0].max_databases = 2);
+    let port = |server: usize| json!(format!("127.0.0.1:{}", stage.servers[server].port()));
+    let at = |id: &str| ensure(&provider, id, 1)["endpoint"].clone();
+    assert_eq!((at("a/database"), at("b/database"), at("c/database")), (port(0), port(1), port(0)));
+    // The first one is full now, so the second one takes all that comes.
+    assert_eq!((at("d/database"), at("e/database")), (port(1), port(1)));
+    assert_eq!((at("a/database"), at("b/database"), at("c/database")), (port(0), port(1), port(0)), "each is found");
+    done(&provider, &call("database.destroy", "a/database", 2, json!({})));
+    assert_eq!(at("f/database"), port(0), "where one went is room again");
+    let wanted =
+        |endpoint: &str| provider.call(&call("database.ensure", "g/database", 1, json!({"endpoint": endpoint})));
+    let nowhere = wanted("db.example.com");
+    assert!(is_refused(&nowhere, "unknown-server"), "{nowhere:?}");
+    assert_eq!(code(&wanted(port(0).as_str().expect("an endpoint"))), "no-room", "it is full");
+    assert_eq!(provider.held().expect("a list").len(), 5);
+    // As long as one of them is silent nobody knows what it has.
+    let deaf = stage.provider_with(|config| config.servers[1].port = 1);
+    assert_eq!(code(&deaf.call(&call("database.ensure", "h/database", 1, json!({})))), "database-unreachable");
+}
+
+#[test]
+fn what_somebody_else_made_under_the_name_is_left_alone() {
+    let (stage, elsewhere) = (Stage::with(1), Stage::with(1));
+    let name = ensure(&elsewhere.provider(), "inst_1/database", 1)["name"].as_str().expect("a name").to_owned();
+    stage.admin().batch_execute(&format!("CREATE DATABASE {name}")).expect("somebody else's");
+    let provider = stage.provider();
+    for kind in ["database.ensure", "database.change", "database.observe", "database.destroy"] {
+        let answer = provider.call(&call(kind, "inst_1/database", 1, json!({})));
+        assert!(is_refused(&answer, "name-taken"), "{kind}: {answer:?}");
+    }
+    let there = "SELECT count(*) FROM pg_database WHERE datname = $1";
+    assert_eq!(stage.admin().query_one(there, &[&name]).expect("counted").get::<_, i64>(0), 1);
+}
+
+#[test]
+fn the_plain_password_is_in_no_statement() {
+    let stage = Stage::with(1);
+    stage.admin().batch_execute("ALTER SYSTEM SET log_statement = 'all'").expect("set");
+    stage.admin().batch_execute("SELECT pg_reload_conf()").expect("read");
+    let provider = stage.provider();
+    let outputs = ensure(&provider, "inst_1/database", 1);
+    stage.tenant(&outputs).batch_execute("CREATE TABLE t (n int)").expect("it logs in");
+    done(&provider, &call("database.change", "inst_1/database", 2, json!({"state": "suspended"})));
+    done(&provider, &call("database.backup", "inst_1/database", 3, json!({})));
+    let reference = outputs["secret_ref"].as_str().expect("a reference");
+    let password = stage.vault.resolve(SCOPE, reference).expect("the password");
+    let log = stage.servers[0].log();
+    assert!(log.contains("CREATE ROLE") && log.contains("SCRAM-SHA-256$4096:"), "statements are in the log");
+    for secret in [password.expose(), stage.servers[0].password()] {
+        assert!(!log.contains(secret), "a password is in the log");
+    }
+    assert!(!outputs.to_string().contains(password.expose()));
+}
+
+#[test]
+fn settings_that_can_not_be_are_told_with_what_was_expected() {
+    let stage = Stage::with(1);
+    let told = |change: fn(&mut Config)| {
+        let mut config = stage.config();
+        change(&mut config);
+        Postgres::new(config).err().expect("refused").to_string()
+    };
+    assert_eq!(told(|config| config.servers.clear()), "`servers` is `empty`: expected one at least");
+    assert_eq!(told(|config| config.connections = 0), "`connections` is `0`: expected 1 to 1000");
+    assert!(told(|config| config.servers[0].host = "a b".to_owned()).starts_with("`host` is `a b`"));
+    assert!(told(|config| config.servers.push(config.servers[0].clone())).starts_with("`servers` is `127.0.0.1:"));
+    let wrong = stage.provider_with(|config| {
+        config.servers[0].admin_password = Password::Reference("secret:vault/none".to_owned());
+    });
+    let answer = wrong.call(&call("database.ensure", "inst_1/database", 1, json!({})));
+    assert!(is_refused(&answer, "secret-unknown"), "{answer:?}");
+    assert!(wrong.held().is_err(), "a list that nobody can ask for is no empty one");
+}

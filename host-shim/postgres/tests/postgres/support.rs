@@ -1,0 +1,158 @@
+//! Servers with a provider of them, and who asks.
+
+use ::postgres::{Client, NoTls};
+use counterparts::Postgres as Real;
+use host_postgres::{Config, Password, Postgres, ServerConfig};
+use host_providers::{Answer, Call, Held, Provider, Secret, SecretAccess, Secrets, Unlisted};
+use host_vault::Vault;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+pub const SCOPE: &str = "shop/test/user:u1";
+
+/// Some servers, a store of secrets and a folder.
+pub struct Stage {
+    pub servers: Vec<Real>,
+    pub vault: Arc<Vault>,
+    pub folder: TempDir,
+}
+
+impl Stage {
+    pub fn with(servers: usize) -> Stage {
+        let servers = (0..servers).map(|_| Real::start()).collect();
+        let vault = Arc::new(Vault::in_memory().expect("a vault"));
+        Stage { servers, vault, folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    pub fn settings(&self, server: usize) -> ServerConfig {
+        let server = &self.servers[server];
+        ServerConfig {
+            host: "127.0.0.1".to_owned(),
+            port: server.port(),
+            admin_user: "postgres".to_owned(),
+            admin_password: Password::Plain(Secret::new(server.password())),
+            max_databases: 50,
+            tls: false,
+        }
+    }
+
+    pub fn config(&self) -> Config {
+        let servers = (0..self.servers.len()).map(|server| self.settings(server)).collect();
+        let programs = self.servers[0].programs().to_owned();
+        let mut config = Config::new(servers, programs, self.folder.path().join("backups"));
+        config.connections = 3;
+        config.work_wait = Duration::from_secs(60);
+        config
+    }
+
+    /// A provider with other settings than the usual ones; its calls find their secrets.
+    pub fn provider_with(&self, change: impl FnOnce(&mut Config)) -> WithSecrets {
+        let mut config = self.config();
+        change(&mut config);
+        WithSecrets { provider: Postgres::new(config).expect("a provider"), vault: self.vault.clone() }
+    }
+
+    pub fn provider(&self) -> WithSecrets {
+        self.provider_with(|_| ())
+    }
+
+    /// The administrator, in this database of a server.
+    pub fn admin_of(&self, server: usize, database: &str) -> Client {
+        let server = &self.servers[server];
+        let mut config = Client::configure();
+        config.host("127.0.0.1").port(server.port()).user("postgres").password(server.password()).dbname(database);
+        config.connect(NoTls).expect("the administrator comes in")
+    }
+
+    pub fn admin(&self) -> Client {
+        self.admin_of(0, "postgres")
+    }
+
+    /// How a tenant is told to connect.
+    pub fn way(&self, outputs: &Value) -> ::postgres::Config {
+        let text = |member: &str| outputs[member].as_str().unwrap_or_else(|| panic!("no {member}: {outputs}"));
+        let (host, port) = text("endpoint").rsplit_once(':').expect("host:port");
+        let password = self.vault.resolve(SCOPE, text("secret_ref")).expect("the tenant's password");
+        let mut config = Client::configure();
+        config.host(host).port(port.parse().expect("a port")).user(text("user")).dbname(text("name"));
+        config.password(password.expose());
+        config
+    }
+
+    pub fn tenant(&self, outputs: &Value) -> Client {
+        self.way(outputs).connect(NoTls).expect("the tenant comes in")
+    }
+}
+
+/// A provider whose calls find their secrets, as the registry sees to it.
+pub struct WithSecrets {
+    provider: Postgres,
+    vault: Arc<Vault>,
+}
+
+impl Provider for WithSecrets {
+    fn call(&self, call: &Call) -> Answer {
+        let secrets: Arc<dyn Secrets> = self.vault.clone();
+        self.provider.call(&Call { secrets: SecretAccess::new(Some(secrets)), ..call.clone() })
+    }
+
+    fn held(&self) -> Result<Vec<Held>, Unlisted> {
+        self.provider.held()
+    }
+}
+
+/// A call for a database, `inst_1/database`, as an instance asks.
+pub fn call(kind: &str, id: &str, generation: u32, payload: Value) -> Call {
+    let verb = kind.rsplit_once('.').expect("a verb").1;
+    Call {
+        kind: kind.to_owned(),
+        scope: SCOPE.to_owned(),
+        key: format!("{id}/{verb}"),
+        generation,
+        attempt: 1,
+        payload,
+        lease: 1,
+        ..Call::default()
+    }
+}
+
+/// The outputs of a call that succeeds; what is in progress is looked at until it isn't.
+pub fn done(provider: &dyn Provider, call: &Call) -> Value {
+    let mut call = call.clone();
+    for _ in 0..100 {
+        match provider.call(&call) {
+            Answer::Done(outputs) => return outputs,
+            Answer::InProgress { token, .. } => {
+                call.token = Some(token);
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            other => panic!("{} {}: {other:?}", call.kind, call.key),
+        }
+    }
+    panic!("{} {} does not end", call.kind, call.key);
+}
+
+pub fn ensure(provider: &dyn Provider, id: &str, generation: u32) -> Value {
+    done(provider, &call("database.ensure", id, generation, json!({})))
+}
+
+/// The code of an answer that is no success.
+pub fn code(answer: &Answer) -> &str {
+    match answer {
+        Answer::Refused { code, .. } | Answer::Retry { code, .. } => code,
+        Answer::Done(_) => "done",
+        Answer::InProgress { .. } => "in-progress",
+    }
+}
+
+pub fn is_refused(answer: &Answer, expected: &str) -> bool {
+    matches!(answer, Answer::Refused { code, .. } if code == expected)
+}
+
+/// SQLSTATE of what must fail.
+pub fn state<T>(result: Result<T, ::postgres::Error>) -> String {
+    let error = result.err().expect("it is refused");
+    error.code().map(|state| state.code().to_owned()).unwrap_or_else(|| panic!("no answer of the server: {error}"))
+}
