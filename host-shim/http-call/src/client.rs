@@ -30,6 +30,8 @@ pub enum Method {
     Get,
     /// Makes or changes.
     Post,
+    /// Changes some members.
+    Patch,
     /// Removes.
     Delete,
 }
@@ -39,6 +41,7 @@ impl Method {
         match self {
             Method::Get => "GET",
             Method::Post => "POST",
+            Method::Patch => "PATCH",
             Method::Delete => "DELETE",
         }
     }

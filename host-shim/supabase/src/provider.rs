@@ -1,0 +1,53 @@
+//! The provider: which verb is carried out where.
+
+use crate::api::Api;
+use crate::config::Config;
+use crate::failure::Failed;
+use crate::verbs::{Work, change, destroy, ensure, observe};
+use host_http_call::Client;
+use host_providers::{Answer, Call, Provider};
+
+/// Databases at Supabase, a project each. It keeps nothing between calls.
+///
+/// | verb | payload | gives |
+/// |---|---|---|
+/// | `observe` | `organization`; with `adopt`: `name`, `outputs` with `endpoint`, `secret_ref` | `exists`, `state`, `outputs` |
+/// | `ensure` | `name`, `organization`, `region`, `plan` | `id`, `endpoint`, `name`, `database`, `user`, `secret_ref` |
+/// | `change` | `state`, `organization`, `region` | the same and `state` |
+/// | `destroy` | `organization` | nothing |
+///
+/// Backups, migrations and seeds are `unsupported`: the API makes backups at its own times only.
+pub struct Supabase {
+    config: Config,
+    client: Client,
+}
+
+impl Supabase {
+    /// A provider with these settings.
+    pub fn new(config: Config) -> Supabase {
+        let client = Client::new(&config.url, config.limits);
+        Supabase { config, client }
+    }
+
+    fn carry_out(&self, call: &Call) -> Result<Answer, Failed> {
+        let api = Api::new(&self.config, &self.client)?;
+        let redacted = api.redacted();
+        let work = Work::new(api, &self.config, call)?;
+        let answer = match call.verb() {
+            "observe" => observe::observe(&work),
+            "ensure" => ensure::ensure(&work),
+            "change" => change::change(&work),
+            _ => destroy::destroy(&work),
+        };
+        Ok(redacted.answer(answer.unwrap_or_else(Answer::from)))
+    }
+}
+
+impl Provider for Supabase {
+    fn call(&self, call: &Call) -> Answer {
+        if call.resource() != "database" || !call.is_resource_call() {
+            return Answer::unsupported(call);
+        }
+        self.carry_out(call).unwrap_or_else(Answer::from)
+    }
+}

@@ -1,0 +1,104 @@
+//! What each verb does, a file a verb, and what all of them need.
+
+pub mod change;
+pub mod destroy;
+pub mod ensure;
+pub mod observe;
+mod progress;
+
+use crate::api::Api;
+use crate::config::Config;
+use crate::failure::Failed;
+use crate::name::Mark;
+use crate::project::{Project, is_reference};
+use host_providers::{Answer, Call, MadeSecret, SECRET_BYTES_MIN};
+use progress::Progress;
+use serde_json::{Value, json};
+
+/// A call with what is needed to carry it out.
+pub struct Work<'w> {
+    pub(crate) api: Api<'w>,
+    config: &'w Config,
+    call: &'w Call,
+    organization: &'w str,
+    mark: Mark,
+    progress: Option<Progress>,
+}
+
+impl<'w> Work<'w> {
+    pub(crate) fn new(api: Api<'w>, config: &'w Config, call: &'w Call) -> Result<Work<'w>, Failed> {
+        let wrong = Failed::Payload { member: "organization", expected: "the slug of an organization" };
+        let organization = text(call, "organization")?.or(config.organization.as_deref()).ok_or(wrong.clone())?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if !organization.bytes().all(plain) {
+            return Err(wrong);
+        }
+        let mark = Mark::new(text(call, "name")?, &call.resource_id(), call.generation);
+        let progress = call.token.as_deref().and_then(Progress::read);
+        Ok(Work { api, config, call, organization, mark, progress })
+    }
+
+    /// The project of this resource: of a look the one that is looked at, else the oldest that bears the mark.
+    fn project(&self) -> Result<Option<Project>, Failed> {
+        let is_ours = |project: &Project| project.mark().is_some_and(|mark| mark.letters == self.mark.letters);
+        match &self.progress {
+            Some(progress) if is_reference(&progress.reference) => {
+                Ok(self.api.project(&progress.reference)?.filter(is_ours))
+            }
+            _ => self.api.find(self.organization, &is_ours),
+        }
+    }
+
+    /// Refuses a generation that is older than what changed the project last, and notes a newer one in its name.
+    fn admit(&self, project: &Project) -> Result<(), Failed> {
+        let mark = self.not_superseded(project)?;
+        match mark.generation == self.call.generation {
+            true => Ok(()),
+            false => {
+                let newer = Mark { generation: self.call.generation, ..mark };
+                self.api.rename(&project.reference, &newer.name())
+            }
+        }
+    }
+
+    fn not_superseded(&self, project: &Project) -> Result<Mark, Failed> {
+        let mark = project.mark().ok_or_else(|| Failed::Taken(project.reference.clone()))?;
+        match mark.generation > self.call.generation {
+            true => Err(Failed::Superseded { generation: self.call.generation, newest: mark.generation }),
+            false => Ok(mark),
+        }
+    }
+
+    /// The password of the database, which is made once for the resource.
+    fn secret(&self) -> Result<MadeSecret, Failed> {
+        Ok(self.call.make_secret(&format!("supabase/{}", self.mark.letters), SECRET_BYTES_MIN)?)
+    }
+
+    /// What is told of a project. Of one that a person made the password is theirs.
+    fn outputs(&self, project: &Project) -> Result<Value, Failed> {
+        let mark = project.mark().ok_or_else(|| Failed::Taken(project.reference.clone()))?;
+        let mut outputs = json!({
+            "id": project.reference, "endpoint": format!("db.{}.supabase.co:5432", project.reference),
+            "name": mark.lasting(), "database": "postgres", "user": "postgres",
+        });
+        if !mark.is_adopted {
+            outputs["secret_ref"] = json!(self.secret()?.reference);
+        }
+        Ok(outputs)
+    }
+
+    /// It takes longer: a look at this project follows.
+    fn in_progress(&self, project: &Project, has_asked: bool) -> Answer {
+        let looks = self.progress.as_ref().map_or(0, |progress| progress.looks.saturating_add(1));
+        Progress { reference: project.reference.clone(), looks, has_asked }.answer(self.config.poll)
+    }
+}
+
+/// A text of the payload; none if it is missing, null or empty.
+fn text<'c>(call: &'c Call, member: &'static str) -> Result<Option<&'c str>, Failed> {
+    match call.payload.get(member) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+        Some(_) => Err(Failed::Payload { member, expected: "a text" }),
+    }
+}

@@ -1,0 +1,20 @@
+//! `database.destroy`: no project, and no password of one.
+
+use super::Work;
+use crate::failure::Failed;
+use host_providers::Answer;
+use serde_json::json;
+
+pub(crate) fn destroy(work: &Work<'_>) -> Result<Answer, Failed> {
+    let Some(project) = work.project()? else {
+        let secret = work.secret()?;
+        work.call.forget_secret(&secret.reference)?;
+        return Ok(Answer::Done(json!({})));
+    };
+    work.not_superseded(&project)?;
+    if !work.progress.as_ref().is_some_and(|progress| progress.waits()) {
+        work.api.delete(&project.reference)?;
+    }
+    // It is done when it is gone.
+    Ok(work.in_progress(&project, true))
+}

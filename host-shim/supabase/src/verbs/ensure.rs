@@ -1,0 +1,35 @@
+//! `database.ensure`: a project that runs.
+
+use super::change::{Wish, bring};
+use super::{Work, text};
+use crate::api::Wanted;
+use crate::failure::Failed;
+use crate::project::Stands;
+use host_providers::Answer;
+
+pub(crate) fn ensure(work: &Work<'_>) -> Result<Answer, Failed> {
+    if let Some(project) = work.project()? {
+        work.admit(&project)?;
+        if project.stands() == Stands::NeverCameUp {
+            // It never ran, so nothing is in it; the next attempt makes another one.
+            work.api.delete(&project.reference)?;
+            return Err(Failed::NeverCameUp(project.reference));
+        }
+        return Ok(match bring(work, &project, Wish::Running)? {
+            None => Answer::Done(work.outputs(&project)?),
+            Some(in_progress) => in_progress,
+        });
+    }
+    let plan = text(work.call, "plan")?;
+    let secret = work.secret()?;
+    let password = work.call.secret(&secret.reference)?;
+    let wanted = Wanted {
+        name: &work.mark.name(),
+        organization: work.organization,
+        region: text(work.call, "region")?.unwrap_or(&work.config.region),
+        instance_size: plan.and_then(|plan| work.config.instance_sizes.get(plan)).map(String::as_str),
+        password: &password,
+    };
+    let project = work.api.create(&wanted)?;
+    Ok(work.in_progress(&project, true))
+}

@@ -1,0 +1,76 @@
+//! `database.observe`: what there is; with `adopt` what a person made, which is ours from then on.
+
+use super::Work;
+use super::change::state;
+use crate::failure::Failed;
+use crate::name::Mark;
+use crate::project::{Project, Stands, reference_of};
+use host_providers::Answer;
+use serde_json::{Value, json};
+
+pub(crate) fn observe(work: &Work<'_>) -> Result<Answer, Failed> {
+    match work.call.payload.get("adopt") {
+        Some(Value::Bool(true)) => adopt(work),
+        _ => look(work),
+    }
+}
+
+fn look(work: &Work<'_>) -> Result<Answer, Failed> {
+    let Some(project) = work.project()? else { return Ok(Answer::Done(json!({"exists": false}))) };
+    match project.stands() {
+        // What it is can't be said before it is one or the other.
+        Stands::Changing => Ok(work.in_progress(&project, false)),
+        Stands::NeverCameUp => Err(not_running(&project)),
+        _ => Ok(seen(&project, &work.outputs(&project)?)),
+    }
+}
+
+fn adopt(work: &Work<'_>) -> Result<Answer, Failed> {
+    let told = work.call.payload.get("outputs").unwrap_or(&Value::Null);
+    let member = |name: &str| told.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let endpoint = member("endpoint").and_then(reference_of);
+    let reference = endpoint.ok_or(Failed::Payload { member: "outputs", expected: "`endpoint` db.REF.supabase.co" })?;
+    let secret = member("secret_ref");
+    let secret = secret.ok_or(Failed::Payload { member: "outputs", expected: "`secret_ref`" })?;
+    // Whether there is one: it is the person's, and not looked into.
+    work.call.secret(secret)?;
+    // A project of which this token may know nothing is as good as none.
+    let project = match work.api.project(reference) {
+        Ok(project) => project.ok_or(Failed::NotFound)?,
+        Err(Failed::Error { status: 403, .. }) => return Err(Failed::NotFound),
+        Err(failed) => return Err(failed),
+    };
+    let taken = || Failed::Taken(reference.to_owned());
+    if project.organization_slug.as_deref() != Some(work.organization) {
+        return Err(taken());
+    }
+    let project = match project.mark() {
+        Some(mark) if mark.letters == work.mark.letters => project,
+        Some(_) => return Err(taken()),
+        None => {
+            match project.stands() {
+                Stands::Running => {}
+                Stands::Changing => return Ok(work.in_progress(&project, false)),
+                _ => return Err(not_running(&project)),
+            }
+            let tables = work.api.tables(reference)?;
+            if tables > 0 {
+                return Err(Failed::NotEmpty { reference: reference.to_owned(), tables });
+            }
+            let name = Mark { is_adopted: true, ..work.mark.clone() }.name();
+            work.api.rename(reference, &name)?;
+            Project { name, ..project }
+        }
+    };
+    let mut outputs = work.outputs(&project)?;
+    outputs["secret_ref"] = json!(secret);
+    Ok(seen(&project, &outputs))
+}
+
+fn seen(project: &Project, outputs: &Value) -> Answer {
+    Answer::Done(json!({"exists": true, "state": state(project), "outputs": outputs}))
+}
+
+fn not_running(project: &Project) -> Failed {
+    Failed::NotRunning { reference: project.reference.clone(), status: project.status.clone() }
+}

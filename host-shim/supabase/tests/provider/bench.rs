@@ -1,0 +1,142 @@
+//! A double of the management API, a proxy before it, and a provider with a vault that talks to it through the proxy.
+
+use counterparts::{FaultProxy, Project, Protocol, Supabase as Double};
+use host_http_call::Limits;
+use host_providers::{Answer, Call, Provider, Registry, Reply, Secret, SecretAccess};
+use host_supabase::{Config, Supabase};
+use host_vault::Vault;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The token, of which no answer may hold any part.
+pub const TOKEN: &str = "sbp_nobodymayreadthis";
+pub const ORGANIZATION: &str = "org-1";
+/// What a request may take; a fault that delays takes longer.
+const TIMEOUT: Duration = Duration::from_millis(400);
+/// Longer than that.
+pub const TOO_LATE: Duration = Duration::from_millis(800);
+/// Looks at one work at most.
+const LOOKS_MAX: usize = 60;
+
+pub struct Bench {
+    pub double: Double,
+    pub proxy: FaultProxy,
+    pub vault: Arc<Vault>,
+    registry: Registry,
+}
+
+pub fn config(url: String) -> Config {
+    Config {
+        token: Some(Secret::new(TOKEN)),
+        organization: Some(ORGANIZATION.to_owned()),
+        limits: Limits { timeout: TIMEOUT, body_bytes_max: 100_000 },
+        poll: Duration::from_millis(1),
+        url,
+        ..Config::default()
+    }
+}
+
+impl Bench {
+    pub fn start() -> Bench {
+        Bench::with(|config| config)
+    }
+
+    pub fn with(change: impl FnOnce(Config) -> Config) -> Bench {
+        let double = Double::start(TOKEN, ORGANIZATION);
+        let proxy = FaultProxy::start(double.address(), Protocol::Http);
+        let vault = Arc::new(Vault::in_memory().unwrap());
+        let mut registry = Registry::with_default(Arc::new(Supabase::new(change(config(proxy.url())))));
+        registry.set_secrets(vault.clone());
+        Bench { double, proxy, vault, registry }
+    }
+
+    /// One call.
+    pub fn call(&self, call: &Call) -> Answer {
+        let call = Call { secrets: self.registry.secret_access(), ..call.clone() };
+        let Reply::Answer(answer) = self.registry.call(&call) else {
+            panic!("a provider that is no simulation answers")
+        };
+        let shown = format!("{answer:?}");
+        assert!(!shown.contains("nobodymayreadthis") && !shown.contains("sbp_"), "a token is told: {shown}");
+        let passwords = self.double.projects().into_iter().map(|project| project.password);
+        for password in passwords.filter(|password| password != "by-hand") {
+            assert!(!shown.contains(&password), "a password is told: {shown}");
+        }
+        answer
+    }
+
+    /// The answer in the end: what is in progress is looked at until it isn't.
+    pub fn ask(&self, call: &Call) -> Answer {
+        let mut answer = self.call(call);
+        for _ in 0..LOOKS_MAX {
+            let Answer::InProgress { token, .. } = answer else { return answer };
+            answer = self.call(&Call { token: Some(token), ..call.clone() });
+        }
+        panic!("{} takes too many looks", call.kind)
+    }
+
+    /// The outputs of a call that must succeed in the end.
+    pub fn done(&self, call: &Call) -> Value {
+        match self.ask(call) {
+            Answer::Done(outputs) => outputs,
+            other => panic!("{} {}: {other:?}", call.kind, call.payload),
+        }
+    }
+
+    /// The code that a call is refused with in the end.
+    pub fn refused(&self, call: &Call) -> String {
+        match self.ask(call) {
+            Answer::Refused { code, .. } => code,
+            other => panic!("{} {}: {other:?}", call.kind, call.payload),
+        }
+    }
+
+    /// The project that there is.
+    pub fn only(&self) -> Project {
+        let mut projects = self.double.projects();
+        assert_eq!(projects.len(), 1, "{projects:?}");
+        projects.remove(0)
+    }
+}
+
+/// A provider for the check that all must pass: its calls come without a way to secrets.
+pub struct WithVault(pub Supabase, pub Arc<Vault>);
+
+impl Provider for WithVault {
+    fn call(&self, call: &Call) -> Answer {
+        self.0.call(&Call { secrets: SecretAccess::new(Some(self.1.clone())), ..call.clone() })
+    }
+}
+
+/// What the extension asks a database with.
+pub fn inputs() -> Value {
+    json!({"name": "orchestra-acme", "region": "eu-west-2", "plan": "pro", "organization": ORGANIZATION,
+        "backups": {"every_hours": 24, "keep_days": 30}})
+}
+
+pub fn call(verb: &str, generation: u32, payload: Value) -> Call {
+    Call {
+        kind: format!("database.{verb}"),
+        scope: "stages/test/user:o1".to_owned(),
+        key: format!("orch_acme/database/{verb}"),
+        generation,
+        attempt: 1,
+        lease: 1,
+        payload,
+        ..Call::default()
+    }
+}
+
+pub fn with(mut payload: Value, more: Value) -> Value {
+    payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    payload
+}
+
+pub fn ensure() -> Call {
+    call("ensure", 1, inputs())
+}
+
+pub fn change(generation: u32, state: &str) -> Call {
+    call("change", generation, with(inputs(), json!({"state": state})))
+}

@@ -1,0 +1,90 @@
+//! What the API refuses, and what it can't say now.
+
+use crate::bench::{Bench, call, change, ensure, inputs, with};
+use counterparts::{Fault, Project};
+use host_providers::{Answer, Call};
+use host_supabase::Config;
+use serde_json::json;
+
+#[test]
+fn no_token_is_for_people_to_make_up_for() {
+    let bench = Bench::with(|config| Config { token: None, ..config });
+    assert_eq!(bench.refused(&ensure()), "not-configured");
+    assert!(bench.proxy.seen().is_empty());
+}
+
+#[test]
+fn no_more_projects_is_told_as_what_it_is_and_made_up_for_later() {
+    let bench = Bench::start();
+    bench.double.set_most(0);
+    assert_eq!(bench.refused(&ensure()), "quota-exceeded");
+    assert!(bench.double.projects().is_empty());
+    bench.double.set_most(1);
+    bench.done(&ensure());
+    bench.done(&change(2, "suspended"));
+    let other = Call { key: "orch_other/database/ensure".to_owned(), ..ensure() };
+    bench.done(&other);
+    assert_eq!(bench.refused(&change(3, "running")), "quota-exceeded", "what is paused does not count until it runs");
+}
+
+#[test]
+fn each_status_is_refused_or_tried_again() {
+    let bench = Bench::start();
+    let ask = |fault: Fault| {
+        bench.proxy.clear();
+        bench.proxy.fail_nth(0, fault);
+        bench.call(&ensure())
+    };
+    for (status, code) in
+        [(400, "status-400"), (401, "unauthorized"), (402, "quota-exceeded"), (403, "status-403"), (404, "not-found")]
+    {
+        let answer = ask(Fault::Status(status, None));
+        assert!(matches!(&answer, Answer::Refused { code: found, .. } if found == code), "{status}: {answer:?}");
+    }
+    for status in [408, 409, 429, 500, 502, 503] {
+        let answer = ask(Fault::Status(status, Some(9)));
+        assert!(matches!(answer, Answer::Retry { after_ms: Some(9_000), .. }), "{status}: {answer:?}");
+        assert!(matches!(ask(Fault::Status(status, None)), Answer::Retry { after_ms: None, .. }), "{status}");
+    }
+    assert!(matches!(ask(Fault::Status(307, None)), Answer::Retry { .. }));
+    assert!(bench.double.projects().is_empty());
+}
+
+#[test]
+fn a_list_that_is_too_large_is_not_read() {
+    let bench = Bench::start();
+    bench.double.put(Project::ready("zzzzzzzzzzzzzzzzzzzz", crate::bench::ORGANIZATION, &"x".repeat(200_000)));
+    let answer = bench.call(&ensure());
+    assert!(matches!(&answer, Answer::Retry { code, .. } if code == "answer-too-large"), "{answer:?}");
+}
+
+#[test]
+fn what_the_api_repeats_of_the_token_is_told_nobody() {
+    // `Bench::call` looks for tokens in every answer; the double repeats the header that it refuses.
+    let bench =
+        Bench::with(|config| Config { token: Some(host_providers::Secret::new("sbp_another_token")), ..config });
+    let Answer::Refused { code, message } = bench.call(&ensure()) else { panic!("refused") };
+    assert_eq!(code, "unauthorized");
+    assert!(!message.contains("another_token"), "{message}");
+}
+
+#[test]
+fn an_organization_that_is_not_ours_or_none_is_refused() {
+    let bench = Bench::with(|config| Config { organization: None, ..config });
+    assert_eq!(bench.refused(&call("ensure", 1, json!({"name": "acme"}))), "bad-payload");
+    for (organization, code) in [("org-2", "status-403"), ("a/../b", "bad-payload")] {
+        let payload = with(inputs(), json!({"organization": organization}));
+        assert_eq!(bench.refused(&call("ensure", 1, payload)), code);
+    }
+}
+
+#[test]
+fn what_the_api_does_not_offer_is_unsupported() {
+    let bench = Bench::start();
+    for verb in ["backup", "restore", "migrate", "seed"] {
+        assert_eq!(bench.refused(&call(verb, 1, inputs())), "unsupported");
+    }
+    assert_eq!(bench.refused(&Call { kind: "bucket.ensure".to_owned(), ..ensure() }), "unsupported");
+    assert_eq!(bench.refused(&call("change", 1, json!({"state": "asleep"}))), "bad-payload");
+    assert!(bench.proxy.seen().is_empty());
+}

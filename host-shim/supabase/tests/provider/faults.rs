@@ -1,0 +1,124 @@
+//! Each exchange of each verb goes wrong in each way; the same call again ends well, with one project.
+
+use crate::bench::{Bench, ORGANIZATION, TOO_LATE, call, change, ensure, inputs, with};
+use counterparts::{Fault, Project};
+use host_providers::{Answer, Call};
+use serde_json::{Value, json};
+
+const FAULTS: [Fault; 8] = [
+    Fault::Refuse,
+    Fault::ResetBefore,
+    Fault::ResetAfter,
+    Fault::Delay(TOO_LATE),
+    Fault::Status(429, Some(3)),
+    Fault::Status(429, None),
+    Fault::Status(500, None),
+    Fault::Truncate,
+];
+
+const REFERENCE: &str = "byhandbyhandbyhandby";
+
+/// A verb: what is there before, its call, and what is there after.
+struct Case {
+    name: &'static str,
+    before: fn(&Bench) -> Call,
+    after: fn(&Bench, &Value),
+}
+
+const CASES: [Case; 6] = [
+    Case {
+        name: "ensure",
+        before: |_| ensure(),
+        after: |bench, outputs| {
+            let made = bench.only();
+            assert_eq!(
+                (outputs["id"].as_str(), made.status.as_str()),
+                (Some(made.reference.as_str()), "ACTIVE_HEALTHY")
+            );
+        },
+    },
+    Case {
+        name: "suspend",
+        before: |bench| {
+            bench.done(&ensure());
+            change(2, "suspended")
+        },
+        after: |bench, _| assert_eq!(bench.only().status, "INACTIVE"),
+    },
+    Case {
+        name: "wake",
+        before: |bench| {
+            bench.done(&ensure());
+            bench.done(&change(2, "suspended"));
+            change(3, "running")
+        },
+        after: |bench, _| assert_eq!(bench.only().status, "ACTIVE_HEALTHY"),
+    },
+    Case {
+        name: "destroy",
+        before: |bench| {
+            bench.done(&ensure());
+            call("destroy", 2, inputs())
+        },
+        after: |bench, _| assert!(bench.double.projects().is_empty()),
+    },
+    Case {
+        name: "observe",
+        before: |bench| {
+            bench.done(&ensure());
+            call("observe", 2, inputs())
+        },
+        after: |bench, outputs| assert_eq!(outputs["outputs"]["id"], bench.only().reference),
+    },
+    Case {
+        name: "adopt",
+        before: |bench| {
+            bench.double.put(Project::ready(REFERENCE, ORGANIZATION, "Acme by hand"));
+            let secret = bench.vault.put("stages/test/user:o1", "told", "by-hand").unwrap().reference;
+            let outputs = json!({"endpoint": format!("db.{REFERENCE}.supabase.co"), "secret_ref": secret});
+            call("observe", 1, with(inputs(), json!({"adopt": true, "outputs": outputs})))
+        },
+        after: |bench, outputs| {
+            assert_eq!(outputs["outputs"]["id"], REFERENCE);
+            assert!(bench.only().name.ends_with(".1a"));
+        },
+    },
+];
+
+/// A server on which every work takes a look more than none.
+fn prepared(case: &Case) -> (Bench, Call) {
+    let bench = Bench::start();
+    bench.double.set_looks(1);
+    let asked = (case.before)(&bench);
+    bench.proxy.clear();
+    (bench, asked)
+}
+
+#[test]
+fn each_exchange_of_each_verb_in_each_way() {
+    for case in &CASES {
+        let (bench, asked) = prepared(case);
+        bench.done(&asked);
+        let of = bench.proxy.seen().len();
+        for exchange in 0..of {
+            for fault in FAULTS {
+                let shown = format!("{}, exchange {exchange} of {of}, {fault:?}", case.name);
+                let (bench, asked) = prepared(case);
+                bench.proxy.fail_nth(exchange, fault);
+                let broken = bench.ask(&asked);
+                assert_eq!(bench.proxy.struck(), 1, "{shown}");
+                match (&broken, fault) {
+                    (Answer::Retry { after_ms: Some(3_000), .. }, Fault::Status(429, Some(3))) => {}
+                    (Answer::Retry { after_ms: None, .. }, other) if other != Fault::Status(429, Some(3)) => {}
+                    _ => panic!("{shown}: {broken:?}"),
+                }
+                // A look's token is forgotten with the attempt.
+                let again = Call { attempt: 2, lease: 2, ..asked.clone() };
+                let outputs = bench.done(&again);
+                (case.after)(&bench, &outputs);
+                assert_eq!(bench.done(&Call { lease: 3, ..again }), outputs, "{shown}");
+                (case.after)(&bench, &outputs);
+            }
+        }
+    }
+}

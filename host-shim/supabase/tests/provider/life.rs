@@ -1,0 +1,189 @@
+//! A database from its making to its end.
+
+use crate::bench::{Bench, ORGANIZATION, TOKEN, WithVault, call, change, config, ensure, inputs, with};
+use counterparts::{Project, Supabase as Double};
+use host_providers::{Answer, Call, Secret, Secrets, conformance};
+use host_supabase::{Mark, Supabase};
+use host_vault::Vault;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[test]
+fn it_keeps_what_every_provider_must() {
+    for looks in [0, 3] {
+        let double = Double::start(TOKEN, ORGANIZATION);
+        double.set_looks(looks);
+        let provider = Supabase::new(config(format!("http://{}", double.address())));
+        let provider = WithVault(provider, Arc::new(Vault::in_memory().unwrap()));
+        assert_eq!(conformance::check(&provider, "database", &json!({"name": "acme"})), Ok(()));
+        assert_eq!(conformance::check(&provider, "database", &json!({})), Ok(()), "a name is not needed");
+        assert!(double.projects().is_empty());
+    }
+}
+
+#[test]
+fn a_project_is_made_as_asked_and_told_when_it_runs() {
+    let bench = Bench::with(|config| {
+        let instance_sizes = BTreeMap::from([("pro".to_owned(), "small".to_owned())]);
+        host_supabase::Config { instance_sizes, ..config }
+    });
+    bench.double.set_looks(3);
+    let mut answer = bench.call(&ensure());
+    let mut looks = 0;
+    while let Answer::InProgress { token, after_ms } = answer {
+        assert_eq!(after_ms, 1 << looks.min(4), "looks grow rare");
+        assert!(!token.contains(&bench.only().password));
+        looks += 1;
+        answer = bench.call(&Call { token: Some(token), ..ensure() });
+    }
+    let Answer::Done(outputs) = answer else { panic!("{answer:?}") };
+    assert_eq!(looks, 4);
+    let made = bench.only();
+    assert_eq!((made.region.as_str(), made.organization.as_str()), ("eu-west-2", ORGANIZATION));
+    let mark = Mark::read(&made.name).expect("a name with a mark");
+    assert_eq!((mark.shown.as_str(), mark.generation, mark.is_adopted), ("orchestra-acme", 1, false));
+    let (reference, endpoint) = (&made.reference, format!("db.{}.supabase.co:5432", made.reference));
+    let secret = outputs["secret_ref"].as_str().unwrap();
+    assert_eq!(
+        outputs,
+        json!({"id": reference, "endpoint": endpoint, "name": mark.lasting(), "database": "postgres",
+            "user": "postgres", "secret_ref": secret})
+    );
+    let plain = bench.vault.resolve("stages/test/user:o1", secret).expect("a password");
+    assert_eq!(plain.expose(), made.password);
+    assert!(made.password.len() >= 32);
+}
+
+#[test]
+fn a_region_is_taken_from_the_settings_if_none_is_asked_for() {
+    let bench = Bench::start();
+    bench.done(&call("ensure", 1, json!({"name": "acme"})));
+    assert_eq!(bench.only().region, "eu-central-1");
+}
+
+#[test]
+fn the_same_call_again_finds_it_and_another_key_makes_another() {
+    let bench = Bench::start();
+    let first = bench.done(&ensure());
+    assert_eq!(bench.done(&ensure()), first);
+    assert_eq!(bench.done(&Call { lease: 2, attempt: 2, ..ensure() }), first);
+    bench.only();
+    let other = Call { key: "orch_other/database/ensure".to_owned(), ..ensure() };
+    assert_ne!(bench.done(&other)["id"], first["id"], "the same name is wished for by two");
+    assert_eq!(bench.double.projects().len(), 2);
+}
+
+#[test]
+fn it_is_found_behind_a_page_of_others() {
+    let bench = Bench::start();
+    for number in 0..230_u32 {
+        let letters: String = format!("{number:020}").bytes().map(|byte| char::from(byte - b'0' + b'k')).collect();
+        bench.double.put(Project::ready(&letters, ORGANIZATION, &format!("orchestra-{number}")));
+    }
+    let first = bench.done(&ensure());
+    assert_eq!(bench.done(&ensure()), first);
+    assert_eq!(bench.double.projects().len(), 231);
+}
+
+#[test]
+fn of_two_the_older_one_counts() {
+    let bench = Bench::start();
+    let first = bench.done(&ensure());
+    bench.double.put(Project::ready("zzzzzzzzzzzzzzzzzzzz", ORGANIZATION, &bench.only().name));
+    assert_eq!(bench.done(&ensure()), first);
+}
+
+#[test]
+fn it_stands_still_and_runs_again_and_nothing_is_asked_twice() {
+    let bench = Bench::start();
+    bench.double.set_looks(2);
+    let made = bench.done(&ensure());
+    for (generation, state, status) in [(2, "suspended", "INACTIVE"), (3, "running", "ACTIVE_HEALTHY")] {
+        bench.proxy.clear();
+        let outputs = bench.done(&change(generation, state));
+        assert_eq!(outputs, with(made.clone(), json!({"state": state})));
+        assert_eq!(bench.only().status, status);
+        let asked = |verb: &str| bench.proxy.seen().iter().filter(|line| line.contains(verb)).count();
+        assert_eq!(asked("/pause ") + asked("/restore "), 1);
+        assert_eq!(bench.done(&change(generation, state)), outputs);
+        assert_eq!(asked("/pause ") + asked("/restore "), 1);
+        let seen = bench.done(&call("observe", generation, inputs()));
+        assert_eq!((&seen["state"], &seen["outputs"]), (&json!(state), &made));
+    }
+}
+
+#[test]
+fn what_fell_asleep_by_itself_is_woken_by_ensure() {
+    let bench = Bench::start();
+    let made = bench.done(&ensure());
+    bench.double.change(made["id"].as_str().unwrap(), |project| project.status = "INACTIVE".to_owned());
+    assert_eq!(bench.done(&ensure()), made);
+    assert_eq!(bench.only().status, "ACTIVE_HEALTHY");
+}
+
+#[test]
+fn an_older_generation_is_superseded_also_by_another_process() {
+    let bench = Bench::start();
+    bench.done(&ensure());
+    bench.done(&change(4, "suspended"));
+    // The project's own name says which generation it was.
+    assert_eq!(Mark::read(&bench.only().name).unwrap().generation, 4);
+    for old in [change(3, "running"), ensure(), call("destroy", 2, inputs())] {
+        assert_eq!(bench.refused(&old), "superseded");
+    }
+    assert_eq!(bench.only().status, "INACTIVE");
+}
+
+#[test]
+fn it_goes_with_its_password_and_has_gone_once() {
+    let bench = Bench::start();
+    let made = bench.done(&ensure());
+    assert_eq!(bench.done(&call("destroy", 2, inputs())), json!({}));
+    assert!(bench.double.projects().is_empty());
+    let secret = bench.vault.resolve("stages/test/user:o1", made["secret_ref"].as_str().unwrap());
+    assert!(secret.is_err(), "the password is forgotten");
+    assert_eq!(bench.done(&call("destroy", 2, inputs())), json!({}));
+    assert_eq!(bench.done(&call("observe", 2, inputs())), json!({"exists": false}));
+    assert_eq!(bench.refused(&change(3, "running")), "not-found");
+}
+
+#[test]
+fn a_project_that_never_comes_up_is_removed_and_made_anew() {
+    let bench = Bench::start();
+    bench.double.fail_next();
+    let answer = bench.ask(&ensure());
+    assert!(matches!(&answer, Answer::Retry { code, .. } if code == "never-came-up"), "{answer:?}");
+    assert!(bench.double.projects().is_empty());
+    bench.done(&ensure());
+    assert_eq!(bench.only().status, "ACTIVE_HEALTHY");
+}
+
+#[test]
+fn an_observation_of_what_is_coming_up_waits_for_it() {
+    let bench = Bench::start();
+    bench.double.set_looks(5);
+    assert!(matches!(bench.call(&ensure()), Answer::InProgress { .. }));
+    let seen = bench.done(&call("observe", 2, inputs()));
+    assert_eq!((&seen["exists"], &seen["state"]), (&json!(true), &json!("running")));
+    assert_eq!(Mark::read(&bench.only().name).unwrap().generation, 1, "a look changes nothing");
+}
+
+#[test]
+fn a_region_can_not_be_changed_and_a_plan_is_nothing_of_the_projects() {
+    let bench = Bench::start();
+    let made = bench.done(&ensure());
+    let moved = with(inputs(), json!({"region": "us-east-1", "state": "running"}));
+    assert_eq!(bench.refused(&call("change", 2, moved.clone())), "unchangeable");
+    bench.done(&call("change", 2, with(moved, json!({"state": "suspended"}))));
+    bench.done(&change(3, "running"));
+    let outputs = bench.done(&call("change", 3, with(inputs(), json!({"plan": "free"}))));
+    assert_eq!(outputs, with(made, json!({"state": "running"})));
+}
+
+#[test]
+fn the_token_is_its_own_for_each_provider() {
+    let bench = Bench::with(|config| host_supabase::Config { token: Some(Secret::new("sbp_wrong")), ..config });
+    assert_eq!(bench.refused(&ensure()), "unauthorized");
+    assert!(bench.double.projects().is_empty());
+}

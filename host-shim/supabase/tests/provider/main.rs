@@ -1,0 +1,9 @@
+//! The provider against a double of the management API, with a proxy between that breaks exchanges.
+
+#![allow(clippy::unwrap_used)]
+
+mod adopted;
+mod bench;
+mod errors;
+mod faults;
+mod life;
