@@ -1,0 +1,114 @@
+//! Emptying a bucket and removing it. A large one takes several calls.
+
+use super::marking::MARKER;
+use super::{ABSENT, Buckets, Flavor, LOOK_MS};
+use crate::errors::{Told, Unless, unbuilt};
+use crate::look::later;
+use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use host_providers::{Answer, Call};
+use serde_json::json;
+
+/// Pages of objects that one call deletes: some thousand objects, well within the time of a call.
+const PAGES: usize = 10;
+/// Objects of a page where each is a request of its own.
+const SINGLY: i32 = 100;
+const NO_VERSIONS: &[&str] = &["NotImplemented"];
+const NOT_EMPTY: &[&str] = &["BucketNotEmpty"];
+
+/// An object with the version that is meant; none where there are no versions.
+type Version = (String, Option<String>);
+
+impl Buckets {
+    /// Deletes all there is in the bucket, then the bucket. What marks it goes last, so that an interrupted call finds it
+    /// again.
+    pub(super) async fn destroy(&self, call: &Call, bucket: &str) -> Result<Answer, Answer> {
+        for _ in 0..PAGES {
+            let Some(page) = self.versions(bucket).await? else { return Ok(Answer::Done(json!({}))) };
+            let (marker, others): (Vec<Version>, Vec<Version>) = page.into_iter().partition(|(key, _)| key == MARKER);
+            match (others.is_empty(), marker.is_empty()) {
+                (false, _) => self.delete(bucket, others).await?,
+                (true, false) => self.delete(bucket, marker).await?,
+                (true, true) => return self.remove(call, bucket).await,
+            }
+        }
+        Ok(later(call, bucket, LOOK_MS))
+    }
+
+    /// The first page of what is in the bucket: objects in all their versions, and marks of deleted ones. None if there is
+    /// no such bucket.
+    async fn versions(&self, bucket: &str) -> Result<Option<Vec<Version>>, Answer> {
+        let list = self.client.list_object_versions().bucket(bucket);
+        let list = if self.config.flavor == Flavor::B2 { list.max_keys(SINGLY) } else { list };
+        match list.send().await.told("s3:ListBucketVersions") {
+            Ok(page) => Ok(Some(all(page))),
+            Err(failure) if failure.is(ABSENT) => Ok(None),
+            Err(failure) if failure.is(NO_VERSIONS) => {
+                let list = self.client.list_objects_v2().bucket(bucket).max_keys(SINGLY);
+                let page = list.send().await.told("s3:ListBucket").unless(ABSENT)?;
+                Ok(page.map(|page| {
+                    let keys = page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key);
+                    keys.map(|key| (key, None)).collect()
+                }))
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn delete(&self, bucket: &str, page: Vec<Version>) -> Result<(), Answer> {
+        if self.config.flavor == Flavor::B2 {
+            // Deleting several at once needs a checksum of the newer kind.
+            for (key, version) in page {
+                let delete = self.client.delete_object().bucket(bucket).key(key).set_version_id(version);
+                delete.send().await.told("s3:DeleteObjectVersion").unless(ABSENT)?;
+            }
+            return Ok(());
+        }
+        let objects: Result<Vec<_>, _> = page
+            .into_iter()
+            .map(|(key, version)| ObjectIdentifier::builder().key(key).set_version_id(version).build())
+            .collect();
+        let objects = objects.map_err(|error| unbuilt(&error))?;
+        let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build();
+        let delete = delete.map_err(|error| unbuilt(&error))?;
+        let asked = self.client.delete_objects().bucket(bucket).delete(delete).send().await;
+        let Some(done) = asked.told("s3:DeleteObjectVersion").unless(ABSENT)? else { return Ok(()) };
+        match done.errors.unwrap_or_default().first() {
+            None => Ok(()),
+            Some(error) => {
+                let code = error.code.as_deref().unwrap_or("no code given");
+                let message = format!("objects of `{bucket}` can't be deleted: {code}");
+                match code {
+                    "AccessDenied" => Err(Answer::refused("access-denied", message)),
+                    _ => Err(Answer::retry("not-deleted", message)),
+                }
+            }
+        }
+    }
+
+    /// Removes the empty bucket; what was uploaded in part hinders that on some servers.
+    async fn remove(&self, call: &Call, bucket: &str) -> Result<Answer, Answer> {
+        let asked = self.client.delete_bucket().bucket(bucket).send().await.told("s3:DeleteBucket");
+        match asked {
+            Ok(_) => Ok(Answer::Done(json!({}))),
+            Err(failure) if failure.is(ABSENT) => Ok(Answer::Done(json!({}))),
+            Err(failure) if failure.is(NOT_EMPTY) => {
+                let list = self.client.list_multipart_uploads().bucket(bucket);
+                let uploads = list.send().await.told("s3:ListBucketMultipartUploads")?.uploads.unwrap_or_default();
+                for upload in uploads {
+                    let abort = self.client.abort_multipart_upload().bucket(bucket);
+                    let abort = abort.set_key(upload.key).set_upload_id(upload.upload_id);
+                    abort.send().await.told("s3:AbortMultipartUpload").unless(&["NoSuchUpload"])?;
+                }
+                Ok(later(call, bucket, LOOK_MS))
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+}
+
+fn all(page: ListObjectVersionsOutput) -> Vec<Version> {
+    let objects = page.versions.unwrap_or_default().into_iter().map(|one| (one.key, one.version_id));
+    let deleted = page.delete_markers.unwrap_or_default().into_iter().map(|one| (one.key, one.version_id));
+    objects.chain(deleted).filter_map(|(key, version)| Some((key?, version))).collect()
+}

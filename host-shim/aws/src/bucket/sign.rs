@@ -1,0 +1,46 @@
+//! Addresses of objects that are good for a while.
+
+use super::{Buckets, Whose};
+use crate::payload::{bad, needed, text, whole};
+use aws_sdk_s3::presigning::PresigningConfig;
+use host_providers::{Answer, Call};
+use serde_json::json;
+use std::time::Duration;
+
+/// Seconds that an address may be good for: a week at most, by the signature's own rules.
+const TTL_S: (i32, i32) = (1, 7 * 24 * 3600);
+
+impl Buckets {
+    /// Signs for an object of a bucket that is the platform's own, or this account's. Nothing tells whether the object is
+    /// there: whoever fetches it sees that.
+    pub(super) async fn sign(&self, call: &Call) -> Result<Answer, Answer> {
+        let bucket = needed(call, "bucket")?;
+        let key = match text(call, "key")? {
+            Some(key) => key,
+            None => needed(call, "object")?,
+        };
+        let ttl_s = whole(call, "ttl_s", TTL_S.0, TTL_S.1)?;
+        let ttl_s = ttl_s.ok_or_else(|| bad("ttl_s", "", "a whole number of seconds from 1 to 604800"))?;
+        let is_shared = self.config.shared.iter().any(|shared| shared == bucket);
+        if !is_shared {
+            self.rules().check(bucket)?;
+            let is_own = match self.marks(bucket).await? {
+                Whose::Marked(marks) => marks.id.scope == call.scope,
+                _ => false,
+            };
+            if !is_own {
+                return Err(Answer::refused("not-found", format!("the account has no bucket `{bucket}`")));
+            }
+        }
+        let for_how_long = Duration::from_secs(u64::from(ttl_s.unsigned_abs()));
+        let signing = PresigningConfig::expires_in(for_how_long);
+        let signing = signing.map_err(|error| Answer::refused("bad-payload", error.to_string()))?;
+        let signed = self.client.get_object().bucket(bucket).key(key).presigned(signing).await;
+        let signed = signed.map_err(|error| {
+            // No request was made: what fails are credentials, which may come.
+            let reason = aws_sdk_s3::error::DisplayErrorContext(&error).to_string();
+            Answer::retry("no-credentials", reason.chars().take(300).collect::<String>())
+        })?;
+        Ok(Answer::Done(json!({"url": signed.uri()})))
+    }
+}

@@ -1,0 +1,266 @@
+//! Distributions on CloudFront: a host name before an origin.
+
+mod find;
+mod settings;
+
+pub use settings::CdnConfig;
+
+use crate::aws::Aws;
+use crate::errors::{Told, Unless, incomplete, name_taken};
+use crate::look::later;
+use crate::marks::{Marks, OWNER, RUNNING, SUSPENDED, wanted_state};
+use crate::payload::{adopts, bad, has_settings, output, text};
+use aws_sdk_cloudfront::Client;
+use aws_sdk_cloudfront::types::{DistributionConfig, DistributionConfigWithTags, Tag, Tags};
+use host_providers::names::letters;
+use host_providers::{Answer, Call, Held, Provider, ResourceId, Unlisted};
+use serde_json::{Value, json};
+use settings::Settings;
+
+/// A distribution is everywhere after minutes, so the first look waits.
+const LOOK_MS: i64 = 5000;
+const ABSENT: &[&str] = &["NoSuchDistribution"];
+const DEPLOYED: &str = "Deployed";
+
+/// The provider of distributions.
+///
+/// | effect | payload | outputs |
+/// |---|---|---|
+/// | `ensure` | `host`; `origin`: an address, `https://…`, a host name, or the name of a bucket | `id`, `domain` |
+/// | `change` | `state`: suspended is disabled; and what `ensure` takes | `id`, `domain` |
+/// | `observe` | as `ensure`; with `adopt` and `outputs.id` | `exists`, `state`, `outputs` (also before it is deployed) |
+/// | `destroy` | as `ensure` | none |
+///
+/// A suspended distribution is disabled, so its host answers nothing.
+pub struct Distributions {
+    aws: Aws,
+    client: Client,
+    config: CdnConfig,
+}
+
+/// A distribution with what a change of it must name.
+struct Found {
+    id: String,
+    arn: String,
+    domain: String,
+    etag: String,
+    is_deployed: bool,
+    config: DistributionConfig,
+    marks: Option<Marks>,
+}
+
+/// A line of the list of all distributions.
+struct Line {
+    id: String,
+    arn: String,
+    comment: String,
+    hosts: Vec<String>,
+    is_enabled: bool,
+}
+
+impl Distributions {
+    /// Distributions with these settings.
+    pub fn new(aws: &Aws, config: CdnConfig) -> Distributions {
+        Distributions { aws: aws.clone(), client: Client::new(aws.sdk()), config }
+    }
+
+    async fn carry_out(&self, call: &Call) -> Result<Answer, Answer> {
+        match call.verb() {
+            "ensure" => self.ensure(call).await,
+            "change" => self.change(call).await,
+            "observe" if adopts(call) => self.adopt(call).await,
+            "observe" => match self.seek(call, None).await? {
+                Some((found, _)) => Ok(seen(&found)),
+                None => Ok(Answer::Done(json!({"exists": false}))),
+            },
+            "destroy" => self.destroy(call).await,
+            _ => Ok(Answer::unsupported(call)),
+        }
+    }
+
+    async fn ensure(&self, call: &Call) -> Result<Answer, Answer> {
+        let wanted = Settings::of(call, &self.config, self.aws.region())?;
+        if let Some((found, marks)) = self.seek(call, wanted.host()).await? {
+            marks.admit(call)?;
+            // Not what it is: a removal that was begun and given up has disabled it.
+            let is_enabled = marks.state == RUNNING;
+            return self.bring(call, found, &marks, Some(&wanted), is_enabled).await;
+        }
+        let marks = Marks::of(call)?;
+        // The same call made twice has the same reference; one of a later generation makes another distribution.
+        let reference = format!("{}-{}", letters(&marks.id), call.generation);
+        let config = wanted.build(&reference, &comment(&marks.id), true)?;
+        let with = DistributionConfigWithTags::builder().distribution_config(config).tags(tags(&marks)?).build();
+        let asked = self.client.create_distribution_with_tags().distribution_config_with_tags(with).send().await;
+        let made = match asked.told("cloudfront:CreateDistribution") {
+            Ok(made) => made,
+            Err(failure) if failure.is(&["CNAMEAlreadyExists"]) => {
+                return Err(name_taken(wanted.host().unwrap_or_default()));
+            }
+            // It was made, and the list does not show it yet.
+            Err(failure) if failure.is(&["DistributionAlreadyExists"]) => {
+                return Err(Answer::retry("conflict", failure.words()));
+            }
+            Err(failure) => return Err(failure.into()),
+        };
+        let there = made.distribution.ok_or_else(|| incomplete("cloudfront:CreateDistribution", "a distribution"))?;
+        match there.status == DEPLOYED {
+            true => Ok(Answer::Done(outputs(&there.id, &there.domain_name))),
+            false => Ok(later(call, &there.id, LOOK_MS)),
+        }
+    }
+
+    async fn change(&self, call: &Call) -> Result<Answer, Answer> {
+        let state = wanted_state(call)?;
+        let wanted = match has_settings(call) {
+            true => Some(Settings::of(call, &self.config, self.aws.region())?),
+            false => None,
+        };
+        let Some((found, marks)) = self.seek(call, None).await? else {
+            return Err(Answer::refused("not-found", "there is no distribution of this resource"));
+        };
+        marks.admit(call)?;
+        let is_enabled = state.map_or(found.config.enabled, |state| state == RUNNING);
+        self.bring(call, found, &marks, wanted.as_ref(), is_enabled).await
+    }
+
+    /// Brings a distribution of ours to these settings, and waits until it is everywhere.
+    async fn bring(
+        &self,
+        call: &Call,
+        found: Found,
+        marks: &Marks,
+        wanted: Option<&Settings<'_>>,
+        is_enabled: bool,
+    ) -> Result<Answer, Answer> {
+        let mut after = marks.after(call);
+        after.state = state_of(is_enabled).to_owned();
+        if after != *marks {
+            self.tag(&found.arn, &after).await?;
+        }
+        let mut config = found.config.clone();
+        config.enabled = is_enabled;
+        if let Some(wanted) = wanted {
+            wanted.put_into(&mut config)?;
+        }
+        let is_same =
+            config.enabled == found.config.enabled && wanted.is_none_or(|wanted| wanted.are_of(&found.config));
+        let is_deployed = match is_same {
+            true => found.is_deployed,
+            false => self.update(&found, config).await?,
+        };
+        match is_deployed {
+            true => Ok(Answer::Done(outputs(&found.id, &found.domain))),
+            false => Ok(later(call, &found.id, LOOK_MS)),
+        }
+    }
+
+    /// Whether it is everywhere already.
+    async fn update(&self, found: &Found, config: DistributionConfig) -> Result<bool, Answer> {
+        let update = self.client.update_distribution().id(&found.id).if_match(&found.etag).distribution_config(config);
+        let done = match update.send().await.told("cloudfront:UpdateDistribution") {
+            Ok(done) => done,
+            Err(failure) if failure.is(&["CNAMEAlreadyExists"]) => return Err(name_taken("the host")),
+            Err(failure) => return Err(failure.into()),
+        };
+        Ok(done.distribution.is_some_and(|there| there.status == DEPLOYED))
+    }
+
+    async fn tag(&self, arn: &str, marks: &Marks) -> Result<(), Answer> {
+        let asked = self.client.tag_resource().resource(arn).tags(tags(marks)?).send().await;
+        asked.told("cloudfront:TagResource")?;
+        Ok(())
+    }
+
+    /// Takes in what a person made: it must be there, nobody else's, and have the wanted host if there is one.
+    async fn adopt(&self, call: &Call) -> Result<Answer, Answer> {
+        let id = output(call, "id").ok_or_else(|| bad("outputs.id", "", "the id of a distribution"))?;
+        let Some(mut found) = self.get(id).await? else {
+            return Err(Answer::refused("not-found", format!("there is no distribution `{id}`")));
+        };
+        let hosts = found.config.aliases.as_ref().and_then(|aliases| aliases.items.clone()).unwrap_or_default();
+        if let Some(host) = text(call, "host")?
+            && self.config.certificate_arn.is_some()
+            && !hosts.iter().any(|has| has == host)
+        {
+            return Err(Answer::refused("not-reachable", format!("distribution `{id}` does not serve `{host}`")));
+        }
+        let marks = match &found.marks {
+            Some(marks) => {
+                marks.belongs(call, id)?;
+                marks.admit(call)?;
+                marks.after(call)
+            }
+            None => Marks { state: state_of(found.config.enabled).to_owned(), ..Marks::of(call)? },
+        };
+        self.tag(&found.arn, &marks).await?;
+        found.marks = Some(marks);
+        Ok(seen(&found))
+    }
+
+    /// Only what is disabled everywhere can be deleted, so this takes three steps, and looks between them.
+    async fn destroy(&self, call: &Call) -> Result<Answer, Answer> {
+        let Some((found, marks)) = self.seek(call, None).await? else { return Ok(Answer::Done(json!({}))) };
+        marks.admit(call)?;
+        if found.config.enabled {
+            if marks.generation < call.generation {
+                self.tag(&found.arn, &marks.after(call)).await?;
+            }
+            let mut config = found.config.clone();
+            config.enabled = false;
+            self.update(&found, config).await?;
+            return Ok(later(call, &found.id, LOOK_MS));
+        }
+        if !found.is_deployed {
+            return Ok(later(call, &found.id, LOOK_MS));
+        }
+        let delete = self.client.delete_distribution().id(&found.id).if_match(&found.etag);
+        delete.send().await.told("cloudfront:DeleteDistribution").unless(ABSENT)?;
+        Ok(Answer::Done(json!({})))
+    }
+
+    async fn all(&self) -> Result<Vec<Held>, Answer> {
+        let mut held = Vec::new();
+        for line in self.lines().await? {
+            if let Some(marks) = self.marks(&line.arn).await? {
+                held.push(marks.held(&line.id, state_of(line.is_enabled)));
+            }
+        }
+        held.sort();
+        Ok(held)
+    }
+}
+
+impl Provider for Distributions {
+    fn call(&self, call: &Call) -> Answer {
+        self.aws.run(self.carry_out(call))
+    }
+
+    fn held(&self) -> Result<Vec<Held>, Unlisted> {
+        self.aws.list(self.all())
+    }
+}
+
+/// What a list shows of a distribution: that it is from here, and of which resource.
+fn comment(id: &ResourceId) -> String {
+    format!("{OWNER} {}", letters(id))
+}
+
+fn state_of(is_enabled: bool) -> &'static str {
+    if is_enabled { RUNNING } else { SUSPENDED }
+}
+
+fn outputs(id: &str, domain: &str) -> Value {
+    json!({"id": id, "domain": domain})
+}
+
+fn seen(found: &Found) -> Answer {
+    let (state, outputs) = (state_of(found.config.enabled), outputs(&found.id, &found.domain));
+    Answer::Done(json!({"exists": true, "state": state, "outputs": outputs}))
+}
+
+fn tags(marks: &Marks) -> Result<Tags, Answer> {
+    let built = marks.tags().into_iter().map(|(name, value)| Tag::builder().key(name).value(value).build());
+    let items = built.collect::<Result<Vec<_>, _>>().map_err(|error| crate::errors::unbuilt(&error))?;
+    Ok(Tags::builder().set_items(Some(items)).build())
+}

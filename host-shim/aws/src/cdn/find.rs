@@ -1,0 +1,96 @@
+//! Which distribution is a resource's.
+
+use super::{ABSENT, DEPLOYED, Distributions, Found, Line, comment};
+use crate::errors::{Told, Unless, incomplete, name_taken};
+use crate::look::subject;
+use crate::marks::{Marks, OWNER};
+use crate::payload::{has_outputs, output};
+use aws_sdk_cloudfront::types::Distribution;
+use host_providers::{Answer, Call};
+
+const NO_TAGS: &[&str] = &["NoSuchResource"];
+
+impl Distributions {
+    pub(super) async fn get(&self, id: &str) -> Result<Option<Found>, Answer> {
+        let asked = self.client.get_distribution().id(id).send().await;
+        let Some(got) = asked.told("cloudfront:GetDistribution").unless(ABSENT)? else { return Ok(None) };
+        let missing = |what| incomplete("cloudfront:GetDistribution", what);
+        let there = got.distribution.ok_or_else(|| missing("a distribution"))?;
+        let etag = got.e_tag.ok_or_else(|| missing("an ETag"))?;
+        let marks = self.marks(&there.arn).await?;
+        Ok(Some(found(there, etag, marks).ok_or_else(|| missing("a configuration"))?))
+    }
+
+    pub(super) async fn marks(&self, arn: &str) -> Result<Option<Marks>, Answer> {
+        let asked = self.client.list_tags_for_resource().resource(arn).send().await;
+        let Some(got) = asked.told("cloudfront:ListTagsForResource").unless(NO_TAGS)? else { return Ok(None) };
+        let items = got.tags.and_then(|tags| tags.items).unwrap_or_default();
+        Ok(Marks::read(items.iter().map(|tag| (tag.key.as_str(), tag.value.as_deref().unwrap_or_default()))))
+    }
+
+    pub(super) async fn lines(&self) -> Result<Vec<Line>, Answer> {
+        let (mut lines, mut marker) = (Vec::new(), None);
+        loop {
+            let asked = self.client.list_distributions().set_marker(marker).send().await;
+            let page = asked.told("cloudfront:ListDistributions")?.distribution_list;
+            let Some(page) = page else { return Ok(lines) };
+            lines.extend(page.items.unwrap_or_default().into_iter().map(|one| Line {
+                hosts: one.aliases.and_then(|aliases| aliases.items).unwrap_or_default(),
+                id: one.id,
+                arn: one.arn,
+                comment: one.comment,
+                is_enabled: one.enabled,
+            }));
+            marker = page.next_marker.filter(|marker| page.is_truncated && !marker.is_empty());
+            if marker.is_none() {
+                return Ok(lines);
+            }
+        }
+    }
+
+    /// The distribution of the call's resource: by its token, its outputs, or the list, in which its comment names it. A host
+    /// that another distribution has is refused if it is `wanted`.
+    pub(super) async fn seek(&self, call: &Call, wanted: Option<&str>) -> Result<Option<(Found, Marks)>, Answer> {
+        let id = call.resource_id();
+        let ours = |found: Found| {
+            let marks = found.marks.clone().filter(|marks| marks.id == id);
+            marks.map(|marks| (found, marks))
+        };
+        for known in [subject(call), output(call, "id")].into_iter().flatten() {
+            if let Some(found) = self.get(known).await?.and_then(ours) {
+                return Ok(Some(found));
+            }
+        }
+        let (comment, lines) = (comment(&id), self.lines().await?);
+        for line in lines.iter().filter(|line| line.comment == comment) {
+            if let Some(found) = self.get(&line.id).await?.and_then(ours) {
+                return Ok(Some(found));
+            }
+        }
+        // What a person made and was taken in has a comment of its own.
+        if call.verb() != "ensure" && !has_outputs(call) {
+            for line in lines.iter().filter(|line| !line.comment.starts_with(OWNER)) {
+                let is_ours = self.marks(&line.arn).await?.is_some_and(|marks| marks.id == id);
+                if is_ours && let Some(found) = self.get(&line.id).await?.and_then(ours) {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        match wanted {
+            Some(host) if lines.iter().any(|line| line.hosts.iter().any(|has| has == host)) => Err(name_taken(host)),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn found(there: Distribution, etag: String, marks: Option<Marks>) -> Option<Found> {
+    Some(Found {
+        id: there.id,
+        arn: there.arn,
+        domain: there.domain_name,
+        etag,
+        is_deployed: there.status == DEPLOYED,
+        config: there.distribution_config?,
+        marks,
+    })
+}

@@ -1,0 +1,214 @@
+//! What a distribution is set to: from the configuration and the payload.
+
+use crate::errors::unbuilt;
+use crate::payload::{bad, needed};
+use aws_sdk_cloudfront::types::{
+    Aliases, AllowedMethods, CachedMethods, CustomOriginConfig, DefaultCacheBehavior, DistributionConfig, HttpVersion,
+    Method, MinimumProtocolVersion, Origin, OriginProtocolPolicy, OriginSslProtocols, Origins, PriceClass,
+    S3OriginConfig, SslProtocol, SslSupportMethod, ViewerCertificate, ViewerProtocolPolicy,
+};
+use host_providers::names::Rules;
+use host_providers::{Answer, Call};
+
+/// Policies that CloudFront itself has, by the ids that its documentation gives: cache for as long as the origin says, or a day;
+/// never cache; pass on all that a viewer sends but the host.
+const CACHE: &str = "658327ea-f89d-4fab-a63d-7e88639e58f6";
+const NO_CACHE: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
+const ALL_BUT_HOST: &str = "b689b0a8-53d0-40ab-baf2-68738e2966ac";
+
+const HOST: Rules = Rules { what: "host", shortest: 4, longest: 253, others: b"-." };
+const BUCKET: Rules = Rules { what: "bucket", shortest: 3, longest: 63, others: b"-" };
+/// A distribution has one origin, named so.
+const ORIGIN: &str = "origin";
+
+/// What all distributions have in common.
+#[derive(Clone, Debug, Default)]
+pub struct CdnConfig {
+    /// ARN of the certificate, in `us-east-1`, for the payload's `host`. Without one a distribution serves its own domain only.
+    pub certificate_arn: Option<String>,
+    /// Id of the access control by which distributions read buckets; a bucket is read without one only if it is public.
+    pub origin_access_control_id: Option<String>,
+    /// `PriceClass_100`, `PriceClass_200` or `PriceClass_All`, which is the default.
+    pub price_class: Option<String>,
+}
+
+/// Where a distribution gets what it serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct From {
+    domain: String,
+    is_bucket: bool,
+}
+
+/// What one distribution is to have.
+pub(super) struct Settings<'c> {
+    host: Option<String>,
+    origin: From,
+    config: &'c CdnConfig,
+}
+
+impl<'c> Settings<'c> {
+    pub(super) fn of(call: &Call, config: &'c CdnConfig, region: &str) -> Result<Self, Answer> {
+        let host = HOST.check(needed(call, "host")?)?.to_owned();
+        let origin = origin(needed(call, "origin")?, region)?;
+        // CloudFront takes no host without a certificate for it.
+        Ok(Settings { host: config.certificate_arn.as_ref().map(|_| host), origin, config })
+    }
+
+    /// The host that it serves beside its own domain.
+    pub(super) fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// The whole configuration of a new distribution.
+    pub(super) fn build(&self, reference: &str, comment: &str, is_enabled: bool) -> Result<DistributionConfig, Answer> {
+        let price = self.config.price_class.as_deref().map(PriceClass::from);
+        let config = DistributionConfig::builder()
+            .caller_reference(reference)
+            .comment(comment)
+            .enabled(is_enabled)
+            .origins(self.origins()?)
+            .default_cache_behavior(self.behaviour()?)
+            .http_version(HttpVersion::Http2and3)
+            .is_ipv6_enabled(true)
+            .set_price_class(price)
+            .set_viewer_certificate(self.certificate())
+            .set_aliases(self.aliases()?);
+        config.build().map_err(|error| unbuilt(&error))
+    }
+
+    /// Puts these settings into what a distribution has; the rest of it stays.
+    pub(super) fn put_into(&self, config: &mut DistributionConfig) -> Result<(), Answer> {
+        if !self.are_of(config) {
+            config.origins = Some(self.origins()?);
+            config.default_cache_behavior = Some(self.behaviour()?);
+            config.aliases = self.aliases()?;
+            config.viewer_certificate = self.certificate();
+        }
+        Ok(())
+    }
+
+    /// True if a distribution has these settings already.
+    pub(super) fn are_of(&self, config: &DistributionConfig) -> bool {
+        let origins = config.origins.as_ref().map(|origins| origins.items.as_slice()).unwrap_or_default();
+        let hosts = config.aliases.as_ref().and_then(|aliases| aliases.items.as_deref()).unwrap_or_default();
+        let certificate = config.viewer_certificate.as_ref().and_then(|has| has.acm_certificate_arn.as_deref());
+        matches!(origins, [origin] if origin.domain_name == self.origin.domain)
+            && hosts.iter().map(String::as_str).eq(self.host())
+            && certificate.filter(|arn| !arn.is_empty()) == self.config.certificate_arn.as_deref()
+    }
+
+    fn origins(&self) -> Result<Origins, Answer> {
+        let origin = Origin::builder().id(ORIGIN).domain_name(&self.origin.domain);
+        let origin = match self.origin.is_bucket {
+            true => origin
+                .s3_origin_config(S3OriginConfig::builder().origin_access_identity("").build())
+                .set_origin_access_control_id(self.config.origin_access_control_id.clone()),
+            false => {
+                let tls = OriginSslProtocols::builder().quantity(1).items(SslProtocol::TlSv12).build();
+                let custom = CustomOriginConfig::builder()
+                    .http_port(80)
+                    .https_port(443)
+                    .origin_protocol_policy(OriginProtocolPolicy::HttpsOnly)
+                    .origin_ssl_protocols(tls.map_err(|error| unbuilt(&error))?)
+                    .build();
+                origin.custom_origin_config(custom.map_err(|error| unbuilt(&error))?)
+            }
+        };
+        let origin = origin.build().map_err(|error| unbuilt(&error))?;
+        Origins::builder().quantity(1).items(origin).build().map_err(|error| unbuilt(&error))
+    }
+
+    /// Buckets are read and cached; everything else gets each request whole.
+    fn behaviour(&self) -> Result<DefaultCacheBehavior, Answer> {
+        let read = [Method::Get, Method::Head];
+        let all =
+            [Method::Delete, Method::Get, Method::Head, Method::Options, Method::Patch, Method::Post, Method::Put];
+        let allowed = if self.origin.is_bucket { read.to_vec() } else { all.to_vec() };
+        let cached = CachedMethods::builder().quantity(2).set_items(Some(read.to_vec())).build();
+        let methods = AllowedMethods::builder()
+            .quantity(i32::try_from(allowed.len()).unwrap_or(i32::MAX))
+            .set_items(Some(allowed))
+            .cached_methods(cached.map_err(|error| unbuilt(&error))?)
+            .build();
+        let behaviour = DefaultCacheBehavior::builder()
+            .target_origin_id(ORIGIN)
+            .viewer_protocol_policy(ViewerProtocolPolicy::RedirectToHttps)
+            .allowed_methods(methods.map_err(|error| unbuilt(&error))?)
+            .compress(true)
+            .cache_policy_id(if self.origin.is_bucket { CACHE } else { NO_CACHE });
+        let behaviour = match self.origin.is_bucket {
+            true => behaviour,
+            false => behaviour.origin_request_policy_id(ALL_BUT_HOST),
+        };
+        behaviour.build().map_err(|error| unbuilt(&error))
+    }
+
+    fn aliases(&self) -> Result<Option<Aliases>, Answer> {
+        let Some(host) = &self.host else { return Ok(None) };
+        let aliases = Aliases::builder().quantity(1).items(host).build();
+        aliases.map(Some).map_err(|error| unbuilt(&error))
+    }
+
+    fn certificate(&self) -> Option<ViewerCertificate> {
+        let arn = self.config.certificate_arn.as_ref()?;
+        let certificate = ViewerCertificate::builder().acm_certificate_arn(arn);
+        let certificate = certificate.ssl_support_method(SslSupportMethod::SniOnly);
+        Some(certificate.minimum_protocol_version(MinimumProtocolVersion::TlSv122021).build())
+    }
+}
+
+/// The domain behind an address, a host name or a bucket's name, which has no dot.
+fn origin(text: &str, region: &str) -> Result<From, Answer> {
+    let expected = "an address, a host name or the name of a bucket";
+    let without = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = without.unwrap_or(text).split(['/', '?', '#']).next().unwrap_or_default();
+    let is_bucket = without.is_none() && !host.contains('.') && host == text;
+    if is_bucket {
+        let bucket = BUCKET.check(text)?;
+        return Ok(From { domain: format!("{bucket}.s3.{region}.amazonaws.com"), is_bucket });
+    }
+    match HOST.check(host) {
+        Ok(domain) if domain.contains('.') => Ok(From { domain: domain.to_owned(), is_bucket }),
+        _ => Err(bad("origin", text, expected)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_origin_is_an_address_a_host_or_a_bucket() {
+        let of = |text| origin(text, "eu-central-1").map(|from| (from.domain, from.is_bucket));
+        let url = "https://abc123.lambda-url.eu-central-1.on.aws/";
+        assert_eq!(of(url), Ok(("abc123.lambda-url.eu-central-1.on.aws".to_owned(), false)));
+        assert_eq!(of("app.example"), Ok(("app.example".to_owned(), false)));
+        assert_eq!(of("site-x"), Ok(("site-x.s3.eu-central-1.amazonaws.com".to_owned(), true)));
+        for wrong in ["https://", "https://localhost/", "http://a b.example", "Site", "user@host.example"] {
+            assert!(matches!(of(wrong), Err(Answer::Refused { .. })), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_is_told_from_another() {
+        let config = CdnConfig { certificate_arn: Some("arn:cert".to_owned()), ..CdnConfig::default() };
+        let of = |payload| {
+            let call = Call { payload, ..Call::default() };
+            Settings::of(&call, &config, "eu-central-1").expect("settings")
+        };
+        let one = of(json!({"host": "a.example", "origin": "one"}));
+        let there = one.build("ref", "comment", true).expect("a configuration");
+        assert!(one.are_of(&there));
+        for other in [json!({"host": "b.example", "origin": "one"}), json!({"host": "a.example", "origin": "two"})] {
+            let other = of(other);
+            assert!(!other.are_of(&there));
+            let mut changed = there.clone();
+            other.put_into(&mut changed).expect("settings that go in");
+            assert!(other.are_of(&changed) && changed.caller_reference == "ref" && changed.comment == "comment");
+        }
+        let without = CdnConfig::default();
+        let call = Call { payload: json!({"host": "a.example", "origin": "one"}), ..Call::default() };
+        assert_eq!(Settings::of(&call, &without, "eu-central-1").expect("settings").host(), None);
+    }
+}

@@ -1,0 +1,285 @@
+//! Dedicated databases on RDS: an instance each.
+
+mod backup;
+mod find;
+mod settings;
+
+pub use settings::{DatabaseConfig, DatabaseSize};
+
+use crate::aws::Aws;
+use crate::errors::{Failure, Told, Unless, incomplete};
+use crate::look::later;
+use crate::marks::{Marks, RUNNING, SUSPENDED, wanted_state};
+use crate::payload::{adopts, bad, has_settings, output};
+use aws_sdk_rds::Client;
+use aws_sdk_rds::types::{DbInstance, Tag};
+use host_providers::names::Rules;
+use host_providers::{Answer, Call, Held, Provider, SECRET_BYTES_MIN, Unlisted};
+use serde_json::{Value, json};
+use settings::Settings;
+
+const RULES: Rules = Rules { what: "database instance", shortest: 1, longest: 63, others: b"-" };
+/// Before a derived name, which begins with a letter.
+const PREFIX: &str = "sbp-";
+const ABSENT: &[&str] = &["DBInstanceNotFound", "DBInstanceNotFoundFault"];
+/// An instance takes minutes, so the first look waits.
+const LOOK_MS: i64 = 5000;
+/// The tag with the reference of the password.
+const SECRET: &str = "secret";
+
+const AVAILABLE: &str = "available";
+const STOPPED: &str = "stopped";
+/// States that an instance leaves by nobody's call but a person's.
+const LOST: [&str; 4] = ["failed", "restore-error", "inaccessible-encryption-credentials", "storage-full"];
+
+/// The provider of dedicated databases.
+///
+/// | effect | payload | outputs |
+/// |---|---|---|
+/// | `ensure` | `name` of the database in it, `tier`, `quota_gb`, `backups.keep_days` | `id`, `endpoint`, `name`, `user`, `secret_ref` |
+/// | `change` | `state`: suspended is stopped; and what `ensure` takes; storage only grows | as `ensure` |
+/// | `observe` | as `ensure`; with `adopt` and `outputs.id` | `exists`, `state`, `outputs` |
+/// | `backup` | as `ensure` | `backup_id`, `verified` |
+/// | `restore` | as `ensure`, and `backup`: what `backup` gave, or its id | as `ensure` |
+/// | `destroy` | as `ensure`; backups stay | none |
+///
+/// AWS starts a stopped instance by itself after seven days. The password is a secret that the call makes; it is forgotten
+/// with the database.
+pub struct Databases {
+    aws: Aws,
+    client: Client,
+    config: DatabaseConfig,
+}
+
+struct Found {
+    id: String,
+    arn: String,
+    status: String,
+    marks: Option<Marks>,
+    there: DbInstance,
+}
+
+impl Databases {
+    /// Databases with these settings.
+    pub fn new(aws: &Aws, config: DatabaseConfig) -> Databases {
+        Databases { aws: aws.clone(), client: Client::new(aws.sdk()), config }
+    }
+
+    async fn carry_out(&self, call: &Call) -> Result<Answer, Answer> {
+        match call.verb() {
+            "ensure" => self.ensure(call).await,
+            "change" => self.change(call).await,
+            "observe" if adopts(call) => self.adopt(call).await,
+            "observe" => match self.seek(call).await? {
+                Some((found, marks)) => self.seen(&found, &marks),
+                None => Ok(Answer::Done(json!({"exists": false}))),
+            },
+            "backup" => self.backup(call).await,
+            "restore" => self.restore(call).await,
+            "destroy" => self.destroy(call).await,
+            _ => Ok(Answer::unsupported(call)),
+        }
+    }
+
+    async fn ensure(&self, call: &Call) -> Result<Answer, Answer> {
+        let wanted = Settings::of(call, &self.config)?;
+        if let Some((found, marks)) = self.seek(call).await? {
+            marks.admit(call)?;
+            let state = marks.state.clone();
+            return self.bring(call, found, &marks, Some(&wanted), &state).await;
+        }
+        let marks = Marks::of(call)?;
+        let made = call.make_secret(&secret_name(call), SECRET_BYTES_MIN)?;
+        let marks = marks.with(SECRET, &made.reference);
+        let name = RULES.derive(PREFIX, &marks.id)?;
+        let create = self.client.create_db_instance().db_instance_identifier(&name);
+        let create = wanted.create(create, &self.config).set_tags(Some(tags(&marks)));
+        let asked = create.master_user_password(call.secret(&made.reference)?.expose()).send().await;
+        let done = asked.told("rds:CreateDBInstance").map_err(Failure::without_words)?;
+        let found = done.db_instance.and_then(read).ok_or_else(|| incomplete("rds:CreateDBInstance", "an instance"))?;
+        match found.status.as_str() {
+            AVAILABLE => Ok(Answer::Done(outputs(&found, &marks)?)),
+            _ => Ok(later(call, &found.id, LOOK_MS)),
+        }
+    }
+
+    async fn change(&self, call: &Call) -> Result<Answer, Answer> {
+        let state = wanted_state(call)?;
+        let wanted = match has_settings(call) {
+            true => Some(Settings::of(call, &self.config)?),
+            false => None,
+        };
+        let Some((found, marks)) = self.seek(call).await? else {
+            return Err(Answer::refused("not-found", "there is no database of this resource"));
+        };
+        marks.admit(call)?;
+        let state = state.unwrap_or(&marks.state).to_owned();
+        self.bring(call, found, &marks, wanted.as_ref(), &state).await
+    }
+
+    /// Brings an instance of ours to these settings and this state. Settings of one that stands still wait until it runs.
+    async fn bring(
+        &self,
+        call: &Call,
+        found: Found,
+        marks: &Marks,
+        wanted: Option<&Settings>,
+        state: &str,
+    ) -> Result<Answer, Answer> {
+        let mut after = marks.after(call);
+        after.state = state.to_owned();
+        if after != *marks {
+            self.tag(&found.arn, &after).await?;
+        }
+        let is_lost = LOST.contains(&found.status.as_str()) || found.status.starts_with("incompatible-");
+        match (state, found.status.as_str()) {
+            (_, status) if is_lost => Err(Answer::refused("failed", format!("database `{}` is {status}", found.id))),
+            (SUSPENDED, STOPPED) => Ok(Answer::Done(outputs(&found, &after)?)),
+            (SUSPENDED, AVAILABLE) => {
+                let stop = self.client.stop_db_instance().db_instance_identifier(&found.id);
+                let done = stop.send().await.told("rds:StopDBInstance")?;
+                self.stands(call, done.db_instance, &after, STOPPED)
+            }
+            (RUNNING, STOPPED) => {
+                let start = self.client.start_db_instance().db_instance_identifier(&found.id);
+                let done = start.send().await.told("rds:StartDBInstance")?;
+                // What is to be set is set when it runs, so a look follows in any case.
+                match wanted {
+                    Some(_) => Ok(later(call, &found.id, LOOK_MS)),
+                    None => self.stands(call, done.db_instance, &after, AVAILABLE),
+                }
+            }
+            (RUNNING, AVAILABLE) => match wanted.and_then(|wanted| wanted.differing(&found.there)) {
+                Some(differing) => {
+                    let modify = self.client.modify_db_instance().db_instance_identifier(&found.id);
+                    let done = differing.put_into(modify).send().await.told("rds:ModifyDBInstance")?;
+                    // AWS says "available" for a moment before it says "modifying".
+                    let is_done = done.db_instance.as_ref().is_some_and(|there| differing.are_of(there));
+                    match is_done {
+                        true => self.stands(call, done.db_instance, &after, AVAILABLE),
+                        false => Ok(later(call, &found.id, LOOK_MS)),
+                    }
+                }
+                None if settings::is_pending(&found.there) => Ok(later(call, &found.id, LOOK_MS)),
+                None => Ok(Answer::Done(outputs(&found, &after)?)),
+            },
+            _ => Ok(later(call, &found.id, LOOK_MS)),
+        }
+    }
+
+    /// The outputs of an instance that stands as it should, or a look later.
+    fn stands(&self, call: &Call, there: Option<DbInstance>, marks: &Marks, status: &str) -> Result<Answer, Answer> {
+        let found = there.and_then(read).ok_or_else(|| incomplete("rds", "an instance"))?;
+        match found.status == status {
+            true => Ok(Answer::Done(outputs(&found, marks)?)),
+            false => Ok(later(call, &found.id, LOOK_MS)),
+        }
+    }
+
+    async fn tag(&self, arn: &str, marks: &Marks) -> Result<(), Answer> {
+        let add = self.client.add_tags_to_resource().resource_name(arn).set_tags(Some(tags(marks)));
+        add.send().await.told("rds:AddTagsToResource")?;
+        Ok(())
+    }
+
+    fn seen(&self, found: &Found, marks: &Marks) -> Result<Answer, Answer> {
+        let outputs = outputs(found, marks).unwrap_or(Value::Null);
+        Ok(Answer::Done(json!({"exists": true, "state": state_of(&found.status), "outputs": outputs})))
+    }
+
+    /// Takes in what a person made: it must be there, and nobody else's. What is in it is not seen from here.
+    async fn adopt(&self, call: &Call) -> Result<Answer, Answer> {
+        let id = output(call, "id").ok_or_else(|| bad("outputs.id", "", "the name of a database instance"))?;
+        let Some(found) = self.get(RULES.check(id)?).await? else {
+            return Err(Answer::refused("not-found", format!("there is no database instance `{id}`")));
+        };
+        let marks = match &found.marks {
+            Some(marks) => {
+                marks.belongs(call, id)?;
+                marks.admit(call)?;
+                marks.after(call)
+            }
+            None => {
+                let marks = Marks::of(call)?;
+                output(call, "secret_ref").map_or_else(|| marks.clone(), |secret| marks.clone().with(SECRET, secret))
+            }
+        };
+        let marks = Marks { state: state_of(&found.status).to_owned(), ..marks };
+        self.tag(&found.arn, &marks).await?;
+        self.seen(&found, &marks)
+    }
+
+    async fn destroy(&self, call: &Call) -> Result<Answer, Answer> {
+        if let Some((found, marks)) = self.seek(call).await? {
+            marks.admit(call)?;
+            if found.status != "deleting" {
+                let delete = self.client.delete_db_instance().db_instance_identifier(&found.id);
+                let delete = delete.skip_final_snapshot(true).delete_automated_backups(true);
+                delete.send().await.told("rds:DeleteDBInstance").unless(ABSENT)?;
+            }
+            return Ok(later(call, &found.id, LOOK_MS));
+        }
+        // By its name, since nothing is left that says its reference.
+        let made = call.make_secret(&secret_name(call), SECRET_BYTES_MIN)?;
+        call.forget_secret(&made.reference)?;
+        Ok(Answer::Done(json!({})))
+    }
+
+    async fn all(&self) -> Result<Vec<Held>, Answer> {
+        let listed = self.list().await?.into_iter();
+        let mut held: Vec<Held> =
+            listed.filter_map(|found| Some(found.marks.clone()?.held(&found.id, state_of(&found.status)))).collect();
+        held.sort();
+        Ok(held)
+    }
+}
+
+impl Provider for Databases {
+    fn call(&self, call: &Call) -> Answer {
+        self.aws.run(self.carry_out(call))
+    }
+
+    fn held(&self) -> Result<Vec<Held>, Unlisted> {
+        self.aws.list(self.all())
+    }
+}
+
+/// What the password is called among the account's secrets.
+fn secret_name(call: &Call) -> String {
+    format!("database/{}", call.resource_id().id)
+}
+
+fn read(there: DbInstance) -> Option<Found> {
+    let tags = there.tag_list.clone().unwrap_or_default();
+    let texts = tags.iter().filter_map(|tag| Some((tag.key.as_deref()?, tag.value.as_deref()?)));
+    Some(Found {
+        id: there.db_instance_identifier.clone()?,
+        arn: there.db_instance_arn.clone()?,
+        status: there.db_instance_status.clone()?,
+        marks: Marks::read(texts),
+        there,
+    })
+}
+
+fn state_of(status: &str) -> &'static str {
+    if matches!(status, STOPPED | "stopping") { SUSPENDED } else { RUNNING }
+}
+
+fn outputs(found: &Found, marks: &Marks) -> Result<Value, Answer> {
+    let missing = || incomplete("rds:DescribeDBInstances", "an endpoint");
+    let endpoint = found.there.endpoint.as_ref().ok_or_else(missing)?;
+    let address = endpoint.address.as_deref().ok_or_else(missing)?;
+    let port = endpoint.port.ok_or_else(missing)?;
+    Ok(json!({
+        "id": found.id,
+        "endpoint": format!("{address}:{port}"),
+        "name": found.there.db_name,
+        "user": found.there.master_username,
+        "secret_ref": marks.says(SECRET),
+    }))
+}
+
+fn tags(marks: &Marks) -> Vec<Tag> {
+    let tag = |(name, value): (String, String)| Tag::builder().key(name).value(value).build();
+    marks.tags().into_iter().map(tag).collect()
+}

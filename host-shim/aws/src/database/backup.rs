@@ -1,0 +1,126 @@
+//! Backups of a database, which are snapshots, and the way back from one.
+
+use super::{AVAILABLE, Databases, LOOK_MS, PREFIX, RULES, SECRET, outputs, secret_name, tags};
+use crate::errors::{Failure, Told, Unless, incomplete, name_taken};
+use crate::look::later;
+use crate::marks::{Marks, RUNNING};
+use crate::payload::{bad, output};
+use aws_sdk_rds::types::DbSnapshot;
+use host_providers::{Answer, Call, SECRET_BYTES_MIN};
+use serde_json::json;
+
+const ABSENT: &[&str] = &["DBSnapshotNotFound", "DBSnapshotNotFoundFault"];
+/// The tag that says which backup an instance came from.
+const RESTORED: &str = "restored-from";
+/// The tag that says that an instance has its password, and not that of the backup.
+const PASSWORD: &str = "password";
+
+impl Databases {
+    /// Makes a snapshot; each generation of the effect has one of its own.
+    pub(super) async fn backup(&self, call: &Call) -> Result<Answer, Answer> {
+        let marks = Marks::of(call)?;
+        let name = format!("{}-{}", RULES.derive(PREFIX, &marks.id)?, call.generation);
+        let snapshot = match self.snapshot(&name).await? {
+            Some(snapshot) => {
+                marks_of(&snapshot).ok_or_else(|| name_taken(&name))?.belongs(call, &name)?;
+                snapshot
+            }
+            None => {
+                let Some((found, of_instance)) = self.seek(call).await? else {
+                    return Err(Answer::refused("not-found", "there is no database of this resource"));
+                };
+                of_instance.admit(call)?;
+                if !matches!(found.status.as_str(), AVAILABLE | super::STOPPED) {
+                    return Ok(later(call, &name, LOOK_MS));
+                }
+                let create = self.client.create_db_snapshot().db_instance_identifier(&found.id);
+                let create = create.db_snapshot_identifier(&name).set_tags(Some(tags(&marks)));
+                let done = create.send().await.told("rds:CreateDBSnapshot")?;
+                done.db_snapshot.ok_or_else(|| incomplete("rds:CreateDBSnapshot", "a snapshot"))?
+            }
+        };
+        match snapshot.status.as_deref() {
+            // AWS says so when all blocks are there; nobody has started a server from them.
+            Some(AVAILABLE) => Ok(Answer::Done(json!({"backup_id": name, "verified": true}))),
+            Some("failed") => Err(Answer::refused("failed", format!("backup `{name}` failed"))),
+            _ => Ok(later(call, &name, LOOK_MS)),
+        }
+    }
+
+    /// Brings a database back to a backup. RDS makes a new instance of it, so the one that is there goes first; the new one has
+    /// its name and address, and gets its password.
+    pub(super) async fn restore(&self, call: &Call) -> Result<Answer, Answer> {
+        let (backup, wanted) = (backup_id(call)?, super::Settings::of(call, &self.config)?);
+        let marks = Marks::of(call)?;
+        let name = RULES.derive(PREFIX, &marks.id)?;
+        let found = self.seek(call).await?;
+        if let Some((found, has)) = &found {
+            has.admit(call)?;
+            let is_restored = has.says(RESTORED) == Some(backup) && has.generation == call.generation;
+            if is_restored && found.status == AVAILABLE {
+                return self.give_password(call, found, has).await;
+            }
+            if is_restored || found.status == "deleting" {
+                return Ok(later(call, &found.id, LOOK_MS));
+            }
+        }
+        // Nothing goes before it is sure that there is something to come back to.
+        let snapshot = self.snapshot(backup).await?.filter(|snapshot| {
+            let of_snapshot = marks_of(snapshot).filter(|marks| marks.id.scope == call.scope);
+            of_snapshot.is_some() && snapshot.status.as_deref() == Some(AVAILABLE)
+        });
+        let Some(snapshot) = snapshot else {
+            return Err(Answer::refused("not-found", format!("the account has no backup `{backup}`")));
+        };
+        if let Some((found, _)) = found {
+            let delete = self.client.delete_db_instance().db_instance_identifier(&found.id);
+            let delete = delete.skip_final_snapshot(true).delete_automated_backups(true);
+            delete.send().await.told("rds:DeleteDBInstance").unless(super::ABSENT)?;
+            return Ok(later(call, &found.id, LOOK_MS));
+        }
+        let made = call.make_secret(&secret_name(call), SECRET_BYTES_MIN)?;
+        let marks = marks.with(SECRET, &made.reference).with(RESTORED, backup);
+        let restore = self.client.restore_db_instance_from_db_snapshot().db_instance_identifier(&name);
+        let restore = wanted.restore(restore, &self.config).db_snapshot_identifier(backup);
+        let restore = restore.set_allocated_storage(wanted.storage_over(snapshot.allocated_storage));
+        let restore = restore.set_tags(Some(tags(&marks)));
+        restore.send().await.told("rds:RestoreDBInstanceFromDBSnapshot")?;
+        Ok(later(call, &name, LOOK_MS))
+    }
+
+    /// A restored instance has the password that it had when the backup was made.
+    async fn give_password(&self, call: &Call, found: &super::Found, marks: &Marks) -> Result<Answer, Answer> {
+        if marks.says(PASSWORD).is_none() {
+            let made = call.make_secret(&secret_name(call), SECRET_BYTES_MIN)?;
+            let modify = self.client.modify_db_instance().db_instance_identifier(&found.id).apply_immediately(true);
+            let modify = modify.master_user_password(call.secret(&made.reference)?.expose());
+            modify.send().await.told("rds:ModifyDBInstance").map_err(Failure::without_words)?;
+            let after = Marks { state: RUNNING.to_owned(), ..marks.clone() }.with(PASSWORD, "set");
+            self.tag(&found.arn, &after).await?;
+            return Ok(later(call, &found.id, LOOK_MS));
+        }
+        match super::settings::is_pending(&found.there) {
+            true => Ok(later(call, &found.id, LOOK_MS)),
+            false => Ok(Answer::Done(outputs(found, marks)?)),
+        }
+    }
+
+    async fn snapshot(&self, name: &str) -> Result<Option<DbSnapshot>, Answer> {
+        let asked = self.client.describe_db_snapshots().db_snapshot_identifier(name).send().await;
+        let found = asked.told("rds:DescribeDBSnapshots").unless(ABSENT)?;
+        Ok(found.and_then(|found| found.db_snapshots).unwrap_or_default().into_iter().next())
+    }
+}
+
+fn marks_of(snapshot: &DbSnapshot) -> Option<Marks> {
+    let tags = snapshot.tag_list.as_deref().unwrap_or_default();
+    Marks::read(tags.iter().filter_map(|tag| Some((tag.key.as_deref()?, tag.value.as_deref()?))))
+}
+
+/// The backup's id: of what `backup` gave, or by itself.
+fn backup_id(call: &Call) -> Result<&str, Answer> {
+    let backup = call.payload.get("backup");
+    let id = backup.and_then(|backup| backup.as_str().or_else(|| backup.get("backup_id")?.as_str()));
+    let id = id.or_else(|| output(call, "backup_id"));
+    id.filter(|id| RULES.check(id).is_ok()).ok_or_else(|| bad("backup", "", "what `backup` gave, with a `backup_id`"))
+}

@@ -1,0 +1,52 @@
+//! Which database instance is a resource's.
+
+use super::{ABSENT, Databases, Found, PREFIX, RULES, read};
+use crate::errors::{Told, Unless, incomplete, name_taken};
+use crate::marks::Marks;
+use crate::payload::{has_outputs, output};
+use host_providers::{Answer, Call};
+
+impl Databases {
+    pub(super) async fn get(&self, id: &str) -> Result<Option<Found>, Answer> {
+        let asked = self.client.describe_db_instances().db_instance_identifier(id).send().await;
+        let Some(got) = asked.told("rds:DescribeDBInstances").unless(ABSENT)? else { return Ok(None) };
+        let there = got.db_instances.unwrap_or_default().into_iter().next();
+        there.map(|there| read(there).ok_or_else(|| incomplete("rds:DescribeDBInstances", "an instance"))).transpose()
+    }
+
+    /// The instance under the derived name, or the one that was taken in.
+    pub(super) async fn seek(&self, call: &Call) -> Result<Option<(Found, Marks)>, Answer> {
+        let id = call.resource_id();
+        let name = RULES.derive(PREFIX, &id)?;
+        let known = output(call, "id").filter(|known| *known != name);
+        for wanted in [Some(name.as_str()), known].into_iter().flatten() {
+            let Some(found) = self.get(wanted).await? else { continue };
+            match found.marks.clone() {
+                Some(marks) if marks.id == id => return Ok(Some((found, marks))),
+                _ if wanted == name && matches!(call.verb(), "ensure" | "change") => return Err(name_taken(wanted)),
+                _ => {}
+            }
+        }
+        if call.verb() != "ensure" && !has_outputs(call) {
+            for found in self.list().await? {
+                if let Some(marks) = found.marks.clone().filter(|marks| marks.id == id) {
+                    return Ok(Some((found, marks)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn list(&self) -> Result<Vec<Found>, Answer> {
+        let (mut out, mut marker) = (Vec::new(), None);
+        loop {
+            let asked = self.client.describe_db_instances().set_marker(marker).send().await;
+            let page = asked.told("rds:DescribeDBInstances")?;
+            out.extend(page.db_instances.unwrap_or_default().into_iter().filter_map(read));
+            marker = page.marker.filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                return Ok(out);
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Which function is a resource's.
+
+use super::{ABSENT, Found, Functions, PREFIX, RULES, Sought, description};
+use crate::errors::{Told, Unless, incomplete};
+use crate::marks::{Marks, OWNER, SUSPENDED, are_variants};
+use crate::payload::{has_outputs, output, text};
+use host_providers::{Answer, Call, ResourceId};
+
+impl Functions {
+    /// The function of this name or ARN.
+    pub(super) async fn get(&self, name: &str) -> Result<Option<Found>, Answer> {
+        let asked = self.client.get_function().function_name(name).send().await;
+        let Some(got) = asked.told("lambda:GetFunction").unless(ABSENT)? else { return Ok(None) };
+        let tags = got.tags.unwrap_or_default();
+        let marks = Marks::read(tags.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let reserved = got.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
+        let config = got.configuration.ok_or_else(|| incomplete("lambda:GetFunction", "a configuration"))?;
+        let missing = || incomplete("lambda:GetFunction", "a name");
+        let name = config.function_name.clone().ok_or_else(missing)?;
+        let arn = config.function_arn.clone().ok_or_else(missing)?;
+        let may_be_suspended = marks.as_ref().is_some_and(|marks| marks.state == SUSPENDED);
+        let reserved = match reserved {
+            // A 0 may be left out there, and is told here.
+            None if may_be_suspended => {
+                let asked = self.client.get_function_concurrency().function_name(&name).send().await;
+                let found = asked.told("lambda:GetFunctionConcurrency").unless(ABSENT)?;
+                found.and_then(|found| found.reserved_concurrent_executions)
+            }
+            other => other,
+        };
+        Ok(Some(Found { name, arn, marks, config, is_suspended: reserved == Some(0) }))
+    }
+
+    /// The wanted name comes first. Two variants of a resource want the same one, so the second has the derived one.
+    pub(super) async fn seek(&self, call: &Call) -> Result<Sought, Answer> {
+        let id = call.resource_id();
+        let derived = RULES.derive(PREFIX, &id)?;
+        let mut names = Vec::new();
+        if let Some(wanted) = text(call, "name")? {
+            names.push(RULES.check(wanted)?.to_owned());
+        }
+        names.push(derived);
+        let (mut free, mut taken) = (None, None);
+        for name in output(call, "arn").map(str::to_owned).into_iter().chain(names.iter().cloned()) {
+            match self.get(&name).await? {
+                None if names.contains(&name) => free = free.or(Some(name)),
+                None => {}
+                Some(found) => match found.marks.clone() {
+                    Some(marks) if marks.id == id => return Ok(Sought::Ours(Box::new(found), marks)),
+                    Some(marks) if are_variants(&marks.id, &id) => {}
+                    _ => taken = taken.or(Some(name)),
+                },
+            }
+        }
+        // A first request to make it has made nothing under another name.
+        if (call.verb() != "ensure" || call.generation > 1)
+            && !has_outputs(call)
+            && let Some((found, marks)) = self.listed(&id).await?
+        {
+            return Ok(Sought::Ours(Box::new(found), marks));
+        }
+        match (taken, free) {
+            (Some(taken), _) => Ok(Sought::Taken(taken)),
+            (None, Some(free)) => Ok(Sought::Absent(free)),
+            (None, None) => Ok(Sought::Taken(names.swap_remove(0))),
+        }
+    }
+
+    /// The function that a list has of this resource.
+    pub(super) async fn listed(&self, id: &ResourceId) -> Result<Option<(Found, Marks)>, Answer> {
+        let wanted = description(id);
+        for (name, told) in self.names().await? {
+            if told != wanted {
+                continue;
+            }
+            if let Some(found) = self.get(&name).await?
+                && let Some(marks) = found.marks.clone().filter(|marks| marks.id == *id)
+            {
+                return Ok(Some((found, marks)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Names and descriptions of all functions of the account that were made or taken in here, by their descriptions.
+    pub(super) async fn names(&self) -> Result<Vec<(String, String)>, Answer> {
+        let (mut names, mut marker) = (Vec::new(), None);
+        loop {
+            let asked = self.client.list_functions().set_marker(marker).send().await;
+            let page = asked.told("lambda:ListFunctions")?;
+            for one in page.functions.unwrap_or_default() {
+                if let (Some(name), Some(told)) = (one.function_name, one.description)
+                    && told.starts_with(OWNER)
+                {
+                    names.push((name, told));
+                }
+            }
+            marker = page.next_marker.filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+}

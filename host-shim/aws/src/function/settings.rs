@@ -1,0 +1,328 @@
+//! What a function is made with: from the configuration and the payload.
+
+use crate::aws::OpenError;
+use crate::payload::{bad, text, whole};
+use aws_sdk_lambda::operation::create_function::builders::CreateFunctionFluentBuilder as Create;
+use aws_sdk_lambda::operation::update_function_code::builders::UpdateFunctionCodeFluentBuilder as UpdateCode;
+use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder as Update;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionConfiguration, Runtime, VpcConfig};
+use host_providers::{Answer, Call};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::PathBuf;
+
+/// Bytes of a code file at most: what Lambda takes in a request.
+const CODE_MAX: u64 = 50 * 1024 * 1024;
+const MEMORY_MB: (i32, i32) = (128, 10_240);
+const TIMEOUT_S: (i32, i32) = (1, 900);
+
+/// Members of a payload that the function finds in its environment.
+const ENVIRONMENT: [(&str, &str); 4] = [
+    ("bucket", "BUCKET"),
+    ("database", "DATABASE"),
+    ("database_name", "DATABASE_NAME"),
+    ("database_user", "DATABASE_USER"),
+];
+
+/// Where the code of all functions is, as a zip file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// In a bucket of the same region.
+    Object {
+        /// Name of the bucket.
+        bucket: String,
+        /// Key of the object. Another key or version is other code, and functions get it with their next change.
+        key: String,
+        /// Version of the object, where the bucket has versions.
+        version: Option<String>,
+    },
+    /// In a file of this machine, of 50 MiB at most; it is read once.
+    File(PathBuf),
+}
+
+/// How large a function is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FunctionSize {
+    /// Memory in MB, 128 to 10240; the share of a processor grows with it.
+    pub memory_mb: i32,
+    /// Seconds that a request may take, 1 to 900.
+    pub timeout_s: i32,
+}
+
+impl Default for FunctionSize {
+    /// 512 MB, 30 seconds.
+    fn default() -> Self {
+        FunctionSize { memory_mb: 512, timeout_s: 30 }
+    }
+}
+
+/// What all functions have in common.
+#[derive(Clone, Debug)]
+pub struct FunctionConfig {
+    /// ARN of the role that functions run as.
+    pub role_arn: String,
+    /// Their code.
+    pub code: Code,
+    /// For example `provided.al2023`.
+    pub runtime: String,
+    /// For example `bootstrap`.
+    pub handler: String,
+    /// Size of a function whose payload names neither a tier nor numbers.
+    pub size: FunctionSize,
+    /// Sizes by the payload's `tier`. If there are any, a tier that is not among them is refused.
+    pub tiers: BTreeMap<String, FunctionSize>,
+    /// Variables of every function; no secrets.
+    pub environment: BTreeMap<String, String>,
+    /// Whether the plain value behind the payload's `database_secret` becomes the variable `DATABASE_SECRET`. Lambda keeps it
+    /// encrypted, and shows it to whoever may read the function's configuration. If not, the variable `DATABASE_SECRET_REF`
+    /// has the reference, and the function needs another way to the value.
+    pub secret_in_environment: bool,
+    /// ARN of the key that the environment is encrypted with; Lambda's own if there is none.
+    pub kms_key_arn: Option<String>,
+    /// Subnets of the network that functions run in; none for Lambda's own.
+    pub subnet_ids: Vec<String>,
+    /// Security groups in that network.
+    pub security_group_ids: Vec<String>,
+}
+
+impl FunctionConfig {
+    /// Checks the settings and reads the code.
+    pub(super) fn ready(self) -> Result<Ready, OpenError> {
+        let setting = |field, found: &dyn ToString, expected| {
+            Err(OpenError::Setting { field, found: found.to_string(), expected })
+        };
+        for size in self.tiers.values().chain([&self.size]) {
+            if !(MEMORY_MB.0..=MEMORY_MB.1).contains(&size.memory_mb) {
+                return setting("memory_mb", &size.memory_mb, "128 to 10240");
+            }
+            if !(TIMEOUT_S.0..=TIMEOUT_S.1).contains(&size.timeout_s) {
+                return setting("timeout_s", &size.timeout_s, "1 to 900");
+            }
+        }
+        if !self.role_arn.starts_with("arn:") {
+            return setting("role_arn", &self.role_arn, "the ARN of a role");
+        }
+        let (zip, code_id) = match &self.code {
+            Code::Object { bucket, key, version } => {
+                let name = format!("{bucket}/{key}@{}", version.as_deref().unwrap_or_default());
+                (None, format!("object-{}", hex::encode(Sha256::digest(name.as_bytes()))))
+            }
+            Code::File(path) => {
+                let failed = |error| OpenError::Code { path: path.display().to_string(), error };
+                let size = fs::metadata(path).map_err(failed)?.len();
+                if size > CODE_MAX {
+                    return setting("code", &format!("a file of {size} bytes"), "one of 52428800 bytes at most");
+                }
+                let zip = fs::read(path).map_err(failed)?;
+                let id = format!("file-{}", hex::encode(Sha256::digest(&zip)));
+                (Some(Blob::new(zip)), id)
+            }
+        };
+        Ok(Ready { config: self, zip, code_id })
+    }
+}
+
+/// A configuration that was checked.
+pub(super) struct Ready {
+    config: FunctionConfig,
+    zip: Option<Blob>,
+    code_id: String,
+}
+
+/// What one function is to have. Its environment may have a secret, so it can't be printed.
+pub(super) struct Settings {
+    size: FunctionSize,
+    environment: HashMap<String, String>,
+}
+
+impl Ready {
+    /// What names the code: other code, another name.
+    pub(super) fn code_id(&self) -> &str {
+        &self.code_id
+    }
+
+    pub(super) fn settings(&self, call: &Call) -> Result<Settings, Answer> {
+        Ok(Settings { size: self.size(call)?, environment: self.environment(call)? })
+    }
+
+    fn size(&self, call: &Call) -> Result<FunctionSize, Answer> {
+        let tier = match text(call, "tier")? {
+            Some(tier) if !self.config.tiers.is_empty() => {
+                let known: Vec<&str> = self.config.tiers.keys().map(String::as_str).collect();
+                let expected = format!("one of {}", known.join(", "));
+                *self.config.tiers.get(tier).ok_or_else(|| bad("tier", tier, &expected))?
+            }
+            _ => self.config.size,
+        };
+        let memory = whole(call, "memory_mb", MEMORY_MB.0, MEMORY_MB.1)?;
+        let memory = memory.or(whole(call, "ram_mb", MEMORY_MB.0, MEMORY_MB.1)?);
+        let timeout = whole(call, "timeout_s", TIMEOUT_S.0, TIMEOUT_S.1)?;
+        Ok(FunctionSize { memory_mb: memory.unwrap_or(tier.memory_mb), timeout_s: timeout.unwrap_or(tier.timeout_s) })
+    }
+
+    fn environment(&self, call: &Call) -> Result<HashMap<String, String>, Answer> {
+        let mut out: HashMap<String, String> = self.config.environment.clone().into_iter().collect();
+        for (member, variable) in ENVIRONMENT {
+            if let Some(value) = text(call, member)? {
+                out.insert(variable.to_owned(), value.to_owned());
+            }
+        }
+        if let Some(reference) = text(call, "database_secret")? {
+            match self.config.secret_in_environment {
+                true => out.insert("DATABASE_SECRET".to_owned(), call.secret(reference)?.expose().to_owned()),
+                false => out.insert("DATABASE_SECRET_REF".to_owned(), reference.to_owned()),
+            };
+        }
+        Ok(out)
+    }
+
+    fn network(&self) -> Option<VpcConfig> {
+        let (subnets, groups) = (self.config.subnet_ids.clone(), self.config.security_group_ids.clone());
+        let network = VpcConfig::builder().set_subnet_ids(Some(subnets)).set_security_group_ids(Some(groups));
+        (!self.config.subnet_ids.is_empty()).then(|| network.build())
+    }
+
+    pub(super) fn update_code(&self, update: UpdateCode) -> UpdateCode {
+        match &self.config.code {
+            Code::Object { bucket, key, version } => {
+                update.s3_bucket(bucket).s3_key(key).set_s3_object_version(version.clone())
+            }
+            Code::File(_) => update.set_zip_file(self.zip.clone()),
+        }
+    }
+
+    fn code(&self) -> FunctionCode {
+        let code = FunctionCode::builder();
+        match &self.config.code {
+            Code::Object { bucket, key, version } => {
+                code.s3_bucket(bucket).s3_key(key).set_s3_object_version(version.clone()).build()
+            }
+            Code::File(_) => code.set_zip_file(self.zip.clone()).build(),
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn create(&self, create: Create, ready: &Ready) -> Create {
+        let config = &ready.config;
+        create
+            .role(&config.role_arn)
+            .runtime(Runtime::from(config.runtime.as_str()))
+            .handler(&config.handler)
+            .code(ready.code())
+            .memory_size(self.size.memory_mb)
+            .timeout(self.size.timeout_s)
+            .environment(self.variables())
+            .set_kms_key_arn(config.kms_key_arn.clone())
+            .set_vpc_config(ready.network())
+    }
+
+    pub(super) fn update(&self, update: Update, ready: &Ready) -> Update {
+        let config = &ready.config;
+        update
+            .role(&config.role_arn)
+            .runtime(Runtime::from(config.runtime.as_str()))
+            .handler(&config.handler)
+            .memory_size(self.size.memory_mb)
+            .timeout(self.size.timeout_s)
+            .environment(self.variables())
+            .set_kms_key_arn(config.kms_key_arn.clone())
+            .set_vpc_config(ready.network())
+    }
+
+    fn variables(&self) -> Environment {
+        Environment::builder().set_variables(Some(self.environment.clone())).build()
+    }
+
+    /// True if the function has these settings already.
+    pub(super) fn are_of(&self, there: &FunctionConfiguration, ready: &Ready) -> bool {
+        let environment = there.environment.as_ref().and_then(|environment| environment.variables.clone());
+        let network = there.vpc_config.as_ref();
+        let subnets = network.and_then(|network| network.subnet_ids.clone()).unwrap_or_default();
+        let groups = network.and_then(|network| network.security_group_ids.clone()).unwrap_or_default();
+        let are_alike = |mut one: Vec<String>, mut other: Vec<String>| {
+            one.sort();
+            other.sort();
+            one == other
+        };
+        there.memory_size == Some(self.size.memory_mb)
+            && there.timeout == Some(self.size.timeout_s)
+            && environment.unwrap_or_default() == self.environment
+            && there.role.as_deref() == Some(ready.config.role_arn.as_str())
+            && there.handler.as_deref() == Some(ready.config.handler.as_str())
+            && there.runtime.as_ref().is_some_and(|runtime| runtime.as_str() == ready.config.runtime)
+            && are_alike(subnets, ready.config.subnet_ids.clone())
+            && are_alike(groups, ready.config.security_group_ids.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn ready() -> Ready {
+        let small = FunctionSize { memory_mb: 256, timeout_s: 10 };
+        let large = FunctionSize { memory_mb: 2048, timeout_s: 60 };
+        let config = FunctionConfig {
+            role_arn: "arn:aws:iam::1:role/r".to_owned(),
+            code: Code::Object { bucket: "code".to_owned(), key: "a.zip".to_owned(), version: None },
+            runtime: "provided.al2023".to_owned(),
+            handler: "bootstrap".to_owned(),
+            size: FunctionSize::default(),
+            tiers: [("small".to_owned(), small), ("large".to_owned(), large)].into(),
+            environment: BTreeMap::new(),
+            secret_in_environment: false,
+            kms_key_arn: None,
+            subnet_ids: Vec::new(),
+            security_group_ids: Vec::new(),
+        };
+        config.ready().expect("settings that can be")
+    }
+
+    fn size(payload: Value) -> Result<(i32, i32), Answer> {
+        let call = Call { payload, ..Call::default() };
+        ready().size(&call).map(|size| (size.memory_mb, size.timeout_s))
+    }
+
+    #[test]
+    fn a_tier_says_the_size_and_numbers_win_over_it() {
+        assert_eq!(size(json!({})), Ok((512, 30)));
+        assert_eq!(size(json!({"tier": "large"})), Ok((2048, 60)));
+        assert_eq!(size(json!({"tier": "large", "memory_mb": 1024})), Ok((1024, 60)));
+        assert_eq!(size(json!({"tier": "small", "ram_mb": "768", "timeout_s": 5})), Ok((768, 5)));
+    }
+
+    #[test]
+    fn a_size_that_lambda_does_not_have_is_refused_before_it_is_asked() {
+        for payload in [json!({"tier": "huge"}), json!({"memory_mb": 64}), json!({"timeout_s": 901})] {
+            assert!(matches!(size(payload), Err(Answer::Refused { code, .. }) if code == "bad-payload"));
+        }
+        let mut config = ready().config;
+        config.tiers.insert("none".to_owned(), FunctionSize { memory_mb: 1, timeout_s: 1 });
+        let error = config.ready().err().expect("a size that can't be").to_string();
+        assert_eq!(error, "`memory_mb` is `1`: expected 128 to 10240");
+    }
+
+    #[test]
+    fn a_secret_stays_a_reference_unless_the_settings_say_otherwise() {
+        let payload = json!({"database_secret": "secret:vault/x", "database": "host:5432", "bucket": "b"});
+        let call = Call { payload, ..Call::default() };
+        let environment = ready().environment(&call).expect("an environment");
+        assert_eq!(environment.get("DATABASE_SECRET_REF").map(String::as_str), Some("secret:vault/x"));
+        assert_eq!(environment.get("DATABASE").map(String::as_str), Some("host:5432"));
+        let mut plain = ready();
+        plain.config.secret_in_environment = true;
+        let unknown = plain.environment(&call);
+        assert!(matches!(unknown, Err(Answer::Refused { code, .. }) if code == "secret-unknown"));
+    }
+
+    #[test]
+    fn code_in_another_object_is_other_code() {
+        let mut other = ready().config;
+        other.code = Code::Object { bucket: "code".to_owned(), key: "b.zip".to_owned(), version: None };
+        assert_ne!(other.ready().expect("settings that can be").code_id(), ready().code_id());
+    }
+}

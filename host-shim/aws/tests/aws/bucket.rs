@@ -1,0 +1,189 @@
+//! Buckets on S3.
+
+use crate::house::{House, buckets, call, done, held, other, refused, state, states};
+use crate::raw::get;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
+use host_aws::Flavor;
+use host_providers::conformance;
+use serde_json::json;
+
+#[test]
+fn it_keeps_what_every_provider_must() {
+    let house = House::alone();
+    for (aws, flavor) in [(house.aws(), Flavor::Aws), (house.b2(), Flavor::B2)] {
+        let provider = buckets(&aws, flavor);
+        assert_eq!(conformance::check(&provider, "bucket", &json!({})), Ok(()), "{flavor:?}");
+        assert_eq!(conformance::check(&provider, "bucket", &json!({"name": "conforming"})), Ok(()), "{flavor:?}");
+    }
+}
+
+#[test]
+fn it_is_private_encrypted_and_forgets_what_was_begun() {
+    let house = House::open();
+    let provider = buckets(&house.aws(), Flavor::Aws);
+    let payload = json!({"name": "private-files", "cors": ["https://app.example"]});
+    let ensure = call("bucket.ensure", "private", "i_1/bucket", 1, payload);
+    let outputs = done(&provider, &ensure);
+    assert_eq!(outputs, json!({"id": "private-files", "bucket": "private-files"}));
+    let s3 = house.s3();
+    let block = house.ask(s3.get_public_access_block().bucket("private-files").send()).expect("a block");
+    let block = block.public_access_block_configuration.expect("a block");
+    let all =
+        [block.block_public_acls, block.block_public_policy, block.ignore_public_acls, block.restrict_public_buckets];
+    assert_eq!(all, [Some(true); 4]);
+    let encryption = house.ask(s3.get_bucket_encryption().bucket("private-files").send()).expect("an encryption");
+    assert_eq!(encryption.server_side_encryption_configuration.expect("an encryption").rules.len(), 1);
+    let lifecycle = house.ask(s3.get_bucket_lifecycle_configuration().bucket("private-files").send());
+    let rules = lifecycle.expect("a lifecycle").rules.expect("rules");
+    let days = rules[0].abort_incomplete_multipart_upload.as_ref().and_then(|abort| abort.days_after_initiation);
+    assert_eq!(days, Some(7));
+    let cors = || house.ask(s3.get_bucket_cors().bucket("private-files").send()).map_err(drop);
+    assert_eq!(cors().expect("a rule").cors_rules.expect("rules")[0].allowed_origins, ["https://app.example"]);
+
+    // Another wish in place, and the old one is gone.
+    let mut change = other(&ensure, "change", 2);
+    change.payload = json!({"name": "private-files", "writes": "refused"});
+    assert_eq!(done(&provider, &change), outputs);
+    assert!(cors().is_err(), "no rule is left");
+    let policy = || house.ask(s3.get_bucket_policy().bucket("private-files").send()).map_err(drop);
+    assert!(policy().expect("a policy").policy.expect("a policy").contains("writes-refused"));
+    change.payload["writes"] = json!("allowed");
+    done(&provider, &change);
+    assert!(policy().is_err(), "no policy is left");
+}
+
+#[test]
+fn a_call_that_comes_again_writes_nothing() {
+    let house = House::open();
+    let provider = buckets(&house.through(), Flavor::Aws);
+    let ensure = call("bucket.ensure", "again", "i_1/bucket", 1, json!({"name": "again-files"}));
+    done(&provider, &ensure);
+    house.proxy.clear();
+    done(&provider, &ensure);
+    let seen = house.proxy.seen();
+    assert!(seen.len() == 1 && seen[0].starts_with("GET "), "{seen:?}");
+}
+
+#[test]
+fn a_state_is_noted_and_changes_nothing_else() {
+    let house = House::open();
+    let provider = buckets(&house.aws(), Flavor::Aws);
+    let ensure = call("bucket.ensure", "noted", "i_1/bucket", 1, json!({"name": "noted-files"}));
+    let outputs = done(&provider, &ensure);
+    done(&provider, &state(&ensure, 2, "suspended"));
+    assert_eq!(states(&provider, "noted"), [("i_1/bucket".to_owned(), "suspended".to_owned())]);
+    let seen = done(&provider, &other(&ensure, "observe", 2));
+    assert_eq!(seen, json!({"exists": true, "state": "suspended", "outputs": outputs}));
+}
+
+#[test]
+fn everything_in_it_goes_with_all_its_versions() {
+    let house = House::open();
+    let provider = buckets(&house.aws(), Flavor::Aws);
+    let ensure = call("bucket.ensure", "full", "i_1/bucket", 1, json!({"name": "full-files"}));
+    done(&provider, &ensure);
+    let s3 = house.s3();
+    let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    let put = s3.put_bucket_versioning().bucket("full-files").versioning_configuration(versioning);
+    house.ask(put.send()).expect("versions");
+    house.ask(async {
+        // More than a page of a list has.
+        for number in 0..1050 {
+            let put = s3.put_object().bucket("full-files").key(format!("file-{}", number % 600));
+            put.body(ByteStream::from_static(b"x")).send().await.expect("an object");
+        }
+        for number in 0..5 {
+            let delete = s3.delete_object().bucket("full-files").key(format!("file-{number}"));
+            delete.send().await.expect("a mark of a deleted object");
+        }
+        let begin = s3.create_multipart_upload().bucket("full-files").key("large");
+        begin.send().await.expect("an upload that nobody ends");
+    });
+    let destroy = other(&ensure, "destroy", 2);
+    assert_eq!(done(&provider, &destroy), json!({}));
+    assert_eq!(held(&provider, "full"), []);
+    assert!(house.ask(s3.head_bucket().bucket("full-files").send()).is_err(), "the bucket is gone");
+    assert_eq!(done(&provider, &destroy), json!({}), "also when nothing is left");
+}
+
+#[test]
+fn a_name_that_others_have_is_refused_and_left_alone() {
+    let house = House::open();
+    let provider = buckets(&house.aws(), Flavor::Aws);
+    let of = |account: &str, name: &str| call("bucket.ensure", account, "i_1/bucket", 1, json!({ "name": name }));
+    let outputs = done(&provider, &of("owner", "contested-files"));
+    assert_eq!(refused(&provider, &of("rival", "contested-files")), "name-taken");
+    assert_eq!(done(&provider, &other(&of("rival", "contested-files"), "destroy", 2)), json!({}));
+    assert_eq!(done(&provider, &of("owner", "contested-files")), outputs);
+    let s3 = house.s3();
+    let location = aws_sdk_s3::types::BucketLocationConstraint::EuCentral1;
+    let there = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(location).build();
+    let create = s3.create_bucket().bucket("persons-files").create_bucket_configuration(there);
+    house.ask(create.send()).expect("a bucket that a person makes");
+    assert_eq!(refused(&provider, &of("rival", "persons-files")), "name-taken");
+    assert_eq!(done(&provider, &other(&of("rival", "persons-files"), "destroy", 2)), json!({}));
+    assert!(house.ask(s3.head_bucket().bucket("persons-files").send()).is_ok(), "it is still there");
+    for name in ["UPPER", "a", "under_score", "-files"] {
+        assert_eq!(refused(&provider, &of("rival", name)), "bad-name", "{name}");
+    }
+}
+
+#[test]
+fn what_a_person_made_is_taken_in_if_it_is_empty() {
+    let house = House::open();
+    let provider = buckets(&house.aws(), Flavor::Aws);
+    let s3 = house.s3();
+    for name in ["handmade-empty", "handmade-full"] {
+        let location = aws_sdk_s3::types::BucketLocationConstraint::EuCentral1;
+        let there = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(location).build();
+        house.ask(s3.create_bucket().bucket(name).create_bucket_configuration(there).send()).expect("a bucket");
+    }
+    let put = s3.put_object().bucket("handmade-full").key("a").body(ByteStream::from_static(b"x"));
+    house.ask(put.send()).expect("an object");
+    let adopt = |name: &str| {
+        let payload = json!({"name": "wanted-files", "adopt": true, "outputs": {"bucket": name}});
+        call("bucket.observe", "taking", "i_1/bucket", 1, payload)
+    };
+    assert_eq!(refused(&provider, &adopt("handmade-full")), "not-empty");
+    assert_eq!(refused(&provider, &adopt("handmade-nowhere")), "not-found");
+    assert_eq!(done(&provider, &adopt("handmade-empty"))["outputs"]["bucket"], "handmade-empty");
+    let ensure = call("bucket.ensure", "taking", "i_1/bucket", 2, json!({"name": "wanted-files"}));
+    assert_eq!(done(&provider, &ensure)["bucket"], "handmade-empty", "it is found by its tags");
+    assert_eq!(held(&provider, "taking").len(), 1);
+}
+
+#[test]
+fn an_older_generation_is_superseded() {
+    let house = House::open();
+    let provider = buckets(&house.aws(), Flavor::Aws);
+    let ensure = call("bucket.ensure", "older", "i_1/bucket", 5, json!({}));
+    done(&provider, &ensure);
+    for verb in ["ensure", "change", "destroy"] {
+        assert_eq!(refused(&provider, &other(&ensure, verb, 4)), "superseded", "{verb}");
+    }
+}
+
+#[test]
+fn an_object_is_signed_for_whose_it_is_and_really_fetched() {
+    let house = House::open();
+    let provider = buckets(&house.aws(), Flavor::Aws);
+    done(&provider, &call("bucket.ensure", "signing", "i_1/bucket", 1, json!({"name": "signed-files"})));
+    let s3 = house.s3();
+    let put = s3.put_object().bucket("signed-files").key("a b/é.txt").body(ByteStream::from_static(b"in it"));
+    house.ask(put.send()).expect("an object");
+    let sign = |account: &str, bucket: &str, ttl_s: i64| {
+        let payload =
+            json!({"bucket": bucket, "key": "a b/é.txt", "ttl_s": ttl_s, "expires_at": "2026-01-01T00:15:00Z"});
+        call("object.sign", account, "redeem:tok_1", 1, payload)
+    };
+    let url = done(&provider, &sign("signing", "signed-files", 900));
+    let url = url["url"].as_str().expect("an address");
+    assert!(url.contains("X-Amz-Expires=900") && url.contains("X-Amz-Signature="), "{url}");
+    assert_eq!(get(url), (200, "in it".to_owned()));
+    assert_eq!(refused(&provider, &sign("rival", "signed-files", 900)), "not-found", "another account's");
+    assert_eq!(refused(&provider, &sign("signing", "nobodys-files", 900)), "not-found");
+    assert!(done(&provider, &sign("rival", "platform-images", 900))["url"].is_string(), "the platform's own");
+    assert_eq!(refused(&provider, &sign("signing", "signed-files", 604_801)), "bad-payload");
+    assert_eq!(refused(&provider, &sign("signing", "signed-files", 0)), "bad-payload");
+}

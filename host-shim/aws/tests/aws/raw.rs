@@ -1,0 +1,44 @@
+//! HTTP without a client: what the SDK is not asked for in these tests.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// Status and body of an answer.
+pub type Answered = (u16, String);
+
+fn send(address: SocketAddr, request: &str) -> Answered {
+    let mut stream = TcpStream::connect(address).expect("a server that listens");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket takes its options");
+    stream.write_all(request.as_bytes()).expect("a request that is taken");
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).expect("an answer");
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+}
+
+/// Fetches `http://127.0.0.1:PORT/…`.
+pub fn get(url: &str) -> Answered {
+    let rest = url.strip_prefix("http://").expect("a plain address");
+    let (host, path) = rest.split_once('/').expect("an address with a path");
+    let address = host.parse().expect("an address of this machine");
+    send(address, &format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
+}
+
+/// Makes a role that functions may run as; its ARN.
+pub fn make_role(address: SocketAddr, name: &str) -> String {
+    let policy = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D";
+    let body = format!("Action=CreateRole&Version=2010-05-08&RoleName={name}&AssumeRolePolicyDocument={policy}");
+    let signed =
+        "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nAuthorization: {signed}\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (status, answer) = send(address, &request);
+    // Another test of this server may have made it.
+    assert!(status == 200 || answer.contains("EntityAlreadyExists"), "{answer}");
+    format!("arn:aws:iam::123456789012:role/{name}")
+}

@@ -1,0 +1,46 @@
+//! Buckets on a server that knows object calls alone, as another maker's S3.
+
+use crate::house::{aws, buckets, call};
+use crate::raw::get;
+use counterparts::S3rver;
+use host_aws::Flavor;
+use host_providers::{Answer, Provider};
+use serde_json::json;
+
+#[test]
+fn an_address_is_signed_as_another_server_reads_it() {
+    let server = S3rver::start();
+    let aws = aws(&server.url(), server.key());
+    let key = aws_sdk_s3::config::Credentials::new(server.key().0, server.key().1, None, None, "test");
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
+        .region(aws_sdk_s3::config::Region::new(crate::house::REGION))
+        .credentials_provider(key)
+        .endpoint_url(server.url())
+        .force_path_style(true);
+    let s3 = aws_sdk_s3::Client::from_conf(config.build());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        s3.create_bucket().bucket("platform-images").send().await.expect("a bucket");
+        let put = s3.put_object().bucket("platform-images").key("image");
+        put.body(aws_sdk_s3::primitives::ByteStream::from_static(b"layers")).send().await.expect("an object");
+    });
+    let provider = buckets(&aws, Flavor::B2);
+    let payload = json!({"bucket": "platform-images", "object": "image", "ttl_s": 60});
+    let Answer::Done(signed) = provider.call(&call("object.sign", "reader", "redeem:tok_1", 1, payload)) else {
+        panic!("it is signed");
+    };
+    let url = signed["url"].as_str().expect("an address");
+    assert_eq!(get(url), (200, "layers".to_owned()));
+    let (status, told) = get(&url.replace("Credential=S3RVER", "Credential=NOBODY"));
+    assert!(status == 403 && told.contains("InvalidAccessKeyId"), "{status} {told}");
+}
+
+#[test]
+fn a_server_that_lacks_a_call_is_told_as_it_is() {
+    let server = S3rver::start();
+    let provider = buckets(&aws(&server.url(), server.key()), Flavor::B2);
+    let made = provider.call(&call("bucket.ensure", "lacking", "i_1/bucket", 1, json!({"name": "wanted-files"})));
+    let told = format!("{made:?}");
+    assert!(told.contains("s3:PutEncryptionConfiguration"), "which request it lacks: {told}");
+}
