@@ -6,7 +6,8 @@ use crate::tool::Tool;
 use crate::{build, cargo_component, process};
 use anyhow::Result;
 
-/// Check everything: format, lints, the component, all tests, the fixtures, the local Stripe's clients.
+/// Check everything: format, lints, the component, all tests, the fixtures, the local Stripe's clients, the providers on real
+/// servers.
 ///
 /// The groups run in order and the first that fails ends the run. The last lines of the summary tell what did not run,
 /// or ran in part, and what is missing for it; with CI=true missing tools of cargo are installed. All is built in the development profile, which the
@@ -33,7 +34,7 @@ struct Run<'o> {
 type Step = fn(&mut Run) -> Result<Done>;
 
 /// The groups in order, quick ones first; what `tests` compiles serves those after it.
-const GROUPS: [(&str, Step); 10] = [
+const GROUPS: [(&str, Step); 11] = [
     ("fmt", |_| whole(process::run(&mut process::cargo(["fmt", "--all", "--check"])))),
     ("clippy", |_| clippy()),
     ("component", |_| whole(build::component())),
@@ -44,6 +45,7 @@ const GROUPS: [(&str, Step); 10] = [
     ("cargo-component", |_| cargo_component::check()),
     ("deny", |_| deny()),
     ("clients", clients),
+    ("providers", |_| providers()),
 ];
 
 /// Run the chore.
@@ -127,6 +129,31 @@ fn deny() -> Result<Done> {
         return Ok(Done::Nothing(missing));
     }
     whole(process::run(&mut DENY.command(["check", "bans", "licenses", "sources"])))
+}
+
+/// What does something in the world: crates apart from the others, since SDKs of clouds take minutes to compile.
+const PROVIDERS: [&str; 9] = [
+    "counterparts",
+    "end-to-end",
+    "host-aws",
+    "host-http-call",
+    "host-mail",
+    "host-postgres",
+    "host-probe",
+    "host-stripe-calls",
+    "host-supabase",
+];
+
+/// Providers against real servers, lints and tests in one set of features. They install what they need.
+fn providers() -> Result<Done> {
+    let packages = PROVIDERS.iter().flat_map(|name| ["--package", *name]);
+    let features = ["--features", "end-to-end/providers,host-mail/smtp"];
+    let command = |name: &'static str| process::cargo([name].into_iter().chain(packages.clone()).chain(features));
+    process::run(command("clippy").args(["--all-targets", "--", "--deny", "warnings"]))?;
+    let targets = ["aws", "clouds", "exchange", "mail", "postgres", "probe", "provider", "proxy"];
+    let mut test = command("test");
+    test.arg("--lib").args(targets.iter().flat_map(|name| ["--test", name]));
+    whole(process::run(&mut test))
 }
 
 /// Real clients of Stripe against the local one. They install what they need.

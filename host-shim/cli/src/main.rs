@@ -4,10 +4,12 @@ mod check;
 mod check_wit;
 mod compare;
 mod coverage;
+mod drift;
 mod explore;
 mod export;
 mod extension;
 mod inspect;
+mod plan;
 mod profile;
 mod progress;
 mod replay;
@@ -48,6 +50,8 @@ const AFTER_HELP: &str = "Examples:
   host-shim profile --svg p.svg fixtures    say where the component's fuel goes, and draw it
   host-shim compare old.wasm new.wasm my-business   say what another component decides otherwise
   host-shim export user:A --store x.db      write an account's story as a scenario
+  host-shim plan my.yml                     say what a scenario would make, change and destroy
+  host-shim drift --store x.db --providers local --world w   say what the record and the world differ in
   host-shim check-wit old.wit new.wit       say whether components of before still run
   host-shim inspect my-extension.wasm       say whether this host can load a component
   host-shim schema scenario                 print the JSON Schema of scenarios, for editors
@@ -64,6 +68,8 @@ enum Command {
     Profile(Box<profile::Args>),
     Compare(Box<compare::Args>),
     Export(Box<export::Args>),
+    Plan(plan::Args),
+    Drift(Box<drift::Args>),
     CheckWit(check_wit::Args),
     Inspect(inspect::Args),
     Schema(schema::Args),
@@ -82,6 +88,8 @@ fn main() -> ExitCode {
         Command::Profile(args) => profile::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Drift(args) => drift::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::CheckWit(args) => check_wit::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -1,6 +1,7 @@
 //! Which providers act on the world, with what settings and within what limits.
 
 mod addresses;
+mod clouds;
 mod drift;
 mod journal;
 mod limits;
@@ -14,5 +15,8 @@ pub use journal::{Journal, Span, chart};
 pub use limits::{Limited, Limits};
 pub use name::Name;
 pub use open::{OpenError, Opened, Options, open};
-pub use settings::{LimitSettings, MailSettings, Settings, SettingsError, SmtpSecurity, SmtpSettings, StripeSettings};
+pub use settings::{
+    AwsCode, AwsDatabases, AwsFunctions, AwsSettings, AwsSize, B2Settings, LimitSettings, MailSettings, PostgresServer,
+    PostgresSettings, Settings, SettingsError, SmtpSecurity, SmtpSettings, StripeSettings, SupabaseSettings,
+};
 pub use stop::until_stopped;

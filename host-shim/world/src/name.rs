@@ -6,27 +6,40 @@ use std::str::FromStr;
 /// A provider that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Name {
+    /// Functions, buckets, distributions and dedicated databases of AWS.
+    Aws,
+    /// Buckets of Backblaze B2.
+    B2,
     /// Databases, buckets, functions and mails on this machine.
     Local,
     /// Watches of health.
     Http,
+    /// Databases on shared PostgreSQL servers.
+    Postgres,
     /// Mails to a server.
     Smtp,
     /// What is asked of Stripe.
     Stripe,
+    /// Databases at Supabase.
+    Supabase,
 }
 
 impl Name {
     /// All of them.
-    pub const ALL: [Name; 4] = [Name::Local, Name::Http, Name::Smtp, Name::Stripe];
+    pub const ALL: [Name; 8] =
+        [Name::Aws, Name::B2, Name::Http, Name::Local, Name::Postgres, Name::Smtp, Name::Stripe, Name::Supabase];
 
     /// As it is written.
     pub fn as_str(self) -> &'static str {
         match self {
-            Name::Local => "local",
+            Name::Aws => "aws",
+            Name::B2 => "b2",
             Name::Http => "http",
+            Name::Local => "local",
+            Name::Postgres => "postgres",
             Name::Smtp => "smtp",
             Name::Stripe => "stripe",
+            Name::Supabase => "supabase",
         }
     }
 }
@@ -36,6 +49,7 @@ impl Name {
     pub fn feature(self) -> &'static str {
         match self {
             Name::Stripe => "stripe-provider",
+            Name::B2 => "aws",
             other => other.as_str(),
         }
     }

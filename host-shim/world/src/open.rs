@@ -7,7 +7,7 @@ use crate::name::Name;
 use crate::settings::Settings;
 use host_local::{Local, LocalError};
 use host_mail::{BadConfig, Mail, Way};
-use host_providers::{Provider, Registry};
+use host_providers::{Provider, Registry, Secrets};
 use host_vault::{Everywhere, KEY_VARIABLE, KeyError, Keys, Minting, Outside, Vault, VaultError};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -118,18 +118,29 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         // What is kept for nobody needs no key that is kept.
         None => Vault::in_memory()?,
     };
-    let secrets = Everywhere::new(Arc::new(vault), outside(options));
-    let mut world = World { registry: Registry::new(), journal: Journal::default(), options, serves: None };
-    world.registry.set_secrets(Arc::new(secrets));
+    let secrets: Arc<dyn Secrets> = Arc::new(Everywhere::new(Arc::new(vault), outside(options)));
+    let mut world = World {
+        registry: Registry::new(),
+        journal: Journal::default(),
+        options,
+        #[cfg(feature = "postgres")]
+        secrets: secrets.clone(),
+        serves: None,
+    };
+    world.registry.set_secrets(secrets);
     world.add(&["secret"], Arc::new(Minting), None);
-    let folder = options.folder.as_deref().or(scratch.as_ref().map(tempfile::TempDir::path));
+    let kept = options.folder.as_deref().or(scratch.as_ref().map(tempfile::TempDir::path));
+    let folder = kept.ok_or(OpenError::Nothing)?;
     for name in &options.names {
-        match (name, folder) {
-            (Name::Local, Some(folder)) => world.local(folder)?,
-            (Name::Local, None) => {}
-            (Name::Http, _) => world.http()?,
-            (Name::Smtp, _) => world.smtp()?,
-            (Name::Stripe, _) => world.stripe()?,
+        match name {
+            Name::Aws => world.aws()?,
+            Name::B2 => world.b2()?,
+            Name::Http => world.http()?,
+            Name::Local => world.local(folder)?,
+            Name::Postgres => world.postgres(folder)?,
+            Name::Smtp => world.smtp()?,
+            Name::Stripe => world.stripe()?,
+            Name::Supabase => world.supabase()?,
         }
     }
     let World { registry, journal, serves, .. } = world;
@@ -138,18 +149,18 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
 
 /// What the machine may give away: what the business's configuration and the settings name.
 fn outside(options: &Options) -> Outside {
-    let stripe = &options.settings.stripe;
-    let smtp = options.settings.smtp.as_ref().and_then(|smtp| smtp.password.as_deref());
-    let named = [Some(stripe.test_key.as_str()), Some(stripe.live_key.as_str()), smtp];
-    let named = named.into_iter().flatten().filter_map(Outside::variable_of).map(str::to_owned);
+    let named = options.settings.references().into_iter().filter_map(Outside::variable_of).map(str::to_owned);
     Outside::new(options.variables.iter().cloned().chain(named), options.settings.secrets_folder.clone())
 }
 
 /// Providers as they are added; the features of this crate say which there are.
-struct World<'o> {
+pub(crate) struct World<'o> {
     registry: Registry,
     journal: Journal,
-    options: &'o Options,
+    pub options: &'o Options,
+    /// For lists, which no call asks for.
+    #[cfg(feature = "postgres")]
+    pub secrets: Arc<dyn Secrets>,
     serves: Option<SocketAddr>,
 }
 
@@ -160,6 +171,20 @@ impl World<'_> {
             None => provider,
         };
         self.registry.register(patterns, self.journal.around(within));
+    }
+
+    /// A provider within its limits.
+    #[cfg(any(feature = "aws", feature = "postgres", feature = "supabase"))]
+    pub fn limited(&mut self, name: Name, patterns: &[&str], provider: Arc<dyn Provider>) {
+        let limits = self.options.settings.limits_of(name.as_str());
+        self.add(patterns, provider, Some(limits));
+    }
+
+    /// The machine's secret behind a reference of the settings.
+    #[cfg(any(feature = "aws", feature = "supabase"))]
+    pub fn secret(&self, name: Name, reference: &str) -> Result<host_providers::Secret, OpenError> {
+        let found = outside(self.options).resolve("", reference);
+        found.map_err(|error| OpenError::Settings { name, problem: error.to_string() })
     }
 
     /// Resources in a folder, and mails beside them.
@@ -230,7 +255,6 @@ impl World<'_> {
 
     #[cfg(feature = "stripe")]
     fn stripe(&mut self) -> Result<(), OpenError> {
-        use host_providers::Secrets;
         let settings = &self.options.settings.stripe;
         let outside = outside(self.options);
         let key = |reference: &str| outside.resolve("", reference).ok();

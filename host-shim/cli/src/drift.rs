@@ -1,0 +1,118 @@
+//! `host-shim drift --store FILE --providers NAMES`.
+
+use crate::refuse;
+use crate::world::WorldArgs;
+use crate::{EXIT_FAILED, ended};
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use host_replay::error::ReplayError;
+use host_replay::host::{StoreKind, open};
+use host_replay::recorded::recorded;
+use host_world::{Drift, drift};
+use serde_json::json;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Say what differs between what a store has made and what the providers say is there
+///
+/// An orphan exists and is in no record, what is lost is in the record and does not exist. Nothing is changed.
+#[derive(Debug, Parser)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// The SQLite file that `replay --store` or a host has kept
+    #[arg(long, value_name = "FILE")]
+    store: PathBuf,
+
+    #[command(flatten)]
+    world: WorldArgs,
+
+    /// How to report; json is one line a difference, then a summary
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+const AFTER_HELP: &str = "Examples:
+  host-shim replay --providers local --world w --store x.db my.yml
+  host-shim drift --store x.db --providers local --world w
+
+Exit codes: 0 they agree, 1 they differ or a list can't be had, 2 bad usage or input.";
+
+/// How to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Human,
+    /// JSON lines
+    Json,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    ended(try_run(args), false)
+}
+
+fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
+    if !args.store.is_file() {
+        let problem = format!("{}: expected the file of a store", args.store.display());
+        return Ok(refuse(&ReplayError::Usage(problem)));
+    }
+    let Some((world, opened)) = args.world.open()? else {
+        return Ok(refuse(&ReplayError::Usage("--providers says who is asked what there is".to_owned())));
+    };
+    let store = open(&StoreKind::Sqlite(args.store.clone()))?;
+    let recorded: Vec<_> = recorded(&*store)?.into_iter().map(|it| (it.id, it.state)).collect();
+    let held = opened.registry.held()?;
+    let found = drift(&recorded, &held, |resource| world.takes(&format!("{resource}.ensure")));
+    let mut out = io::stdout().lock();
+    for one in &found {
+        match args.format {
+            Format::Human => writeln!(out, "{}", human(one)),
+            Format::Json => writeln!(out, "{}", line(one)),
+        }
+        .context("the report can't be written")?;
+    }
+    match args.format {
+        Format::Human => {
+            writeln!(out, "{} recorded, {} there, {} differences", recorded.len(), held.len(), found.len())
+        }
+        Format::Json => writeln!(
+            out,
+            "{}",
+            json!({"summary": {"recorded": recorded.len(), "there": held.len(), "differences": found.len()}})
+        ),
+    }
+    .context("the report can't be written")?;
+    Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+}
+
+/// What differs, of which resource, what the other side calls it, and how it is there and in the record.
+type Told<'d> = (&'static str, &'d host_providers::ResourceId, Option<&'d str>, Option<&'d str>, Option<&'d str>);
+
+fn told(one: &Drift) -> Told<'_> {
+    match one {
+        Drift::Orphan(held) => ("orphan", &held.id, Some(&held.name), Some(&held.state), None),
+        Drift::Twice(held) => ("twice", &held.id, Some(&held.name), Some(&held.state), None),
+        Drift::Lost { id, state } => ("lost", id, None, None, Some(state)),
+        Drift::Otherwise { held, recorded } => {
+            ("otherwise", &held.id, Some(&held.name), Some(&held.state), Some(recorded))
+        }
+    }
+}
+
+fn human(one: &Drift) -> String {
+    let (what, id, name, is, recorded) = told(one);
+    let name = name.map(|name| format!("  {name}")).unwrap_or_default();
+    let states = match (is, recorded) {
+        (Some(is), Some(recorded)) => format!("  {is}, recorded as {recorded}"),
+        (Some(state), None) | (None, Some(state)) => format!("  {state}"),
+        (None, None) => String::new(),
+    };
+    format!("{what:9}  {}:{}  {}{name}{states}", id.resource, id.id, id.scope)
+}
+
+fn line(one: &Drift) -> serde_json::Value {
+    let (what, id, name, is, recorded) = told(one);
+    json!({
+        "drift": what, "resource": id.resource, "id": id.id, "scope": id.scope, "name": name, "is": is, "recorded": recorded,
+    })
+}

@@ -1,0 +1,85 @@
+//! `host-shim plan [OPTIONS] SCENARIO`.
+
+use crate::extension::ExtensionArgs;
+use crate::source::SourceArgs;
+use crate::{EXIT_FAILED, refuse};
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use host_replay::error::ReplayError;
+use host_replay::host::StoreKind;
+use host_replay::library::stories;
+use host_replay::plan::{human, json, plan};
+use host_replay::play::{Order, PlayOptions};
+use host_replay::report::printable;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Say what a scenario would make, change and destroy, without doing any of it
+///
+/// The scenario is played with the scripted provider. What it asks for is told in order, by the step that led to it: + makes a
+/// resource, ~ changes one, with each setting before and after, - destroys one, > is any other call.
+#[derive(Debug, Parser)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// A scenario (.yml)
+    #[arg(value_name = "SCENARIO")]
+    path: PathBuf,
+
+    #[command(flatten)]
+    source: SourceArgs,
+
+    #[command(flatten)]
+    extension: ExtensionArgs,
+
+    /// How to report; json is one line a call, then a summary
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+const AFTER_HELP: &str = "Examples:
+  host-shim plan my.yml                        what would be made, changed and destroyed
+  host-shim plan --format json my.yml | jq 'select(.do == \"make\")'
+  host-shim replay --providers local my.yml    do it, on this machine
+
+Exit codes: 0 planned, 1 the scenario does not hold, which is told by `replay`, 2 bad usage or input.";
+
+/// How to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Human,
+    /// JSON lines
+    Json,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    crate::ended(try_run(args), false)
+}
+
+fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
+    let runners = args.extension.runners(false)?;
+    let stories = stories(std::slice::from_ref(&args.path), args.source.sources(), &runners)?;
+    let [story] = stories.as_slice() else {
+        let problem = format!("{} scenarios here: expected one, since what it leaves is planned", stories.len());
+        return Ok(refuse(&ReplayError::Usage(problem)));
+    };
+    let Some(case) = story.cases.first() else {
+        return Ok(refuse(&ReplayError::Usage("the scenario has no version".to_owned())));
+    };
+    let options =
+        PlayOptions { runners, store: StoreKind::Memory, order: Order::Written, repeat: 1, bless: false, world: None };
+    let (planned, report) = plan(&story.scenario, case, &story.business, &options)?;
+    let text = match args.format {
+        Format::Human => human(&planned),
+        Format::Json => json(&planned),
+    };
+    io::stdout().write_all(text.as_bytes()).context("the plan can't be written")?;
+    if report.held() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    for failure in &report.failures {
+        eprintln!("does not hold: {}", printable(&format!("line {}: {}", failure.line, failure.title)));
+    }
+    Ok(ExitCode::from(EXIT_FAILED))
+}

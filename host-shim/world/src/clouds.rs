@@ -1,0 +1,196 @@
+//! The providers of clouds and of shared servers, as the settings say.
+
+use crate::name::Name;
+use crate::open::{OpenError, World};
+#[cfg(any(feature = "aws", feature = "postgres"))]
+use std::path::Path;
+#[cfg(any(feature = "aws", feature = "postgres", feature = "supabase"))]
+use std::sync::Arc;
+
+#[cfg(any(feature = "aws", feature = "postgres", feature = "supabase"))]
+fn bad(name: Name, problem: impl ToString) -> OpenError {
+    OpenError::Settings { name, problem: problem.to_string() }
+}
+
+#[cfg(feature = "aws")]
+impl World<'_> {
+    pub(crate) fn aws(&mut self) -> Result<(), OpenError> {
+        use crate::settings::AwsCode;
+        use host_aws::{
+            Aws, BucketConfig, Buckets, CdnConfig, Code, DatabaseConfig, DatabaseSize, Databases, Distributions,
+            Flavor, FunctionConfig, FunctionSize, Functions,
+        };
+        let name = Name::Aws;
+        let settings = self.options.settings.aws.clone();
+        let settings =
+            settings.ok_or_else(|| bad(name, "expected `aws: {region: …}` in the file of --provider-settings"))?;
+        let key = (settings.access_key_id.as_deref(), settings.secret_access_key.as_deref());
+        let config = self.aws_config(name, &settings.region, settings.endpoint.clone(), key)?;
+        let aws = Aws::open(&config).map_err(|error| bad(name, error))?;
+        let buckets = BucketConfig {
+            flavor: Flavor::Aws,
+            cdn_account: settings.cdn_account.clone(),
+            shared: settings.shared_buckets.clone(),
+        };
+        self.limited(name, &["bucket", "object"], Arc::new(Buckets::new(&aws, buckets)));
+        let cdn = CdnConfig {
+            certificate_arn: settings.certificate_arn.clone(),
+            origin_access_control_id: settings.origin_access_control_id.clone(),
+            price_class: settings.price_class.clone(),
+        };
+        self.limited(name, &["cdn"], Arc::new(Distributions::new(&aws, cdn)));
+        if let Some(functions) = &settings.functions {
+            let size =
+                |size: &crate::settings::AwsSize| FunctionSize { memory_mb: size.memory_mb, timeout_s: size.timeout_s };
+            let functions = FunctionConfig {
+                role_arn: functions.role_arn.clone(),
+                code: match &functions.code {
+                    AwsCode::File(file) => Code::File(file.clone()),
+                    AwsCode::Object { bucket, key, version } => {
+                        Code::Object { bucket: bucket.clone(), key: key.clone(), version: version.clone() }
+                    }
+                },
+                runtime: functions.runtime.clone(),
+                handler: functions.handler.clone(),
+                size: functions.size.as_ref().map_or_else(FunctionSize::default, size),
+                tiers: functions.tiers.iter().map(|(tier, of)| (tier.clone(), size(of))).collect(),
+                environment: functions.environment.clone(),
+                secret_in_environment: functions.secret_in_environment,
+                kms_key_arn: functions.kms_key_arn.clone(),
+                subnet_ids: functions.subnet_ids.clone(),
+                security_group_ids: functions.security_group_ids.clone(),
+            };
+            let functions = Functions::new(&aws, functions).map_err(|error| bad(name, error))?;
+            self.limited(name, &["function"], Arc::new(functions));
+        }
+        if let Some(databases) = &settings.databases {
+            let databases = DatabaseConfig {
+                engine: databases.engine.clone(),
+                engine_version: databases.engine_version.clone(),
+                user: databases.user.clone(),
+                size: DatabaseSize { class: databases.class.clone(), storage_gb: databases.storage_gb },
+                tiers: std::collections::BTreeMap::new(),
+                keep_days: databases.keep_days,
+                subnet_group: databases.subnet_group.clone(),
+                security_group_ids: databases.security_group_ids.clone(),
+                multi_az: databases.multi_az,
+            };
+            self.limited(name, &["database"], Arc::new(Databases::new(&aws, databases)));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn b2(&mut self) -> Result<(), OpenError> {
+        use host_aws::{Aws, BucketConfig, Buckets, Flavor};
+        let name = Name::B2;
+        let settings = self.options.settings.b2.clone();
+        let settings =
+            settings.ok_or_else(|| bad(name, "expected `b2: {region: …}` in the file of --provider-settings"))?;
+        let endpoint = format!("https://s3.{}.backblazeb2.com", settings.region);
+        let key = (Some(settings.key_id.as_str()), Some(settings.app_key.as_str()));
+        let config =
+            self.aws_config(name, &settings.region, Some(settings.endpoint.clone().unwrap_or(endpoint)), key)?;
+        let aws = Aws::open(&config).map_err(|error| bad(name, error))?;
+        let buckets = BucketConfig { flavor: Flavor::B2, cdn_account: None, shared: settings.shared_buckets.clone() };
+        self.limited(name, &["bucket", "object"], Arc::new(Buckets::new(&aws, buckets)));
+        Ok(())
+    }
+
+    fn aws_config(
+        &self,
+        name: Name,
+        region: &str,
+        endpoint: Option<String>,
+        key: (Option<&str>, Option<&str>),
+    ) -> Result<host_aws::Config, OpenError> {
+        let credentials = match key {
+            (None, None) => host_aws::Credentials::Chain,
+            (Some(id), Some(key)) => host_aws::Credentials::Static {
+                access_key_id: id.to_owned(),
+                secret_access_key: self.secret(name, key)?,
+                session_token: None,
+            },
+            _ => return Err(bad(name, "expected both parts of a key, or neither for those of the machine")),
+        };
+        Ok(host_aws::Config {
+            region: region.to_owned(),
+            endpoint,
+            credentials,
+            timeouts: host_aws::Timeouts::default(),
+        })
+    }
+}
+
+#[cfg(not(feature = "aws"))]
+impl World<'_> {
+    pub(crate) fn aws(&mut self) -> Result<(), OpenError> {
+        Err(OpenError::NotBuilt(Name::Aws))
+    }
+
+    pub(crate) fn b2(&mut self) -> Result<(), OpenError> {
+        Err(OpenError::NotBuilt(Name::B2))
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl World<'_> {
+    pub(crate) fn postgres(&mut self, folder: &Path) -> Result<(), OpenError> {
+        use host_postgres::{Config, Password, Postgres, ServerConfig};
+        let name = Name::Postgres;
+        let settings = self.options.settings.postgres.clone();
+        let settings = settings
+            .ok_or_else(|| bad(name, "expected `postgres: {servers: […]}` in the file of --provider-settings"))?;
+        let servers = settings.servers.iter().map(|server| ServerConfig {
+            host: server.host.clone(),
+            port: server.port,
+            admin_user: server.user.clone(),
+            admin_password: Password::Reference(server.password.clone()),
+            max_databases: server.max_databases,
+            tls: server.tls,
+        });
+        let backups = settings.backups.clone().unwrap_or_else(|| folder.join("postgres-backups"));
+        let config = Config {
+            migrations: settings.migrations.clone(),
+            seeds: settings.seeds.clone(),
+            secrets: Some(self.secrets.clone()),
+            ..Config::new(servers.collect(), settings.programs.clone(), backups)
+        };
+        let postgres = Postgres::new(config).map_err(|error| bad(name, error))?;
+        self.limited(name, &["database"], Arc::new(postgres));
+        Ok(())
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+impl World<'_> {
+    pub(crate) fn postgres(&mut self, _: &std::path::Path) -> Result<(), OpenError> {
+        Err(OpenError::NotBuilt(Name::Postgres))
+    }
+}
+
+#[cfg(feature = "supabase")]
+impl World<'_> {
+    pub(crate) fn supabase(&mut self) -> Result<(), OpenError> {
+        use host_supabase::{Config, Supabase};
+        let name = Name::Supabase;
+        let settings = self.options.settings.supabase.clone();
+        let default = Config::default();
+        let config = Config {
+            token: Some(self.secret(name, &settings.token)?),
+            organization: settings.organization.clone(),
+            region: settings.region.clone().unwrap_or(default.region),
+            instance_sizes: settings.instance_sizes.clone(),
+            url: settings.url.clone().unwrap_or(default.url),
+            ..Config::default()
+        };
+        self.limited(name, &["database"], Arc::new(Supabase::new(config)));
+        Ok(())
+    }
+}
+
+#[cfg(not(feature = "supabase"))]
+impl World<'_> {
+    pub(crate) fn supabase(&mut self) -> Result<(), OpenError> {
+        Err(OpenError::NotBuilt(Name::Supabase))
+    }
+}

@@ -1,0 +1,75 @@
+//! One exchange of a saga goes wrong, each in turn and in each way: in the end the servers have what the record says, and nothing
+//! after the instance is gone.
+
+use crate::site::{Site, failures, played, story_at};
+use counterparts::{Fault, FaultProxy};
+use end_to_end::world::root;
+use host_replay::library::Story;
+use host_replay::runners::Runners;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The ways in which an exchange breaks; what is refused for a while is answered with a hint that is shorter than the policy.
+const FAULTS: [Fault; 6] = [
+    Fault::ResetBefore,
+    Fault::ResetAfter,
+    Fault::Delay(Duration::from_millis(300)),
+    Fault::Status(429, Some(1)),
+    Fault::Status(500, None),
+    Fault::Truncate,
+];
+
+/// Solobase's catalog, with attempts that follow each other soon.
+fn folder() -> TempDir {
+    let (solobase, folder) = (root().join("fixtures/solobase"), tempfile::tempdir().expect("a folder"));
+    let copy = |name: &str, more: &str| {
+        let text = std::fs::read_to_string(solobase.join(name)).expect("a file of the business");
+        std::fs::write(folder.path().join(name), text + more).expect("a copy");
+    };
+    let often = "[1s, 1s, 1s, 1s, 1s, 1s]";
+    copy("catalog.yml", "");
+    copy(
+        "business.yml",
+        &format!("retry: {{bucket: {often}, database: {often}, function: {often}, mail.send: {often}}}\n"),
+    );
+    folder
+}
+
+/// Bought, made, deleted by the customer.
+fn saga(folder: &TempDir) -> Story {
+    let file = folder.path().join("saga.yml");
+    std::fs::write(&file, include_str!("saga.yml")).expect("the scenario");
+    story_at(&file, Some(&folder.path().display().to_string()))
+}
+
+fn each_exchange(site: &Site, proxy: &FaultProxy, every: usize) -> usize {
+    let story = saga(&folder());
+    let (world, opened) = site.world();
+    assert_eq!(failures(&played(&story, &world, &Runners::native())), [""; 0], "without a fault");
+    let exchanges = proxy.seen().len();
+    assert_eq!(site.is_empty(&opened), [""; 0]);
+    let mut broken = 0;
+    for (number, fault) in (0..exchanges).flat_map(|number| FAULTS.map(|fault| (number, fault))).step_by(every) {
+        let (world, opened) = site.world();
+        proxy.fail_nth(number, fault);
+        let report = played(&story, &world, &Runners::native());
+        broken += proxy.struck();
+        assert_eq!(failures(&report), [""; 0], "exchange {number} of {exchanges}, {fault:?}");
+        assert_eq!(site.is_empty(&opened), [""; 0], "exchange {number} of {exchanges}, {fault:?}");
+    }
+    broken
+}
+
+#[test]
+fn a_saga_over_a_cloud_that_breaks_leaves_nothing_behind() {
+    let site = Site::start();
+    let broken = each_exchange(&site, &site.aws, 7);
+    assert!(broken > 10, "{broken} exchanges were broken");
+}
+
+#[test]
+fn a_saga_over_databases_that_break_leaves_nothing_behind() {
+    let site = Site::start();
+    let broken = each_exchange(&site, &site.databases, 11);
+    assert!(broken > 10, "{broken} exchanges were broken");
+}

@@ -1,0 +1,145 @@
+//! The servers of a test, and a world that is made of them.
+
+use counterparts::{FaultProxy, Moto, Postgres, Protocol, Smtp};
+use end_to_end::world::root;
+use host_replay::host::StoreKind;
+use host_replay::library::{Sources, Story, stories};
+use host_replay::play::{CaseReport, Order, PlayOptions, play};
+use host_replay::runners::Runners;
+use host_replay::world::World;
+use host_world::{Name, Opened, Options, Settings, open};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long a step may wait: the policies of effects begin with five seconds.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// The smallest zip: one that has nothing in it.
+const EMPTY_ZIP: [u8; 22] = [0x50, 0x4b, 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// A cloud, a server of databases and one of mails, each behind a proxy.
+pub struct Site {
+    pub aws: FaultProxy,
+    pub databases: FaultProxy,
+    pub mails: Smtp,
+    moto: Moto,
+    postgres: Postgres,
+    folder: TempDir,
+}
+
+impl Site {
+    pub fn start() -> Site {
+        let (moto, postgres, mails) = (Moto::start(), Postgres::start(), Smtp::start(None));
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("function.zip"), EMPTY_ZIP).expect("a zip");
+        std::fs::create_dir(folder.path().join("secrets")).expect("a folder");
+        std::fs::write(folder.path().join("secrets/postgres"), postgres.password()).expect("a secret");
+        std::fs::write(folder.path().join("secrets/aws"), "test").expect("a secret");
+        make_role(moto.server().address());
+        Site {
+            aws: FaultProxy::start(moto.server().address(), Protocol::Http),
+            databases: FaultProxy::start(([127, 0, 0, 1], postgres.port()).into(), Protocol::Plain),
+            mails,
+            moto,
+            postgres,
+            folder,
+        }
+    }
+
+    /// What `--providers aws,postgres,smtp` opens with a file of settings that names these servers.
+    pub fn world(&self) -> (World, Opened) {
+        let folder = self.folder.path();
+        let text = format!(
+            "secrets_folder: {secrets}
+mail: {{from: Solobase <host@solobase.example>, admin: [admin@solobase.example], accounts: {{'user:u1': [u1@customers.example]}}}}
+smtp: {{host: 127.0.0.1, port: {smtp}, security: plain}}
+aws:
+  region: us-east-1
+  endpoint: {aws}
+  access_key_id: test
+  secret_access_key: secret:file/aws
+  functions:
+    role_arn: arn:aws:iam::123456789012:role/functions
+    code: {zip}
+    runtime: provided.al2023
+    handler: bootstrap
+    secret_in_environment: true
+postgres:
+  programs: {programs}
+  servers: [{{host: 127.0.0.1, port: {port}, user: postgres, password: secret:file/postgres, max_databases: 50}}]
+",
+            secrets = folder.join("secrets").display(),
+            smtp = self.mails.address().port(),
+            aws = self.aws.url(),
+            zip = folder.join("function.zip").display(),
+            programs = self.postgres.programs().display(),
+            port = self.databases.address().port(),
+        );
+        let file = folder.join("providers.yml");
+        std::fs::write(&file, text).expect("the settings");
+        let settings = Settings::read(&file).expect("settings that can be read");
+        let names = vec![Name::Aws, Name::Postgres, Name::Smtp];
+        let opened = open(&Options { names, settings, ..Options::default() }).expect("the servers are there");
+        (World::new(opened.registry.clone()).with_patience(PATIENCE), opened)
+    }
+
+    /// Nothing is left of what was made, by the servers' own words.
+    pub fn is_empty(&self, opened: &Opened) -> Vec<String> {
+        self.aws.clear();
+        self.databases.clear();
+        let held = opened.registry.held().expect("lists");
+        held.into_iter().map(|it| format!("{}:{} {}", it.id.resource, it.id.id, it.state)).collect()
+    }
+
+    /// The cloud, where something is looked up directly.
+    pub fn moto(&self) -> &Moto {
+        &self.moto
+    }
+}
+
+/// A scenario, of this business or that of its folder.
+pub fn story_at(file: &Path, business: Option<&str>) -> Story {
+    let sources = Sources { business: business.map(str::to_owned), fixtures: Some(root().join("fixtures")) };
+    let mut found = stories(&[file.to_owned()], sources, &Runners::native()).expect("the project's own scenario");
+    found.remove(0)
+}
+
+/// A story in its first version.
+pub fn played(story: &Story, world: &World, runners: &Runners) -> CaseReport {
+    let options = PlayOptions {
+        runners: runners.clone(),
+        store: StoreKind::Memory,
+        order: Order::Written,
+        repeat: 1,
+        bless: false,
+        world: Some(world.clone()),
+    };
+    let case = story.cases.first().expect("a story has a version");
+    play(&story.scenario, case, &story.business, &options).expect("a story that can be played")
+}
+
+/// What did not hold, a line each.
+pub fn failures(report: &CaseReport) -> Vec<String> {
+    report.failures.iter().map(|it| format!("line {}: {}", it.line, it.title)).collect()
+}
+
+/// The role that functions run as; moto wants it to be there.
+fn make_role(address: SocketAddr) {
+    let policy = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D";
+    let body = format!("Action=CreateRole&Version=2010-05-08&RoleName=functions&AssumeRolePolicyDocument={policy}");
+    let signed =
+        "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
+    let mut stream = TcpStream::connect(address).expect("moto listens");
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nHost: {address}\r\nAuthorization: {signed}\r\nConnection: close\r\nContent-Type: \
+         application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.contains(" 200 "), "{answer}");
+}
