@@ -181,7 +181,9 @@ impl Buckets {
         if let Some(wanted) = wanted {
             let print = wanted.fingerprint(&self.config);
             if before.says(settings::TAG) != Some(&print) {
-                if before.generation != after.generation {
+                // From here on it has neither the settings before nor those after.
+                let had = marks.more.remove(settings::TAG);
+                if had.is_some() || before.generation != after.generation {
                     self.mark(name, &marks).await?;
                 }
                 self.settle(name, wanted).await?;

@@ -120,7 +120,7 @@ impl Distributions {
             return Err(Answer::refused("not-found", "there is no distribution of this resource"));
         };
         marks.admit(call)?;
-        let is_enabled = state.map_or(found.config.enabled, |state| state == RUNNING);
+        let is_enabled = state.unwrap_or(&marks.state) == RUNNING;
         self.bring(call, found, &marks, wanted.as_ref(), is_enabled).await
     }
 

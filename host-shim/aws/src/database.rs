@@ -29,6 +29,8 @@ const SECRET: &str = "secret";
 
 const AVAILABLE: &str = "available";
 const STOPPED: &str = "stopped";
+/// After its storage has grown an instance runs in this state for hours.
+const OPTIMIZING: &str = "storage-optimization";
 /// States that an instance leaves by nobody's call but a person's.
 const LOST: [&str; 4] = ["failed", "restore-error", "inaccessible-encryption-credentials", "storage-full"];
 
@@ -149,7 +151,7 @@ impl Databases {
                     None => self.stands(call, done.db_instance, &after, AVAILABLE),
                 }
             }
-            (RUNNING, AVAILABLE) => match wanted.and_then(|wanted| wanted.differing(&found.there)) {
+            (RUNNING, AVAILABLE | OPTIMIZING) => match wanted.and_then(|wanted| wanted.differing(&found.there)) {
                 Some(differing) => {
                     let modify = self.client.modify_db_instance().db_instance_identifier(&found.id);
                     let done = differing.put_into(modify).send().await.told("rds:ModifyDBInstance")?;

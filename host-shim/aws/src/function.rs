@@ -153,6 +153,8 @@ impl Functions {
             }
             // The code of what a person made is theirs.
             if marks.says(CODE).is_some_and(|has| has != self.ready.code_id()) {
+                // From here on it has one or the other.
+                self.tag(&found.arn, &after.clone().with(CODE, "being-updated")).await?;
                 let update = self.client.update_function_code().function_name(&found.name);
                 let made = self.ready.update_code(update).send().await.told("lambda:UpdateFunctionCode")?;
                 self.tag(&found.arn, &after.clone().with(CODE, self.ready.code_id())).await?;

@@ -4,8 +4,9 @@ use crate::house::{House, buckets, call, done, held, other, refused, state, stat
 use crate::raw::get;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
+use counterparts::Fault;
 use host_aws::Flavor;
-use host_providers::conformance;
+use host_providers::{Answer, Provider, conformance};
 use serde_json::json;
 
 #[test]
@@ -51,6 +52,23 @@ fn it_is_private_encrypted_and_forgets_what_was_begun() {
     change.payload["writes"] = json!("allowed");
     done(&provider, &change);
     assert!(policy().is_err(), "no policy is left");
+}
+
+#[test]
+fn settings_that_were_half_written_are_written_again_also_for_the_wish_before() {
+    let house = House::open();
+    let provider = buckets(&house.through(), Flavor::Aws);
+    let ensure = call("bucket.ensure", "half", "i_1/bucket", 1, json!({"name": "half-files"}));
+    done(&provider, &ensure);
+    let mut change = other(&ensure, "change", 2);
+    change.payload = json!({"name": "half-files", "cors": ["https://app.example"], "writes": "refused"});
+    house.proxy.fail_with("?policy HTTP", Fault::Status(500, None));
+    let Answer::Retry { code, .. } = provider.call(&change) else { panic!("the policy is not written") };
+    assert_eq!((code.as_str(), house.proxy.struck()), ("unavailable", 1));
+    let before = other(&ensure, "change", 3);
+    done(&provider, &before);
+    let cors = house.ask(house.s3().get_bucket_cors().bucket("half-files").send());
+    assert!(cors.is_err(), "the rule of the wish that was given up is gone");
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn every_fault(proxy: &FaultProxy, through: &dyn Provider, direct: &dyn Provider
 fn a_function() {
     let house = House::alone();
     let direct = WithSecrets::new(house.functions(&house.aws()));
-    let through = direct.also(house.functions(&house.through()));
+    let through = direct.also(house.functions(&house.hurried()));
     let ensure = call("function.ensure", "faults", "i", 1, json!({"tier": "small", "database": "host:5432"}));
     every_fault(&house.proxy, &through, &direct, &ensure);
 }
@@ -79,7 +79,7 @@ fn a_function() {
 #[test]
 fn a_bucket() {
     let house = House::alone();
-    let (direct, through) = (buckets(&house.aws(), Flavor::Aws), buckets(&house.through(), Flavor::Aws));
+    let (direct, through) = (buckets(&house.aws(), Flavor::Aws), buckets(&house.hurried(), Flavor::Aws));
     let payload = json!({"cors": ["https://app.example"], "writes": "refused"});
     every_fault(&house.proxy, &through, &direct, &call("bucket.ensure", "faults", "i", 1, payload));
 }
@@ -87,7 +87,7 @@ fn a_bucket() {
 #[test]
 fn a_bucket_of_b2_under_a_wanted_name() {
     let house = House::alone();
-    let (direct, through) = (buckets(&house.b2(), Flavor::B2), buckets(&house.b2_through(), Flavor::B2));
+    let (direct, through) = (buckets(&house.b2(), Flavor::B2), buckets(&house.b2_hurried(), Flavor::B2));
     every_fault(
         &house.proxy,
         &through,
@@ -99,7 +99,7 @@ fn a_bucket_of_b2_under_a_wanted_name() {
 #[test]
 fn a_distribution() {
     let house = House::alone();
-    let (direct, through) = (distributions(&house.aws()), distributions(&house.through()));
+    let (direct, through) = (distributions(&house.aws()), distributions(&house.hurried()));
     let payload = json!({"host": "faults.sites.example", "origin": "https://one.origin.example/"});
     every_fault(&house.proxy, &through, &direct, &call("cdn.ensure", "faults", "i", 1, payload));
 }
@@ -108,7 +108,7 @@ fn a_distribution() {
 fn a_database() {
     let house = House::alone();
     let direct = WithSecrets::new(databases(&house.aws()));
-    let through = direct.also(databases(&house.through()));
+    let through = direct.also(databases(&house.hurried()));
     every_fault(&house.proxy, &through, &direct, &call("database.ensure", "faults", "i", 1, json!({"name": "app"})));
     assert_eq!(direct.kept.len(), 0, "the passwords of databases that are gone are forgotten");
 }

@@ -28,7 +28,7 @@ pub const CERTIFICATE: &str = "arn:aws:acm:us-east-1:123456789012:certificate/on
 /// Most looks at one call, and most attempts at one that is to be retried.
 const LOOKS_MAX: usize = 50;
 const ATTEMPTS_MAX: usize = 5;
-/// What a request through a proxy may take; a fault that delays takes longer.
+/// What a request may take where there is no time to lose; a fault that delays takes longer.
 pub const REQUEST: Duration = Duration::from_millis(1000);
 
 static SHARED: Mutex<Weak<Moto>> = Mutex::new(Weak::new());
@@ -80,8 +80,13 @@ impl House {
         aws(&self.moto.url(), ("test", "test"))
     }
 
-    /// The account, asked through the proxy, and with no time to lose.
+    /// The account, asked through the proxy.
     pub fn through(&self) -> Aws {
+        aws(&self.proxy.url(), ("test", "test"))
+    }
+
+    /// The account, asked through the proxy, and with no time to lose.
+    pub fn hurried(&self) -> Aws {
         let timeouts = Timeouts { connect: REQUEST, read: REQUEST, operation: REQUEST, ..Timeouts::default() };
         account(&self.proxy.url(), ("test", "test"), REGION, timeouts)
     }
@@ -91,8 +96,8 @@ impl House {
         account(&self.moto.url(), ("test", "test"), FIRST_REGION, Timeouts::default())
     }
 
-    /// That through the proxy.
-    pub fn b2_through(&self) -> Aws {
+    /// That through the proxy, and with no time to lose.
+    pub fn b2_hurried(&self) -> Aws {
         let timeouts = Timeouts { connect: REQUEST, read: REQUEST, operation: REQUEST, ..Timeouts::default() };
         account(&self.proxy.url(), ("test", "test"), FIRST_REGION, timeouts)
     }
