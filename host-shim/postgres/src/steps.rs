@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 /// Bytes of a file at most.
@@ -118,7 +119,7 @@ fn settings(payload: &Value) -> Result<String, Failed> {
 /// Runs a file unless it was run.
 async fn once(client: &Client, step: Step, file: &File) -> Result<(), Failed> {
     let table = table(step);
-    let told = |failed: Failed| of_file(failed, &file.name);
+    let told = |error| of_file(error, &file.name);
     // The lock makes a second one that runs the same files wait, and then find what was run.
     client.batch_execute(&format!("BEGIN; LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")).await?;
     let asked = format!("SELECT sha256 FROM {table} WHERE name = $1");
@@ -134,9 +135,8 @@ async fn once(client: &Client, step: Step, file: &File) -> Result<(), Failed> {
     }
     let transaction = "SELECT pg_current_xact_id()::text";
     let before: String = client.query_typed_one(transaction, &[]).await?.try_get(0)?;
-    client.batch_execute(&file.sql).await.map_err(|error| told(error.into()))?;
-    let after: String =
-        client.query_typed_one(transaction, &[]).await.map_err(|error| told(error.into()))?.try_get(0)?;
+    client.batch_execute(&file.sql).await.map_err(told)?;
+    let after: String = client.query_typed_one(transaction, &[]).await.map_err(told)?.try_get(0)?;
     if before != after {
         let problem = format!("{} ends its transaction: expected neither COMMIT nor ROLLBACK", file.name);
         return Err(Failed::refused("bad-step", problem));
@@ -149,9 +149,16 @@ async fn once(client: &Client, step: Step, file: &File) -> Result<(), Failed> {
     Ok(client.batch_execute(&noted).await?)
 }
 
-/// What went wrong, with the file in which it did.
-fn of_file(Failed(answer): Failed, name: &str) -> Failed {
-    Failed(match answer {
+/// What went wrong, with the file in which it did. That something is there already is the file's mistake: nobody else makes it.
+fn of_file(error: tokio_postgres::Error, name: &str) -> Failed {
+    if let Some(said) = error.as_db_error()
+        && ["23", "42"].contains(&&said.code().code()[..2])
+        && *said.code() != SqlState::INSUFFICIENT_PRIVILEGE
+    {
+        let message: String = said.message().chars().take(200).collect();
+        return Failed::refused("database-refused", format!("{name}: {message} ({})", said.code().code()));
+    }
+    Failed(match Failed::from(error).0 {
         Answer::Refused { code, message } => Answer::Refused { code, message: format!("{name}: {message}") },
         Answer::Retry { after_ms, code, message } => {
             Answer::Retry { after_ms, code, message: format!("{name}: {message}") }

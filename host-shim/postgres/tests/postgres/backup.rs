@@ -154,6 +154,47 @@ fn what_a_tenant_wrote_into_a_table_runs_with_its_own_rights_when_it_is_restored
     assert_eq!(stage.vault.list().expect("the secrets").len(), 1, "and so is the password");
 }
 
+/// A folder of programs of which one does something else on the way.
+#[cfg(unix)]
+fn programs(stage: &Stage, name: &str, instead: &str) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = stage.folder.path().join(format!("programs-{name}"));
+    std::fs::create_dir(&folder).expect("made");
+    let real = stage.servers[0].programs();
+    for program in ["pg_dump", "pg_restore"] {
+        let then = if program == name { instead } else { "" };
+        let script = format!("#!/bin/sh\n{then}\nexec {} \"$@\"\n", real.join(program).display());
+        std::fs::write(folder.join(program), script).expect("written");
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder.join(program), mode).expect("to be run");
+    }
+    folder
+}
+
+#[cfg(unix)]
+#[test]
+fn a_backup_or_a_restore_that_leaves_something_out_does_not_count() {
+    let stage = Stage::with(1);
+    let provider = stage.provider();
+    let outputs = ensure(&provider, "inst_1/database", 1);
+    stage.tenant(&outputs).batch_execute(CONTENT).expect("written");
+    let forgetful = r#"case "$*" in *--format=custom*) set -- --exclude-table-data=app.notes "$@";; esac"#;
+    let folder = programs(&stage, "pg_dump", forgetful);
+    let answer = stage.provider_with(|config| config.programs = folder).call(&backup(2));
+    assert_eq!(code(&answer), "backup-differs", "{answer:?}");
+    let kept = std::fs::read_dir(stage.folder.path().join("backups")).expect("the folder").count();
+    assert_eq!(kept, 0, "nothing of it is kept");
+    let saved = done(&provider, &backup(2));
+    done(&provider, &call("database.destroy", "inst_1/database", 3, json!({})));
+    let outputs = ensure(&provider, "inst_1/database", 4);
+    let folder = programs(&stage, "pg_restore", r#"case "$*" in *--single-transaction*) exit 0;; esac"#);
+    let answer = stage.provider_with(|config| config.programs = folder).call(&restore(5, &saved));
+    assert_eq!(code(&answer), "restore-differs", "{answer:?}");
+    assert_eq!(state(stage.way(&outputs).connect(NoTls)), "28000", "nobody is let in until it is right");
+    done(&provider, &restore(5, &saved));
+    hash(&mut stage.tenant(&outputs));
+}
+
 #[test]
 fn what_takes_long_is_in_progress_and_looked_at_more_and_more_seldom() {
     let stage = Stage::with(1);

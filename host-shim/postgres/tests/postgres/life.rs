@@ -3,7 +3,7 @@
 use super::support::{SCOPE, Stage, call, code, done, ensure, is_refused, state};
 use ::postgres::NoTls;
 use host_postgres::{Config, Password, Postgres};
-use host_providers::{Provider, Secrets, conformance};
+use host_providers::{Answer, Provider, Secrets, conformance};
 use serde_json::json;
 
 #[test]
@@ -149,6 +149,41 @@ fn of_two_servers_the_emptier_one_is_taken_and_found_again() {
     // As long as one of them is silent nobody knows what it has.
     let deaf = stage.provider_with(|config| config.servers[1].port = 1);
     assert_eq!(code(&deaf.call(&call("database.ensure", "h/database", 1, json!({})))), "database-unreachable");
+}
+
+#[test]
+fn calls_at_the_same_time_make_one_database_and_fill_no_server_beyond_its_bound() {
+    let stage = Stage::with(2);
+    let at_once = |ids: &[&str], most: u32| -> Vec<Answer> {
+        std::thread::scope(|scope| {
+            let each = |id: &str| {
+                // Each comes from a process of its own.
+                let provider = stage.provider_with(|config| {
+                    config.servers.iter_mut().for_each(|server| server.max_databases = most);
+                });
+                let ensure = call("database.ensure", id, 1, json!({}));
+                scope.spawn(move || provider.call(&ensure))
+            };
+            let calls: Vec<_> = ids.iter().map(|id| each(id)).collect();
+            calls.into_iter().map(|call| call.join().expect("an answer")).collect()
+        })
+    };
+    let same = at_once(&["a/database"; 5], 10);
+    assert!(same.iter().all(|answer| *answer == same[0] && code(answer) == "done"), "{same:?}");
+    assert_eq!(stage.provider().held().expect("a list").len(), 1);
+    let many = at_once(&["b/database", "c/database", "d/database", "e/database", "f/database", "g/database"], 2);
+    let made = many.iter().filter(|answer| code(answer) == "done").count();
+    assert!(
+        made <= 3 && many.iter().all(|answer| ["done", "no-room", "database-busy"].contains(&code(answer))),
+        "{many:?}"
+    );
+    let held = stage.provider().held().expect("a list").len();
+    assert_eq!(held, made + 1);
+    // Who met others at the door comes again, until all rooms are taken.
+    for id in ["b/database", "c/database", "d/database", "e/database", "f/database", "g/database"] {
+        at_once(&[id], 2);
+    }
+    assert_eq!(stage.provider().held().expect("a list").len(), 4);
 }
 
 #[test]

@@ -88,6 +88,7 @@ fn a_migration_that_fails_leaves_nothing_and_those_before_it_stay() {
     assert_eq!(done(&provider, &migrate)["version"], json!("002_b"));
     for (name, sql, expected) in [
         ("003_c.sql", "CREATE DATABASE mine", "database-refused"),
+        ("003_c.sql", "CREATE TABLE a (n int)", "database-refused"),
         ("003_c.sql", "CREATE ROLE mine", "not-allowed"),
         ("003_c.sql", "COMMIT; BEGIN", "bad-step"),
         ("c.sql", "SELECT 1", "bad-step"),
