@@ -11,6 +11,8 @@ use crate::run::{run, succeeds};
 use crate::server::free_port;
 
 const LIMIT: Duration = Duration::from_secs(60);
+/// Ports that are tried.
+const STARTS: usize = 3;
 /// The system user that the package makes; the server refuses to run as root.
 const USER: &str = "postgres";
 
@@ -33,7 +35,7 @@ impl Postgres {
             versions.map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists()).max()
         });
         let folder = tempfile::tempdir().expect("a folder");
-        let server = Postgres { folder, bin, port: free_port() };
+        let mut server = Postgres { folder, bin, port: free_port() };
         let password = server.folder.path().join("password");
         std::fs::write(&password, PASSWORD).expect("the file of the password");
         if is_root() {
@@ -44,14 +46,22 @@ impl Postgres {
         let mut initdb = server.command("initdb");
         succeeds(initdb.arg("-D").arg(&data).args(made).arg("--no-sync").arg("--pwfile").arg(&password), LIMIT);
         // The folder is thrown away, so nothing needs to reach the disk.
-        let socket = server.folder.path().display();
-        let settings = format!(
-            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{socket}' -c fsync=off",
-            server.port
-        );
-        let log = server.folder.path().join("log");
-        let start = ["-w", "-o", &settings, "start"];
-        succeeds(server.command("pg_ctl").arg("-D").arg(&data).arg("-l").arg(log).args(start), LIMIT);
+        let (socket, log) = (server.folder.path().display().to_string(), server.folder.path().join("log"));
+        for left in (0..STARTS).rev() {
+            let settings = format!(
+                "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{socket}' -c fsync=off",
+                server.port
+            );
+            let mut start = server.command("pg_ctl");
+            start.arg("-D").arg(&data).arg("-l").arg(&log).args(["-w", "-o", &settings, "start"]);
+            let started = run(&mut start, LIMIT);
+            if started.status.success() {
+                break;
+            }
+            assert!(left > 0, "PostgreSQL does not start:\n{}", server.log());
+            // Somebody else took the port since it was found free.
+            server.port = free_port();
+        }
         server
     }
 
