@@ -89,20 +89,6 @@ pub fn djstripe() -> DjStripe {
     DjStripe { python: folder.join("bin/python"), database }
 }
 
-/// The folder of PostgreSQL's programs.
-pub fn postgres() -> PathBuf {
-    let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
-    let found = || {
-        let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-        versions.map(|v| v.path().join("bin")).filter(|bin| bin.join("initdb").exists()).max()
-    };
-    if found().is_none() {
-        let line = "apt-get update && apt-get install -y --no-install-recommends postgresql";
-        install("PostgreSQL", line, Command::new("sh").arg("-c").arg(line));
-    }
-    found().expect("the installation just succeeded")
-}
-
 /// The browser.
 pub fn chromium() -> PathBuf {
     let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());

@@ -8,15 +8,11 @@ mod cli;
 mod djstripe;
 mod install;
 mod libraries;
-mod postgres;
 #[path = "../http/sink.rs"]
 mod sink;
 mod sync_engine;
 
-use std::io::Read;
-use std::process::{Command, Output};
-use std::time::{Duration, Instant};
-
+use counterparts::{run, succeeds};
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{Options, Server};
 use serde_json::Value;
@@ -28,52 +24,6 @@ fn left_out(name: &str) -> bool {
     if out {
         println!("LEFT OUT: {name} (LOCAL_STRIPE_WITHOUT)");
     }
-    out
-}
-
-/// Runs a command to its end; kills it and fails after a time.
-fn run(command: &mut Command, limit: Duration) -> Output {
-    let shown = format!("{command:?}");
-    let mut child = command
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|e| panic!("{shown}: {e}"));
-    // The pipes are drained beside the wait, so that a talkative command can't block.
-    let out = drain(child.stdout.take());
-    let err = drain(child.stderr.take());
-    let start = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if start.elapsed() > limit {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            panic!("{shown} took longer than {limit:?}");
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    };
-    Output { status, stdout: out.join().unwrap(), stderr: err.join().unwrap() }
-}
-
-fn drain(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            pipe.read_to_end(&mut bytes).unwrap();
-        }
-        bytes
-    })
-}
-
-/// Runs a command that must succeed; gives what it printed.
-fn succeeds(command: &mut Command, limit: Duration) -> String {
-    let shown = format!("{command:?}");
-    let output = run(command, limit);
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{shown}: {}\n{out}\n{err}", output.status);
     out
 }
 

@@ -3,10 +3,10 @@
 use std::process::Command;
 use std::time::Duration;
 
+use counterparts::Postgres;
 use local_stripe::server::Options;
 use serde_json::{Value, json};
 
-use crate::postgres::Postgres;
 use crate::sink::Sink;
 use crate::{account, call, install, left_out, runtime, start, succeeds};
 
