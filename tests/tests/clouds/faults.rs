@@ -22,54 +22,58 @@ const FAULTS: [Fault; 6] = [
 /// Solobase's catalog, with attempts that follow each other soon.
 fn folder() -> TempDir {
     let (solobase, folder) = (root().join("fixtures/solobase"), tempfile::tempdir().expect("a folder"));
-    let copy = |name: &str, more: &str| {
-        let text = std::fs::read_to_string(solobase.join(name)).expect("a file of the business");
-        std::fs::write(folder.path().join(name), text + more).expect("a copy");
-    };
+    let read = |name: &str| std::fs::read_to_string(solobase.join(name)).expect("a file of the business");
+    let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).expect("a copy");
     let often = "[1s, 1s, 1s, 1s, 1s, 1s]";
-    copy("catalog.yml", "");
-    copy(
-        "business.yml",
-        &format!("retry: {{bucket: {often}, database: {often}, function: {often}, mail.send: {often}}}\n"),
-    );
+    // moto takes no tags with a new bucket, so one of a name that others could have is nobody's after a lost answer.
+    let named = "          name: \"solobase-{instance.subdomain}\"\n          quota_gb";
+    let catalog = read("catalog.yml");
+    assert!(catalog.contains(named), "the bucket of the catalog has another form");
+    write("catalog.yml", catalog.replacen(named, "          quota_gb", 1));
+    let retry = format!("retry: {{bucket: {often}, database: {often}, function: {often}, mail.send: {often}}}\n");
+    write("business.yml", read("business.yml") + &retry);
     folder
 }
 
-/// Bought, made, deleted by the customer.
-fn saga(folder: &TempDir) -> Story {
+/// Bought, made, deleted by the customer of this number: what an account has had before is remembered on the servers.
+fn saga(folder: &TempDir, customer: usize) -> Story {
     let file = folder.path().join("saga.yml");
-    std::fs::write(&file, include_str!("saga.yml")).expect("the scenario");
+    let text = include_str!("saga.yml").replace("u1", &format!("c{customer}"));
+    std::fs::write(&file, text).expect("the scenario");
     story_at(&file, Some(&folder.path().display().to_string()))
 }
 
 fn each_exchange(site: &Site, proxy: &FaultProxy, every: usize) -> usize {
-    let story = saga(&folder());
+    let folder = folder();
+    let story = saga(&folder, 0);
     let (world, opened) = site.world();
     assert_eq!(failures(&played(&story, &world, &Runners::native())), [""; 0], "without a fault");
     let exchanges = proxy.seen().len();
     assert_eq!(site.is_empty(&opened), [""; 0]);
-    let mut broken = 0;
+    let (mut broken, mut struck) = (0, 0);
     for (number, fault) in (0..exchanges).flat_map(|number| FAULTS.map(|fault| (number, fault))).step_by(every) {
+        broken += 1;
+        let story = saga(&folder, broken);
         let (world, opened) = site.world();
         proxy.fail_nth(number, fault);
         let report = played(&story, &world, &Runners::native());
-        broken += proxy.struck();
+        struck += proxy.struck();
         assert_eq!(failures(&report), [""; 0], "exchange {number} of {exchanges}, {fault:?}");
         assert_eq!(site.is_empty(&opened), [""; 0], "exchange {number} of {exchanges}, {fault:?}");
     }
-    broken
+    struck
 }
 
 #[test]
 fn a_saga_over_a_cloud_that_breaks_leaves_nothing_behind() {
     let site = Site::start();
-    let broken = each_exchange(&site, &site.aws, 7);
+    let broken = each_exchange(&site, &site.aws, 5);
     assert!(broken > 10, "{broken} exchanges were broken");
 }
 
 #[test]
 fn a_saga_over_databases_that_break_leaves_nothing_behind() {
     let site = Site::start();
-    let broken = each_exchange(&site, &site.databases, 11);
+    let broken = each_exchange(&site, &site.databases, 29);
     assert!(broken > 10, "{broken} exchanges were broken");
 }
