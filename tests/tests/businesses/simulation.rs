@@ -78,8 +78,8 @@ fn a_refund_that_is_not_booked_is_found_and_written_down() {
         String::from_utf8(out).expect("UTF-8").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let told = lines.iter().find(|line| line["difference"]["account"] == cash.account.as_str()).expect("its line");
     let again = told["difference"]["again"].as_str().expect("a line to run");
-    let days = cash.day + 1;
-    assert!(again.ends_with(&format!("--customers 8 --seed 1 --days {days} --native")), "{again}");
+    let (only, days) = (cash.customer.expect("the account of a customer"), cash.day + 1);
+    assert!(again.ends_with(&format!("--customers 8 --seed 1 --only {only} --days {days} --native")), "{again}");
     let summary = &lines.last().expect("a summary")["summary"];
     assert_eq!((&summary["differences"], &summary["seed"]), (&json!(simulated.found.len()), &json!(1)));
 
