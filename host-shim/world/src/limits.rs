@@ -222,7 +222,7 @@ mod tests {
     }
 
     fn limits() -> Limits {
-        Limits { per_second: 1000, at_once: 3, per_account: 2, failures: 3, pause: Duration::from_millis(150) }
+        Limits { per_second: 1000, at_once: 3, per_account: 2, failures: 3, pause: Duration::from_secs(1) }
     }
 
     fn call(scope: &str, key: usize) -> Call {
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn no_more_than_allowed_are_under_way_and_one_account_leaves_room() {
-        let (busy, barrier) = (Busy::new(100), Barrier::new(8));
+        let (busy, barrier) = (Busy::new(1_000), Barrier::new(8));
         let limited = Limited::new(busy.clone(), limits());
         let answers: Vec<(usize, Answer)> = thread::scope(|scope| {
             let ask = |number: usize| {
@@ -275,11 +275,11 @@ mod tests {
         }
         assert!(is_parked(&limited.call(&call("u", 3))), "the circuit is open");
         assert_eq!(busy.calls.load(Ordering::SeqCst), 3, "nobody was asked");
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(Duration::from_millis(1_100));
         assert!(matches!(limited.call(&call("u", 3)), Answer::Retry { .. }), "one tries");
         assert!(is_parked(&limited.call(&call("u", 4))), "and it is open again at once");
         busy.answer(Answer::Done(json!({})));
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(Duration::from_millis(1_100));
         for number in 4..8 {
             assert!(matches!(limited.call(&call("u", number)), Answer::Done(_)), "it is closed");
         }
