@@ -60,7 +60,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(refuse(&ReplayError::Usage("--providers says who is asked what there is".to_owned())));
     };
     let store = open(&StoreKind::Sqlite(args.store.clone()))?;
-    let recorded: Vec<_> = recorded(&*store)?.into_iter().map(|it| (it.id, it.state)).collect();
+    let recorded: Vec<_> = recorded(&*store, None)?.into_iter().map(|it| (it.id, it.state)).collect();
     let held = opened.registry.held()?;
     let found = drift(&recorded, &held, |resource| world.takes(&format!("{resource}.ensure")));
     let mut out = io::stdout().lock();

@@ -47,13 +47,8 @@ impl WorldArgs {
             Some(path) => Settings::read(path)?,
             None => Settings::default(),
         };
-        let options = Options {
-            names: self.providers.clone(),
-            folder: self.world.clone(),
-            port: self.world_port,
-            settings,
-            ..Options::default()
-        };
+        let options =
+            Options { names: self.providers.clone(), folder: self.world.clone(), port: self.world_port, settings };
         let opened = open(&options).context("the providers can't be opened")?;
         let world = World::new(opened.registry.clone()).with_patience(Duration::from_secs(self.patience));
         Ok(Some((world, opened)))

@@ -9,16 +9,19 @@
 
 mod agenda;
 mod at_once;
+mod done;
 mod events;
 mod policy;
 mod queue;
 mod saved;
 
+pub use done::each_done;
 pub use policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 pub use saved::Saved;
 
 use crate::processor::{Processor, Report, WAIT_MAX_MS};
 use agenda::{Agenda, EffectId, Event as Happening, Stands, id_of};
+use done::call_of;
 use events::{failure, is_hosts_own};
 use host_providers::{Answer, Call, Registry, Reply};
 use host_store::{EffectRow, EffectState, Lease};
@@ -204,11 +207,7 @@ impl Outbox {
 
     /// Every call that the inbox says has succeeded, with its outputs, in the order of the results.
     pub fn each_done(&self, visit: &mut dyn FnMut(&Call, &Value)) -> Result<(), StoreError> {
-        self.queue.each_done(&mut |row, outputs| {
-            if let Ok(call) = self.call(&row) {
-                visit(&call, outputs);
-            }
-        })
+        each_done(self.processor().store(), Some(self.processor().partition()), visit)
     }
 
     /// Begin some of what is due at `now`, and say which calls are to be made. What a provider is called for is marked,
@@ -469,20 +468,7 @@ impl Outbox {
     }
 
     fn call(&self, row: &EffectRow) -> Result<Call, EffectFailure> {
-        let payload = serde_json::from_str(&row.effect.payload)
-            .map_err(|error| failure(EffectFailureClass::Final, "bad-payload", error.to_string()))?;
-        Ok(Call {
-            kind: row.effect.kind.clone(),
-            scope: row.scope.name(),
-            key: row.effect.key.clone(),
-            generation: row.effect.generation,
-            attempt: row.attempts,
-            payload,
-            token: row.lease.token.clone(),
-            deadline: row.effect.deadline,
-            lease: row.lease.number,
-            secrets: self.registry.secret_access(),
-        })
+        call_of(row, self.registry.secret_access())
     }
 }
 

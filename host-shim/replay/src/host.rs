@@ -3,6 +3,7 @@
 use crate::business::BusinessFolder;
 use crate::error::ReplayError;
 use crate::manifest;
+use crate::recorded::recorded;
 use crate::runners::Runners;
 use crate::scenario::{Answers, Holding, Kill};
 use crate::world::World;
@@ -11,7 +12,6 @@ use host::outbox::Outbox;
 use host::processor::{Processor, Report};
 use host_intake::Decoded;
 use host_providers::Registry;
-use host_providers::Simulation;
 use host_providers::scripted::{Memory, Resource, Scripted};
 use host_store::fault::{Faults, Moment, Then};
 use host_store::{Changes, ClaimRow, MemoryStore, Partition, SqliteStore, Store};
@@ -287,9 +287,7 @@ impl Host {
 
     /// What the provider must have made, by what the inbox says has ended with a success.
     pub fn recorded_inventory(&self) -> Result<Vec<Resource>, ReplayError> {
-        let recorded = Scripted::new();
-        self.outbox().each_done(&mut |call, outputs| recorded.remember(call, outputs))?;
-        Ok(recorded.inventory())
+        recorded(self.store(), Some(self.processor().partition()))
     }
 
     /// Effects that have ended with a success, by scope and key.

@@ -26,11 +26,6 @@ impl Outside {
         Outside { variables: variables.into_iter().collect(), folder }
     }
 
-    /// The reference to a variable.
-    pub fn variable(name: &str) -> String {
-        format!("{ENVIRONMENT}{name}")
-    }
-
     /// The variable that a reference names; none for a reference of another kind.
     pub fn variable_of(reference: &str) -> Option<&str> {
         reference.strip_prefix(ENVIRONMENT)

@@ -9,7 +9,6 @@ use host_local::{Local, LocalError};
 use host_mail::{BadConfig, Mail, Way};
 use host_providers::{Provider, Registry, Secrets};
 use host_vault::{Everywhere, KEY_VARIABLE, KeyError, Keys, Minting, Outside, Vault, VaultError};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -35,10 +34,6 @@ pub struct Options {
     pub port: Option<u16>,
     /// How the providers are reached.
     pub settings: Settings,
-    /// The folder of the business's templates of mails.
-    pub templates: Option<PathBuf>,
-    /// Variables of the environment that payloads may name as secrets: those of the business's configuration.
-    pub variables: BTreeSet<String>,
 }
 
 /// Why the providers can't be opened.
@@ -84,19 +79,12 @@ pub struct Opened {
     /// Where `local` serves.
     pub serves: Option<SocketAddr>,
     /// A scratch folder, which goes with this.
-    scratch: Option<tempfile::TempDir>,
+    _scratch: Option<tempfile::TempDir>,
 }
 
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opened").field("serves", &self.serves).finish_non_exhaustive()
-    }
-}
-
-impl Opened {
-    /// The folder that goes with this, if no other one was named.
-    pub fn scratch(&self) -> Option<&Path> {
-        self.scratch.as_ref().map(tempfile::TempDir::path)
     }
 }
 
@@ -118,7 +106,7 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         // What is kept for nobody needs no key that is kept.
         None => Vault::in_memory()?,
     };
-    let secrets: Arc<dyn Secrets> = Arc::new(Everywhere::new(Arc::new(vault), outside(options)));
+    let secrets: Arc<dyn Secrets> = Arc::new(Everywhere::new(Arc::new(vault), outside(&options.settings)));
     let mut world = World {
         registry: Registry::new(),
         journal: Journal::default(),
@@ -144,13 +132,13 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         }
     }
     let World { registry, journal, serves, .. } = world;
-    Ok(Opened { registry, journal, serves, scratch })
+    Ok(Opened { registry, journal, serves, _scratch: scratch })
 }
 
-/// What the machine may give away: what the business's configuration and the settings name.
-fn outside(options: &Options) -> Outside {
-    let named = options.settings.references().into_iter().filter_map(Outside::variable_of).map(str::to_owned);
-    Outside::new(options.variables.iter().cloned().chain(named), options.settings.secrets_folder.clone())
+/// What the machine may give away: what the settings name.
+fn outside(settings: &Settings) -> Outside {
+    let named = settings.references().into_iter().filter_map(Outside::variable_of).map(str::to_owned);
+    Outside::new(named, settings.secrets_folder.clone())
 }
 
 /// Providers as they are added; the features of this crate say which there are.
@@ -174,7 +162,7 @@ impl World<'_> {
     }
 
     /// A provider within its limits.
-    #[cfg(any(feature = "aws", feature = "postgres", feature = "supabase"))]
+    #[cfg(any(feature = "aws", feature = "http", feature = "postgres", feature = "stripe", feature = "supabase"))]
     pub fn limited(&mut self, name: Name, patterns: &[&str], provider: Arc<dyn Provider>) {
         let limits = self.options.settings.limits_of(name.as_str());
         self.add(patterns, provider, Some(limits));
@@ -183,7 +171,7 @@ impl World<'_> {
     /// The machine's secret behind a reference of the settings.
     #[cfg(any(feature = "aws", feature = "supabase"))]
     pub fn secret(&self, name: Name, reference: &str) -> Result<host_providers::Secret, OpenError> {
-        let found = outside(self.options).resolve("", reference);
+        let found = outside(&self.options.settings).resolve("", reference);
         found.map_err(|error| OpenError::Settings { name, problem: error.to_string() })
     }
 
@@ -199,7 +187,7 @@ impl World<'_> {
         let settings = &self.options.settings.mail;
         let mail = Mail::new(host_mail::Config {
             from: settings.from.clone(),
-            templates: settings.templates.clone().or_else(|| self.options.templates.clone()),
+            templates: settings.templates.clone(),
             addresses: Arc::new(Listed::new(settings.clone(), name == Name::Local)),
             way,
         });
@@ -210,8 +198,7 @@ impl World<'_> {
 
     #[cfg(feature = "http")]
     fn http(&mut self) -> Result<(), OpenError> {
-        let limits = self.options.settings.limits_of(Name::Http.as_str());
-        self.add(&["probe"], Arc::new(host_probe::Probe::new(host_probe::Config::default())), Some(limits));
+        self.limited(Name::Http, &["probe"], Arc::new(host_probe::Probe::new(host_probe::Config::default())));
         Ok(())
     }
 
@@ -256,7 +243,7 @@ impl World<'_> {
     #[cfg(feature = "stripe")]
     fn stripe(&mut self) -> Result<(), OpenError> {
         let settings = &self.options.settings.stripe;
-        let outside = outside(self.options);
+        let outside = outside(&self.options.settings);
         let key = |reference: &str| outside.resolve("", reference).ok();
         let (test_key, live_key) = (key(&settings.test_key), key(&settings.live_key));
         if test_key.is_none() && live_key.is_none() {
@@ -267,8 +254,7 @@ impl World<'_> {
         let default = host_stripe_calls::Config::default();
         let url = settings.url.clone().unwrap_or_else(|| default.url.clone());
         let config = host_stripe_calls::Config { test_key, live_key, url, ..default };
-        let limits = self.options.settings.limits_of(Name::Stripe.as_str());
-        self.add(&["stripe"], Arc::new(host_stripe_calls::Stripe::new(config)), Some(limits));
+        self.limited(Name::Stripe, &["stripe"], Arc::new(host_stripe_calls::Stripe::new(config)));
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use crate::processor::{Processor, Report};
 use crate::provider_event::ProviderEvent;
 use host_intake::Decoded;
 use host_store::{Changes, ERASE, EffectChange, EffectRow, EffectState, MESSAGE, PROVIDER_EVENT, Scope};
-use products_contract::{Account, EffectFailure, EffectReport, Event, Payload, StoreError, Timestamp};
+use products_contract::{Account, EffectFailure, Event, StoreError, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -77,29 +77,6 @@ impl Queue {
     pub(super) fn row(&self, scope: &Scope, key: &str, generation: u32) -> Result<Option<EffectRow>, StoreError> {
         let rows = self.processor.store().effect(scope, key)?;
         Ok(rows.into_iter().find(|row| row.effect.generation == generation))
-    }
-
-    /// Every effect of this business and mode that ended with a success, in the order of the results.
-    pub(super) fn each_done(&self, visit: &mut dyn FnMut(EffectRow, &Value)) -> Result<(), StoreError> {
-        const PAGE: usize = 256;
-        let mut after = 0;
-        loop {
-            let page = self.processor.inbox_after(after, PAGE)?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = last.seq;
-            for inbox in page {
-                let Payload::EffectResult(EffectReport { key, generation, answer: Ok(answer), .. }) =
-                    &inbox.event.payload
-                else {
-                    continue;
-                };
-                let Some(account) = inbox.event.account else { continue };
-                let scope = self.processor.scope(account);
-                if let (Some(row), Ok(outputs)) = (self.row(&scope, key, *generation)?, serde_json::from_str(answer)) {
-                    visit(row, &outputs);
-                }
-            }
-        }
     }
 
     /// Milliseconds until a row that failed is tried again, as it says itself, else as its kind is declared; none if it
