@@ -6,7 +6,7 @@ use crate::failed::Failed;
 use crate::isolate;
 use crate::names::Names;
 use crate::record::{self, Record, State};
-use crate::servers::{Servers, admit};
+use crate::servers::Servers;
 use crate::wish::Wish;
 use crate::worker;
 use host_providers::{Answer, Call};
@@ -20,14 +20,8 @@ pub(crate) fn change(config: &Config, call: &Call) -> Result<Answer, Failed> {
     let (id, wish) = (call.resource_id(), Wish::of(&call.payload)?);
     let names = Names::of(&id)?;
     within(config.call_timeout, async {
-        let servers = Servers::reach(config, call).await?;
-        servers.lock(&names).await?;
-        let found = servers.find(&id, &names).await?;
-        admit(call, &found)?;
-        let there = found.at.zip(found.record).filter(|(_, record)| record.state != State::Making);
-        let Some((number, mut record)) = there else {
-            return Err(Failed::refused("not-found", format!("`{}` names no database of these servers", call.key)));
-        };
+        let (servers, found) = Servers::alone(config, call, &id, &names).await?;
+        let (number, mut record) = found.needed(call)?;
         let server = &servers.0[number];
         record.generation = i64::from(call.generation);
         record.quota = wish.quota.unwrap_or(record.quota);
@@ -55,10 +49,7 @@ pub(crate) fn destroy(config: &Config, call: &Call) -> Result<Answer, Failed> {
     let id = call.resource_id();
     let names = Names::of(&id)?;
     within(config.call_timeout, async {
-        let servers = Servers::reach(config, call).await?;
-        servers.lock(&names).await?;
-        let found = servers.find(&id, &names).await?;
-        admit(call, &found)?;
+        let (servers, found) = Servers::alone(config, call, &id, &names).await?;
         // Where there is nothing the generation is kept all the same: what was asked for before may still be on its way.
         let server = &servers.0[found.at.unwrap_or(0)];
         let gone = Record {

@@ -7,7 +7,7 @@ use crate::failed::Failed;
 use crate::isolate;
 use crate::names::Names;
 use crate::record::{self, Record, State};
-use crate::servers::{Found, Server, Servers, admit};
+use crate::servers::{Server, Servers};
 use crate::wish::Wish;
 use host_providers::{Answer, Call};
 use postgres_protocol::escape::escape_identifier;
@@ -21,10 +21,7 @@ pub(crate) fn ensure(config: &Config, call: &Call) -> Result<Answer, Failed> {
     let (id, wish) = (call.resource_id(), Wish::of(&call.payload)?);
     let names = Names::of(&id)?;
     within(config.call_timeout, async {
-        let servers = Servers::reach(config, call).await?;
-        servers.lock(&names).await?;
-        let found = servers.find(&id, &names).await?;
-        admit(call, &found)?;
+        let (servers, found) = Servers::alone(config, call, &id, &names).await?;
         let secret = call.make_secret(&id.id, PASSWORD_BYTES)?;
         let verifier = scram_sha_256(call.secret(&secret.reference)?.expose().as_bytes());
         let known = found.record.filter(|_| found.at.is_some());
@@ -141,8 +138,7 @@ async fn complete(server: &Server<'_>, record: &mut Record) -> Result<(), Failed
 
 /// What is there of a resource, looked at without a lock.
 pub(crate) async fn look(servers: &Servers<'_>, call: &Call, names: &Names) -> Result<Option<(usize, Record)>, Failed> {
-    let Found { at, record } = servers.find(&call.resource_id(), names).await?;
-    Ok(at.zip(record).filter(|(_, record)| record.state != State::Making))
+    Ok(servers.find(&call.resource_id(), names).await?.complete())
 }
 
 /// Bytes that a database takes on its server's disk.

@@ -8,8 +8,7 @@ use crate::failed::Failed;
 use crate::isolate;
 use crate::names::{self, Names};
 use crate::process::{self, Plain, run, within_reach};
-use crate::record::State;
-use crate::servers::{Servers, admit};
+use crate::servers::Servers;
 use crate::wish::bad;
 use crate::worker;
 use host_providers::{Answer, Call};
@@ -29,14 +28,8 @@ pub(crate) fn restore(config: &Config, call: &Call) -> Result<Answer, Failed> {
     let id = call.resource_id();
     let names = Names::of(&id)?;
     within(config.work_timeout, async {
-        let servers = Servers::reach(config, call).await?;
-        servers.lock(&names).await?;
-        let found = servers.find(&id, &names).await?;
-        admit(call, &found)?;
-        let there = found.at.zip(found.record).filter(|(_, record)| record.state != State::Making);
-        let Some((number, mut record)) = there else {
-            return Err(Failed::refused("not-found", format!("`{}` names no database of these servers", call.key)));
-        };
+        let (servers, found) = Servers::alone(config, call, &id, &names).await?;
+        let (number, mut record) = found.needed(call)?;
         let server = &servers.0[number];
         let done = Answer::Done(json!({"backup_id": kept.backup_id, "sha256": kept.sha256, "verified": true}));
         let is_repeat = record.generation == i64::from(call.generation);

@@ -33,6 +33,19 @@ pub(crate) struct Found {
     pub record: Option<Record>,
 }
 
+impl Found {
+    /// The server that has all of it, and what is known of it.
+    pub fn complete(self) -> Option<(usize, Record)> {
+        self.at.zip(self.record).filter(|(_, record)| record.state != State::Making)
+    }
+
+    /// The same for a call that can do nothing without it.
+    pub fn needed(self, call: &Call) -> Result<(usize, Record), Failed> {
+        let missing = || Failed::refused("not-found", format!("`{}` names no database of these servers", call.key));
+        self.complete().ok_or_else(missing)
+    }
+}
+
 impl<'c> Server<'c> {
     pub async fn reach(config: &'c Config, settings: &'c ServerConfig, password: Secret) -> Result<Server<'c>, Failed> {
         let client = connect::as_admin(config, settings, &password, MEETING).await?;
@@ -94,8 +107,23 @@ impl<'c> Servers<'c> {
         Ok(Servers(reached))
     }
 
+    /// All servers with what they have of a call's database, once no other call is about it; a call that is older than the last
+    /// one is refused.
+    pub async fn alone(
+        config: &'c Config,
+        call: &Call,
+        id: &ResourceId,
+        names: &Names,
+    ) -> Result<(Servers<'c>, Found), Failed> {
+        let servers = Servers::reach(config, call).await?;
+        servers.lock(names).await?;
+        let found = servers.find(id, names).await?;
+        admit(call, &found)?;
+        Ok((servers, found))
+    }
+
     /// Waits until no other call is about the same database, until this one's connections end.
-    pub async fn lock(&self, names: &Names) -> Result<(), Failed> {
+    async fn lock(&self, names: &Names) -> Result<(), Failed> {
         let limit = (self.0[0].config.call_timeout / 2).as_millis();
         let name = escape_literal(&names.database);
         let asked = format!("SET lock_timeout = {limit}; SELECT pg_advisory_lock(hashtextextended({name}, 0))");
@@ -134,7 +162,7 @@ impl<'c> Servers<'c> {
 }
 
 /// Refuses a call that is older than what was done last.
-pub(crate) fn admit(call: &Call, found: &Found) -> Result<(), Failed> {
+fn admit(call: &Call, found: &Found) -> Result<(), Failed> {
     match &found.record {
         Some(record) if record.generation > i64::from(call.generation) => {
             let problem = format!("generation {} is older than {}, the last one", call.generation, record.generation);
