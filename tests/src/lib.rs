@@ -4,6 +4,7 @@
 //! [`story::Story`] with what the local Stripe has on its [`books`] at the end. A failing story is written down as
 //! scenarios that the command line tool plays. [`hosts`] says what they are played on, [`judged`] what must come of them. What a simulation needs as well comes from `host-simulate`.
 
+pub mod acting;
 pub mod cases;
 pub mod compare;
 pub mod hosts;

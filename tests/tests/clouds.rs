@@ -1,9 +1,17 @@
 //! Scenarios on real servers: functions, buckets and distributions on moto, databases on PostgreSQL, mails to a server of mails,
 //! with a proxy between that breaks exchanges. Needs the feature `providers`; `cargo xtask test providers` runs it.
 
+#[path = "clouds/checkout.rs"]
+mod checkout;
 #[path = "clouds/faults.rs"]
 mod faults;
+#[path = "clouds/killed.rs"]
+mod killed;
 #[path = "clouds/life.rs"]
 mod life;
+#[path = "clouds/orchestra.rs"]
+mod orchestra;
+#[path = "clouds/saga.rs"]
+mod saga;
 #[path = "clouds/site.rs"]
 mod site;

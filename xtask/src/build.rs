@@ -64,7 +64,7 @@ pub fn replay_host() -> Result<PathBuf> {
 
 /// Build the whole host for release and return its path.
 pub fn host() -> Result<PathBuf> {
-    process::run(&mut process::cargo(["build", "--release", "--package", "host-shim", "--features", "stripe"]))?;
+    process::run(&mut process::cargo(["build", "--release", "--package", "host-shim", "--features", "stripe,beside"]))?;
     let built = target_folder().join("release").join(program("host-shim"));
     let path = dist().join(program("host-shim"));
     install(&path, |to| fs::copy(&built, to).map(|_| ()))?;

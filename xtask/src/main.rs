@@ -9,6 +9,7 @@ mod build;
 mod cargo_component;
 mod coverage;
 mod groups;
+mod live;
 mod process;
 mod replay;
 mod test;
@@ -27,6 +28,7 @@ enum Chore {
     Build(build::Options),
     Replay(replay::Options),
     Test(test::Options),
+    Live(live::Options),
     Bench(bench::Options),
     Coverage(coverage::Options),
     CargoComponent(cargo_component::Options),
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Chore::Build(options) => build::run(&options),
         Chore::Replay(options) => return replay::run(&options),
         Chore::Test(options) => test::run(&options),
+        Chore::Live(options) => live::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Coverage(options) => coverage::run(&options),
         Chore::CargoComponent(options) => cargo_component::run(&options),

@@ -144,14 +144,17 @@ const PROVIDERS: [&str; 9] = [
     "host-supabase",
 ];
 
+/// A command of cargo about them, in one set of features.
+pub fn with_providers(command: &'static str) -> std::process::Command {
+    let packages = PROVIDERS.iter().flat_map(|name| ["--package", *name]);
+    process::cargo([command].into_iter().chain(packages).chain(["--features", "end-to-end/providers,host-mail/smtp"]))
+}
+
 /// Providers against real servers, lints and tests in one set of features. They install what they need.
 fn providers() -> Result<Done> {
-    let packages = PROVIDERS.iter().flat_map(|name| ["--package", *name]);
-    let features = ["--features", "end-to-end/providers,host-mail/smtp"];
-    let command = |name: &'static str| process::cargo([name].into_iter().chain(packages.clone()).chain(features));
-    process::run(command("clippy").args(["--all-targets", "--", "--deny", "warnings"]))?;
+    process::run(with_providers("clippy").args(["--all-targets", "--", "--deny", "warnings"]))?;
     let targets = ["aws", "clouds", "exchange", "mail", "postgres", "probe", "provider", "proxy"];
-    let mut test = command("test");
+    let mut test = with_providers("test");
     test.arg("--lib").args(targets.iter().flat_map(|name| ["--test", name]));
     whole(process::run(&mut test))
 }

@@ -9,6 +9,7 @@ mod facts;
 mod probe;
 mod profile;
 mod replay;
+mod saga;
 mod scale;
 mod setting;
 mod story;
@@ -84,6 +85,8 @@ enum What {
     Account,
     /// Events a second of `replay`.
     Replay,
+    /// What the host adds to the time of a saga's providers.
+    Saga,
 }
 
 fn main() -> Result<()> {
@@ -119,6 +122,7 @@ fn main() -> Result<()> {
             What::Scale => scale::measure(&setting, &mut table),
             What::Account => account::measure(&setting, &mut table),
             What::Replay => replay::measure(&setting, &mut table),
+            What::Saga => saga::measure(&setting, &mut table),
         }
         .with_context(|| format!("cannot measure `{what:?}`"))?;
     }

@@ -5,6 +5,7 @@ use host::processor::Report;
 use host_replay::business::{BusinessFolder, Fixtures};
 use host_replay::host::{Host, HostSetup, StoreKind};
 use host_replay::runners::Runners;
+use host_replay::world::World;
 use host_store::Store;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -90,6 +91,11 @@ impl Setting {
 
     /// A host with the catalog in `store`, whose catalog has reached the provider.
     pub fn host(&self, runners: Runners, store: Box<dyn Store>) -> Result<Host> {
+        self.host_in(None, runners, store)
+    }
+
+    /// The same with providers that act.
+    pub fn host_in(&self, world: Option<World>, runners: Runners, store: Box<dyn Store>) -> Result<Host> {
         let setup = HostSetup {
             business: self.business.clone(),
             livemode: false,
@@ -97,7 +103,7 @@ impl Setting {
             runners,
             store: StoreKind::Memory,
             clock: START_MS,
-            world: None,
+            world,
         };
         let mut host = Host::start_with(setup, store)?;
         host.set_fire_timers(false);

@@ -1,5 +1,6 @@
 //! The command line: options in, report out, exit code. Every command is a library call.
 
+mod beside;
 mod check;
 mod check_wit;
 mod compare;
@@ -14,6 +15,7 @@ mod profile;
 mod progress;
 mod replay;
 mod schema;
+mod secrets;
 #[cfg(feature = "stripe")]
 mod simulate;
 mod source;
@@ -52,6 +54,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim export user:A --store x.db      write an account's story as a scenario
   host-shim plan my.yml                     say what a scenario would make, change and destroy
   host-shim drift --store x.db --providers local --world w   say what the record and the world differ in
+  host-shim secrets put --world w shop/test/user:A db < file   keep a secret for an account
   host-shim check-wit old.wit new.wit       say whether components of before still run
   host-shim inspect my-extension.wasm       say whether this host can load a component
   host-shim schema scenario                 print the JSON Schema of scenarios, for editors
@@ -73,6 +76,7 @@ enum Command {
     CheckWit(check_wit::Args),
     Inspect(inspect::Args),
     Schema(schema::Args),
+    Secrets(secrets::Args),
     #[cfg(feature = "stripe")]
     Stripe(Box<local_stripe::cli::StripeArgs>),
     #[cfg(feature = "stripe")]
@@ -93,6 +97,7 @@ fn main() -> ExitCode {
         Command::CheckWit(args) => check_wit::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Secrets(args) => secrets::run(&args),
         #[cfg(feature = "stripe")]
         Command::Stripe(args) => local_stripe::cli::run(&args),
         #[cfg(feature = "stripe")]

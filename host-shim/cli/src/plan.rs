@@ -6,10 +6,9 @@ use crate::{EXIT_FAILED, refuse};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_replay::error::ReplayError;
-use host_replay::host::StoreKind;
 use host_replay::library::stories;
 use host_replay::plan::{human, json, plan};
-use host_replay::play::{Order, PlayOptions};
+use host_replay::play::PlayOptions;
 use host_replay::report::printable;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -67,8 +66,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let Some(case) = story.cases.first() else {
         return Ok(refuse(&ReplayError::Usage("the scenario has no version".to_owned())));
     };
-    let options =
-        PlayOptions { runners, store: StoreKind::Memory, order: Order::Written, repeat: 1, bless: false, world: None };
+    let options = PlayOptions::new(runners);
     let (planned, report) = plan(&story.scenario, case, &story.business, &options)?;
     let text = match args.format {
         Format::Human => human(&planned),

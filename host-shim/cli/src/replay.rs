@@ -64,6 +64,11 @@ pub(crate) struct Args {
     #[arg(long)]
     bless: bool,
 
+    /// Start a local Stripe beside the host: `stripe` effects are calls of its API, `at_stripe` steps act there, and its webhooks
+    /// come signed; plays one scenario (with feature `beside`)
+    #[arg(long, help_heading = "The world")]
+    local_stripe: bool,
+
     #[command(flatten)]
     world: WorldArgs,
 }
@@ -75,6 +80,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim replay --format json --business solobase - < log.jsonl
   host-shim replay --format github fixtures             annotations at the lines that do not hold
   host-shim replay --providers local --keep my.yml      what it makes is made on this machine, to be looked at
+  host-shim replay --local-stripe --providers local --keep examples/checkout.yml   from a signed checkout to a page
   host-shim replay --until 2026-02-01T00:00:00Z log.jsonl
 
 Exit codes: 0 all held, 1 an expectation failed or an event ended without outcome, 2 bad usage or input.";
@@ -101,7 +107,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
-    let opened = args.world.open()?;
+    let opened = args.world.open_beside(args.local_stripe)?;
     let options = ReplayOptions {
         business: args.source.business.clone(),
         fixtures: args.source.fixtures.clone(),

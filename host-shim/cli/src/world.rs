@@ -1,5 +1,6 @@
 //! Providers that do something in the world: the options, and what is told of them.
 
+use crate::beside::Beside;
 use anyhow::Context;
 use clap::Parser;
 use host_replay::world::World;
@@ -40,18 +41,33 @@ pub(crate) struct WorldArgs {
 impl WorldArgs {
     /// The providers, opened; none if none was asked for.
     pub(crate) fn open(&self) -> anyhow::Result<Option<(World, Opened)>> {
-        if self.providers.is_empty() {
+        self.open_beside(false)
+    }
+
+    /// The same, with a local Stripe beside the host, which `stripe` then calls.
+    pub(crate) fn open_beside(&self, local_stripe: bool) -> anyhow::Result<Option<(World, Opened)>> {
+        if self.providers.is_empty() && !local_stripe {
             return Ok(None);
         }
+        let mut names = self.providers.clone();
+        if local_stripe && !names.contains(&Name::Stripe) {
+            names.push(Name::Stripe);
+        }
+        let beside = local_stripe.then(Beside::start).transpose()?;
         let settings = match &self.provider_settings {
             Some(path) => Settings::read(path)?,
             None => Settings::default(),
         };
-        let options =
-            Options { names: self.providers.clone(), folder: self.world.clone(), port: self.world_port, settings };
+        let options = Options {
+            names,
+            folder: self.world.clone(),
+            port: self.world_port,
+            local_stripe: beside.as_ref().map(Beside::address),
+            settings,
+        };
         let opened = open(&options).context("the providers can't be opened")?;
         let world = World::new(opened.registry.clone()).with_patience(Duration::from_secs(self.patience));
-        Ok(Some((world, opened)))
+        Ok(Some((beside.into_iter().fold(world, |world, beside| beside.stand(world)), opened)))
     }
 
     /// Tells what was done and what is there; with `--keep` it stays there until the program is stopped.

@@ -33,3 +33,5 @@ mod missing_price;
 mod run;
 #[path = "cli/scenarios.rs"]
 mod scenarios;
+#[path = "cli/secrets.rs"]
+mod secrets;

@@ -7,9 +7,8 @@ use crate::paths::{both, moments};
 use crate::{Comparison, Options, Story};
 use host_replay::business::business_above;
 use host_replay::error::ReplayError;
-use host_replay::host::StoreKind;
 use host_replay::library::Library;
-use host_replay::play::{Order, PlayOptions, play_all};
+use host_replay::play::{PlayOptions, play_all};
 use host_replay::runners::Runners;
 use host_replay::scenario::write::{ScenarioText, Unwritable};
 use host_replay::scenario::{Action, Answers, Expectations, Scenario, Step, Versions};
@@ -203,14 +202,7 @@ impl Cutter<'_, '_> {
         let Ok(scenario) = Scenario::parse(self.file, &text) else { return Ok(false) };
         let Ok(cases) = self.library.cases(&scenario) else { return Ok(false) };
         let holds = |runners: &Runners| {
-            let options = PlayOptions {
-                runners: runners.clone(),
-                store: StoreKind::Memory,
-                order: Order::Written,
-                repeat: 1,
-                bless: false,
-                world: None,
-            };
+            let options = PlayOptions::new(runners.clone());
             let played = play_all(&scenario, &cases, &self.story.business, &options);
             played.is_ok_and(|reports| reports.iter().all(|report| report.held()))
         };

@@ -10,7 +10,7 @@ use host_replay::error::{Place, ReplayError};
 use host_replay::host::{Host, HostSetup, StoreKind};
 use host_replay::inputs::{Input, RawInput, collect};
 use host_replay::library::{Library, Ready};
-use host_replay::play::{Order, PlayOptions, play_watched};
+use host_replay::play::{PlayOptions, play_watched};
 use host_replay::prepare::Case;
 use host_replay::runners::Runners;
 use host_replay::scenario::Scenario;
@@ -115,14 +115,7 @@ pub(crate) fn moments(
     business: &BusinessFolder,
     runners: &Runners,
 ) -> Result<Vec<(usize, Moment)>, ReplayError> {
-    let options = PlayOptions {
-        runners: runners.clone(),
-        store: StoreKind::Memory,
-        order: Order::Written,
-        repeat: 1,
-        bless: false,
-        world: None,
-    };
+    let options = PlayOptions::new(runners.clone());
     // The catalog is brought in before the first step, and is looked at once.
     let mut accounts = BTreeSet::from([Account::Platform]);
     let mut found = Vec::with_capacity(scenario.steps.len());

@@ -110,6 +110,7 @@ pub fn words(scenario: &Scenario, step: usize) -> String {
         Action::Restart => "restart".to_owned(),
         Action::Claims(_) => "claims of others".to_owned(),
         Action::Timers(_) => "timers".to_owned(),
+        Action::AtStripe(call) => format!("{} {}", call.method, call.path),
         Action::Check(_) => "check".to_owned(),
     }
 }

@@ -4,6 +4,7 @@ use crate::plan::{Act, Fault, Plan};
 use crate::tale::Tale;
 use host::processor::Report;
 use host_intake::Decoded;
+use host_replay::beside::missing;
 use host_replay::error::ReplayError;
 use host_replay::host::{Host, HostSetup, Point, StoreKind};
 use host_replay::play;
@@ -248,6 +249,7 @@ fn play_act(
             notes.note(&host.settle()?);
         }
         Action::Restart => notes.note(&host.restart()?),
+        Action::AtStripe(_) => return Err(missing(&tale.scenario.file, step).into()),
         Action::Redrive(id) => {
             if let Some(seq) = seq_of(host.store(), id)? {
                 notes.note(&host.redrive(seq)?);

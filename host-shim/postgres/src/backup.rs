@@ -7,8 +7,9 @@ use crate::config::Config;
 use crate::connect::within;
 use crate::ensure::look;
 use crate::failed::Failed;
+use crate::foreign;
 use crate::names::{self, Names};
-use crate::process::{self, Plain, program, run, within_reach};
+use crate::process::{self, Plain, Way, program, run};
 use crate::servers::Servers;
 use crate::worker;
 use host_providers::{Answer, Call};
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use tokio_postgres::Client;
 
 /// Bytes of what stands beside a backup, at most.
 const BESIDE_MAX: u64 = 64 * 1024;
@@ -74,49 +76,67 @@ pub(crate) fn backup(config: &Config, call: &Call) -> Result<Answer, Failed> {
         return Ok(made);
     }
     let resource = call.resource_id();
-    let (names, id) = (Names::of(&resource)?, names::backup(&resource, call.generation)?);
+    let names = Names::of(&resource)?;
     let until = Instant::now() + config.work_timeout;
-    let failed = |error: io::Error| unavailable(config, &error);
     within(config.work_timeout, async {
         let servers = Servers::reach(config, call).await?;
         let Some((number, record)) = look(&servers, call, &names).await? else {
-            return Err(Failed::refused("not-found", format!("`{}` names no database of these servers", call.key)));
+            let missing = || Failed::refused("not-found", format!("`{}` names no database of these servers", call.key));
+            return foreign::backup(config, call, until).await?.ok_or_else(missing);
         };
         if record.is_restoring {
             return Err(Failed::retry("database-busy", "a restore goes on"));
         }
         let server = &servers.0[number];
-        // The snapshot is there as long as this connection is, and nothing is asked by it meanwhile.
         let keeper = server.inside(&names).await?;
-        let begun = "SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        keeper.batch_execute(begun).await?;
-        let snapshot: String = keeper.query_typed_one("SELECT pg_export_snapshot()", &[]).await?.try_get(0)?;
-        only_for_owner(&config.backups).map_err(failed)?;
-        let draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(&config.backups).map_err(failed)?;
-        let is_in_the_database = worker::with(server, call, &names, async |worker| {
-            let mut dump = within_reach(server, &worker, "pg_dump");
-            dump.arg("--format=custom").arg(format!("--snapshot={snapshot}")).arg("--file").arg(draft.path());
-            run(&mut dump, until, None).map_err(|ended| ended.retry("pg_dump"))?;
-            let mut plain = Plain::default();
-            let mut dump = within_reach(server, &worker, "pg_dump");
-            dump.arg(format!("--snapshot={snapshot}"));
-            run(&mut dump, until, Some(&mut plain)).map_err(|ended| ended.retry("pg_dump"))?;
-            Ok(plain.end())
+        keep(config, call, keeper, until, async |snapshot, draft| {
+            worker::with(server, call, &names, async |worker| {
+                let way = Way::to_tenant(server, &worker);
+                let mut dump = way.program(config, "pg_dump");
+                dump.arg("--format=custom").arg(format!("--snapshot={snapshot}")).arg("--file").arg(draft);
+                run(&mut dump, until, None).map_err(|ended| ended.retry("pg_dump"))?;
+                let mut plain = Plain::default();
+                let mut dump = way.program(config, "pg_dump");
+                dump.arg(format!("--snapshot={snapshot}"));
+                run(&mut dump, until, Some(&mut plain)).map_err(|ended| ended.retry("pg_dump"))?;
+                Ok(plain.end())
+            })
+            .await
         })
-        .await?;
-        drop(keeper);
-        let is_in_the_file = content(config, draft.path(), until).map_err(|ended| ended.retry("pg_restore"))?;
-        if is_in_the_file != is_in_the_database {
-            return Err(Failed::retry("backup-differs", "what the backup says is not what the database has"));
-        }
-        let (sha256, bytes) = process::file(draft.path()).map_err(failed)?;
-        draft.as_file().sync_all().map_err(failed)?;
-        draft.persist(Kept::file(config, &id)).map_err(|error| failed(error.error))?;
-        let scope = call.scope.clone();
-        let kept = Kept { backup_id: id.clone(), sha256, bytes, content_sha256: is_in_the_file, scope };
-        beside(config, &kept).map_err(failed)?;
-        Ok(Answer::Done(kept.outputs()))
+        .await
     })
+}
+
+/// Keeps what `dump` makes of a snapshot, verified: it is told the snapshot and the file, and gives a hash of what the database
+/// says. `keeper` is a connection to the database.
+pub(crate) async fn keep(
+    config: &Config,
+    call: &Call,
+    keeper: Client,
+    until: Instant,
+    dump: impl AsyncFnOnce(&str, &Path) -> Result<String, Failed>,
+) -> Result<Answer, Failed> {
+    let id = names::backup(&call.resource_id(), call.generation)?;
+    let failed = |error: io::Error| unavailable(config, &error);
+    // The snapshot is there as long as this connection is, and nothing is asked by it meanwhile.
+    let begun = "SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    keeper.batch_execute(begun).await?;
+    let snapshot: String = keeper.query_typed_one("SELECT pg_export_snapshot()", &[]).await?.try_get(0)?;
+    only_for_owner(&config.backups).map_err(failed)?;
+    let draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(&config.backups).map_err(failed)?;
+    let is_in_the_database = dump(&snapshot, draft.path()).await?;
+    drop(keeper);
+    let is_in_the_file = content(config, draft.path(), until).map_err(|ended| ended.retry("pg_restore"))?;
+    if is_in_the_file != is_in_the_database {
+        return Err(Failed::retry("backup-differs", "what the backup says is not what the database has"));
+    }
+    let (sha256, bytes) = process::file(draft.path()).map_err(failed)?;
+    draft.as_file().sync_all().map_err(failed)?;
+    draft.persist(Kept::file(config, &id)).map_err(|error| failed(error.error))?;
+    let scope = call.scope.clone();
+    let kept = Kept { backup_id: id, sha256, bytes, content_sha256: is_in_the_file, scope };
+    beside(config, &kept).map_err(failed)?;
+    Ok(Answer::Done(kept.outputs()))
 }
 
 /// A hash of what a backup says, when all of it is read; `pg_restore --list` alone reads its table of contents.

@@ -1,6 +1,8 @@
 //! Which servers there are, and what a tenant gets of them.
 
 use host_providers::{Secret, Secrets};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +63,11 @@ pub struct Config {
     pub servers: Vec<ServerConfig>,
     /// Connections of a tenant, where the payload has no `max_connections`; 1 to [`CONNECTIONS_MAX`].
     pub connections: u32,
+    /// A file of certificate authorities (PEM) that servers may have beside the machine's, as that of RDS.
+    pub ca: Option<PathBuf>,
+    /// Where hosts are found that the machine's resolver doesn't know, or knows by an address that can't be reached from here.
+    /// Their certificates bear the host's name.
+    pub addresses: BTreeMap<String, SocketAddr>,
     /// The folder of `pg_dump` and `pg_restore`, of the servers' version or a newer one.
     pub programs: PathBuf,
     /// Where backups are kept. Whoever reads it reads what tenants have.
@@ -89,6 +96,8 @@ impl Config {
         Config {
             servers,
             connections: 20,
+            ca: None,
+            addresses: BTreeMap::new(),
             programs,
             backups,
             migrations: None,

@@ -6,7 +6,7 @@ use host_providers::Secret;
 use std::future::Future;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, NoTls};
 
 /// How long a connection may take to be made.
@@ -47,15 +47,16 @@ pub(crate) async fn as_admin(
     );
     let mut wanted = tokio_postgres::Config::new();
     wanted.user(&server.admin_user).password(password.expose()).dbname(database).options(options);
-    open(wanted.host(&server.host).port(server.port), server.tls).await
+    open(config, wanted.host(&server.host).port(server.port), server.tls).await
 }
 
 /// A connection as it is wanted, by TLS or plain.
-pub(crate) async fn open(wanted: &mut tokio_postgres::Config, tls: bool) -> Result<Client, Failed> {
+pub(crate) async fn open(config: &Config, wanted: &tokio_postgres::Config, tls: bool) -> Result<Client, Failed> {
+    let mut wanted = found(config, wanted);
     wanted.connect_timeout(CONNECT).application_name("provisioner");
     wanted.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(60));
     if tls {
-        return by_tls(wanted.ssl_mode(SslMode::Require)).await;
+        return by_tls(config, wanted.ssl_mode(SslMode::Require)).await;
     }
     let (client, connection) = wanted.ssl_mode(SslMode::Disable).connect(NoTls).await?;
     // How it ends shows in the client's next question.
@@ -63,12 +64,33 @@ pub(crate) async fn open(wanted: &mut tokio_postgres::Config, tls: bool) -> Resu
     Ok(client)
 }
 
+/// With the address of a host that is known by one: its name stays, since certificates bear it.
+fn found(config: &Config, wanted: &tokio_postgres::Config) -> tokio_postgres::Config {
+    let [Host::Tcp(host)] = wanted.get_hosts() else { return wanted.clone() };
+    let Some(address) = config.addresses.get(host) else { return wanted.clone() };
+    let mut found = tokio_postgres::Config::new();
+    found.host(host).hostaddr(address.ip()).port(address.port());
+    if let Some(user) = wanted.get_user() {
+        found.user(user);
+    }
+    if let Some(password) = wanted.get_password() {
+        found.password(password);
+    }
+    if let Some(name) = wanted.get_dbname() {
+        found.dbname(name);
+    }
+    if let Some(options) = wanted.get_options() {
+        found.options(options);
+    }
+    found
+}
+
 #[cfg(feature = "tls")]
-async fn by_tls(wanted: &tokio_postgres::Config) -> Result<Client, Failed> {
+async fn by_tls(config: &Config, wanted: &tokio_postgres::Config) -> Result<Client, Failed> {
     use std::sync::Arc;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let unready = |error: String| Failed::retry("machine-unavailable", format!("TLS can't be set up: {error}"));
-    let roots = roots().map_err(unready)?;
+    let roots = roots(config.ca.as_deref()).map_err(unready)?;
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| unready(error.to_string()))?
@@ -80,14 +102,23 @@ async fn by_tls(wanted: &tokio_postgres::Config) -> Result<Client, Failed> {
 }
 
 #[cfg(feature = "tls")]
-fn roots() -> Result<rustls::RootCertStore, String> {
+fn roots(ca: Option<&std::path::Path>) -> Result<rustls::RootCertStore, String> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
     let mut roots = rustls::RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if added == 0 { Err("the machine has no certificates".to_owned()) } else { Ok(roots) }
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(file) = ca {
+        let unread = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+        for found in CertificateDer::pem_file_iter(file).map_err(|error| unread(&error))? {
+            let certificate = found.map_err(|error| unread(&error))?;
+            roots.add(certificate).map_err(|error| unread(&error))?;
+        }
+    }
+    if roots.is_empty() { Err("the machine has no certificates".to_owned()) } else { Ok(roots) }
 }
 
 #[cfg(not(feature = "tls"))]
-async fn by_tls(_: &tokio_postgres::Config) -> Result<Client, Failed> {
+async fn by_tls(_: &Config, _: &tokio_postgres::Config) -> Result<Client, Failed> {
     Err(Failed::refused("no-tls", "the server wants TLS, and this host is built without the feature `tls`"))
 }
 

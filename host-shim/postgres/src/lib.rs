@@ -9,6 +9,7 @@ mod config;
 mod connect;
 mod ensure;
 mod failed;
+mod foreign;
 mod isolate;
 mod jobs;
 mod names;
@@ -41,10 +42,10 @@ const PROVIDER: &str = "postgres";
 /// |---|---|---|
 /// | `ensure` | `quota_gb` or `quota_mb`, `max_connections`, `writes` (`refused`, `allowed`), `endpoint` of the server it is to be on | `id`, `endpoint`, `name`, `user`, `secret_ref` |
 /// | `change` | the same, and `state` (`suspended`, `running`) | the same, and `state` |
-/// | `observe` | nothing; or `adopt` with `outputs` (`endpoint`, `secret_ref`, for a password also `user` and `name`) | `exists`, `state`, `outputs`, `bytes`, `quota_bytes`, `is_over_quota` |
+/// | `observe` | nothing; or `adopt` with `outputs` (`endpoint`, `secret_ref`, for a password also `user` and `name` unless both are `postgres`) | `exists`, `state`, `outputs`, `bytes`, `quota_bytes`, `is_over_quota` |
 /// | `destroy` | nothing | nothing |
-/// | `backup` | nothing | `backup_id`, `sha256`, `bytes`, `verified` |
-/// | `restore` | `backup`, as that answered | `backup_id`, `sha256`, `verified` |
+/// | `backup` | nothing; of a database elsewhere `outputs` (`endpoint`, `secret_ref`) | `backup_id`, `sha256`, `bytes`, `verified` |
+/// | `restore` | `backup`, as that answered, and `outputs` in the same way | `backup_id`, `sha256`, `verified` |
 /// | `migrate` | `database` (an endpoint), `secret` | `version`, `migrations` |
 /// | `seed` | the same, and texts that seeds read as `current_setting('seed.NAME')` | `seeds` |
 pub struct Postgres {

@@ -1,18 +1,15 @@
 //! Looks at a database, ours or one that a person made elsewhere.
 
 use crate::config::Config;
-use crate::connect::{self, within};
+use crate::connect::within;
 use crate::ensure::{look, size};
 use crate::failed::Failed;
+use crate::foreign::{foreign, open};
 use crate::names::Names;
 use crate::record::State;
 use crate::servers::Servers;
-use crate::wish::bad;
 use host_providers::{Answer, Call};
 use serde_json::{Value, json};
-use std::net::IpAddr;
-use std::str::FromStr;
-use tokio_postgres::config::Host;
 
 /// How long a database that a person names may take to answer.
 const FOREIGN: std::time::Duration = std::time::Duration::from_secs(15);
@@ -24,7 +21,7 @@ const FILLED: &str = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.o
 
 pub(crate) fn observe(config: &Config, call: &Call) -> Result<Answer, Failed> {
     if call.payload.get("adopt") == Some(&json!(true)) {
-        return adopt(call);
+        return adopt(config, call);
     }
     let names = Names::of(&call.resource_id())?;
     within(config.call_timeout, async {
@@ -46,12 +43,12 @@ pub(crate) fn observe(config: &Config, call: &Call) -> Result<Answer, Failed> {
 }
 
 /// A database that a person made: it must be reached with what was told, and be empty.
-fn adopt(call: &Call) -> Result<Answer, Failed> {
+fn adopt(config: &Config, call: &Call) -> Result<Answer, Failed> {
     let nothing = Value::Null;
     let outputs = call.payload.get("outputs").unwrap_or(&nothing);
     let wanted = foreign(call, outputs, "secret_ref", "endpoint")?;
     let found = within(FOREIGN, async {
-        let client = open(wanted).await?;
+        let client = open(config, wanted).await?;
         Ok(client.query_typed_one(FILLED, &[]).await?.try_get::<_, i64>(0)?)
     });
     match found {
@@ -67,49 +64,6 @@ fn adopt(call: &Call) -> Result<Answer, Failed> {
         }
         Err(other) => Err(other),
     }
-}
-
-/// How to reach a database by what a payload tells: a secret that is its address (`postgres://user:password@host/name`), whose host
-/// must be the one that was told openly; or a password, with `user` and `name` beside it.
-pub(crate) fn foreign(
-    call: &Call,
-    told: &Value,
-    secret: &str,
-    endpoint: &str,
-) -> Result<tokio_postgres::Config, Failed> {
-    let text = |member: &str| told.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let nothing = Value::Null;
-    let missing = |member: &str, expected: &str| bad(member, told.get(member).unwrap_or(&nothing), expected);
-    let (host, port) = split(text(endpoint).ok_or_else(|| missing(endpoint, "`host` or `host:port`"))?)
-        .ok_or_else(|| missing(endpoint, "`host` or `host:port`"))?;
-    let plain = call.secret(text(secret).ok_or_else(|| missing(secret, "a secret's reference"))?)?;
-    if plain.expose().starts_with("postgres://") || plain.expose().starts_with("postgresql://") {
-        // The parser's error would name the part that it stumbled over.
-        let address = tokio_postgres::Config::from_str(plain.expose())
-            .map_err(|_| Failed::refused("bad-secret", format!("`{secret}` is no address of a database")))?;
-        let is_same = matches!(address.get_hosts(), [Host::Tcp(found)] if *found == host);
-        let same_port = port.is_none_or(|port| address.get_ports().first().copied().unwrap_or(5432) == port);
-        if !is_same || !same_port {
-            let problem = format!("`{secret}` is the address of another server: expected {host}");
-            return Err(Failed::refused("bad-secret", problem));
-        }
-        return Ok(address);
-    }
-    let mut address = tokio_postgres::Config::new();
-    address.host(host).port(port.unwrap_or(5432)).password(plain.expose());
-    address.user(text("user").ok_or_else(|| missing("user", "a name, since the secret is no address"))?);
-    address.dbname(text("name").ok_or_else(|| missing("name", "a name, since the secret is no address"))?);
-    Ok(address)
-}
-
-/// A connection to a database that is not on our servers: by TLS unless it is on this machine.
-pub(crate) async fn open(mut wanted: tokio_postgres::Config) -> Result<tokio_postgres::Client, Failed> {
-    let is_here = |host: &Host| match host {
-        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
-        _ => false,
-    };
-    let tls = !wanted.get_hosts().iter().all(is_here);
-    connect::open(&mut wanted, tls).await
 }
 
 /// `host` or `host:port`.

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::failed::Failed;
 use crate::servers::Server;
 use crate::worker::Worker;
+use host_providers::Secret;
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::Path;
@@ -49,25 +50,54 @@ pub(crate) fn program(config: &Config, name: &str) -> Command {
     command
 }
 
-/// The same, with the way to a tenant's database and no more rights than the tenant has.
-pub(crate) fn within_reach(server: &Server<'_>, worker: &Worker, name: &str) -> Command {
-    let mut command = program(server.config, name);
-    let (settings, names) = (server.settings, &worker.names);
-    command
-        .env("PGHOST", &settings.host)
-        .env("PGPORT", settings.port.to_string())
-        .env("PGUSER", &names.worker)
-        .env("PGPASSWORD", worker.password.expose())
-        .env("PGDATABASE", &names.database)
-        .env("PGCONNECT_TIMEOUT", "10")
-        .env("PGSSLMODE", if settings.tls { "verify-full" } else { "disable" })
-        .env("PGSSLROOTCERT", "system")
-        .args(["--no-password", "--no-owner", "--no-privileges", "--schema=app"])
-        .arg(format!("--role={}", names.role));
-    if !settings.tls {
-        command.env_remove("PGSSLROOTCERT");
+/// The way to a database.
+pub(crate) struct Way {
+    pub host: String,
+    pub port: u16,
+    pub user: String,
+    pub password: Secret,
+    pub database: String,
+    /// As whom things are done there, if not as the user.
+    pub role: Option<String>,
+    pub tls: bool,
+}
+
+impl Way {
+    /// A tenant's database on a server of ours, with no more rights than the tenant has.
+    pub fn to_tenant(server: &Server<'_>, worker: &Worker) -> Way {
+        let (settings, names) = (server.settings, &worker.names);
+        Way {
+            host: settings.host.clone(),
+            port: settings.port,
+            user: names.worker.clone(),
+            password: worker.password.clone(),
+            database: names.database.clone(),
+            role: Some(names.role.clone()),
+            tls: settings.tls,
+        }
     }
-    command
+
+    /// `pg_dump` or `pg_restore`, of what stands in the schema `app`.
+    pub fn program(&self, config: &Config, name: &str) -> Command {
+        let mut command = program(config, name);
+        command
+            .env("PGHOST", &self.host)
+            .env("PGPORT", self.port.to_string())
+            .env("PGUSER", &self.user)
+            .env("PGPASSWORD", self.password.expose())
+            .env("PGDATABASE", &self.database)
+            .env("PGCONNECT_TIMEOUT", "10")
+            .env("PGSSLMODE", if self.tls { "verify-full" } else { "disable" })
+            .args(["--no-password", "--no-owner", "--no-privileges", "--schema=app"])
+            .args(self.role.as_ref().map(|role| format!("--role={role}")));
+        if self.tls {
+            command.env("PGSSLROOTCERT", config.ca.as_deref().unwrap_or(Path::new("system")));
+        }
+        if let Some(address) = config.addresses.get(&self.host) {
+            command.env("PGHOSTADDR", address.ip().to_string()).env("PGPORT", address.port().to_string());
+        }
+        command
+    }
 }
 
 /// Runs a program to its end, which comes by `until`; what it prints goes into the digest.

@@ -5,9 +5,10 @@ use crate::backup::{Kept, content, unavailable};
 use crate::config::Config;
 use crate::connect::within;
 use crate::failed::Failed;
+use crate::foreign;
 use crate::isolate;
 use crate::names::{self, Names};
-use crate::process::{self, Plain, run, within_reach};
+use crate::process::{self, Plain, Way, run};
 use crate::servers::Servers;
 use crate::wish::bad;
 use crate::worker;
@@ -29,6 +30,11 @@ pub(crate) fn restore(config: &Config, call: &Call) -> Result<Answer, Failed> {
     let names = Names::of(&id)?;
     within(config.work_timeout, async {
         let (servers, found) = Servers::alone(config, call, &id, &names).await?;
+        if found.at.is_none()
+            && let Some(done) = foreign::restore(config, call, (&kept, &says), until).await?
+        {
+            return Ok(done);
+        }
         let (number, mut record) = found.needed(call)?;
         let server = &servers.0[number];
         let done = Answer::Done(json!({"backup_id": kept.backup_id, "sha256": kept.sha256, "verified": true}));
@@ -53,12 +59,13 @@ pub(crate) fn restore(config: &Config, call: &Call) -> Result<Answer, Failed> {
             return Err(Failed::retry("database-busy", "the tenant wrote something just now"));
         }
         let has = worker::with(server, call, &names, async |worker| {
-            let mut fill = within_reach(server, &worker, "pg_restore");
+            let way = Way::to_tenant(server, &worker);
+            let mut fill = way.program(config, "pg_restore");
             fill.args(["--single-transaction", "--exit-on-error", "--dbname", &names.database]);
             run(fill.arg(Kept::file(config, &kept.backup_id)), until, None)
                 .map_err(|ended| ended.retry("pg_restore"))?;
             let mut plain = Plain::default();
-            let mut dump = within_reach(server, &worker, "pg_dump");
+            let mut dump = way.program(config, "pg_dump");
             run(&mut dump, until, Some(&mut plain)).map_err(|ended| ended.retry("pg_dump"))?;
             Ok(plain.end())
         })
@@ -101,7 +108,7 @@ fn checked(config: &Config, call: &Call, until: Instant) -> Result<(Kept, String
     }
 }
 
-async fn is_filled(inside: &Client) -> Result<bool, Failed> {
+pub(crate) async fn is_filled(inside: &Client) -> Result<bool, Failed> {
     Ok(inside.query_typed_one(FILLED, &[]).await?.try_get::<_, i64>(0)? > 0)
 }
 

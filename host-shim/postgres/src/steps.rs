@@ -3,7 +3,8 @@
 use crate::config::Config;
 use crate::connect::{self, within};
 use crate::failed::Failed;
-use crate::observe::{foreign, open, split};
+use crate::foreign::{foreign, open};
+use crate::observe::split;
 use crate::record;
 use crate::wish::bad;
 use host_providers::{Answer, Call, Secret};
@@ -97,9 +98,9 @@ async fn reach(config: &Config, call: &Call, plain: &Secret) -> Result<Client, F
         let Some(record) = record::find_by_secret(&admin, &call.scope, secret).await? else { continue };
         let mut wanted = tokio_postgres::Config::new();
         wanted.host(&settings.host).port(settings.port).user(&record.names.role).password(plain.expose());
-        return connect::open(wanted.dbname(&record.names.database), settings.tls).await;
+        return connect::open(config, wanted.dbname(&record.names.database), settings.tls).await;
     }
-    open(foreign(call, &call.payload, "secret", "database")?).await
+    open(config, foreign(call, &call.payload, "secret", "database")?).await
 }
 
 /// Statements that tell a seed the payload's texts: as settings they can't be taken for SQL.

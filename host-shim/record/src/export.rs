@@ -11,9 +11,8 @@ use host::processor::{Business, Processor};
 use host::view::account_rows;
 use host_replay::business::{BusinessFolder, Fixtures};
 use host_replay::error::ReplayError;
-use host_replay::host::StoreKind;
 use host_replay::manifest;
-use host_replay::play::{Order, PlayOptions, play_and_look};
+use host_replay::play::{PlayOptions, play_and_look};
 use host_replay::prepare::prepare;
 use host_replay::runners::Runners;
 use host_replay::scenario::Scenario;
@@ -231,14 +230,7 @@ impl<'a> Exporter<'a> {
         look: &mut dyn FnMut(&mut host_replay::host::Host) -> Result<(), ReplayError>,
     ) -> Result<Vec<String>, ExportError> {
         let cases = prepare(scenario, &self.shapes).map_err(ReplayError::from)?;
-        let options = PlayOptions {
-            runners: self.options.runners.clone(),
-            store: StoreKind::Memory,
-            order: Order::Written,
-            repeat: 1,
-            bless: false,
-            world: None,
-        };
+        let options = PlayOptions::new(self.options.runners.clone());
         let Some(case) = cases.first() else { return Ok(Vec::new()) };
         let report = play_and_look(scenario, case, &self.options.business, &options, look)?;
         Ok(report.failures.into_iter().map(|failure| failure.title).collect())

@@ -1,5 +1,6 @@
 //! Scenarios and raw streams replayed, compared and reported.
 
+pub mod beside;
 pub mod business;
 pub mod check;
 pub mod diff;

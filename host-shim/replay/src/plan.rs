@@ -210,9 +210,7 @@ pub fn json(planned: &[Planned]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::StoreKind;
     use crate::library::{Sources, stories};
-    use crate::play::Order;
     use crate::runners::Runners;
     use std::path::Path;
 
@@ -222,14 +220,7 @@ mod tests {
         let file = fixtures.join("solobase/scenarios/requirements/cancel-archive-restore-terminate.yml");
         let sources = Sources { business: None, fixtures: Some(fixtures) };
         let story = stories(&[file], sources, &Runners::native()).expect("the scenario").remove(0);
-        let options = PlayOptions {
-            runners: Runners::native(),
-            store: StoreKind::Memory,
-            order: Order::Written,
-            repeat: 1,
-            bless: false,
-            world: None,
-        };
+        let options = PlayOptions::new(Runners::native());
         let (planned, report) = plan(&story.scenario, &story.cases[0], &story.business, &options).expect("a plan");
         assert!(report.held());
         let count = |doing| planned.iter().filter(|one| one.doing == doing).count();

@@ -1,5 +1,6 @@
 //! Plays a scenario in one API version and holds it against what it expects.
 
+mod beside;
 mod check;
 mod missing_price;
 mod snapshot;
@@ -17,6 +18,7 @@ use crate::scenario::{Action, Budget, Known, Scenario, Step};
 use crate::shuffle;
 use crate::tally::Tally;
 use crate::world::World;
+use beside::Told;
 use check::{Failures, Happened};
 use host::processor::Report;
 use host_intake::Decoded;
@@ -45,6 +47,13 @@ pub struct PlayOptions {
     pub bless: bool,
     /// Providers in place of the scripted one for what they take.
     pub world: Option<World>,
+}
+
+impl PlayOptions {
+    /// Each event once, as written, in memory, with the scripted provider.
+    pub fn new(runners: Runners) -> PlayOptions {
+        PlayOptions { runners, store: StoreKind::Memory, order: Order::Written, repeat: 1, bless: false, world: None }
+    }
 }
 
 /// The order in which the provider events between two other steps are delivered.
@@ -285,6 +294,8 @@ struct Player<'a> {
     case: &'a Case,
     options: &'a PlayOptions,
     host: Host,
+    /// The Stripe beside the host, if there is one.
+    told: Option<Told>,
     failures: Failures<'a>,
     over: Vec<Over>,
     /// Budgets of steps, by the id of their event.
@@ -309,6 +320,9 @@ impl<'a> Player<'a> {
         options: &'a PlayOptions,
     ) -> Result<Self, ReplayError> {
         let given = &scenario.given;
+        let beside = options.world.as_ref().and_then(World::stripe);
+        let begin = |stripe| Told::begin(stripe, &business.name, &case.version, given.clock);
+        let told = beside.map(begin).transpose()?;
         let mut host = Host::start(HostSetup {
             business: business.clone(),
             livemode: given.livemode,
@@ -322,11 +336,12 @@ impl<'a> Player<'a> {
         host.script(&given.answers);
         host.hold_claims(&given.claims)?;
         host.set_accounts(&given.accounts);
-        Ok(Player {
+        let mut player = Player {
             scenario,
             case,
             options,
             host,
+            told,
             failures: Failures::new(&scenario.file),
             over: Vec::new(),
             budgets: HashMap::new(),
@@ -337,7 +352,9 @@ impl<'a> Player<'a> {
             tally: Tally::default(),
             seqs: HashMap::new(),
             to_come: Vec::new(),
-        })
+        };
+        player.hear()?;
+        Ok(player)
     }
 
     fn in_order(&mut self, watch: &mut Watch<'_>) -> Result<(), ReplayError> {
@@ -395,7 +412,9 @@ impl<'a> Player<'a> {
             Some(line) => Some((line, self.host.state()?, crate::state::snapshot(self.host.processor())?)),
             None => None,
         };
+        self.time_at_stripe(clock)?;
         self.time(step, clock)?;
+        self.hear()?;
         match &step.action {
             Action::Advance(_) | Action::Until(_) => {}
             Action::Answers(answers) => self.host.script(answers),
@@ -413,6 +432,7 @@ impl<'a> Player<'a> {
             }
             Action::Check(expectations) => self.failures.state(&mut self.host, self.scenario, expectations)?,
             Action::Redrive(id) => self.redrive(step, id)?,
+            Action::AtStripe(call) => self.at_stripe(step, call)?,
             Action::Stripe(_)
             | Action::Command(_)
             | Action::Fact(_)
@@ -425,6 +445,7 @@ impl<'a> Player<'a> {
                 self.deliver(step, delivery)?;
             }
         }
+        self.hear()?;
         if let Some((line, state, snapshot)) = before
             && state != self.host.state()?
         {

@@ -180,6 +180,8 @@ pub enum Action {
     Advance(i64),
     /// The clock goes forward to this time.
     Until(i64),
+    /// Somebody acts at the Stripe beside the host.
+    AtStripe(AtStripe),
     /// The provider answers otherwise from here on.
     Answers(Vec<Answers>),
     /// Claims change hands elsewhere: by short key, who has them from here on.
@@ -201,6 +203,17 @@ pub enum Holding {
     Blocked,
     /// Nobody.
     Free,
+}
+
+/// A call of Stripe's API by somebody else than the host: a customer at the checkout, a person in the dashboard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AtStripe {
+    /// `POST` or `DELETE`.
+    pub method: String,
+    /// The path. `{customer}` in it, and in a value of the form, stands for the id of the newest customer, and so on.
+    pub path: String,
+    /// The form's members with their values, those within another as `outer[inner]`.
+    pub form: Vec<(String, String)>,
 }
 
 /// When a provider event was made.

@@ -3,6 +3,7 @@
 //! What they take is not the scripted provider's; the rest stays with it. Time passes twice then: the scenario's clock jumps as
 //! the scenario says, and while a provider works or is to be asked again it goes on with the machine's.
 
+use crate::beside::Beside;
 use host_providers::scripted::Scripted;
 use host_providers::{Held, Registry, Unlisted};
 use std::fmt;
@@ -17,17 +18,28 @@ pub const PATIENCE: Duration = Duration::from_secs(600);
 pub struct World {
     registry: Registry,
     patience: Duration,
+    stripe: Option<Arc<dyn Beside>>,
 }
 
 impl World {
     /// These providers, without one for `*`.
     pub fn new(registry: Registry) -> World {
-        World { registry, patience: PATIENCE }
+        World { registry, patience: PATIENCE, stripe: None }
     }
 
     /// Waits this long for one step's effects instead of [`PATIENCE`].
     pub fn with_patience(self, patience: Duration) -> World {
         World { patience, ..self }
+    }
+
+    /// With a Stripe beside the host, whose webhooks it hears.
+    pub fn with_stripe(self, stripe: Arc<dyn Beside>) -> World {
+        World { stripe: Some(stripe), ..self }
+    }
+
+    /// The Stripe beside the host, if there is one.
+    pub(crate) fn stripe(&self) -> Option<Arc<dyn Beside>> {
+        self.stripe.clone()
     }
 
     /// How long to wait for one step's effects.

@@ -210,6 +210,27 @@ impl Server {
         self.shared.handle(request)
     }
 
+    /// The id of the newest object of a kind, such as `checkout.session`.
+    pub fn newest(&self, kind: &str) -> Option<String> {
+        self.shared.read(|sandbox| sandbox.state().newest(kind, None).next().map(|object| object.id().to_owned()))
+    }
+
+    /// When something happens by itself next, in seconds since the epoch, until a second; but for what test clocks move.
+    pub fn next_due_s(&self, until_s: i64) -> Option<i64> {
+        self.shared.read(|sandbox| sandbox.state().next_due("", until_s).map(|(due_s, _)| due_s))
+    }
+
+    /// Lets time pass until a second, and everything happen that is due. A time that has passed does nothing.
+    pub fn advance_to(&self, until_s: i64) {
+        self.shared.tick(until_s);
+    }
+
+    /// How many events are neither delivered nor given up, from the first such one on. What was just delivered may still be
+    /// counted for some milliseconds.
+    pub fn undelivered(&self) -> u64 {
+        self.shared.read(|sandbox| sandbox.state().event_count().saturating_sub(sandbox.state().delivered()))
+    }
+
     /// Waits for the server to stop, which it doesn't by itself.
     pub async fn wait(mut self) {
         // The task ends only with the process or by a panic, which is a stop as well.

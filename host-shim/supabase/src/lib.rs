@@ -14,4 +14,4 @@ mod verbs;
 pub use config::Config;
 pub use failure::Failed;
 pub use name::Mark;
-pub use provider::Supabase;
+pub use provider::{KINDS, Supabase};

@@ -7,6 +7,9 @@ use crate::verbs::{Work, change, destroy, ensure, observe};
 use host_http_call::Client;
 use host_providers::{Answer, Call, Provider};
 
+/// What it carries out. What is done within a database (`database.migrate`) goes another way.
+pub const KINDS: [&str; 4] = ["database.ensure", "database.change", "database.destroy", "database.observe"];
+
 /// Databases at Supabase, a project each. It keeps nothing between calls.
 ///
 /// | verb | payload | gives |

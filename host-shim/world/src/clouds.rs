@@ -150,6 +150,8 @@ impl World<'_> {
         });
         let backups = settings.backups.clone().unwrap_or_else(|| folder.join("postgres-backups"));
         let config = Config {
+            ca: settings.ca.clone(),
+            addresses: settings.addresses.clone(),
             migrations: settings.migrations.clone(),
             seeds: settings.seeds.clone(),
             secrets: Some(self.secrets.clone()),
@@ -183,7 +185,10 @@ impl World<'_> {
             url: settings.url.clone().unwrap_or(default.url),
             ..Config::default()
         };
-        self.limited(name, &["database"], Arc::new(Supabase::new(config)));
+        // What is done within a database is the other's, if it is there: Supabase's API has no way to do it.
+        let beside_postgres = self.options.names.contains(&Name::Postgres);
+        let patterns: &[&str] = if beside_postgres { &host_supabase::KINDS } else { &["database"] };
+        self.limited(name, patterns, Arc::new(Supabase::new(config)));
         Ok(())
     }
 }

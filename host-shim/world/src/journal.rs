@@ -26,8 +26,8 @@ pub struct Span {
     pub busy: Duration,
     /// Calls, looks among them.
     pub calls: usize,
-    /// How the last one ended: `done`, `in progress`, `retry` or `refused`.
-    pub ended: &'static str,
+    /// How the last one ended: `done`, `in progress`, `retry: CODE` or `refused: CODE`.
+    pub ended: String,
 }
 
 /// Where calls are noted; a clone is a second handle.
@@ -66,16 +66,16 @@ impl Journal {
             to,
             busy: Duration::ZERO,
             calls: 0,
-            ended: "",
+            ended: String::new(),
         });
         span.to = to;
         span.busy += begun.elapsed();
         span.calls += 1;
         span.ended = match answer {
-            Answer::Done(_) => "done",
-            Answer::InProgress { .. } => "in progress",
-            Answer::Retry { .. } => "retry",
-            Answer::Refused { .. } => "refused",
+            Answer::Done(_) => "done".to_owned(),
+            Answer::InProgress { .. } => "in progress".to_owned(),
+            Answer::Retry { code, .. } => format!("retry: {code}"),
+            Answer::Refused { code, .. } => format!("refused: {code}"),
         };
     }
 

@@ -11,10 +11,11 @@ mod settings;
 mod stop;
 
 pub use drift::{Drift, drift};
+pub use host_vault::{KEY_VARIABLE, SECRET_BYTES_MAX};
 pub use journal::{Journal, Span, chart};
 pub use limits::{Limited, Limits};
 pub use name::Name;
-pub use open::{OpenError, Opened, Options, open};
+pub use open::{LocalStripe, OpenError, Opened, Options, open, secrets_of};
 pub use settings::{
     AwsCode, AwsDatabases, AwsFunctions, AwsSettings, AwsSize, B2Settings, LimitSettings, MailSettings, PostgresServer,
     PostgresSettings, Settings, SettingsError, SmtpSecurity, SmtpSettings, StripeSettings, SupabaseSettings,

@@ -32,8 +32,19 @@ pub struct Options {
     pub folder: Option<PathBuf>,
     /// The port on which `local` serves; none is a free one.
     pub port: Option<u16>,
+    /// The address of a local Stripe, which `stripe` calls with its key in place of Stripe.
+    pub local_stripe: Option<LocalStripe>,
     /// How the providers are reached.
     pub settings: Settings,
+}
+
+/// A Stripe on this machine.
+#[derive(Clone, Debug)]
+pub struct LocalStripe {
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    /// A key of its test account, which is worth nothing elsewhere.
+    pub key: String,
 }
 
 /// Why the providers can't be opened.
@@ -76,6 +87,8 @@ pub struct Opened {
     pub registry: Registry,
     /// What was called when.
     pub journal: Journal,
+    /// The secrets that are kept here.
+    pub vault: Arc<Vault>,
     /// Where `local` serves.
     pub serves: Option<SocketAddr>,
     /// A scratch folder, which goes with this.
@@ -98,15 +111,12 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         None => Some(tempfile::Builder::new().prefix("host-shim-").tempdir().map_err(OpenError::Scratch)?),
     };
     let vault = match &options.folder {
-        Some(folder) => {
-            let error = |error| VaultError::Io { path: folder.display().to_string(), error };
-            std::fs::create_dir_all(folder).map_err(error)?;
-            Vault::open(&folder.join(SECRETS), Keys::parse(&std::env::var(KEY_VARIABLE).unwrap_or_default())?)?
-        }
+        Some(folder) => secrets_of(folder)?,
         // What is kept for nobody needs no key that is kept.
         None => Vault::in_memory()?,
     };
-    let secrets: Arc<dyn Secrets> = Arc::new(Everywhere::new(Arc::new(vault), outside(&options.settings)));
+    let vault = Arc::new(vault);
+    let secrets: Arc<dyn Secrets> = Arc::new(Everywhere::new(vault.clone(), outside(&options.settings)));
     let mut world = World {
         registry: Registry::new(),
         journal: Journal::default(),
@@ -132,7 +142,15 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         }
     }
     let World { registry, journal, serves, .. } = world;
-    Ok(Opened { registry, journal, serves, _scratch: scratch })
+    Ok(Opened { registry, journal, vault, serves, _scratch: scratch })
+}
+
+/// The secrets that a world's folder keeps, which [`KEY_VARIABLE`] encrypts; the folder is made if it is not there.
+pub fn secrets_of(folder: &Path) -> Result<Vault, OpenError> {
+    let error = |error| VaultError::Io { path: folder.display().to_string(), error };
+    std::fs::create_dir_all(folder).map_err(error)?;
+    let keys = Keys::parse(&std::env::var(KEY_VARIABLE).unwrap_or_default())?;
+    Ok(Vault::open(&folder.join(SECRETS), keys)?)
 }
 
 /// What the machine may give away: what the settings name.
@@ -242,6 +260,12 @@ impl World<'_> {
 
     #[cfg(feature = "stripe")]
     fn stripe(&mut self) -> Result<(), OpenError> {
+        let default = host_stripe_calls::Config::default();
+        if let Some(LocalStripe { url, key }) = self.options.local_stripe.clone() {
+            let config = host_stripe_calls::Config { test_key: Some(host_providers::Secret::new(key)), url, ..default };
+            self.limited(Name::Stripe, &["stripe"], Arc::new(host_stripe_calls::Stripe::new(config)));
+            return Ok(());
+        }
         let settings = &self.options.settings.stripe;
         let outside = outside(&self.options.settings);
         let key = |reference: &str| outside.resolve("", reference).ok();
@@ -251,7 +275,6 @@ impl World<'_> {
                 format!("there is no key: expected one behind `{}` or `{}`", settings.test_key, settings.live_key);
             return Err(OpenError::Settings { name: Name::Stripe, problem });
         }
-        let default = host_stripe_calls::Config::default();
         let url = settings.url.clone().unwrap_or_else(|| default.url.clone());
         let config = host_stripe_calls::Config { test_key, live_key, url, ..default };
         self.limited(Name::Stripe, &["stripe"], Arc::new(host_stripe_calls::Stripe::new(config)));

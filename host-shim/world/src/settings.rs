@@ -3,6 +3,7 @@
 use crate::limits::Limits;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -275,6 +276,12 @@ pub struct B2Settings {
 pub struct PostgresSettings {
     /// The servers; a database stays on the one that it was made on.
     pub servers: Vec<PostgresServer>,
+    /// A file of certificate authorities (PEM) that servers may have beside the machine's.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// Where hosts are found that the machine's resolver doesn't know: `{db1.internal: "10.0.0.7:5432"}`.
+    #[serde(default)]
+    pub addresses: BTreeMap<String, SocketAddr>,
     /// The folder of `pg_dump` and `pg_restore`.
     pub programs: PathBuf,
     /// Where backups are kept; in the world's folder if it is not said.

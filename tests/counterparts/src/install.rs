@@ -87,3 +87,8 @@ pub fn apt(package: &str, find: impl Fn() -> Option<PathBuf>) -> PathBuf {
 pub fn program(paths: &[&str]) -> Option<PathBuf> {
     paths.iter().map(Path::new).find(|path| path.exists()).map(Path::to_owned)
 }
+
+/// The browser, installed if need be.
+pub fn chromium() -> PathBuf {
+    apt("chromium", || program(&["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]))
+}

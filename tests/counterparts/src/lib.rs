@@ -14,7 +14,7 @@ mod server;
 mod smtp;
 mod supabase;
 
-pub use install::{apt, folder, node, program, venv};
+pub use install::{apt, chromium, folder, node, program, venv};
 pub use moto::Moto;
 pub use postgres::Postgres;
 pub use proxy::{Fault, FaultProxy, Protocol};

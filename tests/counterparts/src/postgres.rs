@@ -24,12 +24,24 @@ pub struct Postgres {
     port: u16,
 }
 
+/// Files of its key and its certificate.
+const KEY: &str = "server.key";
+const CERTIFICATE: &str = "server.crt";
 /// The password of the administrator, who is named `postgres`.
 const PASSWORD: &str = "administrators-password";
 
 impl Postgres {
     /// Installs PostgreSQL if need be, makes a cluster and starts it.
     pub fn start() -> Postgres {
+        Postgres::with(&[])
+    }
+
+    /// The same, by TLS: its certificate bears these names, and is that of its own authority.
+    pub fn with_tls(names: &[&str]) -> Postgres {
+        Postgres::with(names)
+    }
+
+    fn with(names: &[&str]) -> Postgres {
         let bin = apt("postgresql", || {
             let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
             versions.map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists()).max()
@@ -38,6 +50,9 @@ impl Postgres {
         let mut server = Postgres { folder, bin, port: free_port() };
         let password = server.folder.path().join("password");
         std::fs::write(&password, PASSWORD).expect("the file of the password");
+        if !names.is_empty() {
+            server.make_certificate(names);
+        }
         if is_root() {
             succeeds(Command::new("chown").arg("-R").arg(USER).arg(server.folder.path()), LIMIT);
         }
@@ -48,10 +63,14 @@ impl Postgres {
         // The folder is thrown away, so nothing needs to reach the disk.
         let (socket, log) = (server.folder.path().display().to_string(), server.folder.path().join("log"));
         for left in (0..STARTS).rev() {
-            let settings = format!(
+            let mut settings = format!(
                 "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{socket}' -c fsync=off",
                 server.port
             );
+            if !names.is_empty() {
+                settings +=
+                    &format!(" -c ssl=on -c ssl_cert_file='{socket}/{CERTIFICATE}' -c ssl_key_file='{socket}/{KEY}'");
+            }
             let mut start = server.command("pg_ctl");
             start.arg("-D").arg(&data).arg("-l").arg(&log).args(["-w", "-o", &settings, "start"]);
             let started = run(&mut start, LIMIT);
@@ -73,6 +92,36 @@ impl Postgres {
     /// Password of the administrator `postgres`, who may do everything.
     pub fn password(&self) -> &'static str {
         PASSWORD
+    }
+
+    /// The certificate of its authority, if it speaks TLS.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join(CERTIFICATE)
+    }
+
+    /// The administrator has this password from now on.
+    pub fn set_password(&self, password: &str) {
+        let quoted = password.replace('\'', "''");
+        self.sql("postgres", &format!("ALTER ROLE {USER} PASSWORD '{quoted}'"));
+    }
+
+    /// What a statement of the administrator gives, a line a row.
+    pub fn sql(&self, database: &str, statement: &str) -> String {
+        let (socket, port) = (self.folder.path().display().to_string(), self.port.to_string());
+        let mut psql = self.command("psql");
+        psql.args(["-h", &socket, "-p", &port, "-U", USER, "-d", database, "-v", "ON_ERROR_STOP=1", "-Atc", statement]);
+        succeeds(&mut psql, LIMIT)
+    }
+
+    fn make_certificate(&self, names: &[&str]) {
+        let folder = self.folder.path();
+        let names: Vec<String> = names.iter().map(|name| format!("DNS:{name}")).collect();
+        let mut openssl = Command::new("openssl");
+        openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]);
+        openssl.args(["-subj", "/CN=database", "-addext", &format!("subjectAltName={}", names.join(","))]);
+        openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+        openssl.arg("-keyout").arg(folder.join(KEY)).arg("-out").arg(folder.join(CERTIFICATE));
+        succeeds(&mut openssl, LIMIT);
     }
 
     /// The folder of `psql`, `pg_dump` and the others.

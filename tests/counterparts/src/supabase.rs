@@ -3,6 +3,7 @@
 
 mod http;
 
+use crate::postgres::Postgres;
 use serde_json::{Map, Value, json};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -93,7 +94,11 @@ struct State {
     looks: usize,
     most: Option<usize>,
     next_fails: bool,
+    tell_password: Option<TellPassword>,
 }
+
+/// What is told the password of the project that a database stands in for; none while it is paused.
+type TellPassword = Box<dyn Fn(Option<&str>) + Send + Sync>;
 
 /// A management API with one organization and one token.
 pub struct Supabase {
@@ -129,6 +134,14 @@ impl Supabase {
         self.address
     }
 
+    /// From now on a server stands in for the database of the project that was made last: it has its password, and lets nobody
+    /// in while it is paused.
+    pub fn set_database(&self, server: &Arc<Postgres>) {
+        let server = Arc::clone(server);
+        let set = move |password: Option<&str>| server.set_password(password.unwrap_or("it is paused"));
+        lock(&self.state).tell_password = Some(Box::new(set));
+    }
+
     /// Every work takes so many looks, from now on.
     pub fn set_looks(&self, looks: usize) {
         lock(&self.state).looks = looks;
@@ -146,7 +159,9 @@ impl Supabase {
 
     /// Puts a project there, as somebody does by hand.
     pub fn put(&self, project: Project) {
-        lock(&self.state).projects.push(project);
+        let mut state = lock(&self.state);
+        state.tell(Some(&project.password));
+        state.projects.push(project);
     }
 
     /// Changes a project past the API.
@@ -170,6 +185,10 @@ fn refuse(status: u16, message: &str) -> Answer {
 }
 
 impl State {
+    fn tell(&self, password: Option<&str>) {
+        self.tell_password.iter().for_each(|tell| tell(password));
+    }
+
     fn answer(&mut self, request: &http::Request) -> Answer {
         if request.authorization != format!("Bearer {}", self.token) {
             return refuse(401, &format!("Unauthorized: {}", request.authorization));
@@ -248,6 +267,7 @@ impl State {
             ..Project::ready(&reference, &organization, &name)
         };
         let shown = project.shown();
+        self.tell(Some(&project.password));
         self.projects.push(project);
         (201, shown)
     }
@@ -281,6 +301,7 @@ impl State {
             }
             ("POST", ["pause"]) if project.status == "ACTIVE_HEALTHY" => {
                 (project.status, project.becomes) = ("PAUSING".to_owned(), Some((looks, "INACTIVE")));
+                self.tell(None);
                 (200, json!({}))
             }
             ("POST", ["restore"]) if project.status == "INACTIVE" => {
@@ -288,6 +309,8 @@ impl State {
                     return refuse(400, NO_MORE);
                 }
                 (project.status, project.becomes) = ("RESTORING".to_owned(), Some((looks, "ACTIVE_HEALTHY")));
+                let password = project.password.clone();
+                self.tell(Some(&password));
                 (200, json!({}))
             }
             ("POST", ["pause" | "restore"]) => refuse(400, &format!("Project is {}", project.status)),

@@ -1,13 +1,12 @@
 //! One exchange of a saga goes wrong, each in turn and in each way: in the end the servers have what the record says, and nothing
 //! after the instance is gone.
 
-use crate::site::{Site, failures, played, story_at};
+use crate::saga::{folder, saga};
+use crate::site::Site;
 use counterparts::{Fault, FaultProxy};
-use end_to_end::world::root;
-use host_replay::library::Story;
+use end_to_end::acting::{failures, played};
 use host_replay::runners::Runners;
 use std::time::Duration;
-use tempfile::TempDir;
 
 /// The ways in which an exchange breaks; what is refused for a while is answered with a hint that is shorter than the policy.
 const FAULTS: [Fault; 6] = [
@@ -18,30 +17,6 @@ const FAULTS: [Fault; 6] = [
     Fault::Status(500, None),
     Fault::Truncate,
 ];
-
-/// Solobase's catalog, with attempts that follow each other soon.
-fn folder() -> TempDir {
-    let (solobase, folder) = (root().join("fixtures/solobase"), tempfile::tempdir().expect("a folder"));
-    let read = |name: &str| std::fs::read_to_string(solobase.join(name)).expect("a file of the business");
-    let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).expect("a copy");
-    let often = "[1s, 1s, 1s, 1s, 1s, 1s]";
-    // moto takes no tags with a new bucket, so one of a name that others could have is nobody's after a lost answer.
-    let named = "          name: \"solobase-{instance.subdomain}\"\n          quota_gb";
-    let catalog = read("catalog.yml");
-    assert!(catalog.contains(named), "the bucket of the catalog has another form");
-    write("catalog.yml", catalog.replacen(named, "          quota_gb", 1));
-    let retry = format!("retry: {{bucket: {often}, database: {often}, function: {often}, mail.send: {often}}}\n");
-    write("business.yml", read("business.yml") + &retry);
-    folder
-}
-
-/// Bought, made, deleted by the customer of this number: what an account has had before is remembered on the servers.
-fn saga(folder: &TempDir, customer: usize) -> Story {
-    let file = folder.path().join("saga.yml");
-    let text = include_str!("saga.yml").replace("u1", &format!("c{customer}"));
-    std::fs::write(&file, text).expect("the scenario");
-    story_at(&file, Some(&folder.path().display().to_string()))
-}
 
 fn each_exchange(site: &Site, proxy: &FaultProxy, every: usize) -> usize {
     let folder = folder();

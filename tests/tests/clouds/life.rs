@@ -1,7 +1,8 @@
 //! A customer's instance from the first payment to its end, with the servers' own inventory after each step: the scenario says
 //! what there must be, and the lists of moto and PostgreSQL are what it is held against.
 
-use crate::site::{Site, failures, played, story_at};
+use crate::site::Site;
+use end_to_end::acting::{failures, played, told};
 use end_to_end::hosts::component;
 use end_to_end::world::root;
 use host_replay::runners::Runners;
@@ -14,7 +15,7 @@ fn a_life_through_the_component_on_moto_and_postgresql() {
     let site = Site::start();
     let (world, opened) = site.world();
     let component = Runners::loaded("component", component().clone(), false);
-    let story = story_at(&root().join("fixtures").join(LIFE), None);
+    let story = told(root().join("fixtures").join(LIFE), None).remove(0);
     assert_eq!(failures(&played(&story, &world, &component)), [""; 0]);
     assert_eq!(site.is_empty(&opened), [""; 0]);
     let spans = opened.journal.spans();

@@ -1,16 +1,12 @@
 //! The servers of a test, and a world that is made of them.
 
 use counterparts::{FaultProxy, Moto, Postgres, Protocol, Smtp};
-use end_to_end::world::root;
-use host_replay::host::StoreKind;
-use host_replay::library::{Sources, Story, stories};
-use host_replay::play::{CaseReport, Order, PlayOptions, play};
-use host_replay::runners::Runners;
+use host_beside::{LocalStripe, TEST_KEY};
 use host_replay::world::World;
 use host_world::{Name, Opened, Options, Settings, open};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -50,6 +46,17 @@ impl Site {
 
     /// What `--providers aws,postgres,smtp` opens with a file of settings that names these servers.
     pub fn world(&self) -> (World, Opened) {
+        self.open(vec![Name::Aws, Name::Postgres, Name::Smtp], None)
+    }
+
+    /// The same with a Stripe beside the host.
+    pub fn world_with(&self, stripe: &Arc<LocalStripe>) -> (World, Opened) {
+        let address = host_world::LocalStripe { url: stripe.url(), key: TEST_KEY.to_owned() };
+        let (world, opened) = self.open(vec![Name::Aws, Name::Postgres, Name::Smtp, Name::Stripe], Some(address));
+        (world.with_stripe(stripe.clone()), opened)
+    }
+
+    fn open(&self, names: Vec<Name>, local_stripe: Option<host_world::LocalStripe>) -> (World, Opened) {
         let folder = self.folder.path();
         let text = format!(
             "secrets_folder: {secrets}
@@ -80,8 +87,8 @@ postgres:
         let file = folder.join("providers.yml");
         std::fs::write(&file, text).expect("the settings");
         let settings = Settings::read(&file).expect("settings that can be read");
-        let names = vec![Name::Aws, Name::Postgres, Name::Smtp];
-        let opened = open(&Options { names, settings, ..Options::default() }).expect("the servers are there");
+        let opened =
+            open(&Options { names, local_stripe, settings, ..Options::default() }).expect("the servers are there");
         (World::new(opened.registry.clone()).with_patience(PATIENCE), opened)
     }
 
@@ -97,32 +104,6 @@ postgres:
     pub fn moto(&self) -> &Moto {
         &self.moto
     }
-}
-
-/// A scenario, of this business or that of its folder.
-pub fn story_at(file: &Path, business: Option<&str>) -> Story {
-    let sources = Sources { business: business.map(str::to_owned), fixtures: Some(root().join("fixtures")) };
-    let mut found = stories(&[file.to_owned()], sources, &Runners::native()).expect("the project's own scenario");
-    found.remove(0)
-}
-
-/// A story in its first version.
-pub fn played(story: &Story, world: &World, runners: &Runners) -> CaseReport {
-    let options = PlayOptions {
-        runners: runners.clone(),
-        store: StoreKind::Memory,
-        order: Order::Written,
-        repeat: 1,
-        bless: false,
-        world: Some(world.clone()),
-    };
-    let case = story.cases.first().expect("a story has a version");
-    play(&story.scenario, case, &story.business, &options).expect("a story that can be played")
-}
-
-/// What did not hold, a line each.
-pub fn failures(report: &CaseReport) -> Vec<String> {
-    report.failures.iter().map(|it| format!("line {}: {}", it.line, it.title)).collect()
 }
 
 /// The role that functions run as; moto wants it to be there.

@@ -3,7 +3,7 @@
 
 use end_to_end::world::{fixtures, orchestra, root};
 use host_replay::host::StoreKind;
-use host_replay::play::{CaseReport, Order, PlayOptions, play};
+use host_replay::play::{CaseReport, PlayOptions, play};
 use host_replay::prepare::prepare;
 use host_replay::runners::Runners;
 use host_replay::scenario::Scenario;
@@ -100,14 +100,7 @@ fn every_data_command_is_for_exactly_one_orchestra() {
         for case in prepare(&scenario, &fixtures().shapes).expect("its events") {
             let folder = tempfile::tempdir().expect("a folder");
             let store = StoreKind::Sqlite(folder.path().join("rows.db"));
-            let options = PlayOptions {
-                runners: Runners::native(),
-                store,
-                order: Order::Written,
-                repeat: 1,
-                bless: false,
-                world: None,
-            };
+            let options = PlayOptions { store, ..PlayOptions::new(Runners::native()) };
             let report = play(&scenario, &case, orchestra(), &options).expect("it plays");
             assert!(report.held(), "{}: {:?}", file.display(), report.failures);
             let store = SqliteStore::open(folder.path().join("rows.db")).expect("the rows are there");

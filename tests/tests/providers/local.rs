@@ -1,11 +1,13 @@
 //! Every scenario whose providers answer nothing in particular holds on this machine as it does with the scripted provider: the
 //! same statuses, effects and inventory, the last by the provider's own list.
 
-use crate::{failures, machine, played, told};
+use crate::machine;
+use end_to_end::acting::{failures, found_in, played, told};
+use end_to_end::world::root;
 use host_replay::library::Story;
+use host_replay::runners::Runners;
 use host_replay::scenario::Action;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 /// What a scenario says that is of the scripted provider alone: what it was asked with, what it made up, what people made, and
 /// when an answer comes.
@@ -23,21 +25,14 @@ fn is_scripted(story: &Story) -> bool {
 
 #[test]
 fn the_scenarios_of_all_businesses_hold_on_this_machine() {
-    let mut stories = told(&[""]);
+    let mut stories = told(root().join("fixtures"), None);
     stories.retain(|story| !is_scripted(story));
-    let (next, made) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let play = || {
-        let mut found = Vec::new();
-        while let Some(story) = stories.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let (world, opened) = machine();
-            found.extend(failures(&played(story, &world)));
-            made.fetch_add(opened.journal.spans().len(), Ordering::Relaxed);
-        }
+    let made = AtomicUsize::new(0);
+    let found = found_in(&stories, |story| {
+        let (world, opened) = machine();
+        let found = failures(&played(story, &world, &Runners::native()));
+        made.fetch_add(opened.journal.spans().len(), Ordering::Relaxed);
         found
-    };
-    let found: Vec<String> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..2).map(|_| scope.spawn(play)).collect();
-        threads.into_iter().flat_map(|it| it.join().expect("a thread that plays")).collect()
     });
     assert_eq!(found, [""; 0]);
     let (stories, made) = (stories.len(), made.into_inner());

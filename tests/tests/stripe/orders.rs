@@ -3,7 +3,6 @@
 use crate::told;
 use end_to_end::compare::difference;
 use end_to_end::world::solobase;
-use host_replay::host::StoreKind;
 use host_replay::play::{CaseReport, Order, PlayOptions, play_all};
 use host_replay::prepare::Case;
 use host_replay::runners::Runners;
@@ -14,7 +13,7 @@ const UNNECESSARY: [&str; 2] = ["grace:", "retrieve:"];
 
 fn play(scenario: &Scenario, cases: &[Case], seed: Option<u64>) -> Vec<CaseReport> {
     let (runners, order) = (Runners::native(), Order::Together(seed));
-    let options = PlayOptions { runners, store: StoreKind::Memory, order, repeat: 1, bless: false, world: None };
+    let options = PlayOptions { order, ..PlayOptions::new(runners) };
     play_all(scenario, cases, solobase(), &options).expect("it can be played")
 }
 

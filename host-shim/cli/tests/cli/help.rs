@@ -41,6 +41,11 @@ fn help_of_check_wit() {
 }
 
 #[test]
+fn help_of_secrets() {
+    golden("secrets-help.txt", &["secrets", "--help"]);
+}
+
+#[test]
 fn help_of_schema() {
     golden("schema-help.txt", &["schema", "--help"]);
 }

@@ -7,6 +7,8 @@
 mod kept;
 #[path = "kill/story.rs"]
 mod story;
+#[path = "kill/world.rs"]
+mod world;
 
 use crate::run::{lines, replay};
 use kept::Books;

@@ -28,9 +28,15 @@ impl Ran {
 
 /// Runs the program with standard input.
 pub fn run(args: &[impl AsRef<OsStr>], stdin: &[u8]) -> Ran {
+    run_with(args, stdin, &[])
+}
+
+/// The same with variables of the environment.
+pub fn run_with(args: &[impl AsRef<OsStr>], stdin: &[u8], environment: &[(&str, &str)]) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
         .args(args)
         .env_remove("NO_COLOR")
+        .envs(environment.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -6,7 +6,7 @@ use host_compare::{Comparison, Options, log, paths};
 use host_replay::business::{BusinessFolder, Fixtures};
 use host_replay::host::{StoreKind, open};
 use host_replay::library::{Library, Sources};
-use host_replay::play::{Order, PlayOptions, play};
+use host_replay::play::{PlayOptions, play};
 use host_replay::prepare::prepare;
 use host_replay::runners::Runners;
 use host_replay::scenario::Scenario;
@@ -88,8 +88,7 @@ pub fn log_of(story: &str, business: &Path, runners: Runners, folder: &Path) -> 
     let cases = prepare(&scenario, &shapes).expect("cases");
     let business = BusinessFolder::load(business).expect("the business");
     let store = StoreKind::Sqlite(folder.join("log.db"));
-    let play_options =
-        PlayOptions { runners, store: store.clone(), order: Order::Written, repeat: 1, bless: false, world: None };
+    let play_options = PlayOptions { store: store.clone(), ..PlayOptions::new(runners) };
     let report = play(&scenario, &cases[0], &business, &play_options).expect("played");
     assert!(report.held(), "{:?}", report.failures);
     open(&store).expect("the store")

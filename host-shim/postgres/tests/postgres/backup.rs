@@ -1,6 +1,6 @@
 //! What was saved comes back, byte for byte, or not at all.
 
-use super::support::{Stage, call, code, done, ensure, is_refused, state};
+use super::support::{SCOPE, Stage, call, code, done, ensure, is_refused, state};
 use ::postgres::{Client, NoTls};
 use host_providers::{Answer, Call, Provider};
 use serde_json::{Value, json};
@@ -211,4 +211,42 @@ fn what_takes_long_is_in_progress_and_looked_at_more_and_more_seldom() {
         dumps.map(|entry| entry.expect("a file").file_name().to_string_lossy().into_owned()).collect();
     assert_eq!(names.iter().filter(|name| name.ends_with(".dump")).count(), 1, "{names:?}");
     assert_eq!(names.len(), 2, "no draft is left: {names:?}");
+}
+
+#[test]
+fn a_database_elsewhere_is_saved_and_comes_back() {
+    let (elsewhere, ours) = (Stage::with(1), Stage::with(1));
+    let provider = ours.provider();
+    let mut admin = elsewhere.admin();
+    let endpoint = format!("127.0.0.1:{}", elsewhere.servers[0].port());
+    let project = |name: &str, admin: &mut Client| {
+        admin.batch_execute(&format!("CREATE DATABASE {name}")).expect("a database");
+        let password = elsewhere.servers[0].password();
+        let address = format!("postgres://postgres:{password}@{endpoint}/{name}");
+        let secret = ours.vault.put(SCOPE, name, &address).expect("kept").reference;
+        json!({"endpoint": endpoint, "secret_ref": secret})
+    };
+    let (first, second) = (project("first", &mut admin), project("second", &mut admin));
+    let mut inside = elsewhere.admin_of(0, "first");
+    inside.batch_execute(&format!("CREATE SCHEMA app; SET search_path = app; {CONTENT}")).expect("written");
+    let before = hash(&mut inside);
+    let backup = call("database.backup", "inst_1/database", 1, json!({"outputs": first}));
+    let saved = done(&provider, &backup);
+    assert_eq!((&saved["verified"], done(&provider, &backup)), (&json!(true), saved.clone()));
+    let restore =
+        |outputs: &Value| call("database.restore", "inst_1/database", 2, json!({"outputs": outputs, "backup": saved}));
+    let told = done(&provider, &restore(&second));
+    assert_eq!(told["verified"], json!(true));
+    let mut inside = elsewhere.admin_of(0, "second");
+    inside.batch_execute("SET search_path = app").expect("a schema");
+    assert_eq!(hash(&mut inside), before, "the same bytes");
+    assert_eq!(done(&provider, &restore(&second)), told, "the same call again does nothing");
+    inside.batch_execute("INSERT INTO notes (line) VALUES ('after')").expect("written");
+    let again = provider.call(&restore(&second));
+    assert!(is_refused(&again, "not-empty"), "{again:?}");
+    let nowhere = json!({"endpoint": "127.0.0.1:1", "secret_ref": first["secret_ref"]});
+    assert!(is_refused(
+        &provider.call(&call("database.backup", "inst_1/database", 3, json!({"outputs": nowhere}))),
+        "bad-secret"
+    ));
 }

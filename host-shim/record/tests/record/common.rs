@@ -3,7 +3,7 @@
 use host_record::{Export, Options, export};
 use host_replay::business::{BusinessFolder, Fixtures};
 use host_replay::host::{StoreKind, open};
-use host_replay::play::{CaseReport, Order, PlayOptions, play};
+use host_replay::play::{CaseReport, PlayOptions, play};
 use host_replay::prepare::prepare;
 use host_replay::runners::Runners;
 use host_replay::scenario::Scenario;
@@ -36,14 +36,8 @@ pub fn played(scenario: &Scenario, business: BusinessFolder, runners: Runners) -
     let folder = tempfile::tempdir().expect("a folder");
     let shapes = Fixtures::built_in().expect("shapes").shapes;
     let cases = prepare(scenario, &shapes).unwrap_or_else(|e| panic!("{}: {e}", scenario.file.display()));
-    let options = PlayOptions {
-        runners: runners.clone(),
-        store: StoreKind::Sqlite(folder.path().join("store.db")),
-        order: Order::Written,
-        repeat: 1,
-        bless: false,
-        world: None,
-    };
+    let options =
+        PlayOptions { store: StoreKind::Sqlite(folder.path().join("store.db")), ..PlayOptions::new(runners.clone()) };
     let case = cases.last().expect("a version");
     let report =
         play(scenario, case, &business, &options).unwrap_or_else(|e| panic!("{}: {e}", scenario.file.display()));

@@ -146,6 +146,11 @@ impl<'a> Failures<'a> {
         true
     }
 
+    /// A delivery of the Stripe beside the host became no event.
+    pub fn delivery(&mut self, status: u16, why: &str) {
+        self.add(0, format!("a webhook of Stripe was answered {status}: {why}"), String::new());
+    }
+
     /// What a webhook was answered; one that becomes no event has no outcome.
     pub fn answer(&mut self, step: &Step, answer: &Answer) {
         let id = step.action.event_id().unwrap_or_default();

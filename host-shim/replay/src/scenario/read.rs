@@ -1,9 +1,9 @@
 //! From a YAML file to a [`Scenario`].
 
 use super::{
-    Action, At, Budget, Change, CommandStep, Expectations, Given, Holding, Kill, Known, OutcomeExpectation, Patch,
-    ProductStep, RawStep, SECTIONS, Scenario, SectionExpectation, Signature, Step, StripeStep, UsageStep, Versions,
-    WebhookStep, answers, read_text, usage,
+    Action, At, AtStripe, Budget, Change, CommandStep, Expectations, Given, Holding, Kill, Known, OutcomeExpectation,
+    Patch, ProductStep, RawStep, SECTIONS, Scenario, SectionExpectation, Signature, Step, StripeStep, UsageStep,
+    Versions, WebhookStep, answers, read_text, usage,
 };
 use crate::error::BadInput;
 use crate::matcher::Matcher;
@@ -18,7 +18,7 @@ pub(super) const CLOCK_DEFAULT_MS: i64 = 1_767_225_600_000;
 
 const OUTCOMES: [&str; 7] = ["applied", "duplicate", "stale", "ignored", "deferred", "rejected", "failed"];
 const OUTCOME_NAMES: &str = "applied, duplicate, stale, ignored, deferred, rejected or failed";
-const STEP_NAMES: &str = "a step with stripe, command, event, product, usage, webhook, raw, same, redrive, advance, until, answers, claims, timers, restart or check";
+const STEP_NAMES: &str = "a step with stripe, command, event, product, usage, webhook, raw, same, redrive, at_stripe, advance, until, answers, claims, timers, restart or check";
 
 impl Scenario {
     /// Reads a scenario; every error names file, line and what was expected.
@@ -288,6 +288,9 @@ fn action(
     if let Some(id) = fields.take("redrive") {
         return Ok(Action::Redrive(reader.text("redrive", id)?));
     }
+    if let Some(call) = fields.take("at_stripe") {
+        return Ok(Action::AtStripe(at_stripe(reader, call, fields)?));
+    }
     if let Some(span) = fields.take("advance") {
         return Ok(Action::Advance(reader.span("advance", span)?));
     }
@@ -334,6 +337,56 @@ fn webhook(
     };
     let body = fields.need("body")?.json();
     Ok(WebhookStep { id: format!("{name}:{delivery}"), name, delivery, signature, body })
+}
+
+fn at_stripe(reader: Reader<'_>, node: &Node, fields: &mut Fields<'_, '_>) -> Result<AtStripe, BadInput> {
+    let text = reader.text("at_stripe", node)?;
+    let bad = || {
+        reader.bad(
+            node.line,
+            format!("`at_stripe: {text}`"),
+            "`POST` or `DELETE`, and a path such as `/v1/customers/{customer}`",
+        )
+    };
+    let (method, path) = text.split_once(' ').ok_or_else(bad)?;
+    if !["POST", "DELETE"].contains(&method) || !path.starts_with('/') {
+        return Err(bad());
+    }
+    let mut form = Vec::new();
+    if let Some(node) = fields.take("form") {
+        form_members(reader, "", node, &mut form)?;
+    }
+    Ok(AtStripe { method: method.to_owned(), path: path.to_owned(), form })
+}
+
+/// The members of a form as Stripe takes them: `outer[inner]`, `list[0]`.
+fn form_members(reader: Reader<'_>, name: &str, node: &Node, form: &mut Vec<(String, String)>) -> Result<(), BadInput> {
+    let within = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}[{key}]") };
+    match &node.value {
+        Tree::Map(entries) => {
+            entries.iter().try_for_each(|entry| form_members(reader, &within(&entry.key), &entry.value, form))
+        }
+        Tree::List(list) if !name.is_empty() => {
+            let mut numbered = list.iter().enumerate();
+            numbered.try_for_each(|(at, entry)| form_members(reader, &within(&at.to_string()), entry, form))
+        }
+        Tree::Text(text) if !name.is_empty() => {
+            form.push((name.to_owned(), text.clone()));
+            Ok(())
+        }
+        Tree::Int(number) if !name.is_empty() => {
+            form.push((name.to_owned(), number.to_string()));
+            Ok(())
+        }
+        Tree::Bool(truth) if !name.is_empty() => {
+            form.push((name.to_owned(), truth.to_string()));
+            Ok(())
+        }
+        _ => {
+            let expected = "a mapping of texts, whole numbers, truth values, and mappings and lists of them";
+            Err(reader.bad(node.line, format!("`form` has {}", node.kind()), expected))
+        }
+    }
 }
 
 /// What stands for a claim that nobody may take.

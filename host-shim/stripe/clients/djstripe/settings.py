@@ -10,7 +10,15 @@ INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "djstrip
 MIDDLEWARE = []
 ROOT_URLCONF = "urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["DJSTRIPE_DATABASE"]}}
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ["DJSTRIPE_DATABASE"],
+        # The server writes an event in each of its threads while the test reads: readers wait for nobody then, and
+        # writers for each other as long as it takes on a busy machine.
+        "OPTIONS": {"init_command": "PRAGMA journal_mode=WAL", "timeout": 60, "transaction_mode": "IMMEDIATE"},
+    }
+}
 
 STRIPE_LIVE_MODE = False
 STRIPE_TEST_SECRET_KEY = "sk_test_" + "d" * 32

@@ -133,6 +133,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/products/{}", UPDATE_PRODUCT, update_product),
     route("DELETE", "/v1/products/{}", &[], delete_product),
     route("POST", "/v1/prices", CREATE_PRICE, create_price),
+    route("POST", "/_sandbox/prices/{}", CREATE_PRICE, |st, ids, args| named_price(st, ids[0], args)),
     route(
         "GET",
         "/v1/prices",
@@ -255,6 +256,15 @@ fn delete_product(st: &mut State, ids: &[&str], _: &Args) -> Result<Value, ApiEr
 fn create_price(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let id = st.new_id("price");
     make_price(st, id, args).map(|p| p.value())
+}
+
+/// Makes a price of an id that somebody's catalog names already, which Stripe never does.
+fn named_price(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
+    check_own_id(id)?;
+    if st.find(id).is_some() {
+        return Err(ApiError::coded("resource_already_exists", "Price already exists.").about("id"));
+    }
+    make_price(st, id.to_owned(), args).map(|price| price.value())
 }
 
 /// Makes a price of that id, and its product if that is given by its members.

@@ -88,19 +88,3 @@ pub fn djstripe() -> DjStripe {
     }
     DjStripe { python: folder.join("bin/python"), database }
 }
-
-/// The browser.
-pub fn chromium() -> PathBuf {
-    let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
-    let found = || {
-        ["chromium", "chromium-browser", "google-chrome"]
-            .iter()
-            .map(|n| Path::new("/usr/bin").join(n))
-            .find(|p| p.exists())
-    };
-    if found().is_none() {
-        let line = "apt-get update && apt-get install -y --no-install-recommends chromium";
-        install("Chromium", line, Command::new("sh").arg("-c").arg(line));
-    }
-    found().expect("the installation just succeeded")
-}

@@ -48,7 +48,7 @@ fn chromium() {
         .env("NODE_CLIENTS", install::node())
         .arg(install::clients().join("checkout.mjs"))
         .arg(server.url())
-        .arg(install::chromium());
+        .arg(counterparts::chromium());
     let out = succeeds(&mut command, LIMIT);
     print!("{out}");
     assert!(out.contains("both modes paid, declined, authenticated and left"), "{out}");
@@ -67,7 +67,7 @@ fn pages() {
         .env("NODE_CLIENTS", install::node())
         .arg(install::clients().join("pages.mjs"))
         .arg(server.url())
-        .arg(install::chromium());
+        .arg(counterparts::chromium());
     if std::env::var_os("UPDATE_SCREENSHOTS").is_some() {
         command.arg(install::clients().join("../../../docs/images"));
     }

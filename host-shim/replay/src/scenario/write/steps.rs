@@ -1,8 +1,8 @@
 //! The steps of a scenario as they are written.
 
 use super::super::{
-    Action, At, Change, CommandStep, Holding, Kill, Measurement, Patch, ProductStep, RawStep, Scenario, Signature,
-    Step, StripeStep, UsageStep, WebhookStep, answers, read,
+    Action, At, AtStripe, Change, CommandStep, Holding, Kill, Measurement, Patch, ProductStep, RawStep, Scenario,
+    Signature, Step, StripeStep, UsageStep, WebhookStep, answers, read,
 };
 use super::{Entries, Unwritable, expectations, json, outcome, span};
 use crate::matcher::Matcher;
@@ -93,6 +93,7 @@ impl Writer<'_> {
             Action::Until(time) => entries.text("until", Some(crate::time::text(*time))),
             Action::Answers(list) => entries.add("answers", answers::node(list)?),
             Action::Claims(claims) => entries.add("claims", holdings(claims)),
+            Action::AtStripe(call) => at_stripe(call, entries),
             Action::Timers(fire) => entries.add("timers", Node::of(Tree::Bool(*fire))),
             Action::Restart => entries.add("restart", Node::of(Tree::Bool(true))),
             Action::Check(expect) => entries.add("check", expectations(expect)?),
@@ -181,6 +182,13 @@ fn holdings(claims: &[(String, Holding)]) -> Node {
         Holding::Free => Node::of(Tree::Null),
     };
     Node::map(claims.iter().map(|(key, held)| (key, holding(held))))
+}
+
+fn at_stripe(call: &AtStripe, entries: &mut Entries) {
+    entries.text("at_stripe", Some(format!("{} {}", call.method, call.path)));
+    if !call.form.is_empty() {
+        entries.add("form", Node::map(call.form.iter().map(|(name, value)| (name, Node::text(value.clone())))));
+    }
 }
 
 fn id(id: &str, by_default: &str, entries: &mut Entries) {

@@ -1,0 +1,102 @@
+//! Sagas whose providers take their time: what the host adds to that, alone and with a hundred at once.
+
+use crate::setting::{BUSINESS, Extension, Setting, all_applied, median};
+use crate::story::Story;
+use crate::table::Table;
+use anyhow::{Result, ensure};
+use host_providers::{Answer, Call, Provider, Registry};
+use host_replay::host::Host;
+use host_replay::world::World;
+use host_store::MemoryStore;
+use serde_json::json;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What each call takes.
+const CALL: Duration = Duration::from_millis(20);
+/// Steps of the story before the instance is made.
+const BEFORE: usize = 3;
+/// Calls one after the other in the longest branch: database, function, mail.
+const LONGEST: u32 = 3;
+/// Sagas at once.
+const MANY: usize = 100;
+
+/// A provider that answers late, and notes when it was called.
+#[derive(Clone, Default)]
+struct Slow(Arc<Mutex<Vec<(Instant, Instant)>>>);
+
+impl Provider for Slow {
+    fn call(&self, call: &Call) -> Answer {
+        let begun = Instant::now();
+        std::thread::sleep(CALL);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((begun, Instant::now()));
+        let id = &call.key;
+        Answer::Done(json!({
+            "id": id, "name": id, "arn": id, "bucket": id, "user": "tenant", "endpoint": "db.example",
+            "url": "https://app.example", "secret_ref": "secret:made",
+        }))
+    }
+}
+
+impl Slow {
+    /// How long at least one call was under way, and how many calls there were.
+    fn busy(&self) -> (Duration, usize) {
+        let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        spans.sort_unstable();
+        let (mut busy, mut until) = (Duration::ZERO, None::<Instant>);
+        for (begun, ended) in &spans {
+            let from = until.map_or(*begun, |until| until.max(*begun));
+            busy += ended.saturating_duration_since(from);
+            until = Some(until.map_or(*ended, |until| until.max(*ended)));
+        }
+        (busy, spans.len())
+    }
+}
+
+/// Measure one saga, then many at once.
+pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
+    let story = Story::load(&setting.fixtures)?;
+    let mut own = Vec::new();
+    for _ in 0..setting.rounds() {
+        let (wall, (busy, calls)) = sagas(setting, &story, 1)?;
+        ensure!(calls >= 4, "{calls} calls in a saga");
+        own.push(wall.saturating_sub(busy).as_secs_f64() * 1e3);
+    }
+    table.at_most("a saga's own time beside its providers'", median(&mut own), 20.0, "ms", "component, in memory");
+    let (wall, (_, calls)) = sagas(setting, &story, MANY)?;
+    let longest = (CALL * LONGEST).as_secs_f64();
+    let ratio = wall.as_secs_f64() / longest;
+    let note = format!("{calls} calls of {} ms: {} ms", CALL.as_millis(), wall.as_millis());
+    table.plain("100 sagas at once / their longest branch", ratio, "x", &note);
+    Ok(())
+}
+
+/// The time in which so many sagas end, and what their provider did.
+fn sagas(setting: &Setting, story: &Story, customers: usize) -> Result<(Duration, (Duration, usize))> {
+    let slow = Slow::default();
+    let mut registry = Registry::new();
+    registry.register(&["bucket", "database", "function", "mail"], Arc::new(slow.clone()));
+    let world = World::new(registry);
+    let runners = setting.runners(Extension::Reused);
+    let mut host = setting.host_in(Some(world), runners, Box::new(MemoryStore::new()))?;
+    let mut steps = story.steps(customers);
+    for (clock, bodies) in steps.by_ref().take(BEFORE) {
+        accept(&mut host, clock, bodies)?;
+        host.settle()?;
+    }
+    slow.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    let begun = Instant::now();
+    for (clock, bodies) in steps.take(1) {
+        accept(&mut host, clock, bodies)?;
+    }
+    host.settle()?;
+    Ok((begun.elapsed(), slow.busy()))
+}
+
+fn accept(host: &mut Host, clock: i64, bodies: Vec<Vec<u8>>) -> Result<()> {
+    for body in bodies {
+        let decoded = host_intake::raw::read(body, BUSINESS, clock)?;
+        all_applied([&host.accept(decoded, clock)?.first])?;
+    }
+    Ok(())
+}

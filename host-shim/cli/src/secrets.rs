@@ -1,0 +1,168 @@
+//! `host-shim secrets list|put|remove|rotate --world DIR`.
+
+use crate::refuse;
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+use host_providers::Secrets;
+use host_replay::error::ReplayError;
+use host_replay::report::printable;
+use host_world::{OpenError, SECRET_BYTES_MAX, secrets_of};
+use serde_json::json;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// List, keep, remove and re-encrypt the secrets of a world's folder
+///
+/// Secrets that a host makes for instances, and those that people give it, are in a file of the world's folder, encrypted with the
+/// key in HOST_SHIM_SECRETS_KEY (64 hex digits, from `openssl rand -hex 32`). No command prints a value.
+#[derive(Debug, Parser)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Say what is kept, of whom and with which key, but no values
+    List {
+        #[command(flatten)]
+        world: World,
+
+        /// How to report; json is one line a secret
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+    },
+    /// Keep what comes on standard input, in place of what was there, and print the reference that payloads name it by
+    Put {
+        #[command(flatten)]
+        world: World,
+        #[command(flatten)]
+        owner: Owner,
+        /// What it is called, such as philharmonic-db
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Remove one; what still names it then fails
+    Remove {
+        #[command(flatten)]
+        world: World,
+        #[command(flatten)]
+        owner: Owner,
+        /// Its reference, as `list` prints it
+        #[arg(value_name = "REFERENCE")]
+        reference: String,
+    },
+    /// Encrypt everything anew with the first key of HOST_SHIM_SECRETS_KEY, NEW,OLD; afterwards OLD can be left out
+    Rotate {
+        #[command(flatten)]
+        world: World,
+    },
+}
+
+/// Where the secrets are.
+#[derive(Debug, Parser)]
+struct World {
+    /// The folder that `replay --world` keeps
+    #[arg(long = "world", value_name = "DIR")]
+    folder: PathBuf,
+}
+
+/// Whose a secret is.
+#[derive(Debug, Parser)]
+struct Owner {
+    /// Business, mode and account that it is for, such as shop/test/user:A; nobody else's calls can resolve it
+    #[arg(value_name = "SCOPE", value_parser = scope)]
+    scope: String,
+}
+
+/// How to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Human,
+    /// JSON lines
+    Json,
+}
+
+const AFTER_HELP: &str = "Examples:
+  export HOST_SHIM_SECRETS_KEY=$(openssl rand -hex 32)
+  host-shim secrets put --world w orchestra/live/user:o1 philharmonic-db < password.txt
+  host-shim secrets list --world w
+  HOST_SHIM_SECRETS_KEY=$NEW,$OLD host-shim secrets rotate --world w
+
+Exit codes: 0 done, 1 the file can't be read or written, 2 bad usage or input.";
+
+/// `business/mode/account`.
+fn scope(text: &str) -> Result<String, String> {
+    let expected = || "expected business/test/ACCOUNT or business/live/ACCOUNT, such as shop/test/user:A".to_owned();
+    let mut parts = text.splitn(3, '/');
+    let (Some(business), Some("test" | "live"), Some(account)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(expected());
+    };
+    let is_account = account.parse::<products_contract::Account>().is_ok();
+    if business.is_empty() || !is_account { Err(expected()) } else { Ok(text.to_owned()) }
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    try_run(args).or_else(|error| match error.downcast_ref() {
+        Some(OpenError::Key(_)) => Ok(refuse(&ReplayError::Usage(error.to_string()))),
+        _ => Err(error),
+    })
+}
+
+fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    let usage = |problem: String| Ok(refuse(&ReplayError::Usage(problem)));
+    match &args.what {
+        What::List { world, format } => {
+            for one in secrets_of(&world.folder)?.list()? {
+                match format {
+                    Format::Human => {
+                        let line = format!("{}  {}  {}  key {}", one.reference, one.scope, one.name, one.key_id);
+                        writeln!(out, "{}", printable(&line))?;
+                    }
+                    Format::Json => {
+                        let line = json!({"reference": one.reference, "scope": one.scope, "name": one.name, "key": one.key_id});
+                        writeln!(out, "{line}")?;
+                    }
+                }
+            }
+        }
+        What::Put { world, owner, name } => {
+            let plain = match read_secret(&mut io::stdin().lock())? {
+                Ok(plain) => plain,
+                Err(problem) => return usage(problem),
+            };
+            let made = secrets_of(&world.folder)?.put(&owner.scope, name, &plain)?;
+            writeln!(out, "{}", made.reference)?;
+        }
+        What::Remove { world, owner, reference } => {
+            let vault = secrets_of(&world.folder)?;
+            if !vault.list()?.iter().any(|one| one.scope == owner.scope && one.reference == *reference) {
+                return usage(format!("`{reference}` is no secret of {}", owner.scope));
+            }
+            vault.forget(&owner.scope, reference)?;
+        }
+        What::Rotate { world } => {
+            let renewed = secrets_of(&world.folder)?.rotate()?;
+            writeln!(out, "{renewed} encrypted anew")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is on standard input, but for the line's end that an editor or `echo` puts there.
+fn read_secret(input: &mut dyn Read) -> anyhow::Result<Result<String, String>> {
+    let mut bytes = Vec::new();
+    input.take(SECRET_BYTES_MAX as u64 + 2).read_to_end(&mut bytes).context("standard input can't be read")?;
+    let Ok(text) = String::from_utf8(bytes) else {
+        return Ok(Err("the secret on standard input is no UTF-8".to_owned()));
+    };
+    let plain = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    Ok(match plain.len() {
+        1..=SECRET_BYTES_MAX => Ok(plain.to_owned()),
+        found => Err(format!("standard input has {found} bytes of a secret: expected 1 to {SECRET_BYTES_MAX}")),
+    })
+}

@@ -1,0 +1,105 @@
+//! What a Stripe beside the host tells it: each delivery goes the whole way of a request.
+
+use super::Player;
+use crate::beside::{Beside, BesideError, Delivery, missing};
+use crate::error::{BadInput, Place, ReplayError};
+use crate::scenario::{AtStripe, Step};
+use host_intake::headers::Headers;
+use host_intake::request::{Answer, Endpoints, Request, Taken};
+use products_contract::Timestamp;
+use std::sync::Arc;
+
+/// The Stripe, and the endpoint that it sends to.
+pub(super) struct Told {
+    stripe: Arc<dyn Beside>,
+    endpoints: Endpoints,
+}
+
+impl Told {
+    /// From here on it tells what happens, as an API version has it.
+    pub fn begin(
+        stripe: Arc<dyn Beside>,
+        business: &str,
+        version: &str,
+        clock: Timestamp,
+    ) -> Result<Told, ReplayError> {
+        let secrets = stripe.begin(version, clock).map_err(gone)?;
+        let endpoints = Endpoints { business: business.to_owned(), stripe: Some(secrets), webhooks: Vec::new() };
+        Ok(Told { stripe, endpoints })
+    }
+
+    fn answer(&self, delivery: &mut Delivery) -> Answer {
+        let headers: Vec<(&str, &[u8])> =
+            delivery.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+        let body = std::mem::take(&mut delivery.body);
+        let request = Request { method: "POST", path: &delivery.path, headers: Headers(&headers), body };
+        self.endpoints.answer(request, delivery.at)
+    }
+}
+
+fn gone(error: BesideError) -> ReplayError {
+    ReplayError::Host(error.to_string())
+}
+
+impl Player<'_> {
+    /// Somebody acts at Stripe.
+    pub(super) fn at_stripe(&mut self, step: &Step, call: &AtStripe) -> Result<(), ReplayError> {
+        let Some(told) = &self.told else { return Err(missing(&self.scenario.file, step).into()) };
+        told.stripe.advance_to(self.host.clock()).map_err(gone)?;
+        match told.stripe.call(call) {
+            Ok(()) => Ok(()),
+            Err(BesideError::Gone(why)) => Err(gone(BesideError::Gone(why))),
+            Err(error) => {
+                let place = Place::line(&self.scenario.file, step.line);
+                Err(BadInput::new(place, error.to_string(), "a call that Stripe takes").into())
+            }
+        }
+    }
+
+    /// Time passes on both sides, and what happens at Stripe on the way is told at its time.
+    pub(super) fn time_at_stripe(&mut self, until: Timestamp) -> Result<(), ReplayError> {
+        let mut passed = None;
+        while let Some(due) = self.told.as_ref().and_then(|told| told.stripe.next_due(until)) {
+            // What is due and doesn't go away when its time comes is not waited for again.
+            if passed.is_some_and(|passed| due <= passed) {
+                break;
+            }
+            passed = Some(due);
+            let reports = self.host.advance_to(due.max(self.host.clock()))?;
+            self.following(&reports)?;
+            self.hear()?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what Stripe tells until it has nothing more to tell. An event is answered when it is stored; what it leads to
+    /// comes after that, as with a server.
+    pub(super) fn hear(&mut self) -> Result<(), ReplayError> {
+        loop {
+            let Some(told) = &self.told else { return Ok(()) };
+            told.stripe.advance_to(self.host.clock()).map_err(gone)?;
+            let Some(mut delivery) = told.stripe.next().map_err(gone)? else { return Ok(()) };
+            let answer = told.answer(&mut delivery);
+            let clock = self.host.clock();
+            match answer.taken {
+                Taken::Event(mut decoded, _) => {
+                    decoded.event.received_at = clock;
+                    let delivered = self.host.accept(*decoded, clock)?;
+                    (delivery.answer)(answer.status);
+                    self.first(&delivered.first)?;
+                    self.following(&delivered.following)?;
+                    let reports = self.host.settle()?;
+                    self.following(&reports)?;
+                }
+                Taken::Nothing(why) => {
+                    (delivery.answer)(answer.status);
+                    self.failures.delivery(answer.status, why);
+                }
+                Taken::Quarantined(_) => {
+                    (delivery.answer)(answer.status);
+                    self.failures.delivery(answer.status, "no event");
+                }
+            }
+        }
+    }
+}

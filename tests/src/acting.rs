@@ -1,0 +1,48 @@
+//! Scenarios played with providers that do something in the world.
+
+use crate::world::root;
+use host_replay::library::{Sources, Story, stories};
+use host_replay::play::{CaseReport, PlayOptions, play};
+use host_replay::runners::Runners;
+use host_replay::world::World;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// Stories that are played at a time.
+const THREADS: usize = 2;
+
+/// The scenarios of a file or a folder, of this business or of those of their folders.
+pub fn told(path: PathBuf, business: Option<&str>) -> Vec<Story> {
+    let sources = Sources { business: business.map(str::to_owned), fixtures: Some(root().join("fixtures")) };
+    stories(&[path], sources, &Runners::native()).expect("scenarios that can be read")
+}
+
+/// A story in its first version.
+pub fn played(story: &Story, world: &World, runners: &Runners) -> CaseReport {
+    let options = PlayOptions { world: Some(world.clone()), ..PlayOptions::new(runners.clone()) };
+    let case = story.cases.first().expect("a story has a version");
+    let played = play(&story.scenario, case, &story.business, &options);
+    played.unwrap_or_else(|error| panic!("{}: {error}", story.scenario.file.display()))
+}
+
+/// What did not hold, a line each.
+pub fn failures(report: &CaseReport) -> Vec<String> {
+    report.failures.iter().map(|it| format!("{}:{}: {}", it.file.display(), it.line, it.title)).collect()
+}
+
+/// What `find` finds in each of these, some of them at a time.
+pub fn found_in<T: Sync>(all: &[T], find: impl Fn(&T) -> Vec<String> + Sync) -> Vec<String> {
+    let next = AtomicUsize::new(0);
+    let look = || {
+        let mut found = Vec::new();
+        while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.extend(find(one));
+        }
+        found
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(look)).collect();
+        threads.into_iter().flat_map(|it| it.join().expect("a thread that looks")).collect()
+    })
+}
