@@ -20,9 +20,13 @@ pub fn told(path: PathBuf, business: Option<&str>) -> Vec<Story> {
 
 /// A story in its first version.
 pub fn played(story: &Story, world: &World, runners: &Runners) -> CaseReport {
-    let options = PlayOptions { world: Some(world.clone()), ..PlayOptions::new(runners.clone()) };
+    played_with(story, &PlayOptions { world: Some(world.clone()), ..PlayOptions::new(runners.clone()) })
+}
+
+/// The same, as these options say.
+pub fn played_with(story: &Story, options: &PlayOptions) -> CaseReport {
     let case = story.cases.first().expect("a story has a version");
-    let played = play(&story.scenario, case, &story.business, &options);
+    let played = play(&story.scenario, case, &story.business, options);
     played.unwrap_or_else(|error| panic!("{}: {error}", story.scenario.file.display()))
 }
 

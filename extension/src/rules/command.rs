@@ -12,7 +12,7 @@ use products_contract::{ActorKind, FieldErrorCode, Refusal};
 use serde_json::Value;
 
 /// The commands, with what their payload must have (for the manifest).
-pub(crate) const COMMANDS: [(&str, &[&str]); 31] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 32] = [
     ("catalog.load", &[]),
     ("product.create", &["name"]),
     ("product.update", &["id"]),
@@ -28,6 +28,7 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 31] = [
     ("subscription.cancel", &[]),
     ("step.complete", &["id", "step"]),
     ("step.assign", &["id", "step", "to"]),
+    ("step.abandon", &["id", "step"]),
     ("campaign.create", &["name", "template"]),
     ("campaign.send", &["id"]),
     ("campaign.cancel", &["id"]),
@@ -47,7 +48,7 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 31] = [
 ];
 
 /// What the payloads of commands may have that read it member by member; products are checked against their type.
-const MEMBERS: [(&str, &[&str]); 26] = [
+const MEMBERS: [(&str, &[&str]); 27] = [
     ("instance.keep", &["id"]),
     ("instance.suspend", &["id"]),
     ("instance.resume", &["id"]),
@@ -73,6 +74,7 @@ const MEMBERS: [(&str, &[&str]); 26] = [
     ("subscription.cancel", &["id", "at_period_end"]),
     ("step.complete", &["id", "step", "outputs"]),
     ("step.assign", &["id", "step", "to"]),
+    ("step.abandon", &["id", "step"]),
     ("campaign.create", &["name", "template", "audience", "enrols"]),
     ("campaign.send", &["id", "at"]),
     ("campaign.cancel", &["id"]),
@@ -128,14 +130,15 @@ fn check_members(kind: &str, body: &Object) -> Ruled<()> {
 }
 
 /// Commands that no account's own people give, whatever their roles.
-const OF_OPERATORS: [&str; 4] = ["account.close", "instance.suspend", "step.assign", "usage.invoice"];
+const OF_OPERATORS: [&str; 5] = ["account.close", "instance.suspend", "step.abandon", "step.assign", "usage.invoice"];
 
 /// What is still done in an account that was given up: it comes to its end.
-const AFTER_DEPARTURE: [&str; 8] = [
+const AFTER_DEPARTURE: [&str; 9] = [
     "account.close",
     "instance.delete",
     "mail.unsubscribe",
     "purchase.refund",
+    "step.abandon",
     "step.assign",
     "step.complete",
     "subscription.cancel",
@@ -176,6 +179,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "instance.delete" => instance::delete(desk, body),
         "step.complete" => step::complete(desk, body),
         "step.assign" => step::assign(desk, body),
+        "step.abandon" => step::abandon(desk, body),
         "purchase.create" => purchase::create(desk, body),
         "subscription.change" => purchase::change_plan(desk, body),
         "subscription.cancel" => purchase::cancel(desk, body),

@@ -1,5 +1,6 @@
 //! Commands about what a person makes in place of a machine: `step.complete` tells what was made, `step.assign` hands it to
-//! somebody. A step that waits is tried by the machine again with `instance.retry`.
+//! somebody. A step that waits is tried by the machine again with `instance.retry`. `step.abandon` gives up what could not be taken
+//! away.
 
 use super::command::operators_only;
 use crate::catalog::desk::Desk;
@@ -9,7 +10,7 @@ use crate::catalog::schema::{Doer, TypeDecl, check_told};
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
-use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
+use crate::model::records::instance::{Abandoned, InstanceStatus, ResourceState, ResourceStatus};
 use crate::model::secret::has_password;
 use products_contract::*;
 use serde_json::{Value, json};
@@ -94,6 +95,25 @@ pub(super) fn assign(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     }
     instance.save(&mut desk.account)?;
     Ok(Verdict::answered(Answer::Product(instance.id)))
+}
+
+/// `step.abandon`: what could not be taken away stays in the world, is written down, and holds up nothing any more.
+pub(super) fn abandon(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let (id, name) = (required_text(body, "id")?, required_text(body, "step")?);
+    let mut instance = Instance::load(desk, &id)?;
+    let stuck = instance.record.resources.get(&name).filter(|resource| resource.status == ResourceStatus::Stuck);
+    let Some(resource) = stuck.cloned() else {
+        return Err(Refusal::BadTransition(format!("{name} is not stuck: its end did not fail")).into());
+    };
+    let told = names(&instance.decl, &name, &resource);
+    if !told.is_empty() {
+        desk.account.release_claims(told, None);
+    }
+    let left = Abandoned { outputs: resource.outputs.clone(), by: desk.actor.subject.clone(), at: desk.now };
+    instance.record.abandoned.insert(name.clone(), left);
+    instance.record.resources.insert(name, resource.gone());
+    instance.save(&mut desk.account)?;
+    Ok(Verdict::answered(Answer::Product(id)))
 }
 
 /// Who did it where the machine had done it after all.

@@ -57,25 +57,39 @@ fn what_happens_is_told_signed_in_the_version_asked_for_and_at_its_time() {
     assert!(kinds.contains(&"price.created") && kinds.contains(&"invoice.paid"), "{kinds:?}");
     assert!(first.iter().all(|(_, version, at)| version == "2020-08-27" && *at == START / 1_000), "{first:?}");
     assert_eq!(heard(&stripe, &endpoints), []);
-    // The next period begins a month later; nothing is told before.
-    let due = stripe.next_due(START + 40 * DAY).expect("a renewal");
-    assert_eq!(due, START + 31 * DAY);
-    stripe.advance_to(due - 1_000).expect("time passes");
-    assert_eq!(heard(&stripe, &endpoints), []);
-    stripe.advance_to(due).expect("time passes");
-    assert!(heard(&stripe, &endpoints).iter().any(|(kind, _, at)| kind == "invoice.created" && *at == due / 1_000));
+    // A week before the next period it is announced, and it begins a month later; nothing is told in between.
+    for (kind, at) in [("invoice.upcoming", START + 24 * DAY), ("invoice.created", START + 31 * DAY)] {
+        assert_eq!(stripe.next_due(START + 40 * DAY), Some(at));
+        stripe.advance_to(at - 1_000).expect("time passes");
+        assert_eq!(heard(&stripe, &endpoints), []);
+        stripe.advance_to(at).expect("time passes");
+        assert!(
+            heard(&stripe, &endpoints).iter().any(|(heard, _, when)| heard == kind && *when == at / 1_000),
+            "{kind}"
+        );
+    }
 }
 
 #[test]
 fn what_is_signed_by_another_secret_is_not_taken() {
-    let ((stripe, _), (_, other)) = (begun(), begun());
+    let (stripe, first) = begun();
+    let secrets = stripe.begin("2025-03-31.basil", START).expect("a second endpoint");
+    let second = Endpoints { business: "shop".to_owned(), stripe: Some(secrets), webhooks: Vec::new() };
     stripe.call(&call("POST", "/v1/customers", &[])).expect("a customer");
-    let delivery = stripe.next().expect("it is there").expect("an event");
-    let headers: Vec<(&str, &[u8])> =
-        delivery.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-    let request = Request { method: "POST", path: &delivery.path, headers: Headers(&headers), body: delivery.body };
-    assert_eq!(other.answer(request, delivery.at).status, 400);
-    (delivery.answer)(200);
+    // It is told to both, and each takes what was signed for it alone.
+    let mut taken = Vec::new();
+    while let Some(delivery) = stripe.next().expect("it is there") {
+        let headers: Vec<(&str, &[u8])> =
+            delivery.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+        let status = |endpoints: &Endpoints| {
+            let (path, body) = (&delivery.path, delivery.body.clone());
+            endpoints.answer(Request { method: "POST", path, headers: Headers(&headers), body }, delivery.at).status
+        };
+        taken.push((status(&first), status(&second)));
+        (delivery.answer)(200);
+    }
+    taken.sort_unstable();
+    assert_eq!(taken, [(200, 400), (400, 200)]);
 }
 
 #[test]

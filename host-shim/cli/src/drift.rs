@@ -5,10 +5,11 @@ use crate::world::WorldArgs;
 use crate::{EXIT_FAILED, ended};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
+use host_providers::Held;
 use host_replay::error::ReplayError;
 use host_replay::host::{StoreKind, open};
 use host_replay::recorded::recorded;
-use host_world::{Drift, drift};
+use host_world::{Drift, drift, remove};
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -16,7 +17,8 @@ use std::process::ExitCode;
 
 /// Say what differs between what a store has made and what the providers say is there
 ///
-/// An orphan exists and is in no record, what is lost is in the record and does not exist. Nothing is changed.
+/// An orphan exists and is in no record, what is lost is in the record and does not exist. Nothing is changed but what
+/// --destroy names.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -27,6 +29,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     world: WorldArgs,
 
+    /// Destroy this orphan, as it is told here: bucket:inst_acme/bucket; may be given more than once
+    #[arg(long, value_name = "RESOURCE:ID")]
+    destroy: Vec<String>,
+
     /// How to report; json is one line a difference, then a summary
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -35,6 +41,7 @@ pub(crate) struct Args {
 const AFTER_HELP: &str = "Examples:
   host-shim replay --providers local --world w --store x.db my.yml
   host-shim drift --store x.db --providers local --world w
+  host-shim drift --store x.db --providers local --world w --destroy bucket:inst_acme/bucket
 
 Exit codes: 0 they agree, 1 they differ or a list can't be had, 2 bad usage or input.";
 
@@ -63,7 +70,18 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let recorded: Vec<_> = recorded(&*store, None)?.into_iter().map(|it| (it.id, it.state)).collect();
     let held = opened.registry.held()?;
     let found = drift(&recorded, &held, |resource| world.takes(&format!("{resource}.ensure")));
+    let orphans = match named(&found, &args.destroy) {
+        Ok(orphans) => orphans,
+        Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
+    };
     let mut out = io::stdout().lock();
+    for one in &orphans {
+        remove(&opened.registry, one, args.world.patience())
+            .with_context(|| format!("{}:{}", one.id.resource, one.id.id))?;
+        eprintln!("destroyed {}:{}  {}  {}", one.id.resource, one.id.id, one.id.scope, one.name);
+    }
+    let is_there = |one: &&Drift| !matches!(one, Drift::Orphan(held) if orphans.contains(held));
+    let found: Vec<&Drift> = found.iter().filter(is_there).collect();
     for one in &found {
         match args.format {
             Format::Human => writeln!(out, "{}", human(one)),
@@ -71,18 +89,49 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         .context("the report can't be written")?;
     }
+    let there = held.len() - orphans.len();
     match args.format {
         Format::Human => {
-            writeln!(out, "{} recorded, {} there, {} differences", recorded.len(), held.len(), found.len())
+            writeln!(out, "{} recorded, {there} there, {} differences", recorded.len(), found.len())
         }
         Format::Json => writeln!(
             out,
             "{}",
-            json!({"summary": {"recorded": recorded.len(), "there": held.len(), "differences": found.len()}})
+            json!({"summary": {"recorded": recorded.len(), "there": there, "differences": found.len()}})
         ),
     }
     .context("the report can't be written")?;
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+}
+
+/// The orphans that somebody names, each once.
+fn named(found: &[Drift], names: &[String]) -> Result<Vec<Held>, String> {
+    let name_of = |held: &Held| format!("{}:{}", held.id.resource, held.id.id);
+    let orphans = found.iter().filter_map(|one| match one {
+        Drift::Orphan(held) => Some(held),
+        _ => None,
+    });
+    let orphans: Vec<&Held> = orphans.collect();
+    let mut wanted: Vec<Held> = Vec::new();
+    for name in names {
+        let mut of_name = orphans.iter().filter(|held| name_of(held) == *name);
+        let Some(orphan) = of_name.next() else {
+            let known: Vec<String> = orphans.iter().map(|held| name_of(held)).collect();
+            let known = if known.is_empty() {
+                "there is none".to_owned()
+            } else {
+                format!("expected one of {}", known.join(", "))
+            };
+            return Err(format!("`{name}` is no orphan; {known}"));
+        };
+        if of_name.next().is_some() {
+            return Err(format!("several accounts have an orphan `{name}`: destroy it at its provider"));
+        }
+        if !wanted.contains(orphan) {
+            wanted.push((*orphan).clone());
+        }
+    }
+    Ok(wanted)
 }
 
 /// What differs, of which resource, what the other side calls it, and how it is there and in the record.

@@ -66,8 +66,13 @@ impl WorldArgs {
             settings,
         };
         let opened = open(&options).context("the providers can't be opened")?;
-        let world = World::new(opened.registry.clone()).with_patience(Duration::from_secs(self.patience));
+        let world = World::new(opened.registry.clone()).with_patience(self.patience());
         Ok(Some((beside.into_iter().fold(world, |world, beside| beside.stand(world)), opened)))
+    }
+
+    /// How long to wait for a provider.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience)
     }
 
     /// Tells what was done and what is there; with `--keep` it stays there until the program is stopped.

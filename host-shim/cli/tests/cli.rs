@@ -12,6 +12,8 @@ mod compare;
 mod contract;
 #[path = "cli/coverage.rs"]
 mod coverage;
+#[path = "cli/drift.rs"]
+mod drift;
 #[path = "cli/elsewhere.rs"]
 mod elsewhere;
 #[path = "cli/explore.rs"]

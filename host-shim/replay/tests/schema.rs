@@ -226,6 +226,7 @@ fn schema_and_reader_know_the_same_names() {
         ("advance", "advance: 1d"),
         ("until", "until: 2027-01-01T00:00:00Z"),
         ("answers", "answers: {}"),
+        ("at_stripe", "at_stripe: POST /v1/customers"),
         ("claims", "claims: {}"),
         ("timers", "timers: true"),
         ("restart", "restart: true"),

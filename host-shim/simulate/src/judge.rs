@@ -7,7 +7,7 @@ use host::read;
 use host_store::{Scope, Store};
 use products_contract::{Account, Actor, Balance, Product, Question, Timestamp};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Something that is not as it should be.
@@ -91,6 +91,32 @@ impl Ledgers {
             }
             None => Ok(()),
         }
+    }
+
+    /// An account owes each creator a share of what it bought within its bounds, in minor units; others nothing.
+    ///
+    /// # Errors
+    /// The first creator whom it owes another one.
+    pub fn owes_shares(&self, account: &str, shares: &BTreeMap<String, Share>) -> Result<(), Difference> {
+        let mut owed: BTreeMap<&str, i64> = shares.keys().map(|creator| (creator.as_str(), 0)).collect();
+        for ((of, ledger, _), amount) in &self.0 {
+            if let Some(creator) = ledger.strip_prefix("due:").filter(|to| of == account && *to != "sales") {
+                *owed.entry(creator).or_default() -= amount;
+            }
+        }
+        for (creator, share) in owed {
+            let (least, most) = shares.get(creator).copied().unwrap_or_default();
+            if share < least || share > most {
+                let what = format!("what {creator} has of what {account} bought");
+                return Err(Difference::new(what, format!("{least} to {most}"), share.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The accounts that have any.
+    pub fn accounts(&self) -> BTreeSet<&str> {
+        self.0.keys().map(|(account, ..)| account.as_str()).collect()
     }
 
     /// Each creator has a share within its bounds, in minor units.

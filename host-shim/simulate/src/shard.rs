@@ -315,6 +315,9 @@ impl<'c> Shard<'c> {
             *held = (held.0 + least, held.1 + most);
         }
         let ledgers = Ledgers::of(self.house.processor().store());
+        if let (true, Ok(ledgers)) = (is_sure, &ledgers) {
+            self.judge_shares(ledgers);
+        }
         let held = ledgers.and_then(|ledgers| {
             ledgers.hold()?;
             if is_sure { ledgers.have_shares(&shares) } else { Ok(()) }
@@ -323,6 +326,18 @@ impl<'c> Shard<'c> {
             self.differs(None, difference);
         }
         Ok(())
+    }
+
+    /// Who owes creators something else than a share of what was bought.
+    fn judge_shares(&mut self, ledgers: &Ledgers) {
+        let nothing = BTreeMap::new();
+        for account in ledgers.accounts() {
+            let at = self.folk.iter().position(|person| person.traders.at.account.to_string() == account);
+            let shares = at.map_or(&nothing, |at| &self.folk[at].shares);
+            if let Err(difference) = ledgers.owes_shares(account, shares) {
+                self.differs(at, difference);
+            }
+        }
     }
 
     fn judge_one(&mut self, at: usize, account: &Account) -> Result<(), Difference> {

@@ -162,7 +162,15 @@ mod tests {
     fn span(key: &str, from: u64, to: u64, calls: usize) -> Span {
         let ms = Duration::from_millis;
         let kind = "database.ensure".to_owned();
-        Span { kind, key: key.to_owned(), from: ms(from), to: ms(to), busy: ms(to - from), calls, ended: "done" }
+        Span {
+            kind,
+            key: key.to_owned(),
+            from: ms(from),
+            to: ms(to),
+            busy: ms(to - from),
+            calls,
+            ended: "done".to_owned(),
+        }
     }
 
     #[test]
@@ -197,6 +205,6 @@ mod tests {
         provider.call(&Call { token: Some("t".into()), ..call });
         let spans = journal.spans();
         assert_eq!(spans.len(), 1);
-        assert_eq!((spans[0].calls, spans[0].ended), (2, "done"));
+        assert_eq!((spans[0].calls, spans[0].ended.as_str()), (2, "done"));
     }
 }

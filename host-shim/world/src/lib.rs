@@ -7,6 +7,7 @@ mod journal;
 mod limits;
 mod name;
 mod open;
+mod remove;
 mod settings;
 mod stop;
 
@@ -16,6 +17,7 @@ pub use journal::{Journal, Span, chart};
 pub use limits::{Limited, Limits};
 pub use name::Name;
 pub use open::{LocalStripe, OpenError, Opened, Options, open, secrets_of};
+pub use remove::{NotRemoved, remove};
 pub use settings::{
     AwsCode, AwsDatabases, AwsFunctions, AwsSettings, AwsSize, B2Settings, LimitSettings, MailSettings, PostgresServer,
     PostgresSettings, Settings, SettingsError, SmtpSecurity, SmtpSettings, StripeSettings, SupabaseSettings,

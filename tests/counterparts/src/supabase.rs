@@ -50,6 +50,9 @@ pub struct Project {
 }
 
 impl Project {
+    /// Password of one that somebody made by hand.
+    pub const PASSWORD: &str = "the-password-of-who-made-it-by-hand";
+
     /// A project that somebody made by hand and that is ready.
     pub fn ready(reference: &str, organization: &str, name: &str) -> Project {
         Project {
@@ -58,7 +61,7 @@ impl Project {
             name: name.to_owned(),
             region: "eu-central-1".to_owned(),
             status: "ACTIVE_HEALTHY".to_owned(),
-            password: "by-hand".to_owned(),
+            password: Project::PASSWORD.to_owned(),
             tables: 0,
             becomes: None,
         }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-const TOKEN: &str = "sbp_nobodymayreadthis";
+pub const TOKEN: &str = "sbp_nobodymayreadthis";
 const ORGANIZATION: &str = "org-1";
 /// The project that the double makes first, and one that somebody makes there.
 const FIRST: &str = "aaaaaaaaaaaaaaaaaaab";
@@ -99,7 +99,7 @@ fn an_orchestra_on_a_shared_postgresql_to_its_end() {
 }
 
 /// A double of Supabase whose projects' database is a PostgreSQL under their hosts' names, and what opens it.
-struct AtSupabase {
+pub struct AtSupabase {
     double: Supabase,
     postgres: Arc<Postgres>,
     /// What shared databases would be on; nothing is made there.
@@ -109,7 +109,7 @@ struct AtSupabase {
 }
 
 impl AtSupabase {
-    fn start() -> AtSupabase {
+    pub fn start() -> AtSupabase {
         let host = |reference: &str| format!("db.{reference}.supabase.co");
         let postgres = Arc::new(Postgres::with_tls(&[&host(FIRST), &host(BY_HAND)]));
         let double = Supabase::start(TOKEN, ORGANIZATION);
@@ -121,7 +121,12 @@ impl AtSupabase {
         AtSupabase { double, postgres, shared, folder, stripe: stripe() }
     }
 
-    fn open(&self) -> (World, Opened) {
+    /// The administrator's password of the shared server.
+    pub fn shared_password(&self) -> &'static str {
+        self.shared.password()
+    }
+
+    pub fn open(&self) -> (World, Opened) {
         let address = |reference: &str| format!("db.{reference}.supabase.co: '127.0.0.1:{}'", self.postgres.port());
         let parts = format!(
             "supabase: {{token: secret:file/supabase, organization: {ORGANIZATION}, url: 'http://{}'}}
@@ -164,19 +169,23 @@ fn an_orchestra_at_supabase_to_its_end() {
 fn an_orchestra_whose_database_an_operator_made() {
     let site = AtSupabase::start();
     let (world, opened) = site.open();
-    site.double.set_most(0);
-    let project = Project::ready(BY_HAND, ORGANIZATION, "Philharmonic, by hand");
-    // The operator keeps the project's password where only the orchestra's account finds it.
-    let made = opened.vault.put("orchestra/test/user:o1", "philharmonic", &project.password).expect("kept");
-    site.double.put(project);
-    let mut story = story("orchestra-by-hand.yml");
-    let file = site.folder.0.path().join("by-hand.yml");
-    let text = std::fs::read_to_string(&story.scenario.file).expect("the story").replace("SECRET", &made.reference);
-    std::fs::write(&file, text).expect("written");
-    story = told(file, Some("orchestra")).remove(0);
+    let story = by_hand(&site, &opened, Project::PASSWORD);
     let report = through_the_component(&story, &world);
     assert_eq!(failures(&report), [""; 0]);
     assert_eq!(site.postgres.sql("postgres", FILLED), PHILHARMONIC);
     assert_eq!(site.double.projects(), []);
     println!("{}", chart(&opened.journal.spans()));
+}
+
+/// The story of an operator who makes the project at Supabase by hand, and tells this password of it.
+pub fn by_hand(site: &AtSupabase, opened: &Opened, password: &str) -> Story {
+    site.double.set_most(0);
+    site.double.put(Project::ready(BY_HAND, ORGANIZATION, "Philharmonic, by hand"));
+    // It is kept where only the orchestra's account finds it.
+    let made = opened.vault.put("orchestra/test/user:o1", "philharmonic", password).expect("kept");
+    let story = story("orchestra-by-hand.yml");
+    let file = site.folder.0.path().join("by-hand.yml");
+    let text = std::fs::read_to_string(&story.scenario.file).expect("the story").replace("SECRET", &made.reference);
+    std::fs::write(&file, text).expect("written");
+    told(file, Some("orchestra")).remove(0)
 }

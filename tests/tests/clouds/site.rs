@@ -12,6 +12,9 @@ use tempfile::TempDir;
 
 /// How long a step may wait: the policies of effects begin with five seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// Keys that nobody but who they are for may read.
+pub const AWS_KEY: &str = "aws-key-nobody-reads";
+pub const SMTP_PASSWORD: &str = "smtp-password-nobody-reads";
 /// The smallest zip: one that has nothing in it.
 const EMPTY_ZIP: [u8; 22] = [0x50, 0x4b, 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -27,12 +30,13 @@ pub struct Site {
 
 impl Site {
     pub fn start() -> Site {
-        let (moto, postgres, mails) = (Moto::start(), Postgres::start(), Smtp::start(None));
+        let (moto, postgres, mails) = (Moto::start(), Postgres::start(), Smtp::start(Some(SMTP_PASSWORD)));
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("function.zip"), EMPTY_ZIP).expect("a zip");
         std::fs::create_dir(folder.path().join("secrets")).expect("a folder");
         std::fs::write(folder.path().join("secrets/postgres"), postgres.password()).expect("a secret");
-        std::fs::write(folder.path().join("secrets/aws"), "test").expect("a secret");
+        std::fs::write(folder.path().join("secrets/aws"), AWS_KEY).expect("a secret");
+        std::fs::write(folder.path().join("secrets/smtp"), SMTP_PASSWORD).expect("a secret");
         make_role(moto.server().address());
         Site {
             aws: FaultProxy::start(moto.server().address(), Protocol::Http),
@@ -61,7 +65,7 @@ impl Site {
         let text = format!(
             "secrets_folder: {secrets}
 mail: {{from: Solobase <host@solobase.example>, admin: [admin@solobase.example], accounts: {{'user:u1': [u1@customers.example]}}}}
-smtp: {{host: 127.0.0.1, port: {smtp}, security: plain}}
+smtp: {{host: 127.0.0.1, port: {smtp}, security: plain, user: host, password: secret:file/smtp}}
 aws:
   region: us-east-1
   endpoint: {aws}
@@ -98,6 +102,18 @@ postgres:
         self.databases.clear();
         let held = opened.registry.held().expect("lists");
         held.into_iter().map(|it| format!("{}:{} {}", it.id.resource, it.id.id, it.state)).collect()
+    }
+
+    /// The servers' own logs, and the mails that were taken.
+    pub fn logs(&self) -> Vec<(&'static str, String)> {
+        let mails = self.mails.mails().into_iter().map(|mail| std::fs::read(mail).expect("a mail"));
+        let mails: Vec<String> = mails.map(|mail| String::from_utf8_lossy(&mail).into_owned()).collect();
+        vec![("PostgreSQL's log", self.postgres.log()), ("the mails", mails.concat())]
+    }
+
+    /// The administrator's password of the server of databases.
+    pub fn database_password(&self) -> &'static str {
+        self.postgres.password()
     }
 
     /// The cloud, where something is looked up directly.

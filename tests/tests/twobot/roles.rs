@@ -6,7 +6,7 @@ use host::processor::{AskError, Report};
 use products_contract::{Account, Actor, ActorKind, Event, Page, Payload, Problem, Question, Refusal};
 
 /// Commands, and who of an organization's members may give each; nobody gives one that belongs to the platform.
-const COMMANDS: [(&str, &[&str]); 31] = [
+const COMMANDS: [(&str, &[&str]); 32] = [
     ("catalog.load", &[]),
     ("product.create", &["owner", "member"]),
     ("product.update", &["owner", "member"]),
@@ -19,6 +19,7 @@ const COMMANDS: [(&str, &[&str]); 31] = [
     ("instance.delete", &["owner"]),
     ("step.complete", &["owner"]),
     ("step.assign", &[]),
+    ("step.abandon", &[]),
     ("campaign.create", &[]),
     ("campaign.send", &[]),
     ("campaign.cancel", &[]),
@@ -107,9 +108,10 @@ fn a_command_is_judged_by_who_gives_it_and_where() {
                 let report = reports.first().expect("each command is decided");
                 // Who is let through is refused for what was asked, or for where.
                 let is_catalogs = kind == "catalog.load" || kind.starts_with("campaign.");
-                let is_operators = ["account.close", "instance.suspend", "step.assign", "usage.invoice"]
-                    .contains(&kind)
-                    && actor.kind == ActorKind::User;
+                let is_operators =
+                    ["account.close", "instance.suspend", "step.abandon", "step.assign", "usage.invoice"]
+                        .contains(&kind)
+                        && actor.kind == ActorKind::User;
                 let elsewhere = is_catalogs && account != Account::Platform;
                 let expected = !is_allowed(&actor, &account, roles) || elsewhere || is_operators;
                 let what = format!("{kind} by {actor:?} in {account:?}: {:?}", report.result.reason());

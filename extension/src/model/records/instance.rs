@@ -241,6 +241,18 @@ pub(crate) struct FailedStep {
     pub at: Timestamp,
 }
 
+/// What could not be taken away and was given up: it is in the world, and nothing of ours asks for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
+#[serde(default)]
+pub(crate) struct Abandoned {
+    /// What its provider calls it.
+    pub outputs: Object,
+    /// Who gave it up.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// Generations go on rising when what they belong to comes and goes; they are no part of the state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
@@ -290,6 +302,9 @@ pub(crate) struct InstanceRecord {
     /// Resources by name, or name and variant: `compute@ecs`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub resources: BTreeMap<String, ResourceState>,
+    /// Of those, what an operator gave up.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub abandoned: BTreeMap<String, Abandoned>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<FailedStep>,
     /// Status to return to if an archive or restore fails.

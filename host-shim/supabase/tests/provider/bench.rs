@@ -60,7 +60,7 @@ impl Bench {
         let shown = format!("{answer:?}");
         assert!(!shown.contains("nobodymayreadthis") && !shown.contains("sbp_"), "a token is told: {shown}");
         let passwords = self.double.projects().into_iter().map(|project| project.password);
-        for password in passwords.filter(|password| password != "by-hand") {
+        for password in passwords.filter(|password| password != Project::PASSWORD) {
             assert!(!shown.contains(&password), "a password is told: {shown}");
         }
         answer
