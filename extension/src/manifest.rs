@@ -8,7 +8,7 @@ use products_contract::*;
 use serde_json::{Map, json};
 
 /// Collections of `records`.
-const COLLECTIONS: [&str; 23] = [
+const COLLECTIONS: [&str; 24] = [
     "access_log",
     "account",
     "billing",
@@ -26,6 +26,7 @@ const COLLECTIONS: [&str; 23] = [
     "listings",
     "members",
     "payments",
+    "returned",
     "sales",
     "sessions",
     "subscription_schedules",

@@ -26,6 +26,7 @@ use super::records::payment::Payment;
 use super::records::payouts::Payouts;
 use super::records::product::ProductRow;
 use super::records::purchase::PurchaseRow;
+use super::records::returned::Returned;
 use super::records::sale::Sale;
 use super::records::schedule::OpenSchedule;
 use super::records::session::Session;
@@ -97,6 +98,7 @@ tables! {
     counters: Counter,
     items: Item,
     lots: Lot,
+    returned: Returned,
     sales: Sale,
     earned: Earned,
     earnings: Earning,
@@ -129,6 +131,7 @@ impl Tables {
                 Session::COLLECTION => (&mut self.sessions, id),
                 Item::COLLECTION => (&mut self.items, id),
                 Lot::COLLECTION => (&mut self.lots, id),
+                Returned::COLLECTION => (&mut self.returned, id),
                 Sale::COLLECTION => (&mut self.sales, id),
                 Earned::COLLECTION => (&mut self.earned, id),
                 Earning::COLLECTION => (&mut self.earnings, id),

@@ -18,6 +18,7 @@ pub(crate) mod payment;
 pub(crate) mod payouts;
 pub(crate) mod product;
 pub(crate) mod purchase;
+pub(crate) mod returned;
 pub(crate) mod sale;
 pub(crate) mod schedule;
 pub(crate) mod session;

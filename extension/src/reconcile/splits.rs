@@ -12,11 +12,13 @@ use crate::model::money::part_of;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::payment::Payment;
 use crate::model::records::purchase::PurchaseRow;
+use crate::model::records::returned::Returned;
 use crate::model::records::sale::{Sale, SaleKind};
 use crate::model::records::session::Session;
 use crate::model::time::plus_days;
 use products_contract::{Effect, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// Bring the sales to what their purchases and invoices say.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
@@ -24,17 +26,19 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
         of_purchase(desk, &id)?;
     }
     let mut invoices: BTreeSet<String> = desk.account.touched::<Invoice>().into_iter().collect();
-    let mut back: Vec<(String, String, i64)> = Vec::new();
+    let mut back: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
     for id in desk.account.touched::<Payment>() {
         let Some(payment) = desk.account.get::<Payment>(&id)? else { continue };
         if let Some(invoice) = &payment.invoice {
-            let amount = payment.refunded_minor().saturating_add(payment.disputed_minor());
-            back.push((invoice.clone(), id, amount));
+            if payment.has_returns() {
+                let amount = payment.refunded_minor().saturating_add(payment.disputed_minor());
+                back.entry(invoice.clone()).or_default().insert(id, amount);
+            }
             invoices.insert(invoice.clone());
         }
     }
     for id in invoices {
-        of_invoice(desk, &id, &back)?;
+        of_invoice(desk, &id, back.remove(&id).unwrap_or_default())?;
     }
     Ok(())
 }
@@ -106,12 +110,32 @@ fn of_purchase(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     put(desk, id, sale)
 }
 
-/// What an invoice brought for each product that somebody has a share of, in proportion to its lines.
-fn of_invoice(desk: &mut Desk<'_>, id: &str, back: &[(String, String, i64)]) -> Ruled<()> {
-    let Some(invoice) = desk.account.get::<Invoice>(id)? else { return Ok(()) };
-    let paid = invoice.takings_minor();
-    if invoice.status != InvoiceStatus::Paid || paid <= 0 {
+/// Whether anybody has a share of anything that is sold.
+fn has_splits(desk: &Desk<'_>) -> Ruled<bool> {
+    Ok(desk.catalog.types()?.iter().any(|decl| decl.split.is_some()))
+}
+
+/// What an invoice brought for each product that somebody has a share of, in proportion to its lines, less what came `back` of
+/// it by its payments. What comes back before the invoice is known as paid is kept until it is.
+fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) -> Ruled<()> {
+    let invoice = desk.account.get::<Invoice>(id)?;
+    let is_paid = |invoice: &Rc<Invoice>| invoice.status == InvoiceStatus::Paid && invoice.takings_minor() > 0;
+    let Some(invoice) = invoice.filter(is_paid) else {
+        if !back.is_empty() && has_splits(desk)? {
+            let mut returned = desk.account.fetch::<Returned>(id)?.unwrap_or_default();
+            returned.by.append(&mut back);
+            desk.account.put(id, returned);
+        }
         return Ok(());
+    };
+    let paid = invoice.takings_minor();
+    if has_splits(desk)?
+        && let Some(returned) = desk.account.fetch::<Returned>(id)?
+    {
+        for (payment, amount) in returned.by {
+            back.entry(payment).or_insert(amount);
+        }
+        desk.account.remove::<Returned>(id);
     }
     let mut shared: BTreeMap<String, (Share, i64)> = BTreeMap::new();
     for line in &invoice.lines {
@@ -130,7 +154,7 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, back: &[(String, String, i64)]) -> 
         let at = invoice.paid_at.unwrap_or(invoice.at);
         let mut sale = sale(desk, &sale_id, (SaleKind::Subscription, product), share, &invoice.currency, at)?;
         sale.gross_minor = if is_sold { 0 } else { part_of(net, amount, all) };
-        for (_, payment, amount) in back.iter().filter(|(invoice, ..)| invoice == id) {
+        for (payment, amount) in &back {
             match part_of(sale.gross_minor, *amount, paid) {
                 0 => drop(sale.back.remove(payment)),
                 part => drop(sale.back.insert(payment.clone(), part)),

@@ -90,6 +90,11 @@ impl Payment {
         held.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
     }
 
+    /// Whether anything ever was given back or disputed.
+    pub fn has_returns(&self) -> bool {
+        self.charge_refunded_minor > 0 || !self.refunds.is_empty() || !self.disputes.is_empty()
+    }
+
     /// What was given back, in minor units: what refunds explain, or what the charge says if that is more.
     pub fn refunded_minor(&self) -> i64 {
         let sum = |failed: bool| {
