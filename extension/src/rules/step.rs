@@ -10,7 +10,7 @@ use crate::catalog::schema::{Doer, TypeDecl, check_told};
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
-use crate::model::records::instance::{Abandoned, InstanceStatus, ResourceState, ResourceStatus};
+use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
 use crate::model::secret::has_password;
 use products_contract::*;
 use serde_json::{Value, json};
@@ -109,8 +109,7 @@ pub(super) fn abandon(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if !told.is_empty() {
         desk.account.release_claims(told, None);
     }
-    let left = Abandoned { outputs: resource.outputs.clone(), by: desk.actor.subject.clone(), at: desk.now };
-    instance.record.abandoned.insert(name.clone(), left);
+    instance.record.abandoned.insert(name.clone(), resource.clone());
     instance.record.resources.insert(name, resource.gone());
     instance.save(&mut desk.account)?;
     Ok(Verdict::answered(Answer::Product(id)))

@@ -18,7 +18,9 @@ const FAULTS: [Fault; 6] = [
     Fault::Truncate,
 ];
 
+/// Breaks every so many-th of all exchanges in all ways, or all of them with `EXCHANGES=all`.
 fn each_exchange(site: &Site, proxy: &FaultProxy, every: usize) -> usize {
+    let every = if std::env::var("EXCHANGES").is_ok_and(|which| which == "all") { 1 } else { every };
     let folder = folder();
     let story = saga(&folder, 0);
     let (world, opened) = site.world();

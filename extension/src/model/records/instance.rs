@@ -241,18 +241,6 @@ pub(crate) struct FailedStep {
     pub at: Timestamp,
 }
 
-/// What could not be taken away and was given up: it is in the world, and nothing of ours asks for it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
-#[serde(default)]
-pub(crate) struct Abandoned {
-    /// What its provider calls it.
-    pub outputs: Object,
-    /// Who gave it up.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-}
-
 /// Generations go on rising when what they belong to comes and goes; they are no part of the state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
@@ -302,9 +290,9 @@ pub(crate) struct InstanceRecord {
     /// Resources by name, or name and variant: `compute@ecs`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub resources: BTreeMap<String, ResourceState>,
-    /// Of those, what an operator gave up.
+    /// What could not be taken away and was given up, as it stood then: it is in the world, and nothing of ours asks for it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub abandoned: BTreeMap<String, Abandoned>,
+    pub abandoned: BTreeMap<String, ResourceState>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<FailedStep>,
     /// Status to return to if an archive or restore fails.
