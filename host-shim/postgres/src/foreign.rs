@@ -16,14 +16,15 @@ use std::time::Instant;
 use tokio_postgres::Client;
 use tokio_postgres::config::Host;
 
-/// User and database of a server that are told of nobody, also at Supabase.
+/// What the hosts of Supabase's databases end with, and their user and database.
+const SUPABASE: &str = ".supabase.co";
 const USUAL: &str = "postgres";
 /// The port that PostgreSQL has unless somebody says so.
 const PORT: u16 = 5432;
 
 /// How to reach a database by what a payload tells: a secret that is its address (`postgres://user:password@host/name`), whose host
 /// must be the one that was told openly; or a password, with `user` and `name` (or `database`) beside it, each `postgres` if it
-/// isn't told.
+/// isn't told and the host is Supabase's.
 pub(crate) fn foreign(
     call: &Call,
     told: &Value,
@@ -49,10 +50,15 @@ pub(crate) fn foreign(
         return Ok(address);
     }
     let mut address = tokio_postgres::Config::new();
-    address.host(host).port(port.unwrap_or(PORT)).password(plain.expose());
+    address.host(&host).port(port.unwrap_or(PORT)).password(plain.expose());
     // Supabase's outputs have a project's name under `name`; in a step's payload `database` is the endpoint.
     let name = text("database").filter(|_| endpoint != "database").or_else(|| text("name"));
-    address.user(text("user").unwrap_or(USUAL)).dbname(name.unwrap_or(USUAL));
+    // Elsewhere these may be an administrator's, whose password nobody may try.
+    let usual = |member: &str| match host.ends_with(SUPABASE) {
+        true => Ok(USUAL),
+        false => Err(missing(member, "a name, since the secret is no address")),
+    };
+    address.user(text("user").map_or_else(|| usual("user"), Ok)?).dbname(name.map_or_else(|| usual("name"), Ok)?);
     Ok(address)
 }
 

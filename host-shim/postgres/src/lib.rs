@@ -42,7 +42,7 @@ const PROVIDER: &str = "postgres";
 /// |---|---|---|
 /// | `ensure` | `quota_gb` or `quota_mb`, `max_connections`, `writes` (`refused`, `allowed`), `endpoint` of the server it is to be on | `id`, `endpoint`, `name`, `user`, `secret_ref` |
 /// | `change` | the same, and `state` (`suspended`, `running`) | the same, and `state` |
-/// | `observe` | nothing; or `adopt` with `outputs` (`endpoint`, `secret_ref`, for a password also `user` and `name` unless both are `postgres`) | `exists`, `state`, `outputs`, `bytes`, `quota_bytes`, `is_over_quota` |
+/// | `observe` | nothing; or `adopt` with `outputs` (`endpoint`, `secret_ref`, for a password also `user` and `name` unless it is at Supabase) | `exists`, `state`, `outputs`, `bytes`, `quota_bytes`, `is_over_quota` |
 /// | `destroy` | nothing | nothing |
 /// | `backup` | nothing; of a database elsewhere `outputs` (`endpoint`, `secret_ref`) | `backup_id`, `sha256`, `bytes`, `verified` |
 /// | `restore` | `backup`, as that answered, and `outputs` in the same way | `backup_id`, `sha256`, `verified` |
