@@ -4,8 +4,11 @@ use crate::world::root;
 use host_replay::library::{Sources, Story, stories};
 use host_replay::play::{CaseReport, PlayOptions, play};
 use host_replay::runners::Runners;
+use host_replay::scenario::{Action, Kill, Step};
 use host_replay::world::World;
+use host_store::fault::Moment;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -33,6 +36,23 @@ pub fn played_with(story: &Story, options: &PlayOptions) -> CaseReport {
 /// What did not hold, a line each.
 pub fn failures(report: &CaseReport) -> Vec<String> {
     report.failures.iter().map(|it| format!("{}:{}: {}", it.file.display(), it.line, it.title)).collect()
+}
+
+/// A kill before and one after each of so many writes, at each step that does something; of writes that do not come there is none.
+pub fn kills(story: &Story, writes: u64) -> Vec<(usize, Kill)> {
+    let steps = story.scenario.steps.iter().enumerate();
+    let acting = steps.filter(|(_, step)| !matches!(step.action, Action::Check(_)));
+    let moments = |write| [Moment::Before, Moment::After].map(|moment| Kill { write, moment, again: None });
+    acting.flat_map(|(at, _)| (1..=writes).flat_map(moments).map(move |kill| (at, kill))).collect()
+}
+
+/// A story whose host is killed at a step. What was in before the kill is a duplicate when it is told again, so that nothing is
+/// expected of the step itself.
+pub fn killed_at(story: &Story, at: usize, kill: Kill) -> Story {
+    let mut story = story.clone();
+    let step = &mut Arc::make_mut(&mut story.scenario).steps[at];
+    *step = Step { kill: Some(kill), ..step.without_expectations() };
+    story
 }
 
 /// What `find` finds in each of these, some of them at a time.

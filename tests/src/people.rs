@@ -212,7 +212,9 @@ impl People {
             return;
         }
         let (trial, declined) = (each.flag(0) && each.flag(1), !each.flag(0) && each.flag(1) && each.flag(2));
-        let (purchase, plan) = match self.ordered.take() {
+        // Who is declined at once stays with the open checkout, which a second order of the same plan finds again.
+        let ordered = if declined { None } else { self.ordered.take() };
+        let (purchase, plan) = match ordered {
             Some((purchase, plan)) => (Some(purchase), plan),
             None => (None, usize::from(each.pick)),
         };

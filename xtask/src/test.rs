@@ -11,8 +11,8 @@ use anyhow::Result;
 ///
 /// The groups run in order and the first that fails ends the run. The last lines of the summary tell what did not run,
 /// or ran in part, and what is missing for it; with CI=true missing tools of cargo are installed. All is built in the development profile, which the
-/// tests need anyway; only `build` and `replay` build for release. PROPTEST_CASES raises the budget of the property
-/// tests.
+/// tests need anyway; only `build` and `replay` build for release. The properties tell the
+/// same stories in every run; PROPTEST_CASES says how many others they tell.
 #[derive(clap::Args)]
 pub struct Options {
     /// Run these groups only.

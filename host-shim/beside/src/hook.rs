@@ -5,18 +5,16 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
+use host::clock::Clock;
+use host_intake::body::BODY_BYTES_MAX;
 use host_replay::beside::{BesideError, Delivery};
-use products_contract::Timestamp;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
-
-/// Bytes of a delivery's body at most, as in a host's intake.
-const BODY_MAX: usize = 1024 * 1024;
 
 /// A small server on 127.0.0.1; it ends with its runtime.
 pub(crate) struct Hook {
@@ -29,7 +27,8 @@ impl Hook {
         let (sender, deliveries) = channel();
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;
-        let app = Router::new().fallback(post(take)).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(Queue(sender));
+        let app =
+            Router::new().fallback(post(take)).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(Queue(sender));
         runtime.spawn(async move {
             // It ends with the runtime.
             let _ = axum::serve(listener, app).await;
@@ -43,7 +42,7 @@ impl Hook {
 
     /// The next delivery, if one comes in time.
     pub(crate) fn next(&self, wait: Duration) -> Result<Option<Delivery>, BesideError> {
-        let deliveries = self.deliveries.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
         match deliveries.recv_timeout(wait) {
             Ok(delivery) => Ok(Some(delivery)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
@@ -64,7 +63,7 @@ async fn take(State(Queue(queue)): State<Queue>, uri: Uri, headers: HeaderMap, b
         path: uri.path().to_owned(),
         headers: headers.collect(),
         body: body.to_vec(),
-        at: now(),
+        at: Clock::system().latest(),
         // The sender has hung up where nobody waits for the answer.
         answer: Box::new(move |status| {
             let _ = answer.send(status);
@@ -75,10 +74,4 @@ async fn take(State(Queue(queue)): State<Queue>, uri: Uri, headers: HeaderMap, b
     }
     let status = answered.await.ok().and_then(|status| StatusCode::from_u16(status).ok());
     status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
-}
-
-/// The machine's time in milliseconds since the epoch.
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

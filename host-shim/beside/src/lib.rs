@@ -6,6 +6,7 @@ mod hook;
 use hook::Hook;
 use host_intake::request::PATH;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
+use host_intake::webhook::split_place;
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
 use host_replay::beside::{Beside, BesideError, Delivery};
 use host_replay::scenario::AtStripe;
@@ -23,9 +24,6 @@ pub const TEST_KEY: &str = "sk_test_beside";
 const START_S: i64 = 1_577_836_800;
 /// How long to wait for the next delivery before looking whether there is one to come.
 const LOOK: Duration = Duration::from_millis(5);
-/// The newest of a kind of object.
-const OPEN: char = '{';
-const CLOSE: char = '}';
 
 /// Why it can't be started.
 #[derive(Debug, thiserror::Error)]
@@ -78,26 +76,20 @@ impl LocalStripe {
     fn filled(&self, call: &str, text: &str) -> Result<String, BesideError> {
         let mut filled = String::new();
         let mut rest = text;
-        while let Some((before, kind, after)) = placeholder(rest) {
+        while let Some((before, kind, behind)) = split_place(rest) {
             let newest = self.server.newest(kind);
             let nothing = || BesideError::Nothing { call: call.to_owned(), kind: kind.to_owned() };
             filled.push_str(before);
             filled.push_str(&newest.ok_or_else(nothing)?);
-            rest = after;
+            rest = behind;
         }
         Ok(filled + rest)
     }
 }
 
-fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
-    let (before, rest) = text.split_once(OPEN)?;
-    let (kind, after) = rest.split_once(CLOSE)?;
-    Some((before, kind, after))
-}
-
 impl Beside for LocalStripe {
     fn begin(&self, version: &str, clock: Timestamp) -> Result<EndpointSecrets, BesideError> {
-        self.advance_to(clock)?;
+        self.advance_to(clock);
         let url = format!("{}{PATH}stripe", self.hook.url());
         let form = [("url", url.as_str()), ("api_version", version), ("enabled_events[]", "*")];
         let made = self.answered("POST /v1/webhook_endpoints", &own_request("POST", "/v1/webhook_endpoints", &form))?;
@@ -121,9 +113,8 @@ impl Beside for LocalStripe {
         self.server.next_due_s(until.div_euclid(1_000)).map(|due_s| due_s.saturating_mul(1_000))
     }
 
-    fn advance_to(&self, to: Timestamp) -> Result<(), BesideError> {
+    fn advance_to(&self, to: Timestamp) {
         self.server.advance_to(to.div_euclid(1_000));
-        Ok(())
     }
 
     fn next(&self) -> Result<Option<Delivery>, BesideError> {

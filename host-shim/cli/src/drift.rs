@@ -1,10 +1,11 @@
 //! `host-shim drift --store FILE --providers NAMES`.
 
+use crate::format::Format;
 use crate::refuse;
 use crate::world::WorldArgs;
 use crate::{EXIT_FAILED, ended};
 use anyhow::Context;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use host_providers::Held;
 use host_replay::error::ReplayError;
 use host_replay::host::{StoreKind, open};
@@ -45,15 +46,6 @@ const AFTER_HELP: &str = "Examples:
 
 Exit codes: 0 they agree, 1 they differ or a list can't be had, 2 bad usage or input.";
 
-/// How to report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Human,
-    /// JSON lines
-    Json,
-}
-
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ended(try_run(args), false)
 }
@@ -76,9 +68,8 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let mut out = io::stdout().lock();
     for one in &orphans {
-        remove(&opened.registry, one, args.world.patience())
-            .with_context(|| format!("{}:{}", one.id.resource, one.id.id))?;
-        eprintln!("destroyed {}:{}  {}  {}", one.id.resource, one.id.id, one.id.scope, one.name);
+        remove(&opened.registry, one, args.world.patience()).with_context(|| one.id.to_string())?;
+        eprintln!("destroyed {}  {}  {}", one.id, one.id.scope, one.name);
     }
     let is_there = |one: &&Drift| !matches!(one, Drift::Orphan(held) if orphans.contains(held));
     let found: Vec<&Drift> = found.iter().filter(is_there).collect();
@@ -106,7 +97,6 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// The orphans that somebody names, each once.
 fn named(found: &[Drift], names: &[String]) -> Result<Vec<Held>, String> {
-    let name_of = |held: &Held| format!("{}:{}", held.id.resource, held.id.id);
     let orphans = found.iter().filter_map(|one| match one {
         Drift::Orphan(held) => Some(held),
         _ => None,
@@ -114,9 +104,9 @@ fn named(found: &[Drift], names: &[String]) -> Result<Vec<Held>, String> {
     let orphans: Vec<&Held> = orphans.collect();
     let mut wanted: Vec<Held> = Vec::new();
     for name in names {
-        let mut of_name = orphans.iter().filter(|held| name_of(held) == *name);
+        let mut of_name = orphans.iter().filter(|held| held.id.to_string() == *name);
         let Some(orphan) = of_name.next() else {
-            let known: Vec<String> = orphans.iter().map(|held| name_of(held)).collect();
+            let known: Vec<String> = orphans.iter().map(|held| held.id.to_string()).collect();
             let known = if known.is_empty() {
                 "there is none".to_owned()
             } else {
@@ -156,7 +146,7 @@ fn human(one: &Drift) -> String {
         (Some(state), None) | (None, Some(state)) => format!("  {state}"),
         (None, None) => String::new(),
     };
-    format!("{what:9}  {}:{}  {}{name}{states}", id.resource, id.id, id.scope)
+    format!("{what:9}  {id}  {}{name}{states}", id.scope)
 }
 
 fn line(one: &Drift) -> serde_json::Value {

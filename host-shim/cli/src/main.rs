@@ -9,6 +9,7 @@ mod drift;
 mod explore;
 mod export;
 mod extension;
+mod format;
 mod inspect;
 mod plan;
 mod profile;

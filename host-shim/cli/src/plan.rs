@@ -1,10 +1,11 @@
 //! `host-shim plan [OPTIONS] SCENARIO`.
 
 use crate::extension::ExtensionArgs;
+use crate::format::Format;
 use crate::source::SourceArgs;
 use crate::{EXIT_FAILED, refuse};
 use anyhow::Context;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use host_replay::error::ReplayError;
 use host_replay::library::stories;
 use host_replay::plan::{human, json, plan};
@@ -42,15 +43,6 @@ const AFTER_HELP: &str = "Examples:
   host-shim replay --providers local my.yml    do it, on this machine
 
 Exit codes: 0 planned, 1 the scenario does not hold, which is told by `replay`, 2 bad usage or input.";
-
-/// How to report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Human,
-    /// JSON lines
-    Json,
-}
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     crate::ended(try_run(args), false)

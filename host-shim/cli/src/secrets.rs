@@ -1,8 +1,9 @@
 //! `host-shim secrets list|put|remove|rotate --world DIR`.
 
+use crate::format::Format;
 use crate::refuse;
 use anyhow::Context;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use host_providers::Secrets;
 use host_replay::error::ReplayError;
 use host_replay::report::printable;
@@ -75,15 +76,6 @@ struct Owner {
     /// Business, mode and account that it is for, such as shop/test/user:A; nobody else's calls can resolve it
     #[arg(value_name = "SCOPE", value_parser = scope)]
     scope: String,
-}
-
-/// How to report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Human,
-    /// JSON lines
-    Json,
 }
 
 const AFTER_HELP: &str = "Examples:

@@ -1,9 +1,10 @@
 //! `host-shim simulate [OPTIONS] [BUSINESS]`.
 
 use crate::extension::ExtensionArgs;
+use crate::format::Format;
 use crate::{EXIT_BAD_INPUT, EXIT_FAILED, refuse};
 use anyhow::Context;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use host_replay::business::{BusinessFolder, Fixtures};
 use host_replay::error::ReplayError;
 use host_replay::report::printable;
@@ -79,15 +80,6 @@ A difference is told with the day, the account, what is and what should be, and 
 runs it again.
 
 Exit codes: 0 no difference, 1 a difference, or the host could not go on, 2 bad usage or input.";
-
-/// How to report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Human,
-    /// JSON lines
-    Json,
-}
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(number) = args.only.filter(|number| *number >= args.customers) {

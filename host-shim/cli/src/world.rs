@@ -84,9 +84,9 @@ impl WorldArgs {
         let held = opened.registry.held()?;
         if !held.is_empty() {
             writeln!(out, "what is there now")?;
-            let width = held.iter().map(|it| it.id.resource.len() + 1 + it.id.id.len()).max().unwrap_or_default();
+            let width = held.iter().map(|it| it.id.to_string().len()).max().unwrap_or_default();
             for it in &held {
-                let id = format!("{}:{}", it.id.resource, it.id.id);
+                let id = it.id.to_string();
                 writeln!(out, "{id:width$}  {:9}  {}", it.state, self.shown(opened, it))?;
             }
         }

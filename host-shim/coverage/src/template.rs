@@ -1,5 +1,7 @@
 //! Texts of a catalog with places such as `{product.id}`, held against what came of them.
 
+use host_intake::webhook::split_place;
+
 /// Whether a text may have come of a template: the parts between its places stand in it, in their order.
 pub(crate) fn came_of(text: &str, template: &str) -> bool {
     let mut parts = literals(template).into_iter();
@@ -25,8 +27,7 @@ pub(crate) fn came_of(text: &str, template: &str) -> bool {
 fn literals(template: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = template;
-    while let Some((before, behind)) = rest.split_once('{') {
-        let Some((_, behind)) = behind.split_once('}') else { break };
+    while let Some((before, _, behind)) = split_place(rest) {
         found.push(before);
         rest = behind;
     }

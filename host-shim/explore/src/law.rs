@@ -331,11 +331,7 @@ fn stray(host: &Host) -> Result<BTreeMap<String, (Value, Value)>, ReplayError> {
     };
     let by_id = |resources: Vec<Resource>| -> BTreeMap<(String, String), String> {
         let settled = resources.into_iter().filter(|resource| !is_open(resource));
-        settled
-            .map(|resource| {
-                ((format!("{}:{}", resource.id.resource, resource.id.id), resource.id.scope), resource.state)
-            })
-            .collect()
+        settled.map(|resource| ((resource.id.to_string(), resource.id.scope), resource.state)).collect()
     };
     let (recorded, there) = (by_id(host.recorded_inventory()?), by_id(host.scripted().inventory()));
     let ids: BTreeSet<&(String, String)> = recorded.keys().chain(there.keys()).collect();

@@ -5,7 +5,7 @@ mod scheme;
 mod template;
 
 pub use scheme::{Encoding, Key, KeyError, Scheme};
-pub use template::{Place, TEMPLATE_BYTES_MAX, Template, TemplateError};
+pub use template::{Place, TEMPLATE_BYTES_MAX, Template, TemplateError, split_place};
 
 use crate::Refused;
 use crate::body::{self, Quarantined, sha256};

@@ -99,7 +99,7 @@ pub(crate) fn seed(shelf: &Shelf, call: &Call) -> Result<Answer, LocalError> {
 pub(crate) fn ensure(shelf: &Shelf, call: &Call) -> Result<Answer, LocalError> {
     let id = call.resource_id();
     let short = letters(&id);
-    let secret = match call.make_secret(&format!("{}:{}", id.resource, id.id), SECRET_BYTES_MIN) {
+    let secret = match call.make_secret(&id.to_string(), SECRET_BYTES_MIN) {
         Ok(secret) => secret,
         Err(error) => return Ok(error.into()),
     };

@@ -10,7 +10,7 @@ use crate::failed::Failed;
 use crate::foreign;
 use crate::names::{self, Names};
 use crate::process::{self, Plain, Way, program, run};
-use crate::servers::Servers;
+use crate::servers::{Servers, not_found};
 use crate::worker;
 use host_providers::{Answer, Call};
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,11 @@ pub(crate) struct Kept {
 impl Kept {
     fn outputs(&self) -> Value {
         json!({"backup_id": self.backup_id, "sha256": self.sha256, "bytes": self.bytes, "verified": true})
+    }
+
+    /// What a restore of it answers.
+    pub fn brought_back(&self) -> Value {
+        json!({"backup_id": self.backup_id, "sha256": self.sha256, "verified": true})
     }
 
     /// The file of a backup.
@@ -81,8 +86,7 @@ pub(crate) fn backup(config: &Config, call: &Call) -> Result<Answer, Failed> {
     within(config.work_timeout, async {
         let servers = Servers::reach(config, call).await?;
         let Some((number, record)) = look(&servers, call, &names).await? else {
-            let missing = || Failed::refused("not-found", format!("`{}` names no database of these servers", call.key));
-            return foreign::backup(config, call, until).await?.ok_or_else(missing);
+            return foreign::backup(config, call, until).await?.ok_or_else(|| not_found(call));
         };
         if record.is_restoring {
             return Err(Failed::retry("database-busy", "a restore goes on"));
@@ -91,15 +95,7 @@ pub(crate) fn backup(config: &Config, call: &Call) -> Result<Answer, Failed> {
         let keeper = server.inside(&names).await?;
         keep(config, call, keeper, until, async |snapshot, draft| {
             worker::with(server, call, &names, async |worker| {
-                let way = Way::to_tenant(server, &worker);
-                let mut dump = way.program(config, "pg_dump");
-                dump.arg("--format=custom").arg(format!("--snapshot={snapshot}")).arg("--file").arg(draft);
-                run(&mut dump, until, None).map_err(|ended| ended.retry("pg_dump"))?;
-                let mut plain = Plain::default();
-                let mut dump = way.program(config, "pg_dump");
-                dump.arg(format!("--snapshot={snapshot}"));
-                run(&mut dump, until, Some(&mut plain)).map_err(|ended| ended.retry("pg_dump"))?;
-                Ok(plain.end())
+                Way::to_tenant(server, &worker).dump(config, Some(snapshot), Some(draft), until)
             })
             .await
         })

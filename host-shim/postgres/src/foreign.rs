@@ -5,12 +5,13 @@ use crate::config::Config;
 use crate::connect;
 use crate::failed::Failed;
 use crate::observe::split;
-use crate::process::{Plain, Way, run};
+use crate::process::Way;
 use crate::restore::is_filled;
 use crate::wish::bad;
 use host_providers::{Answer, Call, Secret};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::net::IpAddr;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Instant;
 use tokio_postgres::Client;
@@ -110,9 +111,8 @@ fn way(wanted: &tokio_postgres::Config) -> Option<Way> {
 pub(crate) async fn backup(config: &Config, call: &Call, until: Instant) -> Result<Option<Answer>, Failed> {
     let Some(outputs) = outputs(call) else { return Ok(None) };
     let Reached { inside, way } = reach(config, call, outputs).await?;
-    keep(config, call, inside, until, async |snapshot, draft| dumped(config, &way, Some(snapshot), Some(draft), until))
-        .await
-        .map(Some)
+    let dump = async |snapshot: &str, draft: &Path| way.dump(config, Some(snapshot), Some(draft), until);
+    keep(config, call, inside, until, dump).await.map(Some)
 }
 
 /// Brings a backup back into a database elsewhere that is empty; none if the payload names none. It comes in one transaction, so
@@ -125,10 +125,10 @@ pub(crate) async fn restore(
 ) -> Result<Option<Answer>, Failed> {
     let Some(outputs) = outputs(call) else { return Ok(None) };
     let Reached { inside, way } = reach(config, call, outputs).await?;
-    let done = Answer::Done(json!({"backup_id": kept.backup_id, "sha256": kept.sha256, "verified": true}));
+    let done = Answer::Done(kept.brought_back());
     if is_filled(&inside).await? {
         // The same call may come again, when it has done its work.
-        return match dumped(config, &way, None, None, until)? == says {
+        return match way.dump(config, None, None, until)? == says {
             true => Ok(Some(done)),
             false => Err(Failed::refused("not-empty", "the database has something in it: expected an empty one")),
         };
@@ -136,34 +136,10 @@ pub(crate) async fn restore(
     if !inside.query_typed_one("SELECT to_regnamespace('app') IS NOT NULL", &[]).await?.try_get::<_, bool>(0)? {
         inside.batch_execute("CREATE SCHEMA app").await?;
     }
-    let mut fill = way.program(config, "pg_restore");
-    fill.args(["--single-transaction", "--exit-on-error", "--dbname", &way.database]);
-    run(fill.arg(Kept::file(config, &kept.backup_id)), until, None).map_err(|ended| ended.retry("pg_restore"))?;
-    if dumped(config, &way, None, None, until)? != says {
+    way.fill(config, &Kept::file(config, &kept.backup_id), until)?;
+    if way.dump(config, None, None, until)? != says {
         inside.batch_execute("DROP SCHEMA IF EXISTS app CASCADE").await?;
         return Err(Failed::retry("restore-differs", "what the database has is not what the backup says"));
     }
     Ok(Some(done))
-}
-
-/// A hash of what the database says, of a snapshot if one is given; and a file of it if one is wanted.
-fn dumped(
-    config: &Config,
-    way: &Way,
-    snapshot: Option<&str>,
-    file: Option<&std::path::Path>,
-    until: Instant,
-) -> Result<String, Failed> {
-    let program = || {
-        let mut dump = way.program(config, "pg_dump");
-        dump.args(snapshot.map(|snapshot| format!("--snapshot={snapshot}")));
-        dump
-    };
-    if let Some(file) = file {
-        run(program().arg("--format=custom").arg("--file").arg(file), until, None)
-            .map_err(|ended| ended.retry("pg_dump"))?;
-    }
-    let mut plain = Plain::default();
-    run(&mut program(), until, Some(&mut plain)).map_err(|ended| ended.retry("pg_dump"))?;
-    Ok(plain.end())
 }

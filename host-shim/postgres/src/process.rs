@@ -78,7 +78,7 @@ impl Way {
     }
 
     /// `pg_dump` or `pg_restore`, of what stands in the schema `app`.
-    pub fn program(&self, config: &Config, name: &str) -> Command {
+    fn program(&self, config: &Config, name: &str) -> Command {
         let mut command = program(config, name);
         command
             .env("PGHOST", &self.host)
@@ -97,6 +97,35 @@ impl Way {
             command.env("PGHOSTADDR", address.ip().to_string()).env("PGPORT", address.port().to_string());
         }
         command
+    }
+
+    /// A hash of what the database says, of a snapshot if one is given; and a file of it if one is wanted.
+    pub fn dump(
+        &self,
+        config: &Config,
+        snapshot: Option<&str>,
+        file: Option<&Path>,
+        until: Instant,
+    ) -> Result<String, Failed> {
+        let program = || {
+            let mut dump = self.program(config, "pg_dump");
+            dump.args(snapshot.map(|snapshot| format!("--snapshot={snapshot}")));
+            dump
+        };
+        let failed = |ended: Ended| ended.retry("pg_dump");
+        if let Some(file) = file {
+            run(program().arg("--format=custom").arg("--file").arg(file), until, None).map_err(failed)?;
+        }
+        let mut plain = Plain::default();
+        run(&mut program(), until, Some(&mut plain)).map_err(failed)?;
+        Ok(plain.end())
+    }
+
+    /// Brings what a file says into the database, all of it or nothing.
+    pub fn fill(&self, config: &Config, file: &Path, until: Instant) -> Result<(), Failed> {
+        let mut fill = self.program(config, "pg_restore");
+        fill.args(["--single-transaction", "--exit-on-error", "--dbname", &self.database]).arg(file);
+        run(&mut fill, until, None).map_err(|ended| ended.retry("pg_restore"))
     }
 }
 

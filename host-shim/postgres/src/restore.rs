@@ -8,13 +8,13 @@ use crate::failed::Failed;
 use crate::foreign;
 use crate::isolate;
 use crate::names::{self, Names};
-use crate::process::{self, Plain, Way, run};
+use crate::process::{self, Way};
 use crate::servers::Servers;
 use crate::wish::bad;
 use crate::worker;
 use host_providers::{Answer, Call};
 use postgres_protocol::escape::escape_identifier;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Instant;
 use tokio_postgres::Client;
 
@@ -37,7 +37,7 @@ pub(crate) fn restore(config: &Config, call: &Call) -> Result<Answer, Failed> {
         }
         let (number, mut record) = found.needed(call)?;
         let server = &servers.0[number];
-        let done = Answer::Done(json!({"backup_id": kept.backup_id, "sha256": kept.sha256, "verified": true}));
+        let done = Answer::Done(kept.brought_back());
         let is_repeat = record.generation == i64::from(call.generation);
         if is_repeat && !record.is_restoring && record.restored.as_deref() == Some(kept.sha256.as_str()) {
             return Ok(done);
@@ -60,14 +60,8 @@ pub(crate) fn restore(config: &Config, call: &Call) -> Result<Answer, Failed> {
         }
         let has = worker::with(server, call, &names, async |worker| {
             let way = Way::to_tenant(server, &worker);
-            let mut fill = way.program(config, "pg_restore");
-            fill.args(["--single-transaction", "--exit-on-error", "--dbname", &names.database]);
-            run(fill.arg(Kept::file(config, &kept.backup_id)), until, None)
-                .map_err(|ended| ended.retry("pg_restore"))?;
-            let mut plain = Plain::default();
-            let mut dump = way.program(config, "pg_dump");
-            run(&mut dump, until, Some(&mut plain)).map_err(|ended| ended.retry("pg_dump"))?;
-            Ok(plain.end())
+            way.fill(config, &Kept::file(config, &kept.backup_id), until)?;
+            way.dump(config, None, None, until)
         })
         .await?;
         if has != says {

@@ -41,9 +41,13 @@ impl Found {
 
     /// The same for a call that can do nothing without it.
     pub fn needed(self, call: &Call) -> Result<(usize, Record), Failed> {
-        let missing = || Failed::refused("not-found", format!("`{}` names no database of these servers", call.key));
-        self.complete().ok_or_else(missing)
+        self.complete().ok_or_else(|| not_found(call))
     }
+}
+
+/// There is no database of a call.
+pub(crate) fn not_found(call: &Call) -> Failed {
+    Failed::refused("not-found", format!("`{}` names no database of these servers", call.key))
 }
 
 impl<'c> Server<'c> {

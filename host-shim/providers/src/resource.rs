@@ -1,6 +1,7 @@
 //! Which resource a call is about, and what a provider holds of it.
 
 use crate::call::Call;
+use std::fmt;
 
 /// The verbs of a resource, which end an effect's key.
 const VERBS: [&str; 6] = ["backup", "change", "destroy", "ensure", "observe", "restore"];
@@ -14,6 +15,13 @@ pub struct ResourceId {
     pub resource: String,
     /// The effect's key without a last part that names the verb: `inst_1/database` for `inst_1/database/ensure`.
     pub id: String,
+}
+
+/// As people and scenarios name it: `database:inst_1/database`.
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.resource, self.id)
+    }
 }
 
 impl ResourceId {

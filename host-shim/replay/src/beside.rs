@@ -3,6 +3,8 @@
 use crate::error::{BadInput, Place};
 use crate::scenario::{AtStripe, Step};
 use host_intake::EndpointSecrets;
+use host_intake::headers::Headers;
+use host_intake::request::{Answer, Endpoints, Request};
 use products_contract::Timestamp;
 use std::path::Path;
 
@@ -19,7 +21,7 @@ pub trait Beside: Send + Sync {
     fn next_due(&self, until: Timestamp) -> Option<Timestamp>;
 
     /// Its clock goes on to a time, and everything happens that is due. A time that has passed does nothing.
-    fn advance_to(&self, to: Timestamp) -> Result<(), BesideError>;
+    fn advance_to(&self, to: Timestamp);
 
     /// The next delivery; none when everything was delivered, or given up.
     fn next(&self) -> Result<Option<Delivery>, BesideError>;
@@ -37,6 +39,16 @@ pub struct Delivery {
     pub at: Timestamp,
     /// Answers it with a status.
     pub answer: Box<dyn FnOnce(u16) + Send>,
+}
+
+impl Delivery {
+    /// What it comes to at these endpoints; [`Delivery::answer`] is then to be told of the status.
+    pub fn taken_by(&self, endpoints: &Endpoints) -> Answer {
+        let headers: Vec<(&str, &[u8])> =
+            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+        let (path, body) = (&self.path, self.body.clone());
+        endpoints.answer(Request { method: "POST", path, headers: Headers(&headers), body }, self.at)
+    }
 }
 
 /// Why a Stripe beside a host can't go on.

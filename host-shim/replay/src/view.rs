@@ -122,11 +122,11 @@ fn inventory(host: &Host) -> Result<Value, ReplayError> {
     let held = held.into_iter().filter(|held| held.id.scope.starts_with(&format!("{ours}/"))).map(|held| {
         let account = held.id.scope.splitn(3, '/').nth(2).unwrap_or_default().to_owned();
         let value = json!({"account": account, "state": held.state, "name": held.name});
-        (format!("{}:{}", held.id.resource, held.id.id), value)
+        (held.id.to_string(), value)
     });
     let rows = host.scripted().inventory().into_iter().map(|resource| {
         let account = resource.id.scope.splitn(3, '/').nth(2).unwrap_or_default().to_owned();
-        let key = format!("{}:{}", resource.id.resource, resource.id.id);
+        let key = resource.id.to_string();
         let value = json!({
             "account": account,
             "state": resource.state,

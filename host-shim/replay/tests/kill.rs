@@ -67,7 +67,7 @@ fn end(host: &Host) -> End {
     let open = host.store().effects_open(host.processor().partition(), None).expect("read");
     End {
         state: host.state().expect("a state"),
-        resources: resources.into_iter().map(|it| (format!("{}:{}", it.id.resource, it.id.id), it.state)).collect(),
+        resources: resources.into_iter().map(|it| (it.id.to_string(), it.state)).collect(),
         open: open.into_iter().map(|row| (row.effect.key, row.state)).collect(),
     }
 }

@@ -8,7 +8,7 @@
 use crate::catalog::Catalog;
 use crate::house::House;
 use crate::judge::{Difference, Ledgers, judge, statuses};
-use crate::oracle::{Share, Verdict};
+use crate::oracle::Verdict;
 use crate::person::{Batch, HOURS, Person};
 use crate::provider::{LOOK_MS, Moody};
 use crate::rates::{CRASHES, TWICE, WRITES};
@@ -309,18 +309,14 @@ impl<'c> Shard<'c> {
             }
         }
         let is_sure = !is_open && !self.is_wrong && !self.folk.iter().any(|person| person.is_wrong);
-        let mut shares: BTreeMap<String, Share> = BTreeMap::new();
-        for (creator, (least, most)) in self.folk.iter().flat_map(|person| &person.shares) {
-            let held = shares.entry(creator.clone()).or_default();
-            *held = (held.0 + least, held.1 + most);
-        }
         let ledgers = Ledgers::of(self.house.processor().store());
-        if let (true, Ok(ledgers)) = (is_sure, &ledgers) {
-            self.judge_shares(ledgers);
-        }
         let held = ledgers.and_then(|ledgers| {
             ledgers.hold()?;
-            if is_sure { ledgers.have_shares(&shares) } else { Ok(()) }
+            // What is owed is what creators have, so that each account's share says theirs.
+            if is_sure {
+                self.judge_shares(&ledgers);
+            }
+            Ok(())
         });
         if let Err(difference) = held {
             self.differs(None, difference);
@@ -331,8 +327,10 @@ impl<'c> Shard<'c> {
     /// Who owes creators something else than a share of what was bought.
     fn judge_shares(&mut self, ledgers: &Ledgers) {
         let nothing = BTreeMap::new();
+        let names = self.folk.iter().enumerate().map(|(at, person)| (person.traders.at.account.to_string(), at));
+        let folk: BTreeMap<String, usize> = names.collect();
         for account in ledgers.accounts() {
-            let at = self.folk.iter().position(|person| person.traders.at.account.to_string() == account);
+            let at = folk.get(account).copied();
             let shares = at.map_or(&nothing, |at| &self.folk[at].shares);
             if let Err(difference) = ledgers.owes_shares(account, shares) {
                 self.differs(at, difference);

@@ -260,12 +260,21 @@ impl World<'_> {
 
     #[cfg(feature = "stripe")]
     fn stripe(&mut self) -> Result<(), OpenError> {
-        let default = host_stripe_calls::Config::default();
-        if let Some(LocalStripe { url, key }) = self.options.local_stripe.clone() {
-            let config = host_stripe_calls::Config { test_key: Some(host_providers::Secret::new(key)), url, ..default };
-            self.limited(Name::Stripe, &["stripe"], Arc::new(host_stripe_calls::Stripe::new(config)));
-            return Ok(());
-        }
+        let config = match &self.options.local_stripe {
+            Some(LocalStripe { url, key }) => host_stripe_calls::Config {
+                test_key: Some(host_providers::Secret::new(key)),
+                url: url.clone(),
+                ..host_stripe_calls::Config::default()
+            },
+            None => self.stripe_account()?,
+        };
+        self.limited(Name::Stripe, &["stripe"], Arc::new(host_stripe_calls::Stripe::new(config)));
+        Ok(())
+    }
+
+    /// The account that the settings name.
+    #[cfg(feature = "stripe")]
+    fn stripe_account(&self) -> Result<host_stripe_calls::Config, OpenError> {
         let settings = &self.options.settings.stripe;
         let outside = outside(&self.options.settings);
         let key = |reference: &str| outside.resolve("", reference).ok();
@@ -275,10 +284,9 @@ impl World<'_> {
                 format!("there is no key: expected one behind `{}` or `{}`", settings.test_key, settings.live_key);
             return Err(OpenError::Settings { name: Name::Stripe, problem });
         }
+        let default = host_stripe_calls::Config::default();
         let url = settings.url.clone().unwrap_or_else(|| default.url.clone());
-        let config = host_stripe_calls::Config { test_key, live_key, url, ..default };
-        self.limited(Name::Stripe, &["stripe"], Arc::new(host_stripe_calls::Stripe::new(config)));
-        Ok(())
+        Ok(host_stripe_calls::Config { test_key, live_key, url, ..default })
     }
 
     #[cfg(not(feature = "stripe"))]

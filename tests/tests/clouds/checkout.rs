@@ -1,12 +1,12 @@
 //! A plan is bought at a checkout of the local Stripe, which says so in signed webhooks; an instance is made, suspended, archived,
 //! restored and destroyed, and after each step the other sides have what the scenario says. `cargo xtask live` shows it.
 
-use crate::site::Site;
+use crate::site::{Site, address};
 use counterparts::{chromium, succeeds};
 use end_to_end::acting::{failures, played, told};
 use end_to_end::hosts::component;
 use end_to_end::world::root;
-use host_beside::{LocalStripe, TEST_KEY};
+use host_beside::LocalStripe;
 use host_replay::library::Story;
 use host_replay::line::Line;
 use host_replay::play::{CaseReport, PlayOptions, Stepped, play_watched};
@@ -58,9 +58,9 @@ fn a_signed_checkout_leads_to_an_instance_on_moto_and_postgresql_and_to_its_end(
 #[test]
 fn a_signed_checkout_leads_to_an_instance_on_this_machine_that_a_browser_opens() {
     let stripe = stripe();
-    let address = host_world::LocalStripe { url: stripe.url(), key: TEST_KEY.to_owned() };
+    let local_stripe = Some(address(&stripe));
     let names = vec![Name::Local, Name::Stripe];
-    let opened = open(&Options { names, local_stripe: Some(address), ..Options::default() }).expect("a folder");
+    let opened = open(&Options { names, local_stripe, ..Options::default() }).expect("a folder");
     let world = World::new(opened.registry.clone()).with_stripe(stripe);
     let port = opened.serves.expect("`local` serves").port();
     let story = story();

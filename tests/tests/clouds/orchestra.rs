@@ -1,11 +1,12 @@
 //! Orchestra on real servers: a database on a shared PostgreSQL; a project at a double of Supabase, whose database is a PostgreSQL
 //! that speaks TLS under its host's name; and one that an operator made there, since Supabase had no more.
 
+use crate::site::address;
 use counterparts::{Postgres, Project, Supabase};
 use end_to_end::acting::{failures, played, told};
 use end_to_end::hosts::component;
 use end_to_end::world::root;
-use host_beside::{LocalStripe, TEST_KEY};
+use host_beside::LocalStripe;
 use host_replay::library::Story;
 use host_replay::play::CaseReport;
 use host_replay::runners::Runners;
@@ -54,9 +55,8 @@ impl Folder {
         let file = self.0.path().join("providers.yml");
         std::fs::write(&file, text).expect("the settings");
         let settings = Settings::read(&file).expect("settings that can be read");
-        let address = host_world::LocalStripe { url: stripe.url(), key: TEST_KEY.to_owned() };
         let names = [names, &[Name::Stripe]].concat();
-        let options = Options { names, settings, local_stripe: Some(address), ..Options::default() };
+        let options = Options { names, settings, local_stripe: Some(address(stripe)), ..Options::default() };
         let opened = open(&options).expect("the servers are there");
         let world = World::new(opened.registry.clone()).with_patience(PATIENCE).with_stripe(stripe.clone());
         (world, opened)
@@ -127,7 +127,7 @@ impl AtSupabase {
     }
 
     pub fn open(&self) -> (World, Opened) {
-        let address = |reference: &str| format!("db.{reference}.supabase.co: '127.0.0.1:{}'", self.postgres.port());
+        let found_at = |reference: &str| format!("db.{reference}.supabase.co: '127.0.0.1:{}'", self.postgres.port());
         let parts = format!(
             "supabase: {{token: secret:file/supabase, organization: {ORGANIZATION}, url: 'http://{}'}}
 postgres:
@@ -142,8 +142,8 @@ postgres:
             self.postgres.programs().display(),
             self.shared.port(),
             self.postgres.authority().display(),
-            address(FIRST),
-            address(BY_HAND),
+            found_at(FIRST),
+            found_at(BY_HAND),
         );
         self.folder.open(&[Name::Local, Name::Postgres, Name::Supabase], &self.stripe, &parts)
     }

@@ -55,8 +55,8 @@ impl Site {
 
     /// The same with a Stripe beside the host.
     pub fn world_with(&self, stripe: &Arc<LocalStripe>) -> (World, Opened) {
-        let address = host_world::LocalStripe { url: stripe.url(), key: TEST_KEY.to_owned() };
-        let (world, opened) = self.open(vec![Name::Aws, Name::Postgres, Name::Smtp, Name::Stripe], Some(address));
+        let names = vec![Name::Aws, Name::Postgres, Name::Smtp, Name::Stripe];
+        let (world, opened) = self.open(names, Some(address(stripe)));
         (world.with_stripe(stripe.clone()), opened)
     }
 
@@ -101,7 +101,7 @@ postgres:
         self.aws.clear();
         self.databases.clear();
         let held = opened.registry.held().expect("lists");
-        held.into_iter().map(|it| format!("{}:{} {}", it.id.resource, it.id.id, it.state)).collect()
+        held.into_iter().map(|it| format!("{} {}", it.id, it.state)).collect()
     }
 
     /// The servers' own logs, and the mails that were taken.
@@ -120,6 +120,11 @@ postgres:
     pub fn moto(&self) -> &Moto {
         &self.moto
     }
+}
+
+/// Where the provider finds a local Stripe.
+pub fn address(stripe: &LocalStripe) -> host_world::LocalStripe {
+    host_world::LocalStripe { url: stripe.url(), key: TEST_KEY.to_owned() }
 }
 
 /// The role that functions run as; moto wants it to be there.

@@ -11,7 +11,7 @@ use proptest::prelude::TestCaseError;
 use proptest::test_runner::Config;
 use serde_json::Value;
 
-/// `default` cases, or as many as `PROPTEST_CASES` says.
+/// `default` cases, or as many others as `PROPTEST_CASES` says.
 pub fn cases(default: u32) -> Config {
     end_to_end::cases::cases(default, 500)
 }

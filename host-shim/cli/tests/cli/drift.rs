@@ -1,15 +1,13 @@
 //! `host-shim drift`: what is there and in no record is told, and destroyed when somebody says so; nothing else is.
 
-use crate::run::{Ran, lines, run_with, subscription};
+use crate::run::{Ran, SECRETS_KEY, lines, run_with, subscription};
 use std::path::Path;
-
-const KEY: (&str, &str) = ("HOST_SHIM_SECRETS_KEY", "1111111111111111111111111111111111111111111111111111111111111111");
 
 fn drift(folder: &Path, store: &str, more: &[&str]) -> Ran {
     let path = |name: &str| folder.join(name).display().to_string();
     let (store, world) = (path(store), path("world"));
     let args = [&["drift", "--providers", "local", "--world", &world, "--store", &store], more].concat();
-    run_with(&args, b"", &[KEY])
+    run_with(&args, b"", &[SECRETS_KEY])
 }
 
 /// Plays events into a store, with a world or without one.
@@ -22,7 +20,7 @@ fn play(folder: &Path, store: &str, events: &[serde_json::Value], has_world: boo
         args.extend(["--providers", "local", "--world", &world]);
     }
     args.push(&events);
-    let ran = run_with(&args, b"", &[KEY]);
+    let ran = run_with(&args, b"", &[SECRETS_KEY]);
     assert_eq!(ran.code, 0, "{ran:?}");
 }
 

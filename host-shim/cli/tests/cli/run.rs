@@ -6,6 +6,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// A key for the secrets of a test's world.
+pub const SECRETS_KEY: (&str, &str) =
+    ("HOST_SHIM_SECRETS_KEY", "1111111111111111111111111111111111111111111111111111111111111111");
+
 /// What a run gave.
 #[derive(Debug)]
 pub struct Ran {

@@ -121,6 +121,13 @@ pub(super) fn quoted(text: &str) -> String {
     out
 }
 
+/// What stands before the first braces of a text, in them, and behind them; none without a pair.
+pub fn split_place(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('{')?;
+    let (place, behind) = rest.split_once('}')?;
+    Some((before, place, behind))
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
@@ -142,8 +149,7 @@ impl Template {
         }
         let unbalanced = || TemplateError::Unbalanced { text: text.to_owned() };
         let (mut parts, mut rest) = (Vec::new(), text);
-        while let Some((before, after)) = rest.split_once('{') {
-            let (place, behind) = after.split_once('}').ok_or_else(unbalanced)?;
+        while let Some((before, place, behind)) = split_place(rest) {
             if before.contains('}') {
                 return Err(unbalanced());
             }
@@ -153,7 +159,7 @@ impl Template {
             parts.push(Part::Place(Place::parse(place)?));
             rest = behind;
         }
-        if rest.contains('}') {
+        if rest.contains(['{', '}']) {
             return Err(unbalanced());
         }
         if !rest.is_empty() {

@@ -1,11 +1,10 @@
 //! What a Stripe beside the host tells it: each delivery goes the whole way of a request.
 
 use super::Player;
-use crate::beside::{Beside, BesideError, Delivery, missing};
+use crate::beside::{Beside, BesideError, missing};
 use crate::error::{BadInput, Place, ReplayError};
 use crate::scenario::{AtStripe, Step};
-use host_intake::headers::Headers;
-use host_intake::request::{Answer, Endpoints, Request, Taken};
+use host_intake::request::{Endpoints, Taken};
 use products_contract::Timestamp;
 use std::sync::Arc;
 
@@ -27,14 +26,6 @@ impl Told {
         let endpoints = Endpoints { business: business.to_owned(), stripe: Some(secrets), webhooks: Vec::new() };
         Ok(Told { stripe, endpoints })
     }
-
-    fn answer(&self, delivery: &mut Delivery) -> Answer {
-        let headers: Vec<(&str, &[u8])> =
-            delivery.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-        let body = std::mem::take(&mut delivery.body);
-        let request = Request { method: "POST", path: &delivery.path, headers: Headers(&headers), body };
-        self.endpoints.answer(request, delivery.at)
-    }
 }
 
 fn gone(error: BesideError) -> ReplayError {
@@ -45,7 +36,6 @@ impl Player<'_> {
     /// Somebody acts at Stripe.
     pub(super) fn at_stripe(&mut self, step: &Step, call: &AtStripe) -> Result<(), ReplayError> {
         let Some(told) = &self.told else { return Err(missing(&self.scenario.file, step).into()) };
-        told.stripe.advance_to(self.host.clock()).map_err(gone)?;
         match told.stripe.call(call) {
             Ok(()) => Ok(()),
             Err(BesideError::Gone(why)) => Err(gone(BesideError::Gone(why))),
@@ -77,11 +67,11 @@ impl Player<'_> {
     pub(super) fn hear(&mut self) -> Result<(), ReplayError> {
         loop {
             let Some(told) = &self.told else { return Ok(()) };
-            told.stripe.advance_to(self.host.clock()).map_err(gone)?;
-            let Some(mut delivery) = told.stripe.next().map_err(gone)? else { return Ok(()) };
-            let answer = told.answer(&mut delivery);
             let clock = self.host.clock();
-            match answer.taken {
+            told.stripe.advance_to(clock);
+            let Some(delivery) = told.stripe.next().map_err(gone)? else { return Ok(()) };
+            let answer = delivery.taken_by(&told.endpoints);
+            let not_taken = match answer.taken {
                 Taken::Event(mut decoded, _) => {
                     decoded.event.received_at = clock;
                     let delivered = self.host.accept(*decoded, clock)?;
@@ -90,16 +80,13 @@ impl Player<'_> {
                     self.following(&delivered.following)?;
                     let reports = self.host.settle()?;
                     self.following(&reports)?;
+                    continue;
                 }
-                Taken::Nothing(why) => {
-                    (delivery.answer)(answer.status);
-                    self.failures.delivery(answer.status, why);
-                }
-                Taken::Quarantined(_) => {
-                    (delivery.answer)(answer.status);
-                    self.failures.delivery(answer.status, "no event");
-                }
-            }
+                Taken::Nothing(why) => why,
+                Taken::Quarantined(_) => "no event",
+            };
+            (delivery.answer)(answer.status);
+            self.failures.delivery(answer.status, not_taken);
         }
     }
 }

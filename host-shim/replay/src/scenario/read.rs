@@ -138,18 +138,23 @@ fn given(reader: Reader<'_>, node: Option<&Node>) -> Result<Given, BadInput> {
 fn config_values(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, String)>, BadInput> {
     let mut found = Vec::new();
     for entry in reader.map("config", node)? {
-        let text = match &entry.value.value {
-            Tree::Text(text) => text.clone(),
-            Tree::Int(number) => number.to_string(),
-            Tree::Bool(truth) => truth.to_string(),
-            _ => {
-                let problem = format!("`{}` is {}", entry.key, entry.value.kind());
-                return Err(reader.bad(entry.line, problem, "a text, a whole number or a truth value"));
-            }
+        let bad = || {
+            let problem = format!("`{}` is {}", entry.key, entry.value.kind());
+            reader.bad(entry.line, problem, "a text, a whole number or a truth value")
         };
-        found.push((entry.key.clone(), text));
+        found.push((entry.key.clone(), scalar(&entry.value).ok_or_else(bad)?));
     }
     Ok(found)
+}
+
+/// A text, a whole number or a truth value as text.
+fn scalar(node: &Node) -> Option<String> {
+    match &node.value {
+        Tree::Text(text) => Some(text.clone()),
+        Tree::Int(number) => Some(number.to_string()),
+        Tree::Bool(truth) => Some(truth.to_string()),
+        _ => None,
+    }
 }
 
 fn account(reader: Reader<'_>, node: &Node) -> Result<Account, BadInput> {
@@ -370,21 +375,12 @@ fn form_members(reader: Reader<'_>, name: &str, node: &Node, form: &mut Vec<(Str
             let mut numbered = list.iter().enumerate();
             numbered.try_for_each(|(at, entry)| form_members(reader, &within(&at.to_string()), entry, form))
         }
-        Tree::Text(text) if !name.is_empty() => {
-            form.push((name.to_owned(), text.clone()));
-            Ok(())
-        }
-        Tree::Int(number) if !name.is_empty() => {
-            form.push((name.to_owned(), number.to_string()));
-            Ok(())
-        }
-        Tree::Bool(truth) if !name.is_empty() => {
-            form.push((name.to_owned(), truth.to_string()));
-            Ok(())
-        }
         _ => {
             let expected = "a mapping of texts, whole numbers, truth values, and mappings and lists of them";
-            Err(reader.bad(node.line, format!("`form` has {}", node.kind()), expected))
+            let bad = || reader.bad(node.line, format!("`form` has {}", node.kind()), expected);
+            let value = scalar(node).filter(|_| !name.is_empty()).ok_or_else(bad)?;
+            form.push((name.to_owned(), value));
+            Ok(())
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A process that is killed while it makes things on this machine: started again over its store and its world, it comes to the
 //! same end, and nothing is left that no record has.
 
-use crate::run::{Ran, run_with};
+use crate::run::{Ran, SECRETS_KEY, run_with};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 /// Kills unless `KILLS` says so, each of a life of its own.
 const KILLS_DEFAULT: u32 = 10;
-const KEY: (&str, &str) = ("HOST_SHIM_SECRETS_KEY", "1111111111111111111111111111111111111111111111111111111111111111");
 
 /// A store and a world.
 struct Place(tempfile::TempDir);
@@ -29,7 +28,7 @@ impl Place {
 
     /// The whole life.
     fn play(&self) -> Ran {
-        run_with(&self.args(&["replay", "--native", &life().display().to_string()]), b"", &[KEY])
+        run_with(&self.args(&["replay", "--native", &life().display().to_string()]), b"", &[SECRETS_KEY])
     }
 
     /// The life until somebody kills it; false if it had come to its end by then.
@@ -37,7 +36,7 @@ impl Place {
         let log = || File::create(self.0.path().join("log")).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
             .args(self.args(&["replay", "--native", &life().display().to_string()]))
-            .envs([KEY])
+            .envs([SECRETS_KEY])
             .stdin(Stdio::null())
             .stdout(log())
             .stderr(log())
@@ -75,7 +74,7 @@ fn a_life_that_is_killed_at_any_time_ends_alike_and_leaves_nothing() {
         killed += u32::from(place.play_killed(took / 3));
         let ended = place.play();
         assert_eq!((ended.code, state(&ended)), (0, state(&undisturbed)), "kill {number}: {ended:?}");
-        let drift = run_with(&place.args(&["drift"]), b"", &[KEY]);
+        let drift = run_with(&place.args(&["drift"]), b"", &[SECRETS_KEY]);
         assert_eq!((drift.code, drift.stdout.as_str()), (0, "0 recorded, 0 there, 0 differences\n"), "{drift:?}");
     }
     assert!(killed >= kills / 2, "{killed} of {} processes were killed before they ended", 2 * kills);
