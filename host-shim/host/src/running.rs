@@ -13,17 +13,37 @@ use host_store::{ConfigError, MemoryStore, Store};
 use products_contract::{StoreError, Stored};
 use wasm_runner::runner::Runner;
 
-/// What a host is to do, beside the parts that it is made of.
+/// What a host is to do, beside the parts that it is made of. It serves any number of starts.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    folder: BusinessFolder,
+    business: Business,
+}
+
+impl Setup {
+    /// A business in a mode, true for real money, with configuration over its own, and the extension's manifest; without one
+    /// all of the extension's rows is state.
+    pub fn new(
+        folder: BusinessFolder,
+        livemode: bool,
+        config: &[(String, String)],
+        manifest: Option<Manifest>,
+    ) -> Setup {
+        let business = Business {
+            name: folder.name.clone(),
+            livemode,
+            config: folder.config_with(config),
+            own: folder.own.clone(),
+            catalog_hash: folder.hash(config),
+            not_state: manifest.map(|manifest| manifest.not_state).unwrap_or_default(),
+        };
+        Setup { folder, business }
+    }
+
     /// The business.
-    pub business: BusinessFolder,
-    /// Mode: true for real money.
-    pub livemode: bool,
-    /// Configuration over that of the business.
-    pub config: Vec<(String, String)>,
-    /// The extension's manifest; without one all of its rows is state.
-    pub manifest: Option<Manifest>,
+    pub fn business(&self) -> &BusinessFolder {
+        &self.folder
+    }
 }
 
 /// Why a host does not start.
@@ -102,24 +122,17 @@ impl Host {
         registry: Registry,
         mut clock: Clock,
     ) -> Result<(Host, Vec<Report>), StartError> {
-        let mistakes = setup.business.own.mistakes(runner.declarations(), &setup.business.lines);
+        let Setup { folder, business } = setup;
+        let mistakes = folder.own.mistakes(runner.declarations(), &folder.lines);
         if !mistakes.is_empty() {
             return Err(StartError::Catalog(mistakes));
         }
-        let business = Business {
-            name: setup.business.name.clone(),
-            livemode: setup.livemode,
-            config: setup.business.config_with(&setup.config),
-            own: setup.business.own.clone(),
-            catalog_hash: setup.business.hash(&setup.config),
-            not_state: setup.manifest.as_ref().map(|manifest| manifest.not_state.clone()).unwrap_or_default(),
-        };
-        let processor = Processor::new(store, runner, business)
-            .map_err(|error| StartError::Config { business: setup.business.name.clone(), error })?;
+        let processor = Processor::new(store, runner, business.clone())
+            .map_err(|error| StartError::Config { business: folder.name.clone(), error })?;
         let mut outbox = Outbox::new(processor, registry);
         let now = clock.now();
         // What the store was left with is decided under the catalog of this start.
-        let reports = catalog::bring_in(&setup.business, &mut outbox, now)?;
+        let reports = catalog::bring_in(folder, &mut outbox, now)?;
         outbox.recover(now)?;
         Ok((Host { outbox, clock }, reports))
     }

@@ -58,7 +58,7 @@ mod writer {
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join(CATALOG_FILE), "{}").unwrap();
         let business = BusinessFolder::load(&folder).unwrap();
-        let setup = Setup { business, livemode: false, config: Vec::new(), manifest: None };
+        let setup = Setup::new(business, false, &[], None);
         Host::start(&setup, store, Box::new(runner), registry, clock).unwrap().0
     }
 

@@ -53,6 +53,8 @@ pub struct HostSetup {
 /// A host that runs.
 pub struct Host {
     setup: HostSetup,
+    /// What each start of it is given, once the extension has said who it is.
+    starts_with: Option<host::Setup>,
     /// None only while it is started again.
     running: Option<host::Host>,
     scripted: Scripted,
@@ -150,6 +152,7 @@ impl Host {
             fire_timers: true,
             stopped_at: clock.clone(),
             accounts: None,
+            starts_with: None,
             setup,
         };
         host.boot(store, clock)?;
@@ -160,18 +163,19 @@ impl Host {
     fn boot(&mut self, store: Box<dyn Store>, clock: Clock) -> Result<(), ReplayError> {
         let HostSetup { business, livemode, config, runners, .. } = &self.setup;
         let runner = runners.make()?;
-        let setup = host::Setup {
-            business: business.clone(),
-            livemode: *livemode,
-            config: config.clone(),
-            manifest: manifest::of(&runner.declarations().name)?,
+        let setup = match &self.starts_with {
+            Some(setup) => setup,
+            None => {
+                let manifest = manifest::of(&runner.declarations().name)?;
+                self.starts_with.insert(host::Setup::new(business.clone(), *livemode, config, manifest))
+            }
         };
         let scripted = self.scripted.clone();
         let registry = match &self.setup.world {
             Some(world) => world.over(scripted),
             None => Registry::with_default(Arc::new(scripted)),
         };
-        let (mut running, reports) = host::Host::start(&setup, store, runner, registry, clock)?;
+        let (mut running, reports) = host::Host::start(setup, store, runner, registry, clock)?;
         running.outbox_mut().set_fire_timers(self.fire_timers);
         running.outbox_mut().set_receivers(self.accounts.clone());
         self.running = Some(running);

@@ -1,10 +1,13 @@
 //! Where runners come from: the library natively, or a component.
 
 use crate::error::ReplayError;
+use instance_provisioner::Provisioner;
+use products_contract::Extension;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use wasm_runner::cache::ComponentCache;
+use wasm_runner::native::NativeRunner;
 use wasm_runner::runner::Runner;
 use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 
@@ -30,9 +33,8 @@ impl Runners {
 
     /// The extension's library, without a component.
     pub fn native() -> Self {
-        Runners::new("native", || {
-            Ok(Box::new(wasm_runner::native::NativeRunner::new(Box::new(instance_provisioner::Provisioner))))
-        })
+        let declarations = Arc::new(Provisioner.declare());
+        Runners::new("native", move || Ok(Box::new(NativeRunner::known(Box::new(Provisioner), declarations.clone()))))
     }
 
     /// A component, compiled once; with `fresh` each event has a new instance.

@@ -51,7 +51,7 @@ impl House {
 
     fn boot(&mut self, store: Box<dyn Store>) -> Result<(), StartError> {
         let runner = self.runners.make().map_err(|error| StartError::Extension {
-            business: self.setup.business.name.clone(),
+            business: self.setup.business().name.clone(),
             reason: error.to_string(),
         })?;
         let registry = Registry::with_default(Arc::new(self.provider.clone()));
@@ -112,7 +112,7 @@ impl House {
 
     /// Takes a raw event or command in. Its effects wait for [`House::settle`].
     pub(crate) fn accept(&mut self, body: &str) -> Result<(), SimulateError> {
-        let (business, clock) = (self.setup.business.name.clone(), self.clock);
+        let (business, clock) = (self.setup.business().name.clone(), self.clock);
         let bad = |error: &dyn ToString| ReplayError::Host(format!("the intake refuses {body}: {}", error.to_string()));
         let read = || host_intake::raw::read(body.as_bytes().to_vec(), &business, clock);
         let first = read().map_err(|error| bad(&error))?;

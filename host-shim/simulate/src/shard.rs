@@ -75,7 +75,7 @@ impl<'c> Shard<'c> {
         let end_s = START_MS / 1_000 + (i64::from(options.days) + 1) * DAY_S;
         let of = |index| Person::new(catalog, options.seed, index, end_s);
         let folk = numbers.clone().map(of).collect::<Result<Vec<_>, _>>()?;
-        let scope = |person: &Person<'_>| format!("{}/test/{}", setup.business.name, person.traders.at.account);
+        let scope = |person: &Person<'_>| format!("{}/test/{}", setup.business().name, person.traders.at.account);
         let log = recorded.and_then(|index| folk.get(index - numbers.start)).map(scope);
         let provider = Moody::new(options.seed, log);
         let house = House::start(setup.clone(), options.runners.clone(), provider.clone(), START_MS)?;

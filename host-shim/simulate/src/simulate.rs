@@ -169,12 +169,8 @@ pub fn simulate(options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Si
     let business = &options.business;
     let named = || business.name.clone();
     let runner = options.runners.make()?;
-    let setup = host::Setup {
-        business: business.clone(),
-        livemode: false,
-        config: Vec::new(),
-        manifest: host_replay::manifest::of(&runner.declarations().name).map_err(ReplayError::from)?,
-    };
+    let manifest = host_replay::manifest::of(&runner.declarations().name).map_err(ReplayError::from)?;
+    let setup = host::Setup::new(business.clone(), false, &[], manifest);
     drop(runner);
     if let Some(currency) = business.catalog["business"]["currency"].as_str().filter(|currency| *currency != "usd") {
         return Err(SimulateError::Currency { business: named(), currency: currency.to_owned() });

@@ -8,12 +8,12 @@ use products_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Extension, Imports, Listed, Offer, Page, Problem,
     ProductValues, Question, Timestamp, UsageTotal,
 };
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// An extension that is linked into this program.
 pub struct NativeRunner {
     extension: Box<dyn Extension + Send>,
-    declarations: Declarations,
+    declarations: Arc<Declarations>,
 }
 
 /// Call the extension, and say how often it called its imports.
@@ -27,7 +27,12 @@ fn counted<T>(imports: &SharedImports, body: impl FnOnce(&mut dyn Imports) -> T)
 impl NativeRunner {
     /// Wrap a library. It is asked what it declares.
     pub fn new(extension: Box<dyn Extension + Send>) -> Self {
-        let declarations = extension.declare();
+        let declarations = Arc::new(extension.declare());
+        NativeRunner { extension, declarations }
+    }
+
+    /// Wrap a library that has declared this before.
+    pub fn known(extension: Box<dyn Extension + Send>, declarations: Arc<Declarations>) -> Self {
         NativeRunner { extension, declarations }
     }
 }

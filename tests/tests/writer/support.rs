@@ -49,7 +49,7 @@ pub struct Serving {
 impl Serving {
     pub fn start(business: &BusinessFolder, store: Box<dyn Store>, scripted: &Scripted) -> Serving {
         let registry = Registry::with_default(Arc::new(scripted.clone()));
-        let setup = Setup { business: business.clone(), livemode: false, config: Vec::new(), manifest: None };
+        let setup = Setup::new(business.clone(), false, &[], None);
         let runner = Runners::native().make().expect("the library");
         let (host, _) =
             Host::start(&setup, store, runner, registry.clone(), Clock::told(START_MS)).expect("a host that starts");

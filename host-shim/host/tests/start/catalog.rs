@@ -34,9 +34,8 @@ impl Shop {
         runner: ToyRunner,
     ) -> Result<(Host, Vec<Report>), StartError> {
         std::fs::write(self.folder.join(CATALOG_FILE), catalog).unwrap();
-        let config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let setup =
-            Setup { business: BusinessFolder::load(&self.folder).unwrap(), livemode: false, config, manifest: None };
+        let config: Vec<_> = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let setup = Setup::new(BusinessFolder::load(&self.folder).unwrap(), false, &config, None);
         Host::start(&setup, self.faults.open(), Box::new(runner), Registry::new(), Clock::told(T0))
     }
 
