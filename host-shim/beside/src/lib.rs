@@ -22,6 +22,8 @@ pub const TEST_KEY: &str = "sk_test_beside";
 
 /// Its clock before a story begins: 2020-01-01T00:00:00Z. A story that begins earlier begins then.
 const START_S: i64 = 1_577_836_800;
+/// A delivery that fails is tried once again, at once: a story does not wait for what its host refuses.
+const RETRY_S: [u64; 1] = [0];
 /// How long to wait for the next delivery before looking whether there is one to come.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -50,7 +52,8 @@ impl LocalStripe {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let hook = Hook::start(&runtime)?;
         let settings = Settings { start_s: START_S, ..Settings::default() };
-        let server = runtime.block_on(Server::start(Options { settings, ..Options::default() }))?;
+        let options = Options { settings, retry_s: RETRY_S.to_vec(), ..Options::default() };
+        let server = runtime.block_on(Server::start(options))?;
         Ok(LocalStripe { server, hook, _runtime: runtime })
     }
 

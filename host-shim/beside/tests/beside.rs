@@ -2,9 +2,17 @@
 
 use host_beside::LocalStripe;
 use host_intake::request::{Endpoints, Taken};
-use host_replay::beside::{Beside, BesideError};
+use host_intake::{EndpointSecrets, Mode, SecretConfig};
+use host_providers::Registry;
+use host_replay::beside::{Beside, BesideError, Delivery};
+use host_replay::library::{Sources, stories};
+use host_replay::play::{CaseReport, PlayOptions, play_watched};
+use host_replay::runners::Runners;
 use host_replay::scenario::AtStripe;
+use host_replay::world::World;
 use serde_json::Value;
+use std::path::Path;
+use std::sync::Arc;
 
 /// 2026-01-01T00:00:00Z, in milliseconds.
 const START: i64 = 1_767_225_600_000;
@@ -36,10 +44,8 @@ fn begun() -> (LocalStripe, Endpoints) {
     (stripe, endpoints)
 }
 
-#[test]
-fn what_happens_is_told_signed_in_the_version_asked_for_and_at_its_time() {
-    let (stripe, endpoints) = begun();
-    assert_eq!(heard(&stripe, &endpoints), []);
+/// Somebody subscribes to something by the month.
+fn subscribe(stripe: &LocalStripe) {
     let price =
         [("product_data[name]", "Pro"), ("currency", "usd"), ("unit_amount", "500"), ("recurring[interval]", "month")];
     stripe.call(&call("POST", "/v1/prices", &price)).expect("a price");
@@ -47,6 +53,29 @@ fn what_happens_is_told_signed_in_the_version_asked_for_and_at_its_time() {
     stripe.call(&call("POST", "/v1/customers", &card)).expect("a customer");
     let items = [("customer", "{customer}"), ("items[0][price]", "{price}")];
     stripe.call(&call("POST", "/v1/subscriptions", &items)).expect("a subscription of the newest of both");
+}
+
+#[test]
+fn the_newest_of_a_kind_stands_where_a_call_names_it() {
+    let (stripe, _) = begun();
+    subscribe(&stripe);
+    let told = [("metadata[told]", "bought by {customer} for {price}.")];
+    stripe.call(&call("POST", "/v1/subscriptions/{subscription}", &told)).expect("the subscription, changed");
+    let mut said = Vec::new();
+    while let Some(delivery) = stripe.next().expect("it is there") {
+        let body: Value = serde_json::from_slice(&delivery.body).expect("JSON");
+        said.extend(body["data"]["object"]["metadata"]["told"].as_str().map(str::to_owned));
+        (delivery.answer)(200);
+    }
+    let is_filled = |it: &String| it.starts_with("bought by cus_") && it.contains(" for price_") && it.ends_with('.');
+    assert!(said.len() == 1 && said.iter().all(is_filled), "{said:?}");
+}
+
+#[test]
+fn what_happens_is_told_signed_in_the_version_asked_for_and_at_its_time() {
+    let (stripe, endpoints) = begun();
+    assert_eq!(heard(&stripe, &endpoints), []);
+    subscribe(&stripe);
     let first = heard(&stripe, &endpoints);
     let kinds: Vec<&str> = first.iter().map(|(kind, ..)| kind.as_str()).collect();
     assert!(kinds.contains(&"price.created") && kinds.contains(&"invoice.paid"), "{kinds:?}");
@@ -102,4 +131,92 @@ fn what_cant_be_done_there_is_said() {
         panic!("a customer who is not there can't be deleted")
     };
     assert!(message.contains("No such customer"), "{message}");
+}
+
+/// A life at Stripe that fails to pay at its first renewal.
+const STORY: &str = r#"
+name: a subscription that is told of
+given: {business: solobase, account: "user:u1", clock: 2026-01-01T00:00:00Z}
+events:
+  - at_stripe: POST /_sandbox/prices/price_xyz789
+    form: {currency: usd, unit_amount: "500", "recurring[interval]": month, "product_data[name]": Hobby}
+  - at_stripe: POST /v1/customers
+    form: {payment_method: pm_card_visa, "invoice_settings[default_payment_method]": pm_card_visa}
+  - at_stripe: POST /v1/subscriptions
+    form: {customer: "{customer}", "items[0][price]": price_xyz789, "metadata[user_id]": u1}
+  - check: {entitlements: {instances: 1}}
+  - at_stripe: POST /v1/payment_methods/pm_card_chargeCustomerFail/attach
+    form: {customer: "{customer}"}
+  - at_stripe: POST /v1/subscriptions/{subscription}
+    form: {default_payment_method: "{payment_method}"}
+  - advance: 40d
+expect: {}
+"#;
+
+/// The story on a host with a Stripe beside it, and of each event of Stripe's its kind, when it was told there and when it came
+/// in, seconds since the epoch.
+fn lived(stripe: Arc<dyn Beside>) -> (CaseReport, Vec<(String, i64, i64)>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("story.yml");
+    std::fs::write(&file, STORY).expect("a scenario");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    let sources = Sources { fixtures: Some(fixtures), ..Sources::default() };
+    let story = stories(&[file], sources, &Runners::native()).expect("a story").remove(0);
+    let world = Some(World::new(Registry::new()).with_stripe(stripe));
+    let options = PlayOptions { world, ..PlayOptions::new(Runners::native()) };
+    let mut came = Vec::new();
+    let report = play_watched(&story.scenario, &story.cases[0], &story.business, &options, &mut |stepped| {
+        came = stepped.host.store().inbox_after(0, 1_000)?;
+        Ok(())
+    });
+    let of_stripe = came.iter().filter_map(|row| {
+        let told = row.event.provider.as_ref()?.time? / 1_000;
+        Some((row.event.kind.clone(), told, row.event.received_at / 1_000))
+    });
+    (report.expect("a story that can be played"), of_stripe.collect())
+}
+
+#[test]
+fn what_happens_while_time_passes_comes_in_at_its_time() {
+    let (report, came) = lived(Arc::new(LocalStripe::start().expect("a free port")));
+    assert!(report.failures.is_empty(), "{:?}", report.failures);
+    assert!(came.iter().all(|(_, told, came)| told == came), "{came:?}");
+    let failed = came.iter().filter(|(kind, ..)| kind == "invoice.payment_failed").count();
+    assert!(failed > 1, "the renewal, and it is tried again: {came:?}");
+}
+
+/// A Stripe whose host has another secret.
+struct Misread(LocalStripe);
+
+impl Beside for Misread {
+    fn begin(&self, version: &str, clock: i64) -> Result<EndpointSecrets, BesideError> {
+        self.0.begin(version, clock)?;
+        let other = "whsec_of_another_endpoint".to_owned();
+        let config = SecretConfig { name: "other".to_owned(), mode: Mode::Test, connect: None, secret: other };
+        Ok(EndpointSecrets::new(vec![config], 300).expect("a secret"))
+    }
+
+    fn call(&self, call: &AtStripe) -> Result<(), BesideError> {
+        self.0.call(call)
+    }
+
+    fn next_due(&self, until: i64) -> Option<i64> {
+        self.0.next_due(until)
+    }
+
+    fn advance_to(&self, to: i64) {
+        self.0.advance_to(to);
+    }
+
+    fn next(&self) -> Result<Option<Delivery>, BesideError> {
+        self.0.next()
+    }
+}
+
+#[test]
+fn a_webhook_that_is_not_taken_fails_the_story() {
+    let (report, came) = lived(Arc::new(Misread(LocalStripe::start().expect("a free port"))));
+    assert_eq!(came, []);
+    let is_told = |title: &str| title.starts_with("a webhook of Stripe was answered 400");
+    assert!(report.failures.iter().any(|failure| is_told(&failure.title)), "{:?}", report.failures);
 }

@@ -155,3 +155,27 @@ fn line(one: &Drift) -> serde_json::Value {
         "drift": what, "resource": id.resource, "id": id.id, "scope": id.scope, "name": name, "is": is, "recorded": recorded,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_providers::ResourceId;
+
+    fn orphan(user: &str) -> Drift {
+        let id = ResourceId {
+            scope: format!("solobase/test/user:{user}"),
+            resource: "bucket".to_owned(),
+            id: "inst_1/bucket".to_owned(),
+        };
+        Drift::Orphan(Held { id, name: "a-bucket".to_owned(), state: "running".to_owned() })
+    }
+
+    #[test]
+    fn what_two_accounts_have_under_one_name_is_not_destroyed_by_it() {
+        let names = ["bucket:inst_1/bucket".to_owned()];
+        let refused = named(&[orphan("u1"), orphan("u2")], &names).expect_err("one of two");
+        assert!(refused.contains("several accounts"), "{refused}");
+        let twice = [names[0].clone(), names[0].clone()];
+        assert_eq!(named(&[orphan("u1")], &twice).map(|found| found.len()), Ok(1), "it is destroyed once");
+    }
+}

@@ -27,11 +27,6 @@ pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<Answer, Lo
     {
         return Ok(Answer::refused("name-taken", format!("the function `{name}` is another one's")));
     }
-    if let Some(endpoint) = call.text("database")
-        && let Err(refused) = database::opened(shelf, call, endpoint, call.text("database_secret"))?
-    {
-        return Ok(refused);
-    }
     let outputs = json!({
         "arn": format!("local:function:{}", letters(&id)),
         "name": name,
@@ -40,6 +35,12 @@ pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<Answer, Lo
     });
     shelf.keep(&Resource::new(call, outputs.clone()))?;
     Ok(Answer::Done(outputs))
+}
+
+/// What a call is answered that gives a function a database which is not its account's, or not with its secret.
+pub(crate) fn refused(shelf: &Shelf, call: &Call) -> Result<Option<Answer>, LocalError> {
+    let Some(endpoint) = call.text("database") else { return Ok(None) };
+    Ok(database::opened(shelf, call, endpoint, call.text("database_secret"))?.err())
 }
 
 /// The id of which this one is a variant, `inst_1/compute` of `inst_1/compute@large`: a successor is made before the one that it

@@ -43,6 +43,12 @@ impl Local {
             let message = format!("generation {} came before {}", held.generation, call.generation);
             return Ok(Answer::refused("superseded", message));
         }
+        if call.resource() == "function"
+            && matches!(call.verb(), "ensure" | "change")
+            && let Some(refused) = function::refused(&self.shelf, call)?
+        {
+            return Ok(refused);
+        }
         match (call.verb(), found) {
             ("observe", Some(held)) => {
                 Ok(Answer::Done(json!({"exists": true, "state": held.state, "outputs": held.outputs})))

@@ -3,7 +3,7 @@
 use crate::key::{Key, Keys, NONCE_BYTES};
 use host_providers::names::letters;
 use host_providers::{MadeSecret, ResourceId, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretError, Secrets};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -140,29 +140,25 @@ impl Vault {
     /// Encrypt everything anew with the first key; how many were not yet.
     pub fn rotate(&self) -> Result<usize, VaultError> {
         let Some(first) = self.keys.first() else { return Ok(0) };
+        let mut connection = self.connection();
+        // Nobody puts a value in between, which would be undone.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let rows: Vec<(String, Sealed)> = {
-            let connection = self.connection();
-            let mut all = connection.prepare(
+            let mut all = transaction.prepare(
                 "SELECT reference, key_id, nonce, sealed, sha256, scope FROM secrets WHERE key_id <> ? ORDER BY scope, reference",
             )?;
             let rows = all.query_map([first.id()], |row| Ok((row.get(5)?, sealed(row)?)))?;
             rows.collect::<Result<_, _>>()?
         };
-        let mut renewed = Vec::new();
-        for (scope, row) in rows {
-            let plain = self.unseal(&scope, &row)?;
-            renewed.push((self.seal(&scope, &row.reference, &plain)?, scope));
-        }
-        let mut connection = self.connection();
-        let transaction = connection.transaction()?;
-        for (row, scope) in &renewed {
+        for (scope, row) in &rows {
+            let renewed = self.seal(scope, &row.reference, &self.unseal(scope, row)?)?;
             transaction.execute(
                 "UPDATE secrets SET key_id = ?, nonce = ?, sealed = ? WHERE scope = ? AND reference = ?",
-                params![row.key_id, row.nonce, row.sealed, scope, row.reference],
+                params![renewed.key_id, renewed.nonce, renewed.sealed, scope, renewed.reference],
             )?;
         }
         transaction.commit()?;
-        Ok(renewed.len())
+        Ok(rows.len())
     }
 
     /// What there is, without values.

@@ -5,6 +5,9 @@ use host_vault::{Keys, Vault, VaultError};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 const SCOPE: &str = "solobase/test/user:u1";
 
@@ -38,6 +41,8 @@ fn a_secret_is_made_once_and_only_its_own_account_reads_it() {
 fn a_secret_that_is_forgotten_is_made_anew() {
     let vault = Vault::in_memory().expect("a vault");
     let first = vault.make(SCOPE, "a", 32).expect("a secret");
+    vault.forget("solobase/test/user:u2", &first.reference).expect("nothing of theirs");
+    assert!(vault.resolve(SCOPE, &first.reference).is_ok(), "nobody forgets another one's");
     vault.forget(SCOPE, &first.reference).expect("forgotten");
     vault.forget(SCOPE, &first.reference).expect("forgotten already");
     assert!(vault.resolve(SCOPE, &first.reference).is_err());
@@ -56,6 +61,23 @@ fn no_byte_of_a_value_stands_in_the_file() {
         let found = bytes.windows(b"sk_live_canary".len()).any(|window| window == b"sk_live_canary");
         assert!(!found, "the plain value is in a file");
     }
+}
+
+#[test]
+fn what_was_forgotten_is_overwritten_in_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("secrets.db");
+    let vault = open(&path, &key('1'));
+    let kept = vault.put(SCOPE, "stripe", "sk_test_value").expect("kept");
+    let file = Connection::open(&path).expect("the file");
+    let sealed: Vec<u8> = file.query_row("SELECT sealed FROM secrets", [], |row| row.get(0)).expect("what is stored");
+    let stands = || {
+        file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("all is in the file");
+        std::fs::read(&path).expect("its bytes").windows(sealed.len()).any(|window| window == sealed)
+    };
+    assert!(stands());
+    vault.forget(SCOPE, &kept.reference).expect("forgotten");
+    assert!(!stands());
 }
 
 #[cfg(unix)]
@@ -108,6 +130,38 @@ fn after_a_rotation_the_old_key_is_needed_no_more() {
         matches!(&found, Err(SecretError::Unavailable { reason, .. }) if reason.contains("not among those given")),
         "{found:?}"
     );
+}
+
+#[test]
+fn a_value_that_is_put_in_during_a_rotation_stays() {
+    const VALUES: u32 = 100;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("secrets.db");
+    let [writer, one, other] = ["1", "2,1", "1,2"]
+        .map(|keys| open(&path, &keys.split(',').map(|it| it.repeat(64)).collect::<Vec<_>>().join(",")));
+    // Enough that a rotation takes its time.
+    (0..40).for_each(|number| drop(writer.put(SCOPE, &format!("other-{number}"), "value").expect("kept")));
+    let both = open(&path, &format!("{},{}", key('1'), key('2')));
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                one.rotate().and_then(|_| other.rotate()).expect("rotated");
+                // A file gives no turns: without a pause nobody else comes to write.
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        for value in 0..VALUES {
+            let kept = writer.put(SCOPE, "stripe", &value.to_string()).expect("kept");
+            thread::sleep(Duration::from_millis(2));
+            let found = both.resolve(SCOPE, &kept.reference).map(|it| it.expose().to_owned());
+            if found != Ok(value.to_string()) {
+                is_over.store(true, Ordering::Relaxed);
+                panic!("{value} was put in, {found:?} is there");
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]

@@ -257,6 +257,63 @@ mod tests {
         assert!(answers.iter().all(|(_, it)| matches!(it, Answer::Done(_)) || is_parked(it)));
     }
 
+    /// What calls of one account each are answered that come at once.
+    fn at_once(limited: &Limited, count: usize) -> Vec<Answer> {
+        let barrier = Barrier::new(count);
+        thread::scope(|scope| {
+            let ask = |number: usize| {
+                let barrier = &barrier;
+                scope.spawn(move || {
+                    barrier.wait();
+                    limited.call(&call(&format!("u{number}"), number))
+                })
+            };
+            let asked: Vec<_> = (0..count).map(ask).collect();
+            asked.into_iter().map(|it| it.join().expect("an answer")).collect()
+        })
+    }
+
+    #[test]
+    fn accounts_together_have_no_more_room_than_there_is() {
+        let busy = Busy::new(500);
+        let limited = Limited::new(busy.clone(), limits());
+        let parked = at_once(&limited, 5).iter().filter(|answer| is_parked(answer)).count();
+        assert_eq!((parked, busy.most.load(Ordering::SeqCst)), (2, 3));
+    }
+
+    #[test]
+    fn one_call_alone_tries_whether_the_other_side_is_well_and_then_all_go_on() {
+        let busy = Busy::new(200);
+        let limited = Limited::new(busy.clone(), Limits { failures: 1, pause: Duration::from_millis(300), ..limits() });
+        busy.answer(Answer::retry("refused", "nobody listens"));
+        limited.call(&call("u", 0));
+        busy.answer(Answer::Done(json!({})));
+        thread::sleep(Duration::from_millis(400));
+        let parked = at_once(&limited, 3).iter().filter(|answer| is_parked(answer)).count();
+        assert_eq!((parked, busy.calls.load(Ordering::SeqCst)), (2, 2), "two wait for the one that tries");
+        assert!(at_once(&limited, 3).iter().all(|answer| matches!(answer, Answer::Done(_))), "it is well");
+    }
+
+    /// Panics, whatever it is asked.
+    struct Broken;
+
+    impl Provider for Broken {
+        fn call(&self, _: &Call) -> Answer {
+            panic!("a fault of the provider")
+        }
+    }
+
+    #[test]
+    fn a_provider_that_panics_has_failed_and_leaves_its_room() {
+        let limited = Limited::new(Arc::new(Broken), limits());
+        for number in 0..3 {
+            let call = call("u", number);
+            let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| limited.call(&call)));
+            assert!(panicked.is_err(), "there is room for call {number}");
+        }
+        assert!(is_parked(&limited.call(&call("u", 3))), "the circuit is open");
+    }
+
     #[test]
     fn a_second_has_so_many_calls_and_no_more() {
         let busy = Busy::new(0);

@@ -47,12 +47,16 @@ fn an_archive_brings_the_same_bytes_back() {
     let machine = machine.restarted();
     done(verb(&machine, "ensure", 3, json!({"name": "acme"})));
     assert_eq!(machine.http("GET", &acme, "/data/note-199", "").0, 404);
+    // What a killed process left beside the file is of the rows that go.
+    let places = fs::read_dir(machine.folder().join("resources")).expect("the resources");
+    let database = places.map(|it| it.expect("a place").path().join("database.sqlite")).find(|path| path.exists());
+    let rests =
+        ["wal", "shm", "journal"].map(|end| database.as_ref().expect("one").with_extension(format!("sqlite-{end}")));
+    rests.iter().for_each(|rest| fs::write(rest, "a rest").expect("written"));
     let restored = done(verb(&machine, "restore", 4, json!({"backup": backup})));
+    assert!(rests.iter().all(|rest| !rest.exists()));
     assert_eq!(restored["sha256"], backup["sha256"]);
     assert_eq!(machine.http("GET", &acme, "/data/note-199", ""), (200, "row ".repeat(199)));
-    let places = fs::read_dir(machine.folder().join("resources")).expect("the resources");
-    let database =
-        places.map(|place| place.expect("a place").path().join("database.sqlite")).find(|path| path.exists());
     assert_eq!(json!(hash(&database.expect("the database"))), backup["sha256"], "byte for byte");
 }
 

@@ -34,12 +34,14 @@ fn a_database_is_made_once_and_keeps_its_secret() {
     assert_eq!(ensure(), made);
     let reference = made["secret_ref"].as_str().expect("a reference");
     assert!(reference.starts_with("secret:"), "{reference}");
+    let kept = || machine.vault.list().expect("a list").into_iter().filter(|it| it.reference == reference).count();
+    assert_eq!(kept(), 1);
     let old = machine.call("u1", "inst_a/database/change", "database.change", 0, json!({"state": "suspended"}));
     assert_eq!(refusal(&old), "superseded");
     machine.done("u1", "inst_a/database/destroy", "database.destroy", 2, json!({}));
     machine.done("u1", "inst_a/database/destroy", "database.destroy", 2, json!({}));
     let seen = machine.done("u1", "inst_a/database/observe", "database.observe", 2, json!({}));
-    assert_eq!(seen, json!({"exists": false}));
+    assert_eq!((seen, kept()), (json!({"exists": false}), 0), "its secret goes with it");
     assert_eq!(machine.local_held(), Vec::<String>::new());
 }
 
@@ -78,13 +80,46 @@ fn nobody_gets_a_function_over_another_ones_database_or_name() {
     let wrong = json!({"name": "b", "database": own["endpoint"], "database_secret": database["secret_ref"]});
     assert_eq!(ensure("u2", wrong), "secret-unknown");
     assert_eq!(ensure("u2", json!({"name": "b", "database": own["endpoint"]})), "no-secret");
+    let second = machine.done("u2", "inst_c/database/ensure", "database.ensure", 1, json!({}));
+    let unfitting = json!({"name": "b", "database": own["endpoint"], "database_secret": second["secret_ref"]});
+    assert_eq!(ensure("u2", unfitting), "wrong-secret");
     assert_eq!(ensure("u2", json!({"name": "acme"})), "name-taken");
     assert_eq!(ensure("u2", json!({"name": "Acme!"})), "bad-name");
+    // Their instance has the same id as ours, in an account of its own.
+    let same_id = machine.call("u2", "inst_acme/compute/ensure", "function.ensure", 1, json!({"name": "acme"}));
+    assert_eq!(refusal(&same_id), "name-taken");
     let bucket = |user: &str| {
         machine.call(user, &format!("inst_{user}/bucket/ensure"), "bucket.ensure", 1, json!({"name": "solobase-acme"}))
     };
     assert!(matches!(bucket("u1"), Answer::Done(_)));
     assert_eq!(refusal(&bucket("u2")), "name-taken");
+}
+
+#[test]
+fn a_function_that_runs_is_given_no_other_ones_database() {
+    let machine = Machine::new();
+    let (acme, other) = (machine.instance("u1", "acme"), machine.instance("u2", "other"));
+    machine.http("PUT", &acme, "/data/note", "of acme");
+    let theirs = machine.done("u1", "inst_acme/database/ensure", "database.ensure", 1, json!({}));
+    let payload = json!({"name": "other", "database": theirs["endpoint"], "database_secret": theirs["secret_ref"]});
+    for verb in ["ensure", "change"] {
+        let key = format!("inst_other/compute/{verb}");
+        let answer = machine.call("u2", &key, &format!("function.{verb}"), 2, payload.clone());
+        assert_eq!(refusal(&answer), "no-database", "{verb}");
+    }
+    // Nor does the server open one that stands in a function's record.
+    let records = std::fs::read_dir(machine.folder().join("resources")).expect("the resources");
+    let mut changed = 0;
+    for path in records.map(|record| record.expect("a folder").path().join("resource.json")) {
+        let text = std::fs::read_to_string(&path).expect("a record");
+        let mut record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        if record["outputs"]["label"] == "other" {
+            record["settings"]["database"] = theirs["endpoint"].clone();
+            std::fs::write(path, record.to_string()).expect("written");
+            changed += 1;
+        }
+    }
+    assert_eq!((changed, machine.http("GET", &other, "/data/note", "").0), (1, 404));
 }
 
 #[test]
@@ -113,6 +148,14 @@ fn what_a_plan_does_not_allow_is_not_written() {
     assert_eq!(machine.http("PUT", &acme, "/data/note", "x").0, 507);
     change(3, "allowed");
     assert_eq!(machine.http("PUT", &acme, "/data/note", "x").0, 200);
+    let quota = |generation, gb: u64| {
+        machine.done("u1", "inst_acme/database/change", "database.change", generation, json!({"quota_gb": gb}))
+    };
+    quota(4, 0);
+    assert_eq!(machine.http("PUT", &acme, "/data/note", "y").0, 507);
+    assert_eq!(machine.http("GET", &acme, "/data/note", ""), (200, "x".to_owned()));
+    quota(5, 1);
+    assert_eq!(machine.http("PUT", &acme, "/data/note", "y").0, 200);
 }
 
 #[test]
@@ -124,6 +167,12 @@ fn a_further_name_leads_to_the_same_function() {
     let domain = made["domain"].as_str().expect("a domain");
     assert!(domain.starts_with("acme.localhost:"), "{domain}");
     assert!(machine.http("GET", domain, "/", "").1.contains("<h1>solobase-acme</h1>"));
+    // Another account's name leads nowhere, whatever it says that it is for.
+    let payload = json!({"host": "shop.example", "origin": format!("http://{acme}")});
+    let made = machine.done("u2", "inst_shop/cdn/ensure", "cdn.ensure", 1, payload);
+    let domain = made["domain"].as_str().expect("a domain");
+    assert!(domain.starts_with("shop.localhost:"), "{domain}");
+    assert_eq!(machine.http("GET", domain, "/", "").0, 404);
 }
 
 #[test]
@@ -131,9 +180,9 @@ fn all_of_it_is_there_again_after_a_restart() {
     let machine = Machine::new();
     let acme = machine.instance("u1", "acme");
     machine.http("PUT", &acme, "/data/note", "kept");
-    let before = machine.local_held();
+    let before = (machine.local_held(), machine.local.address());
     let machine = machine.restarted();
-    assert_eq!(machine.local_held(), before);
+    assert_eq!((machine.local_held(), machine.local.address()), before);
     assert_eq!(machine.http("GET", &acme, "/data/note", ""), (200, "kept".to_owned()), "at the same address");
 }
 
