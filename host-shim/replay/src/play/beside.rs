@@ -72,8 +72,7 @@ impl Player<'_> {
             let Some(delivery) = told.stripe.next().map_err(gone)? else { return Ok(()) };
             let answer = delivery.taken_by(&told.endpoints);
             let not_taken = match answer.taken {
-                Taken::Event(mut decoded, _) => {
-                    decoded.event.received_at = clock;
+                Taken::Event(decoded, _) => {
                     let delivered = self.host.accept(*decoded, clock)?;
                     (delivery.answer)(answer.status);
                     self.first(&delivered.first)?;
