@@ -4,13 +4,16 @@
 //! person made it ([`Mark`]). What Supabase works on for minutes is in progress, and looked at less and less often.
 
 mod api;
+mod awake;
 mod config;
 mod failure;
 mod name;
+mod progress;
 mod project;
 mod provider;
 mod verbs;
 
+pub use awake::Awake;
 pub use config::Config;
 pub use failure::Failed;
 pub use name::Mark;

@@ -19,7 +19,8 @@ pub const KINDS: [&str; 4] = ["database.ensure", "database.change", "database.de
 /// | `change` | `state`, `organization`, `region` | the same and `state` |
 /// | `destroy` | `organization` | nothing |
 ///
-/// Backups, migrations and seeds are `unsupported`: the API makes backups at its own times only.
+/// Backups, migrations and seeds are `unsupported`: the API makes backups at its own times only. [`Awake`](crate::Awake) lets
+/// another provider make them.
 pub struct Supabase {
     config: Config,
     client: Client,

@@ -4,15 +4,14 @@ pub mod change;
 pub mod destroy;
 pub mod ensure;
 pub mod observe;
-mod progress;
 
 use crate::api::Api;
 use crate::config::Config;
 use crate::failure::Failed;
 use crate::name::Mark;
+use crate::progress::Progress;
 use crate::project::{Project, is_reference};
 use host_providers::{Answer, Call, MadeSecret, SECRET_BYTES_MIN};
-use progress::Progress;
 use serde_json::{Value, json};
 
 /// A call with what is needed to carry it out.

@@ -158,7 +158,13 @@ impl World<'_> {
             ..Config::new(servers.collect(), settings.programs.clone(), backups)
         };
         let postgres = Postgres::new(config).map_err(|error| bad(name, error))?;
-        self.limited(name, &["database"], Arc::new(postgres));
+        let within = self.limited(name, &["database"], Arc::new(postgres));
+        #[cfg(feature = "supabase")]
+        {
+            self.postgres = Some(within);
+        }
+        #[cfg(not(feature = "supabase"))]
+        drop(within);
         Ok(())
     }
 }
@@ -188,9 +194,29 @@ impl World<'_> {
         // What is done within a database is the other's, if it is there: Supabase's API has no way to do it.
         let beside_postgres = self.options.names.contains(&Name::Postgres);
         let patterns: &[&str] = if beside_postgres { &host_supabase::KINDS } else { &["database"] };
-        self.limited(name, patterns, Arc::new(Supabase::new(config)));
+        self.limited(name, patterns, Arc::new(Supabase::new(config.clone())));
+        #[cfg(feature = "postgres")]
+        {
+            self.projects = Some(config);
+        }
         Ok(())
     }
+}
+
+#[cfg(all(feature = "postgres", feature = "supabase"))]
+impl World<'_> {
+    /// Nobody comes into the database of a project that stands still, also not for its last backup.
+    pub(crate) fn backups_at_supabase(&mut self) {
+        if let (Some(config), Some(postgres)) = (self.projects.take(), self.postgres.take()) {
+            let awake = host_supabase::Awake::new(config, postgres);
+            self.limited(Name::Supabase, &["database.backup"], Arc::new(awake));
+        }
+    }
+}
+
+#[cfg(not(all(feature = "postgres", feature = "supabase")))]
+impl World<'_> {
+    pub(crate) fn backups_at_supabase(&mut self) {}
 }
 
 #[cfg(not(feature = "supabase"))]

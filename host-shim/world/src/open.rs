@@ -124,6 +124,10 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         #[cfg(feature = "postgres")]
         secrets: secrets.clone(),
         serves: None,
+        #[cfg(all(feature = "postgres", feature = "supabase"))]
+        postgres: None,
+        #[cfg(all(feature = "postgres", feature = "supabase"))]
+        projects: None,
     };
     world.registry.set_secrets(secrets);
     world.add(&["secret"], Arc::new(Minting), None);
@@ -141,6 +145,7 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
             Name::Supabase => world.supabase()?,
         }
     }
+    world.backups_at_supabase();
     let World { registry, journal, serves, .. } = world;
     Ok(Opened { registry, journal, vault, serves, _scratch: scratch })
 }
@@ -168,22 +173,29 @@ pub(crate) struct World<'o> {
     #[cfg(feature = "postgres")]
     pub secrets: Arc<dyn Secrets>,
     serves: Option<SocketAddr>,
+    /// What comes into databases, within its limits.
+    #[cfg(all(feature = "postgres", feature = "supabase"))]
+    pub postgres: Option<Arc<dyn Provider>>,
+    /// How Supabase's projects are reached.
+    #[cfg(all(feature = "postgres", feature = "supabase"))]
+    pub projects: Option<host_supabase::Config>,
 }
 
 impl World<'_> {
-    fn add(&mut self, patterns: &[&str], provider: Arc<dyn Provider>, limits: Option<Limits>) {
+    fn add(&mut self, patterns: &[&str], provider: Arc<dyn Provider>, limits: Option<Limits>) -> Arc<dyn Provider> {
         let within: Arc<dyn Provider> = match limits {
             Some(limits) => Arc::new(Limited::new(provider, limits)),
             None => provider,
         };
-        self.registry.register(patterns, self.journal.around(within));
+        self.registry.register(patterns, self.journal.around(within.clone()));
+        within
     }
 
     /// A provider within its limits.
     #[cfg(any(feature = "aws", feature = "http", feature = "postgres", feature = "stripe", feature = "supabase"))]
-    pub fn limited(&mut self, name: Name, patterns: &[&str], provider: Arc<dyn Provider>) {
+    pub fn limited(&mut self, name: Name, patterns: &[&str], provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
         let limits = self.options.settings.limits_of(name.as_str());
-        self.add(patterns, provider, Some(limits));
+        self.add(patterns, provider, Some(limits))
     }
 
     /// The machine's secret behind a reference of the settings.

@@ -97,11 +97,9 @@ struct State {
     looks: usize,
     most: Option<usize>,
     next_fails: bool,
-    tell_password: Option<TellPassword>,
+    refuses_pause: bool,
+    database: Option<Arc<Postgres>>,
 }
-
-/// What is told the password of the project that a database stands in for; none while it is paused.
-type TellPassword = Box<dyn Fn(Option<&str>) + Send + Sync>;
 
 /// A management API with one organization and one token.
 pub struct Supabase {
@@ -137,12 +135,10 @@ impl Supabase {
         self.address
     }
 
-    /// From now on a server stands in for the database of the project that was made last: it has its password, and lets nobody
-    /// in while it is paused.
+    /// From now on a server stands in for the database of the project that was made last: it has its password, is empty when it
+    /// is made, and lets nobody in while it is paused.
     pub fn set_database(&self, server: &Arc<Postgres>) {
-        let server = Arc::clone(server);
-        let set = move |password: Option<&str>| server.set_password(password.unwrap_or("it is paused"));
-        lock(&self.state).tell_password = Some(Box::new(set));
+        lock(&self.state).database = Some(Arc::clone(server));
     }
 
     /// Every work takes so many looks, from now on.
@@ -158,6 +154,11 @@ impl Supabase {
     /// The next project that is made never comes up.
     pub fn fail_next(&self) {
         lock(&self.state).next_fails = true;
+    }
+
+    /// The next pause is refused, as of a project that is busy.
+    pub fn refuse_next_pause(&self) {
+        lock(&self.state).refuses_pause = true;
     }
 
     /// Puts a project there, as somebody does by hand.
@@ -189,7 +190,7 @@ fn refuse(status: u16, message: &str) -> Answer {
 
 impl State {
     fn tell(&self, password: Option<&str>) {
-        self.tell_password.iter().for_each(|tell| tell(password));
+        self.database.iter().for_each(|server| server.set_password(password.unwrap_or("it is paused")));
     }
 
     fn answer(&mut self, request: &http::Request) -> Answer {
@@ -271,6 +272,7 @@ impl State {
         };
         let shown = project.shown();
         self.tell(Some(&project.password));
+        self.database.iter().for_each(|server| drop(server.sql("postgres", "DROP SCHEMA IF EXISTS app CASCADE")));
         self.projects.push(project);
         (201, shown)
     }
@@ -302,6 +304,7 @@ impl State {
                 self.projects.remove(at);
                 (200, named)
             }
+            ("POST", ["pause"]) if std::mem::take(&mut self.refuses_pause) => refuse(500, "Project is busy"),
             ("POST", ["pause"]) if project.status == "ACTIVE_HEALTHY" => {
                 (project.status, project.becomes) = ("PAUSING".to_owned(), Some((looks, "INACTIVE")));
                 self.tell(None);

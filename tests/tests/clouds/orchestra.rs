@@ -18,8 +18,9 @@ use tempfile::TempDir;
 
 pub const TOKEN: &str = "sbp_nobodymayreadthis";
 const ORGANIZATION: &str = "org-1";
-/// The project that the double makes first, and one that somebody makes there.
+/// The projects that the double makes, and one that somebody makes there.
 const FIRST: &str = "aaaaaaaaaaaaaaaaaaab";
+const SECOND: &str = "aaaaaaaaaaaaaaaaaaac";
 const BY_HAND: &str = "byhandbyhandbyhandby";
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -111,7 +112,7 @@ pub struct AtSupabase {
 impl AtSupabase {
     pub fn start() -> AtSupabase {
         let host = |reference: &str| format!("db.{reference}.supabase.co");
-        let postgres = Arc::new(Postgres::with_tls(&[&host(FIRST), &host(BY_HAND)]));
+        let postgres = Arc::new(Postgres::with_tls(&[FIRST, SECOND, BY_HAND].map(host).each_ref().map(String::as_str)));
         let double = Supabase::start(TOKEN, ORGANIZATION);
         double.set_database(&postgres);
         let folder = Folder::make();
@@ -136,13 +137,14 @@ postgres:
   seeds: FOLDER/seeds
   servers: [{{host: 127.0.0.1, port: {}, user: postgres, password: secret:file/postgres, max_databases: 5}}]
   ca: {}
-  addresses: {{{}, {}}}
+  addresses: {{{}, {}, {}}}
 ",
             self.double.address(),
             self.postgres.programs().display(),
             self.shared.port(),
             self.postgres.authority().display(),
             found_at(FIRST),
+            found_at(SECOND),
             found_at(BY_HAND),
         );
         self.folder.open(&[Name::Local, Name::Postgres, Name::Supabase], &self.stripe, &parts)
@@ -160,8 +162,8 @@ fn an_orchestra_at_supabase_to_its_end() {
     assert_eq!(site.double.projects(), []);
     let spans = opened.journal.spans();
     let called = |kind: &str| spans.iter().filter(|span| span.kind == kind).count();
-    assert_eq!((called("database.ensure"), called("database.change"), called("database.destroy")), (1, 2, 1));
-    assert_eq!(called("database.backup"), 1);
+    assert_eq!((called("database.ensure"), called("database.change"), called("database.destroy")), (2, 3, 2));
+    assert_eq!((called("database.backup"), called("database.restore")), (2, 1));
     println!("{}", chart(&spans));
 }
 

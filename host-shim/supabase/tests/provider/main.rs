@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod adopted;
+mod awake;
 mod bench;
 mod errors;
 mod faults;

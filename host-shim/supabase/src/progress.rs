@@ -10,7 +10,7 @@ const ASK_AGAIN_AFTER: u32 = 20;
 
 /// What a token says: `abcdefghijklmnopqrst 3 asked`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     pub reference: String,
     /// Looks that were made.
     pub looks: u32,
@@ -19,10 +19,30 @@ pub(super) struct Progress {
 }
 
 impl Progress {
+    /// Nothing was looked at yet, and nobody asked.
+    pub fn of(reference: &str) -> Progress {
+        Progress { reference: reference.to_owned(), looks: 0, has_asked: false }
+    }
+
     pub fn read(token: &str) -> Option<Progress> {
-        let mut words = token.split(' ');
+        Progress::split(token).map(|(progress, _)| progress)
+    }
+
+    /// What a token says, and what stands behind it.
+    pub fn split(token: &str) -> Option<(Progress, &str)> {
+        let mut words = token.splitn(4, ' ');
         let (reference, looks, has_asked) = (words.next()?, words.next()?, words.next()?);
-        Some(Progress { reference: reference.to_owned(), looks: looks.parse().ok()?, has_asked: has_asked == "asked" })
+        let (looks, has_asked) = (looks.parse().ok()?, has_asked == "asked");
+        Some((Progress { reference: reference.to_owned(), looks, has_asked }, words.next().unwrap_or_default()))
+    }
+
+    pub fn token(&self) -> String {
+        format!("{} {} {}", self.reference, self.looks, if self.has_asked { "asked" } else { "waits" })
+    }
+
+    /// The same after one more look.
+    pub fn next(self, has_asked: bool) -> Progress {
+        Progress { looks: self.looks.saturating_add(1), has_asked, ..self }
     }
 
     /// Whether what was asked for is still to be waited for.
@@ -30,13 +50,14 @@ impl Progress {
         self.has_asked && self.looks % ASK_AGAIN_AFTER != ASK_AGAIN_AFTER - 1
     }
 
-    pub fn answer(&self, poll: Duration) -> Answer {
+    /// Milliseconds until the next look.
+    pub fn after_ms(&self, poll: Duration) -> i64 {
         let after = poll.saturating_mul(1 << self.looks.min(DOUBLINGS_MAX));
-        let asked = if self.has_asked { "asked" } else { "waits" };
-        Answer::InProgress {
-            after_ms: i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
-            token: format!("{} {} {asked}", self.reference, self.looks),
-        }
+        i64::try_from(after.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    pub fn answer(&self, poll: Duration) -> Answer {
+        Answer::InProgress { after_ms: self.after_ms(poll), token: self.token() }
     }
 }
 
