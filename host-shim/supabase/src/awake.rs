@@ -161,9 +161,15 @@ impl Awake {
                 self.look(&Step::Down(progress.next(has_asked), end))
             }
             Stands::Running | Stands::Failed => {
-                // An API that has no time for it is asked again with the next look.
-                let has_asked = progress.waits() || api.pause(&project.reference).is_ok();
-                self.look(&Step::Down(progress.next(has_asked), end))
+                if progress.waits() {
+                    return self.look(&Step::Down(progress.next(true), end));
+                }
+                match api.pause(&project.reference).map_err(Answer::from) {
+                    // Asking again changes nothing: the backup is made, and the project runs until its next change.
+                    Err(Answer::Refused { .. }) => end.into(),
+                    // An API that has no time for it is asked again with the next look.
+                    asked => self.look(&Step::Down(progress.next(asked.is_ok()), end)),
+                }
             }
         }
     }

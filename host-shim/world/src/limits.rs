@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn accounts_together_have_no_more_room_than_there_is() {
-        let busy = Busy::new(500);
+        let busy = Busy::new(1_000);
         let limited = Limited::new(busy.clone(), limits());
         let parked = at_once(&limited, 5).iter().filter(|answer| is_parked(answer)).count();
         assert_eq!((parked, busy.most.load(Ordering::SeqCst)), (2, 3));
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn one_call_alone_tries_whether_the_other_side_is_well_and_then_all_go_on() {
-        let busy = Busy::new(200);
+        let busy = Busy::new(700);
         let limited = Limited::new(busy.clone(), Limits { failures: 1, pause: Duration::from_millis(300), ..limits() });
         busy.answer(Answer::retry("refused", "nobody listens"));
         limited.call(&call("u", 0));

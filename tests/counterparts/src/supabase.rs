@@ -97,7 +97,7 @@ struct State {
     looks: usize,
     most: Option<usize>,
     next_fails: bool,
-    refuses_pause: bool,
+    refuses_pause: Option<u16>,
     database: Option<Arc<Postgres>>,
 }
 
@@ -156,9 +156,9 @@ impl Supabase {
         lock(&self.state).next_fails = true;
     }
 
-    /// The next pause is refused, as of a project that is busy.
-    pub fn refuse_next_pause(&self) {
-        lock(&self.state).refuses_pause = true;
+    /// The next pause is refused with this status.
+    pub fn refuse_next_pause(&self, status: u16) {
+        lock(&self.state).refuses_pause = Some(status);
     }
 
     /// Puts a project there, as somebody does by hand.
@@ -304,7 +304,9 @@ impl State {
                 self.projects.remove(at);
                 (200, named)
             }
-            ("POST", ["pause"]) if std::mem::take(&mut self.refuses_pause) => refuse(500, "Project is busy"),
+            ("POST", ["pause"]) if self.refuses_pause.is_some() => {
+                refuse(self.refuses_pause.take().unwrap_or_default(), "It can't be paused")
+            }
             ("POST", ["pause"]) if project.status == "ACTIVE_HEALTHY" => {
                 (project.status, project.becomes) = ("PAUSING".to_owned(), Some((looks, "INACTIVE")));
                 self.tell(None);

@@ -140,10 +140,19 @@ fn a_pause_that_fails_is_asked_for_again_and_the_backup_is_not_made_twice() {
     let (site, outputs) = Site::start();
     site.bench.done(&change(2, "suspended"));
     let begun = site.begun(&backup(&outputs), 2);
-    // Supabase has something else to do with it just now, so that a pause is refused.
-    site.bench.double.refuse_next_pause();
+    site.bench.double.refuse_next_pause(500);
     assert_eq!(site.ask(&begun), done());
     assert_eq!((site.seen().len(), site.status().as_str()), (3, "INACTIVE"));
+}
+
+#[test]
+fn a_pause_that_is_refused_takes_no_backup_back() {
+    let (site, outputs) = Site::start();
+    site.bench.done(&change(2, "suspended"));
+    let begun = site.begun(&backup(&outputs), 2);
+    site.bench.double.refuse_next_pause(403);
+    assert_eq!(site.ask(&begun), done());
+    assert_eq!((site.seen().len(), site.status().as_str()), (3, "ACTIVE_HEALTHY"));
 }
 
 #[test]
