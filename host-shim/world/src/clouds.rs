@@ -7,7 +7,7 @@ use std::path::Path;
 #[cfg(any(feature = "aws", feature = "postgres", feature = "supabase"))]
 use std::sync::Arc;
 
-#[cfg(any(feature = "aws", feature = "postgres", feature = "supabase"))]
+#[cfg(any(feature = "aws", feature = "postgres"))]
 fn bad(name: Name, problem: impl ToString) -> OpenError {
     OpenError::Settings { name, problem: problem.to_string() }
 }
