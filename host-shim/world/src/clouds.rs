@@ -2,7 +2,7 @@
 
 use crate::name::Name;
 use crate::open::{OpenError, World};
-#[cfg(any(feature = "aws", feature = "postgres"))]
+#[cfg(feature = "postgres")]
 use std::path::Path;
 #[cfg(any(feature = "aws", feature = "postgres", feature = "supabase"))]
 use std::sync::Arc;
