@@ -311,12 +311,11 @@ impl<'c> Shard<'c> {
         let is_sure = !is_open && !self.is_wrong && !self.folk.iter().any(|person| person.is_wrong);
         let ledgers = Ledgers::of(self.house.processor().store());
         let held = ledgers.and_then(|ledgers| {
-            ledgers.hold()?;
-            // What is owed is what creators have, so that each account's share says theirs.
             if is_sure {
                 self.judge_shares(&ledgers);
             }
-            Ok(())
+            // What is owed is what creators have, so that each account's share says theirs.
+            ledgers.hold()
         });
         if let Err(difference) = held {
             self.differs(None, difference);
@@ -327,14 +326,16 @@ impl<'c> Shard<'c> {
     /// Who owes creators something else than a share of what was bought.
     fn judge_shares(&mut self, ledgers: &Ledgers) {
         let nothing = BTreeMap::new();
-        let names = self.folk.iter().enumerate().map(|(at, person)| (person.traders.at.account.to_string(), at));
-        let folk: BTreeMap<String, usize> = names.collect();
-        for account in ledgers.accounts() {
-            let at = folk.get(account).copied();
+        // Also of an account that has no ledger at all something may be expected.
+        let mut accounts = ledgers.accounts();
+        accounts.extend(self.index.keys().map(String::as_str));
+        let judged = accounts.into_iter().filter_map(|account| {
+            let at = self.index.get(account).copied();
             let shares = at.map_or(&nothing, |at| &self.folk[at].shares);
-            if let Err(difference) = ledgers.owes_shares(account, shares) {
-                self.differs(at, difference);
-            }
+            Some((at, ledgers.owes_shares(account, shares).err()?))
+        });
+        for (at, difference) in judged.collect::<Vec<_>>() {
+            self.differs(at, difference);
         }
     }
 

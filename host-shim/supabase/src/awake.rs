@@ -58,14 +58,13 @@ impl Step {
     /// As a call's token says; one without a token of ours has just begun.
     fn read(token: Option<&str>, reference: &str) -> Step {
         let token = token.unwrap_or_default();
-        let begun = |inner: &str| Step::Up(Progress::of(reference), inner.to_owned());
         if let Some((progress, inner)) = token.strip_prefix(UP).and_then(Progress::split) {
             return Step::Up(progress, inner.to_owned());
         }
         let down = token.strip_prefix(DOWN).and_then(Progress::split);
         match down.and_then(|(progress, end)| Some((progress, serde_json::from_str(end).ok()?))) {
             Some((progress, end)) => Step::Down(progress, end),
-            None => begun(token),
+            None => Step::Up(Progress::of(reference), token.to_owned()),
         }
     }
 
