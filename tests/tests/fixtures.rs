@@ -2,9 +2,11 @@
 //! no other test catches has to come past (`.cargo/mutants.toml`).
 
 use end_to_end::world::root;
+use host_replay::play::CaseReport;
 use host_replay::report::failures;
 use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -71,4 +73,44 @@ fn every_scenario_of_the_fixtures_holds_with_the_library() {
         .collect();
     assert_eq!(told, [""; 0]);
     assert!(finished.cases.len() > 900, "{} cases", finished.cases.len());
+    compare_states(&states(&finished.cases));
+}
+
+/// The state hash of each case, one line for each scenario: its path below `fixtures`, then each distinct hash with its API
+/// versions. Both versions of a scenario usually reach the same state.
+fn states(cases: &[CaseReport]) -> String {
+    let fixtures = root().join("fixtures");
+    let mut scenarios: BTreeMap<String, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
+    for case in cases {
+        let path = case.file.strip_prefix(&fixtures).unwrap_or(&case.file).display().to_string();
+        let hashes = scenarios.entry(path).or_default();
+        hashes.entry(&case.summary.state).or_default().push(&case.version);
+    }
+    let mut text = String::new();
+    for (path, hashes) in &scenarios {
+        let all_agree = hashes.len() == 1;
+        for (hash, versions) in hashes {
+            let only = if all_agree { String::new() } else { format!(" {}", versions.join(",")) };
+            text.push_str(&format!("{path} {hash}{only}\n"));
+        }
+    }
+    text
+}
+
+/// Compares with `fixtures/states.txt`. A change that must not affect decisions leaves that file as it is; any other change
+/// updates it with `UPDATE_GOLDEN=1` and shows the difference in its commit.
+fn compare_states(actual: &str) {
+    let file = root().join("fixtures/states.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&file, actual).expect("fixtures/states.txt can be written");
+    }
+    let expected = fs::read_to_string(&file).expect("fixtures/states.txt can be read");
+    let expected: Vec<&str> = expected.lines().collect();
+    let actual: Vec<&str> = actual.lines().collect();
+    let missing: Vec<&&str> = expected.iter().filter(|line| !actual.contains(line)).collect();
+    let new: Vec<&&str> = actual.iter().filter(|line| !expected.contains(line)).collect();
+    assert!(
+        missing.is_empty() && new.is_empty(),
+        "states differ from fixtures/states.txt; expected {missing:#?}, got {new:#?}"
+    );
 }

@@ -86,6 +86,8 @@ pub struct CaseLine {
     pub unasserted: Option<usize>,
     /// Ids that the scenario says it shows.
     pub covers: Vec<CoverLine>,
+    /// Hash of the state at its end.
+    pub state: String,
 }
 
 /// An id that a scenario says it shows.
@@ -230,6 +232,7 @@ impl CaseLine {
             facts: scenario.facts(),
             unasserted: scenario.unasserted_event(),
             covers: scenario.covers.iter().map(|(id, line)| CoverLine { id: id.clone(), line: *line }).collect(),
+            state: report.summary.state.clone(),
         }
     }
 }
