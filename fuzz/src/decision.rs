@@ -9,9 +9,9 @@ use products_contract::{
     RecordKey, RetryPolicy, Row, RowKey, Timestamp, UsageTotal, Write,
 };
 use std::sync::{Arc, LazyLock, Mutex};
-use wasm_runner::around::Around;
-use wasm_runner::native::NativeRunner;
-use wasm_runner::wasm::check_decision;
+use host_wasm_runner::around::Around;
+use host_wasm_runner::native::NativeRunner;
+use host_wasm_runner::wasm::check_decision;
 
 const NOW: Timestamp = 1_767_225_600_000;
 /// Events of one story.

@@ -7,8 +7,8 @@ use host_replay::runners::Runners;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::sync::OnceLock;
-use wasm_runner::cache::ComponentCache;
-use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
+use host_wasm_runner::cache::ComponentCache;
+use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 
 /// The component as it is now. It is built and compiled once; what is compiled is kept in the target folder, since that takes
 /// a debug build most of a minute and several test programs need it.

@@ -6,8 +6,8 @@ use products_contract::{
     Selection, Stored, StoredRow,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use wasm_runner::around::Around;
-use wasm_runner::runner::SharedImports;
+use host_wasm_runner::around::Around;
+use host_wasm_runner::runner::SharedImports;
 
 /// What was asked for one event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

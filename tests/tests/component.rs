@@ -18,7 +18,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use wasm_runner::wasm::Mode;
+use host_wasm_runner::wasm::Mode;
 
 fn played(setup: Setup, parts: &[Part]) -> World {
     let mut world = World::start(setup);

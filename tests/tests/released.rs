@@ -12,7 +12,7 @@ use host_replay::runners::Runners;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use wasm_runner::wasm::{Limits, LoadedComponent};
+use host_wasm_runner::wasm::{Limits, LoadedComponent};
 
 /// The released versions, oldest first.
 fn versions() -> Vec<String> {

@@ -1,7 +1,7 @@
 //! The component: the library behind the WIT world.
 //!
 //! Owns nothing but the crossing: what the host passes becomes a type of `products-contract`, [`Provisioner`] decides,
-//! and its answer goes back. It imports this package's interfaces and nothing else; a test of `wasm-runner` reads
+//! and its answer goes back. It imports this package's interfaces and nothing else; a test of `host-wasm-runner` reads
 //! the built component.
 
 // What the generator makes talks to raw memory, in `wire` and in the exports below, and so does the allocator.

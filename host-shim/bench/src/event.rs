@@ -10,7 +10,7 @@ use host_store::MemoryStore;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use wasm_runner::around::Around;
+use host_wasm_runner::around::Around;
 
 /// Customers, one event each a round.
 const CUSTOMERS: usize = 500;

@@ -10,8 +10,8 @@ use host_store::Store;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use wasm_runner::cache::ComponentCache;
-use wasm_runner::wasm::{Limits, LoadedComponent, Mode, Samples};
+use host_wasm_runner::cache::ComponentCache;
+use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode, Samples};
 
 /// Events in one group commit.
 pub const BATCH: usize = 64;

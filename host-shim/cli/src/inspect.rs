@@ -4,7 +4,7 @@ use crate::EXIT_BAD_INPUT;
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use wasm_runner::inspect::{InspectError, inspect_file};
+use host_wasm_runner::inspect::{InspectError, inspect_file};
 use wit_check::Advice;
 
 /// Say what a component imports and exports, and whether this host can load it

@@ -10,7 +10,7 @@ use host_replay::runners::Runners;
 use products_contract::{Account, Decision};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use wasm_runner::around::Around;
+use host_wasm_runner::around::Around;
 
 /// What takes events in.
 pub(crate) trait Engine {

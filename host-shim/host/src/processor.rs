@@ -25,7 +25,7 @@ use products_contract::{Account, Event, Outcome, Payload, Refusal, Reply, StoreE
 use run::{Attempt, caller_of};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use wasm_runner::runner::{Runner, SharedImports};
+use host_wasm_runner::runner::{Runner, SharedImports};
 
 /// Attempts of an event that ends in an error, before it is a dead letter.
 pub const ATTEMPTS_MAX: u32 = 5;

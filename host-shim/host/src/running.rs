@@ -11,7 +11,7 @@ use host_intake::Decoded;
 use host_providers::Registry;
 use host_store::{ConfigError, MemoryStore, Store};
 use products_contract::{StoreError, Stored};
-use wasm_runner::runner::Runner;
+use host_wasm_runner::runner::Runner;
 
 /// What a host is to do, beside the parts that it is made of. It serves any number of starts.
 #[derive(Clone, Debug)]

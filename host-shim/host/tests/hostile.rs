@@ -14,8 +14,8 @@ use products_contract::{
 };
 use serde_json::Value;
 use std::sync::LazyLock;
-use wasm_runner::runner::RunError;
-use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
+use host_wasm_runner::runner::RunError;
+use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 
 const T0: i64 = 1_700_000_000_000;
 

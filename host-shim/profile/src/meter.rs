@@ -7,8 +7,8 @@ use products_contract::{
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use wasm_runner::runner::{Ran, Runner, SharedImports};
-use wasm_runner::wasm::Samples;
+use host_wasm_runner::runner::{Ran, Runner, SharedImports};
+use host_wasm_runner::wasm::Samples;
 
 /// Heading of the load of a folder's catalog by a host that starts.
 pub const START: &str = "the host's start";
@@ -155,7 +155,7 @@ impl Runner for Metered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasm_runner::runner::{RunError, Used};
+    use host_wasm_runner::runner::{RunError, Used};
 
     #[test]
     fn what_calls_use_adds_up_by_heading_and_only_while_it_is_measured() {

@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use wasm_runner::cache::ComponentCache;
-use wasm_runner::names::has_function_names;
-use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
+use host_wasm_runner::cache::ComponentCache;
+use host_wasm_runner::names::has_function_names;
+use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 
 /// How often the inputs are played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use products_contract::Extension;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use wasm_runner::cache::ComponentCache;
-use wasm_runner::native::NativeRunner;
-use wasm_runner::runner::Runner;
-use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
+use host_wasm_runner::cache::ComponentCache;
+use host_wasm_runner::native::NativeRunner;
+use host_wasm_runner::runner::Runner;
+use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 
 type Make = dyn Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync;
 

@@ -6,7 +6,7 @@ use host_simulate::report;
 use host_simulate::simulate::{Options, SimulateError, Simulated, simulate};
 use products_contract::Event;
 use serde_json::{Value, json};
-use wasm_runner::around::Around;
+use host_wasm_runner::around::Around;
 
 /// A small share of a simulation: customers of one business for two months.
 fn share(business: &str, seed: u64, jobs: usize) -> Options {

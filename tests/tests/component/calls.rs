@@ -16,7 +16,7 @@ use products_contract::{
     Account, Imports, Listing, Opened, PAGE_ROWS_MAX, Placement, Row, RowKey, RowKind, Selection, StoredRow,
 };
 use std::sync::Arc;
-use wasm_runner::wasm::Mode;
+use host_wasm_runner::wasm::Mode;
 
 /// Most host calls of an applied `customer.subscription.updated` on the simplest account (design.md, "Numbers to reach").
 const CALLS_SIMPLEST: usize = 3;

@@ -8,9 +8,9 @@ use host_store::InboxState;
 use instance_provisioner::Provisioner;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use wasm_runner::around::Around;
-use wasm_runner::native::NativeRunner;
-use wasm_runner::runner::RunError;
+use host_wasm_runner::around::Around;
+use host_wasm_runner::native::NativeRunner;
+use host_wasm_runner::runner::RunError;
 
 /// A host on which `handle` of `evt_bad` runs out of fuel so many times, after it has done everything.
 fn failing(times: u32) -> World {

@@ -15,7 +15,7 @@ use products_contract::{Decision, Event, RowKey, Write};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wasm_runner::around::Around;
+use host_wasm_runner::around::Around;
 
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
@@ -49,7 +49,7 @@ pub fn with_fuel(name: &str, fuel: u64) -> Runners {
     Runners::new(name, move || {
         Ok(Box::new(Around::new(Runners::native().make()?, move |inner, imports, event| {
             let (decision, used) = inner.handle(imports, event)?;
-            Ok((decision, wasm_runner::runner::Used { fuel, ..used }))
+            Ok((decision, host_wasm_runner::runner::Used { fuel, ..used }))
         })))
     })
 }

@@ -61,9 +61,9 @@ fn a_failure_that_nobody_takes_in_is_told() {
     // Given an extension that traps where a call was refused.
     let runners = Runners::new("trapping", || {
         let inner = Runners::native().make()?;
-        Ok(Box::new(wasm_runner::around::Around::new(inner, |inner, imports, event| match &event.payload {
+        Ok(Box::new(host_wasm_runner::around::Around::new(inner, |inner, imports, event| match &event.payload {
             Payload::EffectResult(report) if report.answer.is_err() => {
-                Err(wasm_runner::runner::RunError::Trap("unreachable".to_owned()))
+                Err(host_wasm_runner::runner::RunError::Trap("unreachable".to_owned()))
             }
             _ => inner.handle(imports, event),
         })))

@@ -6,7 +6,7 @@ use host_replay::runners::Runners;
 use products_contract::{Decision, Event};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wasm_runner::around::Around;
+use host_wasm_runner::around::Around;
 
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)

@@ -6,7 +6,7 @@ use products_contract::{
     Account, Balance, Candidate, Entitlement, Failure, Listed, Offer, Page, Problem, ProductValues, Question,
     StoreError, Timestamp, UsageTotal,
 };
-use wasm_runner::runner::{Ran, RunError, Runner, SharedImports};
+use host_wasm_runner::runner::{Ran, RunError, Runner, SharedImports};
 
 /// Why a question has no answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use host_store::{InboxRow, LogEntry};
 use products_contract::{Account, Outcome, Reply};
-use wasm_runner::runner::RunError;
+use host_wasm_runner::runner::RunError;
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]

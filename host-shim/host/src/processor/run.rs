@@ -15,7 +15,7 @@ use products_contract::{
 };
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use wasm_runner::runner::{RunError, Used};
+use host_wasm_runner::runner::{RunError, Used};
 
 /// Where a run's event stands in the inbox.
 #[derive(Clone)]
@@ -229,7 +229,7 @@ impl Processor {
     fn judge(
         &self,
         seen: &Seen,
-        answer: wasm_runner::runner::Ran<Decision>,
+        answer: host_wasm_runner::runner::Ran<Decision>,
     ) -> Result<(Decision, Kept, Used), RunError> {
         if let Some(text) = &seen.trace.unavailable {
             return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text.clone()))));

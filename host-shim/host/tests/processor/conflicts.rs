@@ -10,7 +10,7 @@ use products_contract::{Account, Failure, Product, Row, RowKey, StoreError};
 use serde_json::json;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use wasm_runner::runner::RunError;
+use host_wasm_runner::runner::RunError;
 
 /// A processor and the number of decisions that it made. `other` writes to the same store during the first `times` of
 /// them, each time other changes.

@@ -6,7 +6,7 @@ use host_store::testing::Faults;
 use host_store::{InboxState, MemoryStore};
 use products_contract::{Failure, StoreError};
 use serde_json::json;
-use wasm_runner::runner::RunError;
+use host_wasm_runner::runner::RunError;
 
 #[test]
 fn a_failure_rolls_back_to_the_inbox_row_and_is_tried_again_with_backoff() {

@@ -6,7 +6,7 @@ use host_store::testing::Faults;
 use host_store::{MemoryStore, NotState, state_document};
 use products_contract::{Actor, ActorKind, Candidate, Failure, Page, Question, StoreError};
 use serde_json::json;
-use wasm_runner::runner::RunError;
+use host_wasm_runner::runner::RunError;
 
 fn question(account: &str) -> Question {
     Question { account: user(account), actor: Actor::system(), at: T0 }

@@ -7,8 +7,8 @@
 use products_contract::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use wasm_runner::native::NativeRunner;
-use wasm_runner::runner::{Ran, RunError, Runner, SharedImports, Used};
+use host_wasm_runner::native::NativeRunner;
+use host_wasm_runner::runner::{Ran, RunError, Runner, SharedImports, Used};
 
 /// What an event is to do; the body of provider events, the payload of commands, timers and messages.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use host::processor::{Disposition, Processor};
 use host_store::Store;
 use products_contract::{Event, Failure, RowKind};
 use serde_json::json;
-use wasm_runner::runner::RunError;
+use host_wasm_runner::runner::RunError;
 
 fn with_version(store: Box<dyn Store>, data_version: u32) -> Processor {
     Processor::new(store, Box::new(ToyRunner::new(data_version)), business()).unwrap()

@@ -10,7 +10,7 @@ use products_contract::{
     Problem, ProductValues, Question, Timestamp, UsageTotal,
 };
 use std::path::Path;
-use wasm_runner::native::NativeRunner;
+use host_wasm_runner::native::NativeRunner;
 
 /// Fails at every event; the rest is as ever.
 struct Failing;

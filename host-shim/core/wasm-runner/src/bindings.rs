@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 wasmtime::component::bindgen!({
-    path: "../../wit",
+    path: "../../../wit",
     world: "extension",
     imports: { default: trappable },
 });

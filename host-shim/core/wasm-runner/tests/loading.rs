@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use wasm_runner::wasm::{COMPONENT_BYTES_MAX, Limits, LoadError, LoadedComponent};
+use host_wasm_runner::wasm::{COMPONENT_BYTES_MAX, Limits, LoadError, LoadedComponent};
 
 /// A component of these words, loaded.
 fn load_text(text: &str) -> Result<LoadedComponent, LoadError> {

@@ -10,10 +10,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
-use wasm_runner::cache::{CacheError, ComponentCache, Origin};
-use wasm_runner::inspect::{self, InspectError};
-use wasm_runner::runner::{RunError, Runner, SharedImports};
-use wasm_runner::wasm::{Limits, LoadedComponent, Mode};
+use host_wasm_runner::cache::{CacheError, ComponentCache, Origin};
+use host_wasm_runner::inspect::{self, InspectError};
+use host_wasm_runner::runner::{RunError, Runner, SharedImports};
+use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 
 /// The size that a component may have (design, "Numbers to reach").
 const SIZE_MAX: usize = 2 << 20;
