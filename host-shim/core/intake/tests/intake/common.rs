@@ -51,7 +51,7 @@ pub fn bytes(value: &Value) -> Vec<u8> {
 }
 
 fn stripe_fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/stripe")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/stripe")
 }
 
 pub fn base_body(version: &str, object: &str) -> Value {
