@@ -7,7 +7,7 @@ use crate::play;
 use crate::story::Part;
 use crate::traders::Tale;
 use crate::world::World;
-use host_providers::scripted::ScriptedAnswer;
+use host_provider_api::scripted::ScriptedAnswer;
 use products_contract::Account;
 use std::collections::BTreeSet;
 

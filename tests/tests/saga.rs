@@ -10,7 +10,7 @@ use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
 use end_to_end::world::{Setup, World};
 use host::read;
-use host_providers::scripted::{Scripted, ScriptedAnswer};
+use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_store::testing::{Moment, Then};
 use products_contract::{Event, StoreError};
 use serde_json::{Map, Value, json};

@@ -5,7 +5,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Credentials as Plain, Region};
-use host_providers::{Answer, Secret, Unlisted};
+use host_provider_api::{Answer, Secret, Unlisted};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;

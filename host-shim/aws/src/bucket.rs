@@ -13,8 +13,8 @@ use crate::payload::{adopts, bad, has_settings, output};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag};
-use host_providers::names::Rules;
-use host_providers::{Answer, Call, Held, Provider, Unlisted};
+use host_provider_api::names::Rules;
+use host_provider_api::{Answer, Call, Held, Provider, Unlisted};
 use serde_json::{Value, json};
 
 /// Before a derived name.

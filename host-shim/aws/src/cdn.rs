@@ -12,8 +12,8 @@ use crate::marks::{Marks, OWNER, RUNNING, SUSPENDED, wanted_state};
 use crate::payload::{adopts, bad, has_settings, output, text};
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types::{DistributionConfig, DistributionConfigWithTags, Tag, Tags};
-use host_providers::names::letters;
-use host_providers::{Answer, Call, Held, Provider, ResourceId, Unlisted};
+use host_provider_api::names::letters;
+use host_provider_api::{Answer, Call, Held, Provider, ResourceId, Unlisted};
 use serde_json::{Value, json};
 use settings::Settings;
 

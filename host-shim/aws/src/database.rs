@@ -13,8 +13,8 @@ use crate::marks::{Marks, RUNNING, SUSPENDED, wanted_state};
 use crate::payload::{adopts, bad, has_settings, output};
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbInstance, Tag};
-use host_providers::names::Rules;
-use host_providers::{Answer, Call, Held, Provider, SECRET_BYTES_MIN, Unlisted};
+use host_provider_api::names::Rules;
+use host_provider_api::{Answer, Call, Held, Provider, SECRET_BYTES_MIN, Unlisted};
 use serde_json::{Value, json};
 use settings::Settings;
 

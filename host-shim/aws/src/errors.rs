@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use host_providers::Answer;
+use host_provider_api::Answer;
 use std::error::Error;
 
 /// Characters of AWS's own words that an answer carries.

@@ -13,8 +13,8 @@ use crate::marks::{Marks, OWNER, RUNNING, SUSPENDED, wanted_state};
 use crate::payload::{adopts, has_settings, output};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State};
-use host_providers::names::{Rules, letters};
-use host_providers::{Answer, Call, Held, Provider, ResourceId, Unlisted};
+use host_provider_api::names::{Rules, letters};
+use host_provider_api::{Answer, Call, Held, Provider, ResourceId, Unlisted};
 use serde_json::{Value, json};
 use settings::{Ready, Settings};
 

@@ -1,6 +1,6 @@
 //! Looks at work that takes its time: each later than the one before.
 
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 
 /// Longest wait before a look.
 const WAIT_MAX_MS: i64 = 60_000;

@@ -2,7 +2,7 @@
 
 use crate::errors::name_taken;
 use crate::payload::bad;
-use host_providers::{Answer, Call, Held, ResourceId};
+use host_provider_api::{Answer, Call, Held, ResourceId};
 use std::collections::BTreeMap;
 
 /// Key of the tag that everything made here bears.

@@ -1,6 +1,6 @@
 //! Members of a payload, read and bounded.
 
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 

@@ -4,7 +4,7 @@ use crate::setting::{BUSINESS, Extension, Setting, all_applied, median};
 use crate::story::Story;
 use crate::table::Table;
 use anyhow::{Result, ensure};
-use host_providers::{Answer, Call, Provider, Registry};
+use host_provider_api::{Answer, Call, Provider, Registry};
 use host_replay::host::Host;
 use host_replay::world::World;
 use host_store::MemoryStore;

@@ -3,7 +3,7 @@
 use host_beside::LocalStripe;
 use host_intake::request::{Endpoints, Taken};
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
-use host_providers::Registry;
+use host_provider_api::Registry;
 use host_replay::beside::{Beside, BesideError, Delivery};
 use host_replay::library::{Sources, stories};
 use host_replay::play::{CaseReport, PlayOptions, play_watched};

@@ -6,7 +6,7 @@ use crate::world::WorldArgs;
 use crate::{EXIT_FAILED, ended};
 use anyhow::Context;
 use clap::Parser;
-use host_providers::Held;
+use host_provider_api::Held;
 use host_replay::error::ReplayError;
 use host_replay::host::{StoreKind, open};
 use host_replay::recorded::recorded;
@@ -125,7 +125,7 @@ fn named(found: &[Drift], names: &[String]) -> Result<Vec<Held>, String> {
 }
 
 /// What differs, of which resource, what the other side calls it, and how it is there and in the record.
-type Told<'d> = (&'static str, &'d host_providers::ResourceId, Option<&'d str>, Option<&'d str>, Option<&'d str>);
+type Told<'d> = (&'static str, &'d host_provider_api::ResourceId, Option<&'d str>, Option<&'d str>, Option<&'d str>);
 
 fn told(one: &Drift) -> Told<'_> {
     match one {
@@ -159,7 +159,7 @@ fn line(one: &Drift) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_providers::ResourceId;
+    use host_provider_api::ResourceId;
 
     fn orphan(user: &str) -> Drift {
         let id = ResourceId {

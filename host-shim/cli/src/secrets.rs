@@ -4,7 +4,7 @@ use crate::format::Format;
 use crate::refuse;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use host_providers::Secrets;
+use host_provider_api::Secrets;
 use host_replay::error::ReplayError;
 use host_replay::report::printable;
 use host_world::{OpenError, SECRET_BYTES_MAX, secrets_of};

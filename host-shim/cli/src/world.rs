@@ -101,7 +101,7 @@ impl WorldArgs {
     }
 
     /// What a person opens, or how the other side calls it.
-    fn shown(&self, opened: &Opened, held: &host_providers::Held) -> String {
+    fn shown(&self, opened: &Opened, held: &host_provider_api::Held) -> String {
         match opened.serves {
             Some(address) if held.id.resource == "function" && self.providers.contains(&Name::Local) => {
                 format!("http://{}.localhost:{}", held.name.replace('_', "-"), address.port())

@@ -3,7 +3,7 @@
 use crate::Story;
 use crate::causes::Key;
 use host::business::BusinessFolder;
-use host_providers::scripted::ScriptedAnswer;
+use host_provider_api::scripted::ScriptedAnswer;
 use host_replay::error::ReplayError;
 use host_replay::scenario::{
     Action, Answers, CommandStep, Expectations, Given, Measurement, RawStep, Scenario, Step, UsageStep,

@@ -4,7 +4,7 @@ use crate::explorer::Finding;
 use crate::law::Law;
 use crate::plan::Plan;
 use crate::tale::Tale;
-use host_providers::scripted::ScriptedAnswer;
+use host_provider_api::scripted::ScriptedAnswer;
 use host_replay::error::ReplayError;
 use host_replay::matcher::Matcher;
 use host_replay::scenario::write::{ScenarioText, Unwritable};

@@ -5,8 +5,8 @@ use crate::explorer::{Broken, Explorer, Kind, Written};
 use crate::law::Laws;
 use crate::plan::{Fault, Plan};
 use crate::stage::Mark;
-use host_providers::Call;
-use host_providers::scripted::{Entry, ScriptedAnswer};
+use host_provider_api::Call;
+use host_provider_api::scripted::{Entry, ScriptedAnswer};
 use host_replay::error::ReplayError;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! The laws that every variant of a story is held to, and what of them broke.
 
 use crate::stage::{Mark, Stage, accounts};
-use host_providers::scripted::Resource;
+use host_provider_api::scripted::Resource;
 use host_replay::error::ReplayError;
 use host_replay::host::Host;
 use host_replay::{play, state, view};

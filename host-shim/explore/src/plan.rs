@@ -1,6 +1,6 @@
 //! What is played: steps of a story in an order, and what goes wrong meanwhile.
 
-use host_providers::scripted::ScriptedAnswer;
+use host_provider_api::scripted::ScriptedAnswer;
 use host_replay::prepare::Case;
 use host_replay::scenario::{Action, Kill, Scenario};
 use products_contract::Timestamp;

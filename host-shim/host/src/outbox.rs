@@ -23,7 +23,7 @@ use crate::processor::{Processor, Report, WAIT_MAX_MS};
 use agenda::{Agenda, EffectId, Event as Happening, Stands, id_of};
 use done::call_of;
 use events::{failure, is_hosts_own};
-use host_providers::{Answer, Call, Registry, Reply};
+use host_provider_api::{Answer, Call, Registry, Reply};
 use host_store::{EffectRow, EffectState, Lease};
 use products_contract::{Account, EffectFailure, EffectFailureClass, Event, StoreError, Timestamp};
 use queue::{Queue, Step};

@@ -8,7 +8,7 @@ use crate::manifest::Manifest;
 use crate::outbox::{self, Outbox, OutboxError};
 use crate::processor::{Business, Processor, Report};
 use host_intake::Decoded;
-use host_providers::Registry;
+use host_provider_api::Registry;
 use host_store::{ConfigError, MemoryStore, Store};
 use products_contract::{StoreError, Stored};
 use host_wasm_runner::runner::Runner;

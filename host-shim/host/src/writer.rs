@@ -15,7 +15,7 @@ use crate::Host;
 use crate::outbox::OutboxError;
 use crate::processor::Report;
 use host_intake::Decoded;
-use host_providers::{Call, Reply};
+use host_provider_api::{Call, Reply};
 use jobs::{Job, Look};
 use products_contract::{Stored, Timestamp};
 use std::io;

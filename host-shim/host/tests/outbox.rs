@@ -18,8 +18,8 @@ mod outbox {
     use events::{T0, command, lines};
     use host::outbox::Outbox;
     use host::processor::{Business, Processor};
-    use host_providers::Registry;
-    use host_providers::scripted::{Scripted, ScriptedAnswer};
+    use host_provider_api::Registry;
+    use host_provider_api::scripted::{Scripted, ScriptedAnswer};
     use host_store::{EffectRow, MemoryStore, Store};
     use products_contract::{EffectReport, Timestamp};
     use serde_json::{Value, json};
@@ -71,7 +71,7 @@ mod outbox {
 
     /// `key#attempt` of each call so far.
     pub fn calls(scripted: &Scripted) -> Vec<String> {
-        let entry = |entry: &host_providers::scripted::Entry| format!("{}#{}", entry.call.key, entry.call.attempt);
+        let entry = |entry: &host_provider_api::scripted::Entry| format!("{}#{}", entry.call.key, entry.call.attempt);
         scripted.journal().iter().map(entry).collect()
     }
 

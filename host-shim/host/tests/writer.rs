@@ -19,7 +19,7 @@ mod writer {
     use host::writer::{Jobs, Limits, Listener, Ticket, Writer};
     use host::{Host, Setup};
     use host_intake::Decoded;
-    use host_providers::{Call, Registry};
+    use host_provider_api::{Call, Registry};
     use host_store::Store;
     use products_contract::Event;
     use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use crate::client::Reply;
 use crate::date;
-use host_providers::Answer;
+use host_provider_api::Answer;
 
 /// Longest wait that is taken from the other side: a day. A longer one is no hint any more.
 const RETRY_AFTER_MS_MAX: i64 = 86_400_000;

@@ -1,6 +1,6 @@
 //! Keys that the other side repeats are not told any further.
 
-use host_providers::{Answer, Secret, map_texts};
+use host_provider_api::{Answer, Secret, map_texts};
 use serde_json::Value;
 
 /// What stands in place of a key.

@@ -3,8 +3,8 @@
 use crate::error::LocalError;
 use crate::function::{self, LABEL};
 use crate::shelf::{Resource, Shelf};
-use host_providers::names::letters;
-use host_providers::{Answer, Call};
+use host_provider_api::names::letters;
+use host_provider_api::{Answer, Call};
 use serde_json::json;
 
 /// The first label of the wanted host becomes a name under `localhost`.

@@ -2,8 +2,8 @@
 
 use crate::error::LocalError;
 use crate::shelf::{Resource, Shelf};
-use host_providers::names::{Rules, letters};
-use host_providers::{Answer, Call};
+use host_provider_api::names::{Rules, letters};
+use host_provider_api::{Answer, Call};
 use serde_json::json;
 use std::fs;
 

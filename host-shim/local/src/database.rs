@@ -3,8 +3,8 @@
 use crate::content;
 use crate::error::LocalError;
 use crate::shelf::{Resource, Shelf, read, write};
-use host_providers::names::letters;
-use host_providers::{Answer, Call, ResourceId, SECRET_BYTES_MIN};
+use host_provider_api::names::letters;
+use host_provider_api::{Answer, Call, ResourceId, SECRET_BYTES_MIN};
 use rusqlite::Connection;
 use rusqlite::backup::Backup;
 use serde::{Deserialize, Serialize};

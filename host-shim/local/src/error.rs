@@ -1,6 +1,6 @@
 //! Why the folder can't be used, and what a provider answers then.
 
-use host_providers::Answer;
+use host_provider_api::Answer;
 use std::path::{Path, PathBuf};
 
 /// Why something was not done.

@@ -4,7 +4,7 @@ use crate::error::LocalError;
 use crate::server::Server;
 use crate::shelf::{Resource, Shelf};
 use crate::{alias, bucket, database, function};
-use host_providers::{Answer, Call, Held, Provider, Unlisted};
+use host_provider_api::{Answer, Call, Held, Provider, Unlisted};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::Path;

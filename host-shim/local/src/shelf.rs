@@ -1,8 +1,8 @@
 //! The folder in which each resource has a folder of its own, named by a hash of its whole id.
 
 use crate::error::LocalError;
-use host_providers::names::letters;
-use host_providers::{Call, ResourceId};
+use host_provider_api::names::letters;
+use host_provider_api::{Call, ResourceId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fs::{self, File};

@@ -1,7 +1,7 @@
 //! Where mails go, and as whom.
 
 #[cfg(feature = "smtp")]
-use host_providers::Secret;
+use host_provider_api::Secret;
 use std::path::PathBuf;
 use std::sync::Arc;
 #[cfg(feature = "smtp")]

@@ -3,7 +3,7 @@
 use crate::config::{BadConfig, Way};
 #[cfg(feature = "smtp")]
 use crate::smtp::Server;
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use lettre::Message;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

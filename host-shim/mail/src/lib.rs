@@ -15,7 +15,7 @@ pub use config::{AddressBook, BadConfig, Config, NobodyKnown, Way};
 pub use config::{Password, Security, Smtp};
 
 use deliver::Delivery;
-use host_providers::{Answer, Call, Provider};
+use host_provider_api::{Answer, Call, Provider};
 use lettre::Address;
 use lettre::message::Mailbox;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! A mail to a server, over connections that are kept.
 
 use crate::config::{BadConfig, Password, Security, Smtp};
-use host_providers::{Answer, Call, Secret};
+use host_provider_api::{Answer, Call, Secret};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::{Error, PoolConfig, SmtpTransport};

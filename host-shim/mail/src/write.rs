@@ -1,7 +1,7 @@
 //! A mail as it goes out.
 
 use crate::template::Text;
-use host_providers::{Call, ResourceId, names};
+use host_provider_api::{Call, ResourceId, names};
 use lettre::Address;
 use lettre::error::Error;
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};

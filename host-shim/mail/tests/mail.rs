@@ -2,7 +2,7 @@
 
 use counterparts::{Fault, FaultProxy, Protocol, Smtp as Sink};
 use host_mail::{AddressBook, Config, Mail, NobodyKnown, Password, Security, Smtp, Way};
-use host_providers::{Answer, Call, Provider, Secret, SecretAccess, Secrets};
+use host_provider_api::{Answer, Call, Provider, Secret, SecretAccess, Secrets};
 use host_vault::Vault;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

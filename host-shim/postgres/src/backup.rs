@@ -12,7 +12,7 @@ use crate::names::{self, Names};
 use crate::process::{self, Plain, Way, program, run};
 use crate::servers::{Servers, not_found};
 use crate::worker;
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::io::{self, Write};

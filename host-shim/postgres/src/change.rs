@@ -9,7 +9,7 @@ use crate::record::{self, Record, State};
 use crate::servers::Servers;
 use crate::wish::Wish;
 use crate::worker;
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use postgres_protocol::escape::escape_identifier;
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! Which servers there are, and what a tenant gets of them.
 
-use host_providers::{Secret, Secrets};
+use host_provider_api::{Secret, Secrets};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;

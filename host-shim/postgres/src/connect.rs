@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Password, ServerConfig};
 use crate::failed::Failed;
-use host_providers::Secret;
+use host_provider_api::Secret;
 use std::future::Future;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -125,7 +125,7 @@ async fn by_tls(_: &Config, _: &tokio_postgres::Config) -> Result<Client, Failed
 /// The administrator's password, now.
 pub(crate) fn password(
     server: &ServerConfig,
-    resolve: impl FnOnce(&str) -> Result<Secret, host_providers::SecretError>,
+    resolve: impl FnOnce(&str) -> Result<Secret, host_provider_api::SecretError>,
 ) -> Result<Secret, Failed> {
     match &server.admin_password {
         Password::Plain(secret) => Ok(secret.clone()),

@@ -9,7 +9,7 @@ use crate::names::Names;
 use crate::record::{self, Record, State};
 use crate::servers::{Server, Servers};
 use crate::wish::Wish;
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use postgres_protocol::escape::escape_identifier;
 use postgres_protocol::password::scram_sha_256;
 use tokio_postgres::types::Type;

@@ -1,7 +1,7 @@
 //! How what goes wrong is answered.
 
-use host_providers::names::BadName;
-use host_providers::{Answer, SecretError};
+use host_provider_api::names::BadName;
+use host_provider_api::{Answer, SecretError};
 use tokio_postgres::error::SqlState;
 
 /// A call that ends without being done.

@@ -8,7 +8,7 @@ use crate::observe::split;
 use crate::process::Way;
 use crate::restore::is_filled;
 use crate::wish::bad;
-use host_providers::{Answer, Call, Secret};
+use host_provider_api::{Answer, Call, Secret};
 use serde_json::Value;
 use std::net::IpAddr;
 use std::path::Path;

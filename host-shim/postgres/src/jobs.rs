@@ -2,7 +2,7 @@
 //! finds what was done.
 
 use crate::failed::Failed;
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};

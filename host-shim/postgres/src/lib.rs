@@ -26,7 +26,7 @@ pub use config::{BadConfig, CONNECTIONS_MAX, Config, Password, ServerConfig};
 
 use connect::within;
 use failed::Failed;
-use host_providers::{Answer, Call, Held, Provider, SecretError, Unlisted};
+use host_provider_api::{Answer, Call, Held, Provider, SecretError, Unlisted};
 use jobs::Jobs;
 use record::State;
 use servers::Server;

@@ -1,8 +1,8 @@
 //! What databases and roles are called: every tenant can read all these names, so they tell nothing.
 
 use crate::failed::Failed;
-use host_providers::ResourceId;
-use host_providers::names::Rules;
+use host_provider_api::ResourceId;
+use host_provider_api::names::Rules;
 
 const RULES: Rules = Rules { what: "database", shortest: 3, longest: 63, others: b"_" };
 const BACKUP: Rules = Rules { what: "backup", shortest: 24, longest: 24, others: b"" };

@@ -8,7 +8,7 @@ use crate::foreign::{foreign, open};
 use crate::names::Names;
 use crate::record::State;
 use crate::servers::Servers;
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use serde_json::{Value, json};
 
 /// How long a database that a person names may take to answer.

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::failed::Failed;
 use crate::servers::Server;
 use crate::worker::Worker;
-use host_providers::Secret;
+use host_provider_api::Secret;
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::Path;

@@ -3,7 +3,7 @@
 
 use crate::failed::Failed;
 use crate::names::Names;
-use host_providers::ResourceId;
+use host_provider_api::ResourceId;
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use serde_json::{Value, json};
 use tokio_postgres::error::SqlState;

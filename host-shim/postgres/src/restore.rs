@@ -12,7 +12,7 @@ use crate::process::{self, Way};
 use crate::servers::Servers;
 use crate::wish::bad;
 use crate::worker;
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use postgres_protocol::escape::escape_identifier;
 use serde_json::Value;
 use std::time::Instant;

@@ -5,7 +5,7 @@ use crate::connect::{self, MEETING};
 use crate::failed::Failed;
 use crate::names::Names;
 use crate::record::{self, Record, State};
-use host_providers::{Call, ResourceId, Secret};
+use host_provider_api::{Call, ResourceId, Secret};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use std::time::Duration;
 use tokio_postgres::Client;

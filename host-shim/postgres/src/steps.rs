@@ -7,7 +7,7 @@ use crate::foreign::{foreign, open};
 use crate::observe::split;
 use crate::record;
 use crate::wish::bad;
-use host_providers::{Answer, Call, Secret};
+use host_provider_api::{Answer, Call, Secret};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

@@ -74,7 +74,7 @@ pub(crate) fn bad(member: &str, found: &Value, expected: &str) -> Failed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_providers::Answer;
+    use host_provider_api::Answer;
     use serde_json::json;
 
     #[test]

@@ -6,7 +6,7 @@
 use crate::failed::Failed;
 use crate::names::Names;
 use crate::servers::Server;
-use host_providers::{Call, MadeSecret, ResourceId, Secret};
+use host_provider_api::{Call, MadeSecret, ResourceId, Secret};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use postgres_protocol::password::scram_sha_256;
 

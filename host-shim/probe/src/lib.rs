@@ -9,7 +9,7 @@ pub use ask::{BODY_BYTES_MAX, Config};
 
 use ask::{Asked, Asker};
 use count::{Counted, Wish};
-use host_providers::{Answer, Call, Provider};
+use host_provider_api::{Answer, Call, Provider};
 use serde_json::json;
 
 /// The provider of `probe.watch`.

@@ -1,7 +1,7 @@
 //! A watch of a real server, which changes its mind.
 
 use host_probe::{Config, Probe};
-use host_providers::{Answer, Call, Provider};
+use host_provider_api::{Answer, Call, Provider};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::{Read, Write};

@@ -6,8 +6,8 @@
 
 use crate::recording::Recording;
 use host::outbox::{DEFAULT_DELAYS_MS, retry_delay_ms};
-use host_providers::scripted::{Scripted, ScriptedAnswer, derived_outputs};
-use host_providers::{Answer, Call, Provider as _, Reply, Simulation as _};
+use host_provider_api::scripted::{Scripted, ScriptedAnswer, derived_outputs};
+use host_provider_api::{Answer, Call, Provider as _, Reply, Simulation as _};
 use host_replay::scenario::Answers;
 use host_store::{Declared, EffectRow, EffectState, OF_HOST};
 use products_contract::{Account, EffectFailure, EffectFailureClass, EffectReport, RetryPolicy, Timestamp};

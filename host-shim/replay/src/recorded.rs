@@ -2,8 +2,8 @@
 
 use crate::error::ReplayError;
 use host::outbox::each_done;
-use host_providers::Simulation;
-use host_providers::scripted::{Resource, Scripted};
+use host_provider_api::Simulation;
+use host_provider_api::scripted::{Resource, Scripted};
 use host_store::{Partition, Store};
 
 /// The resources of this business and mode, or of all that a store has, by the results that came in. Nothing is started and

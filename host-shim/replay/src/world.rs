@@ -4,8 +4,8 @@
 //! the scenario says, and while a provider works or is to be asked again it goes on with the machine's.
 
 use crate::beside::Beside;
-use host_providers::scripted::Scripted;
-use host_providers::{Held, Registry, Unlisted};
+use host_provider_api::scripted::Scripted;
+use host_provider_api::{Held, Registry, Unlisted};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,7 +6,7 @@
 use crate::moves::Move;
 use crate::sandbox::{BAD_CARD, GOOD_CARD, Offer, SandboxError, Stripe};
 use crate::story::{Segment, Told, VERSIONS};
-use host_providers::scripted::short_hash;
+use host_provider_api::scripted::short_hash;
 use local_stripe::object::Object;
 use products_contract::Account;
 use serde_json::{Value, json};

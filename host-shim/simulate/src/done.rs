@@ -1,6 +1,6 @@
 //! What providers did for an account, as far as it must follow from what happened.
 
-use host_providers::Call;
+use host_provider_api::Call;
 use std::collections::BTreeMap;
 
 /// A mail.

@@ -6,7 +6,7 @@ use host::clock::Clock;
 use host::outbox::OutboxError;
 use host::processor::{Processor, Report};
 use host::{Host, Setup, StartError};
-use host_providers::Registry;
+use host_provider_api::Registry;
 use host_replay::error::ReplayError;
 use host_replay::runners::Runners;
 use host_store::testing::{Faults, Moment, Then};

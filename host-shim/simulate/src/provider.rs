@@ -2,8 +2,8 @@
 //! end is the scripted provider's; a `stripe.retrieve` is answered with what the customer's own Stripe has.
 
 use crate::done::Done;
-use host_providers::scripted::Scripted;
-use host_providers::{Answer, Call, Provider, Reply, Simulation};
+use host_provider_api::scripted::Scripted;
+use host_provider_api::{Answer, Call, Provider, Reply, Simulation};
 use host_replay::shuffle::Random;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

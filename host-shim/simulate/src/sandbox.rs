@@ -1,6 +1,6 @@
 //! A local Stripe that sells what a catalog has, and what it tells an endpoint.
 
-use host_providers::scripted::short_hash;
+use host_provider_api::scripted::short_hash;
 use local_stripe::event::Event;
 use local_stripe::object::Object;
 use local_stripe::sandbox::{Sandbox, json_of, own_request};

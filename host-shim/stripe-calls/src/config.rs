@@ -2,7 +2,7 @@
 
 use crate::failure::Failed;
 use host_http_call::Limits;
-use host_providers::Secret;
+use host_provider_api::Secret;
 use std::time::Duration;
 
 /// Address of Stripe's API.

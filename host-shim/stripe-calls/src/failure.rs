@@ -2,7 +2,7 @@
 
 use crate::config::Mode;
 use host_http_call::CallError;
-use host_providers::Answer;
+use host_provider_api::Answer;
 use serde::Deserialize;
 
 /// Why a call brought nothing.

@@ -4,7 +4,7 @@
 use crate::api::Api;
 use crate::failure::Failed;
 use crate::marks::{KEY, Marks, SCOPE};
-use host_providers::Call;
+use host_provider_api::Call;
 use serde_json::Value;
 
 /// Objects on a page, Stripe's limit.

@@ -1,7 +1,7 @@
 //! What makes a call known again: its idempotency key, and the metadata of what it made.
 
 use crate::failure::Failed;
-use host_providers::Call;
+use host_provider_api::Call;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
 //! Members of payloads, read with what is wrong about them.
 
 use crate::failure::Failed;
-use host_providers::Call;
+use host_provider_api::Call;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 

@@ -5,7 +5,7 @@ use crate::config::{Config, Mode};
 use crate::failure::Failed;
 use crate::kinds::{catalog, checkout, connect, customer, invoice, refund, retrieve, subscription};
 use host_http_call::Client;
-use host_providers::{Answer, Call, Provider};
+use host_provider_api::{Answer, Call, Provider};
 use serde_json::Value;
 
 type CarryOut = fn(&Api<'_>, &Call) -> Result<Value, Failed>;

@@ -1,7 +1,7 @@
 //! What the provider is told once.
 
 use host_http_call::Limits;
-use host_providers::Secret;
+use host_provider_api::Secret;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Why a call brought nothing, and what of it may be tried again.
 
 use host_http_call::CallError;
-use host_providers::{Answer, SecretError};
+use host_provider_api::{Answer, SecretError};
 
 /// Why a call brought nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! What a project's name says: a project takes no other mark.
 
-use host_providers::{ResourceId, names};
+use host_provider_api::{ResourceId, names};
 
 /// Characters of what people read of a name.
 const SHOWN_CHARS_MAX: usize = 180;

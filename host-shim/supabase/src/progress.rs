@@ -1,6 +1,6 @@
 //! Work in progress: which project, how often it was looked at, and whether the API was asked.
 
-use host_providers::Answer;
+use host_provider_api::Answer;
 use std::time::Duration;
 
 /// Doublings of the wait at most.

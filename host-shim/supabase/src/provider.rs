@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::failure::Failed;
 use crate::verbs::{Work, change, destroy, ensure, observe};
 use host_http_call::Client;
-use host_providers::{Answer, Call, Provider};
+use host_provider_api::{Answer, Call, Provider};
 
 /// What it carries out. What is done within a database (`database.migrate`) goes another way.
 pub const KINDS: [&str; 4] = ["database.ensure", "database.change", "database.destroy", "database.observe"];

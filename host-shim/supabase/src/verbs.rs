@@ -11,7 +11,7 @@ use crate::failure::Failed;
 use crate::name::Mark;
 use crate::progress::Progress;
 use crate::project::{Project, is_reference};
-use host_providers::{Answer, Call, MadeSecret, SECRET_BYTES_MIN};
+use host_provider_api::{Answer, Call, MadeSecret, SECRET_BYTES_MIN};
 use serde_json::{Value, json};
 
 /// A call with what is needed to carry it out.

@@ -1,6 +1,6 @@
 //! `secret.ensure`: a random secret whose reference and hash are told, and whose value is not.
 
-use host_providers::{Answer, Call, Provider};
+use host_provider_api::{Answer, Call, Provider};
 use serde_json::{Value, json};
 
 /// Makes the secrets that effects ask for, in the place that the call's secrets come from.
@@ -28,7 +28,7 @@ impl Provider for Minting {
 mod tests {
     use super::*;
     use crate::Vault;
-    use host_providers::{Registry, Reply};
+    use host_provider_api::{Registry, Reply};
     use std::sync::Arc;
 
     #[test]

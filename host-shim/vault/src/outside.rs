@@ -1,7 +1,7 @@
 //! Secrets that the machine gives, and all places of secrets as one.
 
 use crate::vault::{SECRET_BYTES_MAX, Vault};
-use host_providers::{MadeSecret, Secret, SecretError, Secrets};
+use host_provider_api::{MadeSecret, Secret, SecretError, Secrets};
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
 //! The vault: secrets in a SQLite file, each encrypted.
 
 use crate::key::{Key, Keys, NONCE_BYTES};
-use host_providers::names::letters;
-use host_providers::{MadeSecret, ResourceId, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretError, Secrets};
+use host_provider_api::names::letters;
+use host_provider_api::{MadeSecret, ResourceId, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretError, Secrets};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! What is kept in the vault's file, who reads it, and what becomes of it when keys change.
 
-use host_providers::{SecretError, Secrets};
+use host_provider_api::{SecretError, Secrets};
 use host_vault::{Keys, Vault, VaultError};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};

@@ -1,6 +1,6 @@
 //! What should exist, held against what the other sides say exists.
 
-use host_providers::{Held, ResourceId};
+use host_provider_api::{Held, ResourceId};
 use std::collections::BTreeMap;
 
 /// A difference between the record and the world.

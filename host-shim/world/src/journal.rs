@@ -1,6 +1,6 @@
 //! What was called when, and the chart of it.
 
-use host_providers::{Answer, Call, Held, Provider, Unlisted};
+use host_provider_api::{Answer, Call, Held, Provider, Unlisted};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -3,7 +3,7 @@
 //! A call that has to wait is parked: it is answered as in progress, which uses no attempt up, and comes again as a look. So an
 //! outage costs waiting and no attempts, and one account with a thousand effects holds up no other one.
 
-use host_providers::{Answer, Call, Held, Provider, Unlisted};
+use host_provider_api::{Answer, Call, Held, Provider, Unlisted};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -7,7 +7,7 @@ use crate::name::Name;
 use crate::settings::Settings;
 use host_local::{Local, LocalError};
 use host_mail::{BadConfig, Mail, Way};
-use host_providers::{Provider, Registry, Secrets};
+use host_provider_api::{Provider, Registry, Secrets};
 use host_vault::{Everywhere, KEY_VARIABLE, KeyError, Keys, Minting, Outside, Vault, VaultError};
 use std::fmt;
 use std::net::SocketAddr;
@@ -200,7 +200,7 @@ impl World<'_> {
 
     /// The machine's secret behind a reference of the settings.
     #[cfg(any(feature = "aws", feature = "supabase"))]
-    pub fn secret(&self, name: Name, reference: &str) -> Result<host_providers::Secret, OpenError> {
+    pub fn secret(&self, name: Name, reference: &str) -> Result<host_provider_api::Secret, OpenError> {
         let found = outside(&self.options.settings).resolve("", reference);
         found.map_err(|error| OpenError::Settings { name, problem: error.to_string() })
     }
@@ -274,7 +274,7 @@ impl World<'_> {
     fn stripe(&mut self) -> Result<(), OpenError> {
         let config = match &self.options.local_stripe {
             Some(LocalStripe { url, key }) => host_stripe_calls::Config {
-                test_key: Some(host_providers::Secret::new(key)),
+                test_key: Some(host_provider_api::Secret::new(key)),
                 url: url.clone(),
                 ..host_stripe_calls::Config::default()
             },

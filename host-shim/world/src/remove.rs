@@ -1,6 +1,6 @@
 //! Taking an orphan away, by somebody's word.
 
-use host_providers::{Answer, Call, Held, Registry, Reply};
+use host_provider_api::{Answer, Call, Held, Registry, Reply};
 use serde_json::json;
 use std::thread;
 use std::time::{Duration, Instant};

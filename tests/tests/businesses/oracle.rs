@@ -6,7 +6,7 @@ use end_to_end::play;
 use end_to_end::story::VERSIONS;
 use end_to_end::trade::{Deed, deeds, occasions};
 use end_to_end::traders::tale;
-use host_providers::scripted::ScriptedAnswer;
+use host_provider_api::scripted::ScriptedAnswer;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::Value;

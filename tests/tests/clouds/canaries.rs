@@ -7,7 +7,7 @@ use counterparts::Project;
 use end_to_end::acting::{failures, played_with, told};
 use end_to_end::world::root;
 use host_beside::{LocalStripe, TEST_KEY};
-use host_providers::Secrets;
+use host_provider_api::Secrets;
 use host_replay::host::StoreKind;
 use host_replay::library::Story;
 use host_replay::play::{CaseReport, PlayOptions};

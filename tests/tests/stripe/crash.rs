@@ -2,7 +2,7 @@
 
 use crate::told;
 use end_to_end::world::{Setup, World};
-use host_providers::scripted::{Scripted, ScriptedAnswer};
+use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_store::testing::{Moment, Then};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

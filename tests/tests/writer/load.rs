@@ -2,7 +2,7 @@
 
 use super::support::{Serving, bodies};
 use end_to_end::world::{START_MS, solobase};
-use host_providers::scripted::Scripted;
+use host_provider_api::scripted::Scripted;
 use host_store::SqliteStore;
 use products_contract::Account;
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ use host::writer::Delivered;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::signature;
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
-use host_providers::scripted::Scripted;
+use host_provider_api::scripted::Scripted;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{InboxRow, MemoryStore, SqliteStore, Store};
 use products_contract::Payload;

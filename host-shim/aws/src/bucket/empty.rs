@@ -6,7 +6,7 @@ use crate::errors::{Told, Unless, unbuilt};
 use crate::look::later;
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use serde_json::json;
 
 /// Pages of objects that one call deletes: some thousand objects, well within the time of a call.

@@ -4,7 +4,7 @@ use super::{Buckets, PREFIX, Sought, Whose};
 use crate::errors::Told;
 use crate::marks::Marks;
 use crate::payload::{has_outputs, output, text};
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 
 impl Buckets {
     pub(super) async fn seek(&self, call: &Call) -> Result<Sought, Answer> {

@@ -5,7 +5,7 @@ use crate::errors::{Told, Unless, unbuilt};
 use crate::marks::Marks;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::Tagging;
-use host_providers::Answer;
+use host_provider_api::Answer;
 use serde_json::{Map, Value};
 
 /// The object in which a bucket of B2 says whose it is.

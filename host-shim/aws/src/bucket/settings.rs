@@ -8,7 +8,7 @@ use aws_sdk_s3::types::{
     LifecycleRule, LifecycleRuleFilter, PublicAccessBlockConfiguration, ServerSideEncryption,
     ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
 };
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use serde_json::{Value, json};
 
 /// The tag that says which settings a bucket has.

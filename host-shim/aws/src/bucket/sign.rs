@@ -3,7 +3,7 @@
 use super::{Buckets, Whose};
 use crate::payload::{bad, needed, text, whole};
 use aws_sdk_s3::presigning::PresigningConfig;
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use serde_json::json;
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use crate::look::subject;
 use crate::marks::{Marks, OWNER};
 use crate::payload::{has_outputs, output};
 use aws_sdk_cloudfront::types::Distribution;
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 
 const NO_TAGS: &[&str] = &["NoSuchResource"];
 

@@ -7,8 +7,8 @@ use aws_sdk_cloudfront::types::{
     Method, MinimumProtocolVersion, Origin, OriginProtocolPolicy, OriginSslProtocols, Origins, PriceClass,
     S3OriginConfig, SslProtocol, SslSupportMethod, ViewerCertificate, ViewerProtocolPolicy,
 };
-use host_providers::names::Rules;
-use host_providers::{Answer, Call};
+use host_provider_api::names::Rules;
+use host_provider_api::{Answer, Call};
 
 /// Policies that CloudFront itself has, by the ids that its documentation gives: cache for as long as the origin says, or a day;
 /// never cache; pass on all that a viewer sends but the host.

@@ -6,7 +6,7 @@ use crate::look::later;
 use crate::marks::{Marks, RUNNING};
 use crate::payload::{bad, output};
 use aws_sdk_rds::types::DbSnapshot;
-use host_providers::{Answer, Call, SECRET_BYTES_MIN};
+use host_provider_api::{Answer, Call, SECRET_BYTES_MIN};
 use serde_json::json;
 
 const ABSENT: &[&str] = &["DBSnapshotNotFound", "DBSnapshotNotFoundFault"];

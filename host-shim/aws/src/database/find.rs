@@ -4,7 +4,7 @@ use super::{ABSENT, Databases, Found, PREFIX, RULES, read};
 use crate::errors::{Told, Unless, incomplete, name_taken};
 use crate::marks::Marks;
 use crate::payload::{has_outputs, output};
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 
 impl Databases {
     pub(super) async fn get(&self, id: &str) -> Result<Option<Found>, Answer> {

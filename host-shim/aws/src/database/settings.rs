@@ -5,7 +5,7 @@ use aws_sdk_rds::operation::create_db_instance::builders::CreateDBInstanceFluent
 use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder as Modify;
 use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::RestoreDBInstanceFromDBSnapshotFluentBuilder as Restore;
 use aws_sdk_rds::types::DbInstance;
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use std::collections::BTreeMap;
 
 /// GB of storage: what RDS has of the kind `gp3` at least and at most.

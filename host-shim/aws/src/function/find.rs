@@ -4,7 +4,7 @@ use super::{ABSENT, Found, Functions, PREFIX, RULES, Sought, description};
 use crate::errors::{Told, Unless, incomplete};
 use crate::marks::{Marks, OWNER, SUSPENDED, are_variants};
 use crate::payload::{has_outputs, output, text};
-use host_providers::{Answer, Call, ResourceId};
+use host_provider_api::{Answer, Call, ResourceId};
 
 impl Functions {
     /// The function of this name or ARN.

@@ -7,7 +7,7 @@ use aws_sdk_lambda::operation::update_function_code::builders::UpdateFunctionCod
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder as Update;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionConfiguration, Runtime, VpcConfig};
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;

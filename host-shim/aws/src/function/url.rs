@@ -3,7 +3,7 @@
 use super::{ABSENT, Functions};
 use crate::errors::{Told, Unless};
 use aws_sdk_lambda::types::FunctionUrlAuthType;
-use host_providers::Answer;
+use host_provider_api::Answer;
 use serde_json::Value;
 
 /// Statements of the function's policy that let everybody call its URL: Lambda asks for both.

@@ -6,7 +6,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use counterparts::Fault;
 use host_aws::Flavor;
-use host_providers::{Answer, Provider, conformance};
+use host_provider_api::{Answer, Provider, conformance};
 use serde_json::json;
 
 #[test]

@@ -4,7 +4,7 @@
 use crate::front::{Front, answer, body_of, with_body};
 use crate::house::{CERTIFICATE, HOST, House, aws, call, distributions, done, held, other, refused, state, states};
 use aws_sdk_cloudfront::Client;
-use host_providers::{Answer, Provider, conformance};
+use host_provider_api::{Answer, Provider, conformance};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -128,7 +128,7 @@ fn it_waits_until_it_is_everywhere_and_names_the_newest_version_of_what_it_chang
     let Answer::InProgress { after_ms: first, token } = provider.call(&ensure) else { panic!("it takes its time") };
     let seen = done(&provider, &other(&ensure, "observe", 1));
     assert!(seen["outputs"]["domain"].is_string(), "its domain is known before it is deployed: {seen}");
-    let look = host_providers::Call { token: Some(token), ..ensure.clone() };
+    let look = host_provider_api::Call { token: Some(token), ..ensure.clone() };
     let Answer::InProgress { after_ms: second, .. } = provider.call(&look) else { panic!("it takes its time") };
     assert!(second > first, "each look comes later than the one before");
     let outputs = done(&provider, &ensure);

@@ -3,7 +3,7 @@
 use crate::front::{Front, body_of, with_body};
 use crate::house::{House, WithSecrets, aws, call, databases, done, held, other, refused, scope, state, states};
 use aws_sdk_rds::Client;
-use host_providers::{Answer, Provider, Secrets, conformance};
+use host_provider_api::{Answer, Provider, Secrets, conformance};
 use serde_json::json;
 
 #[test]

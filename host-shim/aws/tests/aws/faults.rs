@@ -5,7 +5,7 @@ use crate::house::{
 };
 use counterparts::{Fault, FaultProxy};
 use host_aws::Flavor;
-use host_providers::{Answer, Call, Provider};
+use host_provider_api::{Answer, Call, Provider};
 use serde_json::json;
 use std::time::Duration;
 

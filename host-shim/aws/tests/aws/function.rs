@@ -3,7 +3,7 @@
 use crate::house::{House, WithSecrets, answer, call, done, held, other, refused, scope, state, states};
 use aws_sdk_lambda::Client;
 use host_aws::{Code, Functions, MANAGED_BY, OWNER};
-use host_providers::{Answer, Provider, Secrets, conformance};
+use host_provider_api::{Answer, Provider, Secrets, conformance};
 use serde_json::json;
 
 #[test]

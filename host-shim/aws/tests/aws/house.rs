@@ -6,8 +6,8 @@ use host_aws::{
     Aws, BucketConfig, Buckets, CdnConfig, Code, Config, Credentials, DatabaseConfig, DatabaseSize, Databases,
     Distributions, Flavor, FunctionConfig, FunctionSize, Functions, Timeouts,
 };
-use host_providers::names::letters;
-use host_providers::{
+use host_provider_api::names::letters;
+use host_provider_api::{
     Answer, Call, Held, MadeSecret, Provider, ResourceId, Secret, SecretAccess, SecretError, Secrets, Unlisted,
 };
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use crate::house::{aws, buckets, call};
 use crate::raw::get;
 use counterparts::S3rver;
 use host_aws::Flavor;
-use host_providers::{Answer, Provider};
+use host_provider_api::{Answer, Provider};
 use serde_json::json;
 
 #[test]

@@ -1,6 +1,6 @@
 //! Effects that were begun and have not ended, and what happens to them next.
 
-use host_providers::Call;
+use host_provider_api::Call;
 use host_store::EffectRow;
 use products_contract::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,7 +2,7 @@
 
 use super::{Begun, Outbox, OutboxError};
 use crate::processor::Report;
-use host_providers::{Call, Reply};
+use host_provider_api::{Call, Reply};
 use host_store::EffectRow;
 use products_contract::Timestamp;
 use std::sync::mpsc;
@@ -67,7 +67,7 @@ impl Outbox {
     }
 
     /// When a provider is called again that does something in the world: for a look at what is in progress, or an attempt
-    /// after one that failed. Not one whose calls have no end ([`Registry::ends`](host_providers::Registry::ends)).
+    /// after one that failed. Not one whose calls have no end ([`Registry::ends`](host_provider_api::Registry::ends)).
     pub fn next_call(&self) -> Result<Option<Timestamp>, OutboxError> {
         let acts = |row: &EffectRow| {
             let kind = &row.effect.kind;

@@ -1,7 +1,7 @@
 //! Calls that ended with a success, as a store has them: by the results in its inbox.
 
 use super::events::failure;
-use host_providers::{Call, SecretAccess};
+use host_provider_api::{Call, SecretAccess};
 use host_store::{EffectRow, InboxRow, Partition, Store};
 use products_contract::{EffectFailure, EffectFailureClass, EffectReport, Payload, StoreError};
 use serde_json::Value;

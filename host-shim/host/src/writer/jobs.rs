@@ -3,7 +3,7 @@
 use crate::outbox::OutboxError;
 use crate::processor::{Processor, Report};
 use host_intake::Decoded;
-use host_providers::{Call, Reply};
+use host_provider_api::{Call, Reply};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 /// What a job led to: the event's own report first, then those of the events that it woke.

@@ -6,7 +6,7 @@ use super::{advance, ask, calls, effect, outbox, over, run};
 use host::outbox::Outbox;
 use host::processor::{Business, Processor, replay_log};
 use host::view;
-use host_providers::scripted::Scripted;
+use host_provider_api::scripted::Scripted;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{EffectState, InboxRow, InboxState, MemoryStore, SqliteStore, Store};
 use products_contract::Event;

@@ -2,8 +2,8 @@
 
 use super::events::{T0, command, lines, things};
 use super::{advance, ask, calls, effect, outbox, result, retryable, run};
-use host_providers::Registry;
-use host_providers::scripted::{ScriptedAnswer, derived_outputs};
+use host_provider_api::Registry;
+use host_provider_api::scripted::{ScriptedAnswer, derived_outputs};
 use host_store::EffectState;
 use products_contract::{EffectFailureClass, JSON_BYTES_MAX};
 use serde_json::{Value, json};

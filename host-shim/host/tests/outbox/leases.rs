@@ -3,7 +3,7 @@
 use super::events::{T0, command, lines, things, user};
 use super::{advance, ask, effect, outbox, result, run};
 use host::outbox::LEASE_MS;
-use host_providers::{Answer, Call, MadeSecret, Provider, Reply, Secret, SecretError, Secrets};
+use host_provider_api::{Answer, Call, MadeSecret, Provider, Reply, Secret, SecretError, Secrets};
 use host_store::EffectState;
 use products_contract::EffectFailureClass;
 use serde_json::json;

@@ -3,8 +3,8 @@
 use super::events::{T0, command, things};
 use super::{advance, ask, calls, effect, outbox, retryable, run};
 use host::outbox::OutboxError;
-use host_providers::scripted::ScriptedAnswer;
-use host_providers::{Answer, Call, Provider};
+use host_provider_api::scripted::ScriptedAnswer;
+use host_provider_api::{Answer, Call, Provider};
 use host_store::EffectState;
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use super::events::{T0, command};
 use super::{advance, of, over, run};
 use host::outbox::Outbox;
 use host::processor::Business;
-use host_providers::scripted::{Scripted, ScriptedAnswer};
+use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_store::testing::Faults;
 use host_store::{EffectRow, EffectState, MemoryStore};
 use products_contract::Event;

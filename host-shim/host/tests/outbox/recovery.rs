@@ -3,7 +3,7 @@
 use super::events::{T0, command, webhook};
 use super::{ask, calls, effect, outbox, over, retryable, run};
 use host::outbox::{Outbox, OutboxError};
-use host_providers::scripted::{Resource, Scripted, ScriptedAnswer};
+use host_provider_api::scripted::{Resource, Scripted, ScriptedAnswer};
 use host_store::EffectState;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{MemoryStore, NotState, state_document};

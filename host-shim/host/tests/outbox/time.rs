@@ -2,7 +2,7 @@
 
 use super::events::{DAY, T0, command, lines, webhook};
 use super::{advance, ask, outbox, retryable};
-use host_providers::scripted::ScriptedAnswer;
+use host_provider_api::scripted::ScriptedAnswer;
 use serde_json::{Value, json};
 
 #[test]

@@ -7,7 +7,7 @@ use host::clock::Clock;
 use host::outbox::OutboxError;
 use host::processor::Report;
 use host::{Host, Setup, StartError};
-use host_providers::Registry;
+use host_provider_api::Registry;
 use host_store::MemoryStore;
 use host_store::testing::Faults;
 use std::path::PathBuf;

@@ -7,7 +7,7 @@ use host::clock::Clock;
 use host::outbox::OutboxError;
 use host::writer::{Limits, Unanswered};
 use host_intake::Decoded;
-use host_providers::Registry;
+use host_provider_api::Registry;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{MemoryStore, SqliteStore, Store};
 use products_contract::{Actor, Event, Question, Refusal, StoreError};

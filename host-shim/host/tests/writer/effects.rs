@@ -5,7 +5,7 @@ use super::toy::ToyRunner;
 use super::{Told, accept, host, play, spawn, spawn_host};
 use host::clock::Clock;
 use host::writer::Limits;
-use host_providers::{Answer, Call, Provider, Registry};
+use host_provider_api::{Answer, Call, Provider, Registry};
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{EffectState, MemoryStore};
 use serde_json::json;

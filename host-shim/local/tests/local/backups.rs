@@ -1,7 +1,7 @@
 //! Backups outlive their database, and bring the same bytes back.
 
 use crate::Machine;
-use host_providers::Answer;
+use host_provider_api::Answer;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs;

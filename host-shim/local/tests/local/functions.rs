@@ -1,7 +1,7 @@
 //! Functions behind the server, and what resources keep.
 
 use crate::Machine;
-use host_providers::{Answer, conformance};
+use host_provider_api::{Answer, conformance};
 use serde_json::json;
 
 fn refusal(answer: &Answer) -> &str {
@@ -205,7 +205,7 @@ fn a_database_is_seeded_with_what_the_step_says() {
 
 impl Machine {
     fn local_held(&self) -> Vec<String> {
-        use host_providers::Provider;
+        use host_provider_api::Provider;
         let mut held: Vec<_> = self
             .local
             .held()

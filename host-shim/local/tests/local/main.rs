@@ -4,7 +4,7 @@ mod backups;
 mod functions;
 
 use host_local::{Local, PATTERNS};
-use host_providers::{Answer, Call, Registry, Reply, SecretAccess};
+use host_provider_api::{Answer, Call, Registry, Reply, SecretAccess};
 use host_vault::Vault;
 use serde_json::Value;
 use std::io::{Read, Write};

@@ -1,7 +1,7 @@
 //! A database that a person made elsewhere.
 
 use super::support::{SCOPE, Stage, call, done, is_refused};
-use host_providers::{Answer, Call, Provider};
+use host_provider_api::{Answer, Call, Provider};
 use serde_json::{Value, json};
 
 /// A server with an empty database that a person made, and its address.

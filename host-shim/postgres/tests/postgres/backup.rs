@@ -2,7 +2,7 @@
 
 use super::support::{SCOPE, Stage, call, code, done, ensure, is_refused, state};
 use ::postgres::{Client, NoTls};
-use host_providers::{Answer, Call, Provider};
+use host_provider_api::{Answer, Call, Provider};
 use serde_json::{Value, json};
 use std::time::Duration;
 

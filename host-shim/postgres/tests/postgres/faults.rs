@@ -2,7 +2,7 @@
 
 use super::support::{Stage, WithSecrets, call, done, ensure};
 use counterparts::{Fault, FaultProxy, Protocol};
-use host_providers::{Answer, Call, Provider};
+use host_provider_api::{Answer, Call, Provider};
 use serde_json::json;
 use std::net::Ipv4Addr;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use super::support::{SCOPE, Stage, call, code, done, ensure, is_refused, state};
 use ::postgres::NoTls;
 use host_postgres::{Config, Password, Postgres};
-use host_providers::{Answer, Provider, Secrets, conformance};
+use host_provider_api::{Answer, Provider, Secrets, conformance};
 use serde_json::json;
 
 #[test]

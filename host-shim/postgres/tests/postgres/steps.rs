@@ -1,7 +1,7 @@
 //! Migrations and seeds.
 
 use super::support::{SCOPE, Stage, call, done, ensure, is_refused};
-use host_providers::{Answer, Call, Provider};
+use host_provider_api::{Answer, Call, Provider};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 use ::postgres::{Client, NoTls};
 use counterparts::Postgres as Real;
 use host_postgres::{Config, Password, Postgres, ServerConfig};
-use host_providers::{Answer, Call, Held, Provider, Secret, SecretAccess, Secrets, Unlisted};
+use host_provider_api::{Answer, Call, Held, Provider, Secret, SecretAccess, Secrets, Unlisted};
 use host_vault::Vault;
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 use super::write::{Unwritable, span};
 use crate::error::BadInput;
 use crate::tree::{Node, Reader, Tree};
-use host_providers::scripted::ScriptedAnswer;
+use host_provider_api::scripted::ScriptedAnswer;
 use serde_json::Value;
 
 const FORMS: &str = "ok, lost, never, `retryable CODE`, `final CODE`, `late SPAN`, or a mapping with ok, exactly, retryable, final or late";

@@ -6,7 +6,7 @@ use crate::failure::Failed;
 use crate::look;
 use crate::marks::Marks;
 use crate::payload::Payload;
-use host_providers::Call;
+use host_provider_api::Call;
 use serde_json::Value;
 use stripe_client_core::StripeRequest;
 use stripe_product::price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval};

@@ -7,7 +7,7 @@ use crate::failure::Failed;
 use crate::look;
 use crate::marks::Marks;
 use crate::payload::Payload;
-use host_providers::Call;
+use host_provider_api::Call;
 use serde_json::{Value, json};
 use stripe_client_core::StripeRequest;
 use stripe_connect::account::{

@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::failure::Failed;
 use crate::payload::Payload;
-use host_providers::Call;
+use host_provider_api::Call;
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 

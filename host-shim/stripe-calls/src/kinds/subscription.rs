@@ -6,7 +6,7 @@ use crate::api::Api;
 use crate::failure::Failed;
 use crate::marks::Marks;
 use crate::payload::{Payload, is_id};
-use host_providers::Call;
+use host_provider_api::Call;
 use serde_json::{Value, json};
 use stripe_billing::SubscriptionScheduleEndBehavior;
 use stripe_billing::subscription::{

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, after_a_crash, call};
 use crate::cases::CASES;
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use serde_json::Value;
 
 /// Longer than Stripe knows an idempotency key.

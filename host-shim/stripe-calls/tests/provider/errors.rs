@@ -3,7 +3,7 @@
 use crate::bench::{Bench, KEY, call, config};
 use counterparts::Fault;
 use host_http_call::Limits;
-use host_providers::{Answer, Call, Provider, Secret};
+use host_provider_api::{Answer, Call, Provider, Secret};
 use host_stripe_calls::{Config, Stripe};
 use serde_json::json;
 

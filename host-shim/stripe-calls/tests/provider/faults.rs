@@ -3,7 +3,7 @@
 use crate::bench::{Bench, TOO_LATE, after_a_crash, call, text};
 use crate::cases::{CASES, Case};
 use counterparts::Fault;
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 
 const FAULTS: [Fault; 8] = [
     Fault::Refuse,

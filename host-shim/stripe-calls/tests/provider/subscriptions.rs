@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, after_a_crash, call, text};
 use crate::cases::{price, subscription};
-use host_providers::Answer;
+use host_provider_api::Answer;
 use serde_json::{Value, json};
 
 const MONTH_S: &str = "2700000";
@@ -15,7 +15,7 @@ fn period_end_ms(held: &Value) -> i64 {
     held["items"]["data"][0]["current_period_end"].as_i64().unwrap() * 1_000
 }
 
-fn change(held: &Value, price: &str, at: &str, behavior: &str, key: &str) -> host_providers::Call {
+fn change(held: &Value, price: &str, at: &str, behavior: &str, key: &str) -> host_provider_api::Call {
     let mut asked = call(
         "stripe.subscription.update",
         json!({"subscription": held["id"], "item": held["items"]["data"][0]["id"], "price": price, "at": at,

@@ -3,7 +3,7 @@
 use super::{Work, text};
 use crate::failure::Failed;
 use crate::project::{Project, Stands};
-use host_providers::Answer;
+use host_provider_api::Answer;
 use serde_json::json;
 
 /// What is wanted of a project.

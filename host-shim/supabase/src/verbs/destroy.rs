@@ -2,7 +2,7 @@
 
 use super::Work;
 use crate::failure::Failed;
-use host_providers::Answer;
+use host_provider_api::Answer;
 use serde_json::json;
 
 pub(crate) fn destroy(work: &Work<'_>) -> Result<Answer, Failed> {

@@ -5,7 +5,7 @@ use super::{Work, text};
 use crate::api::Wanted;
 use crate::failure::Failed;
 use crate::project::Stands;
-use host_providers::Answer;
+use host_provider_api::Answer;
 
 pub(crate) fn ensure(work: &Work<'_>) -> Result<Answer, Failed> {
     if let Some(project) = work.project()? {

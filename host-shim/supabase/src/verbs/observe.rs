@@ -5,7 +5,7 @@ use super::change::state;
 use crate::failure::Failed;
 use crate::name::Mark;
 use crate::project::{Project, Stands, reference_of};
-use host_providers::Answer;
+use host_provider_api::Answer;
 use serde_json::{Value, json};
 
 pub(crate) fn observe(work: &Work<'_>) -> Result<Answer, Failed> {

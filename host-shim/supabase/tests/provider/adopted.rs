@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, ORGANIZATION, call, change, ensure, inputs, with};
 use counterparts::Project;
-use host_providers::Call;
+use host_provider_api::Call;
 use host_supabase::Mark;
 use serde_json::{Value, json};
 

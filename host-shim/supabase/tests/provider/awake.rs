@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, call, change, config, ensure};
 use counterparts::Project;
-use host_providers::{Answer, Call, Provider, Registry, Reply};
+use host_provider_api::{Answer, Call, Provider, Registry, Reply};
 use host_supabase::Awake;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};

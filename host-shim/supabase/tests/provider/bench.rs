@@ -2,7 +2,7 @@
 
 use counterparts::{FaultProxy, Project, Protocol, Supabase as Double};
 use host_http_call::Limits;
-use host_providers::{Answer, Call, Provider, Registry, Reply, Secret, SecretAccess};
+use host_provider_api::{Answer, Call, Provider, Registry, Reply, Secret, SecretAccess};
 use host_supabase::{Config, Supabase};
 use host_vault::Vault;
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, call, change, ensure, inputs, with};
 use counterparts::{Fault, Project};
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use host_supabase::Config;
 use serde_json::json;
 
@@ -62,7 +62,7 @@ fn a_list_that_is_too_large_is_not_read() {
 fn what_the_api_repeats_of_the_token_is_told_nobody() {
     // `Bench::call` looks for tokens in every answer; the double repeats the header that it refuses.
     let bench =
-        Bench::with(|config| Config { token: Some(host_providers::Secret::new("sbp_another_token")), ..config });
+        Bench::with(|config| Config { token: Some(host_provider_api::Secret::new("sbp_another_token")), ..config });
     let Answer::Refused { code, message } = bench.call(&ensure()) else { panic!("refused") };
     assert_eq!(code, "unauthorized");
     assert!(!message.contains("another_token"), "{message}");

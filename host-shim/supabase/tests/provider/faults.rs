@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, ORGANIZATION, TOO_LATE, call, change, ensure, inputs, with};
 use counterparts::{Fault, Project};
-use host_providers::{Answer, Call};
+use host_provider_api::{Answer, Call};
 use serde_json::{Value, json};
 
 const FAULTS: [Fault; 8] = [

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, ORGANIZATION, TOKEN, WithVault, call, change, config, ensure, inputs, with};
 use counterparts::{Project, Supabase as Double};
-use host_providers::{Answer, Call, Secret, Secrets, conformance};
+use host_provider_api::{Answer, Call, Secret, Secrets, conformance};
 use host_supabase::{Mark, Supabase};
 use host_vault::Vault;
 use serde_json::json;
