@@ -6,7 +6,7 @@ mod killed;
 mod local;
 
 use host_replay::world::World;
-use host_world::{Name, Opened, Options, open};
+use host_provider_set::{Name, Opened, Options, open};
 use std::time::Duration;
 
 /// How long a step may wait for a provider: none of this machine works for longer.

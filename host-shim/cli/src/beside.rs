@@ -1,7 +1,7 @@
 //! A local Stripe beside a replay, where the program was built with one.
 
 use host_replay::world::World;
-use host_world::LocalStripe;
+use host_provider_set::LocalStripe;
 
 /// One that was started.
 #[cfg(feature = "beside")]

@@ -10,7 +10,7 @@ use host_provider_api::Held;
 use host_replay::error::ReplayError;
 use host_replay::host::{StoreKind, open};
 use host_replay::recorded::recorded;
-use host_world::{Drift, drift, remove};
+use host_provider_set::{Drift, drift, remove};
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::PathBuf;

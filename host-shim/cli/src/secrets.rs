@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use host_provider_api::Secrets;
 use host_replay::error::ReplayError;
 use host_replay::report::printable;
-use host_world::{OpenError, SECRET_BYTES_MAX, secrets_of};
+use host_provider_set::{OpenError, SECRET_BYTES_MAX, secrets_of};
 use serde_json::json;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use crate::beside::Beside;
 use anyhow::Context;
 use clap::Parser;
 use host_replay::world::World;
-use host_world::{Name, Opened, Options, Settings, chart, open};
+use host_provider_set::{Name, Opened, Options, Settings, chart, open};
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -97,7 +97,7 @@ impl WorldArgs {
             writeln!(out, "\nserved at NAME.localhost:{} until the program is stopped (Ctrl-C)", address.port())?;
         }
         out.flush()?;
-        host_world::until_stopped().context("it can't be told when to stop")
+        host_provider_set::until_stopped().context("it can't be told when to stop")
     }
 
     /// What a person opens, or how the other side calls it.

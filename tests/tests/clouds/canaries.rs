@@ -13,7 +13,7 @@ use host_replay::library::Story;
 use host_replay::play::{CaseReport, PlayOptions};
 use host_replay::runners::Runners;
 use host_replay::world::World;
-use host_world::{Opened, chart};
+use host_provider_set::{Opened, chart};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -13,7 +13,7 @@ use host_replay::play::{CaseReport, PlayOptions, Stepped, play_watched};
 use host_replay::runners::Runners;
 use host_replay::scenario::Action;
 use host_replay::world::World;
-use host_world::{Name, Options, Span, chart, open};
+use host_provider_set::{Name, Options, Span, chart, open};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;

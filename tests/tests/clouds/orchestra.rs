@@ -11,7 +11,7 @@ use host_replay::library::Story;
 use host_replay::play::CaseReport;
 use host_replay::runners::Runners;
 use host_replay::world::World;
-use host_world::{Name, Opened, Options, Settings, chart, open};
+use host_provider_set::{Name, Opened, Options, Settings, chart, open};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;

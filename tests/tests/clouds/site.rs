@@ -3,7 +3,7 @@
 use counterparts::{FaultProxy, Moto, Postgres, Protocol, Smtp};
 use host_beside::{LocalStripe, TEST_KEY};
 use host_replay::world::World;
-use host_world::{Name, Opened, Options, Settings, open};
+use host_provider_set::{Name, Opened, Options, Settings, open};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ impl Site {
         (world.with_stripe(stripe.clone()), opened)
     }
 
-    fn open(&self, names: Vec<Name>, local_stripe: Option<host_world::LocalStripe>) -> (World, Opened) {
+    fn open(&self, names: Vec<Name>, local_stripe: Option<host_provider_set::LocalStripe>) -> (World, Opened) {
         let folder = self.folder.path();
         let text = format!(
             "secrets_folder: {secrets}
@@ -123,8 +123,8 @@ postgres:
 }
 
 /// Where the provider finds a local Stripe.
-pub fn address(stripe: &LocalStripe) -> host_world::LocalStripe {
-    host_world::LocalStripe { url: stripe.url(), key: TEST_KEY.to_owned() }
+pub fn address(stripe: &LocalStripe) -> host_provider_set::LocalStripe {
+    host_provider_set::LocalStripe { url: stripe.url(), key: TEST_KEY.to_owned() }
 }
 
 /// The role that functions run as; moto wants it to be there.
