@@ -140,7 +140,7 @@ const PROVIDERS: [&str; 9] = [
     "host-mail",
     "host-postgres",
     "host-probe",
-    "host-stripe-calls",
+    "host-stripe",
     "host-supabase",
 ];
 

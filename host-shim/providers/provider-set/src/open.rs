@@ -273,20 +273,20 @@ impl World<'_> {
     #[cfg(feature = "stripe")]
     fn stripe(&mut self) -> Result<(), OpenError> {
         let config = match &self.options.local_stripe {
-            Some(LocalStripe { url, key }) => host_stripe_calls::Config {
+            Some(LocalStripe { url, key }) => host_stripe::Config {
                 test_key: Some(host_provider_api::Secret::new(key)),
                 url: url.clone(),
-                ..host_stripe_calls::Config::default()
+                ..host_stripe::Config::default()
             },
             None => self.stripe_account()?,
         };
-        self.limited(Name::Stripe, &["stripe"], Arc::new(host_stripe_calls::Stripe::new(config)));
+        self.limited(Name::Stripe, &["stripe"], Arc::new(host_stripe::Stripe::new(config)));
         Ok(())
     }
 
     /// The account that the settings name.
     #[cfg(feature = "stripe")]
-    fn stripe_account(&self) -> Result<host_stripe_calls::Config, OpenError> {
+    fn stripe_account(&self) -> Result<host_stripe::Config, OpenError> {
         let settings = &self.options.settings.stripe;
         let outside = outside(&self.options.settings);
         let key = |reference: &str| outside.resolve("", reference).ok();
@@ -296,9 +296,9 @@ impl World<'_> {
                 format!("there is no key: expected one behind `{}` or `{}`", settings.test_key, settings.live_key);
             return Err(OpenError::Settings { name: Name::Stripe, problem });
         }
-        let default = host_stripe_calls::Config::default();
+        let default = host_stripe::Config::default();
         let url = settings.url.clone().unwrap_or_else(|| default.url.clone());
-        Ok(host_stripe_calls::Config { test_key, live_key, url, ..default })
+        Ok(host_stripe::Config { test_key, live_key, url, ..default })
     }
 
     #[cfg(not(feature = "stripe"))]

@@ -3,7 +3,7 @@
 use counterparts::{FaultProxy, Protocol};
 use host_http_call::Limits;
 use host_provider_api::{Answer, Call, Provider, Secret};
-use host_stripe_calls::{Config, Stripe};
+use host_stripe::{Config, Stripe};
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{Options, Server};
 use serde_json::Value;

@@ -4,7 +4,7 @@ use crate::bench::{Bench, KEY, call, config};
 use counterparts::Fault;
 use host_http_call::Limits;
 use host_provider_api::{Answer, Call, Provider, Secret};
-use host_stripe_calls::{Config, Stripe};
+use host_stripe::{Config, Stripe};
 use serde_json::json;
 
 fn customer() -> Call {
@@ -118,7 +118,7 @@ fn a_key_that_stripe_repeats_is_told_nobody() {
         (&outputs["object"]["name"], &outputs["object"]["metadata"]["note"]),
         (&json!("(redacted)"), &json!("it is (redacted)."))
     );
-    let events = bench.stripe.events_since(host_stripe_calls::Mode::Test, None, 0, 10).expect("events");
+    let events = bench.stripe.events_since(host_stripe::Mode::Test, None, 0, 10).expect("events");
     assert!(!events.events.is_empty() && !format!("{events:?}").contains("NobodyMayReadThis"));
     assert!(!format!("{:?}", config(String::new())).contains("NobodyMayReadThis"));
 }

@@ -4,7 +4,7 @@ use crate::bench::{Bench, call, text};
 use crate::cases::{customer, payment, subscription};
 use counterparts::Fault;
 use host_provider_api::Answer;
-use host_stripe_calls::{Failed, Mode};
+use host_stripe::{Failed, Mode};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, call, text};
 use crate::cases::{CASES, Case, checkout, invoice, payment, subscription};
-use host_stripe_calls::KINDS;
+use host_stripe::KINDS;
 use serde_json::{Value, json};
 
 fn case(kind: &str) -> &'static Case {
