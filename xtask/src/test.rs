@@ -136,7 +136,7 @@ const PROVIDERS: [&str; 9] = [
     "counterparts",
     "end-to-end",
     "host-aws",
-    "host-http-call",
+    "host-http",
     "host-mail",
     "host-postgres",
     "host-probe",

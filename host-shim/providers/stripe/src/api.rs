@@ -3,7 +3,7 @@
 use crate::config::{Config, Mode};
 use crate::failure::{ErrorBody, Failed};
 use crate::marks::Marks;
-use host_http_call::{Body, Client, Method, Redacted, Reply, Request, retry_after_ms};
+use host_http::{Body, Client, Method, Redacted, Reply, Request, retry_after_ms};
 use host_provider_api::Secret;
 use serde_json::Value;
 use stripe_client_core::{RequestBuilder, StripeMethod, VERSION};

@@ -1,7 +1,7 @@
 //! What the provider is told once: keys, and what no payload says.
 
 use crate::failure::Failed;
-use host_http_call::Limits;
+use host_http::Limits;
 use host_provider_api::Secret;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Why a call brought nothing, and what of it may be tried again.
 
 use crate::config::Mode;
-use host_http_call::CallError;
+use host_http::CallError;
 use host_provider_api::Answer;
 use serde::Deserialize;
 

@@ -4,7 +4,7 @@ use crate::api::Api;
 use crate::config::{Config, Mode};
 use crate::failure::Failed;
 use crate::kinds::{catalog, checkout, connect, customer, invoice, refund, retrieve, subscription};
-use host_http_call::Client;
+use host_http::Client;
 use host_provider_api::{Answer, Call, Provider};
 use serde_json::Value;
 

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::failure::Failed;
 use crate::project::{Project, Stands};
-use host_http_call::{Body, Client, Method, Redacted, Reply, Request, retry_after_ms};
+use host_http::{Body, Client, Method, Redacted, Reply, Request, retry_after_ms};
 use host_provider_api::Secret;
 use serde::Deserialize;
 use serde_json::{Value, json};

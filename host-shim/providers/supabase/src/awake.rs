@@ -7,7 +7,7 @@ use crate::failure::Failed;
 use crate::name::Mark;
 use crate::progress::Progress;
 use crate::project::{Project, Stands, reference_of};
-use host_http_call::Client;
+use host_http::Client;
 use host_provider_api::{Answer, Call, Provider, names};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! What the provider is told once.
 
-use host_http_call::Limits;
+use host_http::Limits;
 use host_provider_api::Secret;
 use std::collections::BTreeMap;
 use std::time::Duration;

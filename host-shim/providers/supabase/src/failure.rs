@@ -1,6 +1,6 @@
 //! Why a call brought nothing, and what of it may be tried again.
 
-use host_http_call::CallError;
+use host_http::CallError;
 use host_provider_api::{Answer, SecretError};
 
 /// Why a call brought nothing.

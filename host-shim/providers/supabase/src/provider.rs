@@ -4,7 +4,7 @@ use crate::api::Api;
 use crate::config::Config;
 use crate::failure::Failed;
 use crate::verbs::{Work, change, destroy, ensure, observe};
-use host_http_call::Client;
+use host_http::Client;
 use host_provider_api::{Answer, Call, Provider};
 
 /// What it carries out. What is done within a database (`database.migrate`) goes another way.

@@ -1,7 +1,7 @@
 //! A local Stripe, a proxy before it, and a provider that talks to it through the proxy.
 
 use counterparts::{FaultProxy, Protocol};
-use host_http_call::Limits;
+use host_http::Limits;
 use host_provider_api::{Answer, Call, Provider, Secret};
 use host_stripe::{Config, Stripe};
 use local_stripe::sandbox::{json_of, own_request};

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, KEY, call, config};
 use counterparts::Fault;
-use host_http_call::Limits;
+use host_http::Limits;
 use host_provider_api::{Answer, Call, Provider, Secret};
 use host_stripe::{Config, Stripe};
 use serde_json::json;

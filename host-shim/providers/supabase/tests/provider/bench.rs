@@ -1,7 +1,7 @@
 //! A double of the management API, a proxy before it, and a provider with a vault that talks to it through the proxy.
 
 use counterparts::{FaultProxy, Project, Protocol, Supabase as Double};
-use host_http_call::Limits;
+use host_http::Limits;
 use host_provider_api::{Answer, Call, Provider, Registry, Reply, Secret, SecretAccess};
 use host_supabase::{Config, Supabase};
 use host_vault::Vault;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use host_http_call::{Body, CallError, Client, Limits, Method, Reply, Request, retry_after_ms};
+use host_http::{Body, CallError, Client, Limits, Method, Reply, Request, retry_after_ms};
 use host_provider_api::Answer;
 use std::io::{Read, Write};
 use std::net::TcpListener;
