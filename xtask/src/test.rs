@@ -139,7 +139,7 @@ const PROVIDERS: [&str; 9] = [
     "host-http",
     "host-mail",
     "host-postgres",
-    "host-probe",
+    "host-health",
     "host-stripe",
     "host-supabase",
 ];

@@ -228,7 +228,7 @@ impl World<'_> {
 
     #[cfg(feature = "http")]
     fn http(&mut self) -> Result<(), OpenError> {
-        self.limited(Name::Http, &["probe"], Arc::new(host_probe::Probe::new(host_probe::Config::default())));
+        self.limited(Name::Http, &["probe"], Arc::new(host_health::Probe::new(host_health::Config::default())));
         Ok(())
     }
 

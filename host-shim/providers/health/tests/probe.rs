@@ -1,6 +1,6 @@
 //! A watch of a real server, which changes its mind.
 
-use host_probe::{Config, Probe};
+use host_health::{Config, Probe};
 use host_provider_api::{Answer, Call, Provider};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
