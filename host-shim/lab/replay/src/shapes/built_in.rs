@@ -4,7 +4,7 @@
 macro_rules! version {
     ($version:literal: $($file:literal)*) => {
         ($version, &[$(($file, include_str!(concat!(
-            env!("CARGO_MANIFEST_DIR"), "/../../fixtures/stripe/", $version, "/", $file
+            env!("CARGO_MANIFEST_DIR"), "/../../../fixtures/stripe/", $version, "/", $file
         )))),*])
     };
 }

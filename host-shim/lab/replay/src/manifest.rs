@@ -4,7 +4,7 @@ use crate::error::BadInput;
 use host::manifest::Manifest;
 use std::path::Path;
 
-const TEXT: &str = include_str!("../../../manifest.yml");
+const TEXT: &str = include_str!("../../../../manifest.yml");
 
 /// The manifest of the extension that declares this name, as a library or as a component; none of any other.
 pub fn of(name: &str) -> Result<Option<Manifest>, BadInput> {

@@ -95,7 +95,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 
 /// The files of this name in the folders of businesses and their features, each with the way up to the root.
 fn files(name: &str) -> Vec<(PathBuf, &'static str)> {
-    let businesses = entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures"));
+    let businesses = entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures"));
     let features = businesses.iter().flat_map(|folder| entries(&folder.join("features")));
     let features: Vec<(PathBuf, &str)> = features.map(|folder| (folder.join(name), "../../../..")).collect();
     let businesses = businesses.iter().map(|folder| (folder.join(name), "../.."));

@@ -57,7 +57,7 @@ fn main() {
     let bytes = write_log(&log, events).expect("written");
     let options = ReplayOptions {
         business: Some("solobase".to_owned()),
-        fixtures: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")),
+        fixtures: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")),
         store: (!in_memory).then(|| folder.join("store.db")),
         ..ReplayOptions::new(Runners::native())
     };

@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_the_program_has_within_it_is_all_of_the_folder() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/stripe");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/stripe");
         let name = |path: &PathBuf| path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
         let versions: Vec<PathBuf> =
             sorted_entries(&folder).expect("versions").into_iter().filter(|entry| entry.is_dir()).collect();

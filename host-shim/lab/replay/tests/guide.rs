@@ -9,7 +9,7 @@ use std::path::Path;
 
 #[test]
 fn the_guide_shows_what_stands_in_the_fixtures() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let guide = fs::read_to_string(root.join("docs/adding-a-business.md")).expect("the guide");
     let mut shown = 0;
     for block in guide.split("```yaml fixtures/").skip(1) {
@@ -24,7 +24,7 @@ fn the_guide_shows_what_stands_in_the_fixtures() {
 
 #[test]
 fn every_command_is_in_the_table() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let text = fs::read_to_string(root.join("docs/commands.md")).expect("the table");
     let table: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
     let commands = Provisioner.declare().commands;

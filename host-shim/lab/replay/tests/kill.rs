@@ -32,7 +32,7 @@ struct End {
 }
 
 fn setup(store: StoreKind) -> HostSetup {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/solobase");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/solobase");
     HostSetup {
         business: BusinessFolder::load(&folder).expect("the business"),
         livemode: false,
@@ -209,7 +209,7 @@ fn lines_are_handed_on_as_soon_as_their_group_is_durable() {
     std::fs::write(&log, events).expect("written");
     let options = ReplayOptions {
         business: Some("solobase".to_owned()),
-        fixtures: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")),
+        fixtures: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")),
         ..ReplayOptions::new(Runners::native())
     };
     let lines = Lines::default();

@@ -34,7 +34,7 @@ fn assert_schema_is_named(file: &Path, name: &str) {
 
 #[test]
 fn every_scenario_of_the_project_is_valid() {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
     let validator = validator();
     let mut seen = 0;
     for input in collect(&[fixtures]).expect("scenarios") {
@@ -277,7 +277,7 @@ fn mappings(value: &Value, at: &str, found: &mut Vec<String>) {
 #[test]
 fn an_unknown_member_is_refused_wherever_names_are_not_free() {
     let free: Vec<regex::Regex> = FREE.map(|place| regex::Regex::new(place).expect("a pattern")).to_vec();
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
     let files = collect(&[fixtures]).expect("scenarios").into_iter().filter_map(|input| match input {
         Input::Scenario(file) => Some(std::fs::read_to_string(file).expect("a file")),
         _ => None,

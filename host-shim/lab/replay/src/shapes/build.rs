@@ -226,7 +226,7 @@ mod tests {
     const BASIL: &str = "2025-03-31.basil";
 
     fn shapes() -> Shapes {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/stripe");
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/stripe");
         Shapes::load(&folder).expect("the project's own bodies")
     }
 

@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_plan_tells_each_call_with_what_it_changes() {
-        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
         let file = fixtures.join("solobase/scenarios/requirements/cancel-archive-restore-terminate.yml");
         let sources = Sources { business: None, fixtures: Some(fixtures) };
         let story = stories(&[file], sources, &Runners::native()).expect("the scenario").remove(0);

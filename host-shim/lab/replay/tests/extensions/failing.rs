@@ -57,7 +57,7 @@ impl Extension for Failing {
 
 #[test]
 fn an_extension_that_fails_at_the_catalog_is_no_fault_of_the_catalog() {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/solobase");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/solobase");
     let started = Host::start(HostSetup {
         business: BusinessFolder::load(&fixtures).expect("the business"),
         livemode: false,

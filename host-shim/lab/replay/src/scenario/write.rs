@@ -220,7 +220,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     fn fixtures() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")
     }
 
     fn written(scenario: &Scenario) -> (String, Scenario) {
