@@ -9,7 +9,7 @@ use std::sync::Arc;
 use host_wasm_runner::around::Around;
 
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name)
 }
 
 /// A scenario in its first version, run by an extension.
