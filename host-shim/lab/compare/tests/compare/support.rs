@@ -18,7 +18,7 @@ use std::sync::Arc;
 use host_wasm_runner::around::Around;
 
 pub fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")
 }
 
 /// A scenario of the podcasts business.
