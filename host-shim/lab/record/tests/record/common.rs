@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 pub const SALT: [u8; 32] = [7; 32];
 
 pub fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")
 }
 
 pub fn business(name: &str) -> BusinessFolder {
