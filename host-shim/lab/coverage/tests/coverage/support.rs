@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A folder of the repository's fixtures.
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name)
 }
 
 /// The catalog and some scenarios of `fixtures/podcasts`, in a folder of their own.
