@@ -5,17 +5,17 @@ use host_provider_set::LocalStripe;
 
 /// One that was started.
 #[cfg(feature = "beside")]
-pub(crate) struct Beside(std::sync::Arc<host_beside::LocalStripe>);
+pub(crate) struct Beside(std::sync::Arc<host_stripe_replay::LocalStripe>);
 
 #[cfg(feature = "beside")]
 impl Beside {
     pub(crate) fn start() -> anyhow::Result<Beside> {
-        Ok(Beside(std::sync::Arc::new(host_beside::LocalStripe::start()?)))
+        Ok(Beside(std::sync::Arc::new(host_stripe_replay::LocalStripe::start()?)))
     }
 
     /// Where the provider finds it.
     pub(crate) fn address(&self) -> LocalStripe {
-        LocalStripe { url: self.0.url(), key: host_beside::TEST_KEY.to_owned() }
+        LocalStripe { url: self.0.url(), key: host_stripe_replay::TEST_KEY.to_owned() }
     }
 
     /// The world with it in it.

@@ -6,7 +6,7 @@ use crate::site::{AWS_KEY, SMTP_PASSWORD, Site};
 use counterparts::Project;
 use end_to_end::acting::{failures, played_with, told};
 use end_to_end::world::root;
-use host_beside::{LocalStripe, TEST_KEY};
+use host_stripe_replay::{LocalStripe, TEST_KEY};
 use host_provider_api::Secrets;
 use host_replay::host::StoreKind;
 use host_replay::library::Story;

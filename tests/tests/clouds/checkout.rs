@@ -6,7 +6,7 @@ use counterparts::{chromium, succeeds};
 use end_to_end::acting::{failures, played, told};
 use end_to_end::hosts::component;
 use end_to_end::world::root;
-use host_beside::LocalStripe;
+use host_stripe_replay::LocalStripe;
 use host_replay::library::Story;
 use host_replay::line::Line;
 use host_replay::play::{CaseReport, PlayOptions, Stepped, play_watched};

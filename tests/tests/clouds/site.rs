@@ -1,7 +1,7 @@
 //! The servers of a test, and a world that is made of them.
 
 use counterparts::{FaultProxy, Moto, Postgres, Protocol, Smtp};
-use host_beside::{LocalStripe, TEST_KEY};
+use host_stripe_replay::{LocalStripe, TEST_KEY};
 use host_replay::world::World;
 use host_provider_set::{Name, Opened, Options, Settings, open};
 use std::io::{Read, Write};

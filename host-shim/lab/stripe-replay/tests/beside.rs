@@ -1,6 +1,6 @@
 //! What happens at a Stripe beside a host is told, signed and at its time; what can't be done there is said.
 
-use host_beside::LocalStripe;
+use host_stripe_replay::LocalStripe;
 use host_intake::request::{Endpoints, Taken};
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
 use host_provider_api::Registry;
@@ -159,7 +159,7 @@ fn lived(stripe: Arc<dyn Beside>) -> (CaseReport, Vec<(String, i64, i64)>) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("story.yml");
     std::fs::write(&file, STORY).expect("a scenario");
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
     let sources = Sources { fixtures: Some(fixtures), ..Sources::default() };
     let story = stories(&[file], sources, &Runners::native()).expect("a story").remove(0);
     let world = Some(World::new(Registry::new()).with_stripe(stripe));
