@@ -7,7 +7,7 @@ use serde_json::json;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use wit_check::{Contract, Fit, fit};
+use host_wit_check::{Contract, Fit, fit};
 
 /// Say whether a component that was built against one contract runs on a host of another
 ///
@@ -83,7 +83,7 @@ fn human(args: &Args, fit: &Fit) -> io::Result<()> {
         }
     }
     let version =
-        |version: &Option<wit_check::Version>| version.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+        |version: &Option<host_wit_check::Version>| version.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
     match fit.needs() {
         Some(needs) if !fit.is_version_right() => {
             writeln!(out, "version: {} after {} is too low, it needs {needs}", version(&fit.new), version(&fit.old))
@@ -100,7 +100,7 @@ fn json_lines(fit: &Fit) -> io::Result<()> {
             json!({"place": change.place, "what": change.what, "means": change.means, "breaks": change.breaks});
         writeln!(out, "{}", json!({"change": change}))?;
     }
-    let text = |version: Option<&wit_check::Version>| version.map(ToString::to_string);
+    let text = |version: Option<&host_wit_check::Version>| version.map(ToString::to_string);
     let summary = json!({
         "fits": fit.fits(),
         "objection": fit.objection,

@@ -5,7 +5,7 @@ use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use host_wasm_runner::inspect::{InspectError, inspect_file};
-use wit_check::Advice;
+use host_wit_check::Advice;
 
 /// Say what a component imports and exports, and whether this host can load it
 ///
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         list.iter().for_each(|entry| println!("  {entry}"));
     }
     let advice =
-        std::fs::read(&args.file).map_err(|error| error.to_string()).and_then(|bytes| wit_check::advice(&bytes));
+        std::fs::read(&args.file).map_err(|error| error.to_string()).and_then(|bytes| host_wit_check::advice(&bytes));
     match inspection.loadable {
         Ok(()) => {
             println!("this host can load it");

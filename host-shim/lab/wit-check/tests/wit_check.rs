@@ -1,7 +1,7 @@
 //! Whether a contract fits another one, and what is told of it.
 
 use std::path::{Path, PathBuf};
-use wit_check::{Contract, Fit, advice, fit};
+use host_wit_check::{Contract, Fit, advice, fit};
 
 const OLD: &str = "package a:b@0.2.0;
 interface types {
@@ -104,7 +104,7 @@ fn a_version_that_is_too_low_is_told() {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
 }
 
 fn read(path: &str) -> Contract {

@@ -4,7 +4,7 @@ use crate::changes::changes;
 use crate::world::Contract;
 
 /// The contract that this host speaks.
-const CONTRACT: &str = include_str!("../../../wit/products.wit");
+const CONTRACT: &str = include_str!("../../../../wit/products.wit");
 /// Its package, as it stands before the names of interfaces.
 const PACKAGE: &str = "solobase:products/";
 /// What the interfaces of operating systems begin with.
