@@ -322,7 +322,7 @@ fn wounds() -> impl Strategy<Value = Vec<(prop::sample::Index, Damage)>> {
 fn bodies() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut bodies =
-        vec![std::fs::read_to_string(root.join("host-shim/bench/bodies/subscription_updated.json")).unwrap()];
+        vec![std::fs::read_to_string(root.join("host-shim/lab/bench/bodies/subscription_updated.json")).unwrap()];
     bodies[0] = bodies[0].replace("@CREATED@", "1767225601");
     for version in std::fs::read_dir(root.join("fixtures/stripe")).unwrap() {
         let version = version.unwrap().path();

@@ -25,7 +25,7 @@ const CALLS_WITH_INSTANCE: usize = 4;
 
 /// The body of the measurements, which brings its account to the other plan; of the kind `created` it begins there.
 fn body(kind: &str, step: i64, prices: [&str; 2]) -> Vec<u8> {
-    let file = root().join("host-shim/bench/bodies/subscription_updated.json");
+    let file = root().join("host-shim/lab/bench/bodies/subscription_updated.json");
     let text = std::fs::read_to_string(file).expect("the body can be read");
     let text = text
         .replace("@E@", &format!("{step:04}"))

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use std::sync::OnceLock;
 
 /// The body that the host's benchmark measures with.
-const BODY: &str = include_str!("../../../../host-shim/bench/bodies/subscription_updated.json");
+const BODY: &str = include_str!("../../../../host-shim/lab/bench/bodies/subscription_updated.json");
 
 /// A Stripe event of about 8 kB, as Stripe indents it.
 pub fn body() -> &'static str {
