@@ -168,5 +168,5 @@ fn clients(run: &mut Run) -> Result<Done> {
         return whole(process::run(&mut command));
     }
     process::run(command.env("LOCAL_STRIPE_WITHOUT", &without))?;
-    Ok(Done::InPart(format!("without {without}; what they need: host-shim/stripe/clients/README.md")))
+    Ok(Done::InPart(format!("without {without}; what they need: local-stripe/clients/README.md")))
 }

@@ -11,7 +11,7 @@ const END: &str = "\n<!-- end of the generated part -->\n";
 
 #[test]
 fn the_generated_part_of_the_page_is_current() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/local-stripe.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/local-stripe.md");
     let text = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = text.split_once(BEGIN).expect("the page has the first mark");
     let (current, after) = rest.split_once(END).expect("the page has the second mark");

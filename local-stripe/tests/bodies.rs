@@ -10,7 +10,7 @@ use local_stripe::settings::Settings;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/stripe");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/stripe");
 const VERSIONS: [&str; 2] = ["2020-08-27", "2025-03-31.basil"];
 /// 2026-01-01T00:00:00Z, when the purchase is made.
 const BOUGHT_S: i64 = 1_767_225_600;
