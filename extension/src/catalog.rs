@@ -28,7 +28,7 @@ use crate::model::halt::Ruled;
 use crate::model::json::{Object, decode};
 use crate::model::keys::type_row_id;
 use crate::model::reader::Reader;
-use products_contract::*;
+use extension_contract::*;
 use schema::TypeDecl;
 use serde_json::Value;
 use settings::Settings;

@@ -24,7 +24,7 @@ use crate::model::records::to_record;
 use crate::model::records::token::{Access, Token};
 use crate::model::records::usage::UsageMonth;
 use mentions::{Mentioning, Mentions};
-use products_contract::*;
+use extension_contract::*;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;

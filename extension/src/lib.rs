@@ -33,7 +33,7 @@ use model::account::Account;
 use model::halt::{Answer, Halt, Ruled, Verdict};
 use model::keys::TimerKey;
 use model::reader::Reader;
-use products_contract::{Account as Owner, *};
+use extension_contract::{Account as Owner, *};
 use std::rc::Rc;
 
 /// Version of the rows that this library writes.

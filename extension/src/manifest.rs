@@ -4,7 +4,7 @@ use crate::DATA_VERSION;
 use crate::catalog::declared::{CONFIG, EFFECTS};
 use crate::input::THIN;
 use crate::rules::command::COMMANDS;
-use products_contract::*;
+use extension_contract::*;
 use serde_json::{Map, json};
 
 /// Collections of `records`.

@@ -20,7 +20,7 @@ use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::{UsageDay, Uses};
-use products_contract::*;
+use extension_contract::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -41,7 +41,7 @@ use crate::model::concern::Concern;
 use crate::model::halt::{Halt, Ruled, Verdict};
 use crate::model::message::Message;
 use crate::model::notice::{To, send_once};
-use products_contract::*;
+use extension_contract::*;
 
 /// Decide what an event means.
 pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ruled<Verdict> {

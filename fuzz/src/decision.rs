@@ -3,7 +3,7 @@
 use super::decisions::Bytes;
 use host::processor::{Business, Processor, Report};
 use host_store::{MemoryStore, NotState, SqliteStore, Store, Synchronous, state_document};
-use products_contract::{
+use extension_contract::{
     Account, Actor, Balance, Candidate, Change, Decision, Declarations, EffectDecl, Entitlement, Event, Extension,
     Fallible, Imports, Listed, Offer, Opened, Outcome, Page, Payload, Placement, Problem, ProductValues, Question,
     RecordKey, RetryPolicy, Row, RowKey, Timestamp, UsageTotal, Write,

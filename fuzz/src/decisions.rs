@@ -1,6 +1,6 @@
 //! A decision that a component may return: anything that the contract's types can hold.
 
-use products_contract::{
+use extension_contract::{
     Account, Change, ClaimChange, Decision, DeferReason, Effect, IgnoreReason, Money, Outcome, Price, ProductValues,
     PurchaseStatus, PurchaseValues, RecordKey, Reference, Refusal, Reply, RetryPolicy, RowKey, Write,
 };

@@ -6,7 +6,7 @@ use host_store::testing::samples;
 use host_store::{
     Changes, InboxState, NewInbox, NotState, Partition, Scope, SqliteStore, Standing, Store, state_document,
 };
-use products_contract::{Account, CatalogQuery, Reference, Row};
+use extension_contract::{Account, CatalogQuery, Reference, Row};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};

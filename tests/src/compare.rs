@@ -1,7 +1,7 @@
 //! What is compared, and how a difference is told.
 
 use host::processor::Report;
-use products_contract::Reply;
+use extension_contract::Reply;
 use serde_json::{Value, json};
 
 /// The first difference between two JSON values, as a path and both sides; none if they are equal.

@@ -8,7 +8,7 @@ use crate::story::Part;
 use crate::traders::Tale;
 use crate::world::World;
 use host_provider_api::scripted::ScriptedAnswer;
-use products_contract::Account;
+use extension_contract::Account;
 use std::collections::BTreeSet;
 
 /// All of an account, and of what accounts have of each other, that must hold at one moment.

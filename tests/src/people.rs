@@ -10,7 +10,7 @@ use crate::story::Story;
 use crate::traders::Tale;
 use crate::world::solobase;
 use host_simulate::customer::{Checkout, Customer, id_after, lives, pays};
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;

@@ -2,7 +2,7 @@
 
 use crate::story::{Delivery, Part};
 use crate::world::World;
-use products_contract::StoreError;
+use extension_contract::StoreError;
 
 /// Plays a part: time passes, the provider's events come in, then what they asked for is done, then each command with
 /// what it asks for.

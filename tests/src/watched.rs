@@ -1,7 +1,7 @@
 //! What an extension asks of its host: a runner that watches each event that it decides.
 
 use host_replay::runners::Runners;
-use products_contract::{
+use extension_contract::{
     CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, LogLevel, Opened, Page, Placement, Product, RowKey,
     Selection, Stored, StoredRow,
 };

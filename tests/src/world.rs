@@ -10,7 +10,7 @@ use host_replay::business::{BusinessFolder, Fixtures};
 use host_replay::runners::Runners;
 use host_store::Store;
 use host_store::testing::Faults;
-use products_contract::{Account, Actor, ActorKind, Entitlement, Event, Payload, Question, StoreError, Timestamp};
+use extension_contract::{Account, Actor, ActorKind, Entitlement, Event, Payload, Question, StoreError, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

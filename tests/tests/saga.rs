@@ -12,7 +12,7 @@ use end_to_end::world::{Setup, World};
 use host::read;
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_store::testing::{Moment, Then};
-use products_contract::{Event, StoreError};
+use extension_contract::{Event, StoreError};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 

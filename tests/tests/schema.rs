@@ -5,7 +5,7 @@ use host::business::BusinessFolder;
 use host::processor::AskError;
 use instance_provisioner::schema::{Field, FieldType, Format, TypeDecl};
 use jsonschema::Validator;
-use products_contract::{ActorKind, Candidate, Problem, ProductValues, Refusal};
+use extension_contract::{ActorKind, Candidate, Problem, ProductValues, Refusal};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};

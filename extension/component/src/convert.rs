@@ -2,4 +2,4 @@
 
 use crate::wire;
 
-products_contract::crossing!();
+extension_contract::crossing!();

@@ -2,7 +2,7 @@
 
 use crate::convert::Cross;
 use crate::wire::solobase::products as import;
-use products_contract::{
+use extension_contract::{
     CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, LogLevel, Opened, Page, Placement, Product, RowKey,
     Selection, Stored, StoredRow,
 };

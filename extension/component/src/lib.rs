@@ -1,6 +1,6 @@
 //! The component: the library behind the WIT world.
 //!
-//! Owns nothing but the crossing: what the host passes becomes a type of `products-contract`, [`Provisioner`] decides,
+//! Owns nothing but the crossing: what the host passes becomes a type of `extension-contract`, [`Provisioner`] decides,
 //! and its answer goes back. It imports this package's interfaces and nothing else; a test of `host-wasm-runner` reads
 //! the built component.
 
@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use instance_provisioner::Provisioner;
-use products_contract::Extension;
+use extension_contract::Extension;
 
 #[cfg(target_arch = "wasm32")]
 mod arena;

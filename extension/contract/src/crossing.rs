@@ -4,7 +4,7 @@
 //! once. A crate that calls [`crossing!`] has a module `wire` in scope with the generated types, flat. Everything is
 //! moved: a conversion allocates nothing, and a list of records is converted in place.
 
-/// Defines the trait `Cross` and implements it between `products_contract::T` and `wire::T`, in both directions, for
+/// Defines the trait `Cross` and implements it between `extension_contract::T` and `wire::T`, in both directions, for
 /// every type that both sides of the boundary own.
 #[macro_export]
 macro_rules! crossing {

@@ -1,7 +1,7 @@
 //! How much a type grants or uses up: a number, a field's value, a template, or one of these on a condition.
 
 use super::template::{Scope, places_of};
-use products_contract::Grant;
+use extension_contract::Grant;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};

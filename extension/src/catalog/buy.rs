@@ -1,6 +1,6 @@
 //! The clause `buy`: who may buy products of a type, how many, and what their checkout says.
 
-use products_contract::Account;
+use extension_contract::Account;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use small_deserialize::SmallDeserialize;

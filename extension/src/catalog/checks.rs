@@ -15,7 +15,7 @@ use super::template::{places, places_of};
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::Object;
 use crate::model::records::instance::InstanceStatus;
-use products_contract::FieldErrorCode;
+use extension_contract::FieldErrorCode;
 
 /// What of a catalog can't be read, with its place and what is allowed there.
 pub(crate) fn unreadable(path: &str, error: &json_reader::Error) -> Halt {

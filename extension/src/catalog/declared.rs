@@ -1,6 +1,6 @@
 //! Effect kinds and configuration that exist: what a product type may ask for, and by which values.
 
-use products_contract::ConfigType;
+use extension_contract::ConfigType;
 use std::collections::BTreeMap;
 
 /// The waits after failed attempts, in milliseconds.

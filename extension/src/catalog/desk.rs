@@ -5,7 +5,7 @@ use crate::model::account::Account;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::records::product::ProductRow;
-use products_contract::{Actor, ProviderFacts, Timestamp};
+use extension_contract::{Actor, ProviderFacts, Timestamp};
 
 /// The account and the catalog while an event is decided.
 pub(crate) struct Desk<'d> {

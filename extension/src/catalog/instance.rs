@@ -13,7 +13,7 @@ use crate::model::records::instance::{InstanceRecord, InstanceStatus, ResourceSt
 use crate::model::records::product::ProductRow;
 use crate::model::records::summary::{Contribution, Summary};
 use crate::model::shared::Shared;
-use products_contract::{ProductValues, Refusal};
+use extension_contract::{ProductValues, Refusal};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -9,7 +9,7 @@ use crate::model::json::{Object, encode};
 use crate::model::records::instance::{InstanceRecord, InstanceStatus};
 use crate::model::records::product::ProductRow;
 use crate::model::time::rfc3339;
-use products_contract::{Account, Refusal};
+use extension_contract::{Account, Refusal};
 use serde_json::{Value, json};
 
 /// Take the claims of unique fields. One that is taken, by whomever, names itself, never its holder.

@@ -3,7 +3,7 @@
 use super::product::Proposed;
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::Object;
-use products_contract::{BillingInterval, FieldErrorCode, IntervalUnit, Money, ProductValues};
+use extension_contract::{BillingInterval, FieldErrorCode, IntervalUnit, Money, ProductValues};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use super::price::{self, PRICE_ID, PRICES};
 use super::schema::{self, TypeDecl};
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{decode, encode};
-use products_contract::*;
+use extension_contract::*;
 use serde_json::{Map, Value};
 use std::rc::Rc;
 

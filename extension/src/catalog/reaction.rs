@@ -10,7 +10,7 @@ use crate::model::halt::{Ruled, internal, wrong_field};
 use crate::model::json::Object;
 use crate::model::keys::EffectKey;
 use crate::model::notice::{self, To};
-use products_contract::FieldErrorCode;
+use extension_contract::FieldErrorCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 use small_deserialize::SmallDeserialize;

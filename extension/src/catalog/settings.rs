@@ -9,7 +9,7 @@ use super::reaction::{Events, Reaction, Templates};
 use super::span::Span;
 use crate::model::json::is_false;
 use crate::model::records::subscription::Pause;
-use products_contract::{Account, Grant};
+use extension_contract::{Account, Grant};
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;

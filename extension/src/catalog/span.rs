@@ -1,7 +1,7 @@
 //! Spans of time as a catalog writes them: `15m`, `24h`, `30d`.
 
 use crate::model::time::{DAY_MS, HOUR_MS};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 

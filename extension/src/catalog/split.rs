@@ -2,7 +2,7 @@
 
 use super::schema::TypeDecl;
 use crate::model::json::Object;
-use products_contract::Account;
+use extension_contract::Account;
 use serde::Serialize;
 use small_deserialize::SmallDeserialize;
 

@@ -7,7 +7,7 @@ use super::template::Scope;
 use crate::model::gather::gather;
 use crate::model::json::{Object, decode, encode, is_false};
 use crate::model::merge::price::OnSale;
-use products_contract::{Fallible, Grant, Price};
+use extension_contract::{Fallible, Grant, Price};
 use serde::Serialize;
 use serde_json::Value;
 use small_deserialize::SmallDeserialize;

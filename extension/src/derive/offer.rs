@@ -13,7 +13,7 @@ use crate::catalog::terms::{CatalogPrice, with_id};
 use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::Object;
-use products_contract::{Account, FieldErrorCode, Product, Refusal};
+use extension_contract::{Account, FieldErrorCode, Product, Refusal};
 use serde_json::{Value, json};
 use std::rc::Rc;
 

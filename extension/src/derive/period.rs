@@ -3,7 +3,7 @@
 use super::standing::Standing;
 use crate::catalog::entitlement::{CountedBy, EntitlementDecl};
 use crate::model::time::month_of;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 
 /// A period: its first moment, and the first one after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use crate::catalog::terms::CatalogPrice;
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::records::subscription::Observation;
-use products_contract::{Account, Grant, Money, Timestamp};
+use extension_contract::{Account, Grant, Money, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::rc::Rc;

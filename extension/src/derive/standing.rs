@@ -10,7 +10,7 @@ use crate::catalog::terms::{CatalogPrice, Terms};
 use crate::model::halt::Ruled;
 use crate::model::records::closed::Closed;
 use crate::model::records::purchase::PurchaseRow;
-use products_contract::{Grant, SubscriptionItem, Timestamp};
+use extension_contract::{Grant, SubscriptionItem, Timestamp};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 

@@ -9,7 +9,7 @@ use crate::model::halt::Ruled;
 use crate::model::records::subscription::{Observation, Pause, SubscriptionRow, is_final};
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::plus_days;
-use products_contract::{SubscriptionStatus, Timestamp};
+use extension_contract::{SubscriptionStatus, Timestamp};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 

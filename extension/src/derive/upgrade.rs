@@ -9,7 +9,7 @@ use crate::catalog::template::Scope;
 use crate::catalog::terms::with_id;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
-use products_contract::{Account, QuotaRefusal};
+use extension_contract::{Account, QuotaRefusal};
 
 /// The cheapest product on sale with which an amount would be allowed: a plan takes the place of the plan that there is,
 /// anything else comes on top.

@@ -1,7 +1,7 @@
 //! Who may act in an account, and look at it.
 
 use crate::catalog::settings::Roles;
-use products_contract::{Account, Actor, ActorKind, Event, Payload};
+use extension_contract::{Account, Actor, ActorKind, Event, Payload};
 
 /// Roles in which a person may do nothing but look, unless the business says otherwise.
 const ONLOOKERS: [&str; 2] = ["guest", "viewer"];

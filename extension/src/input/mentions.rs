@@ -10,7 +10,7 @@ use crate::model::records::session::Session;
 use crate::model::records::subscription::history_of;
 use crate::model::records::subscription_schedule::SubscriptionSchedule;
 use crate::model::records::{customer::Customer, to_record};
-use products_contract::{CatalogKey, Reference, RowKey};
+use extension_contract::{CatalogKey, Reference, RowKey};
 
 /// The ids in an object, as far as they matter.
 #[derive(Default)]
@@ -228,7 +228,7 @@ impl Mentions<'_> {
                 out.push(key);
             }
         }
-        out.truncate(products_contract::BULK_MAX);
+        out.truncate(extension_contract::BULK_MAX);
         out
     }
 
@@ -242,7 +242,7 @@ impl Mentions<'_> {
         }
         out.extend(self.invoice.map(|id| to_record(Invoice::COLLECTION, id)));
         let payments = self.payment_intents.iter().chain(&self.charges);
-        out.extend(payments.take(products_contract::REFERENCES_MAX / 2).map(|id| to_record(Payment::COLLECTION, id)));
+        out.extend(payments.take(extension_contract::REFERENCES_MAX / 2).map(|id| to_record(Payment::COLLECTION, id)));
         let mut prices = self.prices.clone();
         sort_by(&mut prices, Ord::cmp);
         prices.dedup();

@@ -6,7 +6,7 @@ use super::mentions::Mentions;
 use crate::model::gather::gather;
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
-use products_contract::*;
+use extension_contract::*;
 use serde_json::Value;
 
 /// The account that metadata names.

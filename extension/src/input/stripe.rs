@@ -6,7 +6,7 @@
 use crate::model::halt::{Halt, Ruled};
 use crate::model::time::from_seconds;
 use json_reader::{Key, Raw, Rest};
-use products_contract::{Refusal, Timestamp};
+use extension_contract::{Refusal, Timestamp};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;

@@ -38,7 +38,7 @@ use super::records::token::{Access, Token};
 use super::records::usage::{UsageDay, UsageMonth};
 use super::records::{ACCOUNT, record_key};
 use super::table::{Record, Table, typed};
-use products_contract::*;
+use extension_contract::*;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -168,7 +168,7 @@ impl Tables {
 pub(crate) struct Account<'h> {
     reader: Rc<Reader<'h>>,
     /// None while it is not known whose event it is.
-    owner: Option<products_contract::Account>,
+    owner: Option<extension_contract::Account>,
     tables: Tables,
     prices: BTreeMap<String, Price>,
     /// Facts by whether they were noted before this event.
@@ -181,7 +181,7 @@ pub(crate) struct Account<'h> {
 
 impl<'h> Account<'h> {
     /// An account without any rows yet; without an owner, nobody's.
-    pub fn new(reader: Rc<Reader<'h>>, owner: Option<products_contract::Account>) -> Self {
+    pub fn new(reader: Rc<Reader<'h>>, owner: Option<extension_contract::Account>) -> Self {
         Account {
             reader,
             owner,
@@ -237,18 +237,18 @@ impl<'h> Account<'h> {
     }
 
     /// The account; none while it is not known whose event it is.
-    pub fn owner(&self) -> Option<&products_contract::Account> {
+    pub fn owner(&self) -> Option<&extension_contract::Account> {
         self.owner.as_ref()
     }
 
     /// The account; an event that names nobody can't be decided any further.
-    pub fn owned(&self) -> Ruled<products_contract::Account> {
+    pub fn owned(&self) -> Ruled<extension_contract::Account> {
         self.owner.clone().ok_or_else(|| Refusal::Malformed("/data/object/id".to_owned()).into())
     }
 
     /// True for the account that owns the catalog.
     pub fn is_platform(&self) -> bool {
-        self.owner == Some(products_contract::Account::Platform)
+        self.owner == Some(extension_contract::Account::Platform)
     }
 
     /// Read rows of this account that are not here yet.

@@ -1,7 +1,7 @@
 //! What an effect is about: goes out as its context, and comes back with its result.
 
 use super::json::encode;
-use products_contract::{Fallible, Json, Timestamp};
+use extension_contract::{Fallible, Json, Timestamp};
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
 

@@ -3,7 +3,7 @@
 use super::concern::Concern;
 use super::json::encode;
 use super::keys::{EffectKey, TimerKey};
-use products_contract::{Effect, Fallible, Timestamp};
+use extension_contract::{Effect, Fallible, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! How a decision ends before its last line, and what it comes to at the end.
 
-use products_contract::{Failure, FieldError, FieldErrorCode, Json, Outcome, Refusal, StoreError};
+use extension_contract::{Failure, FieldError, FieldErrorCode, Json, Outcome, Refusal, StoreError};
 
 /// Why a decision ended before its last line.
 pub(crate) enum Halt {

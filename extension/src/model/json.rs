@@ -1,6 +1,6 @@
 //! JSON text, which exists at the edges only.
 
-use products_contract::{Failure, Fallible};
+use extension_contract::{Failure, Fallible};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};

@@ -2,7 +2,7 @@
 //!
 //! Ids of other people stand in keys, colons and slashes and all, so each form is read from the end whose parts are ours.
 
-use products_contract::{CONNECTED_ACCOUNT_CLAIMS, Timestamp};
+use extension_contract::{CONNECTED_ACCOUNT_CLAIMS, Timestamp};
 use std::fmt;
 
 /// What names an effect for good: the same key is the same effect.

@@ -19,7 +19,7 @@ pub(crate) mod session;
 pub(crate) mod subscription;
 pub(crate) mod subscription_schedule;
 
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 
 /// How a view changed a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

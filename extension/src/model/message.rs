@@ -4,7 +4,7 @@ use super::json::Object;
 use super::records::campaign::Member;
 use super::records::listing::ListingStatus;
 use super::records::sale::SaleKind;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
 

@@ -5,7 +5,7 @@ use super::effect::request;
 use super::halt::Ruled;
 use super::json::Object;
 use super::keys::{EffectKey, recipient_of};
-use products_contract::{Effect, Fallible};
+use extension_contract::{Effect, Fallible};
 use serde_json::{Value, json};
 
 /// Who is told. The host knows the addresses.

@@ -1,7 +1,7 @@
 //! What can be read beyond the rows that an account was opened with: the contract's imports, shared by account and
 //! catalog.
 
-use products_contract::{
+use extension_contract::{
     BULK_MAX, CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, PAGE_ROWS_MAX, Page, Product, RowKey,
     Selection, StoreError, Stored, StoredRow,
 };

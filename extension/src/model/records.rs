@@ -29,7 +29,7 @@ pub(crate) mod summary;
 pub(crate) mod token;
 pub(crate) mod usage;
 
-use products_contract::{RecordKey, Reference, RowKey};
+use extension_contract::{RecordKey, Reference, RowKey};
 
 /// Collection of the rows that an account has one of.
 pub(crate) const ACCOUNT: &str = "account";
@@ -58,21 +58,21 @@ macro_rules! json_record {
         }
 
         impl $crate::model::table::Record for $record {
-            fn key(id: &str) -> products_contract::RowKey {
+            fn key(id: &str) -> extension_contract::RowKey {
                 $crate::model::records::record_key($collection, id)
             }
 
-            fn read(row: &products_contract::Row) -> products_contract::Fallible<Option<Self>> {
+            fn read(row: &extension_contract::Row) -> extension_contract::Fallible<Option<Self>> {
                 match row {
-                    products_contract::Row::Record(row) => {
+                    extension_contract::Row::Record(row) => {
                         $crate::model::json::decode($collection, &row.id, &row.value).map(Some)
                     }
                     _ => Ok(None),
                 }
             }
 
-            fn write(&self) -> products_contract::Fallible<products_contract::Write> {
-                Ok(products_contract::Write::Record($crate::model::json::encode(self)?))
+            fn write(&self) -> extension_contract::Fallible<extension_contract::Write> {
+                Ok(extension_contract::Write::Record($crate::model::json::encode(self)?))
             }
 
             fn is_live(&self) -> bool {
@@ -80,8 +80,8 @@ macro_rules! json_record {
                 live(self)
             }
 
-            fn references(&self) -> Vec<products_contract::Reference> {
-                let references: fn(&Self) -> Vec<products_contract::Reference> = $references;
+            fn references(&self) -> Vec<extension_contract::Reference> {
+                let references: fn(&Self) -> Vec<extension_contract::Reference> = $references;
                 references(self)
             }
 

@@ -4,7 +4,7 @@
 //! Who asks for a row names the type.
 
 use crate::model::halt::{Ruled, internal};
-use products_contract::{Change, Fallible, Reference, Row, RowKey, StoredRow, Write};
+use extension_contract::{Change, Fallible, Reference, Row, RowKey, StoredRow, Write};
 use std::any::Any;
 use std::rc::Rc;
 
@@ -231,7 +231,7 @@ impl Table {
 mod tests {
     use super::*;
     use crate::model::records::customer::Customer;
-    use products_contract::StoredRecord;
+    use extension_contract::StoredRecord;
 
     fn table() -> Table {
         let mut table = Table::of::<Customer>();

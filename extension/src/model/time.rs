@@ -3,7 +3,7 @@
 //! Written out here, since a library that knows every calendar and every form of a date takes 75 kB of the component;
 //! a test holds it against one.
 
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 
 /// Milliseconds of a day.
 pub(crate) const DAY_MS: i64 = 86_400_000;

@@ -15,7 +15,7 @@ use crate::model::records::item::Item;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::Observation;
 use crate::model::records::subscription_history::BillingHistory;
-use products_contract::{SubscriptionStatus, Timestamp};
+use extension_contract::{SubscriptionStatus, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@ use crate::model::keys::EffectKey;
 use crate::model::notice::{To, send_once};
 use crate::model::records::closed::Closed;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
-use products_contract::{IntervalUnit, Money, SubscriptionStatus, Timestamp};
+use extension_contract::{IntervalUnit, Money, SubscriptionStatus, Timestamp};
 use serde_json::json;
 
 /// End what goes on.

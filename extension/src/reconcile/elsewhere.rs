@@ -13,7 +13,7 @@ use crate::model::notice::{To, send_once};
 use crate::model::records::instance::{InstanceRecord, InstanceStatus};
 use crate::model::records::product::ProductRow;
 use crate::model::records::session::{Session, SessionStatus};
-use products_contract::{ActorKind, ProductValues, Refusal};
+use extension_contract::{ActorKind, ProductValues, Refusal};
 use serde_json::{Value, json};
 
 /// Make what is paid for and not made.

@@ -14,7 +14,7 @@ use crate::model::records::instance::{InstanceRecord, InstanceStatus};
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
 use crate::model::records::token::Access;
-use products_contract::{ProductValues, RowKind};
+use extension_contract::{ProductValues, RowKind};
 use serde_json::json;
 
 /// Rows that one decision looks at; a timer goes on with the rest.

@@ -9,7 +9,7 @@ use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::records::summary::Summary;
 use crate::model::time::plus_days;
-use products_contract::{CatalogKey, Timestamp};
+use extension_contract::{CatalogKey, Timestamp};
 use std::fmt::Write;
 
 /// The fingerprint of what the rules of an instance look at beyond the instance and its purchase. Configuration is not in it: a

@@ -19,7 +19,7 @@ use crate::model::keys::TimerKey;
 use crate::model::notice::{To, send_once};
 use crate::model::records::instance::{InstanceRecord, InstanceStatus, ResourceStatus, SuspendReason};
 use crate::model::time::{DAY_MS, HOUR_MS, plus_days, rfc3339};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde_json::json;
 
 /// Steps that one event may take an instance through: more than the longest way from archive to running.

@@ -18,7 +18,7 @@ use crate::model::records::instance::InstanceRecord;
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
-use products_contract::{CatalogKey, ConfigValue, Selection};
+use extension_contract::{CatalogKey, ConfigValue, Selection};
 use std::collections::BTreeSet;
 
 /// Instances that one decision drives beside those that its event led to.

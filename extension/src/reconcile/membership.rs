@@ -9,7 +9,7 @@ use crate::model::keys::EffectKey;
 use crate::model::message::{self, Message};
 use crate::model::records::campaign::{Member, Membership};
 use crate::model::records::purchase::PurchaseRow;
-use products_contract::{Account, Effect, SubscriptionStatus};
+use extension_contract::{Account, Effect, SubscriptionStatus};
 
 /// Tell what differs from what was told last, if the business sends campaigns.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {

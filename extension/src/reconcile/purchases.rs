@@ -13,7 +13,7 @@ use crate::model::records::purchase::{Counted, Details, PurchaseRow, Step};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
-use products_contract::{Money, PurchaseStatus, PurchaseValues, SubscriptionStatus};
+use extension_contract::{Money, PurchaseStatus, PurchaseValues, SubscriptionStatus};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

@@ -11,7 +11,7 @@ use crate::model::records::instance::InstanceRecord;
 use crate::model::records::record_key;
 use crate::model::records::summary::Summary;
 use crate::model::time::{plus_days, rfc3339};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

@@ -10,7 +10,7 @@ use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::notice::{self, To};
 use crate::model::records::schedule::OpenSchedule;
 use crate::model::time::plus_days;
-use products_contract::{Effect, Timestamp};
+use extension_contract::{Effect, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

@@ -16,7 +16,7 @@ use crate::model::records::returned::Returned;
 use crate::model::records::sale::{Sale, SaleKind};
 use crate::model::records::session::Session;
 use crate::model::time::plus_days;
-use products_contract::{Effect, Timestamp};
+use extension_contract::{Effect, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 

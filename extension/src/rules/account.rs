@@ -8,7 +8,7 @@ use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::FactKey;
 use crate::model::records::closed::{Closed, Erased};
-use products_contract::{EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal};
+use extension_contract::{EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal};
 use serde_json::json;
 use std::collections::BTreeSet;
 

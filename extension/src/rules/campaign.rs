@@ -16,7 +16,7 @@ use crate::model::notice::{To, send_once};
 use crate::model::records::campaign::{Audience, Campaign, CampaignStatus, Member, Membership};
 use crate::model::records::record_key;
 use crate::model::time::{parse_rfc3339, rfc3339};
-use products_contract::*;
+use extension_contract::*;
 use serde_json::json;
 
 /// What a campaign's mail is told.

@@ -26,7 +26,7 @@ use crate::model::keys::type_row_id;
 use crate::model::records::listing::ListingStatus;
 use crate::model::records::product::ProductRow;
 use json_reader::Raw;
-use products_contract::*;
+use extension_contract::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::rc::Rc;

@@ -8,7 +8,7 @@ use crate::catalog::desk::Desk;
 use crate::model::halt::{Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
 use crate::model::records::closed::Closed;
-use products_contract::{ActorKind, FieldErrorCode, Refusal};
+use extension_contract::{ActorKind, FieldErrorCode, Refusal};
 use serde_json::Value;
 
 /// The commands, with what their payload must have (for the manifest).

@@ -13,7 +13,7 @@ use crate::model::ledger::{CASH, EARNINGS, book};
 use crate::model::merge::payouts::{View, merge};
 use crate::model::notice::{To, send_once};
 use crate::model::records::payouts::{AwaitsLink, Onboarding, Payouts};
-use products_contract::{Effect, EffectReport, FieldErrorCode, Outcome, Refusal, Snapshot, SnapshotRank};
+use extension_contract::{Effect, EffectReport, FieldErrorCode, Outcome, Refusal, Snapshot, SnapshotRank};
 use serde_json::{Value, json};
 
 /// `account.connect`: a link to the onboarding; the account is made once, before the first.

@@ -7,7 +7,7 @@ use crate::model::halt::Ruled;
 use crate::model::keys::{ClaimKey, FactKey};
 use crate::model::merge::customer::merge;
 use crate::model::records::customer::Customer;
-use products_contract::{IgnoreReason, Outcome};
+use extension_contract::{IgnoreReason, Outcome};
 
 /// Decide an event.
 pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Customer<'_>) -> Ruled<Outcome> {

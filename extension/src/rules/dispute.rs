@@ -11,7 +11,7 @@ use crate::model::merge::payment as merge_payment;
 use crate::model::notice::{To, send_once};
 use crate::model::records::dispute::{Dispute, DisputeStatus};
 use crate::model::records::payment::Payment;
-use products_contract::{Outcome, Refusal};
+use extension_contract::{Outcome, Refusal};
 use serde_json::json;
 use std::collections::BTreeMap;
 

@@ -7,7 +7,7 @@ use crate::catalog::reaction::react;
 use crate::catalog::schema::check_told;
 use crate::model::halt::{Ruled, Verdict};
 use crate::model::json::Object;
-use products_contract::{Outcome, Refusal};
+use extension_contract::{Outcome, Refusal};
 
 /// Decide a fact, if the catalog declares it.
 pub(super) fn told(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {

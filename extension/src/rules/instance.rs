@@ -14,7 +14,7 @@ use crate::model::json::{Object, encode};
 use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
 use crate::model::records::product::ProductRow;
 use crate::model::records::summary::Summary;
-use products_contract::*;
+use extension_contract::*;
 use serde_json::{Value, json};
 
 /// Whether a service may report this change of status (SOL-15): only the end of provisioning.

@@ -12,7 +12,7 @@ use crate::model::notice::{To, send_once};
 use crate::model::records::invoice::{Invoice, InvoiceStatus, Line};
 use crate::model::records::payment::Payment;
 use crate::model::records::subscription_history::{BillingHistory, KEPT_MAX, OpenInvoice};
-use products_contract::*;
+use extension_contract::*;
 use serde_json::json;
 
 fn parse_status(text: &str) -> Option<InvoiceStatus> {

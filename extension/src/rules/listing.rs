@@ -15,7 +15,7 @@ use crate::model::message::{self, Message};
 use crate::model::notice::{To, send_once};
 use crate::model::records::listing::{ListingRow, ListingStatus};
 use crate::model::records::payouts::{Onboarding, Payouts};
-use products_contract::{Account, ActorKind, Effect, FieldErrorCode, Outcome, Refusal};
+use extension_contract::{Account, ActorKind, Effect, FieldErrorCode, Outcome, Refusal};
 use serde_json::{Value, json};
 
 /// `product.list`: ask for a product of the account's own in the catalog, or for a change of one that is there.

@@ -12,7 +12,7 @@ use crate::model::keys::FactKey;
 use crate::model::notice::{To, send_once};
 use crate::model::records::counter::Counter;
 use crate::model::time::rfc3339;
-use products_contract::*;
+use extension_contract::*;
 use serde_json::{Value, json};
 
 /// The declaration of a counter; none where the key is declared as something else, or not at all.

@@ -12,7 +12,7 @@ use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::merge::payment::merge;
 use crate::model::notice::{To, send_once};
 use crate::model::records::payment::{Payment, Received, Refund, RefundStatus};
-use products_contract::*;
+use extension_contract::*;
 use serde_json::json;
 use std::collections::BTreeMap;
 

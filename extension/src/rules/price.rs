@@ -8,7 +8,7 @@ use crate::model::halt::Ruled;
 use crate::model::json::encode;
 use crate::model::merge::price::{OnSale, merge};
 use crate::model::notice::{To, send_once};
-use products_contract::*;
+use extension_contract::*;
 use serde_json::json;
 
 /// Whether it is the interval of a price of the catalog; what is not told contradicts nothing.

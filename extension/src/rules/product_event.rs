@@ -15,7 +15,7 @@ use crate::model::keys::FactKey;
 use crate::model::records::instance::{InstanceRecord, InstanceStatus};
 use crate::model::records::product::ProductRow;
 use crate::model::records::summary::{Contribution, Summary};
-use products_contract::*;
+use extension_contract::*;
 use serde_json::{Value, json};
 
 const UNCHANGED: Outcome = Outcome::Ignored(IgnoreReason::NoChange);

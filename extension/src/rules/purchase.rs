@@ -22,7 +22,7 @@ use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::{BillingHistory, PendingChange};
 use crate::model::records::summary::Summary;
-use products_contract::*;
+use extension_contract::*;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 

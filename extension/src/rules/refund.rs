@@ -15,7 +15,7 @@ use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::UsageMonth;
 use crate::model::time::{month_of, plus_days, rfc3339};
-use products_contract::{ActorKind, Effect, EffectReport, FieldErrorCode, Outcome, Refusal};
+use extension_contract::{ActorKind, Effect, EffectReport, FieldErrorCode, Outcome, Refusal};
 use serde_json::{Value, json};
 
 /// Ask for a refund.

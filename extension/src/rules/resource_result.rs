@@ -10,7 +10,7 @@ use crate::model::json::{Object, decode};
 use crate::model::notice::{To, send_once};
 use crate::model::records::instance::{FailedStep, InstanceStatus, ResourceState, ResourceStatus, Task, late_entry};
 use crate::model::secret::without_passwords;
-use products_contract::*;
+use extension_contract::*;
 use serde_json::{Value, json};
 
 fn stale(desk: &Desk<'_>) -> Outcome {

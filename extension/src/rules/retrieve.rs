@@ -11,7 +11,7 @@ use crate::model::notice::{To, send_once};
 use crate::model::records::comparison::Comparison;
 use crate::model::records::subscription::SubscriptionRow;
 use json_reader::Raw;
-use products_contract::*;
+use extension_contract::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::rc::Rc;

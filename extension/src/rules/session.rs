@@ -14,7 +14,7 @@ use crate::model::records::payment::Payment;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription_history::BillingHistory;
-use products_contract::*;
+use extension_contract::*;
 use serde_json::json;
 use std::rc::Rc;
 

@@ -8,7 +8,7 @@ use crate::model::message::Share;
 use crate::model::records::earned::Earned;
 use crate::model::records::earning::Earning;
 use crate::model::records::payouts::Payouts;
-use products_contract::Outcome;
+use extension_contract::Outcome;
 
 /// Decide a message: the newest thing that is told of a sale replaces the others.
 pub(super) fn decide(desk: &mut Desk<'_>, told: &Share) -> Ruled<Outcome> {

@@ -14,7 +14,7 @@ use crate::model::money::{to_micros, to_minor_up};
 use crate::model::records::lot::Lot;
 use crate::model::records::usage::{UsageDay, UsageMonth, Use};
 use crate::model::time::{DAY_MS, month_of, rfc3339};
-use products_contract::*;
+use extension_contract::*;
 use serde_json::{Value, json};
 
 /// What one measurement costs, in millionths.

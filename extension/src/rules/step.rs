@@ -12,7 +12,7 @@ use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
 use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
 use crate::model::secret::has_password;
-use products_contract::*;
+use extension_contract::*;
 use serde_json::{Value, json};
 
 /// The instance and the entry that a command names, if a person is to make it.

@@ -17,7 +17,7 @@ use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::{Pause, Previous, State, SubscriptionRow, is_final};
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::rfc3339;
-use products_contract::*;
+use extension_contract::*;
 use serde_json::json;
 use std::rc::Rc;
 

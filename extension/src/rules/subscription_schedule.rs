@@ -10,7 +10,7 @@ use crate::model::merge::News;
 use crate::model::merge::subscription_schedule::merge;
 use crate::model::records::subscription_schedule::{Phase, PhaseItem, ScheduleStatus, SubscriptionSchedule};
 use crate::model::time::from_seconds;
-use products_contract::{IgnoreReason, Outcome, Refusal, Snapshot, SnapshotRank};
+use extension_contract::{IgnoreReason, Outcome, Refusal, Snapshot, SnapshotRank};
 
 fn parse_status(text: &str) -> Ruled<ScheduleStatus> {
     Ok(match text {

@@ -10,7 +10,7 @@ use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::json::decode;
 use crate::model::keys::{EffectKey, FactKey};
-use products_contract::*;
+use extension_contract::*;
 use serde::Serialize;
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::notice::{To, send_once};
 use crate::model::records::instance::InstanceStatus;
-use products_contract::Outcome;
+use extension_contract::Outcome;
 use serde_json::json;
 
 /// Decide a timer. That it changed nothing shows when all stages have run.

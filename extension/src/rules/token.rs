@@ -17,7 +17,7 @@ use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey};
 use crate::model::records::token::{Access, Token, TokenStatus};
 use crate::model::time::rfc3339;
-use products_contract::*;
+use extension_contract::*;
 use serde_json::{Value, json};
 use std::rc::Rc;
 

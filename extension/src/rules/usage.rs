@@ -15,7 +15,7 @@ use crate::model::json::Object;
 use crate::model::keys::FactKey;
 use crate::model::records::summary::Summary;
 use crate::model::time::rfc3339;
-use products_contract::*;
+use extension_contract::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

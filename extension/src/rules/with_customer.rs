@@ -12,7 +12,7 @@ use crate::model::json::{Object, decode};
 use crate::model::keys::{ClaimKey, EffectKey};
 use crate::model::records::customer::{AwaitsPortal, CustomerRequest};
 use crate::model::records::purchase::{AwaitsCustomer, PurchaseRow, Step};
-use products_contract::{Effect, EffectFailure, EffectReport, Outcome, PurchaseStatus, Refusal};
+use extension_contract::{Effect, EffectFailure, EffectReport, Outcome, PurchaseStatus, Refusal};
 use serde_json::{Value, json};
 
 /// Metadata that names the account.

@@ -11,7 +11,7 @@ use host_replay::host::{StoreKind, open};
 use host_replay::report::printable;
 use host_store::{Scope, Store};
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::json;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
@@ -92,7 +92,7 @@ enum Format {
 }
 
 fn parse_account(text: &str) -> Result<Account, String> {
-    text.parse().map_err(|error: products_contract::BadAccount| error.to_string())
+    text.parse().map_err(|error: extension_contract::BadAccount| error.to_string())
 }
 
 fn parse_config(text: &str) -> Result<(String, String), String> {

@@ -93,7 +93,7 @@ fn scope(text: &str) -> Result<String, String> {
     let (Some(business), Some("test" | "live"), Some(account)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(expected());
     };
-    let is_account = account.parse::<products_contract::Account>().is_ok();
+    let is_account = account.parse::<extension_contract::Account>().is_ok();
     if business.is_empty() || !is_account { Err(expected()) } else { Ok(text.to_owned()) }
 }
 

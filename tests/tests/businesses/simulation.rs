@@ -4,7 +4,7 @@ use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
 use host_simulate::report;
 use host_simulate::simulate::{Options, SimulateError, Simulated, simulate};
-use products_contract::Event;
+use extension_contract::Event;
 use serde_json::{Value, json};
 use host_wasm_runner::around::Around;
 

@@ -4,7 +4,7 @@ use end_to_end::story::{Part, Story, VERSIONS};
 use end_to_end::traders::tale;
 use host::read;
 use host_replay::shuffle::Random;
-use products_contract::{Account, SubscriptionStatus};
+use extension_contract::{Account, SubscriptionStatus};
 use std::collections::BTreeSet;
 
 fn is_final(status: SubscriptionStatus) -> bool {

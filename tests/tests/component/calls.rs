@@ -12,7 +12,7 @@ use host::snapshot::{Access, Context, Snapshot};
 use host_replay::runners::Runners;
 use host_store::testing::samples;
 use host_store::{Changes, Declared, MemoryStore, Partition, RowWrite, SqliteStore, Store};
-use products_contract::{
+use extension_contract::{
     Account, Imports, Listing, Opened, PAGE_ROWS_MAX, Placement, Row, RowKey, RowKind, Selection, StoredRow,
 };
 use std::sync::Arc;

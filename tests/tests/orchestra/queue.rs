@@ -1,7 +1,7 @@
 //! What waits for people is listed with what is asked, since when and until when, and is gone from the list when it is done.
 
 use end_to_end::world::{START_MS, Setup, World, orchestra};
-use products_contract::{Account, Actor, ActorKind, Page, Question};
+use extension_contract::{Account, Actor, ActorKind, Page, Question};
 use serde_json::{Value, json};
 
 const DAY_MS: i64 = 86_400_000;

@@ -8,7 +8,7 @@ use host_replay::prepare::prepare;
 use host_replay::runners::Runners;
 use host_replay::scenario::Scenario;
 use host_store::{EffectRow, Partition, SqliteStore, Store};
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ use end_to_end::traders::Tale;
 use end_to_end::world::{Setup, World};
 use host::read;
 use host_replay::shuffle::Random;
-use products_contract::{Account, SubscriptionStatus};
+use extension_contract::{Account, SubscriptionStatus};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 

@@ -2,7 +2,7 @@
 
 use crate::told;
 use end_to_end::world::{Setup, World};
-use products_contract::{Account, Actor, Delivery, Event, Payload};
+use extension_contract::{Account, Actor, Delivery, Event, Payload};
 
 const STORY: &str = "
   - {stripe: customer.subscription.created, set: {metadata: {user_id: A}}}

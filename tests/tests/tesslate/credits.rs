@@ -4,7 +4,7 @@
 
 use super::support::{cases, rows};
 use end_to_end::world::{START_MS, Setup, World, tesslate};
-use products_contract::{Account, Actor, ActorKind, Balance, Event, Payload, Question, Usage};
+use extension_contract::{Account, Actor, ActorKind, Balance, Event, Payload, Question, Usage};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@
 
 use end_to_end::world::{START_MS, Setup, World, tesslate};
 use host_store::{Partition, Scope};
-use products_contract::{Account, Actor, Event, Payload, Question, Timestamp, Usage, UsageTotal};
+use extension_contract::{Account, Actor, Event, Payload, Question, Timestamp, Usage, UsageTotal};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;

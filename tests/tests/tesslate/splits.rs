@@ -5,7 +5,7 @@
 use super::support::{cases, rows};
 use end_to_end::world::{START_MS, Setup, World};
 use host_replay::business::BusinessFolder;
-use products_contract::{Account, Actor, ActorKind, Event, Payload};
+use extension_contract::{Account, Actor, ActorKind, Event, Payload};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

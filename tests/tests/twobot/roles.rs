@@ -3,7 +3,7 @@
 
 use end_to_end::world::{START_MS, Setup, World, twobot};
 use host::processor::{AskError, Report};
-use products_contract::{Account, Actor, ActorKind, Event, Page, Payload, Problem, Question, Refusal};
+use extension_contract::{Account, Actor, ActorKind, Event, Page, Payload, Problem, Question, Refusal};
 
 /// Commands, and who of an organization's members may give each; nobody gives one that belongs to the platform.
 const COMMANDS: [(&str, &[&str]); 32] = [

@@ -4,7 +4,7 @@ use super::support::{Serving, bodies};
 use end_to_end::world::{START_MS, solobase};
 use host_provider_api::scripted::Scripted;
 use host_store::SqliteStore;
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;

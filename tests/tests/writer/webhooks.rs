@@ -9,7 +9,7 @@ use host_intake::{EndpointSecrets, Mode, SecretConfig};
 use host_provider_api::scripted::Scripted;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{InboxRow, MemoryStore, SqliteStore, Store};
-use products_contract::Payload;
+use extension_contract::Payload;
 use std::collections::BTreeSet;
 use std::sync::Barrier;
 use std::thread;

@@ -3,7 +3,7 @@
 use super::super::checks::one_of;
 use super::{Field, FieldType, Format, SetBy, TypeDecl};
 use crate::model::gather::gather;
-use products_contract::{ActorKind, FieldError, FieldErrorCode, Refusal};
+use extension_contract::{ActorKind, FieldError, FieldErrorCode, Refusal};
 use serde_json::{Map, Value};
 
 type Metadata = Map<String, Value>;

@@ -4,7 +4,7 @@
 use super::{News, earliest, newest_named};
 use crate::model::json::encode;
 use crate::model::records::invoice::Invoice;
-use products_contract::Fallible;
+use extension_contract::Fallible;
 
 /// Without what is merged by a rule of its own.
 fn bare(invoice: &Invoice) -> Invoice {

@@ -14,7 +14,7 @@ use crate::model::records::payouts::{Onboarding, Payouts};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::{Pause, Previous, State};
 use crate::model::records::subscription_schedule::{Phase, ScheduleStatus, SubscriptionSchedule};
-use products_contract::{SnapshotRank, SubscriptionItem, SubscriptionStatus};
+use extension_contract::{SnapshotRank, SubscriptionItem, SubscriptionStatus};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::cell::Cell;

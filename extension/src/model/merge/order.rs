@@ -4,7 +4,7 @@ use super::News;
 use super::subscription::{BOUNDS, SubscriptionView, first, merge};
 use crate::model::records::subscription::{Previous, State, SubscriptionRow, is_final};
 use SubscriptionStatus::{Active, Canceled, Incomplete, IncompleteExpired, PastDue};
-use products_contract::{SnapshotRank, SubscriptionItem, SubscriptionStatus};
+use extension_contract::{SnapshotRank, SubscriptionItem, SubscriptionStatus};
 
 fn view(at: i64, rank: SnapshotRank, status: SubscriptionStatus) -> SubscriptionView {
     SubscriptionView {

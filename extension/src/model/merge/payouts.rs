@@ -1,7 +1,7 @@
 //! Of an account that is paid to the newest view counts; of one second the one that holds back.
 
 use crate::model::records::payouts::{Onboarding, Payouts};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 
 /// A view of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Whether the provider sells a price: its newest view says; of one second the one that withdraws it.
 
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde::Serialize;
 use small_deserialize::SmallDeserialize;
 

@@ -8,7 +8,7 @@
 use super::News;
 use crate::model::gather::sort_by;
 use crate::model::records::subscription::{Observation, Previous, State, SubscriptionRow, View, is_final, is_served};
-use products_contract::{Fallible, SnapshotRank, SubscriptionStatus, Timestamp};
+use extension_contract::{Fallible, SnapshotRank, SubscriptionStatus, Timestamp};
 use std::rc::Rc;
 
 /// How much is kept.

@@ -2,7 +2,7 @@
 
 use super::{ACCOUNT, json_record};
 use crate::model::json::{is_false, is_zero};
-use products_contract::{SubscriptionStatus, Timestamp};
+use extension_contract::{SubscriptionStatus, Timestamp};
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
 

@@ -1,7 +1,7 @@
 //! An account that was given up: whoever it was of is gone.
 
 use super::{ACCOUNT, json_record};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
 use std::collections::BTreeSet;

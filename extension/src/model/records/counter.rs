@@ -1,7 +1,7 @@
 //! What was counted of an entitlement, by period.
 
 use super::json_record;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde::Serialize;
 use small_deserialize::SmallDeserialize;
 

@@ -1,7 +1,7 @@
 //! A customer of the payment provider.
 
 use super::{ACCOUNT, json_record};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde::Serialize;
 use small_deserialize::SmallDeserialize;
 

@@ -3,7 +3,7 @@
 use super::json_record;
 use super::sale::SaleKind;
 use crate::model::json::is_false;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde::Serialize;
 use small_deserialize::SmallDeserialize;
 

@@ -4,7 +4,7 @@ use super::json_record;
 use super::schedule::OpenSchedule;
 use super::summary::Contribution;
 use crate::model::json::{Object, is_false};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use small_deserialize::SmallDeserialize;

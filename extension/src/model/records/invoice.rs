@@ -3,7 +3,7 @@
 use super::subscription_history::BillingHistory;
 use super::{json_record, to_record};
 use crate::model::json::is_false;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
 

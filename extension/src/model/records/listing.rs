@@ -1,7 +1,7 @@
 //! A product of the account's own in the catalog, as far as the account was told.
 
 use super::json_record;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
 

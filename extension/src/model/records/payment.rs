@@ -4,7 +4,7 @@ use super::dispute::DisputeStatus;
 use super::invoice::Invoice;
 use super::{json_record, to_record};
 use crate::model::json::is_false;
-use products_contract::{Reference, RowKey, Timestamp};
+use extension_contract::{Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,7 @@
 use crate::model::json::{Object, decode, encode};
 use crate::model::shared::Shared;
 use crate::model::table::Record;
-use products_contract::{Fallible, ProductValues, Row, RowKey, Write};
+use extension_contract::{Fallible, ProductValues, Row, RowKey, Write};
 use std::cell::OnceCell;
 
 /// The values of a product that is not deleted.

@@ -5,7 +5,7 @@ use super::session::SessionStatus;
 use super::to_record;
 use crate::model::json::{decode, encode, is_false};
 use crate::model::table::Record;
-use products_contract::{
+use extension_contract::{
     CatalogKey, Fallible, Purchase, PurchaseStatus, PurchaseValues, REFERENCES_MAX, Reference, Row, RowKey, Timestamp,
     Write,
 };

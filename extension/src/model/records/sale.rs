@@ -1,7 +1,7 @@
 //! A sale that somebody else has a share of, in the buyer's account.
 
 use super::json_record;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;

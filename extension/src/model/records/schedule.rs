@@ -1,7 +1,7 @@
 //! Timers and mails of later that are open.
 
 use super::{ACCOUNT, json_record};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde::Serialize;
 use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! A checkout session of the payment provider.
 
 use super::json_record;
-use products_contract::{Reference, RowKey, Timestamp};
+use extension_contract::{Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
 

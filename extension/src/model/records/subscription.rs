@@ -4,7 +4,7 @@ use super::subscription_history::BillingHistory;
 use super::to_record;
 use crate::model::json::{decode, encode, is_false};
 use crate::model::table::Record;
-use products_contract::{
+use extension_contract::{
     CatalogKey, Failure, Fallible, Reference, Row, RowKey, Snapshot, SnapshotRank, Subscription, SubscriptionItem,
     SubscriptionStatus, SubscriptionValues, Timestamp, Write,
 };
@@ -420,7 +420,7 @@ impl Record for SubscriptionRow {
 
     fn references(&self) -> Vec<Reference> {
         let prices = self.state().items.iter().map(|item| CatalogKey::Price(item.price_id.clone()));
-        prices.map(Reference::Catalog).take(products_contract::REFERENCES_MAX).collect()
+        prices.map(Reference::Catalog).take(extension_contract::REFERENCES_MAX).collect()
     }
 }
 

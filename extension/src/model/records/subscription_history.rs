@@ -2,7 +2,7 @@
 
 use super::json_record;
 use crate::model::json::is_false;
-use products_contract::{Reference, RowKey, Timestamp};
+use extension_contract::{Reference, RowKey, Timestamp};
 use serde::Serialize;
 use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! A schedule of the payment provider: what a subscription will change to, and when.
 
 use super::json_record;
-use products_contract::{Reference, RowKey, Timestamp};
+use extension_contract::{Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
 

@@ -3,7 +3,7 @@
 use super::{ACCOUNT, json_record};
 use crate::model::json::is_false;
 use crate::model::keys::type_row_id;
-use products_contract::{CatalogKey, Reference, Timestamp};
+use extension_contract::{CatalogKey, Reference, Timestamp};
 use serde::Serialize;
 use small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
@@ -86,5 +86,5 @@ impl Summary {
 // The types come with it, since what they say decides what is wanted of each instance.
 json_record!(Summary, ACCOUNT, live: |_| true, references: |row| {
     let types = row.types.keys().map(|name| CatalogKey::Product(type_row_id(name)));
-    types.map(Reference::Catalog).take(products_contract::REFERENCES_MAX).collect()
+    types.map(Reference::Catalog).take(extension_contract::REFERENCES_MAX).collect()
 });

@@ -2,7 +2,7 @@
 
 use super::json_record;
 use crate::model::json::is_zero;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use small_deserialize::SmallDeserialize;
 

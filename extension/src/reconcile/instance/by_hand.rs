@@ -10,7 +10,7 @@ use crate::model::keys::TimerKey;
 use crate::model::notice::{To, send_once};
 use crate::model::records::instance::{ResourceStatus, Task};
 use crate::model::time::{DAY_MS, rfc3339};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde_json::{Value, json};
 
 /// Why a machine was not asked: the configuration has not what it needs.

@@ -8,7 +8,7 @@ use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::keys::EffectKey;
 use crate::model::records::instance::InstanceStatus;
-use products_contract::Effect;
+use extension_contract::Effect;
 use serde_json::{Value, json};
 
 /// Watch what runs; stop watching what doesn't.

@@ -19,7 +19,7 @@ use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
 use crate::model::keys::EffectKey;
 use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus, Task, is_late};
-use products_contract::{ConfigValue, Effect};
+use extension_contract::{ConfigValue, Effect};
 use serde_json::{Value, json};
 
 /// What a status wants of a resource.

@@ -9,7 +9,7 @@ use crate::model::halt::Ruled;
 use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::SubscriptionRow;
-use products_contract::PurchaseStatus;
+use extension_contract::PurchaseStatus;
 use serde_json::json;
 
 /// The purchase that an instance waits for, or waited for.

@@ -12,7 +12,7 @@ use crate::model::json::{Object, decode, encode};
 use crate::model::keys::EffectKey;
 use crate::model::notice::{To, send_once};
 use crate::model::records::product::ProductRow;
-use products_contract::*;
+use extension_contract::*;
 use serde_json::{Value, json};
 
 /// The provider's kind of effect that makes a product; the other one makes its price.

@@ -7,7 +7,7 @@ use crate::business::BusinessFolder;
 use crate::outbox::Outbox;
 use crate::processor::{Processor, Report};
 use host_store::{InboxRow, Partition, Store};
-use products_contract::{Account, Actor, ActorKind, Event, IgnoreReason, Outcome, Payload, Stored, Timestamp};
+use extension_contract::{Account, Actor, ActorKind, Event, IgnoreReason, Outcome, Payload, Stored, Timestamp};
 
 /// Where loads of a folder's catalog come from.
 const SOURCE: &str = "api";

@@ -1,6 +1,6 @@
 //! The contract's limits on what crosses it.
 
-use products_contract::{
+use extension_contract::{
     BULK_MAX, FieldError, FieldErrorCode, ID_BYTES_MAX, JSON_BYTES_MAX, PAGE_ROWS_MAX, Page, StoreError, Stored,
 };
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};

@@ -1,6 +1,6 @@
 //! Where a host's time comes from: told, for replays and tests, or read, for a host that serves.
 
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A clock that never goes back.

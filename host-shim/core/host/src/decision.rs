@@ -8,7 +8,7 @@ use host_store::{
     Changes, ClaimRow, ERASE, EffectChange, EffectRow, EffectState, Expected, Lease, MESSAGE, PROVIDER_EVENT, RowWrite,
     Scope, TIMER,
 };
-use products_contract::{
+use extension_contract::{
     Account, Change, ClaimChange, Decision, Effect, Outcome, Product, Purchase, REFERENCES_MAX, RETRY_DELAYS_MAX,
     Reference, Row, RowKey, RowVersion, StoreError, StoredRecord, Subscription, Timestamp, Write,
 };
@@ -147,9 +147,9 @@ fn check_reference(reference: &Reference) -> Result<(), StoreError> {
     match reference {
         Reference::Row(key) => check::id("reference", key.id()),
         Reference::Catalog(key) => {
-            let (products_contract::CatalogKey::Product(id)
-            | products_contract::CatalogKey::Price(id)
-            | products_contract::CatalogKey::Setting(id)) = key;
+            let (extension_contract::CatalogKey::Product(id)
+            | extension_contract::CatalogKey::Price(id)
+            | extension_contract::CatalogKey::Setting(id)) = key;
             check::id("reference", id)
         }
         Reference::Name(name) => check::id("name", name),
@@ -174,7 +174,7 @@ fn write(
         (RowKey::Product(id), Write::Product(values)) => {
             contract(check::json_object("/metadata", &values.metadata))?;
             if stored == 0 && scope.account != Account::Platform {
-                let key = products_contract::CatalogKey::Product(id.clone());
+                let key = extension_contract::CatalogKey::Product(id.clone());
                 let taken = seen.store.catalog_read(&seen.context.partition, std::slice::from_ref(&key))?;
                 if taken.iter().any(Option::is_some) {
                     return Err(broken(format!("product `{id}` belongs to the catalog")));

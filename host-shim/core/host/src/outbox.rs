@@ -25,7 +25,7 @@ use done::call_of;
 use events::{failure, is_hosts_own};
 use host_provider_api::{Answer, Call, Registry, Reply};
 use host_store::{EffectRow, EffectState, Lease};
-use products_contract::{Account, EffectFailure, EffectFailureClass, Event, StoreError, Timestamp};
+use extension_contract::{Account, EffectFailure, EffectFailureClass, Event, StoreError, Timestamp};
 use queue::{Queue, Step};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

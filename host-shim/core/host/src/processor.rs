@@ -21,7 +21,7 @@ pub use report::{Disposition, EffectRef, Report};
 use crate::business::Own;
 use crate::snapshot::{Context, Seen, Snapshot};
 use host_store::{ConfigError, Declared, InboxRow, InboxState, NotState, Partition, Scope, Store};
-use products_contract::{Account, Event, Outcome, Payload, Refusal, Reply, StoreError, Timestamp};
+use extension_contract::{Account, Event, Outcome, Payload, Refusal, Reply, StoreError, Timestamp};
 use run::{Attempt, caller_of};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -409,7 +409,7 @@ fn wrong_mode(event: &Event, livemode: bool) -> Option<Outcome> {
     if of_secret.is_some_and(|of_secret| of_secret != of_event) && !connect_test_event {
         return Some(Outcome::Rejected(Refusal::ModeMismatch));
     }
-    (of_event != livemode).then_some(Outcome::Ignored(products_contract::IgnoreReason::WrongMode))
+    (of_event != livemode).then_some(Outcome::Ignored(extension_contract::IgnoreReason::WrongMode))
 }
 
 /// Whether who gives a command again is who gave it: nobody else is told the answer.

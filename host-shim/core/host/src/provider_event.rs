@@ -2,7 +2,7 @@
 //! provider had sent it, and is placed by what stands in it.
 
 use host_intake::envelope::{self, Decoded, SNAPSHOT_EVENT};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -53,7 +53,7 @@ impl ProviderEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use products_contract::{Payload, Refusal};
+    use extension_contract::{Payload, Refusal};
 
     #[test]
     fn it_comes_in_as_the_provider_would_have_sent_it() {

@@ -1,7 +1,7 @@
 //! Typed reads of a store, for those who look at it from outside: scenarios, pages, tests.
 
 use host_store::{Partition, Scope, Store};
-use products_contract::{
+use extension_contract::{
     Account, Price, Product, Purchase, RecordKey, Row, RowKey, RowKind, Stored, StoredRecord, Subscription,
 };
 

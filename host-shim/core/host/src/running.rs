@@ -10,7 +10,7 @@ use crate::processor::{Business, Processor, Report};
 use host_intake::Decoded;
 use host_provider_api::Registry;
 use host_store::{ConfigError, MemoryStore, Store};
-use products_contract::{StoreError, Stored};
+use extension_contract::{StoreError, Stored};
 use host_wasm_runner::runner::Runner;
 
 /// What a host is to do, beside the parts that it is made of. It serves any number of starts.

@@ -5,7 +5,7 @@
 
 use crate::check;
 use host_store::{ClaimRow, Declared, LogEntry, Partition, Scope, Store};
-use products_contract::{
+use extension_contract::{
     Account, CONNECTED_ACCOUNT_CLAIMS, CatalogKey, CatalogQuery, CatalogRow, ClaimState, Here, ID_BYTES_MAX,
     IgnoreReason, Imports, LogLevel, Mark, Opened, Page, Placement, Product, Reference, Refusal, RowKey, RowVersion,
     Selection, StoreError, Stored, StoredRow, Timestamp,

@@ -17,7 +17,7 @@ use crate::processor::Report;
 use host_intake::Decoded;
 use host_provider_api::{Call, Reply};
 use jobs::{Job, Look};
-use products_contract::{Stored, Timestamp};
+use extension_contract::{Stored, Timestamp};
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};

@@ -9,7 +9,7 @@ use host::processor::{ATTEMPTS_MAX, AskError, Business, Disposition, Processor, 
 use host_store::{
     ClaimRow, EffectRow, EffectState, InboxState, MemoryStore, NotState, Partition, SqliteStore, Store, state_document,
 };
-use products_contract::{
+use extension_contract::{
     Account, Actor, Event, Failure, IgnoreReason, Outcome, Payload, ProviderFacts, Question, Refusal, StoreError,
 };
 use serde_json::Value;

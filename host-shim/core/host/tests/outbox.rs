@@ -21,7 +21,7 @@ mod outbox {
     use host_provider_api::Registry;
     use host_provider_api::scripted::{Scripted, ScriptedAnswer};
     use host_store::{EffectRow, MemoryStore, Store};
-    use products_contract::{EffectReport, Timestamp};
+    use extension_contract::{EffectReport, Timestamp};
     use serde_json::{Value, json};
     use std::sync::Arc;
 

@@ -20,7 +20,7 @@ mod processor {
 
     use host::processor::{Business, Processor, Report};
     use host_store::{MemoryStore, Store};
-    use products_contract::{Event, Timestamp};
+    use extension_contract::{Event, Timestamp};
 
     pub fn business() -> Business {
         Business { name: "toys".into(), catalog_hash: "catalog".into(), ..Business::default() }

@@ -21,7 +21,7 @@ mod writer {
     use host_intake::Decoded;
     use host_provider_api::{Call, Registry};
     use host_store::Store;
-    use products_contract::Event;
+    use extension_contract::Event;
     use serde_json::{Value, json};
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::time::Duration;

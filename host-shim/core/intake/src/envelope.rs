@@ -8,7 +8,7 @@ use crate::body::{self, Quarantined, sha256};
 use crate::json::{Document, Kind, Value};
 use crate::reader::{Place, Reader};
 use crate::signature::{EndpointSecret, Mode};
-use products_contract::{Actor, Event, Payload, ProviderFacts, Refusal, Timestamp};
+use extension_contract::{Actor, Event, Payload, ProviderFacts, Refusal, Timestamp};
 
 /// `object` of a classic event, which holds a snapshot of what it is about.
 pub const SNAPSHOT_EVENT: &str = "event";

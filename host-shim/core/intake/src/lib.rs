@@ -21,7 +21,7 @@ pub use envelope::Decoded;
 pub use signature::{EndpointSecret, EndpointSecrets, Mode, SecretConfig};
 
 use body::{Quarantined, TooLarge};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use signature::SignatureError;
 
 /// Why a delivery does not become an event. No variant's text tells the sender which part failed.

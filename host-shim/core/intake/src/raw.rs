@@ -13,7 +13,7 @@ use crate::body::{NotAnObject, parse_object};
 use crate::envelope::{self, Decoded, SNAPSHOT_EVENT, THIN_EVENT, id_of_bytes};
 use crate::json::{Document, JsonError, Kind};
 use crate::reader::{Place, Reader};
-use products_contract::{Account, Actor, ActorKind, Event, Payload, Refusal, Timestamp};
+use extension_contract::{Account, Actor, ActorKind, Event, Payload, Refusal, Timestamp};
 
 /// Why a text is no event at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

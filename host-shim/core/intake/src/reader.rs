@@ -2,7 +2,7 @@
 //! that is wrong becomes the refusal.
 
 use crate::json::{Document, Kind, Value, push_token};
-use products_contract::{ID_BYTES_MAX, Refusal, Timestamp};
+use extension_contract::{ID_BYTES_MAX, Refusal, Timestamp};
 
 /// The last second of the year 9999: later times can't be written as RFC 3339.
 const SECONDS_MAX: i64 = 253_402_300_799;

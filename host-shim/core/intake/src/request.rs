@@ -10,7 +10,7 @@ use crate::headers::Headers;
 use crate::signature::{EndpointSecrets, HEADER_NAME};
 use crate::webhook::{self, Key, Received, Webhook};
 use crate::{Refused, body, receive};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 
 /// What the paths of webhooks begin with; then comes `stripe`, or the name of another provider's webhook.
 pub const PATH: &str = "/api/webhooks/";

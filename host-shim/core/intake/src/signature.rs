@@ -11,7 +11,7 @@ pub use secrets::{ConfigError, EndpointSecret, EndpointSecrets, Mode, SecretConf
 
 use header::Header;
 use hmac::Mac;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use std::fmt;
 
 /// Name of the header.

@@ -12,7 +12,7 @@ use crate::body::{self, Quarantined, sha256};
 use crate::envelope::Decoded;
 use crate::headers::Headers;
 use crate::json::Document;
-use products_contract::{
+use extension_contract::{
     Account, Actor, ActorKind, Event, FACT_SOURCE, ID_BYTES_MAX, JSON_BYTES_MAX, Payload, Refusal, Timestamp,
 };
 use scheme::Signed;

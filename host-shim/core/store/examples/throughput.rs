@@ -6,7 +6,7 @@ use host_store::testing::samples;
 use host_store::{
     Applied, Changes, Expected, InboxState, MemoryStore, Provenance, RowWrite, Run, SqliteStore, Standing, Store,
 };
-use products_contract::{CatalogKey, Outcome, Payload, Reference, Row, RowKey, RowKind, Selection};
+use extension_contract::{CatalogKey, Outcome, Payload, Reference, Row, RowKey, RowKind, Selection};
 use std::time::{Duration, Instant};
 
 const BODY_BYTES: usize = 8 * 1024;

@@ -2,7 +2,7 @@
 
 use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease, Run};
 use crate::scope::Scope;
-use products_contract::{Account, Event, Outcome, Reference, Reply, Row, RowKey, StoreError, Stored, Timestamp};
+use extension_contract::{Account, Event, Outcome, Reference, Reply, Row, RowKey, StoreError, Stored, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! What an extension declares, ready to be looked up, with the configuration of one business.
 
 use crate::state::NotState;
-use products_contract::{ConfigType, ConfigValue, Declarations, RetryPolicy};
+use extension_contract::{ConfigType, ConfigValue, Declarations, RetryPolicy};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Why a configuration is not the one that the extension declares.

@@ -3,7 +3,7 @@
 //! Ids, keys, kinds, codes, amounts and times stay; bodies, names and whatever else somebody wrote go.
 
 use crate::rows::Run;
-use products_contract::{Delivery, EffectReport, Outcome, Payload, Product, ProductValues, Refusal};
+use extension_contract::{Delivery, EffectReport, Outcome, Payload, Product, ProductValues, Refusal};
 
 /// What stands where a JSON object was.
 pub(crate) const NO_JSON: &str = "{}";

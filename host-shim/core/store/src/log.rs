@@ -1,6 +1,6 @@
 //! What an extension tells its operators.
 
-use products_contract::LogLevel;
+use extension_contract::LogLevel;
 
 /// An entry of the extension's log.
 #[derive(Clone, Debug, PartialEq, Eq)]

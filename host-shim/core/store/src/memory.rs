@@ -21,7 +21,7 @@ use account::{AccountRows, AccountUndo};
 use claims::Claims;
 use inbox::{Inbox, InboxUndo};
 use outbox::{Outbox, OutboxUndo};
-use products_contract::{
+use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, Row, RowKey, RowKind, Selection,
     StoreError, Stored, StoredRow, Timestamp,
 };

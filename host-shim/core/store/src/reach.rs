@@ -1,6 +1,6 @@
 //! Which rows of an account are reached over references, for every store alike.
 
-use products_contract::{CatalogKey, REFERENCES_MAX, Reference, RowKey, Stored};
+use extension_contract::{CatalogKey, REFERENCES_MAX, Reference, RowKey, Stored};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! What refuses a change, for every store alike: asked before the first row is touched, so that nothing is ever undone.
 
 use crate::changes::{Changes, EffectChange, InboxChange};
-use products_contract::{Purchase, Row, RowKey, StoreError, Stored};
+use extension_contract::{Purchase, Row, RowKey, StoreError, Stored};
 use std::collections::BTreeSet;
 
 /// A field that only one purchase of an account may have.

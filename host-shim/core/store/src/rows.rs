@@ -1,7 +1,7 @@
-//! The host's own rows: inbox, outbox and claims. What the extension sees is in `products-contract`.
+//! The host's own rows: inbox, outbox and claims. What the extension sees is in `extension-contract`.
 
 use crate::scope::Scope;
-use products_contract::{Account, CatalogRow, Effect, Event, Outcome, StoredRow, Timestamp};
+use extension_contract::{Account, CatalogRow, Effect, Event, Outcome, StoredRow, Timestamp};
 
 /// What [`Store::open`](crate::Store::open) reads at once.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]

@@ -1,6 +1,6 @@
 //! Whose rows are meant: a business in a mode, and an account of it.
 
-use products_contract::Account;
+use extension_contract::Account;
 
 /// One business in one mode. It has a catalog, claims and queues of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

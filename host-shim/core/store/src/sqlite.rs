@@ -25,7 +25,7 @@ use crate::store::Store;
 use catalog::Catalog;
 use claims::Claims;
 use graph::AccountGraph;
-use products_contract::{
+use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoreError,
     Stored, StoredRow, Timestamp,
 };

@@ -7,7 +7,7 @@
 use crate::rows::{ClaimRow, TIMER, TimerRow};
 use crate::scope::Scope;
 use crate::store::Store;
-use products_contract::{
+use extension_contract::{
     Account, Price, Product, Purchase, Row, RowKind, StoreError, Stored, StoredRecord, Subscription,
 };
 use serde_json::{Map, Value, json};

@@ -4,7 +4,7 @@ use crate::changes::{Applied, Changes};
 use crate::memory::MemoryStore;
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
-use products_contract::{
+use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, Stored,
     StoredRow, Timestamp,
 };
@@ -33,7 +33,7 @@ pub trait Store: Send {
     /// What an event of the account needs, in one read.
     ///
     /// `rows` are the live rows, those that are `named`, and at most
-    /// [`REFERENCES_MAX`](products_contract::REFERENCES_MAX) that are not live, the named ones among them: from the
+    /// [`REFERENCES_MAX`](extension_contract::REFERENCES_MAX) that are not live, the named ones among them: from the
     /// named rows breadth first over references in both directions, each row's own references before what refers to
     /// it; then from the live rows over their own references. A soft-deleted product comes only if it is named or
     /// referred to. `catalog` is what of the catalog's products and prices the named references and those of the rows

@@ -1,7 +1,7 @@
 //! A runner around another one, that watches or spoils the deciding of events and forwards everything else.
 
 use crate::runner::{Ran, Runner, SharedImports};
-use products_contract::{
+use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Listed, Offer, Page, Problem, ProductValues,
     Question, Timestamp, UsageTotal,
 };

@@ -2,15 +2,15 @@
 
 use crate::bindings as wire;
 
-products_contract::crossing!();
+extension_contract::crossing!();
 
-impl Cross<products_contract::LogLevel> for wire::Level {
-    fn cross(self) -> products_contract::LogLevel {
+impl Cross<extension_contract::LogLevel> for wire::Level {
+    fn cross(self) -> extension_contract::LogLevel {
         match self {
-            wire::Level::Debug => products_contract::LogLevel::Debug,
-            wire::Level::Info => products_contract::LogLevel::Info,
-            wire::Level::Warn => products_contract::LogLevel::Warn,
-            wire::Level::Error => products_contract::LogLevel::Error,
+            wire::Level::Debug => extension_contract::LogLevel::Debug,
+            wire::Level::Info => extension_contract::LogLevel::Info,
+            wire::Level::Warn => extension_contract::LogLevel::Warn,
+            wire::Level::Error => extension_contract::LogLevel::Error,
         }
     }
 }

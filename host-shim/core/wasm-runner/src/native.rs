@@ -4,7 +4,7 @@ mod counted;
 
 use crate::runner::{Ran, RunError, Runner, SharedImports, Used};
 use counted::Counted;
-use products_contract::{
+use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Extension, Imports, Listed, Offer, Page, Problem,
     ProductValues, Question, Timestamp, UsageTotal,
 };

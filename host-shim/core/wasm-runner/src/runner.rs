@@ -1,6 +1,6 @@
 //! What can run an extension: the library natively, or a component in wasmtime.
 
-use products_contract::{
+use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Imports, Listed, Offer, Page, Problem,
     ProductValues, Question, Timestamp, UsageTotal,
 };
@@ -22,7 +22,7 @@ pub struct Used {
 pub enum RunError {
     /// The extension answered with a failure.
     #[error(transparent)]
-    Failure(#[from] products_contract::Failure),
+    Failure(#[from] extension_contract::Failure),
     /// The component ran out of fuel.
     #[error("out of fuel: the call used more than {limit}")]
     OutOfFuel {

@@ -22,7 +22,7 @@ use crate::cache::{ComponentCache, Origin};
 use crate::inspect::{self, InspectError};
 use crate::runner::RunError;
 use exports::Exports;
-use products_contract::Declarations;
+use extension_contract::Declarations;
 use sha2::{Digest, Sha256};
 use state::HostState;
 use std::sync::Arc;

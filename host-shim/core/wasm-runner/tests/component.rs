@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use products_contract::{
+use extension_contract::{
     Account, Actor, CatalogKey, CatalogQuery, CatalogRow, ClaimState, ConfigDecl, ConfigType, ConfigValue, Event, Here,
     Imports, LogLevel, Opened, Page, Payload, Placement, Product, RowKey, Selection, Stored, StoredRow,
 };

@@ -3,7 +3,7 @@
 use crate::setting::{BATCH, BUSINESS, START_MS, all_applied};
 use anyhow::Result;
 use host::processor::Processor;
-use products_contract::Event;
+use extension_contract::Event;
 
 /// The body, with places for ids, time and prices.
 const BODY: &str = include_str!("../bodies/subscription_updated.json");

@@ -3,7 +3,7 @@
 use crate::corpus;
 use crate::setting::{median, micros_each};
 use anyhow::{Result, bail};
-use products_contract::Payload;
+use extension_contract::Payload;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::hint::black_box;

@@ -7,7 +7,7 @@ use host::processor::{Processor, Report};
 use host_replay::error::ReplayError;
 use host_replay::host::Host;
 use host_replay::runners::Runners;
-use products_contract::{Account, Decision};
+use extension_contract::{Account, Decision};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use host_wasm_runner::around::Around;

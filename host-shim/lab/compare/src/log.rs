@@ -13,7 +13,7 @@ use host_replay::library::Library;
 use host_replay::manifest;
 use host_replay::runners::Runners;
 use host_store::{Changes, EffectChange, EffectState, InboxRow, MemoryStore, Scope, Store};
-use products_contract::{Account, Event, Payload};
+use extension_contract::{Account, Event, Payload};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use host_replay::error::ReplayError;
 use host_replay::play::reply_value;
 use host_replay::state::{account_rows, parsed};
 use host_replay::view::ledger_sums;
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

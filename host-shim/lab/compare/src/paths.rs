@@ -14,7 +14,7 @@ use host_replay::play::{PlayOptions, play_watched};
 use host_replay::prepare::Case;
 use host_replay::runners::Runners;
 use host_replay::scenario::Scenario;
-use products_contract::Account;
+use extension_contract::Account;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

@@ -10,7 +10,7 @@ use host_replay::scenario::{
 };
 use host_replay::state::parsed;
 use host_store::{InboxRow, Partition, Store};
-use products_contract::{Account, EffectFailureClass, FACT_SOURCE, Payload, Timestamp, Usage};
+use extension_contract::{Account, EffectFailureClass, FACT_SOURCE, Payload, Timestamp, Usage};
 use std::path::PathBuf;
 use std::sync::Arc;
 

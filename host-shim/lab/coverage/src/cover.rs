@@ -14,7 +14,7 @@ use host_replay::runners::Runners;
 use host_replay::scenario::Scenario;
 use host_store::OF_HOST;
 use instance_provisioner::Provisioner;
-use products_contract::{Account, Declarations, Extension, Payload, Stored};
+use extension_contract::{Account, Declarations, Extension, Payload, Stored};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::PathBuf;

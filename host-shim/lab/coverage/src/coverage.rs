@@ -125,7 +125,7 @@ impl Coverage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use products_contract::{
+    use extension_contract::{
         AmountMismatch, DeferReason, IgnoreReason, Money, Outcome, QuotaRefusal, Refusal, Snapshot, SnapshotRank,
     };
 

@@ -6,7 +6,7 @@ use host::{read, time};
 use host_replay::error::ReplayError;
 use host_replay::host::Host;
 use host_store::Scope;
-use products_contract::{
+use extension_contract::{
     Account, Actor, ActorKind, Entitlement, Outcome, Payload, PurchaseStatus, Question, Stored, Usage,
 };
 use serde_json::{Map, Value};

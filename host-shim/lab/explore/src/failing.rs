@@ -9,7 +9,7 @@ use host_replay::error::ReplayError;
 use host_replay::matcher::Matcher;
 use host_replay::scenario::write::{ScenarioText, Unwritable};
 use host_replay::scenario::{Action, Answers, At, Expectations, SECTIONS, Scenario, SectionExpectation, Step};
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 

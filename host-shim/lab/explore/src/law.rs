@@ -6,7 +6,7 @@ use host_replay::error::ReplayError;
 use host_replay::host::Host;
 use host_replay::{play, state, view};
 use host_store::TIMER;
-use products_contract::Account;
+use extension_contract::Account;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,7 @@
 use host_provider_api::scripted::ScriptedAnswer;
 use host_replay::prepare::Case;
 use host_replay::scenario::{Action, Kill, Scenario};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 
 /// A way to play a story.
 #[derive(Clone, Debug, Default)]

@@ -11,7 +11,7 @@ use host_replay::play;
 use host_replay::scenario::{Action, Step};
 use host_store::fault::Then;
 use host_store::{MemoryStore, Store};
-use products_contract::{Account, Outcome, Timestamp};
+use extension_contract::{Account, Outcome, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

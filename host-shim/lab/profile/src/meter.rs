@@ -1,7 +1,7 @@
 //! A runner around a component's, that notes what each call used and under which heading its stack is looked at.
 
 use host::is_load_at_start;
-use products_contract::{
+use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Listed, Offer, Page, Payload, Problem,
     ProductValues, Question, Timestamp, UsageTotal,
 };

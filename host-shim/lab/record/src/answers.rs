@@ -10,7 +10,7 @@ use host_provider_api::scripted::{Scripted, ScriptedAnswer, derived_outputs};
 use host_provider_api::{Answer, Call, Provider as _, Reply, Simulation as _};
 use host_replay::scenario::Answers;
 use host_store::{Declared, EffectRow, EffectState, OF_HOST};
-use products_contract::{Account, EffectFailure, EffectFailureClass, EffectReport, RetryPolicy, Timestamp};
+use extension_contract::{Account, EffectFailure, EffectFailureClass, EffectReport, RetryPolicy, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 

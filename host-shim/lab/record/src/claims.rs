@@ -3,7 +3,7 @@
 use crate::recording::{Recording, Told};
 use host_replay::scenario::Holding;
 use host_store::{ClaimRow, Store};
-use products_contract::{Account, Stored, Timestamp};
+use extension_contract::{Account, Stored, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who stands for an account of which nothing is known but that it is another one.
@@ -65,7 +65,7 @@ fn answers(recording: &Recording) -> Vec<(Timestamp, &Told, String, String)> {
         for run in &told.runs {
             let lines = run.provenance.iter().flat_map(|provenance| provenance.claim_answers.lines());
             for (key, answer) in lines.filter_map(|line| line.rsplit_once('=')) {
-                let is_own = key.starts_with(products_contract::CONNECTED_ACCOUNT_CLAIMS);
+                let is_own = key.starts_with(extension_contract::CONNECTED_ACCOUNT_CLAIMS);
                 let key = match connected.filter(|_| !is_own) {
                     Some(connected) => format!("{connected}/{key}"),
                     None => key.to_owned(),

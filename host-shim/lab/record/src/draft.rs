@@ -9,7 +9,7 @@ use host_replay::scenario::write::ScenarioText;
 use host_replay::scenario::{Action, Expectations, Given, Holding, OutcomeExpectation, Scenario, Step};
 use host_replay::shapes::Shapes;
 use host_store::{Declared, InboxRow, InboxState, Store};
-use products_contract::{Outcome, Payload, Timestamp};
+use extension_contract::{Outcome, Payload, Timestamp};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -149,8 +149,8 @@ fn claims_of_others(
     recording: &Recording,
     store: &dyn Store,
     moments: &mut Vec<Moment>,
-) -> Result<Vec<(String, products_contract::Account)>, ExportError> {
-    let mut given: Vec<(String, products_contract::Account)> = Vec::new();
+) -> Result<Vec<(String, extension_contract::Account)>, ExportError> {
+    let mut given: Vec<(String, extension_contract::Account)> = Vec::new();
     let mut seen: BTreeSet<String> = BTreeSet::new();
     for change in claims::changes(recording, store)? {
         let is_first = seen.insert(change.key.clone());
@@ -190,7 +190,7 @@ fn assemble(
     recording: &Recording,
     start: &Start<'_>,
     moments: Vec<Moment>,
-    claims: Vec<(String, products_contract::Account)>,
+    claims: Vec<(String, extension_contract::Account)>,
 ) -> (Scenario, Vec<Option<usize>>) {
     let first = moments.first().map(|moment| moment.at);
     let clock = recording.began.into_iter().chain(first).min().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use host_replay::error::ReplayError;
 use host_replay::scenario::write::Unwritable;
-use products_contract::StoreError;
+use extension_contract::StoreError;
 
 /// Why an account can't be exported. That what was written replays otherwise is none of these: it is in the verdict.
 #[derive(Debug, thiserror::Error)]

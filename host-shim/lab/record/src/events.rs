@@ -2,7 +2,7 @@
 
 use host_replay::prepare::actor;
 use host_replay::scenario::{Action, CommandStep, Measurement, RawStep, UsageStep};
-use products_contract::{Account, Event, FACT_SOURCE, IntervalUnit, Payload, Product, ProductChange, Timestamp};
+use extension_contract::{Account, Event, FACT_SOURCE, IntervalUnit, Payload, Product, ProductChange, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// The step that says an event in the shortest way; it may say something else, which [`is_same`] finds.
@@ -57,7 +57,7 @@ pub(crate) fn raw(event: &Event) -> Action {
             with_text(&envelope, "payload", &delivery.payload)
         }
         Payload::Usage(usage) => {
-            let one = |one: &products_contract::Usage| {
+            let one = |one: &extension_contract::Usage| {
                 let attributes: Map<String, Value> =
                     one.attributes.iter().map(|(name, text)| (name.clone(), json!(text))).collect();
                 let at = host::time::text(one.at);

@@ -7,7 +7,7 @@ use host_replay::host::Host;
 use host_replay::matcher::Matcher;
 use host_replay::scenario::{Expectations, SectionExpectation};
 use host_replay::view::section;
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::{Map, Value, json};
 
 /// Sections of an account that are expected, where there is something in them.

@@ -19,7 +19,7 @@ use host_replay::scenario::Scenario;
 use host_replay::scenario::write::ScenarioText;
 use host_replay::shapes::Shapes;
 use host_store::{Partition, Scope, Store};
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::Value;
 use std::path::Path;
 

@@ -12,7 +12,7 @@ mod shape;
 mod stand_in;
 
 use names::Names;
-use products_contract::{Account, Event, Payload};
+use extension_contract::{Account, Event, Payload};
 use regex::Regex;
 use serde_json::Value;
 use shape::Shapes;

@@ -2,7 +2,7 @@
 
 use crate::error::ExportError;
 use host_store::{EffectRow, EffectState, InboxRow, PROVIDER_EVENT, Partition, Run, Scope, Store};
-use products_contract::{Account, EffectReport, FACT_SOURCE, Payload, Stored, Timestamp};
+use extension_contract::{Account, EffectReport, FACT_SOURCE, Payload, Stored, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,7 +2,7 @@
 
 use crate::recording::Recording;
 use host_store::{EffectState, TIMER};
-use products_contract::{Account, Payload, Timestamp};
+use extension_contract::{Account, Payload, Timestamp};
 use std::collections::BTreeMap;
 
 /// Timers stand still from a time on.

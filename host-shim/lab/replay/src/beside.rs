@@ -5,7 +5,7 @@ use crate::scenario::{AtStripe, Step};
 use host_intake::EndpointSecrets;
 use host_intake::headers::Headers;
 use host_intake::request::{Answer, Endpoints, Request};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use std::path::Path;
 
 /// Such a Stripe. Its clock stands still but for [`Beside::advance_to`].

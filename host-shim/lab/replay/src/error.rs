@@ -35,7 +35,7 @@ pub enum ReplayError {
     Usage(String),
     /// The store failed.
     #[error(transparent)]
-    Store(#[from] products_contract::StoreError),
+    Store(#[from] extension_contract::StoreError),
     /// The host could not go on.
     #[error("{0}")]
     Host(String),

@@ -15,7 +15,7 @@ use host_provider_api::Registry;
 use host_provider_api::scripted::{Memory, Resource, Scripted};
 use host_store::fault::{Faults, Moment, Then};
 use host_store::{Changes, ClaimRow, MemoryStore, Partition, SqliteStore, Store};
-use products_contract::{Account, EffectFailureClass, Payload, Timestamp};
+use extension_contract::{Account, EffectFailureClass, Payload, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

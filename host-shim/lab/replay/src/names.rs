@@ -6,7 +6,7 @@ use crate::error::{BadInput, Place};
 use crate::scenario::{Action, Expectations, Scenario, Step};
 use host::business::BusinessFolder;
 use host_store::OF_HOST;
-use products_contract::Declarations;
+use extension_contract::Declarations;
 use serde_json::Value;
 use std::collections::BTreeSet;
 

@@ -7,7 +7,7 @@ use crate::prepare::Case;
 use crate::scenario::Scenario;
 use host_provider_api::scripted::{Entry, ScriptedAnswer};
 use host_provider_api::{Call, ResourceId};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;

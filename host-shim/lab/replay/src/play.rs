@@ -24,7 +24,7 @@ use host::processor::Report;
 use host_intake::Decoded;
 use host_intake::request::{Answer, Taken};
 use missing_price::MissingPrice;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

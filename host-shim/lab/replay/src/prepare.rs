@@ -3,7 +3,7 @@
 use crate::error::{BadInput, Place};
 use crate::scenario::{Action, At, CommandStep, Measurement, ProductStep, Scenario, Signature, UsageStep, WebhookStep};
 use crate::shapes::{Shape, Shapes};
-use products_contract::{Account, Actor, ActorKind, Timestamp};
+use extension_contract::{Account, Actor, ActorKind, Timestamp};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 

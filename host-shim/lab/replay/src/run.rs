@@ -12,7 +12,7 @@ use crate::scenario::{Scenario, read_text};
 use crate::state::hash_of_streams;
 use crate::stream::{StreamOptions, replay_stream};
 use crate::world::World;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use std::io::Read;
 use std::path::PathBuf;
 

@@ -2,7 +2,7 @@
 
 use crate::error::ReplayError;
 use instance_provisioner::Provisioner;
-use products_contract::Extension;
+use extension_contract::Extension;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;

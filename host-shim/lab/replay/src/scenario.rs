@@ -13,7 +13,7 @@ pub use host::bad_input::read_text;
 use crate::matcher::Matcher;
 use crate::tree::Node;
 use host_store::fault::Moment;
-use products_contract::{Account, Actor};
+use extension_contract::{Account, Actor};
 use std::fmt;
 use std::path::PathBuf;
 

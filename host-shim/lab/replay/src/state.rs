@@ -2,7 +2,7 @@
 
 use crate::error::ReplayError;
 use host::processor::Processor;
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 

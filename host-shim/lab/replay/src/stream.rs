@@ -10,7 +10,7 @@ use crate::shuffle::{Random, keep_order_of_same};
 use crate::tally::Tally;
 use crate::world::World;
 use host::processor::Report;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 
 /// Events that are committed together, with the effects that they ask for: the provider only simulates.
 const GROUP_EVENTS_MAX: usize = 64;

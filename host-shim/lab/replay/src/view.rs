@@ -8,7 +8,7 @@ use crate::state::{account_rows, parsed};
 use host::processor::AskError;
 use host::view;
 use host_store::EffectState;
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 //! has all of them.
 
 use instance_provisioner::Provisioner;
-use products_contract::Extension;
+use extension_contract::Extension;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;

@@ -5,7 +5,7 @@ use host_replay::host::{Host, HostSetup, StoreKind};
 use host_replay::runners::Runners;
 use host_replay::tree::Node;
 use instance_provisioner::Provisioner;
-use products_contract::{ConfigType, Declarations, Extension};
+use extension_contract::{ConfigType, Declarations, Extension};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

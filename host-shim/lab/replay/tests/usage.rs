@@ -5,7 +5,7 @@ use host_replay::business::BusinessFolder;
 use host_replay::host::{Delivered, Host, HostSetup, StoreKind};
 use host_replay::runners::Runners;
 use host_replay::state::account_rows;
-use products_contract::{Account, Actor, Event, Payload, Question, Usage};
+use extension_contract::{Account, Actor, Event, Payload, Question, Usage};
 use serde_json::{Value, json};
 use std::path::Path;
 

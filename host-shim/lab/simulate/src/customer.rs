@@ -8,7 +8,7 @@ use crate::sandbox::{BAD_CARD, GOOD_CARD, Offer, SandboxError, Stripe};
 use crate::story::{Segment, Told, VERSIONS};
 use host_provider_api::scripted::short_hash;
 use local_stripe::object::Object;
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

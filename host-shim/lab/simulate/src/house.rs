@@ -11,7 +11,7 @@ use host_replay::error::ReplayError;
 use host_replay::runners::Runners;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{EffectRow, EffectState, MemoryStore, Store};
-use products_contract::{Account, Timestamp};
+use extension_contract::{Account, Timestamp};
 use std::sync::Arc;
 
 /// Starts in a row that may fail before the simulation gives up.

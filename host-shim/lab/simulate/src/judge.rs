@@ -5,7 +5,7 @@ use crate::oracle::{Expected, Share};
 use host::processor::Processor;
 use host::read;
 use host_store::{Scope, Store};
-use products_contract::{Account, Actor, Balance, Product, Question, Timestamp};
+use extension_contract::{Account, Actor, Balance, Product, Question, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

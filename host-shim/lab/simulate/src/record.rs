@@ -2,7 +2,7 @@
 
 use crate::oracle::Expected;
 use host_replay::time;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

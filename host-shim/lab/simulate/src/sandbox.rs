@@ -6,7 +6,7 @@ use local_stripe::object::Object;
 use local_stripe::sandbox::{Sandbox, json_of, own_request};
 use local_stripe::settings::Settings;
 use local_stripe::shapes;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -19,7 +19,7 @@ use crate::story::Told;
 use crate::trade::Deed;
 use host::processor::Report;
 use host_replay::shuffle::Random;
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::Range;

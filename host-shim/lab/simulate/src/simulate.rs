@@ -7,7 +7,7 @@ use crate::shard::Shard;
 use host_replay::business::BusinessFolder;
 use host_replay::error::ReplayError;
 use host_replay::runners::Runners;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde_json::Value;
 use std::ops::{AddAssign, Range};
 use std::path::PathBuf;

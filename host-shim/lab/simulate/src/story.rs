@@ -3,7 +3,7 @@
 //! Within a segment provider events may come in any order; the commands after them are decided in theirs.
 
 use crate::books::Books;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use serde_json::{Value, json};
 use std::io;
 use std::path::{Path, PathBuf};

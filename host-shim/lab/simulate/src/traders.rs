@@ -8,7 +8,7 @@ use crate::oracle::{Bought, Expected, Instance, Oracle, Verdict};
 use crate::sandbox::{BAD_CARD, GOOD_CARD, NO_REFUND_CARD, Offer, SandboxError};
 use crate::story::Story;
 use crate::trade::Deed;
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};

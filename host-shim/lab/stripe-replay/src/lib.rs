@@ -13,7 +13,7 @@ use host_replay::scenario::AtStripe;
 use local_stripe::sandbox::{Request, json_of, own_request};
 use local_stripe::server::{Options, Server, ServerError};
 use local_stripe::settings::Settings;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 

@@ -5,7 +5,7 @@ use super::text_of;
 use super::webhooks::{self, OwnWebhook};
 use crate::bad_input::BadInput;
 use crate::yaml::{Entry, Lined};
-use products_contract::{ConfigDecl, ConfigType, Declarations, EffectDecl, RetryPolicy};
+use extension_contract::{ConfigDecl, ConfigType, Declarations, EffectDecl, RetryPolicy};
 use serde_json::json;
 use std::collections::BTreeSet;
 

@@ -3,7 +3,7 @@
 use super::own::mapping;
 use crate::bad_input::{BadInput, Place};
 use crate::yaml::{Entry, Lined};
-use products_contract::{EffectDecl, RETRY_DELAYS_MAX, RetryPolicy};
+use extension_contract::{EffectDecl, RETRY_DELAYS_MAX, RetryPolicy};
 use std::collections::BTreeSet;
 
 /// The clause.

@@ -4,7 +4,7 @@ use super::own::mapping;
 use crate::bad_input::{BadInput, Place};
 use crate::yaml::{Entry, Lined};
 use host_intake::webhook::{Encoding, FactOf, Place as BodyPlace, Scheme, Template, TemplateError, Webhook};
-use products_contract::{ConfigDecl, ConfigType};
+use extension_contract::{ConfigDecl, ConfigType};
 
 /// The clause.
 pub(super) const CLAUSE: &str = "webhooks";

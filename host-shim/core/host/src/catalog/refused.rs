@@ -8,7 +8,7 @@ use crate::business::{BusinessFolder, CATALOG_FILE};
 use crate::guess::nearest;
 use crate::processor::Report;
 use crate::yaml::Lined;
-use products_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
+use extension_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
 
 /// What is expected where the extension doesn't say it.
 const EXPECTED: &str = "a catalog that the extension takes";

@@ -2,7 +2,7 @@
 
 use host_provider_api::Call;
 use host_store::EffectRow;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Partition, key and generation.

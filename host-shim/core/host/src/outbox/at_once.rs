@@ -4,7 +4,7 @@ use super::{Begun, Outbox, OutboxError};
 use crate::processor::Report;
 use host_provider_api::{Call, Reply};
 use host_store::EffectRow;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use std::sync::mpsc;
 use std::thread;
 

@@ -3,7 +3,7 @@
 use super::events::failure;
 use host_provider_api::{Call, SecretAccess};
 use host_store::{EffectRow, InboxRow, Partition, Store};
-use products_contract::{EffectFailure, EffectFailureClass, EffectReport, Payload, StoreError};
+use extension_contract::{EffectFailure, EffectFailureClass, EffectReport, Payload, StoreError};
 use serde_json::Value;
 
 /// Rows of the inbox that are read at a time.

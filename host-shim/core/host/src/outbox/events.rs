@@ -1,7 +1,7 @@
 //! Events that effects end in.
 
 use host_store::{EffectRow, MESSAGE, OF_HOST};
-use products_contract::{
+use extension_contract::{
     Account, Actor, Delivery, EffectFailure, EffectFailureClass, EffectReport, Event, JSON_BYTES_MAX, Payload,
     ProviderFacts, Timestamp,
 };

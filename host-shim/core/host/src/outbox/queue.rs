@@ -6,7 +6,7 @@ use crate::processor::{Processor, Report};
 use crate::provider_event::ProviderEvent;
 use host_intake::Decoded;
 use host_store::{Changes, ERASE, EffectChange, EffectRow, EffectState, MESSAGE, PROVIDER_EVENT, Scope};
-use products_contract::{Account, EffectFailure, Event, StoreError, Timestamp};
+use extension_contract::{Account, EffectFailure, Event, StoreError, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeSet;
 

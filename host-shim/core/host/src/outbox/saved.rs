@@ -3,7 +3,7 @@
 use super::agenda::{Agenda, EffectId};
 use super::{Outbox, OutboxError};
 use host_store::{EffectRow, MemoryStore};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use std::collections::BTreeMap;
 
 /// Where an outbox stood: its store, what was begun, what it waits for.

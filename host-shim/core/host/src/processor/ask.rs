@@ -2,7 +2,7 @@
 
 use super::Processor;
 use crate::snapshot::{Access, Context};
-use products_contract::{
+use extension_contract::{
     Account, Balance, Candidate, Entitlement, Failure, Listed, Offer, Page, Problem, ProductValues, Question,
     StoreError, Timestamp, UsageTotal,
 };

@@ -4,7 +4,7 @@ use super::report::Report;
 use super::run::{Attempt, Decided, never_came};
 use super::{Processor, WAIT_MAX_MS};
 use host_store::InboxRow;
-use products_contract::{IgnoreReason, Outcome, Refusal, StoreError, Stored, Timestamp};
+use extension_contract::{IgnoreReason, Outcome, Refusal, StoreError, Stored, Timestamp};
 
 /// Rows that one look-up brings.
 const PAGE: usize = 500;

@@ -8,7 +8,7 @@
 use super::Processor;
 use super::report::Report;
 use super::run::{Attempt, Decided};
-use products_contract::{Account, Event, Payload, Stored, Timestamp};
+use extension_contract::{Account, Event, Payload, Stored, Timestamp};
 use std::collections::{HashSet, VecDeque};
 
 /// Events that are taken one by one after a second one of an account came: a burst of one account's would else be decided

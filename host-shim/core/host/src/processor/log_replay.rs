@@ -2,7 +2,7 @@
 
 use super::Processor;
 use host_store::{InboxRow, InboxState, Store};
-use products_contract::{Account, IgnoreReason, Outcome, Payload, Refusal, Stored};
+use extension_contract::{Account, IgnoreReason, Outcome, Payload, Refusal, Stored};
 use std::collections::HashSet;
 
 /// One event that came out otherwise than recorded.

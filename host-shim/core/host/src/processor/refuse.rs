@@ -4,7 +4,7 @@ use super::report::{Disposition, Report};
 use super::run::{Attempt, Decided};
 use super::{Processor, wrong_mode};
 use host_store::InboxRow;
-use products_contract::{Event, Outcome, Refusal, StoreError, Stored};
+use extension_contract::{Event, Outcome, Refusal, StoreError, Stored};
 
 /// What stands in place of a component's hash where the intake refused an event: driving it again can't change that.
 const BY_INTAKE: &str = "intake";

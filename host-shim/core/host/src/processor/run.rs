@@ -9,7 +9,7 @@ use host_store::{
     Applied, Changes, EffectChange, InboxChange, InboxMove, InboxRow, InboxState, LogEntry, NewInbox, Provenance, Run,
     Standing,
 };
-use products_contract::{
+use extension_contract::{
     Account, Decision, DeferReason, Event, Failure, IgnoreReason, Outcome, Payload, Refusal, Reply, StoreError, Stored,
     Timestamp,
 };

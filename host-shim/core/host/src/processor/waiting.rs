@@ -3,7 +3,7 @@
 use super::Processor;
 use crate::snapshot::full_key;
 use host_store::Scope;
-use products_contract::{Account, DeferReason, Event, ID_BYTES_MAX};
+use extension_contract::{Account, DeferReason, Event, ID_BYTES_MAX};
 
 impl Processor {
     /// Short claim keys in their full form; without those that nobody can claim.

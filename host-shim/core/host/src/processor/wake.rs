@@ -5,7 +5,7 @@ use super::run::{Attempt, Decided};
 use super::waiting::{claim_wake_key, connected_account, effect_wake_key, fact_wake_key};
 use super::{Processor, WOKEN_MAX};
 use host_store::{Changes, EffectChange, EffectState, InboxChange, InboxMove, InboxRow, InboxState, Standing};
-use products_contract::{Event, Payload, Stored, Timestamp};
+use extension_contract::{Event, Payload, Stored, Timestamp};
 use std::collections::BTreeSet;
 
 impl Processor {

@@ -3,7 +3,7 @@
 use crate::processor::Processor;
 use crate::{read, time};
 use host_store::{EffectState, NotState, TIMER};
-use products_contract::{Account, Product, Purchase, Stored, Subscription};
+use extension_contract::{Account, Product, Purchase, Stored, Subscription};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -5,7 +5,7 @@ use super::Jobs;
 use crate::processor::Report;
 use host_intake::body::Quarantined;
 use host_intake::request::{Endpoints, Request, Taken};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 
 /// The status of what could not be stored: the provider sends it again.
 const UNAVAILABLE: u16 = 503;

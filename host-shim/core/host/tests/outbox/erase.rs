@@ -9,7 +9,7 @@ use host::view;
 use host_provider_api::scripted::Scripted;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{EffectState, InboxRow, InboxState, MemoryStore, SqliteStore, Store};
-use products_contract::Event;
+use extension_contract::Event;
 use serde_json::{Value, json};
 
 /// A text that somebody wrote.
@@ -67,7 +67,7 @@ fn row(outbox: &Outbox, source: &str, id: &str) -> InboxRow {
 
 fn has_canary(row: &InboxRow) -> bool {
     let payload = match &row.event.payload {
-        products_contract::Payload::Provider(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        extension_contract::Payload::Provider(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         other => format!("{other:?}"),
     };
     payload.contains(CANARY) || String::from_utf8_lossy(&row.raw).contains(CANARY)
@@ -114,7 +114,7 @@ fn what_an_erased_account_said_comes_again_as_a_repetition() {
     let again = outbox.accept(webhook("e1", T0 + 1, body()), Vec::new()).unwrap();
     assert_eq!((lines(&again), again[0].alert), (vec!["e1: duplicate(e1)".to_owned()], false));
     let mut other = webhook("e1", T0 + 1, body());
-    other.payload = products_contract::Payload::Provider(b"{\"data\":{\"object\":{}}}".to_vec());
+    other.payload = extension_contract::Payload::Provider(b"{\"data\":{\"object\":{}}}".to_vec());
     assert!(!outbox.accept(other, Vec::new()).unwrap()[0].alert, "nothing is left to conflict with");
 
     // The mail is asked for again as it was: it was sent.
@@ -152,7 +152,7 @@ fn an_erasure_has_no_payload_and_is_not_of_the_catalog() {
     let line = told(&mut outbox, command("c1", "a", T0, erase(json!({"name": "x"}))));
     assert!(line.contains("account.erase `erase`: payload: an erasure has none, expected `{}`"), "{line}");
     let mut of_catalog = command("c2", "a", T0, erase(json!({})));
-    of_catalog.account = Some(products_contract::Account::Platform);
+    of_catalog.account = Some(extension_contract::Account::Platform);
     let line = told(&mut outbox, of_catalog);
     assert!(line.contains("the catalog's account is not erased"), "{line}");
     assert_eq!(told(&mut outbox, command("c3", "a", T0, erase(json!({})))), "c3: applied");

@@ -5,7 +5,7 @@ use super::{advance, ask, calls, effect, outbox, result, retryable, run};
 use host_provider_api::Registry;
 use host_provider_api::scripted::{ScriptedAnswer, derived_outputs};
 use host_store::EffectState;
-use products_contract::{EffectFailureClass, JSON_BYTES_MAX};
+use extension_contract::{EffectFailureClass, JSON_BYTES_MAX};
 use serde_json::{Value, json};
 
 const M: &str = "toys/test/user:a/m@1";
@@ -43,7 +43,7 @@ fn who_waits_for_the_effect_is_told_with_its_result() {
     ask(&mut outbox, "c1", json!([{"kind": "mail.send", "key": "m", "reply_to": "caller-1", "then": then}]));
     let reports = outbox.run_until_quiet(T0).unwrap();
     assert_eq!(reports[0].reply_to.as_deref(), Some("caller-1"));
-    assert_eq!(reports[0].reply, Some(products_contract::Reply::Answer("{\"url\":\"u\"}".into())));
+    assert_eq!(reports[0].reply, Some(extension_contract::Reply::Answer("{\"url\":\"u\"}".into())));
 }
 
 #[test]

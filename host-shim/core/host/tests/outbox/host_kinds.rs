@@ -3,7 +3,7 @@
 use super::events::{T0, command, lines, things};
 use super::{advance, ask, outbox, run};
 use host_store::EffectState;
-use products_contract::{Account, Payload};
+use extension_contract::{Account, Payload};
 use serde_json::json;
 
 #[test]

@@ -5,7 +5,7 @@ use super::{advance, ask, effect, outbox, result, run};
 use host::outbox::LEASE_MS;
 use host_provider_api::{Answer, Call, MadeSecret, Provider, Reply, Secret, SecretError, Secrets};
 use host_store::EffectState;
-use products_contract::EffectFailureClass;
+use extension_contract::EffectFailureClass;
 use serde_json::json;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};

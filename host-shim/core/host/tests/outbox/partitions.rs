@@ -7,7 +7,7 @@ use host::processor::Business;
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_store::testing::Faults;
 use host_store::{EffectRow, EffectState, MemoryStore};
-use products_contract::Event;
+use extension_contract::Event;
 use serde_json::{Value, json};
 
 fn open(outbox: &Outbox) -> Vec<EffectRow> {

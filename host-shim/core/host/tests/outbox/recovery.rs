@@ -7,7 +7,7 @@ use host_provider_api::scripted::{Resource, Scripted, ScriptedAnswer};
 use host_store::EffectState;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{MemoryStore, NotState, state_document};
-use products_contract::Event;
+use extension_contract::Event;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

@@ -6,7 +6,7 @@ use super::toy::{FUEL, Moment, ToyRunner};
 use host::processor::{CONFLICTS_MAX, Disposition, Processor, RETRY_DELAYS_MS};
 use host_store::testing::Faults;
 use host_store::{Applied, Changes, ClaimRow, InboxState, MemoryStore, RowWrite, Scope, Store};
-use products_contract::{Account, Failure, Product, Row, RowKey, StoreError};
+use extension_contract::{Account, Failure, Product, Row, RowKey, StoreError};
 use serde_json::json;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -72,7 +72,7 @@ fn a_claim_that_another_took_meanwhile_is_answered_anew() {
     let reports = processor.accept(command("c1", "a", T0, doing), Vec::new()).unwrap();
     assert_eq!(lines(&reports), ["c1: rejected(name-taken(name:x))"]);
     assert_eq!(decisions.load(Ordering::Relaxed), 2);
-    assert!(matches!(reports[0].reply, Some(products_contract::Reply::Refused(_))), "not the discarded answer");
+    assert!(matches!(reports[0].reply, Some(extension_contract::Reply::Refused(_))), "not the discarded answer");
     let row = processor.store().inbox(reports[0].seq).unwrap().unwrap();
     assert_eq!(row.provenance.unwrap().claim_answers, "name:x=taken\n");
     let claim = processor.store().claims(&["toys/test//name:x".into()]).unwrap().remove(0).unwrap();

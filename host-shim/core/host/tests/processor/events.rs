@@ -4,7 +4,7 @@
 use super::toy::{COLLECTION, Story};
 use host::processor::Report;
 use host_store::Store;
-use products_contract::*;
+use extension_contract::*;
 use serde_json::Value;
 
 pub const T0: Timestamp = 1_700_000_000_000;

@@ -4,7 +4,7 @@ use super::{accept, business, processor, retry};
 use host::processor::{ATTEMPTS_MAX, Disposition, Processor, RETRY_DELAYS_MS};
 use host_store::testing::Faults;
 use host_store::{InboxState, MemoryStore};
-use products_contract::{Failure, StoreError};
+use extension_contract::{Failure, StoreError};
 use serde_json::json;
 use host_wasm_runner::runner::RunError;
 

@@ -6,7 +6,7 @@ use super::{business, over, processor};
 use host::processor::{Processor, Report};
 use host_store::testing::Faults;
 use host_store::{EffectRow, InboxRow, MemoryStore, SqliteStore};
-use products_contract::{Account, Event, StoreError};
+use extension_contract::{Account, Event, StoreError};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

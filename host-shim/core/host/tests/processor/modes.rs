@@ -2,7 +2,7 @@ use super::events::{T0, webhook};
 use super::{accept, business, processor, toy::ToyRunner};
 use host::processor::{Business, Processor};
 use host_store::MemoryStore;
-use products_contract::{Account, Event, ProviderFacts};
+use extension_contract::{Account, Event, ProviderFacts};
 use serde_json::json;
 
 fn of(id: &str, livemode: Option<bool>, secret: Option<&str>, connected: Option<&str>) -> Event {

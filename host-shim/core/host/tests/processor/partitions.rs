@@ -6,7 +6,7 @@ use super::toy::ToyRunner;
 use host::processor::{Business, Processor, WAIT_MAX_MS, replay_log};
 use host_store::testing::Faults;
 use host_store::{MemoryStore, SqliteStore, Store};
-use products_contract::{Event, Refusal, StoreError};
+use extension_contract::{Event, Refusal, StoreError};
 use serde_json::json;
 
 fn over(faults: &Faults, business: Business) -> Processor {

@@ -3,7 +3,7 @@ use super::toy::FUEL;
 use super::{accept, processor};
 use host::processor::{Disposition, WAIT_MAX_MS};
 use host_store::InboxState;
-use products_contract::{Account, Outcome, Payload, ProviderFacts, Refusal};
+use extension_contract::{Account, Outcome, Payload, ProviderFacts, Refusal};
 use serde_json::json;
 
 #[test]
@@ -185,6 +185,6 @@ fn the_callers_refusal_is_a_reply_and_no_alert() {
     let refused = command("c1", "a", T0, json!({"outcome": {"rejected": {"already-owned": "plan"}}}));
     let reports = processor.accept(refused, Vec::new()).unwrap();
     let refusal = Refusal::AlreadyOwned("plan".into());
-    assert_eq!(reports[0].reply, Some(products_contract::Reply::Refused(refusal)));
+    assert_eq!(reports[0].reply, Some(extension_contract::Reply::Refused(refusal)));
     assert!(!reports[0].alert);
 }

@@ -4,7 +4,7 @@ use super::{accept, business, processor};
 use host::processor::{AskError, Processor};
 use host_store::testing::Faults;
 use host_store::{MemoryStore, NotState, state_document};
-use products_contract::{Actor, ActorKind, Candidate, Failure, Page, Question, StoreError};
+use extension_contract::{Actor, ActorKind, Candidate, Failure, Page, Question, StoreError};
 use serde_json::json;
 use host_wasm_runner::runner::RunError;
 

@@ -3,7 +3,7 @@
 use super::events::{T0, command, lines};
 use super::processor;
 use host::processor::Processor;
-use products_contract::{Account, Event, Refusal, Reply};
+use extension_contract::{Account, Event, Refusal, Reply};
 use serde_json::{Value, json};
 
 fn asks(doing: Value) -> Event {
@@ -48,7 +48,7 @@ fn what_was_answered_later_is_what_is_told_again() {
 fn a_refusal_is_told_again() {
     let mut processor = processor();
     let refused = Refusal::NotFound("x".into());
-    let doing = json!({"outcome": products_contract::Outcome::Rejected(refused.clone())});
+    let doing = json!({"outcome": extension_contract::Outcome::Rejected(refused.clone())});
     for _ in 0..2 {
         assert_eq!(told(&mut processor, asks(doing.clone())).1, Some(Reply::Refused(refused.clone())));
     }

@@ -2,7 +2,7 @@ use super::events::{T0, command, lines, webhook};
 use super::{accept, processor};
 use host::processor::{Processor, RETRY_DELAYS_MS};
 use host_store::InboxState;
-use products_contract::{Payload, Refusal};
+use extension_contract::{Payload, Refusal};
 use serde_json::json;
 
 /// Time since `T0`, outcome and error of each run of an event.

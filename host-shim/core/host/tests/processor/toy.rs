@@ -4,7 +4,7 @@
 //! with the extension that this repository ships.
 #![allow(dead_code)]
 
-use products_contract::*;
+use extension_contract::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use host_wasm_runner::native::NativeRunner;

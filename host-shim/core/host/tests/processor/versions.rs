@@ -2,7 +2,7 @@ use super::events::{T0, command, lines, user};
 use super::{accept, business, processor, toy::COLLECTION, toy::ToyRunner};
 use host::processor::{Disposition, Processor};
 use host_store::Store;
-use products_contract::{Event, Failure, RowKind};
+use extension_contract::{Event, Failure, RowKind};
 use serde_json::json;
 use host_wasm_runner::runner::RunError;
 

@@ -10,7 +10,7 @@ use host_intake::Decoded;
 use host_provider_api::Registry;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{MemoryStore, SqliteStore, Store};
-use products_contract::{Actor, Event, Question, Refusal, StoreError};
+use extension_contract::{Actor, Event, Question, Refusal, StoreError};
 use serde_json::json;
 use std::sync::mpsc::channel;
 

@@ -4,7 +4,7 @@
 use super::{Envelope, read_actor, read_id, read_timestamp};
 use crate::json::Document;
 use crate::reader::{Place, Reader};
-use products_contract::{Account, Actor, ActorKind, FACT_SOURCE, JSON_BYTES_MAX, Payload};
+use extension_contract::{Account, Actor, ActorKind, FACT_SOURCE, JSON_BYTES_MAX, Payload};
 
 /// Read a command.
 pub(super) fn read(document: &Document<'_>) -> Envelope {

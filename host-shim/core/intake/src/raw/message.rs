@@ -4,7 +4,7 @@
 use super::{Envelope, read_id, read_timestamp};
 use crate::json::{Document, Kind};
 use crate::reader::{Place, Reader};
-use products_contract::{Account, Actor, Delivery, JSON_BYTES_MAX, Payload};
+use extension_contract::{Account, Actor, Delivery, JSON_BYTES_MAX, Payload};
 
 /// Where messages come from, and their kind.
 const SOURCE: &str = "message";

@@ -5,7 +5,7 @@
 use super::{Envelope, read_actor, read_id, read_timestamp};
 use crate::json::{Document, Kind, Name, Value};
 use crate::reader::{Place, Reader, is_empty};
-use products_contract::{
+use extension_contract::{
     Account, Actor, ActorKind, BillingInterval, IntervalUnit, JSON_BYTES_MAX, Money, Payload, Product, ProductChange,
     ProductValues, Refusal,
 };

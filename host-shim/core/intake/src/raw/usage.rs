@@ -4,7 +4,7 @@ use super::command::read_account;
 use super::{Envelope, read_actor, read_id, read_timestamp};
 use crate::json::{Document, Kind, Value};
 use crate::reader::{Place, Reader};
-use products_contract::{BULK_MAX, ID_BYTES_MAX, Payload, Timestamp, Usage};
+use extension_contract::{BULK_MAX, ID_BYTES_MAX, Payload, Timestamp, Usage};
 
 /// The kind of such an event.
 const KIND: &str = "usage";

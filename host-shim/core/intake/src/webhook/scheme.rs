@@ -5,7 +5,7 @@ use crate::signature::{HEADER_BYTES_MAX, SIGNATURES_MAX, SignatureError, TOLERAN
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use products_contract::{ID_BYTES_MAX, Timestamp};
+use extension_contract::{ID_BYTES_MAX, Timestamp};
 use sha2::Sha256;
 use std::fmt;
 

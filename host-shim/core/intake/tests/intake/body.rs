@@ -5,7 +5,7 @@ use host_intake::Refused;
 use host_intake::body::{BODY_BYTES_MAX, DEPTH_MAX, NotAnObject, Quarantined, TooLarge, check_length};
 use host_intake::json::{JsonError, Kind};
 use host_intake::testing::sign;
-use products_contract::Refusal;
+use extension_contract::Refusal;
 use serde_json::json;
 
 fn quarantined(body: &[u8]) -> Quarantined {

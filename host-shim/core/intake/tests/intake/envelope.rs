@@ -3,7 +3,7 @@
 use crate::common::*;
 use host_intake::Decoded;
 use host_intake::envelope::decode;
-use products_contract::{Actor, Payload, ProviderFacts, Refusal};
+use extension_contract::{Actor, Payload, ProviderFacts, Refusal};
 use serde_json::{Value, json};
 
 fn decoded(event: &Value) -> Decoded {
@@ -30,7 +30,7 @@ fn the_whole_envelope() {
     assert_eq!(time, Some(1_767_225_600_000));
     assert_eq!(
         envelope,
-        products_contract::Event {
+        extension_contract::Event {
             id: "evt_1".to_owned(),
             source: "stripe".to_owned(),
             kind: "invoice.paid".to_owned(),

@@ -4,7 +4,7 @@ use crate::common::*;
 use host_intake::Decoded;
 use host_intake::json::Kind;
 use host_intake::raw::{InputError, read};
-use products_contract::{
+use extension_contract::{
     Account, Actor, ActorKind, BillingInterval, Delivery, IntervalUnit, Money, Payload, Product, ProductChange,
     ProductValues, Refusal, Usage,
 };

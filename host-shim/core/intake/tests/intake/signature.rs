@@ -4,7 +4,7 @@ use crate::common::*;
 use host_intake::signature::{ConfigError, SignatureError, TOLERANCE_S_DEFAULT};
 use host_intake::testing::{sign, signature};
 use host_intake::{EndpointSecrets, Mode, Refused};
-use products_contract::{Payload, Refusal};
+use extension_contract::{Payload, Refusal};
 use serde_json::json;
 
 fn error(result: Result<host_intake::Decoded, Refused>) -> SignatureError {

@@ -5,7 +5,7 @@ use host_intake::headers::Headers;
 use host_intake::signature::SignatureError;
 use host_intake::webhook::{Encoding, FactOf, Key, KeyError, Place, Received, Scheme, Template, Webhook, receive};
 use host_intake::{Decoded, Refused};
-use products_contract::{Account, ActorKind, Payload, Refusal};
+use extension_contract::{Account, ActorKind, Payload, Refusal};
 use serde_json::{Value, json};
 
 /// Base64 of the 24 bytes `0123456789abcdefghijklmn`.

@@ -4,7 +4,7 @@ use crate::changes::{Changes, RowWrite};
 use crate::prefix::scan_bounds;
 use crate::reach::{Graph, Rows};
 use crate::refusal::Unique;
-use products_contract::{Listing, Product, RecordKey, Reference, Reply, Row, RowKey, RowKind, Stored, StoredRow};
+use extension_contract::{Listing, Product, RecordKey, Reference, Reply, Row, RowKey, RowKind, Stored, StoredRow};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use crate::prefix::prefix_end;
 use crate::rows::ClaimRow;
 use crate::scope::{Partition, Scope};
-use products_contract::Account;
+use extension_contract::Account;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;

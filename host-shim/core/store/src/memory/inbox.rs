@@ -4,7 +4,7 @@ use crate::changes::{InboxMove, NewInbox, Standing};
 use crate::erase;
 use crate::rows::{InboxRow, InboxState, Run};
 use crate::scope::{Partition, Scope};
-use products_contract::{Account, Event, Outcome, Timestamp};
+use extension_contract::{Account, Event, Outcome, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;

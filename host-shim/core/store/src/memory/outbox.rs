@@ -4,7 +4,7 @@ use crate::changes::EffectChange;
 use crate::erase::NO_JSON;
 use crate::rows::{EffectRow, EffectState, Lease, TIMER};
 use crate::scope::{Partition, Scope};
-use products_contract::{Account, Timestamp};
+use extension_contract::{Account, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;

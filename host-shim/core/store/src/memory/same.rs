@@ -4,7 +4,7 @@ use super::MemoryStore;
 use super::account::AccountRows;
 use crate::scope::Scope;
 use crate::state::{NotState, open_timers, row_value};
-use products_contract::{Row, Stored};
+use extension_contract::{Row, Stored};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use super::{SqliteStore, effects, erase, inbox, replies, rows, unavailable};
 use crate::changes::{Applied, Changes, InboxChange};
 use crate::refusal::{Present, Unique, check};
 use crate::scope::{Partition, Scope};
-use products_contract::{RowKey, Stored};
+use extension_contract::{RowKey, Stored};
 use rusqlite::Connection;
 
 impl SqliteStore {

@@ -1,7 +1,7 @@
 //! The catalog's rows as they were last read: nearly every event asks for the same few, and they rarely change.
 
 use super::rows;
-use products_contract::{Account, CatalogKey, CatalogRow, Row, RowKey};
+use extension_contract::{Account, CatalogKey, CatalogRow, Row, RowKey};
 use rusqlite::{Connection, Error};
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -3,7 +3,7 @@
 use super::{inbox, scopes, text};
 use crate::changes::EffectChange;
 use crate::rows::{EffectRow, EffectState, Lease};
-use products_contract::{Effect, RetryPolicy, Timestamp};
+use extension_contract::{Effect, RetryPolicy, Timestamp};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 use serde_json::json;
 

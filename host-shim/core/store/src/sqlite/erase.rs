@@ -3,7 +3,7 @@
 use super::{inbox, text};
 use crate::erase::{self, NO_JSON};
 use crate::rows::InboxRow;
-use products_contract::Account;
+use extension_contract::Account;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, params};
 

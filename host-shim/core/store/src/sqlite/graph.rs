@@ -3,7 +3,7 @@
 use super::rows::{self, Held};
 use super::{text, unavailable};
 use crate::reach::{Graph, Rows, reach};
-use products_contract::{Account, Reference, RowKey, StoreError, Stored};
+use extension_contract::{Account, Reference, RowKey, StoreError, Stored};
 use rusqlite::Connection;
 use std::sync::Arc;
 

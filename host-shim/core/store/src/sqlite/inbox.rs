@@ -4,7 +4,7 @@ use super::text;
 use crate::changes::{InboxMove, NewInbox, Standing};
 use crate::rows::{InboxRow, InboxState, Provenance, Run};
 use crate::scope::Partition;
-use products_contract::{Actor, Event, Outcome, Payload, ProviderFacts, Timestamp};
+use extension_contract::{Actor, Event, Outcome, Payload, ProviderFacts, Timestamp};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! What callers were answered.
 
 use super::text;
-use products_contract::Reply;
+use extension_contract::Reply;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
 /// The last answer to a caller that was not erased.

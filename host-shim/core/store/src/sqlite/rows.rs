@@ -7,7 +7,7 @@ mod values;
 use super::text;
 use crate::changes::RowWrite;
 use crate::prefix::scan_bounds;
-use products_contract::{Account, Listing, Product, Reference, Row as Stored, RowKey, RowKind, StoredRow};
+use extension_contract::{Account, Listing, Product, Reference, Row as Stored, RowKey, RowKind, StoredRow};
 use referrers::Before;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, ToSql, params, params_from_iter};

@@ -1,6 +1,6 @@
 //! Enumerations as the text or number of a column, hashes as bytes, references and bounds as text.
 
-use products_contract::{
+use extension_contract::{
     Account, BillingInterval, CatalogKey, IntervalUnit, Money, PurchaseStatus, RecordKey, Reference, RowKey,
     SnapshotRank, SubscriptionStatus,
 };

@@ -3,7 +3,7 @@
 use crate::changes::{Changes, EffectChange, InboxChange, InboxMove, NewInbox, RowWrite, Standing};
 use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease};
 use crate::scope::{Partition, Scope};
-use products_contract::{
+use extension_contract::{
     Account, Actor, BillingInterval, Effect, Event, Grant, IntervalUnit, Money, Payload, Price, Product, ProductValues,
     Purchase, PurchaseStatus, PurchaseValues, RecordKey, Row, RowKey, Snapshot, SnapshotRank, StoredRecord,
     Subscription, SubscriptionStatus, SubscriptionValues, Timestamp,

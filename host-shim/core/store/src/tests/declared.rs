@@ -1,7 +1,7 @@
 //! Declarations with the configuration that is given for them.
 
 use crate::declared::{ConfigError, Declared};
-use products_contract::{ConfigDecl, ConfigType, ConfigValue, Declarations, EffectDecl, RetryPolicy};
+use extension_contract::{ConfigDecl, ConfigType, ConfigValue, Declarations, EffectDecl, RetryPolicy};
 use std::collections::BTreeMap;
 
 const DELAYS_MS: [u32; 2] = [100, 200];

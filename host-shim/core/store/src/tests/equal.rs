@@ -8,7 +8,7 @@ use crate::sqlite::SqliteStore;
 use crate::state::{NotState, state_document, state_hash};
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{
+use extension_contract::{
     Account, CatalogKey, CatalogQuery, Listing, Outcome, RecordKey, Reference, Row, RowKey, RowKind, Selection,
     StoreError,
 };

@@ -5,7 +5,7 @@ use crate::rows::{EffectState, InboxState};
 use crate::sqlite::SqliteStore;
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{Payload, Row};
+use extension_contract::{Payload, Row};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ fn says(store: &mut SqliteStore, account: &str, text: &str, n: usize) {
         let mut effect = samples::effect("mail.send", &format!("mail_{n}_{at}"));
         (effect.payload, effect.context) = (body(text, n + at), body(text, at));
         changes.effects = vec![samples::insert(samples::queued(&scope, effect, 1000))];
-        changes.reply = Some((format!("caller_{n}_{at}"), products_contract::Reply::Answer(body(text, n + at))));
+        changes.reply = Some((format!("caller_{n}_{at}"), extension_contract::Reply::Answer(body(text, n + at))));
         let record = samples::record("people", &format!("r{n}"), &body(&format!("row of {account}"), n + at));
         changes.rows = vec![samples::write(Row::Record(record))];
         store.apply(&changes).expect("applied");

@@ -6,7 +6,7 @@ use crate::rows::{EffectState, InboxState};
 use crate::state::{NotState, state_hash};
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{Row, RowKey};
+use extension_contract::{Row, RowKey};
 
 /// A change that touches every part of a store.
 fn touch(n: u32) -> Changes {

@@ -4,7 +4,7 @@ use crate::rows::InboxState;
 use crate::sqlite::SqliteStore;
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{Account, CatalogKey, IgnoreReason, Outcome, RetryPolicy, Row, RowKey, RowKind, StoredRow};
+use extension_contract::{Account, CatalogKey, IgnoreReason, Outcome, RetryPolicy, Row, RowKey, RowKind, StoredRow};
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -113,13 +113,13 @@ fn a_file_of_the_first_schema_is_brought_up() {
     let mut changes = samples::changes(&scope, "evt_9");
     let mut record = samples::write(Row::Record(samples::record("things", "r", "{}")));
     record.live = false;
-    record.references = vec![products_contract::Reference::Row(RowKey::Subscription("sub".into()))];
+    record.references = vec![extension_contract::Reference::Row(RowKey::Subscription("sub".into()))];
     changes.rows = vec![record];
     changes.inbox = Some(samples::moved(2, samples::standing(InboxState::Done)));
     store.apply(&changes).expect("applied");
     drop(store);
     let store = SqliteStore::open(&path).expect("opened again");
-    let named = [products_contract::Reference::Row(RowKey::Subscription("sub".into()))];
+    let named = [extension_contract::Reference::Row(RowKey::Subscription("sub".into()))];
     assert_eq!(ids(&store.open(&scope, &[], &[]).expect("read").rows), ["prod", "pur", "sub"]);
     assert_eq!(ids(&store.open(&scope, &named, &[]).expect("read").rows), ["prod", "pur", "sub", "r"]);
     assert_eq!((store.parked_count(&shop), store.revision(&scope)), (Ok(0), Ok(1)));

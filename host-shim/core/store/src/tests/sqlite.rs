@@ -7,7 +7,7 @@ use crate::sqlite::{OpenError, SqliteStore, Synchronous};
 use crate::state::{NotState, state_hash};
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{CatalogKey, CatalogRow, Reference, Row, RowKind, Selection, StoreError};
+use extension_contract::{CatalogKey, CatalogRow, Reference, Row, RowKind, Selection, StoreError};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -173,7 +173,7 @@ fn a_row_that_is_written_again_leaves_its_references_alone() {
     let mut purchase = samples::purchase("pur", Some("cs"));
     let name = |name: &str| Reference::Name(name.into());
     // The number of rows that a write changed, references among them.
-    let mut write = |purchase: &products_contract::Purchase, references: &[Reference]| -> u64 {
+    let mut write = |purchase: &extension_contract::Purchase, references: &[Reference]| -> u64 {
         let mut changes = samples::changes(&scope, "evt_1");
         let row = samples::write(Row::Purchase(purchase.clone()));
         changes.rows = vec![crate::RowWrite { references: references.to_vec(), ..row }];

@@ -6,7 +6,7 @@ use crate::rows::{ClaimRow, EffectState, TIMER};
 use crate::state::{NotState, state_document, state_hash};
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{Reference, Row, RowKey};
+use extension_contract::{Reference, Row, RowKey};
 use serde_json::json;
 
 /// A store that was given one change, which a test alters.

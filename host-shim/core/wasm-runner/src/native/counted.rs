@@ -1,6 +1,6 @@
 //! Imports that count how often they are called.
 
-use products_contract::{
+use extension_contract::{
     CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, LogLevel, Opened, Page, Placement, Product, RowKey,
     Selection, Stored, StoredRow,
 };

@@ -5,7 +5,7 @@
 
 use crate::bindings as wire;
 use crate::runner::RunError;
-use products_contract::{
+use extension_contract::{
     BULK_MAX, Decision, DeferReason, Failure, ID_BYTES_MAX, JSON_BYTES_MAX, Outcome, Problem, ProductValues, Refusal,
     Reply, StoreError,
 };

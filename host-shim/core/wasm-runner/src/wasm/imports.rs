@@ -4,7 +4,7 @@ use super::bounds::Weight;
 use super::state::HostState;
 use crate::bindings as wire;
 use crate::convert::Cross;
-use products_contract::{CatalogKey, CatalogQuery, LogLevel, Page, Placement, RowKey, Selection};
+use extension_contract::{CatalogKey, CatalogQuery, LogLevel, Page, Placement, RowKey, Selection};
 use wasmtime::Result;
 
 type Stored<T> = Result<std::result::Result<T, wire::StoreError>>;

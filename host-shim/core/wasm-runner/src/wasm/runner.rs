@@ -7,7 +7,7 @@ use super::stop::run_error;
 use super::{Limits, LoadError, LoadedComponent, TICK, bounds};
 use crate::convert::Cross;
 use crate::runner::{Ran, RunError, Runner, SharedImports, Used};
-use products_contract::{
+use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Failure, Listed, Offer, Page, Problem,
     ProductValues, Question, Timestamp, UsageTotal,
 };

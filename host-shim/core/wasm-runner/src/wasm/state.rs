@@ -4,7 +4,7 @@ use super::Limits;
 use super::stop::Stop;
 use crate::convert::Cross;
 use crate::runner::SharedImports;
-use products_contract::Imports;
+use extension_contract::Imports;
 use std::sync::PoisonError;
 use wasmtime::ResourceLimiter;
 

@@ -5,7 +5,7 @@ use crate::form::changes;
 use crate::moment::{Held, Moment, Turn};
 use host_replay::matcher::Matcher;
 use host_replay::scenario::{OutcomeExpectation, SECTIONS, Scenario, SectionExpectation};
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 

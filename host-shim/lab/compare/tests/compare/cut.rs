@@ -7,7 +7,7 @@ use host_replay::library::Library;
 use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
 use host_replay::scenario::{Action, Scenario};
-use products_contract::{Decision, Outcome, Payload, Refusal};
+use extension_contract::{Decision, Outcome, Payload, Refusal};
 use std::fs;
 use std::path::Path;
 

@@ -3,13 +3,13 @@
 use super::support::{by_paths, changed, options, podcasts, rewrite, told, with_fuel};
 use host_compare::report::{github, human, json, junit};
 use host_replay::runners::Runners;
-use products_contract::{Decision, IgnoreReason, Outcome, Refusal, Reply};
+use extension_contract::{Decision, IgnoreReason, Outcome, Refusal, Reply};
 use serde_json::{Value, json};
 
 /// Refuses every second show, whatever is allowed.
 fn refuses() -> Runners {
     changed(|event, decision| {
-        let is_second = matches!(&event.payload, products_contract::Payload::Command(text) if text.contains("Second"));
+        let is_second = matches!(&event.payload, extension_contract::Payload::Command(text) if text.contains("Second"));
         if event.kind == "instance.create" && is_second && decision.outcome == Outcome::Applied {
             *decision = Decision::of(Outcome::Rejected(Refusal::Malformed("/name".to_owned())));
         }
@@ -104,7 +104,7 @@ fn another_reply_is_told_and_nothing_follows_from_it() {
 fn another_row_is_state() {
     let new = changed(|_, decision| {
         for change in &mut decision.changes {
-            if let products_contract::Write::Subscription(values) = &mut change.write {
+            if let extension_contract::Write::Subscription(values) = &mut change.write {
                 values.metadata = "{\"other\": true}".to_owned();
             }
         }

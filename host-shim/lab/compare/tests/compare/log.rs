@@ -7,7 +7,7 @@ use host_replay::library::Library;
 use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
 use host_store::Store;
-use products_contract::Payload;
+use extension_contract::Payload;
 use std::fs;
 use std::path::Path;
 

@@ -8,7 +8,7 @@ use super::toy::ToyRunner;
 use host_compare::{Comparison, Options};
 use host_replay::library::Sources;
 use host_replay::runners::Runners;
-use products_contract::{Effect, RowKey};
+use extension_contract::{Effect, RowKey};
 use std::fs;
 
 /// An hour after a story begins, in milliseconds since 1970.

@@ -11,7 +11,7 @@ use host_replay::prepare::prepare;
 use host_replay::runners::Runners;
 use host_replay::scenario::Scenario;
 use host_store::Store;
-use products_contract::{Decision, Event, RowKey, Write};
+use extension_contract::{Decision, Event, RowKey, Write};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

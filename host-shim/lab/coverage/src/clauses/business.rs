@@ -1,7 +1,7 @@
 //! What a business says beside its products: entitlements, rates, facts, what follows from them, mails and roles.
 
 use crate::clause::{Clause, entries, text, values};
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::Value;
 
 /// The clauses of all that.

@@ -65,7 +65,7 @@ fn itself(of: &Of<'_>) -> Clause {
     })
 }
 
-fn is_granted_by(seen: &Seen, entitlement: &products_contract::Entitlement, product_type: &str) -> bool {
+fn is_granted_by(seen: &Seen, entitlement: &extension_contract::Entitlement, product_type: &str) -> bool {
     seen.granted_by(entitlement).any(|product| seen.type_of(product) == Some(product_type))
 }
 

@@ -4,7 +4,7 @@ use super::support::{changed, explored, fixture, tale};
 use host_explore::{Finding, Kind, Law, Tale, failing_scenario};
 use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
-use products_contract::{Decision, Event, Payload, RowKey, Write};
+use extension_contract::{Decision, Event, Payload, RowKey, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

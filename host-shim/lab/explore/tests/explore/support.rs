@@ -3,7 +3,7 @@
 use host_explore::{Explored, Kind, Limits, Tale, ToTheEnd, explore};
 use host_replay::library::{Sources, Story, stories};
 use host_replay::runners::Runners;
-use products_contract::{Decision, Event};
+use extension_contract::{Decision, Event};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use host_wasm_runner::around::Around;

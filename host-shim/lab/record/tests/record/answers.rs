@@ -4,7 +4,7 @@ use crate::common::{Played, SALT, played, played_text};
 use host_record::Verdict;
 use host_replay::runners::Runners;
 use host_replay::scenario::Scenario;
-use products_contract::Account;
+use extension_contract::Account;
 
 fn story(answers: &str) -> Played {
     let text = format!(

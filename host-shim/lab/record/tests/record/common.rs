@@ -8,7 +8,7 @@ use host_replay::prepare::prepare;
 use host_replay::runners::Runners;
 use host_replay::scenario::Scenario;
 use host_store::Scope;
-use products_contract::Account;
+use extension_contract::Account;
 use std::path::{Path, PathBuf};
 
 /// A salt like any other.

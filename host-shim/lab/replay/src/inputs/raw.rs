@@ -7,7 +7,7 @@ use super::Input;
 use crate::error::{BadInput, Place};
 use chunks::{Chunk, Chunks};
 use host_intake::Decoded;
-use products_contract::{Payload, Timestamp};
+use extension_contract::{Payload, Timestamp};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};

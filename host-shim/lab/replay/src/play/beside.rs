@@ -5,7 +5,7 @@ use crate::beside::{Beside, BesideError, missing};
 use crate::error::{BadInput, Place, ReplayError};
 use crate::scenario::{AtStripe, Step};
 use host_intake::request::{Endpoints, Taken};
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 use std::sync::Arc;
 
 /// The Stripe, and the endpoint that it sends to.

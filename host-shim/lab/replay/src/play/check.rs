@@ -9,7 +9,7 @@ use crate::scenario::{Action, Answers, Expectations, Scenario, Step};
 use crate::view;
 use host::processor::Report;
 use host_intake::request::{Answer, Taken};
-use products_contract::{Account, Outcome, Refusal, Reply};
+use extension_contract::{Account, Outcome, Refusal, Reply};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 

@@ -7,7 +7,7 @@ use crate::error::ReplayError;
 use crate::scenario::{Action, Step};
 use host::guess::nearest;
 use host::processor::Report;
-use products_contract::{Outcome, Refusal};
+use extension_contract::{Outcome, Refusal};
 
 /// Names of prices that are shown.
 const SHOWN_MAX: usize = 5;

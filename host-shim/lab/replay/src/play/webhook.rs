@@ -8,7 +8,7 @@ use crate::scenario::Signature;
 use host_intake::headers::Headers;
 use host_intake::request::{Answer, Endpoints, PATH, Request};
 use host_intake::webhook::Key;
-use products_contract::Timestamp;
+use extension_contract::Timestamp;
 
 /// An hour: no provider's delivery is as old.
 const OLD_MS: i64 = 3_600_000;

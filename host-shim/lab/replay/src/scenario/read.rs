@@ -9,7 +9,7 @@ use crate::error::BadInput;
 use crate::matcher::Matcher;
 use crate::tree::{Entry, Fields, Node, Reader, Tree};
 use host_store::fault::Moment;
-use products_contract::{Account, Actor, ActorKind};
+use extension_contract::{Account, Actor, ActorKind};
 use serde_json::json;
 use std::path::Path;
 

@@ -5,7 +5,7 @@ mod steps;
 use super::{Expectations, Given, OutcomeExpectation, Scenario, answers, read};
 use crate::tree::text::{Layout, entry, item};
 use crate::tree::{Node, Tree};
-use products_contract::Account;
+use extension_contract::Account;
 use serde_json::Value;
 
 /// What a scenario says that no scenario file can.

@@ -5,7 +5,7 @@ use host_replay::error::ReplayError;
 use host_replay::host::{Host, HostSetup, StoreKind};
 use host_replay::runners::Runners;
 use instance_provisioner::Provisioner;
-use products_contract::{
+use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Extension, Failure, Imports, Listed, Offer, Page,
     Problem, ProductValues, Question, Timestamp, UsageTotal,
 };

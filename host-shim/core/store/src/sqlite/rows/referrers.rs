@@ -5,7 +5,7 @@
 
 use super::super::text;
 use super::table::Table;
-use products_contract::RowKey;
+use extension_contract::RowKey;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
 /// What a row refers to before it is written: the text of its column `refs`, none of a row that is not shown or not there.

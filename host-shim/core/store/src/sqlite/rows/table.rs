@@ -1,6 +1,6 @@
 //! The tables of rows and their statements, which are made from the names of the columns.
 
-use products_contract::{RecordKey, RowKey};
+use extension_contract::{RecordKey, RowKey};
 use std::sync::LazyLock;
 
 /// What makes one table.

@@ -2,7 +2,7 @@
 
 use super::super::text;
 use super::table::{BEFORE, PRICE, PRODUCT, PURCHASE, RECORD, SUBSCRIPTION};
-use products_contract::{
+use extension_contract::{
     Account, BillingInterval, Money, Price, Product, ProductValues, Purchase, PurchaseValues, Row as Stored, Snapshot,
     StoredRecord, Subscription, SubscriptionValues,
 };

@@ -7,7 +7,7 @@ use crate::scope::Scope;
 use crate::state::{NotState, state_hash};
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{
+use extension_contract::{
     Account, Delivery, EffectFailure, EffectFailureClass, EffectReport, FieldError, FieldErrorCode, Outcome, Payload,
     Product, ProductChange, Refusal, Row, Usage,
 };
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// A text that somebody wrote.
 const CANARY: &str = "Ann Canary";
-const DONE: Result<Applied, products_contract::StoreError> = Ok(Applied::Done { seq: None });
+const DONE: Result<Applied, extension_contract::StoreError> = Ok(Applied::Done { seq: None });
 
 fn account() -> Account {
     samples::scope("user:A").account

@@ -5,7 +5,7 @@ use crate::changes::{Applied, Changes, EffectChange, Expected};
 use crate::rows::{ClaimRow, EffectState, InboxState, Lease, OpenedRows};
 use crate::state::{NotState, state_hash};
 use crate::testing::samples;
-use products_contract::{Reference, Row, RowKey, RowKind, Selection, StoreError};
+use extension_contract::{Reference, Row, RowKey, RowKind, Selection, StoreError};
 
 const DONE: Result<Applied, StoreError> = Ok(Applied::Done { seq: None });
 

@@ -6,7 +6,7 @@ use crate::rows::{InboxRow, InboxState, Provenance, Run};
 use crate::scope::Partition;
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{
+use extension_contract::{
     Account, Actor, ActorKind, Delivery, EffectFailure, EffectFailureClass, EffectReport, IgnoreReason, Outcome,
     Payload, ProductChange, ProviderFacts, Refusal, StoreError, Stored, Usage,
 };

@@ -5,7 +5,7 @@ use crate::changes::{Changes, RowWrite};
 use crate::rows::OpenedRows;
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{CatalogKey, CatalogRow, Product, REFERENCES_MAX, Reference, Row, RowKey};
+use extension_contract::{CatalogKey, CatalogRow, Product, REFERENCES_MAX, Reference, Row, RowKey};
 
 fn thing(id: &str, live: bool, references: &[Reference]) -> RowWrite {
     let row = Row::Record(samples::record("t", id, "{}"));

@@ -6,7 +6,7 @@ use crate::rows::{EffectRow, EffectState, Lease, TIMER};
 use crate::scope::Partition;
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{Account, Effect, RetryPolicy, StoreError, Timestamp};
+use extension_contract::{Account, Effect, RetryPolicy, StoreError, Timestamp};
 
 fn queue(store: &mut dyn Store, account: &str, key: &str, ordering_key: Option<&str>, due_at: Timestamp) {
     let mut effect = samples::effect("mail.send", key);

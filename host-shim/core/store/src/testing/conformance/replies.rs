@@ -4,7 +4,7 @@ use super::Open;
 use crate::changes::Changes;
 use crate::scope::Scope;
 use crate::testing::samples;
-use products_contract::{Refusal, Reply};
+use extension_contract::{Refusal, Reply};
 
 fn answered(scope: &Scope, caller: &str, reply: Reply) -> Changes {
     Changes { reply: Some((caller.to_owned(), reply)), ..samples::changes(scope, "evt_1") }

@@ -6,7 +6,7 @@ use crate::rows::ClaimRow;
 use crate::scope::{Partition, Scope};
 use crate::store::Store;
 use crate::testing::samples;
-use products_contract::{
+use extension_contract::{
     Account, BillingInterval, CatalogKey, CatalogQuery, CatalogRow, IntervalUnit, LineItem, Listing, Product, Purchase,
     PurchaseStatus, Row, RowKey, RowKind, Selection, SnapshotRank, StoreError, StoredRow, Subscription,
     SubscriptionItem, SubscriptionStatus,
@@ -36,7 +36,7 @@ fn full_purchase() -> Purchase {
         quantity: 3,
         unit_price: samples::usd(i64::MAX),
     }];
-    row.values.tax = products_contract::Money { amount_minor: i64::MIN, currency: "jpy".into() };
+    row.values.tax = extension_contract::Money { amount_minor: i64::MIN, currency: "jpy".into() };
     row.values.refunded = samples::usd(1);
     row
 }
@@ -209,7 +209,7 @@ pub fn products_of_the_catalog_are_found(open: Open<'_>) {
     let p = samples::partition();
     let named = |id: &str, product_type: &str, deleted: bool, names: &[&str]| {
         let row = Product { deleted, ..samples::product(&platform.account, id, product_type) };
-        let references = names.iter().map(|name| products_contract::Reference::Name((*name).into())).collect();
+        let references = names.iter().map(|name| extension_contract::Reference::Name((*name).into())).collect();
         RowWrite { live: false, references, ..samples::write(Row::Product(row)) }
     };
     let rows = vec![

@@ -8,7 +8,7 @@ use super::{Entries, Unwritable, expectations, json, outcome, span};
 use crate::matcher::Matcher;
 use crate::tree::{Node, Reader, Tree};
 use host_store::fault::Moment;
-use products_contract::{Account, Actor, ActorKind};
+use extension_contract::{Account, Actor, ActorKind};
 
 /// Each step as a mapping.
 pub(super) fn nodes(scenario: &Scenario) -> Result<Vec<Node>, Unwritable> {
