@@ -181,7 +181,7 @@ fn command<'e>(event: &'e Event, payload: &'e str) -> Input<'e> {
     if event.kind == "catalog.load" && !is_fact {
         return known(Ok(Content::CatalogLoad(payload)), Vec::new());
     }
-    match json_reader::from_str::<Object>(payload) {
+    match extension_reader::from_str::<Object>(payload) {
         Err(error) => {
             known(Err(wrong_field("", FieldErrorCode::WrongType, format!("expected an object: {error}"))), Vec::new())
         }

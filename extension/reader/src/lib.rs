@@ -12,10 +12,10 @@
 //!     total: i64,
 //! }
 //!
-//! let invoice: Invoice<'_> = json_reader::from_str(r#"{"id": "in_1", "lines": [1.5, {}], "total": 7900}"#).unwrap();
+//! let invoice: Invoice<'_> = extension_reader::from_str(r#"{"id": "in_1", "lines": [1.5, {}], "total": 7900}"#).unwrap();
 //! assert_eq!((invoice.id, invoice.total), ("in_1", 7900));
 //!
-//! let error = json_reader::from_str::<Invoice<'_>>(r#"{"id": "in_1", "total": "7900"}"#).err().unwrap();
+//! let error = extension_reader::from_str::<Invoice<'_>>(r#"{"id": "in_1", "total": "7900"}"#).err().unwrap();
 //! assert_eq!(error.to_string(), "/total: expected a whole number, found a text");
 //! ```
 

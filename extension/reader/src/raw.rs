@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Raw<'a>(&'a str);
 
 /// What a `Raw` asks a reader for; no type of a user has this name.
-pub(crate) const NAME: &str = "$json_reader::Raw";
+pub(crate) const NAME: &str = "$extension_reader::Raw";
 
 impl<'a> Raw<'a> {
     /// The value's text, without whitespace around it.

@@ -10,7 +10,7 @@ use std::fmt;
 pub struct Rest;
 
 /// What a `Rest` asks a reader for; no type of a user has this name.
-pub(crate) const NAME: &str = "$json_reader::Rest";
+pub(crate) const NAME: &str = "$extension_reader::Rest";
 
 impl<'de> Deserialize<'de> for Rest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

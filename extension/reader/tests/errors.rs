@@ -56,8 +56,8 @@ enum Size {
 
 fn told(fields: &str) -> String {
     let text = format!(r#"{{"object": "event", "data": {{"id": "secret_1", {fields}}}, "livemode": false}}"#);
-    let error = json_reader::from_str::<Event<'_>>(&text).unwrap_err();
-    assert_eq!(json_reader::from_str_small::<Event<'_>>(&text).unwrap_err().to_string(), error.to_string());
+    let error = extension_reader::from_str::<Event<'_>>(&text).unwrap_err();
+    assert_eq!(extension_reader::from_str_small::<Event<'_>>(&text).unwrap_err().to_string(), error.to_string());
     assert_eq!(error.to_string(), format!("{}: {}", error.pointer(), error.cause()));
     for hidden in ["secret", "List", "Line", "Status", "Data", "Event", "Size", "struct", "enum", "i64", "u8"] {
         assert!(!error.to_string().contains(hidden), "{error}");
@@ -126,13 +126,13 @@ fn what_is_no_json_is_told_with_the_field_it_stands_in() {
 
 #[test]
 fn the_whole_text_has_no_pointer() {
-    let error = json_reader::from_str::<Event<'_>>("[1] 2").unwrap_err();
+    let error = extension_reader::from_str::<Event<'_>>("[1] 2").unwrap_err();
     assert_eq!((error.pointer().as_str(), error.to_string().as_str()), ("", "expected an object, found a list"));
-    let error = json_reader::from_str::<i64>("1 2").unwrap_err();
+    let error = extension_reader::from_str::<i64>("1 2").unwrap_err();
     assert_eq!((error.pointer().as_str(), error.to_string().as_str()), ("", "expected nothing behind the value"));
-    let error = json_reader::from_str::<&str>("\"abc").unwrap_err();
+    let error = extension_reader::from_str::<&str>("\"abc").unwrap_err();
     assert_eq!(error.to_string(), "expected a quote at the end of a text");
-    let error = json_reader::from_str::<serde::de::IgnoredAny>("").unwrap_err();
+    let error = extension_reader::from_str::<serde::de::IgnoredAny>("").unwrap_err();
     assert_eq!(error.to_string(), "expected a value");
 }
 
@@ -154,7 +154,7 @@ fn depth_beyond_the_limit_is_told_as_such() {
     #[allow(dead_code)]
     struct Nested(Vec<Nested>);
     let text = format!("{}{}", "[".repeat(128), "]".repeat(128));
-    let error = json_reader::from_str::<Nested>(&text).unwrap_err();
+    let error = extension_reader::from_str::<Nested>(&text).unwrap_err();
     assert_eq!(error.cause(), "expected at most 127 objects and lists within each other");
 }
 
@@ -163,9 +163,9 @@ fn what_was_written_is_kept_without_the_whitespace_around_it() {
     #[derive(Deserialize)]
     struct Kept<'a> {
         #[serde(borrow, default)]
-        previous: Option<json_reader::Raw<'a>>,
+        previous: Option<extension_reader::Raw<'a>>,
     }
-    let read = |text| json_reader::from_str::<Kept<'_>>(text).unwrap().previous.map(json_reader::Raw::get);
+    let read = |text| extension_reader::from_str::<Kept<'_>>(text).unwrap().previous.map(extension_reader::Raw::get);
     assert_eq!(read("{\"previous\": \n {\"a\" : [1.50]} \n}"), Some("{\"a\" : [1.50]}"));
     assert_eq!(read(r#"{"previous": null}"#), None);
     assert_eq!(read("{}"), None);
@@ -175,12 +175,12 @@ fn what_was_written_is_kept_without_the_whitespace_around_it() {
 fn bytes_are_utf_8() {
     for at in [0, 5, 63, 64, 127, 200] {
         let mut bytes = format!("\"{}\"", "a".repeat(300)).into_bytes();
-        assert!(json_reader::from_slice::<&str>(&bytes).is_ok());
+        assert!(extension_reader::from_slice::<&str>(&bytes).is_ok());
         bytes[at + 1] = 0xc3;
-        let error = json_reader::from_slice::<&str>(&bytes).unwrap_err();
+        let error = extension_reader::from_slice::<&str>(&bytes).unwrap_err();
         assert!(error.cause().starts_with("expected UTF-8: invalid utf-8 sequence"), "{error}");
         bytes[at + 2] = 0xa4;
-        assert_eq!(json_reader::from_slice::<&str>(&bytes).unwrap().chars().filter(|c| *c == 'ä').count(), 1);
+        assert_eq!(extension_reader::from_slice::<&str>(&bytes).unwrap().chars().filter(|c| *c == 'ä').count(), 1);
     }
 }
 
@@ -191,17 +191,17 @@ fn a_list_is_no_struct() {
     struct Line {
         amount: i64,
     }
-    let error = json_reader::from_str::<Vec<Line>>("[[5]]").unwrap_err();
+    let error = extension_reader::from_str::<Vec<Line>>("[[5]]").unwrap_err();
     assert_eq!(error.to_string(), "/0: expected an object, found a list");
 }
 
 #[test]
 fn a_number_that_is_not_whole_is_read_as_any_value_and_as_no_number() {
     for text in ["1.5", "-0", "1e3", "18446744073709551616"] {
-        let any = json_reader::from_str::<serde_json::Value>(text).unwrap();
+        let any = extension_reader::from_str::<serde_json::Value>(text).unwrap();
         assert_eq!(any, serde_json::from_str::<serde_json::Value>(text).unwrap());
-        let error = json_reader::from_str::<i64>(text).unwrap_err();
+        let error = extension_reader::from_str::<i64>(text).unwrap_err();
         assert_eq!(error.cause(), "expected a whole number, found another number");
     }
-    assert!(json_reader::from_str::<serde_json::Value>("1e999").is_err());
+    assert!(extension_reader::from_str::<serde_json::Value>("1e999").is_err());
 }

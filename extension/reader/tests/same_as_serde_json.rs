@@ -117,9 +117,9 @@ fn has_listed_struct(typed: &serde_json::Value) -> bool {
 
 /// The same values, or refused by both; in less code the same values, and refused in the same words.
 fn same<'a, T: Deserialize<'a> + Debug + PartialEq>(text: &'a str) {
-    let ours = json_reader::from_str::<T>(text);
-    let told = |read: &Result<T, json_reader::Error>| read.as_ref().err().map(ToString::to_string);
-    let small = json_reader::from_str_small::<T>(text);
+    let ours = extension_reader::from_str::<T>(text);
+    let told = |read: &Result<T, extension_reader::Error>| read.as_ref().err().map(ToString::to_string);
+    let small = extension_reader::from_str_small::<T>(text);
     assert_eq!((told(&small), small.as_ref().ok()), (told(&ours), ours.as_ref().ok()), "{text:?}");
     match (ours, serde_json::from_str::<T>(text)) {
         (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs, "{text:?}"),
@@ -149,8 +149,8 @@ impl<'de> Deserialize<'de> for Id {
                 while let Some(name) = object.next_key::<Cow<'_, str>>()? {
                     if name == "id" {
                         let id = object.next_value::<String>()?;
-                        object.next_key::<json_reader::Rest>()?;
-                        assert!(object.next_key::<json_reader::Rest>()?.is_none(), "nothing is left behind the rest");
+                        object.next_key::<extension_reader::Rest>()?;
+                        assert!(object.next_key::<extension_reader::Rest>()?.is_none(), "nothing is left behind the rest");
                         return Ok(Id(Some(id)));
                     }
                     object.next_value::<IgnoredAny>()?;
@@ -164,7 +164,7 @@ impl<'de> Deserialize<'de> for Id {
 
 /// The first id of an object, whatever follows, as long as that is JSON.
 fn same_id(text: &str) {
-    let ours = json_reader::from_str::<Id>(text).ok();
+    let ours = extension_reader::from_str::<Id>(text).ok();
     let is_text = serde_json::from_str::<IgnoredAny>(text).is_ok();
     assert!(ours.is_none() || is_text, "{text:?}");
     let Ok(Tree::Object(members)) = serde_json::from_str::<Tree<'_>>(text) else { return };
@@ -183,13 +183,13 @@ fn same_in_all_ways(text: &str) {
     same::<Typed<'_>>(text);
     same::<Vec<Typed<'_>>>(text);
     let theirs = serde_json::from_str::<IgnoredAny>(text).is_ok();
-    assert_eq!(json_reader::from_str::<IgnoredAny>(text).is_ok(), theirs, "skipped: {text:?}");
-    assert_eq!(json_reader::from_str_small::<IgnoredAny>(text).is_ok(), theirs, "skipped in less code: {text:?}");
-    assert_eq!(json_reader::from_slice::<IgnoredAny>(text.as_bytes()).is_ok(), theirs, "as bytes: {text:?}");
-    let ours = json_reader::from_str::<json_reader::Raw<'_>>(text).ok().map(json_reader::Raw::get);
+    assert_eq!(extension_reader::from_str::<IgnoredAny>(text).is_ok(), theirs, "skipped: {text:?}");
+    assert_eq!(extension_reader::from_str_small::<IgnoredAny>(text).is_ok(), theirs, "skipped in less code: {text:?}");
+    assert_eq!(extension_reader::from_slice::<IgnoredAny>(text.as_bytes()).is_ok(), theirs, "as bytes: {text:?}");
+    let ours = extension_reader::from_str::<extension_reader::Raw<'_>>(text).ok().map(extension_reader::Raw::get);
     let theirs = serde_json::from_str::<&serde_json::value::RawValue>(text).ok().map(|raw| raw.get());
     assert_eq!(ours, theirs, "as written: {text:?}");
-    let small = json_reader::from_str_small::<json_reader::Raw<'_>>(text).ok().map(json_reader::Raw::get);
+    let small = extension_reader::from_str_small::<extension_reader::Raw<'_>>(text).ok().map(extension_reader::Raw::get);
     assert_eq!(small, theirs, "as written, in less code: {text:?}");
     same_id(text);
 }
@@ -373,7 +373,7 @@ proptest! {
 fn accepted(texts: impl Strategy<Value = String>) -> usize {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut text = || texts.new_tree(&mut runner).unwrap().current();
-    (0..400).filter(|_| json_reader::from_str::<Typed<'_>>(&text()).is_ok()).count()
+    (0..400).filter(|_| extension_reader::from_str::<Typed<'_>>(&text()).is_ok()).count()
 }
 
 #[test]
@@ -387,7 +387,7 @@ fn generated_texts_are_both_accepted_and_refused() {
 #[test]
 fn stripe_bodies_read_the_same() {
     for body in bodies() {
-        assert!(json_reader::from_str::<IgnoredAny>(&body).is_ok(), "{body}");
+        assert!(extension_reader::from_str::<IgnoredAny>(&body).is_ok(), "{body}");
         same_in_all_ways(&body);
         let compact = serde_json::from_str::<serde_json::Value>(&body).unwrap().to_string();
         same_in_all_ways(&compact);
@@ -401,7 +401,7 @@ fn a_body_that_ends_anywhere_or_has_a_wrong_byte_anywhere_is_refused_or_read_the
     let body = bodies().swap_remove(0);
     for at in 0..body.len() {
         let is_read = |text: &str| {
-            let ours = json_reader::from_str::<IgnoredAny>(text).is_ok();
+            let ours = extension_reader::from_str::<IgnoredAny>(text).is_ok();
             assert_eq!(ours, serde_json::from_str::<IgnoredAny>(text).is_ok(), "at {at}: {text}");
         };
         is_read(&body[..at]);
@@ -517,12 +517,12 @@ fn brackets_close_what_they_opened_at_every_depth() {
     let open: String = kinds.iter().map(|object| if *object { r#"{"a":"# } else { "[" }).collect();
     let close: Vec<char> = kinds.iter().rev().map(|object| if *object { '}' } else { ']' }).collect();
     let text = |close: &[char]| format!(r#"{{"x":{open}1{}}}"#, close.iter().collect::<String>());
-    assert!(json_reader::from_str::<Tree<'_>>(&text(&close)).is_ok());
+    assert!(extension_reader::from_str::<Tree<'_>>(&text(&close)).is_ok());
     same_in_all_ways(&text(&close));
     for place in 0..close.len() {
         let mut wrong = close.clone();
         wrong[place] = if wrong[place] == '}' { ']' } else { '}' };
-        assert!(json_reader::from_str::<Tree<'_>>(&text(&wrong)).is_err(), "closed wrongly at {place}");
+        assert!(extension_reader::from_str::<Tree<'_>>(&text(&wrong)).is_err(), "closed wrongly at {place}");
         same_in_all_ways(&text(&wrong));
     }
 }

@@ -124,7 +124,7 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let arms = members.iter().zip(&fields.named).enumerate().map(|(index, (member, field))| {
         let (ident, local, ty) = (&field.ident, &locals[index], &field.ty);
         let (wrapper, read) = match &member.with {
-            None => (None, quote!(::json_reader::member::<#ty, A>(&mut map)?)),
+            None => (None, quote!(::extension_reader::member::<#ty, A>(&mut map)?)),
             Some(with) => {
                 let wrapper = format_ident!("Field{index}");
                 let declared = quote! {
@@ -135,7 +135,7 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
                         }
                     }
                 };
-                (Some(declared), quote!(::json_reader::member::<#wrapper, A>(&mut map)?.0))
+                (Some(declared), quote!(::extension_reader::member::<#wrapper, A>(&mut map)?.0))
             }
         };
         let store = match (container.default, &member.absent) {
@@ -148,7 +148,7 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let unknown = match container.deny_unknown_fields {
         true => quote!(return ::core::result::Result::Err(::serde::de::Error::unknown_field(key.as_str(), NAMES))),
         false => quote!({
-            ::json_reader::member::<::serde::de::IgnoredAny, A>(&mut map)?;
+            ::extension_reader::member::<::serde::de::IgnoredAny, A>(&mut map)?;
         }),
     };
     let text = name.to_string();
@@ -164,7 +164,7 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 fn visit_map<A: ::serde::de::MapAccess<'de>>(self, mut map: A) -> ::core::result::Result<#name, A::Error> {
                     #begin
                     let mut seen = 0u64;
-                    while let ::core::option::Option::Some(key) = ::serde::de::MapAccess::next_key::<::json_reader::Key<'de>>(&mut map)? {
+                    while let ::core::option::Option::Some(key) = ::serde::de::MapAccess::next_key::<::extension_reader::Key<'de>>(&mut map)? {
                         let index = key.place_in(NAMES).unwrap_or(usize::MAX);
                         if index < NAMES.len() {
                             if seen & (1 << index) != 0 {

@@ -73,7 +73,7 @@ fn object() -> impl Strategy<Value = String> {
 
 /// What a text is read as, shown; or why it is refused.
 fn shown<'a, T: Deserialize<'a> + std::fmt::Debug>(text: &'a str) -> Result<String, String> {
-    json_reader::from_str::<T>(text).map(|value| format!("{value:?}")).map_err(|error| error.to_string())
+    extension_reader::from_str::<T>(text).map(|value| format!("{value:?}")).map_err(|error| error.to_string())
 }
 
 proptest! {
@@ -88,7 +88,7 @@ proptest! {
 #[test]
 fn it_reads_what_it_should_and_no_list() {
     let text = r#"{"a": "x", "type": 2, "f": 3, "zzz": [1]}"#;
-    let read: ours::Plain = json_reader::from_str(text).unwrap();
+    let read: ours::Plain = extension_reader::from_str(text).unwrap();
     assert_eq!(format!("{read:?}"), r#"Plain { a: "x", b: None, c: [], d: 7, e: 2, f: 6 }"#);
     assert_eq!(shown::<ours::Strict>("{}").unwrap(), r#"Strict { a: "none", b: Some(1), c: [true], d: {} }"#);
     assert!(shown::<ours::Plain>("[]").is_err());

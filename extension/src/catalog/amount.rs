@@ -193,7 +193,7 @@ mod tests {
     use serde_json::json;
 
     fn read(value: Value) -> Result<Granted, String> {
-        json_reader::from_str(&value.to_string()).map_err(|error| error.to_string())
+        extension_reader::from_str(&value.to_string()).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::model::records::instance::InstanceStatus;
 use extension_contract::FieldErrorCode;
 
 /// What of a catalog can't be read, with its place and what is allowed there.
-pub(crate) fn unreadable(path: &str, error: &json_reader::Error) -> Halt {
+pub(crate) fn unreadable(path: &str, error: &extension_reader::Error) -> Halt {
     let (pointer, cause) = (error.pointer(), error.cause());
     // A name that nothing has is a mistake of the object that has it.
     if let (true, Some((object, name))) = (error.is_unknown_name(), pointer.rsplit_once('/')) {
@@ -32,7 +32,7 @@ pub(crate) fn unreadable(path: &str, error: &json_reader::Error) -> Halt {
 /// Read an entry of `product_types`: all of a type, or the name of one that the catalog has.
 pub(crate) fn read_type(entry: &str, index: usize, known: &[TypeDecl], own: &OwnResources) -> Ruled<TypeDecl> {
     let path = format!("/product_types/{index}");
-    if let Ok(name) = json_reader::from_str_small::<String>(entry) {
+    if let Ok(name) = extension_reader::from_str_small::<String>(entry) {
         let is_named = |decl: &&TypeDecl| decl.name == name || decl.aliases.contains(&name);
         return known.iter().find(is_named).cloned().ok_or_else(|| {
             let names: Vec<&str> = known.iter().map(|decl| decl.name.as_str()).collect();
@@ -43,7 +43,7 @@ pub(crate) fn read_type(entry: &str, index: usize, known: &[TypeDecl], own: &Own
             wrong_field(&path, FieldErrorCode::NotAllowed, message)
         });
     }
-    let decl: TypeDecl = json_reader::from_str_small(entry).map_err(|error| unreadable(&path, &error))?;
+    let decl: TypeDecl = extension_reader::from_str_small(entry).map_err(|error| unreadable(&path, &error))?;
     if !(1..=ID_BYTES).contains(&decl.name.len()) {
         let message = format!("expected 1 to {ID_BYTES} bytes");
         return Err(wrong_field(&format!("{path}/name"), FieldErrorCode::OutOfRange, message));

@@ -51,7 +51,7 @@ impl Interval {
 
     /// Read a name.
     pub(crate) fn parse(text: &str) -> Option<Interval> {
-        json_reader::from_str_small(&json!(text).to_string()).ok()
+        extension_reader::from_str_small(&json!(text).to_string()).ok()
     }
 
     /// The interval of a price's row.

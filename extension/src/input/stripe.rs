@@ -5,7 +5,7 @@
 
 use crate::model::halt::{Halt, Ruled};
 use crate::model::time::from_seconds;
-use json_reader::{Key, Raw, Rest};
+use extension_reader::{Key, Raw, Rest};
 use extension_contract::{Refusal, Timestamp};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::borrow::Cow;
@@ -38,14 +38,14 @@ fn nothing<P>() -> Option<P> {
 /// Read the body of an event; what can't be read is malformed, never guessed.
 pub(crate) fn read<'a, T: serde::Deserialize<'a>, P: serde::Deserialize<'a>>(body: &'a [u8]) -> Ruled<Data<T, P>> {
     let malformed = |text: String| Halt::Refused(Refusal::Malformed(text));
-    let body: Body<T, P> = json_reader::from_slice(body).map_err(|error| malformed(error.to_string()))?;
+    let body: Body<T, P> = extension_reader::from_slice(body).map_err(|error| malformed(error.to_string()))?;
     Ok(body.data)
 }
 
 /// Read an object that was fetched.
 pub(crate) fn read_fetched<'a, T: serde::Deserialize<'a>>(object: &'a str) -> Ruled<T> {
-    let malformed = |error: json_reader::Error| Refusal::Malformed(format!("/object{error}"));
-    Ok(json_reader::from_str(object).map_err(malformed)?)
+    let malformed = |error: extension_reader::Error| Refusal::Malformed(format!("/object{error}"));
+    Ok(extension_reader::from_str(object).map_err(malformed)?)
 }
 
 /// An event that only names its object.
@@ -67,8 +67,8 @@ pub(crate) struct RelatedObject<'a> {
 
 /// Read an event that only names its object.
 pub(crate) fn read_thin(body: &[u8]) -> Ruled<ThinEvent<'_>> {
-    let malformed = |error: json_reader::Error| Halt::Refused(Refusal::Malformed(error.to_string()));
-    json_reader::from_slice(body).map_err(malformed)
+    let malformed = |error: extension_reader::Error| Halt::Refused(Refusal::Malformed(error.to_string()));
+    extension_reader::from_slice(body).map_err(malformed)
 }
 
 /// Longest id in bytes. Stripe's are far shorter; this leaves room for what keys put before and behind one.
@@ -196,7 +196,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for AllMetadata<'a> {
                 while let Some(key) = map.next_key::<Key<'de>>()? {
                     let Some(place) = key.place_in(&OURS) else {
                         // Stripe has texts alone there; anything else is nobody's.
-                        if let Ok(text) = json_reader::from_str_small(map.next_value::<Raw<'de>>()?.get()) {
+                        if let Ok(text) = extension_reader::from_str_small(map.next_value::<Raw<'de>>()?.get()) {
                             others.push((key.into_text(), Cow::Owned(text)));
                         }
                         continue;

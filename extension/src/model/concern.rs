@@ -228,7 +228,7 @@ impl Concern {
 
     /// From an effect's context; none where it is about nothing of ours.
     pub fn of_context(context: &str) -> Option<Concern> {
-        let flat: Flat = json_reader::from_str_small(context).ok()?;
+        let flat: Flat = extension_reader::from_str_small(context).ok()?;
         let (id, part) = (flat.id, flat.part);
         Some(match flat.about {
             About::Resource => Concern::Resource { instance: id?, resource: part?, verb: flat.verb? },

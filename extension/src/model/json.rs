@@ -10,12 +10,12 @@ pub(crate) type Object = Map<String, Value>;
 
 /// Decode a stored JSON text; what was stored by us and can't be read is damaged data.
 pub(crate) fn decode<T: DeserializeOwned>(collection: &str, id: &str, text: &str) -> Fallible<T> {
-    json_reader::from_str_small(text).map_err(|error| damaged(collection, id, &error))
+    extension_reader::from_str_small(text).map_err(|error| damaged(collection, id, &error))
 }
 
 #[cold]
 #[inline(never)]
-fn damaged(collection: &str, id: &str, error: &json_reader::Error) -> Failure {
+fn damaged(collection: &str, id: &str, error: &extension_reader::Error) -> Failure {
     Failure::Internal(format!("{collection}/{id} can't be read: {error}"))
 }
 

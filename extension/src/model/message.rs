@@ -74,6 +74,6 @@ pub(crate) const KIND: &str = "account.send";
 impl Message {
     /// Read a payload; none if it is of another version's form.
     pub fn of_payload(text: &str) -> Option<Message> {
-        json_reader::from_str_small(text).ok()
+        extension_reader::from_str_small(text).ok()
     }
 }

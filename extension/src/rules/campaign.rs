@@ -51,7 +51,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 /// The audience that a command says.
 fn audience(body: &Object) -> Ruled<Audience> {
     let Some(given) = body.get("audience").filter(|given| !given.is_null()) else { return Ok(Audience::default()) };
-    json_reader::from_str_small(&encode(given)?).map_err(|error| {
+    extension_reader::from_str_small(&encode(given)?).map_err(|error| {
         wrong_field(&format!("/audience{}", error.pointer()), FieldErrorCode::NotAllowed, error.cause())
     })
 }

@@ -25,7 +25,7 @@ use crate::model::json::{Object, decode, encode};
 use crate::model::keys::type_row_id;
 use crate::model::records::listing::ListingStatus;
 use crate::model::records::product::ProductRow;
-use json_reader::Raw;
+use extension_reader::Raw;
 use extension_contract::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ struct Document<'a> {
 /// `catalog.load`: bring the catalog to what the document says. What it doesn't name stays.
 pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
     admin_of_platform(desk)?;
-    let document: Document<'_> = json_reader::from_str(payload).map_err(|error| unreadable("", &error))?;
+    let document: Document<'_> = extension_reader::from_str(payload).map_err(|error| unreadable("", &error))?;
     if !PROVIDERS.contains(&document.business.provider.as_str()) {
         let message = format!("expected one of {}", PROVIDERS.join(", "));
         return Err(wrong_field("/business/provider", FieldErrorCode::NotAllowed, message));

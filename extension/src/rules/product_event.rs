@@ -100,7 +100,7 @@ fn check(id: &str, values: &ProductValues) -> Ruled<()> {
     if values.metadata.len() > JSON_BYTES_MAX || id.is_empty() || id.len() > ID_BYTES_MAX {
         return Err(Refusal::Malformed("/data".to_owned()).into());
     }
-    match json_reader::from_str_small::<Object>(&values.metadata) {
+    match extension_reader::from_str_small::<Object>(&values.metadata) {
         Ok(_) => Ok(()),
         Err(_) => Err(wrong_field("/metadata", FieldErrorCode::WrongType, "expected an object")),
     }
@@ -108,7 +108,7 @@ fn check(id: &str, values: &ProductValues) -> Ruled<()> {
 
 /// The metadata of `after` over that of `stored`; `after`'s own text where one of them is no object.
 fn overlay(stored: &ProductValues, after: &ProductValues) -> String {
-    let object = |text: &str| json_reader::from_str_small::<Object>(text);
+    let object = |text: &str| extension_reader::from_str_small::<Object>(text);
     match (object(&stored.metadata), object(&after.metadata)) {
         (Ok(mut members), Ok(over)) => {
             members.extend(over);

@@ -10,7 +10,7 @@ use crate::model::keys::{EffectKey, FactKey};
 use crate::model::notice::{To, send_once};
 use crate::model::records::comparison::Comparison;
 use crate::model::records::subscription::SubscriptionRow;
-use json_reader::Raw;
+use extension_reader::Raw;
 use extension_contract::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -86,10 +86,10 @@ pub(super) fn read_answer<'r>(desk: &mut Desk<'_>, report: &'r EffectReport) -> 
         desk.account.record_fact(&failed.to_string())?;
         return Ok(None);
     };
-    Ok(Some(json_reader::from_str(answer).map_err(|error| malformed(report, &error))?))
+    Ok(Some(extension_reader::from_str(answer).map_err(|error| malformed(report, &error))?))
 }
 
-fn malformed(report: &EffectReport, error: &json_reader::Error) -> Refusal {
+fn malformed(report: &EffectReport, error: &extension_reader::Error) -> Refusal {
     Refusal::Malformed(format!("{}: {error}", report.key))
 }
 
@@ -124,7 +124,7 @@ pub(super) fn compared(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> 
 pub(super) fn answered(desk: &mut Desk<'_>, report: &EffectReport, known: &[String]) -> Ruled<Outcome> {
     let Some(answer) = read_answer(desk, report)? else { return unattended(desk, report) };
     let object = answer.object.get();
-    let kind: Kind<'_> = json_reader::from_str(object).map_err(|error| malformed(report, &error))?;
+    let kind: Kind<'_> = extension_reader::from_str(object).map_err(|error| malformed(report, &error))?;
     match kind.object.as_deref() {
         Some("subscription") => subscription::retrieved(desk, object, answer.date_ms, known),
         Some("invoice") => invoice::retrieved(desk, object, answer.date_ms),

@@ -40,8 +40,8 @@ pub const READINGS: &[Reading] = &[
     },
     Reading {
         shape: "the unit's struct",
-        reader: "json-reader",
-        read: |text| Some(json_reader::from_str::<shapes::unit::Body<'_>>(text).ok()?.sum()),
+        reader: "extension-reader",
+        read: |text| Some(extension_reader::from_str::<shapes::unit::Body<'_>>(text).ok()?.sum()),
     },
     Reading {
         shape: "the extension's struct",
@@ -53,9 +53,9 @@ pub const READINGS: &[Reading] = &[
     },
     Reading {
         shape: "the extension's struct",
-        reader: "json-reader",
+        reader: "extension-reader",
         read: |text| {
-            let event: shapes::Event<'_> = json_reader::from_str(text).ok()?;
+            let event: shapes::Event<'_> = extension_reader::from_str(text).ok()?;
             Some(event.sum())
         },
     },
@@ -66,8 +66,8 @@ pub const READINGS: &[Reading] = &[
     },
     Reading {
         shape: "nothing",
-        reader: "json-reader",
-        read: |text| json_reader::from_str::<IgnoredAny>(text).ok().map(|_| 0),
+        reader: "extension-reader",
+        read: |text| extension_reader::from_str::<IgnoredAny>(text).ok().map(|_| 0),
     },
 ];
 

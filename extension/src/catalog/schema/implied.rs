@@ -91,7 +91,7 @@ mod tests {
     fn a_type_that_says_nothing_of_them_has_the_fields_of_its_clauses() {
         let text = r#"{"name": "site", "fields": [{"name": "status", "type": "string"}], "plan": {"field": "plan_id",
             "family": "plan"}, "provisions": [{"name": "files", "resource": "bucket"}]}"#;
-        let decl: TypeDecl = json_reader::from_str(text).expect("a type");
+        let decl: TypeDecl = extension_reader::from_str(text).expect("a type");
         let decl = decl.complete();
         for name in ["resources", "error", "created_at", "suspend_reason", "user_id", "plan_id"] {
             assert!(decl.field(name).is_some(), "{name}");
