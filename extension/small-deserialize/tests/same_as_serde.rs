@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use serde::{Deserialize, Deserializer};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 fn seven() -> i64 {

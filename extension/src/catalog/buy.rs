@@ -3,7 +3,7 @@
 use extension_contract::Account;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 
 /// Whose a purchase may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

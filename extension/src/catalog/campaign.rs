@@ -2,7 +2,7 @@
 
 use super::span::Span;
 use serde::Serialize;
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 
 /// How fast campaigns go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]

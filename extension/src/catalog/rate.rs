@@ -1,7 +1,7 @@
 //! The clause `rates`: what measured use costs, and what pays for it.
 
 use serde::{Deserialize, Serialize};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// What pays for use.

@@ -13,7 +13,7 @@ use crate::model::notice::{self, To};
 use extension_contract::FieldErrorCode;
 use serde::Serialize;
 use serde_json::{Value, json};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// A fact that services tell of an account.

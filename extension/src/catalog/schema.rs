@@ -18,7 +18,7 @@ pub(crate) use provision::STOCK_MAX;
 pub use provision::{ByHand, Doer, OnArchive, Reminder, Resource, Stock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// Kind of a field's value.

@@ -11,7 +11,7 @@ use crate::model::json::is_false;
 use crate::model::records::subscription::Pause;
 use extension_contract::{Account, Grant};
 use serde::{Deserialize, Serialize};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// Policies, as the catalog's `business` says them.

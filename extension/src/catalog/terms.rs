@@ -10,7 +10,7 @@ use crate::model::merge::price::OnSale;
 use extension_contract::{Fallible, Grant, Price};
 use serde::Serialize;
 use serde_json::Value;
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Deref;

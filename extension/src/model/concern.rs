@@ -3,7 +3,7 @@
 use super::json::encode;
 use extension_contract::{Fallible, Json, Timestamp};
 use serde::{Deserialize, Serialize};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 
 /// The rows that the end of an effect matters to.
 #[derive(Clone, Debug, PartialEq, Eq)]

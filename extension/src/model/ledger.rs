@@ -9,7 +9,7 @@ use super::keys::FactKey;
 use super::records::balances::Balances;
 use super::records::json_record;
 use serde::Serialize;
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 
 /// Money at the payment provider.
 pub(crate) const CASH: &str = "cash:stripe";

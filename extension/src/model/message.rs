@@ -6,7 +6,7 @@ use super::records::listing::ListingStatus;
 use super::records::sale::SaleKind;
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 
 /// A message, as it goes out and as it arrives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

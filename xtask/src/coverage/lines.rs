@@ -155,7 +155,7 @@ mod tests {
         let mut names: Vec<String> = manifests.iter().map(name).collect();
         names.sort();
         // The component is what WASM has around the library, and a macro runs in the compiler.
-        let apart = [component_builder::PROVISIONER, "small-deserialize"];
+        let apart = [component_builder::PROVISIONER, "extension-small-deserialize"];
         let (left_out, counted): (Vec<_>, Vec<_>) =
             names.iter().map(String::as_str).partition(|name| apart.contains(name));
         assert_eq!((left_out.len(), counted), (2, COUNTED.to_vec()));

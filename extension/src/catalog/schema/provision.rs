@@ -5,7 +5,7 @@ use crate::catalog::span::Span;
 use crate::model::concern::Verb;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use extension_contract::Timestamp;
 use serde::Serialize;
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 
 /// What the provider said last of whether a price is on sale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]

@@ -4,7 +4,7 @@ use super::{ACCOUNT, json_record};
 use crate::model::json::{is_false, is_zero};
 use extension_contract::{SubscriptionStatus, Timestamp};
 use serde::{Deserialize, Serialize};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 
 /// Where a campaign stands (PLG-60).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use super::{ACCOUNT, json_record};
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeSet;
 
 /// The end of an account.

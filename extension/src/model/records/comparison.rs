@@ -4,7 +4,7 @@ use super::{ACCOUNT, json_record};
 use crate::model::json::is_zero;
 use extension_contract::Timestamp;
 use serde::Serialize;
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// The comparisons of an account.

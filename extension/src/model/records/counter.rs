@@ -3,7 +3,7 @@
 use super::json_record;
 use extension_contract::Timestamp;
 use serde::Serialize;
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 
 /// Periods that are kept: this one, and those that a late measurement may be of.
 const PERIODS_MAX: usize = 3;

@@ -3,7 +3,7 @@
 use super::payment::Payment;
 use super::{json_record, to_record};
 use serde::{Deserialize, Serialize};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// How far a dispute is.

@@ -4,7 +4,7 @@ use super::earning::Earning;
 use super::json_record;
 use super::sale::SaleKind;
 use serde::{Deserialize, Serialize};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// Sums of shares, in minor units of one currency.

@@ -5,7 +5,7 @@ use super::sale::SaleKind;
 use crate::model::json::is_false;
 use extension_contract::Timestamp;
 use serde::Serialize;
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 
 /// A share; its id is the sale. Who bought is not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]

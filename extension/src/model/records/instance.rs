@@ -7,7 +7,7 @@ use crate::model::json::{Object, is_false};
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// Status of an instance, `metadata.status` of its product.

@@ -5,7 +5,7 @@ use super::{json_record, to_record};
 use crate::model::json::is_false;
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 
 /// How far an invoice is: it only moves forward.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use super::json_record;
 use crate::model::json::is_false;
 use extension_contract::Timestamp;
 use serde::Serialize;
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 
 /// An item; its id is the product type and the value that tells its products apart: `workspace_addon:MICRO`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]

@@ -6,7 +6,7 @@ use super::{json_record, to_record};
 use crate::model::json::is_false;
 use extension_contract::{Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a refund is: it only moves forward.

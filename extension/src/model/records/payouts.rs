@@ -4,7 +4,7 @@ use super::{ACCOUNT, json_record};
 use crate::model::json::{is_false, is_zero};
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// How far the account at the payment provider is (requirements 7.6).

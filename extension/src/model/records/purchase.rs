@@ -11,7 +11,7 @@ use extension_contract::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The finer steps of a purchase (requirements M3).

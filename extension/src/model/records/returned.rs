@@ -2,7 +2,7 @@
 
 use super::json_record;
 use serde::Serialize;
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// By invoice. It is gone when the invoice's sales have it.

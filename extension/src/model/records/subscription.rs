@@ -9,7 +9,7 @@ use extension_contract::{
     SubscriptionStatus, SubscriptionValues, Timestamp, Write,
 };
 use serde::{Deserialize, Serialize};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::rc::Rc;
 
 /// Whether nothing leaves this status.

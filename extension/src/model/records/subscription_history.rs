@@ -4,7 +4,7 @@ use super::json_record;
 use crate::model::json::is_false;
 use extension_contract::{Reference, RowKey, Timestamp};
 use serde::Serialize;
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// Entries of each kind that are kept: more than a subscription has at a time.

@@ -5,7 +5,7 @@ use crate::model::json::is_false;
 use crate::model::keys::type_row_id;
 use extension_contract::{CatalogKey, Reference, Timestamp};
 use serde::Serialize;
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// What an instance adds to the summary of its account.

@@ -4,7 +4,7 @@ use super::json_record;
 use crate::model::json::is_zero;
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
-use small_deserialize::SmallDeserialize;
+use extension_small_deserialize::SmallDeserialize;
 
 /// Where a token stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
