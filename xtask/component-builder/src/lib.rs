@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Crate of the component that this repository ships.
-pub const PROVISIONER: &str = "instance-provisioner-component";
+pub const PROVISIONER: &str = "extension-component";
 
 /// Flags of the compiler for a component: wasmtime has vector instructions, which skipping through JSON gains from; inlining is
 /// held back so that the component stays below its 2 MiB.
