@@ -28,12 +28,12 @@ pub use catalog::schema;
 
 use catalog::Catalog;
 use catalog::desk::Desk;
+use extension_contract::{Account as Owner, *};
 use input::Content;
 use model::account::Account;
 use model::halt::{Answer, Halt, Ruled, Verdict};
 use model::keys::TimerKey;
 use model::reader::Reader;
-use extension_contract::{Account as Owner, *};
 use std::rc::Rc;
 
 /// Version of the rows that this library writes.

@@ -3,9 +3,8 @@
 //! The input is `catalog.yml`, and after [`NEXT`] `business.yml`.
 
 use host::business::BusinessFolder;
-use host_replay::error::ReplayError;
 use host_replay::host::{Host, HostSetup, StoreKind};
-use host_replay::runners::Runners;
+use host_scenario::error::ReplayError;
 use std::fs;
 
 /// What stands between the two files.
@@ -27,7 +26,7 @@ pub fn run(bytes: &[u8]) {
             business: BusinessFolder { name: "acme".to_owned(), ..business },
             livemode: false,
             config: Vec::new(),
-            runners: Runners::native(),
+            runners: host_native::runners(),
             store: StoreKind::Memory,
             clock: CLOCK_MS,
             world: None,

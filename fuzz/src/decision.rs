@@ -1,17 +1,17 @@
 //! Decisions of a hostile component: each is kept whole or costs its own event only, and both stores say the same.
 
 use super::decisions::Bytes;
-use host::processor::{Business, Processor, Report};
-use host_store::{MemoryStore, NotState, SqliteStore, Store, Synchronous, state_document};
 use extension_contract::{
     Account, Actor, Balance, Candidate, Change, Decision, Declarations, EffectDecl, Entitlement, Event, Extension,
     Fallible, Imports, Listed, Offer, Opened, Outcome, Page, Payload, Placement, Problem, ProductValues, Question,
     RecordKey, RetryPolicy, Row, RowKey, Timestamp, UsageTotal, Write,
 };
-use std::sync::{Arc, LazyLock, Mutex};
+use host::processor::{Business, Processor, Report};
+use host_store::{MemoryStore, NotState, SqliteStore, Store, Synchronous, state_document};
 use host_wasm_runner::around::Around;
 use host_wasm_runner::native::NativeRunner;
 use host_wasm_runner::wasm::check_decision;
+use std::sync::{Arc, LazyLock, Mutex};
 
 const NOW: Timestamp = 1_767_225_600_000;
 /// Events of one story.

@@ -1,8 +1,8 @@
 //! A scenario of anybody: it is read and its events are built, or it is said what is wrong.
 
-use host_replay::prepare::prepare;
-use host_replay::scenario::Scenario;
-use host_replay::shapes::Shapes;
+use host_scenario::model::Scenario;
+use host_scenario::prepare::prepare;
+use host_scenario::shapes::Shapes;
 use std::path::Path;
 use std::sync::LazyLock;
 

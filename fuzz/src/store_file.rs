@@ -2,11 +2,11 @@
 //!
 //! Each five bytes of the input put one byte at a place of the file; what is left over cuts it.
 
+use extension_contract::{Account, CatalogQuery, Reference, Row};
 use host_store::testing::samples;
 use host_store::{
     Changes, InboxState, NewInbox, NotState, Partition, Scope, SqliteStore, Standing, Store, state_document,
 };
-use extension_contract::{Account, CatalogQuery, Reference, Row};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};

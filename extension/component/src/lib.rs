@@ -7,8 +7,8 @@
 // What the generator makes talks to raw memory, in `wire` and in the exports below, and so does the allocator.
 #![allow(unsafe_code)]
 
-use instance_provisioner::Provisioner;
 use extension_contract::Extension;
+use instance_provisioner::Provisioner;
 
 #[cfg(target_arch = "wasm32")]
 mod arena;

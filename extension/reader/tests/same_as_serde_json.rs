@@ -150,7 +150,10 @@ impl<'de> Deserialize<'de> for Id {
                     if name == "id" {
                         let id = object.next_value::<String>()?;
                         object.next_key::<extension_reader::Rest>()?;
-                        assert!(object.next_key::<extension_reader::Rest>()?.is_none(), "nothing is left behind the rest");
+                        assert!(
+                            object.next_key::<extension_reader::Rest>()?.is_none(),
+                            "nothing is left behind the rest"
+                        );
                         return Ok(Id(Some(id)));
                     }
                     object.next_value::<IgnoredAny>()?;
@@ -189,7 +192,8 @@ fn same_in_all_ways(text: &str) {
     let ours = extension_reader::from_str::<extension_reader::Raw<'_>>(text).ok().map(extension_reader::Raw::get);
     let theirs = serde_json::from_str::<&serde_json::value::RawValue>(text).ok().map(|raw| raw.get());
     assert_eq!(ours, theirs, "as written: {text:?}");
-    let small = extension_reader::from_str_small::<extension_reader::Raw<'_>>(text).ok().map(extension_reader::Raw::get);
+    let small =
+        extension_reader::from_str_small::<extension_reader::Raw<'_>>(text).ok().map(extension_reader::Raw::get);
     assert_eq!(small, theirs, "as written, in less code: {text:?}");
     same_id(text);
 }

@@ -1,9 +1,9 @@
 //! A struct reads the same values as with serde's own derive, and refuses the same in the same words.
 #![allow(clippy::unwrap_used)]
 
+use extension_small_deserialize::SmallDeserialize;
 use proptest::prelude::*;
 use serde::{Deserialize, Deserializer};
-use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 fn seven() -> i64 {

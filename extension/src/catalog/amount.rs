@@ -2,11 +2,11 @@
 
 use super::template::{Scope, places_of};
 use extension_contract::Grant;
+use extension_small_deserialize::SmallDeserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
-use extension_small_deserialize::SmallDeserialize;
 use std::fmt;
 
 /// Of an amount without bound.

@@ -1,9 +1,9 @@
 //! The clause `buy`: who may buy products of a type, how many, and what their checkout says.
 
 use extension_contract::Account;
+use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use extension_small_deserialize::SmallDeserialize;
 
 /// Whose a purchase may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

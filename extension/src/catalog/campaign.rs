@@ -1,8 +1,8 @@
 //! The clause `campaigns`: how mails to many are sent. A business without it keeps no list of who could be written to.
 
 use super::span::Span;
-use serde::Serialize;
 use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
 
 /// How fast campaigns go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]

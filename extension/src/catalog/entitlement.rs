@@ -1,7 +1,7 @@
 //! What there is to be entitled to: each key is declared, with its kind.
 
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What an amount of an entitlement means.

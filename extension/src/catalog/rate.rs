@@ -1,7 +1,7 @@
 //! The clause `rates`: what measured use costs, and what pays for it.
 
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What pays for use.

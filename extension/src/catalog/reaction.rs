@@ -11,9 +11,9 @@ use crate::model::json::Object;
 use crate::model::keys::EffectKey;
 use crate::model::notice::{self, To};
 use extension_contract::FieldErrorCode;
+use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 use serde_json::{Value, json};
-use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// A fact that services tell of an account.

@@ -14,11 +14,11 @@ use super::span::Span;
 use super::split::Split;
 use crate::model::shared::Shared;
 pub(crate) use check::{check, check_default, check_told, text_form};
+use extension_small_deserialize::SmallDeserialize;
 pub(crate) use provision::STOCK_MAX;
 pub use provision::{ByHand, Doer, OnArchive, Reminder, Resource, Stock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// Kind of a field's value.

@@ -10,8 +10,8 @@ use super::span::Span;
 use crate::model::json::is_false;
 use crate::model::records::subscription::Pause;
 use extension_contract::{Account, Grant};
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Policies, as the catalog's `business` says them.

@@ -3,8 +3,8 @@
 use super::schema::TypeDecl;
 use crate::model::json::Object;
 use extension_contract::Account;
-use serde::Serialize;
 use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
 
 /// Days for which a share is held where the clause doesn't say.
 const HOLD_DAYS: u32 = 7;

@@ -5,8 +5,8 @@
 
 use crate::model::halt::{Halt, Ruled};
 use crate::model::time::from_seconds;
-use extension_reader::{Key, Raw, Rest};
 use extension_contract::{Refusal, Timestamp};
+use extension_reader::{Key, Raw, Rest};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;

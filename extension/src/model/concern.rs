@@ -2,8 +2,8 @@
 
 use super::json::encode;
 use extension_contract::{Fallible, Json, Timestamp};
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 
 /// The rows that the end of an effect matters to.
 #[derive(Clone, Debug, PartialEq, Eq)]

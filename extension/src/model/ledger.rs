@@ -8,8 +8,8 @@ use super::halt::{Ruled, internal};
 use super::keys::FactKey;
 use super::records::balances::Balances;
 use super::records::json_record;
-use serde::Serialize;
 use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
 
 /// Money at the payment provider.
 pub(crate) const CASH: &str = "cash:stripe";

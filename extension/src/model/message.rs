@@ -5,8 +5,8 @@ use super::records::campaign::Member;
 use super::records::listing::ListingStatus;
 use super::records::sale::SaleKind;
 use extension_contract::Timestamp;
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 
 /// A message, as it goes out and as it arrives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

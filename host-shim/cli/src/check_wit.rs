@@ -3,11 +3,11 @@
 use crate::{EXIT_BAD_INPUT, EXIT_FAILED};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
+use host_wit_check::{Contract, Fit, fit};
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use host_wit_check::{Contract, Fit, fit};
 
 /// Say whether a component that was built against one contract runs on a host of another
 ///
@@ -82,8 +82,9 @@ fn human(args: &Args, fit: &Fit) -> io::Result<()> {
             writeln!(out, "it does not fit: what was built against {old} can't run on a host of {new}; build it anew")?
         }
     }
-    let version =
-        |version: &Option<host_wit_check::Version>| version.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+    let version = |version: &Option<host_wit_check::Version>| {
+        version.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
+    };
     match fit.needs() {
         Some(needs) if !fit.is_version_right() => {
             writeln!(out, "version: {} after {} is too low, it needs {needs}", version(&fit.new), version(&fit.old))

@@ -8,10 +8,10 @@ use host_compare::allow::Allowed;
 use host_compare::cut::{self, CutError};
 use host_compare::report::{github, human, json, junit};
 use host_compare::{Comparison, Options, Step, log, paths};
-use host_replay::error::ReplayError;
 use host_replay::host::{StoreKind, open};
 use host_replay::library::Library;
 use host_replay::runners::Runners;
+use host_scenario::error::ReplayError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -139,7 +139,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn runners(file: &Path) -> Result<Runners, ReplayError> {
-    if file.as_os_str() == NATIVE { Ok(Runners::native()) } else { Runners::component(file, false) }
+    if file.as_os_str() == NATIVE { crate::extension::native() } else { Runners::component(file, false) }
 }
 
 fn report(format: Format, comparison: &Comparison, options: &Options) -> anyhow::Result<()> {

@@ -1,8 +1,8 @@
 //! Which extension is run: the options that commands share.
 
 use clap::Parser;
-use host_replay::error::ReplayError;
 use host_replay::runners::Runners;
+use host_scenario::error::ReplayError;
 use std::path::{Path, PathBuf};
 
 /// Which extension is run.
@@ -19,7 +19,7 @@ pub(crate) struct ExtensionArgs {
 
 impl ExtensionArgs {
     /// The options as they were given, each after a space.
-    #[cfg(feature = "stripe")]
+    #[cfg(feature = "lab")]
     pub(crate) fn as_options(&self) -> String {
         match (&self.component, self.native) {
             (_, true) => " --native".to_owned(),
@@ -31,10 +31,26 @@ impl ExtensionArgs {
     /// The library or the component, which is made anew for every event if `fresh`.
     pub(crate) fn runners(&self, fresh: bool) -> Result<Runners, ReplayError> {
         if self.native {
-            return Ok(Runners::native());
+            return native();
         }
         Runners::component(&component_or_default(self.component.as_deref(), "--component FILE or --native")?, fresh)
     }
+}
+
+/// The extension's library, if this program links it.
+#[cfg(feature = "native")]
+pub(crate) fn native() -> Result<Runners, ReplayError> {
+    Ok(host_native::runners())
+}
+
+/// The extension's library, if this program links it.
+#[cfg(not(feature = "native"))]
+pub(crate) fn native() -> Result<Runners, ReplayError> {
+    Err(ReplayError::Usage(
+        "this program does not link the extension's library: give --component FILE, or build the host with \
+         `cargo build --package host-shim --features native`"
+            .to_owned(),
+    ))
 }
 
 /// The component that is named, or the one beside the program; `instead` says what can be given where there is none.

@@ -2,10 +2,9 @@
 
 use crate::EXIT_BAD_INPUT;
 use clap::Parser;
+use host_wasm_runner::inspect::{InspectError, inspect_file};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use host_wasm_runner::inspect::{InspectError, inspect_file};
-use host_wit_check::Advice;
 
 /// Say what a component imports and exports, and whether this host can load it
 ///
@@ -45,8 +44,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         println!("{name}:");
         list.iter().for_each(|entry| println!("  {entry}"));
     }
-    let advice =
-        std::fs::read(&args.file).map_err(|error| error.to_string()).and_then(|bytes| host_wit_check::advice(&bytes));
     match inspection.loadable {
         Ok(()) => {
             println!("this host can load it");
@@ -54,10 +51,23 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Err(error) => {
             println!("this host can't load it: {error}");
-            for Advice { problem, remedy } in advice.unwrap_or_default() {
-                println!("- {problem}\n  {remedy}");
-            }
+            print_advice(&args.file);
             Ok(ExitCode::from(1))
         }
     }
+}
+
+/// What does not fit the host's contract, and what to do about it.
+#[cfg(feature = "lab")]
+fn print_advice(file: &std::path::Path) {
+    let advice =
+        std::fs::read(file).map_err(|error| error.to_string()).and_then(|bytes| host_wit_check::advice(&bytes));
+    for host_wit_check::Advice { problem, remedy } in advice.unwrap_or_default() {
+        println!("- {problem}\n  {remedy}");
+    }
+}
+
+#[cfg(not(feature = "lab"))]
+fn print_advice(_: &std::path::Path) {
+    println!("`inspect` of the full program says what does not fit: `cargo xtask build`");
 }

@@ -1,31 +1,41 @@
 //! The command line: options in, report out, exit code. Every command is a library call.
 
-mod beside;
 mod check;
+#[cfg(feature = "lab")]
 mod check_wit;
+#[cfg(feature = "lab")]
 mod compare;
+#[cfg(feature = "lab")]
 mod coverage;
+#[cfg(feature = "providers")]
 mod drift;
+#[cfg(feature = "lab")]
 mod explore;
+#[cfg(feature = "lab")]
 mod export;
 mod extension;
 mod format;
 mod inspect;
+mod not_built;
 mod plan;
+#[cfg(feature = "lab")]
 mod profile;
 mod progress;
 mod replay;
 mod schema;
+#[cfg(feature = "providers")]
 mod secrets;
-#[cfg(feature = "stripe")]
+#[cfg(feature = "lab")]
 mod simulate;
 mod source;
+#[cfg(feature = "lab")]
 mod span;
+#[cfg_attr(not(feature = "providers"), path = "world/not_built.rs")]
 mod world;
 
 use clap::{Parser, Subcommand};
-use host_replay::error::ReplayError;
 use host_replay::report::{github, printable};
+use host_scenario::error::ReplayError;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -59,7 +69,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim check-wit old.wit new.wit       say whether components of before still run
   host-shim inspect my-extension.wasm       say whether this host can load a component
   host-shim schema scenario                 print the JSON Schema of scenarios, for editors
-  host-shim simulate solobase               let customers live for a year, an oracle beside them (with feature `stripe`)
+  host-shim simulate solobase               let customers live for a year, an oracle beside them
 
 Exit codes: 0 all held, 1 an expectation failed or an event ended without outcome, 2 bad usage or input.";
 
@@ -67,42 +77,118 @@ Exit codes: 0 all held, 1 an expectation failed or an event ended without outcom
 enum Command {
     Replay(Box<replay::Args>),
     Check(check::Args),
+    #[cfg(feature = "lab")]
     Explore(Box<explore::Args>),
+    #[cfg(not(feature = "lab"))]
+    /// Play other orders, failures and crashes of a scenario, and say which law breaks (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Explore(not_built::Args),
+    #[cfg(feature = "lab")]
     Coverage(coverage::Args),
+    #[cfg(not(feature = "lab"))]
+    /// Say which decisions no scenario reaches (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Coverage(not_built::Args),
+    #[cfg(feature = "lab")]
     Profile(Box<profile::Args>),
+    #[cfg(not(feature = "lab"))]
+    /// Say where the component's fuel goes (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Profile(not_built::Args),
+    #[cfg(feature = "lab")]
     Compare(Box<compare::Args>),
+    #[cfg(not(feature = "lab"))]
+    /// Say what another component decides differently (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Compare(not_built::Args),
+    #[cfg(feature = "lab")]
     Export(Box<export::Args>),
+    #[cfg(not(feature = "lab"))]
+    /// Write an account's story as a scenario (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Export(not_built::Args),
     Plan(plan::Args),
+    #[cfg(feature = "providers")]
     Drift(Box<drift::Args>),
+    #[cfg(not(feature = "providers"))]
+    /// Say what differs between the record and what the providers have (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Drift(not_built::Args),
+    #[cfg(feature = "lab")]
     CheckWit(check_wit::Args),
+    #[cfg(not(feature = "lab"))]
+    /// Say whether components built against an older contract still run (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    CheckWit(not_built::Args),
     Inspect(inspect::Args),
     Schema(schema::Args),
+    #[cfg(feature = "providers")]
     Secrets(secrets::Args),
-    #[cfg(feature = "stripe")]
+    #[cfg(not(feature = "providers"))]
+    /// Keep, list and rotate secrets (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Secrets(not_built::Args),
+    #[cfg(feature = "lab")]
     Stripe(Box<local_stripe::cli::StripeArgs>),
-    #[cfg(feature = "stripe")]
+    #[cfg(not(feature = "lab"))]
+    /// Run a local Stripe (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Stripe(not_built::Args),
+    #[cfg(feature = "lab")]
     Simulate(Box<simulate::Args>),
+    #[cfg(not(feature = "lab"))]
+    /// Let customers live for a year and check the result against an oracle (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Simulate(not_built::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Replay(args) => replay::run(*args),
         Command::Check(args) => check::run(&args),
+        #[cfg(feature = "lab")]
         Command::Explore(args) => explore::run(&args),
+        #[cfg(not(feature = "lab"))]
+        Command::Explore(args) => args.refuse("explore"),
+        #[cfg(feature = "lab")]
         Command::Coverage(args) => coverage::run(&args),
+        #[cfg(not(feature = "lab"))]
+        Command::Coverage(args) => args.refuse("coverage"),
+        #[cfg(feature = "lab")]
         Command::Profile(args) => profile::run(&args),
+        #[cfg(not(feature = "lab"))]
+        Command::Profile(args) => args.refuse("profile"),
+        #[cfg(feature = "lab")]
         Command::Compare(args) => compare::run(&args),
+        #[cfg(not(feature = "lab"))]
+        Command::Compare(args) => args.refuse("compare"),
+        #[cfg(feature = "lab")]
         Command::Export(args) => export::run(&args),
-        Command::Drift(args) => drift::run(&args),
+        #[cfg(not(feature = "lab"))]
+        Command::Export(args) => args.refuse("export"),
         Command::Plan(args) => plan::run(&args),
+        #[cfg(feature = "providers")]
+        Command::Drift(args) => drift::run(&args),
+        #[cfg(not(feature = "providers"))]
+        Command::Drift(args) => args.refuse("drift"),
+        #[cfg(feature = "lab")]
         Command::CheckWit(args) => check_wit::run(&args),
+        #[cfg(not(feature = "lab"))]
+        Command::CheckWit(args) => args.refuse("check-wit"),
         Command::Inspect(args) => inspect::run(&args),
         Command::Schema(args) => schema::run(&args),
+        #[cfg(feature = "providers")]
         Command::Secrets(args) => secrets::run(&args),
-        #[cfg(feature = "stripe")]
+        #[cfg(not(feature = "providers"))]
+        Command::Secrets(args) => args.refuse("secrets"),
+        #[cfg(feature = "lab")]
         Command::Stripe(args) => local_stripe::cli::run(&args),
-        #[cfg(feature = "stripe")]
+        #[cfg(not(feature = "lab"))]
+        Command::Stripe(args) => args.refuse("stripe"),
+        #[cfg(feature = "lab")]
         Command::Simulate(args) => simulate::run(&args),
+        #[cfg(not(feature = "lab"))]
+        Command::Simulate(args) => args.refuse("simulate"),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -7,9 +7,9 @@ use crate::source::SourceArgs;
 use crate::world::WorldArgs;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use host_replay::error::Place;
 use host_replay::report::{Human, Json, failures, github, junit, printable};
 use host_replay::run::{Finished, ReplayOptions, Silent, replay};
+use host_scenario::error::Place;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,7 +65,7 @@ pub(crate) struct Args {
     bless: bool,
 
     /// Start a local Stripe beside the host: `stripe` effects are calls of its API, `at_stripe` steps act there, and its webhooks
-    /// come signed; plays one scenario (with feature `beside`)
+    /// come signed; plays one scenario
     #[arg(long, help_heading = "The world")]
     local_stripe: bool,
 
@@ -99,7 +99,7 @@ enum Format {
 }
 
 fn parse_time(text: &str) -> Result<i64, String> {
-    host_replay::time::parse(text).ok_or_else(|| "expected RFC 3339 such as 2026-02-01T00:00:00Z".to_owned())
+    host::time::parse(text).ok_or_else(|| "expected RFC 3339 such as 2026-02-01T00:00:00Z".to_owned())
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use host_replay::schema::{BUSINESS, CATALOG, SCENARIO};
+use host_scenario::schema::{BUSINESS, CATALOG, SCENARIO};
 use std::io::Write;
 use std::process::ExitCode;
 

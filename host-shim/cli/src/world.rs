@@ -1,10 +1,12 @@
 //! Providers that do something in the world: the options, and what is told of them.
 
-use crate::beside::Beside;
+mod local_stripe;
+
 use anyhow::Context;
 use clap::Parser;
-use host_replay::world::World;
 use host_provider_set::{Name, Opened, Options, Settings, chart, open};
+use host_replay::world::World;
+use local_stripe::Beside;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;

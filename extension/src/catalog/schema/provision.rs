@@ -3,9 +3,9 @@
 use super::Field;
 use crate::catalog::span::Span;
 use crate::model::concern::Verb;
+use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
-use extension_small_deserialize::SmallDeserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

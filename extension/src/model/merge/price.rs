@@ -1,8 +1,8 @@
 //! Whether the provider sells a price: its newest view says; of one second the one that withdraws it.
 
 use extension_contract::Timestamp;
-use serde::Serialize;
 use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
 
 /// What the provider said last of whether a price is on sale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]

@@ -3,8 +3,8 @@
 use super::{ACCOUNT, json_record};
 use crate::model::json::{is_false, is_zero};
 use extension_contract::{SubscriptionStatus, Timestamp};
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 
 /// Where a campaign stands (PLG-60).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

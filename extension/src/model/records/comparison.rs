@@ -3,8 +3,8 @@
 use super::{ACCOUNT, json_record};
 use crate::model::json::is_zero;
 use extension_contract::Timestamp;
-use serde::Serialize;
 use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The comparisons of an account.

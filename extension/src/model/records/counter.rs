@@ -2,8 +2,8 @@
 
 use super::json_record;
 use extension_contract::Timestamp;
-use serde::Serialize;
 use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
 
 /// Periods that are kept: this one, and those that a late measurement may be of.
 const PERIODS_MAX: usize = 3;

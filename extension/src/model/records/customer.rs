@@ -2,8 +2,8 @@
 
 use super::{ACCOUNT, json_record};
 use extension_contract::Timestamp;
-use serde::Serialize;
 use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
 
 /// What is kept of a customer beside the claim.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]

@@ -2,8 +2,8 @@
 
 use super::payment::Payment;
 use super::{json_record, to_record};
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How far a dispute is.

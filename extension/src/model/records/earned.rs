@@ -3,8 +3,8 @@
 use super::earning::Earning;
 use super::json_record;
 use super::sale::SaleKind;
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Sums of shares, in minor units of one currency.

@@ -4,8 +4,8 @@ use super::json_record;
 use super::sale::SaleKind;
 use crate::model::json::is_false;
 use extension_contract::Timestamp;
-use serde::Serialize;
 use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
 
 /// A share; its id is the sale. Who bought is not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]

@@ -5,9 +5,9 @@ use super::schedule::OpenSchedule;
 use super::summary::Contribution;
 use crate::model::json::{Object, is_false};
 use extension_contract::Timestamp;
+use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use extension_small_deserialize::SmallDeserialize;
 use std::collections::BTreeMap;
 
 /// Status of an instance, `metadata.status` of its product.

@@ -4,8 +4,8 @@ use super::subscription_history::BillingHistory;
 use super::{json_record, to_record};
 use crate::model::json::is_false;
 use extension_contract::Timestamp;
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 
 /// How far an invoice is: it only moves forward.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

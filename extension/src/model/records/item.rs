@@ -3,8 +3,8 @@
 use super::json_record;
 use crate::model::json::is_false;
 use extension_contract::Timestamp;
-use serde::Serialize;
 use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
 
 /// An item; its id is the product type and the value that tells its products apart: `workspace_addon:MICRO`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]

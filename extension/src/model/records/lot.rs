@@ -3,8 +3,8 @@
 use super::json_record;
 use crate::model::json::is_zero;
 use extension_contract::Timestamp;
-use serde::Serialize;
 use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
 
 /// A lot; its id is the purchase. Amounts are millionths of the currency's unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]

@@ -5,8 +5,8 @@ use super::invoice::Invoice;
 use super::{json_record, to_record};
 use crate::model::json::is_false;
 use extension_contract::{Reference, RowKey, Timestamp};
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a refund is: it only moves forward.

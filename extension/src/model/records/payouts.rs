@@ -3,8 +3,8 @@
 use super::{ACCOUNT, json_record};
 use crate::model::json::{is_false, is_zero};
 use extension_contract::Timestamp;
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How far the account at the payment provider is (requirements 7.6).

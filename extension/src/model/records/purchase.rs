@@ -9,9 +9,9 @@ use extension_contract::{
     CatalogKey, Fallible, Purchase, PurchaseStatus, PurchaseValues, REFERENCES_MAX, Reference, Row, RowKey, Timestamp,
     Write,
 };
+use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use extension_small_deserialize::SmallDeserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The finer steps of a purchase (requirements M3).

@@ -1,8 +1,8 @@
 //! What came back of an invoice before it was known as paid: its sales learn of it when it is.
 
 use super::json_record;
-use serde::Serialize;
 use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// By invoice. It is gone when the invoice's sales have it.

@@ -2,8 +2,8 @@
 
 use super::json_record;
 use extension_contract::Timestamp;
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What was sold.

@@ -2,8 +2,8 @@
 
 use super::{ACCOUNT, json_record};
 use extension_contract::Timestamp;
-use serde::Serialize;
 use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What is open, by key. A generation outlives what it belongs to, so that the same key can be set again.

@@ -2,8 +2,8 @@
 
 use super::json_record;
 use extension_contract::{Reference, RowKey, Timestamp};
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 
 /// How far a session is: it only moves forward.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -8,8 +8,8 @@ use extension_contract::{
     CatalogKey, Failure, Fallible, Reference, Row, RowKey, Snapshot, SnapshotRank, Subscription, SubscriptionItem,
     SubscriptionStatus, SubscriptionValues, Timestamp, Write,
 };
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
 /// Whether nothing leaves this status.

@@ -3,8 +3,8 @@
 use super::json_record;
 use crate::model::json::is_false;
 use extension_contract::{Reference, RowKey, Timestamp};
-use serde::Serialize;
 use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Entries of each kind that are kept: more than a subscription has at a time.

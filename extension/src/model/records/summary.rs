@@ -4,8 +4,8 @@ use super::{ACCOUNT, json_record};
 use crate::model::json::is_false;
 use crate::model::keys::type_row_id;
 use extension_contract::{CatalogKey, Reference, Timestamp};
-use serde::Serialize;
 use extension_small_deserialize::SmallDeserialize;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What an instance adds to the summary of its account.

@@ -3,8 +3,8 @@
 use super::json_record;
 use crate::model::json::is_zero;
 use extension_contract::Timestamp;
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 
 /// Where a token stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

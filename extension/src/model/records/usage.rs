@@ -3,8 +3,8 @@
 use super::json_record;
 use crate::model::json::{is_false, is_zero};
 use extension_contract::Timestamp;
-use serde::{Deserialize, Serialize};
 use extension_small_deserialize::SmallDeserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Different uses of one day or month that are kept apart; beyond them all count as one.

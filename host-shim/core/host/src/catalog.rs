@@ -6,8 +6,8 @@ use crate::StartError;
 use crate::business::BusinessFolder;
 use crate::outbox::Outbox;
 use crate::processor::{Processor, Report};
-use host_store::{InboxRow, Partition, Store};
 use extension_contract::{Account, Actor, ActorKind, Event, IgnoreReason, Outcome, Payload, Stored, Timestamp};
+use host_store::{InboxRow, Partition, Store};
 
 /// Where loads of a folder's catalog come from.
 const SOURCE: &str = "api";

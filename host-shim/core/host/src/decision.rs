@@ -4,13 +4,13 @@ use crate::check;
 use crate::processor::EffectRef;
 use crate::provider_event::ProviderEvent;
 use crate::snapshot::{Place, Seen};
-use host_store::{
-    Changes, ClaimRow, ERASE, EffectChange, EffectRow, EffectState, Expected, Lease, MESSAGE, PROVIDER_EVENT, RowWrite,
-    Scope, TIMER,
-};
 use extension_contract::{
     Account, Change, ClaimChange, Decision, Effect, Outcome, Product, Purchase, REFERENCES_MAX, RETRY_DELAYS_MAX,
     Reference, Row, RowKey, RowVersion, StoreError, StoredRecord, Subscription, Timestamp, Write,
+};
+use host_store::{
+    Changes, ClaimRow, ERASE, EffectChange, EffectRow, EffectState, Expected, Lease, MESSAGE, PROVIDER_EVENT, RowWrite,
+    Scope, TIMER,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

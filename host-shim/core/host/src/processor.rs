@@ -20,12 +20,12 @@ pub use report::{Disposition, EffectRef, Report};
 
 use crate::business::Own;
 use crate::snapshot::{Context, Seen, Snapshot};
-use host_store::{ConfigError, Declared, InboxRow, InboxState, NotState, Partition, Scope, Store};
 use extension_contract::{Account, Event, Outcome, Payload, Refusal, Reply, StoreError, Timestamp};
+use host_store::{ConfigError, Declared, InboxRow, InboxState, NotState, Partition, Scope, Store};
+use host_wasm_runner::runner::{Runner, SharedImports};
 use run::{Attempt, caller_of};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use host_wasm_runner::runner::{Runner, SharedImports};
 
 /// Attempts of an event that ends in an error, before it is a dead letter.
 pub const ATTEMPTS_MAX: u32 = 5;

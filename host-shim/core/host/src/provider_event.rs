@@ -1,8 +1,8 @@
 //! An event of the provider that an extension puts together itself, of an object that it asked for: it comes in as if the
 //! provider had sent it, and is placed by what stands in it.
 
-use host_intake::envelope::{self, Decoded, SNAPSHOT_EVENT};
 use extension_contract::Timestamp;
+use host_intake::envelope::{self, Decoded, SNAPSHOT_EVENT};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

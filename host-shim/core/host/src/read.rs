@@ -1,9 +1,9 @@
 //! Typed reads of a store, for those who look at it from outside: scenarios, pages, tests.
 
-use host_store::{Partition, Scope, Store};
 use extension_contract::{
     Account, Price, Product, Purchase, RecordKey, Row, RowKey, RowKind, Stored, StoredRecord, Subscription,
 };
+use host_store::{Partition, Scope, Store};
 
 /// Rows that one look-up brings.
 const PAGE: usize = 500;

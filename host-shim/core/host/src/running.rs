@@ -7,10 +7,10 @@ use crate::clock::Clock;
 use crate::manifest::Manifest;
 use crate::outbox::{self, Outbox, OutboxError};
 use crate::processor::{Business, Processor, Report};
+use extension_contract::{StoreError, Stored};
 use host_intake::Decoded;
 use host_provider_api::Registry;
 use host_store::{ConfigError, MemoryStore, Store};
-use extension_contract::{StoreError, Stored};
 use host_wasm_runner::runner::Runner;
 
 /// What a host is to do, beside the parts that it is made of. It serves any number of starts.

@@ -4,12 +4,12 @@
 //! instance of a component can't borrow one.
 
 use crate::check;
-use host_store::{ClaimRow, Declared, LogEntry, Partition, Scope, Store};
 use extension_contract::{
     Account, CONNECTED_ACCOUNT_CLAIMS, CatalogKey, CatalogQuery, CatalogRow, ClaimState, Here, ID_BYTES_MAX,
     IgnoreReason, Imports, LogLevel, Mark, Opened, Page, Placement, Product, Reference, Refusal, RowKey, RowVersion,
     Selection, StoreError, Stored, StoredRow, Timestamp,
 };
+use host_store::{ClaimRow, Declared, LogEntry, Partition, Scope, Store};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 

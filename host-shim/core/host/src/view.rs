@@ -6,8 +6,8 @@ pub use rows::{Rows, account_rows, parsed};
 
 use crate::processor::{AskError, Processor};
 use crate::{read, time};
-use host_store::{EffectRow, EffectState, InboxState};
 use extension_contract::{Account, Actor, FACT_SOURCE, Outcome, Payload, Question, Stored, Timestamp};
+use host_store::{EffectRow, EffectState, InboxState};
 use serde_json::{Map, Value, json};
 
 /// Sources of events that come from outside; the others are made by the host.

@@ -5,17 +5,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+use extension_contract::{
+    Account, Actor, Event, Failure, IgnoreReason, Outcome, Payload, ProviderFacts, Question, Refusal, StoreError,
+};
 use host::processor::{ATTEMPTS_MAX, AskError, Business, Disposition, Processor, RETRY_DELAYS_MS, Report};
 use host_store::{
     ClaimRow, EffectRow, EffectState, InboxState, MemoryStore, NotState, Partition, SqliteStore, Store, state_document,
 };
-use extension_contract::{
-    Account, Actor, Event, Failure, IgnoreReason, Outcome, Payload, ProviderFacts, Question, Refusal, StoreError,
-};
-use serde_json::Value;
-use std::sync::LazyLock;
 use host_wasm_runner::runner::RunError;
 use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
+use serde_json::Value;
+use std::sync::LazyLock;
 
 const T0: i64 = 1_700_000_000_000;
 

@@ -16,12 +16,12 @@ mod outbox {
     pub mod toy;
 
     use events::{T0, command, lines};
+    use extension_contract::{EffectReport, Timestamp};
     use host::outbox::Outbox;
     use host::processor::{Business, Processor};
     use host_provider_api::Registry;
     use host_provider_api::scripted::{Scripted, ScriptedAnswer};
     use host_store::{EffectRow, MemoryStore, Store};
-    use extension_contract::{EffectReport, Timestamp};
     use serde_json::{Value, json};
     use std::sync::Arc;
 

@@ -18,9 +18,9 @@ mod processor {
     mod versions;
     mod waiting;
 
+    use extension_contract::{Event, Timestamp};
     use host::processor::{Business, Processor, Report};
     use host_store::{MemoryStore, Store};
-    use extension_contract::{Event, Timestamp};
 
     pub fn business() -> Business {
         Business { name: "toys".into(), catalog_hash: "catalog".into(), ..Business::default() }

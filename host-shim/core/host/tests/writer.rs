@@ -12,6 +12,7 @@ mod writer {
     mod order;
 
     use events::{T0, command};
+    use extension_contract::Event;
     use host::business::{BusinessFolder, CATALOG_FILE};
     use host::clock::Clock;
     use host::outbox::OutboxError;
@@ -21,7 +22,6 @@ mod writer {
     use host_intake::Decoded;
     use host_provider_api::{Call, Registry};
     use host_store::Store;
-    use extension_contract::Event;
     use serde_json::{Value, json};
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::time::Duration;

@@ -9,9 +9,9 @@ mod secrets;
 
 pub use secrets::{ConfigError, EndpointSecret, EndpointSecrets, Mode, SecretConfig};
 
+use extension_contract::Timestamp;
 use header::Header;
 use hmac::Mac;
-use extension_contract::Timestamp;
 use std::fmt;
 
 /// Name of the header.

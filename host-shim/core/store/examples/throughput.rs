@@ -2,11 +2,11 @@
 //!
 //! `cargo run --release -p host-store --example throughput --features testing -- FOLDER [EVENTS] [BATCH]`
 
+use extension_contract::{CatalogKey, Outcome, Payload, Reference, Row, RowKey, RowKind, Selection};
 use host_store::testing::samples;
 use host_store::{
     Applied, Changes, Expected, InboxState, MemoryStore, Provenance, RowWrite, Run, SqliteStore, Standing, Store,
 };
-use extension_contract::{CatalogKey, Outcome, Payload, Reference, Row, RowKey, RowKind, Selection};
 use std::time::{Duration, Instant};
 
 const BODY_BYTES: usize = 8 * 1024;

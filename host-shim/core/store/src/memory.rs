@@ -19,12 +19,12 @@ use crate::scope::{Partition, Scope};
 use crate::store::Store;
 use account::{AccountRows, AccountUndo};
 use claims::Claims;
-use inbox::{Inbox, InboxUndo};
-use outbox::{Outbox, OutboxUndo};
 use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, Row, RowKey, RowKind, Selection,
     StoreError, Stored, StoredRow, Timestamp,
 };
+use inbox::{Inbox, InboxUndo};
+use outbox::{Outbox, OutboxUndo};
 use std::collections::HashMap;
 use std::sync::Arc;
 

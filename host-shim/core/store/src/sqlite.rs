@@ -24,11 +24,11 @@ use crate::scope::{Partition, Scope};
 use crate::store::Store;
 use catalog::Catalog;
 use claims::Claims;
-use graph::AccountGraph;
 use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoreError,
     Stored, StoredRow, Timestamp,
 };
+use graph::AccountGraph;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use scopes::{Known, Scopes};

@@ -6,14 +6,14 @@ use extension_contract::{
     Account, Actor, CatalogKey, CatalogQuery, CatalogRow, ClaimState, ConfigDecl, ConfigType, ConfigValue, Event, Here,
     Imports, LogLevel, Opened, Page, Payload, Placement, Product, RowKey, Selection, Stored, StoredRow,
 };
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::sync::{Arc, LazyLock, Mutex};
 use host_wasm_runner::cache::{CacheError, ComponentCache, Origin};
 use host_wasm_runner::inspect::{self, InspectError};
 use host_wasm_runner::runner::{RunError, Runner, SharedImports};
 use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
 
 /// The size that a component may have (design, "Numbers to reach").
 const SIZE_MAX: usize = 2 << 20;

@@ -2,8 +2,8 @@
 
 use crate::setting::{BATCH, BUSINESS, START_MS, all_applied};
 use anyhow::Result;
-use host::processor::Processor;
 use extension_contract::Event;
+use host::processor::Processor;
 
 /// The body, with places for ids, time and prices.
 const BODY: &str = include_str!("../bodies/subscription_updated.json");

@@ -7,10 +7,10 @@ use crate::unit;
 use anyhow::Result;
 use host_replay::runners::Runners;
 use host_store::MemoryStore;
+use host_wasm_runner::around::Around;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use host_wasm_runner::around::Around;
 
 /// Customers, one event each a round.
 const CUSTOMERS: usize = 500;

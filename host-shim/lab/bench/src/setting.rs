@@ -2,16 +2,16 @@
 
 use anyhow::{Context, Result, ensure};
 use host::processor::Report;
-use host_replay::business::{BusinessFolder, Fixtures};
 use host_replay::host::{Host, HostSetup, StoreKind};
 use host_replay::runners::Runners;
 use host_replay::world::World;
+use host_scenario::business::{BusinessFolder, Fixtures};
 use host_store::Store;
+use host_wasm_runner::cache::ComponentCache;
+use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode, Samples};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use host_wasm_runner::cache::ComponentCache;
-use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode, Samples};
 
 /// Events in one group commit.
 pub const BATCH: usize = 64;
@@ -81,7 +81,7 @@ impl Setting {
     /// Runners of an extension.
     pub fn runners(&self, extension: Extension) -> Runners {
         let mode = match extension {
-            Extension::Native => return Runners::native(),
+            Extension::Native => return host_native::runners(),
             Extension::Reused => Mode::Reused,
             Extension::Fresh => Mode::Fresh,
         };

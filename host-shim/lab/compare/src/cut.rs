@@ -5,13 +5,13 @@ mod said;
 use crate::causes::Grouper;
 use crate::paths::{both, moments};
 use crate::{Comparison, Options, Story};
-use host_replay::business::business_above;
-use host_replay::error::ReplayError;
 use host_replay::library::Library;
 use host_replay::play::{PlayOptions, play_all};
 use host_replay::runners::Runners;
-use host_replay::scenario::write::{ScenarioText, Unwritable};
-use host_replay::scenario::{Action, Answers, Expectations, Scenario, Step, Versions};
+use host_scenario::business::business_above;
+use host_scenario::error::ReplayError;
+use host_scenario::model::write::{ScenarioText, Unwritable};
+use host_scenario::model::{Action, Answers, Expectations, Scenario, Step, Versions};
 use std::path::Path;
 
 /// Why there is no such scenario.
@@ -147,7 +147,7 @@ impl Cutter<'_, '_> {
     }
 
     /// The scenario as it reads, with its cases in the version of the story.
-    fn read(&mut self, scenario: &Scenario) -> Result<Option<(Scenario, Vec<host_replay::prepare::Case>)>, CutError> {
+    fn read(&mut self, scenario: &Scenario) -> Result<Option<(Scenario, Vec<host_scenario::prepare::Case>)>, CutError> {
         let text = ScenarioText::of(scenario).text()?;
         let Ok(scenario) = Scenario::parse(self.file, &text) else { return Ok(None) };
         let Ok(mut cases) = self.library.cases(&scenario) else { return Ok(None) };

@@ -95,7 +95,7 @@ fn shape(value: Option<&Value>) -> String {
 
 /// A text in short: a word as it is, and of a longer text its words without those that look like ids, times or amounts.
 pub(crate) fn word(text: &str) -> String {
-    if host_replay::time::parse(text).is_some() {
+    if host::time::parse(text).is_some() {
         return "time".to_owned();
     }
     let is_apart = |c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '@'));

@@ -21,7 +21,7 @@ use allow::Allowed;
 use causes::Cause;
 use fuel::Fuel;
 use host_replay::runners::Runners;
-use host_replay::scenario::Scenario;
+use host_scenario::model::Scenario;
 
 /// How two components are compared.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ pub struct Story {
     /// The API version in which it differs; none where it has none.
     pub version: Option<String>,
     /// The business.
-    pub business: std::sync::Arc<host_replay::business::BusinessFolder>,
+    pub business: std::sync::Arc<host_scenario::business::BusinessFolder>,
     /// The step after which it differs, from 0.
     pub step: usize,
     /// What the difference is known by.

@@ -3,14 +3,14 @@
 use crate::causes::Grouper;
 use crate::moment::Moment;
 use crate::place::EventPlace;
+use extension_contract::{Account, Decision};
 use host::processor::{Processor, Report};
-use host_replay::error::ReplayError;
 use host_replay::host::Host;
 use host_replay::runners::Runners;
-use extension_contract::{Account, Decision};
+use host_scenario::error::ReplayError;
+use host_wasm_runner::around::Around;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use host_wasm_runner::around::Around;
 
 /// What takes events in.
 pub(crate) trait Engine {

@@ -6,14 +6,14 @@ use crate::causes::Grouper;
 use crate::lockstep::{Engine, Lockstep, Side};
 use crate::place::EventPlace;
 use crate::{Comparison, Options, Progress, Record, Step, story};
+use extension_contract::{Account, Event, Payload};
 use host::business::BusinessFolder;
 use host::processor::{Business, Processor, Report, difference_from_record, is_refused_by_intake};
-use host_replay::error::ReplayError;
 use host_replay::library::Library;
-use host_replay::manifest;
 use host_replay::runners::Runners;
+use host_scenario::error::ReplayError;
+use host_scenario::manifest;
 use host_store::{Changes, EffectChange, EffectState, InboxRow, MemoryStore, Scope, Store};
-use extension_contract::{Account, Event, Payload};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 

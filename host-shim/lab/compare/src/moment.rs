@@ -1,11 +1,11 @@
 //! What one event led to on one side.
 
+use extension_contract::Account;
 use host::processor::{Processor, Report};
-use host_replay::error::ReplayError;
 use host_replay::play::reply_value;
 use host_replay::state::{account_rows, parsed};
 use host_replay::view::ledger_sums;
-use extension_contract::Account;
+use host_scenario::error::ReplayError;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Where an event that is compared stands.
 
-use host_replay::error::Place;
+use host_scenario::error::Place;
 use std::fmt;
 use std::path::{Path, PathBuf};
 

@@ -2,15 +2,15 @@
 
 use crate::Story;
 use crate::causes::Key;
+use extension_contract::{Account, EffectFailureClass, FACT_SOURCE, Payload, Timestamp, Usage};
 use host::business::BusinessFolder;
 use host_provider_api::scripted::ScriptedAnswer;
-use host_replay::error::ReplayError;
-use host_replay::scenario::{
+use host_replay::state::parsed;
+use host_scenario::error::ReplayError;
+use host_scenario::model::{
     Action, Answers, CommandStep, Expectations, Given, Measurement, RawStep, Scenario, Step, UsageStep,
 };
-use host_replay::state::parsed;
 use host_store::{InboxRow, Partition, Store};
-use extension_contract::{Account, EffectFailureClass, FACT_SOURCE, Payload, Timestamp, Usage};
 use std::path::PathBuf;
 use std::sync::Arc;
 

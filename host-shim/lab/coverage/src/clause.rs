@@ -3,7 +3,7 @@
 use crate::clauses;
 use crate::seen::Seen;
 use host::business::BusinessFolder;
-use host_replay::error::Place;
+use host_scenario::error::Place;
 use serde_json::Value;
 
 /// When a clause is touched.

@@ -4,20 +4,22 @@ use crate::clause::{Clause, clauses_of};
 use crate::coverage::{Clauses, Coverage, Item, OUTCOMES, REFUSALS, Section};
 use crate::reached::Reached;
 use crate::seen::{Seen, Sold};
+use extension_contract::{Account, Declarations, Payload, Stored};
 use host::business::BusinessFolder;
-use host_replay::error::{Place, ReplayError};
 use host_replay::host::Host;
 use host_replay::line::{Line, StreamLine, Summary};
 use host_replay::play::{CaseReport, Stepped};
 use host_replay::run::{Finished, ReplayOptions, Sink, replay};
 use host_replay::runners::Runners;
-use host_replay::scenario::Scenario;
+use host_scenario::error::{Place, ReplayError};
+use host_scenario::model::Scenario;
 use host_store::OF_HOST;
-use instance_provisioner::Provisioner;
-use extension_contract::{Account, Declarations, Extension, Payload, Stored};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::PathBuf;
+
+/// Name of the extension whose catalog language this crate reads: the `name` in `manifest.yml`, which a test compares.
+const KNOWN_EXTENSION: &str = "instance-provisioner";
 
 /// What is played.
 #[derive(Clone, Debug)]
@@ -45,7 +47,7 @@ pub fn cover(
         trace: true,
         ..ReplayOptions::new(options.runners.clone())
     };
-    let known = Provisioner.declare().name;
+    let known = KNOWN_EXTENSION.to_owned();
     let mut collecting = Collecting::new(declarations.name == known, progress);
     let finished = replay(paths, stdin, &of_replay, &mut collecting)?;
     if let Some(bad) = finished.bad() {

@@ -1,14 +1,14 @@
 //! What one account has at a moment at which its host stands still.
 
-use host::processor::Processor;
-use host::view::parsed;
-use host::{read, time};
-use host_replay::error::ReplayError;
-use host_replay::host::Host;
-use host_store::Scope;
 use extension_contract::{
     Account, Actor, ActorKind, Entitlement, Outcome, Payload, PurchaseStatus, Question, Stored, Usage,
 };
+use host::processor::Processor;
+use host::view::parsed;
+use host::{read, time};
+use host_replay::host::Host;
+use host_scenario::error::ReplayError;
+use host_store::Scope;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -5,8 +5,8 @@ use crate::explorer::{Broken, Explorer, Kind, Written};
 use crate::law::Laws;
 use crate::plan::{Act, words};
 use crate::repeats::same_course;
-use host_replay::error::ReplayError;
-use host_replay::scenario::Kill;
+use host_scenario::error::ReplayError;
+use host_scenario::model::Kill;
 use host_store::fault::Moment;
 
 pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<(), ReplayError> {

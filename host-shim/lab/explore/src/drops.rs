@@ -4,7 +4,7 @@
 use crate::explorer::{Broken, Explorer, Kind, Written};
 use crate::law::Laws;
 use crate::plan::{Act, Plan, words};
-use host_replay::error::ReplayError;
+use host_scenario::error::ReplayError;
 
 /// How long time goes on after the end, in milliseconds, so that what the late event asks for comes to its end: a day.
 const REST_MS: i64 = 24 * 3_600_000;

@@ -2,7 +2,7 @@
 
 use crate::explorer::{Explored, Limits, Watch, explore};
 use crate::tale::Tale;
-use host_replay::error::ReplayError;
+use host_scenario::error::ReplayError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 

@@ -5,7 +5,7 @@ use crate::plan::{Act, Plan};
 use crate::shrink::shrink;
 use crate::stage::{Mark, Stage};
 use crate::tale::Tale;
-use host_replay::error::ReplayError;
+use host_scenario::error::ReplayError;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;

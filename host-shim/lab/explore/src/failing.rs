@@ -4,12 +4,12 @@ use crate::explorer::Finding;
 use crate::law::Law;
 use crate::plan::Plan;
 use crate::tale::Tale;
-use host_provider_api::scripted::ScriptedAnswer;
-use host_replay::error::ReplayError;
-use host_replay::matcher::Matcher;
-use host_replay::scenario::write::{ScenarioText, Unwritable};
-use host_replay::scenario::{Action, Answers, At, Expectations, SECTIONS, Scenario, SectionExpectation, Step};
 use extension_contract::Account;
+use host_provider_api::scripted::ScriptedAnswer;
+use host_scenario::error::ReplayError;
+use host_scenario::matcher::Matcher;
+use host_scenario::model::write::{ScenarioText, Unwritable};
+use host_scenario::model::{Action, Answers, At, Expectations, SECTIONS, Scenario, SectionExpectation, Step};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 

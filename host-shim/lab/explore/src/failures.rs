@@ -7,7 +7,7 @@ use crate::plan::{Fault, Plan};
 use crate::stage::Mark;
 use host_provider_api::Call;
 use host_provider_api::scripted::{Entry, ScriptedAnswer};
-use host_replay::error::ReplayError;
+use host_scenario::error::ReplayError;
 use serde_json::Value;
 
 /// How long time goes on after the end, in milliseconds, so that retries and what follows from them come to their end: three days.

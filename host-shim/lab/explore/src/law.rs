@@ -1,12 +1,12 @@
 //! The laws that every variant of a story is held to, and what of them broke.
 
 use crate::stage::{Mark, Stage, accounts};
+use extension_contract::Account;
 use host_provider_api::scripted::Resource;
-use host_replay::error::ReplayError;
 use host_replay::host::Host;
 use host_replay::{play, state, view};
+use host_scenario::error::ReplayError;
 use host_store::TIMER;
-use extension_contract::Account;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -10,9 +10,9 @@ use crate::explorer::{Broken, Explorer, Kind, Written};
 use crate::law::{Breach, Laws, Reference};
 use crate::plan::{Act, Plan, Segment, segments, words};
 use crate::stage::Mark;
-use host_replay::error::ReplayError;
-use host_replay::scenario::Action;
 use host_replay::shuffle::{Random, keep_order_of_same};
+use host_scenario::error::ReplayError;
+use host_scenario::model::Action;
 use std::collections::HashMap;
 
 /// Points of one segment that are kept; beyond them orders are played without.

@@ -1,9 +1,9 @@
 //! What is played: steps of a story in an order, and what goes wrong meanwhile.
 
-use host_provider_api::scripted::ScriptedAnswer;
-use host_replay::prepare::Case;
-use host_replay::scenario::{Action, Kill, Scenario};
 use extension_contract::Timestamp;
+use host_provider_api::scripted::ScriptedAnswer;
+use host_scenario::model::{Action, Kill, Scenario};
+use host_scenario::prepare::Case;
 
 /// A way to play a story.
 #[derive(Clone, Debug, Default)]

@@ -3,7 +3,7 @@
 use crate::explorer::{Broken, Explorer, Kind, Written};
 use crate::law::Laws;
 use crate::plan::{Act, Plan, words};
-use host_replay::error::ReplayError;
+use host_scenario::error::ReplayError;
 
 pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<(), ReplayError> {
     let laws = Laws { state: true, effects: true, expected: true, ..Laws::default() };

@@ -3,7 +3,7 @@
 use crate::law::{Breach, Laws, Reference};
 use crate::plan::Plan;
 use crate::stage::{Mark, Stage};
-use host_replay::error::ReplayError;
+use host_scenario::error::ReplayError;
 
 /// Leaves out steps, of a variant and of what it is held to, as long as the same law breaks, until none can be left out.
 /// What does not break it when it is played from the beginning stays as it is.

@@ -2,16 +2,16 @@
 
 use crate::plan::{Act, Fault, Plan};
 use crate::tale::Tale;
+use extension_contract::{Account, Outcome, Timestamp};
 use host::processor::Report;
 use host_intake::Decoded;
 use host_replay::beside::missing;
-use host_replay::error::ReplayError;
 use host_replay::host::{Host, HostSetup, Point, StoreKind};
 use host_replay::play;
-use host_replay::scenario::{Action, Step};
+use host_scenario::error::ReplayError;
+use host_scenario::model::{Action, Step};
 use host_store::fault::Then;
 use host_store::{MemoryStore, Store};
-use extension_contract::{Account, Outcome, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! A story to be explored: a scenario in one API version, with its business and the extension that runs it.
 
-use host_replay::business::BusinessFolder;
-use host_replay::prepare::Case;
 use host_replay::runners::Runners;
-use host_replay::scenario::Scenario;
+use host_scenario::business::BusinessFolder;
+use host_scenario::model::Scenario;
+use host_scenario::prepare::Case;
 use std::sync::Arc;
 
 /// A story.

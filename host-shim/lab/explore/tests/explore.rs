@@ -7,7 +7,7 @@ mod explore {
     mod second;
     mod support;
     #[allow(clippy::unwrap_used, reason = "the lint is off where the file is at home, too")]
-    #[path = "../../../host/tests/processor/toy.rs"]
+    #[path = "../../../../core/host/tests/processor/toy.rs"]
     mod toy;
     mod whole;
 }

@@ -2,7 +2,7 @@
 
 use crate::meter::{START, Spent};
 use crate::stacks::{Function, Stacks, functions, readable};
-use host_replay::error::ReplayError;
+use host_scenario::error::ReplayError;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The frame in which an event kind's fuel stands whose stack was never looked at.

@@ -1,14 +1,14 @@
 //! A runner around a component's, that notes what each call used and under which heading its stack is looked at.
 
-use host::is_load_at_start;
 use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Listed, Offer, Page, Payload, Problem,
     ProductValues, Question, Timestamp, UsageTotal,
 };
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use host::is_load_at_start;
 use host_wasm_runner::runner::{Ran, Runner, SharedImports};
 use host_wasm_runner::wasm::Samples;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Heading of the load of a folder's catalog by a host that starts.
 pub const START: &str = "the host's start";

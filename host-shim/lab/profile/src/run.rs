@@ -3,20 +3,20 @@
 use crate::difference::{Difference, difference};
 use crate::measured::Measured;
 use crate::meter::{Meter, Spent};
-use host_replay::error::ReplayError;
 use host_replay::inputs::STDIN;
 use host_replay::line::{Line, StreamLine, Summary};
 use host_replay::play::CaseReport;
 use host_replay::run::{Finished, ReplayOptions, Sink, replay};
 use host_replay::runners::Runners;
-use host_replay::scenario::Scenario;
+use host_scenario::error::ReplayError;
+use host_scenario::model::Scenario;
+use host_wasm_runner::cache::ComponentCache;
+use host_wasm_runner::names::has_function_names;
+use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use host_wasm_runner::cache::ComponentCache;
-use host_wasm_runner::names::has_function_names;
-use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 
 /// How often the inputs are played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

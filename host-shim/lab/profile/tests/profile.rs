@@ -1,7 +1,7 @@
 //! A component of another business, played and looked at: the one that misbehaves on request, which is built here.
 
 use host_profile::{NOT_SEEN, Profile, ProfileOptions, Rounds, START, Spent, flamegraph, human, json, profile};
-use host_replay::error::ReplayError;
+use host_scenario::error::ReplayError;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

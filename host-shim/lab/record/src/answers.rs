@@ -5,12 +5,12 @@
 //! when it was.
 
 use crate::recording::Recording;
+use extension_contract::{Account, EffectFailure, EffectFailureClass, EffectReport, RetryPolicy, Timestamp};
 use host::outbox::{DEFAULT_DELAYS_MS, retry_delay_ms};
 use host_provider_api::scripted::{Scripted, ScriptedAnswer, derived_outputs};
 use host_provider_api::{Answer, Call, Provider as _, Reply, Simulation as _};
-use host_replay::scenario::Answers;
+use host_scenario::model::Answers;
 use host_store::{Declared, EffectRow, EffectState, OF_HOST};
-use extension_contract::{Account, EffectFailure, EffectFailureClass, EffectReport, RetryPolicy, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,9 +1,9 @@
 //! Claims of others that stood in the way, as the runs of an account's events saw them.
 
 use crate::recording::{Recording, Told};
-use host_replay::scenario::Holding;
-use host_store::{ClaimRow, Store};
 use extension_contract::{Account, Stored, Timestamp};
+use host_scenario::model::Holding;
+use host_store::{ClaimRow, Store};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who stands for an account of which nothing is known but that it is another one.

@@ -3,13 +3,13 @@
 use crate::error::ExportError;
 use crate::recording::{Recording, Told};
 use crate::{answers, claims, events, timers};
-use host::processor::is_refused_by_intake;
-use host_replay::prepare::prepare;
-use host_replay::scenario::write::ScenarioText;
-use host_replay::scenario::{Action, Expectations, Given, Holding, OutcomeExpectation, Scenario, Step};
-use host_replay::shapes::Shapes;
-use host_store::{Declared, InboxRow, InboxState, Store};
 use extension_contract::{Outcome, Payload, Timestamp};
+use host::processor::is_refused_by_intake;
+use host_scenario::model::write::ScenarioText;
+use host_scenario::model::{Action, Expectations, Given, Holding, OutcomeExpectation, Scenario, Step};
+use host_scenario::prepare::prepare;
+use host_scenario::shapes::Shapes;
+use host_store::{Declared, InboxRow, InboxState, Store};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -82,7 +82,7 @@ impl Draft {
             let (scenario, numbers) = assemble(recording, start, moments, given_claims);
             // What is compared is what a reader makes of the file.
             let text = ScenarioText::of(&scenario).text()?;
-            let scenario = Scenario::parse(Path::new(FILE), &text).map_err(host_replay::error::ReplayError::from)?;
+            let scenario = Scenario::parse(Path::new(FILE), &text).map_err(host_scenario::error::ReplayError::from)?;
             let others = others(recording, &scenario, shapes, &numbers, to_the_byte)?;
             if others.is_subset(&raw) {
                 left_out.extend(
@@ -248,7 +248,7 @@ fn others(
     numbers: &[Option<usize>],
     to_the_byte: bool,
 ) -> Result<BTreeSet<usize>, ExportError> {
-    let cases = prepare(scenario, shapes).map_err(host_replay::error::ReplayError::from)?;
+    let cases = prepare(scenario, shapes).map_err(host_scenario::error::ReplayError::from)?;
     let Some(case) = cases.first() else { return Ok(BTreeSet::new()) };
     let mut others = BTreeSet::new();
     for (number, delivery) in numbers.iter().zip(&case.deliveries) {

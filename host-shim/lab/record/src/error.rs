@@ -1,8 +1,8 @@
 //! Why an account can't be exported.
 
-use host_replay::error::ReplayError;
-use host_replay::scenario::write::Unwritable;
 use extension_contract::StoreError;
+use host_scenario::error::ReplayError;
+use host_scenario::model::write::Unwritable;
 
 /// Why an account can't be exported. That what was written replays otherwise is none of these: it is in the verdict.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,8 @@
 //! A recorded event as a step of a scenario.
 
-use host_replay::prepare::actor;
-use host_replay::scenario::{Action, CommandStep, Measurement, RawStep, UsageStep};
 use extension_contract::{Account, Event, FACT_SOURCE, IntervalUnit, Payload, Product, ProductChange, Timestamp};
+use host_scenario::model::{Action, CommandStep, Measurement, RawStep, UsageStep};
+use host_scenario::prepare::actor;
 use serde_json::{Map, Value, json};
 
 /// The step that says an event in the shortest way; it may say something else, which [`is_same`] finds.

@@ -2,12 +2,12 @@
 
 use crate::draft::last_outcome;
 use crate::recording::Recording;
-use host_replay::error::ReplayError;
-use host_replay::host::Host;
-use host_replay::matcher::Matcher;
-use host_replay::scenario::{Expectations, SectionExpectation};
-use host_replay::view::section;
 use extension_contract::Account;
+use host_replay::host::Host;
+use host_replay::view::section;
+use host_scenario::error::ReplayError;
+use host_scenario::matcher::Matcher;
+use host_scenario::model::{Expectations, SectionExpectation};
 use serde_json::{Map, Value, json};
 
 /// Sections of an account that are expected, where there is something in them.

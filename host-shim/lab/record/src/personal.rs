@@ -11,8 +11,8 @@ mod names;
 mod shape;
 mod stand_in;
 
-use names::Names;
 use extension_contract::{Account, Event, Payload};
+use names::Names;
 use regex::Regex;
 use serde_json::Value;
 use shape::Shapes;

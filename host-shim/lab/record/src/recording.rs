@@ -1,8 +1,8 @@
 //! What a store has of some accounts: their events with every run, and their effects.
 
 use crate::error::ExportError;
-use host_store::{EffectRow, EffectState, InboxRow, PROVIDER_EVENT, Partition, Run, Scope, Store};
 use extension_contract::{Account, EffectReport, FACT_SOURCE, Payload, Stored, Timestamp};
+use host_store::{EffectRow, EffectState, InboxRow, PROVIDER_EVENT, Partition, Run, Scope, Store};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
 //! Where timers did not fire when they were due: in a raw stream, or while no host ran.
 
 use crate::recording::Recording;
-use host_store::{EffectState, TIMER};
 use extension_contract::{Account, Payload, Timestamp};
+use host_store::{EffectState, TIMER};
 use std::collections::BTreeMap;
 
 /// Timers stand still from a time on.

@@ -4,7 +4,6 @@
 
 use host_replay::report::Json;
 use host_replay::run::{ReplayOptions, replay};
-use host_replay::runners::Runners;
 use serde_json::json;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -59,7 +58,7 @@ fn main() {
         business: Some("solobase".to_owned()),
         fixtures: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")),
         store: (!in_memory).then(|| folder.join("store.db")),
-        ..ReplayOptions::new(Runners::native())
+        ..ReplayOptions::new(host_native::runners())
     };
     let before = memory("VmRSS:");
     let begun = Instant::now();

@@ -1,11 +1,11 @@
 //! A Stripe beside the host while a scenario is played: customers act there, and what it tells of that comes as signed webhooks.
 
-use crate::error::{BadInput, Place};
-use crate::scenario::{AtStripe, Step};
+use extension_contract::Timestamp;
 use host_intake::EndpointSecrets;
 use host_intake::headers::Headers;
 use host_intake::request::{Answer, Endpoints, Request};
-use extension_contract::Timestamp;
+use host_scenario::error::{BadInput, Place};
+use host_scenario::model::{AtStripe, Step};
 use std::path::Path;
 
 /// Such a Stripe. Its clock stands still but for [`Beside::advance_to`].

@@ -1,10 +1,10 @@
 //! Businesses and scenarios held against what they may say, without anything being played.
 
-use crate::error::{BadInput, ReplayError};
 use crate::inputs::{Found, Input, find};
 use crate::library::{Library, Ready, Sources};
 use crate::names::Names;
 use crate::runners::Runners;
+use host_scenario::error::{BadInput, ReplayError};
 use std::path::PathBuf;
 
 /// What a check found.

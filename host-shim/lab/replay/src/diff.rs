@@ -9,7 +9,7 @@ const SHORT_MAX: usize = 160;
 
 /// A unified diff, headed by file and line of the expectation.
 pub fn unified(file: &Path, line: usize, expected: &str, actual: &str) -> String {
-    let place = crate::error::Place::line(file, line);
+    let place = host_scenario::error::Place::line(file, line);
     let (expected, actual) = (with_newline(expected), with_newline(actual));
     let diff = TextDiff::from_lines(expected.as_str(), actual.as_str());
     diff.unified_diff().context_radius(3).header(&format!("{place} expected"), "actual").to_string()

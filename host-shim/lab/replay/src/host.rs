@@ -1,21 +1,21 @@
 //! One host under replay: a store, the scripted provider, and a clock that is told the time.
 
-use crate::business::BusinessFolder;
-use crate::error::ReplayError;
-use crate::manifest;
 use crate::recorded::recorded;
 use crate::runners::Runners;
-use crate::scenario::{Answers, Holding, Kill};
 use crate::world::World;
+use extension_contract::{Account, EffectFailureClass, Payload, Timestamp};
 use host::clock::Clock;
 use host::outbox::Outbox;
 use host::processor::{Processor, Report};
 use host_intake::Decoded;
 use host_provider_api::Registry;
 use host_provider_api::scripted::{Memory, Resource, Scripted};
+use host_scenario::business::BusinessFolder;
+use host_scenario::error::ReplayError;
+use host_scenario::manifest;
+use host_scenario::model::{Answers, Holding, Kill};
 use host_store::fault::{Faults, Moment, Then};
 use host_store::{Changes, ClaimRow, MemoryStore, Partition, SqliteStore, Store};
-use extension_contract::{Account, EffectFailureClass, Payload, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -2,9 +2,9 @@
 
 mod raw;
 
-use crate::business::{BUSINESS_FILE, CATALOG_FILE, CONFIG_FILE, business_of};
-use crate::error::{BadInput, Place};
-use crate::shapes::sorted_entries;
+use host_scenario::business::{BUSINESS_FILE, CATALOG_FILE, CONFIG_FILE, business_of};
+use host_scenario::error::{BadInput, Place};
+use host_scenario::shapes::sorted_entries;
 use std::path::{Path, PathBuf};
 
 pub use raw::{LINE_BYTES_MAX, Located, RawInput, read_raw};

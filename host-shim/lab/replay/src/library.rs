@@ -1,13 +1,13 @@
 //! The fixtures and businesses of a run, each found and read once, and inputs checked by them.
 
-use crate::business::{BusinessFolder, CONFIG_FILE, Fixtures, business_above};
-use crate::error::{BadInput, Place, ReplayError};
 use crate::host::{Host, HostSetup, StoreKind};
 use crate::inputs::{Input, RawInput, STDIN, collect, read_raw};
-use crate::prepare::{Case, prepare};
 use crate::runners::Runners;
-use crate::scenario::{Scenario, read_text};
-use crate::tree::Node;
+use host_scenario::business::{BusinessFolder, CONFIG_FILE, Fixtures, business_above};
+use host_scenario::error::{BadInput, Place, ReplayError};
+use host_scenario::model::{Scenario, read_text};
+use host_scenario::prepare::{Case, prepare};
+use host_scenario::tree::Node;
 use host_store::ConfigError;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -239,7 +239,7 @@ fn named_by(scenario: Option<&Path>, error: ReplayError) -> ReplayError {
     match (scenario, error) {
         (Some(file), ReplayError::NoBusiness { name, known }) => {
             let place = Place::line(file, line_of(file, "/given/business", &name));
-            let expected = crate::error::expected_business(&known);
+            let expected = host_scenario::error::expected_business(&known);
             let bad = BadInput::new(place, format!("no business `{name}`"), expected);
             bad.guessing(&name, known.iter().map(String::as_str)).into()
         }

@@ -1,8 +1,8 @@
 //! The lines of `--format json`: a contract, so the fields and their order are fixed.
 
 use crate::play::CaseReport;
-use crate::scenario::Scenario;
 use host::processor::Report;
+use host_scenario::model::Scenario;
 use serde::Serialize;
 
 /// One line about one run of one event.

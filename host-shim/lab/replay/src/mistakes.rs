@@ -4,9 +4,9 @@
 //! What is left out may be missed elsewhere, and that would be no mistake of its own. A later mistake is told only where
 //! nothing that was left out can be the reason for it; the others show when those that are told are put right.
 
-use crate::error::{BadInput, ReplayError};
 use host::business::BusinessFolder;
 use host::yaml::Lined;
+use host_scenario::error::{BadInput, ReplayError};
 use std::collections::BTreeSet;
 
 /// Most mistakes of one catalog that are told.

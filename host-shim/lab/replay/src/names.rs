@@ -2,11 +2,11 @@
 //!
 //! A step with such a name is refused or ignored when it is played. One that expects just that shows it, and is right.
 
-use crate::error::{BadInput, Place};
-use crate::scenario::{Action, Expectations, Scenario, Step};
-use host::business::BusinessFolder;
-use host_store::OF_HOST;
 use extension_contract::Declarations;
+use host::business::BusinessFolder;
+use host_scenario::error::{BadInput, Place};
+use host_scenario::model::{Action, Expectations, Scenario, Step};
+use host_store::OF_HOST;
 use serde_json::Value;
 use std::collections::BTreeSet;
 

@@ -1,13 +1,13 @@
 //! What a scenario would have made, changed and destroyed, call by call, without any of it being done.
 
-use crate::business::BusinessFolder;
-use crate::error::ReplayError;
 use crate::play::{CaseReport, PlayOptions, play_watched};
-use crate::prepare::Case;
-use crate::scenario::Scenario;
+use extension_contract::Timestamp;
 use host_provider_api::scripted::{Entry, ScriptedAnswer};
 use host_provider_api::{Call, ResourceId};
-use extension_contract::Timestamp;
+use host_scenario::business::BusinessFolder;
+use host_scenario::error::ReplayError;
+use host_scenario::model::Scenario;
+use host_scenario::prepare::Case;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -212,6 +212,8 @@ mod tests {
     use super::*;
     use crate::library::{Sources, stories};
     use crate::runners::Runners;
+    use host_wasm_runner::native::NativeRunner;
+    use instance_provisioner::Provisioner;
     use std::path::Path;
 
     #[test]
@@ -219,8 +221,9 @@ mod tests {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
         let file = fixtures.join("solobase/scenarios/requirements/cancel-archive-restore-terminate.yml");
         let sources = Sources { business: None, fixtures: Some(fixtures) };
-        let story = stories(&[file], sources, &Runners::native()).expect("the scenario").remove(0);
-        let options = PlayOptions::new(Runners::native());
+        let native = || Runners::new("native", || Ok(Box::new(NativeRunner::new(Box::new(Provisioner)))));
+        let story = stories(&[file], sources, &native()).expect("the scenario").remove(0);
+        let options = PlayOptions::new(native());
         let (planned, report) = plan(&story.scenario, &story.cases[0], &story.business, &options).expect("a plan");
         assert!(report.held());
         let count = |doing| planned.iter().filter(|one| one.doing == doing).count();

@@ -1,18 +1,18 @@
 //! A whole replay: inputs found and checked, played one by one, reported as they go.
 
-use crate::error::{BadInput, ReplayError};
 use crate::host::StoreKind;
 use crate::inputs::{Input, collect};
 use crate::library::{Library, Ready, Sources};
 use crate::line::{Line, StreamLine, Summary};
 use crate::play::{CaseReport, Order, PlayOptions, Stepped, play_all_watched};
 use crate::runners::Runners;
-use crate::scenario::budget::{self, Raised};
-use crate::scenario::{Scenario, read_text};
 use crate::state::hash_of_streams;
 use crate::stream::{StreamOptions, replay_stream};
 use crate::world::World;
 use extension_contract::Timestamp;
+use host_scenario::error::{BadInput, ReplayError};
+use host_scenario::model::budget::{self, Raised};
+use host_scenario::model::{Scenario, read_text};
 use std::io::Read;
 use std::path::PathBuf;
 

@@ -1,15 +1,12 @@
-//! Where runners come from: the library natively, or a component.
+//! Makes the runners that call an extension. `host-native` makes those that call the linked library.
 
-use crate::error::ReplayError;
-use instance_provisioner::Provisioner;
-use extension_contract::Extension;
+use host_scenario::error::ReplayError;
+use host_wasm_runner::cache::ComponentCache;
+use host_wasm_runner::runner::Runner;
+use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use host_wasm_runner::cache::ComponentCache;
-use host_wasm_runner::native::NativeRunner;
-use host_wasm_runner::runner::Runner;
-use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
 
 type Make = dyn Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync;
 
@@ -29,12 +26,6 @@ impl Runners {
         make: impl Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync + 'static,
     ) -> Self {
         Runners { name: name.into(), make: Arc::new(make), make_fresh: None }
-    }
-
-    /// The extension's library, without a component.
-    pub fn native() -> Self {
-        let declarations = Arc::new(Provisioner.declare());
-        Runners::new("native", move || Ok(Box::new(NativeRunner::known(Box::new(Provisioner), declarations.clone()))))
     }
 
     /// A component, compiled once; with `fresh` each event has a new instance.

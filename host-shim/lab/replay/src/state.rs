@@ -1,8 +1,8 @@
 //! The state as one hash, and as the JSON that scenarios and snapshots look at.
 
-use crate::error::ReplayError;
-use host::processor::Processor;
 use extension_contract::Account;
+use host::processor::Processor;
+use host_scenario::error::ReplayError;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 

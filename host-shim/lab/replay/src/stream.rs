@@ -1,7 +1,5 @@
 //! Raw events replayed: one stream, one clock, no timers.
 
-use crate::business::BusinessFolder;
-use crate::error::{BadInput, ReplayError};
 use crate::host::{Host, HostSetup, StoreKind, is_input};
 use crate::inputs::{Located, RawInput};
 use crate::line::{Line, Summary};
@@ -9,8 +7,10 @@ use crate::runners::Runners;
 use crate::shuffle::{Random, keep_order_of_same};
 use crate::tally::Tally;
 use crate::world::World;
-use host::processor::Report;
 use extension_contract::Timestamp;
+use host::processor::Report;
+use host_scenario::business::BusinessFolder;
+use host_scenario::error::{BadInput, ReplayError};
 
 /// Events that are committed together, with the effects that they ask for: the provider only simulates.
 const GROUP_EVENTS_MAX: usize = 64;

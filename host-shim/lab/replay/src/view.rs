@@ -1,14 +1,14 @@
 //! The sections of the state as scenarios speak of them: the host's read model, and what only scenarios know, the
 //! scripted provider and the shapes of this extension's ledger and notices.
 
-use crate::error::ReplayError;
 use crate::host::Host;
-use crate::scenario::SectionExpectation;
 use crate::state::{account_rows, parsed};
+use extension_contract::Account;
 use host::processor::AskError;
 use host::view;
+use host_scenario::error::ReplayError;
+use host_scenario::model::SectionExpectation;
 use host_store::EffectState;
-use extension_contract::Account;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

@@ -4,15 +4,14 @@ mod catalogs;
 
 use catalogs::{BROKEN, WHOLE, folder_with};
 use host_replay::check::check;
-use host_replay::error::BadInput;
 use host_replay::library::Sources;
-use host_replay::runners::Runners;
+use host_scenario::error::BadInput;
 use std::fs;
 
 /// What a check tells of a catalog.
 fn told(catalog: &str) -> Vec<BadInput> {
     let folder = folder_with(catalog);
-    check(&[folder.path().to_owned()], Sources::default(), &Runners::native()).expect("it can be checked").mistakes
+    check(&[folder.path().to_owned()], Sources::default(), &host_native::runners()).expect("it can be checked").mistakes
 }
 
 /// A mistake without its line, which depends on what else is wrong, and without what is allowed.
@@ -84,7 +83,7 @@ fn what_stands_beside_the_catalog_has_its_own_file_and_line() {
                  webhooks:\n  idp:\n    scheme: standard\n    secret: stripe_secret\n    events:\n      - {event: user.left, account: \"user:{id}\"}\n";
     fs::write(folder.path().join("business.yml"), roles).expect("written");
     let checked =
-        check(&[folder.path().to_owned()], Sources::default(), &Runners::native()).expect("it can be checked");
+        check(&[folder.path().to_owned()], Sources::default(), &host_native::runners()).expect("it can be checked");
     let told = checked.mistakes.iter().map(|bad| {
         (bad.place.file.file_name().and_then(|name| name.to_str()), bad.place.line, bad.place.pointer.as_deref())
     });

@@ -4,12 +4,11 @@
 mod catalogs;
 
 use catalogs::{BROKEN, WHOLE, folder_with};
-use host_replay::business::{BusinessFolder, CATALOG_FILE};
-use host_replay::error::{BadInput, ReplayError};
 use host_replay::host::{Host, HostSetup, StoreKind};
-use host_replay::runners::Runners;
-use host_replay::schema::{BUSINESS, CATALOG};
-use host_replay::tree::Node;
+use host_scenario::business::{BusinessFolder, CATALOG_FILE};
+use host_scenario::error::{BadInput, ReplayError};
+use host_scenario::schema::{BUSINESS, CATALOG};
+use host_scenario::tree::Node;
 use instance_provisioner::PRODUCT_MEMBERS;
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -77,7 +76,7 @@ fn told_of(catalog: &str, beside: Option<&str>) -> Vec<BadInput> {
         Ok(business) => business,
         Err(bad) => return vec![bad],
     };
-    let (config, runners, store) = (Vec::new(), Runners::native(), StoreKind::Memory);
+    let (config, runners, store) = (Vec::new(), host_native::runners(), StoreKind::Memory);
     match Host::start(HostSetup { business, livemode: false, config, runners, store, clock: 0, world: None }) {
         Ok(_) => Vec::new(),
         Err(ReplayError::Input(mistakes)) => mistakes,

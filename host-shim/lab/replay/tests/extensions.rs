@@ -4,6 +4,6 @@ mod extensions {
     mod budget;
     mod failing;
     #[allow(clippy::unwrap_used, reason = "the lint is off where the file is at home, too")]
-    #[path = "../../../host/tests/processor/toy.rs"]
+    #[path = "../../../../core/host/tests/processor/toy.rs"]
     mod toy;
 }

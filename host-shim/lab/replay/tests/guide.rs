@@ -1,8 +1,8 @@
 //! What the guide shows stands in the fixtures, word by word, and they are played by the other tests; and the table of commands
 //! has all of them.
 
-use instance_provisioner::Provisioner;
 use extension_contract::Extension;
+use instance_provisioner::Provisioner;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;

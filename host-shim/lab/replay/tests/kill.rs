@@ -2,12 +2,11 @@
 //!
 //! The story: a subscription, its first invoice, an instance, and the end of the subscription, which suspends it.
 
-use host_replay::business::BusinessFolder;
-use host_replay::error::ReplayError;
 use host_replay::host::{Host, HostSetup, StoreKind};
 use host_replay::report::Json;
 use host_replay::run::{ReplayOptions, replay};
-use host_replay::runners::Runners;
+use host_scenario::business::BusinessFolder;
+use host_scenario::error::ReplayError;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{Changes, EffectChange, EffectState, Lease, MemoryStore, Store};
 use std::cell::RefCell;
@@ -37,7 +36,7 @@ fn setup(store: StoreKind) -> HostSetup {
         business: BusinessFolder::load(&folder).expect("the business"),
         livemode: false,
         config: Vec::new(),
-        runners: Runners::native(),
+        runners: host_native::runners(),
         store,
         clock: CLOCK_MS,
         world: None,
@@ -210,7 +209,7 @@ fn lines_are_handed_on_as_soon_as_their_group_is_durable() {
     let options = ReplayOptions {
         business: Some("solobase".to_owned()),
         fixtures: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")),
-        ..ReplayOptions::new(Runners::native())
+        ..ReplayOptions::new(host_native::runners())
     };
     let lines = Lines::default();
     let mut out = Json::new(io::BufWriter::with_capacity(1 << 20, lines.clone()));

@@ -1,11 +1,10 @@
 //! `manifest.yml`, from which a host knows how to load the extension, against what the extension declares itself.
 
-use host_replay::business::BusinessFolder;
-use host_replay::host::{Host, HostSetup, StoreKind};
-use host_replay::runners::Runners;
-use host_replay::tree::Node;
-use instance_provisioner::Provisioner;
 use extension_contract::{ConfigType, Declarations, Extension};
+use host_replay::host::{Host, HostSetup, StoreKind};
+use host_scenario::business::BusinessFolder;
+use host_scenario::tree::Node;
+use instance_provisioner::Provisioner;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -83,7 +82,7 @@ fn solobase() -> BusinessFolder {
 
 /// The events of others that change something, in the order in which they are told here.
 fn events_that_change_something() -> Vec<&'static str> {
-    let (business, config, runners, store) = (solobase(), Vec::new(), Runners::native(), StoreKind::Memory);
+    let (business, config, runners, store) = (solobase(), Vec::new(), host_native::runners(), StoreKind::Memory);
     let mut host = Host::start(HostSetup { business, livemode: false, config, runners, store, clock: 0, world: None })
         .expect("a host");
     let mut told = Vec::new();

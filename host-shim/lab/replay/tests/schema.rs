@@ -1,9 +1,9 @@
 //! The schema of scenarios against the reader: what one takes the other takes, and they know the same names.
 
 use host_replay::inputs::{Input, collect};
-use host_replay::scenario::Scenario;
-use host_replay::schema::SCENARIO;
-use host_replay::tree::Node;
+use host_scenario::model::Scenario;
+use host_scenario::schema::SCENARIO;
+use host_scenario::tree::Node;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

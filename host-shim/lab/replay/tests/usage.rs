@@ -1,11 +1,10 @@
 //! Measurements of instances: what is stored, what is shared, and what happens above a smaller plan's storage.
 
-use host_intake::Decoded;
-use host_replay::business::BusinessFolder;
-use host_replay::host::{Delivered, Host, HostSetup, StoreKind};
-use host_replay::runners::Runners;
-use host_replay::state::account_rows;
 use extension_contract::{Account, Actor, Event, Payload, Question, Usage};
+use host_intake::Decoded;
+use host_replay::host::{Delivered, Host, HostSetup, StoreKind};
+use host_replay::state::account_rows;
+use host_scenario::business::BusinessFolder;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -28,7 +27,7 @@ impl Story {
             business: BusinessFolder::load(&fixtures).expect("the business"),
             livemode: false,
             config: Vec::new(),
-            runners: Runners::native(),
+            runners: host_native::runners(),
             store: StoreKind::Memory,
             clock: START_MS,
             world: None,

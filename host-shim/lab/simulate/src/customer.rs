@@ -6,9 +6,9 @@
 use crate::moves::Move;
 use crate::sandbox::{BAD_CARD, GOOD_CARD, Offer, SandboxError, Stripe};
 use crate::story::{Segment, Told, VERSIONS};
+use extension_contract::Account;
 use host_provider_api::scripted::short_hash;
 use local_stripe::object::Object;
-use extension_contract::Account;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

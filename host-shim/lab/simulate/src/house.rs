@@ -2,16 +2,16 @@
 
 use crate::provider::Moody;
 use crate::simulate::SimulateError;
+use extension_contract::{Account, Timestamp};
 use host::clock::Clock;
 use host::outbox::OutboxError;
 use host::processor::{Processor, Report};
 use host::{Host, Setup, StartError};
 use host_provider_api::Registry;
-use host_replay::error::ReplayError;
 use host_replay::runners::Runners;
+use host_scenario::error::ReplayError;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{EffectRow, EffectState, MemoryStore, Store};
-use extension_contract::{Account, Timestamp};
 use std::sync::Arc;
 
 /// Starts in a row that may fail before the simulation gives up.

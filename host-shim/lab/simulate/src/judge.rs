@@ -2,10 +2,10 @@
 
 use crate::done::Done;
 use crate::oracle::{Expected, Share};
+use extension_contract::{Account, Actor, Balance, Product, Question, Timestamp};
 use host::processor::Processor;
 use host::read;
 use host_store::{Scope, Store};
-use extension_contract::{Account, Actor, Balance, Product, Question, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -145,7 +145,7 @@ pub struct Oracle {
 
 /// The month of a time.
 fn month(now_ms: i64) -> String {
-    host_replay::time::text(now_ms)[..7].to_owned()
+    host::time::text(now_ms)[..7].to_owned()
 }
 
 /// When a month is invoiced: a day after its end.
@@ -153,7 +153,7 @@ fn closes_at(month: &str) -> i64 {
     let (year, number) = month.split_once('-').expect("a month");
     let (year, number): (i64, i64) = (year.parse().expect("a year"), number.parse().expect("a month"));
     let (year, number) = if number == 12 { (year + 1, 1) } else { (year, number + 1) };
-    host_replay::time::parse(&format!("{year}-{number:02}-02T00:00:00Z")).expect("a time")
+    host::time::parse(&format!("{year}-{number:02}-02T00:00:00Z")).expect("a time")
 }
 
 /// What the bank took of a charge and did not give back.

@@ -1,8 +1,8 @@
 //! The days of one customer as the host was told of them, written down as a scenario.
 
 use crate::oracle::Expected;
-use host_replay::time;
 use extension_contract::Timestamp;
+use host::time;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

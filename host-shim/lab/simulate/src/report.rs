@@ -1,8 +1,8 @@
 //! What a simulation tells: for people, or as JSON lines, which are a contract.
 
 use crate::simulate::{Found, Options, Simulated};
+use host::time;
 use host_replay::report::printable;
-use host_replay::time;
 use serde_json::json;
 use std::io::{self, Write};
 

@@ -1,12 +1,12 @@
 //! A local Stripe that sells what a catalog has, and what it tells an endpoint.
 
+use extension_contract::Timestamp;
 use host_provider_api::scripted::short_hash;
 use local_stripe::event::Event;
 use local_stripe::object::Object;
 use local_stripe::sandbox::{Sandbox, json_of, own_request};
 use local_stripe::settings::Settings;
 use local_stripe::shapes;
-use extension_contract::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,10 +4,10 @@ use crate::catalog::Catalog;
 use crate::judge::Difference;
 use crate::sandbox::SandboxError;
 use crate::shard::Shard;
-use host_replay::business::BusinessFolder;
-use host_replay::error::ReplayError;
-use host_replay::runners::Runners;
 use extension_contract::Timestamp;
+use host_replay::runners::Runners;
+use host_scenario::business::BusinessFolder;
+use host_scenario::error::ReplayError;
 use serde_json::Value;
 use std::ops::{AddAssign, Range};
 use std::path::PathBuf;
@@ -169,7 +169,7 @@ pub fn simulate(options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Si
     let business = &options.business;
     let named = || business.name.clone();
     let runner = options.runners.make()?;
-    let manifest = host_replay::manifest::of(&runner.declarations().name).map_err(ReplayError::from)?;
+    let manifest = host_scenario::manifest::of(&runner.declarations().name).map_err(ReplayError::from)?;
     let setup = host::Setup::new(business.clone(), false, &[], manifest);
     drop(runner);
     if let Some(currency) = business.catalog["business"]["currency"].as_str().filter(|currency| *currency != "usd") {

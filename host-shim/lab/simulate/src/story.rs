@@ -98,7 +98,7 @@ impl Story {
     fn scenario(&self, name: &str, version: &str) -> Value {
         let mut steps = Vec::new();
         for segment in &self.segments {
-            steps.push(json!({"until": host_replay::time::text(segment.clock)}));
+            steps.push(json!({"until": host::time::text(segment.clock)}));
             let told = segment.events.iter().chain(&segment.commands);
             steps.extend(told.map(|told| json!({"raw": parsed(told.in_version(version))})));
         }

@@ -392,7 +392,7 @@ impl<'c> Traders<'c> {
         let number = self.at.number();
         self.measure(json!({
             "id": format!("use_{}{number}", self.at.name), "meter": rate.meter, "quantity": quantity,
-            "at": host_replay::time::text(at_ms), "attributes": {by: value},
+            "at": host::time::text(at_ms), "attributes": {by: value},
         }));
         self.oracle.used(self.catalog, &self.at.stripe, quantity * micros, at_ms);
     }
@@ -405,7 +405,7 @@ impl<'c> Traders<'c> {
         let id = format!("count_{}{}", self.at.name, self.at.number());
         if let Some(late_ms) = Self::late_ms(each) {
             let at_ms = self.at.stripe.now_s() * 1_000 - late_ms;
-            let at = host_replay::time::text(at_ms);
+            let at = host::time::text(at_ms);
             self.measure(json!({"id": id, "meter": key, "quantity": amount, "at": at}));
             self.oracle.was_counted(&key, amount, at_ms);
             return;

@@ -3,17 +3,17 @@
 
 mod hook;
 
+use extension_contract::Timestamp;
 use hook::Hook;
 use host_intake::request::PATH;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::webhook::split_place;
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
 use host_replay::beside::{Beside, BesideError, Delivery};
-use host_replay::scenario::AtStripe;
+use host_scenario::model::AtStripe;
 use local_stripe::sandbox::{Request, json_of, own_request};
 use local_stripe::server::{Options, Server, ServerError};
 use local_stripe::settings::Settings;
-use extension_contract::Timestamp;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 

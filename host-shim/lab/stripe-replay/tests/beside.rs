@@ -1,15 +1,14 @@
 //! What happens at a Stripe beside a host is told, signed and at its time; what can't be done there is said.
 
-use host_stripe_replay::LocalStripe;
 use host_intake::request::{Endpoints, Taken};
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
 use host_provider_api::Registry;
 use host_replay::beside::{Beside, BesideError, Delivery};
 use host_replay::library::{Sources, stories};
 use host_replay::play::{CaseReport, PlayOptions, play_watched};
-use host_replay::runners::Runners;
-use host_replay::scenario::AtStripe;
 use host_replay::world::World;
+use host_scenario::model::AtStripe;
+use host_stripe_replay::LocalStripe;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
@@ -161,9 +160,9 @@ fn lived(stripe: Arc<dyn Beside>) -> (CaseReport, Vec<(String, i64, i64)>) {
     std::fs::write(&file, STORY).expect("a scenario");
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
     let sources = Sources { fixtures: Some(fixtures), ..Sources::default() };
-    let story = stories(&[file], sources, &Runners::native()).expect("a story").remove(0);
+    let story = stories(&[file], sources, &host_native::runners()).expect("a story").remove(0);
     let world = Some(World::new(Registry::new()).with_stripe(stripe));
-    let options = PlayOptions { world, ..PlayOptions::new(Runners::native()) };
+    let options = PlayOptions { world, ..PlayOptions::new(host_native::runners()) };
     let mut came = Vec::new();
     let report = play_watched(&story.scenario, &story.cases[0], &story.business, &options, &mut |stepped| {
         came = stepped.host.store().inbox_after(0, 1_000)?;

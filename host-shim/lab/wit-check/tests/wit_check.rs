@@ -1,7 +1,7 @@
 //! Whether a contract fits another one, and what is told of it.
 
-use std::path::{Path, PathBuf};
 use host_wit_check::{Contract, Fit, advice, fit};
+use std::path::{Path, PathBuf};
 
 const OLD: &str = "package a:b@0.2.0;
 interface types {

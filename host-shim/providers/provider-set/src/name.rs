@@ -48,7 +48,6 @@ impl Name {
     /// The feature of the program that brings it in; `stripe` is that of the local Stripe.
     pub fn feature(self) -> &'static str {
         match self {
-            Name::Stripe => "stripe-provider",
             Name::B2 => "aws",
             other => other.as_str(),
         }

@@ -72,7 +72,8 @@ pub enum OpenError {
     },
     /// The program was built without it.
     #[error(
-        "this program was built without `{0}`: build it with `cargo build --release --package host-shim --features {feature}`",
+        "this program was built without `{0}`: `cargo xtask build` makes one with every provider, \
+         `cargo build --release --package host-shim --features {feature}` one with this provider",
         feature = .0.feature()
     )]
     NotBuilt(Name),

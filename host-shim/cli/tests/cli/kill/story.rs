@@ -65,7 +65,7 @@ fn later(value: &mut Value, shift: i64) {
 /// The story of so many customers. Each third one stays, and of each other third one the invoice comes before the
 /// subscription, so that it waits for it.
 pub fn of_customers(customers: usize) -> Story {
-    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../replay/tests/kill/story.jsonl");
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab/replay/tests/kill/story.jsonl");
     let template = std::fs::read_to_string(template).expect("the story of one customer");
     let (mut timed, mut leave) = (Vec::new(), 0);
     for number in 0..customers {

@@ -3,8 +3,8 @@
 use super::own::mapping;
 use crate::bad_input::{BadInput, Place};
 use crate::yaml::{Entry, Lined};
-use host_intake::webhook::{Encoding, FactOf, Place as BodyPlace, Scheme, Template, TemplateError, Webhook};
 use extension_contract::{ConfigDecl, ConfigType};
+use host_intake::webhook::{Encoding, FactOf, Place as BodyPlace, Scheme, Template, TemplateError, Webhook};
 
 /// The clause.
 pub(super) const CLAUSE: &str = "webhooks";

@@ -1,8 +1,8 @@
 //! Effects that were begun and have not ended, and what happens to them next.
 
+use extension_contract::Timestamp;
 use host_provider_api::Call;
 use host_store::EffectRow;
-use extension_contract::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Partition, key and generation.

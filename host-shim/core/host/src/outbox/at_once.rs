@@ -2,9 +2,9 @@
 
 use super::{Begun, Outbox, OutboxError};
 use crate::processor::Report;
+use extension_contract::Timestamp;
 use host_provider_api::{Call, Reply};
 use host_store::EffectRow;
-use extension_contract::Timestamp;
 use std::sync::mpsc;
 use std::thread;
 

@@ -1,9 +1,9 @@
 //! Calls that ended with a success, as a store has them: by the results in its inbox.
 
 use super::events::failure;
+use extension_contract::{EffectFailure, EffectFailureClass, EffectReport, Payload, StoreError};
 use host_provider_api::{Call, SecretAccess};
 use host_store::{EffectRow, InboxRow, Partition, Store};
-use extension_contract::{EffectFailure, EffectFailureClass, EffectReport, Payload, StoreError};
 use serde_json::Value;
 
 /// Rows of the inbox that are read at a time.

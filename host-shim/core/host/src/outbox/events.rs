@@ -1,10 +1,10 @@
 //! Events that effects end in.
 
-use host_store::{EffectRow, MESSAGE, OF_HOST};
 use extension_contract::{
     Account, Actor, Delivery, EffectFailure, EffectFailureClass, EffectReport, Event, JSON_BYTES_MAX, Payload,
     ProviderFacts, Timestamp,
 };
+use host_store::{EffectRow, MESSAGE, OF_HOST};
 use serde_json::Value;
 
 /// True for kinds that no provider carries out.

@@ -4,9 +4,9 @@ use super::events::{delivery, result};
 use super::policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 use crate::processor::{Processor, Report};
 use crate::provider_event::ProviderEvent;
+use extension_contract::{Account, EffectFailure, Event, StoreError, Timestamp};
 use host_intake::Decoded;
 use host_store::{Changes, ERASE, EffectChange, EffectRow, EffectState, MESSAGE, PROVIDER_EVENT, Scope};
-use extension_contract::{Account, EffectFailure, Event, StoreError, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeSet;
 

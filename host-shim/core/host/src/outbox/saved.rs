@@ -2,8 +2,8 @@
 
 use super::agenda::{Agenda, EffectId};
 use super::{Outbox, OutboxError};
-use host_store::{EffectRow, MemoryStore};
 use extension_contract::Timestamp;
+use host_store::{EffectRow, MemoryStore};
 use std::collections::BTreeMap;
 
 /// Where an outbox stood: its store, what was begun, what it waits for.

@@ -3,8 +3,8 @@
 use super::report::Report;
 use super::run::{Attempt, Decided, never_came};
 use super::{Processor, WAIT_MAX_MS};
-use host_store::InboxRow;
 use extension_contract::{IgnoreReason, Outcome, Refusal, StoreError, Stored, Timestamp};
+use host_store::InboxRow;
 
 /// Rows that one look-up brings.
 const PAGE: usize = 500;

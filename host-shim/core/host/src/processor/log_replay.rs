@@ -1,8 +1,8 @@
 //! A log replay: every event of a recording, in its order, through another processor, and what came out otherwise.
 
 use super::Processor;
-use host_store::{InboxRow, InboxState, Store};
 use extension_contract::{Account, IgnoreReason, Outcome, Payload, Refusal, Stored};
+use host_store::{InboxRow, InboxState, Store};
 use std::collections::HashSet;
 
 /// One event that came out otherwise than recorded.

@@ -3,8 +3,8 @@
 use super::report::{Disposition, Report};
 use super::run::{Attempt, Decided};
 use super::{Processor, wrong_mode};
-use host_store::InboxRow;
 use extension_contract::{Event, Outcome, Refusal, StoreError, Stored};
+use host_store::InboxRow;
 
 /// What stands in place of a component's hash where the intake refused an event: driving it again can't change that.
 const BY_INTAKE: &str = "intake";

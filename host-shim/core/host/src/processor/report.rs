@@ -1,7 +1,7 @@
 //! What the processor tells about one run of one event.
 
-use host_store::{InboxRow, LogEntry};
 use extension_contract::{Account, Outcome, Reply};
+use host_store::{InboxRow, LogEntry};
 use host_wasm_runner::runner::RunError;
 
 /// How a run ended.

@@ -5,17 +5,17 @@ use super::waiting::connected_account;
 use super::{ATTEMPTS_MAX, CONFLICTS_MAX, Processor, RETRY_DELAYS_MS, wrong_mode};
 use crate::decision::{self, Kept, Unkept};
 use crate::snapshot::{Access, Context, Place, Seen};
-use host_store::{
-    Applied, Changes, EffectChange, InboxChange, InboxMove, InboxRow, InboxState, LogEntry, NewInbox, Provenance, Run,
-    Standing,
-};
 use extension_contract::{
     Account, Decision, DeferReason, Event, Failure, IgnoreReason, Outcome, Payload, Refusal, Reply, StoreError, Stored,
     Timestamp,
 };
+use host_store::{
+    Applied, Changes, EffectChange, InboxChange, InboxMove, InboxRow, InboxState, LogEntry, NewInbox, Provenance, Run,
+    Standing,
+};
+use host_wasm_runner::runner::{RunError, Used};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use host_wasm_runner::runner::{RunError, Used};
 
 /// Where a run's event stands in the inbox.
 #[derive(Clone)]

@@ -2,8 +2,8 @@
 
 use super::Processor;
 use crate::snapshot::full_key;
-use host_store::Scope;
 use extension_contract::{Account, DeferReason, Event, ID_BYTES_MAX};
+use host_store::Scope;
 
 impl Processor {
     /// Short claim keys in their full form; without those that nobody can claim.

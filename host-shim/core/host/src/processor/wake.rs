@@ -4,8 +4,8 @@ use super::report::Report;
 use super::run::{Attempt, Decided};
 use super::waiting::{claim_wake_key, connected_account, effect_wake_key, fact_wake_key};
 use super::{Processor, WOKEN_MAX};
-use host_store::{Changes, EffectChange, EffectState, InboxChange, InboxMove, InboxRow, InboxState, Standing};
 use extension_contract::{Event, Payload, Stored, Timestamp};
+use host_store::{Changes, EffectChange, EffectState, InboxChange, InboxMove, InboxRow, InboxState, Standing};
 use std::collections::BTreeSet;
 
 impl Processor {

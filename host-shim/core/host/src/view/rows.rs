@@ -2,8 +2,8 @@
 
 use crate::processor::Processor;
 use crate::{read, time};
-use host_store::{EffectState, NotState, TIMER};
 use extension_contract::{Account, Product, Purchase, Stored, Subscription};
+use host_store::{EffectState, NotState, TIMER};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -3,9 +3,9 @@
 
 use super::Jobs;
 use crate::processor::Report;
+use extension_contract::Timestamp;
 use host_intake::body::Quarantined;
 use host_intake::request::{Endpoints, Request, Taken};
-use extension_contract::Timestamp;
 
 /// The status of what could not be stored: the provider sends it again.
 const UNAVAILABLE: u16 = 503;

@@ -3,13 +3,13 @@
 use super::events::{T0, command, lines, user, webhook};
 use super::toy::ToyRunner;
 use super::{advance, ask, calls, effect, outbox, over, run};
+use extension_contract::Event;
 use host::outbox::Outbox;
 use host::processor::{Business, Processor, replay_log};
 use host::view;
 use host_provider_api::scripted::Scripted;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{EffectState, InboxRow, InboxState, MemoryStore, SqliteStore, Store};
-use extension_contract::Event;
 use serde_json::{Value, json};
 
 /// A text that somebody wrote.

@@ -2,10 +2,10 @@
 
 use super::events::{T0, command, lines, things};
 use super::{advance, ask, calls, effect, outbox, result, retryable, run};
+use extension_contract::{EffectFailureClass, JSON_BYTES_MAX};
 use host_provider_api::Registry;
 use host_provider_api::scripted::{ScriptedAnswer, derived_outputs};
 use host_store::EffectState;
-use extension_contract::{EffectFailureClass, JSON_BYTES_MAX};
 use serde_json::{Value, json};
 
 const M: &str = "toys/test/user:a/m@1";

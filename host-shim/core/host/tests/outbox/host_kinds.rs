@@ -2,8 +2,8 @@
 
 use super::events::{T0, command, lines, things};
 use super::{advance, ask, outbox, run};
-use host_store::EffectState;
 use extension_contract::{Account, Payload};
+use host_store::EffectState;
 use serde_json::json;
 
 #[test]

@@ -2,10 +2,10 @@
 
 use super::events::{T0, command, lines, things, user};
 use super::{advance, ask, effect, outbox, result, run};
+use extension_contract::EffectFailureClass;
 use host::outbox::LEASE_MS;
 use host_provider_api::{Answer, Call, MadeSecret, Provider, Reply, Secret, SecretError, Secrets};
 use host_store::EffectState;
-use extension_contract::EffectFailureClass;
 use serde_json::json;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};

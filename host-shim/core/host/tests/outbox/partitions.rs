@@ -2,12 +2,12 @@
 
 use super::events::{T0, command};
 use super::{advance, of, over, run};
+use extension_contract::Event;
 use host::outbox::Outbox;
 use host::processor::Business;
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_store::testing::Faults;
 use host_store::{EffectRow, EffectState, MemoryStore};
-use extension_contract::Event;
 use serde_json::{Value, json};
 
 fn open(outbox: &Outbox) -> Vec<EffectRow> {

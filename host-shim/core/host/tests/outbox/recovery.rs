@@ -2,12 +2,12 @@
 
 use super::events::{T0, command, webhook};
 use super::{ask, calls, effect, outbox, over, retryable, run};
+use extension_contract::Event;
 use host::outbox::{Outbox, OutboxError};
 use host_provider_api::scripted::{Resource, Scripted, ScriptedAnswer};
 use host_store::EffectState;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{MemoryStore, NotState, state_document};
-use extension_contract::Event;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

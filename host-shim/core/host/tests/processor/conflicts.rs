@@ -3,14 +3,14 @@
 use super::business;
 use super::events::{T0, command, lines, things, user, webhook};
 use super::toy::{FUEL, Moment, ToyRunner};
+use extension_contract::{Account, Failure, Product, Row, RowKey, StoreError};
 use host::processor::{CONFLICTS_MAX, Disposition, Processor, RETRY_DELAYS_MS};
 use host_store::testing::Faults;
 use host_store::{Applied, Changes, ClaimRow, InboxState, MemoryStore, RowWrite, Scope, Store};
-use extension_contract::{Account, Failure, Product, Row, RowKey, StoreError};
+use host_wasm_runner::runner::RunError;
 use serde_json::json;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use host_wasm_runner::runner::RunError;
 
 /// A processor and the number of decisions that it made. `other` writes to the same store during the first `times` of
 /// them, each time other changes.

@@ -2,9 +2,9 @@
 #![allow(dead_code)]
 
 use super::toy::{COLLECTION, Story};
+use extension_contract::*;
 use host::processor::Report;
 use host_store::Store;
-use extension_contract::*;
 use serde_json::Value;
 
 pub const T0: Timestamp = 1_700_000_000_000;

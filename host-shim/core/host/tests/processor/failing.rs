@@ -1,12 +1,12 @@
 use super::events::{T0, command, lines, things, webhook};
 use super::toy::{Moment, ToyRunner};
 use super::{accept, business, processor, retry};
+use extension_contract::{Failure, StoreError};
 use host::processor::{ATTEMPTS_MAX, Disposition, Processor, RETRY_DELAYS_MS};
 use host_store::testing::Faults;
 use host_store::{InboxState, MemoryStore};
-use extension_contract::{Failure, StoreError};
-use serde_json::json;
 use host_wasm_runner::runner::RunError;
+use serde_json::json;
 
 #[test]
 fn a_failure_rolls_back_to_the_inbox_row_and_is_tried_again_with_backoff() {

@@ -3,10 +3,10 @@
 use super::events::{T0, command, lines, things, webhook};
 use super::toy::{Moment, ToyRunner};
 use super::{business, over, processor};
+use extension_contract::{Account, Event, StoreError};
 use host::processor::{Processor, Report};
 use host_store::testing::Faults;
 use host_store::{EffectRow, InboxRow, MemoryStore, SqliteStore};
-use extension_contract::{Account, Event, StoreError};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,7 +1,7 @@
 use super::events::{T0, command, webhook};
 use super::{accept, processor};
-use host::processor::{Difference, replay_log};
 use extension_contract::Event;
+use host::processor::{Difference, replay_log};
 use serde_json::json;
 
 fn story() -> Vec<Event> {

@@ -1,8 +1,8 @@
 use super::events::{T0, webhook};
 use super::{accept, business, processor, toy::ToyRunner};
+use extension_contract::{Account, Event, ProviderFacts};
 use host::processor::{Business, Processor};
 use host_store::MemoryStore;
-use extension_contract::{Account, Event, ProviderFacts};
 use serde_json::json;
 
 fn of(id: &str, livemode: Option<bool>, secret: Option<&str>, connected: Option<&str>) -> Event {

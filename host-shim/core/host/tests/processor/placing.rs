@@ -1,9 +1,9 @@
 use super::events::{T0, command, lines, things, user, webhook};
 use super::toy::FUEL;
 use super::{accept, processor};
+use extension_contract::{Account, Outcome, Payload, ProviderFacts, Refusal};
 use host::processor::{Disposition, WAIT_MAX_MS};
 use host_store::InboxState;
-use extension_contract::{Account, Outcome, Payload, ProviderFacts, Refusal};
 use serde_json::json;
 
 #[test]

@@ -1,7 +1,7 @@
 use super::events::{T0, command, product, product_event};
 use super::{accept, processor};
-use host::processor::Processor;
 use extension_contract::{Account, Payload, Product, ProductChange};
+use host::processor::Processor;
 use serde_json::json;
 
 fn row(processor: &Processor, id: &str) -> Option<Product> {

@@ -1,12 +1,12 @@
 use super::events::{T0, command, product, user};
 use super::toy::{Moment, ToyRunner};
 use super::{accept, business, processor};
+use extension_contract::{Actor, ActorKind, Candidate, Failure, Page, Question, StoreError};
 use host::processor::{AskError, Processor};
 use host_store::testing::Faults;
 use host_store::{MemoryStore, NotState, state_document};
-use extension_contract::{Actor, ActorKind, Candidate, Failure, Page, Question, StoreError};
-use serde_json::json;
 use host_wasm_runner::runner::RunError;
+use serde_json::json;
 
 fn question(account: &str) -> Question {
     Question { account: user(account), actor: Actor::system(), at: T0 }

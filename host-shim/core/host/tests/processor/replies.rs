@@ -2,8 +2,8 @@
 
 use super::events::{T0, command, lines};
 use super::processor;
-use host::processor::Processor;
 use extension_contract::{Account, Event, Refusal, Reply};
+use host::processor::Processor;
 use serde_json::{Value, json};
 
 fn asks(doing: Value) -> Event {

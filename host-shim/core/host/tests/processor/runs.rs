@@ -1,8 +1,8 @@
 use super::events::{T0, command, lines, webhook};
 use super::{accept, processor};
+use extension_contract::{Payload, Refusal};
 use host::processor::{Processor, RETRY_DELAYS_MS};
 use host_store::InboxState;
-use extension_contract::{Payload, Refusal};
 use serde_json::json;
 
 /// Time since `T0`, outcome and error of each run of an event.

@@ -5,10 +5,10 @@
 #![allow(dead_code)]
 
 use extension_contract::*;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use host_wasm_runner::native::NativeRunner;
 use host_wasm_runner::runner::{Ran, RunError, Runner, SharedImports, Used};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// What an event is to do; the body of provider events, the payload of commands, timers and messages.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

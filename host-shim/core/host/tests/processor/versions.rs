@@ -1,10 +1,10 @@
 use super::events::{T0, command, lines, user};
 use super::{accept, business, processor, toy::COLLECTION, toy::ToyRunner};
+use extension_contract::{Event, Failure, RowKind};
 use host::processor::{Disposition, Processor};
 use host_store::Store;
-use extension_contract::{Event, Failure, RowKind};
-use serde_json::json;
 use host_wasm_runner::runner::RunError;
+use serde_json::json;
 
 fn with_version(store: Box<dyn Store>, data_version: u32) -> Processor {
     Processor::new(store, Box::new(ToyRunner::new(data_version)), business()).unwrap()

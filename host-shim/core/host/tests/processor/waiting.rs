@@ -1,7 +1,7 @@
 use super::events::{DAY, T0, command, lines, things, webhook};
 use super::{accept, processor};
-use host::processor::{Disposition, WAIT_MAX_MS};
 use extension_contract::{Outcome, ProviderFacts, Refusal};
+use host::processor::{Disposition, WAIT_MAX_MS};
 use serde_json::json;
 
 #[test]

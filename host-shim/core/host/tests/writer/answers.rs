@@ -3,6 +3,7 @@
 use super::events::{T0, command, lines, things, user};
 use super::toy::{Moment as InDecision, ToyRunner};
 use super::{Told, accept, decoded, groups_of, host, inbox, play, spawn, spawn_host};
+use extension_contract::{Actor, Event, Question, Refusal, StoreError};
 use host::clock::Clock;
 use host::outbox::OutboxError;
 use host::writer::{Limits, Unanswered};
@@ -10,7 +11,6 @@ use host_intake::Decoded;
 use host_provider_api::Registry;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{MemoryStore, SqliteStore, Store};
-use extension_contract::{Actor, Event, Question, Refusal, StoreError};
 use serde_json::json;
 use std::sync::mpsc::channel;
 

@@ -4,8 +4,8 @@ use crate::headers::Headers;
 use crate::signature::{HEADER_BYTES_MAX, SIGNATURES_MAX, SignatureError, TOLERANCE_S_DEFAULT};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
 use extension_contract::{ID_BYTES_MAX, Timestamp};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
 

@@ -1,11 +1,11 @@
 //! Sizes, and bodies that are signed but hostile: S11 to S13.
 
 use crate::common::*;
+use extension_contract::Refusal;
 use host_intake::Refused;
 use host_intake::body::{BODY_BYTES_MAX, DEPTH_MAX, NotAnObject, Quarantined, TooLarge, check_length};
 use host_intake::json::{JsonError, Kind};
 use host_intake::testing::sign;
-use extension_contract::Refusal;
 use serde_json::json;
 
 fn quarantined(body: &[u8]) -> Quarantined {

@@ -1,9 +1,9 @@
 //! What the envelope says: S15, S88, thin events and every base body.
 
 use crate::common::*;
+use extension_contract::{Actor, Payload, ProviderFacts, Refusal};
 use host_intake::Decoded;
 use host_intake::envelope::decode;
-use extension_contract::{Actor, Payload, ProviderFacts, Refusal};
 use serde_json::{Value, json};
 
 fn decoded(event: &Value) -> Decoded {

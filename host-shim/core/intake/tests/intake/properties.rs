@@ -1,11 +1,11 @@
 //! What holds for every input.
 
 use crate::common::*;
+use extension_contract::Payload;
 use host_intake::json::{Document, JsonError};
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::sign;
 use host_intake::{EndpointSecrets, Mode, Refused, raw, receive};
-use extension_contract::Payload;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::sync::LazyLock;

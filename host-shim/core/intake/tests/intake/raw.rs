@@ -1,13 +1,13 @@
 //! What a file may hold.
 
 use crate::common::*;
-use host_intake::Decoded;
-use host_intake::json::Kind;
-use host_intake::raw::{InputError, read};
 use extension_contract::{
     Account, Actor, ActorKind, BillingInterval, Delivery, IntervalUnit, Money, Payload, Product, ProductChange,
     ProductValues, Refusal, Usage,
 };
+use host_intake::Decoded;
+use host_intake::json::Kind;
+use host_intake::raw::{InputError, read};
 use serde_json::{Value, json};
 
 fn decoded(value: &Value) -> Decoded {

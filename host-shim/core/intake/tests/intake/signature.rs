@@ -1,10 +1,10 @@
 //! The front door: S01 to S10.
 
 use crate::common::*;
+use extension_contract::{Payload, Refusal};
 use host_intake::signature::{ConfigError, SignatureError, TOLERANCE_S_DEFAULT};
 use host_intake::testing::{sign, signature};
 use host_intake::{EndpointSecrets, Mode, Refused};
-use extension_contract::{Payload, Refusal};
 use serde_json::json;
 
 fn error(result: Result<host_intake::Decoded, Refused>) -> SignatureError {

@@ -1,11 +1,11 @@
 //! Webhooks of other providers: who signed a delivery, and which fact it tells.
 
 use crate::common::NOW_MS;
+use extension_contract::{Account, ActorKind, Payload, Refusal};
 use host_intake::headers::Headers;
 use host_intake::signature::SignatureError;
 use host_intake::webhook::{Encoding, FactOf, Key, KeyError, Place, Received, Scheme, Template, Webhook, receive};
 use host_intake::{Decoded, Refused};
-use extension_contract::{Account, ActorKind, Payload, Refusal};
 use serde_json::{Value, json};
 
 /// Base64 of the 24 bytes `0123456789abcdefghijklmn`.

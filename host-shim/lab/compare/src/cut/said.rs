@@ -3,9 +3,9 @@
 use crate::causes::pairs;
 use crate::form::changes;
 use crate::moment::{Held, Moment, Turn};
-use host_replay::matcher::Matcher;
-use host_replay::scenario::{OutcomeExpectation, SECTIONS, Scenario, SectionExpectation};
 use extension_contract::Account;
+use host_scenario::matcher::Matcher;
+use host_scenario::model::{OutcomeExpectation, SECTIONS, Scenario, SectionExpectation};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 

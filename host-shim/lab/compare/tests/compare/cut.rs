@@ -1,13 +1,13 @@
 //! The smallest difference is a scenario that holds with OLD and fails with NEW.
 
 use super::support::{by_paths, changed, fixtures, options, podcasts, sources};
+use extension_contract::{Decision, Outcome, Payload, Refusal};
 use host_compare::cut::{Cut, CutError, smallest};
 use host_compare::{Comparison, Options};
 use host_replay::library::Library;
 use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
-use host_replay::scenario::{Action, Scenario};
-use extension_contract::{Decision, Outcome, Payload, Refusal};
+use host_scenario::model::{Action, Scenario};
 use std::fs;
 use std::path::Path;
 
@@ -84,7 +84,7 @@ fn a_row_of_what_an_effect_led_to_is_expected_at_the_end() {
 
 #[test]
 fn nothing_is_written_where_nothing_differs() {
-    let options = options(Runners::native(), &[]);
+    let options = options(host_native::runners(), &[]);
     let found = by_paths(&[podcasts("plan.yml")], &options);
     assert!(cut(&found, &options, Path::new("x.yml")).expect("no error").is_none());
 }

@@ -1,9 +1,9 @@
 //! A component that decides otherwise is told with what it decides otherwise.
 
 use super::support::{by_paths, changed, options, podcasts, rewrite, told, with_fuel};
+use extension_contract::{Decision, IgnoreReason, Outcome, Refusal, Reply};
 use host_compare::report::{github, human, json, junit};
 use host_replay::runners::Runners;
-use extension_contract::{Decision, IgnoreReason, Outcome, Refusal, Reply};
 use serde_json::{Value, json};
 
 /// Refuses every second show, whatever is allowed.

@@ -1,13 +1,12 @@
 //! A log with effects, timers and messages through two components.
 
 use super::support::{self, changed, fixtures, options, sources, told};
+use extension_contract::Payload;
 use host_compare::cut::smallest;
 use host_compare::{Comparison, Options};
 use host_replay::library::Library;
 use host_replay::run::{ReplayOptions, Silent, replay};
-use host_replay::runners::Runners;
 use host_store::Store;
-use extension_contract::Payload;
 use std::fs;
 use std::path::Path;
 
@@ -41,7 +40,7 @@ fn recorded(folder: &Path) -> Box<dyn Store> {
 }
 
 fn log_of(story: &str, folder: &Path) -> Box<dyn Store> {
-    support::log_of(story, &fixtures().join("podcasts"), Runners::native(), folder)
+    support::log_of(story, &fixtures().join("podcasts"), host_native::runners(), folder)
 }
 
 fn by_log(store: &dyn Store, options: &Options) -> Comparison {
@@ -61,7 +60,7 @@ fn the_log_has_what_a_log_may_have() {
 #[test]
 fn the_same_component_differs_in_nothing_and_comes_to_what_was_recorded() {
     let folder = tempfile::tempdir().expect("a folder");
-    let found = by_log(&*recorded(folder.path()), &options(Runners::native(), &[]));
+    let found = by_log(&*recorded(folder.path()), &options(host_native::runners(), &[]));
     assert_eq!(found.causes, []);
     let record = found.record.expect("a record");
     assert_eq!((record.differing, record.first), (0, None));
@@ -71,7 +70,7 @@ fn the_same_component_differs_in_nothing_and_comes_to_what_was_recorded() {
 #[test]
 fn a_log_in_which_an_effect_was_running_is_come_to_as_well() {
     let folder = tempfile::tempdir().expect("a folder");
-    let found = by_log(&*log_of(MEANWHILE, folder.path()), &options(Runners::native(), &[]));
+    let found = by_log(&*log_of(MEANWHILE, folder.path()), &options(host_native::runners(), &[]));
     assert_eq!(found.record.map(|record| (record.differing, record.first)), Some((0, None)));
 }
 

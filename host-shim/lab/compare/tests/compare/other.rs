@@ -6,7 +6,7 @@ use host_compare::cut::smallest;
 use host_compare::{Options, paths};
 use host_replay::library::{Library, Sources};
 use host_replay::runners::Runners;
-use host_replay::scenario::Scenario;
+use host_scenario::model::Scenario;
 use std::fs;
 
 const STORY: &str = "name: x\ngiven: {account: user:a}\nevents:\n  - {command: do, payload: {note: [f]}, expect: applied}\n  \

@@ -7,7 +7,7 @@ use std::fs;
 #[test]
 fn the_library_and_itself_differ_in_nothing_over_whole_businesses() {
     let folders = ["podcasts", "orchestra", "families-and-add-ons"].map(|name| fixtures().join(name));
-    let options = options(Runners::native(), &[]);
+    let options = options(host_native::runners(), &[]);
     let found = by_paths(&folders, &options);
     assert_eq!(found.causes, []);
     assert!(!found.differs(&options));
@@ -17,7 +17,7 @@ fn the_library_and_itself_differ_in_nothing_over_whole_businesses() {
 
 #[test]
 fn only_names_the_versions_that_are_played() {
-    let mut options = options(Runners::native(), &[]);
+    let mut options = options(host_native::runners(), &[]);
     let folder = [fixtures().join("podcasts")];
     let all = by_paths(&folder, &options).cases;
     options.only = vec!["2025-03-31.basil".to_owned()];
@@ -45,7 +45,7 @@ fn a_raw_stream_goes_through_both() {
             host_replay::library::Library::new(sources, options.old.clone(), &paths).expect("the fixtures");
         host_compare::paths::compare(&mut library, &paths, &options, &mut |_| {}).expect("both take it")
     };
-    let same = by(Runners::native());
+    let same = by(host_native::runners());
     assert_eq!((&same.causes[..], same.cases), (&[][..], 1));
     assert!(same.runs > 3, "{} runs: the effects' results, too", same.runs);
     let other = by(super::support::changed(|event, decision| {

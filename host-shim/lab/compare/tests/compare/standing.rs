@@ -5,10 +5,10 @@
 
 use super::support::{by_log, changed_of, log_of, told};
 use super::toy::ToyRunner;
+use extension_contract::{Effect, RowKey};
 use host_compare::{Comparison, Options};
 use host_replay::library::Sources;
 use host_replay::runners::Runners;
-use extension_contract::{Effect, RowKey};
 use std::fs;
 
 /// An hour after a story begins, in milliseconds since 1970.

@@ -1,21 +1,21 @@
 //! Components that decide otherwise, and comparisons of them.
 
+use extension_contract::{Decision, Event, RowKey, Write};
 use host_compare::allow::Allowed;
 use host_compare::causes::Cause;
 use host_compare::{Comparison, Options, log, paths};
-use host_replay::business::{BusinessFolder, Fixtures};
 use host_replay::host::{StoreKind, open};
 use host_replay::library::{Library, Sources};
 use host_replay::play::{PlayOptions, play};
-use host_replay::prepare::prepare;
 use host_replay::runners::Runners;
-use host_replay::scenario::Scenario;
+use host_scenario::business::{BusinessFolder, Fixtures};
+use host_scenario::model::Scenario;
+use host_scenario::prepare::prepare;
 use host_store::Store;
-use extension_contract::{Decision, Event, RowKey, Write};
+use host_wasm_runner::around::Around;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use host_wasm_runner::around::Around;
 
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")
@@ -28,7 +28,7 @@ pub fn podcasts(name: &str) -> PathBuf {
 
 /// The library, whose decisions are changed.
 pub fn changed(change: impl Fn(&Event, &mut Decision) + Send + Sync + 'static) -> Runners {
-    changed_of(Runners::native(), change)
+    changed_of(host_native::runners(), change)
 }
 
 /// An extension whose decisions are changed.
@@ -47,7 +47,7 @@ pub fn changed_of(runners: Runners, change: impl Fn(&Event, &mut Decision) + Sen
 /// The library as if it had used so much fuel for each event.
 pub fn with_fuel(name: &str, fuel: u64) -> Runners {
     Runners::new(name, move || {
-        Ok(Box::new(Around::new(Runners::native().make()?, move |inner, imports, event| {
+        Ok(Box::new(Around::new(host_native::runners().make()?, move |inner, imports, event| {
             let (decision, used) = inner.handle(imports, event)?;
             Ok((decision, host_wasm_runner::runner::Used { fuel, ..used }))
         })))
@@ -73,7 +73,7 @@ pub fn sources() -> Sources {
 
 pub fn options(new: Runners, allow: &[&str]) -> Options {
     let allow = allow.iter().map(|text| text.parse::<Allowed>().expect(text)).collect();
-    Options { allow, ..Options::new(Runners::native(), new) }
+    Options { allow, ..Options::new(host_native::runners(), new) }
 }
 
 pub fn by_paths(paths: &[PathBuf], options: &Options) -> Comparison {

@@ -1,6 +1,6 @@
 //! An extension with a catalog language of its own: all but the clauses of its catalogs is told.
 
-#[path = "../../../host/tests/processor/toy.rs"]
+#[path = "../../../../core/host/tests/processor/toy.rs"]
 #[allow(clippy::unwrap_used)]
 mod toy;
 

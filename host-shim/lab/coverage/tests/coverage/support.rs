@@ -29,7 +29,7 @@ pub fn write(folder: &tempfile::TempDir, name: &str, text: &str) {
 
 /// What the library reaches with a folder's scenarios.
 pub fn covered(folder: &Path) -> Coverage {
-    covered_by(folder, Runners::native())
+    covered_by(folder, host_native::runners())
 }
 
 pub fn covered_by(folder: &Path, runners: Runners) -> Coverage {

@@ -1,10 +1,10 @@
 //! An extension with a fault is found out: the law is named, the story is short, and what is written fails until it is mended.
 
 use super::support::{changed, explored, fixture, tale};
+use extension_contract::{Decision, Event, Payload, RowKey, Write};
 use host_explore::{Finding, Kind, Law, Tale, failing_scenario};
 use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
-use extension_contract::{Decision, Event, Payload, RowKey, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,7 +26,7 @@ fn holds(text: &str, tale: &Tale, runners: &Runners) -> bool {
 fn is_proven(tale: &Tale, finding: &Finding) {
     let text = failing_scenario(tale, finding, "host-shim explore x.yml").expect("it can be told");
     assert!(!holds(&text, tale, &tale.runners), "it does not fail:\n{text}");
-    assert!(holds(&text, tale, &Runners::native()), "it fails without the fault, too:\n{text}");
+    assert!(holds(&text, tale, &host_native::runners()), "it fails without the fault, too:\n{text}");
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_state_that_keeps_the_last_event_is_shrunk_to_the_few_that_show_it() {
 fn a_failure_that_nobody_takes_in_is_told() {
     // Given an extension that traps where a call was refused.
     let runners = Runners::new("trapping", || {
-        let inner = Runners::native().make()?;
+        let inner = host_native::runners().make()?;
         Ok(Box::new(host_wasm_runner::around::Around::new(inner, |inner, imports, event| match &event.payload {
             Payload::EffectResult(report) if report.answer.is_err() => {
                 Err(host_wasm_runner::runner::RunError::Trap("unreachable".to_owned()))

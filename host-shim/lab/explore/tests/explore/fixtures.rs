@@ -3,7 +3,6 @@
 use super::support::fixture;
 use host_explore::{Kind, Limits, Tale, ToTheEnd, explore_every};
 use host_replay::library::{Sources, stories};
-use host_replay::runners::Runners;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +16,7 @@ fn known_file() -> PathBuf {
 }
 
 fn tales(business: &str) -> Vec<Tale> {
-    let runners = Runners::native();
+    let runners = host_native::runners();
     let found = stories(&[fixture(business)], Sources::default(), &runners).expect("scenarios");
     let held = found.into_iter().filter(|story| story.scenario.known_to_fail.is_none());
     held.map(|story| {

@@ -1,12 +1,12 @@
 //! Stories of the fixtures, and extensions that decide otherwise.
 
+use extension_contract::{Decision, Event};
 use host_explore::{Explored, Kind, Limits, Tale, ToTheEnd, explore};
 use host_replay::library::{Sources, Story, stories};
 use host_replay::runners::Runners;
-use extension_contract::{Decision, Event};
+use host_wasm_runner::around::Around;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use host_wasm_runner::around::Around;
 
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name)
@@ -29,7 +29,7 @@ pub fn changed(change: impl Fn(&Event, &mut Decision) + Send + Sync + 'static) -
     let change = Arc::new(change);
     Runners::new("changed", move || {
         let change = change.clone();
-        Ok(Box::new(Around::new(Runners::native().make()?, move |inner, imports, event| {
+        Ok(Box::new(Around::new(host_native::runners().make()?, move |inner, imports, event| {
             let (mut decision, used) = inner.handle(imports, event)?;
             change(event, &mut decision);
             Ok((decision, used))

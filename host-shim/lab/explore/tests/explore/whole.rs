@@ -2,12 +2,11 @@
 
 use super::support::{explored, fixture, tale};
 use host_explore::{Counts, Kind};
-use host_replay::runners::Runners;
 
 #[test]
 fn a_story_that_holds_in_every_order_is_played_in_every_order() {
     let story = fixture("solobase/scenarios/requirements/billing-history.yml");
-    let tale = tale(&story, &Runners::native());
+    let tale = tale(&story, &host_native::runners());
     let found = explored(&tale, &[Kind::Orders, Kind::Repeats]);
     assert!(found.findings.is_empty(), "{:?}", found.findings);
     let orders = found.counts[&Kind::Orders];
@@ -23,7 +22,7 @@ fn a_story_that_holds_in_every_order_is_played_in_every_order() {
 
 #[test]
 fn every_call_of_a_saga_goes_wrong_in_every_way() {
-    let tale = tale(&fixture("solobase/scenarios/requirements/delete-by-customer.yml"), &Runners::native());
+    let tale = tale(&fixture("solobase/scenarios/requirements/delete-by-customer.yml"), &host_native::runners());
     let found = explored(&tale, &[Kind::Failures]);
     assert!(found.findings.is_empty(), "{:?}", found.findings);
     assert_eq!(found.counts[&Kind::Failures].variants, 72, "twelve calls in six ways");
@@ -31,7 +30,7 @@ fn every_call_of_a_saga_goes_wrong_in_every_way() {
 
 #[test]
 fn a_crash_at_every_write_and_again_while_it_starts_ends_as_the_story_does() {
-    let tale = tale(&fixture("solobase/scenarios/requirements/subscribe-hobby.yml"), &Runners::native());
+    let tale = tale(&fixture("solobase/scenarios/requirements/subscribe-hobby.yml"), &host_native::runners());
     let found = explored(&tale, &[Kind::Crashes]);
     assert!(found.findings.is_empty(), "{:?}", found.findings);
     let Counts { variants, runs, .. } = found.counts[&Kind::Crashes];

@@ -1,10 +1,9 @@
 //! Answers of providers that are not plain successes come out again, as late as they were.
 
 use crate::common::{Played, SALT, played, played_text};
-use host_record::Verdict;
-use host_replay::runners::Runners;
-use host_replay::scenario::Scenario;
 use extension_contract::Account;
+use host_record::Verdict;
+use host_scenario::model::Scenario;
 
 fn story(answers: &str) -> Played {
     let text = format!(
@@ -103,7 +102,7 @@ events:
   - advance: 1d
 ";
     let scenario = Scenario::parse(std::path::Path::new("x.yml"), story).expect("a scenario");
-    let played = played(&scenario, crate::common::business("solobase"), Runners::native());
+    let played = played(&scenario, crate::common::business("solobase"), host_native::runners());
     exported(&played);
 }
 

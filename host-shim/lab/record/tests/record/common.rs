@@ -1,14 +1,14 @@
 //! Playing with a store that is kept, and exporting from it.
 
+use extension_contract::Account;
 use host_record::{Export, Options, export};
-use host_replay::business::{BusinessFolder, Fixtures};
 use host_replay::host::{StoreKind, open};
 use host_replay::play::{CaseReport, PlayOptions, play};
-use host_replay::prepare::prepare;
 use host_replay::runners::Runners;
-use host_replay::scenario::Scenario;
+use host_scenario::business::{BusinessFolder, Fixtures};
+use host_scenario::model::Scenario;
+use host_scenario::prepare::prepare;
 use host_store::Scope;
-use extension_contract::Account;
 use std::path::{Path, PathBuf};
 
 /// A salt like any other.
@@ -47,7 +47,7 @@ pub fn played(scenario: &Scenario, business: BusinessFolder, runners: Runners) -
 /// Plays a text natively.
 pub fn played_text(text: &str, name: &str) -> Played {
     let scenario = Scenario::parse(Path::new("story.yml"), text).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    let played = played(&scenario, business(name), Runners::native());
+    let played = played(&scenario, business(name), host_native::runners());
     let told: Vec<&String> = played.report.failures.iter().map(|failure| &failure.title).collect();
     assert!(told.is_empty(), "{told:?}");
     played

@@ -3,8 +3,7 @@
 use crate::common::{Played, SALT, business, fixtures, played};
 use host_record::Verdict;
 use host_replay::inputs::{Input, collect};
-use host_replay::runners::Runners;
-use host_replay::scenario::Scenario;
+use host_scenario::model::Scenario;
 use std::path::Path;
 
 /// Scenarios of which an account's story does not come out, each with the reason.
@@ -46,7 +45,7 @@ fn wrong(scenario: &Scenario, played: &Played, salt: Option<[u8; 32]>) -> Vec<St
 fn assert_all_come_out(name: &str, at_least: usize) {
     let (mut seen, mut told) = (0, Vec::new());
     for scenario in stories(name) {
-        let played = played(&scenario, business(name), Runners::native());
+        let played = played(&scenario, business(name), host_native::runners());
         for salt in [None, Some(SALT)] {
             told.extend(wrong(&scenario, &played, salt));
         }

@@ -2,7 +2,7 @@
 
 use crate::common::{SALT, played_text};
 use host_record::Verdict;
-use host_replay::scenario::Scenario;
+use host_scenario::model::Scenario;
 use std::path::Path;
 
 /// What must not come out: of bodies of Stripe, of commands and of facts.
@@ -73,7 +73,7 @@ fn no_canary_is_in_an_export_and_every_outcome_is_the_same() {
     }
     let outcomes = |text: &str| -> Vec<(String, String)> {
         let scenario = Scenario::parse(Path::new("x.yml"), text).expect("a scenario");
-        let of = |step: &host_replay::scenario::Step| {
+        let of = |step: &host_scenario::model::Step| {
             Some((step.action.event_id()?.to_owned(), step.outcome.as_ref()?.outcome.clone()))
         };
         scenario.steps.iter().filter_map(of).collect()

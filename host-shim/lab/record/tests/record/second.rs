@@ -2,14 +2,14 @@
 
 use crate::common::{SALT, played};
 use host_record::Verdict;
-use host_replay::business::BusinessFolder;
 use host_replay::runners::Runners;
-use host_replay::scenario::Scenario;
+use host_scenario::business::BusinessFolder;
+use host_scenario::model::Scenario;
 use std::path::Path;
 use toy::ToyRunner;
 
 #[allow(clippy::unwrap_used, reason = "it is a test's own, where unwrapping is allowed")]
-#[path = "../../../host/tests/processor/toy.rs"]
+#[path = "../../../../core/host/tests/processor/toy.rs"]
 mod toy;
 
 const STORY: &str = r#"name: a toy

@@ -4,10 +4,10 @@
 mod chunks;
 
 use super::Input;
-use crate::error::{BadInput, Place};
 use chunks::{Chunk, Chunks};
-use host_intake::Decoded;
 use extension_contract::{Payload, Timestamp};
+use host_intake::Decoded;
+use host_scenario::error::{BadInput, Place};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};

@@ -2,10 +2,10 @@
 
 use super::Player;
 use crate::beside::{Beside, BesideError, missing};
-use crate::error::{BadInput, Place, ReplayError};
-use crate::scenario::{AtStripe, Step};
-use host_intake::request::{Endpoints, Taken};
 use extension_contract::Timestamp;
+use host_intake::request::{Endpoints, Taken};
+use host_scenario::error::{BadInput, Place, ReplayError};
+use host_scenario::model::{AtStripe, Step};
 use std::sync::Arc;
 
 /// The Stripe, and the endpoint that it sends to.

@@ -2,14 +2,14 @@
 
 use super::CaseReport;
 use crate::diff;
-use crate::error::ReplayError;
 use crate::host::Host;
-use crate::matcher::{Matcher, Mismatch};
-use crate::scenario::{Action, Answers, Expectations, Scenario, Step};
 use crate::view;
+use extension_contract::{Account, Outcome, Refusal, Reply};
 use host::processor::Report;
 use host_intake::request::{Answer, Taken};
-use extension_contract::{Account, Outcome, Refusal, Reply};
+use host_scenario::error::ReplayError;
+use host_scenario::matcher::{Matcher, Mismatch};
+use host_scenario::model::{Action, Answers, Expectations, Scenario, Step};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 

@@ -2,12 +2,12 @@
 
 use super::Player;
 use super::check::{Failure, Failures};
-use crate::business::CATALOG_FILE;
-use crate::error::ReplayError;
-use crate::scenario::{Action, Step};
+use extension_contract::{Outcome, Refusal};
 use host::guess::nearest;
 use host::processor::Report;
-use extension_contract::{Outcome, Refusal};
+use host_scenario::business::CATALOG_FILE;
+use host_scenario::error::ReplayError;
+use host_scenario::model::{Action, Step};
 
 /// Names of prices that are shown.
 const SHOWN_MAX: usize = 5;

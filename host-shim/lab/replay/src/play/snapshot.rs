@@ -3,7 +3,7 @@
 use super::check::Failures;
 use super::snapshot_file;
 use crate::diff;
-use crate::error::ReplayError;
+use host_scenario::error::ReplayError;
 use serde_json::Value;
 use std::path::Path;
 

@@ -1,14 +1,14 @@
 //! Webhooks of a business's own providers, the whole way of a request: signed here in the provider's place, then verified and
 //! read as any other.
 
-use crate::business::BusinessFolder;
-use crate::error::{BadInput, Place};
-use crate::prepare::Signed;
-use crate::scenario::Signature;
+use extension_contract::Timestamp;
 use host_intake::headers::Headers;
 use host_intake::request::{Answer, Endpoints, PATH, Request};
 use host_intake::webhook::Key;
-use extension_contract::Timestamp;
+use host_scenario::business::BusinessFolder;
+use host_scenario::error::{BadInput, Place};
+use host_scenario::model::Signature;
+use host_scenario::prepare::Signed;
 
 /// An hour: no provider's delivery is as old.
 const OLD_MS: i64 = 3_600_000;

@@ -1,8 +1,8 @@
 //! Annotations for GitHub Actions: an error a failure, at its file and line, and a notice with the counts.
 
 use super::failures;
-use crate::error::BadInput;
 use crate::run::Finished;
+use host_scenario::error::BadInput;
 use std::path::Path;
 
 /// The annotations of a replay, a line each.
@@ -76,7 +76,7 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Place;
+    use host_scenario::error::Place;
 
     #[test]
     fn what_ends_a_line_or_a_property_is_escaped() {

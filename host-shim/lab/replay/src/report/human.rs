@@ -4,8 +4,8 @@ use super::{Told, failures, printable};
 use crate::line::{Line, StreamLine, Summary};
 use crate::play::CaseReport;
 use crate::run::Sink;
-use crate::scenario::Scenario;
 use comfy_table::{ContentArrangement, Table, presets};
+use host_scenario::model::Scenario;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
@@ -183,7 +183,7 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
         }
         for told in &self.failures {
             let (name, failure) = (told.heading(), &told.failure);
-            let place = crate::error::Place::line(&failure.file, failure.line);
+            let place = host_scenario::error::Place::line(&failure.file, failure.line);
             let (name, place) = (printable(&name), place.to_string());
             let place = printable(&place);
             writeln!(self.out, "\n{} {name}\n  {place}: {}", self.paint.bad("FAILED"), printable(&failure.title))?;

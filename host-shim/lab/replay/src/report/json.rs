@@ -3,7 +3,7 @@
 use crate::line::{CaseLine, Line, StreamLine, Summary};
 use crate::play::CaseReport;
 use crate::run::Sink;
-use crate::scenario::Scenario;
+use host_scenario::model::Scenario;
 use serde::Serialize;
 use std::io::{self, Write};
 

@@ -1,8 +1,8 @@
 //! JUnit XML, one suite a scenario file and one case an API version; raw events are a suite with one case an input.
 
-use crate::error::Place;
 use crate::play::CaseReport;
 use crate::run::{Finished, RawEnd};
+use host_scenario::error::Place;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 /// The report of a replay.

@@ -1,16 +1,16 @@
 //! An extension that fails is told as what it is.
 
-use host_replay::business::BusinessFolder;
-use host_replay::error::ReplayError;
-use host_replay::host::{Host, HostSetup, StoreKind};
-use host_replay::runners::Runners;
-use instance_provisioner::Provisioner;
 use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Extension, Failure, Imports, Listed, Offer, Page,
     Problem, ProductValues, Question, Timestamp, UsageTotal,
 };
-use std::path::Path;
+use host_replay::host::{Host, HostSetup, StoreKind};
+use host_replay::runners::Runners;
+use host_scenario::business::BusinessFolder;
+use host_scenario::error::ReplayError;
 use host_wasm_runner::native::NativeRunner;
+use instance_provisioner::Provisioner;
+use std::path::Path;
 
 /// Fails at every event; the rest is as ever.
 struct Failing;

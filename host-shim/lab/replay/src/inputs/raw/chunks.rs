@@ -1,7 +1,7 @@
 //! The texts of events in an input, told apart by lines.
 
 use super::EXPECTED;
-use crate::error::{BadInput, Place};
+use host_scenario::error::{BadInput, Place};
 use serde::de::IgnoredAny;
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};

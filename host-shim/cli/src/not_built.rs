@@ -1,0 +1,29 @@
+//! Commands and options that this program was built without: each names the chore that makes the full program.
+
+#![allow(dead_code, reason = "which of these are used depends on the features")]
+
+use host_scenario::error::ReplayError;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// The arguments of a command that is not in this program; they are not read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Arguments of the command
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    args: Vec<OsString>,
+}
+
+impl Args {
+    /// Says how to get the command; exit code 2.
+    pub(crate) fn refuse(&self, command: &str) -> anyhow::Result<ExitCode> {
+        Ok(crate::refuse(&missing(&format!("the command `{command}`"))))
+    }
+}
+
+/// The error for a command or option that this program does not have.
+pub(crate) fn missing(what: &str) -> ReplayError {
+    ReplayError::Usage(format!(
+        "{what} is not in this program: `cargo xtask build` makes dist/host-shim with every command and provider"
+    ))
+}

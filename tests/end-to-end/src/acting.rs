@@ -1,0 +1,72 @@
+//! Scenarios played with providers that do something in the world.
+
+use crate::world::root;
+use host_replay::library::{Sources, Story, stories};
+use host_replay::play::{CaseReport, PlayOptions, play};
+use host_replay::runners::Runners;
+use host_replay::world::World;
+use host_scenario::model::{Action, Kill, Step};
+use host_store::fault::Moment;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// Stories that are played at a time.
+const THREADS: usize = 2;
+
+/// The scenarios of a file or a folder, of this business or of those of their folders.
+pub fn told(path: PathBuf, business: Option<&str>) -> Vec<Story> {
+    let sources = Sources { business: business.map(str::to_owned), fixtures: Some(root().join("fixtures")) };
+    stories(&[path], sources, &host_native::runners()).expect("scenarios that can be read")
+}
+
+/// A story in its first version.
+pub fn played(story: &Story, world: &World, runners: &Runners) -> CaseReport {
+    played_with(story, &PlayOptions { world: Some(world.clone()), ..PlayOptions::new(runners.clone()) })
+}
+
+/// The same, as these options say.
+pub fn played_with(story: &Story, options: &PlayOptions) -> CaseReport {
+    let case = story.cases.first().expect("a story has a version");
+    let played = play(&story.scenario, case, &story.business, options);
+    played.unwrap_or_else(|error| panic!("{}: {error}", story.scenario.file.display()))
+}
+
+/// What did not hold, a line each.
+pub fn failures(report: &CaseReport) -> Vec<String> {
+    report.failures.iter().map(|it| format!("{}:{}: {}", it.file.display(), it.line, it.title)).collect()
+}
+
+/// A kill before and one after each of so many writes, at each step that does something; of writes that do not come there is none.
+pub fn kills(story: &Story, writes: u64) -> Vec<(usize, Kill)> {
+    let steps = story.scenario.steps.iter().enumerate();
+    let acting = steps.filter(|(_, step)| !matches!(step.action, Action::Check(_)));
+    let moments = |write| [Moment::Before, Moment::After].map(|moment| Kill { write, moment, again: None });
+    acting.flat_map(|(at, _)| (1..=writes).flat_map(moments).map(move |kill| (at, kill))).collect()
+}
+
+/// A story whose host is killed at a step. What was in before the kill is a duplicate when it is told again, so that nothing is
+/// expected of the step itself.
+pub fn killed_at(story: &Story, at: usize, kill: Kill) -> Story {
+    let mut story = story.clone();
+    let step = &mut Arc::make_mut(&mut story.scenario).steps[at];
+    *step = Step { kill: Some(kill), ..step.without_expectations() };
+    story
+}
+
+/// What `find` finds in each of these, some of them at a time.
+pub fn found_in<T: Sync>(all: &[T], find: impl Fn(&T) -> Vec<String> + Sync) -> Vec<String> {
+    let next = AtomicUsize::new(0);
+    let look = || {
+        let mut found = Vec::new();
+        while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.extend(find(one));
+        }
+        found
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(look)).collect();
+        threads.into_iter().flat_map(|it| it.join().expect("a thread that looks")).collect()
+    })
+}

@@ -1,0 +1,85 @@
+//! What came of a story, held against what must come of it by the oracle.
+
+use crate::done::Done;
+use crate::judge::Ledgers;
+use crate::oracle::{Expected, Verdict};
+use crate::play;
+use crate::story::Part;
+use crate::traders::Tale;
+use crate::world::World;
+use extension_contract::Account;
+use host_provider_api::scripted::ScriptedAnswer;
+use std::collections::BTreeSet;
+
+/// All of an account, and of what accounts have of each other, that must hold at one moment.
+///
+/// # Errors
+/// The first thing that is otherwise, with what it is and should be.
+pub fn judge(world: &mut World, account: &Account, expected: &Expected) -> Result<(), String> {
+    let mut done = Done::default();
+    for entry in world.scripted().journal() {
+        if let ScriptedAnswer::Ok(_) = entry.answer {
+            done.note(&entry.call);
+        }
+    }
+    let now = world.clock();
+    let ledgers = Ledgers::of(world.store());
+    let law = ledgers.and_then(|ledgers| {
+        ledgers.hold()?;
+        ledgers.have_shares(&expected.shares)?;
+        crate::judge::judge(world.processor_mut(), &done, account, now, expected)
+    });
+    law.map_err(|difference| difference.to_string())
+}
+
+/// What must hold at the end of a tale.
+///
+/// # Errors
+/// The first thing that is otherwise.
+pub fn judge_end(world: &mut World, tale: &Tale) -> Result<(), String> {
+    let account = tale.story.account.parse().expect("an account");
+    let (_, end) = tale.checks.last_key_value().expect("a tale is held to something at its end");
+    judge(world, &account, end)
+}
+
+/// What commands came to is what they must come to, nothing failed, and nothing that Stripe told was rejected.
+fn verdicts(world: &World, tale: &Tale) -> Result<(), String> {
+    for report in &world.reports {
+        let (name, reason) = (report.result.name(), report.result.reason().unwrap_or_default());
+        if name == "failed" {
+            return Err(format!("{} {} failed: {reason}", report.kind, report.event_id));
+        }
+        if report.source == "stripe" && name == "rejected" {
+            return Err(format!("{} {} is rejected: {reason}", report.kind, report.event_id));
+        }
+        let Some(verdict) = tale.verdicts.get(&report.event_id).filter(|_| !report.later && name != "duplicate") else {
+            continue;
+        };
+        let expected = if *verdict == Verdict::Applied { "applied" } else { "rejected" };
+        if name != expected {
+            return Err(format!("{} {} is {name} ({reason}), expected {expected}", report.kind, report.event_id));
+        }
+    }
+    Ok(())
+}
+
+/// Plays a tale, told in these parts, and holds it to all that must be after each of them. `is_prompt` says that the provider
+/// carries out at once what is asked for.
+///
+/// # Errors
+/// The first thing that is otherwise, with the part and its time.
+pub fn holds(tale: &Tale, parts: &[Part], world: &mut World, is_prompt: bool) -> Result<(), String> {
+    let account: Account = tale.story.account.parse().expect("an account");
+    for (index, part) in parts.iter().enumerate() {
+        play::part(world, part).expect("the store has no fault");
+        verdicts(world, tale)?;
+        let Some(expected) = tale.checks.get(&index) else { continue };
+        let at = host::time::text(part.clock);
+        let expected = match is_prompt {
+            true => expected.clone(),
+            false => Expected { running: BTreeSet::new(), ..expected.clone() },
+        };
+        judge(world, &account, &expected).map_err(|problem| format!("part {index}, {at}: {problem}"))?;
+    }
+    Ok(())
+}

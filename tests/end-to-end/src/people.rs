@@ -1,0 +1,245 @@
+//! What people do at Solobase's side and at Stripe's, and what comes of it: moves in, a story out, with what must hold after
+//! each of its parts.
+
+use crate::books::Books;
+use crate::catalog::Catalog;
+use crate::moves::{Kind, Move};
+use crate::oracle::{Expected, Instance, Oracle, Verdict};
+use crate::sandbox::{BAD_CARD, GOOD_CARD, NO_REFUND_CARD, Offer, synced_price};
+use crate::story::Story;
+use crate::traders::Tale;
+use crate::world::solobase;
+use extension_contract::Account;
+use host_simulate::customer::{Checkout, Customer, id_after, lives, pays};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+/// The plans of Solobase.
+fn plans() -> [Offer; 3] {
+    let plan = |product: &str, price: String, amount| {
+        let (product, interval) = (product.to_owned(), Some("month".to_owned()));
+        Offer { product, price, amount, interval }
+    };
+    [
+        plan("prod_hobby", "price_xyz789".to_owned(), 500),
+        plan("prod_professional", "price_professional_monthly".to_owned(), 7_900),
+        plan("prod_starter", synced_price("prod_starter", 1_500, "month"), 1_500),
+    ]
+}
+
+/// The product of a plan, by number.
+fn product(plan: usize) -> String {
+    let plans = plans();
+    plans[plan % plans.len()].product.clone()
+}
+
+/// What the catalog of Solobase says of these plans, by their numbers.
+fn catalog() -> &'static Catalog {
+    static CATALOG: OnceLock<Catalog> = OnceLock::new();
+    CATALOG.get_or_init(|| {
+        let mut catalog = Catalog::read("solobase", &solobase().catalog);
+        let ware = |offer: Offer| {
+            let number = catalog.ware(&offer.price).expect("the plan is on sale");
+            catalog.wares[number].clone()
+        };
+        catalog.wares = plans().map(ware).to_vec();
+        catalog
+    })
+}
+
+/// A story of the account `user:NAME`.
+pub fn story(name: &str, moves: &[Move]) -> Story {
+    tale(name, moves).story
+}
+
+/// A story of the account `user:NAME`, with what must come of it.
+pub fn tale(name: &str, moves: &[Move]) -> Tale {
+    let mut people = People::new(name, moves.first());
+    for each in moves {
+        people.play(each);
+    }
+    people.close();
+    let People { at, checks, verdicts, .. } = people;
+    let books = Books::of(&at.stripe);
+    let account = at.account.to_string();
+    Tale { story: Story { business: "solobase".to_owned(), account, segments: at.segments, books }, checks, verdicts }
+}
+
+struct People {
+    at: Customer,
+    /// A purchase of ours that nobody paid yet, and the number of its plan.
+    ordered: Option<(String, usize)>,
+    instances: Vec<String>,
+    /// Of these, those that a payment makes: when depends on when it is heard of.
+    made_by_payment: BTreeSet<String>,
+    /// What must come of it.
+    oracle: Oracle,
+    /// What must hold after each segment.
+    checks: BTreeMap<usize, Expected>,
+    verdicts: BTreeMap<String, Verdict>,
+}
+
+impl People {
+    fn new(name: &str, first: Option<&Move>) -> Self {
+        let at = Customer::new(Account::User(name.to_owned()), &plans(), first, &[]);
+        let at = at.expect("the local Stripe sells plans by the month");
+        People {
+            at,
+            ordered: None,
+            instances: Vec::new(),
+            made_by_payment: BTreeSet::new(),
+            oracle: Oracle::new("user"),
+            checks: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
+        }
+    }
+
+    /// What has happened arrives, and must have come to something.
+    fn close(&mut self) {
+        self.at.end_segment();
+        self.oracle.follow(catalog(), &self.at.stripe);
+        self.checks.insert(self.at.segments.len() - 1, self.oracle.expects(catalog(), &self.at.stripe));
+    }
+
+    fn play(&mut self, each: &Move) {
+        self.close();
+        self.at.stripe.wait(each.pause_s());
+        self.close();
+        match each.kind {
+            Kind::Order => self.order(each),
+            Kind::Buy => self.buy(each),
+            Kind::Renew => self.at.renew(each),
+            Kind::Retry => self.at.retry(each),
+            Kind::GiveUp => self.at.give_up(each),
+            Kind::Expire => self.at.expire(),
+            Kind::ChangePlan => self.change_plan(each),
+            Kind::CancelAtEnd => self.at.cancel_at_end(each),
+            Kind::Undo => self.at.undo(each),
+            Kind::End => self.at.end(each),
+            Kind::Refund => self.at.refund(each),
+            Kind::Make => self.make(each),
+            Kind::Delete => self.delete(each),
+            Kind::TryAgain => self.try_again(each),
+            Kind::Twin => self.at.twin(),
+            Kind::Wait => {}
+        }
+    }
+
+    // What people do at our side.
+
+    fn order(&mut self, each: &Move) {
+        if self.ordered.is_some() || self.at.stripe.all("subscription").iter().any(|sub| lives(sub)) {
+            return;
+        }
+        let plan = usize::from(each.pick);
+        let mut payload = json!({"plan_id": product(plan)});
+        if each.flag(0) {
+            let subdomain = self.new_subdomain();
+            self.made_by_payment.insert(subdomain.clone());
+            self.has_made(&subdomain, true);
+            payload["product"] =
+                json!({"product_type": "instance", "name": "Ordered", "metadata": {"subdomain": subdomain}});
+        }
+        let command = self.at.command("purchase.create", payload);
+        self.ordered = Some((id_after("pur", &command), plan));
+    }
+
+    fn new_subdomain(&mut self) -> String {
+        let subdomain = format!("site-{}-{}", self.at.name.to_lowercase(), self.instances.len());
+        self.instances.push(subdomain.clone());
+        subdomain
+    }
+
+    /// An instance that the oracle must know of; what becomes of an unsure one depends on times.
+    fn has_made(&mut self, subdomain: &str, is_unsure: bool) {
+        let made = catalog().made.iter().position(|made| made.name == "instance").expect("Solobase makes instances");
+        let (id, confirm) = (format!("inst_{subdomain}"), subdomain.to_owned());
+        self.oracle.instances.push(Instance { id, made, confirm, deleted: false, by_hand: Vec::new(), is_unsure });
+    }
+
+    fn known(&mut self, subdomain: &str) -> Option<&mut Instance> {
+        self.oracle.instances.iter_mut().find(|own| own.confirm == subdomain)
+    }
+
+    fn make(&mut self, each: &Move) {
+        // Now and then a name that is in use.
+        let again = each.flags & 7 == 0 && !self.instances.is_empty();
+        let subdomain = if again { self.instances[0].clone() } else { self.new_subdomain() };
+        let payload = json!({"product_type": "instance", "name": "Site", "metadata": {"subdomain": subdomain}});
+        let kind = catalog().made.iter().find(|made| made.name == "instance").expect("Solobase makes instances");
+        let room = self.oracle.has_room(catalog(), &self.at.stripe, kind);
+        let command = self.at.command("product.create", payload);
+        if again {
+            // Whether the name is free again depends on times.
+            match self.known(&subdomain) {
+                Some(own) => (own.deleted, own.is_unsure) = (false, true),
+                None => self.has_made(&subdomain, true),
+            }
+            return;
+        }
+        if let Some(room) = room {
+            self.verdicts.insert(command, if room { Verdict::Applied } else { Verdict::Refused });
+        }
+        if room != Some(false) {
+            self.has_made(&subdomain, room.is_none());
+        }
+    }
+
+    fn delete(&mut self, each: &Move) {
+        if let Some(index) = each.of(self.instances.len()) {
+            let subdomain = self.instances[index].clone();
+            let payload = json!({"id": format!("inst_{subdomain}"), "confirm": subdomain});
+            self.at.command("instance.delete", payload);
+            let is_made_later = self.made_by_payment.contains(&subdomain);
+            if let Some(own) = self.known(&subdomain) {
+                (own.deleted, own.is_unsure) = (!is_made_later, own.is_unsure || is_made_later);
+            }
+        }
+    }
+
+    fn try_again(&mut self, each: &Move) {
+        if let Some(index) = each.of(self.instances.len()) {
+            let payload = json!({"id": format!("inst_{}", self.instances[index])});
+            self.at.command("instance.retry", payload);
+        }
+    }
+
+    // What they do at Stripe.
+
+    fn buy(&mut self, each: &Move) {
+        if self.at.stripe.all("subscription").iter().filter(|sub| lives(sub)).count() >= 2 {
+            return;
+        }
+        let (trial, declined) = (each.flag(0) && each.flag(1), !each.flag(0) && each.flag(1) && each.flag(2));
+        // Who is declined at once stays with the open checkout, which a second order of the same plan finds again.
+        let ordered = if declined { None } else { self.ordered.take() };
+        let (purchase, plan) = match ordered {
+            Some((purchase, plan)) => (Some(purchase), plan),
+            None => (None, usize::from(each.pick)),
+        };
+        let card = match (declined, each.flag(11) && each.flag(12)) {
+            (true, _) => BAD_CARD,
+            (false, true) => NO_REFUND_CARD,
+            (false, false) => GOOD_CARD,
+        };
+        if !declined && (purchase.is_some() || each.flag(3)) {
+            // Sessions that others make don't always hand their metadata on to the subscription.
+            let hands_on = purchase.is_some() || each.flag(4);
+            let purchase = purchase.as_deref();
+            self.at.check_out(&Checkout { ware: plan, quantity: 1, recurs: true, card, trial, hands_on, purchase });
+        } else {
+            self.at.subscribe(plan, card, trial);
+        }
+    }
+
+    fn change_plan(&mut self, each: &Move) {
+        let Some(subscription) = self.at.pick(each, |sub| sub.text("status") == "active") else { return };
+        let Some(item) = subscription.list_at("items").first() else { return };
+        let (id, price) = (item["id"].as_str().unwrap_or_default(), item["price"]["id"].as_str().unwrap_or_default());
+        let other = self.at.stripe.price(self.at.stripe.plan(price) + 1 + usize::from(each.pick / 8 % 2));
+        self.at.use_card(if pays(each) { GOOD_CARD } else { BAD_CARD });
+        let form = [("items[0][id]", id), ("items[0][price]", &other), ("proration_behavior", "always_invoice")];
+        self.at.stripe.post(&format!("/v1/subscriptions/{}", subscription.id()), &form);
+    }
+}

@@ -1,0 +1,118 @@
+//! What an extension asks of its host: a runner that watches each event that it decides.
+
+use extension_contract::{
+    CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, LogLevel, Opened, Page, Placement, Product, RowKey,
+    Selection, Stored, StoredRow,
+};
+use host_replay::runners::Runners;
+use host_wasm_runner::around::Around;
+use host_wasm_runner::runner::SharedImports;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What was asked for one event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Id of the event.
+    pub event_id: String,
+    /// Names of the imports that were called, in order.
+    pub calls: Vec<&'static str>,
+    /// Keys of the rows that each `open` and each `more` gave. A list that was asked for in falling order is turned.
+    pub lists: Vec<Vec<RowKey>>,
+    /// Fuel of the call; 0 natively.
+    pub fuel: u64,
+}
+
+/// What was asked for all events that were decided, in order.
+#[derive(Clone, Default)]
+pub struct Watch(Arc<Mutex<Vec<Asked>>>);
+
+impl Watch {
+    /// Runners whose events are watched.
+    pub fn over(&self, runners: Runners) -> Runners {
+        let watch = self.clone();
+        Runners::new(runners.name().to_owned(), move || {
+            let watch = watch.clone();
+            Ok(Box::new(Around::new(runners.make()?, move |inner, imports, event| {
+                let asked = Asked { event_id: event.id.clone(), ..Asked::default() };
+                let spy = Arc::new(Mutex::new(Spy { inner: imports.clone(), asked }));
+                let shared: SharedImports = spy.clone();
+                let ran = inner.handle(&shared, event);
+                let mut asked = locked(&spy).asked.clone();
+                asked.fuel = ran.as_ref().map_or(0, |(_, used)| used.fuel);
+                locked(&watch.0).push(asked);
+                ran
+            })))
+        })
+    }
+
+    /// What was asked so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        locked(&self.0).clone()
+    }
+}
+
+/// What a panic of another thread left is as good as any: that test has failed already.
+fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The host's imports, with notes of what was called.
+struct Spy {
+    inner: SharedImports,
+    asked: Asked,
+}
+
+impl Spy {
+    fn call<T>(&mut self, name: &'static str, body: impl FnOnce(&mut dyn Imports) -> T) -> T {
+        self.asked.calls.push(name);
+        body(&mut *locked(&self.inner))
+    }
+
+    fn note(&mut self, rows: &[StoredRow]) {
+        self.asked.lists.push(rows.iter().map(|stored| stored.row.key()).collect());
+    }
+}
+
+impl Imports for Spy {
+    fn open(&mut self, placement: &Placement, facts: &[String]) -> Stored<Opened> {
+        let opened = self.call("account.open", |host| host.open(placement, facts))?;
+        if let Opened::Here(here) = &opened {
+            self.note(&here.rows);
+        }
+        Ok(opened)
+    }
+    fn load(&mut self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
+        self.call("account.load", |host| host.load(keys))
+    }
+    fn more(&mut self, selection: &Selection, limit: u32) -> Stored<Vec<StoredRow>> {
+        let rows = self.call("account.more", |host| host.more(selection, limit))?;
+        if let Selection::Listed(listing) = selection {
+            self.note(&rows);
+            if let Some(keys) = self.asked.lists.last_mut().filter(|_| listing.descending) {
+                keys.reverse();
+            }
+        }
+        Ok(rows)
+    }
+    fn known(&mut self, facts: &[String]) -> Stored<Vec<bool>> {
+        self.call("account.known", |host| host.known(facts))
+    }
+    fn begun(&mut self, effects: &[String]) -> Stored<Vec<bool>> {
+        self.call("account.begun", |host| host.begun(effects))
+    }
+    fn claims_take(&mut self, keys: &[String]) -> Stored<Vec<ClaimState>> {
+        self.call("claims.take", |host| host.claims_take(keys))
+    }
+    fn claims_mine(&mut self, prefix: &str) -> Stored<Vec<String>> {
+        self.call("claims.mine", |host| host.claims_mine(prefix))
+    }
+    fn catalog_read(&mut self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
+        self.call("catalog.read", |host| host.catalog_read(keys))
+    }
+    fn catalog_find(&mut self, query: &CatalogQuery, page: &Page) -> Stored<Vec<Product>> {
+        self.call("catalog.find", |host| host.catalog_find(query, page))
+    }
+    fn log_write(&mut self, level: LogLevel, message: &str, fields: &[(String, String)]) {
+        self.call("log.write", |host| host.log_write(level, message, fields));
+    }
+}

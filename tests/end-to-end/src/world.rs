@@ -1,0 +1,298 @@
+//! A host under test: an outbox over a store that may fail, with the scripted provider.
+
+use crate::kept::{Keeping, Kept};
+use extension_contract::{Account, Actor, ActorKind, Entitlement, Event, Payload, Question, StoreError, Timestamp};
+use host::outbox::{Outbox, OutboxError};
+use host::processor::{Business, Processor, Report};
+use host_intake::Decoded;
+use host_provider_api::Registry;
+use host_provider_api::scripted::Scripted;
+use host_replay::runners::Runners;
+use host_scenario::business::{BusinessFolder, Fixtures};
+use host_store::Store;
+use host_store::testing::Faults;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+pub use host_simulate::sandbox::START_MS;
+
+/// The root folder of the repository.
+pub fn root() -> PathBuf {
+    component_builder::workspace_root()
+}
+
+/// The fixtures, read once.
+pub fn fixtures() -> &'static Fixtures {
+    static FIXTURES: OnceLock<Fixtures> = OnceLock::new();
+    FIXTURES.get_or_init(|| Fixtures::load(&root().join("fixtures")).expect("the project's own fixtures can be read"))
+}
+
+fn business(name: &str) -> BusinessFolder {
+    BusinessFolder::load(&root().join("fixtures").join(name)).expect("the project's own business can be read")
+}
+
+/// A business of the fixtures by its folder's name, read once.
+pub fn business_named(name: &str) -> &'static BusinessFolder {
+    static KNOWN: Mutex<BTreeMap<String, &'static BusinessFolder>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.entry(name.to_owned()).or_insert_with(|| Box::leak(Box::new(business(name))))
+}
+
+/// Solobase hosting, read once.
+pub fn solobase() -> &'static BusinessFolder {
+    static BUSINESS: OnceLock<BusinessFolder> = OnceLock::new();
+    BUSINESS.get_or_init(|| business("solobase"))
+}
+
+/// 2Bot, read once.
+pub fn twobot() -> &'static BusinessFolder {
+    static BUSINESS: OnceLock<BusinessFolder> = OnceLock::new();
+    BUSINESS.get_or_init(|| business("twobot"))
+}
+
+/// Tesslate Studio, read once.
+pub fn tesslate() -> &'static BusinessFolder {
+    static BUSINESS: OnceLock<BusinessFolder> = OnceLock::new();
+    BUSINESS.get_or_init(|| business("tesslate"))
+}
+
+/// Orchestra, read once.
+pub fn orchestra() -> &'static BusinessFolder {
+    static BUSINESS: OnceLock<BusinessFolder> = OnceLock::new();
+    BUSINESS.get_or_init(|| business("orchestra"))
+}
+
+/// The plugin business, read once.
+pub fn saas_plugins() -> &'static BusinessFolder {
+    static BUSINESS: OnceLock<BusinessFolder> = OnceLock::new();
+    BUSINESS.get_or_init(|| business("saas-plugins"))
+}
+
+/// What a world is made with.
+#[derive(Clone)]
+pub struct Setup {
+    /// The extension.
+    pub runners: Runners,
+    /// The business.
+    pub business: &'static BusinessFolder,
+    /// Configuration over that of the business.
+    pub config: Vec<(String, String)>,
+    /// Where its rows are.
+    pub keeping: Keeping,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Setup { runners: host_native::runners(), business: solobase(), config: Vec::new(), keeping: Keeping::Memory }
+    }
+}
+
+/// A host with a business's catalog. A store that fails kills it; [`World::reopen`] starts it again.
+pub struct World {
+    setup: Setup,
+    outbox: Option<Outbox>,
+    faults: Faults,
+    kept: Kept,
+    scripted: Scripted,
+    clock: Timestamp,
+    /// What every event led to, in order.
+    pub reports: Vec<Report>,
+}
+
+impl World {
+    /// A host at [`START_MS`], its catalog loaded and synced.
+    pub fn start(setup: Setup) -> World {
+        World::start_with(setup, Scripted::new())
+    }
+
+    /// A host at [`START_MS`] whose business has no catalog.
+    pub fn without_catalog(setup: Setup) -> World {
+        World::empty(setup, Scripted::new())
+    }
+
+    fn empty(setup: Setup, scripted: Scripted) -> World {
+        let (kept, store) = Kept::open(setup.keeping);
+        let faults = Faults::new(store);
+        let store = faults.open();
+        let mut world = World { setup, outbox: None, faults, kept, scripted, clock: START_MS, reports: Vec::new() };
+        world.boot(store);
+        world
+    }
+
+    /// A host at [`START_MS`] with the catalog and a provider that has been told what to answer.
+    pub fn start_with(setup: Setup, scripted: Scripted) -> World {
+        let mut world = World::empty(setup, scripted);
+        world.accept(catalog_load(world.setup.business)).expect("the store has no fault yet");
+        world.settle().expect("the store has no fault yet");
+        world.reports.clear();
+        world
+    }
+
+    fn boot(&mut self, store: Box<dyn Store>) {
+        let runner = self.setup.runners.make().expect("a runner can be made");
+        let mut config = self.setup.business.config.clone();
+        config.extend(self.setup.config.iter().cloned());
+        let manifest = host_scenario::manifest::of(&runner.declarations().name).expect("the project's own manifest");
+        let not_state = manifest.unwrap_or_default().not_state;
+        let business = Business {
+            name: self.setup.business.name.clone(),
+            livemode: false,
+            config,
+            own: self.setup.business.own.clone(),
+            catalog_hash: "catalog".to_owned(),
+            not_state,
+        };
+        let processor = Processor::new(store, runner, business).expect("the configuration is the declared one");
+        self.outbox = Some(Outbox::new(processor, Registry::with_default(Arc::new(self.scripted.clone()))));
+    }
+
+    /// Like a new start after a kill: what was not committed is gone, what was running runs again with
+    /// [`World::settle`]. Rows in a file are read from what the kill left on the disk.
+    pub fn reopen(&mut self) -> Result<(), StoreError> {
+        self.clock = self.clock.max(self.outbox().clock());
+        self.outbox = None;
+        let store = match self.kept.after_kill() {
+            Some(store) => self.faults.open_in_place(store),
+            None => self.faults.open(),
+        };
+        self.boot(store);
+        let now = self.clock;
+        let recovered = self.outbox_mut().recover(now);
+        self.keep(recovered.map(|()| Vec::new()))
+    }
+
+    /// Takes an event in. Its effects wait for [`World::settle`].
+    pub fn accept(&mut self, mut event: Event) -> Result<Vec<Report>, StoreError> {
+        event.received_at = self.clock;
+        let reports = self.outbox_mut().accept(event, Vec::new());
+        let first = self.reports.len();
+        self.keep(reports)?;
+        Ok(self.reports[first..].to_vec())
+    }
+
+    /// Takes a raw event or command in.
+    pub fn deliver(&mut self, bytes: &[u8]) -> Result<Vec<Report>, StoreError> {
+        let Decoded { event, refusal, .. } =
+            host_intake::raw::read(bytes.to_vec(), &self.setup.business.name, self.clock)
+                .expect("stories are made of events");
+        assert_eq!(refusal, None, "stories are made of well-formed events");
+        self.accept(event)
+    }
+
+    /// Runs everything that is due now.
+    pub fn settle(&mut self) -> Result<(), StoreError> {
+        let now = self.clock;
+        let ran = self.outbox_mut().run_until_quiet(now);
+        self.keep(ran)
+    }
+
+    /// Lets time pass, and everything happen that is due on the way. A time that has passed does nothing.
+    pub fn advance_to(&mut self, until: Timestamp) -> Result<(), StoreError> {
+        if until > self.clock {
+            let ran = self.outbox_mut().advance_to(until);
+            self.keep(ran)?;
+            self.clock = until;
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, ran: Result<Vec<Report>, OutboxError>) -> Result<(), StoreError> {
+        match ran {
+            Ok(reports) => {
+                self.reports.extend(reports);
+                Ok(())
+            }
+            Err(OutboxError::Store(error)) => Err(error),
+            Err(other) => panic!("the outbox stopped: {other}"),
+        }
+    }
+
+    /// Does something until it is through: after a crash the host is started again and it is done again, as a provider
+    /// or a caller would. Returns how often it crashed.
+    pub fn insist(&mut self, mut body: impl FnMut(&mut World) -> Result<(), StoreError>) -> usize {
+        let mut crashes = 0;
+        while body(self).is_err() {
+            crashes += 1;
+            while self.reopen().is_err() {
+                crashes += 1;
+                assert!(crashes < 100, "the host can't be started again");
+            }
+        }
+        crashes
+    }
+
+    /// Where the store fails.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// The provider.
+    pub fn scripted(&self) -> &Scripted {
+        &self.scripted
+    }
+
+    /// The clock in milliseconds since the epoch.
+    pub fn clock(&self) -> Timestamp {
+        self.clock
+    }
+
+    /// The processor.
+    pub fn processor(&self) -> &Processor {
+        self.outbox().processor()
+    }
+
+    /// The processor, for questions.
+    pub fn processor_mut(&mut self) -> &mut Processor {
+        self.outbox_mut().processor_mut()
+    }
+
+    /// The store.
+    pub fn store(&self) -> &dyn Store {
+        self.processor().store()
+    }
+
+    /// The hash of the state.
+    pub fn state(&self) -> String {
+        host_store::state_hash(&[self.store()], self.processor().declared().not_state()).expect("the state can be read")
+    }
+
+    /// The state itself.
+    pub fn document(&self) -> Value {
+        host_store::state_document(&[self.store()], self.processor().declared().not_state())
+            .expect("the state can be read")
+    }
+
+    /// What an account may use now.
+    pub fn entitlements(&mut self, account: &Account) -> Vec<Entitlement> {
+        let question = Question { account: account.clone(), actor: Actor::system(), at: self.clock };
+        self.processor_mut().ask_entitlements(&question).expect("an account may be asked about itself")
+    }
+
+    fn outbox(&self) -> &Outbox {
+        self.outbox.as_ref().expect("a host that runs has an outbox")
+    }
+
+    fn outbox_mut(&mut self) -> &mut Outbox {
+        self.outbox.as_mut().expect("a host that runs has an outbox")
+    }
+}
+
+/// The command that loads the catalog.
+pub fn catalog_load(business: &BusinessFolder) -> Event {
+    Event {
+        id: "catalog:1".to_owned(),
+        source: "api".to_owned(),
+        kind: "catalog.load".to_owned(),
+        business: business.name.clone(),
+        account: Some(Account::Platform),
+        livemode: Some(false),
+        received_at: START_MS,
+        attempt: 1,
+        actor: Actor { kind: ActorKind::Admin, subject: "admin".to_owned(), roles: Vec::new() },
+        reply_to: None,
+        provider: None,
+        payload: Payload::Command(business.catalog.to_string()),
+    }
+}

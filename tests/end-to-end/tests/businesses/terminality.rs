@@ -1,0 +1,42 @@
+use super::support::{of_every_business, shuffled, told, world};
+use end_to_end::play;
+use end_to_end::story::{Part, Story, VERSIONS};
+use end_to_end::traders::tale;
+use extension_contract::{Account, SubscriptionStatus};
+use host::read;
+use host_replay::shuffle::Random;
+use std::collections::BTreeSet;
+
+fn is_final(status: SubscriptionStatus) -> bool {
+    matches!(status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
+}
+
+/// What has ended stays ended, in every order, and in the end has what Stripe says.
+fn stays_ended(story: &Story, parts: &[Part]) -> Result<(), String> {
+    let account: Account = story.account.parse().expect("an account");
+    let mut world = world(&story.business);
+    let scope = world.processor().scope(account);
+    let mut ended: BTreeSet<String> = BTreeSet::new();
+    for part in parts {
+        play::part(&mut world, part).expect("the store has no fault");
+        let rows = read::subscriptions(world.store(), &scope).expect("rows can be read");
+        if let Some(row) = rows.iter().find(|row| ended.contains(&row.id) && !is_final(row.values.status)) {
+            return Err(format!("{} had ended and is {:?}", row.id, row.values.status));
+        }
+        ended.extend(rows.into_iter().filter(|row| is_final(row.values.status)).map(|row| row.id));
+    }
+    let at_stripe =
+        story.books.statuses.iter().filter(|(_, status)| matches!(status.as_str(), "canceled" | "incomplete_expired"));
+    let at_stripe: BTreeSet<String> = at_stripe.map(|(id, _)| id.clone()).collect();
+    if at_stripe == ended { Ok(()) } else { Err(format!("at Stripe {at_stripe:?} have ended, here {ended:?}")) }
+}
+
+/// Property 8: terminality.
+#[test]
+fn nothing_leaves_the_end_of_a_subscription() {
+    of_every_business(file!(), 6, 10, |catalog, moves, version, seed| {
+        let story = tale(catalog, "A", moves).story;
+        let parts = shuffled(&story.told_in(VERSIONS[version]), &mut Random::new(seed));
+        told("terminality", &story, stays_ended(&story, &parts))
+    });
+}

@@ -1,0 +1,55 @@
+//! One exchange of a saga goes wrong, each in turn and in each way: in the end the servers have what the record says, and nothing
+//! after the instance is gone.
+
+use crate::saga::{folder, saga};
+use crate::site::Site;
+use counterparts::{Fault, FaultProxy};
+use end_to_end::acting::{failures, played};
+use std::time::Duration;
+
+/// The ways in which an exchange breaks; what is refused for a while is answered with a hint that is shorter than the policy.
+const FAULTS: [Fault; 6] = [
+    Fault::ResetBefore,
+    Fault::ResetAfter,
+    Fault::Delay(Duration::from_millis(300)),
+    Fault::Status(429, Some(1)),
+    Fault::Status(500, None),
+    Fault::Truncate,
+];
+
+/// Breaks every so many-th of all exchanges in all ways, or all of them with `EXCHANGES=all`.
+fn each_exchange(site: &Site, proxy: &FaultProxy, every: usize) -> usize {
+    let every = if std::env::var("EXCHANGES").is_ok_and(|which| which == "all") { 1 } else { every };
+    let folder = folder();
+    let story = saga(&folder, 0);
+    let (world, opened) = site.world();
+    assert_eq!(failures(&played(&story, &world, &host_native::runners())), [""; 0], "without a fault");
+    let exchanges = proxy.seen().len();
+    assert_eq!(site.is_empty(&opened), [""; 0]);
+    let (mut broken, mut struck) = (0, 0);
+    for (number, fault) in (0..exchanges).flat_map(|number| FAULTS.map(|fault| (number, fault))).step_by(every) {
+        broken += 1;
+        let story = saga(&folder, broken);
+        let (world, opened) = site.world();
+        proxy.fail_nth(number, fault);
+        let report = played(&story, &world, &host_native::runners());
+        struck += proxy.struck();
+        assert_eq!(failures(&report), [""; 0], "exchange {number} of {exchanges}, {fault:?}");
+        assert_eq!(site.is_empty(&opened), [""; 0], "exchange {number} of {exchanges}, {fault:?}");
+    }
+    struck
+}
+
+#[test]
+fn a_saga_over_a_cloud_that_breaks_leaves_nothing_behind() {
+    let site = Site::start();
+    let broken = each_exchange(&site, &site.aws, 5);
+    assert!(broken > 10, "{broken} exchanges were broken");
+}
+
+#[test]
+fn a_saga_over_databases_that_break_leaves_nothing_behind() {
+    let site = Site::start();
+    let broken = each_exchange(&site, &site.databases, 29);
+    assert!(broken > 10, "{broken} exchanges were broken");
+}

@@ -1,0 +1,26 @@
+//! A host over real servers that is killed at a write of a saga, before or after it, and started again: in the end nothing is left.
+
+use crate::saga::{folder, saga};
+use crate::site::Site;
+use end_to_end::acting::{failures, killed_at, kills, played};
+
+/// Writes of one step at most; a kill at one that does not come changes nothing.
+const WRITES: u64 = 14;
+/// Of all kills every so many-th is played, so that each step and each moment has its share.
+const EVERY: usize = 3;
+
+#[test]
+fn a_saga_on_real_servers_with_a_kill_at_any_write_leaves_nothing_behind() {
+    let (site, folder) = (Site::start(), folder());
+    let mut played_kills = 0;
+    let all = kills(&saga(&folder, 0), WRITES);
+    for (customer, (at, kill)) in all.into_iter().step_by(EVERY).enumerate() {
+        let story = killed_at(&saga(&folder, customer), at, kill);
+        let (world, opened) = site.world();
+        let report = played(&story, &world, &host_native::runners());
+        assert_eq!(failures(&report), [""; 0], "step {at}, {kill:?}");
+        assert_eq!(site.is_empty(&opened), [""; 0], "step {at}, {kill:?}");
+        played_kills += 1;
+    }
+    assert!(played_kills > 20, "{played_kills} kills");
+}

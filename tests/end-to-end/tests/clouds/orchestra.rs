@@ -1,0 +1,193 @@
+//! Orchestra on real servers: a database on a shared PostgreSQL; a project at a double of Supabase, whose database is a PostgreSQL
+//! that speaks TLS under its host's name; and one that an operator made there, since Supabase had no more.
+
+use crate::site::address;
+use counterparts::{Postgres, Project, Supabase};
+use end_to_end::acting::{failures, played, told};
+use end_to_end::hosts::component;
+use end_to_end::world::root;
+use host_provider_set::{Name, Opened, Options, Settings, chart, open};
+use host_replay::library::Story;
+use host_replay::play::CaseReport;
+use host_replay::runners::Runners;
+use host_replay::world::World;
+use host_stripe_replay::LocalStripe;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+pub const TOKEN: &str = "sbp_nobodymayreadthis";
+const ORGANIZATION: &str = "org-1";
+/// The projects that the double makes, and one that somebody makes there.
+const FIRST: &str = "aaaaaaaaaaaaaaaaaaab";
+const SECOND: &str = "aaaaaaaaaaaaaaaaaaac";
+const BY_HAND: &str = "byhandbyhandbyhandby";
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What an orchestra's database is filled with.
+const MIGRATION: &str =
+    "CREATE TABLE members (name text PRIMARY KEY); CREATE TABLE orchestras (subdomain text, admin text);";
+const SEED: &str = "INSERT INTO orchestras VALUES (current_setting('seed.orchestra'), current_setting('seed.admin'));";
+/// What is in it then.
+const FILLED: &str = "SELECT subdomain, admin FROM app.orchestras";
+const PHILHARMONIC: &str = "philharmonic|office@philharmonic.example\n";
+
+/// Files of migrations and seeds, and of settings.
+struct Folder(TempDir);
+
+impl Folder {
+    fn make() -> Folder {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (path, text) in [("migrations/001_members.sql", MIGRATION), ("seeds/orchestra.sql", SEED)] {
+            let file = folder.path().join(path);
+            std::fs::create_dir(file.parent().expect("a folder")).expect("made");
+            std::fs::write(file, text).expect("written");
+        }
+        Folder(folder)
+    }
+
+    fn secret(&self, name: &str, plain: &str) {
+        std::fs::write(self.0.path().join(name), plain).expect("a secret");
+    }
+
+    /// What is opened by settings that have these parts; `FOLDER` in them is this folder.
+    fn open(&self, names: &[Name], stripe: &Arc<LocalStripe>, parts: &str) -> (World, Opened) {
+        let text = format!("secrets_folder: FOLDER\n{parts}").replace("FOLDER", &self.0.path().display().to_string());
+        let file = self.0.path().join("providers.yml");
+        std::fs::write(&file, text).expect("the settings");
+        let settings = Settings::read(&file).expect("settings that can be read");
+        let names = [names, &[Name::Stripe]].concat();
+        let options = Options { names, settings, local_stripe: Some(address(stripe)), ..Options::default() };
+        let opened = open(&options).expect("the servers are there");
+        let world = World::new(opened.registry.clone()).with_patience(PATIENCE).with_stripe(stripe.clone());
+        (world, opened)
+    }
+}
+
+fn stripe() -> Arc<LocalStripe> {
+    Arc::new(LocalStripe::start().expect("a local Stripe"))
+}
+
+fn story(name: &str) -> Story {
+    told(root().join("examples").join(name), None).remove(0)
+}
+
+fn through_the_component(story: &Story, world: &World) -> CaseReport {
+    played(story, world, &Runners::loaded("component", component().clone(), false))
+}
+
+#[test]
+fn an_orchestra_on_a_shared_postgresql_to_its_end() {
+    let (postgres, folder, stripe) = (Postgres::start(), Folder::make(), stripe());
+    folder.secret("postgres", postgres.password());
+    let parts = format!(
+        "postgres:
+  programs: {}
+  migrations: FOLDER/migrations
+  seeds: FOLDER/seeds
+  servers: [{{host: 127.0.0.1, port: {}, user: postgres, password: secret:file/postgres, max_databases: 5}}]
+",
+        postgres.programs().display(),
+        postgres.port()
+    );
+    let (world, opened) = folder.open(&[Name::Local, Name::Postgres], &stripe, &parts);
+    let report = through_the_component(&story("orchestra-on-postgresql.yml"), &world);
+    assert_eq!(failures(&report), [""; 0]);
+    assert_eq!(opened.registry.held().expect("lists"), []);
+    let left = postgres.sql("postgres", "SELECT datname FROM pg_database WHERE NOT datistemplate");
+    assert_eq!(left, "postgres\n");
+    println!("{}", chart(&opened.journal.spans()));
+}
+
+/// A double of Supabase whose projects' database is a PostgreSQL under their hosts' names, and what opens it.
+pub struct AtSupabase {
+    double: Supabase,
+    postgres: Arc<Postgres>,
+    /// What shared databases would be on; nothing is made there.
+    shared: Postgres,
+    folder: Folder,
+    stripe: Arc<LocalStripe>,
+}
+
+impl AtSupabase {
+    pub fn start() -> AtSupabase {
+        let host = |reference: &str| format!("db.{reference}.supabase.co");
+        let postgres = Arc::new(Postgres::with_tls(&[FIRST, SECOND, BY_HAND].map(host).each_ref().map(String::as_str)));
+        let double = Supabase::start(TOKEN, ORGANIZATION);
+        double.set_database(&postgres);
+        let folder = Folder::make();
+        folder.secret("supabase", TOKEN);
+        let shared = Postgres::start();
+        folder.secret("postgres", shared.password());
+        AtSupabase { double, postgres, shared, folder, stripe: stripe() }
+    }
+
+    /// The administrator's password of the shared server.
+    pub fn shared_password(&self) -> &'static str {
+        self.shared.password()
+    }
+
+    pub fn open(&self) -> (World, Opened) {
+        let found_at = |reference: &str| format!("db.{reference}.supabase.co: '127.0.0.1:{}'", self.postgres.port());
+        let parts = format!(
+            "supabase: {{token: secret:file/supabase, organization: {ORGANIZATION}, url: 'http://{}'}}
+postgres:
+  programs: {}
+  migrations: FOLDER/migrations
+  seeds: FOLDER/seeds
+  servers: [{{host: 127.0.0.1, port: {}, user: postgres, password: secret:file/postgres, max_databases: 5}}]
+  ca: {}
+  addresses: {{{}, {}, {}}}
+",
+            self.double.address(),
+            self.postgres.programs().display(),
+            self.shared.port(),
+            self.postgres.authority().display(),
+            found_at(FIRST),
+            found_at(SECOND),
+            found_at(BY_HAND),
+        );
+        self.folder.open(&[Name::Local, Name::Postgres, Name::Supabase], &self.stripe, &parts)
+    }
+}
+
+#[test]
+fn an_orchestra_at_supabase_to_its_end() {
+    let site = AtSupabase::start();
+    let (world, opened) = site.open();
+    let report = through_the_component(&story("orchestra-at-supabase.yml"), &world);
+    println!("{}", chart(&opened.journal.spans()));
+    assert_eq!(failures(&report), [""; 0]);
+    assert_eq!(site.postgres.sql("postgres", FILLED), PHILHARMONIC);
+    assert_eq!(site.double.projects(), []);
+    let spans = opened.journal.spans();
+    let called = |kind: &str| spans.iter().filter(|span| span.kind == kind).count();
+    assert_eq!((called("database.ensure"), called("database.change"), called("database.destroy")), (2, 3, 2));
+    assert_eq!((called("database.backup"), called("database.restore")), (2, 1));
+    println!("{}", chart(&spans));
+}
+
+#[test]
+fn an_orchestra_whose_database_an_operator_made() {
+    let site = AtSupabase::start();
+    let (world, opened) = site.open();
+    let story = by_hand(&site, &opened, Project::PASSWORD);
+    let report = through_the_component(&story, &world);
+    assert_eq!(failures(&report), [""; 0]);
+    assert_eq!(site.postgres.sql("postgres", FILLED), PHILHARMONIC);
+    assert_eq!(site.double.projects(), []);
+    println!("{}", chart(&opened.journal.spans()));
+}
+
+/// The story of an operator who makes the project at Supabase by hand, and tells this password of it.
+pub fn by_hand(site: &AtSupabase, opened: &Opened, password: &str) -> Story {
+    site.double.set_most(0);
+    site.double.put(Project::ready(BY_HAND, ORGANIZATION, "Philharmonic, by hand"));
+    // It is kept where only the orchestra's account finds it.
+    let made = opened.vault.put("orchestra/test/user:o1", "philharmonic", password).expect("kept");
+    let story = story("orchestra-by-hand.yml");
+    let file = site.folder.0.path().join("by-hand.yml");
+    let text = std::fs::read_to_string(&story.scenario.file).expect("the story").replace("SECRET", &made.reference);
+    std::fs::write(&file, text).expect("written");
+    told(file, Some("orchestra")).remove(0)
+}

@@ -1,0 +1,147 @@
+//! The servers of a test, and a world that is made of them.
+
+use counterparts::{FaultProxy, Moto, Postgres, Protocol, Smtp};
+use host_provider_set::{Name, Opened, Options, Settings, open};
+use host_replay::world::World;
+use host_stripe_replay::{LocalStripe, TEST_KEY};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long a step may wait: the policies of effects begin with five seconds.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Keys that nobody but who they are for may read.
+pub const AWS_KEY: &str = "aws-key-nobody-reads";
+pub const SMTP_PASSWORD: &str = "smtp-password-nobody-reads";
+/// The smallest zip: one that has nothing in it.
+const EMPTY_ZIP: [u8; 22] = [0x50, 0x4b, 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// A cloud, a server of databases and one of mails, each behind a proxy.
+pub struct Site {
+    pub aws: FaultProxy,
+    pub databases: FaultProxy,
+    pub mails: Smtp,
+    moto: Moto,
+    postgres: Postgres,
+    folder: TempDir,
+}
+
+impl Site {
+    pub fn start() -> Site {
+        let (moto, postgres, mails) = (Moto::start(), Postgres::start(), Smtp::start(Some(SMTP_PASSWORD)));
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("function.zip"), EMPTY_ZIP).expect("a zip");
+        std::fs::create_dir(folder.path().join("secrets")).expect("a folder");
+        std::fs::write(folder.path().join("secrets/postgres"), postgres.password()).expect("a secret");
+        std::fs::write(folder.path().join("secrets/aws"), AWS_KEY).expect("a secret");
+        std::fs::write(folder.path().join("secrets/smtp"), SMTP_PASSWORD).expect("a secret");
+        make_role(moto.server().address());
+        Site {
+            aws: FaultProxy::start(moto.server().address(), Protocol::Http),
+            databases: FaultProxy::start(([127, 0, 0, 1], postgres.port()).into(), Protocol::Plain),
+            mails,
+            moto,
+            postgres,
+            folder,
+        }
+    }
+
+    /// What `--providers aws,postgres,smtp` opens with a file of settings that names these servers.
+    pub fn world(&self) -> (World, Opened) {
+        self.open(vec![Name::Aws, Name::Postgres, Name::Smtp], None)
+    }
+
+    /// The same with a Stripe beside the host.
+    pub fn world_with(&self, stripe: &Arc<LocalStripe>) -> (World, Opened) {
+        let names = vec![Name::Aws, Name::Postgres, Name::Smtp, Name::Stripe];
+        let (world, opened) = self.open(names, Some(address(stripe)));
+        (world.with_stripe(stripe.clone()), opened)
+    }
+
+    fn open(&self, names: Vec<Name>, local_stripe: Option<host_provider_set::LocalStripe>) -> (World, Opened) {
+        let folder = self.folder.path();
+        let text = format!(
+            "secrets_folder: {secrets}
+mail: {{from: Solobase <host@solobase.example>, admin: [admin@solobase.example], accounts: {{'user:u1': [u1@customers.example]}}}}
+smtp: {{host: 127.0.0.1, port: {smtp}, security: plain, user: host, password: secret:file/smtp}}
+aws:
+  region: us-east-1
+  endpoint: {aws}
+  access_key_id: test
+  secret_access_key: secret:file/aws
+  functions:
+    role_arn: arn:aws:iam::123456789012:role/functions
+    code: {zip}
+    runtime: provided.al2023
+    handler: bootstrap
+    secret_in_environment: true
+postgres:
+  programs: {programs}
+  servers: [{{host: 127.0.0.1, port: {port}, user: postgres, password: secret:file/postgres, max_databases: 50}}]
+",
+            secrets = folder.join("secrets").display(),
+            smtp = self.mails.address().port(),
+            aws = self.aws.url(),
+            zip = folder.join("function.zip").display(),
+            programs = self.postgres.programs().display(),
+            port = self.databases.address().port(),
+        );
+        let file = folder.join("providers.yml");
+        std::fs::write(&file, text).expect("the settings");
+        let settings = Settings::read(&file).expect("settings that can be read");
+        let opened =
+            open(&Options { names, local_stripe, settings, ..Options::default() }).expect("the servers are there");
+        (World::new(opened.registry.clone()).with_patience(PATIENCE), opened)
+    }
+
+    /// Nothing is left of what was made, by the servers' own words.
+    pub fn is_empty(&self, opened: &Opened) -> Vec<String> {
+        self.aws.clear();
+        self.databases.clear();
+        let held = opened.registry.held().expect("lists");
+        held.into_iter().map(|it| format!("{} {}", it.id, it.state)).collect()
+    }
+
+    /// The servers' own logs, and the mails that were taken.
+    pub fn logs(&self) -> Vec<(&'static str, String)> {
+        let mails = self.mails.mails().into_iter().map(|mail| std::fs::read(mail).expect("a mail"));
+        let mails: Vec<String> = mails.map(|mail| String::from_utf8_lossy(&mail).into_owned()).collect();
+        vec![("PostgreSQL's log", self.postgres.log()), ("the mails", mails.concat())]
+    }
+
+    /// The administrator's password of the server of databases.
+    pub fn database_password(&self) -> &'static str {
+        self.postgres.password()
+    }
+
+    /// The cloud, where something is looked up directly.
+    pub fn moto(&self) -> &Moto {
+        &self.moto
+    }
+}
+
+/// Where the provider finds a local Stripe.
+pub fn address(stripe: &LocalStripe) -> host_provider_set::LocalStripe {
+    host_provider_set::LocalStripe { url: stripe.url(), key: TEST_KEY.to_owned() }
+}
+
+/// The role that functions run as; moto wants it to be there.
+fn make_role(address: SocketAddr) {
+    let policy = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D";
+    let body = format!("Action=CreateRole&Version=2010-05-08&RoleName=functions&AssumeRolePolicyDocument={policy}");
+    let signed =
+        "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
+    let mut stream = TcpStream::connect(address).expect("moto listens");
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nHost: {address}\r\nAuthorization: {signed}\r\nConnection: close\r\nContent-Type: \
+         application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.contains(" 200 "), "{answer}");
+}

@@ -1,0 +1,58 @@
+use super::support::told;
+use end_to_end::hosts::{Counts, on_each_kind};
+use end_to_end::judged::judge;
+use end_to_end::moves::moves;
+use end_to_end::people::tale;
+use end_to_end::play;
+use end_to_end::story::VERSIONS;
+use end_to_end::traders::Tale;
+use end_to_end::world::{Setup, World};
+use extension_contract::{Account, SubscriptionStatus};
+use host::read;
+use host_replay::shuffle::Random;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+fn is_final(status: SubscriptionStatus) -> bool {
+    matches!(status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
+}
+
+/// What has ended stays ended, and where everything has ended nothing is granted.
+fn stays_ended(setup: &Setup, tale: &Tale, version: &str, seed: u64) -> Result<(), String> {
+    let account: &Account = &tale.story.account.parse().expect("an account");
+    let mut world = World::start(setup.clone());
+    let mut random = Random::new(seed);
+    let mut ended: BTreeSet<String> = BTreeSet::new();
+    for (index, mut part) in tale.story.told_in(version).into_iter().enumerate() {
+        random.shuffle(&mut part.events);
+        play::part(&mut world, &part).expect("the store has no fault");
+        let scope = world.processor().scope(account.clone());
+        let rows = read::subscriptions(world.store(), &scope).expect("rows can be read");
+        if let Some(row) = rows.iter().find(|row| ended.contains(&row.id) && !is_final(row.values.status)) {
+            return Err(format!("{} had ended and is {:?}", row.id, row.values.status));
+        }
+        ended.extend(rows.iter().filter(|row| is_final(row.values.status)).map(|row| row.id.clone()));
+        if !rows.is_empty() && rows.iter().all(|row| is_final(row.values.status)) {
+            let granted = world.entitlements(account).into_iter().find(|entitlement| entitlement.allowed != 0);
+            if let Some(granted) = granted {
+                return Err(format!("everything has ended, and {} of {} is granted", granted.allowed, granted.key));
+            }
+        }
+        if let Some(expected) = tale.checks.get(&index) {
+            judge(&mut world, account, expected).map_err(|problem| format!("part {index}: {problem}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Property 8: terminality. In whatever order a part comes, after it all is as the oracle says.
+// covers: S31
+#[test]
+fn nothing_leaves_the_end_of_a_subscription() {
+    let told_so = (moves(9), 0..2usize, any::<u64>());
+    on_each_kind(file!(), Counts { quick: 24, shipped: 4 }, told_so, |setup, (moves, version, seed)| {
+        let tale = tale("A", &moves);
+        told("terminality", &[&tale.story], stays_ended(setup, &tale, VERSIONS[version], seed))?;
+        Ok(())
+    });
+}

@@ -1,0 +1,19 @@
+//! Scenarios with providers that do something in the world, and what is left there after a crash.
+
+#[path = "providers/killed.rs"]
+mod killed;
+#[path = "providers/local.rs"]
+mod local;
+
+use host_provider_set::{Name, Opened, Options, open};
+use host_replay::world::World;
+use std::time::Duration;
+
+/// How long a step may wait for a provider: none of this machine works for longer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What this machine makes, in a folder that goes with it.
+fn machine() -> (World, Opened) {
+    let opened = open(&Options { names: vec![Name::Local], ..Options::default() }).expect("a scratch folder");
+    (World::new(opened.registry.clone()).with_patience(PATIENCE), opened)
+}

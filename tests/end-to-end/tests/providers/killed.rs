@@ -1,0 +1,28 @@
+//! A host that is killed at any write of a saga, and started again: in the end the world has what the record says.
+
+use crate::machine;
+use end_to_end::acting::{failures, found_in, killed_at, kills, played, told};
+use end_to_end::world::root;
+
+/// Writes of one step at most; a kill at one that does not come changes nothing.
+const WRITES: u64 = 14;
+/// Made, suspended, archived, restored, archived again, destroyed: with the inventory after each.
+const LIFE: &str = "solobase/scenarios/requirements/cancel-archive-restore-terminate.yml";
+
+#[test]
+fn a_life_with_a_kill_at_any_write_ends_alike() {
+    let story = told(root().join("fixtures").join(LIFE), None).remove(0);
+    let kills = kills(&story, WRITES);
+    let found = found_in(&kills, |(at, kill)| {
+        let story = killed_at(&story, *at, *kill);
+        let (world, opened) = machine();
+        let mut found = failures(&played(&story, &world, &host_native::runners()));
+        let held = opened.registry.held().expect("a list");
+        if !held.is_empty() {
+            found.push(format!("left {held:?}"));
+        }
+        found.into_iter().map(|it| format!("step {at}, {kill:?}: {it}")).collect()
+    });
+    assert_eq!(found, [""; 0]);
+    assert!(kills.len() > 200, "{} kills", kills.len());
+}

@@ -1,0 +1,126 @@
+//! What was released goes on running: each folder of `tests/released` is a version of the contract with a component that was
+//! built against it, and a business that it runs.
+
+use component_builder::PROVISIONER;
+use end_to_end::world::root;
+use host_compare::report::human;
+use host_compare::{Options, paths};
+use host_replay::library::{Library, Sources};
+use host_replay::report::failures;
+use host_replay::run::{ReplayOptions, Silent, replay};
+use host_replay::runners::Runners;
+use host_wasm_runner::wasm::{Limits, LoadedComponent};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+/// The released versions, oldest first.
+fn versions() -> Vec<String> {
+    let entries = fs::read_dir(root().join("tests/released")).expect("the folder of what was released");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let mut versions: Vec<String> = names.collect();
+    versions.sort();
+    assert!(!versions.is_empty());
+    versions
+}
+
+fn folder(version: &str) -> PathBuf {
+    root().join("tests/released").join(version)
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The version of a contract's package.
+fn version_of(wit: &str) -> &str {
+    let package = wit.lines().find_map(|line| line.strip_prefix("package solobase:products@")?.strip_suffix(';'));
+    package.expect("a package with a version")
+}
+
+/// The component of a released version.
+fn released(version: &str) -> Runners {
+    let bytes = fs::read(folder(version).join("instance-provisioner.wasm")).expect("its component");
+    loaded("released", &bytes)
+}
+
+fn loaded(name: &str, bytes: &[u8]) -> Runners {
+    let component = LoadedComponent::load(bytes, Limits::default(), None).expect("it can be loaded");
+    Runners::loaded(name, component, false)
+}
+
+#[test]
+fn the_contract_of_a_released_version_never_changes() {
+    let now = text("wit/products.wit");
+    for version in versions() {
+        let released = text(&format!("wit/released/{version}/products.wit"));
+        assert_eq!(version_of(&released), version);
+        if version_of(&now) == version {
+            assert!(
+                now == released,
+                "wit/products.wit says {version}, which is released: a change needs another version"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_component_of_a_released_version_goes_on_running() {
+    for version in versions() {
+        let options = ReplayOptions::new(released(&version));
+        let business = folder(&version).join("podcasts");
+        let finished = replay(&[business], &mut io::empty(), &options, &mut Silent).expect("its business is right");
+        let told: Vec<String> = failures(&finished.cases)
+            .iter()
+            .map(|told| format!("{}: {}: {}", told.failure.file.display(), told.heading(), told.failure.title))
+            .collect();
+        assert_eq!(told, [""; 0], "{version}");
+        assert!(finished.cases.len() >= 10, "{version}: {} cases", finished.cases.len());
+        let state = text(&format!("tests/released/{version}/state.txt"));
+        assert_eq!(finished.summary.state, state.trim(), "{version}");
+    }
+}
+
+#[test]
+fn the_built_component_decides_over_a_released_business_what_the_released_one_does() {
+    let built = loaded("built", &component_builder::build(PROVISIONER).expect("the component can be built"));
+    for version in versions() {
+        let options = Options::new(released(&version), built.clone());
+        let inputs = [folder(&version).join("podcasts")];
+        let mut library = Library::new(Sources::default(), options.old.clone(), &inputs).expect("fixtures");
+        let found = paths::compare(&mut library, &inputs, &options, &mut |_| {}).expect("both play it");
+        let mut told = Vec::new();
+        human(&mut told, &found, &options, false).expect("written");
+        assert!(!found.differs(&options), "{version}: {}", String::from_utf8_lossy(&told));
+        assert!(found.cases >= 10 && found.fuel.total().runs > 20, "{version}: {:?}", found.fuel.total());
+    }
+}
+
+#[test]
+fn a_budget_holds_what_a_component_uses() {
+    for version in versions() {
+        let business = tempfile::tempdir().expect("a folder");
+        let of_released = folder(&version).join("podcasts");
+        fs::copy(of_released.join("catalog.yml"), business.path().join("catalog.yml")).expect("copied");
+        let file = business.path().join("plan.yml");
+        let played = |budget: &str, bless: bool| {
+            let text = fs::read_to_string(of_released.join("scenarios/plan.yml")).expect("a scenario");
+            fs::write(&file, text.replace("\nevents:", &format!("\nbudget: {budget}\nevents:"))).expect("written");
+            let options = ReplayOptions { bless, ..ReplayOptions::new(released(&version)) };
+            replay(std::slice::from_ref(&file), &mut io::empty(), &options, &mut Silent).expect("it can be played")
+        };
+        assert!(played("{fuel: 100_000_000, memory: 64MiB, host_calls: 1_000}", false).held());
+        let small = played("{fuel: 1_000, memory: 64KiB, host_calls: 0}", false);
+        let told: Vec<&str> = small.cases[0].failures.iter().map(|failure| failure.title.as_str()).collect();
+        for resource in ["fuel", "memory", "host_calls"] {
+            let of = format!("evt_1.budget.{resource}: used ");
+            assert!(told.iter().any(|title| title.starts_with(&of)), "{resource}: {told:?}");
+        }
+        let raised = played("{fuel: 1_000, memory: 64KiB, host_calls: 0}", true).raised;
+        assert_eq!(raised.len(), 3, "{raised:?}");
+        let text = fs::read_to_string(&file).expect("the scenario");
+        let options = ReplayOptions::new(released(&version));
+        let again = replay(std::slice::from_ref(&file), &mut io::empty(), &options, &mut Silent).expect("played");
+        assert!(again.held(), "what was raised holds: {text}");
+    }
+}

@@ -1,0 +1,151 @@
+//! Every command and question, by every kind of actor and role, in one's own account, another one, an organization, the
+//! platform's and none. What is allowed is written down here as a table, beside `business.yml`.
+
+use end_to_end::world::{START_MS, Setup, World, twobot};
+use extension_contract::{Account, Actor, ActorKind, Event, Page, Payload, Problem, Question, Refusal};
+use host::processor::{AskError, Report};
+
+/// Commands, and who of an organization's members may give each; nobody gives one that belongs to the platform.
+const COMMANDS: [(&str, &[&str]); 32] = [
+    ("catalog.load", &[]),
+    ("product.create", &["owner", "member"]),
+    ("product.update", &["owner", "member"]),
+    ("product.list", &["owner"]),
+    ("instance.create", &["owner"]),
+    ("instance.keep", &["owner"]),
+    ("instance.suspend", &[]),
+    ("instance.resume", &["owner"]),
+    ("instance.retry", &["owner", "member"]),
+    ("instance.delete", &["owner"]),
+    ("step.complete", &["owner"]),
+    ("step.assign", &[]),
+    ("step.abandon", &[]),
+    ("campaign.create", &[]),
+    ("campaign.send", &[]),
+    ("campaign.cancel", &[]),
+    ("mail.subscribe", &["owner"]),
+    ("mail.unsubscribe", &["owner"]),
+    ("token.issue", &["owner"]),
+    ("token.redeem", &["owner"]),
+    ("token.revoke", &["owner"]),
+    ("purchase.create", &["owner", "billing"]),
+    ("subscription.change", &["owner", "billing"]),
+    ("subscription.cancel", &["owner", "billing"]),
+    ("purchase.refund", &["owner", "billing"]),
+    ("account.register", &["owner"]),
+    ("account.portal", &["owner", "billing"]),
+    ("account.connect", &["owner"]),
+    ("usage.admit", &["owner"]),
+    ("usage.consume", &["owner", "member"]),
+    ("usage.invoice", &[]),
+    // The last one: what comes after it is refused for that.
+    ("account.close", &[]),
+];
+/// Questions, and who of the members may ask each: where the business lists nobody, whoever has a role.
+const QUESTIONS: [(&str, &[&str]); 4] =
+    [("entitlements", &ROLES), ("usage", &ROLES), ("balances", &["owner", "billing"]), ("list", &ROLES)];
+const ROLES: [&str; 6] = ["owner", "member", "billing", "viewer", "guest", "stranger"];
+
+fn user(subject: &str, roles: &[&str]) -> Actor {
+    let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+    Actor { kind: ActorKind::User, subject: subject.to_owned(), roles }
+}
+
+/// Whoever may be behind an event: a person without a role, with each of them, and the others.
+fn actors() -> Vec<Actor> {
+    let people = ROLES.iter().map(|role| user("A", &[role]));
+    let others = [ActorKind::Admin, ActorKind::Service, ActorKind::System];
+    let others = others.map(|kind| Actor { kind, subject: "x".to_owned(), roles: Vec::new() });
+    people.chain([user("A", &[]), user("A", &["guest", "billing"])]).chain(others).collect()
+}
+
+fn accounts() -> [Account; 4] {
+    let [own, other] = ["A", "B"].map(|id| Account::User(id.to_owned()));
+    [own, other, Account::Organization("O".to_owned()), Account::Platform]
+}
+
+/// What the table says.
+fn is_allowed(actor: &Actor, account: &Account, roles: &[&str]) -> bool {
+    match (actor.kind, account) {
+        (ActorKind::User, Account::User(id)) => id == "A",
+        (ActorKind::User, Account::Organization(_)) => actor.roles.iter().any(|role| roles.contains(&role.as_str())),
+        (ActorKind::User, Account::Platform) => false,
+        _ => true,
+    }
+}
+
+fn command(kind: &str, actor: &Actor, account: &Account, number: usize) -> Event {
+    Event {
+        id: format!("cmd_{number}"),
+        source: "api".to_owned(),
+        kind: kind.to_owned(),
+        business: "twobot".to_owned(),
+        account: Some(account.clone()),
+        livemode: Some(false),
+        received_at: START_MS,
+        attempt: 1,
+        actor: actor.clone(),
+        reply_to: None,
+        provider: None,
+        // Nothing that could be done: whether it was judged is what counts.
+        payload: Payload::Command(r#"{"id": "nothing", "unknown_member": 1}"#.to_owned()),
+    }
+}
+
+fn is_forbidden(report: &Report) -> bool {
+    report.result.reason().is_some_and(|reason| reason.starts_with("forbidden"))
+}
+
+#[test]
+fn a_command_is_judged_by_who_gives_it_and_where() {
+    let mut world = World::start(Setup { business: twobot(), ..Setup::default() });
+    let mut cells = 0;
+    for (kind, roles) in COMMANDS {
+        for actor in actors() {
+            for account in accounts() {
+                cells += 1;
+                let reports = world.accept(command(kind, &actor, &account, cells)).expect("the store has no fault");
+                let report = reports.first().expect("each command is decided");
+                // Who is let through is refused for what was asked, or for where.
+                let is_catalogs = kind == "catalog.load" || kind.starts_with("campaign.");
+                let is_operators =
+                    ["account.close", "instance.suspend", "step.abandon", "step.assign", "usage.invoice"]
+                        .contains(&kind)
+                        && actor.kind == ActorKind::User;
+                let elsewhere = is_catalogs && account != Account::Platform;
+                let expected = !is_allowed(&actor, &account, roles) || elsewhere || is_operators;
+                let what = format!("{kind} by {actor:?} in {account:?}: {:?}", report.result.reason());
+                assert_eq!(is_forbidden(report), expected, "{what}");
+                assert_ne!(report.result.name(), "failed", "{what}");
+                // What is asked for of the account itself needs no more than the command.
+                let needs_more = !is_catalogs && !kind.starts_with("account.") && !kind.starts_with("mail.");
+                assert!(!needs_more || report.result.name() != "applied", "nothing was asked for: {what}");
+            }
+        }
+    }
+    assert_eq!(cells, COMMANDS.len() * 11 * 4);
+}
+
+#[test]
+fn a_question_is_judged_by_who_asks_it_and_about_whom() {
+    let mut world = World::start(Setup { business: twobot(), ..Setup::default() });
+    for (name, roles) in QUESTIONS {
+        for actor in actors() {
+            for account in accounts() {
+                let question = Question { account: account.clone(), actor: actor.clone(), at: START_MS };
+                let processor = world.processor_mut();
+                let answer = match name {
+                    "entitlements" => processor.ask_entitlements(&question).map(drop),
+                    "usage" => processor.ask_usage(&question, 0, START_MS).map(drop),
+                    "balances" => processor.ask_balances(&question).map(drop),
+                    _ => processor.ask_list(&question, "purchases", None, &Page { after: None, limit: 10 }).map(drop),
+                };
+                // What the platform sells is everybody's.
+                let is_open = account == Account::Platform && actor.kind == ActorKind::User;
+                let expected = is_open || is_allowed(&actor, &account, roles);
+                let is_refused = matches!(answer, Err(AskError::Problem(Problem::Refused(Refusal::Forbidden(_)))));
+                assert_eq!(is_refused, !expected, "{name} by {actor:?} about {account:?}: {answer:?}");
+            }
+        }
+    }
+}

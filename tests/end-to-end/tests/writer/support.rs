@@ -1,0 +1,135 @@
+//! A host with its writer, providers that answer on a thread of their own, and Stripe's endpoint.
+
+use end_to_end::world::{START_MS, fixtures};
+use host::business::BusinessFolder;
+use host::clock::Clock;
+use host::outbox::OutboxError;
+use host::writer::{Delivered, Jobs, Limits, Listener, Writer};
+use host::{Host, Setup};
+use host_intake::headers::Headers;
+use host_intake::request::{Endpoints, PATH, Request};
+use host_intake::signature::TOLERANCE_S_DEFAULT;
+use host_intake::testing::sign;
+use host_intake::{EndpointSecrets, Mode, SecretConfig};
+use host_provider_api::scripted::Scripted;
+use host_provider_api::{Call, Registry};
+use host_scenario::model::Scenario;
+use host_scenario::prepare::prepare;
+use host_store::Store;
+use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a test waits for what must come.
+const WAIT: Duration = Duration::from_secs(15);
+/// Signs what these tests send.
+const SECRET: &str = "whsec_test_of_the_writer";
+
+/// Hands calls to the thread that carries them out.
+struct Hands(Sender<Vec<Call>>);
+
+impl Listener for Hands {
+    fn calls(&mut self, calls: Vec<Call>) {
+        // A host that is being stopped carries nothing out any more.
+        let _ = self.0.send(calls);
+    }
+    fn failed(&mut self, _: &OutboxError) {}
+}
+
+/// A host that serves.
+pub struct Serving {
+    writer: Writer,
+    pub endpoints: Endpoints,
+    calls: Arc<Mutex<Vec<Call>>>,
+}
+
+impl Serving {
+    pub fn start(business: &BusinessFolder, store: Box<dyn Store>, scripted: &Scripted) -> Serving {
+        let registry = Registry::with_default(Arc::new(scripted.clone()));
+        let setup = Setup::new(business.clone(), false, &[], None);
+        let runner = host_native::runners().make().expect("the library");
+        let (host, _) =
+            Host::start(&setup, store, runner, registry.clone(), Clock::told(START_MS)).expect("a host that starts");
+        let (hands, to_do) = channel();
+        let writer = Writer::spawn(host, Box::new(Hands(hands)), Limits::default()).expect("a thread");
+        let (jobs, calls) = (writer.jobs().clone(), Arc::new(Mutex::new(Vec::new())));
+        let log = calls.clone();
+        thread::spawn(move || {
+            for calls in to_do {
+                for call in calls {
+                    log.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
+                    let reply = registry.call(&call);
+                    // A writer that has ended takes nothing any more.
+                    let _ = jobs.finish(call, reply);
+                }
+            }
+        });
+        let secret = SecretConfig { name: "test".into(), mode: Mode::Test, connect: None, secret: SECRET.to_owned() };
+        let secrets = EndpointSecrets::new(vec![secret], TOLERANCE_S_DEFAULT).expect("a secret");
+        let endpoints = Endpoints { business: business.name.clone(), stripe: Some(secrets), webhooks: Vec::new() };
+        Serving { writer, endpoints, calls }
+    }
+
+    pub fn jobs(&self) -> &Jobs {
+        self.writer.jobs()
+    }
+
+    /// A delivery of Stripe, as a server would hand it over.
+    pub fn stripe(&self, body: &[u8]) -> Delivered {
+        self.stripe_signed(Some(&self.signature(body)), body)
+    }
+
+    /// What Stripe signs a body with.
+    pub fn signature(&self, body: &[u8]) -> String {
+        sign(SECRET, START_MS / 1000, body)
+    }
+
+    /// A delivery to Stripe's endpoint with another signature, or none.
+    pub fn stripe_signed(&self, signature: Option<&str>, body: &[u8]) -> Delivered {
+        let headers: Vec<(&str, &[u8])> =
+            signature.iter().map(|signature| ("stripe-signature", signature.as_bytes())).collect();
+        let path = format!("{PATH}stripe");
+        let request = Request { method: "POST", path: &path, headers: Headers(&headers), body: body.to_vec() };
+        self.jobs().deliver(&self.endpoints, request, START_MS)
+    }
+
+    /// Waits until nothing runs and nothing is due.
+    pub fn settle(&self) {
+        let began = Instant::now();
+        loop {
+            let going_on = self.jobs().look(|processor| {
+                let (store, partition) = (processor.store(), processor.partition());
+                let mut rows = store.effects_running(partition).expect("read");
+                // A probe watches for as long as there is something to watch.
+                rows.retain(|row| row.effect.kind != "probe.watch");
+                rows.extend(store.effects_due(partition, START_MS, true, 1).expect("read"));
+                rows.first().map(|row| format!("{} {} {:?}", row.effect.kind, row.effect.key, row.state))
+            });
+            let Some(going_on) = going_on.expect("a writer that runs") else { return };
+            assert!(began.elapsed() < WAIT, "{going_on} goes on for {WAIT:?}");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// `scope key@generation` of every call of a provider, sorted.
+    pub fn called(&self) -> Vec<String> {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut called: Vec<String> =
+            calls.iter().map(|call| format!("{} {}@{}", call.scope, call.key, call.generation)).collect();
+        called.sort();
+        called
+    }
+
+    pub fn stop(self) -> Host {
+        self.writer.stop().expect("a writer that did not panic")
+    }
+}
+
+/// The bodies of a scenario's events, in the oldest of its API versions.
+pub fn bodies(scenario: &str) -> Vec<Vec<u8>> {
+    let scenario = Scenario::parse(Path::new("events.yml"), scenario).expect("a scenario");
+    let cases = prepare(&scenario, &fixtures().shapes).expect("bodies");
+    cases[0].deliveries.iter().flatten().map(|delivery| delivery.bytes.clone()).collect()
+}
