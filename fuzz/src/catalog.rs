@@ -3,7 +3,7 @@
 //! The input is `catalog.yml`, and after [`NEXT`] `business.yml`.
 
 use host::business::BusinessFolder;
-use host_replay::host::{Host, HostSetup, StoreKind};
+use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_scenario::error::ReplayError;
 use std::fs;
 
@@ -22,7 +22,7 @@ pub fn run(bytes: &[u8]) {
         fs::write(folder.path().join("business.yml"), business).expect("written");
     }
     let started = BusinessFolder::load(folder.path()).map_err(ReplayError::from).and_then(|business| {
-        Host::start(HostSetup {
+        Rig::start(RigSetup {
             business: BusinessFolder { name: "acme".to_owned(), ..business },
             livemode: false,
             config: Vec::new(),

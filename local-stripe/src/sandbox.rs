@@ -17,7 +17,7 @@ use crate::params::Args;
 use crate::settings::Settings;
 use crate::shapes;
 use crate::state::{RequestMeta, State};
-use crate::store::{Answer, Given, StoreError};
+use crate::store::{Given, StoreError, StoredReply};
 use crate::version::Version;
 
 /// Bytes of a body, and of a query.
@@ -218,7 +218,7 @@ impl Sandbox {
         Value::Object(members.collect())
     }
 
-    fn replay(&self, key: &str, request: &Request) -> Result<Option<Answer>, ApiError> {
+    fn replay(&self, key: &str, request: &Request) -> Result<Option<StoredReply>, ApiError> {
         let Some(answer) = self.state.answer(key).filter(|a| a.at_s + DAY_S >= self.state.clock_s()) else {
             return Ok(None);
         };
@@ -233,7 +233,7 @@ impl Sandbox {
 
     fn remember(&mut self, key: &str, request: &Request, response: &Response) {
         let now_s = self.state.clock_s();
-        let answer = Answer {
+        let answer = StoredReply {
             key: key.to_owned(),
             fingerprint: fingerprint(request),
             status: response.status,

@@ -18,7 +18,7 @@ use crate::ids;
 use crate::object::{Object, key};
 use crate::settings::Settings;
 use crate::store::cache::Cache;
-use crate::store::{Answer, Counters, Given, Store, StoreError};
+use crate::store::{Counters, Given, Store, StoreError, StoredReply};
 
 mod series;
 
@@ -372,12 +372,12 @@ impl State {
     }
 
     /// Keeps an answer for its idempotency key. Answers from before a time may go.
-    pub fn put_answer(&mut self, answer: &Answer, outdated_before_s: i64) {
+    pub fn put_answer(&mut self, answer: &StoredReply, outdated_before_s: i64) {
         self.store.put_answer(answer, outdated_before_s).unwrap_or_else(|error| self.fail(error));
     }
 
     /// The answer of an idempotency key.
-    pub fn answer(&self, key: &str) -> Option<Answer> {
+    pub fn answer(&self, key: &str) -> Option<StoredReply> {
         self.store.answer(key).unwrap_or_else(|error| self.fail(error))
     }
 

@@ -19,7 +19,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 pub use account::{Counters, Given};
-pub use answers::Answer;
+pub use answers::StoredReply;
 pub use error::StoreError;
 
 use crate::settings::Settings;

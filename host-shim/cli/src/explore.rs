@@ -6,7 +6,7 @@ use crate::{EXIT_FAILED, ended};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_explore::report::{Found, Report};
-use host_explore::{Kind, Limits, Tale, Watch, explore_every, failing_scenario};
+use host_explore::{ExploreLimits, Tale, VariantKind, Watch, explore_every, failing_scenario};
 use host_replay::library::stories;
 use host_scenario::error::ReplayError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -103,15 +103,15 @@ enum Variants {
     Pairs,
 }
 
-impl From<Variants> for Kind {
-    fn from(variants: Variants) -> Kind {
+impl From<Variants> for VariantKind {
+    fn from(variants: Variants) -> VariantKind {
         match variants {
-            Variants::Orders => Kind::Orders,
-            Variants::Repeats => Kind::Repeats,
-            Variants::Drops => Kind::Drops,
-            Variants::Failures => Kind::Failures,
-            Variants::Crashes => Kind::Crashes,
-            Variants::Pairs => Kind::Pairs,
+            Variants::Orders => VariantKind::Orders,
+            Variants::Repeats => VariantKind::Repeats,
+            Variants::Drops => VariantKind::Drops,
+            Variants::Failures => VariantKind::Failures,
+            Variants::Crashes => VariantKind::Crashes,
+            Variants::Pairs => VariantKind::Pairs,
         }
     }
 }
@@ -183,13 +183,13 @@ fn tales(args: &Args) -> Result<Vec<Tale>, ReplayError> {
     Ok(tales)
 }
 
-fn limits(args: &Args) -> Limits {
-    let mut limits = Limits { seed: args.seed, samples: args.samples, ..Limits::default() };
+fn limits(args: &Args) -> ExploreLimits {
+    let mut limits = ExploreLimits { seed: args.seed, samples: args.samples, ..ExploreLimits::default() };
     if !args.only.is_empty() {
-        limits.kinds = args.only.iter().map(|kind| Kind::from(*kind)).collect();
+        limits.kinds = args.only.iter().map(|kind| VariantKind::from(*kind)).collect();
     }
     if args.pairs {
-        limits.kinds.push(Kind::Pairs);
+        limits.kinds.push(VariantKind::Pairs);
     }
     limits
 }

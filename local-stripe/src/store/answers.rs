@@ -13,7 +13,7 @@ const OUTDATED_AT_ONCE: i64 = 2;
 
 /// What was answered to a request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct StoredReply {
     /// The key.
     pub key: String,
     /// A digest of the request.
@@ -28,7 +28,7 @@ pub struct Answer {
     pub at_s: i64,
 }
 
-fn sum(number: i64, answer: &Answer) -> RowSum {
+fn sum(number: i64, answer: &StoredReply) -> RowSum {
     RowSum::of(TABLE)
         .int(number)
         .text(&answer.key)
@@ -41,7 +41,7 @@ fn sum(number: i64, answer: &Answer) -> RowSum {
 
 impl Store {
     /// Keeps an answer in place of an older one of the same key. Answers from before a time may go.
-    pub fn put_answer(&mut self, answer: &Answer, outdated_before_s: i64) -> Result<(), StoreError> {
+    pub fn put_answer(&mut self, answer: &StoredReply, outdated_before_s: i64) -> Result<(), StoreError> {
         self.begin()?;
         let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| self.connection.prepare_cached(sql)?.execute(values);
         run("DELETE FROM answer WHERE key = ?", &[&answer.key])?;
@@ -75,14 +75,14 @@ impl Store {
     }
 
     /// The answer of a key.
-    pub fn answer(&self, key: &str) -> Result<Option<Answer>, StoreError> {
+    pub fn answer(&self, key: &str) -> Result<Option<StoredReply>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT number, sum, key, fingerprint, status, request_id, at_s, body FROM answer WHERE key = ?",
         )?;
         let mut rows = statement.query([key])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let unreadable = |error: rusqlite::Error| StoreError::unreadable(TABLE, key, error);
-        let answer = Answer {
+        let answer = StoredReply {
             key: row.get(2).map_err(unreadable)?,
             fingerprint: row.get(3).map_err(unreadable)?,
             status: row.get(4).map_err(unreadable)?,

@@ -5,7 +5,7 @@ use crate::world::{Setup, root};
 use component_builder::PROVISIONER;
 use host_replay::runners::Runners;
 use host_wasm_runner::cache::ComponentCache;
-use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
+use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::sync::OnceLock;
@@ -17,7 +17,7 @@ pub fn component() -> &'static LoadedComponent {
     COMPONENT.get_or_init(|| {
         let bytes = component_builder::build(PROVISIONER).expect("the component can be built");
         let cache = ComponentCache::open(&root().join("target/compiled-components")).ok();
-        LoadedComponent::load(&bytes, Limits::default(), cache.as_ref()).expect("the component can be loaded")
+        LoadedComponent::load(&bytes, CallLimits::default(), cache.as_ref()).expect("the component can be loaded")
     })
 }
 

@@ -9,7 +9,7 @@ use host_replay::library::{Library, Sources};
 use host_replay::report::failures;
 use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
-use host_wasm_runner::wasm::{Limits, LoadedComponent};
+use host_wasm_runner::wasm::{CallLimits, LoadedComponent};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ fn released(version: &str) -> Runners {
 }
 
 fn loaded(name: &str, bytes: &[u8]) -> Runners {
-    let component = LoadedComponent::load(bytes, Limits::default(), None).expect("it can be loaded");
+    let component = LoadedComponent::load(bytes, CallLimits::default(), None).expect("it can be loaded");
     Runners::loaded(name, component, false)
 }
 

@@ -24,7 +24,7 @@ use agenda::{Agenda, EffectId, Event as Happening, Stands, id_of};
 use done::call_of;
 use events::{failure, is_hosts_own};
 use extension_contract::{Account, EffectFailure, EffectFailureClass, Event, StoreError, Timestamp};
-use host_provider_api::{Answer, Call, Registry, Reply};
+use host_provider_api::{Call, CallOutcome, Registry, Reply};
 use host_store::{EffectRow, EffectState, Lease};
 use queue::{Queue, Step};
 use serde_json::Value;
@@ -333,10 +333,10 @@ impl Outbox {
                 continue;
             }
             match reply {
-                Reply::Answer(Answer::Done(value)) => {
+                Reply::Answer(CallOutcome::Done(value)) => {
                     judged.push(Judged { row, step: Step::Late(value), stands: None });
                 }
-                Reply::Answer(Answer::InProgress { after_ms, token }) if self.is_worth_a_look(&row, now)? => {
+                Reply::Answer(CallOutcome::InProgress { after_ms, token }) if self.is_worth_a_look(&row, now)? => {
                     looks.push(in_progress(row, after_ms, token, now));
                 }
                 _ => {}
@@ -414,14 +414,14 @@ impl Outbox {
 
     fn judge(&self, row: EffectRow, reply: Reply, now: Timestamp) -> Judged {
         match reply {
-            Reply::Answer(Answer::Done(value)) => ended(row, Ok(value)),
-            Reply::Answer(Answer::Refused { code, message }) => {
+            Reply::Answer(CallOutcome::Done(value)) => ended(row, Ok(value)),
+            Reply::Answer(CallOutcome::Refused { code, message }) => {
                 ended(row, Err(failure(EffectFailureClass::Final, &code, message)))
             }
-            Reply::Answer(Answer::Retry { after_ms, code, message }) => {
+            Reply::Answer(CallOutcome::Retry { after_ms, code, message }) => {
                 self.again(row, after_ms, failure(EffectFailureClass::Transient, &code, message), now)
             }
-            Reply::Answer(Answer::InProgress { after_ms, token }) => {
+            Reply::Answer(CallOutcome::InProgress { after_ms, token }) => {
                 let row = in_progress(row, after_ms, token, now);
                 Judged { row, step: Step::Keep, stands: Some(Stands::ToCall) }
             }

@@ -1,6 +1,6 @@
 //! The one writer of a host: it takes jobs from a bounded channel, decides them, commits the group, then answers.
 //!
-//! A group is what waits when its first job is taken and what comes within [`Limits::gather`], [`Limits::group`] jobs at
+//! A group is what waits when its first job is taken and what comes within [`WriterLimits::gather`], [`WriterLimits::group`] jobs at
 //! most. Jobs are decided and committed in the order in which they came. Replies, reports and calls to providers leave
 //! after the commit that they stand in; if there is none, because the store failed or the process was killed, nobody is
 //! told an outcome. Providers are called elsewhere, by the [`Listener`], and nothing of the host is held meanwhile.
@@ -9,7 +9,7 @@ mod deliver;
 mod jobs;
 
 pub use deliver::Delivered;
-pub use jobs::{Answer, Jobs, OnAnswer, Ticket, Unanswered};
+pub use jobs::{JobResult, Jobs, OnAnswer, Ticket, Unanswered};
 
 use crate::Host;
 use crate::outbox::OutboxError;
@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What a writer may gather.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct WriterLimits {
     /// Most jobs that wait; who comes then waits or is told that the writer is busy.
     pub waiting: usize,
     /// Most jobs in one group.
@@ -39,10 +39,10 @@ pub struct Limits {
     pub gather: Duration,
 }
 
-impl Default for Limits {
+impl Default for WriterLimits {
     /// 1 024 jobs wait, which is what a disk commits in a fraction of a second; groups of 64, for 1 ms.
     fn default() -> Self {
-        Limits { waiting: 1024, group: 64, gather: Duration::from_millis(1) }
+        WriterLimits { waiting: 1024, group: 64, gather: Duration::from_millis(1) }
     }
 }
 
@@ -71,7 +71,7 @@ pub struct Writer {
 
 impl Writer {
     /// Starts a writer over a host that has started. It begins with what is due.
-    pub fn spawn(host: Host, listener: Box<dyn Listener>, limits: Limits) -> io::Result<Writer> {
+    pub fn spawn(host: Host, listener: Box<dyn Listener>, limits: WriterLimits) -> io::Result<Writer> {
         let (jobs, receiver) = Jobs::channel(limits.waiting);
         let run = Run { host, listener, limits, expire_at: Timestamp::MIN, is_stale: false };
         let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || run.until_stopped(&receiver))?;
@@ -105,7 +105,7 @@ enum Step {
 struct Run {
     host: Host,
     listener: Box<dyn Listener>,
-    limits: Limits,
+    limits: WriterLimits,
     /// When events that wait too long are looked for next.
     expire_at: Timestamp,
     /// True once the outbox may have forgotten what runs, since a store failed in between.

@@ -13,7 +13,7 @@ use host_store::{
     ClaimRow, EffectRow, EffectState, InboxState, MemoryStore, NotState, Partition, SqliteStore, Store, state_document,
 };
 use host_wasm_runner::runner::RunError;
-use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
+use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode};
 use serde_json::Value;
 use std::sync::LazyLock;
 
@@ -23,9 +23,9 @@ const T0: i64 = 1_700_000_000_000;
 const HOST_CALLS: u64 = 1_000;
 
 static HOSTILE: LazyLock<LoadedComponent> =
-    LazyLock::new(|| load(Limits { host_calls: HOST_CALLS, ..Limits::default() }));
+    LazyLock::new(|| load(CallLimits { host_calls: HOST_CALLS, ..CallLimits::default() }));
 
-fn load(limits: Limits) -> LoadedComponent {
+fn load(limits: CallLimits) -> LoadedComponent {
     static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| component_builder::build("hostile-guest").unwrap());
     LoadedComponent::load(&BYTES, limits, None).unwrap()
 }
@@ -176,7 +176,7 @@ fn bad(what: &str, problem: &str) -> RunError {
 //
 #[test]
 fn a_call_is_limited_without_anybody_asking_for_it() {
-    let Limits { fuel, memory_bytes, deadline_ms, .. } = Limits::default();
+    let CallLimits { fuel, memory_bytes, deadline_ms, .. } = CallLimits::default();
     assert_eq!((fuel.is_some(), memory_bytes, deadline_ms), (true, 64 << 20, 1_000));
 }
 
@@ -189,7 +189,7 @@ fn spinning_runs_out_of_fuel() {
 //
 #[test]
 fn spinning_without_fuel_runs_into_the_deadline() {
-    let limits = Limits { fuel: None, deadline_ms: 100, ..Limits::default() };
+    let limits = CallLimits { fuel: None, deadline_ms: 100, ..CallLimits::default() };
     let mut world = World::new(&load(limits), Mode::Reused, Box::new(MemoryStore::new()));
     world.assert_fails("spin", user("u1"), &RunError::Deadline { limit_ms: 100 }.to_string());
 }

@@ -17,7 +17,7 @@ mod writer {
     use host::clock::Clock;
     use host::outbox::OutboxError;
     use host::processor::Report;
-    use host::writer::{Jobs, Limits, Listener, Ticket, Writer};
+    use host::writer::{Jobs, Listener, Ticket, Writer, WriterLimits};
     use host::{Host, Setup};
     use host_intake::Decoded;
     use host_provider_api::{Call, Registry};
@@ -62,18 +62,18 @@ mod writer {
         Host::start(&setup, store, Box::new(runner), registry, clock).unwrap().0
     }
 
-    pub fn spawn(store: Box<dyn Store>, limits: Limits) -> (Writer, Receiver<Told>) {
+    pub fn spawn(store: Box<dyn Store>, limits: WriterLimits) -> (Writer, Receiver<Told>) {
         spawn_host(host(store, Registry::new(), ToyRunner::new(1), Clock::told(T0)), limits)
     }
 
-    pub fn spawn_host(host: Host, limits: Limits) -> (Writer, Receiver<Told>) {
+    pub fn spawn_host(host: Host, limits: WriterLimits) -> (Writer, Receiver<Told>) {
         let (tells, told) = channel();
         (Writer::spawn(host, Box::new(Tells(tells)), limits).unwrap(), told)
     }
 
     /// Groups of `group` jobs exactly, as long as so many come within ten seconds.
-    pub fn groups_of(group: usize) -> Limits {
-        Limits { group, gather: Duration::from_secs(10), ..Limits::default() }
+    pub fn groups_of(group: usize) -> WriterLimits {
+        WriterLimits { group, gather: Duration::from_secs(10), ..WriterLimits::default() }
     }
 
     pub fn decoded(event: Event) -> Decoded {

@@ -1,6 +1,6 @@
 //! What a body may be, and where a signed one goes that is no JSON object.
 
-use crate::json::{Document, JsonError, Kind};
+use crate::json::{Document, JsonError, JsonKind};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -33,7 +33,7 @@ pub enum NotAnObject {
     Json(#[from] JsonError),
     /// It is JSON, but something else.
     #[error("expected an object, found {0}")]
-    Other(Kind),
+    Other(JsonKind),
 }
 
 /// An authentic body that is no JSON object: never an event, kept for an operator and answered 400.
@@ -74,7 +74,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 pub(crate) fn parse_object(bytes: &[u8]) -> Result<Document<'_>, NotAnObject> {
     let document = Document::parse(bytes)?;
     match document.root().kind() {
-        Kind::Object => Ok(document),
+        JsonKind::Object => Ok(document),
         other => Err(NotAnObject::Other(other)),
     }
 }

@@ -5,7 +5,7 @@
 //! an operator must see it.
 
 use crate::body::{self, Quarantined, sha256};
-use crate::json::{Document, Kind, Value};
+use crate::json::{Document, JsonKind, Value};
 use crate::reader::{Place, Reader};
 use crate::signature::{EndpointSecret, Mode};
 use extension_contract::{Actor, Event, Payload, ProviderFacts, Refusal, Timestamp};
@@ -188,7 +188,7 @@ fn request_key(reader: &mut Reader, root: Place<'_, '_>, thin: bool) -> Option<S
     } else {
         (root, "/request")
     };
-    if outer.get("request").is_some_and(|request| request.kind() == Kind::String) {
+    if outer.get("request").is_some_and(|request| request.kind() == JsonKind::String) {
         return None;
     }
     let object = reader.object(outer, "request")?;
@@ -208,7 +208,7 @@ fn read_data(reader: &mut Reader, root: Place<'_, '_>) {
     let Some(data) = root.get("data") else {
         return reader.refuse(Refusal::Malformed("/data/object".to_owned()));
     };
-    if data.kind() != Kind::Object {
+    if data.kind() != JsonKind::Object {
         return reader.malformed(root, "data");
     }
     let data = Place { pointer: "/data", object: data };
@@ -229,9 +229,9 @@ fn read_data(reader: &mut Reader, root: Place<'_, '_>) {
 
 fn may_count(value: Value<'_>) -> bool {
     match value.kind() {
-        Kind::Number => value.as_i64().is_some(),
-        Kind::String | Kind::Bool => false,
-        Kind::Null | Kind::Object | Kind::Array => true,
+        JsonKind::Number => value.as_i64().is_some(),
+        JsonKind::String | JsonKind::Bool => false,
+        JsonKind::Null | JsonKind::Object | JsonKind::Array => true,
     }
 }
 

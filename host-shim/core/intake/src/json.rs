@@ -66,7 +66,7 @@ impl JsonError {
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum JsonKind {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -81,15 +81,15 @@ pub enum Kind {
     Object,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for JsonKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Kind::Null => "null",
-            Kind::Bool => "a truth value",
-            Kind::Number => "a number",
-            Kind::String => "a string",
-            Kind::Array => "an array",
-            Kind::Object => "an object",
+            JsonKind::Null => "null",
+            JsonKind::Bool => "a truth value",
+            JsonKind::Number => "a number",
+            JsonKind::String => "a string",
+            JsonKind::Array => "an array",
+            JsonKind::Object => "an object",
         })
     }
 }
@@ -106,7 +106,7 @@ pub struct Document<'t> {
 /// A value's place: its text, and for an object its members.
 #[derive(Clone, Copy, Debug)]
 struct Node {
-    kind: Kind,
+    kind: JsonKind,
     /// Bytes of the text, from and to.
     span: (u32, u32),
     /// Members of an object, from and to.
@@ -158,7 +158,7 @@ pub struct Value<'d> {
 
 impl<'d> Value<'d> {
     /// What it is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> JsonKind {
         self.node.kind
     }
 
@@ -169,22 +169,22 @@ impl<'d> Value<'d> {
 
     /// Whether it is `null`.
     pub fn is_null(&self) -> bool {
-        self.node.kind == Kind::Null
+        self.node.kind == JsonKind::Null
     }
 
     /// A string's content, without escapes.
     pub fn as_str(&self) -> Option<Cow<'d, str>> {
-        (self.node.kind == Kind::String).then(|| scan::unescape(self.raw()))
+        (self.node.kind == JsonKind::String).then(|| scan::unescape(self.raw()))
     }
 
     /// `true` or `false`.
     pub fn as_bool(&self) -> Option<bool> {
-        (self.node.kind == Kind::Bool).then(|| self.raw() == "true")
+        (self.node.kind == JsonKind::Bool).then(|| self.raw() == "true")
     }
 
     /// A number that is written as a whole one and fits: `10.0`, `1e3`, `-0` and 2⁶³ are none.
     pub fn as_i64(&self) -> Option<i64> {
-        if self.node.kind != Kind::Number || self.raw() == "-0" {
+        if self.node.kind != JsonKind::Number || self.raw() == "-0" {
             return None;
         }
         self.raw().parse().ok()
@@ -192,12 +192,12 @@ impl<'d> Value<'d> {
 
     /// An array's items if all are strings.
     pub fn as_strings(&self) -> Option<Vec<String>> {
-        (self.node.kind == Kind::Array).then(|| scan::strings(self.raw()))?
+        (self.node.kind == JsonKind::Array).then(|| scan::strings(self.raw()))?
     }
 
     /// An array's items if all are objects.
     pub fn as_objects(&self) -> Option<Vec<Document<'d>>> {
-        (self.node.kind == Kind::Array).then(|| scan::objects(self.raw()))?
+        (self.node.kind == JsonKind::Array).then(|| scan::objects(self.raw()))?
     }
 
     /// An object's member by name; the first if there are two.

@@ -11,7 +11,7 @@ mod usage;
 
 use crate::body::{NotAnObject, parse_object};
 use crate::envelope::{self, Decoded, SNAPSHOT_EVENT, THIN_EVENT, id_of_bytes};
-use crate::json::{Document, JsonError, Kind};
+use crate::json::{Document, JsonError, JsonKind};
 use crate::reader::{Place, Reader};
 use extension_contract::{Account, Actor, ActorKind, Event, Payload, Refusal, Timestamp};
 
@@ -25,7 +25,7 @@ pub enum InputError {
     #[error("expected an object with an event, found {found}")]
     NotAnObject {
         /// What it is.
-        found: Kind,
+        found: JsonKind,
     },
     /// It is an object, but nothing says that it is an event.
     #[error(
@@ -106,7 +106,7 @@ pub fn read(bytes: Vec<u8>, business: &str, received_at: Timestamp) -> Result<De
 
 fn claim(document: &Document<'_>) -> Result<Claim, InputError> {
     let root = document.root();
-    let is_text = |name| root.get(name).is_some_and(|value| value.kind() == Kind::String);
+    let is_text = |name| root.get(name).is_some_and(|value| value.kind() == JsonKind::String);
     let object = root.get("object").and_then(|value| value.as_str());
     if matches!(object.as_deref(), Some(SNAPSHOT_EVENT | THIN_EVENT)) {
         return Ok(Claim::Stripe);
@@ -121,10 +121,10 @@ fn claim(document: &Document<'_>) -> Result<Claim, InputError> {
         return Ok(Claim::Message);
     }
     let is_record = object.is_none() && root.get("data").is_none();
-    if is_record && is_text("type") && root.get("metadata").is_some_and(|value| value.kind() == Kind::Object) {
+    if is_record && is_text("type") && root.get("metadata").is_some_and(|value| value.kind() == JsonKind::Object) {
         return Ok(Claim::Record);
     }
-    let has_list = root.get("usage").is_some_and(|value| value.kind() == Kind::Array);
+    let has_list = root.get("usage").is_some_and(|value| value.kind() == JsonKind::Array);
     if has_list && !is_text("type") && !is_text("object") {
         return Ok(Claim::Usage);
     }
@@ -153,7 +153,7 @@ fn read_id(reader: &mut Reader, document: &Document<'_>) -> Option<String> {
 /// `timestamp`: RFC 3339, or seconds since the Unix epoch.
 fn read_timestamp(reader: &mut Reader, root: Place<'_, '_>) -> Option<Timestamp> {
     match root.get("timestamp")?.kind() {
-        Kind::String => reader.rfc3339(root, "timestamp"),
+        JsonKind::String => reader.rfc3339(root, "timestamp"),
         _ => reader.seconds(root, "timestamp"),
     }
 }

@@ -1,7 +1,7 @@
 //! Reading members with one rule for all: absent, null and empty are alike where a member is optional, and the first thing
 //! that is wrong becomes the refusal.
 
-use crate::json::{Document, Kind, Value, push_token};
+use crate::json::{Document, JsonKind, Value, push_token};
 use extension_contract::{ID_BYTES_MAX, Refusal, Timestamp};
 
 /// The last second of the year 9999: later times can't be written as RFC 3339.
@@ -98,7 +98,7 @@ impl Reader {
 
     pub(crate) fn object<'d>(&mut self, place: Place<'_, 'd>, name: &str) -> Option<Value<'d>> {
         let value = place.get(name).filter(|value| !is_empty(value))?;
-        if value.kind() == Kind::Object {
+        if value.kind() == JsonKind::Object {
             return Some(value);
         }
         self.malformed(place, name);

@@ -45,7 +45,7 @@ pub struct Endpoints {
 
 /// How a request is answered.
 #[derive(Debug)]
-pub struct Answer {
+pub struct WebhookReply {
     /// The status, given that what is to be stored is stored; 503 where it is not.
     pub status: u16,
     /// The header `Allow`.
@@ -65,9 +65,9 @@ pub enum Taken {
     Nothing(&'static str),
 }
 
-impl Answer {
-    fn nothing(status: u16, counted: &'static str) -> Answer {
-        Answer { status, allow: None, taken: Taken::Nothing(counted) }
+impl WebhookReply {
+    fn nothing(status: u16, counted: &'static str) -> WebhookReply {
+        WebhookReply { status, allow: None, taken: Taken::Nothing(counted) }
     }
 }
 
@@ -80,13 +80,13 @@ enum Endpoint<'e> {
 impl Endpoints {
     /// The answer to a request that came at `now`: where, how, and how long are looked at first, then who signed it, and only
     /// then what it says.
-    pub fn answer(&self, request: Request<'_>, now: Timestamp) -> Answer {
-        let Some(endpoint) = self.endpoint(request.path) else { return Answer::nothing(404, "no-endpoint") };
+    pub fn answer(&self, request: Request<'_>, now: Timestamp) -> WebhookReply {
+        let Some(endpoint) = self.endpoint(request.path) else { return WebhookReply::nothing(404, "no-endpoint") };
         if request.method != METHOD {
-            return Answer { allow: Some(METHOD), ..Answer::nothing(405, "method") };
+            return WebhookReply { allow: Some(METHOD), ..WebhookReply::nothing(405, "method") };
         }
         if request.headers.all("content-encoding").any(|coding| !is_identity(coding)) {
-            return Answer::nothing(415, "content-encoding");
+            return WebhookReply::nothing(415, "content-encoding");
         }
         let Request { headers, body, .. } = request;
         let received = match endpoint {
@@ -98,15 +98,17 @@ impl Endpoints {
             Endpoint::Webhook(webhook, key) => webhook::receive(webhook, key, &self.business, headers, body, now),
         };
         match received {
-            Ok(Received::Fact(decoded, raw)) => Answer { status: 200, allow: None, taken: Taken::Event(decoded, raw) },
-            Ok(Received::Ignored) => Answer::nothing(200, "ignored"),
+            Ok(Received::Fact(decoded, raw)) => {
+                WebhookReply { status: 200, allow: None, taken: Taken::Event(decoded, raw) }
+            }
+            Ok(Received::Ignored) => WebhookReply::nothing(200, "ignored"),
             Err(refused) => {
                 let status = refused.status();
                 match refused {
-                    Refused::TooLarge(body::TooLarge { .. }) => Answer::nothing(status, "too-large"),
-                    Refused::Signature(error) => Answer::nothing(status, error.label()),
+                    Refused::TooLarge(body::TooLarge { .. }) => WebhookReply::nothing(status, "too-large"),
+                    Refused::Signature(error) => WebhookReply::nothing(status, error.label()),
                     Refused::Quarantined(quarantined) => {
-                        Answer { status, allow: None, taken: Taken::Quarantined(quarantined) }
+                        WebhookReply { status, allow: None, taken: Taken::Quarantined(quarantined) }
                     }
                 }
             }

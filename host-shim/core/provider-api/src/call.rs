@@ -20,7 +20,7 @@ pub struct Call {
     pub attempt: u32,
     /// Arguments as the effect's kind declares them; secrets by reference.
     pub payload: Value,
-    /// The token of the [`Answer::InProgress`] before; none for a call that begins.
+    /// The token of the [`CallOutcome::InProgress`] before; none for a call that begins.
     pub token: Option<String>,
     /// When the effect ends without an answer, milliseconds since the epoch.
     pub deadline: Option<i64>,
@@ -79,7 +79,7 @@ impl Call {
 
 /// What became of one call.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
+pub enum CallOutcome {
     /// Done; the outputs as the kind declares them, an object without secrets.
     Done(Value),
     /// Begun and not done yet. A look follows: the same call with the token. Looks use no attempts up.
@@ -107,15 +107,15 @@ pub enum Answer {
     },
 }
 
-impl Answer {
+impl CallOutcome {
     /// A failure that trying again cannot help.
     pub fn refused(code: &str, message: impl Into<String>) -> Self {
-        Answer::Refused { code: code.to_owned(), message: message.into() }
+        CallOutcome::Refused { code: code.to_owned(), message: message.into() }
     }
 
     /// A failure that another attempt may help, at a time that the effect's retry policy says.
     pub fn retry(code: &str, message: impl Into<String>) -> Self {
-        Answer::Retry { after_ms: None, code: code.to_owned(), message: message.into() }
+        CallOutcome::Retry { after_ms: None, code: code.to_owned(), message: message.into() }
     }
 }
 
@@ -123,7 +123,7 @@ impl Answer {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
     /// The provider answered.
-    Answer(Answer),
+    Answer(CallOutcome),
     /// It did not. The lease stays open; when it runs out, the effect is called again under the same key.
     Silence {
         /// Milliseconds until the lease runs out; none if it never does.
@@ -132,24 +132,26 @@ pub enum Reply {
 }
 
 /// A secret that is not known is not going to be; one that can't be read now may be read later.
-impl From<SecretError> for Answer {
+impl From<SecretError> for CallOutcome {
     fn from(error: SecretError) -> Self {
         match error {
-            SecretError::Unavailable { .. } => Answer::retry("secret-unavailable", error.to_string()),
-            SecretError::NoReference | SecretError::Unknown(_) => Answer::refused("secret-unknown", error.to_string()),
+            SecretError::Unavailable { .. } => CallOutcome::retry("secret-unavailable", error.to_string()),
+            SecretError::NoReference | SecretError::Unknown(_) => {
+                CallOutcome::refused("secret-unknown", error.to_string())
+            }
         }
     }
 }
 
 /// A name that the other side would refuse never becomes a right one.
-impl From<BadName> for Answer {
+impl From<BadName> for CallOutcome {
     fn from(error: BadName) -> Self {
-        Answer::refused("bad-name", error.to_string())
+        CallOutcome::refused("bad-name", error.to_string())
     }
 }
 
-impl From<Answer> for Reply {
-    fn from(answer: Answer) -> Self {
+impl From<CallOutcome> for Reply {
+    fn from(answer: CallOutcome) -> Self {
         Reply::Answer(answer)
     }
 }

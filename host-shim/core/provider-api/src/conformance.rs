@@ -1,6 +1,6 @@
 //! What every provider of a resource must keep, as one check that its tests call.
 
-use crate::call::{Answer, Call};
+use crate::call::{Call, CallOutcome};
 use crate::provider::Provider;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub struct Violation {
     /// What it should have done.
     pub promise: &'static str,
     /// What it answered, in the order of the calls.
-    pub found: Vec<Answer>,
+    pub found: Vec<CallOutcome>,
 }
 
 /// Make a resource, look at it, suspend it and destroy it, each twice.
@@ -61,7 +61,7 @@ pub fn check(provider: &dyn Provider, resource: &str, ensure: &Value) -> Result<
     }
 
     let old = ask(provider, &call("change", 2, json!({"state": "suspended"})));
-    let refused = matches!(&old, Answer::Refused { code, .. } if code == "superseded");
+    let refused = matches!(&old, CallOutcome::Refused { code, .. } if code == "superseded");
     hold(refused, "a generation older than the newest is refused as superseded", [&old])?;
 
     let remove = call("destroy", 4, json!({}));
@@ -73,10 +73,10 @@ pub fn check(provider: &dyn Provider, resource: &str, ensure: &Value) -> Result<
 }
 
 /// The answer in the end: what is in progress is looked at until it isn't.
-fn ask(provider: &dyn Provider, call: &Call) -> Answer {
+fn ask(provider: &dyn Provider, call: &Call) -> CallOutcome {
     let mut answer = provider.call(call);
     for _ in 0..LOOKS_MAX {
-        let Answer::InProgress { after_ms, token } = answer else { break };
+        let CallOutcome::InProgress { after_ms, token } = answer else { break };
         let after = Duration::from_millis(u64::try_from(after_ms).unwrap_or(0));
         std::thread::sleep(after.min(LOOK_AFTER_MAX));
         answer = provider.call(&Call { token: Some(token), ..call.clone() });
@@ -84,17 +84,17 @@ fn ask(provider: &dyn Provider, call: &Call) -> Answer {
     answer
 }
 
-fn outputs(answer: &Answer) -> Option<&Value> {
+fn outputs(answer: &CallOutcome) -> Option<&Value> {
     match answer {
-        Answer::Done(value) => Some(value),
+        CallOutcome::Done(value) => Some(value),
         _ => None,
     }
 }
 
-fn is(answer: &Answer, member: &str, expected: &Value) -> bool {
+fn is(answer: &CallOutcome, member: &str, expected: &Value) -> bool {
     outputs(answer).and_then(|value| value.get(member)) == Some(expected)
 }
 
-fn hold<const N: usize>(held: bool, promise: &'static str, found: [&Answer; N]) -> Result<(), Violation> {
+fn hold<const N: usize>(held: bool, promise: &'static str, found: [&CallOutcome; N]) -> Result<(), Violation> {
     if held { Ok(()) } else { Err(Violation { promise, found: found.into_iter().cloned().collect() }) }
 }

@@ -1,6 +1,6 @@
 //! What carries an effect out: the provider trait, the registry that picks one, and the scripted provider.
 //!
-//! A provider never sees the store and decides nothing. It gets a [`Call`] and gives an [`Answer`]; the outbox keeps
+//! A provider never sees the store and decides nothing. It gets a [`Call`] and gives an [`CallOutcome`]; the outbox keeps
 //! attempts, backoff, leases and deadlines. The same key and generation may be called again at any time, after a crash
 //! above all.
 
@@ -12,7 +12,7 @@ mod resource;
 pub mod scripted;
 mod secrets;
 
-pub use call::{Answer, Call, Reply};
+pub use call::{Call, CallOutcome, Reply};
 pub use provider::{Provider, Registry, Simulation};
 pub use resource::{Held, ResourceId, Unlisted};
 pub use secrets::{MadeSecret, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretAccess, SecretError, Secrets, map_texts};

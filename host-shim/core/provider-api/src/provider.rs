@@ -1,6 +1,6 @@
 //! The trait of all providers and the registry that picks one for an effect.
 
-use crate::call::{Answer, Call, Reply};
+use crate::call::{Call, CallOutcome, Reply};
 use crate::resource::{Held, Unlisted};
 use crate::secrets::{SecretAccess, Secrets};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// Carries effects out. Every call is idempotent by `scope`, `key` and `generation`; several may run at a time.
 ///
 /// For a resource (`database`, `bucket`, …) the verbs are these; a kind or verb that a provider does not know it
-/// answers with [`Answer::unsupported`].
+/// answers with [`CallOutcome::unsupported`].
 ///
 /// | verb | what it does |
 /// |---|---|
@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// | `destroy` | makes it not exist; that it doesn't already is success |
 pub trait Provider: Send + Sync {
     /// Carry the call out, or say why not.
-    fn call(&self, call: &Call) -> Answer;
+    fn call(&self, call: &Call) -> CallOutcome;
 
     /// False for one whose calls stay in progress until something changes in the world, as a watch does: nobody waits for
     /// their end.
@@ -54,10 +54,10 @@ pub trait Simulation {
     fn remember(&self, call: &Call, outputs: &Value);
 }
 
-impl Answer {
+impl CallOutcome {
     /// The answer to a kind or verb that a provider does not know.
     pub fn unsupported(call: &Call) -> Self {
-        Answer::refused("unsupported", format!("the provider does not know `{}`", call.kind))
+        CallOutcome::refused("unsupported", format!("the provider does not know `{}`", call.kind))
     }
 }
 
@@ -127,13 +127,13 @@ impl Registry {
     /// known, so it is called again.
     pub fn call(&self, call: &Call) -> Reply {
         let Some(provider) = self.find(&call.kind) else {
-            return Answer::refused("no-provider", format!("no provider takes `{}`", call.kind)).into();
+            return CallOutcome::refused("no-provider", format!("no provider takes `{}`", call.kind)).into();
         };
         let reply = match provider.simulation() {
             Some(simulation) => simulation.play(call),
             None => catch_unwind(AssertUnwindSafe(|| provider.call(call)))
                 .unwrap_or_else(|_| {
-                    Answer::retry("provider-panicked", "the provider panicked; what it did is not known")
+                    CallOutcome::retry("provider-panicked", "the provider panicked; what it did is not known")
                 })
                 .into(),
         };
@@ -180,8 +180,8 @@ mod tests {
 
     struct Named(&'static str);
     impl Provider for Named {
-        fn call(&self, _: &Call) -> Answer {
-            Answer::Done(json!(self.0))
+        fn call(&self, _: &Call) -> CallOutcome {
+            CallOutcome::Done(json!(self.0))
         }
     }
 
@@ -195,21 +195,24 @@ mod tests {
         registry.register(&["stripe", "database"], Arc::new(Named("group")));
         registry.register(&["stripe.checkout.create"], Arc::new(Named("kind")));
         let taker = |kind| registry.call(&call(kind));
-        assert_eq!(taker("stripe.checkout.create"), Answer::Done(json!("kind")).into());
-        assert_eq!(taker("stripe.checkout.expire"), Answer::Done(json!("group")).into());
-        assert_eq!(taker("database.ensure"), Answer::Done(json!("group")).into());
-        assert_eq!(taker("secret.ensure"), Answer::Done(json!("any")).into());
+        assert_eq!(taker("stripe.checkout.create"), CallOutcome::Done(json!("kind")).into());
+        assert_eq!(taker("stripe.checkout.expire"), CallOutcome::Done(json!("group")).into());
+        assert_eq!(taker("database.ensure"), CallOutcome::Done(json!("group")).into());
+        assert_eq!(taker("secret.ensure"), CallOutcome::Done(json!("any")).into());
     }
 
     #[test]
     fn an_effect_that_nobody_takes_is_refused() {
         let reply = Registry::new().call(&call("mail.send"));
-        assert!(matches!(&reply, Reply::Answer(Answer::Refused { code, .. }) if code == "no-provider"), "{reply:?}");
+        assert!(
+            matches!(&reply, Reply::Answer(CallOutcome::Refused { code, .. }) if code == "no-provider"),
+            "{reply:?}"
+        );
     }
 
     struct Panicking;
     impl Provider for Panicking {
-        fn call(&self, _: &Call) -> Answer {
+        fn call(&self, _: &Call) -> CallOutcome {
             panic!("on purpose")
         }
     }
@@ -218,7 +221,7 @@ mod tests {
     fn a_provider_that_panics_is_called_again() {
         let reply = Registry::with_default(Arc::new(Panicking)).call(&call("mail.send"));
         assert!(
-            matches!(&reply, Reply::Answer(Answer::Retry { code, .. }) if code == "provider-panicked"),
+            matches!(&reply, Reply::Answer(CallOutcome::Retry { code, .. }) if code == "provider-panicked"),
             "{reply:?}"
         );
     }
@@ -246,18 +249,18 @@ mod tests {
     /// Uses its secret and then tells it to everybody, in the way that the kind names.
     struct Leaky;
     impl Provider for Leaky {
-        fn call(&self, call: &Call) -> Answer {
+        fn call(&self, call: &Call) -> CallOutcome {
             let secret = match call.secret(call.text("password").unwrap_or_default()) {
                 Ok(secret) => secret,
-                Err(error) => return Answer::refused("secret", format!("{error} {error:?}")),
+                Err(error) => return CallOutcome::refused("secret", format!("{error} {error:?}")),
             };
             assert_eq!(secret.expose(), PLAIN);
             let told = format!("{secret:?} of {call:?} in full is {}", secret.expose());
             match call.verb() {
-                "refused" => Answer::refused(secret.expose(), told),
-                "retry" => Answer::Retry { after_ms: None, code: PLAIN.into(), message: told },
-                "progress" => Answer::InProgress { after_ms: 1, token: told },
-                _ => Answer::Done(json!({"url": [told], PLAIN: 1})),
+                "refused" => CallOutcome::refused(secret.expose(), told),
+                "retry" => CallOutcome::Retry { after_ms: None, code: PLAIN.into(), message: told },
+                "progress" => CallOutcome::InProgress { after_ms: 1, token: told },
+                _ => CallOutcome::Done(json!({"url": [told], PLAIN: 1})),
             }
         }
     }

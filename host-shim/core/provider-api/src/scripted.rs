@@ -15,7 +15,7 @@ pub use crate::resource::ResourceId;
 pub use inventory::Resource;
 pub use outputs::{derived_outputs, short_hash};
 
-use crate::call::{Answer, Call, Reply};
+use crate::call::{Call, CallOutcome, Reply};
 use crate::provider::{Provider, Simulation};
 use inventory::Inventory;
 use script::Script;
@@ -122,7 +122,7 @@ impl Scripted {
         Scripted::default()
     }
 
-    /// Answer calls for effect keys that fit `pattern` (an exact key, or with `*` for any characters) with these
+    /// CallOutcome calls for effect keys that fit `pattern` (an exact key, or with `*` for any characters) with these
     /// answers, one a call and the last one again and again; each key goes through the list by itself. An exact key
     /// wins over patterns, an earlier pattern over a later one. The same pattern again replaces its list.
     pub fn script(&self, pattern: impl Into<String>, answers: Vec<ScriptedAnswer>) {
@@ -193,10 +193,10 @@ fn token(call: &Call) -> String {
 impl Simulation for Scripted {
     fn play(&self, call: &Call) -> Reply {
         let answer = match self.answer(call) {
-            ScriptedAnswer::Ok(outputs) | ScriptedAnswer::Exactly(outputs) => Answer::Done(outputs),
-            ScriptedAnswer::Retryable { code, message } => Answer::Retry { after_ms: None, code, message },
-            ScriptedAnswer::Final { code, message } => Answer::Refused { code, message },
-            ScriptedAnswer::Late { after_ms, .. } => Answer::InProgress { after_ms, token: token(call) },
+            ScriptedAnswer::Ok(outputs) | ScriptedAnswer::Exactly(outputs) => CallOutcome::Done(outputs),
+            ScriptedAnswer::Retryable { code, message } => CallOutcome::Retry { after_ms: None, code, message },
+            ScriptedAnswer::Final { code, message } => CallOutcome::Refused { code, message },
+            ScriptedAnswer::Late { after_ms, .. } => CallOutcome::InProgress { after_ms, token: token(call) },
             ScriptedAnswer::Lost => return Reply::Silence { lease_ms: Some(0) },
             ScriptedAnswer::Never => return Reply::Silence { lease_ms: None },
         };
@@ -219,11 +219,11 @@ impl Simulation for Scripted {
 
 impl Provider for Scripted {
     /// As [`Simulation::play`], for a caller that expects an answer; silence is a failure that may pass.
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         match self.play(call) {
             Reply::Answer(answer) => answer,
             Reply::Silence { .. } => {
-                Answer::Retry { after_ms: None, code: "silence".to_owned(), message: "no answer came".to_owned() }
+                CallOutcome::Retry { after_ms: None, code: "silence".to_owned(), message: "no answer came".to_owned() }
             }
         }
     }
@@ -366,12 +366,12 @@ mod tests {
         #[derive(Default)]
         struct Careless(std::sync::atomic::AtomicU32);
         impl Provider for Careless {
-            fn call(&self, call: &Call) -> Answer {
+            fn call(&self, call: &Call) -> CallOutcome {
                 use std::sync::atomic::Ordering::Relaxed;
                 match call.verb() {
-                    "observe" => Answer::Done(json!({"exists": self.0.load(Relaxed) > 0})),
-                    "ensure" => Answer::Done(json!({"id": self.0.fetch_add(1, Relaxed)})),
-                    _ => Answer::unsupported(call),
+                    "observe" => CallOutcome::Done(json!({"exists": self.0.load(Relaxed) > 0})),
+                    "ensure" => CallOutcome::Done(json!({"id": self.0.fetch_add(1, Relaxed)})),
+                    _ => CallOutcome::unsupported(call),
                 }
             }
         }
@@ -384,14 +384,14 @@ mod tests {
         let scripted = Scripted::new();
         let then = Box::new(ScriptedAnswer::Ok(json!({"name": "n"})));
         scripted.script("*", vec![ScriptedAnswer::Late { after_ms: 50, then }, ScriptedAnswer::Never]);
-        let Reply::Answer(Answer::InProgress { after_ms: 50, token }) = scripted.play(&call("database.ensure", 1))
+        let Reply::Answer(CallOutcome::InProgress { after_ms: 50, token }) = scripted.play(&call("database.ensure", 1))
         else {
             panic!("late is in progress");
         };
         let look = Call { token: Some(token), ..call("database.ensure", 1) };
         for _ in 0..2 {
             let reply = scripted.play(&look);
-            assert!(matches!(&reply, Reply::Answer(Answer::Done(outputs)) if outputs["name"] == "n"), "{reply:?}");
+            assert!(matches!(&reply, Reply::Answer(CallOutcome::Done(outputs)) if outputs["name"] == "n"), "{reply:?}");
         }
         assert_eq!(scripted.journal().len(), 1);
     }
@@ -402,10 +402,10 @@ mod tests {
         let retry = ScriptedAnswer::Retryable { code: "throttled".to_owned(), message: String::new() };
         scripted.script("*", vec![retry, ScriptedAnswer::Lost, ScriptedAnswer::Ok(json!({"name": "n"}))]);
         let attempt = |attempt| scripted.play(&Call { attempt, ..call("database.ensure", 1) });
-        assert!(matches!(attempt(1), Reply::Answer(Answer::Retry { .. })));
+        assert!(matches!(attempt(1), Reply::Answer(CallOutcome::Retry { .. })));
         assert_eq!(attempt(1), attempt(1), "the host was killed before it had kept the answer");
         assert!(matches!(attempt(2), Reply::Silence { .. }));
-        assert!(matches!(attempt(2), Reply::Answer(Answer::Done(_))), "it asks again since it heard nothing");
+        assert!(matches!(attempt(2), Reply::Answer(CallOutcome::Done(_))), "it asks again since it heard nothing");
         assert_eq!(attempt(2), attempt(3));
     }
 
@@ -413,8 +413,8 @@ mod tests {
     fn an_exact_answer_has_nothing_of_the_derived_one_and_was_done() {
         let scripted = Scripted::new();
         scripted.script("*", vec![ScriptedAnswer::Exactly(json!({"id": "db-7"})), ScriptedAnswer::Ok(Value::Null)]);
-        assert_eq!(scripted.call(&call("database.ensure", 1)), Answer::Done(json!({"id": "db-7"})));
-        assert_eq!(scripted.call(&call("database.ensure", 1)), Answer::Done(json!({"id": "db-7"})), "it is there");
+        assert_eq!(scripted.call(&call("database.ensure", 1)), CallOutcome::Done(json!({"id": "db-7"})));
+        assert_eq!(scripted.call(&call("database.ensure", 1)), CallOutcome::Done(json!({"id": "db-7"})), "it is there");
         assert_eq!(scripted.inventory().len(), 1);
     }
 
@@ -426,8 +426,8 @@ mod tests {
         scripted.remember(&call("database.ensure", 1), &outputs);
         assert!(!scripted.is_new() && scripted.journal().is_empty());
         let change = Call { payload: json!({"state": "suspended"}), ..call("database.change", 2) };
-        assert_eq!(scripted.call(&change), Answer::Done(json!({"id": "db-7", "state": "suspended"})));
-        assert_eq!(scripted.call(&call("database.ensure", 2)), Answer::Done(outputs), "it is found again");
+        assert_eq!(scripted.call(&change), CallOutcome::Done(json!({"id": "db-7", "state": "suspended"})));
+        assert_eq!(scripted.call(&call("database.ensure", 2)), CallOutcome::Done(outputs), "it is found again");
         scripted.remember(&call("database.destroy", 3), &json!({}));
         assert!(scripted.inventory().is_empty());
         scripted.remember(&call("database.ensure", 1), &json!({}));

@@ -1,6 +1,6 @@
 //! Secrets, which stand in payloads by reference and become plain for the time of a call.
 
-use crate::call::Answer;
+use crate::call::CallOutcome;
 use serde_json::Value;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -115,7 +115,7 @@ impl SecretAccess {
     }
 
     /// The answer with the reference in place of each plain value that was given out.
-    pub(crate) fn redact(&self, answer: Answer) -> Answer {
+    pub(crate) fn redact(&self, answer: CallOutcome) -> CallOutcome {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner).clone();
         given.retain(|(_, secret)| !secret.expose().is_empty());
         if given.is_empty() {
@@ -127,16 +127,16 @@ impl SecretAccess {
     }
 }
 
-impl Answer {
+impl CallOutcome {
     /// The answer with each of its texts, names of members included, replaced by what `text` makes of it.
-    pub fn map_text(self, text: &dyn Fn(String) -> String) -> Answer {
+    pub fn map_text(self, text: &dyn Fn(String) -> String) -> CallOutcome {
         match self {
-            Answer::Done(value) => Answer::Done(map_texts(value, text)),
-            Answer::InProgress { after_ms, token } => Answer::InProgress { after_ms, token: text(token) },
-            Answer::Retry { after_ms, code, message } => {
-                Answer::Retry { after_ms, code: text(code), message: text(message) }
+            CallOutcome::Done(value) => CallOutcome::Done(map_texts(value, text)),
+            CallOutcome::InProgress { after_ms, token } => CallOutcome::InProgress { after_ms, token: text(token) },
+            CallOutcome::Retry { after_ms, code, message } => {
+                CallOutcome::Retry { after_ms, code: text(code), message: text(message) }
             }
-            Answer::Refused { code, message } => Answer::Refused { code: text(code), message: text(message) },
+            CallOutcome::Refused { code, message } => CallOutcome::Refused { code: text(code), message: text(message) },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a component file says about itself, and whether this host can load it.
 
-use crate::wasm::{Limits, LoadError, LoadedComponent};
+use crate::wasm::{CallLimits, LoadError, LoadedComponent};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use wasmparser::{Encoding, Parser, Payload};
@@ -66,7 +66,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
         .map(|(_, version)| version)
         .collect();
     let wit_version = versions.into_iter().map(str::to_owned).collect();
-    let loadable = LoadedComponent::load(bytes, Limits::default(), None).map(|_| ());
+    let loadable = LoadedComponent::load(bytes, CallLimits::default(), None).map(|_| ());
     Ok(Inspection { imports, exports, wit_version, size: bytes.len(), loadable })
 }
 

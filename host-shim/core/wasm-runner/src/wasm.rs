@@ -51,7 +51,7 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// What one call of a component may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct CallLimits {
     /// Fuel, about one unit an instruction; none leaves the deadline alone to stop a call, which is not deterministic.
     pub fuel: Option<u64>,
     /// Linear memory in bytes.
@@ -68,9 +68,9 @@ pub struct Limits {
     pub deadline_ms: u64,
 }
 
-impl Default for Limits {
+impl Default for CallLimits {
     fn default() -> Self {
-        Limits {
+        CallLimits {
             // A webhook event takes less than a million units; a hundred times that is some 0.2 s, so that fuel and not
             // the deadline stops what spins, on a slow machine too.
             fuel: Some(100_000_000),
@@ -140,7 +140,7 @@ struct Shared {
     engine: Engine,
     pre: InstancePre<HostState>,
     exports: Exports,
-    limits: Limits,
+    limits: CallLimits,
     hash: String,
     declarations: Declarations,
     origin: Origin,
@@ -149,26 +149,26 @@ struct Shared {
 
 impl LoadedComponent {
     /// Check, compile and link a component, and ask it what it declares.
-    pub fn load(bytes: &[u8], limits: Limits, cache: Option<&ComponentCache>) -> Result<Self, LoadError> {
+    pub fn load(bytes: &[u8], limits: CallLimits, cache: Option<&ComponentCache>) -> Result<Self, LoadError> {
         LoadedComponent::load_with(bytes, limits, cache, None)
     }
 
     /// Load a component for a profile: while it runs its stack is looked at, and no deadline stops it.
     pub fn load_sampled(
         bytes: &[u8],
-        limits: Limits,
+        limits: CallLimits,
         cache: Option<&ComponentCache>,
     ) -> Result<(Self, Arc<Samples>), LoadError> {
         let samples = Arc::new(Samples::default());
         // Without a deadline the stack is looked at with the next tick of the epoch.
-        let limits = Limits { deadline_ms: 0, ..limits };
+        let limits = CallLimits { deadline_ms: 0, ..limits };
         let loaded = LoadedComponent::load_with(bytes, limits, cache, Some(Arc::clone(&samples)))?;
         Ok((loaded, samples))
     }
 
     fn load_with(
         bytes: &[u8],
-        limits: Limits,
+        limits: CallLimits,
         cache: Option<&ComponentCache>,
         samples: Option<Arc<Samples>>,
     ) -> Result<Self, LoadError> {
@@ -218,7 +218,7 @@ impl LoadedComponent {
     }
 
     /// What one call may use.
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &CallLimits {
         &self.shared.limits
     }
 }
@@ -236,7 +236,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
     if imports.is_empty() { Ok(()) } else { Err(LoadError::ForeignImports { imports }) }
 }
 
-fn new_engine(limits: &Limits) -> wasmtime::Result<Engine> {
+fn new_engine(limits: &CallLimits) -> wasmtime::Result<Engine> {
     let scan = PoolingAllocationConfig::is_pagemap_scan_available();
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCES_MAX)

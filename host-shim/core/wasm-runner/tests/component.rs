@@ -9,7 +9,7 @@ use extension_contract::{
 use host_wasm_runner::cache::{CacheError, ComponentCache, Origin};
 use host_wasm_runner::inspect::{self, InspectError};
 use host_wasm_runner::runner::{RunError, Runner, SharedImports};
-use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
+use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -22,7 +22,7 @@ static COMPONENT: LazyLock<Vec<u8>> =
     LazyLock::new(|| component_builder::build(component_builder::PROVISIONER).unwrap());
 
 fn load(cache: &ComponentCache) -> LoadedComponent {
-    LoadedComponent::load(&COMPONENT, Limits::default(), Some(cache)).unwrap()
+    LoadedComponent::load(&COMPONENT, CallLimits::default(), Some(cache)).unwrap()
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn event(id: &str, payload: Payload) -> Event {
 
 #[test]
 fn its_stack_is_deep_enough_for_the_deepest_json() {
-    let loaded = LoadedComponent::load(&COMPONENT, Limits::default(), None).unwrap();
+    let loaded = LoadedComponent::load(&COMPONENT, CallLimits::default(), None).unwrap();
     let mut runner = loaded.runner(Mode::Reused);
     // The reader's own limit is 128 levels; beyond it the answer is an error, and never a trap.
     for depth in [1, 100, 126, 127, 128, 10_000] {
@@ -136,7 +136,7 @@ fn its_stack_is_deep_enough_for_the_deepest_json() {
 
 #[test]
 fn fresh_and_reused_instances_use_the_same_fuel_and_give_the_imports_back() {
-    let loaded = LoadedComponent::load(&COMPONENT, Limits::default(), None).unwrap();
+    let loaded = LoadedComponent::load(&COMPONENT, CallLimits::default(), None).unwrap();
     let imports = nothing(&loaded);
     let used = |mode| {
         let mut runner = loaded.runner(mode);
@@ -153,7 +153,7 @@ fn fresh_and_reused_instances_use_the_same_fuel_and_give_the_imports_back() {
 
 #[test]
 fn a_call_that_was_stopped_gives_the_imports_back() {
-    let limits = Limits { host_calls: 0, ..Limits::default() };
+    let limits = CallLimits { host_calls: 0, ..CallLimits::default() };
     let stopped = LoadedComponent::load(&COMPONENT, limits, None).unwrap();
     let imports = nothing(&stopped);
     let event = event("evt-1", Payload::Command(nested(3)));
@@ -182,7 +182,7 @@ fn other_settings_are_another_entry() {
     let folder = tempfile::tempdir().unwrap();
     let cache = ComponentCache::open(&folder.path().join("cache")).unwrap();
     load(&cache);
-    let limits = Limits { fuel: None, ..Limits::default() };
+    let limits = CallLimits { fuel: None, ..CallLimits::default() };
     let other = LoadedComponent::load(&COMPONENT, limits, Some(&cache)).unwrap();
     assert_eq!(*other.origin(), Origin::Stored);
 }

@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use host_wasm_runner::wasm::{COMPONENT_BYTES_MAX, Limits, LoadError, LoadedComponent};
+use host_wasm_runner::wasm::{COMPONENT_BYTES_MAX, CallLimits, LoadError, LoadedComponent};
 
 /// A component of these words, loaded.
 fn load_text(text: &str) -> Result<LoadedComponent, LoadError> {
-    LoadedComponent::load(&wat::parse_str(text).unwrap(), Limits::default(), None)
+    LoadedComponent::load(&wat::parse_str(text).unwrap(), CallLimits::default(), None)
 }
 
 #[test]
@@ -39,9 +39,9 @@ fn missing_exports_are_named() {
 #[test]
 fn what_is_no_component_is_refused() {
     assert_eq!(load_text("(module)").err(), Some(LoadError::CoreModule));
-    let error = LoadedComponent::load(b"#!/bin/sh", Limits::default(), None).err().unwrap();
+    let error = LoadedComponent::load(b"#!/bin/sh", CallLimits::default(), None).err().unwrap();
     assert!(matches!(error, LoadError::Malformed(_)), "{error}");
     let large = vec![0; COMPONENT_BYTES_MAX + 1];
-    let error = LoadedComponent::load(&large, Limits::default(), None).err().unwrap();
+    let error = LoadedComponent::load(&large, CallLimits::default(), None).err().unwrap();
     assert!(matches!(error, LoadError::TooLarge { .. }), "{error}");
 }

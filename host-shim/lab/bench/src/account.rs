@@ -4,7 +4,7 @@ use crate::corpus;
 use crate::setting::{BATCH, BUSINESS, Extension, START_MS, Setting, all_applied, median, micros_each};
 use crate::table::Table;
 use anyhow::Result;
-use host_replay::host::Host;
+use host_replay::rig::Rig;
 use host_store::MemoryStore;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -102,7 +102,7 @@ fn subscriptions_of(setting: &Setting, count: usize) -> Result<f64> {
 }
 
 /// Microseconds of a view of the first subscription.
-fn updates(host: &mut Host) -> Result<f64> {
+fn updates(host: &mut Rig) -> Result<f64> {
     let mut times = Vec::new();
     for round in 0..ROUNDS {
         let events = (0..EVENTS).map(|n| subscription("updated", "sub_1", 1 + round * EVENTS + n)).collect();
@@ -111,12 +111,12 @@ fn updates(host: &mut Host) -> Result<f64> {
     Ok(median(&mut times))
 }
 
-fn host(setting: &Setting) -> Result<Host> {
+fn host(setting: &Setting) -> Result<Rig> {
     setting.host(setting.runners(Extension::Reused), Box::new(MemoryStore::new()))
 }
 
 /// Take events in as a group, and carry out what they ask for; microseconds each without decoding.
-fn tell(host: &mut Host, events: Vec<Value>) -> Result<f64> {
+fn tell(host: &mut Rig, events: Vec<Value>) -> Result<f64> {
     let clock = host.clock();
     let decode = |event: &Value| host_intake::raw::read(event.to_string().into_bytes(), BUSINESS, clock);
     let decoded = events.iter().map(decode).collect::<Result<Vec<_>, _>>()?;

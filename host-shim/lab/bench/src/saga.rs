@@ -4,8 +4,8 @@ use crate::setting::{BUSINESS, Extension, Setting, all_applied, median};
 use crate::story::Story;
 use crate::table::Table;
 use anyhow::{Result, ensure};
-use host_provider_api::{Answer, Call, Provider, Registry};
-use host_replay::host::Host;
+use host_provider_api::{Call, CallOutcome, Provider, Registry};
+use host_replay::rig::Rig;
 use host_replay::world::World;
 use host_store::MemoryStore;
 use serde_json::json;
@@ -26,12 +26,12 @@ const MANY: usize = 100;
 struct Slow(Arc<Mutex<Vec<(Instant, Instant)>>>);
 
 impl Provider for Slow {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         let begun = Instant::now();
         std::thread::sleep(CALL);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((begun, Instant::now()));
         let id = &call.key;
-        Answer::Done(json!({
+        CallOutcome::Done(json!({
             "id": id, "name": id, "arn": id, "bucket": id, "user": "tenant", "endpoint": "db.example",
             "url": "https://app.example", "secret_ref": "secret:made",
         }))
@@ -93,7 +93,7 @@ fn sagas(setting: &Setting, story: &Story, customers: usize) -> Result<(Duration
     Ok((begun.elapsed(), slow.busy()))
 }
 
-fn accept(host: &mut Host, clock: i64, bodies: Vec<Vec<u8>>) -> Result<()> {
+fn accept(host: &mut Rig, clock: i64, bodies: Vec<Vec<u8>>) -> Result<()> {
     for body in bodies {
         let decoded = host_intake::raw::read(body, BUSINESS, clock)?;
         all_applied([&host.accept(decoded, clock)?.first])?;

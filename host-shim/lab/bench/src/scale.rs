@@ -4,7 +4,7 @@ use crate::corpus;
 use crate::setting::{Extension, Setting, median, micros_each, scratch};
 use crate::table::Table;
 use anyhow::Result;
-use host_replay::host::Host;
+use host_replay::rig::Rig;
 use host_store::{MemoryStore, SqliteStore, Store};
 use std::time::Instant;
 
@@ -46,7 +46,7 @@ fn compare(
     Ok(())
 }
 
-fn host(setting: &Setting, store: Box<dyn Store>, accounts: usize) -> Result<Host> {
+fn host(setting: &Setting, store: Box<dyn Store>, accounts: usize) -> Result<Rig> {
     let mut host = setting.host(setting.runners(Extension::Reused), store)?;
     corpus::subscribe(host.processor_mut(), 0..accounts)?;
     Ok(host)

@@ -2,13 +2,13 @@
 
 use anyhow::{Context, Result, ensure};
 use host::processor::Report;
-use host_replay::host::{Host, HostSetup, StoreKind};
+use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_replay::runners::Runners;
 use host_replay::world::World;
 use host_scenario::business::{BusinessFolder, Fixtures};
 use host_store::Store;
 use host_wasm_runner::cache::ComponentCache;
-use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode, Samples};
+use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode, Samples};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +54,7 @@ impl Setting {
             fixtures: fixtures.to_owned(),
             disk: disk.to_owned(),
             quick,
-            loaded: LoadedComponent::load(&bytes, Limits::default(), cache.as_ref())?,
+            loaded: LoadedComponent::load(&bytes, CallLimits::default(), cache.as_ref())?,
             business: BusinessFolder::load(&Fixtures::load(fixtures)?.business(BUSINESS)?)?,
         })
     }
@@ -62,7 +62,7 @@ impl Setting {
     /// The same with a component whose stack is looked at while it runs.
     pub fn sampled(&self) -> Result<(Setting, Arc<Samples>)> {
         let (bytes, cache) = (read(&self.component)?, cache()?);
-        let (loaded, samples) = LoadedComponent::load_sampled(&bytes, Limits::default(), cache.as_ref())?;
+        let (loaded, samples) = LoadedComponent::load_sampled(&bytes, CallLimits::default(), cache.as_ref())?;
         let (component, fixtures, disk) = (self.component.clone(), self.fixtures.clone(), self.disk.clone());
         let business = self.business.clone();
         Ok((Setting { component, fixtures, disk, quick: self.quick, loaded, business }, samples))
@@ -90,13 +90,13 @@ impl Setting {
     }
 
     /// A host with the catalog in `store`, whose catalog has reached the provider.
-    pub fn host(&self, runners: Runners, store: Box<dyn Store>) -> Result<Host> {
+    pub fn host(&self, runners: Runners, store: Box<dyn Store>) -> Result<Rig> {
         self.host_in(None, runners, store)
     }
 
     /// The same with providers that act.
-    pub fn host_in(&self, world: Option<World>, runners: Runners, store: Box<dyn Store>) -> Result<Host> {
-        let setup = HostSetup {
+    pub fn host_in(&self, world: Option<World>, runners: Runners, store: Box<dyn Store>) -> Result<Rig> {
+        let setup = RigSetup {
             business: self.business.clone(),
             livemode: false,
             config: Vec::new(),
@@ -105,7 +105,7 @@ impl Setting {
             clock: START_MS,
             world,
         };
-        let mut host = Host::start_with(setup, store)?;
+        let mut host = Rig::start_with(setup, store)?;
         host.set_fire_timers(false);
         host.settle()?;
         Ok(host)

@@ -84,7 +84,7 @@ pub fn play(setting: &Setting, extension: Extension, story: &Story, customers: u
         }
         time += begun.elapsed();
         ran += reports.len();
-        all_applied(reports.iter().filter(|report| host_replay::host::is_input(report)))?;
+        all_applied(reports.iter().filter(|report| host_replay::rig::is_input(report)))?;
     }
     Ok((time, ran))
 }

@@ -5,7 +5,7 @@ use crate::moment::Moment;
 use crate::place::EventPlace;
 use extension_contract::{Account, Decision};
 use host::processor::{Processor, Report};
-use host_replay::host::Host;
+use host_replay::rig::Rig;
 use host_replay::runners::Runners;
 use host_scenario::error::ReplayError;
 use host_wasm_runner::around::Around;
@@ -17,9 +17,9 @@ pub(crate) trait Engine {
     fn processor(&self) -> &Processor;
 }
 
-impl Engine for Host {
+impl Engine for Rig {
     fn processor(&self) -> &Processor {
-        Host::processor(self)
+        Rig::processor(self)
     }
 }
 

@@ -6,10 +6,10 @@ use crate::moment::Moment;
 use crate::place::EventPlace;
 use crate::{Comparison, Options, Progress, Step, Story};
 use extension_contract::Account;
-use host_replay::host::{Host, HostSetup, StoreKind};
 use host_replay::inputs::{Input, RawInput, collect};
 use host_replay::library::{Library, Ready};
 use host_replay::play::{PlayOptions, play_watched};
+use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_replay::runners::Runners;
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::{Place, ReplayError};
@@ -140,7 +140,7 @@ fn stream(
     grouper: &mut Grouper<'_>,
 ) -> Result<(), ReplayError> {
     let clock = raw.newest.unwrap_or(0);
-    let mut modes: [Option<Lockstep<Host>>; 2] = [None, None];
+    let mut modes: [Option<Lockstep<Rig>>; 2] = [None, None];
     for (number, event) in raw.events().enumerate() {
         let decoded = event?;
         let livemode = decoded.event.livemode == Some(true);
@@ -154,7 +154,7 @@ fn stream(
                         let config = Vec::new();
                         let (business, store) = (business.clone(), StoreKind::Memory);
                         let mut host =
-                            Host::start(HostSetup { business, livemode, config, runners, store, clock, world: None })?;
+                            Rig::start(RigSetup { business, livemode, config, runners, store, clock, world: None })?;
                         host.set_fire_timers(false);
                         Ok(host)
                     })

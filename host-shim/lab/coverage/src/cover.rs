@@ -6,9 +6,9 @@ use crate::reached::Reached;
 use crate::seen::{Seen, Sold};
 use extension_contract::{Account, Declarations, Payload, Stored};
 use host::business::BusinessFolder;
-use host_replay::host::Host;
 use host_replay::line::{Line, StreamLine, Summary};
 use host_replay::play::{CaseReport, Stepped};
+use host_replay::rig::Rig;
 use host_replay::run::{Finished, ReplayOptions, Sink, replay};
 use host_replay::runners::Runners;
 use host_scenario::error::{Place, ReplayError};
@@ -121,7 +121,7 @@ impl<'p> Collecting<'p> {
     }
 
     /// Look at what every account has, unless nothing happened since.
-    fn look_at_accounts(&mut self, host: &mut Host) -> Result<(), ReplayError> {
+    fn look_at_accounts(&mut self, host: &mut Rig) -> Result<(), ReplayError> {
         let now = signature(host)?;
         if std::mem::replace(&mut self.playing.last, now) == now {
             return Ok(());
@@ -278,7 +278,7 @@ impl Collecting<'_> {
 }
 
 /// Something that changes with whatever happens: events, effects, revisions.
-fn signature(host: &Host) -> Stored<(usize, u64, u64)> {
+fn signature(host: &Rig) -> Stored<(usize, u64, u64)> {
     let store = host.store();
     let mut revisions = 0;
     for scope in store.scopes()? {
@@ -289,20 +289,20 @@ fn signature(host: &Host) -> Stored<(usize, u64, u64)> {
 }
 
 /// Accounts of the business and mode, the platform among them.
-fn accounts(host: &Host) -> Stored<Vec<Account>> {
+fn accounts(host: &Rig) -> Stored<Vec<Account>> {
     let scopes = host.store().scopes()?.into_iter();
     Ok(scopes.filter(|s| s.partition() == *host.processor().partition()).map(|s| s.account).collect())
 }
 
 /// Kinds of effects whose end is in the inbox.
-fn ended_effects(host: &Host) -> Stored<BTreeSet<String>> {
+fn ended_effects(host: &Rig) -> Stored<BTreeSet<String>> {
     let rows = inbox(host)?.into_iter();
     let ended = rows.filter(|row| matches!(row.event.payload, Payload::EffectResult(_)));
     Ok(ended.map(|row| row.event.kind).collect())
 }
 
 /// All rows of the inbox.
-fn inbox(host: &Host) -> Stored<Vec<host_store::InboxRow>> {
+fn inbox(host: &Rig) -> Stored<Vec<host_store::InboxRow>> {
     const PAGE: usize = 500;
     let mut found: Vec<host_store::InboxRow> = Vec::new();
     loop {

@@ -6,7 +6,7 @@ use extension_contract::{
 use host::processor::Processor;
 use host::view::parsed;
 use host::{read, time};
-use host_replay::host::Host;
+use host_replay::rig::Rig;
 use host_scenario::error::ReplayError;
 use host_store::Scope;
 use serde_json::{Map, Value};
@@ -93,7 +93,7 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// Look at an account. Whether it is entitled to anything is asked of the extension.
-    pub fn look(host: &mut Host, account: &Account, sold: &Sold) -> Result<Seen, ReplayError> {
+    pub fn look(host: &mut Rig, account: &Account, sold: &Sold) -> Result<Seen, ReplayError> {
         let question = Question { account: account.clone(), actor: Actor::system(), at: host.clock() };
         // The platform is entitled to nothing, and a question about it has no answer.
         let entitlements = match account {
@@ -201,7 +201,7 @@ impl Seen {
     }
 }
 
-fn asked(host: &Host, account: &Account, scope: &Scope) -> Stored<Vec<Asked>> {
+fn asked(host: &Rig, account: &Account, scope: &Scope) -> Stored<Vec<Asked>> {
     let mut found = Vec::new();
     for (_, key) in host.asked().filter(|(of, _)| *of == account) {
         for row in host.store().effect(scope, key)? {

@@ -1,7 +1,7 @@
 //! Crashes: the host is killed before and after every write, and again within the start that follows. Whoever was not answered
 //! tells it again; the end is that of the written story.
 
-use crate::explorer::{Broken, Explorer, Kind, Written};
+use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;
 use crate::plan::{Act, words};
 use crate::repeats::same_course;
@@ -52,8 +52,8 @@ fn killed(explorer: &mut Explorer<'_>, written: &Written, at: usize, kill: Kill)
                 kill.again.map(|write| format!(", and again before write {write} of the start")).unwrap_or_default();
             let variant = format!("killed {side} write {} of {told}{again}", kill.write);
             let reference = written.plan.clone();
-            explorer.found(Kind::Crashes, variant, Broken { breach, plan, reference }, laws)?;
+            explorer.found(VariantKind::Crashes, variant, Broken { breach, plan, reference }, laws)?;
         }
     }
-    Ok(explorer.judged(Kind::Crashes, 1, runs))
+    Ok(explorer.judged(VariantKind::Crashes, 1, runs))
 }

@@ -1,7 +1,7 @@
 //! Drops: each event of a provider is lost, and found by a reconciliation at the end. Where everybody else's acts came out the
 //! same meanwhile, the standing is the same at last.
 
-use crate::explorer::{Broken, Explorer, Kind, Written};
+use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;
 use crate::plan::{Act, Plan, words};
 use host_scenario::error::ReplayError;
@@ -31,9 +31,9 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
         if let Some(breach) = rested.end.judge(&mut explorer.stage, laws)? {
             let variant = format!("{} is lost, and comes at the end", words(&scenario, act.step));
             let reference = reference.clone();
-            explorer.found(Kind::Drops, variant, Broken { breach, plan, reference }, laws)?;
+            explorer.found(VariantKind::Drops, variant, Broken { breach, plan, reference }, laws)?;
         }
-        if !explorer.judged(Kind::Drops, 1, 1) {
+        if !explorer.judged(VariantKind::Drops, 1, 1) {
             return Ok(());
         }
     }

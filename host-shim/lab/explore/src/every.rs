@@ -1,6 +1,6 @@
 //! Many stories, on several threads.
 
-use crate::explorer::{Explored, Limits, Watch, explore};
+use crate::explorer::{ExploreLimits, Explored, Watch, explore};
 use crate::tale::Tale;
 use host_scenario::error::ReplayError;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 /// Explores stories, `jobs` at a time; what came of each, in their order. What was not begun when the watch ended it has none.
 pub fn explore_every(
     tales: &[Tale],
-    limits: &Limits,
+    limits: &ExploreLimits,
     jobs: usize,
     watch: &dyn Watch,
 ) -> Result<Vec<Option<Explored>>, ReplayError> {

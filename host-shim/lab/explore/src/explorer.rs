@@ -13,7 +13,7 @@ use std::fmt;
 /// A way in which a run differs from the story as it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum VariantKind {
     /// Nothing differs.
     Written,
     /// Events of providers come in another order.
@@ -30,21 +30,28 @@ pub enum Kind {
     Crashes,
 }
 
-impl Kind {
+impl VariantKind {
     /// All that a caller may ask for, in the order in which they are played.
-    pub const ALL: [Kind; 6] = [Kind::Orders, Kind::Repeats, Kind::Drops, Kind::Failures, Kind::Crashes, Kind::Pairs];
+    pub const ALL: [VariantKind; 6] = [
+        VariantKind::Orders,
+        VariantKind::Repeats,
+        VariantKind::Drops,
+        VariantKind::Failures,
+        VariantKind::Crashes,
+        VariantKind::Pairs,
+    ];
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for VariantKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Kind::Written => "written",
-            Kind::Orders => "orders",
-            Kind::Repeats => "repeats",
-            Kind::Drops => "drops",
-            Kind::Failures => "failures",
-            Kind::Pairs => "pairs",
-            Kind::Crashes => "crashes",
+            VariantKind::Written => "written",
+            VariantKind::Orders => "orders",
+            VariantKind::Repeats => "repeats",
+            VariantKind::Drops => "drops",
+            VariantKind::Failures => "failures",
+            VariantKind::Pairs => "pairs",
+            VariantKind::Crashes => "crashes",
         })
     }
 }
@@ -64,7 +71,7 @@ pub struct Counts {
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// Which kind of variant.
-    pub kind: Kind,
+    pub kind: VariantKind,
     /// The law, and how it broke.
     pub breach: Breach,
     /// The variant, in words.
@@ -86,9 +93,9 @@ impl Finding {
 
 /// What is explored, and how far.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct ExploreLimits {
     /// Which kinds.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<VariantKind>,
     /// Where sampled orders begin.
     pub seed: u64,
     /// Orders that are sampled where there are too many to try all.
@@ -99,10 +106,10 @@ pub struct Limits {
     pub findings: usize,
 }
 
-impl Default for Limits {
+impl Default for ExploreLimits {
     fn default() -> Self {
-        let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pairs).collect();
-        Limits { kinds, seed: 1, samples: 720, all_orders_of: 6, findings: 1 }
+        let kinds = VariantKind::ALL.into_iter().filter(|kind| *kind != VariantKind::Pairs).collect();
+        ExploreLimits { kinds, seed: 1, samples: 720, all_orders_of: 6, findings: 1 }
     }
 }
 
@@ -127,7 +134,7 @@ pub struct Explored {
     /// Name and API version.
     pub name: String,
     /// Counts by kind.
-    pub counts: BTreeMap<Kind, Counts>,
+    pub counts: BTreeMap<VariantKind, Counts>,
     /// Decisions that were made.
     pub decisions: u64,
     /// What broke.
@@ -147,16 +154,16 @@ pub(crate) struct Written {
 /// Explores one story.
 pub(crate) struct Explorer<'e> {
     pub stage: Stage<'e>,
-    pub limits: &'e Limits,
+    pub limits: &'e ExploreLimits,
     watch: &'e dyn Watch,
     start: Mark,
-    counts: BTreeMap<Kind, Counts>,
+    counts: BTreeMap<VariantKind, Counts>,
     findings: Vec<Finding>,
     stopped: bool,
 }
 
 /// Plays the variants of a story.
-pub fn explore(tale: &Tale, limits: &Limits, watch: &dyn Watch) -> Result<Explored, ReplayError> {
+pub fn explore(tale: &Tale, limits: &ExploreLimits, watch: &dyn Watch) -> Result<Explored, ReplayError> {
     let stage = Stage::start(tale)?;
     let start = stage.mark()?;
     let mut explorer =
@@ -164,13 +171,13 @@ pub fn explore(tale: &Tale, limits: &Limits, watch: &dyn Watch) -> Result<Explor
     let written = explorer.written(Plan::written(&tale.scenario, &tale.case))?;
     for kind in &limits.kinds {
         match kind {
-            Kind::Orders => crate::orders::explore(&mut explorer, &written)?,
-            Kind::Repeats => crate::repeats::explore(&mut explorer, &written)?,
-            Kind::Drops => crate::drops::explore(&mut explorer, &written)?,
-            Kind::Failures => crate::failures::explore(&mut explorer, &written, false)?,
-            Kind::Pairs => crate::failures::explore(&mut explorer, &written, true)?,
-            Kind::Crashes => crate::crashes::explore(&mut explorer, &written)?,
-            Kind::Written => {}
+            VariantKind::Orders => crate::orders::explore(&mut explorer, &written)?,
+            VariantKind::Repeats => crate::repeats::explore(&mut explorer, &written)?,
+            VariantKind::Drops => crate::drops::explore(&mut explorer, &written)?,
+            VariantKind::Failures => crate::failures::explore(&mut explorer, &written, false)?,
+            VariantKind::Pairs => crate::failures::explore(&mut explorer, &written, true)?,
+            VariantKind::Crashes => crate::crashes::explore(&mut explorer, &written)?,
+            VariantKind::Written => {}
         }
     }
     Ok(Explored {
@@ -208,7 +215,7 @@ impl Explorer<'_> {
     }
 
     /// So many variants were judged, by so many runs; false where the exploration is to end.
-    pub fn judged(&mut self, kind: Kind, variants: u64, runs: u64) -> bool {
+    pub fn judged(&mut self, kind: VariantKind, variants: u64, runs: u64) -> bool {
         let counts = self.counts.entry(kind).or_default();
         counts.variants += variants;
         counts.runs += runs;
@@ -222,7 +229,7 @@ impl Explorer<'_> {
     }
 
     /// A variant broke a law: it is kept in its shortest form, unless there are enough of its kind.
-    pub fn found(&mut self, kind: Kind, variant: String, case: Broken, laws: Laws) -> Result<(), ReplayError> {
+    pub fn found(&mut self, kind: VariantKind, variant: String, case: Broken, laws: Laws) -> Result<(), ReplayError> {
         let Broken { breach, plan, reference } = case;
         self.counts.entry(kind).or_default().broken += 1;
         let alike = |finding: &&Finding| finding.kind == kind && finding.breach.law == breach.law;

@@ -1,7 +1,7 @@
 //! Failures: each call of a provider goes wrong in each way, by itself or with a second one of those that follow, what is undone
 //! included. What passes leaves the standing as it would have been.
 
-use crate::explorer::{Broken, Explorer, Kind, Written};
+use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;
 use crate::plan::{Fault, Plan};
 use crate::stage::Mark;
@@ -130,7 +130,7 @@ fn one(
     faults.iter().for_each(|fault| explorer.stage.fault(fault));
     explorer.play(&rested.plan.acts[call.act..])?;
     explorer.stage.rest(rested.plan.rest_ms)?;
-    judge(explorer, rested, faults, call.passes(way), Kind::Failures)
+    judge(explorer, rested, faults, call.passes(way), VariantKind::Failures)
 }
 
 /// Every second call that goes wrong once the first one has.
@@ -166,7 +166,7 @@ fn two(
             explorer.play(&plan.acts[second.act..])?;
             explorer.stage.rest(plan.rest_ms)?;
             let both = [faults_of_first, &more].concat();
-            if !judge(explorer, rested, both, first.passes(way) && second.passes(other), Kind::Pairs)? {
+            if !judge(explorer, rested, both, first.passes(way) && second.passes(other), VariantKind::Pairs)? {
                 return Ok(false);
             }
         }
@@ -179,7 +179,7 @@ fn judge(
     rested: &Written,
     faults: Vec<Fault>,
     passes: bool,
-    kind: Kind,
+    kind: VariantKind,
 ) -> Result<bool, ReplayError> {
     // Who gave a command while something was late may have been told otherwise.
     let same_acts = explorer.stage.watched().outcomes == rested.end.mark().watched().outcomes;

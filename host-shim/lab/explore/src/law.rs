@@ -3,7 +3,7 @@
 use crate::stage::{Mark, Stage, accounts};
 use extension_contract::Account;
 use host_provider_api::scripted::Resource;
-use host_replay::host::Host;
+use host_replay::rig::Rig;
 use host_replay::{play, state, view};
 use host_scenario::error::ReplayError;
 use host_store::TIMER;
@@ -185,7 +185,7 @@ impl Reference {
         Ok(Breach { law: Law::SameState, what, values: Some((expected, found)) })
     }
 
-    fn of_effects(&self, host: &Host, all: bool) -> Result<Option<Breach>, ReplayError> {
+    fn of_effects(&self, host: &Rig, all: bool) -> Result<Option<Breach>, ReplayError> {
         let found = asked(host)?;
         if found == self.asked {
             return Ok(None);
@@ -219,7 +219,7 @@ impl Reference {
         }))
     }
 
-    fn of_money(&self, host: &mut Host) -> Result<Option<Breach>, ReplayError> {
+    fn of_money(&self, host: &mut Rig) -> Result<Option<Breach>, ReplayError> {
         for account in accounts(host)? {
             if let Some((currency, sum)) = view::unbalanced(host, &account)?.into_iter().next() {
                 let what = format!("the ledger of {account} sums to {sum} {currency}");
@@ -235,7 +235,7 @@ impl Reference {
 }
 
 /// What every account may use and has, and which names are held: what the world sees of a state.
-pub fn standing(host: &mut Host) -> Result<Value, ReplayError> {
+pub fn standing(host: &mut Rig) -> Result<Value, ReplayError> {
     let mut found = Map::new();
     let at = host.clock();
     for account in accounts(host)? {
@@ -269,7 +269,7 @@ fn put(into: &mut Map<String, Value>, name: &str, rows: Map<String, Value>) {
 }
 
 /// Every effect that was asked for, by account and key.
-fn asked(host: &Host) -> Result<BTreeSet<(Account, String)>, ReplayError> {
+fn asked(host: &Rig) -> Result<BTreeSet<(Account, String)>, ReplayError> {
     let mut found = BTreeSet::new();
     for scope in host.store().scopes()? {
         for row in host.store().effects_of(&scope, 0, usize::MAX)? {
@@ -283,7 +283,7 @@ fn asked(host: &Host) -> Result<BTreeSet<(Account, String)>, ReplayError> {
 const LOOKING: [&str; 3] = ["observe", "retrieve", "list"];
 
 /// The keys under which the same was brought about. A timer asks for nothing, and what happens twice may be told twice.
-fn groups(host: &Host) -> Result<BTreeMap<Group, BTreeSet<String>>, ReplayError> {
+fn groups(host: &Rig) -> Result<BTreeMap<Group, BTreeSet<String>>, ReplayError> {
     let done = host.succeeded()?;
     let mut keys: BTreeMap<Group, BTreeSet<String>> = BTreeMap::new();
     for scope in host.store().scopes()? {
@@ -301,7 +301,7 @@ fn groups(host: &Host) -> Result<BTreeMap<Group, BTreeSet<String>>, ReplayError>
 }
 
 /// Balances by account and name.
-fn balances(host: &mut Host) -> Result<BTreeMap<String, i64>, ReplayError> {
+fn balances(host: &mut Rig) -> Result<BTreeMap<String, i64>, ReplayError> {
     let at = host.clock();
     let mut found = BTreeMap::new();
     for account in accounts(host)? {
@@ -318,7 +318,7 @@ fn balances(host: &mut Host) -> Result<BTreeMap<String, i64>, ReplayError> {
 
 /// Resources that a provider has and our record doesn't, or the other way round, or that stand otherwise: with what our record
 /// says and what there is. What an open effect is about is not settled, and of what no answer ever came nobody knows.
-fn stray(host: &Host) -> Result<BTreeMap<String, (Value, Value)>, ReplayError> {
+fn stray(host: &Rig) -> Result<BTreeMap<String, (Value, Value)>, ReplayError> {
     let open = host.store().effects_open(host.processor().partition(), None)?;
     let silent = host.silent()?;
     let is_open = |resource: &Resource| {

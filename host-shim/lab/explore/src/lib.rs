@@ -21,7 +21,7 @@ pub mod stage;
 pub mod tale;
 
 pub use every::explore_every;
-pub use explorer::{Counts, Explored, Finding, Kind, Limits, ToTheEnd, Watch, explore};
+pub use explorer::{Counts, ExploreLimits, Explored, Finding, ToTheEnd, VariantKind, Watch, explore};
 pub use failing::failing_scenario;
 pub use law::{Breach, Law};
 pub use tale::Tale;

@@ -6,7 +6,7 @@
 //! Two orders that have brought the same events and came to the same point go on alike from there, so what is behind it is
 //! played once. All orders of six events are 720; where each set of them comes to one point, 192 deliveries show them all.
 
-use crate::explorer::{Broken, Explorer, Kind, Written};
+use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::{Breach, Laws, Reference};
 use crate::plan::{Act, Plan, Segment, segments, words};
 use crate::stage::Mark;
@@ -204,7 +204,7 @@ impl<'o, 'e> Orders<'o, 'e> {
         if let Some(breach) = end.judge(stage, laws)? {
             self.found(point, breach, laws)?;
         }
-        Ok(self.explorer.judged(Kind::Orders, orders, 1))
+        Ok(self.explorer.judged(VariantKind::Orders, orders, 1))
     }
 
     fn found(&mut self, point: usize, breach: Breach, laws: Laws) -> Result<(), ReplayError> {
@@ -214,7 +214,7 @@ impl<'o, 'e> Orders<'o, 'e> {
         let how = if self.held { "effects held back" } else { "effects carried out in between" };
         let variant = format!("in the order {} ({how})", told.join(", "));
         let (plan, reference) = (self.plan(&order), self.plan(&written));
-        self.explorer.found(Kind::Orders, variant, Broken { breach, plan, reference }, laws)
+        self.explorer.found(VariantKind::Orders, variant, Broken { breach, plan, reference }, laws)
     }
 
     fn words(&self, place: usize) -> String {

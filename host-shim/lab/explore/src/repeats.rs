@@ -1,6 +1,6 @@
 //! Repeats: each event comes once more, at once and at the end. Nothing follows from it.
 
-use crate::explorer::{Broken, Explorer, Kind, Written};
+use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;
 use crate::plan::{Act, Plan, words};
 use host_scenario::error::ReplayError;
@@ -32,10 +32,10 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
                     let place = if again_at == last { "at the end" } else { "at once" };
                     let variant = format!("{} once more {place}", words(&scenario, act.step));
                     let reference = written.plan.clone();
-                    explorer.found(Kind::Repeats, variant, Broken { breach, plan, reference }, laws)?;
+                    explorer.found(VariantKind::Repeats, variant, Broken { breach, plan, reference }, laws)?;
                 }
             }
-            if !explorer.judged(Kind::Repeats, 1, runs) {
+            if !explorer.judged(VariantKind::Repeats, 1, runs) {
                 return Ok(());
             }
         }

@@ -1,6 +1,6 @@
 //! What an exploration found, for people and programs.
 
-use crate::explorer::{Counts, Explored, Finding, Kind};
+use crate::explorer::{Counts, Explored, Finding, VariantKind};
 use host_replay::report::github::{annotation, notice};
 use host_replay::report::printable;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
@@ -55,8 +55,8 @@ impl Report {
     }
 
     /// Counts by kind over all stories.
-    pub fn counts(&self) -> BTreeMap<Kind, Counts> {
-        let mut all: BTreeMap<Kind, Counts> = BTreeMap::new();
+    pub fn counts(&self) -> BTreeMap<VariantKind, Counts> {
+        let mut all: BTreeMap<VariantKind, Counts> = BTreeMap::new();
         for (kind, counts) in self.stories.iter().flat_map(|story| &story.explored.counts) {
             let sum = all.entry(*kind).or_default();
             sum.variants += counts.variants;

@@ -6,8 +6,8 @@ use extension_contract::{Account, Outcome, Timestamp};
 use host::processor::Report;
 use host_intake::Decoded;
 use host_replay::beside::missing;
-use host_replay::host::{Host, HostSetup, Point, StoreKind};
 use host_replay::play;
+use host_replay::rig::{Point, Rig, RigSetup, StoreKind};
 use host_scenario::error::ReplayError;
 use host_scenario::model::{Action, Step};
 use host_store::fault::Then;
@@ -59,7 +59,7 @@ impl Mark {
 pub struct Stage<'t> {
     /// The story.
     pub tale: &'t Tale,
-    host: Host,
+    host: Rig,
     /// The events of the steps, read once; none of a step that is read when it is delivered.
     decoded: Vec<Option<Decoded>>,
     notes: Notes,
@@ -69,7 +69,7 @@ impl<'t> Stage<'t> {
     /// A host with what is given, before the first step.
     pub fn start(tale: &'t Tale) -> Result<Self, ReplayError> {
         let given = &tale.scenario.given;
-        let mut host = Host::start(HostSetup {
+        let mut host = Rig::start(RigSetup {
             business: (*tale.business).clone(),
             livemode: given.livemode,
             config: given.config.clone(),
@@ -95,7 +95,7 @@ impl<'t> Stage<'t> {
     }
 
     /// The host as it stands now.
-    pub fn host(&mut self) -> &mut Host {
+    pub fn host(&mut self) -> &mut Rig {
         &mut self.host
     }
 
@@ -229,7 +229,7 @@ impl Notes {
 }
 
 fn play_act(
-    host: &mut Host,
+    host: &mut Rig,
     tale: &Tale,
     decoded: &[Option<Decoded>],
     act: &Act,
@@ -261,7 +261,7 @@ fn play_act(
 }
 
 fn deliver(
-    host: &mut Host,
+    host: &mut Rig,
     tale: &Tale,
     decoded: &[Option<Decoded>],
     act: &Act,
@@ -289,7 +289,7 @@ fn deliver(
 }
 
 /// The accounts that have rows, but for the catalog's.
-pub fn accounts(host: &Host) -> Result<Vec<Account>, ReplayError> {
+pub fn accounts(host: &Rig) -> Result<Vec<Account>, ReplayError> {
     let partition = host.processor().partition();
     let scopes = host.store().scopes()?.into_iter().filter(|scope| scope.partition() == *partition);
     Ok(scopes.map(|scope| scope.account).filter(|account| *account != Account::Platform).collect())

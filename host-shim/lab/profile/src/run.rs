@@ -12,7 +12,7 @@ use host_scenario::error::ReplayError;
 use host_scenario::model::Scenario;
 use host_wasm_runner::cache::ComponentCache;
 use host_wasm_runner::names::has_function_names;
-use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
+use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -162,7 +162,7 @@ impl Side {
         let wrong = |error: String| ReplayError::Usage(format!("{}: {error}", file.display()));
         // Without a place for compiled code it is compiled anew, which only takes longer.
         let cache = ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok());
-        let (loaded, samples) = LoadedComponent::load_sampled(&bytes, Limits::default(), cache.as_ref())
+        let (loaded, samples) = LoadedComponent::load_sampled(&bytes, CallLimits::default(), cache.as_ref())
             .map_err(|error| wrong(error.to_string()))?;
         let named = has_function_names(&bytes).map_err(|error| wrong(error.to_string()))?;
         let (hash, meter, name) = (loaded.hash().to_owned(), Meter::new(samples), file.display().to_string());

@@ -8,7 +8,7 @@ use crate::recording::Recording;
 use extension_contract::{Account, EffectFailure, EffectFailureClass, EffectReport, RetryPolicy, Timestamp};
 use host::outbox::{DEFAULT_DELAYS_MS, retry_delay_ms};
 use host_provider_api::scripted::{Scripted, ScriptedAnswer, derived_outputs};
-use host_provider_api::{Answer, Call, Provider as _, Reply, Simulation as _};
+use host_provider_api::{Call, CallOutcome, Provider as _, Reply, Simulation as _};
 use host_scenario::model::Answers;
 use host_store::{Declared, EffectRow, EffectState, OF_HOST};
 use serde_json::{Map, Value};
@@ -163,8 +163,8 @@ impl Called<'_> {
         let outputs: Value = serde_json::from_str(outputs).unwrap_or_default();
         let call = call(self.row);
         let natural = match shadow.call(&call) {
-            Answer::Done(natural) if natural == outputs => return ScriptedAnswer::Ok(Value::Null),
-            Answer::Done(natural) => natural,
+            CallOutcome::Done(natural) if natural == outputs => return ScriptedAnswer::Ok(Value::Null),
+            CallOutcome::Done(natural) => natural,
             // Nobody answers such a call without a script, which lays its outputs over these.
             _ => derived_outputs(&call),
         };

@@ -3,7 +3,7 @@
 use crate::draft::last_outcome;
 use crate::recording::Recording;
 use extension_contract::Account;
-use host_replay::host::Host;
+use host_replay::rig::Rig;
 use host_replay::view::section;
 use host_scenario::error::ReplayError;
 use host_scenario::matcher::Matcher;
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 const SECTIONS: [&str; 7] = ["products", "purchases", "subscriptions", "entitlements", "balances", "ledger", "timers"];
 
 /// What an account has, by section, as the end of a story is to find it.
-pub(crate) fn sections(host: &mut Host, account: &Account) -> Result<Vec<(&'static str, Value)>, ReplayError> {
+pub(crate) fn sections(host: &mut Rig, account: &Account) -> Result<Vec<(&'static str, Value)>, ReplayError> {
     let mut found = Vec::new();
     for name in SECTIONS {
         let asked = SectionExpectation { account: None, section: name, matcher: Matcher::of(&json!({})) };

@@ -227,7 +227,7 @@ impl<'a> Exporter<'a> {
     fn play(
         &self,
         scenario: &Scenario,
-        look: &mut dyn FnMut(&mut host_replay::host::Host) -> Result<(), ReplayError>,
+        look: &mut dyn FnMut(&mut host_replay::rig::Rig) -> Result<(), ReplayError>,
     ) -> Result<Vec<String>, ExportError> {
         let cases = prepare(scenario, &self.shapes).map_err(ReplayError::from)?;
         let options = PlayOptions::new(self.options.runners.clone());

@@ -3,7 +3,7 @@
 use extension_contract::Timestamp;
 use host_intake::EndpointSecrets;
 use host_intake::headers::Headers;
-use host_intake::request::{Answer, Endpoints, Request};
+use host_intake::request::{Endpoints, Request, WebhookReply};
 use host_scenario::error::{BadInput, Place};
 use host_scenario::model::{AtStripe, Step};
 use std::path::Path;
@@ -43,7 +43,7 @@ pub struct Delivery {
 
 impl Delivery {
     /// What it comes to at these endpoints; [`Delivery::answer`] is then to be told of the status.
-    pub fn taken_by(&self, endpoints: &Endpoints) -> Answer {
+    pub fn taken_by(&self, endpoints: &Endpoints) -> WebhookReply {
         let headers: Vec<(&str, &[u8])> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let (path, body) = (&self.path, self.body.clone());

@@ -3,7 +3,6 @@
 pub mod beside;
 pub mod check;
 pub mod diff;
-pub mod host;
 pub mod inputs;
 pub mod library;
 pub mod line;
@@ -13,6 +12,7 @@ pub mod plan;
 pub mod play;
 pub mod recorded;
 pub mod report;
+pub mod rig;
 pub mod run;
 pub mod runners;
 pub mod shuffle;

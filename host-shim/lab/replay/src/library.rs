@@ -1,7 +1,7 @@
 //! The fixtures and businesses of a run, each found and read once, and inputs checked by them.
 
-use crate::host::{Host, HostSetup, StoreKind};
 use crate::inputs::{Input, RawInput, STDIN, collect, read_raw};
+use crate::rig::{Rig, RigSetup, StoreKind};
 use crate::runners::Runners;
 use host_scenario::business::{BusinessFolder, CONFIG_FILE, Fixtures, business_above};
 use host_scenario::error::{BadInput, Place, ReplayError};
@@ -190,9 +190,9 @@ impl<'a> Library<'a> {
         }
     }
 
-    fn start(&self, business: BusinessFolder, config: &[(String, String)]) -> Result<Host, ReplayError> {
+    fn start(&self, business: BusinessFolder, config: &[(String, String)]) -> Result<Rig, ReplayError> {
         let (config, runners) = (config.to_vec(), self.runners.clone());
-        Host::start(HostSetup {
+        Rig::start(RigSetup {
             business,
             livemode: false,
             config,

@@ -195,7 +195,7 @@ impl Line {
 
     /// The line of something that happened because of it.
     pub fn following(report: &Report) -> Line {
-        if !crate::host::is_input(report) {
+        if !crate::rig::is_input(report) {
             return Line::Derived { derived: InputLine::of(report) };
         }
         Line::Later {

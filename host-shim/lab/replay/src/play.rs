@@ -6,8 +6,8 @@ mod missing_price;
 mod snapshot;
 mod webhook;
 
-use crate::host::{Delivered, Host, HostSetup, StoreKind};
 use crate::line::{Line, Summary};
+use crate::rig::{Delivered, Rig, RigSetup, StoreKind};
 use crate::runners::Runners;
 use crate::shuffle;
 use crate::tally::Tally;
@@ -17,7 +17,7 @@ use check::{Failures, Happened};
 use extension_contract::Timestamp;
 use host::processor::Report;
 use host_intake::Decoded;
-use host_intake::request::{Answer, Taken};
+use host_intake::request::{Taken, WebhookReply};
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::{BadInput, Place, ReplayError};
 use host_scenario::matcher::Matcher;
@@ -148,7 +148,7 @@ pub struct Stepped<'a> {
     /// All runs of events, in their order: also of those that the clock brought before the step's own.
     pub reports: &'a [Report],
     /// The host as it is then.
-    pub host: &'a mut Host,
+    pub host: &'a mut Rig,
 }
 
 /// Plays one case in its written order, and tells after each step what it led to.
@@ -190,7 +190,7 @@ pub fn play_and_look(
     case: &Case,
     business: &BusinessFolder,
     options: &PlayOptions,
-    look: &mut dyn FnMut(&mut Host) -> Result<(), ReplayError>,
+    look: &mut dyn FnMut(&mut Rig) -> Result<(), ReplayError>,
 ) -> Result<CaseReport, ReplayError> {
     let began = Instant::now();
     let mut player = Player::start(scenario, case, business, options)?;
@@ -261,11 +261,11 @@ fn mark(known: &Known, order: Order, reports: &mut [CaseReport]) {
 /// The event that a step of the file delivers at the host's time, and what it is answered if it is a webhook, of which no
 /// event comes where it is not taken.
 pub fn decoded(
-    host: &Host,
+    host: &Rig,
     file: &Path,
     step: &Step,
     delivery: &Prepared,
-) -> Result<(Option<Decoded>, Option<Answer>), ReplayError> {
+) -> Result<(Option<Decoded>, Option<WebhookReply>), ReplayError> {
     let place = Place::line(file, step.line);
     let business = &host.setup().business;
     let Some(signed) = &delivery.webhook else {
@@ -282,7 +282,7 @@ pub fn decoded(
 }
 
 /// What does not hold of all that a scenario expects of the state at its end.
-pub fn at_the_end(host: &mut Host, scenario: &Scenario, case: &Case) -> Result<Vec<Failure>, ReplayError> {
+pub fn at_the_end(host: &mut Rig, scenario: &Scenario, case: &Case) -> Result<Vec<Failure>, ReplayError> {
     let mut failures = Failures::new(&scenario.file);
     failures.state(host, scenario, &scenario.expect)?;
     failures.then(host, scenario, &case.happens)?;
@@ -293,7 +293,7 @@ struct Player<'a> {
     scenario: &'a Scenario,
     case: &'a Case,
     options: &'a PlayOptions,
-    host: Host,
+    host: Rig,
     /// The Stripe beside the host, if there is one.
     told: Option<Told>,
     failures: Failures<'a>,
@@ -323,7 +323,7 @@ impl<'a> Player<'a> {
         let beside = options.world.as_ref().and_then(World::stripe);
         let begin = |stripe| Told::begin(stripe, &business.name, &case.version, given.clock);
         let told = beside.map(begin).transpose()?;
-        let mut host = Host::start(HostSetup {
+        let mut host = Rig::start(RigSetup {
             business: business.clone(),
             livemode: given.livemode,
             config: given.config.clone(),
@@ -461,7 +461,7 @@ impl<'a> Player<'a> {
             return Ok(());
         }
         let mut reports = Vec::new();
-        let mut advance = |host: &mut Host| {
+        let mut advance = |host: &mut Rig| {
             reports.extend(host.advance_to(clock)?);
             Ok(())
         };
@@ -480,7 +480,7 @@ impl<'a> Player<'a> {
     fn take_in(&mut self, step: &Step, decoded: Decoded) -> Result<Delivered, ReplayError> {
         let clock = self.host.clock();
         let mut delivered = None;
-        let mut deliver = |host: &mut Host| {
+        let mut deliver = |host: &mut Rig| {
             delivered = Some(match step.hold {
                 true => host.accept(decoded.clone(), clock)?,
                 false => host.deliver(decoded.clone(), clock)?,
@@ -608,7 +608,7 @@ impl<'a> Player<'a> {
             self.ran(report);
             self.look_for_missing_price(report)?;
             self.lines.push(Line::following(report));
-            if crate::host::is_input(report) {
+            if crate::rig::is_input(report) {
                 self.tally.again(report);
             } else if report.result.outcome().is_none() {
                 self.failures.failed(report);

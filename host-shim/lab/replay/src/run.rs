@@ -1,10 +1,10 @@
 //! A whole replay: inputs found and checked, played one by one, reported as they go.
 
-use crate::host::StoreKind;
 use crate::inputs::{Input, collect};
 use crate::library::{Library, Ready, Sources};
 use crate::line::{Line, StreamLine, Summary};
 use crate::play::{CaseReport, Order, PlayOptions, Stepped, play_all_watched};
+use crate::rig::StoreKind;
 use crate::runners::Runners;
 use crate::state::hash_of_streams;
 use crate::stream::{StreamOptions, replay_stream};

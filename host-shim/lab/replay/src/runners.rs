@@ -3,7 +3,7 @@
 use host_scenario::error::ReplayError;
 use host_wasm_runner::cache::ComponentCache;
 use host_wasm_runner::runner::Runner;
-use host_wasm_runner::wasm::{Limits, LoadedComponent, Mode};
+use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ impl Runners {
         let bytes = std::fs::read(file).map_err(|cause| ReplayError::File { path: file.to_owned(), cause })?;
         // Without a place for compiled code it is compiled anew, which only takes longer.
         let cache = ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok());
-        let loaded = LoadedComponent::load(&bytes, Limits::default(), cache.as_ref())
+        let loaded = LoadedComponent::load(&bytes, CallLimits::default(), cache.as_ref())
             .map_err(|error| ReplayError::Usage(format!("{}: {error}", file.display())))?;
         Ok(Runners::loaded(file.display().to_string(), loaded, fresh))
     }

@@ -1,8 +1,8 @@
 //! Raw events replayed: one stream, one clock, no timers.
 
-use crate::host::{Host, HostSetup, StoreKind, is_input};
 use crate::inputs::{Located, RawInput};
 use crate::line::{Line, Summary};
+use crate::rig::{Rig, RigSetup, StoreKind, is_input};
 use crate::runners::Runners;
 use crate::shuffle::{Random, keep_order_of_same};
 use crate::tally::Tally;
@@ -50,7 +50,7 @@ struct Stream<'a> {
     options: &'a StreamOptions,
     clock: Timestamp,
     /// Test mode, live mode.
-    hosts: [Option<Host>; 2],
+    hosts: [Option<Rig>; 2],
     /// Events in the open group, and of which mode.
     open: Option<(usize, usize)>,
     /// Lines of the open group, told when it is durable.
@@ -182,7 +182,7 @@ impl Stream<'_> {
             }
         }
         let mut summary = self.tally.summary().clone();
-        let mut stores: Vec<&dyn host_store::Store> = self.hosts.iter().flatten().map(Host::store).collect();
+        let mut stores: Vec<&dyn host_store::Store> = self.hosts.iter().flatten().map(Rig::store).collect();
         if matches!(self.options.store, StoreKind::Sqlite(_)) {
             // Both modes are in one file, which each of its connections sees whole.
             stores.truncate(1);
@@ -193,8 +193,8 @@ impl Stream<'_> {
         Ok(StreamEnd { summary, failed: self.tally.failed() })
     }
 
-    fn start(&self, livemode: bool) -> Result<Host, ReplayError> {
-        let mut host = Host::start(HostSetup {
+    fn start(&self, livemode: bool) -> Result<Rig, ReplayError> {
+        let mut host = Rig::start(RigSetup {
             business: self.business.clone(),
             livemode,
             config: Vec::new(),

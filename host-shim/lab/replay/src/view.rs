@@ -1,7 +1,7 @@
 //! The sections of the state as scenarios speak of them: the host's read model, and what only scenarios know, the
 //! scripted provider and the shapes of this extension's ledger and notices.
 
-use crate::host::Host;
+use crate::rig::Rig;
 use crate::state::{account_rows, parsed};
 use extension_contract::Account;
 use host::processor::AskError;
@@ -22,7 +22,7 @@ pub fn is_notice(kind: &str) -> bool {
 
 /// The JSON of the section that an expectation is about; `account` is the one it means if it names none.
 pub fn section(
-    host: &mut Host,
+    host: &mut Rig,
     expectation: &SectionExpectation,
     account: Option<&Account>,
 ) -> Result<Value, ReplayError> {
@@ -52,13 +52,13 @@ pub fn section(
 }
 
 /// Keys of the effects that an account asked for, in order of the first request.
-fn asked_by<'h>(host: &'h Host, account: &Account) -> impl Iterator<Item = &'h str> {
+fn asked_by<'h>(host: &'h Rig, account: &Account) -> impl Iterator<Item = &'h str> {
     host.asked().filter(move |(of, _)| *of == account).map(|(_, key)| key)
 }
 
 /// `{balances: {currency: {account: minor units}}, entries: {fact: entry}}`, from the records of collection `ledger`:
 /// `{currency, postings: [{account, amount_minor}]}`.
-pub fn ledger(host: &Host, account: &Account) -> Result<Value, ReplayError> {
+pub fn ledger(host: &Rig, account: &Account) -> Result<Value, ReplayError> {
     let mut rows = account_rows(host.processor(), account)?;
     let entries = rows.sections.remove("records/ledger").unwrap_or_default();
     Ok(json!({"balances": ledger_sums(&entries), "entries": entries}))
@@ -79,7 +79,7 @@ pub fn ledger_sums(entries: &BTreeMap<String, Value>) -> BTreeMap<String, BTreeM
 }
 
 /// Currencies in which the account's ledger does not sum to zero, with the sum.
-pub fn unbalanced(host: &Host, account: &Account) -> Result<Vec<(String, i64)>, ReplayError> {
+pub fn unbalanced(host: &Rig, account: &Account) -> Result<Vec<(String, i64)>, ReplayError> {
     let ledger = ledger(host, account)?;
     let mut found = Vec::new();
     for (currency, accounts) in ledger["balances"].as_object().into_iter().flatten() {
@@ -92,7 +92,7 @@ pub fn unbalanced(host: &Host, account: &Account) -> Result<Vec<(String, i64)>, 
 }
 
 /// What somebody was told so far, in order: kind, key and the members of the payload.
-fn notices(host: &Host, account: &Account) -> Result<Value, ReplayError> {
+fn notices(host: &Rig, account: &Account) -> Result<Value, ReplayError> {
     let scope = host.processor().scope(account.clone());
     let mut found = Vec::new();
     for key in asked_by(host, account) {
@@ -113,7 +113,7 @@ fn notices(host: &Host, account: &Account) -> Result<Value, ReplayError> {
 }
 
 /// What the scripted provider has and what real ones hold by their own lists, by `resource:id`.
-fn inventory(host: &Host) -> Result<Value, ReplayError> {
+fn inventory(host: &Rig) -> Result<Value, ReplayError> {
     let held = match host.world() {
         Some(world) => world.held().map_err(|error| ReplayError::Host(error.to_string()))?,
         None => Vec::new(),

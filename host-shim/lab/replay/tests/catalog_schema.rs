@@ -4,7 +4,7 @@
 mod catalogs;
 
 use catalogs::{BROKEN, WHOLE, folder_with};
-use host_replay::host::{Host, HostSetup, StoreKind};
+use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_scenario::business::{BusinessFolder, CATALOG_FILE};
 use host_scenario::error::{BadInput, ReplayError};
 use host_scenario::schema::{BUSINESS, CATALOG};
@@ -77,7 +77,7 @@ fn told_of(catalog: &str, beside: Option<&str>) -> Vec<BadInput> {
         Err(bad) => return vec![bad],
     };
     let (config, runners, store) = (Vec::new(), host_native::runners(), StoreKind::Memory);
-    match Host::start(HostSetup { business, livemode: false, config, runners, store, clock: 0, world: None }) {
+    match Rig::start(RigSetup { business, livemode: false, config, runners, store, clock: 0, world: None }) {
         Ok(_) => Vec::new(),
         Err(ReplayError::Input(mistakes)) => mistakes,
         Err(other) => panic!("{other}"),

@@ -2,8 +2,8 @@
 //!
 //! The story: a subscription, its first invoice, an instance, and the end of the subscription, which suspends it.
 
-use host_replay::host::{Host, HostSetup, StoreKind};
 use host_replay::report::Json;
+use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_replay::run::{ReplayOptions, replay};
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::ReplayError;
@@ -30,9 +30,9 @@ struct End {
     open: Vec<(String, EffectState)>,
 }
 
-fn setup(store: StoreKind) -> HostSetup {
+fn setup(store: StoreKind) -> RigSetup {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/solobase");
-    HostSetup {
+    RigSetup {
         business: BusinessFolder::load(&folder).expect("the business"),
         livemode: false,
         config: Vec::new(),
@@ -43,14 +43,14 @@ fn setup(store: StoreKind) -> HostSetup {
     }
 }
 
-fn start(store: Box<dyn Store>) -> Result<Host, ReplayError> {
-    let mut host = Host::start_with(setup(StoreKind::Memory), store)?;
+fn start(store: Box<dyn Store>) -> Result<Rig, ReplayError> {
+    let mut host = Rig::start_with(setup(StoreKind::Memory), store)?;
     host.set_fire_timers(false);
     Ok(host)
 }
 
 /// Delivers the first `events` of the story, each committed by itself or all together.
-fn deliver(host: &mut Host, events: usize, together: bool) -> Result<(), ReplayError> {
+fn deliver(host: &mut Rig, events: usize, together: bool) -> Result<(), ReplayError> {
     if together {
         host.begin_group()?;
     }
@@ -61,7 +61,7 @@ fn deliver(host: &mut Host, events: usize, together: bool) -> Result<(), ReplayE
     if together { host.commit_group() } else { Ok(()) }
 }
 
-fn end(host: &Host) -> End {
+fn end(host: &Rig) -> End {
     let resources = host.scripted().inventory();
     let open = host.store().effects_open(host.processor().partition(), None).expect("read");
     End {
@@ -111,11 +111,11 @@ fn a_kill_at_any_write_changes_nothing_in_the_end() {
 /// that of the kill.
 #[test]
 fn a_kill_while_time_passes_changes_nothing_in_the_end() {
-    let pass = |host: &mut Host| -> Result<(), ReplayError> {
+    let pass = |host: &mut Rig| -> Result<(), ReplayError> {
         host.set_fire_timers(true);
         host.advance_to(CLOCK_MS + YEAR_MS).map(drop)
     };
-    let play = |host: &mut Host| deliver(host, 4, false).and_then(|()| pass(host));
+    let play = |host: &mut Rig| deliver(host, 4, false).and_then(|()| pass(host));
     let mut host = start(Box::new(MemoryStore::new())).expect("a host");
     play(&mut host).expect("no fault");
     let expected = end(&host);
@@ -144,7 +144,7 @@ fn a_second_run_over_one_store_goes_on_with_what_the_first_made() {
     let folder = tempfile::tempdir().expect("a folder");
     let kind = StoreKind::Sqlite(folder.path().join("rows.db"));
     for events in 1..=4 {
-        let mut host = Host::start(setup(kind.clone())).expect("a host");
+        let mut host = Rig::start(setup(kind.clone())).expect("a host");
         host.set_fire_timers(false);
         deliver(&mut host, events, true).expect("no fault");
         if events == 4 {

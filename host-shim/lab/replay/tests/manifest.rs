@@ -1,7 +1,7 @@
 //! `manifest.yml`, from which a host knows how to load the extension, against what the extension declares itself.
 
 use extension_contract::{ConfigType, Declarations, Extension};
-use host_replay::host::{Host, HostSetup, StoreKind};
+use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_scenario::business::BusinessFolder;
 use host_scenario::tree::Node;
 use instance_provisioner::Provisioner;
@@ -83,7 +83,7 @@ fn solobase() -> BusinessFolder {
 /// The events of others that change something, in the order in which they are told here.
 fn events_that_change_something() -> Vec<&'static str> {
     let (business, config, runners, store) = (solobase(), Vec::new(), host_native::runners(), StoreKind::Memory);
-    let mut host = Host::start(HostSetup { business, livemode: false, config, runners, store, clock: 0, world: None })
+    let mut host = Rig::start(RigSetup { business, livemode: false, config, runners, store, clock: 0, world: None })
         .expect("a host");
     let mut told = Vec::new();
     let mut tell = |name, body: Value| {

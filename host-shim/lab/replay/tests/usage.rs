@@ -2,7 +2,7 @@
 
 use extension_contract::{Account, Actor, Event, Payload, Question, Usage};
 use host_intake::Decoded;
-use host_replay::host::{Delivered, Host, HostSetup, StoreKind};
+use host_replay::rig::{Delivered, Rig, RigSetup, StoreKind};
 use host_replay::state::account_rows;
 use host_scenario::business::BusinessFolder;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ const PROFESSIONAL: &str = "price_professional_monthly";
 
 /// A host with one customer.
 struct Story {
-    host: Host,
+    host: Rig,
     now: i64,
     events: u32,
 }
@@ -23,7 +23,7 @@ struct Story {
 impl Story {
     fn begin() -> Story {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/solobase");
-        let setup = HostSetup {
+        let setup = RigSetup {
             business: BusinessFolder::load(&fixtures).expect("the business"),
             livemode: false,
             config: Vec::new(),
@@ -32,7 +32,7 @@ impl Story {
             clock: START_MS,
             world: None,
         };
-        Story { host: Host::start(setup).expect("a host"), now: START_MS, events: 0 }
+        Story { host: Rig::start(setup).expect("a host"), now: START_MS, events: 0 }
     }
 
     fn account() -> Account {

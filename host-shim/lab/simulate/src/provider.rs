@@ -3,7 +3,7 @@
 
 use crate::done::Done;
 use host_provider_api::scripted::Scripted;
-use host_provider_api::{Answer, Call, Provider, Reply, Simulation};
+use host_provider_api::{Call, CallOutcome, Provider, Reply, Simulation};
 use host_replay::shuffle::Random;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,17 +116,17 @@ impl State {
 
     fn retrieve(&mut self, call: &Call) -> Reply {
         let reply = match self.answers.get(&effect(call)) {
-            Some(Value::Null) => Answer::refused("resource_missing", "no such object"),
-            Some(found) => Answer::Done(found.clone()),
+            Some(Value::Null) => CallOutcome::refused("resource_missing", "no such object"),
+            Some(found) => CallOutcome::Done(found.clone()),
             None => {
                 if !self.asked.iter().any(|asked| effect(asked) == effect(call)) {
                     self.asked.push(call.clone());
                 }
-                return Answer::InProgress { after_ms: LOOK_MS, token: "asked".to_owned() }.into();
+                return CallOutcome::InProgress { after_ms: LOOK_MS, token: "asked".to_owned() }.into();
             }
         };
         self.keep(call, || match &reply {
-            Answer::Done(found) => json!({"ok": found}),
+            CallOutcome::Done(found) => json!({"ok": found}),
             _ => json!({"final": "resource_missing"}),
         });
         reply.into()
@@ -156,7 +156,7 @@ impl State {
     fn carry_out(&mut self, call: &Call) -> Reply {
         let call = Call { token: None, ..call.clone() };
         let reply = self.scripted.play(&call);
-        if matches!(reply, Reply::Answer(Answer::Done(_))) && self.noted.insert(effect(&call)) {
+        if matches!(reply, Reply::Answer(CallOutcome::Done(_))) && self.noted.insert(effect(&call)) {
             self.done.entry(call.scope.clone()).or_default().note(&call);
         }
         reply
@@ -171,14 +171,15 @@ impl State {
         match mishap {
             None => {
                 let reply = self.carry_out(call);
-                if call.token.is_none() && matches!(reply, Reply::Answer(Answer::Done(_))) {
+                if call.token.is_none() && matches!(reply, Reply::Answer(CallOutcome::Done(_))) {
                     self.keep(call, || json!("ok"));
                 }
                 reply
             }
             Some(Mishap::Refused) => {
                 self.keep(call, || json!("retryable throttled"));
-                Answer::Retry { after_ms: None, code: "throttled".to_owned(), message: "too busy".to_owned() }.into()
+                CallOutcome::Retry { after_ms: None, code: "throttled".to_owned(), message: "too busy".to_owned() }
+                    .into()
             }
             Some(Mishap::Lost) => {
                 self.keep(call, || json!("lost"));
@@ -187,7 +188,7 @@ impl State {
             }
             Some(Mishap::Late { minutes }) => {
                 self.keep(call, || json!(format!("late {minutes}m")));
-                Answer::InProgress { after_ms: minutes * 60_000, token: "late".to_owned() }.into()
+                CallOutcome::InProgress { after_ms: minutes * 60_000, token: "late".to_owned() }.into()
             }
         }
     }
@@ -213,11 +214,11 @@ impl Simulation for Moody {
 }
 
 impl Provider for Moody {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         match self.play(call) {
             Reply::Answer(answer) => answer,
             Reply::Silence { .. } => {
-                Answer::Retry { after_ms: None, code: "silence".to_owned(), message: "no answer came".to_owned() }
+                CallOutcome::Retry { after_ms: None, code: "silence".to_owned(), message: "no answer came".to_owned() }
             }
         }
     }

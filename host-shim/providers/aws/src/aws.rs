@@ -5,7 +5,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Credentials as Plain, Region};
-use host_provider_api::{Answer, Secret, Unlisted};
+use host_provider_api::{CallOutcome, Secret, Unlisted};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -163,21 +163,25 @@ impl Aws {
     }
 
     /// What a call comes to, within its time.
-    pub(crate) fn run(&self, work: impl Future<Output = Result<Answer, Answer>>) -> Answer {
-        let Some(runtime) = &self.0.runtime else { return Answer::retry("closed", "the provider is being closed") };
+    pub(crate) fn run(&self, work: impl Future<Output = Result<CallOutcome, CallOutcome>>) -> CallOutcome {
+        let Some(runtime) = &self.0.runtime else {
+            return CallOutcome::retry("closed", "the provider is being closed");
+        };
         let limited = async { tokio::time::timeout(self.0.call, work).await };
         match runtime.block_on(limited) {
             Ok(result) => settle(result),
-            Err(_) => Answer::retry("timeout", format!("no end after {:?}; what was done is unknown", self.0.call)),
+            Err(_) => {
+                CallOutcome::retry("timeout", format!("no end after {:?}; what was done is unknown", self.0.call))
+            }
         }
     }
 
     /// What a list comes to. It has no time of its own: each of its requests has.
-    pub(crate) fn list<T>(&self, work: impl Future<Output = Result<T, Answer>>) -> Result<T, Unlisted> {
+    pub(crate) fn list<T>(&self, work: impl Future<Output = Result<T, CallOutcome>>) -> Result<T, Unlisted> {
         let unlisted = |reason: String| Unlisted { provider: NAME, reason };
         let Some(runtime) = &self.0.runtime else { return Err(unlisted("the provider is being closed".to_owned())) };
         runtime.block_on(work).map_err(|answer| match answer {
-            Answer::Retry { code, message, .. } | Answer::Refused { code, message } => {
+            CallOutcome::Retry { code, message, .. } | CallOutcome::Refused { code, message } => {
                 unlisted(format!("{code}: {message}"))
             }
             other => unlisted(format!("{other:?}")),

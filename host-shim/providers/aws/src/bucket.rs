@@ -14,7 +14,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag};
 use host_provider_api::names::Rules;
-use host_provider_api::{Answer, Call, Held, Provider, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted};
 use serde_json::{Value, json};
 
 /// Before a derived name.
@@ -89,16 +89,16 @@ impl Buckets {
         Buckets { aws: aws.clone(), client: Client::from_conf(settings.build()), config }
     }
 
-    async fn carry_out(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn carry_out(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         match (call.resource(), call.verb()) {
             ("object", "sign") => self.sign(call).await,
-            ("object", _) => Ok(Answer::unsupported(call)),
+            ("object", _) => Ok(CallOutcome::unsupported(call)),
             (_, "ensure") => self.ensure(call).await,
             (_, "change") => self.change(call).await,
             (_, "observe") if adopts(call) => self.adopt(call).await,
             (_, "observe") => match self.seek(call).await? {
                 Sought::Ours(name, marks) => Ok(seen(&name, &marks)),
-                _ => Ok(Answer::Done(json!({"exists": false}))),
+                _ => Ok(CallOutcome::Done(json!({"exists": false}))),
             },
             (_, "destroy") => match self.seek(call).await? {
                 Sought::Ours(name, marks) => {
@@ -107,9 +107,9 @@ impl Buckets {
                 }
                 // What was begun and not marked, or what marked it is deleted and the bucket is not.
                 Sought::Unmarked(name) if self.is_begun(call, &name).await? => self.destroy(call, &name).await,
-                _ => Ok(Answer::Done(json!({}))),
+                _ => Ok(CallOutcome::Done(json!({}))),
             },
-            _ => Ok(Answer::unsupported(call)),
+            _ => Ok(CallOutcome::unsupported(call)),
         }
     }
 
@@ -120,7 +120,7 @@ impl Buckets {
         }
     }
 
-    async fn ensure(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn ensure(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let wanted = settings::Settings::of(call)?;
         match self.seek(call).await? {
             Sought::Taken(name) => Err(name_taken(&name)),
@@ -143,14 +143,14 @@ impl Buckets {
     /// True if a bucket without marks is what an earlier call made before it could mark it. On AWS the tags come with the
     /// bucket, so only a name that nobody else has the idea of counts; B2 has no way to do both at once, so there an empty
     /// bucket of this account counts, too.
-    async fn is_begun(&self, call: &Call, name: &str) -> Result<bool, Answer> {
+    async fn is_begun(&self, call: &Call, name: &str) -> Result<bool, CallOutcome> {
         if self.rules().derive(PREFIX, &call.resource_id())? == name {
             return Ok(true);
         }
         Ok(self.config.flavor == Flavor::B2 && self.is_empty(name).await?)
     }
 
-    async fn create(&self, name: &str, marks: &Marks) -> Result<(), Answer> {
+    async fn create(&self, name: &str, marks: &Marks) -> Result<(), CallOutcome> {
         let mut with = CreateBucketConfiguration::builder();
         let is_first = self.aws.region() == FIRST_REGION;
         let is_aws = self.config.flavor == Flavor::Aws;
@@ -176,7 +176,7 @@ impl Buckets {
         before: &Marks,
         after: &Marks,
         wanted: Option<&settings::Settings>,
-    ) -> Result<Answer, Answer> {
+    ) -> Result<CallOutcome, CallOutcome> {
         let mut marks = after.clone();
         if let Some(wanted) = wanted {
             let print = wanted.fingerprint(&self.config);
@@ -193,10 +193,10 @@ impl Buckets {
         if marks != *before {
             self.mark(name, &marks).await?;
         }
-        Ok(Answer::Done(outputs(name)))
+        Ok(CallOutcome::Done(outputs(name)))
     }
 
-    async fn change(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn change(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let state = wanted_state(call)?;
         match self.seek(call).await? {
             Sought::Ours(name, marks) => {
@@ -212,12 +212,12 @@ impl Buckets {
                 self.bring(&name, &marks, &after, wanted.as_ref()).await
             }
             Sought::Taken(name) | Sought::Unmarked(name) => Err(name_taken(&name)),
-            Sought::Absent(name) => Err(Answer::refused("not-found", format!("there is no bucket `{name}`"))),
+            Sought::Absent(name) => Err(CallOutcome::refused("not-found", format!("there is no bucket `{name}`"))),
         }
     }
 
     /// Takes in what a person made: it must be there, be empty, and be nobody else's.
-    async fn adopt(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn adopt(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let name = output(call, "bucket").ok_or_else(|| bad("outputs.bucket", "", "the name of a bucket"))?;
         let name = self.rules().check(name)?;
         let marks = match self.marks(name).await? {
@@ -227,17 +227,17 @@ impl Buckets {
                 marks.after(call)
             }
             Whose::Unmarked if self.is_empty(name).await? => Marks::of(call)?,
-            Whose::Unmarked => return Err(Answer::refused("not-empty", format!("bucket `{name}` has objects"))),
+            Whose::Unmarked => return Err(CallOutcome::refused("not-empty", format!("bucket `{name}` has objects"))),
             Whose::Another => {
-                return Err(Answer::refused("access-denied", format!("bucket `{name}` can't be reached")));
+                return Err(CallOutcome::refused("access-denied", format!("bucket `{name}` can't be reached")));
             }
-            Whose::Nobodys => return Err(Answer::refused("not-found", format!("there is no bucket `{name}`"))),
+            Whose::Nobodys => return Err(CallOutcome::refused("not-found", format!("there is no bucket `{name}`"))),
         };
         self.mark(name, &marks).await?;
         Ok(seen(name, &marks))
     }
 
-    async fn all(&self) -> Result<Vec<Held>, Answer> {
+    async fn all(&self) -> Result<Vec<Held>, CallOutcome> {
         let listed = self.listed().await?.into_iter();
         let mut held: Vec<Held> = listed
             .map(|(name, marks)| {
@@ -261,7 +261,7 @@ enum Whose {
 }
 
 impl Provider for Buckets {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         self.aws.run(self.carry_out(call))
     }
 
@@ -274,11 +274,11 @@ fn outputs(name: &str) -> Value {
     json!({"id": name, "bucket": name})
 }
 
-fn seen(name: &str, marks: &Marks) -> Answer {
-    Answer::Done(json!({"exists": true, "state": marks.state, "outputs": outputs(name)}))
+fn seen(name: &str, marks: &Marks) -> CallOutcome {
+    CallOutcome::Done(json!({"exists": true, "state": marks.state, "outputs": outputs(name)}))
 }
 
-fn tags(marks: &Marks) -> Result<Vec<Tag>, Answer> {
+fn tags(marks: &Marks) -> Result<Vec<Tag>, CallOutcome> {
     let ours = marks.tags().into_iter().filter(|(name, _)| !name.starts_with("aws:"));
     let built = ours.map(|(name, value)| Tag::builder().key(name).value(value).build());
     built.collect::<Result<_, _>>().map_err(|error| crate::errors::unbuilt(&error))

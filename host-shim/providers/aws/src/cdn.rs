@@ -13,7 +13,7 @@ use crate::payload::{adopts, bad, has_settings, output, text};
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types::{DistributionConfig, DistributionConfigWithTags, Tag, Tags};
 use host_provider_api::names::letters;
-use host_provider_api::{Answer, Call, Held, Provider, ResourceId, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Unlisted};
 use serde_json::{Value, json};
 use settings::Settings;
 
@@ -64,21 +64,21 @@ impl Distributions {
         Distributions { aws: aws.clone(), client: Client::new(aws.sdk()), config }
     }
 
-    async fn carry_out(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn carry_out(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         match call.verb() {
             "ensure" => self.ensure(call).await,
             "change" => self.change(call).await,
             "observe" if adopts(call) => self.adopt(call).await,
             "observe" => match self.seek(call, None).await? {
                 Some((found, _)) => Ok(seen(&found)),
-                None => Ok(Answer::Done(json!({"exists": false}))),
+                None => Ok(CallOutcome::Done(json!({"exists": false}))),
             },
             "destroy" => self.destroy(call).await,
-            _ => Ok(Answer::unsupported(call)),
+            _ => Ok(CallOutcome::unsupported(call)),
         }
     }
 
-    async fn ensure(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn ensure(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let wanted = Settings::of(call, &self.config, self.aws.region())?;
         if let Some((found, marks)) = self.seek(call, wanted.host()).await? {
             marks.admit(call)?;
@@ -99,25 +99,25 @@ impl Distributions {
             }
             // It was made, and the list does not show it yet.
             Err(failure) if failure.is(&["DistributionAlreadyExists"]) => {
-                return Err(Answer::retry("conflict", failure.words()));
+                return Err(CallOutcome::retry("conflict", failure.words()));
             }
             Err(failure) => return Err(failure.into()),
         };
         let there = made.distribution.ok_or_else(|| incomplete("cloudfront:CreateDistribution", "a distribution"))?;
         match there.status == DEPLOYED {
-            true => Ok(Answer::Done(outputs(&there.id, &there.domain_name))),
+            true => Ok(CallOutcome::Done(outputs(&there.id, &there.domain_name))),
             false => Ok(later(call, &there.id, LOOK_MS)),
         }
     }
 
-    async fn change(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn change(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let state = wanted_state(call)?;
         let wanted = match has_settings(call) {
             true => Some(Settings::of(call, &self.config, self.aws.region())?),
             false => None,
         };
         let Some((found, marks)) = self.seek(call, None).await? else {
-            return Err(Answer::refused("not-found", "there is no distribution of this resource"));
+            return Err(CallOutcome::refused("not-found", "there is no distribution of this resource"));
         };
         marks.admit(call)?;
         let is_enabled = state.unwrap_or(&marks.state) == RUNNING;
@@ -132,7 +132,7 @@ impl Distributions {
         marks: &Marks,
         wanted: Option<&Settings<'_>>,
         is_enabled: bool,
-    ) -> Result<Answer, Answer> {
+    ) -> Result<CallOutcome, CallOutcome> {
         let mut after = marks.after(call);
         after.state = state_of(is_enabled).to_owned();
         if after != *marks {
@@ -150,13 +150,13 @@ impl Distributions {
             false => self.update(&found, config).await?,
         };
         match is_deployed {
-            true => Ok(Answer::Done(outputs(&found.id, &found.domain))),
+            true => Ok(CallOutcome::Done(outputs(&found.id, &found.domain))),
             false => Ok(later(call, &found.id, LOOK_MS)),
         }
     }
 
     /// Whether it is everywhere already.
-    async fn update(&self, found: &Found, config: DistributionConfig) -> Result<bool, Answer> {
+    async fn update(&self, found: &Found, config: DistributionConfig) -> Result<bool, CallOutcome> {
         let update = self.client.update_distribution().id(&found.id).if_match(&found.etag).distribution_config(config);
         let done = match update.send().await.told("cloudfront:UpdateDistribution") {
             Ok(done) => done,
@@ -166,24 +166,24 @@ impl Distributions {
         Ok(done.distribution.is_some_and(|there| there.status == DEPLOYED))
     }
 
-    async fn tag(&self, arn: &str, marks: &Marks) -> Result<(), Answer> {
+    async fn tag(&self, arn: &str, marks: &Marks) -> Result<(), CallOutcome> {
         let asked = self.client.tag_resource().resource(arn).tags(tags(marks)?).send().await;
         asked.told("cloudfront:TagResource")?;
         Ok(())
     }
 
     /// Takes in what a person made: it must be there, nobody else's, and have the wanted host if there is one.
-    async fn adopt(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn adopt(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let id = output(call, "id").ok_or_else(|| bad("outputs.id", "", "the id of a distribution"))?;
         let Some(mut found) = self.get(id).await? else {
-            return Err(Answer::refused("not-found", format!("there is no distribution `{id}`")));
+            return Err(CallOutcome::refused("not-found", format!("there is no distribution `{id}`")));
         };
         let hosts = found.config.aliases.as_ref().and_then(|aliases| aliases.items.clone()).unwrap_or_default();
         if let Some(host) = text(call, "host")?
             && self.config.certificate_arn.is_some()
             && !hosts.iter().any(|has| has == host)
         {
-            return Err(Answer::refused("not-reachable", format!("distribution `{id}` does not serve `{host}`")));
+            return Err(CallOutcome::refused("not-reachable", format!("distribution `{id}` does not serve `{host}`")));
         }
         let marks = match &found.marks {
             Some(marks) => {
@@ -199,8 +199,8 @@ impl Distributions {
     }
 
     /// Only what is disabled everywhere can be deleted, so this takes three steps, and looks between them.
-    async fn destroy(&self, call: &Call) -> Result<Answer, Answer> {
-        let Some((found, marks)) = self.seek(call, None).await? else { return Ok(Answer::Done(json!({}))) };
+    async fn destroy(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
+        let Some((found, marks)) = self.seek(call, None).await? else { return Ok(CallOutcome::Done(json!({}))) };
         marks.admit(call)?;
         if found.config.enabled {
             if marks.generation < call.generation {
@@ -216,10 +216,10 @@ impl Distributions {
         }
         let delete = self.client.delete_distribution().id(&found.id).if_match(&found.etag);
         delete.send().await.told("cloudfront:DeleteDistribution").unless(ABSENT)?;
-        Ok(Answer::Done(json!({})))
+        Ok(CallOutcome::Done(json!({})))
     }
 
-    async fn all(&self) -> Result<Vec<Held>, Answer> {
+    async fn all(&self) -> Result<Vec<Held>, CallOutcome> {
         let mut held = Vec::new();
         for line in self.lines().await? {
             if let Some(marks) = self.marks(&line.arn).await? {
@@ -232,7 +232,7 @@ impl Distributions {
 }
 
 impl Provider for Distributions {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         self.aws.run(self.carry_out(call))
     }
 
@@ -254,12 +254,12 @@ fn outputs(id: &str, domain: &str) -> Value {
     json!({"id": id, "domain": domain})
 }
 
-fn seen(found: &Found) -> Answer {
+fn seen(found: &Found) -> CallOutcome {
     let (state, outputs) = (state_of(found.config.enabled), outputs(&found.id, &found.domain));
-    Answer::Done(json!({"exists": true, "state": state, "outputs": outputs}))
+    CallOutcome::Done(json!({"exists": true, "state": state, "outputs": outputs}))
 }
 
-fn tags(marks: &Marks) -> Result<Tags, Answer> {
+fn tags(marks: &Marks) -> Result<Tags, CallOutcome> {
     let built = marks.tags().into_iter().map(|(name, value)| Tag::builder().key(name).value(value).build());
     let items = built.collect::<Result<Vec<_>, _>>().map_err(|error| crate::errors::unbuilt(&error))?;
     Ok(Tags::builder().set_items(Some(items)).build())

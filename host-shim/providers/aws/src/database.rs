@@ -14,7 +14,7 @@ use crate::payload::{adopts, bad, has_settings, output};
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbInstance, Tag};
 use host_provider_api::names::Rules;
-use host_provider_api::{Answer, Call, Held, Provider, SECRET_BYTES_MIN, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, SECRET_BYTES_MIN, Unlisted};
 use serde_json::{Value, json};
 use settings::Settings;
 
@@ -67,23 +67,23 @@ impl Databases {
         Databases { aws: aws.clone(), client: Client::new(aws.sdk()), config }
     }
 
-    async fn carry_out(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn carry_out(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         match call.verb() {
             "ensure" => self.ensure(call).await,
             "change" => self.change(call).await,
             "observe" if adopts(call) => self.adopt(call).await,
             "observe" => match self.seek(call).await? {
                 Some((found, marks)) => self.seen(&found, &marks),
-                None => Ok(Answer::Done(json!({"exists": false}))),
+                None => Ok(CallOutcome::Done(json!({"exists": false}))),
             },
             "backup" => self.backup(call).await,
             "restore" => self.restore(call).await,
             "destroy" => self.destroy(call).await,
-            _ => Ok(Answer::unsupported(call)),
+            _ => Ok(CallOutcome::unsupported(call)),
         }
     }
 
-    async fn ensure(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn ensure(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let wanted = Settings::of(call, &self.config)?;
         if let Some((found, marks)) = self.seek(call).await? {
             marks.admit(call)?;
@@ -100,19 +100,19 @@ impl Databases {
         let done = asked.told("rds:CreateDBInstance").map_err(Failure::without_words)?;
         let found = done.db_instance.and_then(read).ok_or_else(|| incomplete("rds:CreateDBInstance", "an instance"))?;
         match found.status.as_str() {
-            AVAILABLE => Ok(Answer::Done(outputs(&found, &marks)?)),
+            AVAILABLE => Ok(CallOutcome::Done(outputs(&found, &marks)?)),
             _ => Ok(later(call, &found.id, LOOK_MS)),
         }
     }
 
-    async fn change(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn change(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let state = wanted_state(call)?;
         let wanted = match has_settings(call) {
             true => Some(Settings::of(call, &self.config)?),
             false => None,
         };
         let Some((found, marks)) = self.seek(call).await? else {
-            return Err(Answer::refused("not-found", "there is no database of this resource"));
+            return Err(CallOutcome::refused("not-found", "there is no database of this resource"));
         };
         marks.admit(call)?;
         let state = state.unwrap_or(&marks.state).to_owned();
@@ -127,7 +127,7 @@ impl Databases {
         marks: &Marks,
         wanted: Option<&Settings>,
         state: &str,
-    ) -> Result<Answer, Answer> {
+    ) -> Result<CallOutcome, CallOutcome> {
         let mut after = marks.after(call);
         after.state = state.to_owned();
         if after != *marks {
@@ -135,8 +135,10 @@ impl Databases {
         }
         let is_lost = LOST.contains(&found.status.as_str()) || found.status.starts_with("incompatible-");
         match (state, found.status.as_str()) {
-            (_, status) if is_lost => Err(Answer::refused("failed", format!("database `{}` is {status}", found.id))),
-            (SUSPENDED, STOPPED) => Ok(Answer::Done(outputs(&found, &after)?)),
+            (_, status) if is_lost => {
+                Err(CallOutcome::refused("failed", format!("database `{}` is {status}", found.id)))
+            }
+            (SUSPENDED, STOPPED) => Ok(CallOutcome::Done(outputs(&found, &after)?)),
             (SUSPENDED, AVAILABLE) => {
                 let stop = self.client.stop_db_instance().db_instance_identifier(&found.id);
                 let done = stop.send().await.told("rds:StopDBInstance")?;
@@ -163,37 +165,43 @@ impl Databases {
                     }
                 }
                 None if settings::is_pending(&found.there) => Ok(later(call, &found.id, LOOK_MS)),
-                None => Ok(Answer::Done(outputs(&found, &after)?)),
+                None => Ok(CallOutcome::Done(outputs(&found, &after)?)),
             },
             _ => Ok(later(call, &found.id, LOOK_MS)),
         }
     }
 
     /// The outputs of an instance that stands as it should, or a look later.
-    fn stands(&self, call: &Call, there: Option<DbInstance>, marks: &Marks, status: &str) -> Result<Answer, Answer> {
+    fn stands(
+        &self,
+        call: &Call,
+        there: Option<DbInstance>,
+        marks: &Marks,
+        status: &str,
+    ) -> Result<CallOutcome, CallOutcome> {
         let found = there.and_then(read).ok_or_else(|| incomplete("rds", "an instance"))?;
         match found.status == status {
-            true => Ok(Answer::Done(outputs(&found, marks)?)),
+            true => Ok(CallOutcome::Done(outputs(&found, marks)?)),
             false => Ok(later(call, &found.id, LOOK_MS)),
         }
     }
 
-    async fn tag(&self, arn: &str, marks: &Marks) -> Result<(), Answer> {
+    async fn tag(&self, arn: &str, marks: &Marks) -> Result<(), CallOutcome> {
         let add = self.client.add_tags_to_resource().resource_name(arn).set_tags(Some(tags(marks)));
         add.send().await.told("rds:AddTagsToResource")?;
         Ok(())
     }
 
-    fn seen(&self, found: &Found, marks: &Marks) -> Result<Answer, Answer> {
+    fn seen(&self, found: &Found, marks: &Marks) -> Result<CallOutcome, CallOutcome> {
         let outputs = outputs(found, marks).unwrap_or(Value::Null);
-        Ok(Answer::Done(json!({"exists": true, "state": state_of(&found.status), "outputs": outputs})))
+        Ok(CallOutcome::Done(json!({"exists": true, "state": state_of(&found.status), "outputs": outputs})))
     }
 
     /// Takes in what a person made: it must be there, and nobody else's. What is in it is not seen from here.
-    async fn adopt(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn adopt(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let id = output(call, "id").ok_or_else(|| bad("outputs.id", "", "the name of a database instance"))?;
         let Some(found) = self.get(RULES.check(id)?).await? else {
-            return Err(Answer::refused("not-found", format!("there is no database instance `{id}`")));
+            return Err(CallOutcome::refused("not-found", format!("there is no database instance `{id}`")));
         };
         let marks = match &found.marks {
             Some(marks) => {
@@ -211,7 +219,7 @@ impl Databases {
         self.seen(&found, &marks)
     }
 
-    async fn destroy(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn destroy(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         if let Some((found, marks)) = self.seek(call).await? {
             marks.admit(call)?;
             if found.status != "deleting" {
@@ -224,10 +232,10 @@ impl Databases {
         // By its name, since nothing is left that says its reference.
         let made = call.make_secret(&secret_name(call), SECRET_BYTES_MIN)?;
         call.forget_secret(&made.reference)?;
-        Ok(Answer::Done(json!({})))
+        Ok(CallOutcome::Done(json!({})))
     }
 
-    async fn all(&self) -> Result<Vec<Held>, Answer> {
+    async fn all(&self) -> Result<Vec<Held>, CallOutcome> {
         let listed = self.list().await?.into_iter();
         let mut held: Vec<Held> =
             listed.filter_map(|found| Some(found.marks.clone()?.held(&found.id, state_of(&found.status)))).collect();
@@ -237,7 +245,7 @@ impl Databases {
 }
 
 impl Provider for Databases {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         self.aws.run(self.carry_out(call))
     }
 
@@ -267,7 +275,7 @@ fn state_of(status: &str) -> &'static str {
     if matches!(status, STOPPED | "stopping") { SUSPENDED } else { RUNNING }
 }
 
-fn outputs(found: &Found, marks: &Marks) -> Result<Value, Answer> {
+fn outputs(found: &Found, marks: &Marks) -> Result<Value, CallOutcome> {
     let missing = || incomplete("rds:DescribeDBInstances", "an endpoint");
     let endpoint = found.there.endpoint.as_ref().ok_or_else(missing)?;
     let address = endpoint.address.as_deref().ok_or_else(missing)?;

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use host_provider_api::Answer;
+use host_provider_api::CallOutcome;
 use std::error::Error;
 
 /// Characters of AWS's own words that an answer carries.
@@ -117,14 +117,14 @@ impl Failure {
     }
 }
 
-impl From<Failure> for Answer {
-    fn from(failure: Failure) -> Answer {
+impl From<Failure> for CallOutcome {
+    fn from(failure: Failure) -> CallOutcome {
         let message = failure.message();
-        let retry = |code: &str| Answer::Retry { after_ms: failure.after_ms, code: code.to_owned(), message };
+        let retry = |code: &str| CallOutcome::Retry { after_ms: failure.after_ms, code: code.to_owned(), message };
         let message = failure.message();
         let Some(status) = failure.status else {
             return match failure.unheard {
-                "bad-request" => Answer::refused("bad-request", message),
+                "bad-request" => CallOutcome::refused("bad-request", message),
                 unheard => retry(unheard),
             };
         };
@@ -137,11 +137,11 @@ impl From<Failure> for Answer {
         } else if failure.is(PASSING) || is_new_role {
             retry("conflict")
         } else if failure.is(DENIED) || (status == 403 && failure.code.is_empty()) {
-            Answer::refused("access-denied", message)
+            CallOutcome::refused("access-denied", message)
         } else if QUOTA.iter().any(|quota| failure.code.contains(quota)) {
-            Answer::refused("quota-exceeded", message)
+            CallOutcome::refused("quota-exceeded", message)
         } else {
-            Answer::refused("rejected", message)
+            CallOutcome::refused("rejected", message)
         }
     }
 }
@@ -176,21 +176,21 @@ impl<T> Unless<T> for Result<T, Failure> {
 }
 
 /// Something that others have under the wanted name.
-pub(crate) fn name_taken(name: &str) -> Answer {
-    Answer::refused("name-taken", format!("`{name}` exists and is not this resource's"))
+pub(crate) fn name_taken(name: &str) -> CallOutcome {
+    CallOutcome::refused("name-taken", format!("`{name}` exists and is not this resource's"))
 }
 
 /// An answer of AWS in which something is missing that its documentation promises.
-pub(crate) fn incomplete(request: &str, missing: &str) -> Answer {
-    Answer::retry("bad-answer", format!("{request}: an answer without {missing}"))
+pub(crate) fn incomplete(request: &str, missing: &str) -> CallOutcome {
+    CallOutcome::retry("bad-answer", format!("{request}: an answer without {missing}"))
 }
 
 /// A request that can't be written down, which the parts that a provider puts in never are.
-pub(crate) fn unbuilt(error: &aws_sdk_s3::error::BuildError) -> Answer {
-    Answer::refused("bad-request", error.to_string())
+pub(crate) fn unbuilt(error: &aws_sdk_s3::error::BuildError) -> CallOutcome {
+    CallOutcome::refused("bad-request", error.to_string())
 }
 
-pub(crate) fn settle(result: Result<Answer, Answer>) -> Answer {
+pub(crate) fn settle(result: Result<CallOutcome, CallOutcome>) -> CallOutcome {
     result.unwrap_or_else(|answer| answer)
 }
 
@@ -215,9 +215,9 @@ mod tests {
             (409, "ResourceConflictException", "conflict"),
             (412, "PreconditionFailed", "conflict"),
         ] {
-            let answer = Answer::from(failure(status, code));
+            let answer = CallOutcome::from(failure(status, code));
             let is_retry =
-                matches!(&answer, Answer::Retry { code, after_ms: Some(7000), .. } if code.as_str() == expected);
+                matches!(&answer, CallOutcome::Retry { code, after_ms: Some(7000), .. } if code.as_str() == expected);
             assert!(is_retry, "{status} {code}: {answer:?}");
         }
     }
@@ -230,15 +230,15 @@ mod tests {
             (400, "InstanceQuotaExceeded", "quota-exceeded"),
             (400, "InvalidParameterValue", "rejected"),
         ] {
-            let answer = Answer::from(failure(status, code));
-            assert!(matches!(&answer, Answer::Refused { code, .. } if code.as_str() == expected), "{answer:?}");
+            let answer = CallOutcome::from(failure(status, code));
+            assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code.as_str() == expected), "{answer:?}");
         }
     }
 
     #[test]
     fn silence_is_never_a_refusal() {
         let unheard = Failure { status: None, unheard: "timeout", ..failure(0, "") };
-        assert!(matches!(Answer::from(unheard), Answer::Retry { code, .. } if code == "timeout"));
+        assert!(matches!(CallOutcome::from(unheard), CallOutcome::Retry { code, .. } if code == "timeout"));
     }
 
     #[test]
@@ -247,7 +247,8 @@ mod tests {
         assert_eq!(told, "lambda:X: 400 InvalidParameterValue");
         // They still say what kind of refusal it is.
         let words = "The role defined for the function cannot be assumed by Lambda.".to_owned();
-        let answer = Answer::from(Failure { words, ..failure(400, "InvalidParameterValueException") }.without_words());
-        assert!(matches!(answer, Answer::Retry { code, .. } if code == "conflict"));
+        let answer =
+            CallOutcome::from(Failure { words, ..failure(400, "InvalidParameterValueException") }.without_words());
+        assert!(matches!(answer, CallOutcome::Retry { code, .. } if code == "conflict"));
     }
 }

@@ -14,7 +14,7 @@ use crate::payload::{adopts, has_settings, output};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State};
 use host_provider_api::names::{Rules, letters};
-use host_provider_api::{Answer, Call, Held, Provider, ResourceId, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Unlisted};
 use serde_json::{Value, json};
 use settings::{Ready, Settings};
 
@@ -65,21 +65,21 @@ impl Functions {
         Ok(Functions { aws: aws.clone(), client: Client::new(aws.sdk()), ready: config.ready()? })
     }
 
-    async fn carry_out(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn carry_out(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         match call.verb() {
             "ensure" => self.ensure(call).await,
             "change" => self.change(call).await,
             "observe" if adopts(call) => self.adopt(call).await,
             "observe" => match self.seek(call).await? {
                 Sought::Ours(found, _) => self.seen(&found).await,
-                Sought::Taken(_) | Sought::Absent(_) => Ok(Answer::Done(json!({"exists": false}))),
+                Sought::Taken(_) | Sought::Absent(_) => Ok(CallOutcome::Done(json!({"exists": false}))),
             },
             "destroy" => self.destroy(call).await,
-            _ => Ok(Answer::unsupported(call)),
+            _ => Ok(CallOutcome::unsupported(call)),
         }
     }
 
-    async fn ensure(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn ensure(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let wanted = self.ready.settings(call)?;
         match self.seek(call).await? {
             Sought::Taken(name) => Err(name_taken(&name)),
@@ -98,12 +98,12 @@ impl Functions {
                     return Ok(later(call, &name, LOOK_MS));
                 }
                 let arn = arn.ok_or_else(|| incomplete("lambda:CreateFunction", "an ARN"))?;
-                Ok(Answer::Done(json!({"arn": arn, "url": self.open(&name).await?})))
+                Ok(CallOutcome::Done(json!({"arn": arn, "url": self.open(&name).await?})))
             }
         }
     }
 
-    async fn change(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn change(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let state = wanted_state(call)?;
         match self.seek(call).await? {
             Sought::Ours(found, marks) => {
@@ -115,7 +115,7 @@ impl Functions {
                 self.bring(call, &found, &marks, wanted.as_ref(), state.unwrap_or(&marks.state)).await
             }
             Sought::Taken(name) => Err(name_taken(&name)),
-            Sought::Absent(name) => Err(Answer::refused("not-found", format!("there is no function `{name}`"))),
+            Sought::Absent(name) => Err(CallOutcome::refused("not-found", format!("there is no function `{name}`"))),
         }
     }
 
@@ -128,10 +128,10 @@ impl Functions {
         marks: &Marks,
         wanted: Option<&Settings>,
         state: &str,
-    ) -> Result<Answer, Answer> {
+    ) -> Result<CallOutcome, CallOutcome> {
         if found.config.state == Some(State::Failed) {
             let reason = found.config.state_reason_code.as_ref().map_or("no reason given", |reason| reason.as_str());
-            return Err(Answer::refused("failed", format!("function `{}`: {reason}", found.name)));
+            return Err(CallOutcome::refused("failed", format!("function `{}`: {reason}", found.name)));
         }
         if is_busy(&found.config) {
             return Ok(later(call, &found.name, LOOK_MS));
@@ -174,26 +174,26 @@ impl Functions {
             }
             _ => {}
         }
-        Ok(Answer::Done(json!({"arn": found.arn, "url": self.open(&found.name).await?})))
+        Ok(CallOutcome::Done(json!({"arn": found.arn, "url": self.open(&found.name).await?})))
     }
 
-    async fn tag(&self, arn: &str, marks: &Marks) -> Result<(), Answer> {
+    async fn tag(&self, arn: &str, marks: &Marks) -> Result<(), CallOutcome> {
         let tags = marks.tags().into_iter().collect();
         self.client.tag_resource().resource(arn).set_tags(Some(tags)).send().await.told("lambda:TagResource")?;
         Ok(())
     }
 
-    async fn seen(&self, found: &Found) -> Result<Answer, Answer> {
+    async fn seen(&self, found: &Found) -> Result<CallOutcome, CallOutcome> {
         let url = self.url(&found.name).await?.map_or(Value::Null, Value::String);
         let outputs = json!({"arn": found.arn, "url": url});
-        Ok(Answer::Done(json!({"exists": true, "state": state_of(found), "outputs": outputs})))
+        Ok(CallOutcome::Done(json!({"exists": true, "state": state_of(found), "outputs": outputs})))
     }
 
     /// Takes in what a person made: it must be there, and nobody else's.
-    async fn adopt(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn adopt(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let arn = output(call, "arn").ok_or_else(|| crate::payload::bad("outputs.arn", "", "the ARN of a function"))?;
         let Some(found) = self.get(arn).await? else {
-            return Err(Answer::refused("not-found", format!("there is no function `{arn}`")));
+            return Err(CallOutcome::refused("not-found", format!("there is no function `{arn}`")));
         };
         let marks = match &found.marks {
             Some(marks) => {
@@ -212,17 +212,17 @@ impl Functions {
         self.seen(&found).await
     }
 
-    async fn destroy(&self, call: &Call) -> Result<Answer, Answer> {
+    async fn destroy(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         if let Sought::Ours(found, marks) = self.seek(call).await? {
             marks.admit(call)?;
             // The URL and its permissions go with it.
             let asked = self.client.delete_function().function_name(&found.name).send().await;
             asked.told("lambda:DeleteFunction").unless(ABSENT)?;
         }
-        Ok(Answer::Done(json!({})))
+        Ok(CallOutcome::Done(json!({})))
     }
 
-    async fn all(&self) -> Result<Vec<Held>, Answer> {
+    async fn all(&self) -> Result<Vec<Held>, CallOutcome> {
         let mut held = Vec::new();
         for (name, _) in self.names().await? {
             if let Some(found) = self.get(&name).await?
@@ -237,7 +237,7 @@ impl Functions {
 }
 
 impl Provider for Functions {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         self.aws.run(self.carry_out(call))
     }
 

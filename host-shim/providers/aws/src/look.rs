@@ -1,6 +1,6 @@
 //! Looks at work that takes its time: each later than the one before.
 
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 
 /// Longest wait before a look.
 const WAIT_MAX_MS: i64 = 60_000;
@@ -20,10 +20,10 @@ pub(crate) fn subject(call: &Call) -> Option<&str> {
 }
 
 /// It is not done yet: a look at `name` follows, the first one after `first_ms`, each next one after twice as long.
-pub(crate) fn later(call: &Call, name: &str, first_ms: i64) -> Answer {
+pub(crate) fn later(call: &Call, name: &str, first_ms: i64) -> CallOutcome {
     let looks = read(call).map_or(0, |(looks, _)| looks);
     let after_ms = first_ms.saturating_mul(1_i64 << looks.min(16)).clamp(1, WAIT_MAX_MS);
-    Answer::InProgress { after_ms, token: format!("{} {name}", looks.saturating_add(1)) }
+    CallOutcome::InProgress { after_ms, token: format!("{} {name}", looks.saturating_add(1)) }
 }
 
 #[cfg(test)]
@@ -34,7 +34,7 @@ mod tests {
     fn each_look_comes_later_than_the_one_before_up_to_a_minute() {
         let (mut call, mut waits) = (Call::default(), Vec::new());
         for _ in 0..8 {
-            let Answer::InProgress { after_ms, token } = later(&call, "fn", 1000) else { panic!("in progress") };
+            let CallOutcome::InProgress { after_ms, token } = later(&call, "fn", 1000) else { panic!("in progress") };
             waits.push(after_ms);
             call.token = Some(token);
         }
@@ -47,7 +47,7 @@ mod tests {
         for token in ["", "x y", "99999999999 fn", &"1".repeat(300)] {
             let call = Call { token: Some(token.to_owned()), ..Call::default() };
             assert_eq!(subject(&call), None, "{token}");
-            assert!(matches!(later(&call, "fn", 1000), Answer::InProgress { after_ms: 1000, .. }), "{token}");
+            assert!(matches!(later(&call, "fn", 1000), CallOutcome::InProgress { after_ms: 1000, .. }), "{token}");
         }
     }
 }

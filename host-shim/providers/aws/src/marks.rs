@@ -2,7 +2,7 @@
 
 use crate::errors::name_taken;
 use crate::payload::bad;
-use host_provider_api::{Answer, Call, Held, ResourceId};
+use host_provider_api::{Call, CallOutcome, Held, ResourceId};
 use std::collections::BTreeMap;
 
 /// Key of the tag that everything made here bears.
@@ -37,7 +37,7 @@ pub(crate) struct Marks {
 
 impl Marks {
     /// The marks that this call puts on what it makes.
-    pub(crate) fn of(call: &Call) -> Result<Marks, Answer> {
+    pub(crate) fn of(call: &Call) -> Result<Marks, CallOutcome> {
         let (id, state) = (call.resource_id(), RUNNING.to_owned());
         for (field, value) in [("scope", &id.scope), ("key", &id.id), ("kind", &id.resource)] {
             if escape(value).len() > VALUE_MAX {
@@ -88,9 +88,9 @@ impl Marks {
     }
 
     /// Refuses a call of an older generation.
-    pub(crate) fn admit(&self, call: &Call) -> Result<(), Answer> {
+    pub(crate) fn admit(&self, call: &Call) -> Result<(), CallOutcome> {
         match call.generation < self.generation {
-            true => Err(Answer::refused(
+            true => Err(CallOutcome::refused(
                 "superseded",
                 format!("generation {} was asked for, and {} has been done", call.generation, self.generation),
             )),
@@ -99,7 +99,7 @@ impl Marks {
     }
 
     /// Refuses what is another resource's.
-    pub(crate) fn belongs(&self, call: &Call, name: &str) -> Result<(), Answer> {
+    pub(crate) fn belongs(&self, call: &Call, name: &str) -> Result<(), CallOutcome> {
         if self.id == call.resource_id() { Ok(()) } else { Err(name_taken(name)) }
     }
 
@@ -115,7 +115,7 @@ pub(crate) fn are_variants(one: &ResourceId, other: &ResourceId) -> bool {
 }
 
 /// The state that a change asks for; none if it asks for settings only.
-pub(crate) fn wanted_state(call: &Call) -> Result<Option<&'static str>, Answer> {
+pub(crate) fn wanted_state(call: &Call) -> Result<Option<&'static str>, CallOutcome> {
     match crate::payload::text(call, STATE)? {
         None => Ok(None),
         Some(RUNNING) => Ok(Some(RUNNING)),
@@ -192,8 +192,10 @@ mod tests {
     fn an_older_generation_is_superseded_and_an_id_too_long_is_refused() {
         let marks = Marks::of(&call("s", "k", 3)).expect("marks");
         assert_eq!(marks.admit(&call("s", "k", 3)), Ok(()));
-        assert!(matches!(marks.admit(&call("s", "k", 2)), Err(Answer::Refused { code, .. }) if code == "superseded"));
-        assert!(matches!(Marks::of(&call("s", &"k".repeat(257), 1)), Err(Answer::Refused { .. })));
+        assert!(
+            matches!(marks.admit(&call("s", "k", 2)), Err(CallOutcome::Refused { code, .. }) if code == "superseded")
+        );
+        assert!(matches!(Marks::of(&call("s", &"k".repeat(257), 1)), Err(CallOutcome::Refused { .. })));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Members of a payload, read and bounded.
 
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -9,13 +9,13 @@ const TEXT_MAX: usize = 2048;
 /// Members that say nothing of a resource's settings.
 const NO_SETTINGS: [&str; 3] = ["state", "outputs", "backup"];
 
-pub(crate) fn bad(field: &str, found: impl std::fmt::Display, expected: &str) -> Answer {
+pub(crate) fn bad(field: &str, found: impl std::fmt::Display, expected: &str) -> CallOutcome {
     let found: String = found.to_string().chars().take(80).collect();
-    Answer::refused("bad-payload", format!("`{field}` is `{found}`: expected {expected}"))
+    CallOutcome::refused("bad-payload", format!("`{field}` is `{found}`: expected {expected}"))
 }
 
 /// A text that is there and not empty; what is no text is refused.
-pub(crate) fn text<'c>(call: &'c Call, field: &str) -> Result<Option<&'c str>, Answer> {
+pub(crate) fn text<'c>(call: &'c Call, field: &str) -> Result<Option<&'c str>, CallOutcome> {
     match call.payload.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Ok(None),
@@ -26,12 +26,12 @@ pub(crate) fn text<'c>(call: &'c Call, field: &str) -> Result<Option<&'c str>, A
 }
 
 /// A text that must be there.
-pub(crate) fn needed<'c>(call: &'c Call, field: &str) -> Result<&'c str, Answer> {
+pub(crate) fn needed<'c>(call: &'c Call, field: &str) -> Result<&'c str, CallOutcome> {
     text(call, field)?.ok_or_else(|| bad(field, "", "a text"))
 }
 
 /// A whole number between these two, also as text.
-pub(crate) fn whole(call: &Call, field: &str, least: i32, most: i32) -> Result<Option<i32>, Answer> {
+pub(crate) fn whole(call: &Call, field: &str, least: i32, most: i32) -> Result<Option<i32>, CallOutcome> {
     let Some(value) = call.payload.get(field).filter(|value| !value.is_null()) else { return Ok(None) };
     let number = match value {
         Value::Number(number) => number.as_i64(),
@@ -85,7 +85,7 @@ mod tests {
         }
         for value in [json!(127), json!(1025), json!(1.5), json!("much"), json!([512]), json!(i64::MAX)] {
             let answer = whole(&call(json!({ "memory_mb": value })), "memory_mb", 128, 1024);
-            let Err(Answer::Refused { code, message }) = answer else { panic!("{value} is refused") };
+            let Err(CallOutcome::Refused { code, message }) = answer else { panic!("{value} is refused") };
             assert_eq!(code, "bad-payload");
             assert!(message.contains("memory_mb") && message.contains("128 to 1024"), "{message}");
         }

@@ -9,14 +9,14 @@ pub use ask::{BODY_BYTES_MAX, Config};
 
 use ask::{Asked, Asker};
 use count::{Counted, Wish};
-use host_provider_api::{Answer, Call, Provider};
+use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::json;
 
 /// The provider of `probe.watch`.
 ///
 /// Payload: `url` (`http` or `https`), `every_s` (seconds between requests, 1 to 86 400), `fail_after` and `recover_after` (how
 /// many bad or good answers in a row change the health, 1 to 1000), `health` (what it was when the watch began: `healthy`,
-/// `unhealthy` or anything else for what nobody knows yet). Answer: `{"health": "healthy"|"unhealthy"}` once it is another one.
+/// `unhealthy` or anything else for what nobody knows yet). CallOutcome: `{"health": "healthy"|"unhealthy"}` once it is another one.
 ///
 /// Good is an answer below 400 that comes whole in time; a redirect is good and is not followed.
 pub struct Probe {
@@ -36,30 +36,30 @@ impl Provider for Probe {
         false
     }
 
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         if call.kind != "probe.watch" {
-            return Answer::unsupported(call);
+            return CallOutcome::unsupported(call);
         }
         let wish = match Wish::of(&call.payload) {
             Ok(wish) => wish,
-            Err(error) => return Answer::refused("bad-payload", error.to_string()),
+            Err(error) => return CallOutcome::refused("bad-payload", error.to_string()),
         };
         let counted = match &call.token {
             Some(token) => match Counted::parse(token) {
                 Some(counted) => counted,
-                None => return Answer::refused("bad-token", "the token is none of this provider's"),
+                None => return CallOutcome::refused("bad-token", "the token is none of this provider's"),
             },
             None => Counted::begin(&wish),
         };
         let is_good = match self.asker.ask(&wish.url) {
             Asked::Good => true,
             Asked::Bad => false,
-            Asked::NotAllowed(why) => return Answer::refused("address-refused", why),
+            Asked::NotAllowed(why) => return CallOutcome::refused("address-refused", why),
         };
         let counted = counted.and(is_good);
         match counted.change(&wish) {
-            Some(health) => Answer::Done(json!({"health": health})),
-            None => Answer::InProgress { after_ms: wish.every_ms, token: counted.token() },
+            Some(health) => CallOutcome::Done(json!({"health": health})),
+            None => CallOutcome::InProgress { after_ms: wish.every_ms, token: counted.token() },
         }
     }
 }

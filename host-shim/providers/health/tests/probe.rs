@@ -1,7 +1,7 @@
 //! A watch of a real server, which changes its mind.
 
 use host_health::{Config, Probe};
-use host_provider_api::{Answer, Call, Provider};
+use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -80,8 +80,8 @@ fn follow(probe: impl Fn() -> Probe, call: &Call) -> (usize, Value) {
     let mut call = call.clone();
     for looks in 1..20 {
         match probe().call(&call) {
-            Answer::InProgress { after_ms: 30_000, token } => call.token = Some(token),
-            Answer::Done(health) => return (looks, health),
+            CallOutcome::InProgress { after_ms: 30_000, token } => call.token = Some(token),
+            CallOutcome::Done(health) => return (looks, health),
             other => panic!("{other:?}"),
         }
     }
@@ -104,11 +104,11 @@ fn a_look_that_comes_again_after_a_crash_counts_once() {
     let server = Fickle::start(&[DOWN]);
     let call = watch(&format!("http://{}/", server.address), "healthy");
     let first = probe().call(&call);
-    let Answer::InProgress { token, .. } = &first else { panic!("{first:?}") };
+    let CallOutcome::InProgress { token, .. } = &first else { panic!("{first:?}") };
     let look = Call { token: Some(token.clone()), ..call };
     let second = probe().call(&look);
     assert_eq!(probe().call(&look), second, "the answer was lost and is counted from the same token");
-    assert!(matches!(second, Answer::InProgress { .. }));
+    assert!(matches!(second, CallOutcome::InProgress { .. }));
 }
 
 #[test]
@@ -147,18 +147,18 @@ fn an_answer_without_end_is_read_to_its_limit() {
 fn nobody_is_asked_where_credentials_of_the_machine_are() {
     for url in ["http://169.254.169.254/latest/meta-data/", "https://[fe80::1]/", "http://[::ffff:a9fe:a9fe]/"] {
         let answer = probe().call(&watch(url, "unknown"));
-        assert!(matches!(&answer, Answer::Refused { code, .. } if code == "address-refused"), "{url}: {answer:?}");
+        assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "address-refused"), "{url}: {answer:?}");
     }
     for url in ["ftp://example.com/", "file:///etc/passwd", "example.com"] {
         let answer = probe().call(&watch(url, "unknown"));
-        assert!(matches!(&answer, Answer::Refused { code, .. } if code == "bad-payload"), "{url}: {answer:?}");
+        assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "bad-payload"), "{url}: {answer:?}");
     }
 }
 
 #[test]
 fn a_watch_says_so_when_it_is_asked_for_something_else() {
     let answer = probe().call(&Call { kind: "probe.look".to_owned(), ..watch("http://127.0.0.1/", "unknown") });
-    assert!(matches!(&answer, Answer::Refused { code, .. } if code == "unsupported"), "{answer:?}");
+    assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "unsupported"), "{answer:?}");
     let foreign = Call { token: Some("{}".to_owned()), ..watch("http://127.0.0.1:1/", "unknown") };
-    assert!(matches!(probe().call(&foreign), Answer::Refused { code, .. } if code == "bad-token"));
+    assert!(matches!(probe().call(&foreign), CallOutcome::Refused { code, .. } if code == "bad-token"));
 }

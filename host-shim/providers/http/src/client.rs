@@ -10,16 +10,16 @@ use ureq::{Agent, Body as Answered};
 
 /// What a request may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct ExchangeLimits {
     /// Time from the look-up of the name to the last byte of the answer.
     pub timeout: Duration,
     /// Bytes of an answer's body at most; one that is larger is [`CallError::TooLarge`].
     pub body_bytes_max: u64,
 }
 
-impl Default for Limits {
+impl Default for ExchangeLimits {
     fn default() -> Self {
-        Limits { timeout: Duration::from_secs(30), body_bytes_max: 2 * 1024 * 1024 }
+        ExchangeLimits { timeout: Duration::from_secs(30), body_bytes_max: 2 * 1024 * 1024 }
     }
 }
 
@@ -75,7 +75,7 @@ pub struct Request<'r> {
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// The body, of at most [`Limits::body_bytes_max`].
+    /// The body, of at most [`ExchangeLimits::body_bytes_max`].
     pub body: Vec<u8>,
     /// `Date` of the answer in milliseconds since the epoch, if it has a right one.
     pub date_ms: Option<i64>,
@@ -99,13 +99,13 @@ impl Reply {
 pub struct Client {
     agent: Agent,
     base: String,
-    limits: Limits,
+    limits: ExchangeLimits,
 }
 
 impl Client {
     /// A client for `base`, `https://api.example.com` without a slash at the end. The machine's certificate authorities are
     /// trusted; a redirect is an answer and is not followed, since the key would go along.
-    pub fn new(base: &str, limits: Limits) -> Client {
+    pub fn new(base: &str, limits: ExchangeLimits) -> Client {
         let found = rustls_native_certs::load_native_certs();
         let roots: Vec<_> = found.certs.iter().map(|one| Certificate::from_der(one).to_owned()).collect();
         let tls = TlsConfig::builder()

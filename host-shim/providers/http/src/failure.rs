@@ -2,7 +2,7 @@
 
 use crate::client::Reply;
 use crate::date;
-use host_provider_api::Answer;
+use host_provider_api::CallOutcome;
 
 /// Longest wait that is taken from the other side: a day. A longer one is no hint any more.
 const RETRY_AFTER_MS_MAX: i64 = 86_400_000;
@@ -42,13 +42,13 @@ impl From<ureq::Error> for CallError {
 }
 
 /// What is not known is tried again under the same key; what can't be written never can.
-impl From<CallError> for Answer {
+impl From<CallError> for CallOutcome {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::TimedOut => Answer::retry("timeout", error.to_string()),
-            CallError::Connection(_) => Answer::retry("connection", error.to_string()),
-            CallError::TooLarge { .. } => Answer::retry("answer-too-large", error.to_string()),
-            CallError::Unsendable => Answer::refused("bad-request", error.to_string()),
+            CallError::TimedOut => CallOutcome::retry("timeout", error.to_string()),
+            CallError::Connection(_) => CallOutcome::retry("connection", error.to_string()),
+            CallError::TooLarge { .. } => CallOutcome::retry("answer-too-large", error.to_string()),
+            CallError::Unsendable => CallOutcome::refused("bad-request", error.to_string()),
         }
     }
 }

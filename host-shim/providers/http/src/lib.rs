@@ -6,6 +6,6 @@ mod date;
 mod failure;
 mod redact;
 
-pub use client::{Body, Client, Limits, Method, Reply, Request};
+pub use client::{Body, Client, ExchangeLimits, Method, Reply, Request};
 pub use failure::{CallError, retry_after_ms};
 pub use redact::Redacted;

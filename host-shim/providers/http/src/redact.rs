@@ -1,6 +1,6 @@
 //! Keys that the other side repeats are not told any further.
 
-use host_provider_api::{Answer, Secret, map_texts};
+use host_provider_api::{CallOutcome, Secret, map_texts};
 use serde_json::Value;
 
 /// What stands in place of a key.
@@ -36,7 +36,7 @@ impl Redacted<'_> {
     }
 
     /// The answer without keys, wherever they stand in it.
-    pub fn answer(&self, answer: Answer) -> Answer {
+    pub fn answer(&self, answer: CallOutcome) -> CallOutcome {
         answer.map_text(&|text| self.text(&text))
     }
 
@@ -64,7 +64,7 @@ mod tests {
         ] {
             assert_eq!(redacted.text(text), expected);
         }
-        let answer = Answer::Done(json!({"a": ["sk_test_abc123"], "sk_test_abc123": 1}));
+        let answer = CallOutcome::Done(json!({"a": ["sk_test_abc123"], "sk_test_abc123": 1}));
         assert!(!format!("{:?}", redacted.answer(answer)).contains("abc123"));
     }
 }

@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-use host_http::{Body, CallError, Client, Limits, Method, Reply, Request, retry_after_ms};
-use host_provider_api::Answer;
+use host_http::{Body, CallError, Client, ExchangeLimits, Method, Reply, Request, retry_after_ms};
+use host_provider_api::CallOutcome;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-const LIMITS: Limits = Limits { timeout: Duration::from_millis(500), body_bytes_max: 1_000 };
+const LIMITS: ExchangeLimits = ExchangeLimits { timeout: Duration::from_millis(500), body_bytes_max: 1_000 };
 
 /// A server for one exchange: its address, and what it was sent.
 fn server(answer: &str, after: Duration) -> (String, JoinHandle<String>) {
@@ -91,8 +91,8 @@ fn what_can_not_be_written_is_not_sent() {
     let request = Request { method: Method::Get, path: "/", bearer: "a\r\nb", headers: &[], body: None };
     let answer = Client::new("http://127.0.0.1:1", LIMITS).send(&request);
     assert_eq!(answer, Err(CallError::Unsendable));
-    let answer = Answer::from(CallError::Unsendable);
-    assert!(matches!(&answer, Answer::Refused { code, .. } if code == "bad-request"), "{answer:?}");
+    let answer = CallOutcome::from(CallError::Unsendable);
+    assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "bad-request"), "{answer:?}");
 }
 
 #[test]

@@ -4,11 +4,11 @@ use crate::error::LocalError;
 use crate::function::{self, LABEL};
 use crate::shelf::{Resource, Shelf};
 use host_provider_api::names::letters;
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use serde_json::json;
 
 /// The first label of the wanted host becomes a name under `localhost`.
-pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<Answer, LocalError> {
+pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<CallOutcome, LocalError> {
     let id = call.resource_id();
     let host = call.text("host").or(call.text("domain")).or(call.text("name")).unwrap_or_default();
     let label = host.split('.').next().unwrap_or_default();
@@ -18,11 +18,11 @@ pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<Answer, Lo
     let domain = format!("{label}.localhost:{port}");
     let is_taken = |other: &Resource| other.output("domain") == Some(domain.as_str()) && other.full_id() != id;
     if function::by_label(shelf, label)?.is_some() || shelf.all()?.iter().any(is_taken) {
-        return Ok(Answer::refused("name-taken", format!("the name `{label}` is another one's")));
+        return Ok(CallOutcome::refused("name-taken", format!("the name `{label}` is another one's")));
     }
     let outputs = json!({"id": letters(&id), "domain": domain});
     shelf.keep(&Resource::new(call, outputs.clone()))?;
-    Ok(Answer::Done(outputs))
+    Ok(CallOutcome::Done(outputs))
 }
 
 /// The function that a label of a host's name leads to: its own name, or a further one.

@@ -3,7 +3,7 @@
 use crate::error::LocalError;
 use crate::shelf::{Resource, Shelf};
 use host_provider_api::names::{Rules, letters};
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use serde_json::json;
 use std::fs;
 
@@ -14,7 +14,7 @@ const PREFIX: &str = "bucket-";
 /// The folder of a bucket's objects.
 const FILES: &str = "files";
 
-pub(crate) fn ensure(shelf: &Shelf, call: &Call) -> Result<Answer, LocalError> {
+pub(crate) fn ensure(shelf: &Shelf, call: &Call) -> Result<CallOutcome, LocalError> {
     let id = call.resource_id();
     let name = match NAME.name(call.text("name").or(call.text("bucket")), PREFIX, &id) {
         Ok(name) => name,
@@ -22,11 +22,11 @@ pub(crate) fn ensure(shelf: &Shelf, call: &Call) -> Result<Answer, LocalError> {
     };
     let is_taken = |other: &Resource| other.resource == id.resource && other.output("bucket") == Some(name.as_str());
     if shelf.all()?.iter().any(is_taken) {
-        return Ok(Answer::refused("name-taken", format!("the bucket `{name}` is another one's")));
+        return Ok(CallOutcome::refused("name-taken", format!("the bucket `{name}` is another one's")));
     }
     let files = shelf.place(&id).join(FILES);
     fs::create_dir_all(&files).map_err(LocalError::io(&files))?;
     let outputs = json!({"id": letters(&id), "bucket": name});
     shelf.keep(&Resource::new(call, outputs.clone()))?;
-    Ok(Answer::Done(outputs))
+    Ok(CallOutcome::Done(outputs))
 }

@@ -4,7 +4,7 @@ use crate::content;
 use crate::error::LocalError;
 use crate::shelf::{Resource, Shelf, read, write};
 use host_provider_api::names::letters;
-use host_provider_api::{Answer, Call, ResourceId, SECRET_BYTES_MIN};
+use host_provider_api::{Call, CallOutcome, ResourceId, SECRET_BYTES_MIN};
 use rusqlite::Connection;
 use rusqlite::backup::Backup;
 use serde::{Deserialize, Serialize};
@@ -53,12 +53,12 @@ pub(crate) fn opened(
     call: &Call,
     endpoint: &str,
     secret: Option<&str>,
-) -> Result<Result<Resource, Answer>, LocalError> {
+) -> Result<Result<Resource, CallOutcome>, LocalError> {
     let Some(database) = at(shelf, endpoint)?.filter(|database| database.scope == call.scope) else {
-        return Ok(Err(Answer::refused("no-database", "there is no such database of this account here")));
+        return Ok(Err(CallOutcome::refused("no-database", "there is no such database of this account here")));
     };
     let Some(reference) = secret else {
-        return Ok(Err(Answer::refused("no-secret", "a database is given with its secret")));
+        return Ok(Err(CallOutcome::refused("no-secret", "a database is given with its secret")));
     };
     let secret = match call.secret(reference) {
         Ok(secret) => secret,
@@ -67,22 +67,22 @@ pub(crate) fn opened(
     let hash = hex::encode(Sha256::digest(secret.expose()));
     Ok(match database.setting("secret_sha256") == Some(hash.as_str()) {
         true => Ok(database),
-        false => Err(Answer::refused("wrong-secret", "the secret is not the database's")),
+        false => Err(CallOutcome::refused("wrong-secret", "the secret is not the database's")),
     })
 }
 
 /// Brings the tables up to date that functions use.
-pub(crate) fn migrate(shelf: &Shelf, call: &Call) -> Result<Answer, LocalError> {
+pub(crate) fn migrate(shelf: &Shelf, call: &Call) -> Result<CallOutcome, LocalError> {
     let database = match opened(shelf, call, call.text("database").unwrap_or_default(), call.text("secret"))? {
         Ok(database) => database,
         Err(answer) => return Ok(answer),
     };
     content::make(&file(shelf, &database.full_id()))?;
-    Ok(Answer::Done(json!({})))
+    Ok(CallOutcome::Done(json!({})))
 }
 
 /// Keeps each text of the payload as an entry, beside the database and its secret.
-pub(crate) fn seed(shelf: &Shelf, call: &Call) -> Result<Answer, LocalError> {
+pub(crate) fn seed(shelf: &Shelf, call: &Call) -> Result<CallOutcome, LocalError> {
     let database = match opened(shelf, call, call.text("database").unwrap_or_default(), call.text("secret"))? {
         Ok(database) => database,
         Err(answer) => return Ok(answer),
@@ -93,10 +93,10 @@ pub(crate) fn seed(shelf: &Shelf, call: &Call) -> Result<Answer, LocalError> {
             content::put(&connection, name, text)?;
         }
     }
-    Ok(Answer::Done(json!({})))
+    Ok(CallOutcome::Done(json!({})))
 }
 
-pub(crate) fn ensure(shelf: &Shelf, call: &Call) -> Result<Answer, LocalError> {
+pub(crate) fn ensure(shelf: &Shelf, call: &Call) -> Result<CallOutcome, LocalError> {
     let id = call.resource_id();
     let short = letters(&id);
     let secret = match call.make_secret(&id.to_string(), SECRET_BYTES_MIN) {
@@ -117,27 +117,27 @@ pub(crate) fn ensure(shelf: &Shelf, call: &Call) -> Result<Answer, LocalError> {
     // A function shows that it was given the database by the secret's hash.
     resource.settings.insert("secret_sha256".to_owned(), json!(secret.sha256));
     shelf.keep(&resource)?;
-    Ok(Answer::Done(outputs))
+    Ok(CallOutcome::Done(outputs))
 }
 
 /// What goes beside the folder.
-pub(crate) fn destroy(call: &Call, resource: &Resource) -> Option<Answer> {
+pub(crate) fn destroy(call: &Call, resource: &Resource) -> Option<CallOutcome> {
     let reference = resource.output("secret_ref")?;
-    call.forget_secret(reference).err().map(Answer::from)
+    call.forget_secret(reference).err().map(CallOutcome::from)
 }
 
 /// A whole copy, held against its source by a hash over all rows. The same call again gives the same backup.
-pub(crate) fn backup(shelf: &Shelf, call: &Call) -> Result<Answer, LocalError> {
+pub(crate) fn backup(shelf: &Shelf, call: &Call) -> Result<CallOutcome, LocalError> {
     let id = call.resource_id();
     if shelf.find(&id)?.is_none() {
-        return Ok(Answer::refused("not-found", "there is no database to back up"));
+        return Ok(CallOutcome::refused("not-found", "there is no database to back up"));
     }
     let backup_id = format!("{}-{}", letters(&id), call.generation);
     let (copy, about) = (copy(shelf, &backup_id), about(shelf, &backup_id));
     if let Some(record) = read::<Record>(&about)?
         && hash_of(&copy)?.is_some_and(|(sha256, _)| sha256 == record.sha256)
     {
-        return Ok(Answer::Done(told(&record)));
+        return Ok(CallOutcome::Done(told(&record)));
     }
     let new = copy.with_extension("new");
     remove(&new)?;
@@ -148,31 +148,34 @@ pub(crate) fn backup(shelf: &Shelf, call: &Call) -> Result<Answer, LocalError> {
     let (before, after) = (content::hash(&source)?, content::hash(&target)?);
     drop(target);
     if before != after {
-        return Ok(Answer::retry("changed-meanwhile", "the database changed while it was copied"));
+        return Ok(CallOutcome::retry("changed-meanwhile", "the database changed while it was copied"));
     }
     fs::rename(&new, &copy).map_err(LocalError::io(&copy))?;
     let (sha256, bytes) = hash_of(&copy)?.unwrap_or_default();
     let record = Record { backup_id, sha256, content: after, bytes, verified: true };
     write(&about, &record)?;
-    Ok(Answer::Done(told(&record)))
+    Ok(CallOutcome::Done(told(&record)))
 }
 
 /// Puts a backup in place of what the database has, after its hash was checked; the rows are then those of the backup.
-pub(crate) fn restore(shelf: &Shelf, call: &Call) -> Result<Answer, LocalError> {
+pub(crate) fn restore(shelf: &Shelf, call: &Call) -> Result<CallOutcome, LocalError> {
     let id = call.resource_id();
     if shelf.find(&id)?.is_none() {
-        return Ok(Answer::refused("not-found", "there is no database to restore into"));
+        return Ok(CallOutcome::refused("not-found", "there is no database to restore into"));
     }
     let named = call.payload.pointer("/backup/backup_id").and_then(Value::as_str).unwrap_or_default();
     // A backup is found under the resource's own name only: nobody restores another one's.
     let is_own = named.rsplit_once('-').is_some_and(|(of, number)| of == letters(&id) && number.parse::<u32>().is_ok());
     let record = if is_own { read::<Record>(&about(shelf, named))? } else { None };
     let Some(record) = record else {
-        return Ok(Answer::refused("no-backup", "there is no such backup of this database"));
+        return Ok(CallOutcome::refused("no-backup", "there is no such backup of this database"));
     };
     let copy = copy(shelf, named);
     if hash_of(&copy)?.is_none_or(|(sha256, _)| sha256 != record.sha256) {
-        return Ok(Answer::refused("backup-changed", "the backup is not what was written: its hash is another one"));
+        return Ok(CallOutcome::refused(
+            "backup-changed",
+            "the backup is not what was written: its hash is another one",
+        ));
     }
     let place = file(shelf, &id);
     let new = place.with_extension("new");
@@ -182,13 +185,13 @@ pub(crate) fn restore(shelf: &Shelf, call: &Call) -> Result<Answer, LocalError> 
     let is_same = content::hash(&restored)? == record.content;
     drop(restored);
     if !is_same {
-        return Ok(Answer::refused("backup-changed", "the restored rows are not those of the backup"));
+        return Ok(CallOutcome::refused("backup-changed", "the restored rows are not those of the backup"));
     }
     for rest in ["sqlite-wal", "sqlite-shm", "sqlite-journal"] {
         remove(&place.with_extension(rest))?;
     }
     fs::rename(&new, &place).map_err(LocalError::io(&place))?;
-    Ok(Answer::Done(json!({"restored": record.backup_id, "sha256": record.sha256})))
+    Ok(CallOutcome::Done(json!({"restored": record.backup_id, "sha256": record.sha256})))
 }
 
 fn told(record: &Record) -> Value {

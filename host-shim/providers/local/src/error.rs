@@ -1,6 +1,6 @@
 //! Why the folder can't be used, and what a provider answers then.
 
-use host_provider_api::Answer;
+use host_provider_api::CallOutcome;
 use std::path::{Path, PathBuf};
 
 /// Why something was not done.
@@ -43,13 +43,13 @@ impl LocalError {
 }
 
 /// A full disk or a locked file may be better at the next attempt; the path stays with the operator's logs.
-impl From<LocalError> for Answer {
+impl From<LocalError> for CallOutcome {
     fn from(error: LocalError) -> Self {
         let message = match &error {
             LocalError::Io { error, .. } => error.to_string(),
             LocalError::Content { error, .. } => format!("a file is not what was written: {error}"),
             LocalError::Sqlite(_) | LocalError::Port { .. } => error.to_string(),
         };
-        Answer::retry("local", message)
+        CallOutcome::retry("local", message)
     }
 }

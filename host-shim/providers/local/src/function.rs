@@ -4,7 +4,7 @@ use crate::database;
 use crate::error::LocalError;
 use crate::shelf::{Resource, Shelf};
 use host_provider_api::names::{Rules, letters};
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use serde_json::{Value, json};
 
 /// Names of functions.
@@ -14,7 +14,7 @@ pub(crate) const LABEL: Rules = Rules { what: "host", shortest: 1, longest: 63, 
 /// What derived names begin with.
 const PREFIX: &str = "fn-";
 
-pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<Answer, LocalError> {
+pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<CallOutcome, LocalError> {
     let id = call.resource_id();
     let name = match NAME.name(call.text("name"), PREFIX, &id) {
         Ok(name) => name,
@@ -25,7 +25,7 @@ pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<Answer, Lo
     if by_label(shelf, &label)?
         .is_some_and(|other| other.scope != id.scope || without_variant(&other.id) != without_variant(&id.id))
     {
-        return Ok(Answer::refused("name-taken", format!("the function `{name}` is another one's")));
+        return Ok(CallOutcome::refused("name-taken", format!("the function `{name}` is another one's")));
     }
     let outputs = json!({
         "arn": format!("local:function:{}", letters(&id)),
@@ -34,11 +34,11 @@ pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<Answer, Lo
         "url": format!("http://{label}.localhost:{port}"),
     });
     shelf.keep(&Resource::new(call, outputs.clone()))?;
-    Ok(Answer::Done(outputs))
+    Ok(CallOutcome::Done(outputs))
 }
 
 /// What a call is answered that gives a function a database which is not its account's, or not with its secret.
-pub(crate) fn refused(shelf: &Shelf, call: &Call) -> Result<Option<Answer>, LocalError> {
+pub(crate) fn refused(shelf: &Shelf, call: &Call) -> Result<Option<CallOutcome>, LocalError> {
     let Some(endpoint) = call.text("database") else { return Ok(None) };
     Ok(database::opened(shelf, call, endpoint, call.text("database_secret"))?.err())
 }

@@ -4,7 +4,7 @@ use crate::error::LocalError;
 use crate::server::Server;
 use crate::shelf::{Resource, Shelf};
 use crate::{alias, bucket, database, function};
-use host_provider_api::{Answer, Call, Held, Provider, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -35,13 +35,13 @@ impl Local {
         self.server.address()
     }
 
-    fn try_call(&self, call: &Call) -> Result<Answer, LocalError> {
+    fn try_call(&self, call: &Call) -> Result<CallOutcome, LocalError> {
         let _alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
         let found = self.shelf.find(&call.resource_id())?;
         if let Some(held) = found.as_ref().filter(|held| held.generation > call.generation && call.verb() != "observe")
         {
             let message = format!("generation {} came before {}", held.generation, call.generation);
-            return Ok(Answer::refused("superseded", message));
+            return Ok(CallOutcome::refused("superseded", message));
         }
         if call.resource() == "function"
             && matches!(call.verb(), "ensure" | "change")
@@ -51,20 +51,20 @@ impl Local {
         }
         match (call.verb(), found) {
             ("observe", Some(held)) => {
-                Ok(Answer::Done(json!({"exists": true, "state": held.state, "outputs": held.outputs})))
+                Ok(CallOutcome::Done(json!({"exists": true, "state": held.state, "outputs": held.outputs})))
             }
             ("observe", None) if call.payload.get("adopt") == Some(&json!(true)) => {
-                Ok(Answer::refused("cannot-adopt", "what others made can't be taken over on this machine"))
+                Ok(CallOutcome::refused("cannot-adopt", "what others made can't be taken over on this machine"))
             }
-            ("observe", None) => Ok(Answer::Done(json!({"exists": false}))),
+            ("observe", None) => Ok(CallOutcome::Done(json!({"exists": false}))),
             ("ensure", Some(mut held)) => {
                 held.take(call);
                 self.shelf.keep(&held)?;
-                Ok(Answer::Done(held.outputs))
+                Ok(CallOutcome::Done(held.outputs))
             }
             ("ensure", None) => self.make(call),
             ("change", Some(held)) => self.change(call, held),
-            ("change", None) => Ok(Answer::refused("not-found", "there is nothing to change")),
+            ("change", None) => Ok(CallOutcome::refused("not-found", "there is nothing to change")),
             ("destroy", held) => {
                 let kept =
                     held.filter(|_| call.resource() == "database").and_then(|held| database::destroy(call, &held));
@@ -72,41 +72,41 @@ impl Local {
                     return Ok(answer);
                 }
                 self.shelf.remove(&call.resource_id())?;
-                Ok(Answer::Done(json!({})))
+                Ok(CallOutcome::Done(json!({})))
             }
             ("backup", _) if call.resource() == "database" => database::backup(&self.shelf, call),
             ("restore", _) if call.resource() == "database" => database::restore(&self.shelf, call),
             ("migrate", _) if call.resource() == "database" => database::migrate(&self.shelf, call),
             ("seed", _) if call.resource() == "database" => database::seed(&self.shelf, call),
-            _ => Ok(Answer::unsupported(call)),
+            _ => Ok(CallOutcome::unsupported(call)),
         }
     }
 
-    fn make(&self, call: &Call) -> Result<Answer, LocalError> {
+    fn make(&self, call: &Call) -> Result<CallOutcome, LocalError> {
         let port = self.server.address().port();
         match call.resource() {
             "database" => database::ensure(&self.shelf, call),
             "bucket" => bucket::ensure(&self.shelf, call),
             "function" => function::ensure(&self.shelf, call, port),
             "cdn" | "domain" => alias::ensure(&self.shelf, call, port),
-            _ => Ok(Answer::unsupported(call)),
+            _ => Ok(CallOutcome::unsupported(call)),
         }
     }
 
-    fn change(&self, call: &Call, mut held: Resource) -> Result<Answer, LocalError> {
+    fn change(&self, call: &Call, mut held: Resource) -> Result<CallOutcome, LocalError> {
         held.take(call);
         self.shelf.keep(&held)?;
         let mut outputs = held.outputs;
         if let Some(members) = outputs.as_object_mut() {
             members.insert("state".to_owned(), json!(held.state));
         }
-        Ok(Answer::Done(outputs))
+        Ok(CallOutcome::Done(outputs))
     }
 }
 
 impl Provider for Local {
-    fn call(&self, call: &Call) -> Answer {
-        self.try_call(call).unwrap_or_else(Answer::from)
+    fn call(&self, call: &Call) -> CallOutcome {
+        self.try_call(call).unwrap_or_else(CallOutcome::from)
     }
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {

@@ -3,7 +3,7 @@
 use crate::config::{BadConfig, Way};
 #[cfg(feature = "smtp")]
 use crate::smtp::Server;
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use lettre::Message;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -24,14 +24,14 @@ impl Delivery {
     }
 
     /// The mail is delivered, or the answer says why not.
-    pub fn deliver(&self, call: &Call, id: &str, mail: &Message) -> Result<(), Answer> {
+    pub fn deliver(&self, call: &Call, id: &str, mail: &Message) -> Result<(), CallOutcome> {
         #[cfg(not(feature = "smtp"))]
         let _ = call;
         match self {
             #[cfg(feature = "smtp")]
             Delivery::Smtp(server) => server.deliver(call, mail),
             Delivery::Folder(folder) => file(folder, id, mail)
-                .map_err(|error| Answer::retry("folder-unavailable", format!("{}: {error}", folder.display()))),
+                .map_err(|error| CallOutcome::retry("folder-unavailable", format!("{}: {error}", folder.display()))),
         }
     }
 }

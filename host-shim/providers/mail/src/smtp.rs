@@ -1,7 +1,7 @@
 //! A mail to a server, over connections that are kept.
 
 use crate::config::{BadConfig, Password, Security, Smtp};
-use host_provider_api::{Answer, Call, Secret};
+use host_provider_api::{Call, CallOutcome, Secret};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::{Error, PoolConfig, SmtpTransport};
@@ -38,11 +38,11 @@ impl Server {
     }
 
     /// The server has taken the mail, or the answer says why not.
-    pub fn deliver(&self, call: &Call, mail: &Message) -> Result<(), Answer> {
+    pub fn deliver(&self, call: &Call, mail: &Message) -> Result<(), CallOutcome> {
         let password = match &self.smtp.login {
             None => None,
             Some((_, Password::Plain(secret))) => Some(secret.clone()),
-            Some((_, Password::Reference(reference))) => Some(call.secret(reference).map_err(Answer::from)?),
+            Some((_, Password::Reference(reference))) => Some(call.secret(reference).map_err(CallOutcome::from)?),
         };
         self.transport(password).send(mail).map(drop).map_err(|error| failed(&error))
     }
@@ -75,16 +75,16 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// What the server refuses for good is refused; that it wants another login is the operator's to mend, and all else may pass.
-fn failed(error: &Error) -> Answer {
+fn failed(error: &Error) -> CallOutcome {
     let code = error.status().map(u16::from);
     // Servers like to repeat the address, which is personal and does not belong in a failure that is kept.
     let said = error.to_string();
     let said = said.split_whitespace().map(|word| if word.contains('@') { "…" } else { word });
     let said: String = said.collect::<Vec<_>>().join(" ").chars().take(SAID_MAX).collect();
     match code {
-        Some(530 | 534 | 535 | 538) => Answer::retry("login-refused", said),
-        Some(code) if (500..600).contains(&code) => Answer::refused("mail-refused", said),
-        Some(_) => Answer::retry("mail-deferred", said),
-        None => Answer::retry("mail-unreachable", said),
+        Some(530 | 534 | 535 | 538) => CallOutcome::retry("login-refused", said),
+        Some(code) if (500..600).contains(&code) => CallOutcome::refused("mail-refused", said),
+        Some(_) => CallOutcome::retry("mail-deferred", said),
+        None => CallOutcome::retry("mail-unreachable", said),
     }
 }

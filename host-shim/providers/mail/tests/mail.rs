@@ -2,7 +2,7 @@
 
 use counterparts::{Fault, FaultProxy, Protocol, Smtp as Sink};
 use host_mail::{AddressBook, Config, Mail, NobodyKnown, Password, Security, Smtp, Way};
-use host_provider_api::{Answer, Call, Provider, Secret, SecretAccess, Secrets};
+use host_provider_api::{Call, CallOutcome, Provider, Secret, SecretAccess, Secrets};
 use host_vault::Vault;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -50,11 +50,11 @@ fn mail(key: &str, to: &str) -> Call {
     }
 }
 
-fn code(answer: &Answer) -> &str {
+fn code(answer: &CallOutcome) -> &str {
     match answer {
-        Answer::Done(_) => "done",
-        Answer::Retry { code, .. } | Answer::Refused { code, .. } => code,
-        Answer::InProgress { .. } => "in-progress",
+        CallOutcome::Done(_) => "done",
+        CallOutcome::Retry { code, .. } | CallOutcome::Refused { code, .. } => code,
+        CallOutcome::InProgress { .. } => "in-progress",
     }
 }
 
@@ -82,7 +82,7 @@ fn templates() -> tempfile::TempDir {
 fn a_mail_arrives_with_both_its_forms() {
     let (sink, templates) = (Sink::start(None), templates());
     let provider = provider(Way::Smtp(smtp(sink.address(), None)), Some(templates.path()));
-    let Answer::Done(told) = provider.call(&mail("mail:welcome", "zoe@example.com")) else { panic!("not sent") };
+    let CallOutcome::Done(told) = provider.call(&mail("mail:welcome", "zoe@example.com")) else { panic!("not sent") };
     let mails = sink.mails();
     let [file] = mails.as_slice() else { panic!("{} mails", mails.len()) };
     let found = read(&sink, file);
@@ -140,16 +140,18 @@ fn who_is_refused_is_refused_and_who_is_deferred_comes_again() {
     let sink = Sink::start(None);
     let provider = provider(Way::Smtp(smtp(sink.address(), None)), None);
     let refused = provider.call(&mail("a", "ana@refused.example"));
-    assert!(matches!(&refused, Answer::Refused { code, message } if code == "mail-refused" && message.contains("550")));
+    assert!(
+        matches!(&refused, CallOutcome::Refused { code, message } if code == "mail-refused" && message.contains("550"))
+    );
     assert!(!format!("{refused:?}").contains("ana@"), "{refused:?}");
     let later = provider.call(&mail("b", "ana@later.example"));
-    assert!(matches!(&later, Answer::Retry { code, .. } if code == "mail-deferred"), "{later:?}");
+    assert!(matches!(&later, CallOutcome::Retry { code, .. } if code == "mail-deferred"), "{later:?}");
     assert_eq!(code(&provider.call(&mail("b", "ana@later.example"))), "done");
     assert_eq!(sink.mails().len(), 1);
     let nobody = Call { scope: "shop/test/user:x".to_owned(), ..mail("c", "account") };
     assert_eq!(code(&provider.call(&nobody)), "no-address");
     let unknown = provider.call(&Call { scope: "shop/test/user:later".to_owned(), ..mail("d", "account") });
-    assert!(matches!(&unknown, Answer::Retry { code, .. } if code == "address-unavailable"), "{unknown:?}");
+    assert!(matches!(&unknown, CallOutcome::Retry { code, .. } if code == "address-unavailable"), "{unknown:?}");
     assert_eq!(code(&provider.call(&Call { kind: "mail.read".to_owned(), ..mail("e", "account") })), "unsupported");
 }
 
@@ -164,7 +166,7 @@ fn a_server_that_wants_a_password_gets_it_and_nobody_else_sees_it() {
     assert_eq!(code(&with(Password::Reference(kept.reference)).call(&call)), "done");
     assert_eq!(code(&with(Password::Plain(Secret::new("hunter2-plain"))).call(&call)), "done");
     let wrong = with(Password::Plain(Secret::new("hunter3-plain"))).call(&call);
-    assert!(matches!(&wrong, Answer::Retry { code, .. } if code == "login-refused"), "{wrong:?}");
+    assert!(matches!(&wrong, CallOutcome::Retry { code, .. } if code == "login-refused"), "{wrong:?}");
     assert!(!format!("{wrong:?}").contains("hunter"), "{wrong:?}");
     let missing = with(Password::Reference("secret:vault/none".to_owned())).call(&call);
     assert_eq!(code(&missing), "secret-unknown");
@@ -188,7 +190,7 @@ fn a_plain_connection_leaves_this_machine_never() {
     let sink = Sink::start(None);
     let strict = Smtp { host: "localhost".to_owned(), security: Security::StartTls, ..smtp(sink.address(), None) };
     let answer = provider(Way::Smtp(strict), None).call(&mail("a", "ana@example.com"));
-    assert!(matches!(&answer, Answer::Retry { .. }), "{answer:?}");
+    assert!(matches!(&answer, CallOutcome::Retry { .. }), "{answer:?}");
     assert_eq!(sink.mails().len(), 0);
 }
 
@@ -247,7 +249,10 @@ fn whatever_breaks_the_mail_arrives_under_one_id() {
             let first = provider.call(&call);
             assert!(begun.elapsed() < TIMEOUT * 4, "{exchange} {fault:?} took {:?}", begun.elapsed());
             // Not every fault hurts: an answer that nobody waits for may be lost.
-            assert!(matches!(&first, Answer::Done(_) | Answer::Retry { .. }), "{exchange} {fault:?}: {first:?}");
+            assert!(
+                matches!(&first, CallOutcome::Done(_) | CallOutcome::Retry { .. }),
+                "{exchange} {fault:?}: {first:?}"
+            );
             struck += proxy.struck();
             proxy.clear();
             let second = provider.call(&call);

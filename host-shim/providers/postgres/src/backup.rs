@@ -12,7 +12,7 @@ use crate::names::{self, Names};
 use crate::process::{self, Plain, Way, program, run};
 use crate::servers::{Servers, not_found};
 use crate::worker;
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -70,13 +70,13 @@ pub(crate) fn unavailable(config: &Config, error: &io::Error) -> Failed {
 }
 
 /// A backup that is there already.
-pub(crate) fn made(config: &Config, call: &Call) -> Result<Option<Answer>, Failed> {
+pub(crate) fn made(config: &Config, call: &Call) -> Result<Option<CallOutcome>, Failed> {
     let id = names::backup(&call.resource_id(), call.generation)?;
     let kept = Kept::find(config, &id).map_err(|error| unavailable(config, &error))?;
-    Ok(kept.map(|kept| Answer::Done(kept.outputs())))
+    Ok(kept.map(|kept| CallOutcome::Done(kept.outputs())))
 }
 
-pub(crate) fn backup(config: &Config, call: &Call) -> Result<Answer, Failed> {
+pub(crate) fn backup(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
     if let Some(made) = made(config, call)? {
         return Ok(made);
     }
@@ -111,7 +111,7 @@ pub(crate) async fn keep(
     keeper: Client,
     until: Instant,
     dump: impl AsyncFnOnce(&str, &Path) -> Result<String, Failed>,
-) -> Result<Answer, Failed> {
+) -> Result<CallOutcome, Failed> {
     let id = names::backup(&call.resource_id(), call.generation)?;
     let failed = |error: io::Error| unavailable(config, &error);
     // The snapshot is there as long as this connection is, and nothing is asked by it meanwhile.
@@ -132,7 +132,7 @@ pub(crate) async fn keep(
     let scope = call.scope.clone();
     let kept = Kept { backup_id: id, sha256, bytes, content_sha256: is_in_the_file, scope };
     beside(config, &kept).map_err(failed)?;
-    Ok(Answer::Done(kept.outputs()))
+    Ok(CallOutcome::Done(kept.outputs()))
 }
 
 /// A hash of what a backup says, when all of it is read; `pg_restore --list` alone reads its table of contents.

@@ -9,14 +9,14 @@ use crate::record::{self, Record, State};
 use crate::servers::Servers;
 use crate::wish::Wish;
 use crate::worker;
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use postgres_protocol::escape::escape_identifier;
 use serde_json::json;
 
 /// Bytes of the secret that is made only to learn its reference.
 const PASSWORD_BYTES: usize = 32;
 
-pub(crate) fn change(config: &Config, call: &Call) -> Result<Answer, Failed> {
+pub(crate) fn change(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
     let (id, wish) = (call.resource_id(), Wish::of(&call.payload)?);
     let names = Names::of(&id)?;
     within(config.call_timeout, async {
@@ -41,11 +41,11 @@ pub(crate) fn change(config: &Config, call: &Call) -> Result<Answer, Failed> {
         }
         let mut outputs = record.outputs(&server.settings.endpoint());
         outputs["state"] = json!(record.state.name());
-        Ok(Answer::Done(outputs))
+        Ok(CallOutcome::Done(outputs))
     })
 }
 
-pub(crate) fn destroy(config: &Config, call: &Call) -> Result<Answer, Failed> {
+pub(crate) fn destroy(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
     let id = call.resource_id();
     let names = Names::of(&id)?;
     within(config.call_timeout, async {
@@ -83,6 +83,6 @@ pub(crate) fn destroy(config: &Config, call: &Call) -> Result<Answer, Failed> {
         worker::forget(call, &id)?;
         let made = call.make_secret(&id.id, PASSWORD_BYTES)?;
         call.forget_secret(&made.reference)?;
-        Ok(Answer::Done(json!({})))
+        Ok(CallOutcome::Done(json!({})))
     })
 }

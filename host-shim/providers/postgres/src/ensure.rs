@@ -9,7 +9,7 @@ use crate::names::Names;
 use crate::record::{self, Record, State};
 use crate::servers::{Server, Servers};
 use crate::wish::Wish;
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use postgres_protocol::escape::escape_identifier;
 use postgres_protocol::password::scram_sha_256;
 use tokio_postgres::types::Type;
@@ -17,7 +17,7 @@ use tokio_postgres::types::Type;
 /// Bytes of randomness of a tenant's password.
 const PASSWORD_BYTES: usize = 32;
 
-pub(crate) fn ensure(config: &Config, call: &Call) -> Result<Answer, Failed> {
+pub(crate) fn ensure(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
     let (id, wish) = (call.resource_id(), Wish::of(&call.payload)?);
     let names = Names::of(&id)?;
     within(config.call_timeout, async {
@@ -49,7 +49,7 @@ pub(crate) fn ensure(config: &Config, call: &Call) -> Result<Answer, Failed> {
             None => begin(&servers, &wish, &record, &verifier).await?,
         };
         complete(server, &mut record).await?;
-        Ok(Answer::Done(record.outputs(&server.settings.endpoint())))
+        Ok(CallOutcome::Done(record.outputs(&server.settings.endpoint())))
     })
 }
 

@@ -1,25 +1,25 @@
 //! How what goes wrong is answered.
 
 use host_provider_api::names::BadName;
-use host_provider_api::{Answer, SecretError};
+use host_provider_api::{CallOutcome, SecretError};
 use tokio_postgres::error::SqlState;
 
 /// A call that ends without being done.
 #[derive(Debug)]
-pub(crate) struct Failed(pub Answer);
+pub(crate) struct Failed(pub CallOutcome);
 
 impl Failed {
     pub fn refused(code: &str, message: impl Into<String>) -> Failed {
-        Failed(Answer::refused(code, message))
+        Failed(CallOutcome::refused(code, message))
     }
 
     pub fn retry(code: &str, message: impl Into<String>) -> Failed {
-        Failed(Answer::retry(code, message))
+        Failed(CallOutcome::retry(code, message))
     }
 }
 
-impl From<Answer> for Failed {
-    fn from(answer: Answer) -> Failed {
+impl From<CallOutcome> for Failed {
+    fn from(answer: CallOutcome) -> Failed {
         Failed(answer)
     }
 }

@@ -8,7 +8,7 @@ use crate::observe::split;
 use crate::process::Way;
 use crate::restore::is_filled;
 use crate::wish::bad;
-use host_provider_api::{Answer, Call, Secret};
+use host_provider_api::{Call, CallOutcome, Secret};
 use serde_json::Value;
 use std::net::IpAddr;
 use std::path::Path;
@@ -108,7 +108,7 @@ fn way(wanted: &tokio_postgres::Config) -> Option<Way> {
 }
 
 /// Saves a database elsewhere as one of ours is saved; none if the payload names none.
-pub(crate) async fn backup(config: &Config, call: &Call, until: Instant) -> Result<Option<Answer>, Failed> {
+pub(crate) async fn backup(config: &Config, call: &Call, until: Instant) -> Result<Option<CallOutcome>, Failed> {
     let Some(outputs) = outputs(call) else { return Ok(None) };
     let Reached { inside, way } = reach(config, call, outputs).await?;
     let dump = async |snapshot: &str, draft: &Path| way.dump(config, Some(snapshot), Some(draft), until);
@@ -122,10 +122,10 @@ pub(crate) async fn restore(
     call: &Call,
     (kept, says): (&Kept, &str),
     until: Instant,
-) -> Result<Option<Answer>, Failed> {
+) -> Result<Option<CallOutcome>, Failed> {
     let Some(outputs) = outputs(call) else { return Ok(None) };
     let Reached { inside, way } = reach(config, call, outputs).await?;
-    let done = Answer::Done(kept.brought_back());
+    let done = CallOutcome::Done(kept.brought_back());
     if is_filled(&inside).await? {
         // The same call may come again, when it has done its work.
         return match way.dump(config, None, None, until)? == says {

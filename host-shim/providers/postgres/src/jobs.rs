@@ -2,7 +2,7 @@
 //! finds what was done.
 
 use crate::failed::Failed;
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ type Id = (String, String, u32);
 
 /// What goes on. A work that a call waits at just now has no receiver here.
 #[derive(Default)]
-pub(crate) struct Jobs(Mutex<HashMap<Id, Option<Receiver<Answer>>>>);
+pub(crate) struct Jobs(Mutex<HashMap<Id, Option<Receiver<CallOutcome>>>>);
 
 impl Jobs {
     /// The work's answer if it ends soon, else that it is in progress.
@@ -31,8 +31,8 @@ impl Jobs {
         &self,
         call: &Call,
         wait: Duration,
-        work: impl FnOnce() -> Result<Answer, Failed> + Send + 'static,
-    ) -> Answer {
+        work: impl FnOnce() -> Result<CallOutcome, Failed> + Send + 'static,
+    ) -> CallOutcome {
         let id = (call.scope.clone(), call.key.clone(), call.generation);
         let receiver = {
             let mut jobs = self.jobs();
@@ -40,7 +40,7 @@ impl Jobs {
                 Some(Some(receiver)) => receiver,
                 Some(None) => return in_progress(call),
                 None if jobs.len() >= JOBS_MAX => {
-                    return Answer::retry("busy", "as much work goes on as may at a time");
+                    return CallOutcome::retry("busy", "as much work goes on as may at a time");
                 }
                 None => {
                     let (sender, receiver) = channel();
@@ -64,20 +64,20 @@ impl Jobs {
             }
             Err(RecvTimeoutError::Disconnected) => {
                 jobs.remove(&id);
-                Answer::retry("work-lost", "the work ended without an answer")
+                CallOutcome::retry("work-lost", "the work ended without an answer")
             }
         }
     }
 
-    fn jobs(&self) -> MutexGuard<'_, HashMap<Id, Option<Receiver<Answer>>>> {
+    fn jobs(&self) -> MutexGuard<'_, HashMap<Id, Option<Receiver<CallOutcome>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn in_progress(call: &Call) -> Answer {
+fn in_progress(call: &Call) -> CallOutcome {
     let looks: u32 = call.token.as_deref().and_then(|token| token.strip_prefix(TOKEN)?.parse().ok()).unwrap_or(0);
     let after_ms = LOOK_MS.saturating_mul(1 << looks.min(10)).min(LOOK_MS_MAX);
-    Answer::InProgress { after_ms, token: format!("{TOKEN}{}", looks.saturating_add(1)) }
+    CallOutcome::InProgress { after_ms, token: format!("{TOKEN}{}", looks.saturating_add(1)) }
 }
 
 #[cfg(test)]
@@ -99,18 +99,20 @@ mod tests {
                 if let Some(ended) = ended {
                     ended.recv().expect("told to end");
                 }
-                Ok(Answer::Done(json!(1)))
+                Ok(CallOutcome::Done(json!(1)))
             }
         };
         let soon = Duration::from_millis(20);
-        let Answer::InProgress { after_ms: 1_000, token } = jobs.run(&call, soon, work(Some(ended))) else { panic!() };
+        let CallOutcome::InProgress { after_ms: 1_000, token } = jobs.run(&call, soon, work(Some(ended))) else {
+            panic!()
+        };
         let look = Call { token: Some(token), ..call.clone() };
-        let Answer::InProgress { after_ms: 2_000, .. } = jobs.run(&look, soon, work(None)) else { panic!() };
+        let CallOutcome::InProgress { after_ms: 2_000, .. } = jobs.run(&look, soon, work(None)) else { panic!() };
         end.send(()).expect("heard");
         let later = Duration::from_secs(10);
-        assert_eq!(jobs.run(&look, later, work(None)), Answer::Done(json!(1)));
+        assert_eq!(jobs.run(&look, later, work(None)), CallOutcome::Done(json!(1)));
         assert_eq!(begun.load(Ordering::SeqCst), 1);
-        assert_eq!(jobs.run(&look, later, work(None)), Answer::Done(json!(1)));
+        assert_eq!(jobs.run(&look, later, work(None)), CallOutcome::Done(json!(1)));
         assert_eq!(begun.load(Ordering::SeqCst), 2);
     }
 
@@ -118,6 +120,6 @@ mod tests {
     fn work_that_dies_is_tried_again() {
         let call = Call { key: "k".to_owned(), ..Call::default() };
         let answer = Jobs::default().run(&call, Duration::from_secs(10), || panic!("on purpose"));
-        assert!(matches!(&answer, Answer::Retry { code, .. } if code == "work-lost"), "{answer:?}");
+        assert!(matches!(&answer, CallOutcome::Retry { code, .. } if code == "work-lost"), "{answer:?}");
     }
 }

@@ -26,7 +26,7 @@ pub use config::{BadConfig, CONNECTIONS_MAX, Config, Password, ServerConfig};
 
 use connect::within;
 use failed::Failed;
-use host_provider_api::{Answer, Call, Held, Provider, SecretError, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, SecretError, Unlisted};
 use jobs::Jobs;
 use record::State;
 use servers::Server;
@@ -63,8 +63,8 @@ impl Postgres {
     fn in_background(
         &self,
         call: &Call,
-        work: impl FnOnce(&Config, &Call) -> Result<Answer, Failed> + Send + 'static,
-    ) -> Answer {
+        work: impl FnOnce(&Config, &Call) -> Result<CallOutcome, Failed> + Send + 'static,
+    ) -> CallOutcome {
         let (config, of) = (self.config.clone(), call.clone());
         self.jobs.run(call, self.config.work_wait, move || work(&config, &of))
     }
@@ -93,7 +93,7 @@ impl Postgres {
 }
 
 impl Provider for Postgres {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         let config = &*self.config;
         let done = match call.kind.as_str() {
             "database.ensure" => ensure::ensure(config, call),
@@ -106,7 +106,7 @@ impl Provider for Postgres {
                 return self.in_background(call, |config, call| steps::run(config, call, Step::Migrate));
             }
             "database.seed" => return self.in_background(call, |config, call| steps::run(config, call, Step::Seed)),
-            _ => Ok(Answer::unsupported(call)),
+            _ => Ok(CallOutcome::unsupported(call)),
         };
         done.unwrap_or_else(|Failed(answer)| answer)
     }
@@ -114,10 +114,10 @@ impl Provider for Postgres {
     /// Also what was begun and is not complete, as suspended.
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
         self.list().map_err(|Failed(answer)| match answer {
-            Answer::Retry { message, .. } | Answer::Refused { message, .. } => {
+            CallOutcome::Retry { message, .. } | CallOutcome::Refused { message, .. } => {
                 Unlisted { provider: PROVIDER, reason: message }
             }
-            Answer::Done(_) | Answer::InProgress { .. } => {
+            CallOutcome::Done(_) | CallOutcome::InProgress { .. } => {
                 Unlisted { provider: PROVIDER, reason: "no list was given".to_owned() }
             }
         })

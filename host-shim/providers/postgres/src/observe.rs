@@ -8,7 +8,7 @@ use crate::foreign::{foreign, open};
 use crate::names::Names;
 use crate::record::State;
 use crate::servers::Servers;
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use serde_json::{Value, json};
 
 /// How long a database that a person names may take to answer.
@@ -19,7 +19,7 @@ const FILLED: &str = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.o
                       WHERE n.nspname IN ('public', 'app') AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
                       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')";
 
-pub(crate) fn observe(config: &Config, call: &Call) -> Result<Answer, Failed> {
+pub(crate) fn observe(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
     if call.payload.get("adopt") == Some(&json!(true)) {
         return adopt(config, call);
     }
@@ -27,11 +27,11 @@ pub(crate) fn observe(config: &Config, call: &Call) -> Result<Answer, Failed> {
     within(config.call_timeout, async {
         let servers = Servers::reach(config, call).await?;
         let Some((number, record)) = look(&servers, call, &names).await? else {
-            return Ok(Answer::Done(json!({"exists": false})));
+            return Ok(CallOutcome::Done(json!({"exists": false})));
         };
         let server = &servers.0[number];
         let bytes = size(server, &names).await?;
-        Ok(Answer::Done(json!({
+        Ok(CallOutcome::Done(json!({
             "exists": true,
             "state": if record.state == State::Suspended { "suspended" } else { "running" },
             "outputs": record.outputs(&server.settings.endpoint()),
@@ -43,7 +43,7 @@ pub(crate) fn observe(config: &Config, call: &Call) -> Result<Answer, Failed> {
 }
 
 /// A database that a person made: it must be reached with what was told, and be empty.
-fn adopt(config: &Config, call: &Call) -> Result<Answer, Failed> {
+fn adopt(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
     let nothing = Value::Null;
     let outputs = call.payload.get("outputs").unwrap_or(&nothing);
     let wanted = foreign(call, outputs, "secret_ref", "endpoint")?;
@@ -52,12 +52,12 @@ fn adopt(config: &Config, call: &Call) -> Result<Answer, Failed> {
         Ok(client.query_typed_one(FILLED, &[]).await?.try_get::<_, i64>(0)?)
     });
     match found {
-        Ok(0) => Ok(Answer::Done(json!({"exists": true, "state": "running", "outputs": outputs}))),
+        Ok(0) => Ok(CallOutcome::Done(json!({"exists": true, "state": "running", "outputs": outputs}))),
         Ok(some) => {
             Err(Failed::refused("not-empty", format!("the database has {some} relations: expected an empty one")))
         }
         // Who told it waits for the answer, so what can't be reached is no database. Silence says nothing.
-        Err(Failed(Answer::Retry { code, message, .. }))
+        Err(Failed(CallOutcome::Retry { code, message, .. }))
             if code == "database-unreachable" || code == "login-refused" =>
         {
             Err(Failed::refused("unreachable", message))

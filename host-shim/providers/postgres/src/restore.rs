@@ -12,7 +12,7 @@ use crate::process::{self, Way};
 use crate::servers::Servers;
 use crate::wish::bad;
 use crate::worker;
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use postgres_protocol::escape::escape_identifier;
 use serde_json::Value;
 use std::time::Instant;
@@ -23,7 +23,7 @@ const FILLED: &str = "SELECT (SELECT count(*) FROM pg_class WHERE relnamespace =
                       + (SELECT count(*) FROM pg_proc WHERE pronamespace = to_regnamespace('app')) \
                       + (SELECT count(*) FROM pg_type WHERE typnamespace = to_regnamespace('app'))";
 
-pub(crate) fn restore(config: &Config, call: &Call) -> Result<Answer, Failed> {
+pub(crate) fn restore(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
     let until = Instant::now() + config.work_timeout;
     let (kept, says) = checked(config, call, until)?;
     let id = call.resource_id();
@@ -37,7 +37,7 @@ pub(crate) fn restore(config: &Config, call: &Call) -> Result<Answer, Failed> {
         }
         let (number, mut record) = found.needed(call)?;
         let server = &servers.0[number];
-        let done = Answer::Done(kept.brought_back());
+        let done = CallOutcome::Done(kept.brought_back());
         let is_repeat = record.generation == i64::from(call.generation);
         if is_repeat && !record.is_restoring && record.restored.as_deref() == Some(kept.sha256.as_str()) {
             return Ok(done);

@@ -7,7 +7,7 @@ use crate::foreign::{foreign, open};
 use crate::observe::split;
 use crate::record;
 use crate::wish::bad;
-use host_provider_api::{Answer, Call, Secret};
+use host_provider_api::{Call, CallOutcome, Secret};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -36,7 +36,7 @@ struct File {
     sql: String,
 }
 
-pub(crate) fn run(config: &Config, call: &Call, step: Step) -> Result<Answer, Failed> {
+pub(crate) fn run(config: &Config, call: &Call, step: Step) -> Result<CallOutcome, Failed> {
     let folder = match step {
         Step::Migrate => config.migrations.as_deref(),
         Step::Seed => config.seeds.as_deref(),
@@ -68,7 +68,7 @@ pub(crate) fn run(config: &Config, call: &Call, step: Step) -> Result<Answer, Fa
         }
         // The same whatever was left to do, since the same call may come again.
         let last = files.last().map(|file| file.name.as_str());
-        Ok(Answer::Done(match step {
+        Ok(CallOutcome::Done(match step {
             Step::Migrate => json!({"version": last, "migrations": files.len()}),
             Step::Seed => json!({"seeds": files.len()}),
         }))
@@ -160,9 +160,9 @@ fn of_file(error: tokio_postgres::Error, name: &str) -> Failed {
         return Failed::refused("database-refused", format!("{name}: {message} ({})", said.code().code()));
     }
     Failed(match Failed::from(error).0 {
-        Answer::Refused { code, message } => Answer::Refused { code, message: format!("{name}: {message}") },
-        Answer::Retry { after_ms, code, message } => {
-            Answer::Retry { after_ms, code, message: format!("{name}: {message}") }
+        CallOutcome::Refused { code, message } => CallOutcome::Refused { code, message: format!("{name}: {message}") },
+        CallOutcome::Retry { after_ms, code, message } => {
+            CallOutcome::Retry { after_ms, code, message: format!("{name}: {message}") }
         }
         other => other,
     })

@@ -74,7 +74,7 @@ pub(crate) fn bad(member: &str, found: &Value, expected: &str) -> Failed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_provider_api::Answer;
+    use host_provider_api::CallOutcome;
     use serde_json::json;
 
     #[test]
@@ -99,7 +99,7 @@ mod tests {
             ("max_connections", json!([])),
         ] {
             let Failed(answer) = Wish::of(&json!({member: value})).expect_err("refused");
-            let Answer::Refused { code, message } = answer else { panic!("{answer:?}") };
+            let CallOutcome::Refused { code, message } = answer else { panic!("{answer:?}") };
             assert!(code == "bad-payload" && message.starts_with(&format!("`{member}` is ")), "{message}");
         }
     }

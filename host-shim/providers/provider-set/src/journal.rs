@@ -1,6 +1,6 @@
 //! What was called when, and the chart of it.
 
-use host_provider_api::{Answer, Call, Held, Provider, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,7 +55,7 @@ impl Journal {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, call: &Call, begun: Instant, answer: &Answer) {
+    fn note(&self, call: &Call, begun: Instant, answer: &CallOutcome) {
         let mut noted = self.noted();
         let from = begun.saturating_duration_since(noted.begun);
         let to = noted.begun.elapsed();
@@ -72,10 +72,10 @@ impl Journal {
         span.busy += begun.elapsed();
         span.calls += 1;
         span.ended = match answer {
-            Answer::Done(_) => "done".to_owned(),
-            Answer::InProgress { .. } => "in progress".to_owned(),
-            Answer::Retry { code, .. } => format!("retry: {code}"),
-            Answer::Refused { code, .. } => format!("refused: {code}"),
+            CallOutcome::Done(_) => "done".to_owned(),
+            CallOutcome::InProgress { .. } => "in progress".to_owned(),
+            CallOutcome::Retry { code, .. } => format!("retry: {code}"),
+            CallOutcome::Refused { code, .. } => format!("refused: {code}"),
         };
     }
 
@@ -93,7 +93,7 @@ struct Watched {
 }
 
 impl Provider for Watched {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         let begun = Instant::now();
         let answer = self.inner.call(call);
         self.journal.note(call, begun, &answer);
@@ -188,10 +188,10 @@ mod tests {
 
     struct Twice;
     impl Provider for Twice {
-        fn call(&self, call: &Call) -> Answer {
+        fn call(&self, call: &Call) -> CallOutcome {
             match call.token {
-                None => Answer::InProgress { after_ms: 1, token: "t".to_owned() },
-                Some(_) => Answer::Done(json!({})),
+                None => CallOutcome::InProgress { after_ms: 1, token: "t".to_owned() },
+                Some(_) => CallOutcome::Done(json!({})),
             }
         }
     }

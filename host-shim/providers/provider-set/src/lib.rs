@@ -14,7 +14,7 @@ mod stop;
 pub use drift::{Drift, drift};
 pub use host_vault::{KEY_VARIABLE, SECRET_BYTES_MAX};
 pub use journal::{Journal, Span, chart};
-pub use limits::{Limited, Limits};
+pub use limits::{Limited, ProviderLimits};
 pub use name::Name;
 pub use open::{LocalStripe, OpenError, Opened, Options, open, secrets_of};
 pub use remove::{NotRemoved, remove};

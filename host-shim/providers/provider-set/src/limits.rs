@@ -1,9 +1,9 @@
-//! Limits around a provider: how often, how many at once, how many of one account, and a circuit breaker.
+//! ProviderLimits around a provider: how often, how many at once, how many of one account, and a circuit breaker.
 //!
 //! A call that has to wait is parked: it is answered as in progress, which uses no attempt up, and comes again as a look. So an
 //! outage costs waiting and no attempts, and one account with a thousand effects holds up no other one.
 
-use host_provider_api::{Answer, Call, Held, Provider, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 /// What the token of a parked call begins with; the provider's own follows, if there is one.
 const PARKED: &str = "parked";
-/// The window of [`Limits::per_second`].
+/// The window of [`ProviderLimits::per_second`].
 const SECOND: Duration = Duration::from_secs(1);
 /// How long a call waits that found no room, before jitter.
 const NO_ROOM: Duration = Duration::from_millis(200);
 
 /// What a provider may be asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct ProviderLimits {
     /// Calls that begin in any second.
     pub per_second: usize,
     /// Calls under way at a time.
@@ -31,17 +31,17 @@ pub struct Limits {
     pub pause: Duration,
 }
 
-impl Default for Limits {
+impl Default for ProviderLimits {
     /// 20 a second, 16 at once, 4 of one account; after 8 failures in a row a pause of 15 seconds.
     fn default() -> Self {
-        Limits { per_second: 20, at_once: 16, per_account: 4, failures: 8, pause: Duration::from_secs(15) }
+        ProviderLimits { per_second: 20, at_once: 16, per_account: 4, failures: 8, pause: Duration::from_secs(15) }
     }
 }
 
 /// A provider within limits.
 pub struct Limited {
     inner: Arc<dyn Provider>,
-    limits: Limits,
+    limits: ProviderLimits,
     state: Mutex<State>,
 }
 
@@ -60,7 +60,7 @@ struct State {
 
 impl Limited {
     /// The provider, asked no more than that.
-    pub fn new(inner: Arc<dyn Provider>, limits: Limits) -> Limited {
+    pub fn new(inner: Arc<dyn Provider>, limits: ProviderLimits) -> Limited {
         Limited { inner, limits, state: Mutex::default() }
     }
 
@@ -135,18 +135,18 @@ impl Drop for Room<'_> {
 }
 
 impl Provider for Limited {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         let own = own_token(call.token.as_deref());
         if let Err(wait) = self.admit(&call.scope, Instant::now()) {
             let token = own.map_or_else(|| PARKED.to_owned(), |own| format!("{PARKED}:{own}"));
-            return Answer::InProgress { after_ms: with_jitter(wait, call), token };
+            return CallOutcome::InProgress { after_ms: with_jitter(wait, call), token };
         }
         let mut room = Room { limited: self, scope: &call.scope, is_well: false };
         let answer = match own == call.token.as_deref() {
             true => self.inner.call(call),
             false => self.inner.call(&Call { token: own.map(str::to_owned), ..call.clone() }),
         };
-        room.is_well = !matches!(answer, Answer::Retry { .. });
+        room.is_well = !matches!(answer, CallOutcome::Retry { .. });
         answer
     }
 
@@ -194,23 +194,23 @@ mod tests {
         most: AtomicUsize,
         calls: AtomicUsize,
         takes: Duration,
-        answer: Mutex<Answer>,
+        answer: Mutex<CallOutcome>,
     }
 
     impl Busy {
         fn new(takes_ms: u64) -> Arc<Busy> {
             let (now, most, calls) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
-            let answer = Mutex::new(Answer::Done(json!({})));
+            let answer = Mutex::new(CallOutcome::Done(json!({})));
             Arc::new(Busy { now, most, calls, takes: Duration::from_millis(takes_ms), answer })
         }
 
-        fn answer(&self, answer: Answer) {
+        fn answer(&self, answer: CallOutcome) {
             *self.answer.lock().expect("nobody panics with it") = answer;
         }
     }
 
     impl Provider for Busy {
-        fn call(&self, call: &Call) -> Answer {
+        fn call(&self, call: &Call) -> CallOutcome {
             assert_ne!(call.token.as_deref().map(|token| token.starts_with(PARKED)), Some(true));
             self.calls.fetch_add(1, Ordering::SeqCst);
             let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
@@ -221,23 +221,23 @@ mod tests {
         }
     }
 
-    fn limits() -> Limits {
-        Limits { per_second: 1000, at_once: 3, per_account: 2, failures: 3, pause: Duration::from_secs(1) }
+    fn limits() -> ProviderLimits {
+        ProviderLimits { per_second: 1000, at_once: 3, per_account: 2, failures: 3, pause: Duration::from_secs(1) }
     }
 
     fn call(scope: &str, key: usize) -> Call {
         Call { kind: "bucket.ensure".into(), scope: scope.into(), key: key.to_string(), ..Call::default() }
     }
 
-    fn is_parked(answer: &Answer) -> bool {
-        matches!(answer, Answer::InProgress { token, after_ms } if token.starts_with(PARKED) && *after_ms > 0)
+    fn is_parked(answer: &CallOutcome) -> bool {
+        matches!(answer, CallOutcome::InProgress { token, after_ms } if token.starts_with(PARKED) && *after_ms > 0)
     }
 
     #[test]
     fn no_more_than_allowed_are_under_way_and_one_account_leaves_room() {
         let (busy, barrier) = (Busy::new(1_000), Barrier::new(8));
         let limited = Limited::new(busy.clone(), limits());
-        let answers: Vec<(usize, Answer)> = thread::scope(|scope| {
+        let answers: Vec<(usize, CallOutcome)> = thread::scope(|scope| {
             let ask = |number: usize| {
                 let (limited, barrier) = (&limited, &barrier);
                 scope.spawn(move || {
@@ -250,15 +250,16 @@ mod tests {
             let asked: Vec<_> = (0..8).map(ask).collect();
             asked.into_iter().map(|it| it.join().expect("an answer")).collect()
         });
-        let done =
-            |of: fn(usize) -> bool| answers.iter().filter(|(n, it)| of(*n) && matches!(it, Answer::Done(_))).count();
+        let done = |of: fn(usize) -> bool| {
+            answers.iter().filter(|(n, it)| of(*n) && matches!(it, CallOutcome::Done(_))).count()
+        };
         assert_eq!((done(|n| n < 7), done(|n| n == 7)), (2, 1), "{answers:?}");
         assert!(busy.most.load(Ordering::SeqCst) <= 3);
-        assert!(answers.iter().all(|(_, it)| matches!(it, Answer::Done(_)) || is_parked(it)));
+        assert!(answers.iter().all(|(_, it)| matches!(it, CallOutcome::Done(_)) || is_parked(it)));
     }
 
     /// What calls of one account each are answered that come at once.
-    fn at_once(limited: &Limited, count: usize) -> Vec<Answer> {
+    fn at_once(limited: &Limited, count: usize) -> Vec<CallOutcome> {
         let barrier = Barrier::new(count);
         thread::scope(|scope| {
             let ask = |number: usize| {
@@ -284,21 +285,22 @@ mod tests {
     #[test]
     fn one_call_alone_tries_whether_the_other_side_is_well_and_then_all_go_on() {
         let busy = Busy::new(700);
-        let limited = Limited::new(busy.clone(), Limits { failures: 1, pause: Duration::from_millis(300), ..limits() });
-        busy.answer(Answer::retry("refused", "nobody listens"));
+        let limited =
+            Limited::new(busy.clone(), ProviderLimits { failures: 1, pause: Duration::from_millis(300), ..limits() });
+        busy.answer(CallOutcome::retry("refused", "nobody listens"));
         limited.call(&call("u", 0));
-        busy.answer(Answer::Done(json!({})));
+        busy.answer(CallOutcome::Done(json!({})));
         thread::sleep(Duration::from_millis(400));
         let parked = at_once(&limited, 3).iter().filter(|answer| is_parked(answer)).count();
         assert_eq!((parked, busy.calls.load(Ordering::SeqCst)), (2, 2), "two wait for the one that tries");
-        assert!(at_once(&limited, 3).iter().all(|answer| matches!(answer, Answer::Done(_))), "it is well");
+        assert!(at_once(&limited, 3).iter().all(|answer| matches!(answer, CallOutcome::Done(_))), "it is well");
     }
 
     /// Panics, whatever it is asked.
     struct Broken;
 
     impl Provider for Broken {
-        fn call(&self, _: &Call) -> Answer {
+        fn call(&self, _: &Call) -> CallOutcome {
             panic!("a fault of the provider")
         }
     }
@@ -317,7 +319,7 @@ mod tests {
     #[test]
     fn a_second_has_so_many_calls_and_no_more() {
         let busy = Busy::new(0);
-        let limited = Limited::new(busy.clone(), Limits { per_second: 5, ..limits() });
+        let limited = Limited::new(busy.clone(), ProviderLimits { per_second: 5, ..limits() });
         let parked = (0..9).filter(|number| is_parked(&limited.call(&call("u", *number)))).count();
         assert_eq!((parked, busy.calls.load(Ordering::SeqCst)), (4, 5));
     }
@@ -326,29 +328,29 @@ mod tests {
     fn after_failures_in_a_row_calls_wait_and_then_one_tries() {
         let busy = Busy::new(0);
         let limited = Limited::new(busy.clone(), limits());
-        busy.answer(Answer::retry("refused", "nobody listens"));
+        busy.answer(CallOutcome::retry("refused", "nobody listens"));
         for number in 0..3 {
-            assert!(matches!(limited.call(&call("u", number)), Answer::Retry { .. }));
+            assert!(matches!(limited.call(&call("u", number)), CallOutcome::Retry { .. }));
         }
         assert!(is_parked(&limited.call(&call("u", 3))), "the circuit is open");
         assert_eq!(busy.calls.load(Ordering::SeqCst), 3, "nobody was asked");
         thread::sleep(Duration::from_millis(1_100));
-        assert!(matches!(limited.call(&call("u", 3)), Answer::Retry { .. }), "one tries");
+        assert!(matches!(limited.call(&call("u", 3)), CallOutcome::Retry { .. }), "one tries");
         assert!(is_parked(&limited.call(&call("u", 4))), "and it is open again at once");
-        busy.answer(Answer::Done(json!({})));
+        busy.answer(CallOutcome::Done(json!({})));
         thread::sleep(Duration::from_millis(1_100));
         for number in 4..8 {
-            assert!(matches!(limited.call(&call("u", number)), Answer::Done(_)), "it is closed");
+            assert!(matches!(limited.call(&call("u", number)), CallOutcome::Done(_)), "it is closed");
         }
     }
 
     #[test]
     fn a_parked_look_keeps_the_providers_own_token() {
         let busy = Busy::new(0);
-        let limited = Limited::new(busy.clone(), Limits { per_second: 1, ..limits() });
+        let limited = Limited::new(busy.clone(), ProviderLimits { per_second: 1, ..limits() });
         limited.call(&call("u", 0));
         let look = Call { token: Some("job-7".into()), ..call("u", 1) };
-        let Answer::InProgress { token, .. } = limited.call(&look) else { panic!("no room was left") };
+        let CallOutcome::InProgress { token, .. } = limited.call(&look) else { panic!("no room was left") };
         assert_eq!(own_token(Some(&token)), Some("job-7"));
         assert_eq!(own_token(Some(PARKED)), None);
         assert_eq!(own_token(Some("parked-lot")), Some("parked-lot"));

@@ -2,7 +2,7 @@
 
 use crate::addresses::Listed;
 use crate::journal::Journal;
-use crate::limits::{Limited, Limits};
+use crate::limits::{Limited, ProviderLimits};
 use crate::name::Name;
 use crate::settings::Settings;
 use host_local::{Local, LocalError};
@@ -183,7 +183,12 @@ pub(crate) struct World<'o> {
 }
 
 impl World<'_> {
-    fn add(&mut self, patterns: &[&str], provider: Arc<dyn Provider>, limits: Option<Limits>) -> Arc<dyn Provider> {
+    fn add(
+        &mut self,
+        patterns: &[&str],
+        provider: Arc<dyn Provider>,
+        limits: Option<ProviderLimits>,
+    ) -> Arc<dyn Provider> {
         let within: Arc<dyn Provider> = match limits {
             Some(limits) => Arc::new(Limited::new(provider, limits)),
             None => provider,
@@ -214,7 +219,7 @@ impl World<'_> {
         self.mail(Name::Local, Way::Folder(folder.join("mails")), None)
     }
 
-    fn mail(&mut self, name: Name, way: Way, limits: Option<Limits>) -> Result<(), OpenError> {
+    fn mail(&mut self, name: Name, way: Way, limits: Option<ProviderLimits>) -> Result<(), OpenError> {
         let settings = &self.options.settings.mail;
         let mail = Mail::new(host_mail::Config {
             from: settings.from.clone(),

@@ -1,6 +1,6 @@
 //! Taking an orphan away, by somebody's word.
 
-use host_provider_api::{Answer, Call, Held, Registry, Reply};
+use host_provider_api::{Call, CallOutcome, Held, Registry, Reply};
 use serde_json::json;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -45,13 +45,15 @@ pub fn remove(registry: &Registry, held: &Held, patience: Duration) -> Result<()
     let began = Instant::now();
     loop {
         let (after_ms, last) = match registry.call(&call) {
-            Reply::Answer(Answer::Done(_)) => return Ok(()),
-            Reply::Answer(Answer::Refused { code, message }) => return Err(NotRemoved::Refused { code, message }),
-            Reply::Answer(Answer::InProgress { after_ms, token }) => {
+            Reply::Answer(CallOutcome::Done(_)) => return Ok(()),
+            Reply::Answer(CallOutcome::Refused { code, message }) => {
+                return Err(NotRemoved::Refused { code, message });
+            }
+            Reply::Answer(CallOutcome::InProgress { after_ms, token }) => {
                 call.token = Some(token);
                 (after_ms, "it goes on".to_owned())
             }
-            Reply::Answer(Answer::Retry { after_ms, code, message }) => {
+            Reply::Answer(CallOutcome::Retry { after_ms, code, message }) => {
                 call.attempt += 1;
                 (after_ms.unwrap_or(1_000), format!("{code}: {message}"))
             }

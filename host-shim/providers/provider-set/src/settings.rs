@@ -1,6 +1,6 @@
 //! The file that says how providers are reached.
 
-use crate::limits::Limits;
+use crate::limits::ProviderLimits;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -30,7 +30,7 @@ pub struct Settings {
     pub postgres: Option<PostgresSettings>,
     /// The organization of `supabase`.
     pub supabase: SupabaseSettings,
-    /// Limits by the name of the provider; [`Limits::default`] for one that is not here.
+    /// ProviderLimits by the name of the provider; [`ProviderLimits::default`] for one that is not here.
     pub limits: BTreeMap<String, LimitSettings>,
 }
 
@@ -354,7 +354,7 @@ impl Settings {
     }
 }
 
-/// Limits of one provider.
+/// ProviderLimits of one provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
@@ -372,10 +372,10 @@ pub struct LimitSettings {
 
 impl LimitSettings {
     /// The limits that are set, over the default ones. None of them is 0: nothing would ever be called.
-    pub fn limits(self) -> Limits {
+    pub fn limits(self) -> ProviderLimits {
         let given = |set: Option<usize>, else_: usize| set.unwrap_or(else_).max(1);
-        let default = Limits::default();
-        Limits {
+        let default = ProviderLimits::default();
+        ProviderLimits {
             per_second: given(self.per_second, default.per_second),
             at_once: given(self.at_once, default.at_once),
             per_account: given(self.per_account, default.per_account),
@@ -407,8 +407,8 @@ impl Settings {
         serde_saphyr::from_str(&text).map_err(|cause| error(cause.to_string()))
     }
 
-    /// Limits of the provider of this name.
-    pub fn limits_of(&self, name: &str) -> Limits {
+    /// ProviderLimits of the provider of this name.
+    pub fn limits_of(&self, name: &str) -> ProviderLimits {
         self.limits.get(name).copied().unwrap_or_default().limits()
     }
 }

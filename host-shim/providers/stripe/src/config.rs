@@ -1,7 +1,7 @@
 //! What the provider is told once: keys, and what no payload says.
 
 use crate::failure::Failed;
-use host_http::Limits;
+use host_http::ExchangeLimits;
 use host_provider_api::Secret;
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ pub struct Config {
     /// Address of the API, without a slash at the end.
     pub url: String,
     /// What one request may take. A call makes several at most: an invoice about fifty.
-    pub limits: Limits,
+    pub limits: ExchangeLimits,
     /// What connected accounts are made as.
     pub account_type: AccountType,
     /// Country of connected accounts, `DE`; without it the platform's own.
@@ -81,7 +81,7 @@ impl Default for Config {
             test_key: None,
             url: API.to_owned(),
             // An invoice with its lines and payments is far below a megabyte; a page of a hundred events may reach a few.
-            limits: Limits { timeout: Duration::from_secs(30), body_bytes_max: 8 * 1024 * 1024 },
+            limits: ExchangeLimits { timeout: Duration::from_secs(30), body_bytes_max: 8 * 1024 * 1024 },
             account_type: AccountType::default(),
             account_country: None,
             portal_configuration: None,

@@ -2,7 +2,7 @@
 
 use crate::config::Mode;
 use host_http::CallError;
-use host_provider_api::Answer;
+use host_provider_api::CallOutcome;
 use serde::Deserialize;
 
 /// Why a call brought nothing.
@@ -75,10 +75,10 @@ pub enum Failed {
     UnknownObject(String),
 }
 
-impl From<Failed> for Answer {
+impl From<Failed> for CallOutcome {
     fn from(failed: Failed) -> Self {
         let message = failed.to_string();
-        let refused = |code: &str| Answer::refused(code, message.clone());
+        let refused = |code: &str| CallOutcome::refused(code, message.clone());
         match failed {
             Failed::Scope => refused("bad-scope"),
             Failed::NoKey(_) => refused("no-key"),
@@ -86,7 +86,7 @@ impl From<Failed> for Answer {
             Failed::Payload { .. } => refused("bad-payload"),
             Failed::Unanswered(error) => error.into(),
             // What was done is not known: a gateway may have answered in Stripe's place.
-            Failed::Unreadable { .. } => Answer::retry("unreadable", message),
+            Failed::Unreadable { .. } => CallOutcome::retry("unreadable", message),
             Failed::Unauthorized { .. } => refused("unauthorized"),
             Failed::Superseded { .. } => refused("superseded"),
             Failed::Taken(_) => refused("name-taken"),
@@ -94,8 +94,8 @@ impl From<Failed> for Answer {
             Failed::UnknownObject(_) => refused("unknown-object"),
             Failed::Error { status, code, message, after_ms } => match status {
                 // 409: another request with this key or about this object is under way; 424: somebody else failed.
-                409 | 424 | 429 | 500.. => Answer::Retry { after_ms, code, message },
-                _ => Answer::Refused { code, message },
+                409 | 424 | 429 | 500.. => CallOutcome::Retry { after_ms, code, message },
+                _ => CallOutcome::Refused { code, message },
             },
         }
     }
@@ -125,14 +125,14 @@ mod tests {
     fn each_status_is_tried_again_or_not() {
         let answer = |status| {
             let (code, message) = ("c".to_owned(), "m".to_owned());
-            Answer::from(Failed::Error { status, code, message, after_ms: Some(5) })
+            CallOutcome::from(Failed::Error { status, code, message, after_ms: Some(5) })
         };
         for status in [409, 424, 429, 500, 502, 503, 504] {
-            let expected = Answer::Retry { after_ms: Some(5), code: "c".to_owned(), message: "m".to_owned() };
+            let expected = CallOutcome::Retry { after_ms: Some(5), code: "c".to_owned(), message: "m".to_owned() };
             assert_eq!(answer(status), expected, "{status}");
         }
         for status in [400, 402, 404, 405, 410] {
-            assert_eq!(answer(status), Answer::refused("c", "m"), "{status}");
+            assert_eq!(answer(status), CallOutcome::refused("c", "m"), "{status}");
         }
     }
 }

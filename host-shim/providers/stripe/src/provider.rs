@@ -5,7 +5,7 @@ use crate::config::{Config, Mode};
 use crate::failure::Failed;
 use crate::kinds::{catalog, checkout, connect, customer, invoice, refund, retrieve, subscription};
 use host_http::Client;
-use host_provider_api::{Answer, Call, Provider};
+use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::Value;
 
 type CarryOut = fn(&Api<'_>, &Call) -> Result<Value, Failed>;
@@ -53,21 +53,21 @@ impl Stripe {
         Stripe { config, client }
     }
 
-    fn carry_out(&self, carry_out: CarryOut, call: &Call) -> Answer {
+    fn carry_out(&self, carry_out: CarryOut, call: &Call) -> CallOutcome {
         let api = match Mode::of(&call.scope).and_then(|mode| Api::new(&self.config, &self.client, mode)) {
             Ok(api) => api,
             Err(failed) => return failed.into(),
         };
         // Stripe repeats what it was sent: a payload may hold a key by mistake.
-        api.redacted().answer(carry_out(&api, call).map_or_else(Answer::from, Answer::Done))
+        api.redacted().answer(carry_out(&api, call).map_or_else(CallOutcome::from, CallOutcome::Done))
     }
 }
 
 impl Provider for Stripe {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         match CARRIED_OUT.iter().find(|(kind, _)| *kind == call.kind) {
             Some((_, carry_out)) => self.carry_out(*carry_out, call),
-            None => Answer::unsupported(call),
+            None => CallOutcome::unsupported(call),
         }
     }
 }

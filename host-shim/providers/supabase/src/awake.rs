@@ -8,7 +8,7 @@ use crate::name::Mark;
 use crate::progress::Progress;
 use crate::project::{Project, Stands, reference_of};
 use host_http::Client;
-use host_provider_api::{Answer, Call, Provider, names};
+use host_provider_api::{Call, CallOutcome, Provider, names};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -44,12 +44,12 @@ enum End {
     Retry { after_ms: Option<i64>, code: String, message: String },
 }
 
-impl From<End> for Answer {
+impl From<End> for CallOutcome {
     fn from(end: End) -> Self {
         match end {
-            End::Done(outputs) => Answer::Done(outputs),
-            End::Refused { code, message } => Answer::Refused { code, message },
-            End::Retry { after_ms, code, message } => Answer::Retry { after_ms, code, message },
+            End::Done(outputs) => CallOutcome::Done(outputs),
+            End::Refused { code, message } => CallOutcome::Refused { code, message },
+            End::Retry { after_ms, code, message } => CallOutcome::Retry { after_ms, code, message },
         }
     }
 }
@@ -87,7 +87,7 @@ impl Awake {
         Awake { config, client, inner }
     }
 
-    fn carry_out(&self, call: &Call, reference: &str) -> Result<Answer, Failed> {
+    fn carry_out(&self, call: &Call, reference: &str) -> Result<CallOutcome, Failed> {
         let api = Api::new(&self.config, &self.client)?;
         let step = Step::read(call.token.as_deref(), reference);
         let answer = match self.project(&api, call, reference) {
@@ -101,7 +101,7 @@ impl Awake {
             }),
             Err(failed) => Err(failed),
         };
-        Ok(api.redacted().answer(answer.unwrap_or_else(Answer::from)))
+        Ok(api.redacted().answer(answer.unwrap_or_else(CallOutcome::from)))
     }
 
     /// The project, if it is there and of this call's resource.
@@ -121,7 +121,7 @@ impl Awake {
         project: &Project,
         progress: Progress,
         inner: &str,
-    ) -> Result<Answer, Failed> {
+    ) -> Result<CallOutcome, Failed> {
         let was_woken = progress.has_asked;
         match project.stands() {
             Stands::Running => {}
@@ -139,18 +139,18 @@ impl Awake {
             return Ok(answer);
         }
         let end = match answer {
-            Answer::InProgress { after_ms, token } => {
-                return Ok(Answer::InProgress { after_ms, token: Step::Up(progress, token).token() });
+            CallOutcome::InProgress { after_ms, token } => {
+                return Ok(CallOutcome::InProgress { after_ms, token: Step::Up(progress, token).token() });
             }
-            Answer::Done(outputs) => End::Done(outputs),
-            Answer::Refused { code, message } => End::Refused { code, message },
-            Answer::Retry { after_ms, code, message } => End::Retry { after_ms, code, message },
+            CallOutcome::Done(outputs) => End::Done(outputs),
+            CallOutcome::Refused { code, message } => End::Refused { code, message },
+            CallOutcome::Retry { after_ms, code, message } => End::Retry { after_ms, code, message },
         };
         Ok(self.down(api, call, project, Progress::of(&project.reference), end))
     }
 
     /// What was taken up stands still again, unless somebody has changed it since.
-    fn down(&self, api: &Api<'_>, call: &Call, project: &Project, progress: Progress, end: End) -> Answer {
+    fn down(&self, api: &Api<'_>, call: &Call, project: &Project, progress: Progress, end: End) -> CallOutcome {
         let is_newer = |mark: Mark| mark.generation > call.generation;
         match project.stands() {
             _ if project.mark().is_some_and(is_newer) => end.into(),
@@ -163,9 +163,9 @@ impl Awake {
                 if progress.waits() {
                     return self.look(&Step::Down(progress.next(true), end));
                 }
-                match api.pause(&project.reference).map_err(Answer::from) {
+                match api.pause(&project.reference).map_err(CallOutcome::from) {
                     // Asking again changes nothing: the backup is made, and the project runs until its next change.
-                    Err(Answer::Refused { .. }) => end.into(),
+                    Err(CallOutcome::Refused { .. }) => end.into(),
                     // An API that has no time for it is asked again with the next look.
                     asked => self.look(&Step::Down(progress.next(asked.is_ok()), end)),
                 }
@@ -173,21 +173,21 @@ impl Awake {
         }
     }
 
-    fn look(&self, step: &Step) -> Answer {
+    fn look(&self, step: &Step) -> CallOutcome {
         let (Step::Up(progress, _) | Step::Down(progress, _)) = step;
-        Answer::InProgress { after_ms: progress.after_ms(self.config.poll), token: step.token() }
+        CallOutcome::InProgress { after_ms: progress.after_ms(self.config.poll), token: step.token() }
     }
 
-    fn inner(&self, call: &Call, token: &str) -> Answer {
+    fn inner(&self, call: &Call, token: &str) -> CallOutcome {
         self.inner.call(&Call { token: Some(token.to_owned()).filter(|token| !token.is_empty()), ..call.clone() })
     }
 }
 
 impl Provider for Awake {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         let endpoint = call.payload.pointer("/outputs/endpoint").and_then(Value::as_str);
         match endpoint.and_then(reference_of) {
-            Some(reference) => self.carry_out(call, reference).unwrap_or_else(Answer::from),
+            Some(reference) => self.carry_out(call, reference).unwrap_or_else(CallOutcome::from),
             None => self.inner.call(call),
         }
     }

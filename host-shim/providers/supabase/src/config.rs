@@ -1,6 +1,6 @@
 //! What the provider is told once.
 
-use host_http::Limits;
+use host_http::ExchangeLimits;
 use host_provider_api::Secret;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Config {
     /// Address of the API, without a slash at the end.
     pub url: String,
     /// What one request may take.
-    pub limits: Limits,
+    pub limits: ExchangeLimits,
     /// Wait before the first look at work in progress; it doubles with each look, up to sixteen times as much.
     pub poll: Duration,
 }
@@ -37,7 +37,7 @@ impl Default for Config {
             region: "eu-central-1".to_owned(),
             instance_sizes: BTreeMap::new(),
             url: API.to_owned(),
-            limits: Limits { timeout: Duration::from_secs(30), body_bytes_max: 4 * 1024 * 1024 },
+            limits: ExchangeLimits { timeout: Duration::from_secs(30), body_bytes_max: 4 * 1024 * 1024 },
             poll: Duration::from_secs(4),
         }
     }

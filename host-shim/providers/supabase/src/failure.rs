@@ -1,7 +1,7 @@
 //! Why a call brought nothing, and what of it may be tried again.
 
 use host_http::CallError;
-use host_provider_api::{Answer, SecretError};
+use host_provider_api::{CallOutcome, SecretError};
 
 /// Why a call brought nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,17 +95,17 @@ pub enum Failed {
     TooMany(usize),
 }
 
-impl From<Failed> for Answer {
+impl From<Failed> for CallOutcome {
     fn from(failed: Failed) -> Self {
         let message = failed.to_string();
-        let refused = |code: &str| Answer::refused(code, message.clone());
+        let refused = |code: &str| CallOutcome::refused(code, message.clone());
         match failed {
             Failed::NotConfigured => refused("not-configured"),
             Failed::Payload { .. } => refused("bad-payload"),
             Failed::Secret(error) => error.into(),
             Failed::Unanswered(error) => error.into(),
             // What was done is not known: a gateway may have answered in Supabase's place.
-            Failed::Unreadable { .. } => Answer::retry("unreadable", message),
+            Failed::Unreadable { .. } => CallOutcome::retry("unreadable", message),
             Failed::Unauthorized => refused("unauthorized"),
             Failed::Quota(_) => refused("quota-exceeded"),
             Failed::Superseded { .. } => refused("superseded"),
@@ -114,11 +114,11 @@ impl From<Failed> for Answer {
             Failed::NotEmpty { .. } => refused("not-empty"),
             Failed::NotRunning { .. } => refused("not-running"),
             Failed::Unchangeable { .. } => refused("unchangeable"),
-            Failed::NeverCameUp(_) => Answer::retry("never-came-up", message),
+            Failed::NeverCameUp(_) => CallOutcome::retry("never-came-up", message),
             Failed::TooMany(_) => refused("too-many-projects"),
             Failed::Error { status, after_ms, .. } => match status {
-                429 => Answer::Retry { after_ms, code: "throttled".to_owned(), message },
-                408 | 409 | 500.. => Answer::Retry { after_ms, code: format!("status-{status}"), message },
+                429 => CallOutcome::Retry { after_ms, code: "throttled".to_owned(), message },
+                408 | 409 | 500.. => CallOutcome::Retry { after_ms, code: format!("status-{status}"), message },
                 404 => refused("not-found"),
                 _ => refused(&format!("status-{status}")),
             },

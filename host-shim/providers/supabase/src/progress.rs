@@ -1,6 +1,6 @@
 //! Work in progress: which project, how often it was looked at, and whether the API was asked.
 
-use host_provider_api::Answer;
+use host_provider_api::CallOutcome;
 use std::time::Duration;
 
 /// Doublings of the wait at most.
@@ -56,8 +56,8 @@ impl Progress {
         i64::try_from(after.as_millis()).unwrap_or(i64::MAX)
     }
 
-    pub fn answer(&self, poll: Duration) -> Answer {
-        Answer::InProgress { after_ms: self.after_ms(poll), token: self.token() }
+    pub fn answer(&self, poll: Duration) -> CallOutcome {
+        CallOutcome::InProgress { after_ms: self.after_ms(poll), token: self.token() }
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
         let mut waits = Vec::new();
         for looks in 0..7 {
             let progress = Progress { reference: "abc".to_owned(), looks, has_asked: looks % 2 == 0 };
-            let Answer::InProgress { after_ms, token } = progress.answer(Duration::from_secs(4)) else {
+            let CallOutcome::InProgress { after_ms, token } = progress.answer(Duration::from_secs(4)) else {
                 panic!("waits")
             };
             assert_eq!(Progress::read(&token), Some(progress));

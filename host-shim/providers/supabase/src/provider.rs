@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::failure::Failed;
 use crate::verbs::{Work, change, destroy, ensure, observe};
 use host_http::Client;
-use host_provider_api::{Answer, Call, Provider};
+use host_provider_api::{Call, CallOutcome, Provider};
 
 /// What it carries out. What is done within a database (`database.migrate`) goes another way.
 pub const KINDS: [&str; 4] = ["database.ensure", "database.change", "database.destroy", "database.observe"];
@@ -33,7 +33,7 @@ impl Supabase {
         Supabase { config, client }
     }
 
-    fn carry_out(&self, call: &Call) -> Result<Answer, Failed> {
+    fn carry_out(&self, call: &Call) -> Result<CallOutcome, Failed> {
         let api = Api::new(&self.config, &self.client)?;
         let redacted = api.redacted();
         let work = Work::new(api, &self.config, call)?;
@@ -43,15 +43,15 @@ impl Supabase {
             "change" => change::change(&work),
             _ => destroy::destroy(&work),
         };
-        Ok(redacted.answer(answer.unwrap_or_else(Answer::from)))
+        Ok(redacted.answer(answer.unwrap_or_else(CallOutcome::from)))
     }
 }
 
 impl Provider for Supabase {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         if call.resource() != "database" || !call.is_resource_call() {
-            return Answer::unsupported(call);
+            return CallOutcome::unsupported(call);
         }
-        self.carry_out(call).unwrap_or_else(Answer::from)
+        self.carry_out(call).unwrap_or_else(CallOutcome::from)
     }
 }

@@ -11,7 +11,7 @@ use crate::failure::Failed;
 use crate::name::Mark;
 use crate::progress::Progress;
 use crate::project::{Project, is_reference};
-use host_provider_api::{Answer, Call, MadeSecret, SECRET_BYTES_MIN};
+use host_provider_api::{Call, CallOutcome, MadeSecret, SECRET_BYTES_MIN};
 use serde_json::{Value, json};
 
 /// A call with what is needed to carry it out.
@@ -87,7 +87,7 @@ impl<'w> Work<'w> {
     }
 
     /// It takes longer: a look at this project follows.
-    fn in_progress(&self, project: &Project, has_asked: bool) -> Answer {
+    fn in_progress(&self, project: &Project, has_asked: bool) -> CallOutcome {
         let looks = self.progress.as_ref().map_or(0, |progress| progress.looks.saturating_add(1));
         Progress { reference: project.reference.clone(), looks, has_asked }.answer(self.config.poll)
     }

@@ -3,8 +3,8 @@
 
 use end_to_end::world::{fixtures, orchestra, root};
 use extension_contract::Account;
-use host_replay::host::StoreKind;
 use host_replay::play::{CaseReport, PlayOptions, play};
+use host_replay::rig::StoreKind;
 use host_scenario::model::Scenario;
 use host_scenario::prepare::prepare;
 use host_store::{EffectRow, Partition, SqliteStore, Store};

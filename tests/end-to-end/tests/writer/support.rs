@@ -4,7 +4,7 @@ use end_to_end::world::{START_MS, fixtures};
 use host::business::BusinessFolder;
 use host::clock::Clock;
 use host::outbox::OutboxError;
-use host::writer::{Delivered, Jobs, Limits, Listener, Writer};
+use host::writer::{Delivered, Jobs, Listener, Writer, WriterLimits};
 use host::{Host, Setup};
 use host_intake::headers::Headers;
 use host_intake::request::{Endpoints, PATH, Request};
@@ -53,7 +53,7 @@ impl Serving {
         let (host, _) =
             Host::start(&setup, store, runner, registry.clone(), Clock::told(START_MS)).expect("a host that starts");
         let (hands, to_do) = channel();
-        let writer = Writer::spawn(host, Box::new(Hands(hands)), Limits::default()).expect("a thread");
+        let writer = Writer::spawn(host, Box::new(Hands(hands)), WriterLimits::default()).expect("a thread");
         let (jobs, calls) = (writer.jobs().clone(), Arc::new(Mutex::new(Vec::new())));
         let log = calls.clone();
         thread::spawn(move || {

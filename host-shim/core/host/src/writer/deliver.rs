@@ -26,7 +26,7 @@ pub struct Delivered {
 }
 
 impl Jobs {
-    /// Answer a webhook's request that came at `now`. It waits for the commit of what it brings, and for nothing that follows
+    /// JobResult a webhook's request that came at `now`. It waits for the commit of what it brings, and for nothing that follows
     /// from that.
     pub fn deliver(&self, endpoints: &Endpoints, request: Request<'_>, now: Timestamp) -> Delivered {
         let answer = endpoints.answer(request, now);

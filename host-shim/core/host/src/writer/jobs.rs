@@ -7,10 +7,10 @@ use host_provider_api::{Call, Reply};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 /// What a job led to: the event's own report first, then those of the events that it woke.
-pub type Answer = Result<Vec<Report>, Unanswered>;
+pub type JobResult = Result<Vec<Report>, Unanswered>;
 /// Takes the answer, on the writer's thread: it must be quick and must not wait for the writer. It is dropped uncalled
 /// if the writer ends before the job is committed.
-pub type OnAnswer = Box<dyn FnOnce(Answer) + Send>;
+pub type OnAnswer = Box<dyn FnOnce(JobResult) + Send>;
 
 /// Why a job has no answer. What was to be done may have been done; the same event again is safe.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -119,7 +119,7 @@ impl Jobs {
 }
 
 /// An answer that is to come.
-pub struct Ticket(Receiver<Answer>);
+pub struct Ticket(Receiver<JobResult>);
 
 impl Ticket {
     fn new() -> (OnAnswer, Ticket) {
@@ -132,7 +132,7 @@ impl Ticket {
     }
 
     /// Waits for the answer.
-    pub fn wait(self) -> Answer {
+    pub fn wait(self) -> JobResult {
         self.0.recv().unwrap_or(Err(Unanswered::Ended))
     }
 }

@@ -4,7 +4,7 @@ use super::events::{T0, command, lines, things, user};
 use super::{advance, ask, effect, outbox, result, run};
 use extension_contract::EffectFailureClass;
 use host::outbox::LEASE_MS;
-use host_provider_api::{Answer, Call, MadeSecret, Provider, Reply, Secret, SecretError, Secrets};
+use host_provider_api::{Call, CallOutcome, MadeSecret, Provider, Reply, Secret, SecretError, Secrets};
 use host_store::EffectState;
 use serde_json::json;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -14,28 +14,28 @@ const DB: &str = "toys/test/user:a/db@1";
 
 /// Answers each call with the next of a list, and remembers the calls.
 struct Listed {
-    answers: Mutex<Vec<Answer>>,
+    answers: Mutex<Vec<CallOutcome>>,
     calls: Mutex<Vec<Call>>,
 }
 
-fn listed(mut answers: Vec<Answer>) -> Arc<Listed> {
+fn listed(mut answers: Vec<CallOutcome>) -> Arc<Listed> {
     answers.reverse();
     Arc::new(Listed { answers: Mutex::new(answers), calls: Mutex::default() })
 }
 
 impl Provider for Listed {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         self.calls.lock().unwrap().push(call.clone());
         self.answers.lock().unwrap().pop().unwrap()
     }
 }
 
-fn done() -> Answer {
-    Answer::Done(json!({"id": "db-1"}))
+fn done() -> CallOutcome {
+    CallOutcome::Done(json!({"id": "db-1"}))
 }
 
-fn in_progress(token: &str) -> Answer {
-    Answer::InProgress { after_ms: 30_000, token: token.into() }
+fn in_progress(token: &str) -> CallOutcome {
+    CallOutcome::InProgress { after_ms: 30_000, token: token.into() }
 }
 
 /// Waits in its call until it is let go.
@@ -45,7 +45,7 @@ struct Blocking {
 }
 
 impl Provider for Blocking {
-    fn call(&self, _: &Call) -> Answer {
+    fn call(&self, _: &Call) -> CallOutcome {
         self.entered.send(()).unwrap();
         self.go.lock().unwrap().recv().unwrap();
         done()
@@ -113,7 +113,7 @@ fn what_is_in_progress_at_its_deadline_is_looked_at_until_it_is_known_what_was_m
 #[test]
 fn the_other_side_may_say_when_to_come_again() {
     let (mut outbox, _) = outbox();
-    let after = |after_ms| Answer::Retry { after_ms, code: "throttled".into(), message: String::new() };
+    let after = |after_ms| CallOutcome::Retry { after_ms, code: "throttled".into(), message: String::new() };
     outbox.registry_mut().register(&["database"], listed(vec![after(Some(77)), after(None), done()]));
     ask(&mut outbox, "c1", json!([{"kind": "database.ensure", "key": "db"}]));
     run(&mut outbox, T0);
@@ -156,7 +156,7 @@ fn a_refusal_under_an_old_lease_says_nothing() {
     let first = outbox.begin(T0).unwrap().calls.remove(0);
     outbox.begin(T0 + LEASE_MS).unwrap();
     let second = outbox.begin(T0 + LEASE_MS + 1_000).unwrap().calls.remove(0);
-    let refused = Answer::refused("gone", "no such job");
+    let refused = CallOutcome::refused("gone", "no such job");
     assert_eq!(outbox.finish(vec![(first, refused.into())], T0 + LEASE_MS + 1_000).unwrap(), []);
     outbox.finish(vec![(second, done().into())], T0 + LEASE_MS + 1_000).unwrap();
     assert!(result(&outbox, DB).answer.is_ok());
@@ -200,11 +200,11 @@ impl Secrets for Vault {
 /// Puts its secret where it must not stand.
 struct Leaky;
 impl Provider for Leaky {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         let secret = call.secret(call.text("password").unwrap()).unwrap();
         match call.key.as_str() {
-            "refused" => Answer::refused("denied", format!("no entry with {}", secret.expose())),
-            _ => Answer::Done(json!({"url": format!("postgres://u:{}@host", secret.expose())})),
+            "refused" => CallOutcome::refused("denied", format!("no entry with {}", secret.expose())),
+            _ => CallOutcome::Done(json!({"url": format!("postgres://u:{}@host", secret.expose())})),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::events::{T0, command, things};
 use super::{advance, ask, calls, effect, outbox, retryable, run};
 use host::outbox::OutboxError;
 use host_provider_api::scripted::ScriptedAnswer;
-use host_provider_api::{Answer, Call, Provider};
+use host_provider_api::{Call, CallOutcome, Provider};
 use host_store::EffectState;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -126,8 +126,8 @@ fn effects_that_ask_for_effects_without_end_are_an_error_that_names_one() {
 /// A provider that does something in the world.
 struct Real;
 impl Provider for Real {
-    fn call(&self, _: &Call) -> Answer {
-        Answer::Done(json!({}))
+    fn call(&self, _: &Call) -> CallOutcome {
+        CallOutcome::Done(json!({}))
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Told, accept, decoded, groups_of, host, inbox, play, spawn, spawn_ho
 use extension_contract::{Actor, Event, Question, Refusal, StoreError};
 use host::clock::Clock;
 use host::outbox::OutboxError;
-use host::writer::{Limits, Unanswered};
+use host::writer::{Unanswered, WriterLimits};
 use host_intake::Decoded;
 use host_provider_api::Registry;
 use host_store::testing::{Faults, Moment, Then};
@@ -23,7 +23,7 @@ fn an_answer_leaves_after_its_event_is_durable() {
     for n in 1..=3 {
         let (file, found) = (file.clone(), found.clone());
         // Another connection sees only what is committed.
-        let answer = Box::new(move |answer: host::writer::Answer| {
+        let answer = Box::new(move |answer: host::writer::JobResult| {
             let seq = answer.unwrap()[0].seq;
             let store = SqliteStore::open(&file).unwrap();
             found.send((n, store.inbox(seq).unwrap().map(|row| row.event.id))).unwrap();
@@ -46,7 +46,7 @@ const WRITES: u64 = 5;
 fn a_kill_before_the_commit_answers_nobody_and_keeps_nothing() {
     for write in 1..=WRITES {
         let faults = Faults::new(Box::new(MemoryStore::new()));
-        let (writer, told) = spawn(faults.open(), Limits { group: 3, ..Limits::default() });
+        let (writer, told) = spawn(faults.open(), WriterLimits { group: 3, ..WriterLimits::default() });
         let release = super::held(writer.jobs());
         faults.fail_at(write, Moment::Before, Then::Dead);
         let doing = json!({"ask": [{"kind": "mail.send", "key": "m"}], "reply": {"answer": "{}"}});
@@ -85,7 +85,7 @@ fn a_writer_that_panics_answers_nobody() {
 #[test]
 fn a_store_that_works_again_takes_what_is_sent_again() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
-    let (writer, told) = spawn(faults.open(), Limits::default());
+    let (writer, told) = spawn(faults.open(), WriterLimits::default());
     let release = super::held(writer.jobs());
     faults.fail_at(3, Moment::Before, Then::Alive);
     let ticket = play(writer.jobs(), "c1");
@@ -100,7 +100,7 @@ fn a_store_that_works_again_takes_what_is_sent_again() {
 
 #[test]
 fn what_the_intake_refuses_and_what_an_operator_drives_again_go_the_same_way() {
-    let (writer, _told) = spawn(Box::new(MemoryStore::new()), Limits::default());
+    let (writer, _told) = spawn(Box::new(MemoryStore::new()), WriterLimits::default());
     let event = command("c1", "a", T0, json!({}));
     let refused = Decoded { event, refusal: Some(Refusal::Malformed("/id".into())), time: None };
     let reports = writer.jobs().accept(refused, Vec::new()).unwrap().wait().unwrap();
@@ -162,7 +162,7 @@ fn each_job_of_a_mixed_group_gets_its_own_answer() {
 
 #[test]
 fn questions_see_what_is_committed() {
-    let (writer, _told) = spawn(Box::new(MemoryStore::new()), Limits::default());
+    let (writer, _told) = spawn(Box::new(MemoryStore::new()), WriterLimits::default());
     play(writer.jobs(), "c1").wait().unwrap();
     let question = Question { account: user("a"), actor: Actor::system(), at: T0 };
     let answer = writer.jobs().look(move |processor| {

@@ -4,8 +4,8 @@ use super::events::{T0, lines};
 use super::toy::ToyRunner;
 use super::{Told, accept, host, play, spawn, spawn_host};
 use host::clock::Clock;
-use host::writer::Limits;
-use host_provider_api::{Answer, Call, Provider, Registry};
+use host::writer::WriterLimits;
+use host_provider_api::{Call, CallOutcome, Provider, Registry};
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{EffectState, MemoryStore};
 use serde_json::json;
@@ -16,8 +16,8 @@ use std::time::Duration;
 struct Mails;
 
 impl Provider for Mails {
-    fn call(&self, call: &Call) -> Answer {
-        Answer::Done(json!({"sent": call.key}))
+    fn call(&self, call: &Call) -> CallOutcome {
+        CallOutcome::Done(json!({"sent": call.key}))
     }
 }
 
@@ -52,7 +52,7 @@ fn committed(told: &Receiver<Told>) -> Vec<String> {
 #[test]
 fn a_call_that_takes_long_stops_nobody() {
     let store = Box::new(MemoryStore::new());
-    let (writer, told) = spawn_host(host(store, mails(), ToyRunner::new(1), Clock::told(T0)), Limits::default());
+    let (writer, told) = spawn_host(host(store, mails(), ToyRunner::new(1), Clock::told(T0)), WriterLimits::default());
     let jobs = writer.jobs().clone();
     accept(&jobs, "c1", "a", ask("m1")).wait().unwrap();
     let call = calls(&told).remove(0);
@@ -74,7 +74,7 @@ fn a_call_that_takes_long_stops_nobody() {
 fn an_answer_that_could_not_be_stored_is_asked_for_again_under_the_same_key() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
     let (writer, told) =
-        spawn_host(host(faults.open(), mails(), ToyRunner::new(1), Clock::told(T0)), Limits::default());
+        spawn_host(host(faults.open(), mails(), ToyRunner::new(1), Clock::told(T0)), WriterLimits::default());
     accept(writer.jobs(), "c1", "a", ask("m1")).wait().unwrap();
     let first = calls(&told).remove(0);
     faults.fail_at(1, Moment::Before, Then::Alive);
@@ -91,12 +91,12 @@ fn an_answer_that_could_not_be_stored_is_asked_for_again_under_the_same_key() {
 #[test]
 fn what_was_asked_for_before_the_start_is_called_without_an_event() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
-    let (writer, told) = spawn(faults.open(), Limits::default());
+    let (writer, told) = spawn(faults.open(), WriterLimits::default());
     accept(writer.jobs(), "c1", "a", ask("m1")).wait().unwrap();
     assert_eq!(calls(&told).len(), 1);
     writer.stop().unwrap();
     let (writer, told) =
-        spawn_host(host(faults.open(), mails(), ToyRunner::new(1), Clock::told(T0)), Limits::default());
+        spawn_host(host(faults.open(), mails(), ToyRunner::new(1), Clock::told(T0)), WriterLimits::default());
     assert_eq!(calls(&told)[0].key, "m1");
     writer.stop().unwrap();
 }
@@ -106,7 +106,7 @@ fn a_timer_fires_by_the_systems_clock_without_an_event() {
     let store = Box::new(MemoryStore::new());
     let mut clock = Clock::system();
     let soon = clock.now() + 50;
-    let (writer, told) = spawn_host(host(store, mails(), ToyRunner::new(1), clock), Limits::default());
+    let (writer, told) = spawn_host(host(store, mails(), ToyRunner::new(1), clock), WriterLimits::default());
     let timer = json!({"ask": [{"kind": "timer.at", "key": "t", "not_before": soon}]});
     accept(writer.jobs(), "c1", "a", timer).wait().unwrap();
     assert_eq!(committed(&told), ["c1: applied"]);

@@ -2,7 +2,7 @@
 
 use super::events::{T0, command, lines};
 use super::{Told, accept, decoded, groups_of, held, inbox, play, spawn};
-use host::writer::{Limits, Unanswered};
+use host::writer::{Unanswered, WriterLimits};
 use host_store::MemoryStore;
 use host_store::testing::Faults;
 use serde_json::json;
@@ -12,7 +12,7 @@ use std::time::Duration;
 fn commits_are_in_the_order_of_the_inbox_however_many_send() {
     const PRODUCERS: usize = 8;
     const EACH: usize = 60;
-    let (writer, told) = spawn(Box::new(MemoryStore::new()), Limits { waiting: 16, ..Limits::default() });
+    let (writer, told) = spawn(Box::new(MemoryStore::new()), WriterLimits { waiting: 16, ..WriterLimits::default() });
     let seqs: Vec<Vec<u64>> = std::thread::scope(|scope| {
         let producer = |producer: usize| {
             let jobs = writer.jobs().clone();
@@ -44,7 +44,7 @@ fn commits_are_in_the_order_of_the_inbox_however_many_send() {
 fn jobs_that_wait_together_are_committed_together_up_to_the_group() {
     for (group, commits) in [(1, 6), (4, 2), (64, 1)] {
         let faults = Faults::new(Box::new(MemoryStore::new()));
-        let (writer, _told) = spawn(faults.open(), Limits { group, ..Limits::default() });
+        let (writer, _told) = spawn(faults.open(), WriterLimits { group, ..WriterLimits::default() });
         let release = held(writer.jobs());
         let tickets: Vec<_> = (0..6).map(|n| play(writer.jobs(), &format!("c{n}"))).collect();
         // Never reached; the count begins anew.
@@ -60,7 +60,7 @@ fn jobs_that_wait_together_are_committed_together_up_to_the_group() {
 
 #[test]
 fn who_comes_while_as_many_wait_as_may_is_told_so_or_waits() {
-    let limits = Limits { waiting: 3, ..Limits::default() };
+    let limits = WriterLimits { waiting: 3, ..WriterLimits::default() };
     let (writer, _told) = spawn(Box::new(MemoryStore::new()), limits);
     let jobs = writer.jobs().clone();
     let release = held(&jobs);

@@ -1,6 +1,6 @@
 //! The pass over the text.
 
-use super::{Document, JsonError, Kind, Member, Node, POINTER_BYTES_MAX, push_token};
+use super::{Document, JsonError, JsonKind, Member, Node, POINTER_BYTES_MAX, push_token};
 use crate::body::DEPTH_MAX;
 use std::borrow::Cow;
 
@@ -59,7 +59,7 @@ impl<'t> Scanner<'t> {
                             self.at += 1;
                             break;
                         }
-                        Some(b']') => node = self.close(Kind::Array),
+                        Some(b']') => node = self.close(JsonKind::Array),
                         _ => return Err(self.expected("`,` or `]`")),
                     }
                 } else {
@@ -72,7 +72,7 @@ impl<'t> Scanner<'t> {
                             self.name()?;
                             break;
                         }
-                        Some(b'}') => node = self.close(Kind::Object),
+                        Some(b'}') => node = self.close(JsonKind::Object),
                         _ => return Err(self.expected("`,` or `}`")),
                     }
                 }
@@ -88,26 +88,26 @@ impl<'t> Scanner<'t> {
             b'{' => {
                 self.enter(None)?;
                 if self.after_space() == Some(b'}') {
-                    return Ok(Some(self.close(Kind::Object)));
+                    return Ok(Some(self.close(JsonKind::Object)));
                 }
                 self.name()?;
                 return Ok(None);
             }
             b'[' => {
                 self.enter(Some(0))?;
-                return Ok((self.after_space() == Some(b']')).then(|| self.close(Kind::Array)));
+                return Ok((self.after_space() == Some(b']')).then(|| self.close(JsonKind::Array)));
             }
             b'"' => {
                 self.string()?;
-                Kind::String
+                JsonKind::String
             }
             b'-' | b'0'..=b'9' => {
                 self.number()?;
-                Kind::Number
+                JsonKind::Number
             }
-            b't' => self.literal("true", Kind::Bool)?,
-            b'f' => self.literal("false", Kind::Bool)?,
-            b'n' => self.literal("null", Kind::Null)?,
+            b't' => self.literal("true", JsonKind::Bool)?,
+            b'f' => self.literal("false", JsonKind::Bool)?,
+            b'n' => self.literal("null", JsonKind::Null)?,
             _ => return Err(self.expected("a value")),
         };
         Ok(Some(node(kind, start, self.at)))
@@ -123,11 +123,11 @@ impl<'t> Scanner<'t> {
     }
 
     /// Leave the innermost container at its closing bracket.
-    fn close(&mut self, kind: Kind) -> Node {
+    fn close(&mut self, kind: JsonKind) -> Node {
         self.at += 1;
         let Some(frame) = self.frames.pop() else { return node(kind, self.at, self.at) };
         let mut node = node(kind, frame.start, self.at);
-        if kind == Kind::Object {
+        if kind == JsonKind::Object {
             if self.duplicate.is_none()
                 && let Some(name) = duplicate_name(&self.open[frame.base..])
             {
@@ -171,7 +171,7 @@ impl<'t> Scanner<'t> {
             return Err(self.expected("`:`"));
         }
         self.at += 1;
-        self.open.push(Member { name, name_span, value: node(Kind::Null, self.at, self.at) });
+        self.open.push(Member { name, name_span, value: node(JsonKind::Null, self.at, self.at) });
         Ok(())
     }
 
@@ -262,7 +262,7 @@ impl<'t> Scanner<'t> {
         if self.at == start { Err(self.expected("a digit")) } else { Ok(()) }
     }
 
-    fn literal(&mut self, word: &'static str, kind: Kind) -> Result<Kind, JsonError> {
+    fn literal(&mut self, word: &'static str, kind: JsonKind) -> Result<JsonKind, JsonError> {
         if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
             return Err(self.expected("a value"));
         }
@@ -291,7 +291,7 @@ impl<'t> Scanner<'t> {
 }
 
 /// Offsets fit: a text has at most `BODY_BYTES_MAX` bytes.
-fn node(kind: Kind, start: usize, end: usize) -> Node {
+fn node(kind: JsonKind, start: usize, end: usize) -> Node {
     Node { kind, span: (start as u32, end as u32), members: (0, 0) }
 }
 

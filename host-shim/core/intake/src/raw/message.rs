@@ -2,7 +2,7 @@
 //! an `account.send` of the sender brings it.
 
 use super::{Envelope, read_id, read_timestamp};
-use crate::json::{Document, Kind};
+use crate::json::{Document, JsonKind};
 use crate::reader::{Place, Reader};
 use extension_contract::{Account, Actor, Delivery, JSON_BYTES_MAX, Payload};
 
@@ -19,7 +19,7 @@ pub(super) fn read(document: &Document<'_>) -> Envelope {
     let key = reader.required_id(root, "message").unwrap_or_default();
     let sender = read_account(&mut reader, root, "from");
     let account = read_account(&mut reader, root, "account");
-    let generation = match root.get("generation").filter(|value| value.kind() != Kind::Null) {
+    let generation = match root.get("generation").filter(|value| value.kind() != JsonKind::Null) {
         None => Some(1),
         Some(value) => value.as_i64().and_then(|number| u32::try_from(number).ok()),
     };

@@ -3,7 +3,7 @@
 //! For an update, `previous` may hold the product as it was; without it the host, which has the row, fills that in.
 
 use super::{Envelope, read_actor, read_id, read_timestamp};
-use crate::json::{Document, Kind, Name, Value};
+use crate::json::{Document, JsonKind, Name, Value};
 use crate::reader::{Place, Reader, is_empty};
 use extension_contract::{
     Account, Actor, ActorKind, BillingInterval, IntervalUnit, JSON_BYTES_MAX, Money, Payload, Product, ProductChange,
@@ -148,7 +148,7 @@ fn read_owner(reader: &mut Reader, product: Place<'_, '_>, actor: &Actor) -> Acc
         return owner;
     }
     let pointer = product.pointer_to("metadata");
-    let metadata = product.get("metadata").filter(|value| value.kind() == Kind::Object);
+    let metadata = product.get("metadata").filter(|value| value.kind() == JsonKind::Object);
     let metadata = metadata.map(|object| Place { pointer: &pointer, object });
     if let Some(owner) = metadata.and_then(|metadata| read_owner_fields(reader, metadata)) {
         return owner;
@@ -183,7 +183,7 @@ fn read_price(reader: &mut Reader, product: Place<'_, '_>) -> Option<Money> {
     let price = product.get("price").filter(|price| !is_empty(price))?;
     let pointer = product.pointer_to("price");
     let (amount, holder) = match price.kind() {
-        Kind::Object => {
+        JsonKind::Object => {
             let holder = Place { pointer: &pointer, object: price };
             (holder.get("amount").or_else(|| holder.get("amount_minor")).and_then(|amount| amount.as_i64()), holder)
         }
@@ -191,7 +191,7 @@ fn read_price(reader: &mut Reader, product: Place<'_, '_>) -> Option<Money> {
     };
     let currency = match reader.id(holder, "currency") {
         Some(text) => text.to_ascii_lowercase(),
-        None if price.kind() == Kind::Object => {
+        None if price.kind() == JsonKind::Object => {
             reader.malformed(holder, "currency");
             return None;
         }
@@ -215,9 +215,9 @@ fn read_interval(reader: &mut Reader, product: Place<'_, '_>) -> Option<BillingI
     let name = if product.get("billing_interval").is_some() { "billing_interval" } else { "interval" };
     let value = product.get(name)?;
     let interval = match value.kind() {
-        Kind::String if matches!(value.as_str().as_deref(), Some("" | "once")) => return None,
-        Kind::String => unit(value).map(|unit| BillingInterval { unit, count: 1 }),
-        Kind::Object => {
+        JsonKind::String if matches!(value.as_str().as_deref(), Some("" | "once")) => return None,
+        JsonKind::String => unit(value).map(|unit| BillingInterval { unit, count: 1 }),
+        JsonKind::Object => {
             let count = match value.get("count").filter(|count| !count.is_null()) {
                 None => Some(1),
                 Some(count) => count.as_i64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count >= 1),
@@ -249,7 +249,7 @@ fn unit(value: Value<'_>) -> Option<IntervalUnit> {
 fn read_fields(reader: &mut Reader, product: Place<'_, '_>) -> (String, Vec<(String, String)>) {
     let metadata = reader.object(product, "metadata");
     // A list of features is a field like any other.
-    let features = product.get("features").filter(|features| features.kind() == Kind::Object);
+    let features = product.get("features").filter(|features| features.kind() == JsonKind::Object);
     let own = metadata.into_iter().flat_map(|metadata| metadata.members());
     let mut fields: BTreeMap<&str, (Name<'_>, Value<'_>)> = own.map(|field| (field.0.name, field)).collect();
     let mut filters: BTreeMap<&str, String> = BTreeMap::new();
@@ -293,8 +293,8 @@ fn read_fields(reader: &mut Reader, product: Place<'_, '_>) -> (String, Vec<(Str
 /// A filter's value as text; null is none.
 fn filter_text(value: Value<'_>) -> Option<String> {
     match value.kind() {
-        Kind::Null => None,
-        Kind::String => value.as_str().map(|text| text.into_owned()),
+        JsonKind::Null => None,
+        JsonKind::String => value.as_str().map(|text| text.into_owned()),
         _ => Some(value.raw().to_owned()),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::command::read_account;
 use super::{Envelope, read_actor, read_id, read_timestamp};
-use crate::json::{Document, Kind, Value};
+use crate::json::{Document, JsonKind, Value};
 use crate::reader::{Place, Reader};
 use extension_contract::{BULK_MAX, ID_BYTES_MAX, Payload, Timestamp, Usage};
 
@@ -41,7 +41,7 @@ fn measurement(reader: &mut Reader, place: Place<'_, '_>, time: Option<Timestamp
     }
     let at = match place.get("at").map(|at| at.kind()) {
         None => time,
-        Some(Kind::String) => reader.rfc3339(place, "at"),
+        Some(JsonKind::String) => reader.rfc3339(place, "at"),
         Some(_) => reader.seconds(place, "at"),
     };
     if at.is_none() {
@@ -60,9 +60,9 @@ fn measurement(reader: &mut Reader, place: Place<'_, '_>, time: Option<Timestamp
 /// An attribute as text: a number or truth value as it is written.
 fn attribute(value: Value<'_>) -> Option<String> {
     let text = match value.kind() {
-        Kind::String => value.as_str()?.into_owned(),
-        Kind::Number | Kind::Bool => value.raw().to_owned(),
-        Kind::Null | Kind::Object | Kind::Array => return None,
+        JsonKind::String => value.as_str()?.into_owned(),
+        JsonKind::Number | JsonKind::Bool => value.raw().to_owned(),
+        JsonKind::Null | JsonKind::Object | JsonKind::Array => return None,
     };
     (text.len() <= ID_BYTES_MAX).then_some(text)
 }

@@ -1,6 +1,6 @@
 //! Places of a body, and texts that are made of them.
 
-use crate::json::{Kind, Value, push_token};
+use crate::json::{JsonKind, Value, push_token};
 use std::fmt;
 
 /// Longest text of a template in bytes.
@@ -80,17 +80,17 @@ pub(super) struct Found {
 fn find(value: Value<'_>, parts: &[String]) -> Option<Found> {
     let Some((first, rest)) = parts.split_first() else {
         let text = match value.kind() {
-            Kind::Null => return None,
-            Kind::String => Some(value.as_str()?.into_owned()),
-            Kind::Bool | Kind::Number => Some(value.raw().to_owned()),
-            Kind::Array | Kind::Object => None,
+            JsonKind::Null => return None,
+            JsonKind::String => Some(value.as_str()?.into_owned()),
+            JsonKind::Bool | JsonKind::Number => Some(value.raw().to_owned()),
+            JsonKind::Array | JsonKind::Object => None,
         };
         let is_nothing = text.as_ref().is_some_and(String::is_empty);
         return (!is_nothing).then(|| Found { json: value.raw().to_owned(), text });
     };
     match value.kind() {
-        Kind::Object => find(value.get(first)?, rest),
-        Kind::Array => {
+        JsonKind::Object => find(value.get(first)?, rest),
+        JsonKind::Array => {
             let at: usize = first.parse().ok()?;
             // Of a list of texts the entries are values, of one of objects their members can be named.
             match value.as_objects() {

@@ -4,7 +4,7 @@ use crate::common::*;
 use extension_contract::Refusal;
 use host_intake::Refused;
 use host_intake::body::{BODY_BYTES_MAX, DEPTH_MAX, NotAnObject, Quarantined, TooLarge, check_length};
-use host_intake::json::{JsonError, Kind};
+use host_intake::json::{JsonError, JsonKind};
 use host_intake::testing::sign;
 use serde_json::json;
 
@@ -64,9 +64,9 @@ fn s12_signed_but_not_json() {
     let cases: [(&[u8], NotAnObject); 15] = [
         (b"", syntax(0, "a value")),
         (b"{", syntax(1, "a member's name")),
-        (b"[]", NotAnObject::Other(Kind::Array)),
-        (b"\"event\"", NotAnObject::Other(Kind::String)),
-        (b"null", NotAnObject::Other(Kind::Null)),
+        (b"[]", NotAnObject::Other(JsonKind::Array)),
+        (b"\"event\"", NotAnObject::Other(JsonKind::String)),
+        (b"null", NotAnObject::Other(JsonKind::Null)),
         (b"\xEF\xBB\xBF{}", NotAnObject::Json(JsonError::ByteOrderMark)),
         (b"{\"id\":\"\xff\"}", NotAnObject::Json(JsonError::NotUtf8 { offset: 7 })),
         (b"{\"id\":\"\\ud800\"}", syntax(7, "a pair of surrogates")),

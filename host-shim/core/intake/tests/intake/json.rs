@@ -1,6 +1,6 @@
 //! The parser: what it accepts, and what it says about values.
 
-use host_intake::json::{Document, JsonError, Kind};
+use host_intake::json::{Document, JsonError, JsonKind};
 
 fn parse(text: &str) -> Document<'_> {
     Document::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{text}: {e}"))
@@ -82,7 +82,7 @@ fn members() {
     assert_eq!(a.raw(), r#"{"b":[{"a":1}],"c":{}}"#);
     assert_eq!(
         a.members().map(|(name, value)| (name.raw, value.kind())).collect::<Vec<_>>(),
-        [("\"b\"", Kind::Array), ("\"c\"", Kind::Object)]
+        [("\"b\"", JsonKind::Array), ("\"c\"", JsonKind::Object)]
     );
     assert_eq!(root.get("d").and_then(|d| d.as_str()).as_deref(), Some("x"));
     assert!(root.get("n").expect("there").is_null());

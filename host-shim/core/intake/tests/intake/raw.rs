@@ -6,7 +6,7 @@ use extension_contract::{
     ProductValues, Refusal, Usage,
 };
 use host_intake::Decoded;
-use host_intake::json::Kind;
+use host_intake::json::JsonKind;
 use host_intake::raw::{InputError, read};
 use serde_json::{Value, json};
 
@@ -450,7 +450,7 @@ fn what_claims_to_be_an_event_is_refused_not_an_error() {
 #[test]
 fn anything_else_is_an_input_error() {
     let error = |bytes: &[u8]| read(bytes.to_vec(), "solobase", NOW_MS).expect_err("no event");
-    assert_eq!(error(b"[]"), InputError::NotAnObject { found: Kind::Array });
+    assert_eq!(error(b"[]"), InputError::NotAnObject { found: JsonKind::Array });
     assert_eq!(error(b"{}"), InputError::NoEvent);
     assert_eq!(error(b"{\"type\": 1, \"object\": null, \"event\": {}, \"usage\": {}}"), InputError::NoEvent);
     let broken = b"{\n\"object\": \"event\",\n}";

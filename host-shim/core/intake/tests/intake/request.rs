@@ -3,7 +3,7 @@
 use crate::common::{NOW_MS, NOW_S, SECRET, event_of, platform};
 use crate::webhook::{identity, registration};
 use host_intake::headers::Headers;
-use host_intake::request::{Answer, Endpoints, Request, Taken};
+use host_intake::request::{Endpoints, Request, Taken, WebhookReply};
 use host_intake::testing::sign;
 use host_intake::webhook::{Encoding, FactOf, Key, Place, Scheme, Template, Webhook};
 use serde_json::{Value, json};
@@ -32,13 +32,13 @@ fn bus() -> Webhook {
     Webhook { name: "bus".to_owned(), scheme, id: Some(template("{detail.id}")), facts: vec![paid] }
 }
 
-fn send(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+fn send(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> WebhookReply {
     let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
     endpoints().answer(Request { method, path, headers: Headers(&headers), body: body.to_vec() }, NOW_MS)
 }
 
 /// The kind and id of the event that is to be stored, or what is counted.
-fn taken(answer: &Answer) -> (u16, String) {
+fn taken(answer: &WebhookReply) -> (u16, String) {
     let what = match &answer.taken {
         Taken::Event(decoded, _) => format!("{} {}", decoded.event.kind, decoded.event.id),
         Taken::Quarantined(_) => "quarantined".to_owned(),

@@ -4,7 +4,7 @@ use super::exports::{Asked, Exports, Pick};
 use super::samples::{self, Samples};
 use super::state::HostState;
 use super::stop::run_error;
-use super::{Limits, LoadError, LoadedComponent, TICK, bounds};
+use super::{CallLimits, LoadError, LoadedComponent, TICK, bounds};
 use crate::convert::Cross;
 use crate::runner::{Ran, RunError, Runner, SharedImports, Used};
 use extension_contract::{
@@ -48,7 +48,7 @@ impl Live {
         engine: &Engine,
         pre: &InstancePre<HostState>,
         exports: &Exports,
-        limits: &Limits,
+        limits: &CallLimits,
         samples: Option<&Arc<Samples>>,
     ) -> wasmtime::Result<Self> {
         let mut store = Store::new(engine, HostState::new(limits));
@@ -63,7 +63,7 @@ impl Live {
     }
 
     /// Call an export.
-    fn call<P, R>(&mut self, limits: &Limits, export: Pick<P, R>, params: P) -> wasmtime::Result<(R, Used)>
+    fn call<P, R>(&mut self, limits: &CallLimits, export: Pick<P, R>, params: P) -> wasmtime::Result<(R, Used)>
     where
         P: ComponentNamedList + Lower + 'static,
         R: ComponentNamedList + Lift + 'static,
@@ -81,7 +81,7 @@ impl Live {
 }
 
 /// Give the next call its fuel and its time.
-fn arm(store: &mut Store<HostState>, limits: &Limits) -> wasmtime::Result<()> {
+fn arm(store: &mut Store<HostState>, limits: &CallLimits) -> wasmtime::Result<()> {
     if let Some(fuel) = limits.fuel {
         store.set_fuel(fuel)?;
     }
@@ -96,7 +96,7 @@ pub(super) fn declare(
     engine: &Engine,
     pre: &InstancePre<HostState>,
     exports: &Exports,
-    limits: &Limits,
+    limits: &CallLimits,
 ) -> Result<(Declarations, Exports), LoadError> {
     let failed = |error: wasmtime::Error| LoadError::Declare(run_error(&error, limits));
     let mut live = Live::new(engine, pre, exports, limits, None).map_err(failed)?;

@@ -1,6 +1,6 @@
 //! What the host keeps beside an instance: the imports of the running call, and what the call used.
 
-use super::Limits;
+use super::CallLimits;
 use super::stop::Stop;
 use crate::convert::Cross;
 use crate::runner::SharedImports;
@@ -24,7 +24,7 @@ pub(super) struct HostState {
 }
 
 impl HostState {
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &CallLimits) -> Self {
         HostState {
             imports: None,
             calls: 0,

@@ -1,6 +1,6 @@
 //! Why a component was stopped, told apart.
 
-use super::Limits;
+use super::CallLimits;
 use crate::runner::RunError;
 use wasmtime::Trap;
 
@@ -24,7 +24,7 @@ pub(super) enum Stop {
 const CROSSING_LIMIT_TEXT: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// What a failed call ran into.
-pub(super) fn run_error(error: &wasmtime::Error, limits: &Limits) -> RunError {
+pub(super) fn run_error(error: &wasmtime::Error, limits: &CallLimits) -> RunError {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return match stop {
             Stop::TooManyHostCalls { limit } => RunError::TooManyHostCalls { limit: *limit },

@@ -3,7 +3,7 @@
 use super::support::{changed, explored, fixture, tale};
 use host_explore::plan::Act;
 use host_explore::report::{Found, Report};
-use host_explore::{Kind, Law};
+use host_explore::{Law, VariantKind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +18,7 @@ fn an_annotation_stands_at_the_step_at_which_the_story_breaks() {
         decision.effects.iter_mut().for_each(|effect| effect.key = format!("{}#{number}", effect.key));
     });
     let tale = tale(&fixture("solobase/scenarios/requirements/billing-history.yml"), &runners);
-    let explored = explored(&tale, &[Kind::Crashes]);
+    let explored = explored(&tale, &[VariantKind::Crashes]);
     let finding = explored.findings.iter().find(|finding| finding.breach.law == Law::SameEffects).expect("it is found");
     // It is the step at which the host is killed, and without a kill the last one of the shortest story.
     let killed = finding.plan.acts.iter().find(|act| act.kill.is_some()).expect("a kill").step;
@@ -48,7 +48,7 @@ fn an_annotation_stands_at_the_step_at_which_the_story_breaks() {
     let steps = finding.plan.acts.len();
     let end = format!("%0Ashortest story, {steps} steps: explored/a,b.yml%0Aagain: host-shim explore x.yml");
     assert!(lines[0].contains(&format!("%0A{}%0A", finding.variant)) && lines[0].ends_with(&end), "{text}");
-    let counts = explored.counts[&Kind::Crashes];
+    let counts = explored.counts[&VariantKind::Crashes];
     let counts = format!("1 stories, {} variants, {} broke a law; seed 7", counts.variants, counts.broken);
     assert_eq!(lines[1], format!("::notice title=explore::{counts}"));
     report.left_out = 3;

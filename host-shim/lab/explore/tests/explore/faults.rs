@@ -2,7 +2,7 @@
 
 use super::support::{changed, explored, fixture, tale};
 use extension_contract::{Decision, Event, Payload, RowKey, Write};
-use host_explore::{Finding, Kind, Law, Tale, failing_scenario};
+use host_explore::{Finding, Law, Tale, VariantKind, failing_scenario};
 use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ fn a_state_that_keeps_the_last_event_is_shrunk_to_the_few_that_show_it() {
         }
     });
     let tale = tale(&fixture("solobase/scenarios/requirements/billing-history.yml"), &runners);
-    let found = explored(&tale, &[Kind::Orders]);
+    let found = explored(&tale, &[VariantKind::Orders]);
     let finding = found.findings.iter().find(|finding| finding.breach.law == Law::SameState).expect("it is found");
     assert!(finding.breach.what.contains("evt_"), "{}", finding.breach.what);
     let events = finding.plan.acts.iter().filter(|act| tale.scenario.steps[act.step].action.is_provider_event());
@@ -69,7 +69,7 @@ fn a_failure_that_nobody_takes_in_is_told() {
         })))
     });
     let tale = tale(&fixture("solobase/scenarios/requirements/delete-by-customer.yml"), &runners);
-    let found = explored(&tale, &[Kind::Failures]);
+    let found = explored(&tale, &[VariantKind::Failures]);
     let finding = found.findings.iter().find(|finding| finding.breach.law == Law::Outcome).expect("it is found");
     assert!(finding.variant.contains("is refused"), "{}", finding.variant);
     is_proven(&tale, finding);
@@ -86,7 +86,7 @@ fn keys_that_are_others_after_a_crash_are_told() {
         }
     });
     let tale = tale(&fixture("solobase/scenarios/requirements/subscribe-hobby.yml"), &runners);
-    let found = explored(&tale, &[Kind::Crashes]);
+    let found = explored(&tale, &[VariantKind::Crashes]);
     let finding = found.findings.iter().find(|finding| finding.breach.law == Law::SameEffects);
     assert!(finding.is_some_and(|finding| finding.variant.starts_with("killed ")), "{:?}", found.findings);
 }

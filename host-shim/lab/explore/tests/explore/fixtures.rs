@@ -1,7 +1,7 @@
 //! Every story of the fixtures in other orders, and the providers' failures of the smaller businesses: what breaks is known.
 
 use super::support::fixture;
-use host_explore::{Kind, Limits, Tale, ToTheEnd, explore_every};
+use host_explore::{ExploreLimits, Tale, ToTheEnd, VariantKind, explore_every};
 use host_replay::library::{Sources, stories};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -27,8 +27,9 @@ fn tales(business: &str) -> Vec<Tale> {
 }
 
 /// What breaks of a business, as `business/story kind: law`.
-fn broken(business: &str, kinds: &[Kind]) -> (BTreeSet<String>, u64) {
-    let limits = Limits { kinds: kinds.to_vec(), samples: SAMPLES, all_orders_of: 4, ..Limits::default() };
+fn broken(business: &str, kinds: &[VariantKind]) -> (BTreeSet<String>, u64) {
+    let limits =
+        ExploreLimits { kinds: kinds.to_vec(), samples: SAMPLES, all_orders_of: 4, ..ExploreLimits::default() };
     let tales = tales(business);
     let explored = explore_every(&tales, &limits, 2, &ToTheEnd).expect("every story can be played");
     let (mut found, mut variants) = (BTreeSet::new(), 0);
@@ -55,8 +56,8 @@ fn what_breaks_in_the_fixtures_is_known() {
     names.sort();
     let (mut found, mut variants) = (BTreeSet::new(), 0);
     for business in names.iter().filter(|name| fixture(name).join("scenarios").is_dir()) {
-        let mut kinds = vec![Kind::Orders, Kind::Repeats];
-        kinds.extend(FAILING.contains(&business.as_str()).then_some(Kind::Failures));
+        let mut kinds = vec![VariantKind::Orders, VariantKind::Repeats];
+        kinds.extend(FAILING.contains(&business.as_str()).then_some(VariantKind::Failures));
         let (broken, played) = broken(business, &kinds);
         found.extend(broken);
         variants += played;

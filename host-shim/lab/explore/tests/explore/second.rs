@@ -2,7 +2,7 @@
 
 use super::support::{explored, tale};
 use super::toy::ToyRunner;
-use host_explore::{Kind, Law};
+use host_explore::{Law, VariantKind};
 use host_replay::runners::Runners;
 use std::fs;
 
@@ -21,9 +21,12 @@ fn a_story_of_another_extension_holds_and_its_crashes_and_failures_are_many() {
     fs::write(&story, STORY).expect("written");
     let runners = Runners::new("toy", || Ok(Box::new(ToyRunner::new(1))));
     let tale = tale(&story, &runners);
-    let found = explored(&tale, &[Kind::Orders, Kind::Repeats, Kind::Drops, Kind::Failures, Kind::Crashes]);
+    let found = explored(
+        &tale,
+        &[VariantKind::Orders, VariantKind::Repeats, VariantKind::Drops, VariantKind::Failures, VariantKind::Crashes],
+    );
     assert!(found.findings.iter().all(|finding| finding.breach.law == Law::Outcome), "{:?}", found.findings);
-    assert_eq!(found.counts[&Kind::Failures].variants, 12, "two calls in six ways");
-    assert!(found.counts[&Kind::Crashes].variants > 10, "{:?}", found.counts);
-    assert_eq!(found.counts[&Kind::Repeats].variants, 4);
+    assert_eq!(found.counts[&VariantKind::Failures].variants, 12, "two calls in six ways");
+    assert!(found.counts[&VariantKind::Crashes].variants > 10, "{:?}", found.counts);
+    assert_eq!(found.counts[&VariantKind::Repeats].variants, 4);
 }

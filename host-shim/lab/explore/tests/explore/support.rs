@@ -1,7 +1,7 @@
 //! Stories of the fixtures, and extensions that decide otherwise.
 
 use extension_contract::{Decision, Event};
-use host_explore::{Explored, Kind, Limits, Tale, ToTheEnd, explore};
+use host_explore::{ExploreLimits, Explored, Tale, ToTheEnd, VariantKind, explore};
 use host_replay::library::{Sources, Story, stories};
 use host_replay::runners::Runners;
 use host_wasm_runner::around::Around;
@@ -19,8 +19,8 @@ pub fn tale(file: &Path, runners: &Runners) -> Tale {
     Tale { scenario, case: cases.remove(0), business, runners: runners.clone() }
 }
 
-pub fn explored(tale: &Tale, kinds: &[Kind]) -> Explored {
-    let limits = Limits { kinds: kinds.to_vec(), ..Limits::default() };
+pub fn explored(tale: &Tale, kinds: &[VariantKind]) -> Explored {
+    let limits = ExploreLimits { kinds: kinds.to_vec(), ..ExploreLimits::default() };
     explore(tale, &limits, &ToTheEnd).expect("the story can be played")
 }
 

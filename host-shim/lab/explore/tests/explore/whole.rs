@@ -1,21 +1,21 @@
 //! The extension as it is holds, and every variant there is was judged.
 
 use super::support::{explored, fixture, tale};
-use host_explore::{Counts, Kind};
+use host_explore::{Counts, VariantKind};
 
 #[test]
 fn a_story_that_holds_in_every_order_is_played_in_every_order() {
     let story = fixture("solobase/scenarios/requirements/billing-history.yml");
     let tale = tale(&story, &host_native::runners());
-    let found = explored(&tale, &[Kind::Orders, Kind::Repeats]);
+    let found = explored(&tale, &[VariantKind::Orders, VariantKind::Repeats]);
     assert!(found.findings.is_empty(), "{:?}", found.findings);
-    let orders = found.counts[&Kind::Orders];
+    let orders = found.counts[&VariantKind::Orders];
     assert_eq!(
         (orders.variants, orders.broken),
         (12, 0),
         "3! orders, with effects held back and carried out in between"
     );
-    let Counts { variants, broken, .. } = found.counts[&Kind::Repeats];
+    let Counts { variants, broken, .. } = found.counts[&VariantKind::Repeats];
     let events = tale.scenario.steps.iter().filter(|step| step.action.event_id().is_some()).count() as u64;
     assert_eq!((variants, broken), (2 * events, 0), "each event once more at once, and at the end");
 }
@@ -23,17 +23,17 @@ fn a_story_that_holds_in_every_order_is_played_in_every_order() {
 #[test]
 fn every_call_of_a_saga_goes_wrong_in_every_way() {
     let tale = tale(&fixture("solobase/scenarios/requirements/delete-by-customer.yml"), &host_native::runners());
-    let found = explored(&tale, &[Kind::Failures]);
+    let found = explored(&tale, &[VariantKind::Failures]);
     assert!(found.findings.is_empty(), "{:?}", found.findings);
-    assert_eq!(found.counts[&Kind::Failures].variants, 72, "twelve calls in six ways");
+    assert_eq!(found.counts[&VariantKind::Failures].variants, 72, "twelve calls in six ways");
 }
 
 #[test]
 fn a_crash_at_every_write_and_again_while_it_starts_ends_as_the_story_does() {
     let tale = tale(&fixture("solobase/scenarios/requirements/subscribe-hobby.yml"), &host_native::runners());
-    let found = explored(&tale, &[Kind::Crashes]);
+    let found = explored(&tale, &[VariantKind::Crashes]);
     assert!(found.findings.is_empty(), "{:?}", found.findings);
-    let Counts { variants, runs, .. } = found.counts[&Kind::Crashes];
+    let Counts { variants, runs, .. } = found.counts[&VariantKind::Crashes];
     assert!(variants >= 50, "{variants} crashes");
     assert!(runs < variants, "what comes to the same point is played once");
 }

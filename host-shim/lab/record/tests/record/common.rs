@@ -2,8 +2,8 @@
 
 use extension_contract::Account;
 use host_record::{Export, Options, export};
-use host_replay::host::{StoreKind, open};
 use host_replay::play::{CaseReport, PlayOptions, play};
+use host_replay::rig::{StoreKind, open};
 use host_replay::runners::Runners;
 use host_scenario::business::{BusinessFolder, Fixtures};
 use host_scenario::model::Scenario;

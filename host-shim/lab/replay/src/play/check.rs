@@ -2,11 +2,11 @@
 
 use super::CaseReport;
 use crate::diff;
-use crate::host::Host;
+use crate::rig::Rig;
 use crate::view;
 use extension_contract::{Account, Outcome, Refusal, Reply};
 use host::processor::Report;
-use host_intake::request::{Answer, Taken};
+use host_intake::request::{Taken, WebhookReply};
 use host_scenario::error::ReplayError;
 use host_scenario::matcher::{Matcher, Mismatch};
 use host_scenario::model::{Action, Answers, Expectations, Scenario, Step};
@@ -152,7 +152,7 @@ impl<'a> Failures<'a> {
     }
 
     /// What a webhook was answered; one that becomes no event has no outcome.
-    pub fn answer(&mut self, step: &Step, answer: &Answer) {
+    pub fn answer(&mut self, step: &Step, answer: &WebhookReply) {
         let id = step.action.event_id().unwrap_or_default();
         if let Some(matcher) = &step.answer {
             self.check(matcher, &format!("{id}.answer"), Some(&json!(answer.status)));
@@ -174,7 +174,7 @@ impl<'a> Failures<'a> {
     }
 
     /// Sections of the state.
-    pub fn state(&mut self, host: &mut Host, scenario: &Scenario, expect: &Expectations) -> Result<(), ReplayError> {
+    pub fn state(&mut self, host: &mut Rig, scenario: &Scenario, expect: &Expectations) -> Result<(), ReplayError> {
         for expectation in &expect.sections {
             let account = scenario.given.account.as_ref();
             let actual = view::section(host, expectation, account)?;
@@ -189,7 +189,7 @@ impl<'a> Failures<'a> {
     }
 
     /// Outcomes that deferred events must have at the end.
-    pub fn then(&mut self, host: &mut Host, scenario: &Scenario, happens: &[bool]) -> Result<(), ReplayError> {
+    pub fn then(&mut self, host: &mut Rig, scenario: &Scenario, happens: &[bool]) -> Result<(), ReplayError> {
         let steps = scenario.steps.iter().zip(happens).filter(|(_, happens)| **happens).map(|(step, _)| step);
         let waiting: Vec<(&str, usize, &str)> = steps
             .filter_map(|step| {
@@ -212,7 +212,7 @@ impl<'a> Failures<'a> {
     }
 
     /// An answer that no call asked for says something that never happens.
-    pub fn unused_answers(&mut self, host: &Host, scenario: &Scenario) {
+    pub fn unused_answers(&mut self, host: &Rig, scenario: &Scenario) {
         let of_steps = scenario.steps.iter().filter_map(|step| match &step.action {
             Action::Answers(answers) => Some(answers),
             _ => None,
@@ -233,7 +233,7 @@ impl<'a> Failures<'a> {
     }
 
     /// Every ledger sums to zero in each currency.
-    pub fn ledgers(&mut self, host: &Host) -> Result<(), ReplayError> {
+    pub fn ledgers(&mut self, host: &Rig) -> Result<(), ReplayError> {
         for scope in host.store().scopes()? {
             for (currency, sum) in view::unbalanced(host, &scope.account)? {
                 self.add(

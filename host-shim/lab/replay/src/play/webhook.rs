@@ -3,7 +3,7 @@
 
 use extension_contract::Timestamp;
 use host_intake::headers::Headers;
-use host_intake::request::{Answer, Endpoints, PATH, Request};
+use host_intake::request::{Endpoints, PATH, Request, WebhookReply};
 use host_intake::webhook::Key;
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::{BadInput, Place};
@@ -20,7 +20,7 @@ pub(super) fn deliver(
     signed: &Signed,
     body: Vec<u8>,
     now: Timestamp,
-) -> Result<Answer, BadInput> {
+) -> Result<WebhookReply, BadInput> {
     let own = &business.own;
     let Some(declared) = own.webhooks.iter().find(|own| own.webhook.name == signed.name) else {
         let names = own.webhooks.iter().map(|own| own.webhook.name.as_str());

@@ -4,7 +4,7 @@ use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Extension, Failure, Imports, Listed, Offer, Page,
     Problem, ProductValues, Question, Timestamp, UsageTotal,
 };
-use host_replay::host::{Host, HostSetup, StoreKind};
+use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_replay::runners::Runners;
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::ReplayError;
@@ -58,7 +58,7 @@ impl Extension for Failing {
 #[test]
 fn an_extension_that_fails_at_the_catalog_is_no_fault_of_the_catalog() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/solobase");
-    let started = Host::start(HostSetup {
+    let started = Rig::start(RigSetup {
         business: BusinessFolder::load(&fixtures).expect("the business"),
         livemode: false,
         config: Vec::new(),

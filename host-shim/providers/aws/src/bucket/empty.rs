@@ -6,7 +6,7 @@ use crate::errors::{Told, Unless, unbuilt};
 use crate::look::later;
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use serde_json::json;
 
 /// Pages of objects that one call deletes: some thousand objects, well within the time of a call.
@@ -22,9 +22,9 @@ type Version = (String, Option<String>);
 impl Buckets {
     /// Deletes all there is in the bucket, then the bucket. What marks it goes last, so that an interrupted call finds it
     /// again.
-    pub(super) async fn destroy(&self, call: &Call, bucket: &str) -> Result<Answer, Answer> {
+    pub(super) async fn destroy(&self, call: &Call, bucket: &str) -> Result<CallOutcome, CallOutcome> {
         for _ in 0..PAGES {
-            let Some(page) = self.versions(bucket).await? else { return Ok(Answer::Done(json!({}))) };
+            let Some(page) = self.versions(bucket).await? else { return Ok(CallOutcome::Done(json!({}))) };
             let (marker, others): (Vec<Version>, Vec<Version>) = page.into_iter().partition(|(key, _)| key == MARKER);
             match (others.is_empty(), marker.is_empty()) {
                 (false, _) => self.delete(bucket, others).await?,
@@ -37,7 +37,7 @@ impl Buckets {
 
     /// The first page of what is in the bucket: objects in all their versions, and marks of deleted ones. None if there is
     /// no such bucket.
-    async fn versions(&self, bucket: &str) -> Result<Option<Vec<Version>>, Answer> {
+    async fn versions(&self, bucket: &str) -> Result<Option<Vec<Version>>, CallOutcome> {
         let list = self.client.list_object_versions().bucket(bucket);
         let list = if self.config.flavor == Flavor::B2 { list.max_keys(SINGLY) } else { list };
         match list.send().await.told("s3:ListBucketVersions") {
@@ -55,7 +55,7 @@ impl Buckets {
         }
     }
 
-    async fn delete(&self, bucket: &str, page: Vec<Version>) -> Result<(), Answer> {
+    async fn delete(&self, bucket: &str, page: Vec<Version>) -> Result<(), CallOutcome> {
         if self.config.flavor == Flavor::B2 {
             // Deleting several at once needs a checksum of the newer kind.
             for (key, version) in page {
@@ -79,19 +79,19 @@ impl Buckets {
                 let code = error.code.as_deref().unwrap_or("no code given");
                 let message = format!("objects of `{bucket}` can't be deleted: {code}");
                 match code {
-                    "AccessDenied" => Err(Answer::refused("access-denied", message)),
-                    _ => Err(Answer::retry("not-deleted", message)),
+                    "AccessDenied" => Err(CallOutcome::refused("access-denied", message)),
+                    _ => Err(CallOutcome::retry("not-deleted", message)),
                 }
             }
         }
     }
 
     /// Removes the empty bucket; what was uploaded in part hinders that on some servers.
-    async fn remove(&self, call: &Call, bucket: &str) -> Result<Answer, Answer> {
+    async fn remove(&self, call: &Call, bucket: &str) -> Result<CallOutcome, CallOutcome> {
         let asked = self.client.delete_bucket().bucket(bucket).send().await.told("s3:DeleteBucket");
         match asked {
-            Ok(_) => Ok(Answer::Done(json!({}))),
-            Err(failure) if failure.is(ABSENT) => Ok(Answer::Done(json!({}))),
+            Ok(_) => Ok(CallOutcome::Done(json!({}))),
+            Err(failure) if failure.is(ABSENT) => Ok(CallOutcome::Done(json!({}))),
             Err(failure) if failure.is(NOT_EMPTY) => {
                 let list = self.client.list_multipart_uploads().bucket(bucket);
                 let uploads = list.send().await.told("s3:ListBucketMultipartUploads")?.uploads.unwrap_or_default();

@@ -4,10 +4,10 @@ use super::{Buckets, PREFIX, Sought, Whose};
 use crate::errors::Told;
 use crate::marks::Marks;
 use crate::payload::{has_outputs, output, text};
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 
 impl Buckets {
-    pub(super) async fn seek(&self, call: &Call) -> Result<Sought, Answer> {
+    pub(super) async fn seek(&self, call: &Call) -> Result<Sought, CallOutcome> {
         let id = call.resource_id();
         let wanted = self.rules().name(text(call, "name")?, PREFIX, &id)?;
         let mut sought = Sought::Absent(wanted.clone());
@@ -33,7 +33,7 @@ impl Buckets {
     }
 
     /// All buckets of the account that bear marks.
-    pub(super) async fn listed(&self) -> Result<Vec<(String, Marks)>, Answer> {
+    pub(super) async fn listed(&self) -> Result<Vec<(String, Marks)>, CallOutcome> {
         let (mut out, mut after) = (Vec::new(), None);
         loop {
             let list = self.client.list_buckets().set_continuation_token(after);

@@ -5,7 +5,7 @@ use crate::errors::{Told, Unless, unbuilt};
 use crate::marks::Marks;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::Tagging;
-use host_provider_api::Answer;
+use host_provider_api::CallOutcome;
 use serde_json::{Map, Value};
 
 /// The object in which a bucket of B2 says whose it is.
@@ -16,14 +16,14 @@ const UNTAGGED: &[&str] = &["NoSuchTagSet", "NoSuchTagSetError"];
 const NO_OBJECT: &[&str] = &["NoSuchKey"];
 
 impl Buckets {
-    pub(super) async fn marks(&self, bucket: &str) -> Result<Whose, Answer> {
+    pub(super) async fn marks(&self, bucket: &str) -> Result<Whose, CallOutcome> {
         match self.config.flavor {
             Flavor::Aws => self.marks_in_tags(bucket).await,
             Flavor::B2 => self.marks_in_object(bucket).await,
         }
     }
 
-    async fn marks_in_tags(&self, bucket: &str) -> Result<Whose, Answer> {
+    async fn marks_in_tags(&self, bucket: &str) -> Result<Whose, CallOutcome> {
         let asked = self.client.get_bucket_tagging().bucket(bucket).send().await.told("s3:GetBucketTagging");
         match asked {
             Ok(found) => {
@@ -37,12 +37,12 @@ impl Buckets {
         }
     }
 
-    async fn marks_in_object(&self, bucket: &str) -> Result<Whose, Answer> {
+    async fn marks_in_object(&self, bucket: &str) -> Result<Whose, CallOutcome> {
         let asked = self.client.get_object().bucket(bucket).key(MARKER).send().await.told("s3:GetObject");
         match asked {
             Ok(found) if found.content_length.unwrap_or(i64::MAX) > MARKER_MAX => Ok(Whose::Another),
             Ok(found) => {
-                let unread = |_| Answer::retry("bad-answer", "s3:GetObject: the answer ended before its end");
+                let unread = |_| CallOutcome::retry("bad-answer", "s3:GetObject: the answer ended before its end");
                 let bytes = found.body.collect().await.map_err(unread)?.into_bytes();
                 let members: Map<String, Value> = serde_json::from_slice(&bytes).unwrap_or_default();
                 let texts = members.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
@@ -57,7 +57,7 @@ impl Buckets {
     }
 
     /// Writes the marks on a bucket.
-    pub(super) async fn mark(&self, bucket: &str, marks: &Marks) -> Result<(), Answer> {
+    pub(super) async fn mark(&self, bucket: &str, marks: &Marks) -> Result<(), CallOutcome> {
         if self.config.flavor == Flavor::Aws {
             let tagging = Tagging::builder().set_tag_set(Some(tags(marks)?)).build();
             let tagging = tagging.map_err(|error| unbuilt(&error))?;
@@ -74,7 +74,7 @@ impl Buckets {
     }
 
     /// True if nothing is in the bucket but what marks it.
-    pub(super) async fn is_empty(&self, bucket: &str) -> Result<bool, Answer> {
+    pub(super) async fn is_empty(&self, bucket: &str) -> Result<bool, CallOutcome> {
         let asked = self.client.list_objects_v2().bucket(bucket).max_keys(2).send().await;
         let found = asked.told("s3:ListBucket").unless(ABSENT)?;
         let objects = found.and_then(|page| page.contents).unwrap_or_default();

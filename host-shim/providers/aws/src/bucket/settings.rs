@@ -8,7 +8,7 @@ use aws_sdk_s3::types::{
     LifecycleRule, LifecycleRuleFilter, PublicAccessBlockConfiguration, ServerSideEncryption,
     ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
 };
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use serde_json::{Value, json};
 
 /// The tag that says which settings a bucket has.
@@ -32,7 +32,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn of(call: &Call) -> Result<Settings, Answer> {
+    pub(super) fn of(call: &Call) -> Result<Settings, CallOutcome> {
         let expected = "a list of at most 100 origins, `https://app.example`";
         let origins = match call.payload.get("cors") {
             None | Some(Value::Null) => Vec::new(),
@@ -62,7 +62,7 @@ fn is_origin(text: &str) -> bool {
 
 impl Buckets {
     /// Sets all settings; each is a write of the whole, so doing it again is doing it once.
-    pub(super) async fn settle(&self, bucket: &str, settings: &Settings) -> Result<(), Answer> {
+    pub(super) async fn settle(&self, bucket: &str, settings: &Settings) -> Result<(), CallOutcome> {
         let is_aws = self.config.flavor == Flavor::Aws;
         if is_aws {
             let block = PublicAccessBlockConfiguration::builder()
@@ -91,7 +91,7 @@ impl Buckets {
         Ok(())
     }
 
-    async fn settle_cors(&self, bucket: &str, settings: &Settings) -> Result<(), Answer> {
+    async fn settle_cors(&self, bucket: &str, settings: &Settings) -> Result<(), CallOutcome> {
         if settings.origins.is_empty() {
             let delete = self.client.delete_bucket_cors().bucket(bucket);
             delete.send().await.told("s3:PutBucketCORS").unless(NO_CORS)?;
@@ -111,7 +111,7 @@ impl Buckets {
         Ok(())
     }
 
-    async fn settle_policy(&self, bucket: &str, settings: &Settings) -> Result<(), Answer> {
+    async fn settle_policy(&self, bucket: &str, settings: &Settings) -> Result<(), CallOutcome> {
         match policy(bucket, settings.refuses_writes, self.config.cdn_account.as_deref()) {
             Some(policy) => {
                 let put = self.client.put_bucket_policy().bucket(bucket).policy(policy.to_string());
@@ -126,7 +126,7 @@ impl Buckets {
     }
 }
 
-fn lifecycle() -> Result<BucketLifecycleConfiguration, Answer> {
+fn lifecycle() -> Result<BucketLifecycleConfiguration, CallOutcome> {
     let abort = AbortIncompleteMultipartUpload::builder().days_after_initiation(ABORT_DAYS).build();
     let rule = LifecycleRule::builder()
         .id("abort-incomplete-uploads")
@@ -171,7 +171,7 @@ fn policy(bucket: &str, refuses_writes: bool, cdn_account: Option<&str>) -> Opti
 mod tests {
     use super::*;
 
-    fn settings(payload: Value) -> Result<Settings, Answer> {
+    fn settings(payload: Value) -> Result<Settings, CallOutcome> {
         Settings::of(&Call { payload, ..Call::default() })
     }
 
@@ -195,7 +195,7 @@ mod tests {
         let read = settings(json!({"cors": ["https://a.example"], "writes": "refused"})).expect("settings");
         assert!(read.origins == ["https://a.example"] && read.refuses_writes);
         for payload in [json!({"cors": "https://a.example"}), json!({"cors": ["a.example"]}), json!({"writes": "no"})] {
-            assert!(matches!(settings(payload), Err(Answer::Refused { code, .. }) if code == "bad-payload"));
+            assert!(matches!(settings(payload), Err(CallOutcome::Refused { code, .. }) if code == "bad-payload"));
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Buckets, Whose};
 use crate::payload::{bad, needed, text, whole};
 use aws_sdk_s3::presigning::PresigningConfig;
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use serde_json::json;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const TTL_S: (i32, i32) = (1, 7 * 24 * 3600);
 impl Buckets {
     /// Signs for an object of a bucket that is the platform's own, or this account's. Nothing tells whether the object is
     /// there: whoever fetches it sees that.
-    pub(super) async fn sign(&self, call: &Call) -> Result<Answer, Answer> {
+    pub(super) async fn sign(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let bucket = needed(call, "bucket")?;
         let key = match text(call, "key")? {
             Some(key) => key,
@@ -29,18 +29,18 @@ impl Buckets {
                 _ => false,
             };
             if !is_own {
-                return Err(Answer::refused("not-found", format!("the account has no bucket `{bucket}`")));
+                return Err(CallOutcome::refused("not-found", format!("the account has no bucket `{bucket}`")));
             }
         }
         let for_how_long = Duration::from_secs(u64::from(ttl_s.unsigned_abs()));
         let signing = PresigningConfig::expires_in(for_how_long);
-        let signing = signing.map_err(|error| Answer::refused("bad-payload", error.to_string()))?;
+        let signing = signing.map_err(|error| CallOutcome::refused("bad-payload", error.to_string()))?;
         let signed = self.client.get_object().bucket(bucket).key(key).presigned(signing).await;
         let signed = signed.map_err(|error| {
             // No request was made: what fails are credentials, which may come.
             let reason = aws_sdk_s3::error::DisplayErrorContext(&error).to_string();
-            Answer::retry("no-credentials", reason.chars().take(300).collect::<String>())
+            CallOutcome::retry("no-credentials", reason.chars().take(300).collect::<String>())
         })?;
-        Ok(Answer::Done(json!({"url": signed.uri()})))
+        Ok(CallOutcome::Done(json!({"url": signed.uri()})))
     }
 }

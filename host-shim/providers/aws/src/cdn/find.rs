@@ -6,12 +6,12 @@ use crate::look::subject;
 use crate::marks::{Marks, OWNER};
 use crate::payload::{has_outputs, output};
 use aws_sdk_cloudfront::types::Distribution;
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 
 const NO_TAGS: &[&str] = &["NoSuchResource"];
 
 impl Distributions {
-    pub(super) async fn get(&self, id: &str) -> Result<Option<Found>, Answer> {
+    pub(super) async fn get(&self, id: &str) -> Result<Option<Found>, CallOutcome> {
         let asked = self.client.get_distribution().id(id).send().await;
         let Some(got) = asked.told("cloudfront:GetDistribution").unless(ABSENT)? else { return Ok(None) };
         let missing = |what| incomplete("cloudfront:GetDistribution", what);
@@ -21,14 +21,14 @@ impl Distributions {
         Ok(Some(found(there, etag, marks).ok_or_else(|| missing("a configuration"))?))
     }
 
-    pub(super) async fn marks(&self, arn: &str) -> Result<Option<Marks>, Answer> {
+    pub(super) async fn marks(&self, arn: &str) -> Result<Option<Marks>, CallOutcome> {
         let asked = self.client.list_tags_for_resource().resource(arn).send().await;
         let Some(got) = asked.told("cloudfront:ListTagsForResource").unless(NO_TAGS)? else { return Ok(None) };
         let items = got.tags.and_then(|tags| tags.items).unwrap_or_default();
         Ok(Marks::read(items.iter().map(|tag| (tag.key.as_str(), tag.value.as_deref().unwrap_or_default()))))
     }
 
-    pub(super) async fn lines(&self) -> Result<Vec<Line>, Answer> {
+    pub(super) async fn lines(&self) -> Result<Vec<Line>, CallOutcome> {
         let (mut lines, mut marker) = (Vec::new(), None);
         loop {
             let asked = self.client.list_distributions().set_marker(marker).send().await;
@@ -50,7 +50,7 @@ impl Distributions {
 
     /// The distribution of the call's resource: by its token, its outputs, or the list, in which its comment names it. A host
     /// that another distribution has is refused if it is `wanted`.
-    pub(super) async fn seek(&self, call: &Call, wanted: Option<&str>) -> Result<Option<(Found, Marks)>, Answer> {
+    pub(super) async fn seek(&self, call: &Call, wanted: Option<&str>) -> Result<Option<(Found, Marks)>, CallOutcome> {
         let id = call.resource_id();
         let ours = |found: Found| {
             let marks = found.marks.clone().filter(|marks| marks.id == id);

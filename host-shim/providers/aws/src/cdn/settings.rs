@@ -8,7 +8,7 @@ use aws_sdk_cloudfront::types::{
     S3OriginConfig, SslProtocol, SslSupportMethod, ViewerCertificate, ViewerProtocolPolicy,
 };
 use host_provider_api::names::Rules;
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 
 /// Policies that CloudFront itself has, by the ids that its documentation gives: cache for as long as the origin says, or a day;
 /// never cache; pass on all that a viewer sends but the host.
@@ -47,7 +47,7 @@ pub(super) struct Settings<'c> {
 }
 
 impl<'c> Settings<'c> {
-    pub(super) fn of(call: &Call, config: &'c CdnConfig, region: &str) -> Result<Self, Answer> {
+    pub(super) fn of(call: &Call, config: &'c CdnConfig, region: &str) -> Result<Self, CallOutcome> {
         let host = HOST.check(needed(call, "host")?)?.to_owned();
         let origin = origin(needed(call, "origin")?, region)?;
         // CloudFront takes no host without a certificate for it.
@@ -60,7 +60,12 @@ impl<'c> Settings<'c> {
     }
 
     /// The whole configuration of a new distribution.
-    pub(super) fn build(&self, reference: &str, comment: &str, is_enabled: bool) -> Result<DistributionConfig, Answer> {
+    pub(super) fn build(
+        &self,
+        reference: &str,
+        comment: &str,
+        is_enabled: bool,
+    ) -> Result<DistributionConfig, CallOutcome> {
         let price = self.config.price_class.as_deref().map(PriceClass::from);
         let config = DistributionConfig::builder()
             .caller_reference(reference)
@@ -77,7 +82,7 @@ impl<'c> Settings<'c> {
     }
 
     /// Puts these settings into what a distribution has; the rest of it stays.
-    pub(super) fn put_into(&self, config: &mut DistributionConfig) -> Result<(), Answer> {
+    pub(super) fn put_into(&self, config: &mut DistributionConfig) -> Result<(), CallOutcome> {
         if !self.are_of(config) {
             config.origins = Some(self.origins()?);
             config.default_cache_behavior = Some(self.behaviour()?);
@@ -97,7 +102,7 @@ impl<'c> Settings<'c> {
             && certificate.filter(|arn| !arn.is_empty()) == self.config.certificate_arn.as_deref()
     }
 
-    fn origins(&self) -> Result<Origins, Answer> {
+    fn origins(&self) -> Result<Origins, CallOutcome> {
         let origin = Origin::builder().id(ORIGIN).domain_name(&self.origin.domain);
         let origin = match self.origin.is_bucket {
             true => origin
@@ -119,7 +124,7 @@ impl<'c> Settings<'c> {
     }
 
     /// Buckets are read and cached; everything else gets each request whole.
-    fn behaviour(&self) -> Result<DefaultCacheBehavior, Answer> {
+    fn behaviour(&self) -> Result<DefaultCacheBehavior, CallOutcome> {
         let read = [Method::Get, Method::Head];
         let all =
             [Method::Delete, Method::Get, Method::Head, Method::Options, Method::Patch, Method::Post, Method::Put];
@@ -143,7 +148,7 @@ impl<'c> Settings<'c> {
         behaviour.build().map_err(|error| unbuilt(&error))
     }
 
-    fn aliases(&self) -> Result<Option<Aliases>, Answer> {
+    fn aliases(&self) -> Result<Option<Aliases>, CallOutcome> {
         let Some(host) = &self.host else { return Ok(None) };
         let aliases = Aliases::builder().quantity(1).items(host).build();
         aliases.map(Some).map_err(|error| unbuilt(&error))
@@ -158,7 +163,7 @@ impl<'c> Settings<'c> {
 }
 
 /// The domain behind an address, a host name or a bucket's name, which has no dot.
-fn origin(text: &str, region: &str) -> Result<From, Answer> {
+fn origin(text: &str, region: &str) -> Result<From, CallOutcome> {
     let expected = "an address, a host name or the name of a bucket";
     let without = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let host = without.unwrap_or(text).split(['/', '?', '#']).next().unwrap_or_default();
@@ -186,7 +191,7 @@ mod tests {
         assert_eq!(of("app.example"), Ok(("app.example".to_owned(), false)));
         assert_eq!(of("site-x"), Ok(("site-x.s3.eu-central-1.amazonaws.com".to_owned(), true)));
         for wrong in ["https://", "https://localhost/", "http://a b.example", "Site", "user@host.example"] {
-            assert!(matches!(of(wrong), Err(Answer::Refused { .. })), "{wrong}");
+            assert!(matches!(of(wrong), Err(CallOutcome::Refused { .. })), "{wrong}");
         }
     }
 

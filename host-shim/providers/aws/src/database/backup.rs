@@ -6,7 +6,7 @@ use crate::look::later;
 use crate::marks::{Marks, RUNNING};
 use crate::payload::{bad, output};
 use aws_sdk_rds::types::DbSnapshot;
-use host_provider_api::{Answer, Call, SECRET_BYTES_MIN};
+use host_provider_api::{Call, CallOutcome, SECRET_BYTES_MIN};
 use serde_json::json;
 
 const ABSENT: &[&str] = &["DBSnapshotNotFound", "DBSnapshotNotFoundFault"];
@@ -17,7 +17,7 @@ const PASSWORD: &str = "password";
 
 impl Databases {
     /// Makes a snapshot; each generation of the effect has one of its own.
-    pub(super) async fn backup(&self, call: &Call) -> Result<Answer, Answer> {
+    pub(super) async fn backup(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let marks = Marks::of(call)?;
         let name = format!("{}-{}", RULES.derive(PREFIX, &marks.id)?, call.generation);
         let snapshot = match self.snapshot(&name).await? {
@@ -27,7 +27,7 @@ impl Databases {
             }
             None => {
                 let Some((found, of_instance)) = self.seek(call).await? else {
-                    return Err(Answer::refused("not-found", "there is no database of this resource"));
+                    return Err(CallOutcome::refused("not-found", "there is no database of this resource"));
                 };
                 of_instance.admit(call)?;
                 if !matches!(found.status.as_str(), AVAILABLE | super::STOPPED) {
@@ -41,15 +41,15 @@ impl Databases {
         };
         match snapshot.status.as_deref() {
             // AWS says so when all blocks are there; nobody has started a server from them.
-            Some(AVAILABLE) => Ok(Answer::Done(json!({"backup_id": name, "verified": true}))),
-            Some("failed") => Err(Answer::refused("failed", format!("backup `{name}` failed"))),
+            Some(AVAILABLE) => Ok(CallOutcome::Done(json!({"backup_id": name, "verified": true}))),
+            Some("failed") => Err(CallOutcome::refused("failed", format!("backup `{name}` failed"))),
             _ => Ok(later(call, &name, LOOK_MS)),
         }
     }
 
     /// Brings a database back to a backup. RDS makes a new instance of it, so the one that is there goes first; the new one has
     /// its name and address, and gets its password.
-    pub(super) async fn restore(&self, call: &Call) -> Result<Answer, Answer> {
+    pub(super) async fn restore(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let (backup, wanted) = (backup_id(call)?, super::Settings::of(call, &self.config)?);
         let marks = Marks::of(call)?;
         let name = RULES.derive(PREFIX, &marks.id)?;
@@ -70,7 +70,7 @@ impl Databases {
             of_snapshot.is_some() && snapshot.status.as_deref() == Some(AVAILABLE)
         });
         let Some(snapshot) = snapshot else {
-            return Err(Answer::refused("not-found", format!("the account has no backup `{backup}`")));
+            return Err(CallOutcome::refused("not-found", format!("the account has no backup `{backup}`")));
         };
         if let Some((found, _)) = found {
             let delete = self.client.delete_db_instance().db_instance_identifier(&found.id);
@@ -89,7 +89,12 @@ impl Databases {
     }
 
     /// A restored instance has the password that it had when the backup was made.
-    async fn give_password(&self, call: &Call, found: &super::Found, marks: &Marks) -> Result<Answer, Answer> {
+    async fn give_password(
+        &self,
+        call: &Call,
+        found: &super::Found,
+        marks: &Marks,
+    ) -> Result<CallOutcome, CallOutcome> {
         if marks.says(PASSWORD).is_none() {
             let made = call.make_secret(&secret_name(call), SECRET_BYTES_MIN)?;
             let modify = self.client.modify_db_instance().db_instance_identifier(&found.id).apply_immediately(true);
@@ -101,11 +106,11 @@ impl Databases {
         }
         match super::settings::is_pending(&found.there) {
             true => Ok(later(call, &found.id, LOOK_MS)),
-            false => Ok(Answer::Done(outputs(found, marks)?)),
+            false => Ok(CallOutcome::Done(outputs(found, marks)?)),
         }
     }
 
-    async fn snapshot(&self, name: &str) -> Result<Option<DbSnapshot>, Answer> {
+    async fn snapshot(&self, name: &str) -> Result<Option<DbSnapshot>, CallOutcome> {
         let asked = self.client.describe_db_snapshots().db_snapshot_identifier(name).send().await;
         let found = asked.told("rds:DescribeDBSnapshots").unless(ABSENT)?;
         Ok(found.and_then(|found| found.db_snapshots).unwrap_or_default().into_iter().next())
@@ -118,7 +123,7 @@ fn marks_of(snapshot: &DbSnapshot) -> Option<Marks> {
 }
 
 /// The backup's id: of what `backup` gave, or by itself.
-fn backup_id(call: &Call) -> Result<&str, Answer> {
+fn backup_id(call: &Call) -> Result<&str, CallOutcome> {
     let backup = call.payload.get("backup");
     let id = backup.and_then(|backup| backup.as_str().or_else(|| backup.get("backup_id")?.as_str()));
     let id = id.or_else(|| output(call, "backup_id"));

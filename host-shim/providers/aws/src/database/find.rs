@@ -4,10 +4,10 @@ use super::{ABSENT, Databases, Found, PREFIX, RULES, read};
 use crate::errors::{Told, Unless, incomplete, name_taken};
 use crate::marks::Marks;
 use crate::payload::{has_outputs, output};
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 
 impl Databases {
-    pub(super) async fn get(&self, id: &str) -> Result<Option<Found>, Answer> {
+    pub(super) async fn get(&self, id: &str) -> Result<Option<Found>, CallOutcome> {
         let asked = self.client.describe_db_instances().db_instance_identifier(id).send().await;
         let Some(got) = asked.told("rds:DescribeDBInstances").unless(ABSENT)? else { return Ok(None) };
         let there = got.db_instances.unwrap_or_default().into_iter().next();
@@ -15,7 +15,7 @@ impl Databases {
     }
 
     /// The instance under the derived name, or the one that was taken in.
-    pub(super) async fn seek(&self, call: &Call) -> Result<Option<(Found, Marks)>, Answer> {
+    pub(super) async fn seek(&self, call: &Call) -> Result<Option<(Found, Marks)>, CallOutcome> {
         let id = call.resource_id();
         let name = RULES.derive(PREFIX, &id)?;
         let known = output(call, "id").filter(|known| *known != name);
@@ -37,7 +37,7 @@ impl Databases {
         Ok(None)
     }
 
-    pub(super) async fn list(&self) -> Result<Vec<Found>, Answer> {
+    pub(super) async fn list(&self) -> Result<Vec<Found>, CallOutcome> {
         let (mut out, mut marker) = (Vec::new(), None);
         loop {
             let asked = self.client.describe_db_instances().set_marker(marker).send().await;

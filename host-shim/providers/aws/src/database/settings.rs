@@ -5,7 +5,7 @@ use aws_sdk_rds::operation::create_db_instance::builders::CreateDBInstanceFluent
 use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder as Modify;
 use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::RestoreDBInstanceFromDBSnapshotFluentBuilder as Restore;
 use aws_sdk_rds::types::DbInstance;
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use std::collections::BTreeMap;
 
 /// GB of storage: what RDS has of the kind `gp3` at least and at most.
@@ -65,7 +65,7 @@ pub(super) struct Differing {
 }
 
 impl Settings {
-    pub(super) fn of(call: &Call, config: &DatabaseConfig) -> Result<Settings, Answer> {
+    pub(super) fn of(call: &Call, config: &DatabaseConfig) -> Result<Settings, CallOutcome> {
         let size = match text(call, "tier")? {
             Some(tier) if !config.tiers.is_empty() => {
                 let known: Vec<&str> = config.tiers.keys().map(String::as_str).collect();
@@ -165,7 +165,7 @@ pub(super) fn is_pending(there: &DbInstance) -> bool {
 }
 
 /// Name of the database in the instance: RDS wants a letter first, and none but letters, digits and `_`.
-fn database_name(wanted: Option<&str>) -> Result<String, Answer> {
+fn database_name(wanted: Option<&str>) -> Result<String, CallOutcome> {
     let Some(wanted) = wanted else { return Ok("app".to_owned()) };
     let is_right = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
     let begins = wanted.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
@@ -199,7 +199,7 @@ mod tests {
         }
     }
 
-    fn of(payload: Value) -> Result<Settings, Answer> {
+    fn of(payload: Value) -> Result<Settings, CallOutcome> {
         Settings::of(&Call { payload, ..Call::default() }, &config())
     }
 
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!((large.class.as_str(), large.storage_gb, large.keep_days), ("db.m7g.large", 250, 14));
         assert_eq!(of(json!({"quota_gb": 1})).expect("settings").storage_gb, 20, "RDS has no less");
         for payload in [json!({"tier": "huge"}), json!({"quota_gb": -1}), json!({"backups": {"keep_days": 36}})] {
-            assert!(matches!(of(payload), Err(Answer::Refused { code, .. }) if code == "bad-payload"));
+            assert!(matches!(of(payload), Err(CallOutcome::Refused { code, .. }) if code == "bad-payload"));
         }
     }
 

@@ -4,11 +4,11 @@ use super::{ABSENT, Found, Functions, PREFIX, RULES, Sought, description};
 use crate::errors::{Told, Unless, incomplete};
 use crate::marks::{Marks, OWNER, SUSPENDED, are_variants};
 use crate::payload::{has_outputs, output, text};
-use host_provider_api::{Answer, Call, ResourceId};
+use host_provider_api::{Call, CallOutcome, ResourceId};
 
 impl Functions {
     /// The function of this name or ARN.
-    pub(super) async fn get(&self, name: &str) -> Result<Option<Found>, Answer> {
+    pub(super) async fn get(&self, name: &str) -> Result<Option<Found>, CallOutcome> {
         let asked = self.client.get_function().function_name(name).send().await;
         let Some(got) = asked.told("lambda:GetFunction").unless(ABSENT)? else { return Ok(None) };
         let tags = got.tags.unwrap_or_default();
@@ -32,7 +32,7 @@ impl Functions {
     }
 
     /// The wanted name comes first. Two variants of a resource want the same one, so the second has the derived one.
-    pub(super) async fn seek(&self, call: &Call) -> Result<Sought, Answer> {
+    pub(super) async fn seek(&self, call: &Call) -> Result<Sought, CallOutcome> {
         let id = call.resource_id();
         let derived = RULES.derive(PREFIX, &id)?;
         let mut names = Vec::new();
@@ -67,7 +67,7 @@ impl Functions {
     }
 
     /// The function that a list has of this resource.
-    pub(super) async fn listed(&self, id: &ResourceId) -> Result<Option<(Found, Marks)>, Answer> {
+    pub(super) async fn listed(&self, id: &ResourceId) -> Result<Option<(Found, Marks)>, CallOutcome> {
         let wanted = description(id);
         for (name, told) in self.names().await? {
             if told != wanted {
@@ -83,7 +83,7 @@ impl Functions {
     }
 
     /// Names and descriptions of all functions of the account that were made or taken in here, by their descriptions.
-    pub(super) async fn names(&self) -> Result<Vec<(String, String)>, Answer> {
+    pub(super) async fn names(&self) -> Result<Vec<(String, String)>, CallOutcome> {
         let (mut names, mut marker) = (Vec::new(), None);
         loop {
             let asked = self.client.list_functions().set_marker(marker).send().await;

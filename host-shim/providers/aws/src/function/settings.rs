@@ -7,7 +7,7 @@ use aws_sdk_lambda::operation::update_function_code::builders::UpdateFunctionCod
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder as Update;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionConfiguration, Runtime, VpcConfig};
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -143,11 +143,11 @@ impl Ready {
         &self.code_id
     }
 
-    pub(super) fn settings(&self, call: &Call) -> Result<Settings, Answer> {
+    pub(super) fn settings(&self, call: &Call) -> Result<Settings, CallOutcome> {
         Ok(Settings { size: self.size(call)?, environment: self.environment(call)? })
     }
 
-    fn size(&self, call: &Call) -> Result<FunctionSize, Answer> {
+    fn size(&self, call: &Call) -> Result<FunctionSize, CallOutcome> {
         let tier = match text(call, "tier")? {
             Some(tier) if !self.config.tiers.is_empty() => {
                 let known: Vec<&str> = self.config.tiers.keys().map(String::as_str).collect();
@@ -162,7 +162,7 @@ impl Ready {
         Ok(FunctionSize { memory_mb: memory.unwrap_or(tier.memory_mb), timeout_s: timeout.unwrap_or(tier.timeout_s) })
     }
 
-    fn environment(&self, call: &Call) -> Result<HashMap<String, String>, Answer> {
+    fn environment(&self, call: &Call) -> Result<HashMap<String, String>, CallOutcome> {
         let mut out: HashMap<String, String> = self.config.environment.clone().into_iter().collect();
         for (member, variable) in ENVIRONMENT {
             if let Some(value) = text(call, member)? {
@@ -282,7 +282,7 @@ mod tests {
         config.ready().expect("settings that can be")
     }
 
-    fn size(payload: Value) -> Result<(i32, i32), Answer> {
+    fn size(payload: Value) -> Result<(i32, i32), CallOutcome> {
         let call = Call { payload, ..Call::default() };
         ready().size(&call).map(|size| (size.memory_mb, size.timeout_s))
     }
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn a_size_that_lambda_does_not_have_is_refused_before_it_is_asked() {
         for payload in [json!({"tier": "huge"}), json!({"memory_mb": 64}), json!({"timeout_s": 901})] {
-            assert!(matches!(size(payload), Err(Answer::Refused { code, .. }) if code == "bad-payload"));
+            assert!(matches!(size(payload), Err(CallOutcome::Refused { code, .. }) if code == "bad-payload"));
         }
         let mut config = ready().config;
         config.tiers.insert("none".to_owned(), FunctionSize { memory_mb: 1, timeout_s: 1 });
@@ -316,7 +316,7 @@ mod tests {
         let mut plain = ready();
         plain.config.secret_in_environment = true;
         let unknown = plain.environment(&call);
-        assert!(matches!(unknown, Err(Answer::Refused { code, .. }) if code == "secret-unknown"));
+        assert!(matches!(unknown, Err(CallOutcome::Refused { code, .. }) if code == "secret-unknown"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{ABSENT, Functions};
 use crate::errors::{Told, Unless};
 use aws_sdk_lambda::types::FunctionUrlAuthType;
-use host_provider_api::Answer;
+use host_provider_api::CallOutcome;
 use serde_json::Value;
 
 /// Statements of the function's policy that let everybody call its URL: Lambda asks for both.
@@ -13,14 +13,14 @@ const CONFLICT: &[&str] = &["ResourceConflictException"];
 
 impl Functions {
     /// The function's URL; none if it has none.
-    pub(super) async fn url(&self, name: &str) -> Result<Option<String>, Answer> {
+    pub(super) async fn url(&self, name: &str) -> Result<Option<String>, CallOutcome> {
         let asked = self.client.get_function_url_config().function_name(name).send().await;
         let found = asked.told("lambda:GetFunctionUrlConfig").unless(ABSENT)?;
         Ok(found.map(|found| found.function_url))
     }
 
     /// Sees that the function has a URL that everybody may call; the URL.
-    pub(super) async fn open(&self, name: &str) -> Result<String, Answer> {
+    pub(super) async fn open(&self, name: &str) -> Result<String, CallOutcome> {
         let url = match self.url(name).await? {
             Some(url) => url,
             None => {

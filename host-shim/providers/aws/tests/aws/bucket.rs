@@ -6,7 +6,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use counterparts::Fault;
 use host_aws::Flavor;
-use host_provider_api::{Answer, Provider, conformance};
+use host_provider_api::{CallOutcome, Provider, conformance};
 use serde_json::json;
 
 #[test]
@@ -63,7 +63,7 @@ fn settings_that_were_half_written_are_written_again_also_for_the_wish_before() 
     let mut change = other(&ensure, "change", 2);
     change.payload = json!({"name": "half-files", "cors": ["https://app.example"], "writes": "refused"});
     house.proxy.fail_with("?policy HTTP", Fault::Status(500, None));
-    let Answer::Retry { code, .. } = provider.call(&change) else { panic!("the policy is not written") };
+    let CallOutcome::Retry { code, .. } = provider.call(&change) else { panic!("the policy is not written") };
     assert_eq!((code.as_str(), house.proxy.struck()), ("unavailable", 1));
     let before = other(&ensure, "change", 3);
     done(&provider, &before);

@@ -4,7 +4,7 @@
 use crate::front::{Front, answer, body_of, with_body};
 use crate::house::{CERTIFICATE, HOST, House, aws, call, distributions, done, held, other, refused, state, states};
 use aws_sdk_cloudfront::Client;
-use host_provider_api::{Answer, Provider, conformance};
+use host_provider_api::{CallOutcome, Provider, conformance};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -125,11 +125,13 @@ fn it_waits_until_it_is_everywhere_and_names_the_newest_version_of_what_it_chang
     let provider = distributions(&aws(&front.url(), ("test", "test")));
     let payload = json!({"host": "strict.sites.example", "origin": "https://one.origin.example"});
     let ensure = call("cdn.ensure", "strict", "i_1/cdn", 1, payload);
-    let Answer::InProgress { after_ms: first, token } = provider.call(&ensure) else { panic!("it takes its time") };
+    let CallOutcome::InProgress { after_ms: first, token } = provider.call(&ensure) else {
+        panic!("it takes its time")
+    };
     let seen = done(&provider, &other(&ensure, "observe", 1));
     assert!(seen["outputs"]["domain"].is_string(), "its domain is known before it is deployed: {seen}");
     let look = host_provider_api::Call { token: Some(token), ..ensure.clone() };
-    let Answer::InProgress { after_ms: second, .. } = provider.call(&look) else { panic!("it takes its time") };
+    let CallOutcome::InProgress { after_ms: second, .. } = provider.call(&look) else { panic!("it takes its time") };
     assert!(second > first, "each look comes later than the one before");
     let outputs = done(&provider, &ensure);
     assert_eq!(seen["outputs"], outputs);
@@ -165,7 +167,7 @@ fn a_removal_that_is_given_up_half_way_leaves_nothing_disabled() {
     let payload = json!({"host": "kept.sites.example", "origin": "https://one.origin.example"});
     let ensure = call("cdn.ensure", "kept", "i_1/cdn", 1, payload);
     let outputs = done(&provider, &ensure);
-    let Answer::InProgress { .. } = provider.call(&other(&ensure, "destroy", 2)) else {
+    let CallOutcome::InProgress { .. } = provider.call(&other(&ensure, "destroy", 2)) else {
         panic!("it is disabled first")
     };
     assert_eq!(states(&provider, "kept"), [("i_1/cdn".to_owned(), "suspended".to_owned())]);

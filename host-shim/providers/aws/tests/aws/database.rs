@@ -3,7 +3,7 @@
 use crate::front::{Front, body_of, with_body};
 use crate::house::{House, WithSecrets, aws, call, databases, done, held, other, refused, scope, state, states};
 use aws_sdk_rds::Client;
-use host_provider_api::{Answer, Provider, Secrets, conformance};
+use host_provider_api::{CallOutcome, Provider, Secrets, conformance};
 use serde_json::json;
 
 #[test]
@@ -137,7 +137,7 @@ fn it_is_done_only_when_it_is_available() {
     });
     let provider = WithSecrets::new(databases(&aws(&front.url(), ("test", "test"))));
     let ensure = call("database.ensure", "slow", "i_1/database", 1, json!({"name": "app"}));
-    let Answer::InProgress { .. } = provider.call(&ensure) else { panic!("it takes its time") };
+    let CallOutcome::InProgress { .. } = provider.call(&ensure) else { panic!("it takes its time") };
     let outputs = done(&provider, &ensure);
     assert!(outputs["endpoint"].is_string(), "{outputs}");
     assert_eq!(held(&provider, "slow").len(), 1);

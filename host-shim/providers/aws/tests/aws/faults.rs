@@ -5,7 +5,7 @@ use crate::house::{
 };
 use counterparts::{Fault, FaultProxy};
 use host_aws::Flavor;
-use host_provider_api::{Answer, Call, Provider};
+use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::json;
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn every_fault(proxy: &FaultProxy, through: &dyn Provider, direct: &dyn Provider
             assert_eq!(proxy.struck(), 1, "{fault:?} at {number} of {:?}", proxy.seen());
             if let Fault::Status(429, hint) = fault {
                 let expected = hint.map(|seconds| i64::from(seconds) * 1000);
-                let is_told = |answer: &Answer| matches!(answer, Answer::Retry { after_ms, code, .. } if *after_ms == expected && code == "throttled");
+                let is_told = |answer: &CallOutcome| matches!(answer, CallOutcome::Retry { after_ms, code, .. } if *after_ms == expected && code == "throttled");
                 assert!(before.iter().any(is_told), "{number}: {before:?}");
             }
         }

@@ -3,7 +3,7 @@
 use crate::house::{House, WithSecrets, answer, call, done, held, other, refused, scope, state, states};
 use aws_sdk_lambda::Client;
 use host_aws::{Code, Functions, MANAGED_BY, OWNER};
-use host_provider_api::{Answer, Provider, Secrets, conformance};
+use host_provider_api::{CallOutcome, Provider, Secrets, conformance};
 use serde_json::json;
 
 #[test]
@@ -74,7 +74,7 @@ fn suspended_is_a_concurrency_of_none_as_the_server_says() {
     assert_eq!(done(&provider, &state(&ensure, 3, "running")), outputs);
     assert_eq!(reserved(), None);
     let wrong = answer(&provider, &state(&ensure, 4, "asleep"));
-    assert!(matches!(&wrong, Answer::Refused { code, .. } if code == "bad-payload"), "{wrong:?}");
+    assert!(matches!(&wrong, CallOutcome::Refused { code, .. } if code == "bad-payload"), "{wrong:?}");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_secret_that_aws_repeats_in_its_refusal_is_not_told() {
     let plain = provider.kept.resolve(&scope("told"), &secret.reference).expect("a value");
     let ensure = call("function.ensure", "told", "i_1/compute", 1, json!({"database_secret": secret.reference}));
     let told = provider.call(&ensure);
-    assert!(matches!(&told, Answer::Refused { code, .. } if code == "rejected"), "{told:?}");
+    assert!(matches!(&told, CallOutcome::Refused { code, .. } if code == "rejected"), "{told:?}");
     assert!(!format!("{told:?}").contains(plain.expose()), "{told:?}");
 }
 
@@ -236,11 +236,11 @@ fn it_is_done_only_when_it_is_active_and_updated() {
     });
     let provider = WithSecrets::new(house.functions(&crate::house::aws(&front.url(), ("test", "test"))));
     let ensure = call("function.ensure", "slow", "i_1/compute", 1, json!({"name": "slow-fn", "tier": "small"}));
-    let Answer::InProgress { .. } = provider.call(&ensure) else { panic!("it is pending") };
+    let CallOutcome::InProgress { .. } = provider.call(&ensure) else { panic!("it is pending") };
     let outputs = done(&provider, &ensure);
     assert!(outputs["url"].is_string(), "{outputs}");
     let mut change = other(&ensure, "change", 2);
     change.payload["tier"] = json!("large");
-    let Answer::InProgress { .. } = provider.call(&change) else { panic!("it is being updated") };
+    let CallOutcome::InProgress { .. } = provider.call(&change) else { panic!("it is being updated") };
     assert_eq!(done(&provider, &change), outputs);
 }

@@ -8,7 +8,7 @@ use host_aws::{
 };
 use host_provider_api::names::letters;
 use host_provider_api::{
-    Answer, Call, Held, MadeSecret, Provider, ResourceId, Secret, SecretAccess, SecretError, Secrets, Unlisted,
+    Call, CallOutcome, Held, MadeSecret, Provider, ResourceId, Secret, SecretAccess, SecretError, Secrets, Unlisted,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -244,7 +244,7 @@ impl<P: Provider> WithSecrets<P> {
 }
 
 impl<P: Provider> Provider for WithSecrets<P> {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         let secrets = SecretAccess::new(Some(self.kept.clone()));
         self.provider.call(&Call { secrets, ..call.clone() })
     }
@@ -255,10 +255,10 @@ impl<P: Provider> Provider for WithSecrets<P> {
 }
 
 /// The answer in the end: what is in progress is looked at until it isn't.
-pub fn answer(provider: &dyn Provider, call: &Call) -> Answer {
+pub fn answer(provider: &dyn Provider, call: &Call) -> CallOutcome {
     let mut answer = provider.call(call);
     for _ in 0..LOOKS_MAX {
-        let Answer::InProgress { token, .. } = answer else { return answer };
+        let CallOutcome::InProgress { token, .. } = answer else { return answer };
         answer = provider.call(&Call { token: Some(token), ..call.clone() });
     }
     panic!("in progress after {LOOKS_MAX} looks: {answer:?}")
@@ -267,7 +267,7 @@ pub fn answer(provider: &dyn Provider, call: &Call) -> Answer {
 /// The outputs of a call that must succeed at its first attempt.
 pub fn done(provider: &dyn Provider, call: &Call) -> Value {
     match answer(provider, call) {
-        Answer::Done(outputs) => outputs,
+        CallOutcome::Done(outputs) => outputs,
         other => panic!("{} of {}: {other:?}", call.kind, call.key),
     }
 }
@@ -275,18 +275,18 @@ pub fn done(provider: &dyn Provider, call: &Call) -> Value {
 /// The code of a call that must be refused.
 pub fn refused(provider: &dyn Provider, call: &Call) -> String {
     match answer(provider, call) {
-        Answer::Refused { code, .. } => code,
+        CallOutcome::Refused { code, .. } => code,
         other => panic!("{} of {} is not refused: {other:?}", call.kind, call.key),
     }
 }
 
 /// The outputs of a call that succeeds in the end, and the answers before.
-pub fn done_in_the_end(provider: &dyn Provider, call: &Call) -> (Value, Vec<Answer>) {
+pub fn done_in_the_end(provider: &dyn Provider, call: &Call) -> (Value, Vec<CallOutcome>) {
     let mut before = Vec::new();
     for attempt in 1..=ATTEMPTS_MAX as u32 {
         match answer(provider, &Call { attempt, ..call.clone() }) {
-            Answer::Done(outputs) => return (outputs, before),
-            retry @ Answer::Retry { .. } => before.push(retry),
+            CallOutcome::Done(outputs) => return (outputs, before),
+            retry @ CallOutcome::Retry { .. } => before.push(retry),
             other => panic!("{} of {}: {other:?} after {before:?}", call.kind, call.key),
         }
     }

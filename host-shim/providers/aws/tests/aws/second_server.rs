@@ -4,7 +4,7 @@ use crate::house::{aws, buckets, call};
 use crate::raw::get;
 use counterparts::S3rver;
 use host_aws::Flavor;
-use host_provider_api::{Answer, Provider};
+use host_provider_api::{CallOutcome, Provider};
 use serde_json::json;
 
 #[test]
@@ -27,7 +27,7 @@ fn an_address_is_signed_as_another_server_reads_it() {
     });
     let provider = buckets(&aws, Flavor::B2);
     let payload = json!({"bucket": "platform-images", "object": "image", "ttl_s": 60});
-    let Answer::Done(signed) = provider.call(&call("object.sign", "reader", "redeem:tok_1", 1, payload)) else {
+    let CallOutcome::Done(signed) = provider.call(&call("object.sign", "reader", "redeem:tok_1", 1, payload)) else {
         panic!("it is signed");
     };
     let url = signed["url"].as_str().expect("an address");

@@ -1,7 +1,7 @@
 //! Backups outlive their database, and bring the same bytes back.
 
 use crate::Machine;
-use host_provider_api::Answer;
+use host_provider_api::CallOutcome;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -9,13 +9,13 @@ use std::path::PathBuf;
 
 const KEY: &str = "inst_acme/database";
 
-fn verb(machine: &Machine, verb: &str, generation: u32, payload: Value) -> Answer {
+fn verb(machine: &Machine, verb: &str, generation: u32, payload: Value) -> CallOutcome {
     machine.call("u1", &format!("{KEY}/{verb}"), &format!("database.{verb}"), generation, payload)
 }
 
-fn done(answer: Answer) -> Value {
+fn done(answer: CallOutcome) -> Value {
     match answer {
-        Answer::Done(value) => value,
+        CallOutcome::Done(value) => value,
         other => panic!("{other:?}"),
     }
 }
@@ -73,7 +73,7 @@ fn a_backup_with_one_byte_changed_is_refused_and_nothing_is_lost() {
     bytes[middle] ^= 1;
     fs::write(path, bytes).expect("written");
     let refused = verb(&machine, "restore", 2, json!({"backup": backup}));
-    assert!(matches!(&refused, Answer::Refused { code, .. } if code == "backup-changed"), "{refused:?}");
+    assert!(matches!(&refused, CallOutcome::Refused { code, .. } if code == "backup-changed"), "{refused:?}");
     assert_eq!(machine.http("GET", &acme, "/data/note", ""), (200, "of now".to_owned()));
 }
 
@@ -85,6 +85,6 @@ fn nobody_restores_another_ones_backup() {
     machine.instance("u2", "other");
     for payload in [json!({"backup": backup}), json!({"backup": {"backup_id": "../x"}}), json!({})] {
         let refused = machine.call("u2", "inst_other/database/restore", "database.restore", 2, payload);
-        assert!(matches!(&refused, Answer::Refused { code, .. } if code == "no-backup"), "{refused:?}");
+        assert!(matches!(&refused, CallOutcome::Refused { code, .. } if code == "no-backup"), "{refused:?}");
     }
 }

@@ -1,12 +1,12 @@
 //! Functions behind the server, and what resources keep.
 
 use crate::Machine;
-use host_provider_api::{Answer, conformance};
+use host_provider_api::{CallOutcome, conformance};
 use serde_json::json;
 
-fn refusal(answer: &Answer) -> &str {
+fn refusal(answer: &CallOutcome) -> &str {
     match answer {
-        Answer::Refused { code, .. } => code,
+        CallOutcome::Refused { code, .. } => code,
         other => panic!("not refused: {other:?}"),
     }
 }
@@ -91,7 +91,7 @@ fn nobody_gets_a_function_over_another_ones_database_or_name() {
     let bucket = |user: &str| {
         machine.call(user, &format!("inst_{user}/bucket/ensure"), "bucket.ensure", 1, json!({"name": "solobase-acme"}))
     };
-    assert!(matches!(bucket("u1"), Answer::Done(_)));
+    assert!(matches!(bucket("u1"), CallOutcome::Done(_)));
     assert_eq!(refusal(&bucket("u2")), "name-taken");
 }
 
@@ -197,7 +197,7 @@ fn a_database_is_seeded_with_what_the_step_says() {
     };
     for kind in ["migrate", "seed", "seed"] {
         let answer = step(kind, &format!("database.{kind}"), &database["secret_ref"]);
-        assert_eq!(answer, Answer::Done(json!({})), "{kind}");
+        assert_eq!(answer, CallOutcome::Done(json!({})), "{kind}");
     }
     assert_eq!(machine.http("GET", &acme, "/data/admin", ""), (200, "a@example.com".to_owned()));
     assert_eq!(refusal(&step("seed", "database.seed", &json!("secret:vault/none"))), "secret-unknown");

@@ -4,7 +4,7 @@ mod backups;
 mod functions;
 
 use host_local::{Local, PATTERNS};
-use host_provider_api::{Answer, Call, Registry, Reply, SecretAccess};
+use host_provider_api::{Call, CallOutcome, Registry, Reply, SecretAccess};
 use host_vault::Vault;
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -51,7 +51,7 @@ impl Machine {
     }
 
     /// A call for the account of `user`, with the key `INSTANCE/NAME/VERB`.
-    fn call(&self, user: &str, key: &str, kind: &str, generation: u32, payload: Value) -> Answer {
+    fn call(&self, user: &str, key: &str, kind: &str, generation: u32, payload: Value) -> CallOutcome {
         let call = Call {
             kind: kind.to_owned(),
             scope: format!("solobase/test/user:{user}"),
@@ -72,7 +72,7 @@ impl Machine {
     /// The outputs of a call that must succeed.
     fn done(&self, user: &str, key: &str, kind: &str, generation: u32, payload: Value) -> Value {
         match self.call(user, key, kind, generation, payload) {
-            Answer::Done(outputs) => outputs,
+            CallOutcome::Done(outputs) => outputs,
             other => panic!("{kind} {key}: {other:?}"),
         }
     }

@@ -1,7 +1,7 @@
 //! A database that a person made elsewhere.
 
 use super::support::{SCOPE, Stage, call, done, is_refused};
-use host_provider_api::{Answer, Call, Provider};
+use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::{Value, json};
 
 /// A server with an empty database that a person made, and its address.
@@ -66,7 +66,7 @@ fn one_that_can_not_be_reached_as_was_told_is_refused_without_its_password() {
     let (endpoint, address) = made_by_hand(&stage);
     let provider = stage.provider();
     let keep = |name: &str, plain: &str| stage.vault.put(SCOPE, name, plain).expect("kept").reference;
-    let told = |endpoint: &str, secret: &str| -> Answer { provider.call(&adopt(endpoint, secret)) };
+    let told = |endpoint: &str, secret: &str| -> CallOutcome { provider.call(&adopt(endpoint, secret)) };
     let nobody = keep("nobody", "postgres://ana:anas-own-password@127.0.0.1:1/project");
     for (endpoint, secret, expected) in [
         (endpoint.as_str(), keep("wrong", &address.replace("anas-own", "another")), "unreachable"),

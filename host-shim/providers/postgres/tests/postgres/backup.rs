@@ -2,7 +2,7 @@
 
 use super::support::{SCOPE, Stage, call, code, done, ensure, is_refused, state};
 use ::postgres::{Client, NoTls};
-use host_provider_api::{Answer, Call, Provider};
+use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -202,9 +202,9 @@ fn what_takes_long_is_in_progress_and_looked_at_more_and_more_seldom() {
     let outputs = ensure(&provider, "inst_1/database", 1);
     stage.tenant(&outputs).batch_execute(CONTENT).expect("written");
     let first = provider.call(&backup(2));
-    let Answer::InProgress { after_ms: 1_000, token } = &first else { panic!("{first:?}") };
+    let CallOutcome::InProgress { after_ms: 1_000, token } = &first else { panic!("{first:?}") };
     let second = provider.call(&Call { token: Some(token.clone()), ..backup(2) });
-    let Answer::InProgress { after_ms: 2_000, .. } = &second else { panic!("{second:?}") };
+    let CallOutcome::InProgress { after_ms: 2_000, .. } = &second else { panic!("{second:?}") };
     assert_eq!(done(&provider, &backup(2))["verified"], json!(true));
     let dumps = std::fs::read_dir(stage.folder.path().join("backups")).expect("the folder");
     let names: Vec<String> =

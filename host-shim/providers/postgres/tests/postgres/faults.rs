@@ -2,7 +2,7 @@
 
 use super::support::{Stage, WithSecrets, call, done, ensure};
 use counterparts::{Fault, FaultProxy, Protocol};
-use host_provider_api::{Answer, Call, Provider};
+use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::json;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -42,8 +42,8 @@ impl Broken {
         let mut said = Vec::new();
         for _ in 0..ATTEMPTS {
             match self.through.call(call) {
-                Answer::Done(_) => return self.proxy.struck() > 0,
-                retry @ Answer::Retry { .. } => said.push(retry),
+                CallOutcome::Done(_) => return self.proxy.struck() > 0,
+                retry @ CallOutcome::Retry { .. } => said.push(retry),
                 other => panic!("{} {exchange} {fault:?}: {other:?}, after {said:?}", call.kind),
             }
         }

@@ -3,7 +3,7 @@
 use super::support::{SCOPE, Stage, call, code, done, ensure, is_refused, state};
 use ::postgres::NoTls;
 use host_postgres::{Config, Password, Postgres};
-use host_provider_api::{Answer, Provider, Secrets, conformance};
+use host_provider_api::{CallOutcome, Provider, Secrets, conformance};
 use serde_json::json;
 
 #[test]
@@ -154,7 +154,7 @@ fn of_two_servers_the_emptier_one_is_taken_and_found_again() {
 #[test]
 fn calls_at_the_same_time_make_one_database_and_fill_no_server_beyond_its_bound() {
     let stage = Stage::with(2);
-    let at_once = |ids: &[&str], most: u32| -> Vec<Answer> {
+    let at_once = |ids: &[&str], most: u32| -> Vec<CallOutcome> {
         std::thread::scope(|scope| {
             let each = |id: &str| {
                 // Each comes from a process of its own.

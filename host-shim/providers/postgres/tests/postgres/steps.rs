@@ -1,7 +1,7 @@
 //! Migrations and seeds.
 
 use super::support::{SCOPE, Stage, call, done, ensure, is_refused};
-use host_provider_api::{Answer, Call, Provider};
+use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -79,7 +79,7 @@ fn a_migration_that_fails_leaves_nothing_and_those_before_it_stay() {
     write(&files.migrations, "001_a.sql", "CREATE TABLE a (n int);");
     write(&files.migrations, "002_b.sql", "CREATE TABLE b (n int); INSERT INTO nowhere VALUES (1);");
     let failed = provider.call(&migrate);
-    let Answer::Refused { code, message } = &failed else { panic!("{failed:?}") };
+    let CallOutcome::Refused { code, message } = &failed else { panic!("{failed:?}") };
     assert!(code == "database-refused" && message.starts_with("002_b: "), "{failed:?}");
     let mut tenant = stage.tenant(&outputs);
     let there = tenant.query_one("SELECT to_regclass('a') IS NOT NULL, to_regclass('b') IS NULL", &[]).expect("asked");

@@ -3,7 +3,7 @@
 use ::postgres::{Client, NoTls};
 use counterparts::Postgres as Real;
 use host_postgres::{Config, Password, Postgres, ServerConfig};
-use host_provider_api::{Answer, Call, Held, Provider, Secret, SecretAccess, Secrets, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Secret, SecretAccess, Secrets, Unlisted};
 use host_vault::Vault;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -93,7 +93,7 @@ pub struct WithSecrets {
 }
 
 impl Provider for WithSecrets {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         let secrets: Arc<dyn Secrets> = self.vault.clone();
         self.provider.call(&Call { secrets: SecretAccess::new(Some(secrets)), ..call.clone() })
     }
@@ -123,8 +123,8 @@ pub fn done(provider: &dyn Provider, call: &Call) -> Value {
     let mut call = call.clone();
     for _ in 0..100 {
         match provider.call(&call) {
-            Answer::Done(outputs) => return outputs,
-            Answer::InProgress { token, .. } => {
+            CallOutcome::Done(outputs) => return outputs,
+            CallOutcome::InProgress { token, .. } => {
                 call.token = Some(token);
                 std::thread::sleep(Duration::from_millis(100));
             }
@@ -139,16 +139,16 @@ pub fn ensure(provider: &dyn Provider, id: &str, generation: u32) -> Value {
 }
 
 /// The code of an answer that is no success.
-pub fn code(answer: &Answer) -> &str {
+pub fn code(answer: &CallOutcome) -> &str {
     match answer {
-        Answer::Refused { code, .. } | Answer::Retry { code, .. } => code,
-        Answer::Done(_) => "done",
-        Answer::InProgress { .. } => "in-progress",
+        CallOutcome::Refused { code, .. } | CallOutcome::Retry { code, .. } => code,
+        CallOutcome::Done(_) => "done",
+        CallOutcome::InProgress { .. } => "in-progress",
     }
 }
 
-pub fn is_refused(answer: &Answer, expected: &str) -> bool {
-    matches!(answer, Answer::Refused { code, .. } if code == expected)
+pub fn is_refused(answer: &CallOutcome, expected: &str) -> bool {
+    matches!(answer, CallOutcome::Refused { code, .. } if code == expected)
 }
 
 /// SQLSTATE of what must fail.

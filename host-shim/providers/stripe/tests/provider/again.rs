@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, after_a_crash, call};
 use crate::cases::CASES;
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use serde_json::Value;
 
 /// Longer than Stripe knows an idempotency key.
@@ -85,9 +85,9 @@ fn a_newer_generation_makes_it_if_the_older_one_was_refused() {
             "stripe_product_id": "prod_missing", "unit_amount": 500, "currency": "usd",
         }),
     );
-    assert!(matches!(bench.call(&asked), Answer::Refused { .. }));
+    assert!(matches!(bench.call(&asked), CallOutcome::Refused { .. }));
     bench.make("/v1/products", &[("name", "Mini"), ("id", "prod_missing")]);
-    assert!(matches!(bench.call(&asked), Answer::Refused { .. }), "Stripe answers a key as it did");
+    assert!(matches!(bench.call(&asked), CallOutcome::Refused { .. }), "Stripe answers a key as it did");
     bench.done(&Call { generation: 2, ..asked });
 }
 
@@ -99,7 +99,7 @@ fn an_older_generation_is_superseded() {
         let asked = call(kind, (case.payload)(&bench));
         bench.done(&Call { generation: 2, ..asked.clone() });
         let answer = bench.call(&after_a_crash(&asked));
-        assert!(matches!(&answer, Answer::Refused { code, .. } if code == "superseded"), "{kind}: {answer:?}");
+        assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "superseded"), "{kind}: {answer:?}");
     }
 }
 
@@ -113,6 +113,6 @@ fn what_somebody_else_made_under_our_id_is_not_taken_over() {
     bench.make("/v1/products", &[("name", "Theirs"), ("id", &id)]);
     for asked in [asked.clone(), after_a_crash(&asked)] {
         let answer = bench.call(&asked);
-        assert!(matches!(&answer, Answer::Refused { code, .. } if code == "name-taken"), "{answer:?}");
+        assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "name-taken"), "{answer:?}");
     }
 }

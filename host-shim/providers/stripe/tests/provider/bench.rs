@@ -1,8 +1,8 @@
 //! A local Stripe, a proxy before it, and a provider that talks to it through the proxy.
 
 use counterparts::{FaultProxy, Protocol};
-use host_http::Limits;
-use host_provider_api::{Answer, Call, Provider, Secret};
+use host_http::ExchangeLimits;
+use host_provider_api::{Call, CallOutcome, Provider, Secret};
 use host_stripe::{Config, Stripe};
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{Options, Server};
@@ -25,7 +25,7 @@ pub struct Bench {
 }
 
 pub fn config(url: String) -> Config {
-    let limits = Limits { timeout: TIMEOUT, ..Config::default().limits };
+    let limits = ExchangeLimits { timeout: TIMEOUT, ..Config::default().limits };
     Config { test_key: Some(Secret::new(KEY)), url, limits, ..Config::default() }
 }
 
@@ -51,7 +51,7 @@ impl Bench {
         text(&self.own("POST", path, form), "id")
     }
 
-    pub fn call(&self, call: &Call) -> Answer {
+    pub fn call(&self, call: &Call) -> CallOutcome {
         let answer = self.stripe.call(call);
         let shown = format!("{answer:?}");
         assert!(!shown.contains("sk_test_") && !shown.contains("NobodyMayReadThis"), "a key is told: {shown}");
@@ -61,7 +61,7 @@ impl Bench {
     /// The outputs of a call that must succeed.
     pub fn done(&self, call: &Call) -> Value {
         match self.call(call) {
-            Answer::Done(outputs) => outputs,
+            CallOutcome::Done(outputs) => outputs,
             other => panic!("{} {}: {other:?}", call.kind, call.payload),
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::bench::{Bench, KEY, call, config};
 use counterparts::Fault;
-use host_http::Limits;
-use host_provider_api::{Answer, Call, Provider, Secret};
+use host_http::ExchangeLimits;
+use host_provider_api::{Call, CallOutcome, Provider, Secret};
 use host_stripe::{Config, Stripe};
 use serde_json::json;
 
@@ -11,9 +11,9 @@ fn customer() -> Call {
     call("stripe.customer.create", json!({"metadata": {"user_id": "ada"}}))
 }
 
-fn refused(answer: &Answer) -> (&str, &str) {
+fn refused(answer: &CallOutcome) -> (&str, &str) {
     match answer {
-        Answer::Refused { code, message } => (code, message),
+        CallOutcome::Refused { code, message } => (code, message),
         other => panic!("not refused: {other:?}"),
     }
 }
@@ -42,18 +42,18 @@ fn each_status_is_refused_or_tried_again() {
         bench.call(&Call { key: format!("customer:{number}"), ..customer() })
     };
     for status in [400, 402, 404] {
-        assert!(matches!(ask(Fault::Status(status, None)), Answer::Refused { .. }), "{status}");
+        assert!(matches!(ask(Fault::Status(status, None)), CallOutcome::Refused { .. }), "{status}");
     }
     for status in [401, 403] {
         assert_eq!(refused(&ask(Fault::Status(status, None))).0, "unauthorized");
     }
     for status in [409, 424, 429, 500, 502, 503] {
         let hinted = ask(Fault::Status(status, Some(7)));
-        assert!(matches!(hinted, Answer::Retry { after_ms: Some(7_000), .. }), "{status}: {hinted:?}");
-        assert!(matches!(ask(Fault::Status(status, None)), Answer::Retry { after_ms: None, .. }), "{status}");
+        assert!(matches!(hinted, CallOutcome::Retry { after_ms: Some(7_000), .. }), "{status}: {hinted:?}");
+        assert!(matches!(ask(Fault::Status(status, None)), CallOutcome::Retry { after_ms: None, .. }), "{status}");
     }
     for status in [302, 307] {
-        assert!(matches!(ask(Fault::Status(status, None)), Answer::Retry { .. }), "{status}");
+        assert!(matches!(ask(Fault::Status(status, None)), CallOutcome::Retry { .. }), "{status}");
     }
 }
 
@@ -61,16 +61,16 @@ fn each_status_is_refused_or_tried_again() {
 fn nobody_there_is_tried_again() {
     let stripe = Stripe::new(config(format!("http://127.0.0.1:{}", counterparts::free_port())));
     let answer = stripe.call(&customer());
-    assert!(matches!(&answer, Answer::Retry { code, .. } if code == "connection"), "{answer:?}");
+    assert!(matches!(&answer, CallOutcome::Retry { code, .. } if code == "connection"), "{answer:?}");
 }
 
 #[test]
 fn an_answer_that_is_too_large_is_not_read() {
     let bench = Bench::start();
-    let limits = Limits { body_bytes_max: 100, ..config(String::new()).limits };
+    let limits = ExchangeLimits { body_bytes_max: 100, ..config(String::new()).limits };
     let stripe = Stripe::new(Config { limits, ..config(bench.proxy.url()) });
     let answer = stripe.call(&customer());
-    assert!(matches!(&answer, Answer::Retry { code, .. } if code == "answer-too-large"), "{answer:?}");
+    assert!(matches!(&answer, CallOutcome::Retry { code, .. } if code == "answer-too-large"), "{answer:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::bench::{Bench, TOO_LATE, after_a_crash, call, text};
 use crate::cases::{CASES, Case};
 use counterparts::Fault;
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 
 const FAULTS: [Fault; 8] = [
     Fault::Refuse,
@@ -25,8 +25,8 @@ fn check(case: &Case, of: usize, exchange: usize, fault: Fault, bench: &Bench) {
     let broken = bench.call(&asked);
     assert_eq!(bench.proxy.struck(), 1, "{shown}");
     match (&broken, fault) {
-        (Answer::Retry { after_ms: Some(3_000), .. }, Fault::Status(429, Some(3))) => {}
-        (Answer::Retry { after_ms: None, .. }, other) if other != Fault::Status(429, Some(3)) => {}
+        (CallOutcome::Retry { after_ms: Some(3_000), .. }, Fault::Status(429, Some(3))) => {}
+        (CallOutcome::Retry { after_ms: None, .. }, other) if other != Fault::Status(429, Some(3)) => {}
         _ => panic!("{shown}: {broken:?}"),
     }
     bench.proxy.clear();
@@ -105,7 +105,7 @@ fn what_was_done_without_an_answer_is_found_a_day_later() {
             asked.key = format!("{} {exchange}", case.kind);
             bench.proxy.clear();
             bench.proxy.fail_nth(exchange, Fault::ResetAfter);
-            assert!(matches!(bench.call(&asked), Answer::Retry { .. }), "{}", asked.key);
+            assert!(matches!(bench.call(&asked), CallOutcome::Retry { .. }), "{}", asked.key);
             bench.own("POST", "/_sandbox/clock", &[("advance_by", "90000")]);
             bench.done(&after_a_crash(&asked));
             let (path, filter) = (case.listed)(&asked.payload).unwrap();

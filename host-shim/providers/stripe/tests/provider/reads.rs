@@ -3,7 +3,7 @@
 use crate::bench::{Bench, call, text};
 use crate::cases::{customer, payment, subscription};
 use counterparts::Fault;
-use host_provider_api::Answer;
+use host_provider_api::CallOutcome;
 use host_stripe::{Failed, Mode};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -47,7 +47,7 @@ fn what_is_of_a_connected_account_is_asked_for_on_its_behalf() {
     bench.proxy.fail_with("stripe-account: acct_elsewhere\r\n", Fault::Status(503, None));
     let mut asked =
         call("stripe.retrieve", json!({"object": "customer", "id": id, "connected_account": "acct_elsewhere"}));
-    assert!(matches!(bench.call(&asked), Answer::Retry { .. }));
+    assert!(matches!(bench.call(&asked), CallOutcome::Retry { .. }));
     assert_eq!(bench.proxy.struck(), 1, "the request has the header");
     asked.payload["connected_account"] = Value::Null;
     bench.done(&asked);
@@ -62,7 +62,7 @@ fn a_question_that_fails_is_asked_again() {
     {
         bench.proxy.clear();
         bench.proxy.fail_nth(0, fault);
-        assert!(matches!(bench.call(&asked), Answer::Retry { .. }), "{fault:?}");
+        assert!(matches!(bench.call(&asked), CallOutcome::Retry { .. }), "{fault:?}");
         bench.done(&asked);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, after_a_crash, call, text};
 use crate::cases::{price, subscription};
-use host_provider_api::Answer;
+use host_provider_api::CallOutcome;
 use serde_json::{Value, json};
 
 const MONTH_S: &str = "2700000";
@@ -138,5 +138,5 @@ fn what_has_ended_is_not_changed() {
     let held = subscription(&bench, "500", "month");
     bench.own("DELETE", &format!("/v1/subscriptions/{}", text(&held, "id")), &[]);
     let answer = bench.call(&change(&held, &price(&bench, "2000", Some("month")), "now", "none", "up"));
-    assert!(matches!(&answer, Answer::Refused { code, .. } if code == "inconsistent"), "{answer:?}");
+    assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "inconsistent"), "{answer:?}");
 }

@@ -3,7 +3,7 @@
 use super::{Work, text};
 use crate::failure::Failed;
 use crate::project::{Project, Stands};
-use host_provider_api::Answer;
+use host_provider_api::CallOutcome;
 use serde_json::json;
 
 /// What is wanted of a project.
@@ -13,7 +13,7 @@ pub(super) enum Wish {
     Suspended,
 }
 
-pub(crate) fn change(work: &Work<'_>) -> Result<Answer, Failed> {
+pub(crate) fn change(work: &Work<'_>) -> Result<CallOutcome, Failed> {
     let wish = match text(work.call, "state")? {
         Some("running") => Some(Wish::Running),
         Some("suspended") => Some(Wish::Suspended),
@@ -35,7 +35,7 @@ pub(crate) fn change(work: &Work<'_>) -> Result<Answer, Failed> {
     }
     let mut outputs = work.outputs(&project)?;
     outputs["state"] = json!(state(&project));
-    Ok(Answer::Done(outputs))
+    Ok(CallOutcome::Done(outputs))
 }
 
 /// How a project is said to stand.
@@ -47,7 +47,7 @@ pub(super) fn state(project: &Project) -> &'static str {
 }
 
 /// Brings a project to what is wanted; none if it is there.
-pub(super) fn bring(work: &Work<'_>, project: &Project, wish: Wish) -> Result<Option<Answer>, Failed> {
+pub(super) fn bring(work: &Work<'_>, project: &Project, wish: Wish) -> Result<Option<CallOutcome>, Failed> {
     let (stands, reference) = (project.stands(), &project.reference);
     match (stands, wish) {
         (Stands::Running, Wish::Running) | (Stands::Suspended, Wish::Suspended) => return Ok(None),

@@ -5,9 +5,9 @@ use super::{Work, text};
 use crate::api::Wanted;
 use crate::failure::Failed;
 use crate::project::Stands;
-use host_provider_api::Answer;
+use host_provider_api::CallOutcome;
 
-pub(crate) fn ensure(work: &Work<'_>) -> Result<Answer, Failed> {
+pub(crate) fn ensure(work: &Work<'_>) -> Result<CallOutcome, Failed> {
     if let Some(project) = work.project()? {
         work.admit(&project)?;
         if project.stands() == Stands::NeverCameUp {
@@ -16,7 +16,7 @@ pub(crate) fn ensure(work: &Work<'_>) -> Result<Answer, Failed> {
             return Err(Failed::NeverCameUp(project.reference));
         }
         return Ok(match bring(work, &project, Wish::Running)? {
-            None => Answer::Done(work.outputs(&project)?),
+            None => CallOutcome::Done(work.outputs(&project)?),
             Some(in_progress) => in_progress,
         });
     }

@@ -5,18 +5,18 @@ use super::change::state;
 use crate::failure::Failed;
 use crate::name::Mark;
 use crate::project::{Project, Stands, reference_of};
-use host_provider_api::Answer;
+use host_provider_api::CallOutcome;
 use serde_json::{Value, json};
 
-pub(crate) fn observe(work: &Work<'_>) -> Result<Answer, Failed> {
+pub(crate) fn observe(work: &Work<'_>) -> Result<CallOutcome, Failed> {
     match work.call.payload.get("adopt") {
         Some(Value::Bool(true)) => adopt(work),
         _ => look(work),
     }
 }
 
-fn look(work: &Work<'_>) -> Result<Answer, Failed> {
-    let Some(project) = work.project()? else { return Ok(Answer::Done(json!({"exists": false}))) };
+fn look(work: &Work<'_>) -> Result<CallOutcome, Failed> {
+    let Some(project) = work.project()? else { return Ok(CallOutcome::Done(json!({"exists": false}))) };
     match project.stands() {
         // What it is can't be said before it is one or the other.
         Stands::Changing => Ok(work.in_progress(&project, false)),
@@ -25,7 +25,7 @@ fn look(work: &Work<'_>) -> Result<Answer, Failed> {
     }
 }
 
-fn adopt(work: &Work<'_>) -> Result<Answer, Failed> {
+fn adopt(work: &Work<'_>) -> Result<CallOutcome, Failed> {
     let told = work.call.payload.get("outputs").unwrap_or(&Value::Null);
     let member = |name: &str| told.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let endpoint = member("endpoint").and_then(reference_of);
@@ -67,8 +67,8 @@ fn adopt(work: &Work<'_>) -> Result<Answer, Failed> {
     Ok(seen(&project, &outputs))
 }
 
-fn seen(project: &Project, outputs: &Value) -> Answer {
-    Answer::Done(json!({"exists": true, "state": state(project), "outputs": outputs}))
+fn seen(project: &Project, outputs: &Value) -> CallOutcome {
+    CallOutcome::Done(json!({"exists": true, "state": state(project), "outputs": outputs}))
 }
 
 fn not_running(project: &Project) -> Failed {

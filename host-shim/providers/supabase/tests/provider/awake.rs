@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, call, change, config, ensure};
 use counterparts::Project;
-use host_provider_api::{Answer, Call, Provider, Registry, Reply};
+use host_provider_api::{Call, CallOutcome, Provider, Registry, Reply};
 use host_supabase::Awake;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -10,18 +10,18 @@ use std::sync::{Arc, Mutex};
 /// Comes into a project's database, if it runs, and works there for two looks.
 struct Inside {
     bench: Arc<Bench>,
-    ends: Mutex<Answer>,
+    ends: Mutex<CallOutcome>,
     /// How the project stood at each call, and the call's token.
     seen: Mutex<Vec<(String, Option<String>)>>,
 }
 
 impl Provider for Inside {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         let status = self.bench.double.projects().first().map(|project| project.status.clone()).unwrap_or_default();
         self.seen.lock().unwrap().push((status, call.token.clone()));
         match call.token.as_deref() {
-            None => Answer::InProgress { after_ms: 1, token: "look:1".to_owned() },
-            Some("look:1") => Answer::InProgress { after_ms: 1, token: "look:2".to_owned() },
+            None => CallOutcome::InProgress { after_ms: 1, token: "look:1".to_owned() },
+            Some("look:1") => CallOutcome::InProgress { after_ms: 1, token: "look:2".to_owned() },
             Some("look:2") => self.ends.lock().unwrap().clone(),
             other => panic!("a token that is none of its own: {other:?}"),
         }
@@ -37,8 +37,8 @@ struct Site {
     registry: Registry,
 }
 
-fn done() -> Answer {
-    Answer::Done(json!({"backup_id": "b 1", "verified": true}))
+fn done() -> CallOutcome {
+    CallOutcome::Done(json!({"backup_id": "b 1", "verified": true}))
 }
 
 impl Site {
@@ -52,7 +52,7 @@ impl Site {
         (Site { bench, inside, registry: Registry::with_default(Arc::new(awake)) }, outputs)
     }
 
-    fn step(&self, call: &Call) -> Answer {
+    fn step(&self, call: &Call) -> CallOutcome {
         let Reply::Answer(answer) = self.registry.call(call) else {
             panic!("a provider that is no simulation answers")
         };
@@ -61,10 +61,10 @@ impl Site {
     }
 
     /// The answer in the end.
-    fn ask(&self, call: &Call) -> Answer {
+    fn ask(&self, call: &Call) -> CallOutcome {
         let mut answer = self.step(call);
         for _ in 0..LOOKS_MAX {
-            let Answer::InProgress { token, .. } = answer else { return answer };
+            let CallOutcome::InProgress { token, .. } = answer else { return answer };
             answer = self.step(&Call { token: Some(token), ..call.clone() });
         }
         panic!("too many looks")
@@ -74,7 +74,7 @@ impl Site {
     fn begun(&self, call: &Call, times: usize) -> Call {
         let mut look = call.clone();
         for _ in 0..LOOKS_MAX {
-            let Answer::InProgress { token, .. } = self.step(&look) else { panic!("it ended") };
+            let CallOutcome::InProgress { token, .. } = self.step(&look) else { panic!("it ended") };
             look = Call { token: Some(token), ..look };
             if self.seen().len() >= times {
                 return look;
@@ -107,7 +107,7 @@ fn a_project_that_runs_is_left_alone() {
 
 #[test]
 fn one_that_stands_still_is_taken_up_for_its_backup_and_stands_still_again() {
-    for end in [done(), Answer::refused("no-room", "the disk is full"), Answer::retry("busy", "later")] {
+    for end in [done(), CallOutcome::refused("no-room", "the disk is full"), CallOutcome::retry("busy", "later")] {
         let (site, outputs) = Site::start();
         site.bench.done(&change(2, "suspended"));
         *site.inside.ends.lock().unwrap() = end.clone();
@@ -120,7 +120,7 @@ fn one_that_stands_still_is_taken_up_for_its_backup_and_stands_still_again() {
 #[test]
 fn one_that_is_being_paused_is_waited_for() {
     let (site, outputs) = Site::start();
-    let Answer::InProgress { .. } = site.bench.call(&change(2, "suspended")) else { panic!("it takes looks") };
+    let CallOutcome::InProgress { .. } = site.bench.call(&change(2, "suspended")) else { panic!("it takes looks") };
     assert_eq!(site.ask(&backup(&outputs)), done());
     assert_eq!((site.seen(), site.status().as_str()), (vec!["ACTIVE_HEALTHY".to_owned(); 3], "INACTIVE"));
 }
@@ -175,6 +175,6 @@ fn a_project_that_never_came_up_has_no_backup() {
     let reference = site.bench.only().reference;
     site.bench.double.change(&reference, |project: &mut Project| project.status = "INIT_FAILED".to_owned());
     let answer = site.ask(&backup(&outputs));
-    assert!(matches!(&answer, Answer::Retry { code, .. } if code == "never-came-up"), "{answer:?}");
+    assert!(matches!(&answer, CallOutcome::Retry { code, .. } if code == "never-came-up"), "{answer:?}");
     assert_eq!(site.seen(), [""; 0]);
 }

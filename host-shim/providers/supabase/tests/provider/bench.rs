@@ -1,8 +1,8 @@
 //! A double of the management API, a proxy before it, and a provider with a vault that talks to it through the proxy.
 
 use counterparts::{FaultProxy, Project, Protocol, Supabase as Double};
-use host_http::Limits;
-use host_provider_api::{Answer, Call, Provider, Registry, Reply, Secret, SecretAccess};
+use host_http::ExchangeLimits;
+use host_provider_api::{Call, CallOutcome, Provider, Registry, Reply, Secret, SecretAccess};
 use host_supabase::{Config, Supabase};
 use host_vault::Vault;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ pub fn config(url: String) -> Config {
     Config {
         token: Some(Secret::new(TOKEN)),
         organization: Some(ORGANIZATION.to_owned()),
-        limits: Limits { timeout: TIMEOUT, body_bytes_max: 100_000 },
+        limits: ExchangeLimits { timeout: TIMEOUT, body_bytes_max: 100_000 },
         poll: Duration::from_millis(1),
         url,
         ..Config::default()
@@ -52,7 +52,7 @@ impl Bench {
     }
 
     /// One call.
-    pub fn call(&self, call: &Call) -> Answer {
+    pub fn call(&self, call: &Call) -> CallOutcome {
         let call = Call { secrets: self.registry.secret_access(), ..call.clone() };
         let Reply::Answer(answer) = self.registry.call(&call) else {
             panic!("a provider that is no simulation answers")
@@ -67,10 +67,10 @@ impl Bench {
     }
 
     /// The answer in the end: what is in progress is looked at until it isn't.
-    pub fn ask(&self, call: &Call) -> Answer {
+    pub fn ask(&self, call: &Call) -> CallOutcome {
         let mut answer = self.call(call);
         for _ in 0..LOOKS_MAX {
-            let Answer::InProgress { token, .. } = answer else { return answer };
+            let CallOutcome::InProgress { token, .. } = answer else { return answer };
             answer = self.call(&Call { token: Some(token), ..call.clone() });
         }
         panic!("{} takes too many looks", call.kind)
@@ -79,7 +79,7 @@ impl Bench {
     /// The outputs of a call that must succeed in the end.
     pub fn done(&self, call: &Call) -> Value {
         match self.ask(call) {
-            Answer::Done(outputs) => outputs,
+            CallOutcome::Done(outputs) => outputs,
             other => panic!("{} {}: {other:?}", call.kind, call.payload),
         }
     }
@@ -87,7 +87,7 @@ impl Bench {
     /// The code that a call is refused with in the end.
     pub fn refused(&self, call: &Call) -> String {
         match self.ask(call) {
-            Answer::Refused { code, .. } => code,
+            CallOutcome::Refused { code, .. } => code,
             other => panic!("{} {}: {other:?}", call.kind, call.payload),
         }
     }
@@ -104,7 +104,7 @@ impl Bench {
 pub struct WithVault(pub Supabase, pub Arc<Vault>);
 
 impl Provider for WithVault {
-    fn call(&self, call: &Call) -> Answer {
+    fn call(&self, call: &Call) -> CallOutcome {
         self.0.call(&Call { secrets: SecretAccess::new(Some(self.1.clone())), ..call.clone() })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, call, change, ensure, inputs, with};
 use counterparts::{Fault, Project};
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use host_supabase::Config;
 use serde_json::json;
 
@@ -39,14 +39,14 @@ fn each_status_is_refused_or_tried_again() {
         [(400, "status-400"), (401, "unauthorized"), (402, "quota-exceeded"), (403, "status-403"), (404, "not-found")]
     {
         let answer = ask(Fault::Status(status, None));
-        assert!(matches!(&answer, Answer::Refused { code: found, .. } if found == code), "{status}: {answer:?}");
+        assert!(matches!(&answer, CallOutcome::Refused { code: found, .. } if found == code), "{status}: {answer:?}");
     }
     for status in [408, 409, 429, 500, 502, 503] {
         let answer = ask(Fault::Status(status, Some(9)));
-        assert!(matches!(answer, Answer::Retry { after_ms: Some(9_000), .. }), "{status}: {answer:?}");
-        assert!(matches!(ask(Fault::Status(status, None)), Answer::Retry { after_ms: None, .. }), "{status}");
+        assert!(matches!(answer, CallOutcome::Retry { after_ms: Some(9_000), .. }), "{status}: {answer:?}");
+        assert!(matches!(ask(Fault::Status(status, None)), CallOutcome::Retry { after_ms: None, .. }), "{status}");
     }
-    assert!(matches!(ask(Fault::Status(307, None)), Answer::Retry { .. }));
+    assert!(matches!(ask(Fault::Status(307, None)), CallOutcome::Retry { .. }));
     assert!(bench.double.projects().is_empty());
 }
 
@@ -55,7 +55,7 @@ fn a_list_that_is_too_large_is_not_read() {
     let bench = Bench::start();
     bench.double.put(Project::ready("zzzzzzzzzzzzzzzzzzzz", crate::bench::ORGANIZATION, &"x".repeat(200_000)));
     let answer = bench.call(&ensure());
-    assert!(matches!(&answer, Answer::Retry { code, .. } if code == "answer-too-large"), "{answer:?}");
+    assert!(matches!(&answer, CallOutcome::Retry { code, .. } if code == "answer-too-large"), "{answer:?}");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn what_the_api_repeats_of_the_token_is_told_nobody() {
     // `Bench::call` looks for tokens in every answer; the double repeats the header that it refuses.
     let bench =
         Bench::with(|config| Config { token: Some(host_provider_api::Secret::new("sbp_another_token")), ..config });
-    let Answer::Refused { code, message } = bench.call(&ensure()) else { panic!("refused") };
+    let CallOutcome::Refused { code, message } = bench.call(&ensure()) else { panic!("refused") };
     assert_eq!(code, "unauthorized");
     assert!(!message.contains("another_token"), "{message}");
 }

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, ORGANIZATION, TOO_LATE, call, change, ensure, inputs, with};
 use counterparts::{Fault, Project};
-use host_provider_api::{Answer, Call};
+use host_provider_api::{Call, CallOutcome};
 use serde_json::{Value, json};
 
 const FAULTS: [Fault; 8] = [
@@ -108,8 +108,8 @@ fn each_exchange_of_each_verb_in_each_way() {
                 let broken = bench.ask(&asked);
                 assert_eq!(bench.proxy.struck(), 1, "{shown}");
                 match (&broken, fault) {
-                    (Answer::Retry { after_ms: Some(3_000), .. }, Fault::Status(429, Some(3))) => {}
-                    (Answer::Retry { after_ms: None, .. }, other) if other != Fault::Status(429, Some(3)) => {}
+                    (CallOutcome::Retry { after_ms: Some(3_000), .. }, Fault::Status(429, Some(3))) => {}
+                    (CallOutcome::Retry { after_ms: None, .. }, other) if other != Fault::Status(429, Some(3)) => {}
                     _ => panic!("{shown}: {broken:?}"),
                 }
                 // A look's token is forgotten with the attempt.

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, ORGANIZATION, TOKEN, WithVault, call, change, config, ensure, inputs, with};
 use counterparts::{Project, Supabase as Double};
-use host_provider_api::{Answer, Call, Secret, Secrets, conformance};
+use host_provider_api::{Call, CallOutcome, Secret, Secrets, conformance};
 use host_supabase::{Mark, Supabase};
 use host_vault::Vault;
 use serde_json::json;
@@ -31,13 +31,13 @@ fn a_project_is_made_as_asked_and_told_when_it_runs() {
     bench.double.set_looks(3);
     let mut answer = bench.call(&ensure());
     let mut looks = 0;
-    while let Answer::InProgress { token, after_ms } = answer {
+    while let CallOutcome::InProgress { token, after_ms } = answer {
         assert_eq!(after_ms, 1 << looks.min(4), "looks grow rare");
         assert!(!token.contains(&bench.only().password));
         looks += 1;
         answer = bench.call(&Call { token: Some(token), ..ensure() });
     }
-    let Answer::Done(outputs) = answer else { panic!("{answer:?}") };
+    let CallOutcome::Done(outputs) = answer else { panic!("{answer:?}") };
     assert_eq!(looks, 4);
     let made = bench.only();
     assert_eq!((made.region.as_str(), made.organization.as_str()), ("eu-west-2", ORGANIZATION));
@@ -153,7 +153,7 @@ fn a_project_that_never_comes_up_is_removed_and_made_anew() {
     let bench = Bench::start();
     bench.double.fail_next();
     let answer = bench.ask(&ensure());
-    assert!(matches!(&answer, Answer::Retry { code, .. } if code == "never-came-up"), "{answer:?}");
+    assert!(matches!(&answer, CallOutcome::Retry { code, .. } if code == "never-came-up"), "{answer:?}");
     assert!(bench.double.projects().is_empty());
     bench.done(&ensure());
     assert_eq!(bench.only().status, "ACTIVE_HEALTHY");
@@ -163,7 +163,7 @@ fn a_project_that_never_comes_up_is_removed_and_made_anew() {
 fn an_observation_of_what_is_coming_up_waits_for_it() {
     let bench = Bench::start();
     bench.double.set_looks(5);
-    assert!(matches!(bench.call(&ensure()), Answer::InProgress { .. }));
+    assert!(matches!(bench.call(&ensure()), CallOutcome::InProgress { .. }));
     let seen = bench.done(&call("observe", 2, inputs()));
     assert_eq!((&seen["exists"], &seen["state"]), (&json!(true), &json!("running")));
     assert_eq!(Mark::read(&bench.only().name).unwrap().generation, 1, "a look changes nothing");

@@ -33,7 +33,7 @@ pub enum StoreKind {
 
 /// What a host starts with.
 #[derive(Clone, Debug)]
-pub struct HostSetup {
+pub struct RigSetup {
     /// The business.
     pub business: BusinessFolder,
     /// Mode.
@@ -51,8 +51,8 @@ pub struct HostSetup {
 }
 
 /// A host that runs.
-pub struct Host {
-    setup: HostSetup,
+pub struct Rig {
+    setup: RigSetup,
     /// What each start of it is given, once the extension has said who it is.
     starts_with: Option<host::Setup>,
     /// None only while it is started again.
@@ -131,20 +131,20 @@ pub fn is_input(report: &Report) -> bool {
     host::view::is_outside(&report.source)
 }
 
-impl Host {
+impl Rig {
     /// Starts a host, loads the catalog, and goes on with what was running when the store was left.
-    pub fn start(setup: HostSetup) -> Result<Host, ReplayError> {
+    pub fn start(setup: RigSetup) -> Result<Rig, ReplayError> {
         let store = open(&setup.store)?;
-        Host::start_with(setup, store)
+        Rig::start_with(setup, store)
     }
 
-    /// [`Host::start`] on a store of the caller's. The clock begins no earlier than the time that the store has come to.
-    pub fn start_with(setup: HostSetup, store: Box<dyn Store>) -> Result<Host, ReplayError> {
+    /// [`Rig::start`] on a store of the caller's. The clock begins no earlier than the time that the store has come to.
+    pub fn start_with(setup: RigSetup, store: Box<dyn Store>) -> Result<Rig, ReplayError> {
         let mut clock = Clock::told(setup.clock);
         if let Some(left_at) = left_at(&*store, &setup)? {
             clock.advance_to(left_at);
         }
-        let mut host = Host {
+        let mut host = Rig {
             running: None,
             scripted: Scripted::new(),
             asked: Arc::default(),
@@ -161,7 +161,7 @@ impl Host {
     }
 
     fn boot(&mut self, store: Box<dyn Store>, clock: Clock) -> Result<(), ReplayError> {
-        let HostSetup { business, livemode, config, runners, .. } = &self.setup;
+        let RigSetup { business, livemode, config, runners, .. } = &self.setup;
         let runner = runners.make()?;
         let setup = match &self.starts_with {
             Some(setup) => setup,
@@ -230,7 +230,7 @@ impl Host {
     pub fn killed(
         &mut self,
         kill: Kill,
-        mut play: impl FnMut(&mut Host) -> Result<(), ReplayError>,
+        mut play: impl FnMut(&mut Rig) -> Result<(), ReplayError>,
     ) -> Result<Vec<Report>, ReplayError> {
         let faults = self.with_faults()?;
         faults.fail_at(kill.write, kill.moment, Then::Dead);
@@ -278,7 +278,7 @@ impl Host {
         Ok(faults)
     }
 
-    /// Like [`Host::restart`], over this store: what is left of the one before, opened anew. After an error it may be
+    /// Like [`Rig::restart`], over this store: what is left of the one before, opened anew. After an error it may be
     /// called again; nothing else may.
     pub fn restart_over(&mut self, store: Box<dyn Store>) -> Result<Vec<Report>, ReplayError> {
         if self.running.is_some() {
@@ -377,7 +377,7 @@ impl Host {
         Ok(delivered)
     }
 
-    /// Takes an event in; its effects wait for [`Host::settle`].
+    /// Takes an event in; its effects wait for [`Rig::settle`].
     pub fn accept(&mut self, decoded: Decoded, now: Timestamp) -> Result<Delivered, ReplayError> {
         let running = self.running_mut();
         running.clock_mut().advance_to(now);
@@ -390,7 +390,7 @@ impl Host {
         Ok(Delivered { first, following: reports })
     }
 
-    /// Begins a group: what is accepted from here on is durable with [`Host::commit_group`].
+    /// Begins a group: what is accepted from here on is durable with [`Rig::commit_group`].
     pub fn begin_group(&mut self) -> Result<(), ReplayError> {
         Ok(self.outbox_mut().processor_mut().begin_group()?)
     }
@@ -520,7 +520,7 @@ impl Host {
     }
 
     /// What the host started with.
-    pub fn setup(&self) -> &HostSetup {
+    pub fn setup(&self) -> &RigSetup {
         &self.setup
     }
 
@@ -578,7 +578,7 @@ impl Host {
 }
 
 /// The time at which the store was left: of the last event or run, or when a call that has begun became due.
-fn left_at(store: &dyn Store, setup: &HostSetup) -> Result<Option<Timestamp>, ReplayError> {
+fn left_at(store: &dyn Store, setup: &RigSetup) -> Result<Option<Timestamp>, ReplayError> {
     let partition = Partition { business: setup.business.name.clone(), livemode: setup.livemode };
     let begun = store.effects_running(&partition)?.into_iter().map(|row| row.due_at).max();
     Ok(store.latest(&partition)?.max(begun))
