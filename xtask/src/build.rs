@@ -2,13 +2,16 @@
 
 use crate::groups::Groups;
 use crate::process;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
 
-/// Build `dist/instance-provisioner.wasm` and `dist/host-shim` (release).
+/// Build `dist/instance-provisioner.wasm` and `dist/host-shim` for release, with every command and provider.
 ///
-/// Installs the WebAssembly target through rustup if the toolchain does not have it.
+/// Takes about 15 minutes on two cores the first time, most of it for the SDKs of clouds. Installs the WebAssembly target with
+/// rustup if the toolchain does not have it.
 #[derive(clap::Args)]
 pub struct Options {
     /// Build the component only.
@@ -20,68 +23,141 @@ pub struct Options {
     named: bool,
 }
 
-/// Run the chore.
+/// Features of the host that `cargo xtask build` makes.
+const FULL: &str = "full";
+
+/// Runs the chore.
+///
+/// # Errors
+///
+/// A program does not compile, or `dist` cannot be written.
 pub fn run(options: &Options) -> Result<()> {
     let mut groups = Groups::default();
-    let build = if options.named { named_component } else { component };
-    let component = groups.run("component", build)?;
-    println!("{}", component.display());
-    if !options.component && !options.named {
-        let host = groups.run("host", host)?;
-        println!("{}", host.display());
+    if options.named {
+        println!("{}", groups.run("component", named_component)?.display());
+    } else if options.component {
+        println!("{}", groups.run("component", component)?.display());
+    } else {
+        let (component, host) = groups.run("component and host", || both(&release_host()))?;
+        println!("{}\n{}", component.display(), host.display());
     }
     eprint!("{}", groups.summary());
     Ok(())
 }
 
-/// The folder of what is built.
+/// The folder of finished programs.
 pub fn dist() -> PathBuf {
     component_builder::workspace_root().join("dist")
 }
 
-/// Build the component and return its path.
+/// A way to build the host.
+#[derive(Clone, Copy, Debug)]
+pub struct HostBuild {
+    /// Arguments of `cargo build` after the package.
+    args: &'static [&'static str],
+    /// The folder in the target folder that cargo builds into.
+    folder: &'static str,
+}
+
+/// The host with every command and provider, optimised.
+pub fn release_host() -> HostBuild {
+    HostBuild { args: &["--release", "--features", FULL], folder: "release" }
+}
+
+/// The host with the commands of a first look, in the profile that the tests use.
+pub fn lean_host() -> HostBuild {
+    HostBuild { args: &[], folder: "debug" }
+}
+
+/// Builds the component and a host at the same time, puts both into `dist`, and returns their paths.
+///
+/// # Errors
+///
+/// A program does not compile, or `dist` cannot be written.
+pub fn both(host: &HostBuild) -> Result<(PathBuf, PathBuf)> {
+    let module =
+        thread::spawn(|| component_builder::module(component_builder::PROVISIONER, component_builder::PROFILE));
+    let packages = ["build", "--package", "host-shim", "--package", "component-builder"];
+    let built = process::run(process::cargo(packages).args(host.args));
+    let module = finish_module(module)?;
+    built?;
+    let folder = target_folder().join(host.folder);
+    let component = encode(&folder.join(program(ENCODER)), &module)?;
+    let path = dist().join(program(HOST));
+    install(&path, |to| fs::copy(folder.join(program(HOST)), to).map(|_| ()))?;
+    Ok((component, path))
+}
+
+/// Name of the component's file.
+const COMPONENT: &str = "instance-provisioner.wasm";
+/// Name of the host's program.
+const HOST: &str = "host-shim";
+/// Name of the program that wraps a module as a component.
+pub const ENCODER: &str = "encode-component";
+
+/// Builds the component and returns its path.
+///
+/// # Errors
+///
+/// It does not compile, or `dist` cannot be written.
 pub fn component() -> Result<PathBuf> {
-    let bytes = component_builder::build(component_builder::PROVISIONER)?;
-    let path = dist().join("instance-provisioner.wasm");
-    install(&path, |to| fs::write(to, &bytes))?;
-    Ok(path)
+    component_with(component_builder::PROFILE, &dist().join(COMPONENT))
 }
 
-/// Build the component with the names of its functions, for a profile, and return its path.
+/// Builds the component with the names of its functions and returns its path.
+///
+/// # Errors
+///
+/// It does not compile, or the target folder cannot be written.
 pub fn named_component() -> Result<PathBuf> {
-    let bytes = component_builder::build_named(component_builder::PROVISIONER)?;
-    let path = target_folder().join("instance-provisioner-named.wasm");
-    install(&path, |to| fs::write(to, &bytes))?;
-    Ok(path)
+    component_with(component_builder::PROFILE_NAMED, &target_folder().join("instance-provisioner-named.wasm"))
 }
 
-/// Build the host for release, as it is for replaying, and return where cargo put it. The local Stripe is left out: it
-/// doubles what is to be compiled.
-pub fn replay_host() -> Result<PathBuf> {
-    process::run(&mut process::cargo(["build", "--release", "--package", "host-shim"]))?;
-    Ok(target_folder().join("release").join(program("host-shim")))
+fn component_with(profile: &str, path: &Path) -> Result<PathBuf> {
+    let module = component_builder::module(component_builder::PROVISIONER, profile)?;
+    process::run(&mut process::cargo(["build", "--quiet", "--package", "component-builder"]))?;
+    encode_to(&target_folder().join("debug").join(program(ENCODER)), &module, path)
 }
 
-/// Build the whole host for release and return its path.
-pub fn host() -> Result<PathBuf> {
-    process::run(&mut process::cargo(["build", "--release", "--package", "host-shim", "--features", "stripe,beside"]))?;
-    let built = target_folder().join("release").join(program("host-shim"));
-    let path = dist().join(program("host-shim"));
-    install(&path, |to| fs::copy(&built, to).map(|_| ()))?;
-    Ok(path)
+/// A build of the component's module, under way.
+pub type ModuleBuild = thread::JoinHandle<Result<PathBuf, component_builder::BuildError>>;
+
+/// Starts the build of the component's module. Cargo can build programs for this machine meanwhile.
+pub fn start_module() -> ModuleBuild {
+    thread::spawn(|| component_builder::module(component_builder::PROVISIONER, component_builder::PROFILE))
 }
 
-/// Build the measuring program for release and return its path.
+/// Waits for the module and returns its path.
+///
+/// # Errors
+///
+/// It does not compile.
+pub fn finish_module(build: ModuleBuild) -> Result<PathBuf> {
+    Ok(build.join().map_err(|_| anyhow!("the build of the component panicked"))??)
+}
+
+/// Wraps a module as the component in `dist` by the program `encode-component`, and returns its path.
+///
+/// # Errors
+///
+/// The module is no component's core, or `dist` cannot be written.
+pub fn encode(encoder: &Path, module: &Path) -> Result<PathBuf> {
+    encode_to(encoder, module, &dist().join(COMPONENT))
+}
+
+fn encode_to(encoder: &Path, module: &Path, path: &Path) -> Result<PathBuf> {
+    install(path, |to| process::run(Command::new(encoder).arg(module).arg(to)).map_err(std::io::Error::other))?;
+    Ok(path.to_owned())
+}
+
+/// Builds the measuring program for release and returns its path.
+///
+/// # Errors
+///
+/// It does not compile.
 pub fn bench() -> Result<PathBuf> {
     process::run(&mut process::cargo(["build", "--release", "--package", "host-bench"]))?;
     Ok(target_folder().join("release").join(program("host-bench")))
-}
-
-/// Build the host for development and return its path. All default members are built with it, since cargo chooses the
-/// features of shared dependencies by what it builds: so nothing is compiled that the tests do not use as well.
-pub fn debug_host() -> Result<PathBuf> {
-    process::run(&mut process::cargo(["build", "--all-targets"]))?;
-    Ok(target_folder().join("debug").join(program("host-shim")))
 }
 
 /// Name of a program's file on this system.
@@ -95,11 +171,11 @@ pub fn target_folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
 }
 
-/// Make a file beside its place and move it there, so that a running host keeps the file that it has open.
+/// Makes a file next to its place and renames it, so that a running host keeps the file that it has open.
 fn install(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
-    let folder = dist();
     let part = path.with_extension("part");
-    fs::create_dir_all(&folder)
+    let folder = path.parent().context("a file has a folder")?;
+    fs::create_dir_all(folder)
         .and_then(|()| make(&part))
         .and_then(|()| fs::rename(&part, path))
         .with_context(|| format!("cannot write {}", path.display()))

@@ -2,7 +2,7 @@
 
 use crate::groups::{Done, Groups};
 use crate::tool::Tool;
-use crate::{build, process};
+use crate::{build, process, test};
 use anyhow::{Result, bail};
 use std::process::Command;
 
@@ -38,8 +38,7 @@ pub fn check() -> Result<Done> {
             .env_remove("RUSTFLAGS"),
     )?;
     let component = folder.join(target).join("component").join(package.replace('-', "_")).with_extension("wasm");
-    let host = build::debug_host()?;
-    let status = Command::new(&host).arg("inspect").arg(&component).status()?;
+    let status = Command::new(test::host()?).arg("inspect").arg(&component).status()?;
     if !status.success() {
         bail!("the host does not load {}, built by cargo-component", component.display());
     }

@@ -1,75 +1,110 @@
 //! `cargo xtask test`: everything that must hold before a change goes in.
 
-use crate::coverage::{self, Case, Passed};
-use crate::groups::{Done, Groups};
-use crate::tool::Tool;
-use crate::{build, cargo_component, process};
-use anyhow::Result;
+mod fixtures;
+mod inputs;
+mod programs;
+mod run;
 
-/// Check everything: format, lints, the component, all tests, the fixtures, the local Stripe's clients, the providers on real
-/// servers.
+pub use run::Passed;
+
+use crate::groups::{Done, Groups};
+use crate::packages;
+use crate::tool::Tool;
+use crate::{build, cargo_component, coverage, process};
+use anyhow::{Context, Result};
+use std::path::PathBuf;
+
+/// Check everything that needs no other server: format, lints, all tests, every fixture through the component, and which
+/// requirement each test covers.
 ///
-/// The groups run in order and the first that fails ends the run. The last lines of the summary tell what did not run,
-/// or ran in part, and what is missing for it; with CI=true missing tools of cargo are installed. All is built in the development profile, which the
-/// tests need anyway; only `build` and `replay` build for release. The properties tell the
-/// same stories in every run; PROPTEST_CASES says how many others they tell.
+/// Takes about 15 minutes on two cores the first time, and less than three after a small change: test programs whose inputs did not
+/// change are skipped, which the output says. `--all` adds what takes longer: real clients of the local Stripe, providers on real servers, the
+/// full host, full counts of properties and kills, `cargo component` and `cargo deny`. The last lines name what was left out and how to run it.
+///
+/// Groups run in order, and the first that fails ends the run. The properties use the same seeds in every run; PROPTEST_CASES sets how many
+/// others they try.
 #[derive(clap::Args)]
 pub struct Options {
     /// Run these groups only.
-    #[arg(value_name = "GROUP", value_parser = GROUPS.map(|(name, _)| name))]
+    #[arg(value_name = "GROUP", value_parser = GROUPS.map(|group| group.name))]
     groups: Vec<String>,
-    /// Leave out a client of the local Stripe's tests, where it cannot be installed; may be given more than once.
+    /// Run the groups that take longer, too, with full counts.
+    #[arg(long)]
+    all: bool,
+    /// Leave out a client of the local Stripe's tests that cannot be installed; may be given more than once.
     #[arg(long, value_name = "NAME")]
     without: Vec<String>,
 }
 
-/// One run: what was asked for, and what its groups found out.
-struct Run<'o> {
-    options: &'o Options,
-    passed: Option<Passed>,
-    cases: Option<Vec<Case>>,
+/// A file that the last run kept for `cargo xtask coverage`: `passed.json` or `cases.jsonl`.
+pub fn kept(name: &str) -> PathBuf {
+    run::folder().join(name)
 }
 
-/// What a group does.
-type Step = fn(&mut Run) -> Result<Done>;
+/// A part of the run.
+struct Group {
+    name: &'static str,
+    /// True if only `--all`, or its name, runs it.
+    only_in_all: bool,
+    step: fn(&Options) -> Result<Done>,
+}
 
-/// The groups in order, quick ones first; what `tests` compiles serves those after it.
-const GROUPS: [(&str, Step); 11] = [
-    ("fmt", |_| whole(process::run(&mut process::cargo(["fmt", "--all", "--check"])))),
-    ("clippy", |_| clippy()),
-    ("component", |_| whole(build::component())),
-    ("tests", tests),
-    ("doc-tests", |_| whole(process::run(&mut process::cargo(["test", "--doc"])))),
-    ("fixtures", fixtures),
-    ("coverage", covered),
-    ("cargo-component", |_| cargo_component::check()),
-    ("deny", |_| deny()),
-    ("clients", clients),
-    ("providers", |_| providers()),
+/// The groups in order; what `tests` compiles serves those after it.
+const GROUPS: [Group; 12] = [
+    plain("fmt", |_| whole(process::run(&mut process::cargo(["fmt", "--all", "--check"])))),
+    plain("tests", tests),
+    plain("fixtures", |_| whole(fixtures::replay(&host()?))),
+    plain("coverage", |_| whole(process::run(&mut coverage::program()))),
+    longer("doc-tests", |_| {
+        whole(process::run(&mut process::cargo(["test", "--doc", "--package", "extension-reader"])))
+    }),
+    longer("guests", |_| guests()),
+    longer("clients", clients),
+    longer("providers", |_| providers()),
+    longer("full-host", |_| full_host()),
+    longer("bench", |_| {
+        whole(process::run(process::cargo(["check", "--package", "reader-bench"]).args(["--all-targets"])))
+    }),
+    longer("cargo-component", |_| cargo_component::check()),
+    longer("deny", |_| deny()),
 ];
 
-/// Run the chore.
+const fn plain(name: &'static str, step: fn(&Options) -> Result<Done>) -> Group {
+    Group { name, only_in_all: false, step }
+}
+
+const fn longer(name: &'static str, step: fn(&Options) -> Result<Done>) -> Group {
+    Group { name, only_in_all: true, step }
+}
+
+/// Runs the chore.
+///
+/// # Errors
+///
+/// The first group that fails.
 pub fn run(options: &Options) -> Result<()> {
     let mut groups = Groups::default();
-    let asked = |name: &str| options.groups.is_empty() || options.groups.iter().any(|group| group == name);
-    let (wanted, others): (Vec<_>, Vec<_>) = GROUPS.into_iter().partition(|(name, _)| asked(name));
-    let mut run = Run { options, passed: None, cases: None };
+    let is_wanted = |group: &Group| match options.groups.is_empty() {
+        true => options.all || !group.only_in_all,
+        false => options.groups.iter().any(|name| name == group.name),
+    };
+    let (wanted, others): (Vec<_>, Vec<_>) = GROUPS.iter().partition(|group| is_wanted(group));
     let mut result = Ok(());
-    for (at, (name, step)) in wanted.iter().enumerate() {
-        result = groups.run_or_tell(name, || step(&mut run));
+    for (at, group) in wanted.iter().enumerate() {
+        result = groups.run_or_tell(group.name, || (group.step)(options));
         if result.is_err() {
-            groups.skipped(&names(&wanted[at + 1..]), &format!("`{name}` failed before"));
+            groups.skipped(&names(&wanted[at + 1..]), &format!("`{}` failed before", group.name));
             break;
         }
     }
     let rest = names(&others);
-    groups.skipped(&rest, &format!("not asked for; to run: cargo xtask test {}", rest.join(" ")));
+    groups.skipped(&rest, &format!("not asked for; to run them: cargo xtask test {}", rest.join(" ")));
     println!("\n{}", groups.summary());
     result
 }
 
-fn names(groups: &[(&'static str, Step)]) -> Vec<&'static str> {
-    groups.iter().map(|(name, _)| *name).collect()
+fn names(groups: &[&Group]) -> Vec<&'static str> {
+    groups.iter().map(|group| group.name).collect()
 }
 
 /// A step that either does all or fails.
@@ -77,47 +112,52 @@ fn whole<T>(result: Result<T>) -> Result<Done> {
     result.map(|_| Done::Whole)
 }
 
-/// The lints: of the default members, and of what is built apart from them.
-fn clippy() -> Result<Done> {
-    let apart = ["--package", "xtask", "--package", component_builder::PROVISIONER, "--package", "hostile-guest"];
-    for packages in [&[][..], &apart] {
-        let mut command = process::cargo(["clippy", "--all-targets"]);
-        process::run(command.args(packages).args(["--", "--deny", "warnings"]))?;
-    }
-    Ok(Done::Whole)
-}
+/// Features of the tests: every command and provider that needs no SDK of a cloud. The same for all of cargo's commands, so that
+/// nothing is compiled twice.
+const FEATURES: &str = "host-shim/lab,host-shim/native,host-shim/providers";
+/// Full counts of what a plain run repeats less often.
+const FULL_COUNTS: [(&str, &str); 2] = [("KILLS", "200"), ("SHRINK_EVERY", "1")];
+/// The variable that names the folder of Stripe's example objects, which are not part of the repository: a test of the
+/// local Stripe compares with them where it is set.
+const OBJECTS: &str = "STRIPE_OBJECTS";
 
-/// All tests of the workspace.
-fn tests(run: &mut Run) -> Result<Done> {
-    run.passed = Some(coverage::tests()?);
-    Ok(match coverage::objects() {
+/// Compiles and lints everything, and runs all tests.
+fn tests(options: &Options) -> Result<Done> {
+    let packages = packages::all()?;
+    let module = build::start_module();
+    let compiled = programs::compile(&["--features", FEATURES], &packages);
+    let module = build::finish_module(module)?;
+    let mut compiled = compiled?;
+    let encoder = compiled.binary("component-builder", build::ENCODER).context("cargo built no encode-component")?;
+    build::encode(encoder, &module)?;
+    // Apart: it parses Rust with crates that macros are made of, and built together every macro would be compiled again.
+    compiled.add(programs::compile(&["--package", "xtask", "--features", "xtask/coverage"], &packages)?);
+    let counts = if options.all { &FULL_COUNTS[..] } else { &[] };
+    let env: Vec<(&str, String)> = counts.iter().map(|(name, count)| (*name, (*count).to_owned())).collect();
+    let summary = run::run(&compiled, &packages, &env)?;
+    run::keep(&summary.passed)?;
+    Ok(match std::env::var_os(OBJECTS).filter(|folder| !folder.is_empty()) {
         Some(_) => Done::Whole,
         None => Done::InPart(format!(
-            "the local Stripe was not held against Stripe's example objects; to do it: {}=FOLDER cargo xtask test tests",
-            coverage::OBJECTS
+            "the local Stripe was not compared with Stripe's example objects; to do it: {OBJECTS}=FOLDER cargo xtask test tests"
         )),
     })
 }
 
-/// Every fixture through the component.
-fn fixtures(run: &mut Run) -> Result<Done> {
-    run.cases = Some(coverage::replay()?);
-    Ok(Done::Whole)
+/// The host that the tests were compiled with. It is compiled if it is not there.
+///
+/// # Errors
+///
+/// It does not compile.
+pub fn host() -> Result<PathBuf> {
+    let compiled = programs::compile(&["--features", FEATURES], &packages::all()?)?;
+    compiled.binary("host-shim", "host-shim").map(PathBuf::from).context("cargo built no host-shim")
 }
 
-/// Each id is shown by tests and cases; what no group before has run is run now.
-fn covered(run: &mut Run) -> Result<Done> {
-    let mut done = Done::Whole;
-    if run.passed.is_none() {
-        done = tests(run)?;
-    }
-    if run.cases.is_none() {
-        fixtures(run)?;
-    }
-    if let (Some(passed), Some(cases)) = (&run.passed, &run.cases) {
-        coverage::show(passed, cases)?;
-    }
-    Ok(done)
+/// Lints of the crates that become components: they are compiled for WebAssembly, and linted for this machine.
+fn guests() -> Result<Done> {
+    let packages = ["--package", component_builder::PROVISIONER, "--package", "hostile-guest"];
+    whole(process::run(process::cargo(["clippy"]).args(packages).args(["--", "--deny", "warnings"])))
 }
 
 /// The tool that reads `deny.toml`.
@@ -131,7 +171,7 @@ fn deny() -> Result<Done> {
     whole(process::run(&mut DENY.command(["check", "bans", "licenses", "sources"])))
 }
 
-/// What does something in the world: crates apart from the others, since SDKs of clouds take minutes to compile.
+/// Crates that call clouds, and the counterparts that stand for these: compiled apart, since SDKs take minutes to compile.
 const PROVIDERS: [&str; 9] = [
     "counterparts",
     "end-to-end",
@@ -150,20 +190,29 @@ pub fn with_providers(command: &'static str) -> std::process::Command {
     process::cargo([command].into_iter().chain(packages).chain(["--features", "end-to-end/providers,host-mail/smtp"]))
 }
 
-/// Providers against real servers, lints and tests in one set of features. They install what they need.
+/// Providers against real servers, which the tests install and start. Compiled with lints.
 fn providers() -> Result<Done> {
-    process::run(with_providers("clippy").args(["--all-targets", "--", "--deny", "warnings"]))?;
     let targets = ["aws", "clouds", "exchange", "mail", "postgres", "probe", "provider", "proxy"];
     let mut test = with_providers("test");
+    programs::lint(&mut test)?;
     test.arg("--lib").args(targets.iter().flat_map(|name| ["--test", name]));
     whole(process::run(&mut test))
 }
 
+/// The program that `cargo xtask build` makes, and every command of the README run with it.
+fn full_host() -> Result<Done> {
+    build::both(&build::release_host())?;
+    let mut test = process::cargo(["test", "--package", "host-shim", "--features", FEATURES, "--test", "readme"]);
+    programs::lint(&mut test)?;
+    whole(process::run(&mut test))
+}
+
 /// Real clients of Stripe against the local one. They install what they need.
-fn clients(run: &mut Run) -> Result<Done> {
-    // With the features that the tests had, so that only the local Stripe is compiled once more.
-    let mut command = process::cargo(["test", "--features", "local-stripe/client-tests", "--test", "clients"]);
-    let without = run.options.without.join(",");
+fn clients(options: &Options) -> Result<Done> {
+    let mut command =
+        process::cargo(["test", "--package", "local-stripe", "--features", "client-tests", "--test", "clients"]);
+    programs::lint(&mut command)?;
+    let without = options.without.join(",");
     if without.is_empty() {
         return whole(process::run(&mut command));
     }

@@ -1,7 +1,7 @@
 //! The imports of the world as the library's [`Imports`].
 
+use crate::bindings::solobase::products as import;
 use crate::convert::Cross;
-use crate::wire::solobase::products as import;
 use extension_contract::{
     CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, LogLevel, Opened, Page, Placement, Product, RowKey,
     Selection, Stored, StoredRow,

@@ -4,7 +4,7 @@
 //! and its answer goes back. It imports this package's interfaces and nothing else; a test of `host-wasm-runner` reads
 //! the built component.
 
-// What the generator makes talks to raw memory, in `wire` and in the exports below, and so does the allocator.
+// The generated bindings and the exports below use raw memory, and so does the allocator.
 #![allow(unsafe_code)]
 
 use extension_contract::Extension;
@@ -12,6 +12,7 @@ use instance_provisioner::Provisioner;
 
 #[cfg(target_arch = "wasm32")]
 mod arena;
+mod bindings;
 mod convert;
 mod host;
 mod wire;
@@ -73,4 +74,4 @@ impl wire::queries::Guest for Component {
     }
 }
 
-wire::export_world!(Component with_types_in wire);
+bindings::export_world!(Component with_types_in bindings);

@@ -3,7 +3,7 @@
 use local_stripe::server::Options;
 use local_stripe::settings::Settings;
 
-use crate::client::{Client, Answer, id};
+use crate::client::{Answer, Client, id};
 
 async fn session(client: &Client, mode: &str) -> String {
     let product = id(&client.post("/v1/products", "name=<b>Shirt</b>").await);

@@ -1,13 +1,13 @@
 //! A decision that can be kept, and the same one with something wrong in it.
 
-use crate::exports::solobase::products::events::{
+use crate::bindings::exports::solobase::products::events::{
     ClaimChange, ClaimRelease, ClaimTake, Decision, DeferReason, IgnoreReason, Outcome, Reply,
 };
-use crate::solobase::products::effects::{Effect, RetryPolicy};
-use crate::solobase::products::rows::{
+use crate::bindings::solobase::products::effects::{Effect, RetryPolicy};
+use crate::bindings::solobase::products::rows::{
     Change, Price, ProductValues, RecordKey, Reference, Row, RowKey, StoredRow, Write,
 };
-use crate::solobase::products::types::{Account, Failure, Money, Refusal};
+use crate::bindings::solobase::products::types::{Account, Failure, Money, Refusal};
 
 /// Bytes of a value that is just too large.
 const TOO_LARGE: usize = 256 << 10;

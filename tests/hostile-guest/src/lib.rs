@@ -5,27 +5,26 @@
 // It says nothing that anybody would read.
 #![allow(missing_docs)]
 
+mod bindings;
 mod decisions;
 
-wit_bindgen::generate!({ path: "../../wit", world: "extension" });
-
-use exports::solobase::products::events::{Decision, Event, IgnoreReason, Outcome};
-use exports::solobase::products::manifest::{Declarations, EffectDecl};
-use exports::solobase::products::queries::{Balance, Entitlement, Listed, Offer, Question, UsageTotal};
-use exports::solobase::products::schemas::Candidate;
-use solobase::products::account::{self, Mark, Opened, Placement};
-use solobase::products::catalog::CatalogQuery;
-use solobase::products::effects::RetryPolicy;
-use solobase::products::rows::{CatalogKey, ProductValues, RecordKey, RowKey, RowKind};
-use solobase::products::types::{Account, Failure, Page, Problem, StoreError};
-use solobase::products::{catalog, claims, log};
+use bindings::exports::solobase::products::events::{Decision, Event, IgnoreReason, Outcome};
+use bindings::exports::solobase::products::manifest::{Declarations, EffectDecl};
+use bindings::exports::solobase::products::queries::{Balance, Entitlement, Listed, Offer, Question, UsageTotal};
+use bindings::exports::solobase::products::schemas::Candidate;
+use bindings::solobase::products::account::{self, Mark, Opened, Placement};
+use bindings::solobase::products::catalog::CatalogQuery;
+use bindings::solobase::products::effects::RetryPolicy;
+use bindings::solobase::products::rows::{CatalogKey, ProductValues, RecordKey, RowKey, RowKind};
+use bindings::solobase::products::types::{Account, Failure, Page, Problem, StoreError};
+use bindings::solobase::products::{catalog, claims, log};
 
 /// Kinds of provider events; they have no account, so that `open` must place them.
 const PROVIDER_KINDS: [&str; 5] = ["empty-key", "long-key", "many-keys", "long-account", "empty-account"];
 
 struct Hostile;
 
-impl exports::solobase::products::manifest::Guest for Hostile {
+impl bindings::exports::solobase::products::manifest::Guest for Hostile {
     fn declare() -> Declarations {
         Declarations {
             name: "hostile".to_owned(),
@@ -46,13 +45,13 @@ impl exports::solobase::products::manifest::Guest for Hostile {
     }
 }
 
-impl exports::solobase::products::schemas::Guest for Hostile {
+impl bindings::exports::solobase::products::schemas::Guest for Hostile {
     fn validate(_: Candidate) -> Result<ProductValues, Problem> {
         die()
     }
 }
 
-impl exports::solobase::products::events::Guest for Hostile {
+impl bindings::exports::solobase::products::events::Guest for Hostile {
     fn handle(event: Event) -> Result<Decision, Failure> {
         match event.kind.as_str() {
             // A host that starts brings a catalog, whatever is in it.
@@ -99,7 +98,7 @@ impl exports::solobase::products::events::Guest for Hostile {
     }
 }
 
-impl exports::solobase::products::queries::Guest for Hostile {
+impl bindings::exports::solobase::products::queries::Guest for Hostile {
     fn catalog(_: Question) -> Result<Vec<Offer>, Problem> {
         die()
     }
@@ -211,4 +210,4 @@ fn is_limit<T>(answer: &Result<T, StoreError>) -> bool {
     matches!(answer, Err(StoreError::LimitExceeded(_)))
 }
 
-export!(Hostile);
+bindings::export_world!(Hostile with_types_in bindings);

@@ -1,7 +1,7 @@
 //! Builds a crate of this workspace as a component: plain `cargo build` for `wasm32-unknown-unknown`, then the encoder.
 //!
-//! That target has no WASI, so a component cannot come to import any. The chores and the tests both build through
-//! this crate, so what is tested is what is shipped.
+//! The target has no WASI, so a component cannot import any. The chores and the tests both build with this crate, so the
+//! tested component is the shipped one.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -75,6 +75,12 @@ pub enum BuildError {
     },
 }
 
+/// The profile of the component as it is shipped.
+pub const PROFILE: &str = "component";
+
+/// The profile of a component that keeps the names of its functions, for `host-shim profile`: the same code, and larger.
+pub const PROFILE_NAMED: &str = "component-named";
+
 /// The root folder of the workspace.
 pub fn workspace_root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -111,22 +117,50 @@ fn target_is_installed() -> Result<bool, BuildError> {
     Ok(output.status.success() && Path::new(folder.trim()).is_dir())
 }
 
-/// Build `package`, a crate of this workspace, and return the component's bytes.
+/// Builds `package`, a crate of this workspace, and returns the component's bytes.
+///
+/// # Errors
+///
+/// The target cannot be installed, cargo fails, or the module cannot be encoded.
+#[cfg(feature = "encode")]
 pub fn build(package: &str) -> Result<Vec<u8>, BuildError> {
-    build_with(package, "component")
+    build_with(package, PROFILE)
 }
 
-/// The same component with the names of its functions, for a profile: the same code, and larger.
+/// Builds `package` with the names of its functions, for a profile: the same code, and larger.
+///
+/// # Errors
+///
+/// As for [`build`].
+#[cfg(feature = "encode")]
 pub fn build_named(package: &str) -> Result<Vec<u8>, BuildError> {
-    build_with(package, "component-named")
+    build_with(package, PROFILE_NAMED)
 }
 
-/// Build with a profile of the workspace's Cargo.toml.
+#[cfg(feature = "encode")]
 fn build_with(package: &str, profile: &str) -> Result<Vec<u8>, BuildError> {
+    encode_file(&module(package, profile)?)
+}
+
+/// Wraps a core module as a component, by the world that its custom section describes.
+///
+/// # Errors
+///
+/// The file cannot be read, or is not the core of a component.
+#[cfg(feature = "encode")]
+pub fn encode_file(path: &Path) -> Result<Vec<u8>, BuildError> {
+    let module = std::fs::read(path).map_err(|source| BuildError::Read { path: path.to_owned(), source })?;
+    encode(&module).map_err(|reason| BuildError::Encode { path: path.to_owned(), reason })
+}
+
+/// Builds the core module of `package` with a profile of the workspace's Cargo.toml and returns its path.
+///
+/// # Errors
+///
+/// The target cannot be installed, or cargo fails.
+pub fn module(package: &str, profile: &str) -> Result<PathBuf, BuildError> {
     ensure_target()?;
-    let path = build_module(package, profile)?;
-    let module = std::fs::read(&path).map_err(|source| BuildError::Read { path: path.clone(), source })?;
-    encode(&module).map_err(|reason| BuildError::Encode { path, reason })
+    build_module(package, profile)
 }
 
 /// The compiler's flags, as cargo takes them from its environment.
@@ -169,9 +203,9 @@ fn build_module(package: &str, profile: &str) -> Result<PathBuf, BuildError> {
         .ok_or_else(|| BuildError::NoModule { package: package.to_owned() })
 }
 
-/// Wrap a core module with the world that its custom section describes.
+#[cfg(feature = "encode")]
 fn encode(module: &[u8]) -> Result<Vec<u8>, String> {
-    let mut encoder = wit_component::ComponentEncoder::default();
-    let encoded = encoder.validate(true).module(module).and_then(|encoder| encoder.encode());
+    let encoder = wit_component::ComponentEncoder::default();
+    let encoded = encoder.validate(true).module(module).and_then(|mut encoder| encoder.encode());
     encoded.map_err(|error| format!("{error:#}"))
 }

@@ -7,8 +7,6 @@ mod lcov;
 mod report;
 mod tools;
 
-use crate::build;
-use crate::process;
 use anyhow::{Context, Result, bail};
 use report::Report;
 use std::ffi::OsString;
@@ -16,6 +14,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use tools::Tools;
+use xtask::build;
+use xtask::process;
 
 pub use report::Format;
 

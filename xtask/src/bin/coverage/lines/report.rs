@@ -100,7 +100,7 @@ fn ranges(lines: &Lines) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coverage::lines::lcov;
+    use crate::lines::lcov;
     use serde_json::Value;
 
     fn report() -> Report {

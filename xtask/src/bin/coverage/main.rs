@@ -1,0 +1,379 @@
+//! `coverage`: which requirement, decision or scenario of Stripe is covered by which case.
+//!
+//! An id is covered by a scenario that asserts the outcome of each event and at least one fact and holds in every
+//! API version, and by a Rust test that names it (`// covers: ID`), asserts something, was compiled, ran and passed.
+
+mod assertions;
+mod cases;
+mod ids;
+mod lines;
+mod source;
+
+use anyhow::{Context, Result, bail};
+use cases::Case;
+use clap::Parser;
+use ids::Ids;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use xtask::packages::{self, Package, Target};
+use xtask::test::{Passed, kept};
+
+/// List which id is covered by which test and scenario of the last `cargo xtask test`.
+///
+/// It fails on an unknown id, on a case that names ids and does not cover them, and if nothing covers an id that
+/// `fixtures/ids.txt` requires.
+///
+/// With `--lines` it lists which lines of the extension's Rust no scenario reaches, natively. That needs `llvm-profdata`
+/// and `llvm-cov` of the compiler's LLVM: `rustup component add llvm-tools`; where they are missing the error says how else to get
+/// them. `host-shim coverage` reports what scenarios reach of an extension's declarations and its catalogs.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask coverage --",
+    after_help = "Examples:
+  cargo xtask coverage                                       which id is covered by which case
+  cargo xtask coverage -- --lines                            lines of the extension that no fixture reaches
+  cargo xtask coverage -- --lines --min 90 fixtures/solobase fail if one business reaches fewer than 90 %
+  cargo xtask coverage -- --lines --format json > lines.json a line a file, then a summary"
+)]
+struct Options {
+    /// List the lines of the extension that are not reached.
+    #[arg(long)]
+    lines: bool,
+    /// With --lines: scenarios, and folders of them.
+    #[arg(value_name = "PATH", requires = "lines", default_value = "fixtures")]
+    paths: Vec<PathBuf>,
+    /// With --lines: fail if fewer lines are reached than so many per cent.
+    #[arg(long, value_name = "PERCENT", requires = "lines", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
+    min: u32,
+    /// With --lines: how to report.
+    #[arg(long, value_enum, requires = "lines", default_value_t = lines::Format::Human)]
+    format: lines::Format,
+}
+
+fn main() -> ExitCode {
+    // Cargo runs this program in the compiler's place where lines are counted.
+    if std::env::var_os(lines::WRAPPER).is_some() {
+        return lines::wrap();
+    }
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    if options.lines {
+        let Options { paths, min, format, .. } = options;
+        return lines::run(&lines::Options { paths, format: *format, min: *min });
+    }
+    let missing = "run `cargo xtask test` first: it keeps what passed";
+    let passed = fs::read(kept("passed.json")).context(missing)?;
+    let passed: Vec<Passed> = serde_json::from_slice(&passed).context(missing)?;
+    let cases = fs::read_to_string(kept("cases.jsonl")).context(missing)?;
+    show(&passed, &cases::parse(&cases)?)
+}
+
+/// True if the test at `path` in this target ran and passed.
+fn has_passed(passed: &[Passed], package: &str, target: &Target, path: &str) -> bool {
+    let of_target = passed.iter().filter(|one| one.package == package && one.target == *target);
+    of_target.flat_map(|one| &one.tests).any(|test| test == path)
+}
+
+/// Prints which id is covered by what; it is an error if something is wrong.
+fn show(passed: &[Passed], cases: &[Case]) -> Result<()> {
+    let root = component_builder::workspace_root();
+    let ids = Ids::read(&root.join("fixtures").join("ids.txt"))?;
+    let mut showings = cases::showings(cases);
+    showings.extend(of_tests(&root, &packages::all()?, passed)?);
+    let coverage = combine(&ids, &showings);
+    print!("{}", coverage.render());
+    println!("{} tests passed", passed.iter().map(|one| one.tests.len()).sum::<usize>());
+    if coverage.problems.is_empty() { Ok(()) } else { bail!("{} problems of coverage", coverage.problems.len()) }
+}
+
+/// Something that names ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Showing {
+    /// The case, for people.
+    name: String,
+    /// File.
+    file: PathBuf,
+    /// Ids with their lines.
+    ids: Vec<(String, usize)>,
+    /// Number of assertions.
+    assertions: usize,
+    /// Whether it shows them.
+    standing: Standing,
+}
+
+/// Whether a case shows the ids that it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It does.
+    Shows,
+    /// It will: why it does not today.
+    NotYet(String),
+    /// It does not, which is wrong.
+    Wrong(String),
+}
+
+/// What the tests of the workspace show, and marks that belong to none.
+fn of_tests(root: &Path, packages: &[Package], passed: &[Passed]) -> Result<Vec<Showing>> {
+    let root = fs::canonicalize(root).with_context(|| format!("cannot find {}", root.display()))?;
+    // A file may be a module of several targets: its tests count if they passed in one.
+    let mut found: BTreeMap<(PathBuf, usize), Showing> = BTreeMap::new();
+    for package in packages {
+        for target in &package.targets {
+            for test in source::tests_of(&target.src_path)? {
+                let Some((_, line)) = test.ids.first() else { continue };
+                let file = fs::canonicalize(&test.file)?;
+                let ran = has_passed(passed, &package.name, target, &test.path);
+                let showing = of_test(file.strip_prefix(&root).unwrap_or(&file), &package.name, &test, ran);
+                let known = found.entry((showing.file.clone(), *line)).or_insert_with(|| showing.clone());
+                if known.standing != Standing::Shows {
+                    *known = showing;
+                }
+            }
+        }
+    }
+    let of_showing =
+        |showing: &Showing| -> Vec<_> { showing.ids.iter().map(|(_, line)| (showing.file.clone(), *line)).collect() };
+    let claimed: BTreeSet<(PathBuf, usize)> = found.values().flat_map(of_showing).collect();
+    let mut showings: Vec<Showing> = found.into_values().collect();
+    stray_marks(&root, Path::new(""), &claimed, &mut showings)?;
+    Ok(showings)
+}
+
+fn of_test(file: &Path, package: &str, test: &source::Test, ran: bool) -> Showing {
+    let standing = match (ran, test.assertions) {
+        (false, _) => Standing::Wrong("it did not run".to_owned()),
+        (true, 0) => Standing::Wrong("it asserts nothing".to_owned()),
+        (true, _) => Standing::Shows,
+    };
+    Showing {
+        name: format!("test {package} {}", test.path),
+        file: file.to_owned(),
+        ids: test.ids.clone(),
+        assertions: test.assertions,
+        standing,
+    }
+}
+
+/// Marks in any source file in `folder` of `root` that stand above no test of any target.
+fn stray_marks(
+    root: &Path,
+    folder: &Path,
+    claimed: &BTreeSet<(PathBuf, usize)>,
+    found: &mut Vec<Showing>,
+) -> Result<()> {
+    let here = root.join(folder);
+    let entries = fs::read_dir(&here).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let mut entries = entries.with_context(|| format!("cannot read {}", here.display()))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let (kind, path, name) = (entry.file_type()?, entry.path(), entry.file_name());
+        let (file, name) = (folder.join(&name), name.to_string_lossy());
+        if kind.is_dir() && !name.starts_with('.') && !["target", "dist", "node_modules"].contains(&&*name) {
+            stray_marks(root, &file, claimed, found)?;
+        } else if kind.is_file() && name.ends_with(".rs") {
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let marks = text.lines().enumerate().filter_map(|(at, line)| Some((at + 1, source::ids_of(line)?)));
+            for (line, ids) in marks.filter(|(line, _)| !claimed.contains(&(file.clone(), *line))) {
+                found.push(Showing {
+                    name: "the comment".to_owned(),
+                    file: file.clone(),
+                    ids: ids.map(|id| (id.to_owned(), line)).collect(),
+                    assertions: 0,
+                    standing: Standing::Wrong("it stands above no test of a target".to_owned()),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An id with what shows it.
+#[derive(Debug, PartialEq, Eq)]
+struct Row {
+    id: String,
+    cases: Vec<String>,
+    /// Assertions of the cases, together.
+    assertions: usize,
+}
+
+/// The whole table.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Coverage {
+    /// Ids that are shown, in order.
+    rows: Vec<Row>,
+    /// Cases that show nothing yet, as is known.
+    notes: Vec<String>,
+    /// Unknown ids, cases that don't show what they name, required ids that nothing shows.
+    problems: Vec<String>,
+    /// Ids that are left for something else and that nothing shows, in a line each.
+    left: Vec<String>,
+    /// What of an id that is shown can't be shown here, in a line each.
+    parts: Vec<String>,
+}
+
+fn combine(ids: &Ids, showings: &[Showing]) -> Coverage {
+    let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
+    let (mut notes, mut problems) = (Vec::new(), Vec::new());
+    for showing in showings {
+        for (id, line) in &showing.ids {
+            let place = format!("{}:{line}", showing.file.display());
+            if !ids.contains(id) {
+                problems.push(format!("{place}: unknown id `{id}`"));
+                continue;
+            }
+            match &showing.standing {
+                Standing::Shows => {
+                    let empty = || Row { id: id.clone(), cases: Vec::new(), assertions: 0 };
+                    let row = rows.entry(id).or_insert_with(empty);
+                    row.cases.push(showing.name.clone());
+                    row.assertions += showing.assertions;
+                }
+                Standing::NotYet(why) => {
+                    notes.push(format!("{place}: {} does not show {id} yet: {why}", showing.name));
+                }
+                Standing::Wrong(why) => problems.push(format!("{place}: {} does not show {id}: {why}", showing.name)),
+            }
+        }
+    }
+    for id in ids.required.iter().filter(|id| !rows.contains_key(id.as_str())) {
+        problems.push(format!("nothing shows {id}, which is required"));
+    }
+    let of_left = ids.left.iter().map(|(what, ids)| {
+        let open: Vec<&str> = ids.iter().map(String::as_str).filter(|id| !rows.contains_key(id)).collect();
+        format!("left for {what} ({}): {}", open.len(), open.join(" "))
+    });
+    let left = of_left.collect();
+    let shown = ids.parts.iter().filter(|(id, _)| rows.contains_key(id.as_str()));
+    let parts = shown.map(|(id, what)| format!("{id} is shown but for this: {what}")).collect();
+    Coverage { rows: rows.into_values().collect(), notes, problems, left, parts }
+}
+
+impl Coverage {
+    /// For people: a line an id, then what is wrong, then the counts.
+    fn render(&self) -> String {
+        let width = self.rows.iter().map(|row| row.id.len()).max().unwrap_or_default().max("id".len());
+        let mut text = format!("{:width$}  assertions  cases\n", "id");
+        for row in &self.rows {
+            text.push_str(&format!("{:width$}  {:>10}  {}\n", row.id, row.assertions, row.cases.join(", ")));
+        }
+        for line in self.left.iter().chain(&self.parts).chain(&self.notes).chain(&self.problems) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        let (rows, notes, problems) = (self.rows.len(), self.notes.len(), self.problems.len());
+        let parts = self.parts.len();
+        text.push_str(&format!("{rows} ids shown, {parts} of them in part, {notes} not yet, {problems} problems\n"));
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids() -> Ids {
+        Ids::parse("required SOL-01 S17\nknown S18\n").expect("ids")
+    }
+
+    fn showing(ids: &[&str], standing: Standing) -> Showing {
+        Showing {
+            name: "case".into(),
+            file: "x.yml".into(),
+            ids: ids.iter().map(|id| ((*id).to_owned(), 2)).collect(),
+            assertions: 3,
+            standing,
+        }
+    }
+
+    #[test]
+    fn shown_ids_have_their_cases_and_the_sum_of_assertions() {
+        let shows = [showing(&["SOL-01", "S17"], Standing::Shows), showing(&["S17", "S18"], Standing::Shows)];
+        let found = combine(&ids(), &shows);
+        assert_eq!(found.problems, Vec::<String>::new());
+        let rows: Vec<(&str, usize, usize)> =
+            found.rows.iter().map(|row| (row.id.as_str(), row.cases.len(), row.assertions)).collect();
+        assert_eq!(rows, [("S17", 2, 6), ("S18", 1, 3), ("SOL-01", 1, 3)]);
+    }
+
+    #[test]
+    fn what_is_left_for_something_else_is_listed_until_it_is_shown() {
+        let ids = Ids::parse("http TES-20 TES-21\npages TES-80\n").expect("ids");
+        let found = combine(&ids, &[showing(&["TES-21"], Standing::Shows)]);
+        assert_eq!(found.left, ["left for http (1): TES-20", "left for pages (1): TES-80"]);
+        assert!(found.render().contains("left for pages (1): TES-80\n"));
+    }
+
+    #[test]
+    fn what_can_t_be_shown_of_an_id_is_told_where_the_rest_is_shown() {
+        let ids = Ids::parse("known S17 S18\npart S17 the pages\npart S18 the mails\n").expect("ids");
+        let found = combine(&ids, &[showing(&["S17"], Standing::Shows)]);
+        assert_eq!(found.parts, ["S17 is shown but for this: the pages"]);
+        let text = "S17 is shown but for this: the pages\n1 ids shown, 1 of them in part, 0 not yet, 0 problems\n";
+        assert!(found.render().ends_with(text), "{}", found.render());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_what_is_not_yet_is_apart() {
+        let wrong = Standing::Wrong("it did not run".into());
+        let later = Standing::NotYet("it is known to fail in v1".into());
+        let found = combine(
+            &ids(),
+            &[showing(&["S99"], Standing::Shows), showing(&["S17"], wrong), showing(&["SOL-01"], later)],
+        );
+        assert_eq!(found.notes, ["x.yml:2: case does not show SOL-01 yet: it is known to fail in v1"]);
+        assert_eq!(
+            found.problems,
+            [
+                "x.yml:2: unknown id `S99`",
+                "x.yml:2: case does not show S17: it did not run",
+                "nothing shows S17, which is required",
+                "nothing shows SOL-01, which is required",
+            ]
+        );
+        assert!(
+            found.render().ends_with("0 ids shown, 0 of them in part, 1 not yet, 4 problems\n"),
+            "{}",
+            found.render()
+        );
+    }
+
+    #[test]
+    fn a_test_shows_its_ids_only_if_it_ran_and_asserts() {
+        let test = |assertions| source::Test {
+            path: "m::t".into(),
+            file: "/tree/a.rs".into(),
+            ids: vec![("S17".into(), 1)],
+            assertions,
+        };
+        let standing = |assertions, ran| of_test(Path::new("a.rs"), "one", &test(assertions), ran).standing;
+        assert_eq!(standing(2, true), Standing::Shows);
+        assert_eq!(standing(2, false), Standing::Wrong("it did not run".into()));
+        assert_eq!(standing(0, true), Standing::Wrong("it asserts nothing".into()));
+    }
+
+    #[test]
+    fn a_mark_above_no_test_of_a_target_is_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir_all(folder.path().join("src")).expect("made");
+        fs::create_dir_all(folder.path().join("target")).expect("made");
+        let text = format!("{mark} S17\nfn lost() {{}}\n{mark} S18\n", mark = source::MARK);
+        for name in ["src/lost.rs", "target/copy.rs"] {
+            fs::write(folder.path().join(name), &text).expect("written");
+        }
+        let mut found = Vec::new();
+        let claimed = [(PathBuf::from("src/lost.rs"), 3)].into();
+        stray_marks(folder.path(), Path::new(""), &claimed, &mut found).expect("read");
+        let short: Vec<_> = found.iter().map(|showing| (showing.file.as_path(), showing.ids.clone())).collect();
+        assert_eq!(short, [(Path::new("src/lost.rs"), vec![("S17".to_owned(), 1)])]);
+    }
+}

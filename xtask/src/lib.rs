@@ -1,0 +1,16 @@
+//! The chores of this repository, for the programs `xtask` and `coverage`.
+//!
+//! Each chore sets up what it needs: a bare machine has rustup's cargo and a C compiler.
+
+pub mod bench;
+pub mod bindings;
+pub mod build;
+pub mod cargo_component;
+pub mod coverage;
+pub mod groups;
+pub mod live;
+pub mod packages;
+pub mod process;
+pub mod replay;
+pub mod test;
+pub mod tool;

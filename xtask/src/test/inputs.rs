@@ -1,0 +1,118 @@
+//! The inputs of a test program, as one hash: if it is the same, the program would pass again.
+
+use super::programs::{Compiled, Program};
+use crate::build;
+use crate::packages::Package;
+use anyhow::{Context, Result};
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::path::Path;
+
+/// Folders that no test reads.
+const LEFT_OUT: [&str; 5] = ["target", "dist", "node_modules", ".git", "corpus-new"];
+/// Test programs that read Rust sources.
+const READ_SOURCES: [(&str, &str); 2] = [("instance-provisioner", "layers"), ("end-to-end", "house")];
+/// Variables that change what tests do, or how often.
+const VARIABLES: [&str; 7] =
+    ["BUSINESS", "EXCHANGES", "KILLS", "PROPTEST_CASES", "STRIPE_OBJECTS", "UPDATE_DOCS", "UPDATE_GOLDEN"];
+
+/// Hashes of what several programs read.
+#[derive(Debug)]
+pub struct Inputs {
+    /// Files that are not Rust sources, by path and content.
+    data: u64,
+    /// Rust sources, by path and content.
+    sources: u64,
+    /// The component.
+    component: u64,
+    /// The environment.
+    env: u64,
+}
+
+impl Inputs {
+    /// Reads the repository and the environment, with the variables that the run sets.
+    ///
+    /// # Errors
+    ///
+    /// A file of the repository cannot be read.
+    pub fn read(env: &[(&str, String)]) -> Result<Inputs> {
+        let (mut data, mut sources) = (DefaultHasher::new(), DefaultHasher::new());
+        files(&component_builder::workspace_root(), &mut data, &mut sources)?;
+        let mut component = DefaultHasher::new();
+        fs::read(build::dist().join("instance-provisioner.wasm")).ok().hash(&mut component);
+        let mut variables = DefaultHasher::new();
+        VARIABLES.map(|name| (name, std::env::var_os(name))).hash(&mut variables);
+        env.hash(&mut variables);
+        let [data, sources, component, env] = [data, sources, component, variables].map(|hasher| hasher.finish());
+        Ok(Inputs { data, sources, component, env })
+    }
+
+    /// The hash of one program's inputs.
+    pub fn of(&self, program: &Program, compiled: &Compiled, packages: &[Package]) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.data, self.env).hash(&mut hasher);
+        identity(&program.executable).hash(&mut hasher);
+        let binaries = compiled.binaries.get(&program.package).into_iter().flatten();
+        binaries.for_each(|file| identity(file).hash(&mut hasher));
+        let package = packages.iter().find(|package| package.name == program.package);
+        if package.is_some_and(|package| package.depends_on("component-builder")) || program.package == "host-shim" {
+            self.component.hash(&mut hasher);
+        }
+        if READ_SOURCES.contains(&(program.package.as_str(), program.target.name.as_str())) {
+            self.sources.hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+}
+
+/// What tells a compiled file from one that was compiled again: cargo writes a file only if it compiles it.
+fn identity(file: &Path) -> Option<(u64, std::time::SystemTime)> {
+    let metadata = fs::metadata(file).ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
+}
+
+fn files(folder: &Path, data: &mut DefaultHasher, sources: &mut DefaultHasher) -> Result<()> {
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let mut entries = entries.with_context(|| format!("cannot read {}", folder.display()))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let (kind, path, name) = (entry.file_type()?, entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        if kind.is_dir() && !LEFT_OUT.contains(&&*name) {
+            files(&path, data, sources)?;
+        } else if kind.is_file() {
+            let content = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let hasher = if name.ends_with(".rs") { &mut *sources } else { &mut *data };
+            (&path, content).hash(hasher);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hashes(folder: &Path) -> (u64, u64) {
+        let (mut data, mut sources) = (DefaultHasher::new(), DefaultHasher::new());
+        files(folder, &mut data, &mut sources).expect("a folder that can be read");
+        (data.finish(), sources.finish())
+    }
+
+    #[test]
+    fn a_changed_file_changes_the_hash_of_its_kind_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("target")).expect("made");
+        fs::write(folder.path().join("a.yml"), "1").expect("written");
+        fs::write(folder.path().join("a.rs"), "1").expect("written");
+        let (data, sources) = hashes(folder.path());
+        fs::write(folder.path().join("target/b"), "1").expect("written");
+        assert_eq!(hashes(folder.path()), (data, sources));
+        fs::write(folder.path().join("a.rs"), "2").expect("written");
+        let (same, changed) = hashes(folder.path());
+        assert!(same == data && changed != sources);
+        fs::write(folder.path().join("a.yml"), "2").expect("written");
+        assert_ne!(hashes(folder.path()).0, data);
+    }
+}
