@@ -22,7 +22,7 @@ pub use report::Format;
 /// Set for the compiler's wrapper, which is this program.
 pub const WRAPPER: &str = "XTASK_INSTRUMENT";
 /// The crates whose lines are counted.
-const COUNTED: [&str; 3] = ["instance-provisioner", "extension-reader", "extension-contract"];
+const COUNTED: [&str; 3] = ["extension-contract", "extension-reader", "instance-provisioner"];
 /// The program that runs them; without the flag the linker leaves the part out that writes the counts.
 const PROGRAM: &str = "host-shim";
 /// How the compiler instruments. Names stay plain, since LLVM's tools are built without zlib in places.
