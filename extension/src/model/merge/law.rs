@@ -1,7 +1,7 @@
 //! Property tests of merge: the same snapshots give the same record, byte for byte, in any order and with repetitions.
 //!
-//! Tests every stored provider object with three to six snapshots from three seconds and bounds of three. `PROPTEST_CASES`
-//! sets the number of cases. Each test prints how many of them had snapshots of the same second, for objects with times.
+//! Tests every stored provider object with three to six snapshots from three seconds and bounds of three.
+//! `PROPTEST_CASES` sets the number of cases. Each test prints how many cases had snapshots of the same second.
 
 use super::subscription::{Bounds, SubscriptionSnapshot};
 use super::{News, customer, dispute, invoice, payment, payouts, price, session, subscription, subscription_schedule};
@@ -20,7 +20,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-/// Checks the property for one object. `fold` encodes the record of snapshots; `second` returns a snapshot's time, if any.
+/// Checks the property for one object. `fold` encodes the record of snapshots; `second` returns a snapshot's time.
 fn check_order_independence<V: Clone + Debug>(
     name: &str,
     snapshot: impl Strategy<Value = V>,
