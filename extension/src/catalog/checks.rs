@@ -258,8 +258,8 @@ fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
                 return wrong("/run", format!("`{kind}` is not a step: expected {}", one_of(&known)));
             }
-            let is_thing = resource.suspends || resource.backup || resource.on_archive != OnArchive::Free || verify;
-            if is_thing || resource.variant.is_some() || resource.quota.is_some() {
+            let is_resource = resource.suspends || resource.backup || resource.on_archive != OnArchive::Free || verify;
+            if is_resource || resource.variant.is_some() || resource.quota.is_some() {
                 let message =
                     "a step is no resource: expected no suspends, backup, on_archive, variant, quota and verify";
                 return wrong("", message.to_owned());

@@ -71,7 +71,7 @@ pub(crate) const CONFIG: [ConfigRow; 2] = [
 pub(crate) const VERBS: [&str; 6] = ["backup", "change", "destroy", "ensure", "observe", "restore"];
 
 /// Prefixes of the effects that product types may not use.
-const OF_HOST: [&str; 4] = ["object", "probe", "secret", "stripe"];
+const HOST_PREFIXES: [&str; 4] = ["object", "probe", "secret", "stripe"];
 
 /// A business's own resources with their verbs.
 pub(crate) type OwnResources = BTreeMap<String, Vec<String>>;
@@ -84,7 +84,7 @@ pub(crate) fn is_built_in(resource: &str) -> bool {
 /// Returns the effects that a step may run.
 pub(crate) fn steps(own: &OwnResources) -> Vec<String> {
     let is_step = |kind: &&str| {
-        kind.split_once('.').is_some_and(|(part, verb)| !OF_HOST.contains(&part) && !VERBS.contains(&verb))
+        kind.split_once('.').is_some_and(|(part, verb)| !HOST_PREFIXES.contains(&part) && !VERBS.contains(&verb))
     };
     let built_in = EFFECTS.iter().map(|(kind, ..)| *kind).filter(is_step).map(str::to_owned);
     let of_own = own.iter().flat_map(|(resource, verbs)| verbs.iter().map(move |verb| (resource, verb)));
@@ -104,7 +104,7 @@ pub(crate) fn grants(own: &OwnResources) -> Vec<String> {
 pub(crate) fn resources<'a>(verb: &str, own: &'a OwnResources) -> Vec<&'a str> {
     let parts = EFFECTS.iter().filter_map(|(kind, ..)| kind.split_once('.'));
     let built_in =
-        parts.filter(|(part, known)| *known == verb && !OF_HOST.contains(part)).map(|(resource, _)| resource);
+        parts.filter(|(part, known)| *known == verb && !HOST_PREFIXES.contains(part)).map(|(resource, _)| resource);
     let own = own.iter().filter(|(_, verbs)| verbs.iter().any(|known| known == verb));
     built_in.chain(own.map(|(resource, _)| resource.as_str())).collect()
 }

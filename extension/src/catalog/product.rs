@@ -214,15 +214,19 @@ fn resolve_plan(catalog: &Catalog<'_>, decl: &TypeDecl, metadata: &mut Map<Strin
 const STRIPE_METADATA: &str = "stripe_metadata";
 
 /// Checks that the provider's metadata, which is all text, agrees with the catalog's (BOT-11).
-fn check_stripe_metadata(decl: &TypeDecl, told: Option<&Value>, metadata: &Map<String, Value>) -> Ruled<()> {
-    let told = match told {
+fn check_stripe_metadata(
+    decl: &TypeDecl,
+    provider_metadata: Option<&Value>,
+    metadata: &Map<String, Value>,
+) -> Ruled<()> {
+    let provider_metadata = match provider_metadata {
         None | Some(Value::Null) => return Ok(()),
-        Some(Value::Object(told)) => told,
+        Some(Value::Object(provider_metadata)) => provider_metadata,
         Some(_) => {
             return Err(wrong_field(&format!("/{STRIPE_METADATA}"), FieldErrorCode::WrongType, "expected an object"));
         }
     };
-    for (key, value) in told {
+    for (key, value) in provider_metadata {
         let path = format!("/{STRIPE_METADATA}/{key}");
         let Some(text) = value.as_str() else {
             return Err(wrong_field(&path, FieldErrorCode::WrongType, "expected a text, as Stripe keeps it"));

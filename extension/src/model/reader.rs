@@ -9,13 +9,13 @@ use std::cell::RefCell;
 /// A read-only handle on the imports.
 pub(crate) struct Reader<'h>(RefCell<&'h mut dyn Imports>);
 
-fn short_answer(call: &str) -> StoreError {
+fn missing_entries(call: &str) -> StoreError {
     StoreError::Unavailable(format!("{call} returned fewer entries than requested"))
 }
 
 /// Returns the results of a bulk call. Fails if their number differs from the number of requested entries.
-fn in_full<T>(call: &str, asked: usize, answers: Vec<T>) -> Stored<Vec<T>> {
-    if answers.len() == asked { Ok(answers) } else { Err(short_answer(call)) }
+fn expect_all<T>(call: &str, requested: usize, entries: Vec<T>) -> Stored<Vec<T>> {
+    if entries.len() == requested { Ok(entries) } else { Err(missing_entries(call)) }
 }
 
 impl<'h> Reader<'h> {
@@ -28,7 +28,7 @@ impl<'h> Reader<'h> {
     pub fn load(&self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
         let mut out = Vec::with_capacity(keys.len());
         for part in keys.chunks(BULK_MAX) {
-            out.extend(in_full("account.load", part.len(), self.0.borrow_mut().load(part)?)?);
+            out.extend(expect_all("account.load", part.len(), self.0.borrow_mut().load(part)?)?);
         }
         Ok(out)
     }
@@ -40,17 +40,17 @@ impl<'h> Reader<'h> {
 
     /// Whether facts are recorded already.
     pub fn known(&self, facts: &[String]) -> Stored<Vec<bool>> {
-        in_full("account.known", facts.len(), self.0.borrow_mut().known(facts)?)
+        expect_all("account.known", facts.len(), self.0.borrow_mut().known(facts)?)
     }
 
     /// Whether effects have begun, finished ones included.
     pub fn begun(&self, effects: &[String]) -> Stored<Vec<bool>> {
-        in_full("account.begun", effects.len(), self.0.borrow_mut().begun(effects)?)
+        expect_all("account.begun", effects.len(), self.0.borrow_mut().begun(effects)?)
     }
 
     /// Returns the states of claims.
     pub fn claims_take(&self, keys: &[String]) -> Stored<Vec<ClaimState>> {
-        in_full("claims.take", keys.len(), self.0.borrow_mut().claims_take(keys)?)
+        expect_all("claims.take", keys.len(), self.0.borrow_mut().claims_take(keys)?)
     }
 
     /// Returns the claims of the account that begin with a prefix.
@@ -62,7 +62,7 @@ impl<'h> Reader<'h> {
     pub fn catalog_read(&self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
         let mut out = Vec::with_capacity(keys.len());
         for part in keys.chunks(BULK_MAX) {
-            out.extend(in_full("catalog.read", part.len(), self.0.borrow_mut().catalog_read(part)?)?);
+            out.extend(expect_all("catalog.read", part.len(), self.0.borrow_mut().catalog_read(part)?)?);
         }
         Ok(out)
     }

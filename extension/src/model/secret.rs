@@ -28,8 +28,8 @@ fn without_password(text: &str) -> Option<String> {
     let all = parameters().count();
     let kept: Vec<&str> = parameters().filter(|part| !is_password(part)).collect();
     let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
-    let is_there = user.is_some() || all > kept.len();
-    is_there.then(|| format!("{scheme}://{authority}{path}{query}"))
+    let is_changed = user.is_some() || all > kept.len();
+    is_changed.then(|| format!("{scheme}://{authority}{path}{query}"))
 }
 
 /// Removes passwords from a provider's outputs: from addresses, and members named as a password that are no reference.

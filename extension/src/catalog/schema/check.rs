@@ -76,9 +76,9 @@ pub(crate) fn check_told(
     name: &str,
     fields: &[Field],
     by: ActorKind,
-    told: &Metadata,
+    values: &Metadata,
 ) -> Result<Metadata, Refusal> {
-    check_fields(name, fields, false, by, None, told).map_err(|errors| {
+    check_fields(name, fields, false, by, None, values).map_err(|errors| {
         let moved = |error: FieldError| FieldError { path: error.path.replacen("/metadata", path, 1), ..error };
         Refusal::Invalid(gather(errors.into_iter().map(moved)))
     })
