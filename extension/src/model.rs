@@ -1,6 +1,6 @@
-//! What is known of an account, and the only rules by which it is merged: rows as typed values, keys, times, money.
+//! The data model of an account, and the only rules that merge provider data into it: typed rows, keys, times, money.
 //!
-//! Knows nothing but the contract. Everything above it reads and writes the account through here.
+//! Depends on the contract alone. All other layers read and write the account through this module.
 
 pub(crate) mod account;
 pub(crate) mod concern;

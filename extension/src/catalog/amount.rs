@@ -1,4 +1,4 @@
-//! How much a type grants or uses up: a number, a field's value, a template, or one of these on a condition.
+//! Amounts that a type grants or consumes: a number, a field's value, a template, or one of these with a condition.
 
 use super::template::{Scope, places_of};
 use extension_contract::Grant;
@@ -9,30 +9,30 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// Of an amount without bound.
+/// The value of an unlimited amount.
 pub const UNLIMITED: i64 = -1;
-/// How a catalog writes an amount without bound.
+/// The word for an unlimited amount in a catalog.
 const UNLIMITED_WORD: &str = "unlimited";
 
-/// An amount: a number is a constant, `unlimited` has no bound, another word is a field, braces are a template.
+/// An amount: a number is a constant, `unlimited` is unlimited, another word is a field, braces are a template.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Amount {
     /// A constant.
     Number(i64),
-    /// One, or none.
+    /// True is 1, false is 0.
     Truth(bool),
     /// A field's name, a template, or `unlimited`.
     Text(String),
 }
 
-/// What a type grants of one entitlement.
+/// The grant of one entitlement by a type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Granted {
-    /// Always.
+    /// Without a condition.
     Plain(Amount),
-    /// Only while a plan grants something else.
+    /// Only while a plan grants another entitlement.
     If(Conditional),
 }
 
@@ -40,17 +40,17 @@ pub enum Granted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conditional {
-    /// How much.
+    /// The amount.
     pub amount: Amount,
     /// The entitlement that a plan must grant.
     #[serde(rename = "if")]
     pub condition: String,
 }
 
-/// What a reader of a single value makes of it; reading it as one form after the other would take 100 kB of the component.
-struct Single;
+/// Visitor of an amount. Trying the forms one after the other, as serde does, would take 100 kB of the component.
+struct AmountVisitor;
 
-impl<'de> Visitor<'de> for Single {
+impl<'de> Visitor<'de> for AmountVisitor {
     type Value = Amount;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,14 +76,14 @@ impl<'de> Visitor<'de> for Single {
 
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Single)
+        deserializer.deserialize_any(AmountVisitor)
     }
 }
 
-/// The same, or an object with a condition.
-struct SingleOrObject;
+/// Visitor of an amount or an object with a condition.
+struct GrantedVisitor;
 
-impl<'de> Visitor<'de> for SingleOrObject {
+impl<'de> Visitor<'de> for GrantedVisitor {
     type Value = Granted;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,19 +91,19 @@ impl<'de> Visitor<'de> for SingleOrObject {
     }
 
     fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Granted, E> {
-        Single.visit_bool(truth).map(Granted::Plain)
+        AmountVisitor.visit_bool(truth).map(Granted::Plain)
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Granted, E> {
-        Single.visit_i64(number).map(Granted::Plain)
+        AmountVisitor.visit_i64(number).map(Granted::Plain)
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Granted, E> {
-        Single.visit_u64(number).map(Granted::Plain)
+        AmountVisitor.visit_u64(number).map(Granted::Plain)
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Granted, E> {
-        Single.visit_str(text).map(Granted::Plain)
+        AmountVisitor.visit_str(text).map(Granted::Plain)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Granted, A::Error> {
@@ -113,12 +113,12 @@ impl<'de> Visitor<'de> for SingleOrObject {
 
 impl<'de> Deserialize<'de> for Granted {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SingleOrObject)
+        deserializer.deserialize_any(GrantedVisitor)
     }
 }
 
 impl Granted {
-    /// The amount, whatever its condition.
+    /// Returns the amount, regardless of its condition.
     pub fn amount(&self) -> &Amount {
         match self {
             Granted::Plain(amount) => amount,
@@ -126,7 +126,7 @@ impl Granted {
         }
     }
 
-    /// The entitlement that a plan must grant for it.
+    /// Returns the entitlement that a plan must grant for it.
     pub fn condition(&self) -> Option<&str> {
         match self {
             Granted::Plain(_) => None,
@@ -136,7 +136,7 @@ impl Granted {
 }
 
 impl Amount {
-    /// The field that it names; none of a constant or a template.
+    /// Returns the field that it refers to; none for a constant or a template.
     pub(crate) fn field(&self) -> Option<&str> {
         match self {
             Amount::Text(text) if !text.contains('{') && text != UNLIMITED_WORD => Some(text),
@@ -144,7 +144,7 @@ impl Amount {
         }
     }
 
-    /// The places of its template.
+    /// Returns the placeholders of its template.
     pub(crate) fn places(&self) -> Vec<&str> {
         match self {
             Amount::Text(text) => places_of(text),
@@ -152,7 +152,7 @@ impl Amount {
         }
     }
 
-    /// How much it is of a product with these fields; none where a field has no number. True counts as one.
+    /// Evaluates the amount for a product with these fields; none if a field is not a number. True counts as 1.
     pub(crate) fn of(&self, fields: &Map<String, Value>, scope: &Scope<'_>) -> Option<i64> {
         match self {
             Amount::Number(number) => Some(*number),
@@ -164,7 +164,7 @@ impl Amount {
     }
 }
 
-/// A whole number, also one that a template made a text of.
+/// Reads a whole number, also from the text that a template produced.
 fn number(value: &Value) -> Option<i64> {
     match value {
         Value::Bool(truth) => Some(i64::from(*truth)),
@@ -173,7 +173,7 @@ fn number(value: &Value) -> Option<i64> {
     }
 }
 
-/// Put together what several sources give of one thing: no bound absorbs every number.
+/// Adds `amount * quantity` to an amount. If either is unlimited, the result is unlimited.
 pub(crate) fn add(held: i64, amount: i64, quantity: i64) -> i64 {
     match held == UNLIMITED || amount == UNLIMITED {
         true => UNLIMITED,
@@ -181,7 +181,7 @@ pub(crate) fn add(held: i64, amount: i64, quantity: i64) -> i64 {
     }
 }
 
-/// The same grants, for so many of what gives them.
+/// Multiplies grants by a quantity.
 pub(crate) fn times(grants: &[Grant], quantity: u32) -> Vec<Grant> {
     let of = |grant: &Grant| Grant { amount: add(0, grant.amount, i64::from(quantity)), ..grant.clone() };
     grants.iter().map(of).collect()
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_words_and_braces_are_told_apart() {
+    fn an_amount_is_a_number_a_field_or_a_template() {
         let fields = json!({"sites": 3, "open": true, "cores": 500});
         let fields = fields.as_object().expect("an object");
         let scope = Scope::default().object("product", fields);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bound_absorbs_addition() {
+    fn unlimited_absorbs_addition() {
         assert_eq!(add(5, 2, 3), 11);
         assert_eq!(add(UNLIMITED, 2, 3), UNLIMITED);
         assert_eq!(add(5, UNLIMITED, 3), UNLIMITED);

@@ -1,11 +1,11 @@
-//! The clause `buy`: who may buy products of a type, how many, and what their checkout says.
+//! The clause `buy`: who may buy products of a type, how many at a time, and the checkout's metadata and URLs.
 
 use extension_contract::Account;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Whose a purchase may be.
+/// Kind of account that may buy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Buyer {
@@ -22,11 +22,11 @@ impl Buyer {
     }
 }
 
-/// How many of a product one purchase may be for.
+/// Allowed quantity of a purchase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quantity {
-    /// Most.
+    /// Maximum quantity.
     pub max: u32,
 }
 
@@ -34,31 +34,31 @@ pub struct Quantity {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Buy {
-    /// Whose it may be; everybody's where it isn't said.
+    /// Kind of account that may buy it; every account by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Buyer>,
-    /// An entitlement that a plan must grant: judged at checkout and when it is paid, and while it gives something.
+    /// An entitlement that a plan must grant. Checked at checkout, at payment, and as long as the purchase grants.
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
-    /// A field: an account holds one product for each of its values.
+    /// A field of which an account may have one product per value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub once_per: Option<String>,
-    /// How many at a time; one where it isn't said. Of a plan with it, each counts.
+    /// Allowed quantity; 1 by default. A plan with this member grants its amounts once for each unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<Quantity>,
-    /// Metadata of the checkout and of what it makes, with places of `product` and `account`.
+    /// Metadata of the checkout and of the objects that it creates, with placeholders of `product` and `account`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
-    /// Where the checkout returns to.
+    /// Return URL of the checkout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success_url: Option<String>,
-    /// Where it returns to when it is left.
+    /// Return URL of a cancelled checkout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_url: Option<String>,
 }
 
 impl Buy {
-    /// Most that one purchase may be for.
+    /// Returns the maximum quantity of a purchase.
     pub(crate) fn quantity_max(&self) -> u32 {
         self.quantity.map_or(1, |quantity| quantity.max.max(1))
     }

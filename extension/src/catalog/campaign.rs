@@ -1,18 +1,18 @@
-//! The clause `campaigns`: how mails to many are sent. A business without it keeps no list of who could be written to.
+//! The clause `campaigns`: how campaign mails are sent. A business without it stores no list of members.
 
 use super::span::Span;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 
-/// How fast campaigns go out.
+/// The sending rate of campaigns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Campaigns {
-    /// Accounts that are looked at in one batch, 1 to 500: so many mails at most.
+    /// Accounts per batch, 1 to 500, and thus the most mails per batch.
     pub batch: u32,
-    /// From one batch to the next.
+    /// Time between batches.
     pub every: Span,
 }
 
-/// Accounts of a batch at most.
+/// Most accounts per batch.
 pub(crate) const BATCH_MAX: u32 = 500;

@@ -1,4 +1,5 @@
-//! A product type is checked whole when the catalog loads: what it names exists, or the load is refused with its place.
+//! Checks of a catalog at load: every name in a product type must be declared. Refusals name the place and the allowed
+//! values.
 
 use super::amount::Amount;
 use super::buy::Buy;
@@ -17,10 +18,10 @@ use crate::model::json::Object;
 use crate::model::records::instance::InstanceStatus;
 use extension_contract::FieldErrorCode;
 
-/// What of a catalog can't be read, with its place and what is allowed there.
+/// Returns the refusal of a catalog that can't be decoded, with the place and the allowed values.
 pub(crate) fn unreadable(path: &str, error: &extension_reader::Error) -> Halt {
     let (pointer, cause) = (error.pointer(), error.cause());
-    // A name that nothing has is a mistake of the object that has it.
+    // An unknown name is reported as an error of the object that contains it.
     if let (true, Some((object, name))) = (error.is_unknown_name(), pointer.rsplit_once('/')) {
         let name = name.replace("~1", "/").replace("~0", "~");
         let message = format!("unknown field `{name}`: {cause}");
@@ -29,7 +30,7 @@ pub(crate) fn unreadable(path: &str, error: &extension_reader::Error) -> Halt {
     wrong_field(&format!("{path}{pointer}"), FieldErrorCode::BadFormat, cause)
 }
 
-/// Read an entry of `product_types`: all of a type, or the name of one that the catalog has.
+/// Reads an entry of `product_types`: a complete type, or the name of a stored one.
 pub(crate) fn read_type(entry: &str, index: usize, known: &[TypeDecl], own: &OwnResources) -> Ruled<TypeDecl> {
     let path = format!("/product_types/{index}");
     if let Ok(name) = extension_reader::from_str_small::<String>(entry) {
@@ -53,30 +54,30 @@ pub(crate) fn read_type(entry: &str, index: usize, known: &[TypeDecl], own: &Own
     Ok(decl)
 }
 
-/// Fields hold together: bounds are of numbers that have some, and a default is allowed.
-pub(super) fn check_fields_hold(fields: &[Field], path: &str) -> Ruled<()> {
+/// Checks field declarations: which fields may have bounds, and that defaults are allowed values.
+pub(super) fn check_field_declarations(fields: &[Field], path: &str) -> Ruled<()> {
     for (index, field) in fields.iter().enumerate() {
         if field.field_type == FieldType::Milli && (field.min.is_some() || field.max.is_some()) {
-            let message = "thousandths have no bounds but 0: expected no `min` and no `max`";
+            let message = "a field of type milli has no bounds except 0: expected no `min` and no `max`";
             return Err(wrong_field(&format!("{path}/fields/{index}"), FieldErrorCode::NotAllowed, message));
         }
         if let Err((code, message)) = schema::check_default(field) {
-            let message = format!("the field does not allow it: {message}");
+            let message = format!("the field does not allow this default: {message}");
             return Err(wrong_field(&format!("{path}/fields/{index}/default"), code, message));
         }
     }
     Ok(())
 }
 
-/// A type must hold together: what it refers to exists, and resources don't wait for each other in a circle.
+/// Checks a type by itself: references to its own fields, resources and meters, and the order of resources.
 fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
     let unknown = |what: &str, name: &str| {
         let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
         let message = format!("`{name}` is not declared: expected {}", one_of(&fields));
         Err(wrong_field(&format!("{path}/{what}"), FieldErrorCode::NotAllowed, message))
     };
-    check_fields_hold(&decl.fields, path)?;
-    // A key of other metadata may tell products apart as well.
+    check_field_declarations(&decl.fields, path)?;
+    // An undeclared metadata key may distinguish products as well.
     for (what, name) in [("id_by", &decl.id_by), ("infer_by", &decl.infer_by)] {
         let is_missing = |name: &&String| decl.field(name).is_none() && !(decl.extras && what == "infer_by");
         if let Some(name) = name.as_ref().filter(is_missing) {
@@ -90,8 +91,7 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
         check_amount(decl, granted.amount(), "product", &format!("{path}/grants/{}", escaped(key)))?;
         check_places(decl, &places_of(key), "product", &format!("{path}/grants/{}", escaped(key)))?;
         if granted.condition().is_some() && decl.family.is_some() {
-            let message =
-                "a plan grants without condition, since conditions name what plans grant: expected an amount alone";
+            let message = "a plan's grants have no condition, since conditions refer to them: expected an amount only";
             return Err(wrong_field(
                 &format!("{path}/grants/{}/if", escaped(key)),
                 FieldErrorCode::NotAllowed,
@@ -106,7 +106,7 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
         check_amount(decl, &left.credit, "product", &format!("{path}/on_paid/{index}/credit"))?;
     }
     if !decl.on_paid.is_empty() && (!decl.catalog || decl.family.is_some()) {
-        let message = "a payment leaves something behind where a product is sold once, and a plan is not: expected `catalog: true` \
+        let message = "only products sold once grant credits on payment, plans do not: expected `catalog: true` \
                        and no `family`";
         return Err(wrong_field(&format!("{path}/on_paid"), FieldErrorCode::NotAllowed, message));
     }
@@ -117,7 +117,7 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
         check_split(decl, split, &format!("{path}/split"))?;
     }
     if decl.listing.is_some() && (decl.split.is_none() || decl.family.is_some()) {
-        let message = "who has a share of a product lists it, and a plan is nobody's: expected `split` and no `family`";
+        let message = "accounts list only products with a share, and plans have none: expected `split` and no `family`";
         return Err(wrong_field(&format!("{path}/listing"), FieldErrorCode::NotAllowed, message));
     }
     if let Some(link) = &decl.plan
@@ -133,39 +133,39 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
         check_words(&places_of(&made.name), &words, &format!("{path}/from_checkout/name"))?;
         check_words(&places(&made.metadata), &words, &format!("{path}/from_checkout/metadata"))?;
         if decl.catalog || decl.plan.is_none() {
-            let message = "a checkout pays for what a plan pays for: expected `plan`, and no `catalog: true`";
+            let message =
+                "only products paid by a plan are created from a checkout: expected `plan`, and no `catalog: true`";
             return Err(wrong_field(&format!("{path}/from_checkout"), FieldErrorCode::NotAllowed, message));
         }
     }
     let idle = decl.lifecycle.as_ref().and_then(|lifecycle| lifecycle.idle.as_ref());
     let idle = idle.map(|idle| ("lifecycle/idle".to_owned(), &idle.meter));
     let expected = decl.expects.iter().enumerate().map(|(index, of)| (format!("expects/{index}"), &of.meter));
-    // When a counter was measured last is not kept.
+    // The time of a counter's last measurement is not stored.
     let is_counter = |name: &str| decl.meters.iter().any(|meter| meter.meter == name && meter.counter);
     if let Some(index) = decl.expects.iter().position(|expected| is_counter(&expected.meter)) {
-        let message =
-            format!("`{}` is a counter: expected a meter whose newest measurement counts", decl.expects[index].meter);
+        let message = format!("`{}` is a counter: expected a meter that is no counter", decl.expects[index].meter);
         return Err(wrong_field(&format!("{path}/expects/{index}/meter"), FieldErrorCode::NotAllowed, message));
     }
     let meters: Vec<&str> = decl.meters.iter().map(|meter| meter.meter.as_str()).collect();
     if let Some((place, meter)) = idle.into_iter().chain(expected).find(|(_, meter)| !meters.contains(&meter.as_str()))
     {
-        let message = format!("`{meter}` is no meter of the type: expected {}", one_of(&meters));
+        let message = format!("`{meter}` is not a meter of the type: expected {}", one_of(&meters));
         return Err(wrong_field(&format!("{path}/{place}/meter"), FieldErrorCode::NotAllowed, message));
     }
     if !decl.expects.is_empty() && decl.provisions.is_empty() {
-        let message = "what is not made does not run: expected `provisions`";
+        let message = "products without resources are never running: expected `provisions`";
         return Err(wrong_field(&format!("{path}/expects"), FieldErrorCode::NotAllowed, message));
     }
     if decl.lifecycle.is_some() && decl.provisions.is_empty() {
-        let message = "what is not made does not end: expected `provisions`";
+        let message = "products without resources have no lifecycle: expected `provisions`";
         return Err(wrong_field(&format!("{path}/lifecycle"), FieldErrorCode::NotAllowed, message));
     }
     check_tokens(decl, path, own)?;
     check_views(decl, path)
 }
 
-/// Tokens are of products that the catalog sells, and are redeemed for what can be given.
+/// Checks tokens: only products of the catalog have them, and their effects must exist.
 fn check_tokens(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
     for (index, token) in decl.tokens.iter().enumerate() {
         let path = format!("{path}/tokens/{index}");
@@ -173,7 +173,7 @@ fn check_tokens(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
             Err(wrong_field(&format!("{path}{place}"), FieldErrorCode::NotAllowed, message))
         };
         if !decl.catalog {
-            return wrong("", "they are of what is sold: expected `catalog: true`".to_owned());
+            return wrong("", "only products of the catalog have tokens: expected `catalog: true`".to_owned());
         }
         if !is_word(&token.name) || decl.tokens[..index].iter().any(|other| other.name == token.name) {
             return wrong("/name", format!("expected another name, 1 to {WORD_BYTES} of a-z, 0-9 and _"));
@@ -187,14 +187,17 @@ fn check_tokens(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
         let known = grants(own);
         if !known.contains(&redeem.effect) {
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            return wrong("/redeem/effect", format!("`{}` gives nothing: expected {}", redeem.effect, one_of(&known)));
+            return wrong(
+                "/redeem/effect",
+                format!("`{}` is not an effect for grants: expected {}", redeem.effect, one_of(&known)),
+            );
         }
         check_places(decl, &places(&redeem.with), "product", &format!("{path}/redeem/with"))?;
     }
     Ok(())
 }
 
-/// Views are of statuses, in fields that the type has for nothing else; steps have words where one is shown.
+/// Checks views: they map known statuses and have field names of their own, and phases require the view `phase`.
 fn check_views(decl: &TypeDecl, path: &str) -> Ruled<()> {
     let wrong = |place: &str, message: String| {
         Err(wrong_field(&format!("{path}/{place}"), FieldErrorCode::NotAllowed, message))
@@ -204,17 +207,17 @@ fn check_views(decl: &TypeDecl, path: &str) -> Ruled<()> {
     for (name, view) in &decl.views {
         let place = format!("views/{}", escaped(name));
         if decl.provisions.is_empty() {
-            return wrong(&place, "what is not made has no status: expected `provisions`".to_owned());
+            return wrong(&place, "products without resources have no status: expected `provisions`".to_owned());
         }
         let is_ours = |field: &Field| field.set_by == SetBy::Service && field.field_type == FieldType::String;
         let is_taken = ["created_at", "purchase_id", "stripe_subscription_id", "user_id"].contains(&name.as_str());
         if is_taken || !decl.field(name).is_some_and(is_ours) {
-            return wrong(&place, format!("`{name}` is a field of its own: expected another name"));
+            return wrong(&place, format!("`{name}` is already a field: expected another name"));
         }
         if let Some(status) = view.keys().find(|status| !statuses.contains(&status.as_str())) {
             return wrong(
                 &format!("{place}/{}", escaped(status)),
-                format!("`{status}` is no status: expected {}", one_of(&statuses)),
+                format!("`{status}` is not a status: expected {}", one_of(&statuses)),
             );
         }
     }
@@ -223,14 +226,14 @@ fn check_views(decl: &TypeDecl, path: &str) -> Ruled<()> {
         if (resource.phase.is_some() || by_hand.is_some()) && !decl.views.contains_key(PHASE) {
             return wrong(
                 &format!("provisions/{index}/phase"),
-                format!("nothing shows it: expected `views` with `{PHASE}`"),
+                format!("no view shows the phase: expected `views` with `{PHASE}`"),
             );
         }
     }
     Ok(())
 }
 
-/// A resource or step is made of effects that exist, after what stands before it: so there is no circle.
+/// Checks a resource or step: its effects exist, and it only depends on earlier entries, which rules out cycles.
 fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &OwnResources) -> Ruled<()> {
     let wrong =
         |what: &str, message: String| Err(wrong_field(&format!("{path}{what}"), FieldErrorCode::NotAllowed, message));
@@ -242,7 +245,10 @@ fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &
             for verb in ["ensure", "change", "destroy"].into_iter().chain(optional) {
                 let known = resources(verb, own);
                 if !known.contains(&name.as_str()) {
-                    return wrong("/resource", format!("`{name}.{verb}` is no effect: expected {}", one_of(&known)));
+                    return wrong(
+                        "/resource",
+                        format!("`{name}.{verb}` is not an effect: expected {}", one_of(&known)),
+                    );
                 }
             }
         }
@@ -250,12 +256,12 @@ fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &
             let known = steps(own);
             if !known.contains(kind) {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                return wrong("/run", format!("`{kind}` is no step: expected {}", one_of(&known)));
+                return wrong("/run", format!("`{kind}` is not a step: expected {}", one_of(&known)));
             }
-            let is_thing = resource.suspends || resource.backup || resource.on_archive != OnArchive::Free || verify;
-            if is_thing || resource.variant.is_some() || resource.quota.is_some() {
+            let is_resource = resource.suspends || resource.backup || resource.on_archive != OnArchive::Free || verify;
+            if is_resource || resource.variant.is_some() || resource.quota.is_some() {
                 let message =
-                    "a step is done once: expected no suspends, backup, on_archive, variant, quota and verify";
+                    "a step is no resource: expected no suspends, backup, on_archive, variant, quota and verify";
                 return wrong("", message.to_owned());
             }
         }
@@ -263,34 +269,35 @@ fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &
     }
     if let Some(stock) = &resource.stock {
         if resource.or_manual.is_none() || resource.run.is_some() {
-            let message = "somebody makes a resource where none is left: expected `resource` and `or_manual`";
+            let message =
+                "a person creates the resource once the stock is used up: expected `resource` and `or_manual`";
             return wrong("/stock", message.to_owned());
         }
         if stock.most.is_empty() || stock.most.values().any(|most| !(1..=STOCK_MAX).contains(most)) {
-            let message = format!("expected how many there are, 1 to {STOCK_MAX}, of each value");
+            let message = format!("expected a number from 1 to {STOCK_MAX} for each value");
             return Err(wrong_field(&format!("{path}/stock/most"), FieldErrorCode::OutOfRange, message));
         }
     }
     if let Some(name) = resource.after.iter().find(|name| !earlier.iter().any(|other| other.name == **name)) {
         let earlier: Vec<&str> = earlier.iter().map(|resource| resource.name.as_str()).collect();
-        return wrong("/after", format!("`{name}` does not come before it: expected {}", one_of(&earlier)));
+        return wrong("/after", format!("`{name}` is not declared before it: expected {}", one_of(&earlier)));
     }
     if earlier.iter().any(|other| other.name == resource.name) {
-        return wrong("/name", format!("`{}` stands before it: expected another name", resource.name));
+        return wrong("/name", format!("`{}` is already declared: expected another name", resource.name));
     }
     let asks = resource.or_manual.iter().flat_map(|by_hand| by_hand.asks.iter().enumerate());
     for (index, field) in asks {
         if let Err((_, message)) = schema::check_default(field) {
             return wrong(
                 &format!("/or_manual/asks/{index}/default"),
-                format!("the field does not allow it: {message}"),
+                format!("the field does not allow this default: {message}"),
             );
         }
     }
     Ok(())
 }
 
-/// Whether a name is a lower-case word that is not too long.
+/// Whether a name is a lower-case word of at most 40 bytes.
 pub(super) fn is_word(name: &str) -> bool {
     let mut letters = name.bytes();
     letters.next().is_some_and(|first| first.is_ascii_lowercase())
@@ -298,7 +305,7 @@ pub(super) fn is_word(name: &str) -> bool {
         && name.len() <= WORD_BYTES
 }
 
-/// Names of a business's own: lower-case words, none of which means something already.
+/// Checks the business's own configuration keys and resources: lower-case words that are not built in.
 pub(crate) fn check_own(config: &[String], resources: &OwnResources) -> Ruled<()> {
     let is_setting = |key: &str| CONFIG.iter().any(|(known, ..)| *known == key);
     let config = config.iter().map(|key| ("config", key, is_setting(key)));
@@ -310,7 +317,7 @@ pub(crate) fn check_own(config: &[String], resources: &OwnResources) -> Ruled<()
             return Err(wrong_field(&path, FieldErrorCode::BadFormat, message));
         }
         if is_taken {
-            return Err(wrong_field(&path, FieldErrorCode::Taken, "it is built in: expected another name"));
+            return Err(wrong_field(&path, FieldErrorCode::Taken, "the name is built in: expected another name"));
         }
     }
     for (name, verbs) in resources {
@@ -323,15 +330,15 @@ pub(crate) fn check_own(config: &[String], resources: &OwnResources) -> Ruled<()
     Ok(())
 }
 
-/// Bytes that a name of a business's own has at most.
+/// Greatest length of the business's own names, in bytes.
 const WORD_BYTES: usize = 40;
 
-/// A key as a part of a JSON Pointer.
+/// Escapes a key as a part of a JSON Pointer.
 pub(super) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// An amount names a field that has a number, or places that there are.
+/// Checks that an amount refers to a numeric field or to known placeholders.
 fn check_amount(decl: &TypeDecl, amount: &Amount, scope: &str, path: &str) -> Ruled<()> {
     if let Some(name) = amount.field() {
         check_number(decl, name, path)?;
@@ -339,7 +346,7 @@ fn check_amount(decl: &TypeDecl, amount: &Amount, scope: &str, path: &str) -> Ru
     check_places(decl, &amount.places(), scope, path)
 }
 
-/// A field that has a number, or that counts as one.
+/// Checks that a field is numeric or a truth value.
 fn check_number(decl: &TypeDecl, name: &str, path: &str) -> Ruled<()> {
     let counts = |field: &&Field| {
         matches!(field.field_type, FieldType::Int | FieldType::Money | FieldType::Milli | FieldType::Bool)
@@ -348,16 +355,16 @@ fn check_number(decl: &TypeDecl, name: &str, path: &str) -> Ruled<()> {
     match fields.contains(&name) {
         true => Ok(()),
         false => {
-            let message = format!("`{name}` is no field with a number: expected {}", one_of(&fields));
+            let message = format!("`{name}` is not a numeric field: expected {}", one_of(&fields));
             Err(wrong_field(path, FieldErrorCode::NotAllowed, message))
         }
     }
 }
 
-/// A word that places of a template may begin with, and what may follow it; anything where that is not known.
+/// A first word of placeholders with the names that may follow it; none if they are unknown, which allows any name.
 pub(super) type Word<'a> = (&'a str, Option<Vec<&'a str>>);
 
-/// Names of the fields that metadata of these types may have; none where other keys are allowed.
+/// Returns the metadata fields of these types; none if a type allows other keys.
 fn fields_of<'a>(decls: impl Iterator<Item = &'a TypeDecl>) -> Option<Vec<&'a str>> {
     let mut fields = Vec::new();
     for decl in decls {
@@ -369,7 +376,7 @@ fn fields_of<'a>(decls: impl Iterator<Item = &'a TypeDecl>) -> Option<Vec<&'a st
     Some(fields)
 }
 
-/// Each place begins with one of the words and goes on with a name that there is.
+/// Checks that each placeholder begins with one of the words and continues with a known name.
 pub(super) fn check_words(places: &[&str], words: &[Word<'_>], path: &str) -> Ruled<()> {
     for place in places {
         let (word, name) = place.split_once('.').unwrap_or((place, ""));
@@ -387,28 +394,28 @@ pub(super) fn check_words(places: &[&str], words: &[Word<'_>], path: &str) -> Ru
     Ok(())
 }
 
-/// Places name fields of the type, under the only word that there is.
+/// Checks that placeholders begin with `word` and name fields of the type.
 fn check_places(decl: &TypeDecl, places: &[&str], word: &str, path: &str) -> Ruled<()> {
     for place in places {
         let (scope, name) = place.split_once('.').unwrap_or((place, ""));
         if scope != word {
-            let message = format!("`{{{place}}}` names nothing: expected `{{{word}.FIELD}}`");
+            let message = format!("`{{{place}}}` is not defined: expected `{{{word}.FIELD}}`");
             return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
         }
         let name = name.split('.').next().unwrap_or_default();
         if name != "id" && !decl.extras && decl.field(name).is_none() {
             let fields: Vec<&str> = decl.fields.iter().map(|field| field.name.as_str()).collect();
-            let message = format!("`{{{place}}}` names no field: expected {}", one_of(&fields));
+            let message = format!("`{{{place}}}` does not name a field: expected {}", one_of(&fields));
             return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
         }
     }
     Ok(())
 }
 
-/// The clause `buy` names fields, and the places of `product` and `account`.
+/// Checks the clause `buy`: its fields, and its placeholders of `product` and `account`.
 fn check_buy(decl: &TypeDecl, buy: &Buy, path: &str) -> Ruled<()> {
     if !decl.catalog {
-        let message = "only products of the catalog are bought: expected `catalog: true`";
+        let message = "only products of the catalog can be bought: expected `catalog: true`";
         return Err(wrong_field(path, FieldErrorCode::NotAllowed, message));
     }
     if let Some(name) = &buy.once_per {
@@ -416,12 +423,13 @@ fn check_buy(decl: &TypeDecl, buy: &Buy, path: &str) -> Ruled<()> {
             |field: &&Field| field.required && matches!(field.field_type, FieldType::String | FieldType::Enum);
         let fields: Vec<&str> = decl.fields.iter().filter(is_named).map(|field| field.name.as_str()).collect();
         if !fields.contains(&name.as_str()) {
-            let message = format!("`{name}` is no required text: expected {}", one_of(&fields));
+            let message = format!("`{name}` is not a required text field: expected {}", one_of(&fields));
             return Err(wrong_field(&format!("{path}/once_per"), FieldErrorCode::NotAllowed, message));
         }
     }
     if buy.condition.is_some() && decl.family.is_some() {
-        let message = "a plan is bought without condition, since conditions name what plans grant: expected no `if`";
+        let message =
+            "a plan is bought without a condition, since conditions refer to grants of plans: expected no `if`";
         return Err(wrong_field(&format!("{path}/if"), FieldErrorCode::NotAllowed, message));
     }
     if buy.quantity.is_some_and(|quantity| quantity.max == 0) {
@@ -433,20 +441,20 @@ fn check_buy(decl: &TypeDecl, buy: &Buy, path: &str) -> Ruled<()> {
     check_places(decl, &of_product, "product", path)
 }
 
-/// The clause `split` names a field that every product has, and that is an account.
+/// Checks the clause `split`: it must refer to a required field with an account.
 fn check_split(decl: &TypeDecl, split: &Split, path: &str) -> Ruled<()> {
     if !decl.catalog {
         return Err(wrong_field(
             path,
             FieldErrorCode::NotAllowed,
-            "only products of the catalog are sold: expected `catalog: true`",
+            "only products of the catalog can be sold: expected `catalog: true`",
         ));
     }
     let is_account = |field: &&Field| field.required && field.format == Some(Format::Account);
     let fields: Vec<&str> = decl.fields.iter().filter(is_account).map(|field| field.name.as_str()).collect();
     if split.field().is_none_or(|name| !fields.contains(&name)) {
         let message = format!(
-            "`{}` is no place of a required field with format account: expected `{{product.FIELD}}` with {}",
+            "`{}` does not refer to a required field with format account: expected `{{product.FIELD}}` with {}",
             split.to,
             one_of(&fields)
         );
@@ -459,7 +467,7 @@ fn check_split(decl: &TypeDecl, split: &Split, path: &str) -> Ruled<()> {
     Ok(())
 }
 
-/// What is allowed, for a message.
+/// Formats the allowed names for a message.
 pub(crate) fn one_of(names: &[&str]) -> String {
     match names.is_empty() {
         true => "none, since there are none".to_owned(),
@@ -467,7 +475,7 @@ pub(crate) fn one_of(names: &[&str]) -> String {
     }
 }
 
-/// Where a product lists prices by interval, what says an only price would be passed over.
+/// Checks that a product with `prices` has no members of a single price, which would be ignored.
 pub(crate) fn check_prices(body: &Object) -> Ruled<()> {
     let is_given = |object: &Object, name: &str| object.get(name).is_some_and(|value| !value.is_null());
     let metadata = ["metadata", "features"].into_iter().filter_map(|name| body.get(name)?.as_object());
@@ -477,13 +485,13 @@ pub(crate) fn check_prices(body: &Object) -> Ruled<()> {
     match ["price", "billing_interval", "interval"].into_iter().find(|name| is_given(body, name)) {
         None => Ok(()),
         Some(name) => {
-            let message = format!("it says the only price, and `prices` stands beside it: expected no `{name}`");
+            let message = format!("conflicts with `prices`: expected no `{name}`");
             Err(wrong_field(&format!("/{name}"), FieldErrorCode::NotAllowed, message))
         }
     }
 }
 
-/// Products of one type are told apart by their field of `infer_by`: of two with one value, one could not be asked for.
+/// Checks that products of one type differ in their `infer_by` field: of two with one value, one could not be selected.
 pub(crate) fn check_told_apart(proposed: &Proposed, earlier: &[(String, Proposed)]) -> Ruled<()> {
     let Some(key) = &proposed.decl.infer_by else { return Ok(()) };
     let Some(value) = proposed.metadata.get(key) else { return Ok(()) };
@@ -491,14 +499,13 @@ pub(crate) fn check_told_apart(proposed: &Proposed, earlier: &[(String, Proposed
     match earlier.iter().find(|(_, other)| is_same(other)) {
         None => Ok(()),
         Some((id, _)) => {
-            let message =
-                format!("`{id}` has the same, and `{key}` tells products of this type apart: expected another");
+            let message = format!("`{id}` has the same value, and `{key}` must differ within a type: expected another");
             Err(wrong_field(&format!("/metadata/{}", escaped(key)), FieldErrorCode::Taken, message))
         }
     }
 }
 
-/// Declared entitlements hold together: only counters have periods and alerts.
+/// Checks entitlements: only counters have periods and alerts.
 pub(crate) fn check_entitlements(entitlements: &Entitlements) -> Ruled<()> {
     for (key, decl) in entitlements {
         let path = format!("/entitlements/{}", escaped(key));
@@ -508,23 +515,22 @@ pub(crate) fn check_entitlements(entitlements: &Entitlements) -> Ruled<()> {
             return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
         }
         if decl.alerts.iter().any(|percent| !(1..=100).contains(percent)) {
-            let message = "expected per cent from 1 to 100";
+            let message = "expected percentages from 1 to 100";
             return Err(wrong_field(&format!("{path}/alerts"), FieldErrorCode::OutOfRange, message));
         }
     }
     Ok(())
 }
 
-/// Rates hold together: a meter is either counted or paid for, prices are not negative, and conditions are met by plans.
+/// Checks rates: a meter is no entitlement, prices are not negative, and conditions can be met by plans.
 pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[TypeDecl]) -> Ruled<()> {
     let plans = types.iter().filter(|decl| decl.family.is_some());
     let by_plans: Vec<&str> = plans.flat_map(|decl| decl.grants.keys().map(String::as_str)).collect();
     for (meter, rate) in rates {
         let path = format!("/rates/{}", escaped(meter));
         if declared(entitlements, meter).is_some() {
-            let message = format!(
-                "`{meter}` is an entitlement, and what is counted under one costs nothing by itself: expected another name"
-            );
+            let message =
+                format!("`{meter}` is an entitlement, and usage of an entitlement has no price: expected another name");
             return Err(wrong_field(&path, FieldErrorCode::NotAllowed, message));
         }
         if let Some((value, _)) = rate.micros.iter().find(|(_, micros)| **micros < 0) {
@@ -535,7 +541,7 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
             return Err(wrong_field(&format!("{path}/pay"), FieldErrorCode::Missing, "expected credits or invoice"));
         }
         if rate.pay.contains(&PaidBy::Invoice) != rate.invoice.is_some() {
-            let message = "expected {min, limit, if} where `pay` names `invoice`, and only there";
+            let message = "expected {min, limit, if} if `pay` contains `invoice`, else nothing";
             return Err(wrong_field(&format!("{path}/invoice"), FieldErrorCode::Missing, message));
         }
         if let Some(seller) = &rate.seller {
@@ -544,7 +550,7 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
             let numbers: Vec<&str> = numbers.collect();
             if !numbers.contains(&seller.micros.as_str()) {
                 let message = format!(
-                    "`{}` is no whole number of a type with `split`: expected {}",
+                    "`{}` is not a whole-number field of a type with `split`: expected {}",
                     seller.micros,
                     one_of(&numbers)
                 );
@@ -553,15 +559,15 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
         }
         let condition = rate.invoice.as_ref().and_then(|terms| terms.condition.as_deref());
         if let Some(key) = condition.filter(|key| !by_plans.contains(key)) {
-            let message = format!("`{key}` is granted by no plan: expected {}", one_of(&by_plans));
+            let message = format!("`{key}` is not granted by any plan: expected {}", one_of(&by_plans));
             return Err(wrong_field(&format!("{path}/invoice/if"), FieldErrorCode::NotAllowed, message));
         }
     }
     Ok(())
 }
 
-/// A type names what some type of the catalog has: families, entitlements, fields and configuration. What names nothing
-/// would be a customer's dead letter.
+/// Checks a type's references to the rest of the catalog: families, entitlements, fields and configuration keys. An
+/// unresolved reference would fail later, with a customer's event.
 pub(crate) fn check_names(
     decl: &TypeDecl,
     types: &[TypeDecl],
@@ -591,7 +597,7 @@ pub(crate) fn check_names(
             return unknown(format!("provisions/{index}/quota"), key, one_of(keys()));
         }
     }
-    // A condition that no plan can meet would be a customer's dead letter.
+    // A condition that no plan can meet would fail later, with a customer's event.
     let plans = || types.iter().filter(|decl| decl.family.is_some());
     let by_plans: Vec<&str> = plans().flat_map(|decl| decl.grants.keys().map(String::as_str)).collect();
     let conditions = decl
@@ -601,7 +607,7 @@ pub(crate) fn check_names(
     let bought = decl.buy.as_ref().and_then(|buy| Some(("buy/if".to_owned(), buy.condition.as_deref()?)));
     for (place, key) in conditions.chain(bought) {
         if !by_plans.contains(&key) {
-            let message = format!("`{key}` is granted by no plan: expected {}", one_of(by_plans));
+            let message = format!("`{key}` is not granted by any plan: expected {}", one_of(by_plans));
             return Err(wrong_field(&format!("{path}/{place}"), FieldErrorCode::NotAllowed, message));
         }
     }
@@ -647,7 +653,7 @@ pub(crate) fn check_names(
     check_addresses(decl, path)
 }
 
-/// The public address and the one that is watched name resources, their outputs and fields.
+/// Checks the templates of the public and the watched URL: they refer to resources, outputs and fields.
 fn check_addresses(decl: &TypeDecl, path: &str) -> Ruled<()> {
     let resources: Vec<&str> = decl.provisions.iter().map(|resource| resource.name.as_str()).collect();
     for (index, rule) in decl.url.iter().enumerate() {

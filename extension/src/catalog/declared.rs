@@ -1,18 +1,18 @@
-//! Effect kinds and configuration that exist: what a product type may ask for, and by which values.
+//! The built-in effect kinds and configuration keys, and which effects product types may use.
 
 use extension_contract::ConfigType;
 use std::collections::BTreeMap;
 
-/// The waits after failed attempts, in milliseconds.
+/// Delays after failed attempts, in milliseconds.
 type Delays = &'static [u32];
-/// Ten tries in about three quarters of an hour: a provider's ordinary outage.
+/// Ten attempts in about 45 minutes, the length of an ordinary provider outage.
 const PATIENT: Delays = &[5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 640_000, 1_280_000];
-/// Five tries in somewhat more than a minute: somebody waits for the end.
+/// Five attempts in little more than a minute, for effects that a person waits for.
 const PROMPT: Delays = &[5_000, 10_000, 20_000, 40_000];
-/// Three tries (requirements M13).
+/// Three attempts (requirements M13).
 const MAIL: Delays = &[60_000, 120_000];
 
-/// Effect kinds with the members that their payload and result must have, and when they are tried again.
+/// Effect kinds with the required members of their payload and result, and their retry delays.
 pub(crate) const EFFECTS: [(&str, &[&str], &[&str], Delays); 42] = [
     ("bucket.change", &[], &[], PROMPT),
     ("bucket.destroy", &[], &[], PATIENT),
@@ -61,30 +61,30 @@ pub(crate) const EFFECTS: [(&str, &[&str], &[&str], Delays); 42] = [
 /// Key, type, required, default, environment variable, description.
 pub(crate) type ConfigRow = (&'static str, ConfigType, bool, Option<&'static str>, Option<&'static str>, &'static str);
 
-/// Configuration of the extension itself; what resources need is declared by the business.
+/// Configuration of the extension itself. Businesses declare the keys that their resources need.
 pub(crate) const CONFIG: [ConfigRow; 2] = [
     ("enabled", ConfigType::Boolean, false, Some("true"), None, "False: nothing is provisioned"),
     ("stripe_webhook_secret", ConfigType::Secret, false, None, Some("STRIPE_WEBHOOK_SECRET"), "Signs webhooks"),
 ];
 
-/// What is asked for of a resource in the course of its life; other verbs are steps.
+/// Verbs of the lifecycle of a resource. Other verbs are steps.
 pub(crate) const VERBS: [&str; 6] = ["backup", "change", "destroy", "ensure", "observe", "restore"];
 
-/// What effects are of that no product type asks for.
-const OF_HOST: [&str; 4] = ["object", "probe", "secret", "stripe"];
+/// Prefixes of the effects that product types may not use.
+const HOST_PREFIXES: [&str; 4] = ["object", "probe", "secret", "stripe"];
 
-/// Resources of a business's own, each with what can be asked for of it.
+/// A business's own resources with their verbs.
 pub(crate) type OwnResources = BTreeMap<String, Vec<String>>;
 
-/// Whether effects are of this resource, or of this part of the host, without a business saying so.
+/// Whether the name is the prefix of a built-in effect.
 pub(crate) fn is_built_in(resource: &str) -> bool {
     EFFECTS.iter().any(|(kind, ..)| kind.split_once('.').is_some_and(|(part, _)| part == resource))
 }
 
-/// The effects that a step may be.
+/// Returns the effects that a step may run.
 pub(crate) fn steps(own: &OwnResources) -> Vec<String> {
     let is_step = |kind: &&str| {
-        kind.split_once('.').is_some_and(|(part, verb)| !OF_HOST.contains(&part) && !VERBS.contains(&verb))
+        kind.split_once('.').is_some_and(|(part, verb)| !HOST_PREFIXES.contains(&part) && !VERBS.contains(&verb))
     };
     let built_in = EFFECTS.iter().map(|(kind, ..)| *kind).filter(is_step).map(str::to_owned);
     let of_own = own.iter().flat_map(|(resource, verbs)| verbs.iter().map(move |verb| (resource, verb)));
@@ -92,7 +92,7 @@ pub(crate) fn steps(own: &OwnResources) -> Vec<String> {
     built_in.chain(of_own.map(|(resource, verb)| format!("{resource}.{verb}"))).collect()
 }
 
-/// The effects that give what a token is redeemed for.
+/// Returns the effects that may give the grant of a token.
 pub(crate) fn grants(own: &OwnResources) -> Vec<String> {
     let mut out = steps(own);
     out.retain(|kind| !EFFECTS.iter().any(|(known, ..)| known == kind));
@@ -100,11 +100,11 @@ pub(crate) fn grants(own: &OwnResources) -> Vec<String> {
     out
 }
 
-/// The resources of product types that can be asked for this.
+/// Returns the resources that have this verb and that product types may use.
 pub(crate) fn resources<'a>(verb: &str, own: &'a OwnResources) -> Vec<&'a str> {
     let parts = EFFECTS.iter().filter_map(|(kind, ..)| kind.split_once('.'));
     let built_in =
-        parts.filter(|(part, known)| *known == verb && !OF_HOST.contains(part)).map(|(resource, _)| resource);
+        parts.filter(|(part, known)| *known == verb && !HOST_PREFIXES.contains(part)).map(|(resource, _)| resource);
     let own = own.iter().filter(|(_, verbs)| verbs.iter().any(|known| known == verb));
     built_in.chain(own.map(|(resource, _)| resource.as_str())).collect()
 }

@@ -1,4 +1,4 @@
-//! What a decision is made with: the account, the catalog, and of the event what is not its content.
+//! The context of a decision: the account, the catalog, and the event without its content.
 
 use super::Catalog;
 use crate::model::account::Account;
@@ -7,15 +7,15 @@ use crate::model::json::short_hash;
 use crate::model::records::product::ProductRow;
 use extension_contract::{Actor, ProviderFacts, Timestamp};
 
-/// The account and the catalog while an event is decided.
+/// The context in which an event is decided.
 pub(crate) struct Desk<'d> {
-    /// The account's rows, and what is written.
+    /// The account, with the changes of the decision.
     pub account: Account<'d>,
-    /// What is sold.
+    /// The catalog of the business.
     pub catalog: Catalog<'d>,
-    /// The time of all that the event causes, in milliseconds since the epoch.
+    /// The time of everything that the event causes, in milliseconds since the epoch.
     pub now: Timestamp,
-    /// The provider's time of the event; the time of arrival where the provider names none.
+    /// The provider's time of the event, or the time of arrival if it has none.
     pub provider_time: Timestamp,
     /// Business whose catalog applies.
     pub business: &'d str,
@@ -25,19 +25,19 @@ pub(crate) struct Desk<'d> {
     pub kind: &'d str,
     /// Who caused it.
     pub actor: &'d Actor,
-    /// The provider's view of the event; none where no provider is involved.
+    /// The provider's facts about the event; none if no provider is involved.
     pub provider: Option<&'d ProviderFacts>,
-    /// Who waits for an answer.
+    /// Where the reply is sent.
     pub reply_to: Option<&'d String>,
 }
 
 impl Desk<'_> {
-    /// Sixteen digits that derive from the event's id: for ids of what it makes.
+    /// Returns sixteen digits derived from the event's id, for ids of the rows that it creates.
     pub fn event_hash(&self) -> String {
         short_hash(self.event_id)
     }
 
-    /// Whether an id is taken by a product of the account or of the catalog, a deleted one too.
+    /// Whether a product of the account or of the catalog has this id, deleted products of the account included.
     pub fn is_product_id_taken(&mut self, id: &str) -> Ruled<bool> {
         Ok(self.account.is_stored::<ProductRow>(id)? || self.catalog.product(id)?.is_some())
     }

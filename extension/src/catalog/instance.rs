@@ -1,4 +1,4 @@
-//! An instance being worked on: its product row, its type, its metadata and its record, saved together.
+//! An instance during a decision: its product row, type, metadata and record, which are saved together.
 
 use super::amount::Amount;
 use super::desk::Desk;
@@ -18,31 +18,31 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// Fingerprint of an instance that was brought nowhere yet.
+/// Fingerprint of an instance that was never reconciled.
 const NOT_DRIVEN: &str = "new";
 
 /// A product that provisions resources.
 pub(crate) struct Instance {
     /// Product id.
     pub id: String,
-    /// The product row; its metadata is `metadata`, whatever the text in it says.
+    /// The product row. `metadata` replaces the metadata text in it.
     pub values: Shared<ProductValues>,
     pub decl: Rc<TypeDecl>,
     pub metadata: Shared<Object>,
     pub record: Shared<InstanceRecord>,
-    /// Whether it is ours to drive; a row that somebody else wrote is not before it was accepted (SOL-23).
+    /// Whether this component manages it. A row from another service is not managed before it was accepted (SOL-23).
     pub is_adopted: bool,
-    /// Whether the account's summary has it.
+    /// Whether the account's summary includes it.
     is_counted: bool,
 }
 
 impl Instance {
-    /// A product row of the account as an instance; none if there is no such row, or if this business has no such type.
+    /// Returns an instance by its id; none if there is no such row or the business has no such type.
     pub fn find(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<Instance>> {
         let Some(row) = desk.account.get::<ProductRow>(id)? else { return Ok(None) };
         let Some(decl) = desk.catalog.type_named(row.product_type())? else { return Ok(None) };
         let (values, mut metadata) = row.parts(id)?;
-        decl.modernise(&mut metadata);
+        decl.apply_aliases(&mut metadata);
         let record = desk.account.get::<InstanceRecord>(id)?;
         let is_counted = record.is_some();
         let record: Shared<InstanceRecord> = record.unwrap_or_default().into();
@@ -50,51 +50,51 @@ impl Instance {
         Ok(Some(Instance { id: id.to_owned(), values, decl, metadata, record, is_adopted, is_counted }))
     }
 
-    /// An instance of this account by its id.
+    /// Returns an instance of this account by its id. Refuses the event if there is none.
     pub fn load(desk: &mut Desk<'_>, id: &str) -> Ruled<Instance> {
         Instance::find(desk, id)?.ok_or_else(|| Refusal::NotFound(id.to_owned()).into())
     }
 
-    /// `metadata.status`; none where it is no status of an instance.
+    /// Returns `metadata.status`; none if it is not an instance status.
     pub fn status(&self) -> Option<InstanceStatus> {
         self.metadata.get("status").and_then(Value::as_str).and_then(InstanceStatus::parse)
     }
 
-    /// Whether it has a status.
+    /// Whether it has this status.
     pub fn is(&self, status: InstanceStatus) -> bool {
         self.status() == Some(status)
     }
 
-    /// The status as it stands in the metadata.
+    /// Returns the text of `metadata.status`.
     pub fn status_text(&self) -> &str {
         self.text("status").unwrap_or_default()
     }
 
-    /// Set `metadata.status`.
+    /// Sets `metadata.status`.
     pub fn set_status(&mut self, status: InstanceStatus) {
         self.set("status", json!(status.name()));
     }
 
-    /// Set a member of the metadata.
+    /// Sets a member of the metadata.
     pub fn set(&mut self, key: &str, value: Value) {
         if self.metadata.get(key) != Some(&value) {
             self.metadata.insert(key.to_owned(), value);
         }
     }
 
-    /// Remove a member of the metadata.
+    /// Removes a member of the metadata.
     pub fn unset(&mut self, key: &str) {
         if self.metadata.contains_key(key) {
             self.metadata.remove(key);
         }
     }
 
-    /// A text of the metadata.
+    /// Returns a text of the metadata.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).and_then(Value::as_str)
     }
 
-    /// Whether it uses up what its type consumes: everything but what is gone or fully undone.
+    /// Whether it consumes entitlements: unless it is terminated, or failed with all its resources destroyed.
     pub fn counts(&self) -> bool {
         match self.status() {
             Some(InstanceStatus::Terminated) => false,
@@ -103,7 +103,7 @@ impl Instance {
         }
     }
 
-    /// End it: nothing new begins, what is there is freed.
+    /// Begins its deletion: nothing new begins, and its resources are destroyed.
     pub fn end(&mut self, final_backup: bool) {
         let anything = !self.record.is_compensated();
         self.record.final_backup = final_backup && anything;
@@ -111,11 +111,11 @@ impl Instance {
         self.set_status(InstanceStatus::Deleting);
     }
 
-    /// Begin anew after everything was undone.
+    /// Restarts its creation after all its resources were destroyed.
     pub fn begin_again(&mut self) {
         let before = std::mem::take(&mut *self.record);
         let failed = before.failed.filter(|_| before.credit_due);
-        // Generations go on rising, so that nothing of the first attempt is taken for the second.
+        // Generations continue to rise, so that no result of the first attempt is taken for one of the second.
         self.record = InstanceRecord {
             product_type: before.product_type,
             made_at: before.made_at,
@@ -136,7 +136,7 @@ impl Instance {
         self.set_status(InstanceStatus::Provisioning);
     }
 
-    /// Claim keys of its unique fields.
+    /// Returns the claim keys of its unique fields.
     pub fn names(&self) -> Vec<String> {
         names(&self.decl, &self.metadata)
     }
@@ -160,7 +160,7 @@ impl Instance {
         out
     }
 
-    /// Write row and record, and keep the account's summary.
+    /// Writes row and record, and updates the account's summary.
     pub fn save(&mut self, account: &mut Account<'_>) -> Ruled<()> {
         if self.record.resources.values().any(ResourceState::is_traceless) {
             self.record.prune();
@@ -175,14 +175,14 @@ impl Instance {
             summary.replace(&self.record.adds, &adds);
             if is_new {
                 summary.count(&self.values.product_type);
-                // Whoever looks next looks at it, also if it can't be driven now.
+                // Makes the next reconciliation include it, even if it can't be reconciled now.
                 summary.reached = String::new();
             }
             account.put(Summary::ID, summary);
             self.record.adds = adds;
         }
         match (self.is(InstanceStatus::Terminated), self.record.reached.is_empty()) {
-            // What is gone is brought nowhere any more.
+            // A terminated instance is not reconciled any more.
             (true, false) => self.record.reached = String::new(),
             (false, true) => NOT_DRIVEN.clone_into(&mut self.record.reached),
             _ => {}
@@ -197,14 +197,14 @@ impl Instance {
     }
 }
 
-/// What a product of a type with this metadata uses up, by entitlement.
+/// Returns the consumption of a product with this type and metadata, by entitlement.
 pub(crate) fn consumed(decl: &TypeDecl, metadata: &Object) -> BTreeMap<String, i64> {
     let scope = Scope::default().object("instance", metadata);
     let of = |(key, amount): (&String, &Amount)| Some((key.clone(), amount.of(metadata, &scope)?));
     gather(decl.consumes.iter().filter_map(of))
 }
 
-/// Claim keys of a product's unique fields.
+/// Returns the claim keys of a product's unique fields.
 pub(crate) fn names(decl: &TypeDecl, metadata: &Object) -> Vec<String> {
     let unique = decl.fields.iter().filter_map(|field| {
         let (space, value) = (field.space(&decl.name)?, metadata.get(&field.name)?.as_str()?);

@@ -1,4 +1,4 @@
-//! A product of an account is made: its names are taken, its row is written, and it is ours to drive.
+//! Creation of an account's product: takes its claims, writes its row and adopts it for reconciliation.
 
 use super::desk::Desk;
 use super::instance::{Instance, names};
@@ -12,7 +12,7 @@ use crate::model::time::rfc3339;
 use extension_contract::{Account, Refusal};
 use serde_json::{Value, json};
 
-/// Take the claims of unique fields. One that is taken, by whomever, names itself, never its holder.
+/// Takes the claims of unique fields. The refusal of a taken claim names its key, never its holder.
 pub(crate) fn take_names(desk: &mut Desk<'_>, decl: &TypeDecl, metadata: &Object, holds_them: bool) -> Ruled<()> {
     if holds_them {
         return Ok(());
@@ -23,7 +23,7 @@ pub(crate) fn take_names(desk: &mut Desk<'_>, decl: &TypeDecl, metadata: &Object
     }
 }
 
-/// Insert a row; ids that derive from nothing else derive from `seed`. Its id.
+/// Inserts a row and returns its id, which is derived from `seed` if its type has no `id_by`.
 pub(crate) fn insert(desk: &mut Desk<'_>, mut proposed: Proposed, purchase: Option<&str>, seed: &str) -> Ruled<String> {
     take_names(desk, &proposed.decl, &proposed.metadata, false)?;
     let by = proposed.decl.id_by.as_ref().and_then(|key| proposed.metadata.get(key)).and_then(Value::as_str);
@@ -32,7 +32,7 @@ pub(crate) fn insert(desk: &mut Desk<'_>, mut proposed: Proposed, purchase: Opti
         Some(name) => format!("{prefix}_{name}"),
         None => format!("{prefix}_{seed}"),
     };
-    // A name that was used before belongs to a row that stays for its history.
+    // An id that was used before belongs to a row that is kept for its history.
     if desk.is_product_id_taken(&id)? {
         id = format!("{id}_{seed}");
     }
@@ -44,7 +44,7 @@ pub(crate) fn insert(desk: &mut Desk<'_>, mut proposed: Proposed, purchase: Opti
     Ok(id)
 }
 
-/// From here on an instance is ours to drive.
+/// Marks an instance as managed by this component.
 pub(crate) fn adopt(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let mut instance = Instance::load(desk, id)?;
     instance.record = InstanceRecord {
@@ -58,7 +58,7 @@ pub(crate) fn adopt(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     instance.save(&mut desk.account)
 }
 
-/// What every instance has from its first moment.
+/// Sets the initial metadata of an instance.
 pub(crate) fn begin_metadata(
     desk: &Desk<'_>,
     decl: &TypeDecl,

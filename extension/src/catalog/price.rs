@@ -1,4 +1,4 @@
-//! The prices of a product: one for each billing interval, with the provider's id where it has one.
+//! The prices of a product: one for each billing interval, with the provider's id once it has one.
 
 use super::product::Proposed;
 use crate::model::halt::{Ruled, wrong_field};
@@ -7,25 +7,25 @@ use extension_contract::{BillingInterval, FieldErrorCode, IntervalUnit, Money, P
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Member of a product's metadata that holds its prices by interval.
+/// Member of a product's metadata with its prices by interval.
 pub(crate) const PRICES: &str = "prices";
-/// Member of a product's metadata that holds the provider's id of its only price.
+/// Member of a product's metadata with the provider's id of its only price.
 pub(crate) const PRICE_ID: &str = "stripe_price_id";
 
-/// How often a price is asked for.
+/// Billing interval of a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Interval {
-    /// Each month.
+    /// Monthly.
     #[serde(alias = "monthly")]
     Month,
-    /// Each year.
+    /// Yearly.
     #[serde(alias = "yearly")]
     Year,
-    /// Each week.
+    /// Weekly.
     #[serde(alias = "weekly")]
     Week,
-    /// Each day.
+    /// Daily.
     #[serde(alias = "daily")]
     Day,
     /// Once.
@@ -34,11 +34,11 @@ pub enum Interval {
 }
 
 impl Interval {
-    /// Every interval, the usual ones first.
+    /// All intervals, the usual ones first.
     pub(crate) const ALL: [Interval; 5] =
         [Interval::Month, Interval::Year, Interval::Week, Interval::Day, Interval::Once];
 
-    /// Its name, which is Stripe's as well.
+    /// Returns its name, which Stripe uses as well.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Interval::Month => "month",
@@ -49,12 +49,12 @@ impl Interval {
         }
     }
 
-    /// Read a name.
+    /// Parses a name.
     pub(crate) fn parse(text: &str) -> Option<Interval> {
         extension_reader::from_str_small(&json!(text).to_string()).ok()
     }
 
-    /// The interval of a price's row.
+    /// Returns the interval of a price's row.
     pub(crate) fn of(interval: Option<BillingInterval>) -> Interval {
         match interval.map(|interval| interval.unit) {
             None => Interval::Once,
@@ -65,7 +65,7 @@ impl Interval {
         }
     }
 
-    /// As a price's row has it.
+    /// Returns the interval in the form of a price's row.
     pub(crate) fn billing(self) -> Option<BillingInterval> {
         let unit = match self {
             Interval::Once => return None,
@@ -77,7 +77,7 @@ impl Interval {
         Some(BillingInterval { unit, count: 1 })
     }
 
-    /// How many of it a year has; one for what is asked for once.
+    /// Returns the number of intervals in a year; 1 for one-time prices.
     pub(crate) fn a_year(self) -> i64 {
         match self {
             Interval::Year | Interval::Once => 1,
@@ -93,11 +93,11 @@ impl Interval {
 pub(crate) struct ProductPrice {
     pub interval: Interval,
     pub amount: Money,
-    /// The provider's id; none before it is made there.
+    /// The provider's id; none before it is created there.
     pub id: Option<String>,
 }
 
-/// Bring the prices that a body writes into the form in which they are stored: `{"month": {"amount": 500, "id": "p"}}`.
+/// Converts the prices in a product body to their stored form: `{"month": {"amount": 500, "id": "p"}}`.
 pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
     let Some(entries) = written.as_object() else {
         return Err(wrong_field("/prices", FieldErrorCode::WrongType, "expected an object of prices by interval"));
@@ -136,24 +136,24 @@ pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
             return Err(wrong_field(
                 &path,
                 FieldErrorCode::NotAllowed,
-                format!("{} is there already: expected each once", interval.name()),
+                format!("{} is listed twice: expected each interval once", interval.name()),
             ));
         }
     }
     Ok(Value::Object(out))
 }
 
-/// Whether a value is an id, or none.
+/// Whether a value is an id or null.
 fn may_be_id(value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(|id| (1..=super::product::ID_BYTES).contains(&id.len()))
 }
 
-/// The provider's id of a price: one, or one for each mode.
+/// Reads the provider's id of a price: one for both modes, or one for each mode.
 fn id_of(written: Option<&Value>, mode: &str, path: &str) -> Ruled<Option<String>> {
     match written {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(id)) => Ok(Some(id.clone())),
-        // That of the other mode is as wrong as that of this one.
+        // The id of the other mode is checked as well.
         Some(Value::Object(ids))
             if ids.iter().all(|(mode, id)| (mode == "test" || mode == "live") && may_be_id(id)) =>
         {
@@ -167,7 +167,7 @@ fn id_of(written: Option<&Value>, mode: &str, path: &str) -> Ruled<Option<String
     }
 }
 
-/// The prices that a product lists by interval, the usual ones first; none where it lists none.
+/// Returns the prices that a product lists by interval, the usual ones first; none if it lists none.
 pub(crate) fn listed(metadata: &Object, currency: &str) -> Option<Vec<ProductPrice>> {
     let prices = metadata.get(PRICES)?.as_object()?;
     let price = |interval: Interval| {
@@ -181,7 +181,7 @@ pub(crate) fn listed(metadata: &Object, currency: &str) -> Option<Vec<ProductPri
     Some(Interval::ALL.into_iter().filter_map(price).collect())
 }
 
-/// The prices of a product: those that it lists, else its only one.
+/// Returns the prices that a product lists, or its only price if it lists none.
 pub(crate) fn prices_of(values: &ProductValues, metadata: &Object, currency: &str) -> Vec<ProductPrice> {
     listed(metadata, currency).unwrap_or_else(|| {
         let id = metadata.get(PRICE_ID).and_then(Value::as_str).map(str::to_owned);
@@ -191,7 +191,7 @@ pub(crate) fn prices_of(values: &ProductValues, metadata: &Object, currency: &st
     })
 }
 
-/// Note the id that the provider gave a price.
+/// Sets the provider's id of a price.
 pub(crate) fn set_id(metadata: &mut Object, interval: Interval, id: &str) {
     match metadata.get_mut(PRICES).and_then(|prices| prices.get_mut(interval.name())) {
         Some(Value::Object(price)) => drop(price.insert("id".to_owned(), json!(id))),
@@ -199,7 +199,7 @@ pub(crate) fn set_id(metadata: &mut Object, interval: Interval, id: &str) {
     }
 }
 
-/// Carry over ids of prices that are what they were: a catalog that doesn't name them does not make them anew.
+/// Copies the stored ids of unchanged prices, so that a catalog without ids does not create them again.
 pub(crate) fn keep_ids(stored: &Object, metadata: &mut Object) {
     let Some(before) = stored.get(PRICES).and_then(Value::as_object) else { return };
     let Some(Value::Object(now)) = metadata.get_mut(PRICES) else { return };
@@ -212,7 +212,7 @@ pub(crate) fn keep_ids(stored: &Object, metadata: &mut Object) {
 }
 
 impl Proposed {
-    /// Its prices, the usual intervals first.
+    /// Returns its prices, the usual intervals first.
     pub fn prices(&self, currency: &str) -> Vec<ProductPrice> {
         prices_of(&self.values, &self.metadata, currency)
     }

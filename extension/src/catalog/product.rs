@@ -1,4 +1,4 @@
-//! A product as somebody sends it, in any of the shapes that are around, brought into the one that is stored.
+//! Normalises a product body, in any of its accepted forms, to the stored form.
 
 use super::Catalog;
 use super::checks::one_of;
@@ -12,19 +12,19 @@ use std::rc::Rc;
 
 /// A product in stored form, with its type.
 pub(crate) struct Proposed {
-    /// Id, if one was given.
+    /// Id, if the body has one.
     pub id: Option<String>,
-    /// Its type.
+    /// Product type.
     pub decl: Rc<TypeDecl>,
-    /// Values; the metadata is checked.
+    /// Values with checked metadata.
     pub values: ProductValues,
     /// The same metadata as an object.
     pub metadata: Map<String, Value>,
-    /// It is in force where no paid plan of its family is.
+    /// Whether it is the default plan, in force without a paid plan of its family.
     pub is_default: bool,
 }
 
-/// Keys that describe every product (SOL-04); all others belong to the metadata.
+/// Members that every product has (SOL-04); all others belong to the metadata.
 pub const PRODUCT_MEMBERS: [&str; 15] = [
     "id",
     "type",
@@ -43,7 +43,7 @@ pub const PRODUCT_MEMBERS: [&str; 15] = [
     "features",
 ];
 
-/// Read a product body. `current` is the stored product, for a change.
+/// Reads a product body. `current` is the stored product in case of a change.
 pub(crate) fn normalise(
     catalog: &Catalog<'_>,
     by: ActorKind,
@@ -85,7 +85,7 @@ pub(crate) fn normalise(
     };
     let metadata = schema::check(&decl, by, stored.as_ref(), &metadata)
         .map_err(|errors| Halt::Refused(Refusal::Invalid(errors)))?;
-    // A price's row has this id.
+    // This is the id of the price's row.
     if metadata.get(PRICE_ID).and_then(Value::as_str).is_some_and(str::is_empty) {
         return Err(wrong_field(
             &format!("/metadata/{PRICE_ID}"),
@@ -96,10 +96,10 @@ pub(crate) fn normalise(
     check_stripe_metadata(&decl, body.get(STRIPE_METADATA), &metadata)?;
     let settings = catalog.settings()?;
     let current = current.map(|(_, values)| values);
-    let mut common = Common::read(body, current, &settings.currency)?;
+    let mut common = CommonMembers::read(body, current, &settings.currency)?;
     check_least(&decl, &metadata, &settings.currency, common.price.as_ref())?;
     let is_default = read_default(&decl, body, current)?;
-    // Where a product lists prices, it is shown with the first of them.
+    // A product with a list of prices has the first one as its main price.
     if let Some(first) = price::listed(&metadata, &settings.currency).and_then(|prices| prices.into_iter().next()) {
         (common.interval, common.price) = (first.interval.billing(), Some(first.amount));
     }
@@ -123,7 +123,7 @@ pub(crate) fn normalise(
     Ok(Proposed { id, decl, values, metadata, is_default })
 }
 
-/// The product's type: `product_type` or `type`, by name or alias; without either by a telling key of the metadata.
+/// Finds the product's type by `product_type` or `type`, which may be an alias, or else by a key of the metadata.
 pub(crate) fn find_type(
     catalog: &Catalog<'_>,
     body: &Map<String, Value>,
@@ -160,22 +160,22 @@ pub(crate) fn find_type(
     Ok(decl)
 }
 
-/// The only type that a key of the metadata tells.
+/// Finds the only type whose `infer_by` key is in the metadata.
 fn inferred<'t>(types: &'t [Rc<TypeDecl>], metadata: &Map<String, Value>) -> Ruled<Option<&'t Rc<TypeDecl>>> {
-    let is_told = |decl: &&Rc<TypeDecl>| decl.infer_by.as_ref().is_some_and(|key| metadata.contains_key(key));
-    let mut told = types.iter().filter(is_told);
-    let (first, others) = (told.next(), told.next());
+    let is_match = |decl: &&Rc<TypeDecl>| decl.infer_by.as_ref().is_some_and(|key| metadata.contains_key(key));
+    let mut matching = types.iter().filter(is_match);
+    let (first, others) = (matching.next(), matching.next());
     let (Some(first), Some(other)) = (first, others) else { return Ok(first) };
-    let message = format!("its metadata tells two types: expected {} or {}", first.name, other.name);
+    let message = format!("its metadata matches two types: expected {} or {}", first.name, other.name);
     Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message))
 }
 
-/// The plan by product id; its slug (`plan`) and `parent_product_id` are read as the same field.
+/// Resolves the plan to its product id. The slug in `plan` and `parent_product_id` are aliases of the same field.
 fn resolve_plan(catalog: &Catalog<'_>, decl: &TypeDecl, metadata: &mut Map<String, Value>) -> Ruled<()> {
     let Some(link) = &decl.plan else { return Ok(()) };
     let mut given: Vec<String> = Vec::new();
     for key in ["plan", "parent_product_id", link.field.as_str()] {
-        // A field of the type is no alias.
+        // A declared field of the type is not an alias.
         if key != link.field && decl.field(key).is_some() {
             continue;
         }
@@ -200,25 +200,33 @@ fn resolve_plan(catalog: &Catalog<'_>, decl: &TypeDecl, metadata: &mut Map<Strin
         }
         [a, b, ..] => {
             let path = format!("/metadata/{}", link.field);
-            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, format!("names {a} and {b}")));
+            return Err(wrong_field(
+                &path,
+                FieldErrorCode::NotAllowed,
+                format!("names two plans: expected {a} or {b}"),
+            ));
         }
     }
     Ok(())
 }
 
-/// Member of a product that says what its metadata at the payment provider is.
+/// Member of a product with its metadata at the payment provider.
 const STRIPE_METADATA: &str = "stripe_metadata";
 
-/// What stands at the provider, all of it text, says the same of a field as the catalog does (BOT-11).
-fn check_stripe_metadata(decl: &TypeDecl, told: Option<&Value>, metadata: &Map<String, Value>) -> Ruled<()> {
-    let told = match told {
+/// Checks that the provider's metadata, which is all text, agrees with the catalog's (BOT-11).
+fn check_stripe_metadata(
+    decl: &TypeDecl,
+    provider_metadata: Option<&Value>,
+    metadata: &Map<String, Value>,
+) -> Ruled<()> {
+    let provider_metadata = match provider_metadata {
         None | Some(Value::Null) => return Ok(()),
-        Some(Value::Object(told)) => told,
+        Some(Value::Object(provider_metadata)) => provider_metadata,
         Some(_) => {
             return Err(wrong_field(&format!("/{STRIPE_METADATA}"), FieldErrorCode::WrongType, "expected an object"));
         }
     };
-    for (key, value) in told {
+    for (key, value) in provider_metadata {
         let path = format!("/{STRIPE_METADATA}/{key}");
         let Some(text) = value.as_str() else {
             return Err(wrong_field(&path, FieldErrorCode::WrongType, "expected a text, as Stripe keeps it"));
@@ -236,7 +244,7 @@ fn check_stripe_metadata(decl: &TypeDecl, told: Option<&Value>, metadata: &Map<S
     Ok(())
 }
 
-/// A price whose parts are shared is nothing, or no less than the clause says (TES-57).
+/// Checks that prices with a share are 0 or at least the minimum of the clause `split` (TES-57).
 fn check_least(decl: &TypeDecl, metadata: &Map<String, Value>, currency: &str, price: Option<&Money>) -> Ruled<()> {
     let Some(least) = decl.split.as_ref().map(|split| split.min) else { return Ok(()) };
     let listed = price::listed(metadata, currency).unwrap_or_default();
@@ -250,10 +258,10 @@ fn check_least(decl: &TypeDecl, metadata: &Map<String, Value>, currency: &str, p
     Ok(())
 }
 
-/// Filter slot of a plan that is in force where no paid one of its family is.
+/// Filter slot that marks a default plan.
 pub(crate) const DEFAULT: &str = "default";
 
-/// `default: true`, which only a plan can be, and only one that nobody pays for.
+/// Reads `default`. Only a plan of the catalog can be a default.
 fn read_default(decl: &TypeDecl, body: &Map<String, Value>, current: Option<&ProductValues>) -> Ruled<bool> {
     let is_default = match body.get(DEFAULT) {
         None | Some(Value::Null) => {
@@ -266,13 +274,13 @@ fn read_default(decl: &TypeDecl, body: &Map<String, Value>, current: Option<&Pro
         return Err(wrong_field(
             "/default",
             FieldErrorCode::NotAllowed,
-            "only a plan can be it: expected a type of the catalog with a family",
+            "only a plan can be the default: expected a type of the catalog with a family",
         ));
     }
     Ok(is_default)
 }
 
-struct Common {
+struct CommonMembers {
     name: String,
     description: String,
     active: bool,
@@ -280,8 +288,8 @@ struct Common {
     interval: Option<BillingInterval>,
 }
 
-impl Common {
-    fn read(body: &Map<String, Value>, current: Option<&ProductValues>, currency: &str) -> Ruled<Common> {
+impl CommonMembers {
+    fn read(body: &Map<String, Value>, current: Option<&ProductValues>, currency: &str) -> Ruled<CommonMembers> {
         let name = text(body, "name")?.or_else(|| current.map(|values| values.name.clone()));
         let active = match body.get("active") {
             None | Some(Value::Null) => current.is_none_or(|values| values.active),
@@ -308,7 +316,7 @@ impl Common {
             Some("once" | "one-time") => None,
             Some(unit) => Some(BillingInterval { unit: interval_unit(unit)?, count: 1 }),
         };
-        Ok(Common {
+        Ok(CommonMembers {
             name: name.ok_or_else(|| wrong_field("/name", FieldErrorCode::Missing, "required"))?,
             description: text(body, "description")?
                 .or_else(|| current.map(|values| values.description.clone()))
@@ -320,10 +328,10 @@ impl Common {
     }
 }
 
-/// What a price may have that is an object.
+/// Members of a price in object form.
 const MONEY_MEMBERS: [&str; 3] = ["amount", "amount_minor", "currency"];
 
-/// Minor units as a whole number, or an object with amount and currency; never a fraction.
+/// Reads a price: minor units as a whole number, or an object with amount and currency.
 fn money(value: &Value, currency: &str) -> Ruled<Money> {
     let (amount, currency, path) = match value {
         Value::Object(map) => {
@@ -361,7 +369,7 @@ fn interval_unit(text: &str) -> Ruled<IntervalUnit> {
     })
 }
 
-/// A member that must be a text if it is there.
+/// Reads an optional text member.
 pub(crate) fn text(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>> {
     match body.get(key) {
         None | Some(Value::Null) => Ok(None),
@@ -370,10 +378,10 @@ pub(crate) fn text(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>
     }
 }
 
-/// Longest id that a command may name, in bytes: keys are made of it.
+/// Greatest length of an id in a command, in bytes. Keys contain ids.
 pub(crate) const ID_BYTES: usize = 200;
 
-/// A member that must be there and be a text, neither empty nor longer than an id.
+/// Reads a required text member, which is neither empty nor longer than an id.
 pub(crate) fn required_text(body: &Map<String, Value>, key: &str) -> Ruled<String> {
     let path = format!("/{key}");
     match text(body, key)? {
@@ -385,7 +393,7 @@ pub(crate) fn required_text(body: &Map<String, Value>, key: &str) -> Ruled<Strin
     }
 }
 
-/// A return URL that is asked for must be of an origin that the business names.
+/// Reads an optional return URL, whose origin must be one of the business's.
 pub(crate) fn return_url(body: &Map<String, Value>, field: &str, origins: &[String]) -> Ruled<Option<String>> {
     let Some(url) = text(body, field)? else { return Ok(None) };
     let own = origins.iter().any(|origin| {

@@ -1,59 +1,59 @@
-//! The clause `rates`: what measured use costs, and what pays for it.
+//! The clause `rates`: prices of measured usage, and how it is paid.
 
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What pays for use.
+/// How usage is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaidBy {
-    /// Credits that were paid in advance.
+    /// From prepaid credits.
     Credits,
-    /// The invoice of the month.
+    /// By the invoice of the month.
     Invoice,
 }
 
-/// How a month's use is invoiced.
+/// How a month of usage is invoiced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InvoiceTerms {
-    /// Minor units below which nothing is invoiced; the next month's invoice has it.
+    /// Minimum amount of an invoice in minor units. Less is carried over to the next month.
     #[serde(default)]
     pub min: i64,
-    /// Minor units of a month beyond which no use is admitted.
+    /// Limit of a month in minor units, beyond which no usage is admitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,
-    /// An entitlement that a plan must grant for use to be admitted without credits.
+    /// An entitlement that a plan must grant to admit usage without credits.
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
 }
 
-/// What the use of somebody's product costs beside.
+/// The additional fee for usage of a seller's product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seller {
-    /// The attribute of a measurement that names a product of the catalog.
+    /// The attribute of a measurement with the id of a catalog product.
     pub by: String,
-    /// The product's field that says how many millionths one costs; the product's `split` shares them.
+    /// The product's field with the fee for one unit, in millionths. The product's `split` shares it.
     pub micros: String,
 }
 
-/// What the use of a meter costs.
+/// The rate of a meter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// The attribute of a measurement that tells the price.
+    /// The attribute of a measurement that determines the price.
     pub by: String,
-    /// Millionths of the currency's unit for one, by the values of that attribute.
+    /// Price of one unit in millionths of the currency's unit, by the values of that attribute.
     pub micros: BTreeMap<String, i64>,
-    /// What it costs beside, if a measurement names a product.
+    /// The additional fee if a measurement names a product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seller: Option<Seller>,
-    /// Other attributes that totals are split by.
+    /// Other attributes by which totals are split.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub group: Vec<String>,
-    /// What pays, in this order.
+    /// Means of payment, in order of use.
     pub pay: Vec<PaidBy>,
     /// How the rest is invoiced.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
-//! The clauses `events` and `on`: facts of the business's own, and what follows from a fact, once each.
+//! The clauses `events` and `on`: the business's own facts, and reactions to facts, each of which runs once.
 
-use super::checks::{check_fields_hold, check_words, escaped, is_word, one_of};
+use super::checks::{check_field_declarations, check_words, escaped, is_word, one_of};
 use super::declared::{OwnResources, steps};
 use super::desk::Desk;
 use super::schema::Field;
@@ -16,16 +16,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// A fact that services tell of an account.
+/// A fact that services report for an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventDecl {
-    /// What is told with it.
+    /// Fields of the fact.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<Field>,
 }
 
-/// What follows from a fact: a mail, or an effect. Of each there is one for a fact and its reference.
+/// A reaction to a fact: a mail or an effect, once for each fact and reference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reaction {
@@ -34,24 +34,24 @@ pub struct Reaction {
     /// Template of a mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<String>,
-    /// Who the mail goes to: `account`, as where it isn't said, `admin`, or an address that the fact tells.
+    /// Recipient of the mail: `account` (the default), `admin`, or a placeholder of a field with an address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// Kind of an effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// What the mail or the effect is told: all that the fact tells where it isn't said.
+    /// Values of the mail or payload of the effect; all fields of the fact by default.
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     pub with: Object,
 }
 
-/// The facts of a business's own, by their names.
+/// The business's own facts by name.
 pub(crate) type Events = BTreeMap<String, EventDecl>;
 
-/// Names of templates, each with its places.
+/// Placeholders of mail templates by name.
 pub(crate) type Templates = BTreeMap<String, Vec<String>>;
 
-/// Facts that there are without being declared, with what they tell.
+/// Built-in facts with their fields.
 const KNOWN: [(&str, &[&str]); 8] = [
     ("campaign.sent", &["campaign"]),
     ("invoice.paid", &["invoice"]),
@@ -63,19 +63,19 @@ const KNOWN: [(&str, &[&str]); 8] = [
     ("token.issued", &["token", "product"]),
 ];
 
-/// Tell a fact that is known without being declared: its id is what everything that follows is kept under.
-pub(crate) fn publish(desk: &mut Desk<'_>, event: &str, reference: &str, told: &[(&str, &str)]) -> Ruled<()> {
+/// Runs the reactions to a built-in fact. `reference` identifies the fact in the keys of the reactions.
+pub(crate) fn publish(desk: &mut Desk<'_>, event: &str, reference: &str, values: &[(&str, &str)]) -> Ruled<()> {
     if desk.catalog.settings()?.on.iter().all(|reaction| reaction.event != event) {
         return Ok(());
     }
     let mut fields = Object::new();
-    for (name, value) in told {
+    for (name, value) in values {
         fields.insert((*name).to_owned(), json!(value));
     }
     react(desk, event, reference, &fields)
 }
 
-/// Carry out what follows from a fact, unless that was done.
+/// Runs the reactions to a fact that have not run before.
 pub(crate) fn react(desk: &mut Desk<'_>, event: &str, reference: &str, fields: &Object) -> Ruled<()> {
     let settings = desk.catalog.settings()?;
     let account = desk.account.owned()?.to_string();
@@ -83,13 +83,17 @@ pub(crate) fn react(desk: &mut Desk<'_>, event: &str, reference: &str, fields: &
         let mut of_account = Object::new();
         of_account.insert("id".to_owned(), json!(account));
         let scope = Scope::default().fields("event", fields).object("account", &of_account);
-        let fill = |template: &Value| scope.fill(template).map_err(|place| internal(format!("{event}: {{{place}}}")));
+        let fill = |template: &Value| {
+            scope.fill(template).map_err(|place| internal(format!("reaction to {event}: `{{{place}}}` is not defined")))
+        };
         let with = match reaction.with.is_empty() {
             true => fields.clone(),
-            false => scope.fill_object(&reaction.with).map_err(|place| internal(format!("{event}: {{{place}}}")))?,
+            false => scope
+                .fill_object(&reaction.with)
+                .map_err(|place| internal(format!("reaction to {event}: `{{{place}}}` is not defined")))?,
         };
         if let Some(template) = &reaction.mail {
-            // A subscription is created and cancelled under one id.
+            // Different facts may share a reference, such as the creation and cancellation of one subscription.
             let reference = format!("{event}:{reference}");
             match reaction.to.as_deref() {
                 None | Some("account") => {
@@ -115,7 +119,7 @@ pub(crate) fn react(desk: &mut Desk<'_>, event: &str, reference: &str, fields: &
     Ok(())
 }
 
-/// The clauses hold together: facts have names of their own, and what follows from one exists.
+/// Checks the clauses `events` and `on`: names are not in use, and reactions refer to declared names.
 pub(crate) fn check_reactions(
     events: &Events,
     on: &[Reaction],
@@ -130,13 +134,13 @@ pub(crate) fn check_reactions(
         if words.is_none() {
             return wrong(
                 &path,
-                "it has another form: expected SUBJECT.PAST_PARTICIPLE, as in user.registered".to_owned(),
+                "the name has the wrong form: expected SUBJECT.PAST_PARTICIPLE, as in user.registered".to_owned(),
             );
         }
         if KNOWN.iter().any(|(known, _)| known == name) || commands.contains(&name.as_str()) {
-            return wrong(&path, format!("`{name}` means something already: expected another name"));
+            return wrong(&path, format!("`{name}` is already in use: expected another name"));
         }
-        check_fields_hold(&decl.fields, &path)?;
+        check_field_declarations(&decl.fields, &path)?;
     }
     let names: Vec<&str> = KNOWN.iter().map(|(name, _)| *name).chain(events.keys().map(String::as_str)).collect();
     let known_steps = steps(own);
@@ -144,11 +148,11 @@ pub(crate) fn check_reactions(
     for (index, reaction) in on.iter().enumerate() {
         let path = format!("/on/{index}");
         if !names.contains(&reaction.event.as_str()) {
-            let message = format!("`{}` is no fact: expected {}", reaction.event, one_of(&names));
+            let message = format!("`{}` is not a fact: expected {}", reaction.event, one_of(&names));
             return wrong(&format!("{path}/event"), message);
         }
         let of_event: Vec<&str> = match KNOWN.iter().find(|(known, _)| *known == reaction.event) {
-            Some((_, told)) => told.to_vec(),
+            Some((_, fields)) => fields.to_vec(),
             None => events
                 .get(&reaction.event)
                 .map(|decl| decl.fields.iter().map(|field| field.name.as_str()).collect())
@@ -156,22 +160,22 @@ pub(crate) fn check_reactions(
         };
         match (&reaction.mail, &reaction.run) {
             (Some(template), None) => {
-                let told: Vec<&str> = match reaction.with.is_empty() {
+                let values: Vec<&str> = match reaction.with.is_empty() {
                     true => of_event.clone(),
                     false => reaction.with.keys().map(String::as_str).collect(),
                 };
-                check_template(template, templates, &told, &format!("{path}/mail"))?;
+                check_template(template, templates, &values, &format!("{path}/mail"))?;
             }
             (None, Some(kind)) => {
                 if !known_steps.contains(&kind.as_str()) {
                     let message = format!(
-                        "`{kind}` is no step, nor a verb of a resource in the business's own file: expected {}",
+                        "`{kind}` is neither a step nor a verb of one of the business's own resources: expected {}",
                         one_of(&known_steps)
                     );
                     return wrong(&format!("{path}/run"), message);
                 }
                 if reaction.to.is_some() {
-                    return wrong(&format!("{path}/to"), "an effect goes to nobody: expected no `to`".to_owned());
+                    return wrong(&format!("{path}/to"), "an effect has no recipient: expected no `to`".to_owned());
                 }
             }
             _ => return wrong(&path, "expected either `mail` or `run`".to_owned()),
@@ -181,7 +185,7 @@ pub(crate) fn check_reactions(
             if place.is_none_or(|name| !of_event.contains(&name)) || places_of(to).len() != 1 {
                 let places: Vec<String> = of_event.iter().map(|name| format!("{{event.{name}}}")).collect();
                 let known = places.iter().map(String::as_str).chain(["account", "admin"]).collect::<Vec<_>>();
-                let message = format!("`{to}` is nobody: expected {}", one_of(&known));
+                let message = format!("`{to}` is not a recipient: expected {}", one_of(&known));
                 return wrong(&format!("{path}/to"), message);
             }
         }
@@ -192,22 +196,22 @@ pub(crate) fn check_reactions(
                 == (&reaction.event, &reaction.mail, &reaction.to, &reaction.run)
         };
         if on[..index].iter().any(|other| is_same(&other)) {
-            return wrong(&path, "it stands before already: expected it once".to_owned());
+            return wrong(&path, "the reaction is listed twice: expected it once".to_owned());
         }
     }
     Ok(())
 }
 
-/// A template that there is, with no place that the mail is not told.
-pub(crate) fn check_template(template: &str, templates: &Templates, told: &[&str], path: &str) -> Ruled<()> {
+/// Checks that a template exists and that all its placeholders have values.
+pub(crate) fn check_template(template: &str, templates: &Templates, values: &[&str], path: &str) -> Ruled<()> {
     let message = match templates.get(template) {
         None => {
             let known: Vec<&str> = templates.keys().map(String::as_str).collect();
-            format!("`{template}` is no template, since `templates` has no such file: expected {}", one_of(&known))
+            format!("`{template}` is not a template, since `templates` has no such file: expected {}", one_of(&known))
         }
-        Some(places) => match places.iter().find(|place| !told.contains(&place.as_str())) {
+        Some(places) => match places.iter().find(|place| !values.contains(&place.as_str())) {
             None => return Ok(()),
-            Some(place) => format!("`{{{place}}}` in {template} is not told: expected {}", one_of(told)),
+            Some(place) => format!("`{{{place}}}` in {template} has no value: expected {}", one_of(values)),
         },
     };
     Err(wrong_field(path, FieldErrorCode::NotAllowed, message))

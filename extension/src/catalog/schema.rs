@@ -1,7 +1,7 @@
-//! Product types as data: fields, who may set them, and the behaviour that goes with the type.
+//! Product types as data: their fields, who may set them, and the behaviour of their products.
 //!
-//! Validation gives the JSON Pointer of each error. [`json_schema`](TypeDecl::json_schema) says the same to everybody
-//! else; a property test holds the two against each other.
+//! Validation reports the JSON Pointer of each error. [`json_schema`](TypeDecl::json_schema) exports the same rules; a
+//! property test compares both.
 
 mod check;
 mod implied;
@@ -42,11 +42,11 @@ pub enum FieldType {
     Object,
     /// A list of texts.
     List,
-    /// Reference to a secret that the host holds: text that begins with `secret:`.
+    /// Reference to a secret in the host: text that begins with `secret:`.
     SecretRef,
 }
 
-/// Named formats of texts.
+/// Formats of texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
@@ -62,12 +62,12 @@ pub enum Format {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SetBy {
-    /// The account's own people, and everybody above them.
+    /// The account's own users, administrators and services.
     #[default]
     Owner,
     /// Administrators and services.
     Admin,
-    /// Services, and decisions themselves.
+    /// Services and decisions of this component.
     Service,
 }
 
@@ -77,63 +77,63 @@ pub enum SetBy {
 pub struct Field {
     /// Key in the metadata.
     pub name: String,
-    /// Kind of value; `number` and `array` of older lists are read as `int` and `list`.
+    /// Kind of value. The older names `number` and `array` are read as `int` and `list`.
     #[serde(rename = "type", deserialize_with = "field_type")]
     pub field_type: FieldType,
-    /// Whether it must be there.
+    /// Whether it is required.
     #[serde(default)]
     pub required: bool,
-    /// Least number.
+    /// Minimum of a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<i64>,
-    /// Greatest number.
+    /// Maximum of a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<i64>,
-    /// Fewest characters.
+    /// Minimum number of characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_length: Option<u32>,
-    /// Most characters.
+    /// Maximum number of characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_length: Option<u32>,
-    /// Named format.
+    /// Format of a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
     /// Allowed values of an `enum`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
-    /// Older values of an `enum`, with the option that each is read as.
+    /// Older values of an `enum`, with the option that replaces each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub aliases: BTreeMap<String, String>,
-    /// Values that nobody may take.
+    /// Values that are not allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reserved: Vec<String>,
-    /// Text is stored in lower case.
+    /// Whether text is stored in lower case.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lowercase: bool,
-    /// Value where none is given.
+    /// Default value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
     /// Who may set it.
     #[serde(default)]
     pub set_by: SetBy,
-    /// It can't be changed once set.
+    /// Whether it can't be changed once set.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub immutable: bool,
-    /// It is about a person, and goes when what is personal of a closed account does.
+    /// Whether it is personal data, which is erased after the account was closed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub personal: bool,
-    /// One account of the business may have a value; held as a claim.
+    /// Whether each value is limited to one account of the business, by a claim.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "unique")]
     pub unique: Option<Unique>,
 }
 
-/// Among what a value is unique.
+/// The namespace in which a value is unique.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Unique {
     /// `true`: the values of this field of this type.
     OfField(bool),
-    /// A name: the values of all fields that name it; claims are `NAME:VALUE`.
+    /// A name: the values of all fields with this namespace; claims are `NAME:VALUE`.
     Space(String),
 }
 
@@ -143,7 +143,7 @@ fn unique<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Un
 }
 
 impl Field {
-    /// The space of names that a value is unique in; none if it need not be.
+    /// Returns the namespace in which a value is unique; none if it need not be unique.
     pub fn space(&self, product_type: &str) -> Option<String> {
         match self.unique.as_ref()? {
             Unique::OfField(_) => Some(format!("{product_type}.{}", self.name)),
@@ -166,22 +166,23 @@ fn field_type<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Field
 #[derive(Clone, Debug, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanLink {
-    /// Field that holds the plan's product id.
+    /// Field with the plan's product id.
     pub field: String,
     /// Family of the plan.
     pub family: String,
-    /// Keys of `metadata.quotas` by the plan's metadata fields that fill them; filled again on a change of plan.
+    /// Keys of `metadata.quotas`, each with the metadata field of the plan that provides its value. Updated on a change
+    /// of plan.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub quotas: BTreeMap<String, String>,
 }
 
-/// A counter or gauge that is kept of a product.
+/// A counter or gauge of a product.
 #[derive(Clone, Debug, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meter {
     /// Meter of the measurement, and key in `metadata.usage`.
     pub meter: String,
-    /// True: measurements of the billing period are added up; false: the newest one counts.
+    /// True for a counter, the sum of a billing period's measurements; false for a gauge, the newest measurement.
     #[serde(default)]
     pub counter: bool,
 }
@@ -192,7 +193,7 @@ pub struct Meter {
 pub struct Url {
     /// Resource that serves it.
     pub resource: String,
-    /// Template of the address.
+    /// Template of the URL.
     pub value: String,
 }
 
@@ -210,123 +211,123 @@ pub struct Watch {
     pub recover_after: u32,
 }
 
-/// How long a product stands where it is.
+/// Times after which a product is archived and deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lifecycle {
-    /// Nobody uses it: it is archived, although it is paid for.
+    /// Archives an unused product although it is paid for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle: Option<Idle>,
-    /// From standing still unpaid to the archive; the business's `archive_after_days` where it isn't said.
+    /// Time from the suspension of an unpaid product to its archive; the business's `archive_after_days` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archive_after: Option<Span>,
-    /// From that to its end; the business's `retention_days` where it isn't said.
+    /// Time from the archive to the deletion; the business's `retention_days` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delete_after: Option<Span>,
 }
 
-/// A product of a checkout session that somebody else made: templates with places of `session`, which are the session's
-/// metadata and `email`.
+/// The product that a checkout session created elsewhere results in. Templates have placeholders of `session`: the
+/// session's metadata and `email`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FromCheckout {
-    /// Its name.
+    /// Name of the product.
     pub name: String,
-    /// Its metadata.
+    /// Metadata of the product.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
 }
 
-/// When nobody uses a product.
+/// When a product counts as idle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Idle {
-    /// The meter whose measurements are use by people.
+    /// The meter that measures use by people.
     pub meter: String,
-    /// From the last one, or from when it began to run.
+    /// Time since the last measurement or since the start, whichever is later.
     pub after: Span,
 }
 
-/// A meter that something is heard of while a product runs, as of a backup that is made each day.
+/// A meter with regular measurements while a product runs, such as daily backups.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
     /// The meter.
     pub meter: String,
-    /// From one measurement to the next at most; operators are told when it takes longer.
+    /// Greatest time between measurements, after which operators are notified.
     pub within: Span,
 }
 
-/// What a payment leaves behind.
+/// Credits that a payment grants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LeftBehind {
-    /// Credits, in minor units of the currency: a lot that usage is paid from.
+pub struct PaidCredit {
+    /// Amount in minor units of the currency. It becomes a lot from which usage is paid.
     pub credit: Amount,
 }
 
-/// How an account brings a product of its own into the catalog.
+/// How an account lists a product of its own in the catalog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Listing {
-    /// At once.
+    /// Without approval.
     Open,
-    /// When an administrator approves it; each change waits again.
+    /// After approval by an administrator, also of each change.
     Approved,
 }
 
-/// When a buyer may have the money back.
+/// When a buyer may request a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefundTerms {
-    /// Days from the payment on, for what is unspent and unused.
+    /// Days from the payment, for unspent and unused purchases.
     pub days: u32,
 }
 
-/// A token that who may have a product can ask for: places are of `product`.
+/// A token that accounts entitled to a product can request. Placeholders are of `product`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenDecl {
-    /// Its name among the tokens of the type.
+    /// Name among the tokens of the type.
     pub name: String,
-    /// The entitlement that it stands on.
+    /// The required entitlement.
     #[serde(rename = "if")]
     pub condition: String,
-    /// How long it counts.
+    /// How long the token is valid.
     pub ttl: Span,
-    /// How many of them an account has of one product at a time.
+    /// Most live tokens of an account for one product.
     #[serde(default = "ten")]
     pub live: u32,
-    /// What who asked is told beside it.
+    /// Additional data in the reply to the requester.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub shows: Map<String, Value>,
-    /// What it is good for; nothing but to be looked at where it isn't said.
+    /// How it is redeemed; by default it can only be inspected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redeem: Option<Redeem>,
 }
 
-/// What a token is redeemed for.
+/// The grant that a token is redeemed for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Redeem {
     /// Kind of the effect that gives the grant.
     pub effect: String,
-    /// How long the grant counts.
+    /// How long the grant is valid.
     pub ttl: Span,
-    /// What the effect is told, beside `expires_at` and `ttl_s`.
+    /// Payload of the effect, in addition to `expires_at` and `ttl_s`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub with: Map<String, Value>,
 }
 
-/// At most so many live tokens of a user and product (requirements M11).
+/// Default limit of live tokens per user and product (requirements M11).
 fn ten() -> u32 {
     10
 }
 
-/// The view that shows the step that is under way.
+/// The catalog view of the current step.
 pub(crate) const PHASE: &str = "phase";
 
-/// What views call the status `error` of what was refused and never began.
+/// The name in catalog views of the status `error` of an instance that was refused and never began.
 pub(crate) const REFUSED: &str = "refused";
 
 /// A product type.
@@ -335,105 +336,105 @@ pub(crate) const REFUSED: &str = "refused";
 pub struct TypeDecl {
     /// Name.
     pub name: String,
-    /// Other names that are read as this one.
+    /// Alternative names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
-    /// A product without a type is of this one if its metadata has this key.
+    /// A product without a type has this one if its metadata has this key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub infer_by: Option<String>,
-    /// Whether its products are the catalog's; only administrators make them.
+    /// Whether its products belong to the catalog, where only administrators create them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub catalog: bool,
     /// Fields of the metadata.
     pub fields: Vec<Field>,
-    /// Other keys are allowed in the metadata.
+    /// Whether other keys are allowed in the metadata.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub extras: bool,
-    /// An account may have one price of a family.
+    /// Family of plans. An account may have one price of a family.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
-    /// Metadata field that ranks the products of a family; without it the price does.
+    /// Metadata field that ranks the products of a family; by default the price ranks them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank_by: Option<String>,
-    /// It entitles only beside a plan.
+    /// Whether it grants only together with a plan.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub requires_plan: bool,
-    /// Billing intervals that each of its products has a price for; none says nothing.
+    /// Billing intervals that each of its products must have a price for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intervals: Vec<Interval>,
     /// How its products are bought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buy: Option<Buy>,
-    /// When what was paid once for its products may go back; not at all where it isn't said.
+    /// When one-time purchases of its products may be refunded; never by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund: Option<RefundTerms>,
-    /// Who has a share of what its products are sold for.
+    /// The share of another account in the revenue of its products.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
-    /// How who has the share brings products into the catalog; only administrators do where it isn't said.
+    /// How the account with the share lists products in the catalog; by default only administrators do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listing: Option<Listing>,
-    /// What one product of the type grants, by entitlement; a key may have places of `product`.
+    /// Grants of one product by entitlement. Keys may have placeholders of `product`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub grants: BTreeMap<String, Granted>,
-    /// What a payment of a product of the type leaves behind, beside what it grants.
+    /// Credits of a payment, in addition to the grants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub on_paid: Vec<LeftBehind>,
-    /// What one product of the type uses up, by entitlement; places are of `instance`.
+    pub on_paid: Vec<PaidCredit>,
+    /// Consumption of one product by entitlement. Placeholders are of `instance`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub consumes: BTreeMap<String, Amount>,
     /// The plan that pays for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanLink>,
-    /// Resources it provisions, and steps beside them.
+    /// Resources and steps that it provisions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provisions: Vec<Resource>,
-    /// Fields that show the status in other words, by field and status; `refused` is the `error` of what never began, and
-    /// a status without a word shows its own name. The field `phase` shows the step that is under way.
+    /// Fields with custom names of the statuses, by field and status. `refused` is `error` of an instance that never
+    /// began; statuses without a custom name keep their own. The field `phase` has the current step.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub views: BTreeMap<String, BTreeMap<String, String>>,
-    /// What a checkout that was made elsewhere makes one with.
+    /// The product that a checkout created elsewhere results in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_checkout: Option<FromCheckout>,
-    /// How long it stands where it is.
+    /// Times after which its products are archived and deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Lifecycle>,
-    /// What must be heard of it while it runs.
+    /// Meters with regular measurements while it runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expects: Vec<Expected>,
     /// Tokens for its products.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<TokenDecl>,
-    /// Ids of its products: this prefix, `_` and the value of `id_by`.
+    /// Prefix of its products' ids, followed by `_` and the value of `id_by`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_prefix: Option<String>,
-    /// Field that the id derives from.
+    /// Field that the id is derived from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_by: Option<String>,
-    /// Where `metadata.resources.url` comes from: the first whose resource is there.
+    /// Candidates for `metadata.resources.url`; the first one whose resource exists is used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub url: Vec<Url>,
-    /// How it is watched once it runs.
+    /// Health watch of running products.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch: Option<Watch>,
-    /// What is measured of it.
+    /// Meters of its products.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub meters: Vec<Meter>,
 }
 
 impl TypeDecl {
-    /// The field of a name.
+    /// Returns a field by its name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// What an entry of an instance is of.
+    /// Returns the resource that an entry of an instance belongs to.
     pub(crate) fn resource(&self, entry: &str) -> Option<&Resource> {
         self.provisions.iter().find(|decl| decl.has(entry))
     }
 
-    /// Bring older values of metadata that is stored to what they are read as.
-    pub(crate) fn modernise(&self, metadata: &mut Shared<Map<String, Value>>) {
+    /// Replaces aliases in stored metadata with their options.
+    pub(crate) fn apply_aliases(&self, metadata: &mut Shared<Map<String, Value>>) {
         for field in &self.fields {
             let value = metadata.get(&field.name).and_then(Value::as_str);
             if let Some(option) = value.and_then(|value| field.aliases.get(value)) {
@@ -442,7 +443,7 @@ impl TypeDecl {
         }
     }
 
-    /// The same as [`check`](check::check) as JSON Schema 2020-12, apart from who may set what.
+    /// Returns the rules of [`check`](check::check) as JSON Schema 2020-12, except who may set a field.
     pub fn json_schema(&self) -> Value {
         let mut properties = Map::new();
         for field in &self.fields {
@@ -460,7 +461,7 @@ impl TypeDecl {
     }
 }
 
-/// Thousandths as a text: `0.5`.
+/// Pattern of thousandths as text: `0.5`.
 const MILLI_PATTERN: &str = r"^[0-9]{1,12}(\.[0-9]{1,3})?$";
 
 impl Field {

@@ -14,7 +14,7 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Policies, as the catalog's `business` says them.
+/// The policies in the catalog's clause `business`, and other clauses that decisions need.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
@@ -22,95 +22,95 @@ pub(crate) struct Settings {
     pub provider: String,
     /// Currency of all prices.
     pub currency: String,
-    /// Days of full service after a failed payment.
+    /// Grace period in days: full service after a failed payment.
     pub grace_days: u32,
-    /// Days after the first failed payment on which a mail goes out.
+    /// Days after the first failed payment on which a mail is sent.
     pub dunning_days: Vec<u32>,
-    /// Days to choose what to keep when a plan allows less than is in use.
+    /// Days to choose which instances to keep when a plan allows less than is in use.
     pub over_limit_days: u32,
     /// Days from suspension to archive.
     pub archive_after_days: u32,
     /// Days that an archive is kept.
     pub retention_days: u32,
-    /// Days before a step that loses something, on which a mail goes out.
+    /// Days before a destructive step on which a mail is sent.
     pub notice_days: Vec<u32>,
-    /// Days for which a name stays blocked after its product is gone.
+    /// Days for which a name stays blocked after its product was destroyed.
     pub name_block_days: u32,
-    /// Days for which the last backup of a deleted product is kept.
+    /// Days for which the final backup of a deleted product is kept.
     pub final_backup_days: u32,
     /// Hours in `error` after which lost days are credited.
     pub error_credit_hours: u32,
-    /// Where checkout returns to.
+    /// Return URL of a checkout.
     pub success_url: Option<String>,
-    /// Where checkout returns to when it is left.
+    /// Return URL of a cancelled checkout.
     pub cancel_url: Option<String>,
-    /// Origins that a return URL may have.
+    /// Allowed origins of return URLs.
     pub origins: Vec<String>,
-    /// For how long nothing need be heard of a subscription before it is asked for; never asked for where it isn't said.
+    /// Time without events after which a subscription is fetched and compared; never by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compare_after: Option<Span>,
-    /// How long after an account was given up what is personal of it is erased; kept where it isn't said.
+    /// Time from the closure of an account to the erasure of its personal data; never erased by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub erase_after: Option<Span>,
-    /// How late the payment provider may tell of something for which the account still gets a mail (S25): by default as
-    /// long as Stripe itself delivers, so that reading up after an outage writes to nobody.
+    /// Greatest delay of a provider's event for which the account still receives a mail (S25). The default is the time
+    /// for which Stripe retries deliveries, so that catching up after an outage sends no mails.
     pub mail_within: Span,
-    /// Ways of pausing the collection during which a subscription entitles to nothing (S62); of the others it goes on.
+    /// Kinds of paused collection during which a subscription grants nothing (S62). Other pauses keep its grants.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub suspend_on_pause: Vec<Pause>,
-    /// Events of the provider that only name their object are asked for; refused where it isn't said.
+    /// Whether the objects of thin events are fetched; thin events are refused by default.
     #[serde(skip_serializing_if = "is_false")]
     pub thin_events: bool,
-    /// False: prices are made elsewhere, and a product names each by the provider's id.
+    /// False if prices are created elsewhere and products refer to them by the provider's id.
     #[serde(skip_serializing_if = "is_true")]
     pub sync_prices: bool,
-    /// When a customer is made at the provider.
+    /// When a customer is created at the provider.
     #[serde(skip_serializing_if = "CustomerCreation::is_at_checkout")]
     pub customer_creation: CustomerCreation,
-    /// What there is to be entitled to: the catalog's own clause, kept here since every decision may need it.
+    /// Declared entitlements: a separate clause, stored here since every decision may need it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub entitlements: Entitlements,
-    /// What measured use costs: a clause of its own, kept here since every measurement needs it.
+    /// Rates of measured usage: a separate clause, stored here since every measurement needs it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub rates: Rates,
-    /// Who in an organization may what: a clause of its own, kept here since every command needs it.
+    /// Permissions of an organization's roles: a separate clause, stored here since every command needs it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub may: Roles,
-    /// Configuration keys of the business's own: kept here since types name them.
+    /// The business's own configuration keys, stored here since types refer to them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub config: Vec<String>,
-    /// Resources of the business's own, with their verbs: a clause of its own, kept here since types name them.
+    /// The business's own resources with their verbs: a separate clause, stored here since types refer to them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub resources: OwnResources,
-    /// Facts of the business's own: a clause of its own, kept here since every command may be one.
+    /// The business's own facts: a separate clause, stored here since every command may be one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub events: Events,
-    /// What follows from facts: a clause of its own, kept here since every decision may bring one about.
+    /// Reactions to facts: a separate clause, stored here since every decision may record a fact.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub on: Vec<Reaction>,
-    /// How campaigns go out: a clause of its own, kept here since every decision tells who could be written to.
+    /// Campaign settings: a separate clause, stored here since every decision may change the member list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub campaigns: Option<Campaigns>,
-    /// Templates of mails, with their places: kept here since campaigns name them.
+    /// Mail templates with their placeholders, stored here since campaigns refer to them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub templates: Templates,
-    /// Plans that are in force where no paid plan of their family is, by family: kept here by the catalog's own rules,
-    /// since every decision about an account without a plan needs them.
+    /// Default plans by family, in force without a paid plan of the family. Filled by `catalog.load`, since every
+    /// decision about an account without a plan needs them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub defaults: BTreeMap<String, DefaultPlan>,
 }
 
-/// Roles of an organization's members, by the command or question that they may.
+/// Roles of an organization's members that may use each command or query.
 pub(crate) type Roles = BTreeMap<String, Vec<String>>;
 
-/// When a customer is made at the provider.
+/// When a customer is created at the provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CustomerCreation {
     /// By the checkout itself.
     #[default]
     Checkout,
-    /// Before the first checkout, which then is that customer's.
+    /// Before the first checkout, which then uses that customer.
     BeforeCheckout,
 }
 
@@ -124,14 +124,14 @@ fn is_true(value: &bool) -> bool {
     *value
 }
 
-/// A plan that nobody pays for.
+/// A plan without payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct DefaultPlan {
-    /// Its product.
+    /// Product id.
     pub product_id: String,
-    /// What it grants.
+    /// Its grants.
     pub grants: Vec<Grant>,
-    /// Whose it is; everybody's where its type doesn't say.
+    /// Kind of account that has it; every account by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Buyer>,
 }
@@ -188,5 +188,5 @@ impl Default for Settings {
 /// The payment providers that effects exist for.
 pub(crate) const PROVIDERS: [&str; 1] = ["stripe"];
 
-/// Questions that can be asked about an account, as roles name them.
+/// Queries about an account, as named in roles.
 pub(crate) const QUESTIONS: [&str; 4] = ["entitlements", "usage", "balances", "list"];

@@ -1,22 +1,22 @@
-//! Spans of time as a catalog writes them: `15m`, `24h`, `30d`.
+//! Time spans in a catalog: `15m`, `24h`, `30d`.
 
 use crate::model::time::{DAY_MS, HOUR_MS};
 use extension_contract::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 
-/// The units, the greatest first, in milliseconds.
+/// The units in milliseconds, the greatest first.
 const UNITS: [(char, i64); 4] = [('d', DAY_MS), ('h', HOUR_MS), ('m', 60_000), ('s', 1_000)];
 
 /// The longest span: ten years.
 const MOST: i64 = 3_660 * DAY_MS;
 
-/// A span of time: at least a second, at most ten years.
+/// A time span from one second to ten years, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(i64);
 
 impl Span {
-    /// Read a number with its unit; none if it is something else, or out of range.
+    /// Parses a number with its unit; none if the form is wrong or the span is out of range.
     pub(crate) fn parse(text: &str) -> Option<Span> {
         let unit = text.chars().next_back()?;
         let (_, of_one) = UNITS.iter().find(|(name, _)| *name == unit)?;
@@ -28,12 +28,12 @@ impl Span {
         (1..=MOST).contains(&span).then_some(Span(span))
     }
 
-    /// So many days.
+    /// Returns a span of days.
     pub(crate) const fn days(days: u16) -> Span {
         Span(days as i64 * DAY_MS)
     }
 
-    /// The time that is so much later.
+    /// Returns a time plus this span, saturating.
     pub(crate) fn after(self, time: Timestamp) -> Timestamp {
         time.saturating_add(self.0)
     }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_read_and_written_in_their_greatest_unit() {
+    fn spans_are_parsed_and_written_in_their_greatest_unit() {
         for (text, ms, written) in [
             ("90s", 90_000, "90s"),
             ("15m", 900_000, "15m"),

@@ -1,4 +1,4 @@
-//! The clause `split`: who has a share of what a product of the type is sold for.
+//! The clause `split`: the account that receives a share of a product's revenue.
 
 use super::schema::TypeDecl;
 use crate::model::json::Object;
@@ -6,23 +6,23 @@ use extension_contract::Account;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 
-/// Days for which a share is held where the clause doesn't say.
+/// Default hold period of a share, in days.
 const HOLD_DAYS: u32 = 7;
 /// Basis points of the whole.
 pub(crate) const WHOLE_BP: u32 = 10_000;
 
-/// Who has a share, as a product type says it.
+/// The clause `split` of a product type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Split {
-    /// The place of the field that holds the account: `{product.creator}`.
+    /// Placeholder of the field with the account: `{product.creator}`.
     pub to: String,
-    /// The account's share, in basis points; the rest is ours.
+    /// The account's share in basis points. The platform keeps the rest.
     pub share_bp: u32,
-    /// Days after the sale from which on it can be paid out.
+    /// Days from the sale until the share can be paid out.
     #[serde(default = "hold_days")]
     pub hold_days: u32,
-    /// Minor units below which nothing is sold; what costs nothing may still be had.
+    /// Minimum price in minor units. Free products are allowed nevertheless.
     #[serde(default, skip_serializing_if = "crate::model::json::is_zero")]
     pub min: i64,
 }
@@ -32,13 +32,13 @@ fn hold_days() -> u32 {
 }
 
 impl Split {
-    /// The field that holds the account.
+    /// Returns the name of the field with the account.
     pub(crate) fn field(&self) -> Option<&str> {
         self.to.strip_prefix("{product.")?.strip_suffix('}')
     }
 }
 
-/// Who has a share of a price.
+/// The share of a price.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Share {
     /// Text form of the account.
@@ -48,7 +48,7 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// Who has a share of what a product with these fields is sold for.
+    /// Returns the share of a product with this metadata; none if there is none.
     pub(crate) fn of(decl: &TypeDecl, metadata: &Object) -> Option<Share> {
         let split = decl.split.as_ref()?;
         let to = metadata.get(split.field()?)?.as_str()?;
@@ -56,7 +56,7 @@ impl Share {
     }
 }
 
-/// The account of a text `user:ID` or `organization:ID`.
+/// Parses an account in the form `user:ID` or `organization:ID`.
 pub(crate) fn account_of(text: &str) -> Option<Account> {
     let (kind, id) = text.split_once(':')?;
     if id.is_empty() || id.len() > super::product::ID_BYTES || id.chars().any(char::is_control) {
@@ -69,7 +69,7 @@ pub(crate) fn account_of(text: &str) -> Option<Account> {
     }
 }
 
-/// The text of an account.
+/// Returns the text form of an account.
 pub(crate) fn text_of(account: &Account) -> String {
     match account {
         Account::Platform => "platform".to_owned(),

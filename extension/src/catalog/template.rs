@@ -1,8 +1,8 @@
-//! Texts with places to fill in: `site-{instance.label}`.
+//! Templates: texts with placeholders such as `site-{instance.label}`.
 
 use serde_json::{Map, Value};
 
-/// What the places of a template may name, by their first word.
+/// The values that placeholders may refer to, by their first word.
 #[derive(Default)]
 pub(crate) struct Scope<'a> {
     words: Vec<(&'a str, Source<'a>)>,
@@ -11,30 +11,30 @@ pub(crate) struct Scope<'a> {
 enum Source<'a> {
     Text(String),
     Object(&'a Map<String, Value>),
-    /// What it does not have is empty, and no mistake.
+    /// A missing member is empty and not an error.
     Fields(&'a Map<String, Value>),
 }
 
 impl<'a> Scope<'a> {
-    /// `{name}` is this text.
+    /// Defines `{name}` as a text.
     pub fn text(mut self, name: &'a str, value: impl Into<String>) -> Self {
         self.words.push((name, Source::Text(value.into())));
         self
     }
 
-    /// `{name.key}` is a member of this object.
+    /// Defines `{name.key}` as a member of an object.
     pub fn object(mut self, name: &'a str, value: &'a Map<String, Value>) -> Self {
         self.words.push((name, Source::Object(value)));
         self
     }
 
-    /// `{name.key}` is a member of this object, and empty where it has no such member.
+    /// Defines `{name.key}` as a member of an object, or empty if it has no such member.
     pub fn fields(mut self, name: &'a str, value: &'a Map<String, Value>) -> Self {
         self.words.push((name, Source::Fields(value)));
         self
     }
 
-    /// The value of a place; none where it is empty. The error is the place that names nothing.
+    /// Returns the value of a placeholder; none if it is empty. The error is the undefined placeholder.
     fn find(&self, place: &str) -> Result<Option<Value>, String> {
         let (word, key) = place.split_once('.').unwrap_or((place, ""));
         let member = |object: &Map<String, Value>| {
@@ -50,13 +50,13 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Fill in a template. A text that is one place alone takes the value as it is, a number stays a number. The error
-    /// is the place that names nothing.
+    /// Fills in a template. A text that is a single placeholder becomes the value itself, so numbers stay numbers. The
+    /// error is the undefined placeholder.
     pub fn fill(&self, template: &Value) -> Result<Value, String> {
         Ok(self.fill_one(template)?.unwrap_or_default())
     }
 
-    /// Fill in every value of an object. One that is an empty place alone is left out.
+    /// Fills in every value of an object. Leaves out values that are a single empty placeholder.
     pub fn fill_object(&self, template: &Map<String, Value>) -> Result<Map<String, Value>, String> {
         let mut out = Map::new();
         for (key, value) in template {
@@ -67,7 +67,7 @@ impl<'a> Scope<'a> {
         Ok(out)
     }
 
-    /// Fill in a template; none where it is an empty place alone.
+    /// Fills in a template; none if it is a single empty placeholder.
     fn fill_one(&self, template: &Value) -> Result<Option<Value>, String> {
         Ok(match template {
             Value::String(text) => self.fill_text(text)?,
@@ -94,7 +94,7 @@ impl<'a> Scope<'a> {
             let place = &rest[start + 1..start + end];
             match self.find(place)? {
                 Some(Value::String(value)) => out.push_str(&value),
-                // Within a text, what is empty is the empty text.
+                // Within a text, an empty value is the empty text.
                 None | Some(Value::Null) => {}
                 Some(value) => out.push_str(&value.to_string()),
             }
@@ -105,14 +105,14 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The places of an object's templates, in order, without the braces.
+/// Returns the placeholders of an object's templates, in order, without the braces.
 pub(crate) fn places(templates: &Map<String, Value>) -> Vec<&str> {
     let mut found = Vec::new();
     templates.values().for_each(|template| add_places(template, &mut found));
     found
 }
 
-/// The places of one template.
+/// Returns the placeholders of one template.
 pub(crate) fn places_of(text: &str) -> Vec<&str> {
     text.split('{').skip(1).filter_map(|part| part.split_once('}').map(|(place, _)| place)).collect()
 }
@@ -132,7 +132,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn places_are_filled_and_types_kept() {
+    fn placeholders_are_filled_and_types_kept() {
         let metadata = json!({"subdomain": "myapp", "n": 3, "deep": {"x": "y"}});
         let map = metadata.as_object().expect("an object");
         let scope = Scope::default().object("instance", map).text("id", "inst_1");
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_field_is_left_out_and_is_no_text_within_a_text() {
+    fn an_empty_field_is_left_out_or_becomes_an_empty_text() {
         let metadata = json!({"label": "one", "unset": null});
         let map = metadata.as_object().expect("an object");
         let scope = Scope::default().fields("instance", map);

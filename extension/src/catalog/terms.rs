@@ -1,4 +1,4 @@
-//! A price with its terms, which its row has no columns for, and the row that a catalog product's price becomes.
+//! Prices with their terms, which the row stores as JSON, and the price rows of a catalog product.
 
 use super::price::{Interval, ProductPrice};
 use super::product::Proposed;
@@ -15,38 +15,38 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
-/// Terms of a price.
+/// The terms of a price.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Terms {
-    /// Rank within the family; the highest plan counts.
+    /// Rank within the family. The plan with the highest rank is in force.
     pub rank: i64,
-    /// It entitles only beside a plan.
+    /// It grants only together with a plan.
     #[serde(default, skip_serializing_if = "is_false")]
     pub requires_plan: bool,
-    /// The entitlement that a plan must grant, else it gives nothing.
+    /// The entitlement that a plan must grant, or else the price grants nothing.
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
-    /// Of what it grants: the entitlement that a plan must grant for it.
+    /// For each conditional grant: the entitlement that a plan must grant.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub conditions: BTreeMap<String, String>,
-    /// An account holds one of what has this name.
+    /// Name of the item, which is limited to one per account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
-    /// Of a plan: it counts as often as it was bought.
+    /// For a plan: its grants count for each unit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub by_seat: bool,
-    /// Credits that it leaves behind when it is paid, in minor units.
+    /// Credits that a payment grants, in minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit: Option<i64>,
-    /// Who has a share of it.
+    /// The share of another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Share>,
-    /// What the provider said last of whether it is on sale; none if it never said.
+    /// Whether the provider sells it, by its newest snapshot; none if there is no snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<OnSale>,
 }
 
-/// A price of the catalog, whose terms are read when they are first needed.
+/// A price of the catalog. Its terms are decoded on first use.
 #[derive(Debug)]
 pub(crate) struct CatalogPrice {
     row: Price,
@@ -54,12 +54,12 @@ pub(crate) struct CatalogPrice {
 }
 
 impl CatalogPrice {
-    /// The price of a row.
+    /// Creates the price of a row.
     pub fn of(row: Price) -> CatalogPrice {
         CatalogPrice { row, terms: OnceCell::new() }
     }
 
-    /// Its terms.
+    /// Returns its terms.
     pub fn terms(&self) -> Fallible<&Terms> {
         if let Some(terms) = self.terms.get() {
             return Ok(terms);
@@ -68,7 +68,7 @@ impl CatalogPrice {
         Ok(self.terms.get_or_init(|| terms))
     }
 
-    /// Its rank within its family.
+    /// Returns its rank within its family.
     pub fn rank(&self) -> Fallible<i64> {
         Ok(self.terms()?.rank)
     }
@@ -83,19 +83,19 @@ impl Deref for CatalogPrice {
 }
 
 impl Terms {
-    /// The terms of a price.
+    /// Decodes the terms of a price.
     pub fn read(price: &Price) -> Fallible<Terms> {
         decode("prices", &price.id, &price.terms)
     }
 }
 
-/// A whole number of the metadata; true counts as one.
+/// Returns a whole number of the metadata; true counts as 1.
 fn number(metadata: &Object, field: &str) -> Option<i64> {
     let value = metadata.get(field)?;
     value.as_i64().or_else(|| value.as_bool().map(i64::from))
 }
 
-/// What one product of the catalog grants.
+/// Returns the grants of one product of the catalog.
 pub(crate) fn grants_of(proposed: &Proposed, product_id: &str) -> Vec<Grant> {
     let fields = with_id(&proposed.metadata, product_id);
     let scope = Scope::default().object("product", &fields);
@@ -106,14 +106,14 @@ pub(crate) fn grants_of(proposed: &Proposed, product_id: &str) -> Vec<Grant> {
     resolved.collect()
 }
 
-/// The fields of a product and its id, as templates see them.
+/// Returns the metadata of a product with its id, for templates.
 pub(crate) fn with_id(metadata: &Object, product_id: &str) -> Object {
     let mut fields = metadata.clone();
     fields.entry("id").or_insert_with(|| Value::from(product_id));
     fields
 }
 
-/// A key with its places filled in.
+/// Fills in the placeholders of a key.
 fn filled(key: &str, scope: &Scope<'_>) -> Option<String> {
     match scope.fill(&Value::String(key.to_owned())) {
         Ok(Value::String(text)) => Some(text),
@@ -122,11 +122,11 @@ fn filled(key: &str, scope: &Scope<'_>) -> Option<String> {
     }
 }
 
-/// Terms of a product's prices.
+/// Returns the terms of a product's prices.
 fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> Terms {
     let decl = &proposed.decl;
     let rank = decl.rank_by.as_ref().and_then(|field| number(&proposed.metadata, field));
-    // One price alone ranks by itself; of several, none ranks before another of the same product.
+    // A single price ranks by its amount. Several prices of one product share a rank.
     let by_price = || match prices {
         [] => 0,
         [only] => only.amount.amount_minor,
@@ -151,13 +151,13 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
     }
 }
 
-/// Credits that a paid product leaves behind; none where it leaves nothing.
+/// Returns the credits that a payment of a product grants; none if there are none.
 fn credit_of(proposed: &Proposed, scope: &Scope<'_>) -> Option<i64> {
     let credits = proposed.decl.on_paid.iter().filter_map(|left| left.credit.of(&proposed.metadata, scope));
     Some(credits.fold(0i64, i64::saturating_add)).filter(|sum| *sum > 0)
 }
 
-/// The rows of a product's prices that have an id.
+/// Returns the rows of a product's prices that have an id.
 pub(crate) fn price_rows(proposed: &Proposed, product_id: &str, currency: &str) -> Fallible<Vec<Price>> {
     let prices = proposed.prices(currency);
     let terms = encode(&terms_of(proposed, product_id, &prices))?;

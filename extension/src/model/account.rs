@@ -1,7 +1,7 @@
-//! The account as a value: its rows, typed, and all that a decision makes of them.
+//! An account while an event is decided: its typed rows and the changes, claims and effects of the decision.
 //!
-//! `open` brings the rows that matter; what is missing is read when it is needed, once. Nothing is written before the
-//! decision is whole: it leaves as one [`Decision`], or not at all.
+//! `open` supplies the live and referenced rows; other rows are read once, on first use. Nothing is written until the
+//! decision is complete: it leaves as one [`Decision`] or not at all.
 
 use super::halt::{Ruled, internal};
 use super::keys::ClaimKey;
@@ -42,16 +42,16 @@ use extension_contract::*;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// A kind of rows that an account has a table for.
-pub(crate) trait Tabled: Record {
-    /// Its table.
+/// A row kind with a table in [`Tables`].
+pub(crate) trait HasTable: Record {
+    /// Returns the table of this row kind.
     fn table(tables: &mut Tables) -> &mut Table;
 }
 
-/// Give each kind of rows its table.
+/// Declares one table for each row kind.
 macro_rules! tables {
     ($($field:ident: $record:ty),* $(,)?) => {
-        /// Rows by kind.
+        /// The tables of all row kinds.
         pub(crate) struct Tables {
             $($field: Table,)*
         }
@@ -62,7 +62,7 @@ macro_rules! tables {
             }
         }
 
-        $(impl Tabled for $record {
+        $(impl HasTable for $record {
             fn table(tables: &mut Tables) -> &mut Table {
                 &mut tables.$field
             }
@@ -118,8 +118,8 @@ tables! {
 }
 
 impl Tables {
-    /// Take in a row that was read, or that there is none.
-    fn hold(&mut self, key: &RowKey, row: Option<StoredRow>) {
+    /// Stores a row that was read, or the fact that it does not exist.
+    fn insert_read(&mut self, key: &RowKey, row: Option<StoredRow>) {
         let (table, id) = match key {
             RowKey::Product(id) => (&mut self.products, id),
             RowKey::Purchase(id) => (&mut self.purchases, id),
@@ -160,18 +160,18 @@ impl Tables {
                 _ => return,
             },
         };
-        table.hold(id, row);
+        table.insert_read(id, row);
     }
 }
 
 /// An account while an event is decided.
 pub(crate) struct Account<'h> {
     reader: Rc<Reader<'h>>,
-    /// None while it is not known whose event it is.
+    /// None while the account of the event is unknown.
     owner: Option<extension_contract::Account>,
     tables: Tables,
     prices: BTreeMap<String, Price>,
-    /// Facts by whether they were noted before this event.
+    /// For each checked fact, whether it was recorded before this event.
     known: BTreeMap<String, bool>,
     facts: Vec<String>,
     claims: Vec<ClaimChange>,
@@ -180,7 +180,7 @@ pub(crate) struct Account<'h> {
 }
 
 impl<'h> Account<'h> {
-    /// An account without any rows yet; without an owner, nobody's.
+    /// Creates an account without rows. Without an owner, it reads and writes no rows.
     pub fn new(reader: Rc<Reader<'h>>, owner: Option<extension_contract::Account>) -> Self {
         Account {
             reader,
@@ -195,7 +195,7 @@ impl<'h> Account<'h> {
         }
     }
 
-    /// Take in what `open` gave. A row that was named and did not come does not exist.
+    /// Stores the rows that `open` returned. A referenced row that was not returned does not exist.
     pub fn take_in(&mut self, rows: Vec<StoredRow>, named: &[Reference], facts: &[(String, bool)]) -> Ruled<()> {
         for stored in rows {
             self.take_in_row(stored)?;
@@ -204,11 +204,11 @@ impl<'h> Account<'h> {
             Reference::Row(key) => Some(key),
             Reference::Catalog(_) | Reference::Name(_) => None,
         });
-        // The host follows at most so many references; what is named beyond may be there.
+        // The host follows at most this many references; rows beyond that may exist.
         for key in named_rows.take(REFERENCES_MAX) {
-            self.tables.hold(key, None);
+            self.tables.insert_read(key, None);
         }
-        // Rows that an account has one of are live, so that they came or do not exist.
+        // Singleton rows are always live, so a row that was not returned does not exist.
         let ids = [
             OpenSchedule::ID,
             Summary::ID,
@@ -219,7 +219,7 @@ impl<'h> Account<'h> {
             CustomerRequest::ID,
         ];
         for id in ids {
-            self.tables.hold(&record_key(ACCOUNT, id), None);
+            self.tables.insert_read(&record_key(ACCOUNT, id), None);
         }
         self.known.extend(facts.iter().cloned());
         Ok(())
@@ -227,32 +227,32 @@ impl<'h> Account<'h> {
 
     fn take_in_row(&mut self, stored: StoredRow) -> Ruled<()> {
         let key = stored.row.key();
-        // No version before this one was released, so none is read.
+        // No earlier version was released, so none is read.
         if stored.data_version != crate::DATA_VERSION {
             let (written, reads) = (stored.data_version, crate::DATA_VERSION);
-            return Err(internal(format!("{key} was written as data version {written}, this component reads {reads}")));
+            return Err(internal(format!("row {key} has data version {written}, expected {reads}")));
         }
-        self.tables.hold(&key, Some(stored));
+        self.tables.insert_read(&key, Some(stored));
         Ok(())
     }
 
-    /// The account; none while it is not known whose event it is.
+    /// Returns the account, or none while the account of the event is unknown.
     pub fn owner(&self) -> Option<&extension_contract::Account> {
         self.owner.as_ref()
     }
 
-    /// The account; an event that names nobody can't be decided any further.
+    /// Returns the account. Refuses the event if its account is unknown.
     pub fn owned(&self) -> Ruled<extension_contract::Account> {
         self.owner.clone().ok_or_else(|| Refusal::Malformed("/data/object/id".to_owned()).into())
     }
 
-    /// True for the account that owns the catalog.
+    /// Returns true for the account that owns the catalog.
     pub fn is_platform(&self) -> bool {
         self.owner == Some(extension_contract::Account::Platform)
     }
 
-    /// Read rows of this account that are not here yet.
-    pub fn load<T: Tabled>(&mut self, ids: &[String]) -> Ruled<()> {
+    /// Reads the rows of this account that are not loaded yet.
+    pub fn load<T: HasTable>(&mut self, ids: &[String]) -> Ruled<()> {
         if self.owner.is_none() {
             return Ok(());
         }
@@ -261,7 +261,7 @@ impl<'h> Account<'h> {
         self.load_missing(missing)
     }
 
-    /// Read rows of any kind. In one place for all kinds: the component's size counts.
+    /// Reads rows of any kind. Not generic, to keep the component small.
     #[inline(never)]
     fn load_missing(&mut self, missing: Vec<RowKey>) -> Ruled<()> {
         if missing.is_empty() {
@@ -271,61 +271,61 @@ impl<'h> Account<'h> {
         for (key, row) in missing.iter().zip(rows) {
             match row {
                 Some(stored) if stored.row.key() != *key => {
-                    return Err(internal(format!("{key} was answered by {}", stored.row.key())));
+                    return Err(internal(format!("requested row {key}, received {}", stored.row.key())));
                 }
                 Some(stored) => self.take_in_row(stored)?,
-                None => self.tables.hold(key, None),
+                None => self.tables.insert_read(key, None),
             }
         }
         Ok(())
     }
 
-    /// A row by its id.
-    pub fn get<T: Tabled>(&mut self, id: &str) -> Ruled<Option<Rc<T>>> {
+    /// Returns a row by its id, reading it if necessary.
+    pub fn get<T: HasTable>(&mut self, id: &str) -> Ruled<Option<Rc<T>>> {
         if self.owner.is_some() && !T::table(&mut self.tables).knows(id) {
             self.load_missing(vec![T::key(id)])?;
         }
         self.get_here(id)
     }
 
-    /// A row that is here already: for rows that are live while what leads to them is.
-    pub fn get_here<T: Tabled>(&mut self, id: &str) -> Ruled<Option<Rc<T>>> {
+    /// Returns a row that is already loaded. For rows that are live whenever the referring row is.
+    pub fn get_here<T: HasTable>(&mut self, id: &str) -> Ruled<Option<Rc<T>>> {
         T::table(&mut self.tables).get(id)?.map(typed).transpose()
     }
 
-    /// A row by its id, to be changed and put back.
-    pub fn fetch<T: Tabled>(&mut self, id: &str) -> Ruled<Option<T>> {
+    /// Returns a copy of a row, to be changed and put back.
+    pub fn fetch<T: HasTable>(&mut self, id: &str) -> Ruled<Option<T>> {
         Ok(self.get::<T>(id)?.map(|row| T::clone(&row)))
     }
 
-    /// Whether a row was ever written under this id, a deleted one too.
-    pub fn is_stored<T: Tabled>(&mut self, id: &str) -> Ruled<bool> {
+    /// Whether a row was ever written under this id, deleted rows included.
+    pub fn is_stored<T: HasTable>(&mut self, id: &str) -> Ruled<bool> {
         self.load::<T>(std::slice::from_ref(&id.to_owned()))?;
         Ok(T::table(&mut self.tables).is_stored(id))
     }
 
-    /// Write a row, whose version must be known.
-    pub fn put<T: Tabled>(&mut self, id: &str, value: T) {
+    /// Writes a row. Its version must be known.
+    pub fn put<T: HasTable>(&mut self, id: &str, value: T) {
         self.put_shared(id, Rc::new(value));
     }
 
-    /// The same for a row that may be what was read, unchanged.
-    pub fn put_shared<T: Tabled>(&mut self, id: &str, value: Rc<T>) {
+    /// Writes a row that may be the unchanged value that was read.
+    pub fn put_shared<T: HasTable>(&mut self, id: &str, value: Rc<T>) {
         T::table(&mut self.tables).put(id, value);
     }
 
-    /// Remove a row that was read.
-    pub fn remove<T: Tabled>(&mut self, id: &str) {
+    /// Removes a row that was read.
+    pub fn remove<T: HasTable>(&mut self, id: &str) {
         T::table(&mut self.tables).remove(id);
     }
 
-    /// Ids of the rows of a kind that this decision wrote.
-    pub fn touched<T: Tabled>(&mut self) -> Vec<String> {
+    /// Returns the ids of the rows of a kind that this decision wrote.
+    pub fn touched<T: HasTable>(&mut self) -> Vec<String> {
         T::table(&mut self.tables).touched()
     }
 
-    /// Rows of a kind that are here, with their ids: the live ones, and those that the event led to.
-    pub fn all<T: Tabled>(&mut self) -> Ruled<Vec<(String, Rc<T>)>> {
+    /// Returns the loaded rows of a kind with their ids: live rows and rows that were referenced or read.
+    pub fn all<T: HasTable>(&mut self) -> Ruled<Vec<(String, Rc<T>)>> {
         let rows = T::table(&mut self.tables).all()?;
         let mut out = Vec::with_capacity(rows.len());
         for (id, row) in rows {
@@ -334,7 +334,7 @@ impl<'h> Account<'h> {
         Ok(out)
     }
 
-    /// Read a page of rows beyond those that are here; their ids.
+    /// Reads a page of further rows and returns their ids.
     pub fn more(&mut self, selection: &Selection, limit: u32) -> Ruled<Vec<String>> {
         let rows = self.reader.more(selection, limit)?;
         let mut ids = Vec::with_capacity(rows.len());
@@ -345,12 +345,12 @@ impl<'h> Account<'h> {
         Ok(ids)
     }
 
-    /// Read a page of the rows of a kind, in order of their ids, after one; their ids.
+    /// Reads a page of the rows of a kind in order of their ids, starting after `after`, and returns their ids.
     pub fn page(&mut self, kind: RowKind, after: Option<String>, limit: u32) -> Ruled<Vec<String>> {
         self.more(&Selection::Listed(Listing { kind, prefix: String::new(), descending: false, after }), limit)
     }
 
-    /// Read every row of a kind.
+    /// Reads every row of a kind.
     pub fn load_whole(&mut self, kind: &RowKind) -> Ruled<()> {
         let mut after: Option<String> = None;
         loop {
@@ -362,7 +362,7 @@ impl<'h> Account<'h> {
         }
     }
 
-    /// Write a price of the catalog.
+    /// Writes a price of the catalog.
     pub fn put_price(&mut self, price: Price) -> Ruled<()> {
         if !self.is_platform() {
             return Err(internal(format!("price `{}` belongs to the catalog", price.id)));
@@ -371,7 +371,7 @@ impl<'h> Account<'h> {
         Ok(())
     }
 
-    /// Whether a fact is noted, by this event or an earlier one.
+    /// Whether a fact was recorded by this event or an earlier one.
     pub fn is_known(&mut self, fact: &str) -> Ruled<bool> {
         if self.facts.iter().any(|noted| noted == fact) {
             return Ok(true);
@@ -384,7 +384,7 @@ impl<'h> Account<'h> {
         Ok(known)
     }
 
-    /// Note a fact; true if it is new.
+    /// Records a fact. Returns true if it is new.
     pub fn record_fact(&mut self, fact: &str) -> Ruled<bool> {
         let new = !self.is_known(fact)?;
         if new {
@@ -393,14 +393,15 @@ impl<'h> Account<'h> {
         Ok(new)
     }
 
-    /// Note a fact that is new by what a row says.
+    /// Records a fact that a row shows to be new, without reading it.
     pub fn record_new_fact(&mut self, fact: String) {
         if !self.facts.contains(&fact) {
             self.facts.push(fact);
         }
     }
 
-    /// Take claims that only this account may hold; a taken one contradicts the event's placing.
+    /// Takes claims that only this account may hold. Refuses the event if another account holds one, since the event
+    /// was then routed to the wrong account.
     pub fn claim<'k>(&mut self, keys: impl IntoIterator<Item = ClaimKey<'k>>) -> Ruled<()> {
         let keys: Vec<String> = keys.into_iter().map(String::from).collect();
         if keys.is_empty() {
@@ -417,7 +418,7 @@ impl<'h> Account<'h> {
         Ok(())
     }
 
-    /// Take claims that nobody holds, this account neither: all of them, or none. The first that is not free, if one is.
+    /// Takes all claims if no account holds any of them, else none. Returns the first claim that is not free.
     pub fn claim_free(&mut self, keys: &[String]) -> Ruled<Option<String>> {
         if keys.is_empty() {
             return Ok(None);
@@ -430,7 +431,7 @@ impl<'h> Account<'h> {
         Ok(held)
     }
 
-    /// Take one of several claims that nobody holds; none if there is none.
+    /// Takes the first free claim of several and returns it, or none if no claim is free.
     pub fn claim_one_of(&mut self, keys: &[String]) -> Ruled<Option<String>> {
         let states = self.reader.claims_take(keys)?;
         let is_taken = |key: &String| {
@@ -442,40 +443,40 @@ impl<'h> Account<'h> {
         Ok(free)
     }
 
-    /// Give claims back, and let nobody take them before a time.
+    /// Releases claims, and blocks them for every account until the given time.
     pub fn release_claims(&mut self, keys: Vec<String>, blocked_until: Option<Timestamp>) {
         self.claims.extend(keys.into_iter().map(|key| ClaimChange::Release { key, blocked_until }));
     }
 
-    /// Claims that this account holds and that begin with a prefix.
+    /// Returns the claims of this account that begin with a prefix.
     pub fn claims_mine(&mut self, prefix: &str) -> Ruled<Vec<String>> {
         Ok(self.reader.claims_mine(prefix)?)
     }
 
-    /// Ask the world for something.
+    /// Adds an effect to the decision.
     pub fn ask(&mut self, effect: Effect) {
         self.effects.push(effect);
     }
 
-    /// Whether an effect is among those that this decision asks for.
+    /// Whether this decision requests an effect.
     pub fn asks_for(&self, key: &str) -> bool {
         self.effects.iter().any(|effect| effect.key == key)
     }
 
-    /// Call an effect off. True if it had not begun, so that it never will.
+    /// Cancels an effect. Returns true if it had not begun, so it never will.
     pub fn call_off_in_time(&mut self, key: String) -> Ruled<bool> {
         let begun = self.reader.begun(std::slice::from_ref(&key))?.contains(&true);
         self.call_off(vec![key]);
         Ok(!begun)
     }
 
-    /// Call effects off by their keys, if they have not begun.
+    /// Cancels effects that have not begun, by their keys.
     pub fn call_off(&mut self, keys: Vec<String>) {
         self.effects.retain(|effect| !keys.contains(&effect.key));
         self.cancel.extend(keys);
     }
 
-    /// Whether anything was written or asked for.
+    /// Whether the decision changes a row, fact, claim or price, or requests an effect.
     pub fn is_changed(&self) -> Ruled<bool> {
         Ok(!self.effects.is_empty()
             || !self.facts.is_empty()
@@ -484,14 +485,14 @@ impl<'h> Account<'h> {
             || !self.row_changes()?.is_empty())
     }
 
-    /// What differs from what is stored, of rows of every kind.
+    /// Returns the differences from the stored rows, for all row kinds.
     fn row_changes(&self) -> Fallible<Vec<Change>> {
         let mut out = Vec::new();
         self.tables.all().try_for_each(|table| table.changes(&mut out))?;
         Ok(out)
     }
 
-    /// Whether a rule wrote or asked for anything, be it what is there already.
+    /// Whether a rule wrote or requested anything, even without an actual change.
     pub fn is_touched(&self) -> bool {
         !self.effects.is_empty()
             || !self.facts.is_empty()
@@ -500,25 +501,25 @@ impl<'h> Account<'h> {
             || self.tables.all().any(Table::is_touched)
     }
 
-    /// Send none of the mails of now that are not for the operators: what they tell of counts as told.
+    /// Drops immediate mails to the account. Their facts stay recorded, so they count as sent.
     pub fn hold_back_mails(&mut self) {
         self.effects.retain(|effect| !notice::is_immediate(effect) || notice::is_for_operators(effect));
     }
 
-    /// Forget all that was written and asked for, apart from mails and the audit trail: a refusal may be told.
+    /// Discards all changes and effects except mails and the audit trail, so that a refusal can be reported.
     pub fn keep_what_is_told(&mut self) {
         self.effects.retain(notice::is_immediate);
         let mails: Vec<&str> = self.effects.iter().map(|mail| mail.key.as_str()).collect();
         self.facts.retain(|fact| mails.contains(&fact.as_str()));
         let accesses = std::mem::replace(&mut self.tables.accesses, Table::of::<Access>());
-        self.tables.all_mut().for_each(Table::take_back);
+        self.tables.all_mut().for_each(Table::discard_writes);
         self.tables.accesses = accesses;
         self.prices.clear();
         self.claims.clear();
         self.cancel.clear();
     }
 
-    /// All that was written and asked for, as a decision.
+    /// Converts all changes and effects into a decision.
     pub fn into_decision(self, outcome: Outcome, reply: Option<Reply>) -> Fallible<Decision> {
         let mut changes = self.row_changes()?;
         for (id, price) in self.prices {
@@ -531,7 +532,7 @@ impl<'h> Account<'h> {
                 fingerprint: None,
             });
         }
-        // What is refused or put off holds no name.
+        // A rejected or deferred event takes no claims.
         let holds = !matches!(outcome, Outcome::Rejected(_) | Outcome::Deferred(_));
         let claims = if holds { self.claims } else { Vec::new() };
         Ok(Decision { outcome, reply, changes, facts: self.facts, claims, effects: self.effects, cancel: self.cancel })

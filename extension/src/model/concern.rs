@@ -1,20 +1,21 @@
-//! What an effect is about: goes out as its context, and comes back with its result.
+//! The correlation of an effect: which rows its result is for. It is sent as the effect's context and returned with
+//! the result.
 
 use super::json::encode;
 use extension_contract::{Fallible, Json, Timestamp};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
-/// The rows that the end of an effect matters to.
+/// The correlation of an effect with the rows that its result changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Concern {
     /// A resource of an instance.
     Resource {
         /// Product id of the instance.
         instance: String,
-        /// The resource's entry, with its variant.
+        /// Entry of the resource, with its variant.
         resource: String,
-        /// What was asked for.
+        /// The requested verb.
         verb: Verb,
     },
     /// The health of an instance.
@@ -31,101 +32,101 @@ pub(crate) enum Concern {
     Sync {
         /// Product id.
         product: String,
-        /// Billing interval of the price; none of the product itself.
+        /// Billing interval of the price; none for the product itself.
         interval: Option<String>,
     },
-    /// The customer that a purchase waits for.
+    /// Creation of the customer that a purchase waits for.
     Customer {
         /// Purchase id.
         purchase: String,
     },
-    /// The customer that an account becomes when it is registered.
+    /// Creation of a customer at the registration of an account.
     Registration,
-    /// The customer that is wanted for the provider's page about it.
+    /// Creation of a customer that a customer portal session waits for.
     CustomerForPortal {
-        /// Where that page returns to.
+        /// Return URL of the portal.
         return_url: String,
     },
-    /// The provider's page about a customer.
+    /// A customer portal session.
     Portal,
-    /// The account that shares are paid out to.
+    /// Creation of the connected account for payouts.
     Connect,
-    /// The link to its onboarding.
+    /// The onboarding link of the connected account.
     ConnectLink,
-    /// The invoice of a month's use.
+    /// The invoice for a month of usage.
     UsageInvoice {
         /// The month.
         month: String,
     },
-    /// A transfer of shares.
+    /// A payout transfer.
     Transfer {
-        /// Its currency.
+        /// Currency of the transfer.
         currency: String,
     },
-    /// A refund that was asked for.
+    /// A requested refund.
     Refund {
         /// Purchase id.
         purchase: String,
-        /// Minor units.
+        /// Amount in minor units.
         amount_minor: i64,
     },
-    /// A token that is made.
+    /// Creation of a token.
     Token {
-        /// Its id.
+        /// Token id.
         token: String,
-        /// The address that it was asked from.
+        /// IP address of the request.
         ip: Option<String>,
     },
-    /// What a token is redeemed for.
+    /// The grant that a token is redeemed for.
     Redeem {
-        /// Its id.
+        /// Token id.
         token: String,
-        /// When the grant ends.
+        /// End of the grant.
         expires_at: Timestamp,
     },
-    /// A subscription of which nothing was heard.
+    /// A comparison of a subscription without recent events.
     Compare {
-        /// Its id.
+        /// Subscription id.
         subscription: String,
     },
-    /// An object that an event of the payment provider only named.
+    /// A fetch of the object of a thin event, which carries the object's id only.
     Thin {
-        /// Id of the event that tells it with its object.
+        /// Id of the event.
         event: String,
-        /// Type of that event.
+        /// Type of the event.
         kind: String,
     },
-    /// An object of the payment provider.
+    /// A fetch of an object from the payment provider.
     Retrieve {
-        /// Its id.
+        /// Object id.
         object: String,
-        /// Events whose views were known when it was asked for: the answer is newer than these.
+        /// Events whose snapshots were known at the time of the request: the response is newer than these.
         known: Vec<String>,
     },
 }
 
-/// What can be asked of a resource.
+/// An operation on a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verb {
-    /// Make it.
+    /// Creates it.
     Ensure,
-    /// Make it another way, or let it stand still.
+    /// Changes its configuration, suspends or resumes it.
     Change,
-    /// Save its data.
+    /// Backs up its data.
     Backup,
-    /// Bring its data back.
+    /// Restores its data.
     Restore,
-    /// Free it.
+    /// Destroys it.
     Destroy,
-    /// Look at it.
+    /// Checks that it exists.
     Observe,
-    /// Do a step.
+    /// Runs a step.
     Run,
 }
 
 impl Verb {
-    /// The verb as it stands in kinds and keys.
+    /// Returns the verb's name in effect kinds and keys.
     pub fn name(self) -> &'static str {
         match self {
             Verb::Ensure => "ensure",
@@ -139,7 +140,7 @@ impl Verb {
     }
 }
 
-/// What kind of concern a context is of.
+/// The kind of a concern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum About {
@@ -163,9 +164,9 @@ enum About {
     Retrieve,
 }
 
-/// A concern as a context has it: one form for all, which takes a fifth of the code that a form for each would.
+/// The context form of a concern. One struct for all kinds takes a fifth of the code of one struct for each.
 #[derive(Debug, Serialize, SmallDeserialize)]
-struct Flat {
+struct FlatConcern {
     about: About,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
@@ -182,7 +183,7 @@ struct Flat {
 }
 
 impl Concern {
-    /// As an effect's context.
+    /// Encodes the concern as the context of an effect.
     pub fn to_context(&self) -> Fallible<Json> {
         let (about, id) = match self {
             Concern::Resource { instance, .. } => (About::Resource, Some(instance)),
@@ -204,7 +205,7 @@ impl Concern {
             Concern::Thin { event, .. } => (About::Thin, Some(event)),
             Concern::Retrieve { object, .. } => (About::Retrieve, Some(object)),
         };
-        let mut flat = Flat {
+        let mut flat = FlatConcern {
             about,
             id: id.cloned(),
             part: None,
@@ -226,9 +227,9 @@ impl Concern {
         encode(&flat)
     }
 
-    /// From an effect's context; none where it is about nothing of ours.
+    /// Decodes a concern from the context of an effect; none if the context has another form.
     pub fn of_context(context: &str) -> Option<Concern> {
-        let flat: Flat = extension_reader::from_str_small(context).ok()?;
+        let flat: FlatConcern = extension_reader::from_str_small(context).ok()?;
         let (id, part) = (flat.id, flat.part);
         Some(match flat.about {
             About::Resource => Concern::Resource { instance: id?, resource: part?, verb: flat.verb? },
@@ -258,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_goes_out_comes_back() {
+    fn a_concern_survives_a_round_trip_through_a_context() {
         let own = str::to_owned;
         for concern in [
             Concern::Resource { instance: own("inst_1"), resource: own("compute/ecs"), verb: Verb::Backup },

@@ -1,4 +1,4 @@
-//! What the world is asked to do.
+//! Constructors of effects.
 
 use super::concern::Concern;
 use super::json::encode;
@@ -7,7 +7,7 @@ use extension_contract::{Effect, Fallible, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
-/// An effect that may begin at once and that nobody waits for, as most are; the others change what differs.
+/// Returns an effect without delay, reply, ordering or deadline. Callers set the fields that differ.
 pub(crate) fn request(
     kind: &str,
     key: &EffectKey,
@@ -29,12 +29,13 @@ pub(crate) fn request(
     })
 }
 
-/// A timer.
+/// Returns a timer.
 pub(crate) fn timer(key: TimerKey, due: Timestamp) -> Fallible<Effect> {
     Ok(Effect { not_before: Some(due), ..request("timer.at", &EffectKey::Timer(key), &json!({}), None)? })
 }
 
-/// The end of a subscription at once, which is asked for once, whatever the reasons.
+/// Returns the effect that cancels a subscription immediately. Its key is the same for every reason, so it is
+/// requested once.
 pub(crate) fn cancel_now(subscription: &str) -> Fallible<Effect> {
     let key = EffectKey::CancelBeaten { subscription: subscription.to_owned() };
     let payload = json!({"subscription": subscription, "at_period_end": false});

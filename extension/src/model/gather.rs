@@ -1,10 +1,10 @@
-//! Sorting and gathering in little code. The standard library's sort, which its maps also use when they are collected, is
-//! made for speed on long lists: each kind of list takes 5 to 15 kB of the component, of which there are 2 MiB.
+//! Sorting and collecting with little code. The standard library's sort, which its maps also use in `collect`, is
+//! optimised for long lists: each list type takes 5 to 15 kB of the component, whose limit is 2 MiB.
 
 use std::cmp::Ordering;
 
-/// Bring a list in order, by heap sort: as many steps as the best take, and a few hundred bytes of code. Equal ones may
-/// change places, so an order must tell them apart where that matters.
+/// Sorts a list by heap sort, in O(n log n) and a few hundred bytes of code. The sort is not stable: where the order of
+/// equal elements matters, `compare` must distinguish them.
 pub(crate) fn sort_by<T>(list: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     let sink = |list: &mut [T], mut at: usize| {
         loop {
@@ -31,7 +31,7 @@ pub(crate) fn sort_by<T>(list: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     }
 }
 
-/// Put what comes into a map or set, one after the other.
+/// Collects items into a map or set, one after the other.
 pub(crate) fn gather<C: Default + Extend<T>, T>(items: impl IntoIterator<Item = T>) -> C {
     let mut out = C::default();
     out.extend(items);
@@ -45,7 +45,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_list_is_in_order_afterwards(mut list in proptest::collection::vec(any::<i32>(), 0..200)) {
+        fn sort_by_sorts_like_the_standard_library(mut list in proptest::collection::vec(any::<i32>(), 0..200)) {
             let mut expected = list.clone();
             expected.sort();
             sort_by(&mut list, i32::cmp);

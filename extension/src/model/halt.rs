@@ -1,18 +1,18 @@
-//! How a decision ends before its last line, and what it comes to at the end.
+//! Control flow of a decision: early ends ([`Halt`]) and the result of a rule ([`Verdict`]).
 
 use extension_contract::{Failure, FieldError, FieldErrorCode, Json, Outcome, Refusal, StoreError};
 
-/// Why a decision ended before its last line.
+/// Why a decision ended early.
 pub(crate) enum Halt {
-    /// It may not be done.
+    /// The event is refused.
     Refused(Refusal),
-    /// There is an outcome already.
+    /// The outcome is already decided.
     Ended(Outcome),
-    /// It could not be completed and must roll back.
+    /// The decision failed and must roll back.
     Failed(Failure),
 }
 
-/// A step of a decision.
+/// Result of a step of a decision.
 pub(crate) type Ruled<T> = Result<T, Halt>;
 
 impl From<StoreError> for Halt {
@@ -33,35 +33,35 @@ impl From<Refusal> for Halt {
     }
 }
 
-/// An invariant that does not hold: a bug, or damaged data.
+/// Returns the halt for a violated invariant: a bug or damaged data.
 pub(crate) fn internal(message: String) -> Halt {
     Halt::Failed(Failure::Internal(message))
 }
 
-/// One wrong field of what somebody sent.
+/// Returns the refusal of one wrong field of a payload.
 pub(crate) fn wrong_field(path: &str, code: FieldErrorCode, message: impl Into<String>) -> Halt {
     Halt::Refused(Refusal::Invalid(vec![FieldError { path: path.to_owned(), code, message: message.into() }]))
 }
 
-/// What is told to the caller of a command when all is decided.
+/// The reply to the caller of a command.
 pub(crate) enum Answer {
-    /// Nothing, or nothing yet.
+    /// No reply, or none yet.
     None,
     /// An object.
     Value(Json),
-    /// That it could not be done, although the event itself was applied.
+    /// A refusal, although the event itself was applied.
     Refused(Refusal),
-    /// A product as it is at the end of the decision, by its id.
+    /// The product with this id, in its state at the end of the decision.
     Product(String),
 }
 
-/// What a rule comes to, beside what it wrote.
+/// The result of a rule, in addition to its changes.
 pub(crate) struct Verdict {
     /// Outcome.
     pub outcome: Outcome,
-    /// To the caller.
+    /// Reply to the caller.
     pub answer: Answer,
-    /// What was said stands as it is: nothing is brought anywhere for it.
+    /// Skips the reconciliation after this event.
     pub stands: bool,
 }
 
@@ -72,7 +72,7 @@ impl From<Outcome> for Verdict {
 }
 
 impl Verdict {
-    /// Applied, with an answer.
+    /// Returns the verdict `applied` with a reply.
     pub fn answered(answer: Answer) -> Self {
         Verdict { outcome: Outcome::Applied, answer, stands: false }
     }

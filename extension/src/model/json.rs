@@ -1,4 +1,4 @@
-//! JSON text, which exists at the edges only.
+//! Encoding and decoding of JSON text, used only where rows, payloads and contexts enter or leave.
 
 use extension_contract::{Failure, Fallible};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// A JSON object: metadata, payloads, outputs.
 pub(crate) type Object = Map<String, Value>;
 
-/// Decode a stored JSON text; what was stored by us and can't be read is damaged data.
+/// Decodes stored JSON text. Fails if the text can't be decoded, since stored text is written by this component.
 pub(crate) fn decode<T: DeserializeOwned>(collection: &str, id: &str, text: &str) -> Fallible<T> {
     extension_reader::from_str_small(text).map_err(|error| damaged(collection, id, &error))
 }
@@ -16,10 +16,10 @@ pub(crate) fn decode<T: DeserializeOwned>(collection: &str, id: &str, text: &str
 #[cold]
 #[inline(never)]
 fn damaged(collection: &str, id: &str, error: &extension_reader::Error) -> Failure {
-    Failure::Internal(format!("{collection}/{id} can't be read: {error}"))
+    Failure::Internal(format!("row {collection}/{id} can't be decoded: {error}"))
 }
 
-/// Encode a value as JSON text.
+/// Encodes a value as JSON text.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Fallible<String> {
     serde_json::to_string(value).map_err(|error| not_encoded(&error))
 }
@@ -27,10 +27,10 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Fallible<String> {
 #[cold]
 #[inline(never)]
 fn not_encoded(error: &serde_json::Error) -> Failure {
-    Failure::Internal(format!("can't encode: {error}"))
+    Failure::Internal(format!("JSON value can't be encoded: {error}"))
 }
 
-/// Sixteen hexadecimal digits that derive from a text: ids without a counter.
+/// Returns sixteen hexadecimal digits of a text's SHA-256, for ids without a counter.
 pub(crate) fn short_hash(text: &str) -> String {
     use sha2::{Digest, Sha256};
     use std::fmt::Write;
@@ -48,7 +48,7 @@ pub(crate) fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// For numbers that are left out where they are nothing.
+/// For `skip_serializing_if`.
 pub(crate) fn is_zero(number: &i64) -> bool {
     *number == 0
 }

@@ -1,11 +1,11 @@
-//! Keys of effects, timers, claims and facts: written and read in this file alone.
+//! Keys of effects, timers, claims and facts. No other file formats or parses them.
 //!
-//! Ids of other people stand in keys, colons and slashes and all, so each form is read from the end whose parts are ours.
+//! Keys contain foreign ids, which may have colons and slashes, so each form is parsed from the end with our own parts.
 
 use extension_contract::{CONNECTED_ACCOUNT_CLAIMS, Timestamp};
 use std::fmt;
 
-/// What names an effect for good: the same key is the same effect.
+/// The permanent key of an effect: equal keys are one effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EffectKey {
     /// A verb on a resource of an instance: `inst_1/compute/ensure`.
@@ -16,102 +16,102 @@ pub(crate) enum EffectKey {
     Checkout { purchase: String },
     /// The customer that a purchase waits for.
     Customer { purchase: String },
-    /// A change of plan, by the event that asked for it.
+    /// A change of plan, by the requesting event.
     Change { subscription: String, asked_by: String },
-    /// A cancellation, by the event that asked for it.
+    /// A cancellation, by the requesting event.
     Cancel { subscription: String, asked_by: String },
-    /// The money of a second session of a purchase.
+    /// A refund of a second session of a purchase.
     GiveBack { session: String },
-    /// The money that a subscription began with which could not be had.
+    /// A refund of the first invoice of a subscription that the account may not have.
     GiveBackInvoice { invoice: String },
-    /// The money of a purchase that could not be had.
+    /// A refund of a purchase that the account may not have.
     GiveBackPurchase { purchase: String },
-    /// What was paid for the rest of a year by an account that was given up.
+    /// A refund of the unused rest of a year of a closed account.
     GiveBackRest { subscription: String, currency: String },
-    /// A subscription that could not be had, one of a second session of a purchase, a second one of the same item; or one
-    /// of an account that was given up.
+    /// The cancellation of a subscription that is not allowed, that a second session of a purchase began, that
+    /// duplicates an item, or whose account was closed.
     CancelBeaten { subscription: String },
-    /// A catalog product at the provider.
+    /// The creation of a catalog product at the provider.
     SyncProduct { product: String },
-    /// A catalog product's price at the provider, by what it costs: `500usd:month`.
+    /// The creation of a price at the provider, by amount and interval: `500usd:month`.
     SyncPrice { product: String, amount: String, interval: String },
-    /// A question for an object, by what made it necessary, a time or an amount; and by how many views there are of that
-    /// time where an answer is one of them and didn't settle it.
+    /// A fetch of an object, by its cause, a time or an amount, and the number of snapshots of that time if a fetched
+    /// one is among them and left the order unclear.
     Retrieve { object: String, because: i64, views: usize },
-    /// What was sent by and to an account that was given up.
+    /// The erasure of the stored events and effects of a closed account.
     Erase,
-    /// What a provider's event says of its object, once that is there.
+    /// The content of a thin event, after its object was fetched.
     Told { event: String },
-    /// The invoice of a month's use, and how often it was asked for again since it was refused.
+    /// The invoice for a month of usage, and the number of retries since it was refused.
     UsageInvoice { month: String, again: i64 },
-    /// What another account is told of its share of a sale, for the so-manieth time.
+    /// The nth message to another account about its share of a sale.
     Share { sale: String, told: i64 },
-    /// A product that is asked for in the catalog, by the event that asked for it.
+    /// A request to list a product in the catalog, by the requesting event.
     Listing { product: String, asked_by: String },
-    /// What its owner is told of it, by the event that changed it.
+    /// The notification of the owner about a listing, by the event that changed it.
     Listed { product: String, asked_by: String },
-    /// A customer that no purchase waits for, by the event that asked for it.
+    /// The creation of a customer without a waiting purchase, by the requesting event.
     AccountCustomer { asked_by: String },
-    /// The provider's page about a customer, by the event that asked for it.
+    /// A customer portal session, by the requesting event.
     Portal { asked_by: String },
-    /// The account that shares are paid out to, by the event that asked for it.
+    /// The creation of the connected account for payouts, by the requesting event.
     Connect { asked_by: String },
-    /// A link to its onboarding, by the event that asked for it.
+    /// The onboarding link of the connected account, by the requesting event.
     ConnectLink { asked_by: String },
-    /// The so-manieth transfer of shares in a currency.
+    /// The nth payout transfer in a currency.
     Transfer { currency: String, number: i64 },
-    /// A refund, by the event that asked for it.
+    /// A refund, by the requesting event.
     RefundAsked { purchase: String, asked_by: String },
-    /// Days lost in `error`, by the failure that they are counted from.
+    /// A credit for days lost in `error`, by the time of the failure.
     Credit { instance: String, since: Timestamp },
-    /// A question for a subscription of which nothing was heard until then.
+    /// The comparison of a subscription that had no event until `due`.
     Compare { subscription: String, due: Timestamp },
-    /// What the account tells of itself, for the so-manieth time.
+    /// The nth message with the campaign attributes of the account.
     Member { told: i64 },
-    /// A campaign on its way to an account.
+    /// A campaign message to an account.
     CampaignMail { campaign: String, account: String },
-    /// A token that is made.
+    /// The creation of a token.
     Token { token: String },
-    /// What a token is redeemed for, by the event that asked for it.
+    /// The grant that a token is redeemed for, by the requesting event.
     Redeem { token: String, asked_by: String },
-    /// What follows from a fact.
+    /// A reaction to a fact.
     Reaction { event: String, run: String, reference: String },
-    /// A mail, once for each template, recipient and reference.
+    /// A mail, sent once for each template, recipient and reference.
     Mail { template: String, to: String, reference: String },
     /// A timer.
     Timer(TimerKey),
 }
 
-/// What a timer reminds of. The time is part of the key, so that another time is another timer.
+/// The purpose of a timer. The time is part of the key, so another time is another timer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TimerKey {
-    /// The end of a subscription's grace.
+    /// The end of a subscription's grace period.
     Grace { subscription: String, due: Timestamp },
-    /// The end of the wait of who uses more than is allowed.
+    /// The end of the period in which an account may exceed its limits.
     OverLimit { due: Timestamp },
-    /// The end of the day after a month, when its use is invoiced.
+    /// The end of the day after a month, when its usage is invoiced.
     UsageInvoice { due: Timestamp },
-    /// The end of a share's hold.
+    /// The end of the hold period of a share.
     Payout { due: Timestamp },
-    /// The beginning of a campaign, or of its next batch.
+    /// The start of a campaign or of its next batch.
     Campaign { campaign: String, due: Timestamp },
-    /// A subscription of which nothing was heard until then is to be asked for.
+    /// The comparison of subscriptions that had no event until `due`.
     Compare { due: Timestamp },
-    /// What is personal of an account that was given up goes.
+    /// The erasure of the personal data of a closed account.
     Erase { due: Timestamp },
-    /// The end of a token's time.
+    /// The expiry of a token.
     Token { due: Timestamp },
-    /// The end of the hours in `error` after which days are credited.
+    /// The end of the hours in `error` after which lost days are credited.
     Error { instance: String, due: Timestamp },
     /// The archive of a suspended instance.
     Archive { instance: String, due: Timestamp },
-    /// The end of an archived instance.
+    /// The termination of an archived instance.
     Terminate { instance: String, due: Timestamp },
-    /// The archive of an instance that nobody uses.
+    /// The archive of an idle instance.
     Idle { instance: String, due: Timestamp },
-    /// A reminder of what a person is to do, or that it is late.
+    /// A reminder of a manual task, or its deadline.
     Task { instance: String, due: Timestamp },
-    /// More instances than one decision drives: go on at once.
+    /// The immediate continuation of a reconciliation with more instances than one decision handles.
     Continue { asked_by: String },
 }
 
@@ -181,7 +181,7 @@ impl fmt::Display for TimerKey {
 }
 
 impl TimerKey {
-    /// Read a key; none if it is of another form.
+    /// Parses a key; none if it has another form.
     pub fn parse(text: &str) -> Option<TimerKey> {
         let (word, rest) = text.split_once(':')?;
         if word == "continue" {
@@ -219,7 +219,7 @@ impl TimerKey {
         })
     }
 
-    /// The instance that it is about.
+    /// Returns the instance of the timer.
     pub fn instance(&self) -> Option<&str> {
         match self {
             TimerKey::Error { instance, .. }
@@ -240,13 +240,13 @@ impl TimerKey {
     }
 }
 
-/// Who a mail's key says that it goes to.
+/// Returns the recipient in a mail's key.
 pub(crate) fn recipient_of(key: &str) -> Option<&str> {
     key.strip_prefix("mail:")?.split(':').nth(1)
 }
 
 impl EffectKey {
-    /// Read a key; none if it is of no form of ours.
+    /// Parses a key; none if it has no known form.
     #[cfg(test)]
     pub fn parse(text: &str) -> Option<EffectKey> {
         let own = str::to_owned;
@@ -354,10 +354,10 @@ impl EffectKey {
     }
 }
 
-/// A key that one account of a business holds.
+/// A key that at most one account of a business holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimKey<'a> {
-    /// A purchase of ours.
+    /// A purchase.
     Purchase(&'a str),
     /// A checkout session.
     Session(&'a str),
@@ -371,23 +371,23 @@ pub(crate) enum ClaimKey<'a> {
     Charge(&'a str),
     /// An invoice.
     Invoice(&'a str),
-    /// An account of somebody else at the provider, which is paid to.
+    /// A connected account at the provider, which receives payouts.
     ConnectedAccount(&'a str),
     /// A token.
     Token(&'a str),
-    /// A value of a unique field, within the space of names that the field's type gives.
+    /// A value of a unique field, within the field's namespace.
     Name { space: &'a str, value: &'a str },
 }
 
-/// Id of the catalog row that holds a product type: a product may have the name of its type as its own id.
+/// Returns the id of the catalog row of a product type. The prefix allows a product id equal to a type name.
 pub(crate) fn type_row_id(name: &str) -> String {
     format!("type:{name}")
 }
 
-/// What claims of connected accounts begin with, before the colon.
+/// Prefix of the claims of connected accounts, without the colon.
 const CONNECTED_ACCOUNT: &str = CONNECTED_ACCOUNT_CLAIMS.split_at(CONNECTED_ACCOUNT_CLAIMS.len() - 1).0;
 
-/// What all claims of customers begin with.
+/// Prefix of the claims of customers.
 pub(crate) const CUSTOMER_CLAIMS: &str = "stripe-customer:";
 
 impl ClaimKey<'_> {
@@ -407,7 +407,7 @@ impl ClaimKey<'_> {
     }
 }
 
-/// `stripe-customer:cus_1`, without the formatter: most events make a few of these.
+/// Formats a key such as `stripe-customer:cus_1`. Avoids the formatter, since most events need several keys.
 impl From<ClaimKey<'_>> for String {
     fn from(key: ClaimKey<'_>) -> String {
         let (kind, id) = key.parts();
@@ -419,60 +419,60 @@ impl From<ClaimKey<'_>> for String {
     }
 }
 
-/// What happened once, whatever event carried it.
+/// The key of a fact that is recorded once, whichever event reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FactKey<'a> {
     /// An invoice was paid.
     Paid(&'a str),
-    /// What an event only named was told, under the id of this event.
+    /// The object of a thin event was fetched and processed, by the event's id.
     Told(&'a str),
     /// A session of a purchase was paid.
     PaidSession { purchase: &'a str, session: &'a str },
-    /// What a session of a purchase was paid contains tax.
+    /// The tax in the payment of a purchase's session was booked.
     TaxOfSession { purchase: &'a str, session: &'a str },
-    /// What an invoice was paid by is booked by a session already.
+    /// The payment of an invoice is booked by a session already.
     BookedBySession(&'a str),
-    /// What an invoice of such a payment booked is taken back.
+    /// The booking of an invoice was reversed, since a session booked its payment.
     Unbooked(&'a str),
-    /// A refund left us.
+    /// A refund was paid out.
     Refund(&'a str),
-    /// A refund came back.
+    /// A refund failed and its amount returned.
     RefundFailed(&'a str),
-    /// A dispute took its amount.
+    /// A dispute withdrew its amount.
     Dispute(&'a str),
-    /// A dispute gave its amount back.
+    /// A dispute returned its amount.
     DisputeReturned(&'a str),
-    /// A movement of our money for a dispute had a fee.
+    /// A balance transaction of a dispute had a fee.
     DisputeFee(&'a str),
-    /// A second session of a purchase was given back.
+    /// A second session of a purchase was refunded.
     Beaten(&'a str),
-    /// What can be spent of a purchase's credits changed, for the so-manieth time.
+    /// The nth change of the spendable credits of a purchase.
     Credits { purchase: &'a str, entry: i64 },
-    /// The share of a sale changed, for the so-manieth time.
+    /// The nth change of the share of a sale.
     Split { sale: &'a str, entry: i64 },
-    /// A share of a sale of somebody else was told, for the so-manieth time.
+    /// The nth message about a share in a sale of another account was received.
     Earned { sale: &'a str, told: i64 },
-    /// The so-manieth transfer in a currency was made.
+    /// The nth transfer in a currency was made.
     Transferred { currency: &'a str, number: i64 },
-    /// The account was registered, and a customer asked for.
+    /// The account was registered and its customer requested.
     Registered,
     /// A subscription ended for good.
     Ended(&'a str),
-    /// An add-on is not renewed, since the plan that it needs has ended.
+    /// An add-on is not renewed, since its required plan has ended.
     NotRenewed { subscription: &'a str, plan: &'a str },
     /// A customer was deleted at the provider.
     CustomerDeleted(&'a str),
-    /// The coming end of a trial was told.
+    /// The upcoming end of a trial was reported.
     TrialWillEnd { subscription: &'a str, end: Timestamp },
     /// A measurement was counted.
     Usage { meter: &'a str, id: &'a str },
-    /// A product event was decided, by the hash of its id.
+    /// A product event was processed, by the hash of its id.
     ProductEvent(&'a str),
-    /// A question was asked by what follows from an account, and not by an event that waits.
+    /// A fetch was requested by a reconciliation and not by a waiting event.
     Asked(&'a str),
-    /// A question of a generation failed for good.
+    /// A fetch failed permanently, by its generation.
     RetrieveFailed { key: &'a str, generation: u32 },
-    /// An event gave up a question after failures.
+    /// An event gave up a fetch after failures.
     Unanswered { key: &'a str, failures: u32, event: &'a str },
 }
 
@@ -514,12 +514,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Ids of others: whatever stands in them.
+    /// Foreign ids, with separators.
     fn id() -> impl Strategy<Value = String> {
         "[a-z_:/@-]{1,12}"
     }
 
-    /// Names of ours: resources, verbs, hashes, templates.
+    /// Our own names: resources, verbs, hashes, templates.
     fn name() -> impl Strategy<Value = String> {
         "[a-z0-9_@-]{1,8}"
     }
@@ -547,7 +547,7 @@ mod tests {
         let plain = "[a-z_]{1,8}";
         prop_oneof![
             (plain, name(), name())
-                .prop_filter("that is the watch", |(_, resource, verb)| (resource.as_str(), verb.as_str())
+                .prop_filter("the key of a watch", |(_, resource, verb)| (resource.as_str(), verb.as_str())
                     != ("watch", "changed"))
                 .prop_map(|(instance, resource, verb)| EffectKey::Resource { instance, resource, verb }),
             plain.prop_map(|instance| EffectKey::Watch { instance }),
@@ -597,7 +597,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_key_that_was_written_is_read_as_the_same(key in key()) {
+        fn a_key_survives_a_round_trip_through_text(key in key()) {
             let text = key.to_string();
             let to = match &key {
                 EffectKey::Mail { to, .. } => Some(to.clone()),

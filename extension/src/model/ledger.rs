@@ -1,7 +1,7 @@
-//! Double entry: what was paid, taxed and given back, in minor units, every entry summing to zero.
+//! The double-entry ledger of payments, taxes and refunds, in minor units. The postings of each entry sum to zero.
 //!
-//! An entry is a record of collection `ledger` whose id is the fact that it books (`paid:in_1`); what was booked stands
-//! in the record that it is about, so a fact is booked once. Entries are never changed; their sums are kept.
+//! An entry is a record of collection `ledger`; its id is the booked fact (`paid:in_1`), so each fact is booked once.
+//! Entries never change. Their sums are stored in the balances.
 
 use super::account::Account;
 use super::halt::{Ruled, internal};
@@ -13,29 +13,29 @@ use serde::Serialize;
 
 /// Money at the payment provider.
 pub(crate) const CASH: &str = "cash:stripe";
-/// Money that was paid past the provider.
+/// Money that was paid outside of the provider.
 pub(crate) const CASH_OUT_OF_BAND: &str = "cash:out_of_band";
-/// What was earned.
+/// Revenue.
 pub(crate) const REVENUE: &str = "revenue";
-/// What was paid in advance and is not used yet.
+/// Prepaid credits that are not used yet.
 pub(crate) const CREDITS: &str = "credits";
-/// What other accounts owe this one of their sales.
+/// Shares of sales that other accounts owe this one.
 pub(crate) const DUE_FROM_SALES: &str = "due:sales";
-/// What an account earned by the sales of others.
+/// Earnings from shares in the sales of other accounts.
 pub(crate) const EARNINGS: &str = "earnings";
-/// What was given back, kept apart from revenue.
+/// Refunds, kept apart from revenue.
 pub(crate) const REFUNDS: &str = "refunds";
-/// What banks took back.
+/// Disputed amounts that banks took back.
 pub(crate) const DISPUTES: &str = "disputes";
-/// What banks and the payment provider keep for a dispute.
+/// Dispute fees of banks and of the payment provider.
 pub(crate) const FEES: &str = "fees";
-/// Tax that is owed to an authority.
+/// Tax owed to an authority.
 pub(crate) const TAX: &str = "tax";
 
-/// One side of an entry.
+/// One posting of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Posting {
-    /// Account of the ledger.
+    /// Ledger account.
     pub account: String,
     /// Minor units; debit positive, credit negative.
     pub amount_minor: i64,
@@ -46,16 +46,16 @@ pub(crate) struct Posting {
 pub(crate) struct Entry {
     /// ISO 4217 code in lower case.
     pub currency: String,
-    /// The provider's object that it is about.
+    /// Id of the provider's object that the entry is for.
     pub object: String,
-    /// Its sides.
+    /// The postings.
     pub postings: Vec<Posting>,
 }
 
 json_record!(Entry, "ledger", live: |_| false, references: |_| Vec::new());
 
-/// Book a fact, once: an object may be told under two records, as a refund by its charge and by its intent. An entry of
-/// nothing is none.
+/// Books a fact once, even if two records report it, such as a refund by its charge and by its intent. Skips an entry
+/// whose amounts are all zero.
 pub(crate) fn book(
     account: &mut Account<'_>,
     fact: FactKey<'_>,
@@ -65,7 +65,7 @@ pub(crate) fn book(
 ) -> Ruled<()> {
     let sum = sides.iter().try_fold(0i64, |sum, (_, amount)| sum.checked_add(*amount));
     if sum != Some(0) {
-        return Err(internal(format!("{fact} does not balance: {sides:?}")));
+        return Err(internal(format!("ledger entry {fact} has postings {sides:?}, expected a sum of 0")));
     }
     let postings: Vec<Posting> = sides
         .iter()

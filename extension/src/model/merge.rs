@@ -1,9 +1,8 @@
-//! How what a provider says about an object becomes its record: the only rules there are, an object a file.
+//! The rules that merge a provider's snapshot of an object into its record, one file for each object.
 //!
-//! Total: nothing is refused, and nothing is looked at but the record and the view. The result depends on the views
-//! alone, not on their order or on how often they came: state is the newest view's, an identity is that of the newest
-//! view that names one, one-way steps are the furthest, sets unite, and bounded lists keep the greatest. A property
-//! holds every object to that (`merge/law.rs`).
+//! A merge refuses nothing and uses only the record and the snapshot. The result does not depend on the order or number
+//! of deliveries: the newest snapshot gives the state, the newest one with an id gives that id, one-way statuses keep
+//! the furthest, sets unite, and bounded lists keep the greatest. A property test checks every object (`merge/law.rs`).
 
 pub(crate) mod customer;
 pub(crate) mod dispute;
@@ -21,22 +20,22 @@ pub(crate) mod subscription_schedule;
 
 use extension_contract::Timestamp;
 
-/// How a view changed a record.
+/// How a snapshot changed a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// It changed what the record shows.
+    /// It changed the current state.
     Changed,
-    /// It says what is known.
+    /// It equals the current state.
     Same,
-    /// It is older than what the record shows.
+    /// It is older than the current state.
     Older,
 }
 
-/// What an object is named by, with the time of the view that named it.
-type Named = (Option<Timestamp>, Option<String>);
+/// An id of a related object, with the time of the snapshot that contains it.
+type DatedId = (Option<Timestamp>, Option<String>);
 
-/// The newest view that names one counts; of one second the greater name.
-fn newest_named(a: Named, b: Named) -> Named {
+/// Returns the id from the newest snapshot that has one; in one second, the greater id.
+fn newest_id(a: DatedId, b: DatedId) -> DatedId {
     match (&a.1, &b.1) {
         (Some(_), None) => a,
         (None, Some(_)) => b,
@@ -44,7 +43,7 @@ fn newest_named(a: Named, b: Named) -> Named {
     }
 }
 
-/// The earlier of two times that may not be known.
+/// Returns the earlier of two optional times.
 fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
     [a, b].into_iter().flatten().min()
 }

@@ -1,4 +1,4 @@
-//! What one account tells another.
+//! Messages between accounts.
 
 use super::json::Object;
 use super::records::campaign::Member;
@@ -8,23 +8,23 @@ use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
-/// A message, as it goes out and as it arrives.
+/// A message between accounts, as sent and received.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Message {
-    /// The receiver's share of a sale, as it is now.
+    /// The current share of the receiver in a sale.
     Share(Share),
-    /// A product of the sender's own that it asks for in the catalog.
+    /// A request of the sender to list its own product in the catalog.
     Listing(Listing),
-    /// Where a product of the receiver's own stands.
+    /// The listing status of a product of the receiver.
     Listed(Listed),
-    /// What the sender tells of itself, for campaigns.
+    /// The campaign attributes of the sender.
     Member(Member),
-    /// A campaign that the receiver is in the audience of.
+    /// A campaign mail for the receiver.
     Campaign(CampaignMail),
 }
 
-/// A share of a sale: all of it each time, so that the newest one replaces what was told before.
+/// A share of a sale. Each message has the complete state, so the newest replaces all earlier ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Share {
     pub sale: String,
@@ -33,23 +33,23 @@ pub(crate) struct Share {
     pub currency: String,
     pub at: Timestamp,
     pub available_at: Timestamp,
-    /// Minor units, as the two below.
+    /// Minor units, like the two fields below.
     pub gross_minor: i64,
     pub back_minor: i64,
     pub share_minor: i64,
-    /// Counts what was told of the sale, from 1.
+    /// Number of the message for this sale, from 1.
     pub told: i64,
 }
 
-/// A product that is asked for in the catalog.
+/// A request to list a product in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Listing {
     pub product: String,
-    /// The product as its owner wrote it.
+    /// The product body as written by its owner.
     pub body: Object,
 }
 
-/// Where a product in the catalog stands.
+/// The status of a listed product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Listed {
     pub product: String,
@@ -72,7 +72,7 @@ pub(crate) struct CampaignMail {
 pub(crate) const KIND: &str = "account.send";
 
 impl Message {
-    /// Read a payload; none if it is of another version's form.
+    /// Decodes a payload; none if it has the form of another version.
     pub fn of_payload(text: &str) -> Option<Message> {
         extension_reader::from_str_small(text).ok()
     }

@@ -1,14 +1,15 @@
-//! Millionths of a currency's unit: what small prices are counted in, so that cents are rounded once.
+//! Amounts in millionths of a currency's unit, so that small prices are rounded to cents only once.
 
-/// Currencies of ISO 4217 that Stripe takes without minor units.
+/// ISO 4217 currencies without minor units at Stripe.
 const NO_MINOR: [&str; 15] =
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
-/// Currencies with thousandths.
+/// Currencies with thousandths as minor units.
 const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
-/// Currencies that Stripe writes with hundredths although there are none.
+/// Currencies without minor units that Stripe writes with hundredths.
 const WHOLE_ONLY: [&str; 2] = ["isk", "ugx"];
 
-/// As much of an amount as Stripe takes (S96): thousandths end in 0, and of what has no hundredths only whole ones.
+/// Rounds an amount down to the precision that Stripe accepts (S96): thousandths end in 0, and currencies without
+/// minor units have whole units only.
 pub(crate) fn sendable(minor: i64, currency: &str) -> i64 {
     let step = match (THOUSANDTHS.contains(&currency), WHOLE_ONLY.contains(&currency)) {
         (true, _) => 10,
@@ -18,7 +19,7 @@ pub(crate) fn sendable(minor: i64, currency: &str) -> i64 {
     minor - minor.rem_euclid(step)
 }
 
-/// Millionths of one minor unit: 10 000 of a cent.
+/// Returns the millionths in one minor unit: 10 000 for a cent.
 pub(crate) fn micros_per_minor(currency: &str) -> i64 {
     match (NO_MINOR.contains(&currency), THOUSANDTHS.contains(&currency)) {
         (true, _) => 1_000_000,
@@ -27,18 +28,18 @@ pub(crate) fn micros_per_minor(currency: &str) -> i64 {
     }
 }
 
-/// Minor units in millionths, held at the ends of the range.
+/// Converts minor units to millionths, saturating.
 pub(crate) fn to_micros(minor: i64, currency: &str) -> i64 {
     minor.saturating_mul(micros_per_minor(currency))
 }
 
-/// Millionths in minor units, a part of one counted as one.
+/// Converts millionths to minor units, rounding up.
 pub(crate) fn to_minor_up(micros: i64, currency: &str) -> i64 {
     let per = micros_per_minor(currency);
     micros.div_euclid(per) + i64::from(micros.rem_euclid(per) > 0)
 }
 
-/// The part of an amount that a part of a total makes up, rounded down; the whole of it if the whole is meant.
+/// Returns `amount * part / total`, rounded down; all of `amount` if `part` is at least `total`.
 pub(crate) fn part_of(amount: i64, part: i64, total: i64) -> i64 {
     if total <= 0 || part >= total {
         return if part > 0 { amount } else { 0 };
@@ -52,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_of_the_total_is_all_of_the_amount() {
+    fn part_of_rounds_down_and_returns_all_for_the_total() {
         assert_eq!(part_of(5_000_000, 500, 500), 5_000_000);
         assert_eq!(part_of(5_000_000, 250, 500), 2_500_000);
         assert_eq!(part_of(5_000_000, 1, 3), 1_666_666);
@@ -61,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn as_much_is_sent_as_the_currency_lets_be_sent() {
+    fn sendable_rounds_down_to_the_precision_of_the_currency() {
         for (minor, currency, expected) in [
             (1791, "usd", 1791),
             (1791, "jpy", 1791),
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_minor_unit_counts_as_one() {
+    fn to_minor_up_rounds_up() {
         assert_eq!((to_micros(5, "usd"), to_micros(5, "jpy"), to_micros(5, "kwd")), (50_000, 5_000_000, 5_000));
         for (micros, minor) in [(0, 0), (1, 1), (9_999, 1), (10_000, 1), (10_001, 2)] {
             assert_eq!(to_minor_up(micros, "usd"), minor, "{micros}");

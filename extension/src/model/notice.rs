@@ -1,4 +1,4 @@
-//! Mails: a template, a recipient and a reference, each triple once. Those of a later time are in the schedule.
+//! Mails. Each combination of template, recipient and reference is sent once. Delayed mails are in the schedule.
 
 use super::account::Account;
 use super::effect::request;
@@ -8,7 +8,7 @@ use super::keys::{EffectKey, recipient_of};
 use extension_contract::{Effect, Fallible};
 use serde_json::{Value, json};
 
-/// Who is told. The host knows the addresses.
+/// Recipient of a mail. The host knows the addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum To {
     /// The account's owner, or the administrators of the organization.
@@ -18,7 +18,7 @@ pub(crate) enum To {
 }
 
 impl To {
-    /// Name in payloads and keys.
+    /// Returns the name in payloads and keys.
     pub fn name(self) -> &'static str {
         match self {
             To::Account => "account",
@@ -30,17 +30,17 @@ impl To {
 /// Effect kind of a mail.
 pub(crate) const KIND: &str = "mail.send";
 
-/// Key of a mail, which is its fact as well.
+/// Returns the effect key of a mail, which is also the key of its fact.
 pub(crate) fn key(template: &str, to: To, reference: &str) -> EffectKey {
     EffectKey::Mail { template: template.to_owned(), to: to.name().to_owned(), reference: reference.to_owned() }
 }
 
-/// The effect that sends a mail.
+/// Returns the effect that sends a mail.
 pub(crate) fn mail(key: &EffectKey, template: &str, to: To, values: &Value) -> Fallible<Effect> {
     request(KIND, key, &json!({"template": template, "to": to.name(), "values": values}), None)
 }
 
-/// Send a mail now, unless it went before.
+/// Sends a mail now, unless it was sent before.
 pub(crate) fn send_once(
     account: &mut Account<'_>,
     template: &str,
@@ -55,7 +55,7 @@ pub(crate) fn send_once(
     Ok(())
 }
 
-/// Send a mail to an address that somebody told, unless it went before.
+/// Sends a mail to an address from an event, unless it was sent before.
 pub(crate) fn send_to(
     account: &mut Account<'_>,
     template: &str,
@@ -77,7 +77,7 @@ pub(crate) fn is_for_operators(mail: &Effect) -> bool {
     recipient_of(&mail.key) == Some(To::Admin.name())
 }
 
-/// Whether an effect is a mail that goes out at once; those of later belong to the schedule.
+/// Whether an effect is a mail that is sent at once. Delayed mails belong to the schedule.
 pub(crate) fn is_immediate(effect: &Effect) -> bool {
     effect.kind == KIND && effect.not_before.is_none()
 }

@@ -1,5 +1,4 @@
-//! What can be read beyond the rows that an account was opened with: the contract's imports, shared by account and
-//! catalog.
+//! Read access to the contract's imports, shared by account and catalog.
 
 use extension_contract::{
     BULK_MAX, CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, PAGE_ROWS_MAX, Page, Product, RowKey,
@@ -7,68 +6,68 @@ use extension_contract::{
 };
 use std::cell::RefCell;
 
-/// Reads, never writes.
+/// A read-only handle on the imports.
 pub(crate) struct Reader<'h>(RefCell<&'h mut dyn Imports>);
 
-fn short_answer(call: &str) -> StoreError {
-    StoreError::Unavailable(format!("{call} answered with fewer entries than asked"))
+fn missing_entries(call: &str) -> StoreError {
+    StoreError::Unavailable(format!("{call} returned fewer entries than requested"))
 }
 
-/// Hold a list of answers against the list of questions.
-fn in_full<T>(call: &str, asked: usize, answers: Vec<T>) -> Stored<Vec<T>> {
-    if answers.len() == asked { Ok(answers) } else { Err(short_answer(call)) }
+/// Returns the results of a bulk call. Fails if their number differs from the number of requested entries.
+fn expect_all<T>(call: &str, requested: usize, entries: Vec<T>) -> Stored<Vec<T>> {
+    if entries.len() == requested { Ok(entries) } else { Err(missing_entries(call)) }
 }
 
 impl<'h> Reader<'h> {
-    /// Read through a host.
+    /// Creates a reader of a host's imports.
     pub fn new(host: &'h mut dyn Imports) -> Self {
         Reader(RefCell::new(host))
     }
 
-    /// Rows of the account by their keys, in the order of the question.
+    /// Reads rows of the account by their keys, in the order of the keys.
     pub fn load(&self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
         let mut out = Vec::with_capacity(keys.len());
         for part in keys.chunks(BULK_MAX) {
-            out.extend(in_full("account.load", part.len(), self.0.borrow_mut().load(part)?)?);
+            out.extend(expect_all("account.load", part.len(), self.0.borrow_mut().load(part)?)?);
         }
         Ok(out)
     }
 
-    /// A page of rows.
+    /// Reads a page of rows.
     pub fn more(&self, selection: &Selection, limit: u32) -> Stored<Vec<StoredRow>> {
         self.0.borrow_mut().more(selection, limit)
     }
 
-    /// Whether facts are noted already.
+    /// Whether facts are recorded already.
     pub fn known(&self, facts: &[String]) -> Stored<Vec<bool>> {
-        in_full("account.known", facts.len(), self.0.borrow_mut().known(facts)?)
+        expect_all("account.known", facts.len(), self.0.borrow_mut().known(facts)?)
     }
 
-    /// Whether effects have begun, ended or not.
+    /// Whether effects have begun, finished ones included.
     pub fn begun(&self, effects: &[String]) -> Stored<Vec<bool>> {
-        in_full("account.begun", effects.len(), self.0.borrow_mut().begun(effects)?)
+        expect_all("account.begun", effects.len(), self.0.borrow_mut().begun(effects)?)
     }
 
-    /// Where claims stand.
+    /// Returns the states of claims.
     pub fn claims_take(&self, keys: &[String]) -> Stored<Vec<ClaimState>> {
-        in_full("claims.take", keys.len(), self.0.borrow_mut().claims_take(keys)?)
+        expect_all("claims.take", keys.len(), self.0.borrow_mut().claims_take(keys)?)
     }
 
-    /// Claims of the account that begin with a prefix.
+    /// Returns the claims of the account that begin with a prefix.
     pub fn claims_mine(&self, prefix: &str) -> Stored<Vec<String>> {
         self.0.borrow_mut().claims_mine(prefix)
     }
 
-    /// Parts of the catalog and of the configuration, in the order of the question.
+    /// Reads entries of the catalog and of the configuration, in the order of the keys.
     pub fn catalog_read(&self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
         let mut out = Vec::with_capacity(keys.len());
         for part in keys.chunks(BULK_MAX) {
-            out.extend(in_full("catalog.read", part.len(), self.0.borrow_mut().catalog_read(part)?)?);
+            out.extend(expect_all("catalog.read", part.len(), self.0.borrow_mut().catalog_read(part)?)?);
         }
         Ok(out)
     }
 
-    /// All products of the catalog that a query finds.
+    /// Returns all products of the catalog that match a query.
     pub fn catalog_find(&self, query: &CatalogQuery) -> Stored<Vec<Product>> {
         let mut found: Vec<Product> = Vec::new();
         loop {

@@ -1,4 +1,4 @@
-//! The rows of an account as types: what each kind keeps, when it is live, and what it refers to.
+//! Typed rows of an account: the fields of each row kind, when a row is live, and its references.
 
 pub(crate) mod balances;
 pub(crate) mod campaign;
@@ -31,21 +31,21 @@ pub(crate) mod usage;
 
 use extension_contract::{RecordKey, Reference, RowKey};
 
-/// Collection of the rows that an account has one of.
+/// Collection of the singleton rows of an account.
 pub(crate) const ACCOUNT: &str = "account";
 
-/// Key of a record.
+/// Returns the key of a record.
 pub(crate) fn record_key(collection: &str, id: &str) -> RowKey {
     RowKey::Record(RecordKey { collection: collection.to_owned(), id: id.to_owned() })
 }
 
-/// A reference to a record.
+/// Returns a reference to a record.
 pub(crate) fn to_record(collection: &str, id: &str) -> Reference {
     Reference::Row(record_key(collection, id))
 }
 
-/// Let a type be kept as a JSON record of a collection: live or not as the expression says, with these
-/// references, and with the fingerprint that it was brought to, if it has one.
+/// Implements `Record` for a type that is stored as a JSON record of a collection. Takes closures for its liveness,
+/// its references and, optionally, the fingerprint of the state it was last reconciled with.
 macro_rules! json_record {
     ($record:ty, $collection:expr, live: $live:expr, references: $references:expr) => {
         $crate::model::records::json_record!($record, $collection, live: $live, references: $references, fingerprint: |_| None);
@@ -53,7 +53,7 @@ macro_rules! json_record {
     ($record:ty, $collection:expr, live: $live:expr, references: $references:expr, fingerprint: $fingerprint:expr) => {
         impl $record {
             /// Collection of its rows.
-            #[allow(dead_code, reason = "of rows that an account has one of, nobody names it")]
+            #[allow(dead_code, reason = "no code names the collection of singleton rows")]
             pub const COLLECTION: &'static str = $collection;
         }
 

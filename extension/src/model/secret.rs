@@ -1,17 +1,18 @@
-//! Passwords in addresses: nothing that is kept may have one. A secret is told as a reference, which the host holds.
+//! Removes passwords from addresses and outputs: stored data must not contain one. Secrets are references that the
+//! host resolves.
 
 use super::json::Object;
 use serde_json::Value;
 
-/// What a parameter of an address is called that is a password.
+/// Names of parameters and members that hold a password.
 const PARAMETERS: [&str; 4] = ["password", "passwd", "pass", "pwd"];
 
-/// Whether an address carries a password: `postgres://user:password@host`, `postgres://host/db?password=x`.
+/// Whether an address contains a password: `postgres://user:password@host`, `postgres://host/db?password=x`.
 pub(crate) fn has_password(text: &str) -> bool {
     without_password(text).is_some()
 }
 
-/// An address without its password; none if it has none.
+/// Returns an address without its password; none if it contains none.
 fn without_password(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -27,11 +28,11 @@ fn without_password(text: &str) -> Option<String> {
     let all = parameters().count();
     let kept: Vec<&str> = parameters().filter(|part| !is_password(part)).collect();
     let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
-    let is_there = user.is_some() || all > kept.len();
-    is_there.then(|| format!("{scheme}://{authority}{path}{query}"))
+    let is_changed = user.is_some() || all > kept.len();
+    is_changed.then(|| format!("{scheme}://{authority}{path}{query}"))
 }
 
-/// What a provider answered, without passwords: those of addresses, and what is called one and is no reference.
+/// Removes passwords from a provider's outputs: from addresses, and members named as a password that are no reference.
 pub(crate) fn without_passwords(mut outputs: Object) -> Object {
     let is_plain = |value: &Value| value.as_str().is_none_or(|text| !text.starts_with("secret:"));
     outputs.retain(|name, value| !(PARAMETERS.contains(&name.to_lowercase().as_str()) && is_plain(value)));
@@ -59,7 +60,7 @@ mod tests {
 
     // covers: ORC-18
     #[test]
-    fn an_address_keeps_everything_but_its_password() {
+    fn only_the_password_of_an_address_is_removed() {
         for (text, clean) in [
             ("postgres://u:p@db.example/postgres", Some("postgres://u@db.example/postgres")),
             ("postgres://u:p:q@db.example:5432", Some("postgres://u@db.example:5432")),
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_called_a_password_is_kept_as_a_reference_alone() {
+    fn members_named_as_a_password_are_kept_only_as_references() {
         let answered = json!({
             "endpoint": "postgres://u:p@db.example", "password": "hunter2", "pwd": "secret:held",
             "replicas": [{"url": "postgres://u:p@r.example", "Password": 7}], "port": 5432,

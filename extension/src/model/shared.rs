@@ -1,9 +1,9 @@
-//! Values that many look at and few change.
+//! A copy-on-write value with many readers and few writers.
 
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-/// A value that is copied only when somebody changes it while another one still has it.
+/// A shared value that is copied on the first change while other owners exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shared<T>(Rc<T>);
 
@@ -20,12 +20,12 @@ impl<T> From<Rc<T>> for Shared<T> {
 }
 
 impl<T> Shared<T> {
-    /// Whether both are one value, not only equal ones.
+    /// Whether both share one allocation; equal values need not.
     pub fn is_same_as(&self, other: &Shared<T>) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The value, to be looked at.
+    /// Returns a shared reference to the value.
     pub fn share(&self) -> Rc<T> {
         Rc::clone(&self.0)
     }

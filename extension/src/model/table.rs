@@ -1,7 +1,7 @@
-//! Rows of one kind as typed values, decoded when they are first needed.
+//! The rows of one kind as typed values, decoded on first use.
 //!
-//! A table doesn't know the type of its rows, so that there is its code once and not for each kind: the component's size counts.
-//! Who asks for a row names the type.
+//! A table does not know the type of its rows, so its code exists once and not once per kind, which keeps the component
+//! small. The caller names the type.
 
 use crate::model::halt::{Ruled, internal};
 use extension_contract::{Change, Fallible, Reference, Row, RowKey, StoredRow, Write};
@@ -10,30 +10,30 @@ use std::rc::Rc;
 
 /// A row as a typed value.
 pub(crate) trait Record: Clone + Sized + 'static {
-    /// What names the row.
+    /// Returns the key of the row with this id.
     fn key(id: &str) -> RowKey;
-    /// Decode a stored row; none if it is deleted.
+    /// Decodes a stored row; none if it is deleted.
     fn read(row: &Row) -> Fallible<Option<Self>>;
-    /// Encode it.
+    /// Encodes the row.
     fn write(&self) -> Fallible<Write>;
-    /// Whether later events of the account need it without naming it.
+    /// Whether later events of the account need the row without referring to it.
     fn is_live(&self) -> bool;
-    /// Rows and parts of the catalog that it refers to.
+    /// Returns the rows and catalog entries that the row refers to.
     fn references(&self) -> Vec<Reference> {
         Vec::new()
     }
-    /// What it was brought to.
+    /// Returns the fingerprint of the state that the row was last reconciled with.
     fn fingerprint(&self) -> Option<String> {
         None
     }
 }
 
-/// A row of some kind, as far as it matters to write it.
+/// A row of any kind that can be encoded.
 pub(crate) trait AnyRow: Any {
     fn encoded(&self) -> Fallible<Encoded>;
 }
 
-/// What is written of a row.
+/// The encoded form of a row.
 pub(crate) struct Encoded {
     write: Write,
     live: bool,
@@ -52,17 +52,17 @@ impl<T: Record> AnyRow for T {
     }
 }
 
-/// A row as what it is.
+/// Downcasts a row to its type.
 pub(crate) fn typed<T: Record>(row: Rc<dyn AnyRow>) -> Ruled<Rc<T>> {
     let row: Rc<dyn Any> = row;
-    row.downcast().map_err(|_| internal("a table has a row of another kind".to_owned()))
+    row.downcast().map_err(|_| internal("row has another type than its table".to_owned()))
 }
 
-/// A row: as it is stored, and as it is after the rules.
+/// A row: its stored form and its value after the rules.
 struct Slot {
     id: String,
     stored: Option<StoredRow>,
-    /// What is stored, once decoded.
+    /// The decoded stored row.
     read: Option<Rc<dyn AnyRow>>,
     value: Option<Rc<dyn AnyRow>>,
     decoded: bool,
@@ -70,7 +70,7 @@ struct Slot {
 }
 
 impl Slot {
-    fn decode(&mut self, read: Read) -> Fallible<()> {
+    fn decode(&mut self, read: Decoder) -> Fallible<()> {
         if !self.decoded {
             self.read = self.stored.as_ref().map_or(Ok(None), |stored| read(&stored.row))?;
             self.value.clone_from(&self.read);
@@ -79,14 +79,14 @@ impl Slot {
         Ok(())
     }
 
-    /// Whether what was put is what was read.
+    /// Whether the value is the one that was read.
     fn is_as_read(&self) -> bool {
         matches!((&self.read, &self.value), (Some(read), Some(value)) if Rc::ptr_eq(read, value))
     }
 }
 
-/// Whether a write says what is stored already.
-fn says_the_same(write: &Write, stored: &Row) -> bool {
+/// Whether a write equals the stored row.
+fn equals_stored(write: &Write, stored: &Row) -> bool {
     match (write, stored) {
         (Write::Product(values), Row::Product(row)) => !row.deleted && *values == row.values,
         (Write::Purchase(values), Row::Purchase(row)) => *values == row.values,
@@ -96,44 +96,44 @@ fn says_the_same(write: &Write, stored: &Row) -> bool {
     }
 }
 
-/// How a stored row of a kind is decoded; none if it is deleted.
-type Read = fn(&Row) -> Fallible<Option<Rc<dyn AnyRow>>>;
+/// Decodes a stored row; none if it is deleted.
+type Decoder = fn(&Row) -> Fallible<Option<Rc<dyn AnyRow>>>;
 
-/// The rows of one kind that are here, in order of their ids.
+/// The loaded rows of one kind, in order of their ids.
 pub(crate) struct Table {
     slots: Vec<Slot>,
-    read: Read,
+    read: Decoder,
     key: fn(&str) -> RowKey,
 }
 
 impl Table {
-    /// A table for a kind of rows.
+    /// Creates a table for a row kind.
     pub fn of<T: Record>() -> Table {
-        let read: Read = |row| Ok(T::read(row)?.map(|row| Rc::new(row) as Rc<dyn AnyRow>));
+        let read: Decoder = |row| Ok(T::read(row)?.map(|row| Rc::new(row) as Rc<dyn AnyRow>));
         Table { slots: Vec::new(), read, key: T::key }
     }
 
-    /// Where a row is, or where it would be.
+    /// Returns the index of a row, or the index to insert it at.
     fn find(&self, id: &str) -> Result<usize, usize> {
-        // Rows come in order of their ids, so that a new one mostly belongs at the end.
+        // Rows arrive in order of their ids, so a new one usually belongs at the end.
         match self.slots.last() {
             Some(last) if last.id.as_str() < id => Err(self.slots.len()),
             _ => self.slots.binary_search_by(|slot| slot.id.as_str().cmp(id)),
         }
     }
 
-    /// What names the rows of these ids that are not known yet.
+    /// Returns the keys of the rows that are not loaded yet.
     pub fn missing(&self, ids: &[String]) -> Vec<RowKey> {
         ids.iter().filter(|id| !self.knows(id)).map(|id| (self.key)(id)).collect()
     }
 
-    /// Whether a row, or that there is none, is known.
+    /// Whether a row is loaded or known not to exist.
     pub fn knows(&self, id: &str) -> bool {
         self.find(id).is_ok()
     }
 
-    /// Take in what was read, unless it is here already.
-    pub fn hold(&mut self, id: &str, stored: Option<StoredRow>) {
+    /// Stores a row as it was read, unless it is loaded already.
+    pub fn insert_read(&mut self, id: &str, stored: Option<StoredRow>) {
         if let Err(place) = self.find(id) {
             let decoded = stored.is_none();
             let id = id.to_owned();
@@ -141,7 +141,7 @@ impl Table {
         }
     }
 
-    /// A row that is here.
+    /// Returns a loaded row.
     pub fn get(&mut self, id: &str) -> Fallible<Option<Rc<dyn AnyRow>>> {
         let Ok(place) = self.find(id) else { return Ok(None) };
         let slot = &mut self.slots[place];
@@ -149,12 +149,12 @@ impl Table {
         Ok(slot.value.clone())
     }
 
-    /// Whether a row is stored, deleted or not.
+    /// Whether a row is stored, deleted rows included.
     pub fn is_stored(&self, id: &str) -> bool {
         self.find(id).is_ok_and(|place| self.slots[place].stored.is_some())
     }
 
-    /// Write a row.
+    /// Writes a row.
     pub fn put(&mut self, id: &str, value: Rc<dyn AnyRow>) {
         let value = Some(value);
         match self.find(id) {
@@ -171,7 +171,7 @@ impl Table {
         }
     }
 
-    /// Remove a row.
+    /// Removes a row.
     pub fn remove(&mut self, id: &str) {
         if let Ok(place) = self.find(id) {
             let slot = &mut self.slots[place];
@@ -179,7 +179,7 @@ impl Table {
         }
     }
 
-    /// The rows that are here, with their ids.
+    /// Returns the loaded rows with their ids.
     pub fn all(&mut self) -> Fallible<Vec<(String, Rc<dyn AnyRow>)>> {
         let mut out = Vec::with_capacity(self.slots.len());
         for slot in &mut self.slots {
@@ -189,7 +189,7 @@ impl Table {
         Ok(out)
     }
 
-    /// Ids of the rows that were written.
+    /// Returns the ids of the written rows.
     pub fn touched(&self) -> Vec<String> {
         self.slots.iter().filter(|slot| slot.touched).map(|slot| slot.id.clone()).collect()
     }
@@ -199,15 +199,15 @@ impl Table {
         self.slots.iter().any(|slot| slot.touched)
     }
 
-    /// Forget what was written.
-    pub fn take_back(&mut self) {
+    /// Discards all written values.
+    pub fn discard_writes(&mut self) {
         self.slots.retain(|slot| !slot.touched || slot.stored.is_some());
         for slot in self.slots.iter_mut().filter(|slot| slot.touched) {
             (slot.value, slot.decoded, slot.touched) = (None, false, false);
         }
     }
 
-    /// What differs from what is stored.
+    /// Appends the differences from the stored rows.
     pub fn changes(&self, out: &mut Vec<Change>) -> Fallible<()> {
         for slot in self.slots.iter().filter(|slot| slot.touched && !slot.is_as_read()) {
             let Encoded { write, live, references, fingerprint } = match &slot.value {
@@ -217,7 +217,7 @@ impl Table {
                 }
                 None => continue,
             };
-            if slot.stored.as_ref().is_some_and(|stored| says_the_same(&write, &stored.row)) {
+            if slot.stored.as_ref().is_some_and(|stored| equals_stored(&write, &stored.row)) {
                 continue;
             }
             let expected = slot.stored.as_ref().map_or(0, |stored| stored.row.version());
@@ -241,7 +241,7 @@ mod tests {
             version: 3,
             value: "{}".to_owned(),
         };
-        table.hold("cus_1", Some(StoredRow { row: Row::Record(record), data_version: crate::DATA_VERSION }));
+        table.insert_read("cus_1", Some(StoredRow { row: Row::Record(record), data_version: crate::DATA_VERSION }));
         table
     }
 
@@ -252,31 +252,31 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_put_back_as_it_was_read_is_touched_and_no_change() {
+    fn writing_back_an_unchanged_row_touches_it_without_a_change() {
         let mut table = table();
         let read: Rc<Customer> = typed(table.get("cus_1").expect("decoded").expect("there")).ok().expect("a customer");
         table.put("cus_1", read.clone());
         assert!(table.is_touched());
         assert_eq!(changed(&table), []);
         table.put("cus_1", Rc::new(Customer::clone(&read)));
-        assert_eq!(changed(&table), [], "an equal row neither");
+        assert_eq!(changed(&table), [], "an equal row is no change either");
         table.put("cus_1", Rc::new(Customer { deleted_at: Some(1) }));
         assert_eq!(changed(&table), [Customer::key("cus_1")]);
-        table.take_back();
+        table.discard_writes();
         let again: Option<Rc<Customer>> = table.get("cus_1").expect("decoded").and_then(|row| typed(row).ok());
         assert_eq!(again, Some(read));
         assert!(!table.is_touched());
     }
 
     #[test]
-    fn rows_stand_in_order_of_their_ids_however_they_came() {
+    fn rows_are_sorted_by_id_in_any_insertion_order() {
         let mut table = table();
         for id in ["cus_3", "cus_0", "cus_2", "cus_3"] {
             table.put(id, Rc::new(Customer::default()));
         }
         let ids: Vec<String> = table.all().expect("decoded").into_iter().map(|(id, _)| id).collect();
         assert_eq!(ids, ["cus_0", "cus_1", "cus_2", "cus_3"]);
-        table.hold("cus_2", None);
+        table.insert_read("cus_2", None);
         assert!(table.knows("cus_2") && !table.knows("cus_4") && !table.is_stored("cus_2"));
     }
 }

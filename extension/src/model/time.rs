@@ -1,25 +1,24 @@
-//! Times as the contract has them (milliseconds since the epoch) and as JSON has them (RFC 3339).
+//! Conversion of times between milliseconds since the epoch (contract) and RFC 3339 (JSON).
 //!
-//! Written out here, since a library that knows every calendar and every form of a date takes 75 kB of the component;
-//! a test holds it against one.
+//! Implemented here because a date library takes 75 kB of the component. Tests compare the results with one.
 
 use extension_contract::Timestamp;
 
-/// Milliseconds of a day.
+/// Milliseconds in a day.
 pub(crate) const DAY_MS: i64 = 86_400_000;
-/// Milliseconds of an hour.
+/// Milliseconds in an hour.
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 
-/// First and last millisecond of the years that RFC 3339 can write, 0000 to 9999.
+/// First and last millisecond that RFC 3339 can express, of the years 0000 to 9999.
 const FIRST: Timestamp = -62_167_219_200_000;
 const LAST: Timestamp = 253_402_300_799_999;
 
-/// Whole seconds of a provider in milliseconds; none where that can't be expressed.
+/// Converts a provider's seconds to milliseconds; none on overflow.
 pub(crate) fn from_seconds(seconds: i64) -> Option<Timestamp> {
     seconds.checked_mul(1000)
 }
 
-/// RFC 3339 in UTC; the number itself where the calendar ends.
+/// Formats a time as RFC 3339 in UTC, or as a plain number outside of the years 0000 to 9999.
 pub(crate) fn rfc3339(at: Timestamp) -> String {
     if !(FIRST..=LAST).contains(&at) {
         return at.to_string();
@@ -36,8 +35,8 @@ pub(crate) fn rfc3339(at: Timestamp) -> String {
     text
 }
 
-/// Year, month and day of the Gregorian calendar, by days since 1970-01-01. Years begin in March here, so that a leap
-/// day is the last day of its year and the months before it have fixed lengths.
+/// Converts days since 1970-01-01 to year, month and day of the Gregorian calendar. The computation begins years in
+/// March, so that a leap day is the last day of its year and the months before it have fixed lengths.
 fn civil(days: i64) -> (i64, i64, i64) {
     const DAYS_OF_400_YEARS: i64 = 146_097;
     const DAYS_BEFORE_1970: i64 = 719_468;
@@ -52,7 +51,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
-/// Days from 1970-01-01 to the first of a month, the inverse of [`civil`].
+/// Returns the days from 1970-01-01 to the first of a month, the inverse of [`civil`].
 fn days_to(year: i64, month: i64) -> i64 {
     const DAYS_OF_400_YEARS: i64 = 146_097;
     const DAYS_BEFORE_1970: i64 = 719_468;
@@ -64,20 +63,20 @@ fn days_to(year: i64, month: i64) -> i64 {
     era * DAYS_OF_400_YEARS + day_of_era - DAYS_BEFORE_1970
 }
 
-/// The first moment of the calendar's month (UTC) that a time is in, and that of the next one. Beyond the calendar it is
-/// its first or last month.
+/// Returns the start of the calendar month (UTC) that contains a time, and the start of the next month. Clamps times
+/// outside of the years 0000 to 9999.
 pub(crate) fn month_of(at: Timestamp) -> (Timestamp, Timestamp) {
     let (year, month, _) = civil(at.clamp(FIRST, LAST).div_euclid(DAY_MS));
     let (next_year, next) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
     (days_to(year, month) * DAY_MS, days_to(next_year, next) * DAY_MS)
 }
 
-/// The time of a text of RFC 3339, in whole milliseconds; a leap second is the first moment after it.
+/// Parses RFC 3339 text to whole milliseconds. A leap second is read as the second after it.
 pub(crate) fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     if !is_rfc3339(text) {
         return None;
     }
-    // Its form was checked, so each part has its place.
+    // The form was checked, so each part has a fixed position.
     let part = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
     let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
     let (hour, minute, second) = (part(11, 13)?, part(14, 16)?, part(17, 19)?);
@@ -96,7 +95,7 @@ pub(crate) fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     Some(days * DAY_MS + ((hour * 60 + minute - offset) * 60 + second) * 1_000 + ms)
 }
 
-/// Whether a text is a date and time of RFC 3339, leap seconds included.
+/// Whether a text is an RFC 3339 date and time, leap seconds included.
 pub(crate) fn is_rfc3339(text: &str) -> bool {
     let Some((date, time)) = text.split_once(['T', 't', ' ']) else { return false };
     let [year, month, day] = match date.split('-').collect::<Vec<_>>().as_slice() {
@@ -140,7 +139,7 @@ fn number(text: &str, digits: usize) -> Option<u32> {
     if is_number { text.parse().ok() } else { None }
 }
 
-/// A time some whole days later, held at the ends of the range.
+/// Adds whole days to a time, saturating.
 pub(crate) fn plus_days(at: Timestamp, days: u32) -> Timestamp {
     at.saturating_add(i64::from(days) * DAY_MS)
 }
@@ -151,7 +150,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_calendar_ends_with_its_years() {
+    fn times_outside_of_the_calendar_are_formatted_as_numbers() {
         assert_eq!(rfc3339(FIRST), "0000-01-01T00:00:00Z");
         assert_eq!(rfc3339(LAST), "9999-12-31T23:59:59.999Z");
         assert_eq!(rfc3339(FIRST - 1), (FIRST - 1).to_string());
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_that_do_not_exist_are_no_dates() {
+    fn is_rfc3339_rejects_impossible_dates() {
         for good in ["2024-02-29T00:00:00Z", "2026-01-01t23:59:60.5+05:30", "2000-02-29 00:00:00z"] {
             assert!(is_rfc3339(good), "{good}");
         }
@@ -190,7 +189,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(5_000))]
 
         #[test]
-        fn a_month_is_that_of_a_library(at in prop_oneof![FIRST..=LAST, 0i64..4_102_444_800_000]) {
+        fn month_of_agrees_with_jiff(at in prop_oneof![FIRST..=LAST, 0i64..4_102_444_800_000]) {
             let time = jiff::Timestamp::from_millisecond(at).expect("within the calendar").to_zoned(jiff::tz::TimeZone::UTC);
             let first = time.first_of_month().and_then(|day| day.start_of_day()).expect("a day");
             let (start, end) = month_of(at);
@@ -199,7 +198,7 @@ mod tests {
         }
 
         #[test]
-        fn a_time_is_written_as_a_library_writes_it(at in prop_oneof![FIRST..=LAST, 0i64..4_102_444_800_000]) {
+        fn rfc3339_agrees_with_jiff(at in prop_oneof![FIRST..=LAST, 0i64..4_102_444_800_000]) {
             let time = jiff::Timestamp::from_millisecond(at).expect("within the calendar");
             let text = rfc3339(at);
             prop_assert_eq!(&text, &time.to_string());
@@ -208,8 +207,8 @@ mod tests {
         }
 
         #[test]
-        fn a_time_with_an_offset_is_read_as_a_library_reads_it(
-            // A part of a millisecond before 1970 is rounded the other way.
+        fn parse_rfc3339_with_an_offset_agrees_with_jiff(
+            // Before 1970, jiff rounds fractions of a millisecond in the other direction.
             at in 2 * DAY_MS..4_102_444_800_000, minutes in -1_439i64..=1_439, digits in 0usize..=9,
         ) {
             let time = jiff::Timestamp::from_millisecond(at).expect("within the calendar");

@@ -11,7 +11,7 @@ use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::keys::{ClaimKey, FactKey};
 use crate::model::merge::News;
-use crate::model::merge::subscription::{BOUNDS, SubscriptionView, first, is_newer, merge};
+use crate::model::merge::subscription::{BOUNDS, SubscriptionSnapshot, first, is_newer, merge};
 use crate::model::notice::{self, To, send_once};
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::{Pause, Previous, State, SubscriptionRow, is_final};
@@ -85,7 +85,7 @@ fn apply(
         return retrieve::ask_for_view(desk, "subscription", id, at);
     }
     let state = read_state(object)?;
-    let view = SubscriptionView {
+    let view = SubscriptionSnapshot {
         at,
         rank,
         event_id: desk.event_id.to_owned(),

@@ -1,4 +1,4 @@
-//! Checks a product's metadata against its type, and says where each error is.
+//! Checks a product's metadata against its type, and reports the place of each error.
 
 use super::super::checks::one_of;
 use super::{Field, FieldType, Format, SetBy, TypeDecl};
@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 type Metadata = Map<String, Value>;
 
-/// Check proposed metadata; returns it with defaults and in stored form. `current` is what is stored, for a change.
+/// Checks proposed metadata and returns it with defaults, in stored form. `current` is the stored metadata of a changed
+/// product. Fails with all errors.
 pub(crate) fn check(
     decl: &TypeDecl,
     by: ActorKind,
@@ -25,7 +26,7 @@ pub(crate) fn check(
     Ok(out)
 }
 
-/// Check an object against fields; returns it with defaults and in stored form, without what is no field. Errors are below
+/// Checks an object against fields and returns the fields with defaults, in stored form. Paths of errors begin with
 /// `/metadata`.
 fn check_fields(
     name: &str,
@@ -69,21 +70,21 @@ fn check_fields(
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
-/// Check what somebody told against fields; errors are below `path`.
+/// Checks reported values against fields. Paths of errors begin with `path`.
 pub(crate) fn check_told(
     path: &str,
     name: &str,
     fields: &[Field],
     by: ActorKind,
-    told: &Metadata,
+    values: &Metadata,
 ) -> Result<Metadata, Refusal> {
-    check_fields(name, fields, false, by, None, told).map_err(|errors| {
+    check_fields(name, fields, false, by, None, values).map_err(|errors| {
         let moved = |error: FieldError| FieldError { path: error.path.replacen("/metadata", path, 1), ..error };
         Refusal::Invalid(gather(errors.into_iter().map(moved)))
     })
 }
 
-/// The value that a field has where none is given must be one that it allows.
+/// Checks that a field allows its default value.
 pub(crate) fn check_default(field: &Field) -> Result<(), (FieldErrorCode, String)> {
     field.default.as_ref().map_or(Ok(()), |default| check_value(field, &stored_form(field, default)))
 }
@@ -93,7 +94,7 @@ fn error(key: &str, code: FieldErrorCode, message: String) -> FieldError {
     FieldError { path, code, message }
 }
 
-/// A key that is no field, with those that there are for who sets it.
+/// Returns the message for an unknown key, with the fields that the actor may set.
 fn unknown(name: &str, fields: &[Field], by: ActorKind) -> String {
     let fields: Vec<&str> = fields.iter().filter(|f| may_set(by, f)).map(|f| f.name.as_str()).collect();
     format!("{name} has no such field: expected {}", one_of(&fields))
@@ -156,7 +157,7 @@ fn check_value(field: &Field, value: &Value) -> Result<(), (FieldErrorCode, Stri
     Ok(())
 }
 
-/// Thousandths of a decimal text with at most three places.
+/// Parses decimal text with at most three decimal places to thousandths.
 fn milli(text: &str) -> Option<i64> {
     let (whole, places) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
@@ -167,7 +168,7 @@ fn milli(text: &str) -> Option<i64> {
     whole.checked_mul(1000)?.checked_add(places)
 }
 
-/// A stored value as the text that others keep of it: thousandths are a decimal again.
+/// Returns the text form of a stored value, with thousandths as a decimal.
 pub(crate) fn text_form(field: &Field, value: &Value) -> Option<String> {
     match (field.field_type, value) {
         (_, Value::String(text)) => Some(text.clone()),
@@ -227,7 +228,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn thousandths_are_read_to_the_last_place() {
+    fn milli_parses_up_to_three_decimal_places() {
         for (text, expected) in [("0.5", 500), ("16", 16_000), ("0.001", 1), ("1.25", 1_250), ("0", 0)] {
             assert_eq!(milli(text), Some(expected), "{text}");
         }
@@ -238,7 +239,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn thousandths_are_written_as_they_were_read(value in 0i64..1_000_000_000_000) {
+        fn thousandths_survive_a_round_trip_through_text(value in 0i64..1_000_000_000_000) {
             let field = Field { field_type: FieldType::Milli, ..Field::default() };
             let text = text_form(&field, &json!(value)).expect("a number has a text");
             prop_assert_eq!(milli(&text), Some(value));

@@ -1,12 +1,12 @@
-//! Fields that come with a clause and that no type has to write down: what every provisioned product shows, and what
-//! every product that is sold has.
+//! Fields that clauses of a type imply, so that no type declares them: those of provisioned products and of products in
+//! the catalog.
 
 use super::{Field, FieldType, Format, SetBy, TypeDecl};
 use crate::model::gather::gather;
 use crate::model::records::instance::InstanceStatus;
 
 impl TypeDecl {
-    /// The type with the fields that its clauses bring. A field that it has itself stays as it is.
+    /// Adds the implied fields to the type. A field that the type declares itself is kept.
     pub fn complete(mut self) -> TypeDecl {
         let mut fields = Vec::new();
         if self.catalog {
@@ -31,7 +31,7 @@ fn field(name: &str, field_type: FieldType, set_by: SetBy) -> Field {
     Field { name: name.to_owned(), field_type, set_by, ..Field::default() }
 }
 
-/// What a product of the catalog has: its match at the provider, its prices, and how it is shown.
+/// Returns the fields of a product in the catalog: its ids at the provider, its prices and its display options.
 fn sold() -> Vec<Field> {
     let id = |name: &str| Field {
         min_length: Some(1),
@@ -50,7 +50,7 @@ fn sold() -> Vec<Field> {
     ]
 }
 
-/// What a product with resources shows of them: the states of requirements M12, with older names for some.
+/// Returns the fields of a provisioned product: the states of requirements M12, with older names as aliases.
 fn provisioned(decl: &TypeDecl) -> Vec<Field> {
     let service = |name: &str, field_type: FieldType| field(name, field_type, SetBy::Service);
     let older = [("failed", "error"), ("stopped", "suspended"), ("deleted", "terminated")];
@@ -88,7 +88,7 @@ mod tests {
     use super::super::TypeDecl;
 
     #[test]
-    fn a_type_that_says_nothing_of_them_has_the_fields_of_its_clauses() {
+    fn clauses_imply_fields_that_a_type_does_not_declare() {
         let text = r#"{"name": "site", "fields": [{"name": "status", "type": "string"}], "plan": {"field": "plan_id",
             "family": "plan"}, "provisions": [{"name": "files", "resource": "bucket"}]}"#;
         let decl: TypeDecl = extension_reader::from_str(text).expect("a type");
@@ -96,7 +96,7 @@ mod tests {
         for name in ["resources", "error", "created_at", "suspend_reason", "user_id", "plan_id"] {
             assert!(decl.field(name).is_some(), "{name}");
         }
-        assert!(decl.field("status").is_some_and(|field| field.options.is_empty()), "its own stays");
+        assert!(decl.field("status").is_some_and(|field| field.options.is_empty()), "the declared field is kept");
         assert!(decl.field("health_status").is_none() && decl.field("usage").is_none());
         assert!(decl.field("stripe_price_id").is_none());
     }

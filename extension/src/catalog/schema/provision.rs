@@ -1,4 +1,4 @@
-//! The clause `provisions`: resources and steps, what comes before what, and what a person does where no machine can.
+//! The clause `provisions`: resources and steps, their order, and manual tasks where no provider does the work.
 
 use super::Field;
 use crate::catalog::span::Span;
@@ -13,81 +13,81 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnArchive {
-    /// It is freed.
+    /// It is destroyed.
     #[default]
     Free,
-    /// It stays: it holds the data.
+    /// It is kept, since it has the data.
     Keep,
 }
 
-/// A resource that a product of the type provisions, or a step on the way.
+/// A resource or a step in the provisioning of a product.
 #[derive(Clone, Debug, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resource {
     /// Name within the product, for example `compute`.
     pub name: String,
-    /// Resource of the effect kinds, for example `function`; none of a step.
+    /// Resource in effect kinds, for example `function`; none for a step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// The effect of a step, for example `database.seed`: done once, never undone, and never repeated by a restore.
+    /// Effect of a step, for example `database.seed`. It runs once; it is never undone or repeated by a restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// Names of what must be there first; its outputs, and those of what comes before it, can be named in `with`.
+    /// Names of the entries that must be completed first. `with` can use their outputs and those of their predecessors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
-    /// Entitlement that its contents count against; while more is in use than allowed, it refuses writes.
+    /// Entitlement that its contents count against. While it is exceeded, the resource refuses writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<String>,
-    /// `config.KEY`: the configuration must have it, else it is left out, or done by hand.
+    /// `config.KEY`: without this configuration value the entry is left out, or becomes a manual task.
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
-    /// Payload of its effects, with places to fill in.
+    /// Payload of its effects, with placeholders.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub with: Map<String, Value>,
-    /// A template; when its value changes, a new resource replaces the old one.
+    /// A template. When its value changes, a new resource replaces the old one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
-    /// Keys of the product's `metadata.resources` by the outputs that fill them.
+    /// Keys of the product's `metadata.resources`, each with the output that provides its value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, String>,
-    /// It can be suspended and resumed.
+    /// Whether it can be suspended and resumed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspends: bool,
-    /// A verified backup must exist before it is freed.
+    /// Whether a verified backup must exist before it is destroyed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub backup: bool,
-    /// What an archive does to it.
+    /// Effect of an archive on it.
     #[serde(default)]
     pub on_archive: OnArchive,
-    /// How long making it may take, all attempts together; after that it counts as failed, whatever comes later.
+    /// Timeout of its creation with all attempts. After that it counts as failed, regardless of later results.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Span>,
-    /// A person does it where the machine can't.
+    /// The manual task if no provider can do the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub or_manual: Option<ByHand>,
-    /// What the view `phase` shows while it is being made.
+    /// Value of the catalog view `phase` while it is being created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
-    /// How many of it there are in the whole business; a person does it where none is left.
+    /// Limit for the whole business. Once it is reached, a manual task is opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock: Option<Stock>,
 }
 
-/// How many of a resource there are in the whole business.
+/// Limits on a resource in the whole business.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stock {
-    /// A template whose value tells which count it is of.
+    /// A template whose value selects the limit.
     pub by: String,
-    /// How many there are, by that value; what isn't named has no bound.
+    /// Limits by that value. Other values are unlimited.
     pub most: BTreeMap<String, u32>,
 }
 
-/// How many of one value there may be: each is a claim.
+/// Greatest limit of one value. Each unit is a claim.
 pub(crate) const STOCK_MAX: u32 = 100;
 
 impl Resource {
-    /// Which of its type's resources come before it, themselves or by another one: each stands before what follows it.
+    /// Returns the indexes of its direct and indirect predecessors. Each is declared before its successors.
     pub(crate) fn comes_after(&self, all: &[Resource]) -> Vec<usize> {
         let mut names: Vec<&str> = self.after.iter().map(String::as_str).collect();
         let mut found = Vec::new();
@@ -100,71 +100,71 @@ impl Resource {
         found
     }
 
-    /// The configuration key that it depends on.
+    /// Returns the configuration key that it depends on.
     pub(crate) fn setting(&self) -> Option<&str> {
         self.condition.as_deref()?.strip_prefix("config.")
     }
 
-    /// Whether an entry of an instance is of this: it has its name, or its name and a variant.
+    /// Whether an entry of an instance belongs to it, by its name or its name and a variant.
     pub(crate) fn has(&self, entry: &str) -> bool {
         entry.strip_prefix(self.name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
     }
 
-    /// What brings it about.
+    /// Returns the verb that creates or runs it.
     pub(crate) fn first_verb(&self) -> Verb {
         if self.is_step() { Verb::Run } else { Verb::Ensure }
     }
 
-    /// Whether it is done once, and not a thing that is there.
+    /// Whether it is a step and not a resource.
     pub(crate) fn is_step(&self) -> bool {
         self.run.is_some()
     }
 }
 
-/// Who does what a machine can't.
+/// Who does a manual task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Doer {
     /// An operator.
     #[default]
     Admin,
-    /// The account's own people.
+    /// The account's own users.
     Owner,
 }
 
-/// What a person does in place of a machine.
+/// A manual task: a person does the work instead of a provider.
 #[derive(Clone, Debug, Default, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ByHand {
-    /// What is to be told when it is done: outputs, as fields.
+    /// Fields of the outputs that the person must report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asks: Vec<Field>,
     /// Who does it.
     #[serde(default)]
     pub by: Doer,
-    /// How it is done, line by line.
+    /// Instructions, line by line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub how: Vec<String>,
-    /// From the payment until it should be done.
+    /// Time from the payment to the deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sla: Option<Span>,
-    /// From the payment until reminders.
+    /// Times from the payment to reminders.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remind: Vec<Reminder>,
-    /// What was told counts when `RESOURCE.observe` has looked at it.
+    /// Whether `RESOURCE.observe` must verify the reported outputs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub verify: bool,
-    /// What the view `phase` shows meanwhile.
+    /// Value of the catalog view `phase` meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
 }
 
-/// When somebody is reminded.
+/// When a reminder is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reminder {
-    /// Once, so long after the payment.
+    /// Once, at this time after the payment.
     After(Span),
-    /// Each day after the last of the others.
+    /// Daily after the last of the others.
     Daily,
 }
 

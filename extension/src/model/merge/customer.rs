@@ -1,9 +1,9 @@
-//! A customer only ever becomes deleted.
+//! A customer: the only change is its deletion, and the earliest time wins.
 
 use super::earliest;
 use crate::model::records::customer::Customer;
 
-/// Merge a view into a record.
-pub(crate) fn merge(record: &mut Customer, view: &Customer) {
-    record.deleted_at = earliest(record.deleted_at, view.deleted_at);
+/// Merges a snapshot into a record.
+pub(crate) fn merge(record: &mut Customer, snapshot: &Customer) {
+    record.deleted_at = earliest(record.deleted_at, snapshot.deleted_at);
 }

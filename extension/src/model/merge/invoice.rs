@@ -1,12 +1,12 @@
-//! An invoice only moves forward (draft, open, uncollectible, void, paid), so of two views the further one wins and
-//! within one state the later.
+//! An invoice only moves forward (draft, open, uncollectible, void, paid), so the further snapshot wins; within one
+//! status the later one.
 
-use super::{News, earliest, newest_named};
+use super::{News, earliest, newest_id};
 use crate::model::json::encode;
 use crate::model::records::invoice::Invoice;
 use extension_contract::Fallible;
 
-/// Without what is merged by a rule of its own.
+/// Returns the invoice without the fields that have their own merge rules.
 fn bare(invoice: &Invoice) -> Invoice {
     Invoice {
         failed_at: None,
@@ -20,26 +20,26 @@ fn bare(invoice: &Invoice) -> Invoice {
     }
 }
 
-/// Merge a view into a record.
-pub(crate) fn merge(record: &mut Invoice, view: &Invoice) -> Fallible<News> {
-    let failed_at = earliest(record.failed_at, view.failed_at);
+/// Merges a snapshot into a record.
+pub(crate) fn merge(record: &mut Invoice, snapshot: &Invoice) -> Fallible<News> {
+    let failed_at = earliest(record.failed_at, snapshot.failed_at);
     let customer = |invoice: &Invoice| (invoice.customer_at, invoice.customer.clone());
-    let (customer_at, customer) = newest_named(customer(record), customer(view));
+    let (customer_at, customer) = newest_id(customer(record), customer(snapshot));
     let subscription = |invoice: &Invoice| (invoice.subscription_at, invoice.subscription.clone());
-    let (subscription_at, subscription) = newest_named(subscription(record), subscription(view));
-    let (a, b) = (bare(record), bare(view));
+    let (subscription_at, subscription) = newest_id(subscription(record), subscription(snapshot));
+    let (a, b) = (bare(record), bare(snapshot));
     let (winner, at, is_older) = if a == b {
-        (a, record.at.max(view.at), false)
-    } else if (view.status, view.at, encode(&b)?) > (record.status, record.at, encode(&a)?) {
-        (b, view.at, false)
+        (a, record.at.max(snapshot.at), false)
+    } else if (snapshot.status, snapshot.at, encode(&b)?) > (record.status, record.at, encode(&a)?) {
+        (b, snapshot.at, false)
     } else {
         (a, record.at, true)
     };
     let booked = record.booked;
     let merged = Invoice { failed_at, at, customer, customer_at, subscription, subscription_at, booked, ..winner };
-    // That a name or a state was said once more is no news.
-    let said = |invoice: &Invoice| Invoice { at: 0, customer_at: None, subscription_at: None, ..invoice.clone() };
-    let news = match (said(&merged) == said(record), is_older) {
+    // A repeated id or state is not a change.
+    let undated = |invoice: &Invoice| Invoice { at: 0, customer_at: None, subscription_at: None, ..invoice.clone() };
+    let news = match (undated(&merged) == undated(record), is_older) {
         (false, _) => News::Changed,
         (true, true) => News::Older,
         (true, false) => News::Same,

@@ -1,10 +1,9 @@
-//! The law of merge: whatever the order and however often, the same views make the same record, byte for byte.
+//! Property tests of merge: the same snapshots give the same record, byte for byte, in any order and with repetitions.
 //!
-//! Held for every provider object that is kept, over three to six views at times from three seconds, with bounds of
-//! three. `PROPTEST_CASES` sets how many; each test prints how many of its cases had views of one second, for objects whose
-//! views have times at all.
+//! Tests every stored provider object with three to six snapshots from three seconds and bounds of three.
+//! `PROPTEST_CASES` sets the number of cases. Each test prints how many cases had snapshots of the same second.
 
-use super::subscription::{Bounds, SubscriptionView};
+use super::subscription::{Bounds, SubscriptionSnapshot};
 use super::{News, customer, dispute, invoice, payment, payouts, price, session, subscription, subscription_schedule};
 use crate::model::records::customer::Customer;
 use crate::model::records::dispute::{Dispute, DisputeStatus};
@@ -21,29 +20,29 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-/// Hold one object to the law. `fold` makes the record's bytes of views; `second` is a view's time, if it has one.
-fn hold<V: Clone + Debug>(
+/// Checks the property for one object. `fold` encodes the record of snapshots; `second` returns a snapshot's time.
+fn check_order_independence<V: Clone + Debug>(
     name: &str,
-    view: impl Strategy<Value = V>,
+    snapshot: impl Strategy<Value = V>,
     second: impl Fn(&V) -> Option<i64>,
     fold: impl Fn(&[V]) -> String,
 ) {
     let collisions = Cell::new(0u32);
-    let cases = prop::collection::vec(view, 3..=6).prop_flat_map(|views| {
-        (Just(views.clone()), Just(views).prop_shuffle(), prop::collection::vec(0..6usize, 0..3))
+    let cases = prop::collection::vec(snapshot, 3..=6).prop_flat_map(|snapshots| {
+        (Just(snapshots.clone()), Just(snapshots).prop_shuffle(), prop::collection::vec(0..6usize, 0..3))
     });
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
-    let run = runner.run(&cases, |(views, mut others, again)| {
-        let times: Vec<i64> = views.iter().filter_map(&second).collect();
+    let run = runner.run(&cases, |(snapshots, mut others, again)| {
+        let times: Vec<i64> = snapshots.iter().filter_map(&second).collect();
         if times.iter().collect::<BTreeSet<_>>().len() < times.len() {
             collisions.set(collisions.get() + 1);
         }
         let repeated: Vec<V> = again.iter().filter_map(|index| others.get(*index).cloned()).collect();
         others.extend(repeated);
-        prop_assert_eq!(fold(&views), fold(&others));
+        prop_assert_eq!(fold(&snapshots), fold(&others));
         Ok(())
     });
-    println!("{name}: {} cases had views of one second", collisions.get());
+    println!("{name}: {} cases had snapshots of one second", collisions.get());
     if let Err(broken) = run {
         panic!("{name}: {broken}");
     }
@@ -112,7 +111,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn subscription_view()(
+    fn subscription_snapshot()(
         at in second(),
         rank in prop::sample::select(vec![
             SnapshotRank::Created, SnapshotRank::Updated, SnapshotRank::Updated, SnapshotRank::Updated,
@@ -121,27 +120,27 @@ prop_compose! {
         event in 1..9,
         customer in named("cus"),
         state in state(),
-        said in previous(),
+        changed in previous(),
         known in prop::collection::vec(state(), 0..5),
-    ) -> SubscriptionView {
+    ) -> SubscriptionSnapshot {
         let previous = match rank {
             SnapshotRank::Retrieved => known.iter().map(Previous::all_of).collect(),
-            _ => said.into_iter().collect(),
+            _ => changed.into_iter().collect(),
         };
-        SubscriptionView { at, rank, event_id: format!("evt_{event}"), customer, state, previous }
+        SubscriptionSnapshot { at, rank, event_id: format!("evt_{event}"), customer, state, previous }
     }
 }
 
 #[test]
 fn subscriptions() {
-    hold(
+    check_order_independence(
         "subscriptions",
-        subscription_view(),
-        |view| Some(view.at),
-        |views| {
-            let mut record = subscription::first(views[0].clone(), TIGHT);
-            for view in &views[1..] {
-                subscription::merge(&mut record, view.clone(), TIGHT).expect("a view can be encoded");
+        subscription_snapshot(),
+        |snapshot| Some(snapshot.at),
+        |snapshots| {
+            let mut record = subscription::first(snapshots[0].clone(), TIGHT);
+            for snapshot in &snapshots[1..] {
+                subscription::merge(&mut record, snapshot.clone(), TIGHT).expect("a snapshot can be encoded");
             }
             let values = record.values().expect("a record can be encoded");
             format!("{values:?}")
@@ -149,8 +148,8 @@ fn subscriptions() {
     );
 }
 
-/// A view of the first second that shows a quantity, and says which it was before.
-fn view_of(number: u32, before: u32) -> SubscriptionView {
+/// Returns a snapshot of the first second with a quantity and the previous quantity.
+fn quantity_snapshot(number: u32, before: u32) -> SubscriptionSnapshot {
     let quantity = |quantity: u32| {
         vec![SubscriptionItem {
             id: "si_1".to_owned(),
@@ -160,7 +159,7 @@ fn view_of(number: u32, before: u32) -> SubscriptionView {
             period_end: 100,
         }]
     };
-    SubscriptionView {
+    SubscriptionSnapshot {
         at: 1000,
         rank: SnapshotRank::Updated,
         event_id: format!("evt_{number}"),
@@ -178,42 +177,42 @@ fn view_of(number: u32, before: u32) -> SubscriptionView {
     }
 }
 
-/// A chain that is clear in order is clear in every order, and its end counts.
+/// A chain is clear in any order of arrival, and its end wins.
 #[test]
 fn chains() {
     let cases = (2..8u32).prop_flat_map(|length| Just((1..=length).collect::<Vec<u32>>()).prop_shuffle());
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     runner
         .run(&cases, |order| {
-            let view = |number: u32| view_of(number, number - 1);
-            let mut record = subscription::first(view(order[0]), subscription::BOUNDS);
+            let snapshot = |number: u32| quantity_snapshot(number, number - 1);
+            let mut record = subscription::first(snapshot(order[0]), subscription::BOUNDS);
             for number in &order[1..] {
-                subscription::merge(&mut record, view(*number), subscription::BOUNDS).expect("can be encoded");
+                subscription::merge(&mut record, snapshot(*number), subscription::BOUNDS).expect("can be encoded");
             }
             let last = order.iter().max().copied().unwrap_or_default();
             prop_assert!(!record.is_unclear, "{:?}", order);
-            prop_assert_eq!(record.state(), &view(last).state, "{:?}", order);
+            prop_assert_eq!(record.state(), &snapshot(last).state, "{:?}", order);
             Ok(())
         })
         .unwrap_or_else(|broken| panic!("{broken}"));
 }
 
-/// Two views that each say that they came after the other lead nowhere, although a third follows none of them.
+/// Two snapshots that each follow the other do not lead to the end, although a third one has no successor.
 #[test]
-fn what_does_not_lead_to_the_end_makes_a_second_unclear() {
-    let mut record = subscription::first(view_of(1, 2), subscription::BOUNDS);
-    for view in [view_of(2, 1), view_of(3, 9)] {
-        subscription::merge(&mut record, view, subscription::BOUNDS).expect("can be encoded");
+fn a_cycle_apart_from_the_end_makes_a_second_unclear() {
+    let mut record = subscription::first(quantity_snapshot(1, 2), subscription::BOUNDS);
+    for snapshot in [quantity_snapshot(2, 1), quantity_snapshot(3, 9)] {
+        subscription::merge(&mut record, snapshot, subscription::BOUNDS).expect("can be encoded");
     }
     assert!(record.is_unclear);
 }
 
 #[test]
-fn what_comes_later_is_newer_and_what_came_in_the_same_second_is_not() {
-    let record = subscription::first(view_of(1, 0), subscription::BOUNDS);
+fn is_newer_is_true_only_for_a_later_second() {
+    let record = subscription::first(quantity_snapshot(1, 0), subscription::BOUNDS);
     for (at, expected) in [(999, false), (1000, false), (1001, true)] {
-        let view = SubscriptionView { at, ..view_of(2, 1) };
-        assert_eq!(subscription::is_newer(&record, &view), expected, "at {at}");
+        let snapshot = SubscriptionSnapshot { at, ..quantity_snapshot(2, 1) };
+        assert_eq!(subscription::is_newer(&record, &snapshot), expected, "at {at}");
     }
 }
 
@@ -224,42 +223,46 @@ fn subscription_schedules() {
     let phases = prop::collection::vec(second(), 0..2).prop_map(|starts| {
         starts.into_iter().map(|starts_at| Phase { starts_at, ends_at: starts_at + 1, items: Vec::new() }).collect()
     });
-    let view = (status, second(), named("sub"), phases)
+    let snapshot = (status, second(), named("sub"), phases)
         .prop_map(|(status, at, subscription, phases)| SubscriptionSchedule { status, at, subscription, phases });
-    hold(
+    check_order_independence(
         "subscription schedules",
-        view,
-        |view| Some(view.at),
-        |views| {
-            let mut record = views[0].clone();
-            for view in &views[1..] {
-                subscription_schedule::merge(&mut record, view);
+        snapshot,
+        |snapshot| Some(snapshot.at),
+        |snapshots| {
+            let mut record = snapshots[0].clone();
+            for snapshot in &snapshots[1..] {
+                subscription_schedule::merge(&mut record, snapshot);
             }
             json(&record)
         },
     );
 }
 
-/// The law alone would hold for a merge that forgets which subscription it was tied to.
+/// The property alone would also hold for a merge that drops the subscription.
 #[test]
-fn a_schedule_stays_tied_to_its_subscription() {
-    let view = |status, at, subscription: Option<&str>| SubscriptionSchedule {
+fn a_schedule_keeps_its_subscription() {
+    let snapshot = |status, at, subscription: Option<&str>| SubscriptionSchedule {
         status,
         at,
         subscription: subscription.map(str::to_owned),
         phases: Vec::new(),
     };
-    let mut record = view(ScheduleStatus::Active, 1, Some("sub_1"));
-    assert_eq!(subscription_schedule::merge(&mut record, &view(ScheduleStatus::Completed, 2, None)), News::Changed);
-    assert_eq!(record, view(ScheduleStatus::Completed, 2, Some("sub_1")));
-    let later = view(ScheduleStatus::Completed, 3, Some("sub_1"));
-    assert_eq!(subscription_schedule::merge(&mut record, &later), News::Same, "the same at a later time is no news");
-    let before = view(ScheduleStatus::Active, 4, Some("sub_1"));
+    let mut record = snapshot(ScheduleStatus::Active, 1, Some("sub_1"));
+    assert_eq!(subscription_schedule::merge(&mut record, &snapshot(ScheduleStatus::Completed, 2, None)), News::Changed);
+    assert_eq!(record, snapshot(ScheduleStatus::Completed, 2, Some("sub_1")));
+    let later = snapshot(ScheduleStatus::Completed, 3, Some("sub_1"));
+    assert_eq!(
+        subscription_schedule::merge(&mut record, &later),
+        News::Same,
+        "a repetition at a later time is no change"
+    );
+    let before = snapshot(ScheduleStatus::Active, 4, Some("sub_1"));
     assert_eq!(subscription_schedule::merge(&mut record, &before), News::Older, "it moves forward only");
 }
 
 prop_compose! {
-    fn invoice_view()(
+    fn invoice_snapshot()(
         status in prop::sample::select(vec![
             InvoiceStatus::Draft, InvoiceStatus::Open, InvoiceStatus::Uncollectible, InvoiceStatus::Void,
             InvoiceStatus::Paid,
@@ -289,23 +292,23 @@ prop_compose! {
 
 #[test]
 fn invoices() {
-    hold(
+    check_order_independence(
         "invoices",
-        invoice_view(),
-        |view| Some(view.at),
-        |views| {
-            let mut record = views[0].clone();
-            for view in &views[1..] {
-                invoice::merge(&mut record, view).expect("a view can be encoded");
+        invoice_snapshot(),
+        |snapshot| Some(snapshot.at),
+        |snapshots| {
+            let mut record = snapshots[0].clone();
+            for snapshot in &snapshots[1..] {
+                invoice::merge(&mut record, snapshot).expect("a snapshot can be encoded");
             }
             json(&record)
         },
     );
 }
 
-/// A view that names nobody takes nothing from one that does.
+/// A snapshot without a customer does not remove the known one.
 #[test]
-fn a_name_that_is_known_stays() {
+fn a_known_customer_is_kept() {
     let mut record = Invoice {
         status: InvoiceStatus::Open,
         at: 1,
@@ -313,13 +316,13 @@ fn a_name_that_is_known_stays() {
         customer_at: Some(1),
         ..Invoice::default()
     };
-    let view = Invoice { status: InvoiceStatus::Paid, at: 2, ..Invoice::default() };
-    invoice::merge(&mut record, &view).expect("a view can be encoded");
+    let snapshot = Invoice { status: InvoiceStatus::Paid, at: 2, ..Invoice::default() };
+    invoice::merge(&mut record, &snapshot).expect("a snapshot can be encoded");
     assert_eq!((record.status, record.customer.as_deref()), (InvoiceStatus::Paid, Some("cus_1")));
 }
 
 prop_compose! {
-    fn session_view()(
+    fn session_snapshot()(
         status in prop::sample::select(vec![
             SessionStatus::Open, SessionStatus::Expired, SessionStatus::Complete, SessionStatus::Failed,
             SessionStatus::Paid,
@@ -348,30 +351,30 @@ prop_compose! {
 
 #[test]
 fn sessions() {
-    hold(
+    check_order_independence(
         "sessions",
-        session_view(),
-        |view| view.paid_at,
-        |views| {
-            let mut record = views[0].clone();
-            views[1..].iter().for_each(|view| session::merge(&mut record, view));
+        session_snapshot(),
+        |snapshot| snapshot.paid_at,
+        |snapshots| {
+            let mut record = snapshots[0].clone();
+            snapshots[1..].iter().for_each(|snapshot| session::merge(&mut record, snapshot));
             json(&record)
         },
     );
 }
 
-fn fold_payment(views: &[Payment]) -> String {
+fn fold_payment(snapshots: &[Payment]) -> String {
     let mut record = Payment::default();
-    views.iter().for_each(|view| payment::merge(&mut record, view));
+    snapshots.iter().for_each(|snapshot| payment::merge(&mut record, snapshot));
     json(&record)
 }
 
-/// What an intent says: its charge and its invoice.
+/// Snapshots of an intent: its charge and its invoice.
 #[test]
 fn payment_intents() {
-    let view =
+    let snapshot =
         (named("ch"), named("in")).prop_map(|(charge, invoice)| Payment { charge, invoice, ..Payment::default() });
-    hold("payment intents", view, |_| None, fold_payment);
+    check_order_independence("payment intents", snapshot, |_| None, fold_payment);
 }
 
 prop_compose! {
@@ -394,26 +397,25 @@ prop_compose! {
     }
 }
 
-/// What a charge says: a sum, and the refunds that it lists.
+/// Snapshots of a charge: a refunded sum and a list of refunds.
 #[test]
 fn charges() {
-    let view = (named("ch"), named("pur"), 0..4i64, prop::collection::btree_map(Just(()), refund(), 0..2)).prop_map(
-        |(charge, purchase, charge_refunded_minor, refunds)| Payment {
+    let snapshot = (named("ch"), named("pur"), 0..4i64, prop::collection::btree_map(Just(()), refund(), 0..2))
+        .prop_map(|(charge, purchase, charge_refunded_minor, refunds)| Payment {
             charge,
             purchase,
             charge_refunded_minor,
             refunds: refunds.into_values().collect(),
             ..Payment::default()
-        },
-    );
-    hold("charges", view, |_| None, fold_payment);
+        });
+    check_order_independence("charges", snapshot, |_| None, fold_payment);
 }
 
-/// Refunds of one payment, whose views may contradict each other.
+/// Refunds of one payment with contradicting snapshots.
 #[test]
 fn refunds() {
-    let view = refund().prop_map(|refund| Payment { refunds: BTreeMap::from([refund]), ..Payment::default() });
-    hold("refunds", view, |_| None, fold_payment);
+    let snapshot = refund().prop_map(|refund| Payment { refunds: BTreeMap::from([refund]), ..Payment::default() });
+    check_order_independence("refunds", snapshot, |_| None, fold_payment);
 }
 
 fn dispute_status() -> impl Strategy<Value = DisputeStatus> {
@@ -421,17 +423,17 @@ fn dispute_status() -> impl Strategy<Value = DisputeStatus> {
     prop::sample::select(vec![Inquiry, InquiryClosed, Open, Won, Lost])
 }
 
-/// What a payment keeps of its disputes, and of what its intent brought in.
+/// The disputes of a payment and the money received by its intent.
 #[test]
 fn disputed_payments() {
     let received =
         (1..3i64, second()).prop_map(|(amount_minor, at)| Received { amount_minor, currency: "usd".to_owned(), at });
-    let view =
+    let snapshot =
         (1..3, dispute_status(), 1..3i64, prop::option::of(received)).prop_map(|(id, status, amount, received)| {
             let disputes = BTreeMap::from([(format!("dp_{id}"), (status, amount))]);
             Payment { disputes, received, ..Payment::default() }
         });
-    hold("disputed payments", view, |_| None, fold_payment);
+    check_order_independence("disputed payments", snapshot, |_| None, fold_payment);
 }
 
 #[test]
@@ -440,7 +442,7 @@ fn disputes() {
     let fee = (1..3, prop::sample::select(vec!["usd", "eur"]), -1..2i64)
         .prop_map(|(txn, currency, fee)| (format!("txn_{txn}"), BTreeMap::from([(currency.to_owned(), fee)])));
     let fees = prop::collection::vec(fee, 0..2).prop_map(|fees| fees.into_iter().collect::<BTreeMap<_, _>>());
-    let view = (status, 1..3i64, any::<bool>(), any::<bool>(), fees).prop_map(
+    let snapshot = (status, 1..3i64, any::<bool>(), any::<bool>(), fees).prop_map(
         |(status, amount_minor, withdrawn, returned, fees)| Dispute {
             status,
             amount_minor,
@@ -453,13 +455,13 @@ fn disputes() {
             booked_minor: 0,
         },
     );
-    hold(
+    check_order_independence(
         "disputes",
-        view,
+        snapshot,
         |_| None,
-        |views| {
-            let mut record = views[0].clone();
-            views[1..].iter().for_each(|view| dispute::merge(&mut record, view));
+        |snapshots| {
+            let mut record = snapshots[0].clone();
+            snapshots[1..].iter().for_each(|snapshot| dispute::merge(&mut record, snapshot));
             json(&record)
         },
     );
@@ -467,41 +469,41 @@ fn disputes() {
 
 #[test]
 fn prices() {
-    let view = (second(), any::<bool>()).prop_map(|(at, withdrawn)| price::OnSale { at, withdrawn });
-    hold(
+    let snapshot = (second(), any::<bool>()).prop_map(|(at, withdrawn)| price::OnSale { at, withdrawn });
+    check_order_independence(
         "prices",
-        view,
-        |view| Some(view.at),
-        |views| json(&views.iter().fold(None, |known, view| Some(price::merge(known, *view)))),
+        snapshot,
+        |snapshot| Some(snapshot.at),
+        |snapshots| json(&snapshots.iter().fold(None, |known, snapshot| Some(price::merge(known, *snapshot)))),
     );
 }
 
 #[test]
 fn customers() {
-    let view = prop::option::of(second()).prop_map(|deleted_at| Customer { deleted_at });
-    hold(
+    let snapshot = prop::option::of(second()).prop_map(|deleted_at| Customer { deleted_at });
+    check_order_independence(
         "customers",
-        view,
-        |view| view.deleted_at,
-        |views| {
+        snapshot,
+        |snapshot| snapshot.deleted_at,
+        |snapshots| {
             let mut record = Customer::default();
-            views.iter().for_each(|view| customer::merge(&mut record, view));
+            snapshots.iter().for_each(|snapshot| customer::merge(&mut record, snapshot));
             json(&record)
         },
     );
 }
 
 #[test]
-fn payouts_are_held_to_it() {
+fn payouts() {
     use Onboarding::{Begun, Enabled, Restricted};
     let onboarding = prop::sample::select(vec![Onboarding::None, Begun, Enabled, Restricted]);
-    hold(
+    check_order_independence(
         "payouts",
         (second(), onboarding).prop_map(|(at, onboarding)| payouts::View { at, onboarding }),
-        |view| Some(view.at),
-        |views| {
+        |snapshot| Some(snapshot.at),
+        |snapshots| {
             let mut record = Payouts::default();
-            views.iter().for_each(|view| payouts::merge(&mut record, view));
+            snapshots.iter().for_each(|snapshot| payouts::merge(&mut record, snapshot));
             json(&record)
         },
     );
@@ -509,20 +511,24 @@ fn payouts_are_held_to_it() {
     for (at, onboarding) in [(1, Begun), (2, Enabled), (2, Restricted), (2, Begun), (1, Enabled)] {
         payouts::merge(&mut record, &payouts::View { at, onboarding });
     }
-    assert_eq!((record.seen_at, record.onboarding), (Some(2), Restricted), "of one second what holds back");
+    assert_eq!(
+        (record.seen_at, record.onboarding),
+        (Some(2), Restricted),
+        "in one second the more restrictive one wins"
+    );
 }
 
 #[test]
-fn what_a_session_booked_stays_booked_when_it_goes_on() {
+fn a_session_keeps_its_booking_state() {
     let mut record = Session { booked: true, tax_booked: true, made: Some("prod_1".to_owned()), ..Session::default() };
     session::merge(&mut record, &Session { status: SessionStatus::Paid, ..Session::default() });
     assert_eq!(record.status, SessionStatus::Paid);
     assert!(record.booked && record.tax_booked && record.made.is_some());
 }
 
-/// The law alone would hold for a merge that does nothing.
+/// The property alone would also hold for a merge that does nothing.
 #[test]
-fn a_customer_was_deleted_when_it_was_deleted_first() {
+fn a_customer_keeps_its_earliest_deletion() {
     let mut record = Customer::default();
     for deleted_at in [None, Some(3), Some(2), None] {
         customer::merge(&mut record, &Customer { deleted_at });
@@ -531,7 +537,7 @@ fn a_customer_was_deleted_when_it_was_deleted_first() {
 }
 
 #[test]
-fn a_payment_was_received_when_it_was_told_first() {
+fn a_payment_keeps_its_earliest_time() {
     let received = |amount_minor, at| Payment {
         received: Some(Received { amount_minor, currency: "usd".to_owned(), at }),
         ..Payment::default()

@@ -1,13 +1,13 @@
-//! The order of two views of one subscription, case by case (`design.md`, "Order of snapshots of one object").
+//! Tests of the order of two snapshots of one subscription (`design.md`, "Order of snapshots of one object").
 
 use super::News;
-use super::subscription::{BOUNDS, SubscriptionView, first, merge};
+use super::subscription::{BOUNDS, SubscriptionSnapshot, first, merge};
 use crate::model::records::subscription::{Previous, State, SubscriptionRow, is_final};
 use SubscriptionStatus::{Active, Canceled, Incomplete, IncompleteExpired, PastDue};
 use extension_contract::{SnapshotRank, SubscriptionItem, SubscriptionStatus};
 
-fn view(at: i64, rank: SnapshotRank, status: SubscriptionStatus) -> SubscriptionView {
-    SubscriptionView {
+fn snapshot(at: i64, rank: SnapshotRank, status: SubscriptionStatus) -> SubscriptionSnapshot {
+    SubscriptionSnapshot {
         at,
         rank,
         event_id: "evt".to_owned(),
@@ -31,18 +31,18 @@ fn view(at: i64, rank: SnapshotRank, status: SubscriptionStatus) -> Subscription
     }
 }
 
-fn after(status: SubscriptionStatus, view: SubscriptionView) -> SubscriptionView {
-    SubscriptionView { previous: vec![Previous { status: Some(status), ..Previous::default() }], ..view }
+fn after(status: SubscriptionStatus, snapshot: SubscriptionSnapshot) -> SubscriptionSnapshot {
+    SubscriptionSnapshot { previous: vec![Previous { status: Some(status), ..Previous::default() }], ..snapshot }
 }
 
-fn merged(one: &SubscriptionView, other: &SubscriptionView) -> (SubscriptionRow, News) {
+fn merged(one: &SubscriptionSnapshot, other: &SubscriptionSnapshot) -> (SubscriptionRow, News) {
     let mut row = first(one.clone(), BOUNDS);
-    let news = merge(&mut row, other.clone(), BOUNDS).expect("a view can be encoded");
+    let news = merge(&mut row, other.clone(), BOUNDS).expect("a snapshot can be encoded");
     (row, news)
 }
 
-/// The newer one counts, whichever comes first.
-fn assert_newer(newer: &SubscriptionView, older: &SubscriptionView) {
+/// Asserts that the newer one wins in either order of arrival.
+fn assert_newer(newer: &SubscriptionSnapshot, older: &SubscriptionSnapshot) {
     for ((row, news), expected) in [(merged(older, newer), News::Changed), (merged(newer, older), News::Older)] {
         assert_eq!((row.status(), news, row.is_unclear), (newer.state.status, expected, false));
     }
@@ -50,11 +50,11 @@ fn assert_newer(newer: &SubscriptionView, older: &SubscriptionView) {
 
 #[test]
 fn a_later_second_is_newer() {
-    assert_newer(&view(2, SnapshotRank::Created, Active), &view(1, SnapshotRank::Deleted, Active));
+    assert_newer(&snapshot(2, SnapshotRank::Created, Active), &snapshot(1, SnapshotRank::Deleted, Active));
 }
 
-/// The same of two views of one rank, of which the older one may change what is shown when it comes last.
-fn assert_newer_view(newer: &SubscriptionView, older: &SubscriptionView) {
+/// The same for two snapshots of one rank, where the older one may cause a change if it arrives last.
+fn assert_newer_state(newer: &SubscriptionSnapshot, older: &SubscriptionSnapshot) {
     for (row, _) in [merged(older, newer), merged(newer, older)] {
         assert_eq!((row.status(), row.is_unclear), (newer.state.status, false));
     }
@@ -62,81 +62,83 @@ fn assert_newer_view(newer: &SubscriptionView, older: &SubscriptionView) {
 
 // covers: S31
 #[test]
-fn a_final_state_absorbs_whatever_the_times() {
-    let late = view(9, SnapshotRank::Updated, Active);
-    assert_newer(&view(5, SnapshotRank::Deleted, Canceled), &late);
-    assert_newer(&view(1, SnapshotRank::Updated, IncompleteExpired), &late);
+fn a_final_state_wins_at_any_time() {
+    let late = snapshot(9, SnapshotRank::Updated, Active);
+    assert_newer(&snapshot(5, SnapshotRank::Deleted, Canceled), &late);
+    assert_newer(&snapshot(1, SnapshotRank::Updated, IncompleteExpired), &late);
 }
 
 // covers: S28
 #[test]
-fn in_one_second_rank_decides() {
-    assert_newer(&view(1, SnapshotRank::Updated, Active), &view(1, SnapshotRank::Created, Incomplete));
-    assert_newer(&view(1, SnapshotRank::Deleted, PastDue), &view(1, SnapshotRank::Retrieved, Active));
-    assert_newer(&view(1, SnapshotRank::Retrieved, Active), &view(1, SnapshotRank::Created, PastDue));
+fn within_one_second_the_rank_decides() {
+    assert_newer(&snapshot(1, SnapshotRank::Updated, Active), &snapshot(1, SnapshotRank::Created, Incomplete));
+    assert_newer(&snapshot(1, SnapshotRank::Deleted, PastDue), &snapshot(1, SnapshotRank::Retrieved, Active));
+    assert_newer(&snapshot(1, SnapshotRank::Retrieved, Active), &snapshot(1, SnapshotRank::Created, PastDue));
 }
 
 #[test]
-fn in_one_second_and_rank_a_subscription_never_becomes_incomplete_again() {
-    assert_newer(&view(1, SnapshotRank::Updated, Active), &view(1, SnapshotRank::Updated, Incomplete));
+fn within_one_rank_a_subscription_never_becomes_incomplete_again() {
+    assert_newer(&snapshot(1, SnapshotRank::Updated, Active), &snapshot(1, SnapshotRank::Updated, Incomplete));
 }
 
 #[test]
-fn in_one_second_and_rank_the_chain_of_previous_attributes_decides() {
-    assert_newer(&after(Active, view(1, SnapshotRank::Updated, PastDue)), &view(1, SnapshotRank::Updated, Active));
+fn within_one_rank_the_chain_of_previous_attributes_decides() {
+    assert_newer(
+        &after(Active, snapshot(1, SnapshotRank::Updated, PastDue)),
+        &snapshot(1, SnapshotRank::Updated, Active),
+    );
 }
 
 // covers: S29
 #[test]
 fn without_a_chain_the_order_is_unclear() {
-    let one = view(1, SnapshotRank::Updated, Active);
+    let one = snapshot(1, SnapshotRank::Updated, Active);
     let mut other = one.clone();
     other.state.items[0].quantity = 5;
     assert!(merged(&one, &other).0.is_unclear && merged(&other, &one).0.is_unclear);
-    // Both fit after the other: there and back again in one second.
-    let on = after(PastDue, view(1, SnapshotRank::Updated, Active));
-    let off = after(Active, view(1, SnapshotRank::Updated, PastDue));
+    // Each fits after the other: a change and its reversal in one second.
+    let on = after(PastDue, snapshot(1, SnapshotRank::Updated, Active));
+    let off = after(Active, snapshot(1, SnapshotRank::Updated, PastDue));
     assert!(merged(&on, &off).0.is_unclear);
 }
 
-/// An answer is newer than what was known when it was asked for; whether it tells of what else is of its second, nobody
-/// knows.
+/// A fetched snapshot is newer than those known at the request. Its order relative to others of its second is unknown.
 // covers: S39
 #[test]
-fn an_answer_is_newer_than_what_it_was_asked_after() {
-    let update = view(1, SnapshotRank::Updated, Active);
-    let answer = view(1, SnapshotRank::Retrieved, PastDue);
-    let told = SubscriptionView { previous: vec![Previous::all_of(&update.state)], ..answer.clone() };
-    assert_newer_view(&told, &update);
-    for (one, other) in [(&update, &answer), (&answer, &update)] {
+fn a_fetched_snapshot_is_newer_than_those_known_at_the_request() {
+    let update = snapshot(1, SnapshotRank::Updated, Active);
+    let fetched = snapshot(1, SnapshotRank::Retrieved, PastDue);
+    let dated = SubscriptionSnapshot { previous: vec![Previous::all_of(&update.state)], ..fetched.clone() };
+    assert_newer_state(&dated, &update);
+    for (one, other) in [(&update, &fetched), (&fetched, &update)] {
         let (row, _) = merged(one, other);
         assert!(row.is_unclear, "{one:?} then {other:?}");
-        // Which question it takes to settle it is told by how many views there are.
+        // The number of snapshots distinguishes the next fetch from this one.
         assert_eq!(row.views_beside_an_answer(), 2);
     }
-    assert_newer_view(&after(PastDue, update.clone()), &answer);
-    assert!(!merged(&answer, &view(1, SnapshotRank::Updated, PastDue)).0.is_unclear, "they say the same");
+    assert_newer_state(&after(PastDue, update.clone()), &fetched);
+    assert!(!merged(&fetched, &snapshot(1, SnapshotRank::Updated, PastDue)).0.is_unclear, "both have the same state");
 }
 
 #[test]
-fn the_same_view_is_the_same_whatever_event_brought_it() {
-    let one = view(1, SnapshotRank::Updated, Active);
-    let other = SubscriptionView { event_id: "evt_other".to_owned(), ..one.clone() };
+fn equal_snapshots_of_different_events_are_the_same() {
+    let one = snapshot(1, SnapshotRank::Updated, Active);
+    let other = SubscriptionSnapshot { event_id: "evt_other".to_owned(), ..one.clone() };
     let (row, news) = merged(&one, &other);
     assert_eq!((news, row.view().event_id.as_str()), (News::Same, "evt"));
     assert_eq!(merged(&other, &one).0, row);
 }
 
-/// A run begins at the same view, however the views arrived; what is beyond the limit is the oldest.
+/// A run begins at the same snapshot in any order of arrival, and the limit drops the oldest ones.
 #[test]
-fn the_history_keeps_the_newest_views() {
+fn the_history_keeps_the_newest_snapshots() {
     let most = i64::try_from(BOUNDS.history).expect("a small number");
-    let seen: Vec<SubscriptionView> =
-        (0..most + 20).map(|at| view(at, SnapshotRank::Updated, if at < 60 { Active } else { PastDue })).collect();
-    let fold = |views: &mut dyn Iterator<Item = &SubscriptionView>| {
-        let mut row = first(views.next().expect("views").clone(), BOUNDS);
-        for view in views {
-            merge(&mut row, view.clone(), BOUNDS).expect("a view can be encoded");
+    let seen: Vec<SubscriptionSnapshot> =
+        (0..most + 20).map(|at| snapshot(at, SnapshotRank::Updated, if at < 60 { Active } else { PastDue })).collect();
+    let fold = |snapshots: &mut dyn Iterator<Item = &SubscriptionSnapshot>| {
+        let mut row = first(snapshots.next().expect("snapshots").clone(), BOUNDS);
+        for snapshot in snapshots {
+            merge(&mut row, snapshot.clone(), BOUNDS).expect("a snapshot can be encoded");
         }
         row
     };

@@ -1,9 +1,9 @@
-//! Of an account that is paid to the newest view counts; of one second the one that holds back.
+//! A connected account: the newest snapshot wins; in one second, the more restrictive one.
 
 use crate::model::records::payouts::{Onboarding, Payouts};
 use extension_contract::Timestamp;
 
-/// A view of the account.
+/// A snapshot of a connected account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct View {
     /// The provider's time.
@@ -11,17 +11,17 @@ pub(crate) struct View {
     pub onboarding: Onboarding,
 }
 
-/// Merge a view into a record.
-pub(crate) fn merge(record: &mut Payouts, view: &View) {
+/// Merges a snapshot into a record.
+pub(crate) fn merge(record: &mut Payouts, snapshot: &View) {
     if let Some(known) = record.seen_at
-        && (known, rank(record.onboarding)) >= (view.at, rank(view.onboarding))
+        && (known, rank(record.onboarding)) >= (snapshot.at, rank(snapshot.onboarding))
     {
         return;
     }
-    (record.seen_at, record.onboarding) = (Some(view.at), view.onboarding);
+    (record.seen_at, record.onboarding) = (Some(snapshot.at), snapshot.onboarding);
 }
 
-/// What holds back more comes after.
+/// Returns the rank of a status; more restrictive ones rank higher.
 fn rank(onboarding: Onboarding) -> u8 {
     match onboarding {
         Onboarding::None => 0,

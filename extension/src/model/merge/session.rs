@@ -1,22 +1,22 @@
-//! A session only moves forward (open, expired, complete; unpaid, paid).
+//! A checkout session only moves forward (open, expired, complete; unpaid, paid).
 
 use super::earliest;
 use crate::model::records::session::Session;
 
-/// Merge a view into a record: the furthest status, the first payment, what names another object once it does. Amounts
-/// are fixed when a session is made; of two that contradict each other the greater stays.
-pub(crate) fn merge(record: &mut Session, view: &Session) {
+/// Merges a snapshot into a record: keeps the furthest status, the first payment and each id once known. Amounts are
+/// fixed at creation; of two contradicting ones the greater stays.
+pub(crate) fn merge(record: &mut Session, snapshot: &Session) {
     let order = |session: &Session| {
         let Session { status, mode, currency, total_minor, tax_minor, .. } = session.clone();
         (status, total_minor, tax_minor, currency, mode)
     };
-    let winner = if order(view) > order(record) { view } else { &*record };
+    let winner = if order(snapshot) > order(record) { snapshot } else { &*record };
     *record = Session {
-        paid_at: earliest(record.paid_at, view.paid_at),
-        subscription: record.subscription.clone().max(view.subscription.clone()),
-        payment_intent: record.payment_intent.clone().max(view.payment_intent.clone()),
-        purchase: record.purchase.clone().max(view.purchase.clone()),
-        made_with: record.made_with.clone().max(view.made_with.clone()),
+        paid_at: earliest(record.paid_at, snapshot.paid_at),
+        subscription: record.subscription.clone().max(snapshot.subscription.clone()),
+        payment_intent: record.payment_intent.clone().max(snapshot.payment_intent.clone()),
+        purchase: record.purchase.clone().max(snapshot.purchase.clone()),
+        made_with: record.made_with.clone().max(snapshot.made_with.clone()),
         made: record.made.clone(),
         booked: record.booked,
         tax_booked: record.tax_booked,

@@ -1,72 +1,73 @@
-//! A subscription: the newest view counts (`design.md`, "Order of snapshots of one object").
+//! A subscription: the newest snapshot wins (`design.md`, "Order of snapshots of one object").
 //!
-//! (1) a final state absorbs, whatever the times; (2) the provider's time; (3) in one second created, updated or fetched,
-//! deleted; (4) a subscription never becomes incomplete again; (5) the chain of what each view says that it changed, or
-//! for a fetched one of what was known when it was asked for. The views that are alike up to (4) are kept as a set:
-//! reading it by (5) is clear or unclear, in whatever order they came.
+//! Ordered by: (1) final states last, at any time; (2) the provider's time; (3) in one second: created, updated or
+//! fetched, deleted; (4) incomplete first; (5) the chain of previous attributes or, for a fetched snapshot, of the
+//! states known at its request. Snapshots equal in (1) to (4) form a set, whose order by (5) is clear or unclear.
 
 use super::News;
 use crate::model::gather::sort_by;
-use crate::model::records::subscription::{Observation, Previous, State, SubscriptionRow, View, is_final, is_served};
+use crate::model::records::subscription::{
+    Observation, Previous, State, StateSnapshot, SubscriptionRow, is_final, is_served,
+};
 use extension_contract::{Fallible, SnapshotRank, SubscriptionStatus, Timestamp};
 use std::rc::Rc;
 
-/// How much is kept.
+/// Limits of the stored lists.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// Views of the newest moment.
+    /// Snapshots of the newest moment.
     pub views: usize,
-    /// Views that were seen: at three a month more than two years; older ones can't begin the run that grace is
-    /// counted from.
+    /// Snapshots in the history: at three a month more than two years. Older ones can't begin the run from which the
+    /// grace period is counted.
     pub history: usize,
-    /// What views of one state say that they changed.
+    /// Previous attributes of the snapshots with one state.
     pub previous: usize,
 }
 
-/// What is kept of a subscription.
+/// Limits in production.
 pub(crate) const BOUNDS: Bounds = Bounds { views: 16, history: 100, previous: 16 };
 
-/// What one event or answer shows.
+/// A snapshot in an event or a fetch result.
 #[derive(Clone, Debug)]
-pub(crate) struct SubscriptionView {
-    /// The provider's time of it.
+pub(crate) struct SubscriptionSnapshot {
+    /// The provider's time.
     pub at: Timestamp,
     /// Its rank within that second.
     pub rank: SnapshotRank,
-    /// The event that brought it.
+    /// The event that reported it.
     pub event_id: String,
-    /// The customer that it names.
+    /// The customer, if it has one.
     pub customer: Option<String>,
     pub state: State,
-    /// What it says that it changed, or what it was asked for after.
+    /// Previous attributes of an update, or the states known when it was requested.
     pub previous: Vec<Previous>,
 }
 
-/// What orders views before their chains do.
+/// The order of snapshots by rules (1) to (4).
 type Moment = (bool, Timestamp, SnapshotRank, bool);
 
 fn moment(at: Timestamp, rank: SnapshotRank, status: SubscriptionStatus) -> Moment {
-    // The second of an answer says nothing of whether what happened in it is told.
+    // A fetched snapshot may or may not include the updates of its second.
     let rank = if rank == SnapshotRank::Retrieved { SnapshotRank::Updated } else { rank };
     (is_final(status), at, rank, status != SubscriptionStatus::Incomplete)
 }
 
-/// Whether a view would take the place of what a record shows, as far as times and ranks tell.
-pub(crate) fn is_newer(record: &SubscriptionRow, view: &SubscriptionView) -> bool {
-    moment(view.at, view.rank, view.state.status) > moment(record.at, record.rank, record.status())
+/// Whether a snapshot is newer than the current one by rules (1) to (4).
+pub(crate) fn is_newer(record: &SubscriptionRow, snapshot: &SubscriptionSnapshot) -> bool {
+    moment(snapshot.at, snapshot.rank, snapshot.state.status) > moment(record.at, record.rank, record.status())
 }
 
-/// The record of the first view. Without a customer it is nobody's.
-pub(crate) fn first(view: SubscriptionView, bounds: Bounds) -> SubscriptionRow {
+/// Returns the record of the first snapshot. Its customer is empty if the snapshot has none.
+pub(crate) fn first(snapshot: SubscriptionSnapshot, bounds: Bounds) -> SubscriptionRow {
     SubscriptionRow {
-        customer_id: view.customer.clone().unwrap_or_default(),
-        customer_at: if view.customer.is_some() { view.at } else { Timestamp::MIN },
-        at: view.at,
-        rank: view.rank,
-        history: vec![observed(&view)],
-        first_at: view.at,
-        was_ever_served: is_served(view.state.status),
-        views: vec![view_of(view, bounds)],
+        customer_id: snapshot.customer.clone().unwrap_or_default(),
+        customer_at: if snapshot.customer.is_some() { snapshot.at } else { Timestamp::MIN },
+        at: snapshot.at,
+        rank: snapshot.rank,
+        history: vec![observed(&snapshot)],
+        first_at: snapshot.at,
+        was_ever_served: is_served(snapshot.state.status),
+        views: vec![state_of(snapshot, bounds)],
         shown: 0,
         is_unclear: false,
         grace_end: None,
@@ -74,30 +75,30 @@ pub(crate) fn first(view: SubscriptionView, bounds: Bounds) -> SubscriptionRow {
     }
 }
 
-/// Merge a view into a record.
-pub(crate) fn merge(record: &mut SubscriptionRow, view: SubscriptionView, bounds: Bounds) -> Fallible<News> {
-    remember(record, observed(&view), bounds.history);
-    record.first_at = record.first_at.min(view.at);
-    record.was_ever_served |= is_served(view.state.status);
-    if let Some(customer) = &view.customer
-        && (view.at, customer) > (record.customer_at, &record.customer_id)
+/// Merges a snapshot into a record.
+pub(crate) fn merge(record: &mut SubscriptionRow, snapshot: SubscriptionSnapshot, bounds: Bounds) -> Fallible<News> {
+    add_to_history(record, observed(&snapshot), bounds.history);
+    record.first_at = record.first_at.min(snapshot.at);
+    record.was_ever_served |= is_served(snapshot.state.status);
+    if let Some(customer) = &snapshot.customer
+        && (snapshot.at, customer) > (record.customer_at, &record.customer_id)
     {
-        (record.customer_at, record.customer_id) = (view.at, customer.clone());
+        (record.customer_at, record.customer_id) = (snapshot.at, customer.clone());
     }
-    let now = moment(view.at, view.rank, view.state.status);
+    let now = moment(snapshot.at, snapshot.rank, snapshot.state.status);
     match now.cmp(&moment(record.at, record.rank, record.status())) {
         std::cmp::Ordering::Less => return Ok(News::Older),
         std::cmp::Ordering::Greater => {
-            (record.at, record.rank) = (view.at, view.rank);
-            record.views = vec![view_of(view, bounds)];
+            (record.at, record.rank) = (snapshot.at, snapshot.rank);
+            record.views = vec![state_of(snapshot, bounds)];
             (record.shown, record.is_unclear) = (0, false);
             return Ok(News::Changed);
         }
         std::cmp::Ordering::Equal => {}
     }
-    record.rank = record.rank.max(view.rank);
+    record.rank = record.rank.max(snapshot.rank);
     let shown = record.state().clone();
-    let same = add(&mut record.views, view, bounds)?;
+    let same = add(&mut record.views, snapshot, bounds)?;
     read_chain(record);
     Ok(match (*record.state() == shown, same) {
         (false, _) => News::Changed,
@@ -106,15 +107,15 @@ pub(crate) fn merge(record: &mut SubscriptionRow, view: SubscriptionView, bounds
     })
 }
 
-fn observed(view: &SubscriptionView) -> Observation {
+fn observed(snapshot: &SubscriptionSnapshot) -> Observation {
     let mut prices: Vec<(String, u32)> =
-        view.state.items.iter().map(|item| (item.price_id.clone(), item.quantity)).collect();
+        snapshot.state.items.iter().map(|item| (item.price_id.clone(), item.quantity)).collect();
     sort_by(&mut prices, Ord::cmp);
-    Observation(view.at, view.rank, view.state.status, Rc::new(prices), view.state.pause)
+    Observation(snapshot.at, snapshot.rank, snapshot.state.status, Rc::new(prices), snapshot.state.pause)
 }
 
-/// Keep the newest views that were seen, each once.
-fn remember(record: &mut SubscriptionRow, seen: Observation, most: usize) {
+/// Adds a snapshot to the history, which keeps the newest ones without duplicates.
+fn add_to_history(record: &mut SubscriptionRow, seen: Observation, most: usize) {
     let Err(place) = record.history.binary_search(&seen) else { return };
     record.history.insert(place, seen);
     if record.history.len() > most {
@@ -122,12 +123,12 @@ fn remember(record: &mut SubscriptionRow, seen: Observation, most: usize) {
     }
 }
 
-/// What orders things that nothing else does: their text.
+/// Returns the JSON text of a value, which serves as an arbitrary but fixed order.
 fn text(value: &impl serde::Serialize) -> Fallible<String> {
     crate::model::json::encode(value)
 }
 
-/// Keep the greatest by their text, each once.
+/// Keeps the greatest entries by their text, without duplicates.
 fn keep_greatest(previous: &mut Vec<Previous>, most: usize) {
     if previous.len() > 1 {
         previous.sort_by_cached_key(|previous| text(previous).unwrap_or_default());
@@ -137,51 +138,51 @@ fn keep_greatest(previous: &mut Vec<Previous>, most: usize) {
     }
 }
 
-fn view_of(mut view: SubscriptionView, bounds: Bounds) -> View {
-    keep_greatest(&mut view.previous, bounds.previous);
-    View { state: view.state, previous: view.previous, event_id: view.event_id }
+fn state_of(mut snapshot: SubscriptionSnapshot, bounds: Bounds) -> StateSnapshot {
+    keep_greatest(&mut snapshot.previous, bounds.previous);
+    StateSnapshot { state: snapshot.state, previous: snapshot.previous, event_id: snapshot.event_id }
 }
 
-/// Add a view to those of its moment; true if its state is among them.
-fn add(views: &mut Vec<View>, view: SubscriptionView, bounds: Bounds) -> Fallible<bool> {
-    let found = views.iter_mut().find(|known| known.state == view.state);
+/// Adds a snapshot to those of its moment. Returns true if its state is already among them.
+fn add(snapshots: &mut Vec<StateSnapshot>, snapshot: SubscriptionSnapshot, bounds: Bounds) -> Fallible<bool> {
+    let found = snapshots.iter_mut().find(|known| known.state == snapshot.state);
     let same = found.is_some();
     match found {
         Some(known) => {
-            known.previous.extend(view.previous);
+            known.previous.extend(snapshot.previous);
             keep_greatest(&mut known.previous, bounds.previous);
-            known.event_id = std::mem::take(&mut known.event_id).min(view.event_id);
+            known.event_id = std::mem::take(&mut known.event_id).min(snapshot.event_id);
         }
         None => {
-            views.push(view_of(view, bounds));
-            views.sort_by_cached_key(|view| text(&view.state).unwrap_or_default());
-            let surplus = views.len().saturating_sub(bounds.views);
-            views.drain(..surplus);
+            snapshots.push(state_of(snapshot, bounds));
+            snapshots.sort_by_cached_key(|snapshot| text(&snapshot.state).unwrap_or_default());
+            let surplus = snapshots.len().saturating_sub(bounds.views);
+            snapshots.drain(..surplus);
         }
     }
     Ok(same)
 }
 
-/// Which view of a moment is the last: the one that nothing follows, if all the others lead to it.
+/// Determines the last snapshot of a moment: the only one without a successor, if all others lead to it.
 fn read_chain(record: &mut SubscriptionRow) {
-    let views = &record.views;
+    let snapshots = &record.views;
     let follows = |later: usize, earlier: usize| {
-        later != earlier && views[later].previous.iter().any(|previous| previous.fits(&views[earlier].state))
+        later != earlier && snapshots[later].previous.iter().any(|previous| previous.fits(&snapshots[earlier].state))
     };
-    let all = 0..views.len();
-    let ends: Vec<usize> = all.clone().filter(|view| !all.clone().any(|later| follows(later, *view))).collect();
+    let all = 0..snapshots.len();
+    let ends: Vec<usize> = all.clone().filter(|snapshot| !all.clone().any(|later| follows(later, *snapshot))).collect();
     let last = match ends.as_slice() {
         [last] => *last,
-        // Any of them is as good; the least by its text is the same one in every order.
+        // The choice is arbitrary; the least by its text is the same in any order of arrival.
         _ => {
             (record.shown, record.is_unclear) = (0, true);
             return;
         }
     };
-    let mut unreached: Vec<usize> = all.filter(|view| *view != last).collect();
+    let mut unreached: Vec<usize> = all.filter(|snapshot| *snapshot != last).collect();
     let mut reached = vec![last];
     while let Some(later) = reached.pop() {
-        let (before, others): (Vec<_>, Vec<_>) = unreached.into_iter().partition(|view| follows(later, *view));
+        let (before, others): (Vec<_>, Vec<_>) = unreached.into_iter().partition(|snapshot| follows(later, *snapshot));
         reached.extend(before);
         unreached = others;
     }

@@ -1,20 +1,20 @@
-//! A schedule moves forward, so the further view wins; within one state the later, then the greater.
+//! A schedule only moves forward, so the further snapshot wins; within one status the later, then the greater one.
 
 use super::News;
 use crate::model::records::subscription_schedule::SubscriptionSchedule;
 
-/// Merge a view into a record.
-pub(crate) fn merge(record: &mut SubscriptionSchedule, view: &SubscriptionSchedule) -> News {
-    // A view of before it was tied to a subscription takes nothing from one that knows it.
-    let subscription = record.subscription.clone().max(view.subscription.clone());
+/// Merges a snapshot into a record.
+pub(crate) fn merge(record: &mut SubscriptionSchedule, snapshot: &SubscriptionSchedule) -> News {
+    // A snapshot from before the schedule had a subscription does not remove the known one.
+    let subscription = record.subscription.clone().max(snapshot.subscription.clone());
     let name = |schedule: &SubscriptionSchedule| SubscriptionSchedule {
         subscription: subscription.clone(),
         ..schedule.clone()
     };
-    let (known, said) = (name(record), name(view));
-    let merged = known.clone().max(said.clone());
+    let (known, received) = (name(record), name(snapshot));
+    let merged = known.clone().max(received.clone());
     let undated = |schedule: &SubscriptionSchedule| SubscriptionSchedule { at: 0, ..schedule.clone() };
-    let news = match (undated(&merged) == undated(record), undated(&merged) == undated(&said)) {
+    let news = match (undated(&merged) == undated(record), undated(&merged) == undated(&received)) {
         (false, _) => News::Changed,
         (true, true) => News::Same,
         (true, false) => News::Older,

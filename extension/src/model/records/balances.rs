@@ -1,4 +1,4 @@
-//! Balances of the account's ledgers: sums that are kept, so that no history is read.
+//! Balances of the account's ledgers, stored as sums so that no decision reads all entries.
 
 use super::{ACCOUNT, json_record};
 use crate::model::halt::{Ruled, internal};
@@ -11,13 +11,15 @@ use std::collections::BTreeMap;
 pub(crate) struct Balances(pub BTreeMap<String, BTreeMap<String, i64>>);
 
 impl Balances {
-    /// Id of the one row.
+    /// Id of the account's only row.
     pub const ID: &'static str = "balances";
 
-    /// Add an amount to a ledger.
+    /// Adds an amount to a ledger. Fails if the sum exceeds 64 bits.
     pub fn add(&mut self, ledger: &str, currency: &str, amount_minor: i64) -> Ruled<()> {
         let sum = self.0.entry(ledger.to_owned()).or_default().entry(currency.to_owned()).or_insert(0);
-        *sum = sum.checked_add(amount_minor).ok_or_else(|| internal(format!("{ledger} exceeds 64 bits")))?;
+        *sum = sum
+            .checked_add(amount_minor)
+            .ok_or_else(|| internal(format!("balance of ledger {ledger} exceeds 64 bits")))?;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Mails to many: the campaigns, who could be written to, and what an account told of itself for that.
+//! Campaign mails: campaigns, the platform's list of members, and the attributes that an account reports for it.
 
 use super::{ACCOUNT, json_record};
 use crate::model::json::{is_false, is_zero};
@@ -6,27 +6,27 @@ use extension_contract::{SubscriptionStatus, Timestamp};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
-/// Where a campaign stands (PLG-60).
+/// Status of a campaign (PLG-60).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CampaignStatus {
     /// It is being written.
     #[default]
     Draft,
-    /// It begins at a time.
+    /// It begins at a set time.
     Scheduled,
-    /// Batch after batch goes out; one that enrols stays here until it is cancelled.
+    /// Batches are being sent. A campaign that enrols keeps this status until it is cancelled.
     Sending,
-    /// All of its audience has it.
+    /// Its whole audience received it.
     Sent,
-    /// Nobody else gets it.
+    /// It was cancelled; no further mails are sent.
     Canceled,
-    /// Its mail can't be written any more.
+    /// Its mail can't be rendered any more.
     Failed,
 }
 
 impl CampaignStatus {
-    /// All of them.
+    /// All statuses.
     #[cfg(test)]
     pub const ALL: [CampaignStatus; 6] = [
         CampaignStatus::Draft,
@@ -37,7 +37,7 @@ impl CampaignStatus {
         CampaignStatus::Failed,
     ];
 
-    /// Name in messages.
+    /// Returns the name in messages.
     pub fn name(self) -> &'static str {
         match self {
             CampaignStatus::Draft => "draft",
@@ -49,7 +49,7 @@ impl CampaignStatus {
         }
     }
 
-    /// Whether one state follows another.
+    /// Whether `next` may follow this status.
     pub fn leads_to(self, next: CampaignStatus) -> bool {
         use CampaignStatus::{Canceled, Draft, Failed, Scheduled, Sending, Sent};
         matches!(
@@ -61,42 +61,42 @@ impl CampaignStatus {
     }
 }
 
-/// Who gets a campaign: whoever meets all that is said.
+/// The audience of a campaign: accounts that meet every given condition.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Audience {
-    /// A product that the account may use by a plan, an add-on or a purchase.
+    /// A product that the account may use through a plan, an add-on or a purchase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product: Option<String>,
     /// Status of a subscription of the account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<SubscriptionStatus>,
-    /// A fact that was told of the account.
+    /// A fact recorded for the account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
 }
 
-/// A campaign; its id is `cmp_` and sixteen digits.
+/// A campaign. Its id is `cmp_` and sixteen digits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Campaign {
     pub name: String,
     pub template: String,
     pub audience: Audience,
-    /// Whoever comes to meet it later gets it as well.
+    /// Accounts that join the audience later receive it as well.
     #[serde(skip_serializing_if = "is_false")]
     pub enrols: bool,
     pub status: CampaignStatus,
-    /// When it begins.
+    /// Start time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
-    /// The last account that was looked at.
+    /// The last account that was checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// Every account that there was has been looked at.
+    /// All accounts that existed have been checked.
     #[serde(skip_serializing_if = "is_false")]
     pub through: bool,
-    /// Accounts that were written to.
+    /// Number of accounts that received it.
     #[serde(skip_serializing_if = "is_zero")]
     pub recipients: i64,
 }
@@ -105,27 +105,27 @@ json_record!(Campaign, "campaigns",
     live: |campaign| matches!(campaign.status, CampaignStatus::Scheduled | CampaignStatus::Sending),
     references: |_| Vec::new());
 
-/// What an account tells of itself, and what the platform keeps of it under the account's name.
+/// The campaign attributes of an account. The account sends them, and the platform stores them under its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Member {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub products: Vec<String>,
-    /// Statuses of its subscriptions; of one that has had some and has none any more, `canceled`.
+    /// Statuses of its subscriptions; `canceled` for an account whose subscriptions have all ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub statuses: Vec<SubscriptionStatus>,
-    /// Facts that were told of it.
+    /// Facts recorded for it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
-    /// It wants no campaigns.
+    /// It is unsubscribed from campaigns.
     #[serde(skip_serializing_if = "is_false")]
     pub unsubscribed: bool,
-    /// Counts what was told, from 1.
+    /// Number of the message, from 1.
     pub told: i64,
 }
 
 impl Member {
-    /// Whether it is among an audience, and wants to be.
+    /// Whether it belongs to an audience and is not unsubscribed.
     pub fn is_in(&self, audience: &Audience) -> bool {
         !self.unsubscribed
             && audience.product.as_ref().is_none_or(|product| self.products.contains(product))
@@ -136,22 +136,22 @@ impl Member {
 
 json_record!(Member, "members", live: |_| false, references: |_| Vec::new());
 
-/// What an account keeps of what it tells.
+/// The account's own copy of its campaign attributes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Membership {
-    /// Facts that were told of it.
+    /// Facts recorded for it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
-    /// It wants no campaigns.
+    /// It is unsubscribed from campaigns.
     #[serde(skip_serializing_if = "is_false")]
     pub unsubscribed: bool,
-    /// What it told last.
+    /// The last attributes that it sent.
     pub told: Member,
 }
 
 impl Membership {
-    /// Id of the one row of an account.
+    /// Id of the account's only row.
     pub const ID: &'static str = "membership";
 }
 
@@ -163,7 +163,7 @@ mod tests {
 
     // covers: PLG-60
     #[test]
-    fn a_campaign_goes_forward_and_ends() {
+    fn a_campaign_only_moves_forward() {
         use CampaignStatus::{Canceled, Draft, Failed, Scheduled, Sending, Sent};
         let next = |from: CampaignStatus| CampaignStatus::ALL.into_iter().filter(|to| from.leads_to(*to)).collect();
         let expected: [(CampaignStatus, Vec<CampaignStatus>); 6] = [

@@ -1,4 +1,4 @@
-//! An account that was given up: whoever it was of is gone.
+//! The closure of an account, and the progress of erasing its personal data.
 
 use super::{ACCOUNT, json_record};
 use extension_contract::Timestamp;
@@ -6,27 +6,27 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// The end of an account.
+/// The closure of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Closed {
     pub at: Timestamp,
-    /// Subscriptions that were cancelled for it.
+    /// Subscriptions that were cancelled because of it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub cancelled: BTreeSet<String>,
-    /// What is personal and gone already.
+    /// Progress of the erasure.
     #[serde(default, skip_serializing_if = "Erased::is_none")]
     pub erased: Erased,
 }
 
-/// How far the erasure of what is personal came; it begins with the products.
+/// Progress of the erasure of personal data. It begins with the products.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Erased {
-    /// The products up to this one.
+    /// The products up to and including this one are erased.
     Products { reached: Option<String> },
-    /// All products, and the audit trail up to this line.
+    /// All products, and the audit trail up to and including this line, are erased.
     Accesses { reached: Option<String> },
-    /// All of it.
+    /// Everything is erased.
     All,
 }
 
@@ -43,7 +43,7 @@ impl Erased {
 }
 
 impl Closed {
-    /// Id of the one row of an account.
+    /// Id of the account's only row.
     pub const ID: &'static str = "closed";
 }
 

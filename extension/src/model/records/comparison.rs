@@ -1,4 +1,4 @@
-//! When the account's subscriptions were held against the provider's, and how often they differed.
+//! Comparisons of the account's subscriptions with the provider's: times and numbers of differences.
 
 use super::{ACCOUNT, json_record};
 use crate::model::json::is_zero;
@@ -11,19 +11,19 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Comparison {
-    /// When each subscription that goes on was asked for last.
+    /// Time of the last fetch of each subscription that has not ended.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub asked: BTreeMap<String, Timestamp>,
-    /// Answers that were held against what is known.
+    /// Number of compared responses.
     #[serde(skip_serializing_if = "is_zero")]
     pub compared: i64,
-    /// Those of them that differed, and were believed.
+    /// Number of responses that differed and were applied.
     #[serde(skip_serializing_if = "is_zero")]
     pub corrected: i64,
 }
 
 impl Comparison {
-    /// Id of the one row of an account.
+    /// Id of the account's only row.
     pub const ID: &'static str = "comparison";
 }
 

@@ -1,27 +1,27 @@
-//! What was counted of an entitlement, by period.
+//! Usage of an entitlement of kind counter, by period.
 
 use super::json_record;
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 
-/// Periods that are kept: this one, and those that a late measurement may be of.
+/// Stored periods: the current one, and earlier ones for late measurements.
 const PERIODS_MAX: usize = 3;
 
-/// A counter; its id is the entitlement's key.
+/// A counter. Its id is the entitlement's key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Counter {
-    /// The beginnings of periods with what was counted in each, in order of time.
+    /// Start and count of each period, in chronological order.
     periods: Vec<(Timestamp, i64)>,
 }
 
 impl Counter {
-    /// What was counted in the period that began at a time.
+    /// Returns the count of the period that began at a time.
     pub fn used(&self, start: Timestamp) -> i64 {
         self.periods.iter().find(|(begun, _)| *begun == start).map_or(0, |(_, used)| *used)
     }
 
-    /// Count more in a period. False if the period is over for so long that it is kept no more.
+    /// Adds to the count of a period. Returns false if the period is too old to be stored.
     pub fn add(&mut self, start: Timestamp, amount: i64) -> bool {
         match self.periods.binary_search_by_key(&start, |(begun, _)| *begun) {
             Ok(index) => self.periods[index].1 = self.periods[index].1.saturating_add(amount),
@@ -47,7 +47,7 @@ mod tests {
         for (start, amount) in [(20, 2), (10, 1), (20, 3), (30, 4)] {
             assert!(counter.add(start, amount));
         }
-        assert!(!counter.add(5, 9), "older than all that are kept");
+        assert!(!counter.add(5, 9), "older than all stored periods");
         assert!(counter.add(40, 5));
         assert_eq!([5, 10, 20, 30, 40].map(|start| counter.used(start)), [0, 0, 5, 4, 5]);
     }

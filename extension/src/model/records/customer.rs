@@ -1,22 +1,22 @@
-//! A customer of the payment provider.
+//! A customer of the payment provider, and a pending request to create one.
 
 use super::{ACCOUNT, json_record};
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 
-/// What is kept of a customer beside the claim.
+/// The stored fields of a customer, in addition to its claim.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Customer {
-    /// When the provider deleted it, by the first view that says so; nothing can be sold to it any more.
+    /// Time of its deletion at the provider, from the first snapshot that shows it. Nothing can be sold to it any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
 }
 
 json_record!(Customer, "customers", live: |_| false, references: |_| Vec::new());
 
-/// Who waits for the provider's page about the customer.
+/// A request for a customer portal session that waits for the customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct AwaitsPortal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -24,17 +24,17 @@ pub(crate) struct AwaitsPortal {
     pub return_url: String,
 }
 
-/// The account's customer is asked for. It is there only until that is answered.
+/// A pending request for the account's customer. The row is removed with the response.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct CustomerRequest {
-    /// Who waits beside whom it is asked for, and beside checkouts.
+    /// Waiting portal requests, in addition to the one that requested the customer and to waiting checkouts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub portals: Vec<AwaitsPortal>,
 }
 
 impl CustomerRequest {
-    /// Id of the one row.
+    /// Id of the account's only row.
     pub const ID: &'static str = "customer-request";
 }
 

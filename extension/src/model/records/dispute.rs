@@ -1,4 +1,4 @@
-//! A dispute: a bank takes a payment back until it is decided.
+//! A dispute of a payment: its bank withholds the amount until a decision.
 
 use super::payment::Payment;
 use super::{json_record, to_record};
@@ -6,63 +6,63 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How far a dispute is.
+/// Status of a dispute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DisputeStatus {
-    /// A bank asks about a payment, which stays ours: an inquiry.
+    /// An inquiry of the bank; the money stays with us.
     #[default]
     Inquiry,
-    /// The bank asks no more. What it disputes after that is a dispute all the same.
+    /// The inquiry is closed. A later dispute of the payment is still possible.
     InquiryClosed,
-    /// To be answered: the bank holds the money.
+    /// Awaits our response; the bank holds the money.
     Open,
-    /// Decided without a loss.
+    /// Decided in our favour.
     Won,
-    /// Decided against us; final.
+    /// Decided against us. Final.
     Lost,
 }
 
 impl DisputeStatus {
-    /// Whether a bank has what it is about.
+    /// Whether a bank holds the disputed amount.
     pub fn is_held(self) -> bool {
         matches!(self, DisputeStatus::Open | DisputeStatus::Lost)
     }
 }
 
-/// What is kept of a dispute.
+/// The stored fields of a dispute.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Dispute {
     /// The furthest status.
     pub status: DisputeStatus,
-    /// Minor units; of views that contradict each other the greatest.
+    /// Amount in minor units; the greatest of contradicting snapshots.
     pub amount_minor: i64,
     /// ISO 4217 code in lower case.
     pub currency: String,
-    /// The payment intent, else the charge.
+    /// The payment intent, or the charge if there is none.
     pub payment: String,
-    /// The amount was taken from us.
+    /// The amount was withdrawn from us.
     pub withdrawn: bool,
-    /// The amount was given back to us.
+    /// The amount was returned to us.
     pub returned: bool,
-    /// Fees in minor units, those that came back negative, by movement of our money and by currency.
+    /// Fees in minor units by balance transaction and currency. Returned fees are negative.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub fees: BTreeMap<String, BTreeMap<String, i64>>,
-    /// The amount that is booked, in minor units.
+    /// Booked amount in minor units.
     pub booked_minor: i64,
-    /// What is booked of that.
+    /// Booking state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub booked: Option<Booked>,
 }
 
-/// How far a dispute is booked.
+/// Booking state of a dispute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Booked {
-    /// Taken.
+    /// The withdrawal is booked.
     Withdrawn,
-    /// Taken and given back.
+    /// The withdrawal and the return are booked.
     Returned,
 }
 

@@ -1,4 +1,4 @@
-//! What a product brought the account that has the share of it.
+//! Earnings of a product, in the account that receives the share.
 
 use super::earning::Earning;
 use super::json_record;
@@ -7,19 +7,19 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Sums of shares, in minor units of one currency.
+/// Sums of earnings, in minor units of one currency.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Sums {
-    /// Sales that were told of.
+    /// Number of reported sales.
     pub sales: i64,
-    /// What they brought without tax.
+    /// Revenue without tax.
     pub gross_minor: i64,
-    /// What of that came back.
+    /// Refunded or disputed part of the revenue.
     pub back_minor: i64,
-    /// The shares of what is left.
+    /// Shares of the rest.
     pub share_minor: i64,
-    /// What of the shares can't be paid out yet.
+    /// Shares that can't be paid out yet.
     pub pending_minor: i64,
 }
 
@@ -38,13 +38,13 @@ impl Sums {
     }
 }
 
-/// A product's earnings, by currency and by what was sold; its id is the product.
+/// A product's earnings by currency and kind of sale. Its id is the product.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Earned(pub BTreeMap<String, BTreeMap<SaleKind, Sums>>);
 
 impl Earned {
-    /// Count a share anew that was counted as it was before.
+    /// Replaces the earlier state of an earning in the sums with the new one.
     pub fn replace(&mut self, before: &Earning, after: &Earning) {
         for (earning, sign) in [(before, -1), (after, 1)] {
             if earning.told > 0 {

@@ -1,4 +1,4 @@
-//! A share of a sale, in the account that has it.
+//! A share of a sale, in the account that receives it.
 
 use super::json_record;
 use super::sale::SaleKind;
@@ -7,7 +7,7 @@ use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 
-/// A share; its id is the sale. Who bought is not said.
+/// A share of a sale. Its id is the sale. It does not identify the buyer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Earning {
@@ -15,19 +15,19 @@ pub(crate) struct Earning {
     pub kind: SaleKind,
     /// ISO 4217 code in lower case.
     pub currency: String,
-    /// When the sale was paid.
+    /// Time of the sale's payment.
     pub at: Timestamp,
-    /// From when on it can be paid out.
+    /// Time from which it can be paid out.
     pub available_at: Timestamp,
-    /// What the sale brought without tax, in minor units.
+    /// Revenue of the sale without tax, in minor units.
     pub gross_minor: i64,
-    /// What of that came back, in minor units.
+    /// Refunded or disputed part of the revenue, in minor units.
     pub back_minor: i64,
-    /// The share of what is left, in minor units.
+    /// The share of the rest, in minor units.
     pub share_minor: i64,
-    /// The newest thing that was told of the sale: later ones replace it, whatever order they arrive in.
+    /// Number of the newest message for the sale. Messages with lower numbers are ignored.
     pub told: i64,
-    /// It can be paid out, and is in the account's sum.
+    /// It can be paid out and is part of the account's available sum.
     #[serde(skip_serializing_if = "is_false")]
     pub available: bool,
 }

@@ -1,4 +1,4 @@
-//! An instance beside its product row: the state of its resources, and everything that its status does not say.
+//! The record of an instance: the state of its resources, and everything else that its product row does not contain.
 
 use super::json_record;
 use super::schedule::OpenSchedule;
@@ -10,28 +10,28 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Status of an instance, `metadata.status` of its product.
+/// Status of an instance: `metadata.status` of its product.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum InstanceStatus {
-    /// It is being made, or waits for what pays for it.
+    /// It is being created, or waits for its payment.
     #[default]
     Provisioning,
-    /// It serves.
+    /// It is in service.
     Running,
-    /// It stands still and keeps everything.
+    /// It is stopped and keeps all resources.
     Suspended,
-    /// It is being saved and freed.
+    /// It is being backed up and its resources destroyed.
     Archiving,
-    /// Only its data is kept.
+    /// Only its data remains.
     Archived,
-    /// It is being made again from its archive.
+    /// It is being recreated from its archive.
     Restoring,
-    /// It is being freed for good.
+    /// It is being destroyed permanently.
     Deleting,
-    /// It could not be made.
+    /// It could not be created.
     Error,
-    /// It is gone.
+    /// It was destroyed.
     Terminated,
 }
 
@@ -49,7 +49,7 @@ impl InstanceStatus {
         InstanceStatus::Terminated,
     ];
 
-    /// The status as it stands in metadata.
+    /// Returns the name in the metadata.
     pub fn name(self) -> &'static str {
         match self {
             InstanceStatus::Provisioning => "provisioning",
@@ -64,7 +64,7 @@ impl InstanceStatus {
         }
     }
 
-    /// The status of a name; none for a name of other meaning.
+    /// Parses a name; none for an unknown one.
     pub fn parse(name: &str) -> Option<Self> {
         use InstanceStatus::*;
         [Provisioning, Running, Suspended, Archiving, Archived, Restoring, Deleting, Error, Terminated]
@@ -73,19 +73,19 @@ impl InstanceStatus {
     }
 }
 
-/// Why an instance is suspended, `metadata.suspend_reason`.
+/// Why an instance is suspended: `metadata.suspend_reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SuspendReason {
-    /// An operator wants it to.
+    /// An operator suspended it.
     Admin,
-    /// Nothing is paid.
+    /// It is not paid for.
     Payment,
-    /// Less is allowed than is in use.
+    /// The account exceeds its limits.
     OverLimit,
 }
 
 impl SuspendReason {
-    /// The reason as it stands in metadata.
+    /// Returns the name in the metadata.
     pub fn name(self) -> &'static str {
         match self {
             SuspendReason::Admin => "admin",
@@ -95,124 +95,124 @@ impl SuspendReason {
     }
 }
 
-/// Where a resource stands.
+/// Status of a resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ResourceStatus {
     /// It does not exist.
     #[default]
     Absent,
-    /// `ensure` was asked for.
+    /// `ensure` is in flight.
     Making,
     /// It exists.
     Present,
-    /// `ensure` was asked for, and nobody knows what came of it: it is made again, or freed, as if it existed.
+    /// `ensure` has an unknown result. It is requested again, or the resource destroyed as if it existed.
     Unknown,
-    /// `change` was asked for.
+    /// `change` is in flight.
     Changing,
-    /// `backup` was asked for.
+    /// `backup` is in flight.
     BackingUp,
-    /// `restore` was asked for.
+    /// `restore` is in flight.
     Restoring,
-    /// `destroy` was asked for.
+    /// `destroy` is in flight.
     Freeing,
-    /// Its configuration leaves it out.
+    /// The configuration leaves it out.
     Skipped,
-    /// Destroying it failed; a person must look.
+    /// Destroying it failed; a person must intervene.
     Stuck,
-    /// A person makes it; `task` says what is asked for.
+    /// A person creates it, as described by `task`.
     ByHand,
-    /// What a person made is being looked at.
+    /// The result of a person's work is being verified.
     Checking,
 }
 
 impl ResourceStatus {
-    /// Whether nothing is known to exist.
+    /// Whether it is not known to exist.
     pub fn is_missing(self) -> bool {
         matches!(self, ResourceStatus::Absent | ResourceStatus::Unknown)
     }
 
-    /// Whether something was asked for that is not back.
+    /// Whether a request is in flight.
     pub fn is_in_flight(self) -> bool {
         use ResourceStatus::{BackingUp, Changing, Checking, Freeing, Making, Restoring};
         matches!(self, Making | Changing | BackingUp | Restoring | Freeing | Checking)
     }
 }
 
-/// What a person does in place of a machine.
+/// A manual task: a person does the work instead of a provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Task {
-    /// Why the machine did not: the provider's code, or `not-configured`.
+    /// Reason for the task: the provider's error code, or `not-configured`.
     pub code: String,
-    /// What the machine was asked for may exist all the same.
+    /// The resource may exist in spite of the provider's failure.
     #[serde(skip_serializing_if = "is_false")]
     pub may_exist: bool,
-    /// It was looked for before people were told.
+    /// The resource was searched for before the task was opened.
     #[serde(skip_serializing_if = "is_false")]
     pub looked_for: bool,
-    /// When it was given to people; none before they are told.
+    /// Time at which people were notified; none before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<Timestamp>,
-    /// When what it is for was paid; it is counted from then.
+    /// Time of payment, from which deadlines are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// When it should be done.
+    /// Deadline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
-    /// It was not done in time.
+    /// The deadline has passed.
     #[serde(skip_serializing_if = "is_false")]
     pub is_overdue: bool,
-    /// Whose it is, if it was handed to somebody.
+    /// Assignee.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assigned_to: Option<String>,
-    /// Why what was told last does not count.
+    /// Why the last reported result was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-    /// Who did it.
+    /// Who completed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub done_by: Option<String>,
 }
 
-/// A resource of an instance.
+/// The state of a resource of an instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct ResourceState {
     #[serde(rename = "state")]
     pub status: ResourceStatus,
-    /// Rises with each request for it.
+    /// Generation; rises with each request.
     pub generation: u32,
-    /// It stands still and keeps its data.
+    /// It is stopped and keeps its data.
     #[serde(skip_serializing_if = "is_false")]
     pub suspended: bool,
-    /// What the request in flight makes of `suspended`.
+    /// Value of `suspended` after the request in flight.
     #[serde(skip_serializing_if = "is_false")]
     pub suspending: bool,
-    /// What it was made or changed with.
+    /// Inputs of the last `ensure` or `change`.
     #[serde(skip_serializing_if = "Object::is_empty")]
     pub inputs: Object,
-    /// What its provider answered.
+    /// Outputs of its provider.
     #[serde(skip_serializing_if = "Object::is_empty")]
     pub outputs: Object,
     /// A verified backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup: Option<Value>,
-    /// It was made anew from an archive, and its data is to come back.
+    /// It was recreated from an archive and its data must be restored.
     #[serde(skip_serializing_if = "is_false")]
     pub restore_due: bool,
-    /// A change that failed is not tried again before the status changes.
+    /// A change failed and is not retried until the instance's status changes.
     #[serde(skip_serializing_if = "is_false")]
     pub blocked: bool,
-    /// What a person does, or did, in place of the machine.
+    /// The manual task, open or completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<Box<Task>>,
-    /// The claim of what there is so many of.
+    /// The claim on a unit of limited stock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stock: Option<String>,
 }
 
 impl ResourceState {
-    /// As it is when it is gone: its generation and its backup stay.
+    /// Returns the state after its destruction. Generation and backup stay.
     pub fn gone(self) -> ResourceState {
         ResourceState {
             status: ResourceStatus::Absent,
@@ -224,130 +224,130 @@ impl ResourceState {
         }
     }
 
-    /// Whether it is gone and nothing needs to be known of it.
+    /// Whether it is gone and its state has no information to keep.
     pub fn is_traceless(&self) -> bool {
         self.status == ResourceStatus::Absent && self.backup.is_none() && !self.blocked && self.stock.is_none()
     }
 }
 
-/// The step that failed for good.
+/// A step that failed permanently.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct FailedStep {
     /// Resource and verb.
     pub step: String,
     /// The provider's code.
     pub code: String,
-    /// When.
+    /// Time of the failure.
     pub at: Timestamp,
 }
 
-/// Generations go on rising when what they belong to comes and goes; they are no part of the state.
+/// Generations of objects that may be removed and recreated. They only rise, and are not part of the state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Generations {
-    /// Of the health watch.
+    /// Generation of the health watch.
     pub watch: u32,
-    /// Of resources that are gone, by name.
+    /// Generations of removed resources by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub gone: BTreeMap<String, u32>,
 }
 
-/// What stands in the entry of a thing that a machine made too late, when a person had made another one.
+/// Marker in the entry name of a late resource: a provider created it after a person had created another one.
 const LATE: &str = "@late-";
 
-/// The entry of such a thing.
+/// Returns the entry name of a late resource.
 pub(crate) fn late_entry(entry: &str, generation: u32) -> String {
     format!("{entry}{LATE}{generation}")
 }
 
-/// Whether nothing serves from an entry: it only waits to be freed.
+/// Whether an entry is a late resource, which is unused and only waits to be destroyed.
 pub(crate) fn is_late(entry: &str) -> bool {
     entry.contains(LATE)
 }
 
-/// Everything that an instance's status does not say.
+/// Everything about an instance that its product row does not contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct InstanceRecord {
-    /// Its product type.
+    /// Product type.
     pub product_type: String,
-    /// When it was made: the order in which instances are counted.
+    /// Time of creation, which orders the instances of an account.
     pub made_at: Timestamp,
-    /// When its owner chose that it goes on where not all can.
+    /// Time at which the owner chose to keep it, if the account must reduce its instances.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_at: Option<Timestamp>,
-    /// When people used it last, or when it began to run, whichever is later; for what is archived when it is idle.
+    /// Time of its last use or of its start, whichever is later. For types that are archived when idle.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_at: Option<Timestamp>,
-    /// Since when an operator wants it to stand still.
+    /// Time at which an operator suspended it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_at: Option<Timestamp>,
-    /// Whether anything was ever asked for.
+    /// Whether any effect was ever requested for it.
     pub begun: bool,
-    /// Whether anything that was asked for reached the world: what was called off in time never began.
+    /// Whether any of its effects was executed. Effects cancelled in time never began.
     #[serde(skip_serializing_if = "is_false")]
     pub reached_world: bool,
-    /// Resources by name, or name and variant: `compute@ecs`.
+    /// Resource states by name, or name and variant: `compute@ecs`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub resources: BTreeMap<String, ResourceState>,
-    /// What could not be taken away and was given up, as it stood then: it is in the world, and nothing of ours asks for it.
+    /// Last states of orphans: resources that could not be destroyed and still exist without being managed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub abandoned: BTreeMap<String, ResourceState>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<FailedStep>,
-    /// Status to return to if an archive or restore fails.
+    /// Status to return to after a failed archive or restore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<InstanceStatus>,
-    /// A last backup is made before it is deleted.
+    /// A final backup is made before it is destroyed.
     #[serde(skip_serializing_if = "is_false")]
     pub final_backup: bool,
-    /// It begins again as soon as all is undone.
+    /// Its creation is retried once all resources are destroyed.
     #[serde(skip_serializing_if = "is_false")]
     pub retry_wanted: bool,
-    /// It stood in `error` so long that the lost days are credited.
+    /// It was in `error` long enough for the lost days to be credited.
     #[serde(skip_serializing_if = "is_false")]
     pub credit_due: bool,
-    /// It was refused and never began.
+    /// It was refused and never created.
     #[serde(skip_serializing_if = "is_false")]
     pub refused: bool,
-    /// Its owner or the platform ended it: nothing brings it back.
+    /// Its owner or the platform ended it permanently.
     #[serde(skip_serializing_if = "is_false")]
     pub ended_by_owner: bool,
-    /// Somebody else keeps it here: it counts, and is not ours to drive.
+    /// Another service manages it: it counts for the summary, but is not reconciled.
     #[serde(skip_serializing_if = "is_false")]
     pub foreign: bool,
     /// It holds the claims of its unique fields.
     #[serde(skip_serializing_if = "is_false")]
     pub holds_names: bool,
-    /// An archive failed; it is not tried again by itself.
+    /// An archive failed and is not retried automatically.
     #[serde(skip_serializing_if = "is_false")]
     pub archive_paused: bool,
-    /// Entitlements of which more is in use than allowed; what holds them refuses writes.
+    /// Exceeded entitlements. Resources that count against them refuse writes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub over: Vec<String>,
-    /// The address whose health is watched.
+    /// The address of the health watch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watching: Option<String>,
-    /// Since when it runs, where it must be heard of while it does.
+    /// Time since which it is running, for types with expected measurements.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running_since: Option<Timestamp>,
-    /// Beginning of what a counter counts, or time of a gauge, by meter.
+    /// Start of a counter's period, or time of a gauge's measurement, by meter.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub measured_at: BTreeMap<String, Timestamp>,
-    /// What was measured of a period that is not known to have begun, by meter: its beginning and the amount.
+    /// Measurements of a period whose start is not confirmed yet, by meter: start and amount.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub ahead: BTreeMap<String, (Timestamp, i64)>,
-    /// What it adds to the account's summary.
+    /// Its contribution to the account's summary.
     pub adds: Contribution,
-    /// Its timers and mails of later.
+    /// Its timers and delayed mails.
     pub schedule: OpenSchedule,
-    /// What of the account's standing it was brought to.
+    /// Fingerprint of the account state that it was last reconciled with.
     pub reached: String,
     pub generation: Generations,
 }
 
 impl InstanceRecord {
-    /// A resource, as absent if there is no entry; none if it was never asked for.
+    /// Returns the state of a resource: absent if it was removed, none if it was never requested.
     pub fn resource(&self, name: &str) -> Option<ResourceState> {
         let gone = || {
             let generation = *self.generation.gone.get(name)?;
@@ -356,7 +356,7 @@ impl InstanceRecord {
         self.resources.get(name).cloned().or_else(gone)
     }
 
-    /// Leave out what is gone without a trace: an entry that says nothing would tell how the instance got here.
+    /// Removes entries without information, so that the record does not depend on the instance's past.
     pub fn prune(&mut self) {
         let gone = &mut self.generation.gone;
         self.resources.retain(|name, resource| {
@@ -368,13 +368,13 @@ impl InstanceRecord {
         });
     }
 
-    /// Whether no resource remains.
+    /// Whether no resource exists any more.
     pub fn is_compensated(&self) -> bool {
         let gone = |status| matches!(status, ResourceStatus::Absent | ResourceStatus::Skipped);
         self.resources.values().all(|resource| gone(resource.status))
     }
 
-    /// Let what was stuck be tried again.
+    /// Allows the destruction of stuck resources to be retried.
     pub fn unstick(&mut self) {
         for resource in self.resources.values_mut() {
             if resource.status == ResourceStatus::Stuck {
@@ -383,7 +383,7 @@ impl InstanceRecord {
         }
     }
 
-    /// The status changed: what failed under the old one may be tried.
+    /// Allows failed changes to be retried after a change of status.
     pub fn unblock(&mut self) {
         for resource in self.resources.values_mut() {
             resource.blocked = false;

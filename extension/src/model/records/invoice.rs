@@ -1,4 +1,4 @@
-//! An invoice of the payment provider; the billing history shows it.
+//! An invoice of the payment provider, shown in the billing history.
 
 use super::subscription_history::BillingHistory;
 use super::{json_record, to_record};
@@ -7,16 +7,16 @@ use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
-/// How far an invoice is: it only moves forward.
+/// Status of an invoice. It only moves forward.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum InvoiceStatus {
     /// Not final.
     #[default]
     Draft,
-    /// To be paid.
+    /// Awaits payment.
     Open,
-    /// Given up; it may still be paid.
+    /// Written off; it may still be paid.
     Uncollectible,
     /// Cancelled.
     Void,
@@ -24,18 +24,18 @@ pub(crate) enum InvoiceStatus {
     Paid,
 }
 
-/// A line, as far as it matters.
+/// The stored fields of a line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
 pub(crate) struct Line {
-    /// Stripe's price.
+    /// Price id at Stripe.
     pub price: Option<String>,
-    /// Minor units.
+    /// Amount in minor units.
     pub amount_minor: i64,
-    /// Settles a part of a period.
+    /// Whether it is a proration.
     pub proration: bool,
 }
 
-/// What is kept of an invoice.
+/// The stored fields of an invoice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Invoice {
@@ -58,36 +58,36 @@ pub(crate) struct Invoice {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
     pub lines: Vec<Line>,
-    /// When a payment failed first.
+    /// Time of the first failed payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<Timestamp>,
-    /// The provider's time of the view.
+    /// The provider's time of the snapshot.
     pub at: Timestamp,
-    /// The provider's times of the views that named customer and subscription; a view that names none says nothing.
+    /// The provider's time of the newest snapshot that named the customer. A snapshot without one changes nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_at: Option<Timestamp>,
-    /// See `customer_at`.
+    /// The same for the subscription.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription_at: Option<Timestamp>,
-    /// What was paid is booked.
+    /// The payment is booked.
     #[serde(skip_serializing_if = "is_false")]
     pub booked: bool,
 }
 
 impl Invoice {
-    /// Whether it is the one that began its subscription: a refund of it is one of the purchase.
+    /// Whether it is the first invoice of its subscription. A refund of it counts as a refund of the purchase.
     pub fn began_subscription(&self) -> bool {
         self.reason == "subscription_create"
     }
 
-    /// What its payments brought in, in minor units. Beyond what was due they are the customer's balance, no revenue
-    /// (S107); what is due contains what earlier invoices were too small to collect.
+    /// Returns the revenue of its payments, in minor units. Payments beyond the amount due become customer balance, no
+    /// revenue (S107). The amount due includes amounts of earlier invoices that were too small to collect.
     pub fn takings_minor(&self) -> i64 {
         self.amount_paid_minor.min(self.amount_due_minor)
     }
 }
 
-// Only the first invoice leads to the subscription: the others would all be read with it.
+// Only the first invoice refers to the history: references from all invoices would load all of them together.
 json_record!(Invoice, "invoices", live: |_| false, references: |row| match &row.subscription {
     Some(subscription) if row.began_subscription() => vec![to_record(BillingHistory::COLLECTION, subscription)],
     _ => Vec::new(),

@@ -1,4 +1,4 @@
-//! What an account has once of what it can have once of: the row of (owner, item), whichever subscription carries it.
+//! Items limited to one per account, with the subscription or purchase that grants each.
 
 use super::json_record;
 use crate::model::json::is_false;
@@ -6,22 +6,22 @@ use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 
-/// An item; its id is the product type and the value that tells its products apart: `workspace_addon:MICRO`.
+/// An item. Its id is the product type and the value of `once_per`: `workspace_addon:MICRO`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Item {
-    /// Its product.
+    /// Product id.
     pub product_id: String,
-    /// The price that it has.
+    /// Price id.
     pub price_id: String,
-    /// How often that is paid.
+    /// Billing interval of the price.
     pub interval: String,
-    /// The subscription or purchase that carries it.
+    /// The subscription or purchase that grants it.
     pub source: String,
-    /// The provider's status of that subscription, or the status of the purchase.
+    /// The provider's status of that subscription, or the status of that purchase.
     pub status: String,
-    /// When that began: of those that ended the last one stays.
+    /// Start of that subscription or purchase. After several have ended, the row keeps the last one.
     pub since: Timestamp,
-    /// The end of what is paid.
+    /// End of the paid period.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub period_end: Option<Timestamp>,
     /// It ends with that period.

@@ -1,26 +1,26 @@
-//! A product of the account's own in the catalog, as far as the account was told.
+//! The listing of an account's own product in the catalog, as last reported to the account.
 
 use super::json_record;
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
-/// Where it stands.
+/// Status of a listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ListingStatus {
-    /// It was asked for.
+    /// It was requested.
     #[default]
     Asked,
     /// It is on sale.
     Listed,
-    /// It is in the catalog and not on sale: it waits for an administrator, or was taken back.
+    /// It is in the catalog but not on sale: it waits for an administrator, or was withdrawn.
     Unlisted,
-    /// What was asked for last could not be had.
+    /// The last request was refused.
     Refused,
 }
 
-/// A listing; its id is the product's.
+/// A listing. Its id is the product's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct ListingRow {
@@ -29,7 +29,7 @@ pub(crate) struct ListingRow {
     /// Code of the refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Since when.
+    /// Time of the status.
     pub at: Timestamp,
 }
 

@@ -1,4 +1,4 @@
-//! A payment, by its payment intent, else its charge: what it paid, and what of it was given back.
+//! A payment with its refunds and disputes. Its id is the payment intent, or the charge if there is none.
 
 use super::dispute::DisputeStatus;
 use super::invoice::Invoice;
@@ -9,52 +9,52 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How far a refund is: it only moves forward.
+/// Status of a refund. It only moves forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RefundStatus {
-    /// Begun.
+    /// In progress.
     Pending,
     /// The customer must act.
     RequiresAction,
-    /// Given back.
+    /// Paid out.
     Succeeded,
-    /// It came back to us, or never left.
+    /// Returned to us, or never paid out.
     Failed,
 }
 
-/// A refund as it is known.
+/// The stored fields of a refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Refund {
-    /// Minor units.
+    /// Amount in minor units.
     pub amount_minor: i64,
-    /// How far it is.
+    /// Status.
     pub status: RefundStatus,
     /// ISO 4217 code in lower case.
     pub currency: String,
-    /// Other amounts that views of it told: a contradiction that a person looks at.
+    /// Other amounts in its snapshots: a contradiction that a person resolves.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub contradicted_by: BTreeSet<i64>,
-    /// It is booked as given back.
+    /// The payout is booked.
     #[serde(default, skip_serializing_if = "is_false")]
     pub booked: bool,
-    /// It is booked as come back.
+    /// The return to us is booked.
     #[serde(default, skip_serializing_if = "is_false")]
     pub booked_back: bool,
 }
 
-/// Money that a payment intent brought in.
+/// Money received through a payment intent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
 pub(crate) struct Received {
-    /// Minor units.
+    /// Amount in minor units.
     pub amount_minor: i64,
     /// ISO 4217 code in lower case.
     pub currency: String,
-    /// When it succeeded, by the provider's clock.
+    /// Time of success, by the provider's clock.
     pub at: Timestamp,
 }
 
-/// What is known of one payment.
+/// The stored fields of a payment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Payment {
@@ -67,35 +67,35 @@ pub(crate) struct Payment {
     /// The purchase it paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purchase: Option<String>,
-    /// What its intent brought in, once that said so.
+    /// Money received, once the intent reported it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received: Option<Received>,
-    /// What it brought in is booked by its session.
+    /// Its session booked the received money.
     #[serde(skip_serializing_if = "is_false")]
     pub booked: bool,
-    /// The charge's own sum of what was given back, the highest seen, in minor units.
+    /// The highest refunded sum in snapshots of the charge, in minor units.
     pub charge_refunded_minor: i64,
     /// Refunds by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub refunds: BTreeMap<String, Refund>,
-    /// Disputes by id, with how far each is and what it is about, in minor units.
+    /// Status and amount, in minor units, of each dispute by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub disputes: BTreeMap<String, (DisputeStatus, i64)>,
 }
 
 impl Payment {
-    /// What a bank has taken or may take, in minor units: of every dispute that is not won, and of no inquiry.
+    /// Returns the disputed amount, in minor units: the sum of all disputes except won ones and inquiries.
     pub fn disputed_minor(&self) -> i64 {
         let held = self.disputes.values().filter(|(status, _)| status.is_held());
         held.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
     }
 
-    /// Whether anything ever was given back or disputed.
+    /// Whether any of it was ever refunded or disputed.
     pub fn has_returns(&self) -> bool {
         self.charge_refunded_minor > 0 || !self.refunds.is_empty() || !self.disputes.is_empty()
     }
 
-    /// What was given back, in minor units: what refunds explain, or what the charge says if that is more.
+    /// Returns the refunded amount, in minor units: the sum of the refunds, or the charge's own sum if that is higher.
     pub fn refunded_minor(&self) -> i64 {
         let sum = |failed: bool| {
             let refunds = self.refunds.values().filter(|r| (r.status == RefundStatus::Failed) == failed);
@@ -104,7 +104,7 @@ impl Payment {
         sum(false).max(self.charge_refunded_minor.saturating_sub(sum(true)))
     }
 
-    /// What the known refunds add up to, in minor units.
+    /// Returns the sum of all known refunds, in minor units.
     pub fn explained_minor(&self) -> i64 {
         self.refunds.values().fold(0, |sum, refund| sum.saturating_add(refund.amount_minor))
     }

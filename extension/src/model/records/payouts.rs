@@ -1,4 +1,4 @@
-//! Where an account's shares are paid out to, and what was.
+//! Payouts of an account's shares: the connected account and the amounts by currency.
 
 use super::{ACCOUNT, json_record};
 use crate::model::json::{is_false, is_zero};
@@ -7,23 +7,23 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How far the account at the payment provider is (requirements 7.6).
+/// Onboarding status of the connected account (requirements 7.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Onboarding {
-    /// There is none.
+    /// There is no connected account.
     #[default]
     None,
-    /// Its owner has not told everything yet.
+    /// The owner has not entered all data yet.
     #[serde(rename = "onboarding")]
     Begun,
-    /// It can be paid to.
+    /// It can receive payouts.
     Enabled,
-    /// The provider holds it back.
+    /// The provider restricts it.
     Restricted,
 }
 
-/// Who waits for the link of an account that is being made.
+/// A request for an onboarding link that waits for the connected account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct AwaitsLink {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,44 +36,44 @@ pub(crate) struct AwaitsLink {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Payout {
-    /// Shares that can be paid out, less what was paid out, in minor units. Negative where a share came back too late.
+    /// Available minus paid shares, in minor units. Negative if a share was refunded after its payout.
     pub available_minor: i64,
-    /// What was paid out, in minor units.
+    /// Paid amount in minor units.
     pub paid_minor: i64,
-    /// Transfers that were asked for.
+    /// Number of requested transfers.
     pub transfers: i64,
-    /// What is being transferred, in minor units.
+    /// Amount of the open transfer, in minor units.
     #[serde(skip_serializing_if = "is_zero")]
     pub open_minor: i64,
-    /// The last transfer failed: the next is asked for when something has changed.
+    /// The last transfer failed. The next one is requested after a change.
     #[serde(skip_serializing_if = "is_false")]
     pub stopped: bool,
 }
 
-/// What an account needs to be paid.
+/// The payouts row of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Payouts {
-    /// The account at the provider.
+    /// Id of the connected account at the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connected: Option<String>,
     pub onboarding: Onboarding,
-    /// The provider's time of the newest view of it.
+    /// The provider's time of its newest snapshot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
-    /// The account was asked for, and these wait for its link.
+    /// Link requests that wait for the requested connected account.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<AwaitsLink>,
-    /// By currency.
+    /// Payouts by currency.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub currencies: BTreeMap<String, Payout>,
 }
 
 impl Payouts {
-    /// Id of the one row.
+    /// Id of the account's only row.
     pub const ID: &'static str = "payouts";
 
-    /// Add to what can be paid out.
+    /// Adds an amount to the available shares.
     pub fn add(&mut self, currency: &str, amount_minor: i64) {
         let payout = self.currencies.entry(currency.to_owned()).or_default();
         payout.available_minor = payout.available_minor.saturating_add(amount_minor);

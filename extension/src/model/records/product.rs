@@ -1,4 +1,4 @@
-//! A product row of the account: an instance, or what somebody else keeps there.
+//! A product row of the account: an instance, or a row that another service maintains.
 
 use crate::model::json::{Object, decode, encode};
 use crate::model::shared::Shared;
@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 #[derive(Clone, Debug)]
 pub(crate) struct ProductRow {
     values: Shared<ProductValues>,
-    /// The metadata as an object, once somebody asked for it; it counts, not the text.
+    /// The decoded metadata. Once set, it replaces the text in `values`.
     metadata: OnceCell<Shared<Object>>,
 }
 
@@ -21,17 +21,17 @@ impl From<ProductValues> for ProductRow {
 }
 
 impl ProductRow {
-    /// A row with other metadata than the values' text says.
+    /// Creates a row whose metadata differs from the text in `values`.
     pub fn with(values: Shared<ProductValues>, metadata: Shared<Object>) -> Self {
         ProductRow { values, metadata: OnceCell::from(metadata) }
     }
 
-    /// Its type.
+    /// Returns the product type.
     pub fn product_type(&self) -> &str {
         &self.values.product_type
     }
 
-    /// The values and the metadata; the text of it in the values may be out of date.
+    /// Returns the values and the metadata. The metadata text in the values may be out of date.
     pub fn parts(&self, id: &str) -> Fallible<(Shared<ProductValues>, Shared<Object>)> {
         if let Some(metadata) = self.metadata.get() {
             return Ok((self.values.clone(), metadata.clone()));
@@ -40,12 +40,12 @@ impl ProductRow {
         Ok((self.values.clone(), self.metadata.get_or_init(|| metadata.into()).clone()))
     }
 
-    /// Whether it has these very parts.
+    /// Whether it shares these values and this metadata by pointer.
     pub fn has(&self, values: &Shared<ProductValues>, metadata: &Shared<Object>) -> bool {
         self.values.is_same_as(values) && self.metadata.get().is_some_and(|own| own.is_same_as(metadata))
     }
 
-    /// The values with their metadata as text.
+    /// Returns the values with up-to-date metadata text.
     pub fn values(&self) -> Fallible<ProductValues> {
         let mut values = ProductValues::clone(&self.values);
         if let Some(metadata) = self.metadata.get() {
@@ -95,13 +95,13 @@ mod tests {
     }
 
     #[test]
-    fn the_metadata_counts_that_was_changed_as_an_object() {
+    fn metadata_changed_as_an_object_replaces_the_text() {
         let row = ProductRow::from(values(r#"{ "b": 1 }"#));
-        assert_eq!(row.values().expect("encoded").metadata, r#"{ "b": 1 }"#, "nobody asked for it");
+        assert_eq!(row.values().expect("encoded").metadata, r#"{ "b": 1 }"#, "the metadata was not decoded");
         let (values, mut metadata) = row.parts("inst_1").expect("decoded");
         assert!(row.has(&values, &metadata));
         metadata.insert("a".to_owned(), json!(2));
-        assert!(!row.has(&values, &metadata), "the row still has its own");
+        assert!(!row.has(&values, &metadata), "the row keeps its own metadata");
         let changed = ProductRow::with(values, metadata);
         assert_eq!(changed.values().expect("encoded").metadata, r#"{"a":2,"b":1}"#);
         assert_eq!(row.values().expect("encoded").metadata, r#"{"b":1}"#);

@@ -1,4 +1,4 @@
-//! A purchase: what was agreed, which session and subscription came of it, and what was given back.
+//! A purchase: its agreed values, its session and subscription, and its refunds.
 
 use super::instance::InstanceRecord;
 use super::session::SessionStatus;
@@ -14,54 +14,54 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The finer steps of a purchase (requirements M3).
+/// The detailed progress of a purchase (requirements M3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Step {
-    /// Written down.
+    /// Recorded.
     #[default]
     Created,
-    /// A checkout is open, or through and not paid yet.
+    /// A checkout is open, or completed and not paid yet.
     CheckoutOpen,
     /// The checkout ended without payment.
     Expired,
-    /// The checkout could not be made, or its payment failed.
+    /// The checkout could not be created, or its payment failed.
     Failed,
-    /// Paid, and what it gives is not known yet.
+    /// Paid, and not fulfilled yet.
     Paid,
-    /// Paid, and given.
+    /// Paid and fulfilled.
     Fulfilled,
-    /// Given back in full.
+    /// Fully refunded.
     Refunded,
 }
 
-/// The session that counts for a purchase: the one that was paid first, else the furthest.
+/// The deciding session of a purchase: the first paid one, or the most advanced if none is paid.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Counted {
     pub id: String,
     pub status: SessionStatus,
-    /// Minor units.
+    /// Total in minor units.
     pub total_minor: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
 }
 
-/// A checkout that is asked for once there is a customer for it.
+/// A checkout that waits for the creation of its customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct AwaitsCustomer {
-    /// What is asked for, but for the customer.
+    /// Payload of the checkout, without the customer.
     pub checkout: Value,
-    /// Who waits for the checkout.
+    /// Where the reply is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
 }
 
-/// What a purchase's row keeps beside the columns that everybody sees.
+/// The content of the row's metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Details {
     pub step: Step,
-    /// The instance that waits for the payment.
+    /// Id of the instance that waits for the payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,24 +70,24 @@ pub(crate) struct Details {
     pub checkout_url: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Value>,
-    /// Its subscription has ended for good.
+    /// Its subscription has ended permanently.
     #[serde(skip_serializing_if = "is_false")]
     pub subscription_ended: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<Counted>,
-    /// What was given back of its payments, by payment, in minor units.
+    /// Refunded amount by payment, in minor units.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub given_back: BTreeMap<String, i64>,
-    /// Refunds that were asked for and are not told of yet, in minor units.
+    /// Requested refunds that the provider has not reported yet, in minor units.
     #[serde(skip_serializing_if = "crate::model::json::is_zero")]
     pub refunding_minor: i64,
-    /// What banks hold or have taken of its payments, by payment, in minor units.
+    /// Disputed amount by payment, in minor units.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub disputed: BTreeMap<String, i64>,
-    /// It is being given back: another has what it was for, or nothing ever allowed it.
+    /// It is superseded and being refunded: another one grants the same item, or it was never allowed.
     #[serde(skip_serializing_if = "is_false")]
     pub beaten: bool,
-    /// Payments of other sessions, which go back in full.
+    /// Payments of superseded sessions, which are fully refunded.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub beaten_payments: BTreeSet<String>,
 }
@@ -95,39 +95,39 @@ pub(crate) struct Details {
 /// A purchase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PurchaseRow {
-    /// What everybody sees; its metadata is `details`.
+    /// The row's columns. `details` replaces the metadata text in it.
     pub values: PurchaseValues,
-    /// What we keep beside it.
+    /// The decoded metadata.
     pub details: Details,
 }
 
 impl PurchaseRow {
-    /// What was given back of it, in minor units: what a second session paid goes back without giving any of it back.
+    /// Returns the refunded amount, in minor units. Refunds of superseded sessions do not count.
     pub fn refunded_minor(&self) -> i64 {
         let own =
             self.details.given_back.iter().filter(|(payment, _)| !self.details.beaten_payments.contains(*payment));
         own.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
     }
 
-    /// What came back of its money by refunds or is with a bank, in minor units.
+    /// Returns the refunded and disputed amount, in minor units.
     pub fn back_minor(&self) -> i64 {
         self.details.disputed.values().fold(self.refunded_minor(), |sum, amount| sum.saturating_add(*amount))
     }
 
-    /// What it cost in the end, in minor units: a discount may have made it less than what was agreed.
+    /// Returns the paid amount, in minor units. A discount may have made it less than the agreed total.
     pub fn paid_minor(&self) -> i64 {
-        let told = self.details.counts.as_ref().map_or(0, |session| session.total_minor);
-        if told > 0 { told } else { self.values.total.amount_minor }
+        let total = self.details.counts.as_ref().map_or(0, |session| session.total_minor);
+        if total > 0 { total } else { self.values.total.amount_minor }
     }
 
-    /// When it was paid, if it is paid once and for all.
+    /// Returns the time of payment of a one-time purchase.
     pub fn paid_once_at(&self) -> Option<Timestamp> {
         let counts = self.details.counts.as_ref().filter(|session| session.status == SessionStatus::Paid)?;
         let is_once = self.values.subscription_id.is_none() && !self.values.items.is_empty();
         is_once.then(|| counts.paid_at.unwrap_or(Timestamp::MIN))
     }
 
-    /// Whether it gives something by itself: it was paid once and for all, and no bank has its money.
+    /// Whether it grants its items: it is a paid one-time purchase without disputes.
     pub fn grants(&self) -> bool {
         self.values.status == PurchaseStatus::Paid
             && self.values.subscription_id.is_none()

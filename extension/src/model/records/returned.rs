@@ -1,15 +1,15 @@
-//! What came back of an invoice before it was known as paid: its sales learn of it when it is.
+//! Refunds and disputes of an invoice that arrived before its payment; the invoice's sales receive them afterwards.
 
 use super::json_record;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// By invoice. It is gone when the invoice's sales have it.
+/// The returned amounts of one invoice. The row is removed once the invoice's sales have them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Returned {
-    /// What came back or is with a bank, by payment, in minor units.
+    /// Refunded or disputed amount by payment, in minor units.
     pub by: BTreeMap<String, i64>,
 }
 

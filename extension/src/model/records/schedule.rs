@@ -1,4 +1,4 @@
-//! Timers and mails of later that are open.
+//! Open timers and delayed mails.
 
 use super::{ACCOUNT, json_record};
 use extension_contract::Timestamp;
@@ -6,7 +6,7 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What is open, by key. A generation outlives what it belongs to, so that the same key can be set again.
+/// Open timers and mails by key. The generation of a key outlives its timer, so that the same key can be set again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct OpenSchedule {
@@ -14,12 +14,12 @@ pub(crate) struct OpenSchedule {
     pub timers: BTreeMap<String, Timestamp>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub mails: BTreeMap<String, Timestamp>,
-    /// Generation of a key, and until when it is remembered.
+    /// Generation of each key, and the time until which it is kept.
     pub generation: BTreeMap<String, (u32, Timestamp)>,
 }
 
 impl OpenSchedule {
-    /// Id of the one row of the account; an instance's is in its own.
+    /// Id of the account's only row. Each instance has its own schedule in its record.
     pub const ID: &'static str = "schedule";
 }
 

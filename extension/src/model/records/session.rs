@@ -5,7 +5,7 @@ use extension_contract::{Reference, RowKey, Timestamp};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
-/// How far a session is: it only moves forward.
+/// Status of a session. It only moves forward.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SessionStatus {
@@ -14,15 +14,15 @@ pub(crate) enum SessionStatus {
     Open,
     /// It ended without payment.
     Expired,
-    /// The buyer is through; the payment may still be on its way.
+    /// The buyer has finished; the payment may still be pending.
     Complete,
-    /// The payment that was on its way failed.
+    /// The pending payment failed.
     Failed,
-    /// Paid, or nothing to pay.
+    /// Paid, or free of charge.
     Paid,
 }
 
-/// What is kept of a session.
+/// The stored fields of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Session {
@@ -38,20 +38,20 @@ pub(crate) struct Session {
     pub subscription: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_intent: Option<String>,
-    /// The provider's time of the first view that told that it is paid.
+    /// The provider's time of the first snapshot that shows it as paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
-    /// What its maker wrote on it, with the buyer's address, as a JSON object: of one that is not ours, where something may
-    /// be made of it.
+    /// Metadata and the buyer's address, as a JSON object, of a session that was created elsewhere and may create a
+    /// product.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub made_with: Option<String>,
-    /// The product that was made of it.
+    /// The product that was created from it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub made: Option<String>,
-    /// What was paid is booked.
+    /// Its payment is booked.
     #[serde(skip_serializing_if = "crate::model::json::is_false")]
     pub booked: bool,
-    /// So is its tax.
+    /// Its tax is booked.
     #[serde(skip_serializing_if = "crate::model::json::is_false")]
     pub tax_booked: bool,
 }

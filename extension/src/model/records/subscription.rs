@@ -1,4 +1,5 @@
-//! A subscription of the payment provider: the view that counts, the other views of its moment, and what was seen before.
+//! A subscription of the payment provider: the snapshots of its newest moment, which of them is current, and a history
+//! of earlier snapshots.
 
 use super::subscription_history::BillingHistory;
 use super::to_record;
@@ -12,17 +13,17 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
-/// Whether nothing leaves this status.
+/// Whether the status is final.
 pub(crate) fn is_final(status: SubscriptionStatus) -> bool {
     matches!(status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
 }
 
-/// Whether the provider serves in this status: paid, in trial, or tried again.
+/// Whether the subscription is served in this status: paid, in trial, or during payment retries.
 pub(crate) fn is_served(status: SubscriptionStatus) -> bool {
     matches!(status, SubscriptionStatus::Active | SubscriptionStatus::Trialing | SubscriptionStatus::PastDue)
 }
 
-/// What becomes of the invoices of a subscription whose collection is paused; its status stays as it is.
+/// Treatment of the invoices of a subscription with paused collection. The pause does not change its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Pause {
@@ -32,7 +33,7 @@ pub(crate) enum Pause {
 }
 
 impl Pause {
-    /// Stripe's `behavior`.
+    /// Parses Stripe's `behavior`.
     pub fn parse(text: &str) -> Option<Pause> {
         Some(match text {
             "keep_as_draft" => Pause::KeepAsDraft,
@@ -43,7 +44,7 @@ impl Pause {
     }
 }
 
-/// What a view says of the subscription's state: null counts.
+/// The state of the subscription in a snapshot. Null is a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct State {
     pub status: SubscriptionStatus,
@@ -60,7 +61,7 @@ pub(crate) struct State {
     pub pause: Option<Pause>,
 }
 
-/// What an update says that it changed: `previous_attributes`, as far as we mirror the fields.
+/// The `previous_attributes` of an update, for the fields that we mirror.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Previous {
@@ -76,7 +77,7 @@ pub(crate) struct Previous {
     pub pause: Option<Option<Pause>>,
 }
 
-/// Tells null (given, and nothing) from absent.
+/// Distinguishes null from an absent field.
 pub(crate) fn given<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -86,7 +87,7 @@ where
 }
 
 impl Previous {
-    /// All of a state: what it fits is that state alone.
+    /// Returns all attributes of a state, which match that state alone.
     pub fn all_of(state: &State) -> Previous {
         Previous {
             status: Some(state.status),
@@ -97,7 +98,7 @@ impl Previous {
         }
     }
 
-    /// Whether a view with this state can be the one right before.
+    /// Whether a snapshot with this state can be the direct predecessor.
     pub fn fits(&self, state: &State) -> bool {
         self.status.is_none_or(|status| status == state.status)
             && self.cancel_at_period_end.is_none_or(|flag| flag == state.cancel_at_period_end)
@@ -107,19 +108,18 @@ impl Previous {
     }
 }
 
-/// One view of the newest moment.
+/// A snapshot of the newest moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
-pub(crate) struct View {
+pub(crate) struct StateSnapshot {
     pub state: State,
-    /// What views of this state say that they changed.
+    /// Previous attributes of the snapshots with this state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub previous: Vec<Previous>,
-    /// Least id of the events that brought it; for people, never for ordering.
+    /// Least id of the events with this snapshot, for people and never for ordering.
     pub event_id: String,
 }
 
-/// A view as it is remembered: when, its rank, its status, the prices with their quantities, and whether its collection
-/// was paused.
+/// A snapshot in the history: time, rank, status, prices with quantities, and the pause of its collection.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Observation(
     pub Timestamp,
@@ -130,27 +130,27 @@ pub(crate) struct Observation(
 );
 
 impl Observation {
-    /// The provider's time of the view.
+    /// Returns the provider's time of the snapshot.
     pub fn at(&self) -> Timestamp {
         self.0
     }
 
-    /// Its status.
+    /// Returns the status.
     pub fn status(&self) -> SubscriptionStatus {
         self.2
     }
 
-    /// Prices of its items, with quantities.
+    /// Returns the prices of its items, with quantities.
     pub fn prices(&self) -> &[(String, u32)] {
         &self.3
     }
 
-    /// How its collection was paused.
+    /// Returns the pause of its collection.
     pub fn pause(&self) -> Option<Pause> {
         self.4
     }
 
-    /// How many of a price it names, if it names it.
+    /// Returns the quantity of a price, if it has the price.
     pub fn quantity_of(&self, price: &str) -> Option<u32> {
         self.prices().iter().find(|(id, _)| id == price).map(|(_, quantity)| *quantity)
     }
@@ -159,45 +159,45 @@ impl Observation {
 /// A subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SubscriptionRow {
-    /// The customer, by the newest view that named one.
+    /// The customer in the newest snapshot that named one.
     pub customer_id: String,
-    /// The provider's time of that view.
+    /// The provider's time of that snapshot.
     pub customer_at: Timestamp,
-    /// The provider's time of the newest view.
+    /// The provider's time of the newest snapshot.
     pub at: Timestamp,
     /// Its rank within that second.
     pub rank: SnapshotRank,
-    /// The views of that moment, in order of their content; one of them, mostly.
-    pub views: Vec<View>,
-    /// Which of them counts.
+    /// The snapshots of that moment, sorted by content; usually one.
+    pub views: Vec<StateSnapshot>,
+    /// Index of the current snapshot in `views`.
     pub shown: usize,
-    /// Nothing tells which of them is the last: the one that counts is as good as any.
+    /// The order of `views` can't be determined, so the current snapshot is an arbitrary one.
     pub is_unclear: bool,
-    /// Views that were seen, in order of time.
+    /// Received snapshots, in chronological order.
     pub history: Vec<Observation>,
-    /// The provider's time of the first view that was seen.
+    /// The provider's time of the earliest received snapshot.
     pub first_at: Timestamp,
-    /// Some view was in good standing.
+    /// Whether any snapshot had a served status.
     pub was_ever_served: bool,
-    /// Until when service goes on although a payment failed.
+    /// End of the grace period after a failed payment.
     pub grace_end: Option<Timestamp>,
-    /// It has ended, and gives nothing that is missed any more.
+    /// It has ended and grants nothing any more.
     pub settled: bool,
 }
 
-/// What the row's metadata keeps.
+/// The content of the row's metadata.
 #[derive(Default, Serialize, SmallDeserialize)]
 #[serde(default)]
-struct Kept {
+struct SubscriptionMetadata {
     customer_at: Timestamp,
-    /// Left out where the columns say all of the one view.
+    /// Left out if the columns contain all of a single snapshot.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    views: Vec<View>,
+    views: Vec<StateSnapshot>,
     #[serde(skip_serializing_if = "is_first")]
     shown: usize,
     #[serde(skip_serializing_if = "is_false")]
     is_unclear: bool,
-    history: KeptHistory,
+    history: StoredHistory,
     first_at: Timestamp,
     #[serde(skip_serializing_if = "is_false")]
     was_ever_served: bool,
@@ -205,12 +205,12 @@ struct Kept {
     settled: bool,
 }
 
-/// The history as it is stored: most views name the same prices, and numbers are read fast.
+/// The stored form of the history. Most snapshots share their prices, and numbers are decoded fast.
 #[derive(Default, Serialize, SmallDeserialize)]
-struct KeptHistory {
-    /// The different lists of prices with quantities.
+struct StoredHistory {
+    /// The distinct lists of prices with quantities.
     prices: Vec<Rc<Vec<(String, u32)>>>,
-    /// Time, rank, status with pause, and place in `prices` of each view.
+    /// Time, rank, status with pause, and index in `prices` of each snapshot.
     seen: Vec<(Timestamp, usize, usize, usize)>,
 }
 
@@ -230,9 +230,9 @@ const STATUSES: [SubscriptionStatus; 8] = [
 
 const PAUSES: [Option<Pause>; 4] = [None, Some(Pause::KeepAsDraft), Some(Pause::MarkUncollectible), Some(Pause::Void)];
 
-impl KeptHistory {
-    fn of(history: &[Observation]) -> KeptHistory {
-        let mut kept = KeptHistory::default();
+impl StoredHistory {
+    fn of(history: &[Observation]) -> StoredHistory {
+        let mut kept = StoredHistory::default();
         for Observation(at, rank, status, prices, pause) in history {
             let known = kept.prices.iter().position(|known| Rc::ptr_eq(known, prices) || known == prices);
             let place = known.unwrap_or_else(|| {
@@ -248,7 +248,7 @@ impl KeptHistory {
     }
 
     fn read(self, id: &str) -> Fallible<Vec<Observation>> {
-        let damaged = || Failure::Internal(format!("the history of subscription {id} is damaged"));
+        let damaged = || Failure::Internal(format!("history of subscription {id} has an index out of range"));
         let mut out = Vec::with_capacity(self.seen.len());
         for (at, rank, status, place) in self.seen {
             let (status, pause) = (status % STATUSES.len(), status / STATUSES.len());
@@ -265,71 +265,71 @@ fn is_first(index: &usize) -> bool {
 }
 
 impl SubscriptionRow {
-    /// The view that counts.
-    pub fn view(&self) -> &View {
-        // A row has a view from its first moment; `shown` is one of them by merge.
+    /// Returns the current snapshot.
+    pub fn view(&self) -> &StateSnapshot {
+        // A row always has a snapshot, and merge keeps `shown` in range.
         &self.views[self.shown]
     }
 
-    /// The state that counts.
+    /// Returns the current state.
     pub fn state(&self) -> &State {
         &self.view().state
     }
 
-    /// Its status.
+    /// Returns the status.
     pub fn status(&self) -> SubscriptionStatus {
         self.state().status
     }
 
-    /// Whether nothing follows any more.
+    /// Whether its status is final.
     pub fn is_final(&self) -> bool {
         is_final(self.status())
     }
 
-    /// The events that brought the views of the newest moment.
+    /// Returns the events of the snapshots of the newest moment.
     pub fn events(&self) -> Vec<String> {
         self.views.iter().map(|view| view.event_id.clone()).collect()
     }
 
-    /// The states of that moment that these events brought.
+    /// Returns the states of the newest moment that these events reported.
     pub fn views_of<'r>(&'r self, events: &'r [String]) -> impl Iterator<Item = &'r State> {
         self.views.iter().filter(|view| events.contains(&view.event_id)).map(|view| &view.state)
     }
 
-    /// How many views of that moment there are, if what was fetched is one of them; else none.
+    /// Returns the number of snapshots of the newest moment if a fetched one is among them, else 0.
     pub fn views_beside_an_answer(&self) -> usize {
         if self.rank == SnapshotRank::Retrieved { self.views.len() } else { 0 }
     }
 
-    /// The view that counts, as the contract names it.
+    /// Returns the time, rank and event of the current snapshot.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot { at: self.at, rank: self.rank, event_id: self.view().event_id.clone() }
     }
 
-    /// When it ended, by the provider.
+    /// Returns the time of its end, by the provider.
     pub fn ended_at(&self) -> Timestamp {
         self.state().ended_at.unwrap_or(self.at)
     }
 
-    /// When the present run of a property began: the time of the oldest view of the newest unbroken run.
+    /// Returns the start of the current run of a property: the time of the oldest snapshot in the newest unbroken run.
     pub fn run_start(&self, holds: impl Fn(&Observation) -> bool) -> Option<Timestamp> {
         self.history.iter().rev().take_while(|seen| holds(seen)).last().map(Observation::at)
     }
 
-    /// Since when no more than so many of a price count: the first view after those that named more, or the first of
-    /// those that name more and are not paid for. None where no view ever named more.
+    /// Returns the time since which at most `quantity` of a price counts: that of the first snapshot after those with a
+    /// higher quantity, or of the first in the current, unpaid run with a higher one. None if no snapshot had more.
     pub fn fewer_since(&self, price: &str, quantity: u32) -> Option<Timestamp> {
         let more = |seen: &Observation| seen.quantity_of(price).is_some_and(|named| named > quantity);
         let fell = || self.history.iter().any(more).then(|| self.run_start(|seen| !more(seen))).flatten();
         self.run_start(more).or_else(fell)
     }
 
-    /// When the newest view before the present run of `past_due` was seen; what a run is known by.
+    /// Returns the time of the newest snapshot before the current run of `past_due`, which identifies the run.
     pub fn before_past_due(&self) -> Option<Timestamp> {
         self.history.iter().rev().find(|seen| seen.status() != SubscriptionStatus::PastDue).map(Observation::at)
     }
 
-    /// Prices that any view of it named; views that name the same share a list, which counts once.
+    /// Returns the prices in any snapshot. A list that several snapshots share is returned once.
     pub fn named(&self) -> impl Iterator<Item = &String> {
         let mut lists: Vec<&Rc<Vec<(String, u32)>>> = Vec::new();
         for Observation(_, _, _, prices, _) in &self.history {
@@ -340,20 +340,21 @@ impl SubscriptionRow {
         lists.into_iter().flat_map(|list| list.iter().map(|(id, _)| id))
     }
 
-    /// What everybody sees of it.
+    /// Returns the values of its row.
     pub fn values(&self) -> Fallible<SubscriptionValues> {
         let state = self.state();
-        let said_by_columns =
-            |view: &View| view.previous.is_empty() && view.state.ended_at.is_none() && view.state.pause.is_none();
-        let kept = Kept {
+        let fits_columns = |view: &StateSnapshot| {
+            view.previous.is_empty() && view.state.ended_at.is_none() && view.state.pause.is_none()
+        };
+        let kept = SubscriptionMetadata {
             customer_at: self.customer_at,
             views: match self.views.as_slice() {
-                [view] if said_by_columns(view) => Vec::new(),
+                [view] if fits_columns(view) => Vec::new(),
                 views => views.to_vec(),
             },
             shown: self.shown,
             is_unclear: self.is_unclear,
-            history: KeptHistory::of(&self.history),
+            history: StoredHistory::of(&self.history),
             first_at: self.first_at,
             was_ever_served: self.was_ever_served,
             settled: self.settled,
@@ -379,8 +380,8 @@ impl Record for SubscriptionRow {
 
     fn read(row: &Row) -> Fallible<Option<Self>> {
         let Row::Subscription(Subscription { id, values, .. }) = row else { return Ok(None) };
-        let kept: Kept = decode("subscriptions", id, &values.metadata)?;
-        let view = || View {
+        let kept: SubscriptionMetadata = decode("subscriptions", id, &values.metadata)?;
+        let view = || StateSnapshot {
             state: State {
                 status: values.status,
                 items: values.items.clone(),
@@ -424,7 +425,7 @@ impl Record for SubscriptionRow {
     }
 }
 
-/// The record that goes with a subscription.
+/// Returns a reference to the billing history of a subscription.
 pub(crate) fn history_of(subscription: &str) -> Reference {
     to_record(BillingHistory::COLLECTION, subscription)
 }

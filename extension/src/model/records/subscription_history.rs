@@ -1,4 +1,5 @@
-//! What invoices and sessions tell of a subscription: what is open, what failed, what was paid, who bought it.
+//! The billing history of a subscription, collected from invoices and sessions: open, failed and paid invoices, and the
+//! purchase.
 
 use super::json_record;
 use crate::model::json::is_false;
@@ -7,7 +8,7 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Entries of each kind that are kept: more than a subscription has at a time.
+/// Most stored entries of each kind: more than a subscription has at a time.
 pub(crate) const KEPT_MAX: usize = 100;
 
 /// An invoice that is not settled.
@@ -22,26 +23,26 @@ pub(crate) struct OpenInvoice {
     pub void_at: Option<Timestamp>,
 }
 
-/// A change of plan that can be taken back until its time.
+/// A scheduled change of plan, which can be cancelled until it takes effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct PendingChange {
-    /// The price to come.
+    /// The future price.
     pub price: String,
-    /// How many of it; it matters where each counts.
+    /// Quantity of the price, for plans that count each unit.
     #[serde(default)]
     pub quantity: u32,
-    /// When it comes.
+    /// Time at which it takes effect.
     pub at: Timestamp,
 }
 
-/// What is remembered of a subscription beside its own views.
+/// The billing history of a subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct BillingHistory {
     /// Open invoices by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub open: BTreeMap<String, OpenInvoice>,
-    /// When the payment of an invoice failed first, by invoice; a later payment doesn't undo that.
+    /// Time of the first failed payment, by invoice. A later payment does not remove it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub failed: BTreeMap<String, Timestamp>,
     /// Prices on paid invoices, with the latest time of payment.
@@ -50,19 +51,19 @@ pub(crate) struct BillingHistory {
     /// The purchase that began it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purchase: Option<String>,
-    /// The change of plan that was asked for at the end of the period.
+    /// The change of plan requested for the end of the period.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingChange>,
-    /// The invoice that was paid when it began, if that cost anything.
+    /// The first paid invoice, if it was not free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub began_with: Option<String>,
-    /// It is being ended: another has what it was bought for, or nothing ever allowed it.
+    /// It is superseded and being cancelled: another one grants the same item, or it was never allowed.
     #[serde(skip_serializing_if = "is_false")]
     pub beaten: bool,
-    /// What it began with goes back.
+    /// Its first payment is being refunded.
     #[serde(skip_serializing_if = "is_false")]
     pub given_back: bool,
-    /// The subscription has ended and gives nothing that is missed any more.
+    /// The subscription has ended and grants nothing any more.
     #[serde(skip_serializing_if = "is_false")]
     pub settled: bool,
 }

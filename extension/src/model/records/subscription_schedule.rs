@@ -1,28 +1,28 @@
-//! A schedule of the payment provider: what a subscription will change to, and when.
+//! A subscription schedule of the payment provider: planned changes of a subscription.
 
 use super::json_record;
 use extension_contract::{Reference, RowKey, Timestamp};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
-/// How far a schedule is: it only moves forward, and of its ends each is final.
+/// Status of a schedule. It only moves forward, and each end status is final.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ScheduleStatus {
-    /// Its first phase is ahead.
+    /// Its first phase has not begun.
     #[default]
     NotStarted,
-    /// A phase of it is in force.
+    /// A phase is in force.
     Active,
     /// Its last phase is over.
     Completed,
-    /// It was taken off its subscription, which goes on as it is.
+    /// It was detached from its subscription, which continues unchanged.
     Released,
     /// It ended together with its subscription.
     Canceled,
 }
 
-/// What a phase bills.
+/// An item of a phase.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
 pub(crate) struct PhaseItem {
     /// The price's id.
@@ -30,7 +30,7 @@ pub(crate) struct PhaseItem {
     pub quantity: u32,
 }
 
-/// A span of time with its items.
+/// A period with its items.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
 pub(crate) struct Phase {
     pub starts_at: Timestamp,
@@ -38,17 +38,17 @@ pub(crate) struct Phase {
     pub items: Vec<PhaseItem>,
 }
 
-/// What is kept of a schedule.
+/// The stored fields of a schedule.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct SubscriptionSchedule {
     pub status: ScheduleStatus,
-    /// The provider's time of the view that counts, in milliseconds since the epoch.
+    /// The provider's time of the winning snapshot, in milliseconds since the epoch.
     pub at: Timestamp,
-    /// The subscription that it changes, or changed until it was released.
+    /// The subscription that it changes, or changed until its release.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription: Option<String>,
-    /// In the order of their times.
+    /// In chronological order.
     pub phases: Vec<Phase>,
 }
 

@@ -1,4 +1,4 @@
-//! One summary of all instances of an account, so that no event reads them all.
+//! The summary of all instances of an account, so that no event reads all of them.
 
 use super::{ACCOUNT, json_record};
 use crate::model::json::is_false;
@@ -8,17 +8,17 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What an instance adds to the summary of its account.
+/// The contribution of an instance to the summary of its account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Contribution {
-    /// What it uses up, by entitlement; nothing once it is gone.
+    /// Consumption by entitlement; empty once the instance is gone.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub consumed: BTreeMap<String, i64>,
-    /// What its resources hold of what counts against an entitlement, as measured last.
+    /// Last measured contents of its resources, by the entitlement that they count against.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub held: BTreeMap<String, i64>,
-    /// What was measured of it, by meter.
+    /// Measurements by meter.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub measured: BTreeMap<String, i64>,
 }
@@ -27,36 +27,36 @@ pub(crate) struct Contribution {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Summary {
-    /// Instances that were ever made.
+    /// Number of instances ever created.
     pub count: u32,
-    /// Used up, by entitlement.
+    /// Consumption by entitlement.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub consumed: BTreeMap<String, i64>,
-    /// Held, by entitlement.
+    /// Contents by entitlement.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub held: BTreeMap<String, i64>,
-    /// Measured, by meter.
+    /// Measurements by meter.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub measured: BTreeMap<String, i64>,
-    /// Product types of the instances, with how many were made.
+    /// Number of instances ever created, by product type.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub types: BTreeMap<String, u32>,
-    /// Since when more is held than allowed, by entitlement.
+    /// Time since which the contents exceed the allowance, by entitlement.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub excess: BTreeMap<String, Timestamp>,
-    /// What all instances were brought to.
+    /// Fingerprint of the account state that all instances were last reconciled with.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reached: String,
-    /// Instances remain that were not brought there yet: a timer goes on with them.
+    /// Some instances are not reconciled with it yet; a timer continues.
     #[serde(skip_serializing_if = "is_false")]
     pub continues: bool,
 }
 
 impl Summary {
-    /// Id of the one row.
+    /// Id of the account's only row.
     pub const ID: &'static str = "instances";
 
-    /// Put what an instance adds now in the place of what it added before.
+    /// Replaces the earlier contribution of an instance with the current one.
     pub fn replace(&mut self, before: &Contribution, now: &Contribution) {
         let mut shift = |sums: fn(&mut Summary) -> &mut BTreeMap<String, i64>,
                          part: fn(&Contribution) -> &BTreeMap<String, i64>| {
@@ -76,14 +76,14 @@ impl Summary {
         shift(|sums| &mut sums.measured, |part| &part.measured);
     }
 
-    /// Count an instance of a type.
+    /// Counts a new instance of a type.
     pub fn count(&mut self, product_type: &str) {
         *self.types.entry(product_type.to_owned()).or_insert(0) += 1;
         self.count += 1;
     }
 }
 
-// The types come with it, since what they say decides what is wanted of each instance.
+// The types are read along, since they determine the desired state of each instance.
 json_record!(Summary, ACCOUNT, live: |_| true, references: |row| {
     let types = row.types.keys().map(|name| CatalogKey::Product(type_row_id(name)));
     types.map(Reference::Catalog).take(extension_contract::REFERENCES_MAX).collect()

@@ -1,4 +1,4 @@
-//! A token that an account was given to prove what it may have: its hash alone is kept, never the token.
+//! A token by which an account proves an entitlement, and the audit trail. Only the token's hash is stored.
 
 use super::json_record;
 use crate::model::json::is_zero;
@@ -6,23 +6,23 @@ use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
-/// Where a token stands.
+/// Status of a token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TokenStatus {
-    /// The host makes it.
+    /// The host is creating it.
     #[default]
     Issuing,
-    /// It can be redeemed until its time is over.
+    /// It can be redeemed until it expires.
     Issued,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// It counts no more.
+    /// It was revoked.
     Revoked,
 }
 
 impl TokenStatus {
-    /// Name in messages.
+    /// Returns the name in messages.
     pub fn name(self) -> &'static str {
         match self {
             TokenStatus::Issuing => "issuing",
@@ -33,16 +33,16 @@ impl TokenStatus {
     }
 }
 
-/// A token; its id, which is public, is `tok_` and sixteen digits.
+/// A token. Its id, which is public, is `tok_` and sixteen digits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Token {
-    /// Which one of its product's tokens it is.
+    /// Name of its declaration in the product type.
     pub name: String,
     pub product: String,
-    /// The entitlement that it stands on.
+    /// The entitlement that it requires.
     pub entitlement: String,
-    /// Who asked for it.
+    /// Who requested it.
     pub subject: String,
     pub status: TokenStatus,
     pub issued_at: Timestamp,
@@ -50,16 +50,16 @@ pub(crate) struct Token {
     /// SHA-256 of the token, hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Why it counts no more.
+    /// Why it was revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How often it was redeemed.
+    /// Number of redemptions.
     #[serde(skip_serializing_if = "is_zero")]
     pub redeemed: i64,
 }
 
 impl Token {
-    /// Whether it can be redeemed, or will be before its time is over.
+    /// Whether it is being issued or can be redeemed.
     pub fn is_live(&self) -> bool {
         matches!(self.status, TokenStatus::Issuing | TokenStatus::Issued)
     }
@@ -67,18 +67,18 @@ impl Token {
 
 json_record!(Token, "tokens", live: |token| token.is_live(), references: |_| Vec::new());
 
-/// One line of the audit trail: its id derives from the event that brought it about.
+/// A line of the audit trail. Its id is derived from the event that caused it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Access {
     pub at: Timestamp,
     /// `token_issued`, `token_refused`, `token_revoked`, `pulled` or `pull_refused`.
     pub action: String,
-    /// None where none was given.
+    /// None if no token was issued.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub token: Option<String>,
     pub product: String,
     pub subject: String,
-    /// The address that it was asked from, as the host tells it.
+    /// IP address of the request, as reported by the host.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ip: Option<String>,
     /// Why it was refused.

@@ -1,4 +1,4 @@
-//! What measured use cost: by day for questions, by month for its invoice.
+//! Measured usage and its cost: by day for queries, by month for invoices.
 
 use super::json_record;
 use crate::model::json::{is_false, is_zero};
@@ -7,24 +7,24 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Different uses of one day or month that are kept apart; beyond them all count as one.
+/// Most distinct uses of one day or month. Further ones are combined without their attributes.
 const USES_MAX: usize = 200;
 
-/// A use: what was measured of one meter with the same attributes.
+/// The usage of one meter with the same attributes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Use {
     /// The meter.
     pub meter: String,
-    /// The attributes that it is told apart by.
+    /// The attributes that distinguish it.
     pub attributes: Vec<(String, String)>,
-    /// How much, in the meter's unit.
+    /// Quantity in the meter's unit.
     pub quantity: i64,
-    /// What it cost, in millionths of the currency's unit.
+    /// Cost in millionths of the currency's unit.
     pub cost_micros: i64,
-    /// Measurements that it was told by.
+    /// Number of measurements.
     #[serde(default)]
     pub requests: i64,
-    /// What credits paid of its cost, in millionths.
+    /// Part of the cost paid by credits, in millionths.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub covered_micros: i64,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Use {
 pub(crate) struct Uses(pub Vec<Use>);
 
 impl Uses {
-    /// Add a use to those like it.
+    /// Adds a use to the one with the same meter and attributes.
     pub fn add(&mut self, used: Use) {
         let find = |uses: &[Use], used: &Use| {
             uses.binary_search_by(|known| (&known.meter, &known.attributes).cmp(&(&used.meter, &used.attributes)))
@@ -59,83 +59,83 @@ impl Uses {
     }
 }
 
-/// The use of a day; its id is the day, `2026-01-31`.
+/// The usage of a day. Its id is the day, `2026-01-31`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct UsageDay {
     /// The first moment of the day.
     pub start: Timestamp,
-    /// What was used.
+    /// Usage by meter and attributes.
     pub uses: Uses,
 }
 
 json_record!(UsageDay, "usage_days", live: |_| false, references: |_| Vec::new());
 
-/// What use of somebody's product cost beside, in millionths of the currency's unit.
+/// A seller's part of a month: usage fees for its product, in millionths of the currency's unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct SellerPart {
-    /// Of the month.
+    /// Fees of the month.
     pub micros: i64,
-    /// Of earlier months, not paid for yet.
+    /// Unpaid fees of earlier months.
     #[serde(skip_serializing_if = "is_zero")]
     pub carried_micros: i64,
-    /// What of both was paid for.
+    /// Paid part of both.
     #[serde(skip_serializing_if = "is_zero")]
     pub paid_micros: i64,
 }
 
-/// The use of a month; its id is the month, `2026-01`.
+/// The usage of a month. Its id is the month, `2026-01`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct UsageMonth {
     /// The first moment of the month.
     pub start: Timestamp,
-    /// The first moment of the next one.
+    /// The first moment of the next month.
     pub end: Timestamp,
-    /// What was used.
+    /// Usage by meter and attributes.
     pub uses: Uses,
-    /// What credits paid of it, in millionths.
+    /// Part of the cost paid by credits, in millionths.
     #[serde(skip_serializing_if = "is_zero")]
     pub credits_micros: i64,
-    /// What earlier months left over, since it was too little for an invoice, in millionths.
+    /// Amount carried over from earlier months that was too small for an invoice, in millionths.
     #[serde(skip_serializing_if = "is_zero")]
     pub carried_micros: i64,
-    /// What of it is somebody's, by product.
+    /// Sellers' parts by product.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sellers: BTreeMap<String, SellerPart>,
-    /// Its invoice is made, or it is carried over; later measurements are of the next month.
+    /// Its invoice is requested or its amount carried over. Later measurements count for the next month.
     #[serde(skip_serializing_if = "is_false")]
     pub closed: bool,
-    /// What was invoiced, in minor units.
+    /// Invoiced amount in minor units.
     #[serde(skip_serializing_if = "is_zero")]
     pub invoiced_minor: i64,
-    /// The provider's invoice.
+    /// Invoice id at the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invoice: Option<String>,
-    /// Stripe refused to make its invoice.
+    /// Stripe refused to create its invoice.
     #[serde(skip_serializing_if = "is_false")]
     pub refused: bool,
-    /// How often its invoice was asked for again after that.
+    /// Number of retries after the refusal.
     #[serde(skip_serializing_if = "is_zero")]
     pub asked_again: i64,
-    /// Nobody has anything more of it to get.
+    /// All sellers have received their parts.
     #[serde(skip_serializing_if = "is_false")]
     pub settled: bool,
 }
 
 impl UsageMonth {
-    /// What it cost, in millionths.
+    /// Returns the total cost, in millionths.
     pub fn cost_micros(&self) -> i64 {
         self.uses.0.iter().fold(0, |sum, used| sum.saturating_add(used.cost_micros))
     }
 
-    /// Whether somebody gets something once its invoice is paid.
+    /// Whether sellers receive their parts once its invoice is paid.
     pub fn is_waited_for(&self) -> bool {
         self.closed && self.invoiced_minor > 0 && !self.settled && !self.sellers.is_empty()
     }
 
-    /// What nothing has paid for yet, in millionths.
+    /// Returns the unpaid amount, in millionths.
     pub fn open_micros(&self) -> i64 {
         self.cost_micros().saturating_sub(self.credits_micros).saturating_add(self.carried_micros)
     }
@@ -160,13 +160,13 @@ mod tests {
     }
 
     #[test]
-    fn like_uses_add_up_and_too_many_different_ones_become_one() {
+    fn equal_uses_add_up_and_excess_distinct_uses_are_combined() {
         let mut uses = Uses::default();
         for (model, quantity) in [("b", 1), ("a", 2), ("b", 3)] {
             uses.add(used("tokens", model, quantity));
         }
-        let told: Vec<(&str, i64)> = uses.0.iter().map(|used| (used.attributes[0].1.as_str(), used.quantity)).collect();
-        assert_eq!(told, [("a", 2), ("b", 4)]);
+        let sums: Vec<(&str, i64)> = uses.0.iter().map(|used| (used.attributes[0].1.as_str(), used.quantity)).collect();
+        assert_eq!(sums, [("a", 2), ("b", 4)]);
         for index in 0..1_000 {
             uses.add(used("tokens", &format!("m{index:04}"), 1));
         }
@@ -177,7 +177,7 @@ mod tests {
             (|used| used.requests, 1_003),
             (|used| used.covered_micros, 1_006),
         ] {
-            assert_eq!(uses.0.iter().map(of).sum::<i64>(), sum, "nothing is lost");
+            assert_eq!(uses.0.iter().map(of).sum::<i64>(), sum, "no usage is lost");
         }
     }
 }

@@ -147,7 +147,7 @@ fn what_is_wrong_with_a_catalog_has_its_line() {
             "max_length: forty",
             "/max_length: found `forty`; expected a whole number from 0 to 4294967295",
         ),
-        ("resource: database", "resource: databse", "/provisions/0/resource: `databse.ensure` is no effect; "),
+        ("resource: database", "resource: databse", "/provisions/0/resource: `databse.ensure` is not an effect; "),
         ("product_types:", "product_typs:", "unknown field `product_typs`"),
         (
             "format: label",

@@ -147,25 +147,24 @@ products:
     for (catalog, told_at) in [
         (
             two_types.replace("    product_type: seat_plan\n", ""),
-            "catalog.yml:16: /products/0/product_type: its metadata tells two types; expected seat_plan or badge",
+            "catalog.yml:16: /products/0/product_type: its metadata matches two types; expected seat_plan or badge",
         ),
         (
             CATALOG.replace("entitlements:", same),
-            "catalog.yml:18: /products/1/metadata/slug: `prod_team` has the same, and `slug` tells products of this type \
-             apart; expected another",
+            "catalog.yml:18: /products/1/metadata/slug: `prod_team` has the same value, and `slug` must differ within a \
+             type; expected another",
         ),
         (
             CATALOG.replace("metadata: {", "metadata: {prices: {month: {amount: 800}}, "),
-            "catalog.yml:15: /products/0/price: it says the only price, and `prices` stands beside it; expected no `price`",
+            "catalog.yml:15: /products/0/price: conflicts with `prices`; expected no `price`",
         ),
         (
             CATALOG.replace("    price: 900\n", "    price: 900\n    prices: {month: {amount: 800}}\n"),
-            "catalog.yml:15: /products/0/price: it says the only price, and `prices` stands beside it; expected no `price`",
+            "catalog.yml:15: /products/0/price: conflicts with `prices`; expected no `price`",
         ),
         (
             CATALOG.replace("    price: 900\n", "    prices: {month: {amount: 800}}\n"),
-            "catalog.yml:16: /products/0/billing_interval: it says the only price, and `prices` stands beside it; expected \
-             no `billing_interval`",
+            "catalog.yml:16: /products/0/billing_interval: conflicts with `prices`; expected no `billing_interval`",
         ),
     ] {
         let folder = business(&catalog, STORY);
