@@ -1,9 +1,8 @@
 //! A simulated provider: which answers does a scenario script, and which resources exist?
 //!
-//! Without a script every call succeeds, with outputs derived from the effect's key. `stripe.retrieve` and
-//! `probe.watch` get no answer, since neither an object nor a change of health can be derived. For the outbox, `Late`
-//! is a call in progress with one poll, `Lost` a silence whose lease expires at once, `Never` a silence whose lease
-//! never expires.
+//! Without a script every call succeeds with derived outputs, except `stripe.retrieve` and `probe.watch`, which get no
+//! answer since none can be derived. For the outbox, `Late` is a call in progress with one poll, `Lost` a silence whose
+//! lease expires at once, `Never` a silence whose lease never expires.
 
 mod inventory;
 mod outputs;
