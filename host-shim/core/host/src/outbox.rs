@@ -366,7 +366,7 @@ impl Outbox {
         Ok(reports)
     }
 
-    /// Returns true for an ended effect whose deadline (or start) is at most [`WAIT_MAX_MS`] ago.
+    /// Returns true for an ended effect whose deadline (or creation) is at most [`WAIT_MAX_MS`] ago.
     fn is_worth_polling(&self, row: &EffectRow, now: Timestamp) -> Result<bool, StoreError> {
         let found = self.queue.row(&row.scope, &row.effect.key, row.effect.generation)?;
         let has_ended = found.is_some_and(|row| row.state == EffectState::Finished);

@@ -1,8 +1,8 @@
 //! How does one thread serve several callers? It takes jobs from a bounded channel, commits a group, then answers.
 //!
-//! A group has the jobs that arrive within [`WriterLimits::gather`], at most [`WriterLimits::group`], in order of arrival.
-//! Answers, reports and calls leave only after the commit; without a commit nobody gets an outcome. The [`Listener`] makes
-//! the calls to providers elsewhere, without blocking the host.
+//! A group has the jobs that arrive within [`WriterLimits::gather`], at most [`WriterLimits::group`], in their order.
+//! Answers, reports and calls leave only after the commit; without a commit nobody gets an outcome. The [`Listener`]
+//! makes the calls to providers elsewhere, without blocking the host.
 
 mod deliver;
 mod jobs;

@@ -294,7 +294,7 @@ impl Extension for Toy {
         }
     }
 
-    /// Says what became of an attempt to open an account, which a validation has none of.
+    /// Returns the error of opening an account as the name, since a validation has no account.
     fn validate(&self, host: &mut dyn Imports, candidate: &Candidate) -> Result<ProductValues, Problem> {
         let denied = host.open(&Placement::known(Vec::new()), &[]).unwrap_err();
         Ok(ProductValues { name: denied.to_string(), ..candidate.proposed.clone() })
