@@ -1,4 +1,4 @@
-//! What can be wrong with a file that a person wrote: where, what, what was expected, and what was likely meant.
+//! The error type for files that a person wrote: place, problem, expected value and a guess.
 
 use crate::guess::nearest;
 use std::fmt;
@@ -9,24 +9,24 @@ use std::path::{Path, PathBuf};
 pub struct Place {
     /// File, or `-` for standard input.
     pub file: PathBuf,
-    /// Line, from 1; 0 where the file as a whole is meant.
+    /// Line, from 1; 0 for the whole file.
     pub line: usize,
-    /// JSON Pointer of the value in the document, where an extension names it so.
+    /// JSON Pointer of the value in the document, if an extension named it.
     pub pointer: Option<Box<str>>,
 }
 
 impl Place {
-    /// The whole file.
+    /// Creates the place of a whole file.
     pub fn file(file: &Path) -> Self {
         Place::line(file, 0)
     }
 
-    /// A line of a file.
+    /// Creates the place of a line.
     pub fn line(file: &Path, line: usize) -> Self {
         Place { file: file.to_owned(), line, pointer: None }
     }
 
-    /// The same place, with the JSON Pointer of the value that is meant.
+    /// Adds the JSON Pointer of the value.
     pub fn at(self, pointer: &str) -> Self {
         Place { pointer: Some(pointer).filter(|pointer| !pointer.is_empty()).map(Box::from), ..self }
     }
@@ -42,17 +42,17 @@ impl fmt::Display for Place {
     }
 }
 
-/// An input that can't be taken: where, what is wrong, what was expected, and what was likely meant.
+/// A mistake in an input.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {problem}; expected {expected}{}", did_you_mean(guess.as_deref()))]
 pub struct BadInput {
-    /// Where.
+    /// Place of the mistake.
     pub place: Place,
-    /// What is wrong.
+    /// Description of the mistake.
     pub problem: String,
-    /// What would have been right.
+    /// Description of a correct value.
     pub expected: String,
-    /// The name that was likely meant where a wrong one stands.
+    /// Name that the author probably meant.
     pub guess: Option<Box<str>>,
 }
 
@@ -61,23 +61,26 @@ fn did_you_mean(guess: Option<&str>) -> String {
 }
 
 impl BadInput {
-    /// A bad input at a place.
+    /// Creates a mistake without a guess.
     pub fn new(place: Place, problem: impl Into<String>, expected: impl Into<String>) -> Self {
         BadInput { place, problem: problem.into(), expected: expected.into(), guess: None }
     }
 
-    /// The same, with the candidate that `word` is likely a misspelling of.
+    /// Adds the candidate nearest to `word` as the guess.
     pub fn guessing<'c>(self, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Self {
         BadInput { guess: nearest(word, candidates).map(Box::from), ..self }
     }
 }
 
-/// Several, a line each.
+/// Joins mistakes, one line each.
 pub fn lines(list: &[BadInput]) -> String {
     list.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// The text of a file.
+/// Reads the text of a file.
+///
+/// # Errors
+/// Fails if the file cannot be read or is not UTF-8.
 pub fn read_text(file: &Path) -> Result<String, BadInput> {
     let bytes = std::fs::read(file)
         .map_err(|cause| BadInput::new(Place::file(file), cause.to_string(), "a file that can be read"))?;

@@ -1,5 +1,6 @@
-//! A business as a folder: `catalog.yml`, which the extension reads; `business.yml`, which says who may what and what the
-//! business has of its own; `config.yml`, the configuration; `templates`, its mails; and `features`, folders that add more of these.
+//! How is a business folder loaded? `catalog.yml` is for the extension, `business.yml` holds permissions and the
+//! business's own declarations, `config.yml` the configuration, `templates` the mails; folders in `features` add more
+//! of these.
 
 mod features;
 mod own;
@@ -10,47 +11,50 @@ mod webhooks;
 use crate::bad_input::{BadInput, Place, read_text};
 use crate::yaml::Lined;
 pub use features::business_of;
-pub use own::Own;
-pub use retry::OwnRetry;
+pub use own::BusinessDeclarations;
+pub use retry::RetryDecl;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-pub use webhooks::OwnWebhook;
+pub use webhooks::WebhookDecl;
 
-/// The catalog's file in a business's folder.
+/// Name of the catalog file in a business folder.
 pub const CATALOG_FILE: &str = "catalog.yml";
-/// The file of what is no product, in a business's folder; it need not be there.
+/// Name of the optional file with permissions and own declarations, in a business folder.
 pub const BUSINESS_FILE: &str = "business.yml";
-/// The configuration's file in a business's folder; it need not be there.
+/// Name of the optional configuration file in a business folder.
 pub const CONFIG_FILE: &str = "config.yml";
 
-/// A business, read.
+/// A loaded business folder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BusinessFolder {
-    /// Its name: that of the folder.
+    /// Name of the business and of the folder.
     pub name: String,
-    /// The folder.
+    /// Path of the folder.
     pub folder: PathBuf,
-    /// The catalog document with what else the extension judges by, the payload of `catalog.load`.
+    /// Payload of `catalog.load`: the catalog document with all other clauses for the extension.
     pub catalog: Value,
-    /// The same with files and lines, for messages.
+    /// The same document with files and lines, for messages.
     pub lines: Arc<Lined>,
-    /// What it declares beside what the extension does.
-    pub own: Own,
-    /// Names of its mails' templates, each with its places.
+    /// Own declarations of the business, in addition to those of the extension.
+    pub own: BusinessDeclarations,
+    /// Mail templates: the list of placeholders by template name.
     pub templates: BTreeMap<String, Value>,
     /// Configuration as text; secrets are references.
     pub config: BTreeMap<String, String>,
 }
 
 impl BusinessFolder {
-    /// Reads a folder.
+    /// Loads a folder.
+    ///
+    /// # Errors
+    /// Fails with the first mistake in a file of the folder.
     pub fn load(folder: &Path) -> Result<BusinessFolder, BadInput> {
-        let features::Together { lines, templates } = features::read(folder)?;
-        let own = Own::read(&lines)?;
-        let catalog = together(&lines, &templates);
+        let features::MergedFiles { lines, templates } = features::read(folder)?;
+        let own = BusinessDeclarations::read(&lines)?;
+        let catalog = catalog_payload(&lines, &templates);
         let file = folder.join(CONFIG_FILE);
         let config = match file.is_file() {
             true => config_values(&file, &Lined::parse(&file, &read_text(&file)?)?)?,
@@ -62,23 +66,23 @@ impl BusinessFolder {
         Ok(BusinessFolder { name, folder, catalog, lines, own, templates, config })
     }
 
-    /// The business without the values at these JSON Pointers. Those that are left keep their lines.
+    /// Returns the business without the values at these JSON Pointers. The other values keep their lines.
     pub fn without(&self, pointers: &BTreeSet<String>) -> BusinessFolder {
         let lines = self.lines.without(pointers);
-        let catalog = together(&lines, &self.templates);
+        let catalog = catalog_payload(&lines, &self.templates);
         let own = self.own.without(pointers);
         BusinessFolder { catalog, lines: Arc::new(lines), own, ..self.clone() }
     }
 
-    /// The configuration with `overrides` in place of what the folder says.
+    /// Returns the folder's configuration with `overrides`.
     pub fn config_with(&self, overrides: &[(String, String)]) -> BTreeMap<String, String> {
         let mut config = self.config.clone();
         config.extend(overrides.iter().cloned());
         config
     }
 
-    /// SHA-256, hex, of the RFC 8785 form of `{"catalog", "config"}`, the configuration with `overrides`: what a
-    /// decision depends on beside its account. The order of the files' entries is no part of it.
+    /// Returns the SHA-256, hex, of the RFC 8785 form of `{"catalog", "config"}`, with `overrides`: all that a decision
+    /// depends on besides its account. Independent of the order of entries.
     pub fn hash(&self, overrides: &[(String, String)]) -> String {
         let document = json!({"catalog": self.catalog, "config": self.config_with(overrides)});
         let canonical = serde_json_canonicalizer::to_vec(&document).expect("finite numbers and text keys");
@@ -86,11 +90,11 @@ impl BusinessFolder {
     }
 }
 
-/// Clauses of `business.yml` that the host alone goes by.
+/// Clauses of `business.yml` for the host only.
 const OF_HOST: [&str; 2] = [retry::CLAUSE, webhooks::CLAUSE];
 
-/// The payload of `catalog.load`: all clauses that the extension judges by, and the mails' templates.
-fn together(lines: &Lined, templates: &BTreeMap<String, Value>) -> Value {
+/// Builds the payload of `catalog.load`: all clauses for the extension, and the mail templates.
+fn catalog_payload(lines: &Lined, templates: &BTreeMap<String, Value>) -> Value {
     let mut catalog = lines.json();
     if let Value::Object(document) = &mut catalog {
         for clause in OF_HOST {
@@ -103,7 +107,7 @@ fn together(lines: &Lined, templates: &BTreeMap<String, Value>) -> Value {
     catalog
 }
 
-/// A value of the configuration as text; none if it is no single value.
+/// Returns a configuration value as text; none for a list, a mapping or a fraction.
 fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -113,7 +117,7 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-/// Configuration values as text.
+/// Reads the configuration values as text.
 fn config_values(file: &Path, document: &Lined) -> Result<BTreeMap<String, String>, BadInput> {
     let Some(entries) = document.entries() else {
         let problem = format!("the configuration is {}", document.kind());
@@ -151,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_what_stands_in_a_file_of_its_own() {
+    fn permissions_are_read_from_business_yml_only() {
         let dir = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
         write(CATALOG_FILE, "a: 1\n");
@@ -159,15 +163,18 @@ mod tests {
         let business = BusinessFolder::load(dir.path()).expect("a business");
         assert_eq!(business.catalog, json!({"a": 1, "may": {"purchase.create": ["owner"]}}));
         write(BUSINESS_FILE, "# roles\nmya: {}\n");
-        let told = BusinessFolder::load(dir.path()).expect_err("an unknown clause").to_string();
-        assert!(told.contains("business.yml:2") && told.contains("`mya`") && told.contains("may"), "{told}");
+        let mistake = BusinessFolder::load(dir.path()).expect_err("an unknown clause").to_string();
+        assert!(
+            mistake.contains("business.yml:2") && mistake.contains("`mya`") && mistake.contains("may"),
+            "{mistake}"
+        );
         write(CATALOG_FILE, "a: 1\nmay: {}\n");
-        let told = BusinessFolder::load(dir.path()).expect_err("roles in the catalog").to_string();
-        assert!(told.contains("catalog.yml:2") && told.contains("business.yml"), "{told}");
+        let mistake = BusinessFolder::load(dir.path()).expect_err("roles in the catalog").to_string();
+        assert!(mistake.contains("catalog.yml:2") && mistake.contains("business.yml"), "{mistake}");
     }
 
     #[test]
-    fn the_hash_is_of_what_is_said_and_not_of_how_it_is_written() {
+    fn the_hash_depends_on_the_values_and_not_on_their_notation() {
         let first = loaded("a: 1\nb: {c: [2, 3]}\n", "x: 1\ny: true\n");
         let same = loaded("b:\n  c: [2, 3]\na: 1\n", "y: 'true'\nx: '1'\n");
         assert_eq!(first.hash(&[]), same.hash(&[]));
@@ -178,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_configuration_has_none() {
+    fn a_folder_without_a_configuration_file_has_an_empty_configuration() {
         let (dir, business) = folder("a: 1\n", None);
         let business = business.expect("a business");
         assert_eq!(business.config, BTreeMap::new());
@@ -186,21 +193,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_file_is_told_with_its_line() {
+    fn a_mistake_in_a_file_is_reported_with_its_line() {
         let problem = |catalog, config| {
             let error = folder(catalog, config).1.expect_err("refused");
             let file = error.place.file.file_name().map(|name| name.to_string_lossy().into_owned());
             (file.unwrap_or_default(), error.place.line, error.problem, error.expected)
         };
         let single = "a text, a whole number or a truth value".to_owned();
-        let told = problem("a: 1\n", Some("x: 1\ny: [1]\n"));
-        assert_eq!(told, ("config.yml".into(), 2, "`y` is a list".into(), single.clone()));
-        let told = problem("a: 1\n", Some("x: 1.5\n"));
-        assert_eq!(told, ("config.yml".into(), 1, "`x` is a number".into(), single));
-        let told = problem("a: 1\n", Some("- x\n"));
-        assert_eq!(told, ("config.yml".into(), 1, "the configuration is a list".into(), "a mapping".into()));
-        let told = problem("- a\n", None);
-        assert_eq!(told, ("catalog.yml".into(), 0, "the catalog is no mapping".into(), "a mapping".into()));
+        let mistake = problem("a: 1\n", Some("x: 1\ny: [1]\n"));
+        assert_eq!(mistake, ("config.yml".into(), 2, "`y` is a list".into(), single.clone()));
+        let mistake = problem("a: 1\n", Some("x: 1.5\n"));
+        assert_eq!(mistake, ("config.yml".into(), 1, "`x` is a number".into(), single));
+        let mistake = problem("a: 1\n", Some("- x\n"));
+        assert_eq!(mistake, ("config.yml".into(), 1, "the configuration is a list".into(), "a mapping".into()));
+        let mistake = problem("- a\n", None);
+        assert_eq!(mistake, ("catalog.yml".into(), 0, "the catalog is not a mapping".into(), "a mapping".into()));
         assert_eq!((problem("a: 1\nb: [\n", None).0, problem("a: 1\na: 2\n", None).1), ("catalog.yml".into(), 2));
     }
 }

@@ -1,4 +1,4 @@
-//! The catalog of a business's folder: compared with the one that was loaded last, and loaded if it is another.
+//! When is a business's catalog loaded? At a start, if it differs from the last loaded one.
 
 mod refused;
 
@@ -9,16 +9,19 @@ use crate::processor::{Processor, Report};
 use extension_contract::{Account, Actor, ActorKind, Event, IgnoreReason, Outcome, Payload, Stored, Timestamp};
 use host_store::{InboxRow, Partition, Store};
 
-/// Where loads of a folder's catalog come from.
+/// Source of the load events.
 const SOURCE: &str = "api";
-/// Their kind.
+/// Kind of the load events.
 const KIND: &str = "catalog.load";
-/// Who gives the command.
+/// Actor of the load events.
 const SUBJECT: &str = "catalog";
 
-/// Load the catalog unless it is in force: unless the folder's last load was taken, with the same catalog and
-/// configuration, by the same component. Returns what that led to; nothing if there was nothing to do.
-pub(crate) fn bring_in(
+/// Loads the catalog unless it is in force, that is unless the last load was accepted with the same catalog and
+/// configuration by the same component. Returns the reports; empty if nothing was loaded.
+///
+/// # Errors
+/// Fails if the extension refuses the catalog or fails, or if the store fails.
+pub(crate) fn load_if_changed(
     business: &BusinessFolder,
     outbox: &mut Outbox,
     now: Timestamp,
@@ -35,19 +38,20 @@ pub(crate) fn bring_in(
             business: business.name.clone(),
             reason: report.result.reason().unwrap_or_default(),
         }),
-        Some(report) if !was_taken(report.result.outcome()) => {
+        Some(report) if !was_accepted(report.result.outcome()) => {
             Err(StartError::Catalog(refused::mistakes(business, report)))
         }
         _ => Ok(reports),
     }
 }
 
-/// Whether an event is the load of a folder's catalog by a host that starts, and nobody's command.
+/// Returns true if an event is the load of a catalog by a starting host, and not a command.
 pub fn is_load_at_start(event: &Event) -> bool {
     event.kind == KIND && event.actor.kind == ActorKind::Admin && event.actor.subject == SUBJECT
 }
 
-/// Loads are numbered from 1, so that a catalog that comes back after another one is loaded again.
+/// Returns the id of a load. Loads are numbered from 1, so that a catalog that returns after another one is loaded
+/// again.
 fn load_id(business: &str, number: u64) -> String {
     format!("catalog:{business}:{number}")
 }
@@ -69,22 +73,22 @@ fn load(business: &BusinessFolder, partition: &Partition, number: u64, now: Time
     }
 }
 
-/// The last load, with its number. No row of the inbox ever goes, so it is found in a logarithm of steps.
+/// Returns the last load with its number, by binary search: inbox rows are never deleted.
 fn last_load(store: &dyn Store, partition: &Partition, business: &str) -> Stored<Option<(u64, InboxRow)>> {
     let find = |number: u64| store.event(partition, SOURCE, &load_id(business, number));
     let Some(mut last) = find(1)? else { return Ok(None) };
-    let (mut there, mut absent) = (1, 2);
+    let (mut present, mut absent) = (1, 2);
     while let Some(row) = find(absent)? {
-        (there, absent, last) = (absent, absent * 2, row);
+        (present, absent, last) = (absent, absent * 2, row);
     }
-    while absent - there > 1 {
-        let middle = there + (absent - there) / 2;
+    while absent - present > 1 {
+        let middle = present + (absent - present) / 2;
         match find(middle)? {
-            Some(row) => (there, last) = (middle, row),
+            Some(row) => (present, last) = (middle, row),
             None => absent = middle,
         }
     }
-    Ok(Some((there, last)))
+    Ok(Some((present, last)))
 }
 
 fn is_in_force(processor: &Processor, row: &InboxRow) -> bool {
@@ -92,9 +96,9 @@ fn is_in_force(processor: &Processor, row: &InboxRow) -> bool {
         provenance.catalog_hash == processor.business().catalog_hash
             && provenance.component_hash == processor.runner().hash()
     };
-    was_taken(row.outcome.as_ref()) && row.provenance.as_ref().is_some_and(same)
+    was_accepted(row.outcome.as_ref()) && row.provenance.as_ref().is_some_and(same)
 }
 
-fn was_taken(outcome: Option<&Outcome>) -> bool {
+fn was_accepted(outcome: Option<&Outcome>) -> bool {
     matches!(outcome, Some(Outcome::Applied | Outcome::Duplicate(_) | Outcome::Ignored(IgnoreReason::NoChange)))
 }

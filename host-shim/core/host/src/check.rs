@@ -1,4 +1,4 @@
-//! The contract's limits on what crosses it.
+//! Does a value keep the limits of the contract?
 
 use extension_contract::{
     BULK_MAX, FieldError, FieldErrorCode, ID_BYTES_MAX, JSON_BYTES_MAX, PAGE_ROWS_MAX, Page, StoreError, Stored,
@@ -6,7 +6,7 @@ use extension_contract::{
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
-/// An id or key has 1 to 255 bytes.
+/// Checks that an id or key has 1 to 255 bytes.
 pub(crate) fn id(what: &str, id: &str) -> Stored<()> {
     if (1..=ID_BYTES_MAX).contains(&id.len()) {
         return Ok(());
@@ -14,7 +14,7 @@ pub(crate) fn id(what: &str, id: &str) -> Stored<()> {
     Err(StoreError::LimitExceeded(format!("{what} of {} bytes, expected 1 to {ID_BYTES_MAX}", id.len())))
 }
 
-/// A bulk call has at most 256 entries.
+/// Checks that a bulk call has at most 256 entries.
 pub(crate) fn bulk<T>(entries: &[T]) -> Stored<()> {
     if entries.len() <= BULK_MAX {
         return Ok(());
@@ -22,7 +22,7 @@ pub(crate) fn bulk<T>(entries: &[T]) -> Stored<()> {
     Err(StoreError::LimitExceeded(format!("bulk call of {} entries, at most {BULK_MAX}", entries.len())))
 }
 
-/// A page has 1 to 500 rows.
+/// Checks that a page has 1 to 500 rows; returns the limit.
 pub(crate) fn page(page: &Page) -> Stored<usize> {
     if (1..=PAGE_ROWS_MAX).contains(&page.limit) {
         return Ok(page.limit as usize);
@@ -30,7 +30,7 @@ pub(crate) fn page(page: &Page) -> Stored<usize> {
     Err(StoreError::LimitExceeded(format!("page of {} rows, expected 1 to {PAGE_ROWS_MAX}", page.limit)))
 }
 
-/// A stored JSON value is an object of at most 256 KiB.
+/// Checks that a stored JSON value is an object of at most 256 KiB.
 pub(crate) fn json_object(path: &str, text: &str) -> Stored<()> {
     if text == "{}" {
         return Ok(());
@@ -46,7 +46,7 @@ pub(crate) fn json_object(path: &str, text: &str) -> Stored<()> {
     }
 }
 
-/// A JSON value has at most 256 KiB.
+/// Checks that a JSON value has at most 256 KiB.
 pub(crate) fn json_size(what: &str, text: &str) -> Stored<()> {
     if text.len() <= JSON_BYTES_MAX {
         return Ok(());
@@ -54,12 +54,12 @@ pub(crate) fn json_size(what: &str, text: &str) -> Stored<()> {
     Err(StoreError::LimitExceeded(format!("{what} of {} bytes, at most {JSON_BYTES_MAX}", text.len())))
 }
 
-/// Why a text is not JSON that can be read back; none if it is.
+/// Returns why a text is not readable JSON; none if it is.
 pub(crate) fn json_problem(text: &str) -> Option<String> {
     serde_json::from_str::<Readable>(text).err().map(|error| error.to_string())
 }
 
-/// Like `IgnoredAny`, which would let pass what a reader refuses: nesting without end, lone surrogates, 1e999.
+/// Like `IgnoredAny`, but refuses what a JSON reader refuses: unlimited nesting, lone surrogates, 1e999.
 struct Readable;
 
 impl<'de> Deserialize<'de> for Readable {

@@ -1,4 +1,4 @@
-//! Where a host's time comes from: told, for replays and tests, or read, for a host that serves.
+//! Where does a host's time come from? A manual clock for replays and tests, the system clock for a server.
 
 use extension_contract::Timestamp;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -6,52 +6,53 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// A clock that never goes back.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    /// The latest time that it said, milliseconds since the epoch.
+    /// Latest returned time, in milliseconds since the epoch.
     latest: Timestamp,
-    is_told: bool,
+    is_manual: bool,
 }
 
 impl Clock {
-    /// A clock that stands still until [`Clock::advance_to`].
-    pub fn told(start: Timestamp) -> Self {
-        Clock { latest: start, is_told: true }
+    /// Creates a manual clock; only [`Clock::advance_to`] moves it.
+    pub fn manual(start: Timestamp) -> Self {
+        Clock { latest: start, is_manual: true }
     }
 
-    /// The system's clock. Where that is set back, this one stands still until the system's has caught up.
+    /// Creates a clock that follows the system clock. If the system clock is set back, this one stops until it catches
+    /// up.
     pub fn system() -> Self {
-        Clock { latest: system_ms(), is_told: false }
+        Clock { latest: system_ms(), is_manual: false }
     }
 
-    /// The time, milliseconds since the epoch.
+    /// Returns the time, in milliseconds since the epoch.
     pub fn now(&mut self) -> Timestamp {
-        if !self.is_told {
+        if !self.is_manual {
             self.latest = self.latest.max(system_ms());
         }
         self.latest
     }
 
-    /// The time that it said last, without looking.
+    /// Returns the last returned time, without reading the system clock.
     pub fn latest(&self) -> Timestamp {
         self.latest
     }
 
-    /// How long to wait until it says `time`; none if it is told the time and nobody has told that one yet.
+    /// Returns how long to wait until `time`; none for a manual clock that has not reached it.
     pub fn until(&mut self, time: Timestamp) -> Option<Duration> {
         let left = time.saturating_sub(self.now());
         match u64::try_from(left) {
             Err(_) | Ok(0) => Some(Duration::ZERO),
-            Ok(_) if self.is_told => None,
+            Ok(_) if self.is_manual => None,
             Ok(left) => Some(Duration::from_millis(left)),
         }
     }
 
-    /// Let it be at least `time`; an earlier time changes nothing.
+    /// Moves the clock forward to `time`; an earlier time changes nothing.
     pub fn advance_to(&mut self, time: Timestamp) {
         self.latest = self.latest.max(time);
     }
 }
 
-/// Milliseconds since the epoch; 0 on a machine whose clock stands before it.
+/// Returns milliseconds since the epoch; 0 if the system clock is before the epoch.
 fn system_ms() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::try_from(since.as_millis()).unwrap_or(Timestamp::MAX)
@@ -62,8 +63,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_told_clock_moves_forward_and_only_when_it_is_told() {
-        let mut clock = Clock::told(5);
+    fn a_manual_clock_moves_forward_and_only_by_advance_to() {
+        let mut clock = Clock::manual(5);
         assert_eq!(clock.now(), 5);
         clock.advance_to(9);
         clock.advance_to(7);
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_clock_is_never_before_what_was_said() {
+    fn the_system_clock_never_goes_back_behind_a_returned_time() {
         let mut clock = Clock::system();
         let ahead = clock.now() + 3_600_000;
         clock.advance_to(ahead);

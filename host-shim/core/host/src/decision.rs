@@ -1,9 +1,11 @@
-//! A decision, held against the contract and the account it is about, as changes that a store can apply.
+//! Which store changes does a decision make? Checks a decision against the contract and the account's snapshot.
+//!
+//! Reads the store, but writes nothing; the processor applies the changes.
 
 use crate::check;
 use crate::processor::EffectRef;
 use crate::provider_event::ProviderEvent;
-use crate::snapshot::{Place, Seen};
+use crate::snapshot::{FinishedSnapshot, PlacementResult};
 use extension_contract::{
     Account, Change, ClaimChange, Decision, Effect, Outcome, Product, Purchase, REFERENCES_MAX, RETRY_DELAYS_MAX,
     Reference, Row, RowKey, RowVersion, StoreError, StoredRecord, Subscription, Timestamp, Write,
@@ -14,41 +16,41 @@ use host_store::{
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Why a decision is not kept.
+/// The reason why a decision cannot be stored.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum Unkept {
-    /// It breaks the contract.
+pub enum DecisionError {
+    /// The decision breaks the contract.
     #[error("{0}")]
     Contract(String),
-    /// The store says no, or fails.
+    /// The store refused a change, or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What a decision leads to.
+/// A checked decision, as changes for the store.
 #[derive(Clone, Debug, Default)]
-pub struct Kept {
-    /// For the store, without the inbox row.
+pub struct PreparedDecision {
+    /// Changes for the store, without the inbox row.
     pub changes: Changes,
-    /// Claims that the account did not hold before, by full key.
+    /// Full keys of the claims that the account newly takes.
     pub claims_taken: Vec<String>,
-    /// Effects that were not there before, in order.
-    pub asked: Vec<EffectRef>,
+    /// Newly requested effects, in order.
+    pub requested: Vec<EffectRef>,
 }
 
-impl Kept {
-    /// Nothing, on the condition that what placed the event still is as it was.
-    pub(crate) fn nothing_but_expected(seen: &Seen) -> Self {
-        let expected = Expected { claims: expected_claims(seen), ..Expected::default() };
-        Kept { changes: Changes { expected, ..Changes::default() }, ..Kept::default() }
+impl PreparedDecision {
+    /// Returns no changes, on the condition that the claims that placed the event are unchanged.
+    pub(crate) fn only_expectations(snapshot: &FinishedSnapshot) -> Self {
+        let expected = Expected { claims: expected_claims(snapshot), ..Expected::default() };
+        PreparedDecision { changes: Changes { expected, ..Changes::default() }, ..PreparedDecision::default() }
     }
 }
 
-fn broken(text: impl Into<String>) -> Unkept {
-    Unkept::Contract(text.into())
+fn contract_error(text: impl Into<String>) -> DecisionError {
+    DecisionError::Contract(text.into())
 }
 
-/// True if an effect of these generations, oldest first, can't be called off any more.
+/// Returns true if an effect with these generations, oldest first, can no longer be cancelled.
 pub fn has_begun(generations: &[EffectRow]) -> bool {
     let begun = |row: &EffectRow| match row.state {
         EffectState::Running => true,
@@ -58,68 +60,80 @@ pub fn has_begun(generations: &[EffectRow]) -> bool {
     generations.iter().any(begun) || generations.last().is_some_and(|row| row.state == EffectState::Finished)
 }
 
-/// Turn a decision into changes of the account that was opened for it.
-pub fn keep(seen: &Seen, data_version: u32, decision: &mut Decision) -> Result<Kept, Unkept> {
-    let account = match &seen.place {
-        Some(Place::Here(account)) => account.clone(),
-        _ if decision.changes_nothing() => return Ok(Kept::default()),
-        _ => return Err(broken("it changes an account that was not opened")),
+/// Checks a decision and turns it into changes of the account that the snapshot opened.
+///
+/// # Errors
+/// Fails if the decision breaks the contract, or if the store refuses a change or fails.
+pub fn prepare(
+    snapshot: &FinishedSnapshot,
+    data_version: u32,
+    decision: &mut Decision,
+) -> Result<PreparedDecision, DecisionError> {
+    let account = match &snapshot.place {
+        Some(PlacementResult::Here(account)) => account.clone(),
+        _ if decision.changes_nothing() => return Ok(PreparedDecision::default()),
+        _ => return Err(contract_error("it changes an account that was not opened")),
     };
-    let scope = seen.context.partition.scope(account);
-    let mut kept = Kept::default();
-    kept.changes.event_id.clone_from(&seen.context.event_id);
-    kept.changes.rows = rows(seen, &scope, data_version, std::mem::take(&mut decision.changes))?;
-    kept.changes.facts = facts(seen, &scope, &decision.facts)?;
+    let scope = snapshot.context.partition.scope(account);
+    let mut prepared = PreparedDecision::default();
+    prepared.changes.event_id.clone_from(&snapshot.context.event_id);
+    prepared.changes.rows = rows(snapshot, &scope, data_version, std::mem::take(&mut decision.changes))?;
+    prepared.changes.facts = facts(snapshot, &scope, &decision.facts)?;
     if !decision.claims.is_empty() && matches!(decision.outcome, Outcome::Rejected(_) | Outcome::Deferred(_)) {
-        return Err(broken("it takes claims although it rejects or defers"));
+        return Err(contract_error("it takes claims although it rejects or defers"));
     }
-    claims(seen, &scope, &decision.claims, &mut kept)?;
-    let mut outbox = Outbox { seen, scope: &scope, changes: Vec::new(), places: HashMap::new() };
+    claims(snapshot, &scope, &decision.claims, &mut prepared)?;
+    let mut outbox = EffectChanges { snapshot, scope: &scope, changes: Vec::new(), indexes: HashMap::new() };
     check_keys("effect key", &decision.cancel)?;
     for key in &decision.cancel {
         outbox.cancel(key)?;
     }
     for effect in &decision.effects {
-        if outbox.ask(effect)? {
+        if outbox.request(effect)? {
             let Effect { kind, key, generation, .. } = effect;
-            kept.asked.push(EffectRef { kind: kind.clone(), key: key.clone(), generation: *generation });
+            prepared.requested.push(EffectRef { kind: kind.clone(), key: key.clone(), generation: *generation });
         }
     }
-    kept.changes.effects = outbox.changes;
-    kept.changes.expected = Expected {
-        account_revision: seen.account_revision,
-        catalog_revision: seen.catalog_revision,
-        claims: expected_claims(seen).into_iter().chain(kept.changes.expected.claims).collect(),
+    prepared.changes.effects = outbox.changes;
+    prepared.changes.expected = Expected {
+        account_revision: snapshot.account_revision,
+        catalog_revision: snapshot.catalog_revision,
+        claims: expected_claims(snapshot).into_iter().chain(prepared.changes.expected.claims).collect(),
     };
-    kept.changes.scope = Some(scope);
-    Ok(kept)
+    prepared.changes.scope = Some(scope);
+    Ok(prepared)
 }
 
-fn expected_claims(seen: &Seen) -> Vec<(String, Option<ClaimRow>)> {
-    seen.claims.iter().map(|(key, row)| (key.clone(), row.clone())).collect()
+fn expected_claims(snapshot: &FinishedSnapshot) -> Vec<(String, Option<ClaimRow>)> {
+    snapshot.claims.iter().map(|(key, row)| (key.clone(), row.clone())).collect()
 }
 
-fn check_keys(what: &str, keys: &[String]) -> Result<(), Unkept> {
-    keys.iter().try_for_each(|key| check::id(what, key)).map_err(|error| broken(error.to_string()))
+fn check_keys(what: &str, keys: &[String]) -> Result<(), DecisionError> {
+    keys.iter().try_for_each(|key| check::id(what, key)).map_err(|error| contract_error(error.to_string()))
 }
 
-/// A failed check of the contract is the extension's, not the store's.
-fn contract<T>(checked: Result<T, StoreError>) -> Result<T, Unkept> {
-    checked.map_err(|error| broken(error.to_string()))
+/// Turns a failed check into an error of the contract.
+fn contract<T>(checked: Result<T, StoreError>) -> Result<T, DecisionError> {
+    checked.map_err(|error| contract_error(error.to_string()))
 }
 
-fn rows(seen: &Seen, scope: &Scope, data_version: u32, changes: Vec<Change>) -> Result<Vec<RowWrite>, Unkept> {
+fn rows(
+    snapshot: &FinishedSnapshot,
+    scope: &Scope,
+    data_version: u32,
+    changes: Vec<Change>,
+) -> Result<Vec<RowWrite>, DecisionError> {
     let mut keys = BTreeSet::new();
     let unread: Vec<RowKey> =
-        changes.iter().map(|change| &change.key).filter(|key| !seen.versions.contains_key(*key)).cloned().collect();
+        changes.iter().map(|change| &change.key).filter(|key| !snapshot.versions.contains_key(*key)).cloned().collect();
     for change in &changes {
         contract(check::id("row id", change.key.id()))?;
         if !keys.insert(&change.key) {
-            return Err(broken(format!("{} is changed twice", change.key)));
+            return Err(contract_error(format!("{} is changed twice", change.key)));
         }
         if change.references.len() > REFERENCES_MAX {
             let count = change.references.len();
-            return Err(broken(format!("{} has {count} references, at most {REFERENCES_MAX}", change.key)));
+            return Err(contract_error(format!("{} has {count} references, at most {REFERENCES_MAX}", change.key)));
         }
         for reference in &change.references {
             contract(check_reference(reference))?;
@@ -130,15 +144,15 @@ fn rows(seen: &Seen, scope: &Scope, data_version: u32, changes: Vec<Change>) -> 
     }
     let mut versions: BTreeMap<&RowKey, RowVersion> = BTreeMap::new();
     if !unread.is_empty() {
-        let loaded = seen.store.load(scope, &unread)?;
+        let loaded = snapshot.store.load(scope, &unread)?;
         for (key, row) in unread.iter().zip(&loaded) {
             versions.insert(key, row.as_ref().map_or(0, |stored| stored.row.version()));
         }
     }
-    let version = |key: &RowKey| versions.get(key).or_else(|| seen.versions.get(key)).copied().unwrap_or(0);
+    let version = |key: &RowKey| versions.get(key).or_else(|| snapshot.versions.get(key)).copied().unwrap_or(0);
     let written = changes.into_iter().map(|change| {
         let stored = version(&change.key);
-        write(seen, scope, data_version, change, stored)
+        row_write(snapshot, scope, data_version, change, stored)
     });
     written.collect()
 }
@@ -156,16 +170,16 @@ fn check_reference(reference: &Reference) -> Result<(), StoreError> {
     }
 }
 
-fn write(
-    seen: &Seen,
+fn row_write(
+    snapshot: &FinishedSnapshot,
     scope: &Scope,
     data_version: u32,
     change: Change,
     stored: RowVersion,
-) -> Result<RowWrite, Unkept> {
+) -> Result<RowWrite, DecisionError> {
     let is_price = matches!(change.key, RowKey::Price(_));
     if !is_price && change.expected != stored {
-        // The extension contradicts the version that it was given.
+        // The extension expects another version than it has read.
         return Err(StoreError::Conflict(stored).into());
     }
     let version = stored + 1;
@@ -175,29 +189,29 @@ fn write(
             contract(check::json_object("/metadata", &values.metadata))?;
             if stored == 0 && scope.account != Account::Platform {
                 let key = extension_contract::CatalogKey::Product(id.clone());
-                let taken = seen.store.catalog_read(&seen.context.partition, std::slice::from_ref(&key))?;
+                let taken = snapshot.store.catalog_read(&snapshot.context.partition, std::slice::from_ref(&key))?;
                 if taken.iter().any(Option::is_some) {
-                    return Err(broken(format!("product `{id}` belongs to the catalog")));
+                    return Err(contract_error(format!("product `{id}` belongs to the catalog")));
                 }
             }
             let owner = scope.account.clone();
             Some(Row::Product(Product { id: id.clone(), owner, values, version, deleted: false }))
         }
         (RowKey::Product(id), Write::Remove) => {
-            match seen.store.load(scope, std::slice::from_ref(&key))?.into_iter().next().flatten() {
+            match snapshot.store.load(scope, std::slice::from_ref(&key))?.into_iter().next().flatten() {
                 Some(stored) => match stored.row {
                     Row::Product(row) => Some(Row::Product(Product { version, deleted: true, ..row })),
-                    _ => return Err(broken(format!("{key} is no product"))),
+                    _ => return Err(contract_error(format!("{key} is not a product"))),
                 },
-                None => return Err(broken(format!("product `{id}` can't be removed: it is not there"))),
+                None => return Err(contract_error(format!("product `{id}` cannot be removed: it does not exist"))),
             }
         }
         (RowKey::Price(id), Write::Price(price)) => {
             if scope.account != Account::Platform {
-                return Err(broken(format!("price `{id}` belongs to the catalog")));
+                return Err(contract_error(format!("price `{id}` belongs to the catalog")));
             }
             if price.id != *id {
-                return Err(broken(format!("{key} is written as price `{}`", price.id)));
+                return Err(contract_error(format!("{key} is written as price `{}`", price.id)));
             }
             contract(check::json_object("/terms", &price.terms))?;
             Some(Row::Price(price))
@@ -211,24 +225,24 @@ fn write(
             Some(Row::Subscription(Subscription { id: id.clone(), values, version }))
         }
         (RowKey::Record(key), Write::Record(value)) => {
-            if !seen.context.declared.collections().contains(&key.collection) {
-                return Err(broken(format!("collection `{}` is not declared", key.collection)));
+            if !snapshot.context.declared.collections().contains(&key.collection) {
+                return Err(contract_error(format!("collection `{}` is not declared", key.collection)));
             }
             contract(check::json_object("/value", &value))?;
             let (collection, id) = (key.collection.clone(), key.id.clone());
             Some(Row::Record(StoredRecord { collection, id, value, version }))
         }
         (RowKey::Record(_), Write::Remove) => None,
-        (key, _) => return Err(broken(format!("{key} is written as a row of another kind"))),
+        (key, _) => return Err(contract_error(format!("{key} is written as a row of another kind"))),
     };
     Ok(RowWrite { key, row, data_version, live, references, fingerprint })
 }
 
-fn facts(seen: &Seen, scope: &Scope, facts: &[String]) -> Result<BTreeSet<String>, Unkept> {
+fn facts(snapshot: &FinishedSnapshot, scope: &Scope, facts: &[String]) -> Result<BTreeSet<String>, DecisionError> {
     check_keys("fact", facts)?;
     let mut new = BTreeSet::new();
-    for (fact, known) in facts.iter().zip(seen.store.known(scope, facts)?) {
-        // A fact happens once: the event that noted it first is the one that is kept.
+    for (fact, known) in facts.iter().zip(snapshot.store.known(scope, facts)?) {
+        // A fact happens once: the first event that notes it stays its origin.
         if !known {
             new.insert(fact.clone());
         }
@@ -236,61 +250,68 @@ fn facts(seen: &Seen, scope: &Scope, facts: &[String]) -> Result<BTreeSet<String
     Ok(new)
 }
 
-/// Whether an account holds a claim, and until when.
-enum Held {
+/// The account's current hold on a claim, with its end.
+enum ClaimHold {
     No,
     Until(Option<Timestamp>),
 }
 
-fn claims(seen: &Seen, scope: &Scope, changes: &[ClaimChange], kept: &mut Kept) -> Result<(), Unkept> {
-    let now = seen.context.now;
+fn claims(
+    snapshot: &FinishedSnapshot,
+    scope: &Scope,
+    changes: &[ClaimChange],
+    prepared: &mut PreparedDecision,
+) -> Result<(), DecisionError> {
+    let now = snapshot.context.now;
     for change in changes {
         let (ClaimChange::Take { key, .. } | ClaimChange::Release { key, .. }) = change;
         contract(check::id("claim key", key))?;
-        let full = seen.context.full_key(key);
-        let row = match (kept.changes.claims.get(&full), seen.claims.get(&full)) {
+        let full = snapshot.context.full_key(key);
+        let row = match (prepared.changes.claims.get(&full), snapshot.claims.get(&full)) {
             (Some(row), _) | (None, Some(row)) => row.clone(),
             (None, None) => {
-                let row = seen.store.claims(std::slice::from_ref(&full))?.into_iter().next().flatten();
-                // The extension did not ask, so that nothing else makes the commit depend on it.
-                kept.changes.expected.claims.push((full.clone(), row.clone()));
+                let row = snapshot.store.claims(std::slice::from_ref(&full))?.into_iter().next().flatten();
+                // The extension did not read this claim, so the commit must depend on it here.
+                prepared.changes.expected.claims.push((full.clone(), row.clone()));
                 row
             }
         };
         let live = row.as_ref().filter(|row| row.until.is_none_or(|until| until > now));
         let held = match live.and_then(|row| row.holder.as_ref()) {
-            Some(holder) if *holder == scope.account => Held::Until(live.and_then(|row| row.until)),
+            Some(holder) if *holder == scope.account => ClaimHold::Until(live.and_then(|row| row.until)),
             Some(_) if matches!(change, ClaimChange::Take { .. }) => {
-                return Err(broken(format!("it takes claim `{key}`, which another account holds")));
+                return Err(contract_error(format!("it takes claim `{key}`, which another account holds")));
             }
-            _ => Held::No,
+            _ => ClaimHold::No,
         };
         let blocked = row.as_ref().is_some_and(|row| row.blocked_until.is_some_and(|until| until > now));
         match change {
             ClaimChange::Take { until, .. } => {
                 let until = match held {
-                    Held::No if blocked => return Err(broken(format!("it takes claim `{key}`, which is blocked"))),
-                    Held::No => {
-                        if !kept.claims_taken.contains(&full) {
-                            kept.claims_taken.push(full.clone());
+                    ClaimHold::No if blocked => {
+                        return Err(contract_error(format!("it takes claim `{key}`, which is blocked")));
+                    }
+                    ClaimHold::No => {
+                        if !prepared.claims_taken.contains(&full) {
+                            prepared.claims_taken.push(full.clone());
                         }
                         *until
                     }
-                    // A claim only ever grows, so that events in another order end with the same one.
-                    Held::Until(before) if longer(*until, before) => *until,
-                    Held::Until(_) => continue,
+                    // A claim is only ever extended, so that the order of events does not matter.
+                    ClaimHold::Until(before) if longer(*until, before) => *until,
+                    ClaimHold::Until(_) => continue,
                 };
                 let holder = Some(scope.account.clone());
-                kept.changes.claims.insert(full, Some(ClaimRow { holder, until, blocked_until: None }));
+                prepared.changes.claims.insert(full, Some(ClaimRow { holder, until, blocked_until: None }));
             }
             ClaimChange::Release { blocked_until, .. } => {
-                if matches!(held, Held::No) {
+                if matches!(held, ClaimHold::No) {
                     continue;
                 }
-                kept.claims_taken.retain(|taken| *taken != full);
+                prepared.claims_taken.retain(|taken| *taken != full);
                 let block = blocked_until.filter(|until| *until > now);
                 let block = block.map(|until| ClaimRow { holder: None, until: None, blocked_until: Some(until) });
-                kept.changes.claims.insert(full, block);
+                prepared.changes.claims.insert(full, block);
             }
         }
     }
@@ -305,29 +326,29 @@ fn longer(until: Option<Timestamp>, held: Option<Timestamp>) -> bool {
     }
 }
 
-/// The outbox as one decision changes it.
-struct Outbox<'a> {
-    seen: &'a Seen,
+/// The effect changes of one decision.
+struct EffectChanges<'a> {
+    snapshot: &'a FinishedSnapshot,
     scope: &'a Scope,
     changes: Vec<EffectChange>,
-    /// Where the changes to a key stand in `changes`.
-    places: HashMap<String, Vec<usize>>,
+    /// Indexes into `changes`, by effect key.
+    indexes: HashMap<String, Vec<usize>>,
 }
 
-impl Outbox<'_> {
-    /// Ask for an effect; false if the same one is there already.
-    fn ask(&mut self, effect: &Effect) -> Result<bool, Unkept> {
+impl EffectChanges<'_> {
+    /// Requests an effect; returns false if the same effect exists.
+    fn request(&mut self, effect: &Effect) -> Result<bool, DecisionError> {
         contract(check_sizes(effect))?;
         self.check(effect)?;
         let rows = self.generations(&effect.key)?;
         let mut same = false;
         for row in &rows {
             if row.effect.generation > effect.generation {
-                return Err(broken(format!("effect key `{}` has a newer generation", effect.key)));
+                return Err(contract_error(format!("effect key `{}` has a newer generation", effect.key)));
             }
             if row.effect.generation == effect.generation {
                 if !same_contents(row, effect) {
-                    return Err(broken(format!("effect key `{}` was used with other contents", effect.key)));
+                    return Err(contract_error(format!("effect key `{}` was used with other contents", effect.key)));
                 }
                 same = true;
             }
@@ -336,7 +357,7 @@ impl Outbox<'_> {
             return Ok(false);
         }
         rows.into_iter().filter(not_started).for_each(|row| self.set_cancelled(row));
-        let now = self.seen.context.now;
+        let now = self.snapshot.context.now;
         let row = EffectRow {
             seq: 0,
             scope: self.scope.clone(),
@@ -345,7 +366,7 @@ impl Outbox<'_> {
             attempts: 0,
             due_at: effect.not_before.unwrap_or(now),
             created_at: now,
-            caused_by: self.seen.context.event_id.clone(),
+            caused_by: self.snapshot.context.event_id.clone(),
             lease: Lease::default(),
             erased: false,
         };
@@ -353,14 +374,14 @@ impl Outbox<'_> {
         Ok(true)
     }
 
-    fn cancel(&mut self, key: &str) -> Result<(), Unkept> {
+    fn cancel(&mut self, key: &str) -> Result<(), DecisionError> {
         let rows = self.generations(key)?;
         rows.into_iter().filter(not_started).for_each(|row| self.set_cancelled(row));
         Ok(())
     }
 
-    fn check(&self, effect: &Effect) -> Result<(), Unkept> {
-        let invalid = |text: &str| Err(broken(format!("{} `{}`: {text}", effect.kind, effect.key)));
+    fn check(&self, effect: &Effect) -> Result<(), DecisionError> {
+        let invalid = |text: &str| Err(contract_error(format!("{} `{}`: {text}", effect.kind, effect.key)));
         match effect.kind.as_str() {
             TIMER if effect.not_before.is_none() => return invalid("a timer needs a not-before"),
             MESSAGE if effect.to.is_none() => return invalid("a message needs a receiver"),
@@ -374,8 +395,8 @@ impl Outbox<'_> {
                 return invalid("the catalog's account is not erased, expected a user or an organization");
             }
             TIMER | MESSAGE | ERASE => {}
-            kind if !self.seen.context.declared.declares_effect(kind) => {
-                return Err(broken(format!("unknown effect kind `{kind}`")));
+            kind if !self.snapshot.context.declared.declares_effect(kind) => {
+                return Err(contract_error(format!("unknown effect kind `{kind}`")));
             }
             _ => {}
         }
@@ -393,11 +414,11 @@ impl Outbox<'_> {
         Ok(())
     }
 
-    /// The generations of a key as they stand now, oldest first.
-    fn generations(&self, key: &str) -> Result<Vec<EffectRow>, Unkept> {
-        let mut rows = self.seen.store.effect(self.scope, key)?;
-        for place in self.places.get(key).into_iter().flatten() {
-            match &self.changes[*place] {
+    /// Returns the generations of a key with the changes so far, oldest first.
+    fn generations(&self, key: &str) -> Result<Vec<EffectRow>, DecisionError> {
+        let mut rows = self.snapshot.store.effect(self.scope, key)?;
+        for index in self.indexes.get(key).into_iter().flatten() {
+            match &self.changes[*index] {
                 EffectChange::Insert(row) => rows.push((**row).clone()),
                 EffectChange::Update { generation, state, .. } => {
                     if let Some(row) = rows.iter_mut().find(|row| row.effect.generation == *generation) {
@@ -410,8 +431,8 @@ impl Outbox<'_> {
     }
 
     fn set_cancelled(&mut self, row: EffectRow) {
-        for place in self.places.get(&row.effect.key).into_iter().flatten() {
-            if let EffectChange::Insert(own) = &mut self.changes[*place]
+        for index in self.indexes.get(&row.effect.key).into_iter().flatten() {
+            if let EffectChange::Insert(own) = &mut self.changes[*index]
                 && own.effect.generation == row.effect.generation
             {
                 own.state = EffectState::Cancelled;
@@ -431,7 +452,7 @@ impl Outbox<'_> {
     }
 
     fn push(&mut self, key: String, change: EffectChange) {
-        self.places.entry(key).or_default().push(self.changes.len());
+        self.indexes.entry(key).or_default().push(self.changes.len());
         self.changes.push(change);
     }
 }
@@ -440,8 +461,8 @@ fn not_started(row: &EffectRow) -> bool {
     row.state == EffectState::Queued && row.attempts == 0
 }
 
-/// Who waits for the end of an effect, and what comes back with it, is not part of it. What an erased one was asked with
-/// is not known any more, so that it differs from nothing.
+/// Compares the contents of an effect. `reply_to` and `context` are not contents; the payload of an erased effect is
+/// unknown, so it equals any payload.
 fn same_contents(row: &EffectRow, b: &Effect) -> bool {
     let a = &row.effect;
     a.kind == b.kind

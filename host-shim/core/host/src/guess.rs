@@ -1,25 +1,25 @@
-//! What somebody meant who wrote a name that nobody knows.
+//! Which known name did the author of an unknown name probably mean?
 
 use strsim::damerau_levenshtein;
 
-/// Characters of a word for each of which one may be wrong, beside the first.
-const CHARACTERS_PER_SLIP: usize = 4;
-/// Fewer characters are as near to any other word.
+/// Word length per allowed typo, in addition to the first typo.
+const CHARACTERS_PER_TYPO: usize = 4;
+/// Minimum word length; shorter words resemble too many others.
 const CHARACTERS_MIN: usize = 3;
 
-/// The candidate that `word` is a misspelling of: the nearest, if so few characters are wrong that it is likely meant.
+/// Returns the candidate nearest to `word`, if it differs by few enough characters to be a misspelling.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let length = word.chars().count();
     if length < CHARACTERS_MIN {
         return None;
     }
-    let slips_max = 1 + length / CHARACTERS_PER_SLIP;
+    let typos_max = 1 + length / CHARACTERS_PER_TYPO;
     candidates
         .into_iter()
         .filter(|candidate| *candidate != word && candidate.chars().count() >= CHARACTERS_MIN)
         .map(|candidate| (damerau_levenshtein(word, candidate), candidate))
-        .filter(|(slips, _)| *slips <= slips_max)
-        .min_by_key(|(slips, _)| *slips)
+        .filter(|(typos, _)| *typos <= typos_max)
+        .min_by_key(|(typos, _)| *typos)
         .map(|(_, candidate)| candidate)
 }
 
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_pen_means_the_nearest_word() {
+    fn a_typo_means_the_nearest_word() {
         let known = ["name", "grants", "fields", "family", "max_length", "min_length"];
         for (word, meant) in [
             ("nmae", Some("name")),
@@ -42,7 +42,7 @@ mod tests {
         ] {
             assert_eq!(nearest(word, known), meant, "{word}");
         }
-        assert_eq!(nearest("name", ["name"]), None, "the same word is no guess");
+        assert_eq!(nearest("name", ["name"]), None, "the word itself is not a guess");
         assert_eq!(nearest("abc", ["ab"]), None, "too short to be meant");
     }
 }

@@ -1,9 +1,8 @@
-//! What `replay`, a server and tests all start: a [`Host`].
+//! The host library: how is a [`Host`] started by `replay`, a server or a test, and how does it process events?
 //!
-//! An event goes through the [`processor`]: [`snapshot`] is what an extension sees of one account, [`decision`] what
-//! becomes of its answer. What it asks for goes through the [`outbox`] to providers and comes back as an event.
-//! [`business`] is the folder that says what is sold, [`view`] what is shown of it all; [`writer`] is the thread that a
-//! host with several callers is driven by.
+//! The [`processor`] runs an event: the extension reads the account through a [`snapshot`], and [`decision`] turns its
+//! decision into store changes. The [`outbox`] carries out effects and returns results as events. [`business`] loads a
+//! business folder, [`view`] prints the state as JSON, [`writer`] is the thread that serves several callers.
 
 pub mod bad_input;
 pub mod business;

@@ -1,4 +1,4 @@
-//! `manifest.yml`: what a host needs to know of an extension beside what its component declares itself.
+//! What does `manifest.yml` state for the host about an extension, in addition to the component's declarations?
 
 use crate::bad_input::{BadInput, Place};
 use crate::yaml::{Entry, Lined};
@@ -6,17 +6,20 @@ use host_store::NotState;
 use serde_json::Value;
 use std::path::Path;
 
-/// The part of a manifest that a host goes by.
+/// The part of a manifest that a host uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
-    /// The extension's name, as its component declares it, too.
+    /// Name of the extension, equal to the one that its component declares.
     pub name: String,
-    /// What of the JSON in its rows is no state: `state: {without: [MEMBER, …]}`.
+    /// JSON members of its rows that are excluded from the state: `state: {without: [MEMBER, …]}`.
     pub not_state: NotState,
 }
 
 impl Manifest {
-    /// Reads the text of a manifest; `file` names it in errors.
+    /// Parses the text of a manifest; `file` names it in errors.
+    ///
+    /// # Errors
+    /// Fails with the first mistake.
     pub fn parse(file: &Path, text: &str) -> Result<Manifest, BadInput> {
         let document = Lined::parse(file, text)?;
         let bad = |line, problem: String, expected: &str| BadInput::new(Place::line(file, line), problem, expected);
@@ -50,7 +53,7 @@ fn members(state: &Entry, bad: impl Fn(usize, String, &str) -> BadInput) -> Resu
         }
     }
     match members.is_empty() {
-        true => Err(bad(state.line, "`state` leaves nothing out".to_owned(), expected)),
+        true => Err(bad(state.line, "`state` excludes nothing".to_owned(), expected)),
         false => Ok(members),
     }
 }
@@ -64,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_says_what_is_no_state() {
+    fn a_manifest_excludes_members_from_the_state() {
         let manifest = parse("name: shop\nversion: 1.0.0\nstate: {without: [tries, turns]}\n").expect("a manifest");
         let not_state = NotState::members(["tries".to_owned(), "turns".to_owned()]);
         assert_eq!(manifest, Manifest { name: "shop".to_owned(), not_state });
@@ -72,14 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_manifest_is_told_with_its_line() {
+    fn a_mistake_in_a_manifest_is_reported_with_its_line() {
         let expected = "expected `without` with a list of names of members";
         for (text, problem) in [
             ("- name\n", "manifest.yml:1: the manifest is a list; expected a mapping".to_owned()),
             ("version: 1\n", "manifest.yml:1: the manifest has no `name`; expected the field `name`".to_owned()),
             ("name: [a]\n", "manifest.yml:1: `name` is a list; expected a text".to_owned()),
-            ("name: a\nstate: all\n", format!("manifest.yml:2: `state` leaves nothing out; {expected}")),
-            ("name: a\nstate: {without: []}\n", format!("manifest.yml:2: `state` leaves nothing out; {expected}")),
+            ("name: a\nstate: all\n", format!("manifest.yml:2: `state` excludes nothing; {expected}")),
+            ("name: a\nstate: {without: []}\n", format!("manifest.yml:2: `state` excludes nothing; {expected}")),
             ("name: a\nstate:\n  with: [b]\n", format!("manifest.yml:3: `with` is a list; {expected}")),
             ("name: a\nstate: {without: [1]}\n", format!("manifest.yml:2: `without` has `1`; {expected}")),
         ] {

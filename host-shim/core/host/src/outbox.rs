@@ -1,11 +1,8 @@
-//! Carries effects out: from the outbox to providers and back as events.
+//! How are effects carried out? Calls go to providers, results come back as events. The caller passes the time.
 //!
-//! An effect is begun only after that is durable, and its result comes into the inbox in the same group as the outbox
-//! row is finished: a crash between the two leaves a running effect, which [`Outbox::recover`] repeats under the same
-//! key. Who carries it out holds a lease with a number; a lease that ran out is taken again under a higher one. There
-//! is no clock in here, the caller passes the time.
-//!
-//! The deadline of an effect that waits for the one before it (by ordering key) is judged when its turn comes.
+//! The mark `running` is durable before a call; result and finished row are stored in one group. After a crash
+//! [`Outbox::recover`] repeats a running effect under the same key, with a higher lease number. The deadline of an
+//! effect that waits for an earlier one (by ordering key) is checked at its turn.
 
 mod agenda;
 mod at_once;
@@ -20,87 +17,89 @@ pub use policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 pub use saved::Saved;
 
 use crate::processor::{Processor, Report, WAIT_MAX_MS};
-use agenda::{Agenda, EffectId, Event as Happening, Stands, id_of};
+use agenda::{Agenda, AgendaEvent, AgendaState, EffectId, id_of};
 use done::call_of;
 use events::{failure, is_hosts_own};
 use extension_contract::{Account, EffectFailure, EffectFailureClass, Event, StoreError, Timestamp};
 use host_provider_api::{Call, CallOutcome, Registry, Reply};
 use host_store::{EffectRow, EffectState, Lease};
-use queue::{Queue, Step};
+use queue::{EffectTransition, Queue};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most effects that run at one point in time before it counts as a loop.
+/// Maximum number of effects at one point in time; more count as a loop.
 pub const EFFECTS_MAX: usize = 100_000;
-/// How long a call may take, in milliseconds: 5 minutes. What takes longer is in progress; what says nothing by then
-/// is called again under the same key.
+/// Maximum duration of a call, in milliseconds: 5 minutes. A longer operation must report that it is in progress; a
+/// call without an answer by then is retried under the same key.
 pub const LEASE_MS: i64 = 300_000;
-/// Effects that are begun together; in [`Outbox::run_until_quiet`] their results come in one group.
+/// Maximum number of effects started together; in [`Outbox::run_until_quiet`] their results form one group.
 const ROUND: usize = 64;
 
-/// Why the outbox stopped.
+/// The reason why the outbox stopped.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum OutboxError {
-    /// The store failed. What was begun stays running until [`Outbox::recover`].
+    /// The store failed. Started effects stay running until [`Outbox::recover`].
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Effects ask for effects without end.
-    #[error("no end after {executed} effects at {now}: the last was `{kind}` with key `{key}` of {scope}")]
+    /// Effects request effects without end.
+    #[error(
+        "effects request effects without end: {executed} ran at {now}, the last was `{kind}` with key `{key}` of {scope}"
+    )]
     Loop {
-        /// Effects that ran.
+        /// Number of effects that ran.
         executed: usize,
         /// Time at which they ran, in milliseconds since the epoch.
         now: Timestamp,
-        /// Kind of the last.
+        /// Kind of the last effect.
         kind: String,
-        /// Key of the last.
+        /// Key of the last effect.
         key: String,
-        /// Who asked for the last.
+        /// Scope of the last effect.
         scope: String,
     },
-    /// An effect may be begun only after that is durable, so not in an open group, unless every provider simulates.
+    /// Effects start only after a durable mark, so not in an open group, unless every provider simulates.
     #[error("effects cannot run in an open group")]
     GroupOpen,
 }
 
-/// A processor with the providers that carry its effects out, in virtual or real time.
+/// A processor with the providers that carry out its effects, in virtual or real time.
 ///
-/// A host that does several things at a time calls [`Outbox::begin`], makes the calls wherever it likes with a clone of
-/// the registry, and gives each answer to [`Outbox::finish`]; nothing of the outbox or the processor is held meanwhile.
-/// [`Outbox::run_until_quiet`] does the same one by one.
+/// A concurrent host calls [`Outbox::begin`], makes the calls on any thread with a clone of the registry, and passes
+/// each reply to [`Outbox::finish`]; during the calls neither the outbox nor the processor is borrowed.
+/// [`Outbox::run_until_quiet`] does all of this in one call.
 pub struct Outbox {
     queue: Queue,
     registry: Registry,
     agenda: Agenda,
-    /// Calls whose answer has not come, by effect and lease.
+    /// Calls without an answer yet, by effect and lease.
     called: BTreeMap<(EffectId, u64), EffectRow>,
     clock: Timestamp,
     fire_timers: bool,
     effects_max: usize,
 }
 
-/// What [`Outbox::begin`] did.
+/// The result of [`Outbox::begin`].
 #[derive(Debug, Default)]
 pub struct Begun {
-    /// Calls to be made; each answer goes to [`Outbox::finish`].
+    /// Calls to make; pass each reply to [`Outbox::finish`].
     pub calls: Vec<Call>,
-    /// Timers, messages and ends without an answer, and the events that these woke.
+    /// Reports of timers, messages and effects that ended without an answer, and of the events that they woke.
     pub reports: Vec<Report>,
-    /// Effects that it moved on, the calls among them; with none, nothing more is due.
+    /// Number of effects that changed, including the calls; 0 means that nothing more is due.
     pub moved: usize,
-    /// The last of them.
+    /// The last changed effect.
     last: Option<EffectRow>,
 }
 
-/// What follows from an answer, or from none.
-struct Judged {
+/// The transition of an effect, and its next state in the agenda.
+struct PlannedTransition {
     row: EffectRow,
-    step: Step,
-    stands: Option<Stands>,
+    transition: EffectTransition,
+    agenda: Option<AgendaState>,
 }
 
 impl Outbox {
-    /// An outbox whose clock has not begun. After a restart call [`Outbox::recover`] first.
+    /// Creates an outbox without a time. After a restart call [`Outbox::recover`] first.
     pub fn new(processor: Processor, registry: Registry) -> Self {
         Outbox {
             queue: Queue::new(processor),
@@ -113,91 +112,100 @@ impl Outbox {
         }
     }
 
-    /// Whether `timer.at` effects come back; if not they stay in the outbox. They do by default.
+    /// Sets whether `timer.at` effects fire (default) or stay in the outbox.
     pub fn set_fire_timers(&mut self, fire_timers: bool) {
         self.fire_timers = fire_timers;
     }
 
-    /// Only these accounts take messages: what is sent to another one has ended, and nobody is told. Without a list every
-    /// account takes what is sent to it.
+    /// Sets the accounts that receive messages; a message to another account ends without an event. Without a list
+    /// every account receives messages.
     pub fn set_receivers(&mut self, receivers: Option<BTreeSet<Account>>) {
         self.queue.set_receivers(receivers);
     }
 
-    /// Another bound than [`EFFECTS_MAX`].
+    /// Sets another limit than [`EFFECTS_MAX`].
     pub fn set_effects_max(&mut self, effects_max: usize) {
         self.effects_max = effects_max;
     }
 
-    /// The processor.
+    /// Returns the processor.
     pub fn processor(&self) -> &Processor {
         self.queue.processor()
     }
 
-    /// The processor, for questions, redriving and groups.
+    /// Returns the processor, for questions, redrives and groups.
     pub fn processor_mut(&mut self) -> &mut Processor {
         self.queue.processor_mut()
     }
 
-    /// The providers; a clone makes calls on another thread.
+    /// Returns the providers; a clone can make calls on another thread.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// The providers, to be registered or replaced.
+    /// Returns the providers, to register or replace some.
     pub fn registry_mut(&mut self) -> &mut Registry {
         &mut self.registry
     }
 
-    /// The latest time that any call named, in milliseconds since the epoch.
+    /// Returns the latest passed time, in milliseconds since the epoch.
     pub fn clock(&self) -> Timestamp {
         self.clock
     }
 
-    /// End, with the processor and the providers. Answers that were still to come are forgotten, as in a crash.
+    /// Consumes the outbox and returns processor and providers. Outstanding answers are lost, as in a crash.
     pub fn into_parts(self) -> (Processor, Registry) {
         (self.queue.into_processor(), self.registry)
     }
 
-    /// Take an event in; see [`Processor::accept`]. Its effects run with the next [`Outbox::begin`].
+    /// Accepts an event; see [`Processor::accept`]. Its effects run with the next [`Outbox::begin`].
+    ///
+    /// # Errors
+    /// Fails if the store fails or denies the event.
     pub fn accept(&mut self, event: Event, raw: Vec<u8>) -> Result<Vec<Report>, OutboxError> {
         self.clock = self.clock.max(event.received_at);
         Ok(self.processor_mut().accept(event, raw)?)
     }
 
-    /// Take events in; see [`Processor::accept_all`].
+    /// Accepts events; see [`Processor::accept_all`].
+    ///
+    /// # Errors
+    /// Fails if the store fails or denies an event.
     pub fn accept_all(&mut self, events: Vec<(Event, Vec<u8>)>) -> Result<Vec<Vec<Report>>, OutboxError> {
         let newest = events.iter().map(|(event, _)| event.received_at).max();
         self.clock = newest.map_or(self.clock, |newest| self.clock.max(newest));
         Ok(self.processor_mut().accept_all(events)?)
     }
 
-    /// After a restart: what was running is called again under its key, or looked at, with the next [`Outbox::begin`];
-    /// where its deadline has passed it ends there. Simulations are told what they did before.
+    /// Recovers after a restart: the next [`Outbox::begin`] repeats or polls each running effect under its key, or ends
+    /// it if its deadline has passed. Restores the state of simulations.
+    ///
+    /// # Errors
+    /// Fails in an open group, or if the store fails.
     pub fn recover(&mut self, now: Timestamp) -> Result<(), OutboxError> {
         if self.processor().in_group() {
             return Err(OutboxError::GroupOpen);
         }
         self.clock = self.clock.max(now);
         if self.registry.forgot() {
-            self.remind()?;
+            self.restore_simulations()?;
         }
         let mut running = self.queue.running()?;
         running.retain(|row| !self.agenda.has(row));
         for row in &mut running {
             row.lease.number += 1;
-            let look = row.lease.until.filter(|_| row.lease.token.is_some());
-            row.lease.until = Some(look.unwrap_or(now));
+            let poll_at = row.lease.until.filter(|_| row.lease.token.is_some());
+            row.lease.until = Some(poll_at.unwrap_or(now));
         }
         self.queue.mark_running(&running)?;
         for row in running {
-            self.agenda.add(row, Stands::ToCall);
+            self.agenda.add(row, AgendaState::ToCall);
         }
         Ok(())
     }
 
-    /// Tell simulations what the inbox says they did.
-    fn remind(&self) -> Result<(), StoreError> {
+    /// Restores simulations from the successful calls in the inbox.
+    fn restore_simulations(&self) -> Result<(), StoreError> {
         self.each_done(&mut |call, outputs| {
             if let Some(simulation) = self.registry.simulation(&call.kind) {
                 simulation.remember(call, outputs);
@@ -205,74 +213,80 @@ impl Outbox {
         })
     }
 
-    /// Every call that the inbox says has succeeded, with its outputs, in the order of the results.
+    /// Visits every successful call in the inbox with its outputs, in the order of the results.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn each_done(&self, visit: &mut dyn FnMut(&Call, &Value)) -> Result<(), StoreError> {
         each_done(self.processor().store(), Some(self.processor().partition()), visit)
     }
 
-    /// Begin some of what is due at `now`, and say which calls are to be made. What a provider is called for is marked,
+    /// Starts some of the effects due at `now`, and returns the calls to make. Each called effect is marked as running,
     /// with its lease, before this returns.
     ///
-    /// What ends without a call ends here. One call of `begin` does one or the other, so that results come in in the
-    /// order in which their effects became due.
+    /// Effects that need no call end here. One `begin` either returns calls or ends effects, so that results are stored
+    /// in the order in which their effects became due.
+    ///
+    /// # Errors
+    /// Fails if the store fails, or in an open group unless every provider simulates.
     pub fn begin(&mut self, now: Timestamp) -> Result<Begun, OutboxError> {
         if self.processor().in_group() && !self.registry.is_simulation() {
             return Err(OutboxError::GroupOpen);
         }
         self.clock = self.clock.max(now);
-        let mut happened = Vec::new();
+        let mut agenda_events = Vec::new();
         loop {
-            let first = happened.first().map(Happening::is_call);
-            let alike = |event: &Happening| first.is_none_or(|first| first == event.is_call());
+            let first = agenda_events.first().map(AgendaEvent::is_call);
+            let alike = |event: &AgendaEvent| first.is_none_or(|first| first == event.is_call());
             match self.agenda.pop(now, alike) {
-                Some(event) => happened.push(event),
-                None if happened.is_empty() => return self.begin_due(now),
-                None => return self.follow(happened, now),
+                Some(event) => agenda_events.push(event),
+                None if agenda_events.is_empty() => return self.begin_due(now),
+                None => return self.handle_agenda(agenda_events, now),
             }
         }
     }
 
-    /// What the agenda says: looks and repeated calls, or leases and deadlines that have passed.
-    fn follow(&mut self, happened: Vec<Happening>, now: Timestamp) -> Result<Begun, OutboxError> {
-        let (mut begun, mut judged, mut looks) = (Begun::default(), Vec::new(), Vec::new());
-        for event in happened {
+    /// Handles events of the agenda: polls and repeated calls, or expired leases and deadlines.
+    fn handle_agenda(&mut self, agenda_events: Vec<AgendaEvent>, now: Timestamp) -> Result<Begun, OutboxError> {
+        let (mut begun, mut planned, mut polls) = (Begun::default(), Vec::new(), Vec::new());
+        for event in agenda_events {
             match event {
-                Happening::Call(mut row) => {
+                AgendaEvent::Call(mut row) => {
                     row.lease.until = Some(now.saturating_add(LEASE_MS));
                     begun.add(&row);
                     match self.call(&row) {
                         Ok(call) => {
-                            self.agenda.add(row.clone(), Stands::Called);
+                            self.agenda.add(row.clone(), AgendaState::Called);
                             self.begin_call(row, call, &mut begun);
                         }
-                        Err(failure) => judged.push(ended(row, Err(failure))),
+                        Err(failure) => planned.push(ended(row, Err(failure))),
                     }
                 }
-                Happening::Look(row) => {
+                AgendaEvent::Poll(row) => {
                     begun.add(&row);
                     if let Ok(call) = self.call(&row) {
                         self.begin_call(row, call, &mut begun);
                     }
                 }
-                Happening::LeaseOver(row) => {
+                AgendaEvent::LeaseExpired(row) => {
                     begun.add(&row);
-                    judged.push(self.unanswered(row, now));
+                    planned.push(self.lost_answer(row, now));
                 }
-                Happening::Deadline(row) => {
+                AgendaEvent::Deadline(row) => {
                     begun.add(&row);
-                    looks.extend(row.lease.token.is_some().then(|| row.clone()));
-                    judged.push(timed_out(row));
+                    polls.extend(row.lease.token.is_some().then(|| row.clone()));
+                    planned.push(timed_out(row));
                 }
             }
         }
-        begun.reports = self.conclude(judged, now)?;
-        for row in looks {
-            self.agenda.look(row);
+        begun.reports = self.apply(planned, now)?;
+        for row in polls {
+            self.agenda.add_poll(row);
         }
         Ok(begun)
     }
 
-    /// What the queue says.
+    /// Starts effects from the queue.
     fn begin_due(&mut self, now: Timestamp) -> Result<Begun, OutboxError> {
         let mut due = self.queue.due(now, self.fire_timers, ROUND)?;
         let is_call = |row: &EffectRow| !is_hosts_own(&row.effect.kind) && !is_past_deadline(row, now);
@@ -280,16 +294,16 @@ impl Outbox {
         let alike = due.iter().take_while(|row| is_call(row) == first).count();
         due.truncate(alike);
         let mut begun = Begun::default();
-        let mut judged = Vec::new();
+        let mut planned = Vec::new();
         if !first {
             for row in due {
                 begun.add(&row);
-                judged.push(match is_hosts_own(&row.effect.kind) {
-                    true => Judged { row, step: Step::Deliver, stands: None },
+                planned.push(match is_hosts_own(&row.effect.kind) {
+                    true => PlannedTransition { row, transition: EffectTransition::Deliver, agenda: None },
                     false => timed_out(row),
                 });
             }
-            begun.reports = self.conclude(judged, now)?;
+            begun.reports = self.apply(planned, now)?;
             return Ok(begun);
         }
         for row in &mut due {
@@ -303,13 +317,13 @@ impl Outbox {
             begun.add(&row);
             match self.call(&row) {
                 Ok(call) => {
-                    self.agenda.add(row.clone(), Stands::Called);
+                    self.agenda.add(row.clone(), AgendaState::Called);
                     self.begin_call(row, call, &mut begun);
                 }
-                Err(failure) => judged.push(ended(row, Err(failure))),
+                Err(failure) => planned.push(ended(row, Err(failure))),
             }
         }
-        begun.reports = self.conclude(judged, now)?;
+        begun.reports = self.apply(planned, now)?;
         Ok(begun)
     }
 
@@ -318,48 +332,55 @@ impl Outbox {
         begun.calls.push(call);
     }
 
-    /// Take answers in, results and rows in one group. An answer under a lease that ran out or an effect that has ended
-    /// comes late: a success is an event of its own, anything else says nothing new. An answer that nobody waits for,
-    /// or that came before, is passed over.
+    /// Accepts replies; stores results and rows in one group. An answer under an expired lease, or to an effect that
+    /// has ended, is late: a late success is an event of its own, a late failure is ignored. An unexpected or repeated
+    /// answer is ignored.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn finish(&mut self, replies: Vec<(Call, Reply)>, now: Timestamp) -> Result<Vec<Report>, OutboxError> {
         self.clock = self.clock.max(now);
-        let (mut judged, mut looks) = (Vec::new(), Vec::new());
+        let (mut planned, mut polls) = (Vec::new(), Vec::new());
         for (call, reply) in replies {
             let id = id_of(&call);
             let Some(row) = self.called.remove(&(id.clone(), call.lease)) else { continue };
             if self.agenda.lease(&id) == Some(call.lease) {
                 self.agenda.take(&id);
-                judged.push(self.judge(row, reply, now));
+                planned.push(self.judge(row, reply, now));
                 continue;
             }
             match reply {
                 Reply::Answer(CallOutcome::Done(value)) => {
-                    judged.push(Judged { row, step: Step::Late(value), stands: None });
+                    planned.push(PlannedTransition { row, transition: EffectTransition::Late(value), agenda: None });
                 }
-                Reply::Answer(CallOutcome::InProgress { after_ms, token }) if self.is_worth_a_look(&row, now)? => {
-                    looks.push(in_progress(row, after_ms, token, now));
+                Reply::Answer(CallOutcome::InProgress { after_ms, token }) if self.is_worth_polling(&row, now)? => {
+                    polls.push(in_progress(row, after_ms, token, now));
                 }
                 _ => {}
             }
         }
-        let reports = self.conclude(judged, now)?;
-        for row in looks {
-            self.agenda.look(row);
+        let reports = self.apply(planned, now)?;
+        for row in polls {
+            self.agenda.add_poll(row);
         }
         Ok(reports)
     }
 
-    /// True for an effect that has ended, not longer ago than anything else waits.
-    fn is_worth_a_look(&self, row: &EffectRow, now: Timestamp) -> Result<bool, StoreError> {
+    /// Returns true for an ended effect whose deadline (or creation) is at most [`WAIT_MAX_MS`] ago.
+    fn is_worth_polling(&self, row: &EffectRow, now: Timestamp) -> Result<bool, StoreError> {
         let found = self.queue.row(&row.scope, &row.effect.key, row.effect.generation)?;
         let has_ended = found.is_some_and(|row| row.state == EffectState::Finished);
         let since = row.effect.deadline.unwrap_or(row.created_at);
         Ok(has_ended && now < since.saturating_add(WAIT_MAX_MS))
     }
 
-    /// Run everything that is due at `now`, retries of events included, until nothing is left. Calls are made here: one
-    /// after the other if all providers only simulate, else several at once. The reports are those of results, timers and
-    /// messages, and of the events that these woke.
+    /// Runs everything that is due at `now`, including retries of events, until nothing is due. Makes the calls itself:
+    /// one by one if all providers simulate, otherwise several at once. Returns the reports of results, timers and
+    /// messages, and of the events that they woke.
+    ///
+    /// # Errors
+    /// Fails if the store fails, if effects request effects without end, or in an open group unless every provider
+    /// simulates.
     pub fn run_until_quiet(&mut self, now: Timestamp) -> Result<Vec<Report>, OutboxError> {
         if !self.registry.is_simulation() {
             return self.run_at_once(now);
@@ -384,8 +405,11 @@ impl Outbox {
         }
     }
 
-    /// Let time pass until `until`: everything that becomes due happens at its own time and in order. Events that have
-    /// waited too long at the end are given up.
+    /// Advances the time to `until`; everything runs at its due time, in order. Then gives up events that have waited
+    /// too long.
+    ///
+    /// # Errors
+    /// Fails like [`Outbox::run_until_quiet`].
     pub fn advance_to(&mut self, until: Timestamp) -> Result<Vec<Report>, OutboxError> {
         let mut reports = Vec::new();
         if self.clock < until {
@@ -402,8 +426,10 @@ impl Outbox {
         Ok(reports)
     }
 
-    /// When something happens next after the clock's time: an effect, a timer, a retry, a look, a deadline, the end of
-    /// a lease.
+    /// Returns the time of the next effect, timer, retry, poll, deadline or end of a lease.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn next_time(&self) -> Result<Option<Timestamp>, OutboxError> {
         let after = self.clock;
         let effect = self.queue.next_due(after)?;
@@ -412,56 +438,62 @@ impl Outbox {
         Ok([effect, event, begun].into_iter().flatten().min())
     }
 
-    fn judge(&self, row: EffectRow, reply: Reply, now: Timestamp) -> Judged {
+    fn judge(&self, row: EffectRow, reply: Reply, now: Timestamp) -> PlannedTransition {
         match reply {
             Reply::Answer(CallOutcome::Done(value)) => ended(row, Ok(value)),
             Reply::Answer(CallOutcome::Refused { code, message }) => {
                 ended(row, Err(failure(EffectFailureClass::Final, &code, message)))
             }
             Reply::Answer(CallOutcome::Retry { after_ms, code, message }) => {
-                self.again(row, after_ms, failure(EffectFailureClass::Transient, &code, message), now)
+                self.retry_or_fail(row, after_ms, failure(EffectFailureClass::Transient, &code, message), now)
             }
             Reply::Answer(CallOutcome::InProgress { after_ms, token }) => {
                 let row = in_progress(row, after_ms, token, now);
-                Judged { row, step: Step::Keep, stands: Some(Stands::ToCall) }
+                PlannedTransition { row, transition: EffectTransition::Keep, agenda: Some(AgendaState::ToCall) }
             }
-            Reply::Silence { lease_ms: Some(lease_ms) } if lease_ms <= 0 => self.unanswered(row, now),
+            Reply::Silence { lease_ms: Some(lease_ms) } if lease_ms <= 0 => self.lost_answer(row, now),
             Reply::Silence { lease_ms } => {
                 let mut row = row;
                 row.lease.until = lease_ms.map(|lease_ms| now.saturating_add(lease_ms));
-                Judged { row, step: Step::Keep, stands: Some(Stands::Called) }
+                PlannedTransition { row, transition: EffectTransition::Keep, agenda: Some(AgendaState::Called) }
             }
         }
     }
 
-    /// The lease ran out without an answer.
-    fn unanswered(&self, row: EffectRow, now: Timestamp) -> Judged {
+    /// Handles a lease that expired without an answer.
+    fn lost_answer(&self, row: EffectRow, now: Timestamp) -> PlannedTransition {
         let message = "no attempt got an answer; what was done is not known";
-        self.again(row, None, failure(EffectFailureClass::TimedOut, "lost-answer", message), now)
+        self.retry_or_fail(row, None, failure(EffectFailureClass::TimedOut, "lost-answer", message), now)
     }
 
-    /// Another attempt if the policy has one, not after the deadline; else the effect ends in `failure`.
-    fn again(&self, row: EffectRow, after_ms: Option<i64>, failure: EffectFailure, now: Timestamp) -> Judged {
+    /// Plans a retry, if the policy has one and not after the deadline; otherwise ends the effect with `failure`.
+    fn retry_or_fail(
+        &self,
+        row: EffectRow,
+        after_ms: Option<i64>,
+        failure: EffectFailure,
+        now: Timestamp,
+    ) -> PlannedTransition {
         let Some(delay) = self.queue.retry_delay_ms(&row) else {
             return ended(row, Err(failure));
         };
         let at = now.saturating_add(after_ms.unwrap_or(delay).max(1));
         let at = row.effect.deadline.map_or(at, |deadline| at.min(deadline.max(now)));
-        Judged { row: without_lease(row), step: Step::Retry(at), stands: None }
+        PlannedTransition { row: without_lease(row), transition: EffectTransition::Retry(at), agenda: None }
     }
 
-    /// Store what was judged, then note what goes on.
-    fn conclude(&mut self, judged: Vec<Judged>, now: Timestamp) -> Result<Vec<Report>, OutboxError> {
-        let mut stands = Vec::with_capacity(judged.len());
-        let mut steps = Vec::with_capacity(judged.len());
-        for judged in judged {
-            stands.push(judged.stands);
-            steps.push((judged.row, judged.step));
+    /// Stores transitions, then puts effects that continue into the agenda.
+    fn apply(&mut self, planned: Vec<PlannedTransition>, now: Timestamp) -> Result<Vec<Report>, OutboxError> {
+        let mut agenda_states = Vec::with_capacity(planned.len());
+        let mut transitions = Vec::with_capacity(planned.len());
+        for planned in planned {
+            agenda_states.push(planned.agenda);
+            transitions.push((planned.row, planned.transition));
         }
-        let reports = self.queue.record(&steps, now)?;
-        for ((row, _), stands) in steps.into_iter().zip(stands) {
-            if let Some(stands) = stands {
-                self.agenda.add(row, stands);
+        let reports = self.queue.record(&transitions, now)?;
+        for ((row, _), state) in transitions.into_iter().zip(agenda_states) {
+            if let Some(state) = state {
+                self.agenda.add(row, state);
             }
         }
         Ok(reports)
@@ -483,11 +515,11 @@ fn is_past_deadline(row: &EffectRow, now: Timestamp) -> bool {
     row.effect.deadline.is_some_and(|deadline| deadline <= now)
 }
 
-fn ended(row: EffectRow, answer: Result<Value, EffectFailure>) -> Judged {
-    Judged { row: without_lease(row), step: Step::End(answer), stands: None }
+fn ended(row: EffectRow, answer: Result<Value, EffectFailure>) -> PlannedTransition {
+    PlannedTransition { row: without_lease(row), transition: EffectTransition::End(answer), agenda: None }
 }
 
-fn timed_out(row: EffectRow) -> Judged {
+fn timed_out(row: EffectRow) -> PlannedTransition {
     let message = match row.attempts {
         0 => "the deadline passed before it began".to_owned(),
         attempts => format!("the deadline passed after {attempts} attempts; what was done is not known"),
@@ -495,13 +527,13 @@ fn timed_out(row: EffectRow) -> Judged {
     ended(row, Err(failure(EffectFailureClass::TimedOut, "deadline", message)))
 }
 
-/// Nobody carries it out now; the number stays, for the next lease to be higher.
+/// Ends the lease; its number stays, so that the next lease has a higher one.
 fn without_lease(mut row: EffectRow) -> EffectRow {
     row.lease = Lease { number: row.lease.number, ..Lease::default() };
     row
 }
 
-/// A provider works on it and is to be asked again; in real time no sooner than in a millisecond.
+/// Sets the token and the time of the next poll, at least 1 ms ahead.
 fn in_progress(mut row: EffectRow, after_ms: i64, token: String, now: Timestamp) -> EffectRow {
     let until = Some(now.saturating_add(after_ms.max(1)));
     row.lease = Lease { number: row.lease.number, until, token: Some(token) };

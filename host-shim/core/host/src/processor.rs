@@ -1,7 +1,7 @@
-//! What happens to an event: decided on a snapshot of its account, committed whole, and what it wakes.
+//! How is an event processed? Decided on a snapshot of its account, committed as a whole; then woken events run.
 //!
-//! The processor is the only one that writes the inbox. It calls the extension through a [`Runner`] and never looks
-//! into a decision; what it decides itself is where an event belongs, what is a repetition, and what waits for what.
+//! Only the processor writes the inbox. It calls the extension through a [`Runner`] and does not interpret decisions;
+//! it decides itself to which account an event belongs, which event is a duplicate, and which event waits.
 
 mod ask;
 mod expire;
@@ -18,8 +18,8 @@ pub use log_replay::{Difference, difference_from_record, replay_log};
 pub use refuse::by_intake as is_refused_by_intake;
 pub use report::{Disposition, EffectRef, Report};
 
-use crate::business::Own;
-use crate::snapshot::{Context, Seen, Snapshot};
+use crate::business::BusinessDeclarations;
+use crate::snapshot::{Context, FinishedSnapshot, Snapshot};
 use extension_contract::{Account, Event, Outcome, Payload, Refusal, Reply, StoreError, Timestamp};
 use host_store::{ConfigError, Declared, InboxRow, InboxState, NotState, Partition, Scope, Store};
 use host_wasm_runner::runner::{Runner, SharedImports};
@@ -27,55 +27,54 @@ use run::{Attempt, caller_of};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Attempts of an event that ends in an error, before it is a dead letter.
+/// Maximum number of failed attempts before an event becomes a dead letter.
 pub const ATTEMPTS_MAX: u32 = 5;
 /// Delay after the first, second, … failed attempt, in milliseconds: 1 s, 10 s, 1 min, 10 min.
 pub const RETRY_DELAYS_MS: [i64; ATTEMPTS_MAX as usize - 1] = [1_000, 10_000, 60_000, 600_000];
-/// Most parked events; beyond it the oldest without a mark of ours go first.
+/// Maximum number of parked events; beyond it the oldest are evicted, those without this host's mark first.
 pub const PARKED_MAX: u64 = 100_000;
-/// How long an event may wait for a claim, a fact or an effect, in milliseconds: 30 days.
+/// Maximum wait of an event for a claim, a fact or an effect, in milliseconds: 30 days.
 pub const WAIT_MAX_MS: i64 = 30 * 24 * 3_600_000;
-/// Most events that run because one event committed; the others follow with [`Processor::retry_due`].
+/// Maximum number of events that one commit wakes; the others run with [`Processor::retry_due`].
 pub const WOKEN_MAX: usize = 10_000;
-/// Most parked events of one connected account; beyond it the oldest of them go.
+/// Maximum number of parked events of one connected account; beyond it its oldest are evicted.
 pub const PARKED_CONNECTED_MAX: usize = 10_000;
-/// Times that an event is decided anew because its account changed meanwhile, before it counts as failed.
+/// Maximum number of decisions of one attempt that concurrent changes invalidate, before the attempt fails.
 pub const CONFLICTS_MAX: u32 = 8;
 
-/// Whose events a processor takes.
+/// The business of a processor.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Business {
     /// Name, for example `solobase`.
     pub name: String,
     /// True for real money. An event of the other mode is recorded and ignored.
     pub livemode: bool,
-    /// Configuration as text, by declared key; what is absent has its default.
+    /// Configuration as text, by declared key; an absent key has its default.
     pub config: BTreeMap<String, String>,
-    /// What it declares beside what the extension does.
-    pub own: Own,
-    /// SHA-256 of catalog and configuration, hex; recorded beside every outcome.
+    /// Its own declarations, in addition to those of the extension.
+    pub own: BusinessDeclarations,
+    /// SHA-256 of catalog and configuration, hex; recorded with every outcome.
     pub catalog_hash: String,
-    /// What of the JSON in its rows is no state, as the extension's manifest says.
+    /// JSON members of the rows that are excluded from the state, from the extension's manifest.
     pub not_state: NotState,
 }
 
-/// What went by without an outcome of its own.
+/// Counters of evicted and postponed events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// Parked events that were given up because there were more than [`PARKED_MAX`], or than
-    /// [`PARKED_CONNECTED_MAX`] of a connected account.
+    /// Parked events that were evicted because of [`PARKED_MAX`] or [`PARKED_CONNECTED_MAX`].
     pub parked_evicted: u64,
-    /// Woken events that were left for [`Processor::retry_due`] because there were more than [`WOKEN_MAX`].
+    /// Woken events that were postponed to [`Processor::retry_due`] because of [`WOKEN_MAX`].
     pub woken_postponed: u64,
 }
 
 /// Runs the events of one business in one mode over one store.
 ///
-/// An `Err` of any method is a store that failed: nothing of that call is stored, except what an open group holds,
-/// which the caller then rolls back with [`Processor::rollback_group`]. Alone [`StoreError::Denied`] says that the caller
-/// brought an event of another business, of which nothing is stored at all.
+/// An `Err` of any method means that the store failed: nothing of that call is stored, except in an open group, which
+/// the caller then rolls back with [`Processor::rollback_group`]. Only [`StoreError::Denied`] means that the event
+/// belongs to another business; such an event is not stored.
 pub struct Processor {
-    /// None only while a call of the extension has it.
+    /// None only during a call of the extension.
     store: Option<Box<dyn Store>>,
     runner: Box<dyn Runner>,
     business: Business,
@@ -89,7 +88,10 @@ pub struct Processor {
 }
 
 impl Processor {
-    /// A processor; fails if the configuration is not the one that the extension declares.
+    /// Creates a processor.
+    ///
+    /// # Errors
+    /// Fails if the configuration does not match the declared keys.
     pub fn new(store: Box<dyn Store>, runner: Box<dyn Runner>, business: Business) -> Result<Self, ConfigError> {
         let declarations = business.own.beside(runner.declarations());
         let declared =
@@ -110,70 +112,73 @@ impl Processor {
         })
     }
 
-    /// Another bound than [`PARKED_MAX`].
+    /// Sets another limit than [`PARKED_MAX`].
     pub fn set_parked_max(&mut self, parked_max: u64) {
         self.parked_max = parked_max;
     }
 
-    /// Another bound than [`PARKED_CONNECTED_MAX`].
+    /// Sets another limit than [`PARKED_CONNECTED_MAX`].
     pub fn set_parked_connected_max(&mut self, parked_connected_max: usize) {
         self.parked_connected_max = parked_connected_max;
     }
 
-    /// The store.
+    /// Returns the store.
     pub fn store(&self) -> &dyn Store {
-        self.store.as_deref().expect("a call of the extension gives the store back before it returns")
+        self.store.as_deref().expect("each call of the extension returns the store at its end")
     }
 
-    /// The store, to be changed by the outbox and by tests.
+    /// Returns the store, for changes by the outbox and by tests.
     pub fn store_mut(&mut self) -> &mut dyn Store {
-        self.store.as_deref_mut().expect("a call of the extension gives the store back before it returns")
+        self.store.as_deref_mut().expect("each call of the extension returns the store at its end")
     }
 
-    /// Go on over another store, outside of a group; what was in use is left behind.
+    /// Replaces the store, outside of a group; the old store is dropped.
     pub fn set_store(&mut self, store: Box<dyn Store>) {
         self.store = Some(store);
     }
 
-    /// The extension.
+    /// Returns the runner of the extension.
     pub fn runner(&self) -> &dyn Runner {
         &*self.runner
     }
 
-    /// The business.
+    /// Returns the business.
     pub fn business(&self) -> &Business {
         &self.business
     }
 
-    /// Declarations and configuration, ready to be looked up.
+    /// Returns declarations and configuration, indexed.
     pub fn declared(&self) -> &Declared {
         &self.declared
     }
 
-    /// What went by without an outcome of its own, since the start.
+    /// Returns the counters since the start.
     pub fn counters(&self) -> Counters {
         self.counters
     }
 
-    /// The business and its mode: the part of the store that is this processor's.
+    /// Returns business and mode: the part of the store that belongs to this processor.
     pub fn partition(&self) -> &Partition {
         &self.partition
     }
 
-    /// The scope of an account of this business.
+    /// Returns the scope of an account of this business.
     pub fn scope(&self, account: Account) -> Scope {
         self.partition.scope(account)
     }
 
-    /// End, with the parts.
+    /// Consumes the processor and returns its parts.
     pub fn into_parts(mut self) -> (Box<dyn Store>, Box<dyn Runner>) {
         (self.take_store(), self.runner)
     }
 
-    /// Begin a group: what follows is durable with [`Processor::commit_group`], all at once.
+    /// Begins a group: all following writes become durable together, by [`Processor::commit_group`].
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn begin_group(&mut self) -> Result<(), StoreError> {
         if let Err(error) = self.store_mut().begin() {
-            // A store that began and could not say so must not stay in a group that nobody ends.
+            // If the store began a group before it failed, the group must be ended.
             let _ = self.store_mut().rollback();
             return Err(error);
         }
@@ -181,29 +186,38 @@ impl Processor {
         Ok(())
     }
 
-    /// Make the group durable. On an error it is thrown away.
+    /// Makes the group durable.
+    ///
+    /// # Errors
+    /// Fails if the store fails; the group is then rolled back.
     pub fn commit_group(&mut self) -> Result<(), StoreError> {
         self.in_group = false;
         let committed = self.store_mut().commit();
         if committed.is_err() {
-            // The error to report is the commit's; what cannot be rolled back is gone with the store.
+            // Report the error of the commit; a failed rollback adds nothing.
             let _ = self.store_mut().rollback();
         }
         committed
     }
 
-    /// Throw the group away.
+    /// Rolls the group back.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn rollback_group(&mut self) -> Result<(), StoreError> {
         self.in_group = false;
         self.store_mut().rollback()
     }
 
-    /// True between `begin_group` and its end.
+    /// Returns true in an open group.
     pub fn in_group(&self) -> bool {
         self.in_group
     }
 
-    /// Run `body` in the open group, or in one of its own.
+    /// Runs `body` in the open group, or in a group of its own.
+    ///
+    /// # Errors
+    /// Fails with the error of `body`, or if the store fails.
     pub fn grouped<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
         if self.in_group {
             return body(self);
@@ -212,18 +226,20 @@ impl Processor {
         match body(self) {
             Ok(value) => self.commit_group().map(|()| value),
             Err(error) => {
-                // The first error says what is wrong.
+                // Report the first error.
                 let _ = self.rollback_group();
                 Err(error)
             }
         }
     }
 
-    /// Take an event in: store it, place it, decide it, and run what it wakes.
+    /// Accepts an event: stores, places and decides it, and runs the events that it wakes.
     ///
-    /// `raw` are the bytes as they came, empty where the payload says all. The first report is the event's own, those
-    /// of woken events follow in the order in which they ran. An id that the inbox has already is `duplicate`, and the
-    /// extension is not called.
+    /// `raw` are the received bytes; empty if the payload is complete without them. The first report is the event's
+    /// own; those of woken events follow in run order. A known id is `duplicate`, without a call of the extension.
+    ///
+    /// # Errors
+    /// Fails if the store fails, or with [`StoreError::Denied`] for an event of another business.
     pub fn accept(&mut self, event: Event, raw: Vec<u8>) -> Result<Vec<Report>, StoreError> {
         self.check_business(&event)?;
         self.grouped(|processor| {
@@ -235,7 +251,7 @@ impl Processor {
         })
     }
 
-    /// An event of another business would be stored and decided as that one's, by the wrong catalog.
+    /// Denies an event of another business, which this catalog must not decide.
     pub(crate) fn check_business(&self, event: &Event) -> Result<(), StoreError> {
         let (own, named) = (&self.partition.business, &event.business);
         if own == named {
@@ -245,34 +261,39 @@ impl Processor {
         Err(StoreError::Denied(text))
     }
 
-    /// The report of an event that the inbox has already.
+    /// Returns the report of a repeated event, if the inbox has the event.
     fn duplicate(&self, event: &Event) -> Result<Option<Report>, StoreError> {
         let Some(known) = self.known(event)? else { return Ok(None) };
         let alert = known.event.id == event.id && conflicts_with(&known, event);
-        let reply = if tells_the_same(&known.event, event) { self.reply_of(&known)? } else { None };
+        let reply = if is_same_command(&known.event, event) { self.reply_of(&known)? } else { None };
         Ok(Some(Report { alert, reply, ..Report::duplicate(&known) }))
     }
 
-    /// What the caller of an event was answered last: an answer that got lost is given again.
+    /// Returns the last stored reply to an event's caller, so that a repeated request gets it again.
     ///
-    /// None for an event without a caller, one that is not answered yet, and one that was erased.
+    /// None for an event that has no caller, has no reply yet, or was erased.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn reply_of(&self, row: &InboxRow) -> Result<Option<Reply>, StoreError> {
         let (Some(caller), Some(account)) = (caller_of(&row.event), &row.event.account) else { return Ok(None) };
-        let kept = self.store().reply(&self.partition.scope(account.clone()), caller)?;
-        Ok(kept.or_else(|| match &row.outcome {
+        let stored = self.store().reply(&self.partition.scope(account.clone()), caller)?;
+        Ok(stored.or_else(|| match &row.outcome {
             Some(Outcome::Rejected(refusal)) if !row.erased => Some(Reply::Refused(refusal.clone())),
             _ => None,
         }))
     }
 
-    /// What whoever gave a stored event is told when it comes once more. No report: there is no such row of this business
-    /// and mode.
+    /// Returns the report for a repetition of a stored event; none if this business and mode have no such row.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn told_again(&self, seq: u64) -> Result<Option<Report>, StoreError> {
         let Some(row) = self.store().inbox(seq)?.filter(|row| self.is_own(row)) else { return Ok(None) };
         Ok(Some(Report { reply: self.reply_of(&row)?, ..Report::duplicate(&row) }))
     }
 
-    /// The inbox row of an event with the same source and id, or of the one that tells the same with its object.
+    /// Returns the inbox row with the same source and id, or the row of the snapshot event for a thin event.
     fn known(&self, event: &Event) -> Result<Option<InboxRow>, StoreError> {
         let twin = event.provider.as_ref().and_then(|facts| facts.snapshot_event.as_deref());
         let of = |id: &str| self.store().event(&self.partition, &event.source, id);
@@ -282,7 +303,10 @@ impl Processor {
         }
     }
 
-    /// Run every pending event whose time has come, oldest first, and what it wakes. `now` in milliseconds.
+    /// Runs every due pending event, oldest first, and the events that it wakes. `now` in milliseconds.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn retry_due(&mut self, now: Timestamp) -> Result<Vec<Report>, StoreError> {
         let mut reports = Vec::new();
         let mut seen = BTreeSet::new();
@@ -304,15 +328,21 @@ impl Processor {
         }
     }
 
-    /// Time of the next pending event after `now`, in milliseconds.
+    /// Returns the time of the next pending event after `now`, in milliseconds.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn next_retry(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.store().inbox_next_due(&self.partition, now)
     }
 
-    /// Run an event again because an operator says so: a dead letter, a rejected one, one that waits.
+    /// Runs an event again on behalf of an operator: a dead letter, a rejected or a waiting event.
     ///
-    /// One that was applied, ignored or found to be a repetition is `duplicate`, and so is one that was erased: nothing
-    /// is left to decide by. No report: there is no such row of this business and mode.
+    /// An applied, ignored, duplicate or erased event is reported as `duplicate`. Returns no report if this business
+    /// and mode have no such row.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn redrive(&mut self, seq: u64, now: Timestamp) -> Result<Vec<Report>, StoreError> {
         self.grouped(|processor| {
             let row = processor.store().inbox(seq)?.filter(|row| processor.is_own(row));
@@ -328,18 +358,27 @@ impl Processor {
         })
     }
 
-    /// Rows that wait for another attempt and rows that nobody tries any more, in order of acceptance.
+    /// Returns rows that wait for a retry and dead letters, in order of acceptance.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn failed(&self) -> Result<Vec<InboxRow>, StoreError> {
         pages(|after| self.store().failed(&self.partition, after, PAGE))
     }
 
-    /// Dead letters, in order of acceptance.
+    /// Returns dead letters, in order of acceptance.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn dead(&self) -> Result<Vec<InboxRow>, StoreError> {
         pages(|after| self.store().dead(&self.partition, after, PAGE))
     }
 
-    /// Rows of the inbox in order of acceptance, after `after`: a page of the log of this business and mode. Fewer than
-    /// `limit` are the last ones.
+    /// Returns a page of this business's and mode's inbox, in order of acceptance, after row `after`. Fewer than
+    /// `limit` rows mean the last page.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn inbox_after(&self, after: u64, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
         let (mut own, mut after) = (Vec::new(), after);
         while own.len() < limit {
@@ -352,17 +391,21 @@ impl Processor {
         Ok(own)
     }
 
-    /// True for a row of this business and mode.
+    /// Returns true for a row of this business and mode.
     fn is_own(&self, row: &InboxRow) -> bool {
         row.event.business == self.partition.business && row.livemode == self.partition.livemode
     }
 
     fn take_store(&mut self) -> Box<dyn Store> {
-        self.store.take().expect("a call of the extension gives the store back before it returns")
+        self.store.take().expect("each call of the extension returns the store at its end")
     }
 
-    /// Call the extension, which reads the store meanwhile.
-    fn call<T>(&mut self, context: Context, body: impl FnOnce(&mut dyn Runner, &SharedImports) -> T) -> (Seen, T) {
+    /// Calls the extension over a snapshot, which owns the store during the call.
+    fn call<T>(
+        &mut self,
+        context: Context,
+        body: impl FnOnce(&mut dyn Runner, &SharedImports) -> T,
+    ) -> (FinishedSnapshot, T) {
         let snapshot = Arc::new(Mutex::new(Snapshot::new(self.take_store(), context)));
         let imports: SharedImports = snapshot.clone();
         let value = body(&mut *self.runner, &imports);
@@ -371,16 +414,16 @@ impl Processor {
         (snapshot.into_inner().unwrap_or_else(PoisonError::into_inner).finish(), value)
     }
 
-    /// Take the store back from what a call saw.
+    /// Takes the store back after a call.
     fn give_back(&mut self, store: Box<dyn Store>) {
         self.store = Some(store);
     }
 }
 
-/// Rows that one look-up brings.
+/// Rows per query.
 const PAGE: usize = 500;
 
-/// All pages of rows, each read after the last number of the one before.
+/// Reads all pages of rows.
 fn pages(read: impl Fn(u64) -> Result<Vec<InboxRow>, StoreError>) -> Result<Vec<InboxRow>, StoreError> {
     let mut rows: Vec<InboxRow> = Vec::new();
     loop {
@@ -393,10 +436,10 @@ fn pages(read: impl Fn(u64) -> Result<Vec<InboxRow>, StoreError>) -> Result<Vec<
     }
 }
 
-/// The rule for an event of another mode, before anybody is asked (S09, S76).
+/// Returns the outcome of an event of another mode; decided before the extension is called (S09, S76).
 ///
 /// A secret is named `test/…` or `live/…`. The endpoint of a live Connect account also gets the test events of its
-/// connected accounts, so that a live secret on a test event of a connected account says nothing.
+/// connected accounts, so a live secret on such an event is no contradiction.
 fn wrong_mode(event: &Event, livemode: bool) -> Option<Outcome> {
     let of_event = event.livemode?;
     let facts = event.provider.as_ref()?;
@@ -412,17 +455,17 @@ fn wrong_mode(event: &Event, livemode: bool) -> Option<Outcome> {
     (of_event != livemode).then_some(Outcome::Ignored(extension_contract::IgnoreReason::WrongMode))
 }
 
-/// Whether who gives a command again is who gave it: nobody else is told the answer.
-fn tells_the_same(known: &Event, again: &Event) -> bool {
+/// Returns true if a repeated command has the same caller and content; only then is the stored reply returned.
+fn is_same_command(known: &Event, again: &Event) -> bool {
     let same_account = again.account.is_none() || known.account == again.account;
     same_account
         && (&known.kind, &known.actor, &known.reply_to) == (&again.kind, &again.actor, &again.reply_to)
         && known.payload == again.payload
 }
 
-/// Whether a provider's event that is known by its id comes with other data, which a provider never does: the first
-/// stays, and an operator looks. In another API version it has another shape. What an erased one said is not known any
-/// more, so that nothing conflicts with it.
+/// Returns true if a known provider event is repeated with other data, which a correct provider never does: the first
+/// event stays and an operator is alerted. Other API versions have other shapes, and an erased event has no data, so
+/// neither conflicts.
 fn conflicts_with(known: &InboxRow, again: &Event) -> bool {
     if known.erased {
         return false;
@@ -432,7 +475,7 @@ fn conflicts_with(known: &InboxRow, again: &Event) -> bool {
     let version = |event: &Event| event.provider.as_ref().and_then(|facts| facts.api_version.clone());
     let read = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).ok();
     let data = |body: &[u8]| read(body).and_then(|body| body.get("data").cloned());
-    // What was asked for since is newer than what was sent.
+    // A fetched object may be newer than the sent one.
     let time = |event: &Event| event.provider.as_ref().and_then(|facts| facts.time);
     let is_same = version(known) == version(again) && time(known) == time(again);
     first != second && is_same && data(first) != data(second)

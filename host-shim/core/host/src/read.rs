@@ -1,14 +1,17 @@
-//! Typed reads of a store, for those who look at it from outside: scenarios, pages, tests.
+//! Typed reads of a store, for scenarios, pages and tests.
 
 use extension_contract::{
     Account, Price, Product, Purchase, RecordKey, Row, RowKey, RowKind, Stored, StoredRecord, Subscription,
 };
 use host_store::{Partition, Scope, Store};
 
-/// Rows that one look-up brings.
+/// Rows per query.
 const PAGE: usize = 500;
 
-/// One product of an account, a deleted one too.
+/// Returns one product of an account; also a deleted one.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn product(store: &dyn Store, scope: &Scope, id: &str) -> Stored<Option<Product>> {
     Ok(one(store, scope, RowKey::Product(id.to_owned()))?.and_then(|row| match row {
         Row::Product(row) => Some(row),
@@ -16,7 +19,10 @@ pub fn product(store: &dyn Store, scope: &Scope, id: &str) -> Stored<Option<Prod
     }))
 }
 
-/// All products of an account, deleted ones too, in order of their ids.
+/// Returns all products of an account by id, including deleted ones.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn products(store: &dyn Store, scope: &Scope) -> Stored<Vec<Product>> {
     all(store, scope, &RowKind::Product, |row| match row {
         Row::Product(row) => Some(row),
@@ -24,7 +30,10 @@ pub fn products(store: &dyn Store, scope: &Scope) -> Stored<Vec<Product>> {
     })
 }
 
-/// All prices of a catalog, in order of their ids.
+/// Returns all prices of a catalog, by id.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn prices(store: &dyn Store, partition: &Partition) -> Stored<Vec<Price>> {
     all(store, &partition.scope(Account::Platform), &RowKind::Price, |row| match row {
         Row::Price(row) => Some(row),
@@ -32,7 +41,10 @@ pub fn prices(store: &dyn Store, partition: &Partition) -> Stored<Vec<Price>> {
     })
 }
 
-/// All purchases of an account, in order of their ids.
+/// Returns all purchases of an account, by id.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn purchases(store: &dyn Store, scope: &Scope) -> Stored<Vec<Purchase>> {
     all(store, scope, &RowKind::Purchase, |row| match row {
         Row::Purchase(row) => Some(row),
@@ -40,7 +52,10 @@ pub fn purchases(store: &dyn Store, scope: &Scope) -> Stored<Vec<Purchase>> {
     })
 }
 
-/// All subscriptions of an account, in order of their ids.
+/// Returns all subscriptions of an account, by id.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn subscriptions(store: &dyn Store, scope: &Scope) -> Stored<Vec<Subscription>> {
     all(store, scope, &RowKind::Subscription, |row| match row {
         Row::Subscription(row) => Some(row),
@@ -48,7 +63,10 @@ pub fn subscriptions(store: &dyn Store, scope: &Scope) -> Stored<Vec<Subscriptio
     })
 }
 
-/// One record.
+/// Returns one record.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn record(store: &dyn Store, scope: &Scope, collection: &str, id: &str) -> Stored<Option<StoredRecord>> {
     let key = RecordKey { collection: collection.to_owned(), id: id.to_owned() };
     Ok(one(store, scope, RowKey::Record(key))?.and_then(|row| match row {
@@ -57,7 +75,10 @@ pub fn record(store: &dyn Store, scope: &Scope, collection: &str, id: &str) -> S
     }))
 }
 
-/// All records of a collection, in order of their ids.
+/// Returns all records of a collection, by id.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn records(store: &dyn Store, scope: &Scope, collection: &str) -> Stored<Vec<StoredRecord>> {
     all(store, scope, &RowKind::Record(collection.to_owned()), |row| match row {
         Row::Record(row) => Some(row),

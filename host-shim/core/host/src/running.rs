@@ -1,4 +1,4 @@
-//! A host that runs: one business in one mode, over one store, with an extension, providers and a clock.
+//! How does a host start, take events and stop? One business in one mode, one store, one extension, providers, a clock.
 
 use crate::bad_input::BadInput;
 use crate::business::BusinessFolder;
@@ -13,7 +13,7 @@ use host_provider_api::Registry;
 use host_store::{ConfigError, MemoryStore, Store};
 use host_wasm_runner::runner::Runner;
 
-/// What a host is to do, beside the parts that it is made of. It serves any number of starts.
+/// The setup of a host: its business and configuration. It serves any number of starts.
 #[derive(Clone, Debug)]
 pub struct Setup {
     folder: BusinessFolder,
@@ -21,8 +21,8 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A business in a mode, true for real money, with configuration over its own, and the extension's manifest; without one
-    /// all of the extension's rows is state.
+    /// Creates a setup: a business, its mode (true for real money), configuration overrides and the extension's
+    /// manifest. Without a manifest the extension's rows belong to the state completely.
     pub fn new(
         folder: BusinessFolder,
         livemode: bool,
@@ -40,35 +40,35 @@ impl Setup {
         Setup { folder, business }
     }
 
-    /// The business.
+    /// Returns the business.
     pub fn business(&self) -> &BusinessFolder {
         &self.folder
     }
 }
 
-/// Why a host does not start.
+/// The reason why a host does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The extension does not take the catalog, or has not what the business says of it: each mistake, at least one.
+    /// The extension refuses the catalog, or lacks something that the business names; at least one mistake.
     #[error("{}", crate::bad_input::lines(.0))]
     Catalog(Vec<BadInput>),
-    /// The extension failed when it was given the catalog, which says nothing of the catalog.
-    #[error("the extension failed when it was given the catalog of {business}: {reason}")]
+    /// The extension failed while it loaded the catalog; the catalog may be correct.
+    #[error("the extension failed while it loaded the catalog of {business}: {reason}")]
     Extension {
         /// Name of the business.
         business: String,
-        /// How it failed.
+        /// Text of the failure.
         reason: String,
     },
-    /// The configuration is not the one that the extension declares.
+    /// The configuration does not match the declared configuration keys.
     #[error("configuration of {business}: {error}")]
     Config {
         /// Name of the business.
         business: String,
-        /// What is wrong with it.
+        /// The mistake.
         error: ConfigError,
     },
-    /// The store failed, or effects have no end.
+    /// The store failed, or effects request effects without end.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
 }
@@ -79,13 +79,13 @@ impl From<StoreError> for StartError {
     }
 }
 
-/// A host that runs: what `replay`, a server and tests all start.
+/// A running host.
 pub struct Host {
     outbox: Outbox,
     clock: Clock,
 }
 
-/// A point of a host's run that it can go back to.
+/// A saved state of a host, for a rollback.
 #[derive(Debug)]
 pub struct Saved {
     outbox: outbox::Saved,
@@ -93,28 +93,33 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// The rows as they were.
+    /// Returns the saved rows.
     pub fn store(&self) -> &MemoryStore {
         self.outbox.store()
     }
 }
 
 impl Host {
-    /// The point of now; none over a store that can't be forked. What providers did is theirs to remember.
+    /// Saves the current state; none if the store cannot be forked. Providers save their own state.
     pub fn save(&self) -> Option<Saved> {
         Some(Saved { outbox: self.outbox.save()?, clock: self.clock.clone() })
     }
 
-    /// Goes back to a point, or over to that of another host with the same business and extension.
+    /// Restores a saved state, of this host or of another host with the same business and extension.
+    ///
+    /// # Errors
+    /// Fails in an open group.
     pub fn go_to(&mut self, saved: &Saved) -> Result<(), OutboxError> {
         self.outbox.go_to(&saved.outbox)?;
         self.clock = saved.clock.clone();
         Ok(())
     }
 
-    /// Starts: brings the catalog in if another one is in force, then recovers what was running when the store was
-    /// left. What is due then waits for [`Outbox::begin`] or [`Outbox::run_until_quiet`]. The reports are those of the
-    /// catalog.
+    /// Starts a host: loads the catalog if it differs from the one in force, then recovers running effects. Returns the
+    /// reports of the catalog's load. Due effects wait for [`Outbox::begin`] or [`Outbox::run_until_quiet`].
+    ///
+    /// # Errors
+    /// Fails if the catalog or the configuration is wrong, or if the extension or the store fails.
     pub fn start(
         setup: &Setup,
         store: Box<dyn Store>,
@@ -131,13 +136,16 @@ impl Host {
             .map_err(|error| StartError::Config { business: folder.name.clone(), error })?;
         let mut outbox = Outbox::new(processor, registry);
         let now = clock.now();
-        // What the store was left with is decided under the catalog of this start.
-        let reports = catalog::bring_in(folder, &mut outbox, now)?;
+        // Recovered effects are decided under the catalog of this start.
+        let reports = catalog::load_if_changed(folder, &mut outbox, now)?;
         outbox.recover(now)?;
         Ok((Host { outbox, clock }, reports))
     }
 
-    /// Takes an event in at the clock's time, or refuses it as the intake says; see [`Processor::accept`].
+    /// Accepts an event at the clock's time, or stores the intake's refusal; see [`Processor::accept`].
+    ///
+    /// # Errors
+    /// Fails if the store fails, or with [`StoreError::Denied`] for an event of another business.
     pub fn accept(&mut self, decoded: Decoded, raw: Vec<u8>) -> Result<Vec<Report>, OutboxError> {
         let Decoded { mut event, refusal, .. } = decoded;
         event.received_at = self.clock.now();
@@ -147,10 +155,13 @@ impl Host {
         }
     }
 
-    /// Takes events in as [`Host::accept`] does, in their order; see [`Processor::accept_all`]. What each led to: one that
-    /// is denied is not stored, and the others go on.
+    /// Accepts events in order, like [`Host::accept`]; see [`Processor::accept_all`]. Returns one result per event: a
+    /// denied event is not stored, the others are processed.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn accept_all(&mut self, arrived: Vec<(Decoded, Vec<u8>)>) -> Result<Vec<Stored<Vec<Report>>>, OutboxError> {
-        let mut led_to = Vec::with_capacity(arrived.len());
+        let mut results = Vec::with_capacity(arrived.len());
         let mut events = Vec::new();
         for (decoded, raw) in arrived {
             let Decoded { mut event, refusal, .. } = decoded;
@@ -160,55 +171,58 @@ impl Host {
                 events.push((event, raw));
                 continue;
             }
-            led_to.extend(self.outbox.accept_all(std::mem::take(&mut events))?.into_iter().map(Ok));
+            results.extend(self.outbox.accept_all(std::mem::take(&mut events))?.into_iter().map(Ok));
             match (denied, refusal) {
-                (Some(denied), _) => led_to.push(Err(denied)),
+                (Some(denied), _) => results.push(Err(denied)),
                 (None, Some(refusal)) => {
-                    led_to.push(Ok(self.outbox.processor_mut().accept_refused(event, raw, refusal)?));
+                    results.push(Ok(self.outbox.processor_mut().accept_refused(event, raw, refusal)?));
                 }
                 (None, None) => {}
             }
         }
-        led_to.extend(self.outbox.accept_all(events)?.into_iter().map(Ok));
-        Ok(led_to)
+        results.extend(self.outbox.accept_all(events)?.into_iter().map(Ok));
+        Ok(results)
     }
 
-    /// The clock.
+    /// Returns the clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// The clock, to be read or told.
+    /// Returns the clock, for reading or setting.
     pub fn clock_mut(&mut self) -> &mut Clock {
         &mut self.clock
     }
 
-    /// The outbox, and through it the processor and the store.
+    /// Returns the outbox; it holds the processor and the store.
     pub fn outbox(&self) -> &Outbox {
         &self.outbox
     }
 
-    /// The outbox, to carry effects out.
+    /// Returns the outbox, for carrying out effects.
     pub fn outbox_mut(&mut self) -> &mut Outbox {
         &mut self.outbox
     }
 
-    /// The processor.
+    /// Returns the processor.
     pub fn processor(&self) -> &Processor {
         self.outbox.processor()
     }
 
-    /// The processor, for questions and groups.
+    /// Returns the processor, for questions and groups.
     pub fn processor_mut(&mut self) -> &mut Processor {
         self.outbox.processor_mut()
     }
 
-    /// The hash of the state.
+    /// Returns the hash of the state.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn state(&self) -> Stored<String> {
         host_store::state_hash(&[self.processor().store()], self.processor().declared().not_state())
     }
 
-    /// Ends the host; what is left is the store, as after a kill, and the clock, which stands where the outbox had come to.
+    /// Stops the host. Returns the store, in the state of a kill, and the clock, at least at the outbox's time.
     pub fn stop(mut self) -> (Box<dyn Store>, Clock) {
         self.clock.advance_to(self.outbox.clock());
         let (processor, _) = self.outbox.into_parts();

@@ -1,7 +1,7 @@
-//! What an extension sees: the account that the event belongs to, as it is before the event, and the catalog.
+//! What can an extension read during a call? The event's account, as it was before the event, and the catalog.
 //!
-//! It reads and remembers what it answered; it writes nothing. It owns its store while it lives, since an
-//! instance of a component can't borrow one.
+//! Places the event, and records all reads, so that the commit can depend on them. Writes nothing. Owns the store
+//! during the call, since a component instance cannot borrow one.
 
 use crate::check;
 use extension_contract::{
@@ -13,106 +13,106 @@ use host_store::{ClaimRow, Declared, LogEntry, Partition, Scope, Store};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// How much of the store a call may touch.
+/// The part of the store that a call may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// The account and the catalog.
     Account,
-    /// Catalog and configuration: `validate`.
+    /// Catalog and configuration only; for `validate`.
     CatalogOnly,
 }
 
-/// Whom a snapshot is for, as of when.
+/// The context of a snapshot: partition, account and time.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// Business and mode.
     pub partition: Partition,
-    /// The account, where it is known without placing.
+    /// Account, if it is known without placing.
     pub account: Option<Account>,
     /// Connected account of the event's provider; part of its claim keys.
     pub connected_account: Option<String>,
-    /// Id of the event, kept beside facts and effects.
+    /// Id of the event, stored with its facts and effects.
     pub event_id: String,
-    /// Time that claims are judged by: the event's `received_at`, in milliseconds since the epoch.
+    /// Time at which claims are evaluated: the event's `received_at`, in milliseconds since the epoch.
     pub now: Timestamp,
-    /// What it may read.
+    /// The part of the store that it may read.
     pub access: Access,
-    /// What the extension declared, with the host's configuration.
+    /// Declarations of the extension, with the configuration of the host.
     pub declared: Arc<Declared>,
 }
 
 impl Context {
-    /// The full form of a short claim key.
+    /// Returns the full form of a short claim key.
     pub(crate) fn full_key(&self, key: &str) -> String {
         full_key(&self.partition, self.connected_account.as_deref(), key)
     }
 }
 
-/// Where an event was found to belong.
+/// The result of placing an event: its account, or the reason why it has none.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Place {
-    /// To this account.
+pub enum PlacementResult {
+    /// The event belongs to this account.
     Here(Account),
-    /// To nobody yet: it waits for one of these claims, by their short keys.
+    /// No account yet: the event waits for one of these claims.
     Parked {
-        /// Short keys.
+        /// Short keys of the claims.
         keys: Vec<String>,
-        /// True if it bears a mark of ours.
+        /// True if the event bears a mark of this host.
         marked: bool,
     },
-    /// To nobody, and it is not our concern.
+    /// No account; the event is not for this business.
     Ignored(IgnoreReason),
-    /// To nobody, and it never will.
+    /// No account, and never any.
     Refused(Refusal),
 }
 
-/// What a snapshot answered, beside the rows.
+/// The log of a snapshot's replies, without the rows.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
-    /// Answers of `claims.take` in order: a line `KEY=mine|free|taken|blocked` each.
+    /// Replies of `claims.take` in order, one line `KEY=mine|free|taken|blocked` each.
     pub claim_answers: String,
     /// Log entries, in order.
     pub logs: Vec<LogEntry>,
-    /// The first `Unavailable` that a call answered: whatever the extension returns, it is not kept.
+    /// The first `Unavailable` error of a call; the extension's decision is then discarded.
     pub unavailable: Option<String>,
 }
 
-/// One event's sight of a store.
+/// The imports of one extension call, over a store.
 pub struct Snapshot {
     store: Box<dyn Store>,
     context: Context,
-    place: Option<Place>,
-    /// Versions of the rows that were given; 0 for one that is not there.
+    place: Option<PlacementResult>,
+    /// Versions of the returned rows; 0 for a missing row.
     versions: HashMap<RowKey, RowVersion>,
-    /// Claims that the event was placed by or that were asked for, by their full keys.
+    /// Claims that placed the event or that the extension read, by full key.
     claims: BTreeMap<String, Option<ClaimRow>>,
     account_revision: Option<u64>,
     catalog_revision: Option<u64>,
     trace: Trace,
 }
 
-/// What is left of a snapshot when the call is over.
-pub struct Seen {
+/// A snapshot after the end of the call.
+pub struct FinishedSnapshot {
     /// The store.
     pub store: Box<dyn Store>,
-    /// Whom it was for.
+    /// Context of the call.
     pub context: Context,
-    /// Where the event belongs; none if the extension did not ask.
-    pub place: Option<Place>,
-    /// Versions of the rows that were given.
+    /// Result of the placement; none if the extension did not open an account.
+    pub place: Option<PlacementResult>,
+    /// Versions of the returned rows.
     pub versions: HashMap<RowKey, RowVersion>,
-    /// Claims that the event was placed by or that were asked for, by their full keys.
+    /// Claims that placed the event or that the extension read, by full key.
     pub claims: BTreeMap<String, Option<ClaimRow>>,
-    /// Revision of the account that was read; none if it was not.
+    /// Revision of the account, if it was read.
     pub account_revision: Option<u64>,
-    /// Revision of the catalog that was read; none if it was not.
+    /// Revision of the catalog, if it was read.
     pub catalog_revision: Option<u64>,
-    /// What it answered.
+    /// Log of the replies.
     pub trace: Trace,
 }
 
 impl Snapshot {
-    /// The store as it is now.
+    /// Creates a snapshot of the store in its current state.
     pub fn new(store: Box<dyn Store>, context: Context) -> Self {
         Snapshot {
             store,
@@ -126,13 +126,13 @@ impl Snapshot {
         }
     }
 
-    /// End the call.
-    pub fn finish(self) -> Seen {
+    /// Ends the call.
+    pub fn finish(self) -> FinishedSnapshot {
         let Snapshot { store, context, place, versions, claims, account_revision, catalog_revision, trace } = self;
-        Seen { store, context, place, versions, claims, account_revision, catalog_revision, trace }
+        FinishedSnapshot { store, context, place, versions, claims, account_revision, catalog_revision, trace }
     }
 
-    /// Run a host call, and remember a store that failed.
+    /// Runs a host call and records a failure of the store.
     fn call<T>(&mut self, body: impl FnOnce(&mut Self) -> Stored<T>) -> Stored<T> {
         let answer = body(self);
         if let Err(StoreError::Unavailable(text)) = &answer {
@@ -141,17 +141,17 @@ impl Snapshot {
         answer
     }
 
-    /// The scope of the account that was opened.
+    /// Returns the scope of the opened account.
     fn scope(&self) -> Stored<Scope> {
         match &self.place {
-            Some(Place::Here(account)) => Ok(self.context.partition.scope(account.clone())),
+            Some(PlacementResult::Here(account)) => Ok(self.context.partition.scope(account.clone())),
             _ => Err(StoreError::Denied("no account is open".to_owned())),
         }
     }
 
-    fn place_of(&mut self, placement: &Placement) -> Stored<Place> {
+    fn place_of(&mut self, placement: &Placement) -> Stored<PlacementResult> {
         if let Some(account) = &self.context.account {
-            return Ok(Place::Here(account.clone()));
+            return Ok(PlacementResult::Here(account.clone()));
         }
         let full_keys: Vec<(&String, String)> = placement
             .keys
@@ -162,7 +162,7 @@ impl Snapshot {
         let wanted: Vec<String> = full_keys.iter().map(|(_, full)| full.clone()).collect();
         let mut holder: Option<(&str, Account)> = None;
         for ((key, full), claim) in full_keys.iter().zip(self.store.claims(&wanted)?) {
-            // Where an event belongs is decided from these, also where nobody holds them.
+            // The placement depends on these claims, also on those without a holder.
             self.claims.insert(full.clone(), claim.clone());
             let held = claim.filter(|row| row.until.is_none_or(|until| until > self.context.now));
             let Some(account) = held.and_then(|row| row.holder) else { continue };
@@ -171,19 +171,19 @@ impl Snapshot {
                 Some((_, first)) if *first == account => {}
                 Some((first_key, _)) => {
                     let text = format!("{first_key} and {key} belong to two accounts");
-                    return Ok(Place::Refused(Refusal::Inconsistent(text)));
+                    return Ok(PlacementResult::Refused(Refusal::Inconsistent(text)));
                 }
             }
         }
         if let Some((_, account)) = holder {
-            return Ok(Place::Here(account));
+            return Ok(PlacementResult::Here(account));
         }
         if let Some(account) = &placement.account
             && (self.context.connected_account.is_none() || *account == Account::Platform)
         {
             return Ok(match is_account(account) {
-                true => Place::Here(account.clone()),
-                false => Place::Refused(Refusal::Malformed("/data/object/metadata".to_owned())),
+                true => PlacementResult::Here(account.clone()),
+                false => PlacementResult::Refused(Refusal::Malformed("/data/object/metadata".to_owned())),
             });
         }
         let marked = match placement.mark {
@@ -191,18 +191,18 @@ impl Snapshot {
             Mark::Unknown => false,
             Mark::ByPrices => {
                 if !self.sells(&placement.names)? {
-                    return Ok(Place::Ignored(IgnoreReason::NotOurs));
+                    return Ok(PlacementResult::Ignored(IgnoreReason::NotOurs));
                 }
                 true
             }
         };
         if full_keys.is_empty() {
-            return Ok(Place::Refused(Refusal::Malformed("/data/object/id".to_owned())));
+            return Ok(PlacementResult::Refused(Refusal::Malformed("/data/object/id".to_owned())));
         }
-        Ok(Place::Parked { keys: placement.keys.clone(), marked })
+        Ok(PlacementResult::Parked { keys: placement.keys.clone(), marked })
     }
 
-    /// Whether the catalog has one of the named prices.
+    /// Returns true if the catalog has one of the named prices.
     fn sells(&self, names: &[Reference]) -> Stored<bool> {
         let prices = names.iter().filter_map(|name| match name {
             Reference::Catalog(key @ CatalogKey::Price(_)) => Some(key.clone()),
@@ -218,7 +218,7 @@ impl Snapshot {
         }
     }
 
-    fn judge(&self, row: Option<&ClaimRow>, account: &Account) -> ClaimState {
+    fn claim_state(&self, row: Option<&ClaimRow>, account: &Account) -> ClaimState {
         let now = self.context.now;
         let Some(row) = row else { return ClaimState::Free };
         match row.holder.as_ref().filter(|_| row.until.is_none_or(|until| until > now)) {
@@ -245,14 +245,14 @@ impl Snapshot {
     }
 }
 
-/// The full form of a short claim key, whose first part, `business/mode`, is the partition. Who has a connected account
-/// is known by our own account, so that the events of the connected one find it.
+/// Returns the full form of a short claim key: `business/mode` (the partition), the connected account, the key. Claims
+/// on connected accounts themselves belong to our own account, so that events of the connected account find it.
 pub(crate) fn full_key(partition: &Partition, connected: Option<&str>, key: &str) -> String {
     let connected = connected.filter(|_| !key.starts_with(CONNECTED_ACCOUNT_CLAIMS)).unwrap_or_default();
     format!("{}/{connected}/{key}", partition.name())
 }
 
-/// An account's name has 1 to 255 bytes and no control characters.
+/// Returns true if the account's name has 1 to 255 bytes and no control characters.
 fn is_account(account: &Account) -> bool {
     match account {
         Account::Platform => true,
@@ -273,7 +273,7 @@ impl Imports for Snapshot {
             }
             let place = snapshot.place_of(placement)?;
             snapshot.place = Some(place.clone());
-            let Place::Here(account) = place else { return Ok(Opened::Elsewhere) };
+            let PlacementResult::Here(account) = place else { return Ok(Opened::Elsewhere) };
             let scope = snapshot.context.partition.scope(account.clone());
             let opened = snapshot.store.open(&scope, &placement.names, facts)?;
             snapshot.account_revision = Some(opened.account_revision);
@@ -350,7 +350,7 @@ impl Imports for Snapshot {
             let rows = snapshot.store.claims(&full)?;
             let mut states = Vec::with_capacity(keys.len());
             for ((key, full), row) in keys.iter().zip(full).zip(rows) {
-                let state = snapshot.judge(row.as_ref(), &account);
+                let state = snapshot.claim_state(row.as_ref(), &account);
                 let answer = match state {
                     ClaimState::Mine => "mine",
                     ClaimState::Free => "free",
@@ -378,10 +378,10 @@ impl Imports for Snapshot {
             let mut held = snapshot.store.claims_held(&scope, &full_prefix)?;
             let rows = snapshot.store.claims(&held)?;
             let mut rows = rows.into_iter();
-            // A claim that has run out is nobody's, although its row is there.
+            // An expired claim has no holder, although its row exists.
             held.retain(|_| {
                 let row = rows.next().flatten();
-                snapshot.judge(row.as_ref(), &scope.account) == ClaimState::Mine
+                snapshot.claim_state(row.as_ref(), &scope.account) == ClaimState::Mine
             });
             Ok(held.into_iter().map(|mut full| full.split_off(cut)).collect())
         })

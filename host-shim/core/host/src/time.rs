@@ -1,17 +1,17 @@
-//! Times and spans as people write them.
+//! Conversion of times and spans between text and milliseconds.
 
 use jiff::Timestamp;
 
-/// An RFC 3339 time in milliseconds since the epoch; none if the text is no time.
+/// Parses an RFC 3339 time into milliseconds since the epoch; none if the text is not a time.
 pub fn parse(text: &str) -> Option<i64> {
-    // jiff reads more than RFC 3339; a time that people write has one form.
+    // jiff accepts more than RFC 3339; only that form is allowed.
     if text.as_bytes().get(10) != Some(&b'T') {
         return None;
     }
     text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
 }
 
-/// A time in RFC 3339, with milliseconds only where there are some.
+/// Formats a time as RFC 3339, with a fraction only if it is not zero.
 pub fn text(ms: i64) -> String {
     match Timestamp::from_millisecond(ms) {
         Ok(time) => time.to_string(),
@@ -19,17 +19,17 @@ pub fn text(ms: i64) -> String {
     }
 }
 
-/// The units of a span, each with its milliseconds; the longest name first where one ends as another.
+/// Units of a span in milliseconds; `ms` before its suffix `s`.
 const UNITS: [(&str, i64); 5] = [("ms", 1), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
 
-/// A span such as `250ms`, `90s`, `15m`, `12h` or `7d` in milliseconds.
+/// Parses a span such as `250ms`, `90s`, `15m`, `12h` or `7d` into milliseconds.
 pub fn parse_span(text: &str) -> Option<i64> {
     let (number, ms_per_unit) = UNITS.iter().find_map(|(unit, ms)| Some((text.strip_suffix(unit)?, ms)))?;
     let number: i64 = number.parse().ok().filter(|n| *n >= 0)?;
     number.checked_mul(*ms_per_unit)
 }
 
-/// A span as [`parse_span`] reads it, in the longest unit that makes it a whole number; a negative one is none.
+/// Formats a span for [`parse_span`], in the longest unit that gives a whole number; a negative span becomes `0s`.
 pub fn span_text(ms: i64) -> String {
     let ms = ms.max(0);
     let mut units = UNITS;
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_go_there_and_back() {
+    fn times_round_trip() {
         assert_eq!(parse("2026-01-01T00:00:00Z"), Some(1_767_225_600_000));
         assert_eq!(text(1_767_225_600_000), "2026-01-01T00:00:00Z");
         assert_eq!(text(1_767_225_600_250), "2026-01-01T00:00:00.25Z");

@@ -1,4 +1,4 @@
-//! What scenarios, pages and tests are shown of a host: sections of the state as JSON, by id, with times as RFC 3339.
+//! How does a host's state look as JSON? Sections by id, with times as RFC 3339, for scenarios, pages and tests.
 
 mod rows;
 
@@ -10,22 +10,28 @@ use extension_contract::{Account, Actor, FACT_SOURCE, Outcome, Payload, Question
 use host_store::{EffectRow, EffectState, InboxState};
 use serde_json::{Map, Value, json};
 
-/// Sources of events that come from outside; the others are made by the host.
+/// Sources of events from outside; the host creates events of all other sources.
 const OUTSIDE: [&str; 4] = ["stripe", "api", "products", FACT_SOURCE];
 
-/// True for the source of an event that came from outside, false for those of results, timers and messages.
+/// Returns true for the source of an event from outside, false for results, timers and messages.
 pub fn is_outside(source: &str) -> bool {
     OUTSIDE.contains(&source)
 }
 
-/// A section of [`Rows`], by id: `products`, `purchases`, `subscriptions`, `claims` or `timers`.
+/// Returns a section of [`Rows`], by id: `products`, `purchases`, `subscriptions`, `claims` or `timers`.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn rows(processor: &Processor, account: &Account, section: &str) -> Stored<Value> {
     let mut rows = account_rows(processor, account)?;
     let found = rows.sections.remove(section).unwrap_or_default();
     Ok(Value::Object(found.into_iter().collect()))
 }
 
-/// The records of an account: by collection, then by id.
+/// Returns the records of an account, by collection, then by id.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn records(processor: &Processor, account: &Account) -> Stored<Value> {
     let rows = account_rows(processor, account)?;
     let mut collections = Map::new();
@@ -37,7 +43,10 @@ pub fn records(processor: &Processor, account: &Account) -> Stored<Value> {
     Ok(Value::Object(collections))
 }
 
-/// Every claim that is held, by its key: until when, and by whom.
+/// Returns every held claim by key, with its end and its holder.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn claims(processor: &Processor) -> Stored<Value> {
     let mut found = Map::new();
     for scope in processor.store().scopes()? {
@@ -53,7 +62,10 @@ pub fn claims(processor: &Processor) -> Stored<Value> {
     Ok(Value::Object(found))
 }
 
-/// The catalog's prices, by id.
+/// Returns the catalog's prices, by id.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn prices(processor: &Processor) -> Stored<Value> {
     let rows = read::prices(processor.store(), processor.partition())?;
     let found = rows.into_iter().map(|price| {
@@ -68,7 +80,10 @@ fn question(account: &Account, at: Timestamp) -> Question {
     Question { account: account.clone(), actor: Actor::system(), at }
 }
 
-/// What an account may use at a time (milliseconds since the epoch), by entitlement.
+/// Returns an account's entitlements at a time (milliseconds since the epoch), by key.
+///
+/// # Errors
+/// Fails if the extension refuses or fails, or if the store fails.
 pub fn entitlements(processor: &mut Processor, account: &Account, at: Timestamp) -> Result<Value, AskError> {
     let found = processor.ask_entitlements(&question(account, at))?;
     let rows = found.into_iter().map(|row| {
@@ -84,7 +99,10 @@ pub fn entitlements(processor: &mut Processor, account: &Account, at: Timestamp)
     Ok(Value::Object(rows.collect()))
 }
 
-/// Balances of an account at a time (milliseconds since the epoch), by `LEDGER/UNIT`.
+/// Returns an account's balances at a time (milliseconds since the epoch), by `LEDGER/UNIT`.
+///
+/// # Errors
+/// Fails if the extension refuses or fails, or if the store fails.
 pub fn balances(processor: &mut Processor, account: &Account, at: Timestamp) -> Result<Value, AskError> {
     let found = processor.ask_balances(&question(account, at))?;
     let rows = found.into_iter().map(|row| {
@@ -94,7 +112,10 @@ pub fn balances(processor: &mut Processor, account: &Account, at: Timestamp) -> 
     Ok(Value::Object(rows.collect()))
 }
 
-/// Effects of an account by their keys, each in its newest generation; without keys that nobody asked for.
+/// Returns effects of an account by key, each in its newest generation; omits keys without an effect.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn effects<'k>(processor: &Processor, account: &Account, keys: impl IntoIterator<Item = &'k str>) -> Stored<Value> {
     let scope = processor.scope(account.clone());
     let mut found = Map::new();
@@ -122,8 +143,10 @@ fn effect(row: &EffectRow) -> Value {
     })
 }
 
-/// The last outcome of every event that came from outside, by id, with its reason and account; `failed` where there is
-/// none.
+/// Returns the last outcome of every event from outside, by id, with reason and account; `failed` without an outcome.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn outcomes(processor: &Processor) -> Stored<Value> {
     const PAGE: usize = 500;
     let mut found = Map::new();

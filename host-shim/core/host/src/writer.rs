@@ -1,15 +1,14 @@
-//! The one writer of a host: it takes jobs from a bounded channel, decides them, commits the group, then answers.
+//! How does one thread serve several callers? It takes jobs from a bounded channel, commits a group, then answers.
 //!
-//! A group is what waits when its first job is taken and what comes within [`WriterLimits::gather`], [`WriterLimits::group`] jobs at
-//! most. Jobs are decided and committed in the order in which they came. Replies, reports and calls to providers leave
-//! after the commit that they stand in; if there is none, because the store failed or the process was killed, nobody is
-//! told an outcome. Providers are called elsewhere, by the [`Listener`], and nothing of the host is held meanwhile.
+//! A group has the jobs that arrive within [`WriterLimits::gather`], at most [`WriterLimits::group`], in their order.
+//! Answers, reports and calls leave only after the commit; without a commit nobody gets an outcome. The [`Listener`]
+//! makes the calls to providers elsewhere, without blocking the host.
 
 mod deliver;
 mod jobs;
 
 pub use deliver::Delivered;
-pub use jobs::{JobResult, Jobs, OnAnswer, Ticket, Unanswered};
+pub use jobs::{JobError, JobResult, Jobs, OnAnswer, Ticket};
 
 use crate::Host;
 use crate::outbox::OutboxError;
@@ -17,47 +16,47 @@ use crate::processor::Report;
 use extension_contract::{Stored, Timestamp};
 use host_intake::Decoded;
 use host_provider_api::{Call, Reply};
-use jobs::{Job, Look};
+use jobs::{Job, ReadFn};
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How often events that wait too long are looked for, in milliseconds: an hour, of the 30 days that they may wait.
+/// Interval of the search for events that wait too long, in milliseconds: 1 hour (of a maximum wait of 30 days).
 const EXPIRE_EVERY_MS: i64 = 3_600_000;
-/// How long the outbox is left alone after its store failed.
+/// Pause of the outbox after a failure of the store.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What a writer may gather.
+/// The limits of a writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriterLimits {
-    /// Most jobs that wait; who comes then waits or is told that the writer is busy.
+    /// Maximum number of waiting jobs; a further caller waits or gets [`JobError::Busy`].
     pub waiting: usize,
-    /// Most jobs in one group.
+    /// Maximum number of jobs in one group.
     pub group: usize,
-    /// How long a group waits for more jobs, from its first one.
+    /// Time that a group waits for more jobs after its first one.
     pub gather: Duration,
 }
 
 impl Default for WriterLimits {
-    /// 1 024 jobs wait, which is what a disk commits in a fraction of a second; groups of 64, for 1 ms.
+    /// 1 024 waiting jobs, which a disk commits in a fraction of a second; groups of 64, gathered for 1 ms.
     fn default() -> Self {
         WriterLimits { waiting: 1024, group: 64, gather: Duration::from_millis(1) }
     }
 }
 
-/// Who is told what happens, on the writer's thread; it must not wait for the writer.
+/// Receives calls, reports and errors on the writer's thread; must not wait for the writer.
 pub trait Listener: Send {
-    /// Carry these calls out elsewhere; each answer goes to [`Jobs::finish`]. That they were begun is durable, unless
-    /// every provider only simulates.
+    /// Receives calls to make on another thread; pass each reply to [`Jobs::finish`]. Their running marks are durable,
+    /// unless every provider simulates.
     fn calls(&mut self, calls: Vec<Call>);
 
-    /// These runs are committed: of jobs, results, timers and messages, and of what they woke.
+    /// Receives the committed runs of jobs, results, timers and messages, and of the events that they woke.
     fn committed(&mut self, reports: &[Report]) {
         let _ = reports;
     }
 
-    /// The store failed: a group or a step of the outbox is not kept.
+    /// Receives a failure of the store: a group or a change of the outbox was not stored.
     fn failed(&mut self, error: &OutboxError) {
         let _ = error;
     }
@@ -70,55 +69,58 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts a writer over a host that has started. It begins with what is due.
+    /// Starts the writer of a started host. It begins with the due effects.
+    ///
+    /// # Errors
+    /// Fails if the thread cannot be created.
     pub fn spawn(host: Host, listener: Box<dyn Listener>, limits: WriterLimits) -> io::Result<Writer> {
         let (jobs, receiver) = Jobs::channel(limits.waiting);
-        let run = Run { host, listener, limits, expire_at: Timestamp::MIN, is_stale: false };
+        let run = WriterLoop { host, listener, limits, expire_at: Timestamp::MIN, is_stale: false };
         let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || run.until_stopped(&receiver))?;
         Ok(Writer { jobs, thread })
     }
 
-    /// A way to the writer.
+    /// Returns the sender of jobs to the writer.
     pub fn jobs(&self) -> &Jobs {
         &self.jobs
     }
 
-    /// Ends the writer after the jobs that wait now; the host is what is left. None if its thread panicked, and with it
-    /// the host is gone as in a crash.
+    /// Stops the writer after the jobs that wait now, and returns the host. None if the thread panicked; the host is
+    /// then lost, as in a crash.
     pub fn stop(self) -> Option<Host> {
-        // A writer that has ended needs not be told to.
+        // The writer may have ended already.
         let _ = self.jobs.stop();
         self.thread.join().ok()
     }
 }
 
-/// What one job of a group led to, or why it alone was denied: nothing of it is stored.
-type LedTo = Stored<Vec<Report>>;
+/// The reports of one job, or the reason why it was denied; a denied job is not stored.
+type JobReports = Stored<Vec<Report>>;
 
-/// What is done for jobs of a group, in their order.
-enum Step {
+/// A step of a group, in the order of the jobs.
+enum GroupStep {
     Accept(Vec<(Decoded, Vec<u8>)>),
     Redrive(u64),
 }
 
 /// The loop of a writer.
-struct Run {
+struct WriterLoop {
     host: Host,
     listener: Box<dyn Listener>,
     limits: WriterLimits,
-    /// When events that wait too long are looked for next.
+    /// Time of the next search for events that wait too long.
     expire_at: Timestamp,
-    /// True once the outbox may have forgotten what runs, since a store failed in between.
+    /// True after a failure of the store: the outbox may miss running effects.
     is_stale: bool,
 }
 
-/// What has come, by what is done with it.
+/// Received jobs, by kind of processing.
 #[derive(Default)]
 struct Batch {
-    /// Accepted and driven again in one group, in order.
+    /// Accepts and redrives of one group, in order.
     group: Vec<Job>,
     replies: Vec<(Call, Reply)>,
-    looks: Vec<Look>,
+    reads: Vec<ReadFn>,
     stop: bool,
 }
 
@@ -127,17 +129,17 @@ impl Batch {
         match job {
             Job::Accept { .. } | Job::Redrive { .. } => self.group.push(job),
             Job::Finish { call, reply } => self.replies.push((*call, reply)),
-            Job::Look(body) => self.looks.push(body),
+            Job::Read(body) => self.reads.push(body),
             Job::Stop => self.stop = true,
         }
     }
 
     fn len(&self) -> usize {
-        self.group.len() + self.replies.len() + self.looks.len()
+        self.group.len() + self.replies.len() + self.reads.len()
     }
 }
 
-impl Run {
+impl WriterLoop {
     fn until_stopped(mut self, jobs: &Receiver<Job>) -> Host {
         loop {
             let batch = match self.carry_out() {
@@ -155,17 +157,17 @@ impl Run {
             if !batch.replies.is_empty() {
                 let now = self.host.clock_mut().now();
                 let finished = self.host.outbox_mut().finish(batch.replies, now);
-                self.tell(finished);
+                self.report(finished);
             }
-            // What is looked at is committed: no group is open here.
-            batch.looks.into_iter().for_each(|look| look(self.host.processor_mut()));
+            // No group is open here, so reads see committed state only.
+            batch.reads.into_iter().for_each(|read| read(self.host.processor_mut()));
             if batch.stop {
                 return self.host;
             }
         }
     }
 
-    /// The first job and those that come soon after it.
+    /// Gathers the first job and those that arrive soon after it.
     fn gather(&self, first: Option<Job>, jobs: &Receiver<Job>) -> Batch {
         let mut batch = Batch::default();
         let Some(first) = first else { return batch };
@@ -180,19 +182,19 @@ impl Run {
         batch
     }
 
-    /// Decide jobs, make them durable together, and only then answer.
+    /// Decides jobs, commits them together, then answers.
     fn commit(&mut self, group: Vec<Job>) {
         if group.is_empty() {
             return;
         }
         let mut answers = Vec::with_capacity(group.len());
         match self.decide(group, &mut answers) {
-            Ok(led_to) => {
-                debug_assert_eq!(led_to.len(), answers.len(), "each job led to something");
-                led_to.iter().flatten().for_each(|reports| self.listener.committed(reports));
+            Ok(results) => {
+                debug_assert_eq!(results.len(), answers.len(), "each job has a result");
+                results.iter().flatten().for_each(|reports| self.listener.committed(reports));
                 answers
                     .into_iter()
-                    .zip(led_to)
+                    .zip(results)
                     .for_each(|(answer, reports)| answer(reports.map_err(|denied| OutboxError::from(denied).into())));
             }
             Err(error) => {
@@ -202,8 +204,8 @@ impl Run {
         }
     }
 
-    /// What each job led to, committed, or why it alone was denied. `answers` are of all jobs, whatever comes of them.
-    fn decide(&mut self, group: Vec<Job>, answers: &mut Vec<OnAnswer>) -> Result<Vec<LedTo>, OutboxError> {
+    /// Decides and commits a group; returns the reports or the denial of each job. Fills `answers` also if it fails.
+    fn decide(&mut self, group: Vec<Job>, answers: &mut Vec<OnAnswer>) -> Result<Vec<JobReports>, OutboxError> {
         let mut arrived = Vec::new();
         let mut steps = Vec::new();
         for job in group {
@@ -214,37 +216,37 @@ impl Run {
                 }
                 Job::Redrive { seq, answer } => {
                     answers.push(answer);
-                    steps.push(Step::Accept(std::mem::take(&mut arrived)));
-                    steps.push(Step::Redrive(seq));
+                    steps.push(GroupStep::Accept(std::mem::take(&mut arrived)));
+                    steps.push(GroupStep::Redrive(seq));
                 }
-                Job::Finish { .. } | Job::Look(_) | Job::Stop => {}
+                Job::Finish { .. } | Job::Read(_) | Job::Stop => {}
             }
         }
-        steps.push(Step::Accept(arrived));
+        steps.push(GroupStep::Accept(arrived));
         self.host.processor_mut().begin_group()?;
-        let mut led_to = Vec::with_capacity(answers.len());
+        let mut results = Vec::with_capacity(answers.len());
         for step in steps {
-            if let Err(error) = self.take(step, &mut led_to) {
-                // The first error says what is wrong.
+            if let Err(error) = self.run_step(step, &mut results) {
+                // Report the first error.
                 let _ = self.host.processor_mut().rollback_group();
                 return Err(error);
             }
         }
-        Ok(self.host.processor_mut().commit_group().map(|()| led_to)?)
+        Ok(self.host.processor_mut().commit_group().map(|()| results)?)
     }
 
-    fn take(&mut self, step: Step, led_to: &mut Vec<LedTo>) -> Result<(), OutboxError> {
+    fn run_step(&mut self, step: GroupStep, results: &mut Vec<JobReports>) -> Result<(), OutboxError> {
         match step {
-            Step::Accept(arrived) => led_to.extend(self.host.accept_all(arrived)?),
-            Step::Redrive(seq) => {
+            GroupStep::Accept(arrived) => results.extend(self.host.accept_all(arrived)?),
+            GroupStep::Redrive(seq) => {
                 let now = self.host.clock_mut().now();
-                led_to.push(Ok(self.host.processor_mut().redrive(seq, now)?));
+                results.push(Ok(self.host.processor_mut().redrive(seq, now)?));
             }
         }
         Ok(())
     }
 
-    /// Begin what is due. How long nothing more is, if nothing comes: none is for ever.
+    /// Starts due effects. Returns the time until more is due; none means never.
     fn carry_out(&mut self) -> Option<Duration> {
         let next = self.begin_some().and_then(|more| match more {
             true => Ok(None),
@@ -261,7 +263,7 @@ impl Run {
         }
     }
 
-    /// True if there may be more to begin.
+    /// Starts some due effects; returns true if more may be due.
     fn begin_some(&mut self) -> Result<bool, OutboxError> {
         let now = self.host.clock_mut().now();
         if self.is_stale {
@@ -284,12 +286,12 @@ impl Run {
         Ok(more)
     }
 
-    fn tell(&mut self, ran: Result<Vec<Report>, OutboxError>) {
+    fn report(&mut self, ran: Result<Vec<Report>, OutboxError>) {
         match ran {
             Ok(reports) => self.listener.committed(&reports),
             Err(error) => {
                 self.listener.failed(&error);
-                // The answers are lost: what was called is to be called again, under the same keys.
+                // The answers are lost, so the calls must be repeated under the same keys.
                 self.is_stale = true;
             }
         }

@@ -1,5 +1,5 @@
-//! A YAML document as JSON that remembers its file and lines, so that what is wrong with a value can be told with both. Documents
-//! of several files can be put together.
+//! A YAML document as JSON whose values know their file and line, for error messages. Documents of several files can be
+//! merged.
 
 use crate::bad_input::{BadInput, Place};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -10,10 +10,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Deepest nesting that is read.
+/// Maximum nesting depth.
 const DEPTH_MAX: usize = 64;
 
-/// A value and where it stands.
+/// A value with its file and line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lined {
     /// Line, from 1.
@@ -24,10 +24,10 @@ pub struct Lined {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Content {
-    /// A value without parts.
+    /// A scalar.
     Single(Value),
     List(Vec<Lined>),
-    /// In the order of the file.
+    /// In file order.
     Map(Vec<Entry>),
 }
 
@@ -43,14 +43,17 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Where its key stands.
+    /// Returns the place of the key.
     pub fn place(&self) -> Place {
         Place::line(&self.value.file, self.line)
     }
 }
 
 impl Lined {
-    /// Reads one YAML document; JSON is YAML, too.
+    /// Parses one YAML document; JSON is also YAML.
+    ///
+    /// # Errors
+    /// Fails if the text is not YAML, with the line.
     pub fn parse(file: &Path, text: &str) -> Result<Lined, BadInput> {
         let options = serde_saphyr::options! {
             strict_booleans: true,
@@ -62,25 +65,25 @@ impl Lined {
             let text = error.to_string();
             BadInput::new(Place::line(file, line), text.lines().next().unwrap_or_default(), "a YAML document")
         })?;
-        document.stands_in(&file.into());
+        document.set_file(&file.into());
         Ok(document)
     }
 
-    fn stands_in(&mut self, file: &Arc<Path>) {
+    fn set_file(&mut self, file: &Arc<Path>) {
         self.file = file.clone();
         match &mut self.content {
             Content::Single(_) => {}
-            Content::List(list) => list.iter_mut().for_each(|value| value.stands_in(file)),
-            Content::Map(map) => map.iter_mut().for_each(|entry| entry.value.stands_in(file)),
+            Content::List(list) => list.iter_mut().for_each(|value| value.set_file(file)),
+            Content::Map(map) => map.iter_mut().for_each(|entry| entry.value.set_file(file)),
         }
     }
 
-    /// Where it stands.
+    /// Returns the place of the value.
     pub fn place(&self) -> Place {
         Place::line(&self.file, self.line)
     }
 
-    /// The values of a list; none for anything else.
+    /// Returns the values of a list; none for anything else.
     pub fn list(&self) -> Option<&[Lined]> {
         match &self.content {
             Content::List(list) => Some(list),
@@ -88,8 +91,8 @@ impl Lined {
         }
     }
 
-    /// Put the entries of another mapping to those of this one, or the values of another list behind those of this one.
-    /// Nothing happens to anything else.
+    /// Appends the entries of another mapping to this mapping, or the values of another list to this list. Other
+    /// combinations change nothing.
     pub fn extend(&mut self, other: Lined) {
         match (&mut self.content, other.content) {
             (Content::Map(map), Content::Map(entries)) => map.extend(entries),
@@ -98,7 +101,7 @@ impl Lined {
         }
     }
 
-    /// The value of a key of a mapping, to be changed.
+    /// Returns the value of a key of a mapping, for changes.
     pub fn entry_mut(&mut self, key: &str) -> Option<&mut Lined> {
         match &mut self.content {
             Content::Map(map) => map.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.value),
@@ -106,14 +109,14 @@ impl Lined {
         }
     }
 
-    /// Put an entry to those of a mapping.
+    /// Appends an entry to a mapping.
     pub fn push(&mut self, entry: Entry) {
         if let Content::Map(map) = &mut self.content {
             map.push(entry);
         }
     }
 
-    /// The entries of a mapping, taken out of it; none of anything else.
+    /// Consumes a mapping and returns its entries; empty for anything else.
     pub fn into_entries(self) -> Vec<Entry> {
         match self.content {
             Content::Map(map) => map,
@@ -121,7 +124,7 @@ impl Lined {
         }
     }
 
-    /// The value without its lines.
+    /// Returns the value without its lines.
     pub fn json(&self) -> Value {
         match &self.content {
             Content::Single(value) => value.clone(),
@@ -130,7 +133,7 @@ impl Lined {
         }
     }
 
-    /// The value without what stands at these JSON Pointers; the rest keeps its lines.
+    /// Returns the value without those at these JSON Pointers; the others keep their lines.
     pub fn without(&self, pointers: &BTreeSet<String>) -> Lined {
         self.left("", pointers)
     }
@@ -157,7 +160,7 @@ impl Lined {
         Lined { line: self.line, file: self.file.clone(), content }
     }
 
-    /// The entries of a mapping; none for anything else.
+    /// Returns the entries of a mapping; none for anything else.
     pub fn entries(&self) -> Option<&[Entry]> {
         match &self.content {
             Content::Map(map) => Some(map),
@@ -165,7 +168,7 @@ impl Lined {
         }
     }
 
-    /// The kind of value, for messages.
+    /// Returns the kind of value, for messages.
     pub fn kind(&self) -> &'static str {
         match &self.content {
             Content::Single(Value::Null) => "nothing",
@@ -178,9 +181,9 @@ impl Lined {
         }
     }
 
-    /// The place that somebody means who names a value by its JSON Pointer and quotes a part of it: that of the only
-    /// key or value at or below that reads so, else that of the value itself. A pointer that leads nowhere means the
-    /// nearest value above.
+    /// Returns the place that an error with a JSON Pointer and a quotation means: the only key or value at or below the
+    /// pointer that equals the quotation, otherwise the value itself. For a missing value, starts at the nearest
+    /// parent.
     pub fn place_meant(&self, pointer: &str, quoted: Option<&str>) -> Place {
         let node = self.at(pointer).unwrap_or_else(|above| above);
         let mut places = Vec::new();
@@ -193,7 +196,10 @@ impl Lined {
         }
     }
 
-    /// The value that a JSON Pointer names; where it leads nowhere, the nearest value above as an error.
+    /// Returns the value at a JSON Pointer.
+    ///
+    /// # Errors
+    /// Fails with the nearest existing parent if there is no value.
     pub fn at(&self, pointer: &str) -> Result<&Lined, &Lined> {
         let mut node = self;
         for part in pointer.split('/').skip(1) {
@@ -209,7 +215,7 @@ impl Lined {
         Ok(node)
     }
 
-    /// A single value as it reads; none for nothing, a list or a mapping.
+    /// Returns a scalar as text; none for null, a list or a mapping.
     pub fn single(&self) -> Option<String> {
         match &self.content {
             Content::Single(Value::String(text)) => Some(text.clone()),
@@ -218,7 +224,7 @@ impl Lined {
         }
     }
 
-    /// All keys and texts at or below this value, in the order of the file.
+    /// Returns all keys and texts at or below this value, in file order.
     pub fn words(&self) -> Vec<&str> {
         match &self.content {
             Content::Single(Value::String(text)) => vec![text],
@@ -230,7 +236,7 @@ impl Lined {
         }
     }
 
-    /// Places at which a key or a single value reads `text`, in the order of the file.
+    /// Collects the places of keys and scalars that equal `text`, in file order.
     fn find(&self, text: &str, found: &mut Vec<Place>) {
         match &self.content {
             Content::List(list) => list.iter().for_each(|node| node.find(text, found)),
@@ -242,14 +248,14 @@ impl Lined {
                     entry.value.find(text, found);
                 }
             }
-            Content::Single(value) if reads(value, text) => found.push(self.place()),
+            Content::Single(value) if equals_text(value, text) => found.push(self.place()),
             Content::Single(_) => {}
         }
     }
 }
 
-/// True if a single value reads so.
-fn reads(value: &Value, text: &str) -> bool {
+/// Returns true if a scalar equals `text`.
+fn equals_text(value: &Value, text: &str) -> bool {
     match value {
         Value::String(value) => value == text,
         Value::Number(value) => value.to_string() == text,
@@ -297,7 +303,7 @@ impl<'de> Visitor<'de> for ContentVisitor {
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Content, E> {
         Number::from_f64(value)
             .map(|value| Content::Single(value.into()))
-            .ok_or_else(|| E::custom(format!("{value} is no number that JSON has")))
+            .ok_or_else(|| E::custom(format!("{value} is not a JSON number")))
     }
     fn visit_str<E>(self, value: &str) -> Result<Content, E> {
         Ok(Content::Single(value.into()))
@@ -334,7 +340,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_left_out_is_gone_and_the_rest_keeps_its_lines() {
+    fn without_removes_values_and_keeps_the_lines_of_the_others() {
         let text = "a:\n  - x: 1\n  - y/z: 2\n    w: 3\n  - 4\nb: 5\n";
         let left = parse(text).without(&["/a/0", "/a/1/y~1z", "/b", "/none/7"].map(str::to_owned).into());
         assert_eq!(left.json(), json!({"a": [{"w": 3}, 4]}));
@@ -356,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pointer_means_its_line_or_the_nearest_above_and_a_quotation_the_only_line_that_reads_so() {
+    fn place_meant_is_the_line_of_the_pointer_or_of_the_only_quoted_text() {
         let document = parse("a:\n  - x: 1\n  - y/z:\n      '~': 2\n");
         let lines = ["", "/a/0/x", "/a/1/y~1z/~0", "/a/1/none/x", "/a/7", "/none"]
             .map(|at| document.place_meant(at, None).line);
@@ -365,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_yaml_names_its_line() {
+    fn invalid_yaml_is_reported_with_its_line() {
         for (text, line) in [("a: 1\na: 2\n", 2), ("a: 1\nb: .nan\n", 2), ("a: 1\nb: 9223372036854775808\n", 2)] {
             let error = Lined::parse(Path::new("x.yml"), text).expect_err("refused");
             assert_eq!((error.place.file.as_path(), error.place.line), (Path::new("x.yml"), line), "{error}");

@@ -1,7 +1,7 @@
-//! A component that misbehaves costs its own event and nothing else: through processor and store, in both modes.
+//! Does a misbehaving component harm only its own event? Tested through processor and store, in both modes.
 //!
-//! The component is `tests/hostile-guest`, built here; the kind of an event says what it does. Unless it is told
-//! otherwise it decides well before: a row, a fact, a claim and an effect, none of which may be kept.
+//! The component is `tests/hostile-guest`, built here; the kind of an event selects its behaviour. Before it
+//! misbehaves, it usually decides a row, a fact, a claim and an effect, none of which may be stored.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 
 const T0: i64 = 1_700_000_000_000;
 
-/// Host calls that the component may make here.
+/// Maximum number of host calls.
 const HOST_CALLS: u64 = 1_000;
 
 static HOSTILE: LazyLock<LoadedComponent> =
@@ -34,7 +34,7 @@ fn user(id: &str) -> Account {
     Account::User(id.to_owned())
 }
 
-/// A processor with events that have an id each.
+/// A processor and a counter for unique event ids.
 struct World {
     processor: Processor,
     events: u32,
@@ -50,7 +50,7 @@ impl World {
         World::new(&HOSTILE, mode, Box::new(MemoryStore::new()))
     }
 
-    /// One of each: reused and fresh, in memory and on disk.
+    /// Returns one of each: reused and fresh, in memory and in SQLite.
     fn each() -> Vec<Self> {
         let on_disk = World::new(&HOSTILE, Mode::Reused, Box::new(SqliteStore::open_in_memory().unwrap()));
         vec![World::in_memory(Mode::Reused), World::in_memory(Mode::Fresh), on_disk]
@@ -74,7 +74,7 @@ impl World {
         }
     }
 
-    /// Take an event of this kind in; its report.
+    /// Accepts an event of this kind; returns its report.
     fn take(&mut self, kind: &str, account: Account) -> Report {
         let event = self.event(kind, Some(account), Payload::Command("{}".to_owned()));
         let mut reports = self.processor.accept(event, Vec::new()).unwrap();
@@ -82,14 +82,14 @@ impl World {
         reports.remove(0)
     }
 
-    /// The same for a provider's event, which has to be placed.
+    /// Accepts a provider's event, which must be placed; returns its report.
     fn take_of_provider(&mut self, kind: &str) -> Report {
         let mut event = self.event(kind, None, Payload::Provider(b"{}".to_vec()));
         event.provider = Some(ProviderFacts { provider: "stripe".to_owned(), ..ProviderFacts::default() });
         self.processor.accept(event, Vec::new()).unwrap().remove(0)
     }
 
-    /// A good event of `u1` is applied and everything that it says is kept.
+    /// Asserts that a good event of `u1` is applied and all its changes are stored.
     fn assert_behaves(&mut self) {
         let before = version(&self.processor);
         let report = self.take("behave", user("u1"));
@@ -102,20 +102,20 @@ impl World {
         assert_eq!(claim.unwrap().holder, Some(user("u1")));
     }
 
-    /// An event of this kind fails so, costs itself only, and the next good one is applied.
+    /// Asserts that an event of this kind fails with this error, changes nothing, and the next good event is applied.
     fn assert_fails(&mut self, kind: &str, account: Account, expected: &str) {
         self.assert_behaves();
-        let before = kept(self.processor.store());
+        let before = stored_data(self.processor.store());
         let report = self.take(kind, account);
         let Disposition::Failed(error) = &report.result else { panic!("{kind}: {report:?}") };
         assert_eq!(error.to_string(), expected, "{kind}");
         assert_eq!((report.effects.len(), report.reply.is_some(), report.alert), (0, false, false), "{kind}");
-        assert_eq!(kept(self.processor.store()), before, "{kind}");
+        assert_eq!(stored_data(self.processor.store()), before, "{kind}");
         self.assert_pending(&report, expected);
         self.assert_behaves();
     }
 
-    /// The event waits for its next attempt, and its one run says why.
+    /// Asserts that the event waits for its retry and that its only run has the error.
     fn assert_pending(&self, report: &Report, error: &str) {
         let store = self.processor.store();
         let row = store.inbox(report.seq).unwrap().unwrap();
@@ -130,27 +130,27 @@ impl World {
     }
 }
 
-/// Version of the record that every good decision writes; 0 while there is none.
+/// Returns the version of the record that every good decision writes; 0 without a record.
 fn version(processor: &Processor) -> u64 {
     let record = host::read::record(processor.store(), &processor.scope(user("u1")), "notes", "n").unwrap();
     record.map_or(0, |record| record.version)
 }
 
-/// All that an event can leave behind beside its row of the inbox.
+/// All stored data that an event can change, except its inbox row.
 #[derive(Debug, PartialEq)]
-struct Kept {
+struct StoredData {
     state: Value,
     effects: Vec<EffectRow>,
     claims: Vec<(String, ClaimRow)>,
-    /// Rises with each row, fact or claim.
+    /// Revisions; each row, fact or claim raises one.
     revisions: Vec<u64>,
 }
 
-fn kept(store: &dyn Store) -> Kept {
+fn stored_data(store: &dyn Store) -> StoredData {
     let partition = Partition { business: "acme".to_owned(), livemode: false };
     let mut claims = Vec::new();
     store.claims_each(None, &mut |key, row| claims.push((key.to_owned(), row.clone()))).unwrap();
-    Kept {
+    StoredData {
         state: state_document(&[store], &NotState::default()).unwrap(),
         effects: store.effects_open(&partition, None).unwrap(),
         claims,
@@ -158,7 +158,7 @@ fn kept(store: &dyn Store) -> Kept {
     }
 }
 
-/// Fails so everywhere.
+/// Asserts the failure in each world.
 fn assert_fails(kind: &str, expected: &RunError) {
     for mut world in World::each() {
         world.assert_fails(kind, user("u1"), &expected.to_string());
@@ -175,7 +175,7 @@ fn bad(what: &str, problem: &str) -> RunError {
 
 //
 #[test]
-fn a_call_is_limited_without_anybody_asking_for_it() {
+fn calls_are_limited_by_default() {
     let CallLimits { fuel, memory_bytes, deadline_ms, .. } = CallLimits::default();
     assert_eq!((fuel.is_some(), memory_bytes, deadline_ms), (true, 64 << 20, 1_000));
 }
@@ -188,14 +188,14 @@ fn spinning_runs_out_of_fuel() {
 
 //
 #[test]
-fn spinning_without_fuel_runs_into_the_deadline() {
+fn spinning_without_a_fuel_limit_hits_the_deadline() {
     let limits = CallLimits { fuel: None, deadline_ms: 100, ..CallLimits::default() };
     let mut world = World::new(&load(limits), Mode::Reused, Box::new(MemoryStore::new()));
     world.assert_fails("spin", user("u1"), &RunError::Deadline { limit_ms: 100 }.to_string());
 }
 
 #[test]
-fn the_same_event_uses_the_same_fuel_and_it_is_recorded() {
+fn the_same_event_uses_the_same_fuel_and_the_fuel_is_recorded() {
     let fuel = || {
         let mut world = World::in_memory(Mode::Fresh);
         let report = world.take("behave", user("u1"));
@@ -220,12 +220,12 @@ fn recursing_without_end_overflows_the_stack() {
 }
 
 #[test]
-fn a_trap_is_named() {
+fn a_trap_is_reported_with_its_text() {
     assert_fails("trap", &RunError::Trap("wasm trap: wasm `unreachable` instruction executed".to_owned()));
 }
 
 #[test]
-fn a_trap_in_a_question_is_named_and_the_next_event_works() {
+fn a_trap_in_a_question_is_reported_and_the_next_event_works() {
     let mut world = World::in_memory(Mode::Reused);
     let question = Question { account: user("u1"), actor: Actor::system(), at: T0 };
     let trap = RunError::Trap("wasm trap: wasm `unreachable` instruction executed".to_owned());
@@ -234,7 +234,7 @@ fn a_trap_in_a_question_is_named_and_the_next_event_works() {
 }
 
 #[test]
-fn a_failure_is_the_extensions_own() {
+fn a_failure_of_the_extension_is_reported_with_its_text() {
     assert_fails("fail", &RunError::Failure(Failure::Internal("on request".to_owned())));
 }
 
@@ -244,23 +244,23 @@ fn a_reply_beyond_the_contracts_limit_is_refused() {
 }
 
 #[test]
-fn a_reply_beyond_the_crossing_limit_is_not_even_read() {
+fn a_reply_beyond_the_transfer_limit_is_refused_unread() {
     assert_fails("huge-reply", &too_large("a value that was passed or returned", 8 << 20));
 }
 
 #[test]
-fn a_reply_that_is_no_json_is_refused() {
+fn a_reply_that_is_not_json_is_refused() {
     assert_fails("broken-reply", &bad("reply", "not JSON: EOF while parsing a value at line 1 column 5"));
 }
 
 #[test]
-fn an_outcome_that_names_nothing_is_refused() {
+fn an_outcome_without_a_key_is_refused() {
     assert_fails("empty-duplicate", &bad("outcome duplicate", "it is empty"));
     assert_fails("deferred-for-nothing", &bad("outcome deferred", "0 entries, expected 1 to 256"));
 }
 
 #[test]
-fn garbage_in_imports_is_answered_with_typed_errors() {
+fn garbage_passed_to_imports_returns_typed_errors() {
     for mut world in World::each() {
         let report = world.take("garbage", user("u1"));
         assert_eq!(report.result, Disposition::Outcome(Outcome::Ignored(IgnoreReason::NoChange)));
@@ -269,17 +269,17 @@ fn garbage_in_imports_is_answered_with_typed_errors() {
 }
 
 #[test]
-fn a_million_keys_are_not_even_read() {
+fn a_million_keys_are_refused_unread() {
     assert_fails("million-keys", &too_large("a value that was passed or returned", 8 << 20));
 }
 
 #[test]
-fn calling_imports_without_end_is_stopped() {
+fn endless_calls_of_imports_are_stopped() {
     assert_fails("chatter", &RunError::TooManyHostCalls { limit: HOST_CALLS });
 }
 
 #[test]
-fn passing_bytes_without_end_is_stopped() {
+fn endless_passing_of_bytes_is_stopped() {
     assert_fails("flood", &too_large("all that was passed", 64 << 20));
 }
 
@@ -289,12 +289,12 @@ fn opening_twice_is_denied() {
     assert_fails("open-twice", &RunError::Failure(Failure::Store(denied)));
 }
 
-/// Decisions that break the contract, with what is said of each.
+/// Decisions that break the contract, with their error texts.
 const BAD_DECISIONS: [(&str, &str); 37] = [
     ("undeclared-collection", "collection `others` is not declared"),
     ("other-kind", "purchase:p is written as a row of another kind"),
     ("purchase-removed", "purchase:p is written as a row of another kind"),
-    ("product-not-there", "product `p` can't be removed: it is not there"),
+    ("product-not-there", "product `p` cannot be removed: it does not exist"),
     ("product-of-catalog", "product `plan` belongs to the catalog"),
     (
         "product-no-json",
@@ -343,7 +343,7 @@ const BAD_DECISIONS: [(&str, &str); 37] = [
 ];
 
 #[test]
-fn a_decision_that_breaks_the_contract_is_not_kept() {
+fn a_decision_that_breaks_the_contract_is_discarded() {
     for mut world in World::each() {
         for (kind, account) in [("hold", user("u2")), ("block", user("u2")), ("catalog", Account::Platform)] {
             let report = world.take(kind, account);
@@ -360,13 +360,13 @@ fn a_decision_that_breaks_the_contract_is_not_kept() {
 }
 
 #[test]
-fn a_version_that_was_never_there_is_a_conflict() {
+fn a_version_that_never_existed_is_a_conflict() {
     assert_fails("wrong-version", &RunError::Failure(Failure::Store(StoreError::Conflict(0))));
 }
 
 //
 #[test]
-fn a_component_that_always_misbehaves_ends_as_a_dead_letter_beside_good_events() {
+fn an_event_that_always_traps_becomes_a_dead_letter_while_good_events_are_applied() {
     let mut world = World::in_memory(Mode::Reused);
     let report = world.take("trap", user("u1"));
     let (mut now, last) = (T0, RETRY_DELAYS_MS[RETRY_DELAYS_MS.len() - 1]);
@@ -377,7 +377,7 @@ fn a_component_that_always_misbehaves_ends_as_a_dead_letter_beside_good_events()
         assert_eq!(
             reports.iter().map(|report| report.alert).collect::<Vec<_>>(),
             [delay == last],
-            "an operator is told"
+            "an operator is alerted"
         );
     }
     let row = world.processor.store().inbox(report.seq).unwrap().unwrap();
@@ -390,10 +390,10 @@ fn a_component_that_always_misbehaves_ends_as_a_dead_letter_beside_good_events()
 }
 
 #[test]
-fn placement_keys_and_accounts_are_held_against_the_contract() {
+fn placement_keys_and_accounts_are_checked_against_the_contract() {
     let mut world = World::in_memory(Mode::Reused);
-    let before = kept(world.processor.store());
-    // Keys that nobody can claim lead nowhere, and so does an account that nobody can be.
+    let before = stored_data(world.processor.store());
+    // Invalid keys and invalid accounts place no event.
     for (kind, pointer) in [
         ("empty-key", "/data/object/id"),
         ("long-key", "/data/object/id"),
@@ -408,6 +408,6 @@ fn placement_keys_and_accounts_are_held_against_the_contract() {
     let report = world.take_of_provider("many-keys");
     let limit = StoreError::LimitExceeded("bulk call of 257 entries, at most 256".to_owned());
     assert_eq!(report.result, Disposition::Failed(RunError::Failure(Failure::Store(limit))));
-    assert_eq!(kept(world.processor.store()), before);
+    assert_eq!(stored_data(world.processor.store()), before);
     world.assert_behaves();
 }

@@ -1,4 +1,4 @@
-//! The outbox over a store in memory, the scripted provider and an extension that does what its events say.
+//! Tests of the outbox, over a store in memory, the scripted provider and an extension that its events script.
 #![allow(clippy::unwrap_used)]
 
 mod outbox {
@@ -25,12 +25,12 @@ mod outbox {
     use serde_json::{Value, json};
     use std::sync::Arc;
 
-    /// An outbox over `store` whose effects the scripted provider carries out.
+    /// Creates an outbox over `store` with the scripted provider.
     pub fn over(store: Box<dyn Store>, scripted: &Scripted) -> Outbox {
         of(Business { name: "toys".into(), ..Business::default() }, store, scripted)
     }
 
-    /// The same of another business or mode.
+    /// Creates an outbox of another business or mode.
     pub fn of(business: Business, store: Box<dyn Store>, scripted: &Scripted) -> Outbox {
         let processor = Processor::new(store, Box::new(toy::ToyRunner::new(1)), business).unwrap();
         Outbox::new(processor, Registry::with_default(Arc::new(scripted.clone())))
@@ -41,7 +41,7 @@ mod outbox {
         (over(Box::new(MemoryStore::new()), &scripted), scripted)
     }
 
-    /// A command of account `a` that asks for these effects.
+    /// Accepts a command of account `a` that requests these effects.
     pub fn ask(outbox: &mut Outbox, id: &str, effects: Value) {
         let reports = outbox.accept(command(id, "a", T0, json!({"ask": effects})), Vec::new()).unwrap();
         assert_eq!(lines(&reports), [format!("{id}: applied")]);
@@ -55,7 +55,7 @@ mod outbox {
         lines(&outbox.advance_to(until).unwrap())
     }
 
-    /// What account `a` got as the end of an effect, by the id of the event.
+    /// Returns the effect result of account `a`, by the id of the event.
     pub fn result(outbox: &Outbox, event_id: &str) -> EffectReport {
         let processor = outbox.processor();
         let (scope, id) = (processor.scope(events::user("a")), format!("result/{event_id}"));
@@ -63,13 +63,13 @@ mod outbox {
         serde_json::from_str(&record.expect("a result").value).unwrap()
     }
 
-    /// Effects of account `a` under a key, oldest generation first.
+    /// Returns the effects of account `a` under a key, oldest generation first.
     pub fn effect(outbox: &Outbox, key: &str) -> Vec<EffectRow> {
         let processor = outbox.processor();
         processor.store().effect(&processor.scope(events::user("a")), key).unwrap()
     }
 
-    /// `key#attempt` of each call so far.
+    /// Returns `key#attempt` of each call so far.
     pub fn calls(scripted: &Scripted) -> Vec<String> {
         let entry = |entry: &host_provider_api::scripted::Entry| format!("{}#{}", entry.call.key, entry.call.attempt);
         scripted.journal().iter().map(entry).collect()

@@ -1,4 +1,4 @@
-//! The processor over a store in memory and an extension that does what its events say.
+//! Tests of the processor, over a store in memory and an extension that its events script.
 #![allow(clippy::unwrap_used)]
 
 mod processor {
@@ -34,7 +34,7 @@ mod processor {
         over(Box::new(MemoryStore::new()))
     }
 
-    /// Take events in one after the other; the lines of all reports.
+    /// Accepts events one by one; returns the lines of all reports.
     pub fn accept(processor: &mut Processor, events: Vec<Event>) -> Vec<String> {
         let all: Vec<Report> =
             events.into_iter().flat_map(|event| processor.accept(event, Vec::new()).unwrap()).collect();

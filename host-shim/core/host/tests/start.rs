@@ -1,4 +1,4 @@
-//! A host that starts over a store: which catalog it brings in, and what stops it.
+//! Tests of the start of a host: when is the catalog loaded, and which errors stop the start?
 #![allow(clippy::unwrap_used)]
 
 mod start {

@@ -1,4 +1,4 @@
-//! The one writer over stores that may fail and an extension that does what its events say.
+//! Tests of the writer, over stores that may fail and an extension that its events script.
 #![allow(clippy::unwrap_used)]
 
 mod writer {
@@ -27,31 +27,31 @@ mod writer {
     use std::time::Duration;
     use toy::ToyRunner;
 
-    /// What a listener is told, in order.
+    /// A call of the listener.
     #[derive(Debug)]
-    pub enum Told {
+    pub enum ListenerEvent {
         Calls(Vec<Call>),
         Committed(Vec<Report>),
         Failed(OutboxError),
     }
 
-    struct Tells(Sender<Told>);
+    struct ChannelListener(Sender<ListenerEvent>);
 
-    impl Listener for Tells {
+    impl Listener for ChannelListener {
         fn calls(&mut self, calls: Vec<Call>) {
-            let _ = self.0.send(Told::Calls(calls));
+            let _ = self.0.send(ListenerEvent::Calls(calls));
         }
         fn committed(&mut self, reports: &[Report]) {
             if !reports.is_empty() {
-                let _ = self.0.send(Told::Committed(reports.to_vec()));
+                let _ = self.0.send(ListenerEvent::Committed(reports.to_vec()));
             }
         }
         fn failed(&mut self, error: &OutboxError) {
-            let _ = self.0.send(Told::Failed(error.clone()));
+            let _ = self.0.send(ListenerEvent::Failed(error.clone()));
         }
     }
 
-    /// A host whose catalog is loaded, with a clock that stands still.
+    /// Returns a host whose catalog is loaded.
     pub fn host(store: Box<dyn Store>, registry: Registry, runner: ToyRunner, clock: Clock) -> Host {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("toys");
@@ -62,16 +62,16 @@ mod writer {
         Host::start(&setup, store, Box::new(runner), registry, clock).unwrap().0
     }
 
-    pub fn spawn(store: Box<dyn Store>, limits: WriterLimits) -> (Writer, Receiver<Told>) {
-        spawn_host(host(store, Registry::new(), ToyRunner::new(1), Clock::told(T0)), limits)
+    pub fn spawn(store: Box<dyn Store>, limits: WriterLimits) -> (Writer, Receiver<ListenerEvent>) {
+        spawn_host(host(store, Registry::new(), ToyRunner::new(1), Clock::manual(T0)), limits)
     }
 
-    pub fn spawn_host(host: Host, limits: WriterLimits) -> (Writer, Receiver<Told>) {
-        let (tells, told) = channel();
-        (Writer::spawn(host, Box::new(Tells(tells)), limits).unwrap(), told)
+    pub fn spawn_host(host: Host, limits: WriterLimits) -> (Writer, Receiver<ListenerEvent>) {
+        let (sender, events) = channel();
+        (Writer::spawn(host, Box::new(ChannelListener(sender)), limits).unwrap(), events)
     }
 
-    /// Groups of `group` jobs exactly, as long as so many come within ten seconds.
+    /// Returns limits for groups of exactly `group` jobs, if that many arrive within ten seconds.
     pub fn groups_of(group: usize) -> WriterLimits {
         WriterLimits { group, gather: Duration::from_secs(10), ..WriterLimits::default() }
     }
@@ -88,16 +88,16 @@ mod writer {
         accept(jobs, id, "a", json!({}))
     }
 
-    /// Ids of the inbox in order, without the catalog's.
+    /// Returns the ids of the inbox in order, without the catalog's.
     pub fn inbox(host: &Host) -> Vec<String> {
         let rows = host.processor().inbox_after(0, 10_000).unwrap();
         rows.into_iter().map(|row| row.event.id).filter(|id| !id.starts_with("catalog:")).collect()
     }
 
-    /// The writer stands still until the sender is used or dropped.
-    pub fn held(jobs: &Jobs) -> Sender<()> {
+    /// Blocks the writer until the sender is used or dropped.
+    pub fn block(jobs: &Jobs) -> Sender<()> {
         let (release, released) = channel::<()>();
-        let (entered, is_held) = channel();
+        let (entered, is_blocked) = channel();
         let jobs = jobs.clone();
         std::thread::spawn(move || {
             let _ = jobs.look(move |_| {
@@ -105,7 +105,7 @@ mod writer {
                 let _ = released.recv();
             });
         });
-        is_held.recv().unwrap();
+        is_blocked.recv().unwrap();
         release
     }
 }

@@ -1,48 +1,48 @@
-//! What a provider is asked and what it may say.
+//! Which data does a provider receive, and which replies may it return?
 
 use crate::names::BadName;
 use crate::resource::ResourceId;
 use crate::secrets::{MadeSecret, Secret, SecretAccess, SecretError};
 use serde_json::Value;
 
-/// One attempt to carry an effect out, or one look at an attempt that is in progress.
+/// One attempt to carry out an effect, or one poll of an attempt that is in progress.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Call {
     /// Kind of the effect, for example `database.ensure` or `stripe.checkout.create`.
     pub kind: String,
-    /// `business/mode/account` that asked.
+    /// Scope that requested the effect: `business/mode/account`.
     pub scope: String,
-    /// Key of the effect; with `scope` and `generation` the provider's idempotency key.
+    /// Key of the effect; together with `scope` and `generation` it is the provider's idempotency key.
     pub key: String,
-    /// Generation of the effect; a higher one replaces what a lower one wished.
+    /// Generation of the effect; a higher generation supersedes the desired state of a lower one.
     pub generation: u32,
-    /// From 1; the same attempt comes again after a crash, and with each look.
+    /// Number of the attempt, from 1; a call after a crash and each poll repeat the number.
     pub attempt: u32,
-    /// Arguments as the effect's kind declares them; secrets by reference.
+    /// Arguments as declared by the effect's kind; secrets by reference.
     pub payload: Value,
-    /// The token of the [`CallOutcome::InProgress`] before; none for a call that begins.
+    /// Token of the previous [`CallOutcome::InProgress`]; none for the first call of an attempt.
     pub token: Option<String>,
-    /// When the effect ends without an answer, milliseconds since the epoch.
+    /// Time at which the effect ends without an answer, in milliseconds since the epoch.
     pub deadline: Option<i64>,
-    /// Number of the lease, the fencing number: who was called with a lower one for the same effect no longer holds it.
+    /// Lease number (fencing number): calls of the same effect with a lower number have lost their lease.
     pub lease: u64,
-    /// Where secret references are resolved.
+    /// Resolver of secret references.
     pub secrets: SecretAccess,
 }
 
 impl Call {
-    /// What the effect acts on: the kind without its last part, `stripe.checkout` of `stripe.checkout.create`.
+    /// Returns the resource, the kind without its last part: `stripe.checkout` of `stripe.checkout.create`.
     pub fn resource(&self) -> &str {
         self.kind.rsplit_once('.').map_or("", |(resource, _)| resource)
     }
 
-    /// Last part of the kind: `create` of `stripe.checkout.create`.
+    /// Returns the last part of the kind: `create` of `stripe.checkout.create`.
     pub fn verb(&self) -> &str {
         self.kind.rsplit_once('.').map_or(self.kind.as_str(), |(_, verb)| verb)
     }
 
-    /// True for the four verbs of a resource, `database.ensure`. `secret.ensure` is none: what it makes is handed over
-    /// once and never changed, observed or destroyed.
+    /// Returns true for the four resource verbs, for example `database.ensure`. `secret.ensure` is not a resource call:
+    /// a secret is handed over once and never changed, observed or destroyed.
     pub fn is_resource_call(&self) -> bool {
         let resource = self.resource();
         matches!(self.verb(), "observe" | "ensure" | "change" | "destroy")
@@ -51,87 +51,97 @@ impl Call {
             && resource != "secret"
     }
 
-    /// A text argument of the payload.
+    /// Returns a text argument of the payload.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.payload.get(name).and_then(Value::as_str)
     }
 
-    /// The plain value behind a reference (`secret:database/1`) of the payload, read now.
+    /// Reads the plain value of a reference in the payload (`secret:database/1`).
+    ///
+    /// # Errors
+    /// Fails if the text is not a reference, or if the secret is unknown or cannot be read now.
     pub fn secret(&self, reference: &str) -> Result<Secret, SecretError> {
         self.secrets.resolve(&self.scope, reference)
     }
 
-    /// A random secret of this name, made now or by an earlier call; [`Secrets::make`](crate::Secrets::make).
+    /// Creates a random secret with this name, or returns the one that an earlier call created; see
+    /// [`Secrets::make`](crate::Secrets::make).
+    ///
+    /// # Errors
+    /// Fails if the secret store is not available.
     pub fn make_secret(&self, name: &str, bytes: usize) -> Result<MadeSecret, SecretError> {
         self.secrets.make(&self.scope, name, bytes)
     }
 
-    /// Forget a secret that was made, by its reference.
+    /// Deletes a created secret by its reference.
+    ///
+    /// # Errors
+    /// Fails if the secret store is not available.
     pub fn forget_secret(&self, reference: &str) -> Result<(), SecretError> {
         self.secrets.forget(&self.scope, reference)
     }
 
-    /// Which resource the call is about.
+    /// Returns the id of the resource that the call acts on.
     pub fn resource_id(&self) -> ResourceId {
         ResourceId::of(self)
     }
 }
 
-/// What became of one call.
+/// The result of one call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CallOutcome {
-    /// Done; the outputs as the kind declares them, an object without secrets.
+    /// Done, with the outputs that the kind declares: an object without secrets.
     Done(Value),
-    /// Begun and not done yet. A look follows: the same call with the token. Looks use no attempts up.
+    /// Started and not done yet. A poll follows: the same call with the token. Polls do not count as attempts.
     InProgress {
-        /// Milliseconds until the look.
+        /// Milliseconds until the poll.
         after_ms: i64,
-        /// What the provider needs to find its work again; without secrets.
+        /// Token by which the provider finds its work again; without secrets.
         token: String,
     },
-    /// Not done as far as is known, and trying again may help.
+    /// Not done as far as known; a retry may succeed.
     Retry {
-        /// Milliseconds until the next attempt, where the other side named them; else the effect's retry policy says.
+        /// Milliseconds until the next attempt, if the remote system named them; otherwise the retry policy decides.
         after_ms: Option<i64>,
-        /// For programs, for example `throttled`.
+        /// Code for programs, for example `throttled`.
         code: String,
-        /// For operators; without secrets.
+        /// Text for operators; without secrets.
         message: String,
     },
-    /// Not done, and trying again cannot help.
+    /// Not done; a retry cannot succeed.
     Refused {
-        /// For programs, for example `quota-exceeded`.
+        /// Code for programs, for example `quota-exceeded`.
         code: String,
-        /// For operators; without secrets.
+        /// Text for operators; without secrets.
         message: String,
     },
 }
 
 impl CallOutcome {
-    /// A failure that trying again cannot help.
+    /// Returns a failure that a retry cannot fix.
     pub fn refused(code: &str, message: impl Into<String>) -> Self {
         CallOutcome::Refused { code: code.to_owned(), message: message.into() }
     }
 
-    /// A failure that another attempt may help, at a time that the effect's retry policy says.
+    /// Returns a failure that a retry may fix, at the time that the effect's retry policy sets.
     pub fn retry(code: &str, message: impl Into<String>) -> Self {
         CallOutcome::Retry { after_ms: None, code: code.to_owned(), message: message.into() }
     }
 }
 
-/// What a call brought: an answer, or none.
+/// The reply to a call: an answer, or silence.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
     /// The provider answered.
     Answer(CallOutcome),
-    /// It did not. The lease stays open; when it runs out, the effect is called again under the same key.
+    /// The provider did not answer. The lease stays open; when it expires, the effect is retried under the same key.
     Silence {
-        /// Milliseconds until the lease runs out; none if it never does.
+        /// Milliseconds until the lease expires; none if it never does.
         lease_ms: Option<i64>,
     },
 }
 
-/// A secret that is not known is not going to be; one that can't be read now may be read later.
+/// An unknown secret stays unknown, so the call is refused; an unreadable one may become readable, so it is retried.
 impl From<SecretError> for CallOutcome {
     fn from(error: SecretError) -> Self {
         match error {
@@ -143,7 +153,7 @@ impl From<SecretError> for CallOutcome {
     }
 }
 
-/// A name that the other side would refuse never becomes a right one.
+/// A name that breaks the rules never becomes valid, so the call is refused.
 impl From<BadName> for CallOutcome {
     fn from(error: BadName) -> Self {
         CallOutcome::refused("bad-name", error.to_string())

@@ -1,28 +1,31 @@
-//! What every provider of a resource must keep, as one check that its tests call.
+//! Does a provider of a resource keep the contract? One check that the provider's tests call.
 
 use crate::call::{Call, CallOutcome};
 use crate::provider::Provider;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Most looks at one call that is in progress.
-const LOOKS_MAX: usize = 600;
-/// Longest wait before a look.
-const LOOK_AFTER_MAX: Duration = Duration::from_secs(1);
+/// Maximum number of polls of one call that is in progress.
+const POLLS_MAX: usize = 600;
+/// Longest wait before a poll.
+const POLL_AFTER_MAX: Duration = Duration::from_secs(1);
 
-/// A promise that a provider broke.
+/// A violated promise of the contract.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{promise}: {found:?}")]
 pub struct Violation {
-    /// What it should have done.
+    /// The behaviour that the contract requires.
     pub promise: &'static str,
-    /// What it answered, in the order of the calls.
+    /// The provider's answers, in the order of the calls.
     pub found: Vec<CallOutcome>,
 }
 
-/// Make a resource, look at it, suspend it and destroy it, each twice.
+/// Creates a resource, observes, suspends, resumes and destroys it, each change twice.
 ///
-/// `ensure` is the payload of the resource's `ensure`; the provider must not hold the resource yet.
+/// `ensure` is the payload of the resource's `ensure`; the resource must not exist yet.
+///
+/// # Errors
+/// Fails with the first promise that the provider breaks.
 pub fn check(provider: &dyn Provider, resource: &str, ensure: &Value) -> Result<(), Violation> {
     let call = |verb: &str, generation: u32, payload: Value| Call {
         kind: format!("{resource}.{verb}"),
@@ -34,51 +37,55 @@ pub fn check(provider: &dyn Provider, resource: &str, ensure: &Value) -> Result<
         lease: 1,
         ..Call::default()
     };
-    // Each look is a call of its own, and none an old one that comes again.
+    // Each `observe` has an attempt number of its own, so that none repeats an earlier call.
     let mut attempt = 0;
-    let mut looks = |generation| {
+    let mut observe = |generation| {
         attempt += 1;
         ask(provider, &Call { attempt, ..call("observe", generation, ensure.clone()) })
     };
 
-    let nothing = looks(1);
-    hold(is(&nothing, "exists", &json!(false)), "observe tells that nothing is there yet", [&nothing])?;
+    let nothing = observe(1);
+    require(is(&nothing, "exists", &json!(false)), "observe reports that the resource does not exist yet", [&nothing])?;
 
     let make = call("ensure", 1, ensure.clone());
     let (first, again) = (ask(provider, &make), ask(provider, &make));
-    hold(outputs(&first).is_some() && first == again, "ensure twice gives the same outputs", [&first, &again])?;
-    let there = looks(1);
-    hold(is(&there, "exists", &json!(true)), "observe tells that it is there", [&there])?;
+    require(outputs(&first).is_some() && first == again, "ensure twice gives the same outputs", [&first, &again])?;
+    let there = observe(1);
+    require(is(&there, "exists", &json!(true)), "observe reports that the resource exists", [&there])?;
     let seen = outputs(&there).and_then(|value| value.get("outputs"));
-    hold(seen == outputs(&first), "observe tells the outputs of ensure", [&first, &there])?;
+    require(seen == outputs(&first), "observe reports the outputs of ensure", [&first, &there])?;
 
     for (generation, state) in [(2, "suspended"), (3, "running")] {
         let change = call("change", generation, json!({"state": state}));
         let (first, again) = (ask(provider, &change), ask(provider, &change));
-        hold(outputs(&first).is_some() && first == again, "change twice is change once", [&first, &again])?;
-        let seen = looks(generation);
-        hold(is(&seen, "state", &json!(state)), "observe tells the state that change asked for", [&seen])?;
+        require(
+            outputs(&first).is_some() && first == again,
+            "change twice has the effect of change once",
+            [&first, &again],
+        )?;
+        let seen = observe(generation);
+        require(is(&seen, "state", &json!(state)), "observe reports the state that change requested", [&seen])?;
     }
 
     let old = ask(provider, &call("change", 2, json!({"state": "suspended"})));
     let refused = matches!(&old, CallOutcome::Refused { code, .. } if code == "superseded");
-    hold(refused, "a generation older than the newest is refused as superseded", [&old])?;
+    require(refused, "a generation older than the newest is refused as superseded", [&old])?;
 
     let remove = call("destroy", 4, json!({}));
     let (first, again) = (ask(provider, &remove), ask(provider, &remove));
     let gone = outputs(&first).is_some() && outputs(&again).is_some();
-    hold(gone, "destroy succeeds, also when nothing is left", [&first, &again])?;
-    let nothing = looks(4);
-    hold(is(&nothing, "exists", &json!(false)), "observe tells that it is gone", [&nothing])
+    require(gone, "destroy succeeds, also if the resource is gone", [&first, &again])?;
+    let nothing = observe(4);
+    require(is(&nothing, "exists", &json!(false)), "observe reports that the resource is gone", [&nothing])
 }
 
-/// The answer in the end: what is in progress is looked at until it isn't.
+/// Calls the provider and polls it until the call is no longer in progress.
 fn ask(provider: &dyn Provider, call: &Call) -> CallOutcome {
     let mut answer = provider.call(call);
-    for _ in 0..LOOKS_MAX {
+    for _ in 0..POLLS_MAX {
         let CallOutcome::InProgress { after_ms, token } = answer else { break };
         let after = Duration::from_millis(u64::try_from(after_ms).unwrap_or(0));
-        std::thread::sleep(after.min(LOOK_AFTER_MAX));
+        std::thread::sleep(after.min(POLL_AFTER_MAX));
         answer = provider.call(&Call { token: Some(token), ..call.clone() });
     }
     answer
@@ -95,6 +102,6 @@ fn is(answer: &CallOutcome, member: &str, expected: &Value) -> bool {
     outputs(answer).and_then(|value| value.get(member)) == Some(expected)
 }
 
-fn hold<const N: usize>(held: bool, promise: &'static str, found: [&CallOutcome; N]) -> Result<(), Violation> {
+fn require<const N: usize>(held: bool, promise: &'static str, found: [&CallOutcome; N]) -> Result<(), Violation> {
     if held { Ok(()) } else { Err(Violation { promise, found: found.into_iter().cloned().collect() }) }
 }

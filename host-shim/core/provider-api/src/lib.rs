@@ -1,8 +1,8 @@
-//! What carries an effect out: the provider trait, the registry that picks one, and the scripted provider.
+//! How are effects carried out: the provider trait, the registry that picks a provider, and the scripted provider.
 //!
-//! A provider never sees the store and decides nothing. It gets a [`Call`] and gives an [`CallOutcome`]; the outbox keeps
-//! attempts, backoff, leases and deadlines. The same key and generation may be called again at any time, after a crash
-//! above all.
+//! A provider never sees the store and decides nothing. It takes a [`Call`] and returns a [`CallOutcome`]; the outbox
+//! keeps attempts, backoff, leases and deadlines. The outbox may repeat a call with the same key and generation at any
+//! time, for example after a crash.
 
 mod call;
 pub mod conformance;

@@ -1,33 +1,33 @@
-//! What resources are called on the other side: the same resource always alike, and nothing that its rules refuse.
+//! Which name does a resource get in the remote system? The name is stable per resource and keeps the system's rules.
 
 use crate::resource::ResourceId;
 use sha2::{Digest, Sha256};
 
-/// Letters of a derived name's last part: lower case, without those that are read for others.
+/// Alphabet of a derived name's last part: lower case, without characters that look alike.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-/// Letters of that part: 120 bits, more than anybody finds a second resource for.
+/// Number of characters of that part: 120 bits, enough to exclude collisions.
 pub const DERIVED_LETTERS: usize = 24;
 
-/// What a name on the other side may be.
+/// The rules for a name in a remote system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// What it names, for errors: `bucket`.
+    /// The kind of the named thing, for errors: `bucket`.
     pub what: &'static str,
-    /// Bytes at least.
+    /// Minimum length in bytes.
     pub shortest: usize,
-    /// Bytes at most.
+    /// Maximum length in bytes.
     pub longest: usize,
-    /// Bytes beside `a-z` and `0-9`; a name neither begins nor ends with one of them.
+    /// Bytes allowed in addition to `a-z` and `0-9`; a name neither begins nor ends with one of them.
     pub others: &'static [u8],
 }
 
-/// A name that the other side would refuse.
+/// A name that breaks the rules of the remote system.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is no name of a {}: expected {} to {} of a-z, 0-9{}, with a letter or digit at both ends", .rules.what, .rules.shortest, .rules.longest, others(.rules))]
+#[error("`{name}` is not a valid {} name: expected {} to {} of a-z, 0-9{}, with a letter or digit at both ends", .rules.what, .rules.shortest, .rules.longest, others(.rules))]
 pub struct BadName {
-    /// What was asked for, cut to 80 characters.
+    /// The requested name, cut to 80 characters.
     pub name: String,
-    /// What was expected.
+    /// The rules that it breaks.
     pub rules: Rules,
 }
 
@@ -36,7 +36,10 @@ fn others(rules: &Rules) -> String {
 }
 
 impl Rules {
-    /// The name if it keeps the rules.
+    /// Returns the name if it keeps the rules.
+    ///
+    /// # Errors
+    /// Fails if the name breaks a rule.
     pub fn check<'n>(&self, name: &'n str) -> Result<&'n str, BadName> {
         let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let bytes = name.as_bytes();
@@ -50,15 +53,19 @@ impl Rules {
         }
     }
 
-    /// A name that tells nothing and is this resource's only: `prefix` and letters of a hash of the whole id.
+    /// Returns an opaque name that is unique to this resource: `prefix` and letters of a hash of the whole id.
     ///
-    /// An error if the prefix leaves no room for [`DERIVED_LETTERS`] or has a byte that the rules refuse.
+    /// # Errors
+    /// Fails if the prefix leaves no room for [`DERIVED_LETTERS`] or has a byte that the rules refuse.
     pub fn derive(&self, prefix: &str, id: &ResourceId) -> Result<String, BadName> {
         let name = format!("{prefix}{}", letters(id));
         self.check(&name).map(str::to_owned)
     }
 
-    /// The wanted name if there is one and it keeps the rules, else the derived one.
+    /// Returns the wanted name if there is one, otherwise the derived name.
+    ///
+    /// # Errors
+    /// Fails if that name breaks a rule.
     pub fn name(&self, wanted: Option<&str>, prefix: &str, id: &ResourceId) -> Result<String, BadName> {
         match wanted {
             Some(wanted) => self.check(wanted).map(str::to_owned),
@@ -67,10 +74,10 @@ impl Rules {
     }
 }
 
-/// [`DERIVED_LETTERS`] of `a-z` and `2-9` that derive from scope, resource and id.
+/// Returns [`DERIVED_LETTERS`] characters of `a-z` and `2-9`, derived from scope, resource and id.
 pub fn letters(id: &ResourceId) -> String {
     let mut hash = Sha256::new();
-    // With its length before it, no part is read as a piece of the next one.
+    // The length in front of each part keeps the parts apart.
     for part in [&id.scope, &id.resource, &id.id] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
@@ -90,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_the_resources_own_and_always_the_same() {
+    fn a_derived_name_is_unique_and_stable() {
         let of = |scope, resource, key| BUCKET.derive("sb-", &id(scope, resource, key)).expect("a name");
         let name = of("b/live/user:u", "bucket", "inst_1/bucket");
         assert_eq!(name, of("b/live/user:u", "bucket", "inst_1/bucket"));
@@ -107,18 +114,18 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_breaks_a_rule_is_refused_with_the_rule() {
+    fn a_name_that_breaks_a_rule_is_refused_and_the_error_states_the_rule() {
         for name in ["ab", &"a".repeat(64), "Acme", "-acme", "acme-", "ac_me", "acmé", ""] {
             assert!(BUCKET.check(name).is_err(), "{name}");
         }
         assert_eq!(BUCKET.check("acme-1.files"), Ok("acme-1.files"));
-        let told = BUCKET.check("Acme").expect_err("an upper case letter").to_string();
-        let expected = "`Acme` is no name of a bucket: expected 3 to 63 of a-z, 0-9, `-`, `.`, with a letter or digit at both ends";
-        assert_eq!(told, expected);
+        let message = BUCKET.check("Acme").expect_err("an upper case letter").to_string();
+        let expected = "`Acme` is not a valid bucket name: expected 3 to 63 of a-z, 0-9, `-`, `.`, with a letter or digit at both ends";
+        assert_eq!(message, expected);
     }
 
     #[test]
-    fn a_wanted_name_wins_if_it_may_be_one() {
+    fn a_valid_wanted_name_wins_over_the_derived_name() {
         let it = id("s", "bucket", "i");
         assert_eq!(BUCKET.name(Some("acme"), "sb-", &it), Ok("acme".to_owned()));
         assert!(BUCKET.name(Some("Acme"), "sb-", &it).is_err());

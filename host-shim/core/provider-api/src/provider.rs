@@ -1,4 +1,4 @@
-//! The trait of all providers and the registry that picks one for an effect.
+//! What must a provider implement, and which provider carries out an effect? The provider trait and the registry.
 
 use crate::call::{Call, CallOutcome, Reply};
 use crate::resource::{Held, Unlisted};
@@ -8,60 +8,62 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Carries effects out. Every call is idempotent by `scope`, `key` and `generation`; several may run at a time.
+/// Carries out effects. Every call is idempotent by `scope`, `key` and `generation`; several calls may run at a time.
 ///
-/// For a resource (`database`, `bucket`, …) the verbs are these; a kind or verb that a provider does not know it
-/// answers with [`CallOutcome::unsupported`].
+/// A resource (`database`, `bucket`, …) has the verbs below. A provider answers an unknown kind or verb with
+/// [`CallOutcome::unsupported`].
 ///
-/// | verb | what it does |
+/// | verb | effect |
 /// |---|---|
-/// | `observe` | looks without changing anything: `{"exists", "state", "outputs"}`, the outputs those of `ensure`; with `"adopt": true` and `outputs` at what a person made: one that can't be reached or is not empty is refused |
-/// | `ensure` | makes it exist; what it made before it finds again, with the same outputs |
-/// | `change` | brings it to `{"state": "suspended"\|"running"}`, or to other settings |
-/// | `destroy` | makes it not exist; that it doesn't already is success |
+/// | `observe` | reads without changing anything: `{"exists", "state", "outputs"}`, with the outputs of `ensure`; with `"adopt": true` and `outputs` it reads a resource that a person created, and refuses one that cannot be reached or is not empty |
+/// | `ensure` | creates the resource, or finds the existing one and returns the same outputs |
+/// | `change` | sets `{"state": "suspended"\|"running"}` or other settings |
+/// | `destroy` | deletes the resource; succeeds if it does not exist |
 pub trait Provider: Send + Sync {
-    /// Carry the call out, or say why not.
+    /// Carries out the call, or returns the reason why not.
     fn call(&self, call: &Call) -> CallOutcome;
 
-    /// False for one whose calls stay in progress until something changes in the world, as a watch does: nobody waits for
-    /// their end.
+    /// Returns false for a provider whose calls stay in progress until something changes in the world, such as a watch:
+    /// nobody waits for their end.
     fn ends(&self) -> bool {
         true
     }
 
-    /// What the other side holds of what was made here, as it lists it itself: nothing for a provider of things that can't be
-    /// listed.
+    /// Lists the resources of this host in the remote system; empty for a provider whose resources cannot be listed.
+    ///
+    /// # Errors
+    /// Fails if the remote system cannot list them now.
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
         Ok(Vec::new())
     }
 
-    /// What a provider is beside that if it only pretends; none for one that does something in the world.
+    /// Returns the simulation if this provider only simulates; none for a provider that acts in the world.
     fn simulation(&self) -> Option<&dyn Simulation> {
         None
     }
 }
 
-/// A provider that only pretends. What it did is gone with its process and can be undone by forgetting it, so a call
-/// needs nothing durable before it.
+/// A provider that only simulates. Its resources exist in memory and forgetting them undoes a call, so nothing has to
+/// be durable before the call.
 pub trait Simulation {
-    /// Like [`Provider::call`], which it replaces; it may also keep silent.
+    /// Replaces [`Provider::call`]; may also return [`Reply::Silence`].
     fn play(&self, call: &Call) -> Reply;
 
-    /// True until it was called or reminded: then it has forgotten what an earlier process was told is done.
+    /// Returns true until the first call or [`Simulation::remember`]: it knows nothing of an earlier process yet.
     fn is_new(&self) -> bool;
 
-    /// A call that an earlier process made, and the outputs that it ended with. They come in the order of the results.
+    /// Restores a call of an earlier process with its outputs. The host passes them in the order of the results.
     fn remember(&self, call: &Call, outputs: &Value);
 }
 
 impl CallOutcome {
-    /// The answer to a kind or verb that a provider does not know.
+    /// Returns the answer to an unknown kind or verb.
     pub fn unsupported(call: &Call) -> Self {
         CallOutcome::refused("unsupported", format!("the provider does not know `{}`", call.kind))
     }
 }
 
-/// Which provider takes which effects, and where they find secrets. A clone shares the providers, for another thread.
+/// Maps effects to providers, and holds the secret store. A clone shares the providers, for use on another thread.
 #[derive(Clone, Default)]
 pub struct Registry {
     providers: Vec<Arc<dyn Provider>>,
@@ -70,20 +72,20 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// A registry without providers: every call answers `Refused` with code `no-provider`.
+    /// Creates a registry without providers: every call is `Refused` with code `no-provider`.
     pub fn new() -> Self {
         Registry::default()
     }
 
-    /// A registry in which `provider` takes everything.
+    /// Creates a registry in which `provider` takes all effects.
     pub fn with_default(provider: Arc<dyn Provider>) -> Self {
         let mut registry = Registry::new();
         registry.register(&["*"], provider);
         registry
     }
 
-    /// Give a provider the effects that `patterns` name: a kind (`mail.send`), the beginning of kinds up to a dot
-    /// (`database`, `stripe.checkout`) or `*` for what nobody else takes. A later registration replaces an earlier one.
+    /// Registers a provider for `patterns`: a kind (`mail.send`), a prefix of kinds up to a dot (`database`,
+    /// `stripe.checkout`), or `*` for all other effects. A later registration replaces an earlier one.
     pub fn register(&mut self, patterns: &[&str], provider: Arc<dyn Provider>) {
         let index = self.providers.len();
         self.providers.push(provider);
@@ -92,39 +94,39 @@ impl Registry {
         }
     }
 
-    /// Where references are resolved; without it every reference is unknown.
+    /// Sets the secret store; without one every reference is unknown.
     pub fn set_secrets(&mut self, secrets: Arc<dyn Secrets>) {
         self.secrets = Some(secrets);
     }
 
-    /// A way to the secrets, for one call.
+    /// Returns the secret access for one call.
     pub fn secret_access(&self) -> SecretAccess {
         SecretAccess::new(self.secrets.clone())
     }
 
-    /// True if some provider takes effects of this kind.
+    /// Returns true if a provider takes effects of this kind.
     pub fn takes(&self, kind: &str) -> bool {
         self.find(kind).is_some()
     }
 
-    /// True if every provider only pretends, so that nothing is ever done in the world.
+    /// Returns true if every provider only simulates.
     pub fn is_simulation(&self) -> bool {
         self.providers.iter().all(|provider| provider.simulation().is_some())
     }
 
-    /// The simulation that takes effects of this kind.
+    /// Returns the simulation that takes effects of this kind.
     pub fn simulation(&self, kind: &str) -> Option<&dyn Simulation> {
         self.find(kind)?.simulation()
     }
 
-    /// True if a simulation has forgotten what was done before it began.
+    /// Returns true if a simulation has not been restored yet; see [`Simulation::is_new`].
     pub fn forgot(&self) -> bool {
         self.providers.iter().filter_map(|provider| provider.simulation()).any(Simulation::is_new)
     }
 
-    /// Carry an effect out with the provider of the longest fitting pattern. A secret that was resolved for the call
-    /// comes back as its reference, wherever the provider put it. A provider that panics has not answered; what it did is not
-    /// known, so it is called again.
+    /// Carries out an effect with the provider of the longest matching pattern. Replaces each secret that was resolved
+    /// for the call by its reference in the reply. A panic of the provider becomes a retry, since its effect is
+    /// unknown.
     pub fn call(&self, call: &Call) -> Reply {
         let Some(provider) = self.find(&call.kind) else {
             return CallOutcome::refused("no-provider", format!("no provider takes `{}`", call.kind)).into();
@@ -143,12 +145,15 @@ impl Registry {
         }
     }
 
-    /// False for effects whose calls stay in progress until something changes in the world.
+    /// Returns false for effects whose calls stay in progress until something changes in the world.
     pub fn ends(&self, kind: &str) -> bool {
         self.find(kind).is_none_or(Provider::ends)
     }
 
-    /// What all providers hold, in order; each is asked once.
+    /// Lists the resources of all providers, sorted; asks each provider once.
+    ///
+    /// # Errors
+    /// Fails if a provider cannot list its resources.
     pub fn held(&self) -> Result<Vec<Held>, Unlisted> {
         let mut held = Vec::new();
         for provider in &self.providers {
@@ -190,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_fitting_pattern_takes_the_effect() {
+    fn the_longest_matching_pattern_takes_the_effect() {
         let mut registry = Registry::with_default(Arc::new(Named("any")));
         registry.register(&["stripe", "database"], Arc::new(Named("group")));
         registry.register(&["stripe.checkout.create"], Arc::new(Named("kind")));
@@ -202,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_effect_that_nobody_takes_is_refused() {
+    fn an_effect_without_a_provider_is_refused() {
         let reply = Registry::new().call(&call("mail.send"));
         assert!(
             matches!(&reply, Reply::Answer(CallOutcome::Refused { code, .. }) if code == "no-provider"),
@@ -218,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_panics_is_called_again() {
+    fn a_panic_of_a_provider_becomes_a_retry() {
         let reply = Registry::with_default(Arc::new(Panicking)).call(&call("mail.send"));
         assert!(
             matches!(&reply, Reply::Answer(CallOutcome::Retry { code, .. }) if code == "provider-panicked"),
@@ -246,7 +251,7 @@ mod tests {
         }
     }
 
-    /// Uses its secret and then tells it to everybody, in the way that the kind names.
+    /// Leaks its secret in the reply, in the form that the verb selects.
     struct Leaky;
     impl Provider for Leaky {
         fn call(&self, call: &Call) -> CallOutcome {
@@ -255,30 +260,30 @@ mod tests {
                 Err(error) => return CallOutcome::refused("secret", format!("{error} {error:?}")),
             };
             assert_eq!(secret.expose(), PLAIN);
-            let told = format!("{secret:?} of {call:?} in full is {}", secret.expose());
+            let text = format!("{secret:?} of {call:?} in full is {}", secret.expose());
             match call.verb() {
-                "refused" => CallOutcome::refused(secret.expose(), told),
-                "retry" => CallOutcome::Retry { after_ms: None, code: PLAIN.into(), message: told },
-                "progress" => CallOutcome::InProgress { after_ms: 1, token: told },
-                _ => CallOutcome::Done(json!({"url": [told], PLAIN: 1})),
+                "refused" => CallOutcome::refused(secret.expose(), text),
+                "retry" => CallOutcome::Retry { after_ms: None, code: PLAIN.into(), message: text },
+                "progress" => CallOutcome::InProgress { after_ms: 1, token: text },
+                _ => CallOutcome::Done(json!({"url": [text], PLAIN: 1})),
             }
         }
     }
 
     #[test]
-    fn no_plain_secret_leaves_a_call() {
+    fn a_reply_contains_no_plain_secret() {
         let mut registry = Registry::with_default(Arc::new(Leaky));
         registry.set_secrets(Arc::new(Vault));
         for verb in ["refused", "retry", "progress", "done"] {
             let payload = json!({"password": "secret:db/1"});
             let call = Call { payload, secrets: registry.secret_access(), ..call(&format!("leak.{verb}")) };
-            let told = format!("{:?} {call:?}", registry.call(&call));
-            assert!(told.contains("secret:db/1") && !told.contains(PLAIN), "{told}");
+            let text = format!("{:?} {call:?}", registry.call(&call));
+            assert!(text.contains("secret:db/1") && !text.contains(PLAIN), "{text}");
         }
     }
 
     #[test]
-    fn what_cannot_be_resolved_is_told_without_a_value() {
+    fn an_unresolved_reference_is_reported_without_a_value() {
         let mut registry = Registry::with_default(Arc::new(Leaky));
         let ask = |registry: &Registry, scope: &str, password: &str| {
             let payload = json!({"password": password});
@@ -289,6 +294,6 @@ mod tests {
         registry.set_secrets(Arc::new(Vault));
         assert!(ask(&registry, "b/test/user:other", "secret:db/1").contains("no secret under `secret:db/1`"));
         let plain = ask(&registry, "b/test/user:u", PLAIN);
-        assert!(plain.contains("no secret reference") && !plain.contains(PLAIN), "{plain}");
+        assert!(plain.contains("not a secret reference") && !plain.contains(PLAIN), "{plain}");
     }
 }

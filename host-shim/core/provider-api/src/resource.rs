@@ -1,23 +1,23 @@
-//! Which resource a call is about, and what a provider holds of it.
+//! Which resource does a call act on, and which resources exist in the remote system?
 
 use crate::call::Call;
 use std::fmt;
 
-/// The verbs of a resource, which end an effect's key.
+/// Verbs that may be the last part of an effect's key.
 const VERBS: [&str; 6] = ["backup", "change", "destroy", "ensure", "observe", "restore"];
 
-/// Which resource.
+/// The id of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceId {
-    /// `business/mode/account` that asked for it.
+    /// Scope that requested it: `business/mode/account`.
     pub scope: String,
-    /// `database`, `bucket`, …
+    /// Kind of resource: `database`, `bucket`, …
     pub resource: String,
-    /// The effect's key without a last part that names the verb: `inst_1/database` for `inst_1/database/ensure`.
+    /// Key of the effect without a trailing verb: `inst_1/database` for `inst_1/database/ensure`.
     pub id: String,
 }
 
-/// As people and scenarios name it: `database:inst_1/database`.
+/// Prints the id as scenarios write it: `database:inst_1/database`.
 impl fmt::Display for ResourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.resource, self.id)
@@ -25,7 +25,7 @@ impl fmt::Display for ResourceId {
 }
 
 impl ResourceId {
-    /// The resource that a call is about.
+    /// Returns the id of the resource that a call acts on.
     pub fn of(call: &Call) -> ResourceId {
         let id = match call.key.rsplit_once(['/', ':']) {
             Some((id, verb)) if VERBS.contains(&verb) => id,
@@ -35,24 +35,24 @@ impl ResourceId {
     }
 }
 
-/// Something that the other side of a provider holds and that bears this host's marks.
+/// A resource in the remote system that bears this host's marks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Held {
-    /// Which resource it is, by the marks.
+    /// Id of the resource, read from the marks.
     pub id: ResourceId,
-    /// What the other side calls it.
+    /// Name in the remote system.
     pub name: String,
-    /// `running` or `suspended`.
+    /// State: `running` or `suspended`.
     pub state: String,
 }
 
-/// Why a provider can't say what it holds.
+/// The error of a provider that cannot list its resources.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what {provider} holds can't be listed: {reason}")]
+#[error("cannot list the resources of {provider}: {reason}")]
 pub struct Unlisted {
     /// Name of the provider, for example `aws`.
     pub provider: &'static str,
-    /// Why, for operators; without secrets.
+    /// Reason, for operators; without secrets.
     pub reason: String,
 }
 
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_resource_is_its_effects_key_without_the_verb() {
+    fn the_id_of_a_resource_is_the_effects_key_without_the_verb() {
         let of = |key: &str| {
             let call = Call { kind: "database.ensure".into(), key: key.into(), ..Call::default() };
             ResourceId::of(&call).id

@@ -1,11 +1,8 @@
-//! A provider whose answers a scenario writes down, and that remembers what it made.
+//! A simulated provider: which answers does a scenario script, and which resources exist?
 //!
-//! Without a script everything succeeds, with outputs that derive from the effect's key. Two kinds get no answer:
-//! `stripe.retrieve`, since nothing can be made up for it, and `probe.watch`, since no health changes by itself. A clone
-//! is a second handle on the same provider, for a test to look at.
-//!
-//! What only a simulation says stands in [`ScriptedAnswer`]. Towards the outbox `Late` is a call in progress with one
-//! look, `Lost` a silence whose lease runs out at once, `Never` one whose lease never does.
+//! Without a script every call succeeds with derived outputs, except `stripe.retrieve` and `probe.watch`, which get no
+//! answer since none can be derived. For the outbox, `Late` is a call in progress with one poll, `Lost` a silence whose
+//! lease expires at once, `Never` a silence whose lease never expires.
 
 mod inventory;
 mod outputs;
@@ -23,71 +20,71 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a script has a call answered with.
+/// The scripted answer to a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ScriptedAnswer {
-    /// Done; the outputs are laid over the derived ones.
+    /// Done; these outputs override the derived ones, member by member.
     Ok(Value),
-    /// Done, with these outputs and no others: what a provider answered once.
+    /// Done, with exactly these outputs, for example a recorded answer.
     Exactly(Value),
-    /// Not done, and trying again may help.
+    /// Not done; a retry may succeed.
     Retryable {
-        /// For programs, for example `throttled`.
+        /// Code for programs, for example `throttled`.
         code: String,
-        /// For operators.
+        /// Text for operators.
         message: String,
     },
-    /// Not done, and trying again cannot help.
+    /// Not done; a retry cannot succeed.
     Final {
-        /// For programs, for example `quota-exceeded`.
+        /// Code for programs, for example `quota-exceeded`.
         code: String,
-        /// For operators.
+        /// Text for operators.
         message: String,
     },
     /// The answer comes later.
     Late {
         /// Milliseconds after the call.
         after_ms: i64,
-        /// What comes then; not `Late` again.
+        /// The answer after that time; not `Late` again.
         then: Box<ScriptedAnswer>,
     },
-    /// Done, but the answer was lost on its way.
+    /// Done, but the answer is lost.
     Lost,
-    /// Nothing will ever come: nobody is there who could answer.
+    /// No answer ever arrives.
     Never,
 }
 
 impl ScriptedAnswer {
-    /// A failure that trying again cannot help.
+    /// Returns a failure that a retry cannot fix.
     pub fn failed(code: &str, message: impl Into<String>) -> Self {
         ScriptedAnswer::Final { code: code.to_owned(), message: message.into() }
     }
 }
 
-/// One call that began, and what was answered. Looks at a late answer are none.
+/// A journal entry: one call and its answer. Polls of a late answer have no entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// The call.
     pub call: Call,
-    /// The answer with its outputs; `Late` as it was scripted.
+    /// The answer with its outputs; `Late` as scripted.
     pub answer: ScriptedAnswer,
 }
 
 /// The scripted provider.
 ///
-/// A [`ScriptedAnswer::Ok`] of the script is laid over the derived outputs, member by member, so that a scenario writes
-/// only what matters to it; `Ok(null)` is plain success, [`ScriptedAnswer::Exactly`] the answer itself. What succeeds, is lost or comes late with success was done.
-/// `observe` tells what exists and uses no answer up. An attempt that comes again, from a host that was killed before it had kept
-/// the answer, is answered as before.
+/// A scripted [`ScriptedAnswer::Ok`] overrides the derived outputs member by member, so that a scenario writes only the
+/// members that matter; `Ok(null)` is plain success. A call that succeeds, is lost or succeeds late is carried out.
+/// `observe` reports what exists and consumes no scripted answer. A repeated attempt, from a host that was killed
+/// before it stored the answer, gets the same answer. A clone is a second handle on the same provider.
 #[derive(Clone, Default)]
 pub struct Scripted(Arc<Mutex<State>>);
 
-/// What a scripted provider knew at a point of its run.
+/// A saved state of a scripted provider.
 #[derive(Clone)]
 pub struct Memory(State);
 
 impl Memory {
-    /// Number of calls by then.
+    /// Number of calls at that point.
     pub fn calls(&self) -> usize {
         self.0.journal.len()
     }
@@ -96,8 +93,8 @@ impl Memory {
 /// Scope and key of an effect.
 type EffectId = (String, String);
 
-/// What an attempt was answered.
-struct Answered {
+/// The answer to the last attempt of an effect.
+struct LastAnswer {
     kind: String,
     generation: u32,
     attempt: u32,
@@ -109,70 +106,70 @@ struct State {
     script: Script,
     inventory: Arc<Inventory>,
     journal: Vec<Arc<Entry>>,
-    /// Answers that are still to come, by the token of their call.
+    /// Late answers, by the token of their call.
     late: BTreeMap<String, ScriptedAnswer>,
-    /// What the last attempt of each effect was answered, by scope and key.
-    answered: Arc<HashMap<EffectId, Arc<Answered>>>,
+    /// Answer to the last attempt of each effect, by scope and key.
+    last_answers: Arc<HashMap<EffectId, Arc<LastAnswer>>>,
     reminded: bool,
 }
 
 impl Scripted {
-    /// Everything succeeds, nothing exists.
+    /// Creates a provider without a script and without resources.
     pub fn new() -> Self {
         Scripted::default()
     }
 
-    /// CallOutcome calls for effect keys that fit `pattern` (an exact key, or with `*` for any characters) with these
-    /// answers, one a call and the last one again and again; each key goes through the list by itself. An exact key
-    /// wins over patterns, an earlier pattern over a later one. The same pattern again replaces its list.
+    /// Scripts the answers for effect keys that match `pattern` (an exact key, or with `*` for any characters): one
+    /// answer per call, then the last one repeatedly; each key has its own position in the list. An exact key wins over
+    /// patterns, an earlier pattern over a later one. Setting the same pattern again replaces its list.
     pub fn script(&self, pattern: impl Into<String>, answers: Vec<ScriptedAnswer>) {
         self.state().script.set(pattern.into(), answers);
     }
 
-    /// Let the call of this number, from 0, for one effect key go wrong: it is not done, or done as the script says and its
-    /// answer is lost or late.
+    /// Injects a fault into the call with this number (from 0) for one effect key: the call is not carried out, or it
+    /// is carried out as scripted and its answer is lost or late.
     pub fn fault(&self, key: impl Into<String>, call: usize, answer: ScriptedAnswer) {
         self.state().script.fault(key.into(), call, answer);
     }
 
-    /// What it knows now, at the cost of a few pointers.
+    /// Returns the current state; copies only a few pointers.
     pub fn memory(&self) -> Memory {
         Memory(self.state().clone())
     }
 
-    /// Know what was known then, and nothing else.
+    /// Restores a saved state.
     pub fn go_to(&self, memory: &Memory) {
         *self.state() = memory.0.clone();
     }
 
-    /// Number of calls so far.
+    /// Returns the number of calls so far.
     pub fn calls(&self) -> usize {
         self.state().journal.len()
     }
 
-    /// What exists, in order of scope, kind and id.
+    /// Returns all existing resources, in order of scope, kind and id.
     pub fn inventory(&self) -> Vec<Resource> {
         self.state().inventory.all()
     }
 
-    /// Every call so far, in order.
+    /// Returns every call so far, in order.
     pub fn journal(&self) -> Vec<Entry> {
         self.state().journal.iter().map(|entry| (**entry).clone()).collect()
     }
 
-    /// Patterns of the script that no call has used; a scenario that has one says something that never happens.
+    /// Returns the patterns that no call has matched; in a scenario such a pattern is a mistake.
     pub fn unused_patterns(&self) -> Vec<String> {
         self.state().script.unused()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic in another test thread leaves plain data behind, which is still good to look at.
+        // After a panic in another test thread the state is plain data and still readable.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn answer(&self, call: &Call) -> ScriptedAnswer {
         let mut state = self.state();
-        // Without the answer, as in a process that knows nothing of it, the call begins anew.
+        // In a process without the stored answer, the call starts again.
         if let Some(answer) = call.token.as_ref().and_then(|token| state.late.get(token)) {
             return answer.clone();
         }
@@ -185,7 +182,7 @@ impl Scripted {
     }
 }
 
-/// Where the late answer of a call is found again.
+/// Returns the token of a call's late answer.
 fn token(call: &Call) -> String {
     format!("late:{}/{}@{}#{}", call.scope, call.key, call.generation, call.attempt)
 }
@@ -218,7 +215,7 @@ impl Simulation for Scripted {
 }
 
 impl Provider for Scripted {
-    /// As [`Simulation::play`], for a caller that expects an answer; silence is a failure that may pass.
+    /// Like [`Simulation::play`], for a caller that expects an answer; silence becomes a transient failure.
     fn call(&self, call: &Call) -> CallOutcome {
         match self.play(call) {
             Reply::Answer(answer) => answer,
@@ -244,16 +241,16 @@ impl State {
         }
         let id = (call.scope.clone(), call.key.clone());
         let Call { kind, generation, attempt, .. } = call;
-        let is_same = |it: &&Arc<Answered>| (&it.kind, &it.generation, &it.attempt) == (kind, generation, attempt);
-        if let Some(same) = self.answered.get(&id).filter(is_same) {
+        let is_same = |it: &&Arc<LastAnswer>| (&it.kind, &it.generation, &it.attempt) == (kind, generation, attempt);
+        if let Some(same) = self.last_answers.get(&id).filter(is_same) {
             return same.answer.clone();
         }
         let answer = self.new_answer(call);
-        // Who heard nothing asks again under the same attempt, and may be told more.
+        // Without an answer the host repeats the same attempt, and the repetition may get another answer.
         if !matches!(answer, ScriptedAnswer::Lost | ScriptedAnswer::Never) {
             let (kind, generation, attempt) = (kind.clone(), *generation, *attempt);
-            let answered = Answered { kind, generation, attempt, answer: answer.clone() };
-            Arc::make_mut(&mut self.answered).insert(id, Arc::new(answered));
+            let last = LastAnswer { kind, generation, attempt, answer: answer.clone() };
+            Arc::make_mut(&mut self.last_answers).insert(id, Arc::new(last));
         }
         answer
     }
@@ -269,19 +266,19 @@ impl State {
         }
     }
 
-    /// What was to be answered is done or not, as the fault says; what was not heard is answered alike the next time.
+    /// Applies a fault: carries out the scripted answer or not. A lost answer stays in the script for the next call.
     fn fail(&mut self, call: &Call, fault: ScriptedAnswer) -> ScriptedAnswer {
         match fault {
             ScriptedAnswer::Lost => {
-                let said = self.script.next(&call.key, false).unwrap_or(ScriptedAnswer::Ok(Value::Null));
-                match self.carry_out(call, said) {
+                let scripted = self.script.next(&call.key, false).unwrap_or(ScriptedAnswer::Ok(Value::Null));
+                match self.carry_out(call, scripted) {
                     ScriptedAnswer::Ok(_) => ScriptedAnswer::Lost,
                     other => other,
                 }
             }
             ScriptedAnswer::Late { after_ms, then } if matches!(*then, ScriptedAnswer::Ok(_)) => {
-                let said = self.script.next(&call.key, true).unwrap_or(*then);
-                self.carry_out(call, ScriptedAnswer::Late { after_ms, then: Box::new(said) })
+                let scripted = self.script.next(&call.key, true).unwrap_or(*then);
+                self.carry_out(call, ScriptedAnswer::Late { after_ms, then: Box::new(scripted) })
             }
             other => self.carry_out(call, other),
         }
@@ -289,7 +286,7 @@ impl State {
 
     fn carry_out(&mut self, call: &Call, answer: ScriptedAnswer) -> ScriptedAnswer {
         match answer {
-            ScriptedAnswer::Ok(said) => self.succeed(call, said),
+            ScriptedAnswer::Ok(scripted) => self.succeed(call, scripted),
             ScriptedAnswer::Exactly(outputs) => {
                 self.inventory().learn(call, &outputs);
                 ScriptedAnswer::Ok(outputs)
@@ -305,34 +302,34 @@ impl State {
         }
     }
 
-    fn succeed(&mut self, call: &Call, said: Value) -> ScriptedAnswer {
+    fn succeed(&mut self, call: &Call, scripted: Value) -> ScriptedAnswer {
         if !call.is_resource_call() {
-            return ScriptedAnswer::Ok(overlay(derived_outputs(call), said));
+            return ScriptedAnswer::Ok(overlay(derived_outputs(call), scripted));
         }
         match call.verb() {
-            "ensure" => ScriptedAnswer::Ok(self.inventory().ensure(call, overlay(derived_outputs(call), said))),
-            "observe" => ScriptedAnswer::Ok(overlay(self.inventory().observe(call), said)),
+            "ensure" => ScriptedAnswer::Ok(self.inventory().ensure(call, overlay(derived_outputs(call), scripted))),
+            "observe" => ScriptedAnswer::Ok(overlay(self.inventory().observe(call), scripted)),
             "change" => match self.inventory().change(call) {
-                Some(outputs) => ScriptedAnswer::Ok(overlay(outputs, said)),
+                Some(outputs) => ScriptedAnswer::Ok(overlay(outputs, scripted)),
                 None => ScriptedAnswer::failed("not-found", format!("`{}` names nothing that exists", call.key)),
             },
             _ => {
                 self.inventory().destroy(call);
-                ScriptedAnswer::Ok(overlay(json!({}), said))
+                ScriptedAnswer::Ok(overlay(json!({}), scripted))
             }
         }
     }
 }
 
-/// `said` over `base`, member by member; something else than an object replaces it.
-fn overlay(mut base: Value, said: Value) -> Value {
-    match (&mut base, said) {
+/// Overrides the members of `base` with those of `over`; a value that is not an object replaces `base`.
+fn overlay(mut base: Value, over: Value) -> Value {
+    match (&mut base, over) {
         (_, Value::Null) => base,
         (Value::Object(members), Value::Object(over)) => {
             members.extend(over);
             base
         }
-        (_, said) => said,
+        (_, over) => over,
     }
 }
 
@@ -347,14 +344,14 @@ mod tests {
     }
 
     #[test]
-    fn it_keeps_what_every_provider_must() {
+    fn the_scripted_provider_conforms() {
         for resource in ["database", "bucket", "function", "cdn", "domain", "queue"] {
             assert_eq!(conformance::check(&Scripted::new(), resource, &json!({"size": "small"})), Ok(()));
         }
     }
 
     #[test]
-    fn it_keeps_that_also_when_every_answer_is_late() {
+    fn the_scripted_provider_conforms_with_late_answers() {
         let scripted = Scripted::new();
         let late = ScriptedAnswer::Late { after_ms: 1, then: Box::new(ScriptedAnswer::Ok(Value::Null)) };
         scripted.script("*", vec![late]);
@@ -362,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_makes_things_twice_does_not_conform() {
+    fn a_provider_that_creates_a_resource_twice_does_not_conform() {
         #[derive(Default)]
         struct Careless(std::sync::atomic::AtomicU32);
         impl Provider for Careless {
@@ -380,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_brings_the_late_answer_as_often_as_it_is_made_and_is_no_call() {
+    fn each_poll_returns_the_late_answer_and_adds_no_journal_entry() {
         let scripted = Scripted::new();
         let then = Box::new(ScriptedAnswer::Ok(json!({"name": "n"})));
         scripted.script("*", vec![ScriptedAnswer::Late { after_ms: 50, then }, ScriptedAnswer::Never]);
@@ -388,38 +385,45 @@ mod tests {
         else {
             panic!("late is in progress");
         };
-        let look = Call { token: Some(token), ..call("database.ensure", 1) };
+        let poll = Call { token: Some(token), ..call("database.ensure", 1) };
         for _ in 0..2 {
-            let reply = scripted.play(&look);
+            let reply = scripted.play(&poll);
             assert!(matches!(&reply, Reply::Answer(CallOutcome::Done(outputs)) if outputs["name"] == "n"), "{reply:?}");
         }
         assert_eq!(scripted.journal().len(), 1);
     }
 
     #[test]
-    fn an_attempt_that_comes_again_is_answered_as_before_unless_nothing_was_heard() {
+    fn a_repeated_attempt_gets_the_same_answer_unless_the_answer_was_lost() {
         let scripted = Scripted::new();
         let retry = ScriptedAnswer::Retryable { code: "throttled".to_owned(), message: String::new() };
         scripted.script("*", vec![retry, ScriptedAnswer::Lost, ScriptedAnswer::Ok(json!({"name": "n"}))]);
         let attempt = |attempt| scripted.play(&Call { attempt, ..call("database.ensure", 1) });
         assert!(matches!(attempt(1), Reply::Answer(CallOutcome::Retry { .. })));
-        assert_eq!(attempt(1), attempt(1), "the host was killed before it had kept the answer");
+        assert_eq!(attempt(1), attempt(1), "the host was killed before it stored the answer");
         assert!(matches!(attempt(2), Reply::Silence { .. }));
-        assert!(matches!(attempt(2), Reply::Answer(CallOutcome::Done(_))), "it asks again since it heard nothing");
+        assert!(
+            matches!(attempt(2), Reply::Answer(CallOutcome::Done(_))),
+            "a lost answer is followed by the next scripted one"
+        );
         assert_eq!(attempt(2), attempt(3));
     }
 
     #[test]
-    fn an_exact_answer_has_nothing_of_the_derived_one_and_was_done() {
+    fn an_exact_answer_has_no_derived_members_and_is_carried_out() {
         let scripted = Scripted::new();
         scripted.script("*", vec![ScriptedAnswer::Exactly(json!({"id": "db-7"})), ScriptedAnswer::Ok(Value::Null)]);
         assert_eq!(scripted.call(&call("database.ensure", 1)), CallOutcome::Done(json!({"id": "db-7"})));
-        assert_eq!(scripted.call(&call("database.ensure", 1)), CallOutcome::Done(json!({"id": "db-7"})), "it is there");
+        assert_eq!(
+            scripted.call(&call("database.ensure", 1)),
+            CallOutcome::Done(json!({"id": "db-7"})),
+            "the resource exists"
+        );
         assert_eq!(scripted.inventory().len(), 1);
     }
 
     #[test]
-    fn what_an_earlier_process_did_is_there_once_it_is_remembered() {
+    fn remember_restores_the_resources_of_an_earlier_process() {
         let scripted = Scripted::new();
         assert!(scripted.is_new());
         let outputs = json!({"id": "db-7"});
@@ -427,10 +431,14 @@ mod tests {
         assert!(!scripted.is_new() && scripted.journal().is_empty());
         let change = Call { payload: json!({"state": "suspended"}), ..call("database.change", 2) };
         assert_eq!(scripted.call(&change), CallOutcome::Done(json!({"id": "db-7", "state": "suspended"})));
-        assert_eq!(scripted.call(&call("database.ensure", 2)), CallOutcome::Done(outputs), "it is found again");
+        assert_eq!(
+            scripted.call(&call("database.ensure", 2)),
+            CallOutcome::Done(outputs),
+            "the resource is found again"
+        );
         scripted.remember(&call("database.destroy", 3), &json!({}));
         assert!(scripted.inventory().is_empty());
         scripted.remember(&call("database.ensure", 1), &json!({}));
-        assert!(scripted.inventory().is_empty(), "a result that comes late makes nothing anew");
+        assert!(scripted.inventory().is_empty(), "a late result recreates nothing");
     }
 }

@@ -1,24 +1,24 @@
-//! Secrets, which stand in payloads by reference and become plain for the time of a call.
+//! How does a call get plain secrets? Payloads hold references; a plain value exists only during a call.
 
 use crate::call::CallOutcome;
 use serde_json::Value;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What every reference begins with.
+/// Prefix of every reference.
 pub const SECRET_PREFIX: &str = "secret:";
 
-/// A plain value. It can't be printed: whoever needs it says so.
+/// A plain value. `Debug` does not print it; use [`Secret::expose`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// A secret with this plain value.
+    /// Creates a secret with this plain value.
     pub fn new(value: impl Into<String>) -> Self {
         Secret(value.into())
     }
 
-    /// The plain value, for the request that needs it and nothing else.
+    /// Returns the plain value. Use it only for the request that needs it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -30,62 +30,70 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why there is no plain value.
+/// The reason why there is no plain value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// The text does not begin with [`SECRET_PREFIX`]. It is not repeated, since it may be a plain value.
-    #[error("a text that is no secret reference")]
+    /// The text does not begin with [`SECRET_PREFIX`]. The error omits it, since it may be a plain value.
+    #[error("the text is not a secret reference")]
     NoReference,
-    /// There is none under this reference for this scope.
+    /// This scope has no secret under this reference.
     #[error("no secret under `{0}`")]
     Unknown(String),
-    /// It could not be read now; another attempt may succeed.
+    /// The secret cannot be read now; a retry may succeed.
     #[error("the secret under `{reference}` can't be read: {reason}")]
     Unavailable {
-        /// Which.
+        /// Reference of the secret.
         reference: String,
-        /// Why, for operators.
+        /// Reason, for operators.
         reason: String,
     },
 }
 
-/// Where plain values are kept.
+/// A store of plain values.
 pub trait Secrets: Send + Sync {
-    /// The value behind a reference that a payload of `scope` (`business/mode/account`) names. What another scope
-    /// owns is [`SecretError::Unknown`].
+    /// Returns the value of a reference in a payload of `scope` (`business/mode/account`).
+    ///
+    /// # Errors
+    /// Fails with [`SecretError::Unknown`] also for a secret of another scope.
     fn resolve(&self, scope: &str, reference: &str) -> Result<Secret, SecretError>;
 
-    /// Make a random secret of `scope` with this name, or find the one that was made before; the same name gives the same
-    /// reference and value until it is forgotten. `bytes` is what it has of randomness, [`SECRET_BYTES_MIN`] at least.
+    /// Creates a random secret of `scope` with this name. The same name returns the same reference and value until the
+    /// secret is deleted. `bytes` is its randomness, at least [`SECRET_BYTES_MIN`].
+    ///
+    /// # Errors
+    /// Fails if the store is not available.
     fn make(&self, scope: &str, name: &str, bytes: usize) -> Result<MadeSecret, SecretError>;
 
-    /// Forget a secret that was made, by its reference. One that there is not is forgotten already.
+    /// Deletes a created secret by its reference; succeeds if it does not exist.
+    ///
+    /// # Errors
+    /// Fails if the store is not available.
     fn forget(&self, scope: &str, reference: &str) -> Result<(), SecretError>;
 }
 
-/// Bytes of randomness of a secret that is made, at least: 256 bits.
+/// Minimum randomness of a created secret, in bytes: 256 bits.
 pub const SECRET_BYTES_MIN: usize = 32;
 
-/// A secret that was made.
+/// A created secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MadeSecret {
-    /// What names it, for payloads and outputs.
+    /// Reference, for payloads and outputs.
     pub reference: String,
-    /// SHA-256 of the plain value, in hex: whoever is handed the value can tell that it is the one.
+    /// SHA-256 of the plain value, in hex, to check a value that was handed over.
     pub sha256: String,
 }
 
-/// A call's way to its secrets. It remembers what it gave out, so that no answer carries it back.
+/// The access of one call to secrets. It remembers the resolved values, so that it can redact the answer.
 #[derive(Clone, Default)]
 pub struct SecretAccess {
     secrets: Option<Arc<dyn Secrets>>,
-    given: Arc<Mutex<Vec<(String, Secret)>>>,
+    resolved: Arc<Mutex<Vec<(String, Secret)>>>,
 }
 
 impl SecretAccess {
-    /// Access to `secrets`, for one call. The default resolves nothing.
+    /// Creates an access to `secrets` for one call. The default resolves nothing.
     pub fn new(secrets: Option<Arc<dyn Secrets>>) -> Self {
-        SecretAccess { secrets, given: Arc::default() }
+        SecretAccess { secrets, resolved: Arc::default() }
     }
 
     pub(crate) fn resolve(&self, scope: &str, reference: &str) -> Result<Secret, SecretError> {
@@ -94,8 +102,8 @@ impl SecretAccess {
         }
         let unknown = || SecretError::Unknown(reference.to_owned());
         let secret = self.secrets.as_ref().ok_or_else(unknown)?.resolve(scope, reference)?;
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        given.push((reference.to_owned(), secret.clone()));
+        let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        resolved.push((reference.to_owned(), secret.clone()));
         Ok(secret)
     }
 
@@ -114,21 +122,21 @@ impl SecretAccess {
         self.secrets(reference)?.forget(scope, reference)
     }
 
-    /// The answer with the reference in place of each plain value that was given out.
+    /// Replaces each resolved plain value in the answer by its reference.
     pub(crate) fn redact(&self, answer: CallOutcome) -> CallOutcome {
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        given.retain(|(_, secret)| !secret.expose().is_empty());
-        if given.is_empty() {
+        let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        resolved.retain(|(_, secret)| !secret.expose().is_empty());
+        if resolved.is_empty() {
             return answer;
         }
-        // A longer value may hold a shorter one.
-        given.sort_by_key(|(_, secret)| std::cmp::Reverse(secret.expose().len()));
-        answer.map_text(&|text| given.iter().fold(text, |text, (name, secret)| text.replace(secret.expose(), name)))
+        // A longer value may contain a shorter one.
+        resolved.sort_by_key(|(_, secret)| std::cmp::Reverse(secret.expose().len()));
+        answer.map_text(&|text| resolved.iter().fold(text, |text, (name, secret)| text.replace(secret.expose(), name)))
     }
 }
 
 impl CallOutcome {
-    /// The answer with each of its texts, names of members included, replaced by what `text` makes of it.
+    /// Applies `text` to each text of the answer, member names included.
     pub fn map_text(self, text: &dyn Fn(String) -> String) -> CallOutcome {
         match self {
             CallOutcome::Done(value) => CallOutcome::Done(map_texts(value, text)),
@@ -141,7 +149,7 @@ impl CallOutcome {
     }
 }
 
-/// The value with each of its texts, names of members included, replaced by what `text` makes of it.
+/// Applies `text` to each text of a value, member names included.
 pub fn map_texts(value: Value, text: &dyn Fn(String) -> String) -> Value {
     match value {
         Value::String(plain) => Value::String(text(plain)),
@@ -159,7 +167,7 @@ impl fmt::Debug for SecretAccess {
     }
 }
 
-/// Two calls are the same whatever way to their secrets they have.
+/// Always equal: the access to secrets does not distinguish two calls.
 impl PartialEq for SecretAccess {
     fn eq(&self, _: &Self) -> bool {
         true

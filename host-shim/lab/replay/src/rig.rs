@@ -140,7 +140,7 @@ impl Rig {
 
     /// [`Rig::start`] on a store of the caller's. The clock begins no earlier than the time that the store has come to.
     pub fn start_with(setup: RigSetup, store: Box<dyn Store>) -> Result<Rig, ReplayError> {
-        let mut clock = Clock::told(setup.clock);
+        let mut clock = Clock::manual(setup.clock);
         if let Some(left_at) = left_at(&*store, &setup)? {
             clock.advance_to(left_at);
         }

@@ -55,7 +55,7 @@ impl House {
             reason: error.to_string(),
         })?;
         let registry = Registry::with_default(Arc::new(self.provider.clone()));
-        let (host, reports) = Host::start(&self.setup, store, runner, registry, Clock::told(self.clock))?;
+        let (host, reports) = Host::start(&self.setup, store, runner, registry, Clock::manual(self.clock))?;
         self.host = Some(host);
         self.reports.extend(reports);
         Ok(())

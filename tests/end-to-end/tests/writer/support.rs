@@ -51,7 +51,7 @@ impl Serving {
         let setup = Setup::new(business.clone(), false, &[], None);
         let runner = host_native::runners().make().expect("the library");
         let (host, _) =
-            Host::start(&setup, store, runner, registry.clone(), Clock::told(START_MS)).expect("a host that starts");
+            Host::start(&setup, store, runner, registry.clone(), Clock::manual(START_MS)).expect("a host that starts");
         let (hands, to_do) = channel();
         let writer = Writer::spawn(host, Box::new(Hands(hands)), WriterLimits::default()).expect("a thread");
         let (jobs, calls) = (writer.jobs().clone(), Arc::new(Mutex::new(Vec::new())));

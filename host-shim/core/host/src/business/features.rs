@@ -1,5 +1,5 @@
-//! A business in parts: each folder in `features` has a catalog, a `business.yml` and mails of its own, as the business itself has,
-//! and adds them. Leaving the folder out takes them away again. What two of them claim is refused, with both places.
+//! How do features extend a business? Each folder in `features` adds a catalog, a `business.yml` and mails; removing
+//! the folder removes them. A name that two files define is refused, with both places.
 
 use super::{BUSINESS_FILE, CATALOG_FILE, own, retry, templates, webhooks};
 use crate::bad_input::{BadInput, Place, read_text};
@@ -8,32 +8,31 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The folder of the features, in a business's folder; it need not be there.
+/// Name of the optional folder of features in a business folder.
 const FOLDER: &str = "features";
-/// What `business.yml` may say: roles of organizations' members, configuration keys, resources, retries
-/// and webhooks.
+/// Clauses of `business.yml`: roles of organizations' members, configuration keys, resources, retries and webhooks.
 pub(super) const CLAUSES: [&str; 5] = ["may", own::CONFIG, own::RESOURCES, retry::CLAUSE, webhooks::CLAUSE];
-/// Clauses that are one thing, and not a list of things that each may add to.
+/// Clauses that only one file may have, since they are not collections.
 const WHOLE: [&str; 2] = ["business", "campaigns"];
-/// Clauses that are lists of named things, with the member that names them.
+/// Clauses that are lists of named entries, with the naming member.
 const NAMED: [(&str, &str); 2] = [("product_types", "name"), ("products", "id")];
 
-/// The business that a folder is a feature of; none if it is none.
+/// Returns the business folder of a feature folder; none if the folder is not a feature.
 pub fn business_of(feature: &Path) -> Option<&Path> {
     let features = feature.parent().filter(|parent| parent.file_name().is_some_and(|name| name == FOLDER))?;
     features.parent().filter(|business| business.join(CATALOG_FILE).is_file())
 }
 
-/// All that a business says, put together.
-pub(super) struct Together {
-    /// Its clauses, each with its place.
+/// The merged files of a business and its features.
+pub(super) struct MergedFiles {
+    /// Clauses with their places.
     pub lines: Lined,
-    /// Its mails' templates, each with its places.
+    /// Mail templates: the list of placeholders by template name.
     pub templates: BTreeMap<String, Value>,
 }
 
-/// Read a business's folder with its features, in the order of their names.
-pub(super) fn read(folder: &Path) -> Result<Together, BadInput> {
+/// Reads a business folder with its features, in the order of their names.
+pub(super) fn read(folder: &Path) -> Result<MergedFiles, BadInput> {
     let mut lines = catalog(folder)?;
     add_own(&mut lines, folder)?;
     let mut templates = templates::read(folder)?;
@@ -42,7 +41,7 @@ pub(super) fn read(folder: &Path) -> Result<Together, BadInput> {
         let of_feature = templates::read(&feature)?;
         if !files.iter().any(|file| file.is_file()) && of_feature.is_empty() {
             let expected = format!("{CATALOG_FILE}, {BUSINESS_FILE} or {}/", templates::FOLDER);
-            return Err(BadInput::new(Place::file(&feature), "the feature has nothing in it", expected));
+            return Err(BadInput::new(Place::file(&feature), "the feature is empty", expected));
         }
         if files[0].is_file() {
             add(&mut lines, catalog(&feature)?)?;
@@ -51,13 +50,13 @@ pub(super) fn read(folder: &Path) -> Result<Together, BadInput> {
         for (name, places) in of_feature {
             if templates.insert(name.clone(), places).is_some() {
                 let file = feature.join(templates::FOLDER).join(format!("{name}.txt"));
-                let problem = format!("the template `{name}` is there already");
+                let problem = format!("the template `{name}` is already defined");
                 return Err(BadInput::new(Place::file(&file), problem, "another name"));
             }
         }
     }
     check_names(&lines)?;
-    Ok(Together { lines, templates })
+    Ok(MergedFiles { lines, templates })
 }
 
 fn folders(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
@@ -72,17 +71,17 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
     }
     found.sort();
     match found.iter().find(|path| !path.is_dir()) {
-        Some(file) => Err(BadInput::new(Place::file(file), "it is no feature", "a folder")),
+        Some(file) => Err(BadInput::new(Place::file(file), "this is not a feature", "a folder")),
         None => Ok(found),
     }
 }
 
-/// A file that must be a mapping.
+/// Reads a file that must be a mapping.
 fn mapping(file: &Path, what: &str) -> Result<Lined, BadInput> {
     let lines = Lined::parse(file, &read_text(file)?)?;
     match lines.entries() {
         Some(_) => Ok(lines),
-        None => Err(BadInput::new(Place::file(file), format!("{what} is no mapping"), "a mapping")),
+        None => Err(BadInput::new(Place::file(file), format!("{what} is not a mapping"), "a mapping")),
     }
 }
 
@@ -90,17 +89,17 @@ fn catalog(folder: &Path) -> Result<Lined, BadInput> {
     let lines = mapping(&folder.join(CATALOG_FILE), "the catalog")?;
     for entry in lines.entries().unwrap_or_default() {
         let instead = match entry.key.as_str() {
-            key if CLAUSES.contains(&key) => format!("it in {BUSINESS_FILE}"),
+            key if CLAUSES.contains(&key) => format!("this clause in {BUSINESS_FILE}"),
             templates::FOLDER => format!("files in {}/", templates::FOLDER),
             _ => continue,
         };
-        let problem = format!("`{}` is no clause of the catalog", entry.key);
+        let problem = format!("`{}` is not a clause of the catalog", entry.key);
         return Err(BadInput::new(entry.place(), problem, instead));
     }
     Ok(lines)
 }
 
-/// What `business.yml` says, if there is one.
+/// Adds the clauses of `business.yml`, if the file exists.
 fn add_own(lines: &mut Lined, folder: &Path) -> Result<(), BadInput> {
     let file = folder.join(BUSINESS_FILE);
     if !file.is_file() {
@@ -114,7 +113,7 @@ fn add_own(lines: &mut Lined, folder: &Path) -> Result<(), BadInput> {
     add(lines, own)
 }
 
-/// Add what another file says, clause by clause.
+/// Adds another file, clause by clause.
 fn add(lines: &mut Lined, other: Lined) -> Result<(), BadInput> {
     for entry in other.into_entries() {
         let Some(known) = lines.entry_mut(&entry.key) else {
@@ -127,7 +126,7 @@ fn add(lines: &mut Lined, other: Lined) -> Result<(), BadInput> {
     Ok(())
 }
 
-/// A clause may be added to: nothing in it is there already.
+/// Checks that a clause can be extended: it defines no entry that exists.
 fn check_free(known: &Lined, entry: &Entry) -> Result<(), BadInput> {
     if WHOLE.contains(&entry.key.as_str()) {
         return taken(entry.place(), format!("`{}`", entry.key), known.place());
@@ -144,13 +143,13 @@ fn check_free(known: &Lined, entry: &Entry) -> Result<(), BadInput> {
     Ok(())
 }
 
-/// What is there already.
+/// Returns the error of a name that is already defined.
 fn taken(place: Place, what: String, there: Place) -> Result<(), BadInput> {
-    let problem = format!("{what} is there already: {}:{}", there.file.display(), there.line);
-    Err(BadInput::new(place, problem, "it in one place"))
+    let problem = format!("{what} is already defined: {}:{}", there.file.display(), there.line);
+    Err(BadInput::new(place, problem, "one definition"))
 }
 
-/// Of what has a name each stands there once.
+/// Checks that the names in a list are unique.
 fn check_names(lines: &Lined) -> Result<(), BadInput> {
     for (clause, member) in NAMED {
         let all = lines.entries().unwrap_or_default().iter().find(|entry| entry.key == clause);
@@ -171,7 +170,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read_of(files: &[(&str, &str)]) -> Result<Together, String> {
+    fn read_of(files: &[(&str, &str)]) -> Result<MergedFiles, String> {
         let dir = tempfile::tempdir().expect("a folder");
         for (name, text) in files {
             let file = dir.path().join(name);
@@ -186,7 +185,7 @@ mod tests {
 
     // covers: PLG-01, PLG-03
     #[test]
-    fn a_folder_that_is_dropped_in_adds_what_it_has() {
+    fn a_feature_folder_adds_its_clauses_and_templates() {
         let alone = read_of(&[BASE]).expect("a business");
         let with = read_of(&[
             BASE,
@@ -211,46 +210,50 @@ mod tests {
     }
 
     #[test]
-    fn what_two_claim_is_refused_with_both_places() {
+    fn a_name_defined_twice_is_refused_with_both_places() {
         let feature = "features/b/catalog.yml";
-        for (name, text, said) in [
+        for (name, text, expected) in [
             (
                 feature,
                 "x: 1\nentitlements: {a: {kind: limit}}",
-                "/features/b/catalog.yml:2: `a` of `entitlements` is there already: /catalog.yml:2",
+                "/features/b/catalog.yml:2: `a` of `entitlements` is already defined: /catalog.yml:2",
             ),
             (
                 feature,
                 "products: [{id: p}]",
-                "/features/b/catalog.yml:1: `p` of `products` is there already: /catalog.yml:3",
+                "/features/b/catalog.yml:1: `p` of `products` is already defined: /catalog.yml:3",
             ),
-            (feature, "products: [{id: q}, {id: q}]", "/features/b/catalog.yml:1: `q` of `products` is there already"),
+            (
+                feature,
+                "products: [{id: q}, {id: q}]",
+                "/features/b/catalog.yml:1: `q` of `products` is already defined",
+            ),
             (
                 feature,
                 "business: {grace_days: 3}",
-                "/features/b/catalog.yml:1: `business` is there already: /catalog.yml:1",
+                "/features/b/catalog.yml:1: `business` is already defined: /catalog.yml:1",
             ),
             (feature, "products: {id: q}", "/features/b/catalog.yml:1: `products` is a mapping"),
-            (feature, "may: {}", "/features/b/catalog.yml:1: `may` is no clause of the catalog"),
-            (feature, "[]", "/features/b/catalog.yml: the catalog is no mapping"),
+            (feature, "may: {}", "/features/b/catalog.yml:1: `may` is not a clause of the catalog"),
+            (feature, "[]", "/features/b/catalog.yml: the catalog is not a mapping"),
             ("features/b/business.yml", "products: []", "/features/b/business.yml:1: unknown clause `products`"),
-            ("features/b/readme.md", "x", "/features/b: the feature has nothing in it"),
-            ("features/readme.md", "x", "/features/readme.md: it is no feature"),
+            ("features/b/readme.md", "x", "/features/b: the feature is empty"),
+            ("features/readme.md", "x", "/features/readme.md: this is not a feature"),
         ] {
-            let told = read_of(&[BASE, (name, text)]).map(|_| ()).expect_err("refused");
-            assert!(told.starts_with(said), "{told}");
+            let error = read_of(&[BASE, (name, text)]).map(|_| ()).expect_err("refused");
+            assert!(error.starts_with(expected), "{error}");
         }
         let mails = ["templates/a.txt", "features/b/templates/a.txt"].map(|name| (name, "Subject: x"));
-        let told = read_of(&[BASE, mails[0], mails[1]]).map(|_| ()).expect_err("refused");
-        assert!(told.starts_with("/features/b/templates/a.txt: the template `a` is there already"), "{told}");
+        let error = read_of(&[BASE, mails[0], mails[1]]).map(|_| ()).expect_err("refused");
+        assert!(error.starts_with("/features/b/templates/a.txt: the template `a` is already defined"), "{error}");
         let features = ["features/b/business.yml", "features/c/business.yml"];
-        let told = read_of(&[BASE, (features[0], "config: {k: {}}"), (features[1], "config: {k: {}}")]);
-        let told = told.map(|_| ()).expect_err("refused");
+        let error = read_of(&[BASE, (features[0], "config: {k: {}}"), (features[1], "config: {k: {}}")]);
+        let error = error.map(|_| ()).expect_err("refused");
         assert!(
-            told.starts_with(
-                "/features/c/business.yml:1: `k` of `config` is there already: /features/b/business.yml:1"
+            error.starts_with(
+                "/features/c/business.yml:1: `k` of `config` is already defined: /features/b/business.yml:1"
             ),
-            "{told}"
+            "{error}"
         );
     }
 }

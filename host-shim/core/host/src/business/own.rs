@@ -1,50 +1,50 @@
-//! What a business declares of its own in `business.yml`: configuration keys, resources with their effects, retries and webhooks.
+//! What does a business declare in `business.yml`? Configuration keys, resources with their effects, retries, webhooks.
 
-use super::retry::{self, OwnRetry};
+use super::retry::{self, RetryDecl};
 use super::text_of;
-use super::webhooks::{self, OwnWebhook};
+use super::webhooks::{self, WebhookDecl};
 use crate::bad_input::BadInput;
 use crate::yaml::{Entry, Lined};
 use extension_contract::{ConfigDecl, ConfigType, Declarations, EffectDecl, RetryPolicy};
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// The clause of the configuration keys.
+/// Name of the clause of configuration keys.
 pub(super) const CONFIG: &str = "config";
-/// The clause of the resources.
+/// Name of the clause of resources.
 pub(super) const RESOURCES: &str = "resources";
-/// What can be said of a configuration key.
+/// Members of a configuration key.
 const MEMBERS: [&str; 5] = ["type", "required", "default", "env", "description"];
-/// Types of configuration values, by their names.
+/// Types of configuration values, by name.
 const TYPES: [(&str, ConfigType); 4] = [
     ("string", ConfigType::Text),
     ("integer", ConfigType::Integer),
     ("boolean", ConfigType::Boolean),
     ("secret", ConfigType::Secret),
 ];
-/// Five tries in somewhat more than a minute; the waits are in milliseconds.
+/// Delays in milliseconds: five attempts in a little more than a minute.
 const RETRY_MS: &[u32] = &[5_000, 10_000, 20_000, 40_000];
-/// Ten tries in about three quarters of an hour, for what frees something.
+/// Delays of `destroy` in milliseconds: ten attempts in about three quarters of an hour.
 const RETRY_DESTROY_MS: &[u32] = &[5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 640_000, 1_280_000];
 
-/// What a business declares beside what the extension does.
+/// The declarations of a business, in addition to those of the extension.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Own {
+pub struct BusinessDeclarations {
     /// Configuration keys.
     pub config: Vec<ConfigDecl>,
     /// Effect kinds of its resources.
     pub effects: Vec<EffectDecl>,
-    /// Retries, of these and of the extension's.
-    pub retries: Vec<OwnRetry>,
+    /// Retry policies of its own effects and the extension's.
+    pub retries: Vec<RetryDecl>,
     /// Webhooks of other providers.
-    pub webhooks: Vec<OwnWebhook>,
+    pub webhooks: Vec<WebhookDecl>,
 }
 
-impl Own {
-    /// Reads the clauses. Names, and the verbs of resources, are judged by the extension, which is given the same.
-    pub(super) fn read(document: &Lined) -> Result<Own, BadInput> {
+impl BusinessDeclarations {
+    /// Reads the clauses. The extension gets the same clauses and checks names and the verbs of resources.
+    pub(super) fn read(document: &Lined) -> Result<BusinessDeclarations, BadInput> {
         let clause = |name: &str| document.entries().unwrap_or_default().iter().find(|entry| entry.key == name);
-        let mut own = Own::default();
+        let mut own = BusinessDeclarations::default();
         if let Some(config) = clause(CONFIG) {
             own.config = mapping(config)?.iter().map(key).collect::<Result<_, _>>()?;
         }
@@ -63,7 +63,7 @@ impl Own {
         Ok(own)
     }
 
-    /// What of it names something that neither the extension declares nor the business's catalog.
+    /// Returns the mistakes: names that neither the extension nor the business's catalog declares.
     pub fn mistakes(&self, declarations: &Declarations, catalog: &Lined) -> Vec<BadInput> {
         let declared = self.beside(declarations);
         let mut found = retry::unknown(&self.retries, &declared.effects);
@@ -71,11 +71,11 @@ impl Own {
         found
     }
 
-    /// The same without what stands at these JSON Pointers.
-    pub(super) fn without(&self, pointers: &BTreeSet<String>) -> Own {
+    /// Returns the declarations without those at these JSON Pointers.
+    pub(super) fn without(&self, pointers: &BTreeSet<String>) -> BusinessDeclarations {
         let mut own = self.clone();
         own.retries.retain(|retry| !pointers.contains(&retry.pointer()));
-        let is_in = |webhook: &OwnWebhook| {
+        let is_in = |webhook: &WebhookDecl| {
             let within = format!("{}/", webhook.pointer());
             pointers.iter().any(|pointer| pointer.starts_with(&within))
         };
@@ -83,7 +83,7 @@ impl Own {
         own
     }
 
-    /// The declarations of the extension with these.
+    /// Returns the declarations of the extension extended by these.
     pub fn beside(&self, declarations: &Declarations) -> Declarations {
         let mut joined = declarations.clone();
         joined.config.extend(self.config.iter().cloned());
@@ -103,7 +103,7 @@ fn effect(resource: &str, verb: &str) -> EffectDecl {
     }
 }
 
-/// The entries of a mapping.
+/// Returns the entries of a mapping.
 pub(super) fn mapping(entry: &Entry) -> Result<&[Entry], BadInput> {
     entry.value.entries().ok_or_else(|| {
         let problem = format!("`{}` is {}", entry.key, entry.value.kind());
@@ -111,7 +111,7 @@ pub(super) fn mapping(entry: &Entry) -> Result<&[Entry], BadInput> {
     })
 }
 
-/// One configuration key.
+/// Reads one configuration key.
 fn key(entry: &Entry) -> Result<ConfigDecl, BadInput> {
     let mut decl = ConfigDecl {
         key: entry.key.clone(),
@@ -155,7 +155,7 @@ fn type_named(member: &Entry, name: &str) -> Result<ConfigType, BadInput> {
     let names = TYPES.map(|(known, _)| known);
     let known = TYPES.iter().find(|(known, _)| *known == name).map(|(_, value_type)| *value_type);
     known.ok_or_else(|| {
-        let problem = format!("`{name}` is no type of a configuration value");
+        let problem = format!("`{name}` is not a type of configuration values");
         BadInput::new(member.place(), problem, names.join(", ")).guessing(name, names)
     })
 }

@@ -1,4 +1,4 @@
-//! `retry` in `business.yml`: when what failed in passing is tried again, by resource or by kind of effect.
+//! When are transient failures retried? The clause `retry` of `business.yml`, by resource or by effect kind.
 
 use super::own::mapping;
 use crate::bad_input::{BadInput, Place};
@@ -6,27 +6,27 @@ use crate::yaml::{Entry, Lined};
 use extension_contract::{EffectDecl, RETRY_DELAYS_MAX, RetryPolicy};
 use std::collections::BTreeSet;
 
-/// The clause.
+/// Name of the clause.
 pub(super) const CLAUSE: &str = "retry";
-/// What a delay is written as.
+/// Expected form of a delay.
 const EXPECTED: &str = "a number and s, m, h or d, from 1s to 30d, as in 10s";
-/// The units of a delay, in milliseconds.
+/// Units of a delay, in milliseconds.
 const UNITS: [(char, u64); 4] = [('s', 1_000), ('m', 60_000), ('h', 3_600_000), ('d', 86_400_000)];
 /// The longest delay, in milliseconds: 30 days.
 const DELAY_MAX_MS: u64 = 30 * 86_400_000;
 
-/// Retries of a resource or of one kind of effect.
+/// The retry policy of a resource or of one effect kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnRetry {
-    /// A resource, and so all that is asked for of it (`database`), or a kind (`database.ensure`).
+pub struct RetryDecl {
+    /// A resource with all its effects (`database`), or an effect kind (`database.ensure`).
     pub name: String,
-    /// When its effects are tried again.
+    /// Retry policy of the effects.
     pub policy: RetryPolicy,
     place: Place,
 }
 
-impl OwnRetry {
-    /// The JSON Pointer of the entry.
+impl RetryDecl {
+    /// Returns the JSON Pointer of the entry.
     pub(super) fn pointer(&self) -> String {
         format!("/{CLAUSE}/{}", self.name)
     }
@@ -44,13 +44,13 @@ fn resource(kind: &str) -> &str {
     kind.split_once('.').map_or(kind, |(resource, _)| resource)
 }
 
-/// Reads the clause; whether there are effects of the names is judged by [`unknown`].
-pub(super) fn read(clause: &Entry) -> Result<Vec<OwnRetry>, BadInput> {
+/// Reads the clause; [`unknown`] checks the names.
+pub(super) fn read(clause: &Entry) -> Result<Vec<RetryDecl>, BadInput> {
     mapping(clause)?
         .iter()
         .map(|entry| {
             let policy = RetryPolicy { delays_ms: delays(entry)? };
-            Ok(OwnRetry { name: entry.key.clone(), policy, place: entry.place() })
+            Ok(RetryDecl { name: entry.key.clone(), policy, place: entry.place() })
         })
         .collect()
 }
@@ -69,7 +69,7 @@ fn delays(entry: &Entry) -> Result<Vec<u32>, BadInput> {
 
 fn delay(value: &Lined) -> Result<u32, BadInput> {
     let text = value.single().unwrap_or_else(|| value.kind().to_owned());
-    delay_ms(&text).ok_or_else(|| BadInput::new(value.place(), format!("`{text}` is no delay"), EXPECTED))
+    delay_ms(&text).ok_or_else(|| BadInput::new(value.place(), format!("`{text}` is not a delay"), EXPECTED))
 }
 
 fn delay_ms(text: &str) -> Option<u32> {
@@ -82,31 +82,31 @@ fn delay_ms(text: &str) -> Option<u32> {
     u32::try_from(ms).ok().filter(|_| (1_000..=DELAY_MAX_MS).contains(&ms))
 }
 
-/// Gives the effects the retries that are said for them; what is said for a kind wins over what is for its resource.
-pub(super) fn apply(retries: &[OwnRetry], effects: &mut [EffectDecl]) {
+/// Applies retry policies to effects; a policy for a kind wins over one for its resource.
+pub(super) fn apply(retries: &[RetryDecl], effects: &mut [EffectDecl]) {
     for effect in effects {
-        let said = retries.iter().filter(|retry| retry.is_for(&effect.kind)).max_by_key(|retry| retry.is_of_kind());
-        if let Some(retry) = said {
+        let policy = retries.iter().filter(|retry| retry.is_for(&effect.kind)).max_by_key(|retry| retry.is_of_kind());
+        if let Some(retry) = policy {
             effect.retry = retry.policy.clone();
         }
     }
 }
 
-/// What is said for effects that don't exist.
-pub(super) fn unknown(retries: &[OwnRetry], effects: &[EffectDecl]) -> Vec<BadInput> {
-    let is_unknown = |retry: &&OwnRetry| !effects.iter().any(|effect| retry.is_for(&effect.kind));
-    let told = |retry: &OwnRetry| {
+/// Returns the mistakes: policies for effects that do not exist.
+pub(super) fn unknown(retries: &[RetryDecl], effects: &[EffectDecl]) -> Vec<BadInput> {
+    let is_unknown = |retry: &&RetryDecl| !effects.iter().any(|effect| retry.is_for(&effect.kind));
+    let mistake = |retry: &RetryDecl| {
         let (problem, names): (_, BTreeSet<&str>) = match retry.is_of_kind() {
-            true => (format!("`{}` is no kind of effect", retry.name), effects.iter().map(|it| &*it.kind).collect()),
+            true => (format!("`{}` is not an effect kind", retry.name), effects.iter().map(|it| &*it.kind).collect()),
             false => {
-                (format!("`{}` is no resource", retry.name), effects.iter().map(|it| resource(&it.kind)).collect())
+                (format!("`{}` is not a resource", retry.name), effects.iter().map(|it| resource(&it.kind)).collect())
             }
         };
         let expected = names.iter().copied().collect::<Vec<_>>().join(", ");
         let place = retry.place.clone().at(&retry.pointer());
         BadInput::new(place, problem, expected).guessing(&retry.name, names)
     };
-    retries.iter().filter(is_unknown).map(told).collect()
+    retries.iter().filter(is_unknown).map(mistake).collect()
 }
 
 #[cfg(test)]
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    fn read_of(text: &str) -> Result<Vec<OwnRetry>, String> {
+    fn read_of(text: &str) -> Result<Vec<RetryDecl>, String> {
         let lines = Lined::parse(Path::new("business.yml"), text).expect("YAML");
         let clause = lines.entries().and_then(|entries| entries.first()).expect("a clause");
         read(clause).map_err(|bad| bad.to_string())
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_for_a_kind_wins_over_what_is_said_for_its_resource() {
+    fn a_policy_for_a_kind_wins_over_one_for_its_resource() {
         let orders = [
             "retry: {database: [10s, 2m], database.destroy: [1h, 30d], stripe.price.create: []}",
             "retry: {stripe.price.create: [], database.destroy: [1h, 30d], database: [10s, 2m]}",
@@ -149,33 +149,36 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_delays_is_told_with_its_line() {
+    fn an_invalid_list_of_delays_is_reported_with_its_line() {
         let many = format!("retry:\n  mail: [{}]", "1s, ".repeat(RETRY_DELAYS_MAX + 1));
-        for (text, said) in [
+        for (text, expected) in [
             ("retry: []", "business.yml:1: `retry` is a list; expected a mapping".to_owned()),
             ("retry:\n  mail: 10s", "business.yml:2: `mail` of `retry` is a text; expected a list".to_owned()),
-            ("retry:\n  mail:\n    - 10s\n    - 10", format!("business.yml:4: `10` is no delay; expected {EXPECTED}")),
-            ("retry: {mail: [31d]}", format!("business.yml:1: `31d` is no delay; expected {EXPECTED}")),
-            ("retry: {mail: [0s]}", format!("business.yml:1: `0s` is no delay; expected {EXPECTED}")),
-            ("retry: {mail: [[]]}", format!("business.yml:1: `a list` is no delay; expected {EXPECTED}")),
-            ("retry: {mail: [1é]}", format!("business.yml:1: `1é` is no delay; expected {EXPECTED}")),
+            (
+                "retry:\n  mail:\n    - 10s\n    - 10",
+                format!("business.yml:4: `10` is not a delay; expected {EXPECTED}"),
+            ),
+            ("retry: {mail: [31d]}", format!("business.yml:1: `31d` is not a delay; expected {EXPECTED}")),
+            ("retry: {mail: [0s]}", format!("business.yml:1: `0s` is not a delay; expected {EXPECTED}")),
+            ("retry: {mail: [[]]}", format!("business.yml:1: `a list` is not a delay; expected {EXPECTED}")),
+            ("retry: {mail: [1é]}", format!("business.yml:1: `1é` is not a delay; expected {EXPECTED}")),
             (many.as_str(), "business.yml:2: `mail` of `retry` has 21 delays; expected at most 20".to_owned()),
         ] {
-            let told = read_of(text).expect_err("refused");
-            assert!(told.starts_with(&said), "{told}");
+            let error = read_of(text).expect_err("refused");
+            assert!(error.starts_with(&expected), "{error}");
         }
     }
 
     #[test]
-    fn a_name_that_no_effect_has_is_guessed() {
+    fn an_unknown_name_is_reported_with_a_guess() {
         let retries = read_of("retry:\n  mail: [1s]\n  databse: [1s]\n  mail.sned: [1s]").expect("retries");
-        let told: Vec<_> = unknown(&retries, &effects()).iter().map(ToString::to_string).collect();
+        let mistakes: Vec<_> = unknown(&retries, &effects()).iter().map(ToString::to_string).collect();
         let expected = [
-            "business.yml:3: /retry/databse: `databse` is no resource; expected database, mail, stripe; did you mean \
+            "business.yml:3: /retry/databse: `databse` is not a resource; expected database, mail, stripe; did you mean \
              `database`?",
-            "business.yml:4: /retry/mail.sned: `mail.sned` is no kind of effect; expected database.destroy, \
+            "business.yml:4: /retry/mail.sned: `mail.sned` is not an effect kind; expected database.destroy, \
              database.ensure, mail.send, stripe.price.create; did you mean `mail.send`?",
         ];
-        assert_eq!(told, expected);
+        assert_eq!(mistakes, expected);
     }
 }

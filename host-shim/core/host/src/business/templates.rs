@@ -1,19 +1,19 @@
-//! The mails of a business: `templates/NAME.txt`, whose first line is the subject, and `NAME.html` beside it where a mail has a
-//! second form. Places are `{value}`, of what the mail is told.
+//! Which mail templates does a business have? `templates/NAME.txt`, with the subject in its first line, and optionally
+//! `NAME.html`. Placeholders are written as `{value}`.
 
 use crate::bad_input::{BadInput, Place, read_text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The folder of the templates, in a business's folder; it need not be there.
+/// Name of the optional folder of templates in a business folder.
 pub(super) const FOLDER: &str = "templates";
-/// What the first line of a text begins with.
+/// Prefix of the first line of a text.
 const SUBJECT: &str = "Subject: ";
-/// Bytes of a file at most.
+/// Maximum size of a file, in bytes.
 const BYTES_MAX: usize = 256 * 1024;
 
-/// Names of the templates, each with its places, as the extension is given them.
+/// Reads the templates: the list of placeholders by name, as passed to the extension.
 pub(super) fn read(folder: &Path) -> Result<BTreeMap<String, Value>, BadInput> {
     let folder = folder.join(FOLDER);
     let mut out = BTreeMap::new();
@@ -33,13 +33,13 @@ pub(super) fn read(folder: &Path) -> Result<BTreeMap<String, Value>, BadInput> {
         if name.is_empty()
             || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
         {
-            return Err(bad("the template has no name", "a name of a-z, 0-9 and _"));
+            return Err(bad("the template has no valid name", "a name of a-z, 0-9 and _"));
         }
         match file.extension().and_then(|extension| extension.to_str()) {
             Some("txt") => {}
             Some("html") if file.with_extension("txt").is_file() => continue,
             Some("html") => return Err(bad("the mail has no text", "a .txt file of the same name beside it")),
-            _ => return Err(bad("it is no template", "a .txt or .html file")),
+            _ => return Err(bad("this is not a template", "a .txt or .html file")),
         }
         let text = bounded(file)?;
         let Some(subject) = text.lines().next().and_then(|line| line.strip_prefix(SUBJECT)) else {
@@ -49,14 +49,14 @@ pub(super) fn read(folder: &Path) -> Result<BTreeMap<String, Value>, BadInput> {
         if subject.trim().is_empty() {
             return Err(BadInput::new(Place::line(file, 1), "the subject is empty", "a text after `Subject: `"));
         }
-        let mut places = places(file, &text)?;
+        let mut names = placeholders(file, &text)?;
         let html = file.with_extension("html");
         if html.is_file() {
-            places.extend(self::places(&html, &bounded(&html)?)?);
+            names.extend(placeholders(&html, &bounded(&html)?)?);
         }
-        places.sort();
-        places.dedup();
-        out.insert(name, json!(places));
+        names.sort();
+        names.dedup();
+        out.insert(name, json!(names));
     }
     Ok(out)
 }
@@ -69,8 +69,8 @@ fn bounded(file: &Path) -> Result<String, BadInput> {
     }
 }
 
-/// The places of a text: a word in braces. What is in braces and is no word, as a rule of CSS, stands for itself.
-fn places(file: &Path, text: &str) -> Result<Vec<String>, BadInput> {
+/// Returns the placeholders of a text: words in braces. Other text in braces, such as a CSS rule, is literal.
+fn placeholders(file: &Path, text: &str) -> Result<Vec<String>, BadInput> {
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
         for part in line.split('{').skip(1) {
@@ -101,31 +101,31 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_has_a_text_and_may_have_another_form() {
-        let told = read_of(&[
+    fn a_mail_has_a_text_and_optionally_html() {
+        let result = read_of(&[
             ("welcome.txt", "Subject: Hello {name}\n\nYour address is {email}.\n"),
             ("welcome.html", "<style>p { color: red }</style><p>{name} {unsubscribe_url}</p>"),
             ("bye.txt", "Subject: Bye\n"),
         ]);
         let expected = [("bye", json!([])), ("welcome", json!(["email", "name", "unsubscribe_url"]))];
-        assert_eq!(told.expect("templates"), expected.map(|(name, places)| (name.to_owned(), places)).into());
+        assert_eq!(result.expect("templates"), expected.map(|(name, places)| (name.to_owned(), places)).into());
         assert_eq!(read(Path::new("nowhere")).expect("none"), BTreeMap::new());
     }
 
     #[test]
-    fn what_is_no_mail_is_told_with_its_file() {
+    fn an_invalid_template_is_reported_with_its_file() {
         let long = format!("Subject: x\n{}", "x".repeat(BYTES_MAX));
-        for (files, said) in [
+        for (files, expected) in [
             (vec![("a.txt", "Hello")], "a.txt:1: the mail has no subject"),
             (vec![("a.txt", "Subject: \n")], "a.txt:1: the subject is empty"),
             (vec![("a.html", "<p>")], "a.html: the mail has no text"),
-            (vec![("a.md", "x")], "a.md: it is no template"),
-            (vec![("A.txt", "Subject: x")], "A.txt: the template has no name"),
+            (vec![("a.md", "x")], "a.md: this is not a template"),
+            (vec![("A.txt", "Subject: x")], "A.txt: the template has no valid name"),
             (vec![("a.txt", "Subject: x\n\n{ name }")], "a.txt:3: `{ name }` has spaces in it"),
             (vec![("a.txt", long.as_str())], "bytes"),
         ] {
-            let told = read_of(&files).expect_err("no template").to_string();
-            assert!(told.contains(said), "{said}: {told}");
+            let result = read_of(&files).expect_err("an invalid template").to_string();
+            assert!(result.contains(expected), "{expected}: {result}");
         }
     }
 }

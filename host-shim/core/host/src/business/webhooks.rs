@@ -1,4 +1,5 @@
-//! `webhooks` in `business.yml`: how other providers sign what they send, and which of it is which fact of the business's own.
+//! Which webhooks of other providers does a business accept? The clause `webhooks` of `business.yml`: the signature
+//! scheme, and the mapping from bodies to facts of the business.
 
 use super::own::mapping;
 use crate::bad_input::{BadInput, Place};
@@ -6,44 +7,44 @@ use crate::yaml::{Entry, Lined};
 use extension_contract::{ConfigDecl, ConfigType};
 use host_intake::webhook::{Encoding, FactOf, Place as BodyPlace, Scheme, Template, TemplateError, Webhook};
 
-/// The clause.
+/// Name of the clause.
 pub(super) const CLAUSE: &str = "webhooks";
-/// The catalog's clause that declares facts of the business's own, each with its `fields`.
+/// Clause of the catalog that declares the facts of the business, each with its `fields`.
 const FACTS: &str = "events";
-/// The endpoint that is there without being declared.
+/// Built-in endpoint, which cannot be declared.
 const TAKEN: &str = "stripe";
-/// Most webhooks of a business.
+/// Maximum number of webhooks of a business.
 const WEBHOOKS_MAX: usize = 20;
-/// Most facts of one, and most fields and conditions of a fact.
+/// Maximum number of facts of a webhook, and of fields and conditions of a fact.
 const ENTRIES_MAX: usize = 50;
 const MEMBERS: [&str; 7] = ["scheme", "secret", "header", "prefix", "encoding", "id", "events"];
 const FACT_MEMBERS: [&str; 4] = ["when", "event", "account", "fields"];
 const SCHEMES: [&str; 2] = ["standard", "hmac"];
 const ENCODINGS: [(&str, Encoding); 2] = [("hex", Encoding::Hex), ("base64", Encoding::Base64)];
-/// What an account begins with, so that no body speaks for `platform`.
+/// Allowed prefixes of an account, so that no body can act for `platform`.
 const ACCOUNTS: [&str; 2] = ["user:", "organization:"];
 
-/// A webhook that a business declares.
+/// A declared webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnWebhook {
-    /// How it is signed and what it tells.
+pub struct WebhookDecl {
+    /// Signature scheme and facts.
     pub webhook: Webhook,
-    /// The configuration key of its secret.
+    /// Configuration key of its secret.
     pub secret: String,
     secret_at: Place,
-    /// Of each fact the place of its name, and those of its fields.
+    /// For each fact, the place of its name and the places of its fields.
     facts_at: Vec<(Place, Vec<Place>)>,
 }
 
-impl OwnWebhook {
-    /// The JSON Pointer of the entry.
+impl WebhookDecl {
+    /// Returns the JSON Pointer of the entry.
     pub(super) fn pointer(&self) -> String {
         format!("/{CLAUSE}/{}", self.webhook.name)
     }
 }
 
-/// Reads the clause; what it names is looked up by [`mistakes`].
-pub(super) fn read(clause: &Entry) -> Result<Vec<OwnWebhook>, BadInput> {
+/// Reads the clause; [`mistakes`] checks the names.
+pub(super) fn read(clause: &Entry) -> Result<Vec<WebhookDecl>, BadInput> {
     let entries = mapping(clause)?;
     bounded(clause, entries.len(), WEBHOOKS_MAX)?;
     entries.iter().map(webhook).collect()
@@ -58,7 +59,7 @@ fn bounded(entry: &Entry, count: usize, most: usize) -> Result<(), BadInput> {
     }
 }
 
-/// The members of a mapping, of which no other exist.
+/// The members of a mapping without unknown members.
 struct Members<'m> {
     of: String,
     place: Place,
@@ -88,9 +89,11 @@ impl<'m> Members<'m> {
 
     fn none(&self, names: &[&str], because: &str) -> Result<(), BadInput> {
         match self.entries.iter().find(|entry| names.contains(&entry.key.as_str())) {
-            Some(entry) => {
-                Err(BadInput::new(entry.place(), format!("`{}` of {}, {because}", entry.key, self.of), "it left out"))
-            }
+            Some(entry) => Err(BadInput::new(
+                entry.place(),
+                format!("`{}` of {} is not allowed: {because}", entry.key, self.of),
+                "no such member",
+            )),
             None => Ok(()),
         }
     }
@@ -118,13 +121,13 @@ fn no_template(entry: &Entry, error: &TemplateError) -> BadInput {
     BadInput::new(entry.value.place(), problem, "a text with places of the body in braces, as in user:{user.id}")
 }
 
-fn webhook(entry: &Entry) -> Result<OwnWebhook, BadInput> {
+fn webhook(entry: &Entry) -> Result<WebhookDecl, BadInput> {
     let name = &entry.key;
     let is_name = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
     let begins = name.bytes().next().is_some_and(|c| c.is_ascii_lowercase());
     if !begins || name.len() > 40 || !name.bytes().all(is_name) || name == TAKEN {
         let expected = format!("1 to 40 of a-z, 0-9 and _, a letter first, and not `{TAKEN}`");
-        return Err(BadInput::new(entry.place(), format!("`{name}` is no name of a webhook"), expected));
+        return Err(BadInput::new(entry.place(), format!("`{name}` is not a valid webhook name"), expected));
     }
     let members = Members::new(format!("`{name}`"), entry.place(), mapping(entry)?, &MEMBERS)?;
     let secret = members.need("secret")?;
@@ -141,7 +144,7 @@ fn webhook(entry: &Entry) -> Result<OwnWebhook, BadInput> {
         facts.push(fact);
         facts_at.push(at);
     }
-    Ok(OwnWebhook {
+    Ok(WebhookDecl {
         webhook: Webhook { name: name.clone(), scheme, id, facts },
         secret: text(secret)?,
         secret_at: secret.value.place().at(&format!("/{CLAUSE}/{name}/secret")),
@@ -161,14 +164,14 @@ fn with_pointers(name: &str, facts: Vec<(Place, Vec<Place>)>) -> Vec<(Place, Vec
 fn scheme(members: &Members<'_>) -> Result<(Scheme, Option<Template>), BadInput> {
     let entry = members.need("scheme")?;
     if word(entry, &SCHEMES)? == "standard" {
-        members.none(&["header", "prefix", "encoding", "id"], "which is always the same with `scheme: standard`")?;
+        members.none(&["header", "prefix", "encoding", "id"], "`scheme: standard` fixes it")?;
         return Ok((Scheme::Standard, None));
     }
     let header = members.need("header")?;
     let name = text(header)?;
     let is_header = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
     if name.len() > 100 || !name.bytes().all(is_header) {
-        let problem = format!("`{name}` is no name of a header");
+        let problem = format!("`{name}` is not a valid header name");
         return Err(BadInput::new(
             header.value.place(),
             problem,
@@ -179,8 +182,8 @@ fn scheme(members: &Members<'_>) -> Result<(Scheme, Option<Template>), BadInput>
     let encoding = match members.get("encoding") {
         Some(entry) => {
             let known = ENCODINGS.map(|(word, _)| word);
-            let said = word(entry, &known)?;
-            ENCODINGS.iter().find(|(word, _)| *word == said).map_or(Encoding::Hex, |(_, encoding)| *encoding)
+            let encoding = word(entry, &known)?;
+            ENCODINGS.iter().find(|(word, _)| *word == encoding).map_or(Encoding::Hex, |(_, encoding)| *encoding)
         }
         None => Encoding::Hex,
     };
@@ -188,7 +191,7 @@ fn scheme(members: &Members<'_>) -> Result<(Scheme, Option<Template>), BadInput>
     Ok((Scheme::Hmac { header: name, prefix, encoding }, id))
 }
 
-/// A fact, with the place of its name and those of its fields.
+/// Reads a fact, with the place of its name and the places of its fields.
 fn fact(webhook: &str, value: &Lined) -> Result<(FactOf, (Place, Vec<Place>)), BadInput> {
     let of = format!("a fact of `{webhook}`");
     let Some(entries) = value.entries() else {
@@ -209,14 +212,14 @@ fn fact(webhook: &str, value: &Lined) -> Result<(FactOf, (Place, Vec<Place>)), B
     let event = members.need("event")?;
     let account = members.need("account")?;
     if !ACCOUNTS.iter().any(|begin| account.value.single().is_some_and(|text| text.starts_with(begin))) {
-        let problem = "`account` begins with no kind of account";
+        let problem = "`account` does not begin with a kind of account";
         return Err(BadInput::new(account.value.place(), problem, "user:{…} or organization:{…}"));
     }
     let (mut fields, mut fields_at) = (Vec::new(), Vec::new());
     if let Some(entry) = members.get("fields") {
-        let said = mapping(entry)?;
-        bounded(entry, said.len(), ENTRIES_MAX)?;
-        for field in said {
+        let field_entries = mapping(entry)?;
+        bounded(entry, field_entries.len(), ENTRIES_MAX)?;
+        for field in field_entries {
             fields.push((field.key.clone(), template(field)?));
             fields_at.push(field.place());
         }
@@ -225,16 +228,16 @@ fn fact(webhook: &str, value: &Lined) -> Result<(FactOf, (Place, Vec<Place>)), B
     Ok((fact, (event.value.place(), fields_at)))
 }
 
-/// What webhooks name that is not there: secrets of the configuration, facts of the catalog and their fields.
-pub(super) fn mistakes(webhooks: &[OwnWebhook], config: &[ConfigDecl], catalog: &Lined) -> Vec<BadInput> {
+/// Returns the mistakes: unknown secrets of the configuration, facts of the catalog and fields of facts.
+pub(super) fn mistakes(webhooks: &[WebhookDecl], config: &[ConfigDecl], catalog: &Lined) -> Vec<BadInput> {
     let facts = catalog.at(&format!("/{FACTS}")).ok().and_then(Lined::entries).unwrap_or_default();
     let mut found = Vec::new();
     for own in webhooks {
         let secrets = config.iter().filter(|decl| decl.value_type == ConfigType::Secret).map(|decl| &*decl.key);
         if !secrets.clone().any(|key| key == own.secret) {
             let problem = match config.iter().any(|decl| decl.key == own.secret) {
-                true => format!("the configuration key `{}` is no secret", own.secret),
-                false => format!("`{}` is no configuration key", own.secret),
+                true => format!("the configuration key `{}` is not a secret", own.secret),
+                false => format!("`{}` is not a configuration key", own.secret),
             };
             let names = secrets.clone().collect::<Vec<_>>().join(", ");
             found.push(BadInput::new(own.secret_at.clone(), problem, names).guessing(&own.secret, secrets));
@@ -246,7 +249,7 @@ pub(super) fn mistakes(webhooks: &[OwnWebhook], config: &[ConfigDecl], catalog: 
                     true => format!("a fact of `{FACTS}` in the catalog"),
                     false => names.clone().collect::<Vec<_>>().join(", "),
                 };
-                let problem = format!("`{}` is no fact of the business's own", fact.event);
+                let problem = format!("`{}` is not a fact of the business", fact.event);
                 found.push(BadInput::new(event_at.clone(), problem, expected).guessing(&fact.event, names));
                 continue;
             };
@@ -256,7 +259,7 @@ pub(super) fn mistakes(webhooks: &[OwnWebhook], config: &[ConfigDecl], catalog: 
     found
 }
 
-/// What a fact's fields have against its declaration.
+/// Returns the mistakes in a fact's fields, compared with its declaration.
 fn of_fields(fact: &FactOf, event_at: &Place, fields_at: &[Place], declared: &Lined) -> Vec<BadInput> {
     let fields = declared.at("/fields").ok().and_then(Lined::list).unwrap_or_default();
     let name_of = |field: &Lined| field.at("/name").ok().and_then(Lined::single);
@@ -264,14 +267,14 @@ fn of_fields(fact: &FactOf, event_at: &Place, fields_at: &[Place], declared: &Li
     let mut found = Vec::new();
     for ((name, _), at) in fact.fields.iter().zip(fields_at) {
         if !names.contains(name) {
-            let problem = format!("`{name}` is no field of `{}`", fact.event);
+            let problem = format!("`{name}` is not a field of `{}`", fact.event);
             let expected = if names.is_empty() { "no field".to_owned() } else { names.join(", ") };
             found.push(BadInput::new(at.clone(), problem, expected).guessing(name, names.iter().map(String::as_str)));
         }
     }
     let is_required = |field: &&Lined| field.at("/required").is_ok_and(|value| value.json() == true);
     for name in fields.iter().filter(is_required).filter_map(name_of) {
-        if !fact.fields.iter().any(|(said, _)| *said == name) {
+        if !fact.fields.iter().any(|(field, _)| *field == name) {
             let problem = format!("`{}` must have the field `{name}`", fact.event);
             found.push(BadInput::new(event_at.clone(), problem, format!("`{name}` in `fields`")));
         }

@@ -1,7 +1,8 @@
-//! What an extension has against a catalog, told as mistakes of the file: with line, place, what is allowed and a guess.
+//! How are an extension's errors about a catalog reported? As mistakes of the file with line, expected values and a
+//! guess.
 //!
-//! An extension names a value by its JSON Pointer and says in words what is wrong: `PROBLEM: expected WHAT`, either half of
-//! which may be missing, with the wrong name quoted first.
+//! An extension error has the JSON Pointer of a value and a message `PROBLEM: expected WHAT`; either half may be
+//! missing, and the wrong name is quoted first.
 
 use crate::bad_input::{BadInput, Place};
 use crate::business::{BusinessFolder, CATALOG_FILE};
@@ -10,20 +11,20 @@ use crate::processor::Report;
 use crate::yaml::Lined;
 use extension_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
 
-/// What is expected where the extension doesn't say it.
+/// Expected value, if the extension does not name it.
 const EXPECTED: &str = "a catalog that the extension takes";
 
-/// The same of one value, by what is wrong with it.
+/// Returns the expected value for an error code, if the extension does not name it.
 fn expected_by(code: FieldErrorCode) -> &'static str {
     match code {
         FieldErrorCode::Missing => "a value",
-        FieldErrorCode::ReadOnly => "what it was before",
-        FieldErrorCode::Taken => "another one",
+        FieldErrorCode::ReadOnly => "the previous value",
+        FieldErrorCode::Taken => "another value",
         _ => EXPECTED,
     }
 }
 
-/// The mistakes of a catalog that was not taken; at least one.
+/// Returns the mistakes of a refused catalog; at least one.
 pub(super) fn mistakes(business: &BusinessFolder, report: &Report) -> Vec<BadInput> {
     match report.result.outcome() {
         Some(Outcome::Rejected(Refusal::Invalid(errors))) if !errors.is_empty() => {
@@ -31,14 +32,14 @@ pub(super) fn mistakes(business: &BusinessFolder, report: &Report) -> Vec<BadInp
         }
         _ => {
             let reason = report.result.reason().unwrap_or_default();
-            let problem = format!("the extension says {}: {reason}", report.result.name());
+            let problem = format!("the extension returned {}: {reason}", report.result.name());
             vec![BadInput::new(Place::file(&business.folder.join(CATALOG_FILE)), problem, EXPECTED)]
         }
     }
 }
 
 fn mistake(catalog: &Lined, error: &FieldError) -> BadInput {
-    let Said { problem, expected } = Said::read(without_json_place(&error.message));
+    let MessageParts { problem, expected } = MessageParts::read(without_json_place(&error.message));
     let quoted = problem.and_then(first_quotation);
     let there = catalog.at(&error.path);
     let problem = match (problem, there) {
@@ -51,7 +52,7 @@ fn mistake(catalog: &Lined, error: &FieldError) -> BadInput {
     };
     let place = catalog.place_meant(&error.path, quoted).at(&error.path);
     let bad = BadInput::new(place, problem, expected.unwrap_or(expected_by(error.code)));
-    // Of a name that nothing has, the name is wrong and not its value.
+    // An unknown field has a wrong name, not a wrong value.
     let name = error.path.rsplit_once('/').map(|(_, name)| name);
     let name = name.filter(|_| error.code == FieldErrorCode::UnknownField && quoted.is_none()).map(str::to_owned);
     let value = name.or_else(|| there.ok().and_then(Lined::single));
@@ -59,40 +60,40 @@ fn mistake(catalog: &Lined, error: &FieldError) -> BadInput {
     let allowed = expected.map(names_in).unwrap_or_default();
     match (allowed.is_empty(), error.code) {
         (false, _) => {
-            // What the message quotes is what is wrong; of a place in a template, its last name.
+            // The quotation is the wrong text; of a placeholder in a template, its last name.
             let place = quoted.map(|quoted| quoted.trim_matches(['{', '}']));
             let member = place.and_then(|place| place.rsplit('.').next());
             let written = [quoted, member, Some(word)].into_iter().flatten();
             let meant = written.clone().find(|word| nearest(word, allowed.iter().copied()).is_some());
             bad.guessing(meant.unwrap_or(word), allowed)
         }
-        // A name that nothing has, and nobody says which there are: others of the catalog are likely meant.
+        // An unknown name without a list of allowed ones: guess from the words of the catalog.
         (true, FieldErrorCode::NotAllowed) if quoted.is_some() => bad.guessing(word, catalog.words()),
         (true, _) => bad,
     }
 }
 
-/// The parts of a message.
-struct Said<'m> {
+/// The halves of a message.
+struct MessageParts<'m> {
     problem: Option<&'m str>,
     expected: Option<&'m str>,
 }
 
-impl<'m> Said<'m> {
+impl<'m> MessageParts<'m> {
     fn read(message: &'m str) -> Self {
         let halves = [": expected ", "; expected ", ", expected "].iter().find_map(|mark| message.split_once(mark));
         let (problem, rest) = match (halves, message.strip_prefix("expected ")) {
             (_, Some(rest)) => (None, rest),
             (Some((problem, rest)), None) => (Some(problem), rest),
-            (None, None) => return Said { problem: Some(message), expected: None },
+            (None, None) => return MessageParts { problem: Some(message), expected: None },
         };
-        // The file tells better what is there than a reader of its JSON.
+        // The file shows the found value better than the JSON reader.
         let expected = rest.split_once(", found ").map_or(rest, |(expected, _)| expected);
-        Said { problem, expected: Some(expected) }
+        MessageParts { problem, expected: Some(expected) }
     }
 }
 
-/// The names in a list such as `one of a, b` or `` `a`, `b` or `c` ``; what has more than one word is no name.
+/// Returns the names in a list such as `one of a, b` or `` `a`, `b` or `c` ``; omits entries of several words.
 fn names_in(expected: &str) -> Vec<&str> {
     if expected.starts_with("none, ") {
         return Vec::new();
@@ -102,7 +103,7 @@ fn names_in(expected: &str) -> Vec<&str> {
     names.filter(|name| !name.is_empty() && !name.contains(char::is_whitespace)).collect()
 }
 
-/// What a message quotes first.
+/// Returns the first quotation in a message.
 fn first_quotation(message: &str) -> Option<&str> {
     let quoted = ['`', '"'].iter().filter_map(|mark| {
         let from = message.find(*mark)? + 1;
@@ -112,7 +113,7 @@ fn first_quotation(message: &str) -> Option<&str> {
     quoted.min().map(|(_, text)| text)
 }
 
-/// A message of an extension's JSON reader, without its place in a text that nobody has seen.
+/// Removes the position from a message of an extension's JSON reader, since the user has not seen that JSON.
 fn without_json_place(message: &str) -> &str {
     let Some((text, place)) = message.rsplit_once(" at line ") else { return message };
     match place.split_once(" column ") {
@@ -129,7 +130,7 @@ mod tests {
     const CATALOG: &str = "types:\n  - name: plan\n    grnats: {seats: seats}\n    fields:\n      - {name: seats, type: \
                            itn}\nproducts:\n  - {id: prod_a, type: pln, price: [1]}\n";
 
-    fn told(path: &str, code: FieldErrorCode, message: &str) -> String {
+    fn mistake_text(path: &str, code: FieldErrorCode, message: &str) -> String {
         let file = Path::new("catalog.yml");
         let catalog = Lined::parse(file, CATALOG).expect("YAML");
         let error = FieldError { path: path.to_owned(), code, message: message.to_owned() };
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn each_form_of_message_has_its_line_its_place_what_is_allowed_and_a_guess() {
+    fn each_form_of_message_is_reported_with_line_pointer_expected_value_and_guess() {
         use FieldErrorCode::*;
         for (path, code, message, expected) in [
             (
@@ -173,21 +174,21 @@ mod tests {
                 "catalog.yml:7: /products/0/name: it is missing; expected a value",
             ),
             ("/products/0/name", Missing, "required", "catalog.yml:7: /products/0/name: required; expected a value"),
-            ("", Taken, "`seats` is taken", "catalog.yml:1: `seats` is taken; expected another one"),
+            ("", Taken, "`seats` is taken", "catalog.yml:1: `seats` is taken; expected another value"),
         ] {
-            assert_eq!(told(path, code, message), expected);
+            assert_eq!(mistake_text(path, code, message), expected);
         }
     }
 
     #[test]
-    fn only_the_first_quotation_of_a_problem_is_of_the_catalog() {
+    fn only_the_first_quotation_of_a_problem_is_used() {
         assert_eq!(first_quotation("`free` is none of `month`, \"year\""), Some("free"));
         assert_eq!(first_quotation("\"free\" is none of `month`"), Some("free"));
         assert_eq!(first_quotation("it's `half"), None);
     }
 
     #[test]
-    fn a_place_within_unseen_text_is_left_out() {
+    fn the_position_in_the_json_is_removed() {
         assert_eq!(without_json_place("unknown field `x` at line 1 column 7"), "unknown field `x`");
         assert_eq!(without_json_place("not at line level"), "not at line level");
     }

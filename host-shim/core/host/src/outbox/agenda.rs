@@ -1,14 +1,14 @@
-//! Effects that were begun and have not ended, and what happens to them next.
+//! Which started effects have not ended, and what happens to each next? In memory only.
 
 use extension_contract::Timestamp;
 use host_provider_api::Call;
 use host_store::EffectRow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Partition, key and generation.
+/// Scope, key and generation.
 pub(super) type EffectId = (String, String, u32);
 
-/// The effect that a call carries out.
+/// Returns the id of a call's effect.
 pub(super) fn id_of(call: &Call) -> EffectId {
     (call.scope.clone(), call.key.clone(), call.generation)
 }
@@ -17,57 +17,57 @@ fn id(row: &EffectRow) -> EffectId {
     (row.scope.name(), row.effect.key.clone(), row.effect.generation)
 }
 
-/// Why an effect stands in the agenda.
+/// The state of an effect in the agenda.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stands {
-    /// It is to be called, or looked at if it has a token, when its lease runs out.
+pub(super) enum AgendaState {
+    /// To be called, or polled if it has a token, when its lease expires.
     ToCall,
-    /// It was called; when its lease runs out, it counts as called without an answer.
+    /// Called; when its lease expires, the answer counts as lost.
     Called,
 }
 
-/// Something that happens to a begun effect.
+/// An event of a started effect.
 #[derive(Debug, PartialEq)]
-pub(super) enum Event {
-    /// It is to be called, or looked at.
+pub(super) enum AgendaEvent {
+    /// The effect is to be called or polled.
     Call(EffectRow),
-    /// An effect that has ended is looked at, for what the provider made nevertheless.
-    Look(EffectRow),
-    /// Its lease ran out without an answer.
-    LeaseOver(EffectRow),
-    /// Its deadline passed.
+    /// An ended effect is to be polled, for a late success.
+    Poll(EffectRow),
+    /// The lease expired without an answer.
+    LeaseExpired(EffectRow),
+    /// The deadline passed.
     Deadline(EffectRow),
 }
 
-impl Event {
-    /// True for those that a provider is called for.
+impl AgendaEvent {
+    /// Returns true for events that need a call of a provider.
     pub(super) fn is_call(&self) -> bool {
-        matches!(self, Event::Call(_) | Event::Look(_))
+        matches!(self, AgendaEvent::Call(_) | AgendaEvent::Poll(_))
     }
 }
 
-/// The agenda. It is in memory only; what it holds of open effects stands in their rows, too.
+/// The agenda of started effects. Open effects can be rebuilt from their rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Agenda {
-    open: BTreeMap<EffectId, (EffectRow, Stands)>,
-    /// Ended effects that a provider still works on, by the time of the look.
-    looks: BTreeMap<(Timestamp, EffectId), EffectRow>,
+    open: BTreeMap<EffectId, (EffectRow, AgendaState)>,
+    /// Ended effects that a provider still works on, by the time of the poll.
+    polls: BTreeMap<(Timestamp, EffectId), EffectRow>,
     /// The next event of each open effect that has one.
     times: BTreeSet<(Timestamp, EffectId)>,
 }
 
 impl Agenda {
-    /// Put a running effect in, until its lease runs out or its deadline passes, whichever is first.
-    pub(super) fn add(&mut self, row: EffectRow, stands: Stands) {
+    /// Adds a running effect, until its lease expires or its deadline passes, whichever is first.
+    pub(super) fn add(&mut self, row: EffectRow, state: AgendaState) {
         let id = id(&row);
         self.take(&id);
         if let Some(at) = [row.lease.until, row.effect.deadline].into_iter().flatten().min() {
             self.times.insert((at, id.clone()));
         }
-        self.open.insert(id, (row, stands));
+        self.open.insert(id, (row, state));
     }
 
-    /// Take an effect out.
+    /// Removes an effect.
     pub(super) fn take(&mut self, id: &EffectId) -> Option<EffectRow> {
         let (row, _) = self.open.remove(id)?;
         if let Some(at) = [row.lease.until, row.effect.deadline].into_iter().flatten().min() {
@@ -76,55 +76,55 @@ impl Agenda {
         Some(row)
     }
 
-    /// The lease under which an effect stands here.
+    /// Returns the lease number of an effect.
     pub(super) fn lease(&self, id: &EffectId) -> Option<u64> {
         self.open.get(id).map(|(row, _)| row.lease.number)
     }
 
-    /// True if the effect stands here.
+    /// Returns true if the agenda has the effect.
     pub(super) fn has(&self, row: &EffectRow) -> bool {
         self.open.contains_key(&id(row))
     }
 
-    /// Look at an effect that has ended, when its lease runs out.
-    pub(super) fn look(&mut self, row: EffectRow) {
+    /// Adds a poll of an ended effect, at the end of its lease.
+    pub(super) fn add_poll(&mut self, row: EffectRow) {
         if let Some(at) = row.lease.until {
-            self.looks.insert((at, id(&row)), row);
+            self.polls.insert((at, id(&row)), row);
         }
     }
 
-    /// The open effects that are to be called or looked at, with the time of that.
+    /// Returns the open effects to call or poll, with their times.
     pub(super) fn calls(&self) -> impl Iterator<Item = (&EffectRow, Timestamp)> {
-        let to_call = self.open.values().filter(|(_, stands)| *stands == Stands::ToCall);
+        let to_call = self.open.values().filter(|(_, state)| *state == AgendaState::ToCall);
         to_call.filter_map(|(row, _)| Some((row, row.lease.until?)))
     }
 
-    /// When something happens next.
+    /// Returns the time of the next event.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        let look = self.looks.first_key_value().map(|((at, _), _)| *at);
-        [look, self.times.first().map(|(at, _)| *at)].into_iter().flatten().min()
+        let poll = self.polls.first_key_value().map(|((at, _), _)| *at);
+        [poll, self.times.first().map(|(at, _)| *at)].into_iter().flatten().min()
     }
 
-    /// What happens first, if it does so until `now`, and if `wanted` says so. At one time an answer comes before the
-    /// deadline.
-    pub(super) fn pop(&mut self, now: Timestamp, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
+    /// Removes and returns the next event, if it is due at `now` and `wanted` accepts it. At equal times an answer
+    /// comes before the deadline.
+    pub(super) fn pop(&mut self, now: Timestamp, wanted: impl Fn(&AgendaEvent) -> bool) -> Option<AgendaEvent> {
         let at = self.next().filter(|at| *at <= now)?;
-        if let Some(((time, id), row)) = self.looks.first_key_value()
+        if let Some(((time, id), row)) = self.polls.first_key_value()
             && *time == at
         {
-            let (key, event) = ((*time, id.clone()), Event::Look(row.clone()));
+            let (key, event) = ((*time, id.clone()), AgendaEvent::Poll(row.clone()));
             return wanted(&event).then(|| {
-                self.looks.remove(&key);
+                self.polls.remove(&key);
                 event
             });
         }
         let (_, id) = self.times.first()?;
-        let (row, stands) = self.open.get(id)?;
+        let (row, state) = self.open.get(id)?;
         let is_lease = row.lease.until.is_some_and(|until| until <= at);
-        let event = match stands {
-            Stands::ToCall if is_lease => Event::Call(row.clone()),
-            Stands::Called if is_lease => Event::LeaseOver(row.clone()),
-            _ => Event::Deadline(row.clone()),
+        let event = match state {
+            AgendaState::ToCall if is_lease => AgendaEvent::Call(row.clone()),
+            AgendaState::Called if is_lease => AgendaEvent::LeaseExpired(row.clone()),
+            _ => AgendaEvent::Deadline(row.clone()),
         };
         let id = id.clone();
         wanted(&event).then(|| {

@@ -1,4 +1,4 @@
-//! Calls to providers that take their time, several at once.
+//! How are calls to real providers made? Several at once, each on a thread of its own.
 
 use super::{Begun, Outbox, OutboxError};
 use crate::processor::Report;
@@ -8,14 +8,14 @@ use host_store::EffectRow;
 use std::sync::mpsc;
 use std::thread;
 
-/// Calls that are under way at a time, at most.
+/// Maximum number of concurrent calls.
 const CALLS_MAX: usize = 64;
-/// Waiting effects that are looked through for the next attempt, at most.
-const LOOKED_AT_MAX: usize = 1024;
+/// Maximum number of waiting effects that are searched for the next attempt.
+const SEARCHED_MAX: usize = 1024;
 
 impl Outbox {
-    /// Runs everything that is due at `now` until nothing is left. Each call has a thread of its own, and what its answer leads
-    /// to begins while others are under way; so it takes as long as the longest chain of calls.
+    /// Runs everything that is due at `now` until nothing is due. Follow-up effects start while other calls are
+    /// running, so this takes as long as the longest chain of calls.
     pub(super) fn run_at_once(&mut self, now: Timestamp) -> Result<Vec<Report>, OutboxError> {
         let (mut reports, mut executed, mut open) = (Vec::new(), 0, 0);
         let (answer, answers) = mpsc::channel::<(Call, Reply)>();
@@ -36,7 +36,7 @@ impl Outbox {
                     open += 1;
                     scope.spawn(move || {
                         let reply = registry.call(&call);
-                        // Nobody listens any more after the store failed.
+                        // After a failure of the store there is no receiver.
                         let _ = answer.send((call, reply));
                     });
                 }
@@ -50,7 +50,7 @@ impl Outbox {
         })
     }
 
-    /// An error if so many effects ran at one time that there is no end of them.
+    /// Fails if more than the maximum number of effects ran at one time.
     pub(super) fn check_end(
         &self,
         executed: usize,
@@ -66,17 +66,20 @@ impl Outbox {
         }
     }
 
-    /// When a provider is called again that does something in the world: for a look at what is in progress, or an attempt
-    /// after one that failed. Not one whose calls have no end ([`Registry::ends`](host_provider_api::Registry::ends)).
+    /// Returns the time of the next poll or retry of a real provider, that is one that does not simulate. Ignores
+    /// effects whose calls have no end ([`Registry::ends`](host_provider_api::Registry::ends)).
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn next_call(&self) -> Result<Option<Timestamp>, OutboxError> {
-        let acts = |row: &EffectRow| {
+        let is_real = |row: &EffectRow| {
             let kind = &row.effect.kind;
             self.registry.ends(kind) && self.registry.simulation(kind).is_none()
         };
-        let look = self.agenda.calls().filter(|(row, _)| acts(row)).map(|(_, at)| at).min();
-        let failed = |row: &EffectRow| row.attempts > 0 && acts(row);
-        let again = self.queue.due(Timestamp::MAX, false, LOOKED_AT_MAX)?;
-        let again = again.into_iter().filter(failed).map(|row| row.due_at).min();
-        Ok(look.into_iter().chain(again).min())
+        let poll = self.agenda.calls().filter(|(row, _)| is_real(row)).map(|(_, at)| at).min();
+        let failed = |row: &EffectRow| row.attempts > 0 && is_real(row);
+        let retry = self.queue.due(Timestamp::MAX, false, SEARCHED_MAX)?;
+        let retry = retry.into_iter().filter(failed).map(|row| row.due_at).min();
+        Ok(poll.into_iter().chain(retry).min())
     }
 }

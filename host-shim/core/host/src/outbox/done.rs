@@ -1,4 +1,4 @@
-//! Calls that ended with a success, as a store has them: by the results in its inbox.
+//! Which calls have succeeded? Read from the effect results in a store's inbox.
 
 use super::events::failure;
 use extension_contract::{EffectFailure, EffectFailureClass, EffectReport, Payload, StoreError};
@@ -6,11 +6,14 @@ use host_provider_api::{Call, SecretAccess};
 use host_store::{EffectRow, InboxRow, Partition, Store};
 use serde_json::Value;
 
-/// Rows of the inbox that are read at a time.
+/// Inbox rows per query.
 const PAGE: usize = 256;
 
-/// Every call of this business and mode, or of all that a store has, that ended with a success, with its outputs, in the order
-/// of the results. An effect that an erasure has emptied is passed over.
+/// Visits every successful call of one business and mode, or of the whole store, with its outputs, in the order of the
+/// results. Omits erased effects.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn each_done(
     store: &dyn Store,
     of: Option<&Partition>,
@@ -41,7 +44,7 @@ fn partition(inbox: &InboxRow) -> Partition {
     Partition { business: inbox.event.business.clone(), livemode: inbox.livemode }
 }
 
-/// The call that carries a row's effect out now.
+/// Builds the call that carries out the effect of a row.
 pub(super) fn call_of(row: &EffectRow, secrets: SecretAccess) -> Result<Call, EffectFailure> {
     let payload = serde_json::from_str(&row.effect.payload)
         .map_err(|error| failure(EffectFailureClass::Final, "bad-payload", error.to_string()))?;

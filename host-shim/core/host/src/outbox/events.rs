@@ -1,4 +1,4 @@
-//! Events that effects end in.
+//! Which event does the end of an effect create? Results, timers and messages.
 
 use extension_contract::{
     Account, Actor, Delivery, EffectFailure, EffectFailureClass, EffectReport, Event, JSON_BYTES_MAX, Payload,
@@ -7,12 +7,12 @@ use extension_contract::{
 use host_store::{EffectRow, MESSAGE, OF_HOST};
 use serde_json::Value;
 
-/// True for kinds that no provider carries out.
+/// Returns true for the kinds that the host carries out without a provider.
 pub(super) fn is_hosts_own(kind: &str) -> bool {
     OF_HOST.contains(&kind)
 }
 
-/// The end of an effect, as an event. `late` is true if the effect had ended before (by its deadline).
+/// Creates the event of an effect's result. `late` is true if the effect had ended before (by its deadline).
 pub(super) fn result(row: &EffectRow, answer: Result<Value, EffectFailure>, late: bool, now: Timestamp) -> Event {
     let provider = row.effect.kind.starts_with("stripe.").then(|| stripe_facts(row, answer.as_ref().ok()));
     let answer = answer.and_then(|value| {
@@ -38,7 +38,7 @@ pub(super) fn result(row: &EffectRow, answer: Result<Value, EffectFailure>, late
     event
 }
 
-/// A timer whose time has come, or a message at its receiver.
+/// Creates the event of a due timer, or of a message to its receiver.
 pub(super) fn delivery(row: &EffectRow, now: Timestamp) -> Event {
     let delivery = Delivery {
         sender: row.scope.account.clone(),
@@ -52,7 +52,7 @@ pub(super) fn delivery(row: &EffectRow, now: Timestamp) -> Event {
     }
 }
 
-/// A failure for the extension.
+/// Creates a failure for the extension.
 pub(super) fn failure(class: EffectFailureClass, code: &str, message: impl Into<String>) -> EffectFailure {
     EffectFailure { class, code: code.to_owned(), message: message.into() }
 }
@@ -74,7 +74,7 @@ fn event(row: &EffectRow, source: &str, account: Account, payload: Payload, now:
     }
 }
 
-/// What Stripe told with its answer: `{"date_ms", "api_version", "object"}` of a `stripe.retrieve`.
+/// Reads the provider facts from the answer of a `stripe.retrieve`: `{"date_ms", "api_version", "object"}`.
 fn stripe_facts(row: &EffectRow, answer: Option<&Value>) -> ProviderFacts {
     let member = |name: &str| answer.and_then(|answer| answer.get(name));
     let payload: Value = serde_json::from_str(&row.effect.payload).unwrap_or_default();

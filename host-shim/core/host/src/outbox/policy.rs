@@ -1,9 +1,9 @@
-//! When a passing failure is tried again.
+//! When is a transient failure retried?
 
-/// Waits after failed attempts of effects that say nothing and whose kind is not declared either, in milliseconds.
+/// Default delays after failed attempts, in milliseconds; for effects without a policy whose kind has none either.
 pub const DEFAULT_DELAYS_MS: [u32; 4] = [1_000, 2_000, 4_000, 8_000];
 
-/// Milliseconds until the next attempt after `attempts` failed ones; none if there is no further one.
+/// Returns the milliseconds until the next attempt after `attempts` failed ones; none without a further attempt.
 pub fn retry_delay_ms(delays_ms: &[u32], attempts: u32) -> Option<i64> {
     let failed_before = usize::try_from(attempts.saturating_sub(1)).ok()?;
     delays_ms.get(failed_before).map(|delay| i64::from(*delay))
@@ -14,7 +14,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_failed_attempt_has_a_wait_of_its_own_and_the_last_has_none() {
+    fn each_failed_attempt_has_its_own_delay_and_the_last_has_none() {
         let delays: Vec<_> = (1..=5).map(|attempts| retry_delay_ms(&[10_000, 30_000, 5_000], attempts)).collect();
         assert_eq!(delays, [Some(10_000), Some(30_000), Some(5_000), None, None]);
         assert_eq!(retry_delay_ms(&DEFAULT_DELAYS_MS, u32::MAX), None);

@@ -1,4 +1,4 @@
-//! The rows of the outbox: everything that reads or writes them, and brings results in, stands here.
+//! How are outbox rows read and written? The only place that changes them and stores results.
 
 use super::events::{delivery, result};
 use super::policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
@@ -10,24 +10,24 @@ use host_store::{Changes, ERASE, EffectChange, EffectRow, EffectState, MESSAGE, 
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// What becomes of a row.
-pub(super) enum Step {
-    /// It has ended; the result comes in.
+/// A transition of an outbox row.
+pub(super) enum EffectTransition {
+    /// The effect ends; its result becomes an event.
     End(Result<Value, EffectFailure>),
-    /// The host itself does it: it goes to its account, or to another one, as an event, or its account is erased.
+    /// The host carries it out: it becomes an event of an account, or its account is erased.
     Deliver,
-    /// It is tried again at this time.
+    /// The effect is retried at this time.
     Retry(Timestamp),
-    /// It goes on running, under the lease that it has now.
+    /// The effect stays running, under its current lease.
     Keep,
-    /// It has ended before, and now its success is known.
+    /// The effect has ended before; its late success becomes an event.
     Late(Value),
 }
 
-/// The outbox's rows of one business in one mode, behind the processor that also takes the results in.
+/// The outbox rows of one business in one mode, and the processor that accepts the results.
 pub(super) struct Queue {
     processor: Processor,
-    /// Accounts that take messages; none is all of them.
+    /// Accounts that receive messages; none means all accounts.
     receivers: Option<BTreeSet<Account>>,
 }
 
@@ -40,8 +40,8 @@ impl Queue {
         self.receivers = receivers;
     }
 
-    /// False for a message to an account that takes none.
-    fn is_taken(&self, row: &EffectRow) -> bool {
+    /// Returns false for a message to an account that does not receive messages.
+    fn is_received(&self, row: &EffectRow) -> bool {
         let (Some(receivers), Some(to)) = (&self.receivers, &row.effect.to) else { return true };
         row.effect.kind != MESSAGE || receivers.contains(to)
     }
@@ -58,35 +58,34 @@ impl Queue {
         self.processor
     }
 
-    /// Rows that may begin at `now`, in order.
+    /// Returns the rows that may start at `now`, in order.
     pub(super) fn due(&self, now: Timestamp, timers: bool, limit: usize) -> Result<Vec<EffectRow>, StoreError> {
         self.processor.store().effects_due(self.processor.partition(), now, timers, limit)
     }
 
-    /// When the next row becomes due after a time.
+    /// Returns the time of the next due row after a time.
     pub(super) fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.processor.store().next_due(self.processor.partition(), after)
     }
 
-    /// Rows of this business and mode that run.
+    /// Returns the running rows of this business and mode.
     pub(super) fn running(&self) -> Result<Vec<EffectRow>, StoreError> {
         self.processor.store().effects_running(self.processor.partition())
     }
 
-    /// A row as it stands now.
+    /// Returns the current row.
     pub(super) fn row(&self, scope: &Scope, key: &str, generation: u32) -> Result<Option<EffectRow>, StoreError> {
         let rows = self.processor.store().effect(scope, key)?;
         Ok(rows.into_iter().find(|row| row.effect.generation == generation))
     }
 
-    /// Milliseconds until a row that failed is tried again, as it says itself, else as its kind is declared; none if it
-    /// is not.
+    /// Returns the milliseconds until the retry of a failed row, by its own policy or its kind's; none without a retry.
     pub(super) fn retry_delay_ms(&self, row: &EffectRow) -> Option<i64> {
-        let said = row.effect.retry.as_ref().or_else(|| self.processor.declared().retry(&row.effect.kind));
-        retry_delay_ms(said.map_or(&DEFAULT_DELAYS_MS, |policy| &policy.delays_ms), row.attempts)
+        let policy = row.effect.retry.as_ref().or_else(|| self.processor.declared().retry(&row.effect.kind));
+        retry_delay_ms(policy.map_or(&DEFAULT_DELAYS_MS, |policy| &policy.delays_ms), row.attempts)
     }
 
-    /// Mark rows as running under the leases that they have now. Outside of an open group that is durable.
+    /// Marks rows as running under their current leases. Durable on return, except in an open group.
     pub(super) fn mark_running(&mut self, rows: &[EffectRow]) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
@@ -95,23 +94,29 @@ impl Queue {
             .grouped(|processor| rows.iter().try_for_each(|row| mark(processor, row, EffectState::Running, row.due_at)))
     }
 
-    /// Store what became of rows: results and rows together.
-    pub(super) fn record(&mut self, steps: &[(EffectRow, Step)], now: Timestamp) -> Result<Vec<Report>, StoreError> {
-        if steps.is_empty() {
+    /// Stores transitions: results and rows in one group.
+    pub(super) fn record(
+        &mut self,
+        transitions: &[(EffectRow, EffectTransition)],
+        now: Timestamp,
+    ) -> Result<Vec<Report>, StoreError> {
+        if transitions.is_empty() {
             return Ok(Vec::new());
         }
-        let taken: Vec<bool> = steps.iter().map(|(row, _)| self.is_taken(row)).collect();
+        let received: Vec<bool> = transitions.iter().map(|(row, _)| self.is_received(row)).collect();
         self.processor.grouped(|processor| {
             let mut reports = Vec::new();
-            for ((row, step), is_taken) in steps.iter().zip(taken) {
-                match step {
-                    Step::End(answer) => {
+            for ((row, transition), is_received) in transitions.iter().zip(received) {
+                match transition {
+                    EffectTransition::End(answer) => {
                         reports.extend(accept(processor, result(row, answer.clone(), false, now))?);
                         mark(processor, row, EffectState::Finished, row.due_at)?;
                     }
-                    Step::Late(value) => reports.extend(accept(processor, result(row, Ok(value.clone()), true, now))?),
-                    Step::Deliver => {
-                        // An effect before it may have cancelled or replaced it.
+                    EffectTransition::Late(value) => {
+                        reports.extend(accept(processor, result(row, Ok(value.clone()), true, now))?)
+                    }
+                    EffectTransition::Deliver => {
+                        // An earlier effect may have cancelled or replaced it.
                         let rows = processor.store().effect(&row.scope, &row.effect.key)?;
                         let queued = |it: &EffectRow| {
                             it.effect.generation == row.effect.generation && it.state == EffectState::Queued
@@ -121,14 +126,14 @@ impl Queue {
                                 erase(processor, row)?;
                                 continue;
                             }
-                            if is_taken {
+                            if is_received {
                                 reports.extend(deliver(processor, row, now)?);
                             }
                             mark(processor, row, EffectState::Finished, row.due_at)?;
                         }
                     }
-                    Step::Retry(at) => mark(processor, row, EffectState::Queued, *at)?,
-                    Step::Keep => mark(processor, row, EffectState::Running, row.due_at)?,
+                    EffectTransition::Retry(at) => mark(processor, row, EffectState::Queued, *at)?,
+                    EffectTransition::Keep => mark(processor, row, EffectState::Running, row.due_at)?,
                 }
             }
             Ok(reports)
@@ -136,13 +141,14 @@ impl Queue {
     }
 }
 
-/// A timer or a message goes to its account; what the provider told is placed like anything else of it.
+/// Delivers a timer or message to its account; places a provider event like a received one.
 fn deliver(processor: &mut Processor, row: &EffectRow, now: Timestamp) -> Result<Vec<Report>, StoreError> {
     if row.effect.kind != PROVIDER_EVENT {
         return accept(processor, delivery(row, now));
     }
-    let told = ProviderEvent::parse(&row.effect.payload).map_err(StoreError::Denied)?;
-    let (Decoded { event, refusal, .. }, raw) = told.take_in(&row.scope.business, row.scope.livemode, now);
+    let provider_event = ProviderEvent::parse(&row.effect.payload).map_err(StoreError::Denied)?;
+    let (Decoded { event, refusal, .. }, raw) =
+        provider_event.into_inbox_event(&row.scope.business, row.scope.livemode, now);
     match refusal {
         Some(refusal) => processor.accept_refused(event, raw, refusal),
         None => processor.accept(event, raw),
@@ -153,7 +159,7 @@ fn accept(processor: &mut Processor, event: Event) -> Result<Vec<Report>, StoreE
     processor.accept(event, Vec::new())
 }
 
-/// The account of an effect is erased and the effect has ended, in one write. Nobody is told: no event follows.
+/// Erases the account of an effect and ends the effect, in one write. No event follows.
 fn erase(processor: &mut Processor, row: &EffectRow) -> Result<(), StoreError> {
     let ended = marked(row, EffectState::Finished, row.due_at);
     processor.store_mut().apply(&Changes { erase: true, ..ended }).map(drop)

@@ -1,4 +1,4 @@
-//! A point of an outbox's run that it can go back to.
+//! How is the state of an outbox saved and restored?
 
 use super::agenda::{Agenda, EffectId};
 use super::{Outbox, OutboxError};
@@ -6,7 +6,7 @@ use extension_contract::Timestamp;
 use host_store::{EffectRow, MemoryStore};
 use std::collections::BTreeMap;
 
-/// Where an outbox stood: its store, what was begun, what it waits for.
+/// A saved state of an outbox: its store, started effects and outstanding calls.
 #[derive(Debug)]
 pub struct Saved {
     store: MemoryStore,
@@ -17,14 +17,14 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// The rows as they were.
+    /// Returns the saved rows.
     pub fn store(&self) -> &MemoryStore {
         &self.store
     }
 }
 
 impl Outbox {
-    /// The point of now; none over a store that can't be forked. What an open group holds counts as done.
+    /// Saves the current state; none if the store cannot be forked. Includes the writes of an open group.
     pub fn save(&self) -> Option<Saved> {
         Some(Saved {
             store: self.processor().store().fork()?,
@@ -35,8 +35,11 @@ impl Outbox {
         })
     }
 
-    /// Go back to a point, or over to that of another outbox with the same business and extension. The point stays, to
-    /// be gone back to again.
+    /// Restores a saved state, of this outbox or of another one with the same business and extension. The saved state
+    /// stays usable.
+    ///
+    /// # Errors
+    /// Fails in an open group.
     pub fn go_to(&mut self, saved: &Saved) -> Result<(), OutboxError> {
         if self.processor().in_group() {
             return Err(OutboxError::GroupOpen);

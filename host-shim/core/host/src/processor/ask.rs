@@ -1,4 +1,4 @@
-//! Questions about an account: asked on a snapshot, nothing is written.
+//! How are questions about an account answered? On a snapshot; nothing is written.
 
 use super::Processor;
 use crate::snapshot::{Access, Context};
@@ -8,13 +8,13 @@ use extension_contract::{
 };
 use host_wasm_runner::runner::{Ran, RunError, Runner, SharedImports};
 
-/// Why a question has no answer.
+/// The reason why a question has no answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum AskError {
-    /// The extension says so.
+    /// The extension refused or failed.
     #[error("{}", problem_text(.0))]
     Problem(Problem),
-    /// The call did not come to an end.
+    /// The call did not complete.
     #[error(transparent)]
     Run(#[from] RunError),
 }
@@ -27,22 +27,34 @@ fn problem_text(problem: &Problem) -> String {
 }
 
 impl Processor {
-    /// Check a product before it is stored; the values with their defaults. `at` in milliseconds.
+    /// Validates a product before it is stored; returns its values with defaults. `at` in milliseconds.
+    ///
+    /// # Errors
+    /// Fails if the extension refuses or fails, or if the store fails.
     pub fn validate(&mut self, candidate: &Candidate, at: Timestamp) -> Result<ProductValues, AskError> {
         self.ask(Account::Platform, at, Access::CatalogOnly, |runner, imports| runner.validate(imports, candidate))
     }
 
-    /// What is on sale, in display order.
+    /// Returns the offers on sale, in display order.
+    ///
+    /// # Errors
+    /// Fails if the extension refuses or fails, or if the store fails.
     pub fn ask_catalog(&mut self, question: &Question) -> Result<Vec<Offer>, AskError> {
         self.ask_about(question, |runner, imports| runner.catalog(imports, question))
     }
 
-    /// What the account may use.
+    /// Returns the account's entitlements.
+    ///
+    /// # Errors
+    /// Fails if the extension refuses or fails, or if the store fails.
     pub fn ask_entitlements(&mut self, question: &Question) -> Result<Vec<Entitlement>, AskError> {
         self.ask_about(question, |runner, imports| runner.entitlements(imports, question))
     }
 
-    /// Use from `start` until before `end`, both in milliseconds.
+    /// Returns usage from `start` until before `end`, both in milliseconds.
+    ///
+    /// # Errors
+    /// Fails if the extension refuses or fails, or if the store fails.
     pub fn ask_usage(
         &mut self,
         question: &Question,
@@ -52,12 +64,18 @@ impl Processor {
         self.ask_about(question, |runner, imports| runner.usage(imports, question, start, end))
     }
 
-    /// Balances of the account's ledgers.
+    /// Returns the balances of the account's ledgers.
+    ///
+    /// # Errors
+    /// Fails if the extension refuses or fails, or if the store fails.
     pub fn ask_balances(&mut self, question: &Question) -> Result<Vec<Balance>, AskError> {
         self.ask_about(question, |runner, imports| runner.balances(imports, question))
     }
 
-    /// A page of a kind of things.
+    /// Returns a page of a list, by its kind.
+    ///
+    /// # Errors
+    /// Fails if the extension refuses or fails, or if the store fails.
     pub fn ask_list(
         &mut self,
         question: &Question,
@@ -92,12 +110,12 @@ impl Processor {
             access,
             declared: self.declared.clone(),
         };
-        let (seen, answered) = self.call(context, body);
-        self.give_back(seen.store);
-        if let Some(text) = seen.trace.unavailable {
+        let (snapshot, ran) = self.call(context, body);
+        self.give_back(snapshot.store);
+        if let Some(text) = snapshot.trace.unavailable {
             return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text))).into());
         }
-        let (answer, _) = answered?;
+        let (answer, _) = ran?;
         answer.map_err(AskError::Problem)
     }
 }

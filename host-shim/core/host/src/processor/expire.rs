@@ -1,19 +1,22 @@
-//! What waits too long, and what waits in too great a number.
+//! Which waiting events are given up? Those that wait too long, and parked events beyond the limits.
 
 use super::report::Report;
-use super::run::{Attempt, Decided, never_came};
+use super::run::{Attempt, DecidedRun, wait_timed_out};
 use super::{Processor, WAIT_MAX_MS};
 use extension_contract::{IgnoreReason, Outcome, Refusal, StoreError, Stored, Timestamp};
 use host_store::InboxRow;
 
-/// Rows that one look-up brings.
+/// Rows per query.
 const PAGE: usize = 500;
-/// Parked rows that go at once when there are too many, as a part of the bound: finding them costs a scan.
+/// Divisor of the limit: one eviction removes this part of the parked rows at once, since it costs a scan.
 const EVICTED_PART: u64 = 100;
 
 impl Processor {
-    /// Give up what has waited for [`WAIT_MAX_MS`] at `now`: parked events with a mark of ours are
-    /// `rejected(unclaimed)` with an alert, others `ignored(not-ours)`; deferred ones `rejected(not-found(…))`.
+    /// Gives up events that have waited for [`WAIT_MAX_MS`] at `now`: parked events with this host's mark become
+    /// `rejected(unclaimed)` with an alert, others `ignored(not-ours)`; deferred events `rejected(not-found(…))`.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
     pub fn expire(&mut self, now: Timestamp) -> Stored<Vec<Report>> {
         let before = now.saturating_sub(WAIT_MAX_MS);
         let mut reports = Vec::new();
@@ -33,7 +36,7 @@ impl Processor {
                 let mut reports = Vec::new();
                 for seq in &deferred {
                     let Some(row) = processor.store().inbox(*seq)? else { continue };
-                    let outcome = never_came(row.outcome.as_ref());
+                    let outcome = wait_timed_out(row.outcome.as_ref());
                     reports.push(processor.give_up(row, outcome, now)?);
                 }
                 Ok(reports)
@@ -41,8 +44,8 @@ impl Processor {
         }
     }
 
-    /// After an event was parked: let the oldest go if there are too many, those without a mark of ours first. A
-    /// connected account has a bound of its own, so that nobody's events push another's out.
+    /// After an event was parked: evicts the oldest parked events beyond the limit, those without this host's mark
+    /// first. A connected account has a limit of its own, so that its events do not evict events of others.
     pub(super) fn bound_parking(
         &mut self,
         connected: Option<&str>,
@@ -94,9 +97,9 @@ impl Processor {
     }
 
     fn give_up(&mut self, row: InboxRow, outcome: Outcome, now: Timestamp) -> Stored<Report> {
-        let decided = Decided { account: row.event.account.clone(), ..Decided::by_host(outcome) };
+        let decided = DecidedRun { account: row.event.account.clone(), ..DecidedRun::by_host(outcome) };
         let attempt = Attempt::again(row);
-        // What the host gives up by itself brings nothing that others wait for.
+        // An event that the host gives up wakes no other events.
         let report = self.record_outcome(&attempt, decided, now, &mut Vec::new())?;
         report.ok_or_else(|| StoreError::Unavailable("an event that waits changed while it was given up".to_owned()))
     }

@@ -1,42 +1,45 @@
-//! A group of events: some are decided one behind the other, then committed one by one.
+//! How is a group of events processed? Decisions are made ahead, then committed in order.
 //!
-//! A decision is a pure function of what it read, and its commit is conditional on that; so it may be made before its
-//! turn comes, and is made again if an earlier event of the group touched what it read. Deciding several in a row, then
-//! writing several in a row, keeps the processor's caches warm (`docs/figures.md`). The writer takes its jobs in this way;
-//! a replay, which carries out the effects of each event before the next one comes, does not.
+//! A decision is a pure function of its reads, and its commit depends on them; it is made again if an earlier event of
+//! the group changed them. Deciding several, then writing several, keeps caches warm (`docs/figures.md`). The writer
+//! uses this; a replay does not, since it carries out the effects of each event before the next one.
 
 use super::Processor;
 use super::report::Report;
-use super::run::{Attempt, Decided};
+use super::run::{Attempt, DecidedRun};
 use extension_contract::{Account, Event, Payload, Stored, Timestamp};
 use std::collections::{HashSet, VecDeque};
 
-/// Events that are taken one by one after a second one of an account came: a burst of one account's would else be decided
-/// twice.
+/// Number of events that are processed one by one after a second event of one account: deciding a burst of one account
+/// ahead would decide each event twice.
 const ONE_BY_ONE: usize = 16;
 
-/// An event with the bytes as they came.
-type Arrived = (Event, Vec<u8>);
+/// An event with its received bytes.
+type EventWithBytes = (Event, Vec<u8>);
 
-/// An event that waits for its turn to be committed.
-struct Waiting {
+/// An event of the group that is not committed yet.
+struct QueuedEvent {
     attempt: Attempt,
-    /// None if it must be decided when its turn comes.
-    ahead: Option<Decided>,
+    /// Decision made ahead; none if the event must be decided at its turn.
+    ahead: Option<DecidedRun>,
     now: Timestamp,
 }
 
-impl Waiting {
-    /// The account that it was decided for.
+impl QueuedEvent {
+    /// Returns the account of the decision made ahead.
     fn account(&self) -> Option<&Account> {
         self.ahead.as_ref()?.account.as_ref()
     }
 }
 
 impl Processor {
-    /// Take events in as [`Processor::accept`] does, in their order, in the open group or in one of their own, and with
-    /// the same outcomes. What each led to, in order. An event of another business denies all of them.
-    pub fn accept_all(&mut self, events: Vec<Arrived>) -> Stored<Vec<Vec<Report>>> {
+    /// Accepts events in order, with the same outcomes as [`Processor::accept`], in the open group or in one of their
+    /// own. Returns the reports of each event, in order.
+    ///
+    /// # Errors
+    /// Fails if the store fails, or with [`StoreError::Denied`](extension_contract::StoreError::Denied) if one event
+    /// belongs to another business.
+    pub fn accept_all(&mut self, events: Vec<EventWithBytes>) -> Stored<Vec<Vec<Report>>> {
         events.iter().try_for_each(|(event, _)| self.check_business(event))?;
         self.grouped(|processor| {
             let mut reports = Vec::with_capacity(events.len());
@@ -53,14 +56,14 @@ impl Processor {
         })
     }
 
-    /// Decide events until a second one of the same account comes; the flag says whether one did.
-    fn decide_some(&mut self, events: &mut VecDeque<Arrived>) -> Stored<(Vec<Waiting>, bool)> {
-        let mut waiting: Vec<Waiting> = Vec::with_capacity(events.len());
+    /// Decides events ahead up to the second event of one account; returns true if it stopped at one.
+    fn decide_some(&mut self, events: &mut VecDeque<EventWithBytes>) -> Stored<(Vec<QueuedEvent>, bool)> {
+        let mut waiting: Vec<QueuedEvent> = Vec::with_capacity(events.len());
         let (mut ids, mut accounts) = (HashSet::new(), HashSet::new());
         while let Some((event, raw)) = events.pop_front() {
             let is_new = ids.insert((event.source.clone(), event.id.clone())) && self.known(&event)?.is_none();
             let now = event.received_at;
-            // Of all but a provider's event it is known without deciding it.
+            // Only a provider's event has no known account before its decision.
             let of_account = event.account.as_ref().filter(|_| !matches!(event.payload, Payload::Provider(_)));
             let is_of_known_account = of_account.is_some_and(|account| accounts.contains(account));
             let mut attempt = Attempt::first(event, raw);
@@ -68,7 +71,7 @@ impl Processor {
                 true => self.decide_ahead(&mut attempt, now),
                 false => None,
             };
-            let next = Waiting { attempt, ahead, now };
+            let next = QueuedEvent { attempt, ahead, now };
             let same_account_again =
                 is_of_known_account || next.account().is_some_and(|account| !accounts.insert(account.clone()));
             waiting.push(next);
@@ -79,13 +82,13 @@ impl Processor {
         Ok((waiting, false))
     }
 
-    fn commit_some(&mut self, waiting: Vec<Waiting>, reports: &mut Vec<Vec<Report>>) -> Stored<()> {
-        // Accounts that were committed to since: effects alone raise no revision that a commit would depend on.
+    fn commit_some(&mut self, waiting: Vec<QueuedEvent>, reports: &mut Vec<Vec<Report>>) -> Stored<()> {
+        // Accounts changed since: effects alone do not raise the revision that a commit depends on.
         let mut touched: HashSet<Account> = HashSet::new();
         for mut next in waiting {
             let is_outdated = match next.account() {
                 Some(account) => touched.contains(account),
-                // Whose an event is may depend on what the catalog sells.
+                // The placement may depend on the prices of the catalog.
                 None => touched.contains(&Account::Platform),
             };
             if is_outdated {

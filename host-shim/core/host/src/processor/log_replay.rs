@@ -1,31 +1,34 @@
-//! A log replay: every event of a recording, in its order, through another processor, and what came out otherwise.
+//! A log replay: which events of a recording get another result in another processor?
 
 use super::Processor;
 use extension_contract::{Account, IgnoreReason, Outcome, Payload, Refusal, Stored};
 use host_store::{InboxRow, InboxState, Store};
 use std::collections::HashSet;
 
-/// One event that came out otherwise than recorded.
+/// One difference between a recorded event and its replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// Number in the recording.
     pub seq: u64,
     /// The event's id.
     pub event_id: String,
-    /// What differs: `account`, `outcome`, `claims` or `effects`.
+    /// Differing field: `account`, `outcome`, `claims` or `effects`.
     pub field: &'static str,
-    /// As recorded.
+    /// Recorded value.
     pub recorded: String,
-    /// As it is now.
+    /// Replayed value.
     pub replayed: String,
 }
 
-/// Feed all events that `recording` has of the processor's business and mode, effect results and timers too, in recorded order into a fresh `processor`, carry no
-/// effect out, and compare outcomes, accounts, claim answers and effects with the record.
+/// Replays all recorded events of the processor's business and mode, including effect results and timers, in recorded
+/// order into a fresh `processor`, without carrying out effects. Compares outcomes, accounts, claim answers and
+/// effects.
 ///
-/// The processor stands for the version under trial; its store must hold what the recording's held before its first
-/// event. An account that was erased is not compared, since what its events said is gone: whatever of it is left is fed
-/// all the same. An `Err` is a store that failed.
+/// The processor runs the version under test; its store must equal the recording's store before the first event. Events
+/// of an erased account are replayed as far as they exist, but not compared.
+///
+/// # Errors
+/// Fails if a store fails.
 pub fn replay_log(recording: &dyn Store, processor: &mut Processor) -> Stored<Vec<Difference>> {
     let mut differences = Vec::new();
     let mut pairs: Vec<(u64, u64)> = Vec::new();
@@ -64,7 +67,7 @@ pub fn replay_log(recording: &dyn Store, processor: &mut Processor) -> Stored<Ve
     Ok(differences)
 }
 
-/// Where an event of a log came out otherwise than recorded. That the host gave it up by the clock is none.
+/// Returns the differences between a recorded and a replayed event. A wait that the host gave up by the clock is none.
 pub fn difference_from_record(recorded: &InboxRow, replayed: &InboxRow) -> Vec<Difference> {
     let mut differences = Vec::new();
     if gave_up(recorded) && matches!(replayed.state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {
@@ -91,7 +94,7 @@ pub fn difference_from_record(recorded: &InboxRow, replayed: &InboxRow) -> Vec<D
     differences
 }
 
-/// True if the host ended the wait by the clock, which a log replay does not do.
+/// Returns true if the host gave up the wait by the clock; a log replay has no clock.
 fn gave_up(row: &InboxRow) -> bool {
     row.state == InboxState::Done
         && match &row.outcome {

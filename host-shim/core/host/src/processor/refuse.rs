@@ -1,19 +1,21 @@
-//! Events that the intake refuses: stored and recorded as `rejected`, without asking the extension.
+//! How are events handled that the intake refused? Stored as `rejected`, without a call of the extension.
 
 use super::report::{Disposition, Report};
-use super::run::{Attempt, Decided};
+use super::run::{Attempt, DecidedRun};
 use super::{Processor, wrong_mode};
 use extension_contract::{Event, Outcome, Refusal, StoreError, Stored};
 use host_store::InboxRow;
 
-/// What stands in place of a component's hash where the intake refused an event: driving it again can't change that.
+/// Recorded instead of a component's hash if the intake refused an event; a redrive does not change the refusal.
 const BY_INTAKE: &str = "intake";
 
 impl Processor {
-    /// Take in an event that is authentic but must not be applied, for example because a part is missing.
+    /// Stores an authentic event that must not be applied, for example because a part is missing.
     ///
-    /// An event of another mode is `ignored` whatever it holds, and a known id is `duplicate`, as in
-    /// [`Processor::accept`].
+    /// As in [`Processor::accept`], an event of another mode is `ignored` and a known id is `duplicate`.
+    ///
+    /// # Errors
+    /// Fails if the store fails, or with [`StoreError::Denied`] for an event of another business.
     pub fn accept_refused(&mut self, event: Event, raw: Vec<u8>, refusal: Refusal) -> Stored<Vec<Report>> {
         self.check_business(&event)?;
         self.grouped(|processor| {
@@ -22,8 +24,8 @@ impl Processor {
             }
             let now = event.received_at;
             let decided = match wrong_mode(&event, processor.business.livemode) {
-                Some(outcome) => Decided::by_host(outcome),
-                None => Decided { decided_by: Some(BY_INTAKE), ..Decided::by_host(Outcome::Rejected(refusal)) },
+                Some(outcome) => DecidedRun::by_host(outcome),
+                None => DecidedRun { decided_by: Some(BY_INTAKE), ..DecidedRun::by_host(Outcome::Rejected(refusal)) },
             };
             let report = processor.record_outcome(&Attempt::first(event, raw), decided, now, &mut Vec::new())?;
             let conflict = || StoreError::Unavailable("the event is in the inbox already".to_owned());
@@ -32,12 +34,12 @@ impl Processor {
     }
 }
 
-/// True if the intake refused the event, so that the extension never saw it.
+/// Returns true if the intake refused the event, without a call of the extension.
 pub fn by_intake(row: &InboxRow) -> bool {
     row.provenance.as_ref().is_some_and(|provenance| provenance.component_hash == BY_INTAKE)
 }
 
-/// The refusal once more, for who drives the event again.
+/// Returns the report of a redrive: the same refusal again.
 pub(super) fn report(row: &InboxRow) -> Report {
     let duplicate = Report::duplicate(row);
     let result = row.outcome.clone().map_or(duplicate.result.clone(), Disposition::Outcome);

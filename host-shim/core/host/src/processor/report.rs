@@ -1,20 +1,20 @@
-//! What the processor tells about one run of one event.
+//! What does the processor report about one run of one event?
 
 use extension_contract::{Account, Outcome, Reply};
 use host_store::{InboxRow, LogEntry};
 use host_wasm_runner::runner::RunError;
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Disposition {
-    /// With an outcome, which is committed.
+    /// A committed outcome.
     Outcome(Outcome),
-    /// With an error, after which nothing but the attempt is stored.
+    /// An error; only the failed attempt is stored.
     Failed(RunError),
 }
 
 impl Disposition {
-    /// The outcome's name, or `failed`.
+    /// Returns the outcome's name, or `failed`.
     pub fn name(&self) -> &'static str {
         match self {
             Disposition::Outcome(outcome) => outcome.name(),
@@ -22,7 +22,7 @@ impl Disposition {
         }
     }
 
-    /// The outcome's reason or the error's text; none for `applied`.
+    /// Returns the outcome's reason or the error's text; none for `applied`.
     pub fn reason(&self) -> Option<String> {
         match self {
             Disposition::Outcome(outcome) => outcome.reason(),
@@ -30,7 +30,7 @@ impl Disposition {
         }
     }
 
-    /// The outcome, if there is one.
+    /// Returns the outcome, if there is one.
     pub fn outcome(&self) -> Option<&Outcome> {
         match self {
             Disposition::Outcome(outcome) => Some(outcome),
@@ -39,7 +39,7 @@ impl Disposition {
     }
 }
 
-/// An effect that a run newly asked for.
+/// A newly requested effect.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EffectRef {
     /// Kind.
@@ -50,46 +50,45 @@ pub struct EffectRef {
     pub generation: u32,
 }
 
-/// One run of one event.
+/// A report of one run of one event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// Number in the inbox; that of the first arrival for a repeated id.
+    /// Number in the inbox; for a repeated id, the number of the first arrival.
     pub seq: u64,
     /// The event's id.
     pub event_id: String,
-    /// Its source.
+    /// Source of the event.
     pub source: String,
-    /// Its kind.
+    /// Kind of the event.
     pub kind: String,
-    /// Its account, if it was placed.
+    /// Account of the event, if it was placed.
     pub account: Option<Account>,
-    /// How it ended.
+    /// Result of the run.
     pub result: Disposition,
-    /// Effects that it newly asked for, in order.
+    /// Newly requested effects, in order.
     pub effects: Vec<EffectRef>,
-    /// Who waits, as the event says.
+    /// Waiting caller, as named by the event.
     pub reply_to: Option<String>,
-    /// The answer to who waits: the extension's, or the refusal of a rejected event.
+    /// Reply to the waiting caller: the extension's reply, or the refusal of a rejected event.
     pub reply: Option<Reply>,
-    /// Fuel of the call that was kept; 0 natively, and where the host decided by itself.
+    /// Fuel of the committed call; 0 for a native extension and for a decision of the host.
     pub fuel: u64,
-    /// Bytes of linear memory that the instance had grown to after it; 0 natively, and where the host decided by itself.
+    /// Size of the instance's linear memory after the call, in bytes; 0 like `fuel`.
     pub memory_bytes: u64,
-    /// Imports that it called; 0 where the host decided by itself.
+    /// Number of called imports; 0 for a decision of the host.
     pub host_calls: u64,
-    /// What the extension logged in this run, also in one that failed.
+    /// Log entries of this run, also of a failed one.
     pub logs: Vec<LogEntry>,
-    /// True if it is not this event's arrival: it was woken, tried again, driven again or given up.
+    /// True if this is not the event's arrival: the event was woken, retried, redriven or given up.
     pub later: bool,
     /// Mode of the business.
     pub livemode: bool,
-    /// True if an operator must look: a dead letter, a rejection that no caller gets, or an id that says something else
-    /// than before.
+    /// True if an operator must act: a dead letter, a rejection without a caller, or a known id with other data.
     pub alert: bool,
 }
 
 impl Report {
-    /// The report of an id that is there already.
+    /// Returns the report of a repeated id.
     pub(super) fn duplicate(known: &InboxRow) -> Self {
         Report {
             seq: known.seq,

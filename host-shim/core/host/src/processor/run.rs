@@ -1,10 +1,10 @@
-//! One run of one event: decide it on a snapshot of its account, commit what came out.
+//! How does one run of one event work? It is decided on a snapshot of its account, and the result is committed.
 
 use super::report::{Disposition, Report};
 use super::waiting::connected_account;
 use super::{ATTEMPTS_MAX, CONFLICTS_MAX, Processor, RETRY_DELAYS_MS, wrong_mode};
-use crate::decision::{self, Kept, Unkept};
-use crate::snapshot::{Access, Context, Place, Seen};
+use crate::decision::{self, DecisionError, PreparedDecision};
+use crate::snapshot::{Access, Context, FinishedSnapshot, PlacementResult};
 use extension_contract::{
     Account, Decision, DeferReason, Event, Failure, IgnoreReason, Outcome, Payload, Refusal, Reply, StoreError, Stored,
     Timestamp,
@@ -17,36 +17,37 @@ use host_wasm_runner::runner::{RunError, Used};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-/// Where a run's event stands in the inbox.
+/// The inbox row of a run's event.
 #[derive(Clone)]
-enum Row {
-    /// Not in it yet, with the bytes as they came.
+enum InboxSlot {
+    /// Not stored yet; with the received bytes.
     New(Arc<Vec<u8>>),
-    /// There, under this number.
+    /// Stored under this number.
     Known(u64),
 }
 
-/// An event that is to run.
+/// One attempt to run an event.
 #[derive(Clone)]
 pub(super) struct Attempt {
-    row: Row,
+    row: InboxSlot,
     event: Arc<Event>,
     failures: u32,
-    /// Outcome of the last run that committed.
+    /// Outcome of the last committed run.
     last: Option<Outcome>,
-    /// Since when it waits, if it does; a wait does not begin anew each time that it is woken in vain.
+    /// Start of the wait of a waiting event; waking the event in vain does not restart the wait.
     waits_since: Option<Timestamp>,
     later: bool,
 }
 
 impl Attempt {
-    /// An event that comes for the first time.
+    /// Creates the attempt of a new event.
     pub fn first(event: Event, raw: Vec<u8>) -> Self {
-        let (row, event) = (Row::New(Arc::new(raw)), Arc::new(event));
+        let (row, event) = (InboxSlot::New(Arc::new(raw)), Arc::new(event));
         Attempt { row, event, failures: 0, last: None, waits_since: None, later: false }
     }
 
-    /// Woken or tried again. A provider's event is placed anew unless it waits for something of its account.
+    /// Creates the attempt of a woken or retried event. A provider's event is placed again unless it waits in its
+    /// account.
     pub fn again(row: InboxRow) -> Self {
         let of_account = matches!(row.outcome, Some(Outcome::Deferred(DeferReason::Fact(_) | DeferReason::Effect(_))));
         let mut event = row.event;
@@ -57,57 +58,57 @@ impl Attempt {
             InboxState::Parked { since } | InboxState::Deferred { since } => Some(since),
             _ => None,
         };
-        let (row, failures, last) = (Row::Known(row.seq), row.failures, row.outcome);
+        let (row, failures, last) = (InboxSlot::Known(row.seq), row.failures, row.outcome);
         Attempt { row, event: Arc::new(event), failures, last, waits_since, later: true }
     }
 
-    /// Driven again by an operator: it has all its attempts again.
+    /// Creates the attempt of a redriven event; it has all its attempts again.
     pub fn redriven(row: InboxRow) -> Self {
         Attempt { failures: 0, waits_since: None, ..Attempt::again(row) }
     }
 
-    /// Number in the inbox; none for one that is not in it yet.
+    /// Returns the number in the inbox; none for a new event.
     pub fn seq(&self) -> Option<u64> {
         match self.row {
-            Row::New(_) => None,
-            Row::Known(seq) => Some(seq),
+            InboxSlot::New(_) => None,
+            InboxSlot::Known(seq) => Some(seq),
         }
     }
 
-    /// The event.
+    /// Returns the event.
     pub fn event(&self) -> &Event {
         &self.event
     }
 }
 
-/// What a run leads to, before it is stored.
-pub(super) struct Decided {
+/// A decided run that is not stored yet.
+pub(super) struct DecidedRun {
     pub outcome: Outcome,
     pub reply: Option<Reply>,
     pub state: InboxState,
-    /// Full keys of `Store::woken_by`.
+    /// Wake keys, for `Store::woken_by`.
     pub waits_for: Vec<String>,
     pub account: Option<Account>,
-    pub kept: Kept,
+    pub prepared: PreparedDecision,
     pub claim_answers: String,
-    /// Who decided in place of a component; none if one did, or the host for all of them.
+    /// Recorded instead of the component's hash, if the intake decided.
     pub decided_by: Option<&'static str>,
-    /// What the call used.
+    /// Resources used by the call.
     pub used: Used,
-    /// What the extension logged.
+    /// Log entries of the extension.
     pub logs: Vec<LogEntry>,
 }
 
-impl Decided {
-    /// A final outcome that the host gives by itself.
+impl DecidedRun {
+    /// Creates a final outcome decided by the host.
     pub fn by_host(outcome: Outcome) -> Self {
-        Decided {
+        DecidedRun {
             outcome,
             reply: None,
             state: InboxState::Done,
             waits_for: Vec::new(),
             account: None,
-            kept: Kept::default(),
+            prepared: PreparedDecision::default(),
             claim_answers: String::new(),
             decided_by: None,
             used: Used::default(),
@@ -116,18 +117,18 @@ impl Decided {
     }
 }
 
-/// An attempt without an outcome.
-pub(super) struct Failed {
+/// A failed attempt.
+pub(super) struct FailedRun {
     pub error: RunError,
     pub account: Option<Account>,
     pub logs: Vec<LogEntry>,
 }
 
 impl Attempt {
-    /// Make the event say which attempt this is, and whose it is where nobody else says it.
+    /// Sets the attempt number, and the platform account for an internal event without an account.
     fn begin(&mut self) {
         let failures = self.failures;
-        // Nobody else has it yet, so nothing is copied.
+        // The event has no other owner yet, so nothing is copied.
         let event = Arc::make_mut(&mut self.event);
         event.attempt = failures + 1;
         if !matches!(event.payload, Payload::Provider(_)) {
@@ -137,19 +138,19 @@ impl Attempt {
 }
 
 impl Processor {
-    /// Decide an event before its turn to be committed comes. None of a failure, which nothing could be committed by: it
-    /// is decided again when its turn comes, so that one which uses up its fuel does so twice.
-    pub(super) fn decide_ahead(&mut self, attempt: &mut Attempt, now: Timestamp) -> Option<Decided> {
+    /// Decides an event before its turn to commit. None for a failure: the event is decided again at its turn, so that
+    /// an event which exhausts its fuel does so twice.
+    pub(super) fn decide_ahead(&mut self, attempt: &mut Attempt, now: Timestamp) -> Option<DecidedRun> {
         attempt.begin();
         self.decide(attempt, now).ok()
     }
 
-    /// Run an event and add the keys that it wakes to `wakes`. What was decided ahead is committed if all that it was
-    /// decided by still holds.
+    /// Runs an event and adds the keys that it wakes to `wakes`. Commits the decision made ahead if its reads are
+    /// unchanged.
     pub(super) fn run(
         &mut self,
         mut attempt: Attempt,
-        mut ahead: Option<Decided>,
+        mut ahead: Option<DecidedRun>,
         now: Timestamp,
         wakes: &mut Vec<String>,
     ) -> Stored<Report> {
@@ -168,45 +169,49 @@ impl Processor {
         }
         let text = format!("its account changed {CONFLICTS_MAX} times while it was decided");
         let error = RunError::Failure(Failure::Store(StoreError::Unavailable(text)));
-        self.fail(attempt, Failed { error, account: None, logs: Vec::new() }, now)
+        self.fail(attempt, FailedRun { error, account: None, logs: Vec::new() }, now)
     }
 
-    fn decide(&mut self, attempt: &Attempt, now: Timestamp) -> Result<Decided, Failed> {
+    fn decide(&mut self, attempt: &Attempt, now: Timestamp) -> Result<DecidedRun, FailedRun> {
         let since = attempt.waits_since.unwrap_or(now);
         let event = &*attempt.event;
         if let Payload::Provider(_) = event.payload {
             if let Some(outcome) = wrong_mode(event, self.business.livemode) {
-                return Ok(Decided::by_host(outcome));
+                return Ok(DecidedRun::by_host(outcome));
             }
-            // A kind that is missing altogether is for the extension to call malformed.
+            // The extension rejects a missing kind as malformed.
             if !event.kind.is_empty() && !self.provider_kinds.contains(&event.kind) {
-                return Ok(Decided::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind)));
+                return Ok(DecidedRun::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind)));
             }
         }
         let context = self.context(event, event.account.clone());
-        let (seen, answer) = self.call(context, |runner, imports| runner.handle(imports, event));
-        let kept = self.judge(&seen, answer);
-        let Seen { store, place, mut trace, .. } = seen;
+        let (snapshot, answer) = self.call(context, |runner, imports| runner.handle(imports, event));
+        let prepared = self.check_decision(&snapshot, answer);
+        let FinishedSnapshot { store, place, mut trace, .. } = snapshot;
         self.give_back(store);
         let logs = std::mem::take(&mut trace.logs);
         let account = match &place {
-            Some(Place::Here(account)) => Some(account.clone()),
+            Some(PlacementResult::Here(account)) => Some(account.clone()),
             _ => None,
         };
-        let (decision, kept, used) = match kept {
-            Ok(kept) => kept,
-            Err(error) => return Err(Failed { error, account, logs }),
+        let (decision, prepared, used) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return Err(FailedRun { error, account, logs }),
         };
         let decided = match place {
-            Some(Place::Parked { keys, marked }) => Decided {
+            Some(PlacementResult::Parked { keys, marked }) => DecidedRun {
                 state: InboxState::Parked { since },
                 waits_for: self.parked_waits_for(event, &keys, marked),
-                kept,
-                ..Decided::by_host(Outcome::Deferred(DeferReason::Claim(keys)))
+                prepared,
+                ..DecidedRun::by_host(Outcome::Deferred(DeferReason::Claim(keys)))
             },
-            Some(Place::Ignored(reason)) => Decided { kept, ..Decided::by_host(Outcome::Ignored(reason)) },
-            Some(Place::Refused(refusal)) => Decided { kept, ..Decided::by_host(Outcome::Rejected(refusal)) },
-            Some(Place::Here(_)) | None => {
+            Some(PlacementResult::Ignored(reason)) => {
+                DecidedRun { prepared, ..DecidedRun::by_host(Outcome::Ignored(reason)) }
+            }
+            Some(PlacementResult::Refused(refusal)) => {
+                DecidedRun { prepared, ..DecidedRun::by_host(Outcome::Rejected(refusal)) }
+            }
+            Some(PlacementResult::Here(_)) | None => {
                 let (state, waits_for) = match (&decision.outcome, &account) {
                     (Outcome::Deferred(reason), Some(account)) => {
                         let waits_for = self.deferred_waits_for(event, account.clone(), reason);
@@ -214,34 +219,37 @@ impl Processor {
                     }
                     (Outcome::Deferred(_), None) => {
                         let error = RunError::BadDecision("it defers an event of no account".to_owned());
-                        return Err(Failed { error, account, logs });
+                        return Err(FailedRun { error, account, logs });
                     }
                     _ => (InboxState::Done, Vec::new()),
                 };
                 let (outcome, reply) = (decision.outcome, decision.reply);
-                Decided { reply, state, waits_for, account, kept, ..Decided::by_host(outcome) }
+                DecidedRun { reply, state, waits_for, account, prepared, ..DecidedRun::by_host(outcome) }
             }
         };
-        Ok(Decided { claim_answers: trace.claim_answers, used, logs, ..decided })
+        Ok(DecidedRun { claim_answers: trace.claim_answers, used, logs, ..decided })
     }
 
-    /// The decision with the changes that it means; or why it is not kept.
-    fn judge(
+    /// Returns the decision with its store changes, or the error that discards it.
+    fn check_decision(
         &self,
-        seen: &Seen,
+        snapshot: &FinishedSnapshot,
         answer: host_wasm_runner::runner::Ran<Decision>,
-    ) -> Result<(Decision, Kept, Used), RunError> {
-        if let Some(text) = &seen.trace.unavailable {
+    ) -> Result<(Decision, PreparedDecision, Used), RunError> {
+        if let Some(text) = &snapshot.trace.unavailable {
             return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text.clone()))));
         }
         let (mut decision, used) = answer?;
-        if matches!(seen.place, Some(Place::Parked { .. } | Place::Ignored(_) | Place::Refused(_))) {
-            return Ok((decision, Kept::nothing_but_expected(seen), used));
+        if matches!(
+            snapshot.place,
+            Some(PlacementResult::Parked { .. } | PlacementResult::Ignored(_) | PlacementResult::Refused(_))
+        ) {
+            return Ok((decision, PreparedDecision::only_expectations(snapshot), used));
         }
-        match decision::keep(seen, self.runner.declarations().data_version, &mut decision) {
-            Ok(kept) => Ok((decision, kept, used)),
-            Err(Unkept::Contract(problem)) => Err(RunError::BadDecision(problem)),
-            Err(Unkept::Store(error)) => Err(RunError::Failure(Failure::Store(error))),
+        match decision::prepare(snapshot, self.runner.declarations().data_version, &mut decision) {
+            Ok(prepared) => Ok((decision, prepared, used)),
+            Err(DecisionError::Contract(problem)) => Err(RunError::BadDecision(problem)),
+            Err(DecisionError::Store(error)) => Err(RunError::Failure(Failure::Store(error))),
         }
     }
 
@@ -257,16 +265,16 @@ impl Processor {
         }
     }
 
-    /// Store an outcome with all that it changed; none if its account changed meanwhile.
+    /// Stores an outcome with all its changes; none if a read of the decision is outdated.
     pub(super) fn record_outcome(
         &mut self,
         attempt: &Attempt,
-        mut decided: Decided,
+        mut decided: DecidedRun,
         now: Timestamp,
         wakes: &mut Vec<String>,
     ) -> Stored<Option<Report>> {
         let keys = super::wake::keys_of(attempt.event(), &decided);
-        let mut changes = std::mem::take(&mut decided.kept.changes);
+        let mut changes = std::mem::take(&mut decided.prepared.changes);
         changes.event_id.clone_from(&attempt.event.id);
         let event = &attempt.event;
         let caller = caller_of(event);
@@ -301,7 +309,7 @@ impl Processor {
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
             Err(error) => {
                 let error = RunError::Failure(Failure::Store(error));
-                let failed = Failed { error, account: decided.account, logs: decided.logs };
+                let failed = FailedRun { error, account: decided.account, logs: decided.logs };
                 return self.fail(attempt.clone(), failed, now).map(Some);
             }
         };
@@ -312,7 +320,7 @@ impl Processor {
         };
         let has_caller = caller.is_some();
         let mut report = self.report(attempt, seq, decided.account, Disposition::Outcome(decided.outcome));
-        report.effects = decided.kept.asked;
+        report.effects = decided.prepared.requested;
         Used { fuel: report.fuel, memory_bytes: report.memory_bytes, host_calls: report.host_calls } = decided.used;
         report.logs = decided.logs;
         report.alert = refusal.is_some() && !has_caller;
@@ -322,18 +330,18 @@ impl Processor {
 
     fn inbox_change(&self, attempt: &Attempt, standing: Standing) -> InboxChange {
         match &attempt.row {
-            Row::New(raw) => InboxChange::New(Box::new(NewInbox {
+            InboxSlot::New(raw) => InboxChange::New(Box::new(NewInbox {
                 event: attempt.event.clone(),
                 livemode: self.business.livemode,
                 raw: raw.clone(),
                 standing,
             })),
-            Row::Known(seq) => InboxChange::Move(InboxMove { seq: *seq, standing }),
+            InboxSlot::Known(seq) => InboxChange::Move(InboxMove { seq: *seq, standing }),
         }
     }
 
-    /// Store a failed attempt, and nothing else of it.
-    fn fail(&mut self, attempt: Attempt, failed: Failed, now: Timestamp) -> Stored<Report> {
+    /// Stores a failed attempt, without changes.
+    fn fail(&mut self, attempt: Attempt, failed: FailedRun, now: Timestamp) -> Stored<Report> {
         let failures = attempt.failures + 1;
         let delay = RETRY_DELAYS_MS.get(attempt.failures as usize).filter(|_| failures < ATTEMPTS_MAX);
         let state = match delay {
@@ -388,19 +396,19 @@ impl Processor {
     }
 }
 
-/// Who waits for an event's answer: whom it names, or who gave the command.
+/// Returns the caller that waits for a reply: the one that the event names, or the command itself.
 pub(super) fn caller_of(event: &Event) -> Option<&str> {
-    let gave = matches!(event.payload, Payload::Command(_)).then_some(&*event.id);
-    event.reply_to.as_deref().or(gave)
+    let command = matches!(event.payload, Payload::Command(_)).then_some(&*event.id);
+    event.reply_to.as_deref().or(command)
 }
 
-/// SHA-256 of nothing, hex.
+/// SHA-256 of no bytes, hex.
 const NO_EFFECTS_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// SHA-256 over the new effects in order, hex. Each goes in with all its members, since a change of any is one.
+/// Returns the SHA-256 over the new effects with all their members, in order, hex.
 fn effects_hash(changes: &Changes) -> String {
     if changes.effects.is_empty() {
-        // Most events ask for nothing.
+        // Most events request no effects.
         return NO_EFFECTS_HASH.to_owned();
     }
     let mut hash = Sha256::new();
@@ -414,8 +422,8 @@ fn effects_hash(changes: &Changes) -> String {
     hex::encode(hash.finalize())
 }
 
-/// The refusal of an event that the host gave up because what it waits for never came.
-pub(super) fn never_came(outcome: Option<&Outcome>) -> Outcome {
+/// Returns the refusal of a given-up event, with the reason of its wait.
+pub(super) fn wait_timed_out(outcome: Option<&Outcome>) -> Outcome {
     Outcome::Rejected(Refusal::NotFound(outcome.and_then(Outcome::reason).unwrap_or_default()))
 }
 
@@ -424,7 +432,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hash_of_no_effects_is_that_of_nothing() {
+    fn the_hash_of_no_effects_is_the_hash_of_no_bytes() {
         assert_eq!(NO_EFFECTS_HASH, hex::encode(Sha256::digest([])));
         assert_eq!(effects_hash(&Changes::default()), NO_EFFECTS_HASH);
     }

@@ -1,4 +1,4 @@
-//! What a parked or deferred event waits for, as keys of `Store::woken_by`.
+//! What does a parked or deferred event wait for? Builds its wake keys, for `Store::woken_by`.
 
 use super::Processor;
 use crate::snapshot::full_key;
@@ -6,14 +6,14 @@ use extension_contract::{Account, DeferReason, Event, ID_BYTES_MAX};
 use host_store::Scope;
 
 impl Processor {
-    /// Short claim keys in their full form; without those that nobody can claim.
+    /// Returns the full form of short claim keys; omits keys of invalid length.
     fn full_claim_keys(&self, event: &Event, keys: &[String]) -> Vec<String> {
         let connected = connected_account(event);
         let claimable = keys.iter().filter(|key| (1..=ID_BYTES_MAX).contains(&key.len()));
         claimable.map(|key| full_key(&self.partition, connected, key)).collect()
     }
 
-    /// What a parked event waits for: its claims; and the lists that it is found in when there are too many.
+    /// Returns the wake keys of a parked event: its claims, and the lists that an eviction reads.
     pub(super) fn parked_waits_for(&self, event: &Event, keys: &[String], marked: bool) -> Vec<String> {
         let mut waits_for: Vec<String> =
             self.full_claim_keys(event, keys).iter().map(|full| claim_wake_key(full)).collect();
@@ -23,7 +23,7 @@ impl Processor {
         waits_for
     }
 
-    /// What a deferred event of an account waits for.
+    /// Returns the wake keys of a deferred event of an account.
     pub(super) fn deferred_waits_for(&self, event: &Event, account: Account, reason: &DeferReason) -> Vec<String> {
         let scope = self.scope(account);
         match reason {
@@ -35,24 +35,24 @@ impl Processor {
         }
     }
 
-    /// Under this key stand the parked events with or without a mark of ours.
+    /// Returns the key of the list of parked events with or without this host's mark.
     pub(super) fn parked_key(&self, marked: bool) -> String {
         let mark = if marked { "ours" } else { "unmarked" };
         format!("parked:{}/{mark}", self.partition.name())
     }
 
-    /// Under this key stands a parked event that has a mark of ours, and no other.
+    /// Returns the key of one parked event with this host's mark.
     pub(super) fn parked_mark(&self, event: &Event) -> String {
         format!("parked:{}/mark/{}/{}", self.partition.name(), event.source, event.id)
     }
 
-    /// Under this key stand the parked events of a connected account.
+    /// Returns the key of the list of parked events of a connected account.
     pub(super) fn parked_of_connected(&self, account: &str) -> String {
         format!("parked:{}/connected/{account}", self.partition.name())
     }
 }
 
-/// The connected account that an event's claim keys bear.
+/// Returns the connected account in an event's claim keys.
 pub(super) fn connected_account(event: &Event) -> Option<&str> {
     event.provider.as_ref().and_then(|facts| facts.connected_account.as_deref())
 }

@@ -1,7 +1,7 @@
-//! What a commit wakes: events that wait for a claim, a fact or the end of an effect.
+//! Which events does a commit wake? Those that wait for a claim, a fact or the end of an effect.
 
 use super::report::Report;
-use super::run::{Attempt, Decided};
+use super::run::{Attempt, DecidedRun};
 use super::waiting::{claim_wake_key, connected_account, effect_wake_key, fact_wake_key};
 use super::{Processor, WOKEN_MAX};
 use extension_contract::{Event, Payload, Stored, Timestamp};
@@ -9,12 +9,12 @@ use host_store::{Changes, EffectChange, EffectState, InboxChange, InboxMove, Inb
 use std::collections::BTreeSet;
 
 impl Processor {
-    /// Run an event, then what it wakes, in order of acceptance, each in a transaction of its own, until nothing is
-    /// left or [`WOKEN_MAX`] ran; the others become pending.
+    /// Runs an event, then the events that it wakes, in order of acceptance and each in a transaction of its own. After
+    /// [`WOKEN_MAX`] events the others become pending.
     pub(super) fn run_and_wake(
         &mut self,
         attempt: Attempt,
-        ahead: Option<Decided>,
+        ahead: Option<DecidedRun>,
         now: Timestamp,
     ) -> Stored<Vec<Report>> {
         let mut awake = BTreeSet::new();
@@ -39,7 +39,7 @@ impl Processor {
     fn run_one(
         &mut self,
         attempt: Attempt,
-        ahead: Option<Decided>,
+        ahead: Option<DecidedRun>,
         now: Timestamp,
         awake: &mut BTreeSet<u64>,
     ) -> Stored<Report> {
@@ -47,7 +47,7 @@ impl Processor {
         let report = self.run(attempt, ahead, now, &mut keys)?;
         let seq = report.seq;
         if !keys.is_empty() {
-            // An event that waits for what it brought itself would go on for ever.
+            // An event that waits for its own fact or claim would run for ever.
             awake.extend(self.store().woken_by(&keys)?.into_iter().filter(|woken| *woken != seq));
         }
         Ok(report)
@@ -70,15 +70,15 @@ impl Processor {
     }
 }
 
-/// Keys of `Store::woken_by` that a commit brings: claims it took, facts it noted, effects it ended.
+/// Returns the wake keys of a commit: claims taken, facts noted, effects ended.
 ///
-/// An effect has ended for those who wait when its result is decided, not when the outbox says so: only then do they
-/// find what it brought.
-pub(super) fn keys_of(event: &Event, decided: &Decided) -> Vec<String> {
-    let mut keys: Vec<String> = decided.kept.claims_taken.iter().map(|full| claim_wake_key(full)).collect();
-    let Some(scope) = &decided.kept.changes.scope else { return keys };
-    keys.extend(decided.kept.changes.facts.iter().map(|fact| fact_wake_key(scope, fact)));
-    for change in &decided.kept.changes.effects {
+/// For waiting events an effect ends when its result is decided, not when the outbox finishes it: only then are the
+/// result's changes visible.
+pub(super) fn keys_of(event: &Event, decided: &DecidedRun) -> Vec<String> {
+    let mut keys: Vec<String> = decided.prepared.claims_taken.iter().map(|full| claim_wake_key(full)).collect();
+    let Some(scope) = &decided.prepared.changes.scope else { return keys };
+    keys.extend(decided.prepared.changes.facts.iter().map(|fact| fact_wake_key(scope, fact)));
+    for change in &decided.prepared.changes.effects {
         if let EffectChange::Update { key, state: EffectState::Finished | EffectState::Cancelled, .. } = change {
             keys.push(effect_wake_key(scope, key));
         }

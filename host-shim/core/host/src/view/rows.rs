@@ -1,4 +1,4 @@
-//! The rows of one account as JSON.
+//! How do the rows of one account look as JSON?
 
 use crate::processor::Processor;
 use crate::{read, time};
@@ -7,19 +7,22 @@ use host_store::{EffectState, NotState, TIMER};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The rows of one account: by section, then by id.
+/// The rows of one account, by section, then by id.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
-    /// Sections in order of their names. Records stand under `records/COLLECTION`.
+    /// Sections in order of their names. Records are under `records/COLLECTION`.
     pub sections: BTreeMap<String, BTreeMap<String, Value>>,
 }
 
-/// Everything of an account that belongs to the state.
+/// Returns all rows of an account that belong to the state.
+///
+/// # Errors
+/// Fails if the store fails.
 pub fn account_rows(processor: &Processor, account: &Account) -> Stored<Rows> {
     let (store, scope) = (processor.store(), &processor.scope(account.clone()));
     let not_state = processor.declared().not_state();
     let mut sections = BTreeMap::new();
-    // A product that was deleted softly is not shown.
+    // Soft-deleted products are omitted.
     let products = read::products(store, scope)?;
     let shown = products.iter().filter(|row| !row.deleted).map(|row| (row.id.clone(), product(row, not_state)));
     sections.insert("products".to_owned(), shown.collect());
@@ -53,7 +56,7 @@ pub fn account_rows(processor: &Processor, account: &Account) -> Stored<Rows> {
     Ok(Rows { sections })
 }
 
-/// The key as an extension writes it; one of a connected account has that in front.
+/// Returns the key as an extension writes it; a key of a connected account has the account in front.
 fn short_key(space: &str, full_key: &str) -> String {
     let rest = full_key.strip_prefix(space).unwrap_or(full_key);
     rest.strip_prefix('/').unwrap_or(rest).to_owned()
@@ -108,7 +111,7 @@ fn subscription(row: &Subscription, not_state: &NotState) -> Value {
     })
 }
 
-/// A stored JSON text; one that is not JSON stays a text, so that nothing of the state is lost.
+/// Parses a stored JSON text; a text that is not JSON becomes a string, so that no state is lost.
 pub fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }

@@ -1,5 +1,4 @@
-//! From a webhook's request to its answer: what the intake takes is decided and committed by the writer, and only then is it
-//! acknowledged.
+//! How is a webhook request answered? The event is decided and committed by the writer before it is acknowledged.
 
 use super::Jobs;
 use crate::processor::Report;
@@ -7,27 +6,26 @@ use extension_contract::Timestamp;
 use host_intake::body::Quarantined;
 use host_intake::request::{Endpoints, Request, Taken};
 
-/// The status of what could not be stored: the provider sends it again.
+/// Status of an event that could not be stored; the provider sends it again.
 const UNAVAILABLE: u16 = 503;
 
-/// How a request is answered, and what there is to tell operators.
+/// The response to a request, with its reports for operators.
 #[derive(Debug)]
 pub struct Delivered {
-    /// The status.
+    /// HTTP status.
     pub status: u16,
-    /// The header `Allow`.
+    /// Header `Allow`.
     pub allow: Option<&'static str>,
-    /// What the event led to; none if nothing was stored.
+    /// Reports of the event; empty if nothing was stored.
     pub reports: Vec<Report>,
-    /// Authentic bytes that are no event.
+    /// Authentic bytes that are not an event.
     pub quarantined: Option<Box<Quarantined>>,
-    /// Why nothing is stored, as a word for a counter.
+    /// Reason why nothing was stored, as the name of a counter.
     pub counted: Option<&'static str>,
 }
 
 impl Jobs {
-    /// JobResult a webhook's request that came at `now`. It waits for the commit of what it brings, and for nothing that follows
-    /// from that.
+    /// Answers a webhook request received at `now`. Waits for the commit of its event, but not for the effects.
     pub fn deliver(&self, endpoints: &Endpoints, request: Request<'_>, now: Timestamp) -> Delivered {
         let answer = endpoints.answer(request, now);
         let mut delivered = Delivered {

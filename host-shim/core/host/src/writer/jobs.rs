@@ -1,4 +1,4 @@
-//! The way to a writer: jobs in, answers out.
+//! How do callers send jobs to a writer and get answers?
 
 use crate::outbox::OutboxError;
 use crate::processor::{Processor, Report};
@@ -6,47 +6,47 @@ use host_intake::Decoded;
 use host_provider_api::{Call, Reply};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
-/// What a job led to: the event's own report first, then those of the events that it woke.
-pub type JobResult = Result<Vec<Report>, Unanswered>;
-/// Takes the answer, on the writer's thread: it must be quick and must not wait for the writer. It is dropped uncalled
-/// if the writer ends before the job is committed.
+/// The result of a job: the event's own report first, then those of the events that it woke.
+pub type JobResult = Result<Vec<Report>, JobError>;
+/// Receives the answer on the writer's thread; must be quick and must not wait for the writer. Dropped without a call
+/// if the writer ends before the commit.
 pub type OnAnswer = Box<dyn FnOnce(JobResult) + Send>;
 
-/// Why a job has no answer. What was to be done may have been done; the same event again is safe.
+/// The reason why a job has no answer. The job may have been done; sending the same event again is safe.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum Unanswered {
-    /// As many jobs wait as may; nothing was done.
+pub enum JobError {
+    /// The maximum number of jobs is waiting; nothing was done.
     #[error("the writer is busy: {waiting} jobs wait")]
     Busy {
-        /// Jobs that may wait.
+        /// Maximum number of waiting jobs.
         waiting: usize,
     },
     /// The writer has ended.
     #[error("the writer has ended")]
     Ended,
-    /// The group that the job was in could not be stored.
+    /// The group of the job could not be stored.
     #[error(transparent)]
     Failed(#[from] OutboxError),
 }
 
-/// Looks at what is committed.
-pub(super) type Look = Box<dyn FnOnce(&mut Processor) + Send>;
+/// A read of committed state.
+pub(super) type ReadFn = Box<dyn FnOnce(&mut Processor) + Send>;
 
-/// What a writer is to do.
+/// A job for a writer.
 pub(super) enum Job {
-    /// Take an event in.
+    /// Accepts an event.
     Accept { decoded: Box<Decoded>, raw: Vec<u8>, answer: OnAnswer },
-    /// Run an event of the inbox again.
+    /// Runs an event of the inbox again.
     Redrive { seq: u64, answer: OnAnswer },
-    /// Take a provider's answer in.
+    /// Accepts a provider's reply.
     Finish { call: Box<Call>, reply: Reply },
-    /// Look at what is committed.
-    Look(Look),
-    /// End.
+    /// Reads committed state.
+    Read(ReadFn),
+    /// Stops the writer.
     Stop,
 }
 
-/// Sends jobs to a writer; a clone is another way to the same one.
+/// Sends jobs to a writer; a clone sends to the same writer.
 #[derive(Clone)]
 pub struct Jobs {
     sender: SyncSender<Job>,
@@ -54,85 +54,106 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// A way to a writer, and its end there.
+    /// Creates the sender of jobs and the writer's receiver.
     pub(super) fn channel(waiting_max: usize) -> (Jobs, Receiver<Job>) {
         let (sender, receiver) = sync_channel(waiting_max);
         (Jobs { sender, waiting_max }, receiver)
     }
 
-    /// Take an event in, with the bytes as they came; waits while the writer is busy.
-    pub fn accept(&self, decoded: Decoded, raw: Vec<u8>) -> Result<Ticket, Unanswered> {
+    /// Sends an event with its received bytes; waits while the writer is busy.
+    ///
+    /// # Errors
+    /// Fails if the writer has ended.
+    pub fn accept(&self, decoded: Decoded, raw: Vec<u8>) -> Result<Ticket, JobError> {
         let (answer, ticket) = Ticket::new();
         self.send(Job::Accept { decoded: Box::new(decoded), raw, answer })?;
         Ok(ticket)
     }
 
-    /// Take an event in unless the writer is busy: for who would rather say so than wait, as an endpoint with a 503.
-    pub fn try_accept(&self, decoded: Decoded, raw: Vec<u8>) -> Result<Ticket, Unanswered> {
+    /// Sends an event without waiting, for callers that report a busy writer, such as an endpoint with a 503.
+    ///
+    /// # Errors
+    /// Fails if the writer is busy or has ended.
+    pub fn try_accept(&self, decoded: Decoded, raw: Vec<u8>) -> Result<Ticket, JobError> {
         let (answer, ticket) = Ticket::new();
         self.try_accept_then(decoded, raw, answer)?;
         Ok(ticket)
     }
 
-    /// [`Jobs::try_accept`] whose answer goes to a function; none of a refused event.
-    pub fn try_accept_then(&self, decoded: Decoded, raw: Vec<u8>, answer: OnAnswer) -> Result<(), Unanswered> {
+    /// Like [`Jobs::try_accept`], but passes the answer to a function.
+    ///
+    /// # Errors
+    /// Fails if the writer is busy or has ended; the function is then not called.
+    pub fn try_accept_then(&self, decoded: Decoded, raw: Vec<u8>, answer: OnAnswer) -> Result<(), JobError> {
         self.sender.try_send(Job::Accept { decoded: Box::new(decoded), raw, answer }).map_err(|error| match error {
-            TrySendError::Full(_) => Unanswered::Busy { waiting: self.waiting_max },
-            TrySendError::Disconnected(_) => Unanswered::Ended,
+            TrySendError::Full(_) => JobError::Busy { waiting: self.waiting_max },
+            TrySendError::Disconnected(_) => JobError::Ended,
         })
     }
 
-    /// Run an event again because an operator says so; see [`Processor::redrive`].
-    pub fn redrive(&self, seq: u64) -> Result<Ticket, Unanswered> {
+    /// Runs an event again on behalf of an operator; see [`Processor::redrive`].
+    ///
+    /// # Errors
+    /// Fails if the writer has ended.
+    pub fn redrive(&self, seq: u64) -> Result<Ticket, JobError> {
         let (answer, ticket) = Ticket::new();
         self.send(Job::Redrive { seq, answer })?;
         Ok(ticket)
     }
 
-    /// Take a provider's answer in; what it leads to goes to the writer's listener.
-    pub fn finish(&self, call: Call, reply: Reply) -> Result<(), Unanswered> {
+    /// Sends a provider's reply; its reports go to the writer's listener.
+    ///
+    /// # Errors
+    /// Fails if the writer has ended.
+    pub fn finish(&self, call: Call, reply: Reply) -> Result<(), JobError> {
         self.send(Job::Finish { call: Box::new(call), reply })
     }
 
-    /// Look at what is committed, with questions for example, and wait for what was seen.
+    /// Reads committed state on the writer's thread, for example with questions, and waits for the result.
+    ///
+    /// # Errors
+    /// Fails if the writer has ended.
     pub fn look<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Processor) -> T + Send + 'static,
-    ) -> Result<T, Unanswered> {
-        let (seen, receiver) = sync_channel(1);
-        let look = move |processor: &mut Processor| {
-            // Who no longer waits is not told.
-            let _ = seen.send(body(processor));
+    ) -> Result<T, JobError> {
+        let (sender, receiver) = sync_channel(1);
+        let read = move |processor: &mut Processor| {
+            // The receiver may have stopped waiting.
+            let _ = sender.send(body(processor));
         };
-        self.send(Job::Look(Box::new(look)))?;
-        receiver.recv().map_err(|_| Unanswered::Ended)
+        self.send(Job::Read(Box::new(read)))?;
+        receiver.recv().map_err(|_| JobError::Ended)
     }
 
-    /// Let the writer end after the jobs before this one.
-    pub(super) fn stop(&self) -> Result<(), Unanswered> {
+    /// Stops the writer after the jobs before this one.
+    pub(super) fn stop(&self) -> Result<(), JobError> {
         self.send(Job::Stop)
     }
 
-    fn send(&self, job: Job) -> Result<(), Unanswered> {
-        self.sender.send(job).map_err(|_| Unanswered::Ended)
+    fn send(&self, job: Job) -> Result<(), JobError> {
+        self.sender.send(job).map_err(|_| JobError::Ended)
     }
 }
 
-/// An answer that is to come.
+/// The pending answer of a job.
 pub struct Ticket(Receiver<JobResult>);
 
 impl Ticket {
     fn new() -> (OnAnswer, Ticket) {
         let (sender, receiver) = sync_channel(1);
         let answer = move |answer| {
-            // Who no longer waits is not told.
+            // The receiver may have stopped waiting.
             let _ = sender.send(answer);
         };
         (Box::new(answer), Ticket(receiver))
     }
 
     /// Waits for the answer.
+    ///
+    /// # Errors
+    /// Fails if the writer has ended, or if the group of the job could not be stored.
     pub fn wait(self) -> JobResult {
-        self.0.recv().unwrap_or(Err(Unanswered::Ended))
+        self.0.recv().unwrap_or(Err(JobError::Ended))
     }
 }

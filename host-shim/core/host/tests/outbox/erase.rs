@@ -1,4 +1,4 @@
-//! Erasing an account, which no provider carries out.
+//! Tests of the erasure of an account, which the host carries out.
 
 use super::events::{T0, command, lines, user, webhook};
 use super::toy::ToyRunner;
@@ -12,7 +12,7 @@ use host_store::testing::{Faults, Moment, Then};
 use host_store::{EffectState, InboxRow, InboxState, MemoryStore, SqliteStore, Store};
 use serde_json::{Value, json};
 
-/// A text that somebody wrote.
+/// Personal text that an erasure must remove.
 const CANARY: &str = "Ann Canary";
 const DUE: i64 = T0 + 100;
 
@@ -24,7 +24,7 @@ fn mail() -> Value {
     json!({"kind": "mail.send", "key": "m", "payload": {"name": CANARY}, "context": {"name": CANARY}})
 }
 
-/// What account `a` says before it is erased at [`DUE`]: a webhook, commands, a mail, a message to `b`, a timer.
+/// Events of account `a` before its erasure at [`DUE`]: a webhook, commands, a mail, a message to `b`, a timer.
 fn story() -> Vec<Event> {
     vec![
         command("c1", "a", T0, json!({"take": ["customer:1"], "log": CANARY})),
@@ -46,7 +46,7 @@ fn story() -> Vec<Event> {
     ]
 }
 
-fn tell(outbox: &mut Outbox) {
+fn accept_story(outbox: &mut Outbox) {
     for event in story() {
         let (at, raw) = (event.received_at, CANARY.as_bytes().to_vec());
         outbox.accept(event, raw).unwrap();
@@ -54,9 +54,9 @@ fn tell(outbox: &mut Outbox) {
     }
 }
 
-fn told() -> (Outbox, Scripted) {
+fn outbox_with_story() -> (Outbox, Scripted) {
     let (mut outbox, scripted) = outbox();
-    tell(&mut outbox);
+    accept_story(&mut outbox);
     (outbox, scripted)
 }
 
@@ -74,8 +74,8 @@ fn has_canary(row: &InboxRow) -> bool {
 }
 
 #[test]
-fn an_erased_account_keeps_what_happened_and_loses_what_was_said() {
-    let (mut outbox, scripted) = told();
+fn an_erasure_keeps_outcomes_and_removes_payloads() {
+    let (mut outbox, scripted) = outbox_with_story();
     assert!(has_canary(&row(&outbox, "stripe", "e1")) && has_canary(&row(&outbox, "api", "c1")));
     let outcomes = view::outcomes(outbox.processor()).unwrap();
     let made = calls(&scripted);
@@ -90,26 +90,26 @@ fn an_erased_account_keeps_what_happened_and_loses_what_was_said() {
     let ids: Vec<&str> = through.iter().map(|row| row.event.id.as_str()).collect();
     assert_eq!(ids, ["c1", "e1", "c2", "toys/test/user:a/m@1", "c3"]);
     assert!(through.iter().all(|row| row.erased && row.raw.is_empty() && !has_canary(row)));
-    assert!(through.iter().all(|row| row.provenance.is_some()), "how each came about stays");
+    assert!(through.iter().all(|row| row.provenance.is_some()), "the provenance stays");
     assert_eq!(view::outcomes(processor).unwrap(), outcomes);
 
     let waits = row(&outbox, "api", "c4");
-    assert!(!waits.erased && has_canary(&waits), "what waits is decided yet");
+    assert!(!waits.erased && has_canary(&waits), "a waiting event keeps its payload");
     let message = row(&outbox, "message", "toys/test/user:a/msg@1");
-    assert!(has_canary(&message) && has_canary(&row(&outbox, "api", "c5")), "another account's are its own");
+    assert!(has_canary(&message) && has_canary(&row(&outbox, "api", "c5")), "events of another account stay");
     for key in ["m", "msg", "erase"] {
         let row = effect(&outbox, key).remove(0);
         assert_eq!((&*row.effect.payload, &*row.effect.context), ("{}", "{}"), "{key}");
         assert_eq!((row.state, row.erased), (EffectState::Finished, true), "{key}");
     }
-    assert!(effect(&outbox, "far")[0].effect.payload.contains(CANARY), "what is open is carried out yet");
+    assert!(effect(&outbox, "far")[0].effect.payload.contains(CANARY), "an open effect keeps its payload");
     let shown = view::effects(outbox.processor(), &user("a"), ["m"]).unwrap();
     assert_eq!(shown["m"]["payload"], json!({}));
 }
 
 #[test]
-fn what_an_erased_account_said_comes_again_as_a_repetition() {
-    let (mut outbox, scripted) = told();
+fn a_repeated_event_of_an_erased_account_is_a_duplicate() {
+    let (mut outbox, scripted) = outbox_with_story();
     advance(&mut outbox, DUE);
     let again = outbox.accept(webhook("e1", T0 + 1, body()), Vec::new()).unwrap();
     assert_eq!((lines(&again), again[0].alert), (vec!["e1: duplicate(e1)".to_owned()], false));
@@ -117,50 +117,50 @@ fn what_an_erased_account_said_comes_again_as_a_repetition() {
     other.payload = extension_contract::Payload::Provider(b"{\"data\":{\"object\":{}}}".to_vec());
     assert!(!outbox.accept(other, Vec::new()).unwrap()[0].alert, "nothing is left to conflict with");
 
-    // The mail is asked for again as it was: it was sent.
+    // The same mail is requested again: it has been sent.
     ask(&mut outbox, "c9", json!([mail()]));
     let made = calls(&scripted);
     assert_eq!((run(&mut outbox, DUE), calls(&scripted)), (Vec::new(), made));
-    // What was rejected can't be decided again.
+    // A rejected event cannot be decided again.
     let seq = row(&outbox, "api", "c3").seq;
     let redriven = outbox.processor_mut().redrive(seq, DUE).unwrap();
     assert_eq!(lines(&redriven), ["c3: duplicate(c3)"]);
 }
 
 #[test]
-fn an_erasure_asked_for_anew_takes_what_came_since() {
-    let (mut outbox, _) = told();
+fn a_second_erasure_also_erases_newer_events() {
+    let (mut outbox, _) = outbox_with_story();
     advance(&mut outbox, DUE);
     outbox.accept(command("c6", "a", DUE, json!({"note": ["later"], "log": CANARY})), Vec::new()).unwrap();
     assert_eq!(advance(&mut outbox, T0 + 5_000), ["toys/test/user:a/far@1: applied"]);
-    let said = |outbox: &Outbox| {
+    let unerased = |outbox: &Outbox| {
         let rows = outbox.processor().inbox_after(0, 100).unwrap();
         let of_a = rows.into_iter().filter(|row| row.event.account == Some(user("a")) && has_canary(row));
         of_a.map(|row| row.event.id).collect::<Vec<_>>()
     };
-    assert_eq!(said(&outbox), ["c4", "c6", "toys/test/user:a/far@1"]);
+    assert_eq!(unerased(&outbox), ["c4", "c6", "toys/test/user:a/far@1"]);
     ask(&mut outbox, "c7", json!([{"kind": "account.erase", "key": "erase", "generation": 2}]));
     assert_eq!(run(&mut outbox, T0 + 5_000), [""; 0]);
-    assert_eq!((said(&outbox), effect(&outbox, "far")[0].erased), (Vec::new(), true));
+    assert_eq!((unerased(&outbox), effect(&outbox, "far")[0].erased), (Vec::new(), true));
 }
 
 #[test]
-fn an_erasure_has_no_payload_and_is_not_of_the_catalog() {
+fn an_erasure_has_no_payload_and_cannot_erase_the_catalog() {
     let (mut outbox, _) = outbox();
     let erase = |payload| json!({"ask": [{"kind": "account.erase", "key": "erase", "payload": payload}]});
-    let told = |outbox: &mut Outbox, event| lines(&outbox.accept(event, Vec::new()).unwrap()).remove(0);
-    let line = told(&mut outbox, command("c1", "a", T0, erase(json!({"name": "x"}))));
+    let accept = |outbox: &mut Outbox, event| lines(&outbox.accept(event, Vec::new()).unwrap()).remove(0);
+    let line = accept(&mut outbox, command("c1", "a", T0, erase(json!({"name": "x"}))));
     assert!(line.contains("account.erase `erase`: payload: an erasure has none, expected `{}`"), "{line}");
     let mut of_catalog = command("c2", "a", T0, erase(json!({})));
     of_catalog.account = Some(extension_contract::Account::Platform);
-    let line = told(&mut outbox, of_catalog);
+    let line = accept(&mut outbox, of_catalog);
     assert!(line.contains("the catalog's account is not erased"), "{line}");
-    assert_eq!(told(&mut outbox, command("c3", "a", T0, erase(json!({})))), "c3: applied");
+    assert_eq!(accept(&mut outbox, command("c3", "a", T0, erase(json!({})))), "c3: applied");
 }
 
 #[test]
-fn a_log_replay_compares_nothing_of_an_erased_account() {
-    let (mut outbox, _) = told();
+fn a_log_replay_does_not_compare_an_erased_account() {
+    let (mut outbox, _) = outbox_with_story();
     outbox.accept(command("c8", "b", DUE - 1, json!({"note": ["x"]})), Vec::new()).unwrap();
     advance(&mut outbox, DUE);
     let business = Business { name: "toys".into(), ..Business::default() };
@@ -174,7 +174,7 @@ fn a_log_replay_compares_nothing_of_an_erased_account() {
 }
 
 #[test]
-fn what_was_said_is_in_none_of_the_files_once_it_is_erased() {
+fn no_database_file_contains_erased_text() {
     let folder = tempfile::tempdir().unwrap();
     let is_there = || {
         let files = std::fs::read_dir(folder.path()).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
@@ -183,7 +183,7 @@ fn what_was_said_is_in_none_of_the_files_once_it_is_erased() {
     };
     let store = SqliteStore::open(folder.path().join("state.db")).unwrap();
     let mut outbox = over(Box::new(store), &Scripted::new());
-    // Without a context, which the toy keeps in a row of its own.
+    // Without a context, which the toy stores in a row of its own.
     let asks = json!([
         {"kind": "mail.send", "key": "m", "payload": {"name": CANARY}},
         {"kind": "timer.at", "key": "t", "not_before": T0 + 3, "payload": {"log": CANARY}},
@@ -198,14 +198,14 @@ fn what_was_said_is_in_none_of_the_files_once_it_is_erased() {
         outbox.accept(event, CANARY.as_bytes().to_vec()).unwrap();
     }
     outbox.advance_to(DUE - 1).unwrap();
-    // The failed command is tried again, and is through.
+    // The failed command is retried and applied.
     outbox.processor_mut().retry_due(T0 + 2_000).unwrap();
     assert!(is_there());
     outbox.advance_to(DUE).unwrap();
     assert!(!is_there());
 }
 
-/// True if the account is erased and the effect has ended, false if neither is so.
+/// Returns true if the account is erased and the effect has ended; asserts that it is both or neither.
 fn is_erased(store: &dyn Store, scope: &host_store::Scope) -> bool {
     let ended = store.effect(scope, "erase").unwrap()[0].state == EffectState::Finished;
     let rows = store.inbox_after(0, 100).unwrap();
@@ -218,7 +218,7 @@ fn is_erased(store: &dyn Store, scope: &host_store::Scope) -> bool {
 }
 
 #[test]
-fn a_crash_around_the_erasure_leaves_all_of_it_or_nothing() {
+fn an_erasure_is_atomic_in_a_crash() {
     let mut seen = Vec::new();
     for write in 1.. {
         let mut struck = false;
@@ -226,7 +226,7 @@ fn a_crash_around_the_erasure_leaves_all_of_it_or_nothing() {
             let faults = Faults::new(Box::new(MemoryStore::new()));
             let scripted = Scripted::new();
             let mut outbox = over(faults.open(), &scripted);
-            tell(&mut outbox);
+            accept_story(&mut outbox);
             let scope = outbox.processor().scope(user("a"));
             faults.fail_at(write, moment, Then::Dead);
             let ended = outbox.advance_to(DUE);

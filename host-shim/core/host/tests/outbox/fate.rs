@@ -1,4 +1,4 @@
-//! What becomes of one effect.
+//! Tests of the end of one effect: success, failure, retry, deadline.
 
 use super::events::{T0, command, lines, things};
 use super::{advance, ask, calls, effect, outbox, result, retryable, run};
@@ -20,7 +20,7 @@ fn failure(outbox: &host::outbox::Outbox, event_id: &str) -> (EffectFailureClass
 fn a_success_comes_back_as_an_event_of_the_account() {
     let (mut outbox, scripted) = outbox();
     ask(&mut outbox, "c1", json!([{"kind": "database.ensure", "key": "db", "payload": {"name": "acme"}}]));
-    assert!(scripted.journal().is_empty(), "nothing runs before the commit");
+    assert!(scripted.journal().is_empty(), "no effect runs before the commit");
     let reports = outbox.run_until_quiet(T0 + 5).unwrap();
     assert_eq!(lines(&reports), ["toys/test/user:a/db@1: applied"]);
     assert_eq!((&*reports[0].source, &*reports[0].kind), ("effects", "database.ensure"));
@@ -37,7 +37,7 @@ fn a_success_comes_back_as_an_event_of_the_account() {
 }
 
 #[test]
-fn who_waits_for_the_effect_is_told_with_its_result() {
+fn a_caller_that_waits_for_an_effect_gets_its_reply_with_the_result() {
     let (mut outbox, _) = outbox();
     let then = json!({"reply": {"answer": "{\"url\":\"u\"}"}});
     ask(&mut outbox, "c1", json!([{"kind": "mail.send", "key": "m", "reply_to": "caller-1", "then": then}]));
@@ -47,12 +47,12 @@ fn who_waits_for_the_effect_is_told_with_its_result() {
 }
 
 #[test]
-fn an_effects_context_comes_back_with_its_end_and_is_no_part_of_it() {
+fn the_context_of_an_effect_returns_with_its_result_and_is_not_compared() {
     let (mut outbox, scripted) = outbox();
     scripted.script("m", vec![retryable(), ScriptedAnswer::failed("bounced", "")]);
     let mail = |context: Value| json!([{"kind": "mail.send", "key": "m", "context": context}]);
     ask(&mut outbox, "c1", mail(json!({"row": "inst_1"})));
-    // The same effect again does nothing, whatever it is asked for.
+    // The same effect again does nothing, also with another context.
     ask(&mut outbox, "c2", mail(json!({"row": "inst_2"})));
     advance(&mut outbox, T0 + 10_000);
     assert_eq!(result(&outbox, M).context, r#"{"row":"inst_1"}"#);
@@ -62,7 +62,7 @@ fn an_effects_context_comes_back_with_its_end_and_is_no_part_of_it() {
 }
 
 #[test]
-fn a_passing_failure_is_tried_again_with_doubled_delays() {
+fn a_transient_failure_is_retried_with_the_declared_delays() {
     let (mut outbox, scripted) = outbox();
     scripted.script("m", vec![retryable(), retryable(), ScriptedAnswer::Ok(Value::Null)]);
     ask(&mut outbox, "c1", json!([{"kind": "mail.send", "key": "m"}]));
@@ -77,7 +77,7 @@ fn a_passing_failure_is_tried_again_with_doubled_delays() {
 }
 
 #[test]
-fn a_passing_failure_that_outlasts_the_attempts_is_transient() {
+fn a_transient_failure_ends_the_effect_after_the_last_attempt() {
     let (mut outbox, scripted) = outbox();
     scripted.script("m", vec![retryable()]);
     ask(&mut outbox, "c1", json!([{"kind": "mail.send", "key": "m"}]));
@@ -105,7 +105,7 @@ fn a_final_failure_ends_the_effect_at_once() {
 }
 
 #[test]
-fn an_effect_that_no_provider_takes_fails_for_good() {
+fn an_effect_without_a_provider_is_a_final_failure() {
     let (mut outbox, _) = outbox();
     *outbox.registry_mut() = Registry::new();
     ask(&mut outbox, "c1", json!([{"kind": "mail.send", "key": "m"}]));
@@ -137,7 +137,7 @@ fn a_late_answer_arrives_at_its_time() {
 }
 
 #[test]
-fn an_answer_after_the_deadline_comes_as_an_event_of_its_own() {
+fn a_success_after_the_deadline_is_an_event_of_its_own() {
     let (mut outbox, scripted) = outbox();
     scripted
         .script("db", vec![ScriptedAnswer::Late { after_ms: 5_000, then: Box::new(ScriptedAnswer::Ok(Value::Null)) }]);
@@ -146,11 +146,11 @@ fn an_answer_after_the_deadline_comes_as_an_event_of_its_own() {
     assert_eq!(lines, ["toys/test/user:a/db@1: applied", "toys/test/user:a/db@1/late: applied"]);
     assert_eq!(failure(&outbox, "toys/test/user:a/db@1"), (EffectFailureClass::TimedOut, "deadline".into(), 1));
     assert!(result(&outbox, "toys/test/user:a/db@1/late").answer.is_ok());
-    assert_eq!(scripted.inventory().len(), 1, "it exists, which only the late answer tells");
+    assert_eq!(scripted.inventory().len(), 1, "the resource exists, as only the late answer reports");
 }
 
 #[test]
-fn a_failure_after_the_deadline_says_nothing_new() {
+fn a_failure_after_the_deadline_is_ignored() {
     let (mut outbox, scripted) = outbox();
     scripted.script(
         "m",
@@ -161,7 +161,7 @@ fn a_failure_after_the_deadline_says_nothing_new() {
 }
 
 #[test]
-fn a_lost_answer_counts_as_an_attempt_and_the_same_key_is_called_again() {
+fn a_lost_answer_counts_as_an_attempt_and_is_retried_under_the_same_key() {
     let (mut outbox, scripted) = outbox();
     scripted.script("db", vec![ScriptedAnswer::Lost, ScriptedAnswer::Ok(Value::Null)]);
     ask(&mut outbox, "c1", json!([{"kind": "database.ensure", "key": "db"}]));
@@ -171,7 +171,7 @@ fn a_lost_answer_counts_as_an_attempt_and_the_same_key_is_called_again() {
 }
 
 #[test]
-fn when_every_answer_is_lost_nobody_knows_what_was_done() {
+fn an_effect_whose_answers_are_all_lost_times_out() {
     let (mut outbox, scripted) = outbox();
     scripted.script("m", vec![ScriptedAnswer::Lost]);
     ask(&mut outbox, "c1", json!([{"kind": "mail.send", "key": "m"}]));
@@ -190,7 +190,7 @@ fn the_deadline_ends_retries() {
 }
 
 #[test]
-fn an_effect_whose_deadline_passed_before_it_began_is_not_begun() {
+fn an_effect_whose_deadline_passed_before_its_start_is_not_called() {
     let (mut outbox, scripted) = outbox();
     let times = json!([{"kind": "mail.send", "key": "m", "deadline": T0 + 5, "not_before": T0 + 9}]);
     ask(&mut outbox, "c1", times);
@@ -200,7 +200,7 @@ fn an_effect_whose_deadline_passed_before_it_began_is_not_begun() {
 }
 
 #[test]
-fn a_retrieve_without_an_answer_stays_open_and_so_does_what_waits_for_it() {
+fn a_retrieve_without_an_answer_stays_open_with_the_events_that_wait_for_it() {
     let (mut outbox, _) = outbox();
     ask(&mut outbox, "c1", json!([{"kind": "stripe.retrieve", "key": "get"}]));
     outbox.accept(command("c2", "a", T0, json!({"needs_effect": "get"})), Vec::new()).unwrap();
@@ -209,7 +209,7 @@ fn a_retrieve_without_an_answer_stays_open_and_so_does_what_waits_for_it() {
 }
 
 #[test]
-fn a_retrieve_brings_the_providers_time_and_wakes_what_waits_for_it() {
+fn the_result_of_a_retrieve_has_the_providers_time_and_wakes_waiting_events() {
     let (mut outbox, scripted) = outbox();
     let answer = json!({"date_ms": T0 + 77, "api_version": "2025-03-31.basil", "object": {"id": "sub_1"}});
     scripted.script("get", vec![ScriptedAnswer::Ok(answer)]);
@@ -225,7 +225,7 @@ fn a_retrieve_brings_the_providers_time_and_wakes_what_waits_for_it() {
 }
 
 #[test]
-fn a_result_that_the_extension_cannot_take_is_kept_and_tried_again() {
+fn a_result_that_fails_in_the_extension_is_stored_and_retried() {
     let (mut outbox, scripted) = outbox();
     ask(&mut outbox, "c1", json!([{"kind": "mail.send", "key": "m", "then": {"fail": 1}}]));
     outbox.accept(command("c2", "a", T0, json!({"needs_effect": "m"})), Vec::new()).unwrap();

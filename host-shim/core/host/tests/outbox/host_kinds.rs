@@ -1,4 +1,4 @@
-//! Timers and messages, which no provider carries out.
+//! Tests of timers and messages, which the host carries out.
 
 use super::events::{T0, command, lines, things};
 use super::{advance, ask, outbox, run};
@@ -7,7 +7,7 @@ use host_store::EffectState;
 use serde_json::json;
 
 #[test]
-fn a_timer_comes_back_once_at_its_time_with_its_payload() {
+fn a_timer_fires_once_at_its_time_with_its_payload() {
     let (mut outbox, scripted) = outbox();
     ask(
         &mut outbox,
@@ -19,7 +19,7 @@ fn a_timer_comes_back_once_at_its_time_with_its_payload() {
     assert_eq!(lines(&reports), ["toys/test/user:a/grace@1: applied"]);
     assert_eq!((&*reports[0].source, &*reports[0].kind), ("timer", "timer.at"));
     let row = outbox.processor().store().inbox(reports[0].seq).unwrap().unwrap();
-    assert_eq!(row.event.received_at, T0 + 100, "it rings at its own time");
+    assert_eq!(row.event.received_at, T0 + 100, "it fires at its own time");
     assert!(matches!(row.event.payload, Payload::Timer(delivery) if delivery.key == "grace"));
     assert_eq!(things(outbox.processor().store(), "a", "fact/"), ["rang"]);
     assert_eq!(advance(&mut outbox, T0 + 1_000), [""; 0]);
@@ -27,7 +27,7 @@ fn a_timer_comes_back_once_at_its_time_with_its_payload() {
 }
 
 #[test]
-fn timers_that_may_not_fire_stay_open_and_hold_nothing_up() {
+fn disabled_timers_stay_open_and_block_no_other_effects() {
     let (mut outbox, _) = outbox();
     outbox.set_fire_timers(false);
     ask(
@@ -40,7 +40,7 @@ fn timers_that_may_not_fire_stay_open_and_hold_nothing_up() {
 }
 
 #[test]
-fn a_cancelled_timer_does_not_ring() {
+fn a_cancelled_timer_does_not_fire() {
     let (mut outbox, _) = outbox();
     ask(&mut outbox, "c1", json!([{"kind": "timer.at", "key": "t", "not_before": T0 + 10}]));
     outbox.accept(command("c2", "a", T0, json!({"cancel": ["t"]})), Vec::new()).unwrap();
@@ -48,7 +48,7 @@ fn a_cancelled_timer_does_not_ring() {
 }
 
 #[test]
-fn a_timer_that_another_one_of_the_same_time_cancels_does_not_ring() {
+fn a_timer_cancelled_by_a_timer_of_the_same_time_does_not_fire() {
     let (mut outbox, _) = outbox();
     ask(
         &mut outbox,
@@ -62,7 +62,7 @@ fn a_timer_that_another_one_of_the_same_time_cancels_does_not_ring() {
 }
 
 #[test]
-fn a_timer_that_is_set_anew_rings_at_the_new_time_only() {
+fn a_rescheduled_timer_fires_at_the_new_time_only() {
     let (mut outbox, _) = outbox();
     let timer = |generation, at| json!([{"kind": "timer.at", "key": "t", "generation": generation, "not_before": at}]);
     ask(&mut outbox, "c1", timer(1, T0 + 10));
@@ -72,7 +72,7 @@ fn a_timer_that_is_set_anew_rings_at_the_new_time_only() {
 }
 
 #[test]
-fn a_message_arrives_once_at_the_other_account_and_brings_the_sender_no_result() {
+fn a_message_arrives_once_at_its_receiver_and_the_sender_gets_no_result() {
     let (mut outbox, _) = outbox();
     let message = json!([{"kind": "account.send", "key": "due", "to": "user:b", "payload": {"note": ["owed"]},
         "reply_to": "caller-1"}]);

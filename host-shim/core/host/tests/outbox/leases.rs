@@ -1,4 +1,4 @@
-//! Calls outside of the outbox, leases, and work that takes its time.
+//! Tests of calls outside of the outbox, of leases and of long operations.
 
 use super::events::{T0, command, lines, things, user};
 use super::{advance, ask, effect, outbox, result, run};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 const DB: &str = "toys/test/user:a/db@1";
 
-/// Answers each call with the next of a list, and remembers the calls.
+/// Answers each call with the next answer of a list, and records the calls.
 struct Listed {
     answers: Mutex<Vec<CallOutcome>>,
     calls: Mutex<Vec<Call>>,
@@ -38,7 +38,7 @@ fn in_progress(token: &str) -> CallOutcome {
     CallOutcome::InProgress { after_ms: 30_000, token: token.into() }
 }
 
-/// Waits in its call until it is let go.
+/// Blocks in its call until it is released.
 struct Blocking {
     entered: SyncSender<()>,
     go: Mutex<Receiver<()>>,
@@ -53,7 +53,7 @@ impl Provider for Blocking {
 }
 
 #[test]
-fn an_event_is_taken_in_while_a_provider_blocks_in_its_call() {
+fn an_event_is_accepted_while_a_provider_blocks_in_its_call() {
     let (mut outbox, _) = outbox();
     let ((entered, has_entered), (go, may_go)) = (sync_channel(1), sync_channel(1));
     outbox.registry_mut().register(&["database"], Arc::new(Blocking { entered, go: Mutex::new(may_go) }));
@@ -66,7 +66,7 @@ fn an_event_is_taken_in_while_a_provider_blocks_in_its_call() {
     has_entered.recv().unwrap();
     let reports = outbox.accept(command("c2", "b", T0 + 1, json!({"note": ["meanwhile"]})), Vec::new()).unwrap();
     assert_eq!(lines(&reports), ["c2: applied"]);
-    assert_eq!(outbox.begin(T0 + 2).unwrap().moved, 0, "what was begun is not begun again");
+    assert_eq!(outbox.begin(T0 + 2).unwrap().moved, 0, "a started effect is not started again");
     assert_eq!(things(outbox.processor().store(), "b", "fact/"), ["meanwhile"]);
     assert_eq!(effect(&outbox, "db")[0].state, EffectState::Running);
     go.send(()).unwrap();
@@ -75,9 +75,9 @@ fn an_event_is_taken_in_while_a_provider_blocks_in_its_call() {
 }
 
 #[test]
-fn a_database_that_takes_ten_minutes_is_one_attempt() {
+fn a_call_that_is_in_progress_for_ten_minutes_is_one_attempt() {
     let (mut outbox, _) = outbox();
-    let answers = (1..=20).map(|look| in_progress(&format!("job-{look}"))).chain([done()]).collect();
+    let answers = (1..=20).map(|poll| in_progress(&format!("job-{poll}"))).chain([done()]).collect();
     let provider = listed(answers);
     outbox.registry_mut().register(&["database"], provider.clone());
     let deadline = T0 + 3_600_000;
@@ -97,7 +97,7 @@ fn a_database_that_takes_ten_minutes_is_one_attempt() {
 }
 
 #[test]
-fn what_is_in_progress_at_its_deadline_is_looked_at_until_it_is_known_what_was_made() {
+fn an_effect_in_progress_at_its_deadline_is_polled_until_its_late_success() {
     let (mut outbox, _) = outbox();
     let provider = listed(vec![in_progress("a"), in_progress("b"), in_progress("c"), done()]);
     outbox.registry_mut().register(&["database"], provider.clone());
@@ -111,7 +111,7 @@ fn what_is_in_progress_at_its_deadline_is_looked_at_until_it_is_known_what_was_m
 }
 
 #[test]
-fn the_other_side_may_say_when_to_come_again() {
+fn a_provider_can_set_the_delay_of_a_retry() {
     let (mut outbox, _) = outbox();
     let after = |after_ms| CallOutcome::Retry { after_ms, code: "throttled".into(), message: String::new() };
     outbox.registry_mut().register(&["database"], listed(vec![after(Some(77)), after(None), done()]));
@@ -125,7 +125,7 @@ fn the_other_side_may_say_when_to_come_again() {
 }
 
 #[test]
-fn a_lease_that_ran_out_is_taken_again_and_the_old_holders_answer_comes_late() {
+fn an_answer_under_an_expired_lease_is_late() {
     let (mut outbox, _) = outbox();
     outbox.registry_mut().register(&["database"], listed(Vec::new()));
     ask(&mut outbox, "c1", json!([{"kind": "database.ensure", "key": "db"}]));
@@ -134,7 +134,7 @@ fn a_lease_that_ran_out_is_taken_again_and_the_old_holders_answer_comes_late() {
     assert_eq!(outbox.begin(T0 + LEASE_MS - 1).unwrap().moved, 0);
     let now = T0 + LEASE_MS;
     assert_eq!(outbox.next_time().unwrap(), Some(now));
-    assert_eq!(outbox.begin(now).unwrap().moved, 1, "the lease is over");
+    assert_eq!(outbox.begin(now).unwrap().moved, 1, "the lease has expired");
     assert_eq!(outbox.next_time().unwrap(), Some(now + 1_000), "after the delay of a failed attempt");
     let second = outbox.begin(now + 1_000).unwrap().calls.remove(0);
     assert_eq!((first.attempt, first.lease, second.attempt, second.lease), (1, 1, 2, 2));
@@ -142,14 +142,14 @@ fn a_lease_that_ran_out_is_taken_again_and_the_old_holders_answer_comes_late() {
 
     let late = outbox.finish(vec![(first.clone(), done().into())], now + 2_000).unwrap();
     assert_eq!(lines(&late), [format!("{DB}/late: applied")]);
-    assert_eq!(effect(&outbox, "db")[0].state, EffectState::Running, "an old number ends nothing");
+    assert_eq!(effect(&outbox, "db")[0].state, EffectState::Running, "an old lease number ends nothing");
     let ended = outbox.finish(vec![(second, done().into())], now + 3_000).unwrap();
     assert_eq!(lines(&ended), [format!("{DB}: applied")]);
     assert_eq!(outbox.finish(vec![(first, done().into())], now + 4_000).unwrap(), [], "an answer counts once");
 }
 
 #[test]
-fn a_refusal_under_an_old_lease_says_nothing() {
+fn a_refusal_under_an_old_lease_is_ignored() {
     let (mut outbox, _) = outbox();
     outbox.registry_mut().register(&["database"], listed(Vec::new()));
     ask(&mut outbox, "c1", json!([{"kind": "database.ensure", "key": "db"}]));
@@ -163,7 +163,7 @@ fn a_refusal_under_an_old_lease_says_nothing() {
 }
 
 #[test]
-fn a_provider_that_never_answers_ends_after_its_attempts() {
+fn an_effect_of_a_silent_provider_ends_after_its_attempts() {
     let (mut outbox, _) = outbox();
     outbox.registry_mut().register(&["database"], listed(Vec::new()));
     ask(&mut outbox, "c1", json!([{"kind": "database.ensure", "key": "db"}]));
@@ -197,7 +197,7 @@ impl Secrets for Vault {
     }
 }
 
-/// Puts its secret where it must not stand.
+/// Leaks its secret in its answers.
 struct Leaky;
 impl Provider for Leaky {
     fn call(&self, call: &Call) -> CallOutcome {
@@ -219,15 +219,15 @@ fn no_plain_secret_reaches_a_row_or_an_event() {
     ask(&mut outbox, "c1", json!([database("refused"), database("done")]));
     run(&mut outbox, T0);
     let processor = outbox.processor();
-    let kept = processor.inbox_after(0, 100).unwrap();
+    let inbox = processor.inbox_after(0, 100).unwrap();
     let rows = processor.store().effect(&processor.scope(user("a")), "done").unwrap();
-    let told = format!("{kept:?} {rows:?}");
-    assert!(told.contains("no entry with secret:database/1"), "{told}");
-    assert!(told.contains("postgres://u:secret:database/1@host") && !told.contains(PLAIN), "{told}");
+    let text = format!("{inbox:?} {rows:?}");
+    assert!(text.contains("no entry with secret:database/1"), "{text}");
+    assert!(text.contains("postgres://u:secret:database/1@host") && !text.contains(PLAIN), "{text}");
 }
 
 #[test]
-fn a_silence_keeps_its_lease_as_long_as_it_says() {
+fn a_silence_sets_the_end_of_its_lease() {
     let (mut outbox, _) = outbox();
     outbox.registry_mut().register(&["database"], listed(Vec::new()));
     ask(&mut outbox, "c1", json!([{"kind": "database.ensure", "key": "db"}]));

@@ -1,4 +1,4 @@
-//! Several effects: ordering keys, cancelling, generations, loops.
+//! Tests of several effects: ordering keys, cancellation, generations, loops.
 
 use super::events::{T0, command, things};
 use super::{advance, ask, calls, effect, outbox, retryable, run};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 #[test]
-fn effects_with_one_ordering_key_run_one_by_one_and_others_beside_them() {
+fn effects_with_the_same_ordering_key_run_one_by_one() {
     let (mut outbox, scripted) = outbox();
     scripted.script("m1", vec![retryable(), ScriptedAnswer::Ok(Value::Null)]);
     let mail = |key, ordering: Option<&str>| json!({"kind": "mail.send", "key": key, "ordering_key": ordering});
@@ -24,7 +24,7 @@ fn effects_with_one_ordering_key_run_one_by_one_and_others_beside_them() {
 }
 
 #[test]
-fn a_late_answer_holds_up_its_ordering_key() {
+fn a_late_answer_blocks_its_ordering_key() {
     let (mut outbox, scripted) = outbox();
     scripted.script("m1", vec![ScriptedAnswer::Late { after_ms: 50, then: Box::new(ScriptedAnswer::Ok(Value::Null)) }]);
     let mail = |key| json!({"kind": "mail.send", "key": key, "ordering_key": "box"});
@@ -35,7 +35,7 @@ fn a_late_answer_holds_up_its_ordering_key() {
 }
 
 #[test]
-fn a_cancelled_effect_is_not_called_and_one_that_began_brings_its_result() {
+fn a_cancelled_effect_is_not_called_unless_it_has_started() {
     let (mut outbox, scripted) = outbox();
     scripted.script("m1", vec![ScriptedAnswer::Late { after_ms: 50, then: Box::new(ScriptedAnswer::Ok(Value::Null)) }]);
     let mail = |key, at| json!({"kind": "mail.send", "key": key, "not_before": at});
@@ -49,17 +49,17 @@ fn a_cancelled_effect_is_not_called_and_one_that_began_brings_its_result() {
 }
 
 #[test]
-fn cancelling_wakes_what_waits_for_the_effect() {
+fn a_cancellation_wakes_the_events_that_wait_for_the_effect() {
     let (mut outbox, _) = outbox();
     ask(&mut outbox, "c1", json!([{"kind": "mail.send", "key": "m", "not_before": T0 + 10}]));
     outbox.accept(command("c2", "a", T0, json!({"needs_effect": "m"})), Vec::new()).unwrap();
     let reports = outbox.accept(command("c3", "a", T0, json!({"cancel": ["m"]})), Vec::new()).unwrap();
     let lines = super::events::lines(&reports);
-    assert_eq!(lines, ["c3: applied", "later c2: deferred(effect(m))"], "it runs again and decides anew");
+    assert_eq!(lines, ["c3: applied", "later c2: deferred(effect(m))"], "the event runs again and is decided again");
 }
 
 #[test]
-fn an_extension_is_told_what_has_begun_and_cannot_be_called_off() {
+fn an_extension_can_read_which_effects_have_begun() {
     let (mut outbox, scripted) = outbox();
     scripted.script("running", vec![ScriptedAnswer::Never]);
     scripted.script("retried", vec![retryable()]);
@@ -77,7 +77,7 @@ fn an_extension_is_told_what_has_begun_and_cannot_be_called_off() {
 }
 
 #[test]
-fn a_newer_generation_replaces_what_has_not_begun() {
+fn a_newer_generation_replaces_an_effect_that_has_not_started() {
     let (mut outbox, scripted) = outbox();
     let change = |generation, state: &str| json!([{"kind": "database.change", "key": "db", "generation": generation, "payload": {"state": state}}]);
     ask(&mut outbox, "c0", json!([{"kind": "database.ensure", "key": "db"}]));
@@ -92,7 +92,7 @@ fn a_newer_generation_replaces_what_has_not_begun() {
 }
 
 #[test]
-fn an_older_generation_that_comes_late_is_refused_by_the_provider() {
+fn a_provider_refuses_a_superseded_generation() {
     let (mut outbox, scripted) = outbox();
     scripted.script("db", vec![retryable(), ScriptedAnswer::Ok(Value::Null)]);
     ask(&mut outbox, "c1", json!([{"kind": "database.ensure", "key": "db"}]));
@@ -106,7 +106,7 @@ fn an_older_generation_that_comes_late_is_refused_by_the_provider() {
 }
 
 #[test]
-fn effects_that_ask_for_effects_without_end_are_an_error_that_names_one() {
+fn endless_effects_are_an_error_that_names_the_last_one() {
     let (mut outbox, _) = outbox();
     let story = (2..=30).rev().fold(
         json!({}),
@@ -123,7 +123,7 @@ fn effects_that_ask_for_effects_without_end_are_an_error_that_names_one() {
     }
 }
 
-/// A provider that does something in the world.
+/// A provider that does not simulate.
 struct Real;
 impl Provider for Real {
     fn call(&self, _: &Call) -> CallOutcome {
@@ -132,7 +132,7 @@ impl Provider for Real {
 }
 
 #[test]
-fn what_is_only_simulated_runs_in_an_open_group_and_is_undone_with_it() {
+fn simulated_effects_run_in_an_open_group_and_roll_back_with_it() {
     let (mut outbox, scripted) = outbox();
     outbox.processor_mut().begin_group().unwrap();
     ask(&mut outbox, "c1", json!([{"kind": "mail.send", "key": "m"}]));
@@ -142,7 +142,7 @@ fn what_is_only_simulated_runs_in_an_open_group_and_is_undone_with_it() {
 }
 
 #[test]
-fn nothing_real_runs_in_an_open_group() {
+fn a_real_provider_is_not_called_in_an_open_group() {
     let (mut outbox, _) = outbox();
     outbox.registry_mut().register(&["mail"], Arc::new(Real));
     outbox.processor_mut().begin_group().unwrap();

@@ -1,4 +1,4 @@
-//! Two businesses, and two modes of one, over one store (H1): nobody's effects are another's to carry out.
+//! Tests of partitions (H1): an outbox carries out only the effects of its own business and mode.
 
 use super::events::{T0, command};
 use super::{advance, of, over, run};
@@ -15,7 +15,7 @@ fn open(outbox: &Outbox) -> Vec<EffectRow> {
 }
 
 #[test]
-fn effects_and_timers_of_another_are_neither_run_nor_recovered() {
+fn effects_and_timers_of_another_partition_are_not_run_or_recovered() {
     let live = Business { name: "toys".into(), livemode: true, ..Business::default() };
     let games = Business { name: "games".into(), ..Business::default() };
     for business in [live, games] {
@@ -43,7 +43,7 @@ fn effects_and_timers_of_another_are_neither_run_nor_recovered() {
         assert!(ours.journal().is_empty());
         assert_eq!((open(&other), open(&outbox)), (before, Vec::new()));
 
-        // Its own host goes on where it stood.
+        // Its own host continues.
         let mut other = of(business, faults.open(), &theirs);
         other.recover(T0 + 2).unwrap();
         assert_eq!(advance(&mut other, T0 + 20).len(), 3);

@@ -1,4 +1,4 @@
-//! Restarts.
+//! Tests of restarts.
 
 use super::events::{T0, command, webhook};
 use super::{ask, calls, effect, outbox, over, retryable, run};
@@ -12,25 +12,25 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 #[test]
-fn what_was_running_is_repeated_under_the_same_key_and_attempt() {
+fn a_running_effect_is_repeated_under_the_same_key_and_attempt() {
     let (mut outbox, scripted) = outbox();
     scripted.script("m", vec![ScriptedAnswer::Never, ScriptedAnswer::Ok(Value::Null)]);
     ask(&mut outbox, "c1", json!([{"kind": "mail.send", "key": "m"}]));
     run(&mut outbox, T0);
-    // The process ends; what it waited for is forgotten.
+    // The process ends; its outstanding calls are lost.
     let mut outbox = over(outbox.into_parts().0.into_parts().0, &scripted);
     assert_eq!(run(&mut outbox, T0 + 1), [""; 0], "a running effect is not due");
     outbox.recover(T0 + 1).unwrap();
     assert_eq!(run(&mut outbox, T0 + 1), ["toys/test/user:a/m@1: applied"]);
     assert_eq!(calls(&scripted), ["m#1", "m#1"]);
     let leases: Vec<u64> = scripted.journal().iter().map(|entry| entry.call.lease).collect();
-    assert_eq!(leases, [1, 2], "the old process no longer holds it");
+    assert_eq!(leases, [1, 2], "the old process has lost its lease");
     outbox.recover(T0 + 2).unwrap();
     assert_eq!(run(&mut outbox, T0 + 2), [""; 0]);
 }
 
 #[test]
-fn what_was_in_progress_is_looked_at_after_a_restart_at_the_time_that_was_said() {
+fn an_effect_in_progress_is_polled_at_its_time_after_a_restart() {
     let (mut outbox, scripted) = outbox();
     scripted.script("m", vec![late(50)]);
     ask(&mut outbox, "c1", json!([{"kind": "mail.send", "key": "m"}]));
@@ -43,7 +43,7 @@ fn what_was_in_progress_is_looked_at_after_a_restart_at_the_time_that_was_said()
 }
 
 #[test]
-fn what_ran_past_its_deadline_ends_with_the_restart_and_is_not_called() {
+fn a_running_effect_past_its_deadline_ends_at_the_restart_without_a_call() {
     for (answer, deadline) in [(ScriptedAnswer::Never, T0 + 10), (late(1_000), T0 + 10)] {
         let (mut outbox, scripted) = outbox();
         scripted.script("m", vec![answer]);
@@ -58,7 +58,7 @@ fn what_ran_past_its_deadline_ends_with_the_restart_and_is_not_called() {
 }
 
 #[test]
-fn a_destroy_that_was_running_is_repeated_and_succeeds() {
+fn a_running_destroy_is_repeated_and_succeeds() {
     let (mut outbox, scripted) = outbox();
     ask(&mut outbox, "c0", json!([{"kind": "database.ensure", "key": "db"}]));
     run(&mut outbox, T0);
@@ -77,7 +77,7 @@ fn result_is_ok(outbox: &Outbox, event_id: &str) -> bool {
 }
 
 #[test]
-fn what_this_process_waits_for_is_left_alone() {
+fn recover_ignores_calls_of_this_process() {
     let (mut outbox, scripted) = outbox();
     scripted.script("m", vec![late(50)]);
     ask(&mut outbox, "c1", json!([{"kind": "mail.send", "key": "m"}]));
@@ -88,7 +88,7 @@ fn what_this_process_waits_for_is_left_alone() {
 }
 
 #[test]
-fn a_simulation_that_begins_anew_is_told_what_the_inbox_says_it_did() {
+fn recover_restores_a_new_simulation_from_the_inbox() {
     let (mut outbox, _) = outbox();
     let database = |key: &str| json!({"kind": "database.ensure", "key": key, "payload": {"name": key}});
     ask(&mut outbox, "c1", json!([database("db1"), database("db2")]));
@@ -110,7 +110,7 @@ fn late(after_ms: i64) -> ScriptedAnswer {
     ScriptedAnswer::Late { after_ms, then: Box::new(ScriptedAnswer::Ok(Value::Null)) }
 }
 
-/// Everything that a story makes happen: claims, facts, waiting, effects of all fates, timers, messages.
+/// Events with claims, facts, waits, effects with all kinds of results, timers and messages.
 fn story() -> Vec<Event> {
     let db = json!({"kind": "database.ensure", "key": "db", "ordering_key": "db", "then": {"note": ["made"]}});
     let suspend = json!({"kind": "database.change", "key": "db2", "ordering_key": "db", "payload": {"state": "x"}});
@@ -143,13 +143,13 @@ fn scripted() -> Scripted {
     scripted
 }
 
-type Step = Box<dyn Fn(&mut Outbox) -> Result<(), OutboxError>>;
+type PlayStep = Box<dyn Fn(&mut Outbox) -> Result<(), OutboxError>>;
 
-/// Play the story; after a failure of the store start again, if it is dead, recover, and deliver the event again.
+/// Plays the story. After a failure of the store: restarts (if it is dead), recovers and repeats the step.
 fn play(faults: &Faults, then: Then) -> (Value, Vec<Resource>, BTreeSet<String>) {
     let scripted = scripted();
     let mut outbox = over(faults.open(), &scripted);
-    let mut steps: Vec<Step> = Vec::new();
+    let mut steps: Vec<PlayStep> = Vec::new();
     for event in story() {
         steps.push(Box::new(move |outbox| {
             outbox.accept(event.clone(), Vec::new())?;
@@ -188,10 +188,10 @@ fn leave_out_attempts(value: &mut Value) {
 }
 
 #[test]
-fn a_crash_at_any_write_loses_nothing_and_asks_for_nothing_under_a_second_key() {
+fn a_crash_at_any_write_loses_nothing_and_calls_no_effect_under_a_second_key() {
     let counting = Faults::new(Box::new(MemoryStore::new()));
     let expected = play(&counting, Then::Dead);
-    assert!(expected.0.to_string().contains("told"), "the story goes to its end: {}", expected.0);
+    assert!(expected.0.to_string().contains("told"), "the story is played to its end: {}", expected.0);
     assert!(counting.writes() > 40, "{} writes", counting.writes());
     for write in 1..=counting.writes() {
         for moment in [Moment::Before, Moment::After] {

@@ -1,4 +1,4 @@
-//! Time that passes step by step.
+//! Tests of the advance of time.
 
 use super::events::{DAY, T0, command, lines, webhook};
 use super::{advance, ask, outbox, retryable};
@@ -6,7 +6,7 @@ use host_provider_api::scripted::ScriptedAnswer;
 use serde_json::{Value, json};
 
 #[test]
-fn everything_happens_at_its_own_time_and_in_order() {
+fn effects_timers_and_retries_run_at_their_times_in_order() {
     let (mut outbox, scripted) = outbox();
     scripted.script("m", vec![retryable(), ScriptedAnswer::Ok(Value::Null)]);
     scripted
@@ -25,7 +25,7 @@ fn everything_happens_at_its_own_time_and_in_order() {
     outbox.accept(command("c2", "a", T0, json!({"fail": 1})), Vec::new()).unwrap();
     let reports = outbox.advance_to(T0 + DAY).unwrap();
     let at = |seq| outbox.processor().store().inbox(seq).unwrap().unwrap().event.received_at - T0;
-    let told: Vec<(String, i64)> = lines(&reports).into_iter().zip(reports.iter().map(|it| at(it.seq))).collect();
+    let times: Vec<(String, i64)> = lines(&reports).into_iter().zip(reports.iter().map(|it| at(it.seq))).collect();
     let expected = [
         ("toys/test/user:a/late@1: applied", 300),
         ("toys/test/user:a/t1@1: applied", 500),
@@ -34,7 +34,7 @@ fn everything_happens_at_its_own_time_and_in_order() {
         ("toys/test/user:a/m@1: applied", 1_000),
         ("toys/test/user:a/t2@1: applied", 2_000),
     ];
-    assert_eq!(told, expected.map(|(line, at)| (line.to_owned(), at)));
+    assert_eq!(times, expected.map(|(line, at)| (line.to_owned(), at)));
     assert_eq!((outbox.clock(), outbox.next_time().unwrap()), (T0 + DAY, None));
 }
 
@@ -48,7 +48,7 @@ fn time_does_not_go_back() {
 }
 
 #[test]
-fn what_waits_too_long_is_given_up_as_time_passes() {
+fn advance_to_gives_up_events_that_wait_too_long() {
     let (mut outbox, _) = outbox();
     outbox.accept(webhook("e1", T0, json!({"keys": ["customer:1"], "mark": "ours"})), Vec::new()).unwrap();
     assert_eq!(advance(&mut outbox, T0 + 30 * DAY), [""; 0]);

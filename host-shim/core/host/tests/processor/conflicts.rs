@@ -1,4 +1,4 @@
-//! The account, the catalog or a claim changes between a decision's reads and its commit.
+//! Tests of conflicts: the account, the catalog or a claim changes between a decision's reads and its commit.
 
 use super::business;
 use super::events::{T0, command, lines, things, user, webhook};
@@ -12,8 +12,8 @@ use serde_json::json;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// A processor and the number of decisions that it made. `other` writes to the same store during the first `times` of
-/// them, each time other changes.
+/// Returns a processor and its number of decisions. During each of the first `times` decisions, `other` provides
+/// changes that are written to the same store.
 fn disturbed(times: u32, other: impl Fn(u32) -> Changes + Send + 'static) -> (Processor, Arc<AtomicU32>) {
     let faults = Faults::new(Box::new(MemoryStore::new()));
     let store: Mutex<Box<dyn Store>> = Mutex::new(faults.open());
@@ -36,24 +36,24 @@ fn scope(account: Account) -> Scope {
     Scope { business: "toys".into(), livemode: false, account }
 }
 
-/// A fact of account `a`.
+/// Returns changes with a new fact of account `a`.
 fn fact(number: u32) -> Changes {
     let facts = [format!("meanwhile:{number}")].into();
     Changes { scope: Some(scope(user("a"))), event_id: "other".into(), facts, ..Changes::default() }
 }
 
 #[test]
-fn a_decision_about_an_account_that_changed_is_made_again_on_what_it_is_now() {
+fn a_decision_is_made_again_if_its_account_changed() {
     let (mut processor, decisions) = disturbed(1, fact);
     let doing = json!({"note": ["meanwhile:1"], "log": "here", "take": ["name:x"],
         "ask": [{"kind": "mail.send", "key": "m"}]});
     let reports = processor.accept(command("c1", "a", T0, doing), Vec::new()).unwrap();
-    assert_eq!(lines(&reports), ["c1: duplicate(meanwhile:1)"], "the second decision knows the fact");
+    assert_eq!(lines(&reports), ["c1: duplicate(meanwhile:1)"], "the second decision sees the fact");
     assert_eq!(decisions.load(Ordering::Relaxed), 2);
     assert_eq!((reports[0].fuel, reports[0].logs.len(), reports[0].effects.len()), (FUEL, 1, 0));
     assert_eq!(things(processor.store(), "a", ""), [""; 0]);
     let runs = processor.store().runs(reports[0].seq).unwrap();
-    assert_eq!(runs.len(), 1, "what was thrown away is no run");
+    assert_eq!(runs.len(), 1, "a discarded decision is not a run");
     let provenance = runs[0].provenance.clone().unwrap();
     assert_eq!((provenance.fuel, &*provenance.claim_answers), (FUEL, "name:x=free\n"));
     assert_eq!(processor.store().claims(&["toys/test//name:x".into()]).unwrap(), [None]);
@@ -61,7 +61,7 @@ fn a_decision_about_an_account_that_changed_is_made_again_on_what_it_is_now() {
 }
 
 #[test]
-fn a_claim_that_another_took_meanwhile_is_answered_anew() {
+fn a_decision_is_made_again_if_its_claim_was_taken() {
     let taken = |_| {
         let row = ClaimRow { holder: Some(user("b")), until: None, blocked_until: None };
         let claims = [("toys/test//name:x".to_owned(), Some(row))].into();
@@ -81,7 +81,7 @@ fn a_claim_that_another_took_meanwhile_is_answered_anew() {
 
 const CUSTOMER: &str = "toys/test//customer:1";
 
-/// The claim on a customer, of `holder` from now on; written by another account, so that its holder's revision stays.
+/// Returns changes that give the customer's claim to `holder`; of another account, so that the holder's revision stays.
 fn customer_of(holder: &str) -> Changes {
     let row = ClaimRow { holder: Some(user(holder)), until: None, blocked_until: None };
     let claims = [(CUSTOMER.to_owned(), Some(row))].into();
@@ -89,7 +89,7 @@ fn customer_of(holder: &str) -> Changes {
 }
 
 #[test]
-fn a_claim_that_placed_the_event_and_moved_meanwhile_places_it_anew() {
+fn an_event_is_placed_again_if_its_claim_moved() {
     let (mut processor, decisions) = disturbed(1, |_| customer_of("b"));
     processor.store_mut().apply(&customer_of("a")).unwrap();
     let reports = processor.accept(webhook("e1", T0, json!({"keys": ["customer:1"]})), Vec::new()).unwrap();
@@ -99,7 +99,7 @@ fn a_claim_that_placed_the_event_and_moved_meanwhile_places_it_anew() {
 }
 
 #[test]
-fn a_claim_that_came_while_its_event_was_parked_is_not_waited_for() {
+fn an_event_whose_claim_is_taken_during_its_decision_is_not_parked() {
     let (mut processor, decisions) = disturbed(1, |_| customer_of("b"));
     let reports = processor.accept(webhook("e1", T0, json!({"keys": ["customer:1"]})), Vec::new()).unwrap();
     assert_eq!((lines(&reports), reports[0].account.clone()), (vec!["e1: applied".into()], Some(user("b"))));
@@ -107,7 +107,7 @@ fn a_claim_that_came_while_its_event_was_parked_is_not_waited_for() {
 }
 
 #[test]
-fn a_catalog_that_changed_is_a_conflict_and_another_account_is_none() {
+fn a_changed_catalog_is_a_conflict_and_another_account_is_not() {
     let product = |_| {
         let values = super::events::product("toy", json!({})).values;
         let product = Product { id: "toy".into(), owner: Account::Platform, values, version: 1, deleted: false };
@@ -133,7 +133,7 @@ fn a_catalog_that_changed_is_a_conflict_and_another_account_is_none() {
 }
 
 #[test]
-fn an_account_that_changes_without_end_is_a_failed_attempt() {
+fn an_attempt_fails_after_the_maximum_number_of_conflicts() {
     let (mut processor, decisions) = disturbed(CONFLICTS_MAX, fact);
     let doing = json!({"note": ["f"], "log": "here", "take": ["name:x"]});
     let reports = processor.accept(command("c1", "a", T0, doing), Vec::new()).unwrap();
@@ -148,13 +148,13 @@ fn an_account_that_changes_without_end_is_a_failed_attempt() {
     let runs = processor.store().runs(reports[0].seq).unwrap();
     assert_eq!((runs.len(), runs[0].provenance.is_none()), (1, true));
     assert_eq!(things(processor.store(), "a", ""), [""; 0]);
-    // It is quiet again.
+    // No more concurrent changes.
     assert_eq!(lines(&processor.retry_due(not_before).unwrap()), ["later c1: applied"]);
     assert_eq!(things(processor.store(), "a", "fact/"), ["f"]);
 }
 
 #[test]
-fn one_conflict_less_is_decided() {
+fn an_attempt_succeeds_below_the_maximum_number_of_conflicts() {
     let (mut processor, decisions) = disturbed(CONFLICTS_MAX - 1, fact);
     let reports = processor.accept(command("c1", "a", T0, json!({"log": "here"})), Vec::new()).unwrap();
     assert_eq!(lines(&reports), ["c1: applied"]);

@@ -1,4 +1,4 @@
-//! Short ways to write down events, and to read what came of them.
+//! Helpers to create events and to print their reports.
 #![allow(dead_code)]
 
 use super::toy::{COLLECTION, Story};
@@ -14,7 +14,7 @@ pub fn user(id: &str) -> Account {
     Account::User(id.to_owned())
 }
 
-/// A story from its JSON.
+/// Parses a story from JSON.
 pub fn story(value: Value) -> Story {
     serde_json::from_value(value).unwrap()
 }
@@ -36,13 +36,13 @@ fn event(id: &str, source: &str, kind: &str, at: Timestamp, account: Option<Acco
     }
 }
 
-/// A command of an account.
+/// Creates a command of an account.
 pub fn command(id: &str, account: &str, at: Timestamp, value: Value) -> Event {
     let text = serde_json::to_string(&story(value)).unwrap();
     event(id, "api", "toy.play", at, Some(user(account)), Payload::Command(text))
 }
 
-/// An event of the provider, without an account.
+/// Creates an event of the provider, without an account.
 pub fn webhook(id: &str, at: Timestamp, value: Value) -> Event {
     let body = serde_json::to_vec(&story(value)).unwrap();
     let mut event = event(id, "stripe", "thing.happened", at, None, Payload::Provider(body));
@@ -69,7 +69,7 @@ pub fn product(id: &str, metadata: Value) -> Product {
     }
 }
 
-/// An event of the platform's products table.
+/// Creates an event of the platform's products table.
 pub fn product_event(
     id: &str,
     kind: &str,
@@ -82,7 +82,7 @@ pub fn product_event(
     event(id, "products", kind, at, Some(user(account)), payload)
 }
 
-/// `id: outcome(reason)` of each report, with `later` before those that are.
+/// Returns `id: outcome(reason)` of each report, with `later ` in front of later runs.
 pub fn lines(reports: &[Report]) -> Vec<String> {
     let line = |report: &Report| {
         let later = if report.later { "later " } else { "" };
@@ -92,7 +92,7 @@ pub fn lines(reports: &[Report]) -> Vec<String> {
     reports.iter().map(line).collect()
 }
 
-/// Ids of the toy's records of an account that begin with `prefix`, without it.
+/// Returns the ids of an account's toy records that begin with `prefix`, without the prefix.
 pub fn things(store: &dyn Store, account: &str, prefix: &str) -> Vec<String> {
     let scope = host_store::Scope { business: "toys".into(), livemode: false, account: user(account) };
     let rows = host::read::records(store, &scope, COLLECTION).unwrap();

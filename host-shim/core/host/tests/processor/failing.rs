@@ -1,3 +1,5 @@
+//! Tests of failures: retries, dead letters, redrives and rollbacks.
+
 use super::events::{T0, command, lines, things, webhook};
 use super::toy::{Moment, ToyRunner};
 use super::{accept, business, processor, retry};
@@ -9,7 +11,7 @@ use host_wasm_runner::runner::RunError;
 use serde_json::json;
 
 #[test]
-fn a_failure_rolls_back_to_the_inbox_row_and_is_tried_again_with_backoff() {
+fn a_failure_stores_only_the_inbox_row_and_is_retried_with_backoff() {
     let mut processor = processor();
     let doing = json!({"fail": 2, "note": ["f"], "take": ["customer:1"],
         "ask": [{"kind": "mail.send", "key": "m"}]});
@@ -30,7 +32,7 @@ fn a_failure_rolls_back_to_the_inbox_row_and_is_tried_again_with_backoff() {
 }
 
 #[test]
-fn an_event_that_always_fails_is_a_dead_letter_until_an_operator_drives_it_again() {
+fn an_event_that_always_fails_is_a_dead_letter_until_an_operator_redrives_it() {
     let mut processor = processor();
     let fails = |times| command("c1", "a", T0, json!({"fail": times}));
     let mut now = T0;
@@ -47,14 +49,14 @@ fn an_event_that_always_fails_is_a_dead_letter_until_an_operator_drives_it_again
     assert_eq!(dead[0].error.as_deref(), Some("internal: told to fail"));
     assert_eq!(accept(&mut processor, vec![fails(0)]), ["c1: duplicate(c1)"], "the id is known");
 
-    // Driven again it has all its attempts again.
+    // A redriven event has all its attempts again.
     assert_eq!(lines(&processor.redrive(1, now).unwrap()), ["later c1: failed(internal: told to fail)"]);
     assert_eq!(processor.failed().unwrap()[0].state, InboxState::Pending { not_before: now + RETRY_DELAYS_MS[0] });
 }
 
 /// S23
 #[test]
-fn driving_again_runs_what_was_rejected_and_leaves_alone_what_was_applied() {
+fn a_redrive_runs_a_rejected_event_but_not_an_applied_one() {
     let mut processor = processor();
     let events = vec![
         command("c1", "a", T0, json!({"take": ["name:x"]})),
@@ -68,7 +70,7 @@ fn driving_again_runs_what_was_rejected_and_leaves_alone_what_was_applied() {
 }
 
 #[test]
-fn a_trap_leaves_no_trace_and_the_next_event_of_the_account_works() {
+fn a_trap_stores_no_changes_and_the_next_event_of_the_account_works() {
     let mut processor = processor();
     let trap = json!({"trap": true, "note": ["f"], "take": ["name:x"]});
     let reports = processor.accept(command("c1", "a", T0, trap), Vec::new()).unwrap();
@@ -79,10 +81,10 @@ fn a_trap_leaves_no_trace_and_the_next_event_of_the_account_works() {
 }
 
 #[test]
-fn an_extension_that_swallows_errors_of_its_host_is_rolled_back_all_the_same() {
+fn a_store_error_that_the_extension_ignores_still_rolls_back() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
     let failing = faults.clone();
-    // Reads fail while it makes the call whose error it swallows.
+    // Reads fail during the call whose error the extension ignores.
     let meanwhile = move |moment| failing.fail_reads(moment == Moment::Opened);
     let runner = ToyRunner::with(1, Box::new(meanwhile));
     let mut processor = Processor::new(faults.open(), Box::new(runner), business()).unwrap();
@@ -96,7 +98,7 @@ fn an_extension_that_swallows_errors_of_its_host_is_rolled_back_all_the_same() {
 }
 
 #[test]
-fn what_is_logged_is_told_whatever_comes_of_the_event() {
+fn log_entries_are_reported_for_applied_and_failed_events() {
     let mut processor = processor();
     for (id, fail) in [("c1", 0), ("c2", 1)] {
         let logging = command(id, "a", T0, json!({"log": "here", "fail": fail}));
@@ -106,7 +108,7 @@ fn what_is_logged_is_told_whatever_comes_of_the_event() {
 }
 
 #[test]
-fn a_pending_event_keeps_nothing_of_its_account_waiting() {
+fn a_pending_event_does_not_block_its_account() {
     let mut processor = processor();
     let lines = accept(
         &mut processor,
@@ -121,12 +123,12 @@ fn a_pending_event_keeps_nothing_of_its_account_waiting() {
 }
 
 #[test]
-fn a_group_is_durable_with_its_commit_and_gone_without() {
+fn a_group_is_durable_after_its_commit_and_lost_after_a_rollback() {
     let mut processor = processor();
     processor.begin_group().unwrap();
     let events = (0..3).map(|n| command(&format!("c{n}"), "a", T0, json!({}))).collect();
     assert_eq!(accept(&mut processor, events).len(), 3);
-    assert_eq!(things(processor.store(), "a", "ran/").len(), 3, "the group sees its own writes");
+    assert_eq!(things(processor.store(), "a", "ran/").len(), 3, "reads in the group see its writes");
     processor.rollback_group().unwrap();
     assert_eq!(things(processor.store(), "a", "ran/").len(), 0);
     assert_eq!(processor.inbox_after(0, 10).unwrap(), []);

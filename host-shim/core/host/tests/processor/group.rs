@@ -1,4 +1,4 @@
-//! Events that are decided as a group come out as they do one by one.
+//! Tests of groups: a group has the same results as its events one by one.
 
 use super::events::{T0, command, lines, things, webhook};
 use super::toy::{Moment, ToyRunner};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Numbers that look random and are the same in every run.
+/// Deterministic pseudo-random numbers.
 struct Numbers(u64);
 
 impl Numbers {
@@ -25,7 +25,7 @@ impl Numbers {
     }
 }
 
-/// What one event is to do: the accounts, names, facts and effects are few, so that events meet.
+/// Returns the story of one event; accounts, names, facts and effects are few, so that events interact.
 fn doing(numbers: &mut Numbers) -> Value {
     let (name, fact, key) = (numbers.some_name(), format!("f{}", numbers.below(5)), format!("e{}", numbers.below(4)));
     match numbers.below(8) {
@@ -41,7 +41,7 @@ fn doing(numbers: &mut Numbers) -> Value {
 }
 
 fn event(numbers: &mut Numbers, number: u64) -> Event {
-    // Some come twice, mostly soon.
+    // Some ids repeat, mostly soon.
     let id = format!("ev_{}", if numbers.below(6) == 0 { number.saturating_sub(numbers.below(9)) } else { number });
     let at = T0 + number as i64;
     let doing = doing(numbers);
@@ -62,7 +62,7 @@ fn event(numbers: &mut Numbers, number: u64) -> Event {
     }
 }
 
-/// All that a store has of events: outcomes, waits, provenance.
+/// Returns all stored data of events: outcomes, waits, provenance.
 fn inbox(processor: &Processor) -> Vec<InboxRow> {
     processor.store().inbox_after(0, 10_000).unwrap()
 }
@@ -78,12 +78,12 @@ fn claims(processor: &Processor) -> Vec<String> {
 }
 
 #[test]
-fn a_group_comes_out_as_its_events_do_one_by_one() {
+fn a_group_has_the_same_results_as_its_events_one_by_one() {
     compare(60, processor);
 }
 
 #[test]
-fn a_group_in_sqlite_comes_out_as_its_events_do_one_by_one() {
+fn a_group_in_sqlite_has_the_same_results_as_its_events_one_by_one() {
     let folder = tempfile::tempdir().unwrap();
     let mut files = 0;
     compare(5, || {
@@ -92,7 +92,7 @@ fn a_group_in_sqlite_comes_out_as_its_events_do_one_by_one() {
     });
 }
 
-/// Play the same events in groups and one by one, with as many seeds.
+/// Compares the same events in groups and one by one, for several seeds.
 fn compare(seeds: usize, mut processor: impl FnMut() -> Processor) {
     let (mut met, mut woken) = (0, 0);
     for seed in 0..seeds {
@@ -103,7 +103,7 @@ fn compare(seeds: usize, mut processor: impl FnMut() -> Processor) {
             let expected: Vec<Report> =
                 events.iter().flat_map(|event| single.accept(event.clone(), Vec::new()).unwrap()).collect();
             let all = grouped.accept_all(events.into_iter().map(|event| (event, Vec::new())).collect()).unwrap();
-            assert_eq!(all.len(), 40, "an answer for each event");
+            assert_eq!(all.len(), 40, "reports for each event");
             let reports: Vec<Report> = all.into_iter().flatten().collect();
             assert_eq!(lines(&reports), lines(&expected), "seed {seed}");
             assert_eq!(reports, expected, "seed {seed}");
@@ -114,10 +114,10 @@ fn compare(seeds: usize, mut processor: impl FnMut() -> Processor) {
         assert_eq!(claims(&grouped), claims(&single), "seed {seed}");
         assert_eq!(effects(&grouped), effects(&single), "seed {seed}");
     }
-    assert!(met > seeds && woken > seeds, "events meet: {met} names were taken, {woken} events woken");
+    assert!(met > seeds && woken > seeds, "events interact: {met} names were taken, {woken} events woken");
 }
 
-/// An extension that counts its decisions.
+/// Returns an extension that counts its decisions.
 fn counting(decisions: &Arc<AtomicU32>) -> ToyRunner {
     let counted = decisions.clone();
     let count = move |moment| {
@@ -128,7 +128,7 @@ fn counting(decisions: &Arc<AtomicU32>) -> ToyRunner {
     ToyRunner::with(1, Box::new(count))
 }
 
-/// A processor that counts its decisions.
+/// Returns a processor that counts its decisions.
 fn counted() -> (Processor, Arc<AtomicU32>) {
     let decisions = Arc::new(AtomicU32::new(0));
     (Processor::new(Box::new(MemoryStore::new()), Box::new(counting(&decisions)), business()).unwrap(), decisions)
@@ -147,24 +147,24 @@ fn events_are_decided_before_the_first_of_them_is_committed() {
     let (faults, decisions) = (Faults::new(Box::new(MemoryStore::new())), Arc::new(AtomicU32::new(0)));
     let mut processor = Processor::new(faults.open(), Box::new(counting(&decisions)), business()).unwrap();
     let events = (0..10).map(|n| (command(&format!("c{n}"), &format!("u{n}"), T0, json!({})), Vec::new()));
-    // The second write is the first commit of an event, behind the beginning of the group.
+    // The second write is the first commit of an event, after the begin of the group.
     faults.fail_at(2, host_store::testing::Moment::Before, host_store::testing::Then::Alive);
     assert!(processor.accept_all(events.collect()).is_err());
     assert_eq!(decisions.load(Ordering::Relaxed), 10);
 }
 
 #[test]
-fn a_claim_that_two_take_without_asking_is_the_first_ones() {
+fn a_claim_that_two_events_take_unread_goes_to_the_first() {
     let mut processor = processor();
     let grab = |id: &str, account: &str| (command(id, account, T0, json!({"grab": ["name:x"]})), Vec::new());
     let reports = processor.accept_all(vec![grab("c1", "a"), grab("c2", "b")]).unwrap();
     assert_eq!(lines(&reports[0]), ["c1: applied"]);
-    let told = lines(&reports[1]).remove(0);
-    assert!(told.contains("it takes claim `name:x`, which another account holds"), "{told}");
+    let line = lines(&reports[1]).remove(0);
+    assert!(line.contains("it takes claim `name:x`, which another account holds"), "{line}");
 }
 
 #[test]
-fn an_event_sees_the_effects_that_an_earlier_one_of_its_account_asked_for() {
+fn an_event_sees_the_effects_of_an_earlier_event_of_its_account() {
     let mut processor = processor();
     processor.accept(command("c1", "a", T0, json!({"take": ["customer:1"]})), Vec::new()).unwrap();
     let of_customer = |id: &str, mut doing: Value| {
@@ -173,13 +173,13 @@ fn an_event_sees_the_effects_that_an_earlier_one_of_its_account_asked_for() {
         (webhook(id, T0, doing), Vec::new())
     };
     let asks = of_customer("w1", json!({"ask": [{"kind": "mail.send", "key": "m"}]}));
-    let calls_off = of_customer("w2", json!({"cancel": ["m"]}));
-    processor.accept_all(vec![asks, calls_off]).unwrap();
-    assert_eq!(effects(&processor), [], "what was asked for is called off");
+    let cancels = of_customer("w2", json!({"cancel": ["m"]}));
+    processor.accept_all(vec![asks, cancels]).unwrap();
+    assert_eq!(effects(&processor), [], "the requested effect is cancelled");
 }
 
 #[test]
-fn a_burst_of_one_account_is_hardly_decided_twice() {
+fn few_events_of_a_burst_of_one_account_are_decided_twice() {
     let (mut processor, decisions) = counted();
     let events = (0..100).map(|n| (command(&format!("c{n}"), "a", T0, json!({})), Vec::new()));
     let reports = processor.accept_all(events.collect()).unwrap();
@@ -189,7 +189,7 @@ fn a_burst_of_one_account_is_hardly_decided_twice() {
 }
 
 #[test]
-fn a_store_that_fails_within_a_group_keeps_nothing_of_it() {
+fn a_store_failure_within_a_group_stores_none_of_its_events() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
     let mut processor = Processor::new(faults.open(), Box::new(ToyRunner::new(1)), business()).unwrap();
     let events = || (0..5).map(|n| (command(&format!("c{n}"), &format!("u{n}"), T0, json!({})), Vec::new())).collect();
@@ -200,7 +200,7 @@ fn a_store_that_fails_within_a_group_keeps_nothing_of_it() {
 }
 
 #[test]
-fn one_of_another_business_denies_the_group() {
+fn an_event_of_another_business_denies_the_group() {
     let mut processor = processor();
     let mut foreign = command("c2", "b", T0, json!({}));
     foreign.business = "other".into();

@@ -1,3 +1,5 @@
+//! Tests of the log replay.
+
 use super::events::{T0, command, webhook};
 use super::{accept, processor};
 use extension_contract::Event;
@@ -15,7 +17,7 @@ fn story() -> Vec<Event> {
 }
 
 #[test]
-fn a_recording_replayed_through_the_same_version_differs_in_nothing() {
+fn a_replay_through_the_same_version_has_no_differences() {
     let mut recorded = processor();
     accept(&mut recorded, story());
     recorded.expire(T0 + 100 * super::events::DAY).unwrap();
@@ -25,14 +27,14 @@ fn a_recording_replayed_through_the_same_version_differs_in_nothing() {
 }
 
 #[test]
-fn a_version_that_decides_otherwise_is_told_event_by_event() {
+fn a_replay_reports_the_differences_of_each_event() {
     let mut recorded = processor();
     accept(&mut recorded, story());
-    // The version under trial is the same one, but the account already owns what the story takes.
+    // The version under test is the same, but another account owns the story's claim.
     let mut other = processor();
     accept(&mut other, vec![command("before", "b", T0, json!({"take": ["customer:1"]}))]);
     let differences = replay_log(recorded.store(), &mut other).unwrap();
-    let told: Vec<(&str, &str)> = differences.iter().map(|it| (&*it.event_id, it.field)).collect();
+    let fields: Vec<(&str, &str)> = differences.iter().map(|it| (&*it.event_id, it.field)).collect();
     let expected = [
         ("e1", "account"),
         ("e1", "outcome"),
@@ -42,7 +44,7 @@ fn a_version_that_decides_otherwise_is_told_event_by_event() {
         ("c2", "outcome"),
         ("c2", "claims"),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(fields, expected);
     let Difference { seq, recorded, replayed, .. } = &differences[2];
     assert_eq!((*seq, &**recorded, &**replayed), (2, "applied", "rejected(name-taken(customer:1))"));
 }

@@ -1,3 +1,5 @@
+//! Tests of modes and kinds: which events are decided without a call of the extension?
+
 use super::events::{T0, webhook};
 use super::{accept, business, processor, toy::ToyRunner};
 use extension_contract::{Account, Event, ProviderFacts};
@@ -34,7 +36,7 @@ fn an_event_of_the_other_mode_is_recorded_and_ignored() {
 
 /// S09
 #[test]
-fn a_secret_of_the_other_mode_contradicts_the_event() {
+fn an_event_signed_with_a_secret_of_the_other_mode_is_rejected() {
     let mut processor = processor();
     let lines = accept(
         &mut processor,
@@ -50,7 +52,7 @@ fn a_secret_of_the_other_mode_contradicts_the_event() {
 }
 
 #[test]
-fn a_kind_that_is_not_declared_is_ignored_without_a_call() {
+fn an_undeclared_kind_is_ignored_without_a_call() {
     let mut processor = processor();
     let mut other = webhook("e1", T0, json!({"trap": true}));
     other.kind = "thing.else".into();
@@ -60,7 +62,7 @@ fn a_kind_that_is_not_declared_is_ignored_without_a_call() {
 }
 
 #[test]
-fn a_kind_that_is_missing_is_for_the_extension_to_refuse() {
+fn an_event_without_a_kind_is_passed_to_the_extension() {
     let mut processor = processor();
     let mut without =
         webhook("e1", T0, json!({"account": "platform", "outcome": {"rejected": {"malformed": "/type"}}}));

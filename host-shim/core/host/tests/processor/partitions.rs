@@ -1,4 +1,4 @@
-//! Two businesses, and two modes of one, over one store (H1): neither touches what is the other's.
+//! Tests of partitions (H1): two businesses, or two modes of one, over one store do not affect each other.
 
 use super::business;
 use super::events::{T0, command, lines, things, webhook};
@@ -25,7 +25,7 @@ fn of_live(event: Event) -> Event {
     Event { livemode: Some(true), ..event }
 }
 
-/// Toys in test mode, which are tried, and whose the waiting events are: another business, or toys in live mode.
+/// Runs a check with toys in test mode and another partition: another business, or toys in live mode.
 fn each(check: impl Fn(&mut Processor, &mut Processor, &dyn Fn(Event) -> Event)) {
     let stores: [fn() -> Box<dyn Store>; 2] =
         [|| Box::new(MemoryStore::new()), || Box::new(SqliteStore::open_in_memory().unwrap())];
@@ -43,7 +43,7 @@ fn accept(processor: &mut Processor, event: Event) -> Vec<String> {
 }
 
 #[test]
-fn events_that_wait_are_neither_tried_nor_woken_nor_given_up_by_another() {
+fn waiting_events_of_another_partition_are_not_retried_woken_or_given_up() {
     each(|toys, others, of_others| {
         let failing = command("c1", "a", T0, json!({"fail": 1}));
         let parked = webhook("e1", T0, json!({"keys": ["customer:1"], "mark": "ours"}));
@@ -66,25 +66,25 @@ fn events_that_wait_are_neither_tried_nor_woken_nor_given_up_by_another() {
 }
 
 #[test]
-fn parked_events_of_another_do_not_count() {
+fn parked_events_of_another_partition_do_not_count() {
     each(|toys, others, of_others| {
         toys.set_parked_max(1);
         for id in ["e1", "e2"] {
             accept(others, of_others(webhook(id, T0, json!({"keys": [id]}))));
         }
         let parked = accept(toys, webhook("e3", T0, json!({"keys": ["e3"]})));
-        assert_eq!(parked, ["e3: deferred(claim(e3))"], "it is the first of its own");
+        assert_eq!(parked, ["e3: deferred(claim(e3))"], "it is the first of its own partition");
         assert_eq!(others.store().parked_count(others.partition()).unwrap(), 2);
     });
 }
 
 #[test]
-fn dead_letters_and_refusals_are_driven_again_by_their_own_only() {
+fn only_its_own_processor_redrives_an_event() {
     each(|toys, others, of_others| {
         let refused = command("c1", "a", T0, json!({"outcome": {"rejected": {"already-owned": "plan"}}}));
         let reports = others.accept(of_others(refused), Vec::new()).unwrap();
         let seq = reports[0].seq;
-        assert_eq!(toys.redrive(seq, T0).unwrap(), [], "there is no such row");
+        assert_eq!(toys.redrive(seq, T0).unwrap(), [], "the partition has no such row");
         assert_eq!(toys.store().runs(seq).unwrap().len(), 1);
         assert_eq!(lines(&others.redrive(seq, T0).unwrap()), ["later c1: rejected(already-owned(plan))"]);
         assert_eq!(others.store().runs(seq).unwrap().len(), 2);
@@ -92,7 +92,7 @@ fn dead_letters_and_refusals_are_driven_again_by_their_own_only() {
 }
 
 #[test]
-fn the_same_id_claim_and_account_are_each_ones_own() {
+fn ids_claims_and_accounts_are_separate_per_partition() {
     each(|toys, others, of_others| {
         let doing = || command("c1", "a", T0, json!({"take": ["name:x"], "ask": [{"kind": "mail.send", "key": "m"}]}));
         assert_eq!(accept(toys, doing()), ["c1: applied"]);
@@ -104,7 +104,7 @@ fn the_same_id_claim_and_account_are_each_ones_own() {
 }
 
 #[test]
-fn a_log_replay_leaves_out_the_events_of_another() {
+fn a_log_replay_omits_events_of_another_partition() {
     each(|toys, others, of_others| {
         accept(others, of_others(command("c1", "a", T0, json!({"note": ["f"]}))));
         accept(toys, command("c2", "a", T0, json!({"note": ["f"]})));
@@ -127,7 +127,7 @@ fn an_event_of_another_business_is_denied_and_not_stored() {
 }
 
 #[test]
-fn a_page_of_the_inbox_is_of_ones_own_events_however_many_others_lie_between() {
+fn a_page_of_the_inbox_is_filled_with_own_events_only() {
     each(|toys, others, of_others| {
         for n in 0..7 {
             accept(others, of_others(command(&format!("o{n}"), "a", T0, json!({}))));

@@ -1,3 +1,5 @@
+//! Tests of placing: to which account does an event belong?
+
 use super::events::{T0, command, lines, things, user, webhook};
 use super::toy::FUEL;
 use super::{accept, processor};
@@ -30,7 +32,7 @@ fn a_provider_event_goes_to_the_holder_of_its_claim() {
 }
 
 #[test]
-fn the_claim_wins_over_metadata_and_the_extension_gets_the_claims_account() {
+fn a_claim_wins_over_metadata() {
     let mut processor = processor();
     let lines = accept(
         &mut processor,
@@ -44,7 +46,7 @@ fn the_claim_wins_over_metadata_and_the_extension_gets_the_claims_account() {
 }
 
 #[test]
-fn keys_that_two_accounts_hold_are_inconsistent_and_nothing_changes() {
+fn keys_held_by_two_accounts_are_rejected_as_inconsistent() {
     let mut processor = processor();
     let lines = accept(
         &mut processor,
@@ -60,7 +62,7 @@ fn keys_that_two_accounts_hold_are_inconsistent_and_nothing_changes() {
 }
 
 #[test]
-fn metadata_places_an_event_of_our_own_provider_account_only() {
+fn metadata_places_only_events_of_our_own_provider_account() {
     let mut processor = processor();
     let of_ours = webhook("e1", T0, json!({"keys": ["customer:1"], "account": "user:a", "take": ["customer:1"]}));
     let mut of_connected = webhook("e2", T0, json!({"keys": ["customer:2"], "account": "user:a"}));
@@ -81,7 +83,7 @@ fn a_connected_account_has_claims_of_its_own() {
 }
 
 #[test]
-fn what_names_only_foreign_prices_is_not_ours_unless_a_key_is_claimed() {
+fn an_event_with_only_foreign_prices_is_ignored_unless_a_key_is_claimed() {
     let mut processor = processor();
     let foreign = |id| webhook(id, T0, json!({"keys": ["customer:1"], "mark": "by-prices", "prices": ["price_x"]}));
     let take = command("c1", "a", T0, json!({"take": ["customer:1"]}));
@@ -90,7 +92,7 @@ fn what_names_only_foreign_prices_is_not_ours_unless_a_key_is_claimed() {
 }
 
 #[test]
-fn what_names_a_price_of_the_catalog_is_ours_and_waits_for_its_account() {
+fn an_event_with_a_price_of_the_catalog_is_parked_with_our_mark() {
     let mut processor = processor();
     let mut sell = command("c1", "a", T0, json!({"sell": ["price_1"]}));
     sell.account = Some(Account::Platform);
@@ -103,7 +105,7 @@ fn what_names_a_price_of_the_catalog_is_ours_and_waits_for_its_account() {
 }
 
 #[test]
-fn an_event_belongs_to_the_platform_if_the_extension_says_so() {
+fn the_extension_can_place_an_event_in_the_platform_account() {
     let mut processor = processor();
     let of_catalog = webhook("e1", T0, json!({"account": "platform"}));
     let reports = processor.accept(of_catalog, Vec::new()).unwrap();
@@ -111,7 +113,7 @@ fn an_event_belongs_to_the_platform_if_the_extension_says_so() {
 }
 
 #[test]
-fn an_event_that_nothing_places_is_refused_and_changes_nothing() {
+fn an_event_without_a_valid_key_is_rejected_and_changes_nothing() {
     let mut processor = processor();
     let reports = processor.accept(webhook("e1", T0, json!({"note": ["f"], "take": ["name:x"]})), Vec::new()).unwrap();
     assert_eq!(lines(&reports), ["e1: rejected(malformed(/data/object/id))"]);
@@ -122,7 +124,7 @@ fn an_event_that_nothing_places_is_refused_and_changes_nothing() {
 
 /// A3
 #[test]
-fn an_account_that_nobody_can_be_is_refused_and_is_not_the_platform() {
+fn an_invalid_account_name_is_rejected_and_is_not_the_platform() {
     let mut processor = processor();
     let longest = "u".repeat(255);
     for (n, id) in [&*"u".repeat(256), "a\0b", "a\nb"].into_iter().enumerate() {
@@ -140,17 +142,17 @@ fn an_account_that_nobody_can_be_is_refused_and_is_not_the_platform() {
 }
 
 #[test]
-fn a_body_that_cannot_be_read_is_for_the_extension_to_refuse() {
+fn an_unreadable_body_is_passed_to_the_extension() {
     let mut processor = processor();
     let mut broken = webhook("e1", T0, json!({}));
     broken.payload = Payload::Provider(vec![0xff, b'{']);
     let reports = processor.accept(broken, Vec::new()).unwrap();
     assert_eq!(lines(&reports), ["e1: rejected(malformed)"]);
-    assert!(reports[0].alert, "no caller gets it");
+    assert!(reports[0].alert, "the event has no caller");
 }
 
 #[test]
-fn the_same_id_again_is_a_duplicate_without_a_call() {
+fn a_repeated_id_is_a_duplicate_without_a_call() {
     let mut processor = processor();
     let events = || vec![command("c1", "a", T0, json!({"note": ["f"]}))];
     assert_eq!(accept(&mut processor, events()), ["c1: applied"]);
@@ -161,7 +163,7 @@ fn the_same_id_again_is_a_duplicate_without_a_call() {
 }
 
 #[test]
-fn one_more_id_of_another_source_is_another_event() {
+fn the_same_id_of_another_source_is_another_event() {
     let mut processor = processor();
     let mut other = command("c1", "a", T0, json!({}));
     other.source = "elsewhere".into();
@@ -170,7 +172,7 @@ fn one_more_id_of_another_source_is_another_event() {
 }
 
 #[test]
-fn a_failure_before_the_account_is_open_leaves_the_event_unplaced_and_it_is_tried_again() {
+fn an_event_that_fails_before_its_placement_is_retried_unplaced() {
     let mut processor = processor();
     let reports =
         processor.accept(webhook("e1", T0, json!({"fail_early": 1, "account": "user:a"})), Vec::new()).unwrap();
@@ -180,7 +182,7 @@ fn a_failure_before_the_account_is_open_leaves_the_event_unplaced_and_it_is_trie
 }
 
 #[test]
-fn the_callers_refusal_is_a_reply_and_no_alert() {
+fn a_rejection_with_a_caller_is_a_reply_and_not_an_alert() {
     let mut processor = processor();
     let refused = command("c1", "a", T0, json!({"outcome": {"rejected": {"already-owned": "plan"}}}));
     let reports = processor.accept(refused, Vec::new()).unwrap();

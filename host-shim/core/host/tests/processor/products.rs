@@ -1,3 +1,5 @@
+//! Tests of product events.
+
 use super::events::{T0, command, product, product_event};
 use super::{accept, processor};
 use extension_contract::{Account, Payload, Product, ProductChange};
@@ -8,7 +10,7 @@ fn row(processor: &Processor, id: &str) -> Option<Product> {
     host::read::product(processor.store(), &processor.scope(super::events::user("a")), id).unwrap()
 }
 
-/// What the extension saw of an event.
+/// Returns the change that the extension received.
 fn seen(processor: &Processor, event_id: &str) -> ProductChange {
     let (scope, id) = (processor.scope(super::events::user("a")), format!("product/{event_id}"));
     let record = host::read::record(processor.store(), &scope, super::toy::COLLECTION, &id).unwrap();
@@ -16,26 +18,26 @@ fn seen(processor: &Processor, event_id: &str) -> ProductChange {
 }
 
 #[test]
-fn the_extension_sees_the_change_as_it_came_and_its_row_is_what_it_says() {
+fn the_extension_gets_the_change_unmodified_and_decides_the_row() {
     let mut processor = processor();
     let mut made = product("inst_1", json!({"subdomain": "acme"}));
-    // Whose it is says the account of the event, and its version is the store's.
+    // The event's account determines the owner, and the store the version.
     (made.owner, made.version) = (Account::User("b".into()), 77);
     let created = product_event("p1", "product.created", "a", T0, None, Some(made.clone()));
     assert_eq!(accept(&mut processor, vec![created]), ["p1: applied"]);
     assert_eq!(seen(&processor, "p1"), ProductChange { before: None, after: Some(made.clone()) });
-    let kept = row(&processor, "inst_1").unwrap();
-    assert_eq!((&kept.owner, kept.version, kept.deleted), (&super::events::user("a"), 1, false));
-    assert_eq!(kept.values, made.values);
+    let stored = row(&processor, "inst_1").unwrap();
+    assert_eq!((&stored.owner, stored.version, stored.deleted), (&super::events::user("a"), 1, false));
+    assert_eq!(stored.values, made.values);
     let changed = product("inst_1", json!({"subdomain": "new"}));
     let updated = product_event("p2", "product.updated", "a", T0, Some(made), Some(changed.clone()));
     assert_eq!(accept(&mut processor, vec![updated]), ["p2: applied"]);
-    let kept = row(&processor, "inst_1").unwrap();
-    assert_eq!((kept.version, kept.values), (2, changed.values));
+    let stored = row(&processor, "inst_1").unwrap();
+    assert_eq!((stored.version, stored.values), (2, changed.values));
 }
 
 #[test]
-fn a_product_event_that_is_refused_writes_no_row() {
+fn a_rejected_product_event_writes_no_row() {
     let mut processor = processor();
     let made = product("inst_1", json!({"subdomain": "acme"}));
     let refused = product("inst_1", json!({"subdomain": "refuse"}));
@@ -63,7 +65,7 @@ fn a_deleted_product_is_soft_deleted_and_may_be_created_again() {
 }
 
 #[test]
-fn a_row_that_cannot_be_kept_is_a_failure_and_leaves_nothing() {
+fn an_invalid_row_is_a_failure_without_changes() {
     let mut processor = processor();
     let broken = product_event("p1", "product.created", "a", T0, None, Some(product("", json!({}))));
     let lines = accept(&mut processor, vec![broken]);
@@ -71,16 +73,19 @@ fn a_row_that_cannot_be_kept_is_a_failure_and_leaves_nothing() {
     let mut no_object = product("inst_1", json!({}));
     no_object.values.metadata = "[]".into();
     let lines = accept(&mut processor, vec![product_event("p2", "product.created", "a", T0, None, Some(no_object))]);
-    assert!(lines[0].starts_with("p2: failed(the decision can't be kept: values do not fit"), "{lines:?}");
+    assert!(lines[0].starts_with("p2: failed(the decision can't be stored: values do not fit"), "{lines:?}");
     let gone = product_event("p3", "product.deleted", "a", T0, Some(product("inst_1", json!({}))), None);
     let lines = accept(&mut processor, vec![gone]);
-    assert_eq!(lines, ["p3: failed(the decision can't be kept: product `inst_1` can't be removed: it is not there)"]);
+    assert_eq!(
+        lines,
+        ["p3: failed(the decision can't be stored: product `inst_1` cannot be removed: it does not exist)"]
+    );
     assert_eq!(row(&processor, "inst_1"), None);
     assert_eq!(super::events::things(processor.store(), "a", ""), [""; 0]);
 }
 
 #[test]
-fn an_event_that_names_no_product_reaches_the_extension() {
+fn an_event_without_a_product_reaches_the_extension() {
     let mut processor = processor();
     let mut empty = command("p1", "a", T0, json!({}));
     empty.payload = Payload::Product(Box::new(ProductChange { before: None, after: None }));

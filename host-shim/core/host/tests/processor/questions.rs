@@ -1,3 +1,5 @@
+//! Tests of questions.
+
 use super::events::{T0, command, product, user};
 use super::toy::{Moment, ToyRunner};
 use super::{accept, business, processor};
@@ -43,7 +45,7 @@ fn a_validation_sees_no_account() {
 }
 
 #[test]
-fn a_question_that_the_store_fails_at_has_no_answer_although_the_extension_gives_one() {
+fn a_store_error_that_the_extension_ignores_fails_the_question() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
     let failing = faults.clone();
     let runner = ToyRunner::with(

@@ -1,3 +1,5 @@
+//! Tests of the stored runs of an event.
+
 use super::events::{T0, command, lines, webhook};
 use super::{accept, processor};
 use extension_contract::{Payload, Refusal};
@@ -5,14 +7,14 @@ use host::processor::{Processor, RETRY_DELAYS_MS};
 use host_store::InboxState;
 use serde_json::json;
 
-/// Time since `T0`, outcome and error of each run of an event.
+/// Returns time since `T0`, outcome and error of each run of an event.
 fn runs(processor: &Processor, seq: u64) -> Vec<(i64, Option<&'static str>, Option<String>)> {
     let runs = processor.store().runs(seq).unwrap();
     runs.into_iter().map(|run| (run.at - T0, run.outcome.map(|outcome| outcome.name()), run.error)).collect()
 }
 
 #[test]
-fn each_run_is_a_row_and_none_is_overwritten() {
+fn each_run_is_stored_as_a_row_of_its_own() {
     let mut processor = processor();
     let failed = || Some("internal: told to fail".to_owned());
     accept(&mut processor, vec![command("c1", "a", T0, json!({"fail": 2}))]);
@@ -21,12 +23,13 @@ fn each_run_is_a_row_and_none_is_overwritten() {
     processor.retry_due(T0 + second).unwrap();
     processor.retry_due(T0 + third).unwrap();
     assert_eq!(runs(&processor, 1), [(0, None, failed()), (second, None, failed()), (third, Some("applied"), None)]);
-    let kept: Vec<bool> = processor.store().runs(1).unwrap().into_iter().map(|run| run.provenance.is_some()).collect();
-    assert_eq!(kept, [false, false, true], "only an outcome has a provenance");
+    let has_provenance: Vec<bool> =
+        processor.store().runs(1).unwrap().into_iter().map(|run| run.provenance.is_some()).collect();
+    assert_eq!(has_provenance, [false, false, true], "only an outcome has a provenance");
 }
 
 #[test]
-fn waiting_and_waking_are_runs_too() {
+fn a_deferral_and_a_wake_are_runs() {
     let mut processor = processor();
     accept(
         &mut processor,
@@ -41,7 +44,7 @@ fn waiting_and_waking_are_runs_too() {
 }
 
 #[test]
-fn driving_again_adds_a_run_and_a_repetition_adds_none() {
+fn a_redrive_adds_a_run_and_a_duplicate_adds_none() {
     let mut processor = processor();
     let taking = |id, account| command(id, account, T0, json!({"take": ["name:x"]}));
     accept(&mut processor, vec![taking("c1", "a"), taking("c2", "b"), taking("c2", "b")]);
@@ -59,7 +62,7 @@ fn driving_again_adds_a_run_and_a_repetition_adds_none() {
 
 /// H3
 #[test]
-fn what_the_intake_refused_stays_refused_when_it_is_driven_again() {
+fn a_redrive_keeps_a_refusal_of_the_intake() {
     let mut processor = processor();
     // The extension would apply it.
     let event = || webhook("e1", T0, json!({"account": "user:a", "note": ["f"]}));
@@ -79,7 +82,7 @@ fn what_the_intake_refused_stays_refused_when_it_is_driven_again() {
 }
 
 #[test]
-fn what_the_intake_refuses_of_another_mode_is_ignored() {
+fn a_refused_event_of_another_mode_is_ignored() {
     let mut processor = processor();
     let mut live = webhook("e1", T0, json!({}));
     live.livemode = Some(true);

@@ -1,7 +1,7 @@
-//! An extension of another business, for tests of the host: every event says itself what is to be done.
+//! An extension for tests of the host: every event contains the script of its own decision.
 //!
-//! It has rows of its own (`things`, products and prices), claims, facts and effects, and shares nothing but the contract
-//! with the extension that this repository ships.
+//! It has rows (`things`, products and prices), claims, facts and effects, and shares only the contract with the
+//! extension of this repository.
 #![allow(dead_code)]
 
 use extension_contract::*;
@@ -10,7 +10,7 @@ use host_wasm_runner::runner::{Ran, RunError, Runner, SharedImports, Used};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What an event is to do; the body of provider events, the payload of commands, timers and messages.
+/// The script of one decision: the body of provider events, the payload of commands, timers and messages.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Story {
@@ -26,9 +26,9 @@ pub struct Story {
     pub sell: Vec<String>,
     /// Claims to take.
     pub take: Vec<String>,
-    /// Claims to take without asking how they stand.
+    /// Claims to take without reading them first.
     pub grab: Vec<String>,
-    /// Claims to give back.
+    /// Claims to release.
     pub release: Vec<String>,
     /// Facts to note.
     pub note: Vec<String>,
@@ -36,31 +36,31 @@ pub struct Story {
     pub needs_fact: Option<String>,
     /// Deferred until this effect has ended.
     pub needs_effect: Option<String>,
-    /// Effects of which it is noted whether they have begun, as `begun/KEY=ANSWER`.
+    /// Effects whose start is checked and recorded as `begun/KEY=ANSWER`.
     pub begun: Vec<String>,
     /// Effects to cancel.
     pub cancel: Vec<String>,
-    /// Effects to ask for.
+    /// Effects to request.
     pub ask: Vec<Ask>,
-    /// Host calls to make beside, whatever they answer.
+    /// Number of additional host calls, whose results are ignored.
     pub calls: u32,
-    /// No row is written of its own, so that effects may be all that it changes.
+    /// Writes no row of its own, so that the decision may consist of effects only.
     pub quiet: bool,
     /// A line for the log.
     pub log: Option<String>,
-    /// Attempts that end in a failure before the account is open.
+    /// Number of attempts that fail before the account is open.
     pub fail_early: u32,
-    /// Attempts that end in a failure.
+    /// Number of attempts that fail.
     pub fail: u32,
-    /// The failure is a trap, after everything was done.
+    /// Traps after everything was done.
     pub trap: bool,
-    /// Outcome; `applied` if not said.
+    /// Outcome; `applied` by default.
     pub outcome: Option<Outcome>,
     /// Reply.
     pub reply: Option<Reply>,
 }
 
-/// An effect to ask for.
+/// An effect to request.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ask {
@@ -75,17 +75,17 @@ pub struct Ask {
     pub not_before: Option<Timestamp>,
     pub deadline: Option<Timestamp>,
     pub retry: Option<RetryPolicy>,
-    /// What its result is to do.
+    /// Script of its result.
     pub then: Option<Box<Story>>,
 }
 
 pub const COLLECTION: &str = "things";
-/// Waits after failed attempts, as the toy declares them.
+/// Declared delays after failed attempts.
 pub const RETRY_MS: [u32; 2] = [1_000, 2_000];
 /// Fuel of each call of `handle`.
 pub const FUEL: u64 = 10;
 
-/// A moment in a decision, for tests that do something meanwhile.
+/// A moment in a decision, for tests that act during it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// The account is open.
@@ -98,7 +98,7 @@ pub enum Moment {
     Decided,
 }
 
-/// What a test does meanwhile.
+/// Called at each moment of a decision.
 pub type Meanwhile = Box<dyn Fn(Moment) + Send>;
 
 pub struct Toy {
@@ -106,7 +106,7 @@ pub struct Toy {
     meanwhile: Meanwhile,
 }
 
-/// One decision in the making.
+/// A decision under construction.
 struct Play<'a> {
     host: &'a mut dyn Imports,
     toy: &'a Toy,
@@ -147,7 +147,7 @@ impl Play<'_> {
         })
     }
 
-    /// End with this outcome and nothing else.
+    /// Ends with this outcome and no changes.
     fn nothing_but(self, outcome: Outcome) -> Fallible<Decision> {
         Ok(Decision::of(outcome))
     }
@@ -165,7 +165,7 @@ impl Play<'_> {
             self.host.log_write(LogLevel::Info, line, &[]);
         }
         for _ in 0..story.calls {
-            // An extension that swallows errors.
+            // An extension that ignores errors.
             let _ = self.host.claims_mine("");
         }
         (self.toy.meanwhile)(Moment::Called);
@@ -210,7 +210,7 @@ impl Play<'_> {
         Ok(Decision { outcome, reply: story.reply.clone(), ..self.decision })
     }
 
-    /// A product as somebody else changed it: kept, unless its metadata says that it is to be refused.
+    /// Stores a changed product, unless its metadata contains `refuse`.
     fn product(mut self, change: &ProductChange) -> Fallible<Decision> {
         let seen = serde_json::to_value(change).unwrap();
         self.put(format!("product/{}", self.event.id), seen)?;
@@ -294,7 +294,7 @@ impl Extension for Toy {
         }
     }
 
-    /// Says what became of an attempt to open an account, which a validation has none of.
+    /// Returns the error of opening an account as the name, since a validation has no account.
     fn validate(&self, host: &mut dyn Imports, candidate: &Candidate) -> Result<ProductValues, Problem> {
         let denied = host.open(&Placement::known(Vec::new()), &[]).unwrap_err();
         Ok(ProductValues { name: denied.to_string(), ..candidate.proposed.clone() })
@@ -341,14 +341,14 @@ impl Extension for Toy {
         Ok(Vec::new())
     }
 
-    /// One for each thing that the account has.
+    /// Returns one entitlement per row of the account.
     fn entitlements(&self, host: &mut dyn Imports, _: &Question) -> Result<Vec<Entitlement>, Problem> {
         let failed = |error: StoreError| Problem::Failed(Failure::Store(error));
         let Opened::Here(here) = host.open(&Placement::known(Vec::new()), &[]).map_err(failed)? else {
             return Err(Problem::Refused(Refusal::NotFound("account".into())));
         };
         (self.meanwhile)(Moment::Opened);
-        // Again an extension that swallows errors.
+        // An extension that ignores errors.
         let _ = host.claims_mine("");
         let entitlement = |stored: &StoredRow| Entitlement {
             key: format!("{}: {}", here.account, stored.row.id()),
@@ -381,7 +381,7 @@ impl Extension for Toy {
     }
 }
 
-/// Runs a toy natively, with a fuel, a hash and traps that only a component has.
+/// Runs a toy natively, with fuel, hash and traps like a component.
 pub struct ToyRunner {
     native: NativeRunner,
     hash: &'static str,
@@ -396,7 +396,7 @@ impl ToyRunner {
         ToyRunner { native: NativeRunner::new(Box::new(Toy { data_version, meanwhile })), hash: "toy" }
     }
 
-    /// The same as another component.
+    /// Returns the runner with another component hash.
     pub fn hashed(self, hash: &'static str) -> Self {
         ToyRunner { hash, ..self }
     }

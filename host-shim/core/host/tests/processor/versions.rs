@@ -1,3 +1,5 @@
+//! Tests of data versions: rows of older and newer components.
+
 use super::events::{T0, command, lines, user};
 use super::{accept, business, processor, toy::COLLECTION, toy::ToyRunner};
 use extension_contract::{Event, Failure, RowKind};
@@ -10,7 +12,7 @@ fn with_version(store: Box<dyn Store>, data_version: u32) -> Processor {
     Processor::new(store, Box::new(ToyRunner::new(data_version)), business()).unwrap()
 }
 
-/// Id and data version of each thing of an account.
+/// Returns id and data version of each thing of an account.
 fn versions(processor: &Processor, account: &str) -> Vec<(String, u32)> {
     let (scope, kind) = (processor.scope(user(account)), RowKind::Record(COLLECTION.into()));
     let rows = processor.store().rows_all(&scope, &kind, None, 100).unwrap();
@@ -18,7 +20,7 @@ fn versions(processor: &Processor, account: &str) -> Vec<(String, u32)> {
 }
 
 #[test]
-fn a_newer_component_marks_the_rows_that_it_writes_and_no_others() {
+fn a_newer_component_raises_the_data_version_of_only_the_rows_that_it_writes() {
     let mut old = processor();
     accept(&mut old, vec![command("c1", "a", T0, json!({})), command("c2", "b", T0, json!({}))]);
     let mut new = with_version(old.into_parts().0, 3);
@@ -30,7 +32,7 @@ fn a_newer_component_marks_the_rows_that_it_writes_and_no_others() {
 }
 
 #[test]
-fn what_failed_under_a_newer_component_leaves_no_newer_row() {
+fn a_failed_event_leaves_no_row_of_a_newer_data_version() {
     let mut old = processor();
     accept(&mut old, vec![command("c1", "a", T0, json!({}))]);
     let mut new = with_version(old.into_parts().0, 2);
@@ -41,11 +43,11 @@ fn what_failed_under_a_newer_component_leaves_no_newer_row() {
 }
 
 #[test]
-fn a_row_that_is_too_new_keeps_its_event_pending_until_the_newer_component_is_back() {
+fn an_event_that_reads_a_too_new_row_is_pending_until_the_newer_component_returns() {
     let mut new = with_version(processor().into_parts().0, 2);
     accept(&mut new, vec![command("c1", "a", T0, json!({"note": ["f"]}))]);
     let mut old = with_version(new.into_parts().0, 1);
-    // It writes the same thing as the first one, so that it reads what the newer component wrote.
+    // It writes the same thing, so it reads the row of the newer component.
     let of_same_name = Event { source: "elsewhere".into(), ..command("c1", "a", T0, json!({})) };
     let reports = old.accept(of_same_name, Vec::new()).unwrap();
     let too_new = Failure::Internal("record:things:ran/c1 is of data version 2".into());

@@ -1,3 +1,5 @@
+//! Tests of parked and deferred events.
+
 use super::events::{DAY, T0, command, lines, things, webhook};
 use super::{accept, processor};
 use extension_contract::{Outcome, ProviderFacts, Refusal};
@@ -33,7 +35,7 @@ fn parked_events_run_in_order_of_arrival_when_their_claim_is_taken() {
 }
 
 #[test]
-fn a_woken_event_wakes_others_in_turn() {
+fn a_woken_event_can_wake_others() {
     let mut processor = processor();
     let lines = accept(
         &mut processor,
@@ -47,7 +49,7 @@ fn a_woken_event_wakes_others_in_turn() {
 }
 
 #[test]
-fn a_woken_event_is_placed_anew_at_each_attempt() {
+fn a_woken_event_is_placed_again_at_each_attempt() {
     let mut processor = processor();
     let lines = accept(
         &mut processor,
@@ -63,7 +65,7 @@ fn a_woken_event_is_placed_anew_at_each_attempt() {
 }
 
 #[test]
-fn an_event_that_waits_for_a_fact_runs_again_when_it_is_noted_in_its_account() {
+fn an_event_that_waits_for_a_fact_runs_when_its_account_notes_the_fact() {
     let mut processor = processor();
     let lines = accept(
         &mut processor,
@@ -78,7 +80,7 @@ fn an_event_that_waits_for_a_fact_runs_again_when_it_is_noted_in_its_account() {
 }
 
 #[test]
-fn an_event_that_defers_for_what_it_brings_itself_does_not_run_for_ever() {
+fn an_event_that_waits_for_its_own_fact_does_not_run_for_ever() {
     let mut processor = processor();
     let doing = json!({"note": ["f"], "outcome": {"deferred": {"fact": "f"}}});
     let lines = accept(&mut processor, vec![command("c1", "a", T0, doing)]);
@@ -86,7 +88,7 @@ fn an_event_that_defers_for_what_it_brings_itself_does_not_run_for_ever() {
 }
 
 #[test]
-fn an_event_that_defers_takes_no_claim() {
+fn a_deferred_event_must_not_take_claims() {
     let mut processor = processor();
     let doing = json!({"take": ["name:x"], "outcome": {"deferred": {"claim": ["name:x"]}}});
     let lines = accept(&mut processor, vec![command("c1", "a", T0, doing)]);
@@ -96,7 +98,7 @@ fn an_event_that_defers_takes_no_claim() {
 }
 
 #[test]
-fn two_events_that_wait_for_each_other_stay_where_they_are() {
+fn two_events_that_wait_for_each_other_stay_deferred() {
     let mut processor = processor();
     let lines = accept(
         &mut processor,
@@ -110,7 +112,7 @@ fn two_events_that_wait_for_each_other_stay_where_they_are() {
 }
 
 #[test]
-fn a_woken_event_that_fails_is_tried_again_and_keeps_the_others_going() {
+fn a_woken_event_that_fails_is_retried_and_does_not_stop_the_others() {
     let mut processor = processor();
     let lines = accept(
         &mut processor,
@@ -134,7 +136,7 @@ fn after_thirty_days_a_parked_event_is_given_up_and_one_with_our_mark_is_reporte
     assert_eq!(lines(&reports), ["later e1: rejected(unclaimed)", "later e2: ignored(not-ours)"]);
     assert_eq!((reports[0].alert, reports[1].alert), (true, false));
     let late = accept(&mut processor, vec![command("c1", "a", T0, json!({"take": ["e1", "e3"]}))]);
-    assert_eq!(late, ["c1: applied", "later e3: applied"], "what was given up is not woken");
+    assert_eq!(late, ["c1: applied", "later e3: applied"], "a given-up event is not woken");
 }
 
 #[test]
@@ -149,7 +151,7 @@ fn after_thirty_days_a_deferred_event_is_reported() {
 }
 
 #[test]
-fn parking_is_bounded_and_events_without_our_mark_go_first() {
+fn parking_is_limited_and_events_without_our_mark_are_evicted_first() {
     let mut processor = processor();
     processor.set_parked_max(2);
     let park = |id, mark| webhook(id, T0, json!({"keys": [id], "mark": mark}));
@@ -180,7 +182,7 @@ fn parking_is_bounded_and_events_without_our_mark_go_first() {
 
 /// A7
 #[test]
-fn the_bound_of_a_connected_account_lets_its_own_events_go_and_nobody_elses() {
+fn the_limit_of_a_connected_account_evicts_only_its_own_events() {
     let mut processor = processor();
     processor.set_parked_connected_max(2);
     let park = |id: &str, mark: &str, connected: Option<&str>| {
@@ -209,7 +211,7 @@ fn the_bound_of_a_connected_account_lets_its_own_events_go_and_nobody_elses() {
 
 /// H4
 #[test]
-fn what_is_driven_again_after_its_wait_waits_anew() {
+fn a_redriven_event_starts_a_new_wait() {
     let mut processor = processor();
     accept(
         &mut processor,
@@ -223,6 +225,6 @@ fn what_is_driven_again_after_its_wait_waits_anew() {
     assert_eq!(lines(&processor.expire(late).unwrap()), given_up);
     assert_eq!(lines(&processor.redrive(1, late).unwrap()), ["later e1: deferred(claim(customer:1))"]);
     assert_eq!(lines(&processor.redrive(2, late).unwrap()), ["later c1: deferred(fact(f))"]);
-    assert_eq!(processor.expire(late + WAIT_MAX_MS).unwrap(), [], "its time begins when it is driven again");
+    assert_eq!(processor.expire(late + WAIT_MAX_MS).unwrap(), [], "its wait starts at the redrive");
     assert_eq!(lines(&processor.expire(late + WAIT_MAX_MS + 1).unwrap()), given_up);
 }

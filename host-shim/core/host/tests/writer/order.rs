@@ -1,18 +1,18 @@
-//! Many producers, one writer: one order, bounded.
+//! Tests of order and limits: many producers, one writer.
 
 use super::events::{T0, command, lines};
-use super::{Told, accept, decoded, groups_of, held, inbox, play, spawn};
-use host::writer::{Unanswered, WriterLimits};
+use super::{ListenerEvent, accept, block, decoded, groups_of, inbox, play, spawn};
+use host::writer::{JobError, WriterLimits};
 use host_store::MemoryStore;
 use host_store::testing::Faults;
 use serde_json::json;
 use std::time::Duration;
 
 #[test]
-fn commits_are_in_the_order_of_the_inbox_however_many_send() {
+fn commits_are_in_inbox_order_with_many_senders() {
     const PRODUCERS: usize = 8;
     const EACH: usize = 60;
-    let (writer, told) = spawn(Box::new(MemoryStore::new()), WriterLimits { waiting: 16, ..WriterLimits::default() });
+    let (writer, events) = spawn(Box::new(MemoryStore::new()), WriterLimits { waiting: 16, ..WriterLimits::default() });
     let seqs: Vec<Vec<u64>> = std::thread::scope(|scope| {
         let producer = |producer: usize| {
             let jobs = writer.jobs().clone();
@@ -27,12 +27,12 @@ fn commits_are_in_the_order_of_the_inbox_however_many_send() {
         producers.into_iter().map(|producer| producer.join().unwrap()).collect()
     });
     for of_producer in &seqs {
-        assert!(of_producer.is_sorted(), "what one sends is taken in its order");
+        assert!(of_producer.is_sorted(), "the jobs of one producer keep their order");
     }
     let host = writer.stop().unwrap();
     assert_eq!(inbox(&host).len(), PRODUCERS * EACH);
-    let committed = told.iter().filter_map(|told| match told {
-        Told::Committed(reports) => Some(reports[0].seq),
+    let committed = events.iter().filter_map(|event| match event {
+        ListenerEvent::Committed(reports) => Some(reports[0].seq),
         _ => None,
     });
     let committed: Vec<u64> = committed.collect();
@@ -41,13 +41,13 @@ fn commits_are_in_the_order_of_the_inbox_however_many_send() {
 }
 
 #[test]
-fn jobs_that_wait_together_are_committed_together_up_to_the_group() {
+fn waiting_jobs_are_committed_together_up_to_the_group_size() {
     for (group, commits) in [(1, 6), (4, 2), (64, 1)] {
         let faults = Faults::new(Box::new(MemoryStore::new()));
-        let (writer, _told) = spawn(faults.open(), WriterLimits { group, ..WriterLimits::default() });
-        let release = held(writer.jobs());
+        let (writer, _events) = spawn(faults.open(), WriterLimits { group, ..WriterLimits::default() });
+        let release = block(writer.jobs());
         let tickets: Vec<_> = (0..6).map(|n| play(writer.jobs(), &format!("c{n}"))).collect();
-        // Never reached; the count begins anew.
+        // Never reached; resets the count of writes.
         faults.fail_at(u64::MAX, host_store::testing::Moment::Before, host_store::testing::Then::Alive);
         drop(release);
         for ticket in tickets {
@@ -59,36 +59,36 @@ fn jobs_that_wait_together_are_committed_together_up_to_the_group() {
 }
 
 #[test]
-fn who_comes_while_as_many_wait_as_may_is_told_so_or_waits() {
+fn a_job_beyond_the_limit_is_busy_or_waits() {
     let limits = WriterLimits { waiting: 3, ..WriterLimits::default() };
-    let (writer, _told) = spawn(Box::new(MemoryStore::new()), limits);
+    let (writer, _events) = spawn(Box::new(MemoryStore::new()), limits);
     let jobs = writer.jobs().clone();
-    let release = held(&jobs);
+    let release = block(&jobs);
     let send = |id: &str| jobs.try_accept(decoded(command(id, "a", T0, json!({}))), Vec::new());
     let tickets: Vec<_> = ["c1", "c2", "c3"].map(|id| send(id).unwrap()).into();
-    assert_eq!(send("c4").err(), Some(Unanswered::Busy { waiting: 3 }));
+    assert_eq!(send("c4").err(), Some(JobError::Busy { waiting: 3 }));
     let patient = std::thread::spawn({
         let jobs = jobs.clone();
         move || play(&jobs, "c5").wait()
     });
     std::thread::sleep(Duration::from_millis(20));
-    assert!(!patient.is_finished(), "it waits for room");
+    assert!(!patient.is_finished(), "the job waits for room");
     drop(release);
     for ticket in tickets {
         ticket.wait().unwrap();
     }
     assert_eq!(lines(&patient.join().unwrap().unwrap()), ["c5: applied"]);
-    assert_eq!(inbox(&writer.stop().unwrap()), ["c1", "c2", "c3", "c5"], "who was told so is not in");
-    assert_eq!(send("c6").err(), Some(Unanswered::Ended));
+    assert_eq!(inbox(&writer.stop().unwrap()), ["c1", "c2", "c3", "c5"], "the refused job is not stored");
+    assert_eq!(send("c6").err(), Some(JobError::Ended));
 }
 
 #[test]
-fn a_writer_that_is_stopped_does_what_came_before_and_nothing_after() {
-    let (writer, _told) = spawn(Box::new(MemoryStore::new()), groups_of(3));
+fn a_stopped_writer_finishes_earlier_jobs_and_accepts_no_more() {
+    let (writer, _events) = spawn(Box::new(MemoryStore::new()), groups_of(3));
     let jobs = writer.jobs().clone();
     let ticket = play(&jobs, "c1");
     let host = writer.stop().unwrap();
     assert_eq!(lines(&ticket.wait().unwrap()), ["c1: applied"]);
     assert_eq!(inbox(&host), ["c1"]);
-    assert_eq!(jobs.redrive(1).err(), Some(Unanswered::Ended));
+    assert_eq!(jobs.redrive(1).err(), Some(JobError::Ended));
 }

@@ -1,22 +1,22 @@
-//! What the scripted provider has made.
+//! Which resources exist in the scripted provider? The only place that creates, changes and deletes them.
 
 use crate::call::Call;
 use crate::resource::ResourceId;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// Something that exists.
+/// An existing resource.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
-    /// Which.
+    /// Id.
     pub id: ResourceId,
-    /// `running` after `ensure`, then as `change` said.
+    /// State: `running` after `ensure`, then as set by `change`.
     pub state: String,
     /// Generation of the last call that changed it.
     pub generation: u32,
-    /// What `ensure` answered.
+    /// Outputs of `ensure`.
     pub outputs: Value,
-    /// Other settings that `ensure` and `change` asked for, the last one of each name.
+    /// Other settings of `ensure` and `change`; the last value of each name.
     pub settings: Map<String, Value>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Inventory {
 }
 
 impl Inventory {
-    /// False if a newer generation of the key was here before.
+    /// Records the call's generation; returns false if a newer generation of the key was called before.
     pub(super) fn admit(&mut self, call: &Call) -> bool {
         let newest = self.generations.entry((call.scope.clone(), call.key.clone())).or_insert(call.generation);
         *newest = (*newest).max(call.generation);
@@ -53,7 +53,7 @@ impl Inventory {
         resource.outputs.clone()
     }
 
-    /// The outputs with the new `state`; none if it does not exist.
+    /// Changes a resource and returns its outputs with the new `state`; none if it does not exist.
     pub(super) fn change(&mut self, call: &Call) -> Option<Value> {
         let id = self.find(call)?;
         let resource = self.resources.get_mut(&id)?;
@@ -75,7 +75,7 @@ impl Inventory {
         }
     }
 
-    /// What there is; with `adopt` what somebody made, which is ours from then on.
+    /// Reports the resource; with `adopt`, first takes over a resource that a person created.
     pub(super) fn observe(&mut self, call: &Call) -> Value {
         let made = call.payload.get("outputs").filter(|_| call.payload.get("adopt") == Some(&json!(true)));
         if let Some(outputs) = made {
@@ -88,7 +88,7 @@ impl Inventory {
         }
     }
 
-    /// Take note of what a provider did, whatever it is that it did it to.
+    /// Applies a call that a provider has carried out; ignores calls that are not about a resource.
     pub(super) fn learn(&mut self, call: &Call, outputs: &Value) {
         if !call.is_resource_call() {
             return;
@@ -101,7 +101,8 @@ impl Inventory {
         }
     }
 
-    /// By the key's own id, else by an output (`id`, `arn`, `bucket`, `name`) that the payload gives back.
+    /// Finds the resource by the key's id, otherwise by an output (`id`, `arn`, `bucket`, `name`) that the payload
+    /// repeats.
     fn find(&self, call: &Call) -> Option<ResourceId> {
         let own = ResourceId::of(call);
         if self.resources.contains_key(&own) {

@@ -1,16 +1,16 @@
-//! What a success answers when the script does not say: values that derive from the key alone.
+//! Which outputs does a success have without a script? Values derived from the key alone.
 
 use crate::call::Call;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-/// The first 12 hex digits of the SHA-256 of an effect's key; every derived id ends with it.
+/// Returns the first 12 hex digits of the SHA-256 of an effect's key; every derived id ends with them.
 pub fn short_hash(key: &str) -> String {
     hex::encode(&Sha256::digest(key.as_bytes())[..6])
 }
 
-/// Outputs of a call that succeeds. Where the payload has a text of the same name (`name`, `bucket`, `domain`), the
-/// payload's stands. A kind that is not known answers `{}`, an unknown resource's `ensure` an `id`.
+/// Returns the outputs of a successful call. A text of the same name in the payload (`name`, `bucket`, `domain`) wins
+/// over the derived one. An unknown kind has the outputs `{}`, `ensure` of an unknown resource an `id`.
 pub fn derived_outputs(call: &Call) -> Value {
     let hash = short_hash(&call.key);
     let outputs = match call.kind.as_str() {
@@ -65,9 +65,9 @@ pub fn derived_outputs(call: &Call) -> Value {
 fn with_payload_names(outputs: Value, payload: &Value) -> Value {
     let Value::Object(mut members) = outputs else { return outputs };
     let none = Map::new();
-    let said = payload.as_object().unwrap_or(&none);
+    let given = payload.as_object().unwrap_or(&none);
     for (name, value) in &mut members {
-        if let Some(text @ Value::String(_)) = said.get(name) {
+        if let Some(text @ Value::String(_)) = given.get(name) {
             *value = text.clone();
         }
     }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_derive_from_the_key_and_the_payloads_names_win() {
+    fn outputs_derive_from_the_key_and_names_of_the_payload_win() {
         let a = outputs("database.ensure", "inst/1/database", json!({}));
         assert_eq!(a, outputs("database.ensure", "inst/1/database", json!({"size": "small"})));
         assert_ne!(a, outputs("database.ensure", "inst/2/database", json!({})));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_kind_answers_nothing_and_an_unknown_resource_an_id() {
+    fn an_unknown_kind_has_no_outputs_and_an_unknown_resource_has_an_id() {
         assert_eq!(outputs("stripe.credit.create", "k", json!({})), json!({}));
         assert_eq!(outputs("queue.ensure", "k", json!({}))["id"], format!("queue-{}", short_hash("k")));
     }

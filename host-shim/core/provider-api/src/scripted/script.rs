@@ -1,19 +1,19 @@
-//! Which answer a call gets.
+//! Which scripted answer or fault does a call get?
 
 use super::ScriptedAnswer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Lists of answers by pattern.
+/// Lists of answers by pattern, and faults by call.
 #[derive(Clone, Default)]
 pub(super) struct Script {
     exact: Arc<BTreeMap<String, Vec<ScriptedAnswer>>>,
     globs: Arc<Vec<(String, Vec<ScriptedAnswer>)>>,
-    /// What single calls are answered instead, by effect key and number of the call from 0.
+    /// Faults of single calls, by effect key and number of the call from 0.
     faults: Arc<BTreeMap<(String, usize), ScriptedAnswer>>,
     /// Calls so far, by effect key.
     made: BTreeMap<String, usize>,
-    /// Those of them that lists were asked for.
+    /// Calls that consumed a listed answer, by effect key.
     calls: BTreeMap<String, usize>,
     used: BTreeSet<String>,
 }
@@ -35,7 +35,7 @@ impl Script {
         Arc::make_mut(&mut self.faults).insert((key, call), answer);
     }
 
-    /// What goes wrong with the next call for this key instead; counts it.
+    /// Counts the next call for this key and returns its fault, if any.
     pub(super) fn next_fault(&mut self, key: &str) -> Option<ScriptedAnswer> {
         let made = self.made.entry(key.to_owned()).or_default();
         let call = *made;
@@ -46,12 +46,12 @@ impl Script {
         }
     }
 
-    /// The answer of the next call for this key, used up or left for the one after it; none if the script does not say.
+    /// Returns the scripted answer of the next call for this key, and consumes it if `use_up`; none without a script.
     pub(super) fn next(&mut self, key: &str, use_up: bool) -> Option<ScriptedAnswer> {
         let (pattern, answers) = match self.exact.get_key_value(key) {
-            Some(said) => said,
+            Some(exact) => exact,
             None => {
-                let (pattern, answers) = self.globs.iter().find(|(pattern, _)| fits(pattern, key))?;
+                let (pattern, answers) = self.globs.iter().find(|(pattern, _)| matches_pattern(pattern, key))?;
                 (pattern, answers)
             }
         };
@@ -68,8 +68,8 @@ impl Script {
     }
 }
 
-/// True if `key` fits `pattern`, in which each `*` stands for any characters, also none.
-fn fits(pattern: &str, key: &str) -> bool {
+/// Returns true if `key` matches `pattern`, in which each `*` stands for zero or more characters.
+fn matches_pattern(pattern: &str, key: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = key.strip_prefix(first) else { return false };
@@ -93,18 +93,18 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_list_is_used_up_call_by_call_and_its_last_answer_again() {
+    fn each_call_consumes_one_answer_and_the_last_answer_repeats() {
         let mut script = Script::default();
         script.set("db/*".into(), vec![ScriptedAnswer::Lost, ScriptedAnswer::Ok(json!({}))]);
         assert_eq!(script.next("db/a", true), Some(ScriptedAnswer::Lost));
         assert_eq!(script.next("db/a", true), Some(ScriptedAnswer::Ok(json!({}))));
         assert_eq!(script.next("db/a", true), Some(ScriptedAnswer::Ok(json!({}))));
-        assert_eq!(script.next("db/b", true), Some(ScriptedAnswer::Lost), "another key begins anew");
+        assert_eq!(script.next("db/b", true), Some(ScriptedAnswer::Lost), "another key starts at the first answer");
         assert_eq!(script.next("cdn/b", true), None);
     }
 
     #[test]
-    fn a_fault_is_of_one_call_alone_and_may_leave_the_answer_for_the_next() {
+    fn a_fault_hits_one_call_and_may_leave_the_answer_for_the_next() {
         let mut script = Script::default();
         let ok = |n| Some(ScriptedAnswer::Ok(json!(n)));
         script.set("db/*".into(), vec![ScriptedAnswer::Ok(json!(1)), ScriptedAnswer::Ok(json!(2))]);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exact_key_wins_and_what_was_not_used_is_told() {
+    fn an_exact_key_wins_and_unused_patterns_are_listed() {
         let mut script = Script::default();
         script.set("*".into(), vec![ScriptedAnswer::Lost]);
         script.set("k".into(), vec![ScriptedAnswer::Never]);
@@ -131,10 +131,10 @@ mod tests {
     #[test]
     fn a_star_stands_for_any_characters() {
         for (pattern, key) in [("*", ""), ("*", "a/b"), ("a*", "a"), ("*a", "ba"), ("a*b*c", "a-bb-c"), ("a*a", "aa")] {
-            assert!(fits(pattern, key), "{pattern} {key}");
+            assert!(matches_pattern(pattern, key), "{pattern} {key}");
         }
         for (pattern, key) in [("a*a", "a"), ("a", "ab"), ("a*b", "a-c"), ("*ab*ab", "ab"), ("", "a")] {
-            assert!(!fits(pattern, key), "{pattern} {key}");
+            assert!(!matches_pattern(pattern, key), "{pattern} {key}");
         }
     }
 
@@ -143,7 +143,7 @@ mod tests {
         fn a_key_fits_every_pattern_made_by_cutting_pieces_out_of_it(key in "[ab/]{0,12}", a in 0usize..12, b in 0usize..12) {
             let (from, to) = (a.min(b).min(key.len()), a.max(b).min(key.len()));
             let pattern = format!("{}*{}", &key[..from], &key[to..]);
-            prop_assert!(fits(&pattern, &key));
+            prop_assert!(matches_pattern(&pattern, &key));
         }
     }
 }
