@@ -30,7 +30,8 @@ pub enum InputError {
     /// The object has no member that identifies an event.
     #[error(
         "expected a Stripe event (`object` is `event`), a product event (`event` is `product.created`, `product.updated` or \
-         `product.deleted`), a fact of the business (any other `event`), a command (`command` is its kind), a message (`message` is its key) or measurements (`usage` is a list of them); none of `object`, \
+         `product.deleted`), a fact of the business (any other `event`), a command (`command` is its kind), a message \
+         (`message` is its key) or measurements (`usage` is a list of them); none of `object`, \
          `event`, `type`, `command` and `message` is a text, and `usage` is not a list"
     )]
     NoEvent,
